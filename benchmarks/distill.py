@@ -118,7 +118,7 @@ def plain_network(student: Path, output: Path) -> Path:
     epochs = min(EPOCHS_OF_CYCLES, key=lambda epochs: abs(epochs * of_epoch - steps))
     update = {
         "teacher": None,
-        "metric": "calibrated_loss",
+        "metric": "calibrated_log_loss",
         "calibration": "auto",
         "epochs": epochs,
         "learning_rate": CoslogRate(),

@@ -63,7 +63,7 @@ def set_up_nncli(size: Size, X: Rows, y: Rows, threads: int, **settings: Any) ->
         network=network,
         loss=MSE() if size.is_regression else CrossEntropy(),
         optimizer=Adam(),
-        schedule=ConstantRate(initial=RATE),
+        schedule=ConstantRate(peak=RATE),
         batch_size=size.batch,
         epochs=10**9,
         n_shards=parts,

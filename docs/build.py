@@ -91,13 +91,13 @@ UNIONS = {
     "Optimizers": (
         Optimizer,
         "For `optimizer`. `param_groups` sets multipliers for groups of parameters, as in `param_groups: {scale: "
-        "{lr_multiplier: 6, weight_decay_multiplier: 36}, bias: {lr_multiplier: 0.1}}`. The learning rate of a group "
-        "is multiplied by its `lr_multiplier` (default 1). With a `weight_decay`, each step shrinks the group by "
-        "learning rate · `weight_decay_multiplier` · `weight_decay`, regardless of `lr_multiplier`. The default of "
-        "`weight_decay_multiplier` is 1 for weight and embedding and 0 for the other groups: numeric (embeddings of "
-        "numeric columns), bias, scale (of normalization layers) and alpha (of parametric activations). "
-        "`decay_schedule: flat_cosine` keeps the weight decay constant for the first half of the training steps and "
-        "then lowers it to 0 along half a cosine.",
+        "{learning_rate_multiplier: 6, weight_decay_multiplier: 36}, bias: {learning_rate_multiplier: 0.1}}`. The "
+        "learning rate of a group is multiplied by its `learning_rate_multiplier` (default 1). With a `weight_decay`, "
+        "each step shrinks the group by learning rate · `weight_decay_multiplier` · `weight_decay`, regardless of "
+        "`learning_rate_multiplier`. The default of `weight_decay_multiplier` is 1 for weight and embedding and 0 for "
+        "the other groups: numeric (embeddings of numeric columns), bias, scale (of normalization layers) and alpha "
+        "(of parametric activations). `decay_schedule: flat_cosine` keeps the weight decay constant for the first "
+        "half of the training steps and then lowers it to 0 along half a cosine.",
     ),
     "Learning rates": (
         Schedule,

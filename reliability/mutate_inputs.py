@@ -38,7 +38,7 @@ SCALARS: list[Any] = [
 KEYS = """
 data path target features drop columns weight group time leave_out folds fold bootstrap missing encoding
 numeric validation layers type units activation rate loss
-optimizer learning_rate initial momentum batch_size epochs l1 l2 clip_norm early_stopping patience
+optimizer learning_rate peak momentum batch_size epochs l1 l2 clip_norm early_stopping patience
 metric best_epoch min_delta class_weight precision on_divergence checkpoint every keep threads seed output
 beta1 huber delta calibration
 """
@@ -52,12 +52,12 @@ CONFIG_SEEDS = [
     "data:\n  path: table.csv\n  target: [y]\n  drop: [x5]\n  missing_values: ['', NA]\n  columns: {x1: categorical}\n"
     "encoding: {numeric: min_max}\nvalidation: 0.25\nlayers:\n  - {type: residual, layers: [16, batch_norm]}\n  - 4\n"
     "activation: {type: leaky_relu}\nloss: {type: huber, delta: 1.0}\n"
-    "learning_rate: {type: step, initial: 0.1, every: 3}\n"
+    "learning_rate: {type: step, peak: 0.1, every: 3}\n"
     "l2: 0.001\nearly_stopping: {patience: 3}\nmetric: rmse\ncheckpoint: {every: 5 steps, keep: 1}\nseed: 3\n",
     "data: &d {path: table.csv, target: y}\nlayers: [8, 4]\n"
     "optimizer: {type: sgd, momentum: 0.9, nesterov: true}\nbatch_size: full\n"
     "clip_norm: 1.0\nprecision: float64\nthreads: 1\nepochs: 2\n"
-    "learning_rate: {type: cosine, initial: 0.01, warmup_steps: 4}\n",
+    "learning_rate: {type: cosine, peak: 0.01, warmup_steps: 4}\n",
     "data: {path: table.csv, target: y}\npreset: tabular\nmembers: 2\nworkers: 1\nepochs: 2\nbatch_size: auto\n",
 ]
 

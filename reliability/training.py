@@ -22,7 +22,7 @@ layers: [8, {type: dropout, rate: 0.1}, 8]
 batch_size: 4
 epochs: EPOCHS
 early_stopping: {patience: 25}
-learning_rate: {type: cosine, initial: 0.01}
+learning_rate: {type: cosine, peak: 0.01}
 checkpoint: {every: INTERVAL steps, keep: 2}
 """
 

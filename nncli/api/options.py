@@ -721,9 +721,9 @@ class ThresholdOptions(Options):
     recall: Annotated[float | None, Option("Recall of at least R.", GOAL, metavar="R")] = None
     precision: Annotated[float | None, Option("Precision of at least P.", GOAL, metavar="P")] = None
     f1: Annotated[bool, Option("Highest F1.", GOAL)] = False
-    rate: Annotated[float | None, Option("Predict at most this share of the rows as positive.", GOAL, metavar="Q")] = (
-        None
-    )
+    positive_rate: Annotated[
+        float | None, Option("Predict at most this share of the rows as positive.", GOAL, metavar="Q")
+    ] = None
     at: Annotated[float | None, Option("This threshold; it may have --cost or --costs.", GOAL, metavar="T")] = None
     positive: Annotated[
         str | None,

@@ -46,7 +46,7 @@ def threshold_with(run: str | Path, options: ThresholdOptions) -> ThresholdAnaly
         DataError: the table of costs cannot be used, or the held-out rows have one class only.
     """
     costs, positive = options.costs, options.positive
-    goal = goal_of(options.cost, options.recall, options.precision, options.rate, options.at, f1=options.f1)
+    goal = goal_of(options.cost, options.recall, options.precision, options.positive_rate, options.at, f1=options.f1)
     opened = Run.open(Path(run))
     if goal is not None and costs is not None and not (isinstance(goal, FixedThreshold) and goal.costs is None):
         raise UsageError("a threshold has one goal, and several are given", hint="Use one of the options.")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_CLASSES = 40
 """Largest number of classes whose predictions are counted."""
-TITLES = {"cost": "cost per row", "rate": "share predicted positive"}
+TITLES = {"cost": "cost per row", "positive_rate": "share predicted positive"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +109,7 @@ def _curve(found: ThresholdAnalysis) -> str:
     points += [("", point) for point in found.curve if point.threshold not in known]
     points.sort(key=lambda pair: pair[1].threshold)
     has_cost = "cost" in apparent
-    names = ["rate", "precision", "recall", "f1", "specificity", *(["cost"] if has_cost else [])]
+    names = ["positive_rate", "precision", "recall", "f1", "specificity", *(["cost"] if has_cost else [])]
     drawn = "cost" if has_cost else "f1"
     lines = [["threshold", *names, drawn]]
     values = [(_named(point.threshold, mark), asdict(point)) for mark, point in points]

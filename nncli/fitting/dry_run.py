@@ -143,7 +143,7 @@ def _fit_one_batch(
     """The steps taken on one batch, its loss before and after them, and the error if they diverged."""
     arguments = replace(
         arguments,
-        schedule=ConstantRate(initial=rate) if rate > 0.0 else arguments.schedule,
+        schedule=ConstantRate(peak=rate) if rate > 0.0 else arguments.schedule,
         epochs=MAX_STEPS,
         batch_size=len(batch),
         patience=None,

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from nncli.base.errors import ConfigError, RunError
-from nncli.config.loading import load_config
+from nncli.config.loading import load_document
 from nncli.config.schema import Config
+from nncli.config.yaml.parser import read
 from nncli.runs.manifest import CONFIG
+from nncli.runs.renamed_keys import with_present_names
 
 NOT_VALID = "If you changed the file, undo the change. Otherwise restore the directory from a copy, or train again."
 
@@ -22,11 +24,13 @@ def read_config(folder: Path, assignments: Sequence[str] = ()) -> Config:
         ConfigError: an assignment is not valid.
         UsageError: an assignment is not of the form key=value.
     """
+    at = {"folder": folder.resolve(), "name": Path(CONFIG).stem}
     try:
-        config = load_config(folder / CONFIG)
+        document = with_present_names(read(folder / CONFIG))
+        config = load_document(document, (), **at).config
     except ConfigError as error:
         issue = error.issues[0]
         location = replace(issue.location, source=str(folder / CONFIG))
         message = f"the configuration of the run is damaged: {issue.message}"
         raise RunError(message, location=location, hint=NOT_VALID) from error
-    return load_config(folder / CONFIG, assignments) if assignments else config
+    return load_document(document, assignments, **at).config if assignments else config

@@ -41,6 +41,7 @@ from nncli.runs.manifest import (
 )
 from nncli.runs.monitoring import reference
 from nncli.runs.monitoring.reference import Reference
+from nncli.runs.renamed_keys import with_present_goal
 from nncli.runs.training_rows import TrainingRows
 from nncli.targets.target import kind_of
 
@@ -280,13 +281,13 @@ def _parse_spec(folder: Path, manifest: Manifest, kind: type[S], what: str) -> S
     _refuse_newer(folder, MODEL, text)
     with suppress(ValueError):
         if hashlib.sha256(text).hexdigest() != manifest.files.get(MODEL, ""):
-            spec = kind.model_validate_json(text)
+            spec = kind.model_validate_json(with_present_goal(text))
             undecided = (spec_json(spec.model_copy(update={"decision": None})) + "\n").encode()
             if spec.decision is not None and hashlib.sha256(undecided).hexdigest() == manifest.files.get(MODEL):
                 text = undecided
     _verify(folder, MODEL, text, manifest)
     try:
-        return kind.model_validate_json(text)
+        return kind.model_validate_json(with_present_goal(text))
     except ValueError as error:
         raise damaged(folder, MODEL, f"the file is damaged: it does not describe {what}") from error
 

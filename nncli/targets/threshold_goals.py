@@ -122,7 +122,7 @@ class MinPrecision(Criterion):
 class MaxPositiveRate(Criterion):
     """The lowest threshold that predicts at most this share of all rows as positive."""
 
-    type: Literal["rate"] = "rate"
+    type: Literal["positive_rate"] = "positive_rate"
     value: Share
 
     @property
@@ -131,11 +131,11 @@ class MaxPositiveRate(Criterion):
 
     def choose(self, counts: ThresholdCounts) -> Positions:
         some = counts.predicted > 0
-        reached = (counts.rate <= self.value + ROUNDING) & some
+        reached = (counts.positive_rate <= self.value + ROUNDING) & some
         return np.where(reached.any(axis=1), _last(reached), some.argmax(axis=1))
 
     def is_reached(self, counts: ThresholdCounts) -> bool:
-        return bool(counts.rate[0, 0] <= self.value + ROUNDING)
+        return bool(counts.positive_rate[0, 0] <= self.value + ROUNDING)
 
 
 class FixedThreshold(Goal):

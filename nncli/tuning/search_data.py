@@ -30,7 +30,7 @@ from nncli.fitting.ensemble.cross_validation import (
 from nncli.fitting.ensemble.out_of_fold import EnsembleData, LabeledRows, as_subtask, predict_table
 from nncli.fitting.parallel.trainings import TrainingTask
 from nncli.fitting.prepare.fit import infer_loss
-from nncli.fitting.prepare.validation import CALIBRATED_LOSS, LOSS_NAMES, split_indices
+from nncli.fitting.prepare.validation import LOSS_NAMES, split_indices
 from nncli.models.held_out_rows import MemberPredictions
 from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Floats
@@ -208,7 +208,7 @@ class Objective:
         """
         if name is None:
             monitored = config.metric
-            is_loss = monitored in ("auto", CALIBRATED_LOSS, CALIBRATED_LOG_LOSS.name, *LOSS_NAMES)
+            is_loss = monitored in ("auto", CALIBRATED_LOG_LOSS.name, *LOSS_NAMES)
             name = target.loss_metric(loss) if is_loss else monitored
         if name != PINBALL or loss.per_row_name != "pinball_loss":
             try:

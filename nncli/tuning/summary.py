@@ -20,6 +20,7 @@ from nncli.base.text import format_number
 from nncli.config.schema import Config, TuneSection
 from nncli.runs.filenames import METRICS, is_locked
 from nncli.runs.loader import LARGEST_TEXT, read_file
+from nncli.runs.renamed_keys import present_key
 from nncli.targets.metrics.registry import higher_is_better
 from nncli.tuning.gain import Gain, ParameterImportance
 from nncli.tuning.space.build_space import build_space
@@ -74,13 +75,17 @@ def load_result(path: Path) -> SearchResult | None:
     if not (path / METRICS).exists():
         return None
     try:
-        return SearchResult.model_validate_json(read_file(path, METRICS, LARGEST_TEXT))
+        result = SearchResult.model_validate_json(read_file(path, METRICS, LARGEST_TEXT))
     except (ValidationError, ValueError) as error:
         raise RunError(
             "the file is damaged, or was written by a newer nncli",
             location=Location(source=str(path / METRICS)),
             hint="`nncli tune --resume` writes it again.",
         ) from error
+    importance = result.importance and tuple(
+        share.model_copy(update={"parameter": present_key(share.parameter)}) for share in result.importance
+    )
+    return result.model_copy(update={"importance": importance})
 
 
 @dataclass(frozen=True)

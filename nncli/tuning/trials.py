@@ -31,11 +31,13 @@ from nncli.base.atomic_files import (
 )
 from nncli.base.errors import ConfigError, Location, NncliError, RunError
 from nncli.base.spec import NonNegativeInt, Spec, StrictStr, non_defaults
-from nncli.config.loading import LoadedConfig, load
+from nncli.config.loading import LoadedConfig, folder_and_name, load_document
 from nncli.config.schema import Config, TuneSection
+from nncli.config.yaml.parser import read
 from nncli.config.yaml.writer import dump, one_line
 from nncli.runs.filenames import CONFIG, FOLDS, SEARCH
 from nncli.runs.loader import LARGEST_TEXT, read_file
+from nncli.runs.renamed_keys import present_key, with_earlier_names, with_present_names
 from nncli.runs.run import Run
 from nncli.tuning.search_data import Objective
 from nncli.tuning.space.space import ChoiceDomain, Key, SearchSpace, expand
@@ -56,11 +58,13 @@ class SearchRecord(Spec):
     data_sha256: str
 
 
-def search_fingerprint(config: Config, section: TuneSection) -> str:
-    """A digest of the configuration and of the settings that may not change."""
+def search_fingerprints(config: Config, section: TuneSection) -> tuple[str, str]:
+    """Digests of the configuration and of the settings that may not change: of today, and of older versions."""
     settings = {key: value for key, value in non_defaults(section).items() if key not in RESUMABLE_SETTINGS}
     described = {**non_defaults(config), "output": None, "workers": None, "tune": settings}
-    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+    texts = (json.dumps(values, sort_keys=True).encode() for values in (described, with_earlier_names(described)))
+    present, earlier = (hashlib.sha256(text).hexdigest() for text in texts)
+    return present, earlier
 
 
 def new_record(config: Config, section: TuneSection, data_sha256: str) -> SearchRecord:
@@ -70,7 +74,7 @@ def new_record(config: Config, section: TuneSection, data_sha256: str) -> Search
     return SearchRecord(
         nncli=__version__,
         optuna=version("optuna"),
-        fingerprint=search_fingerprint(config, section),
+        fingerprint=search_fingerprints(config, section)[0],
         data_sha256=data_sha256,
     )
 
@@ -119,13 +123,14 @@ def open_directory(path: Path) -> tuple[LoadedConfig, SearchRecord]:
             "the file is damaged, or was written by a newer nncli", location=Location(source=str(path / RECORD))
         ) from error
     try:
-        loaded = load(path / CONFIG)
+        folder, name = folder_and_name(path / CONFIG)
+        loaded = load_document(with_present_names(read(path / CONFIG)), (), folder=folder, name=name)
     except ConfigError as error:
         raise RunError(
             f"the configuration of the search is damaged: {error.issues[0].message}",
             location=Location(source=str(path / CONFIG)),
         ) from error
-    if search_fingerprint(loaded.config, loaded.tune or TuneSection()) != record.fingerprint:
+    if record.fingerprint not in search_fingerprints(loaded.config, loaded.tune or TuneSection()):
         raise RunError(
             "the configuration has been changed since the search began; only trials and time may change",
             location=Location(source=str(path / CONFIG)),
@@ -194,6 +199,8 @@ def load_trials(path: Path) -> list[Trial]:
     while (file := record_of(path, len(trials))).exists():
         try:
             trial = Trial.model_validate_json(read_file(file.parent, file.name, LARGEST_TEXT))
+            values = {present_key(key): value for key, value in trial.values.items()}
+            trial = trial.model_copy(update={"values": values})
             if trial.number != len(trials):
                 raise ValueError("the record of another trial")
         except (ValidationError, ValueError) as error:
@@ -247,7 +254,7 @@ def write_trials_table(path: Path, trials: Sequence[Trial], space: SearchSpace, 
 
 DEFAULT = "default"
 """The text of a value that is not set."""
-SHORT_FORMS = (("dense", "units"), ("constant", "initial"))
+SHORT_FORMS = (("dense", "units"), ("constant", "peak"))
 """Types that are written as the value of a key alone."""
 ABSENT = "–"
 """The text of a value of a key that the configuration does not have."""

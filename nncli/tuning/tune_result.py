@@ -161,7 +161,5 @@ def _schedule(config: Config, section: TuneSection) -> Iterator[Finding]:
     if rate is None or isinstance(rate, ConstantRate) or domain is None:
         return
     if isinstance(domain, Range) or all(isinstance(choice, int | float) for choice in domain.choices):
-        fields = type(rate).model_fields
-        key = next((name for name in ("peak", "initial") if name in fields), None)
-        hint = "" if key is None else f"To keep it, search {RATE}.{key}"
+        hint = f"To keep it, search {RATE}.peak"
         yield note(FindingCode.SEARCH, f"{RATE} replaces the schedule {rate.type} by a constant", hint=hint)

@@ -66,7 +66,7 @@ def of(trained: Path) -> Folder:
 
 def test_two_runs_of_the_same_split_share_all_their_validation_rows(of: Folder) -> None:
     found = of("a", "b")
-    assert [one.key for one in found.settings] == ["learning_rate.initial", "epochs"]
+    assert [one.key for one in found.settings] == ["learning_rate.peak", "epochs"]
     (loss,) = found.pairs
     assert loss.rows == 69
     assert loss.is_significant

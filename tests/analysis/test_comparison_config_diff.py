@@ -32,7 +32,7 @@ def test_keys_have_dots_and_layers_their_short_forms(tmp_path: Path) -> None:
     )
     assert found == (
         Setting("layers", ("[4]", "[16, layer_norm, {type: dropout, rate: 0.25}]")),
-        Setting("learning_rate.initial", ("0.001", "0.5")),
+        Setting("learning_rate.peak", ("0.001", "0.5")),
         Setting("early_stopping.patience", ("3", None)),
     )
 
@@ -115,8 +115,8 @@ def test_layers_of_an_ensemble_are_those_of_its_first_member(tmp_path: Path) -> 
 
 
 def test_the_monitored_loss_is_named_as_it_is_resolved(tmp_path: Path) -> None:
-    number = of(tmp_path, "layers: []\nloss: mse\nmetric: calibrated_loss\n")
+    number = of(tmp_path, "layers: []\nloss: mse\nmetric: calibrated_log_loss\n")
     assert config_diff([number, of(tmp_path, "layers: []\nloss: mse\nmetric: auto\n")]) == ()
-    classes = of(tmp_path, "layers: []\nloss: cross_entropy\nmetric: calibrated_loss\n")
+    classes = of(tmp_path, "layers: []\nloss: cross_entropy\nmetric: calibrated_log_loss\n")
     found = config_diff([classes, of(tmp_path, "layers: []\nloss: cross_entropy\nmetric: roc_auc\n")])
     assert found == (Setting("metric", ("val_calibrated_log_loss", "val_roc_auc")),)

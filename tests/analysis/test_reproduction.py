@@ -55,7 +55,7 @@ def test_a_configuration_that_ships_leads_to_the_same_bits(tmp_path: Path, name:
         ["layers=[8]", "backend=numba", "epochs=3"],
         ["layers=[8]", "backend=numpy", "threads=2", "batch_size=64", "epochs=3"],
         ["layers=[8,batch_norm]", "threads=2", "epochs=3"],
-        ["layers=[8,{type: dropout, rate: 0.2}]", "learning_rate={type: cosine, initial: 0.01}", "epochs=4"],
+        ["layers=[8,{type: dropout, rate: 0.2}]", "learning_rate={type: cosine, peak: 0.01}", "epochs=4"],
         ["layers=[8]", "early_stopping={patience: 1}", "learning_rate=0.5", "epochs=9"],
         ["layers=[8]", "batch_size=full", "class_weight=balanced", "epochs=3"],
     ],
@@ -104,7 +104,7 @@ def test_a_training_that_was_stopped_and_resumed_leads_to_the_same_bits(tmp_path
 
 @pytest.mark.parametrize("members", [1, 2])
 def test_a_training_that_was_lengthened_is_lengthened_again(tmp_path: Path, members: int) -> None:
-    config = written(tmp_path, f"members={members}", "learning_rate={type: cosine, initial: 0.01}", "epochs=2")
+    config = written(tmp_path, f"members={members}", "learning_rate={type: cosine, peak: 0.01}", "epochs=2")
     run = train(config, output=tmp_path / "run").run
     train(resume=run, assignments=["epochs=3"])
     train(resume=run, assignments=["epochs=4"])
@@ -115,7 +115,7 @@ def test_a_training_that_was_lengthened_is_lengthened_again(tmp_path: Path, memb
 
 
 def test_a_training_that_was_lengthened_before_its_end_is_refused_but_for_its_first_epochs(tmp_path: Path) -> None:
-    config = written(tmp_path, "members=1", "learning_rate={type: cosine, initial: 0.01}")
+    config = written(tmp_path, "members=1", "learning_rate={type: cosine, peak: 0.01}")
     run = train(config, output=tmp_path / "run", stop=stop_at(30)).run
     train(resume=run, assignments=["epochs=4"])
     with pytest.raises(RunError):

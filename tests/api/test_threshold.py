@@ -76,7 +76,7 @@ def test_without_a_goal_nothing_is_chosen(network: Path) -> None:
     assert found.positive == "sick"
     assert found.rows == 200
     assert 8 <= len(found.curve) <= 20
-    assert [one.name for one in found.most_probable] == ["rate", "precision", "recall", "f1", "specificity"]
+    assert [one.name for one in found.most_probable] == ["positive_rate", "precision", "recall", "f1", "specificity"]
 
 
 def test_the_chosen_cost_is_the_lowest_of_all_thresholds(ensemble: Path) -> None:
@@ -99,8 +99,8 @@ def test_a_calibrated_threshold_costs_less_only_if_it_predicts_other_rows(networ
     assert found.chosen is not None
     alike = replace(found.chosen, threshold=0.2)
     assert not replace(found, calibrated=alike).costs_less_calibrated
-    assert replace(found, calibrated=replace(alike, rate=0.0, cost=0.0)).costs_less_calibrated
-    assert not replace(found, calibrated=replace(alike, rate=0.0, cost=9.0)).costs_less_calibrated
+    assert replace(found, calibrated=replace(alike, positive_rate=0.0, cost=0.0)).costs_less_calibrated
+    assert not replace(found, calibrated=replace(alike, positive_rate=0.0, cost=9.0)).costs_less_calibrated
     assert not threshold(network, f1=True).costs_less_calibrated
 
 
@@ -315,7 +315,7 @@ def test_a_cost_matrix_decides_three_classes(penguins: Path, tmp_path: Path) -> 
         {"recall": 0.0},
         {"recall": 1.5},
         {"precision": float("nan")},
-        {"rate": -0.1},
+        {"positive_rate": -0.1},
         {"at": 1.1},
         {"cost": (0.0, 0.0)},
         {"cost": (-1.0, 2.0)},
@@ -333,7 +333,7 @@ def test_options_that_make_no_sense_are_usage_errors(network: Path, options: dic
 
 def test_a_goal_out_of_reach_names_the_nearest_threshold(network: Path) -> None:
     with pytest.raises(UsageError) as caught:
-        threshold(network, rate=1e-9, save=True)
+        threshold(network, positive_rate=1e-9, save=True)
     assert "--at 0." in str(caught.value.hint)
     assert "--positive sick" in str(caught.value.hint)
     assert read_decision(Run.open(network)) is None
@@ -431,4 +431,4 @@ def test_rows_count_by_their_weights(tables: Path) -> None:
     assert rows.weights is not None
     predicted = rows.predictions.values[:, 1] >= 0.3
     assert found.chosen is not None
-    assert found.chosen.rate == pytest.approx(float(rows.weights @ predicted / rows.weights.sum()))
+    assert found.chosen.positive_rate == pytest.approx(float(rows.weights @ predicted / rows.weights.sum()))

@@ -42,7 +42,7 @@ def test_settings_scores_and_the_test_are_on_stdout(nncli: Cli, folder: Path) ->
     shown = nncli("compare", "runs/a", "runs/b").check()
     settings, scores, finding = shown.out.split("\n\n")
     assert settings.splitlines()[0] == "settings that differ"
-    assert settings.splitlines()[2].split() == ["learning_rate.initial", "0.001", "0.05"]
+    assert settings.splitlines()[2].split() == ["learning_rate.peak", "0.001", "0.05"]
     assert next(line for line in scores.splitlines() if line.startswith("accuracy")).endswith("*")
     assert "chose its epoch" not in scores
     assert finding.startswith("b has a lower log loss than a by ")

@@ -21,7 +21,7 @@ from tests.runs.support import outcome
 CONFIG = f"""
 data: {{path: {DATA}/penguins.csv, target: species}}
 layers: [16, batch_norm, {{type: dropout, rate: 0.2}}]
-learning_rate: {{type: cosine, initial: 0.01}}
+learning_rate: {{type: cosine, peak: 0.01}}
 batch_size: 8
 epochs: 200
 checkpoint: {{every: 1 s}}

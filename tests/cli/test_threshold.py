@@ -33,7 +33,7 @@ def test_the_trade_off_is_listed_with_the_most_probable_class(nncli: Cli, spare:
     lines = done.out.splitlines()
     assert lines[0] == "120 validation rows; positive class: yes"
     titles = next(line for line in lines if line.startswith("threshold")).split()
-    assert titles == ["threshold", "rate", "precision", "recall", "f1", "specificity", "f1"]
+    assert titles == ["threshold", "positive_rate", "precision", "recall", "f1", "specificity", "f1"]
     assert lines[-1].startswith("most probable")
     assert "--cost fp=1,fn=10" in done.err
     assert nncli("threshold", spare, "-q").check().err == ""

@@ -228,12 +228,12 @@ def test_a_training_that_diverges_before_any_epoch_keeps_nothing(nncli: Cli, con
 
 
 def test_a_training_that_diverges_later_keeps_its_best_epoch(nncli: Cli, config: Path) -> None:
-    later = "learning_rate={type: exponential, initial: 0.1, decay: 0.999, warmup_steps: 100}"
+    later = "learning_rate={type: exponential, peak: 0.1, decay: 0.999, warmup_steps: 100}"
     done = nncli(
         "train",
         config,
         *("--set", "optimizer={type: sgd, momentum: 0.9}", "--set", later, "--set", "layers=[]", "--set", "epochs=200"),
-        *("--set", "learning_rate.initial=20.0", "--set", "learning_rate.warmup_steps=200"),
+        *("--set", "learning_rate.peak=20.0", "--set", "learning_rate.warmup_steps=200"),
     ).check(1)
     assert "were kept" in done.err
     assert "runs/c: " in done.err

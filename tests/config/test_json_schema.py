@@ -32,7 +32,7 @@ validation: {bootstrap: 1}
 layers: [8, dropout, {type: residual, layers: [batch_norm, 4]}, {type: dense, units: auto, init: he_uniform}]
 activation: {type: leaky_relu, slope: 0.1}
 init: orthogonal
-optimizer: {type: adamw, param_groups: {bias: {lr_multiplier: 0.1}}}
+optimizer: {type: adamw, param_groups: {bias: {learning_rate_multiplier: 0.1}}}
 learning_rate: 1
 loss: {type: huber, delta: 2}
 batch_size: full

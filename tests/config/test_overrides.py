@@ -87,7 +87,7 @@ def test_an_assignment_needs_a_key_and_an_equals_sign(assignment: str) -> None:
 @pytest.mark.parametrize(
     ("assignment", "words"),
     [
-        ("rate.initial=1", "'rate' is 0.1, which has no keys"),
+        ("rate.peak=1", "'rate' is 0.1, which has no keys"),
         ("layers.2.units=1", "'2' is not an item of 'layers'"),
         ("layers.-1=1", "'-1' is not an item of 'layers'"),
         ("layers.x=1", "'x' is not an item of 'layers'"),

@@ -46,7 +46,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(optimizer: An
 @pytest.mark.parametrize("optimizer", [cls() for cls in members(Optimizer)], ids=lambda o: tag(type(o)))
 @pytest.mark.parametrize("k", [1, 3, 5])
 def test_training_in_two_parts_equals_training_at_once(optimizer: Any, k: int) -> None:
-    schedule = ReduceOnPlateau(initial=0.01, patience=1, warmup_steps=6)
+    schedule = ReduceOnPlateau(peak=0.01, patience=1, warmup_steps=6)
     arguments = full_arguments(optimizer=optimizer, epochs=5, schedule=schedule, monitor="val_loss", patience=4)
     expected, reports = train(arguments, validation_set=validation_set_of(arguments))
     parts = fresh(arguments)
@@ -57,7 +57,7 @@ def test_training_in_two_parts_equals_training_at_once(optimizer: Any, k: int) -
 
 
 def test_a_training_continued_between_two_reports_is_unchanged() -> None:
-    arguments = full_arguments(epochs=6, schedule=CosineRate(initial=0.01))
+    arguments = full_arguments(epochs=6, schedule=CosineRate(peak=0.01))
     expected, _ = train(arguments)
     state = fresh(arguments)
     reports = reports_of(arguments, state, rows_of(arguments))

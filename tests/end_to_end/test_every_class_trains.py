@@ -103,6 +103,5 @@ def test_every_optimizer_trains(table: Path, tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("cls", members(Schedule), ids=tag)
 def test_every_schedule_trains(table: Path, tmp_path: Path, cls: type[Any]) -> None:
-    rate = "initial" if "initial" in cls.model_fields else "peak"
     warmup_steps = ", warmup_steps: 3" if "warmup_steps" in cls.model_fields else ""
-    trains(table, tmp_path, NUMBER, f"layers: [8]\nlearning_rate: {{type: {tag(cls)}, {rate}: 0.01{warmup_steps}}}")
+    trains(table, tmp_path, NUMBER, f"layers: [8]\nlearning_rate: {{type: {tag(cls)}, peak: 0.01{warmup_steps}}}")

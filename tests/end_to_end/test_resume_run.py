@@ -26,7 +26,7 @@ CONFIGURATION = """
 data: {path: t.csv, target: species, drop: [year]}
 layers: [6, batch_norm, {type: dropout, rate: 0.3}]
 optimizer: adamw
-learning_rate: {type: reduce_on_plateau, initial: 0.05, patience: 2}
+learning_rate: {type: reduce_on_plateau, peak: 0.05, patience: 2}
 batch_size: 50
 epochs: 12
 early_stopping: {patience: 4}
@@ -130,7 +130,7 @@ OTHER = {
     "output_activation": "output_activation=softmax",
     "loss": "loss={type: cross_entropy, label_smoothing: 0.1}",
     "optimizer": "optimizer.weight_decay=0.5",
-    "learning_rate": "learning_rate.initial=0.06",
+    "learning_rate": "learning_rate.peak=0.06",
     "batch_size": "batch_size=51",
     "l1": "l1=0.1",
     "l2": "l2=0.1",
@@ -266,7 +266,7 @@ def test_a_diverged_training_can_be_resumed_and_diverges_again(tmp_path: Path) -
     path = tmp_path / "c.yaml"
     path.write_text(
         f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: []\noptimizer: {{type: sgd, momentum: 0.9}}\n"
-        "epochs: 200\nlearning_rate: {type: constant, initial: 20.0, warmup_steps: 200}"
+        "epochs: 200\nlearning_rate: {type: constant, peak: 20.0, warmup_steps: 200}"
     )
     errors = []
     for events in (train_events(path, output=tmp_path / "run"), train_events(resume=tmp_path / "run")):

@@ -53,14 +53,14 @@ OPTIMIZERS: list[OptimizerBase] = [
     ),
 ]
 SCHEDULES: list[ScheduleBase] = [
-    ConstantRate(initial=0.01),
-    StepRate(initial=0.01, every=3),
-    ExponentialRate(initial=0.01),
-    CosineRate(initial=0.01, warmup_steps=17),
+    ConstantRate(peak=0.01),
+    StepRate(peak=0.01, every=3),
+    ExponentialRate(peak=0.01),
+    CosineRate(peak=0.01, warmup_steps=17),
     FlatCosineRate(peak=0.01),
     CoslogRate(peak=0.04),
     OneCycleRate(peak=0.01),
-    ReduceOnPlateau(initial=0.01, patience=2, warmup_steps=5),
+    ReduceOnPlateau(peak=0.01, patience=2, warmup_steps=5),
 ]
 
 
@@ -144,7 +144,7 @@ def resumed(arguments: TrainingArguments, snapshot: Snapshot) -> tuple[TrainStat
 
 @partly
 def test_stopping_at_every_one_of_200_steps_changes_nothing() -> None:
-    arguments = arguments_of(OPTIMIZERS[-1], ReduceOnPlateau(initial=0.01, patience=2, warmup_steps=5), 0.3, None)
+    arguments = arguments_of(OPTIMIZERS[-1], ReduceOnPlateau(peak=0.01, patience=2, warmup_steps=5), 0.3, None)
     expected = fresh(arguments)
     reports = [r for r in fit(arguments, expected, TRAINING, HOLDOUT) if isinstance(r, EpochReport)]
     assert expected.step == 200

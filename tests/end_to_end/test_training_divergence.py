@@ -37,7 +37,7 @@ def test_a_nan_in_the_data_is_reported_at_its_step(row: int, embeddings: tuple[E
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_a_huge_learning_rate_diverges_and_the_error_names_step_epoch_and_rate(precision: Any) -> None:
     network = network_of(Dense(units=5), Dense(units=5), precision=precision)
-    arguments = arguments_of(network=network, optimizer=Sgd(), schedule=ConstantRate(initial=1e30), epochs=50)
+    arguments = arguments_of(network=network, optimizer=Sgd(), schedule=ConstantRate(peak=1e30), epochs=50)
     state = fresh(arguments)
     with pytest.raises(DivergedError) as caught:
         list(fit(arguments, state, rows_of(arguments)))
@@ -77,7 +77,7 @@ def test_weights_that_overflow_in_the_last_step_of_an_epoch_are_never_kept_as_th
     arguments = arguments_of(
         network=network_of(precision="float32"),
         optimizer=Sgd(),
-        schedule=ConstantRate(initial=1e300),
+        schedule=ConstantRate(peak=1e300),
         batch_size=29,
         epochs=epochs,
     )
@@ -92,7 +92,7 @@ def wild(**options: Any) -> TrainingArguments:
     return arguments_of(
         network=network,
         optimizer=Sgd(),
-        schedule=ConstantRate(initial=options.pop("rate", 50.0)),
+        schedule=ConstantRate(peak=options.pop("rate", 50.0)),
         epochs=options.pop("epochs", 8),
         rollback_on_divergence=True,
         **options,

@@ -29,7 +29,7 @@ TRAINING, VALIDATION = PENGUINS.gather_every(2), PENGUINS.gather_every(2, offset
 NUMERIC = ("bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g")
 REST = """
 layers: [8, batch_norm, {type: dropout, rate: 0.2}]
-learning_rate: {type: cosine, initial: 0.02}
+learning_rate: {type: cosine, peak: 0.02}
 batch_size: 32
 epochs: 6
 checkpoint: {every: 1 epoch, keep: 10}

@@ -60,7 +60,7 @@ def test_divergence_is_found_with_its_likely_cause(tmp_path: Path) -> None:
 
 
 def test_a_schedule_is_tried_at_its_mean_learning_rate(tmp_path: Path) -> None:
-    rest = "learning_rate: {type: cosine, initial: 0.02, warmup_steps: 100}\nepochs: 50\n"
+    rest = "learning_rate: {type: cosine, peak: 0.02, warmup_steps: 100}\nepochs: 50\n"
     trial, finding = tried(tmp_path, rest)
     assert finding is None
     assert 0.005 < trial.learning_rate < 0.015

@@ -49,7 +49,7 @@ def test_members_do_not_depend_on_the_targets_of_their_held_out_rows(tmp_path: P
 
 @pytest.mark.parametrize(
     "more",
-    ["", "early_stopping: {patience: 1}\n", "learning_rate: {type: reduce_on_plateau, initial: 1.0, patience: 1}\n"],
+    ["", "early_stopping: {patience: 1}\n", "learning_rate: {type: reduce_on_plateau, peak: 1.0, patience: 1}\n"],
 )
 def test_one_network_does_not_depend_on_the_targets_of_its_validation_rows(tmp_path: Path, more: str) -> None:
     before, after = run_before_and_after(tmp_path, CONFIG + SMALL + "validation: 0.3\n" + more)

@@ -94,7 +94,7 @@ def run_nncli(task: Task, seed: int) -> float:
     dataset = Dataset(rows.X, none, y)
     loss: Loss = CrossEntropy(label_smoothing=SMOOTHING) if task == "classification" else MSE()
     groups = {
-        name: {"lr_multiplier": f, "weight_decay_multiplier": 0.0 if name == "bias" else f * f}
+        name: {"learning_rate_multiplier": f, "weight_decay_multiplier": 0.0 if name == "bias" else f * f}
         for name, f in FACTORS.items()
     }
     optimizer = AdamW.model_validate(

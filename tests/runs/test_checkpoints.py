@@ -43,7 +43,7 @@ DAMAGED = (OSError, ValueError, KeyError, TypeError, RecursionError, safetensors
 REPORT = EpochReport(1, 0.5, 0.0, None, None, 0.01, True, 0.1)
 
 
-PLAN = TrainingArguments(NETWORK, MSE(), Adam(), ConstantRate(initial=0.01), batch_size=4, epochs=6)
+PLAN = TrainingArguments(NETWORK, MSE(), Adam(), ConstantRate(peak=0.01), batch_size=4, epochs=6)
 
 
 def fresh() -> TrainState:

@@ -116,7 +116,7 @@ def test_a_decision_survives_json(goal: Goal) -> None:
         '{"type":"threshold","positive":"yes","threshold":0.3,"goal":{"type":"f1"}}',
         '{"type":"threshold","positive":"yes","threshold":0.3,"goal":{"type":"recall","value":0.9}}',
         '{"type":"threshold","positive":"yes","threshold":0.3,"goal":{"type":"precision","value":0.8}}',
-        '{"type":"threshold","positive":"yes","threshold":0.3,"goal":{"type":"rate","value":0.05}}',
+        '{"type":"threshold","positive":"yes","threshold":0.3,"goal":{"type":"positive_rate","value":0.05}}',
         '{"type":"threshold","positive":"yes","threshold":0.3,"goal":{"type":"given","threshold":0.3}}',
         '{"type":"threshold","positive":"yes","threshold":0.3,"goal":{"type":"given","threshold":0.3,'
         '"false_positive":1.0,"false_negative":20.0}}',

@@ -36,7 +36,7 @@ def test_the_chosen_threshold_is_the_best_of_all(goal: Criterion, given: list[tu
             "f1": 2 * tp / (pp + pos) if pp + pos else 0.0,
             "recall": tp / pos if pos else 0.0,
             "precision": tp / pp if pp else 0.0,
-            "rate": pp / w.sum() if w.sum() else 0.0,
+            "positive_rate": pp / w.sum() if w.sum() else 0.0,
         }
 
     every = [figures(p >= thresholds.value(i)) for i in range(len(thresholds.levels) + 1)]
@@ -53,5 +53,5 @@ def test_the_chosen_threshold_is_the_best_of_all(goal: Criterion, given: list[tu
         assert goal.is_reached(here) == bool(reached)
         assert best["precision"] == pytest.approx(max(one["precision"] for one in every)) or chosen == reached[-1]
     elif isinstance(goal, MaxPositiveRate):
-        reached = [i for i, one in enumerate(every) if 0.0 < one["rate"] <= 0.4 + 1e-9]
+        reached = [i for i, one in enumerate(every) if 0.0 < one["positive_rate"] <= 0.4 + 1e-9]
         assert not reached or chosen == reached[-1]

@@ -33,9 +33,9 @@ OPTIMIZER = st.one_of(
     sections("adamw", weight_decay=SOME_FRACTIONS, beta1=SOME_FRACTIONS),
 )
 RATE = st.one_of(
-    st.sampled_from([0.1, 1, {"type": "cosine", "initial": LOG}, {"type": "coslog", "peak": "auto"}]),
+    st.sampled_from([0.1, 1, {"type": "cosine", "peak": LOG}, {"type": "coslog", "peak": "auto"}]),
     sections("one_cycle", peak=SOME_FRACTIONS, pct_start=SOME_FRACTIONS),
-    sections("constant", initial=SOME_FRACTIONS, warmup_steps=SOME_WHOLE),
+    sections("constant", peak=SOME_FRACTIONS, warmup_steps=SOME_WHOLE),
 )
 CHOICES: dict[str, st.SearchStrategy[Any]] = {
     "layers": st.lists(LAYER, max_size=3),
@@ -54,7 +54,6 @@ CHOICES: dict[str, st.SearchStrategy[Any]] = {
 """Choices of keys, most of them valid; some break rules of several keys."""
 RANGES: dict[str, object] = {
     "learning_rate": LOG,
-    "learning_rate.initial": LOG,
     "learning_rate.peak": LOG,
     "layers.0.units": WHOLE,
     "layers.1.rate": STEPS,

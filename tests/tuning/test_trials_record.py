@@ -12,7 +12,7 @@ from nncli.config.loading import LoadedConfig
 from nncli.config.schema import TuneSection
 from nncli.runs.filenames import CONFIG, LOCK
 from nncli.tuning import trials as module
-from nncli.tuning.trials import RECORD, create_directory, new_record, open_directory, search_fingerprint
+from nncli.tuning.trials import RECORD, create_directory, new_record, open_directory, search_fingerprints
 from tests.assertions import raises
 from tests.tuning.searches import loaded
 
@@ -76,12 +76,12 @@ def test_a_name_for_no_folder_is_refused(config: LoadedConfig, tmp_path: Path) -
 
 def test_only_the_number_of_trials_and_the_time_may_change(config: LoadedConfig) -> None:
     tune = section(config)
-    same = search_fingerprint(config.config, tune)
-    assert search_fingerprint(config.config, tune.model_copy(update={"trials": 99, "time": "1h"})) == same
-    assert search_fingerprint(config.config.model_copy(update={"workers": 7, "output": "x"}), tune) == same
+    same = search_fingerprints(config.config, tune)
+    assert search_fingerprints(config.config, tune.model_copy(update={"trials": 99, "time": "1h"})) == same
+    assert search_fingerprints(config.config.model_copy(update={"workers": 7, "output": "x"}), tune) == same
     for changes in ({"lag": 3}, {"folds": 4}, {"metric": "mae"}, {"sampler": "random"}, {"prune": False}):
-        assert search_fingerprint(config.config, tune.model_copy(update=changes)) != same
-    assert search_fingerprint(config.config.model_copy(update={"seed": 1}), tune) != same
+        assert search_fingerprints(config.config, tune.model_copy(update=changes)) != same
+    assert search_fingerprints(config.config.model_copy(update={"seed": 1}), tune) != same
 
 
 def test_more_trials_can_be_written_into_the_configuration_by_hand(config: LoadedConfig, tmp_path: Path) -> None:

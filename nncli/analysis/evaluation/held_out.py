@@ -14,7 +14,6 @@ import numpy.typing as npt
 from nncli.base.errors import CellError, DataError, Location, NncliError
 from nncli.base.scratch import Scratch
 from nncli.base.text import closest_match, join_quoted, quote
-from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.splitting.holdout import group_numbers
@@ -30,7 +29,8 @@ from nncli.models.predictions import Predictions
 from nncli.models.scores import Averaging, ScoredRows, ScoresWithIntervals, baseline_predictions
 from nncli.nn.losses import Loss
 from nncli.nn.training.state import RandomStreams
-from nncli.runs.filenames import CONFIG, HELD_OUT
+from nncli.runs.config import read_config
+from nncli.runs.filenames import HELD_OUT
 from nncli.runs.history import read_metrics
 from nncli.runs.loader import check_not_removed
 from nncli.runs.manifest import METRICS, SCORED, Manifest
@@ -103,7 +103,7 @@ def run_copies(path: Path) -> Iterator[None]:
     """Within the block, read the tables of a run from local copies where they need one and can be copied."""
     with ExitStack() as stack:
         with suppress(NncliError):
-            stack.enter_context(table_copies(load_config(path / CONFIG)))
+            stack.enter_context(table_copies(read_config(path)))
         yield
 
 
@@ -271,7 +271,7 @@ def labels_of(table: Table, target: Target) -> npt.NDArray[Any]:
 def sample_weight_column(run: Run) -> str | None:
     """The column of the sample weights of a run; None if it has none, or its configuration cannot be read."""
     try:
-        return load_config(run.path / CONFIG).data.sample_weight
+        return read_config(run.path).data.sample_weight
     except NncliError:
         return None
 

@@ -60,7 +60,7 @@ class CurvePoint:
     """A threshold with its figures on the rows themselves; the cost is None without costs."""
 
     threshold: float
-    rate: float
+    positive_rate: float
     precision: float
     recall: float
     f1: float
@@ -136,7 +136,7 @@ class TwoClassRows:
                 interval = loss_interval(value, value + spread, resampling)
             else:
                 value = min(max(value, 0.0), 1.0)
-                rarest = None if name == "rate" else support.get(name, support["recall"])
+                rarest = None if name == "positive_rate" else support.get(name, support["recall"])
                 interval = rate_interval(value, value + spread, resampling, rarest)
             figures.append(Figure(name, value, interval, float(apparent[j])))
         return tuple(figures)
@@ -168,9 +168,11 @@ def _point(
     costs: ErrorCosts | None,
     threshold: float | None = None,
 ) -> CurvePoint:
-    rate, precision, recall, f1, specificity, cost = counts.at(np.array([position])).figures(costs)[0, 0].tolist()
+    positive_rate, precision, recall, f1, specificity, cost = (
+        counts.at(np.array([position])).figures(costs)[0, 0].tolist()
+    )
     value = thresholds.value(position) if threshold is None else threshold
-    return CurvePoint(value, rate, precision, recall, f1, specificity, None if costs is None else cost)
+    return CurvePoint(value, positive_rate, precision, recall, f1, specificity, None if costs is None else cost)
 
 
 def expected_costs(
@@ -195,13 +197,13 @@ def goal_of(
     cost: tuple[float, float] | None,
     recall: float | None,
     precision: float | None,
-    rate: float | None,
+    positive_rate: float | None,
     at: float | None,
     *,
     f1: bool,
 ) -> AnyGoal | None:
     """The goal of the options, checked; None without one."""
-    for name, value in (("recall", recall), ("precision", precision), ("rate", rate)):
+    for name, value in (("recall", recall), ("precision", precision), ("positive_rate", positive_rate)):
         if value is not None and not 0.0 < value <= 1.0:
             raise UsageError(f"--{name} is {value:g}", hint="It is a share above 0 and up to 1, for example 0.9.")
     if at is not None and not 0.0 <= at <= 1.0:
@@ -221,7 +223,7 @@ def goal_of(
         else LowestCost(false_positive=float(cost[0]), false_negative=float(cost[1])),
         None if recall is None else MinRecall(value=float(recall)),
         None if precision is None else MinPrecision(value=float(precision)),
-        None if rate is None else MaxPositiveRate(value=float(rate)),
+        None if positive_rate is None else MaxPositiveRate(value=float(positive_rate)),
         None if at is None else fixed_threshold(at, cost),
         HighestF1() if f1 else None,
     ]
@@ -274,7 +276,7 @@ def _goal_options(goal: AnyGoal) -> tuple[str, ...]:
         case MinPrecision():
             return ("--precision", repr(goal.value))
         case MaxPositiveRate():
-            return ("--rate", repr(goal.value))
+            return ("--positive-rate", repr(goal.value))
         case FixedThreshold():
             costs = goal.costs
             return (*(() if costs is None else _costs(costs)), "--at", repr(goal.threshold))
@@ -452,7 +454,7 @@ def _unreachable(goal: AnyGoal, nearest: CurvePoint, positive: str) -> UsageErro
     """The error that no threshold reaches a goal, with the nearest one."""
     if isinstance(goal, MaxPositiveRate):
         message = f"no threshold has {goal.text}"
-        fact = f"the rows of the highest probability are {format_percent(nearest.rate)} of all"
+        fact = f"the rows of the highest probability are {format_percent(nearest.positive_rate)} of all"
     else:
         message = f"no threshold reaches a {goal.text}"
         precision, recall = format_number(nearest.precision), format_number(nearest.recall)

@@ -113,8 +113,8 @@ class Config(Spec):
         "auto",
         description="Metric that selects the best epoch, whose weights are kept, and that early stopping monitors: "
         "`loss`, `val_loss`, or a metric of the validation rows such as `accuracy`, `f1`, `roc_auc` or `rmse`. "
-        "`calibrated_loss` is `val_loss` after temperature scaling, for classification without class_weight. "
-        "auto: `val_loss`, or `loss` without validation rows.",
+        "`calibrated_log_loss` is the log loss after temperature scaling, but `val_loss` for numbers and with "
+        "class_weight. auto: `val_loss`, or `loss` without validation rows.",
     )
     best_epoch_tie: Literal["first", "last"] = Field(
         "first", description="Which epoch is the best one if several have the same metric."
@@ -211,7 +211,7 @@ class Config(Spec):
     @property
     def schedule(self) -> Schedule:
         """The learning rate schedule; the default is a constant that depends on the optimizer."""
-        return self.learning_rate or ConstantRate(initial=self.optimizer.default_learning_rate)
+        return self.learning_rate or ConstantRate(peak=self.optimizer.default_learning_rate)
 
     @property
     def is_ensemble(self) -> bool:

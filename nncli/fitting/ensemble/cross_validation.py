@@ -22,7 +22,7 @@ from nncli.data.sources.open import open_reader
 from nncli.fitting.checks.scores import check_scores
 from nncli.fitting.ensemble.out_of_fold import EnsembleData, LabeledRows, predict_table
 from nncli.fitting.prepare.execution import Execution
-from nncli.fitting.train.provenance import fingerprint, with_recorded_features
+from nncli.fitting.train.provenance import fingerprint, fingerprints, with_recorded_features
 from nncli.models.held_out_rows import LARGEST_FILE, HeldOutRows, MemberPredictions
 from nncli.models.predictions import Predictions
 from nncli.models.scores import headlines, to_json
@@ -109,7 +109,7 @@ def open_record(path: Path) -> tuple[Run, CrossValidationRecord, Config]:
         )
     record = read_record(path)
     config = read_config(path)
-    if (fingerprint(config, UNSET_EXECUTION), config.epochs) != (record.fingerprint, record.epochs):
+    if record.fingerprint not in fingerprints(config, UNSET_EXECUTION) or config.epochs != record.epochs:
         raise RunError(
             "the configuration has been changed since the cross-validation began",
             location=Location(source=str(path / CONFIG)),

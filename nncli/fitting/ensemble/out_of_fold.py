@@ -14,7 +14,6 @@ from nncli.base.errors import config_error
 from nncli.base.findings import Finding, ordered
 from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch
-from nncli.config.loading import load_config
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.splitting.folds import Bootstrap, Fold
@@ -42,6 +41,7 @@ from nncli.models.scores import Averaging, ScoredRows, baseline_predictions
 from nncli.nn.losses import MIN_PROBABILITY, Loss
 from nncli.nn.optim.schedules import CoslogRate
 from nncli.nn.training.state import RandomStreams
+from nncli.runs.config import read_config
 from nncli.runs.manifest import CONFIG, member_folder
 from nncli.runs.monitoring.reference import Reference, columns_of, fit_columns, reference_of
 from nncli.runs.training_rows import TrainingRows
@@ -400,8 +400,8 @@ def number_of_folds(members: int) -> int:
 
 def recorded_folds(run: Path, config: Config) -> int:
     """The number of folds of an ensemble in the directory `run`, as its first member records it."""
-    path = run / member_folder(0) / CONFIG
-    validation = load_config(path).validation if path.exists() else None
+    member = run / member_folder(0)
+    validation = read_config(member).validation if (member / CONFIG).exists() else None
     return validation.folds if isinstance(validation, Fold) else number_of_folds(config.n_members)
 
 

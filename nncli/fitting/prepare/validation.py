@@ -24,13 +24,6 @@ from nncli.targets.metrics.registry import BoundMetric, higher_is_better
 from nncli.targets.target import Target, TargetKind
 
 LOSS_NAMES = ("loss", "val_loss")
-CALIBRATED_LOSS = "calibrated_loss"
-"""val_loss, or for classification the log loss after temperature scaling.
-
-With class weights it is val_loss too, which weights the classes as the training does: no temperature brings weighted
-probabilities near the real shares, so the calibrated loss would favor a network that has hardly learned."""
-
-
 MAX_SCORED_CELLS = 1 << 21
 """Cells of rows and MANY_CLASSES or more that are scored after an epoch: all would take longer than the epoch."""
 
@@ -67,9 +60,9 @@ def check_metric(config: Config, target: Target) -> tuple[str, BoundMetric]:
         ConfigError: there is no such metric for the target.
     """
     name = config.metric
-    if _chooses_by_calibrated_loss(config, type(target)):
+    if _chooses_by_calibrated_log_loss(config, type(target)):
         name = CALIBRATED_LOG_LOSS.name
-    elif name in ("auto", CALIBRATED_LOSS, *LOSS_NAMES):
+    elif name in ("auto", CALIBRATED_LOG_LOSS.name, *LOSS_NAMES):
         name = target.default_metric
     try:
         return name, target.metric(name)
@@ -103,7 +96,8 @@ def monitored_metric(config: Config, kind: TargetKind, *, has_validation: bool) 
         ConfigError: it needs validation rows, and there are none.
     """
     if not has_validation and (
-        config.metric not in ("auto", "loss", CALIBRATED_LOSS) or (config.metric == "auto" and config.early_stopping)
+        config.metric not in ("auto", "loss", CALIBRATED_LOG_LOSS.name)
+        or (config.metric == "auto" and config.early_stopping)
     ):
         key, what = ("early_stopping", "waiting for val_loss") if config.metric == "auto" else ("metric", config.metric)
         raise config_error(
@@ -118,15 +112,20 @@ def monitor_name(config: Config, kind: TargetKind, *, has_validation: bool) -> s
     """The name of the monitored value, for a configuration that `monitored_metric` accepts."""
     if config.metric in LOSS_NAMES:
         return config.metric
-    if config.metric not in ("auto", CALIBRATED_LOSS):
+    if config.metric not in ("auto", CALIBRATED_LOG_LOSS.name):
         return f"val_{config.metric}"
     if not has_validation:
         return "loss"
-    return f"val_{CALIBRATED_LOG_LOSS.name}" if _chooses_by_calibrated_loss(config, kind) else "val_loss"
+    return f"val_{CALIBRATED_LOG_LOSS.name}" if _chooses_by_calibrated_log_loss(config, kind) else "val_loss"
 
 
-def _chooses_by_calibrated_loss(config: Config, kind: TargetKind) -> bool:
-    return config.metric == CALIBRATED_LOSS and kind.has_probabilities and config.class_weight is None
+def _chooses_by_calibrated_log_loss(config: Config, kind: TargetKind) -> bool:
+    """Whether the log loss after temperature scaling chooses the epoch, and not val_loss.
+
+    For numbers it is val_loss. With class weights too, which weights the classes as the training does: no temperature
+    brings weighted probabilities near the real shares, so a network that has hardly learned would be the best.
+    """
+    return config.metric == CALIBRATED_LOG_LOSS.name and kind.has_probabilities and config.class_weight is None
 
 
 def split_table(

@@ -28,6 +28,7 @@ from nncli.fitting.prepare.execution import Execution
 from nncli.nn.arrays import Backend
 from nncli.runs.config import read_config
 from nncli.runs.manifest import CONFIG, DataRecord, FileRecord, Lengthening, Machine, Manifest, TeacherRecord
+from nncli.runs.renamed_keys import with_earlier_names
 from nncli.runs.run import Run
 from nncli.version import __version__
 
@@ -67,7 +68,7 @@ def check_config_unchanged(run: Run, manifest: Manifest, assignments: Sequence[s
 def is_config_recorded(config: Config, manifest: Manifest) -> bool:
     """Whether the configuration of a run affects the training as that did with which the training began."""
     execution = recorded_execution(manifest)
-    return manifest.fingerprint in {fingerprint(one, execution) for one in _spellings(config, manifest)}
+    return any(manifest.fingerprint in fingerprints(spelling, execution) for spelling in _spellings(config, manifest))
 
 
 def with_recorded_features(config: Config, *, time_is_feature: bool) -> Config:
@@ -112,10 +113,15 @@ def fingerprint(config: Config, execution: Execution) -> str:
 
     A key at its default is left out, so a key that is added later does not change the digest.
     """
-    relevant = json.dumps(
-        {key: value for key, value in non_defaults(config).items() if key not in RESUMABLE_KEYS}, sort_keys=True
-    )
-    return hashlib.sha256(f"{relevant} {execution}".encode()).hexdigest()
+    return fingerprints(config, execution)[0]
+
+
+def fingerprints(config: Config, execution: Execution) -> tuple[str, str]:
+    """The digest of a training, and the one that an older version computed, to which some keys had other names."""
+    values = {key: value for key, value in non_defaults(config).items() if key not in RESUMABLE_KEYS}
+    texts = (json.dumps(described, sort_keys=True) for described in (values, with_earlier_names(values)))
+    present, earlier = (hashlib.sha256(f"{text} {execution}".encode()).hexdigest() for text in texts)
+    return present, earlier
 
 
 def check_tables_unchanged(config: Config, manifest: Manifest) -> None:

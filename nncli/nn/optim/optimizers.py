@@ -37,7 +37,7 @@ class GroupOptions(Spec):
     Without `weight_decay_multiplier` it is 1 for weights and embeddings, and 0 for the others.
     """
 
-    lr_multiplier: NonNegativeFloat = 1.0
+    learning_rate_multiplier: NonNegativeFloat = 1.0
     weight_decay_multiplier: NonNegativeFloat | None = None
 
     def decay_of(self, group: ParamGroup) -> float:
@@ -53,7 +53,7 @@ def merge_groups(
 
     def multipliers(group: ParamGroup) -> tuple[float, float]:
         options = by_name.get(group.name.lower(), GroupOptions())
-        return options.lr_multiplier, options.decay_of(group)
+        return options.learning_rate_multiplier, options.decay_of(group)
 
     for (rate, decay), run in groupby(groups, key=multipliers):
         spans = [groups[group] for group in run]

@@ -54,9 +54,9 @@ class ScheduleBase(Spec):
 
     @model_validator(mode="after")
     def _final_is_lower(self) -> Self:
-        final, name = getattr(self, "final", 0.0), "peak" if hasattr(self, "peak") else "initial"
-        if final and final > getattr(self, name):
-            raise ValueError(f"final, {final:g}, must not be above {name}, {getattr(self, name):g}")
+        final, peak = getattr(self, "final", 0.0), getattr(self, "peak", 0.0)
+        if final and final > peak:
+            raise ValueError(f"final, {final:g}, must not be above peak, {peak:g}")
         return self
 
     def rate(self, step: int, length: TrainingLength, plateau: PlateauState) -> float:
@@ -94,46 +94,46 @@ class ConstantRate(ScheduleBase):
     """A constant rate; a bare number in the configuration."""
 
     type: Literal["constant"] = "constant"
-    initial: PositiveFloat
+    peak: PositiveFloat
 
     def base_rate(self, step: int, length: TrainingLength) -> float:
-        return self.initial
+        return self.peak
 
 
 class StepRate(ScheduleBase):
-    """initial · factor^(epoch // every)."""
+    """peak · factor^(epoch // every)."""
 
     type: Literal["step"] = "step"
-    initial: PositiveFloat
+    peak: PositiveFloat
     factor: DecayFactor = 0.5
     every: PositiveInt = 10
 
     def base_rate(self, step: int, length: TrainingLength) -> float:
-        return float(self.initial * self.factor ** (step // length.steps_per_epoch // self.every))
+        return float(self.peak * self.factor ** (step // length.steps_per_epoch // self.every))
 
 
 class ExponentialRate(ScheduleBase):
-    """initial · decay^epoch, updated at every step."""
+    """peak · decay^epoch, updated at every step."""
 
     type: Literal["exponential"] = "exponential"
-    initial: PositiveFloat
+    peak: PositiveFloat
     decay: DecayFactor = 0.95
 
     def base_rate(self, step: int, length: TrainingLength) -> float:
-        return float(self.initial * self.decay ** (step / length.steps_per_epoch))
+        return float(self.peak * self.decay ** (step / length.steps_per_epoch))
 
 
 class CosineRate(ScheduleBase):
-    """From initial to final along half a cosine after the warm-up. Loshchilov and Hutter, "SGDR", 2017, one cycle."""
+    """From peak to final along half a cosine after the warm-up. Loshchilov and Hutter, "SGDR", 2017, one cycle."""
 
     type: Literal["cosine"] = "cosine"
-    initial: PositiveFloat
+    peak: PositiveFloat
     final: NonNegativeFloat = 0.0
 
     def base_rate(self, step: int, length: TrainingLength) -> float:
         n_steps = max(1, length.steps - self.warmup_steps)
         t = min(1.0, max(0, step - self.warmup_steps) / n_steps)
-        return self.final + (self.initial - self.final) * (1.0 + cos(pi * t)) / 2.0
+        return self.final + (self.peak - self.final) * (1.0 + cos(pi * t)) / 2.0
 
 
 class OneCycleRate(ScheduleBase):
@@ -224,30 +224,30 @@ class CoslogRate(ScheduleBase):
 
 
 class ReduceOnPlateau(ScheduleBase):
-    """initial, times `factor` whenever the monitored value has not fallen by `min_delta` for `patience` epochs."""
+    """peak, times `factor` whenever the monitored value has not fallen by `min_delta` for `patience` epochs."""
 
     type: Literal["reduce_on_plateau"] = "reduce_on_plateau"
-    initial: PositiveFloat
+    peak: PositiveFloat
     factor: DecayFactor = 0.5
     patience: PositiveInt = 10
     min_delta: NonNegativeFloat = 0.0
     final: NonNegativeFloat = 0.0
 
     def base_rate(self, step: int, length: TrainingLength) -> float:
-        return self.initial
+        return self.peak
 
     def observe(self, plateau: PlateauState, value: float) -> PlateauState:
         if value < plateau.best - self.min_delta:
             return replace(plateau, best=value, waited=0)
         if plateau.waited + 1 < self.patience:
             return replace(plateau, waited=plateau.waited + 1)
-        return replace(plateau, waited=0, factor=max(plateau.factor * self.factor, self.final / self.initial))
+        return replace(plateau, waited=0, factor=max(plateau.factor * self.factor, self.final / self.peak))
 
 
 def _expand(value: Any) -> Any:
     """A bare number is a constant rate."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return {"type": "constant", "initial": value}
+        return {"type": "constant", "peak": value}
     return expand_name(value)
 
 

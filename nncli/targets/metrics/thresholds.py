@@ -17,7 +17,7 @@ from nncli.targets.metrics.bootstrap import Samples
 Mask = NDArray[np.bool_]
 Positions = NDArray[np.int64]
 
-FIGURES = ("rate", "precision", "recall", "f1", "specificity", "cost")
+FIGURES = ("positive_rate", "precision", "recall", "f1", "specificity", "cost")
 """The figures at a threshold, in the order of `ThresholdCounts.figures`; the cost is a mean over rows."""
 MAX_DIGITS = 17
 """Decimal places after which two different numbers of float64 between 0 and 1 are distinguished."""
@@ -60,7 +60,7 @@ class ThresholdCounts:
         return _ratio(2 * self.hits, self.predicted + self.positives[:, None])
 
     @property
-    def rate(self) -> Samples:
+    def positive_rate(self) -> Samples:
         """(weightings, thresholds): the share of the rows that are predicted as positive."""
         return _ratio(self.predicted, self.total[:, None])
 
@@ -84,7 +84,7 @@ class ThresholdCounts:
 
     def figures(self, costs: ErrorCosts | None) -> Samples:
         """(weightings, thresholds, figures) in the order of FIGURES; NaN for the cost without `costs`."""
-        parts = [self.rate, self.precision, self.recall, self.f1, self.specificity]
+        parts = [self.positive_rate, self.precision, self.recall, self.f1, self.specificity]
         cost = np.full_like(self.predicted, np.nan) if costs is None else self.cost(costs)
         return np.stack([*parts, cost], axis=2)
 

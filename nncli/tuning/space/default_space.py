@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -30,11 +31,14 @@ SPACES = Path(__file__).with_name("spaces")
 
 
 class DefaultSpace(Spec):
-    """A file of a search space: keys for every task, and those for one of them."""
+    """A file of a search space: keys for every task, those for one of them, and those for a schedule in their place."""
 
     always: dict[str, Domain] = Field({})
     classification: dict[str, Domain] = Field({})
     regression: dict[str, Domain] = Field({})
+    coslog: dict[str, Domain] = Field({})
+    flat_cosine: dict[str, Domain] = Field({})
+    one_cycle: dict[str, Domain] = Field({})
 
 
 def with_default_space(
@@ -51,17 +55,15 @@ def with_default_space(
     name = TABULAR if loaded.preset == TABULAR or _is_tabular(loaded) else TEXTBOOK
     space, written = default_space(name)
     search: dict[str, Domain] = {}
-    for part in ("always", features.kind.family):
-        for key, domain in getattr(space, part).items():
-            if not any(is_inside(key_of(key), key_of(other)) for other in search):
-                one = _with_search(loaded, section, {key: domain}, written, part)
-                is_wanted = features.has_effect(key_of(key)) and not _is_kept(loaded, key_of(key), name)
-                search |= {key: domain} if is_wanted and _fits(*one, key_of(key)) else {}
+    parts = ("always", features.kind.family, loaded.config.schedule.type)
+    for key, domain in {key: domain for part in parts for key, domain in getattr(space, part, {}).items()}.items():
+        if not any(is_inside(key_of(key), key_of(other)) for other in search):
+            alone = _with_search(loaded, section, {key: domain}, written, parts)
+            is_wanted = features.has_effect(key_of(key)) and not _is_kept(loaded, key_of(key), name)
+            search |= {key: domain} if is_wanted and _fits(*alone, key_of(key)) else {}
     if not search:
         raise UsageError("there is nothing to search", hint="Write tune.search, or use --search KEY=FROM..TO.")
-    for part in ("always", features.kind.family):
-        loaded, section = _with_search(loaded, section, search, written, part)
-    return loaded, section
+    return _with_search(loaded, section, search, written, parts)
 
 
 def default_space(name: str) -> tuple[DefaultSpace, Document]:
@@ -77,11 +79,12 @@ def _is_tabular(loaded: LoadedConfig) -> bool:
 
 
 def _with_search(
-    loaded: LoadedConfig, section: TuneSection, search: dict[str, Domain], written: Document, part: str
+    loaded: LoadedConfig, section: TuneSection, search: dict[str, Domain], written: Document, parts: Sequence[str]
 ) -> tuple[LoadedConfig, TuneSection]:
-    """The section with these keys, whose text is in a part of the file."""
+    """The section with these keys, whose text is in the last of the parts of the file that has them."""
     spans = dict(loaded.document.spans)
-    spans |= {("tune", "search", *path[1:]): span for path, span in written.spans.items() if path[0] == part}
+    for part in parts:
+        spans |= {("tune", "search", *path[1:]): span for path, span in written.spans.items() if path[0] == part}
     lines = {**loaded.document.other_lines, written.source: written.lines}
     document = replace(loaded.document, spans=MappingProxyType(spans), other_lines=lines)
     section = section.model_copy(update={"search": search})
@@ -108,7 +111,7 @@ def _is_kept(loaded: LoadedConfig, key: Key, preset: str) -> bool:
         return False
     if isinstance(value, tuple):
         return any(non_defaults(layer).keys() != {"type", "units"} for layer in value)
-    short = {"type", "initial"} if isinstance(value, ConstantRate) else {"type"}
+    short = {"type", "peak"} if isinstance(value, ConstantRate) else {"type"}
     return isinstance(value, Spec) and non_defaults(value).keys() != short
 
 

@@ -104,7 +104,7 @@ def long_form(key: Key, value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return {"type": value} if isinstance(value, str) and _is_layer(key) else value
     if key == ("learning_rate",):
-        return {"type": "constant", "initial": value}
+        return {"type": "constant", "peak": value}
     return {"type": "dense", "units": value} if _is_layer(key) else value
 
 
@@ -406,7 +406,7 @@ def _candidates(parameter: Parameter, config: Config) -> tuple[Value, ...]:
     key = next(iter(expand(parameter.key, config)), parameter.key)
     written = value_at(config, key)
     if isinstance(written, dict):  # a number is short for a constant learning rate
-        written = written.get("initial")
+        written = written.get("peak")
     if isinstance(written, bool) or not isinstance(written, int | float):
         return ()
     return (written,) if parameter.domain.contains(written) else ()

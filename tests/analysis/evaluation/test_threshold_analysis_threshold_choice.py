@@ -111,8 +111,8 @@ def test_the_curve_runs_from_the_lowest_threshold_up() -> None:
     assert all(one.cost is None for one in curve)
     few = drawn(500, 2).evenly_spaced(30, COSTS)
     assert len(few) == 30
-    assert (few[0].threshold, few[0].rate) == (0.0, 1.0)
-    assert few[-1].rate == 0.0
+    assert (few[0].threshold, few[0].positive_rate) == (0.0, 1.0)
+    assert few[-1].positive_rate == 0.0
 
 
 def test_the_mean_cost_of_predictions_is_that_worked_by_hand() -> None:

@@ -43,7 +43,7 @@ def test_the_page_has_the_results_of_the_comparison(runs: list[Path]) -> None:
     assert any(" *\n" in str(cell) for cell in table.rows[2])
     assert not any(" *" in str(row[3]) for row in table.rows)  # no other run has the rows of the ensemble
     (table,) = (part for part in settings.parts if isinstance(part, Table))
-    assert {"epochs", "members", "learning_rate.initial"} <= {row[0] for row in table.rows}
+    assert {"epochs", "members", "learning_rate.peak"} <= {row[0] for row in table.rows}
 
 
 def test_the_file_is_complete_safe_and_reproducible(runs: list[Path], tmp_path: Path) -> None:

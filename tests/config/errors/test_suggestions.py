@@ -65,7 +65,7 @@ def test_an_unknown_top_level_key(word: str, siblings: list[str], key: str | Non
 
 
 def test_inside_a_section_its_own_keys_come_before_those_of_others() -> None:
-    assert suggest_key("rate", ["lr_multiplier"], TOP, Config) == "lr_multiplier"
+    assert suggest_key("rate", ["learning_rate_multiplier"], TOP, Config) == "learning_rate_multiplier"
     assert suggest_key("lr", ["type", "beta1"], TOP, Config) == "learning_rate"
     assert suggest_key("metric", ["patience"], TOP, Config) is None  # itself a key of the top level
 
@@ -80,7 +80,7 @@ def test_an_example_has_placeholders_for_required_options() -> None:
     assert example(Dropout) == "dropout"
     assert example(Dense) == {"type": "dense", "units": ...}
     assert example(Dense, 64) == {"type": "dense", "units": 64}
-    assert example(CosineRate) == {"type": "cosine", "initial": ...}
+    assert example(CosineRate) == {"type": "cosine", "peak": ...}
 
 
 def test_the_type_of_a_class() -> None:

@@ -71,7 +71,7 @@ activation: relu
 loss: {type: cross_entropy, label_smoothing: 0.1}
 output_activation: null
 optimizer: {type: sgd, momentum: 0.9, nesterov: true}
-learning_rate: {type: cosine, initial: 0.05, warmup_steps: 100}
+learning_rate: {type: cosine, peak: 0.05, warmup_steps: 100}
 batch_size: full
 epochs: 60
 l1: 0
@@ -87,7 +87,7 @@ seed: 7
 output: runs/penguins
 """)
     assert config.optimizer == Sgd(momentum=0.9, nesterov=True)
-    assert config.schedule == CosineRate(initial=0.05, warmup_steps=100)
+    assert config.schedule == CosineRate(peak=0.05, warmup_steps=100)
     assert config.data.columns["year"] is Kind.EMPTY
     assert config.class_weight == {"yes": 3.0, "no": 1.0, "0": 2.0}
     assert config.l2 == 0.0001
@@ -100,9 +100,9 @@ output: runs/penguins
 
 
 def test_a_number_is_a_constant_learning_rate_and_the_default_depends_on_the_optimizer() -> None:
-    assert read(REQUIRED + "learning_rate: 1e-3").schedule == ConstantRate(initial=0.001)
+    assert read(REQUIRED + "learning_rate: 1e-3").schedule == ConstantRate(peak=0.001)
     config = read(REQUIRED + "optimizer: sgd")
-    assert config.schedule == ConstantRate(initial=Sgd().default_learning_rate)
+    assert config.schedule == ConstantRate(peak=Sgd().default_learning_rate)
 
 
 def test_a_type_without_options_has_its_defaults() -> None:
@@ -150,7 +150,7 @@ def test_a_bootstrap_excludes_times() -> None:
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=8)
 RATES: st.SearchStrategy[Any] = st.one_of(
     st.floats(1e-9, 10.0),
-    st.fixed_dictionaries({"type": st.just("step"), "initial": st.floats(1e-9, 1.0), "every": st.integers(1, 9)}),
+    st.fixed_dictionaries({"type": st.just("step"), "peak": st.floats(1e-9, 1.0), "every": st.integers(1, 9)}),
 )
 CONFIGS = st.fixed_dictionaries(
     {
@@ -184,7 +184,10 @@ CONFIGS = st.fixed_dictionaries(
                 {
                     "type": "adamw",
                     "weight_decay": 0.01,
-                    "param_groups": {"scale": {"lr_multiplier": 6, "weight_decay_multiplier": 36}, "bias": {}},
+                    "param_groups": {
+                        "scale": {"learning_rate_multiplier": 6, "weight_decay_multiplier": 36},
+                        "bias": {},
+                    },
                 },
             ]
         ),

@@ -68,7 +68,7 @@ def test_explicit_values_are_kept() -> None:
     explicit = config(batch_size=7, epochs=3, learning_rate=0.5)
     assert batch_rows(explicit, 10**6) == 7
     assert epochs_of(explicit, 10**6) == 3
-    assert schedule_of(explicit, MSE(), 100) == ConstantRate(initial=0.5)
+    assert schedule_of(explicit, MSE(), 100) == ConstantRate(peak=0.5)
     assert batch_rows(config(batch_size="full"), 12_345) == 12_345
 
 
@@ -92,7 +92,7 @@ def test_rows_of_many_classes_count_in_proportion_and_those_of_few_as_they_are(r
 def test_a_training_with_a_first_cycle_is_likely_to_have_further_ones() -> None:
     assert likely_epochs(CoslogRate(peak=0.1, first_cycle=4.0), 12) == 60
     assert likely_epochs(CoslogRate(peak=0.1, first_cycle=4.0), 252) == 252
-    assert likely_epochs(ConstantRate(initial=0.1), 12) == 12
+    assert likely_epochs(ConstantRate(peak=0.1), 12) == 12
 
 
 @pytest.mark.parametrize("loss", [MSE(), CrossEntropy()])

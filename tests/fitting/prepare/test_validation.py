@@ -34,7 +34,7 @@ def arguments(path: Path, target: str, **more: Any) -> TrainingArguments:
 def test_calibrated_log_loss_is_lower_than_log_loss_where_a_temperature_helps(
     tmp_path: Path, target: str, more: dict[str, Any], watched: str
 ) -> None:
-    assert arguments(tmp_path / "t.csv", target, metric="calibrated_loss", **more).monitor == watched
+    assert arguments(tmp_path / "t.csv", target, metric="calibrated_log_loss", **more).monitor == watched
 
 
 @pytest.mark.parametrize(("metric", "watched"), [("auto", "val_loss"), ("loss", "loss"), ("accuracy", "val_accuracy")])

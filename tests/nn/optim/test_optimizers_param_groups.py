@@ -46,7 +46,9 @@ def moved(
 
 def test_factors_are_worked_by_hand() -> None:
     # lr 0.1, gradient 2: weights 1 - 0.1 · 2; scales move by 6 times that, biases not at all
-    optimizer = built(Sgd, param_groups={"scale": {"lr_multiplier": 6.0}, "bias": {"lr_multiplier": 0.0}})
+    optimizer = built(
+        Sgd, param_groups={"scale": {"learning_rate_multiplier": 6.0}, "bias": {"learning_rate_multiplier": 0.0}}
+    )
     theta, grad = np.ones(3), np.full(3, 2.0)
     groups = {ParamGroup.WEIGHT: slice(0, 1), ParamGroup.BIAS: slice(1, 2), ParamGroup.SCALE: slice(2, 3)}
     moments = optimizer.init_state(theta)
@@ -59,9 +61,9 @@ def test_factors_are_worked_by_hand() -> None:
 def test_decay_is_relative_to_the_rate_of_all_and_follows_its_schedule(cls: type[Any], t: float, share: float) -> None:
     # without a gradient: 1 - 0.1 · decay · 0.02 · share, whatever the rate of the group
     factors = {
-        "scale": {"lr_multiplier": 6.0, "weight_decay_multiplier": 36.0},
-        "bias": {"lr_multiplier": 0.1},
-        "alpha": {"lr_multiplier": 0.1, "weight_decay_multiplier": 0.01},
+        "scale": {"learning_rate_multiplier": 6.0, "weight_decay_multiplier": 36.0},
+        "bias": {"learning_rate_multiplier": 0.1},
+        "alpha": {"learning_rate_multiplier": 0.1, "weight_decay_multiplier": 0.01},
     }
     optimizer = built(cls, param_groups=factors, weight_decay=0.02, decay_schedule="flat_cosine")
     theta = moved(optimizer, grads=0.0, steps=1, progress=t, dtype=np.float64)
@@ -85,7 +87,10 @@ def test_progress_is_read_anew_by_every_step(cls: type[Any]) -> None:
 @pytest.mark.parametrize("group", TRAINED, ids=lambda group: group.name)
 @pytest.mark.parametrize("cls", members(Optimizer), ids=tag)
 def test_a_rate_moves_its_own_group_alone(cls: type[Any], group: ParamGroup) -> None:
-    plain, changed = moved(cls()), moved(built(cls, param_groups={group.name.lower(): {"lr_multiplier": 3.0}}))
+    plain, changed = (
+        moved(cls()),
+        moved(built(cls, param_groups={group.name.lower(): {"learning_rate_multiplier": 3.0}})),
+    )
     for each, span in EACH.items():
         assert (plain[span].tobytes() != changed[span].tobytes()) == (each is group)
 
@@ -93,20 +98,22 @@ def test_a_rate_moves_its_own_group_alone(cls: type[Any], group: ParamGroup) -> 
 @pytest.mark.parametrize("cls", members(Optimizer), ids=tag)
 def test_a_groups_rate_is_that_of_a_training_with_so_much_more(cls: type[Any]) -> None:
     biases: dict[ParamGroup, slice] = {ParamGroup.BIAS: slice(0, 5)}
-    fast, slow = (moved(o, biases, steps=1) for o in (built(cls, param_groups={"bias": {"lr_multiplier": 4.0}}), cls()))
+    fast, slow = (
+        moved(o, biases, steps=1) for o in (built(cls, param_groups={"bias": {"learning_rate_multiplier": 4.0}}), cls())
+    )
     np.testing.assert_allclose(fast - 1.0, 4.0 * (slow - 1.0), rtol=1e-5)
 
 
 @pytest.mark.parametrize("cls", members(Optimizer), ids=tag)
 def test_factors_of_the_defaults_change_no_bit(cls: type[Any]) -> None:
-    factors: dict[str, Any] = {group.name.lower(): {"lr_multiplier": 1.0} for group in TRAINED}
+    factors: dict[str, Any] = {group.name.lower(): {"learning_rate_multiplier": 1.0} for group in TRAINED}
     if cls.decays:
         factors |= {group.name.lower(): {"weight_decay_multiplier": float(group in DECAYED)} for group in TRAINED}
     assert moved(cls()).tobytes() == moved(built(cls, param_groups=factors)).tobytes()
 
 
 def test_neighbors_with_the_same_factors_share_a_stretch() -> None:
-    tenth = GroupOptions(lr_multiplier=0.1, weight_decay_multiplier=0.0)
+    tenth = GroupOptions(learning_rate_multiplier=0.1, weight_decay_multiplier=0.0)
     found = list(merge_groups({"numeric": tenth, "bias": tenth}, EACH))
     assert found == [
         (slice(0, 6), 1.0, 1.0),
@@ -118,7 +125,9 @@ def test_neighbors_with_the_same_factors_share_a_stretch() -> None:
 
 @pytest.mark.parametrize("cls", members(Optimizer), ids=tag)
 def test_the_edges_of_blocks_do_not_show(cls: type[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    optimizer = built(cls, param_groups={"scale": {"lr_multiplier": 6.0}, "bias": {"lr_multiplier": 0.1}})
+    optimizer = built(
+        cls, param_groups={"scale": {"learning_rate_multiplier": 6.0}, "bias": {"learning_rate_multiplier": 0.1}}
+    )
     whole = moved(optimizer)
     monkeypatch.setattr(optimizers, "BLOCK", 2)
     assert moved(optimizer).tobytes() == whole.tobytes()
@@ -127,9 +136,9 @@ def test_the_edges_of_blocks_do_not_show(cls: type[Any], monkeypatch: pytest.Mon
 @pytest.mark.parametrize("cls", [AdamW, Lion], ids=tag)
 def test_a_step_with_groups_allocates_nothing(cls: type[Any]) -> None:
     factors = {
-        "scale": {"lr_multiplier": 6.0, "weight_decay_multiplier": 36.0},
-        "bias": {"lr_multiplier": 0.1},
-        "alpha": {"lr_multiplier": 0.1, "weight_decay_multiplier": 0.01},
+        "scale": {"learning_rate_multiplier": 6.0, "weight_decay_multiplier": 36.0},
+        "bias": {"learning_rate_multiplier": 0.1},
+        "alpha": {"learning_rate_multiplier": 0.1, "weight_decay_multiplier": 0.01},
     }
     optimizer = built(cls, param_groups=factors, weight_decay=0.02, decay_schedule="flat_cosine")
     theta, grad, progress = np.ones(3 * BLOCK, np.float32), np.ones(3 * BLOCK, np.float32), np.array(0.7)
@@ -165,14 +174,14 @@ def test_groups_are_written_by_name_and_survive_a_round_trip() -> None:
         {
             "type": "adamw",
             "param_groups": {
-                "scale": {"lr_multiplier": 6.0, "weight_decay_multiplier": 36.0},
-                "bias": {"lr_multiplier": 0.1},
+                "scale": {"learning_rate_multiplier": 6.0, "weight_decay_multiplier": 36.0},
+                "bias": {"learning_rate_multiplier": 0.1},
             },
         }
     )
     assert optimizer.param_groups == {
-        "scale": GroupOptions(lr_multiplier=6.0, weight_decay_multiplier=36.0),
-        "bias": GroupOptions(lr_multiplier=0.1),
+        "scale": GroupOptions(learning_rate_multiplier=6.0, weight_decay_multiplier=36.0),
+        "bias": GroupOptions(learning_rate_multiplier=0.1),
     }
     assert read(optimizer.model_dump(mode="json")) == optimizer
     assert read("adamw").param_groups == {}
@@ -181,9 +190,9 @@ def test_groups_are_written_by_name_and_survive_a_round_trip() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"type": "adamw", "param_groups": {"scales": {"lr_multiplier": 6.0}}},
-        {"type": "adamw", "param_groups": {"statistic": {"lr_multiplier": 6.0}}},
-        {"type": "adamw", "param_groups": {"scale": {"lr_multiplier": -1.0}}},
+        {"type": "adamw", "param_groups": {"scales": {"learning_rate_multiplier": 6.0}}},
+        {"type": "adamw", "param_groups": {"statistic": {"learning_rate_multiplier": 6.0}}},
+        {"type": "adamw", "param_groups": {"scale": {"learning_rate_multiplier": -1.0}}},
         {"type": "adamw", "param_groups": {"scale": {"speed": 1.0}}},
         {"type": "adamw", "param_groups": {"scale": 6.0}},
         {"type": "adamw", "decay_schedule": "cosine"},

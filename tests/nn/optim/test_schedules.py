@@ -40,38 +40,38 @@ def rates(schedule: ScheduleBase, horizon: TrainingLength) -> list[float]:
 
 
 def test_constant_is_constant() -> None:
-    assert rates(ConstantRate(initial=0.3), TrainingLength(2, 3)) == [0.3] * 6
+    assert rates(ConstantRate(peak=0.3), TrainingLength(2, 3)) == [0.3] * 6
 
 
 def test_step_falls_by_its_factor_every_few_epochs() -> None:
     # two steps an epoch, every 2 epochs: steps 0-3, 4-7, 8-11
-    found = rates(StepRate(initial=0.8, factor=0.5, every=2), TrainingLength(6, 2))
+    found = rates(StepRate(peak=0.8, factor=0.5, every=2), TrainingLength(6, 2))
     assert found == [0.8] * 4 + [0.4] * 4 + [0.2] * 4
 
 
 def test_exponential_glides_by_its_factor_an_epoch() -> None:
-    found = rates(ExponentialRate(initial=1.0, decay=0.25), TrainingLength(2, 2))
+    found = rates(ExponentialRate(peak=1.0, decay=0.25), TrainingLength(2, 2))
     assert found == pytest.approx([1.0, 0.5, 0.25, 0.125])
 
 
 def test_cosine_falls_along_half_a_cosine() -> None:
     # 4 steps: parts 0, 1/4, 1/2, 3/4 of the way from 1 to 0.2
-    found = rates(CosineRate(initial=1.0, final=0.2), TrainingLength(4, 1))
+    found = rates(CosineRate(peak=1.0, final=0.2), TrainingLength(4, 1))
     r = 0.5 / math.sqrt(2.0)
     assert found == pytest.approx([1.0, 0.2 + 0.8 * (0.5 + r), 0.6, 0.2 + 0.8 * (0.5 - r)])
 
 
 def test_cosine_reaches_final_at_the_horizon_and_stays_there() -> None:
-    schedule, horizon = CosineRate(initial=1.0, final=0.2), TrainingLength(5, 2)
+    schedule, horizon = CosineRate(peak=1.0, final=0.2), TrainingLength(5, 2)
     assert schedule.rate(10, horizon, START) == pytest.approx(0.2)
     assert schedule.rate(99, horizon, START) == pytest.approx(0.2)
 
 
 def test_cosine_begins_where_the_warm_up_ends() -> None:
     # 2 steps of warm-up, 4 of cosine
-    found = rates(CosineRate(initial=1.0, warmup_steps=2), TrainingLength(6, 1))
+    found = rates(CosineRate(peak=1.0, warmup_steps=2), TrainingLength(6, 1))
     assert found[:3] == [0.5, 1.0, 1.0]
-    assert found[2:] == pytest.approx(rates(CosineRate(initial=1.0), TrainingLength(4, 1)))
+    assert found[2:] == pytest.approx(rates(CosineRate(peak=1.0), TrainingLength(4, 1)))
 
 
 def test_one_cycle_rises_to_its_peak_and_falls_to_its_end() -> None:
@@ -169,7 +169,7 @@ def test_what_is_left_is_a_share_and_never_grows(t: float) -> None:
 
 
 def test_warm_up_climbs_in_equal_stairs() -> None:
-    found = rates(ConstantRate(initial=1.0, warmup_steps=4), TrainingLength(6, 1))
+    found = rates(ConstantRate(peak=1.0, warmup_steps=4), TrainingLength(6, 1))
     assert found == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
 
 
@@ -180,7 +180,7 @@ def test_warm_up_may_be_longer_than_the_training(cls: type[Any]) -> None:
 
 
 def test_warm_up_multiplies_whatever_the_schedule_says() -> None:
-    plain, warm = StepRate(initial=1.0, every=1), StepRate(initial=1.0, every=1, warmup_steps=4)
+    plain, warm = StepRate(peak=1.0, every=1), StepRate(peak=1.0, every=1, warmup_steps=4)
     horizon = TrainingLength(4, 2)
     for step in range(8):
         ramp = min(1.0, (step + 1) / 4)
@@ -203,40 +203,40 @@ def observed(schedule: ReduceOnPlateau, values: list[float]) -> list[float]:
 def test_the_plateau_waits_exactly_its_patience_each_time(patience: int) -> None:
     plateau, factors = START, []
     for _ in range(1 + 2 * patience):
-        plateau = ReduceOnPlateau(initial=1.0, factor=0.5, patience=patience).observe(plateau, 1.0)
+        plateau = ReduceOnPlateau(peak=1.0, factor=0.5, patience=patience).observe(plateau, 1.0)
         factors.append(plateau.factor)
     assert factors == [1.0] * patience + [0.5] * patience + [0.25]
 
 
 def test_the_rate_falls_after_patience_epochs_without_a_better_value() -> None:
     # 5, 4 get better; 4, 4 do not: after the second of them the rate falls, and so again after two more
-    schedule = ReduceOnPlateau(initial=1.0, factor=0.1, patience=2)
+    schedule = ReduceOnPlateau(peak=1.0, factor=0.1, patience=2)
     found = observed(schedule, [5.0, 4.0, 4.0, 4.0, 9.0, 9.0, 3.0, 3.0])
     assert found == pytest.approx([1.0, 1.0, 1.0, 0.1, 0.1, 0.01, 0.01, 0.01])
 
 
 def test_a_better_value_starts_the_wait_anew() -> None:
-    schedule = ReduceOnPlateau(initial=1.0, factor=0.5, patience=2)
+    schedule = ReduceOnPlateau(peak=1.0, factor=0.5, patience=2)
     assert observed(schedule, [5.0, 6.0, 4.0, 5.0, 3.0, 4.0]) == [1.0] * 6
 
 
 def test_a_gain_below_min_delta_is_none() -> None:
-    schedule = ReduceOnPlateau(initial=1.0, factor=0.5, patience=1, min_delta=0.5)
+    schedule = ReduceOnPlateau(peak=1.0, factor=0.5, patience=1, min_delta=0.5)
     assert observed(schedule, [5.0, 4.6, 4.4]) == [1.0, 0.5, 0.5]  # 4.6 is no gain, 4.4 is one on 5
 
 
 def test_the_rate_never_falls_below_final() -> None:
-    schedule = ReduceOnPlateau(initial=1.0, factor=0.1, patience=1, final=0.03)
+    schedule = ReduceOnPlateau(peak=1.0, factor=0.1, patience=1, final=0.03)
     assert observed(schedule, [1.0] * 5) == pytest.approx([1.0, 0.1, 0.03, 0.03, 0.03])
 
 
 def test_no_number_counts_as_no_gain() -> None:
-    schedule = ReduceOnPlateau(initial=1.0, factor=0.5, patience=2)
+    schedule = ReduceOnPlateau(peak=1.0, factor=0.5, patience=2)
     assert observed(schedule, [nan, nan, inf, inf]) == [1.0, 0.5, 0.5, 0.25]
 
 
 def test_observing_makes_a_new_plateau_and_changes_none() -> None:
-    schedule, before = ReduceOnPlateau(initial=1.0, patience=1), PlateauState(best=2.0, waited=0, factor=0.5)
+    schedule, before = ReduceOnPlateau(peak=1.0, patience=1), PlateauState(best=2.0, waited=0, factor=0.5)
     assert schedule.observe(before, 3.0) == PlateauState(best=2.0, waited=0, factor=0.25)
     assert before == PlateauState(best=2.0, waited=0, factor=0.5)
 
@@ -251,7 +251,7 @@ def test_all_others_never_look_at_the_results(cls: type[Any]) -> None:
 
 
 def build(cls: type[Any], **options: Any) -> Any:
-    return cls(**({"peak": 1.0} if "peak" in cls.model_fields else {"initial": 1.0}), **options)
+    return cls(peak=1.0, **options)
 
 
 @st.composite
@@ -261,14 +261,14 @@ def schedules(draw: st.DrawFn) -> tuple[ScheduleBase, float, float]:
     low = draw(st.floats(0.0, 1.0)) * high
     shrink = draw(st.floats(0.05, 0.99))
     every: list[tuple[ScheduleBase, float]] = [
-        (ConstantRate(initial=high), high),
-        (StepRate(initial=high, factor=shrink, every=draw(st.integers(1, 5))), 0.0),
-        (ExponentialRate(initial=high, decay=shrink), 0.0),
-        (CosineRate(initial=high, final=low), low),
+        (ConstantRate(peak=high), high),
+        (StepRate(peak=high, factor=shrink, every=draw(st.integers(1, 5))), 0.0),
+        (ExponentialRate(peak=high, decay=shrink), 0.0),
+        (CosineRate(peak=high, final=low), low),
         (FlatCosineRate(peak=high, final=low), low),
         (CoslogRate(peak=high, cycles=draw(st.integers(1, 6))), 0.0),
         (OneCycleRate(peak=high), high / 10_000.0),
-        (ReduceOnPlateau(initial=high, factor=shrink, patience=draw(st.integers(1, 3)), final=low), low),
+        (ReduceOnPlateau(peak=high, factor=shrink, patience=draw(st.integers(1, 3)), final=low), low),
     ]
     assert {type(schedule) for schedule, _ in every} == set(members(Schedule))
     schedule, bound = draw(st.sampled_from(every))
@@ -327,9 +327,9 @@ def test_the_batch_size_changes_the_steps_and_not_the_rate_at_the_start_of_an_ep
 @pytest.mark.parametrize(
     ("text", "schedule"),
     [
-        (0.1, ConstantRate(initial=0.1)),
-        (1, ConstantRate(initial=1.0)),
-        ({"type": "cosine", "initial": 0.1, "warmup_steps": 5}, CosineRate(initial=0.1, final=0.0, warmup_steps=5)),
+        (0.1, ConstantRate(peak=0.1)),
+        (1, ConstantRate(peak=1.0)),
+        ({"type": "cosine", "peak": 0.1, "warmup_steps": 5}, CosineRate(peak=0.1, final=0.0, warmup_steps=5)),
         ({"type": "one_cycle", "peak": 0.1}, OneCycleRate(peak=0.1)),
         ("coslog", CoslogRate()),
     ],
@@ -348,17 +348,17 @@ def test_a_number_is_a_constant_rate_and_a_name_a_schedule_with_its_defaults(tex
         nan,
         "0.1",
         {"type": "cosine"},
-        {"type": "step", "initial": 0.1, "factor": 1.0},
-        {"type": "step", "initial": 0.1, "every": 0},
-        {"type": "exponential", "initial": 0.1, "decay": 0.0},
+        {"type": "step", "peak": 0.1, "factor": 1.0},
+        {"type": "step", "peak": 0.1, "every": 0},
+        {"type": "exponential", "peak": 0.1, "decay": 0.0},
         {"type": "one_cycle", "initial": 0.1},
         {"type": "one_cycle", "peak": 0.1, "pct_start": 1.0},
         {"type": "flat_cosine", "initial": 0.1},
         {"type": "flat_cosine", "peak": 0.1, "final": 0.2},
         {"type": "coslog", "peak": 0.1, "cycles": 0},
-        {"type": "constant", "initial": 0.1, "warmup_steps": -1},
-        {"type": "constant", "initial": 0.1, "warmup_steps": 1.0},
-        {"type": "reduce_on_plateau", "initial": 0.1, "patience": 0},
+        {"type": "constant", "peak": 0.1, "warmup_steps": -1},
+        {"type": "constant", "peak": 0.1, "warmup_steps": 1.0},
+        {"type": "reduce_on_plateau", "peak": 0.1, "patience": 0},
     ],
 )
 def test_what_is_no_schedule_is_refused(wrong: Any) -> None:
@@ -369,7 +369,7 @@ def test_what_is_no_schedule_is_refused(wrong: Any) -> None:
 @pytest.mark.parametrize("schedule", [CosineRate, ReduceOnPlateau])
 def test_a_final_rate_above_the_first_is_refused(schedule: type[CosineRate] | type[ReduceOnPlateau]) -> None:
     with pytest.raises(ValueError, match="must not be above"):
-        schedule(initial=0.01, final=0.1)
+        schedule(peak=0.01, final=0.1)
 
 
 def test_a_divisor_below_one_would_put_the_peak_below_the_ends_and_is_refused() -> None:

@@ -34,7 +34,7 @@ def arguments_of(*layers: Any, network: Network | None = None, **options: Any) -
         network=network or network_of(*(layers or (Dense(units=5, activation=Tanh()),))),
         loss=options.pop("loss", MSE()),
         optimizer=options.pop("optimizer", Adam()),
-        schedule=options.pop("schedule", ConstantRate(initial=0.01)),
+        schedule=options.pop("schedule", ConstantRate(peak=0.01)),
         batch_size=options.pop("batch_size", 8),
         epochs=options.pop("epochs", 3),
         **options,

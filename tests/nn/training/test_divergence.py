@@ -42,7 +42,7 @@ def arguments_of(network: Network = NETWORK, **rest: Any) -> TrainingArguments:
     plain = {
         "loss": CrossEntropy(),
         "optimizer": Sgd(),
-        "schedule": ConstantRate(initial=0.1),
+        "schedule": ConstantRate(peak=0.1),
         "batch_size": 4,
         "epochs": 30,
     }

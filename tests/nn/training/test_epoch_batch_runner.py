@@ -28,7 +28,7 @@ def bound(backend: Any, parts: int = 1, **options: Any) -> tuple[TrainingArgumen
     if backend == "numba":
         pytest.importorskip("numba")
         pytest.importorskip("scipy")
-    settings = {"schedule": CosineRate(initial=0.01, warmup_steps=5), "batch_size": 1, "epochs": 3} | options
+    settings = {"schedule": CosineRate(peak=0.01, warmup_steps=5), "batch_size": 1, "epochs": 3} | options
     network = Network.model_validate({"n_features": 3, "layers": [4], "n_outputs": 1})
     arguments = TrainingArguments(network, MSE(), Sgd(), backend=backend, n_shards=parts, **settings)  # type: ignore[arg-type]
     state = TrainState.create(network, arguments.optimizer, RandomStreams.of(0), parts)
@@ -120,7 +120,7 @@ def test_every_batch_of_a_stretch_has_the_rate_of_its_own_step(backend: str, mon
 @BACKENDS
 @pytest.mark.parametrize("bad", [0, 1, 37])
 def test_a_loss_that_is_not_finite_is_the_last_and_moves_nothing(backend: str, bad: int, parts: int) -> None:
-    _, state, batches, advance = bound(backend, parts, schedule=ConstantRate(initial=0.01))
+    _, state, batches, advance = bound(backend, parts, schedule=ConstantRate(peak=0.01))
     batches.dataset.X[batches.order[bad], 0] = np.nan
     losses: list[float] = []
     while len(losses) <= bad:

@@ -38,7 +38,7 @@ from tests.nn.training.helpers import (
 @pytest.mark.parametrize("batch_size", [8, 29, 1000])
 def test_the_loss_is_the_mean_of_what_each_step_minimized_before_it_moved(weighted: bool, batch_size: int) -> None:
     arguments = arguments_of(
-        network=network_of(), optimizer=Sgd(), schedule=ConstantRate(initial=0.1), batch_size=batch_size, l2=0.3
+        network=network_of(), optimizer=Sgd(), schedule=ConstantRate(peak=0.1), batch_size=batch_size, l2=0.3
     )
     dataset = rows_of(arguments, weighted=weighted)
     state = fresh(arguments)
@@ -106,7 +106,7 @@ def test_without_validation_rows_there_is_no_validation_loss() -> None:
 
 
 def test_epochs_count_from_one_and_the_rate_is_that_of_the_last_step() -> None:
-    arguments = arguments_of(schedule=StepRate(initial=0.8, factor=0.5, every=1))
+    arguments = arguments_of(schedule=StepRate(peak=0.8, factor=0.5, every=1))
     reports = train(arguments)[1]
     assert [report.epoch for report in reports] == [1, 2, 3]
     assert [report.learning_rate for report in reports] == [0.8, 0.4, 0.2]
@@ -114,7 +114,7 @@ def test_epochs_count_from_one_and_the_rate_is_that_of_the_last_step() -> None:
 
 
 def test_the_optimizer_counts_its_steps_from_one() -> None:
-    arguments = arguments_of(epochs=1, batch_size=29, optimizer=Adam(), schedule=ConstantRate(initial=0.01))
+    arguments = arguments_of(epochs=1, batch_size=29, optimizer=Adam(), schedule=ConstantRate(peak=0.01))
     state = fresh(arguments)
     before = state.parameters.theta.copy()
     list(fit(arguments, state, rows_of(arguments)))
@@ -123,7 +123,7 @@ def test_the_optimizer_counts_its_steps_from_one() -> None:
 
 
 def test_a_network_learns() -> None:
-    arguments = arguments_of(epochs=60, schedule=CosineRate(initial=0.03))
+    arguments = arguments_of(epochs=60, schedule=CosineRate(peak=0.03))
     reports = train(arguments, rows_of(arguments, 200))[1]
     assert reports[-1].loss < 0.1 * reports[0].loss
 
@@ -169,7 +169,7 @@ def test_the_best_weights_are_those_of_the_best_epoch(higher: bool) -> None:
 
 @pytest.mark.parametrize(("watched", "with_holdout"), [("loss", True), ("loss", False), ("val_loss", True)])
 def test_the_watched_value_decides(watched: str, with_holdout: bool) -> None:
-    arguments = arguments_of(epochs=8, monitor=watched, schedule=ConstantRate(initial=0.2))
+    arguments = arguments_of(epochs=8, monitor=watched, schedule=ConstantRate(peak=0.2))
     validation_set = validation_set_of(arguments, scripted([0.0] * 8)) if with_holdout else None
     state, reports = train(arguments, validation_set=validation_set)
     values = [report.val_loss if watched == "val_loss" else report.loss for report in reports]
@@ -178,7 +178,7 @@ def test_the_watched_value_decides(watched: str, with_holdout: bool) -> None:
 
 
 def test_the_plateau_sees_the_watched_value() -> None:
-    schedule = ReduceOnPlateau(initial=0.1, factor=0.5, patience=1)
+    schedule = ReduceOnPlateau(peak=0.1, factor=0.5, patience=1)
     arguments = arguments_of(epochs=5, monitor="val_mean", schedule=schedule)
     validation_set = validation_set_of(arguments, scripted([3.0, 3.0, 2.0, 2.0, 2.0]))
     # an epoch's rate is that before its own value is seen

@@ -66,9 +66,7 @@ def network_of(name: str, *, precision: str = "float64", outputs: int = 3, embed
 
 def arguments_of(network: Network, loss: LossBase | None = None, **options: Any) -> TrainingArguments:
     settings: dict[str, Any] = {"batch_size": 16, "epochs": 3, "optimizer": Adam()} | options
-    return TrainingArguments(
-        network=network, loss=loss or CrossEntropy(), schedule=ConstantRate(initial=0.01), **settings
-    )
+    return TrainingArguments(network=network, loss=loss or CrossEntropy(), schedule=ConstantRate(peak=0.01), **settings)
 
 
 def fresh(arguments: TrainingArguments) -> TrainState:
@@ -139,9 +137,9 @@ def test_the_parts_of_any_loss_add_up(loss: LossBase, outputs: int) -> None:
 
 
 FACTORS = {
-    "weight": {"lr_multiplier": 2.0},
+    "weight": {"learning_rate_multiplier": 2.0},
     "embedding": {"weight_decay_multiplier": 0.5},
-    "bias": {"lr_multiplier": 0.1},
+    "bias": {"learning_rate_multiplier": 0.1},
     "scale": {"weight_decay_multiplier": 3.0},
 }
 IN_GROUPS = [cls.model_validate({"param_groups": FACTORS, "weight_decay": 0.1}) for cls in (AdamW, Lion)]
@@ -298,7 +296,7 @@ def test_a_training_that_goes_back_gives_each_part_its_stream_as_it_was() -> Non
     arguments = replace(
         arguments_of(network, MSE(), optimizer=Sgd(), n_shards=2, epochs=4, rollback_on_divergence=True), clip_norm=None
     )
-    wild = replace(arguments, schedule=ConstantRate(initial=1e4))
+    wild = replace(arguments, schedule=ConstantRate(peak=1e4))
     again = [trained(wild)[0] for _ in range(2)]
     assert again[0].learning_rate_factor < 1.0
     assert bits(again[0]) == bits(again[1])

@@ -144,7 +144,10 @@ OPTIMIZERS = [pytest.param(cls(), id=tag(cls)) for cls in members(Optimizer)]
 OPTIMIZERS.append(pytest.param(Sgd(momentum=0.9, nesterov=True), id="sgd-nesterov"))
 IN_GROUPS = {
     "decay_schedule": "flat_cosine",
-    "param_groups": {"scale": {"lr_multiplier": 6.0, "weight_decay_multiplier": 36.0}, "bias": {"lr_multiplier": 0.1}},
+    "param_groups": {
+        "scale": {"learning_rate_multiplier": 6.0, "weight_decay_multiplier": 36.0},
+        "bias": {"learning_rate_multiplier": 0.1},
+    },
 }
 OPTIMIZERS.append(pytest.param(AdamW.model_validate(IN_GROUPS), id="adamw-in-groups"))
 

@@ -107,8 +107,8 @@ MISTAKES = {
         [(1, 20, "layers.1.rate")],
     ),
     "inside a range": (
-        "learning_rate.initial: {from: 0.1, to: 1.0}\nlearning_rate: {from: 0.1, to: 1.0}",
-        [(0, 5, "learning_rate.initial")],
+        "learning_rate.peak: {from: 0.1, to: 1.0}\nlearning_rate: {from: 0.1, to: 1.0}",
+        [(0, 5, "learning_rate.peak")],
     ),
     "star without items": ("layers.*.slope: {from: 0.1, to: 1.0}", [(0, 5, "layers.*.slope")]),
     "star alone": ("'*': {from: 0.1, to: 1.0}", [(0, 5, "*")]),

@@ -23,14 +23,17 @@ def test_search_spaces_inside_choices_are_named_after_the_type_of_the_choice_or_
       choices:
         - {type: sgd, momentum: {choices: [0.5, 0.9]}}
         - {type: adam, beta1: {from: 0.8, to: 0.9}}
-        - {type: adam, param_groups: {bias: {lr_multiplier: {from: 0.1, to: 1}}}}
+        - {type: adam, param_groups: {bias: {learning_rate_multiplier: {from: 0.1, to: 1}}}}
     layers: {choices: [[8, {from: 8, to: 16}], [8]]}
     """
     assert written(search) == {
         "optimizer": ("optimizer", 1),
         "optimizer.sgd.momentum": ("optimizer.momentum", 3),
         "optimizer[1].beta1": ("optimizer.beta1", 4),
-        "optimizer[2].param_groups.bias.lr_multiplier": ("optimizer.param_groups.bias.lr_multiplier", 5),
+        "optimizer[2].param_groups.bias.learning_rate_multiplier": (
+            "optimizer.param_groups.bias.learning_rate_multiplier",
+            5,
+        ),
         "layers": ("layers", 6),
         "layers[0].1": ("layers.1", 6),
     }

@@ -10,6 +10,7 @@ import pytest
 from nncli.base.errors import UsageError
 from nncli.config.loading import QUALITIES, TABULAR, TEXTBOOK, LoadedConfig, load_document
 from nncli.config.schema import TuneSection
+from nncli.config.schema.tune import Range
 from nncli.config.yaml.parser import parse
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.number import RegressionTarget
@@ -50,7 +51,23 @@ def test_a_space_for_each_preset_ships_and_fits_it() -> None:
 def test_the_preset_tabular_is_searched_in_all_its_keys(quality: str) -> None:
     keys = searched(f"quality: {quality}")
     space, _ = default_space(TABULAR)
-    assert {*space.always, *space.classification} - {*keys} == {"learning_rate.initial"}
+    assert {*space.always, *space.classification} == {*keys}
+
+
+@pytest.mark.parametrize(
+    ("text", "low"),
+    [
+        ("", 0.02),
+        ("learning_rate: 0.05", 1e-3),
+        ("layers: [8]\nlearning_rate: {type: cosine, peak: 0.1}", 1e-4),
+        ("layers: [8]\nlearning_rate: {type: one_cycle, peak: 0.1}", 1e-3),
+    ],
+)
+def test_the_range_of_the_peak_is_that_of_the_schedule(text: str, low: float) -> None:
+    _, section = with_default_space(loaded(text), SECTION, MIXED)
+    domain = section.search["learning_rate.peak"]
+    assert isinstance(domain, Range)
+    assert domain.low == low
 
 
 def test_label_smoothing_is_for_classes_alone() -> None:
@@ -65,15 +82,15 @@ def test_label_smoothing_is_for_classes_alone() -> None:
         ("preset: textbook", {"learning_rate", "layers", "optimizer", "l2"}, {"layers.*.rate", "learning_rate.peak"}),
         ("layers: [64, dropout]", {"layers.*.units", "layers.*.rate"}, {"layers"}),
         ("layers: [{type: dense, units: 64, activation: tanh}]", {"layers.*.units"}, {"layers"}),
-        ("layers: [8]\nlearning_rate: 0.1", {"learning_rate"}, {"learning_rate.initial"}),
-        ("layers: [8]\nlearning_rate: {type: cosine, initial: 0.1}", {"learning_rate.initial"}, {"learning_rate"}),
+        ("layers: [8]\nlearning_rate: 0.1", {"learning_rate"}, {"learning_rate.peak"}),
+        ("layers: [8]\nlearning_rate: {type: cosine, peak: 0.1}", {"learning_rate.peak"}, {"learning_rate"}),
         ("layers: [8]\nlearning_rate: {type: one_cycle, peak: 0.1}", {"learning_rate.peak"}, {"learning_rate"}),
         ("layers: [8]\noptimizer: sgd", {"optimizer"}, {"optimizer.momentum"}),
         ("layers: [8]\noptimizer: {type: sgd, momentum: 0.9}", {"optimizer.momentum"}, {"optimizer"}),
         ("numeric_embedding: null", {"numeric_embedding", "learning_rate.peak"}, set()),
         ("numeric_embedding: {type: periodic, sigma: 1}", {"learning_rate.peak"}, {"numeric_embedding"}),
         ("preset: tabular\nlayers: [64]", {"layers.*.units", "optimizer.beta2"}, {"layers.*.rate", "layers"}),
-        ("learning_rate: 0.1", {"learning_rate.initial"}, {"learning_rate.peak"}),
+        ("learning_rate: 0.1", {"learning_rate.peak"}, set()),
         ("optimizer: sgd", {"learning_rate.peak"}, {"optimizer.beta2", "optimizer.weight_decay"}),
     ],
 )
@@ -96,7 +113,7 @@ def test_a_complete_configuration_is_searched_like_the_preset_that_it_came_from(
 
 def test_there_must_be_something_to_search() -> None:
     text = "preset: tabular\nlayers: []\noptimizer: sgd\nnumeric_embedding: {type: periodic, sigma: 2}\n"
-    text += "learning_rate: {type: exponential, initial: 0.1, decay: 0.9}"
+    text += "learning_rate: {type: exponential, peak: 0.1, decay: 0.9}"
     assert searched(text)  # encodings
     space, _ = default_space(TABULAR)
     assert "encoding.categories.max_one_hot" in space.always
@@ -106,7 +123,7 @@ def test_nothing_to_search_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> 
     from nncli.tuning.space import default_space as module
 
     space, document = default_space(TABULAR)
-    empty = space.model_copy(update={"always": {}, "classification": {}})
+    empty = space.model_copy(update={"always": {}, "classification": {}, "coslog": {}})
     monkeypatch.setattr(module, "default_space", lambda name: (empty, document))
     with pytest.raises(UsageError):
         with_default_space(loaded(""), SECTION, MIXED)

@@ -28,7 +28,7 @@ layers.1.rate: {from: 0.0, to: 0.5, step: 0.1}
 def test_values_are_set_and_the_rest_is_the_configuration() -> None:
     space = space_of(SPACE)
     config = space.config({"learning_rate": 0.02, "optimizer": 0, "optimizer.sgd.momentum": 0.75, "layers.1.rate": 0.2})
-    assert config.schedule.model_dump()["initial"] == 0.02
+    assert config.schedule.model_dump()["peak"] == 0.02
     assert config.optimizer.model_dump()["momentum"] == 0.75
     assert config.layers[1] == Dropout(rate=0.2)
     assert config.layers[0] == space.base.layers[0]
@@ -104,7 +104,7 @@ def test_the_preset_stays_beneath_the_values() -> None:
     layers.*.rate: {from: 0.0, to: 0.5}
     learning_rate.peak: {from: 0.02, to: 0.3, scale: log}
     optimizer.weight_decay: {from: 0.001, to: 0.05, scale: log}
-    optimizer.param_groups.scale.lr_multiplier: {from: 2, to: 10}
+    optimizer.param_groups.scale.learning_rate_multiplier: {from: 2, to: 10}
     numeric_embedding: {choices: [null, {type: periodic, sigma: {from: 0.01, to: 1.0, scale: log}}]}
     encoding.categories.max_one_hot: {from: 4, to: 33}
     loss: {choices: [null, {type: cross_entropy, label_smoothing: {from: 0.005, to: 0.1}}]}

@@ -11,7 +11,7 @@ VALUE = {
     "data": {"path": "t.csv", "target": "y"},
     "layers": [8, {"type": "residual", "layers": ["batch_norm", 8]}, {"type": "dropout", "rate": 0.1}],
     "learning_rate": 0.1,
-    "optimizer": {"type": "adamw", "param_groups": {"bias": {"lr_multiplier": 0.5}}},
+    "optimizer": {"type": "adamw", "param_groups": {"bias": {"learning_rate_multiplier": 0.5}}},
 }
 CONFIG = Config.model_validate(VALUE)
 
@@ -20,8 +20,7 @@ CONFIG = Config.model_validate(VALUE)
     ("name", "expanded"),
     [
         ("epochs", ["epochs"]),
-        ("learning_rate.initial", ["learning_rate.initial"]),
-        ("learning_rate.peak", []),
+        ("learning_rate.peak", ["learning_rate.peak"]),
         ("layers.0.units", ["layers.0.units"]),
         ("layers.00.units", ["layers.0.units"]),
         ("layers.*.units", ["layers.0.units"]),
@@ -30,8 +29,14 @@ CONFIG = Config.model_validate(VALUE)
         ("layers.3.units", []),
         ("layers.units", []),
         ("layers." + "9" * 5000, []),
-        ("optimizer.param_groups.bias.lr_multiplier", ["optimizer.param_groups.bias.lr_multiplier"]),
-        ("optimizer.param_groups.scale.lr_multiplier", ["optimizer.param_groups.scale.lr_multiplier"]),
+        (
+            "optimizer.param_groups.bias.learning_rate_multiplier",
+            ["optimizer.param_groups.bias.learning_rate_multiplier"],
+        ),
+        (
+            "optimizer.param_groups.scale.learning_rate_multiplier",
+            ["optimizer.param_groups.scale.learning_rate_multiplier"],
+        ),
         ("early_stopping.patience", []),
         ("epochs.x", []),
         ("*", []),
@@ -60,7 +65,7 @@ def test_every_item_may_be_the_same_as_one_item() -> None:
 def test_a_configuration_has_the_keys_of_short_forms_and_of_the_default_optimizer() -> None:
     value = with_sections({"data": VALUE["data"], "layers": [8, "dropout"], "tune": {}}, Config.model_validate(VALUE))
     assert "tune" not in value
-    assert value["learning_rate"] == {"type": "constant", "initial": 0.1}
+    assert value["learning_rate"] == {"type": "constant", "peak": 0.1}
     plain = Config.model_validate({"data": VALUE["data"]})
     assert with_sections({"data": VALUE["data"]}, plain)["optimizer"] == {"type": "adam"}
     assert Config.model_validate(with_sections(VALUE, CONFIG)) == CONFIG
@@ -69,7 +74,7 @@ def test_a_configuration_has_the_keys_of_short_forms_and_of_the_default_optimize
 @pytest.mark.parametrize(
     ("name", "value", "long"),
     [
-        ("learning_rate", 0.1, {"type": "constant", "initial": 0.1}),
+        ("learning_rate", 0.1, {"type": "constant", "peak": 0.1}),
         ("layers", [8, "dropout"], [{"type": "dense", "units": 8}, {"type": "dropout"}]),
         ("layers.0", 8, {"type": "dense", "units": 8}),
         ("layers.*", "dropout", {"type": "dropout"}),

@@ -183,7 +183,7 @@ def _count(n: float) -> str:
 MAX_POINTS = 200
 MIN_WIDTH = 0.1
 """Smallest range of thresholds that the curve of costs shows."""
-NAMES = {"rate": "share predicted positive", "cost": "cost per row"}
+NAMES = {"positive_rate": "share predicted positive", "cost": "cost per row"}
 CORRECTED = (
     f"The threshold was chosen by these rows, so it is chosen again in each of {RESAMPLES:,} bootstrap resamples, and "
     "what it is better by there than on all rows is subtracted: the figures are those to expect on new rows."

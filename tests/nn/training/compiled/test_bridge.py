@@ -108,10 +108,10 @@ GROUPS = {
     "weight_decay": 0.02,
     "decay_schedule": "flat_cosine",
     "param_groups": {
-        "scale": {"lr_multiplier": 6.0, "weight_decay_multiplier": 36.0},
-        "bias": {"lr_multiplier": 0.1},
-        "alpha": {"lr_multiplier": 0.1, "weight_decay_multiplier": 0.01},
-        "numeric": {"lr_multiplier": 0.1, "weight_decay_multiplier": 0.01},
+        "scale": {"learning_rate_multiplier": 6.0, "weight_decay_multiplier": 36.0},
+        "bias": {"learning_rate_multiplier": 0.1},
+        "alpha": {"learning_rate_multiplier": 0.1, "weight_decay_multiplier": 0.01},
+        "numeric": {"learning_rate_multiplier": 0.1, "weight_decay_multiplier": 0.01},
     },
 }
 
@@ -121,7 +121,7 @@ def arguments_of(network: Network, loss: LossBase | None = None, **options: Any)
         "batch_size": 8,
         "epochs": 4,
         "optimizer": Adam(),
-        "schedule": ConstantRate(initial=0.01),
+        "schedule": ConstantRate(peak=0.01),
         "backend": "numba",
     }
     arguments = TrainingArguments(network=network, loss=loss or MSE(), **settings | options)
@@ -200,8 +200,8 @@ def test_a_loss_leads_where_it_leads_with_numpy(loss: LossBase, outputs: int, we
         {"optimizer": Adam(beta1=0.5, beta2=0.9, epsilon=1e-4), "l1": 1e-3},
         {"l2": 0.1},
         {"l1": 1e-3, "l2": 1e-2, "clip_norm": 0.1},
-        {"schedule": CosineRate(initial=0.05, warmup_steps=7)},
-        {"schedule": ReduceOnPlateau(initial=0.05, patience=1, warmup_steps=3)},
+        {"schedule": CosineRate(peak=0.05, warmup_steps=7)},
+        {"schedule": ReduceOnPlateau(peak=0.05, patience=1, warmup_steps=3)},
         {
             "schedule": CoslogRate(peak=0.05, first_cycle=1.0),
             "optimizer": AdamW(weight_decay=5.0, decay_schedule="flat_cosine"),
@@ -275,7 +275,7 @@ def test_numbers_beyond_all_bins_and_columns_of_few_values_learn_what_they_learn
     dataset.X[:, 3] = 7.0
     outside = dataset.X.copy()
     outside[5, 0] = value
-    arguments = arguments_of(PRESET, optimizer=Sgd(), schedule=ConstantRate(initial=1e-12))
+    arguments = arguments_of(PRESET, optimizer=Sgd(), schedule=ConstantRate(peak=1e-12))
     found = []
     for backend in ("numba", "numpy"):
         state = fresh(replace(arguments, backend=backend), dataset)  # the bins are those of the rows without `value`
@@ -382,7 +382,7 @@ def examples_of(arguments: TrainingArguments) -> Dataset:
     return example_rows(arguments.network, arguments.loss, ROWS, weighted=True)
 
 
-@pytest.mark.parametrize("schedule", [ConstantRate(initial=0.01), CosineRate(initial=0.05, warmup_steps=7)])
+@pytest.mark.parametrize("schedule", [ConstantRate(peak=0.01), CosineRate(peak=0.05, warmup_steps=7)])
 @pytest.mark.parametrize("ahead", [2, 3, 5, 10**9])
 @BOTH
 def test_stretches_of_any_length_give_the_same_bits(cut: TrainingArguments, ahead: int, schedule: Any) -> None:
@@ -542,7 +542,7 @@ def test_a_gradient_that_is_not_finite_stops_at_its_step_with_the_words_of_numpy
 @pytest.mark.parametrize("rate", [1e3, 1e8, 1e25, 1e38])
 @pytest.mark.parametrize("layers", [(), (dense(6, "relu"),), (dense(6, "tanh"),)])
 def test_a_reckless_rate_stops_where_it_stops_with_numpy(rate: float, layers: Any) -> None:
-    arguments = arguments_of(network_of(*layers), optimizer=Sgd(), schedule=ConstantRate(initial=rate), epochs=30)
+    arguments = arguments_of(network_of(*layers), optimizer=Sgd(), schedule=ConstantRate(peak=rate), epochs=30)
     dataset = example_rows(arguments.network, arguments.loss, ROWS)
     assert said(arguments, dataset, max_batches=lambda step: 10**9) == said(
         replace(arguments, backend="numpy"), dataset
@@ -551,7 +551,7 @@ def test_a_reckless_rate_stops_where_it_stops_with_numpy(rate: float, layers: An
 
 def test_a_training_that_goes_back_does_so_as_with_numpy() -> None:
     arguments = arguments_of(
-        network_of(), optimizer=Sgd(), schedule=ConstantRate(initial=50.0), epochs=6, rollback_on_divergence=True
+        network_of(), optimizer=Sgd(), schedule=ConstantRate(peak=50.0), epochs=6, rollback_on_divergence=True
     )
     dataset = example_rows(arguments.network, arguments.loss, ROWS)
     found = []

@@ -100,12 +100,12 @@ OPTIMIZERS: list[OptimizerBase] = [
             "weight_decay": 0.3,
             "decay_schedule": "flat_cosine",
             "param_groups": {
-                "weight": {"lr_multiplier": 6.0, "weight_decay_multiplier": 36.0},
-                "bias": {"lr_multiplier": 0.1, "weight_decay_multiplier": 0.5},
+                "weight": {"learning_rate_multiplier": 6.0, "weight_decay_multiplier": 36.0},
+                "bias": {"learning_rate_multiplier": 0.1, "weight_decay_multiplier": 0.5},
             },
         }
     ),
-    Sgd.model_validate({"momentum": 0.5, "param_groups": {"bias": {"lr_multiplier": 0.1}}}),
+    Sgd.model_validate({"momentum": 0.5, "param_groups": {"bias": {"learning_rate_multiplier": 0.1}}}),
 ]
 
 

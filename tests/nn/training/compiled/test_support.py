@@ -66,7 +66,7 @@ def test_an_optimizer_is_known_or_named(cls: Any) -> None:
 @pytest.mark.parametrize(
     ("optimizer", "expected"),
     [
-        (AdamW.model_validate({"param_groups": {"bias": {"lr_multiplier": 0.1}}}), None),
+        (AdamW.model_validate({"param_groups": {"bias": {"learning_rate_multiplier": 0.1}}}), None),
         (AdamW(decay_schedule="flat_cosine"), None),
     ],
 )
