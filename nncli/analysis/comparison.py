@@ -195,7 +195,7 @@ def in_line(value: object) -> str:
     '[{type: dense, units: 4}, 2.5]'
     """
     if isinstance(value, Mapping) and value:
-        return "{" + ", ".join(f"{dump_scalar(str(key))}: {in_line(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{dump_scalar(str(key))}: {in_line(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple) and value:
         return f"[{', '.join(map(in_line, value))}]"
     return dump_scalar([] if value == () else value)
@@ -275,8 +275,8 @@ class Comparison:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Those of the notes that say that a run was trained on the rows it is scored on."""
-        known = {f"{run.name}: {run.training_rows.warning}" for run in self.runs if run.training_rows is not None}
-        return tuple(note for note in self.notes if note in known)
+        warnings = {f"{run.name}: {run.training_rows.warning}" for run in self.runs if run.training_rows is not None}
+        return tuple(note for note in self.notes if note in warnings)
 
     def sentence(self, pair: PairwiseResult) -> str:
         """The result of a pair as a sentence."""
@@ -375,20 +375,20 @@ class _GivenTable:
 
 def _paths(wanted: Sequence[Path]) -> list[Path]:
     """The named runs, and those in the named folders."""
-    found: dict[Path, Path] = {}
+    paths: dict[Path, Path] = {}
     for path in wanted:
         if not path.is_dir():
             Run.open(path)  # raises the error
         check_is_no_search(path)
         runs = [path] if is_run(path) else [run.path for run in list_runs(path) if run.kind != "search"]
         for run in runs:
-            found.setdefault(run.resolve(), run)
-    if len(found) < 2:
-        count = "only one run" if found else "no run"
+            paths.setdefault(run.resolve(), run)
+    if len(paths) < 2:
+        count = "only one run" if paths else "no run"
         raise UsageError(
             f"there is {count} to compare", hint="Name two or more: nncli compare RUN RUN. List them with nncli runs."
         )
-    return list(found.values())
+    return list(paths.values())
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

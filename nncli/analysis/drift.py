@@ -117,7 +117,7 @@ class Comparison:
     @property
     def drifted(self) -> tuple[ColumnDrift, ...]:
         """The columns and predictions that have drifted."""
-        return tuple(one for one in (*self.columns, *self.predictions) if one.drifted)
+        return tuple(column for column in (*self.columns, *self.predictions) if column.drifted)
 
 
 def compare(reference: Reference, profile: Profile, limit: float = LIMIT, *, without: str | None = None) -> Comparison:
@@ -130,13 +130,13 @@ def compare(reference: Reference, profile: Profile, limit: float = LIMIT, *, wit
     ]
     every = [test for of_bins in tests for test in of_bins]
     adjusted = iter(holm_correction([test.p for test in every], len(every)))
-    found: list[ColumnDrift] = []
+    compared: list[ColumnDrift] = []
     for bins, counts, of_bins in zip(reference.bins, new, tests, strict=True):
-        own = tuple(replace(test, adjusted_p=next(adjusted)) for test in of_bins)
-        drifted = tuple(test.kind for test in own if test.is_drift(limit))
-        found.append(ColumnDrift(bins, counts, own, drifted, is_prediction=len(found) >= n))
-    columns = sorted(found[:n], key=lambda column: (not column.drifted, -column.psi))
-    return Comparison(profile.rows, tuple(columns), tuple(found[n:]), profile.performance)
+        adjusted_tests = tuple(replace(test, adjusted_p=next(adjusted)) for test in of_bins)
+        drifted = tuple(test.kind for test in adjusted_tests if test.is_drift(limit))
+        compared.append(ColumnDrift(bins, counts, adjusted_tests, drifted, is_prediction=len(compared) >= n))
+    columns = sorted(compared[:n], key=lambda column: (not column.drifted, -column.psi))
+    return Comparison(profile.rows, tuple(columns), tuple(compared[n:]), profile.performance)
 
 
 def rows_by_bin(weighted: Counts, weight: int) -> Counts:
@@ -255,8 +255,8 @@ class Drift:
             "drift": self.has_drift,
             "batches": [_batch_json(batch) for batch in self.batches],
         }
-        found: dict[str, Any] = json_safe(document)
-        return found
+        values: dict[str, Any] = json_safe(document)
+        return values
 
 
 def _batch_json(batch: Batch) -> dict[str, Any]:

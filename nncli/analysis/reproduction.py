@@ -388,7 +388,7 @@ def _environment(manifests: Sequence[Manifest]) -> Iterator[Check]:
         if any(name in manifest.versions for manifest in manifests):
             rows.append(("version", name, [manifest.versions.get(name) for manifest in manifests], present))
     rows += [
-        ("machine", "BLAS kernel", (one.blas for one in machines), machine.blas),
+        ("machine", "BLAS kernel", (machine.blas for machine in machines), machine.blas),
         ("machine", "processor", map(_processor, machines), _processor(machine)),
         ("machine", "backend", backends, ", ".join(backends)),
     ]
@@ -610,7 +610,7 @@ class Reproduction:
         """
         if self.changed_files or self.divergence is not None:
             return Verdict.DIFFERENT
-        if all(one.is_identical for one in self.comparisons):
+        if all(comparison.is_identical for comparison in self.comparisons):
             return Verdict.IDENTICAL
         return Verdict.CLOSE if self.difference <= TOLERANCE else Verdict.DIFFERENT
 
@@ -625,7 +625,11 @@ class Reproduction:
 
         Losses differ more in the middle of a training than at its end, and metrics may jump.
         """
-        differing = [(Path(one.file).name, one.difference) for one in self.comparisons if not one.is_identical]
+        differing = [
+            (Path(comparison.file).name, comparison.difference)
+            for comparison in self.comparisons
+            if not comparison.is_identical
+        ]
         for names in ((WEIGHTS, MODEL, HELD_OUT), (HISTORY,)):
             if sizes := [size for name, size in differing if name in names]:
                 return max(sizes)
@@ -644,8 +648,8 @@ class Reproduction:
     @property
     def first_difference(self) -> Comparison | None:
         """The history with the earliest epoch that differs."""
-        histories = [one for one in self.comparisons if one.first_epoch is not None]
-        return min(histories, key=lambda one: one.first_epoch or 0, default=None)
+        histories = [comparison for comparison in self.comparisons if comparison.first_epoch is not None]
+        return min(histories, key=lambda history: history.first_epoch or 0, default=None)
 
     @property
     def sentence(self) -> str:
@@ -653,7 +657,7 @@ class Reproduction:
         compared, changed = "", self.changed_files
         if self.quick is not None:
             compared = f"in the first {self.quick:,} epochs" if self.quick > 1 else "in the first epoch"
-        is_reproduced = self.divergence is None and all(one.is_reproduced for one in self.comparisons)
+        is_reproduced = self.divergence is None and all(comparison.is_reproduced for comparison in self.comparisons)
         if changed and is_reproduced:
             others = _in_words([check for check in self.checks if check not in changed])
             again = f"training again is identical to the bit with what the run recorded {compared}".rstrip()
@@ -676,7 +680,7 @@ class Reproduction:
         if first is None and self.divergence is not None:
             return "does not end"
         if first is None:
-            files = ", ".join(one.file for one in self.comparisons if not one.is_reproduced)
+            files = ", ".join(comparison.file for comparison in self.comparisons if not comparison.is_reproduced)
             return f"differs after the last epoch, in {files}"
         values = ""
         if first.then is not None and first.now is not None:
@@ -699,7 +703,7 @@ class Reproduction:
             "divergence": self.divergence,
             "seconds": round(self.seconds, 3),
             "checks": [check.json() for check in self.checks],
-            "comparisons": [one.json() for one in self.comparisons],
+            "comparisons": [comparison.json() for comparison in self.comparisons],
         }
 
 
@@ -843,4 +847,6 @@ def _train_first_epochs(
     with TrainingStream(len(tasks), control, Workers(config.workers), stop) as stream:
         yield MembersStarted(recorded.path, len(tasks), stream.workers, ())
         for progress in stream.run(tasks):
-            yield MembersProgress(tuple(replace(one, epochs=min(quick, one.epochs)) for one in progress.members))
+            yield MembersProgress(
+                tuple(replace(member, epochs=min(quick, member.epochs)) for member in progress.members)
+            )

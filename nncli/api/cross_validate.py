@@ -171,12 +171,13 @@ def _cross_validate(
         runs, tasks = [], []
         if config.is_ensemble:
             runs = [
-                _open_ensemble(one, folder, launch.command, stack) for one, folder in zip(fold_data, paths, strict=True)
+                _open_ensemble(data, folder, launch.command, stack)
+                for data, folder in zip(fold_data, paths, strict=True)
             ]
         else:
             members = [
-                as_subtask(one.config, output=str(folder), at_a_time=at_a_time)
-                for one, folder in zip(fold_data, paths, strict=True)
+                as_subtask(data.config, output=str(folder), at_a_time=at_a_time)
+                for data, folder in zip(fold_data, paths, strict=True)
             ]
             tasks = [TrainingTask(i, member, member.output or "") for i, member in enumerate(members)]
         control = ControlDirectory(path / CONTROL_FOLDER)

@@ -60,9 +60,9 @@ def drift_with(run: str | Path, data: TableLocation | Frame, options: DriftOptio
         ]
     if not batches:
         raise DataError("there are no rows to compare", location=Location(source=source_name(data)))
-    found = Drift(reference, tuple(batches), options.limit, str(run), source_name(data), by)
-    options.note(*found.notes)
-    return found
+    result = Drift(reference, tuple(batches), options.limit, str(run), source_name(data), by)
+    options.note(*result.notes)
+    return result
 
 
 drift = operation(DriftOptions)(drift_with)
@@ -72,12 +72,12 @@ def _profile(model: AnyModel, profiler: Profiler, data: TableLocation | Frame, o
     """The profile of each batch of a table or a frame."""
     with log_duration("reading, predicting and profiling") as stage:
         if isinstance(data, TableSource | str | os.PathLike):
-            found = profile_table(model, profiler, data, options)
+            profile = profile_table(model, profiler, data, options)
         else:
-            found = profile_tables(model, profiler, iter([table_of(model, data)]), options)
-        stage.details.append(f"{found.summary.rows:,} rows")
-    options.note(*found.summary.notes(options))
-    return found
+            profile = profile_tables(model, profiler, iter([table_of(model, data)]), options)
+        stage.details.append(f"{profile.summary.rows:,} rows")
+    options.note(*profile.summary.notes(options))
+    return profile
 
 
 def _check_options(every: int | None, by: str | None, limit: float) -> None:

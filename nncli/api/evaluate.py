@@ -122,17 +122,17 @@ def evaluate_data(
     labeled, counts = labeled_rows(table, target, model.names), InvalidCounts()
     rows_with_label = len(labeled)
     with open_errors(options, by_file=table.origins is not None) as on_invalid:
-        found = []
+        notes = []
         if not options.fails:
-            found.append(InvalidCells.of(labeled, target.cell_errors(labeled)))
-            labeled = labeled.take(found[0].valid_rows(len(labeled)))
+            notes.append(InvalidCells.of(labeled, target.cell_errors(labeled)))
+            labeled = labeled.take(notes[0].valid_rows(len(labeled)))
         with log_duration("predicting"), np.errstate(all="ignore"):
             if uncertainty is None:
                 predictions, labeled, _, invalid = predict_valid(model, labeled, options, model.predict)
             else:
                 conformal, labeled, _, invalid = predict_valid(model, labeled, options, uncertainty.predictor.predict)
                 predictions = conformal.predictions
-        for cells in (*found, invalid):
+        for cells in (*notes, invalid):
             counts += InvalidCounts.of(cells)
             if on_invalid is not None and len(cells):
                 on_invalid(cells.frame)

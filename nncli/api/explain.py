@@ -140,7 +140,7 @@ def _explain(
     run: Run, config: Config, model: AnyModel, whole: _Data, options: ExplainOptions, output: str | None
 ) -> Explanation:
     """The explanation of a model on a sample of the data, drawn with the run's seed."""
-    found = explain_rows(
+    explained = explain_rows(
         model,
         config,
         whole.rows,
@@ -149,35 +149,35 @@ def _explain(
         top=options.top,
         on_progress=options.on_progress,
     )
-    table, labeled = found.table, found.labeled
+    table, labeled = explained.table, explained.labeled
     attributions, attributed, notes = None, np.arange(0), list[str]()
     if options.attributions:
         rng = np.random.default_rng([config.seed, 1])
         attributed = sample_positions(len(table), options.rows or MAX_ATTRIBUTED, rng)
         notes = []
-        if len(attributed) < len(found.encoded):
+        if len(attributed) < len(explained.encoded):
             notes.append(f"attributions are of {len(attributed):,} of the rows; set --rows for more")
-        background, note = background_rows(config, run.load_manifest(), model, found.encoded)
+        background, note = background_rows(config, run.load_manifest(), model, explained.encoded)
         with log_duration("computing attributions") as log:
-            attributions = attribute(found.encoded.take(attributed), background, output, options.on_progress)
+            attributions = attribute(explained.encoded.take(attributed), background, output, options.on_progress)
             log.details.append(f"{len(attributed):,} rows")
         notes += filter(None, (note, _completeness_note(attributions)))
     return Explanation(
         rows=len(table),
         table_rows=len(whole.rows),
         labeled_rows=len(labeled),
-        loss_name=found.loss_name,
-        loss=found.loss,
-        metric=found.metric,
-        score=found.score,
-        importances=found.importances,
-        partial_dependence=found.partial_dependence,
+        loss_name=explained.loss_name,
+        loss=explained.loss,
+        metric=explained.metric,
+        score=explained.score,
+        importances=explained.importances,
+        partial_dependence=explained.partial_dependence,
         attributions=attributions,
         attributed=table.row_numbers[attributed],
-        notes=(*whole.notes, *_notes(whole.rows.table, found.encoded, labeled), *notes),
+        notes=(*whole.notes, *_notes(whole.rows.table, explained.encoded, labeled), *notes),
         training_rows=None if whole.is_own else _training_rows(run, model, table.take(labeled)),
-        prediction_of=found.prediction_of,
-        repeats=found.repeats,
+        prediction_of=explained.prediction_of,
+        repeats=explained.repeats,
     )
 
 
@@ -212,15 +212,15 @@ def _load_data(run: str | Path, data: TableLocation | Frame | None, model: AnyMo
         notes = [] if held_out.split == "validation" else ["the run has no validation rows: these are training rows"]
         if weight is not None:
             notes.append(f"rows are weighted by {quote(weight)}")
-        found = _Data(RowsToExplain.of(held_out), tuple(notes), is_own=True)
+        loaded = _Data(RowsToExplain.of(held_out), tuple(notes), is_own=True)
     else:
         table = read_data(model, data)
         weights, note = weights_of(table, weight) if len(table) else (None, None)
-        found = _Data(RowsToExplain(table, weights), (*table.notes, *([] if note is None else [note])))
-    if not len(found.rows):
-        place = Location(source=found.rows.table.source)
+        loaded = _Data(RowsToExplain(table, weights), (*table.notes, *([] if note is None else [note])))
+    if not len(loaded.rows):
+        place = Location(source=loaded.rows.table.source)
         raise DataError("the table has no rows", location=place, hint="Is this the right file?")
-    return found
+    return loaded
 
 
 def _notes(table: Table, encoded: EncodedRows, labeled: Rows) -> list[str]:

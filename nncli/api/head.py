@@ -170,13 +170,13 @@ def _profiles(tables: list[Table], data: DataSection) -> tuple[list[Table], list
     words, thousands = list[str](), data.thousands
     while True:
         profiles = _profile(tables)
-        found = sorted({word for profile in profiles for word in profile.na_spellings})
+        spellings = sorted({word for profile in profiles for word in profile.na_spellings})
         separator = next((profile.thousands for profile in profiles if profile.thousands), None)
-        if not found and separator is None:
+        if not spellings and separator is None:
             return tables, profiles, _notes(words, thousands if thousands != data.thousands else None)
-        words, thousands = [*words, *found], thousands or separator
+        words, thousands = [*words, *spellings], thousands or separator
         dialect = tables[0].dialect.model_copy(update={"thousands": thousands})
-        tables = [replace(t, frame=replace_na_values(t.frame, found), dialect=dialect) for t in tables]
+        tables = [replace(t, frame=replace_na_values(t.frame, spellings), dialect=dialect) for t in tables]
 
 
 def _profile(tables: Sequence[Table]) -> list[ColumnProfile]:
@@ -188,14 +188,14 @@ def _profile(tables: Sequence[Table]) -> list[ColumnProfile]:
 
 def _notes(words: Sequence[str], thousands: str | None) -> list[Finding]:
     """Notes on spellings that `init` would write into a configuration."""
-    found = []
+    notes = []
     if words:
         text = f"{join_quoted(words)} {'is' if len(words) == 1 else 'are'} read as missing, as `nncli init` would"
-        found.append(note(FindingCode.TABLE_READING, text))
+        notes.append(note(FindingCode.TABLE_READING, text))
     if thousands is not None:
         text = f"{quote(thousands)} is read as the thousands separator, as `nncli init` would"
-        found.append(note(FindingCode.TABLE_READING, text))
-    return found
+        notes.append(note(FindingCode.TABLE_READING, text))
+    return notes
 
 
 def _refused(profiles: Sequence[ColumnProfile]) -> list[Finding]:

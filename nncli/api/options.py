@@ -427,7 +427,7 @@ class ResumableOptions(ReplaceOptions, ClusterOptions, TrainingInputOptions):
         Raises:
             UsageError: there is neither or both, or an option that only a new one takes.
         """
-        options = {one.field: one for one in declared_options(type(self)) if one.option.panel}
+        options = {declared.field: declared for declared in declared_options(type(self)) if declared.option.panel}
         folder = options.pop("resume").option.metavar
         if self.resume is None:
             if config is None:
@@ -436,13 +436,13 @@ class ResumableOptions(ReplaceOptions, ClusterOptions, TrainingInputOptions):
             return
         if config is not None:
             raise UsageError(f"--resume uses the configuration in {folder}", hint=f"Remove {quote(str(config))}.")
-        for one in options.values():
-            if one.field not in self.may_change and getattr(self, one.field) != one.default:
+        for declared in options.values():
+            if declared.field not in self.may_change and getattr(self, declared.field) != declared.default:
                 flags = [options[name].flag for name in self.may_change]
                 may_change = f"{', '.join(flags[:-1])} and {flags[-1]}" if len(flags) > 1 else flags[0]
                 raise UsageError(
                     f"--resume keeps the settings of {folder}; what may change is {may_change}",
-                    hint=f"Remove {one.option.short if one.field == 'output' else one.flag}.",
+                    hint=f"Remove {declared.option.short if declared.field == 'output' else declared.flag}.",
                 )
 
 
@@ -685,10 +685,10 @@ def _costs(flag: str, text: str) -> tuple[float, float]:
     """The two costs of `fp=1,fn=20`."""
     try:
         pairs = [part.split("=") for part in text.split(",")]
-        found = {name.strip(): float(value) for name, value in pairs}
+        costs = {name.strip(): float(value) for name, value in pairs}
         if len(pairs) != 2:
             raise ValueError(text)
-        return found["fp"], found["fn"]
+        return costs["fp"], costs["fn"]
     except (ValueError, KeyError):
         raise UsageError(
             f"{flag} {quote(text)} is not of the form fp=1,fn=20",

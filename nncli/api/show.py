@@ -240,10 +240,10 @@ def show(run: str | Path) -> RunDescription:
 
 def span_of_epochs(best_epochs: Sequence[int]) -> str:
     """`best epoch 12`, or for members that differ `best epochs 3 to 12`; empty before the first epoch."""
-    known = [epoch for epoch in best_epochs if epoch]
-    if not known:
+    epochs = [epoch for epoch in best_epochs if epoch]
+    if not epochs:
         return ""
-    low, high = min(known), max(known)
+    low, high = min(epochs), max(epochs)
     return f"best epoch {low:,}" if low == high else f"best epochs {low:,} to {high:,}"
 
 

@@ -60,16 +60,16 @@ def threshold_with(run: str | Path, options: ThresholdOptions) -> ThresholdAnaly
         raise UsageError("the run predicts numbers, which need no threshold", location=Location(source=str(run)))
     if isinstance(goal, FixedThreshold) and costs is not None:
         goal = with_costs(goal, read_costs(costs, target.labels), positive)
-        found = analyze_threshold(opened, manifest, rows, target, positive, goal)
+        analysis = analyze_threshold(opened, manifest, rows, target, positive, goal)
     elif costs is None:
-        found = analyze_threshold(opened, manifest, rows, target, positive, goal)
+        analysis = analyze_threshold(opened, manifest, rows, target, positive, goal)
     else:
         if positive is not None:
             raise UsageError("--positive is for a threshold, and costs are of every class", hint="Leave one out.")
-        found = analyze_costs(opened.path, manifest, rows, read_costs(costs, target.labels))
+        analysis = analyze_costs(opened.path, manifest, rows, read_costs(costs, target.labels))
     if options.save:
-        save_decision(opened, found.decision)
-    return replace(found, saved=read_decision(opened))
+        save_decision(opened, analysis.decision)
+    return replace(analysis, saved=read_decision(opened))
 
 
 threshold = operation(ThresholdOptions)(threshold_with)
@@ -144,11 +144,11 @@ def _costs_of(table: Table, name: str) -> list[float]:
     return [float(cost) for cost in costs]
 
 
-def _check_classes(table: Table, found: Sequence[str], labels: Sequence[str], what: str) -> None:
+def _check_classes(table: Table, classes: Sequence[str], labels: Sequence[str], what: str) -> None:
     """Raise a DataError unless the classes found are the labels, each once."""
-    unknown = [name for name in found if name not in labels]
-    missing = [label for label in labels if label not in found]
-    twice = [label for label in labels if list(found).count(label) > 1]
+    unknown = [name for name in classes if name not in labels]
+    missing = [label for label in labels if label not in classes]
+    twice = [label for label in labels if list(classes).count(label) > 1]
     for names, text in (
         (unknown, f"{join_quoted(unknown)} {'is no class' if len(unknown) == 1 else 'are no classes'} of the target"),
         (twice, f"more than one {what} for {join_quoted(twice)}"),
@@ -156,7 +156,7 @@ def _check_classes(table: Table, found: Sequence[str], labels: Sequence[str], wh
     ):
         if names:
             more = f", and no {what} for {join_quoted(missing)}" if missing and names is not missing else ""
-            positions = [i for i, name in enumerate(found) if name == names[0]]
+            positions = [i for i, name in enumerate(classes) if name == names[0]]
             row = positions[-1 if names is unknown else 1] if what == "row" and names is not missing else None
             raise DataError(f"{text}{more}", location=table.location(row=row), hint=_format_of(labels))
 

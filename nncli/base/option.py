@@ -132,23 +132,23 @@ class Options:
         return UseOption(field, declared.name, value, declared.option.http is not None)
 
     def __post_init__(self) -> None:
-        for one in declared_options(type(self)):
-            value = getattr(self, one.field)
+        for declared in declared_options(type(self)):
+            value = getattr(self, declared.field)
             if isinstance(value, list):
-                object.__setattr__(self, one.field, tuple(value))
-            elif isinstance(value, str) and one.item_type is str:
-                object.__setattr__(self, one.field, (value,))
-            elif one.is_checked and value is not None and value not in one.choices:
-                *others, last = one.choices
-                raise UsageError(f"{one.field} is {value!r}", hint=f"Use {', '.join(others)} or {last}.")
+                object.__setattr__(self, declared.field, tuple(value))
+            elif isinstance(value, str) and declared.item_type is str:
+                object.__setattr__(self, declared.field, (value,))
+            elif declared.is_checked and value is not None and value not in declared.choices:
+                *others, last = declared.choices
+                raise UsageError(f"{declared.field} is {value!r}", hint=f"Use {', '.join(others)} or {last}.")
 
 
 def declared_options(options: type[Options]) -> tuple[DeclaredOption, ...]:
     """The options of a class, in the order of its fields."""
-    found = _DECLARED.get(options)
-    if found is None:
-        found = _DECLARED[options] = _declared(options)
-    return found
+    declared = _DECLARED.get(options)
+    if declared is None:
+        declared = _DECLARED[options] = _declared(options)
+    return declared
 
 
 _DECLARED: dict[type[Options], tuple[DeclaredOption, ...]] = {}
@@ -156,12 +156,12 @@ _DECLARED: dict[type[Options], tuple[DeclaredOption, ...]] = {}
 
 def _declared(options: type[Options]) -> tuple[DeclaredOption, ...]:
     hints = get_type_hints(options, include_extras=True)
-    found = []
+    declared = []
     for field in fields(options):
         kind, option = get_args(hints[field.name])
         default = field.default if field.default_factory is MISSING else field.default_factory()
-        found.append(DeclaredOption(field.name, kind, default, option))
-    return tuple(found)
+        declared.append(DeclaredOption(field.name, kind, default, option))
+    return tuple(declared)
 
 
 A = TypeVar("A", contravariant=True)
@@ -219,12 +219,14 @@ class operation(Generic[P, O]):  # noqa: N801 - a decorator
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function with the options as keywords."""
         options = self._options
-        declared = {one.field: one for one in declared_options(options)}
+        declared = {option.field: option for option in declared_options(options)}
         signature = inspect.signature(function)
-        positional = takewhile(lambda one: one.name != "options", signature.parameters.values())
+        positional = takewhile(lambda parameter: parameter.name != "options", signature.parameters.values())
         keywords = [
-            inspect.Parameter(one.field, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=one.type)
-            for one in declared.values()
+            inspect.Parameter(
+                option.field, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=option.type
+            )
+            for option in declared.values()
         ]
         public = signature.replace(parameters=[*positional, *keywords])
 
@@ -238,8 +240,8 @@ class operation(Generic[P, O]):  # noqa: N801 - a decorator
         call.__name__ = function.__name__.removesuffix("_with")
         call.__qualname__ = function.__qualname__.removesuffix("_with")
         vars(call)["__signature__"] = public
-        words = {one.flag: one.field for one in declared.values()}
-        lines = "\n".join(f"    {one.field}: {one.option.help}" for one in declared.values())
+        words = {option.flag: option.field for option in declared.values()}
+        lines = "\n".join(f"    {option.field}: {option.option.help}" for option in declared.values())
         lines = re.sub("--[a-z-]+", lambda match: f"`{words.get(match[0], match[0])}`", lines)
         call.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\nOptions:\n{lines}\n"
         return call

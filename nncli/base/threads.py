@@ -78,7 +78,7 @@ def _set_blas_threads(numbers: Iterable[tuple[LibController, int]]) -> None:
 
 
 def _blas_libraries() -> list[LibController]:
-    return [one for one in _blas(len(sys.modules)).lib_controllers if one.user_api == "blas"]
+    return [controller for controller in _blas(len(sys.modules)).lib_controllers if controller.user_api == "blas"]
 
 
 @lru_cache(maxsize=1)

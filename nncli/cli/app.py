@@ -95,15 +95,15 @@ class Commands(TyperGroup):
         if cmd_name not in self.list_commands(ctx):
             return None
         if cmd_name not in self.commands:
-            found = getattr(import_module(f"nncli.cli.{MODULES.get(name, name)}"), name)
-            if isinstance(found, typer.Typer):
-                found.info.name, found.info.help = cmd_name, COMMANDS[name]
+            command = getattr(import_module(f"nncli.cli.{MODULES.get(name, name)}"), name)
+            if isinstance(command, typer.Typer):
+                command.info.name, command.info.help = cmd_name, COMMANDS[name]
             else:
-                text = "\n\n".join(filter(None, (COMMANDS[name], getdoc(found))))
-                one = typer.Typer(rich_markup_mode=None, add_completion=False)
-                one.command(cmd_name, cls=Command, help=text)(with_options(found))
-                found = one
-            self.commands[cmd_name] = typer.main.get_command(found)
+                text = "\n\n".join(filter(None, (COMMANDS[name], getdoc(command))))
+                app = typer.Typer(rich_markup_mode=None, add_completion=False)
+                app.command(cmd_name, cls=Command, help=text)(with_options(command))
+                command = app
+            self.commands[cmd_name] = typer.main.get_command(command)
         return self.commands[cmd_name]
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

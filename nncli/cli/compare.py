@@ -91,10 +91,10 @@ def _parts(comparison: Comparison) -> list[str]:
         unknown = ["?" if side.config is None else "–" for side in comparison.runs]
         lines = [
             [
-                on_one_line(one.key),
-                *_cut([value or none for value, none in zip(one.values, unknown, strict=True)], max_length),
+                on_one_line(setting.key),
+                *_cut([value or none for value, none in zip(setting.values, unknown, strict=True)], max_length),
             ]
-            for one in comparison.settings
+            for setting in comparison.settings
         ]
         parts.append(f"settings that differ\n{table([['', *names], *lines])}")
     else:
@@ -104,7 +104,7 @@ def _parts(comparison: Comparison) -> list[str]:
         lines = [
             [
                 on_one_line(line.name if line.target is None else f"{line.name}, {line.target}"),
-                *(_cell(one, best) for one, best in zip(line.values, line.best, strict=True)),
+                *(_cell(value, best) for value, best in zip(line.values, line.best, strict=True)),
             ]
             for line in comparison.scores
         ]
@@ -131,12 +131,12 @@ def _parts(comparison: Comparison) -> list[str]:
     return parts
 
 
-def _cell(one: ScoreWithInterval | None, best: bool) -> str:
+def _cell(score: ScoreWithInterval | None, best: bool) -> str:
     """`0.92 (0.88 to 0.95) *`."""
-    if one is None:
+    if score is None:
         return "–  "
-    ends = "" if one.interval is None else f" ({interval_text(one.interval)})"
-    return f"{format_number(one.value)}{ends} {'*' if best else ' '}"
+    ends = "" if score.interval is None else f" ({interval_text(score.interval)})"
+    return f"{format_number(score.value)}{ends} {'*' if best else ' '}"
 
 
 def _cut(values: Sequence[str], max_length: int) -> list[str]:

@@ -50,33 +50,33 @@ def head(
 
     interrupt_at_once()
     table = input_table(place, source)
-    found = head_with(table, options)
-    FindingPrinter(display.quiet).show(found.findings)
-    display.show(found.json, lambda: _text(found))
-    display.next(*_next_of_table(found, table, options))
+    table_head = head_with(table, options)
+    FindingPrinter(display.quiet).show(table_head.findings)
+    display.show(table_head.json, lambda: _text(table_head))
+    display.next(*_next_of_table(table_head, table, options))
 
 
-def _text(found: TableHead) -> str:
+def _text(table_head: TableHead) -> str:
     """How the table was read and its columns, or the names of the tables there are."""
-    heading = hanging(f"{escape_unprintable(found.source, keep='')}  ", _size(found))
-    if found.choice is not None:
-        return "\n".join([heading, *(f"  {escape_unprintable(name, keep='')}" for name in found.choice.names)])
-    details = ", ".join(f"{name} {_detail(value)}" for name, value in found.details)
-    lines, droppable = _lines(found)
+    heading = hanging(f"{escape_unprintable(table_head.source, keep='')}  ", _size(table_head))
+    if table_head.choice is not None:
+        return "\n".join([heading, *(f"  {escape_unprintable(name, keep='')}" for name in table_head.choice.names)])
+    details = ", ".join(f"{name} {_detail(value)}" for name, value in table_head.details)
+    lines, droppable = _lines(table_head)
     parts = [heading, *([hanging("", escape_unprintable(details, keep=""))] if details else [])]
     return "\n".join([*parts, "", one_line_table(lines, droppable)])
 
 
-def _size(found: TableHead) -> str:
+def _size(table_head: TableHead) -> str:
     """The numbers of rows and columns, or of sheets or tables."""
-    if found.choice is not None:
-        count = len(found.choice.names)
-        return f"{count:,} {found.choice.kind}{'' if count == 1 else 's'}"
-    columns = f"{len(found.columns):,} column{'' if len(found.columns) == 1 else 's'}"
-    if found.rows == found.seen:
-        return f"{rows(found.seen)}, {columns}"
-    count_text = f"more than {found.seen:,} rows" if found.rows is None else rows(found.rows)
-    return f"{count_text}, {columns}; kinds and missing cells of the first {found.seen:,}"
+    if table_head.choice is not None:
+        count = len(table_head.choice.names)
+        return f"{count:,} {table_head.choice.kind}{'' if count == 1 else 's'}"
+    columns = f"{len(table_head.columns):,} column{'' if len(table_head.columns) == 1 else 's'}"
+    if table_head.rows == table_head.seen:
+        return f"{rows(table_head.seen)}, {columns}"
+    count_text = f"more than {table_head.seen:,} rows" if table_head.rows is None else rows(table_head.rows)
+    return f"{count_text}, {columns}; kinds and missing cells of the first {table_head.seen:,}"
 
 
 def _detail(value: str | int) -> str:
@@ -85,15 +85,15 @@ def _detail(value: str | int) -> str:
     return text if text.isascii() and text.replace("-", "").isalnum() else repr(value)
 
 
-def _lines(found: TableHead) -> tuple[list[list[str]], list[int]]:
+def _lines(table_head: TableHead) -> tuple[list[list[str]], list[int]]:
     """The table of the columns, and the positions of what may be left out of it: later rows first, then types."""
     from nncli.api.head import shortest
 
-    is_typed = any(column.type != "String" for column in found.columns)
+    is_typed = any(column.type != "String" for column in table_head.columns)
     fixed = ["column", "kind", *(["type"] if is_typed else []), "missing"]
-    titles = [*fixed, *(f"row {i}" for i in range(1, found.frame.height + 1))]
+    titles = [*fixed, *(f"row {i}" for i in range(1, table_head.frame.height + 1))]
     lines = [titles]
-    for column, cells in zip(found.columns, shortest(found.frame).get_columns(), strict=True):
+    for column, cells in zip(table_head.columns, shortest(table_head.frame).get_columns(), strict=True):
         lines.append(
             [
                 _shown(column.name, 10**6),
@@ -123,13 +123,13 @@ def _shown(value: object, width: int = MAX_CELL) -> str:
     return shortened(escape_unprintable(text, keep=""), width)
 
 
-def _next_of_table(found: TableHead, source: TableSource, given: HeadOptions) -> Iterator[str]:
+def _next_of_table(table_head: TableHead, source: TableSource, given: HeadOptions) -> Iterator[str]:
     """The command for one of several tables, or that of a training."""
     words = ["nncli", "head", source.path, *given.set_words]
-    if found.choice is not None:
-        if found.choice.names:
-            yield shlex.join([*words, f"--{found.choice.kind}", found.choice.names[0]])
-    elif found.columns and not source.is_standard_input:
+    if table_head.choice is not None:
+        if table_head.choice.names:
+            yield shlex.join([*words, f"--{table_head.choice.kind}", table_head.choice.names[0]])
+    elif table_head.columns and not source.is_standard_input:
         sheet = None if source.sheet is None else str(source.sheet)
         options = SourceOptions(sheet=sheet, range=source.range, table=source.table, query=source.query).words
         yield f"{shlex.join(['nncli', 'train', source.path, *options, *given.set_words])} --target COLUMN"

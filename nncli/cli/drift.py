@@ -68,30 +68,30 @@ def drift(
 
     interrupt_at_once()
     page.check()
-    found = drift_with(run, input_table(place, data), replace(options, on_note=display.note))
+    result = drift_with(run, input_table(place, data), replace(options, on_note=display.note))
     if page.html is not None:
         with requires_extra("report"):
             from nncli.analysis.report.page import write_page
             from nncli.analysis.report.pages import drift_page
 
-        write_page(drift_page(found), page.html, force=page.force)
-    display.show(found.json, lambda: "\n".join(_lines(found)))
-    if fail.fail_on is not None and found.has_drift:
+        write_page(drift_page(result), page.html, force=page.force)
+    display.show(result.json, lambda: "\n".join(_lines(result)))
+    if fail.fail_on is not None and result.has_drift:
         raise typer.Exit(DRIFT_FOUND)
 
 
-def _lines(found: Drift) -> Iterator[str]:
+def _lines(result: Drift) -> Iterator[str]:
     """The result as text: a table of columns, or a line for each of several batches."""
-    if len(found.batches) == 1:
-        yield from _one_batch(found, found.batches[0])
+    if len(result.batches) == 1:
+        yield from _one_batch(result, result.batches[0])
         return
     titles = ["batch", "rows", "drift"]
-    estimated = any(batch.comparison.performance for batch in found.batches)
+    estimated = any(batch.comparison.performance for batch in result.batches)
     lines = [titles + ["estimated accuracy"] * estimated]
-    lines += [_batch_line(batch, estimated=estimated) for batch in found.batches]
+    lines += [_batch_line(batch, estimated=estimated) for batch in result.batches]
     yield one_line_table(lines)
-    n = sum(bool(batch.comparison.drifted) for batch in found.batches)
-    yield f"{n:,} of {len(found.batches):,} batches have drifted"
+    n = sum(bool(batch.comparison.drifted) for batch in result.batches)
+    yield f"{n:,} of {len(result.batches):,} batches have drifted"
 
 
 def _batch_line(batch: Batch, *, estimated: bool) -> list[str]:
@@ -106,11 +106,11 @@ def _batch_line(batch: Batch, *, estimated: bool) -> list[str]:
     return line
 
 
-def _one_batch(found: Drift, batch: Batch) -> Iterator[str]:
+def _one_batch(result: Drift, batch: Batch) -> Iterator[str]:
 
     comparison = batch.comparison
     name = "" if batch.name == "all" else f"{batch.name}: "
-    yield f"{name}{rows(comparison.rows)}, compared with {found.reference.total:,} training rows"
+    yield f"{name}{rows(comparison.rows)}, compared with {result.reference.total:,} training rows"
     titles = ["column", "drift", "PSI", "distance", "adjusted p", "missing", "in training", "unseen"]
     shown = comparison.columns[:MAX_COLUMNS]
     yield one_line_table([titles, *(line for column in shown for line in _lines_of(column))], droppable=(6, 4, 3))

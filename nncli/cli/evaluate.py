@@ -147,26 +147,26 @@ def _intervals(scores: UncertaintyScores) -> Iterator[str]:
     """The tables of prediction intervals, for each target and level."""
     if not scores.intervals:
         return
-    several = len({one.target for one in scores.intervals}) > 1
+    several = len({interval.target for interval in scores.intervals}) > 1
     titles = ["coverage", "95% interval", "mean width", "median width", "interval score", "truth below", "truth above"]
     lines = [["level", *titles]]
-    for one in scores.intervals:
-        all_rows = one.scores.coverage
-        values = (all_rows.size, one.scores.median_width, one.scores.score)
+    for interval in scores.intervals:
+        all_rows = interval.scores.coverage
+        values = (all_rows.size, interval.scores.median_width, interval.scores.score)
         lines.append(
             [
-                _name(one.scores.level, one.target if several else None),
+                _name(interval.scores.level, interval.target if several else None),
                 *_shares(all_rows),
                 *map(format_number, values),
-                *map(format_percent, (one.scores.below, one.scores.above)),
+                *map(format_percent, (interval.scores.below, interval.scores.above)),
             ]
         )
     yield f"prediction intervals\n{table(lines)}"
-    for one in scores.intervals:
-        name = _name(one.scores.level, one.target if several else None)
-        for title, parts in (("width", one.scores.by_width), ("group", one.scores.by_group)):
+    for interval in scores.intervals:
+        name = _name(interval.scores.level, interval.target if several else None)
+        for title, parts in (("width", interval.scores.by_width), ("group", interval.scores.by_group)):
             yield from _parts(f"{name} intervals by {title}", parts, "mean width")
-    for sentence in dict.fromkeys(one.guarantee.sentence for one in scores.intervals):
+    for sentence in dict.fromkeys(interval.guarantee.sentence for interval in scores.intervals):
         yield prose(escape_unprintable(sentence))
 
 
@@ -175,23 +175,27 @@ def _sets(scores: UncertaintyScores) -> Iterator[str]:
     if not scores.sets:
         return
     lines = [["level", "coverage", "95% interval", "classes a row", "one class", "no class"]]
-    for one in scores.sets:
-        all_rows = one.scores.coverage
+    for set_scores in scores.sets:
+        all_rows = set_scores.scores.coverage
         lines.append(
             [
-                _name(one.scores.level),
+                _name(set_scores.scores.level),
                 *_shares(all_rows),
                 format_number(all_rows.size),
-                *map(format_percent, (one.scores.single, one.scores.empty)),
+                *map(format_percent, (set_scores.scores.single, set_scores.scores.empty)),
             ]
         )
     yield f"prediction sets\n{table(lines)}"
-    for one in scores.sets:
-        level = _name(one.scores.level)
-        by = (("size", one.scores.by_size), ("true class", one.scores.by_class), ("group", one.scores.by_group))
+    for set_scores in scores.sets:
+        level = _name(set_scores.scores.level)
+        by = (
+            ("size", set_scores.scores.by_size),
+            ("true class", set_scores.scores.by_class),
+            ("group", set_scores.scores.by_group),
+        )
         for title, parts in by:
             yield from _parts(f"{level} sets by {title}", parts, "classes a row")
-    for sentence in dict.fromkeys(one.guarantee.sentence for one in scores.sets):
+    for sentence in dict.fromkeys(set_scores.guarantee.sentence for set_scores in scores.sets):
         yield prose(escape_unprintable(sentence))
 
 

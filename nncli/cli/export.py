@@ -76,29 +76,33 @@ def _sizes(exported: Export) -> str:
 
 def _check_lines(exported: Export) -> list[str]:
     """How the file was checked, or why it was not."""
-    found = exported.comparison
-    if found is None:
+    comparison = exported.comparison
+    if comparison is None:
         return [f"note: the file was not checked: {exported.unchecked}"]
-    lines = [f"checked in {exported.runtime} with {rows(found.rows)}: {_verdict(found)}"]
-    if found.differing:
+    lines = [f"checked in {exported.runtime} with {rows(comparison.rows)}: {_verdict(comparison)}"]
+    if comparison.differing:
         largest = (
-            f"up to {found.largest_ulp:,.0f} ulp" if found.largest_ulp < float("inf") else "one of two is no number"
+            f"up to {comparison.largest_ulp:,.0f} ulp"
+            if comparison.largest_ulp < float("inf")
+            else "one of two is no number"
         )
         lines.append(
-            f"{found.differing:,} of {found.numbers:,} numbers differ, {largest} of float32 "
-            f"({found.max_ulp} allowed): {', '.join(found.largest_rows)}"
+            f"{comparison.differing:,} of {comparison.numbers:,} numbers differ, {largest} of float32 "
+            f"({comparison.max_ulp} allowed): {', '.join(comparison.largest_rows)}"
         )
-    if found.n_classes:
-        lines.append(f"the class differs in {rows(found.n_classes)}: {', '.join(found.class_rows)}")
-    if found.n_ties:
-        lines.append(f"in {rows(found.n_ties)} two classes are equally probable, of which the file chooses the other")
+    if comparison.n_classes:
+        lines.append(f"the class differs in {rows(comparison.n_classes)}: {', '.join(comparison.class_rows)}")
+    if comparison.n_ties:
+        lines.append(
+            f"in {rows(comparison.n_ties)} two classes are equally probable, of which the file chooses the other"
+        )
     return lines
 
 
-def _verdict(found: Comparison) -> str:
+def _verdict(comparison: Comparison) -> str:
     """Whether the predictions are those of nncli predict."""
-    if not found.is_match:
+    if not comparison.is_match:
         return "the predictions differ from those of predict"
-    if found.differing or found.n_ties:
+    if comparison.differing or comparison.n_ties:
         return "the predictions are those of nncli predict, but for rounding"
     return "the predictions are those of nncli predict, to the last bit of float32"

@@ -29,11 +29,13 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     for parameter in inspect.signature(command).parameters.values():
         kind = hints[parameter.name]
         if isinstance(kind, type) and issubclass(kind, Options):
-            shown = [one for one in declared_options(kind) if one.option.panel]
-            names = [f"{parameter.name}_{one.field}" if one.field in used else one.field for one in shown]
+            shown = [declared for declared in declared_options(kind) if declared.option.panel]
+            names = [
+                f"{parameter.name}_{declared.field}" if declared.field in used else declared.field for declared in shown
+            ]
             used.update(names)
             classes[parameter.name] = kind, dict(zip(names, shown, strict=True))
-            parameters.extend(_parameter(name, one) for name, one in zip(names, shown, strict=True))
+            parameters.extend(_parameter(name, declared) for name, declared in zip(names, shown, strict=True))
         else:
             parameters.append(parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
 
@@ -49,11 +51,11 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _parameter(name: str, one: DeclaredOption) -> inspect.Parameter:
+def _parameter(name: str, declaration: DeclaredOption) -> inspect.Parameter:
     """The parameter of an option, as Typer reads it."""
-    option, words = one.option, filter(None, (one.option.short, one.flag))
-    parse = option.parse or (level_of if one.item_type is float else None)
-    found = typer.Option(
+    option, words = declaration.option, filter(None, (declaration.option.short, declaration.flag))
+    parse = option.parse or (level_of if declaration.item_type is float else None)
+    declared = typer.Option(
         *words,
         help=option.help,
         metavar=option.metavar,
@@ -61,11 +63,11 @@ def _parameter(name: str, one: DeclaredOption) -> inspect.Parameter:
         max=option.maximum,
         callback=option.callback,
         autocompletion=None if option.completion is None else getattr(completion, f"complete_{option.completion}"),
-        parser=None if parse is None else partial(parse, one.flag),
+        parser=None if parse is None else partial(parse, declaration.flag),
         rich_help_panel=option.panel,
     )
-    kind, default = _type(one), one.default
-    if one.choices:
+    kind, default = _type(declaration), declaration.default
+    if declaration.choices:
         default = None if default is None else kind(default)
     elif kind is str or not isinstance(default, bool | int | float):
         default = None
@@ -73,29 +75,29 @@ def _parameter(name: str, one: DeclaredOption) -> inspect.Parameter:
         name,
         inspect.Parameter.KEYWORD_ONLY,
         default=False if option.is_negated else default,
-        annotation=Annotated[kind if default is not None else kind | None, found],
+        annotation=Annotated[kind if default is not None else kind | None, declared],
     )
 
 
-def _type(one: DeclaredOption) -> Any:
+def _type(declared: DeclaredOption) -> Any:
     """The type that Typer reads an option as."""
-    if one.option.parse is not None:
+    if declared.option.parse is not None:
         return str
-    if one.choices:
-        return StrEnum(one.field, [(choice.upper(), choice) for choice in one.choices])
-    return list[one.item_type] if one.item_type else one.value_type  # type: ignore[name-defined]
+    if declared.choices:
+        return StrEnum(declared.field, [(choice.upper(), choice) for choice in declared.choices])
+    return list[declared.item_type] if declared.item_type else declared.value_type  # type: ignore[name-defined]
 
 
 def _values(shown: Mapping[str, DeclaredOption], given: dict[str, Any]) -> dict[str, Any]:
     """What was given for the options of a class, by the names of their parameters; others keep their defaults."""
-    found = {}
-    for name, one in shown.items():
+    values = {}
+    for name, declared in shown.items():
         value = given.pop(name)
-        if one.option.is_negated:
+        if declared.option.is_negated:
             value = False if value else None
         if value is not None:
-            found[one.field] = str(value) if one.choices else value
-    return found
+            values[declared.field] = str(value) if declared.choices else value
+    return values
 
 
 def level_of(option: str, text: str) -> float:

@@ -268,6 +268,18 @@ def track(
     interrupt_at_once()
     written = track_runs(*runs, to=trackers.to)
     if display.as_json:
-        print_json({"tracked": [{"run": str(one.run), "tracker": one.tracker, "name": one.name} for one in written]})
+        print_json(
+            {
+                "tracked": [
+                    {"run": str(run_at_tracker.run), "tracker": run_at_tracker.tracker, "name": run_at_tracker.name}
+                    for run_at_tracker in written
+                ]
+            }
+        )
     else:
-        display.say(*(f"{one.run} is written to {one.tracker} as {one.name}" for one in written))
+        display.say(
+            *(
+                f"{run_at_tracker.run} is written to {run_at_tracker.tracker} as {run_at_tracker.name}"
+                for run_at_tracker in written
+            )
+        )

@@ -56,37 +56,37 @@ def threshold(
         removed = clear_threshold(run)
         display.say("note: the run has no saved decision" if removed is None else f"removed from {run}: {removed.text}")
         return
-    found = threshold_with(run, options)
-    display.show(found.json, lambda: "\n\n".join(_parts(found)))
-    display.say(*_messages(found, options))
+    analysis = threshold_with(run, options)
+    display.show(analysis.json, lambda: "\n\n".join(_parts(analysis)))
+    display.say(*_messages(analysis, options))
 
 
-def _parts(found: ThresholdAnalysis) -> Iterator[str]:
+def _parts(analysis: ThresholdAnalysis) -> Iterator[str]:
     """The sections of the output: rows, what the decision achieves, and the figures by threshold."""
-    kind = f"{found.held_out_kind} {rows(found.rows).split()[-1]}"
-    about = f"{found.rows:,} {kind}"
-    if found.total > found.rows:
-        about += f", a sample of {found.total:,}"
-    if found.groups is not None:
-        about += f" in {found.groups:,} groups"
-    if found.weighted:
+    kind = f"{analysis.held_out_kind} {rows(analysis.rows).split()[-1]}"
+    about = f"{analysis.rows:,} {kind}"
+    if analysis.total > analysis.rows:
+        about += f", a sample of {analysis.total:,}"
+    if analysis.groups is not None:
+        about += f" in {analysis.groups:,} groups"
+    if analysis.weighted:
         about += ", weighted"
-    if found.positive is not None:
-        about += f"; positive class: {found.positive}"
+    if analysis.positive is not None:
+        about += f"; positive class: {analysis.positive}"
     yield prose(escape_unprintable(about))
-    if found.decision is not None:
-        yield _achieved(found)
-    if found.curve:
-        yield _curve(found)
-    elif found.classes:
-        yield _classes(found)
+    if analysis.decision is not None:
+        yield _achieved(analysis)
+    if analysis.curve:
+        yield _curve(analysis)
+    elif analysis.classes:
+        yield _classes(analysis)
 
 
-def _achieved(found: ThresholdAnalysis) -> str:
+def _achieved(analysis: ThresholdAnalysis) -> str:
     """The figures of the decision on new rows beside those of the most probable class."""
-    assert found.decision is not None
+    assert analysis.decision is not None
     lines = [["on new rows", "decision", "95 % CI", "most probable", "95 % CI"]]
-    for chosen, other in zip(found.achieved, found.most_probable, strict=True):
+    for chosen, other in zip(analysis.achieved, analysis.most_probable, strict=True):
         title = TITLES.get(chosen.name, chosen.name)
         lines.append(
             [
@@ -97,16 +97,16 @@ def _achieved(found: ThresholdAnalysis) -> str:
                 interval_text(other.interval),
             ]
         )
-    return f"{prose(escape_unprintable(f'decision: {found.decision.text}'))}\n{table(lines)}"
+    return f"{prose(escape_unprintable(f'decision: {analysis.decision.text}'))}\n{table(lines)}"
 
 
-def _curve(found: ThresholdAnalysis) -> str:
+def _curve(analysis: ThresholdAnalysis) -> str:
     """The figures by threshold, with a bar of the cost or the F1, and those of the most probable class."""
-    apparent = {figure.name: figure.apparent for figure in found.most_probable}
-    marked = [("chosen", found.chosen), ("fp/(fp+fn)", found.calibrated)]
+    apparent = {figure.name: figure.apparent for figure in analysis.most_probable}
+    marked = [("chosen", analysis.chosen), ("fp/(fp+fn)", analysis.calibrated)]
     points = [(mark, point) for mark, point in marked if point is not None]
-    known = {point.threshold for _, point in points}
-    points += [("", point) for point in found.curve if point.threshold not in known]
+    listed = {point.threshold for _, point in points}
+    points += [("", point) for point in analysis.curve if point.threshold not in listed]
     points.sort(key=lambda pair: pair[1].threshold)
     has_cost = "cost" in apparent
     names = ["positive_rate", "precision", "recall", "f1", "specificity", *(["cost"] if has_cost else [])]
@@ -126,42 +126,46 @@ def _named(threshold: float, mark: str) -> str:
     return f"{float(f'{threshold:.6g}') if mark.startswith('fp') else threshold!r} {mark}".rstrip()
 
 
-def _classes(found: ThresholdAnalysis) -> str:
+def _classes(analysis: ThresholdAnalysis) -> str:
     """How many rows are predicted as each class."""
     lines = [["class", "rows", "most probable", "lowest cost"]]
-    for one in found.classes[:MAX_CLASSES]:
-        counts = [f"{count:,.6g}" for count in (one.rows, one.most_probable, one.predicted)]
-        lines.append([escape_unprintable(one.label, keep=""), *counts])
-    more = "" if len(found.classes) <= MAX_CLASSES else f", the first {MAX_CLASSES} of {len(found.classes):,} classes"
+    for decisions in analysis.classes[:MAX_CLASSES]:
+        counts = [f"{count:,.6g}" for count in (decisions.rows, decisions.most_probable, decisions.predicted)]
+        lines.append([escape_unprintable(decisions.label, keep=""), *counts])
+    more = (
+        ""
+        if len(analysis.classes) <= MAX_CLASSES
+        else f", the first {MAX_CLASSES} of {len(analysis.classes):,} classes"
+    )
     return f"{prose(f'held-out rows by class, and predicted as it{more}')}\n{one_line_table(lines)}"
 
 
-def _messages(found: ThresholdAnalysis, options: ThresholdOptions) -> Sequence[str]:
+def _messages(analysis: ThresholdAnalysis, options: ThresholdOptions) -> Sequence[str]:
     """What was saved, what else the run has saved, and the next command."""
     from nncli.analysis.evaluation.threshold_analysis import threshold_options
     from nncli.targets.decision import CostMatrix
 
-    run = shlex.quote(str(found.run))
-    notes = [f"note: {note}" for note in found.notes]
+    run = shlex.quote(str(analysis.run))
+    notes = [f"note: {note}" for note in analysis.notes]
     if options.save:
         return [
             *notes,
-            f"saved in {found.run}: nncli predict and evaluate follow it",
+            f"saved in {analysis.run}: nncli predict and evaluate follow it",
             f"next: nncli predict {run} NEW_TABLE",
         ]
     messages = notes
-    if found.saved is not None and found.saved != found.decision:
-        messages.append(f"note: the run has a saved decision: {found.saved.text}")
-    if found.costs_less_calibrated:
-        assert found.calibrated is not None
-        assert found.calibrated_decision is not None
-        at = shlex.join(threshold_options(found.calibrated_decision))
-        cost = f"{found.calibrated.cost:.4g} a row"
+    if analysis.saved is not None and analysis.saved != analysis.decision:
+        messages.append(f"note: the run has a saved decision: {analysis.saved.text}")
+    if analysis.costs_less_calibrated:
+        assert analysis.calibrated is not None
+        assert analysis.calibrated_decision is not None
+        at = shlex.join(threshold_options(analysis.calibrated_decision))
+        cost = f"{analysis.calibrated.cost:.4g} a row"
         messages.append(f"note: fp/(fp+fn), which no row chose, is expected to cost less, {cost}: {at}")
-    if found.decision is not None:
-        is_matrix = isinstance(found.decision, CostMatrix)
-        words = shlex.join(("--costs", str(options.costs)) if is_matrix else threshold_options(found.decision))
-        if found.saved != found.decision:
+    if analysis.decision is not None:
+        is_matrix = isinstance(analysis.decision, CostMatrix)
+        words = shlex.join(("--costs", str(options.costs)) if is_matrix else threshold_options(analysis.decision))
+        if analysis.saved != analysis.decision:
             messages.append(f"next: nncli threshold {run} {words} --save")
     else:
         messages.append(f"next: nncli threshold {run} --f1 --save, or --cost fp=1,fn=10, --recall 0.9, --precision 0.8")

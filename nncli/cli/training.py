@@ -350,26 +350,32 @@ def _check(check: Check) -> list[str]:
 def _comparisons(comparisons: Sequence[Comparison]) -> list[list[str]]:
     """The lines of the table of comparisons; a file that is the same for all members has one line."""
     by_name: dict[tuple[str, bool], list[Comparison]] = {}
-    for one in comparisons:
-        path = Path(one.file)
-        by_name.setdefault((path.name, len(path.parts) > 1), []).append(one)
+    for comparison in comparisons:
+        path = Path(comparison.file)
+        by_name.setdefault((path.name, len(path.parts) > 1), []).append(comparison)
     lines = []
     for (name, _), group in by_name.items():
-        same = [one for one in group if one.is_identical]
+        same = [comparison for comparison in group if comparison.is_identical]
         if len(same) > 1:
             lines.append([f"{name} of {len(same):,} members", "none"])
-        lines += [_comparison(one) for one in group if one not in same or len(same) == 1]
+        lines += [_comparison(comparison) for comparison in group if comparison not in same or len(same) == 1]
     return lines
 
 
-def _comparison(one: Comparison) -> list[str]:
+def _comparison(comparison: Comparison) -> list[str]:
     """A line of the table of comparisons."""
-    epochs = "" if one.epochs is None else f" of {one.epochs:,} epochs" if one.epochs != 1 else " of 1 epoch"
-    name = f"{one.file}{epochs}"
-    if one.is_identical:
+    epochs = (
+        ""
+        if comparison.epochs is None
+        else f" of {comparison.epochs:,} epochs"
+        if comparison.epochs != 1
+        else " of 1 epoch"
+    )
+    name = f"{comparison.file}{epochs}"
+    if comparison.is_identical:
         return [name, "none"]
-    since = "" if one.first_epoch is None else f"from epoch {one.first_epoch:,} on, "
-    if one.is_changed:
+    since = "" if comparison.first_epoch is None else f"from epoch {comparison.first_epoch:,} on, "
+    if comparison.is_changed:
         return [name, "none from the recorded file, but the file was changed or removed since"]
-    size = "not comparable" if one.difference == float("inf") else f"up to {one.difference:.1e}"
-    return [name, f"{since}{size}{f' ({one.where})' if one.where else ''}"]
+    size = "not comparable" if comparison.difference == float("inf") else f"up to {comparison.difference:.1e}"
+    return [name, f"{since}{size}{f' ({comparison.where})' if comparison.where else ''}"]

@@ -47,16 +47,16 @@ def _add_searchable_keys(whole: Node) -> None:
     of its own, anything else is allowed too.
     """
     search = whole["$defs"]["TuneSection"]["properties"]["search"]
-    found: dict[str, Node] = {}
+    keys: dict[str, Node] = {}
     for key, schema in whole["properties"].items():
         if key not in UNSEARCHABLE:
-            found[key] = _domain(f"#/properties/{key}", schema)
+            keys[key] = _domain(f"#/properties/{key}", schema)
         inside = dict(_keys_inside(whole, schema))
         for name, reference in inside.items():
             if key not in UNSEARCHABLE or (key == "data" and name in SEARCHABLE_DATA):
                 separator = ".*." if schema.get("type") == "array" else "."
-                found[f"{key}{separator}{name}"] = _domain(reference, resolve(whole, reference))
-    search["properties"] = found
+                keys[f"{key}{separator}{name}"] = _domain(reference, resolve(whole, reference))
+    search["properties"] = keys
 
 
 def _keys_inside(whole: Node, schema: Node, reference: str = "") -> Iterator[tuple[str, str]]:

@@ -129,18 +129,18 @@ def from_environment(environment: Mapping[str, str], keys: Iterable[str]) -> Ite
     Empty variables and those that Kubernetes sets are ignored. Any other variable with the prefix that is not a key is
     an issue, so that a misspelled name cannot go unnoticed.
     """
-    known = list(keys)
+    names = list(keys)
     for name, text in sorted(environment.items()):
         if not name.startswith(PREFIX) or name in NO_KEYS or not text.strip():
             continue
         path = tuple(name.removeprefix(PREFIX).lower().split("__"))
         assignment = Assignment(path, SourceSpan(shortened(f"{name}={text}"), setter=name))
-        if path[0] in known and all(path):
+        if path[0] in names and all(path):
             yield with_value(assignment, text)
             continue
         if OF_A_SERVICE.fullmatch(name):
             continue
-        near = suggest(path[0], known)
+        near = suggest(path[0], names)
         better = f"; did you mean {quote(PREFIX + '__'.join([near, *path[1:]]).upper())}?" if near else ""
         location = Location(assignment.span.source)
         hint = f"Unset it or use the name of a key: {PREFIX}EPOCHS is epochs, {PREFIX}DATA__TARGET is data.target."

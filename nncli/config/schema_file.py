@@ -21,10 +21,10 @@ def editor_line() -> str:
 
 def resolve(schema: Node, reference: str) -> Node:
     """The part of a JSON Schema that a reference such as `#/$defs/Adam` is about."""
-    found = schema
+    node = schema
     for step in reference.removeprefix("#/").split("/"):
-        found = found[step]
-    return found
+        node = node[step]
+    return node
 
 
 def complete_assignment(text: str) -> list[str]:

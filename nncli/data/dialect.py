@@ -28,11 +28,11 @@ def validate_encoding(name: str) -> str:
         return name
     try:
         codec = codecs.lookup(name)
-        known = codec.incrementaldecoder is not None and codec.name not in NOT_FOR_FILES
-        known = known and PROBE.encode(name).decode(name) == PROBE
+        is_supported = codec.incrementaldecoder is not None and codec.name not in NOT_FOR_FILES
+        is_supported = is_supported and PROBE.encode(name).decode(name) == PROBE
     except (LookupError, ValueError, TypeError):
-        known = False
-    if not known:
+        is_supported = False
+    if not is_supported:
         raise ValueError(f"unknown encoding {name!r}; use auto, utf-8, latin-1, cp1252, utf-16 or another of Python's")
     return name
 
@@ -121,10 +121,10 @@ class CsvDialect(Spec):
             return ","
         return "." if self.decimal == AUTO and self.thousands == "," else self.decimal
 
-    def resolved(self, **found: object) -> CsvDialect:
+    def resolved(self, **inferred: object) -> CsvDialect:
         """The dialect with the values that were found in the file; the decimal mark defaults to the point."""
         decimal = self.decimal_mark if self.decimal_mark != AUTO else "."
-        return self.model_copy(update={"decimal": decimal, **found})
+        return self.model_copy(update={"decimal": decimal, **inferred})
 
 
 PLAIN_NUMBERS = CsvDialect(decimal=".")

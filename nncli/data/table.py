@@ -41,13 +41,13 @@ class RowOrigins:
     @classmethod
     def joined(cls, parts: Iterable[RowOrigins | None]) -> RowOrigins | None:
         """The files of all parts of a table, in their order; None if no part has any."""
-        found = {
+        unlike = {
             source: first
             for part in parts
             if part is not None
             for source, first in zip(part.sources, part.first_rows, strict=True)
         }
-        return cls(tuple(found), tuple(found.values())) if found else None
+        return cls(tuple(unlike), tuple(unlike.values())) if unlike else None
 
     def find(self, number: int) -> RowOrigin:
         """The origin of the row with this number."""
@@ -149,8 +149,8 @@ class Table:
 
     def require(self, names: Sequence[str]) -> None:
         """Raise a DataError that names all of `names` that are not columns of this table."""
-        known = set(self.names)
-        missing = [name for name in names if name not in known]
+        present = set(self.names)
+        missing = [name for name in names if name not in present]
         if not missing:
             return
         close = closest_match(missing[0], self.names)
@@ -162,8 +162,8 @@ class Table:
 
     def require_features(self, names: Sequence[str]) -> None:
         """Raise a DataError that names all of `names`, the features of a model, that are not columns of this table."""
-        known = self.once("names", lambda: frozenset(self.names))
-        if missing := [name for name in names if name not in known]:
+        present = self.once("names", lambda: frozenset(self.names))
+        if missing := [name for name in names if name not in present]:
             raise missing_features(missing, names, self.names, Location(source=self.source))
 
 
@@ -206,9 +206,11 @@ def _near_columns(missing: Sequence[str], unused: Sequence[str]) -> dict[str, st
     for name in unused:
         columns[name_key(name)].append(name)
     near = {name: columns[name_key(name)] for name in missing}
-    if any(len(found) != 1 for found in near.values()) or len({found[0] for found in near.values()}) < len(near):
+    if any(len(candidates) != 1 for candidates in near.values()) or len(
+        {candidates[0] for candidates in near.values()}
+    ) < len(near):
         return {}
-    return {name: found[0] for name, found in near.items()}
+    return {name: candidates[0] for name, candidates in near.items()}
 
 
 def unnamed(cells: pl.Series) -> pl.Series:
@@ -258,5 +260,5 @@ def names_of_columns_with(columns: Sequence[pl.Series], words: Sequence[str]) ->
     """The names of the columns of text that contain one of the words."""
     if not columns or not words:
         return set()
-    found = any_in_column(stacked(columns).is_in(list(words)), len(columns))
-    return {cells.name for cells, is_found in zip(columns, found.tolist(), strict=True) if is_found}
+    has_word = any_in_column(stacked(columns).is_in(list(words)), len(columns))
+    return {cells.name for cells, is_found in zip(columns, has_word.tolist(), strict=True) if is_found}

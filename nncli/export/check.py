@@ -44,10 +44,10 @@ class Check:
             DataError: a column is missing.
             CellError: a cell cannot be read.
         """
-        found = Comparison(self.target.max_ulp, 0)
+        comparison = Comparison(self.target.max_ulp, 0)
         for table in _batches(table_of_features(self.model, table) for table in tables):
-            found += self._compare(file, table)
-        return found
+            comparison += self._compare(file, table)
+        return comparison
 
     def _compare(self, file: Path, table: Table) -> Comparison:
         with np.errstate(all="ignore"):
@@ -143,15 +143,15 @@ def with_unusual_rows(model: AnyModel, program: Program, tables: list[Table]) ->
     frames = list(_unusual_frames(program, replace(first, frame=first.frame[model.names])))[: 3 * MAX_COLUMNS]
     if not frames:
         return tables
-    own = [replace(table, frame=table.frame[model.names]) for table in tables]
+    inputs = [replace(table, frame=table.frame[model.names]) for table in tables]
     spelled = _numbers_as_text(program, first.frame[model.names][:SPELLED_ROWS])
-    return [*own, _valid(model, first, pl.concat(frames)), _valid(model, first, spelled)]
+    return [*inputs, _valid(model, first, pl.concat(frames)), _valid(model, first, spelled)]
 
 
 def _valid(model: AnyModel, like: Table, frame: pl.DataFrame) -> Table:
     """The rows of a frame that predict does not refuse, read like a table; their numbers are below 0."""
-    made = replace(like, frame=frame, numbers=-np.arange(1, frame.height + 1), origins=None)
-    return made.take(model.invalid_cells(made).valid_rows(len(made)))
+    table = replace(like, frame=frame, numbers=-np.arange(1, frame.height + 1), origins=None)
+    return table.take(model.invalid_cells(table).valid_rows(len(table)))
 
 
 def _numbers_as_text(program: Program, frame: pl.DataFrame) -> pl.DataFrame:

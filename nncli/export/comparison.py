@@ -96,10 +96,10 @@ def compare(
     is_class = predictions.target.has_labels
     names = [name for name in predicted.columns if not (is_class and name == "prediction")]
     numbers = [_compare_numbers(predicted[name], exported[name], max_ulp, row_name) for name in names]
-    found = reduce(_beside, numbers, Comparison(max_ulp, predicted.height))
+    comparison = reduce(_beside, numbers, Comparison(max_ulp, predicted.height))
     if is_class and "prediction" in predicted.columns:
-        return _compare_classes(found, predictions, exported["prediction"], row_name)
-    return found
+        return _compare_classes(comparison, predictions, exported["prediction"], row_name)
+    return comparison
 
 
 def _difference(predicted: pl.DataFrame, exported: pl.DataFrame) -> str:
@@ -113,11 +113,11 @@ def _difference(predicted: pl.DataFrame, exported: pl.DataFrame) -> str:
     return f"the predictions of the file differ: it {' and '.join(parts)}"
 
 
-def _beside(one: Comparison, other: Comparison) -> Comparison:
+def _beside(first: Comparison, other: Comparison) -> Comparison:
     """The comparison of two columns of the same rows."""
-    both = one + other
+    both = first + other
     rows = tuple(dict.fromkeys(both.largest_rows)) if both.largest_ulp else ()
-    return replace(both, rows=one.rows, largest_rows=rows)
+    return replace(both, rows=first.rows, largest_rows=rows)
 
 
 def _compare_numbers(predicted: pl.Series, exported: pl.Series, max_ulp: int, row_name: RowName) -> Comparison:
@@ -149,16 +149,18 @@ def _ordinals(x: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     return np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
 
 
-def _compare_classes(found: Comparison, predictions: Predictions, exported: pl.Series, row_name: RowName) -> Comparison:
+def _compare_classes(
+    comparison: Comparison, predictions: Predictions, exported: pl.Series, row_name: RowName
+) -> Comparison:
     target = predictions.target
     labels = target.label_column(np.arange(len(target.labels)), "label")
     codes = dict(zip(labels.to_list(), range(len(labels)), strict=True))
     theirs = np.array([codes.get(label, -1) for label in exported.cast(labels.dtype, strict=False).to_list()], np.int64)
     rows = np.flatnonzero(predictions.classes != theirs)
-    is_tie = _ties(predictions.take(rows), theirs[rows], found.max_ulp)
+    is_tie = _ties(predictions.take(rows), theirs[rows], comparison.max_ulp)
     wrong = rows[~is_tie]
     return replace(
-        found,
+        comparison,
         n_classes=len(wrong),
         class_rows=tuple(row_name(int(row)) for row in wrong[:MAX_ROWS]),
         n_ties=int(is_tie.sum()),

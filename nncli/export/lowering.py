@@ -66,11 +66,18 @@ def _lower_intervals(conformal: ConformalPredictor, members: Sequence[LoweredPre
     """The bounds of each level; the calibration must not depend on groups of rows."""
     weights = conformal.model.spec.weights if isinstance(conformal.model, Ensemble) else None
     quantiles = [member.quantiles for member in members if member.quantiles is not None]
-    by_group = [weighted_mean([member.values for member in members], own, weights) for own in conformal.groups.members]
-    of_levels = [weighted_mean(quantiles, own, weights) for own in conformal.groups.members] if quantiles else []
+    by_group = [
+        weighted_mean([member.values for member in members], group_members, weights)
+        for group_members in conformal.groups.members
+    ]
+    of_levels = (
+        [weighted_mean(quantiles, group_members, weights) for group_members in conformal.groups.members]
+        if quantiles
+        else []
+    )
     levels, calibrations = len(conformal.model.spec.loss.quantile_levels), conformal.calibrations
-    intervals = [one for one in calibrations if isinstance(one, IntervalCalibration)]
-    return tuple(lower_interval(one, by_group, of_levels, levels) for one in intervals)
+    intervals = [calibration for calibration in calibrations if isinstance(calibration, IntervalCalibration)]
+    return tuple(lower_interval(interval, by_group, of_levels, levels) for interval in intervals)
 
 
 def weighted_mean(values: Sequence[Value], members: Sequence[int], weights: Sequence[float] | None) -> Value:
@@ -86,7 +93,7 @@ def _lower_member(model: Model, builder: Builder, inputs: Mapping[str, ProgramIn
     spec, p = model.spec, model.parameters.by_name
     features = lower_encoder(spec.encoder, builder, inputs, spec.network.precision)
     embedded = zip(spec.network.embeddings, features.embedded, strict=True)
-    vectors = [column.codes.look_up(p[e.param_spec.name][column.own]) for e, column in embedded]
+    vectors = [column.codes.look_up(p[e.param_spec.name][column.member_codes]) for e, column in embedded]
     z = spec.network.lower(model.parameters, features.X, vectors)
     precision, target = spec.network.precision, spec.target
     values, quantiles = round_to(precision, spec.loss.lower_inverse_link(z)), spec.loss.lower_quantiles(z)
@@ -114,8 +121,8 @@ def _lower_mean(model: AnyModel, members: Sequence[LoweredPredictions], precisio
 def mean_of(model: Ensemble, values: Sequence[Value], precision: Precision) -> Value:
     """The mean of the members' values, which are given in the order of the members, in the classes of all."""
     target, aligned = model.spec.target, list[Value]()
-    for member, own in zip(model.members, values, strict=True):
-        scaled = _at_temperature(own, model.spec.temperature, precision)
+    for member, member_values in zip(model.members, values, strict=True):
+        scaled = _at_temperature(member_values, model.spec.temperature, precision)
         positions = target.positions_in(member.spec.target)
         aligned.append(scaled if positions is None else scaled.columns(positions))
     mean = weighted_mean(aligned, range(len(aligned)), model.spec.weights)
@@ -135,7 +142,7 @@ def with_typical_values(program: Program, reference: Reference | None) -> Progra
 
 def typical_inputs(inputs: Iterable[ProgramInput], reference: Reference | None) -> tuple[ProgramInput, ...]:
     """The inputs with the typical values of the training rows, as far as the reference profile knows them."""
-    bins = {} if reference is None else {one.name: one for one in reference.columns}
+    bins = {} if reference is None else {column.name: column for column in reference.columns}
     return tuple(_with_typical(column, bins.get(column.name)) for column in inputs)
 
 
@@ -151,9 +158,9 @@ def _with_typical(column: ProgramInput, bins: Bins | None) -> ProgramInput:
 
 def most_frequent(categories: Iterable[str], bins: CategoryBins) -> str | None:
     """The most frequent of the categories that a model knows; None if more rows are missing."""
-    known = {*categories}
+    names = {*categories}
     counts = zip(bins.categories, bins.counts[1:].tolist(), strict=False)
-    return next((text for text, count in counts if text in known and count >= bins.counts[0]), None)
+    return next((text for text, count in counts if text in names and count >= bins.counts[0]), None)
 
 
 def median(bins: NumberBins) -> float | None:

@@ -61,9 +61,9 @@ def _codes(column: CategoryInput, cells: pl.Series) -> Floats:
     )
     for words, codes_of in steps:
         if codes_of:
-            found = words.replace_strict(
+            mapped = words.replace_strict(
                 [word for word, _ in codes_of], [code for _, code in codes_of], default=None, return_dtype=pl.Int64
             )
-            codes = codes.zip_with(codes.is_not_null(), found)
+            codes = codes.zip_with(codes.is_not_null(), mapped)
     codes = codes.fill_null(OTHER_CODE).set(cells.is_null(), MISSING_CODE)
     return codes.cast(pl.Float64).to_numpy()

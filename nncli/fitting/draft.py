@@ -189,8 +189,8 @@ def _note_time(config: Config, columns: Sequence[ColumnProfile]) -> list[Finding
     """Notes on the split in time, or on a random split of rows with dates."""
     features = [column for column in columns if column.recommended]
     dates = [column.name for column in features if column.kind is Kind.DATE]
-    found = (time_feature(config, [column.name for column in features]), random_split(config, dates))
-    return [finding for finding in found if finding]
+    notes = (time_feature(config, [column.name for column in features]), random_split(config, dates))
+    return [finding for finding in notes if finding]
 
 
 def _are_integer_classes(table: Table, name: str) -> bool:
@@ -317,15 +317,15 @@ def _data_section(summary: TableSummary, path: str) -> list[str]:
     """The lines of the section `data`."""
     target: object = summary.data.target[0] if len(summary.data.target) == 1 else list(summary.data.target)
     lines = ["data:", *_settings([("path", path, ""), ("target", target, "")], "  ")]
-    known = non_defaults(summary.data)
+    settings = non_defaults(summary.data)
     for key in ("path", "target", "drop", "columns"):
-        known.pop(key, None)
+        settings.pop(key, None)
     if summary.na_spellings:
         comment = f"read as missing values; found in the table: {join_quoted(summary.na_spellings)}"
-        lines += _settings([("missing_values", known.pop("missing_values"), comment)], "  ")
+        lines += _settings([("missing_values", settings.pop("missing_values"), comment)], "  ")
     if summary.has_thousands:
-        lines += _settings([("thousands", known.pop("thousands"), "thousands separator")], "  ")
-    lines += _indented(dump(known)) if known else []
+        lines += _settings([("thousands", settings.pop("thousands"), "thousands separator")], "  ")
+    lines += _indented(dump(settings)) if settings else []
     if summary.data.drop or summary.dropped:
         lines.append("  drop:  # columns not used")
         dropped = [(name, "") for name in summary.data.drop] + [
@@ -427,8 +427,8 @@ def _training_keys(
     if summary.kind.has_labels:
         inactive.append(("class_weight", "balanced", "all classes have the same total weight"))
     on = [(key, extra.get(key, value), comment) for key, value, comment in active]
-    known = {key for key, *_ in on}
-    on += [(key, value, "") for key, value in extra.items() if key not in known]
+    enabled = {key for key, *_ in on}
+    on += [(key, value, "") for key, value in extra.items() if key not in enabled]
     return [
         *_settings(on),
         "",

@@ -59,14 +59,14 @@ def student_config(path: Path, units: int, output: Path, assignments: Sequence[s
     config, held_out = _with_columns(read_config(path), manifest, model), run.load_held_out()
     preset = parse(Path(nncli.config.presets.__file__).with_name(STUDENT).read_text(encoding="utf-8"), STUDENT).value
     validation, teacher = _validation(run, manifest, config, held_out)
-    own: dict[str, object] = {
+    settings: dict[str, object] = {
         "loss": CrossEntropy() if model.spec.target.has_labels else model.spec.loss,
         "validation": validation,
         "teacher": teacher,
         "output": str(output),
     }
     member = model.members[0] if isinstance(model, Ensemble) else model
-    student = Config.model_validate({**{key: getattr(config, key) for key in TEACHER_KEYS}, **preset, **own})
+    student = Config.model_validate({**{key: getattr(config, key) for key in TEACHER_KEYS}, **preset, **settings})
     layers = tuple(layer.with_auto_units(units) for layer in student.layers)
     embedding = embedding_of(student.numeric_embedding, len(member.spec.encoder.numeric))
     student = student.model_copy(update={"layers": layers, "numeric_embedding": embedding})
@@ -136,7 +136,7 @@ def _validation(
     if manifest.members == 1:
         return config.validation, teacher
     rows = held_out.members[0].rows
-    members = tuple(i + 1 for i, one in enumerate(held_out.members) if np.isin(rows, one.rows).all())
+    members = tuple(i + 1 for i, member in enumerate(held_out.members) if np.isin(rows, member.rows).all())
     validation = left_out_fold(run, manifest) or read_config(run.path / manifest.member_folders[0]).validation
     if len(members) == manifest.members:
         return validation, teacher

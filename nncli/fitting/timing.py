@@ -358,22 +358,22 @@ def fit_workload(measured: Measurement, work: Workload, budget: float, *, is_aut
     """The largest workload that takes `budget` seconds at most; the smallest one if none does."""
     shortest = min(work.epochs, MIN_EPOCHS) if is_auto else -(-work.epochs // MIN_SHARE)
 
-    def fits(one: Workload) -> bool:
-        return seconds_of(measured, one) <= budget
+    def fits(workload: Workload) -> bool:
+        return seconds_of(measured, workload) <= budget
 
-    def fits_with(one: Workload, epochs: int) -> bool:
-        return fits(replace(one, epochs=epochs))
+    def fits_with(workload: Workload, epochs: int) -> bool:
+        return fits(replace(workload, epochs=epochs))
 
     for members in range(work.members, 0, -1):
-        one = replace(work, members=members, workers=min(work.workers, members))
-        one = one if members in (work.members, 1) or members >= MIN_FOLDS else replace(one, held_out=0.2)
+        smaller = replace(work, members=members, workers=min(work.workers, members))
+        smaller = smaller if members in (work.members, 1) or members >= MIN_FOLDS else replace(smaller, held_out=0.2)
         least = min(shortest, MIN_EPOCHS_OF_ONE) if members == 1 else shortest
-        if fits_with(one, least):
-            epochs = _largest(least, work.epochs, partial(fits_with, one))
-            return replace(one, epochs=epochs)
-    one = replace(one, epochs=least)
+        if fits_with(smaller, least):
+            epochs = _largest(least, work.epochs, partial(fits_with, smaller))
+            return replace(smaller, epochs=epochs)
+    smaller = replace(smaller, epochs=least)
     smallest = min(MIN_ROWS, work.rows)
-    return replace(one, rows=_largest(smallest, work.rows, lambda n: fits(replace(one, rows=n))))
+    return replace(smaller, rows=_largest(smallest, work.rows, lambda n: fits(replace(smaller, rows=n))))
 
 
 def _largest(low: int, high: int, fits: Callable[[int], bool]) -> int:

@@ -105,10 +105,10 @@ class Ensemble:
         encoded = [member.encode(table) for member in self.members]
         with limit_blas_threads(1):
             outputs = self._member_predictor.run([Input(X, codes) for X, codes, _ in encoded])
-        found = [member.decode(Z) for member, Z in zip(self.members, outputs, strict=True)]
+        decoded = [member.decode(Z) for member, Z in zip(self.members, outputs, strict=True)]
         return [
-            replace(one, anomalies=anomalies) if anomalies.columns else one
-            for one, (*_, anomalies) in zip(found, encoded, strict=True)
+            replace(member_predictions, anomalies=anomalies) if anomalies.columns else member_predictions
+            for member_predictions, (*_, anomalies) in zip(decoded, encoded, strict=True)
         ]
 
     def anomalies(self, table: Table) -> Anomalies:
@@ -125,9 +125,11 @@ class Ensemble:
 
     def averages(self, predictions: Sequence[Predictions], groups: Iterable[Sequence[int]]) -> list[Predictions]:
         """The mean of each group of members, from the predictions of all members for the same rows."""
-        values = [self.weighted(i, self.member_values(one)) for i, one in enumerate(predictions)]
-        quantiles = [self.weighted(i, one.quantiles) for i, one in enumerate(predictions) if one.quantiles is not None]
-        anomalies, means = reduce(and_, (one.anomalies for one in predictions)), []
+        values = [self.weighted(i, self.member_values(member)) for i, member in enumerate(predictions)]
+        quantiles = [
+            self.weighted(i, member.quantiles) for i, member in enumerate(predictions) if member.quantiles is not None
+        ]
+        anomalies, means = reduce(and_, (member.anomalies for member in predictions)), []
         for members in groups:
             total = np.zeros(values[0].shape)
             for i in members:
@@ -152,8 +154,8 @@ class Ensemble:
     def total_weights(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
         """The sum of the weights (rows, 1) of the members that a mask (members, rows) selects for each row."""
         total = np.zeros((mask.shape[1], 1))
-        for weight, own in zip(self.weights, mask, strict=True):
-            total[own] += weight
+        for weight, is_held_out in zip(self.weights, mask, strict=True):
+            total[is_held_out] += weight
         return total
 
     def of_members(self, chosen: Sequence[int]) -> Ensemble:

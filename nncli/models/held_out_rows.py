@@ -138,31 +138,31 @@ class HeldOutRows:
         """
         random, n = np.random.default_rng([seed, 5]), len(self)
         largest, member = np.full(n, -1.0, np.float32), np.zeros(n, np.int64)
-        for i, one in enumerate(self.members):
-            draws = random.random(len(one.rows), np.float32)
-            is_larger = draws > largest[one.rows]
-            chosen = one.rows[is_larger]
+        for i, held_out in enumerate(self.members):
+            draws = random.random(len(held_out.rows), np.float32)
+            is_larger = draws > largest[held_out.rows]
+            chosen = held_out.rows[is_larger]
             largest[chosen], member[chosen] = draws[is_larger], i
         values = np.empty_like(self.predictions.values)
-        for i, one in enumerate(self.members):
-            own = member[one.rows] == i
-            values[one.rows[own]] = one.predictions.take(own).with_temperature(temperature).values
+        for i, held_out in enumerate(self.members):
+            is_member = member[held_out.rows] == i
+            values[held_out.rows[is_member]] = held_out.predictions.take(is_member).with_temperature(temperature).values
         counts = np.bincount(member, minlength=len(self.members))
         return replace(self.predictions, values=values, quantiles=None), tuple(counts.tolist())
 
     def with_target(self, target: Target) -> HeldOutRows:
         """The rows for a target that lacks some classes, none of which these rows have."""
-        own = self.predictions.target
-        kept = target.positions_in(own)
+        current = self.predictions.target
+        kept = target.positions_in(current)
         if kept is None:
             return self
-        code = np.full(len(own.labels), -1)
+        code = np.full(len(current.labels), -1)
         code[kept] = np.arange(len(kept))
 
         def convert(predictions: Predictions) -> Predictions:
             return replace(predictions, target=target, values=predictions.values[:, kept])
 
-        members = tuple(MemberPredictions(one.rows, convert(one.predictions)) for one in self.members)
+        members = tuple(MemberPredictions(member.rows, convert(member.predictions)) for member in self.members)
         predictions, baseline = convert(self.predictions), self.baseline[kept]
         return replace(self, y=code[self.y], predictions=predictions, members=members, baseline=baseline)
 

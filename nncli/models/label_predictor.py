@@ -85,7 +85,7 @@ def _is_certain(
 
 def _approximate(model: AnyModel, members: Sequence[Model], table: Table) -> tuple[Floats, Floats, Anomalies]:
     """Probabilities (rows, classes) from outputs in float32, the bound of their errors (rows,), and the anomalies."""
-    target, found = model.spec.target, list[Anomalies]()
+    target, all_anomalies = model.spec.target, list[Anomalies]()
     values, error = np.zeros((len(table), target.n_outputs)), np.zeros(len(table))
     for i, member in enumerate(members):
         X, codes, anomalies = member.encode(table)
@@ -100,5 +100,5 @@ def _approximate(model: AnyModel, members: Sequence[Model], table: Table) -> tup
             bound[smallest < MIN_PROBABILITY] = np.inf
         values += target.align(predictions.values, predictions.target) * share
         error += bound * (SOFTMAX_SLOPE / T * share)
-        found.append(anomalies)
-    return values, error, reduce(and_, found)
+        all_anomalies.append(anomalies)
+    return values, error, reduce(and_, all_anomalies)

@@ -192,7 +192,7 @@ def decode(spec: ModelSpec, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
     quantiles = spec.loss.quantiles(Z)
     if quantiles is not None:
         by_target = quantiles.swapaxes(1, 2).astype(precision).astype(np.float64)
-        own = np.ascontiguousarray(spec.target.decode(by_target).swapaxes(1, 2))
-        return Predictions.of_quantiles(spec.target, own, spec.loss.quantile_levels, precision)
+        decoded = np.ascontiguousarray(spec.target.decode(by_target).swapaxes(1, 2))
+        return Predictions.of_quantiles(spec.target, decoded, spec.loss.quantile_levels, precision)
     values = spec.target.decode(spec.loss.inverse_link(Z).astype(precision).astype(np.float64))
     return Predictions(spec.target, values, precision, decision=spec.decision).with_temperature(spec.temperature)

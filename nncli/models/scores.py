@@ -164,7 +164,7 @@ class ScoredRows:
         resampling = BootstrapResampler.of(len(self.y), seed, self.groups)
         values = headlines(self.scores)
         baselines = headlines(score(self.baseline, self.y, self.weights, self.loss))
-        model, baseline = (self._samples(one, resampling) for one in (self.predictions, self.baseline))
+        model, baseline = (self._samples(predictions, resampling) for predictions in (self.predictions, self.baseline))
         names = self.predictions.target.names
         per_target, interval_rows = len(values) // len(names), self.predictions.target.interval_rows(self.y)
         scores = []
@@ -200,10 +200,10 @@ class ScoredRows:
         """The samples of a score with the gain by averaging."""
         if self.averaging is None:
             return samples
-        zero, one = self.averaging.score(name, 0.0, target), self.averaging.score(name, 1.0, target)
+        zero, at_one = self.averaging.score(name, 0.0, target), self.averaging.score(name, 1.0, target)
         assert zero is not None
-        assert one is not None
-        return zero + (one - zero) * samples  # the gain is linear in the score
+        assert at_one is not None
+        return zero + (at_one - zero) * samples  # the gain is linear in the score
 
 
 @dataclass(frozen=True)
@@ -246,7 +246,7 @@ def scores_json(scores: ScoreCard | None) -> dict[str, object] | None:
 def _intervals_json(scores: ScoresWithIntervals) -> dict[str, Any]:
     """{"rmse": [low, high], …}; for several targets, an object for each by its name under `targets`."""
     each: dict[str | None, dict[str, list[float]]] = {}
-    for one in scores.scores:
-        if one.interval is not None:
-            each.setdefault(one.target, {})[one.name] = [one.interval.low, one.interval.high]
+    for score in scores.scores:
+        if score.interval is not None:
+            each.setdefault(score.target, {})[score.name] = [score.interval.low, score.interval.high]
     return each.get(None, {}) if each.keys() <= {None} else {"targets": each}

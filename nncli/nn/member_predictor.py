@@ -37,11 +37,11 @@ class MemberPredictor:
         outputs: list[Array | None] = [None] * len(inputs)
         for members in self._groups if 0 < len(inputs[0].X) <= MAX_ROWS else []:
             Z = self._run_equal(members, [inputs[i] for i in members])
-            for i, own in zip(members, () if Z is None else Z, strict=False):
-                outputs[i] = own
+            for i, member_Z in zip(members, () if Z is None else Z, strict=False):
+                outputs[i] = member_Z
         return [
-            predictor.run(*one) if Z is None else Z
-            for predictor, one, Z in zip(self._predictors, inputs, outputs, strict=True)
+            predictor.run(*member_inputs) if Z is None else Z
+            for predictor, member_inputs, Z in zip(self._predictors, inputs, outputs, strict=True)
         ]
 
     def _run_equal(self, members: Sequence[int], inputs: Sequence[Input]) -> Array | None:
@@ -63,9 +63,9 @@ class MemberPredictor:
         with self._lock:
             if members[0] not in self._stacked:
                 folded = [self._predictors[i].folded() for i in members]
-                small = all(one.nbytes <= MAX_FOLDED_BYTES for one in folded)
+                small = all(network.nbytes <= MAX_FOLDED_BYTES for network in folded)
                 stacked = FoldedNetwork.joined(folded) if small else None
-                for i, one in zip(members, stacked.networks if stacked else (), strict=False):
-                    self._predictors[i].use_folded(one)
+                for i, network in zip(members, stacked.networks if stacked else (), strict=False):
+                    self._predictors[i].use_folded(network)
                 self._stacked[members[0]] = stacked
             return self._stacked[members[0]]

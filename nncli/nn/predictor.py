@@ -124,8 +124,8 @@ class Predictor:
         self.parameters, self._rows = parameters, block_rows
         self.stages = stages_of(network) if final and precision == "float64" else None
         self.network = network if self.stages else network.model_copy(update={"precision": precision})
-        one = {"embeddings": tuple(e.model_copy(update={"n_embeddings": 1}) for e in network.embeddings)}
-        self.specification = (self.network.model_copy(update=one) if self.stages else self.network).model_dump_json()
+        update = {"embeddings": tuple(e.model_copy(update={"n_embeddings": 1}) for e in network.embeddings)}
+        self.specification = (self.network.model_copy(update=update) if self.stages else self.network).model_dump_json()
         self._folded: FoldedNetwork | None = None
         self._rounded: tuple[RoundedStage, ...] | None = None
 

@@ -183,25 +183,25 @@ def read_folds_manifest(folder: Path) -> FoldsManifest:
         if Path(name).name in (MODEL, WEIGHTS)
     }
     scored = _scored_rows(folder)
-    first, finished = folds[0], [one.finished for one in folds if one.finished is not None]
+    first, finished = folds[0], [fold.finished for fold in folds if fold.finished is not None]
     return FoldsManifest(
         status="done",
         nncli_version=first.nncli_version,
         command=first.command,
-        started=min(one.started for one in folds),
+        started=min(fold.started for fold in folds),
         finished=max(finished, default=None),
-        seconds=sum(one.seconds or 0.0 for one in folds),
+        seconds=sum(fold.seconds or 0.0 for fold in folds),
         seed=first.seed,
         data=first.data.model_copy(update={"sha256": record.data_sha256}),
         validation_data=None,
-        training_rows=max(_used_rows(one) + rows for one, rows in zip(folds, scored[1:], strict=True)),
+        training_rows=max(_used_rows(fold) + rows for fold, rows in zip(folds, scored[1:], strict=True)),
         validation_rows=scored[0],
-        features=max(one.features for one in folds),
-        parameters=sum(one.parameters for one in folds),
-        members=sum(one.members for one in folds),
-        networks=tuple(one.members for one in folds),
-        epochs=max(one.epochs for one in folds),
-        best_epoch=max(one.best_epoch for one in folds),
+        features=max(fold.features for fold in folds),
+        parameters=sum(fold.parameters for fold in folds),
+        members=sum(fold.members for fold in folds),
+        networks=tuple(fold.members for fold in folds),
+        epochs=max(fold.epochs for fold in folds),
+        best_epoch=max(fold.best_epoch for fold in folds),
         fingerprint=record.fingerprint,
         time_is_feature=record.time_is_feature,
         blas_threads=1,
@@ -246,7 +246,7 @@ def read_folds_held_out(folder: Path, manifest: FoldsManifest) -> HeldOutRows:
     except ValueError as error:
         message = "the file is damaged: it does not hold the out-of-fold rows of this cross-validation"
         raise damaged(folder, HELD_OUT, message) from error
-    members = [one for one, n in zip(rows.members, manifest.networks, strict=True) for _ in range(n)]
+    members = [member for member, n in zip(rows.members, manifest.networks, strict=True) for _ in range(n)]
     return replace(rows, members=tuple(members))
 
 
@@ -290,7 +290,7 @@ def _target(folder: Path, targets: Sequence[Target]) -> Target:
     """The joint target of the folds; the configuration is needed only if classes differ."""
     from nncli.runs.config import read_config  # a slow import that most cross-validations do not need
 
-    differ = any(one.has_labels and one != targets[0] for one in targets)
+    differ = any(target.has_labels and target != targets[0] for target in targets)
     return targets[0].joint(targets, read_config(folder).positive_class if differ else None)
 
 

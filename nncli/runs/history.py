@@ -122,8 +122,8 @@ def read_metrics(folder: Path, manifest: Manifest) -> RecordedMetrics:
                 {"baseline": {}, "optimistic": False, **document["out_of_fold"]}, "validation"
             )
         cycles = tuple(
-            RecordedCycle(one["epochs"], one["decrease"], one["standard_error"], one["continues"])
-            for one in document.get("cycles", [])
+            RecordedCycle(cycle["epochs"], cycle["decrease"], cycle["standard_error"], cycle["continues"])
+            for cycle in document.get("cycles", [])
         )
         return RecordedMetrics(training, validation, _findings(document.get("findings", [])), cycles)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

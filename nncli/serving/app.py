@@ -104,11 +104,11 @@ class PathPatterns:
     """The patterns of paths, such as `/models/{model}/predict`, by which requests are counted."""
 
     def __init__(self, routes: Sequence[BaseRoute]) -> None:
-        own = [route for route in routes if isinstance(route, Route)]
+        paths = [route for route in routes if isinstance(route, Route)]
         self._patterns: dict[object, str] = {
-            (route.endpoint, frozenset(route.param_convertors)): route.path for route in own
+            (route.endpoint, frozenset(route.param_convertors)): route.path for route in paths
         }
-        self._paths = frozenset(route.path for route in own)
+        self._paths = frozenset(route.path for route in paths)
 
     def of(self, scope: MutableMapping[str, Any]) -> str:
         """The pattern of the route; of a request that was refused before, the path if a route has it."""

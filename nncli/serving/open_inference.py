@@ -307,9 +307,9 @@ def _tensors(inputs: Any, binary: memoryview, schema: InputSchema) -> tuple[dict
         if name in lengths:
             raise tensor_problem(name, "there are two tensors of this name", "Leave one of them out.")
         rows = lengths[name] = _rows(name, tensor.get("shape"), schema)
-        own, binary = _own_data(name, tensor, binary)
+        data, binary = _own_data(name, tensor, binary)
         if name in schema.by_name:
-            tensors[name] = _column(name, tensor, own, rows)
+            tensors[name] = _column(name, tensor, data, rows)
     if len(binary):
         raise bad_request(
             f"{len(binary):,} bytes after the JSON do not belong to a tensor", "Check 'binary_data_size'."
@@ -354,10 +354,10 @@ def _own_data(name: str, tensor: Mapping[str, Any], binary: memoryview) -> tuple
     return binary[:size], binary[size:]
 
 
-def _column(name: str, tensor: Mapping[str, Any], own: memoryview | None, rows: int) -> pl.Series:
+def _column(name: str, tensor: Mapping[str, Any], data: memoryview | None, rows: int) -> pl.Series:
     datatype = check_datatype(name, tensor.get("datatype"))
-    if own is not None:
-        return series_of_bytes(name, datatype, own, rows)
+    if data is not None:
+        return series_of_bytes(name, datatype, data, rows)
     return series_of_json(name, datatype, tensor.get("data"), rows)
 
 

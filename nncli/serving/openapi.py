@@ -224,9 +224,14 @@ def prediction_parameters(model: ServedModel) -> list[Json]:
     """The parameters of `/predict` that fit the target of a model."""
     gives = model.model.spec.target.gives
     return [
-        {"name": one.name, "in": "query", "description": one.option.http, "schema": parameter_schema(one)}
-        for one in PARAMETERS.values()
-        if one.option.needs is None or one.option.needs in gives
+        {
+            "name": declared.name,
+            "in": "query",
+            "description": declared.option.http,
+            "schema": parameter_schema(declared),
+        }
+        for declared in PARAMETERS.values()
+        if declared.option.needs is None or declared.option.needs in gives
     ]
 
 
@@ -258,12 +263,12 @@ def _open_inference(model: ServedModel, key: str) -> Iterator[tuple[str, str, Js
     binary: Json = {"application/octet-stream": {}}
     body = _json(_schema("InferRequest"), example_tensors(model)) | binary
     for path, end, version in ((base, key, []), (f"{base}/versions/{{version}}", f"{key}_version", [version_of_path])):
-        for own, name, summary in (
+        for address, name, summary in (
             (path, "v2_model", "The inputs and outputs of the model"),
             (f"{path}/ready", "v2_model_ready", "Whether the model predicts"),
         ):
             described = _operation(f"{name}_{end}", tag, summary, _json(OBJECT), model=model, parameters=version)
-            yield own, "get", described
+            yield address, "get", described
         described = _operation(
             f"infer_{end}",
             tag,
@@ -289,7 +294,7 @@ def varied_row(model: ServedModel) -> dict[str, Any]:
 def _varied(feature: Feature) -> float | str | None:
     if feature.input.kind == "number" and feature.unit is None and feature.range is not None:
         return feature.range[1]
-    return next((one for one in feature.categories if one != str(feature.example)), feature.example)
+    return next((category for category in feature.categories if category != str(feature.example)), feature.example)
 
 
 def example_lines(model: ServedModel, separator: str) -> str:
@@ -343,8 +348,8 @@ def row_schema(model: ServedModel) -> Json:
 
 def feature_schema(feature: Feature) -> Json:
     """A cell of a column."""
-    known = [feature.example, *feature.categories[:MAX_EXAMPLES]]
-    examples = list(dict.fromkeys(one for one in known if one is not None))[:MAX_EXAMPLES]
+    shown = [feature.example, *feature.categories[:MAX_EXAMPLES]]
+    examples = list(dict.fromkeys(example for example in shown if example is not None))[:MAX_EXAMPLES]
     return {
         "type": JSON_TYPES[feature.input.kind],
         "description": feature_text(feature),
@@ -411,18 +416,18 @@ def _value_schema(dtype: pl.DataType) -> Json:
     return NUMBER if dtype.is_float() else {"type": "string"}
 
 
-def parameter_schema(one: DeclaredOption) -> Json:
+def parameter_schema(declared: DeclaredOption) -> Json:
     """The value of a parameter of an address."""
-    if one.item_type is not None:
+    if declared.item_type is not None:
         return {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}}
-    return {**value_schema(one), "default": one.default}
+    return {**value_schema(declared), "default": declared.default}
 
 
-def value_schema(one: DeclaredOption) -> Json:
+def value_schema(declared: DeclaredOption) -> Json:
     """The value of a parameter in a JSON document."""
-    if one.item_type is not None:
+    if declared.item_type is not None:
         return LEVELS
-    return {"type": "string", "enum": list(one.choices)} if one.choices else {"type": "boolean"}
+    return {"type": "string", "enum": list(declared.choices)} if declared.choices else {"type": "boolean"}
 
 
 def rows_schema(row: Json, others: Mapping[str, Json] = {}) -> Json:
@@ -468,4 +473,4 @@ def invocation_schema(row: Json) -> Json:
 
 def parameter_schemas() -> Json:
     """The values of all parameters in a JSON document."""
-    return {one.name: value_schema(one) for one in PARAMETERS.values()}
+    return {declared.name: value_schema(declared) for declared in PARAMETERS.values()}

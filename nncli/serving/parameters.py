@@ -38,19 +38,21 @@ def parse_parameters(pairs: Iterable[tuple[str, str]]) -> PredictionOptions:
         if len(values) > (MAX_LEVELS if is_list else 1):
             most = f"more than {MAX_LEVELS} times" if is_list else "more than once"
             raise bad_request(f"the parameter {quote(name)} appears {most}", "Leave out some of them.")
-    given = [one for one in PARAMETERS.values() if one.name in texts]
-    return PredictionOptions(**{one.field: _value(one, texts[one.name]) for one in given})
+    given = [declared for declared in PARAMETERS.values() if declared.name in texts]
+    return PredictionOptions(**{declared.field: _value(declared, texts[declared.name]) for declared in given})
 
 
-def _value(one: DeclaredOption, texts: Sequence[str]) -> Any:
+def _value(declared: DeclaredOption, texts: Sequence[str]) -> Any:
     """The value of a parameter: a list of levels, true or false, or one of a few texts."""
-    if one.item_type is not None:
-        return [_level(one.name, text) for text in texts]
+    if declared.item_type is not None:
+        return [_level(declared.name, text) for text in texts]
     (text,) = texts
-    if not one.choices:
-        return _flag(one.name, text)
-    if text not in one.choices:
-        raise bad_request(f"the parameter {quote(one.name)} is {quote(text)}", f"Use {' or '.join(one.choices)}.")
+    if not declared.choices:
+        return _flag(declared.name, text)
+    if text not in declared.choices:
+        raise bad_request(
+            f"the parameter {quote(declared.name)} is {quote(text)}", f"Use {' or '.join(declared.choices)}."
+        )
     return text
 
 

@@ -89,12 +89,12 @@ class PredictionServer:
         self._connections.set_date()
         loop = asyncio.get_running_loop()
         servers = [
-            await loop.create_server(lambda: Connection(self._connections), sock=one, backlog=BACKLOG)
-            for one in sockets
+            await loop.create_server(lambda: Connection(self._connections), sock=sock, backlog=BACKLOG)
+            for sock in sockets
         ]
         self._reloader.start()
-        for one in sockets:
-            LOG.log(ALWAYS, "listening on %s", url_of(one))
+        for sock in sockets:
+            LOG.log(ALWAYS, "listening on %s", url_of(sock))
         for slot in self._state.slots.all:
             LOG.info("model %s: version %s of %s", slot.name, slot.current.version, slot.path)
             warn_of_unfinished(slot)

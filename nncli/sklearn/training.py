@@ -77,8 +77,8 @@ class Request:
         value = {**value, "data": data, "loss": loss, "quality": quality}
         config = validate(Config, with_preset(replace(document, value=value)))
         if config.loss is not None and kind_of(config.loss) is not self.kind:
-            found, own = kind_of(config.loss).task_name(), self.kind.task_name()
-            raise ValueError(f"the loss {config.loss.type} is for {found}, but this estimator is for {own}")
+            task, expected = kind_of(config.loss).task_name(), self.kind.task_name()
+            raise ValueError(f"the loss {config.loss.type} is for {task}, but this estimator is for {expected}")
         return config
 
     @property

@@ -141,8 +141,8 @@ class Classes(TargetBase):
         codes = codes_of(cells)
         unknown = (codes < 0) & cells.is_not_null()
         if unknown.any():
-            found = alternative_categories(cells.filter(unknown), self.labels)
-            codes = codes.scatter(unknown.arg_true(), codes_of(found))
+            alternatives = alternative_categories(cells.filter(unknown), self.labels)
+            codes = codes.scatter(unknown.arg_true(), codes_of(alternatives))
         values: Codes = codes.to_numpy()
         return values
 
@@ -207,7 +207,7 @@ class Classes(TargetBase):
 
     def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
         """The target with the classes of all."""
-        labels = list(dict.fromkeys(label for one in targets for label in one.labels))
+        labels = list(dict.fromkeys(label for target in targets for label in target.labels))
         if len(labels) == len(self.labels):
             return self
         target = self.fit(Table(pl.DataFrame({self.name: labels}), ""), self.names, FitOptions(positive=positive))

@@ -111,15 +111,15 @@ class Numbers(TargetBase):
 
     def decode(self, y: Floats) -> Floats:
         """Scale the network's output back to the original units, and clip it to the training range if that is kept."""
-        own = np.asarray(y * np.array(self.scales) + np.array(self.centers))
-        return own if self.lowest is None or self.highest is None else own.clip(self.lowest, self.highest)
+        scaled = np.asarray(y * np.array(self.scales) + np.array(self.centers))
+        return scaled if self.lowest is None or self.highest is None else scaled.clip(self.lowest, self.highest)
 
     def lower_decode(self, y: Value, repeats: int = 1) -> Value:
         """The operations of `decode` for y (rows, targets · repeats), with adjacent columns of each target."""
-        own = y * np.repeat(self.scales, repeats) + np.repeat(self.centers, repeats)
+        scaled = y * np.repeat(self.scales, repeats) + np.repeat(self.centers, repeats)
         if self.lowest is None or self.highest is None:
-            return own
-        return minimum(maximum(own, np.repeat(self.lowest, repeats)), np.repeat(self.highest, repeats))
+            return scaled
+        return minimum(maximum(scaled, np.repeat(self.lowest, repeats)), np.repeat(self.highest, repeats))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -137,8 +137,8 @@ class Numbers(TargetBase):
     def decode_vjp(self, values: Floats, d: Floats) -> Floats:
         d = d * np.array(self.scales)
         if self.lowest is not None and self.highest is not None:
-            own = values * np.array(self.scales) + np.array(self.centers)
-            d[(own < np.array(self.lowest)) | (own > np.array(self.highest))] = 0.0
+            scaled = values * np.array(self.scales) + np.array(self.centers)
+            d[(scaled < np.array(self.lowest)) | (scaled > np.array(self.highest))] = 0.0
         return d
 
     def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
@@ -181,11 +181,11 @@ class Numbers(TargetBase):
             )
 
     def samples(self, predictions: Predicted, y: Truth, W: Samples, names: Sequence[str], loss: Loss) -> list[Samples]:
-        found = []
+        drawn = []
         for j, (actual, predicted) in enumerate(zip(y.T, predictions.values.T, strict=True)):
-            metrics = tuple(one for one in _metrics(predictions, loss, j) if one.name in names)
-            found.append(resampled_scores(metrics, RegressionResamples(actual, predicted, W), actual, predicted, W))
-        return found
+            metrics = tuple(metric for metric in _metrics(predictions, loss, j) if metric.name in names)
+            drawn.append(resampled_scores(metrics, RegressionResamples(actual, predicted, W), actual, predicted, W))
+        return drawn
 
     def baseline(self, y: Truth, weights: Floats | None) -> Floats:
         """The mean."""

@@ -63,7 +63,7 @@ class MLflow:
         check_reachable(self._client.tracking_uri)
         self._experiment: str | None = None
         self._ids: dict[str, str] = {}
-        self._known: dict[str, _KnownPoints] = {}
+        self._earlier_points: dict[str, _EarlierPoints] = {}
         self._running: set[str] = set()
 
     def start(self, run: TrackedRun) -> None:
@@ -72,16 +72,16 @@ class MLflow:
             return
         client = self._client
         experiment = self._experiment = self._experiment or _experiment(client)
-        if run.parent is None or run.parent.key in self._known:
-            found = client.search_runs([experiment], f"tags.`{KEY_TAG}` = '{run.key}'", max_results=1)
+        if run.parent is None or run.parent.key in self._earlier_points:
+            runs = client.search_runs([experiment], f"tags.`{KEY_TAG}` = '{run.key}'", max_results=1)
         else:  # a run that has just begun has no children
-            found = []
-        if found:
-            self._ids[run.key] = found[0].info.run_id
-            self._known[run.key] = _KnownPoints(client, found[0].info.run_id)
+            runs = []
+        if runs:
+            self._ids[run.key] = runs[0].info.run_id
+            self._earlier_points[run.key] = _EarlierPoints(client, runs[0].info.run_id)
             self._running.add(run.key)
-            client.update_run(found[0].info.run_id, status="RUNNING")
-            self._continue(run, found[0].data.params)
+            client.update_run(runs[0].info.run_id, status="RUNNING")
+            self._continue(run, runs[0].data.params)
             return
         tags = {**dict(run.tags), KEY_TAG: run.key, "mlflow.source.name": "nncli", "mlflow.source.type": "LOCAL"}
         if run.parent is not None:
@@ -95,8 +95,8 @@ class MLflow:
         """Send points, except for those that the run has from before."""
         from mlflow.entities import Metric
 
-        known = self._known.get(run.key)
-        new = [point for point in points if known is None or not known.has(point)]
+        identifiers = self._earlier_points.get(run.key)
+        new = [point for point in points if identifiers is None or not identifiers.has(point)]
         for part in _parts(new, MAX_METRICS):
             metrics = [Metric(point.metric, point.value, round(point.time * 1000), point.step) for point in part]
             self._client.log_batch(self._ids[run.key], metrics=metrics, synchronous=True)
@@ -140,7 +140,7 @@ class MLflow:
             self._client.log_batch(run_id, params=part, synchronous=True)
 
 
-class _KnownPoints:
+class _EarlierPoints:
     """The steps and values that a run had before, read metric by metric as they are needed."""
 
     def __init__(self, client: Any, run_id: str) -> None:
@@ -151,7 +151,7 @@ class _KnownPoints:
         """Whether the run has the value at the step."""
         if point.metric not in self._steps:
             history = self._client.get_metric_history(self._run_id, point.metric)
-            self._steps[point.metric] = {(one.step, repr(float(one.value))) for one in history}
+            self._steps[point.metric] = {(metric.step, repr(float(metric.value))) for metric in history}
         return (point.step, repr(point.value)) in self._steps[point.metric]
 
 

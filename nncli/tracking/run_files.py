@@ -117,13 +117,13 @@ def epoch_points(report: EpochReport, metric: str | None, time: float) -> tuple[
 def score_points(metrics: RecordedMetrics, rows: str, best_epoch: int, step: int, time: float) -> tuple[Point, ...]:
     """The final scores as points after the last epoch; `rows` names the held-out ones: validation or out_of_fold."""
     scored = [
-        ((*before, *(() if one.target is None else (one.target,)), one.name), getattr(one, value))
+        ((*before, *(() if score.target is None else (score.target,)), score.name), getattr(score, value))
         for scores, before, value in (
             (metrics.validation, (rows,), "value"),
             (metrics.training, ("training",), "value"),
             (metrics.validation, ("baseline", rows), "baseline"),
         )
-        for one in (() if scores is None else scores.scores)
+        for score in (() if scores is None else scores.scores)
     ]
     values: dict[tuple[str, ...], float] = {parts: value for parts, value in scored if value is not None}
     if best_epoch:

@@ -99,16 +99,16 @@ class TrainingTracker:
     def _follow_members(self, progress: MembersProgress) -> None:
         """Track new epochs of the members."""
         assert self._path is not None  # they have started
-        for i, known in enumerate(progress.members):
-            if not known.epoch:
+        for i, earlier in enumerate(progress.members):
+            if not earlier.epoch:
                 continue
             member, folder = self._member(i), self._path / member_folder(i)
             try:
-                if not known.done:
+                if not earlier.done:
                     self._add_epochs(member, folder)
-                elif known.epoch != member.done:
+                elif earlier.epoch != member.done:
                     self._set_member(i, RunFiles.read(folder, self._run))
-                    member.done = known.epoch
+                    member.done = earlier.epoch
             except RunError:  # it is being written again, for more epochs or with another best one
                 continue
 
@@ -186,12 +186,12 @@ class EpochLog:
             self._points = []
 
 
-def _is_same(report: EpochReport, known: EpochReport | None) -> bool:
+def _is_same(report: EpochReport, earlier: EpochReport | None) -> bool:
     """Whether a report is that of an epoch that was repeated after a crash, which has the same values."""
-    if known is None:
+    if earlier is None:
         return False
     # As texts, of which two that are no numbers are equal.
-    return repr(replace(report, seconds=0.0, is_best=False)) == repr(replace(known, seconds=0.0, is_best=False))
+    return repr(replace(report, seconds=0.0, is_best=False)) == repr(replace(earlier, seconds=0.0, is_best=False))
 
 
 @dataclass

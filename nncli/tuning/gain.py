@@ -78,17 +78,18 @@ class SearchRows:
 class TrialPredictions:
     """The predictions of a trial for the rows of the search.
 
-    `known` (rows,) is False for the rows of folds that a pruned trial was not trained on; those predictions are NaN.
+    `is_predicted` (rows,) is False for the rows of folds that a pruned trial was not trained on, whose predictions are
+    NaN.
     """
 
     predictions: Predictions
-    known: Mask
+    is_predicted: Mask
 
     def filled(self, other: TrialPredictions) -> Predictions:
         """The predictions, with those of another trial for the rows that are not known."""
-        if self.known.all():
+        if self.is_predicted.all():
             return self.predictions
-        return other.predictions.with_rows(self.known, self.predictions.take(self.known))
+        return other.predictions.with_rows(self.is_predicted, self.predictions.take(self.is_predicted))
 
 
 class TrialReader:
@@ -140,13 +141,13 @@ class TrialReader:
         n = len(self.positions)
         quantiles = None if first.quantiles is None else np.full((n, *first.quantiles.shape[1:]), np.nan)
         predictions = replace(first, values=np.full((n, first.values.shape[1]), np.nan), quantiles=quantiles)
-        known = np.zeros(n, np.bool_)
-        for one in held_out:
-            places = np.searchsorted(self.positions, one.rows).clip(max=n - 1)
-            kept = self.positions[places] == one.rows
-            predictions = predictions.with_rows(places[kept], one.predictions.take(kept))
-            known[places[kept]] = True
-        return TrialPredictions(predictions, known)
+        is_predicted = np.zeros(n, np.bool_)
+        for fold in held_out:
+            places = np.searchsorted(self.positions, fold.rows).clip(max=n - 1)
+            kept = self.positions[places] == fold.rows
+            predictions = predictions.with_rows(places[kept], fold.predictions.take(kept))
+            is_predicted[places[kept]] = True
+        return TrialPredictions(predictions, is_predicted)
 
     def _kept(self, trial: Trial) -> HeldOutRows | None:
         """The rows that a finished cross-validation keeps; None if they are missing, damaged, or of other quantiles."""
@@ -227,7 +228,7 @@ def estimate_fold_variance(trials: Sequence[FoldGains]) -> FoldVariance | None:
     """
     if not trials or len(trials[0].means) < 2:
         return None
-    means, variances = np.stack([one.means for one in trials]), np.stack([one.variances for one in trials])
+    means, variances = np.stack([trial.means for trial in trials]), np.stack([trial.variances for trial in trials])
     if not (np.isfinite(means).all() and np.isfinite(variances).all()):
         return None
     excess = means.var(axis=1, ddof=1) - variances.mean(axis=1)
@@ -278,16 +279,16 @@ class TrialComparison:
         scale = _scale(losses, weights)
         kept, by_fold, differing = [0], dict[int, FoldGains](), 0
         for i, trial in enumerate(trials[1:], start=1):
-            own = read(trial)
+            of_trial = read(trial)
             with np.errstate(all="ignore"):
-                difference = weights * ((losses - objective.row_losses(own.filled(first), truth)) / scale)
+                difference = weights * ((losses - objective.row_losses(of_trial.filled(first), truth)) / scale)
                 sums = np.bincount(unit, difference)
             is_best = trial.number == best.number
             if not (np.isfinite(sums).all() or is_best):
                 continue  # its loss is infinite, so that it is no candidate
             gains[i] = np.nan_to_num(sums, nan=-LARGEST_GAIN).clip(-LARGEST_GAIN, LARGEST_GAIN)
             kept.append(i)
-            if own.known.all() and gains[i].any():
+            if of_trial.is_predicted.all() and gains[i].any():
                 by_fold[i] = FoldGains.of(difference, weights, rows.fold_of, truth.groups)
             if is_best:
                 changed = difference != 0.0
@@ -296,8 +297,8 @@ class TrialComparison:
         variance = estimate_fold_variance([by_fold[i] for i in ranked[: -(-len(ranked) // 2)]])
         trials = tuple(trials[i] for i in kept)
         place = next(i for i, trial in enumerate(trials) if trial.number == best.number)
-        found = (trials, place, gains[kept], scale, unit, differing, variance)
-        return cls(*found, first, read(best), rows, read, objective, seed)
+        values = (trials, place, gains[kept], scale, unit, differing, variance)
+        return cls(*values, first, read(best), rows, read, objective, seed)
 
     def p_value(self) -> float:
         """The familywise-adjusted p-value of the best trial."""
@@ -321,12 +322,12 @@ class TrialComparison:
     def _samples_of_means(self) -> GainSamples:
         truth, objective, scale = self.rows.truth, self.objective, self.scale
         w = row_weights(truth.weights, len(self.unit))
-        each = (objective.row_losses(one.predictions, truth) / scale for one in (self.first, self.best_predictions))
+        each = (objective.row_losses(trial.predictions, truth) / scale for trial in (self.first, self.best_predictions))
         first, best = (w * losses for losses in each)
         gains = self.gains.copy()
         for folds in {len(trial.folds) for trial in self.trials if trial.state == "pruned"}:
             rest = np.bincount(self.unit, np.where(self.rows.fold_of < folds, 0.0, first - best))
-            pruned = [i for i, one in enumerate(self.trials) if one.state == "pruned" and len(one.folds) == folds]
+            pruned = [i for i, trial in enumerate(self.trials) if trial.state == "pruned" and len(trial.folds) == folds]
             gains[pruned] += rest.astype(np.float32)
         reference, weight = (np.bincount(self.unit, of_rows).astype(np.float64) for of_rows in (first, w))
         is_root = objective.metric == "rmse"
@@ -346,9 +347,9 @@ class TrialComparison:
         for i, trial in enumerate(self.trials):
             predictions = self.read(trial).filled(self.best_predictions).take(rows)
 
-            def score(counts: Samples, one: Predictions = predictions) -> Samples:
+            def score(counts: Samples, predicted: Predictions = predictions) -> Samples:
                 bags = (counts, counts == 0)
-                return np.hstack([_losses(self.objective, one, y, weights * bag) for bag in bags])
+                return np.hstack([_losses(self.objective, predicted, y, weights * bag) for bag in bags])
 
             losses[:, :, i] = resampling.samples(score).T
         # The luck is to the chance of the rows as it is in the losses of rows.
@@ -475,21 +476,21 @@ def compute_gain(
     if best.number == 0:
         return gain
     comparison = TrialComparison.of(candidates, best, rows, read, objective, seed)
-    found: dict[str, object] = {"p": comparison.p_value(), "luck_is_known": comparison.fold_variance is not None}
+    values: dict[str, object] = {"p": comparison.p_value(), "luck_is_known": comparison.fold_variance is not None}
     if comparison.differing < MIN_DIFFERING:
         what = "rows" if rows.truth.groups is None else "groups"
-        found["reason"] = f"only {comparison.differing} {what} have another loss than with trial 0"
-        return gain.model_copy(update=found)
+        values["reason"] = f"only {comparison.differing} {what} have another loss than with trial 0"
+        return gain.model_copy(update=values)
     samples = comparison.samples()
     defined = samples.values[np.isfinite(samples.values)]
     if samples.resampling.groups < MIN_ROWS or 2 * len(defined) < len(samples.values):
-        found["reason"] = "there are too few rows or groups"
-        return gain.model_copy(update=found)
-    found["estimate"] = estimate = float(defined.mean())
+        values["reason"] = "there are too few rows or groups"
+        return gain.model_copy(update=values)
+    values["estimate"] = estimate = float(defined.mean())
     interval = _interval(samples, estimate, comparison.fold_variance, seed)
     if interval is not None:
-        found |= {"low": interval.low, "high": interval.high}
-    return gain.model_copy(update=found)
+        values |= {"low": interval.low, "high": interval.high}
+    return gain.model_copy(update=values)
 
 
 def _interval(
@@ -538,8 +539,8 @@ def compute_importance(
             values = trial.values if trial.number else space.base_values()
             if not values or score is None or not math.isfinite(score):
                 continue
-            own = {name: distributions[name] for name in values}
-            study.add_trial(create_trial(params=dict(values), distributions=own, value=objective.loss_of(score)))
+            searched = {name: distributions[name] for name in values}
+            study.add_trial(create_trial(params=dict(values), distributions=searched, value=objective.loss_of(score)))
         scored = len(study.get_trials(deepcopy=False))
         if scored < MIN_TRIALS:
             return None

@@ -209,8 +209,8 @@ def _importance(summary: SearchSummary) -> list[Section]:
         return [Section(name, title, (Notice("note", text),))]
     if not importance:
         return []
-    drawn = [Range(display(one.parameter), one.importance, None, None) for one in importance[:MAX_SLICES]]
-    rows = tuple((display(one.parameter), format_percent(one.importance)) for one in importance)
+    drawn = [Range(display(share.parameter), share.importance, None, None) for share in importance[:MAX_SLICES]]
+    rows = tuple((display(share.parameter), format_percent(share.importance)) for share in importance)
     table = Table("Importance by parameter", ("parameter", "importance"), rows)
     figure = ranges("Parameter importance", "The share of each parameter.", "importance", drawn, table, 0.0)
     return [Section(name, title, (Paragraph(IMPORTANCE), figure))]
@@ -220,7 +220,7 @@ def _parameters(summary: SearchSummary) -> list[Parameter]:
     """The parameters, the most important ones first."""
     result = summary.result
     importance = () if result is None or result.importance is None else result.importance
-    ranked = {one.parameter: i for i, one in enumerate(importance)}
+    ranked = {share.parameter: i for i, share in enumerate(importance)}
     return sorted(summary.space.parameters, key=lambda parameter: ranked.get(parameter.name, len(ranked)))
 
 
@@ -235,13 +235,13 @@ def _slices(summary: SearchSummary, trials: list[ScoredTrial]) -> list[Section]:
 
 
 def _coordinates(summary: SearchSummary, trials: list[ScoredTrial]) -> list[Section]:
-    own = [trial for trial in trials if trial.values and not trial.is_pruned]
-    if len(own) < 2:
+    drawn = [trial for trial in trials if trial.values and not trial.is_pruned]
+    if len(drawn) < 2:
         return []
     sign = -1.0 if summary.higher_is_better else 1.0
-    ranked = sorted(own, key=lambda trial: (sign * trial.score, trial.number))
-    best = [trial.number for trial in ranked[: number_of_best(len(own))]]
-    figure = parallel_coordinates(display(summary.metric), _parameters(summary)[:MAX_COORDINATES], own, best)
+    ranked = sorted(drawn, key=lambda trial: (sign * trial.score, trial.number))
+    best = [trial.number for trial in ranked[: number_of_best(len(drawn))]]
+    figure = parallel_coordinates(display(summary.metric), _parameters(summary)[:MAX_COORDINATES], drawn, best)
     return [Section("parallel-coordinates", "Parallel coordinates", (figure,), wide=True)]
 
 
@@ -334,8 +334,8 @@ def history(metric: str, trials: Sequence[ScoredTrial], best_so_far: Sequence[fl
 def slice_chart(metric: str, parameter: Parameter, trials: Sequence[ScoredTrial], best: int) -> Figure | None:
     """The scores by the values of a parameter, over the trials that have one; None without any."""
     name, domain = parameter.name, parameter.domain
-    own = [trial for trial in trials if name in trial.values]
-    if not own:
+    with_value = [trial for trial in trials if name in trial.values]
+    if not with_value:
         return None
     title = display(name, MAX_TICK_LENGTH * 2)
     choices = (
@@ -344,8 +344,8 @@ def slice_chart(metric: str, parameter: Parameter, trials: Sequence[ScoredTrial]
     is_log = not isinstance(domain, ChoiceDomain) and domain.is_log
 
     def paint(drawing: Drawing, axes: Axes) -> None:
-        _points(axes, own, [trial.values[name] for trial in own])
-        for trial in own:
+        _points(axes, with_value, [trial.values[name] for trial in with_value])
+        for trial in with_value:
             if trial.number == best:
                 axes.plot([trial.values[name]], [trial.score], "o", color=INK, markersize=7, zorder=3, label="best")
         labels = Labels(title, metric, log=needs_log_scale([trial.score for trial in trials]), ticks=choices)
@@ -358,8 +358,8 @@ def slice_chart(metric: str, parameter: Parameter, trials: Sequence[ScoredTrial]
         if choices is not None:
             axes.set_xlim(-0.5, len(choices) - 0.5)
 
-    table = _choices_table(metric, parameter, own) if choices else _values_table(metric, parameter, own)
-    of_all = "" if len(own) == len(trials) else f" It is set in {len(own):,} of {len(trials):,} trials."
+    table = _choices_table(metric, parameter, with_value) if choices else _values_table(metric, parameter, with_value)
+    of_all = "" if len(with_value) == len(trials) else f" It is set in {len(with_value):,} of {len(trials):,} trials."
     description = f"The {metric} of trials by {title}.{' The axis is logarithmic.' * is_log}{of_all}"
     return Figure(draw(paint), f"{metric} by {title}", description, table)
 
@@ -427,9 +427,11 @@ def _points(axes: Axes, trials: Sequence[ScoredTrial], x: Sequence[float]) -> No
     """Dots of complete trials, crosses of pruned ones."""
     size = 5.0 if len(trials) < 200 else 3.0
     for is_pruned, marker, color, label in ((True, "x", THIN, "pruned"), (False, "o", FIRST, "complete")):
-        own = [(place, trial.score) for place, trial in zip(x, trials, strict=True) if trial.is_pruned == is_pruned]
-        if own:
-            axes.plot(*zip(*own, strict=True), marker, color=color, markersize=size, alpha=0.8, label=label)
+        of_state = [
+            (place, trial.score) for place, trial in zip(x, trials, strict=True) if trial.is_pruned == is_pruned
+        ]
+        if of_state:
+            axes.plot(*zip(*of_state, strict=True), marker, color=color, markersize=size, alpha=0.8, label=label)
 
 
 def _state(trial: ScoredTrial) -> str:

@@ -89,7 +89,9 @@ class Search:
             if not self._open:
                 break
             yield self.progress
-            for result in sorted(stream.wait(), key=lambda one: one.job.number):  # of failed folds, the lowest is named
+            for result in sorted(
+                stream.wait(), key=lambda finished: finished.job.number
+            ):  # of failed folds, the lowest is named
                 yield from self._take(result, stream)
         while stream.running:  # what runs saves its state
             for result in stream.wait():
@@ -109,7 +111,7 @@ class Search:
     @property
     def progress(self) -> SearchProgress:
         """The state of the search."""
-        running = tuple(RunningTrial(n, len(one.training.held_out)) for n, one in self._open.items())
+        running = tuple(RunningTrial(n, len(open_trial.training.held_out)) for n, open_trial in self._open.items())
         seconds = time.monotonic() - self._start
         return SearchProgress(self._history.trials, running, self._history.best, seconds)
 
@@ -253,9 +255,9 @@ class Search:
 
     def _is_pruned(self, training: TrialTraining, incumbent: Trial) -> bool:
         other = self._held_out_of(incumbent)
-        losses = [one.losses for one in training.held_out]
+        losses = [fold.losses for fold in training.held_out]
         seed = [self._data.seed, training.number, len(losses)]
-        return is_worse(losses, [one.losses for one in other[: len(losses)]], seed)
+        return is_worse(losses, [fold.losses for fold in other[: len(losses)]], seed)
 
     def _prune(self, number: int, training: TrialTraining, incumbent: Trial) -> TrialFinished:
         score, folds = self._data.score(training.held_out), len(training.held_out)
@@ -292,7 +294,7 @@ class Search:
             training = opened.training
             result["seconds"] = training.seconds
             if state != "failed":
-                result["folds"] = tuple(self._data.score([one]) for one in training.held_out)
+                result["folds"] = tuple(self._data.score([fold]) for fold in training.held_out)
             if state == "complete":
                 self._held_out[number] = training.held_out
         finished = self._history[number].model_copy(update=result)

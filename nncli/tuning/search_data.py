@@ -181,10 +181,10 @@ class SearchData:
 
     def score(self, held_out: Sequence[HeldOut]) -> float | None:
         """The metric of all rows of some trainings together; None where it is undefined."""
-        rows = np.concatenate([one.rows for one in held_out])
-        values = np.concatenate([one.predictions.values for one in held_out])
+        rows = np.concatenate([fold.rows for fold in held_out])
+        values = np.concatenate([fold.predictions.values for fold in held_out])
         first = held_out[0].predictions
-        parts = [one.predictions.quantiles for one in held_out if one.predictions.quantiles is not None]
+        parts = [fold.predictions.quantiles for fold in held_out if fold.predictions.quantiles is not None]
         predictions = replace(first, values=values, quantiles=np.concatenate(parts) if parts else None)
         order = np.argsort(rows, kind="stable")
         with np.errstate(all="ignore"):
@@ -319,7 +319,7 @@ class TrialTraining:
         """Write the scores of a cross-validation whose folds are all held out."""
         if self._search.is_holdout:
             return
-        folds = tuple(MemberPredictions(one.rows, one.predictions) for one in self.held_out)
+        folds = tuple(MemberPredictions(fold.rows, fold.predictions) for fold in self.held_out)
         run = Run(self.path)
         with batched_fsync():
             truth = self._search.fold_truth

@@ -75,7 +75,7 @@ class SelectedEnsemble:
     def sentence(self) -> str:
         """The loss beside that of the single best trial, and whether it is lower; of a squared error the root."""
         is_square = self.measure == "squared error"
-        ensemble, best = (sqrt(one) if is_square else one for one in (self.cross_fitted_loss, self.best_loss))
+        ensemble, best = (sqrt(loss) if is_square else loss for loss in (self.cross_fitted_loss, self.best_loss))
         name = "root mean squared error" if is_square else self.measure
         verdict = "" if self.is_better else "; the ensemble is not better than the best trial"
         return (
@@ -135,7 +135,7 @@ def write_selected_ensemble(
         path = _existing(output, record) or write_ensemble_run(chosen, record, scored, output, command)
     return SelectedEnsemble(
         path=path,
-        picks=tuple((one.number, one.picks) for one in record.trials),
+        picks=tuple((trial.number, trial.picks) for trial in record.trials),
         measure=record.measure,
         loss=record.loss,
         cross_fitted_loss=record.cross_fitted_loss,
@@ -165,10 +165,10 @@ def _scored_predictions(
     target, precision = first.target.joint([first.target], None), trials[0].first.network.precision
     values = np.empty(first.loss_inputs.shape)
     for k, selection in selections.items():
-        own, total = part == k, np.zeros(first.loss_inputs[part == k].shape)
+        in_part, total = part == k, np.zeros(first.loss_inputs[part == k].shape)
         for pick in selection.picks:
-            total += trials[pick].held_out.predictions.loss_inputs[own]
-        values[own] = total / len(selection.picks)
+            total += trials[pick].held_out.predictions.loss_inputs[in_part]
+        values[in_part] = total / len(selection.picks)
     if first.quantiles is not None:
         return Predictions.of_quantiles(target, values, first.levels, precision)
     values = values.astype(target.precision_of(precision)).astype(np.float64)  # as the mean of an ensemble
@@ -278,7 +278,7 @@ class CandidatePredictions:
         values = self.values[:, rows]
         total, picks, losses = np.zeros(values.shape[1:]), list[int](), list[float]()
         for n in range(1, rounds + 1):
-            each = [self.mean_loss((total + one) / n, rows) for one in values]
+            each = [self.mean_loss((total + value) / n, rows) for value in values]
             picks.append(_first_lowest(each))
             losses.append(each[picks[-1]])
             total += values[picks[-1]]
@@ -377,14 +377,14 @@ class FinishedTrial:
 
     def check_like(self, first: FinishedTrial) -> None:
         """Raise a UsageError unless the trial can be averaged with the first one, row by row."""
-        ours, theirs, own, other = self.held_out, first.held_out, self.first, first.first
+        ours, theirs, first_member, other = self.held_out, first.held_out, self.first, first.first
         reasons = {
             "another table": self.manifest.data.sha256 == first.manifest.data.sha256,
             "another target": ours.predictions.target.is_same(theirs.predictions.target),
-            "other predictions, by its loss": predicted_by(own.loss) == predicted_by(other.loss),
-            "another precision": own.network.precision == other.network.precision,
-            "other missing_values": own.missing_values == other.missing_values,
-            "another format of numbers": own.dialect == other.dialect,
+            "other predictions, by its loss": predicted_by(first_member.loss) == predicted_by(other.loss),
+            "another precision": first_member.network.precision == other.network.precision,
+            "other missing_values": first_member.missing_values == other.missing_values,
+            "another format of numbers": first_member.dialect == other.dialect,
             "other held-out rows": np.array_equal(ours.numbers, theirs.numbers) and np.array_equal(ours.y, theirs.y),
             "other sample weights": _equal(ours.weights, theirs.weights),
             "other folds": np.array_equal(np.unique(ours.oof_mask, axis=0), np.unique(theirs.oof_mask, axis=0)),
@@ -465,7 +465,7 @@ def write_ensemble_run(
         check_tables_unchanged(recorded, manifest)
         data = EnsembleData.of(recorded, scratch, all_columns=True)  # other trials may use columns that it drops
         with batched_fsync():
-            ensemble = _write_members(run.path, selected, [one.picks for one in record.trials])
+            ensemble = _write_members(run.path, selected, [trial.picks for trial in record.trials])
             networks = tuple(member for trial in selected for member in trial.held_out.members)
             held_out = replace(selected[0].held_out, predictions=scored, members=networks)
             card = validation_card(held_out.scored(ensemble.spec.loss), data.config.seed, optimistic=False)
@@ -510,7 +510,7 @@ def _manifest(
 ) -> Manifest:
     """The manifest; its times are those of the trials, so that the same trials give the same bytes."""
     manifests = [trial.manifest for trial in trials]
-    first, finished = manifests[0], [one.finished for one in manifests if one.finished is not None]
+    first, finished = manifests[0], [manifest.finished for manifest in manifests if manifest.finished is not None]
     fields = {name: getattr(first, name) for name in Manifest.model_fields}
     return Manifest(
         **{
@@ -518,16 +518,16 @@ def _manifest(
             "status": "done",
             "nncli_version": __version__,
             "command": command_line(command) or first.command,
-            "started": min(one.started for one in manifests),
+            "started": min(manifest.started for manifest in manifests),
             "finished": max(finished, default=None),
-            "seconds": round(sum(one.seconds or 0.0 for one in manifests), 3),
+            "seconds": round(sum(manifest.seconds or 0.0 for manifest in manifests), 3),
             "training_rows": len(data.used_rows),
             "validation_rows": held_out.total,
             "features": len(ensemble.names),
             "parameters": sum(member.spec.network.layout.size for member in ensemble.members),
             "members": len(ensemble.members),
-            "epochs": max(one.epochs for one in manifests),
-            "best_epoch": max(one.best_epoch for one in manifests),
+            "epochs": max(manifest.epochs for manifest in manifests),
+            "best_epoch": max(manifest.best_epoch for manifest in manifests),
             "time_limit": None,
             "lengthened": (),
             "files": {},

@@ -281,7 +281,7 @@ class TrialValues:
         return {name: label for name, label in labels.items() if self._differs(config, self._parameters[name].key)}
 
     def _differs(self, config: Config, key: Key) -> bool:
-        return any(spec_at(config, one) != spec_at(self._space.base, one) for one in expand(key, config))
+        return any(spec_at(config, expanded) != spec_at(self._space.base, expanded) for expanded in expand(key, config))
 
     def base(self, name: str) -> str:
         """The value of a parameter in the configuration itself, as text."""
@@ -367,21 +367,23 @@ class TrialHistory:
 
         None if one of these trials is not finished.
         """
-        known = self._known(number)
-        return self._losses[:known] if known <= len(self._losses) else None
+        results = self._number_of_results(number)
+        return self._losses[:results] if results <= len(self._losses) else None
 
     def incumbent(self, number: int) -> Trial | None:
         """The trial that trial `number` is compared with: the best of those that it follows from."""
-        incumbent = self._incumbents[self._known(number)]
+        incumbent = self._incumbents[self._number_of_results(number)]
         return None if incumbent is None else self._trials[incumbent]
 
     def incumbents_from(self, number: int) -> set[int]:
         """The numbers of the trials that trial `number` or a later one may be compared with, as far as is known."""
         return {
-            incumbent for incumbent in (*self._incumbents[self._known(number) :], self._best) if incumbent is not None
+            incumbent
+            for incumbent in (*self._incumbents[self._number_of_results(number) :], self._best)
+            if incumbent is not None
         }
 
-    def _known(self, number: int) -> int:
+    def _number_of_results(self, number: int) -> int:
         """How many trials trial `number` follows from."""
         return max(0, number - self._lag + 1)
 

@@ -18,6 +18,7 @@ from nncli.fitting.prepare.execution import Execution
 from nncli.fitting.train import provenance
 from nncli.fitting.train.provenance import fingerprints, is_config_recorded
 from nncli.runs.config import read_config
+from nncli.runs.history import read_history
 from nncli.runs.manifest import CONFIG
 from nncli.runs.renamed_keys import present_key, with_earlier_names, with_present_goal, with_present_names
 from nncli.runs.run import Run
@@ -55,8 +56,9 @@ def test_the_configuration_of_an_older_run_is_the_one_that_its_digest_is_of() ->
 def test_an_older_run_is_resumed(run: Run) -> None:
     result = train(resume=run.path, assignments=["epochs=7"])
     assert result.run == run.path
-    assert len(run.load_history().reports) == 7
-    assert run.load_history().metric == "calibrated_log_loss"
+    history = read_history(run.path, run.load_manifest())
+    assert len(history.reports) == 7
+    assert history.metric == "calibrated_log_loss"
 
 
 def test_an_older_run_is_reproduced() -> None:

@@ -47,7 +47,7 @@ def reader(path: Path) -> Iterator[TrialReader]:
 def test_the_predictions_give_the_recorded_score(path: Path, reader: TrialReader) -> None:
     for trial in load_trials(path):
         read = reader.read(trial)
-        assert read.known.all()
+        assert read.is_predicted.all()
         assert rmse(read, reader.rows) == pytest.approx(trial.score)
 
 
@@ -74,10 +74,10 @@ def test_a_pruned_trial_is_known_on_its_folds_and_filled_by_another(path: Path, 
     first, second, *_ = load_trials(path)
     whole, other = reader.read(second), reader.read(first)
     pruned = reader.read(second.model_copy(update={"state": "pruned", "folds": second.folds[:2]}))
-    assert (pruned.known == (reader.rows.fold_of < 2)).all()
+    assert (pruned.is_predicted == (reader.rows.fold_of < 2)).all()
     values = pruned.filled(other).values
-    assert np.allclose(values[pruned.known], whole.predictions.values[pruned.known])
-    assert np.array_equal(values[~pruned.known], other.predictions.values[~pruned.known])
+    assert np.allclose(values[pruned.is_predicted], whole.predictions.values[pruned.is_predicted])
+    assert np.array_equal(values[~pruned.is_predicted], other.predictions.values[~pruned.is_predicted])
 
 
 def test_predictions_that_are_damaged_are_computed_again(path: Path, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_of_too_many_rows_those_that_are_kept_are_read(tmp_path: Path, monkeypat
         reader = reader_of(path, scratch)
         trial = load_trials(path)[1]
         read = reader.read(trial)
-        assert len(reader.rows) == len(read.known) == 50
-        assert read.known.all()
+        assert len(reader.rows) == len(read.is_predicted) == 50
+        assert read.is_predicted.all()
         again = reader.read(trial.model_copy(update={"state": "pruned"}))
         assert np.allclose(again.predictions.values, read.predictions.values)

@@ -208,12 +208,12 @@ def goal_of(
             raise UsageError(f"--{name} is {value:g}", hint="It is a share above 0 and up to 1, for example 0.9.")
     if at is not None and not 0.0 <= at <= 1.0:
         raise UsageError(f"--at is {at:g}", hint="A threshold is a probability from 0 to 1.")
-    if cost is not None and not all(isfinite(one) for one in cost):
+    if cost is not None and not all(isfinite(amount) for amount in cost):
         raise UsageError(
             f"--cost fp={cost[0]:g},fn={cost[1]:g}: both costs must be finite numbers",
             hint="Use a large one, such as fn=1000, or --recall 1 to miss no positive row.",
         )
-    if cost is not None and not all(one > 0.0 for one in cost):
+    if cost is not None and not all(amount > 0.0 for amount in cost):
         raise UsageError(
             "both costs must be above 0", hint="With a cost of 0 one class is always best, whatever the model says."
         )
@@ -371,7 +371,7 @@ def analyze_threshold(
     scored = two_class_rows(rows, target, positive, manifest.seed)
     costs = None if goal is None else goal.costs
     label = target.labels[1] if positive is None else positive
-    found = ThresholdAnalysis(
+    analysis = ThresholdAnalysis(
         **_about(run.path, manifest, rows, target.labels),
         most_probable=scored.of_most_probable(costs),
         positive=label,
@@ -379,7 +379,7 @@ def analyze_threshold(
         notes=() if positive is not None else _frequent_positive(run, scored, target.labels),
     )
     if goal is None:
-        return found
+        return analysis
     value, counts = scored.choose(goal)
     point = scored.point(value, costs)
     if not goal.is_reached(counts):
@@ -387,7 +387,7 @@ def analyze_threshold(
     decision = Threshold(positive=label, threshold=value, goal=goal)
     calibrated = scored.point(goal.calibrated_threshold, costs) if isinstance(goal, LowestCost) else None
     achieved = scored.achieved(goal, value)
-    return replace(found, decision=decision, achieved=achieved, chosen=point, calibrated=calibrated)
+    return replace(analysis, decision=decision, achieved=achieved, chosen=point, calibrated=calibrated)
 
 
 def _frequent_positive(run: Run, rows: TwoClassRows, labels: Sequence[str]) -> tuple[str, ...]:
@@ -407,14 +407,16 @@ def _frequent_positive(run: Run, rows: TwoClassRows, labels: Sequence[str]) -> t
 
 def _expensive_right_predictions(decision: CostMatrix) -> tuple[str, ...]:
     """A note on classes that are always predicted as another one, since that costs less."""
-    found = [
+    expensive = [
         label
         for i, label in enumerate(decision.labels)
         if decision.costs[i][i] > max(cost for j, cost in enumerate(decision.costs[i]) if j != i)
     ]
-    if not found:
+    if not expensive:
         return ()
-    return (f"a row of class {join_quoted(found)} costs more if it is predicted right than by any wrong prediction",)
+    return (
+        f"a row of class {join_quoted(expensive)} costs more if it is predicted right than by any wrong prediction",
+    )
 
 
 def two_class_rows(rows: HeldOutRows, target: Target, positive: str | None, seed: int) -> TwoClassRows:
@@ -478,7 +480,9 @@ def analyze_costs(path: Path, manifest: Manifest, rows: HeldOutRows, decision: C
         most_probable=(costs[0],),
         decision=decision,
         achieved=(costs[1],),
-        classes=tuple(ClassDecisions(label, *one) for label, *one in zip(labels, *counts, strict=True)),
+        classes=tuple(
+            ClassDecisions(label, *class_counts) for label, *class_counts in zip(labels, *counts, strict=True)
+        ),
         notes=_expensive_right_predictions(decision),
     )
 

@@ -75,8 +75,8 @@ class UncertaintyScores:
     def json(self) -> dict[str, Any]:
         """{"intervals": […]} or {"sets": […]}."""
         if self.intervals:
-            return {"intervals": [one.json() for one in self.intervals]}
-        return {"sets": [one.json() for one in self.sets]}
+            return {"intervals": [interval.json() for interval in self.intervals]}
+        return {"sets": [set_scores.json() for set_scores in self.sets]}
 
 
 @dataclass(frozen=True)
@@ -116,10 +116,12 @@ class Uncertainty:
             return UncertaintyScores(
                 sets=tuple(
                     SetEvaluation(
-                        set_scores(y, one.included, one.level, target.labels, weights, cluster, groups),
-                        self.guarantee(one.level),
+                        set_scores(
+                            y, predicted_set.included, predicted_set.level, target.labels, weights, cluster, groups
+                        ),
+                        self.guarantee(predicted_set.level),
                     )
-                    for one in predicted.sets
+                    for predicted_set in predicted.sets
                 )
             )
         with np.errstate(over="ignore", invalid="ignore"):  # numbers beyond measure have infinite widths
@@ -127,11 +129,19 @@ class Uncertainty:
                 tuple(
                     IntervalEvaluation(
                         name,
-                        interval_scores(y[:, j], one.lower[:, j], one.upper[:, j], one.level, weights, cluster, groups),
-                        self.guarantee(one.level),
+                        interval_scores(
+                            y[:, j],
+                            interval.lower[:, j],
+                            interval.upper[:, j],
+                            interval.level,
+                            weights,
+                            cluster,
+                            groups,
+                        ),
+                        self.guarantee(interval.level),
                     )
                     for j, name in enumerate(target.names)
-                    for one in predicted.intervals
+                    for interval in predicted.intervals
                 )
             )
 
@@ -139,8 +149,8 @@ class Uncertainty:
         """The coverage at a level that is guaranteed."""
         predictor, options = self.predictor, self.predictor.options
         kind, groups = type(predictor.model.spec.target), predictor.groups
-        partitions = {one.level: one.partition for one in predictor.calibrations}
-        rows = min(len(own) for own in partitions[level].rows if len(own))
+        partitions = {calibration.level: calibration.partition for calibration in predictor.calibrations}
+        rows = min(len(group_rows) for group_rows in partitions[level].rows if len(group_rows))
         return guarantee(self.config, kind, groups.method, level, rows, len(groups), options.part)
 
 
@@ -152,11 +162,11 @@ def recorded_config(run: Run) -> Config | None:
         return None
 
 
-def _groups(table: Table, known: RowGroups) -> Groups:
+def _groups(table: Table, row_groups: RowGroups) -> Groups:
     """The rows by the groups that they are calibrated in, and by the cells of unknown ones, in ascending order."""
-    codes = known.read(table)
-    titles = np.array([known.title(code) for code in range(known.count)], object)
-    cells = read_text(table, known.name).fill_null(MISSING).to_numpy().astype(object)
+    codes = row_groups.read(table)
+    titles = np.array([row_groups.title(code) for code in range(row_groups.count)], object)
+    cells = read_text(table, row_groups.name).fill_null(MISSING).to_numpy().astype(object)
     cells[codes != UNKNOWN] = titles[codes[codes != UNKNOWN]]
     names, numbers = np.unique(cells.astype(str), return_inverse=True)
     return Groups(numbers.astype(np.int64), tuple(map(str, names)))

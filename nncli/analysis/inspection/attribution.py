@@ -155,9 +155,9 @@ class _PathIntegral:
             mask = self._to_halve(segments, tolerance)
             if not mask.any():
                 break
-            halved, known = segments.take(mask), len(values.f)
+            halved, n_points = segments.take(mask), len(values.f)
             middle = (halved.a + halved.b) / 2.0
-            new = known + np.arange(2 * len(middle)).reshape(2, -1)
+            new = n_points + np.arange(2 * len(middle)).reshape(2, -1)
             values = values.concatenate(
                 self._evaluate(
                     np.tile(halved.row, 2), np.concatenate([(halved.a + middle) / 2.0, (middle + halved.b) / 2.0])

@@ -184,12 +184,12 @@ class EncodedRows:
             part, mask, values = member
             with np.errstate(all="ignore"):  # not inherited by threads
                 predictions = part.model.predict_dataset(part.copies(mask, column, values), threads)
-                found = predictions.values
+                predicted_values = predictions.values
                 if isinstance(self.model, Ensemble):
-                    found = self.model.member_values(predictions)
+                    predicted_values = self.model.member_values(predictions)
                 if levels:
-                    found = predictions.loss_inputs.reshape(len(found), -1)
-                return found.reshape(len(cells), -1, found.shape[1])
+                    predicted_values = predictions.loss_inputs.reshape(len(predicted_values), -1)
+                return predicted_values.reshape(len(cells), -1, predicted_values.shape[1])
 
         if not isinstance(self.model, Ensemble):
             return values_of(members[0])

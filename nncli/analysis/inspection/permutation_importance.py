@@ -263,7 +263,7 @@ def partial_dependence(
     dependences = []
     for i, column in enumerate(columns):
         on_progress("partial dependence", i, len(columns))
-        fitted = (one for part in rows.parts for one in part.model.spec.encoder.columns if one.name == column)
+        fitted = (c for part in rows.parts for c in part.model.spec.encoder.columns if c.name == column)
         grid = next(fitted).grid(table)
         each = averaged.predict_each(column, [rows.cells(column, np.array([row])) for row in grid.rows])
         means = np.array([averaged.mean(values[:, shown]) for values in each]).reshape(len(grid.rows), len(outputs))

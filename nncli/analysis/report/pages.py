@@ -194,18 +194,18 @@ METHOD = (
 )
 
 
-def drift_page(found: Drift) -> Page:
+def drift_page(drift: Drift) -> Page:
     """The page: a section for each batch."""
-    n = sum(bool(batch.comparison.drifted) for batch in found.batches)
-    shown = found.batches[:MAX_BATCHES]
-    more = f" The first {MAX_BATCHES} are shown." if len(found.batches) > MAX_BATCHES else ""
-    what = "The rows have" if len(found.batches) == 1 else f"{n:,} of {len(found.batches):,} batches have"
+    n = sum(bool(batch.comparison.drifted) for batch in drift.batches)
+    shown = drift.batches[:MAX_BATCHES]
+    more = f" The first {MAX_BATCHES} are shown." if len(drift.batches) > MAX_BATCHES else ""
+    what = "The rows have" if len(drift.batches) == 1 else f"{n:,} of {len(drift.batches):,} batches have"
     verdict = "There is no drift." if not n else f"{what} drifted.{more}"
     return Page(
         title="Drift",
-        summary=f"{verdict} {display(found.data, MAX_PLACE)} is compared with the training rows of the run "
-        f"{display(found.run, MAX_PLACE)}. {METHOD}",
-        notices=tuple(Notice("note", f"{note}.") for note in found.notes),
+        summary=f"{verdict} {display(drift.data, MAX_PLACE)} is compared with the training rows of the run "
+        f"{display(drift.run, MAX_PLACE)}. {METHOD}",
+        notices=tuple(Notice("note", f"{note}.") for note in drift.notes),
         sections=tuple(_section(i, batch) for i, batch in enumerate(shown)),
     )
 
@@ -223,7 +223,10 @@ def _section(i: int, batch: Batch) -> Section:
     if comparison.performance is not None:
         estimated, actual = comparison.performance.estimated, comparison.performance.actual
         names = ("accuracy", "log_loss", "roc_auc")
-        scores = [(name, *(format_number(getattr(one, name)) for one in (estimated, actual))) for name in names]
+        scores = [
+            (name, *(format_number(getattr(performance, name)) for performance in (estimated, actual)))
+            for name in names
+        ]
         parts.append(Table("Scores", ("score", "estimated", "true"), tuple(scores)))
     if charts := tuple(_drift_figure(column) for column in comparison.drifted[:MAX_CHARTS]):
         parts.append(Gallery(charts))
@@ -355,7 +358,7 @@ def main_metric(summary: CrossValidationSummary) -> str:
 
 def _fold_table(summary: CrossValidationSummary, names: tuple[str, ...]) -> Table:
     lines = [
-        (_title(summary, one.repeat, one.fold), f"{one.rows:,}", one.metrics) for one in summary.scored[:MAX_FOLDS]
+        (_title(summary, fold.repeat, fold.fold), f"{fold.rows:,}", fold.metrics) for fold in summary.scored[:MAX_FOLDS]
     ]
     lines += [
         ("mean", "", summary.mean),
@@ -378,7 +381,7 @@ def _fold_figure(summary: CrossValidationSummary, name: str) -> tuple[Columns, .
     level = summary.out_of_fold.get(name)
     if not drawn or level is None:
         return ()
-    rows = tuple((one.name, format_number(one.value)) for one in drawn)
+    rows = tuple((fold.name, format_number(fold.value)) for fold in drawn)
     title = display(name)
     table = Table(f"{title} by fold", ("fold", title), rows)
     description = f"The {title} of each fold. Dotted line: all out-of-fold rows."

@@ -180,7 +180,7 @@ def row_sections(
     predictions = Paragraph(scored_predictions(held_out))
     return [
         held_out_scores(held_out, scores, metrics, linear),
-        *(replace(one, parts=(predictions, *one.parts)) for one in of_predictions if one is not None),
+        *(replace(section, parts=(predictions, *section.parts)) for section in of_predictions if section is not None),
         feature_importance(importance),
         largest_errors(held_out, importance),
         data(held_out),

@@ -81,16 +81,16 @@ def profile_tables(
     workers: int = 0,
 ) -> TableProfile:
     """Profile the chunks of a table; see `profile_table`."""
-    found = TableProfile()
+    total = TableProfile()
     work = partial(_profile, model, profiler, options)
     for table, (profiles, summary) in prefetch_map(tables, work, workers):
         options.note(*table.notes)
-        found.summary += summary
-        found.last_row = int(table.row_numbers[-1]) if len(table) else found.last_row
+        total.summary += summary
+        total.last_row = int(table.row_numbers[-1]) if len(table) else total.last_row
         for key, profile in profiles:
-            found.batches[key] = found.batches[key] + profile if key in found.batches else profile
-        _check_number(len(found.batches), options, table)
-    return found
+            total.batches[key] = total.batches[key] + profile if key in total.batches else profile
+        _check_number(len(total.batches), options, table)
+    return total
 
 
 def _check_number(n: int, options: BatchOptions, table: Table) -> None:
@@ -110,11 +110,11 @@ def _profile(
     if options.by is not None:
         table.require([options.by])
     with np.errstate(all="ignore"):
-        found = predict_valid(model, table, options, profiler.predict)
-    predictions, bins = found.predictions
-    keys, codes = batch_keys(options, found.table)
+        valid = predict_valid(model, table, options, profiler.predict)
+    predictions, bins = valid.predictions
+    keys, codes = batch_keys(options, valid.table)
     _check_number(len(keys), options, table)
-    summary = PredictionSummary(len(found.table), predictions.anomalies, InvalidCounts.of(found.invalid))
+    summary = PredictionSummary(len(valid.table), predictions.anomalies, InvalidCounts.of(valid.invalid))
     return [*_by_batch(bins, keys, codes)], summary
 
 

@@ -93,30 +93,30 @@ def predict_whole_table(
     with np.errstate(
         all="ignore"
     ):  # a value far out of the training range may overflow; that is seen in the predictions
-        found: ValidPredictions[FramedPredictions]
+        valid: ValidPredictions[FramedPredictions]
         profile = None
         if profiler is not None:
             profiled = predict_valid(model, table, options, partial(_predict_profiled, profiler, conformal))
-            found = ValidPredictions(profiled.predictions[0], profiled.table, profiled.rows, profiled.invalid)
+            valid = ValidPredictions(profiled.predictions[0], profiled.table, profiled.rows, profiled.invalid)
             profile = profiled.predictions[1]
         elif conformal is not None:
-            found = predict_valid(model, table, options, conformal.predict)
+            valid = predict_valid(model, table, options, conformal.predict)
         elif proba or not model.spec.target.has_labels:
-            found = predict_valid(model, table, options, model.predict)
+            valid = predict_valid(model, table, options, model.predict)
         else:
-            found = predict_valid(model, table, options, partial(predict_classes, model))
-        predictions = found.predictions
+            valid = predict_valid(model, table, options, partial(predict_classes, model))
+        predictions = valid.predictions
         predicted = predictions.frame() if isinstance(predictions, PredictedClasses) else predictions.frame(proba=proba)
     duplicates = sorted(set(keep) & set(predicted.columns))
     if duplicates:
         message = f" {join_quoted(duplicates)} would appear twice: a column of the predictions has that name"
         raise UsageError(Advice(OutputColumns.use("keep"), message))
-    kept = table.frame if found.rows is None else table.frame[found.rows]
+    kept = table.frame if valid.rows is None else table.frame[valid.rows]
     frame = pl.concat([kept[keep], predicted], how="horizontal") if keep else predicted
     unknown = predictions.unknown_groups if isinstance(predictions, ConformalPredictions) else 0
-    counts = InvalidCounts.of(found.invalid)
+    counts = InvalidCounts.of(valid.invalid)
     summary = PredictionSummary(len(frame), predictions.anomalies, counts, unknown, profile)
-    return PredictedFrame(frame, summary, found.invalid)
+    return PredictedFrame(frame, summary, valid.invalid)
 
 
 def _predict_profiled(

@@ -91,7 +91,7 @@ class JsonLines:
 def _picked(value: object, names: str) -> dict[str, Any]:
     """These attributes of a value, a path as text."""
     values = {name: getattr(value, name) for name in names.split()}
-    return {name: str(one) if isinstance(one, Path) else one for name, one in values.items()}
+    return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
 
 
 def findings_json(findings: Sequence[Finding]) -> dict[str, Any]:
@@ -148,7 +148,7 @@ class SearchJsonLines:
                     "event": "progress",
                     "done": status.done,
                     **status.counts,
-                    "running": [{"trial": one.number, "folds": one.folds_done} for one in status.running],
+                    "running": [{"trial": trial.number, "folds": trial.folds_done} for trial in status.running],
                     "best": None if status.best is None else status.best.number,
                     **_picked(status, "seconds seconds_left"),
                 }

@@ -110,8 +110,8 @@ class SearchStatus(Work):
         counted = [f"{name} {counts[name]}" for name in ("running", "pruned", "failed") if counts[name]]
         folds = self.started.folds
         trials = (
-            f"trial {one.number}" + (f": {one.folds_done}/{folds} folds" if folds > 1 else "")
-            for one in running[:MAX_RUNNING]
+            f"trial {trial.number}" + (f": {trial.folds_done}/{folds} folds" if folds > 1 else "")
+            for trial in running[:MAX_RUNNING]
         )
         return *counted, f"time {format_duration(self._time)}", *trials
 
@@ -120,7 +120,7 @@ class SearchStatus(Work):
         if trial.number in self._numbers:
             return
         self._numbers.add(trial.number)
-        self.running = tuple(one for one in self.running if one.number != trial.number)
+        self.running = tuple(running_trial for running_trial in self.running if running_trial.number != trial.number)
         self.counts[trial.state] += 1
         if trial.number == 0:
             self.first = trial
@@ -150,8 +150,8 @@ class SearchStatus(Work):
     def seconds_left(self) -> float | None:
         """The seconds that the other trials take at the present speed, or until the time limit."""
         remaining = max(self.started.trials + 1 - self.finished, 0)
-        known = [None if self._speed is None else self._speed.seconds_left(remaining), self._until_limit]
-        return min((seconds for seconds in known if seconds is not None), default=None)
+        estimates = [None if self._speed is None else self._speed.seconds_left(remaining), self._until_limit]
+        return min((seconds for seconds in estimates if seconds is not None), default=None)
 
     @property
     def _until_limit(self) -> float | None:

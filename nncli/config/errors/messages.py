@@ -199,8 +199,8 @@ def meant_key(error: LocatedError) -> str | None:
     return suggest(str(error.path[-1]), (key for model in error.models for key in field_names(model)))
 
 
-def _did_you_mean(word: object, known: Iterable[str]) -> str:
-    near = suggest(word, known) if isinstance(word, str) else None
+def _did_you_mean(word: object, words: Iterable[str]) -> str:
+    near = suggest(word, words) if isinstance(word, str) else None
     return f"; did you mean {quote(near)}?" if near else ""
 
 

@@ -153,8 +153,8 @@ def suggest_key(word: str, siblings: Sequence[str], root_keys: Sequence[str], ro
     A different spelling comes first, then a name that other libraries use, then a similar word. None if it is a key
     or a type of another section of `root`.
     """
-    for known in (root_keys, siblings):
-        if same := same_spelling(word, known):
+    for keys in (root_keys, siblings):
+        if same := same_spelling(word, keys):
             return None if same == word else same
     names = aliases_of(word)
     in_section = [name for name in names if name in siblings]
@@ -285,9 +285,9 @@ class FixChecker:
         is_renamed = fix.remove is not None and fix.remove[:-1] == fix.path[:-1]
         if is_renamed and span and span.source == self.document.source:
             return False  # both names are written
-        known = {*field_names(self.model), fix.path[0]} | ({fix.remove[0]} if fix.remove else set())
+        keys = {*field_names(self.model), fix.path[0]} | ({fix.remove[0]} if fix.remove else set())
         try:
-            values = apply_fix({key: item for key, item in self.document.value.items() if key in known}, fix)
+            values = apply_fix({key: item for key, item in self.document.value.items() if key in keys}, fix)
             self.model.model_validate(values)
         except ValidationError as error:
             changed = replace(self.document, value=values)
@@ -324,9 +324,9 @@ def _by_alias() -> Mapping[str, Sequence[str]]:
     return words
 
 
-def same_spelling(word: str, known: Iterable[str]) -> str | None:
+def same_spelling(word: str, words: Iterable[str]) -> str | None:
     """The known word that differs from `word` only in capitals and separators."""
-    return next((other for other in known if normalized(other) == normalized(word)), None)
+    return next((other for other in words if normalized(other) == normalized(word)), None)
 
 
 def aliases_of(word: str) -> Sequence[str]:
@@ -334,8 +334,8 @@ def aliases_of(word: str) -> Sequence[str]:
     return _by_alias().get(normalized(word), ())
 
 
-def suggest(word: str, known: Iterable[str]) -> str | None:
+def suggest(word: str, candidates: Iterable[str]) -> str | None:
     """The known word that `word` was most likely meant to be; None if no word is similar."""
-    words = list(known)
+    words = list(candidates)
     named = (other for other in aliases_of(word) if other in words)
     return same_spelling(word, words) or next(named, None) or closest_match(word, words)

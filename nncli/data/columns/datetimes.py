@@ -108,12 +108,12 @@ def _parse_year_last(cells: pl.Series, orders: Mapping[str, str]) -> pl.Series:
     """Parse dates such as 13/05/2024, null where day and month could be in either order."""
     moments = pl.Series(cells.name, [None] * len(cells), dtype=pl.Int64)
     for separator, forms in ORDERS.items():
-        known = orders.get(separator)
-        readings = [parse_dates(cells, form) for form in ([known] if known else forms)]
+        order = orders.get(separator)
+        readings = [parse_dates(cells, form) for form in ([order] if order else forms)]
         first, last = readings[0], readings[-1]
         either = first.zip_with(first.is_not_null(), last)
-        one = either.set((first != last).fill_null(False), None)
-        moments = moments.zip_with(moments.is_not_null(), one)
+        unambiguous = either.set((first != last).fill_null(False), None)
+        moments = moments.zip_with(moments.is_not_null(), unambiguous)
     return moments
 
 
@@ -153,13 +153,13 @@ def infer_date_formats(cells: pl.Series, configured: str = AUTO) -> InferredForm
     return InferredFormats(tuple(forms))
 
 
-def _infer_orders(present: pl.Series, known: Mapping[str, str]) -> tuple[dict[str, str], bool]:
+def _infer_orders(present: pl.Series, orders_so_far: Mapping[str, str]) -> tuple[dict[str, str], bool]:
     """The format with the year last of each separator, by evidence in the cells, and whether one is ambiguous.
 
     It is if no cell decides it, or if cells contradict each other. A point decides nothing about other separators.
     """
-    orders, open_separators, is_contradictory = dict(known), [], False
-    for separator in [separator for separator in ORDERS if separator not in known]:
+    orders, open_separators, is_contradictory = dict(orders_so_far), [], False
+    for separator in [separator for separator in ORDERS if separator not in orders_so_far]:
         readings = [parse_dates(present, form) for form in ORDERS[separator]]
         first, last = readings[0], readings[-1]
         if not first.count() and not last.count():
@@ -172,7 +172,9 @@ def _infer_orders(present: pl.Series, known: Mapping[str, str]) -> tuple[dict[st
             orders[separator] = ORDERS[separator][-1 if only_last else 0]
         else:
             open_separators.append(separator)
-    days_first = {form.startswith("%d") for separator, form in orders.items() if separator in known or separator != "."}
+    days_first = {
+        form.startswith("%d") for separator, form in orders.items() if separator in orders_so_far or separator != "."
+    }
     if len(days_first) == 1:
         orders |= {separator: ORDERS[separator][0 if True in days_first else -1] for separator in open_separators}
     return orders, is_contradictory or any(separator not in orders for separator in open_separators)
@@ -222,5 +224,5 @@ def pattern_of(date_format: str) -> str:
     if date_format == ISO:
         return rf"^\s*{ISO_DATE[1:]}"
     parts = {"%Y": r"\d{4}", "%m": r"\d{1,2}", "%d": r"\d{1,2}", "%B": "[A-Za-z]{3,9}"}
-    date = re.sub("%[YmdB]", lambda found: parts[found[0]], re.escape(date_format))
+    date = re.sub("%[YmdB]", lambda match: parts[match[0]], re.escape(date_format))
     return rf"^\s*{date}(?:[T ]|$)"

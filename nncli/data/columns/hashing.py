@@ -50,8 +50,8 @@ def hash_texts(cells: pl.Series) -> Hashes:
     texts = cells.unique().drop_nulls()
     digests = b"".join(hashlib.blake2b(text.encode(), digest_size=8).digest() for text in texts)
     hashes = pl.Series(np.frombuffer(digests, "<u8").astype(np.uint64))
-    found = cells.replace_strict(texts, hashes, default=None, return_dtype=pl.UInt64)
-    return found.fill_null(int(MISSING)).to_numpy()
+    hashed = cells.replace_strict(texts, hashes, default=None, return_dtype=pl.UInt64)
+    return hashed.fill_null(int(MISSING)).to_numpy()
 
 
 def sum_of_numbers(names: Sequence[str], values: Floats) -> Hashes:

@@ -130,9 +130,9 @@ def guess_meaning(text: str, dialect: CsvDialect) -> str:
         return "It looks like a date or a time; to use it as a number, convert it to a year or a count of days."
     if any(is_non_ascii_number_char(c) for c in text):
         return "Numbers must be written with the digits 0 to 9 and the ASCII signs + and -."
-    if not (found := NUMBER_WITH_SEPARATORS.fullmatch(text)):
+    if not (match := NUMBER_WITH_SEPARATORS.fullmatch(text)):
         return ""
-    group, mark = found["group"], found["mark"]
+    group, mark = match["group"], match["mark"]
     readings = []
     if group is None or (group in ",." and mark is None and text.count(group) == 1):
         readings.append(alternative_reading(text, None, mark or group, dialect))
@@ -291,9 +291,9 @@ def numbers_and_errors(
         invalid = numbers.is_null() & cells.is_not_null()
         if alternatives and cells.dtype in TEXT_TYPES:
             texts = cells.filter(invalid).cast(pl.String)
-            found = alternative_numbers(texts, table.dialect, unit)
-            found = found.fill_null(boolean_numbers(texts)) if booleans else found
-            numbers = numbers.scatter(invalid.arg_true(), found)
+            parsed = alternative_numbers(texts, table.dialect, unit)
+            parsed = parsed.fill_null(boolean_numbers(texts)) if booleans else parsed
+            numbers = numbers.scatter(invalid.arg_true(), parsed)
             invalid &= numbers.is_null()
 
         def hint(cell: str) -> str:

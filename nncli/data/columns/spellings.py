@@ -36,8 +36,8 @@ def alternative_numbers(words: pl.Series, dialect: CsvDialect, unit: str | None)
     for between, form in other_forms(dialect.decimal):
         plain = bare.set(~bare.str.contains(rf"^[+-]?(?:{form})$"), None)
         plain = plain.str.replace_all(between, "") if between else plain
-        found = plain.str.replace(dialect.decimal, ".", literal=True).cast(pl.Float64, strict=False)
-        numbers = numbers.zip_with(numbers.is_not_null(), found)
+        parsed = plain.str.replace(dialect.decimal, ".", literal=True).cast(pl.Float64, strict=False)
+        numbers = numbers.zip_with(numbers.is_not_null(), parsed)
     return numbers
 
 
@@ -47,28 +47,28 @@ def boolean_numbers(words: pl.Series) -> pl.Series:
     return keys.replace_strict({"true": 1.0, "false": 0.0}, default=None, return_dtype=pl.Float64)
 
 
-def alternative_categories(words: pl.Series, known: Sequence[str]) -> pl.Series:
+def alternative_categories(words: pl.Series, categories: Sequence[str]) -> pl.Series:
     """The category of `known` that each cell means, null where it means none, or two of them.
 
     Spaces around a cell do not count, nor the zeros of a whole number (3.0 for 3), nor the case of true and false or
     yes and no, if these are all categories.
     """
-    folds = folds_case(known)
-    keys, names = unique_keys(known, folds_case=folds)
+    folds = folds_case(categories)
+    keys, names = unique_keys(categories, folds_case=folds)
     return category_keys(words, folds_case=folds).replace_strict(keys, names, default=None, return_dtype=pl.String)
 
 
-def unique_keys(known: Sequence[str], *, folds_case: bool) -> tuple[pl.Series, pl.Series]:
+def unique_keys(categories: Sequence[str], *, folds_case: bool) -> tuple[pl.Series, pl.Series]:
     """The keys that one category alone has, and these categories."""
-    names = pl.Series("known", list(known), dtype=pl.String)
+    names = pl.Series("known", list(categories), dtype=pl.String)
     keys = category_keys(names, folds_case=folds_case)
     unique = keys.is_unique()
     return keys.filter(unique), names.filter(unique)
 
 
-def folds_case(known: Sequence[str]) -> bool:
+def folds_case(categories: Sequence[str]) -> bool:
     """Whether categories are the two words of a boolean column, which are read in any case."""
-    return frozenset(text.strip().lower() for text in known) in BOOLEAN_PAIRS
+    return frozenset(text.strip().lower() for text in categories) in BOOLEAN_PAIRS
 
 
 def category_keys(words: pl.Series, *, folds_case: bool) -> pl.Series:
@@ -97,8 +97,8 @@ def infer_unit(cells: pl.Series) -> str | None:
     first = cells.filter(cells.str.contains("[0-9]")).head(1)
     if first.is_empty():
         return None
-    found = first.str.extract_groups(NUMBER_WITH_SIGN).struct.unnest().row(0)
-    sign = next(filter(None, found), None)
+    groups = first.str.extract_groups(NUMBER_WITH_SIGN).struct.unnest().row(0)
+    sign = next(filter(None, groups), None)
     return sign or (PARENTHESES if cells.str.contains(IN_PARENTHESES).any() else None)
 
 

@@ -208,9 +208,9 @@ def _with_files(cells: pl.DataFrame, origins: RowOrigins | None) -> pl.DataFrame
     """The cells with the file of each, if there are several files."""
     if origins is None:
         return cells
-    found = [origins.find(number) for number in cells["row"]]
-    files = pl.Series("file", [origin.source for origin in found], pl.String)
-    return pl.DataFrame([files, *cells.with_columns(row=pl.Series([origin.row for origin in found], dtype=pl.Int64))])
+    places = [origins.find(number) for number in cells["row"]]
+    files = pl.Series("file", [origin.source for origin in places], pl.String)
+    return pl.DataFrame([files, *cells.with_columns(row=pl.Series([origin.row for origin in places], dtype=pl.Int64))])
 
 
 @dataclass(frozen=True)

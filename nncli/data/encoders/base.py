@@ -200,8 +200,8 @@ def check_read_alike(columns: Sequence[ColumnEncoder], *fields: str) -> None:
     for field in fields:
         values = {getattr(column, field) for column in columns}
         if len(values) > 1:
-            found = join_quoted(sorted(str(value) for value in values))
+            listed = join_quoted(sorted(str(value) for value in values))
             raise UsageError(
-                f"the members read {quote(columns[0].name)} differently: {field} is {found}",
+                f"the members read {quote(columns[0].name)} differently: {field} is {listed}",
                 hint="Train again with the kind or the format of the column set under data.",
             )

@@ -134,11 +134,11 @@ class CategoricalColumn(ColumnEncoder):
         """The name of each column of the matrix."""
         if self.embedding_width:
             return ()
-        known = [f"{self.name} = {category}" for category in self.categories]
+        features = [f"{self.name} = {category}" for category in self.categories]
         if self.binary_sign:
-            return (f"{known[1]}, not {self.categories[0]}",)
+            return (f"{features[1]}, not {self.categories[0]}",)
         return (
-            *known,
+            *features,
             *[f"{self.name} is rare"] * self.has_other,
             *[f"{self.name} is missing"] * self.has_missing,
         )
@@ -168,7 +168,7 @@ class CategoricalColumn(ColumnEncoder):
         return z
 
     @property
-    def known(self) -> list[str]:
+    def seen_categories(self) -> list[str]:
         """The categories, then the rare ones."""
         return [*self.categories, *(self.rare_categories or ())]
 
@@ -176,15 +176,17 @@ class CategoricalColumn(ColumnEncoder):
     def program_input(cls, columns: Sequence[Self]) -> CategoryInput:
         """The input whose codes tell apart whatever a member tells apart."""
         texts = sorted({text for column in columns for text in column.categories})
-        known = list(dict.fromkeys(text for column in columns for text in column.known))
-        folding = [text for column in columns if folds_case(column.known) for text in column.known]
-        keys, folded_keys = _distinct_keys(known, folds=False), _distinct_keys(folding, folds=True)
-        unseen = _unlike(UNSEEN_TEXT, known)
-        spellings = {key: _unlike(f" {key}", known) for key in keys}
-        variants = {key: f" {_unlike(variant, known)}" for key in folded_keys if (variant := _other_case(key, keys))}
+        all_texts = list(dict.fromkeys(text for column in columns for text in column.seen_categories))
+        folding = [text for column in columns if folds_case(column.seen_categories) for text in column.seen_categories]
+        keys, folded_keys = _distinct_keys(all_texts, folds=False), _distinct_keys(folding, folds=True)
+        unseen = _unlike(UNSEEN_TEXT, all_texts)
+        spellings = {key: _unlike(f" {key}", all_texts) for key in keys}
+        variants = {
+            key: f" {_unlike(variant, all_texts)}" for key in folded_keys if (variant := _other_case(key, keys))
+        }
         cells = [None, unseen, *texts, *spellings.values(), *variants.values()]
-        own = np.stack([column.codes_of(pl.Series("cells", cells, dtype=pl.String)) for column in columns])
-        codes, representatives = _merge_equal(own, cells)
+        member_codes = np.stack([column.codes_of(pl.Series("cells", cells, dtype=pl.String)) for column in columns])
+        codes, representatives = _merge_equal(member_codes, cells)
         ends = np.cumsum([2, len(texts), len(spellings), len(variants)])
         of_text, of_key, of_folded = (codes[start:stop].tolist() for start, stop in pairwise(ends))
         return CategoryInput(
@@ -215,15 +217,22 @@ class CategoricalColumn(ColumnEncoder):
 
         Most members of an ensemble know the same categories, so a table with a cache is read once for all.
         """
-        key = type(self), self.name, *self.known, len(self.categories), self.rare_categories is None, self.has_missing
+        key = (
+            type(self),
+            self.name,
+            *self.seen_categories,
+            len(self.categories),
+            self.rare_categories is None,
+            self.has_missing,
+        )
         return table.once((*key, self.has_other), lambda: self._codes(read_text(table, self.name)))
 
     def _codes(self, cells: pl.Series) -> tuple[Codes, ColumnAnomalies]:
-        known = self.known
-        n_rare = len(known) - len(self.categories)
+        texts = self.seen_categories
+        n_rare = len(texts) - len(self.categories)
         code_of = np.array([*range(FIRST_CATEGORY, self.n_codes), *[OTHER_CODE] * n_rare, UNSEEN])
-        index = self._with_alternatives(cells, known).to_physical()
-        codes: Codes = code_of[index.cast(pl.UInt32).fill_null(len(known)).to_numpy()]
+        index = self._with_alternatives(cells, texts).to_physical()
+        codes: Codes = code_of[index.cast(pl.UInt32).fill_null(len(texts)).to_numpy()]
         if cells.has_nulls():
             codes[cells.is_null().to_numpy()] = MISSING_CODE
         unseen = codes == UNSEEN
@@ -240,15 +249,19 @@ class CategoricalColumn(ColumnEncoder):
         return ColumnAnomalies(unseen=unseen, missing=missing)
 
     @staticmethod
-    def _with_alternatives(cells: pl.Series, known: list[str]) -> pl.Series:
+    def _with_alternatives(cells: pl.Series, texts: list[str]) -> pl.Series:
         """The cells as an Enum of the known categories, null for others; other spellings are read, see spellings.py."""
-        kinds = pl.Enum(known)
+        kinds = pl.Enum(texts)
         index = cells.cast(kinds, strict=False)
         if index.null_count() == cells.null_count():
             return index
         unseen = index.is_null() & cells.is_not_null()
-        found = alternative_categories(cells.filter(unseen), known)
-        return index.cast(pl.String).scatter(unseen.arg_true(), found).cast(kinds) if found.count() else index
+        alternatives = alternative_categories(cells.filter(unseen), texts)
+        return (
+            index.cast(pl.String).scatter(unseen.arg_true(), alternatives).cast(kinds)
+            if alternatives.count()
+            else index
+        )
 
     def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
         """Fill `out` (rows, width), and count the anomalies among the cells."""
@@ -282,9 +295,9 @@ def _distinct_keys(texts: Sequence[str], *, folds: bool) -> list[str]:
     return list(dict.fromkeys(category_keys(pl.Series("known", texts, dtype=pl.String), folds_case=folds)))
 
 
-def _unlike(cell: str, known: Iterable[str]) -> str:
+def _unlike(cell: str, categories: Iterable[str]) -> str:
     """The cell with as many spaces after it as make it different from all known texts."""
-    while cell in known:
+    while cell in categories:
         cell += " "
     return cell
 
@@ -295,14 +308,14 @@ def _other_case(key: str, keys: Iterable[str]) -> str | None:
     return next((variant for variant in variants if variant not in keys), None)
 
 
-def _merge_equal(own: Codes, cells: Sequence[str | None]) -> tuple[Codes, list[str | None]]:
+def _merge_equal(member_codes: Codes, cells: Sequence[str | None]) -> tuple[Codes, list[str | None]]:
     """A code of each cell, the same for cells that no member tells apart, and a cell of each code.
 
     `own` (members, cells) are the members' own codes. The first two cells are a missing and an unknown one.
     """
     codes, of_column = np.empty(len(cells), np.int64), dict[tuple[int, ...], int]()
     representatives: list[str | None] = []
-    for i, column in enumerate(map(tuple, own.T.tolist())):
+    for i, column in enumerate(map(tuple, member_codes.T.tolist())):
         if column not in of_column:
             of_column[column] = len(representatives)
             representatives.append(cells[i])

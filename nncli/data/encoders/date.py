@@ -223,9 +223,11 @@ class DateColumn(ColumnEncoder):
             out[:, self.n_numeric + 2 * j + 1] = np.cos(angle)
         if self.days.missing_indicator:
             out[:, -1] = missing
-        found = self.days.count_anomalies(days - self.origin, 0 if self.days.missing_indicator else int(missing.sum()))
-        ends = (found.lowest + self.origin, found.highest + self.origin)
-        return replace(found, lowest=ends[0], highest=ends[1], is_date=True)
+        anomalies = self.days.count_anomalies(
+            days - self.origin, 0 if self.days.missing_indicator else int(missing.sum())
+        )
+        ends = (anomalies.lowest + self.origin, anomalies.highest + self.origin)
+        return replace(anomalies, lowest=ends[0], highest=ends[1], is_date=True)
 
     @classmethod
     def program_input(cls, columns: Sequence[Self]) -> DateInput:
@@ -249,15 +251,15 @@ class DateColumn(ColumnEncoder):
     def lower(self, x: Value, column: ProgramInput) -> Value:
         # What does not depend on the member comes first, so that a program computes it once.
         missing, fill = is_nan(x), self.origin + self.days.fill_value
-        known = x + select(x >= LAST_DAY + 1.0, np.nan, select(x < FIRST_DAY, np.nan, 0.0))
-        days = select(missing, fill, known)
+        bounded = x + select(x >= LAST_DAY + 1.0, np.nan, select(x < FIRST_DAY, np.nan, 0.0))
+        days = select(missing, fill, bounded)
         low, high = (self.origin + end for end in self.days.range)
         in_range = lower_shift_into_range(days, low, high, DAYS_PER_YEAR) if self.nearest_year else days
         parts = [self.days.lower_scale(in_range - self.origin)]
         if self.year is not None:
             parts.append(self.year.lower_scale(lower_calendar(in_range).year))
         for cycle in self.cycles:
-            angle, of_fill = lower_cycle(cycle, known) * (2.0 * np.pi), 2.0 * np.pi * CYCLES[cycle](np.array([fill]))
+            angle, of_fill = lower_cycle(cycle, bounded) * (2.0 * np.pi), 2.0 * np.pi * CYCLES[cycle](np.array([fill]))
             parts += [select(missing, np.sin(of_fill), sin(angle)), select(missing, np.cos(of_fill), cos(angle))]
         return join([*parts, missing] if self.days.missing_indicator else parts)
 
@@ -305,15 +307,15 @@ def _date_formats_of(table: Table, name: str) -> tuple[str, ...]:
     if cells.dtype in DATE_TYPES:
         return (ISO,)
     text = read_text(table, name)
-    found = infer_date_formats(text, configured)
-    if found.is_ambiguous:
+    formats = infer_date_formats(text, configured)
+    if formats.is_ambiguous:
         row = int(text.is_not_null().arg_max() or 0)
         raise DataError(
             f"the date {quote(text[row])} is ambiguous: day and month could be in either order",
             location=table.location(row=row, column=name),
             hint='Set the format under data: `date_format: "%d/%m/%Y"` or `date_format: "%m/%d/%Y"`.',
         )
-    return found.formats or (ISO if configured == AUTO else configured,)
+    return formats.formats or (ISO if configured == AUTO else configured,)
 
 
 def read_days(table: Table, name: str, formats: Sequence[str]) -> Floats:

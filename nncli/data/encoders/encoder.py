@@ -165,8 +165,8 @@ class Encoder(Spec):
         for j, embedded in enumerate(self.embedded):
             codes[:, j], counts = embedded.codes(table)
             anomalies.append((embedded.name, counts))
-        found = Anomalies.from_columns(anomalies)
-        return found if jointly is None else jointly + found
+        all_anomalies = Anomalies.from_columns(anomalies)
+        return all_anomalies if jointly is None else jointly + all_anomalies
 
 
 C = TypeVar("C", bound=ColumnEncoder)
@@ -177,7 +177,7 @@ class EmbeddedCategories:
     """The value of an input of categories (rows, 1), and the member's own code of each of its codes (codes,)."""
 
     codes: Value
-    own: Codes
+    member_codes: Codes
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ def program_inputs(encoders: Sequence[Encoder], *, lenient: bool = False) -> dic
     for encoder in encoders:
         for column in encoder.columns:
             columns.setdefault(column.name, []).append(column)
-    return {name: _input_of(name, own, lenient=lenient) for name, own in columns.items()}
+    return {name: _input_of(name, same_name, lenient=lenient) for name, same_name in columns.items()}
 
 
 def _input_of(name: str, columns: Sequence[Column], *, lenient: bool) -> ProgramInput:
@@ -216,13 +216,13 @@ def _input_of(name: str, columns: Sequence[Column], *, lenient: bool) -> Program
 
 
 def _input_of_kind(kind: type[C], columns: Sequence[ColumnEncoder], *, lenient: bool) -> ProgramInput:
-    own = [column for column in columns if isinstance(column, kind)]
+    of_kind = [column for column in columns if isinstance(column, kind)]
     try:
-        return kind.program_input(own)
+        return kind.program_input(of_kind)
     except UsageError:  # such as another unit
         if not lenient:
             raise
-        return kind.program_input(own[:1])
+        return kind.program_input(of_kind[:1])
 
 
 def lower_encoder(

@@ -71,8 +71,8 @@ class FewRowsEncoder:
         if anomalies is None:
             return None
         for place, lookup, rows_of_codes in self._categories:
-            own, of_column = lookup.read(table)
-            X[:, place] = rows_of_codes[own]
+            column_codes, of_column = lookup.read(table)
+            X[:, place] = rows_of_codes[column_codes]
             anomalies += of_column
         for j, lookup in enumerate(self._embedded):
             codes[:, j], of_column = lookup.read(table)
@@ -86,10 +86,10 @@ class CategoryCodes:
 
     def __init__(self, column: CategoricalColumn) -> None:
         self._column = column
-        self._code: dict[str | None, int] = dict.fromkeys(column.known, OTHER_CODE)
+        self._code: dict[str | None, int] = dict.fromkeys(column.seen_categories, OTHER_CODE)
         self._code.update((text, FIRST_CATEGORY + i) for i, text in enumerate(column.categories))
         self._code[None] = MISSING_CODE
-        self._folds = folds_case(column.known)
+        self._folds = folds_case(column.seen_categories)
         self._code_of_key: dict[str, int] | None = None
 
     def read(self, table: Table) -> tuple[list[int], AnomaliesByColumn]:
@@ -110,7 +110,7 @@ class CategoryCodes:
         """The codes, with those of other spellings of a category; see spellings.py."""
         name, folds = self._column.name, self._folds
         if self._code_of_key is None:
-            known_keys, texts = unique_keys(self._column.known, folds_case=folds)
+            known_keys, texts = unique_keys(self._column.seen_categories, folds_case=folds)
             self._code_of_key = {key: self._code[text] for key, text in zip(known_keys, texts, strict=True)}
         of_key = self._code_of_key
         keys = table.once(
@@ -125,7 +125,7 @@ class WordCounts:
     def __init__(self, column: TextColumn) -> None:
         self.name, self._column = column.name, column
         self._place = {term: j for j, term in enumerate(column.vocabulary)}
-        self._known = {word for term in column.vocabulary for word in term.split(" ")}
+        self._vocabulary_words = {word for term in column.vocabulary for word in term.split(" ")}
 
     def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
         """Fill `out` (rows, width) and count the anomalies, as TextColumn does."""
@@ -143,10 +143,10 @@ class WordCounts:
 
     def _terms(self, rows: Sequence[int], words: Sequence[str]) -> list[tuple[int, str]]:
         """The terms of the vocabulary that occur, each with its row."""
-        known, terms = self._known, list[tuple[int, str]]()
+        vocabulary, terms = self._vocabulary_words, list[tuple[int, str]]()
         last_row, last = -1, ""
         for row, word in zip(rows, words, strict=True):
-            is_known = word in known
+            is_known = word in vocabulary
             if is_known:
                 terms.append((row, word))
                 if row == last_row:
@@ -207,7 +207,7 @@ class FewNumbers:
         if not some_missing and not ((x < self._low) | (x > self._high)).any():
             return []
         counts = zip(self._columns, x, missing.sum(axis=1).tolist(), strict=True)
-        return [(c.name, c.count_anomalies(own, 0 if c.missing_indicator else n)) for c, own, n in counts]
+        return [(c.name, c.count_anomalies(values, 0 if c.missing_indicator else n)) for c, values, n in counts]
 
     def _scaled(self, x: Floats) -> Floats:
         """The scaled values of x (columns, rows), as of `NumericColumn.scale_values`."""

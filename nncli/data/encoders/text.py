@@ -145,11 +145,11 @@ class TextColumn(ColumnEncoder):
 
 def count_terms(cells: pl.Series, vocabulary: Sequence[str]) -> npt.NDArray[np.int64]:
     """How often each term of a vocabulary occurs in each cell (rows, terms)."""
-    k, known = len(vocabulary), {word for term in vocabulary for word in term.split(" ")}
+    k, words_of_terms = len(vocabulary), {word for term in vocabulary for word in term.split(" ")}
     words = unigrams(cells)
-    found = pl.concat([words, bigrams(words, known)])
-    place = found["term"].replace_strict(vocabulary, range(k), default=-1, return_dtype=pl.Int64).to_numpy()
-    at = found["row"].to_numpy() * k + place
+    terms = pl.concat([words, bigrams(words, words_of_terms)])
+    place = terms["term"].replace_strict(vocabulary, range(k), default=-1, return_dtype=pl.Int64).to_numpy()
+    at = terms["row"].to_numpy() * k + place
     return np.bincount(at[place >= 0], minlength=len(cells) * k).reshape(len(cells), k)
 
 
@@ -167,20 +167,20 @@ def pieces(cells: pl.Series, most_rows: int = PIECE_BYTES) -> Iterator[pl.Series
 
 def unigrams(cells: pl.Series) -> pl.DataFrame:
     """All words in lower case, in order: columns `row` (position of the cell) and `term`."""
-    found = cells.str.slice(0, MAX_CHARACTERS).str.to_lowercase().str.extract_all(WORD)
+    lists = cells.str.slice(0, MAX_CHARACTERS).str.to_lowercase().str.extract_all(WORD)
     rows = pl.int_range(len(cells), dtype=pl.Int64, eager=True)
-    return pl.DataFrame({"row": rows, "term": found}).explode("term").drop_nulls()
+    return pl.DataFrame({"row": rows, "term": lists}).explode("term").drop_nulls()
 
 
-def bigrams(words: pl.DataFrame, known: Collection[str]) -> pl.DataFrame:
+def bigrams(words: pl.DataFrame, words_of_terms: Collection[str]) -> pl.DataFrame:
     """All pairs of adjacent words that are both in `known`, in the columns of `unigrams`."""
-    row, word = pl.col("row"), pl.when(pl.col("term").is_in(list(known))).then("term")
+    row, word = pl.col("row"), pl.when(pl.col("term").is_in(list(words_of_terms))).then("term")
     both = pl.when(row == row.shift(-1)).then(pl.concat_str(word, word.shift(-1), separator=" "))
     return words.select(row, both.alias("term")).drop_nulls()
 
 
-def _common(found: Iterator[pl.DataFrame]) -> dict[str, int]:
+def _common(frames: Iterator[pl.DataFrame]) -> dict[str, int]:
     """The terms that occur in at least MIN_ROWS rows, and in how many."""
-    counts = [piece.unique().group_by("term").len("rows") for piece in found]
+    counts = [piece.unique().group_by("term").len("rows") for piece in frames]
     rows = pl.concat(counts).group_by("term").sum() if counts else pl.DataFrame({"term": [], "rows": []})
     return dict(rows.filter(pl.col("rows") >= MIN_ROWS).iter_rows())

@@ -79,8 +79,8 @@ def read_avro(
     with translate_damage("the Avro file", source, AvroError, CompressionError):
         header = read_header(stream)
         schema = _AvroSchema.of(header, source)
-        found = read_blocks(stream, header) if rows else iter(())
-        for blocks in _groups(found, None if whole else GROUP_BYTES):
+        stored_blocks = read_blocks(stream, header) if rows else iter(())
+        for blocks in _groups(stored_blocks, None if whole else GROUP_BYTES):
             with without_panics():
                 frame = schema.with_words(polars.read_avro(header.file(schema.record, blocks)))
             yield row, frame
@@ -137,13 +137,13 @@ class _AvroSchema:
 
     def _column(self, column: str, type: Any) -> Any:  # noqa: A002 - any JSON
         """The type of a column, with a number instead of an enumeration."""
-        found = self._resolved(column, type)
-        choices = found if isinstance(found, list) else [found]
+        resolved = self._resolved(column, type)
+        choices = resolved if isinstance(resolved, list) else [resolved]
         for i, choice in enumerate(choices):
             if isinstance(choice, dict) and choice["type"] == "enum":
                 self.enumerations[column] = choice["symbols"]
                 choices[i] = "int"
-        return choices if isinstance(found, list) else choices[0]
+        return choices if isinstance(resolved, list) else choices[0]
 
     def _resolved(self, column: str, type: Any) -> Any:  # noqa: A002
         """The type with the definitions of the names in it.
@@ -160,14 +160,14 @@ class _AvroSchema:
             return choices
         if type["type"] == "map":
             self._refuse(column, "holds a map of keys and values")
-        found: dict[str, Any] = dict(type)
-        if "items" in found:
-            found["items"] = self._resolved(column, found["items"])
-        if "fields" in found:
-            found["fields"] = [{**item, "type": self._resolved(column, item["type"])} for item in found["fields"]]
-        if "name" in found:
-            self.types[found["name"]] = found
-        return found
+        resolved: dict[str, Any] = dict(type)
+        if "items" in resolved:
+            resolved["items"] = self._resolved(column, resolved["items"])
+        if "fields" in resolved:
+            resolved["fields"] = [{**item, "type": self._resolved(column, item["type"])} for item in resolved["fields"]]
+        if "name" in resolved:
+            self.types[resolved["name"]] = resolved
+        return resolved
 
     def _refuse(self, column: str, what: str) -> NoReturn:
         raise DataError(

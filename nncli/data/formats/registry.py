@@ -143,11 +143,11 @@ def format_of(path: PurePath) -> Format:
             location=place,
             hint=_format_hint(path, suffix),
         )
-    found, compression = SUFFIXES[suffix], path.suffix.lower()
-    if FORMATS[found].is_compressed and compression_of(compression) is not None:
+    file_format, compression = SUFFIXES[suffix], path.suffix.lower()
+    if FORMATS[file_format].is_compressed and compression_of(compression) is not None:
         hint = f"A {suffix} file is compressed already: leave out the {compression}."
         raise UsageError(f"a {suffix} file cannot be inside a {compression} file", location=place, hint=hint)
-    return found
+    return file_format
 
 
 def database_hint(path: PurePath) -> str | None:
@@ -175,14 +175,14 @@ def writable_format(path: PurePath) -> Format:
     Raises:
         UsageError: as `format_of`, or files of this name are only read.
     """
-    found = format_of(path)
+    file_format = format_of(path)
     if suffix_of(path) in READ_ONLY:
         raise UsageError(
             f"{suffix_of(path)} files are only read",
             location=Location(source=str(path)),
             hint=READ_ONLY[suffix_of(path)],
         )
-    return found
+    return file_format
 
 
 def detect_format(head: bytes) -> Format:

@@ -91,8 +91,8 @@ class ColumnStore:
         others = [name for name in dict.fromkeys(names) if not self._is_raw(name)]
         blocks = [block.frame for block in self.blocks(others)] if others else []
         frame = pl.concat(blocks) if blocks else pl.DataFrame(schema={name: self.types[name] for name in others})
-        found = dict(zip(others, frame.get_columns(), strict=True))
-        columns = {name: found[name] if name in found else self._raw_column(name) for name in names}
+        by_name = dict(zip(others, frame.get_columns(), strict=True))
+        columns = {name: by_name[name] if name in by_name else self._raw_column(name) for name in names}
         return replace(self.row_ids, frame=pl.DataFrame(columns))
 
     def _require(self, names: Sequence[str]) -> None:
@@ -123,15 +123,15 @@ class ColumnStore:
     def dense(self, names: Sequence[str]) -> DenseColumns:
         """Those of the columns `names` whose cells are finite numbers, none missing."""
         self._require(names)
-        found = [name for name in names if all(self._is_dense(group, name) for group in self.row_groups)]
-        values, stop = np.empty((len(found), len(self))), 0
+        dense = [name for name in names if all(self._is_dense(group, name) for group in self.row_groups)]
+        values, stop = np.empty((len(dense), len(self))), 0
         for group in self.row_groups:
             numbers = self._selected(group)
             start, stop = stop, stop + (group.rows if numbers is None else len(numbers))
             if stop > start:
-                x = self._read_matrix(group, found)
+                x = self._read_matrix(group, dense)
                 values[:, start:stop] = x if numbers is None else x[:, numbers - group.first]
-        return DenseColumns(found, values)
+        return DenseColumns(dense, values)
 
     def _read_column(self, spans: Sequence[ColumnSpan]) -> Floats:
         """The values (rows,) of a column that is raw in all row groups."""
@@ -231,8 +231,8 @@ class DenseColumns(NamedTuple):
         values = frame.to_numpy(order="fortran").T  # a missing cell is NaN
         with np.errstate(all="ignore"):
             is_finite = np.isfinite(values.sum(axis=1))  # the fastest test for NaN, missing and infinite values
-        found = [name for name, finite in zip(frame.columns, is_finite.tolist(), strict=True) if finite]
-        return cls(found, values if len(found) == frame.width else values[is_finite])
+        dense = [name for name, finite in zip(frame.columns, is_finite.tolist(), strict=True) if finite]
+        return cls(dense, values if len(dense) == frame.width else values[is_finite])
 
     def add_to(self, table: Table) -> Table:
         """The table with these columns added."""

@@ -222,8 +222,10 @@ def character_tables(inputs: Sequence[ProgramInput]) -> str:
     letters = {c for word in words for c in word}
     longest = max((len(word.encode()) for word in words), default=0)
     lower = in_lower_case()
-    known = pl.Series([set(text) <= letters for text in lower]) | lower.is_in([SIGMA] if FINAL_SIGMA in letters else [])
-    small = lower.filter(known)
+    has_all_letters = pl.Series([set(text) <= letters for text in lower]) | lower.is_in(
+        [SIGMA] if FINAL_SIGMA in letters else []
+    )
+    small = lower.filter(has_all_letters)
     texts = ",\n    ".join(", ".join(map(string, small[i : i + 12])) for i in range(0, len(small), 12))
     has_sigma = bool({SIGMA, FINAL_SIGMA} & letters)
     nothing = pl.Series([False]).new_from_index(0, len(lower))
@@ -232,7 +234,7 @@ def character_tables(inputs: Sequence[ProgramInput]) -> str:
             f"#define LONGEST_WORD {longest}\n#define SIGMA 0x3A3\n",
             "struct range {\n    uint32_t first, last;\n};\n",
             ranges("word_characters", lower.str.contains(f"^{WORD}$")),
-            _ranges("lower_case", [(ord(c), ord(c)) for c in all_characters().filter(known)]),
+            _ranges("lower_case", [(ord(c), ord(c)) for c in all_characters().filter(has_all_letters)]),
             f"static const char *const lower_case_texts[] = {{\n    {texts or 'NULL'}\n}};\n",
             ranges("cased", _cased() if has_sigma else nothing),
             ranges("ignorable", _ignorable() if has_sigma else nothing),

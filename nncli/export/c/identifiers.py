@@ -88,7 +88,7 @@ def comment(text: str, longest: int = 200) -> str:
     """A text within a comment, on one line: it cannot end the comment, nor continue it on the next line."""
     shown = "".join(c if c.isprintable() else f"<U+{ord(c):04X}>" for c in text[:longest])
     shown += "..." if len(text) > longest else ""
-    shown = re.sub(r"\*(?=/)|/(?=\*)|\?(?=\?)|\\$", lambda found: found[0] + " ", shown)
+    shown = re.sub(r"\*(?=/)|/(?=\*)|\?(?=\?)|\\$", lambda match: match[0] + " ", shown)
     return shown.replace("\\", "\\ ") if shown.endswith("\\") else shown
 
 

@@ -365,15 +365,15 @@ def template(name: str) -> str:
 @cache
 def parts() -> tuple[Part, ...]:
     """The parts of all files, which blank lines separate."""
-    found = []
+    all_parts = []
     for name in FILES:
         for text in template(name).strip().split("\n\n"):
             code = re.sub(r"/\*.*?(?:\*/|\Z)", "", text, flags=re.DOTALL)
             defined = {word for groups in DEFINED.findall(code) for word in groups if word}
             always = re.sub(r"#ifdef CHECK.*?(?:#endif|\Z)", "", code, flags=re.DOTALL)
             words = frozenset(words_of(always)), frozenset(words_of(code))
-            found.append(Part(text, name, frozenset(defined), *words))
-    return tuple(found)
+            all_parts.append(Part(text, name, frozenset(defined), *words))
+    return tuple(all_parts)
 
 
 @cache
@@ -395,11 +395,11 @@ def check_parts(source: str, *, without: Sequence[Part] = ()) -> list[Part]:
 
 def _used(source: str, without: Sequence[Part], words_in: Callable[[Part], frozenset[str]]) -> list[Part]:
     words, used = words_of(source), set[Part]()
-    known = set(without)
-    while found := [part for part in parts() if part not in used and part.defined & words]:
-        used.update(found)
-        words = words.union(*map(words_in, found))
-    return [part for part in parts() if part in used and part not in known]
+    defined = set(without)
+    while needed := [part for part in parts() if part not in used and part.defined & words]:
+        used.update(needed)
+        words = words.union(*map(words_in, needed))
+    return [part for part in parts() if part in used and part not in defined]
 
 
 def source_of(used: Sequence[Part], of_check: Sequence[Part] = ()) -> str:

@@ -77,11 +77,11 @@ class Statements:
 
     def _arrays(self) -> set[int]:
         """The constants that are not written out where they are used."""
-        found = {i for i, node in self.program.constants if node.values.size > 1}
+        arrays = {i for i, node in self.program.constants if node.values.size > 1}
         for node in self.program.nodes:
             if isinstance(node, op.MatMul | op.GroupedMatMul | op.LookUp | op.CountUpTo | op.SmallestSum):
-                found.add(op.operands(node)[1] if not isinstance(node, op.SmallestSum) else node.scores)
-        return found
+                arrays.add(op.operands(node)[1] if not isinstance(node, op.SmallestSum) else node.scores)
+        return arrays
 
     @property
     def constants(self) -> str:
@@ -125,7 +125,7 @@ class Statements:
                 x, y = self.element(node.x), self.element(node.y)
                 self._each(position, BINARY[node.function].format(x=x, y=y))
             case op.Select():
-                condition, x, y = (self.element(one) for one in (node.condition, node.x, node.y))
+                condition, x, y = (self.element(operand) for operand in (node.condition, node.x, node.y))
                 self._each(position, f"{condition} != 0.0 ? {x} : {y}")
             case op.Join():
                 self._join(position, node)
@@ -267,7 +267,7 @@ def allocate(program: Program) -> tuple[dict[int, int], int]:
     for position in range(len(program.nodes)):
         if not is_array(program, position):
             continue
-        live = [one for one in live if one[2] >= position]
+        live = [allocation for allocation in live if allocation[2] >= position]
         width, place = program.widths[position], 0
         for start, end, _ in sorted(live):
             if start - place >= width:

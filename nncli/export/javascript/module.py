@@ -62,7 +62,7 @@ def as_literal(value: object) -> str:
     ["\\u003c/script>","Zürich\\u2028"]
     """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return re.sub(r"[^ -;=-~]", lambda found: _escape(found[0]), text)
+    return re.sub(r"[^ -;=-~]", lambda match: _escape(match[0]), text)
 
 
 def _escape(character: str) -> str:
@@ -98,19 +98,19 @@ def _object_type(fields: list[tuple[str, str]]) -> str:
 
 def input_data(column: ProgramInput) -> dict[str, Any]:
     """What `inputs` tells of a column; what is not known is left out."""
-    found: dict[str, Any] = {"name": column.name, "kind": column.kind}
+    data: dict[str, Any] = {"name": column.name, "kind": column.kind}
     match column:
         case NumberInput():
-            found |= {"unit": column.unit, "lowest": column.lowest, "highest": column.highest}
+            data |= {"unit": column.unit, "lowest": column.lowest, "highest": column.highest}
         case CategoryInput():
-            found["categories"] = list(column.categories)
+            data["categories"] = list(column.categories)
         case DateInput():
-            found |= {"formats": list(column.formats), "lowest": _day(column.lowest), "highest": _day(column.highest)}
+            data |= {"formats": list(column.formats), "lowest": _day(column.lowest), "highest": _day(column.highest)}
     if isinstance(column, DateInput):
-        found["typical"] = _day(column.typical)
+        data["typical"] = _day(column.typical)
     elif not isinstance(column, TextInput):
-        found["typical"] = column.typical
-    return {key: value for key, value in found.items() if value is not None}
+        data["typical"] = column.typical
+    return {key: value for key, value in data.items() if value is not None}
 
 
 def _day(days: float | None) -> str | None:
@@ -123,10 +123,10 @@ def _day(days: float | None) -> str | None:
 
 def _model_data(program: Program, info: ModelInfo) -> dict[str, Any]:
     outputs = program.outputs
-    found = {"name": info.name, "checksum": info.checksum, "nncli": info.nncli_version, "targets": list(outputs.names)}
+    data = {"name": info.name, "checksum": info.checksum, "nncli": info.nncli_version, "targets": list(outputs.names)}
     if not outputs.labels:
-        return found
-    return found | {"labels": list(outputs.labels), "labelType": outputs.label_type, "classes": classes_of(outputs)}
+        return data
+    return data | {"labels": list(outputs.labels), "labelType": outputs.label_type, "classes": classes_of(outputs)}
 
 
 def classes_of(outputs: Outputs) -> list[str | int | float | bool]:
@@ -170,14 +170,14 @@ def _cell_data(column: ProgramInput) -> Any:
                 texts = {text: code for text, code in texts.items() if code != OTHER_CODE or not _is_key(text)}
                 keys = {key: code for key, code in keys.items() if code != OTHER_CODE}
             in_order = {category: 2 + i for i, category in enumerate(column.categories)}
-            found: dict[str, Any] = {}
+            data: dict[str, Any] = {}
             if texts != in_order:
-                found["texts"] = list(texts.items())
+                data["texts"] = list(texts.items())
             if keys != texts:
-                found["keys"] = list(keys.items())
+                data["keys"] = list(keys.items())
             if column.folded_keys:
-                found["folded"] = list(column.folded_keys)
-            return found
+                data["folded"] = list(column.folded_keys)
+            return data
 
 
 def _is_key(text: str) -> bool:
@@ -287,5 +287,5 @@ def compact(source: str) -> str:
     'const f=(a,b)=>{\nreturn a+b;\n};\n'
     """
     pattern = rf"({KEPT})|//[^\n]*|{SPACES}|^ +| +(?=$|//)"
-    short = re.sub(pattern, lambda found: found[1] or found[2] or "", source, flags=re.MULTILINE)
+    short = re.sub(pattern, lambda match: match[1] or match[2] or "", source, flags=re.MULTILINE)
     return re.sub(r"\n{2,}", "\n", short).lstrip("\n")

@@ -33,22 +33,24 @@ class Grouping:
         self.nodes, self.widths = program.nodes, program.widths
         self.group_of: dict[int, Members] = {}
         self.whole: dict[int, Members] = {}
-        for root, parts in sorted(_sums_and_joins(program), key=lambda found: (-len(found[1]), -found[0])):
+        for root, parts in sorted(
+            _sums_and_joins(program), key=lambda root_and_parts: (-len(root_and_parts[1]), -root_and_parts[0])
+        ):
             if root not in self.whole and (self.group_of.get(parts[0]) == parts or self._group(parts)):
                 self.whole[root] = parts
 
     def operands(self, members: Members) -> tuple[Members, ...]:
         """The operands of a node, or of a group: one that all share, or those of the members."""
-        found = tuple(zip(*(computed_operands(self.nodes[i]) for i in members), strict=True))
-        return tuple(one[:1] if len(set(one)) == 1 else one for one in found)
+        columns = tuple(zip(*(computed_operands(self.nodes[i]) for i in members), strict=True))
+        return tuple(column[:1] if len(set(column)) == 1 else column for column in columns)
 
     def parts(self, members: Members) -> tuple[Members, ...]:
         """The groups and single nodes that the members consist of."""
-        found = dict[Members, None]()
+        groups = dict[Members, None]()
         for i in members:
             group = self.group_of.get(i, (i,))
-            found[group if set(group) <= set(members) else (i,)] = None
-        return tuple(found)
+            groups[group if set(group) <= set(members) else (i,)] = None
+        return tuple(groups)
 
     def _group(self, members: Members) -> int:
         """The number of nodes that are saved by making the members and their operands groups; 0 if they stay single."""
@@ -56,15 +58,15 @@ class Grouping:
             return 0
         before, waiting, saved = dict(self.group_of), [members], -NODES_OF_PARTS
         while waiting:
-            found = waiting.pop()
-            if len(found) == 1 or self.group_of.get(found[0]) == found or are_constants(self.nodes, found):
+            group = waiting.pop()
+            if len(group) == 1 or self.group_of.get(group[0]) == group or are_constants(self.nodes, group):
                 continue
-            if self._are_alike(found):
-                self.group_of |= dict.fromkeys(found, found)
-                waiting.extend(self.operands(found))
-                saved += len(found) - 1
+            if self._are_alike(group):
+                self.group_of |= dict.fromkeys(group, group)
+                waiting.extend(self.operands(group))
+                saved += len(group) - 1
             else:
-                saved += sum(map(self._group, self._alike_parts(found))) - NODES_OF_STACK
+                saved += sum(map(self._group, self._alike_parts(group))) - NODES_OF_STACK
         if saved <= 0:
             self.group_of = before
         return max(saved, 0)
@@ -76,14 +78,14 @@ class Grouping:
         first = self._signature(members[0])
         if any(self._signature(i) != first for i in members):
             return False
-        return any(len(one) > 1 for one in self.operands(members))
+        return any(len(operand) > 1 for operand in self.operands(members))
 
     def _alike_parts(self, members: Members) -> list[Members]:
         """The single nodes by their signatures."""
-        found = defaultdict[object, list[int]](list)
+        alike = defaultdict[object, list[int]](list)
         for i in filter(self._is_single, dict.fromkeys(members)):
-            found[self._signature(i)].append(i)
-        return [tuple(part) for part in found.values()]
+            alike[self._signature(i)].append(i)
+        return [tuple(part) for part in alike.values()]
 
     def _is_single(self, i: int) -> bool:
         return i not in self.group_of and not isinstance(self.nodes[i], NOT_GROUPED)

@@ -55,10 +55,12 @@ def to_onnx(program: Program, info: ModelInfo) -> bytes:
     graph = Graph(reserved=names)
     inputs = [write_input(graph, n, c, program.missing_values) for n, c in zip(names, program.inputs, strict=True)]
     outputs = write_outputs(graph, program, write_program(graph, program, inputs), names)
-    graph.remove_unused(one.declaration.name for one in outputs)
+    graph.remove_unused(output.declaration.name for output in outputs)
     declared = [declare_input(name, column) for name, column in zip(names, program.inputs, strict=True)]
     model = helper.make_model(
-        helper.make_graph(graph.nodes, "nncli", declared, [one.declaration for one in outputs], graph.initializers),
+        helper.make_graph(
+            graph.nodes, "nncli", declared, [output.declaration for output in outputs], graph.initializers
+        ),
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(ML, ML_OPSET)],
         ir_version=IR_VERSION,
         producer_name="nncli",
@@ -91,29 +93,36 @@ def _json(value: object) -> str:
 
 def _input(name: str, column: ProgramInput, program: Program) -> dict[str, Any]:
     """An input: how its tensor is made of the cells of the column."""
-    own: dict[str, Any] = {"name": name, "column": column.name, "kind": column.kind}
+    metadata: dict[str, Any] = {"name": name, "column": column.name, "kind": column.kind}
     match column:
         case NumberInput():
-            own |= {"unit": column.unit, "booleans": column.reads_booleans, "missing": "NaN"}
-            return own | {"lowest": column.lowest, "highest": column.highest, "typical": column.typical}
+            metadata |= {"unit": column.unit, "booleans": column.reads_booleans, "missing": "NaN"}
+            return metadata | {"lowest": column.lowest, "highest": column.highest, "typical": column.typical}
         case DateInput():
-            own |= {"unit": "days since 1970-01-01", "formats": column.formats, "missing": "NaN"}
-            return own | {"lowest": column.lowest, "highest": column.highest, "typical": column.typical}
+            metadata |= {"unit": "days since 1970-01-01", "formats": column.formats, "missing": "NaN"}
+            return metadata | {"lowest": column.lowest, "highest": column.highest, "typical": column.typical}
         case CategoryInput():
             missing = missing_spelling(column, program.missing_values)
-            own |= {"missing": missing, "categories": column.categories}
-            return own | {"typical": column.typical}
+            metadata |= {"missing": missing, "categories": column.categories}
+            return metadata | {"typical": column.typical}
         case _:
-            return own | {"word": WORD, "missing": missing_word(column), "terms": column.terms}
+            return metadata | {"word": WORD, "missing": missing_word(column), "terms": column.terms}
 
 
 def _outputs(program: Program, outputs: Sequence[Output]) -> dict[str, Any]:
     """The outputs by the columns of `nncli predict`; of a classification also the labels, in order."""
-    found = {"precision": program.precision, "tensors": [{"name": one.name, "columns": one.columns} for one in outputs]}
-    own = program.outputs
-    if own.labels:
-        return found | {"target": own.names[0], "labels": own.labels, "label_type": own.label_type}
-    return found | {"targets": own.names}
+    described = {
+        "precision": program.precision,
+        "tensors": [{"name": output.name, "columns": output.columns} for output in outputs],
+    }
+    program_outputs = program.outputs
+    if program_outputs.labels:
+        return described | {
+            "target": program_outputs.names[0],
+            "labels": program_outputs.labels,
+            "label_type": program_outputs.label_type,
+        }
+    return described | {"targets": program_outputs.names}
 
 
 def declare_input(name: str, column: ProgramInput) -> ValueInfoProto:

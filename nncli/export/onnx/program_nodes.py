@@ -32,12 +32,12 @@ def _write_step(
     graph: Graph, program: Program, step: Step, values: Mapping[Members, Operand], inputs: Sequence[Tensor]
 ) -> Operand:
     node, members = program.nodes[step.members[0]], step.members
-    operands = [values[one] for one in step.operands]
+    operands = [values[operand] for operand in step.operands]
     if are_constants(program.nodes, members):
         return _constant(graph, program, members)
     if isinstance(node, op.Input) and len(members) == 1:
         return Operand(inputs[node.position])
-    if len(members) == 1 and any(len(one) > 1 for one in step.operands):
+    if len(members) == 1 and any(len(operand) > 1 for operand in step.operands):
         return _of_group(graph, node, step, operands[0], program.widths[members[0]])
     if step.is_stack:
         return _stack(graph, step, operands, program.widths[members[0]])
@@ -53,7 +53,7 @@ def _constant(graph: Graph, program: Program, members: Members) -> Operand:
     values = [program.constant(i) for i in members]
     if len(values) == 1:
         return Operand(Tensor(graph.constant(values[0]), DOUBLE), shape=values[0].shape)
-    stacked = np.stack([one[None] if one.ndim == 1 else one for one in values])
+    stacked = np.stack([value[None] if value.ndim == 1 else value for value in values])
     return Operand(Tensor(graph.constant(stacked), DOUBLE), len(members), stacked.shape)
 
 
@@ -72,8 +72,8 @@ def _of_group(graph: Graph, node: op.Node, step: Step, group: Operand, width: in
 
 def _stack(graph: Graph, step: Step, operands: Sequence[Operand], width: int) -> Operand:
     """The values (members, rows, width) of groups, and of members that are computed one by one."""
-    singles = [i for i, one in enumerate(operands) if not one.members]
-    parts = [graph.cast(one.tensor, DOUBLE) for one in operands if one.members]
+    singles = [i for i, operand in enumerate(operands) if not operand.members]
+    parts = [graph.cast(operand.tensor, DOUBLE) for operand in operands if operand.members]
     order = [i for group in step.operands if len(group) > 1 for i in group]
     if singles:
         parts.append(_singles(graph, [graph.cast(operands[i].tensor, DOUBLE) for i in singles], width))
@@ -106,10 +106,10 @@ def write_smallest_sum(
     is_low, k = node.rank <= from_end, min(node.rank, from_end)
     kept, group_of = list[npt.NDArray[np.float64]](), list[int]()
     for group, (size, end) in enumerate(zip(node.sizes, accumulate(node.sizes), strict=True)):
-        own = scores[end - size : end]
-        own = own[:k] if is_low else own[max(0, size - k) :]
-        kept.append(own)
-        group_of += [group] * len(own)
+        scores_of_part = scores[end - size : end]
+        scores_of_part = scores_of_part[:k] if is_low else scores_of_part[max(0, size - k) :]
+        kept.append(scores_of_part)
+        group_of += [group] * len(scores_of_part)
     if len(node.sizes) == 1:
         kept, group_of = [scores[node.rank - 1 : node.rank]], [0]
     places = graph.integers(group_of)
@@ -119,8 +119,8 @@ def write_smallest_sum(
     sums = graph.add("Add", graph.add("Gather", graph.cast(operands[0].tensor, DOUBLE), places, axis=1), sums)
     if len(group_of) == 1:
         return Tensor(sums, DOUBLE)
-    found = graph.add("TopK", sums, graph.integers((k,)), outputs=2, axis=1, largest=int(not is_low), sorted=1)
-    return Tensor(graph.add("Slice", found, *(graph.integers((i,)) for i in (k - 1, k, 1))), DOUBLE)
+    smallest = graph.add("TopK", sums, graph.integers((k,)), outputs=2, axis=1, largest=int(not is_low), sorted=1)
+    return Tensor(graph.add("Slice", smallest, *(graph.integers((i,)) for i in (k - 1, k, 1))), DOUBLE)
 
 
 @dataclass(frozen=True)
@@ -204,9 +204,9 @@ def write_outputs(graph: Graph, program: Program, values: Mapping[int, Tensor], 
         write("prediction", label, kind, [ANY], ("prediction",))
     if outputs.probabilities is not None:
         kind = FLOAT if program.precision == "float32" else DOUBLE
-        found = graph.cast(Tensor(graph.cast(values[outputs.probabilities], DOUBLE), DOUBLE), kind)
+        probabilities = graph.cast(Tensor(graph.cast(values[outputs.probabilities], DOUBLE), DOUBLE), kind)
         columns = tuple(column.title for column in outputs.columns)
-        write(PROBABILITIES, found, kind, [ANY, len(columns)], columns)
+        write(PROBABILITIES, probabilities, kind, [ANY, len(columns)], columns)
     return written
 
 
@@ -293,8 +293,8 @@ def write_node(graph: Graph, node: op.Node, size: Size, operands: Sequence[Opera
             rows = graph.add("Squeeze", graph.cast(operands[0].tensor, INT64), graph.integers(LAST))
             name = graph.add("Gather", graph.cast(operands[1].tensor, DOUBLE), rows, axis=int(size.members > 0))
         case op.CountUpTo():
-            found = Tensor(graph.add("GreaterOrEqual", *names), BOOL)
-            name = graph.add("ReduceSum", graph.cast(found, DOUBLE), graph.integers(LAST), keepdims=1)
+            tensor = Tensor(graph.add("GreaterOrEqual", *names), BOOL)
+            name = graph.add("ReduceSum", graph.cast(tensor, DOUBLE), graph.integers(LAST), keepdims=1)
         case op.RowReduction():
             if node.function == "sum":
                 name = graph.add("ReduceSum", names[0], graph.integers(LAST), keepdims=1)
@@ -371,11 +371,11 @@ def _columns(graph: Graph, positions: Sequence[int], x: Operand) -> tuple[str, i
     if first >= 0 and tuple(positions) == tuple(range(first, stop)):
         ends = (graph.integers((first,)), graph.integers((stop,)), graph.integers(LAST))
         return graph.add("Slice", name, *ends), kind
-    found = graph.add("Gather", name, graph.integers([max(0, i) for i in positions]), axis=1 + (x.members > 0))
+    gathered = graph.add("Gather", name, graph.integers([max(0, i) for i in positions]), axis=1 + (x.members > 0))
     if min(positions) >= 0:
-        return found, kind
-    found = graph.cast(Tensor(found, kind), DOUBLE)
-    return graph.add("Where", graph.booleans([i >= 0 for i in positions]), found, _number(graph, 0.0)), DOUBLE
+        return gathered, kind
+    gathered = graph.cast(Tensor(gathered, kind), DOUBLE)
+    return graph.add("Where", graph.booleans([i >= 0 for i in positions]), gathered, _number(graph, 0.0)), DOUBLE
 
 
 def _grouped_matmul(graph: Graph, names: Sequence[str], operands: Sequence[Operand], size: Size) -> str:

@@ -72,9 +72,9 @@ class ModulePart:
 
 def join_parts(parts: Sequence[ModulePart], *imports: tuple[str, str]) -> str:
     """The imports of all parts and these, and the code of the parts."""
-    found = sorted({*imports, *(pair for part in parts for pair in part.imports())})
-    lines = [f"import {module}" for module, name in found if not name]
-    by_module = groupby((pair for pair in found if pair[1]), key=lambda pair: pair[0])
+    imported = sorted({*imports, *(pair for part in parts for pair in part.imports())})
+    lines = [f"import {module}" for module, name in imported if not name]
+    by_module = groupby((pair for pair in imported if pair[1]), key=lambda pair: pair[0])
     lines += [f"from {module} import {', '.join(name for _, name in pairs)}" for module, pairs in by_module]
     return "\n\n\n".join(["\n".join(lines), *(part.code for part in parts)])
 

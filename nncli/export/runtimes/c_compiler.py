@@ -61,8 +61,8 @@ def compile_program(file: Path, folder: Path, compiler: str | None = None, flags
 
 def label_type(file: Path) -> str | None:
     """The type of the classes that a file predicts; None if it predicts numbers, or probabilities alone."""
-    found = CLASSES.search(file.read_bytes())
-    return found and found[1].decode()
+    match = CLASSES.search(file.read_bytes())
+    return match and match[1].decode()
 
 
 def run_rows(program: Path, rows: pl.DataFrame, label_type: str | None) -> pl.DataFrame:
@@ -116,4 +116,4 @@ def _marked(rows: pl.DataFrame, name: str) -> pl.Series:
 
 def _compiler() -> str | None:
     """The first compiler that is installed."""
-    return next((found for name in COMPILERS if (found := shutil.which(name))), None)
+    return next((path for name in COMPILERS if (path := shutil.which(name))), None)

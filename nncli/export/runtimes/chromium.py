@@ -53,13 +53,13 @@ def run(file: Path, rows: pl.DataFrame) -> pl.DataFrame:
     """
     names = rows.columns
     cells = rows.select(_as_text_or_number(column) for column in rows)
-    label_type, titles, found = None, list[str](), list[list[Any]]()
+    label_type, titles, values = None, list[str](), list[list[Any]]()
     with opened(file) as page:
         for start in range(0, len(cells), BLOCK_ROWS):
             label_type, titles, answers = page.evaluate(PREDICT, [names, cells[start : start + BLOCK_ROWS].rows()])
-            found += answers
-    columns = [[answer[j] for answer in found] for j in range(len(titles))]
-    return pl.DataFrame([_column(title, own, label_type) for title, own in zip(titles, columns, strict=True)])
+            values += answers
+    columns = [[answer[j] for answer in values] for j in range(len(titles))]
+    return pl.DataFrame([_column(title, cells, label_type) for title, cells in zip(titles, columns, strict=True)])
 
 
 @contextmanager

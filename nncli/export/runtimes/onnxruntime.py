@@ -42,7 +42,7 @@ def run(file: Path, rows: pl.DataFrame) -> pl.DataFrame:
     session = Session(file)
     reading, parts = session.metadata[READING], list[Tensors]()
     table = Table(rows, file.name, dialect=CsvDialect(decimal=reading["decimal"], thousands=reading["thousands"]))
-    table.require_features([one["column"] for one in session.metadata[INPUTS]])
+    table.require_features([described["column"] for described in session.metadata[INPUTS]])
     for start in range(0, max(1, len(table)), BATCH):
         parts.append(session.run(session.tensors(table.part(start, start + BATCH))))
     return _frame(session.metadata[OUTPUTS], {name: np.concatenate([p[name] for p in parts]) for name in parts[0]})
@@ -66,7 +66,7 @@ class Session:
     def tensors(self, table: Table) -> Tensors:
         """The inputs by their names, from the columns of a table; raises CellError where a cell cannot be read."""
         missing = self.metadata[READING]["missing_values"]
-        return {one["name"]: _tensor(one, table, missing) for one in self.metadata[INPUTS]}
+        return {described["name"]: _tensor(described, table, missing) for described in self.metadata[INPUTS]}
 
     def run(self, inputs: Tensors) -> Tensors:
         """The outputs by their names."""
@@ -100,34 +100,34 @@ def _categories(described: Mapping[str, Any], cells: pl.Series, missing: Sequenc
 
 def _words(described: Mapping[str, Any], cells: pl.Series) -> npt.NDArray[np.object_]:
     """The words (rows, words) of texts, with empty texts after the last one."""
-    found = unigrams(cells)
+    terms = unigrams(cells)
     by_row: list[list[str]] = [[described["missing"]] if cell is None else [] for cell in cells]
-    for row, word in found.iter_rows():
+    for row, word in terms.iter_rows():
         by_row[row].append(word)
     words = np.full((len(by_row), max(1, *map(len, by_row))), "", object)
-    for i, own in enumerate(by_row):
-        words[i, : len(own)] = own
+    for i, row_words in enumerate(by_row):
+        words[i, : len(row_words)] = row_words
     return words
 
 
 def _frame(described: Mapping[str, Any], tensors: Tensors) -> pl.DataFrame:
     """The columns of `nncli predict`."""
     columns = dict[str, pl.Series]()
-    for one in described["tensors"]:
-        values, names = tensors[one["name"]], one["columns"]
+    for tensor in described["tensors"]:
+        values, names = tensors[tensor["name"]], tensor["columns"]
         if names == ["prediction"] and "labels" in described:
             columns["prediction"] = _labels(described, values.tolist())
         else:
             by_column = values.T if values.ndim > 1 else values[None]
-            columns |= {name: pl.Series(own) for name, own in zip(names, by_column, strict=True)}
+            columns |= {name: pl.Series(cells) for name, cells in zip(names, by_column, strict=True)}
     return pl.DataFrame(columns)
 
 
-def _labels(described: Mapping[str, Any], found: Sequence[Any]) -> pl.Series:
+def _labels(described: Mapping[str, Any], predicted: Sequence[Any]) -> pl.Series:
     """Labels in the type that `nncli predict` gives them; null where a number of the row is infinite."""
     labels = described["labels"]
     target = ClassificationTarget(name=described["target"], labels=tuple(labels), label_type=described["label_type"])
-    kind = type(found[0]) if found else str
+    kind = type(predicted[0]) if predicted else str
     codes = {kind(label): code for code, label in enumerate(labels)}
-    decoded = target.label_column(np.array([codes.get(label, 0) for label in found], np.int64), "prediction")
-    return decoded.set(pl.Series([label not in codes for label in found], dtype=pl.Boolean), None)
+    decoded = target.label_column(np.array([codes.get(label, 0) for label in predicted], np.int64), "prediction")
+    return decoded.set(pl.Series([label not in codes for label in predicted], dtype=pl.Boolean), None)

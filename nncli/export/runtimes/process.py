@@ -92,9 +92,9 @@ def run(file: Path, rows: pl.DataFrame, python: str | None = None) -> pl.DataFra
         ExportedFileError: it refused the file, or a row.
     """
     columns = [(cells.name, cells.dtype.is_temporal(), _plain(cells)) for cells in rows]
-    own: list[str | Path] = [sys.executable, "-S"] if python is None else [python]
+    interpreter: list[str | Path] = [sys.executable, "-S"] if python is None else [python]
     folder = "" if python else Path(np.__file__).parent.parent
-    command = [*own, "-I", "-c", DRIVER, folder, file]
+    command = [*interpreter, "-I", "-c", DRIVER, folder, file]
     answers = json.loads(run_program(command, stdin=json.dumps(columns).encode()))
     dtypes = {"float32": pl.Float32}
     return pl.DataFrame([pl.Series(title, values, dtypes.get(dtype)) for title, dtype, values in answers])

@@ -418,14 +418,14 @@ def _nearest(x: pl.Series, x_scored: pl.Series) -> tuple[npt.NDArray[np.bool_], 
     The positions are empty for categories, and if there are too few fitted numbers.
     """
     present_scored = x_scored.is_not_null().to_numpy()
-    known = np.flatnonzero(x.is_not_null().to_numpy())
-    if x.dtype != pl.Float64 or len(known) < NEAREST:
+    present = np.flatnonzero(x.is_not_null().to_numpy())
+    if x.dtype != pl.Float64 or len(present) < NEAREST:
         return present_scored, np.empty((0, NEAREST), np.int64)
     values, queries = x.drop_nulls().to_numpy(), x_scored.drop_nulls().to_numpy()
     order = np.argsort(values, kind="stable")
     ends = [np.searchsorted(values[order], queries, side) for side in ("left", "right")]
-    first = ((ends[0] + ends[1]) // 2 - NEAREST // 2).clip(0, len(known) - NEAREST)
-    return present_scored, known[order[first[:, None] + np.arange(NEAREST)]]
+    first = ((ends[0] + ends[1]) // 2 - NEAREST // 2).clip(0, len(present) - NEAREST)
+    return present_scored, present[order[first[:, None] + np.arange(NEAREST)]]
 
 
 def _rank_correlation(x: pl.Series, y: pl.Series) -> float:

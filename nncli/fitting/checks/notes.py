@@ -30,8 +30,8 @@ def table_reading(table: Table) -> list[Finding]:
 
 def check_similar_categories(encoder: Encoder) -> list[Finding]:
     """Categories that seem to mean the same."""
-    found = [similar_categories(column.name, column.spellings) for column in encoder.columns]
-    return [finding for finding in found if finding]
+    similar = [similar_categories(column.name, column.spellings) for column in encoder.columns]
+    return [finding for finding in similar if finding]
 
 
 def similar_categories(name: str, categories: Iterable[str]) -> Finding | None:

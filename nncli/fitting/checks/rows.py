@@ -96,10 +96,10 @@ def check_targets(config: Config, split: SplitTable, targets: list[Column], kind
     if kind.has_labels:
         check_rows_of_classes(split.table, config.data.target[0])
     names = () if kind.has_labels else config.data.target
-    found = [check_constant(split.table, name, kind) for name in names]
-    found += [check_outliers(target, split, clipped=False, target=True) for target in targets]
+    findings = [check_constant(split.table, name, kind) for name in names]
+    findings += [check_outliers(target, split, clipped=False, target=True) for target in targets]
     classes = check_classes(config, targets[0], split.location) if kind.has_labels else []
-    return [*filter(None, found), *classes]
+    return [*filter(None, findings), *classes]
 
 
 def check_features(config: Config, split: SplitTable, targets: list[Column], part: Part = Part()) -> FeatureReport:
@@ -145,13 +145,13 @@ class _FeatureChecker:
         at_once = columns_at_once(rows)
         for start in range(0, len(profiles), at_once):
             part = profiles[start : start + at_once]
-            kinds = {one.name: columns.get(one.name, one.kind) for one in part}
-            readable = {one.name for one in part if one.error is None or one.name in columns}
+            kinds = {summary.name: columns.get(summary.name, summary.kind) for summary in part}
+            readable = {summary.name for summary in part if summary.error is None or summary.name in columns}
             numeric = [name for name, kind in kinds.items() if kind is Kind.NUMERIC and name in readable]
             dense = Column.read_dense(self._split, numeric) if rows and len(numeric) > 1 else {}
-            for one in part:
-                if kinds[one.name] is not Kind.EMPTY:
-                    yield one, dense.get(one.name) or self._read(one)
+            for summary in part:
+                if kinds[summary.name] is not Kind.EMPTY:
+                    yield summary, dense.get(summary.name) or self._read(summary)
 
     def _read(self, profile: ColumnProfile) -> Column | None:
         """The column of a profile; None, and findings, if it cannot be read."""

@@ -168,10 +168,12 @@ class EpochChoice:
     def of(cls, data: EnsembleData, candidates: Sequence[Candidate]) -> EpochChoice | None:
         """The choice among candidates; None if there are no validation rows."""
         spec = ensemble_spec(data, len(candidates[0].members))
-        actual = [data.out_of_fold(Ensemble(spec, one.members), one.predictions) for one in candidates]
+        actual = [
+            data.out_of_fold(Ensemble(spec, candidate.members), candidate.predictions) for candidate in candidates
+        ]
         scored = [
-            data.out_of_fold(Ensemble(spec, one.members), one.recorded) if one.recorded else same
-            for one, same in zip(candidates, actual, strict=True)
+            data.out_of_fold(Ensemble(spec, candidate.members), candidate.recorded) if candidate.recorded else same
+            for candidate, same in zip(candidates, actual, strict=True)
         ]
         if actual[0] is None:
             return None
@@ -182,8 +184,8 @@ class EpochChoice:
             calibrates=should_calibrate(data.config, data.target, has_validation=True),
             class_weight=_class_weights(data),
             parts=first.oof_mask.argmax(axis=0) if is_folds else part_numbers(len(first.rows.y)),
-            actual=tuple(one for one in actual if one is not None),
-            scored=tuple(one for one in scored if one is not None),
+            actual=tuple(value for value in actual if value is not None),
+            scored=tuple(value for value in scored if value is not None),
         )
 
     @property
@@ -214,7 +216,7 @@ class EpochChoice:
 
     def choose(self, among: Sequence[OutOfFoldPredictions], rows: npt.NDArray[np.bool_]) -> tuple[int, float]:
         """The candidate with the best value on some rows, the last of equals, and the temperature that fits them."""
-        values = [self._value(one, rows) for one in among] if len(among) > 1 else [0.0]
+        values = [self._value(epoch, rows) for epoch in among] if len(among) > 1 else [0.0]
         best = len(values) - 1 - int(np.argmin(values[::-1]))
         return best, among[best].temperature(rows) if self.calibrates else 1.0
 
@@ -225,9 +227,9 @@ class EpochChoice:
         """
         every = np.ones(self.n_rows, np.bool_)
         losses = []
-        for one in self.actual:
-            temperature = one.temperature(every) if self.calibrates else 1.0
-            losses.append(_row_losses(one, one.rows, one.predicted(temperature)))
+        for predictions in self.actual:
+            temperature = predictions.temperature(every) if self.calibrates else 1.0
+            losses.append(_row_losses(predictions, predictions.rows, predictions.predicted(temperature)))
         weights = self._weighted(self.actual[0].rows).weights
         return losses if weights is None else [loss * weights / weights.mean() for loss in losses]
 
@@ -235,10 +237,10 @@ class EpochChoice:
         """Predict the rows of each part by the candidate that the other parts choose, without and with temperature."""
         uncalibrated = calibrated = self.scored[0].predicted(1.0)
         for part in np.unique(self.parts):
-            own = self.parts == part
-            best, temperature = self.choose(self.scored, ~own if not own.all() else own)
-            uncalibrated = uncalibrated.with_rows(own, self.scored[best].predicted(1.0).take(own))
-            calibrated = calibrated.with_rows(own, self.scored[best].predicted(temperature).take(own))
+            in_part = self.parts == part
+            best, temperature = self.choose(self.scored, ~in_part if not in_part.all() else in_part)
+            uncalibrated = uncalibrated.with_rows(in_part, self.scored[best].predicted(1.0).take(in_part))
+            calibrated = calibrated.with_rows(in_part, self.scored[best].predicted(temperature).take(in_part))
         return uncalibrated, calibrated
 
     def _value(self, predictions: OutOfFoldPredictions, rows: npt.NDArray[np.bool_]) -> float:
@@ -295,7 +297,7 @@ def _row_losses(
 
 
 def read_candidates(
-    run: Path, data: EnsembleData, known: Mapping[int, Candidate] | None = None, max_epoch: int | None = None
+    run: Path, data: EnsembleData, earlier: Mapping[int, Candidate] | None = None, max_epoch: int | None = None
 ) -> list[Candidate]:
     """The candidates of an ensemble whose members are done, in the order of their epochs, up to `max_epoch`.
 
@@ -318,7 +320,7 @@ def read_candidates(
         return Candidate(epoch, tuple(models))
 
     wanted = [epoch for epoch in sorted(epochs) if max_epoch is None or epoch <= max_epoch]
-    return [(known or {}).get(epoch) or read(epoch) for epoch in wanted]
+    return [(earlier or {}).get(epoch) or read(epoch) for epoch in wanted]
 
 
 def _read_best(folders: list[Path], data: EnsembleData) -> Candidate:
@@ -327,7 +329,7 @@ def _read_best(folders: list[Path], data: EnsembleData) -> Candidate:
     if data.validation_table is not None:
         rows = [len(data.validation_table)] * len(folders)
     recorded = [_recorded(folder, data.target, count) for folder, count in zip(folders, rows, strict=True)]
-    all_recorded = tuple(one for one in recorded if one is not None)
+    all_recorded = tuple(candidate for candidate in recorded if candidate is not None)
     members = tuple(read_model(folder) for folder in folders)
     return Candidate(0, members, all_recorded if len(all_recorded) == len(members) else None)
 

@@ -65,8 +65,8 @@ def data_of_trainings(data: EnsembleData, record: CrossValidationRecord) -> list
     seed = data.config.seed
     left_out = map(data.without, record.of(seed))
     return [
-        replace(one, config=one.config.model_copy(update={"seed": record.seed_of(seed, i)}))
-        for i, one in enumerate(left_out)
+        replace(fold, config=fold.config.model_copy(update={"seed": record.seed_of(seed, i)}))
+        for i, fold in enumerate(left_out)
     ]
 
 
@@ -229,12 +229,13 @@ def scores_of(
     table, target = fold_data[0].table, fold_data[0].target
     fold_truth = fold_truth or FoldTruth.of(fold_data)
     truth, fold_of, scored = fold_truth.rows, np.zeros(len(table), np.int64), []
-    for i, (data, one) in enumerate(zip(fold_data, folds, strict=True)):
-        scores = data.scored_rows(truth.take(one.rows), truth.take(fold_truth.used[i]), one.predictions).scores
+    for i, (data, held_out) in enumerate(zip(fold_data, folds, strict=True)):
+        used = truth.take(fold_truth.used[i])
+        scores = data.scored_rows(truth.take(held_out.rows), used, held_out.predictions).scores
         repeat, fold = divmod(i, record.folds)
-        scored.append(FoldScores(repeat + 1, fold + 1, len(one.rows), scores))
-        fold_of[one.rows] = fold + 1
-    rows, predictions = np.unique(np.concatenate([one.rows for one in folds])), mean_of_folds(fold_data[0], folds)
+        scored.append(FoldScores(repeat + 1, fold + 1, len(held_out.rows), scores))
+        fold_of[held_out.rows] = fold + 1
+    rows, predictions = np.unique(np.concatenate([fold.rows for fold in folds])), mean_of_folds(fold_data[0], folds)
     combined = fold_data[0].scored_rows(truth.take(rows), truth, predictions).card()
     findings = (*fold_data[0].findings, *check_scores(combined, "out-of-fold"))
     columns = [pl.Series("row", table.take(rows).row_ids.row_numbers)] + (
@@ -263,8 +264,8 @@ def predict_folds(fold_data: Sequence[EnsembleData], paths: Sequence[Path]) -> F
     """Predict the rows of each fold by the run at its path."""
     rows = [data.excluded_rows for data in fold_data]
     return tuple(
-        MemberPredictions(own, predict_table(Run(path).load_model(), data.table.take(own), data.target))
-        for data, path, own in zip(fold_data, paths, rows, strict=True)
+        MemberPredictions(fold_rows, predict_table(Run(path).load_model(), data.table.take(fold_rows), data.target))
+        for data, path, fold_rows in zip(fold_data, paths, rows, strict=True)
     )
 
 
@@ -285,7 +286,10 @@ def read_folds(
         held_out = HeldOutRows.from_bytes(content, data.target, len(paths), data.loss.quantile_levels)
     except (RunError, ValueError):
         return None
-    rows = [one.excluded_rows for one in fold_data]
-    if [len(member.rows) for member in held_out.members] != [len(own) for own in rows]:
+    rows = [data.excluded_rows for data in fold_data]
+    if [len(member.rows) for member in held_out.members] != [len(fold_rows) for fold_rows in rows]:
         return None
-    return tuple(MemberPredictions(own, member.predictions) for own, member in zip(rows, held_out.members, strict=True))
+    return tuple(
+        MemberPredictions(fold_rows, member.predictions)
+        for fold_rows, member in zip(rows, held_out.members, strict=True)
+    )

@@ -284,8 +284,8 @@ class OutOfFoldPredictions:
     def temperature(self, rows: npt.NDArray[np.bool_]) -> float:
         """The temperature that fits the members' predictions of some rows; 1 unless it improves their mean's loss."""
         mine = [rows[positions] for positions in self.positions]
-        where = np.concatenate([positions[own] for positions, own in zip(self.positions, mine, strict=True)])
-        P = np.concatenate([item.values[own] for item, own in zip(self.member_predictions, mine, strict=True)])
+        where = np.concatenate([positions[is_mine] for positions, is_mine in zip(self.positions, mine, strict=True)])
+        P = np.concatenate([item.values[is_mine] for item, is_mine in zip(self.member_predictions, mine, strict=True)])
         labeled, of_members = self.rows.take(np.flatnonzero(rows)), self.rows.take(where)
         T = fit_temperature(P, of_members.y, of_members.weights)
         uncalibrated, calibrated = self.predicted(1.0).values[rows], self.predicted(T).values[rows]

@@ -133,16 +133,19 @@ def train_members(
     those of the ensembles that need another one.
     """
     first = len(tasks)
-    offsets = [first + sum(one.data.config.n_members for one in ensemble_runs[:i]) for i in range(len(ensemble_runs))]
+    offsets = [
+        first + sum(ensemble_run.data.config.n_members for ensemble_run in ensemble_runs[:i])
+        for i in range(len(ensemble_runs))
+    ]
     remaining = list(zip(ensemble_runs, offsets, strict=True))
-    todo = [*tasks, *(task for one, offset in remaining for task in one.tasks(at_a_time, offset))]
+    todo = [*tasks, *(task for group, offset in remaining for task in group.tasks(at_a_time, offset))]
     while todo:
         with closing(stream.run(todo)) as progress:
             yield from progress
         if not all(stream.outcomes[task.number].done for task in todo):
             return
-        remaining = [(one, offset) for one, offset in remaining if one.needs_another_cycle()]
-        todo = [task for one, offset in remaining for task in one.tasks(at_a_time, offset)]
+        remaining = [(group, offset) for group, offset in remaining if group.needs_another_cycle()]
+        todo = [task for group, offset in remaining for task in group.tasks(at_a_time, offset)]
 
 
 @dataclass(frozen=True)
@@ -285,8 +288,8 @@ class EnsembleRun:
             if choice is None:
                 return False
             self.decisions.append(CycleDecision.of(epochs, choice.row_losses()))
-        for one, actual in zip(candidates, choice.actual, strict=True):
-            self._candidates[one.epoch] = replace(one, predictions=actual.member_predictions)
+        for candidate, actual in zip(candidates, choice.actual, strict=True):
+            self._candidates[candidate.epoch] = replace(candidate, predictions=actual.member_predictions)
         self.cycles += self.decisions[-1].continues
         return self.decisions[-1].continues
 
@@ -311,7 +314,7 @@ class EnsembleRun:
         epoch = candidates[built.candidate].epoch
         if epoch:
             adopt_epoch(run.path, built, epoch)
-        cycles = [{**asdict(one), "continues": one.continues} for one in self.decisions]
+        cycles = [{**asdict(decision), "continues": decision.continues} for decision in self.decisions]
         built.save(run, data, {"cycles": cycles} if cycles else {})
         models = built.ensemble.members
         features = len({column.name for model in models for column in model.spec.encoder.columns})

@@ -126,9 +126,9 @@ class LoadedTeacher:
 
     def restrict(self, config: Config) -> Config:
         """The configuration with only the features that the teaching members use."""
-        own = set(self.names)
+        columns = set(self.names)
         names = self.names if config.data.features is None else config.data.features
-        data = config.data.model_copy(update={"features": tuple(name for name in names if name in own)})
+        data = config.data.model_copy(update={"features": tuple(name for name in names if name in columns)})
         return config.model_copy(update={"data": data})
 
     def predict(self, table: Table, target: Target) -> npt.NDArray[np.float64]:
@@ -146,8 +146,8 @@ class LoadedTeacher:
             return np.empty((0, 0)), np.empty(0, np.int64)
         order = np.argsort(kept.numbers)
         at = np.searchsorted(kept.numbers, numbers, sorter=order).clip(max=len(kept) - 1)
-        found = kept.numbers[order[at]] == numbers
-        return in_classes_of(kept.predictions.take(order[at[found]]), target), np.flatnonzero(found)
+        is_kept = kept.numbers[order[at]] == numbers
+        return in_classes_of(kept.predictions.take(order[at[is_kept]]), target), np.flatnonzero(is_kept)
 
 
 def left_out_fold(run: Run, manifest: Manifest) -> Fold | None:
@@ -255,11 +255,11 @@ def distillation_rows(
         values, rows = (np.concatenate(arrays) for arrays in zip(*of_blocks, strict=True))
         stage.details.append(f"{n:,} training rows and {n * copies:,} rows with swapped cells")
     numbers = np.arange(1, n + 1) if training.row_numbers is None else training.row_numbers
-    out_of_fold, found = teacher.out_of_fold(numbers, target)
-    if len(found):
+    out_of_fold, is_kept = teacher.out_of_fold(numbers, target)
+    if len(is_kept):
         is_own = np.flatnonzero(rows >= 0)  # those with swapped cells are numbered from -1 down
-        own = is_own[np.argsort(rows[is_own])]
-        values[own[found]] = (values[own[found]] + out_of_fold) / 2.0
+        sorted_rows = is_own[np.argsort(rows[is_own])]
+        values[sorted_rows[is_kept]] = (values[sorted_rows[is_kept]] + out_of_fold) / 2.0
     of_row = np.where(rows >= 0, rows, -1 - rows)
     weights = None if training.dataset.weights is None else training.dataset.weights[of_row]
     loss, y = _targets(loss, target, values, network)

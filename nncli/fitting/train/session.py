@@ -438,8 +438,8 @@ def cross_fit_temperature(predictions: Predictions, rows: PreparedRows) -> Predi
         return predictions.with_temperature(fit_temperature(predictions.values, rows.y, rows.weights))
     number, values = part_numbers(len(rows)), predictions.values.copy()
     for part in range(number_of_parts(len(rows))):
-        others, own = np.flatnonzero(number != part), np.flatnonzero(number == part)
+        others, in_part = np.flatnonzero(number != part), np.flatnonzero(number == part)
         weights = None if rows.weights is None else rows.weights[others]
         T = fit_temperature(predictions.values[others], rows.y[others], weights)
-        values[own] = replace(predictions, values=predictions.values[own]).with_temperature(T).values
+        values[in_part] = replace(predictions, values=predictions.values[in_part]).with_temperature(T).values
     return replace(predictions, values=values)

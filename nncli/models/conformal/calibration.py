@@ -68,8 +68,8 @@ def quantile_pair(levels: Sequence[float], level: float) -> QuantilePair:
     QuantilePair(lower=0, upper=4)
     """
     half, median = (1.0 - level) / 2.0, levels.index(MEDIAN)
-    lower = _nearest([half - one for one in levels[:median]], default=0)
-    upper = _nearest([1.0 - half - one for one in levels[:median:-1]], default=0)
+    lower = _nearest([half - level for level in levels[:median]], default=0)
+    upper = _nearest([1.0 - half - level for level in levels[:median:-1]], default=0)
     return QuantilePair(lower, len(levels) - 1 - upper)
 
 
@@ -110,7 +110,12 @@ class IntervalScore:
             return cls(pair)
         with np.errstate(over="ignore", invalid="ignore"):
             widths = (quantiles[:, :, pair.upper] - quantiles[:, :, pair.lower]).T
-            means = np.array([own[np.isfinite(own)].mean() if np.isfinite(own).any() else 0.0 for own in widths])
+            means = np.array(
+                [
+                    level_widths[np.isfinite(level_widths)].mean() if np.isfinite(level_widths).any() else 0.0
+                    for level_widths in widths
+                ]
+            )
         return cls(pair, levels.index(MEDIAN), np.where(np.isfinite(means) & (means > 0.0), MIN_WIDTH * means, 1.0))
 
     def bounds(self, values: Floats, quantiles: Floats | None) -> UncalibratedBounds:
@@ -177,8 +182,8 @@ class IntervalCalibration:
 
     def predict(self, of_groups: Sequence[Predictions], codes: Integers) -> Interval:
         """The intervals of rows, from the predictions of each group; `codes` (rows,) are those of the partition."""
-        quantiles = [one.quantiles for one in of_groups if one.quantiles is not None]
-        values = np.stack([one.values for one in of_groups])
+        quantiles = [of_group.quantiles for of_group in of_groups if of_group.quantiles is not None]
+        values = np.stack([of_group.values for of_group in of_groups])
         below, above, scale = self.score.bounds(values, np.stack(quantiles) if quantiles else None)
         _, n, targets = below.shape
         lower, upper = np.empty((n, targets)), np.empty((n, targets))
@@ -213,8 +218,10 @@ def lower_interval(
     (by_target,) = calibration.scores
     lower, upper = [], []
     for j, scores in enumerate(by_target):
-        own = [one.columns(range(j * levels, (j + 1) * levels)) for one in quantiles]
-        below, above, scale = _uncalibrated(calibration.score, [one.columns([j]) for one in values], own, j)
+        of_level = [group_quantiles.columns(range(j * levels, (j + 1) * levels)) for group_quantiles in quantiles]
+        below, above, scale = _uncalibrated(
+            calibration.score, [group_values.columns([j]) for group_values in values], of_level, j
+        )
         k = rank(calibration.level, scores.n)
         lower.append(_smallest(scores, below * -1.0, scale, k) * -1.0)
         upper.append(_smallest(scores, above, scale, k))
@@ -231,11 +238,11 @@ def _uncalibrated(
     if score.pair is None:
         both = join(values)
         return both, both, None
-    lower = join([one.columns([score.pair.lower]) for one in quantiles])
-    upper = join([one.columns([score.pair.upper]) for one in quantiles])
+    lower = join([group_quantiles.columns([score.pair.lower]) for group_quantiles in quantiles])
+    upper = join([group_quantiles.columns([score.pair.upper]) for group_quantiles in quantiles])
     if score.min_width is None:
         return lower, upper, None
-    median = join([one.columns([score.median]) for one in quantiles])
+    median = join([group_quantiles.columns([score.median]) for group_quantiles in quantiles])
     return median, median, maximum(upper - lower, float(score.min_width[j]))
 
 
@@ -298,7 +305,10 @@ class SetCalibration:
         """Calibrate by the scores of the true classes of calibration rows."""
         scores = SCORES[options.score](rows.predictions.values)
         of_truth = np.take_along_axis(scores, rows.y[:, None], axis=1)[:, 0]
-        parts = tuple(SortedScores.of(of_truth[own], groups.group[own], len(groups)) for own in partition.rows)
+        parts = tuple(
+            SortedScores.of(of_truth[group_rows], groups.group[group_rows], len(groups))
+            for group_rows in partition.rows
+        )
         return cls(level, options.score, partition, options.part == "class", parts)
 
     def predict(self, of_groups: Sequence[Predictions], codes: Integers) -> PredictionSets:
@@ -306,7 +316,7 @@ class SetCalibration:
 
         `codes` (rows,) are those of the partition, unless it is one of classes.
         """
-        scores = np.stack([SCORES[self.score](one.values) for one in of_groups])
+        scores = np.stack([SCORES[self.score](of_group.values) for of_group in of_groups])
         _, n, classes = scores.shape
         included = np.empty((n, classes), np.bool_)
         if self.by_class:
@@ -358,10 +368,10 @@ def cross_quantiles(scores: Floats, folds: Integers, levels: Sequence[float]) ->
     """
     scores, bounds = np.where(np.isnan(scores), np.inf, scores), np.empty((len(levels), len(scores)))
     for fold in np.unique(folds):
-        own = folds == fold
-        others = np.sort(scores[~own])
+        in_fold = folds == fold
+        others = np.sort(scores[~in_fold])
         for bound, level in zip(bounds, levels, strict=True):
-            bound[own] = others[rank(level, len(others)) - 1]
+            bound[in_fold] = others[rank(level, len(others)) - 1]
     return bounds
 
 
@@ -370,7 +380,7 @@ def cross_intervals(predictions: Predictions, y: Floats, folds: Integers, level:
     score = IntervalScore.of(predictions, level)
     lower, upper, scale = score.bounds(predictions.values, predictions.quantiles)
     scores = score.scores(predictions, y)
-    bounds = np.stack([cross_quantiles(own, folds, [level])[0] for own in scores.T], axis=1)
+    bounds = np.stack([cross_quantiles(column_scores, folds, [level])[0] for column_scores in scores.T], axis=1)
     with np.errstate(over="ignore", invalid="ignore"):
         bounds = bounds if scale is None else bounds * scale
         return ordered_bounds(lower - bounds, upper + bounds)

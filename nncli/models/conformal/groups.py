@@ -159,15 +159,15 @@ class Partition:
     @classmethod
     def of(cls, codes: Integers, count: int, min_rows: int) -> Partition:
         """Parts of at least `min_rows` rows, for rows with these codes (n,) from 0 to count - 1."""
-        own = np.flatnonzero(np.bincount(codes, minlength=count) >= min_rows)
-        part = np.full(count, len(own))
-        part[own] = np.arange(len(own))
+        large = np.flatnonzero(np.bincount(codes, minlength=count) >= min_rows)
+        part = np.full(count, len(large))
+        part[large] = np.arange(len(large))
         of_row = part[codes]
-        others = np.flatnonzero(of_row == len(own))
+        others = np.flatnonzero(of_row == len(large))
         too_few = len(others) < min_rows
         if too_few:
             others = np.arange(len(codes))
-        return cls((*(np.flatnonzero(of_row == p) for p in range(len(own))), others), part, too_few)
+        return cls((*(np.flatnonzero(of_row == p) for p in range(len(large))), others), part, too_few)
 
     @property
     def small(self) -> Integers:

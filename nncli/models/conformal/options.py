@@ -78,7 +78,7 @@ class UncertaintyOptions(Options):
     @property
     def uncertainty(self) -> UncertaintyOptions:
         """These options alone, which are what a model is calibrated for."""
-        return UncertaintyOptions(**{one.name: getattr(self, one.name) for one in fields(UncertaintyOptions)})
+        return UncertaintyOptions(**{field.name: getattr(self, field.name) for field in fields(UncertaintyOptions)})
 
     @property
     def levels(self) -> tuple[float, ...]:
@@ -137,4 +137,4 @@ def set_column(level: float) -> str:
 def _levels(levels: Any) -> tuple[float, ...]:
     """One or several levels, also of NumPy, as the numbers that they are printed as: 0.9 for np.float32(0.9)."""
     is_one = isinstance(levels, str) or not hasattr(levels, "__iter__") or getattr(levels, "ndim", 1) == 0
-    return tuple(float(str(one)) for one in ((levels,) if is_one else levels))
+    return tuple(float(str(level)) for level in ((levels,) if is_one else levels))

@@ -97,24 +97,25 @@ class ConformalPredictor:
     def set_columns(self) -> list[str]:
         """The names of the columns of sets, whose cells are lists."""
         has_sets = self.model.spec.target.uncertainty == "set"
-        return [set_column(one.level) for one in self.calibrations if has_sets]
+        return [set_column(calibration.level) for calibration in self.calibrations if has_sets]
 
     def notes(self) -> list[str]:
         """A line for each level on the groups or classes that are calibrated together, since they have few rows."""
         notes = []
-        for one in self.calibrations:
-            small = [self._title(code) for code in one.partition.small.tolist()]
-            if self.row_groups is not None and len(one.partition.rows) == 1:
+        for calibration in self.calibrations:
+            level = calibration.level
+            small = [self._title(code) for code in calibration.partition.small.tolist()]
+            if self.row_groups is not None and len(calibration.partition.rows) == 1:
                 notes.append(
-                    f"level {one.level:g}: no group of {quote(self.row_groups.name)} has {min_rows(one.level):,} "
+                    f"level {level:g}: no group of {quote(self.row_groups.name)} has {min_rows(level):,} "
                     "calibration rows, so all rows are calibrated together, as without --by"
                 )
             elif small:
                 what = "classes" if self.row_groups is None else f"groups of {quote(self.row_groups.name)}"
                 others = "" if self.row_groups is None else ", and unknown groups,"
-                how = "like all rows" if one.partition.others_are_all else "together"
+                how = "like all rows" if calibration.partition.others_are_all else "together"
                 notes.append(
-                    f"level {one.level:g}: {what} of fewer than {min_rows(one.level):,} calibration rows{others} are "
+                    f"level {level:g}: {what} of fewer than {min_rows(level):,} calibration rows{others} are "
                     f"calibrated {how}: {join_quoted(small, max_words=10)}"
                 )
         return notes
@@ -140,7 +141,7 @@ class ConformalPredictor:
     def of_members(self, members: Sequence[Predictions], codes: Integers) -> ConformalPredictions:
         """The same from the predictions of each member; `codes` (rows,) are those of the groups of the rows."""
         of_groups = self.groups.predict(self.model, members)
-        regions = tuple(one.predict(of_groups, codes) for one in self.calibrations)
+        regions = tuple(calibration.predict(of_groups, codes) for calibration in self.calibrations)
         return ConformalPredictions(average_members(self.model, members), regions, int((codes == UNKNOWN).sum()))
 
 
@@ -181,12 +182,12 @@ class ConformalPredictions:
     @property
     def intervals(self) -> tuple[Interval, ...]:
         """The intervals of each level, of numbers."""
-        return tuple(one for one in self.regions if isinstance(one, Interval))
+        return tuple(region for region in self.regions if isinstance(region, Interval))
 
     @property
     def sets(self) -> tuple[PredictionSets, ...]:
         """The sets of each level, of classes."""
-        return tuple(one for one in self.regions if isinstance(one, PredictionSets))
+        return tuple(region for region in self.regions if isinstance(region, PredictionSets))
 
     @property
     def anomalies(self) -> Anomalies:
@@ -196,8 +197,8 @@ class ConformalPredictions:
     def frame(self, *, proba: bool = False) -> pl.DataFrame:
         """The columns of `Predictions.frame`; then lower_90 and upper_90 (with _TARGET for several), or set_90."""
         columns: dict[str, pl.Series] = {}
-        for one in self.regions:
-            columns |= one.columns(self.predictions.target)
+        for region in self.regions:
+            columns |= region.columns(self.predictions.target)
         return pl.concat([self.predictions.frame(proba=proba), pl.DataFrame(columns)], how="horizontal")
 
 

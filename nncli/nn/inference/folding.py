@@ -59,7 +59,7 @@ class PiecewiseTables:
     @classmethod
     def joined(cls, tables: Sequence[PiecewiseTables]) -> PiecewiseTables:
         """The tables of several embeddings of equal shapes, with the columns of all."""
-        arrays = zip(*((one.edges, one.low, one.rate, one.start, one.rise) for one in tables), strict=True)
+        arrays = zip(*((table.edges, table.low, table.rate, table.start, table.rise) for table in tables), strict=True)
         return cls(*(np.concatenate(parts) for parts in arrays))
 
 
@@ -164,8 +164,8 @@ def stages_of(network: Network) -> tuple[Stage, ...] | None:
     scales: tuple[str, ...] = ()
     for name, layer, d in network.sequential.infer_widths(network.input_width):
         if isinstance(layer, Dense):
-            own = layer.activation
-            stages.append(Stage(name, layer, d, scales, None if isinstance(own, Identity) else own))
+            activation = layer.activation
+            stages.append(Stage(name, layer, d, scales, None if isinstance(activation, Identity) else activation))
             scales = ()
         elif isinstance(layer, Scale):
             scales += (f"{name}.scale",)
@@ -218,7 +218,7 @@ class FoldedNetwork:
             for layer in zip(*(each.strengths for each in networks), strict=True)
         )
         tables = [each.tables for each in networks if each.tables is not None]
-        parts = (replace(own, weights=tuple(W[i : i + 1] for W in weights)) for i, own in enumerate(networks))
+        parts = (replace(network, weights=tuple(W[i : i + 1] for W in weights)) for i, network in enumerate(networks))
         return cls(weights, strengths, PiecewiseTables.joined(tables) if tables else None, {}, (), tuple(parts))
 
     @property

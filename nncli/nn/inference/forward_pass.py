@@ -57,9 +57,9 @@ class Inputs:
         """Compute `H` from `X` and `codes`."""
         if self._embed is not None and folded.tables is not None:
             self._embed(folded.tables)
-        for fills, own in zip(self._fill, folded.networks, strict=True):
+        for fills, network in zip(self._fill, folded.networks, strict=True):
             for fill in fills:
-                fill(own)
+                fill(network)
 
 
 def _embedding_bytes(network: Network, rows: int) -> int:

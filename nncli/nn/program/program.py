@@ -101,7 +101,7 @@ class Outputs:
         def moved(node: int | None) -> int | None:
             return None if node is None else new[node]
 
-        bounds = tuple(Bounds(one.level, new[one.lower], new[one.upper]) for one in self.bounds)
+        bounds = tuple(Bounds(bound.level, new[bound.lower], new[bound.upper]) for bound in self.bounds)
         values, quantiles, codes = moved(self.values), moved(self.quantiles), moved(self.codes)
         return replace(self, values=values, quantiles=quantiles, codes=codes, bounds=bounds)
 
@@ -207,10 +207,10 @@ def select_class_outputs(program: Program, *, labels: bool, probabilities: bool)
 
 def _needed(nodes: Sequence[Node], outputs: Sequence[int]) -> list[int]:
     """The positions, ascending, of the nodes that the outputs need."""
-    found, waiting = set[int](), [*outputs]
+    needed, waiting = set[int](), [*outputs]
     while waiting:
         position = waiting.pop()
-        if position not in found:
-            found.add(position)
+        if position not in needed:
+            needed.add(position)
             waiting.extend(operands(nodes[position]))
-    return sorted(found)
+    return sorted(needed)

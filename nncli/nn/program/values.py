@@ -251,6 +251,6 @@ def join(parts: Sequence[Value]) -> Value:
 def smallest_sum(shifts: Value, scales: Value | None, scores: Sequence[npt.NDArray[np.float64]], rank: int) -> Value:
     """The `rank`-th smallest (rows, 1), from 1, of shift_g + scale_g · score, for ascending scores of each group."""
     constant = shifts.builder.constant(np.concatenate([*scores]))
-    sizes = tuple(len(own) for own in scores)
+    sizes = tuple(len(part) for part in scores)
     scale = None if scales is None else scales.position
     return shifts.builder.add(ops.SmallestSum(shifts.position, scale, constant.position, sizes, rank), 1)

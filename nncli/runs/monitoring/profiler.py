@@ -76,8 +76,8 @@ class ClassSums:
 
     def json(self) -> dict[str, Any]:
         """The sums as a JSON object."""
-        found = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in found.items()}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in values.items()}
 
     @classmethod
     def of_json(cls, document: Mapping[str, Any], bins: int) -> ClassSums:
@@ -137,14 +137,14 @@ class ClassRows:
         values = np.where(is_predicted[:, None], values, 0.0)
         P = np.maximum(values, MIN_PROBABILITY)
         labels = np.full(len(values), -1) if labels is None else np.where(is_predicted, labels, -1)
-        own = np.take_along_axis(P, labels.clip(0)[:, None], axis=1)[:, 0]
+        label_probability = np.take_along_axis(P, labels.clip(0)[:, None], axis=1)[:, 0]
         numbers = {
             "rows": is_predicted,
             "confidence": _units(np.take_along_axis(values, classes[:, None], axis=1)[:, 0]),
             "entropy": _units(-(values * np.log(P)).sum(axis=1)),
             "labeled": labels >= 0,
             "correct": labels == classes,
-            "log_loss": np.where(labels >= 0, _units(-np.log(own)), 0),
+            "log_loss": np.where(labels >= 0, _units(-np.log(label_probability)), 0),
             "unknown": labels == UNKNOWN,
         }
         by_bin: dict[str, npt.NDArray[Any]] = {}
@@ -217,14 +217,16 @@ class Profiler:
             classes = ClassRows.of(
                 values, predictions.classes, bins, probability.n_bins, predictions.target.true_classes(table)
             )
-        by_member = tuple(self._prediction_codes(one) for one in members) if reference.predictions else ()
+        by_member = tuple(self._prediction_codes(member) for member in members) if reference.predictions else ()
         return BinCodes(reference, len(table), tuple(columns), by_member, classes, self.decision)
 
     def _prediction_codes(self, member: Predictions) -> tuple[Codes, ...]:
         """The bins (rows,) of the predictions of a member, in the order of the reference."""
         values = self.model.member_values(member) if isinstance(self.model, Ensemble) else member.values
         if not self.reference.is_classification:
-            return tuple(one.bin_codes(y) for one, y in zip(self.reference.numbers, values.T, strict=True))
+            return tuple(
+                number_bins.bin_codes(y) for number_bins, y in zip(self.reference.numbers, values.T, strict=True)
+            )
         (probability,), p = self.reference.numbers, probability_of(values)
         return np.where(np.isnan(p), 0, values.argmax(axis=1) + 1), probability.bin_codes(p)
 
@@ -259,8 +261,8 @@ class BinCodes:
 
 def _counts(codes: tuple[Codes, ...], bins: tuple[Bins, ...], rows: slice | Codes) -> tuple[Counts, ...]:
     return tuple(
-        np.bincount(column[rows], minlength=one.n_bins).astype(np.int64)
-        for column, one in zip(codes, bins, strict=True)
+        np.bincount(column[rows], minlength=column_bins.n_bins).astype(np.int64)
+        for column, column_bins in zip(codes, bins, strict=True)
     )
 
 

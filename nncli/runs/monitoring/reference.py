@@ -141,15 +141,15 @@ class CategoryBins:
 
     def bin_codes(self, cells: pl.Series) -> Codes:
         """The bin of each cell of text (rows,); other spellings of a category are read as the model reads them."""
-        known = list(self.categories)
-        kinds = pl.Enum(known)
+        categories = list(self.categories)
+        kinds = pl.Enum(categories)
         index = cells.cast(kinds, strict=False)
         unknown = index.is_null() & cells.is_not_null()
         if unknown.any():
-            found = alternative_categories(cells.filter(unknown), known)
-            if found.count():
-                index = index.cast(pl.String).scatter(unknown.arg_true(), found).cast(kinds)
-        codes: Codes = index.to_physical().cast(pl.Int64).fill_null(len(known)).to_numpy() + 1
+            alternatives = alternative_categories(cells.filter(unknown), categories)
+            if alternatives.count():
+                index = index.cast(pl.String).scatter(unknown.arg_true(), alternatives).cast(kinds)
+        codes: Codes = index.to_physical().cast(pl.Int64).fill_null(len(categories)).to_numpy() + 1
         codes[cells.is_null().to_numpy()] = 0
         return codes
 
@@ -270,7 +270,7 @@ class Reference:
         except (safetensors.SafetensorError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError("not a reference profile") from error
         rows = [reference.rows] * n + [reference.held_out] * (len(bins) - n)
-        if [int(one.counts.sum()) for one in bins] != rows or min(members, default=0) < 0:
+        if [int(column_bins.counts.sum()) for column_bins in bins] != rows or min(members, default=0) < 0:
             raise ValueError("the counts do not add up")
         return reference
 
@@ -286,25 +286,28 @@ def _bins(
     described: Sequence[Mapping[str, Any]], edges: npt.NDArray[np.float64], counts: npt.NDArray[np.uint32]
 ) -> tuple[Bins, ...]:
     """The bins that `_describe` described, from their edges and counts one after the other; ValueError if damaged."""
-    n_edges = [int(one["edges"]) if "measure" in one else 0 for one in described]
+    n_edges = [int(column["edges"]) if "measure" in column else 0 for column in described]
     sizes = [
-        n + 2 if "measure" in one else len(one["categories"]) + 2 for n, one in zip(n_edges, described, strict=True)
+        n + 2 if "measure" in column else len(column["categories"]) + 2
+        for n, column in zip(n_edges, described, strict=True)
     ]
     if min(n_edges, default=0) < 0 or (sum(n_edges), sum(sizes)) != (len(edges), len(counts)):
         raise ValueError("edges or counts are missing")
     if edges.dtype != np.float64 or counts.dtype != np.uint32:
         raise ValueError("edges or counts of another type")
     bins, edge, count = list[Bins](), 0, 0
-    for one, n, size in zip(described, n_edges, sizes, strict=True):
-        own, own_counts = edges[edge : edge + n], counts[count : count + size].astype(np.int64)
+    for column, n, size in zip(described, n_edges, sizes, strict=True):
+        column_edges, own_counts = edges[edge : edge + n], counts[count : count + size].astype(np.int64)
         edge, count = edge + n, count + size
-        if (np.diff(own) <= 0.0).any():
+        if (np.diff(column_edges) <= 0.0).any():
             raise ValueError("the edges are not in order")
-        if "measure" in one:
-            bins.append(NumberBins(one["name"], one["measure"], own, own_counts))
+        if "measure" in column:
+            bins.append(NumberBins(column["name"], column["measure"], column_edges, own_counts))
         else:
-            categories = tuple(map(str, one["categories"]))
-            bins.append(CategoryBins(one["name"], categories, own_counts, int(one["others"]), int(one["singles"])))
+            categories = tuple(map(str, column["categories"]))
+            bins.append(
+                CategoryBins(column["name"], categories, own_counts, int(column["others"]), int(column["singles"]))
+            )
     return tuple(bins)
 
 
@@ -315,11 +318,11 @@ POSITIVE = 1
 def columns_of(model: AnyModel) -> tuple[Column, ...]:
     """The columns of a model, of an ensemble those of the first member that has them."""
     members = model.members if isinstance(model, Ensemble) else (model,)
-    found: dict[str, Column] = {}
+    by_name: dict[str, Column] = {}
     for member in members:
         for column in member.spec.encoder.columns:
-            found.setdefault(column.name, column)
-    return tuple(found.values())
+            by_name.setdefault(column.name, column)
+    return tuple(by_name.values())
 
 
 def fit_columns(store: ColumnStore, columns: Sequence[Column], seed: int) -> tuple[Bins, ...]:
@@ -330,9 +333,9 @@ def fit_columns(store: ColumnStore, columns: Sequence[Column], seed: int) -> tup
     n_numbers = sum(not isinstance(column, CategoricalColumn) for column in columns)
     quantiles, categories = n_quantiles(n_numbers), n_categories(len(columns) - n_numbers)
     with log_duration("profiling the training rows") as stage:
-        found = tuple(_fit(store, column, quantiles, categories) for column in columns)
+        fitted = tuple(_fit(store, column, quantiles, categories) for column in columns)
         stage.details.append(f"{len(store):,} rows, {len(columns):,} columns")
-    return found
+    return fitted
 
 
 def _fit(store: ColumnStore, column: Column, quantiles: int, categories: int) -> Bins:

@@ -103,7 +103,7 @@ def unsupported(detail: str, hint: str) -> ProblemError:
     return ProblemError(Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, hint))
 
 
-def negotiate(accept: str | None, own: ContentType) -> ContentType:
+def negotiate(accept: str | None, default: ContentType) -> ContentType:
     """The format of the answer that an Accept prefers; the own format of the request, if others are not preferred.
 
     RFC 9110, section 12.5.1.
@@ -112,10 +112,13 @@ def negotiate(accept: str | None, own: ContentType) -> ContentType:
         ProblemError: none of the formats is acceptable.
     """
     if accept is None or not accept.strip() or accept.strip() == "*/*":
-        return own
+        return default
     ranges = _ranges(accept)
-    candidates = [own, *(ContentType(media_type, name) for name, media_type in ANSWERS.items() if name != own.name)]
-    best = max(candidates, key=lambda one: _quality(one.name, ranges))  # the first of equals
+    candidates = [
+        default,
+        *(ContentType(media_type, name) for name, media_type in ANSWERS.items() if name != default.name),
+    ]
+    best = max(candidates, key=lambda candidate: _quality(candidate.name, ranges))  # the first of equals
     if _quality(best.name, ranges) <= 0.0:
         raise ProblemError(
             Problem(

@@ -130,7 +130,7 @@ class Metrics:
         """All metrics and their media type: OpenMetrics if `accept` names it, else the text format of Prometheus."""
         for slot in self._slots.all:
             self.rows.start(slot.current)  # it may have been replaced
-        accepted = {one.partition(";")[0].strip().lower() for one in accept.split(",")}
+        accepted = {media_type.partition(";")[0].strip().lower() for media_type in accept.split(",")}
         if "application/openmetrics-text" in accepted:
             encode: Callable[[Collector], bytes] = openmetrics.generate_latest
             return encode(self.registry), openmetrics.CONTENT_TYPE_LATEST
@@ -239,9 +239,9 @@ class RowMetrics:
         self.profiles.add(model, table)
 
     def _count_cells(self, model: str, anomalies: Anomalies) -> None:
-        for column, found in anomalies.columns.items():
+        for column, counts in anomalies.columns.items():
             for kind in KINDS:
-                if cells := getattr(found, kind):
+                if cells := getattr(counts, kind):
                     self._cells.add(cells, model, column, kind)
 
 
@@ -250,24 +250,24 @@ class LabeledCounts:
 
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
-        self._known: dict[tuple[str, ...], Counter] = {}
+        self._counters: dict[tuple[str, ...], Counter] = {}
         self._labels: dict[str, set[str]] = {}
         self._adding = Lock()
 
     def add(self, n: int, model: str, *labels: str) -> None:
         """Add to the time series with these labels."""
-        child = self._known.get((model, *labels))
+        child = self._counters.get((model, *labels))
         if child is None:
             child = self._child(model, *labels)
         child.inc(n)
 
     def _child(self, model: str, value: str, *others: str) -> Counter:
         with self._adding:
-            own = self._labels.setdefault(model, set())
-            if value not in own and len(own) >= MAX_LABELS:
+            children = self._labels.setdefault(model, set())
+            if value not in children and len(children) >= MAX_LABELS:
                 return self._counter.labels(model, "", *others)
-            own.add(value)
-            child = self._known[model, value, *others] = self._counter.labels(model, label_text(value), *others)
+            children.add(value)
+            child = self._counters[model, value, *others] = self._counter.labels(model, label_text(value), *others)
             return child
 
 

@@ -62,14 +62,14 @@ class ServedProfile:
     def add(self, predictions: Predictions, codes: BinCodes) -> ServedProfile:
         """That of more rows, with their bins."""
         new = _histograms(self.reference, predictions, codes)
-        histograms = tuple(one + other for one, other in zip(self.histograms, new, strict=True))
+        histograms = tuple(histogram + other for histogram, other in zip(self.histograms, new, strict=True))
         return ServedProfile(self.profile + codes.profile(), self.reference, histograms)
 
 
 def _histograms(reference: Reference, predictions: Predictions, codes: BinCodes) -> Iterator[Counts]:
     for k, bins in enumerate(reference.numbers):
-        own = bins.bin_codes(predictions.values[:, k]) if codes.performance is None else codes.performance.bins
-        yield np.bincount(own, minlength=bins.n_bins).astype(np.int64)
+        binned = bins.bin_codes(predictions.values[:, k]) if codes.performance is None else codes.performance.bins
+        yield np.bincount(binned, minlength=bins.n_bins).astype(np.int64)
 
 
 class ServedProfiles:

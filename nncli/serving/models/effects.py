@@ -48,18 +48,18 @@ def effect_columns(inputs: Sequence[ProgramInput], model: AnyModel) -> tuple[Eff
 
     Where names with underscores give two columns the same title, the later one gets a number.
     """
-    found, taken = list[EffectColumn](), set[str]()
+    columns, taken = list[EffectColumn](), set[str]()
     several = len(model.spec.target.names) > 1
     for target in model.spec.target.names if several else (None,):
         for column in inputs:
-            title = own = f"effect_{column.name}" + ("" if target is None else f"_{target}")
+            title = base_title = f"effect_{column.name}" + ("" if target is None else f"_{target}")
             n = 1
             while title in taken:
                 n += 1
-                title = f"{own}_{n}"
+                title = f"{base_title}_{n}"
             taken.add(title)
-            found.append(EffectColumn(title, column, target))
-    return tuple(found)
+            columns.append(EffectColumn(title, column, target))
+    return tuple(columns)
 
 
 def most_rows(columns: int) -> int:
@@ -87,15 +87,15 @@ def effects_of(model: AnyModel, inputs: Sequence[ProgramInput], table: Table) ->
         for start in range(0, n + 1, at_once):
             some = range(start, min(start + at_once, n + 1))
             predictions = model.predict(variants.table(some))
-            own = predictions.values.reshape(len(some), rows, predictions.values.shape[1])
+            predicted_values = predictions.values.reshape(len(some), rows, predictions.values.shape[1])
             if predictions.target.has_labels:
                 if predicted is None:
                     predicted = predictions.classes[:rows].clip(0)  # -1 has no probability, so that its effects are NaN
-                own = np.take_along_axis(own, predicted[None, :, None], axis=2)
-            values.append(own)
+                predicted_values = np.take_along_axis(predicted_values, predicted[None, :, None], axis=2)
+            values.append(predicted_values)
         stacked = np.concatenate(values)
         changes: Floats = stacked[0] - stacked[1:]  # (columns, rows, targets)
-    titles = [one.title for one in effect_columns(inputs, model)]
+    titles = [column.title for column in effect_columns(inputs, model)]
     by_title = changes.transpose(2, 0, 1).reshape(len(titles), rows)
     return pl.DataFrame(dict(zip(titles, by_title, strict=True)))
 
@@ -147,22 +147,22 @@ def json_effects(
     columns: Sequence[EffectColumn], table: Table, effects: pl.DataFrame
 ) -> Iterator[list[dict[str, Any]]]:
     """The effects on each row of a table, as JSON: for each target, the largest first."""
-    cells = {one.column.name: table.column(one.column.name).to_list() for one in columns}
-    typical = {one.column.name: typical_cell(one.column) for one in columns}
-    order = {target: k for k, target in enumerate(dict.fromkeys(one.target for one in columns))}
-    changes = [[_json_cell(x) for x in effects.get_column(one.title).to_list()] for one in columns]
+    cells = {effect.column.name: table.column(effect.column.name).to_list() for effect in columns}
+    typical = {effect.column.name: typical_cell(effect.column) for effect in columns}
+    order = {target: k for k, target in enumerate(dict.fromkeys(effect.target for effect in columns))}
+    changes = [[_json_cell(x) for x in effects.get_column(effect.title).to_list()] for effect in columns]
     for i in range(len(table)):
-        found = [(one, changes[j][i]) for j, one in enumerate(columns)]
-        found.sort(key=lambda pair: (order[pair[0].target], -abs(pair[1] or 0.0)))
+        changed = [(effect, changes[j][i]) for j, effect in enumerate(columns)]
+        changed.sort(key=lambda pair: (order[pair[0].target], -abs(pair[1] or 0.0)))
         yield [
             {
-                "column": one.column.name,
-                **({} if one.target is None else {"target": one.target}),
-                "value": _json_cell(cells[one.column.name][i]),
-                "typical": typical[one.column.name],
+                "column": effect.column.name,
+                **({} if effect.target is None else {"target": effect.target}),
+                "value": _json_cell(cells[effect.column.name][i]),
+                "typical": typical[effect.column.name],
                 "change": change,
             }
-            for one, change in found
+            for effect, change in changed
         ]
 
 

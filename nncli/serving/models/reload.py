@@ -52,10 +52,10 @@ def _folders(folder: str, name: str) -> list[str]:
 
 def _state(file: str) -> FileStates:
     try:
-        found = os.stat(file)  # noqa: PTH116
+        status = os.stat(file)  # noqa: PTH116
     except OSError:
         return ()
-    return ((file, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns),)
+    return ((file, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns),)
 
 
 class ModelSlot:
@@ -147,15 +147,15 @@ class Reloader:
 
     def check(self, *, is_requested: bool = False) -> None:
         """Look at every run directory, and load the models that are to be replaced."""
-        for one in self._watched:
+        for watched in self._watched:
             if self._is_closed:
                 return
-            states = file_states(one.slot.path)
-            if not is_requested and states != one.seen:
-                one.seen = states  # it may be in the midst of being copied
-            elif is_requested or states != one.read:
-                one.read = one.seen = states
-                self._reload(one.slot, is_requested=is_requested)
+            states = file_states(watched.slot.path)
+            if not is_requested and states != watched.seen:
+                watched.seen = states  # it may be in the midst of being copied
+            elif is_requested or states != watched.read:
+                watched.read = watched.seen = states
+                self._reload(watched.slot, is_requested=is_requested)
 
     def _work(self) -> None:
         while not self._is_closed:
@@ -232,19 +232,19 @@ def incompatibilities(served: ServedModel, new: ServedModel) -> list[str]:
     They would fail if the new model predicts something else, or refuses the rows that they send: it needs a column that
     the served one does not read, or cannot read the cells of one. What it no longer reads is ignored.
     """
-    found = []
+    reasons = []
     old_target, target = served.model.spec.target, new.model.spec.target
     if (type(old_target), old_target.names) != (type(target), target.names):
-        found.append(f"it predicts {target.title} in place of {old_target.title}")
+        reasons.append(f"it predicts {target.title} in place of {old_target.title}")
     unknown = [name for name in new.schema.required if name not in served.schema.by_name]
     if unknown:
-        found.append(f"it needs columns that the served model does not read: {join_quoted(unknown)}")
+        reasons.append(f"it needs columns that the served model does not read: {join_quoted(unknown)}")
     for feature in new.schema.features:
         old = served.schema.by_name.get(feature.name)
         if old is not None and old.input.kind != feature.input.kind and feature.input.kind in ("number", "date"):
-            found.append(
+            reasons.append(
                 f"it reads {quote(feature.name)} as a {feature.input.kind}, and the served model as a {old.input.kind}"
             )
         if old is not None and old.is_optional and not feature.is_optional:
-            found.append(f"{quote(feature.name)} may no longer be missing")
-    return found
+            reasons.append(f"{quote(feature.name)} may no longer be missing")
+    return reasons

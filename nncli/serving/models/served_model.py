@@ -160,15 +160,15 @@ class ServedModel:
             return None
         if options.by is not None:
             raise UsageError("intervals by groups need the training table, which a server does not read")
-        if (known := self._calibrations.get(options)) is not None:
-            return known
+        if (conformal := self._calibrations.get(options)) is not None:
+            return conformal
         with self._lock:  # one calibration at a time
-            if (known := self._calibrations.get(options)) is None:
-                known = ConformalPredictor.of(self.model, self._held_out_rows(), options)
+            if (conformal := self._calibrations.get(options)) is None:
+                conformal = ConformalPredictor.of(self.model, self._held_out_rows(), options)
                 while len(self._calibrations) >= MAX_CALIBRATIONS:
                     del self._calibrations[next(iter(self._calibrations))]
-                self._calibrations[options] = known
-            return known
+                self._calibrations[options] = conformal
+            return conformal
 
     def _held_out_rows(self) -> HeldOutRows:
         """The rows that intervals and sets are calibrated with."""
@@ -208,7 +208,7 @@ class PredictionOptions(UncertaintyOptions, OutputColumns):
 
 
 PARAMETERS: dict[str, DeclaredOption] = {
-    one.name: one for one in declared_options(PredictionOptions) if one.option.http is not None
+    declared.name: declared for declared in declared_options(PredictionOptions) if declared.option.http is not None
 }
 """The parameters of an address by their names, those of all kinds of models."""
 

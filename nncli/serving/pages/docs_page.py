@@ -104,19 +104,21 @@ def _model(model: ServedModel, number: int, *, has_token: bool) -> str:
 
 def _parameters(model: ServedModel) -> str:
     """The parameters of `/predict` that fit a model."""
-    rows = [[_code(one["name"]), html_text(one["description"])] for one in prediction_parameters(model)]
+    rows = [
+        [_code(parameter["name"]), html_text(parameter["description"])] for parameter in prediction_parameters(model)
+    ]
     return _table(f"Parameters of /predict for the model {readable_text(model.name)}", ("Parameter", "Meaning"), rows)
 
 
 def _row(feature: Feature) -> list[str]:
-    known = html_text(range_text(feature))
+    values = html_text(range_text(feature))
     if feature.categories:
         more = len(feature.categories) - MAX_CATEGORIES
-        shown = [_value(one) for one in feature.categories[:MAX_CATEGORIES]]
-        known = " ".join(shown) + (f" and {more:,} more" if more > 0 else "")
+        shown = [_value(category) for category in feature.categories[:MAX_CATEGORIES]]
+        values = " ".join(shown) + (f" and {more:,} more" if more > 0 else "")
     kind = feature.input.kind + (f", in texts with {feature.unit}" if feature.unit else "")
     example = "" if feature.example is None else _value(value_text(feature.example))
-    return [_name(feature.name), html_text(kind), known, "yes" if feature.is_optional else "no", example]
+    return [_name(feature.name), html_text(kind), values, "yes" if feature.is_optional else "no", example]
 
 
 def _name(text: str) -> str:

@@ -68,7 +68,7 @@ def model_page(model: ServedModel, options: ServerOptions, links: Links) -> str:
         fields="\n".join(field(form, i) for i in range(len(form.inputs))),
         explanation=explanation(form.inputs, are_classes=target.has_labels),
         table=_about_tables(options),
-        options="\n".join(_option(*one) for one in _table_options(model, has_levels=has_levels)),
+        options="\n".join(_option(*option) for option in _table_options(model, has_levels=has_levels)),
         origin=_origin(model, options, links),
         data=as_literal(_data(model, options, has_levels=has_levels)),
     )
@@ -146,12 +146,12 @@ def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> di
 def _table_options(model: ServedModel, *, has_levels: bool) -> list[tuple[str, str]]:
     """The parameters that add columns to the predictions, and their names on the page."""
     target = model.model.spec.target
-    found = [("proba=true", "probabilities")] if target.has_probabilities else []
+    options = [("proba=true", "probabilities")] if target.has_probabilities else []
     if has_levels:
-        found.append((f"{target.uncertainty}={LEVEL}", f"90 % {target.uncertainty}"))
+        options.append((f"{target.uncertainty}={LEVEL}", f"90 % {target.uncertainty}"))
     if most_rows(len(model.schema.inputs)):
-        found.append(("explain=true", "effect of each column"))
-    return found
+        options.append(("explain=true", "effect of each column"))
+    return options
 
 
 def _option(value: str, name: str) -> str:

@@ -70,17 +70,17 @@ def listen(sockets: Sequence[socket.socket], options: ServerOptions) -> None:
     Raises:
         UsageError: another server has begun to listen at the port.
     """
-    for one in sockets:
+    for sock in sockets:
         try:
-            one.listen(BACKLOG)
+            sock.listen(BACKLOG)
         except OSError as error:
             raise cannot_listen(options, error) from error
 
 
 def close_all(sockets: Sequence[socket.socket]) -> None:
     """Close sockets."""
-    for one in sockets:
-        one.close()
+    for sock in sockets:
+        sock.close()
 
 
 async def stop_listening(servers: Sequence[asyncio.Server]) -> None:
@@ -90,10 +90,10 @@ async def stop_listening(servers: Sequence[asyncio.Server]) -> None:
     dropped sends it again after a second, and finds another server that shares the port, if there is one. Where the
     system has no such filter, a connection that is made in the last microseconds may be reset.
     """
-    sockets = [one for server in servers for one in server.sockets]
-    for one in sockets:
+    sockets = [sock for server in servers for sock in server.sockets]
+    for sock in sockets:
         with suppress(OSError):
-            _drop_new_connections(one)
+            _drop_new_connections(sock)
     await asyncio.sleep(HANDSHAKE_SECONDS)
     loop = asyncio.get_running_loop()
     end = loop.time() + ACCEPT_SECONDS
@@ -168,7 +168,7 @@ def cannot_listen(options: ServerOptions, error: OSError) -> UsageError:
 def _drop_new_connections(listener: socket.socket) -> None:
     """Let the kernel drop packets that ask for a new connection; only Linux can."""
     if sys.platform == "linux":
-        program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *one) for one in SYN_FILTER))
+        program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *instruction) for instruction in SYN_FILTER))
         header = struct.pack("HP", len(SYN_FILTER), ctypes.addressof(program))
         listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, header)
 
@@ -176,8 +176,8 @@ def _drop_new_connections(listener: socket.socket) -> None:
 def _wait_to_be_accepted(sockets: Sequence[socket.socket]) -> bool:
     # Unlike epoll and kqueue, these need no file descriptor.
     with selectors.SelectSelector() if sys.platform == "win32" else selectors.PollSelector() as selector:
-        for one in sockets:
-            selector.register(one, selectors.EVENT_READ)
+        for sock in sockets:
+            selector.register(sock, selectors.EVENT_READ)
         return bool(selector.select(0))
 
 

@@ -120,10 +120,10 @@ def _slot(request: Request) -> ModelSlot:
     """The model of an address; a ProblemError if there is none of this name and version."""
     state: ServerState = request.app.state.server
     slot = find_slot(state, request.path_params["model"])
-    version, own = request.path_params.get("version"), slot.current.version
-    if version not in (None, own):
+    version, loaded_version = request.path_params.get("version"), slot.current.version
+    if version not in (None, loaded_version):
         detail = f"the model {slot.name} has no version {version}"
-        raise ProblemError(Problem(HTTPStatus.NOT_FOUND, detail, f"It has the version {own}."))
+        raise ProblemError(Problem(HTTPStatus.NOT_FOUND, detail, f"It has the version {loaded_version}."))
     return slot
 
 

@@ -34,7 +34,7 @@ class Descriptions:
     The versions of the models are kept, not the models, whose memory is free once they are replaced.
     """
 
-    _known: dict[str, tuple[list[str], str]] = field(default_factory=dict)
+    _texts: dict[str, tuple[list[str], str]] = field(default_factory=dict)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def text(self, name: str, slots: ModelSlots, make: Callable[[Models], str]) -> str:
@@ -42,10 +42,10 @@ class Descriptions:
         async with self._lock:
             models = tuple(slot.current for slot in slots.all)
             versions = [model.version for model in models]
-            known, text = self._known.get(name, ([], ""))
-            if known != versions:
+            etags, text = self._texts.get(name, ([], ""))
+            if etags != versions:
                 text = await asyncio.to_thread(make, models)
-                self._known[name] = versions, text
+                self._texts[name] = versions, text
             return text
 
 
@@ -56,7 +56,7 @@ async def page(request: Request) -> Response:
         return login
     name = request.path_params.get("model")
     slot = find_slot(state, name)
-    links = form_page.Links(tuple(one.name for one in state.slots.all), is_first_page=name is None)
+    links = form_page.Links(tuple(slot.name for slot in state.slots.all), is_first_page=name is None)
 
     def make(models: Models) -> str:
         return form_page.model_page(models[0], state.options, links)

@@ -145,7 +145,7 @@ def find_slot(state: ServerState, name: str | None) -> ModelSlot:
     """The slot of a model; a ProblemError if there is none of this name."""
     slot = state.slots.find(name)
     if slot is None:
-        names = [one.name for one in state.slots.all]
+        names = [slot.name for slot in state.slots.all]
         close = closest_match(str(name)[:MAX_NAME], names)
         hint = f"The models are {join_quoted(names)}." if len(names) > 1 else f"The model is {quote(names[0])}."
         hint = f"Did you mean {quote(close)}? {hint}" if close else hint

@@ -42,12 +42,12 @@ async def profile(request: Request) -> Response:
     state: ServerState = request.app.state.server
     model = find_slot(state, request.path_params["model"]).current
     profiles = state.metrics.rows.profiles
-    found = await run_in_threadpool(profiles.profile, model, take=request.method == "DELETE")
-    if found is None:
+    snapshot = await run_in_threadpool(profiles.profile, model, take=request.method == "DELETE")
+    if snapshot is None:
         detail = f"the run of {model.name} has no reference profile"
         hint = "Train the run again with this version of nncli: its profile is compared with that of its training rows."
         raise ProblemError(Problem(HTTPStatus.NOT_FOUND, detail, hint))
-    return Response(found.to_json(), media_type="application/json")
+    return Response(snapshot.to_json(), media_type="application/json")
 
 
 async def models(request: Request) -> Response:

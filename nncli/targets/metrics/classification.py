@@ -167,7 +167,7 @@ class ClassificationScores(ScoreValues):
                 {"actual": self.labels[pair.actual], "predicted": self.labels[pair.predicted], "rows": pair.rows}
                 for pair in self.confusions
             ]
-        return {**document, "per_class": [asdict(one) for one in self.by_class]}
+        return {**document, "per_class": [asdict(of_class) for of_class in self.by_class]}
 
 
 def classification_scores(

@@ -57,8 +57,8 @@ def is_in_set(scores: SortedScores, thresholds: Floats, level: float) -> NDArray
     "Cross-conformal predictors", 2015; Romano, Sesia and Candès, "Classification with valid and adaptive coverage",
     2020.
     """
-    known = np.where(np.isnan(thresholds), -np.inf, thresholds)
-    return scores.n - scores.at_least(known) < rank(level, scores.n)
+    limits = np.where(np.isnan(thresholds), -np.inf, thresholds)
+    return scores.n - scores.at_least(limits) < rank(level, scores.n)
 
 
 def lac_scores(P: Floats) -> Floats:

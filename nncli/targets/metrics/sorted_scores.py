@@ -50,8 +50,8 @@ class SortedScores:
         """Sort the scores (rows,) of rows in the groups (rows,), which are numbered from 0."""
         values, counts, sizes = [], [], []
         for g in range(groups):
-            own = scores[group == g]
-            distinct, repeats = np.unique(own[np.isfinite(own)], return_counts=True)
+            group_scores = scores[group == g]
+            distinct, repeats = np.unique(group_scores[np.isfinite(group_scores)], return_counts=True)
             total = np.cumsum(repeats)
             values.append(np.concatenate([[-np.inf], distinct, [np.inf]]))
             counts.append(np.concatenate([[0], total, total[-1:] if len(total) else [0]]))
@@ -81,10 +81,10 @@ class SortedScores:
 
     def positions(self, at: Floats, *, right: bool) -> Integers:
         """Indices into `values` and `counts` of the last score below `at` (K, rows), or up to it if `right`."""
-        found = np.empty(at.shape, np.int64)
+        positions = np.empty(at.shape, np.int64)
         for g in range(self.groups):
-            found[g] = self.starts[g] + np.searchsorted(self.distinct(g), at[g], "right" if right else "left")
-        return found
+            positions[g] = self.starts[g] + np.searchsorted(self.distinct(g), at[g], "right" if right else "left")
+        return positions
 
     def at_least(self, thresholds: Floats) -> Integers:
         """The number (rows,) of scores that are at least the threshold (K, rows) of their group."""
@@ -125,11 +125,11 @@ def _search(scores: SortedScores, shifts: Floats, scales: Floats, k: int) -> Flo
     state = _State.of(scores, shifts, scales, k)
     for step in range(MAX_SEARCHES + MAX_VISITS):
         ends = _Ends.of(scores, state.shifts, state.scales, state.positions)
-        found = (ends.total >= k) & (ends.total - ends.last_count < k) & (ends.last <= ends.next)
-        result[active[found]] = ends.last[found]
-        if found.all():
+        is_at = (ends.total >= k) & (ends.total - ends.last_count < k) & (ends.last <= ends.next)
+        result[active[is_at]] = ends.last[is_at]
+        if is_at.all():
             return result
-        active, state, ends = active[~found], state.take(~found), ends.take(~found)
+        active, state, ends = active[~is_at], state.take(~is_at), ends.take(~is_at)
         near = (ends.total < k + NEAR + ends.last_count) & (ends.total + ends.next_count > k - NEAR)
         if step >= MAX_SEARCHES:
             near[:] = True

@@ -39,10 +39,10 @@ def build_space(loaded: LoadedConfig, section: TuneSection) -> SearchSpace:
         ConfigError: a key cannot be searched, or a value of it is not valid; holds every issue with its location.
     """
     written = list(parameters_of(section.search, loaded.document))
-    ordered = tuple(sorted(written, key=lambda one: len(one.parameter.key)))
+    ordered = tuple(sorted(written, key=lambda item: len(item.parameter.key)))
     builder = _SpaceBuilder(loaded.document, SearchSpace.of(loaded), section.folds == "holdout", ordered)
-    for one in ordered:
-        builder.add(one)
+    for item in ordered:
+        builder.add(item)
     if builder.issues:
         raise ConfigError(*_in_order(builder.issues, written))
     return builder.space
@@ -50,7 +50,7 @@ def build_space(loaded: LoadedConfig, section: TuneSection) -> SearchSpace:
 
 def _in_order(issues: Sequence[ConfigIssue], written: Sequence[WrittenParameter]) -> list[ConfigIssue]:
     """The issues of files from top to bottom, and those of options in their order."""
-    sources = list(dict.fromkeys(one.parameter.span.source for one in written))
+    sources = list(dict.fromkeys(item.parameter.span.source for item in written))
 
     def position(issue: ConfigIssue) -> tuple[int, int, int]:
         at = issue.location
@@ -93,15 +93,15 @@ def _parameters(
         yield WrittenParameter(parameter, domain, is_nested=condition is not None)
         return
     nested: tuple[Inside, ...] = tuple([] for _ in domain.choices)
-    plain = [_without_domains(value, (), found) for value, found in zip(domain.choices, nested, strict=True)]
+    plain = [_without_domains(value, (), inside) for value, inside in zip(domain.choices, nested, strict=True)]
     spans = tuple(_spans(document, (*path, "choices", i)) for i in range(len(plain)))
     values = tuple(long_form(key, _completed(value)) for value in plain)
     choices = ChoiceDomain(values, _labels(plain))
     parameter = Parameter(name, key, choices, span, spans, condition)
     yield WrittenParameter(parameter, domain, nested, is_nested=condition is not None)
-    for i, found in enumerate(nested):
+    for i, domains in enumerate(nested):
         label = _name_of(plain, i)
-        for inner, inner_domain in found:
+        for inner, inner_domain in domains:
             at = (*path, "choices", i, *(int(step) if step.isdecimal() else step for step in inner))
             inside = Condition(name, frozenset([i]))
             full_name = f"{name}{label}{'.' if inner else ''}{'.'.join(inner)}"
@@ -126,15 +126,15 @@ class _Domain:
     """The place of a search space inside a choice."""
 
 
-def _without_domains(value: object, key: Key, found: Inside) -> object:
+def _without_domains(value: object, key: Key, inside: Inside) -> object:
     """The value with `_Domain` in place of each search space inside it, which are added to `found`."""
     if isinstance(value, Range | Choices):
-        found.append((key, value))
+        inside.append((key, value))
         return _Domain()
     if isinstance(value, Mapping):
-        return {name: _without_domains(item, (*key, str(name)), found) for name, item in value.items()}
+        return {name: _without_domains(item, (*key, str(name)), inside) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_domains(item, (*key, str(i)), found) for i, item in enumerate(value)]
+        return [_without_domains(item, (*key, str(i)), inside) for i, item in enumerate(value)]
     return value
 
 
@@ -155,8 +155,8 @@ def _labels(choices: Sequence[object]) -> tuple[str, ...]:
 
 def _name_of(choices: Sequence[object], i: int) -> str:
     """`.sgd` for a choice of that type; `[2]`, its number, from 0, if it has none, or others have the same."""
-    own = _own_type(choices, i)
-    return f"[{i}]" if own is None else f".{own}"
+    type_name = _own_type(choices, i)
+    return f"[{i}]" if type_name is None else f".{type_name}"
 
 
 def _own_type(choices: Sequence[object], i: int) -> str | None:
@@ -189,35 +189,35 @@ class _SpaceBuilder:
 
     def __post_init__(self) -> None:
         self.issues: list[ConfigIssue] = []
-        self.by_name = {one.parameter.name: one.parameter for one in self.written}
+        self.by_name = {item.parameter.name: item.parameter for item in self.written}
         self.wrong: dict[str, Parameter] = {}  # whose key or values have an issue
         self.refused: set[str] = set()  # whose key has one
 
-    def add(self, one: WrittenParameter) -> None:
+    def add(self, item: WrittenParameter) -> None:
         """Add a parameter, or its issues; neither if it depends on a parameter that has some."""
-        name = one.parameter.name
+        name = item.parameter.name
         try:
-            self._check_key(one)
-            if self._is_inside_wrong(one):
+            self._check_key(item)
+            if self._is_inside_wrong(item):
                 self.refused.add(name)
                 return
-            parameter = self._with_condition(one)
+            parameter = self._with_condition(item)
         except ConfigError as error:
             self.issues.extend(error.issues)
-            self.wrong[name] = one.parameter
+            self.wrong[name] = item.parameter
             self.refused.add(name)
             return
         try:
-            parameter = self._with_checked_domain(replace(one, parameter=parameter))
+            parameter = self._with_checked_domain(replace(item, parameter=parameter))
         except ConfigError as error:
             self.issues.extend(error.issues)
             self.wrong[name] = parameter
         else:
             self.space = replace(self.space, parameters=(*self.space.parameters, parameter))
 
-    def _check_key(self, one: WrittenParameter) -> None:
+    def _check_key(self, item: WrittenParameter) -> None:
         """Raise a ConfigError if the key cannot be searched, or is searched already."""
-        parameter, key = one.parameter, one.parameter.key
+        parameter, key = item.parameter, item.parameter.key
         reason = UNSEARCHABLE.get(key[0])
         if key[0] == "validation" and self.is_holdout:
             reason = NOT_COMPARABLE
@@ -234,31 +234,31 @@ class _SpaceBuilder:
         for other in self.written:
             if other.parameter is parameter:
                 break
-            if is_same(key, other.parameter.key) and not (one.is_nested and other.is_nested):
+            if is_same(key, other.parameter.key) and not (item.is_nested and other.is_nested):
                 message = f"{quote(parameter.name)} is searched already, as {quote(other.parameter.name)}"
                 raise self._error(parameter, message, "Remove one of the two.")
         for other in self.written:
             condition = other.parameter.condition
             is_above = condition is not None and len(self.by_name[condition.parent].key) < len(key)
-            if is_above and not one.is_nested and is_inside(other.parameter.key, key):
+            if is_above and not item.is_nested and is_inside(other.parameter.key, key):
                 message = f"{quote(parameter.name)} cannot be searched: {quote(other.parameter.name)} is inside it"
                 raise self._error(parameter, message, "Remove one of the two.")
 
-    def _is_inside_wrong(self, one: WrittenParameter) -> bool:
+    def _is_inside_wrong(self, item: WrittenParameter) -> bool:
         """Whether the parameter depends on another one that has an issue, so that it cannot be checked."""
-        condition = one.parameter.condition
+        condition = item.parameter.condition
         if condition is not None:
             return condition.parent in self.refused
-        return any(is_inside(one.parameter.key, other.key) for other in self.wrong.values())
+        return any(is_inside(item.parameter.key, other.key) for other in self.wrong.values())
 
-    def _with_condition(self, one: WrittenParameter) -> Parameter:
+    def _with_condition(self, item: WrittenParameter) -> Parameter:
         """The parameter with the choices of another one beside which it is active.
 
         Raises:
             ConfigError: there are none.
         """
-        parameter, name = one.parameter, quote(one.parameter.name)
-        if one.is_nested:
+        parameter, name = item.parameter, quote(item.parameter.name)
+        if item.is_nested:
             return parameter
         parents = [other for other in self.space.parameters if is_inside(parameter.key, other.key)]
         parent = max(parents, key=lambda other: len(other.key), default=None)
@@ -294,24 +294,24 @@ class _SpaceBuilder:
             ConfigError: it is not valid.
         """
         values, assignments = dict(values), []
-        for one in self.written:
-            parameter = self.by_name[one.parameter.name]
-            if one.is_nested and parameter.name not in values and parameter.is_active(values):
+        for item in self.written:
+            parameter = self.by_name[item.parameter.name]
+            if item.is_nested and parameter.name not in values and parameter.is_active(values):
                 domain = parameter.domain
                 values[parameter.name] = 0 if isinstance(domain, ChoiceDomain) else domain.low
             if parameter.name in values:
                 assignments.append(parameter.assignment(values[parameter.name]))
         return self.space.resolved(assignments)
 
-    def _with_checked_domain(self, one: WrittenParameter) -> Parameter:
+    def _with_checked_domain(self, item: WrittenParameter) -> Parameter:
         """The parameter, once each end of its range, or each choice, has given a valid configuration.
 
         Raises:
             ConfigError: a value is not valid.
         """
-        parameter, written = one.parameter, one.written
+        parameter, written = item.parameter, item.written
         if isinstance(parameter.domain, ChoiceDomain):
-            issues = [*self._value_issues(parameter, parameter.domain.values), *self._repeated(one)]
+            issues = [*self._value_issues(parameter, parameter.domain.values), *self._repeated(item)]
         else:
             issues = self._value_issues(parameter, (parameter.domain.low, parameter.domain.high))[:1]
         if issues:
@@ -345,10 +345,10 @@ class _SpaceBuilder:
             issues |= {(issue.location, issue.message): issue for issue in of_value}
         return list(issues.values())
 
-    def _repeated(self, one: WrittenParameter) -> Iterator[ConfigIssue]:
+    def _repeated(self, item: WrittenParameter) -> Iterator[ConfigIssue]:
         """The issues of choices that are the same as an earlier one."""
-        parameter, seen = one.parameter, list[tuple[Config, Inside]]()
-        for i, inside in enumerate(one.nested):
+        parameter, seen = item.parameter, list[tuple[Config, Inside]]()
+        for i, inside in enumerate(item.nested):
             try:
                 config = self._config({**self._context(parameter.condition), parameter.name: i})
             except ConfigError:

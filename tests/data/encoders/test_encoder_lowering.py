@@ -68,7 +68,7 @@ def lowered(encoder: Encoder, members: list[Encoder], rows: Table, precision: st
     program = build(builder, Outputs(("y",), features.X.position), "float64")
     values = run(program, read_inputs(program, rows))
     codes = [
-        column.own[read_inputs(program, rows)[builder.inputs.index(inputs[c.name])][:, 0].astype(int)]
+        column.member_codes[read_inputs(program, rows)[builder.inputs.index(inputs[c.name])][:, 0].astype(int)]
         for c, column in zip(encoder.embedded, features.embedded, strict=True)
     ]
     return values[program.outputs.nodes[0]], codes

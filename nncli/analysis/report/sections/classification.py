@@ -45,7 +45,7 @@ def classification(held_out: HeldOutPredictions) -> tuple[Section, ...]:
     curves = {k: curve for k, curve in each.items() if curve is not None}
     figures = [_calibration(held_out, labels)]
     if curves:
-        present = sum(one.support > 0 for one in scores.by_class)
+        present = sum(of_class.support > 0 for of_class in scores.by_class)
         largest = sorted(curves, key=lambda k: -scores.by_class[k].support)[:MAX_CURVES]
         chosen = sorted(largest)
         if len(labels) == 2:
@@ -106,7 +106,7 @@ def _by_class(scores: ClassificationScores, labels: list[str], curves: dict[int,
 
 def _shown_classes(scores: ClassificationScores) -> list[int]:
     """The classes in the table and in the charts: all, or of many those of the lowest f1 and the most frequent ones."""
-    present = [k for k, one in enumerate(scores.by_class) if one.support > 0]
+    present = [k for k, of_class in enumerate(scores.by_class) if of_class.support > 0]
     if len(scores.labels) <= MAX_LISTED:
         return present
     lowest = sorted(range(len(scores.labels)), key=lambda k: scores.by_class[k].f1)[:MAX_LISTED]
@@ -244,13 +244,13 @@ def _achieved(achieved: tuple[AchievedFigure, ...], others: tuple[AchievedFigure
     """The figures beside those of the most probable class."""
     rows = tuple(
         (
-            NAMES.get(one.name, one.name),
-            format_number(one.value),
-            format_interval(one.interval),
+            NAMES.get(figure.name, figure.name),
+            format_number(figure.value),
+            format_interval(figure.interval),
             format_number(other.value),
             format_interval(other.interval),
         )
-        for one, other in zip(achieved, others, strict=True)
+        for figure, other in zip(achieved, others, strict=True)
     )
     titles = ("figure", "decision", "95 % CI", "most probable class", "95 % CI")
     return Table(f"Figures of {label} on new rows", titles, rows, note=note)
@@ -328,8 +328,8 @@ def _lift(ranking: Ranking, label: str) -> Figure:
     x = x[x >= ranking.fraction[0]] if ranking.fraction[0] < 1 else x[-1:]
     lift = ranking.lift(x)
     listed = np.array(FRACTIONS)
-    values = zip(FRACTIONS, ranking.found(listed).tolist(), ranking.lift(listed).tolist(), strict=True)
-    rows = tuple((format_percent(n), format_percent(found), format_number(times)) for n, found, times in values)
+    values = zip(FRACTIONS, ranking.captured(listed).tolist(), ranking.lift(listed).tolist(), strict=True)
+    rows = tuple((format_percent(n), format_percent(captured), format_number(times)) for n, captured, times in values)
     titles = ("rows with the highest probability", f"of the rows of {label}", "lift")
     return lines(
         "Lift",
@@ -409,13 +409,13 @@ class Ranking:
         n = int(np.searchsorted(-self.threshold, -threshold, side="right"))
         return n - 1 if n else None
 
-    def found(self, fraction: Floats) -> Floats:
+    def captured(self, fraction: Floats) -> Floats:
         """The recall among these fractions of the rows; within equal probabilities, of rows in any order."""
         return np.asarray(np.interp(fraction, np.append(0.0, self.fraction), np.append(0.0, self.recall)))
 
     def lift(self, fraction: Floats) -> Floats:
         """How many times more frequent the class is among these fractions of the rows than among all."""
-        return self.found(fraction) / fraction
+        return self.captured(fraction) / fraction
 
 
 def ranking_of(positive: NDArray[np.bool_], p: Floats, sample_weight: Floats | None) -> Ranking | None:

@@ -96,13 +96,15 @@ def contributions(
     model, target = held_out.model, held_out.predictions.target
     background, _ = background_rows(held_out.config, held_out.manifest, model, importance.explanation.encoded)
     encoded = EncodedRows.of(model, held_out.table.take(rows))
-    found = attribute(encoded, background, held_out.y[rows] if target.has_labels else None)
+    attributions = attribute(encoded, background, held_out.y[rows] if target.has_labels else None)
     return tuple(
         (
             target.format(float(prediction)),
-            _sum_text(found.columns, values, float(base), float(prediction), target.format),
+            _sum_text(attributions.columns, values, float(base), float(prediction), target.format),
         )
-        for values, base, prediction in zip(found.values, found.base, found.predictions, strict=True)
+        for values, base, prediction in zip(
+            attributions.values, attributions.base, attributions.predictions, strict=True
+        )
     )
 
 
@@ -185,13 +187,13 @@ def slices(held_out: HeldOutPredictions, scores: ScoresWithIntervals, first: Seq
     return Section("slices", "Data slices", tuple(parts))
 
 
-def _result(found: int, examined: int, overall: str) -> str:
+def _result(significant: int, examined: int, overall: str) -> str:
     """The result in a sentence."""
     if not examined:
         return "No column has slices that are large enough to be examined."
-    if not found:
+    if not significant:
         return f"None of {examined:,} slices stands out: no error is higher than the {overall}, by more than chance."
-    which = "1 slice stands out" if found == 1 else f"{found:,} slices stand out"
+    which = "1 slice stands out" if significant == 1 else f"{significant:,} slices stand out"
     return f"{which} of {examined:,}: the error is higher than the {overall}, by more than chance."
 
 

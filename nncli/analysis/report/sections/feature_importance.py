@@ -70,19 +70,19 @@ def compute_importance(held_out: HeldOutPredictions) -> FeatureImportance:
 def feature_importance(importance: FeatureImportance) -> Section:
     """The importance of all columns, and partial dependence on the most important ones."""
     name, title = "feature-importance", "Feature importance"
-    found = importance.explanation
-    if found is None:
+    explanation = importance.explanation
+    if explanation is None:
         return Section(name, title, (Notice("note", importance.reason),))
     text = (
-        f"Permutation importance: every column was shuffled {found.repeats} times among {len(found.table):,} rows. "
-        f"{PREDICTIONS[found.prediction_of]} Correlated columns share their importance, so each may seem less "
-        "important than it is. Importance is not causality."
+        f"Permutation importance: every column was shuffled {explanation.repeats} times among "
+        f"{len(explanation.table):,} rows. {PREDICTIONS[explanation.prediction_of]} Correlated columns "
+        "share their importance, so each may seem less important than it is. Importance is not causality."
     )
-    curves = found.partial_dependence[:MAX_CURVES]
+    curves = explanation.partial_dependence[:MAX_CURVES]
     outputs = _drawn_outputs(curves)
     limits = _limits(curves, outputs)
     drawn = [_dependence_figure(curve, outputs, limits) for curve in curves]
-    figures = [_importance_figure(found), *(figure for figure in drawn if figure is not None)]
+    figures = [_importance_figure(explanation), *(figure for figure in drawn if figure is not None)]
     parts = [Paragraph(text)]
     if len(figures) > 1:
         text = (
@@ -93,11 +93,13 @@ def feature_importance(importance: FeatureImportance) -> Section:
     return Section(name, title, (*parts, Gallery(tuple(figures))), wide=True)
 
 
-def _importance_figure(found: ModelExplanation) -> Figure:
+def _importance_figure(explanation: ModelExplanation) -> Figure:
     """The most important columns with their intervals, above a table of all."""
-    loss_name, importances = in_units(found.loss_name, found.loss or 0.0, found.importances or ())
-    metric = f"{found.metric.replace('_', ' ')} {'decrease' if higher_is_better(found.metric) else 'increase'}"
-    same = loss_name == found.metric  # one number is enough
+    loss_name, importances = in_units(explanation.loss_name, explanation.loss or 0.0, explanation.importances or ())
+    metric = (
+        f"{explanation.metric.replace('_', ' ')} {'decrease' if higher_is_better(explanation.metric) else 'increase'}"
+    )
+    same = loss_name == explanation.metric  # one number is enough
     rows = tuple(
         (
             display(item.column),

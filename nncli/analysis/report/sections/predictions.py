@@ -158,7 +158,7 @@ def uncertainty(held_out: HeldOutPredictions, columns: Sequence[str]) -> Section
 def _introduction(held_out: HeldOutPredictions, option: str, what: str) -> Paragraph:
     """How the coverage is measured, and what is guaranteed."""
     groups = None if held_out.oof_mask is None else OutOfFoldGroups.of_mask(held_out.oof_mask)
-    found = guarantee(
+    stated = guarantee(
         held_out.config,
         type(held_out.predictions.target),
         "split conformal" if groups is None else groups.method,
@@ -169,7 +169,7 @@ def _introduction(held_out: HeldOutPredictions, option: str, what: str) -> Parag
     return Paragraph(
         f"nncli predict RUN INPUT --{option} {LEVEL:g} adds {what} that cover about {100 * LEVEL:g} % of new rows. "
         "Here each held-out row is compared with its own, calibrated by the rows of the other folds. "
-        + found.sentence.replace("`", "")
+        + stated.sentence.replace("`", "")
     )
 
 
@@ -190,10 +190,10 @@ def _intervals(
                 interval_scores(held_out.y[:, j], lower, upper, level, held_out.weights, cluster)
                 for level, (lower, upper) in zip(levels, bounds, strict=True)
             ]
-        if not all(np.isfinite(one.score) and one.coverage.size < LARGEST_WIDTH for one in scores):
+        if not all(np.isfinite(score.score) and score.coverage.size < LARGEST_WIDTH for score in scores):
             continue
         title = display(name, 30) if len(target.names) > 1 else ""
-        curves.append((title, [one.coverage.share for one in scores]))
+        curves.append((title, [score.coverage.share for score in scores]))
         parts.append(_coverage_table(scores, title))
         if j == 0:
             over = _over_feature(held_out, names, bounds[list(levels).index(LEVEL)], display(name, 30))
@@ -215,7 +215,7 @@ def _sets(held_out: HeldOutPredictions, folds: Integers, levels: Sequence[float]
         set_scores(held_out.y, S, level, target.labels, held_out.weights, cluster)
         for level, S in zip(levels, sets, strict=True)
     ]
-    shares = [one.coverage.share for one in scores]
+    shares = [score.coverage.share for score in scores]
     figure = _coverage_figure(levels, [("", shares)], _size_table(scores))
     of_level = scores[list(levels).index(LEVEL)]
     introduction = _introduction(held_out, "set", "sets of classes")
@@ -234,8 +234,8 @@ def _coverage_figure(levels: Sequence[float], curves: Sequence[tuple[str, list[f
 def _coverage_table(scores: Sequence[IntervalScores], name: str) -> Table:
     titles = ("level", "coverage", "95 % CI", "mean width", "interval score")
     rows = tuple(
-        (f"{one.level:g}", *_shares(one.coverage), format_number(one.coverage.size), format_number(one.score))
-        for one in scores
+        (f"{score.level:g}", *_shares(score.coverage), format_number(score.coverage.size), format_number(score.score))
+        for score in scores
     )
     return Table(
         f"{name}: coverage of prediction intervals" if name else "Coverage of prediction intervals", titles, rows
@@ -246,12 +246,12 @@ def _size_table(scores: Sequence[SetScores]) -> Table:
     titles = ("level", "coverage", "95 % CI", "classes a row", "one class", "no class")
     rows = tuple(
         (
-            f"{one.level:g}",
-            *_shares(one.coverage),
-            format_number(one.coverage.size),
-            *map(format_percent, (one.single, one.empty)),
+            f"{score.level:g}",
+            *_shares(score.coverage),
+            format_number(score.coverage.size),
+            *map(format_percent, (score.single, score.empty)),
         )
-        for one in scores
+        for score in scores
     )
     return Table("Coverage of prediction sets", titles, rows)
 
@@ -285,13 +285,13 @@ def _over_feature(
 
 def _bins(x: Floats) -> list[Integers]:
     """The positions of rows with similar numbers, in bins between quantiles; rows with equal numbers stay together."""
-    known = np.flatnonzero(np.isfinite(x))
-    count = min(BINS, len(known) // MIN_BIN_ROWS)
+    finite = np.flatnonzero(np.isfinite(x))
+    count = min(BINS, len(finite) // MIN_BIN_ROWS)
     if count < 2:
         return []
-    edges = np.unique(np.quantile(x[known], np.arange(1, count) / count))
-    number = np.searchsorted(edges, x[known], side="left")
-    bins = [known[number == i] for i in range(len(edges) + 1)]
+    edges = np.unique(np.quantile(x[finite], np.arange(1, count) / count))
+    number = np.searchsorted(edges, x[finite], side="left")
+    bins = [finite[number == i] for i in range(len(edges) + 1)]
     return [rows for rows in bins if len(rows) >= MIN_BIN_ROWS // 2]
 
 

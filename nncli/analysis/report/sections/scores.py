@@ -292,9 +292,9 @@ def _has_dates(held_out: HeldOutPredictions) -> bool:
     members = model.members if isinstance(model, Ensemble) else (model,)
     if any(member.spec.encoder.dates for member in members):
         return True
-    known = {*model.names, *held_out.predictions.target.names}
+    names = {*model.names, *held_out.predictions.target.names}
     first = held_out.table.part(0, ROWS_FOR_DATES)
-    return any(_holds_dates(first, name) for name in first.names if name not in known)
+    return any(_holds_dates(first, name) for name in first.names if name not in names)
 
 
 def _holds_dates(table: tables.Table, name: str) -> bool:
@@ -436,13 +436,13 @@ def verdicts(
         return (Verdict("Not known to be better than the baseline: no rows were kept apart to measure it.", False),)
     metric = held_out.predictions.target.verdict_metric
     compared = [score for score in scores.scores if score.name == metric]
-    found = []
+    collected = []
     for score in compared[:MAX_VERDICTS]:
-        found.append(_verdict(score, "the baseline", score.improvement))
+        collected.append(_verdict(score, "the baseline", score.improvement))
         beside = None if linear is None else linear.of(score)
         if linear is not None and beside is not None:
-            found.append(_verdict(score, f"a linear model ({linear.name})", beside.improvement))
-    return tuple(found)
+            collected.append(_verdict(score, f"a linear model ({linear.name})", beside.improvement))
+    return tuple(collected)
 
 
 def _verdict(score: ScoreWithInterval, other: str, gain: ConfidenceInterval | None) -> Verdict:

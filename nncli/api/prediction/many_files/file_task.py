@@ -40,8 +40,8 @@ class FileState(Spec):
     @classmethod
     def of(cls, path: str | Path) -> FileState:
         """The state of an existing file."""
-        found = os.stat(path)  # noqa: PTH116
-        return cls(size=found.st_size, mtime_ns=found.st_mtime_ns)
+        status = os.stat(path)  # noqa: PTH116
+        return cls(size=status.st_size, mtime_ns=status.st_mtime_ns)
 
     @classmethod
     def of_object(cls, version: ObjectVersion) -> FileState:

@@ -34,9 +34,9 @@ def input_files(sources: Sequence[TableSource], output: Path, format: Format | N
             would replace an input.
     """
     files = (file for source in sources for file in _files_of(source, output, format))
-    found = {os.path.realpath(file.name) if file.state.tag is None else file.name: file for file in files}
+    by_path = {os.path.realpath(file.name) if file.state.tag is None else file.name: file for file in files}
     by_answer: dict[str, FileToPredict] = {}
-    for file in found.values():
+    for file in by_path.values():
         other = by_answer.setdefault(file.answer, file)
         if other is not file:
             raise UsageError(
@@ -44,13 +44,13 @@ def input_files(sources: Sequence[TableSource], output: Path, format: Format | N
                 location=Location(source=file.name),
                 hint="Name a folder above both, or predict them into different folders.",
             )
-        if os.path.realpath(output / file.answer) in found:
+        if os.path.realpath(output / file.answer) in by_path:
             raise UsageError(
                 f"the answer of {file.name} would replace this input",
                 location=Location(source=str(output / file.answer)),
                 hint=OTHER_FOLDER,
             )
-    return tuple(found.values())
+    return tuple(by_path.values())
 
 
 def _files_of(source: TableSource, output: Path, format: Format | None) -> Iterator[FileToPredict]:  # noqa: A002
@@ -73,19 +73,19 @@ def _objects_of(source: TableSource, format: Format | None) -> Iterator[FileToPr
         state = FileState.of_object(StoredObject(url).version())
         yield _input_file(url.url, state, source, PurePath(url.key).name, format)
         return
-    found = find_objects(url)
-    for key, version in zip(found.keys, found.versions, strict=True):
-        name = key.removeprefix(found.folder).lstrip("/")
+    objects = find_objects(url)
+    for key, version in zip(objects.keys, objects.versions, strict=True):
+        name = key.removeprefix(objects.folder).lstrip("/")
         yield _input_file(url.with_key(key), FileState.of_object(version), source, name, format)
 
 
 def _local_files_of(source: TableSource, output: Path, format: Format | None) -> Iterator[FileToPredict]:  # noqa: A002
     """The local files that a path names, without those in an output folder inside the input folder."""
-    found = find_files(source.path)
+    files = find_files(source.path)
     answers = Path(os.path.realpath(output))
-    in_answers = Path(os.path.realpath(found.folder)) in answers.parents
+    in_answers = Path(os.path.realpath(files.folder)) in answers.parents
     inputs = 0
-    for path in found.files:
+    for path in files.files:
         if answers in Path(os.path.realpath(path)).parents:
             if in_answers:
                 continue
@@ -95,7 +95,7 @@ def _local_files_of(source: TableSource, output: Path, format: Format | None) ->
         inputs += 1
         with translate_os_errors(path):
             state = FileState.of(path)
-        yield _input_file(str(path), state, source, path.relative_to(found.folder).as_posix(), format)
+        yield _input_file(str(path), state, source, path.relative_to(files.folder).as_posix(), format)
     if not inputs:
         hint = "Name another folder as input, or as output with -o."
         raise DataError("all its files are in the output folder", location=Location(source=source.path), hint=hint)
@@ -139,12 +139,12 @@ def output_name(name: PurePath, format: Format | None = None) -> PurePath:  # no
     >>> str(output_name(PurePath("x.csv.gz"), Format.JSONL)), str(output_name(PurePath("x.csv.gz"), Format.PARQUET))
     ('x.jsonl.gz', 'x.parquet')
     """
-    own = _format_of(name)
-    if own is not None and format in (None, own):
+    input_format = _format_of(name)
+    if input_format is not None and format in (None, input_format):
         return name
     is_compressed = suffix_of(name) != name.suffix.lower()
     inner = name.with_suffix("") if is_compressed else name
-    if own is None and _format_of(inner.with_suffix("")) is not None:  # such as x.csv.zip
+    if input_format is None and _format_of(inner.with_suffix("")) is not None:  # such as x.csv.zip
         return output_name(inner.with_suffix(""), format)
     answer = inner.with_suffix(FORMATS[format or Format.CSV].suffixes[0])
     compressed = answer.with_name(answer.name + name.suffix)

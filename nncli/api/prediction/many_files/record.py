@@ -78,10 +78,14 @@ def options_of(options: WriteOptions, source: TableSource) -> dict[str, Any]:
 
     There are no options of intervals and sets without levels, as in the records of older versions.
     """
-    uncertainty = {one.name for one in fields(UncertaintyOptions)}
-    own = [one.field for one in declared_options(WriteOptions) if one.option.panel and one.field not in uncertainty]
+    uncertainty = {field.name for field in fields(UncertaintyOptions)}
+    names = [
+        declared.field
+        for declared in declared_options(WriteOptions)
+        if declared.option.panel and declared.field not in uncertainty
+    ]
     return {
-        **{name: getattr(options, name) for name in own if name != "force"},
+        **{name: getattr(options, name) for name in names if name != "force"},
         "keep": [*options.keep],
         **({"uncertainty": json.loads(json.dumps(asdict(options.uncertainty)))} if options.levels else {}),
         "errors": None if options.errors_file is None else str(options.errors_file.absolute()),

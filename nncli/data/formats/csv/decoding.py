@@ -286,11 +286,11 @@ def utf8_error(text: bytes, *, is_end: bool) -> int | None:
 def windows_1252_error(text: bytes) -> int | None:
     """The position of the first evidence in `text`, which is not UTF-8, that it is not Windows-1252; None if none."""
     for pattern in (BINARY, UNDEFINED, NOT_WESTERN):
-        if found := pattern.search(text):
-            return found.start() + (text[found.start()] in ASCII_LETTERS)
+        if match := pattern.search(text):
+            return match.start() + (text[match.start()] in ASCII_LETTERS)
     if (line := utf8_line(text)) is not None:
         return max(line, utf8_error(text, is_end=True) or 0)  # the second of the two
-    cut = {found.start() for found in CUT_SEQUENCE.finditer(text)}
+    cut = {match.start() for match in CUT_SEQUENCE.finditer(text)}
     rest = CUT_SEQUENCE.sub(b"", text)
     return min(cut) if cut and rest.isascii() else None
 
@@ -298,9 +298,9 @@ def windows_1252_error(text: bytes) -> int | None:
 def utf8_line(text: bytes) -> int | None:
     """The position of the first line of `text` that is UTF-8 and not ASCII; the last line may be cut."""
     start = 0
-    while found := MULTIBYTE.search(text, start):
-        begin = text.rfind(b"\n", 0, found.start()) + 1
-        end = text.find(b"\n", found.end())
+    while match := MULTIBYTE.search(text, start):
+        begin = text.rfind(b"\n", 0, match.start()) + 1
+        end = text.find(b"\n", match.end())
         end = len(text) if end < 0 else end
         if utf8_error(text[begin:end], is_end=True) is None:
             return begin

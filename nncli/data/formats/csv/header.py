@@ -171,7 +171,7 @@ def second_header(cells: Sequence[Sequence[str]], at: int) -> list[str]:
     """
     body = cells[at + 1 :]
     if len(body) <= MIN_ROWS or any(
-        is_value(one) and is_value(two) for one, two in zip(body[0], body[1], strict=False)
+        is_value(first) and is_value(two) for first, two in zip(body[0], body[1], strict=False)
     ):
         return []
     columns = [
@@ -284,7 +284,7 @@ def name_columns(cells: Sequence[str], source: str) -> ColumnNames:
 
 def contradicted_names(names: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
     """The names of quantities or dates above nothing but text, and those of text above nothing but numbers or dates."""
-    found = []
+    contradicted = []
     for j, name in enumerate(names):
         words = [word.lower() for word in WORD.findall(name)]
         last = next((word for word in reversed(words) if len(word) > 3 or word in QUANTITIES), "")  # behind it: a unit
@@ -292,15 +292,15 @@ def contradicted_names(names: Sequence[str], body: Sequence[Sequence[str]]) -> l
         if len(cells) < MIN_BODY or names.count(name) > 1:  # one of two of a name has another one
             continue
         if (last in QUANTITIES and not any(map(DIGIT.search, cells))) or (last in TEXTS and all(map(is_value, cells))):
-            found.append(name)
-    return found
+            contradicted.append(name)
+    return contradicted
 
 
-def _called(names: Sequence[str], one: str, many: str) -> str:
+def _called(names: Sequence[str], singular: str, many: str) -> str:
     return (
         f"{len(names)} {many} are called {join_quoted(names)}"
         if len(names) > 1
-        else f"the {one} is called {quote(names[0])}"
+        else f"the {singular} is called {quote(names[0])}"
     )
 
 
@@ -313,10 +313,10 @@ def name_like(cells: Sequence[str], trained: Sequence[str], source: str) -> Colu
     """
     trained_names = unique_names(trained)
     names = list(unique_names(cells, trained_names))
-    counts, known = Counter(cells), Counter(trained)
-    ambiguous = {cell for cell in counts if counts[cell] > 1 or known[cell] > 1 or (not cell and trained)}
-    ambiguous = {cell for cell in ambiguous if known[cell] or (cell and not trained)}
-    unclear = {cell for cell in ambiguous if counts[cell] != known[cell]}
+    counts, trained_counts = Counter(cells), Counter(trained)
+    ambiguous = {cell for cell in counts if counts[cell] > 1 or trained_counts[cell] > 1 or (not cell and trained)}
+    ambiguous = {cell for cell in ambiguous if trained_counts[cell] or (cell and not trained)}
+    unclear = {cell for cell in ambiguous if counts[cell] != trained_counts[cell]}
     places = _places(cells, trained, unclear)
     aligned = [trained_names[places[j]] if j in places else name for j, name in enumerate(names)] if places else names
     if places is None or len({*aligned}) < len(aligned):
@@ -339,11 +339,11 @@ def name_like(cells: Sequence[str], trained: Sequence[str], source: str) -> Colu
 
 def _places(cells: Sequence[str], trained: Sequence[str], unclear: set[str]) -> dict[int, int] | None:
     """The place in the training table of each column that it has, by position; None if their order is not the same."""
-    known = set(trained) - unclear
+    clear = set(trained) - unclear
     places: dict[int, int] = {}
     start = 0
     for j, cell in enumerate(cells):
-        if cell in known:
+        if cell in clear:
             try:
                 places[j] = trained.index(cell, start)
             except ValueError:

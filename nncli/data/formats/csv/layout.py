@@ -223,10 +223,10 @@ def _find_header(sample: _Sample, source: str, dialect: CsvDialect, trained: Seq
             location=Location(source=source, line=dialect.header_row),
             hint=f"Set data.header_row to the line of the names; the first line that is not blank is {lines[0]}.",
         )
-    found = header_position(sample.cells, trained, has_blank_lines=has_gaps(sample.numbers[: MAX_TITLES + 1]))
-    second = sample.line(found.at)
-    if found.instead is not None:
-        first = sample.line(found.instead)
+    header = header_position(sample.cells, trained, has_blank_lines=has_gaps(sample.numbers[: MAX_TITLES + 1]))
+    second = sample.line(header.at)
+    if header.instead is not None:
+        first = sample.line(header.instead)
         raise DataError(
             f"it is unclear whether this line or line {second} is the header",
             location=Location(source=source, line=first),
@@ -235,8 +235,8 @@ def _find_header(sample: _Sample, source: str, dialect: CsvDialect, trained: Seq
             ),
         )
     _check_quotes_above(sample.records, second, source, dialect.separator)
-    _check_second_header(sample, found.at, source)
-    return found.at
+    _check_second_header(sample, header.at, source)
+    return header.at
 
 
 def _check_second_header(sample: _Sample, at: int, source: str) -> None:

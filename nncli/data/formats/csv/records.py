@@ -208,8 +208,8 @@ class QuoteRepair:
         pieces: list[bytes] = []
         unclear: list[int] = []
         position, size, left = 0, 0, MAX_LOOKS * len(data)
-        while (found := data.find(b'"', position)) >= 0:
-            start = data.rfind(b"\n", position, found) + 1 or position
+        while (quote := data.find(b'"', position)) >= 0:
+            start = data.rfind(b"\n", position, quote) + 1 or position
             pieces.append(data[position:start])
             size += start - position
             text, position = self._record(data, start, is_end=is_end)
@@ -237,20 +237,20 @@ class QuoteRepair:
         position = start
         mark = self.separator.encode()
         while True:
-            if found := self._plain_cells.match(data, position):
-                cells += found[0].replace(b'"', b'""').split(mark)[:-1]
-                position = found.end()
-            if found := self._quoted.match(data, position):
-                cells.append(found[1])
+            if match := self._plain_cells.match(data, position):
+                cells += match[0].replace(b'"', b'""').split(mark)[:-1]
+                position = match.end()
+            if match := self._quoted.match(data, position):
+                cells.append(match[1])
             elif opened := OPENED.match(data, position):
                 if not is_end and opened.end() == len(data):
                     return b"", 0
                 return self._line(data, start, is_end=is_end) or (None, opened.end())
             else:
-                found = self._plain.match(data, position)
-                assert found is not None
-                cells.append(found[0].replace(b'"', b'""'))
-            position = found.end()
+                match = self._plain.match(data, position)
+                assert match is not None
+                cells.append(match[0].replace(b'"', b'""'))
+            position = match.end()
             if data[position : position + 1] != mark:
                 break
             position += 1
@@ -264,13 +264,13 @@ class QuoteRepair:
 
     def _line(self, data: bytes, start: int, *, is_end: bool) -> tuple[bytes, int] | None:
         """The record that is the line at `start`, if its cells can be told in one way only."""
-        found = re.compile(rb"[^\r\n]*").match(data, start)
-        assert found is not None
-        line_end = LINE_END.match(data, found.end())
+        match = re.compile(rb"[^\r\n]*").match(data, start)
+        assert match is not None
+        line_end = LINE_END.match(data, match.end())
         assert line_end is not None
         if line_end.end() == len(data) and not line_end[0].endswith(b"\n") and not is_end:
             return b"", 0
-        line = found[0]
+        line = match[0]
         if self.width is None or line.count(b'"') > MAX_QUOTES:
             return None
         ways = self._ways(line, 0, self.width)
@@ -285,9 +285,9 @@ class QuoteRepair:
         ends: list[tuple[bytes, int]] = []
         mark = re.escape(self.separator.encode())
         if line[start : start + 1] == b'"':
-            for found in re.finditer(rb'"(?=%s|$)' % mark, line[start + 1 :]):
-                cell = line[start + 1 : start + 1 + found.start()]
-                ends.append((cell if b'""' in cell else cell.replace(b'"', b'""'), start + 1 + found.end()))
+            for match in re.finditer(rb'"(?=%s|$)' % mark, line[start + 1 :]):
+                cell = line[start + 1 : start + 1 + match.start()]
+                ends.append((cell if b'""' in cell else cell.replace(b'"', b'""'), start + 1 + match.end()))
         else:
             end = line.find(self.separator.encode(), start)
             end = len(line) if end < 0 else end

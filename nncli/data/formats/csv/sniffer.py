@@ -93,24 +93,24 @@ def sniff_dialect(
         decimal = "." if training_dialect is None else training_dialect.decimal_mark
         if separator in (SEMICOLON, TAB) or decimal == COMMA:
             decimal = sniff_decimal(sample, source, separator, configured.thousands or "", training_dialect)
-    found = configured.resolved(separator=separator, decimal=decimal)
+    dialect = configured.resolved(separator=separator, decimal=decimal)
     said = []
     if configured.encoding == AUTO and text.encoding not in (AUTO, UTF8):
         said.append(f"encoding {text.encoding}")
     if configured.separator == AUTO and separator != (default_separator or COMMA):
         said.append("tabs as separators" if separator == TAB else f"separator {quote(separator)}")
-    if configured.decimal_mark == AUTO and found.decimal == "," and (separator != COMMA or b'"' in sample):
+    if configured.decimal_mark == AUTO and dialect.decimal == "," and (separator != COMMA or b'"' in sample):
         said.append("decimal comma")
     if text.old_mac:
         said.append("lines that end in a carriage return")
     words = " and ".join(filter(None, [", ".join(said[:-1]), said[-1]])) if said else ""
-    return found, (f"{source}: read with {words}",) if said else ()
+    return dialect, (f"{source}: read with {words}",) if said else ()
 
 
 def check_not_json(sample: bytes, source: str) -> None:
     """Raise a DataError if a file that is named like a CSV holds JSON."""
-    if found := JSON.match(sample):
-        fix = "Convert the list with `jq -c '.[]'`, and rename" if found[1] else "If it is in this form, rename"
+    if match := JSON.match(sample):
+        fix = "Convert the list with `jq -c '.[]'`, and rename" if match[1] else "If it is in this form, rename"
         raise DataError(
             "the file holds JSON, not CSV",
             location=Location(source=source, line=1),
@@ -149,7 +149,9 @@ def sniff_separator(sample: bytes, source: str, default_separator: str | None, t
         records = {mark: Records.of(sample, quotes, mark) for mark in marks}
     if not records:
         return default_separator or COMMA
-    counts = {mark: found.counts[~found.blank][:SAMPLE_RECORDS] for mark, found in records.items()}
+    counts = {
+        mark: sample_records.counts[~sample_records.blank][:SAMPLE_RECORDS] for mark, sample_records in records.items()
+    }
     heads = [mark for mark, count in counts.items() if count.size and count[0] > 1]
     agreeing = [mark for mark in heads if (counts[mark] == counts[mark][0]).all()]
     if len(agreeing) > 1 and default_separator != TAB and training_separator not in agreeing:
@@ -198,11 +200,11 @@ def _most_regular(records: dict[str, Records]) -> list[str]:
     If the first record does not have the separator, it must be a title above a header.
     """
     regular: dict[str, int] = {}
-    for mark, found in records.items():
-        numbers = np.flatnonzero(~found.blank[:SAMPLE_RECORDS])
-        counts = found.counts[numbers]
+    for mark, sample_records in records.items():
+        numbers = np.flatnonzero(~sample_records.blank[:SAMPLE_RECORDS])
+        counts = sample_records.counts[numbers]
         number = int(np.bincount(counts[counts > 1], minlength=1).max())
-        if number > 1 and (counts[0] > 1 or _has_titles(found, numbers, mark)):
+        if number > 1 and (counts[0] > 1 or _has_titles(sample_records, numbers, mark)):
             regular[mark] = number
     return [mark for mark, number in regular.items() if number == max(regular.values())]
 

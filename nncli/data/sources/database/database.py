@@ -216,12 +216,12 @@ def find_table(tables: Sequence[DatabaseTable], source: TableSource) -> Database
             location=location,
             hint=f"Name one with --table (data.table), or write a --query (data.query). {listing}" if names else None,
         )
-    found = next((table for table in tables if source.table in (table.name, table.sql_name)), None)
-    if found is None:
+    named = next((table for table in tables if source.table in (table.name, table.sql_name)), None)
+    if named is None:
         near = closest_match(source.table, names)
         raise DataError(
             f"there is no table {quote(source.table)}",
             location=location,
             hint=f"Did you mean {quote(near)}?" if near else listing,
         )
-    return found
+    return named

@@ -218,12 +218,12 @@ class PostgresqlConnection(Connection):
 
     def tables(self) -> tuple[DatabaseTable, ...]:
         """The tables and views; those outside the search path have their schema in front."""
-        found = []
+        tables = []
         for frame in self.frames(TABLES):
             for name, sql_name, columns in frame.iter_rows():
                 pairs = json.loads(columns or "[]")
-                found.append(DatabaseTable(name, sql_name, tuple(DatabaseColumn(*pair) for pair in pairs)))
-        return tuple(found)
+                tables.append(DatabaseTable(name, sql_name, tuple(DatabaseColumn(*pair) for pair in pairs)))
+        return tuple(tables)
 
     def frames(self, statement: str) -> Iterator[pl.DataFrame]:
         """Yield the batches of the driver."""

@@ -145,8 +145,8 @@ class SqliteConnection(Connection):
             part = names[start : start + COLUMNS_AT_A_TIME]
             tests = ", ".join(f"max({test.format(name)})" for name in part for test in TESTS.values())
             query = f"WITH nncli_rows({', '.join(names)}) AS ({statement}) SELECT {tests} FROM nncli_rows"
-            found = [bool(cell) for cell in self.database.execute(query).fetchone()]
-            types += [_column_type(*found[i : i + len(TESTS)]) for i in range(0, len(found), len(TESTS))]
+            flags = [bool(cell) for cell in self.database.execute(query).fetchone()]
+            types += [_column_type(*flags[i : i + len(TESTS)]) for i in range(0, len(flags), len(TESTS))]
         return types
 
 

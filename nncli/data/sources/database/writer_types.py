@@ -80,11 +80,11 @@ def fitted(frame: pl.DataFrame, table: DatabaseTable, source: str, kind: Databas
     types = {column.name.casefold(): column.type for column in table.columns}
     missing = [name for name in frame.columns if name.casefold() not in types]
     if missing:
-        known = join_quoted([column.name for column in table.columns], max_words=20)
+        listed = join_quoted([column.name for column in table.columns], max_words=20)
         raise DataError(
             f"the table has no column{'s' * (len(missing) > 1)} {join_quoted(missing)}",
             location=Location(source=source),
-            hint=f"Its columns are {known}. Add what is missing, or name another table.",
+            hint=f"Its columns are {listed}. Add what is missing, or name another table.",
         )
     columns = [_fitted_column(cells, types[cells.name.casefold()], source, kind) for cells in frame.get_columns()]
     return pl.DataFrame(columns)

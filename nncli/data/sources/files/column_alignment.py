@@ -60,8 +60,8 @@ class FileColumns:
     def _check_names(self, part: Part, schema: FileSchema, *, may_lack: bool) -> None:
         assert self.first is not None
         missing = [] if may_lack else [name for name in self.names if name not in schema]
-        known = {*self.names, *part.keys}
-        extra = [name for name in schema if name not in known]
+        names = {*self.names, *part.keys}
+        extra = [name for name in schema if name not in names]
         if not missing and not extra:
             return
         said = [f"{join_quoted(missing)} {_is(missing)} missing"] if missing else []
@@ -146,27 +146,27 @@ def _check_key(part: Part, cells: polars.Series, value: str | None, first_row: i
         )
 
 
-def common_type(one: polars.DataType, other: polars.DataType) -> polars.DataType | None:
+def common_type(first: polars.DataType, other: polars.DataType) -> polars.DataType | None:
     """The type that holds the values of both types; None if there is none."""
-    types = (one, other)
-    if one == other or other == polars.Null:
-        return one
-    if one == polars.Null:
+    types = (first, other)
+    if first == other or other == polars.Null:
+        return first
+    if first == polars.Null:
         return other
     if all(dtype == polars.String or isinstance(dtype, polars.Categorical | polars.Enum) for dtype in types):
         return polars.String()
     if all(dtype.is_integer() or dtype.is_float() for dtype in types):
         floats = [dtype for dtype in types if dtype.is_float()]
         if len(floats) == 2 or (not floats and polars.UInt64 not in types):
-            return _supertype(one, other)
+            return _supertype(first, other)
         return polars.Float64() if floats else None
-    if isinstance(one, polars.Datetime) and isinstance(other, polars.Datetime) and one.time_zone == other.time_zone:
-        return _supertype(one, other)
+    if isinstance(first, polars.Datetime) and isinstance(other, polars.Datetime) and first.time_zone == other.time_zone:
+        return _supertype(first, other)
     return None
 
 
-def _supertype(one: polars.DataType, other: polars.DataType) -> polars.DataType:
-    parts = [polars.Series("", [], dtype).to_frame() for dtype in (one, other)]
+def _supertype(first: polars.DataType, other: polars.DataType) -> polars.DataType:
+    parts = [polars.Series("", [], dtype).to_frame() for dtype in (first, other)]
     return polars.concat(parts, how="vertical_relaxed").dtypes[0]
 
 
@@ -270,10 +270,10 @@ class FilesPass:
     def _find_numbers(self, table: Table) -> None:
         """Note which columns of text were found to be numbers. Columns without a value are not known to be."""
         if len(table):
-            found = frozenset(
+            numeric = frozenset(
                 cells.name for cells in table.frame if cells.dtype == polars.Float64 and cells.null_count() < len(cells)
             )
-            self.numbers = found if self.numbers is None else self.numbers & found
+            self.numbers = numeric if self.numbers is None else self.numbers & numeric
 
     def _check_dialect(self, part: Part, table: Table) -> None:
         """Raise a DataError if the marks of a file are others than those of the first one."""

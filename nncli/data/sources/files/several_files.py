@@ -58,9 +58,9 @@ class FilesReader(TableReader):
             DataError: there is no file, or the keys of the folders differ.
             UsageError: the files are of several kinds.
         """
-        found = find_files(path)
-        files = (InputFile(file, str(file)) for file in found.files)
-        parts = parts_of(files, PurePosixPath(found.folder.as_posix()))
+        input_files = find_files(path)
+        files = (InputFile(file, str(file)) for file in input_files.files)
+        parts = parts_of(files, PurePosixPath(input_files.folder.as_posix()))
         reader = cls(path, parts, given, sheet, cells, is_named=not names_several(path))
         reader.check_formats()
         return reader
@@ -232,7 +232,7 @@ def _files_in(folder: Path) -> list[Path]:
         DataError: the folder is that of a system, a folder cannot be read, it holds something that is no file, or too
             many names.
     """
-    found, n_names = list[Path](), 0
+    files, n_names = list[Path](), 0
     waiting = [(str(folder), frozenset[str]())]
     while waiting:
         path, parents = waiting.pop()
@@ -262,10 +262,10 @@ def _files_in(folder: Path) -> list[Path]:
             asked = Path(entry.path) if entry.is_symlink() else entry
             if not asked.is_dir():
                 check_readable(Path(entry.path), is_file=asked.is_file())
-                found.append(Path(entry.path))
+                files.append(Path(entry.path))
             elif os.path.realpath(entry) not in parents:
                 waiting.append((entry.path, parents))
-    return found
+    return files
 
 
 def check_readable(path: Path, *, is_file: bool) -> None:
@@ -309,10 +309,10 @@ def _matches(pattern: str) -> Iterator[Path]:
         )
     for file in files if len(files) > 1 else ():
         check_readable(file, is_file=file.is_file())
-    found = files or [file for folder in folders for file in _files_in(folder)]
-    if not found:
+    matched = files or [file for folder in folders for file in _files_in(folder)]
+    if not matched:
         raise DataError("no file matches the pattern", location=Location(source=pattern), hint=_near(pattern))
-    yield from dict.fromkeys(found)
+    yield from dict.fromkeys(matched)
 
 
 def _near(pattern: str) -> str:

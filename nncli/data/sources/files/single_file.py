@@ -79,13 +79,15 @@ class ZipReader(TableReader):
             with self._translate_damage():
                 archive = stack.enter_context(zipfile.ZipFile(self._path))
                 member = self._member(archive)
-                found = self._format(member)
+                file_format = self._format(member)
                 content = stack.enter_context(archive.open(member))
             name = f"{self.name}/{member.filename}"
             table = decompress(
                 io.BufferedReader(MemberStream(content, member, self._translate_damage)), member.filename
             )[1]
-            yield from with_format(found, found.load().read_stream(table, InputFile(self._path, name), options))
+            yield from with_format(
+                file_format, file_format.load().read_stream(table, InputFile(self._path, name), options)
+            )
 
     def checksum(self) -> Checksum:
         """The checksum of the bytes of the .zip file."""
@@ -223,8 +225,8 @@ class FileReader(TableReader):
                 return
             if head and any(magic.startswith(head) for magic in ZIP_MAGIC):
                 raise CompressionError(f"it begins as a .zip file and is cut off after {len(head)} bytes")
-            found = self.given or detect_format(head)
-            yield from with_format(found, found.load().read_stream(stream, self.file, options))
+            file_format = self.given or detect_format(head)
+            yield from with_format(file_format, file_format.load().read_stream(stream, self.file, options))
 
     def checksum(self) -> Checksum:
         """The checksum of the bytes of the file, as they are stored."""

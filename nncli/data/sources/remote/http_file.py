@@ -149,8 +149,8 @@ def _request(url: str) -> tuple[str, dict[str, str]]:
     if login:
         user, _, password = login.partition(":")
         headers["Authorization"] = _basic(unquote(user), unquote(password))
-    elif "Authorization" not in headers and (found := _login_of_netrc(urlsplit(url).hostname)) is not None:
-        headers["Authorization"] = _basic(*found)
+    elif "Authorization" not in headers and (credentials := _login_of_netrc(urlsplit(url).hostname)) is not None:
+        headers["Authorization"] = _basic(*credentials)
     return quote(urlunsplit((scheme.lower(), host, path, query, "")), safe=URL_CHARACTERS), headers
 
 
@@ -161,10 +161,10 @@ def _basic(user: str, password: str) -> str:
 def _login_of_netrc(host: str | None) -> tuple[str, str] | None:
     """The user name and password for a host in the file of the variable NETRC, or ~/.netrc, if it can be read."""
     try:
-        found = netrc.netrc(os.environ.get("NETRC")).authenticators(host or "")
+        authenticators = netrc.netrc(os.environ.get("NETRC")).authenticators(host or "")
     except (OSError, netrc.NetrcParseError):
         return None
-    return None if found is None or not found[2] else (found[0], found[2])
+    return None if authenticators is None or not authenticators[2] else (authenticators[0], authenticators[2])
 
 
 def _has_gzip_name(url: str) -> bool:

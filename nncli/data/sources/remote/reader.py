@@ -133,11 +133,11 @@ class ObjectsReader(_DownloadedReader):
 
     def copy_to(self, folder: Path) -> TableReader:
         """Download the objects into a folder."""
-        found = find_objects(self.url)
-        objects = [replace(self.url, url=self.url.with_key(key), key=key) for key in found.keys]
+        stored = find_objects(self.url)
+        objects = [replace(self.url, url=self.url.with_key(key), key=key) for key in stored.keys]
         copies = [folder / str(number) for number in range(len(objects))]
         files = (InputFile(copy, url.url) for copy, url in zip(copies, objects, strict=True))
-        parts = parts_of(files, PurePosixPath(self.url.with_key(found.folder)))
+        parts = parts_of(files, PurePosixPath(self.url.with_key(stored.folder)))
         reader = FilesReader(self.name, parts, self.given, self.sheet, self.cells)
         reader.check_formats()  # before anything is downloaded
         with log_duration(f"downloading {self.name}") as stage:

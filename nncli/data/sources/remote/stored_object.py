@@ -36,9 +36,9 @@ class ObjectVersion(NamedTuple):
     tag: str
 
     @classmethod
-    def of(cls, found: ObjectMeta) -> ObjectVersion:
+    def of(cls, meta: ObjectMeta) -> ObjectVersion:
         """The version of an object that was listed."""
-        return cls(found["size"], found["e_tag"] or found["last_modified"].isoformat())
+        return cls(meta["size"], meta["e_tag"] or meta["last_modified"].isoformat())
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class StoredObject(RemoteFile):
         try:
             if next(_objects(self.url, store, self.url.key), None) is not None:
                 return f"It is a folder. To read the objects in it as one table, add a slash: {self.name}/"
-            paths = (found["path"].rpartition("/") for found in islice(_objects(self.url, store, folder), NAMES))
+            paths = (meta["path"].rpartition("/") for meta in islice(_objects(self.url, store, folder), NAMES))
             close = closest_file(name, [name for parent, _, name in paths if parent == folder])
         except (DataError, TransientError):
             close = None
@@ -162,7 +162,7 @@ def find_objects(url: ObjectUrl) -> FoundObjects:
     listed = retried(url.url, lambda: [*_objects(url, store, folder)])
     keys = sorted(_files(listed, folder), key=lambda key: key.split("/"))
     chosen = _chosen(url, keys, pattern, fixed)
-    versions = {found["path"]: ObjectVersion.of(found) for found in listed}
+    versions = {meta["path"]: ObjectVersion.of(meta) for meta in listed}
     return FoundObjects(folder, tuple(chosen), tuple(versions[key] for key in chosen))
 
 
@@ -181,11 +181,11 @@ def _chosen(url: ObjectUrl, keys: Sequence[str], pattern: Sequence[str], fixed: 
 
 def _files(objects: Sequence[ObjectMeta], folder: str) -> Iterator[str]:
     """The keys of the objects that are files: empty objects may stand for folders."""
-    parents = {str(parent) for found in objects for parent in PurePosixPath(found["path"]).parents} | {folder}
-    for found in objects:
-        is_marker = not found["size"] and (found["path"] in parents or not PurePosixPath(found["path"]).suffix)
+    parents = {str(parent) for meta in objects for parent in PurePosixPath(meta["path"]).parents} | {folder}
+    for meta in objects:
+        is_marker = not meta["size"] and (meta["path"] in parents or not PurePosixPath(meta["path"]).suffix)
         if not is_marker:
-            yield found["path"]
+            yield meta["path"]
 
 
 def _is_visible(key: str, pattern: Sequence[str], fixed: int) -> bool:

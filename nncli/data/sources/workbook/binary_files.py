@@ -86,14 +86,14 @@ class OleFile:
         if len(self.data) < HEADER or not 7 <= int.from_bytes(self.data[30:32], "little") <= 16:
             raise damaged(self.source, "it is too short")
         directory = b"".join(self._chain(self._number(48)))
-        found = {}
+        streams = {}
         for start in range(0, len(directory) - ENTRY + 1, ENTRY):
             entry = directory[start : start + ENTRY]
             length = int.from_bytes(entry[64:66], "little")
             if entry[66] == STREAM and 2 <= length <= 64:
                 name = entry[: length - 2].decode("utf-16-le", errors="replace")
-                found[name] = (int.from_bytes(entry[116:120], "little"), int.from_bytes(entry[120:124], "little"))
-        return found
+                streams[name] = (int.from_bytes(entry[116:120], "little"), int.from_bytes(entry[120:124], "little"))
+        return streams
 
     def read(self, name: str) -> bytes:
         """The bytes of a stream; empty if it is one of the short ones, which are stored in another way."""

@@ -212,11 +212,11 @@ def with_durations(grid: Grid) -> Grid:
     columns = []
     for column in grid.columns:
         texts = column.texts
-        found = None if texts is None else texts.str.extract_groups(ISO_DURATION).struct.unnest()
-        if found is None or found.to_series().null_count() == len(column.kinds):
+        groups = None if texts is None else texts.str.extract_groups(ISO_DURATION).struct.unnest()
+        if groups is None or groups.to_series().null_count() == len(column.kinds):
             columns.append(column)
             continue
-        sign, hours, minutes, seconds = found.get_columns()
+        sign, hours, minutes, seconds = groups.get_columns()
         total = (hours.cast(polars.Int64) * 60 + minutes.cast(polars.Int64)) * 60 + seconds.cast(polars.Float64)
         lasts = (total * 1e6 * polars.Series(np.where(sign == "-", -1.0, 1.0))).round(0).cast(polars.Int64)
         is_long = (hours.is_not_null().to_numpy()) & (column.kinds == Kind.TEXT)

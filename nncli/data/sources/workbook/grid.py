@@ -187,20 +187,20 @@ def parse_range(text: str) -> CellRange:
         raise UsageError(
             f"the range {quote(text)} is " + ("one cell" if is_cell else "not valid"), hint=f"{hint}{FORMS}"
         )
-    found = CellRange(
+    parsed = CellRange(
         int(first_row or 1) - 1,
         column_position(first_letters or "A"),
         int(last_row) - 1 if last_row else MAX_ROWS - 1,
         column_position(last_letters) if last_letters else MAX_COLUMNS - 1,
         has_rows=bool(first_row),
     )
-    if found.top < 0 or found.bottom >= MAX_ROWS or max(found.left, found.right) >= MAX_COLUMNS:
+    if parsed.top < 0 or parsed.bottom >= MAX_ROWS or max(parsed.left, parsed.right) >= MAX_COLUMNS:
         raise UsageError(
             f"the range {quote(text)} is outside of a sheet", hint=f"A sheet has the cells A1 to XFD{MAX_ROWS}."
         )
-    if found.bottom < found.top or found.right < found.left:
+    if parsed.bottom < parsed.top or parsed.right < parsed.left:
         raise UsageError(f"the range {quote(text)} ends before it begins", hint="Write the upper left cell first.")
-    return found
+    return parsed
 
 
 @dataclass(frozen=True)

@@ -137,10 +137,10 @@ class _Workbook:
             name = named_sheet(sheet, *self._names, self.name)
             return self.grid(name), name
         grids = self.grids()
-        found = sheets_with_table(grids, self.name)
-        if len(found) > 1:
-            raise ambiguous_sheet(found, grids, self.name)
-        return grids[found[0]], found[0]
+        with_table = sheets_with_table(grids, self.name)
+        if len(with_table) > 1:
+            raise ambiguous_sheet(with_table, grids, self.name)
+        return grids[with_table[0]], with_table[0]
 
     def grid(self, name: str) -> Grid:
         """The cells of a sheet."""
@@ -190,9 +190,9 @@ def named_sheet(wanted: str | int, visible: Sequence[str], hidden: Sequence[str]
     """
     names = [*visible, *hidden]
     if isinstance(wanted, str):
-        found = [name for name in names if name == wanted] or [n for n in names if n.casefold() == wanted.casefold()]
-        if found:
-            return found[0]
+        matches = [name for name in names if name == wanted] or [n for n in names if n.casefold() == wanted.casefold()]
+        if matches:
+            return matches[0]
     number = int(wanted) if isinstance(wanted, int) or (wanted.isascii() and wanted.isdigit()) else None
     if number is not None and 1 <= number <= len(visible):
         return visible[number - 1]

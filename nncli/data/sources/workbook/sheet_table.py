@@ -137,23 +137,23 @@ class LayoutFinder:
                 )
             return 0
         trained = () if self.trained is None else self.trained.header_cells
-        found = header_position(sample, trained, has_blank_lines=has_gaps(rows[: MAX_TITLES + 1]))
-        if found.instead is not None:
-            one, two = (self._row_number(int(rows[at])) for at in (found.instead, found.at))
+        header = header_position(sample, trained, has_blank_lines=has_gaps(rows[: MAX_TITLES + 1]))
+        if header.instead is not None:
+            first, two = (self._row_number(int(rows[at])) for at in (header.instead, header.at))
             raise DataError(
-                f"it is unclear whether row {one} or row {two} of the sheet is the header",
+                f"it is unclear whether row {first} or row {two} of the sheet is the header",
                 location=self._place(),
-                hint=f"Set `data.header_row: {one}` or `data.header_row: {two}`.",
+                hint=f"Set `data.header_row: {first}` or `data.header_row: {two}`.",
             )
-        if names := second_header(sample, found.at):
-            number = self._row_number(int(rows[found.at + 1]))
+        if names := second_header(sample, header.at):
+            number = self._row_number(int(rows[header.at + 1]))
             raise DataError(
                 f"row {number} of the sheet is no row of data: {join_quoted(names)} stand where all other rows have "
                 "numbers or dates",
                 location=self._place(),
                 hint=f"If it is the header, set `data.header_row: {number}`; else remove the row.",
             )
-        return found.at
+        return header.at
 
     def _columns(self, header: Sequence[str], body: RowIndices) -> tuple[int, ...]:
         """The positions of the columns that have a name or a cell."""
@@ -210,8 +210,8 @@ class LayoutFinder:
             return len(body)
         below = range(int(body[last - 1]) + 1, int(body[-1]) + 1)
         shape = TableShape.of(records, len(columns), len(columns), are_spaced(body[: len(records)]))
-        found = first_note([self._record(row, columns) for row in below], shape)
-        return len(body) if found is None else int(np.searchsorted(body, below[found]))
+        note = first_note([self._record(row, columns) for row in below], shape)
+        return len(body) if note is None else int(np.searchsorted(body, below[note]))
 
     def _title_notes(self, at: int | None, header: int | None) -> list[str]:
         if not at or header is None or self.dialect.header_row != AUTO:
@@ -276,17 +276,17 @@ class SheetTable:
 
     def _check_values(self, grid: Grid, layout: TableLayout) -> None:
         """Raise a DataError for the first cell of the table with an error or a formula that was never computed."""
-        found = [
+        issues = [
             (int(i), j, name)
             for j, name in zip(layout.columns, layout.names, strict=True)
             for i in np.flatnonzero(grid.columns[j].kinds[layout.rows] >= Kind.ERROR)
         ]
-        if not found:
+        if not issues:
             return
-        i, j, name = min(found)
+        i, j, name = min(issues)
         row = int(layout.rows[i])
         place = Location(source=self.source, row=i + 1, column=name)
-        kinds = Counter(int(grid.columns[column].kinds[layout.rows[k]]) for k, column, _ in found)
+        kinds = Counter(int(grid.columns[column].kinds[layout.rows[k]]) for k, column, _ in issues)
         more = kinds[grid.columns[j].kinds[row]] - 1
         others = f"; {more:,} more {'cell has' if more == 1 else 'cells have'} one" if more else ""
         if grid.columns[j].kinds[row] == Kind.ERROR:

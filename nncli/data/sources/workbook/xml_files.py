@@ -144,11 +144,11 @@ class _Search:
         error = shown.group(1).decode(errors="replace") if shown else "an error"
         self.cells.append(HiddenCell(cell[1], cell[2], Kind.ERROR, error))
 
-    def _add_formula(self, text: bytes, position: int, found: bytes) -> None:
+    def _add_formula(self, text: bytes, position: int, mark: bytes) -> None:
         cell = self._cell(text, position)
         if cell is None:
             return
-        is_empty_text = b'"str"' in cell[0] and b"<" + self._prefix + b"v" in found
+        is_empty_text = b'"str"' in cell[0] and b"<" + self._prefix + b"v" in mark
         if not is_empty_text and not ERROR_TYPE.search(cell[0]):
             self.cells.append(HiddenCell(cell[1], cell[2], Kind.NOT_COMPUTED, ""))
 
@@ -205,11 +205,11 @@ class OdsFile(WorkbookFile):
 
     def facts(self, sheet: str, position: int) -> SheetFacts:
         """What the XML of the sheet says."""
-        found = self._sheets.get(sheet)
-        if found is None:
+        sheet_issues = self._sheets.get(sheet)
+        if sheet_issues is None:
             raise damaged(self.archive.source, f"the sheet {sheet} is not in {CONTENT}")
-        hidden = [*found.errors(), *([] if self._is_computed else found.formulas_without_value())]
-        return SheetFacts(tuple(hidden), tuple(found.merged_cells()))
+        hidden = [*sheet_issues.errors(), *([] if self._is_computed else sheet_issues.formulas_without_value())]
+        return SheetFacts(tuple(hidden), tuple(sheet_issues.merged_cells()))
 
     @cached_property
     def _is_computed(self) -> bool:
@@ -286,12 +286,12 @@ class _Sheet:
 
     def merged_cells(self) -> Iterator[CellRange]:
         """The merged cells."""
-        found = set()
+        cells = set()
         for match in re.finditer(rb"\btable:number-(?:rows|columns)-spanned=", self.text):
             end = self.text.find(b">", match.end())
-            if end in found:
+            if end in cells:
                 continue
-            found.add(end)
+            cells.add(end)
             tag, rows, columns = self._place(end)
             height, width = _number(ROWS_SPANNED, tag), _number(COLUMNS_SPANNED, tag)
             if rows and (height > 1 or width > 1):

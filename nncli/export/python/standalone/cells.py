@@ -208,12 +208,12 @@ def words_of(text: str) -> list[str]:
 def term_counter(terms: tuple[str, ...]) -> Callable[[str], list[int]]:
     """A function that returns how often each of the terms is in a text."""
     positions = {term: j for j, term in enumerate(terms)}
-    known = {word for term in terms for word in term.split(" ")}
+    words = {word for term in terms for word in term.split(" ")}
 
     def count(text: str) -> list[int]:
         counts, before = [0] * len(terms), ""
         for word in words_of(text):
-            pair = f"{before} {word}" if before in known and word in known else ""
+            pair = f"{before} {word}" if before in words and word in words else ""
             for term in (word, pair):
                 if term in positions:
                     counts[positions[term]] += 1
@@ -329,11 +329,11 @@ def scan(text: str, form: str) -> int | None:
 def _scan_item(item: str, text: str, parts: dict[str, int]) -> str | None:
     """Read one item of a format from the beginning of the text into the parts, and return the rest of the text."""
     if item in DIGITS:
-        found = re.match(rf"[{SPACE}]*(\+?[0-9]+)" if item == "%Y" else rf"[{SPACE}]*([0-9]+)", text)
-        if not found:
+        match = re.match(rf"[{SPACE}]*(\+?[0-9]+)" if item == "%Y" else rf"[{SPACE}]*([0-9]+)", text)
+        if not match:
             return None
-        end = found.end(1) if "+" in found[1] else min(found.end(1), found.start(1) + DIGITS[item])
-        parts[item] = int(text[found.start(1) : end])
+        end = match.end(1) if "+" in match[1] else min(match.end(1), match.start(1) + DIGITS[item])
+        parts[item] = int(text[match.start(1) : end])
         return text[end:]
     if item in ("%b", "%B"):
         short = text[:3].lower()

@@ -235,19 +235,19 @@ class Predictor:
             read_column(read, column.name, column.width, columns[column.name], first_row)
             for read, column in zip(self._readers, self.program.inputs, strict=True)
         ]
-        found = run(self.program, values)
-        self._check_finite(columns, values, found, first_row)
-        return output_columns(self.program.outputs, self.program.precision, found)
+        computed = run(self.program, values)
+        self._check_finite(columns, values, computed, first_row)
+        return output_columns(self.program.outputs, self.program.precision, computed)
 
     def _check_finite(
         self,
         columns: Mapping[str, Sequence[object]],
         values: Sequence[npt.NDArray[np.float64]],
-        found: Mapping[int, npt.NDArray[np.float64]],
+        computed: Mapping[int, npt.NDArray[np.float64]],
         first_row: int,
     ) -> None:
         """Raise a ValueError that names a number so large that the prediction of its row is not a number."""
-        for row in np.flatnonzero(_without_answer(self.program, found)).tolist():
+        for row in np.flatnonzero(_without_answer(self.program, computed)).tolist():
             for j, column in enumerate(self.program.inputs):
                 if column.kind == "number" and self._overflows([value[[row]] for value in values], j):
                     ends = "" if column.lowest is None else f"; they are from {column.lowest:g} to {column.highest:g}"
@@ -265,15 +265,15 @@ class Predictor:
         """Raise a ValueError if a column is missing."""
         for name in self.names:
             if name not in names:
-                found = ", ".join(map(repr, names)) or "none"
-                raise ValueError(f"{where}column {name!r} is missing; found {found}. A missing cell is None")
+                listed = ", ".join(map(repr, names)) or "none"
+                raise ValueError(f"{where}column {name!r} is missing; found {listed}. A missing cell is None")
 
 
-def _without_answer(program: Program, found: Mapping[int, npt.NDArray[np.float64]]) -> npt.NDArray[np.bool_]:
+def _without_answer(program: Program, computed: Mapping[int, npt.NDArray[np.float64]]) -> npt.NDArray[np.bool_]:
     """Where an output of a row is NaN, or its code is -1 (rows,)."""
-    is_nan: npt.NDArray[np.bool_] = np.any([np.isnan(value).any(axis=1) for value in found.values()], axis=0)
+    is_nan: npt.NDArray[np.bool_] = np.any([np.isnan(value).any(axis=1) for value in computed.values()], axis=0)
     if program.outputs.codes is not None:
-        is_nan |= found[program.outputs.codes][:, 0] < 0.0
+        is_nan |= computed[program.outputs.codes][:, 0] < 0.0
     return is_nan
 
 

@@ -98,8 +98,8 @@ def _separator(header: str, names: Sequence[str]) -> str:
     """The separator with which most of the names are in the first line of a file."""
 
     def count(separator: str) -> int:
-        found = next(csv.reader([header], delimiter=separator), [])
-        return sum(name in found for name in names)
+        cells = next(csv.reader([header], delimiter=separator), [])
+        return sum(name in cells for name in names)
 
     return max(COLUMN_SEPARATORS, key=count)
 
