@@ -26,7 +26,7 @@ from nncli.config.schema.tune import TuneSection
 from nncli.fitting.parallel.control_dir import ControlDirectory
 from nncli.fitting.parallel.trainings import task_events
 from nncli.nn.training.epoch import DivergedError
-from nncli.tuning.preparation import PreparedSearch, prepare_search
+from nncli.tuning.prepared_search import PreparedSearch, prepare_search
 from nncli.tuning.search_data import SearchData, TrialTraining
 from nncli.tuning.space.space import SearchSpace, Values, with_one_network
 from tune_search import Stop, Trained

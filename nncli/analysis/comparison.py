@@ -24,7 +24,7 @@ from nncli.models.read_table import read_data, source_name
 from nncli.models.scores import ScoreWithInterval
 from nncli.nn.losses import Loss
 from nncli.runs.config import read_config
-from nncli.runs.history import History
+from nncli.runs.history_and_metrics import History
 from nncli.runs.listing import RunInfo, info_of, is_run, list_runs, notes_on_choice
 from nncli.runs.loader import read_manifest
 from nncli.runs.manifest import CONFIG

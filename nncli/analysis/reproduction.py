@@ -38,7 +38,6 @@ from nncli.config.schema import Config, ValidationFile
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.fitting.ensemble.out_of_fold import has_joint_epoch, recorded_folds
 from nncli.fitting.ensemble.train import CONTROL_FOLDER, RecordedMembers, resume_ensemble, train_ensemble
-from nncli.fitting.launch import Launch
 from nncli.fitting.parallel.control_dir import ControlDirectory
 from nncli.fitting.parallel.task_stream import Workers
 from nncli.fitting.parallel.trainings import TrainingStream, TrainingTask, until_epoch
@@ -55,11 +54,12 @@ from nncli.fitting.train.provenance import (
     with_recorded_features,
 )
 from nncli.fitting.train.single import resume_network, train_network
+from nncli.fitting.training_call import TrainingCall
 from nncli.nn.training.epoch import DivergedError
 from nncli.nn.training.loop import EpochReport
 from nncli.runs.config import read_config
 from nncli.runs.cross_validation import check_is_run, fold_folder
-from nncli.runs.history import parse_history
+from nncli.runs.history_and_metrics import parse_history
 from nncli.runs.manifest import (
     CONFIG,
     HELD_OUT,
@@ -812,12 +812,12 @@ def _train(recorded: RunRecord, config: Config, again: Path, stop: Callable[[], 
     executions = tuple(map(recorded_execution, recorded.networks.values()))
     if recorded.is_ensemble:
         members = RecordedMembers(executions, recorded_folds(recorded.path, config))
-        yield from train_ensemble(config, again, Launch(stop=stop), recorded=members)
+        yield from train_ensemble(config, again, TrainingCall(stop=stop), recorded=members)
     else:
         yield from train_network(config, again, stop=stop, execution=executions[0])
     for epochs in more:
         if recorded.is_ensemble:
-            yield from resume_ensemble(Run(again), [f"epochs={epochs}"], Launch(stop=stop))
+            yield from resume_ensemble(Run(again), [f"epochs={epochs}"], TrainingCall(stop=stop))
         else:
             yield from resume_network(Run(again), [f"epochs={epochs}"], stop=stop)
 

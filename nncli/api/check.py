@@ -20,13 +20,14 @@ from nncli.base.option import operation
 from nncli.base.scratch import Scratch
 from nncli.config.loading import load, load_partial, with_source_line
 from nncli.config.schema import Config
-from nncli.fitting.dry_run import DryRun, NetworkSize, TableReport, check_table, dry_run
+from nncli.fitting.dry_run import DryRun, NetworkSize, dry_run
 from nncli.fitting.ensemble.out_of_fold import check_members, member_config
 from nncli.fitting.parallel.task_stream import Workers
 from nncli.fitting.prepare.auto_values import resolve_members
 from nncli.fitting.prepare.execution import choose_execution
 from nncli.fitting.prepare.load import table_copies
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
+from nncli.fitting.table_report import TableReport, check_table
 
 MAX_ATTEMPTS = 5
 """Attempts to prepare the training, each with one more invalid key replaced by its default."""

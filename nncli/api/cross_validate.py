@@ -37,11 +37,11 @@ from nncli.fitting.ensemble.cross_validation import (
 )
 from nncli.fitting.ensemble.out_of_fold import EnsembleData, as_subtask, check_members
 from nncli.fitting.ensemble.train import CONTROL_FOLDER, EnsembleRun, train_members
-from nncli.fitting.launch import Launch
 from nncli.fitting.parallel.control_dir import ControlDirectory
 from nncli.fitting.parallel.trainings import TrainingStream, TrainingTask, removed_if_untrained
 from nncli.fitting.prepare.load import table_copies
 from nncli.fitting.train.events import MembersProgress, MembersStarted
+from nncli.fitting.training_call import TrainingCall
 from nncli.runs.config import read_config
 from nncli.runs.cross_validation import MAX_TRAININGS, CrossValidationRecord
 from nncli.runs.filenames import FOLDS, METRICS
@@ -91,19 +91,19 @@ def cross_validation_events_with(
     if config is None:
         path = Path(options.resume or "")
         with table_copies(read_config(path), existing_parent(path)):
-            yield from _resume(path, options.launch(command))
+            yield from _resume(path, options.training_call(command))
         return
     with copied_table(config, options, options.output):
         given = resolve_input(config, options)
         loaded = given.load()
         config = loaded.config if isinstance(loaded, LoadedConfig) else loaded
-        yield from _begin(config, options, options.launch(command, given.findings))
+        yield from _begin(config, options, options.training_call(command, given.findings))
 
 
 cross_validation_events = operation(CrossValidateOptions)(cross_validation_events_with)
 
 
-def _begin(config: Config, options: CrossValidateOptions, launch: Launch) -> Generator[CrossEvent, None, None]:
+def _begin(config: Config, options: CrossValidateOptions, call: TrainingCall) -> Generator[CrossEvent, None, None]:
     folds, repeats = options.folds, options.repeats
     wanted = options.new_directory(f"{config.output or 'runs/model'}-cv")
     config = as_subtask(config)
@@ -134,27 +134,27 @@ def _begin(config: Config, options: CrossValidateOptions, launch: Launch) -> Gen
             _ = data.without(
                 Fold(folds=folds, fold=fold, seed=config.seed)
             ).excluded_rows  # raises an error before any training
-        data = with_row_checks(data, launch.findings)
-        run, record = start_record(wanted, config, folds, repeats, replaces=launch.replaces)
+        data = with_row_checks(data, call.findings)
+        run, record = start_record(wanted, config, folds, repeats, replaces=call.replaces)
         tasks = f"{FOLDS}/*" if not config.is_ensemble else f"{FOLDS}/*/{MEMBERS}/*"
         with run.locked() as run, removed_if_untrained(run.path, tasks, parent):
-            yield from _cross_validate(data, run, record, launch)
+            yield from _cross_validate(data, run, record, call)
 
 
-def _resume(path: Path, launch: Launch) -> Generator[CrossEvent, None, None]:
+def _resume(path: Path, call: TrainingCall) -> Generator[CrossEvent, None, None]:
     run, record, config = open_record(path)
     with run.locked() as run, Scratch() as scratch:
         finished = note(FindingCode.ALREADY_FINISHED, "this cross-validation had finished; it is scored again")
         findings = [finished] if (run.path / METRICS).is_file() else []
         data = with_row_checks(EnsembleData.of(config, scratch), findings)
-        yield from _cross_validate(data, run, record, launch)
+        yield from _cross_validate(data, run, record, call)
 
 
 def _cross_validate(
     data: EnsembleData,
     run: Run,
     record: CrossValidationRecord,
-    launch: Launch,
+    call: TrainingCall,
 ) -> Generator[CrossEvent, None, None]:
     config, path = data.config, run.path.absolute()
     fold_data = data_of_trainings(data, record)
@@ -165,14 +165,13 @@ def _cross_validate(
         yield MembersStarted(run.path, count, 1, data.findings, "trainings")
         yield CrossValidated(run.path, scores_of(fold_data, kept, record))
         return
-    workers = launch.workers(config)
+    workers = call.workers(config)
     at_a_time = workers.sharing(count)
     with ExitStack() as stack:
         runs, tasks = [], []
         if config.is_ensemble:
             runs = [
-                _open_ensemble(data, folder, launch.command, stack)
-                for data, folder in zip(fold_data, paths, strict=True)
+                _open_ensemble(data, folder, call.command, stack) for data, folder in zip(fold_data, paths, strict=True)
             ]
         else:
             members = [
@@ -182,7 +181,7 @@ def _cross_validate(
             tasks = [TrainingTask(i, member, member.output or "") for i, member in enumerate(members)]
         control = ControlDirectory(path / CONTROL_FOLDER)
         try:
-            with TrainingStream(count, control, workers, run.watched(launch.stop)) as stream:
+            with TrainingStream(count, control, workers, run.watched(call.stop)) as stream:
                 yield MembersStarted(run.path, count, stream.workers, data.findings, "trainings")
                 yield from train_members(stream, runs, at_a_time, tasks)
             built = [ensemble_run.finalize() is not None for ensemble_run in runs]

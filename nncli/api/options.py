@@ -22,7 +22,7 @@ from nncli.models.conformal.options import UncertaintyOptions
 if TYPE_CHECKING:
     from nncli.base.findings import Finding
     from nncli.data.sources.table_source import TableLocation, TableSource
-    from nncli.fitting.launch import Launch
+    from nncli.fitting.training_call import TrainingCall
     from nncli.models.ensemble import AnyModel
 else:
     TableLocation = str  # what a word of the command line is read as
@@ -415,11 +415,11 @@ class ResumableOptions(ReplaceOptions, ClusterOptions, TrainingInputOptions):
         Option("Resume a run that was stopped or killed.", INPUT, metavar="RUN", completion="run"),
     ] = None
 
-    def launch(self, command: Sequence[str] = (), findings: Sequence[Finding] = ()) -> Launch:
+    def training_call(self, command: Sequence[str] = (), findings: Sequence[Finding] = ()) -> TrainingCall:
         """What a training is started with; `findings` precede its own."""
-        from nncli.fitting.launch import Launch
+        from nncli.fitting.training_call import TrainingCall
 
-        return Launch(command, self.stop, self.scheduler, findings, self.force)
+        return TrainingCall(command, self.stop, self.scheduler, findings, self.force)
 
     def check_input(self, config: object) -> None:
         """Check that there is either a configuration or something to resume, the latter without what it keeps.

@@ -15,7 +15,7 @@ from nncli.base.spec import Task
 from nncli.base.text import join_quoted
 from nncli.fitting.dry_run import LayerSize, layer_sizes
 from nncli.runs.cross_validation import is_cross_validation
-from nncli.runs.history import RecordedCycle, RecordedMetrics, read_metrics
+from nncli.runs.history_and_metrics import RecordedCycle, RecordedMetrics, read_metrics
 from nncli.runs.listing import Kind, RunStatus, info_of
 from nncli.runs.loader import read_manifest, read_spec
 from nncli.runs.manifest import MANIFEST, METRICS, MODEL, Manifest

@@ -15,11 +15,11 @@ from nncli.base.option import operation
 from nncli.base.scratch import existing_parent
 from nncli.config.loading import LoadedConfig
 from nncli.config.schema import Config
-from nncli.fitting.launch import Launch
 from nncli.fitting.prepare.load import table_copies
 from nncli.fitting.student_config import student_config
 from nncli.fitting.train.events import Event, Finished
 from nncli.fitting.train.single import resume_network, train_network
+from nncli.fitting.training_call import TrainingCall
 from nncli.runs.config import read_config
 from nncli.runs.cross_validation import check_is_run, resume_command
 from nncli.runs.manifest import check_not_selected
@@ -43,7 +43,7 @@ def train_events_with(
         return
     with copied_table(config, options, options.output):
         given = resolve_input(config, options)
-        yield from _tracked(_train(given, options, options.launch(command, given.findings)), trackers)
+        yield from _tracked(_train(given, options, options.training_call(command, given.findings)), trackers)
 
 
 train_events = operation(TrainOptions)(train_events_with)
@@ -76,12 +76,12 @@ def train(config: Config | str | Path | None = None, *, options: TrainOptions) -
     raise AssertionError("a training ends with Finished or an error")
 
 
-def _train(given: TrainingInput, options: TrainOptions, launch: Launch) -> Generator[Event, None, None]:
+def _train(given: TrainingInput, options: TrainOptions, call: TrainingCall) -> Generator[Event, None, None]:
     loaded = given.load()
     if isinstance(loaded, LoadedConfig):
         if loaded.tune is not None:
             hint = f"For the search: nncli tune {shlex.quote(str(given.config))}"
-            launch = launch.with_findings([note(FindingCode.SEARCH, "the section tune is ignored", hint=hint)])
+            call = call.with_findings([note(FindingCode.SEARCH, "the section tune is ignored", hint=hint)])
         config = loaded.config
     else:
         config = loaded
@@ -97,14 +97,14 @@ def _train(given: TrainingInput, options: TrainOptions, launch: Launch) -> Gener
         if limit is not None:
             from nncli.fitting.ensemble.train import train_within
 
-            yield from train_within(limit, config, path, launch)
+            yield from train_within(limit, config, path, call)
         elif config.is_ensemble:
             from nncli.fitting.ensemble.train import train_ensemble
 
-            yield from train_ensemble(config, path, launch)
+            yield from train_ensemble(config, path, call)
         else:
             yield from train_network(
-                config, path, launch.command, launch.stop, findings=launch.findings, replaces=launch.replaces
+                config, path, call.command, call.stop, findings=call.findings, replaces=call.replaces
             )
 
 
@@ -129,7 +129,7 @@ def _resume(path: Path, options: TrainOptions, command: Sequence[str]) -> Genera
         if manifest.members > 1:
             from nncli.fitting.ensemble.train import resume_ensemble
 
-            yield from resume_ensemble(run, options.assignments, options.launch(command, findings))
+            yield from resume_ensemble(run, options.assignments, options.training_call(command, findings))
         else:
             yield from resume_network(run, options.assignments, command, options.stop, findings=findings)
 

@@ -25,7 +25,7 @@ from nncli.fitting.train.events import TrackingStopped
 from nncli.runs.filenames import CONFIG
 from nncli.runs.run import Run
 from nncli.tracking.tracker import TrackerChoice, parse_trackers
-from nncli.tuning.preparation import PreparedSearch, prepare_search, run_search
+from nncli.tuning.prepared_search import PreparedSearch, prepare_search, run_search
 from nncli.tuning.search import SearchEnded, SearchEvent, SearchStarted
 from nncli.tuning.selected_ensemble import ROUNDS, SelectedEnsemble, write_selected_ensemble
 from nncli.tuning.space.load_search import load_search
@@ -195,7 +195,7 @@ def _search(
 ) -> Generator[TuneEvent, None, None]:
     """The events of a search, with the path as it was given."""
     started: SearchStarted | None = None
-    workers = options.launch().workers(prepared.loaded.config, options.workers)
+    workers = options.training_call().workers(prepared.loaded.config, options.workers)
     for event in track_search_events(run_search(prepared, run, workers, options.stop), trackers):
         if isinstance(event, SearchStarted):
             event = started = replace(event, path=run.path)

@@ -59,7 +59,7 @@ class RowOrigins:
 class Table:
     """A frame, the name of its `source`, and the number of its first data row (the header is not a row).
 
-    `numbers` (rows,) are the row numbers in the source, if rows were selected from a larger table. `dialect` is the
+    `selected_rows` (rows,) are those in the source, if rows were selected from a larger table. `dialect` is the
     format of numbers in columns of text; `notes` are messages for the user about how the table was read. `details` of
     the first table of a source say the same of every table, such as ("separator", ";") and ("sheet", "Sales").
     `origins` are the files of the rows, if there are several, each of which numbers its rows from 1.
@@ -68,7 +68,7 @@ class Table:
     frame: pl.DataFrame
     source: str
     first_row: int = 1
-    numbers: RowIndices | None = None
+    selected_rows: RowIndices | None = None
     dialect: CsvDialect = PLAIN_NUMBERS
     notes: tuple[str, ...] = ()
     details: tuple[tuple[str, str | int], ...] = ()
@@ -81,7 +81,9 @@ class Table:
     @property
     def row_numbers(self) -> RowIndices:
         """The number of each row in the source (rows,)."""
-        return np.arange(self.first_row, self.first_row + len(self)) if self.numbers is None else self.numbers
+        return (
+            np.arange(self.first_row, self.first_row + len(self)) if self.selected_rows is None else self.selected_rows
+        )
 
     @property
     def names(self) -> list[str]:
@@ -105,21 +107,23 @@ class Table:
 
     def take(self, rows: RowIndices) -> Table:
         """The rows at these positions (from 0), which keep their numbers."""
-        numbers = self.first_row + rows if self.numbers is None else self.numbers[rows]
-        return replace(self, frame=self.frame[rows], numbers=numbers)
+        numbers = self.first_row + rows if self.selected_rows is None else self.selected_rows[rows]
+        return replace(self, frame=self.frame[rows], selected_rows=numbers)
 
     def part(self, start: int, stop: int) -> Table:
         """The rows from position `start` up to `stop`, which keep their numbers."""
         if start <= 0 and stop >= len(self):
             return self
-        numbers = None if self.numbers is None else self.numbers[start:stop]
-        return replace(self, frame=self.frame[start:stop], first_row=self.first_row + start, numbers=numbers)
+        numbers = None if self.selected_rows is None else self.selected_rows[start:stop]
+        return replace(self, frame=self.frame[start:stop], first_row=self.first_row + start, selected_rows=numbers)
 
     def location(self, *, row: int | None = None, column: str | None = None) -> Location:
         """The location in the source of the cell at position `row` (from 0) of `column`."""
         if row is None:
             return Location(source=self.source, column=column)
-        return self.location_of(self.first_row + row if self.numbers is None else int(self.numbers[row]), column)
+        return self.location_of(
+            self.first_row + row if self.selected_rows is None else int(self.selected_rows[row]), column
+        )
 
     def location_of(self, number: int, column: str | None = None) -> Location:
         """The location of a cell of `column` in the row with this number."""

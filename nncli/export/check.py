@@ -96,7 +96,7 @@ def _joined(tables: Sequence[Table]) -> Table:
     return replace(
         tables[0],
         frame=pl.concat([table.frame for table in tables]),
-        numbers=np.concatenate([table.row_numbers for table in tables]),
+        selected_rows=np.concatenate([table.row_numbers for table in tables]),
         origins=RowOrigins.joined(table.origins for table in tables),
     )
 
@@ -150,7 +150,7 @@ def with_unusual_rows(model: AnyModel, program: Program, tables: list[Table]) ->
 
 def _valid(model: AnyModel, like: Table, frame: pl.DataFrame) -> Table:
     """The rows of a frame that predict does not refuse, read like a table; their numbers are below 0."""
-    table = replace(like, frame=frame, numbers=-np.arange(1, frame.height + 1), origins=None)
+    table = replace(like, frame=frame, selected_rows=-np.arange(1, frame.height + 1), origins=None)
     return table.take(model.invalid_cells(table).valid_rows(len(table)))
 
 

@@ -54,4 +54,4 @@ def held_out_column(run: Run, rows: HeldOutRows, name: str, dialect: CsvDialect)
                 location=error.location,
                 hint="Restore the table, or leave out --by.",
             ) from error
-        return load_numbered_rows(config, rows.numbers, dialect, scratch).columns([name])
+        return load_numbered_rows(config, rows.row_numbers, dialect, scratch).columns([name])

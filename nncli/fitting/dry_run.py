@@ -1,9 +1,8 @@
-"""A training on trial for `nncli check`: its table, the size of its network, and a few steps. Nothing is kept."""
+"""A training on trial for `nncli check`: the size of its network, and a few steps. Nothing is kept."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from math import isfinite, prod
@@ -11,20 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from nncli.base.errors import ConfigError, DataError, Location
-from nncli.base.findings import Finding, FindingCode, of_error, ordered
-from nncli.base.scratch import Scratch
+from nncli.base.errors import Location
+from nncli.base.findings import Finding, FindingCode
 from nncli.base.text import json_safe
-from nncli.config.schema import Config
-from nncli.data.profile import ColumnProfile
-from nncli.fitting.checks.column import Column, SplitTable
-from nncli.fitting.checks.rows import check_features, check_sizes, check_targets, feature_names, read_targets
-from nncli.fitting.checks.target import check_constant
-from nncli.fitting.prepare.auto_values import resolve_members
-from nncli.fitting.prepare.fit import infer_loss
-from nncli.fitting.prepare.load import load_labeled_rows
 from nncli.fitting.prepare.prepare import PreparedTraining
-from nncli.fitting.prepare.validation import split_table
 from nncli.fitting.timing import time_steps
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.layers.base import TrainingContext
@@ -36,7 +25,6 @@ from nncli.nn.training.arguments import TrainingArguments
 from nncli.nn.training.epoch import DivergedError
 from nncli.nn.training.loop import fit
 from nncli.nn.training.state import MAX_INIT_BYTES, MAX_INIT_ROWS, RandomStreams, TrainState
-from nncli.targets.target import kind_of
 
 WARMUP_STEPS, MIN_TIMED_STEPS = 3, 10
 """Steps before timing starts, and the fewest steps that are timed."""
@@ -196,56 +184,6 @@ def _validation_seconds(prepared: PreparedTraining) -> float:
         if n == len(X):
             validation.score(Z)
     return (time.perf_counter() - start) * len(X) / n
-
-
-@dataclass(frozen=True)
-class TableReport:
-    """The findings of a table, errors first.
-
-    A training would refuse the features `unusable` and ignore the features `empty`. `trainable` says whether a training
-    on the rest could start. The table has so many `rows` with a target.
-    """
-
-    findings: tuple[Finding, ...]
-    profiles: tuple[ColumnProfile, ...] = ()
-    unusable: tuple[str, ...] = ()
-    empty: tuple[str, ...] = ()
-    trainable: bool = False
-    rows: int = 0
-
-
-def check_table(config: Config, on_stage: Callable[[str], None] = lambda line: None) -> TableReport:
-    """Check the table of a configuration and its validation rows; the whole table for an ensemble.
-
-    Columns are read one at a time with all their rows; target leakage is checked on a sample. Errors become findings,
-    and the rest is still checked. `on_stage` is called with the name of each stage.
-
-    Raises:
-        UsageError, NncliError: a file name has no known format, or there is no space for temporary files.
-    """
-    with Scratch() as scratch:
-        on_stage("reading the table")
-        try:
-            table = load_labeled_rows(config, config.data, scratch)
-        except (ConfigError, DataError) as error:
-            return TableReport(of_error(error))
-        config = resolve_members(config, len(table))
-        split, targets = SplitTable(table, np.arange(len(table)), table, np.empty(0, np.int64)), list[Column]()
-        try:
-            kind = kind_of(infer_loss(config, table.columns(config.data.target))[0])
-            for name in config.data.target:
-                check_constant(table, name, kind)  # raises a clearer error than the split
-            split = split_table(config, table, kind, RandomStreams.of(config.seed).split, scratch)
-            split = replace(split, training=np.unique(split.training))
-            targets = read_targets(config, split, kind)
-            problems, trainable = tuple(check_targets(config, split, targets, kind)), True
-        except (ConfigError, DataError) as error:
-            problems, trainable = of_error(error), False
-        n = len(feature_names(config, split))
-        on_stage(f"checking {n:,} column{'' if n == 1 else 's'}")
-        features = check_features(config, split, targets)
-        findings = ordered([*problems, *features.findings, *(check_sizes(config, split) if trainable else [])])
-        return TableReport(findings, features.profiles, features.unusable, features.empty, trainable, len(table))
 
 
 LIBRARY_BYTES = 110 << 20

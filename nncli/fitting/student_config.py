@@ -68,7 +68,7 @@ def student_config(path: Path, units: int, output: Path, assignments: Sequence[s
     member = model.members[0] if isinstance(model, Ensemble) else model
     student = Config.model_validate({**{key: getattr(config, key) for key in TEACHER_KEYS}, **preset, **settings})
     layers = tuple(layer.with_auto_units(units) for layer in student.layers)
-    embedding = embedding_of(student.numeric_embedding, len(member.spec.encoder.numeric))
+    embedding = embedding_of(student.numeric_embedding, len(member.spec.encoder.embeddable_positions))
     student = student.model_copy(update={"layers": layers, "numeric_embedding": embedding})
     document = parse(dump(student.model_dump(mode="json")), "the student's configuration")
     return load_document(document, assignments, folder=Path.cwd(), name=output.name).config

@@ -78,10 +78,10 @@ class Ensemble:
     members: tuple[Model, ...]
 
     @property
-    def numeric(self) -> frozenset[str]:
+    def plain_number_columns(self) -> frozenset[str]:
         """The columns whose cells are plain numbers to every member that uses them."""
-        others = [name for member in self.members for name in member.names if name not in member.numeric]
-        return frozenset().union(*(member.numeric for member in self.members)).difference(others)
+        others = [name for member in self.members for name in member.names if name not in member.plain_number_columns]
+        return frozenset().union(*(member.plain_number_columns for member in self.members)).difference(others)
 
     @property
     def names(self) -> list[str]:
@@ -100,7 +100,7 @@ class Ensemble:
     def _member_predictor(self) -> MemberPredictor:
         return MemberPredictor([member.predictor for member in self.members])
 
-    def predict_few(self, table: Table) -> list[Predictions]:
+    def predict_small_batch(self, table: Table) -> list[Predictions]:
         """The predictions of each member, by the calls of one network if theirs are equal; see `Model.predict`."""
         encoded = [member.encode(table) for member in self.members]
         with limit_blas_threads(1):
@@ -207,7 +207,7 @@ def predict_members(model: AnyModel, table: Table) -> list[Predictions]:
     table = table.with_cache()
     if len(table) > MAX_ROWS:
         return [member.predict(table) for member in model.members]
-    return model.predict_few(table)
+    return model.predict_small_batch(table)
 
 
 def average_members(model: AnyModel, members: Sequence[Predictions]) -> Predictions:

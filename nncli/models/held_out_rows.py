@@ -50,14 +50,14 @@ class MemberPredictions:
 class HeldOutRows:
     """Rows with targets and predictions; a single network counts as the only member of an ensemble.
 
-    `numbers` (n,) are the row numbers in the table, from 1, or in the validation file if there is one. `y` holds class
+    `row_numbers` (n,) are those in the table, from 1, or in the validation file if there is one. `y` holds class
     codes (n,) or numbers (n, targets), `weights` (n,) sample weights, and `groups` (n,) the number of each row's group.
     `predictions` are those that are scored. `baseline` (outputs,) is the prediction of the baseline for any row,
     and `baseline_quantiles` (targets, levels) are its quantiles where the loss has several.
     The rows are a random sample of `total` rows where there are too many.
     """
 
-    numbers: RowIndices
+    row_numbers: RowIndices
     y: Truth
     weights: Weights | None
     groups: npt.NDArray[np.int64] | None
@@ -72,7 +72,7 @@ class HeldOutRows:
         """The rows that are scored, with their row numbers, None for 1, 2 and so on."""
         baseline, n = scored.baseline, len(scored.y)
         return cls(
-            numbers=np.arange(1, n + 1) if numbers is None else numbers,
+            row_numbers=np.arange(1, n + 1) if numbers is None else numbers,
             y=scored.y,
             weights=scored.weights,
             groups=scored.groups,
@@ -84,7 +84,7 @@ class HeldOutRows:
         )
 
     def __len__(self) -> int:
-        return len(self.numbers)
+        return len(self.row_numbers)
 
     @property
     def is_sample(self) -> bool:
@@ -116,7 +116,7 @@ class HeldOutRows:
         """The rows at these positions, which are in ascending order and distinct."""
         return replace(
             self,
-            numbers=self.numbers[rows],
+            row_numbers=self.row_numbers[rows],
             y=self.y[rows],
             weights=None if self.weights is None else self.weights[rows],
             groups=None if self.groups is None else self.groups[rows],
@@ -181,7 +181,7 @@ class HeldOutRows:
         predictions = self.predictions
         precision = predictions.target.precision_of(predictions.precision)
         arrays: dict[str, npt.NDArray[Any]] = {
-            "numbers": self.numbers,
+            "numbers": self.row_numbers,
             "y": self.y,
             "predictions": predictions.values.astype(precision),  # class probabilities are rounded to the precision
             "baseline": self.baseline,
@@ -216,7 +216,7 @@ class HeldOutRows:
             raise ValueError("no y")
         target.check_truth(arrays["y"], n)
         rows = cls(
-            numbers=numbers,
+            row_numbers=numbers,
             y=arrays["y"],
             weights=reader.array("weights", np.float64, (n,)) if "weights" in arrays else None,
             groups=reader.array("groups", np.int64, (n,)) if "groups" in arrays else None,

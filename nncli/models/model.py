@@ -20,7 +20,7 @@ from nncli.data.columns.parsing import CellErrors
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.data.encoders.anomalies import Anomalies, InvalidCells
 from nncli.data.encoders.encoder import Encoded, Encoder
-from nncli.data.encoders.few_rows import FewRowsEncoder
+from nncli.data.encoders.small_batch_encoder import SmallBatchEncoder
 from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
@@ -69,7 +69,7 @@ class Model:
     parameters: Parameters
 
     @property
-    def numeric(self) -> frozenset[str]:
+    def plain_number_columns(self) -> frozenset[str]:
         """The columns whose cells are plain numbers, without a unit."""
         return frozenset(column.name for column in self.spec.encoder.columns if column.accepts_plain_numbers)
 
@@ -88,8 +88,8 @@ class Model:
         return Predictor(self.spec.network, self.parameters, final=True)
 
     @cached_property
-    def _few_rows_encoder(self) -> FewRowsEncoder:
-        return FewRowsEncoder(self.spec.encoder, self.spec.network.precision)
+    def _small_batch_encoder(self) -> SmallBatchEncoder:
+        return SmallBatchEncoder(self.spec.encoder, self.spec.network.precision)
 
     def predict(self, table: Table) -> Predictions:
         """Predict every row of a table, in order. The target column is not needed; other columns are ignored.
@@ -115,7 +115,7 @@ class Model:
         table.require_features(self.names)
         try:
             if len(table) <= MAX_ROWS:
-                return self._few_rows_encoder.encode(table)
+                return self._small_batch_encoder.encode(table)
             return self.spec.encoder.encode(table, self.spec.network.precision)
         except CellError as error:
             raise error.for_model() from None
@@ -174,7 +174,7 @@ def hash_rows(encoder: Encoder, target: Target, table: Table, dense: DenseColumn
         DataError: a column is missing, or a cell cannot be read.
     """
     in_dense = set(dense.names)
-    numbers = DenseColumns.of(table, [name for name in encoder.numbers if name not in in_dense])
+    numbers = DenseColumns.of(table, [name for name in encoder.numeric_names if name not in in_dense])
     in_dense.update(numbers.names)
     rest = [column for column in encoder.columns if column.name not in in_dense]
     names = [*(column.name for column in rest), *target.names]

@@ -66,7 +66,7 @@ def read_to_predict(
         location,
         missing_values=model.spec.missing_values,
         training_dialect=model.spec.dialect,
-        numbers=model.numeric.difference(as_text),
+        numeric_names=model.plain_number_columns.difference(as_text),
         keys=[*model.names, *keys],
         block_bytes=block_bytes(model),
     )

@@ -298,7 +298,7 @@ def _check_parts(folder: Path, spec: ModelSpec) -> None:
     tables = [(c.name, c.n_codes, c.embedding_width) for c in encoder.embedded]
     fits = (
         network.n_features == encoder.width
-        and network.embedded_numeric in ((), encoder.numeric)
+        and network.embedded_numeric in ((), encoder.embeddable_positions)
         and [(e.name, e.n_embeddings, e.width) for e in network.embeddings] == tables
         and kind_of(loss) is type(target)
         and (target.has_probabilities or spec.temperature == 1.0)

@@ -479,7 +479,7 @@ class Run:
 
     def save_history(self, reports: Iterable[EpochReport], metric: str | None) -> None:
         """Write history.csv; the metric's column is named after it, such as `val_accuracy`."""
-        from nncli.runs.history import history_csv
+        from nncli.runs.history_and_metrics import history_csv
 
         self._write(HISTORY, history_csv(reports, metric))
 

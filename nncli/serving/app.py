@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 
 from nncli.base.credentials import redacted
 from nncli.serving.batching import predicted_of
-from nncli.serving.connections import Connections, Exchange, HttpLimits
+from nncli.serving.connections import Connections, HttpLimits, RequestResponse
 from nncli.serving.metrics.registry import OTHER
 from nncli.serving.middleware import (
     AccessControl,
@@ -81,13 +81,13 @@ def connections_of(state: ServerState) -> Connections:
     """The connections of a server, with its application behind them."""
     patterns = PathPatterns(ROUTES)
 
-    def on_answer(exchange: Exchange, seconds: float) -> None:
-        address = OTHER if exchange.is_refused else patterns.of(exchange.scope)
-        status = CLIENT_CLOSED_REQUEST if exchange.is_lost or exchange.status is None else exchange.status
-        method, received, sent = exchange.scope["method"], exchange.received, exchange.sent
+    def on_answer(served: RequestResponse, seconds: float) -> None:
+        address = OTHER if served.is_refused else patterns.of(served.scope)
+        status = CLIENT_CLOSED_REQUEST if served.is_lost or served.status is None else served.status
+        method, received, sent = served.scope["method"], served.received, served.sent
         state.metrics.count_request(address, method, status, seconds, received, sent)
         if state.options.access_log:
-            log_access(exchange, seconds, state.slots)
+            log_access(served, seconds, state.slots)
 
     cors = state.options.cors
     decorate: Callable[[ASGIApp], ASGIApp] = (lambda app: app) if cors is None else cors_of(cors)
@@ -125,12 +125,12 @@ MODEL_PATH = re.compile(r"(?:/v2)?/models/([^/]+)(?:/.*)?|/(?:predict|invocation
 """Paths of models; those of the first have no name."""
 
 
-def log_access(exchange: Exchange, seconds: float, slots: ModelSlots) -> None:
+def log_access(served: RequestResponse, seconds: float, slots: ModelSlots) -> None:
     """Write the line of a request that was answered, or whose client has left. A full disk is no reason to stop."""
-    write_line(json.dumps(access_record(exchange, seconds, time.time(), slots)))
+    write_line(json.dumps(access_record(served, seconds, time.time(), slots)))
 
 
-def access_record(exchange: Exchange, seconds: float, now: float, slots: ModelSlots) -> dict[str, Any]:
+def access_record(served: RequestResponse, seconds: float, now: float, slots: ModelSlots) -> dict[str, Any]:
     """What is written of a request.
 
     `client` is an IP address, that of X-Forwarded-For if a proxy on this machine has sent it. `status` is null if the
@@ -138,15 +138,15 @@ def access_record(exchange: Exchange, seconds: float, now: float, slots: ModelSl
     `reason` unless the request was refused. `parameters` are the names of parameters of predictions. The path is
     percent-encoded ASCII. Of what is not an HTTP request, the method is empty.
     """
-    scope, predicted = exchange.scope, predicted_of(exchange.scope)
+    scope, predicted = served.scope, predicted_of(served.scope)
     return {
         "time": utc_time(now),
         "client": _client_of(scope),
         "method": scope["method"],
         "path": quote(redacted(scope["path"]), safe="/*")[:MAX_PATH],
-        "status": exchange.status,
+        "status": served.status,
         "milliseconds": round(1000 * seconds, 3),
-        "request_bytes": exchange.received,
+        "request_bytes": served.received,
         "model": _model_of(scope["path"], slots) if predicted is None else predicted.model,
         "rows": None if predicted is None else predicted.rows,
         "parameters": _parameters(scope["query_string"]),

@@ -161,7 +161,7 @@ class MemoryBudget:
 
 
 @dataclass
-class Exchange:
+class RequestResponse:
     """A request and its answer: the bytes of both bodies, and the status, which is None if the client left before.
 
     What `is_refused` does not reach the application; the client of what `is_lost` has left before the end.
@@ -179,7 +179,7 @@ class Connections:
     """The connections of a server, and what they share.
 
     `decorate` adds the headers of the application to answers that it does not make, and `on_answer` is called with
-    each exchange and its seconds. Of all connections, those without a request are `idle`, the one that waits
+    each `RequestResponse` and its seconds. Of all connections, those without a request are `idle`, the one that waits
     longest first. Once the server `is_draining`, every answer has `Connection: close`.
     """
 
@@ -188,7 +188,7 @@ class Connections:
         app: ASGIApp,
         limits: HttpLimits,
         decorate: Callable[[ASGIApp], ASGIApp] = lambda app: app,
-        on_answer: Callable[[Exchange, float], None] | None = None,
+        on_answer: Callable[[RequestResponse, float], None] | None = None,
     ) -> None:
         self.limits, self.decorate, self.on_answer = limits, decorate, on_answer
         self.config = Config(
@@ -468,12 +468,12 @@ class Connection(H11Protocol):
         )
         self.transport.write(b"".join(filter(None, map(self.conn.send, events))))
         self._is_refused = True
-        self._log(Exchange(scope, sent=len(response.body), status=problem.status, is_refused=True), 0.0)
+        self._log(RequestResponse(scope, sent=len(response.body), status=problem.status, is_refused=True), 0.0)
         self.end()
 
-    def _log(self, exchange: Exchange, seconds: float) -> None:
+    def _log(self, served: RequestResponse, seconds: float) -> None:
         if self._shared.on_answer is not None:
-            self._shared.on_answer(exchange, seconds)
+            self._shared.on_answer(served, seconds)
 
     # A request
 
@@ -481,7 +481,7 @@ class Connection(H11Protocol):
         """Let the application answer a request; answer a problem if it fails or takes too long."""
         self._count += 1
         self._task = asyncio.current_task()
-        started, cycle, exchange = self.loop.time(), self.cycle, Exchange(scope)
+        started, cycle, served = self.loop.time(), self.cycle, RequestResponse(scope)
         cycle.waiting_for_100_continue = cycle.waiting_for_100_continue and cycle.more_body
         if match := ABSOLUTE.fullmatch(scope["raw_path"]):
             scope["raw_path"] = match[1] or b"/"
@@ -489,12 +489,12 @@ class Connection(H11Protocol):
 
         async def send_and_note(message: Message) -> None:
             if message["type"] == "http.response.start":
-                exchange.status = message["status"]
+                served.status = message["status"]
                 is_last = self._shared.is_draining and not self._has_begun
-                if is_last or cycle.more_body or exchange.is_refused:
+                if is_last or cycle.more_body or served.is_refused:
                     message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
             else:
-                exchange.sent += len(message.get("body", b""))
+                served.sent += len(message.get("body", b""))
             await send(message)
 
         try:
@@ -502,9 +502,9 @@ class Connection(H11Protocol):
             if problem is None and (cycle.more_body or cycle.body) and self._shared.answers.is_exhausted:
                 problem = busy("clients do not read their answers")
             if problem is None:
-                problem = await self._let_app_answer(exchange, receive, send_and_note)
+                problem = await self._let_app_answer(served, receive, send_and_note)
             else:
-                exchange.is_refused = True
+                served.is_refused = True
             if problem is None or cycle.response_complete:
                 return
             if cycle.response_started:  # too late to say so
@@ -517,22 +517,22 @@ class Connection(H11Protocol):
         finally:
             if self.cycle is cycle:  # else the next request has begun
                 self._task = None
-            exchange.is_lost = not cycle.response_complete
-            self._log(exchange, self.loop.time() - started)
+            served.is_lost = not cycle.response_complete
+            self._log(served, self.loop.time() - started)
 
-    async def _let_app_answer(self, exchange: Exchange, receive: Receive, send: Send) -> Problem | None:
+    async def _let_app_answer(self, served: RequestResponse, receive: Receive, send: Send) -> Problem | None:
         """Let the application answer in time; the problem if it does not."""
         body = Body(self._limits, self._shared.bodies, receive, lambda: self._problem)
         try:
             async with asyncio.timeout(self._limits.timeout) as body.deadline:
-                await self._shared.app(exchange.scope, body.receive, send)
+                await self._shared.app(served.scope, body.receive, send)
         except TimeoutError:
             return self._limits.too_long if body.is_whole or not body.is_wanted else self._limits.too_slow
         except Exception as error:  # every request gets an answer
             logging.getLogger(__name__).error("a request failed", exc_info=error)
             return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the server has failed; see its log")
         finally:
-            exchange.received = body.received
+            served.received = body.received
             body.release()
         return None
 

@@ -102,8 +102,6 @@ class TargetBase(Spec):
     """The metric by which a model is better than the baseline or not."""
     linear_model: ClassVar[str] = "ridge regression"
     """The linear model of this kind that a network is compared with."""
-    peak_learning_rate: ClassVar[float] = 0.12
-    """The peak of a schedule: 0.12 was better for numbers than 0.2 of RealMLP (benchmarks/ablations.md)."""
     error_title: ClassVar[str] = "error"
     """What the largest errors of rows are shown as."""
 

@@ -52,7 +52,6 @@ class Classes(TargetBase):
     default_metric: ClassVar[str] = "accuracy"
     verdict_metric: ClassVar[str] = "log_loss"
     linear_model: ClassVar[str] = "logistic regression"
-    peak_learning_rate: ClassVar[float] = 0.04
     error_title: ClassVar[str] = "probability of the actual class"
 
     name: StrictStr

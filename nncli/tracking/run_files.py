@@ -18,7 +18,7 @@ from nncli.nn.training.loop import EpochReport
 from nncli.runs.config import read_config
 from nncli.runs.cross_validation import read_record, resume_command
 from nncli.runs.filenames import CONFIG, FOLDS, HISTORY, MANIFEST, MEMBERS, METRICS
-from nncli.runs.history import History, RecordedMetrics, read_history, read_metrics
+from nncli.runs.history_and_metrics import History, RecordedMetrics, read_history, read_metrics
 from nncli.runs.loader import read_json
 from nncli.runs.manifest import Manifest
 from nncli.runs.run import Run

@@ -109,7 +109,7 @@ class TrialReader:
         if kept is None or len(kept) == len(positions):
             return positions
         numbers = self._data.table_data.table.take(positions).row_ids.row_numbers
-        return positions[np.searchsorted(numbers, kept.numbers)]
+        return positions[np.searchsorted(numbers, kept.row_numbers)]
 
     @cached_property
     def rows(self) -> SearchRows:

@@ -309,7 +309,7 @@ class TrialTraining:
         rows, data, run = self._search.fold_rows[fold], self._fold_data[fold], Run.open(self._paths[fold])
         self._search.check_table(run.load_manifest().data.sha256)
         kept = run.load_held_out() if self._search.is_holdout else None
-        if kept is not None and np.array_equal(kept.numbers, self._search.table.take(rows).row_ids.row_numbers):
+        if kept is not None and np.array_equal(kept.row_numbers, self._search.table.take(rows).row_ids.row_numbers):
             values = data.target.align(kept.predictions.values, kept.predictions.target)
             return self._search.held_out(fold, replace(kept.predictions, target=data.target, values=values))
         predictions = predict_table(run.load_model(), self._search.fold_tables[fold], data.target)

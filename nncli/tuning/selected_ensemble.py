@@ -385,7 +385,8 @@ class FinishedTrial:
             "another precision": first_member.network.precision == other.network.precision,
             "other missing_values": first_member.missing_values == other.missing_values,
             "another format of numbers": first_member.dialect == other.dialect,
-            "other held-out rows": np.array_equal(ours.numbers, theirs.numbers) and np.array_equal(ours.y, theirs.y),
+            "other held-out rows": np.array_equal(ours.row_numbers, theirs.row_numbers)
+            and np.array_equal(ours.y, theirs.y),
             "other sample weights": _equal(ours.weights, theirs.weights),
             "other folds": np.array_equal(np.unique(ours.oof_mask, axis=0), np.unique(theirs.oof_mask, axis=0)),
         }

@@ -128,7 +128,7 @@ def test_the_order_of_the_runs_changes_no_result(of: Folder) -> None:
 
 def test_runs_of_different_splits_are_compared_on_rows_neither_was_trained_on(of: Folder) -> None:
     found = of("b", "seed")
-    mine, other = (predict_held_out(of.path / "runs" / name).numbers for name in ("b", "seed"))
+    mine, other = (predict_held_out(of.path / "runs" / name).row_numbers for name in ("b", "seed"))
     assert found.pairs[0].rows == len(np.intersect1d(mine, other)) < 69
     assert found.notes
 

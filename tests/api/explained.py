@@ -76,7 +76,7 @@ def model_of(
             "layers": layers,
             "n_outputs": loss.outputs(labels),
             "precision": "float64",
-            "numeric_features": encoder.numeric,
+            "numeric_features": encoder.embeddable_positions,
         }
     )
     rng = np.random.default_rng(seed)

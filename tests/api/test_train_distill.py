@@ -56,7 +56,7 @@ def test_the_scores_are_of_the_network_without_these_rows_and_its_teachers_witho
     assert own is not None
     assert held_out is not None
     assert (held_out.predictions.values == own.predictions.values).all()
-    rows = pl.read_csv(PENGUINS)[(held_out.numbers - 1).tolist()]
+    rows = pl.read_csv(PENGUINS)[(held_out.row_numbers - 1).tolist()]
     assert load(taught / SCORED).predict(rows, proba=True)["proba_Adelie"].to_numpy() == pytest.approx(
         held_out.predictions.values[:, 0]
     )

@@ -92,7 +92,7 @@ def test_a_run_keeps_the_quantiles_of_its_held_out_rows(folder: Path, name: str,
     assert len(kept.members) == members
     model = load(folder / name).model
     for i, member in enumerate(kept.members):
-        table = read_table(folder / "table.csv").take(kept.numbers[member.rows] - 1)
+        table = read_table(folder / "table.csv").take(kept.row_numbers[member.rows] - 1)
         of_member = (getattr(model, "members", None) or (model,))[i].predict(table)
         np.testing.assert_array_equal(member.predictions.quantiles, of_member.quantiles)
         np.testing.assert_array_equal(member.predictions.values, of_member.values)

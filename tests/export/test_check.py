@@ -41,7 +41,7 @@ def test_rows_are_compared_in_batches_of_the_same_types(
     check: tuple[Check, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table, sizes = penguin_table(), list[int]()
-    column = next(name for name in check[0].model.names if name in check[0].model.numeric)
+    column = next(name for name in check[0].model.names if name in check[0].model.plain_number_columns)
     typed = Table(table.frame.with_columns(table.frame[column].cast(pl.Float64)), "typed", first_row=1000)
     monkeypatch.setattr(module, "ROWS_AT_A_TIME", 100)
     monkeypatch.setattr("tests.export.referee.run", _counted(sizes))
@@ -70,7 +70,7 @@ def test_a_row_that_differs_is_named_as_in_its_table(
 
 def test_what_predict_refuses_is_refused(check: tuple[Check, Path]) -> None:
     table = penguin_table()
-    name = next(name for name in check[0].model.names if name in check[0].model.numeric)
+    name = next(name for name in check[0].model.names if name in check[0].model.plain_number_columns)
     spoilt = Table(table.frame.with_columns(pl.Series(name, ["oops"] * len(table))), "t.csv")
     with pytest.raises(CellError) as caught:
         check[0].run(check[1], [spoilt])

@@ -35,7 +35,7 @@ def run_before_and_after(folder: Path, config: str) -> tuple[Path, Path]:
     before = train(path, output=folder / "before").run
     rows = Run(before).load_held_out()
     assert rows is not None
-    write_table(folder / "table.csv", rows.numbers[rows.members[0].rows])
+    write_table(folder / "table.csv", rows.row_numbers[rows.members[0].rows])
     return before, train(path, output=folder / "after").run
 
 

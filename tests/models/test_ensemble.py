@@ -88,7 +88,7 @@ def test_a_regression_member_of_a_classifier_is_refused(model: Model, line: Path
 def test_a_column_is_numeric_unless_a_member_reads_it_as_text(model: Model) -> None:
     labels = ("Adelie", "Chinstrap", "Gentoo")
     ensemble = Ensemble(spec_for(model, labels), (model, model))
-    assert ensemble.numeric == model.numeric
+    assert ensemble.plain_number_columns == model.plain_number_columns
     assert ensemble.names == model.names
     text = next(column for column in model.spec.encoder.columns if column.type != "numeric")
     columns = tuple(
@@ -97,7 +97,9 @@ def test_a_column_is_numeric_unless_a_member_reads_it_as_text(model: Model) -> N
     )
     encoder = model.spec.encoder.model_copy(update={"columns": columns})
     other = replace(model, spec=model.spec.model_copy(update={"encoder": encoder}))
-    assert Ensemble(ensemble.spec, (model, other)).numeric == model.numeric - {"bill_length_mm"}
+    assert Ensemble(ensemble.spec, (model, other)).plain_number_columns == model.plain_number_columns - {
+        "bill_length_mm"
+    }
 
 
 def test_a_value_is_unexpected_if_it_is_to_all_members() -> None:

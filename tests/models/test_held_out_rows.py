@@ -47,7 +47,7 @@ def made(target: Target, n: int = 30, members: int = 3, seed: int = 0, levels: t
 
     folds = [np.flatnonzero(np.arange(n) % members == i) for i in range(members)]
     return HeldOutRows(
-        numbers=np.arange(n) * 2 + 1,
+        row_numbers=np.arange(n) * 2 + 1,
         y=rng.integers(0, outputs, n) if target.task == "classification" else rng.random((n, outputs)),
         weights=rng.random(n) if seed % 2 else None,
         groups=rng.integers(0, 4, n) if seed % 3 else None,
@@ -102,9 +102,9 @@ def test_selected_rows_keep_the_predictions_of_their_members(n: int, data: st.Da
     part = rows.take(kept)
     np.testing.assert_array_equal(part.oof_mask, rows.oof_mask[:, kept])
     for member, whole in zip(part.members, rows.members, strict=True):
-        by_number = dict(zip(rows.numbers[whole.rows].tolist(), whole.predictions.values.tolist(), strict=True))
+        by_number = dict(zip(rows.row_numbers[whole.rows].tolist(), whole.predictions.values.tolist(), strict=True))
         assert [
-            by_number[number] for number in part.numbers[member.rows].tolist()
+            by_number[number] for number in part.row_numbers[member.rows].tolist()
         ] == member.predictions.values.tolist()
 
 
@@ -115,7 +115,7 @@ def test_of_too_many_rows_a_random_sample_is_kept_that_the_seed_decides(monkeypa
     sample = rows.bounded(0)
     assert (len(sample), sample.total, sample.is_sample) == (20, 100, True)
     assert_same(sample, rows.bounded(0))
-    assert sample.numbers.tolist() != rows.bounded(1).numbers.tolist()
+    assert sample.row_numbers.tolist() != rows.bounded(1).row_numbers.tolist()
     assert_same(HeldOutRows.from_bytes(sample.to_bytes(), NUMBERS, 3), sample)
     monkeypatch.setattr(held_out_rows, "MAX_VALUES", 40)  # two outputs, each predicted twice
     assert len(rows.bounded(0)) == 10
@@ -169,7 +169,7 @@ def test_scores_and_reports_come_from_the_kept_predictions(copy: Path) -> None:
     kept = run.load_held_out()
     assert kept is not None
     np.testing.assert_array_equal(kept.y, before.y)
-    np.testing.assert_array_equal(kept.numbers, before.numbers)
+    np.testing.assert_array_equal(kept.row_numbers, before.row_numbers)
     equal = replace(kept.predictions, values=np.full((len(kept), 3), 0.25))
     run.save_held_out(replace(kept, predictions=equal))
     run.save_manifest(run.load_manifest())
@@ -184,7 +184,7 @@ def test_an_ensemble_keeps_the_rows_of_each_member(tmp_path: Path) -> None:
     for i in range(members):
         own = Run(run.path / "members" / str(i + 1)).load_held_out()
         assert own is not None
-        np.testing.assert_array_equal(own.numbers, whole.numbers[whole.members[i].rows])
+        np.testing.assert_array_equal(own.row_numbers, whole.row_numbers[whole.members[i].rows])
         np.testing.assert_array_equal(own.predictions.values, whole.members[i].predictions.values)
 
 

@@ -18,7 +18,7 @@ from nncli.fitting.prepare.execution import Execution
 from nncli.fitting.train import provenance
 from nncli.fitting.train.provenance import fingerprints, is_config_recorded
 from nncli.runs.config import read_config
-from nncli.runs.history import read_history
+from nncli.runs.history_and_metrics import read_history
 from nncli.runs.manifest import CONFIG
 from nncli.runs.renamed_keys import present_key, with_earlier_names, with_present_goal, with_present_names
 from nncli.runs.run import Run

@@ -182,7 +182,7 @@ def serving(limits: HttpLimits) -> Iterator[Server]:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         connections = Connections(
-            app, limits, on_answer=lambda exchange, _: logged.append((exchange.scope["path"], exchange.status))
+            app, limits, on_answer=lambda served, _: logged.append((served.scope["path"], served.status))
         )
         listener = await loop.create_server(lambda: Connection(connections), "127.0.0.1", 0)
         found.append(Server(listener.sockets[0].getsockname()[1], app, connections, loop, logged))

@@ -12,7 +12,7 @@ import pytest
 
 from nncli.serving.app import access_record, log_access
 from nncli.serving.batching import Predicted, set_predicted
-from nncli.serving.connections import Exchange, HttpLimits
+from nncli.serving.connections import HttpLimits, RequestResponse
 from nncli.serving.models.reload import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.problems import Problem, problem_response
@@ -25,17 +25,17 @@ def slots(models: Mapping[str, ServedModel]) -> ModelSlots:
     return ModelSlots([ModelSlot(models[name].run.path, models[name]) for name in ("number", "two")])
 
 
-def answered() -> Exchange:
-    """An exchange of a client that has left."""
-    exchanges: list[Exchange] = []
+def answered() -> RequestResponse:
+    """An served of a client that has left."""
+    cycles: list[RequestResponse] = []
     with serving(HttpLimits()) as server:
-        server.connections.on_answer = lambda exchange, _: exchanges.append(exchange)
+        server.connections.on_answer = lambda served, _: cycles.append(served)
         server.answer(b"POST /p?q=secret HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
-    return exchanges[0]
+    return cycles[0]
 
 
 def test_a_record_has_what_is_known(slots: ModelSlots) -> None:
-    exchange = answered()
+    served = answered()
     known = {
         "time": "1970-01-01T00:00:00.000+00:00",
         "client": "127.0.0.1",
@@ -47,19 +47,19 @@ def test_a_record_has_what_is_known(slots: ModelSlots) -> None:
         "parameters": [],
         "reason": None,
     }
-    assert access_record(exchange, 0.0123456, 0.0, slots) == {**known, "model": None, "rows": None}
-    set_predicted(exchange.scope, Predicted("reg", "1", 7))
-    assert access_record(exchange, 0.0123456, 0.0, slots) == {**known, "model": "reg", "rows": 7}
+    assert access_record(served, 0.0123456, 0.0, slots) == {**known, "model": None, "rows": None}
+    set_predicted(served.scope, Predicted("reg", "1", 7))
+    assert access_record(served, 0.0123456, 0.0, slots) == {**known, "model": "reg", "rows": 7}
 
 
 def test_a_log_that_cannot_be_written_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatch, slots: ModelSlots) -> None:
-    exchange = answered()
+    served = answered()
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
-    log_access(exchange, 1.0, slots)
+    log_access(served, 1.0, slots)
     assert json.loads(stream.getvalue())["path"] == "/p"
     stream.close()
-    log_access(exchange, 1.0, slots)
+    log_access(served, 1.0, slots)
 
 
 @pytest.mark.parametrize(
@@ -74,22 +74,22 @@ def test_a_log_that_cannot_be_written_is_no_reason_to_stop(monkeypatch: pytest.M
     ],
 )
 def test_the_model_of_a_refused_request_is_that_of_its_address(slots: ModelSlots, path: str, model: str | None) -> None:
-    exchange = answered()
-    exchange.scope["path"] = path
-    assert access_record(exchange, 1.0, 0.0, slots)["model"] == model
+    served = answered()
+    served.scope["path"] = path
+    assert access_record(served, 1.0, 0.0, slots)["model"] == model
 
 
 def test_a_path_that_looks_like_an_address_is_written_without_its_password(slots: ModelSlots) -> None:
-    exchange = answered()
+    served = answered()
     for path in ("/models/https:/user:hemligt@h/predict", "/user:hemligt@h", "/x;password=hemligt/y"):
-        exchange.scope["path"] = path
-        assert "hemligt" not in str(access_record(exchange, 1.0, 0.0, slots))
+        served.scope["path"] = path
+        assert "hemligt" not in str(access_record(served, 1.0, 0.0, slots))
 
 
 def test_of_parameters_the_names_are_written(slots: ModelSlots) -> None:
-    exchange = answered()
-    exchange.scope["query_string"] = b"interval=0.95&proba&secret=1&set=secret&%FF"
-    assert access_record(exchange, 1.0, 0.0, slots)["parameters"] == ["proba", "interval", "set"]
+    served = answered()
+    served.scope["query_string"] = b"interval=0.95&proba&secret=1&set=secret&%FF"
+    assert access_record(served, 1.0, 0.0, slots)["parameters"] == ["proba", "interval", "set"]
 
 
 @pytest.mark.parametrize(
@@ -102,12 +102,12 @@ def test_of_parameters_the_names_are_written(slots: ModelSlots) -> None:
     ],
 )
 def test_a_reason_quotes_nothing_of_a_body(slots: ModelSlots, status: HTTPStatus, reason: str) -> None:
-    exchanges: list[Exchange] = []
+    cycles: list[RequestResponse] = []
     with serving(HttpLimits()) as server:
         server.connections.app = problem_response(Problem(status, "why 'x'"), "/")
-        server.connections.on_answer = lambda exchange, _: exchanges.append(exchange)
+        server.connections.on_answer = lambda served, _: cycles.append(served)
         server.answer(b"GET /p HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert access_record(exchanges[0], 1.0, 0.0, slots)["reason"] == reason
+    assert access_record(cycles[0], 1.0, 0.0, slots)["reason"] == reason
 
 
 @pytest.mark.parametrize(
@@ -115,6 +115,6 @@ def test_a_reason_quotes_nothing_of_a_body(slots: ModelSlots, status: HTTPStatus
     [("203.0.113.9", "203.0.113.9"), ("2001:db8::9", "2001:db8::9"), ("fe80::9%secret", "fe80::9"), ("secret", None)],
 )
 def test_the_client_that_a_proxy_names_is_an_address_or_null(slots: ModelSlots, host: str, client: str | None) -> None:
-    exchange = answered()
-    exchange.scope["client"] = (host, 0)  # of the header X-Forwarded-For
-    assert access_record(exchange, 1.0, 0.0, slots)["client"] == client
+    served = answered()
+    served.scope["client"] = (host, 0)  # of the header X-Forwarded-For
+    assert access_record(served, 1.0, 0.0, slots)["client"] == client

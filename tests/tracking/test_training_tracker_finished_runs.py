@@ -10,7 +10,7 @@ from nncli import cross_validate, train
 from nncli.api.train import train_events
 from nncli.base.errors import RunError
 from nncli.fitting.train.events import Event, Started
-from nncli.runs.history import read_history
+from nncli.runs.history_and_metrics import read_history
 from nncli.runs.run import Run
 from nncli.tracking.training_tracker import TrainingTracker, track_finished_run
 from tests.tracking.support import ENSEMBLE, NETWORK, REGRESSION, Memory, config, trained

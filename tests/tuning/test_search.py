@@ -271,7 +271,7 @@ def test_after_its_time_no_trial_begins_and_a_resume_goes_on(
         if isinstance(event, TrialFinished) and event.trial.number == 2:
             late.append(True)
 
-    monkeypatch.setattr("nncli.tuning.preparation.TimeLimit", Limit)
+    monkeypatch.setattr("nncli.tuning.prepared_search.TimeLimit", Limit)
     ended = run_search(limited, path, on_event=end)
     assert ended.timed_out
     assert not ended.stopped

@@ -13,7 +13,7 @@ import pytest
 from nncli.base.scratch import Scratch
 from nncli.models.predictions import Predictions
 from nncli.tuning import search_data as module
-from nncli.tuning.preparation import prepare_search
+from nncli.tuning.prepared_search import prepare_search
 from nncli.tuning.search_data import SearchData
 from tests.tuning.searches import SPACE, loaded
 

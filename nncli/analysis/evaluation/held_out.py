@@ -31,7 +31,7 @@ from nncli.nn.losses import Loss
 from nncli.nn.training.state import RandomStreams
 from nncli.runs.config import read_config
 from nncli.runs.filenames import HELD_OUT
-from nncli.runs.history import read_metrics
+from nncli.runs.history_and_metrics import read_metrics
 from nncli.runs.loader import check_not_removed
 from nncli.runs.manifest import METRICS, SCORED, Manifest
 from nncli.runs.run import Run
@@ -48,7 +48,7 @@ class HeldOutPredictions:
     """The rows that a run is scored on, with targets and predictions.
 
     The `model` is the one that is scored and explained, see `scored_model`. `table` has all columns of the source,
-    including dropped ones, and `numbers` (rows,) the row numbers there, from 1. `y` holds class codes (rows,), or
+    including dropped ones, and `row_numbers` (rows,) those there, from 1. `y` holds class codes (rows,), or
     numbers (rows, targets) in their own units, `weights` (rows,) sample weights.
     An ensemble's predictions for a row are the mean of the members that were not trained on it, see `oof_mask`
     (members, rows). Without validation rows these are the training rows (`split`), and scores are too good. `baseline`
@@ -64,7 +64,7 @@ class HeldOutPredictions:
     manifest: Manifest
     model: AnyModel
     table: Table
-    numbers: npt.NDArray[np.int64]
+    row_numbers: npt.NDArray[np.int64]
     y: Truth
     weights: Weights | None
     predictions: Predictions
@@ -143,7 +143,7 @@ def _held_out(run: Run, manifest: Manifest, model: AnyModel, config: Config) -> 
         if kept is None and manifest.selection is not None:
             check_not_removed(run.path, manifest, HELD_OUT)
         if kept is not None:
-            rows = load_numbered_rows(config, kept.numbers, model.spec.dialect, scratch)
+            rows = load_numbered_rows(config, kept.row_numbers, model.spec.dialect, scratch)
             predictions, baseline = kept.predictions, kept.baseline_predictions
             split: ScoredSplit = "validation"
             oof_mask = kept.oof_mask if isinstance(model, Ensemble) else None
@@ -162,7 +162,7 @@ def _held_out(run: Run, manifest: Manifest, model: AnyModel, config: Config) -> 
         manifest=manifest,
         model=model,
         table=table,
-        numbers=table.row_numbers,
+        row_numbers=table.row_numbers,
         y=predictions.target.read(table),
         weights=read_weights(table, weight) if weight else None,
         predictions=replace(predictions, decision=decision),
@@ -312,7 +312,7 @@ def predict_labeled(path: str | Path, read: Callable[[AnyModel], Table]) -> Held
         manifest=manifest,
         model=model,
         table=table,
-        numbers=table.row_numbers,
+        row_numbers=table.row_numbers,
         y=y,
         weights=weights,
         predictions=predictions,

@@ -41,7 +41,7 @@ MIN_EXCESS = log(2.0)
 class ComparableRun:
     """The predictions of a run for rows that it was not trained on.
 
-    `table` is the SHA-256 of their file, or the name of another table, `numbers` (rows,) their row numbers, from 1.
+    `table` is the SHA-256 of their file, or the name of another table, `row_numbers` (rows,) their numbers, from 1.
     `truth` are labels (rows,) or numbers (rows, targets) in their own units, `values` probabilities (rows, classes) of
     the classes `labels`, or numbers (rows, targets), `quantiles` (rows, targets, levels) those of a loss of several.
     `groups` (rows,) numbers the groups of dependent rows.
@@ -53,7 +53,7 @@ class ComparableRun:
     table: str
     target: tuple[str, ...]
     labels: tuple[str, ...] | None
-    numbers: NDArray[np.int64]
+    row_numbers: NDArray[np.int64]
     truth: Truth
     values: Floats
     loss: Loss
@@ -72,7 +72,7 @@ class ComparableRun:
 
     def has_rows_of(self, other: ComparableRun) -> bool:
         """Whether both runs are scored on the same rows of the same task."""
-        return self.task_key == other.task_key and np.array_equal(self.numbers, other.numbers)
+        return self.task_key == other.task_key and np.array_equal(self.row_numbers, other.row_numbers)
 
     def is_more_optimistic(self, other: ComparableRun) -> bool:
         """Whether the rows chose this run from at least twice as many models as the other."""
@@ -82,7 +82,7 @@ class ComparableRun:
         """The rows at these positions."""
         return replace(
             self,
-            numbers=self.numbers[rows],
+            row_numbers=self.row_numbers[rows],
             truth=self.truth[rows],
             values=self.values[rows],
             quantiles=None if self.quantiles is None else self.quantiles[rows],
@@ -106,7 +106,7 @@ def comparable_run(held_out: HeldOutPredictions, log_choices: float = 0.0) -> Co
         table=name,
         target=target.names,
         labels=labels,
-        numbers=held_out.numbers,
+        row_numbers=held_out.row_numbers,
         truth=held_out.y if labels is None else np.array(labels)[held_out.y],
         values=held_out.predictions.values,
         quantiles=held_out.predictions.quantiles,
@@ -217,7 +217,7 @@ def _pair(
 ) -> PairwiseResult:
     """Compare run `a`, number i, with run `b`, number j, on their common held-out rows."""
     pair = PairwiseResult(i, j, _name(measure))
-    _, of_a, of_b = np.intersect1d(a.numbers, b.numbers, assume_unique=True, return_indices=True)
+    _, of_a, of_b = np.intersect1d(a.row_numbers, b.row_numbers, assume_unique=True, return_indices=True)
     a, b, pair = a.take(of_a), b.take(of_b), replace(pair, rows=len(of_a))
     if not pair.rows:
         return replace(pair, reason="they share no scored rows")

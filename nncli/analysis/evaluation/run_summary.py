@@ -15,7 +15,7 @@ from nncli.config.schema import Config
 from nncli.fitting.prepare.validation import monitor_name
 from nncli.runs.config import read_config
 from nncli.runs.cross_validation import read_record, resume_command
-from nncli.runs.history import History, RecordedMetrics, read_history, read_metrics
+from nncli.runs.history_and_metrics import History, RecordedMetrics, read_history, read_metrics
 from nncli.runs.loader import LARGEST_TEXT, read_json, read_manifest, read_verified
 from nncli.runs.manifest import CONFIG, HISTORY, METRICS, Manifest
 from nncli.runs.run import Run

@@ -79,7 +79,7 @@ class Encoder(Spec):
         return sum(column.width for column in self.columns)
 
     @property
-    def numeric(self) -> tuple[int, ...]:
+    def embeddable_positions(self) -> tuple[int, ...]:
         """Positions in X that numeric embeddings may embed: numeric columns, and the days and years of dates."""
         return tuple(j for place, column in self.places for j in range(place.start, place.start + column.n_numeric))
 
@@ -108,7 +108,7 @@ class Encoder(Spec):
         return Encoded(X, codes, self.encode_into(table, X, codes))
 
     @property
-    def numbers(self) -> list[str]:
+    def numeric_names(self) -> list[str]:
         """The names of the numeric columns."""
         return [column.name for column in self.columns if isinstance(column, NumericColumn)]
 

@@ -34,12 +34,12 @@ class NumericColumns:
 class FirstFile:
     """What the first file of a table says about the others.
 
-    `dialect` decides what they leave open. `numbers` are the columns of a CSV that were numbers in it; of those that
-    may be numbers (`ReadOptions.numbers`), the others are text.
+    `dialect` decides what they leave open. `numeric_names` are the columns of a CSV that were numbers in it; of those
+    that may be numbers (`ReadOptions.numeric_columns`), the others are text.
     """
 
     dialect: CsvDialect
-    numbers: frozenset[str] = frozenset()
+    numeric_names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class ReadOptions:
     dialect: CsvDialect = ANY_DIALECT
     training_dialect: CsvDialect | None = None
     missing_values: tuple[str, ...] = ()
-    numbers: NumericColumns = NumericColumns()
+    numeric_columns: NumericColumns = NumericColumns()
     class_ids: frozenset[str] = frozenset()
     rows: int | None = None
     block_bytes: int = BLOCK_BYTES

@@ -60,7 +60,7 @@ def read_chunks(
     missing_values: Sequence[str] = (),
     dialect: CsvDialect = ANY_DIALECT,
     training_dialect: CsvDialect | None = None,
-    numbers: Collection[str] = (),
+    numeric_names: Collection[str] = (),
     keys: Collection[str] = (),
     rows: int = CHUNK_ROWS,
     block_bytes: int = BLOCK_BYTES,
@@ -70,8 +70,9 @@ def read_chunks(
     There is at least one chunk, which may be empty.
 
     Memory does not grow with the table. The cells are those of `read_table`. In JSON lines the columns and types are
-    those of the chunk: a key may be an integer in one chunk and a float in the next. `numbers` are columns that are
-    only needed as numbers: in a CSV they may be Float64 instead of text. `block_bytes` of text are parsed at a time.
+    those of the chunk: a key may be an integer in one chunk and a float in the next. `numeric_names` are columns that
+    are only needed as numbers: in a CSV they may be Float64 instead of text. `block_bytes` of text are parsed at a
+    time.
 
     Raises:
         DataError, UsageError: as `read_table`, when the chunk is reached.
@@ -80,7 +81,7 @@ def read_chunks(
         dialect,
         training_dialect,
         tuple(missing_values),
-        numbers=NumericColumns.only(numbers),
+        numeric_columns=NumericColumns.only(numeric_names),
         keys=frozenset(keys),
         rows=rows,
         block_bytes=block_bytes,

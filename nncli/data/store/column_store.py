@@ -103,7 +103,7 @@ class ColumnStore:
     @property
     def row_ids(self) -> Table:
         """The table without columns, with the number of each row."""
-        return replace(self.header, first_row=self.first, numbers=self.row_numbers)
+        return replace(self.header, first_row=self.first, selected_rows=self.row_numbers)
 
     @property
     def first(self) -> int:
@@ -161,7 +161,7 @@ class ColumnStore:
                 if rows is not None:
                     frame, values = frame[rows] if frame.width else frame, values[:, rows]
                 yield (
-                    replace(self.header, frame=frame, first_row=group.first, numbers=numbers),
+                    replace(self.header, frame=frame, first_row=group.first, selected_rows=numbers),
                     DenseColumns(dense, values),
                 )
 

@@ -32,7 +32,6 @@ from nncli.fitting.ensemble.out_of_fold import (
     member_config,
     with_cycles,
 )
-from nncli.fitting.launch import Launch
 from nncli.fitting.parallel.control_dir import ControlDirectory
 from nncli.fitting.parallel.trainings import TrainingStream, TrainingTask, removed_if_untrained
 from nncli.fitting.prepare.auto_values import FIRST_DECISION, counted_rows, epochs_of_cycles, first_cycle, max_cycles
@@ -49,6 +48,7 @@ from nncli.fitting.train.provenance import (
     new_manifest,
 )
 from nncli.fitting.train.single import train_network
+from nncli.fitting.training_call import TrainingCall
 from nncli.runs.manifest import MEMBERS, Manifest, Status, member_folder
 from nncli.runs.run import Run
 
@@ -59,7 +59,7 @@ CONTROL_FOLDER = ".work"
 def train_ensemble(
     config: Config,
     requested: Path,
-    launch: Launch,
+    call: TrainingCall,
     plan: TrainingPlan | None = None,
     recorded: RecordedMembers | None = None,
 ) -> Generator[Event, None, None]:
@@ -73,35 +73,35 @@ def train_ensemble(
     with Scratch(parent) as scratch:
         data = EnsembleData.of(config, scratch, table=plan.table)
         reading = time.perf_counter() - start
-        data = data.with_checks(launch.findings)
+        data = data.with_checks(call.findings)
         seconds = plan.estimate or estimate(data.config, data.table, reading)
         with (
             EnsembleRun.create(
-                data, requested, launch.command, plan.decision, recorded, replaces=launch.replaces
+                data, requested, call.command, plan.decision, recorded, replaces=call.replaces
             ) as ensemble_run,
             removed_if_untrained(ensemble_run.run.path, f"{MEMBERS}/*", parent),
         ):
-            yield from _train(ensemble_run, launch, seconds)
+            yield from _train(ensemble_run, call, seconds)
 
 
-def resume_ensemble(run: Run, assignments: Sequence[str], launch: Launch) -> Generator[Event, None, None]:
+def resume_ensemble(run: Run, assignments: Sequence[str], call: TrainingCall) -> Generator[Event, None, None]:
     """Resume all members that are not done; see `nncli.api.train.resume_events`."""
     with run.locked() as run, Scratch(run.path) as scratch:
         manifest = run.load_manifest()
         run.clear_leftovers()
         config = check_config_unchanged(run, manifest, assignments)
         check_tables_unchanged(config, manifest)
-        data = EnsembleData.of(config, scratch).with_checks(launch.findings)
-        yield from _train(EnsembleRun.resume(data, run, launch.command), launch)
+        data = EnsembleData.of(config, scratch).with_checks(call.findings)
+        yield from _train(EnsembleRun.resume(data, run, call.command), call)
 
 
-def _train(ensemble_run: EnsembleRun, launch: Launch, seconds: float | None = None) -> Generator[Event, None, None]:
+def _train(ensemble_run: EnsembleRun, call: TrainingCall, seconds: float | None = None) -> Generator[Event, None, None]:
     """Train the members and complete the run directory, also after an error or a signal."""
     clock, config, run = time.perf_counter(), ensemble_run.data.config, ensemble_run.run
     control = ControlDirectory(run.path.absolute() / CONTROL_FOLDER)
     try:
-        workers = launch.workers(config)
-        with TrainingStream(config.n_members, control, workers, run.watched(launch.stop)) as stream:
+        workers = call.workers(config)
+        with TrainingStream(config.n_members, control, workers, run.watched(call.stop)) as stream:
             yield MembersStarted(
                 run.path, config.n_members, stream.workers, ensemble_run.data.findings, estimate=seconds
             )
@@ -346,7 +346,7 @@ def train_within(
     limit: TimeLimit,
     config: Config,
     requested: Path,
-    launch: Launch,
+    call: TrainingCall,
 ) -> Generator[Event, None, None]:
     """Train what fits into the time limit, with the events of a network or of an ensemble.
 
@@ -362,16 +362,16 @@ def train_within(
         with log_duration("planning for the time limit") as stage:
             plan = plan_within(limit, config, table, reading)
             stage.details.append(plan.decision or "")
-        launch, config = launch.with_findings(plan.findings), plan.config
+        call, config = call.with_findings(plan.findings), plan.config
         if config.is_ensemble:
-            yield from train_ensemble(config, requested, launch, plan)
+            yield from train_ensemble(config, requested, call, plan)
         else:
             yield from train_network(
                 config,
                 requested,
-                launch.command,
-                launch.stop,
-                findings=launch.findings,
+                call.command,
+                call.stop,
+                findings=call.findings,
                 plan=plan,
-                replaces=launch.replaces,
+                replaces=call.replaces,
             )

@@ -11,7 +11,7 @@ from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optim.optimizers import Optimizer
 from nncli.nn.optim.schedules import CoslogRate, Schedule, ScheduleBase
 from nncli.targets.metrics.calibration import MANY_CLASSES
-from nncli.targets.target import kind_of
+from nncli.targets.target import TargetKind, kind_of
 
 BATCHES = ((2_000, 64), (6_000, 128), (20_000, 256), (80_000, 512))
 """(training rows at most, batch size); beyond the last, MAX_BATCH."""
@@ -115,12 +115,17 @@ def max_cycles(config: Config, rows: int) -> int:
     return max(fitting, default=min(limit, MIN_CYCLES))
 
 
+def peak_learning_rate(kind: TargetKind) -> float:
+    """The peak of a schedule: 0.12 was better for numbers than 0.2 of RealMLP (benchmarks/ablations.md)."""
+    return 0.04 if kind.has_labels else 0.12
+
+
 def schedule_of(config: Config, loss: Loss, rows: int) -> Schedule:
     """The learning rate schedule, with the peak rate of the kind of answer and the first cycle for a number of rows.
 
     A configured number of epochs consists of whole cycles, whatever the number of rows.
     """
-    schedule = config.schedule.with_auto_peak(kind_of(loss).peak_learning_rate)
+    schedule = config.schedule.with_auto_peak(peak_learning_rate(kind_of(loss)))
     if config.epochs == "auto" or not isinstance(schedule, CoslogRate):
         return schedule.with_auto_cycle(first_cycle(rows))
     cycles = min(schedule.cycles, int(log2(config.epochs + 1)))

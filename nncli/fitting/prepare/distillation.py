@@ -117,9 +117,9 @@ class LoadedTeacher:
         if self.held_out is not None:
             kept, of_members = self.held_out, self.held_out.members
             teaching = of_members if members is None else [of_members[i - 1] for i in members]
-            seen = [np.setdiff1d(numbers, kept.numbers[member.rows]) for member in teaching]
+            seen = [np.setdiff1d(numbers, kept.row_numbers[member.rows]) for member in teaching]
             trained = np.unique(np.concatenate(seen))
-            trained = np.intersect1d(trained, kept.numbers) if kept.is_sample else trained
+            trained = np.intersect1d(trained, kept.row_numbers) if kept.is_sample else trained
         if len(trained):
             message = f"the teacher was trained on {len(trained):,} of the {len(numbers):,} validation rows"
             raise config_error("validation", message, "Leave validation and seed as `nncli distill` sets them.")
@@ -144,9 +144,9 @@ class LoadedTeacher:
         kept = self.held_out
         if kept is None or self.members is not None or not len(kept):
             return np.empty((0, 0)), np.empty(0, np.int64)
-        order = np.argsort(kept.numbers)
-        at = np.searchsorted(kept.numbers, numbers, sorter=order).clip(max=len(kept) - 1)
-        is_kept = kept.numbers[order[at]] == numbers
+        order = np.argsort(kept.row_numbers)
+        at = np.searchsorted(kept.row_numbers, numbers, sorter=order).clip(max=len(kept) - 1)
+        is_kept = kept.row_numbers[order[at]] == numbers
         return in_classes_of(kept.predictions.take(order[at[is_kept]]), target), np.flatnonzero(is_kept)
 
 

@@ -172,6 +172,6 @@ def _hashes(tables: Sequence[ColumnStore | None], encoder: Encoder, target: Targ
             continue
         numbers = None if table.row_numbers is None else np.unique(table.row_numbers)
         # The target may be numbers too: it is read from the table.
-        in_dense = frozenset(encoder.numbers) - set(target.names)
+        in_dense = frozenset(encoder.numeric_names) - set(target.names)
         for block, dense in replace(table, row_numbers=numbers).iter_dense([*encoder.names, *target.names], in_dense):
             yield hash_rows(encoder, target, block, dense)

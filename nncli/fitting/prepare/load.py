@@ -161,7 +161,7 @@ def _passes(
     if read_once:
         return (options,)
     options = replace(options, first_bytes=FIRST_BYTES)
-    return (replace(options, numbers=NumericColumns.any_except(texts), class_ids=class_ids), options)
+    return (replace(options, numeric_columns=NumericColumns.any_except(texts), class_ids=class_ids), options)
 
 
 def drop_missing_targets(table: ColumnStore, names: tuple[str, ...]) -> ColumnStore:

@@ -225,7 +225,7 @@ def _fit(config: Config, rows: _SplitRows) -> _Fitted:
         features = fit_features(config, rows.training)
         target, scaling = fit_target(config, rows.training.columns(config.data.target), rows.loss)
         encoder = select_features(config, rows.training, features.encoder, target)
-        embedding = resolve_embedding(config.numeric_embedding, len(encoder.numeric))
+        embedding = resolve_embedding(config.numeric_embedding, len(encoder.embeddable_positions))
         layers = resolve_layers(config.layers, len(rows.training), encoder.width)
         config = config.model_copy(update={"layers": layers, "numeric_embedding": embedding})
         network = build_network(config, encoder, target, rows.loss)
@@ -334,7 +334,7 @@ def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) 
         n_outputs=loss.outputs(target.n_outputs),
         output_activation=config.output_activation,
         precision=config.precision,
-        numeric_features=encoder.numeric,
+        numeric_features=encoder.embeddable_positions,
         numeric_embedding=config.numeric_embedding,
         output_init=config.init,
         output_parametrization=config.parametrization,

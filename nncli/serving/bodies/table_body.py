@@ -127,12 +127,12 @@ def read_delimited_body(body: bytes, content_type: ContentType, model: AnyModel,
         ),
         training_dialect=spec.dialect,
         missing_values=spec.missing_values,
-        numbers=NumericColumns.only(model.numeric),
+        numeric_columns=NumericColumns.only(model.plain_number_columns),
         block_bytes=len(body) + 1,
     )
     tables = _tables(body, options)
     if len({tuple(table.frame.dtypes) for table in tables if len(table)}) > 1:  # numbers in one block, text in another
-        tables = _tables(body, replace(options, numbers=NumericColumns()))
+        tables = _tables(body, replace(options, numeric_columns=NumericColumns()))
     filled = [table for table in tables if len(table)] or tables[:1]
     frame = polars.concat([table.frame for table in filled])
     return replace(filled[0], frame=frame, notes=tuple(note for table in tables for note in table.notes))

@@ -118,7 +118,7 @@ class _Variants:
             cells.name: cells.gather(np.where(variant_of_row == k, rows, positions))
             for k, cells in enumerate(self.cells, start=1)
         }
-        return replace(self.rows, frame=pl.DataFrame(columns), numbers=None, origins=None)
+        return replace(self.rows, frame=pl.DataFrame(columns), selected_rows=None, origins=None)
 
 
 def _cells_and_typical(column: ProgramInput, table: Table) -> pl.Series:

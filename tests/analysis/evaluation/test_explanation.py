@@ -34,7 +34,7 @@ def test_own_rows_are_explained_by_the_members_that_did_not_train_on_them(
     assert found.metric == "roc_auc"
     assert found.score == Scorer(held_out.model, held_out.y, "roc_auc").score(found.encoded.predict())
     assert [curve.column for curve in found.partial_dependence] == [item.column for item in found.importances or ()][:2]
-    table = replace(held_out.table, numbers=None)
+    table = replace(held_out.table, selected_rows=None)
     other = explain_rows(held_out.model, held_out.config, RowsToExplain(table), top=0)
     assert other.prediction_of == "model"
     assert other.importances != found.importances

@@ -112,7 +112,7 @@ def test_without_validation_rows_the_training_rows_are_scored(table: Path, text:
 def test_the_rows_come_with_their_numbers_and_all_their_columns(table: Path) -> None:
     held_out = predict_held_out(trained(table, SMALL))
     all_rows = pl.read_csv(table, infer_schema=False)
-    rows = all_rows[held_out.numbers - 1]
+    rows = all_rows[held_out.row_numbers - 1]
     assert held_out.table.names == all_rows.columns
     assert held_out.table.frame["id"].to_list() == rows["id"].to_list()
     assert held_out.table.frame["answer"].to_list() == rows["answer"].to_list()
@@ -124,16 +124,16 @@ def test_the_rows_come_with_their_numbers_and_all_their_columns(table: Path) -> 
 def test_the_rows_of_a_validation_file_are_numbered_as_there(table: Path) -> None:
     held_out = predict_held_out(trained(table, SMALL + "validation: {path: other.csv}"))
     other = pl.read_csv(table.with_name("other.csv"), infer_schema=False)
-    assert held_out.table.frame["id"].to_list() == other[held_out.numbers - 1]["id"].to_list()
+    assert held_out.table.frame["id"].to_list() == other[held_out.row_numbers - 1]["id"].to_list()
 
 
 def test_ensemble_predictions_are_out_of_fold(table: Path) -> None:
     run = trained(table, ENSEMBLE, target="y")
     held_out = predict_held_out(run)
-    assert held_out.numbers.tolist() == list(range(1, 91))
+    assert held_out.row_numbers.tolist() == list(range(1, 91))
     for i in range(3):
         member = predict_held_out(run / "members" / str(i + 1))
-        at = np.searchsorted(held_out.numbers, member.numbers)
+        at = np.searchsorted(held_out.row_numbers, member.row_numbers)
         assert np.array_equal(held_out.predictions.values[at], member.predictions.values)
 
 

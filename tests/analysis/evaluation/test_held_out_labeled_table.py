@@ -29,7 +29,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_rows_without_a_target_are_left_out_and_the_others_keep_their_numbers(run: Path) -> None:
     found = predict_labeled(run, lambda model: Table(FRAME, "t.csv"))
     assert found.split == "table"
-    assert found.numbers.tolist() == [1, 3, 4]
+    assert found.row_numbers.tolist() == [1, 3, 4]
     assert found.y.tolist() == [[1.0], [2.0], [5.0]]
     assert found.weights is not None
     assert found.weights.tolist() == [1.0, 2.0, 3.0]

@@ -24,7 +24,7 @@ def classes(p_yes: list[float], truth: list[str], numbers: list[int], **more: ob
         table="sum",
         target=("t",),
         labels=("no", "yes"),
-        numbers=np.array(numbers),
+        row_numbers=np.array(numbers),
         truth=np.array(truth),
         values=np.column_stack([1 - p, p]),
         loss=CrossEntropy(),
@@ -40,7 +40,9 @@ def numbers(predicted: object, truth: object, loss: Loss) -> ComparableRun:
     y, values = (np.array(one, np.float64).reshape(len(truth), -1) for one in (truth, predicted))  # type: ignore[arg-type]
     one = classes([], [], [])
     names = tuple(f"y{j}" for j in range(y.shape[1]))
-    return replace(one, labels=None, target=names, truth=y, values=values, loss=loss, numbers=np.arange(1, len(y) + 1))
+    return replace(
+        one, labels=None, target=names, truth=y, values=values, loss=loss, row_numbers=np.arange(1, len(y) + 1)
+    )
 
 
 def test_only_rows_that_both_held_out_are_compared() -> None:

@@ -71,7 +71,7 @@ def test_what_training_rows_do_not_differ_in_has_no_part() -> None:
 def test_days_and_years_are_numbers_that_may_be_embedded_and_nothing_else_is() -> None:
     frame = pl.DataFrame({"when": ["2023-05-01", "2024-06-01", None], "x": [1.0, 2.0, 3.0]})
     encoder = Encoder.fit(Table(frame, "t"), [("when", Kind.DATE), ("x", Kind.NUMERIC)])
-    assert [encoder.features[j] for j in encoder.numeric] == ["when: days", "when: year", "x"]
+    assert [encoder.features[j] for j in encoder.embeddable_positions] == ["when: days", "when: year", "x"]
     assert len(encoder.features) == encoder.width == sum(column.width for column in encoder.columns)
 
 

@@ -131,11 +131,11 @@ def test_the_numeric_positions_are_those_of_values_alone() -> None:
     kinds = [(n, Kind.NUMERIC if n in "xy" else Kind.CATEGORICAL) for n in frame.columns]
     choices = CategoricalOptions(max_one_hot=2)
     encoder = Encoder.fit(Table(frame, "t.csv"), kinds, EncodingOptions(categories=choices))
-    assert [encoder.features[j] for j in encoder.numeric] == ["x", "y"]
-    assert encoder.numeric == (0, 2)
+    assert [encoder.features[j] for j in encoder.embeddable_positions] == ["x", "y"]
+    assert encoder.embeddable_positions == (0, 2)
     encoder = Encoder.fit(Table(frame, "t.csv"), kinds)
-    assert encoder.numeric == (3, 8)
-    assert Encoder(columns=()).numeric == ()
+    assert encoder.embeddable_positions == (3, 8)
+    assert Encoder(columns=()).embeddable_positions == ()
 
 
 @given(

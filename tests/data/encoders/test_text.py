@@ -89,7 +89,7 @@ def test_missing_cells_are_counted_where_training_had_none() -> None:
     assert encoder.encode(table("a", None, None), "float32").anomalies.note == (
         "2 cells are missing where training had every cell ('said': 2)"
     )
-    assert encoder.numeric == ()
+    assert encoder.embeddable_positions == ()
 
 
 @given(TEXTS)

@@ -149,7 +149,7 @@ def test_plain_numbers_come_apart_from_the_rest_and_are_those_of_the_block(
             assert not np.isnan(plain.values).any()
             assert plain.add_to(rest).frame.select(names).equals(block.frame)
             assert rest.first_row == block.first_row
-            assert np.array_equal(rest.numbers, block.numbers)  # type: ignore[arg-type]
+            assert np.array_equal(rest.selected_rows, block.selected_rows)  # type: ignore[arg-type]
         plains = [plain.values[0] for _, plain in table.iter_dense(["b"], {"b"})]  # nothing is left for the table
         assert np.concatenate(plains).tolist() == whole.values[0].tolist()
 

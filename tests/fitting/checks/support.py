@@ -10,7 +10,7 @@ import polars as pl
 
 from nncli.base.findings import Finding
 from nncli.config.schema import Config
-from nncli.fitting.dry_run import TableReport, check_table
+from nncli.fitting.table_report import TableReport, check_table
 
 ROWS = 300
 

@@ -17,10 +17,10 @@ from nncli.data.store.column_store import ColumnStore
 from nncli.fitting.checks import rows as module
 from nncli.fitting.checks.column import SplitTable
 from nncli.fitting.checks.rows import training_warnings
-from nncli.fitting.dry_run import check_table
 from nncli.fitting.ensemble.out_of_fold import EnsembleData
 from nncli.fitting.prepare.load import load_labeled_rows
 from nncli.fitting.prepare.prepare import prepare
+from nncli.fitting.table_report import check_table
 from nncli.fitting.train.events import MembersStarted, Started
 from nncli.targets.classes import ClassificationTarget
 

@@ -11,8 +11,8 @@ import pytest
 from nncli.api.train import train_events
 from nncli.base.errors import DataError
 from nncli.config.schema import Config
-from nncli.fitting.dry_run import check_table
 from nncli.fitting.prepare.prepare import prepare
+from nncli.fitting.table_report import check_table
 from tests.fitting.checks.support import ROWS, codes, found, sound
 
 rng = np.random.default_rng(3)

@@ -38,12 +38,11 @@ from nncli.fitting.prepare.auto_values import (
 )
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import Residual
-from nncli.nn.losses import MSE, CrossEntropy
+from nncli.nn.losses import MSE, CrossEntropy, Hinge
 from nncli.nn.numeric_embeddings import Periodic, PiecewiseLinear
 from nncli.nn.optim.optimizers import AdamW, Sgd
 from nncli.nn.optim.schedules import ConstantRate, CoslogRate
 from nncli.targets.metrics.calibration import MANY_CLASSES
-from nncli.targets.target import kind_of
 
 
 def config(**keys: Any) -> Config:
@@ -95,10 +94,10 @@ def test_a_training_with_a_first_cycle_is_likely_to_have_further_ones() -> None:
     assert likely_epochs(ConstantRate(peak=0.1), 12) == 12
 
 
-@pytest.mark.parametrize("loss", [MSE(), CrossEntropy()])
-def test_the_automatic_learning_rate_depends_on_the_task(loss: Any) -> None:
+@pytest.mark.parametrize(("loss", "peak"), [(MSE(), 0.12), (CrossEntropy(), 0.04), (Hinge(), 0.04)])
+def test_the_automatic_learning_rate_depends_on_the_task(loss: Any, peak: float) -> None:
     open_peak = config(learning_rate={"type": "coslog"})
-    assert schedule_of(open_peak, loss, 100) == CoslogRate(peak=kind_of(loss).peak_learning_rate)
+    assert schedule_of(open_peak, loss, 100) == CoslogRate(peak=peak)
     assert schedule_of(config(learning_rate={"type": "coslog", "peak": 0.3}), loss, 100) == CoslogRate(peak=0.3)
 
 

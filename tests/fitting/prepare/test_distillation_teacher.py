@@ -69,7 +69,7 @@ def test_another_table_another_target_or_no_such_member_is_refused(tmp_path: Pat
 def test_validation_rows_that_a_teaching_member_was_trained_on_are_refused(tmp_path: Path, run: Path) -> None:
     everyone, first = loaded(tmp_path, run), loaded(tmp_path, run, "teacher.members=[1]")
     assert first.held_out is not None
-    own = first.held_out.numbers[first.held_out.members[0].rows]
+    own = first.held_out.row_numbers[first.held_out.members[0].rows]
     first.check_validation(own, (1,))
     for members, numbers in ((None, own), ((1, 2), own), ((1,), own + 1), ((1,), np.append(own, 10**6))):
         with pytest.raises(ConfigError) as caught:

@@ -45,7 +45,7 @@ def test_every_encoding_option_reaches_its_column(config: Path) -> None:
     assert two.centers is not None
     assert isinstance(many, CategoricalColumn)
     assert many.embedding_width == 3
-    assert (spec.network.n_features, spec.encoder.numeric) == (2, (0,))
+    assert (spec.network.n_features, spec.encoder.embeddable_positions) == (2, (0,))
     assert spec.target.task == "regression"
     assert spec.target.lowest is not None
 

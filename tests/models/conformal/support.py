@@ -31,7 +31,7 @@ def held_out(mask: npt.NDArray[np.bool_]) -> HeldOutRows:
     """Rows with the target 0 that the members of a mask (members, rows) held out, and predict as 0."""
     n = mask.shape[1]
     return HeldOutRows(
-        numbers=np.arange(1, n + 1),
+        row_numbers=np.arange(1, n + 1),
         y=np.zeros((n, 1)),
         weights=None,
         groups=None,

@@ -57,6 +57,6 @@ def test_auto_is_what_a_training_makes_of_it(tmp_path: Path) -> None:
     config = load(tmp_path / "c.yaml").config
     resolved = features.resolved(config)
     assert resolved.optimizer == resolve_optimizer(config.optimizer, 30, features.width)
-    assert resolved.schedule == config.schedule.with_auto_peak(RegressionTarget.peak_learning_rate)
+    assert resolved.schedule == config.schedule.with_auto_peak(0.12)
     assert schedule_of(resolved, MSE(), 30) == schedule_of(config, MSE(), 30)
     assert features.resolved(resolved) == resolved

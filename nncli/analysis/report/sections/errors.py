@@ -51,7 +51,7 @@ def largest_errors(held_out: HeldOutPredictions, importance: FeatureImportance) 
         features = "; ".join(f"{display(name, 30)} {_cell(cells[name])}" for name in shown_columns)
         outcome = map(display, target.outcome(predictions, held_out.y, i, float(errors[i])))
         of_model = explained[k] if explained else ()
-        lines.append((held_out.table.row_name(int(held_out.numbers[i])), *outcome, *of_model, features))
+        lines.append((held_out.table.row_name(int(held_out.row_numbers[i])), *outcome, *of_model, features))
     kind = KINDS[held_out.split] if held_out.oof_mask is None else "out-of-fold"
     titles = (
         *("row", "actual", f"{kind} prediction", target.error_title),

@@ -22,7 +22,7 @@ from nncli.analysis.report.charts import (
 from nncli.analysis.report.page import Figure, Gallery, Paragraph, Section, Table, display
 from nncli.base.text import format_number
 from nncli.nn.training.loop import EpochReport
-from nncli.runs.history import History
+from nncli.runs.history_and_metrics import History
 
 Histories: TypeAlias = Sequence[tuple[int, History]]
 

@@ -274,7 +274,7 @@ def _over_feature(
 ) -> Figure | None:
     """The mean prediction and the mean interval over the first numeric column of `names`, in bins."""
     for name in names:
-        if name not in held_out.model.numeric or name not in held_out.table.names:
+        if name not in held_out.model.plain_number_columns or name not in held_out.table.names:
             continue
         x = parse_numbers(held_out.table.column(name), held_out.table.dialect).to_numpy().astype(np.float64)
         bins = _bins(x)

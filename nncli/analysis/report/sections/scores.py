@@ -32,7 +32,7 @@ from nncli.data import table as tables
 from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.models.ensemble import Ensemble
 from nncli.models.scores import ScoresWithIntervals, ScoreWithInterval
-from nncli.runs.history import RecordedMetrics, RecordedScores
+from nncli.runs.history_and_metrics import RecordedMetrics, RecordedScores
 from nncli.runs.manifest import Manifest
 from nncli.targets.metrics.bootstrap import MAX_ROWS, RESAMPLES, ConfidenceInterval
 from nncli.targets.metrics.registry import METRICS, has_baseline

@@ -210,8 +210,8 @@ def read_delimited(
 ) -> Iterator[Table]:
     """Yield a table for each block of the text, with cells as text; at least one table, which may have no rows.
 
-    An empty cell is "", and a cell that equals a missing value is null. Columns that `options.numbers` allows may be
-    Float64; see numeric_columns.py. For `default_separator` see `sniff_dialect`. The first table has the notes about
+    An empty cell is "", and a cell that equals a missing value is null. Columns that `options.numeric_columns` allows may
+    be Float64; see numeric_columns.py. For `default_separator` see `sniff_dialect`. The first table has the notes about
     the dialect; a last table without rows has the note about skipped lines. `workers` threads parse the next blocks
     ahead of time; with 0 nothing is read ahead.
 
@@ -281,10 +281,10 @@ class _BlockParser:
             source, dialect.separator, layout.names, layout.width, options.missing_values, old_mac=old_mac
         )
         self._parser: NumericParser | None = None
-        if self._may_be_numbers and options.numbers.names and not options.numbers.inverted:
-            self._parser = self._numeric_parser(options.numbers.names)
-        if self._may_be_numbers and options.numbers.inverted and options.first_file is not None:
-            self._parser = self._numeric_parser(options.first_file.numbers, exact_only=True)
+        if self._may_be_numbers and options.numeric_columns.names and not options.numeric_columns.inverted:
+            self._parser = self._numeric_parser(options.numeric_columns.names)
+        if self._may_be_numbers and options.numeric_columns.inverted and options.first_file is not None:
+            self._parser = self._numeric_parser(options.first_file.numeric_names, exact_only=True)
 
     def _numeric_parser(self, numbers: Collection[str], *, exact_only: bool = False) -> NumericParser:
         header = self.header
@@ -308,7 +308,7 @@ class _BlockParser:
         skipped = self.repairs.blank_lines
         cells = self._finalize(attempt, block)
         if cells.height:
-            if self._may_be_numbers and self._options.numbers.inverted:
+            if self._may_be_numbers and self._options.numeric_columns.inverted:
                 cells = self._find_numbers(cells)
             if skipped == self.repairs.blank_lines:
                 self.repairs.trailing_blank_lines = 0
@@ -323,7 +323,7 @@ class _BlockParser:
         """
         parser, names = self._parser, self.header.names
         if parser is None:
-            candidates = {*names} - self._options.numbers.names
+            candidates = {*names} - self._options.numeric_columns.names
         else:
             candidates = {*parser.numbers} if parser.is_active else set()
         types = cells.schema

@@ -203,7 +203,7 @@ class FilesPass:
     is_one_file: bool = False
     next_row: int = 1
     dialect: CsvDialect | None = None
-    numbers: frozenset[str] | None = None
+    numeric_names: frozenset[str] | None = None
     """The columns that were numbers in the first file; None if it has no row."""
     details: tuple[tuple[str, str | int], ...] = ()
     notes: Counter[str] = field(default_factory=Counter)
@@ -216,7 +216,7 @@ class FilesPass:
         read by then depends on timing.
         """
         assert self.dialect is not None, "the first file is read before the others are opened"
-        first_file = FirstFile(self.dialect, self.numbers or frozenset())
+        first_file = FirstFile(self.dialect, self.numeric_names or frozenset())
         return replace(self.options, first_file=first_file, first_bytes=None)
 
     def tables_of(self, part: Part, tables: Iterator[Table]) -> Iterator[Table]:
@@ -273,7 +273,7 @@ class FilesPass:
             numeric = frozenset(
                 cells.name for cells in table.frame if cells.dtype == polars.Float64 and cells.null_count() < len(cells)
             )
-            self.numbers = numeric if self.numbers is None else self.numbers & numeric
+            self.numeric_names = numeric if self.numeric_names is None else self.numeric_names & numeric
 
     def _check_dialect(self, part: Part, table: Table) -> None:
         """Raise a DataError if the marks of a file are others than those of the first one."""

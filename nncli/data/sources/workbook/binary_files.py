@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from nncli.base.errors import DataError, Location
 from nncli.data.sources.workbook.files import ERROR_CODES, WorkbookFile, ZipFile, check_size, damaged, encrypted
-from nncli.data.sources.workbook.grid import CellRange, HiddenCell, Kind, SheetFacts
+from nncli.data.sources.workbook.grid import CellIssue, CellIssues, CellRange, Kind
 
 STREAMS = ("Workbook", "Book")
 ENCRYPTED_STREAM = "EncryptedPackage"
@@ -139,17 +139,17 @@ class XlsFile(WorkbookFile):
             start += 4 + length
 
     @cached_property
-    def _sheets(self) -> list[SheetFacts]:
+    def _sheets(self) -> list[CellIssues]:
         starts = [int.from_bytes(data[:4], "little") for kind, data in self._records(0) if kind == SHEET]
-        return [self._facts(start) for start in starts]
+        return [self._cell_issues(start) for start in starts]
 
-    def facts(self, sheet: str, position: int) -> SheetFacts:
+    def cell_issues(self, sheet: str, position: int) -> CellIssues:
         """What the records of the sheet say."""
-        return self._sheets[position] if position < len(self._sheets) else SheetFacts()
+        return self._sheets[position] if position < len(self._sheets) else CellIssues()
 
-    def _facts(self, start: int) -> SheetFacts:
+    def _cell_issues(self, start: int) -> CellIssues:
         """What the records of the sheet say that begins at a position of the stream."""
-        cells, merged = list[HiddenCell](), list[CellRange]()
+        cells, merged = list[CellIssue](), list[CellRange]()
         for kind, data in self._records(start):
             if kind == DIMENSIONS and len(data) >= 12:
                 top, bottom, left, right = struct.unpack_from("<IIHH", data)
@@ -166,13 +166,13 @@ class XlsFile(WorkbookFile):
                 for i in range(min(int.from_bytes(data[:2], "little"), (len(data) - 2) // 8)):
                     top, bottom, left, right = struct.unpack_from("<4H", data, 2 + 8 * i)
                     merged.append(CellRange(top, left, bottom, right))
-        return SheetFacts(tuple(cells), tuple(merged))
+        return CellIssues(tuple(cells), tuple(merged))
 
 
-def error_cell(record: memoryview, code: int) -> HiddenCell:
+def error_cell(record: memoryview, code: int) -> CellIssue:
     """The cell of a record of .xls, with the error of a code."""
     row, column = struct.unpack_from("<HH", record)
-    return HiddenCell(row, column, Kind.ERROR, ERROR_CODES.get(code, "an error"))
+    return CellIssue(row, column, Kind.ERROR, ERROR_CODES.get(code, "an error"))
 
 
 WORKBOOK_BINARY = "xl/workbook.bin"
@@ -190,7 +190,7 @@ class XlsbFile(WorkbookFile):
 
     suffix: ClassVar[str] = ".xlsb"
 
-    def facts(self, sheet: str, position: int) -> SheetFacts:
+    def cell_issues(self, sheet: str, position: int) -> CellIssues:
         """What the records of the sheet say."""
         data = self.archive.read(self._members()[position])
         cells, merged, row, columns = [], [], 0, 0
@@ -202,12 +202,12 @@ class XlsbFile(WorkbookFile):
                 columns = max(columns, column + 1)
                 if kind in ERROR_CELLS:
                     text = ERROR_CODES.get(data[start + 8], "an error")
-                    cells.append(HiddenCell(row, column, Kind.ERROR, text))
+                    cells.append(CellIssue(row, column, Kind.ERROR, text))
             elif kind == XLSB_MERGED and size >= 16:
                 top, bottom, left, right = struct.unpack_from("<4I", data, start)
                 merged.append(CellRange(top, left, bottom, right))
         check_size(row + 1, columns, self.archive.source)
-        return SheetFacts(tuple(cells), tuple(merged))
+        return CellIssues(tuple(cells), tuple(merged))
 
     def _members(self) -> list[str]:
         """The names of the members of the sheets, in their order."""

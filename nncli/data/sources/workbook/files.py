@@ -17,7 +17,7 @@ from xml.etree import ElementTree as ET
 
 from nncli.base.errors import DataError, Location
 from nncli.base.memory import format_bytes, free_memory
-from nncli.data.sources.workbook.grid import NOT_AVAILABLE, SheetFacts
+from nncli.data.sources.workbook.grid import NOT_AVAILABLE, CellIssues
 
 MAX_RATIO = 250
 """Largest ratio of the sizes after and before decompression; sheets of a few repeated values reach 100."""
@@ -159,7 +159,7 @@ class WorkbookFile(ABC):
     """The suffix that the format of the content has."""
 
     @abstractmethod
-    def facts(self, sheet: str, position: int) -> SheetFacts:
+    def cell_issues(self, sheet: str, position: int) -> CellIssues:
         """What calamine does not tell of a sheet, which is at a position among all sheets of the workbook.
 
         Raises:

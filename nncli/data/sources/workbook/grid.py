@@ -106,7 +106,7 @@ NOT_AVAILABLE = "#N/A"
 """The error that stands for a missing value."""
 
 
-class HiddenCell(NamedTuple):
+class CellIssue(NamedTuple):
     """A cell without a value at a position from 0: of kind ERROR, with the text of the error, or NOT_COMPUTED."""
 
     row: int
@@ -204,10 +204,10 @@ def parse_range(text: str) -> CellRange:
 
 
 @dataclass(frozen=True)
-class SheetFacts:
+class CellIssues:
     """The cells of a sheet without a usable value, and its merged cells. Cells with the error #N/A are missing."""
 
-    cells: tuple[HiddenCell, ...] = ()
+    cells: tuple[CellIssue, ...] = ()
     merged: tuple[CellRange, ...] = ()
 
 
@@ -252,21 +252,21 @@ class Grid:
         columns = (*[beside] * left, *(column.padded(above, below) for column in self.columns), *[beside] * right)
         return replace(self, columns=columns, top=self.top - above, left=self.left - left)
 
-    def with_facts(self, facts: SheetFacts) -> Grid:
-        """The grid with the facts about its sheet that calamine does not tell."""
-        hidden = [cell for cell in facts.cells if cell.text != NOT_AVAILABLE]
-        if not hidden:
-            return replace(self, merged=facts.merged)
-        rows, columns = [cell.row for cell in hidden], [cell.column for cell in hidden]
+    def with_cell_issues(self, issues: CellIssues) -> Grid:
+        """The grid with the cells and merged ranges of its sheet that calamine does not tell."""
+        unusable = [cell for cell in issues.cells if cell.text != NOT_AVAILABLE]
+        if not unusable:
+            return replace(self, merged=issues.merged)
+        rows, columns = [cell.row for cell in unusable], [cell.column for cell in unusable]
         grid = self.extended(CellRange(min(rows), min(columns), max(rows), max(columns)))
-        marks: dict[int, list[HiddenCell]] = defaultdict(list)
-        for cell in hidden:
+        marks: dict[int, list[CellIssue]] = defaultdict(list)
+        for cell in unusable:
             marks[cell.column - grid.left].append(cell)
         marked = list(grid.columns)
         for j, cells in marks.items():
             at = [cell.row - grid.top for cell in cells]
             marked[j] = marked[j].with_marks(at, [cell.kind for cell in cells], [cell.text for cell in cells])
-        return replace(grid, columns=tuple(marked), merged=facts.merged)
+        return replace(grid, columns=tuple(marked), merged=issues.merged)
 
     def rows_with_cells(self) -> RowIndices:
         """The positions of the rows that are not empty."""

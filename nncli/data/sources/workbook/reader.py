@@ -146,9 +146,9 @@ class _Workbook:
         """The cells of a sheet."""
         with _translated(f"{self.name}, sheet {name}"):
             # First, as this checks that the sheet fits into memory.
-            facts = self.file.facts(name, self.calamine.sheet_names.index(name))
+            issues = self.file.cell_issues(name, self.calamine.sheet_names.index(name))
             grid = grid_of(self.calamine.get_sheet_by_name(name))
-            return (with_durations(grid) if self.file.suffix == ".ods" else grid).with_facts(facts)
+            return (with_durations(grid) if self.file.suffix == ".ods" else grid).with_cell_issues(issues)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import ClassVar
 from nncli.base.errors import UsageError
 from nncli.data.formats.prefetch import prefetch
 from nncli.data.sources.workbook.files import WorkbookFile, ZipFile, check_size, damaged
-from nncli.data.sources.workbook.grid import CellRange, HiddenCell, Kind, SheetFacts, column_position, parse_range
+from nncli.data.sources.workbook.grid import CellIssue, CellIssues, CellRange, Kind, column_position, parse_range
 
 WORKBOOK = "xl/workbook.xml"
 RELATIONSHIPS = "xl/_rels/workbook.xml.rels"
@@ -41,12 +41,12 @@ class XlsxFile(WorkbookFile):
 
     suffix: ClassVar[str] = ".xlsx"
 
-    def facts(self, sheet: str, position: int) -> SheetFacts:
+    def cell_issues(self, sheet: str, position: int) -> CellIssues:
         """What the XML of the sheet says."""
         member = self._members()[position]
         search = _Search(self.archive.source, self._computes_on_load)
         search.read(prefetch(self.archive.pieces(member)))
-        return SheetFacts(tuple(search.cells), tuple(search.merged))
+        return CellIssues(tuple(search.cells), tuple(search.merged))
 
     def _members(self) -> list[str]:
         """The names of the members of the sheets, in their order."""
@@ -70,7 +70,7 @@ class _Search:
 
     source: str
     computes_on_load: bool
-    cells: list[HiddenCell] = field(default_factory=list)
+    cells: list[CellIssue] = field(default_factory=list)
     merged: list[CellRange] = field(default_factory=list)
     _prefix: bytes = b""
     _rows: int = 0
@@ -142,7 +142,7 @@ class _Search:
             return
         shown = VALUE.search(text, position, text.find(b"</" + self._prefix + b"c>", position))
         error = shown.group(1).decode(errors="replace") if shown else "an error"
-        self.cells.append(HiddenCell(cell[1], cell[2], Kind.ERROR, error))
+        self.cells.append(CellIssue(cell[1], cell[2], Kind.ERROR, error))
 
     def _add_formula(self, text: bytes, position: int, mark: bytes) -> None:
         cell = self._cell(text, position)
@@ -150,7 +150,7 @@ class _Search:
             return
         is_empty_text = b'"str"' in cell[0] and b"<" + self._prefix + b"v" in mark
         if not is_empty_text and not ERROR_TYPE.search(cell[0]):
-            self.cells.append(HiddenCell(cell[1], cell[2], Kind.NOT_COMPUTED, ""))
+            self.cells.append(CellIssue(cell[1], cell[2], Kind.NOT_COMPUTED, ""))
 
 
 def _not_computed(prefix: bytes, computes_on_load: bool) -> tuple[re.Pattern[bytes], ...]:
@@ -203,13 +203,13 @@ class OdsFile(WorkbookFile):
             sheets[unescape(name.group(1).decode()) if name else ""] = _Sheet(content[table.end() : end])
         return sheets
 
-    def facts(self, sheet: str, position: int) -> SheetFacts:
+    def cell_issues(self, sheet: str, position: int) -> CellIssues:
         """What the XML of the sheet says."""
-        sheet_issues = self._sheets.get(sheet)
-        if sheet_issues is None:
+        content = self._sheets.get(sheet)
+        if content is None:
             raise damaged(self.archive.source, f"the sheet {sheet} is not in {CONTENT}")
-        hidden = [*sheet_issues.errors(), *([] if self._is_computed else sheet_issues.formulas_without_value())]
-        return SheetFacts(tuple(hidden), tuple(sheet_issues.merged_cells()))
+        issues = [*content.errors(), *([] if self._is_computed else content.formulas_without_value())]
+        return CellIssues(tuple(issues), tuple(content.merged_cells()))
 
     @cached_property
     def _is_computed(self) -> bool:
@@ -268,21 +268,21 @@ class _Sheet:
             return b"", range(0), range(0)
         return tag, range(numbers[i], numbers[i + 1]), range(column, column + width)
 
-    def errors(self) -> Iterator[HiddenCell]:
+    def errors(self) -> Iterator[CellIssue]:
         """The cells with errors."""
         for match in ERROR.finditer(self.text):
             tag, rows, columns = self._place(match.start())
             if b'"error"' in tag or b"table:formula=" in tag:
                 text = match.group(1).decode()
-                yield from (HiddenCell(row, column, Kind.ERROR, text) for row in rows for column in columns)
+                yield from (CellIssue(row, column, Kind.ERROR, text) for row in rows for column in columns)
 
-    def formulas_without_value(self) -> Iterator[HiddenCell]:
+    def formulas_without_value(self) -> Iterator[CellIssue]:
         """The cells with a formula that was never computed."""
         for match in re.finditer(rb"\btable:formula=", self.text):
             end = self.text.find(b">", match.end())
             if VALUE_TYPE not in self.text[self.text.rfind(b"<", 0, match.start()) : end]:
                 _, rows, columns = self._place(end)
-                yield from (HiddenCell(row, column, Kind.NOT_COMPUTED, "") for row in rows for column in columns)
+                yield from (CellIssue(row, column, Kind.NOT_COMPUTED, "") for row in rows for column in columns)
 
     def merged_cells(self) -> Iterator[CellRange]:
         """The merged cells."""

@@ -43,7 +43,7 @@ def test_contributions_add_up_to_the_prediction_of_nncli_predict(ensemble: Path)
         *terms, total = map(number, str(row[5]).split("; "))
         assert total == number(str(row[4]))
         assert sum(terms) == pytest.approx(total, abs=0.5)  # each rounded to 0.1 %, and integrated within 0.1 %
-    first = held_out.numbers.tolist().index(int(str(table.rows[0][0]).replace(",", "")))
+    first = held_out.row_numbers.tolist().index(int(str(table.rows[0][0]).replace(",", "")))
     shown = held_out.predictions.values[first, held_out.y[first]]
     assert number(str(table.rows[0][3])) / 100 == pytest.approx(shown, abs=6e-4)
 
@@ -57,7 +57,7 @@ def table_of(run: Path) -> Table:
 def test_rows_come_by_the_log_loss_of_their_class(penguins: Path) -> None:
     held_out, table = predict_held_out(penguins), table_of(penguins)
     errors = held_out.predictions.target.surprises(held_out.predictions, held_out.y)
-    order = held_out.numbers[np.argsort(-errors, kind="stable")[:MAX_ROWS]]
+    order = held_out.row_numbers[np.argsort(-errors, kind="stable")[:MAX_ROWS]]
     assert [row[0] for row in table.rows] == [f"{number:,}" for number in order]
     assert table.columns[:3] == ("row", "actual", "validation prediction")
     assert table.columns[-3:] == ("of the whole model", "contributions to it", "features")

@@ -84,7 +84,7 @@ def tables_of(
 ) -> list[Table]:
     dialect = CsvDialect(separator=separator, decimal=".", encoding="utf-8")
     wanted = NumericColumns.any_except(()) if numbers is None else NumericColumns.only(numbers)
-    options = ReadOptions(dialect, missing_values=missing, numbers=wanted, block_bytes=size)
+    options = ReadOptions(dialect, missing_values=missing, numeric_columns=wanted, block_bytes=size)
     return list(read_delimited(io.BytesIO(data), "x", options, workers=workers))
 
 
@@ -249,7 +249,7 @@ def test_cells_of_many_columns_are_read_as_those_of_few(cell: str) -> None:
     names = [f"c{j}" for j in range(len(row))]
     rows = [row, row, [*row[:40], cell, *row[41:]]]
     text = "\n".join(",".join(cells) for cells in [names, *rows]).encode()
-    options = ReadOptions(numbers=NumericColumns(inverted=True), block_bytes=len(text) // 3)
+    options = ReadOptions(numeric_columns=NumericColumns(inverted=True), block_bytes=len(text) // 3)
     (few, many) = (
         pl.concat(
             [table.frame for table in read_delimited(io.BytesIO(piece), "t.csv", options)], how="vertical_relaxed"

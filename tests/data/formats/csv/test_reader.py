@@ -281,7 +281,7 @@ def test_a_table_in_any_dialect_reads_back_as_the_same_cells_or_is_refused(
 
 
 def test_a_column_called_star_is_one_column() -> None:
-    options = ReadOptions(numbers=NumericColumns.any_except(()))
+    options = ReadOptions(numeric_columns=NumericColumns.any_except(()))
     (table,) = read_delimited(io.BytesIO(b"a,0,*\n1.5,2,3\n2.5,3,x\n"), "x.csv", options)
     assert table.frame.to_dict(as_series=False) == {"a": [1.5, 2.5], "0": [2.0, 3.0], "*": ["3", "x"]}
 

@@ -285,10 +285,12 @@ def test_how_a_file_is_read_depends_on_the_first_one_alone(
 
     monkeypatch.setattr(FilesPass, "options_of_next", recorded)
     folder = write_text(tmp_path, a=HEAD + first, **dict.fromkeys("bcde", HEAD + "A7,2\n"))
-    options = ReadOptions(missing_values=("",), numbers=NumericColumns.any_except(()), first_bytes=8)
+    options = ReadOptions(missing_values=("",), numeric_columns=NumericColumns.any_except(()), first_bytes=8)
     for _ in open_reader(as_source(folder)).read(options):
         pass
-    assert [one.first_file and one.first_file.numbers for one in given] == [frozenset(["id", "x"] if first else [])] * 4
+    assert [one.first_file and one.first_file.numeric_names for one in given] == [
+        frozenset(["id", "x"] if first else [])
+    ] * 4
     assert len({one.first_bytes for one in given}) == 1
 
 

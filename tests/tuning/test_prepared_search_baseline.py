@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from nncli.base.scratch import Scratch
-from nncli.tuning.preparation import baseline_score, prepare_search
+from nncli.tuning.prepared_search import baseline_score, prepare_search
 from tests.tuning.searches import SPACE, loaded
 
 pytest.importorskip("optuna")

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from nncli.base.errors import NncliError
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.encoder import Encoded, Encoder
-from nncli.data.encoders.few_rows import FewRowsEncoder
 from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.options import CategoricalOptions, EncodingOptions
+from nncli.data.encoders.small_batch_encoder import SmallBatchEncoder
 from nncli.data.encoders.text import TextColumn
 from nncli.data.table import Table
 from tests.data.encoders.support import CLIPS, RECIPE, SCALINGS
@@ -101,7 +101,7 @@ def result(encode: Any) -> tuple[Any, ...]:
 
 
 def assert_equal(encoder: Encoder, table: Table, dtype: str = "float32") -> None:
-    few = FewRowsEncoder(encoder, dtype)
+    few = SmallBatchEncoder(encoder, dtype)
     expected = result(lambda: encoder.encode(table, dtype))
     assert result(lambda: few.encode(table)) == expected
     cached = table.with_cache()
@@ -180,7 +180,7 @@ def test_the_words_of_long_texts_are_not_objects_of_python() -> None:
     encoder = Encoder(columns=(TextColumn(name="words", vocabulary=("good day", "day"), has_missing=False),))
     text = " ".join(f"w{i}" for i in range(50_000))
     table = Table(pl.DataFrame({"words": [text, "a good day", text, f"day {text}"]}), "new.csv")
-    few = FewRowsEncoder(encoder, "float32")
+    few = SmallBatchEncoder(encoder, "float32")
     few.encode(table)
     tracemalloc.start()
     few.encode(table)

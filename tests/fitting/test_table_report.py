@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nncli.config.schema import Config
-from nncli.fitting.dry_run import check_table
+from nncli.fitting.table_report import check_table
 
 ODD = ("", "NA", "nan", "inf", "-999", "1e308", "1e-320", "007", "1,5", "12%", "2024-01-01", "31/12/2020", "true")
 CELLS = st.sampled_from((*ODD, "no", "a b c d", "\x1b[31m", "é", "9007199254740993", "0", "1", "2.5"))

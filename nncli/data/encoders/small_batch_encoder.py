@@ -32,7 +32,7 @@ MAX_TEXT_BYTES = 1 << 18
 AnomaliesByColumn = list[tuple[str, ColumnAnomalies]]
 
 
-class FewRowsEncoder:
+class SmallBatchEncoder:
     """A fitted encoder with its constants, for X of `dtype`. Threads may share it."""
 
     def __init__(self, encoder: Encoder, dtype: str) -> None:
@@ -40,7 +40,7 @@ class FewRowsEncoder:
         self._width = encoder.width
         places = encoder.places
         numbers = [(place.start, column) for place, column in places if isinstance(column, NumericColumn)]
-        self._numbers = FewNumbers(numbers, dtype)
+        self._numbers = SmallBatchNumbers(numbers, dtype)
         self._embedded = [CategoryCodes(column) for column in encoder.embedded]
         self._categories = [
             (place, CategoryCodes(column), column.code_table.astype(dtype))
@@ -161,7 +161,7 @@ def _words(cells: pl.Series) -> tuple[list[int], list[str]]:
     return words["row"].to_list(), words["term"].to_list()
 
 
-class FewNumbers:
+class SmallBatchNumbers:
     """Fitted numeric columns with their places in X, and their constants as arrays (columns, 1)."""
 
     def __init__(self, placed: Sequence[tuple[int, NumericColumn]], dtype: str) -> None:

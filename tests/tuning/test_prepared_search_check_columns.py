@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nncli.base.errors import ConfigError
-from nncli.tuning.preparation import check_columns
+from nncli.tuning.prepared_search import check_columns
 from nncli.tuning.space.build_space import build_space
 from tests.tuning.spaces import FIRST_LINE, loaded
 

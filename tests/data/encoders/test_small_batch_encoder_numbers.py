@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.data.encoders.few_rows import FewNumbers, numbers_of_columns
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.options import EncodingOptions
+from nncli.data.encoders.small_batch_encoder import SmallBatchNumbers, numbers_of_columns
 from nncli.data.table import Table
 from tests.data.encoders.support import CLIPS, SCALINGS
 
@@ -30,14 +30,14 @@ def test_the_bits_and_anomalies_are_those_of_each_column(scaling: str, clip: str
         column.encode(NEW, expected[:, start : start + column.width])
         for start, column in zip(starts, columns, strict=True)
     ]
-    found = FewNumbers(list(zip(starts, columns, strict=True)), "float32").encode(NEW, X)
+    found = SmallBatchNumbers(list(zip(starts, columns, strict=True)), "float32").encode(NEW, X)
     assert found == list(zip("abc", counts, strict=True))
     assert X.tobytes() == expected.tobytes()
 
 
 def test_a_cell_that_is_refused_gives_none() -> None:
     column = NumericColumn.fit(TRAINING, "a")
-    few = FewNumbers([(0, column)], "float32")
+    few = SmallBatchNumbers([(0, column)], "float32")
     for cells in (["x"], [float("inf")], [1e300]):
         assert few.encode(Table(pl.DataFrame({"a": cells}), "new.csv"), np.zeros((1, 1), np.float32)) is None
 
@@ -50,7 +50,7 @@ def test_a_table_with_a_cache_is_read_once(monkeypatch: pytest.MonkeyPatch) -> N
         reads.append(1)
         return numbers_of_columns(*args)
 
-    monkeypatch.setattr("nncli.data.encoders.few_rows.numbers_of_columns", read)
+    monkeypatch.setattr("nncli.data.encoders.small_batch_encoder.numbers_of_columns", read)
     for _ in range(3):
-        assert FewNumbers([(0, column)], "float32").encode(table, np.zeros((3, 1), np.float32)) is not None
+        assert SmallBatchNumbers([(0, column)], "float32").encode(table, np.zeros((3, 1), np.float32)) is not None
     assert len(reads) == 1

@@ -12,7 +12,7 @@ from nncli.fitting.parallel.task_stream import Workers
 
 
 @dataclass(frozen=True)
-class Launch:
+class TrainingCall:
     """The command line of a training, what stops it, where its tasks run, and the findings that precede its own.
 
     `stop` is called after every batch, or a few times a second; once it returns True, everything is saved and ends.
@@ -30,6 +30,6 @@ class Launch:
         """Where the tasks of a configuration run; `requested` precedes its own number of workers."""
         return Workers(requested or config.workers, self.scheduler)
 
-    def with_findings(self, findings: Sequence[Finding]) -> Launch:
+    def with_findings(self, findings: Sequence[Finding]) -> TrainingCall:
         """The same with further findings."""
         return replace(self, findings=(*self.findings, *findings))

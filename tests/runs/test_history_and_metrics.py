@@ -11,7 +11,7 @@ import pytest
 
 from nncli.base.errors import RunError
 from nncli.base.findings import FindingCode, warning
-from nncli.runs.history import read_history, read_metrics
+from nncli.runs.history_and_metrics import read_history, read_metrics
 from nncli.runs.manifest import HISTORY, METRICS
 from nncli.runs.run import Run
 from tests.assertions import raises
