@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nncli.base.errors import ConfigError, RunError
-from nncli.config.loading import load_document
+from nncli.config.loading import folder_and_name, load_document
 from nncli.config.schema import Config
 from nncli.config.yaml.parser import read
 from nncli.runs.manifest import CONFIG
@@ -24,13 +24,13 @@ def read_config(folder: Path, assignments: Sequence[str] = ()) -> Config:
         ConfigError: an assignment is not valid.
         UsageError: an assignment is not of the form key=value.
     """
-    at = {"folder": folder.resolve(), "name": Path(CONFIG).stem}
+    parent, name = folder_and_name(folder / CONFIG)
     try:
         document = with_present_names(read(folder / CONFIG))
-        config = load_document(document, (), **at).config
+        config = load_document(document, (), folder=parent, name=name).config
     except ConfigError as error:
         issue = error.issues[0]
         location = replace(issue.location, source=str(folder / CONFIG))
         message = f"the configuration of the run is damaged: {issue.message}"
         raise RunError(message, location=location, hint=NOT_VALID) from error
-    return load_document(document, assignments, **at).config if assignments else config
+    return load_document(document, assignments, folder=parent, name=name).config if assignments else config

@@ -316,6 +316,6 @@ def _scored_rows(folder: Path) -> list[int]:
 
 
 def _used_rows(manifest: Manifest) -> int:
-    """The rows of the table that a run used; the validation rows of an ensemble are training rows of other members."""
-    inside = manifest.members == 1 and manifest.validation_data is None
+    """The rows of the table that a run used: out-of-fold rows are training rows of other members."""
+    inside = manifest.held_out_kind == "validation" and manifest.validation_data is None
     return manifest.training_rows + (manifest.validation_rows if inside else 0)

@@ -199,8 +199,9 @@ class Manifest(Spec):
     that of model.json. `checksum` is the SHA-256 of all other fields.
 
     For an ensemble, `parameters` is the sum over all `members`, `epochs` and `best_epoch` are the maximum,
-    `training_rows` and `validation_rows` count the rows that any member trains or validates on; `files` includes the
-    model files of each member.
+    `training_rows` and `validation_rows` count the rows that any member trains or validates on. These are apart where
+    the members have their validation rows in common, else a validation row of one is a training row of others.
+    `files` includes the model files of each member.
     """
 
     format: Version = FORMAT
@@ -233,13 +234,15 @@ class Manifest(Spec):
     files: dict[str, str]
     checksum: str = ""
     selection: SelectionRecord | None = None
+    has_common_validation: bool = False
 
     @model_serializer(mode="wrap")
-    def _without_absent_selection(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """The fields, as versions before selections wrote them unless there is one."""
+    def _without_later_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The fields, without those that older versions do not write unless they have a value."""
         document: dict[str, Any] = handler(self)
-        if self.selection is None:
-            document.pop("selection", None)
+        for name in ("selection", "has_common_validation"):
+            if not getattr(self, name):
+                document.pop(name, None)
         return document
 
     def end_time(self) -> str:
@@ -257,8 +260,9 @@ class Manifest(Spec):
 
     @property
     def held_out_kind(self) -> Literal["validation", "out-of-fold"]:
-        """The kind of the rows that the run is scored on: each member of an ensemble holds out rows of its own."""
-        return "out-of-fold" if self.members > 1 and self.validation_data is None else "validation"
+        """The kind of the rows that the run is scored on: out-of-fold if each member holds out rows of its own."""
+        is_common = self.members == 1 or self.validation_data is not None or self.has_common_validation
+        return "validation" if is_common else "out-of-fold"
 
     @property
     def allowed_files(self) -> set[str]:

@@ -470,7 +470,9 @@ def write_ensemble_run(
             networks = tuple(member for trial in selected for member in trial.held_out.members)
             held_out = replace(selected[0].held_out, predictions=scored, members=networks)
             card = validation_card(held_out.scored(ensemble.spec.loss), data.config.seed, optimistic=False)
-            BuiltEnsemble(ensemble, 0, training_scores(data, ensemble), card, held_out).save(run, data)
+            is_common = bool(held_out.oof_mask.all())
+            training = training_scores(data, ensemble, data.training_rows if is_common else data.used_rows)
+            BuiltEnsemble(ensemble, 0, training, card, held_out, out_of_fold=not is_common).save(run, data)
         finished = _manifest(selected, ensemble, data, held_out, command).model_copy(update={"selection": record})
 
         def finish(path: Path) -> None:
@@ -513,6 +515,7 @@ def _manifest(
     manifests = [trial.manifest for trial in trials]
     first, finished = manifests[0], [manifest.finished for manifest in manifests if manifest.finished is not None]
     fields = {name: getattr(first, name) for name in Manifest.model_fields}
+    is_common = bool(held_out.oof_mask.all())
     return Manifest(
         **{
             **fields,
@@ -522,8 +525,9 @@ def _manifest(
             "started": min(manifest.started for manifest in manifests),
             "finished": max(finished, default=None),
             "seconds": round(sum(manifest.seconds or 0.0 for manifest in manifests), 3),
-            "training_rows": len(data.used_rows),
+            "training_rows": len(data.used_rows) - (held_out.total if is_common else 0),
             "validation_rows": held_out.total,
+            "has_common_validation": is_common,
             "features": len(ensemble.names),
             "parameters": sum(member.spec.network.layout.size for member in ensemble.members),
             "members": len(ensemble.members),

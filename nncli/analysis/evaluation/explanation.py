@@ -88,7 +88,8 @@ class ModelExplanation:
     @property
     def prediction_of(self) -> PredictionOf:
         """Whose predictions are explained."""
-        return "model" if self.encoded.oof_mask is None else "out-of-fold"
+        mask = self.encoded.oof_mask
+        return "model" if mask is None or mask.all() else "out-of-fold"
 
 
 def explain_rows(

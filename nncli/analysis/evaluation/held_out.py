@@ -77,6 +77,11 @@ class HeldOutPredictions:
     optimistic: bool = False
     total: int | None = None
 
+    @property
+    def is_out_of_fold(self) -> bool:
+        """Whether a row is predicted by some members alone, those that were not trained on it."""
+        return self.oof_mask is not None and not bool(self.oof_mask.all())
+
     def __len__(self) -> int:
         return len(self.y)
 
@@ -202,9 +207,9 @@ def _of_network(config: Config, model: Model, scratch: Scratch) -> _PredictedRow
 
 
 def _of_ensemble(config: Config, ensemble: Ensemble, run: Path, scratch: Scratch) -> _PredictedRows:
-    """The out-of-fold rows of an ensemble, with the predictions of the members not trained on them."""
+    """The validation rows of an ensemble, with the predictions of the members not trained on them."""
     data = EnsembleData.of(config, scratch, all_columns=True).of_run(run)
-    out_of_fold, training = data.out_of_fold(ensemble), data.table.take(data.used_rows)
+    out_of_fold, training = data.out_of_fold(ensemble), data.table.take(data.training_rows)
     truth = data.truth(training)
     if out_of_fold is None:
         return _PredictedRows(training, predict_table(ensemble, training, data.target), truth, "training")

@@ -249,7 +249,7 @@ def report_json(
         "verdicts": [asdict(verdict) for verdict in page.verdicts],
         "notices": [asdict(notice) for notice in page.notices],
         "scored_on": None if held_out is None else held_out.split,
-        "out_of_fold": held_out is not None and held_out.oof_mask is not None,
+        "out_of_fold": held_out is not None and held_out.is_out_of_fold,
         "rows_scored": 0 if held_out is None else len(held_out),
         "scores": [] if scores is None else [_score(score) for score in scores.scores],
         "linear_model": None if linear is None else _linear(linear),

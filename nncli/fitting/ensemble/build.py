@@ -62,7 +62,7 @@ class BuiltEnsemble:
     """An ensemble with its scores and its calibration.
 
     `candidate` is the number of the chosen candidate, and `held_out` are the rows that are scored, with the predictions
-    of each member; `member_scores` are their scores. The rows are `out_of_fold` unless they have a file of their own.
+    of each member; `member_scores` are their scores. The rows are `out_of_fold` unless all members have the same.
     """
 
     ensemble: Ensemble
@@ -106,24 +106,24 @@ class BuiltEnsemble:
 def build_ensemble(data: EnsembleData, candidates: Sequence[Candidate]) -> BuiltEnsemble:
     """Build the ensemble of trained members, calibrate it if configured, and score it.
 
-    It is scored on all rows that are not left out, and out of fold: on the validation rows, each predicted by the
-    members that did not train on it; by all members where the validation rows have a file of their own.
+    It is scored on the training rows, and on the validation rows, each predicted by the members that did not train on
+    it: by all members where these have the same validation rows.
     """
     spec = ensemble_spec(data, len(candidates[0].members))
     choice = EpochChoice.of(data, candidates)
     if choice is None:
         ensemble = Ensemble(spec, candidates[0].members)
-        return BuiltEnsemble(ensemble, 0, training_scores(data, ensemble))
+        return BuiltEnsemble(ensemble, 0, training_scores(data, ensemble, data.training_rows))
     best, temperature, validation, calibration = choice.result()
     ensemble = Ensemble(spec.model_copy(update={"temperature": temperature}), candidates[best].members)
-    rows, training = choice.actual[best].rows, data.truth(data.table.take(data.used_rows))
+    rows, training = choice.actual[best].rows, data.truth(data.table.take(data.training_rows))
     scored = data.scored_rows(rows, training, validation)
     averaging = choice.actual[best].averaging(temperature, scored)
     scored = replace(scored, averaging=averaging)
     return BuiltEnsemble(
         ensemble=ensemble,
         candidate=best,
-        training_scores=training_scores(data, ensemble),
+        training_scores=training_scores(data, ensemble, data.training_rows),
         validation_scores=validation_card(scored, data.config.seed, optimistic=choice.is_optimistic(candidates)),
         held_out=choice.actual[best].held_out_rows(scored),
         member_scores=tuple(
@@ -133,7 +133,7 @@ def build_ensemble(data: EnsembleData, candidates: Sequence[Candidate]) -> Built
             )
         ),
         calibration=calibration and _averaged(calibration, averaging),
-        out_of_fold=data.validation_table is None,
+        out_of_fold=not data.has_common_validation,
     )
 
 
@@ -265,9 +265,9 @@ class EpochChoice:
         return replace(rows, weights=self.class_weight[rows.y] * (1.0 if rows.weights is None else rows.weights))
 
 
-def training_scores(data: EnsembleData, ensemble: Ensemble) -> ScoreCard:
-    """The scores of an ensemble on all rows that are not left out."""
-    used = data.table.take(data.used_rows)
+def training_scores(data: EnsembleData, ensemble: Ensemble, positions: npt.NDArray[np.int64]) -> ScoreCard:
+    """The scores of an ensemble on the rows at these positions, those that a member is trained on."""
+    used = data.table.take(positions)
     rows = data.truth(used)
     return data.scored_rows(rows, rows, predict_table(ensemble, used, data.target)).card()
 

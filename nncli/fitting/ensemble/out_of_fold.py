@@ -135,6 +135,28 @@ class EnsembleData:
         unsplit = self.config.model_copy(update={"validation": 0.0})
         return split_indices(unsplit, self.table, type(self.target), RandomStreams.of(0).split).training
 
+    @property
+    def has_common_validation(self) -> bool:
+        """Whether all members have the same validation rows, as where rows are split in time; else each has its own.
+
+        Raises:
+            DataError: there are too few rows.
+        """
+        if self.validation_table is not None:
+            return True
+        first, *others = (self.held_out(member) for member in self.members)
+        return all(np.array_equal(first, other) for other in others)
+
+    @property
+    def training_rows(self) -> npt.NDArray[np.int64]:
+        """The positions of the rows that any member is trained on.
+
+        Raises:
+            DataError: there are too few rows.
+        """
+        is_apart = self.validation_table is None and self.has_common_validation
+        return np.setdiff1d(self.used_rows, self.held_out(self.members[0])) if is_apart else self.used_rows
+
     def held_out(self, member: Config) -> npt.NDArray[np.int64]:
         """The positions of the validation rows of a member.
 

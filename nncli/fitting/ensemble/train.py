@@ -119,7 +119,7 @@ def _train(ensemble_run: EnsembleRun, call: TrainingCall, seconds: float | None 
         training=built.training_scores if built else None,
         validation=built.validation_scores if built else None,
         findings=built.warnings if built else (),
-        out_of_fold=ensemble_run.data.validation_table is None,
+        out_of_fold=not ensemble_run.data.has_common_validation,
         joint_epoch=has_joint_epoch(config),
     )
 
@@ -230,8 +230,9 @@ class EnsembleRun:
             command,
             Execution("numpy", 1, 1),  # each member has its own execution
             table_rows=data.table.height,
-            training_rows=len(data.used_rows),
+            training_rows=len(data.training_rows),
             validation_rows=data.validation_rows,
+            has_common_validation=data.has_common_validation,
             features=0,
             parameters=0,
             time_limit=time_limit,
@@ -242,17 +243,19 @@ class EnsembleRun:
     @classmethod
     def resume(cls, data: EnsembleData, run: Run, command: Sequence[str]) -> EnsembleRun:
         """Resume in a run directory that is locked."""
-        manifest = run.load_manifest()
+        manifest, data = run.load_manifest(), data.of_run(run.path)
         update = {
             "status": "running",
             "command": command_line(command) or manifest.command,
+            "training_rows": len(data.training_rows),  # older versions counted validation rows in time as these
+            "has_common_validation": data.has_common_validation,
             "lengthened": lengthened(run, manifest, data.config),
         }
         manifest = manifest.model_copy(update=update)
         run.save_manifest(manifest)
         run.save_config(data.config)
         run.drop_spec()
-        return cls(data.of_run(run.path), run, manifest)
+        return cls(data, run, manifest)
 
     def tasks(self, at_a_time: int, first: int = 0) -> list[TrainingTask]:
         """The training of each member, numbered from `first`; `at_a_time` of them share the memory."""

@@ -235,6 +235,7 @@ def new_manifest(
     features: int,
     parameters: int,
     time_limit: str | None = None,
+    has_common_validation: bool = False,
 ) -> Manifest:
     """Create the manifest of a new run."""
     validation_data = None
@@ -265,6 +266,7 @@ def new_manifest(
         versions=present_versions(execution.backend),
         machine=present_machine(),
         time_limit=time_limit,
+        has_common_validation=has_common_validation,
         teacher=_teacher_record(config),
         files={},
     )

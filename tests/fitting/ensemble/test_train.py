@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from nncli import evaluate, predict, train
+from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.api.train import train_events
 from nncli.base.errors import ConfigError, DataError, RunError, UsageError
 from nncli.config.loading import load_config
@@ -300,3 +301,29 @@ def test_calibration_without_classes_or_validation_rows_is_refused(tmp_path: Pat
     config = config_of(tmp_path, "bagging=seeds", "calibration=temperature", assignment)
     with raises(ConfigError, key="calibration"):
         train(config, output=tmp_path / "run")
+
+
+@pytest.mark.parametrize("keys", ["data.time=year", "validation={folds: 4, fold: 1}"])
+def test_members_with_the_same_validation_rows_count_them_apart_from_the_training_rows(
+    tmp_path: Path, keys: str
+) -> None:
+    assignments = [keys, "members=2", "bagging=seeds", "epochs=1", "workers=1"]
+    finished = train(written(tmp_path), assignments=assignments, output=tmp_path / "run")
+    manifest = Run.open(finished.run).load_manifest()
+    rows = len(read_table(TABLE))
+    assert manifest.held_out_kind == "validation"
+    assert manifest.training_rows + manifest.validation_rows == rows
+    assert not finished.out_of_fold
+    assert finished.training is not None
+    assert finished.validation is not None
+    assert (finished.training.rows, finished.validation.rows) == (manifest.training_rows, manifest.validation_rows)
+    assert not predict_held_out(finished.run).is_out_of_fold
+    first = Run.open(members(finished.run)[0]).load_manifest()
+    assert (first.training_rows, first.validation_rows) == (manifest.training_rows, manifest.validation_rows)
+
+
+def test_rows_of_folds_stay_training_rows_of_other_members(run: Path) -> None:
+    manifest = Run.open(run).load_manifest()
+    assert manifest.held_out_kind == "out-of-fold"
+    assert manifest.training_rows == manifest.validation_rows == len(read_table(TABLE))
+    assert predict_held_out(run).is_out_of_fold

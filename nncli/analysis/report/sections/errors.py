@@ -52,7 +52,7 @@ def largest_errors(held_out: HeldOutPredictions, importance: FeatureImportance) 
         outcome = map(display, target.outcome(predictions, held_out.y, i, float(errors[i])))
         of_model = explained[k] if explained else ()
         lines.append((held_out.table.row_name(int(held_out.row_numbers[i])), *outcome, *of_model, features))
-    kind = KINDS[held_out.split] if held_out.oof_mask is None else "out-of-fold"
+    kind = "out-of-fold" if held_out.is_out_of_fold else KINDS[held_out.split]
     titles = (
         *("row", "actual", f"{kind} prediction", target.error_title),
         *(("of the whole model", "contributions to it") if explained else ()),

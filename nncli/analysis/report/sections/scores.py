@@ -68,7 +68,7 @@ def quoted_names(names: tuple[str, ...]) -> str:
 
 def scored_rows(held_out: HeldOutPredictions) -> str:
     """The number and the kind of the scored rows, such as `69 validation rows`, or `69 rows` of another table."""
-    kind = "out-of-fold " if held_out.oof_mask is not None else f"{held_out.split} "
+    kind = "out-of-fold " if held_out.is_out_of_fold else f"{held_out.split} "
     return f"{len(held_out):,} {'' if held_out.split == 'table' else kind}row{'s' * (len(held_out) != 1)}"
 
 
@@ -79,7 +79,7 @@ def scored_predictions(held_out: HeldOutPredictions) -> str:
     if held_out.split == "training":
         return "Predictions of the training rows, as by nncli predict."
     text = "Predictions of the validation rows"
-    if held_out.oof_mask is not None:
+    if held_out.is_out_of_fold:
         text = "Out-of-fold predictions: each row is predicted by the networks that were not trained on it"
     if held_out.optimistic:
         return f"{text}. They are optimistic: these rows chose the epoch."

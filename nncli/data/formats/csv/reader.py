@@ -210,10 +210,10 @@ def read_delimited(
 ) -> Iterator[Table]:
     """Yield a table for each block of the text, with cells as text; at least one table, which may have no rows.
 
-    An empty cell is "", and a cell that equals a missing value is null. Columns that `options.numeric_columns` allows may
-    be Float64; see numeric_columns.py. For `default_separator` see `sniff_dialect`. The first table has the notes about
-    the dialect; a last table without rows has the note about skipped lines. `workers` threads parse the next blocks
-    ahead of time; with 0 nothing is read ahead.
+    An empty cell is "", and a cell that equals a missing value is null. Columns that `options.numeric_columns` allows
+    may be Float64; see numeric_columns.py. For `default_separator` see `sniff_dialect`. The first table has the notes
+    about the dialect; a last table without rows has the note about skipped lines. `workers` threads parse the next
+    blocks ahead of time; with 0 nothing is read ahead.
 
     Raises:
         DataError: the text is not a valid table; see also `blocks` and `sniff_dialect`.

@@ -102,7 +102,7 @@ def test_several_targets_have_a_curve_and_a_table_each(pair: Path) -> None:
 def test_too_few_rows_and_training_rows_have_no_section(numbers: HeldOutPredictions) -> None:
     assert uncertainty(replace(numbers, split="training"), ()) is None
     few = np.arange(15)
-    rows = replace(numbers, table=numbers.table.take(few), y=numbers.y[few], numbers=numbers.numbers[few])
+    rows = replace(numbers, table=numbers.table.take(few), y=numbers.y[few], row_numbers=numbers.row_numbers[few])
     assert uncertainty(rows, ()) is None
 
 
