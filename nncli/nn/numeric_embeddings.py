@@ -230,7 +230,7 @@ class PiecewiseLinear(NumericEmbeddingBase):
         da, dc, dV = g["slope"], g["bias"], g["weight"]
         (columns, _, rows), units = x.shape, self.out_features
         line, dline = np.empty((columns, units, 2), x.dtype), np.empty((columns, units, 2), x.dtype)
-        across, rate = np.empty((columns, self.bins, 2), x.dtype), np.empty((columns, self.bins), x.dtype)
+        across, inverse_width = np.empty((columns, self.bins, 2), x.dtype), np.empty((columns, self.bins), x.dtype)
         filled, share = np.empty((columns, self.bins), bool), np.empty((columns, self.bins), x.dtype)
         v = np.empty((columns, self.bins, rows), x.dtype)
         Y, S = np.empty((columns, units, rows), x.dtype), np.empty((columns, units, rows), x.dtype)
@@ -241,14 +241,14 @@ class PiecewiseLinear(NumericEmbeddingBase):
         zeros, ones = np.zeros_like(all_but_first), np.ones_like(all_but_last)  # arrays: see Relu
 
         def forward() -> None:
-            np.subtract(high, low, out=rate)
-            np.greater(rate, 0.0, out=filled)
+            np.subtract(high, low, out=inverse_width)
+            np.greater(inverse_width, 0.0, out=filled)
             np.copyto(share, filled)
-            np.maximum(rate, np.finfo(x.dtype).tiny, out=rate)
-            np.divide(share, rate, out=rate)  # 1 / the bin's width, or 0 where it is empty
-            np.copyto(across[:, :, 0], rate)
-            np.multiply(rate, low, out=rate)
-            np.negative(rate, out=across[:, :, 1])
+            np.maximum(inverse_width, np.finfo(x.dtype).tiny, out=inverse_width)
+            np.divide(share, inverse_width, out=inverse_width)  # 1 / the bin's width, or 0 where it is empty
+            np.copyto(across[:, :, 0], inverse_width)
+            np.multiply(inverse_width, low, out=inverse_width)
+            np.negative(inverse_width, out=across[:, :, 1])
             np.matmul(across, x, out=v)
             np.minimum(all_but_last, ones, out=all_but_last)
             np.maximum(all_but_first, zeros, out=all_but_first)
@@ -277,10 +277,10 @@ class PiecewiseLinear(NumericEmbeddingBase):
         columns, bins, units = p["weight"].shape
         a, c, V, edges = p["slope"], p["bias"], p["weight"], p["edges"].astype(np.float64)
         low, widths = edges[:, :-1], np.diff(edges)
-        rate = np.divide(1.0, widths, out=np.zeros_like(widths), where=widths > 0.0)
+        inverse_width = np.divide(1.0, widths, out=np.zeros_like(widths), where=widths > 0.0)
         least, most = np.zeros((columns, bins)), np.ones((columns, bins))
         least[:, 0], most[:, -1] = -np.inf, np.inf
-        across = (x.columns(np.repeat(range(columns), bins)) - low.reshape(-1)) * rate.reshape(-1)
+        across = (x.columns(np.repeat(range(columns), bins)) - low.reshape(-1)) * inverse_width.reshape(-1)
         v = maximum(minimum(across, most.reshape(-1)), least.reshape(-1))
         lines = x.columns(np.repeat(range(columns), units)) * a.reshape(-1) + c.reshape(-1)
         return lines + v.grouped_matmul(V)

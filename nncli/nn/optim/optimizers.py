@@ -48,16 +48,16 @@ class GroupOptions(Spec):
 def merge_groups(
     options: Mapping[GroupName, GroupOptions], groups: Mapping[ParamGroup, slice]
 ) -> Iterator[tuple[slice, float, float]]:
-    """The slices of theta with the same multipliers of rate and decay; `groups` are in order and without a gap."""
+    """The slices of theta with the same two multipliers; `groups` are in order and without a gap."""
     by_name: dict[str, GroupOptions] = dict(options.items())
 
     def multipliers(group: ParamGroup) -> tuple[float, float]:
         options = by_name.get(group.name.lower(), GroupOptions())
         return options.learning_rate_multiplier, options.decay_of(group)
 
-    for (rate, decay), run in groupby(groups, key=multipliers):
+    for (rate_multiplier, decay_multiplier), run in groupby(groups, key=multipliers):
         spans = [groups[group] for group in run]
-        yield slice(spans[0].start, spans[-1].stop), rate, decay
+        yield slice(spans[0].start, spans[-1].stop), rate_multiplier, decay_multiplier
 
 
 class OptimizerBase(Spec):
@@ -103,12 +103,12 @@ class OptimizerBase(Spec):
         """
         scratch = np.empty(min(BLOCK, theta.size), theta.dtype)
         steps: list[Step] = []
-        for span, rate, decay in merge_groups(self.param_groups, groups):
+        for span, rate_multiplier, decay_multiplier in merge_groups(self.param_groups, groups):
             for start in range(span.start, span.stop, BLOCK):
                 s = slice(start, min(start + BLOCK, span.stop))
                 vectors = [moments[name][s] for name in self.state]
                 update = self.bind_block(theta[s], grad[s], vectors, scratch[: s.stop - start])
-                steps.append(self.bind_multipliers(update, theta[s], rate, decay, progress))
+                steps.append(self.bind_multipliers(update, theta[s], rate_multiplier, decay_multiplier, progress))
         if len(steps) == 1:
             return steps[0]
 
@@ -118,13 +118,15 @@ class OptimizerBase(Spec):
 
         return step
 
-    def bind_multipliers(self, update: Step, theta: Array, rate: float, decay: float, progress: Array) -> Step:
+    def bind_multipliers(
+        self, update: Step, theta: Array, rate_multiplier: float, decay_multiplier: float, progress: Array
+    ) -> Step:
         """The step of a block whose plain step is `update`, with the multipliers of its group."""
-        if rate == 1.0:
+        if rate_multiplier == 1.0:
             return update
 
         def step(learning_rate: float, t: int) -> None:
-            update(learning_rate * rate, t)
+            update(learning_rate * rate_multiplier, t)
 
         return step
 
@@ -160,9 +162,11 @@ class DecoupledWeightDecay(OptimizerBase):
             raise ValueError("weight_decay: auto is not resolved")
         return self.weight_decay
 
-    def bind_multipliers(self, update: Step, theta: Array, rate: float, decay: float, progress: Array) -> Step:
-        step_without_decay = super().bind_multipliers(update, theta, rate, decay, progress)
-        strength, schedule = decay * self.strength, self.decay_schedule
+    def bind_multipliers(
+        self, update: Step, theta: Array, rate_multiplier: float, decay_multiplier: float, progress: Array
+    ) -> Step:
+        step_without_decay = super().bind_multipliers(update, theta, rate_multiplier, decay_multiplier, progress)
+        strength, schedule = decay_multiplier * self.strength, self.decay_schedule
         if strength == 0.0:
             return step_without_decay
         shrinkage = scalar(0.0, theta)

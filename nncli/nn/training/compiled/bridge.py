@@ -141,7 +141,10 @@ def _optimizer_arguments(
 ) -> tuple[Any, ...]:
     """The optimizer as arguments of nncli.nn.training.compiled.kernels.optimizer_step."""
     decay = optimizer.strength if isinstance(optimizer, DecoupledWeightDecay) else 0.0
-    merged = ((span, (rate, strength * decay)) for span, rate, strength in merge_groups(optimizer.param_groups, groups))
+    merged = (
+        (span, (multiplier, strength * decay))
+        for span, multiplier, strength in merge_groups(optimizer.param_groups, groups)
+    )
     runs = [(multipliers, [span for span, _ in run]) for multipliers, run in groupby(merged, key=itemgetter(1))]
     spans = np.array([(run[0].start, run[-1].stop) for _, run in runs], np.int64).reshape(-1, 2)
     multipliers = np.array([multipliers for multipliers, _ in runs], np.float64).reshape(-1, 2)
