@@ -67,25 +67,25 @@ Errors = tuple[float, float | None, float | None, float | None]
 
 def compare(folder: Path, meta: Mapping[str, Any], answers: Path) -> Errors:
     """The errors of a file as `nncli predict --proba` writes it for test.csv."""
-    truth, found = column(folder / "test.csv", meta["target"]), rows_of(answers)
+    truth, result = column(folder / "test.csv", meta["target"]), rows_of(answers)
     if meta["task"] != "regression":
-        return of_classes(truth, found)
-    y, z = [float(v) for v in truth], [float(row["prediction"]) for row in found]
+        return of_classes(truth, result)
+    y, z = [float(v) for v in truth], [float(row["prediction"]) for row in result]
     mean = fmean(y)
     error = sum((a - b) ** 2 for a, b in zip(y, z, strict=True)) / sum((a - mean) ** 2 for a in y)
     return error, None, None, None
 
 
-def of_classes(truth: list[str], found: list[dict[str, str]]) -> Errors:
+def of_classes(truth: list[str], result: list[dict[str, str]]) -> Errors:
     """1 - accuracy, log-loss, the area under the curve for two classes, and the expected calibration error."""
     import numpy as np
 
     from nncli.targets.metrics.registry import metric_function
 
-    labels = [name.removeprefix("proba_") for name in found[0] if name.startswith("proba_")]
+    labels = [name.removeprefix("proba_") for name in result[0] if name.startswith("proba_")]
     codes = {label: i for i, label in enumerate(labels)}
     y = np.array([codes[label] for label in truth])
-    P = np.array([[float(row[f"proba_{label}"]) for label in labels] for row in found])
+    P = np.array([[float(row[f"proba_{label}"]) for label in labels] for row in result])
     metrics = {
         name: metric_function(name, "classification")(y, P, None)
         for name in ("accuracy", "log_loss", "calibration_error")
@@ -111,16 +111,16 @@ Peers = dict[str, dict[str, dict[str, float]]]
 
 def peers(path: Path) -> Peers:
     """What the peers scored, as errors."""
-    found: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    result: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for row in rows_of(path):
         name, model, value = row["dataset"], row["model"], float(row["value"])
         if row["metric"] in ("accuracy", "r2"):
-            found[name, "error", model].append(1.0 - value)
-            found[name, "fit_s", model].append(float(row["fit_s"]))
+            result[name, "error", model].append(1.0 - value)
+            result[name, "fit_s", model].append(float(row["fit_s"]))
         elif row["metric"] == "log_loss":
-            found[name, "log_loss", model].append(value)
+            result[name, "log_loss", model].append(value)
     means: Peers = defaultdict(lambda: defaultdict(dict))
-    for (name, measure, model), values in found.items():
+    for (name, measure, model), values in result.items():
         means[name][measure][model] = fmean(values)
     return means
 
@@ -138,8 +138,8 @@ def geometric(values: Sequence[float]) -> float:
 def report(scores: Sequence[Score], baselines: Peers) -> Iterator[str]:
     """The lines of the tables."""
     mine: dict[str, list[Score]] = defaultdict(list)
-    for one in scores:
-        mine[one.name].append(one)
+    for score in scores:
+        mine[score.name].append(score)
     for measure in ("error", "log_loss"):
         yield from _by_table(measure, mine, baselines)
     calibration = [fmean(s.ece for s in some if s.ece is not None) for some in mine.values() if some[0].ece is not None]
@@ -151,7 +151,7 @@ def report(scores: Sequence[Score], baselines: Peers) -> Iterator[str]:
 
 def _by_table(measure: str, mine: Mapping[str, Sequence[Score]], baselines: Peers) -> Iterator[str]:
     values = {
-        name: fmean(getattr(one, measure) for one in some)
+        name: fmean(getattr(item, measure) for item in some)
         for name, some in mine.items()
         if getattr(some[0], measure) is not None and baselines[name][measure]
     }
@@ -187,7 +187,7 @@ def _times(mine: Mapping[str, Sequence[Score]], baselines: Peers) -> Iterator[st
     yield "| table | seconds of nncli train | of RealMLP on PyTorch, one thread | ÷ |"
     yield "| --- | ---: | ---: | ---: |"
     for name, some in mine.items():
-        seconds, theirs = fmean(one.fit_s for one in some), baselines[name]["fit_s"].get("realmlp_td")
+        seconds, theirs = fmean(item.fit_s for item in some), baselines[name]["fit_s"].get("realmlp_td")
         yield f"| {name} | {seconds:.1f} | {theirs:.1f} | {seconds / theirs:.2f} |" if theirs else f"| {name} | | | |"
 
 
@@ -200,20 +200,22 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=HERE / "accuracy.jsonl")
     options = parser.parse_args()
     known = read(options.results)
-    done = {(one.name, one.seed, one.settings) for one in known}
+    done = {(item.name, item.seed, item.settings) for item in known}
     settings = tuple(options.settings)
     folders = sorted(path.parent for path in options.tables.glob("*/meta.json"))
     for seed in options.seeds:
         for folder in folders:
             if (options.only and folder.name not in options.only) or (folder.name, seed, settings) in done:
                 continue
-            one = score(folder, seed, settings)
-            known.append(one)
+            single = score(folder, seed, settings)
+            known.append(single)
             with options.results.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(one)) + "\n")
-            print(f"{one.name} {seed}: error {one.error:.4f}, {one.fit_s:.0f} s", file=sys.stderr, flush=True)
+                file.write(json.dumps(asdict(single)) + "\n")
+            print(f"{single.name} {seed}: error {single.error:.4f}, {single.fit_s:.0f} s", file=sys.stderr, flush=True)
     print(
-        "\n".join(report([one for one in known if one.settings == settings], peers(options.tables / "baselines.csv")))
+        "\n".join(
+            report([item for item in known if item.settings == settings], peers(options.tables / "baselines.csv"))
+        )
     )
 
 

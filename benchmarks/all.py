@@ -61,8 +61,8 @@ def main() -> None:
         results["parts"][part] = [report.plain for report in reports]
         results["parts"] = {name: results["parts"][name] for name in PARTS if name in results["parts"]}
         date = datetime.now(UTC).date().isoformat()
-        found = {"Python": platform.python_version(), **versions()}
-        results["made"] = {"date": date, "machine": machine(), "versions": found}
+        result = {"Python": platform.python_version(), **versions()}
+        results["made"] = {"date": date, "machine": machine(), "versions": result}
         write(results, options.results, options.document)
     write(results, options.results, options.document)
 

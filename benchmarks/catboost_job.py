@@ -41,12 +41,12 @@ def main(task: str, folder: Path, model: Path, *rest: str) -> None:
         made.fit(frame.drop(columns=meta["target"]), frame[meta["target"]])
         made.save_model(str(model))
         return
-    found = kind().load_model(str(model))
+    result = kind().load_model(str(model))
     table = read(folder / "test.csv", meta).drop(columns=meta["target"])
     if meta["task"] == "regression":
-        answers = pd.DataFrame({"prediction": found.predict(table)})
+        answers = pd.DataFrame({"prediction": result.predict(table)})
     else:
-        answers = pd.DataFrame(found.predict_proba(table), columns=[f"proba_{label}" for label in found.classes_])
+        answers = pd.DataFrame(result.predict_proba(table), columns=[f"proba_{label}" for label in result.classes_])
     answers.to_csv(rest[0], index=False)
 
 

@@ -25,10 +25,12 @@ THREADS = 2
 
 
 def arguments() -> argparse.ArgumentParser:
-    made = parser(__doc__, rounds=7)
-    made.add_argument("--sizes", type=Size.of, nargs="+", default=SIZES[2:4], help="such as 100-256-256-10/256")
-    made.add_argument("--seconds", type=float, default=1.0, help="of one measurement (default 1)")
-    return made
+    options_parser = parser(__doc__, rounds=7)
+    options_parser.add_argument(
+        "--sizes", type=Size.of, nargs="+", default=SIZES[2:4], help="such as 100-256-256-10/256"
+    )
+    options_parser.add_argument("--seconds", type=float, default=1.0, help="of one measurement (default 1)")
+    return options_parser
 
 
 @contextmanager
@@ -54,10 +56,10 @@ def measure(options: argparse.Namespace) -> list[Report]:
                 with spinning():
                     return worker.step()
 
-            found = in_rounds({"alone": worker.step, "beside": beside}, options.rounds)
+            result = in_rounds({"alone": worker.step, "beside": beside}, options.rounds)
             worker.close()
-            slower = ratio(found["beside"], found["alone"])
-            rows.append([size.name, title, median(found["alone"]), median(found["beside"]), slower])
+            slower = ratio(result["beside"], result["alone"])
+            rows.append([size.name, title, median(result["alone"]), median(result["beside"]), slower])
             goals.append(Goal(f"{size.name}: {title} beside a spinning process", slower, "≤", 2.5))
     note = f"Microseconds per step on {THREADS} threads, medians of {options.rounds} rounds."
     return [Report("A busy machine", note, ("network / batch", "", "alone", "busy", "÷ alone"), rows, goals)]

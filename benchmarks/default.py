@@ -36,17 +36,21 @@ LONG = "big"
 
 
 def arguments() -> argparse.ArgumentParser:
-    made = parser(__doc__, rounds=3)
-    made.add_argument("folder", nargs="?", metavar="TABLES", type=lambda path: Path(path).resolve())
-    made.add_argument("--baseline", metavar="COMMIT", help="a commit to compare with; default: none")
-    made.add_argument("--only", nargs="*", choices=PARTS, help=f"default: all but {LONG}")
-    made.add_argument("--tables", nargs="*", metavar="NAME", help="names of tables; default: all")
-    made.add_argument("--set", dest="settings", action="append", default=[], help="a setting of every training")
-    made.add_argument("--peers", type=Path, help="a file of tables_extra_peers.py; default: TABLES/baselines.csv")
-    made.add_argument("--peers-python", default=sys.executable, help="a Python that has catboost and pandas")
-    made.add_argument("--scale", type=float, default=1.0, help="a factor for the sizes of the made tables")
-    made.add_argument("--results", type=Path, default=HERE / "default.jsonl", help="where fits are added")
-    return made
+    options_parser = parser(__doc__, rounds=3)
+    options_parser.add_argument("folder", nargs="?", metavar="TABLES", type=lambda path: Path(path).resolve())
+    options_parser.add_argument("--baseline", metavar="COMMIT", help="a commit to compare with; default: none")
+    options_parser.add_argument("--only", nargs="*", choices=PARTS, help=f"default: all but {LONG}")
+    options_parser.add_argument("--tables", nargs="*", metavar="NAME", help="names of tables; default: all")
+    options_parser.add_argument(
+        "--set", dest="settings", action="append", default=[], help="a setting of every training"
+    )
+    options_parser.add_argument(
+        "--peers", type=Path, help="a file of tables_extra_peers.py; default: TABLES/baselines.csv"
+    )
+    options_parser.add_argument("--peers-python", default=sys.executable, help="a Python that has catboost and pandas")
+    options_parser.add_argument("--scale", type=float, default=1.0, help="a factor for the sizes of the made tables")
+    options_parser.add_argument("--results", type=Path, default=HERE / "default.jsonl", help="where fits are added")
+    return options_parser
 
 
 def measure(options: argparse.Namespace) -> Iterator[Report]:
@@ -77,12 +81,12 @@ def of_tables(options: argparse.Namespace, measured: Sequence[Version]) -> list[
         results=options.results,
         is_tuned_to=options.peers is None and path.exists(),
     )
-    found = measure_tables(plan)
+    result = measure_tables(plan)
     scores = peers_of(path, options.folder, metas)
     return [
-        report_times(found, metas, plan),
-        *(report_errors(found, metas, scores[measure], measure, plan) for measure in MEASURES),
-        report_calibration(found, metas),
+        report_times(result, metas, plan),
+        *(report_errors(result, metas, scores[measure], measure, plan) for measure in MEASURES),
+        report_calibration(result, metas),
     ]
 
 
@@ -110,7 +114,7 @@ def _has_splits(path: Path) -> bool:
 
 def _of_splits(path: Path, folder: Path, metas: Metas) -> dict[str, dict[str, dict[str, float]]]:
     """folder -> measure -> model -> value; the root of the mean squared error as 1 - R²."""
-    found: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    result: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
@@ -120,10 +124,10 @@ def _of_splits(path: Path, folder: Path, metas: Metas) -> dict[str, dict[str, di
         error = float(row["error"])
         if metas[name]["task"] == "regression":
             error = error**2 / pvariance(map(float, column(folder / name / "test.csv", metas[name]["target"])))
-        found[name]["error"][row["model"]] = error
+        result[name]["error"][row["model"]] = error
         if row["log_loss"]:
-            found[name]["log_loss"][row["model"]] = float(row["log_loss"])
-    return found
+            result[name]["log_loss"][row["model"]] = float(row["log_loss"])
+    return result
 
 
 def main() -> None:

@@ -27,22 +27,22 @@ Values = dict[str, dict[str, float]]
 """table -> who -> value."""
 
 
-def by_table(found: Found, names: Mapping[str, str], measure: str) -> Values:
+def by_table(result: Found, names: Mapping[str, str], measure: str) -> Values:
     """Means over splits and rounds; `names` has the table of each folder."""
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for title, fits in found.items():
+    for title, fits in result.items():
         for fit in fits:
             if (value := getattr(fit, measure)) is not None:
                 values[names[fit.folder]][title].append(value)
     return {name: {who: fmean(some) for who, some in each.items()} for name, each in values.items()}
 
 
-def ratios(found: Found, names: Mapping[str, str], over: str, under: str) -> dict[str, float]:
+def ratios(result: Found, names: Mapping[str, str], over: str, under: str) -> dict[str, float]:
     """For each table the median over splits and rounds of the ratio of two seconds that were measured together."""
     values: dict[str, list[float]] = defaultdict(list)
-    if under in found:
-        for one, other in zip(found[over], found[under], strict=True):
-            values[names[one.folder]].append(one.seconds / other.seconds)
+    if under in result:
+        for item, other in zip(result[over], result[under], strict=True):
+            values[names[item.folder]].append(item.seconds / other.seconds)
     return {name: median(some) for name, some in values.items()}
 
 
@@ -51,12 +51,12 @@ def names_of(metas: Metas) -> dict[str, str]:
     return {folder: meta["name"] for folder, meta in metas.items()}
 
 
-def report_times(found: Found, metas: Metas, plan: Plan) -> Report:
+def report_times(result: Found, metas: Metas, plan: Plan) -> Report:
     """Seconds of the whole trainings."""
     names = names_of(metas)
     rows_of = {meta["name"]: int(meta["n"]) for meta in metas.values()}
-    seconds = by_table(found, names, "seconds")
-    earlier, theirs = (ratios(found, names, HERE_TITLE, title) for title in (BASELINE_TITLE, CATBOOST))
+    seconds = by_table(result, names, "seconds")
+    earlier, theirs = (ratios(result, names, HERE_TITLE, title) for title in (BASELINE_TITLE, CATBOOST))
     rows: list[list[Cell]] = []
     for name, value in seconds.items():
         everyone = [value.get(who) for who in (HERE_TITLE, BASELINE_TITLE, CATBOOST)]
@@ -80,7 +80,7 @@ def report_times(found: Found, metas: Metas, plan: Plan) -> Report:
     return Report("Time of a training", note, columns, rows, goals)
 
 
-def report_errors(found: Found, metas: Metas, peers: Values, measure: str, plan: Plan) -> Report:
+def report_errors(result: Found, metas: Metas, peers: Values, measure: str, plan: Plan) -> Report:
     """Errors or log-losses beside CatBoost's, and ranks among the peers.
 
     Args:
@@ -89,11 +89,11 @@ def report_errors(found: Found, metas: Metas, peers: Values, measure: str, plan:
     rows: list[list[Cell]] = []
     against: dict[str, float] = {}
     ranks: dict[str, list[int]] = defaultdict(list)
-    for name, value in by_table(found, names_of(metas), measure).items():
+    for name, value in by_table(result, names_of(metas), measure).items():
         measured = {who: value[who] for who in (HERE_TITLE, CATBOOST) if who in value}
         everyone = {**peers.get(name, {}), **measured}
-        for who, one in everyone.items():
-            ranks[who].append(1 + sum(other < one for other in everyone.values()))
+        for who, item in everyone.items():
+            ranks[who].append(1 + sum(other < item for other in everyone.values()))
         if CATBOOST in everyone:
             against[name] = relative(value[HERE_TITLE], everyone[CATBOOST], measure)
         rank = f"{ranks[HERE_TITLE][-1]} of {len(everyone)}"
@@ -132,10 +132,10 @@ def _ranks(ranks: Mapping[str, Sequence[int]], tables: int) -> list[Goal]:
     return [Goal(f"mean rank, against that of {second}", fmean(ranks[HERE_TITLE]), "≤", means[second], "")]
 
 
-def report_calibration(found: Found, metas: Metas) -> Report:
+def report_calibration(result: Found, metas: Metas) -> Report:
     """The expected calibration error of the tables with classes."""
-    values = by_table(found, names_of(metas), "ece")
-    who = list(found)
+    values = by_table(result, names_of(metas), "ece")
+    who = list(result)
     rows: list[list[Cell]] = [[name, *(value.get(title) for title in who)] for name, value in values.items()]
     goals = [Goal("mean", fmean(v[HERE_TITLE] for v in values.values()), "≤", 0.02, "")] if values else []
     return Report("Calibration error", "Of the highest probability, on the test rows.", ("table", *who), rows, goals)

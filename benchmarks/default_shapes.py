@@ -53,11 +53,11 @@ class Shapes:
         return in_rounds({version.title: partial(task, version) for version in self.versions}, self.rounds)
 
 
-def report(title: str, note: str, found: dict[str, dict[str, list[Run]]], goals: Sequence[Goal]) -> Report:
+def report(title: str, note: str, result: dict[str, dict[str, list[Run]]], goals: Sequence[Goal]) -> Report:
     """Seconds and MiB of everyone, for each case."""
     rows: list[list[Cell]] = [
         [case, who, median(run.seconds for run in runs), median(run.mib for run in runs)]
-        for case, each in found.items()
+        for case, each in result.items()
         for who, runs in each.items()
     ]
     return Report(title, note, ("", "version", "seconds", "MiB"), rows, goals)
@@ -81,10 +81,10 @@ def wide(shapes: Shapes) -> Report:
     """400 rows of 8,000 columns."""
     rows, columns = shapes.rows(400), round(8000 * shapes.scale)
     table = make_csv(shapes.folder / "wide.csv", rows=rows, numeric=columns, classes=2)
-    found = shapes.measured(partial(train, shapes, table))
-    ours = found[HERE_TITLE]
+    result = shapes.measured(partial(train, shapes, table))
+    ours = result[HERE_TITLE]
     goals = [Goal("seconds", seconds(ours), "≤", 30.0, " s"), Goal("memory", mib(ours), "≤", 1024.0, " MiB")]
-    return report("Wide", "`nncli train`, the default, two classes.", {f"{rows:,} × {columns:,}": found}, goals)
+    return report("Wide", "`nncli train`, the default, two classes.", {f"{rows:,} × {columns:,}": result}, goals)
 
 
 def columns(shapes: Shapes) -> Report:
@@ -98,32 +98,32 @@ def columns(shapes: Shapes) -> Report:
         made = shapes.folder / f"made-{sum(1 for _ in shapes.folder.iterdir())}"
         return version.nncli("train", config, "-o", made, whole_tree=True)
 
-    found = shapes.measured(task)
-    goals = [Goal("seconds", seconds(found[HERE_TITLE]), "≤", 5.0, " s")]
-    return report("Many columns", "`nncli train` of a plain network.", {f"10 × {count:,}": found}, goals)
+    result = shapes.measured(task)
+    goals = [Goal("seconds", seconds(result[HERE_TITLE]), "≤", 5.0, " s")]
+    return report("Many columns", "`nncli train` of a plain network.", {f"10 × {count:,}": result}, goals)
 
 
 def tiny(shapes: Shapes) -> Report:
     """12, 50 and 200 rows of six columns."""
-    found = {}
+    result = {}
     for rows in (12, 50, 200):
         table = make_csv(shapes.folder / f"tiny-{rows}.csv", rows=rows, numeric=4, text=2, classes=2)
-        found[f"{rows} rows"] = shapes.measured(partial(train, shapes, table))
-    worst = max(seconds(each[HERE_TITLE]) for each in found.values())
+        result[f"{rows} rows"] = shapes.measured(partial(train, shapes, table))
+    worst = max(seconds(each[HERE_TITLE]) for each in result.values())
     goals = [Goal("the slowest", worst, "≤", 3.0, " s")]
-    return report("Tiny", "`nncli train`, the default, 4 numeric columns and 2 of text.", found, goals)
+    return report("Tiny", "`nncli train`, the default, 4 numeric columns and 2 of text.", result, goals)
 
 
 def big(shapes: Shapes) -> Report:
     """1,000,000 × 20 and 5,000,000 × 40, a numeric target."""
-    found, goals = {}, []
+    result, goals = {}, []
     for rows, count, minutes in ((1_000_000, 20, 4.0), (5_000_000, 40, 15.0)):
         case = f"{shapes.rows(rows):,} × {count}"
         table = make_csv(shapes.folder / "big.csv", rows=shapes.rows(rows), numeric=count - 1, classes=1)
-        found[case] = shapes.measured(partial(train, shapes, table))
-        goals.append(Goal(case, seconds(found[case][HERE_TITLE]) / 60.0, "≤", minutes, " min"))
+        result[case] = shapes.measured(partial(train, shapes, table))
+        goals.append(Goal(case, seconds(result[case][HERE_TITLE]) / 60.0, "≤", minutes, " min"))
         table.unlink()
-    return report("Big", "`nncli train`, the default.", found, goals)
+    return report("Big", "`nncli train`, the default.", result, goals)
 
 
 def prediction(shapes: Shapes) -> Report:
@@ -131,16 +131,16 @@ def prediction(shapes: Shapes) -> Report:
     rows = shapes.rows(PREDICTED_ROWS)
     table = make_csv(shapes.folder / "new.csv", rows=rows, numeric=NUMERIC, text=TEXT)
     out = shapes.folder / "out.csv"
-    found = shapes.measured(
+    result = shapes.measured(
         lambda version: version.nncli("predict", shapes.trained(version), table, "-o", out, "--force", whole_tree=True)
     )
-    ours = found[HERE_TITLE]
+    ours = result[HERE_TITLE]
     goals = [
         Goal("rows per second", rows / seconds(ours), "≥", 150_000.0, ""),
         Goal("memory", mib(ours), "≤", 300.0, " MiB"),
     ]
     note = f"`nncli predict` by the default ensemble, {NUMERIC + TEXT} columns, CSV to CSV, the whole process."
-    return report("Bulk prediction", note, {f"{rows:,} rows": found}, goals)
+    return report("Bulk prediction", note, {f"{rows:,} rows": result}, goals)
 
 
 def attributions(shapes: Shapes) -> Report:
@@ -153,9 +153,9 @@ def attributions(shapes: Shapes) -> Report:
         run = shapes.trained(version)
         return version.nncli("explain", run, table, "--rows", str(rows), "-o", out, "--force", whole_tree=True)
 
-    found = shapes.measured(task)
-    goals = [Goal("seconds", seconds(found[HERE_TITLE]), "≤", 20.0, " s")]
-    return report("Attributions", "`nncli explain -o` of the default ensemble.", {f"{rows:,} rows": found}, goals)
+    result = shapes.measured(task)
+    goals = [Goal("seconds", seconds(result[HERE_TITLE]), "≤", 20.0, " s")]
+    return report("Attributions", "`nncli explain -o` of the default ensemble.", {f"{rows:,} rows": result}, goals)
 
 
 def report_page(shapes: Shapes) -> Report:
@@ -165,10 +165,10 @@ def report_page(shapes: Shapes) -> Report:
     def task(version: Version) -> Run:
         return version.nncli("report", shapes.trained(version), "-o", out, "--force", whole_tree=True)
 
-    found = shapes.measured(task)
-    goals = [Goal("seconds", seconds(found[HERE_TITLE]), "≤", 6.0, " s")]
+    result = shapes.measured(task)
+    goals = [Goal("seconds", seconds(result[HERE_TITLE]), "≤", 6.0, " s")]
     case = f"{shapes.rows(LEARNT_ROWS):,} rows"
-    return report("Report", "`nncli report` of the default ensemble.", {case: found}, goals)
+    return report("Report", "`nncli report` of the default ensemble.", {case: result}, goals)
 
 
 SHAPES: dict[str, Callable[[Shapes], Report]] = {

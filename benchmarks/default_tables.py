@@ -108,7 +108,7 @@ def measure_tables(plan: Plan) -> dict[str, list[Fit]]:
     """
     known = {fit.key: fit for fit in read(plan.results) if not fit.who.endswith(CHANGED)}
     with_catboost = has_catboost(plan.interpreter)
-    found: dict[str, list[Fit]] = defaultdict(list)
+    result: dict[str, list[Fit]] = defaultdict(list)
     for seed in range(plan.rounds):
         for folder in plan.folders:
             for title, key, task in tasks(plan, folder, seed, with_catboost):
@@ -118,8 +118,8 @@ def measure_tables(plan: Plan) -> dict[str, list[Fit]]:
                         file.write(json.dumps(asdict(known[key])) + "\n")
                     line = f"{title} {folder.name} {seed}: {known[key].seconds:.1f} s, error {known[key].error:.4f}"
                     print(line, file=sys.stderr, flush=True)
-                found[title].append(known[key])
-    return found
+                result[title].append(known[key])
+    return result
 
 
 Task = tuple[str, tuple[object, ...], Callable[[], Fit]]

@@ -125,7 +125,7 @@ def plain_network(student: Path, output: Path) -> Path:
         "batch_size": "auto",
     }
     plain = config.model_copy(update=update)
-    finished = [train(one, output=output) for one in (plain, with_dropout(plain))]
+    finished = [train(item, output=output) for item in (plain, with_dropout(plain))]
     return min(finished, key=validation_loss).run
 
 
@@ -181,20 +181,20 @@ def report(measured: Sequence[Measured]) -> Report:
     """All tables, and the goals."""
     rows = [
         [
-            one.name,
-            one.metric,
-            one.ensemble,
-            fmean(one.students),
-            fmean(one.plain),
-            None if one.kept is None else f"{100 * one.kept:.0f} %",
-            one.said,
-            one.speed,
-            one.seconds,
+            item.name,
+            item.metric,
+            item.ensemble,
+            fmean(item.students),
+            fmean(item.plain),
+            None if item.kept is None else f"{100 * item.kept:.0f} %",
+            item.said,
+            item.speed,
+            item.seconds,
         ]
-        for one in measured
+        for item in measured
     ]
-    kept = [one.kept for one in measured if one.kept is not None]
-    goals = [Goal("median speed of a row", median(one.speed for one in measured), "≥", SPEED)]
+    kept = [item.kept for item in measured if item.kept is not None]
+    goals = [Goal("median speed of a row", median(item.speed for item in measured), "≥", SPEED)]
     if kept:
         goals.insert(0, Goal("median share of the gain", 100 * median(kept), "≥", 100 * GAIN, " %"))
     columns = ["table", "metric", "ensemble", "student", "plain", "gain kept", "said", "speed ×", "distill s"]
@@ -203,19 +203,23 @@ def report(measured: Sequence[Measured]) -> Report:
 
 def tables(folder: Path, only: Sequence[str] | None) -> Iterator[Path]:
     """The folders of the tables, small ones first."""
-    found = [path.parent for path in folder.glob("*/meta.json") if not only or path.parent.name in only]
-    yield from sorted(found, key=lambda path: (path / "train.csv").stat().st_size)
+    result = [path.parent for path in folder.glob("*/meta.json") if not only or path.parent.name in only]
+    yield from sorted(result, key=lambda path: (path / "train.csv").stat().st_size)
 
 
 def main() -> None:
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("folder", metavar="TABLES", type=Path)
-    made.add_argument("--only", nargs="*", metavar="NAME", help="names of tables; default: all")
-    made.add_argument("--quality", default="balanced", help="that of the ensembles")
-    made.add_argument("--rounds", type=int, default=3, help="students and plain networks, each with another seed")
-    made.add_argument("--set", dest="settings", action="append", default=[], help="a setting of every student")
-    made.add_argument("--work", type=Path, help="a folder for runs, where ensembles are found again")
-    options = made.parse_args()
+    options_parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options_parser.add_argument("folder", metavar="TABLES", type=Path)
+    options_parser.add_argument("--only", nargs="*", metavar="NAME", help="names of tables; default: all")
+    options_parser.add_argument("--quality", default="balanced", help="that of the ensembles")
+    options_parser.add_argument(
+        "--rounds", type=int, default=3, help="students and plain networks, each with another seed"
+    )
+    options_parser.add_argument(
+        "--set", dest="settings", action="append", default=[], help="a setting of every student"
+    )
+    options_parser.add_argument("--work", type=Path, help="a folder for runs, where ensembles are found again")
+    options = options_parser.parse_args()
     measured = []
     with tempfile.TemporaryDirectory() as name:
         work = options.work or Path(name)

@@ -76,50 +76,52 @@ def prepare(folder: Path, name: str, target: str, work: Path, quality: str, *, c
     assert reference is not None
     table = read_data(model, here / "rest.csv")
     explained = explain(here / "run", table.frame, rows=500, repeats=2, top=0).importances or ()
-    important = tuple(one.column for one in explained[:IMPORTANT])
+    important = tuple(item.column for item in explained[:IMPORTANT])
     members = predict_members(model, table)
     predictions = average_members(model, members)
     return Trained(name, run.path, Profiler.of(reference, model), table, predictions, members, important)
 
 
-def false_alarms(one: Trained, size: int, batches: int) -> float:
+def false_alarms(trained: Trained, size: int, batches: int) -> float:
     """The share of batches without drift that have a finding."""
     rng = np.random.default_rng(0)
-    bins_of_rows = one.profiler.bin_codes(one.table, one.predictions, one.members)
-    drawn = [rng.choice(len(one.table), size, replace=False) for _ in range(batches)]
-    return float(np.mean([bool(compare(one.profiler.reference, bins_of_rows.profile(rows)).drifted) for rows in drawn]))
+    bins_of_rows = trained.profiler.bin_codes(trained.table, trained.predictions, trained.members)
+    drawn = [rng.choice(len(trained.table), size, replace=False) for _ in range(batches)]
+    return float(
+        np.mean([bool(compare(trained.profiler.reference, bins_of_rows.profile(rows)).drifted) for rows in drawn])
+    )
 
 
-def found_shifts(one: Trained, size: int, batches: int) -> dict[str, float]:
+def found_shifts(trained: Trained, size: int, batches: int) -> dict[str, float]:
     """The share of batches in which a shift of each important column of numbers is found."""
-    rng, found = np.random.default_rng(1), {}
-    bins = {bins.name: bins for bins in one.profiler.reference.columns}
-    for name in one.important:
+    rng, result = np.random.default_rng(1), {}
+    bins = {bins.name: bins for bins in trained.profiler.reference.columns}
+    for name in trained.important:
         if not isinstance(bins[name], NumberBins):
             continue
-        x = one.table.column(name).cast(pl.Float64, strict=False)
+        x = trained.table.column(name).cast(pl.Float64, strict=False)
         deviation = x.std()
         assert isinstance(deviation, float)
-        moved = one.table.frame.with_columns((x + SHIFT * deviation).alias(name))
-        bins_of_rows = one.profiler.bin_codes(Table(moved, "moved"), one.predictions, one.members)
+        moved = trained.table.frame.with_columns((x + SHIFT * deviation).alias(name))
+        bins_of_rows = trained.profiler.bin_codes(Table(moved, "moved"), trained.predictions, trained.members)
         hits = 0
         for _ in range(batches):
-            rows = rng.choice(len(one.table), size, replace=False)
-            comparison = compare(one.profiler.reference, bins_of_rows.profile(rows))
+            rows = rng.choice(len(trained.table), size, replace=False)
+            comparison = compare(trained.profiler.reference, bins_of_rows.profile(rows))
             hits += any(column.name == name for column in comparison.drifted)
-        found[name] = hits / batches
-    return found
+        result[name] = hits / batches
+    return result
 
 
-def accuracy_errors(one: Trained) -> list[float]:
+def accuracy_errors(trained: Trained) -> list[float]:
     """Estimated minus true accuracy, in points, where each important column moves up and down."""
-    labels = one.predictions.target.true_classes(one.table)
+    labels = trained.predictions.target.true_classes(trained.table)
     assert labels is not None
-    values = one.predictions.values
+    values = trained.predictions.values
     correct, confidence = (values.argmax(axis=1) == labels).astype(np.float64), values.max(axis=1)
     errors = []
-    for name in one.important:
-        z = _scores(one.table, name)
+    for name in trained.important:
+        z = _scores(trained.table, name)
         for sign in (-1.0, 1.0):
             w = np.exp(sign * z)
             errors.append(100.0 * float(np.average(confidence - correct, weights=w)))
@@ -136,9 +138,9 @@ def _scores(table: Table, name: str) -> Floats:
     return np.asarray(((numbers - numbers.mean()) / max(1e-12, float(numbers.std()))).clip(-2.0, 2.0))
 
 
-def seconds(one: Trained, rows: int, repeats: int, work: Path) -> tuple[float, float]:
+def seconds(trained: Trained, rows: int, repeats: int, work: Path) -> tuple[float, float]:
     """The time of `predict` and of `drift` for a file of so many rows, the least of some repeats."""
-    frame = one.table.frame
+    frame = trained.table.frame
     big = work / "big.csv"
     pl.concat([frame] * (1 + rows // len(frame)))[:rows].write_csv(big)
     words = {"predict": [str(big), "-o", str(work / "out.csv"), "--force", "-q"], "drift": [str(big), "--json", "-q"]}
@@ -147,7 +149,9 @@ def seconds(one: Trained, rows: int, repeats: int, work: Path) -> tuple[float, f
         for command, options in words.items():
             start = time.perf_counter()
             subprocess.run(
-                [sys.executable, "-m", "nncli", command, str(one.run), *options], check=True, stdout=subprocess.DEVNULL
+                [sys.executable, "-m", "nncli", command, str(trained.run), *options],
+                check=True,
+                stdout=subprocess.DEVNULL,
             )
             times[command].append(time.perf_counter() - start)
     return min(times["predict"]), min(times["drift"])
@@ -167,15 +171,15 @@ def main() -> None:
     for name in arguments.only or sorted(path.parent.name for path in arguments.folder.glob("*/meta.json")):
         meta = json.loads((arguments.folder / name / "meta.json").read_text())
         target = meta["target"]
-        one = prepare(arguments.folder, name, target, work, arguments.quality, classes=False)
-        sizes = [size for size in SIZES if size <= len(one.table)]
+        single = prepare(arguments.folder, name, target, work, arguments.quality, classes=False)
+        sizes = [size for size in SIZES if size <= len(single.table)]
         document: dict[str, object] = {
             "table": name,
-            "rest": len(one.table),
-            "false_alarms": {size: false_alarms(one, size, arguments.batches) for size in sizes},
-            "found": found_shifts(one, 1_000, arguments.batches) if len(one.table) >= 1_000 else {},
+            "rest": len(single.table),
+            "false_alarms": {size: false_alarms(single, size, arguments.batches) for size in sizes},
+            "found": found_shifts(single, 1_000, arguments.batches) if len(single.table) >= 1_000 else {},
         }
-        scored = one
+        scored = single
         if meta["task"] == "regression":
             scored = prepare(arguments.folder, name, target, work, arguments.quality, classes=True)
         errors = accuracy_errors(scored)
@@ -184,7 +188,7 @@ def main() -> None:
             "errors": [round(e, 1) for e in errors],
         }
         if arguments.rows:
-            document["predict_s"], document["drift_s"] = seconds(one, arguments.rows, 3, work)
+            document["predict_s"], document["drift_s"] = seconds(single, arguments.rows, 3, work)
         print(json.dumps(document), flush=True)
 
 

@@ -29,13 +29,13 @@ FACTORS = {SIZES[0].name: 3.0, SIZES[1].name: 3.0}
 
 
 def arguments() -> argparse.ArgumentParser:
-    made = parser(__doc__, rounds=5)
-    made.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="of every library (default 1 2)")
-    made.add_argument("--sizes", type=Size.of, nargs="+", default=SIZES, help="such as 2-16-1/32")
-    made.add_argument("--peers", nargs="+", choices=PEERS, help="default: all that are installed")
-    made.add_argument("--rows", type=int, default=20_000, help="of the table (default 20000)")
-    made.add_argument("--epochs", type=int, default=20, help="(default 20)")
-    return made
+    options_parser = parser(__doc__, rounds=5)
+    options_parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="of every library (default 1 2)")
+    options_parser.add_argument("--sizes", type=Size.of, nargs="+", default=SIZES, help="such as 2-16-1/32")
+    options_parser.add_argument("--peers", nargs="+", choices=PEERS, help="default: all that are installed")
+    options_parser.add_argument("--rows", type=int, default=20_000, help="of the table (default 20000)")
+    options_parser.add_argument("--epochs", type=int, default=20, help="(default 20)")
+    return options_parser
 
 
 def configuration(size: Size, table: Path, epochs: int) -> str:

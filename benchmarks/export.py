@@ -90,9 +90,11 @@ def agreements(name: str, run_path: Path, tables: str, targets: Sequence[str], w
         except NncliError as error:
             yield Agreement(name, target, problem=" ".join(str(error).split())[:200])
             continue
-        found = exported.comparison
-        assert found is not None
-        yield Agreement(name, target, found.rows, found.numbers, found.differing, found.largest_ulp, found.n_classes)
+        result = exported.comparison
+        assert result is not None
+        yield Agreement(
+            name, target, result.rows, result.numbers, result.differing, result.largest_ulp, result.n_classes
+        )
 
 
 def make_table(folder: Path) -> None:
@@ -153,17 +155,17 @@ def print_speeds(folder: Path, run_path: Path, targets: Sequence[str], work: Pat
 
 
 def main() -> None:
-    made = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    made.add_argument("tables", type=Path, nargs="?", help="a folder of tables; none: the made table alone")
-    made.add_argument("--only", nargs="+", help="names of tables")
-    made.add_argument("--targets", nargs="+", default=["onnx", "js", "html", "c", "python"])
-    made.add_argument("--runs", type=Path, help="a folder that keeps the trained runs")
-    made.add_argument("--set", action="append", default=[], dest="settings", help="a key of every training")
-    made.add_argument("--parts", nargs="+", default=["agreement", "sizes", "speed"])
-    made.add_argument(
+    options_parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    options_parser.add_argument("tables", type=Path, nargs="?", help="a folder of tables; none: the made table alone")
+    options_parser.add_argument("--only", nargs="+", help="names of tables")
+    options_parser.add_argument("--targets", nargs="+", default=["onnx", "js", "html", "c", "python"])
+    options_parser.add_argument("--runs", type=Path, help="a folder that keeps the trained runs")
+    options_parser.add_argument("--set", action="append", default=[], dest="settings", help="a key of every training")
+    options_parser.add_argument("--parts", nargs="+", default=["agreement", "sizes", "speed"])
+    options_parser.add_argument(
         "--peers-python", type=Path, help="a Python with catboost, scikit-learn, skl2onnx and onnxruntime"
     )
-    options = made.parse_args()
+    options = options_parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         runs = options.runs or work / "runs"
@@ -185,9 +187,9 @@ def _print_agreements(folders: Sequence[Path], runs: Path, options: argparse.Nam
     totals = {target: Agreement("all", target) for target in options.targets}
     for folder in folders:
         run_path = trained(folder, runs / folder.name, options.settings)
-        for one in agreements(folder.name, run_path, f"{folder}/t*.csv", options.targets, work):
-            print(one.line, flush=True)
-            totals[one.target] += one
+        for agreement in agreements(folder.name, run_path, f"{folder}/t*.csv", options.targets, work):
+            print(agreement.line, flush=True)
+            totals[agreement.target] += agreement
         for path in work.glob(f"{folder.name}.*"):
             path.unlink()
     for total in totals.values():

@@ -21,14 +21,14 @@ from typing import Any
 ONE, MANY = 300, 20_000
 
 
-def measure(title: str, one: Callable[[int], object], many: Callable[[], object], rows: int) -> None:
+def measure(title: str, single: Callable[[int], object], many: Callable[[], object], rows: int) -> None:
     """Print the speed: `one` predicts the row at a position, `many` predicts so many rows."""
     for i in range(20):
-        one(i)
+        single(i)
     times = []
     for i in range(ONE):
         start = time.process_time()
-        one(i)
+        single(i)
         times.append(time.process_time() - start)
     many()
     start = time.process_time()

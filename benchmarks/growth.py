@@ -64,11 +64,15 @@ def axes(scale: float) -> list[Axis]:
 
 
 def arguments() -> argparse.ArgumentParser:
-    made = parser(__doc__, rounds=5)
-    made.add_argument("--axes", nargs="+", choices=AXES, default=AXES, help="what grows; default: all three in turn")
-    made.add_argument("--points", type=int, default=5, help="each the double of the one before (default 5)")
-    made.add_argument("--scale", type=float, default=1.0, help="a factor for the sizes of the tables (default 1)")
-    return made
+    options_parser = parser(__doc__, rounds=5)
+    options_parser.add_argument(
+        "--axes", nargs="+", choices=AXES, default=AXES, help="what grows; default: all three in turn"
+    )
+    options_parser.add_argument("--points", type=int, default=5, help="each the double of the one before (default 5)")
+    options_parser.add_argument(
+        "--scale", type=float, default=1.0, help="a factor for the sizes of the tables (default 1)"
+    )
+    return options_parser
 
 
 def seconds(job: Job, folder: Path) -> float:
@@ -99,12 +103,12 @@ def measure(options: argparse.Namespace) -> list[Report]:
             grown = [replace(axis.first, **{axis.key: first << n}) for n in range(options.points)]
             jobs = [axis.least, *grown]
             tasks = {str(axis.amount(job)): partial(seconds, job, Path(name)) for job in jobs}
-            found = [median(times) for times in in_rounds(tasks, options.rounds).values()]
-            least, fixed = axis.amount(axis.least), found[0]
+            result = [median(times) for times in in_rounds(tasks, options.rounds).values()]
+            least, fixed = axis.amount(axis.least), result[0]
             rows += [
-                [axis.title, axis.amount(job), total, total - fixed] for job, total in zip(jobs, found, strict=True)
+                [axis.title, axis.amount(job), total, total - fixed] for job, total in zip(jobs, result, strict=True)
             ]
-            grown_by = [(axis.amount(job) - least, total - fixed) for job, total in zip(grown, found[1:], strict=True)]
+            grown_by = [(axis.amount(job) - least, total - fixed) for job, total in zip(grown, result[1:], strict=True)]
             clear = [point for point in grown_by if point[1] > CLEARLY * fixed]
             if len(clear) >= 3:
                 goals.append(Goal(f"exponent of {axis.title}", exponent(clear), "≤", 1.05, ""))

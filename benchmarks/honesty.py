@@ -128,12 +128,12 @@ def table_of(draws: Sequence[Draw]) -> Iterator[str]:
     """
     yield f"{'measure':<18}{'rows':>6}{'tables':>8}{'draws':>7}{'bias':>9}{'±':>7}{'coverage':>10}"
     groups: dict[tuple[int, int], list[Draw]] = defaultdict(list)
-    for one in draws:
-        groups[MEASURES.index(one.measure), one.rows].append(one)
+    for item in draws:
+        groups[MEASURES.index(item.measure), item.rows].append(item)
     for (measured, rows), of_group in sorted(groups.items()):
         by_table: dict[str, list[Draw]] = defaultdict(list)
-        for one in of_group:
-            by_table[one.table].append(one)
+        for item in of_group:
+            by_table[item.table].append(item)
         ratios = [
             fmean(d.printed for d in some) / fmean(d.truth for d in some) - 1
             for some in by_table.values()
@@ -160,7 +160,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=HERE / "honesty.jsonl")
     arguments = parser.parse_args()
     there = [json.loads(line) for line in arguments.results.open()] if arguments.results.exists() else []
-    draws = [Draw(**{**one, "settings": tuple(one["settings"])}) for one in there]
+    draws = [Draw(**{**item, "settings": tuple(item["settings"])}) for item in there]
     settings, done = tuple(arguments.settings), {(d.table, d.rows, d.draw, d.settings) for d in draws}
     known = sorted(path.parent.name for path in arguments.tables.glob("*/meta.json"))
     names = arguments.only or [*known, *SKLEARN, *MADE]
@@ -173,12 +173,12 @@ def main() -> None:
         if (name, rows, draw, settings) not in done and sizes[name] >= rows + MIN_FRESH_ROWS
     ]
     with ProcessPoolExecutor(arguments.jobs, get_context("spawn")) as pool, arguments.results.open("a") as file:
-        for found in pool.map(attempt, jobs):
-            if isinstance(found, str):
-                print(found)
+        for result in pool.map(attempt, jobs):
+            if isinstance(result, str):
+                print(result)
                 continue
-            draws += found
-            file.writelines(json.dumps(asdict(one)) + "\n" for one in found)
+            draws += result
+            file.writelines(json.dumps(asdict(item)) + "\n" for item in result)
             file.flush()
     shown = [d for d in draws if d.settings == settings and not (arguments.apart and d.table in CHOSEN_ON)]
     print("\n".join(table_of(shown)))

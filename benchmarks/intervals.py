@@ -85,23 +85,30 @@ def evaluate_split(
     document = {"data": {"path": str(work / "train.csv"), "target": meta["target"]}, "quality": "fast"}
     config.write_text(json.dumps(document))
     began = time.perf_counter()
-    made = train(
+    trained = train(
         config, output=work / "run", assignments=[f"seed={key[1]}", "workers=1", *VARIANTS[variant], *settings]
     ).run
     seconds = time.perf_counter() - began
     intervals, sets = (LEVELS, ()) if is_regression else ((), LEVELS)
-    found = evaluate(made, work / "test.csv", on_error="skip", intervals=intervals, sets=sets).json()
-    error = found["metrics"]["rmse" if is_regression else "log_loss"]
+    result = evaluate(trained, work / "test.csv", on_error="skip", intervals=intervals, sets=sets).json()
+    error = result["metrics"]["rmse" if is_regression else "log_loss"]
     if is_regression:
         return [
             Score(
-                *key, variant, one["level"], one["coverage"], one["mean_width"], one["interval_score"], error, seconds
+                *key,
+                variant,
+                item["level"],
+                item["coverage"],
+                item["mean_width"],
+                item["interval_score"],
+                error,
+                seconds,
             )
-            for one in found["intervals"]
+            for item in result["intervals"]
         ]
     return [
-        Score(*key, variant, one["level"], one["coverage"], one["mean_size"], None, error, seconds)
-        for one in found["sets"]
+        Score(*key, variant, item["level"], item["coverage"], item["mean_size"], None, error, seconds)
+        for item in result["sets"]
     ]
 
 
@@ -119,25 +126,31 @@ def peer_split(work: Path, meta: Mapping[str, Any], key: tuple[str, int, int], p
     scores = []
     for level in LEVELS:
         lower, upper = (bounds[f"{end}_{level:g}"].cast(pl.Float64).to_numpy() for end in ("lower", "upper"))
-        one = interval_scores(np.asarray(y), lower, upper, level)
-        scores.append(Score(*key, PEER, level, one.coverage.share, one.coverage.size, one.score, None, job.seconds))
+        single = interval_scores(np.asarray(y), lower, upper, level)
+        scores.append(
+            Score(*key, PEER, level, single.coverage.share, single.coverage.size, single.score, None, job.seconds)
+        )
     return scores
 
 
 def coverage_table(scores: Sequence[Score], variant: str) -> Iterator[str]:
     """The coverage and the size of each table, by level."""
-    yield f"{variant}, {max((one.split for one in scores), default=-1) + 1} splits"
+    yield f"{variant}, {max((score.split for score in scores), default=-1) + 1} splits"
     yield (
         "| table | rows | " + " | ".join(f"{level:g}" for level in LEVELS) + f" | size at {LEVEL:g} | ÷ {PEER} score |"
     )
     yield "| --- |" + " ---: |" * (len(LEVELS) + 3)
     means, ratios = [], []
-    for name in sorted({one.table for one in scores if one.variant == variant}):
-        own = [one for one in scores if (one.table, one.variant) == (name, variant)]
-        by_level = [fmean(one.coverage for one in own if one.level == level) for level in LEVELS]
-        size = fmean(one.size for one in own if one.level == LEVEL)
-        peers = {one.split: one.score for one in scores if (one.table, one.variant, one.level) == (name, PEER, LEVEL)}
-        pairs = [(one.score, peers[one.split]) for one in own if one.level == LEVEL and one.split in peers]
+    for name in sorted({score.table for score in scores if score.variant == variant}):
+        own = [score for score in scores if (score.table, score.variant) == (name, variant)]
+        by_level = [fmean(item.coverage for item in own if item.level == level) for level in LEVELS]
+        size = fmean(item.size for item in own if item.level == LEVEL)
+        peers = {
+            score.split: score.score
+            for score in scores
+            if (score.table, score.variant, score.level) == (name, PEER, LEVEL)
+        }
+        pairs = [(item.score, peers[item.split]) for item in own if item.level == LEVEL and item.split in peers]
         relative = fmean(a for a, _ in pairs if a) / fmean(b for _, b in pairs if b) if pairs else None
         ratios += [] if relative is None else [relative]
         means.append(by_level)
@@ -153,10 +166,10 @@ def cost_table(scores: Sequence[Score]) -> Iterator[str]:
     """What it costs that held-out rows choose nothing: the error and the size of intervals as multiples."""
     default, honest = VARIANTS
     paired: dict[str, list[tuple[Score, Score]]] = defaultdict(list)
-    others = {(one.table, one.split): one for one in scores if one.variant == honest and one.level == LEVEL}
-    for one in scores:
-        if one.variant == default and one.level == LEVEL and (one.table, one.split) in others:
-            paired[one.table].append((one, others[one.table, one.split]))
+    others = {(score.table, score.split): score for score in scores if score.variant == honest and score.level == LEVEL}
+    for score in scores:
+        if score.variant == default and score.level == LEVEL and (score.table, score.split) in others:
+            paired[score.table].append((score, others[score.table, score.split]))
     if not paired:
         return
     yield f"| table | error, {honest} ÷ default | size at {LEVEL:g}, ÷ default | coverage, - default |"
@@ -178,7 +191,7 @@ def measure_coverage(arguments: argparse.Namespace) -> None:
     results: Path = arguments.results
     text = results.read_text() if results.exists() else ""
     scores = [Score(**json.loads(line)) for line in text.splitlines()]
-    done = {(one.table, one.split, one.variant) for one in scores}
+    done = {(score.table, score.split, score.variant) for score in scores}
     names = arguments.only or sorted(path.parent.name for path in arguments.tables.glob("*/meta.json"))
     with results.open("a") as file:
         for split in range(arguments.splits):
@@ -195,7 +208,7 @@ def measure_coverage(arguments: argparse.Namespace) -> None:
                     if (name, split, PEER) not in done and meta["task"] == "regression" and arguments.peers_python:
                         new += peer_split(work, meta, key, arguments.peers_python)
                 scores += new
-                file.writelines(json.dumps(asdict(one)) + "\n" for one in new)
+                file.writelines(json.dumps(asdict(item)) + "\n" for item in new)
                 file.flush()
     for variant in (*VARIANTS, PEER):
         print("\n".join(coverage_table(scores, variant)))
@@ -227,18 +240,18 @@ def measure_time(arguments: argparse.Namespace) -> None:
     """`nncli predict` with and without --interval, on the default for 5,000 rows."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        made = train_table(work, 5_000, "epochs=3")
+        trained = train_table(work, 5_000, "epochs=3")
         print("| new rows | nncli predict | with --interval 0.9 | ÷ |\n| ---: | ---: | ---: | ---: |")
         for rows in (1_000, 20_000, NEW_ROWS):
             write_table(work / "new.csv", rows, 1)
-            words = [*COMMAND, "predict", made, work / "new.csv", "-q", "-o", work / "out.csv", "--force"]
+            words = [*COMMAND, "predict", trained, work / "new.csv", "-q", "-o", work / "out.csv", "--force"]
             tasks = {
                 "plain": lambda words=words: run(words).seconds,
                 "interval": lambda words=words: run([*words, "--interval", "0.9"]).seconds,
             }
-            found = in_rounds(tasks, arguments.rounds)
-            plain, interval = median(found["plain"]), median(found["interval"])
-            print(f"| {rows:,} | {plain:.2f} s | {interval:.2f} s | {ratio(found['interval'], found['plain']):.2f} |")
+            result = in_rounds(tasks, arguments.rounds)
+            plain, interval = median(result["plain"]), median(result["interval"])
+            print(f"| {rows:,} | {plain:.2f} s | {interval:.2f} s | {ratio(result['interval'], result['plain']):.2f} |")
         print()
 
 
@@ -246,14 +259,14 @@ def measure_memory(arguments: argparse.Namespace) -> None:
     """The peak memory of `nncli predict` with many training rows and many new rows."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        made = train_table(work, TRAINING_ROWS, "epochs=1", "members=8", "bagging=folds", "layers=[16]")
+        trained = train_table(work, TRAINING_ROWS, "epochs=1", "members=8", "bagging=folds", "layers=[16]")
         write_table(work / "new.csv", NEW_ROWS, 1)
         print(f"{TRAINING_ROWS:,} training rows, {NEW_ROWS:,} new rows")
         for more in ((), ("--interval", "0.9")):
             words: list[str | Path] = [
                 *COMMAND,
                 "predict",
-                made,
+                trained,
                 work / "new.csv",
                 "-q",
                 "-o",
@@ -261,8 +274,8 @@ def measure_memory(arguments: argparse.Namespace) -> None:
                 "--force",
                 *more,
             ]
-            found = run(words)
-            print(f"nncli predict {' '.join(more)}: {found.mib:.0f} MiB, {found.seconds:.1f} s")
+            result = run(words)
+            print(f"nncli predict {' '.join(more)}: {result.mib:.0f} MiB, {result.seconds:.1f} s")
 
 
 def main() -> None:

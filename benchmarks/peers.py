@@ -267,10 +267,10 @@ def installed(wanted: list[str] | None) -> list[str]:
 def versions() -> dict[str, str]:
     """The packages of all peers that are there, and what nncli stands on."""
     packages = ["numpy", "polars", *(package for peer in PEERS.values() for package in peer.modules)]
-    found = {}
+    result = {}
     for package in dict.fromkeys(packages):
         try:
-            found[package] = importlib.metadata.version(package)
+            result[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return result

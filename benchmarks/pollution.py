@@ -231,7 +231,7 @@ def outcome(table: Pollution, data: bytes) -> tuple[str, str]:
     if names != table.names:
         return "wrong", f"names {names} instead of {table.names}"
     if rows != table.rows:
-        pairs = [(found, row) for found, row in zip(rows, table.rows, strict=False) if found != row]
+        pairs = [(result, row) for result, row in zip(rows, table.rows, strict=False) if result != row]
         return "wrong", f"{len(rows)} rows instead of {len(table.rows)}; {pairs[:1] or rows[len(table.rows) :][:1]}"
     return "right", ""
 
@@ -247,23 +247,25 @@ def cases(tables: dict[str, Pollution], number: int, seed: int) -> Iterator[tupl
 
 
 def main() -> int:
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--random", type=int, default=500, help="number of random files (default 500)")
-    made.add_argument("--seed", type=int, default=0)
-    made.add_argument("--tables", type=Path, help="folder with tables */train.csv")
-    made.add_argument("--show", choices=["refused", "wrong"], default="wrong", help="files to show (default wrong)")
-    options = made.parse_args()
+    options_parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options_parser.add_argument("--random", type=int, default=500, help="number of random files (default 500)")
+    options_parser.add_argument("--seed", type=int, default=0)
+    options_parser.add_argument("--tables", type=Path, help="folder with tables */train.csv")
+    options_parser.add_argument(
+        "--show", choices=["refused", "wrong"], default="wrong", help="files to show (default wrong)"
+    )
+    options = options_parser.parse_args()
     sys.path.insert(0, str(ROOT))
     tables = read_tables(options.tables)
     counts: dict[str, Counter[str]] = {name: Counter() for name in [*CHANGES, "all"]}
     for name, changes, seed in cases(tables, options.random, options.seed):
         rng = random.Random(seed)
         table = pollute(tables[name], changes, rng)
-        found, reason = outcome(table, table.data(rng))
+        result, reason = outcome(table, table.data(rng))
         for change in (*changes, "all"):
-            counts[change][found] += 1
-        if found in ("wrong", options.show):
-            print(f"{found}: {name}, {' + '.join(changes)}, seed {seed}: {reason}", file=sys.stderr)
+            counts[change][result] += 1
+        if result in ("wrong", options.show):
+            print(f"{result}: {name}, {' + '.join(changes)}, seed {seed}: {reason}", file=sys.stderr)
     print(f"{'pollution':<22}{'files':>7}{'right':>8}{'refused':>9}{'wrong':>7}")
     for name, count in counts.items():
         total = count.total()

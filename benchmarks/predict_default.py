@@ -58,7 +58,7 @@ def bulk_figures(trained: Path, new: Path, rows: int, rounds: int) -> Report:
         run([*COMMAND, "predict", trained, new, "-q", "--force", "-o", new.with_name("out.csv")], whole_tree=True)
         for _ in range(rounds)
     ]
-    seconds, mib = median(one.seconds for one in runs), max(one.mib for one in runs)
+    seconds, mib = median(run.seconds for run in runs), max(run.mib for run in runs)
     return Report(
         "Prediction of the default ensemble: a table",
         f"`nncli predict` of {rows:,} rows of {NUMERIC + TEXT} columns, CSV to CSV; median of {rounds}.",
@@ -72,10 +72,10 @@ def latency_figures(trained: Path, new: Path, calls: int) -> Report:
     """Percentiles of the milliseconds of a call."""
     models = {"ensemble": trained, "one network": next(iter(sorted((trained / "members").iterdir())))}
     words: list[str | Path] = ["-c", JOB, ",".join(map(str, models.values())), new, json.dumps(SIZES), str(calls)]
-    found = iter(json.loads(run(words).output))
+    result = iter(json.loads(run(words).output))
     rows, goals = [], []
     for title in models:
-        for size, p50, p90, p99 in _percentiles(found):
+        for size, p50, p90, p99 in _percentiles(result):
             rows.append((title, size, p50, p90, p99))
             if limit := LATENCY_GOALS.get((title, size)):
                 goals.append(Goal(f"{title}, {size} row, median", p50, "≤", limit, " ms"))
@@ -88,9 +88,9 @@ def latency_figures(trained: Path, new: Path, calls: int) -> Report:
     )
 
 
-def _percentiles(found: Iterator[list[float]]) -> Iterator[tuple[int, float, float, float]]:
+def _percentiles(result: Iterator[list[float]]) -> Iterator[tuple[int, float, float, float]]:
     for size in SIZES:
-        times = [1e3 * seconds for seconds in next(found)]
+        times = [1e3 * seconds for seconds in next(result)]
         p50, p90, p99 = (times[int(share * (len(times) - 1))] for share in (0.5, 0.9, 0.99))
         yield size, p50, p90, p99
 

@@ -33,10 +33,10 @@ PRODUCTS = "its products"
 
 
 def arguments() -> argparse.ArgumentParser:
-    made = parser(__doc__, rounds=11)
-    made.add_argument("--tables", nargs="+", default=TABLES, help="such as 1000x10+0")
-    made.add_argument("--seconds", type=float, default=0.3, help="of one measurement (default 0.3)")
-    return made
+    options_parser = parser(__doc__, rounds=11)
+    options_parser.add_argument("--tables", nargs="+", default=TABLES, help="such as 1000x10+0")
+    options_parser.add_argument("--seconds", type=float, default=0.3, help="of one measurement (default 0.3)")
+    return options_parser
 
 
 def write_table(path: Path, table: str) -> None:
@@ -121,8 +121,8 @@ def work(table: str, rounds: int, seconds: float) -> None:
         config = load_config(document)
         prepared = prepare(config)
         with limit_blas_threads(1), np.errstate(all="ignore"):
-            found = {title: backend for title, backend in BACKENDS.items() if backend == "numpy" or installed()}
-            tasks = {title: stepper(prepared, backend) for title, backend in found.items()}
+            result = {title: backend for title, backend in BACKENDS.items() if backend == "numpy" or installed()}
+            tasks = {title: stepper(prepared, backend) for title, backend in result.items()}
             tasks[PRODUCTS] = products(prepared)
             calls = {title: lambda task=task: task(seconds) for title, task in tasks.items()}
             print(json.dumps({"network": described(prepared), "steps": in_rounds(calls, rounds)}))
@@ -132,11 +132,11 @@ def measure(options: argparse.Namespace) -> list[Report]:
     rows: list[list[Cell]] = []
     for table in options.tables:
         script = [HERE / "preset_step.py", "--work", table, str(options.rounds), str(options.seconds)]
-        found = json.loads(run(script, threads=1).output)
-        steps = found["steps"]
+        result = json.loads(run(script, threads=1).output)
+        steps = result["steps"]
         medians = [median(steps[title]) if title in steps else None for title in (*BACKENDS, PRODUCTS)]
         gain = ratio(steps["nncli"], steps["nncli[fast]"]) if "nncli[fast]" in steps else None
-        rows.append([table, found["network"], *medians, gain])
+        rows.append([table, result["network"], *medians, gain])
     note = (
         f"Microseconds per step of the default's networks on one thread, medians of {options.rounds} rounds, and of "
         "the three matrix products of each dense layer as NumPy calls; then how many times as fast `fast` is, the "

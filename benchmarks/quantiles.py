@@ -53,7 +53,7 @@ def skewed(X: Floats, noise: Floats) -> Floats:
     return np.asarray(np.exp(2.0 * X[:, 0] - X[:, 1] * X[:, 2] + 0.6 * noise))
 
 
-MADE: dict[str, Callable[[Floats, Floats], Floats]] = {one.__name__: one for one in (fan, waves, skewed)}
+MADE: dict[str, Callable[[Floats, Floats], Floats]] = {item.__name__: item for item in (fan, waves, skewed)}
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,12 @@ def measure(work: Path, target: str, key: tuple[str, int, int], variant: str) ->
     document = {"data": {"path": str(work / "train.csv"), "target": target}, "quality": "fast", **VARIANTS[variant]}
     config.write_text(json.dumps(document))
     began = time.perf_counter()
-    made = train(config, output=work / variant, assignments=[f"seed={key[1]}", "workers=1"]).run
+    trained = train(config, output=work / variant, assignments=[f"seed={key[1]}", "workers=1"]).run
     seconds = time.perf_counter() - began
-    found = evaluate(made, work / "test.csv", on_error="skip", intervals=(LEVEL,)).json()
-    one = found["intervals"][0]
-    error = found["metrics"]["mae"]
-    return Score(*key, variant, one["coverage"], one["mean_width"], one["interval_score"], error, seconds)
+    result = evaluate(trained, work / "test.csv", on_error="skip", intervals=(LEVEL,)).json()
+    single = result["intervals"][0]
+    error = result["metrics"]["mae"]
+    return Score(*key, variant, single["coverage"], single["mean_width"], single["interval_score"], error, seconds)
 
 
 def score_table(scores: Sequence[Score]) -> Iterator[str]:
@@ -104,16 +104,19 @@ def score_table(scores: Sequence[Score]) -> Iterator[str]:
     yield "| --- |" + " ---: |" * 8
     ratios = []
     for name in (*MADE, *REAL):
-        own = {variant: [one for one in scores if (one.table, one.variant) == (name, variant)] for variant in VARIANTS}
+        own = {
+            variant: [score for score in scores if (score.table, score.variant) == (name, variant)]
+            for variant in VARIANTS
+        }
         base, cqr = own["mse"], own[CQR]
         if not base or len(base) != len(cqr):
             continue
         relative = [
-            fmean(getattr(one, field) for one in cqr) / fmean(getattr(one, field) for one in base)
+            fmean(getattr(item, field) for item in cqr) / fmean(getattr(item, field) for item in base)
             for field in ("score", "width", "error", "seconds")
         ]
         ratios.append(relative[0])
-        shares = " | ".join(f"{fmean(one.coverage for one in part):.1%}" for part in (base, cqr))
+        shares = " | ".join(f"{fmean(item.coverage for item in part):.1%}" for part in (base, cqr))
         cells = " | ".join(f"{value:.3f}" for value in relative)
         yield f"| {name} | {base[0].rows:,} | {len(base)} | {shares} | {cells} |"
     if ratios:
@@ -131,7 +134,7 @@ def main() -> None:
     arguments = parser.parse_args()
     results: Path = arguments.results
     scores = [Score(**json.loads(line)) for line in results.open()] if results.exists() else []
-    done = {(one.table, one.split, one.variant) for one in scores}
+    done = {(score.table, score.split, score.variant) for score in scores}
     with results.open("a") as file, tempfile.TemporaryDirectory() as made:
         for split in range(arguments.splits):
             for name in arguments.only:

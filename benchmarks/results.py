@@ -98,8 +98,8 @@ def load(path: Path) -> dict[str, Any]:
     """results.json, or, before the first measurement, what it begins with."""
     if not path.exists():
         return {"made": {}, "parts": {}}
-    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return found
+    result: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return result
 
 
 def show(reports: Sequence[Report]) -> None:

@@ -81,21 +81,31 @@ class Work:
 
 
 def arguments() -> argparse.ArgumentParser:
-    made = parser(__doc__, rounds=3)
-    made.add_argument("--peers-python", type=Path, help="the interpreter of an environment with the peers")
-    made.add_argument("--run", type=Path, help="a run of an ensemble on the table of --table, instead of training one")
-    made.add_argument("--network", type=Path, help="the same for a run of one network")
-    made.add_argument("--table", type=Path, help="the table of the runs: columns x… of numbers, t… of words, and y")
-    made.add_argument("--rows", type=int, default=10_000, help="of the table that is made (default 10,000)")
-    made.add_argument("--set", action="append", default=[], help="a setting of the trainings (default epochs=1)")
-    made.add_argument("--seconds", type=float, default=5.0, help="of one measurement (default 5)")
-    made.add_argument("--overload", type=float, default=60.0, help="seconds of the overload (default 60)")
-    made.add_argument("--restarts", type=int, default=20_000, help="requests across restarts (default 20,000)")
-    made.add_argument("--hostile", type=int, default=20_000, help="hostile requests (default 20,000)")
-    made.add_argument("--bulk-rows", type=int, default=200_000, help="that nncli predict predicts (default 200,000)")
-    made.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
-    made.add_argument("--json", type=Path, help="a file for the figures")
-    return made
+    options_parser = parser(__doc__, rounds=3)
+    options_parser.add_argument("--peers-python", type=Path, help="the interpreter of an environment with the peers")
+    options_parser.add_argument(
+        "--run", type=Path, help="a run of an ensemble on the table of --table, instead of training one"
+    )
+    options_parser.add_argument("--network", type=Path, help="the same for a run of one network")
+    options_parser.add_argument(
+        "--table", type=Path, help="the table of the runs: columns x… of numbers, t… of words, and y"
+    )
+    options_parser.add_argument("--rows", type=int, default=10_000, help="of the table that is made (default 10,000)")
+    options_parser.add_argument(
+        "--set", action="append", default=[], help="a setting of the trainings (default epochs=1)"
+    )
+    options_parser.add_argument("--seconds", type=float, default=5.0, help="of one measurement (default 5)")
+    options_parser.add_argument("--overload", type=float, default=60.0, help="seconds of the overload (default 60)")
+    options_parser.add_argument(
+        "--restarts", type=int, default=20_000, help="requests across restarts (default 20,000)"
+    )
+    options_parser.add_argument("--hostile", type=int, default=20_000, help="hostile requests (default 20,000)")
+    options_parser.add_argument(
+        "--bulk-rows", type=int, default=200_000, help="that nncli predict predicts (default 200,000)"
+    )
+    options_parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
+    options_parser.add_argument("--json", type=Path, help="a file for the figures")
+    return options_parser
 
 
 def prepare(options: argparse.Namespace, folder: Path) -> Work:
@@ -118,7 +128,7 @@ def prepare(options: argparse.Namespace, folder: Path) -> Work:
 def peers(python: Path | None, work: Work) -> Iterator[Peers]:
     """The servers of others; none without an interpreter, and a message for one that does not start."""
     with ExitStack() as stack:
-        found: dict[str, Server] = {}
+        result: dict[str, Server] = {}
         versions = ""
         if python is not None:
             saved = work.folder / "mlflow"
@@ -135,10 +145,10 @@ def peers(python: Path | None, work: Work) -> Iterator[Peers]:
             }
             for title, (words, posts) in jobs.items():
                 try:
-                    found[title] = stack.enter_context(peer_server(title, python, words, posts[0]))
+                    result[title] = stack.enter_context(peer_server(title, python, words, posts[0]))
                 except NoServerError as error:
                     print(f"without {title}: {error}", file=sys.stderr)
-        yield Peers(found, versions)
+        yield Peers(result, versions)
 
 
 def measure(options: argparse.Namespace, folder: Path) -> Iterator[Report]:

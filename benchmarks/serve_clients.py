@@ -159,8 +159,8 @@ def end_wrk(process: subprocess.Popen[str]) -> Load:
     line = next((line for line in output.splitlines() if line.startswith("JSON ")), None)
     if line is None:
         raise RuntimeError(f"wrk: {output}")
-    found: dict[str, Any] = json.loads(line[5:])
-    return Load(**found)
+    result: dict[str, Any] = json.loads(line[5:])
+    return Load(**result)
 
 
 def wrk(port: int, posts: Sequence[Post], clients: int, seconds: float) -> Load:

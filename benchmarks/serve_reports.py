@@ -37,14 +37,14 @@ def percentile(values: Sequence[float], share: float) -> float:
 def report_latency(servers: Mapping[str, Server], posts: Sequence[Post], seconds: float, rounds: int) -> Report:
     """One client, one row a request."""
     tasks = {title: partial(latencies, server.port, posts, seconds) for title, server in servers.items()}
-    found = {title: [t for times in lists for t in times] for title, lists in in_rounds(tasks, rounds).items()}
+    result = {title: [t for times in lists for t in times] for title, lists in in_rounds(tasks, rounds).items()}
     rows: list[Sequence[Cell]] = [
         (title, percentile(times, 0.5), percentile(times, 0.9), percentile(times, 0.99), float(len(times)))
-        for title, times in found.items()
+        for title, times in result.items()
     ]
     limits = {"default ensemble": (5.0, 15.0), "one network": (1.5, 5.0)}
     goals = [
-        Goal(f"one row, one client, {title}, p{share * 100:.0f}", percentile(found[title], share), "≤", limit, " ms")
+        Goal(f"one row, one client, {title}, p{share * 100:.0f}", percentile(result[title], share), "≤", limit, " ms")
         for title, both in limits.items()
         for share, limit in zip((0.5, 0.99), both, strict=True)
     ]
@@ -69,7 +69,7 @@ def report_rate(
     }
     for task in tasks.values():
         task()  # every server has answered before
-    found: dict[str, list[Load]] = in_rounds(tasks, rounds)
+    result: dict[str, list[Load]] = in_rounds(tasks, rounds)
     rows: list[Sequence[Cell]] = [
         (
             title,
@@ -78,9 +78,9 @@ def report_rate(
             median(load.p99 for load in loads),
             float(sum(load.refused + load.failed for load in loads)),
         )
-        for title, loads in found.items()
+        for title, loads in result.items()
     ]
-    rates = {title: [load.rate for load in loads] for title, loads in found.items()}
+    rates = {title: [load.rate for load in loads] for title, loads in result.items()}
     pairs = (("nncli, default ensemble", "MLflow", 3.0), ("nncli, one network", "FastAPI", 2.0))
     goals = [
         Goal(f"rows a second, {CLIENTS} clients: {mine} ÷ {other}", ratio(rates[mine], rates[other]), "≥", limit)
@@ -121,12 +121,12 @@ def report_bulk(
         )
         return (bulk_rows - rows_a_post) / (many - few)
 
-    found = in_rounds({"served": served, "predicted": predicted}, rounds)
+    result = in_rounds({"served": served, "predicted": predicted}, rounds)
     title = f"rows a second, requests of {rows_a_post:,} rows (CSV) ÷ nncli predict"
-    goals = [Goal(title, ratio(found["served"], found["predicted"]), "≥", 0.7)]
+    goals = [Goal(title, ratio(result["served"], result["predicted"]), "≥", 0.7)]
     table: list[Sequence[Cell]] = [
-        (f"nncli serve, {CSV_CLIENTS} clients, {rows_a_post:,} rows of CSV a request", median(found["served"])),
-        (f"nncli predict, {bulk_rows:,} rows of CSV, without its start", median(found["predicted"])),
+        (f"nncli serve, {CSV_CLIENTS} clients, {rows_a_post:,} rows of CSV a request", median(result["served"])),
+        (f"nncli predict, {bulk_rows:,} rows of CSV, without its start", median(result["predicted"])),
     ]
     return Report("Many rows a request", "The default ensemble.", ("", "rows a second"), table, goals)
 

@@ -89,9 +89,9 @@ FROM generate_series(1, {rows}) AS i
 
 
 def arguments() -> argparse.ArgumentParser:
-    made = parser(__doc__, rounds=3)
-    made.add_argument("--rows", type=float, default=1.0, help="a factor for all numbers of rows (default 1)")
-    return made
+    options_parser = parser(__doc__, rounds=3)
+    options_parser.add_argument("--rows", type=float, default=1.0, help="a factor for all numbers of rows (default 1)")
+    return options_parser
 
 
 def configured(table: Path) -> Path:
@@ -101,15 +101,15 @@ def configured(table: Path) -> Path:
     return path
 
 
-def seconds_of(found: dict[str, list[Run]]) -> dict[str, list[float]]:
+def seconds_of(result: dict[str, list[Run]]) -> dict[str, list[float]]:
     """What each process printed."""
-    return {title: [float(done.output) for done in runs] for title, runs in found.items()}
+    return {title: [float(done.output) for done in runs] for title, runs in result.items()}
 
 
-def rows_of(found: dict[str, list[Run]]) -> list[list[Cell]]:
+def rows_of(result: dict[str, list[Run]]) -> list[list[Cell]]:
     """The medians of seconds and memory."""
-    seconds = seconds_of(found)
-    return [[title, median(seconds[title]), median(done.mib for done in found[title])] for title in found]
+    seconds = seconds_of(result)
+    return [[title, median(seconds[title]), median(done.mib for done in result[title])] for title in result]
 
 
 def files(folder: Path, rows: int, rounds: int) -> Report:
@@ -122,10 +122,10 @@ def files(folder: Path, rows: int, rounds: int) -> Report:
         f"CSV, {FILES} files": folder / "csv",
         f"Parquet, {FILES} files": folder / "parquet",
     }
-    found = in_rounds(
+    result = in_rounds(
         {title: partial(run, ["-c", PREPARE, configured(table)]) for title, table in tables.items()}, rounds
     )
-    seconds, mib = seconds_of(found), {title: median(done.mib for done in runs) for title, runs in found.items()}
+    seconds, mib = seconds_of(result), {title: median(done.mib for done in runs) for title, runs in result.items()}
     goals = [Goal("rate of Parquet against CSV", ratio(seconds["CSV"], seconds["Parquet"]), "≥", 2.0)]
     goals += [
         Goal(f"{FILES} files of {kind} against one", ratio(seconds[f"{kind}, {FILES} files"], seconds[kind]), "≤", 1.1)
@@ -136,7 +136,7 @@ def files(folder: Path, rows: int, rounds: int) -> Report:
         f"{rows:,} rows of 18 numeric columns and 2 of text, read and encoded; seconds without imports, "
         f"medians of {rounds} rounds."
     )
-    return Report("Files and folders", note, ("source", "seconds", "MiB"), rows_of(found), goals)
+    return Report("Files and folders", note, ("source", "seconds", "MiB"), rows_of(result), goals)
 
 
 def database(_: Path, rows: int, rounds: int) -> Report:
@@ -152,13 +152,13 @@ def database(_: Path, rows: int, rounds: int) -> Report:
             "nncli": partial(run, ["-c", READ, source]),
             "ADBC": partial(run, ["-c", ADBC, server.url, query]),
         }
-        found = in_rounds(tasks, rounds)
-    goals = [Goal("PostgreSQL against ADBC alone", ratio(*seconds_of(found).values()), "≤", 1.3)]
+        result = in_rounds(tasks, rounds)
+    goals = [Goal("PostgreSQL against ADBC alone", ratio(*seconds_of(result).values()), "≤", 1.3)]
     note = (
         f"{rows:,} rows of 10 columns over loopback; ADBC keeps all rows, nncli reads them in batches; "
         f"medians of {rounds} rounds."
     )
-    return Report("PostgreSQL", note, ("reader", "seconds", "MiB"), rows_of(found), goals)
+    return Report("PostgreSQL", note, ("reader", "seconds", "MiB"), rows_of(result), goals)
 
 
 def workbook(folder: Path, rows: int, rounds: int) -> Report:
@@ -169,10 +169,10 @@ def workbook(folder: Path, rows: int, rounds: int) -> Report:
         "nncli": partial(run, ["-c", READ, json.dumps({"path": str(book)})]),
         "calamine": partial(run, ["-c", CALAMINE, book]),
     }
-    found = in_rounds(tasks, rounds)
-    goals = [Goal("a workbook against calamine alone", ratio(*seconds_of(found).values()), "≤", 1.3)]
+    result = in_rounds(tasks, rounds)
+    goals = [Goal("a workbook against calamine alone", ratio(*seconds_of(result).values()), "≤", 1.3)]
     note = f"{rows:,} rows of 20 columns; medians of {rounds} rounds."
-    return Report("Workbooks", note, ("reader", "seconds", "MiB"), rows_of(found), goals)
+    return Report("Workbooks", note, ("reader", "seconds", "MiB"), rows_of(result), goals)
 
 
 def measure(options: argparse.Namespace) -> list[Report]:

@@ -81,21 +81,21 @@ def predict_files_figures(rounds: int = 3, scale: float = 1.0) -> Report:
             "one file of all rows": partial(seconds, folder / "whole-answers.csv", trained, whole),
         }
         cases["Dask, two workers"]()
-        found = in_rounds(cases, rounds)
+        result = in_rounds(cases, rounds)
         for i in range(FILES):
             answers = {(folder / case / f"part-{i:02}.csv").read_bytes() for case in ("one", "two", "dask")}
             assert len(answers) == 1, f"the answers of file {i} differ"
-    one = found["one worker"]
+    single = result["one worker"]
     rows = FILES * max(10, int(ROWS * scale))
     return Report(
         "Many files predicted",
         f"{FILES} CSV files of {rows // FILES:,} rows and {COLUMNS + 4} columns, by an ensemble of four; whole "
         f"commands, median of {rounds}. A worker uses one core; one file alone uses all.",
         ("case", "seconds", "rows a second", "× one worker"),
-        [(case, median(times), rows / median(times), ratio(one, times)) for case, times in found.items()],
+        [(case, median(times), rows / median(times), ratio(single, times)) for case, times in result.items()],
         [
-            Goal("64 files on two workers", ratio(one, found["two workers"]), "≥", 1.8),
-            Goal("64 files on a Dask cluster of two workers", ratio(one, found["Dask, two workers"]), "≥", 1.6),
+            Goal("64 files on two workers", ratio(single, result["two workers"]), "≥", 1.8),
+            Goal("64 files on a Dask cluster of two workers", ratio(single, result["Dask, two workers"]), "≥", 1.6),
         ],
     )
 

@@ -23,11 +23,11 @@ def arguments() -> argparse.ArgumentParser:
 def measure(options: argparse.Namespace) -> list[Report]:
     tasks = {title: partial(run, words) for title, words in JOBS.items()}
     in_rounds(tasks, 1)  # compiles to bytecode
-    found = {title: [done.seconds for done in runs] for title, runs in in_rounds(tasks, options.rounds).items()}
+    result = {title: [done.seconds for done in runs] for title, runs in in_rounds(tasks, options.rounds).items()}
     rows: list[list[Cell]] = [
-        [title, 1000.0 * median(seconds), ratio(seconds, found[LEAST])] for title, seconds in found.items()
+        [title, 1000.0 * median(seconds), ratio(seconds, result[LEAST])] for title, seconds in result.items()
     ]
-    goals = [Goal(title, ratio(found[title], found[LEAST]), "≤", 1.3) for title in found if title != LEAST]
+    goals = [Goal(title, ratio(result[title], result[LEAST]), "≤", 1.3) for title in result if title != LEAST]
     note = f"Milliseconds of the whole process, medians of {options.rounds} rounds."
     return [Report("Start", note, ("", "ms", "÷ import typer"), rows, goals)]
 

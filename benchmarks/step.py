@@ -29,15 +29,15 @@ OF_PEAK = {SIZES[3].name: 75.0, SIZES[4].name: 92.0}
 
 
 def arguments() -> argparse.ArgumentParser:
-    made = parser(__doc__, rounds=11)
-    made.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="of every library (default 1 2)")
-    made.add_argument("--sizes", type=Size.of, nargs="+", default=SIZES, help="such as 2-16-1/32")
-    made.add_argument("--peers", nargs="+", choices=PEERS, help="default: all that are installed")
-    made.add_argument("--seconds", type=float, default=0.4, help="of one measurement (default 0.4)")
-    made.add_argument(
+    options_parser = parser(__doc__, rounds=11)
+    options_parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="of every library (default 1 2)")
+    options_parser.add_argument("--sizes", type=Size.of, nargs="+", default=SIZES, help="such as 2-16-1/32")
+    options_parser.add_argument("--peers", nargs="+", choices=PEERS, help="default: all that are installed")
+    options_parser.add_argument("--seconds", type=float, default=0.4, help="of one measurement (default 0.4)")
+    options_parser.add_argument(
         "--tables", nargs="*", default=preset_step.TABLES, help="of preset_step.py, which is measured too"
     )
-    return made
+    return options_parser
 
 
 def measured(titles: list[str], size: Size, threads: int, rounds: int, seconds: float) -> dict[str, list[float]]:
@@ -46,23 +46,23 @@ def measured(titles: list[str], size: Size, threads: int, rounds: int, seconds: 
     tasks = {title: worker.step for title, worker in workers.items()}
     if size.name in OF_PEAK:
         tasks |= {f"{title} peak": workers[title].peak for title in titles if title in {NNCLI, FAST}}
-    found = in_rounds(tasks, rounds)
+    result = in_rounds(tasks, rounds)
     for worker in workers.values():
         worker.close()
     for title in {NNCLI, FAST} & set(titles):
-        if peaks := found.get(f"{title} peak"):
-            steps = found[title]
-            found[f"{title} peak"] = [100.0 * size.operations / a / b for a, b in zip(steps, peaks, strict=True)]
-    return found
+        if peaks := result.get(f"{title} peak"):
+            steps = result[title]
+            result[f"{title} peak"] = [100.0 * size.operations / a / b for a, b in zip(steps, peaks, strict=True)]
+    return result
 
 
-def goals(found: dict[str, list[float]], size: Size, threads: int) -> Iterator[Goal]:
+def goals(result: dict[str, list[float]], size: Size, threads: int) -> Iterator[Goal]:
     """The goals of one size on so many threads."""
     where = f"{size.name}, {threads} thread{'s'[: threads > 1]}"
     for title in (NNCLI, FAST):
-        if title not in found:
+        if title not in result:
             continue
-        ratios = {other: ratio(found[other], found[title]) for other in found if other in PEERS}
+        ratios = {other: ratio(result[other], result[title]) for other in result if other in PEERS}
         behind = {other: times for other, times in ratios.items() if other not in {NNCLI, FAST, JITTED}}
         if behind:
             nearest = min(behind, key=lambda other: behind[other])
@@ -70,7 +70,7 @@ def goals(found: dict[str, list[float]], size: Size, threads: int) -> Iterator[G
         wanted = 1.0 if title == FAST else OF_JITTED.get(size.name) if threads == 1 else None
         if JITTED in ratios and wanted:
             yield Goal(f"{where}: {title} against jitted JAX", ratios[JITTED], "≥", wanted)
-        if shares := found.get(f"{title} peak"):
+        if shares := result.get(f"{title} peak"):
             yield Goal(f"{where}: {title}, share of the peak", median(shares), "≥", OF_PEAK[size.name], " %")
 
 
@@ -81,10 +81,10 @@ def measure(options: argparse.Namespace) -> list[Report]:
     reached: list[Goal] = []
     for size in options.sizes:
         for threads in options.threads:
-            found = measured(titles, size, threads, options.rounds, options.seconds)
-            row: list[Cell] = [size.name, str(threads), *(median(found[title]) for title in titles)]
-            rows.append([*row, *(ratio(found[title], found[NNCLI]) for title in others)])
-            reached += goals(found, size, threads)
+            result = measured(titles, size, threads, options.rounds, options.seconds)
+            row: list[Cell] = [size.name, str(threads), *(median(result[title]) for title in titles)]
+            rows.append([*row, *(ratio(result[title], result[NNCLI]) for title in others)])
+            reached += goals(result, size, threads)
     note = (
         f"Microseconds per step of Adam in float32, medians of {options.rounds} rounds; then each peer's time as a "
         "multiple of plain nncli's, medians of the ratios within a round."

@@ -51,9 +51,9 @@ print(time.perf_counter() - start)
 
 
 def arguments() -> argparse.ArgumentParser:
-    made = parser(__doc__, rounds=3)
-    made.add_argument("--rows", type=float, default=1.0, help="a factor for all numbers of rows (default 1)")
-    return made
+    options_parser = parser(__doc__, rounds=3)
+    options_parser.add_argument("--rows", type=float, default=1.0, help="a factor for all numbers of rows (default 1)")
+    return options_parser
 
 
 def configured(table: Path, *, batch: int, epochs: int) -> Path:
@@ -69,7 +69,7 @@ def prediction(folder: Path, rows: int, rounds: int) -> Report:
     model = folder / "model"
     loss = ["--set", "loss=cross_entropy"]
     run([*COMMAND, "train", configured(learnt, batch=32, epochs=2), *loss, "-q", "-o", model])
-    found: dict[str, list[Run]] = {}
+    result: dict[str, list[Run]] = {}
     whole, quarter = f"{rows:,}", f"{rows // 4:,}"
     for title, count in ((whole, rows), (quarter, rows // 4)):
         table = make_csv(folder / "new.csv", rows=count, numeric=18, text=2)
@@ -78,9 +78,9 @@ def prediction(folder: Path, rows: int, rounds: int) -> Report:
             f"nncli predict, {title}": partial(run, [*COMMAND, "predict", model, table, "-o", out, "--force"]),
             f"Polars, {title}": partial(run, ["-c", COPY, table, out]),
         }
-        found |= in_rounds(tasks, rounds)
-    seconds = {title: [done.seconds for done in runs] for title, runs in found.items()}
-    mib = {title: median(done.mib for done in runs) for title, runs in found.items()}
+        result |= in_rounds(tasks, rounds)
+    seconds = {title: [done.seconds for done in runs] for title, runs in result.items()}
+    mib = {title: median(done.mib for done in runs) for title, runs in result.items()}
     nncli, polars = f"nncli predict, {whole}", f"Polars, {whole}"
     goals = [
         Goal("predicting against Polars reading and writing", ratio(seconds[nncli], seconds[polars]), "≤", 1.6),
@@ -90,7 +90,7 @@ def prediction(folder: Path, rows: int, rounds: int) -> Report:
             if title.startswith("nncli")
         ),
     ]
-    cells: list[list[Cell]] = [[title, median(seconds[title]), mib[title]] for title in found]
+    cells: list[list[Cell]] = [[title, median(seconds[title]), mib[title]] for title in result]
     note = f"CSV to CSV, 18 numeric columns and 2 of text, the whole process; medians of {rounds} rounds."
     return Report("Prediction", note, ("process, rows", "seconds", "MiB"), cells, goals)
 
@@ -102,10 +102,10 @@ def reading(table: Path, rows: int, rounds: int) -> Report:
         "nncli, reading and encoding": partial(run, ["-c", PREPARE, config]),
         "Polars, reading": partial(run, ["-c", READ, table]),
     }
-    found = in_rounds(tasks, rounds)
-    seconds = {title: [float(done.output) for done in runs] for title, runs in found.items()}
+    result = in_rounds(tasks, rounds)
+    seconds = {title: [float(done.output) for done in runs] for title, runs in result.items()}
     cells: list[list[Cell]] = [
-        [title, median(seconds[title]), median(done.mib for done in found[title])] for title in found
+        [title, median(seconds[title]), median(done.mib for done in result[title])] for title in result
     ]
     ours, theirs = seconds.values()
     goals = [Goal("reading and encoding against Polars reading", ratio(ours, theirs), "≤", 1.5)]
@@ -132,14 +132,14 @@ def rates(table: Path, folder: Path, rows: int, rounds: int) -> Report:
         print(f"out of core is left out: {reason}")
     else:
         tasks[outside] = partial(trained, table, folder, LIMIT)
-    found = in_rounds(tasks, rounds)
-    rate = {title: [rows * per_epoch for per_epoch, _ in values] for title, values in found.items()}
-    mib = {title: median(peak for _, peak in values) for title, values in found.items()}
+    result = in_rounds(tasks, rounds)
+    rate = {title: [rows * per_epoch for per_epoch, _ in values] for title, values in result.items()}
+    mib = {title: median(peak for _, peak in values) for title, values in result.items()}
     matrix = rows * COLUMNS * 4 / 2**20
     goals = [Goal("peak memory of a training in memory", mib[inside], "≤", 1.3 * matrix + 300.0, " MiB")]
     if outside in rate:
         goals.append(Goal("the rate out of core", 100.0 * ratio(rate[outside], rate[inside]), "≥", 70.0, " %"))
-    cells: list[list[Cell]] = [[title, median(rate[title]), mib[title]] for title in found]
+    cells: list[list[Cell]] = [[title, median(rate[title]), mib[title]] for title in result]
     note = (
         f"The same table, {COLUMNS - 1}-32-1, batches of 4,096; the float32 matrix is {matrix:,.0f} MiB; "
         f"medians of {rounds} rounds."

@@ -161,11 +161,11 @@ def score(meta: Meta, y_true: Sequence[Any], predictions: npt.ArrayLike) -> Scor
     )
 
 
-def average_precision(is_positive: npt.NDArray[np.bool_], found: npt.NDArray[np.float64]) -> float:
+def average_precision(is_positive: npt.NDArray[np.bool_], result: npt.NDArray[np.float64]) -> float:
     """The mean of the precision over the positive rows, rows of equal scores taken together."""
-    order = np.argsort(-found, kind="stable")
+    order = np.argsort(-result, kind="stable")
     hits = np.cumsum(is_positive[order])
-    last = np.append(np.flatnonzero(np.diff(found[order])), len(found) - 1)
+    last = np.append(np.flatnonzero(np.diff(result[order])), len(result) - 1)
     recall = hits[last] / hits[-1]
     return float(np.sum(np.diff(recall, prepend=0.0) * hits[last] / (last + 1)))
 

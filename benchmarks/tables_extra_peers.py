@@ -140,8 +140,8 @@ def measure(place: Path, meta: Meta, name: str, threads: int) -> dict[str, Any] 
         began = time.process_time()
         model.fit(X, y)
         seconds = time.process_time() - began
-        found = model.predict_proba(Z) if codes else model.predict(Z)
-    result = score(meta, list(test[meta["target"]]), found)
+        actual = model.predict_proba(Z) if codes else model.predict(Z)
+    result = score(meta, list(test[meta["target"]]), actual)
     return {"name": meta["name"], "split": meta["split"], "model": name, **vars(result), "seconds": seconds}
 
 

@@ -26,10 +26,12 @@ SCRIPTS = {BY_HAND: ("numpy", ["numpy"]), "PyTorch": ("torch", ["torch"]), "Kera
 
 
 def arguments() -> argparse.ArgumentParser:
-    made = parser(__doc__, rounds=9)
-    made.add_argument("--data", type=Path, default=ROOT / "data" / "linear.csv", help="the table to train on")
-    made.add_argument("--peers", nargs="+", choices=SCRIPTS, default=list(SCRIPTS), help="default: all installed")
-    return made
+    options_parser = parser(__doc__, rounds=9)
+    options_parser.add_argument("--data", type=Path, default=ROOT / "data" / "linear.csv", help="the table to train on")
+    options_parser.add_argument(
+        "--peers", nargs="+", choices=SCRIPTS, default=list(SCRIPTS), help="default: all installed"
+    )
+    return options_parser
 
 
 def once(title: str, data: Path) -> float:
@@ -51,13 +53,13 @@ def measure(options: argparse.Namespace) -> list[Report]:
     peers = [title for title in options.peers if all(map(importlib.util.find_spec, SCRIPTS[title][1]))]
     jobs = {title: partial(once, title, options.data.resolve()) for title in [NNCLI, *peers]}
     in_rounds(jobs, 1)  # the first run fills the caches of files
-    found = in_rounds(jobs, options.rounds)
+    result = in_rounds(jobs, options.rounds)
     rows: list[list[Cell]] = [
-        [title, median(seconds), min(seconds), ratio(seconds, found[NNCLI])] for title, seconds in found.items()
+        [title, median(seconds), min(seconds), ratio(seconds, result[NNCLI])] for title, seconds in result.items()
     ]
     goals = []
-    if BY_HAND in found:
-        goals.append(Goal("nncli against the bare NumPy script", ratio(found[NNCLI], found[BY_HAND]), "≤", 2.5))
+    if BY_HAND in result:
+        goals.append(Goal("nncli against the bare NumPy script", ratio(result[NNCLI], result[BY_HAND]), "≤", 2.5))
     note = f"4,000 steps of one sigmoid unit, whole process, one thread; {options.rounds} rounds."
     columns = ("", "seconds, median", "fastest", "÷ nncli")
     return [Report("The textbook job", note, columns, rows, goals)]

@@ -161,11 +161,11 @@ def make_csv(path: Path, *, rows: int, numeric: int, text: int = 0, classes: int
 
 def in_rounds(tasks: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
     """What every task returned in every round."""
-    found: dict[str, list[T]] = {title: [] for title in tasks}
+    result: dict[str, list[T]] = {title: [] for title in tasks}
     for _ in range(rounds):
         for title, task in tasks.items():
-            found[title].append(task())
-    return found
+            result[title].append(task())
+    return result
 
 
 def ratio(over: Sequence[float], under: Sequence[float]) -> float:
@@ -175,6 +175,8 @@ def ratio(over: Sequence[float], under: Sequence[float]) -> float:
 
 def parser(purpose: str | None, rounds: int) -> argparse.ArgumentParser:
     """The options that every benchmark has."""
-    made = argparse.ArgumentParser(description=(purpose or "").splitlines()[0])
-    made.add_argument("--rounds", type=int, default=rounds, help=f"measurements of everyone (default {rounds})")
-    return made
+    options_parser = argparse.ArgumentParser(description=(purpose or "").splitlines()[0])
+    options_parser.add_argument(
+        "--rounds", type=int, default=rounds, help=f"measurements of everyone (default {rounds})"
+    )
+    return options_parser

@@ -42,9 +42,9 @@ def tree_mib(pid: int) -> float:
             children[parent].append(int(folder.name))
     waiting, total = [pid], 0.0
     while waiting:
-        one = waiting.pop()
-        waiting += children[one]
-        total += _kib(PROC / str(one))
+        single = waiting.pop()
+        waiting += children[single]
+        total += _kib(PROC / str(single))
     return total / 1024
 
 

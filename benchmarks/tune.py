@@ -56,8 +56,8 @@ class Tables:
     """The trials of each table, with the options of the command."""
 
     def __init__(self, options: argparse.Namespace, work: Path) -> None:
-        found = sorted(path.parent for path in options.folder.resolve().glob("*/meta.json"))
-        self._folders = [one for one in found if not options.tables or one.name in options.tables]
+        result = sorted(path.parent for path in options.folder.resolve().glob("*/meta.json"))
+        self._folders = [item for item in result if not options.tables or item.name in options.tables]
         self._options, self._work = options, work
         self.seeds, self.n = range(options.seeds), options.trials
 
@@ -124,9 +124,9 @@ def pruning(tables: Tables, options: argparse.Namespace) -> Report:
             [search(trials, "tpe", seed, tables.n, lag=LAG, prune=prune) for prune in (False, True)]
             for seed in tables.seeds
         ]
-        seconds = [sum(one.seconds for pair in pairs for one in pair[i]) for i in range(2)]
+        seconds = [sum(item.seconds for pair in pairs for item in pair[i]) for i in range(2)]
         means = [fmean(best(pair[i]) for pair in pairs) for i in range(2)]
-        pruned = fmean(sum(one.is_pruned for one in pair[1]) for pair in pairs)
+        pruned = fmean(sum(item.is_pruned for item in pair[1]) for pair in pairs)
         saved.append(100 * (1 - seconds[1] / seconds[0]))
         worse.append(fmean(relative(best(pair[1]), best(pair[0]), trials.metric) for pair in pairs))
         all_seconds = [a + b for a, b in zip(all_seconds, seconds, strict=True)]
@@ -149,21 +149,21 @@ PARTS: dict[str, Callable[[Tables, argparse.Namespace], Report]] = {
 
 
 def arguments() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("folder", metavar="TABLES", type=Path)
-    made.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS), help="default: all")
-    made.add_argument("--tables", nargs="*", metavar="NAME", help="names of tables; default: all")
-    made.add_argument("--trials", type=int, default=30, help="besides trial 0 (default 30)")
-    made.add_argument("--seeds", type=int, default=3, help="searches on each table (default 3)")
-    made.add_argument(
+    options_parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options_parser.add_argument("folder", metavar="TABLES", type=Path)
+    options_parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS), help="default: all")
+    options_parser.add_argument("--tables", nargs="*", metavar="NAME", help="names of tables; default: all")
+    options_parser.add_argument("--trials", type=int, default=30, help="besides trial 0 (default 30)")
+    options_parser.add_argument("--seeds", type=int, default=3, help="searches on each table (default 3)")
+    options_parser.add_argument(
         "--rows",
         type=int,
         default=1_500,
         help="at most so many of each table, half of them for validation; two thirds of it with folds",
     )
-    made.add_argument("--simulations", type=int, default=30, help="of lag, on each table (default 30)")
-    made.add_argument("--work", type=Path, help="a folder where the results of trials are kept")
-    return made
+    options_parser.add_argument("--simulations", type=int, default=30, help="of lag, on each table (default 30)")
+    options_parser.add_argument("--work", type=Path, help="a folder where the results of trials are kept")
+    return options_parser
 
 
 def main() -> None:

@@ -70,7 +70,12 @@ def measure(folder: Path, options: argparse.Namespace) -> Measured:
     with tempfile.TemporaryDirectory() as name:
         work, table, test = Path(name), Path(name, "table.csv"), folder / "test.csv"
         sample_of(folder / "train.csv", options.rows).write_csv(table)
-        target = (table, "--target", meta["target"], *(word for one in options.settings for word in ("--set", one)))
+        target = (
+            table,
+            "--target",
+            meta["target"],
+            *(word for setting in options.settings for word in ("--set", setting)),
+        )
         words = (*target, "--trials", str(options.trials), "--ensemble", str(PICKS))
         search, default = work / "model-tune", work / "default"
         seconds = processor_seconds(["tune", *words, "-o", search])
@@ -122,12 +127,12 @@ def autogluon(folder: Path, table: Path, work: Path, interpreter: str, seconds: 
 def report(measured: Sequence[Measured]) -> list[Report]:
     """All tables, and the goals."""
     rows: dict[str, list[list[Cell]]] = {"out_of_fold": [], "test": []}
-    for one in measured:
+    for item in measured:
         for kind, lines in rows.items():
-            values = [getattr(one.models[model], kind) if model in one.models else None for model in MODELS]
-            lines.append([one.name, one.metric, *values])
-        seconds = [one.models[model].seconds for model in ("ensemble", "default")]
-        rows["out_of_fold"][-1] += [*seconds, one.pruned]
+            values = [getattr(item.models[model], kind) if model in item.models else None for model in MODELS]
+            lines.append([item.name, item.metric, *values])
+        seconds = [item.models[model].seconds for model in ("ensemble", "default")]
+        rows["out_of_fold"][-1] += [*seconds, item.pruned]
     return [
         Report(
             "Search around the default: out-of-fold scores",
@@ -148,19 +153,19 @@ def report(measured: Sequence[Measured]) -> list[Report]:
 
 def goals(measured: Sequence[Measured]) -> list[Goal]:
     """The goals of out-of-fold scores."""
-    found = [compared(measured, "ensemble", "default", "out_of_fold")]
-    if any("AutoGluon" in one.models for one in measured):
-        found.append(compared(measured, "ensemble", "AutoGluon", "out_of_fold"))
-        found.append(compared(measured, "ensemble", "AutoGluon", "test"))
-    return found
+    result = [compared(measured, "ensemble", "default", "out_of_fold")]
+    if any("AutoGluon" in item.models for item in measured):
+        result.append(compared(measured, "ensemble", "AutoGluon", "out_of_fold"))
+        result.append(compared(measured, "ensemble", "AutoGluon", "test"))
+    return result
 
 
 def compared(measured: Sequence[Measured], mine: str, other: str, kind: str) -> Goal:
     """The tables where a model is better than another one."""
     pairs = [
-        (getattr(one.models[mine], kind), getattr(one.models[other], kind), one.metric)
-        for one in measured
-        if other in one.models
+        (getattr(item.models[mine], kind), getattr(item.models[other], kind), item.metric)
+        for item in measured
+        if other in item.models
     ]
     changes = [relative(a, b, metric) for a, b, metric in pairs]
     won = sum(change < 0.0 for change in changes)
@@ -170,20 +175,22 @@ def compared(measured: Sequence[Measured], mine: str, other: str, kind: str) -> 
 
 
 def main() -> None:
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("folder", metavar="TABLES", type=Path)
-    made.add_argument("--tables", nargs="*", metavar="NAME", help="names of tables; default: all")
-    made.add_argument("--trials", type=int, default=30, help="besides trial 0 (default 30)")
-    made.add_argument("--rows", type=int, default=1_000, help="at most so many of each table (default 1000)")
-    made.add_argument("--set", dest="settings", action="append", default=[], help="a setting of both commands")
-    made.add_argument("--peers-python", help="a Python that has autogluon.tabular and PyTorch")
-    made.add_argument("--results", type=Path, help="a file that measurements are added to")
-    options = made.parse_args()
+    options_parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options_parser.add_argument("folder", metavar="TABLES", type=Path)
+    options_parser.add_argument("--tables", nargs="*", metavar="NAME", help="names of tables; default: all")
+    options_parser.add_argument("--trials", type=int, default=30, help="besides trial 0 (default 30)")
+    options_parser.add_argument("--rows", type=int, default=1_000, help="at most so many of each table (default 1000)")
+    options_parser.add_argument(
+        "--set", dest="settings", action="append", default=[], help="a setting of both commands"
+    )
+    options_parser.add_argument("--peers-python", help="a Python that has autogluon.tabular and PyTorch")
+    options_parser.add_argument("--results", type=Path, help="a file that measurements are added to")
+    options = options_parser.parse_args()
     results: Path | None = options.results
     lines = results.read_text("utf-8").splitlines() if results and results.exists() else []
-    known = {one.name: one for one in (Measured.of(json.loads(line)) for line in lines)}
-    found = [path.parent for path in options.folder.resolve().glob("*/meta.json")]
-    for folder in sorted(found, key=lambda path: (path / "train.csv").stat().st_size):
+    known = {item.name: item for item in (Measured.of(json.loads(line)) for line in lines)}
+    result = [path.parent for path in options.folder.resolve().glob("*/meta.json")]
+    for folder in sorted(result, key=lambda path: (path / "train.csv").stat().st_size):
         if folder.name not in known and (not options.tables or folder.name in options.tables):
             known[folder.name] = measure(folder, options)
             if results:

@@ -70,7 +70,7 @@ class Ended:
 
 def best_so_far(ended: Sequence[Ended]) -> list[float]:
     """The best loss of the complete trials up to each."""
-    losses = (math.inf if one.loss is None or one.is_pruned else one.loss for one in ended)
+    losses = (math.inf if item.loss is None or item.is_pruned else item.loss for item in ended)
     return list(accumulate(losses, min))
 
 
@@ -83,7 +83,7 @@ def search(
     ended: list[Ended] = []
     for t in range(n + 1):
         known = ended[: max(0, t - lag + 1)]
-        values: Values | None = {} if t == 0 else proposals.propose([one.loss for one in known])
+        values: Values | None = {} if t == 0 else proposals.propose([item.loss for item in known])
         if values is None:
             break
         ended.append(_train(objective, values, known if prune else [], [seed, t]))
@@ -92,8 +92,8 @@ def search(
 
 def _train(objective: Objective, values: Values, known: Sequence[Ended], seed: Sequence[int]) -> Ended:
     """Train a trial, which is pruned by the best of the known ones."""
-    complete = [(one.loss, one.trained) for one in known if one.loss is not None and not one.is_pruned]
-    rival = min(complete, key=lambda one: one[0], default=(0.0, None))[1]
+    complete = [(item.loss, item.trained) for item in known if item.loss is not None and not item.is_pruned]
+    rival = min(complete, key=lambda item: item[0], default=(0.0, None))[1]
 
     def stop(trained: Trained) -> bool:
         folds = len(trained.scores)

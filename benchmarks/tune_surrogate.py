@@ -43,7 +43,7 @@ class Surrogate:
         self.space: SearchSpace = trials.space
         self._is_choice = np.array([not isinstance(p.domain, NumberDomain) for p in self.space.parameters])
         kept = trials.kept()
-        losses = np.array([trials.loss(one.scores[-1]) for _, one in kept])
+        losses = np.array([trials.loss(item.scores[-1]) for _, item in kept])
         ranks = losses.argsort(kind="stable").argsort()
         z = np.array([NormalDist().inv_cdf((rank + 0.5) / len(losses)) for rank in ranks])
         self._X = np.array([self._row(values or self.space.base_values() or {}) for values, _ in kept])

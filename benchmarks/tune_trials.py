@@ -131,8 +131,8 @@ class Trials:
 
     def kept(self) -> list[tuple[Values, Trained]]:
         """The values and the results of all trials that were trained on all folds."""
-        found = [_read(file) for file in sorted(self._work.glob("*.npz"))]
-        return [one for one in found if len(one[1].scores) == self.folds]
+        result = [_read(file) for file in sorted(self._work.glob("*.npz"))]
+        return [item for item in result if len(item[1].scores) == self.folds]
 
     def _train(self, rounded: Values, stop: Stop) -> Trained:
         """Train a trial on all folds, or until it is stopped.

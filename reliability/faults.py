@@ -229,12 +229,12 @@ def main() -> int:
     forget_shim()
     for title in dict.fromkeys(row[0] for row in rows):
         counts: Kind = Counter()
-        for _, found, told in (row for row in rows if row[0] == title):
-            counts += found
+        for _, actual, told in (row for row in rows if row[0] == title):
+            counts += actual
             complaints += told
         broken += counts.pop("broken promises", 0)
         print(f"{title:26}" + ", ".join(f"{key} × {count:,}" for key, count in sorted(counts.items())))
-    faults = sum(n for _, found, _ in rows for key, n in found.items() if key.startswith("exit code"))
+    faults = sum(n for _, result, _ in rows for key, n in result.items() if key.startswith("exit code"))
     for complaint in complaints[:30]:
         print(complaint)
     print(f"faults {faults:,}, broken promises {broken:,}")

@@ -79,10 +79,10 @@ class Field:
         path.write_bytes(data)
         return kind, path, len(data)
 
-    def report(self, found: Found, number: int, path: Path, what: str) -> None:
+    def report(self, result: Found, number: int, path: Path, what: str) -> None:
         """Note what is wrong, and keep the input."""
-        found.counts["wrong: " + what.split(":")[0]] += 1
-        found.wrong.append(f"input {number}, {path.name}: {what}")
+        result.counts["wrong: " + what.split(":")[0]] += 1
+        result.wrong.append(f"input {number}, {path.name}: {what}")
         if self.keep is None:
             return
         name = hashlib.sha256(what[-300:].encode()).hexdigest()[:12]
@@ -103,7 +103,7 @@ def high_water() -> int:
 def work(ground: Field, numbers: range, now: mmap.mmap) -> Found:
     """Answer the inputs of these numbers, noting in `now` which one is at work, and since when."""
     warnings.simplefilter("error")
-    found = Found()
+    result = Found()
     home = ground.folder / f"worker-{os.getpid()}"
     home.mkdir()
     high_water()
@@ -113,16 +113,16 @@ def work(ground: Field, numbers: range, now: mmap.mmap) -> Found:
         begun = time.monotonic()
         now[:16] = struct.pack("ld", number, begun)
         try:
-            found.counts[f"{kind}: {answer(kind, path)}"] += 1
+            result.counts[f"{kind}: {answer(kind, path)}"] += 1
         except BaseException:
-            ground.report(found, number, path, f"traceback: {traceback.format_exc()}")
+            ground.report(result, number, path, f"traceback: {traceback.format_exc()}")
         peak, seconds = high_water(), time.monotonic() - begun
         if seconds > SLOW:
-            ground.report(found, number, path, f"hang: {seconds:.1f} s")
+            ground.report(result, number, path, f"hang: {seconds:.1f} s")
         if peak - before > ROOM + 4 * size:
-            ground.report(found, number, path, f"memory: {(peak - before) // MIB} MiB for {size} bytes")
+            ground.report(result, number, path, f"memory: {(peak - before) // MIB} MiB for {size} bytes")
         before = min(before, peak)
-    return found
+    return result
 
 
 def in_process(ground: Field, numbers: range) -> Found:
@@ -140,21 +140,21 @@ def in_process(ground: Field, numbers: range) -> Found:
             if time.monotonic() - struct.unpack("ld", now[:16])[1] > STUCK and process.pid:
                 os.kill(process.pid, signal.SIGKILL)
         try:
-            found = end.recv()
+            result = end.recv()
             numbers = numbers[len(part) :]
         except EOFError:
             at = struct.unpack("ld", now[:16])[0]
-            found = Found(Counter({"wrong: died or stuck": 1}), [f"input {at}: the process died, or had to be killed"])
+            result = Found(Counter({"wrong: died or stuck": 1}), [f"input {at}: the process died, or had to be killed"])
             numbers = numbers[(at - numbers.start) // numbers.step + 1 :]
         process.join()
-        total.counts += found.counts
-        total.wrong += found.wrong
+        total.counts += result.counts
+        total.wrong += result.wrong
     return total
 
 
 def through_command(ground: Field, numbers: range, usual: int) -> Found:
     """Give inputs to commands, each in a process of its own; `usual` is what one of them holds that does nothing."""
-    found = Found()
+    result = Found()
     home = ground.folder / f"command-{numbers.start}"
     home.mkdir()
     (home / "table.csv").write_bytes((ground.folder / "table.csv").read_bytes())
@@ -162,15 +162,15 @@ def through_command(ground: Field, numbers: range, usual: int) -> Found:
         kind, path, size = ground.input(number, home)
         words = words_for(kind, path, ground.folder, Random(number))
         outcome: Outcome = run(words, timeout=STUCK)
-        found.counts[f"{words[0]}: {outcome.code}"] += 1
+        result.counts[f"{words[0]}: {outcome.code}"] += 1
         odd = raw_characters(outcome.errors + outcome.output)
         if not outcome.clean or odd:
-            ground.report(found, number, path, f"unclean: {words}\n{odd[:1]} {outcome.code} {outcome.errors[-2000:]}")
+            ground.report(result, number, path, f"unclean: {words}\n{odd[:1]} {outcome.code} {outcome.errors[-2000:]}")
         if outcome.seconds > SLOW:
-            ground.report(found, number, path, f"hang: {words} {outcome.seconds:.1f} s")
+            ground.report(result, number, path, f"hang: {words} {outcome.seconds:.1f} s")
         if outcome.peak > usual + ROOM + 4 * size:
-            ground.report(found, number, path, f"memory: {words} {(outcome.peak - usual) // MIB} MiB")
-    return found
+            ground.report(result, number, path, f"memory: {words} {(outcome.peak - usual) // MIB} MiB")
+    return result
 
 
 def main() -> int:
@@ -198,9 +198,9 @@ def main() -> int:
         for title, function, jobs in (("in-process", in_process, inner), ("command", through_command, outer)):
             begun, counts = time.monotonic(), Counter[str]()
             with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
-                for found in pool.map(function, *zip(*jobs, strict=True)):
-                    counts += found.counts
-                    wrong += found.wrong
+                for result in pool.map(function, *zip(*jobs, strict=True)):
+                    counts += result.counts
+                    wrong += result.wrong
             answers = sum(n for key, n in counts.items() if not key.startswith("wrong: "))
             print(f"{title}: {answers:,} answers in {time.monotonic() - begun:.0f} s")
             for key, count in sorted(counts.items()):

@@ -277,24 +277,24 @@ def _placed(text: str, rng: Random, row: dict[str, Any]) -> bytes:
     others = ", ".join(
         f"{json.dumps(key)}: {json.dumps(value)}" for key, value in row.items() if json.dumps(key) != name
     )
-    one = f"{{{others}, {name}: {text}}}"
+    single = f"{{{others}, {name}: {text}}}"
     forms = (
-        one,
-        f'{{"rows": [{one}]}}',
+        single,
+        f'{{"rows": [{single}]}}',
         f'{{"rows": [{json.dumps(row)}, {text}]}}',
         f'{{"rows": {text}}}',
-        f'{{"rows": [{one}], "other": {text}}}',
+        f'{{"rows": [{single}], "other": {text}}}',
         f"{{{others}, {text}: 1}}",
-        f'{{"dataframe_records": [{one}]}}',
+        f'{{"dataframe_records": [{single}]}}',
         f'{{"dataframe_split": {{"columns": [{name}], "data": [[{text}]]}}}}',
-        f'{{"instances": [{one}]}}',
+        f'{{"instances": [{single}]}}',
         f'{{"inputs": {text}}}',
         f'{{"params": {text}, "instances": [{json.dumps(row)}]}}',
         f'{{"inputs": [{{"name": {name}, "shape": [1], "datatype": "FP64", "data": [{text}]}}]}}',
         f'{{"inputs": [{{"name": {name}, "shape": {text}, "datatype": "BYTES", "data": ["a"]}}]}}',
         f'{{"inputs": [{{"name": {name}, "shape": [1], "datatype": {text}, "data": [1]}}], "parameters": {text}}}',
         f'{{"id": {text}, "outputs": {text}, "inputs": []}}',
-        f"[{one}]",
+        f"[{single}]",
     )
     return rng.choice(forms).encode("utf-8", "surrogatepass")
 

@@ -75,17 +75,17 @@ class Tally:
 def measure(folder: Path) -> Undisturbed:
     """Train undisturbed, warm and cold; both must have the same bits."""
     prepare(folder, epochs=30)
-    outcomes, found = [], []
+    outcomes, result = [], []
     for name, cold in (("warm", False), ("cold", True)):
         path = folder / name / "run"
         path.parent.mkdir()
         fault = None if cold else Fault(path.parent, Calls.ALL, 0, KILL_BEFORE)
         outcomes.append(run(train_words(folder, path), fault=fault, cold=cold))
-        found.append(bits(path))
+        result.append(bits(path))
         shutil.rmtree(path.parent)
-    if found[0] != found[1]:
+    if result[0] != result[1]:
         raise SystemExit("a forked process and a cold one disagree about the bits")
-    return Undisturbed(found[0], outcomes[0].calls, outcomes[0].seconds, outcomes[1].seconds)
+    return Undisturbed(result[0], outcomes[0].calls, outcomes[0].seconds, outcomes[1].seconds)
 
 
 def strike(rng: random.Random, words: list[str], home: Path, known: Undisturbed, tally: Tally) -> Outcome:

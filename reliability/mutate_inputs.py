@@ -15,8 +15,8 @@ import yaml
 
 def _apart(text: str) -> list[str]:
     """The parts between the broken bars; `9*400` is a long row of nines."""
-    found = [(part, re.fullmatch(r"(.)\*([0-9]+)", part)) for part in text.split("¦")]
-    return [match[1] * int(match[2]) if match else part for part, match in found]
+    result = [(part, re.fullmatch(r"(.)\*([0-9]+)", part)) for part in text.split("¦")]
+    return [match[1] * int(match[2]) if match else part for part, match in result]
 
 
 TOKENS = [

@@ -114,10 +114,10 @@ PARTS = (
 def naughty_strings() -> tuple[str, ...]:
     """All strings, always the same."""
     rng = Random(0)
-    found = dict.fromkeys(_simple())
-    while len(found) < COUNT:
-        found[_composed(rng)] = None
-    return tuple(found)[:COUNT]
+    result = dict.fromkeys(_simple())
+    while len(result) < COUNT:
+        result[_composed(rng)] = None
+    return tuple(result)[:COUNT]
 
 
 def _simple() -> Iterator[str]:

@@ -89,25 +89,25 @@ def _receive(client: socket.socket, answer: bytes) -> bytes:
 
 def statuses(answer: bytes) -> list[int]:
     """The statuses of all answers; a ValueError if they are not well-formed."""
-    found, at = [], 0
+    result, at = [], 0
     while at < len(answer):
         match = ANSWER.match(answer, at)
         if match is None:
             raise ValueError(f"no answer at {at}: {answer[at : at + 200]!r}")
-        found.append(int(match[1]))
+        result.append(int(match[1]))
         at = match.end()
-        if found[-1] in (100, 204):
+        if result[-1] in (100, 204):
             continue
         length = re.search(rb"(?i)^content-length: ([0-9]+)\r$", match[2], re.MULTILINE)
         if length is None:
-            return found
+            return result
         body = answer[at : at + int(length[1])]
         at += int(length[1])
         if b"Traceback" in body or len(body) < int(length[1]):
             raise ValueError(f"a body with a traceback, or a part of one: {body[:500]!r}")
-        if b"application/problem+json" in match[2] and json.loads(body)["status"] != found[-1]:
+        if b"application/problem+json" in match[2] and json.loads(body)["status"] != result[-1]:
             raise ValueError(f"a problem of another status: {body[:500]!r}")
-    return found
+    return result
 
 
 def attempt(server: Server, seed: int, number: int) -> tuple[str, str | None]:
@@ -121,35 +121,35 @@ def attempt(server: Server, seed: int, number: int) -> tuple[str, str | None]:
         return hostile.kind, f"no connection: {error}"
     data = b"".join(hostile.pieces)
     try:
-        found = statuses(answer) if b"HEAD" not in data else [int(one) for one in STATUS.findall(answer)]
+        result = statuses(answer) if b"HEAD" not in data else [int(item) for item in STATUS.findall(answer)]
     except ValueError as error:
         return hostile.kind, f"malformed: {error}"
-    if any(status >= 500 and status != 503 for status in found):
-        return hostile.kind, f"status {found}: {answer[:1000]!r}"
-    return f"{hostile.kind}: {found[0] if found else 'closed'}", None
+    if any(status >= 500 and status != 503 for status in result):
+        return hostile.kind, f"status {result}: {answer[:1000]!r}"
+    return f"{hostile.kind}: {result[0] if result else 'closed'}", None
 
 
 def fuzz(server: Server, seed: int, numbers: range, keep: Path | None) -> Found:
     """Send all requests, and look after the server in between."""
-    found = Found()
+    result = Found()
     server.reference = server.good_answers()
     base = server.peak
     with ThreadPoolExecutor(CLIENTS) as clients:
         for start in range(numbers.start, numbers.stop, CHECK_EVERY):
             part = range(start, min(start + CHECK_EVERY, numbers.stop))
             for number, (what, wrong) in zip(part, clients.map(lambda k: attempt(server, seed, k), part), strict=True):
-                found.counts[what] += 1
+                result.counts[what] += 1
                 if wrong is not None:
-                    found.wrong.append(f"request {number}, {what}: {wrong}")
+                    result.wrong.append(f"request {number}, {what}: {wrong}")
                     if keep is not None:
                         (keep / f"{number}.bin").write_bytes(
                             b"".join(hostile_request(Random(f"{seed} {number}"), ROW).pieces)
                         )
-            found.wrong += _faults(server, base, part)
-            print(f"{part.stop - numbers.start:,} requests, wrong: {len(found.wrong)}", file=sys.stderr)
+            result.wrong += _faults(server, base, part)
+            print(f"{part.stop - numbers.start:,} requests, wrong: {len(result.wrong)}", file=sys.stderr)
             if server.process.poll() is not None:
                 break
-    return found
+    return result
 
 
 def _faults(server: Server, base: int, part: range) -> list[str]:
@@ -179,19 +179,19 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         with serving(Path(folder), train_runs(Path(folder))) as server:
             numbers = range(arguments.first, arguments.first + arguments.requests)
-            found = fuzz(server, arguments.seed, numbers, arguments.keep)
+            result = fuzz(server, arguments.seed, numbers, arguments.keep)
             peak = server.peak if server.process.poll() is None else 0
-            found.counts["(messages of Polars about errors of its own)"] = server.panics
-        found.wrong += [f"the log: {text}" for text in server.new_tracebacks()]
+            result.counts["(messages of Polars about errors of its own)"] = server.panics
+        result.wrong += [f"the log: {text}" for text in server.new_tracebacks()]
         if arguments.keep is not None:
             (arguments.keep / "server.log").write_bytes(server.log.read_bytes())
-    for what, count in sorted(found.counts.items()):
+    for what, count in sorted(result.counts.items()):
         print(f"{count:8,}  {what}")
-    seconds, wrong = time.monotonic() - begun, len(found.wrong)
+    seconds, wrong = time.monotonic() - begun, len(result.wrong)
     print(f"{arguments.requests:,} requests in {seconds:,.0f} s, {peak >> 20} MiB, wrong: {wrong}")
-    for text in found.wrong[:50]:
+    for text in result.wrong[:50]:
         print(text[:3000])
-    return 1 if found.wrong else 0
+    return 1 if result.wrong else 0
 
 
 if __name__ == "__main__":

@@ -194,9 +194,9 @@ def check(answer: Answer, row: int, trained: Trained, tally: Tally) -> None:
         tally.wrong(f"{answer.head.splitlines()[0]}: {answer.body.decode()}")
         return
     version = answer.header("x-model-version")
-    found, expected = json.loads(answer.body)["prediction"], trained.predictions[version][row]
-    if found != expected:
-        tally.wrong(f"row {row}: {found!r} is not the prediction of version {version}, {expected!r}")
+    result, expected = json.loads(answer.body)["prediction"], trained.predictions[version][row]
+    if result != expected:
+        tally.wrong(f"row {row}: {result!r} is not the prediction of version {version}, {expected!r}")
     tally.counts[f"answers of version {version}"] += 1
     tally.version = version
 

@@ -19,9 +19,9 @@ from tests.cli.support import CONFIGS
 
 def regression(scores: object) -> RegressionScores:
     assert isinstance(scores, tuple)
-    (one,) = scores
-    assert isinstance(one, RegressionScores)
-    return one
+    (single,) = scores
+    assert isinstance(single, RegressionScores)
+    return single
 
 
 def trained(name: str, output: Path) -> Finished:

@@ -110,7 +110,7 @@ class Adversary:
         # Characters that all sets of the pattern have in common or not are equal to it.
         kinds = dict[tuple[bool, ...], str]()
         for character in BYTES if self.is_bytes else CHARACTERS:
-            kinds.setdefault(tuple(bool(one.fullmatch(self.encoded(character))) for one in sets), character)
+            kinds.setdefault(tuple(bool(item.fullmatch(self.encoded(character))) for item in sets), character)
         self.characters = [*kinds.values()]
 
     def encoded(self, text: str) -> Any:
@@ -123,8 +123,8 @@ class Adversary:
     def shortest_of(self, node: tuple[Any, Any]) -> str:
         op, argument = node
         if op in (parser.LITERAL, parser.NOT_LITERAL, parser.IN, parser.ANY):
-            one = compiler.compile(parser.SubPattern(self.tree.state, [node]), self.tree.state.flags & ~re.UNICODE)
-            return next((text for text in self.characters if one.fullmatch(self.encoded(text))), "")
+            single = compiler.compile(parser.SubPattern(self.tree.state, [node]), self.tree.state.flags & ~re.UNICODE)
+            return next((text for text in self.characters if single.fullmatch(self.encoded(text))), "")
         if op in REPEATS:
             return self.shortest(argument[2]) * int(argument[0])
         if op is parser.BRANCH:
@@ -144,21 +144,21 @@ class Adversary:
 
     def texts(self) -> Iterator[Callable[[int], Any]]:
         """Functions that give a text of a length."""
-        found = dict.fromkeys(self.beginnings(self.tree))
-        if not found:
+        result = dict.fromkeys(self.beginnings(self.tree))
+        if not result:
             return
         whole = self.shortest(self.tree)
-        pieces = [*self.characters, *(piece for _, piece in found), whole, whole[:-1], whole[:1]]
+        pieces = [*self.characters, *(piece for _, piece in result), whole, whole[:-1], whole[:1]]
         pieces += [
             self.shortest(branch)
             for op, branches in nodes_of(self.tree)
             if op is parser.BRANCH
             for branch in branches[1]
         ]
-        pieces += [before for before, _ in found]
-        pieces += [before + piece for before, piece in found]
+        pieces += [before for before, _ in result]
+        pieces += [before + piece for before, piece in result]
         ends = ["", *self.characters, whole[-1:]]
-        for before in dict.fromkeys(["", *(before for before, _ in found)]):
+        for before in dict.fromkeys(["", *(before for before, _ in result)]):
             for piece in filter(None, dict.fromkeys(pieces)):
                 for end in dict.fromkeys(ends):
                     yield lambda n, before=before, piece=piece, end=end: self.encoded(  # type: ignore[misc]

@@ -56,5 +56,5 @@ def exact(page: Page) -> dict[str, str]:
 def check_accessibility(page: Page) -> None:
     """Fail if axe finds a violation."""
     results = Axe().run(page).response
-    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in results["violations"]] == []
+    assert [(result["id"], result["nodes"][0]["html"][:200]) for result in results["violations"]] == []
     assert len(results["passes"]) > 10

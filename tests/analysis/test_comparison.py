@@ -65,21 +65,21 @@ def of(trained: Path) -> Folder:
 
 
 def test_two_runs_of_the_same_split_share_all_their_validation_rows(of: Folder) -> None:
-    found = of("a", "b")
-    assert [one.key for one in found.settings] == ["learning_rate.peak", "epochs"]
-    (loss,) = found.pairs
+    result = of("a", "b")
+    assert [setting.key for setting in result.settings] == ["learning_rate.peak", "epochs"]
+    (loss,) = result.pairs
     assert loss.rows == 69
     assert loss.is_significant
-    assert found.runs[loss.a].name == "b"
+    assert result.runs[loss.a].name == "b"
     assert loss.optimistic is None
-    assert not any(run.optimistic for run in found.runs)
-    scores = {line.name: line for line in found.scores}
-    of_a, of_b = (one.value if one and one.value else 0.0 for one in scores["accuracy"].values)
+    assert not any(run.optimistic for run in result.runs)
+    scores = {line.name: line for line in result.scores}
+    of_a, of_b = (value.value if value and value.value else 0.0 for value in scores["accuracy"].values)
     assert scores["accuracy"].best == (False, True)
     assert loss.beside
     assert loss.beside.b - loss.beside.a == pytest.approx(of_b - of_a)
-    assert all(one and one.interval for one in scores["log_loss"].values)
-    assert not found.notes[1:]
+    assert all(value and value.interval for value in scores["log_loss"].values)
+    assert not result.notes[1:]
 
 
 @pytest.fixture
@@ -94,58 +94,58 @@ def older(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("older")
 def test_rows_that_chose_the_epoch_of_one_run_from_more_epochs_are_named(of: Folder) -> None:
-    found = of("a", "b")
-    (loss,) = found.pairs
-    assert found.runs[loss.a].name == "b"
+    result = of("a", "b")
+    (loss,) = result.pairs
+    assert result.runs[loss.a].name == "b"
     assert loss.optimistic == loss.a  # chosen from 8 epochs, the other one from 1
     assert loss.test
     assert loss.corrected_p == pytest.approx(8 * loss.test.p)
-    assert [run.optimistic for run in found.runs] == [False, True]
-    scores = {line.name: line for line in found.scores}
+    assert [run.optimistic for run in result.runs] == [False, True]
+    scores = {line.name: line for line in result.scores}
     assert scores["accuracy"].best == (False, False)  # the better number may be due to the choice
-    document = found.json()["pairs"][0]
+    document = result.json()["pairs"][0]
     assert document["optimistic"] == document["a"]
-    assert any("--data" in note for note in found.notes)
+    assert any("--data" in note for note in result.notes)
 
 
 def test_the_best_run_is_marked_among_those_with_the_same_rows_and_as_many_epochs(of: Folder, tmp_path: Path) -> None:
     config = of.path / "c.yaml"
     train(config, output=tmp_path / "slow", assignments=["learning_rate=0.0001", "epochs=8"])
-    found = compare([of.path / "runs" / "b", tmp_path / "slow"])
-    scores = {line.name: line for line in found.scores}
+    result = compare([of.path / "runs" / "b", tmp_path / "slow"])
+    scores = {line.name: line for line in result.scores}
     assert scores["log_loss"].best == (True, False)
     assert scores["accuracy"].best == (True, False)
     train(config, output=tmp_path / "rows", assignments=["learning_rate=0.05", "epochs=8", "seed=4"])
-    found = compare([of.path / "runs" / "b", tmp_path / "rows"])
-    assert not any(best for line in found.scores for best in line.best)
+    result = compare([of.path / "runs" / "b", tmp_path / "rows"])
+    assert not any(best for line in result.scores for best in line.best)
 
 
 def test_the_order_of_the_runs_changes_no_result(of: Folder) -> None:
-    one, other = of("a", "b"), of("b", "a")
-    assert [one.sentence(pair) for pair in one.pairs] == [other.sentence(pair) for pair in other.pairs]
-    assert [line.best for line in one.scores] == [line.best[::-1] for line in other.scores]
+    first, other = of("a", "b"), of("b", "a")
+    assert [first.sentence(pair) for pair in first.pairs] == [other.sentence(pair) for pair in other.pairs]
+    assert [line.best for line in first.scores] == [line.best[::-1] for line in other.scores]
 
 
 def test_runs_of_different_splits_are_compared_on_rows_neither_was_trained_on(of: Folder) -> None:
-    found = of("b", "seed")
+    result = of("b", "seed")
     mine, other = (predict_held_out(of.path / "runs" / name).row_numbers for name in ("b", "seed"))
-    assert found.pairs[0].rows == len(np.intersect1d(mine, other)) < 69
-    assert found.notes
+    assert result.pairs[0].rows == len(np.intersect1d(mine, other)) < 69
+    assert result.notes
 
 
 def test_an_ensemble_is_scored_on_out_of_fold_rows(of: Folder) -> None:
-    found = of("a", "five")
-    assert found.runs[1].rows_scored == 344
-    assert [run.predictions for run in found.runs] == ["validation", "out-of-fold"]
-    assert found.pairs[0].rows == 69
+    result = of("a", "five")
+    assert result.runs[1].rows_scored == 344
+    assert [run.predictions for run in result.runs] == ["validation", "out-of-fold"]
+    assert result.pairs[0].rows == 69
 
 
 def test_a_run_without_validation_rows_is_not_compared(of: Folder) -> None:
-    found = of("a", "none")
-    assert not found.pairs
-    assert found.runs[1].scored_on == "training"
-    assert any("none" in note for note in found.notes)
-    assert not any(best for line in found.scores for best in line.best)
+    result = of("a", "none")
+    assert not result.pairs
+    assert result.runs[1].scored_on == "training"
+    assert any("none" in note for note in result.notes)
+    assert not any(best for line in result.scores for best in line.best)
 
 
 def test_a_run_that_validates_on_its_training_table_is_not_comparable(of: Folder, tmp_path: Path) -> None:
@@ -155,9 +155,9 @@ def test_a_run_that_validates_on_its_training_table_is_not_comparable(of: Folder
     held_out = predict_held_out(tmp_path / "same")
     assert held_out.split == "validation"
     assert comparable_run(held_out) is None
-    found = compare([of.path / "runs" / "a", tmp_path / "same"])
-    assert not found.pairs
-    assert any("same" in note for note in found.notes)
+    result = compare([of.path / "runs" / "a", tmp_path / "same"])
+    assert not result.pairs
+    assert any("same" in note for note in result.notes)
 
 
 def test_a_validation_table_is_matched_with_the_same_table_of_another_run(of: Folder, tmp_path: Path) -> None:
@@ -166,16 +166,16 @@ def test_a_validation_table_is_matched_with_the_same_table_of_another_run(of: Fo
     (tmp_path / "penguins.csv").write_text("\n".join([lines[0], *lines[2::2]]) + "\n")
     (tmp_path / "c.yaml").write_text(f"{PENGUINS}validation: {{path: held.csv}}\n")
     train(tmp_path / "c.yaml", output=tmp_path / "other")
-    found = compare([of.path / "runs" / "a", tmp_path / "other"])
-    assert found.pairs[0].rows == 69  # of the table that a was trained on, those that a held out
+    result = compare([of.path / "runs" / "a", tmp_path / "other"])
+    assert result.pairs[0].rows == 69  # of the table that a was trained on, those that a held out
 
 
 def test_runs_on_other_tables_are_not_compared(of: Folder) -> None:
-    found = of("a", "b", "lin")
-    assert {pair.b for pair in found.pairs} | {pair.a for pair in found.pairs} == {0, 1}
-    assert found.task_ids == (0, 0, 1)
-    assert any("lin" in note for note in found.notes)
-    assert {"data.path", "data.target", "loss.type"} <= {one.key for one in found.settings}
+    result = of("a", "b", "lin")
+    assert {pair.b for pair in result.pairs} | {pair.a for pair in result.pairs} == {0, 1}
+    assert result.task_ids == (0, 0, 1)
+    assert any("lin" in note for note in result.notes)
+    assert {"data.path", "data.target", "loss.type"} <= {setting.key for setting in result.settings}
 
 
 def test_a_run_of_the_same_target_as_numbers_is_not_said_to_have_another_target(tmp_path: Path) -> None:
@@ -183,10 +183,10 @@ def test_a_run_of_the_same_target_as_numbers_is_not_said_to_have_another_target(
     (tmp_path / "c.yaml").write_text(f"data: {{path: t.csv, target: y}}\n{SMALL}")
     for loss in ("mse", "cross_entropy"):
         train(tmp_path / "c.yaml", output=tmp_path / loss, assignments=[f"loss={loss}"])
-    found = compare([tmp_path / "mse", tmp_path / "cross_entropy"])
-    assert found.task_ids == (0, 1)
-    assert not any("no other run has the table" in note for note in found.notes)
-    assert sum("numbers" in note and "classes" in note for note in found.notes) == 2
+    result = compare([tmp_path / "mse", tmp_path / "cross_entropy"])
+    assert result.task_ids == (0, 1)
+    assert not any("no other run has the table" in note for note in result.notes)
+    assert sum("numbers" in note and "classes" in note for note in result.notes) == 2
 
 
 def test_damaged_and_unfinished_runs_are_compared_by_what_is_readable(trained: Path, tmp_path: Path) -> None:
@@ -194,13 +194,13 @@ def test_damaged_and_unfinished_runs_are_compared_by_what_is_readable(trained: P
     (runs / "a" / MANIFEST).write_text("nonsense")
     change_manifest(runs / "seed", changed(status="running", files={}))
     (runs / "lin" / CONFIG).write_text("epochs: 4\n")
-    found = compare(runs)
-    status = {side.name: side.info.status for side in found.runs}
+    result = compare(runs)
+    status = {side.name: side.info.status for side in result.runs}
     assert (status["a"], status["seed"], status["b"]) == ("damaged", "killed", "done")
-    notes = "\n".join(found.notes)
+    notes = "\n".join(result.notes)
     for name in ("a: ", MANIFEST, "seed: ", "train --resume", "lin: "):
         assert name in notes
-    assert {found.runs[pair.b].name for pair in found.pairs} == {"five", "seed"}  # by the weights saved so far
+    assert {result.runs[pair.b].name for pair in result.pairs} == {"five", "seed"}  # by the weights saved so far
 
 
 def test_without_the_table_settings_and_recorded_scores_are_compared(trained: Path, tmp_path: Path) -> None:
@@ -211,20 +211,20 @@ def test_without_the_table_settings_and_recorded_scores_are_compared(trained: Pa
     change = folder / "penguins.csv"
     change.write_text(change.read_text() + "\n")
     train(folder / "c.yaml", output=folder / "three")
-    found = compare([folder / "one", folder / "three"])
-    assert not found.pairs
-    accuracy = next(line for line in found.scores if line.name == "accuracy")
+    result = compare([folder / "one", folder / "three"])
+    assert not result.pairs
+    accuracy = next(line for line in result.scores if line.name == "accuracy")
     assert accuracy.values[0]
     assert accuracy.values[0].interval is None
-    assert any("penguins.csv" in note for note in found.notes)
-    assert [one.key for one in found.settings] == ["epochs", "seed"]
+    assert any("penguins.csv" in note for note in result.notes)
+    assert [setting.key for setting in result.settings] == ["epochs", "seed"]
 
 
 def test_runs_with_the_same_name_are_named_by_their_paths(of: Folder, trained: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(trained / "runs" / "a", tmp_path / "a"))
-    found = compare([trained / "runs" / "a", copy, copy])
-    assert [side.name for side in found.runs] == [str(trained / "runs" / "a"), str(copy)]
-    loss = found.pairs[0]
+    result = compare([trained / "runs" / "a", copy, copy])
+    assert [side.name for side in result.runs] == [str(trained / "runs" / "a"), str(copy)]
+    loss = result.pairs[0]
     assert loss.test
     assert (loss.test.mean, loss.adjusted_p) == (0.0, 1.0)
 
@@ -240,9 +240,9 @@ def test_fewer_than_two_runs_are_an_error(trained: Path, tmp_path: Path) -> None
 
 def test_a_cross_validation_and_its_folds_are_compared(trained: Path, tmp_path: Path) -> None:
     cross_validate(trained / "lin.yaml", output=tmp_path / "cv", folds=2, assignments=["epochs=1", "workers=1"])
-    found = compare([trained / "runs" / "lin", tmp_path / "cv"])
-    assert [side.out_of_fold for side in found.runs] == [False, True]
-    assert found.pairs[0].rows == found.runs[0].rows_scored < found.runs[1].rows_scored
+    result = compare([trained / "runs" / "lin", tmp_path / "cv"])
+    assert [side.out_of_fold for side in result.runs] == [False, True]
+    assert result.pairs[0].rows == result.runs[0].rows_scored < result.runs[1].rows_scored
     assert [side.name for side in compare(tmp_path / "cv" / "folds").runs] == ["1", "2"]
 
 
@@ -252,7 +252,7 @@ def test_the_comparison_is_valid_json(of: Folder) -> None:
     assert document["pairs"][0]["significant"] is True
     assert document["pairs"][0]["low"] <= document["pairs"][0]["mean_difference"] <= document["pairs"][0]["high"]
     accuracy = next(line for line in document["scores"] if line["metric"] == "accuracy")
-    assert [one and one["best"] for one in accuracy["runs"]] == [False, True, False, None]
+    assert [item and item["best"] for item in accuracy["runs"]] == [False, True, False, None]
     assert document["pairs"][0]["optimistic"] is None
     assert document["pairs"][0]["beside"]["measure"] == "error rate"
     assert [run["optimistic"] for run in document["runs"]] == [False] * 4
@@ -261,15 +261,15 @@ def test_the_comparison_is_valid_json(of: Folder) -> None:
 def test_an_unreadable_configuration_is_a_problem_and_recorded_scores_are_used(of: Folder, tmp_path: Path) -> None:
     shutil.copytree(of.path / "runs" / "a", tmp_path / "a")
     (tmp_path / "a" / CONFIG).write_text("layers: [\n")
-    found = compare([tmp_path / "a", of.path / "runs" / "b"])
-    assert found.runs[0].config is None
-    assert found.runs[0].problems
-    scores = {line.name: line for line in found.scores}["accuracy"]
+    result = compare([tmp_path / "a", of.path / "runs" / "b"])
+    assert result.runs[0].config is None
+    assert result.runs[0].problems
+    scores = {line.name: line for line in result.scores}["accuracy"]
     assert scores.values[0] is not None
     assert scores.values[0].interval is None
     assert scores.values[1] is not None
     assert scores.values[1].interval is not None
-    assert not any(one.values[0] for one in found.settings)
+    assert not any(setting.values[0] for setting in result.settings)
 
 
 def test_runs_are_compared_on_a_table_of_new_rows(of: Folder, tmp_path: Path) -> None:
@@ -278,29 +278,31 @@ def test_runs_are_compared_on_a_table_of_new_rows(of: Folder, tmp_path: Path) ->
         new, null_value="NA"
     )
     runs = [of.path / "runs" / name for name in ("a", "b", "five", "none", "seed")]
-    found = compare(runs, new)
-    assert [(run.scored_on, run.rows_scored, run.optimistic) for run in found.runs] == [("table", rows, False)] * 5
-    assert {(pair.rows, pair.optimistic) for pair in found.pairs} == {(rows, None)}
-    accuracy = next(line for line in found.scores if line.name == "accuracy")
-    assert [one and one.value for one in accuracy.values] == [evaluate(run, new).scores["accuracy"] for run in runs]  # type: ignore[call-overload]
+    result = compare(runs, new)
+    assert [(run.scored_on, run.rows_scored, run.optimistic) for run in result.runs] == [("table", rows, False)] * 5
+    assert {(pair.rows, pair.optimistic) for pair in result.pairs} == {(rows, None)}
+    accuracy = next(line for line in result.scores if line.name == "accuracy")
+    assert [value and value.value for value in accuracy.values] == [
+        evaluate(run, new).scores["accuracy"] for run in runs
+    ]  # type: ignore[call-overload]
     assert any(accuracy.best)
-    assert found.json()["data"] == str(new)
-    assert {run["predictions"] for run in found.json()["runs"]} == {"model"}
+    assert result.json()["data"] == str(new)
+    assert {run["predictions"] for run in result.json()["runs"]} == {"model"}
     assert compare(runs, pl.read_csv(new, null_values=["NA"])).scores[0].values == accuracy.values
 
 
 def test_no_run_is_called_better_on_rows_that_it_was_trained_on(of: Folder) -> None:
-    found = compare([of.path / "runs" / name for name in ("a", "b")], DATA / "penguins.csv")
-    assert not found.pairs
-    assert [run.optimistic for run in found.runs] == [True, True]
-    assert not any(best for line in found.scores for best in line.best)
-    assert [sum("344 of 344 rows" in note for note in run.problems) for run in found.runs] == [1, 1]
+    result = compare([of.path / "runs" / name for name in ("a", "b")], DATA / "penguins.csv")
+    assert not result.pairs
+    assert [run.optimistic for run in result.runs] == [True, True]
+    assert not any(best for line in result.scores for best in line.best)
+    assert [sum("344 of 344 rows" in note for note in run.problems) for run in result.runs] == [1, 1]
 
 
 def test_a_run_that_cannot_predict_the_table_is_a_problem(of: Folder, tmp_path: Path) -> None:
     runs = [of.path / "runs" / name for name in ("a", "b", "lin")]
-    found = compare(runs, DATA / "penguins.csv")
-    assert found.runs[2].scored_on is None
+    result = compare(runs, DATA / "penguins.csv")
+    assert result.runs[2].scored_on is None
     with raises(UsageError):
         compare(runs, "-")
 
@@ -318,9 +320,9 @@ def test_an_error_of_the_given_table_is_raised_and_that_of_one_run_is_a_problem(
         compare(runs, table)
     shutil.copytree(of.path / "runs" / "a", tmp_path / "a")
     (tmp_path / "a" / MANIFEST).write_text("nonsense")
-    found = compare([tmp_path / "a", runs[1]], DATA / "penguins.csv")
-    assert [run.scored_on for run in found.runs] == [None, "table"]
-    assert found.runs[0].problems
+    result = compare([tmp_path / "a", runs[1]], DATA / "penguins.csv")
+    assert [run.scored_on for run in result.runs] == [None, "table"]
+    assert result.runs[0].problems
     table.unlink()
     with raises(DataError, file="t.csv"):
         compare([tmp_path / "a", runs[1]], table)
@@ -335,8 +337,8 @@ def test_rows_count_by_their_weights_where_the_table_has_them(tmp_path: Path) ->
     rmse = {}
     for name in ("w", "v"):
         (tmp_path / "n.csv").write_text(f"x,y,{name}\n1,3,5\n2,1,1\n9,2,1\n")
-        found = compare(runs, tmp_path / "n.csv")
-        rmse[name] = [line.values[0] and line.values[0].value for line in found.scores if line.name == "rmse"]
+        result = compare(runs, tmp_path / "n.csv")
+        rmse[name] = [line.values[0] and line.values[0].value for line in result.scores if line.name == "rmse"]
     assert rmse["w"] != rmse["v"]
 
 

@@ -30,14 +30,14 @@ def rows(n: int, seed: int) -> Rows:
 
 
 def drift_of(x: Floats, c: Codes, p: Floats) -> dict[str, tuple[TestKind, ...]]:
-    found = compare(REFERENCE, profile_of(REFERENCE, x, c, p))
-    return {column.name: column.drifted for column in found.drifted}
+    result = compare(REFERENCE, profile_of(REFERENCE, x, c, p))
+    return {column.name: column.drifted for column in result.drifted}
 
 
 @pytest.mark.parametrize("n", [30, 100, 1_000, 10_000])
 def test_few_batches_without_drift_have_a_finding(n: int) -> None:
-    found = [bool(drift_of(*rows(n, seed))) for seed in range(200)]
-    assert np.mean(found) <= 0.06
+    result = [bool(drift_of(*rows(n, seed))) for seed in range(200)]
+    assert np.mean(result) <= 0.06
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_a_number_below_a_constant_is_seen() -> None:
     bins = NumberBins.fit("k", "number", np.full(500, 7.0), 201)
     reference = Reference(500, 500, (bins,), ())
     counts = np.bincount(bins.bin_codes(np.full(100, 3.0)), minlength=bins.n_bins)
-    found = compare(reference, Profile(reference.checksum, 100, (counts,), ()))
-    assert found.columns[0].drifted == ("values",)
+    result = compare(reference, Profile(reference.checksum, 100, (counts,), ()))
+    assert result.columns[0].drifted == ("values",)
 
 
 def test_categories_that_are_unseen_as_often_as_expected_are_no_drift() -> None:
@@ -110,20 +110,20 @@ def test_scores_are_estimated_from_calibrated_probabilities() -> None:
     n = 40_000
     p = rng.beta(0.7, 1.5, n)
     labels = (rng.uniform(size=n) < p).astype(np.int64)
-    found = compare(REFERENCE, profile_of(REFERENCE, np.zeros(n), np.zeros(n, np.int64), p, labels)).performance
-    assert found is not None
-    assert found.labeled == n
+    result = compare(REFERENCE, profile_of(REFERENCE, np.zeros(n), np.zeros(n, np.int64), p, labels)).performance
+    assert result is not None
+    assert result.labeled == n
     for name, value in (("accuracy", ((p > 0.5) == labels).mean()), ("log_loss", log_loss(labels, p))):
-        assert getattr(found.actual, name) == pytest.approx(value, abs=1e-6)
-        assert getattr(found.estimated, name) == pytest.approx(value, abs=0.01)
-    assert found.actual.roc_auc == pytest.approx(roc_auc_score(labels, p), abs=0.005)
-    assert found.estimated.roc_auc == pytest.approx(roc_auc_score(labels, p), abs=0.01)
+        assert getattr(result.actual, name) == pytest.approx(value, abs=1e-6)
+        assert getattr(result.estimated, name) == pytest.approx(value, abs=0.01)
+    assert result.actual.roc_auc == pytest.approx(roc_auc_score(labels, p), abs=0.005)
+    assert result.estimated.roc_auc == pytest.approx(roc_auc_score(labels, p), abs=0.01)
 
 
 def test_scores_without_labels_have_no_true_ones() -> None:
-    found = compare(REFERENCE, profile_of(REFERENCE, *rows(50, 0))).performance
-    assert found is not None
-    assert (found.labeled, found.actual.accuracy, found.actual.roc_auc) == (0, None, None)
+    result = compare(REFERENCE, profile_of(REFERENCE, *rows(50, 0))).performance
+    assert result is not None
+    assert (result.labeled, result.actual.accuracy, result.actual.roc_auc) == (0, None, None)
 
 
 def test_the_area_under_the_curve_by_hand() -> None:
@@ -138,10 +138,10 @@ def test_probabilities_that_are_not_numbers_are_no_summands() -> None:
     p = np.array([0.9, np.nan, 0.2])
     profile = profile_of(REFERENCE, np.zeros(3), np.zeros(3, np.int64), p, np.array([1, 1, 1]))
     again = Profile.from_json(profile.to_json(), REFERENCE)
-    found = compare(REFERENCE, again).performance
-    assert found is not None
-    assert (found.labeled, found.actual.accuracy) == (2, 0.5)
-    assert found.estimated.accuracy == pytest.approx(0.85, abs=1e-6)
+    result = compare(REFERENCE, again).performance
+    assert result is not None
+    assert (result.labeled, result.actual.accuracy) == (2, 0.5)
+    assert result.estimated.accuracy == pytest.approx(0.85, abs=1e-6)
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=20), st.integers(1, 9))
@@ -150,7 +150,7 @@ def test_weighted_counts_become_whole_rows(rows: list[int], weight: int) -> None
     np.testing.assert_array_equal(rows_by_bin(weight * counts, weight), counts)
     partly = counts * 3
     partly[-1] += -partly.sum() % weight
-    found = rows_by_bin(partly, weight)
-    assert found.min() >= 0
-    assert found.sum() * weight == partly.sum()
-    assert np.abs(np.cumsum(found) - np.cumsum(partly) / weight).max() <= 0.5
+    result = rows_by_bin(partly, weight)
+    assert result.min() >= 0
+    assert result.sum() * weight == partly.sum()
+    assert np.abs(np.cumsum(result) - np.cumsum(partly) / weight).max() <= 0.5

@@ -35,7 +35,7 @@ def assert_identical(run: Path) -> None:
     assert differing(result) == set()
     quick = reproduced(run, quick=2)
     assert quick.verdict is Verdict.IDENTICAL, quick.sentence
-    assert {one.epochs for one in quick.comparisons} == {2}
+    assert {comparison.epochs for comparison in quick.comparisons} == {2}
 
 
 def test_every_configuration_that_ships_is_trained_again_here() -> None:
@@ -108,7 +108,7 @@ def test_a_training_that_was_lengthened_is_lengthened_again(tmp_path: Path, memb
     run = train(config, output=tmp_path / "run").run
     train(resume=run, assignments=["epochs=3"])
     train(resume=run, assignments=["epochs=4"])
-    assert [one.epochs for one in Run(run).load_manifest().lengthened] == [2, 3]
+    assert [item.epochs for item in Run(run).load_manifest().lengthened] == [2, 3]
     assert_identical(run)
     with pytest.raises(UsageError):
         reproduced(run, quick=3)

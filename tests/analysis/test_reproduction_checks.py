@@ -43,7 +43,7 @@ def test_a_flipped_byte_of_the_table_is_named_and_the_weights_differ(penguins: P
     assert differing(result) == {"table"}
     assert result.causes == ("the table differs",)
     assert result.verdict is not Verdict.IDENTICAL
-    assert not next(one for one in result.comparisons if one.file == WEIGHTS).is_identical
+    assert not next(comparison for comparison in result.comparisons if comparison.file == WEIGHTS).is_identical
 
 
 def test_a_byte_of_a_column_that_is_not_used_is_named_and_the_result_is_the_same(
@@ -110,7 +110,7 @@ def test_keys_that_were_changed_are_named_where_the_run_tells(
 ) -> None:
     run = copied(penguins, tmp_path)
     edited(run, *assignments)
-    (check,) = (one for one in reproduced(run, quick=1).checks if one.kind == "configuration")
+    (check,) = (check for check in reproduced(run, quick=1).checks if check.kind == "configuration")
     assert check.detail == detail
 
 
@@ -147,7 +147,7 @@ def test_an_edit_that_means_the_same_is_named_though_the_training_is_the_same(pe
     result = reproduced(run)
     assert differing(result) == {CONFIG}
     assert result.exit_code == 1
-    assert all(one.is_identical for one in result.comparisons)
+    assert all(comparison.is_identical for comparison in result.comparisons)
 
 
 @pytest.mark.parametrize("name", [WEIGHTS, MODEL])
@@ -159,9 +159,9 @@ def test_a_changed_file_is_named_though_the_training_leads_to_the_recorded_one(
     result = reproduced(run)
     assert differing(result) == {name}
     assert (result.verdict, result.exit_code) == (Verdict.DIFFERENT, 1)
-    assert all(one.is_reproduced for one in result.comparisons)  # with the checksum of what was written
-    assert [one.file for one in result.comparisons if not one.is_identical] == [name]
-    (said,) = (one for one in result.json()["comparisons"] if one["changed"])
+    assert all(comparison.is_reproduced for comparison in result.comparisons)  # with the checksum of what was written
+    assert [comparison.file for comparison in result.comparisons if not comparison.is_identical] == [name]
+    (said,) = (item for item in result.json()["comparisons"] if item["changed"])
     assert (said["file"], said["identical"]) == (name, False)
     assert said["difference"] != 0.0
 

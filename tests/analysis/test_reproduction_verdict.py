@@ -82,10 +82,10 @@ def test_the_first_epoch_that_differs_is_that_of_the_member_that_differs_first()
         Comparison("members/1/history.csv", 1.0, "loss", 9, 7, 1.0, 2.0),
         Comparison("members/2/history.csv", 1.0, "number of epochs", 9, 3),
     )
-    one = result(late, early)
-    assert one.first_difference is early
-    assert one.json()["first_epoch"] == 3
-    assert one.sentence.startswith("differs from epoch 3 on in members/2, ")
+    single = result(late, early)
+    assert single.first_difference is early
+    assert single.json()["first_epoch"] == 3
+    assert single.sentence.startswith("differs from epoch 3 on in members/2, ")
 
 
 def test_losses_and_metrics_do_not_decide_where_weights_differ_little() -> None:
@@ -100,14 +100,14 @@ def test_losses_and_metrics_do_not_decide_where_weights_differ_little() -> None:
 )
 @pytest.mark.parametrize("file", ["reference.safetensors", "metrics.json", "another.file"])
 def test_a_file_that_alone_differs_decides(file: str, difference: float, verdict: Verdict) -> None:
-    one = result(*SAME, Comparison(file, difference))
-    assert (one.verdict, one.difference) == (verdict, difference)
-    assert one.json()["sentence"] == one.sentence
+    single = result(*SAME, Comparison(file, difference))
+    assert (single.verdict, single.difference) == (verdict, difference)
+    assert single.json()["sentence"] == single.sentence
 
 
 def test_numbers_that_agree_in_many_digits_are_told_apart() -> None:
-    one = result(Comparison("history.csv", 1.0, "loss", 2, 1, 0.14075103, 0.14075111))
-    assert "(loss 0.140751 then, 0.1407511 now)" in one.sentence
+    single = result(Comparison("history.csv", 1.0, "loss", 2, 1, 0.14075103, 0.14075111))
+    assert "(loss 0.140751 then, 0.1407511 now)" in single.sentence
 
 
 def test_a_configuration_that_was_changed_is_named_once() -> None:

@@ -28,24 +28,24 @@ SOUND = "data: {path: t.csv, target: y, drop: [z]}\nlayers: [4]\nepochs: 3\n"
 
 
 def test_a_valid_configuration_is_tried_and_nothing_is_written(folder: Path) -> None:
-    found = of(folder, SOUND)
-    assert found.findings == ()
-    assert found.exit_code == 0
-    assert found.dry_run is not None
-    assert found.network is not None
-    assert found.estimate is not None
-    assert (found.estimate.epochs, found.estimate.steps_per_epoch, found.estimate.members) == (3, 8, 1)
-    assert found.estimate.seconds > 0.0
+    result = of(folder, SOUND)
+    assert result.findings == ()
+    assert result.exit_code == 0
+    assert result.dry_run is not None
+    assert result.network is not None
+    assert result.estimate is not None
+    assert (result.estimate.epochs, result.estimate.steps_per_epoch, result.estimate.members) == (3, 8, 1)
+    assert result.estimate.seconds > 0.0
     assert sorted(path.name for path in folder.iterdir()) == ["c.yaml", "t.csv"]
 
 
 def test_every_error_of_the_file_is_found_and_the_table_is_checked_as_well(folder: Path) -> None:
-    found = of(folder, "data: {path: t.csv, target: y}\nlayrs: [4]\nbatch_size: -1\nseed: x\n")
-    assert codes(found.findings)[:3] == ["error configuration"] * 3
-    assert found.findings[0].excerpt == "layrs: [4]\n^"
-    assert found.findings[3].code == "target-leakage"  # z, which y follows from
-    assert found.exit_code == 3
-    assert found.network is None
+    result = of(folder, "data: {path: t.csv, target: y}\nlayrs: [4]\nbatch_size: -1\nseed: x\n")
+    assert codes(result.findings)[:3] == ["error configuration"] * 3
+    assert result.findings[0].excerpt == "layrs: [4]\n^"
+    assert result.findings[3].code == "target-leakage"  # z, which y follows from
+    assert result.exit_code == 3
+    assert result.network is None
 
 
 def test_a_finding_about_a_key_shows_its_line(folder: Path) -> None:
@@ -66,10 +66,10 @@ def test_valid_keys_apply_to_the_table_checks_of_an_invalid_configuration(folder
 
 
 def test_errors_that_need_the_table_are_found_together(folder: Path) -> None:
-    found = of(folder, SOUND + "metric: acuracy\ncalibration: temperature\nvalidation: 0\noptimizer: sgd\n")
-    places = [finding.location.key for finding in found.findings if finding.level == "error"]
+    result = of(folder, SOUND + "metric: acuracy\ncalibration: temperature\nvalidation: 0\noptimizer: sgd\n")
+    places = [finding.location.key for finding in result.findings if finding.level == "error"]
     assert places == ["calibration", "metric"]
-    assert found.exit_code == 3
+    assert result.exit_code == 3
 
 
 def test_all_unreadable_columns_are_found_and_the_network_is_tried_without_them(folder: Path) -> None:
@@ -79,13 +79,13 @@ def test_all_unreadable_columns_are_found_and_the_network_is_tried_without_them(
         far=pl.Series(["inf" if i == 9 else f"{i}.25" for i in range(300)]),
     )
     table.write_csv(folder / "t.csv")
-    found = of(folder, SOUND)
-    assert codes(found.findings) == ["error ambiguous-numbers"] * 3
-    assert [finding.location.column for finding in found.findings] == ["price", "part", "far"]
-    assert '"n/a"' in found.findings[0].hint
-    assert found.exit_code == 4
-    assert found.network is not None
-    assert found.dry_run is not None
+    result = of(folder, SOUND)
+    assert codes(result.findings) == ["error ambiguous-numbers"] * 3
+    assert [finding.location.column for finding in result.findings] == ["price", "part", "far"]
+    assert '"n/a"' in result.findings[0].hint
+    assert result.exit_code == 4
+    assert result.network is not None
+    assert result.dry_run is not None
 
 
 def test_a_configured_column_kind_resolves_an_ambiguous_column(folder: Path) -> None:
@@ -109,17 +109,17 @@ def test_a_configured_column_kind_resolves_an_ambiguous_column(folder: Path) -> 
 )
 def test_a_table_that_cannot_be_trained_on_is_an_error_finding(tmp_path: Path, text: str) -> None:
     (tmp_path / "t.csv").write_text(text)
-    found = of(tmp_path, "data: {path: t.csv, target: y}\nlayers: [4]\n")
-    assert found.exit_code == 4
-    assert found.findings[0].level == "error"
-    assert found.findings[0].location.source == str(tmp_path / "t.csv")
-    assert found.dry_run is None
+    result = of(tmp_path, "data: {path: t.csv, target: y}\nlayers: [4]\n")
+    assert result.exit_code == 4
+    assert result.findings[0].level == "error"
+    assert result.findings[0].location.source == str(tmp_path / "t.csv")
+    assert result.dry_run is None
 
 
 def test_the_exit_code_is_that_of_the_configuration_when_the_table_is_wrong_too(tmp_path: Path) -> None:
-    found = of(tmp_path, "data: {path: t.csv, target: y}\nlayrs: [4]\n")
-    assert codes(found.findings) == ["error configuration", "error data"]
-    assert found.exit_code == 3
+    result = of(tmp_path, "data: {path: t.csv, target: y}\nlayrs: [4]\n")
+    assert codes(result.findings) == ["error configuration", "error data"]
+    assert result.exit_code == 3
 
 
 def test_a_note_of_training_is_one_finding(folder: Path) -> None:
@@ -129,41 +129,43 @@ def test_a_note_of_training_is_one_finding(folder: Path) -> None:
         none=pl.lit(None, pl.String),
     )
     table.write_csv(folder / "t.csv")
-    found = of(folder, SOUND)
-    assert sorted(codes(found.findings)) == ["note empty-column", "note target-as-class", "warning id-like-column"]
+    result = of(folder, SOUND)
+    assert sorted(codes(result.findings)) == ["note empty-column", "note target-as-class", "warning id-like-column"]
 
 
 def test_an_unreachable_target_is_one_finding(folder: Path) -> None:
-    found = of(folder, "data: {path: t.csv, target: z, drop: [y]}\nlayers: []\noutput_activation: sigmoid\nepochs: 1\n")
-    assert codes(found.findings) == ["warning unreachable-target"]
+    result = of(
+        folder, "data: {path: t.csv, target: z, drop: [y]}\nlayers: []\noutput_activation: sigmoid\nepochs: 1\n"
+    )
+    assert codes(result.findings) == ["warning unreachable-target"]
 
 
 def test_the_number_of_members_is_estimated_from_the_rows(folder: Path) -> None:
-    found = of(folder, SOUND + "members: auto\nworkers: 1\n")
-    assert found.estimate is not None
-    assert found.estimate.members == 8
+    result = of(folder, SOUND + "members: auto\nworkers: 1\n")
+    assert result.estimate is not None
+    assert result.estimate.members == 8
 
 
 def test_one_member_is_tried_and_all_members_are_estimated(folder: Path) -> None:
-    one, several = of(folder, SOUND), of(folder, SOUND + "members: 4\nworkers: 1\n")
+    first, several = of(folder, SOUND), of(folder, SOUND + "members: 4\nworkers: 1\n")
     assert several.findings == ()
-    assert one.estimate is not None
+    assert first.estimate is not None
     assert several.estimate is not None
     assert (several.estimate.members, several.estimate.workers) == (4, 1)
-    assert several.estimate.memory_bytes == pytest.approx(one.estimate.memory_bytes, rel=0.1)
+    assert several.estimate.memory_bytes == pytest.approx(first.estimate.memory_bytes, rel=0.1)
 
 
 def test_bagging_that_contradicts_validation_is_found(folder: Path) -> None:
-    found = of(folder, SOUND + "members: 4\nvalidation: {folds: 5, fold: 0}\nbagging: folds\n")
-    assert "error configuration" in codes(found.findings)
+    result = of(folder, SOUND + "members: 4\nvalidation: {folds: 5, fold: 0}\nbagging: folds\n")
+    assert "error configuration" in codes(result.findings)
 
 
 def test_a_network_beyond_the_memory_is_not_tried(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nncli.api.check.free_memory", lambda: 1e6)
-    found = of(folder, SOUND)
-    assert codes(found.findings) == ["warning memory"]
-    assert found.network is not None
-    assert found.dry_run is None
+    result = of(folder, SOUND)
+    assert codes(result.findings) == ["warning memory"]
+    assert result.network is not None
+    assert result.dry_run is None
 
 
 def test_a_config_can_be_checked_from_python(folder: Path) -> None:

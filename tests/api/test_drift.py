@@ -24,9 +24,9 @@ TABLE = DATA / "penguins.csv"
 
 
 def test_the_rows_of_the_training_table_have_no_drift(penguins: Path) -> None:
-    found = drift(penguins, TABLE)
-    (batch,) = found.batches
-    assert not found.has_drift
+    result = drift(penguins, TABLE)
+    (batch,) = result.batches
+    assert not result.has_drift
     assert (batch.name, batch.comparison.rows) == ("all", 344)
     performance = batch.comparison.performance
     assert performance is not None
@@ -53,26 +53,26 @@ def test_predictions_of_numbers_are_compared(line: Path) -> None:
 
 
 def test_batches_of_so_many_rows(penguins: Path) -> None:
-    found = drift(penguins, TABLE, every=100)
-    assert [batch.name for batch in found.batches] == ["1-100", "101-200", "201-300", "301-344"]
-    assert [batch.comparison.rows for batch in found.batches] == [100, 100, 100, 44]
-    assert found.has_drift  # the table is sorted by species
+    result = drift(penguins, TABLE, every=100)
+    assert [batch.name for batch in result.batches] == ["1-100", "101-200", "201-300", "301-344"]
+    assert [batch.comparison.rows for batch in result.batches] == [100, 100, 100, 44]
+    assert result.has_drift  # the table is sorted by species
 
 
 def test_batches_by_the_values_of_a_column(penguins: Path) -> None:
-    found = drift(penguins, TABLE, by="island")
-    assert [batch.name for batch in found.batches] == ["Biscoe", "Dream", "Torgersen"]
-    assert sum(batch.comparison.rows for batch in found.batches) == 344
-    assert all("island" not in [one.name for one in batch.comparison.drifted] for batch in found.batches)
+    result = drift(penguins, TABLE, by="island")
+    assert [batch.name for batch in result.batches] == ["Biscoe", "Dream", "Torgersen"]
+    assert sum(batch.comparison.rows for batch in result.batches) == 344
+    assert all("island" not in [item.name for item in batch.comparison.drifted] for batch in result.batches)
 
 
 def test_the_column_of_the_batches_is_not_compared(penguins: Path) -> None:
     frame = pl.read_csv(TABLE, null_values=["NA", ""]).sample(fraction=1.0, shuffle=True, seed=1)
     notes: list[str] = []
-    found = drift(penguins, frame, by="sex", on_note=notes.append)
-    assert len(found.batches) == 3
-    for batch in found.batches:
-        (own,) = (one for one in batch.comparison.columns if one.name == "sex")
+    result = drift(penguins, frame, by="sex", on_note=notes.append)
+    assert len(result.batches) == 3
+    for batch in result.batches:
+        (own,) = (column for column in batch.comparison.columns if column.name == "sex")
         assert own.tests == ()
     assert any("'sex' is not compared" in note for note in notes)
     assert not drift(penguins, frame.with_columns(month=pl.lit("May")), by="month").notes
@@ -172,8 +172,8 @@ def test_tables_that_do_not_fit_are_refused(penguins: Path) -> None:
 def test_one_row_and_missing_cells_are_compared(penguins: Path) -> None:
     frame = pl.read_csv(TABLE, null_values=["NA", ""])
     assert not drift(penguins, frame[:1]).has_drift
-    found = drift(penguins, frame.with_columns(pl.lit(None, pl.Float64).alias("body_mass_g")))
-    drifted = {column.name: column.drifted for column in found.batches[0].comparison.drifted}
+    result = drift(penguins, frame.with_columns(pl.lit(None, pl.Float64).alias("body_mass_g")))
+    drifted = {column.name: column.drifted for column in result.batches[0].comparison.drifted}
     assert drifted["body_mass_g"] == ("missing",)
 
 

@@ -36,12 +36,12 @@ def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_without_a_table_the_validation_rows_are_explained(penguins: Path) -> None:
-    found, held_out = explain(penguins, top=0), predict_held_out(penguins)
-    assert (found.rows, found.table_rows, found.labeled_rows) == (len(held_out), len(held_out), len(held_out))
+    result, held_out = explain(penguins, top=0), predict_held_out(penguins)
+    assert (result.rows, result.table_rows, result.labeled_rows) == (len(held_out), len(held_out), len(held_out))
     of_model = score(held_out.model.predict(held_out.table), held_out.y, None, held_out.loss)
     figures = dict(headlines(of_model))
-    assert found.score == pytest.approx(figures["accuracy"])
-    assert found.loss == pytest.approx(figures["log_loss"])
+    assert result.score == pytest.approx(figures["accuracy"])
+    assert result.loss == pytest.approx(figures["log_loss"])
 
 
 @pytest.fixture(scope="module")
@@ -59,23 +59,23 @@ def weighted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_validation_rows_of_the_run_are_weighted(weighted: Path) -> None:
-    found, held_out = explain(weighted, top=1), predict_held_out(weighted)
+    result, held_out = explain(weighted, top=1), predict_held_out(weighted)
     of_model = score(held_out.model.predict(held_out.table), held_out.y, held_out.weights, held_out.loss)
-    assert found.score == pytest.approx(dict(headlines(of_model))["rmse"])
-    assert any("'w'" in note for note in found.notes)
-    assert found.importances is not None
-    one = found.importances[0]
-    assert one.column == "a"
-    assert one.loss_increase == pytest.approx(18.0, rel=0.5)  # twice the square of 3, were the rows many
+    assert result.score == pytest.approx(dict(headlines(of_model))["rmse"])
+    assert any("'w'" in note for note in result.notes)
+    assert result.importances is not None
+    single = result.importances[0]
+    assert single.column == "a"
+    assert single.loss_increase == pytest.approx(18.0, rel=0.5)  # twice the square of 3, were the rows many
 
 
 def test_rows_of_another_table_are_weighted_if_it_has_the_column_as_in_evaluate(weighted: Path) -> None:
     frame, scores = pl.read_csv(weighted.parent / "t.csv"), []
     for table in (frame, frame.drop("w")):
-        found, evaluation = explain(weighted, table, top=0), evaluate(weighted, table)
+        result, evaluation = explain(weighted, table, top=0), evaluate(weighted, table)
         scores.append(dict(headlines(evaluation.scores))["rmse"])
-        assert found.score == pytest.approx(scores[-1])
-        assert any("'w'" in note for note in found.notes)
+        assert result.score == pytest.approx(scores[-1])
+        assert any("'w'" in note for note in result.notes)
         assert any("'w'" in note for note in evaluation.notes)
         assert evaluation.weighted_by == evaluation.json()["weighted_by"] == ("w" if "w" in table.columns else None)
         assert load(weighted).evaluate(table).scores == evaluation.scores
@@ -85,64 +85,64 @@ def test_rows_of_another_table_are_weighted_if_it_has_the_column_as_in_evaluate(
 
 
 def test_the_average_row_is_a_weighted_average(weighted: Path) -> None:
-    found = explain(weighted, attributions=True, rows=3, top=0)
+    result = explain(weighted, attributions=True, rows=3, top=0)
     frame = pl.read_csv(weighted.parent / "t.csv")
     usual = {name: [np.average(frame[name], weights=frame["w"])] for name in ("a", "b")}
-    assert found.attributions is not None
+    assert result.attributions is not None
     expected = predict(weighted, pl.DataFrame(usual)).to_numpy()[0, -1]
-    assert found.attributions.base == pytest.approx(np.full(3, expected), rel=1e-4)
+    assert result.attributions.base == pytest.approx(np.full(3, expected), rel=1e-4)
 
 
 def test_an_ensemble_is_explained_on_out_of_fold_predictions(ensemble: Path) -> None:
-    found, held_out = explain(ensemble, top=0), predict_held_out(ensemble)
-    assert found.rows == 344
-    assert found.loss == pytest.approx(dict(headlines(held_out.scores))["log_loss"])
-    assert found.loss != explain(ensemble, PENGUINS, top=0).loss
+    result, held_out = explain(ensemble, top=0), predict_held_out(ensemble)
+    assert result.rows == 344
+    assert result.loss == pytest.approx(dict(headlines(held_out.scores))["log_loss"])
+    assert result.loss != explain(ensemble, PENGUINS, top=0).loss
 
 
 def test_every_column_of_the_run_has_an_importance_and_the_top_ones_a_dependence(penguins: Path) -> None:
-    found = explain(penguins, TABLE, top=2)
-    assert found.importances is not None
-    names = [one.column for one in found.importances]
+    result = explain(penguins, TABLE, top=2)
+    assert result.importances is not None
+    names = [importance.column for importance in result.importances]
     assert sorted(names) == sorted(read_model(penguins).names)
-    assert [one.column for one in found.partial_dependence] == names[:2]
-    assert found.importances[0].low > 0.0
-    assert found.attributions is None
+    assert [item.column for item in result.partial_dependence] == names[:2]
+    assert result.importances[0].low > 0.0
+    assert result.attributions is None
 
 
 def test_without_labels_there_is_a_note_instead_of_an_importance(penguins: Path) -> None:
-    found = explain(penguins, PENGUINS.drop("species"), attributions=True, rows=5, top=3)
-    assert found.importances is None
-    assert (found.loss, found.score, found.labeled_rows) == (None, None, 0)
-    assert found.notes
-    assert len(found.partial_dependence) == 3
-    assert found.attributions is not None
+    result = explain(penguins, PENGUINS.drop("species"), attributions=True, rows=5, top=3)
+    assert result.importances is None
+    assert (result.loss, result.score, result.labeled_rows) == (None, None, 0)
+    assert result.notes
+    assert len(result.partial_dependence) == 3
+    assert result.attributions is not None
 
 
 def test_unlabeled_rows_are_explained_but_not_scored(penguins: Path) -> None:
     some = PENGUINS.head(20).with_columns(
         pl.when(pl.int_range(20) < 4).then(None).otherwise(pl.col("species")).alias("species")
     )
-    found = explain(penguins, some, attributions=True, top=0)
-    assert (found.rows, found.labeled_rows) == (20, 16)
-    assert found.attributed.tolist() == list(range(1, 21))
+    result = explain(penguins, some, attributions=True, top=0)
+    assert (result.rows, result.labeled_rows) == (20, 16)
+    assert result.attributed.tolist() == list(range(1, 21))
 
 
 def test_a_sample_of_rows_is_drawn_with_the_seed_of_the_run_and_keeps_row_numbers(penguins: Path) -> None:
-    found, again = (explain(penguins, TABLE, rows=10, attributions=True, top=0) for _ in range(2))
-    assert found.rows == 10
-    assert found.table_rows == 344
-    assert (np.diff(found.attributed) > 0).all()
-    assert found.attributed.tolist() == again.attributed.tolist()
-    assert found.attributions is not None
+    result, again = (explain(penguins, TABLE, rows=10, attributions=True, top=0) for _ in range(2))
+    assert result.rows == 10
+    assert result.table_rows == 344
+    assert (np.diff(result.attributed) > 0).all()
+    assert result.attributed.tolist() == again.attributed.tolist()
+    assert result.attributions is not None
     assert again.attributions is not None
-    assert np.array_equal(found.attributions.values, again.attributions.values)
-    assert any("10 of 344 rows" in note for note in found.notes)
-    alone = PENGUINS[(found.attributed - 1).tolist()]
+    assert np.array_equal(result.attributions.values, again.attributions.values)
+    assert any("10 of 344 rows" in note for note in result.notes)
+    alone = PENGUINS[(result.attributed - 1).tolist()]
     alone_attributions = explain(penguins, alone, attributions=True, top=0).attributions
     assert alone_attributions is not None
     np.testing.assert_allclose(
-        alone_attributions.values, found.attributions.values
+        alone_attributions.values, result.attributions.values
     )  # the average row is that of the run's table
 
 
@@ -153,11 +153,11 @@ def test_without_the_runs_table_the_average_row_is_of_the_given_rows(tmp_path: P
     run = train(tmp_path / "c.yaml", output=tmp_path / "run").run
     here = explain(run, PENGUINS, attributions=True, rows=3, top=0).attributions
     table.unlink()
-    found = explain(run, PENGUINS, attributions=True, rows=3, top=0)
-    assert found.notes
-    assert found.attributions is not None
+    result = explain(run, PENGUINS, attributions=True, rows=3, top=0)
+    assert result.notes
+    assert result.attributions is not None
     assert here is not None
-    assert not np.allclose(found.attributions.base, here.base)
+    assert not np.allclose(result.attributions.base, here.base)
     with raises(DataError, file="t.csv", mentions="nncli evaluate"):
         explain(run)
 
@@ -166,18 +166,18 @@ def test_the_metric_is_the_one_that_the_run_monitored(tmp_path: Path, line: Path
     assert explain(line, DATA / "linear.csv", top=0).metric == "rmse"
     config = f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: []\nepochs: 1\nmetric: r2"
     (tmp_path / "c.yaml").write_text(config)
-    found = explain(train(tmp_path / "c.yaml", output=tmp_path / "run").run, top=0)
-    assert found.metric == "r2"
-    assert found.importances is not None
-    assert found.importances[0].metric_worsening > 0.0
+    result = explain(train(tmp_path / "c.yaml", output=tmp_path / "run").run, top=0)
+    assert result.metric == "r2"
+    assert result.importances is not None
+    assert result.importances[0].metric_worsening > 0.0
 
 
 def test_a_run_with_two_targets_is_explained(pair: Path) -> None:
-    found = explain(pair, DATA / "linear.csv", attributions=True, target="y", rows=20)
-    assert found.partial_dependence[0].outputs == ("x2", "y")
-    assert found.attributions is not None
-    assert set(found.attributions.outputs) == {"y"}
-    assert found.attributions.missed == 0
+    result = explain(pair, DATA / "linear.csv", attributions=True, target="y", rows=20)
+    assert result.partial_dependence[0].outputs == ("x2", "y")
+    assert result.attributions is not None
+    assert set(result.attributions.outputs) == {"y"}
+    assert result.attributions.missed == 0
 
 
 def test_unexpected_values_are_a_note(penguins: Path) -> None:
@@ -187,10 +187,10 @@ def test_unexpected_values_are_a_note(penguins: Path) -> None:
 
 @pytest.mark.parametrize("rows", [1, 2])
 def test_one_row_and_two_are_explained(penguins: Path, rows: int) -> None:
-    found = explain(penguins, PENGUINS.head(rows), attributions=True)
-    assert json.loads(json.dumps(found.json()))["feature_importance"][0]["low"] is None or rows == 2
-    assert found.attributions is not None
-    assert found.attributions.missed == 0
+    result = explain(penguins, PENGUINS.head(rows), attributions=True)
+    assert json.loads(json.dumps(result.json()))["feature_importance"][0]["low"] is None or rows == 2
+    assert result.attributions is not None
+    assert result.attributions.missed == 0
 
 
 def test_the_json_holds_everything_but_the_attributions(penguins: Path) -> None:
@@ -233,10 +233,10 @@ def test_progress_is_reported(penguins: Path) -> None:
 
 def test_a_note_states_how_many_rows_are_attributed(penguins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_ATTRIBUTED", 7)
-    found = explain(penguins, TABLE, attributions=True, top=0, repeats=1)
-    assert found.attributions is not None
-    assert len(found.attributions.values) == len(found.attributed) == 7
-    assert any("7" in note for note in found.notes)
+    result = explain(penguins, TABLE, attributions=True, top=0, repeats=1)
+    assert result.attributions is not None
+    assert len(result.attributions.values) == len(result.attributed) == 7
+    assert any("7" in note for note in result.notes)
 
 
 @pytest.mark.parametrize(
@@ -252,5 +252,5 @@ def test_rows_that_miss_completeness_are_a_note(
         return replace(real(encoded, *rest), error=np.array(error), tolerance=0.1)
 
     monkeypatch.setattr(module, "attribute", incomplete)
-    found = explain(penguins, TABLE, attributions=True, rows=3, top=0, repeats=1)
-    assert any(rows in note and "0.1" in note for note in found.notes)
+    result = explain(penguins, TABLE, attributions=True, rows=3, top=0, repeats=1)
+    assert any(rows in note and "0.1" in note for note in result.notes)

@@ -116,9 +116,9 @@ def test_answers_that_differ_are_an_error_that_keeps_the_comparison(
 ) -> None:
     with referee(monkeypatch, fault=fault), pytest.raises(MismatchError) as caught:
         nncli.export_run(penguins, "p.ref", check=DATA / "penguins.csv")
-    found = caught.value.export.comparison
-    assert found is not None
-    assert (found.largest_rows, found.class_rows) == ((("row 3",), ()) if fault == "number" else ((), ("row 4",)))
+    result = caught.value.export.comparison
+    assert result is not None
+    assert (result.largest_rows, result.class_rows) == ((("row 3",), ()) if fault == "number" else ((), ("row 4",)))
     assert caught.value.exit_code == 1
     assert list(here.iterdir()) == []
 

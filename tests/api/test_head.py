@@ -30,20 +30,20 @@ MIXED = "id,size,color,day,note,open\n" + "".join(
 
 def test_kinds_types_missing_cells_and_the_first_rows_are_shown(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(MIXED + ",NA,red,,,\n")
-    found = head(tmp_path / "t.csv", rows=2)
-    assert found.kinds == {
+    result = head(tmp_path / "t.csv", rows=2)
+    assert result.kinds == {
         "id": "id-like",
         "size": "numeric",
         "color": "categorical",
         "day": "date",
         "note": "text",
         "open": "boolean",
-    } | {"id": found.kinds["id"]}
-    assert (found.rows, found.seen) == (41, 41)
-    assert [column.profile.missing for column in found.columns] == [1, 1, 0, 1, 1, 1]
-    assert found.frame.rows()[0] == ("000", "0.5", "blue", "2024-01-01", "a word 0 of many", "True")
-    assert found.frame.height == 2
-    assert dict(found.details)["separator"] == ","
+    } | {"id": result.kinds["id"]}
+    assert (result.rows, result.seen) == (41, 41)
+    assert [column.profile.missing for column in result.columns] == [1, 1, 0, 1, 1, 1]
+    assert result.frame.rows()[0] == ("000", "0.5", "blue", "2024-01-01", "a word 0 of many", "True")
+    assert result.frame.height == 2
+    assert dict(result.details)["separator"] == ","
 
 
 def test_kinds_are_those_that_init_writes(tmp_path: Path) -> None:
@@ -57,18 +57,18 @@ def test_typed_columns_keep_their_type_and_what_a_training_refuses_says_why(tmp_
         {"x": [1.5, None, 2.5], "l": [[1], [2], []], "d": pl.Series([1, 2, 3], dtype=pl.Duration("us"))}
     )
     frame.write_parquet(tmp_path / "t.parquet")
-    found = head(tmp_path / "t.parquet")
-    assert [column.type for column in found.columns] == [str(dtype) for dtype in frame.dtypes]
-    assert found.kinds == {"x": "numeric", "l": "refused", "d": "refused"}
-    assert {finding.location.column for finding in found.findings if finding.level == "warning"} == {"l", "d"}
-    assert found.json()["first_rows"][0][:2] == [1.5, [1]]
+    result = head(tmp_path / "t.parquet")
+    assert [column.type for column in result.columns] == [str(dtype) for dtype in frame.dtypes]
+    assert result.kinds == {"x": "numeric", "l": "refused", "d": "refused"}
+    assert {finding.location.column for finding in result.findings if finding.level == "warning"} == {"l", "d"}
+    assert result.json()["first_rows"][0][:2] == [1.5, [1]]
 
 
 def test_numbers_of_single_precision_have_the_fewest_digits(tmp_path: Path) -> None:
     pl.DataFrame({"x": pl.Series([0.1, None], dtype=pl.Float32)}).write_parquet(tmp_path / "t.parquet")
-    found = head(tmp_path / "t.parquet")
-    assert found.frame["x"].dtype == pl.Float32
-    assert found.json()["first_rows"] == [[0.1], [None]]
+    result = head(tmp_path / "t.parquet")
+    assert result.frame["x"].dtype == pl.Float32
+    assert result.json()["first_rows"] == [[0.1], [None]]
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
@@ -79,9 +79,9 @@ def test_only_the_first_rows_are_read_of_a_large_table(
     frame = pl.DataFrame({"x": range(25)})
     path = tmp_path / f"t.{suffix}"
     write_table(frame, path)
-    found = head(path)
-    assert found.seen == 10
-    assert found.rows == (25 if suffix == "parquet" else None)
+    result = head(path)
+    assert result.seen == 10
+    assert result.rows == (25 if suffix == "parquet" else None)
 
 
 @pytest.mark.parametrize("rows", [9, 10, 11])
@@ -90,8 +90,8 @@ def test_a_table_that_ends_where_the_sample_does_is_known_to_end(
 ) -> None:
     monkeypatch.setattr(module, "SAMPLE_ROWS", 10)
     pl.DataFrame({"x": range(rows)}).write_csv(tmp_path / "t.csv")
-    found = head(tmp_path / "t.csv")
-    assert (found.rows, found.seen) == (rows if rows <= 10 else None, min(rows, 10))
+    result = head(tmp_path / "t.csv")
+    assert (result.rows, result.seen) == (rows if rows <= 10 else None, min(rows, 10))
 
 
 def test_wide_rows_are_fewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,10 +129,10 @@ def test_standard_input_is_read_as_a_file_is(tmp_path: Path, monkeypatch: pytest
 def test_spellings_of_missing_and_thousands_are_found_as_init_finds_them(tmp_path: Path) -> None:
     lines = "".join(f'{i}{i}5.5,"{i + 1},{i * 37 % 900 + 100}"\n' for i in range(1, 30)) + 'unknown,"1,000"\n'
     (tmp_path / "t.csv").write_text("x,y\n" + lines)
-    found = head(tmp_path / "t.csv")
-    assert found.kinds == {"x": "numeric", "y": "numeric"}
-    assert found.columns[0].profile.missing == 1
-    assert len(found.findings) == 2
+    result = head(tmp_path / "t.csv")
+    assert result.kinds == {"x": "numeric", "y": "numeric"}
+    assert result.columns[0].profile.missing == 1
+    assert len(result.findings) == 2
 
 
 def test_keys_of_data_can_be_overridden(tmp_path: Path) -> None:
@@ -145,9 +145,9 @@ def test_keys_of_data_can_be_overridden(tmp_path: Path) -> None:
 def test_blocks_of_json_lines_are_shown_below_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ReadOptions", partial(ReadOptions, block_bytes=20))
     (tmp_path / "t.jsonl").write_text('{"x": 1}\n' * 3 + '{"x": 0.5, "y": 2}\n' * 5)
-    found = head(tmp_path / "t.jsonl", rows=6)
-    assert found.frame.to_dict(as_series=False) == {"x": [1.0, 1.0, 1.0, 0.5, 0.5, 0.5]}
-    assert found.rows == 8
+    result = head(tmp_path / "t.jsonl", rows=6)
+    assert result.frame.to_dict(as_series=False) == {"x": [1.0, 1.0, 1.0, 0.5, 0.5, 0.5]}
+    assert result.rows == 8
 
 
 class Choice(TableReader):
@@ -169,10 +169,10 @@ class Choice(TableReader):
 
 def test_the_tables_there_are_are_named_where_the_source_does_not_say_which(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "open_reader", lambda _: Choice())
-    found = head("w.xlsx")
-    assert found.choice == TableChoice("sheet", ("One", "Two"))
-    assert found.columns == ()
-    assert found.json()["choice"] == {"kind": "sheet", "names": ["One", "Two"]}
+    result = head("w.xlsx")
+    assert result.choice == TableChoice("sheet", ("One", "Two"))
+    assert result.columns == ()
+    assert result.json()["choice"] == {"kind": "sheet", "names": ["One", "Two"]}
 
 
 def test_of_a_database_the_tables_are_listed_and_only_the_first_rows_of_one_are_read(
@@ -187,17 +187,17 @@ def test_of_a_database_the_tables_are_listed_and_only_the_first_rows_of_one_are_
     connection.close()
     url = f"sqlite:///{tmp_path / 'shop.db'}"
     assert head(url).choice == TableChoice("table", ("customers", "orders"))
-    found = head(TableSource(path=url, table="orders"), rows=1)
-    assert found.seen == 10
-    assert [column.type for column in found.columns] == ["Int64", "String"]
-    assert found.frame.rows() == [(0, "Oslo")]
+    result = head(TableSource(path=url, table="orders"), rows=1)
+    assert result.seen == 10
+    assert [column.type for column in result.columns] == ["Int64", "String"]
+    assert result.frame.rows() == [(0, "Oslo")]
 
 
 def test_a_table_without_rows_has_columns(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n")
-    found = head(tmp_path / "t.csv")
-    assert found.kinds == {"a": "empty", "b": "empty"}
-    assert (found.rows, found.frame.height) == (0, 0)
+    result = head(tmp_path / "t.csv")
+    assert result.kinds == {"a": "empty", "b": "empty"}
+    assert (result.rows, result.frame.height) == (0, 0)
 
 
 def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:

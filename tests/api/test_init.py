@@ -61,9 +61,9 @@ def numbers(seed: int = 0, rows: int = N) -> list[float]:
 
 
 def section(text: str) -> dict[str, object]:
-    found = parse(text, "c.yaml").value["data"]
-    assert isinstance(found, dict)
-    return found
+    result = parse(text, "c.yaml").value["data"]
+    assert isinstance(result, dict)
+    return result
 
 
 def loaded(folder: Path, text: str, assignments: Sequence[str] = ()) -> Config:
@@ -267,9 +267,9 @@ def test_hostile_names_survive(here: Path, names: list[str]) -> None:
         text = init(path, names[2], assignments=[])
     except (UnicodeEncodeError, DataError):  # no name that a table can have
         return
-    found = section(text)
-    assert found["target"] == names[2]
-    assert found["drop"] == names[:1]
+    result = section(text)
+    assert result["target"] == names[2]
+    assert result["drop"] == names[:1]
     assert loaded(here, text).data.target == (names[2],)
 
 

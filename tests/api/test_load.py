@@ -56,7 +56,7 @@ def test_threads_share_a_loaded_run(penguins: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         for _ in range(5):
             got = pool.map(lambda part: model.predict(part, proba=True), parts)
-            assert all(one.equals(other) for one, other in zip(got, wanted, strict=True))
+            assert all(item.equals(other) for item, other in zip(got, wanted, strict=True))
 
 
 def test_notes_and_errors_are_reported(penguins: Path, line: Path, tmp_path: Path) -> None:

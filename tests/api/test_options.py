@@ -63,7 +63,11 @@ def test_an_option_that_is_declared_once_is_on_every_surface(tmp_path: Path) -> 
 
 def test_the_keywords_of_a_function_are_its_options() -> None:
     parameters = inspect.signature(nncli.predict).parameters
-    assert [*parameters] == ["run", "data", *(one.field for one in declared_options(PredictOptions))]
+    assert [*parameters] == [
+        "run",
+        "data",
+        *(declared_option.field for declared_option in declared_options(PredictOptions)),
+    ]
     assert parameters["per_class"].default is False
     assert nncli.predict.__doc__ is not None
     assert "\n    per_class: Cover this share of the rows of each class." in nncli.predict.__doc__

@@ -63,8 +63,8 @@ def test_members_in_processes_read_the_same_rows_as_one_process(here: Path) -> N
     for workers in (1, 2):
         path = config(here, "data", f"members: 2\nworkers: {workers}\n")
         runs.append(train(path, output=here / f"run{workers}").run)
-    one, two = (predict(path, here / "data") for path in runs)
-    assert one.equals(two)
+    first, two = (predict(path, here / "data") for path in runs)
+    assert first.equals(two)
 
 
 def test_a_changed_an_added_and_a_removed_file_are_named_when_resuming(here: Path) -> None:

@@ -119,5 +119,5 @@ def test_the_last_decision_about_cycles_is_described(tmp_path: Path) -> None:
     run.save_metrics({**json.loads((run.path / METRICS).read_text()), "cycles": decisions})
     run.save_manifest(manifest)
     description = show(run.path)
-    assert [one.epochs for one in description.cycles] == [12, 28]
+    assert [cycle.epochs for cycle in description.cycles] == [12, 28]
     assert "to epoch 28" in dict(description.facts())["cycles"]

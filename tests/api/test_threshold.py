@@ -71,52 +71,52 @@ def code_of(error: pytest.ExceptionInfo[NncliError]) -> int:
 
 
 def test_without_a_goal_nothing_is_chosen(network: Path) -> None:
-    found = threshold(network)
-    assert (found.decision, found.chosen, found.achieved, found.saved) == (None, None, (), None)
-    assert found.positive == "sick"
-    assert found.rows == 200
-    assert 8 <= len(found.curve) <= 20
-    assert [one.name for one in found.most_probable] == ["positive_rate", "precision", "recall", "f1", "specificity"]
+    result = threshold(network)
+    assert (result.decision, result.chosen, result.achieved, result.saved) == (None, None, (), None)
+    assert result.positive == "sick"
+    assert result.rows == 200
+    assert 8 <= len(result.curve) <= 20
+    assert [item.name for item in result.most_probable] == ["positive_rate", "precision", "recall", "f1", "specificity"]
 
 
 def test_the_chosen_cost_is_the_lowest_of_all_thresholds(ensemble: Path) -> None:
-    found = threshold(ensemble, cost=(1, 4))
-    assert isinstance(found.decision, Threshold)
-    assert found.chosen is not None
+    result = threshold(ensemble, cost=(1, 4))
+    assert isinstance(result.decision, Threshold)
+    assert result.chosen is not None
     rows = Run.open(ensemble).load_held_out()
     assert rows is not None
     p, sick = rows.predictions.values[:, 1], rows.y == 1
     every = [float(np.mean((p >= t) & ~sick) + 4 * np.mean((p < t) & sick)) for t in np.append(p, 1.0)]
-    assert found.chosen.cost == pytest.approx(min(every))
-    assert found.achieved[-1].name == "cost"
-    assert found.calibrated is not None
-    assert found.calibrated.threshold == 0.2
-    assert found.achieved[-1].value >= found.achieved[-1].apparent - 0.01
+    assert result.chosen.cost == pytest.approx(min(every))
+    assert result.achieved[-1].name == "cost"
+    assert result.calibrated is not None
+    assert result.calibrated.threshold == 0.2
+    assert result.achieved[-1].value >= result.achieved[-1].apparent - 0.01
 
 
 def test_a_calibrated_threshold_costs_less_only_if_it_predicts_other_rows(network: Path) -> None:
-    found = threshold(network, cost=(1, 4))
-    assert found.chosen is not None
-    alike = replace(found.chosen, threshold=0.2)
-    assert not replace(found, calibrated=alike).costs_less_calibrated
-    assert replace(found, calibrated=replace(alike, positive_rate=0.0, cost=0.0)).costs_less_calibrated
-    assert not replace(found, calibrated=replace(alike, positive_rate=0.0, cost=9.0)).costs_less_calibrated
+    result = threshold(network, cost=(1, 4))
+    assert result.chosen is not None
+    alike = replace(result.chosen, threshold=0.2)
+    assert not replace(result, calibrated=alike).costs_less_calibrated
+    assert replace(result, calibrated=replace(alike, positive_rate=0.0, cost=0.0)).costs_less_calibrated
+    assert not replace(result, calibrated=replace(alike, positive_rate=0.0, cost=9.0)).costs_less_calibrated
     assert not threshold(network, f1=True).costs_less_calibrated
 
 
 @pytest.mark.parametrize("positive", ["sick", "well"])
 def test_the_positive_class_may_be_either(network: Path, positive: str) -> None:
-    found = threshold(network, recall=0.9, positive=positive)
-    assert found.chosen is not None
-    assert found.chosen.recall >= 0.9
-    assert isinstance(found.decision, Threshold)
-    assert found.decision.positive == positive
+    result = threshold(network, recall=0.9, positive=positive)
+    assert result.chosen is not None
+    assert result.chosen.recall >= 0.9
+    assert isinstance(result.decision, Threshold)
+    assert result.decision.positive == positive
 
 
 def test_a_saved_decision_is_followed_by_all_predictions_and_scores(copy: Path, tables: Path) -> None:
     table = tables / "t.csv"
-    found = threshold(copy, at=0.1, save=True)
-    assert found.saved == found.decision
+    result = threshold(copy, at=0.1, save=True)
+    assert result.saved == result.decision
     frame = predict(copy, table, proba=True)
     expected = pl.Series(np.where(frame["proba_sick"].to_numpy() >= 0.1, "sick", "well"))
     assert frame["prediction"].equals(expected)
@@ -131,7 +131,7 @@ def test_a_saved_decision_is_followed_by_all_predictions_and_scores(copy: Path, 
     assert scores["recall"] == pytest.approx(float(np.mean(expected.to_numpy()[actual.to_numpy() == "sick"] == "sick")))
     assert evaluation.json()["decision"]["threshold"] == 0.1
     assert load(copy).predict(table)["prediction"].equals(expected)
-    assert show(copy).decision == found.decision
+    assert show(copy).decision == result.decision
 
 
 def test_the_probabilities_stay_as_they_were(copy: Path, tables: Path) -> None:
@@ -166,12 +166,12 @@ def test_a_comparison_scores_each_run_by_its_decision(copy: Path, network: Path)
     if copy.name != "network":
         return
     threshold(copy, at=0.02, save=True)
-    found = compare([network, copy])
-    rates = next(row for row in found.scores if row.name == "recall")
+    result = compare([network, copy])
+    rates = next(row for row in result.scores if row.name == "recall")
     values = [score.value for score in rates.values if score is not None and score.value is not None]
     assert values[1] > values[0]
-    assert [run.decision is None for run in found.runs] == [True, False]
-    assert found.json()["runs"][1]["decision"]["type"] == "threshold"
+    assert [run.decision is None for run in result.runs] == [True, False]
+    assert result.json()["runs"][1]["decision"]["type"] == "threshold"
 
 
 def test_recorded_scores_are_not_taken_for_those_of_the_decision(copy: Path, network: Path) -> None:
@@ -273,9 +273,9 @@ def test_a_process_that_is_killed_leaves_a_run_that_predicts(
 def test_a_run_is_reproduced_whatever_was_decided_since(network: Path, tmp_path: Path, tables: Path) -> None:
     run = Path(shutil.copytree(network, tmp_path / "run"))
     threshold(run, f1=True, save=True)
-    found = reproduce(run, data=tables / "t.csv")
-    assert found is not None
-    assert found.verdict == "identical"
+    result = reproduce(run, data=tables / "t.csv")
+    assert result is not None
+    assert result.verdict == "identical"
 
 
 def test_a_run_that_is_being_written_is_not_changed(copy: Path) -> None:
@@ -294,13 +294,13 @@ def test_a_cost_matrix_decides_three_classes(penguins: Path, tmp_path: Path) -> 
     run = Path(shutil.copytree(penguins, tmp_path / "run"))
     (tmp_path / "costs.csv").write_text("actual,Adelie,Chinstrap,Gentoo\nAdelie,0,1,9\nChinstrap,1,0,9\nGentoo,1,1,0\n")
     before = predict(run, DATA / "penguins.csv", proba=True)
-    found = threshold(run, costs=tmp_path / "costs.csv", save=True)
-    assert isinstance(found.decision, CostMatrix)
-    assert found.achieved[0].value <= found.most_probable[0].value + 1e-9
-    assert sum(one.rows for one in found.classes) == found.rows
+    result = threshold(run, costs=tmp_path / "costs.csv", save=True)
+    assert isinstance(result.decision, CostMatrix)
+    assert result.achieved[0].value <= result.most_probable[0].value + 1e-9
+    assert sum(item.rows for item in result.classes) == result.rows
     after = predict(run, DATA / "penguins.csv")
-    expected = before.drop("prediction").to_numpy().astype(np.float64) @ np.array(found.decision.costs)
-    names = np.array(found.labels)[expected.argmin(axis=1)]
+    expected = before.drop("prediction").to_numpy().astype(np.float64) @ np.array(result.decision.costs)
+    names = np.array(result.labels)[expected.argmin(axis=1)]
     assert after["prediction"].to_list() == names.tolist()
     assert (after["prediction"] == "Gentoo").sum() < (before["prediction"] == "Gentoo").sum()
     explained = explain(run, DATA / "penguins.csv", attributions=True, rows=30, repeats=1, top=0)
@@ -424,11 +424,11 @@ def test_rows_count_by_their_weights(tables: Path) -> None:
         f"data: {{path: t.csv, target: state, sample_weight: w}}\npositive_class: sick\nvalidation: 0.5\n{NETWORK}"
     )
     run = train(tables / "weighted.yaml", output=tables / "weighted").run
-    found = threshold(run, at=0.3)
-    assert found.weighted
+    result = threshold(run, at=0.3)
+    assert result.weighted
     rows = Run.open(run).load_held_out()
     assert rows is not None
     assert rows.weights is not None
     predicted = rows.predictions.values[:, 1] >= 0.3
-    assert found.chosen is not None
-    assert found.chosen.positive_rate == pytest.approx(float(rows.weights @ predicted / rows.weights.sum()))
+    assert result.chosen is not None
+    assert result.chosen.positive_rate == pytest.approx(float(rows.weights @ predicted / rows.weights.sum()))

@@ -186,6 +186,6 @@ def test_a_finished_search_of_more_trials_than_asked_for_says_how_many_it_has(do
     path = shutil.copytree(done.path, tmp_path / "t")
     started = next(tune_events(resume=path, trials=2))
     assert isinstance(started, SearchStarted)
-    (finding,) = (one for one in started.findings if one.code is FindingCode.ALREADY_FINISHED)
+    (finding,) = (finding for finding in started.findings if finding.code is FindingCode.ALREADY_FINISHED)
     assert "3 trials" in finding.message
     assert "the 2 " in finding.message

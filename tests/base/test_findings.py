@@ -22,10 +22,10 @@ def test_findings_are_sorted_by_level_and_unique() -> None:
 def test_every_issue_of_a_configuration_is_a_finding_with_its_line() -> None:
     first = ConfigIssue("unknown key 'a'", Location("c.yaml", 1, 1), "Remove it.", "a: 1\n^")
     second = ConfigIssue("missing key 'b'", Location("c.yaml", 2, 1))
-    found = of_error(ConfigError(first, second))
-    assert [finding.exit_code for finding in found] == [3, 3]
-    assert str(found[0]) == "error: c.yaml:1:1: unknown key 'a'\n    a: 1\n    ^\n  Remove it."
-    assert found[1].hint == ""
+    result = of_error(ConfigError(first, second))
+    assert [finding.exit_code for finding in result] == [3, 3]
+    assert str(result[0]) == "error: c.yaml:1:1: unknown key 'a'\n    a: 1\n    ^\n  Remove it."
+    assert result[1].hint == ""
 
 
 def test_the_exit_code_is_4_for_a_data_error_and_0_without_errors() -> None:

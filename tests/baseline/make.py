@@ -39,21 +39,21 @@ def nncli(*arguments: str | Path) -> None:
 
 def digests(run: Path) -> dict[str, str]:
     """A digest of all weights, of all other arrays, of the histories and of the tables in a directory."""
-    found: dict[str, list[str]] = {}
+    result: dict[str, list[str]] = {}
     for path in sorted(run.rglob("*")):
         name = path.relative_to(run).as_posix()
         if path.suffix == ".safetensors" and "checkpoints" not in name:
             kind = "weights" if path.stem == "model" else "arrays"
             for key, array in sorted(load_file(path).items()):
                 content = f"{array.dtype} {array.shape}".encode() + array.tobytes()
-                found.setdefault(kind, []).append(f"{name}:{key} {hashlib.sha256(content).hexdigest()}")
+                result.setdefault(kind, []).append(f"{name}:{key} {hashlib.sha256(content).hexdigest()}")
         elif path.name == "history.csv":
             with path.open() as file:
                 rows = [[row[key] for key in row if key not in TIMES] for row in csv.DictReader(file)]
-            found.setdefault("histories", []).append(f"{name} {hashlib.sha256(json.dumps(rows).encode()).hexdigest()}")
+            result.setdefault("histories", []).append(f"{name} {hashlib.sha256(json.dumps(rows).encode()).hexdigest()}")
         elif path.name in ("trials.csv", "predictions.csv"):
-            found.setdefault("tables", []).append(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}")
-    return {kind: hashlib.sha256("\n".join(lines).encode()).hexdigest() for kind, lines in sorted(found.items())}
+            result.setdefault("tables", []).append(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}")
+    return {kind: hashlib.sha256("\n".join(lines).encode()).hexdigest() for kind, lines in sorted(result.items())}
 
 
 def trainings(folder: Path, tables: Path | None) -> Iterator[tuple[str, Path]]:

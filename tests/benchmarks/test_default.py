@@ -32,6 +32,6 @@ def test_accuracies_of_several_seeds_become_a_mean_error(tmp_path: Path) -> None
     path = tmp_path / "baselines.csv"
     rows = ["c,m,0,accuracy,0.9,1", "c,m,1,accuracy,0.7,1", "c,m,0,log_loss,0.4,1"]
     path.write_text("dataset,model,seed,metric,value,fit_s\n" + "\n".join(rows) + "\n")
-    found = peers_of(path, tmp_path, METAS)
-    assert found["error"] == {"c": {"m": pytest.approx(0.2)}}
-    assert found["log_loss"] == {"c": {"m": 0.4}}
+    result = peers_of(path, tmp_path, METAS)
+    assert result["error"] == {"c": {"m": pytest.approx(0.2)}}
+    assert result["log_loss"] == {"c": {"m": 0.4}}

@@ -14,20 +14,20 @@ from versions import Version
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was trained, instead of training it."""
-    found: list[str] = []
+    result: list[str] = []
 
     def fit_nncli(version: Version, folder: Path, seed: int, settings: tuple[str, ...]) -> Fit:
-        found.append(f"{version.title} {folder.name} {seed}")
+        result.append(f"{version.title} {folder.name} {seed}")
         return Fit(folder.name, version.commit, seed, settings, 1.0, 0.1, None, None)
 
     def fit_catboost(interpreter: str, folder: Path, seed: int) -> Fit:
-        found.append(f"catboost {folder.name} {seed}")
+        result.append(f"catboost {folder.name} {seed}")
         return Fit(folder.name, "catboost", seed, (), 1.0, 0.1, None, None)
 
     monkeypatch.setattr(default_tables, "fit_nncli", fit_nncli)
     monkeypatch.setattr(default_tables, "fit_catboost", fit_catboost)
     monkeypatch.setattr(default_tables, "has_catboost", lambda interpreter: interpreter == "python")
-    return found
+    return result
 
 
 def plan(folder: Path, commit: str = "abc", interpreter: str = "python", rounds: int = 2) -> Plan:
@@ -36,18 +36,18 @@ def plan(folder: Path, commit: str = "abc", interpreter: str = "python", rounds:
 
 
 def test_everyone_is_measured_on_a_table_before_the_next(tmp_path: Path, asked: list[str]) -> None:
-    found = measure_tables(plan(tmp_path))
+    result = measure_tables(plan(tmp_path))
     round_of = [f"{who} {table} 0" for table in "tu" for who in ("nncli", "baseline", "catboost")]
     assert asked == [*round_of, *(word.replace("0", "1") for word in round_of)]
-    assert [(fit.folder, fit.seed) for fit in found["catboost"]] == [("t", 0), ("u", 0), ("t", 1), ("u", 1)]
-    assert read(tmp_path / "fits.jsonl")[0] == found["nncli"][0]
+    assert [(fit.folder, fit.seed) for fit in result["catboost"]] == [("t", 0), ("u", 0), ("t", 1), ("u", 1)]
+    assert read(tmp_path / "fits.jsonl")[0] == result["nncli"][0]
 
 
 def test_an_interrupted_run_continues(tmp_path: Path, asked: list[str]) -> None:
     measure_tables(plan(tmp_path, rounds=1))
     asked.clear()
-    found = measure_tables(plan(tmp_path, rounds=2))
-    assert len(found["nncli"]) == 4
+    result = measure_tables(plan(tmp_path, rounds=2))
+    assert len(result["nncli"]) == 4
     assert len(asked) == 6
 
 

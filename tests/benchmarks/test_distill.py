@@ -24,9 +24,9 @@ def test_the_share_of_the_gain(ensemble: float, student: float, plain: float, ke
 
 
 def test_the_goals_are_those_of_the_medians() -> None:
-    found = report([measured(1.0, 1.0, 2.0), measured(1.0, 2.0, 2.0, 10.0), measured(1.0, 1.1, 2.0, 22.0)])
-    assert [goal.value for goal in found.goals] == pytest.approx([90.0, 22.0])
-    assert [goal.is_met for goal in found.goals] == [False, True]
+    result = report([measured(1.0, 1.0, 2.0), measured(1.0, 2.0, 2.0, 10.0), measured(1.0, 1.1, 2.0, 22.0)])
+    assert [goal.value for goal in result.goals] == pytest.approx([90.0, 22.0])
+    assert [goal.is_met for goal in result.goals] == [False, True]
 
 
 def test_a_tiny_table_is_measured(tmp_path: Path) -> None:

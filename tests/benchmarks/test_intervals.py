@@ -30,11 +30,11 @@ def test_a_split_of_each_task_is_measured_once(tmp_path: Path) -> None:
     results = tmp_path / "results.jsonl"
     words = (tmp_path, "--splits", "1", "--parts", "coverage", "--results", results, "--set", "epochs=1")
     first = ran("intervals.py", *words)
-    found = [json.loads(line) for line in results.read_text().splitlines()]
-    assert {(one["table"], one["variant"]) for one in found} == {
+    result = [json.loads(line) for line in results.read_text().splitlines()]
+    assert {(item["table"], item["variant"]) for item in result} == {
         (table, variant) for table in ("numbers", "words") for variant in ("default", "metric: loss")
     }
-    assert all(one["coverage"] <= 1.0 for one in found)
+    assert all(item["coverage"] <= 1.0 for item in result)
     assert "| numbers | 60 |" in first
     assert ran("intervals.py", *words) == first  # from the file
-    assert len(results.read_text().splitlines()) == len(found)
+    assert len(results.read_text().splitlines()) == len(result)

@@ -52,9 +52,9 @@ def test_all_of_them_are_written_down_part_by_part(tmp_path: Path) -> None:
     document.write_text(MARKERS, "utf-8")
     written = ("--results", results, "--document", document)
     ran("all.py", "--only", "startup", "--rounds", "1", *written)
-    found = json.loads(results.read_text("utf-8"))
-    assert list(found["parts"]) == ["startup"]
-    assert "numpy" in found["made"]["versions"]
+    result = json.loads(results.read_text("utf-8"))
+    assert list(result["parts"]) == ["startup"]
+    assert "numpy" in result["made"]["versions"]
     text = document.read_text("utf-8")
     assert text.startswith("before\n")
     assert text.endswith("\nafter\n")

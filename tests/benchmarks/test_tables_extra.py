@@ -52,9 +52,9 @@ def test_there_are_thirty_and_six_and_none_twice() -> None:
 @pytest.mark.usefixtures("package")
 def test_a_table_is_cleaned_and_split(tmp_path: Path) -> None:
     write(Source("t", "p", "i", "y", dropped="leak"), tmp_path)
-    found = list(tables(tmp_path))
-    assert [(name, split) for name, split, _ in found] == [("t", k) for k in range(5)]
-    meta = found[0][2]
+    result = list(tables(tmp_path))
+    assert [(name, split) for name, split, _ in result] == [("t", k) for k in range(5)]
+    meta = result[0][2]
     assert (meta["task"], meta["classes"], meta["categorical"]) == ("binary", ["a", "b"], ["word"])
     assert (meta["n"], meta["n_train"], meta["n_test"], meta["majority_share"]) == (120, 90, 30, 0.75)
     train, test = (rows(tmp_path / "t-0" / name) for name in ("train.csv", "test.csv"))
@@ -87,19 +87,19 @@ def test_a_quarter_of_the_rows_without_classes() -> None:
 
 
 def test_the_error_of_numbers_is_the_root_of_the_mean_square() -> None:
-    found = score({"task": "regression", "classes": None}, ["1", "2"], [4.0, 6.0])
-    assert found.error == pytest.approx(12.5**0.5)
-    assert found.log_loss is None
+    result = score({"task": "regression", "classes": None}, ["1", "2"], [4.0, 6.0])
+    assert result.error == pytest.approx(12.5**0.5)
+    assert result.log_loss is None
 
 
 def test_scores_of_two_classes_agree_with_scikit_learn() -> None:
     random = np.random.default_rng(0)
     p = np.round(random.uniform(0.05, 0.95, 200), 1)  # equal scores too
     y = np.where(random.uniform(size=200) < p**2, "yes", "no")
-    found = score(BINARY, list(y), np.column_stack([1 - p, p]))
-    assert found.error == pytest.approx(np.mean(np.where(p > 0.5, "yes", "no") != y))
-    assert found.log_loss == pytest.approx(log_loss(y == "yes", p))
-    assert found.average_precision == pytest.approx(average_precision_score(y == "yes", p))
+    result = score(BINARY, list(y), np.column_stack([1 - p, p]))
+    assert result.error == pytest.approx(np.mean(np.where(p > 0.5, "yes", "no") != y))
+    assert result.log_loss == pytest.approx(log_loss(y == "yes", p))
+    assert result.average_precision == pytest.approx(average_precision_score(y == "yes", p))
 
 
 def test_the_average_precision_is_that_of_the_rarer_class() -> None:
@@ -115,6 +115,6 @@ def test_the_calibration_error_is_the_gap_between_confidence_and_accuracy() -> N
 
 
 def test_more_than_two_classes_have_no_average_precision() -> None:
-    found = score({"task": "multiclass", "classes": ["a", "b", "c"]}, ["c", "a"], np.eye(3)[[2, 1]])
-    assert found.error == 0.5
-    assert found.average_precision is None
+    result = score({"task": "multiclass", "classes": ["a", "b", "c"]}, ["c", "a"], np.eye(3)[[2, 1]])
+    assert result.error == 0.5
+    assert result.average_precision is None

@@ -15,9 +15,9 @@ def test_a_ratio_is_the_median_of_the_rounds_and_not_of_the_medians() -> None:
 
 def test_rounds_go_from_task_to_task() -> None:
     asked: list[str] = []
-    found = in_rounds({"a": lambda: asked.append("a"), "b": lambda: asked.append("b")}, 2)
+    result = in_rounds({"a": lambda: asked.append("a"), "b": lambda: asked.append("b")}, 2)
     assert asked == ["a", "b", "a", "b"]
-    assert found == {"a": [None, None], "b": [None, None]}
+    assert result == {"a": [None, None], "b": [None, None]}
 
 
 def test_a_setting_is_accepted_or_refused_with_a_reason() -> None:

@@ -41,10 +41,10 @@ def test_the_loop_is_that_of_a_search(tmp_path: Path) -> None:
         loaded = load(next((tmp_path / "work").glob("*/config.yaml")), ["tune.trials=4", "tune.lag=2", "tune.folds=3"])
     *_, end, _ = tune_events(loaded, output=tmp_path / "search", workers=1)
     assert isinstance(end, SearchEnded)
-    assert [(len(one.trained.scores) if one.trained else 0, one.loss) for one in own] == [
+    assert [(len(item.trained.scores) if item.trained else 0, item.loss) for item in own] == [
         (len(trial.folds), trial.estimated_score if trial.state == "pruned" else trial.score) for trial in end.trials
     ]
-    assert sum(one.is_pruned for one in own) == sum(trial.state == "pruned" for trial in end.trials)
+    assert sum(item.is_pruned for item in own) == sum(trial.state == "pruned" for trial in end.trials)
 
 
 def test_a_tiny_table_is_measured(tmp_path: Path) -> None:

@@ -33,8 +33,8 @@ def serving(runs: dict[str, Path], *options: object) -> Iterator[Server]:
     assert process.stderr is not None
     try:
         for line in process.stderr:
-            if found := re.search(rb"http://\S+", line):
-                yield Server(found[0].decode().rstrip("/") + "/", process)
+            if result := re.search(rb"http://\S+", line):
+                yield Server(result[0].decode().rstrip("/") + "/", process)
                 break
         else:
             raise AssertionError("the server did not start")

@@ -81,7 +81,10 @@ def test_a_row_is_predicted_with_its_interval_and_what_moved_it(
             effects[column] = wanted["prediction"][0] - other["prediction"][0]
         largest = sorted(effects, key=lambda name: -abs(effects[name]))[:3]
         assert page.locator("#effects li > bdi").all_inner_texts() == largest
-        numbers = [float(one.replace("−", "-")) for one in page.locator("#effects li b").all_inner_texts()]
+        numbers = [
+            float(all_inner_text.replace("−", "-"))
+            for all_inner_text in page.locator("#effects li b").all_inner_texts()
+        ]
         assert numbers == pytest.approx([effects[name] for name in largest], rel=1e-4)
         assert "9.5 instead of" in page.inner_text("#effects")
 

@@ -38,8 +38,8 @@ def suggested(nncli: Cli, monkeypatch: pytest.MonkeyPatch, *words: object) -> st
     """The assignment that the hint of a usage error suggests."""
     monkeypatch.setattr(sys, "argv", ["nncli", *map(str, words)])
     err = nncli(*words).check(2).err
-    found = re.search(r"Did you mean --set (.*)\?", err)
-    return shlex.split(found[1])[0] if found else None
+    result = re.search(r"Did you mean --set (.*)\?", err)
+    return shlex.split(result[1])[0] if result else None
 
 
 @pytest.mark.parametrize(("option", "assignment"), CASES.items(), ids=CASES)

@@ -58,24 +58,24 @@ def test_the_json_says_what_was_found_of_each_column(nncli: Cli, here: Path) -> 
     (here / "t.csv").write_text(f"id,few,number,same,y\n{rows}")
     done = nncli("init", "t.csv", "--target", "y", "--json").check()
     assert done.out.count("\n") == 1
-    found = json.loads(done.out)
-    assert {one["name"]: one["use"] for one in found["columns"]} == {
+    result = json.loads(done.out)
+    assert {item["name"]: item["use"] for item in result["columns"]} == {
         **{"y": "target", "few": "feature", "number": "feature"},
         **{"id": "dropped", "same": "dropped"},
     }
-    of = {one["name"]: one for one in found["columns"]}
+    of = {item["name"]: item for item in result["columns"]}
     assert of["id"]["reason"] == "a different value in every row"
     assert (of["number"]["missing"], of["number"]["min"], of["number"]["kind"]) == (8, 1.5, "numeric")
     assert of["same"]["top_values"] == [{"value": "c", "count": 40}]
-    assert (found["rows"], found["task"], found["output"]) == (40, "classification", None)
-    assert found["yaml"] == nncli("init", "t.csv", "--target", "y", "-q").check().out
+    assert (result["rows"], result["task"], result["output"]) == (40, "classification", None)
+    assert result["yaml"] == nncli("init", "t.csv", "--target", "y", "-q").check().out
 
 
 def test_with_json_the_file_is_written_all_the_same(nncli: Cli, table: str) -> None:
     done = nncli("init", table, "--target", "y", "-o", "c.yaml", "--json").check()
-    found = json.loads(done.out)
-    assert found["output"] == "c.yaml"
-    assert Path("c.yaml").read_text("utf-8") == found["yaml"]
+    result = json.loads(done.out)
+    assert result["output"] == "c.yaml"
+    assert Path("c.yaml").read_text("utf-8") == result["yaml"]
     assert done.err.endswith("next: nncli train c.yaml\n")
 
 

@@ -57,14 +57,16 @@ def test_a_finding_has_the_numbers_of_its_own_test(nncli: Cli, here: Path, pengu
     frame.with_columns(pl.when(pl.int_range(pl.len()) % 3 > 0).then(moved)).write_csv("new.csv", null_value="NA")
     done = nncli("drift", penguins, "new.csv", "-q").check()
     (column,) = (
-        one for one in drift(penguins, here / "new.csv").batches[0].comparison.columns if one.name == "body_mass_g"
+        column
+        for column in drift(penguins, here / "new.csv").batches[0].comparison.columns
+        if column.name == "body_mass_g"
     )
     assert column.drifted == ("missing", "values")
     lines = [line.split() for line in done.out.splitlines() if line.startswith("body_mass_g ")]
-    assert [line[:3] for line in lines] == [["body_mass_g", one.kind, f"{one.psi:.4g}"] for one in column.shown]
+    assert [line[:3] for line in lines] == [["body_mass_g", item.kind, f"{item.psi:.4g}"] for item in column.shown]
     nncli("drift", penguins, "new.csv", "--html", "drift.html").check()
     page = (here / "drift.html").read_text("utf-8")
-    assert all(f"{one.psi:.4g}" in page for one in column.shown)
+    assert all(f"{item.psi:.4g}" in page for item in column.shown)
     assert "in training" in page
     assert f"new.csv is compared with the training rows of the run {penguins}" in page
 

@@ -23,9 +23,9 @@ def test_the_path_is_all_that_stdout_holds(
 def test_the_json_has_the_comparison(nncli: Cli, penguins: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with referee(monkeypatch):
         done = nncli("export", penguins, "-o", "p.ref", "--json", "--quiet").check()
-    found = json.loads(done.out)
-    assert (found["file"], found["target"], found["unchecked"], done.err) == ("p.ref", "referee", None, "")
-    assert (found["check"]["match"], found["check"]["largest_ulp"]) == (True, 0)
+    result = json.loads(done.out)
+    assert (result["file"], result["target"], result["unchecked"], done.err) == ("p.ref", "referee", None, "")
+    assert (result["check"]["match"], result["check"]["largest_ulp"]) == (True, 0)
 
 
 def test_answers_that_differ_end_with_an_error_that_names_rows(

@@ -15,8 +15,8 @@ TALKING = ["train", "predict", "evaluate", "cross-validate"]
 def test_every_command_can_do_without_colors_and_those_that_talk_be_quiet_or_verbose() -> None:
     click = typer.main.get_command(app)
     for name, command in click.commands.items():  # type: ignore[attr-defined]
-        for one in getattr(command, "commands", {name: command}).values():
-            options = {option for parameter in one.params for option in parameter.opts}
+        for item in getattr(command, "commands", {name: command}).values():
+            options = {option for parameter in item.params for option in parameter.opts}
             assert "--no-color" in options, name
             assert ("--quiet" in options) == ("--verbose" in options), name
             assert "--quiet" in options or name not in TALKING
@@ -56,11 +56,11 @@ def test_verbose_of_a_training_tells_how_it_is_computed(nncli: Cli, here: Path) 
 def test_every_command_shows_examples_and_words_for_each_of_its_options() -> None:
     click = typer.main.get_command(app)
     for name, command in click.commands.items():  # type: ignore[attr-defined]
-        for key, one in getattr(command, "commands", {name: command}).items():
-            _, block, examples = one.help.partition("\b\n")
+        for key, item in getattr(command, "commands", {name: command}).items():
+            _, block, examples = item.help.partition("\b\n")
             assert block, name
             assert all(any(word in line for word in ("nncli", "$schema", "curl")) for line in examples.splitlines()), (
                 name
             )
             assert f"{name} " in examples or f"{name} {key}" in examples
-            assert all(parameter.help for parameter in one.params), name
+            assert all(parameter.help for parameter in item.params), name

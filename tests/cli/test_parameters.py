@@ -30,17 +30,17 @@ class Several(Options):
 
 def parsed(*words: str) -> Several:
     """The options that a command gets from words of the command line."""
-    found: list[Several] = []
+    actual: list[Several] = []
 
     def command(*, options: Several) -> None:
-        found.append(options)
+        actual.append(options)
 
     command.__annotations__ = {"options": Several, "return": None}
     app = typer.Typer()
     app.command()(with_options(command))
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
-    return found[0]
+    return actual[0]
 
 
 def test_words_become_options_and_others_keep_their_defaults() -> None:
@@ -51,13 +51,19 @@ def test_words_become_options_and_others_keep_their_defaults() -> None:
 
 
 def test_every_option_of_predict_is_worded_once() -> None:
-    flags = [one.flag for one in declared_options(PredictToFileOptions) if one.option.panel]
+    flags = [
+        declared_option.flag
+        for declared_option in declared_options(PredictToFileOptions)
+        if declared_option.option.panel
+    ]
     assert len(set(flags)) == len(flags)
     assert {"--interval", "--set", "--per-class", "--scheduler"} <= {*flags}
 
 
 def test_the_command_offers_the_samplers_of_the_schema() -> None:
-    (sampler,) = (one for one in declared_options(TuneOptions) if one.field == "sampler")
+    (sampler,) = (
+        declared_option for declared_option in declared_options(TuneOptions) if declared_option.field == "sampler"
+    )
     assert sampler.choices == get_args(SamplerName)
 
 

@@ -29,20 +29,20 @@ def test_the_path_is_all_that_stdout_holds(nncli: Cli, penguins: Path, tmp_path:
 def test_the_json_says_what_the_page_does(nncli: Cli, penguins: Path, tmp_path: Path) -> None:
     done = nncli("report", penguins, "-o", tmp_path / "r.html", "--json").check()
     assert done.out.count("\n") == 1
-    found = json.loads(done.out)
-    assert (found["html"], found["card"]) == (str(tmp_path / "r.html"), str(tmp_path / "r.md"))
+    result = json.loads(done.out)
+    assert (result["html"], result["card"]) == (str(tmp_path / "r.html"), str(tmp_path / "r.md"))
     page = html.unescape((tmp_path / "r.html").read_text("utf-8"))
-    assert found["summary"] in page
-    scores = {one["metric"]: one for one in found["scores"]}
+    assert result["summary"] in page
+    scores = {item["metric"]: item for item in result["scores"]}
     recorded = json.loads((penguins / "metrics.json").read_text())["validation"]
     assert scores["log_loss"]["value"] == pytest.approx(recorded["metrics"]["log_loss"])
     assert scores["log_loss"]["low"] < scores["log_loss"]["value"] < scores["log_loss"]["high"]
     assert scores["log_loss"]["improvement"]["low"] > 0
     assert scores["calibration_error"]["improvement"] is None
-    assert found["rows_scored"] == recorded["rows"]
-    assert len(found["feature_importance"]) == 6
-    assert [one["title"] for one in found["sections"]] == re.findall("<h2[^>]*>([^<]*)</h2>", page)
-    cells = [text for one in found["sections"] for text in texts(one["parts"])]
+    assert result["rows_scored"] == recorded["rows"]
+    assert len(result["feature_importance"]) == 6
+    assert [item["title"] for item in result["sections"]] == re.findall("<h2[^>]*>([^<]*)</h2>", page)
+    cells = [text for item in result["sections"] for text in texts(item["parts"])]
     assert len(cells) > 200
     assert [text for text in cells if text not in page] == []
     assert "<svg" not in done.out
@@ -50,27 +50,32 @@ def test_the_json_says_what_the_page_does(nncli: Cli, penguins: Path, tmp_path: 
 
 def texts(parts: list[dict[str, Any]]) -> list[str]:
     """All that the parts of a section say."""
-    found = []
+    result = []
     for part in parts:
         if part["kind"] == "table":
-            found += [part["caption"], part["note"], *part["columns"], *(cell for row in part["rows"] for cell in row)]
+            result += [part["caption"], part["note"], *part["columns"], *(cell for row in part["rows"] for cell in row)]
         elif part["kind"] == "figure":
-            found += [part["title"], part["description"], *texts([part["table"]])]
+            result += [part["title"], part["description"], *texts([part["table"]])]
         elif part["kind"] == "gallery":
-            found += texts(part["figures"])
+            result += texts(part["figures"])
         elif part["kind"] == "facts":
-            found += [text for pair in part["pairs"] for text in pair]
+            result += [text for pair in part["pairs"] for text in pair]
         else:
-            found += part.get("items", [part.get("text", "")])
-    return found
+            result += part.get("items", [part.get("text", "")])
+    return result
 
 
 def test_the_json_of_a_run_whose_table_is_gone_says_what_is_known(nncli: Cli, tmp_path: Path) -> None:
     run = hostile_run(tmp_path)
     (tmp_path / "t.csv").unlink()
-    found = json.loads(nncli("report", run, "--json", "-q").check().out)
-    assert (found["scored_on"], found["rows_scored"], found["scores"], found["feature_importance"]) == (None, 0, [], [])
-    assert any("nncli evaluate RUN" in one["text"] for one in found["notices"])
+    result = json.loads(nncli("report", run, "--json", "-q").check().out)
+    assert (result["scored_on"], result["rows_scored"], result["scores"], result["feature_importance"]) == (
+        None,
+        0,
+        [],
+        [],
+    )
+    assert any("nncli evaluate RUN" in item["text"] for item in result["notices"])
 
 
 def test_a_file_in_the_way_is_an_error_unless_forced(nncli: Cli, penguins: Path, tmp_path: Path) -> None:

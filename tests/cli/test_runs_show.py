@@ -56,8 +56,8 @@ def test_a_cross_validation_is_shown_and_predicts_as_an_ensemble_and_its_folds_a
     assert "cross-validation" in nncli("show", "cv").check().out
     each = [nncli("predict", run, "t.csv").check().out.splitlines()[1:] for run in ("cv/folds/1", "cv/folds/2", "cv")]
     numbers = [[float(line) for line in lines] for lines in each]
-    for one, other, mean in zip(*numbers, strict=True):
-        assert mean == pytest.approx((one + other) / 2)
+    for item, other, mean in zip(*numbers, strict=True):
+        assert mean == pytest.approx((item + other) / 2)
     assert "status" in nncli("show", "cv/folds/2").check().out
 
 

@@ -44,14 +44,14 @@ def test_json_is_a_line_for_every_event(nncli: Cli, here: Path) -> None:
     first, *trials, last = events(nncli("tune", search_config(here, folds=3), "--json", "--no-prune").check().out)
     assert (first["event"], first["search"], first["trials"], first["folds"]) == ("started", "runs/c-tune", 3, 3)
     assert first["parameters"] == ["learning_rate", "layers"]
-    assert [(one["event"], one["trial"], one["state"]) for one in trials] == [
+    assert [(trial["event"], trial["trial"], trial["state"]) for trial in trials] == [
         ("trial", i, "complete") for i in range(4)
     ]
     assert trials[0]["values"] == {}
     assert set(trials[1]["values"]) == {"learning_rate", "layers"}
     assert len(trials[1]["folds"]) == 3
     assert (last["event"], last["status"], last["best_config"]) == ("finished", "done", "runs/c-tune/best.yaml")
-    assert last["best"]["score"] == min(one["score"] for one in trials)
+    assert last["best"]["score"] == min(trial["score"] for trial in trials)
 
 
 def test_options_take_the_place_of_the_section(nncli: Cli, here: Path) -> None:
@@ -60,7 +60,7 @@ def test_options_take_the_place_of_the_section(nncli: Cli, here: Path) -> None:
     assert (first["trials"], first["folds"]) == (2, 2)
     assert first["metric"] == {"name": "accuracy", "higher_is_better": True}
     assert len(trials) == 3
-    assert last["best"]["score"] == max(one["score"] for one in trials)
+    assert last["best"]["score"] == max(trial["score"] for trial in trials)
 
 
 def test_a_finished_search_goes_on_with_more_trials(nncli: Cli, here: Path) -> None:

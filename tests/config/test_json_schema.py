@@ -63,11 +63,11 @@ def accepted(value: object) -> bool:
 
 def written() -> dict[str, Mapping[str, object]]:
     """Every configuration and preset that ships, that of the README, and one of short forms."""
-    found = {path.name: parse(path.read_text("utf-8"), path.name).value for path in CONFIGS.iterdir()}
+    result = {path.name: parse(path.read_text("utf-8"), path.name).value for path in CONFIGS.iterdir()}
     for name in (TABULAR, *sorted({name for names in QUALITIES.values() for name in names})):
-        found[name] = {"data": DATA, **parse((PRESETS / f"{name}.yaml").read_text("utf-8"), name).value}
+        result[name] = {"data": DATA, **parse((PRESETS / f"{name}.yaml").read_text("utf-8"), name).value}
     (readme,) = blocks("yaml")
-    return {**found, "README": parse(readme, "README").value, "short": parse(SHORT, "short").value}
+    return {**result, "README": parse(readme, "README").value, "short": parse(SHORT, "short").value}
 
 
 WRITTEN = written()

@@ -128,11 +128,11 @@ def test_an_override_sets_its_key_only(value: dict[str, object], words: list[str
     assignment = f"{'.'.join(['set', *words])}={written}"
     before = parse(dump({**value, "set": None}), "c")
     after = apply_overrides(before, [assignment])
-    found: object = after.value
+    result: object = after.value
     for word in ["set", *words]:
-        assert isinstance(found, dict)
-        found = found[word]
-    assert repr(found) == repr(new)
+        assert isinstance(result, dict)
+        result = result[word]
+    assert repr(result) == repr(new)
     assert {k: v for k, v in after.value.items() if k != "set"} == {k: v for k, v in value.items() if k != "set"}
     assert after.location(("set", *words)).line is None
     assert apply_overrides(after, [assignment]).value == after.value

@@ -36,16 +36,16 @@ from nncli.config.yaml.parser import parse
     ],
 )
 def test_an_assignment_is_completed(typed: str, words: list[str]) -> None:
-    found = complete_assignment(typed)
-    assert [word for word in found if word in words] == words
-    assert bool(found) == bool(words)
+    result = complete_assignment(typed)
+    assert [word for word in result if word in words] == words
+    assert bool(result) == bool(words)
 
 
 def test_every_key_is_a_completion_and_every_section_has_completions() -> None:
-    found = complete_assignment("")
-    assert {word.rstrip("=.") for word in found} == set(ConfigFile.model_fields)
-    assert {"data.", "epochs="} <= set(found)
-    assert all(len(complete_assignment(word)) for word in found if word.endswith("."))
+    result = complete_assignment("")
+    assert {word.rstrip("=.") for word in result} == set(ConfigFile.model_fields)
+    assert {"data.", "epochs="} <= set(result)
+    assert all(len(complete_assignment(word)) for word in result if word.endswith("."))
 
 
 def test_every_completed_value_is_valid() -> None:

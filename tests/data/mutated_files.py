@@ -115,7 +115,7 @@ def read_everything(path: Path) -> None:
 
 def failures(files: dict[str, bytes], mutate: Mutation, numbers: range) -> list[str]:
     """What was no answer when mutations of these files were read: tracebacks, slow ones, and deaths of the process."""
-    found: list[str] = []
+    result: list[str] = []
     context = multiprocessing.get_context("spawn")
     while numbers:
         results, sender = context.Pipe(duplex=False)
@@ -126,17 +126,17 @@ def failures(files: dict[str, bytes], mutate: Mutation, numbers: range) -> list[
         try:
             while results.poll(max(end - time.monotonic(), 0.0)):
                 at, failure = results.recv()
-                found += [failure] if failure else []
+                result += [failure] if failure else []
         except EOFError:
             pass
         else:
             process.kill()
         process.join()
         if process.exitcode == 0:
-            return found
-        found.append(f"number {at}: the process ended with {process.exitcode}")
+            return result
+        result.append(f"number {at}: the process ended with {process.exitcode}")
         numbers = numbers[numbers.index(at) + 1 :]
-    return found
+    return result
 
 
 def _work(

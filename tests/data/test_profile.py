@@ -28,11 +28,11 @@ def words(count: int) -> list[str]:
 
 
 def test_numbers_come_with_their_range_and_their_mean() -> None:
-    found = of(["3", "1.5", None, "3"])
-    assert (found.kind, found.label, found.recommended) == (Kind.NUMERIC, Kind.NUMERIC, True)
-    assert (found.rows, found.present, found.missing, found.distinct) == (4, 3, 1, 2)
-    assert found.top_values == (("3", 2), ("1.5", 1))
-    assert (found.lowest, found.highest, found.mean, found.median) == (1.5, 3.0, 2.5, 3.0)
+    result = of(["3", "1.5", None, "3"])
+    assert (result.kind, result.label, result.recommended) == (Kind.NUMERIC, Kind.NUMERIC, True)
+    assert (result.rows, result.present, result.missing, result.distinct) == (4, 3, 1, 2)
+    assert result.top_values == (("3", 2), ("1.5", 1))
+    assert (result.lowest, result.highest, result.mean, result.median) == (1.5, 3.0, 2.5, 3.0)
 
 
 @pytest.mark.parametrize("cells", [["yes", "no"], ["Y", "n"], ["0", "1"], [True, False], ["True", "FALSE", None]])
@@ -59,8 +59,8 @@ def test_the_commonest_values_come_first_and_equals_by_their_spelling() -> None:
     ],
 )
 def test_a_key_is_left_out(cells: list[object], name: str) -> None:
-    found = of(cells, name)
-    assert (found.label, found.recommended, found.reason) == (Label.ID, False, "a different value in every row")
+    result = of(cells, name)
+    assert (result.label, result.recommended, result.reason) == (Label.ID, False, "a different value in every row")
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,8 @@ def test_a_key_is_left_out(cells: list[object], name: str) -> None:
     ],
 )
 def test_what_only_happens_to_differ_is_kept(cells: list[object], name: str) -> None:
-    found = of(cells, name)
-    assert (found.recommended, found.reason, found.label is Label.ID) == (True, "", False)
+    result = of(cells, name)
+    assert (result.recommended, result.reason, result.label is Label.ID) == (True, "", False)
 
 
 @pytest.mark.parametrize(
@@ -117,9 +117,9 @@ def test_no_rows_are_no_fault() -> None:
 
 
 def test_spellings_of_a_missing_value_are_found_among_numbers() -> None:
-    found = of([*map(str, range(N)), "?", "?"])
-    assert found.na_spellings == ("?",)
-    assert found.error
+    result = of([*map(str, range(N)), "?", "?"])
+    assert result.na_spellings == ("?",)
+    assert result.error
     assert of([*map(str, range(N)), *["?"] * 2 * N]).na_spellings == ("?",)  # more of them than of numbers
 
 
@@ -135,40 +135,40 @@ def test_spellings_of_a_missing_value_are_found_among_numbers() -> None:
     ],
 )
 def test_what_groups_digits_is_found(cells: list[str], mark: str) -> None:
-    found = of(cells * N)
-    assert found.error
-    assert found.thousands == mark
+    result = of(cells * N)
+    assert result.error
+    assert result.thousands == mark
 
 
 def test_a_category_beside_few_numbers_is_no_missing_value() -> None:
-    found = of(["2", "3", "none"] * N)
-    assert (found.na_spellings, found.error, found.kind) == ((), None, Kind.CATEGORICAL)
+    result = of(["2", "3", "none"] * N)
+    assert (result.na_spellings, result.error, result.kind) == ((), None, Kind.CATEGORICAL)
 
 
 def test_doubtful_columns_say_why_and_go_as_categories() -> None:
-    found = of(["12%", "$13"] * N)
-    assert isinstance(found.error, DataError)
-    assert (found.kind, found.recommended, found.na_spellings) == (Kind.CATEGORICAL, True, ())
+    result = of(["12%", "$13"] * N)
+    assert isinstance(result.error, DataError)
+    assert (result.kind, result.recommended, result.na_spellings) == (Kind.CATEGORICAL, True, ())
 
 
 @pytest.mark.parametrize("cells", [[1.0, float("inf"), 2.0], ["1", "inf", "2"]])
 def test_a_column_with_an_infinite_cell_is_left_out(cells: list[object]) -> None:
-    found = of(cells)
-    assert (found.kind, found.recommended, found.highest) == (Kind.NUMERIC, False, 2.0)
-    assert "not a finite number" in found.reason
+    result = of(cells)
+    assert (result.kind, result.recommended, result.highest) == (Kind.NUMERIC, False, 2.0)
+    assert "not a finite number" in result.reason
 
 
 def test_ids_too_long_for_numbers_go_as_categories_where_they_repeat() -> None:
-    found = of([10**17 + 1, 10**17 + 1, 10**17 + 3] * N)
-    assert (found.kind, found.recommended) == (Kind.CATEGORICAL, True)
-    assert found.error
+    result = of([10**17 + 1, 10**17 + 1, 10**17 + 3] * N)
+    assert (result.kind, result.recommended) == (Kind.CATEGORICAL, True)
+    assert result.error
 
 
 @pytest.mark.parametrize("cells", [[[1], [2]], [{"a": 1}, {"a": 2}], [b"x", b"y"]])
 def test_what_cannot_be_read_is_left_out(cells: list[object]) -> None:
-    found = of(cells)
-    assert not found.recommended
-    assert "neither numbers nor text" in found.reason
+    result = of(cells)
+    assert not result.recommended
+    assert "neither numbers nor text" in result.reason
 
 
 def test_typed_dates_are_called_dates() -> None:
@@ -180,23 +180,23 @@ def test_a_stored_table_is_described_column_by_column() -> None:
     with Scratch() as scratch:
         read = (Table(frame[row : row + 1], "t.csv", row + 1) for row in range(3))
         table = write_store(lambda: read, lambda table: table.names, scratch, text_columns=())
-        assert [(found.name, found.kind, found.rows) for found in profile(table)] == [
+        assert [(result.name, result.kind, result.rows) for result in profile(table)] == [
             ("b", Kind.NUMERIC, 3),
             ("a", Kind.CATEGORICAL, 3),
         ]
-        assert [found.name for found in profile(table, ["a"])] == ["a"]
+        assert [result.name for result in profile(table, ["a"])] == ["a"]
         with pytest.raises(DataError, match="there is no column 'c'"):
             profile(table, ["c"])
 
 
 @given(st.lists(st.none() | st.text(max_size=4) | st.integers().map(str) | st.floats().map(str), max_size=30))
 def test_any_column_has_a_profile_that_adds_up(cells: list[str | None]) -> None:
-    found = of(cells, dtype=pl.String)
-    assert found.rows == len(cells)
-    assert found.missing + found.present == found.rows
-    assert sum(count for _, count in found.top_values) <= found.present
-    assert found.distinct <= found.present
-    assert found.recommended == (not found.reason)
+    result = of(cells, dtype=pl.String)
+    assert result.rows == len(cells)
+    assert result.missing + result.present == result.rows
+    assert sum(count for _, count in result.top_values) <= result.present
+    assert result.distinct <= result.present
+    assert result.recommended == (not result.reason)
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,12 @@ def check_profiles(frame: pl.DataFrame) -> None:
     """The profiles of all columns are those of single ones, up to the rounding of sums."""
     with Scratch() as scratch:
         table = write_store(lambda: iter([Table(frame, "t")]), lambda t: t.names, scratch, text_columns=())
-        for found in profile(table):
-            expected = profile_column(table.columns([found.name]), found.name)
-            assert statistics(found) == statistics(expected)
+        for result in profile(table):
+            expected = profile_column(table.columns([result.name]), result.name)
+            assert statistics(result) == statistics(expected)
             if expected.mean is not None:
-                assert found.mean == pytest.approx(expected.mean, rel=1e-12, abs=1e-6)
-                assert found.median == pytest.approx(expected.median)
+                assert result.mean == pytest.approx(expected.mean, rel=1e-12, abs=1e-6)
+                assert result.median == pytest.approx(expected.median)
 
 
 def statistics(column: ColumnProfile) -> dict[str, object]:

@@ -62,8 +62,8 @@ def check_profiles(frame: pl.DataFrame, dialect: CsvDialect) -> None:
         table = write_store(
             lambda: iter([Table(frame, "t", dialect=dialect)]), lambda t: t.names, scratch, text_columns=frame.columns
         )
-        for found in profile(table):
-            assert facts(found) == facts(profile_column(table.columns([found.name]), found.name))
+        for result in profile(table):
+            assert facts(result) == facts(profile_column(table.columns([result.name]), result.name))
 
 
 @given(
@@ -118,7 +118,9 @@ def test_words_and_days_are_profiled_together_and_what_may_be_numbers_is_not() -
     }
     columns = {name: cells for name, (cells, _) in plain.items()} | odd
     series = [pl.Series(name, cells, dtype=pl.String) for name, cells in columns.items()]
-    kinds = {name: one.kind.value for name, one in profile_texts(series, CsvDialect(decimal=".")).items()}
+    kinds = {
+        name: profile_text.kind.value for name, profile_text in profile_texts(series, CsvDialect(decimal=".")).items()
+    }
     assert kinds == {name: kind for name, (_, kind) in plain.items()}
 
 

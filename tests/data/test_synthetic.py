@@ -137,7 +137,7 @@ def test_noise_scales_one_and_the_same_chance(name: str) -> None:
 @pytest.mark.parametrize("rows", [1, 3, 100, 301])
 def test_classes_are_balanced_and_shuffled(name: str, rows: int) -> None:
     label = generate(name, rows)["label"]
-    counts = [int((label == one).sum()) for one in LABELS[name]]
+    counts = [int((label == item).sum()) for item in LABELS[name]]
     assert sum(counts) == rows
     assert max(counts) - min(counts) <= 1
     if rows >= 100:

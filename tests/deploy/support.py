@@ -24,11 +24,11 @@ PACKAGES = {"systemd-analyze": "systemd", "unshare": "util-linux", "promtool": "
 
 def program(name: str) -> str:
     """The path of a program; the test is skipped where it is not installed."""
-    found = shutil.which(name, path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
-    if found is None:
+    result = shutil.which(name, path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
+    if result is None:
         hint = f"apt-get install {PACKAGES[name]}" if name in PACKAGES else f"pip install {name}-bin"
         pytest.skip(f"{name} is not installed: {hint}")
-    return found
+    return result
 
 
 def run(command: Sequence[str | Path], **options: object) -> subprocess.CompletedProcess[str]:

@@ -13,7 +13,7 @@ from nncli.serving.options import ServerOptions
 from tests.deploy.support import DEPLOY, check_options
 
 MANIFEST = DEPLOY / "kubernetes.yaml"
-DOCUMENTS: dict[str, Any] = {one["kind"]: one for one in yaml.safe_load_all(MANIFEST.read_text("utf-8"))}
+DOCUMENTS: dict[str, Any] = {item["kind"]: item for item in yaml.safe_load_all(MANIFEST.read_text("utf-8"))}
 POD = DOCUMENTS["Deployment"]["spec"]["template"]["spec"]
 (CONTAINER,) = POD["containers"]
 
@@ -28,7 +28,7 @@ def test_selectors_find_the_pods() -> None:
 def test_ports_have_the_names_that_are_used() -> None:
     (port,) = CONTAINER["ports"]
     assert port == {"name": "http", "containerPort": 8000}
-    assert [one["targetPort"] for one in DOCUMENTS["Service"]["spec"]["ports"]] == ["http"]
+    assert [item["targetPort"] for item in DOCUMENTS["Service"]["spec"]["ports"]] == ["http"]
     probes = [CONTAINER[f"{kind}Probe"]["httpGet"] for kind in ("readiness", "liveness", "startup")]
     assert {probe["port"] for probe in probes} == {"http"}
     assert {probe["path"] for probe in probes} <= {route.path for route in ROUTES}

@@ -42,7 +42,7 @@ def test_every_metric_and_label_is_one_of_the_server(model: ServedModel) -> None
     known |= {"nncli_predicted_classes_total": {"model", "class"}}
     assert {name for name, _ in named} <= set(known)
     for name, matchers in named:
-        assert {one.split("=")[0].rstrip("!") for one in matchers.split(", ") if one} <= {*known[name], "job"}
+        assert {item.split("=")[0].rstrip("!") for item in matchers.split(", ") if item} <= {*known[name], "job"}
 
 
 def test_every_alert_has_a_summary() -> None:

@@ -27,8 +27,8 @@ ROWS = (DATA / "penguins-test.csv").read_bytes()
 
 
 def value(name: str) -> str:
-    (found,) = re.findall(rf"^\s*{name} (.+);", TEXT, re.MULTILINE)
-    return str(found)
+    (result,) = re.findall(rf"^\s*{name} (.+);", TEXT, re.MULTILINE)
+    return str(result)
 
 
 def test_limits_fit_those_of_the_server() -> None:

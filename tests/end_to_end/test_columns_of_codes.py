@@ -59,8 +59,8 @@ def test_every_command_doubts_the_same_columns_of_numbers(tmp_path: Path, name: 
     }
     table = write(tmp_path, columns)
     drafted = draft(table, "y")
-    found = bool(warnings_of(drafted)) + drafted.summary.has_thousands
-    assert found == 1
+    result = bool(warnings_of(drafted)) + drafted.summary.has_thousands
+    assert result == 1
     errors = [f for f in check(tmp_path / "c.yaml").findings if f.level == "error"]
     assert [f.location.column for f in errors] == ["x"]
     with raises(DataError, file="t.csv", column="x"):

@@ -199,8 +199,8 @@ def test_categories_with_similar_spelling_are_noted(categories: list[str], named
 
 def test_booleans_are_categories_and_mixed_spellings_are_noted(tmp_path: Path) -> None:
     for pair in ("true false", "True False", "yes no", "t f", "T F"):
-        one, other = pair.split()
-        rows = "".join(f"{one if i % 2 else other},{i / 2}\n" for i in range(20))
+        first, other = pair.split()
+        rows = "".join(f"{first if i % 2 else other},{i / 2}\n" for i in range(20))
         made = prepared(tmp_path, "x,y\n" + rows)
         assert (made.config.data.columns, made.findings) == ({"x": "categorical"}, ())
     rows = "".join(f"{('true', 'True', 'FALSE')[i % 3]},{i / 2}\n" for i in range(30))

@@ -50,10 +50,10 @@ def test_training_in_two_parts_equals_training_at_once(optimizer: Any, k: int) -
     arguments = full_arguments(optimizer=optimizer, epochs=5, schedule=schedule, monitor="val_loss", patience=4)
     expected, reports = train(arguments, validation_set=validation_set_of(arguments))
     parts = fresh(arguments)
-    found = list(reports_of(replace(arguments, epochs=k), parts, rows_of(arguments), validation_set_of(arguments)))
-    found += list(reports_of(arguments, parts, rows_of(arguments), validation_set_of(arguments)))
+    result = list(reports_of(replace(arguments, epochs=k), parts, rows_of(arguments), validation_set_of(arguments)))
+    result += list(reports_of(arguments, parts, rows_of(arguments), validation_set_of(arguments)))
     assert bits(parts) == bits(expected)
-    assert timeless(found) == timeless(reports)
+    assert timeless(result) == timeless(reports)
 
 
 def test_a_training_continued_between_two_reports_is_unchanged() -> None:

@@ -64,7 +64,7 @@ def check(
         rng = np.random.default_rng([seed, attempt])
         parameters = network.initialize(rng)
         parameters.theta[...] = rng.normal(0.0, spread, parameters.theta.shape)
-        found = gradcheck(
+        result = gradcheck(
             network,
             loss,
             parameters,
@@ -75,10 +75,10 @@ def check(
             seed=seed,
         )
         total = parameters.theta.size + rows * network.n_features
-        assert found.compared + found.n_nonsmooth == total
-        if found.n_nonsmooth <= MOST_KINKS * total:
-            return found
-    raise AssertionError(f"every point lay beside a kink: {found}")
+        assert result.compared + result.n_nonsmooth == total
+        if result.n_nonsmooth <= MOST_KINKS * total:
+            return result
+    raise AssertionError(f"every point lay beside a kink: {result}")
 
 
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: tag(type(loss)))
@@ -296,8 +296,8 @@ def cases(draw: st.DrawFn) -> Case:
 
 @given(case=cases())
 def test_gradient_of_a_random_network(case: Case) -> None:
-    found = check(case.network, case.loss, rows=case.rows, seed=case.seed, weighted=case.weighted)
-    assert found.error <= TOLERANCE
+    result = check(case.network, case.loss, rows=case.rows, seed=case.seed, weighted=case.weighted)
+    assert result.error <= TOLERANCE
 
 
 def test_gradient_of_linear_regression_is_the_textbook_formula() -> None:

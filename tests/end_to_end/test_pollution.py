@@ -19,10 +19,10 @@ FIXED = [*((name,) for name in CHANGES), *COMBINATIONS]
 def test_no_polluted_table_is_read_wrong(name: str, changes: set[str], seed: int) -> None:
     rng = random.Random(seed)
     table = pollute(TABLES[name], tuple(changes), rng)
-    found, reason = outcome(table, table.data(rng))
-    assert found != "wrong", reason
+    result, reason = outcome(table, table.data(rng))
+    assert result != "wrong", reason
     if not changes:
-        assert found == "right", reason
+        assert result == "right", reason
 
 
 @pytest.mark.parametrize("name", sorted(TABLES))

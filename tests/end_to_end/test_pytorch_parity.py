@@ -24,8 +24,8 @@ REFERENCES = [reference for path in sorted(FOLDER.glob("*.json")) for reference 
 
 @pytest.mark.parametrize("reference", [pytest.param(r, id=r.case.name) for r in REFERENCES])
 def test_training_gives_the_numbers_of_pytorch(reference: Reference) -> None:
-    found = errors(run_nncli(reference.case), reference.expected)
-    wrong = {name: error for name, error in found.items() if error > TOLERANCE}
+    result = errors(run_nncli(reference.case), reference.expected)
+    wrong = {name: error for name, error in result.items() if error > TOLERANCE}
     assert not wrong
 
 

@@ -184,8 +184,8 @@ def test_a_column_that_moves_the_spread_alone_is_important(tmp_path: Path) -> No
 def test_contributions_add_up_to_the_median(folder: Path) -> None:
     model, table = load(folder / "run").model, read_table(folder / "table.csv").take(np.arange(5))
     rows = EncodedRows.of(model, table)
-    found = attribute(rows, rows, "u")
-    np.testing.assert_allclose(found.values.sum(axis=1) + found.base, model.predict(table).values[:, 1], atol=0.2)
+    result = attribute(rows, rows, "u")
+    np.testing.assert_allclose(result.values.sum(axis=1) + result.base, model.predict(table).values[:, 1], atol=0.2)
 
 
 def test_the_report_says_how_many_values_are_below_each_quantile(held_out: HeldOutPredictions) -> None:
@@ -201,17 +201,17 @@ def test_every_command_takes_such_a_run(folder: Path, tmp_path: Path) -> None:
     assert report(folder / "run", tmp_path / "report.html").html.exists()
     importances = explain(folder / "run", repeats=1).importances
     assert importances is not None
-    assert [one.column for one in importances] == ["x"]
+    assert [importance.column for importance in importances] == ["x"]
 
 
 def test_cross_validation_keeps_the_quantiles(folder: Path, tmp_path: Path) -> None:
-    one = ["members=1", "bagging=seeds"]
-    found = cross_validate(folder / "config.yaml", folds=2, output=tmp_path / "cv", assignments=one)
-    assert found is not None
-    quantiles = quantiles_of(found.predictions)
+    single = ["members=1", "bagging=seeds"]
+    result = cross_validate(folder / "config.yaml", folds=2, output=tmp_path / "cv", assignments=single)
+    assert result is not None
+    quantiles = quantiles_of(result.predictions)
     assert (np.diff(quantiles, axis=2) >= 0).all()
-    np.testing.assert_array_equal(quantiles[:, 0, 1], found.predictions["prediction_y"])
-    assert "pinball_y" in found.means
+    np.testing.assert_array_equal(quantiles[:, 0, 1], result.predictions["prediction_y"])
+    assert "pinball_y" in result.means
 
 
 def test_the_estimator_predicts_the_median_and_the_quantiles() -> None:

@@ -116,8 +116,8 @@ def timeless(reports: list[EpochReport]) -> list[EpochReport]:
     return [replace(report, seconds=0.0) for report in reports]
 
 
-def ends_alike(one: TrainState, other: TrainState) -> bool:
-    here, there = one.snapshot(), other.snapshot()
+def ends_alike(first: TrainState, other: TrainState) -> bool:
+    here, there = first.snapshot(), other.snapshot()
     return here.metadata == there.metadata and all(
         here.arrays[name].tobytes() == there.arrays[name].tobytes() for name in here.arrays
     )
@@ -183,17 +183,17 @@ def test_a_training_stopped_several_times_ends_in_the_same_bits(
     arguments = replace(arguments_of(optimizer, schedule, dropout, patience), epochs=15)
     expected = fresh(arguments)
     reports = list(fit(arguments, expected, TRAINING, HOLDOUT))
-    state, found = fresh(arguments), []
+    state, result = fresh(arguments), []
     for wait in stops:
         until = state.step + wait
         wish = lambda step, until=until: LoopSignal.STOP if step >= until else LoopSignal.CONTINUE  # noqa: E731
-        found += [r for r in fit(arguments, state, TRAINING, HOLDOUT, after_batch=wish) if isinstance(r, EpochReport)]
+        result += [r for r in fit(arguments, state, TRAINING, HOLDOUT, after_batch=wish) if isinstance(r, EpochReport)]
         taken_up = fresh(arguments)
         taken_up.restore(written_and_read(state.snapshot()))
         state = taken_up
-    found += [r for r in fit(arguments, state, TRAINING, HOLDOUT) if isinstance(r, EpochReport)]
+    result += [r for r in fit(arguments, state, TRAINING, HOLDOUT) if isinstance(r, EpochReport)]
     assert ends_alike(state, expected)
-    assert timeless(found) == timeless([r for r in reports if isinstance(r, EpochReport)])
+    assert timeless(result) == timeless([r for r in reports if isinstance(r, EpochReport)])
 
 
 def test_a_state_of_another_training_is_refused() -> None:

@@ -53,9 +53,9 @@ def r2_of_later_rows(folder: Path, data: str) -> float:
     run = train(written(folder, data), output=folder / "run").run
     scores = evaluate(run, folder / "later.csv").scores
     assert isinstance(scores, tuple)
-    (one,) = scores
-    assert isinstance(one, RegressionScores)
-    return one["r2"]
+    (single,) = scores
+    assert isinstance(single, RegressionScores)
+    return single["r2"]
 
 
 def test_rows_of_later_years_are_predicted_with_the_time_column_as_well_as_without_a_split_in_time(

@@ -55,9 +55,9 @@ def trained(folder: Path, frame: pl.DataFrame, config: str = CONFIG) -> Path:
 
 def trained_on(run: Path, table: Path | pl.DataFrame) -> tuple[int, int]:
     """The number of rows that are recognized, and of all rows."""
-    found = evaluate(run, table)
-    assert found.training_rows is not None
-    return found.training_rows.trained_rows, found.rows
+    result = evaluate(run, table)
+    assert result.training_rows is not None
+    return result.training_rows.trained_rows, result.rows
 
 
 @pytest.fixture(scope="module")
@@ -66,16 +66,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_all_rows_of_the_training_table_are_recognized(run: Path) -> None:
-    found = evaluate(run, run.parent / "t.csv")
-    assert found.training_rows is not None
-    assert found.training_rows.are_optimistic
-    assert found.json()["training_rows"] == {"rows": ROWS, "by_chance": 0, "optimistic": True}
+    result = evaluate(run, run.parent / "t.csv")
+    assert result.training_rows is not None
+    assert result.training_rows.are_optimistic
+    assert result.json()["training_rows"] == {"rows": ROWS, "by_chance": 0, "optimistic": True}
 
 
 def test_new_rows_are_not(run: Path) -> None:
-    found = evaluate(run, made_table(seed=1))
-    assert found.training_rows is not None
-    assert found.training_rows.json() == {"rows": 0, "by_chance": 0, "optimistic": False}
+    result = evaluate(run, made_table(seed=1))
+    assert result.training_rows is not None
+    assert result.training_rows.json() == {"rows": 0, "by_chance": 0, "optimistic": False}
 
 
 def test_the_order_of_rows_and_columns_and_further_columns_do_not_matter(run: Path) -> None:
@@ -159,9 +159,9 @@ def test_a_run_without_the_record_says_nothing_and_gets_one_when_resumed(penguin
     old = shutil.copytree(penguins, tmp_path / "old")
     (old / TRAINING_ROWS).unlink()
     signed(old)
-    found = evaluate(old, DATA / "penguins.csv")
-    assert found.training_rows is None
-    assert found.json()["training_rows"] is None
+    result = evaluate(old, DATA / "penguins.csv")
+    assert result.training_rows is None
+    assert result.json()["training_rows"] is None
     epochs = Run.open(old).load_manifest().epochs
     train(resume=old, assignments=[f"epochs={epochs + 1}"])
     assert trained_on(old, DATA / "penguins.csv") == (344, 344)
@@ -183,11 +183,11 @@ def test_few_distinct_rows_raise_no_alarm_when_new_ones_equal_them(tmp_path: Pat
     rng = np.random.default_rng(0)
     frame = pl.DataFrame({name: rng.integers(3, size=400) for name in "aby"})
     config = CONFIG + "loss: cross_entropy\n"
-    found = evaluate(trained(tmp_path, frame[:200], config), frame[200:])
-    assert found.training_rows is not None
-    assert found.training_rows.trained_rows == 200
-    assert not found.training_rows.are_optimistic
-    assert json.loads(json.dumps(found.json()))["training_rows"]["by_chance"] == pytest.approx(200, abs=5)
+    result = evaluate(trained(tmp_path, frame[:200], config), frame[200:])
+    assert result.training_rows is not None
+    assert result.training_rows.trained_rows == 200
+    assert not result.training_rows.are_optimistic
+    assert json.loads(json.dumps(result.json()))["training_rows"]["by_chance"] == pytest.approx(200, abs=5)
 
 
 def test_a_comparison_on_training_rows_warns_of_each_run(nncli: Cli, run: Path, tmp_path: Path) -> None:

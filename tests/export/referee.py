@@ -54,20 +54,20 @@ def missing() -> str | None:
 def run(file: Path, rows: pl.DataFrame) -> pl.DataFrame:
     """The runner."""
     program = printed[file.read_text()]
-    found = answers(program, rows)
+    result = answers(program, rows)
     if state["fault"] == "column":
-        return found.rename({found.columns[0]: "other"})
+        return result.rename({result.columns[0]: "other"})
     if state["fault"] == "number":
-        name = found.columns[-1]
-        wrong = found[name].to_numpy().copy()
+        name = result.columns[-1]
+        wrong = result[name].to_numpy().copy()
         wrong[2] = np.nextafter(wrong[2].astype(np.float32), np.float32(np.inf)) * (1.0 + 1e-6)
-        return found.with_columns(pl.Series(name, wrong))
+        return result.with_columns(pl.Series(name, wrong))
     if state["fault"] == "class":
         assert program.outputs.labels
         first, second, *_ = program.outputs.labels
-        label = found["prediction"][3]
-        return found.with_columns(found["prediction"].scatter(3, second if label == first else first))
-    return found
+        label = result["prediction"][3]
+        return result.with_columns(result["prediction"].scatter(3, second if label == first else first))
+    return result
 
 
 def answers(program: Program, rows: pl.DataFrame) -> pl.DataFrame:

@@ -33,8 +33,8 @@ def penguin_table() -> Table:
 
 def test_the_file_is_run_for_all_rows(check: tuple[Check, Path]) -> None:
     table = penguin_table()
-    found = check[0].run(check[1], [table])
-    assert (found.rows, found.numbers, found.is_match) == (len(table), 3 * len(table), True)
+    result = check[0].run(check[1], [table])
+    assert (result.rows, result.numbers, result.is_match) == (len(table), 3 * len(table), True)
 
 
 def test_rows_are_compared_in_batches_of_the_same_types(
@@ -64,8 +64,8 @@ def test_a_row_that_differs_is_named_as_in_its_table(
     check: tuple[Check, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with referee(monkeypatch, fault="number"):
-        found = check[0].run(check[1], [penguin_table().part(100, 150)])
-    assert (found.largest_rows, found.is_match, found.differing) == (("row 103",), False, 1)
+        result = check[0].run(check[1], [penguin_table().part(100, 150)])
+    assert (result.largest_rows, result.is_match, result.differing) == (("row 103",), False, 1)
 
 
 def test_what_predict_refuses_is_refused(check: tuple[Check, Path]) -> None:

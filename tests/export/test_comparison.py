@@ -25,10 +25,10 @@ def ulps(a: float, b: float) -> float:
 
 def next_float32(x: float, steps: int = 1) -> float:
     """The float32 number some steps above x."""
-    found = np.float32(x)
+    result = np.float32(x)
     for _ in range(steps):
-        found = np.nextafter(found, np.float32(np.inf))
-    return float(found)
+        result = np.nextafter(result, np.float32(np.inf))
+    return float(result)
 
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False), st.integers(0, 3))
@@ -58,9 +58,9 @@ def regression(values: list[float]) -> tuple[Predictions, pl.DataFrame]:
 def test_the_rows_of_the_largest_difference_are_named() -> None:
     predictions, frame = regression([1.0, 2.0, 3.0, 4.0])
     theirs = pl.DataFrame({"prediction": [1.0, next_float32(2.0, 2), next_float32(3.0), next_float32(4.0, 2)]})
-    found = compare(predictions, frame, theirs, 2, lambda row: f"row {row + 1}")
-    assert found == Comparison(2, 4, 4, 3, 2.0, ("row 2", "row 4"))
-    assert found.is_match
+    result = compare(predictions, frame, theirs, 2, lambda row: f"row {row + 1}")
+    assert result == Comparison(2, 4, 4, 3, 2.0, ("row 2", "row 4"))
+    assert result.is_match
     assert not compare(predictions, frame, theirs, 1, str).is_match
 
 
@@ -115,8 +115,8 @@ def test_a_tie_at_a_threshold_is_judged_by_the_threshold() -> None:
 
 
 def test_a_label_that_is_none_is_a_mismatch() -> None:
-    found = compare_labels(classification(CLASSES, [[0.7, 0.2, 0.1]]), ["d"])
-    assert (found.n_classes, found.is_match) == (1, False)
+    result = compare_labels(classification(CLASSES, [[0.7, 0.2, 0.1]]), ["d"])
+    assert (result.n_classes, result.is_match) == (1, False)
 
 
 def test_probabilities_without_labels_and_labels_without_probabilities_are_compared() -> None:

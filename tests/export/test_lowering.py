@@ -112,5 +112,8 @@ def test_a_row_with_an_infinite_number_has_no_prediction(target: Target) -> None
 
 
 def test_members_share_equal_constants_and_operations() -> None:
-    one = model_of(HIDDEN)
-    assert len(lower_model(Ensemble(ensemble_of(one, one).spec, (one, one))).nodes) <= len(lower_model(one).nodes) + 4
+    single = model_of(HIDDEN)
+    assert (
+        len(lower_model(Ensemble(ensemble_of(single, single).spec, (single, single))).nodes)
+        <= len(lower_model(single).nodes) + 4
+    )

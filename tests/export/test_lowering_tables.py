@@ -43,8 +43,8 @@ def assert_same(model: AnyModel, rows: pl.DataFrame, max_ulp: int = 1) -> None:
     assert rows.height > 40
     with np.errstate(all="ignore"):  # as `nncli predict` does
         predicted = model.predict(table_to_predict(model, rows))
-    found = compare(predicted, predicted.frame(proba=True), pl.DataFrame(predictor.predict(rows)), max_ulp, str)
-    assert found.is_match, found
+    result = compare(predicted, predicted.frame(proba=True), pl.DataFrame(predictor.predict(rows)), max_ulp, str)
+    assert result.is_match, result
 
 
 def first_refused(model: AnyModel, rows: pl.DataFrame) -> Location | None:
@@ -68,11 +68,11 @@ LAYERS = (
 
 def layers_of(names: list[Any], width: int = 5) -> list[Any]:
     """The layers, each residual one as wide as what it is added to, after a dense one."""
-    found: list[Any] = [width]
+    result: list[Any] = [width]
     for layer in names:
         is_residual = isinstance(layer, dict) and layer["type"] == "residual"
-        found.append({"type": "residual", "layers": [4, {"type": "dense", "units": width}]} if is_residual else layer)
-    return found
+        result.append({"type": "residual", "layers": [4, {"type": "dense", "units": width}]} if is_residual else layer)
+    return result
 
 
 ENCODINGS = st.fixed_dictionaries(

@@ -57,14 +57,14 @@ def test_without_a_profile_typical_values_are_those_of_the_encoders() -> None:
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=300))
 def test_the_typical_number_is_a_training_value_near_the_median(values: list[float]) -> None:
-    found = typical_of(NumberBins.fit("x", "number", np.array(values), 201))[0]
-    assert found in values
-    assert isinstance(found, float)
-    below, above = sum(x < found for x in values), sum(x > found for x in values)
+    result = typical_of(NumberBins.fit("x", "number", np.array(values), 201))[0]
+    assert result in values
+    assert isinstance(result, float)
+    below, above = sum(x < result for x in values), sum(x > result for x in values)
     assert max(below, above) <= len(values) / 2.0 + 0.005 * len(values)
 
 
 @pytest.mark.parametrize("n_quantiles", [11, 12, 201])
 def test_the_middle_of_many_values_is_found_with_any_number_of_quantiles(n_quantiles: int) -> None:
-    found = typical_of(NumberBins.fit("x", "number", np.arange(1001.0), n_quantiles))[0]
-    assert found == pytest.approx(500.0, abs=500.0 / (n_quantiles - 1) + 1.0)
+    result = typical_of(NumberBins.fit("x", "number", np.arange(1001.0), n_quantiles))[0]
+    assert result == pytest.approx(500.0, abs=500.0 / (n_quantiles - 1) + 1.0)

@@ -29,9 +29,9 @@ def test_any_cells_can_be_checked(
         writer.writerow([*(f"c{j}" for j in range(1, len(pools))), "y"])
         writer.writerows([pool[(i * step + i // 3) % len(pool)] for pool in pools] for i in range(rows))
     data = {"path": str(tmp_path / "t.csv"), "target": "y"}
-    found = check_table(Config.model_validate({"data": data, "layers": [3], **keys})).findings
-    assert len(found) == len(set(found))
-    for finding in found:
+    result = check_table(Config.model_validate({"data": data, "layers": [3], **keys})).findings
+    assert len(result) == len(set(result))
+    for finding in result:
         json.dumps(finding.as_json, allow_nan=False)
         assert finding.message
         assert finding.level != "warning" or finding.hint

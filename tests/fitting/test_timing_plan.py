@@ -38,15 +38,15 @@ def small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_epochs_are_reduced_before_members_and_members_before_rows() -> None:
     whole = seconds_of(MEASURED, WORK)
-    found = [fit_workload(MEASURED, WORK, budget, is_auto=True) for budget in (whole, whole / 4, 40.0, 10.0, 0.8)]
-    assert found[0] == WORK
-    assert found[1].members == 8
-    assert 12 < found[1].epochs < 256
-    assert 1 < found[2].members < 8
-    assert found[2].epochs >= 12
-    assert (found[3].members, found[3].rows) == (1, 10_000)
-    assert (found[4].members, found[4].epochs) == (1, 3)
-    assert found[4].rows < 10_000
+    result = [fit_workload(MEASURED, WORK, budget, is_auto=True) for budget in (whole, whole / 4, 40.0, 10.0, 0.8)]
+    assert result[0] == WORK
+    assert result[1].members == 8
+    assert 12 < result[1].epochs < 256
+    assert 1 < result[2].members < 8
+    assert result[2].epochs >= 12
+    assert (result[3].members, result[3].rows) == (1, 10_000)
+    assert (result[4].members, result[4].epochs) == (1, 3)
+    assert result[4].rows < 10_000
 
 
 def plan(folder: Path, seconds: float, measured: Measurement = MEASURED, **keys: object) -> TrainingPlan:
@@ -59,19 +59,19 @@ def plan(folder: Path, seconds: float, measured: Measurement = MEASURED, **keys:
 
 
 def test_a_plan_that_fits_leaves_the_configuration_as_it_is(tmp_path: Path) -> None:
-    found = plan(tmp_path, 1e5, members=4)
-    assert (found.config.members, found.config.epochs, found.config.data.sample) == (4, 100, None)
-    assert found.decision is not None
+    result = plan(tmp_path, 1e5, members=4)
+    assert (result.config.members, result.config.epochs, result.config.data.sample) == (4, 100, None)
+    assert result.decision is not None
 
 
 def test_the_note_has_the_estimate_if_nothing_worth_training_fits(tmp_path: Path) -> None:
     slow = Measurement(0.1, 0.1, 1e-5, 1_000, 0.1, 100, 1e-6)
     for seconds, fits in ((0.1, False), (100.0, True)):
-        found = plan(tmp_path, seconds, slow, members="auto", epochs="auto")
-        assert found.estimate is not None
-        assert (found.estimate <= seconds) is fits
-        (note,) = found.findings
-        assert (format_duration(found.estimate) in note.message) is not fits
+        result = plan(tmp_path, seconds, slow, members="auto", epochs="auto")
+        assert result.estimate is not None
+        assert (result.estimate <= seconds) is fits
+        (note,) = result.findings
+        assert (format_duration(result.estimate) in note.message) is not fits
 
 
 def test_a_plan_writes_members_epochs_and_rows_into_the_configuration(tmp_path: Path) -> None:
@@ -100,6 +100,8 @@ def test_few_members_hold_out_a_fifth_of_the_rows_each(tmp_path: Path, members: 
     work = Workload(members=8, workers=2, epochs=12, rows=3_000, held_out=1 / 7)
     budgets = [seconds / 20 for seconds in range(20, 2_000)]
     fitting = next(
-        one for budget in budgets if (one := fit_workload(MEASURED, work, budget, is_auto=True)).members == members
+        single
+        for budget in budgets
+        if (single := fit_workload(MEASURED, work, budget, is_auto=True)).members == members
     )
     assert fitting.held_out == 0.2

@@ -18,8 +18,8 @@ def test_a_measurement_is_of_the_batch_of_the_whole_table_and_of_few_of_its_rows
         {"data": {"path": str(tmp_path / "t.csv"), "target": "y"}, "layers": [4], "batch_size": "auto"}
     )
     with Scratch() as scratch:
-        found = measure(config, load_table(config, config.data, scratch), 3_200, 0.25)
-    assert (found.reading, found.batch_size, found.rows) == (0.25, 128, 1_500)
-    assert 0.0 < found.step < 1.0
-    assert 0.0 < found.prediction < found.step
-    assert found.preparation(3_000) > found.preparation(1_500) == found.preparing
+        result = measure(config, load_table(config, config.data, scratch), 3_200, 0.25)
+    assert (result.reading, result.batch_size, result.rows) == (0.25, 128, 1_500)
+    assert 0.0 < result.step < 1.0
+    assert 0.0 < result.prediction < result.step
+    assert result.preparation(3_000) > result.preparation(1_500) == result.preparing

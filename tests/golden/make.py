@@ -91,17 +91,17 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             frame.write_csv(Path(folder) / "table.csv")
             (Path(folder) / "golden.yaml").write_text(f"{text}epochs: 5\nseed: 3\n")
-            made = train(Path(folder) / "golden.yaml", output=home / "run").run
-            shutil.rmtree(made / "checkpoints")
-            (made / ".lock").unlink(missing_ok=True)
-            run = Run.open(made)  # which machine made it, and where, is nobody's concern here
-            run.save_config(load_config(made / CONFIG).model_copy(update={"output": "run"}))
+            trained = train(Path(folder) / "golden.yaml", output=home / "run").run
+            shutil.rmtree(trained / "checkpoints")
+            (trained / ".lock").unlink(missing_ok=True)
+            run = Run.open(trained)  # which machine made it, and where, is nobody's concern here
+            run.save_config(load_config(trained / CONFIG).model_copy(update={"output": "run"}))
             manifest = run.load_manifest()
             nowhere = Machine(system="any", processor="any", cores=1)
             run.save_manifest(manifest.model_copy(update={"machine": nowhere}))
             frame.head(60).write_csv(home / "rows.csv")
             proba = name in ("classes", "two-classes", "quantile", "text")
-            predict(made, home / "rows.csv", proba=proba).write_csv(home / "expected.csv")
+            predict(trained, home / "rows.csv", proba=proba).write_csv(home / "expected.csv")
 
 
 if __name__ == "__main__":

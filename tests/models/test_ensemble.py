@@ -69,11 +69,11 @@ def test_the_quantiles_of_members_are_averaged_level_by_level(line: Path) -> Non
         Predictions.of_quantiles(target, np.array([[quantiles]]), (0.05, 0.5, 0.95), "float64")
         for quantiles in ([1.0, 2.0, 6.0], [2.0, 4.0, 5.0])
     ]
-    found = Ensemble(spec, (member, member)).average(of_members)
-    assert found.values.tolist() == [[3.0]]
-    assert found.quantiles is not None
-    assert found.quantiles.tolist() == [[[1.5, 3.0, 5.5]]]
-    assert found.levels == (0.05, 0.5, 0.95)
+    result = Ensemble(spec, (member, member)).average(of_members)
+    assert result.values.tolist() == [[3.0]]
+    assert result.quantiles is not None
+    assert result.quantiles.tolist() == [[[1.5, 3.0, 5.5]]]
+    assert result.levels == (0.05, 0.5, 0.95)
 
 
 @pytest.mark.parametrize("labels", [("Adelie", "Chinstrap"), ("a", "b", "c")])
@@ -103,10 +103,10 @@ def test_a_column_is_numeric_unless_a_member_reads_it_as_text(model: Model) -> N
 
 
 def test_a_value_is_unexpected_if_it_is_to_all_members() -> None:
-    one = Anomalies({"x": ColumnAnomalies(out_of_range=3, lowest=-5.0, highest=9.0), "c": ColumnAnomalies(unseen=2)})
+    single = Anomalies({"x": ColumnAnomalies(out_of_range=3, lowest=-5.0, highest=9.0), "c": ColumnAnomalies(unseen=2)})
     other = Anomalies({"x": ColumnAnomalies(out_of_range=1, highest=9.0), "d": ColumnAnomalies(missing=1)})
-    assert one & other == Anomalies({"x": ColumnAnomalies(out_of_range=1, highest=9.0)})
-    assert (one & Anomalies()).note is None
+    assert single & other == Anomalies({"x": ColumnAnomalies(out_of_range=1, highest=9.0)})
+    assert (single & Anomalies()).note is None
 
 
 def test_few_rows_have_the_bits_and_anomalies_that_they_have_among_many(model: Model, table: Table) -> None:
@@ -123,12 +123,12 @@ def test_few_rows_have_the_bits_and_anomalies_that_they_have_among_many(model: M
     assert len(table) > MAX_ROWS
     for rows in ([0], [7, 0, 343], list(range(30)), list(range(100, 100 + MAX_ROWS))):
         part = table.take(np.array(rows))
-        found = ensemble.predict(part)
-        assert found.values.tobytes() == whole.values[rows].tobytes()
+        result = ensemble.predict(part)
+        assert result.values.tobytes() == whole.values[rows].tobytes()
         expected = reduce(and_, (member.spec.encoder.encode(part, "float32").anomalies for member in ensemble.members))
-        assert found.anomalies == expected
+        assert result.anomalies == expected
         alone = [member.predict(part).values.tobytes() for member in ensemble.members]
-        assert [one.values.tobytes() for one in predict_members(ensemble, part)] == alone
+        assert [predict_member.values.tobytes() for predict_member in predict_members(ensemble, part)] == alone
 
 
 WEIGHTED = ensemble_of(

@@ -67,10 +67,10 @@ def test_every_row_gets_the_class_of_its_probabilities(
         return Z, np.maximum(bound * factor, bound)
 
     monkeypatch.setattr(Predictor, "run_rounded", less_certain)
-    found = predict_classes(model, TABLE)
-    assert found.codes.tolist() == exact.values.argmax(axis=1).tolist()
-    assert found.anomalies == exact.anomalies
-    assert found.frame().equals(exact.frame())
+    result = predict_classes(model, TABLE)
+    assert result.codes.tolist() == exact.values.argmax(axis=1).tolist()
+    assert result.anomalies == exact.anomalies
+    assert result.frame().equals(exact.frame())
 
 
 def decided(model: AnyModel, decision: Decision) -> AnyModel:
@@ -96,9 +96,9 @@ def test_every_row_gets_the_class_of_the_threshold(
         return Z, np.maximum(bound * factor, bound)
 
     monkeypatch.setattr(Predictor, "run_rounded", less_certain)
-    found = predict_classes(model, TABLE)
-    assert found.codes.tolist() == np.where(p >= threshold, 0, 1).tolist()
-    assert found.frame().equals(model.predict(TABLE).frame())
+    result = predict_classes(model, TABLE)
+    assert result.codes.tolist() == np.where(p >= threshold, 0, 1).tolist()
+    assert result.frame().equals(model.predict(TABLE).frame())
 
 
 def test_expected_costs_are_computed_in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,10 +125,10 @@ def test_uncertain_rows_are_predicted_in_float64(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(Model, "predict", watched)
     monkeypatch.setattr(Predictor, "run_rounded", off)
-    found = predict_classes(model, TABLE).codes
+    result = predict_classes(model, TABLE).codes
     assert rows == [40]
-    assert found[:40].tolist() == probabilities[:40].argmax(axis=1).tolist()
-    assert found[40:].tolist() == probabilities[40:].argmin(axis=1).tolist()
+    assert result[:40].tolist() == probabilities[:40].argmax(axis=1).tolist()
+    assert result[40:].tolist() == probabilities[40:].argmin(axis=1).tolist()
 
 
 def test_few_rows_are_predicted_in_float64_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,9 +64,9 @@ def test_encoded_rows_get_the_same_bits_on_two_threads(
 ) -> None:
     X, codes, _ = model.spec.encoder.encode(table.take(np.arange(1200) % 344), "float32")
     dataset = Dataset(X, codes, np.zeros(1200))
-    one = model.predict_dataset(dataset).values
+    single = model.predict_dataset(dataset).values
     monkeypatch.setattr("nncli.models.model.WORTH_A_SECOND_THREAD", 0)
-    assert model.predict_dataset(dataset, threads=2).values.tobytes() == one.tobytes()
+    assert model.predict_dataset(dataset, threads=2).values.tobytes() == single.tobytes()
 
 
 def test_a_second_thread_predicts_half_of_the_rows_only_while_no_other_call_predicts(
@@ -146,9 +146,9 @@ def test_a_temperature_changes_probabilities_but_not_classes(model: Model, table
 
 
 def test_one_target_is_called_prediction_and_several_have_their_names() -> None:
-    one = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
+    single = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
     two = RegressionTarget(names=("y", "z"), centers=(0.0, 0.0), scales=(1.0, 1.0))
-    assert Predictions(one, np.zeros((1, 1))).frame().columns == ["prediction"]
+    assert Predictions(single, np.zeros((1, 1))).frame().columns == ["prediction"]
     assert Predictions(two, np.zeros((1, 2))).frame().columns == ["prediction_y", "prediction_z"]
 
 

@@ -69,7 +69,7 @@ def test_predicted_classes_follow_the_decision_and_probabilities_do_not() -> Non
     decided = replace(plain, decision=decision)
     baseline = baseline_predictions(target, y, None, 30)
     of_classes = {"accuracy": 4 / 6, "recall": 2 / 3, "precision": 2 / 3}
-    rows, usual = (ScoredRows(one, baseline, y, None, CrossEntropy()) for one in (decided, plain))
+    rows, usual = (ScoredRows(item, baseline, y, None, CrossEntropy()) for item in (decided, plain))
     scores, others = dict(headlines(rows.scores)), dict(headlines(usual.scores))
     for name, value in of_classes.items():
         assert scores[name] == pytest.approx(value)
@@ -88,7 +88,7 @@ def test_the_rates_of_a_frequent_positive_class_do_not_count_the_rows_of_the_oth
     predicted = np.concatenate([np.repeat([0, 1], [30, 70]), np.repeat([0, 1], [20, 1880])])
     predictions = Predictions(target, np.eye(2)[predicted])
     rows = ScoredRows(predictions, baseline_predictions(target, y, None, len(y)), y, None, CrossEntropy())
-    intervals = {one.name: one.interval for one in rows.with_intervals(0).scores}
+    intervals = {score.name: score.interval for score in rows.with_intervals(0).scores}
     for name, n, hits in (("precision", 1950, 1880), ("recall", 1900, 1880)):
         interval, half = intervals[name], 1.96 * (hits / n * (1 - hits / n) / n) ** 0.5
         assert interval is not None

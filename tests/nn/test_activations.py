@@ -156,8 +156,8 @@ def test_far_from_zero_the_function_and_its_slope_have_reached_their_ends(
     activation: ActivationBase, dtype: Any
 ) -> None:
     Y, dZ = run(activation, np.array([[-1e3, 1e3]], dtype), np.ones((1, 2), dtype))
-    found = (Y[0, 0], dZ[0, 0], Y[0, 1], dZ[0, 1])
-    np.testing.assert_allclose(found, ENDS[tag(type(activation))], rtol=3e-7, atol=0.0)
+    result = (Y[0, 0], dZ[0, 0], Y[0, 1], dZ[0, 1])
+    np.testing.assert_allclose(result, ENDS[tag(type(activation))], rtol=3e-7, atol=0.0)
 
 
 @pytest.mark.parametrize(("name", "slope"), [("relu", 0.0), ("leaky_relu", 0.01)])

@@ -97,10 +97,10 @@ def dense_with(activation: Any) -> Dense:
 
 
 def test_a_right_gradient_passes_with_every_coordinate_compared() -> None:
-    found = check(network_of(Dense(units=4, activation=Tanh())), MSE())
-    assert found.error <= RIGHT
-    assert found.compared == 3 * 4 + 4 + 4 * 2 + 2 + 5 * 3  # two dense layers and the numbers of the input
-    assert found.n_nonsmooth == 0
+    result = check(network_of(Dense(units=4, activation=Tanh())), MSE())
+    assert result.error <= RIGHT
+    assert result.compared == 3 * 4 + 4 + 4 * 2 + 2 + 5 * 3  # two dense layers and the numbers of the input
+    assert result.n_nonsmooth == 0
 
 
 @pytest.mark.parametrize("missing", [1.0, 0.1, 0.01])
@@ -126,11 +126,11 @@ def test_a_kink_is_counted_and_not_held_against_the_gradient() -> None:
     X = np.random.default_rng(0).normal(size=(4, 3))
     y = X @ parameters.by_name["output.weight"] + parameters.by_name["output.bias"] + 0.5
     y[0, 0] -= 0.5 - 1e-5  # one residual within a step of the kink of |d|
-    found = gradcheck(network, MAE(), parameters, X, y)
+    result = gradcheck(network, MAE(), parameters, X, y)
     # on the way of this residual lie 3 weights and 1 bias of the first output and 3 numbers of the first row
-    assert found.n_nonsmooth == 7
-    assert found.compared == parameters.theta.size + X.size - 7
-    assert found.error <= RIGHT
+    assert result.n_nonsmooth == 7
+    assert result.compared == parameters.theta.size + X.size - 7
+    assert result.error <= RIGHT
 
 
 def test_parameters_input_and_statistics_are_left_as_they_were() -> None:
@@ -157,9 +157,9 @@ def test_the_gradient_found_is_left_in_the_parameters() -> None:
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 def test_the_same_dropout_mask_is_drawn_for_every_difference(rate: float) -> None:
-    found = check(network_of(Dense(units=8, activation=Tanh()), Dropout(rate=rate)), MSE(), seed=4)
-    assert found.error <= RIGHT
-    assert found.n_nonsmooth == 0
+    result = check(network_of(Dense(units=8, activation=Tanh()), Dropout(rate=rate)), MSE(), seed=4)
+    assert result.error <= RIGHT
+    assert result.n_nonsmooth == 0
 
 
 def test_the_seed_chooses_the_mask() -> None:
@@ -184,7 +184,7 @@ def test_codes_and_weights_reach_the_network_and_the_loss() -> None:
     parameters = parameters_of(network)
     X, y = np.ones((3, 3)), np.zeros((3, 2))
     codes, w = np.array([[2], [2], [3]]), np.array([1.0, 2.0, 0.0])
-    found = gradcheck(network, MSE(), parameters, X, y, codes=codes, weights=w)
-    assert found.error <= RIGHT
+    result = gradcheck(network, MSE(), parameters, X, y, codes=codes, weights=w)
+    assert result.error <= RIGHT
     used = np.abs(parameters.gradients["embeddings.a"]).sum(axis=1) > 0
     assert used.tolist() == [False, False, True, False]  # the row of code 3 weighs nothing

@@ -32,15 +32,15 @@ BOUND = Network.model_validate({**FIELDS, "layers": [DENSE, "batch_norm"]})
 
 
 def predictors(networks: list[Network]) -> list[Predictor]:
-    found = []
+    result = []
     for seed, network in enumerate(networks):
         rng = np.random.default_rng(seed)
         parameters = network.initialize(rng)
         parameters.theta[...] += rng.normal(0.0, 0.2, parameters.theta.shape)
         for edges in (view for name, view in parameters.by_name.items() if name == "numeric.edges"):
             edges.sort(axis=1)
-        found.append(Predictor(network, parameters, final=True))
-    return found
+        result.append(Predictor(network, parameters, final=True))
+    return result
 
 
 def inputs(members: int, rows: int) -> list[Input]:
@@ -52,7 +52,7 @@ def large_blocks(members: list[Predictor], given: list[Input], monkeypatch: pyte
     """The outputs in blocks of 384 rows alone."""
     with monkeypatch.context() as patch, limit_blas_threads(1):
         patch.setattr(predictor, "MAX_ROWS", -1)
-        return [member.run(*one).tobytes() for member, one in zip(members, given, strict=True)]
+        return [member.run(*item).tobytes() for member, item in zip(members, given, strict=True)]
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 8, 9, 25, 64, MAX_ROWS, MAX_ROWS + 1])
@@ -95,8 +95,8 @@ def test_networks_run_alone_if_bits_differ_or_weights_are_large(reason: str, mon
     members, given = predictors([EQUAL] * 3), inputs(3, 5)
     monkeypatch.setattr(member_predictor, "ForwardPass", None)
     with limit_blas_threads(1):
-        found = MemberPredictor(members).run(given)
-    assert [Z.tobytes() for Z in found] == large_blocks(members, given, monkeypatch)
+        result = MemberPredictor(members).run(given)
+    assert [Z.tobytes() for Z in result] == large_blocks(members, given, monkeypatch)
 
 
 def test_threads_may_share_one() -> None:
@@ -105,5 +105,5 @@ def test_threads_may_share_one() -> None:
     with limit_blas_threads(1):
         expected = [[Z.tobytes() for Z in MemberPredictor(members).run(given)] for given in many]
         with ThreadPoolExecutor(4) as pool:
-            found = list(pool.map(together.run, many))
-    assert [[Z.tobytes() for Z in one] for one in found] == expected
+            result = list(pool.map(together.run, many))
+    assert [[Z.tobytes() for Z in item] for item in result] == expected

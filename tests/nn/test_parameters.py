@@ -109,9 +109,9 @@ def test_a_copy_takes_theta_and_statistics_and_shares_nothing() -> None:
 def test_a_prefix_is_taken_off_whole_and_never_within_a_word() -> None:
     a, b, c = np.zeros(1), np.zeros(2), np.zeros(3)
     views = {"layers.1.weight": a, "layers.10.weight": b, "layers.1.layers.1.bias": c}
-    found = with_prefix(views, "layers.1")
-    assert set(found) == {"weight", "layers.1.bias"}
-    assert found["weight"] is a
+    result = with_prefix(views, "layers.1")
+    assert set(result) == {"weight", "layers.1.bias"}
+    assert result["weight"] is a
     assert with_prefix(views, "layers") == {"1.weight": a, "10.weight": b, "1.layers.1.bias": c}
     assert with_prefix(views, "output") == {}
 

@@ -97,9 +97,9 @@ def test_blocks_give_what_one_plain_forward_pass_gives(network: Network, final: 
     bound.X[...], bound.codes[...] = X, codes
     bound.forward()
     for block_rows in (BLOCK_ROWS, block_rows_for(count)):
-        found = Predictor(network, parameters, final=final, block_rows=block_rows).run(X, codes)
-        assert found.shape == (count, network.n_outputs)
-        np.testing.assert_allclose(found, bound.Z, rtol=0.0, atol=1e-6 * max(1.0, float(np.abs(bound.Z).max())))
+        result = Predictor(network, parameters, final=final, block_rows=block_rows).run(X, codes)
+        assert result.shape == (count, network.n_outputs)
+        np.testing.assert_allclose(result, bound.Z, rtol=0.0, atol=1e-6 * max(1.0, float(np.abs(bound.Z).max())))
 
 
 @given(st.integers(0, 10**7))
@@ -150,8 +150,8 @@ def test_threads_that_share_one_get_the_bits_of_one_alone(network: Network, fina
     whole = inference.run(X, codes)
     spans = [slice(start, start + 2 * BLOCK_ROWS) for start in range(0, 2 * BLOCK_ROWS, 31)]
     with ThreadPoolExecutor(4) as pool:
-        for span, found in zip(spans, pool.map(lambda span: inference.run(X[span], codes[span]), spans), strict=True):
-            np.testing.assert_array_equal(found, whole[span])
+        for span, result in zip(spans, pool.map(lambda span: inference.run(X[span], codes[span]), spans), strict=True):
+            np.testing.assert_array_equal(result, whole[span])
 
 
 PROMISE = """
@@ -284,9 +284,9 @@ def test_a_row_that_is_no_number_spoils_only_itself() -> None:
     inference, (X, codes) = Predictor(network, trained(network)), rows_of(network, 8)
     whole = inference.run(X, codes)
     X[3] = np.nan
-    found = inference.run(X, codes)
-    assert np.isnan(found[3]).all()
-    np.testing.assert_array_equal(np.delete(found, 3, axis=0), np.delete(whole, 3, axis=0))
+    result = inference.run(X, codes)
+    assert np.isnan(result[3]).all()
+    np.testing.assert_array_equal(np.delete(result, 3, axis=0), np.delete(whole, 3, axis=0))
 
 
 def blocks_of(predictors: list[Predictor], X: NDArray[np.float64]) -> list[tuple[str, int]]:

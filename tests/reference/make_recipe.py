@@ -148,8 +148,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--check", action="store_true", help="compare nncli with the file, write nothing")
     if not parser.parse_args().check:
-        found = {task: sorted(round(run_torch(task, seed), 5) for seed in range(SEEDS)) for task in TASKS}
-        FILE.write_text(json.dumps({"torch": torch.__version__, **found}) + "\n", encoding="utf-8")
+        result = {task: sorted(round(run_torch(task, seed), 5) for seed in range(SEEDS)) for task in TASKS}
+        FILE.write_text(json.dumps({"torch": torch.__version__, **result}) + "\n", encoding="utf-8")
         return 0
     worst = 0.0
     for task, theirs in read().items():

@@ -309,14 +309,14 @@ def check() -> bool:
     """Compare nncli with PyTorch on every case, print the worst error of each file, and say whether all is well."""
     worst = 0.0
     for file, cases in FILES.items():
-        found = [
+        result = [
             (error, f"{case.name}, {what}")
             for case in cases()
             for what, error in errors(run_nncli(case), run_torch(case)).items()
         ]
-        error, where = max(found)
+        error, where = max(result)
         print(
-            f"{file.removesuffix('.json'):<12} {len(found):>4} comparisons, worst relative error {error:.1e}: {where}"
+            f"{file.removesuffix('.json'):<12} {len(result):>4} comparisons, worst relative error {error:.1e}: {where}"
         )
         worst = max(worst, error)
     print(f"worst {worst:.1e}, allowed {TOLERANCE:.0e}, PyTorch {torch.__version__}, NumPy {np.__version__}")

@@ -139,18 +139,18 @@ def _outcome(case: Case, losses: Mapping[int, float], parameters: Parameters, da
     )
 
 
-def errors(found: Outcome, expected: Outcome) -> dict[str, float]:
+def errors(result: Outcome, expected: Outcome) -> dict[str, float]:
     """|found - expected| / |expected|, Euclidean, of every parameter, of the predictions and of every loss."""
     pairs: dict[str, tuple[Any, Any]] = {
-        name: (found.parameters[name], value) for name, value in expected.parameters.items()
+        name: (result.parameters[name], value) for name, value in expected.parameters.items()
     }
-    pairs["predictions"] = (found.predictions, expected.predictions)
-    pairs |= {f"loss at step {t}": (found.losses[t], value) for t, value in expected.losses.items()}
+    pairs["predictions"] = (result.predictions, expected.predictions)
+    pairs |= {f"loss at step {t}": (result.losses[t], value) for t, value in expected.losses.items()}
     return {name: _relative(np.array(a), np.array(b)) for name, (a, b) in pairs.items()}
 
 
-def _relative(found: Floats, expected: Floats) -> float:
-    error = float(np.linalg.norm(found - expected)) if found.shape == expected.shape else inf
+def _relative(result: Floats, expected: Floats) -> float:
+    error = float(np.linalg.norm(result - expected)) if result.shape == expected.shape else inf
     if not isfinite(error):
         return inf
     return error / max(float(np.linalg.norm(expected)), np.finfo(np.float64).tiny)

@@ -87,8 +87,8 @@ def file_of(run: Path, step: int) -> Path:
 def test_a_checkpoint_restores_state_and_reports_exactly(tmp_path: Path) -> None:
     for state in steps():
         save_checkpoint(tmp_path, state, [REPORT] * state.step, owner="me", keep=2)
-        found, reports = loaded(tmp_path)
-        assert bits(found) == bits(state)
+        result, reports = loaded(tmp_path)
+        assert bits(result) == bits(state)
         assert reports == [REPORT] * state.step
 
 
@@ -147,9 +147,9 @@ def test_every_flipped_bit_is_detected_or_harmless(saved: Path) -> None:
         content[at // 8] ^= 1 << at % 8
         file_of(saved, 7).write_bytes(content)
         with suppress(*DAMAGED):
-            found, header = read_checkpoint(file_of(saved, 7))
+            result, header = read_checkpoint(file_of(saved, 7))
             assert header == training, at
-            assert all(array.tobytes() == found[name].tobytes() for name, array in arrays.items()), at
+            assert all(array.tobytes() == result[name].tobytes() for name, array in arrays.items()), at
         content[at // 8] ^= 1 << at % 8
 
 
@@ -185,8 +185,8 @@ def test_a_checkpoint_with_its_reports_as_json_still_opens(saved: Path) -> None:
     arrays["training"] = np.frombuffer(json.dumps(document).encode(), np.uint8)
     content = safetensors.numpy.save(arrays, {"sha256": checkpoints_module._checksum(arrays)})
     file_of(saved, 7).write_bytes(content)
-    state, found = loaded(saved)
-    assert (state.step, found) == (7, reports)
+    state, result = loaded(saved)
+    assert (state.step, result) == (7, reports)
 
 
 def test_many_epochs_fit_into_the_header(tmp_path: Path) -> None:

@@ -78,12 +78,12 @@ def test_its_out_of_fold_predictions_are_scored_calibrate_sets_and_are_explained
 
 
 def test_it_is_compared_with_runs_on_the_rows_that_both_held_out(networks: Path, ensembles: Path) -> None:
-    found = compare([networks, ensembles, networks / "folds" / "1"])
-    assert not any(run.problems for run in found.runs)
-    assert [run.out_of_fold for run in found.runs] == [True, True, False]
+    result = compare([networks, ensembles, networks / "folds" / "1"])
+    assert not any(run.problems for run in result.runs)
+    assert [run.out_of_fold for run in result.runs] == [True, True, False]
     inner = predict_held_out(networks / "folds" / "1")
-    assert sorted(pair.rows for pair in found.pairs) == sorted([344, len(inner)])
-    assert all(pair.test is not None for pair in found.pairs)
+    assert sorted(pair.rows for pair in result.pairs) == sorted([344, len(inner)])
+    assert all(pair.test is not None for pair in result.pairs)
 
 
 def test_an_evaluation_tells_that_it_was_trained_on_the_rows_and_a_program_is_exported(
@@ -101,8 +101,8 @@ def test_an_unfinished_one_tells_how_to_resume_it(networks: Path, tmp_path: Path
     with raises(RunError, file="cv") as caught:
         predict(path, TABLE)
     assert f"nncli cross-validate --resume {path}" in (caught.value.hint or "")
-    found = compare([networks, path])
-    assert "--resume" in found.runs[1].problems[0]
+    result = compare([networks, path])
+    assert "--resume" in result.runs[1].problems[0]
 
 
 def test_a_fold_that_was_trained_again_and_damaged_rows_are_refused(networks: Path, tmp_path: Path) -> None:

@@ -18,32 +18,32 @@ from tests.assertions import raises
 
 
 def test_every_epoch_is_read_with_the_name_of_its_metric(penguins: Path) -> None:
-    found = read_history(penguins, Run(penguins).load_manifest())
+    result = read_history(penguins, Run(penguins).load_manifest())
     with (penguins / HISTORY).open() as file:
         lines = list(csv.DictReader(file))
-    assert found.metric == "accuracy"
-    assert [report.epoch for report in found.reports] == list(range(1, 9))
-    assert [report.loss for report in found.reports] == [float(line["loss"]) for line in lines]
-    assert [report.metric for report in found.reports] == [float(line["val_accuracy"]) for line in lines]
-    assert found.best is not None
-    assert found.best.epoch == Run(penguins).load_manifest().best_epoch
+    assert result.metric == "accuracy"
+    assert [report.epoch for report in result.reports] == list(range(1, 9))
+    assert [report.loss for report in result.reports] == [float(line["loss"]) for line in lines]
+    assert [report.metric for report in result.reports] == [float(line["val_accuracy"]) for line in lines]
+    assert result.best is not None
+    assert result.best.epoch == Run(penguins).load_manifest().best_epoch
 
 
 def test_scores_and_baselines_are_read(penguins: Path, pair: Path) -> None:
-    found = read_metrics(penguins, Run(penguins).load_manifest())
+    result = read_metrics(penguins, Run(penguins).load_manifest())
     recorded = json.loads((penguins / METRICS).read_text())["validation"]
-    assert found.validation is not None
-    assert found.validation.rows == recorded["rows"]
-    assert [one.name for one in found.validation.scores] == [
+    assert result.validation is not None
+    assert result.validation.rows == recorded["rows"]
+    assert [score.name for score in result.validation.scores] == [
         name for name, value in recorded["metrics"].items() if not isinstance(value, list)
     ]
-    for one in found.validation.scores:
-        assert one.target is None
-        assert (one.value, one.baseline) == (recorded["metrics"][one.name], recorded["baseline"][one.name])
-    assert [finding.as_json for finding in found.findings] == json.loads((penguins / METRICS).read_text())["findings"]
+    for score in result.validation.scores:
+        assert score.target is None
+        assert (score.value, score.baseline) == (recorded["metrics"][score.name], recorded["baseline"][score.name])
+    assert [finding.as_json for finding in result.findings] == json.loads((penguins / METRICS).read_text())["findings"]
     several = read_metrics(pair, Run(pair).load_manifest())
     assert several.training is not None
-    assert {one.target for one in several.training.scores} == {"x2", "y"}
+    assert {score.target for score in several.training.scores} == {"x2", "y"}
 
 
 @pytest.mark.parametrize("text", ["", "epoch\n1\n", "a,b,c,d,e\n1,2\n", "{}", "[]", '{"validation": 3}', "\xff"])

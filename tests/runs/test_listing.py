@@ -110,27 +110,27 @@ def test_a_lock_that_is_a_link_is_not_followed(runs: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize("text", ["", "[]", "{}", "nonsense", '{"status": 3}', "[" * 100_000, '{"status": "done"}'])
 def test_a_damaged_manifest_is_said_and_stops_nothing(runs: Path, text: str) -> None:
     (runs / "done" / MANIFEST).write_text(text)
-    found = of(runs)
-    assert found["done"].status == "damaged"
-    assert MANIFEST in (found["done"].error or "")
-    assert found["stopped"].status == "stopped"
+    result = of(runs)
+    assert result["done"].status == "damaged"
+    assert MANIFEST in (result["done"].error or "")
+    assert result["stopped"].status == "stopped"
 
 
 def test_changed_scores_and_a_changed_manifest_are_damage(runs: Path) -> None:
     (runs / "done" / METRICS).write_text("{}")
     manifest = runs / "stopped" / MANIFEST
     manifest.write_text(manifest.read_text().replace('"epochs": ', '"epochs": 1'))
-    found = of(runs)
-    assert [found[name].status for name in ("done", "stopped")] == ["damaged", "damaged"]
+    result = of(runs)
+    assert [result[name].status for name in ("done", "stopped")] == ["damaged", "damaged"]
 
 
 def test_what_is_left_of_a_run_is_damaged_and_other_folders_are_none(runs: Path) -> None:
     (runs / "done" / MANIFEST).unlink()
     (runs / "site").mkdir()
     (runs / "site" / MANIFEST).write_text('{"name": "a page of somebody\'s"}')
-    found = of(runs)
-    assert found["done"].status == "damaged"
-    assert "site" not in found
+    result = of(runs)
+    assert result["done"].status == "damaged"
+    assert "site" not in result
 
 
 def test_a_folder_that_is_a_run_is_listed_itself(runs: Path) -> None:
@@ -190,16 +190,16 @@ def test_trials_have_the_states_and_scores_of_their_search(runs: Path, tmp_path:
     path = made_search(tmp_path, trials)
     for number in (0, 3, 4, 19):
         shutil.copytree(runs / "stopped", path / "trials" / f"{number:04}")
-    found = of(path / "trials")
-    assert [run.status for run in found.values()] == ["done", "done", "pruned", "failed"]
-    assert [run.value for run in found.values()] == [trials[number].score for number in (0, 3, 4, 19)]
-    assert {(run.metric, run.search) for run in found.values()} == {("rmse", path)}
-    assert [name for name, run in found.items() if run.is_chosen] == ["0003", "0004", "0019"]
+    result = of(path / "trials")
+    assert [run.status for run in result.values()] == ["done", "done", "pruned", "failed"]
+    assert [run.value for run in result.values()] == [trials[number].score for number in (0, 3, 4, 19)]
+    assert {(run.metric, run.search) for run in result.values()} == {("rmse", path)}
+    assert [name for name, run in result.items() if run.is_chosen] == ["0003", "0004", "0019"]
     save_trial(path, trials[4].model_copy(update={"state": "running"}))
     assert of(path / "trials")["0004"].status == "stopped"
-    (note,) = notes_on_choice([*found.values()])
+    (note,) = notes_on_choice([*result.values()])
     assert note.startswith("0003, 0004, 0019")
-    assert notes_on_choice([found["0000"]]) == []
+    assert notes_on_choice([result["0000"]]) == []
 
 
 def test_a_search_that_has_not_begun_is_stopped(tmp_path: Path) -> None:

@@ -26,9 +26,9 @@ def matches(training: object, table: object) -> RowMatches:
 
 @given(SMALL, SMALL)
 def test_the_rows_are_counted_as_a_set_counts_them(training: list[int], table: list[int]) -> None:
-    found = matches(training, table)
-    assert found.trained_rows == found.matched == sum(row in set(training) for row in table)
-    assert found.rows == found.sampled == len(table)
+    result = matches(training, table)
+    assert result.trained_rows == result.matched == sum(row in set(training) for row in table)
+    assert result.rows == result.sampled == len(table)
 
 
 @given(SMALL, SMALL)
@@ -58,10 +58,10 @@ def test_the_record_of_many_rows_is_bounded_and_estimates_the_share() -> None:
     record = TrainingRows.of(np.array_split(hashed(rows), 10))
     assert len(record.hashes) == MAX_HASHES
     assert len(record.to_bytes()) < 8 * MAX_HASHES + 1000
-    found = record.match(hashed(np.arange(500_000, 900_000)))
-    assert found.trained_rows == pytest.approx(100_000, rel=0.02)
-    assert found.are_optimistic
-    assert str(found.warning).startswith("about ")
+    result = record.match(hashed(np.arange(500_000, 900_000)))
+    assert result.trained_rows == pytest.approx(100_000, rel=0.02)
+    assert result.are_optimistic
+    assert str(result.warning).startswith("about ")
     assert not record.match(hashed(-rows[1:])).trained_rows
 
 
@@ -89,16 +89,16 @@ def test_new_rows_that_equal_training_rows_by_chance_raise_no_alarm(values: int,
 def test_the_training_table_is_recognized_also_where_many_rows_recur(values: int) -> None:
     rng = np.random.default_rng(values)
     training = rng.integers(values, size=500)
-    found = matches(training, training)
-    assert found.are_optimistic
-    assert found.json() == {"rows": 500, "by_chance": found.rows_by_chance, "optimistic": True}
+    result = matches(training, training)
+    assert result.are_optimistic
+    assert result.json() == {"rows": 500, "by_chance": result.rows_by_chance, "optimistic": True}
 
 
 def test_the_rows_expected_by_chance_are_close_to_those_that_match() -> None:
     rng = np.random.default_rng(0)
     training, table = rng.integers(2_000, size=2_000), rng.integers(2_000, size=2_000)
-    found = matches(training, table)
-    assert found.trained_rows == pytest.approx(found.rows_by_chance, abs=100)
+    result = matches(training, table)
+    assert result.trained_rows == pytest.approx(result.rows_by_chance, abs=100)
 
 
 @given(SMALL)

@@ -132,10 +132,10 @@ FRAGMENTS = (*KEYWORDS, *SYNTAX, *SPACES, *LETTERS)
 def texts(count: int, seed: int = 0) -> list[str]:
     """`count` distinct texts that are not empty: each fragment by itself, then fragments beside each other."""
     generator = random.Random(seed)
-    found = dict.fromkeys(FRAGMENTS)
-    while len(found) < count:
-        found["".join(generator.choices(FRAGMENTS, k=generator.randint(2, 5)))] = None
-    return list(found)[:count]
+    result = dict.fromkeys(FRAGMENTS)
+    while len(result) < count:
+        result["".join(generator.choices(FRAGMENTS, k=generator.randint(2, 5)))] = None
+    return list(result)[:count]
 
 
 def program_of(

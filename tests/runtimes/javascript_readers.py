@@ -162,7 +162,7 @@ def _date_text(generator: random.Random, formats: Sequence[str]) -> str:
     choose = generator.choice
     form = choose(formats).replace("iso", "%Y-%m-%d")
     form += "" if "%M" in form else choose(CLOCKS)
-    text = re.sub(r"%\.f|%.", lambda found: choose(DATE_PARTS[found[0]]), form)
+    text = re.sub(r"%\.f|%.", lambda result: choose(DATE_PARTS[result[0]]), form)
     if generator.random() < 0.1:
         at = generator.randint(0, len(text))
         text = text[:at] + choose(WRONG_CHARACTERS) + text[at + generator.randint(0, 1) :]

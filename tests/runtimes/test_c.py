@@ -58,16 +58,16 @@ def ran(program: Path, table: str | bytes) -> subprocess.CompletedProcess[bytes]
     return subprocess.run([program], input=data, capture_output=True, check=False)
 
 
-def assert_same_answers(program: Program, rows: pl.DataFrame, found: pl.DataFrame) -> None:
+def assert_same_answers(program: Program, rows: pl.DataFrame, result: pl.DataFrame) -> None:
     dialect = CsvDialect(decimal=program.decimal, thousands=program.thousands)
     values = run(program, read_inputs(program, Table(rows, "t", dialect=dialect)))
     wanted = [values[node] for node in program.outputs.nodes]
-    assert found.columns == titles_of(program)
+    assert result.columns == titles_of(program)
     if program.outputs.labels:
         labels = [program.outputs.labels[int(code)] for code in wanted.pop(0)[:, 0]]
-        assert found["prediction"].to_list() == labels
-        found = found[:, 1:]
-    np.testing.assert_array_max_ulp(found.to_numpy().astype(np.float32), wanted[0].astype(np.float32), maxulp=1)
+        assert result["prediction"].to_list() == labels
+        result = result[:, 1:]
+    np.testing.assert_array_max_ulp(result.to_numpy().astype(np.float32), wanted[0].astype(np.float32), maxulp=1)
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
@@ -132,20 +132,20 @@ def test_a_program_reads_csv_with_any_separator_order_and_line_end(tmp_path: Pat
     ],
 )
 def test_what_cannot_be_read_is_named_and_ends_the_program(tmp_path: Path, table: str, message: str) -> None:
-    found = ran(compiled(tmp_path, program_of([NumberInput("age")])), table)
-    assert found.returncode == 4
-    assert found.stderr.decode().startswith(message)
+    result = ran(compiled(tmp_path, program_of([NumberInput("age")])), table)
+    assert result.returncode == 4
+    assert result.stderr.decode().startswith(message)
 
 
 def test_text_that_is_not_utf_8_is_an_error(tmp_path: Path) -> None:
-    found = ran(compiled(tmp_path, program_of([NumberInput("x"), TextInput("t", ("a",))])), b"x,t\n1,\xe9\n")
-    assert found.returncode == 4
-    assert found.stderr.startswith(b'error: row 1, column "t": "\xe9" is not text in UTF-8')
+    result = ran(compiled(tmp_path, program_of([NumberInput("x"), TextInput("t", ("a",))])), b"x,t\n1,\xe9\n")
+    assert result.returncode == 4
+    assert result.stderr.startswith(b'error: row 1, column "t": "\xe9" is not text in UTF-8')
 
 
 def test_a_number_without_a_prediction_is_an_error(tmp_path: Path) -> None:
-    found = ran(compiled(tmp_path, program_of([NumberInput("x"), NumberInput("y")])), "x,y\n1e308,1.8e308\n")
-    assert found.returncode == 4
+    result = ran(compiled(tmp_path, program_of([NumberInput("x"), NumberInput("y")])), "x,y\n1e308,1.8e308\n")
+    assert result.returncode == 4
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
@@ -176,8 +176,8 @@ def test_other_options_of_the_compiler_give_the_same_answers(tmp_path: Path, fla
     program = program_of(INPUTS, ["low", "high"])
     table = "age,city,born,notes\n1.5,Rome,1.2.2024 13:45,not GOOD\n,,,\n"
     wanted = ran(compiled(tmp_path, program), table)
-    found = ran(compiled(tmp_path, program, flags=flags), table)
-    numbers = [pl.read_csv(one.stdout)[:, 1:].to_numpy() for one in (wanted, found)]
+    result = ran(compiled(tmp_path, program, flags=flags), table)
+    numbers = [pl.read_csv(item.stdout)[:, 1:].to_numpy() for item in (wanted, result)]
     np.testing.assert_allclose(numbers[1], numbers[0], rtol=1e-13)
 
 
@@ -186,11 +186,11 @@ def test_options_that_change_the_arithmetic_are_refused(tmp_path: Path, flag: st
     if flag == "-mfpmath=387" and platform.machine() != "x86_64":
         pytest.skip("only x86 has an x87")
     file = written(tmp_path, program_of(INPUTS))
-    found = subprocess.run(
+    result = subprocess.run(
         ["gcc", "-std=c99", flag, "-fsyntax-only", str(file)], capture_output=True, text=True, check=False
     )
-    assert found.returncode == 1
-    assert "#error" in found.stderr
+    assert result.returncode == 1
+    assert "#error" in result.stderr
 
 
 def test_cpp_includes_the_declarations(tmp_path: Path) -> None:
@@ -219,8 +219,8 @@ def test_hostile_names_and_labels_compile(tmp_path: Path, part: int) -> None:
             file = written(tmp_path, program)
             for compiler in COMPILERS:
                 command = [compiler, *STRICT, "-DMAIN", "-c", str(file), "-o", str(tmp_path / "model.o")]
-                found = subprocess.run(command, capture_output=True, text=True, check=False)
-                assert (found.returncode, found.stderr[:2000]) == (0, "")
+                result = subprocess.run(command, capture_output=True, text=True, check=False)
+                assert (result.returncode, result.stderr[:2000]) == (0, "")
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
@@ -239,7 +239,7 @@ def test_every_command_of_the_how_to_page_runs(tmp_path: Path) -> None:
     script = "\n".join(re.findall(r"^```(?:sh|shell)\n(.*?)^```", page, re.DOTALL | re.MULTILINE))
     (tmp_path / "data").symlink_to(ROOT / "data")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    found = subprocess.run(
+    result = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script.replace("epochs=20", "epochs=5")],
         cwd=tmp_path,
         env={**os.environ, "PATH": path},
@@ -247,5 +247,5 @@ def test_every_command_of_the_how_to_page_runs(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert found.returncode == 0, found.stdout + found.stderr
-    assert found.stdout.splitlines()[-1] in ("0", "1")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.splitlines()[-1] in ("0", "1")

@@ -77,15 +77,15 @@ def program_of(columns: Sequence[ProgramInput], marks: Reading) -> Program:
     """A program that predicts the values of its inputs, MISSING for NaN."""
     builder = Builder()
     # Columns have the same name in readings, and different ones in a table.
-    named = [type(one)(**{**vars(one), "name": f"x{j}"}) for j, one in enumerate(columns)]
+    named = [type(column)(**{**vars(column), "name": f"x{j}"}) for j, column in enumerate(columns)]
     x = join([builder.input(column) for column in named])
     outputs = Outputs(tuple(map(str, range(x.width))), select(is_nan(x), MISSING, x).position)
     return build(builder, outputs, "float64", ("",), marks.decimal, marks.thousands)
 
 
 def assert_read_as_by_predict(folder: Path, readings: Sequence[Reading]) -> None:
-    for reading, found in zip(readings, read_in_c(folder, readings), strict=True):
-        assert [*zip(reading.cells, found, strict=True)] == [*zip(reading.cells, reading.expected, strict=True)]
+    for reading, result in zip(readings, read_in_c(folder, readings), strict=True):
+        assert [*zip(reading.cells, result, strict=True)] == [*zip(reading.cells, reading.expected, strict=True)]
 
 
 @pytest.mark.parametrize("marks", MARKS)
@@ -120,9 +120,9 @@ def test_decimals_are_rounded_to_the_nearest_number(tmp_path: Path) -> None:
     edges = ["2.2250738585072011e-308", "2.4703282292062327e-324", "2.4703282292062328e-324", "1.7976931348623158e308"]
     texts += [*edges, "9007199254740993", "0e999999999999", "1e-999999999999", "0." + "0" * 400 + "1e401"]
     cells = [text for text in [*texts, *halves(1000)] if len(text) <= 1000]
-    (found,) = read_in_c(tmp_path, [Reading(NumberInput("x"), cells)])
+    (result,) = read_in_c(tmp_path, [Reading(NumberInput("x"), cells)])
     wanted = [[float(cell)] if isfinite(float(cell)) else None for cell in cells]
-    assert [*zip(cells, found, strict=True)] == [*zip(cells, wanted, strict=True)]
+    assert [*zip(cells, result, strict=True)] == [*zip(cells, wanted, strict=True)]
 
 
 def test_dates_are_read_as_by_predict(tmp_path: Path) -> None:

@@ -89,8 +89,8 @@ def program_of_input(column: ProgramInput) -> Program:
     """The program that predicts what a cell is read as: -7 if it is missing."""
     builder = Builder()
     value = builder.input(column)
-    found = select(is_nan(value), -7.0, value)
-    return build(builder, Outputs(("y",), found.position), "float64", ("", "NA"))
+    result = select(is_nan(value), -7.0, value)
+    return build(builder, Outputs(("y",), result.position), "float64", ("", "NA"))
 
 
 def by_predict(program: Program, cell: str | None) -> float | None:
@@ -115,8 +115,8 @@ def runner_of(target: Target, file: Path) -> Callable[[pl.DataFrame], pl.DataFra
 def by_target(run_rows: Callable[[pl.DataFrame], pl.DataFrame], cells: Sequence[str | None]) -> list[float | None]:
     """What an exported file reads; None of each cell that it refuses."""
     try:
-        found = run_rows(pl.DataFrame({"x": pl.Series(cells, dtype=pl.String)}))
-        return [float(value) for value in found.to_series()]
+        result = run_rows(pl.DataFrame({"x": pl.Series(cells, dtype=pl.String)}))
+        return [float(value) for value in result.to_series()]
     except (ExportedFileError, CellError):
         if len(cells) == 1:
             return [None]
@@ -151,6 +151,6 @@ def test_a_cell_is_read_as_by_predict(
     if target.name == "html":
         refused = refused[:2]  # a browser is started for each, and its code is that of js
     run_rows = runner_of(target, file)
-    found = dict(zip(readable, by_target(run_rows, readable), strict=True))
-    assert found == {cell: value for cell, value in zip(given, wanted, strict=True) if value is not None}
+    result = dict(zip(readable, by_target(run_rows, readable), strict=True))
+    assert result == {cell: value for cell, value in zip(given, wanted, strict=True) if value is not None}
     assert {cell: by_target(run_rows, [cell]) for cell in refused} == {cell: [None] for cell in refused}

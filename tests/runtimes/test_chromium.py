@@ -40,13 +40,13 @@ def test_hostile_programs_predict_as_the_interpreter(
         with pytest.raises(ExportedFileError):
             chromium.run(file, rows)
         return
-    found = chromium.run(file, rows)
-    assert found.columns == wanted.columns
-    for name, cells in zip(found.columns, wanted.get_columns(), strict=True):
+    result = chromium.run(file, rows)
+    assert result.columns == wanted.columns
+    for name, cells in zip(result.columns, wanted.get_columns(), strict=True):
         if cells.dtype == pl.String:
-            assert found[name].to_list() == cells.to_list()
+            assert result[name].to_list() == cells.to_list()
         else:
-            np.testing.assert_array_max_ulp(found[name].to_numpy().astype("f4"), cells.to_numpy().astype("f4"), 2)
+            np.testing.assert_array_max_ulp(result[name].to_numpy().astype("f4"), cells.to_numpy().astype("f4"), 2)
 
 
 @pytest.mark.parametrize(
@@ -64,17 +64,17 @@ def test_labels_have_their_own_type(
     program = program_of([NumberInput("x")], labels, ["y"], label_type=label_type)
     (tmp_path / "page.html").write_bytes(to_html(program, INFO).encode())
     rows = pl.DataFrame({"x": [-5000.0, 5000.0, None]})
-    found = chromium.run(tmp_path / "page.html", rows)
+    result = chromium.run(tmp_path / "page.html", rows)
     wanted = [values[labels.index(label)] for label in predictions(program, rows)["prediction"]]
-    assert found["prediction"].to_list() == wanted
-    assert found.columns == ["prediction", *(f"proba_{label}" for label in labels)]
+    assert result["prediction"].to_list() == wanted
+    assert result.columns == ["prediction", *(f"proba_{label}" for label in labels)]
 
 
 def test_more_rows_than_a_block_are_predicted_in_order(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_bytes(to_html(NUMBERS, INFO).encode())
     rows = pl.DataFrame({"x": np.linspace(-9.0, 9.0, 1201), "y": [-0.0, None, 1e300] * 400 + [5e-324]})
-    found = chromium.run(tmp_path / "page.html", rows)
-    assert_frame_equal(found, predictions(NUMBERS, rows), rel_tol=1e-14)
+    result = chromium.run(tmp_path / "page.html", rows)
+    assert_frame_equal(result, predictions(NUMBERS, rows), rel_tol=1e-14)
 
 
 def test_times_are_those_of_utc(tmp_path: Path) -> None:

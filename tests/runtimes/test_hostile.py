@@ -13,10 +13,10 @@ from tests.runtimes.hostile import category_input, frames, key_of, programs, tex
 
 
 def test_as_many_distinct_texts_are_made_as_asked_for() -> None:
-    found = texts(20_000)
-    assert len({*found}) == len(found) == 20_000
-    assert texts(20_000) == found
-    assert all(text and text.encode("utf-8") for text in found)
+    result = texts(20_000)
+    assert len({*result}) == len(result) == 20_000
+    assert texts(20_000) == result
+    assert all(text and text.encode("utf-8") for text in result)
 
 
 @given(st.lists(words, unique=True, min_size=1, max_size=6), st.lists(words, min_size=1))

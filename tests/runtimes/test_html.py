@@ -138,13 +138,13 @@ def test_a_value_outside_the_training_range_has_a_remark(browser: Browser, tmp_p
             ("temperature", "-20.5", "−20", "42"),
             ("day", "2000-01-01", "2006-01-01", "2020-01-01"),
         ):
-            for cell, found in (
+            for cell, result in (
                 (low, ["Below the training range."]),
                 (inside, []),
                 (high, ["Above the training range."]),
             ):
                 enter(page, column, cell)
-                assert remarks.all_inner_texts() == found, (column, cell)
+                assert remarks.all_inner_texts() == result, (column, cell)
             enter(page, column, inside)
         enter(page, "shop", "S004 ")
         assert remarks.count() == 0

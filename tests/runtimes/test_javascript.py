@@ -66,8 +66,8 @@ def test_numbers_in_text_are_read_as_by_predict(tmp_path: Path) -> None:
         Reading(NumberInput("x", unit, booleans), number_texts(150, f"{unit} {marks} {booleans}"), *marks)
         for unit, marks, booleans in product(UNITS, MARKS, (False, True))
     ]
-    for reading, found in zip(readings, read_in_node(tmp_path, readings), strict=True):
-        assert [*zip(reading.cells, found, strict=True)] == [*zip(reading.cells, reading.expected, strict=True)]
+    for reading, result in zip(readings, read_in_node(tmp_path, readings), strict=True):
+        assert [*zip(reading.cells, result, strict=True)] == [*zip(reading.cells, reading.expected, strict=True)]
 
 
 def test_dates_are_read_as_by_predict(tmp_path: Path) -> None:
@@ -76,8 +76,8 @@ def test_dates_are_read_as_by_predict(tmp_path: Path) -> None:
         Reading(DateInput("x", own), date_texts(400, own, str(own)) + date_texts(400, every, f"{own} or others"))
         for own in FORMATS
     ]
-    for reading, found in zip(readings, read_in_node(tmp_path, readings), strict=True):
-        assert [*zip(reading.cells, found, strict=True)] == [*zip(reading.cells, reading.expected, strict=True)]
+    for reading, result in zip(readings, read_in_node(tmp_path, readings), strict=True):
+        assert [*zip(reading.cells, result, strict=True)] == [*zip(reading.cells, reading.expected, strict=True)]
 
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**20), 10**20).map(float)
@@ -91,8 +91,8 @@ def test_a_number_is_the_category_that_predict_makes_of_it(
     texts = read_text(Table(pl.DataFrame({"x": pl.Series(numbers, dtype=pl.Float64)}), "numbers"), "x").to_list()
     codes = {text: i + 2 for i, text in enumerate(dict.fromkeys(texts))}
     column = CategoryInput("x", tuple(codes), tuple(codes.items()), (), (), len(codes) + 2, ())
-    (found,) = read_in_node(tmp_path_factory.mktemp("texts"), [Reading(column, numbers)])
-    assert found == [[codes[text]] for text in texts]
+    (result,) = read_in_node(tmp_path_factory.mktemp("texts"), [Reading(column, numbers)])
+    assert result == [[codes[text]] for text in texts]
 
 
 @settings(max_examples=10)
@@ -132,13 +132,13 @@ def test_hostile_programs_predict_as_the_interpreter(
         with pytest.raises(ExportedFileError):
             run_in_node(file, rows)
         return
-    found = run_in_node(file, rows)
-    assert found.columns == wanted.columns
-    for name, cells in zip(found.columns, wanted.get_columns(), strict=True):
+    result = run_in_node(file, rows)
+    assert result.columns == wanted.columns
+    for name, cells in zip(result.columns, wanted.get_columns(), strict=True):
         if cells.dtype == pl.String:
-            assert found[name].to_list() == cells.to_list()
+            assert result[name].to_list() == cells.to_list()
         else:
-            np.testing.assert_array_max_ulp(found[name].to_numpy().astype("f4"), cells.to_numpy().astype("f4"), 2)
+            np.testing.assert_array_max_ulp(result[name].to_numpy().astype("f4"), cells.to_numpy().astype("f4"), 2)
 
 
 COLUMNS = (
@@ -171,11 +171,11 @@ console.log(JSON.stringify(rows.map(message)));
 def test_what_cannot_be_read_is_refused_with_row_column_value_and_what_is_expected(tmp_path: Path) -> None:
     program = hostile.program_of(COLUMNS, ["A", "B"])
     (tmp_path / "model.mjs").write_text(to_javascript(program, INFO), "utf-8")
-    found = run_script(tmp_path, REFUSALS)
+    result = run_script(tmp_path, REFUSALS)
     columns = [*["age"] * 4, None, "day", "day", "city", "note", "age", "age", None, None, None]
-    assert [(row, column) for row, column, _ in found[:4] + found[5:]] == [(2, c) for c in columns[:4] + columns[5:]]
-    assert found[0][2].startswith('row 2, column "age": "abc" is not a finite number')
-    assert '"Age"' in found[9][2]
+    assert [(row, column) for row, column, _ in result[:4] + result[5:]] == [(2, c) for c in columns[:4] + columns[5:]]
+    assert result[0][2].startswith('row 2, column "age": "abc" is not a finite number')
+    assert '"Age"' in result[9][2]
 
 
 TOO_FAR = """
@@ -245,8 +245,8 @@ def test_no_name_category_label_or_missing_value_breaks_out_of_the_module(tmp_pa
         modules.append(f"{i}.mjs")
         (tmp_path / modules[-1]).write_text(to_javascript(program, replace(INFO, name=own[0])), "utf-8")
         programs.append(program)
-    found = run_script(tmp_path, FUZZ, {"modules": modules, "names": groups})
-    for own, program, answer in zip(groups, programs, found, strict=True):
+    result = run_script(tmp_path, FUZZ, {"modules": modules, "names": groups})
+    for own, program, answer in zip(groups, programs, result, strict=True):
         row = {name: [own[j * 7 % len(own)]] for j, name in enumerate(own)}
         wanted = predictions(program, pl.DataFrame(row))
         assert answer[0] == wanted["prediction"][0]
@@ -267,9 +267,9 @@ def test_the_examples_of_the_documentation_run_in_node_and_in_a_browser(copy: Pa
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=10000", "--dump-dom"]
-        found = run_command(["chromium", *options, f"http://127.0.0.1:{server.server_port}/page.html"], copy)
+        result = run_command(["chromium", *options, f"http://127.0.0.1:{server.server_port}/page.html"], copy)
         server.shutdown()
-    assert re.search(r">(Adelie|Chinstrap|Gentoo), \d+ %</output>", found)
+    assert re.search(r">(Adelie|Chinstrap|Gentoo), \d+ %</output>", result)
 
 
 class SilentHandler(SimpleHTTPRequestHandler):
@@ -315,6 +315,6 @@ def test_every_operation_and_function_is_that_of_the_interpreter(tmp_path: Path)
     )
     file = tmp_path / "model.mjs"
     file.write_text(to_javascript(program, INFO), "utf-8")
-    found, wanted = run_in_node(file, rows), predictions(program, rows)
-    assert found.columns == wanted.columns
-    np.testing.assert_allclose(found.to_numpy(), wanted.to_numpy(), rtol=1e-13, atol=1e-300)
+    result, wanted = run_in_node(file, rows), predictions(program, rows)
+    assert result.columns == wanted.columns
+    np.testing.assert_allclose(result.to_numpy(), wanted.to_numpy(), rtol=1e-13, atol=1e-300)

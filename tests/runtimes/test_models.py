@@ -61,11 +61,11 @@ LOSSES: list[tuple[type[Any], Any]] = [
 @pytest.fixture(params=TARGETS, ids=lambda target: target.name)
 def target(request: pytest.FixtureRequest) -> Target:
     """A target whose runtime is there."""
-    found: Target = request.param
-    missing = found.load_runner().missing()
+    result: Target = request.param
+    missing = result.load_runner().missing()
     if missing is not None:
-        pytest.skip(f"{found.runtime}: {missing}")
-    return found
+        pytest.skip(f"{result.runtime}: {missing}")
+    return result
 
 
 def compared(model: AnyModel, target: Target, folder: Path, table: Table = TABLE) -> Comparison:
@@ -77,17 +77,17 @@ def compared(model: AnyModel, target: Target, folder: Path, table: Table = TABLE
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_has_its_predictions_in_the_runtime(name: str, target: Target, tmp_path: Path) -> None:
-    found = compared(MODELS[name](), target, tmp_path)
-    assert found.is_match, found
-    assert found.rows == len(TABLE)
+    result = compared(MODELS[name](), target, tmp_path)
+    assert result.is_match, result
+    assert result.rows == len(TABLE)
 
 
 @pytest.mark.parametrize(("loss", "predicted"), LOSSES, ids=lambda value: tag(value) if isinstance(value, type) else "")
 def test_the_link_of_a_loss_is_computed_in_the_runtime(
     loss: type[Any], predicted: Any, target: Target, tmp_path: Path
 ) -> None:
-    found = compared(model_of(HIDDEN, target=predicted, loss=loss()), target, tmp_path)
-    assert found.is_match, found
+    result = compared(model_of(HIDDEN, target=predicted, loss=loss()), target, tmp_path)
+    assert result.is_match, result
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_labels_have_the_type_of_the_training_table(
     label_type: Any, labels: tuple[str, ...], target: Target, tmp_path: Path
 ) -> None:
     classes = ClassificationTarget(name="t", labels=labels, label_type=label_type)
-    found = compared(model_of(HIDDEN, target=classes), target, tmp_path)
-    assert (found.n_classes, found.is_match) == (0, True), found
+    result = compared(model_of(HIDDEN, target=classes), target, tmp_path)
+    assert (result.n_classes, result.is_match) == (0, True), result
 
 
 @pytest.fixture(scope="module")
@@ -114,14 +114,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         f"data: {{path: {folder}/adelie.parquet, target: is_adelie}}\nlayers: [8]\nnumeric_embedding: periodic\n"
         "epochs: 3\nvalidation: 0.2\n"
     )
-    found = dict[str, Path]()
+    result = dict[str, Path]()
     for name, column in (("classes", "species"), ("numbers", "body_mass_g")):
         text = f"data: {{path: {penguins}, target: {column}}}\npreset: tabular\nquality: fast\nepochs: 2\n"
         (folder / f"{name}.yaml").write_text(text)
-        found[name] = train(folder / f"{name}.yaml", output=folder / name).run
-    found["periodic"] = train(folder / "periodic.yaml", output=folder / "periodic").run
-    threshold(found["periodic"], at=0.3, save=True)
-    return found
+        result[name] = train(folder / f"{name}.yaml", output=folder / name).run
+    result["periodic"] = train(folder / "periodic.yaml", output=folder / "periodic").run
+    threshold(result["periodic"], at=0.3, save=True)
+    return result
 
 
 @pytest.mark.parametrize("name", ["classes", "numbers", "periodic"])

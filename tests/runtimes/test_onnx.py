@@ -30,20 +30,20 @@ def check(program: Program, rows: pl.DataFrame, folder: Path) -> pl.DataFrame:
     """The answers of ONNX Runtime, after comparing them with those of the interpreter."""
     file = folder / "model.onnx"
     file.write_bytes(to_onnx(program, INFO))
-    found = runner.run(file, rows)
+    result = runner.run(file, rows)
     table = Table(rows, "rows", dialect=CsvDialect(decimal=program.decimal, thousands=program.thousands))
     values, outputs = run(program, read_inputs(program, table)), program.outputs
-    assert found.columns == titles_of(program)
+    assert result.columns == titles_of(program)
     if not outputs.labels:
         assert outputs.values is not None
-        assert_allclose(found.to_numpy(), values[outputs.values], rtol=1e-12, atol=1e-13)
-        return found
+        assert_allclose(result.to_numpy(), values[outputs.values], rtol=1e-12, atol=1e-13)
+        return result
     assert outputs.codes is not None
     assert outputs.probabilities is not None
     codes = values[outputs.codes][:, 0].astype(int).tolist()
-    assert found["prediction"].to_list() == [None if code < 0 else outputs.labels[code] for code in codes]
-    assert_allclose(found.to_numpy()[:, 1:].astype(float), values[outputs.probabilities], rtol=1e-12, atol=1e-300)
-    return found
+    assert result["prediction"].to_list() == [None if code < 0 else outputs.labels[code] for code in codes]
+    assert_allclose(result.to_numpy()[:, 1:].astype(float), values[outputs.probabilities], rtol=1e-12, atol=1e-300)
+    return result
 
 
 def knows_missing(program: Program) -> bool:
@@ -63,8 +63,8 @@ def test_hostile_programs_and_tables_are_computed_as_by_the_interpreter(data: st
 def test_every_hostile_text_is_read_as_a_category(tmp_path: Path) -> None:
     words = list({key_of(word): word for word in (*texts(2000), "a\0b", "a\0c") if key_of(word)}.values())
     program = program_of([category_input("c", words[::2])], words[:3])
-    found = check(program, pl.DataFrame({"c": [*words, None, *(f" {word}\t" for word in words)]}), tmp_path)
-    assert len(set(found["proba_" + words[0]].to_list())) > len(words) // 2
+    result = check(program, pl.DataFrame({"c": [*words, None, *(f" {word}\t" for word in words)]}), tmp_path)
+    assert len(set(result["proba_" + words[0]].to_list())) > len(words) // 2
 
 
 def test_hostile_names_are_those_of_inputs_and_labels(tmp_path: Path, request: pytest.FixtureRequest) -> None:
@@ -95,9 +95,9 @@ def test_columns_of_all_kinds_and_batches_of_rows(tmp_path: Path) -> None:
     )
     program = program_of(columns, ["u", "v"])
     many = pl.concat([rows] * 300)
-    found = check(Program(**{**vars(program), "decimal": ","}), many, tmp_path)
-    assert found.height == 1200
-    assert found["prediction"].dtype == pl.String
+    result = check(Program(**{**vars(program), "decimal": ","}), many, tmp_path)
+    assert result.height == 1200
+    assert result["prediction"].dtype == pl.String
 
 
 def test_no_row_gives_no_prediction(tmp_path: Path) -> None:

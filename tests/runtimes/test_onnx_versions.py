@@ -101,7 +101,9 @@ def test_an_older_version_gives_the_answers_of_the_newest(version: tuple[str, Pa
         (tmp_path / f"{name}.onnx").write_bytes(to_onnx(program, INFO))
         session = runner.Session(tmp_path / f"{name}.onnx")
         inputs = session.tensors(Table(rows, name))
-        (tmp_path / f"{name}.json").write_text(json.dumps({key: one.tolist() for key, one in inputs.items()}), "utf-8")
+        (tmp_path / f"{name}.json").write_text(
+            json.dumps({key: item.tolist() for key, item in inputs.items()}), "utf-8"
+        )
         wanted[name] = list(session.run(inputs).values())
     subprocess.run(
         [sys.executable, "-c", SCRIPT, number, *wanted],
@@ -111,8 +113,8 @@ def test_an_older_version_gives_the_answers_of_the_newest(version: tuple[str, Pa
         timeout=300,
     )
     for name, arrays in wanted.items():
-        found = json.loads((tmp_path / f"{name}.out").read_text("utf-8"))
-        for mine, other in zip(arrays, found, strict=True):
+        result = json.loads((tmp_path / f"{name}.out").read_text("utf-8"))
+        for mine, other in zip(arrays, result, strict=True):
             if mine.dtype.kind == "f":
                 np.testing.assert_array_max_ulp(mine.astype(np.float32), np.array(other, np.float32), maxulp=1)
             else:

@@ -38,29 +38,29 @@ def test_hostile_programs_and_tables_have_the_answers_of_the_interpreter(
     table = data.draw(frames(program))
     file = tmp_path / "model.py"
     file.write_text(to_python(program, INFO), "utf-8")
-    found = python.run(file, table, interpreter)
+    result = python.run(file, table, interpreter)
     values = run(program, read_inputs(program, Table(table, "t")))
     wanted = [values[node] for node in program.outputs.nodes]
-    assert found.columns == titles_of(program)
+    assert result.columns == titles_of(program)
     if program.outputs.labels:
         labels = [program.outputs.labels[int(code)] for code in wanted.pop(0)[:, 0]]
-        assert found["prediction"].to_list() == labels
-        found = found[found.columns[1:]]
-    np.testing.assert_array_max_ulp(found.to_numpy().astype(np.float32), wanted[0].astype(np.float32), maxulp=1)
+        assert result["prediction"].to_list() == labels
+        result = result[result.columns[1:]]
+    np.testing.assert_array_max_ulp(result.to_numpy().astype(np.float32), wanted[0].astype(np.float32), maxulp=1)
 
 
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_script_reads_and_writes_csv(tmp_path: Path, data: st.DataObject) -> None:
     program = data.draw(programs())
-    plain = [replace(one, unit=None) if isinstance(one, NumberInput) else one for one in program.inputs]
+    plain = [replace(item, unit=None) if isinstance(item, NumberInput) else item for item in program.inputs]
     program = replace(program, inputs=tuple(plain), decimal=".", thousands=None)
     table = data.draw(frames(program))
     file = tmp_path / "model.py"
     file.write_text(to_python(program, INFO), "utf-8")
-    found = script(file, table.write_csv().encode())
-    assert found.returncode == 0, found.stderr
-    lines = pl.read_csv(found.stdout, has_header=False, infer_schema=False)
+    result = script(file, table.write_csv().encode())
+    assert result.returncode == 0, result.stderr
+    lines = pl.read_csv(result.stdout, has_header=False, infer_schema=False)
     assert lines.height == 1 + table.height
     assert [cells[0] for cells in lines] == titles_of(program)
     if program.outputs.labels:
@@ -78,16 +78,16 @@ def simple(tmp_path: Path) -> Path:
 
 
 def test_a_script_says_which_row_cannot_be_read(tmp_path: Path) -> None:
-    found = script(simple(tmp_path), b"x\n1\n\xc3\xa9\n")
-    assert found.returncode == 4
-    assert "error: row 2, column 'x': 'é' is not a number" in found.stderr.decode()
+    result = script(simple(tmp_path), b"x\n1\n\xc3\xa9\n")
+    assert result.returncode == 4
+    assert "error: row 2, column 'x': 'é' is not a number" in result.stderr.decode()
 
 
 def test_a_script_ends_quietly_when_its_reader_does(tmp_path: Path) -> None:
     (tmp_path / "big.csv").write_text("x\n" + "1\n" * 50_000)
     command = f'"{sys.executable}" -I "{simple(tmp_path)}" "{tmp_path / "big.csv"}" | head -n 1'
-    found = subprocess.run(["bash", "-c", command], capture_output=True, check=True)
-    assert (found.stdout, found.stderr) == (b"prediction\n", b"")
+    result = subprocess.run(["bash", "-c", command], capture_output=True, check=True)
+    assert (result.stdout, result.stderr) == (b"prediction\n", b"")
 
 
 def test_twenty_thousand_hostile_texts_stay_names_labels_and_categories() -> None:

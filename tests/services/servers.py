@@ -53,10 +53,10 @@ def free_port() -> int:
 def _find(program: str) -> str:
     """The path of a program, or skip the test."""
     folders = [str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
-    found = shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", *folders]))
-    if found is None:
+    result = shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", *folders]))
+    if result is None:
         pytest.skip(f"{program} is not installed")
-    return found
+    return result
 
 
 def _other_user(name: str) -> dict[str, object]:

@@ -48,21 +48,21 @@ def assert_no_password(folder: Path) -> None:
 @pytest.fixture(scope="module", params=["postgresql", "mysql"])
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """A server with a table of 200 people."""
-    found: Server = request.getfixturevalue(request.param)
+    result: Server = request.getfixturevalue(request.param)
     rows = ", ".join(
         f"({i}, {20 + i * 7 % 50}, {i * 13 % 90 + 0.25}, '{'abc'[i % 3]}', '2024-01-{i % 28 + 1:02}',"
         f" '{'yes' if i * 7 % 50 + i * 13 % 90 > 70 else 'no'}')"
         for i in range(200)
     )
     run_sql(
-        found.url,
+        result.url,
         "CREATE TABLE people"
         " (id INT PRIMARY KEY, age INT, income NUMERIC(8, 2), city VARCHAR(9), seen DATE, y VARCHAR(3))",
         f"INSERT INTO people VALUES {rows}",
         "CREATE TABLE pets (name VARCHAR(9))",
     )
-    yield found
-    run_sql(found.url, "DROP TABLE people", "DROP TABLE pets")
+    yield result
+    run_sql(result.url, "DROP TABLE people", "DROP TABLE pets")
 
 
 def test_a_query_is_trained_on_predicted_and_evaluated_without_a_trace_of_the_password(

@@ -30,16 +30,16 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 @pytest.fixture(scope="module", params=["postgresql", "mysql"])
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """A server with a table of 300,000 rows."""
-    found: Server = request.getfixturevalue(request.param)
+    result: Server = request.getfixturevalue(request.param)
     rows = (
         f"generate_series(1, {ROWS}) AS s(i)"
         if request.param == "postgresql"
         else f"(SELECT seq AS i FROM seq_1_to_{ROWS}) s"
     )
     text = "'a text of some length ' || i" if request.param == "postgresql" else "CONCAT('a text of some length ', i)"
-    run_sql(found.url, f"CREATE TABLE long_table AS SELECT i, {text} AS t FROM {rows}")
-    yield found
-    run_sql(found.url, "DROP TABLE long_table")
+    run_sql(result.url, f"CREATE TABLE long_table AS SELECT i, {text} AS t FROM {rows}")
+    yield result
+    run_sql(result.url, "DROP TABLE long_table")
 
 
 def source_of(server: Server, port: int) -> TableSource:

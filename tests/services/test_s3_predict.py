@@ -49,8 +49,8 @@ def test_objects_are_predicted_like_files_and_once(store: S3Store, penguins: Pat
     obstore.put(store, "new/a.csv", "".join(LINES[:9]).encode())
     with raises(UsageError, mentions="s3://tables/new/a.csv"):
         predict_files(penguins, "s3://tables/new/a.csv", "out")
-    (one,) = predict_files(penguins, "s3://tables/new/a.csv", "out", force=True, workers=1).done
-    assert one.rows == 8
+    (single,) = predict_files(penguins, "s3://tables/new/a.csv", "out", force=True, workers=1).done
+    assert single.rows == 8
 
 
 def test_an_object_that_is_not_there_is_refused_before_any_work(store: S3Store, penguins: Path) -> None:

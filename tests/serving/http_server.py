@@ -176,7 +176,7 @@ class Server:
 @contextmanager
 def serving(limits: HttpLimits) -> Iterator[Server]:
     """A server with these limits."""
-    app, logged, started, found = EchoApp(), list[tuple[str, int | None]](), Event(), list[Server]()
+    app, logged, started, result = EchoApp(), list[tuple[str, int | None]](), Event(), list[Server]()
     stop = asyncio.Event()
 
     async def main() -> None:
@@ -185,7 +185,7 @@ def serving(limits: HttpLimits) -> Iterator[Server]:
             app, limits, on_answer=lambda served, _: logged.append((served.scope["path"], served.status))
         )
         listener = await loop.create_server(lambda: Connection(connections), "127.0.0.1", 0)
-        found.append(Server(listener.sockets[0].getsockname()[1], app, connections, loop, logged))
+        result.append(Server(listener.sockets[0].getsockname()[1], app, connections, loop, logged))
         started.set()
         await stop.wait()
         listener.close()
@@ -197,10 +197,10 @@ def serving(limits: HttpLimits) -> Iterator[Server]:
     thread.start()
     assert started.wait(SECONDS)
     try:
-        yield found[0]
+        yield result[0]
     finally:
-        for client in found[0].clients:
+        for client in result[0].clients:
             client.close()
-        found[0].loop.call_soon_threadsafe(stop.set)
+        result[0].loop.call_soon_threadsafe(stop.set)
         thread.join(SECONDS)
         assert not thread.is_alive()

@@ -45,7 +45,7 @@ def test_an_answer_in_json_has_the_notes_of_nncli_predict(
     assert (len(many["rows"]), many["notes"]) == (30, expected(models[name], [row] * 30))
 
 
-@pytest.mark.parametrize("media_type", [one for one in TYPES if one != "application/json"])
+@pytest.mark.parametrize("media_type", [item for item in TYPES if item != "application/json"])
 def test_other_formats_have_a_header(client: AsgiClient, models: Mapping[str, ServedModel], media_type: str) -> None:
     answer = client.post("/predict", body_of([UNSEEN, FAR], media_type), media_type)
     assert json.loads(answer.headers["x-notes"]) == expected(models["number"], [UNSEEN, FAR])
@@ -81,7 +81,7 @@ def test_requests_that_are_predicted_together_have_their_own_notes(
     answers = client.call_all(
         [Call("POST", "/predict", (json.dumps(row).encode(),), {"content-type": "application/json"}) for row in rows]
     )
-    assert [one.json.get("notes", []) for one in answers] == [expected(models["number"], [row]) for row in rows]
+    assert [answer.json.get("notes", []) for answer in answers] == [expected(models["number"], [row]) for row in rows]
 
 
 def test_the_anomalies_of_a_table_are_those_of_its_predictions(models: Mapping[str, ServedModel]) -> None:

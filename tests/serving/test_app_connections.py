@@ -86,16 +86,16 @@ def test_each_request_is_a_line_without_its_secrets(
     )
     err = capsys.readouterr().err
     assert not any(word in err for word in ("secret", SECRET, "mauve", "teal"))
-    found = records(err)
-    assert [one["status"] for one in found] == [200, 401, 404, 400, 413]
-    assert [one["method"] for one in found] == ["POST", "POST", "GET", "", "POST"]
-    assert (found[0]["path"], found[0]["client"], found[0]["request_bytes"]) == ("/predict", "127.0.0.1", len(ROWS))
-    assert found[0]["model"] == state.slots.all[0].name
-    assert found[1]["rows"] is None
-    assert re.fullmatch(r"/a%0A%22%1B%5B31m%E2%80%AEz*", str(found[2]["path"]))
-    assert len(str(found[2]["path"])) == 500
-    assert all(isinstance(one["milliseconds"], float) for one in found)
-    assert [int(answer.split()[1]) for answer in done.answers] == [one["status"] for one in found]
+    result = records(err)
+    assert [item["status"] for item in result] == [200, 401, 404, 400, 413]
+    assert [item["method"] for item in result] == ["POST", "POST", "GET", "", "POST"]
+    assert (result[0]["path"], result[0]["client"], result[0]["request_bytes"]) == ("/predict", "127.0.0.1", len(ROWS))
+    assert result[0]["model"] == state.slots.all[0].name
+    assert result[1]["rows"] is None
+    assert re.fullmatch(r"/a%0A%22%1B%5B31m%E2%80%AEz*", str(result[2]["path"]))
+    assert len(str(result[2]["path"])) == 500
+    assert all(isinstance(item["milliseconds"], float) for item in result)
+    assert [int(answer.split()[1]) for answer in done.answers] == [item["status"] for item in result]
 
 
 def test_what_the_application_never_sees_is_counted_and_has_the_headers_of_cors(state: ServerState) -> None:
@@ -103,7 +103,7 @@ def test_what_the_application_never_sees_is_counted_and_has_the_headers_of_cors(
     options = ServerOptions(cors="https://example.org", max_body=10)
     large = b"POST /predict HTTP/1.1\r\n" + HOST + origin + b"Content-Length: 11\r\n\r\n"
     done = talk(state, options, large, b"\0\r\n\r\n", b"GET /health/live HTTP/1.1\r\n" + HOST + origin + b"\r\n")
-    assert [b"access-control-allow-origin: https://example.org\r\n" in one for one in done.answers] == [
+    assert [b"access-control-allow-origin: https://example.org\r\n" in answer for answer in done.answers] == [
         True,
         False,
         True,

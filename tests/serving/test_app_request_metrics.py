@@ -64,7 +64,7 @@ def test_every_address_of_the_server_is_counted_as_its_own(state: ServerState) -
 def test_bodies_are_counted_in_bytes_and_a_request_for_the_metrics_is_in_progress(state: ServerState) -> None:
     post = POST % (b"/predict", len(ROWS), ROWS)
     done = talk(state, ServerOptions(), post, b"GET /metrics HTTP/1.1\r\n" + HOST + b"\r\n")
-    answer, metrics = (one.partition(b"\r\n\r\n")[2] for one in done.answers)
+    answer, metrics = (answer.partition(b"\r\n\r\n")[2] for answer in done.answers)
     assert value(metrics.decode(), "nncli_requests_in_progress") == 1.0
     assert value(done.metrics, "nncli_requests_in_progress") == 0.0
     assert value(done.metrics, "nncli_request_body_bytes_total") == len(ROWS)

@@ -21,7 +21,11 @@ def answered(requests: Sequence[FakeRequest]) -> tuple[list[bytes | int], list[J
         jobs = [Job(request) for request in requests]
         answer_jobs(jobs, slot.current)
         results = await asyncio.gather(*(job.future for job in jobs), return_exceptions=True)
-        return [one.problem.status.value if isinstance(one, ProblemError) else one for one in results], jobs, model  # type: ignore[misc]
+        return (
+            [result.problem.status.value if isinstance(result, ProblemError) else result for result in results],
+            jobs,
+            model,
+        )  # type: ignore[misc]
 
     return asyncio.run(run())
 

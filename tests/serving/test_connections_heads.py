@@ -194,7 +194,7 @@ def test_small_chunks_do_not_hold_up_other_connections(server: Server) -> None:
     connections[0].send(CHUNKED + b"1\r\nx\r\n" * 30_000)
     connections[1].send(b"GET /other HTTP/1.1\r\nHost: x\r\n\r\n")
     assert connections[1].answer().status == 200
-    server.call(lambda: sizes.extend(len(one.unparsed) for one in server.connections.open))
+    server.call(lambda: sizes.extend(len(item.unparsed) for item in server.connections.open))
     assert max(sizes) > 0
     connections[0].send(b"0\r\n\r\n")
     assert connections[0].answer().json[3] == 30_000

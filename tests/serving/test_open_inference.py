@@ -35,7 +35,7 @@ def _problem(datatype: str, data: Any, rows: int) -> Problem:
     return error.value.problem
 
 
-@pytest.mark.parametrize("datatype", [one for one in NUMBERS if one != "BOOL"])
+@pytest.mark.parametrize("datatype", [item for item in NUMBERS if item != "BOOL"])
 def test_numbers_are_the_same_as_json_and_as_binary_data(datatype: str) -> None:
     values = np.array([0, 1, 100], NUMBERS[datatype])
     from_json = series_of_json("a", datatype, values.tolist(), 3)

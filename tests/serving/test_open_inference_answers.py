@@ -30,15 +30,19 @@ def test_binary_outputs_follow_the_json_in_their_order(models: Mapping[str, Serv
     request = InferRequest({}, 2, outputs={"proba_no": True, "set_90": False, "prediction": True})
     body, json_length = infer_answer(models["two"], request, PREDICTIONS)
     outputs = json.loads(body[:json_length])["outputs"]
-    assert [one.get("parameters") for one in outputs] == [{"binary_data_size": 16}, None, {"binary_data_size": 13}]
-    assert ["data" in one for one in outputs] == [False, True, False]
+    assert [output.get("parameters") for output in outputs] == [
+        {"binary_data_size": 16},
+        None,
+        {"binary_data_size": 13},
+    ]
+    assert ["data" in output for output in outputs] == [False, True, False]
     assert len(body) == (json_length or 0) + 29
 
 
 def test_all_outputs_are_binary_if_the_request_says_so(models: Mapping[str, ServedModel]) -> None:
     body, json_length = infer_answer(models["two"], InferRequest({}, 2, binary=True), PREDICTIONS)
     outputs = json.loads(body[:json_length])["outputs"]
-    assert all("data" not in one for one in outputs)
+    assert all("data" not in output for output in outputs)
 
 
 def test_notes_are_a_parameter_of_one_text(models: Mapping[str, ServedModel]) -> None:

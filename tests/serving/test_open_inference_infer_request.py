@@ -21,9 +21,9 @@ DOCUMENT: dict[str, Any] = {
 
 
 def test_tensors_are_columns() -> None:
-    found = parse_infer_request(DOCUMENT, memoryview(b""), SCHEMA)
-    assert {name: column.to_list() for name, column in found.columns.items()} == {"a": [1.5, 2.5], "b": ["x", "y"]}
-    assert (found.rows, found.id, found.outputs, found.binary, found.parameters) == (2, "7", None, False, {})
+    result = parse_infer_request(DOCUMENT, memoryview(b""), SCHEMA)
+    assert {name: column.to_list() for name, column in result.columns.items()} == {"a": [1.5, 2.5], "b": ["x", "y"]}
+    assert (result.rows, result.id, result.outputs, result.binary, result.parameters) == (2, "7", None, False, {})
 
 
 def test_binary_data_is_divided_among_the_tensors_in_their_order() -> None:
@@ -34,17 +34,17 @@ def test_binary_data_is_divided_among_the_tensors_in_their_order() -> None:
         "parameters": {"binary_data_output": True, "interval": 0.9, "priority": 3},
         "outputs": [{"name": "prediction"}, {"name": "lower_90", "parameters": {"binary_data": False}}],
     }
-    found = parse_infer_request(document, memoryview(b"\x01\x02\x03\x04"), SCHEMA)
-    assert {name: column.to_list() for name, column in found.columns.items()} == {"b": [1, 2], "a": [3, 4]}
-    assert (found.binary, found.outputs) == (True, {"prediction": True, "lower_90": False})
-    assert found.parameters == {"interval": 0.9}
+    result = parse_infer_request(document, memoryview(b"\x01\x02\x03\x04"), SCHEMA)
+    assert {name: column.to_list() for name, column in result.columns.items()} == {"b": [1, 2], "a": [3, 4]}
+    assert (result.binary, result.outputs) == (True, {"prediction": True, "lower_90": False})
+    assert result.parameters == {"interval": 0.9}
 
 
 def test_tensors_that_the_model_does_not_read_are_left_out_with_their_data() -> None:
     other = {"name": "c", "datatype": "ANY", "shape": [1], "parameters": {"binary_data_size": 3}}
     own = {"name": "a", "datatype": "INT8", "shape": [1], "parameters": {"binary_data_size": 1}}
-    found = parse_infer_request({"inputs": [other, own]}, memoryview(b"xyz\x05"), SCHEMA)
-    assert [column.to_list() for column in found.columns.values()] == [[5]]
+    result = parse_infer_request({"inputs": [other, own]}, memoryview(b"xyz\x05"), SCHEMA)
+    assert [column.to_list() for column in result.columns.values()] == [[5]]
 
 
 def _tensor(name: str, value: Any) -> Callable[[dict[str, Any]], None]:
@@ -133,8 +133,8 @@ def test_binary_data_that_belongs_to_no_tensor_is_refused() -> None:
 
 def test_a_body_is_split_by_the_header() -> None:
     for header, document, binary in ((None, b"{}xy", b""), ("2", b"{}", b"xy"), ("4", b"{}xy", b"")):
-        found = split_body(b"{}xy", header)
-        assert (found[0], bytes(found[1])) == (document, binary)
+        result = split_body(b"{}xy", header)
+        assert (result[0], bytes(result[1])) == (document, binary)
 
 
 @pytest.mark.parametrize("header", ["", "-1", "5", "2.0", "٢", "1e0", "9" * 30])

@@ -14,7 +14,7 @@ def test_the_server_has_binary_data() -> None:
 def test_inputs_are_the_columns_of_the_model(models: Mapping[str, ServedModel]) -> None:
     metadata = model_metadata(models["number"])
     assert (metadata["name"], metadata["versions"]) == ("number", [models["number"].version])
-    assert {one["name"]: one["datatype"] for one in metadata["inputs"]} == {
+    assert {item["name"]: item["datatype"] for item in metadata["inputs"]} == {
         "x": "FP64",
         "rate": "FP64",
         "count": "FP64",
@@ -25,7 +25,7 @@ def test_inputs_are_the_columns_of_the_model(models: Mapping[str, ServedModel]) 
         "day": "BYTES",
         "note": "BYTES",
     }
-    assert all(one["shape"] == [-1] for one in [*metadata["inputs"], *metadata["outputs"]])
+    assert all(item["shape"] == [-1] for item in [*metadata["inputs"], *metadata["outputs"]])
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_inputs_are_the_columns_of_the_model(models: Mapping[str, ServedModel]) 
 def test_outputs_are_the_columns_of_predictions(
     models: Mapping[str, ServedModel], model: str, outputs: dict[str, str]
 ) -> None:
-    assert {one["name"]: one["datatype"] for one in model_metadata(models[model])["outputs"]} == outputs
+    assert {item["name"]: item["datatype"] for item in model_metadata(models[model])["outputs"]} == outputs
 
 
 def test_probabilities_are_the_default_of_classes_alone(models: Mapping[str, ServedModel]) -> None:

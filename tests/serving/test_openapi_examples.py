@@ -24,5 +24,5 @@ def test_all_forms_hold_the_same_row(models: Mapping[str, ServedModel]) -> None:
         assert {name: cell or "" for name, cell in table.row(0, named=True).items()} == texts
     split = example_invocation(model)["dataframe_split"]
     assert [dict(zip(split["columns"], cells, strict=True)) for cells in split["data"]] == [row]
-    tensors = {one["name"]: one["data"][0] for one in example_tensors(model)["inputs"]}
+    tensors = {example_tensor["name"]: example_tensor["data"][0] for example_tensor in example_tensors(model)["inputs"]}
     assert {name: str(cell) for name, cell in tensors.items()} == {name: str(cell) for name, cell in row.items()}

@@ -198,12 +198,12 @@ def test_sighup_reads_the_token_again(runs: Mapping[str, Path], tmp_path: Path) 
     file.chmod(0o600)
 
     def statuses(server: ServerProcess) -> list[int]:
-        found = []
+        result = []
         for token in (first, second):
             with closing(server.connection()) as connection:
                 connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
-                found.append(answer_of(connection).status)
-        return found
+                result.append(answer_of(connection).status)
+        return result
 
     with running(runs["number"], "--port", "0", "--token-file", file) as server:
         assert statuses(server) == [200, 401]

@@ -143,10 +143,10 @@ def test_the_history_and_the_notes_are_those_of_the_training(fitted: NNClassifie
 
 
 def test_members_are_averaged_and_each_has_its_history() -> None:
-    one = quick_regressor(members=2, n_jobs=1).fit(LINE.drop("y"), LINE["y"])
-    assert one.history_["member"].unique().sort().to_list() == [1, 2]
-    assert isinstance(one._loaded.model, Ensemble)
-    assert np.array_equal(copy.deepcopy(one).predict(LINE.drop("y")), one.predict(LINE.drop("y")))
+    single = quick_regressor(members=2, n_jobs=1).fit(LINE.drop("y"), LINE["y"])
+    assert single.history_["member"].unique().sort().to_list() == [1, 2]
+    assert isinstance(single._loaded.model, Ensemble)
+    assert np.array_equal(copy.deepcopy(single).predict(LINE.drop("y")), single.predict(LINE.drop("y")))
 
 
 def test_several_numbers_are_predicted_at_once() -> None:
@@ -226,7 +226,7 @@ def test_parameters_stand_above_the_configuration(tmp_path: Path) -> None:
     layer = first_layer(own)
     assert isinstance(layer, Dense)
     assert layer.units == 3
-    assert all(np.array_equal(one, said[0]) for one in said)
+    assert all(np.array_equal(item, said[0]) for item in said)
 
 
 def test_without_layers_it_is_an_ensemble_of_the_preset() -> None:

@@ -130,9 +130,9 @@ def test_the_error_of_a_row_is_whether_it_is_misclassified() -> None:
 
 def test_the_surprise_of_a_confident_mistake_is_finite() -> None:
     target = ClassificationTarget(name="y", labels=("a", "b"))
-    found = target.surprises(Predictions(target, np.array([[0.5, 0.5], [1.0, 0.0]])), np.array([0, 1]))
-    assert found[0] == pytest.approx(np.log(2))
-    assert 30 < found[1] < 40
+    result = target.surprises(Predictions(target, np.array([[0.5, 0.5], [1.0, 0.0]])), np.array([0, 1]))
+    assert result[0] == pytest.approx(np.log(2))
+    assert 30 < result[1] < 40
 
 
 def test_the_values_of_a_model_with_fewer_classes_are_aligned() -> None:

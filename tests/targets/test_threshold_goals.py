@@ -42,16 +42,16 @@ def test_the_chosen_threshold_is_the_best_of_all(goal: Criterion, given: list[tu
     every = [figures(p >= thresholds.value(i)) for i in range(len(thresholds.levels) + 1)]
     best = every[chosen]
     if isinstance(goal, LowestCost):
-        assert best["cost"] == pytest.approx(min(one["cost"] for one in every))
+        assert best["cost"] == pytest.approx(min(item["cost"] for item in every))
     elif isinstance(goal, HighestF1):
-        assert best["f1"] == pytest.approx(max(one["f1"] for one in every))
+        assert best["f1"] == pytest.approx(max(item["f1"] for item in every))
     elif isinstance(goal, MinRecall) and w @ positive:
-        reached = [i for i, one in enumerate(every) if one["recall"] >= 0.7 - 1e-9]
+        reached = [i for i, item in enumerate(every) if item["recall"] >= 0.7 - 1e-9]
         assert chosen == reached[0]
     elif isinstance(goal, MinPrecision):
-        reached = [i for i, one in enumerate(every) if one["precision"] >= 0.6 - 1e-9]
+        reached = [i for i, item in enumerate(every) if item["precision"] >= 0.6 - 1e-9]
         assert goal.is_reached(here) == bool(reached)
-        assert best["precision"] == pytest.approx(max(one["precision"] for one in every)) or chosen == reached[-1]
+        assert best["precision"] == pytest.approx(max(item["precision"] for item in every)) or chosen == reached[-1]
     elif isinstance(goal, MaxPositiveRate):
-        reached = [i for i, one in enumerate(every) if 0.0 < one["positive_rate"] <= 0.4 + 1e-9]
+        reached = [i for i, item in enumerate(every) if 0.0 < item["positive_rate"] <= 0.4 + 1e-9]
         assert not reached or chosen == reached[-1]

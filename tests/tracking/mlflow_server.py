@@ -143,9 +143,9 @@ def client(uri: str) -> Any:
 
 def runs_of(uri: str, experiment: str) -> dict[str, Any]:
     """The runs of an experiment by their names."""
-    found = client(uri).get_experiment_by_name(experiment)
-    assert found is not None
-    runs = client(uri).search_runs([found.experiment_id])
+    result = client(uri).get_experiment_by_name(experiment)
+    assert result is not None
+    runs = client(uri).search_runs([result.experiment_id])
     by_name = {run.info.run_name: run for run in runs}
     assert len(by_name) == len(runs)
     return by_name

@@ -89,5 +89,6 @@ def scalars(folder: Path) -> dict[str, list[tuple[int, float, float]]]:
     """Step, value and time of all points of a folder, by metric."""
     events = read_events(folder)
     return {
-        tag: [(one.step, one.value, one.wall_time) for one in events.Scalars(tag)] for tag in events.Tags()["scalars"]
+        tag: [(Scalar.step, Scalar.value, Scalar.wall_time) for Scalar in events.Scalars(tag)]
+        for tag in events.Tags()["scalars"]
     }

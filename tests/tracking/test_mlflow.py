@@ -74,7 +74,7 @@ def test_what_is_sent_afterwards_is_the_same(
     assert later.data.metrics == live.data.metrics
     assert (later.info.start_time, later.info.end_time) == (live.info.start_time, live.info.end_time)
     for metric in live.data.metrics:
-        histories = [client(uri).get_metric_history(one.info.run_id, metric) for one in (live, later)]
+        histories = [client(uri).get_metric_history(item.info.run_id, metric) for item in (live, later)]
         first, second = ([(m.step, m.value, m.timestamp) for m in history] for history in histories)
         assert first == second
 
@@ -279,8 +279,8 @@ def test_the_process_ends_though_the_client_would_try_again_for_minutes(
 
 
 def _sent(uri: str, experiment: str) -> set[str]:
-    found = client(uri).get_experiment_by_name(experiment)
-    return set() if found is None else {run.info.run_name for run in client(uri).search_runs([found.experiment_id])}
+    result = client(uri).get_experiment_by_name(experiment)
+    return set() if result is None else {run.info.run_name for run in client(uri).search_runs([result.experiment_id])}
 
 
 def test_a_server_that_is_not_there_is_an_error_of_track(penguins: Path) -> None:

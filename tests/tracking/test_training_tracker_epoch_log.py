@@ -43,8 +43,8 @@ def test_an_epoch_that_is_repeated_with_the_same_values_is_known() -> None:
 
 def test_an_epoch_with_other_values_voids_those_after_it() -> None:
     epochs, memory = log()
-    for one in (report(1, 3.0), report(2, 9.0), report(3, 9.0), report(2, 2.0)):
-        epochs.add(one)
+    for item in (report(1, 3.0), report(2, 9.0), report(3, 9.0), report(2, 2.0)):
+        epochs.add(item)
     epochs.flush()
     assert memory.values("run", "loss") == {1: 3.0, 2: 2.0}
     assert memory.calls == ["start run", "rewind run 1"]
@@ -52,8 +52,8 @@ def test_an_epoch_with_other_values_voids_those_after_it() -> None:
 
 def test_a_history_is_all_that_remains() -> None:
     epochs, memory = log()
-    for one in (report(1, 3.0), report(2, 2.0), report(3, 9.0)):
-        epochs.add(one)
+    for item in (report(1, 3.0), report(2, 2.0), report(3, 9.0)):
+        epochs.add(item)
     epochs.set([report(1, 3.0), report(2, 2.0)])
     epochs.flush()
     assert memory.values("run", "loss") == {1: 3.0, 2: 2.0}

@@ -134,10 +134,10 @@ def test_a_tracker_that_fails_at_the_end_of_a_training_that_diverges_is_one_warn
 ) -> None:
     use(monkeypatch, Broken("end"))
     text = "data: {path: DATA/linear.csv, target: y}\nlayers: []\nloss: mse\noptimizer: sgd\nlearning_rate: 1e30\n"
-    found: list[Event] = []
+    result: list[Event] = []
     with pytest.raises(DivergedError):
-        found.extend(events_of(tmp_path, text))
-    assert len(stops(found)) == 1
+        result.extend(events_of(tmp_path, text))
+    assert len(stops(result)) == 1
 
 
 def test_without_trackers_nothing_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

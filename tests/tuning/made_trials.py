@@ -75,4 +75,4 @@ def with_luck(luck: float, seed: int, effect: float = 0.0, trials: int = 8, n: i
     losses = 3.0 + 0.3 * rng.standard_normal((trials + 1, n)) + rng.normal(0.0, luck, (trials + 1, folds))[:, fold_of]
     losses[1] -= effect
     rows = SearchRows(LabeledRows(np.zeros((n, 1)), None), fold_of, NUMBER)
-    return Made(rows, RMSE, [np.sqrt(one)[:, None] for one in losses], {}, folds)
+    return Made(rows, RMSE, [np.sqrt(loss)[:, None] for loss in losses], {}, folds)

@@ -29,8 +29,8 @@ from tests.tuning.made_trials import (
 
 
 def test_a_real_gain_is_found_with_an_interval_around_it() -> None:
-    made = numbers([1.0, 0.8, *[1.0] * 10])
-    gain = made.gain(best_of(made))
+    search = numbers([1.0, 0.8, *[1.0] * 10])
+    gain = search.gain(best_of(search))
     assert gain.trial == 1
     assert gain.low is not None
     assert gain.high is not None
@@ -45,8 +45,8 @@ def test_a_real_gain_is_found_with_an_interval_around_it() -> None:
 def test_the_best_of_many_equal_trials_is_no_more_than_chance() -> None:
     gains = []
     for seed in range(8):
-        made = numbers([1.0] * 30, seed=seed, n=150)
-        gains.append(made.gain(best_of(made)))
+        search = numbers([1.0] * 30, seed=seed, n=150)
+        gains.append(search.gain(best_of(search)))
     assert np.mean([gain.apparent for gain in gains]) > 0.05
     assert abs(np.mean([gain.estimate or 0.0 for gain in gains])) < 0.03
     assert all((gain.low or 0.0) < 0.0 < (gain.high or 0.0) for gain in gains)
@@ -63,8 +63,8 @@ def test_the_gain_is_in_units_of_the_metric() -> None:
     y = np.arange(N) % 2
     right = np.eye(2)[y]
     wrong = np.where((np.arange(N) % 10 < 3)[:, None], 1.0 - right, right)
-    made = Made(SearchRows(LabeledRows(y, None), np.arange(N) % FOLDS, CLASSES), ACCURACY, [wrong, right], {})
-    gain = made.gain(1)
+    search = Made(SearchRows(LabeledRows(y, None), np.arange(N) % FOLDS, CLASSES), ACCURACY, [wrong, right], {})
+    gain = search.gain(1)
     assert gain.apparent == pytest.approx(0.3)
     assert gain.estimate == pytest.approx(0.3, abs=0.01)
     assert gain.loss == "classification error"
@@ -81,8 +81,8 @@ def test_a_metric_that_is_no_mean_over_rows_is_computed_for_every_resample(metri
 
     objective = Objective(metric, CrossEntropy())
     rows = SearchRows(LabeledRows(y, None), np.arange(N) % FOLDS, CLASSES)
-    made = Made(rows, objective, [probabilities(0.3), probabilities(1.5), probabilities(0.3)], {})
-    gain = made.gain(1)
+    search = Made(rows, objective, [probabilities(0.3), probabilities(1.5), probabilities(0.3)], {})
+    gain = search.gain(1)
     assert gain.low is not None
     assert gain.high is not None
     assert 0.0 < gain.low < gain.apparent < gain.high
@@ -99,11 +99,11 @@ def test_several_targets_count_by_their_mean() -> None:
 
 
 def test_rows_count_by_their_weights() -> None:
-    made = numbers([1.0, 1.0])
+    search = numbers([1.0, 1.0])
     weights = np.where(np.arange(N) < 100, 1.0, 0.0)
-    rows = replace(made.rows, truth=replace(made.rows.truth, weights=weights))
-    few = replace(made.rows, truth=LabeledRows(np.zeros((100, 1)), None), fold_of=made.rows.fold_of[:100])
-    predicted = [made.read(trial).predictions.values for trial in made.trials]
+    rows = replace(search.rows, truth=replace(search.rows.truth, weights=weights))
+    few = replace(search.rows, truth=LabeledRows(np.zeros((100, 1)), None), fold_of=search.rows.fold_of[:100])
+    predicted = [search.read(trial).predictions.values for trial in search.trials]
     weighted = Made(rows, RMSE, predicted, {}).gain(1)
     alone = Made(few, RMSE, [values[:100] for values in predicted], {}).gain(1)
     assert weighted.apparent == pytest.approx(alone.apparent)
@@ -112,8 +112,8 @@ def test_rows_count_by_their_weights() -> None:
 
 
 def test_rows_of_a_group_are_drawn_together() -> None:
-    made = numbers([1.0, 0.8], n=60)
-    predicted = [np.repeat(made.read(trial).predictions.values, 5, axis=0) for trial in made.trials]
+    search = numbers([1.0, 0.8], n=60)
+    predicted = [np.repeat(search.read(trial).predictions.values, 5, axis=0) for trial in search.trials]
     truth = LabeledRows(np.zeros((N, 1)), None)
     alone = Made(SearchRows(truth, np.arange(N) % FOLDS, NUMBER), RMSE, predicted, {}).gain(1)
     groups = replace(truth, groups=np.arange(N) // 5)
@@ -136,14 +136,14 @@ def test_a_pruned_trial_counts_as_tried() -> None:
 
 
 def test_a_trial_with_infinite_losses_is_no_candidate() -> None:
-    made = numbers([1.0, 0.5, np.inf, 1e30])
-    assert made.gain(1).is_significant
+    search = numbers([1.0, 0.5, np.inf, 1e30])
+    assert search.gain(1).is_significant
 
 
 def test_a_failed_trial_does_not_count() -> None:
-    made = numbers([1.0, 0.5, 1.0])
-    made.trials[2] = Trial(number=2, values={}, state="failed")
-    assert made.gain(1).trials == 2
+    search = numbers([1.0, 0.5, 1.0])
+    search.trials[2] = Trial(number=2, values={}, state="failed")
+    assert search.gain(1).trials == 2
 
 
 def test_the_same_trials_have_the_same_gain() -> None:
@@ -166,12 +166,12 @@ def climbed(seed: int, n: int = 150, trials: int = 40) -> Made:
     for t in range(trials):
         x = rng.random(6)
         if t > 12:
-            x = np.clip(tried[int(np.argmin([one.sum() for one in losses]))] + rng.normal(0, 0.1, 6), 0, 1)
+            x = np.clip(tried[int(np.argmin([loss.sum() for loss in losses]))] + rng.normal(0, 0.1, 6), 0, 1)
         tried.append(x)
         losses.append(np.exp(0.1 * (Z @ np.cos(W @ x + b)) / 6))
     rows = SearchRows(LabeledRows(np.zeros((n, 1)), None), np.arange(n) % FOLDS, NUMBER)
     first = np.exp(0.1 * rng.standard_normal(n))
-    return Made(rows, RMSE, [np.sqrt(one)[:, None] for one in (first, *losses)], {})
+    return Made(rows, RMSE, [np.sqrt(item)[:, None] for item in (first, *losses)], {})
 
 
 def test_a_search_that_climbs_noise_is_rarely_more_than_chance() -> None:
@@ -216,8 +216,8 @@ def test_few_rows_that_differ_have_no_interval_but_a_p_value() -> None:
     y = np.arange(N) % 2
     right = np.eye(2)[y]
     wrong = np.where((np.arange(N) < 4)[:, None], 1.0 - right, right)
-    made = Made(SearchRows(LabeledRows(y, None), np.arange(N) % FOLDS, CLASSES), ACCURACY, [wrong, right], {})
-    gain = made.gain(1)
+    search = Made(SearchRows(LabeledRows(y, None), np.arange(N) % FOLDS, CLASSES), ACCURACY, [wrong, right], {})
+    gain = search.gain(1)
     assert (gain.estimate, gain.low, gain.high) == (None, None, None)
     assert gain.p is not None
     assert "only 4 rows" in (gain.reason or "")
@@ -226,9 +226,9 @@ def test_few_rows_that_differ_have_no_interval_but_a_p_value() -> None:
 
 @pytest.mark.parametrize("unit", [1e-24, 1e-12, 1e22])
 def test_the_unit_of_the_target_does_not_matter(unit: float) -> None:
-    made = numbers([1.0, 0.8, 1.0])
-    scaled = Made(made.rows, RMSE, [unit * made.read(trial).predictions.values for trial in made.trials], {})
-    gain, same = scaled.gain(1), made.gain(1)
+    search = numbers([1.0, 0.8, 1.0])
+    scaled = Made(search.rows, RMSE, [unit * search.read(trial).predictions.values for trial in search.trials], {})
+    gain, same = scaled.gain(1), search.gain(1)
     assert gain.estimate == pytest.approx(unit * (same.estimate or 0.0))
     assert gain.low == pytest.approx(unit * (same.low or 0.0))
     assert gain.p == pytest.approx(same.p, abs=0.001)

@@ -29,17 +29,17 @@ def test_the_estimate_is_the_variance_of_the_luck(luck: float) -> None:
     for _ in range(200):
         gains = rng.standard_normal(500) + rng.normal(0.0, luck, 5)[fold_of]
         trials.append(FoldGains.of(gains, np.ones(500), fold_of, None))
-    found = estimate_fold_variance(trials)
-    assert found is not None
-    assert found.variance == pytest.approx(luck**2, abs=0.01)
-    assert found.degrees_of_freedom == pytest.approx(4 * 4 * 200 / 203)
+    result = estimate_fold_variance(trials)
+    assert result is not None
+    assert result.variance == pytest.approx(luck**2, abs=0.01)
+    assert result.degrees_of_freedom == pytest.approx(4 * 4 * 200 / 203)
 
 
 def test_it_is_never_negative() -> None:
-    found = estimate_fold_variance([FoldGains(np.zeros(3), np.ones(3))])
-    assert found is not None
-    assert found.variance == 0.0
-    assert found.degrees_of_freedom == 2.0
+    result = estimate_fold_variance([FoldGains(np.zeros(3), np.ones(3))])
+    assert result is not None
+    assert result.variance == 0.0
+    assert result.degrees_of_freedom == 2.0
 
 
 def test_it_is_not_known_for_one_fold_or_single_rows_or_no_trial() -> None:

@@ -29,7 +29,7 @@ def test_the_parameter_that_scores_depend_on_is_the_most_important_one(space: Se
     assert importance is not None
     assert importance[0].parameter == "learning_rate"
     assert importance[0].importance > 0.5
-    assert sum(one.importance for one in importance) == pytest.approx(1.0)
+    assert sum(item.importance for item in importance) == pytest.approx(1.0)
 
 
 def test_a_parameter_that_is_not_always_set_has_an_importance_too(space: SearchSpace) -> None:

@@ -64,7 +64,7 @@ def proposals(space: SearchSpace, name: SamplerName, n: int, seed: int = 0, lag:
 
 
 def plain(values: Sequence[Values]) -> list[dict[str, Value]]:
-    return [dict(one) for one in values]
+    return [dict(value) for value in values]
 
 
 NAMES: list[SamplerName] = ["tpe", "random", "cmaes"]
@@ -95,15 +95,15 @@ def test_a_restored_sampler_goes_on_with_the_same_proposals(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_another_seed_or_lag_gives_other_proposals(conditional: SearchSpace, name: SamplerName) -> None:
-    one = plain(proposals(conditional, name, 20))
-    assert plain(proposals(conditional, name, 20, seed=1)) != one
+    single = plain(proposals(conditional, name, 20))
+    assert plain(proposals(conditional, name, 20, seed=1)) != single
     if name != "random":
-        assert plain(proposals(conditional, name, 20, lag=1)) != one
+        assert plain(proposals(conditional, name, 20, lag=1)) != single
 
 
 def test_the_results_of_trials_change_what_tpe_proposes(conditional: SearchSpace) -> None:
-    late = [float(one["learning_rate"]) for one in proposals(conditional, "tpe", 60)[30:]]
-    at_random = [float(one["learning_rate"]) for one in proposals(conditional, "random", 60)[30:]]
+    late = [float(proposal["learning_rate"]) for proposal in proposals(conditional, "tpe", 60)[30:]]
+    at_random = [float(proposal["learning_rate"]) for proposal in proposals(conditional, "random", 60)[30:]]
     assert sum(abs(rate - 0.01) < 0.01 for rate in late) > sum(abs(rate - 0.01) < 0.01 for rate in at_random)
 
 
@@ -157,7 +157,7 @@ def test_in_a_space_without_end_a_repeated_proposal_is_taken(tmp_path: Path) -> 
 def test_trials_that_all_fail_give_proposals_still(conditional: SearchSpace) -> None:
     sampler = Sampler(conditional, "tpe", 0, 1)
     seen = [dict(sampler.propose([None] * t) or {}) for t in range(1, 16)]
-    assert len({str(one) for one in seen}) == 15
+    assert len({str(item) for item in seen}) == 15
 
 
 def test_a_failed_trial_counts_as_the_worst_one(conditional: SearchSpace) -> None:

@@ -46,8 +46,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def files(path: Path) -> set[str]:
     """The files of a search, besides those that are locks and control files."""
-    found = (str(file.relative_to(path)) for file in path.rglob("*"))
-    return {name for name in found if not name.endswith((".lock", ".work"))}
+    result = (str(file.relative_to(path)) for file in path.rglob("*"))
+    return {name for name in result if not name.endswith((".lock", ".work"))}
 
 
 # --- interruptions: what a SIGKILL may leave, made of a search that is finished

@@ -169,8 +169,8 @@ def test_the_rows_of_a_validation_file_are_scored_also_where_a_run_keeps_a_sampl
     assert [trial.state for trial in whole.trials] == ["complete"] * 4
     monkeypatch.setattr("nncli.models.held_out_rows.MAX_ROWS", 20)
     sample = run_search(loaded(tmp_path, text), tmp_path / "sample")
-    for one, other in zip(whole.trials, sample.trials, strict=True):
-        assert one.score == pytest.approx(other.score)
+    for item, other in zip(whole.trials, sample.trials, strict=True):
+        assert item.score == pytest.approx(other.score)
 
 
 def test_a_search_with_holdout_resumes_to_the_same_results(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ def test_a_clearly_worse_trial_is_worse_and_a_better_one_is_not(n: int) -> None:
 
 @pytest.mark.parametrize("n", [NORMAL_ROWS // 2, NORMAL_ROWS * 2])
 def test_equal_trials_are_worse_by_chance_as_often_as_the_level_says(n: int) -> None:
-    found = sum(is_worse([losses(0.0, n, 2 * i)], [losses(0.0, n, 2 * i + 1)], [i]) for i in range(400))
-    assert found <= 400 * LEVEL + 3 * (400 * LEVEL) ** 0.5
+    result = sum(is_worse([losses(0.0, n, 2 * i)], [losses(0.0, n, 2 * i + 1)], [i]) for i in range(400))
+    assert result <= 400 * LEVEL + 3 * (400 * LEVEL) ** 0.5
 
 
 def test_a_trial_that_is_better_in_one_fold_is_not_worse() -> None:

@@ -24,8 +24,8 @@ from tests.tuning.trained_trials import NUMBERS
 
 @pytest.fixture(params=["classes", "numbers", "quantiles"])
 def selected(request: pytest.FixtureRequest) -> Selected:
-    found: Selected = request.getfixturevalue(request.param)
-    return found
+    result: Selected = request.getfixturevalue(request.param)
+    return result
 
 
 def test_trials_that_complete_each_other_are_selected(selected: Selected) -> None:

@@ -19,10 +19,10 @@ from tests.tuning.trained_trials import NUMBERS, numbers_table, trial
 
 
 def test_parts_are_the_folds_of_the_first_repeat(numbers: Selected) -> None:
-    one = FinishedTrial.read(0, numbers.trials[0])
-    for fold, member in enumerate(one.held_out.members):
-        assert np.flatnonzero(one.parts == fold).tolist() == member.rows.tolist()
-    assert CrossValidationRecord.model_validate_json((one.path / CROSS_VALIDATION).read_bytes()).folds == 3
+    single = FinishedTrial.read(0, numbers.trials[0])
+    for fold, member in enumerate(single.held_out.members):
+        assert np.flatnonzero(single.parts == fold).tolist() == member.rows.tolist()
+    assert CrossValidationRecord.model_validate_json((single.path / CROSS_VALIDATION).read_bytes()).folds == 3
 
 
 def test_every_fold_has_the_same_share_and_its_networks_equal_parts_of_it(classes: Selected) -> None:
@@ -35,7 +35,7 @@ def test_every_fold_has_the_same_share_and_its_networks_equal_parts_of_it(classe
 
 def test_trials_are_read_in_the_order_of_their_numbers(numbers: Selected) -> None:
     read = read_trials({2: numbers.trials[2], 0: numbers.trials[0]})
-    assert [one.number for one in read] == [0, 2]
+    assert [item.number for item in read] == [0, 2]
     with raises(UsageError):
         read_trials({})
 
@@ -85,7 +85,7 @@ def test_runs_with_the_same_validation_rows_are_trials_too(tmp_path: Path, numbe
     for name, change in {"a": "layers=[4]", "b": "layers=[6]"}.items():
         train(tmp_path / "c.yaml", output=tmp_path / name, assignments=[change, "epochs=2"])
     read = read_trials({0: tmp_path / "a", 1: tmp_path / "b"})
-    assert [one.shares for one in read] == [(1.0,), (1.0,)]
+    assert [item.shares for item in read] == [(1.0,), (1.0,)]
     assert np.bincount(read[0].parts).tolist() == [8] * 5
     train(tmp_path / "c.yaml", output=tmp_path / "all", assignments=["validation=0", "epochs=1"])
     with raises(RunError, file="all"):

@@ -110,10 +110,12 @@ def test_a_server_answers_what_predict_does_with_intervals_sets_and_effects(
     served = ServedModel.load("best", selected.path)
     table, levels = as_table(served.model, frame), {"sets": 0.9} if kind == "classes" else {"intervals": 0.9}
     options = UncertaintyOptions(intervals=levels.get("intervals", ()), sets=levels.get("sets", ()))
-    found = served.predict(table, PredictionOptions(intervals=options.intervals, sets=options.sets, explain=True)).frame
+    result = served.predict(
+        table, PredictionOptions(intervals=options.intervals, sets=options.sets, explain=True)
+    ).frame
     expected = nncli.predict(selected.path, frame, **levels)  # type: ignore[arg-type]
-    assert found[:, : expected.width].equals(expected)
-    assert len(served.effect_columns) == found.width - expected.width == len(served.model.names)
+    assert result[:, : expected.width].equals(expected)
+    assert len(served.effect_columns) == result.width - expected.width == len(served.model.names)
     assert served.profiler is not None
 
 
@@ -124,8 +126,8 @@ def test_intervals_and_sets_hold_on_the_rows_that_calibrate_them(kind: str, requ
     if kind == "classes":
         inside = nncli.predict(selected.path, data_of(selected), sets=0.8)["set_80"].list.contains(frame["species"])
     else:
-        found = nncli.predict(selected.path, frame, intervals=0.8)
-        inside = (found["lower_80"] <= frame["y"]) & (frame["y"] <= found["upper_80"])
+        result = nncli.predict(selected.path, frame, intervals=0.8)
+        inside = (result["lower_80"] <= frame["y"]) & (frame["y"] <= result["upper_80"])
     assert inside.mean() == pytest.approx(0.85, abs=0.15)
 
 
@@ -138,7 +140,7 @@ def test_it_is_explained_evaluated_compared_shown_and_reported(
     explained = nncli.explain(selected.path, repeats=1, attributions=True, rows=20)
     assert explained.attributions is not None
     assert (explained.attributions.error <= explained.attributions.tolerance).all()
-    assert {one.column for one in explained.importances or ()} == names
+    assert {item.column for item in explained.importances or ()} == names
     matches = nncli.evaluate(selected.path, data_of(selected)).training_rows
     assert matches is not None
     assert matches.are_optimistic

@@ -69,9 +69,9 @@ def test_classes_are_selected_by_the_log_loss_of_the_mean_probabilities() -> Non
 
 def test_quantiles_are_selected_by_the_pinball_loss() -> None:
     y, rng = np.arange(6.0)[:, None], np.random.default_rng(0)
-    one = CandidatePredictions.of_numbers(y[None] + rng.normal(size=(3, 6, 1)), y, None, Quantile(q=0.9))
-    assert one.measure == "pinball loss"
-    assert one.pick(1, every(one)).loss == min(Quantile(q=0.9).per_row(z, y).mean() for z in one.values)
+    single = CandidatePredictions.of_numbers(y[None] + rng.normal(size=(3, 6, 1)), y, None, Quantile(q=0.9))
+    assert single.measure == "pinball loss"
+    assert single.pick(1, every(single)).loss == min(Quantile(q=0.9).per_row(z, y).mean() for z in single.values)
     loss = Quantiles(levels=(0.1, 0.5, 0.9))
     several = CandidatePredictions.of_numbers(np.sort(rng.normal(size=(3, 6, 1, 3))), y, None, loss)
     assert several.pick(1, every(several)).loss == min(loss.per_row(z, y).mean() for z in several.values)
@@ -100,7 +100,7 @@ def picked_by_brute_force(
     for _ in range(rounds):
         each = []
         for candidate in range(len(predictions)):
-            mean = sum(predictions[one] for one in [*picks, candidate]) / (len(picks) + 1)
+            mean = sum(predictions[item] for item in [*picks, candidate]) / (len(picks) + 1)
             each.append(sum(w * (m - t) ** 2 for w, m, t in zip(weights, mean, y, strict=True)) / sum(weights))
         picks.append(first_lowest(each))
         losses.append(each[picks[-1]])
@@ -128,13 +128,13 @@ def test_the_rows_of_a_part_are_predicted_by_what_the_other_parts_select() -> No
     rng = np.random.default_rng(3)
     predictions, y, part = rng.normal(size=(5, 30)), rng.normal(size=30), np.arange(30) % 3
     candidates = CandidatePredictions.of_numbers(predictions[:, :, None], y[:, None], None, MSE())
-    found, errors = candidates.cross_fit(4, part), []
+    result, errors = candidates.cross_fit(4, part), []
     for k in range(3):
         others, own = part != k, part == k
         picks, _ = picked_by_brute_force(predictions[:, others], y[others], np.ones(20), 4)
-        assert list(found.selections[k].picks) == picks
+        assert list(result.selections[k].picks) == picks
         errors.extend((predictions[picks][:, own].mean(axis=0) - y[own]) ** 2)
-    assert found.loss == pytest.approx(np.mean(errors))
+    assert result.loss == pytest.approx(np.mean(errors))
 
 
 def test_the_selection_of_noise_looks_better_than_it_is_and_the_cross_fitted_loss_does_not() -> None:

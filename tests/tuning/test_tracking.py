@@ -31,7 +31,7 @@ def test_a_search_is_a_run_with_a_child_for_every_trial(tmp_path: Path) -> None:
     assert {*dict(memory.runs["search/trials/0001"].parameters)} == {"learning_rate", "batch_size", "trial.state"}
     assert isinstance(dict(memory.runs["search/trials/0001"].parameters)["learning_rate"], float)
     values = [dict(memory.runs[f"search/trials/{i:04}"].parameters) for i in range(1, 7)]
-    assert all(isinstance(one["batch_size"], int) for one in values)
+    assert all(isinstance(value["batch_size"], int) for value in values)
     complete = {trial.number: trial.score for trial in trials if trial.state == "complete"}
     assert memory.values("search", "rmse") == complete
     best = [score.value for score in memory.endings["search"].scores]

@@ -29,30 +29,32 @@ def held_out(tmp_path_factory: pytest.TempPathFactory) -> HeldOutPredictions:
 def test_own_rows_are_explained_by_the_members_that_did_not_train_on_them(
     held_out: HeldOutPredictions,
 ) -> None:
-    found = explain_rows(held_out.model, held_out.config, RowsToExplain.of(held_out), top=2)
-    assert found.prediction_of == "out-of-fold"
-    assert found.metric == "roc_auc"
-    assert found.score == Scorer(held_out.model, held_out.y, "roc_auc").score(found.encoded.predict())
-    assert [curve.column for curve in found.partial_dependence] == [item.column for item in found.importances or ()][:2]
+    result = explain_rows(held_out.model, held_out.config, RowsToExplain.of(held_out), top=2)
+    assert result.prediction_of == "out-of-fold"
+    assert result.metric == "roc_auc"
+    assert result.score == Scorer(held_out.model, held_out.y, "roc_auc").score(result.encoded.predict())
+    assert [curve.column for curve in result.partial_dependence] == [item.column for item in result.importances or ()][
+        :2
+    ]
     table = replace(held_out.table, selected_rows=None)
     other = explain_rows(held_out.model, held_out.config, RowsToExplain(table), top=0)
     assert other.prediction_of == "model"
-    assert other.importances != found.importances
+    assert other.importances != result.importances
 
 
 def test_the_same_rows_are_sampled_each_time(held_out: HeldOutPredictions) -> None:
     rows = RowsToExplain.of(held_out)
-    one, other = (explain_rows(held_out.model, held_out.config, rows, size=50, repeats=1, top=0) for _ in range(2))
-    assert len(one.table) == 50
-    assert one.table.row_numbers.tolist() == other.table.row_numbers.tolist()
-    assert one.importances == other.importances
+    first, other = (explain_rows(held_out.model, held_out.config, rows, size=50, repeats=1, top=0) for _ in range(2))
+    assert len(first.table) == 50
+    assert first.table.row_numbers.tolist() == other.table.row_numbers.tolist()
+    assert first.importances == other.importances
 
 
 def test_unlabeled_rows_have_partial_dependence_only(held_out: HeldOutPredictions) -> None:
     table = replace(held_out.table, frame=held_out.table.frame.drop("species"))
-    found = explain_rows(held_out.model, held_out.config, RowsToExplain(table), size=20, top=1)
-    assert (found.loss, found.score, found.importances, len(found.labeled)) == (None, None, None, 0)
-    assert len(found.partial_dependence) == 1
+    result = explain_rows(held_out.model, held_out.config, RowsToExplain(table), size=20, top=1)
+    assert (result.loss, result.score, result.importances, len(result.labeled)) == (None, None, None, 0)
+    assert len(result.partial_dependence) == 1
 
 
 def test_a_larger_model_affords_fewer_rows(held_out: HeldOutPredictions, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,8 +66,8 @@ def test_a_larger_model_affords_fewer_rows(held_out: HeldOutPredictions, monkeyp
 
 
 def test_the_average_row_is_that_of_the_training_table_if_it_is_there(held_out: HeldOutPredictions) -> None:
-    found = explain_rows(held_out.model, held_out.config, RowsToExplain.of(held_out), size=20, repeats=1, top=0)
-    arguments = held_out.config, held_out.manifest, held_out.model, found.encoded
+    result = explain_rows(held_out.model, held_out.config, RowsToExplain.of(held_out), size=20, repeats=1, top=0)
+    arguments = held_out.config, held_out.manifest, held_out.model, result.encoded
     rows, note = background_rows(*arguments)
     assert (len(rows), note) == (344, None)
     data = held_out.config.data.model_copy(update={"path": "/nowhere.csv"})
@@ -73,4 +75,4 @@ def test_the_average_row_is_that_of_the_training_table_if_it_is_there(held_out: 
     rows, note = background_rows(config, *arguments[1:])
     assert (len(rows), rows.oof_mask) == (20, None)
     assert note
-    np.testing.assert_array_equal(rows.parts[0].X, found.encoded.parts[0].X)
+    np.testing.assert_array_equal(rows.parts[0].X, result.encoded.parts[0].X)

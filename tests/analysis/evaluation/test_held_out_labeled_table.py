@@ -27,15 +27,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_rows_without_a_target_are_left_out_and_the_others_keep_their_numbers(run: Path) -> None:
-    found = predict_labeled(run, lambda model: Table(FRAME, "t.csv"))
-    assert found.split == "table"
-    assert found.row_numbers.tolist() == [1, 3, 4]
-    assert found.y.tolist() == [[1.0], [2.0], [5.0]]
-    assert found.weights is not None
-    assert found.weights.tolist() == [1.0, 2.0, 3.0]
-    assert found.baseline.values[0] == pytest.approx((1 + 2 * 2 + 3 * 5) / 6)
+    result = predict_labeled(run, lambda model: Table(FRAME, "t.csv"))
+    assert result.split == "table"
+    assert result.row_numbers.tolist() == [1, 3, 4]
+    assert result.y.tolist() == [[1.0], [2.0], [5.0]]
+    assert result.weights is not None
+    assert result.weights.tolist() == [1.0, 2.0, 3.0]
+    assert result.baseline.values[0] == pytest.approx((1 + 2 * 2 + 3 * 5) / 6)
     predicted = Run.open(run).load_model().predict(Table(FRAME, "t.csv")).values
-    np.testing.assert_array_equal(found.predictions.values, predicted[[0, 2, 3]])
+    np.testing.assert_array_equal(result.predictions.values, predicted[[0, 2, 3]])
 
 
 def test_a_table_without_the_weights_has_none(run: Path) -> None:

@@ -16,24 +16,24 @@ from nncli.data.table import Table
 def test_every_score_but_the_calibration_error_is_inside_its_interval(penguins: Path, pair: Path) -> None:
     for run, count in ((penguins, 7), (pair, 10)):
         held_out = predict_held_out(run)
-        found = held_out.scores_with_intervals()
-        assert len(found.scores) == count
-        for one in found.scores:
-            assert one.value is not None
-            if one.name == "calibration_error":  # that of resamples lies above it
-                assert (one.interval, one.baseline, one.improvement) == (None, None, None)
+        result = held_out.scores_with_intervals()
+        assert len(result.scores) == count
+        for score in result.scores:
+            assert score.value is not None
+            if score.name == "calibration_error":  # that of resamples lies above it
+                assert (score.interval, score.baseline, score.improvement) == (None, None, None)
                 continue
-            assert one.interval is not None
-            assert one.interval.low <= one.value + 1e-12
-            assert one.interval.high >= one.value - 1e-12
-        assert held_out.scores_with_intervals().scores == found.scores
-    assert {one.target for one in found.scores} == {"x2", "y"}
+            assert score.interval is not None
+            assert score.interval.low <= score.value + 1e-12
+            assert score.interval.high >= score.value - 1e-12
+        assert held_out.scores_with_intervals().scores == result.scores
+    assert {score.target for score in result.scores} == {"x2", "y"}
 
 
 def test_the_improvement_is_positive_where_the_model_is_better(penguins: Path) -> None:
-    found = predict_held_out(penguins).scores_with_intervals()
+    result = predict_held_out(penguins).scores_with_intervals()
     for name in ("accuracy", "log_loss"):
-        improvement = found.find(name).improvement
+        improvement = result.find(name).improvement
         assert improvement is not None
         assert improvement.low > 0
 

@@ -51,11 +51,11 @@ def test_separable_classes_have_finite_coefficients() -> None:
 
 def test_the_rows_of_a_network_are_its_validation_rows(penguins: Path, pair: Path) -> None:
     held_out = predict_held_out(penguins)
-    found = fit_linear_model(held_out)
-    assert found.name == "logistic regression"
-    assert found.predictions is not None
-    assert found.predictions.values.shape == held_out.predictions.values.shape
-    assert accuracy(held_out.y, found.predictions.values) > 0.95
+    result = fit_linear_model(held_out)
+    assert result.name == "logistic regression"
+    assert result.predictions is not None
+    assert result.predictions.values.shape == held_out.predictions.values.shape
+    assert accuracy(held_out.y, result.predictions.values) > 0.95
     numbers = fit_linear_model(predict_held_out(pair))
     assert numbers.name == "ridge regression"
     assert numbers.predictions is not None
@@ -67,10 +67,10 @@ def test_the_rows_of_an_ensemble_are_predicted_out_of_fold(tmp_path: Path) -> No
     words = [f"w{i}" for i in rng.integers(0, 12, 120)]
     frame = pl.DataFrame({"word": words, "noise": rng.normal(size=120), "label": rng.choice(["a", "b"], 120)})
     held_out = predict_held_out(trained_on(tmp_path, frame, "label", SMALL + "members: 4\nworkers: 1"))
-    found = fit_linear_model(held_out)
-    assert found.predictions is not None
-    assert accuracy(held_out.y, found.predictions.values) < 0.65
-    assert found.predictions.values.sum(axis=1) == pytest.approx(np.ones(120))
+    result = fit_linear_model(held_out)
+    assert result.predictions is not None
+    assert accuracy(held_out.y, result.predictions.values) < 0.65
+    assert result.predictions.values.sum(axis=1) == pytest.approx(np.ones(120))
 
 
 def test_a_validation_file_is_predicted_by_a_model_of_all_training_rows(tmp_path: Path) -> None:
@@ -79,17 +79,17 @@ def test_a_validation_file_is_predicted_by_a_model_of_all_training_rows(tmp_path
     frame.head(30).write_csv(tmp_path / "held.csv")
     run = trained_on(tmp_path, frame, "label", SMALL + "validation: {path: held.csv}")
     held_out = predict_held_out(run)
-    found = fit_linear_model(held_out)
-    assert found.predictions is not None
-    assert accuracy(held_out.y, found.predictions.values) > 0.9
+    result = fit_linear_model(held_out)
+    assert result.predictions is not None
+    assert accuracy(held_out.y, result.predictions.values) > 0.9
 
 
 def test_without_held_out_rows_or_with_too_many_features_there_is_a_reason(
     penguins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frame = pl.DataFrame({"x": [0.5 * i for i in range(40)], "label": ["a", "b"] * 20})
-    found = fit_linear_model(predict_held_out(trained_on(tmp_path, frame, "label", SMALL + "validation: 0")))
-    assert (found.predictions, found.reason) == (None, "no rows are held out")
+    result = fit_linear_model(predict_held_out(trained_on(tmp_path, frame, "label", SMALL + "validation: 0")))
+    assert (result.predictions, result.reason) == (None, "no rows are held out")
     monkeypatch.setattr(module, "MAX_FEATURES", 3)
     assert "more than 3 features" in fit_linear_model(predict_held_out(penguins)).reason
 

@@ -37,11 +37,11 @@ def classes(p_yes: list[float], truth: list[str], numbers: list[int], **more: ob
 
 def numbers(predicted: object, truth: object, loss: Loss) -> ComparableRun:
     """What a run says of rows of numbers."""
-    y, values = (np.array(one, np.float64).reshape(len(truth), -1) for one in (truth, predicted))  # type: ignore[arg-type]
-    one = classes([], [], [])
+    y, values = (np.array(item, np.float64).reshape(len(truth), -1) for item in (truth, predicted))  # type: ignore[arg-type]
+    single = classes([], [], [])
     names = tuple(f"y{j}" for j in range(y.shape[1]))
     return replace(
-        one, labels=None, target=names, truth=y, values=values, loss=loss, row_numbers=np.arange(1, len(y) + 1)
+        single, labels=None, target=names, truth=y, values=values, loss=loss, row_numbers=np.arange(1, len(y) + 1)
     )
 
 
@@ -85,8 +85,8 @@ def test_classes_are_matched_by_their_names() -> None:
     ],
 )
 def test_why_two_runs_cannot_be_compared(other: ComparableRun, reason: str | None) -> None:
-    one = classes([0.9, 0.2], ["yes", "no"], [1, 2])
-    for pair in compare_pairwise([one, other]):
+    single = classes([0.9, 0.2], ["yes", "no"], [1, 2])
+    for pair in compare_pairwise([single, other]):
         assert (pair.test is None) == (reason is not None)
         assert pair.adjusted_p is None or reason is None
         assert (reason or "") in pair.reason
@@ -94,9 +94,9 @@ def test_why_two_runs_cannot_be_compared(other: ComparableRun, reason: str | Non
 
 
 def test_other_tables_targets_and_tasks_are_never_compared() -> None:
-    one = classes([0.9], ["yes"], [1])
-    assert not compare_pairwise([one, replace(one, table="other"), replace(one, target=("u",)), None])
-    assert not compare_pairwise([one, numbers([1], [1], MSE())])
+    single = classes([0.9], ["yes"], [1])
+    assert not compare_pairwise([single, replace(single, table="other"), replace(single, target=("u",)), None])
+    assert not compare_pairwise([single, numbers([1], [1], MSE())])
 
 
 @pytest.mark.parametrize(
@@ -112,9 +112,9 @@ def test_other_tables_targets_and_tasks_are_never_compared() -> None:
 def test_regressions_are_compared_by_their_common_loss(
     losses: tuple[Loss, Loss], measures: tuple[str, ...], means: tuple[float, ...]
 ) -> None:
-    found = compare_pairwise([numbers([2, 5], [3, 5], losses[0]), numbers([1, 5], [3, 5], losses[1])])
-    assert tuple(pair.measure for pair in found) == measures
-    assert tuple(pair.test and pair.test.mean for pair in found) == pytest.approx(means)
+    result = compare_pairwise([numbers([2, 5], [3, 5], losses[0]), numbers([1, 5], [3, 5], losses[1])])
+    assert tuple(pair.measure for pair in result) == measures
+    assert tuple(pair.test and pair.test.mean for pair in result) == pytest.approx(means)
 
 
 def test_losses_of_several_targets_are_standardized() -> None:
@@ -130,19 +130,19 @@ def test_losses_of_several_targets_are_standardized() -> None:
 
 def test_infinite_losses_are_not_tested() -> None:
     with np.errstate(over="ignore"):
-        found = compare_pairwise([numbers([1, 1], [1, 2], MSE()), numbers([1e200, 1], [1, 2], MAE())])
-    assert [pair.reason for pair in found] == ["a loss is not finite", ""]
+        result = compare_pairwise([numbers([1, 1], [1, 2], MSE()), numbers([1e200, 1], [1, 2], MAE())])
+    assert [pair.reason for pair in result] == ["a loss is not finite", ""]
 
 
 def test_p_values_are_adjusted_for_all_possible_pairs() -> None:
     rng = np.random.default_rng(0)
     truth = rng.normal(size=40)
     runs = [numbers(truth + rng.normal(0, spread, 40), truth, MAE()) for spread in (0.1, 0.5, 0.5)]
-    found = compare_pairwise(runs)
-    raw = sorted(pair.test.p for pair in found if pair.test)
-    adjusted = sorted(pair.adjusted_p for pair in found if pair.adjusted_p is not None)
+    result = compare_pairwise(runs)
+    raw = sorted(pair.test.p for pair in result if pair.test)
+    adjusted = sorted(pair.adjusted_p for pair in result if pair.adjusted_p is not None)
     assert adjusted == pytest.approx([3 * raw[0], max(3 * raw[0], 2 * raw[1])])
-    assert all(pair.is_significant for pair in found)
+    assert all(pair.is_significant for pair in result)
 
 
 def test_weights_are_used_if_both_runs_have_them() -> None:
@@ -214,21 +214,21 @@ def test_a_model_that_never_predicts_the_rare_class_is_not_called_better() -> No
     risk[(truth == "no") & (rng.random(1000) < 0.05)] = 0.55  # two false alarms for each hit
     finds_some = classes(risk.tolist(), truth.tolist(), list(range(1000)))
     finds_none = classes([0.03] * 1000, truth.tolist(), list(range(1000)))
-    (found,) = compare_pairwise([finds_none, finds_some])
-    assert found.measure == "log loss"
-    assert found.is_significant
-    assert found.favored == 1
-    assert found.beside is not None
-    assert found.beside.measure == "error rate"
-    assert found.beside.a > found.beside.b  # the one with the lower error is not the better one
+    (result,) = compare_pairwise([finds_none, finds_some])
+    assert result.measure == "log loss"
+    assert result.is_significant
+    assert result.favored == 1
+    assert result.beside is not None
+    assert result.beside.measure == "error rate"
+    assert result.beside.a > result.beside.b  # the one with the lower error is not the better one
 
 
 def epochs(rng: np.random.Generator, hard: np.ndarray, count: int, smoothness: float) -> np.ndarray:
     """The validation losses (rows,) of the best of `count` epochs, none of which is truly better than another."""
     noise = rng.normal(size=(count, len(hard)))
-    for one, step in pairwise(noise):  # neighboring epochs are alike
+    for item, step in pairwise(noise):  # neighboring epochs are alike
         step *= (1 - smoothness**2) ** 0.5
-        step += smoothness * one
+        step += smoothness * item
     losses = 5.0 + hard + 0.5 * noise
     return np.asarray(losses[losses.mean(axis=1).argmin()])
 
@@ -237,13 +237,13 @@ def epochs(rng: np.random.Generator, hard: np.ndarray, count: int, smoothness: f
 @pytest.mark.parametrize("smoothness", [0.0, 0.9, 0.99])
 @pytest.mark.parametrize(("of_a", "of_b"), [(1, 1), (40, 40), (1, 5), (1, 100), (30, 300)])
 def test_of_two_equally_good_runs_few_are_called_better(of_a: int, of_b: int, smoothness: float) -> None:
-    rng, found, draws = np.random.default_rng(1), 0, 200 // every(3)
+    rng, result, draws = np.random.default_rng(1), 0, 200 // every(3)
     for _ in range(draws):
         hard = rng.exponential(size=60)
         a, b = (epochs(rng, hard, count, smoothness) for count in (of_a, of_b))
         a_run, b_run = (replace(numbers(y, np.zeros(60), MAE()), log_choices=log(n)) for y, n in ((a, of_a), (b, of_b)))
-        found += compare_pairwise([a_run, b_run])[0].is_significant
-    assert found / draws <= 0.07
+        result += compare_pairwise([a_run, b_run])[0].is_significant
+    assert result / draws <= 0.07
 
 
 def test_a_result_in_favor_of_the_run_with_more_choices_is_corrected_and_named() -> None:
@@ -267,19 +267,19 @@ def test_a_result_in_favor_of_the_run_with_more_choices_is_corrected_and_named()
     )
     assert other.corrected_p == plain.test.p  # it is better in spite of the optimism of the other one
     assert other.optimistic == 0
-    for one in (corrected, other):
-        assert one.test
-        assert one.test.interval
+    for item in (corrected, other):
+        assert item.test
+        assert item.test.interval
         assert plain.test.interval
-        assert one.test.interval.high - one.test.interval.low > plain.test.interval.high - plain.test.interval.low
+        assert item.test.interval.high - item.test.interval.low > plain.test.interval.high - plain.test.interval.low
 
 
 def test_about_as_many_choices_are_no_difference_worth_a_word() -> None:
     a, b = classes([0.9, 0.2], ["yes", "no"], [1, 2]), classes([0.8, 0.3], ["yes", "no"], [1, 2])
-    (found,) = compare_pairwise([replace(a, log_choices=log(120)), replace(b, log_choices=log(100))])
-    assert found.optimistic is None
-    assert found.test
-    assert found.corrected_p == pytest.approx(min(1.0, 1.2 * found.test.p))
+    (result,) = compare_pairwise([replace(a, log_choices=log(120)), replace(b, log_choices=log(100))])
+    assert result.optimistic is None
+    assert result.test
+    assert result.corrected_p == pytest.approx(min(1.0, 1.2 * result.test.p))
 
 
 def test_losses_of_an_ensemble_are_those_expected_of_the_mean_of_its_members() -> None:
@@ -293,7 +293,7 @@ def test_losses_of_an_ensemble_are_those_expected_of_the_mean_of_its_members() -
     sign = 1 if plain.a == gained.a else -1
     assert sign * gained.test.mean - plain.test.mean == pytest.approx((0.5 if plain.a == 0 else -0.5) * loss_of_a)
     wrong = numbers([1.0, 4.0], [2.0, 2.0], MAE())
-    (found,) = compare_pairwise([replace(wrong, averaging=Averaging((0.25,), 2)), wrong])
-    assert found.test
-    assert found.a == 0
-    assert found.test.mean == pytest.approx((1 - 0.25**0.5) * 1.5)
+    (result,) = compare_pairwise([replace(wrong, averaging=Averaging((0.25,), 2)), wrong])
+    assert result.test
+    assert result.a == 0
+    assert result.test.mean == pytest.approx((1 - 0.25**0.5) * 1.5)

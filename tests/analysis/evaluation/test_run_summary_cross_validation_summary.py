@@ -26,21 +26,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_scores_are_those_of_its_files(folder: Path) -> None:
     assert is_cross_validation(folder)
     assert not is_cross_validation(folder / "folds" / "1")
-    found = summarize_cross_validation(folder)
+    result = summarize_cross_validation(folder)
     recorded = json.loads((folder / "metrics.json").read_text())
-    assert (found.folds, found.repeats, found.rows, found.is_done) == (3, 1, 344, True)
-    assert found.out_of_fold["accuracy"] == recorded["out_of_fold"]["metrics"]["accuracy"]
-    assert [fold.rows for fold in found.scored] == [fold["rows"] for fold in recorded["folds"]]
-    assert found.json()["mean"]["log_loss"] == recorded["mean"]["log_loss"]
-    assert dict(found.facts())["target"] == "species"
+    assert (result.folds, result.repeats, result.rows, result.is_done) == (3, 1, 344, True)
+    assert result.out_of_fold["accuracy"] == recorded["out_of_fold"]["metrics"]["accuracy"]
+    assert [fold.rows for fold in result.scored] == [fold["rows"] for fold in recorded["folds"]]
+    assert result.json()["mean"]["log_loss"] == recorded["mean"]["log_loss"]
+    assert dict(result.facts())["target"] == "species"
 
 
 def test_an_unfinished_one_says_how_to_go_on(folder: Path, tmp_path: Path) -> None:
     for name in ("cross-validation.json", "config.yaml"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
-    found = summarize_cross_validation(tmp_path)
-    assert not found.is_done
-    assert found.resume == f"nncli cross-validate --resume {tmp_path}"
+    result = summarize_cross_validation(tmp_path)
+    assert not result.is_done
+    assert result.resume == f"nncli cross-validate --resume {tmp_path}"
 
 
 def test_a_damaged_file_is_an_error(folder: Path, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_figures_of_a_chosen_threshold_are_lower_than_they_seem_and_near_those_o
     for seed in range(25):
         rows, others = drawn(150, seed), drawn(4_000, 1_000 + seed)
         value, _ = rows.choose(HighestF1())
-        (figure,) = [one for one in rows.achieved(HighestF1(), value) if one.name == "f1"]
+        (figure,) = [item for item in rows.achieved(HighestF1(), value) if item.name == "f1"]
         apparent.append(figure.apparent)
         corrected.append(figure.value)
         new.append(others.point(value, None).f1)
@@ -51,8 +51,8 @@ def test_a_given_threshold_is_as_good_as_it_seems() -> None:
         assert figure.value == figure.apparent
         assert figure.interval is not None
         assert figure.interval.low < figure.value < figure.interval.high
-    assert [one.value for one in rows.of_most_probable(None)] == pytest.approx(
-        [one.value for one in rows.achieved(FixedThreshold(threshold=0.5), 0.5)]
+    assert [item.value for item in rows.of_most_probable(None)] == pytest.approx(
+        [item.value for item in rows.achieved(FixedThreshold(threshold=0.5), 0.5)]
     )
 
 
@@ -61,7 +61,7 @@ def test_intervals_hold_the_recall_of_new_rows() -> None:
     for seed in range(30):
         rows = drawn(200, seed)
         value, _ = rows.choose(MinRecall(value=0.8))
-        (figure,) = [one for one in rows.achieved(MinRecall(value=0.8), value) if one.name == "recall"]
+        (figure,) = [item for item in rows.achieved(MinRecall(value=0.8), value) if item.name == "recall"]
         assert figure.interval is not None
         hits += figure.interval.low <= drawn(20_000, 500 + seed).point(value, None).recall <= figure.interval.high
     assert hits >= 27
@@ -106,9 +106,9 @@ def test_a_precision_that_is_not_reached_is_told_with_the_nearest() -> None:
 def test_the_curve_runs_from_the_lowest_threshold_up() -> None:
     curve = drawn(500, 2).curve(None)
     assert 11 <= len(curve) <= 20
-    assert [one.threshold for one in curve] == sorted(one.threshold for one in curve)
+    assert [item.threshold for item in curve] == sorted(item.threshold for item in curve)
     assert curve[0].recall == 1.0
-    assert all(one.cost is None for one in curve)
+    assert all(item.cost is None for item in curve)
     few = drawn(500, 2).evenly_spaced(30, COSTS)
     assert len(few) == 30
     assert (few[0].threshold, few[0].positive_rate) == (0.0, 1.0)

@@ -65,15 +65,15 @@ def test_new_rows_are_covered_as_often_as_the_level_says(honest: Path) -> None:
 
 
 def test_held_out_rows_that_chose_nothing_have_the_guarantee_of_cv_plus(honest: Path) -> None:
-    (found,) = intervals(evaluate(honest, noisy_line(50, 1), intervals=[0.9]))
-    assert (found.guarantee.method, found.guarantee.rows, found.guarantee.folds) == ("CV+", ROWS, 4)
-    assert found.guarantee.coverage == pytest.approx(1 - 0.2 - 1.8 * 3 / 404)
+    (result,) = intervals(evaluate(honest, noisy_line(50, 1), intervals=[0.9]))
+    assert (result.guarantee.method, result.guarantee.rows, result.guarantee.folds) == ("CV+", ROWS, 4)
+    assert result.guarantee.coverage == pytest.approx(1 - 0.2 - 1.8 * 3 / 404)
 
 
 def test_rows_that_chose_the_epoch_have_none(line: Path) -> None:
-    (found,) = intervals(evaluate(line, DATA / "linear.csv", intervals=[0.9]))
-    assert (found.guarantee.method, found.guarantee.coverage) == ("split conformal", None)
-    assert "epoch" in str(found.guarantee.reason)
+    (result,) = intervals(evaluate(line, DATA / "linear.csv", intervals=[0.9]))
+    assert (result.guarantee.method, result.guarantee.coverage) == ("split conformal", None)
+    assert "epoch" in str(result.guarantee.reason)
 
 
 def test_a_changed_configuration_has_none(honest: Path, tmp_path: Path) -> None:
@@ -81,22 +81,22 @@ def test_a_changed_configuration_has_none(honest: Path, tmp_path: Path) -> None:
     shutil.copytree(honest, changed)
     config = changed / CONFIG
     config.write_text(config.read_text().replace("metric: loss", "metric: val_loss"))
-    (found,) = intervals(evaluate(changed, noisy_line(50, 1), intervals=[0.9]))
-    assert found.guarantee.coverage is None
+    (result,) = intervals(evaluate(changed, noisy_line(50, 1), intervals=[0.9]))
+    assert result.guarantee.coverage is None
 
 
 def test_each_group_has_its_coverage(honest: Path) -> None:
     table = noisy_line(300, 2)
-    (found,) = intervals(evaluate(honest, table, intervals=[0.9], by="shop"))
-    assert [(part.name, part.rows) for part in found.scores.by_group] == [
+    (result,) = intervals(evaluate(honest, table, intervals=[0.9], by="shop"))
+    assert [(part.name, part.rows) for part in result.scores.by_group] == [
         (name, int((table["shop"] == name).sum())) for name in "abc"
     ]
 
 
 def test_rows_that_are_calibrated_together_are_evaluated_together(honest: Path) -> None:
     table = noisy_line(60, 2).with_columns(shop=pl.Series(["a", " a", "b ", "x", "x", None] * 10))
-    (found,) = intervals(evaluate(honest, table, intervals=[0.9], by="shop"))
-    assert [(part.name, part.rows) for part in found.scores.by_group] == [
+    (result,) = intervals(evaluate(honest, table, intervals=[0.9], by="shop"))
+    assert [(part.name, part.rows) for part in result.scores.by_group] == [
         ("(missing)", 10),
         ("a", 20),
         ("b", 10),
@@ -105,22 +105,22 @@ def test_rows_that_are_calibrated_together_are_evaluated_together(honest: Path) 
 
 
 def test_sets_have_their_coverage_by_size_and_class(penguins: Path) -> None:
-    (found,) = sets(evaluate(penguins, DATA / "penguins.csv", sets=[0.9]))
-    scores = found.scores
+    (result,) = sets(evaluate(penguins, DATA / "penguins.csv", sets=[0.9]))
+    scores = result.scores
     assert 0.8 <= scores.coverage.share <= 1.0
     assert sum(part.rows for part in scores.by_size) == 344
     assert [part.name for part in scores.by_class] == ["Adelie", "Chinstrap", "Gentoo"]
 
 
 def test_several_targets_each_have_intervals(pair: Path) -> None:
-    found = intervals(evaluate(pair, DATA / "linear.csv", intervals=[0.5, 0.9]))
-    assert [(one.target, one.scores.level) for one in found] == [("x2", 0.5), ("x2", 0.9), ("y", 0.5), ("y", 0.9)]
+    result = intervals(evaluate(pair, DATA / "linear.csv", intervals=[0.5, 0.9]))
+    assert [(item.target, item.scores.level) for item in result] == [("x2", 0.5), ("x2", 0.9), ("y", 0.5), ("y", 0.9)]
 
 
 def test_without_levels_the_evaluation_is_as_before(line: Path) -> None:
-    found = evaluate(line, DATA / "linear.csv")
-    assert found.uncertainty is None
-    assert {"intervals", "sets"}.isdisjoint(found.json())
+    result = evaluate(line, DATA / "linear.csv")
+    assert result.uncertainty is None
+    assert {"intervals", "sets"}.isdisjoint(result.json())
 
 
 def test_the_scores_are_those_without_intervals(line: Path) -> None:

@@ -32,7 +32,7 @@ def attributed(model: AnyModel, of: str | None = None) -> Attributions:
 
 def test_attributions_of_a_linear_model_are_weight_times_distance_from_the_mean() -> None:
     model = model_of()
-    found = attributed(model)
+    result = attributed(model)
     W = 4.0 * model.parameters.by_name["output.weight"][:, 0]  # 4 is the target's scale
     E = model.parameters.by_name["embeddings.city"]
     rows, usual = (model.spec.encoder.encode(table, "float64") for table in (TABLE, USUAL))
@@ -43,11 +43,11 @@ def test_attributions_of_a_linear_model_are_weight_times_distance_from_the_mean(
         "colour": D[:, 3:5] @ W[3:5],
         "city": (E[rows.codes[:, 0]] - E[usual.codes[:, 0]].mean(axis=0)) @ W[5:],
     }
-    assert found.columns == tuple(expected)
-    np.testing.assert_allclose(found.values, np.stack([*expected.values()], axis=1), atol=1e-12)
-    np.testing.assert_allclose(found.predictions, model.predict(TABLE).values[:, 0])
-    np.testing.assert_allclose(found.base, model.predict(USUAL).values.mean())  # as the model is linear
-    assert found.outputs == ("y",) * 12
+    assert result.columns == tuple(expected)
+    np.testing.assert_allclose(result.values, np.stack([*expected.values()], axis=1), atol=1e-12)
+    np.testing.assert_allclose(result.predictions, model.predict(TABLE).values[:, 0])
+    np.testing.assert_allclose(result.base, model.predict(USUAL).values.mean())  # as the model is linear
+    assert result.outputs == ("y",) * 12
 
 
 MODELS: dict[str, AnyModel] = {
@@ -71,14 +71,14 @@ MODELS: dict[str, AnyModel] = {
 
 @pytest.mark.parametrize("model", [pytest.param(model, id=name) for name, model in MODELS.items()])
 def test_attributions_add_up_to_the_prediction(model: AnyModel) -> None:
-    found, said = attributed(model), model.predict(TABLE).values
+    result, said = attributed(model), model.predict(TABLE).values
     labels = model.spec.target.output_names
-    chosen = [labels.index(output) for output in found.outputs]
-    np.testing.assert_allclose(found.predictions, said[np.arange(12), chosen], rtol=1e-9, atol=1e-12)
-    assert found.missed == 0
+    chosen = [labels.index(output) for output in result.outputs]
+    np.testing.assert_allclose(result.predictions, said[np.arange(12), chosen], rtol=1e-9, atol=1e-12)
+    assert result.missed == 0
     spread = 1.0 if model.spec.target.task == "classification" else model.predict(USUAL).values[:, chosen[0]].std()
-    assert found.tolerance == pytest.approx(1e-3 * spread)
-    np.testing.assert_allclose(found.base + found.values.sum(axis=1), found.predictions, atol=1e-3 * spread)
+    assert result.tolerance == pytest.approx(1e-3 * spread)
+    np.testing.assert_allclose(result.base + result.values.sum(axis=1), result.predictions, atol=1e-3 * spread)
 
 
 @given(
@@ -94,23 +94,23 @@ def test_attributions_add_up_for_any_model(
 ) -> None:
     models = [model_of(*units, target=target, seed=seed + i) for i in range(members)]
     model = models[0] if members == 1 else ensemble_of(*models, temperature=1.0 if target is NUMBER else temperature)
-    found = attributed(model)
-    assert found.error.max() <= found.tolerance
-    np.testing.assert_allclose(found.base + found.values.sum(axis=1), found.predictions, atol=found.tolerance)
+    result = attributed(model)
+    assert result.error.max() <= result.tolerance
+    np.testing.assert_allclose(result.base + result.values.sum(axis=1), result.predictions, atol=result.tolerance)
 
 
 def test_attributions_of_an_ensemble_are_the_mean_of_its_members() -> None:
     members = model_of(5, seed=1), model_of(3, seed=2, columns=(COLOR, X2))
-    together, (one, two) = attributed(ensemble_of(*members)), map(attributed, members)
+    together, (first, two) = attributed(ensemble_of(*members)), map(attributed, members)
     for j, name in enumerate(together.columns):
         other = two.values[:, two.columns.index(name)] if name in two.columns else 0.0
-        np.testing.assert_allclose(together.values[:, j], (one.values[:, j] + other) / 2.0, atol=1e-2)
+        np.testing.assert_allclose(together.values[:, j], (first.values[:, j] + other) / 2.0, atol=1e-2)
 
 
 def test_attributions_of_an_ensemble_have_the_weights_and_the_temperatures_of_its_members() -> None:
     members = model_of(5, seed=1, target=CLASSES, temperature=2.0), model_of(3, seed=2, target=CLASSES, temperature=0.7)
-    together, (one, two) = attributed(ensemble_of(*members, weights=(3.0, 1.0))), map(attributed, members)
-    np.testing.assert_allclose(together.values, 0.75 * one.values + 0.25 * two.values, atol=1e-2)
+    together, (first, two) = attributed(ensemble_of(*members, weights=(3.0, 1.0))), map(attributed, members)
+    np.testing.assert_allclose(together.values, 0.75 * first.values + 0.25 * two.values, atol=1e-2)
     np.testing.assert_allclose(together.base + together.values.sum(axis=1), together.predictions, atol=1e-2)
     assert together.error.max() <= together.tolerance
 
@@ -131,8 +131,8 @@ def test_the_default_output_is_the_second_of_two_classes_or_the_most_probable() 
 def test_any_class_and_any_target_can_be_asked_for() -> None:
     model = model_of(6, target=THREE)
     each = [attributed(model, of) for of in THREE.labels]
-    assert [set(one.outputs) for one in each] == [{"a"}, {"b"}, {"c"}]
-    np.testing.assert_allclose(sum(one.values for one in each), 0.0, atol=1e-3)  # what one gains the others lose
+    assert [set(item.outputs) for item in each] == [{"a"}, {"b"}, {"c"}]
+    np.testing.assert_allclose(sum(item.values for item in each), 0.0, atol=1e-3)  # what one gains the others lose
     assert set(attributed(model_of(target=TWO), "z").outputs) == {"z"}
 
 
@@ -156,12 +156,12 @@ def test_attributions_ignore_the_out_of_fold_mask() -> None:
 def test_infinite_predictions_count_as_missed() -> None:
     model = model_of(target=COUNTS, loss=Poisson())
     model.parameters.by_name["output.bias"][...] = 800.0
-    found = attributed(model)
-    assert found.missed == 12
+    result = attributed(model)
+    assert result.missed == 12
 
 
 def test_a_frame_has_a_row_for_each_and_names_that_clash_with_nothing() -> None:
-    found = Attributions(
+    result = Attributions(
         columns=("base", "x", "row"),
         outputs=("yes",),
         values=np.array([[0.1, 0.2, 0.3]]),
@@ -170,7 +170,7 @@ def test_a_frame_has_a_row_for_each_and_names_that_clash_with_nothing() -> None:
         error=np.zeros(1),
         tolerance=1e-3,
     )
-    frame = found.frame(np.array([7]))
+    frame = result.frame(np.array([7]))
     assert frame.columns == ["row_", "output", "prediction", "base_", "base", "x", "row"]
     assert frame.row(0) == (7, "yes", 0.8, 0.2, 0.1, 0.2, 0.3)
     assert frame.schema["row_"] == pl.Int64

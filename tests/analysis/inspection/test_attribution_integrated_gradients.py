@@ -30,35 +30,35 @@ def of(value: Any, slope: Any, rows: Any = U, tolerance: float = 1e-6) -> Integr
 
 def test_attributions_of_a_linear_function_are_weight_times_distance() -> None:
     w = np.array([2.0, -3.0, 0.0])
-    found = of(lambda u: u @ w + 7.0, lambda u: np.broadcast_to(w, u.shape))
-    np.testing.assert_allclose(found.attributions, w * (U - BASE), atol=1e-13)
-    np.testing.assert_allclose(found.baseline, BASE @ w + 7.0)
-    np.testing.assert_allclose(found.ends, U @ w + 7.0)
-    assert found.error.max() < 1e-12
+    result = of(lambda u: u @ w + 7.0, lambda u: np.broadcast_to(w, u.shape))
+    np.testing.assert_allclose(result.attributions, w * (U - BASE), atol=1e-13)
+    np.testing.assert_allclose(result.baseline, BASE @ w + 7.0)
+    np.testing.assert_allclose(result.ends, U @ w + 7.0)
+    assert result.error.max() < 1e-12
 
 
 def test_attributions_of_a_product_are_shared_equally() -> None:
     # f = x y from (0, 0) to (x, y): each adds the integral of t x y dt, half of x y
     rows = np.array([[2.0, 3.0, 0.0]])
-    found = plain(
+    result = plain(
         lambda u, _: u[:, 0] * u[:, 1], lambda u, _: u[:, [1, 0, 2]] * [1.0, 1.0, 0.0], np.zeros(3), rows, 1e-9
     )
-    np.testing.assert_allclose(found.attributions, [[3.0, 3.0, 0.0]])
+    np.testing.assert_allclose(result.attributions, [[3.0, 3.0, 0.0]])
 
 
 def test_kinks_are_located() -> None:
     # f = max(0, x) + 2 y: x adds what of its way lies above 0, whatever fraction that is
     rows = np.array([[3.0, 1.0, 0.0], [-5.0, 0.0, 0.0]])
     base = np.array([-1.0, 0.0, 0.0])
-    found = plain(
+    result = plain(
         lambda u, _: np.maximum(u[:, 0], 0.0) + 2.0 * u[:, 1],
         lambda u, _: np.stack([u[:, 0] > 0.0, np.full(len(u), 2.0), np.zeros(len(u))], axis=1),
         base,
         rows,
         1e-5,
     )
-    np.testing.assert_allclose(found.attributions, [[3.0, 2.0, 0.0], [0.0, 0.0, 0.0]], atol=1e-5)
-    assert found.error.max() <= 1e-5
+    np.testing.assert_allclose(result.attributions, [[3.0, 2.0, 0.0], [0.0, 0.0, 0.0]], atol=1e-5)
+    assert result.error.max() <= 1e-5
 
 
 def test_a_function_of_inner_inputs_is_integrated_by_them() -> None:
@@ -73,21 +73,21 @@ def test_a_function_of_inner_inputs_is_integrated_by_them() -> None:
     def by_input(values: Any) -> Any:
         return np.stack([values[:, 0] + values[:, 1], values[:, 2]], axis=1)
 
-    found = integrate(evaluate, by_input, base, rows, 1e-9)
-    np.testing.assert_allclose(found.attributions, [[8.0 - 1.0, 4.0 + 1.0]])
+    result = integrate(evaluate, by_input, base, rows, 1e-9)
+    np.testing.assert_allclose(result.attributions, [[8.0 - 1.0, 4.0 + 1.0]])
 
 
 def test_the_baseline_itself_has_zero_attributions() -> None:
-    found = of(lambda u: (u**2).sum(axis=1), lambda u: 2.0 * u, BASE[None])
-    assert not found.attributions.any()
-    assert not found.error.any()
+    result = of(lambda u: (u**2).sum(axis=1), lambda u: 2.0 * u, BASE[None])
+    assert not result.attributions.any()
+    assert not result.error.any()
 
 
 def test_rows_may_ask_for_different_outputs() -> None:
     W = np.array([[1.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
     which = np.array([0, 1, 0, 1, 1])
-    found = plain(lambda u, r: (u * W[which[r]]).sum(axis=1), lambda u, r: W[which[r]], BASE, U, 1e-9)
-    np.testing.assert_allclose(found.attributions, W[which] * (U - BASE), atol=1e-13)
+    result = plain(lambda u, r: (u * W[which[r]]).sum(axis=1), lambda u, r: W[which[r]], BASE, U, 1e-9)
+    np.testing.assert_allclose(result.attributions, W[which] * (U - BASE), atol=1e-13)
 
 
 def test_a_wrong_gradient_ends_with_an_error() -> None:
@@ -97,16 +97,16 @@ def test_a_wrong_gradient_ends_with_an_error() -> None:
         asked.append(len(u))
         return np.zeros(u.shape)
 
-    found = of(lambda u: u[:, 0], wrong)
-    np.testing.assert_allclose(found.error, np.abs(U[:, 0] - BASE[0]))
+    result = of(lambda u: u[:, 0], wrong)
+    np.testing.assert_allclose(result.error, np.abs(U[:, 0] - BASE[0]))
     assert sum(asked) < 20 * MAX_SEGMENTS * len(U)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_non_finite_values_end_at_once_with_an_error(bad: float) -> None:
     with np.errstate(invalid="ignore"):
-        found = of(lambda u: np.where(u[:, 0] > 0.0, bad, 0.0), lambda u: np.full(u.shape, bad))
-    assert not (found.error <= 1.0).any()
+        result = of(lambda u: np.where(u[:, 0] > 0.0, bad, 0.0), lambda u: np.full(u.shape, bad))
+    assert not (result.error <= 1.0).any()
 
 
 def test_wide_rows_are_integrated_in_blocks() -> None:
@@ -116,8 +116,8 @@ def test_wide_rows_are_integrated_in_blocks() -> None:
         asked.append(len(u))
         return u.sum(axis=1)
 
-    found = plain(value, lambda u, _: np.ones(u.shape), np.zeros(3000), rows, 1e-6)
-    np.testing.assert_allclose(found.attributions, 1.0)
+    result = plain(value, lambda u, _: np.ones(u.shape), np.zeros(3000), rows, 1e-6)
+    np.testing.assert_allclose(result.attributions, 1.0)
     assert len(asked) > 1
 
 
@@ -175,7 +175,7 @@ def test_attributions_are_complete_for_any_network(
     rows = opened.embed(rng.normal(size=(3, 3)), rng.integers(0, 4, (3, embeddings)))
     base = opened.embed(rng.normal(size=(20, 3)), rng.integers(0, 4, (20, embeddings))).mean(axis=0)
     dZ = np.array([1.0, 0.0])
-    found = integrate(
+    result = integrate(
         lambda u, _: Evaluation(
             opened.run(u)[:, 0], *opened.gradients(u, lambda Z, some: np.broadcast_to(dZ, Z.shape))
         ),
@@ -184,5 +184,5 @@ def test_attributions_are_complete_for_any_network(
         rows,
         tolerance := 1e-4 * max(1.0, float(np.abs(opened.run(rows)).max())),
     )
-    assert found.error.max() <= tolerance
-    np.testing.assert_allclose(found.ends, opened.run(rows)[:, 0], rtol=1e-9, atol=1e-12)
+    assert result.error.max() <= tolerance
+    np.testing.assert_allclose(result.ends, opened.run(rows)[:, 0], rtol=1e-9, atol=1e-12)

@@ -32,8 +32,8 @@ every = pytest.mark.parametrize("model", [pytest.param(model, id=name) for name,
 
 
 def test_every_column_has_slices_of_x_and_codes() -> None:
-    found = column_slices(model_of().spec.encoder)
-    assert {name: (at.X, at.codes) for name, at in found.items()} == {
+    result = column_slices(model_of().spec.encoder)
+    assert {name: (at.X, at.codes) for name, at in result.items()} == {
         "x1": (slice(0, 2), slice(0, 0)),
         "x2": (slice(2, 3), slice(0, 0)),
         "colour": (slice(3, 5), slice(0, 0)),
@@ -101,9 +101,9 @@ def test_many_replacements_at_once_are_each_predicted_as_alone(
     cells += [rows.cells(column, np.array([row])) for row in (0, 7)]
     alone = [next(rows.predict_each(column, [each])) for each in cells]
     monkeypatch.setattr(encoded_rows, "MAX_VALUES", values)
-    found = list(rows.predict_each(column, cells))
-    assert [a.tobytes() for a in found] == [a.tobytes() for a in alone]
-    assert len({a.tobytes() for a in found}) == len(cells)
+    result = list(rows.predict_each(column, cells))
+    assert [a.tobytes() for a in result] == [a.tobytes() for a in alone]
+    assert len({a.tobytes() for a in result}) == len(cells)
 
 
 def test_no_rows_have_no_predictions() -> None:

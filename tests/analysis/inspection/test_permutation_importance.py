@@ -50,9 +50,9 @@ def found_of(
     model: AnyModel, table: Table, *, repeats: int = 5, seed: int = 0, metric: str = "rmse"
 ) -> dict[str, Importance]:
     judge = Scorer(model, model.spec.target.read(table), metric)
-    found = permutation_importance(EncodedRows.of(model, table), judge, repeats, np.random.default_rng(seed))
-    assert [one.loss_increase for one in found] == sorted((one.loss_increase for one in found), reverse=True)
-    return {one.column: one for one in found}
+    result = permutation_importance(EncodedRows.of(model, table), judge, repeats, np.random.default_rng(seed))
+    assert [item.loss_increase for item in result] == sorted((item.loss_increase for item in result), reverse=True)
+    return {item.column: item for item in result}
 
 
 def test_by_hand_of_a_linear_model() -> None:
@@ -60,19 +60,19 @@ def test_by_hand_of_a_linear_model() -> None:
     a, b, y = (table.frame[name].to_numpy() for name in ("a", "b", "y"))
     order = np.random.default_rng(0).permutation(50)
     before, after = (2.0 * a - b - y) ** 2, (2.0 * a[order] - b - y) ** 2
-    one = found_of(linear(2.0, -1.0), table, repeats=1)["a"]
-    assert one.loss_increase == pytest.approx((after - before).mean())
-    assert one.metric_worsening == pytest.approx(np.sqrt(after.mean()) - np.sqrt(before.mean()))
+    single = found_of(linear(2.0, -1.0), table, repeats=1)["a"]
+    assert single.loss_increase == pytest.approx((after - before).mean())
+    assert single.metric_worsening == pytest.approx(np.sqrt(after.mean()) - np.sqrt(before.mean()))
     both = after - before
     both[order] += after - before
-    assert one.high - one.low == pytest.approx(2 * 1.96 * both.std(ddof=1) / np.sqrt(50), rel=1e-4)
-    assert (one.high + one.low) / 2 == pytest.approx(one.loss_increase)
+    assert single.high - single.low == pytest.approx(2 * 1.96 * both.std(ddof=1) / np.sqrt(50), rel=1e-4)
+    assert (single.high + single.low) / 2 == pytest.approx(single.loss_increase)
 
 
 def test_importance_in_a_linear_model_is_twice_the_squared_weight() -> None:
-    found = found_of(linear(2.0, -1.0), rows_of(20_000, 0))
-    assert found["a"].loss_increase == pytest.approx(8.0, rel=0.05)
-    assert found["b"].loss_increase == pytest.approx(2.0, rel=0.05)
+    result = found_of(linear(2.0, -1.0), rows_of(20_000, 0))
+    assert result["a"].loss_increase == pytest.approx(8.0, rel=0.05)
+    assert result["b"].loss_increase == pytest.approx(2.0, rel=0.05)
 
 
 @pytest.mark.parametrize("members", [1, 2])
@@ -86,16 +86,16 @@ def test_an_unused_column_has_zero_importance(members: int) -> None:
 def test_the_interval_covers_the_value_of_many_rows(repeats: int) -> None:
     model = linear(2.0, -1.0)
     hits = [found_of(model, rows_of(200, seed), repeats=repeats, seed=seed) for seed in range(200)]
-    covered = np.mean([[one["a"].low < 8.0 < one["a"].high, one["b"].low < 2.0 < one["b"].high] for one in hits])
+    covered = np.mean([[hit["a"].low < 8.0 < hit["a"].high, hit["b"].low < 2.0 < hit["b"].high] for hit in hits])
     assert 0.92 < covered < 1.0
-    reach = np.mean([one["a"].high - one["a"].low for one in hits]) / 2
-    spread = np.std([one["a"].loss_increase for one in hits])
+    reach = np.mean([hit["a"].high - hit["a"].low for hit in hits]) / 2
+    spread = np.std([hit["a"].loss_increase for hit in hits])
     assert 0.9 < reach / (1.96 * spread) < 1.6  # nor is it so wide that it says nothing
 
 
 def weighted(model: Model, table: Table, weights: Any, repeats: int, seed: int) -> dict[str, Importance]:
     judge, rows = Scorer(model, model.spec.target.read(table), "rmse"), EncodedRows.of(model, table, weights=weights)
-    return {one.column: one for one in permutation_importance(rows, judge, repeats, np.random.default_rng(seed))}
+    return {item.column: item for item in permutation_importance(rows, judge, repeats, np.random.default_rng(seed))}
 
 
 def test_by_hand_where_rows_have_weights() -> None:
@@ -104,9 +104,9 @@ def test_by_hand_where_rows_have_weights() -> None:
     order = np.random.default_rng(0).permutation(50)
     before, after = (2.0 * a - b - y) ** 2, (2.0 * a[order] - b - y) ** 2
     model = linear(2.0, -1.0)
-    one = weighted(model, table, w, 1, 0)["a"]
-    assert one.loss_increase == pytest.approx(np.average(after - before, weights=w))
-    assert one.metric_worsening == pytest.approx(
+    single = weighted(model, table, w, 1, 0)["a"]
+    assert single.loss_increase == pytest.approx(np.average(after - before, weights=w))
+    assert single.metric_worsening == pytest.approx(
         np.sqrt(np.average(after, weights=w)) - np.sqrt(np.average(before, weights=w))
     )
     loss, score = Scorer(model, model.spec.target.read(table), "rmse").unshuffled(
@@ -116,14 +116,17 @@ def test_by_hand_where_rows_have_weights() -> None:
 
 
 def test_the_interval_covers_where_rows_have_weights() -> None:
-    model, found = linear(2.0, -1.0), []
+    model, result = linear(2.0, -1.0), []
     for seed in range(200):
         table = rows_of(200, seed)
         w = np.where(table.frame["a"].to_numpy() > 0.0, 3.0, 1.0)
-        found.append(weighted(model, table, w, 5, seed)["a"])
+        result.append(weighted(model, table, w, 5, seed)["a"])
     true = 8.0  # 4 E(a' - a)²: a' is that of any row, and a² is 1 on average on both sides of 0
-    assert 0.9 < np.mean([one.low < true < one.high for one in found]) < 1.0
-    reach, spread = np.mean([one.high - one.low for one in found]) / 2, np.std([one.loss_increase for one in found])
+    assert 0.9 < np.mean([item.low < true < item.high for item in result]) < 1.0
+    reach, spread = (
+        np.mean([item.high - item.low for item in result]) / 2,
+        np.std([item.loss_increase for item in result]),
+    )
     assert 0.9 < reach / (1.96 * spread) < 1.6
 
 
@@ -133,9 +136,9 @@ def test_weights_that_are_all_the_same_change_nothing() -> None:
 
 
 def test_a_single_row_has_zero_importance_without_an_interval() -> None:
-    one = found_of(linear(2.0, -1.0), rows_of(1, 0))["a"]
-    assert one.loss_increase == 0.0
-    assert np.isnan([one.low, one.high]).all()
+    single = found_of(linear(2.0, -1.0), rows_of(1, 0))["a"]
+    assert single.loss_increase == 0.0
+    assert np.isnan([single.low, single.high]).all()
 
 
 def test_the_same_seed_gives_the_same_bits() -> None:
@@ -149,9 +152,9 @@ def test_worsening_is_lower_accuracy_or_higher_loss() -> None:
     model = model_of(target=CLASSES, columns=(X2.model_copy(update={"name": "x1"}),))
     model.parameters.by_name["output.weight"][...] = 2.0
     model.parameters.by_name["output.bias"][...] = -2.0
-    (one,) = found_of(model, table, metric="accuracy").values()
-    assert one.metric_worsening > 0.1
-    assert one.low > 0.0
+    (single,) = found_of(model, table, metric="accuracy").values()
+    assert single.metric_worsening > 0.1
+    assert single.low > 0.0
 
 
 @pytest.mark.parametrize(
@@ -212,14 +215,14 @@ def test_without_labels_columns_are_ranked_by_prediction_change() -> None:
 
 def test_a_squared_error_is_converted_to_rmse() -> None:
     item = Importance("x", 5.0, 0.0, 12.0, 0.1)
-    name, (found,) = in_units("squared_error", 4.0, [item])
+    name, (result,) = in_units("squared_error", 4.0, [item])
     assert name == "rmse"
-    assert (found.loss_increase, found.low, found.high) == (1.0, 0.0, 2.0)
+    assert (result.loss_increase, result.low, result.high) == (1.0, 0.0, 2.0)
     assert in_units("log_loss", 4.0, [item]) == ("log_loss", (item,))
 
 
 def test_a_decrease_below_zero_error_is_bounded_and_infinity_stays() -> None:
-    (found,) = in_units("squared_error", 4.0, [Importance("x", -5.0, float("nan"), float("inf"), 0.0)])[1]
-    assert found.loss_increase == -2.0
-    assert found.low != found.low
-    assert found.high == float("inf")
+    (result,) = in_units("squared_error", 4.0, [Importance("x", -5.0, float("nan"), float("inf"), 0.0)])[1]
+    assert result.loss_increase == -2.0
+    assert result.low != result.low
+    assert result.high == float("inf")

@@ -94,10 +94,10 @@ class Outline(HTMLParser):
 
 def flat(parts: Iterable[Part]) -> list[Part]:
     """The parts, with those inside columns and folds in their place."""
-    found: list[Part] = []
+    result: list[Part] = []
     for part in parts:
-        found += flat(part.parts) if isinstance(part, Columns | Details) else [part]
-    return found
+        result += flat(part.parts) if isinstance(part, Columns | Details) else [part]
+    return result
 
 
 def outline(run: Path) -> Outline:
@@ -107,11 +107,11 @@ def outline(run: Path) -> Outline:
 
 def parsed(files: ReportFiles) -> Outline:
     """The outline of a written report, whose ids are unique and whose references are valid."""
-    found = Outline(files.html.read_text("utf-8"))
-    assert found.open == []
-    assert len(found.ids) == len(set(found.ids))
-    assert found.references <= set(found.ids)
-    return found
+    result = Outline(files.html.read_text("utf-8"))
+    assert result.open == []
+    assert len(result.ids) == len(set(result.ids))
+    assert result.references <= set(result.ids)
+    return result
 
 
 def trained_on(folder: Path, frame: pl.DataFrame, target: str, text: str = SMALL, data: str = "") -> Path:

@@ -14,12 +14,12 @@ from tests.analysis.report.support import parsed
 
 
 def test_hostile_names_are_text(hostile_report: ReportFiles) -> None:
-    found = parsed(hostile_report)
-    assert not found.tags & {"script", "img", "i", "b", "iframe"}
-    assert "<script>alert(1)</script>" in found.text
-    assert "two\\nlines" in found.text
-    assert "{{ 7*7 }}" in found.text
-    assert "\u202e" not in found.text
+    result = parsed(hostile_report)
+    assert not result.tags & {"script", "img", "i", "b", "iframe"}
+    assert "<script>alert(1)</script>" in result.text
+    assert "two\\nlines" in result.text
+    assert "{{ 7*7 }}" in result.text
+    assert "\u202e" not in result.text
 
 
 def test_a_page_loads_nothing_and_runs_nothing(penguins_report: ReportFiles) -> None:

@@ -29,13 +29,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def test_the_page_has_the_results_of_the_comparison(runs: list[Path]) -> None:
-    found = compare(runs)
-    page = comparison_page(found)
+    result = compare(runs)
+    page = comparison_page(result)
     assert [section.name for section in page.sections] == ["pairwise", "scores", "settings", "learning-curves", "runs"]
     assert page.summary.endswith("two is significantly better than one and several.")
     pairwise, scores, settings, _, _ = page.sections
     (table,) = (part for part in pairwise.parts if isinstance(part, Table))
-    assert len(table.rows) == len(found.pairs) == 2
+    assert len(table.rows) == len(result.pairs) == 2
     (table,) = (part for part in scores.parts if isinstance(part, Table))
     assert table.columns == ("metric", "one", "two", "several", "run")
     assert [row[0] for row in table.rows[:3]] == ["rows", "predictions", "accuracy"]
@@ -47,15 +47,15 @@ def test_the_page_has_the_results_of_the_comparison(runs: list[Path]) -> None:
 
 
 def test_the_file_is_complete_safe_and_reproducible(runs: list[Path], tmp_path: Path) -> None:
-    found = compare(runs)
-    write_page(comparison_page(found), tmp_path / "c.html")
+    result = compare(runs)
+    write_page(comparison_page(result), tmp_path / "c.html")
     text = (tmp_path / "c.html").read_text("utf-8")
     assert not re.search(r"<script|<img|<iframe|https?://(?!www\.w3\.org)", text)
     assert len(re.findall(r'<svg role="img" aria-labelledby="[\w-]+" aria-describedby', text)) == 6
     ids = re.findall(r'\bid="([^"]+)"', text)
     assert len(ids) == len(set(ids))
     with pytest.raises(UsageError):
-        write_page(comparison_page(found), tmp_path / "c.html")
+        write_page(comparison_page(result), tmp_path / "c.html")
     write_page(comparison_page(compare(runs)), tmp_path / "d.html")
     assert (tmp_path / "d.html").read_text("utf-8") == text
 
@@ -76,10 +76,10 @@ def test_a_page_is_written_for_runs_without_their_table(tmp_path: Path) -> None:
 
 
 def test_the_summary_says_which_differences_are_significant(runs: list[Path]) -> None:
-    found = compare(runs[:2])
-    best, other = (found.runs[run].name for run in (found.pairs[0].a, found.pairs[0].b))
+    result = compare(runs[:2])
+    best, other = (result.runs[run].name for run in (result.pairs[0].a, result.pairs[0].b))
     first = f"{best} has the lowest log loss of 2 runs. "
-    assert comparison_page(found).summary == f"{first}{best} is significantly better than {other}."
-    none = replace(found, pairs=tuple(replace(pair, adjusted_p=1.0) for pair in found.pairs))
+    assert comparison_page(result).summary == f"{first}{best} is significantly better than {other}."
+    none = replace(result, pairs=tuple(replace(pair, adjusted_p=1.0) for pair in result.pairs))
     assert comparison_page(none).summary == f"{first}The difference from {other} is not significant."
-    assert comparison_page(replace(found, pairs=())).summary == NO_PAIRS
+    assert comparison_page(replace(result, pairs=())).summary == NO_PAIRS

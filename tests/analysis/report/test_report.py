@@ -43,9 +43,9 @@ def test_the_sections_of_a_classification_in_order(penguins_report: ReportFiles)
 
 
 def test_the_sections_of_a_regression(pair: Path, tmp_path: Path) -> None:
-    found = titles(report(pair, tmp_path / "r.html"))
-    assert found[:4] == ["Overview", "Scores", "Predicted vs. actual", "Prediction intervals"]
-    assert "Confusion matrix" not in found
+    result = titles(report(pair, tmp_path / "r.html"))
+    assert result[:4] == ["Overview", "Scores", "Predicted vs. actual", "Prediction intervals"]
+    assert "Confusion matrix" not in result
 
 
 def test_the_same_run_gives_the_same_bytes(penguins: Path, penguins_report: ReportFiles, tmp_path: Path) -> None:

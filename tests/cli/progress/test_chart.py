@@ -50,8 +50,8 @@ def test_any_series_is_drawn_within_its_size(
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=200))
 def test_the_highest_and_the_lowest_value_reach_the_edges(losses: list[float]) -> None:
-    made = curve(*losses)
-    lines = text(chart(made, Curve(), epoch=len(losses), best=None, width=80, height=9, braille=False))
+    drawn = curve(*losses)
+    lines = text(chart(drawn, Curve(), epoch=len(losses), best=None, width=80, height=9, braille=False))
     rows = [line[11:] for line in lines[:-1]]
     assert max(losses) - min(losses) < 1e-300 or ("." in rows[0] and "." in rows[-1])
 
@@ -94,31 +94,31 @@ def test_nothing_finite_is_no_chart() -> None:
 
 @pytest.mark.parametrize("epochs", [1, MAX_POINTS, 3 * MAX_POINTS + 1, 40_000])
 def test_a_curve_stays_small_and_keeps_its_course(epochs: int) -> None:
-    made = curve(*range(epochs))
-    points = made.points
+    drawn = curve(*range(epochs))
+    points = drawn.points
     assert len(points) <= MAX_POINTS
     assert points == sorted(points)
-    assert points[0] < made.stride
-    assert points[-1] >= epochs - 1 - made.stride
-    assert len(points) == -(-epochs // made.stride)
+    assert points[0] < drawn.stride
+    assert points[-1] >= epochs - 1 - drawn.stride
+    assert len(points) == -(-epochs // drawn.stride)
 
 
 @given(st.integers(1, 2_000), st.data())
 def test_going_back_forgets_what_came_after(epochs: int, data: st.DataObject) -> None:
     back = data.draw(st.integers(0, epochs))
-    made = curve(*[1.0] * back, *[1e6] * (epochs - back))
-    stride = made.stride
-    made.truncate(back)
-    assert len(made.points) == -(-back // stride)
+    drawn = curve(*[1.0] * back, *[1e6] * (epochs - back))
+    stride = drawn.stride
+    drawn.truncate(back)
+    assert len(drawn.points) == -(-back // stride)
     whole = back // stride
-    assert made.points[:whole] == [1.0] * whole
+    assert drawn.points[:whole] == [1.0] * whole
 
 
 def test_going_back_within_the_latest_point_forgets_the_rest_of_it() -> None:
-    made = curve(*[1.0] * (2 * MAX_POINTS + 3))  # four epochs to a point, three in the latest
-    assert made.stride == 4
-    made.truncate(2 * MAX_POINTS)
-    assert len(made.points) == MAX_POINTS // 2
+    drawn = curve(*[1.0] * (2 * MAX_POINTS + 3))  # four epochs to a point, three in the latest
+    assert drawn.stride == 4
+    drawn.truncate(2 * MAX_POINTS)
+    assert len(drawn.points) == MAX_POINTS // 2
 
 
 def test_gaps_are_no_numbers_and_means_are_of_what_is_finite() -> None:

@@ -37,9 +37,9 @@ def test_a_training_is_a_line_for_its_start_every_epoch_and_its_end(nncli: Cli, 
     assert done.err == ""
     first, *epochs, last = told(done.out)
     assert (first["event"], first["run"], first["epochs"], first["done"]) == ("started", "runs/c", 3, 0)
-    assert [one["epoch"] for one in epochs] == [1, 2, 3]
+    assert [epoch["epoch"] for epoch in epochs] == [1, 2, 3]
     keys = ["event", "epoch", "loss", "penalty", "val_loss", "metric", "learning_rate", "best", "seconds"]
-    assert [list(one) for one in epochs] == [keys] * 3
+    assert [list(epoch) for epoch in epochs] == [keys] * 3
     assert epochs[0]["best"] == 1
     assert epochs[2]["metric"]["name"] == "rmse"
     assert last["event"] == "finished"
@@ -75,7 +75,7 @@ def test_members_are_told_as_they_come_on(nncli: Cli, config: Path) -> None:
     done = nncli("train", config, "--json", "--set", "members=2", "--set", "workers=1").check()
     first, *progress, last = told(done.out)
     assert (first["event"], first["members"]) == ("started", 2)
-    assert {one["event"] for one in progress} == {"members"}
+    assert {item["event"] for item in progress} == {"members"}
     assert progress[-1]["done"] == 2
     assert (progress[-1]["epoch"], progress[-1]["epochs"]) == (6, 6)
     assert progress[-1]["members"][1]["metric"]["name"] == "val_loss"

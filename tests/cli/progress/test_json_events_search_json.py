@@ -29,7 +29,7 @@ def test_a_trial_has_its_values_as_the_configuration_has_them(
         lines.update(event)
     first, *trials = written(capsys)
     assert first["parameters"] == ["learning_rate", "layers"]
-    assert [(one["trial"], one["state"], one["best"]) for one in trials] == [
+    assert [(trial["trial"], trial["state"], trial["best"]) for trial in trials] == [
         (0, "complete", True),
         (1, "complete", True),
         (2, "pruned", False),
@@ -49,10 +49,10 @@ def test_the_progress_is_written_now_and_then(
     for now in (1.0, 9.0, 11.0, 12.0, 21.0):
         lines.update(progress(FIRST, running=(RunningTrial(1, 2),), seconds=now))
     _, *lines_of_progress = written(capsys)
-    assert [one["seconds"] for one in lines_of_progress] == [11.0, 21.0]
-    one = lines_of_progress[0]
-    assert (one["event"], one["done"], one["complete"], one["best"]) == ("progress", 0, 1, 0)
-    assert one["running"] == [{"trial": 1, "folds": 2}]
+    assert [item["seconds"] for item in lines_of_progress] == [11.0, 21.0]
+    single = lines_of_progress[0]
+    assert (single["event"], single["done"], single["complete"], single["best"]) == ("progress", 0, 1, 0)
+    assert single["running"] == [{"trial": 1, "folds": 2}]
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ def test_a_valid_document_becomes_the_model() -> None:
 
 def test_all_issues_are_raised_together_in_the_order_of_the_file() -> None:
     text = "zz: 1\nloss: mze\nlayers:\n  - {type: dense, units: 0}\n  - dropou\ndata: {header: maybe, skip_rows: '1'}\n"
-    found = refused(text, "batch_size=0")
-    assert [(m.location.line, m.location.key) for m in found] == [
+    result = refused(text, "batch_size=0")
+    assert [(m.location.line, m.location.key) for m in result] == [
         (1, "zz"),
         (2, "loss"),
         (4, "layers.0.units"),
@@ -81,10 +81,10 @@ def unknown_keys(count: int) -> str:
 
 
 def test_issues_beyond_the_first_twenty_are_counted() -> None:
-    found = refused(unknown_keys(1234))
-    assert len(found) == MAX_ISSUES + 1
-    assert [issue.location.key for issue in found] == [f"key{number}" for number in range(21)]
-    assert found[-1].message == "and 1,214 more"
+    result = refused(unknown_keys(1234))
+    assert len(result) == MAX_ISSUES + 1
+    assert [issue.location.key for issue in result] == [f"key{number}" for number in range(21)]
+    assert result[-1].message == "and 1,214 more"
     assert len(refused(unknown_keys(20))) == 20
 
 

@@ -34,8 +34,8 @@ def test_branches_of_a_union_are_not_part_of_the_path(layer: str, key: str) -> N
 
 
 def test_a_key_with_the_name_of_a_branch_is_part_of_the_path() -> None:
-    found = refused("data: {train: t.csv}\nlayers:\n  - {type: dense, dense: {units: 1}, units: x}\n")
-    assert [m.location.key for m in found] == ["layers.0.dense", "layers.0.units"]
+    result = refused("data: {train: t.csv}\nlayers:\n  - {type: dense, dense: {units: 1}, units: x}\n")
+    assert [m.location.key for m in result] == ["layers.0.dense", "layers.0.units"]
 
 
 def test_the_models_that_were_tried_are_known() -> None:

@@ -77,8 +77,8 @@ def test_an_empty_file_is_an_error(text: str) -> None:
 
 
 def test_issues_that_leave_the_structure_clear_are_raised_together() -> None:
-    found = issues("a: 1\na: 2\n<<: {}\n? [1]\n: 2\nb: !t 1\nc: 1e999\n")
-    assert [m.location.line for m in found] == [2, 3, 4, 6, 7]
+    result = issues("a: 1\na: 2\n<<: {}\n? [1]\n: 2\nb: !t 1\nc: 1e999\n")
+    assert [m.location.line for m in result] == [2, 3, 4, 6, 7]
 
 
 def test_the_number_of_issues_is_limited() -> None:

@@ -130,9 +130,9 @@ def test_what_is_no_date_of_a_form_is_none(cell: str) -> None:
 @given(st.lists(st.none() | st.text(max_size=12) | st.from_regex(r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}.{0,6}")))
 def test_no_text_breaks_the_search_for_a_form(cells: list[str | None]) -> None:
     form = infer_date_format(texts(*cells))
-    found = parse_dates(texts(*cells), form or ISO)
-    assert len(found) == len(cells)
-    assert form is None or 2 * found.count() > texts(*cells).count()
+    result = parse_dates(texts(*cells), form or ISO)
+    assert len(result) == len(cells)
+    assert form is None or 2 * result.count() > texts(*cells).count()
 
 
 @pytest.mark.parametrize(

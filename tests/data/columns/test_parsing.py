@@ -90,9 +90,9 @@ def texts(*cells: str | None) -> Table:
 
 def pasted(hint: str | None) -> Any:
     """What the YAML between the backticks of a hint says."""
-    found = re.search("`(.*)`", hint or "", re.DOTALL)
-    assert found
-    return yaml.safe_load(found.group(1))
+    result = re.search("`(.*)`", hint or "", re.DOTALL)
+    assert result
+    return yaml.safe_load(result.group(1))
 
 
 @pytest.mark.parametrize("cell", NUMBERS)
@@ -310,8 +310,8 @@ def test_numbers_may_be_codes_of_classes_until_one_says_otherwise(numbers: list[
 def test_cells_of_which_more_than_the_number_may_matter(cell: str, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parsing, "MANY_COLUMNS", many + 1)
     texts = pl.DataFrame({"odd": ["1", cell], "plain": ["2", None], "nothing": [None, None]}).cast(pl.String)
-    found = exact_numbers(texts, PLAIN_NUMBERS)
-    assert {name: x.to_list() for name, x in found.items()} == {"plain": [2.0, None], "nothing": [None, None]}
+    result = exact_numbers(texts, PLAIN_NUMBERS)
+    assert {name: x.to_list() for name, x in result.items()} == {"plain": [2.0, None], "nothing": [None, None]}
 
 
 @given(
@@ -327,15 +327,15 @@ def test_cells_of_which_more_than_the_number_may_matter(cell: str, many: int, mo
 )
 def test_many_columns_at_once_have_the_exact_numbers_of_single_ones(columns: list[list[str | None]]) -> None:
     texts = pl.DataFrame({f"x{j}": pl.Series(cells, dtype=pl.String) for j, cells in enumerate(columns)})
-    found = []
+    result = []
     for many in (1, 100):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(parsing, "MANY_COLUMNS", many)
-            found.append({name: x.to_list() for name, x in exact_numbers(texts, PLAIN_NUMBERS).items()})
-    assert found[0] == found[1]
+            result.append({name: x.to_list() for name, x in exact_numbers(texts, PLAIN_NUMBERS).items()})
+    assert result[0] == result[1]
 
 
 def test_numbers_of_which_nothing_else_can_matter() -> None:
     spelled = [cell for cell in NUMBERS if cell != str(2**53)]
-    found = exact_numbers(pl.DataFrame({"n": [*spelled, None]}), PLAIN_NUMBERS)
-    assert found["n"].to_list() == [*(NUMBERS[cell] for cell in spelled), None]
+    result = exact_numbers(pl.DataFrame({"n": [*spelled, None]}), PLAIN_NUMBERS)
+    assert result["n"].to_list() == [*(NUMBERS[cell] for cell in spelled), None]

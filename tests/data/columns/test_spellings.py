@@ -59,8 +59,8 @@ def test_a_number_with_separators_and_a_fraction_is_itself(x: float, separator: 
     cell = f"{x:,.2f}".replace(",", separator)
     dialect = CsvDialect(decimal=".")
     plain = parse_numbers(pl.Series([cell]), dialect)
-    found = plain.fill_null(alternative_numbers(pl.Series([cell]), dialect, None)[0])
-    assert found.to_list() == [float(f"{x:.2f}")]
+    result = plain.fill_null(alternative_numbers(pl.Series([cell]), dialect, None)[0])
+    assert result.to_list() == [float(f"{x:.2f}")]
 
 
 @given(st.lists(st.text(max_size=8)))

@@ -119,10 +119,10 @@ def test_a_missing_cell_is_null_or_nan_alike() -> None:
 def test_timestamps_of_several_zones_are_compared_in_utc() -> None:
     utc = pl.Series([NOON, NOON + dt.timedelta(hours=1)], dtype=pl.Datetime("us", "UTC"))
     berlin = utc.dt.convert_time_zone("Europe/Berlin")
-    one, other = (Table(pl.DataFrame({"c": cells}), "t") for cells in (utc, berlin))
-    column = DateColumn.fit(one, "c")
+    first, other = (Table(pl.DataFrame({"c": cells}), "t") for cells in (utc, berlin))
+    column = DateColumn.fit(first, "c")
     out = np.zeros((2, 2, len(column.features)))
-    column.encode(one, out[0])
+    column.encode(first, out[0])
     column.encode(other, out[1])
     assert (out[0] == out[1]).all()
 

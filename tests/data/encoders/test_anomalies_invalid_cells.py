@@ -35,17 +35,17 @@ TABLE = table_of(
 
 
 def test_every_invalid_cell_is_found_in_the_order_of_the_table() -> None:
-    found = invalid_cells(TABLE)
-    assert found.frame.drop("reason").rows() == [
+    result = invalid_cells(TABLE)
+    assert result.frame.drop("reason").rows() == [
         (102, "when", "05/06/2024"),
         (102, "x", "abc"),
         (103, "when", "soon"),
         (104, "x", "1e300"),
     ]
-    assert found.frame.schema == SCHEMA
-    assert found.frame["reason"].str.len_chars().min() > 0  # type: ignore[operator]
-    assert found.positions.tolist() == [1, 1, 2, 3]
-    assert found.valid_rows(4).tolist() == [0]
+    assert result.frame.schema == SCHEMA
+    assert result.frame["reason"].str.len_chars().min() > 0  # type: ignore[operator]
+    assert result.positions.tolist() == [1, 1, 2, 3]
+    assert result.valid_rows(4).tolist() == [0]
     assert len(invalid_cells(TABLE.part(0, 1))) == 0
 
 
@@ -78,16 +78,16 @@ def test_a_column_with_the_name_of_a_pattern_is_one_column() -> None:
     frame = pl.DataFrame({"*": ["1", "2"], "^x.*$": ["3", "4"], "x": ["5", "6"]})
     encoder = Encoder.fit(Table(frame, "t"), [(name, Kind.NUMERIC) for name in frame.columns])
     table = Table(pl.DataFrame({"*": ["a", "2"], "^x.*$": ["3", "b"], "x": ["5", "6"]}), "t")
-    found = InvalidCells.of(table, ((c.name, c.cell_errors(table, "float32")) for c in encoder.columns))
-    assert found.frame.select("row", "column").rows() == [(1, "*"), (2, "^x.*$")]
-    assert found.removed_from(table).frame.rows() == [(None, "3", "5"), ("2", None, "6")]
+    result = InvalidCells.of(table, ((c.name, c.cell_errors(table, "float32")) for c in encoder.columns))
+    assert result.frame.select("row", "column").rows() == [(1, "*"), (2, "^x.*$")]
+    assert result.removed_from(table).frame.rows() == [(None, "3", "5"), ("2", None, "6")]
 
 
 def test_counts_add_up_over_chunks() -> None:
-    counts, found = InvalidCounts(), invalid_cells(TABLE)
+    counts, result = InvalidCounts(), invalid_cells(TABLE)
     assert counts.note(skipped=True) is None
     counts += InvalidCounts.of(InvalidCells.none())
-    counts += InvalidCounts.of(found) + InvalidCounts.of(found)
+    counts += InvalidCounts.of(result) + InvalidCounts.of(result)
     assert (counts.rows, dict(counts.columns)) == (6, {"when": 4, "x": 4})
     assert counts.note(skipped=True) == "skipped 6 rows: 8 cells could not be read ('when': 4, 'x': 4)"
     assert (

@@ -230,9 +230,9 @@ def test_dates_out_of_range_have_the_days_and_year_of_the_nearest_year_and_are_s
     assert numbers_of(column, inside) == numbers_of(unshifted, inside)
     assert numbers_of(column, odd) != numbers_of(unshifted, odd)
     out = np.empty((2, column.width))
-    found = column.encode(table(["2030-06-02", "2030-12-02"]), out)
+    result = column.encode(table(["2030-06-02", "2030-12-02"]), out)
     assert (out[0, column.n_numeric :] != out[1, column.n_numeric :]).any()
-    assert found.out_of_range == 2
+    assert result.out_of_range == 2
 
 
 def test_dates_outside_a_range_of_less_than_a_year_become_its_nearest_end() -> None:

@@ -188,9 +188,9 @@ def test_a_clipped_range_takes_values_outside_as_its_ends(scaling: NumericScalin
     training = Table(pl.DataFrame({"x": [1.0, 2.0, 4.0]}), "t.csv")
     column = NumericColumn.fit(training, "x", EncodingOptions(numeric=scaling)).model_copy(update={"clip_range": True})
     X = np.empty((4, 1))
-    found = column.encode(Table(pl.DataFrame({"x": [-9.0, 1.0, 4.0, 99.0]}), "t.csv"), X)
+    result = column.encode(Table(pl.DataFrame({"x": [-9.0, 1.0, 4.0, 99.0]}), "t.csv"), X)
     assert X[0] == X[1] < X[2] == X[3]
-    assert (found.out_of_range, found.lowest, found.highest) == (2, -9.0, 99.0)
+    assert (result.out_of_range, result.lowest, result.highest) == (2, -9.0, 99.0)
     assert not column.is_linear
 
 

@@ -72,9 +72,9 @@ def test_quartiles_scale_as_those_of_scikit_learn_do(name: str) -> None:
 def test_the_scale_is_the_quartiles_distance_or_half_the_range_or_none(
     quantiles: tuple[float, ...], scale: float
 ) -> None:
-    center, found = robust_scale(*quantiles)
+    center, result = robust_scale(*quantiles)
     assert center == quantiles[2]
-    assert found == pytest.approx(scale)
+    assert result == pytest.approx(scale)
 
 
 @pytest.mark.parametrize("n", [1, 2, 9, 10, 299, 300, 330, 29_999, 30_000, 50_000])
@@ -95,8 +95,8 @@ def test_ranks_ascend_and_are_finite(present: list[float], cells: list[float]) -
 def test_an_edge_of_its_own_leads_back_to_its_share(present: list[int]) -> None:
     edges = np.sort(np.array(present, float))
     p = np.linspace(0.0, 1.0, len(edges))
-    found = [NORMAL.cdf(z) for z in quantile_transform(edges, edges)]
-    assert found == pytest.approx(p, abs=1.1e-7)
+    result = [NORMAL.cdf(z) for z in quantile_transform(edges, edges)]
+    assert result == pytest.approx(p, abs=1.1e-7)
 
 
 def test_what_is_normal_already_stays_so() -> None:

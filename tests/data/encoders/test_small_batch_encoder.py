@@ -94,10 +94,10 @@ ENCODERS = [
 def result(encode: Any) -> tuple[Any, ...]:
     """The bits and the anomalies, or the error with its location."""
     try:
-        found: Encoded = encode()
+        result: Encoded = encode()
     except NncliError as error:
         return (type(error), str(error), error.location)
-    return (found.X.dtype, found.X.tobytes(), found.codes.tobytes(), dict(found.anomalies.columns))
+    return (result.X.dtype, result.X.tobytes(), result.codes.tobytes(), dict(result.anomalies.columns))
 
 
 def assert_equal(encoder: Encoder, table: Table, dtype: str = "float32") -> None:

@@ -30,8 +30,8 @@ def test_the_bits_and_anomalies_are_those_of_each_column(scaling: str, clip: str
         column.encode(NEW, expected[:, start : start + column.width])
         for start, column in zip(starts, columns, strict=True)
     ]
-    found = SmallBatchNumbers(list(zip(starts, columns, strict=True)), "float32").encode(NEW, X)
-    assert found == list(zip("abc", counts, strict=True))
+    result = SmallBatchNumbers(list(zip(starts, columns, strict=True)), "float32").encode(NEW, X)
+    assert result == list(zip("abc", counts, strict=True))
     assert X.tobytes() == expected.tobytes()
 
 

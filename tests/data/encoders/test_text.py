@@ -119,9 +119,9 @@ def test_a_row_is_the_same_in_any_company(cells: list[str | None], piece: int) -
 
 
 def test_words_of_any_script_are_words() -> None:
-    found = unigrams(pl.Series(["Straße ΑΘΗΝΑ", "cafe\u0301, naïve", "3.5 kg"]))
-    assert found["term"].to_list() == ["straße", "αθηνα", "cafe\u0301", "naïve", "3", "5", "kg"]
-    assert found["row"].to_list() == [0, 0, 1, 1, 2, 2, 2]
+    result = unigrams(pl.Series(["Straße ΑΘΗΝΑ", "cafe\u0301, naïve", "3.5 kg"]))
+    assert result["term"].to_list() == ["straße", "αθηνα", "cafe\u0301", "naïve", "3", "5", "kg"]
+    assert result["row"].to_list() == [0, 0, 1, 1, 2, 2, 2]
 
 
 def test_only_the_beginning_of_an_endless_cell_counts() -> None:

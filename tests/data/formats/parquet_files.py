@@ -98,13 +98,13 @@ class ParquetParts:
         for chunk in _chunks(footer):
             meta = chunk.value[3].value
             at = min(meta[number].value for number in (9, 11) if number in meta)
-            end, found = at + meta[7].value, []
+            end, result = at + meta[7].value, []
             while at < end:
                 reader = _Reader(body, at)
                 header = Field(STRUCT, reader.value(STRUCT))
                 at = reader.at + header.value[3].value
-                found.append((header, body[reader.at : at]))
-            pages.append(found)
+                result.append((header, body[reader.at : at]))
+            pages.append(result)
         return cls(footer, pages)
 
     def place(self) -> list[bytes]:
@@ -169,8 +169,8 @@ def mutated_parquet(body: bytes, rng: Random) -> bytes:
 
 
 def _change(field: Field, rng: Random) -> None:
-    found = [*integers(field)]
+    result = [*integers(field)]
     for _ in range(rng.choice((1, 1, 1, 2))):
-        number = rng.choice(found)
+        number = rng.choice(result)
         number.value = rng.choice((*NUMBERS, number.value - 1, number.value + 1, number.value * 1000, -number.value))
         number.value = max(min(number.value, (1 << 63) - 1), -(1 << 63))

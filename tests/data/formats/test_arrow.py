@@ -110,11 +110,11 @@ def test_a_truncated_file_is_refused(tmp_path: Path, compression: Compression) -
 def test_a_truncated_stream_is_refused_or_ends_behind_a_batch(tmp_path: Path, compression: Compression) -> None:
     content = write(tmp_path / "a.arrows", compression).read_bytes()
     for cut in [*range(len(content) - 1, 0, -101), *range(20)]:
-        found = rows_of(tmp_path / "cut.arrow", content[:cut])
-        if isinstance(found, pl.DataFrame):
-            assert found.equals(FRAME[: len(found)])
+        result = rows_of(tmp_path / "cut.arrow", content[:cut])
+        if isinstance(result, pl.DataFrame):
+            assert result.equals(FRAME[: len(result)])
         else:
-            assert found == str(tmp_path / "cut.arrow")
+            assert result == str(tmp_path / "cut.arrow")
 
 
 @pytest.mark.parametrize("content", [b"a,b\n1,2\n", b"", b"FEA1 and more", b"ARROW1 and more text", b"\xff" * 40])
@@ -142,9 +142,9 @@ def test_a_batch_that_grows_absurdly_is_refused(tmp_path: Path, name: str, monke
 
 
 def test_a_changed_dictionary_holds_for_the_batches_behind_it() -> None:
-    one, two = (pl.DataFrame({"c": pl.Series([a, b], dtype=pl.Categorical)}) for a, b in ("uv", "wx"))
+    first, two = (pl.DataFrame({"c": pl.Series([a, b], dtype=pl.Categorical)}) for a, b in ("uv", "wx"))
     parts = []
-    for frame in (one, two):
+    for frame in (first, two):
         frame.write_ipc_stream(content := io.BytesIO())
         parts.append(content.getvalue())
     schema = 8 + int.from_bytes(parts[0][4:8], "little")

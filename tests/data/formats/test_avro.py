@@ -43,7 +43,7 @@ def avro(schema: object, *blocks: tuple[int, bytes], codec: str = "null") -> byt
 
 
 def record(*types: object) -> dict[str, object]:
-    fields = [{"name": name, "type": found} for name, found in zip("abcdef", types, strict=False)]
+    fields = [{"name": name, "type": result} for name, result in zip("abcdef", types, strict=False)]
     return {"type": "record", "name": "row", "fields": fields}
 
 
@@ -81,9 +81,9 @@ def test_an_enumeration_is_text_also_where_it_may_be_null_or_is_used_again(tmp_p
     assert read_table(tmp_path / "a.avro").frame.rows() == [("no", "yes", "yes"), ("no", None, "no")]
 
 
-@pytest.mark.parametrize("found", [{"type": "map", "values": "int"}, ["null", "int", "string"]])
-def test_a_column_that_is_no_cell_is_named(tmp_path: Path, found: object) -> None:
-    (tmp_path / "a.avro").write_bytes(avro(record("int", found)))
+@pytest.mark.parametrize("result", [{"type": "map", "values": "int"}, ["null", "int", "string"]])
+def test_a_column_that_is_no_cell_is_named(tmp_path: Path, result: object) -> None:
+    (tmp_path / "a.avro").write_bytes(avro(record("int", result)))
     with pytest.raises(DataError) as caught:
         read_table(tmp_path / "a.avro")
     assert caught.value.location is not None

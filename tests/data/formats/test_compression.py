@@ -39,7 +39,7 @@ COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     ".bz2": bz2.compress,
     ".xz": lzma.compress,
 }
-every_compression = pytest.mark.parametrize("compression", COMPRESSIONS, ids=lambda found: found.suffix)
+every_compression = pytest.mark.parametrize("compression", COMPRESSIONS, ids=lambda result: result.suffix)
 
 
 def read(content: bytes, compression: Compression, size: int = -1) -> bytes:
@@ -63,8 +63,8 @@ def test_reading_nothing_reads_nothing(compression: Compression) -> None:
 
 @every_compression
 def test_several_streams_and_zeros_between_them_are_one_file(compression: Compression) -> None:
-    one, two = COMPRESS[compression.suffix](b"a\n"), COMPRESS[compression.suffix](b"1\n")
-    assert read(one + bytes(8) + two + bytes(4), compression) == b"a\n1\n"
+    first, two = COMPRESS[compression.suffix](b"a\n"), COMPRESS[compression.suffix](b"1\n")
+    assert read(first + bytes(8) + two + bytes(4), compression) == b"a\n1\n"
 
 
 @every_compression

@@ -156,9 +156,11 @@ SCALARS = st.none() | st.integers(-9, 9) | st.sampled_from(["", 'x":y', ' " : ',
 def test_what_repeats_no_key_is_read_whatever_it_looks_like(rows: list[dict[str, Any]], colon: str) -> None:
     texts = [{key: None if value is None else str(value) for key, value in row.items()} for row in rows]
     text = "\n".join(json.dumps(row, separators=(",", colon)) for row in texts)
-    found = [row for _, frame in read_json_lines(io.BytesIO(text.encode()), "x", size=None) for row in frame.to_dicts()]
+    result = [
+        row for _, frame in read_json_lines(io.BytesIO(text.encode()), "x", size=None) for row in frame.to_dicts()
+    ]
     keys = {key for row in texts for key in row}
-    assert found == [{key: row.get(key) for key in keys} for row in texts]
+    assert result == [{key: row.get(key) for key in keys} for row in texts]
 
 
 @pytest.mark.parametrize("text", ["{}\n{}\n", "{}", '{"a": null}\n{"a": null}\n', '{}\n{"a": null}\n'])

@@ -37,8 +37,8 @@ def test_all_types_are_read() -> None:
     pairs = b"\x1b" + varint(1) + b"\x85" + varint(1) + b"k" + integer(5)
     none = b"\x1b\0"
     inner = b"\x1c" + b"\x15" + integer(3) + b"\0"
-    found = ThriftReader(b"".join((text, doubles, flags, far, numbers, long, pairs, none, inner, b"\0"))).struct()
-    assert found == {
+    result = ThriftReader(b"".join((text, doubles, flags, far, numbers, long, pairs, none, inner, b"\0"))).struct()
+    assert result == {
         1: b"abc",
         2: bytes(8),
         3: True,

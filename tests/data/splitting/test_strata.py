@@ -12,9 +12,9 @@ CODES = st.lists(st.integers(-3, 3), max_size=30)
 
 @given(CODES)
 def test_relabelled_codes_ascend_by_appearance_and_keep_equality(codes: list[int]) -> None:
-    found = relabel_by_appearance(np.array(codes, np.int64)).tolist()
-    assert [found.index(code) for code in found] == [codes.index(code) for code in codes]
-    assert list(dict.fromkeys(found)) == list(range(len(set(codes))))
+    result = relabel_by_appearance(np.array(codes, np.int64)).tolist()
+    assert [result.index(code) for code in result] == [codes.index(code) for code in codes]
+    assert list(dict.fromkeys(result)) == list(range(len(set(codes))))
 
 
 def test_take_selects_classes_and_times() -> None:

@@ -57,8 +57,8 @@ def test_texts_come_back_as_they_are_spelled_each_with_its_number(
         some = stored(frame, scratch, rows, texts=None).take(positions)
         assert len(some) == len(positions)
         assert some.columns(["a"]).frame.equals(frame[positions])
-        found = [(t.location(row=i).row, cell) for t in some.blocks(["a"]) for i, cell in enumerate(t.frame["a"])]
-        assert found == [(position + 1, cells[position]) for position in positions.tolist()]
+        result = [(t.location(row=i).row, cell) for t in some.blocks(["a"]) for i, cell in enumerate(t.frame["a"])]
+        assert result == [(position + 1, cells[position]) for position in positions.tolist()]
 
 
 def test_rows_taken_of_rows_taken_keep_their_numbers() -> None:
@@ -96,11 +96,11 @@ def test_the_halves_together_are_the_table(rows: int, chosen: set[int] | None) -
         assert sum(map(len, halves)) == len(table)
         for names in (["n"], ["t"]):
             blocks = [block for half in halves for block in half.blocks(names)]
-            found = [
+            result = [
                 (block.location(row=i).row, cell) for block in blocks for i, cell in enumerate(block.frame[names[0]])
             ]
             whole = table.columns(names)
-            assert found == [(whole.location(row=i).row, cell) for i, cell in enumerate(whole.frame[names[0]])]
+            assert result == [(whole.location(row=i).row, cell) for i, cell in enumerate(whole.frame[names[0]])]
             for half in halves:
                 some = half.columns(names)
                 assert [some.location(row=i).row for i in range(len(half))] == [

@@ -9,7 +9,7 @@ from tests.runtimes.hostile import category_input, program_of
 
 def test_the_texts_of_a_table_are_in_the_order_of_their_bytes() -> None:
     text = entries("t1", [("b", 2), ("a", 1), ("é", 3), ("B", 4)])
-    order = [text.index(one) for one in ('"B"', '"a"', '"b"', '"\\303\\251"')]
+    order = [text.index(item) for item in ('"B"', '"a"', '"b"', '"\\303\\251"')]
     assert order == sorted(order)
 
 

@@ -10,9 +10,9 @@ from nncli.nn.program.inputs import TextInput
 def test_characters_of_words_are_letters_marks_and_numbers() -> None:
     tables = character_tables([TextInput("notes", ("good",))])
     text = tables[tables.index(" word_characters[]") : tables.index("N_LOWER_CASE")]
-    found = [(int(a, 16), int(b, 16)) for a, b in re.findall(r"\{(0x\w+), (0x\w+)\}", text)]
-    assert found[:3] == [(0x30, 0x39), (0x41, 0x5A), (0x61, 0x7A)]
-    assert all(b < c for (_, b), (c, _) in pairwise(found))
+    result = [(int(a, 16), int(b, 16)) for a, b in re.findall(r"\{(0x\w+), (0x\w+)\}", text)]
+    assert result[:3] == [(0x30, 0x39), (0x41, 0x5A), (0x61, 0x7A)]
+    assert all(b < c for (_, b), (c, _) in pairwise(result))
 
 
 def test_only_letters_of_the_terms_have_a_lower_case() -> None:

@@ -12,10 +12,10 @@ IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 
 def test_hostile_texts_have_different_identifiers_that_are_no_words_of_the_language() -> None:
     identifiers = Identifiers(("row",))
-    found = [identifiers.of(text) for text in texts(3000)]
-    assert len(set(found)) == 3000
-    assert all(IDENTIFIER.fullmatch(name) and len(name) <= LONGEST + 6 for name in found)
-    assert not {*found} & {*KEYWORDS, *MACROS, "row"}
+    result = [identifiers.of(text) for text in texts(3000)]
+    assert len(set(result)) == 3000
+    assert all(IDENTIFIER.fullmatch(name) and len(name) <= LONGEST + 6 for name in result)
+    assert not {*result} & {*KEYWORDS, *MACROS, "row"}
 
 
 @pytest.mark.parametrize(

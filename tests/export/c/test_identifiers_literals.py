@@ -12,7 +12,7 @@ from tests.runtimes.hostile import texts
 def value_of(literal: str) -> bytes:
     """The bytes of a C string literal."""
     assert literal[0] == literal[-1] == '"'
-    return re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), literal[1:-1].encode())
+    return re.sub(rb"\\([0-7]{3})", lambda result: bytes([int(result[1], 8)]), literal[1:-1].encode())
 
 
 def test_strings_are_ascii_without_trigraphs_and_have_the_bytes_of_the_text() -> None:
@@ -47,8 +47,8 @@ def test_a_number_is_its_shortest_decimal(x: float, literal: str) -> None:
 def test_an_array_is_read_as_the_same_bits(dtype: type[np.floating]) -> None:
     values = np.random.default_rng(0).normal(size=1000).astype(dtype) * np.logspace(-45, 37, 1000).astype(dtype)
     text = array("w1", values).split("{")[1].split("}")[0]
-    found = np.array([cell.strip().rstrip("f") for cell in text.split(",")]).astype(dtype)
-    np.testing.assert_array_equal(found, values)
+    result = np.array([cell.strip().rstrip("f") for cell in text.split(",")]).astype(dtype)
+    np.testing.assert_array_equal(result, values)
 
 
 def test_numbers_of_an_array_that_are_not_finite_are_macros() -> None:

@@ -41,13 +41,13 @@ def elements(*columns: ProgramInput, i: int = 0) -> Elements:
 
 
 def test_a_number_starts_at_its_median_with_the_training_range_below() -> None:
-    found = elements(NumberInput("mass", None, False, 2700.0, 6300.5, 4050.0))
-    (control,) = found.attributes("input")
+    result = elements(NumberInput("mass", None, False, 2700.0, 6300.5, 4050.0))
+    (control,) = result.attributes("input")
     assert control["value"] == "4050"
     assert control["inputmode"] == "decimal"
-    assert ("p", "2700 to 6300.5 in training") in found.texts
-    assert ("bdi", "mass") in found.texts
-    (label,) = found.attributes("label")
+    assert ("p", "2700 to 6300.5 in training") in result.texts
+    assert ("bdi", "mass") in result.texts
+    (label,) = result.attributes("label")
     assert label["for"] == control["id"] == "i0"
 
 
@@ -57,10 +57,10 @@ def test_a_column_with_negative_numbers_has_a_keyboard_with_a_minus_sign() -> No
 
 def test_a_number_has_the_decimal_mark_of_the_model_and_its_unit() -> None:
     column = NumberInput("price", "€", False, 0.5, 10.25, 2.5)
-    found = Elements(field(replace(program(column), decimal=","), 0))
-    assert found.attributes("input")[0]["value"] == "2,5"
-    assert ("p", "0,5 to 10,25 in training") in found.texts
-    assert ("span", "€") in found.texts
+    result = Elements(field(replace(program(column), decimal=","), 0))
+    assert result.attributes("input")[0]["value"] == "2,5"
+    assert ("p", "0,5 to 10,25 in training") in result.texts
+    assert ("span", "€") in result.texts
 
 
 def test_rounding_errors_of_the_median_are_not_shown() -> None:
@@ -68,8 +68,8 @@ def test_rounding_errors_of_the_median_are_not_shown() -> None:
 
 
 def test_a_column_without_values_starts_as_missing() -> None:
-    found = elements(NumberInput("x"), DateInput("d", ("iso",)), category_input("c", ["a"]))
-    assert found.attributes("input")[0]["value"] == ""
+    result = elements(NumberInput("x"), DateInput("d", ("iso",)), category_input("c", ["a"]))
+    assert result.attributes("input")[0]["value"] == ""
     assert start_text(program(NumberInput("x")), DateInput("d", ("iso",))) == "missing"
     options = elements(NumberInput("x"), category_input("c", ["a"]), i=1).attributes("option")
     assert [(option["value"], "selected" in option) for option in options] == [
@@ -78,17 +78,17 @@ def test_a_column_without_values_starts_as_missing() -> None:
 
 
 def test_few_categories_are_a_menu_with_the_typical_one_chosen() -> None:
-    found = elements(replace(category_input("c", ["a", "b"]), typical="b"))
-    assert [option["value"] for option in found.attributes("option") if "selected" in option] == ["1"]
-    assert [text for tag, text in found.texts if tag == "option"] == ["a", "b", "missing", "another category"]
+    result = elements(replace(category_input("c", ["a", "b"]), typical="b"))
+    assert [option["value"] for option in result.attributes("option") if "selected" in option] == ["1"]
+    assert [text for tag, text in result.texts if tag == "option"] == ["a", "b", "missing", "another category"]
 
 
 def test_many_categories_are_suggestions_of_a_text_field() -> None:
     names = [f"c{i}" for i in range(MAX_OPTIONS + 1)]
-    found = elements(replace(category_input("c", names), typical="c7"))
-    (control,) = found.attributes("input")
-    assert (control["value"], control["list"]) == ("c7", found.attributes("datalist")[0]["id"])
-    assert [option["value"] for option in found.attributes("option")] == names
+    result = elements(replace(category_input("c", names), typical="c7"))
+    (control,) = result.attributes("input")
+    assert (control["value"], control["list"]) == ("c7", result.attributes("datalist")[0]["id"])
+    assert [option["value"] for option in result.attributes("option")] == names
 
 
 @pytest.mark.parametrize(

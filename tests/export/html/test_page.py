@@ -40,8 +40,8 @@ def hash_of(text: str) -> str:
 
 
 def inner(page: str, tag: str) -> str:
-    (found,) = re.findall(rf"<{tag}(?: [^>]*)?>(.*?)</{tag}>", page, re.DOTALL)
-    return str(found)
+    (result,) = re.findall(rf"<{tag}(?: [^>]*)?>(.*?)</{tag}>", page, re.DOTALL)
+    return str(result)
 
 
 def test_only_the_script_and_the_style_of_the_page_are_allowed() -> None:
@@ -55,24 +55,24 @@ def test_only_the_script_and_the_style_of_the_page_are_allowed() -> None:
 
 def test_the_page_loads_nothing() -> None:
     for program in (CLASSES, NUMBERS):
-        found = Elements(to_html(program, INFO))
+        result = Elements(to_html(program, INFO))
         addresses = [
-            value for _, attributes in found.elements for key, value in attributes.items() if key in ("src", "href")
+            value for _, attributes in result.elements for key, value in attributes.items() if key in ("src", "href")
         ]
         assert addresses == ["data:,", "#answer", "#answer"]
-        assert not found.attributes("style")[0]
+        assert not result.attributes("style")[0]
         assert not [
-            1 for _, attributes in found.elements for key in attributes if key.startswith("on") or key == "style"
+            1 for _, attributes in result.elements for key in attributes if key.startswith("on") or key == "style"
         ]
 
 
 def test_every_control_has_a_label_and_every_id_is_unique() -> None:
-    found = Elements(to_html(CLASSES, INFO))
-    ids = [attributes["id"] for _, attributes in found.elements if "id" in attributes]
+    result = Elements(to_html(CLASSES, INFO))
+    ids = [attributes["id"] for _, attributes in result.elements if "id" in attributes]
     assert len({*ids}) == len(ids)
-    labels = {attributes.get("for") for attributes in found.attributes("label")}
+    labels = {attributes.get("for") for attributes in result.attributes("label")}
     assert labels >= {f"i{i}" for i in range(len(COLUMNS))}
-    for _, attributes in found.elements:
+    for _, attributes in result.elements:
         described = str(attributes.get("aria-describedby", "")).split()
         assert {*described, *str(attributes.get("aria-labelledby", "")).split()} <= {*ids}
 
@@ -119,9 +119,9 @@ def hostile(names: list[str]) -> Program:
 
 def test_hostile_names_and_labels_change_no_element() -> None:
     plain = Skeleton(to_html(hostile([f"n{i}" for i in range(1000)]), INFO)).tags
-    found = texts(4000)
-    for start in range(0, len(found), 1000):
-        own = found[start : start + 1000]
+    result = texts(4000)
+    for start in range(0, len(result), 1000):
+        own = result[start : start + 1000]
         page = to_html(hostile(own), ModelInfo(own[7], own[8], own[9]))
         assert Skeleton(page).tags == plain
 

@@ -45,7 +45,7 @@ def test_one_target_has_no_name_of_its_own() -> None:
 
 def test_a_plain_number_of_a_column_in_percent_is_in_percent() -> None:
     columns = [NumberInput("x", "%"), NumberInput("y", "€"), NumberInput("z")]
-    assert [one.get("percent") for one in data_of(program_of(columns))["inputs"]] == ["%", None, None]
+    assert [item.get("percent") for item in data_of(program_of(columns))["inputs"]] == ["%", None, None]
 
 
 def test_the_training_range_of_dates_is_in_days() -> None:
@@ -64,8 +64,8 @@ def test_the_other_category_is_none_of_the_categories_and_not_missing(known: lis
 
 
 def code_of(column: CategoryInput, text: str) -> int:
-    found = dict(column.texts).get(text, dict(column.keys).get(key_of(text)))
-    return dict(column.folded_keys).get(key_of(text.lower()), 1) if found is None else found
+    result = dict(column.texts).get(text, dict(column.keys).get(key_of(text)))
+    return dict(column.folded_keys).get(key_of(text.lower()), 1) if result is None else result
 
 
 @given(words, words)

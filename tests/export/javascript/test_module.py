@@ -25,8 +25,8 @@ COLUMNS = (
 
 def constant(module: str, name: str) -> object:
     """The data of a constant of a module."""
-    (found,) = re.findall(rf"^(?:export )?const {name}=(.*?);\n(?=/|const)", module, re.MULTILINE | re.DOTALL)
-    return json.loads(found.replace(",\n]", "]"))
+    (result,) = re.findall(rf"^(?:export )?const {name}=(.*?);\n(?=/|const)", module, re.MULTILINE | re.DOTALL)
+    return json.loads(result.replace(",\n]", "]"))
 
 
 def test_inputs_tell_kind_unit_range_categories_and_a_typical_cell() -> None:

@@ -43,5 +43,5 @@ def evaluate(program: Program, **inputs: npt.ArrayLike) -> dict[str, npt.NDArray
 
 def numbers(program: Program, **inputs: npt.ArrayLike) -> list[list[float]]:
     """The predictions of each row."""
-    found: list[list[float]] = np.stack(list(evaluate(program, **inputs).values()), axis=1).tolist()
-    return found
+    result: list[list[float]] = np.stack(list(evaluate(program, **inputs).values()), axis=1).tolist()
+    return result

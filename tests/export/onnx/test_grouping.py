@@ -21,9 +21,9 @@ def deep(x: Value, seed: float) -> Value:
 def test_parts_of_a_sum_are_a_group_and_so_are_their_operands() -> None:
     builder = Builder()
     x = builder.input(X)
-    found = grouping_of(builder, sum((deep(x, seed) for seed in (2.0, 3.0, 4.0)), deep(x, 1.5)))
-    assert {len(group) for group in found.group_of.values()} == {4}
-    assert len(set(found.group_of.values())) == 7
+    result = grouping_of(builder, sum((deep(x, seed) for seed in (2.0, 3.0, 4.0)), deep(x, 1.5)))
+    assert {len(group) for group in result.group_of.values()} == {4}
+    assert len(set(result.group_of.values())) == 7
 
 
 def test_members_that_differ_are_groups_of_those_that_do_not() -> None:
@@ -34,11 +34,11 @@ def test_members_that_differ_are_groups_of_those_that_do_not() -> None:
     values = [
         tanh(exp(deep(x, seed) if seed % 2.0 else deep(wide, seed)).sum() - seed) / (seed + 8.0) for seed in seeds
     ]
-    found = grouping_of(builder, sum(values[1:], values[0]))
-    sizes = {len(group) for group in found.group_of.values()}
+    result = grouping_of(builder, sum(values[1:], values[0]))
+    sizes = {len(group) for group in result.group_of.values()}
     assert sizes == {7, 4, 3}
     sums = tuple(i for i, node in enumerate(builder.nodes) if type(node).__name__ == "RowReduction")
-    assert [len(part) for part in found.parts(sums)] == [4, 3]
+    assert [len(part) for part in result.parts(sums)] == [4, 3]
 
 
 def test_look_ups_by_other_codes_are_no_group() -> None:

@@ -18,7 +18,7 @@ from tests.runtimes.hostile import category_input, program_of, programs, texts
 def test_the_versions_are_those_of_onnx_runtime_1_13() -> None:
     model = model_of(program_of([NumberInput("x"), category_input("c", ["a", "b"])]))
     assert model.ir_version == 8
-    assert {one.domain: one.version for one in model.opset_import} == {"": 17, "ai.onnx.ml": 3}
+    assert {item.domain: item.version for item in model.opset_import} == {"": 17, "ai.onnx.ml": 3}
     assert (model.producer_name, model.producer_version) == ("nncli", "1.2.3")
 
 
@@ -35,18 +35,18 @@ def test_names_that_onnx_or_the_graph_cannot_have_are_changed(names: tuple[str, 
     builder = Builder()
     columns = [builder.input(NumberInput(name)) for name in names]
     program = number_program(builder, join(columns))
-    declared = [one.name for one in model_of(program).graph.input]
+    declared = [item.name for item in model_of(program).graph.input]
     assert len(set(declared)) == len(names)
     assert all(name and "\0" not in name for name in declared)
-    found = evaluate(program, **{name: [float(j)] for j, name in enumerate(declared)})
-    assert [column.tolist() for column in found.values()] == [[float(j)] for j in range(len(names))]
+    result = evaluate(program, **{name: [float(j)] for j, name in enumerate(declared)})
+    assert [column.tolist() for column in result.values()] == [[float(j)] for j in range(len(names))]
 
 
 def test_every_hostile_text_is_a_name_a_category_and_a_label() -> None:
     words = texts(300)
     columns = [NumberInput(word) if i % 2 else CategoryInput(word, *_known(words)) for i, word in enumerate(words)]
     model = model_of(program_of(columns, words))
-    assert [one.name for one in model.graph.input] == words
+    assert [item.name for item in model.graph.input] == words
     outputs = json.loads(_metadata(model)["nncli.outputs"])
     assert outputs["labels"] == words
 
@@ -59,7 +59,7 @@ def _known(
 
 
 def _metadata(model: object) -> dict[str, str]:
-    return {one.key: one.value for one in model.metadata_props}  # type: ignore[attr-defined] # has no types
+    return {metadata_prop.key: metadata_prop.value for metadata_prop in model.metadata_props}  # type: ignore[attr-defined] # has no types
 
 
 def test_every_node_has_a_name_of_its_own() -> None:
@@ -69,13 +69,13 @@ def test_every_node_has_a_name_of_its_own() -> None:
 
 def test_the_metadata_say_what_the_inputs_are_and_where_the_model_is_from() -> None:
     program = program_of([NumberInput("x", "EUR", False, -1.0, 9.0, 2.5), category_input("c", ["a", "b"])], ["u", "v"])
-    found = _metadata(model_of(program))
-    assert (found["nncli.run"], found["nncli.checksum"]) == ("penguins", "ab" * 32)
-    number, category = json.loads(found["nncli.inputs"])
+    result = _metadata(model_of(program))
+    assert (result["nncli.run"], result["nncli.checksum"]) == ("penguins", "ab" * 32)
+    number, category = json.loads(result["nncli.inputs"])
     assert (number["kind"], number["unit"], number["lowest"], number["typical"]) == ("number", "EUR", -1.0, 2.5)
     assert (category["kind"], category["missing"], category["categories"]) == ("category", "", ["a", "b"])
-    assert json.loads(found["nncli.reading"])["missing_values"] == ["", "NA"]
-    assert json.loads(found["nncli.outputs"])["tensors"][1]["columns"] == ["proba_u", "proba_v"]
+    assert json.loads(result["nncli.reading"])["missing_values"] == ["", "NA"]
+    assert json.loads(result["nncli.outputs"])["tensors"][1]["columns"] == ["proba_u", "proba_v"]
 
 
 def test_weights_are_kept_in_float32() -> None:

@@ -44,4 +44,4 @@ def test_no_axis_has_a_name() -> None:
     builder = Builder()
     model = model_of(number_program(builder, builder.input(NumberInput("x")), builder.input(NUMBERS)))
     tensors = (*model.graph.input, *model.graph.output)
-    assert not any(axis.dim_param for one in tensors for axis in one.type.tensor_type.shape.dim)
+    assert not any(axis.dim_param for tensor in tensors for axis in tensor.type.tensor_type.shape.dim)

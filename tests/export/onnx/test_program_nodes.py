@@ -23,8 +23,8 @@ def test_every_rank_is_that_of_the_interpreter(groups: int, *, is_scaled: bool) 
     ranks = range(1, sum(map(len, scores)) + 1)
     program = number_program(builder, *(smallest_sum(shifts, scales, scores, rank) for rank in ranks))
     assert program.outputs.values is not None
-    found = np.stack(list(evaluate(program, x=X).values()), axis=1)
-    assert_allclose(found, run(program, [X[:, None]])[program.outputs.values], rtol=1e-14, atol=1e-14)
+    result = np.stack(list(evaluate(program, x=X).values()), axis=1)
+    assert_allclose(result, run(program, [X[:, None]])[program.outputs.values], rtol=1e-14, atol=1e-14)
 
 
 def test_scores_that_cannot_be_the_answer_are_not_in_the_file() -> None:

@@ -67,8 +67,8 @@ def test_an_operation_is_that_of_the_interpreter(name: str) -> None:
     inputs = {"x": X, "y": Y}
     assert program.outputs.values is not None
     wanted = run(program, [inputs[column.name][:, None] for column in program.inputs])[program.outputs.values]
-    found = np.stack(list(evaluate(program, **{c.name: inputs[c.name] for c in program.inputs}).values()), axis=1)
-    assert_allclose(found, wanted, rtol=1e-14, atol=1e-15)
+    result = np.stack(list(evaluate(program, **{c.name: inputs[c.name] for c in program.inputs}).values()), axis=1)
+    assert_allclose(result, wanted, rtol=1e-14, atol=1e-15)
 
 
 def test_all_operations_on_columns_are_tried() -> None:

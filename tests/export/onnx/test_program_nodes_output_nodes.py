@@ -43,16 +43,16 @@ def classifier(labels: tuple[str, ...], label_type: LabelType, name: str = "x") 
 def test_labels_have_their_type_and_a_label_of_their_own_for_infinite_numbers(
     labels: tuple[str, ...], label_type: LabelType, wanted: list[Any]
 ) -> None:
-    found = evaluate(classifier(labels, label_type), x=[0.75, 0.25, 2.0])
-    assert [None if label != label else label for label in found["prediction"].tolist()] == wanted
-    assert found["probabilities"].dtype == np.float32
-    assert found["probabilities"].tolist() == [[0.75, 0.25], [0.25, 0.75], [2.0, -1.0]]
+    result = evaluate(classifier(labels, label_type), x=[0.75, 0.25, 2.0])
+    assert [None if label != label else label for label in result["prediction"].tolist()] == wanted
+    assert result["probabilities"].dtype == np.float32
+    assert result["probabilities"].tolist() == [[0.75, 0.25], [0.25, 0.75], [2.0, -1.0]]
 
 
 @pytest.mark.parametrize("name", ["prediction", "probabilities"])
 def test_an_output_does_not_have_the_name_of_a_column(name: str) -> None:
-    found = evaluate(classifier(("a", "b"), "text", name), **{name: [0.75]})
-    assert set(found) == {"prediction", "probabilities"} - {name} | {f"{name}_"}
+    result = evaluate(classifier(("a", "b"), "text", name), **{name: [0.75]})
+    assert set(result) == {"prediction", "probabilities"} - {name} | {f"{name}_"}
 
 
 def test_labels_or_probabilities_may_be_left_out() -> None:
@@ -70,8 +70,8 @@ def test_numbers_have_the_names_and_the_order_of_predict() -> None:
     lower, upper = values - 3.0, values + 3.0
     bounds = (Bounds(0.9, lower.position, upper.position),)
     outputs = Outputs(("a", "b"), values.position, quantiles.position, (0.05, 0.5), bounds)
-    found = evaluate(build(builder, outputs, "float64"), x=[10.0])
-    assert [(name, *column) for name, column in found.items()] == [
+    result = evaluate(build(builder, outputs, "float64"), x=[10.0])
+    assert [(name, *column) for name, column in result.items()] == [
         *(("prediction_a", 10.0), ("prediction_b", 11.0)),
         *(("quantile_05_a", 8.0), ("quantile_50_a", 10.0), ("quantile_05_b", 9.0), ("quantile_50_b", 11.0)),
         *(("lower_90_a", 7.0), ("upper_90_a", 13.0), ("lower_90_b", 8.0), ("upper_90_b", 14.0)),

@@ -26,8 +26,8 @@ def member(x: Value, seed: int, units: int = 4) -> Value:
 def check(program: Program) -> Counter[str]:
     """The number of nodes of each operator, after comparing the model with the interpreter."""
     assert program.outputs.values is not None
-    found = np.stack(list(evaluate(program, x=X).values()), axis=1)
-    assert_allclose(found, run(program, [X[:, None]])[program.outputs.values], rtol=1e-13)
+    result = np.stack(list(evaluate(program, x=X).values()), axis=1)
+    assert_allclose(result, run(program, [X[:, None]])[program.outputs.values], rtol=1e-13)
     return Counter(node.op_type for node in model_of(program).graph.node)
 
 
@@ -51,7 +51,7 @@ def test_members_that_are_joined_and_members_that_are_used_twice_are_right() -> 
     builder = Builder()
     x = builder.input(NumberInput("x"))
     members = [member(x, seed) for seed in range(6)]
-    joined = join([one.columns([0]) for one in members])
+    joined = join([member.columns([0]) for member in members])
     first, second = members[0] + members[2] + members[4], members[1] + members[3] + members[5]
     kinds = check(number_program(builder, joined, sum(members[1:], members[0]), first, second, members[3] * 2.0))
     assert kinds["Tanh"] == 1

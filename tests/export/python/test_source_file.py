@@ -42,7 +42,7 @@ def test_an_exported_file_has_the_same_program_and_answers_as_the_interpreter_do
     exported = imported(program)
 
     copy = exported.PREDICTOR.program
-    slim = [replace(one, representatives=()) if isinstance(one, CategoryInput) else one for one in program.inputs]
+    slim = [replace(item, representatives=()) if isinstance(item, CategoryInput) else item for item in program.inputs]
     assert repr(copy.inputs) == repr(tuple(slim))
     assert repr(copy.outputs) == repr(program.outputs)
     assert (copy.missing_values, copy.decimal, copy.thousands) == (
@@ -99,13 +99,13 @@ def test_a_file_has_hostile_texts_as_ascii_and_defines_no_name_twice() -> None:
 
 
 def imports_of(text: str) -> set[str]:
-    found = set[str]()
+    result = set[str]()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            result |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found.add(node.module or "")
-    return found
+            result.add(node.module or "")
+    return result
 
 
 def test_weights_take_no_more_than_their_base64() -> None:

@@ -47,6 +47,6 @@ def test_a_nul_that_would_end_a_cell_is_another_character() -> None:
 def test_what_a_program_prints_is_read_with_its_titles_and_labels(labels: list[str]) -> None:
     titles = ["prediction", *(f"proba_{label}" for label in labels)]
     lines = [header_line(titles), *(f"{cell(label)}{',0.5' * len(labels)}" for label in labels)]
-    found = c_compiler.read_answers("".join(f"{line}\n" for line in lines).encode(), "text")
-    assert found.columns == titles
-    assert found["prediction"].to_list() == labels
+    result = c_compiler.read_answers("".join(f"{line}\n" for line in lines).encode(), "text")
+    assert result.columns == titles
+    assert result["prediction"].to_list() == labels

@@ -28,16 +28,16 @@ def file(tmp_path: Path) -> Path:
 
 def test_a_file_answers_in_an_interpreter_with_numpy_alone(file: Path) -> None:
     assert python.missing() is None
-    found = python.run(file, ROWS)
+    result = python.run(file, ROWS)
     wanted = imported(PROGRAM).predict(ROWS)
-    assert found.to_dict(as_series=False) == {title: values.tolist() for title, values in wanted.items()}
-    assert found.dtypes == [pl.String, pl.Float64, pl.Float64]
+    assert result.to_dict(as_series=False) == {title: values.tolist() for title, values in wanted.items()}
+    assert result.dtypes == [pl.String, pl.Float64, pl.Float64]
 
 
 def test_dates_are_dates_there(file: Path) -> None:
     rows = ROWS.with_columns(since=pl.Series([date(1, 1, 1), date(9999, 12, 31)]))
-    found = python.run(file, rows)
-    assert found["proba_no"].to_list() == imported(PROGRAM).predict(rows)["proba_no"].tolist()
+    result = python.run(file, rows)
+    assert result["proba_no"].to_list() == imported(PROGRAM).predict(rows)["proba_no"].tolist()
 
 
 def test_another_package_cannot_be_imported(file: Path) -> None:

@@ -40,8 +40,8 @@ def config_of(folder: Path, columns: dict[str, object], **keys: object) -> Confi
 
 def warnings_of(config: Config) -> list[str]:
     with Scratch() as scratch:
-        found = prepare(config, scratch, with_checks=True).findings
-    return [finding.code.value for finding in found if finding.level == "warning"]
+        result = prepare(config, scratch, with_checks=True).findings
+    return [finding.code.value for finding in result if finding.level == "warning"]
 
 
 CLASSES = ["yes", "no"] * (N // 2)
@@ -119,9 +119,9 @@ def test_a_large_table_is_sampled_with_its_row_numbers(tmp_path: Path, monkeypat
         assert (len(sample.training), len(sample.validation), len(sample.table)) == (100, 50, 150)
         assert {sample.training_row(i) for i in range(100)} < set(map(str, range(1, 341)))
         assert {sample.validation_row(i) for i in range(50)} < set(map(str, range(341, N + 1)))
-        found = training_warnings(config, split, ClassificationTarget)
-    assert [finding.code.value for finding in found] == ["class-imbalance"]
-    assert "4.7 %" in found[0].message  # of all training rows, not of the sample
+        result = training_warnings(config, split, ClassificationTarget)
+    assert [finding.code.value for finding in result] == ["class-imbalance"]
+    assert "4.7 %" in result[0].message  # of all training rows, not of the sample
 
 
 @pytest.mark.parametrize(("target", "code"), [("y", "duplicate-column"), ("a", "target-leakage")])

@@ -61,12 +61,12 @@ def test_many_classes_are_one_warning() -> None:
     assert finding.message.count("'") == 6
 
 
-@pytest.mark.parametrize(("worse", "found"), [(True, ["no-better-than-baseline"]), (False, [])])
-def test_a_classifier_worse_than_the_class_shares_is_found(worse: bool, found: list[str]) -> None:
+@pytest.mark.parametrize(("worse", "result"), [(True, ["no-better-than-baseline"]), (False, [])])
+def test_a_classifier_worse_than_the_class_shares_is_found(worse: bool, result: list[str]) -> None:
     y = np.arange(N) % 2
     right = np.where(np.arange(N) % 3 == 0, 0.4 if worse else 0.8, 0.6)
     p = np.where(y == 1, right, 1 - right)
-    assert codes(classes_card(y, two(1 - p if worse else p))) == found
+    assert codes(classes_card(y, two(1 - p if worse else p))) == result
 
 
 def test_overconfidence_alone_is_no_alarm() -> None:

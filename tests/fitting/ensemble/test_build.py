@@ -72,12 +72,14 @@ def test_the_epoch_has_the_best_value_on_all_out_of_fold_rows(
     run: Path, chosen: tuple[EnsembleData, list[Candidate]]
 ) -> None:
     data, candidates = chosen
-    assert [one.epoch for one in candidates] == sorted(snapshot_epochs(folders(run)[0])) == [1, 2, 3, 4, 5, 6]
+    assert (
+        [candidate.epoch for candidate in candidates] == sorted(snapshot_epochs(folders(run)[0])) == [1, 2, 3, 4, 5, 6]
+    )
     built = build_ensemble(data, candidates)
     choice = EpochChoice.of(data, candidates)
     assert choice is not None
     every = np.ones(choice.n_rows, np.bool_)
-    values = [choice._value(one, every) for one in choice.actual]
+    values = [choice._value(item, every) for item in choice.actual]
     assert values[built.candidate] == min(values)
     assert candidates[built.candidate].epoch == Run(run).load_manifest().best_epoch
 
@@ -92,7 +94,7 @@ def test_rows_of_a_fold_are_predicted_at_the_epoch_that_the_others_choose(
     assert built.held_out is not None
     for fold in range(5):
         own = choice.parts == fold
-        values = [choice._value(one, ~own) for one in choice.actual]
+        values = [choice._value(item, ~own) for item in choice.actual]
         best = len(values) - 1 - int(np.argmin(values[::-1]))
         temperature = 1.0 if built.ensemble.spec.temperature == 1.0 else choice.actual[best].temperature(~own)
         predicted = choice.actual[best].predicted(temperature)
@@ -107,7 +109,7 @@ def test_the_recorded_scores_are_those_of_the_kept_predictions_with_the_gain_of_
     assert recorded.averaging is not None
     assert recorded.averaging.rows == round(len(held_out) / 5)
     assert held_out.averaging == recorded.averaging
-    assert {one.name: one.value for one in recorded.scores} == dict(headlines(held_out.scores))
+    assert {score.name: score.value for score in recorded.scores} == dict(headlines(held_out.scores))
     assert (run / HELD_OUT).exists()
 
 

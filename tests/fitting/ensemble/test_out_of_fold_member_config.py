@@ -24,9 +24,9 @@ def test_members_differ_only_in_seed_rows_and_directory() -> None:
 
 def test_paths_of_tables_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    found = as_subtask(CONFIG.model_copy(update={"validation": ValidationFile(path="v.csv")}))
-    assert found.data.path == str(tmp_path / "t.csv")
-    assert found.validation == ValidationFile(path=str(tmp_path / "v.csv"))
+    result = as_subtask(CONFIG.model_copy(update={"validation": ValidationFile(path="v.csv")}))
+    assert result.data.path == str(tmp_path / "t.csv")
+    assert result.validation == ValidationFile(path=str(tmp_path / "v.csv"))
 
 
 def test_members_side_by_side_share_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,8 +113,8 @@ def test_bagging_seeds_allows_a_validation_file_or_none(tmp_path: Path) -> None:
     path = f"validation={{path: {TABLE}}}"
     finished = train(config_of(tmp_path, "bagging=seeds", "epochs=1", path), output=tmp_path / "run")
     assert finished.validation
-    found, expected = headlines(finished.validation.model), headlines(evaluate(finished.run, TABLE).scores)
-    assert dict(found) == pytest.approx(dict(expected), rel=1e-3)  # a row is scored with the temperature of others
+    result, expected = headlines(finished.validation.model), headlines(evaluate(finished.run, TABLE).scores)
+    assert dict(result) == pytest.approx(dict(expected), rel=1e-3)  # a row is scored with the temperature of others
     recorded = json.loads((finished.run / METRICS).read_text())["validation"]
     assert recorded["predicted_by"] == "all members"
     none = train(config_of(tmp_path, "bagging=seeds", "epochs=1", "validation=0"), output=tmp_path / "none")

@@ -46,7 +46,7 @@ def test_a_cycle_that_lowers_the_loss_by_much_more_than_its_error_is_followed_by
 
 @pytest.mark.parametrize("losses", [[[1.0, 2.0], [1.0, 2.0]], [[1.0, 1.0], [2.0, 2.0]], [[1.0, 3.0], [2.9, 1.0]]])
 def test_a_cycle_that_does_not_clearly_lower_the_loss_is_the_last(losses: list[list[float]]) -> None:
-    assert not CycleDecision.of(51, [np.array(one) for one in losses]).continues
+    assert not CycleDecision.of(51, [np.array(loss) for loss in losses]).continues
 
 
 def test_explicit_epochs_and_early_stopping_leave_the_cycles_as_they_are(tmp_path: Path) -> None:
@@ -60,8 +60,8 @@ def test_explicit_epochs_and_early_stopping_leave_the_cycles_as_they_are(tmp_pat
 def test_the_decisions_are_recorded_and_the_members_have_as_many_epochs(tmp_path: Path) -> None:
     run = train(written(tmp_path, *BY_CYCLES), output=tmp_path / "run").run
     decisions = json.loads((run / "metrics.json").read_text())["cycles"]
-    assert [one["cycles"] for one in decisions] == list(range(3, 3 + len(decisions)))
-    assert [one["continues"] for one in decisions[:-1]] == [True] * (len(decisions) - 1)
+    assert [decision["cycles"] for decision in decisions] == list(range(3, 3 + len(decisions)))
+    assert [decision["continues"] for decision in decisions[:-1]] == [True] * (len(decisions) - 1)
     epochs = 2 * (2 ** (decisions[-1]["cycles"] + decisions[-1]["continues"]) - 1)
     for folder in (run / "members").iterdir():
         config = load_config(folder / CONFIG)

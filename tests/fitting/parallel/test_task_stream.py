@@ -148,22 +148,22 @@ def same(number: int) -> int:
 def test_each_task_ends_once_and_a_loss_harms_no_other(
     kills: list[int], workers: int, queued: int, canceled: set[int]
 ) -> None:
-    pool, found = Pool(dict(enumerate(kills))), []
+    pool, actual = Pool(dict(enumerate(kills))), []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Workers, "executor", lambda self, count: pool.open(count))
         patch.setattr(task_stream, "wait", pool.wait)
         with TaskStream[int, int](same, lambda task: -1, len(kills), Workers(workers), queued=queued) as stream:
             for number in range(len(kills)):
                 stream.submit(number)
-            found += stream.wait()
-            ended = {result.job for result in found}
+            actual += stream.wait()
+            ended = {result.job for result in actual}
             stream.cancel(lambda task: task in canceled)
             while not stream.has_ended:
-                found += stream.wait()
-    assert sorted(result.job for result in found) == sorted(ended | {*range(len(kills))} - canceled)
+                actual += stream.wait()
+    assert sorted(result.job for result in actual) == sorted(ended | {*range(len(kills))} - canceled)
     # Before a task is suspected, others may have ended its process.
     often = task_stream.MAX_LOSSES - task_stream.LOSSES_OF_A_SUSPECT
-    given_up = {result.job for result in found if result.outcome == -1}
+    given_up = {result.job for result in actual if result.outcome == -1}
     assert given_up <= {number for number, times in enumerate(kills) if times > often}
     assert given_up >= {number for number, times in enumerate(kills) if times > task_stream.MAX_LOSSES} - canceled
     assert max(map(len, pool.in_flight)) <= workers + queued
@@ -175,10 +175,10 @@ def test_tasks_start_in_the_order_of_submission_and_the_first_one_before_those_t
         stream.submit(number)
     stream.submit(9, first=True)
     with stream:
-        found: list[int] = []
+        actual: list[int] = []
         while not stream.has_ended:
-            found += [result.job for result in stream.wait()]
-    assert found == [9, 0, 1, 2]
+            actual += [result.job for result in stream.wait()]
+    assert actual == [9, 0, 1, 2]
 
 
 def test_tasks_that_wait_do_not_start_after_a_stop() -> None:

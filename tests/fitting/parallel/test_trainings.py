@@ -180,9 +180,9 @@ def test_every_task_comes_back_once(tmp_path: Path, workers: int) -> None:
     with stream(tmp_path, workers) as open_stream:
         for task in tasks(tmp_path, 4):
             open_stream.submit(task)
-        found = {result.job.number: result.outcome for result in results(open_stream)}
+        actual = {result.job.number: result.outcome for result in results(open_stream)}
         assert open_stream.wait() == []
-    assert found == dict.fromkeys(range(4), Progress(epoch=3, best_epoch=3, done=True))
+    assert actual == dict.fromkeys(range(4), Progress(epoch=3, best_epoch=3, done=True))
     assert not (tmp_path / "work").exists()
     assert not multiprocessing.active_children()
 
@@ -216,8 +216,8 @@ def test_an_error_is_the_result_of_its_task_alone(tmp_path: Path, workers: int) 
         open_stream.submit(bad)
         for task in tasks(tmp_path, 2)[1:]:
             open_stream.submit(task)
-        found = {result.job.number: type(result.outcome) for result in results(open_stream)}
-    assert found == {0: DivergedError, 1: Progress}
+        actual = {result.job.number: type(result.outcome) for result in results(open_stream)}
+    assert actual == {0: DivergedError, 1: Progress}
 
 
 @without_signals
@@ -230,8 +230,8 @@ def test_a_task_whose_process_is_killed_starts_again_and_has_the_same_bits(
         wait_for_checkpoint(open_stream, tmp_path)
         for child in multiprocessing.active_children():
             child.kill()
-        found = [result.job.number for result in results(open_stream)]
-    assert sorted(found) == [0, 1]
+        actual = [result.job.number for result in results(open_stream)]
+    assert sorted(actual) == [0, 1]
     for number in range(2):
         assert outcome(tmp_path / "runs" / str(number)) == expected_training
 
@@ -252,20 +252,20 @@ def test_a_task_whose_process_is_terminated_goes_on_in_another(
 @without_signals
 def test_a_task_that_is_lost_again_and_again_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_stream, "MAX_LOSSES", 1)
-    found: list[TrainingResult] = []
+    result: list[TrainingResult] = []
     kills = 0
     with stream(tmp_path, 2) as open_stream:
         open_stream.submit(tasks(tmp_path, 1, *LONG_TRAINING)[0])
         end = time.monotonic() + SECONDS
-        while not found:
+        while not result:
             assert time.monotonic() < end
-            found = open_stream.wait()
+            result = open_stream.wait()
             for child in multiprocessing.active_children():
                 child.kill()
                 kills += 1
     assert kills >= 2
-    assert isinstance(found[0].outcome, NncliError)
-    assert "--set workers=1" in str(found[0].outcome)
+    assert isinstance(result[0].outcome, NncliError)
+    assert "--set workers=1" in str(result[0].outcome)
     assert not multiprocessing.active_children()
 
 
@@ -280,12 +280,12 @@ def test_after_a_stop_running_tasks_are_saved_and_waiting_ones_do_not_start(
         open_stream.wait()
         wait_for_running(open_stream, tmp_path, 2)
         stopping = True
-        found: list[TrainingResult] = []
+        actual: list[TrainingResult] = []
         while open_stream.running:
-            found += open_stream.wait()
+            actual += open_stream.wait()
         assert open_stream.wait() == []
-    assert sorted(result.job.number for result in found) == [0, 1]
-    assert {result.outcome.done for result in found if isinstance(result.outcome, Progress)} == {False}
+    assert sorted(result.job.number for result in actual) == [0, 1]
+    assert {result.outcome.done for result in actual if isinstance(result.outcome, Progress)} == {False}
     assert not (tmp_path / "runs" / "2").exists()
     with stream(tmp_path, 1) as again:  # what was saved goes on to the same bits
         again.submit(tasks(tmp_path, 1, *LONG_TRAINING)[0])
@@ -312,10 +312,10 @@ def test_with_one_worker_a_stop_ends_the_training_at_once(tmp_path: Path) -> Non
     with stream(tmp_path, 1, stop) as open_stream:
         for task in tasks(tmp_path, 2, *LONG_TRAINING):
             open_stream.submit(task)
-        found: list[TrainingResult] = []
-        while not found:
-            found = open_stream.wait()
-        (result,) = found
+        actual: list[TrainingResult] = []
+        while not actual:
+            actual = open_stream.wait()
+        (result,) = actual
         assert isinstance(result.outcome, Progress)
         assert not result.outcome.done
         assert open_stream.wait() == []

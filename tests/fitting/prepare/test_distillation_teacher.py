@@ -99,10 +99,10 @@ def test_validation_rows_that_alone_chose_an_epoch_make_scores_optimistic(
 
 def test_a_teacher_without_held_out_rows_saw_every_row(tmp_path: Path) -> None:
     run = teacher(tmp_path, "validation=0.0")
-    one = loaded(tmp_path, run)
-    assert one.held_out is None
+    single = loaded(tmp_path, run)
+    assert single.held_out is None
     with pytest.raises(ConfigError):
-        one.check_validation(np.array([1]), None)
+        single.check_validation(np.array([1]), None)
 
 
 def test_only_the_features_of_the_teaching_members_are_used(tmp_path: Path, run: Path) -> None:

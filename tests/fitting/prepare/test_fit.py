@@ -64,11 +64,11 @@ def test_clipped_predictions_stay_within_the_training_targets(config: Path, tmp_
     target = prepare(load_config(config)).spec.target
     new = pl.DataFrame({"x": [-1e300, 0.0, 1e300], "two": ["a", "b", None], "many": ["w1", "new", None]})
     new.write_csv(tmp_path / "new.csv")
-    found = predict(run, tmp_path / "new.csv")["prediction"]
+    result = predict(run, tmp_path / "new.csv")["prediction"]
     assert target.task == "regression"
     assert target.lowest is not None
     assert target.highest is not None
-    assert found.is_between(target.lowest[0], target.highest[0]).all()
+    assert result.is_between(target.lowest[0], target.highest[0]).all()
 
 
 @pytest.mark.parametrize(

@@ -48,13 +48,13 @@ def config(path: Path, target: str, sample: int | None = None, **more: Any) -> C
 
 def everything(prepared: PreparedTraining) -> tuple[object, ...]:
     """All that training starts from, its arrays as bytes."""
-    found: list[object] = [prepared.spec, prepared.table_rows]
+    result: list[object] = [prepared.spec, prepared.table_rows]
     for some in (prepared.training, prepared.validation):
         assert some is not None
         e = some.dataset
-        found += [a.tobytes() for a in (e.X, e.codes, e.y, e.weights, some.y, some.weights) if a is not None]
+        result += [a.tobytes() for a in (e.X, e.codes, e.y, e.weights, some.y, some.weights) if a is not None]
     assert prepared.arguments.rows is not None
-    return (*found, prepared.arguments.rows.tolist())
+    return (*result, prepared.arguments.rows.tolist())
 
 
 @pytest.fixture

@@ -23,27 +23,27 @@ def X() -> npt.NDArray[np.float64]:
 
 
 def scores(X: npt.NDArray[np.float64], y: npt.NDArray[Any], cuts: tuple[int, ...] = (), classes: int = 0) -> Any:
-    found = FeatureScores(X.shape[1], classes=classes, center=None if classes else y.mean(axis=0))
+    result = FeatureScores(X.shape[1], classes=classes, center=None if classes else y.mean(axis=0))
     for rows in np.split(np.arange(len(X)), cuts):
-        found.add(X[rows], y[rows])
-    values: npt.NDArray[np.float64] = found.values()
+        result.add(X[rows], y[rows])
+    values: npt.NDArray[np.float64] = result.values()
     return values
 
 
 def test_scores_of_numbers_are_squared_correlations_and_order_as_the_f_test(X: npt.NDArray[np.float64]) -> None:
     y = X @ np.arange(WIDTH) + np.random.default_rng(1).normal(size=ROWS) * 30.0
-    found, varying = scores(X, y[:, None]), np.arange(WIDTH) != 3
-    assert found[3] == 0.0
+    result, varying = scores(X, y[:, None]), np.arange(WIDTH) != 3
+    assert result[3] == 0.0
     F = f_regression(X[:, varying], y)[0]
-    assert found[varying] == pytest.approx(F / (F + ROWS - 2))
+    assert result[varying] == pytest.approx(F / (F + ROWS - 2))
 
 
 def test_scores_of_classes_are_shares_of_variance_and_order_as_the_f_test(X: npt.NDArray[np.float64]) -> None:
     y = np.digitize(X[:, 0] + X[:, 4] / 5, [0.3, 1.0])
-    found, varying = scores(X, y, classes=4), np.arange(WIDTH) != 3  # one class without a row
-    assert found[3] == 0.0
+    result, varying = scores(X, y, classes=4), np.arange(WIDTH) != 3  # one class without a row
+    assert result[3] == 0.0
     F = f_classif(X[:, varying], y)[0]
-    assert found[varying] == pytest.approx(F * 2 / (F * 2 + ROWS - 3))
+    assert result[varying] == pytest.approx(F * 2 / (F * 2 + ROWS - 3))
 
 
 @pytest.mark.parametrize("cuts", [(1,), (20, 40), (0, 59)])
@@ -55,9 +55,9 @@ def test_blocks_of_rows_give_the_scores_of_all(X: npt.NDArray[np.float64], cuts:
 
 def test_the_best_of_several_targets_counts_whatever_their_units(X: npt.NDArray[np.float64]) -> None:
     Y = np.stack([X[:, 0], 1e6 * X[:, 1], np.full(ROWS, 1e9)], axis=1)
-    found = scores(X, Y)
-    assert found[:2] == pytest.approx(1.0)
-    assert (found[2:] < 0.5).all()
+    result = scores(X, Y)
+    assert result[:2] == pytest.approx(1.0)
+    assert (result[2:] < 0.5).all()
 
 
 def test_a_feature_far_from_zero_keeps_its_score() -> None:

@@ -40,9 +40,9 @@ def test_the_kept_outputs_are_scored_once_every_part_has_an_epoch(tmp_path: Path
     assert state is not None
     assert cross_fit_predictions(training, rows, best, state).optimistic  # no epoch yet
     state.choices = [replace(choice, best_epoch=1) for choice in state.choices]
-    found = cross_fit_predictions(training, rows, best, state)
-    assert not found.optimistic
-    np.testing.assert_allclose(found.predictions.values, 1 / 3, rtol=1e-6)
+    result = cross_fit_predictions(training, rows, best, state)
+    assert not result.optimistic
+    np.testing.assert_allclose(result.predictions.values, 1 / 3, rtol=1e-6)
 
 
 def test_the_temperature_of_a_part_does_not_depend_on_its_own_rows(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_the_temperature_of_a_part_does_not_depend_on_its_own_rows(tmp_path: Pat
 
 def test_a_temperature_is_fitted_where_probabilities_are_too_confident(tmp_path: Path) -> None:
     training, rows, best = prepared(tmp_path, "metric: loss\ncalibration: temperature\n")
-    found = cross_fit_predictions(training, rows, best, None)
-    assert found.temperature > 1.5
-    assert found.calibration is not None
-    assert found.calibration.log_loss_after < found.calibration.log_loss_before
+    result = cross_fit_predictions(training, rows, best, None)
+    assert result.temperature > 1.5
+    assert result.calibration is not None
+    assert result.calibration.log_loss_after < result.calibration.log_loss_before

@@ -46,10 +46,12 @@ def predicted_rows(model: Ensemble, table: Table, mask: npt.NDArray[np.bool_]) -
     """The rows of a labeled table, with the predictions of the members of a mask (members, rows) that held them out."""
     target, T = model.spec.target, model.spec.temperature
     each = [member.predict(table) for member in model.members]
-    total = np.sum([one.with_temperature(T).values * own[:, None] for one, own in zip(each, mask, strict=True)], axis=0)
+    total = np.sum(
+        [item.with_temperature(T).values * own[:, None] for item, own in zip(each, mask, strict=True)], axis=0
+    )
     members = tuple(
-        MemberPredictions(np.flatnonzero(own), replace(one, values=one.values[own]))
-        for one, own in zip(each, mask, strict=True)
+        MemberPredictions(np.flatnonzero(own), replace(item, values=item.values[own]))
+        for item, own in zip(each, mask, strict=True)
     )
     return replace(
         held_out(mask),

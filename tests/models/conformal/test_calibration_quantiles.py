@@ -80,7 +80,7 @@ def test_bounds_are_those_of_the_definition(folder: Path, name: str, level: floa
     rows, model = held_out(folder, name), Run(folder / name).load_model()
     table = read_table(folder / "new.csv").take(np.arange(20))
     interval = ConformalPredictor.of(model, rows, UncertaintyOptions(intervals=(level,))).predict(table).intervals[0]
-    members = [one.quantiles for one in predict_members(model, table)]
+    members = [predict_member.quantiles for predict_member in predict_members(model, table)]
     low, high = quantile_pair(LEVELS, level)
     known = rows.predictions.quantiles
     assert known is not None

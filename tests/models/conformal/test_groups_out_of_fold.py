@@ -52,7 +52,7 @@ def test_the_jackknife_after_bootstrap_is_that_of_its_definition() -> None:
     mask[0, ~mask.any(axis=0)] = True
     groups, of_members = OutOfFoldGroups.of(held_out(mask)), rng.normal(size=(5, 4))
     predicted = groups.predict(numbers(5), [numbers_of(values) for values in of_members])
-    values, residuals = np.stack([one.values[:, 0] for one in predicted]), rng.exponential(size=60)
+    values, residuals = np.stack([item.values[:, 0] for item in predicted]), rng.exponential(size=60)
     scores = SortedScores.of(residuals, groups.group, len(groups))
     for j in range(4):
         centers = np.array([of_members[mask[:, i], j].mean() for i in range(60)])

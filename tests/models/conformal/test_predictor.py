@@ -52,27 +52,27 @@ def test_intervals_by_folds_are_those_of_their_definition() -> None:
 @pytest.mark.parametrize("score", ["lac", "aps"])
 def test_sets_by_folds_are_those_of_their_definition(score: str) -> None:
     predictor = predictor_of(UncertaintyOptions(sets=0.8, score="aps" if score == "aps" else "lac"))
-    (found,) = predictor.predict(NEW).sets
+    (result,) = predictor.predict(NEW).sets
 
     def scores(table: Table) -> np.ndarray:
         P = [member.predict(table).with_temperature(1.5).values for member in CLASSIFICATION.members]
-        return np.stack([aps_scores(one) if score == "aps" else 1 - one for one in P])
+        return np.stack([aps_scores(item) if score == "aps" else 1 - item for item in P])
 
     y = CLASSES.read(LABELED)
     calibration, new = scores(LABELED)[FOLD, np.arange(N), y], scores(NEW)
     at_least = (calibration[:, None, None] >= new[FOLD]).sum(axis=0)
-    assert np.array_equal(found.included, (1 + at_least) / (N + 1) > 0.2)
+    assert np.array_equal(result.included, (1 + at_least) / (N + 1) > 0.2)
 
 
 def test_every_class_is_calibrated_by_its_own_rows() -> None:
     predictor = predictor_of(UncertaintyOptions(sets=0.8, per_class=True))
-    (found,), y = predictor.predict(NEW).sets, CLASSES.read(LABELED)
+    (result,), y = predictor.predict(NEW).sets, CLASSES.read(LABELED)
     P = np.stack([member.predict(LABELED).with_temperature(1.5).values for member in CLASSIFICATION.members])
     new = np.stack([member.predict(NEW).with_temperature(1.5).values for member in CLASSIFICATION.members])
     for c in range(2):
         rows = np.flatnonzero(y == c)
         at_least = (1 - P[FOLD[rows], rows, c][:, None] >= 1 - new[FOLD[rows], :, c]).sum(axis=0)
-        assert np.array_equal(found.included[:, c], (1 + at_least) / (len(rows) + 1) > 0.2)
+        assert np.array_equal(result.included[:, c], (1 + at_least) / (len(rows) + 1) > 0.2)
 
 
 def test_a_group_is_calibrated_by_its_own_rows() -> None:
@@ -174,5 +174,5 @@ def test_bounds_that_cross_at_a_low_level_become_a_point() -> None:
     interval = calibration.predict(far, np.zeros(1, np.int64))
     assert interval.lower.item() == interval.upper.item() == 5.0  # instead of 9.5 and 0.5
     wide = IntervalCalibration.of(0.9, Partition.whole(20), rows, groups, UncertaintyOptions())
-    found = wide.predict(far, np.zeros(1, np.int64))
-    assert (found.lower.item(), found.upper.item()) == (-0.5, 10.5)
+    result = wide.predict(far, np.zeros(1, np.int64))
+    assert (result.lower.item(), result.upper.item()) == (-0.5, 10.5)

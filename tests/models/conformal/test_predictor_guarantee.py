@@ -21,14 +21,14 @@ def config(**keys: Any) -> Config:
 
 
 def test_split_conformal_prediction_has_the_level() -> None:
-    found = guarantee(config(metric="loss"), RegressionTarget, "split conformal", 0.9, 100, 1)
-    assert (found.coverage, found.reason) == (0.9, None)
+    result = guarantee(config(metric="loss"), RegressionTarget, "split conformal", 0.9, 100, 1)
+    assert (result.coverage, result.reason) == (0.9, None)
 
 
 def test_folds_have_twice_the_error_and_a_term_of_the_rows() -> None:
-    found = guarantee(config(metric="loss", members=8), RegressionTarget, "CV+", 0.9, 993, 7)
+    result = guarantee(config(metric="loss", members=8), RegressionTarget, "CV+", 0.9, 993, 7)
     # 1 - 0.2 - 1.8 * 6 / 1000
-    assert found.coverage == pytest.approx(0.7892)
+    assert result.coverage == pytest.approx(0.7892)
 
 
 def test_for_folds_of_one_size_it_is_theorem_4_of_barber_et_al() -> None:
@@ -59,10 +59,10 @@ def test_for_folds_of_one_size_it_is_theorem_4_of_barber_et_al() -> None:
 def test_rows_that_chose_or_depend_have_no_guarantee(
     keys: dict[str, Any], kind: TargetKind, method: Method, mentions: str
 ) -> None:
-    found = guarantee(config(**keys), kind, method, 0.9, 1_000, 7)
-    assert found.coverage is None
-    assert mentions in str(found.reason)
-    assert "not guaranteed" in found.sentence
+    result = guarantee(config(**keys), kind, method, 0.9, 1_000, 7)
+    assert result.coverage is None
+    assert mentions in str(result.reason)
+    assert "not guaranteed" in result.sentence
 
 
 def test_the_training_rows_may_choose_the_epoch() -> None:
@@ -77,15 +77,15 @@ def test_an_unreadable_configuration_has_no_guarantee() -> None:
 
 
 def test_too_few_rows_for_the_bound_have_no_guarantee() -> None:
-    found = guarantee(config(metric="loss", members=8), RegressionTarget, "CV+", 0.9, 6, 7)
-    assert found.coverage is None
-    assert "6 calibration rows" in str(found.reason)
+    result = guarantee(config(metric="loss", members=8), RegressionTarget, "CV+", 0.9, 6, 7)
+    assert result.coverage is None
+    assert "6 calibration rows" in str(result.reason)
 
 
 def test_the_advice_leads_to_a_guarantee() -> None:
-    found = guarantee(config(calibration="auto"), ClassificationTarget, "CV+", 0.9, 1_000, 7)
-    assert found.advice is not None
-    settings = dict(setting.split(": ") for setting in found.advice.split("`")[1::2])
+    result = guarantee(config(calibration="auto"), ClassificationTarget, "CV+", 0.9, 1_000, 7)
+    assert result.advice is not None
+    settings = dict(setting.split(": ") for setting in result.advice.split("`")[1::2])
     assert guarantee(config(**settings), ClassificationTarget, "CV+", 0.9, 1_000, 7).coverage is not None
 
 

@@ -66,13 +66,13 @@ def test_every_epoch_is_a_permutation_of_the_rows(n: int, size: int, seed: int, 
 @given(n=st.integers(1, 60), size=st.integers(1, 80))
 def test_all_batches_are_full_but_the_last_and_their_sizes_are_announced(n: int, size: int) -> None:
     batches = Batches(numbered(n), size, rng_of())
-    found = [len(batch) for batch in epoch(batches)]
+    result = [len(batch) for batch in epoch(batches)]
     full = min(n, size)
-    assert found[:-1] == [full] * (len(found) - 1)
-    assert 1 <= found[-1] <= full
-    assert sum(found) == n
-    assert set(batches.sizes()) == set(found)
-    assert len(batches.sizes()) == len(set(found))
+    assert result[:-1] == [full] * (len(result) - 1)
+    assert 1 <= result[-1] <= full
+    assert sum(result) == n
+    assert set(batches.sizes()) == set(result)
+    assert len(batches.sizes()) == len(set(result))
 
 
 def test_seven_rows_by_three() -> None:

@@ -81,8 +81,8 @@ def test_batches_may_be_taken_from_anywhere_and_reach_to_the_end_of_their_window
         batches.shuffle()
         assert [batches.batches_available(i) for i in range(batches.steps)] == [3, 2, 1] * 4 + [1]
         for i in (12, 0, 7, 6, 3):
-            found = batches.pool.X[batches.pool_indices(i), 0].tolist()
-            assert found == batches.order[4 * i : 4 * (i + batches.batches_available(i))].tolist()
+            result = batches.pool.X[batches.pool_indices(i), 0].tolist()
+            assert result == batches.order[4 * i : 4 * (i + batches.batches_available(i))].tolist()
 
 
 def test_an_order_that_was_arranged_ahead_and_is_not_wanted_is_dropped() -> None:

@@ -74,8 +74,8 @@ def test_values_in_float32_are_compared_in_float32() -> None:
     expected = by_the_layer(
         PiecewiseLinear(bins=4, width=3), {n: v.astype(float) for n, v in p.items()}, X.astype(float)
     )
-    found = by_tables(PiecewiseLinear(bins=4, width=3), p, X, [0])
-    np.testing.assert_allclose(found, expected, rtol=0.0, atol=1e-12)
+    result = by_tables(PiecewiseLinear(bins=4, width=3), p, X, [0])
+    np.testing.assert_allclose(result, expected, rtol=0.0, atol=1e-12)
 
 
 def test_more_bins_than_a_byte_can_count() -> None:

@@ -55,5 +55,5 @@ def test_every_layer_of_every_member_has_the_bits_of_its_own_forward_pass(
 def test_the_weights_of_each_network_are_views_of_those_of_all() -> None:
     network = Network.model_validate({**NETWORKS["every input"], "n_outputs": 2})
     stacked = FoldedNetwork.joined([folded(network, seed) for seed in range(MEMBERS)])
-    for i, one in enumerate(stacked.networks):
-        assert all(np.shares_memory(W, all_[i]) for W, all_ in zip(one.weights, stacked.weights, strict=True))
+    for i, item in enumerate(stacked.networks):
+        assert all(np.shares_memory(W, all_[i]) for W, all_ in zip(item.weights, stacked.weights, strict=True))

@@ -58,10 +58,10 @@ def test_dense_uses_its_initializer_or_that_of_its_activation() -> None:
 def test_without_dX_the_gradients_of_the_parameters_are_the_same() -> None:
     X, dY = np.random.default_rng(0).normal(size=(5, 3)), np.random.default_rng(1).normal(size=(5, 3))
     layer = Residual(layers=(Dense(units=4, activation=Tanh()), BatchNorm(), Dense(units=3)))
-    found = []
+    result = []
     for needs_dX in (True, False):
         bound, parameters = bind(layer, X, needs_dX=needs_dX)
         bound.forward()
         bound.backward(dY.copy())
-        found.append(parameters.grad.tobytes())
-    assert found[0] == found[1]
+        result.append(parameters.grad.tobytes())
+    assert result[0] == result[1]

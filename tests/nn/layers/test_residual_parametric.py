@@ -70,9 +70,9 @@ def test_an_alpha_of_one_is_the_activation_and_of_zero_the_identity(activation: 
     np.testing.assert_array_equal(mine.Y[:, 1], X[:, 1])
     dY = np.ones_like(X)
     expected = bound.backward(dY.copy())
-    found = mine.backward(dY)
-    np.testing.assert_allclose(found[:, 0], expected[:, 0], rtol=tolerance, atol=tolerance)
-    np.testing.assert_array_equal(found[:, 1], 1.0)
+    result = mine.backward(dY)
+    np.testing.assert_allclose(result[:, 0], expected[:, 0], rtol=tolerance, atol=tolerance)
+    np.testing.assert_array_equal(result[:, 1], 1.0)
 
 
 @elementwise

@@ -107,8 +107,8 @@ def test_the_value_is_the_weighted_mean_of_the_definition(
     Z, y = rng.normal(0.0, 3.0, (rows, width(loss, outputs))), random_targets(loss, rng, rows, outputs)
     w = rng.uniform(0.1, 3.0, rows) if weighted else np.ones(rows)
     expected = math.fsum(float(wi) * naive_row(loss, z, yi) for wi, z, yi in zip(w, Z, y, strict=True)) / rows
-    found, _ = value_and_slope(loss, Z, y, w if weighted else None)
-    assert found == pytest.approx(expected, rel=1e-12, abs=1e-13)
+    result, _ = value_and_slope(loss, Z, y, w if weighted else None)
+    assert result == pytest.approx(expected, rel=1e-12, abs=1e-13)
     single, dZ = value_and_slope(loss, Z, y, w if weighted else None, np.float32)
     assert single == pytest.approx(expected, rel=3e-5, abs=3e-5)
     assert dZ.dtype == np.float32

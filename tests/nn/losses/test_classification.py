@@ -70,9 +70,9 @@ def test_two_classes_on_one_output_are_the_softmax_of_zero_and_z(Z: list[float],
     z = np.array(Z)[:, None]
     both = np.concatenate([np.zeros_like(z), z], axis=1)
     y = np.random.default_rng(seed).integers(0, 2, len(z))
-    one, done = value_and_slope(loss, z, y)
+    single, done = value_and_slope(loss, z, y)
     two, dtwo = value_and_slope(loss, both, y)
-    assert one == pytest.approx(two, rel=1e-11, abs=1e-13)
+    assert single == pytest.approx(two, rel=1e-11, abs=1e-13)
     np.testing.assert_allclose(done[:, 0], dtwo[:, 1], atol=1e-14)
     np.testing.assert_allclose(loss.inverse_link(z), loss.inverse_link(both), rtol=1e-14)
 

@@ -69,9 +69,9 @@ def test_huber_per_row_applies_delta_in_standard_deviations() -> None:
 @pytest.mark.parametrize("loss", [MSE(), MAE(), Huber(), Quantile()])
 def test_the_inverse_link_of_regression_losses_is_a_copy(loss: LossBase) -> None:
     Z = np.array([[1.5], [-2.0]])
-    found = loss.inverse_link(Z)
-    np.testing.assert_array_equal(found, Z)
-    assert not np.shares_memory(found, Z)
+    result = loss.inverse_link(Z)
+    np.testing.assert_array_equal(result, Z)
+    assert not np.shares_memory(result, Z)
 
 
 def test_poisson_predicts_the_expected_count() -> None:

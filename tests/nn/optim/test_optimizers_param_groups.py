@@ -114,8 +114,8 @@ def test_factors_of_the_defaults_change_no_bit(cls: type[Any]) -> None:
 
 def test_neighbors_with_the_same_factors_share_a_stretch() -> None:
     tenth = GroupOptions(learning_rate_multiplier=0.1, weight_decay_multiplier=0.0)
-    found = list(merge_groups({"numeric": tenth, "bias": tenth}, EACH))
-    assert found == [
+    result = list(merge_groups({"numeric": tenth, "bias": tenth}, EACH))
+    assert result == [
         (slice(0, 6), 1.0, 1.0),
         (slice(6, 12), 0.1, 0.0),
         (slice(12, 18), 1.0, 0.0),

@@ -45,20 +45,20 @@ def test_constant_is_constant() -> None:
 
 def test_step_falls_by_its_factor_every_few_epochs() -> None:
     # two steps an epoch, every 2 epochs: steps 0-3, 4-7, 8-11
-    found = rates(StepRate(peak=0.8, factor=0.5, every=2), TrainingLength(6, 2))
-    assert found == [0.8] * 4 + [0.4] * 4 + [0.2] * 4
+    result = rates(StepRate(peak=0.8, factor=0.5, every=2), TrainingLength(6, 2))
+    assert result == [0.8] * 4 + [0.4] * 4 + [0.2] * 4
 
 
 def test_exponential_glides_by_its_factor_an_epoch() -> None:
-    found = rates(ExponentialRate(peak=1.0, decay=0.25), TrainingLength(2, 2))
-    assert found == pytest.approx([1.0, 0.5, 0.25, 0.125])
+    result = rates(ExponentialRate(peak=1.0, decay=0.25), TrainingLength(2, 2))
+    assert result == pytest.approx([1.0, 0.5, 0.25, 0.125])
 
 
 def test_cosine_falls_along_half_a_cosine() -> None:
     # 4 steps: parts 0, 1/4, 1/2, 3/4 of the way from 1 to 0.2
-    found = rates(CosineRate(peak=1.0, final=0.2), TrainingLength(4, 1))
+    result = rates(CosineRate(peak=1.0, final=0.2), TrainingLength(4, 1))
     r = 0.5 / math.sqrt(2.0)
-    assert found == pytest.approx([1.0, 0.2 + 0.8 * (0.5 + r), 0.6, 0.2 + 0.8 * (0.5 - r)])
+    assert result == pytest.approx([1.0, 0.2 + 0.8 * (0.5 + r), 0.6, 0.2 + 0.8 * (0.5 - r)])
 
 
 def test_cosine_reaches_final_at_the_horizon_and_stays_there() -> None:
@@ -69,20 +69,20 @@ def test_cosine_reaches_final_at_the_horizon_and_stays_there() -> None:
 
 def test_cosine_begins_where_the_warm_up_ends() -> None:
     # 2 steps of warm-up, 4 of cosine
-    found = rates(CosineRate(peak=1.0, warmup_steps=2), TrainingLength(6, 1))
-    assert found[:3] == [0.5, 1.0, 1.0]
-    assert found[2:] == pytest.approx(rates(CosineRate(peak=1.0), TrainingLength(4, 1)))
+    result = rates(CosineRate(peak=1.0, warmup_steps=2), TrainingLength(6, 1))
+    assert result[:3] == [0.5, 1.0, 1.0]
+    assert result[2:] == pytest.approx(rates(CosineRate(peak=1.0), TrainingLength(4, 1)))
 
 
 def test_one_cycle_rises_to_its_peak_and_falls_to_its_end() -> None:
     # 11 steps, the last is 10: part = step / 10; up to 0.3 from 1/4, down from there to 1/100
-    found = rates(OneCycleRate(peak=1.0, pct_start=0.3, start_divisor=4.0, end_divisor=100.0), TrainingLength(11, 1))
-    assert found[0] == 0.25
-    assert found[1] == pytest.approx(0.25 + 0.75 * (1.0 - cos(pi / 3.0)) / 2.0)
-    assert found[3] == 1.0
-    assert found[10] == pytest.approx(0.01)
-    assert found[:4] == sorted(found[:4])
-    assert found[3:] == sorted(found[3:], reverse=True)
+    result = rates(OneCycleRate(peak=1.0, pct_start=0.3, start_divisor=4.0, end_divisor=100.0), TrainingLength(11, 1))
+    assert result[0] == 0.25
+    assert result[1] == pytest.approx(0.25 + 0.75 * (1.0 - cos(pi / 3.0)) / 2.0)
+    assert result[3] == 1.0
+    assert result[10] == pytest.approx(0.01)
+    assert result[:4] == sorted(result[:4])
+    assert result[3:] == sorted(result[3:], reverse=True)
 
 
 @given(
@@ -96,23 +96,23 @@ def test_one_cycle_has_one_peak_and_keeps_between_its_ends(
     peak: float, pct_start: float, start: float, end: float, steps: int
 ) -> None:
     schedule = OneCycleRate(peak=peak, pct_start=pct_start, start_divisor=start, end_divisor=end)
-    found = rates(schedule, TrainingLength(1, steps))
-    top = found.index(max(found))
+    result = rates(schedule, TrainingLength(1, steps))
+    top = result.index(max(result))
     tiny = 1e-12 * peak
-    assert min(found) >= min(peak / start, peak / end) - tiny
-    assert max(found) <= peak + tiny
-    assert all(a <= b + tiny for a, b in pairwise(found[: top + 1]))
-    assert all(a >= b - tiny for a, b in pairwise(found[top:]))
+    assert min(result) >= min(peak / start, peak / end) - tiny
+    assert max(result) <= peak + tiny
+    assert all(a <= b + tiny for a, b in pairwise(result[: top + 1]))
+    assert all(a >= b - tiny for a, b in pairwise(result[top:]))
     if steps > 1:
         assert abs(top / (steps - 1) - pct_start) <= 1.0 / (steps - 1)
 
 
 def test_flat_cosine_holds_for_half_and_falls_along_half_a_cosine() -> None:
     # 8 steps: t = 0, 1/8 ... 7/8; from 1/2 on the parts 0, 1/4, 1/2, 3/4 of the way from 1 to 0.2
-    found = rates(FlatCosineRate(peak=1.0, final=0.2), TrainingLength(4, 2))
+    result = rates(FlatCosineRate(peak=1.0, final=0.2), TrainingLength(4, 2))
     r = 0.5 / math.sqrt(2.0)
-    assert found == pytest.approx([1.0] * 5 + [0.2 + 0.8 * (0.5 + r), 0.6, 0.2 + 0.8 * (0.5 - r)])
-    assert found[:5] == [1.0] * 5
+    assert result == pytest.approx([1.0] * 5 + [0.2 + 0.8 * (0.5 + r), 0.6, 0.2 + 0.8 * (0.5 - r)])
+    assert result[:5] == [1.0] * 5
     assert FlatCosineRate(peak=1.0, final=0.2).rate(99, TrainingLength(4, 2), START) == pytest.approx(0.2)
 
 
@@ -128,8 +128,8 @@ def test_coslog_waves_are_each_twice_as_long_as_the_last() -> None:
 
 def test_coslog_of_one_cycle_is_worked_by_hand() -> None:
     # 2 steps: t = 1/4, 3/4; log2 1.25 = 0.321928, log2 1.75 = 0.807355
-    found = rates(CoslogRate(peak=2.0, cycles=1), TrainingLength(1, 2))
-    assert found == pytest.approx([1.0 - cos(2.0 * pi * 0.321928), 1.0 - cos(2.0 * pi * 0.807355)], rel=1e-5)
+    result = rates(CoslogRate(peak=2.0, cycles=1), TrainingLength(1, 2))
+    assert result == pytest.approx([1.0 - cos(2.0 * pi * 0.321928), 1.0 - cos(2.0 * pi * 0.807355)], rel=1e-5)
 
 
 def test_coslog_with_a_first_cycle_begins_with_the_same_rates_however_long_the_training_is() -> None:
@@ -143,8 +143,8 @@ def test_coslog_with_a_first_cycle_begins_with_the_same_rates_however_long_the_t
 def test_the_progress_of_coslog_is_that_of_its_cycle() -> None:
     # cycles of 2, 4 and 8 epochs of 5 steps: 10, 20 and 40 steps
     schedule, length = CoslogRate(peak=0.5, first_cycle=2.0), TrainingLength(14, 5)
-    found = [schedule.progress(step, length) for step in (0, 5, 10, 20, 30, 50, 69)]
-    assert found == pytest.approx([0.0, 0.5, 0.0, 0.5, 0.0, 0.5, 39 / 40], abs=1e-12)
+    result = [schedule.progress(step, length) for step in (0, 5, 10, 20, 30, 50, 69)]
+    assert result == pytest.approx([0.0, 0.5, 0.0, 0.5, 0.0, 0.5, 39 / 40], abs=1e-12)
     assert FlatCosineRate(peak=0.5).progress(7, length) == 0.1
 
 
@@ -169,14 +169,14 @@ def test_what_is_left_is_a_share_and_never_grows(t: float) -> None:
 
 
 def test_warm_up_climbs_in_equal_stairs() -> None:
-    found = rates(ConstantRate(peak=1.0, warmup_steps=4), TrainingLength(6, 1))
-    assert found == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+    result = rates(ConstantRate(peak=1.0, warmup_steps=4), TrainingLength(6, 1))
+    assert result == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize("cls", members(Schedule), ids=tag)
 def test_warm_up_may_be_longer_than_the_training(cls: type[Any]) -> None:
-    found = rates(build(cls, warmup_steps=100), TrainingLength(3, 1))
-    assert all(0.0 < rate <= 0.03 for rate in found)
+    result = rates(build(cls, warmup_steps=100), TrainingLength(3, 1))
+    assert all(0.0 < rate <= 0.03 for rate in result)
 
 
 def test_warm_up_multiplies_whatever_the_schedule_says() -> None:
@@ -192,11 +192,11 @@ def test_warm_up_multiplies_whatever_the_schedule_says() -> None:
 
 def observed(schedule: ReduceOnPlateau, values: list[float]) -> list[float]:
     """The rate of the epoch that follows each value."""
-    plateau, found = START, []
+    plateau, result = START, []
     for value in values:
         plateau = schedule.observe(plateau, value)
-        found.append(schedule.rate(0, TrainingLength(100, 1), plateau))
-    return found
+        result.append(schedule.rate(0, TrainingLength(100, 1), plateau))
+    return result
 
 
 @pytest.mark.parametrize("patience", [1, 2, 3, 4])
@@ -211,8 +211,8 @@ def test_the_plateau_waits_exactly_its_patience_each_time(patience: int) -> None
 def test_the_rate_falls_after_patience_epochs_without_a_better_value() -> None:
     # 5, 4 get better; 4, 4 do not: after the second of them the rate falls, and so again after two more
     schedule = ReduceOnPlateau(peak=1.0, factor=0.1, patience=2)
-    found = observed(schedule, [5.0, 4.0, 4.0, 4.0, 9.0, 9.0, 3.0, 3.0])
-    assert found == pytest.approx([1.0, 1.0, 1.0, 0.1, 0.1, 0.01, 0.01, 0.01])
+    result = observed(schedule, [5.0, 4.0, 4.0, 4.0, 9.0, 9.0, 3.0, 3.0])
+    assert result == pytest.approx([1.0, 1.0, 1.0, 0.1, 0.1, 0.01, 0.01, 0.01])
 
 
 def test_a_better_value_starts_the_wait_anew() -> None:

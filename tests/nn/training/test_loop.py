@@ -59,8 +59,8 @@ def test_the_loss_is_the_mean_of_what_each_step_minimized_before_it_moved(weight
             W, b = W - 0.1 * (dataset.X[at].T @ dZ + 0.3 * W), b - 0.1 * dZ.sum(axis=0)
         expected.append((total / 29, 0.15 * float((W**2).sum())))
 
-    found = [(report.loss, report.penalty) for report in reports_of(arguments, state, dataset)]
-    np.testing.assert_allclose(found, expected, rtol=1e-10)
+    result = [(report.loss, report.penalty) for report in reports_of(arguments, state, dataset)]
+    np.testing.assert_allclose(result, expected, rtol=1e-10)
     np.testing.assert_allclose(state.parameters.by_name["output.weight"], W, rtol=1e-10)
 
 

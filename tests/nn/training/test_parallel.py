@@ -86,11 +86,11 @@ def trained(
 
 @given(size=st.integers(0, 1000), parts=st.integers(1, 20), multiple=st.sampled_from([1, 8, 16]))
 def test_spans_cover_all_in_order_and_are_nearly_equal(size: int, parts: int, multiple: int) -> None:
-    found = split_evenly(size, parts, multiple)
-    assert [i for span in found for i in range(span.start, span.stop)] == list(range(size))
-    assert all(span.start % multiple == 0 for span in found)
-    lengths = [span.stop - span.start for span in found]
-    assert len(found) == max(1, min(parts, -(-size // multiple)))
+    result = split_evenly(size, parts, multiple)
+    assert [i for span in result for i in range(span.start, span.stop)] == list(range(size))
+    assert all(span.start % multiple == 0 for span in result)
+    lengths = [span.stop - span.start for span in result]
+    assert len(result) == max(1, min(parts, -(-size // multiple)))
     assert max(lengths) - min(lengths) < 2 * multiple
 
 
@@ -120,8 +120,8 @@ def test_the_parts_add_up_to_the_batch(name: str, embedded: bool, weighted: bool
     network = network_of(name, embedded=embedded)
     dataset = example_rows(network, CrossEntropy(), ROWS, weighted=weighted)
     value, grad = learned(network, CrossEntropy(), dataset, 1, 1)
-    found, in_parts = learned(network, CrossEntropy(), dataset, parts, 2)
-    assert found == pytest.approx(value, rel=1e-12)
+    result, in_parts = learned(network, CrossEntropy(), dataset, parts, 2)
+    assert result == pytest.approx(value, rel=1e-12)
     np.testing.assert_allclose(in_parts, grad, rtol=1e-10, atol=1e-14)
 
 
@@ -131,8 +131,8 @@ def test_the_parts_of_any_loss_add_up(loss: LossBase, outputs: int) -> None:
     network = network_of("dense", outputs=loss.outputs(outputs))
     dataset = example_rows(network, loss, ROWS, weighted=True)
     value, grad = learned(network, loss, dataset, 1, 1)
-    found, in_parts = learned(network, loss, dataset, 3, 2)
-    assert found == pytest.approx(value, rel=1e-12)
+    result, in_parts = learned(network, loss, dataset, 3, 2)
+    assert result == pytest.approx(value, rel=1e-12)
     np.testing.assert_allclose(in_parts, grad, rtol=1e-10, atol=1e-14)
 
 
@@ -172,10 +172,10 @@ def test_an_optimizer_moves_the_parts_of_theta_as_the_whole(optimizer: Optimizer
 def test_a_training_in_parts_is_that_of_the_whole(name: str, extras: Any, weighted: bool, parts: int) -> None:
     arguments = arguments_of(network_of(name), optimizer=AdamW(weight_decay=0.1), **extras)
     whole, reports = trained(arguments, weighted=weighted)
-    state, found = trained(replace(arguments, n_shards=parts), weighted=weighted)
+    state, result = trained(replace(arguments, n_shards=parts), weighted=weighted)
     np.testing.assert_allclose(state.parameters.theta, whole.parameters.theta, rtol=1e-8, atol=1e-11)
-    np.testing.assert_allclose([r.loss for r in found], [r.loss for r in reports], rtol=1e-10)
-    np.testing.assert_allclose([r.penalty for r in found], [r.penalty for r in reports], rtol=1e-10)
+    np.testing.assert_allclose([r.loss for r in result], [r.loss for r in reports], rtol=1e-10)
+    np.testing.assert_allclose([r.penalty for r in result], [r.penalty for r in reports], rtol=1e-10)
 
 
 @pytest.mark.parametrize("optimizer", IN_GROUPS, ids=repr)
@@ -185,9 +185,9 @@ def test_what_changes_with_progress_does_so_in_every_part(optimizer: OptimizerBa
         network_of("layer_norm"), optimizer=optimizer.model_copy(update={"decay_schedule": "flat_cosine"})
     )
     whole, reports = trained(arguments)
-    state, found = trained(replace(arguments, n_shards=parts))
+    state, result = trained(replace(arguments, n_shards=parts))
     np.testing.assert_allclose(state.parameters.theta, whole.parameters.theta, rtol=1e-8, atol=1e-11)
-    np.testing.assert_allclose([r.loss for r in found], [r.loss for r in reports], rtol=1e-10)
+    np.testing.assert_allclose([r.loss for r in result], [r.loss for r in reports], rtol=1e-10)
     constant, _ = trained(replace(arguments, optimizer=optimizer))
     assert not np.allclose(constant.parameters.theta, whole.parameters.theta, rtol=1e-5)
 
@@ -196,9 +196,9 @@ def test_what_changes_with_progress_does_so_in_every_part(optimizer: OptimizerBa
 def test_a_batch_of_fewer_rows_than_parts_is_worked_in_fewer(rows: int, batch: int) -> None:
     arguments = arguments_of(network_of("dense"), MSE(), optimizer=Sgd(momentum=0.9), batch_size=batch)
     whole, reports = trained(arguments, rows=rows)
-    state, found = trained(replace(arguments, n_shards=3), rows=rows)
+    state, result = trained(replace(arguments, n_shards=3), rows=rows)
     np.testing.assert_allclose(state.parameters.theta, whole.parameters.theta, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose([r.loss for r in found], [r.loss for r in reports], rtol=1e-10)
+    np.testing.assert_allclose([r.loss for r in result], [r.loss for r in reports], rtol=1e-10)
 
 
 @pytest.mark.parametrize("layers", [["batch_norm"], [6, {"type": "residual", "layers": ["batch_norm"]}]])
@@ -224,12 +224,12 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(
     arguments = arguments_of(
         network_of(name, precision="float32", embedded=True), n_shards=parts, l2=1e-3, clip_norm=1.0
     )
-    found = []
+    result = []
     for threads in (1, 2, 3):
         monkeypatch.setattr(loop, "available_cpus", lambda threads=threads: threads)
         state, reports = trained(arguments, weighted=True)
-        found.append((bits(state), reports))
-    assert found[0] == found[1] == found[2]
+        result.append((bits(state), reports))
+    assert result[0] == result[1] == result[2]
 
 
 # --- dropout

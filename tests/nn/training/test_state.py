@@ -35,17 +35,17 @@ def test_the_same_seed_gives_the_same_streams() -> None:
 
 @pytest.mark.parametrize("seed", [0, 1, 2**63])
 def test_streams_and_seeds_share_no_draw(seed: int) -> None:
-    found = [v for s in (seed, seed + 1) for values in draws(RandomStreams.of(s)).values() for v in values]
-    assert len(set(found)) == len(found) == 2 * len(NAMES) * 100
+    result = [v for s in (seed, seed + 1) for values in draws(RandomStreams.of(s)).values() for v in values]
+    assert len(set(result)) == len(result) == 2 * len(NAMES) * 100
 
 
 @pytest.mark.parametrize("greedy", NAMES)
 def test_who_draws_more_from_one_stream_shifts_none_of_the_others(greedy: str) -> None:
     plain, other = RandomStreams.of(3), RandomStreams.of(3)
     getattr(other, greedy).random(12_345)
-    expected, found = draws(plain), draws(other)
+    expected, result = draws(plain), draws(other)
     for name in NAMES:
-        assert (found[name] == expected[name]) == (name != greedy)
+        assert (result[name] == expected[name]) == (name != greedy)
 
 
 def test_streams_are_uncorrelated() -> None:
@@ -71,8 +71,8 @@ def test_a_fresh_state_draws_its_weights_from_the_init_stream_alone() -> None:
     expected = NETWORK.initialize(untouched.init)
     assert fresh.parameters.theta.tobytes() == expected.theta.tobytes()
     for name in NAMES:
-        found: Any = getattr(streams, name).bit_generator.state
-        assert found == getattr(untouched, name).bit_generator.state
+        result: Any = getattr(streams, name).bit_generator.state
+        assert result == getattr(untouched, name).bit_generator.state
 
 
 def test_the_best_weights_start_as_a_copy_of_the_present_ones() -> None:

@@ -59,7 +59,7 @@ def test_the_size_of_the_file_is_bounded(columns: int, most: int) -> None:
     numbers = [NumberBins.fit(f"x{i}", "number", x + i, n_quantiles(columns)) for i in range(columns)]
     assert len(Reference(400, 400, tuple(numbers), ()).to_bytes()) < most
     cells = pl.Series([f"category number {i}" for i in range(400)])
-    found = [
+    result = [
         CategoryBins.fit(f"c{i}", cells, n_categories(columns), 20 * n_categories(columns)) for i in range(columns)
     ]
-    assert len(Reference(400, 400, tuple(found), ()).to_bytes()) < max(most, 700 * columns)
+    assert len(Reference(400, 400, tuple(result), ()).to_bytes()) < max(most, 700 * columns)

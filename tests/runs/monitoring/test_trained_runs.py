@@ -33,7 +33,7 @@ def weak_signal(rows: int, seed: int) -> pl.DataFrame:
 @pytest.mark.parametrize("target", ["y", "z"])
 @pytest.mark.parametrize("training", list(TRAINING))
 def test_new_rows_of_the_same_distribution_have_no_drift(tmp_path: Path, training: str, target: str) -> None:
-    new, found = weak_signal(5_000, 99), []
+    new, result = weak_signal(5_000, 99), []
     for seed in SEEDS:
         other = "z" if target == "y" else "y"
         weak_signal(600, seed).drop(other).write_csv(tmp_path / f"{seed}.csv")
@@ -43,5 +43,5 @@ def test_new_rows_of_the_same_distribution_have_no_drift(tmp_path: Path, trainin
         run = train(tmp_path / "c.yaml", output=tmp_path / f"run{seed}").run
         (batch,) = drift(run, new).batches
         assert batch.comparison.predictions
-        found += [one.name for one in batch.comparison.predictions if one.drifted]
-    assert found == []
+        result += [prediction.name for prediction in batch.comparison.predictions if prediction.drifted]
+    assert result == []

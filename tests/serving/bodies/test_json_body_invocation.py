@@ -31,8 +31,8 @@ ROWS = [{"a": 1, "b": "x"}, {"a": 2, "b": None}]
     ],
 )
 def test_every_form_gives_the_same_rows(document: dict[str, Any]) -> None:
-    found = parse_invocation({**document, "params": {"proba": True}}, schema_of("a", "b"))
-    assert (found.rows, found.params) == (ROWS, {"proba": True})
+    result = parse_invocation({**document, "params": {"proba": True}}, schema_of("a", "b"))
+    assert (result.rows, result.params) == (ROWS, {"proba": True})
 
 
 def test_columns_of_single_values_are_one_row() -> None:

@@ -23,8 +23,8 @@ CSV = ContentType(MediaType.CSV, "text/csv")
     ],
 )
 def test_content_types_are_read(header: str | None, media_type: MediaType, charset: str) -> None:
-    found = parse_content_type(header)
-    assert (found.media_type, found.charset) == (media_type, charset)
+    result = parse_content_type(header)
+    assert (result.media_type, result.charset) == (media_type, charset)
 
 
 @pytest.mark.parametrize(

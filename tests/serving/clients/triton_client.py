@@ -41,7 +41,7 @@ def main(address: str, path: str) -> None:
         answers[f"number {binary}"] = number.as_numpy("prediction").tolist()
         answers[f"id {binary}"] = number.get_response()["id"]
         prediction = two.as_numpy("prediction")
-        answers[f"two {binary}"] = [one.decode() if isinstance(one, bytes) else one for one in prediction.tolist()]
+        answers[f"two {binary}"] = [item.decode() if isinstance(item, bytes) else item for item in prediction.tolist()]
         answers[f"proba {binary}"] = two.as_numpy("proba_yes").tolist()
     version = answers["models"]["number"]["versions"][0]
     own = client.infer("number", inputs_of(table, binary=True), model_version=version, parameters={"interval": 0.9})

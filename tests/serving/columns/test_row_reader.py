@@ -64,11 +64,11 @@ values = st.one_of(
 def test_a_cell_is_read_by_itself(reader: RowReader, name: str, cells: list[Any]) -> None:
     alone = [column(reader, name, [cell]) for cell in cells]
     together = column(reader, name, cells)
-    if all(one.dtype == together.dtype for one in alone):
-        assert together.to_list() == [one[0] for one in alone]
+    if all(item.dtype == together.dtype for item in alone):
+        assert together.to_list() == [item[0] for item in alone]
         return
     assert together.dtype == pl.String  # a text is not a number: the texts are left, to be refused
-    assert all(cell == one[0] for cell, one in zip(together, alone, strict=True) if one.dtype == pl.String)
+    assert all(cell == item[0] for cell, item in zip(together, alone, strict=True) if item.dtype == pl.String)
 
 
 @given(st.one_of(st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False), st.booleans()))

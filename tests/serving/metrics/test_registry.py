@@ -44,11 +44,11 @@ def test_requests_are_counted_by_address_known_method_and_status(slot: ModelSlot
     metrics = Metrics(ModelSlots([slot]), 7, lambda: 0)
     for method in ("POST", "POST", "BREW", "PROPFIND"):
         metrics.count_request("/predict", method, 200, 0.01, received=5, sent=3)
-    found = samples(metrics)
-    assert found["nncli_requests_total", "/predict", "POST", "200"] == 2
-    assert found["nncli_requests_total", "/predict", OTHER, "200"] == 2
-    assert found["nncli_request_seconds_count", "/predict"] == 4
-    assert (found["nncli_request_body_bytes_total",], found["nncli_answer_body_bytes_total",]) == (20, 12)
+    result = samples(metrics)
+    assert result["nncli_requests_total", "/predict", "POST", "200"] == 2
+    assert result["nncli_requests_total", "/predict", OTHER, "200"] == 2
+    assert result["nncli_request_seconds_count", "/predict"] == 4
+    assert (result["nncli_request_body_bytes_total",], result["nncli_answer_body_bytes_total",]) == (20, 12)
 
 
 def test_reloads_begin_with_0_and_a_failure_is_shown(slot: ModelSlot) -> None:
@@ -56,10 +56,10 @@ def test_reloads_begin_with_0_and_a_failure_is_shown(slot: ModelSlot) -> None:
     assert samples(metrics)["nncli_model_reloads_total", "number", "failure"] == 0
     metrics.count_reload("number", is_replaced=False)
     slot.problem = "it is damaged"
-    found = samples(metrics)
-    assert found["nncli_model_reloads_total", "number", "failure"] == 1
-    assert found["nncli_model_reload_failed", "number"] == 1
-    assert any(key[0] == "nncli_model_info" and slot.current.version in key for key in found)
+    result = samples(metrics)
+    assert result["nncli_model_reloads_total", "number", "failure"] == 1
+    assert result["nncli_model_reload_failed", "number"] == 1
+    assert any(key[0] == "nncli_model_info" and slot.current.version in key for key in result)
 
 
 def test_the_help_of_profiled_metrics_says_that_rows_are_sampled(slot: ModelSlot) -> None:
@@ -81,5 +81,5 @@ def test_buckets_are_cumulative_and_count_every_row_that_is_not_missing(slot: Mo
         ends, sums = zip(*buckets(bins, counts), strict=True)
         assert ends[-1] == "+Inf"
         assert [*map(float, ends[:-1])] == sorted(map(float, ends[:-1]))
-        assert all(one <= other for one, other in pairwise(sums))
+        assert all(item <= other for item, other in pairwise(sums))
         assert sums[-1] == np.sum(counts[1:]) == len(table)

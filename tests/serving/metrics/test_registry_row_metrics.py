@@ -54,11 +54,11 @@ def test_rows_and_anomalies_are_counted_by_column_and_kind(models: Mapping[str, 
         app.client.post("/predict", UNUSUAL.write_csv(), "text/csv")
         assert app.samples("nncli_rows_total") == {("number",): ROWS}
         assert app.samples("nncli_batch_rows_sum") == {("number",): ROWS}
-        found = app.samples("nncli_anomalous_cells_total")
-        assert found["x", "out_of_range", "number"] == ROWS
-        assert found["color", "unseen", "number"] == ROWS
-        assert found["flag", "missing", "number"] == ROWS
-        assert found["count", "missing", "number"] == found["day", "out_of_range", "number"] == 0.0
+        result = app.samples("nncli_anomalous_cells_total")
+        assert result["x", "out_of_range", "number"] == ROWS
+        assert result["color", "unseen", "number"] == ROWS
+        assert result["flag", "missing", "number"] == ROWS
+        assert result["count", "missing", "number"] == result["day", "out_of_range", "number"] == 0.0
 
 
 @pytest.mark.parametrize("rows", [3, ROWS])
@@ -68,9 +68,9 @@ def test_classes_are_counted_as_they_are_answered(models: Mapping[str, ServedMod
         before = app.samples("nncli_predicted_classes_total")
         answer = app.client.post("/predict", FEATURES.head(rows).write_csv(), "text/csv")
         predicted = answer.body.decode().splitlines()[1:]
-        found = app.samples("nncli_predicted_classes_total")
-        assert dict.fromkeys(found, 0.0) == before  # a rate is known from the first row on
-        assert found == {key: predicted.count(key[0]) for key in found}
+        result = app.samples("nncli_predicted_classes_total")
+        assert dict.fromkeys(result, 0.0) == before  # a rate is known from the first row on
+        assert result == {key: predicted.count(key[0]) for key in result}
 
 
 def test_a_batch_that_fails_is_not_counted(models: Mapping[str, ServedModel]) -> None:

@@ -52,12 +52,12 @@ def test_rows_added_one_by_one_have_the_profile_of_the_table(
     profiles.add(model, TABLE.part(20, ROWS))
     other = ServedProfiles()
     other.add(model, TABLE)
-    one, all_at_once = profiles.profile(model), other.profile(model)
+    first, all_at_once = profiles.profile(model), other.profile(model)
     other.close()
-    assert one is not None
+    assert first is not None
     assert all_at_once is not None
-    assert one.to_json() == all_at_once.to_json()
-    assert one.rows == ROWS
+    assert first.to_json() == all_at_once.to_json()
+    assert first.rows == ROWS
     histograms = profiles.current()[name].histograms
     assert {int(counts.sum()) for counts in histograms} == {ROWS}
     assert len(histograms) == (2 if name == "numbers" else 1)

@@ -40,7 +40,7 @@ def explained(model: ServedModel, table: Table) -> pl.DataFrame:
 
 def with_typical(model: ServedModel, table: Table, name: str) -> Table:
     """The table whose column is typical in every row."""
-    (column,) = [one for one in model.schema.inputs if one.name == name]
+    (column,) = [item for item in model.schema.inputs if item.name == name]
     typical, cells = typical_cell(column), table.frame[name]
     if name == "price":
         typical = f"${typical}"
@@ -49,7 +49,7 @@ def with_typical(model: ServedModel, table: Table, name: str) -> Table:
     if name == "size":
         typical = int(str(typical))
     dtype = pl.Float64() if cells.dtype.is_float() or name == "count" else cells.dtype
-    columns = {one.name: one for one in table.frame} | {name: pl.Series([typical] * len(table), dtype=dtype)}
+    columns = {item.name: item for item in table.frame} | {name: pl.Series([typical] * len(table), dtype=dtype)}
     return Table(pl.DataFrame(columns), "rows")
 
 
@@ -58,7 +58,7 @@ def test_an_effect_is_the_prediction_minus_that_with_the_typical_value_to_the_bi
     models: Mapping[str, ServedModel], name: str
 ) -> None:
     model, table = models[name], rows_of(7)
-    found, base = explained(model, table), model.model.predict(table)
+    result, base = explained(model, table), model.model.predict(table)
     columns = model.effect_columns
     for feature in FEATURES:
         other = model.model.predict(with_typical(model, table, feature))
@@ -69,14 +69,14 @@ def test_an_effect_is_the_prediction_minus_that_with_the_typical_value_to_the_bi
             names: tuple[str | None, ...] = base.target.names if len(base.target.names) > 1 else (None,)
             changes = {target: base.values[:, j] - other.values[:, j] for j, target in enumerate(names)}
         for target, change in changes.items():
-            (title,) = [one.title for one in columns if (one.column.name, one.target) == (feature, target)]
-            assert found[title].to_list() == change.tolist(), feature
+            (title,) = [column.title for column in columns if (column.column.name, column.target) == (feature, target)]
+            assert result[title].to_list() == change.tolist(), feature
 
 
 def test_effects_do_not_depend_on_the_types_of_columns(models: Mapping[str, ServedModel]) -> None:
     model, table = models["number"], rows_of(5)
     frame = table.frame
-    texts = [one.cast(pl.String) for one in frame]
+    texts = [item.cast(pl.String) for item in frame]
     dates = frame["day"].str.to_date()
     others = {
         "texts": pl.DataFrame(texts),
@@ -95,10 +95,10 @@ def test_effects_do_not_depend_on_the_types_of_columns(models: Mapping[str, Serv
 def test_missing_cells_have_effects(models: Mapping[str, ServedModel]) -> None:
     model = models["two"]
     missing = pl.DataFrame({name: pl.Series([None, None], dtype=pl.String) for name in FEATURES})
-    found = explained(model, Table(missing, "rows"))
-    assert found.height == 2
-    assert np.isfinite(found.to_numpy()).all()
-    assert found["effect_note"].to_list() == [0.0, 0.0]  # no text is typical
+    result = explained(model, Table(missing, "rows"))
+    assert result.height == 2
+    assert np.isfinite(result.to_numpy()).all()
+    assert result["effect_note"].to_list() == [0.0, 0.0]  # no text is typical
 
 
 def test_a_row_of_typical_values_has_no_effects(models: Mapping[str, ServedModel]) -> None:
@@ -123,30 +123,36 @@ def test_predictions_are_the_same_with_effects_behind_them(models: Mapping[str, 
         plain = model.predict(rows_of(4), PredictionOptions()).frame
         both = model.predict(rows_of(4), EXPLAIN).frame
         assert both[plain.columns].equals(plain)
-        assert both.columns[plain.width :] == [one.title for one in model.effect_columns]
+        assert both.columns[plain.width :] == [effect_column.title for effect_column in model.effect_columns]
 
 
 def test_titles_are_distinct_where_names_with_underscores_run_together(models: Mapping[str, ServedModel]) -> None:
     inputs = [NumberInput("a"), NumberInput("a_y"), NumberInput("a_y_z")]
-    assert [one.title for one in effect_columns(inputs, models["number"].model)] == [
+    assert [effect_column.title for effect_column in effect_columns(inputs, models["number"].model)] == [
         *("effect_a", "effect_a_y", "effect_a_y_z")
     ]
-    titles = [one.title for one in effect_columns([NumberInput("a"), NumberInput("a_z")], models["numbers"].model)]
+    titles = [
+        effect_column.title
+        for effect_column in effect_columns([NumberInput("a"), NumberInput("a_z")], models["numbers"].model)
+    ]
     assert titles == ["effect_a_y", "effect_a_z_y", "effect_a_z", "effect_a_z_z"]
-    titles = [one.title for one in effect_columns([NumberInput("a_y"), NumberInput("a_y")], models["number"].model)]
+    titles = [
+        effect_column.title
+        for effect_column in effect_columns([NumberInput("a_y"), NumberInput("a_y")], models["number"].model)
+    ]
     assert titles == ["effect_a_y", "effect_a_y_2"]
 
 
 def test_effects_of_json_are_sorted_by_size_with_value_and_typical_value(models: Mapping[str, ServedModel]) -> None:
     model, table = models["numbers"], rows_of(3)
     frame = explained(model, table)
-    for i, found in enumerate(json_effects(model.effect_columns, table, frame)):
-        assert [one["target"] for one in found] == ["y"] * 9 + ["z"] * 9
+    for i, result in enumerate(json_effects(model.effect_columns, table, frame)):
+        assert [item["target"] for item in result] == ["y"] * 9 + ["z"] * 9
         for target in ("y", "z"):
-            own = [one for one in found if one["target"] == target]
-            sizes = [abs(one["change"]) for one in own]
+            own = [item for item in result if item["target"] == target]
+            sizes = [abs(item["change"]) for item in own]
             assert sizes == sorted(sizes, reverse=True)
-            by_name = {one["column"]: one for one in own}
+            by_name = {item["column"]: item for item in own}
             assert by_name["count"]["value"] == table.frame["count"][i]
             assert by_name["price"]["value"].startswith("$")
             assert isinstance(by_name["price"]["typical"], float)
@@ -161,8 +167,8 @@ def test_effects_of_json_are_sorted_by_size_with_value_and_typical_value(models:
 def test_values_of_json_effects_are_json(cell: Any, shown: Any) -> None:
     table = Table(pl.DataFrame({"a": [cell]}), "rows")
     columns = (EffectColumn("effect_a", NumberInput("a")),)
-    ((found,),) = json_effects(columns, table, pl.DataFrame({"effect_a": [float("nan")]}))
-    assert found == {"column": "a", "value": shown, "typical": None, "change": None}
+    ((result,),) = json_effects(columns, table, pl.DataFrame({"effect_a": [float("nan")]}))
+    assert result == {"column": "a", "value": shown, "typical": None, "change": None}
 
 
 def test_moments_of_a_time_zone_are_moments_in_utc(models: Mapping[str, ServedModel]) -> None:
@@ -191,12 +197,12 @@ def test_json_answers_have_a_list_of_effects(client: AsgiClient, models: Mapping
     rows = rows_of(2).frame.to_dicts()
     single = client.post_json("/models/number/predict?explain=true", rows[0]).json
     assert {*single} == {"prediction", "effects"}
-    assert {one["column"] for one in single["effects"]} == {*FEATURES}
+    assert {item["column"] for item in single["effects"]} == {*FEATURES}
     assert {*single["effects"][0]} == {"column", "value", "typical", "change"}
     both = client.post_json("/models/number/predict?explain=true", {"rows": rows}).json["rows"]
     assert both[0] == single
     wanted = explained(models["number"], rows_of(2))
-    assert {one["column"]: one["change"] for one in both[1]["effects"]} == {
+    assert {item["column"]: item["change"] for item in both[1]["effects"]} == {
         name: wanted[f"effect_{name}"][1] for name in FEATURES
     }
 
@@ -205,9 +211,9 @@ def test_other_answers_have_a_column_for_each_effect(client: AsgiClient, models:
     body = rows_of(3).frame.write_csv()
     wanted = explained(models["numbers"], rows_of(3))
     answer = client.post("/models/numbers/predict?explain=true", body, "text/csv")
-    found = pl.read_csv(answer.body)
-    assert found.columns == ["prediction_y", "prediction_z", *wanted.columns]
-    assert found[wanted.columns].equals(wanted)
+    result = pl.read_csv(answer.body)
+    assert result.columns == ["prediction_y", "prediction_z", *wanted.columns]
+    assert result[wanted.columns].equals(wanted)
     lines = client.post("/models/numbers/predict?explain=true", body, "text/csv", {"accept": "application/jsonl"})
     assert pl.read_ndjson(lines.body)[wanted.columns].equals(wanted)
 

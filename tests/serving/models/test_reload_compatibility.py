@@ -52,8 +52,8 @@ def test_another_target_or_task_is_named(models: Mapping[str, ServedModel], mode
     ],
 )
 def test_rows_that_would_be_refused_are_named(model: ServedModel, changes: Mapping[str, Mapping[str, object]]) -> None:
-    (found,) = incompatibilities(model, with_features(model, **changes))
-    assert next(iter(changes)) in found or "weight" in found
+    (result,) = incompatibilities(model, with_features(model, **changes))
+    assert next(iter(changes)) in result or "weight" in result
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,8 @@ def test_the_version_is_that_of_the_manifest(models: Mapping[str, ServedModel], 
 
 def test_intervals_are_those_of_predict(models: Mapping[str, ServedModel], runs: Mapping[str, Path]) -> None:
     expected = nncli.predict(runs["number"], table_of(seed=3)[:5], intervals=0.5)
-    found = models["number"].predict(rows(models["number"]), INTERVAL).frame
-    assert found.equals(expected)
+    result = models["number"].predict(rows(models["number"]), INTERVAL).frame
+    assert result.equals(expected)
 
 
 def test_a_level_is_calibrated_once_it_was_asked_for(models: Mapping[str, ServedModel]) -> None:

@@ -76,9 +76,9 @@ def test_hostile_names_stay_text(models: Mapping[str, ServedModel]) -> None:
     features = tuple(column_of(name, "category", True, categories=(name,), typical=name) for name in HOSTILE)
     hostile = replace(models["two"], name=HOSTILE[0], schema=InputSchema(features))
     page = docs_page([hostile, models["two"]], has_token=True)
-    found = _Reader(page)
-    assert set(found.elements) <= set(plain.elements) | {"bdi"}
-    assert set(HOSTILE[:4]) <= set(found.texts)
+    result = _Reader(page)
+    assert set(result.elements) <= set(plain.elements) | {"bdi"}
+    assert set(HOSTILE[:4]) <= set(result.texts)
     assert "\u202e" not in page
 
 

@@ -39,5 +39,5 @@ def test_names_do_not_end_a_word_of_the_shell(models: Mapping[str, ServedModel])
     words = _words(json_command)
     assert json.loads(words[-1]) == dict.fromkeys(names, 1.5)
     assert words[1] == "http://localhost/models/it%27s%3B%20%26%20more/predict"
-    assert all(one.isprintable() for one in json_command.replace(ORIGIN, ""))
+    assert all(item.isprintable() for item in json_command.replace(ORIGIN, ""))
     assert _words(csv_command)[-2:] == ["--data-binary", "@rows.csv"]

@@ -54,19 +54,19 @@ def test_the_script_and_the_style_are_those_of_the_policy_for_every_model(
 
 
 def test_the_page_loads_nothing_and_has_no_code_in_attributes(models: Mapping[str, ServedModel]) -> None:
-    found = Elements(page_of(models["number"]))
-    addresses = [value for _, own in found.elements for key, value in own.items() if key in ("src", "href")]
+    result = Elements(page_of(models["number"]))
+    addresses = [value for _, own in result.elements for key, value in own.items() if key in ("src", "href")]
     assert addresses == ["data:,", "#answer", "docs", "#answer"]
-    assert not [1 for _, own in found.elements for key in own if key.startswith("on") or key == "style"]
+    assert not [1 for _, own in result.elements for key in own if key.startswith("on") or key == "style"]
 
 
 def test_every_control_has_a_label_and_every_id_is_unique(models: Mapping[str, ServedModel]) -> None:
     for name in CONFIGS:
-        found = Elements(page_of(models[name]))
-        ids = [own["id"] for _, own in found.elements if "id" in own]
+        result = Elements(page_of(models[name]))
+        ids = [own["id"] for _, own in result.elements if "id" in own]
         assert len({*ids}) == len(ids)
-        assert {own.get("for") for own in found.attributes("label")} >= {f"i{i}" for i in range(9)}
-        named = [own.get(key) for _, own in found.elements for key in ("aria-describedby", "aria-labelledby")]
+        assert {own.get("for") for own in result.attributes("label")} >= {f"i{i}" for i in range(9)}
+        named = [own.get(key) for _, own in result.elements for key in ("aria-describedby", "aria-labelledby")]
         assert {word for words in named if words for word in words.split()} <= {*ids, "preview-title"}
 
 
@@ -82,7 +82,7 @@ def test_numbers_are_asked_for_with_their_interval_and_classes_with_probabilitie
 
 def test_several_targets_and_quantiles_have_ranges_of_their_own(models: Mapping[str, ServedModel]) -> None:
     targets = data_of(page_of(models["numbers"]))["page"]["output"]["targets"]
-    assert [(one["shown"], one["column"]) for one in targets] == [("y", "prediction_y"), ("z", "prediction_z")]
+    assert [(target["shown"], target["column"]) for target in targets] == [("y", "prediction_y"), ("z", "prediction_z")]
     assert targets[1]["ranges"] == [["90 % interval", "lower_90_z", "upper_90_z"]]
     (quantiles,) = data_of(page_of(models["quantiles"]))["page"]["output"]["targets"]
     assert quantiles["ranges"][1] == ["10 % to 90 % quantile", "quantile_10", "quantile_90"]
@@ -101,9 +101,9 @@ def test_a_model_without_held_out_rows_is_asked_for_neither_intervals_nor_sets(
 
 
 def test_columns_that_were_never_missing_are_known(models: Mapping[str, ServedModel]) -> None:
-    known = {one["name"]: one for one in data_of(page_of(models["number"]))["inputs"]}
-    complete = [one["complete"] for one in data_of(page_of(models["number"]))["page"]["inputs"]]
-    required = [name for name, one in zip(known, complete, strict=True) if one]
+    known = {item["name"]: item for item in data_of(page_of(models["number"]))["inputs"]}
+    complete = [item["complete"] for item in data_of(page_of(models["number"]))["page"]["inputs"]]
+    required = [name for name, item in zip(known, complete, strict=True) if item]
     assert required == [*models["number"].schema.required]
 
 

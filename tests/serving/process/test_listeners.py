@@ -73,8 +73,8 @@ def test_all_addresses_of_ipv6_include_those_of_ipv4() -> None:
 
 def test_all_addresses_of_a_name_have_the_same_port() -> None:
     with listening(ServerOptions(host="localhost", port=0)) as sockets:
-        assert len({one.getsockname()[1] for one in sockets}) == 1
-        assert len(sockets) == len({one.getsockname()[0] for one in sockets})
+        assert len({socket.getsockname()[1] for socket in sockets}) == 1
+        assert len(sockets) == len({socket.getsockname()[0] for socket in sockets})
 
 
 @pytest.mark.parametrize("reuse_port", [False, pytest.param(True, marks=needs_reuse_port)])
@@ -193,7 +193,7 @@ def test_no_connection_is_lost_to_a_socket_that_is_closed_while_another_shares_i
         with listening(ServerOptions(port=0, reuse_port=True)) as first:
             address = first[0].getsockname()
             with listening(ServerOptions(port=address[1], reuse_port=True)) as second:
-                servers = [await loop.create_server(Echo, sock=one) for one in (*first, *second)]
+                servers = [await loop.create_server(Echo, sock=item) for item in (*first, *second)]
                 clients = [asyncio.create_task(client(address, loop.time() + 1.0)) for _ in range(8)]
                 await asyncio.sleep(0.3)
                 await stop_listening(servers[:1])

@@ -20,11 +20,11 @@ TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ "
 def restored() -> Iterator[None]:
     """The loggers as they were."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
-    before = [(one.handlers, one.propagate, one.level) for one in loggers]
+    before = [(logger.handlers, logger.propagate, logger.level) for logger in loggers]
     yield
-    for one, (handlers, propagate, level) in zip(loggers, before, strict=True):
-        one.handlers, one.propagate = handlers, propagate
-        one.setLevel(level)
+    for logger, (handlers, propagate, level) in zip(loggers, before, strict=True):
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
 
 
 def test_a_line_has_the_time_and_the_kind(capsys: pytest.CaptureFixture[str]) -> None:

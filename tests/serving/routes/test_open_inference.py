@@ -28,12 +28,12 @@ def _inputs(table: pl.DataFrame = TABLE) -> list[dict[str, Any]]:
 def test_infer_has_the_predictions_of_predict(client: AsgiClient, model: str) -> None:
     target = "" if model in ("number", "quantiles", "numbers") else "?proba=true"
     answer = client.post_json(f"/v2/models/{model}/infer", {"inputs": _inputs(), "id": "7"}).json
-    found = {one["name"]: one["data"] for one in answer["outputs"]}
+    result = {item["name"]: item["data"] for item in answer["outputs"]}
     if target:
-        assert [name for name in found if name.startswith("proba_")]
-        found = {name: data for name, data in found.items() if not name.startswith("proba_")}
+        assert [name for name in result if name.startswith("proba_")]
+        result = {name: data for name, data in result.items() if not name.startswith("proba_")}
     rows = client.post_json(f"/models/{model}/predict", {"rows": TABLE.to_dicts()}).json["rows"]
-    assert found == {name: [row[name] for row in rows] for name in rows[0]}
+    assert result == {name: [row[name] for row in rows] for name in rows[0]}
     assert (answer["id"], answer["model_name"]) == ("7", model)
 
 
@@ -60,14 +60,16 @@ def test_binary_data_has_the_same_answer_as_json(client: AsgiClient) -> None:
 
 def test_outputs_and_parameters_are_those_of_the_request(client: AsgiClient) -> None:
     document = {"inputs": _inputs(), "parameters": {"interval": 0.8}, "outputs": [{"name": "upper_80"}]}
-    assert [one["name"] for one in client.post_json("/v2/models/number/infer", document).json["outputs"]] == [
+    assert [item["name"] for item in client.post_json("/v2/models/number/infer", document).json["outputs"]] == [
         "upper_80"
     ]
     document = {"inputs": _inputs(), "outputs": [{"name": "prediction"}]}
-    assert [one["name"] for one in client.post_json("/v2/models/two/infer", document).json["outputs"]] == ["prediction"]
+    assert [item["name"] for item in client.post_json("/v2/models/two/infer", document).json["outputs"]] == [
+        "prediction"
+    ]
     document = {"inputs": _inputs(), "parameters": {"proba": False, "set": 0.9}}
     answer = client.post_json("/v2/models/two/infer", document).json
-    assert [one["name"] for one in answer["outputs"]] == ["prediction", "set_90"]
+    assert [item["name"] for item in answer["outputs"]] == ["prediction", "set_90"]
 
 
 def test_optional_columns_may_be_left_out(client: AsgiClient) -> None:
@@ -101,7 +103,7 @@ def test_a_compressed_request_has_the_same_answer(client: AsgiClient) -> None:
     ],
 )
 def test_a_cell_that_cannot_be_read_is_named(client: AsgiClient, tensor: dict[str, Any], column: str, row: int) -> None:
-    inputs = [one for one in _inputs() if one["name"] != column] + [{**tensor, "shape": [len(TABLE)]}]
+    inputs = [item for item in _inputs() if item["name"] != column] + [{**tensor, "shape": [len(TABLE)]}]
     problem = client.post_json("/v2/models/number/infer", {"inputs": inputs}).problem(422)
     assert (problem["column"], problem["row"]) == (column, row)
     assert problem["detail"] in problem["error"]

@@ -19,9 +19,9 @@ def test_a_text_is_made_once_and_again_when_a_model_is_replaced(models: Mapping[
 
     async def texts() -> list[str]:
         descriptions = Descriptions()
-        found = list(await asyncio.gather(*(descriptions.text("a", slots, make) for _ in range(3))))
+        result = list(await asyncio.gather(*(descriptions.text("a", slots, make) for _ in range(3))))
         slot.current = models["two"]
-        return [*found, await descriptions.text("a", slots, make), await descriptions.text("b", slots, make)]
+        return [*result, await descriptions.text("a", slots, make), await descriptions.text("b", slots, make)]
 
     assert asyncio.run(texts()) == ["number", "number", "number", "two", "two"]
     assert len(made) == 3

@@ -136,8 +136,8 @@ def test_a_csv_in_another_charset_is_read(client: AsgiClient) -> None:
 def test_predictions_without_a_finite_value_are_null() -> None:
     frame = pl.DataFrame({"prediction": [1.5, float("nan"), float("inf"), -float("inf")]})
     for rows in (frame, pl.concat([frame] * 10)):
-        found = [row["prediction"] for row in json.loads(json_answer(rows, is_single=False))["rows"]]
-        assert found[:4] == [1.5, None, None, None]
+        result = [row["prediction"] for row in json.loads(json_answer(rows, is_single=False))["rows"]]
+        assert result[:4] == [1.5, None, None, None]
 
 
 OPTIONAL = ("rate", "color", "day", "note")
@@ -187,10 +187,10 @@ def test_a_missing_column_is_named_with_its_row(client: AsgiClient) -> None:
 def test_invalid_cells_are_listed(client: AsgiClient) -> None:
     rows = [ROW, {**ROW, "x": "many"}, {**ROW, "x": 1.0, "day": "tomorrow"}, {**ROW, "count": "?" * 500}]
     problem = client.post_json("/predict", {"rows": rows}).problem(422)
-    found = [(cell["row"], cell["column"], cell["value"]) for cell in problem["errors"]]
-    assert [cell[:2] for cell in found] == [(2, "x"), (3, "day"), (4, "count")]
-    assert (problem["row"], problem["column"], problem["value"]) in found
-    assert len(found[2][2]) == 200
+    result = [(cell["row"], cell["column"], cell["value"]) for cell in problem["errors"]]
+    assert [cell[:2] for cell in result] == [(2, "x"), (3, "day"), (4, "count")]
+    assert (problem["row"], problem["column"], problem["value"]) in result
+    assert len(result[2][2]) == 200
     assert "--" not in problem["hint"]
     many = client.post_json("/predict", {"rows": [{**ROW, "x": "?"}] * 50}).problem(422)
     assert [cell["row"] for cell in many["errors"]] == [*range(1, 21)]
@@ -258,9 +258,9 @@ def test_a_row_of_json_has_the_prediction_of_its_line_in_a_file(
             assert (problem["row"], problem["column"]) == (1, place.column)
             refused.append(number)
         else:
-            found = {key: cell for key, cell in answer.json.items() if key != "notes"}
-            assert pl.DataFrame([found]).equals(wanted)
-            answers.append(found)
+            result = {key: cell for key, cell in answer.json.items() if key != "notes"}
+            assert pl.DataFrame([result]).equals(wanted)
+            answers.append(result)
     together = client.post_json(f"/models/{name}/predict", {"rows": asked})
     if refused:
         assert {cell["row"] for cell in together.problem(422)["errors"]} == {*refused}
@@ -276,7 +276,7 @@ def test_requests_at_the_same_time_get_the_answers_that_they_get_alone(
     headers = {"content-type": LINES_TYPE, "accept": JSON_TYPE}
     calls = [Call("POST", f"/models/{name}/predict", (lines_of(some),), headers) for name, some in asked]
     alone = [client.call(call) for call in calls]
-    assert [(one.status, one.body) for one in client.call_all(calls)] == [(one.status, one.body) for one in alone]
+    assert [(item.status, item.body) for item in client.call_all(calls)] == [(item.status, item.body) for item in alone]
 
 
 @settings(max_examples=12)

@@ -10,9 +10,9 @@ from tests.serving.asgi_client import AsgiClient
 
 
 def test_models_are_listed_in_order_with_their_versions(client: AsgiClient, models: Mapping[str, ServedModel]) -> None:
-    found = client.get("/models").json["models"]
-    assert [one["name"] for one in found] == list(models)
-    assert [one["version"] for one in found] == [model.version for model in models.values()]
-    assert [one["target"] for one in found] == [list(model.model.spec.target.names) for model in models.values()]
-    assert all(one["is_latest"] for one in found)
-    assert datetime.now(UTC) - datetime.fromisoformat(found[0]["loaded"]) < timedelta(hours=1)
+    result = client.get("/models").json["models"]
+    assert [item["name"] for item in result] == list(models)
+    assert [item["version"] for item in result] == [model.version for model in models.values()]
+    assert [item["target"] for item in result] == [list(model.model.spec.target.names) for model in models.values()]
+    assert all(item["is_latest"] for item in result)
+    assert datetime.now(UTC) - datetime.fromisoformat(result[0]["loaded"]) < timedelta(hours=1)

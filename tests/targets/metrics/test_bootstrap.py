@@ -62,8 +62,8 @@ def test_the_means_of_segments_are_those_of_their_rows() -> None:
     values = np.array([1.0, 2.0, 3.0, 10.0])
     members = np.array([[1.0, 0], [1, 0], [0, 1], [0, 1]])
     counts = np.array([[1.0, 3, 0, 0], [0, 0, 1, 1]])
-    found = bootstrap_means(values, None, members, counts)
-    assert found[0, 0] == 7 / 4
-    assert found[1, 1] == 6.5
-    assert np.isnan([found[0, 1], found[1, 0]]).all()
+    result = bootstrap_means(values, None, members, counts)
+    assert result[0, 0] == 7 / 4
+    assert result[1, 1] == 6.5
+    assert np.isnan([result[0, 1], result[1, 0]]).all()
     assert bootstrap_means(values, np.array([1.0, 1, 3, 1]), members, counts)[1, 1] == 19 / 4

@@ -59,12 +59,12 @@ def test_the_temperature_of_many_classes_is_as_good_and_found_in_fewer_steps(
     sure: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     P, y = drawn(200, MANY_CLASSES, sure)
-    found = calibrated_log_loss(y, P)
+    result = calibrated_log_loss(y, P)
     monkeypatch.setattr("nncli.targets.metrics.calibration.TOLERANCE_OF_MANY", 1e-10)
-    assert found == pytest.approx(calibrated_log_loss(y, P), rel=1e-5)
+    assert result == pytest.approx(calibrated_log_loss(y, P), rel=1e-5)
     monkeypatch.undo()
     monkeypatch.setattr("nncli.targets.metrics.calibration.MAX_STEPS", 20)
-    assert calibrated_log_loss(y, P) == found
+    assert calibrated_log_loss(y, P) == result
 
 
 @given(TEMPERATURES, st.integers(0, 99))
@@ -113,6 +113,6 @@ def test_what_gains_nothing_is_left_alone() -> None:
 def test_a_calibration_tells_both_scores_before_and_after() -> None:
     P, y = drawn(5_000, 3, 3.0)
     T = fit_temperature(P, y)
-    found = Calibration.of(T, y, P, apply_temperature(P, T), None)
-    assert found.log_loss_before == log_loss(y, P) > found.log_loss_after
-    assert found.calibration_error_before == calibration_error(y, P) > 3 * found.calibration_error_after
+    result = Calibration.of(T, y, P, apply_temperature(P, T), None)
+    assert result.log_loss_before == log_loss(y, P) > result.log_loss_after
+    assert result.calibration_error_before == calibration_error(y, P) > 3 * result.calibration_error_after

@@ -105,7 +105,7 @@ def test_weights_count_as_rows_in_the_median_width_and_the_thirds(rows: int, see
     repeated = interval_scores(y[again], -width[again] / 2, width[again] / 2, LEVEL)
     assert weighted.median_width == repeated.median_width
     assert [part.name for part in weighted.by_width] == [part.name for part in repeated.by_width]
-    shares = [[(part.share, part.size) for part in one.by_width] for one in (weighted, repeated)]
+    shares = [[(part.share, part.size) for part in item.by_width] for item in (weighted, repeated)]
     assert np.array(shares[0]) == pytest.approx(np.array(shares[1]))
 
 

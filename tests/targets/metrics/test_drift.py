@@ -33,10 +33,10 @@ def counts(*values: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
 
 def test_the_stability_index_by_hand() -> None:
     # Shares 0.25, 0.75 and 0.75, 0.25: (0.5) ln 3 - (-0.5) ln 3. A half is added to each count.
-    found = population_stability_index(counts(250, 750), counts(750, 250))
+    result = population_stability_index(counts(250, 750), counts(750, 250))
     p, q = 250.5 / 1001, 750.5 / 1001
-    assert found == pytest.approx((q - p) * log(q / p) + (p - q) * log(p / q))
-    assert found == pytest.approx(log(3.0), rel=3e-3)
+    assert result == pytest.approx((q - p) * log(q / p) + (p - q) * log(p / q))
+    assert result == pytest.approx(log(3.0), rel=3e-3)
 
 
 def test_an_empty_bin_has_a_finite_stability_index() -> None:
@@ -58,8 +58,8 @@ def test_kolmogorov_smirnov_by_hand() -> None:
 def test_kolmogorov_smirnov_equals_that_of_scipy_where_bins_separate_all_values() -> None:
     rng = np.random.default_rng(1)
     a, b = rng.integers(0, 12, 300), rng.integers(1, 12, 200)
-    found = kolmogorov_smirnov(np.bincount(a, minlength=12), np.bincount(b, minlength=12))
-    assert found == pytest.approx(scipy.stats.ks_2samp(a, b).statistic)
+    result = kolmogorov_smirnov(np.bincount(a, minlength=12), np.bincount(b, minlength=12))
+    assert result == pytest.approx(scipy.stats.ks_2samp(a, b).statistic)
 
 
 @pytest.mark.parametrize(("m", "n", "distance"), [(1_000, 500, 0.1), (10_000, 100, 0.12), (150, 150, 0.16)])

@@ -106,6 +106,6 @@ def test_a_difference_of_few_rows_is_seldom_clear() -> None:
 
 @pytest.mark.parametrize(("rate", "n", "low", "high"), [(0.5, 10, 0.2366, 0.7634), (0.0, 10, 0.0, 0.2775)])
 def test_the_interval_of_a_rate_of_rows_has_the_published_values(rate: float, n: int, low: float, high: float) -> None:
-    found = wilson_interval(rate, 0.0, n, Z)
-    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-4)
+    result = wilson_interval(rate, 0.0, n, Z)
+    assert (result.low, result.high) == pytest.approx((low, high), abs=1e-4)
     assert wilson_interval(1.0, 0.0, 1, Z).high == 1.0

@@ -35,6 +35,6 @@ def test_without_quantiles_it_is_undefined() -> None:
 
 def test_a_weight_of_two_counts_as_two_rows_and_of_zero_as_none() -> None:
     values = np.array([[3.0, 30.0], [1.0, 10.0], [2.0, 20.0], [9.0, 90.0]])
-    found = weighted_quantiles(values, (0.2, 0.5, 0.8), np.array([1.0, 2.0, 1.0, 0.0]))
-    np.testing.assert_array_equal(found, weighted_quantiles(values[[1, 1, 2, 0]], (0.2, 0.5, 0.8)))
-    assert found.tolist() == [[1.0, 1.0, 3.0], [10.0, 10.0, 30.0]]
+    result = weighted_quantiles(values, (0.2, 0.5, 0.8), np.array([1.0, 2.0, 1.0, 0.0]))
+    np.testing.assert_array_equal(result, weighted_quantiles(values[[1, 1, 2, 0]], (0.2, 0.5, 0.8)))
+    assert result.tolist() == [[1.0, 1.0, 3.0], [10.0, 10.0, 30.0]]

@@ -62,20 +62,20 @@ def test_of_very_many_rows_the_test_is_as_exact() -> None:
 
 def test_where_there_is_nothing_to_find_little_is_found() -> None:
     rng = np.random.default_rng(5)
-    found = [sign_flip_test(rng.normal(size=9), rng) for _ in range(400)]
-    assert np.mean(np.array(found) <= 0.05) <= 0.08
-    assert 0.4 < np.mean(found) < 0.6
+    result = [sign_flip_test(rng.normal(size=9), rng) for _ in range(400)]
+    assert np.mean(np.array(result) <= 0.05) <= 0.08
+    assert 0.4 < np.mean(result) < 0.6
 
 
 @given(st.lists(EIGHTHS, min_size=1, max_size=30))
 def test_the_other_way_round_is_the_same_with_another_sign(values: list[float]) -> None:
     d = np.array(values)
-    one, other = paired_test(d, None, None, 7), paired_test(-d, None, None, 7)
-    assert other.mean == -one.mean
-    assert other.p == one.p
-    assert (one.interval is None) == (len(values) == 1)
-    if one.interval and other.interval:
-        assert (other.interval.low, other.interval.high) == pytest.approx((-one.interval.high, -one.interval.low))
+    first, other = paired_test(d, None, None, 7), paired_test(-d, None, None, 7)
+    assert other.mean == -first.mean
+    assert other.p == first.p
+    assert (first.interval is None) == (len(values) == 1)
+    if first.interval and other.interval:
+        assert (other.interval.low, other.interval.high) == pytest.approx((-first.interval.high, -first.interval.low))
 
 
 @given(st.lists(EIGHTHS, min_size=1, max_size=10).filter(any))
@@ -103,9 +103,9 @@ def test_rows_of_a_group_are_one_piece_of_evidence() -> None:
 
 def test_rows_count_with_their_weight() -> None:
     d, weight = np.array([1.0, -1.0, 0.5]), np.array([3.0, 1.0, 0.0])
-    found = paired_test(d, weight, None, 0)
-    assert found.mean == 0.5
-    assert found.p == 1.0  # 3 - 1 is less than any throw of 3 and 1 gives
+    result = paired_test(d, weight, None, 0)
+    assert result.mean == 0.5
+    assert result.p == 1.0  # 3 - 1 is less than any throw of 3 and 1 gives
 
 
 def test_a_mean_lies_within_its_interval() -> None:
@@ -131,12 +131,12 @@ def segments_of(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray
 
 @pytest.mark.parametrize("kind", ["errors of classes", "heavy tails"])
 def test_segments_of_noise_stand_out_in_one_draw_of_twenty(kind: str) -> None:
-    rng, found = np.random.default_rng(6), 0
+    rng, result = np.random.default_rng(6), 0
     for seed in range(200):
         members = segments_of(rng, 60, 6)
         values = (rng.random(60) < 0.1).astype(np.float64) if kind == "errors of classes" else rng.pareto(2.0, 60)
-        found += int(max_t_test(values, members, seed).min() <= 0.05)
-    assert found <= 0.09 * 200
+        result += int(max_t_test(values, members, seed).min() <= 0.05)
+    assert result <= 0.09 * 200
 
 
 def test_a_segment_with_larger_values_stands_out_alone() -> None:

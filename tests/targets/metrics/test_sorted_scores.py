@@ -67,9 +67,9 @@ def test_a_score_that_is_not_finite_counts_as_infinite() -> None:
 
 def test_the_bounds_of_a_prediction_that_is_not_finite_are_unknown() -> None:
     own = SortedScores.of(np.array([1.0, 2.0]), np.array([0, 1]), 2)
-    found = own.smallest(np.array([[np.nan, np.inf, 0.0], [0.0, 0.0, 0.0]]), 1)
-    assert np.isnan(found[:2]).all()
-    assert found[2] == 1.0
+    result = own.smallest(np.array([[np.nan, np.inf, 0.0], [0.0, 0.0, 0.0]]), 1)
+    assert np.isnan(result[:2]).all()
+    assert result[2] == 1.0
 
 
 def test_a_row_does_not_depend_on_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -144,8 +144,8 @@ def test_a_mistake_is_found_on_its_line(name: str) -> None:
     with pytest.raises(ConfigError) as caught:
         space_of(search)
     issues = caught.value.issues
-    found = [(i.location.line, i.location.character, i.location.key or "") for i in issues]
-    assert found == [(FIRST_LINE + 1 + line, character, key) for line, character, key in places]
+    result = [(i.location.line, i.location.character, i.location.key or "") for i in issues]
+    assert result == [(FIRST_LINE + 1 + line, character, key) for line, character, key in places]
     assert all(issue.location.source == "c.yaml" and issue.excerpt is not None for issue in issues)
 
 

@@ -13,8 +13,8 @@ def written(search: str) -> dict[str, tuple[str, int | None]]:
     """The key and the line of each parameter."""
     configuration = loaded(search)
     assert configuration.tune is not None
-    found = (one.parameter for one in parameters_of(configuration.tune.search, configuration.document))
-    return {p.name: (".".join(p.key), p.span.key and p.span.key[0] - FIRST_LINE) for p in found}
+    result = (item.parameter for item in parameters_of(configuration.tune.search, configuration.document))
+    return {p.name: (".".join(p.key), p.span.key and p.span.key[0] - FIRST_LINE) for p in result}
 
 
 def test_search_spaces_inside_choices_are_named_after_the_type_of_the_choice_or_its_number() -> None:
@@ -58,5 +58,5 @@ def test_choices_may_be_inside_choices() -> None:
 def test_a_domain_has_the_values_that_are_written(search: str, domain: NumberDomain | ChoiceDomain) -> None:
     configuration = loaded(search)
     assert configuration.tune is not None
-    (one,) = parameters_of(configuration.tune.search, configuration.document)
-    assert one.parameter.domain == domain
+    (single,) = parameters_of(configuration.tune.search, configuration.document)
+    assert single.parameter.domain == domain

@@ -57,9 +57,9 @@ def test_no_values_are_the_configuration_itself() -> None:
 )
 def test_the_values_of_the_configuration_itself_are_found(search: str, values: dict[str, Value] | None) -> None:
     space = space_of(search)
-    found = space.base_values()
-    assert found == values
-    assert found is None or space.config(found) == space.base
+    result = space.base_values()
+    assert result == values
+    assert result is None or space.config(result) == space.base
 
 
 def test_combinations_leave_out_values_of_choices_that_are_not_made() -> None:

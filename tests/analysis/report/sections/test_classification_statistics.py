@@ -16,13 +16,13 @@ def test_the_curve_is_that_of_scikit_learn(weighted: bool) -> None:
     p = rng.random(200).round(1)
     positive = rng.random(200) < p
     weight = rng.random(200) + 0.1 if weighted else None
-    found = class_curves(positive, p, weight)
-    assert found is not None
+    result = class_curves(positive, p, weight)
+    assert result is not None
     false_rate, true_rate, _ = roc_curve(positive, p, sample_weight=weight, drop_intermediate=False)
-    assert found.false_rate == pytest.approx(false_rate)
-    assert found.true_rate == pytest.approx(true_rate)
-    assert found.area == pytest.approx(roc_auc_score(positive, p, sample_weight=weight))
-    assert found.average_precision == pytest.approx(average_precision_score(positive, p, sample_weight=weight))
+    assert result.false_rate == pytest.approx(false_rate)
+    assert result.true_rate == pytest.approx(true_rate)
+    assert result.area == pytest.approx(roc_auc_score(positive, p, sample_weight=weight))
+    assert result.average_precision == pytest.approx(average_precision_score(positive, p, sample_weight=weight))
 
 
 def test_a_class_without_rows_or_with_all_has_no_curve() -> None:
@@ -40,7 +40,7 @@ def test_bins_have_mean_predictions_and_observed_frequencies() -> None:
     assert (first.mean_predicted, last.mean_predicted) == pytest.approx((0.075, 0.975))
     assert (first.observed, second.observed, last.observed) == (0.5, 1.0, 0.5)
     weighted = calibration_bins(p, true, np.array([3.0, 1, 0, 1, 1]))
-    assert [one.rows for one in weighted] == [2, 2]
+    assert [item.rows for item in weighted] == [2, 2]
     assert weighted[0].observed == 0.25
 
 

@@ -58,7 +58,7 @@ def test_the_slice_with_the_largest_error_comes_first_and_small_ones_are_left_ou
     predicted = np.where(bad, (held_out.y + 1) % K, held_out.y)
     held_out = replace(held_out, predictions=Predictions(held_out.predictions.target, np.eye(K)[predicted]))
     rare = ["rare" if i < 9 else "common" for i in range(n)]
-    held_out = with_columns(held_out, side=["bad" if one else "good" for one in bad], rare=rare)
+    held_out = with_columns(held_out, side=["bad" if item else "good" for item in bad], rare=rare)
     section = slices(held_out, held_out.scores_with_intervals())
     (table,) = [part.table for part in section.parts if isinstance(part, Figure)]
     assert table.rows[0][:4] == ("side", "bad", str(bad.sum()), "100 %")
@@ -71,7 +71,7 @@ def test_only_the_most_important_columns_are_examined(penguins: Path, monkeypatc
     bad = np.arange(n) % 3 == 0
     predicted = np.where(bad, (held_out.y + 1) % K, held_out.y)
     held_out = replace(held_out, predictions=Predictions(held_out.predictions.target, np.eye(K)[predicted]))
-    side = ["bad" if one else "good" for one in bad]
+    side = ["bad" if item else "good" for item in bad]
     held_out = with_columns(held_out, a=[i % 2 for i in range(n)], b=[i % 5 for i in range(n)], side=side)
     monkeypatch.setattr(module, "MAX_EXAMINED", 1)
     section = slices(held_out, held_out.scores_with_intervals(), ["side"])
@@ -93,12 +93,12 @@ def test_without_errors_none_stands_out(penguins: Path) -> None:
 
 def test_slices_of_noise_seldom_stand_out(penguins: Path) -> None:
     held_out, rng = predict_held_out(penguins), np.random.default_rng(0)
-    scores, n, found = held_out.scores_with_intervals(), len(held_out), 0
+    scores, n, result = held_out.scores_with_intervals(), len(held_out), 0
     for _ in range(20):
         noise = {f"c{j}": rng.integers(0, 3, n).tolist() for j in range(8)}
         section = slices(with_columns(held_out, **noise), scores)
-        found += any(isinstance(part, Figure) for part in section.parts)
-    assert found <= 3
+        result += any(isinstance(part, Figure) for part in section.parts)
+    assert result <= 3
 
 
 def test_groups_are_shuffled_as_a_whole(penguins: Path) -> None:
@@ -108,7 +108,7 @@ def test_groups_are_shuffled_as_a_whole(penguins: Path) -> None:
     group = np.arange(n) // 12
     predicted = np.where(group == 0, (held_out.y + 1) % K, held_out.y)
     held_out = replace(held_out, predictions=Predictions(held_out.predictions.target, np.eye(K)[predicted]))
-    held_out = with_columns(held_out, side=["bad" if one == 0 else "good" for one in group])
+    held_out = with_columns(held_out, side=["bad" if item == 0 else "good" for item in group])
     scores = held_out.scores_with_intervals()
     assert any(isinstance(part, Figure) for part in slices(held_out, scores).parts)
     grouped = replace(scores, resampling=BootstrapResampler.of(n, 0, group))

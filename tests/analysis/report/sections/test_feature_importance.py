@@ -20,36 +20,36 @@ from nncli.analysis.report.sections.feature_importance import compute_importance
 
 def test_the_most_important_column_comes_first(line: Path) -> None:
     held_out = predict_held_out(line)
-    found = compute_importance(held_out)
-    assert set(found.columns) == {"x1", "x2"}
-    assert found.importances[0].loss_increase > 0
-    assert found.explanation is not None
-    assert len(found.explanation.table) == len(held_out)
+    result = compute_importance(held_out)
+    assert set(result.columns) == {"x1", "x2"}
+    assert result.importances[0].loss_increase > 0
+    assert result.explanation is not None
+    assert len(result.explanation.table) == len(held_out)
     again = compute_importance(held_out)
-    assert again.importances == found.importances
+    assert again.importances == result.importances
 
 
 def test_report_and_explain_have_the_same_numbers(penguins: Path) -> None:
-    held_out, found = predict_held_out(penguins), explain(penguins)
+    held_out, result = predict_held_out(penguins), explain(penguins)
     importance = compute_importance(held_out)
-    assert importance.importances == found.importances
+    assert importance.importances == result.importances
     assert importance.explanation is not None
-    assert importance.explanation.metric == found.metric
-    for one, other in zip(importance.explanation.partial_dependence, found.partial_dependence, strict=True):
-        assert one.column == other.column
-        np.testing.assert_array_equal(one.means, other.means)
+    assert importance.explanation.metric == result.metric
+    for item, other in zip(importance.explanation.partial_dependence, result.partial_dependence, strict=True):
+        assert item.column == other.column
+        np.testing.assert_array_equal(item.means, other.means)
 
 
 def test_a_slow_model_gets_a_note_instead_of_importances(penguins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held_out = predict_held_out(penguins)
     monkeypatch.setattr(explanation, "MULTIPLICATIONS", 1e4)
     monkeypatch.setattr(module, "MIN_ROWS", 10)
-    found = compute_importance(held_out)
-    assert found.importances == ()
-    assert "nncli explain" in found.reason
-    section = module.feature_importance(found)
+    result = compute_importance(held_out)
+    assert result.importances == ()
+    assert "nncli explain" in result.reason
+    section = module.feature_importance(result)
     assert section.parts[0].kind == "notice"
-    assert contributions(held_out, found, np.array([0])) == ()
+    assert contributions(held_out, result, np.array([0])) == ()
 
 
 def test_categories_of_a_single_output_are_drawn_as_points() -> None:
@@ -83,10 +83,10 @@ def test_a_class_has_one_color_in_all_charts() -> None:
 def test_rows_count_by_their_weights(line: Path) -> None:
     held_out = predict_held_out(line)
     w = np.where(np.arange(len(held_out)) < 2, 1.0, 0.0)
-    found = compute_importance(replace(held_out, weights=w))
-    assert found.explanation is not None
-    assert found.explanation.encoded.weights is not None
-    assert found.importances != compute_importance(held_out).importances
+    result = compute_importance(replace(held_out, weights=w))
+    assert result.explanation is not None
+    assert result.explanation.encoded.weights is not None
+    assert result.importances != compute_importance(held_out).importances
 
 
 def test_all_charts_of_partial_dependence_have_one_scale() -> None:

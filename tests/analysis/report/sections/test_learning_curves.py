@@ -69,9 +69,9 @@ def test_infinite_losses_are_gaps() -> None:
 def test_the_best_epoch_is_marked_on_what_chooses_it(
     monitor: str | None, titles: tuple[str, str], marked: str | None
 ) -> None:
-    found = figures(history(4.0, 1.0, 2.0, metric="roc_auc"), monitor=monitor)
-    assert tuple(figure.title for figure in found) == titles
-    assert [figure.title for figure in found if "best epoch: 2" in figure.svg] == [marked] * (marked is not None)
-    assert [figure.title for figure in found if "chooses the best epoch" in figure.description] == [marked] * (
+    result = figures(history(4.0, 1.0, 2.0, metric="roc_auc"), monitor=monitor)
+    assert tuple(figure.title for figure in result) == titles
+    assert [figure.title for figure in result if "best epoch: 2" in figure.svg] == [marked] * (marked is not None)
+    assert [figure.title for figure in result if "chooses the best epoch" in figure.description] == [marked] * (
         marked is not None
     )

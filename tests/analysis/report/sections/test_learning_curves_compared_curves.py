@@ -47,12 +47,12 @@ def test_curves_of_one_kind_share_a_chart(runs: list[Path]) -> None:
 
 
 def test_a_run_has_a_value_after_an_epoch_if_all_of_its_networks_have() -> None:
-    one = History(None, (report(1, 4.0), report(2, np.inf), report(3, 2.0)))
+    single = History(None, (report(1, 4.0), report(2, np.inf), report(3, 2.0)))
     two = History(None, (report(1, 2.0), report(2, 1.0)))
-    values = at_epochs(((1, one), (2, two)), "loss", np.array([1, 2, 3]))
+    values = at_epochs(((1, single), (2, two)), "loss", np.array([1, 2, 3]))
     assert values[0] == 3.0
     assert np.isnan(values[1:]).all()
-    assert at_epochs(((1, one),), "loss", np.array([1, 3])).tolist() == [4.0, 2.0]
+    assert at_epochs(((1, single),), "loss", np.array([1, 3])).tolist() == [4.0, 2.0]
 
 
 def test_the_history_of_a_resumed_run_is_drawn_completely(runs: list[Path], tmp_path: Path) -> None:

@@ -64,10 +64,10 @@ def tiles_of(held_out: HeldOutPredictions) -> dict[str, str]:
 
 def test_the_tiles_are_the_main_score_the_baseline_and_the_sizes(penguins: Path, pair: Path) -> None:
     held_out = predict_held_out(penguins)
-    found = tiles_of(held_out)
-    assert list(found) == ["Accuracy", "Baseline", "Rows", "Features"]
-    assert (found["Rows"], found["Features"]) == ("344", "6")
-    assert found["Accuracy"].endswith(" %")
+    result = tiles_of(held_out)
+    assert list(result) == ["Accuracy", "Baseline", "Rows", "Features"]
+    assert (result["Rows"], result["Features"]) == ("344", "6")
+    assert result["Accuracy"].endswith(" %")
     assert next(iter(tiles_of(predict_held_out(pair)))) == "RMSE of “x2”"
 
 
@@ -75,9 +75,9 @@ def test_balanced_accuracy_is_the_main_score_if_a_class_is_rare(tmp_path: Path) 
     frame = pl.DataFrame({"x": [0.5 * (i % 7) for i in range(200)], "label": [*["a"] * 195, *["b"] * 5]})
     summary = summarize_run(trained_on(tmp_path, frame, "label"))
     assert summary.held_out is not None
-    found = tiles_of(summary.held_out)
-    assert list(found)[:2] == ["Balanced accuracy", "Baseline"]
-    assert found["Baseline"] == "50.0 %"
+    result = tiles_of(summary.held_out)
+    assert list(result)[:2] == ["Balanced accuracy", "Baseline"]
+    assert result["Baseline"] == "50.0 %"
     sentence = summary_sentence(summary, summary.held_out.scores_with_intervals())
     assert "Balanced accuracy on" in sentence
     assert sentence.endswith(": 50.0 %.")

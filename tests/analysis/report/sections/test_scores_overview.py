@@ -63,9 +63,9 @@ def test_a_separate_validation_table_is_named(tmp_path: Path) -> None:
 
 def test_training_rows_as_scored_rows_are_an_error(tmp_path: Path) -> None:
     frame = pl.DataFrame({"x": [0.5 * i for i in range(40)], "label": ["a", "b"] * 20})
-    found = notices(summarize_run(trained_on(tmp_path, frame, "label", SMALL + "validation: 0")))
-    assert [notice.level for notice in found] == ["error"]
-    assert "no validation rows" in found[0].text
+    result = notices(summarize_run(trained_on(tmp_path, frame, "label", SMALL + "validation: 0")))
+    assert [notice.level for notice in result] == ["error"]
+    assert "no validation rows" in result[0].text
 
 
 def test_names_are_quoted_and_cut() -> None:
@@ -77,9 +77,9 @@ def test_sections_say_which_predictions_they_are_of(penguins: Path) -> None:
     held_out = predict_held_out(penguins)
     several = replace(held_out, oof_mask=np.ones((2, len(held_out)), bool))
     given = replace(held_out, split="table")
-    texts = [scored_predictions(one) for one in (held_out, several, given)]
+    texts = [scored_predictions(item) for item in (held_out, several, given)]
     assert "optimistic" in scored_predictions(replace(held_out, optimistic=True))
     assert ["validation" in texts[0], "Out-of-fold" in texts[1], "nncli predict" in texts[2]] == [True, True, True]
     page = page_of(summarize_run(penguins), held_out.scores_with_intervals(), compute_importance(held_out))
-    with_text = [one.name for one in page.sections if Paragraph(texts[0]) in one.parts]
+    with_text = [section.name for section in page.sections if Paragraph(texts[0]) in section.parts]
     assert {"confusion-matrix", "calibration"} <= set(with_text)

@@ -39,8 +39,8 @@ def test_other_bytes_are_no_wide_encoding(data: bytes) -> None:
 def test_one_nul_makes_no_wide_encoding(text: str, position: int) -> None:
     data = text.encode()
     data = data[:position] + b"\0" + data[position:]
-    found = infer_wide_encoding(data)
-    assert found is None or len(data) < 12
+    result = infer_wide_encoding(data)
+    assert result is None or len(data) < 12
 
 
 def test_western_text_is_windows_1252() -> None:

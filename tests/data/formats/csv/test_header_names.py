@@ -68,24 +68,24 @@ def test_columns_keep_the_names_of_the_training_table(cells: list[str], names: t
     ],
 )
 def test_a_column_is_never_guessed(cells: list[str], certain: set[str]) -> None:
-    found = name_like(cells, TRAINED, "t")
-    assert {*found.names} & {*NAMES} <= certain
-    assert len({*found.names}) == len(cells)
-    assert len(found.notes) == 1
+    result = name_like(cells, TRAINED, "t")
+    assert {*result.names} & {*NAMES} <= certain
+    assert len({*result.names}) == len(cells)
+    assert len(result.notes) == 1
 
 
 def test_a_repeated_name_that_was_unique_in_training_is_unclear() -> None:
-    found = name_like(["price", "size", "price", ""], [], "t")
-    assert "price" not in found.names
-    assert found.names[1:4:2] == ("size", "column_4")
-    assert len(found.notes) == 1
+    result = name_like(["price", "size", "price", ""], [], "t")
+    assert "price" not in result.names
+    assert result.names[1:4:2] == ("size", "column_4")
+    assert len(result.notes) == 1
 
 
 @given(HEADERS, HEADERS)
 def test_names_for_a_model_are_unique_and_right(cells: list[str], trained: list[str]) -> None:
-    found = name_like(cells, trained, "t")
-    assert len({*found.names}) == len(cells)
-    for name, cell in zip(found.names, cells, strict=True):
+    result = name_like(cells, trained, "t")
+    assert len({*result.names}) == len(cells)
+    for name, cell in zip(result.names, cells, strict=True):
         if name in unique_names(trained):  # of a column that was called so, or is so in this header
             assert cell == trained[unique_names(trained).index(name)] or cell in ("", name)
     assert name_like(trained, trained, "t").names == unique_names(trained)

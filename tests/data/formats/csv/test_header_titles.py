@@ -67,10 +67,10 @@ def test_columns_of_numbers_may_have_missing_cells() -> None:
 
 def test_titles_of_the_same_width_need_evidence() -> None:
     body = [["ann", "oslo", "no"], ["bob", "rome", "it"]]
-    found = find_header([["Report", "", ""], ["name", "city", "land"], *body], has_blank_lines=False)
-    assert (found.at, found.instead) == (1, 0)
-    found = find_header([["A report", "", ""], ["", "", ""], ["name", "city", "land"], *body], has_blank_lines=False)
-    assert (found.at, found.instead) == (2, 0)
+    result = find_header([["Report", "", ""], ["name", "city", "land"], *body], has_blank_lines=False)
+    assert (result.at, result.instead) == (1, 0)
+    result = find_header([["A report", "", ""], ["", "", ""], ["name", "city", "land"], *body], has_blank_lines=False)
+    assert (result.at, result.instead) == (2, 0)
     numbers = [["ann", "oslo", str(i)] for i in range(3)]
-    found = find_header([["Report", "", ""], ["name", "city", "age"], *numbers], has_blank_lines=False)
-    assert (found.at, found.instead) == (1, None)
+    result = find_header([["Report", "", ""], ["name", "city", "age"], *numbers], has_blank_lines=False)
+    assert (result.at, result.instead) == (1, None)

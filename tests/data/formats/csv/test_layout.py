@@ -36,10 +36,10 @@ def layout(text: str, trained: CsvDialect | None = None, **settings: Any) -> Lay
     ],
 )
 def test_the_header_is_found_below_titles(above: str, line: int) -> None:
-    found = layout(f"{above}name,city,age\n{ROWS}")
-    assert (found.names, found.width, found.line) == (("name", "city", "age"), 3, line)
-    assert found.shape.begins_with_values is False
-    assert bool(found.notes) == bool(above.strip())
+    result = layout(f"{above}name,city,age\n{ROWS}")
+    assert (result.names, result.width, result.line) == (("name", "city", "age"), 3, line)
+    assert result.shape.begins_with_values is False
+    assert bool(result.notes) == bool(above.strip())
 
 
 @pytest.mark.parametrize(
@@ -97,15 +97,15 @@ def test_a_line_that_holds_no_header_is_refused(row: int) -> None:
 def test_separators_at_the_end_make_no_column_unless_there_is_a_cell(
     header: str, row: str, names: tuple[str, ...], width: int
 ) -> None:
-    found = layout(f"{header}\n" + f"{row}\n" * 5)
-    assert (found.names, found.width) == (names, width)
+    result = layout(f"{header}\n" + f"{row}\n" * 5)
+    assert (result.names, result.width) == (names, width)
 
 
 def test_a_table_without_a_header_has_numbered_columns() -> None:
-    found = layout("1,2,x\n3,4,y\n", header=False)
-    assert (found.names, found.start, found.line) == (("column_1", "column_2", "column_3"), 0, 1)
-    found = layout("A title above\n\n1,2,x,\n3,4,y,\n", header=False)
-    assert (found.names, found.line) == (("column_1", "column_2", "column_3"), 3)
+    result = layout("1,2,x\n3,4,y\n", header=False)
+    assert (result.names, result.start, result.line) == (("column_1", "column_2", "column_3"), 0, 1)
+    result = layout("A title above\n\n1,2,x,\n3,4,y,\n", header=False)
+    assert (result.names, result.line) == (("column_1", "column_2", "column_3"), 3)
     assert layout("1,2\n", CsvDialect(header=False)).names == ("column_1", "column_2")
 
 
@@ -125,10 +125,10 @@ def test_names_that_look_like_a_row_are_noted(text: str, noted: bool) -> None:
 
 def test_the_header_of_the_training_table_is_found_by_its_names() -> None:
     trained = CsvDialect(header_cells=("", "price", "price", "y"), header_row=3)
-    found = layout("Report,all,of,it,here\nx,y,z\n,price,price,y\n1,2,3,4\n", trained)
-    assert (found.names, found.line) == (("column_1", "price", "price_2", "y"), 4)
-    found = layout(",price,price\n1,2,3\n", trained)
-    assert found.names == ("column_1", "price", "price_2")
+    result = layout("Report,all,of,it,here\nx,y,z\n,price,price,y\n1,2,3,4\n", trained)
+    assert (result.names, result.line) == (("column_1", "price", "price_2", "y"), 4)
+    result = layout(",price,price\n1,2,3\n", trained)
+    assert result.names == ("column_1", "price", "price_2")
 
 
 def test_the_last_column_of_the_training_table_is_kept_though_it_is_empty() -> None:
@@ -192,10 +192,10 @@ def test_a_header_that_seems_to_lack_a_separator_is_refused_with_a_hint_that_hel
 )
 def test_rows_that_end_with_a_separator_that_the_header_lacks_are_noted(header: str, row: str, noted: bool) -> None:
     text = f"{header}\n" + f"{row}\n" * 5
-    found = layout(text)
-    assert list(found.names) == header.rstrip(",").split(",")
-    assert [note for note in found.notes if "end with a separator" in note] == list(found.notes)
-    assert bool(found.notes) == noted
+    result = layout(text)
+    assert list(result.names) == header.rstrip(",").split(",")
+    assert [note for note in result.notes if "end with a separator" in note] == list(result.notes)
+    assert bool(result.notes) == noted
     assert bool(layout(text, CsvDialect(separator=",")).notes) == noted
 
 

@@ -169,9 +169,9 @@ def test_what_is_found_to_be_numbers_is_what_its_text_is_kept_as(
 ) -> None:
     data = written([("x", "y", "t"), *rows], separator=separator, end=end, quote_all=quote_all)
     spelled = tables_of(data, ("", "NA"), (), separator, size)
-    found = tables_of(data, ("", "NA"), None, separator, size)
-    assert [len(table) for table in found] == [len(table) for table in spelled]
-    for ours, theirs in zip(found, spelled, strict=True):
+    result = tables_of(data, ("", "NA"), None, separator, size)
+    assert [len(table) for table in result] == [len(table) for table in spelled]
+    for ours, theirs in zip(result, spelled, strict=True):
         for name in ours.names:
             cells, text = ours.column(name), theirs.column(name)
             if cells.dtype == pl.String:
@@ -218,7 +218,7 @@ def test_odd_beginnings_are_found_wherever_the_text_is_cut(
     quotes = positions_of(text, QUOTE)
     before = f"(?:^|[{separator}\n{chr(34) * bool(quotes.size)}])".encode()
     odd = rb"(?= |[+-]?0[0-9])" if zeros else rb"(?= )"
-    expected = [found.end() for found in re.finditer(before + odd, text)]
+    expected = [result.end() for result in re.finditer(before + odd, text)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(direct, "PIECE", piece)
         assert sorted(ambiguous_starts(Block(text, quotes, 1), separator, zeros=zeros)) == expected

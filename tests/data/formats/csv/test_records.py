@@ -15,11 +15,11 @@ def records(data: bytes, separator: str = ",") -> Records:
 
 
 def test_records_have_places_and_counts() -> None:
-    found = records(b'a,b\r\n\n"x\ny",,1\r\n\r\nlast')
-    assert [found.bytes(i) for i in range(len(found))] == [b"a,b", b"", b'"x\ny",,1', b"", b"last"]
-    assert found.counts.tolist() == [2, 1, 3, 1, 1]
-    assert found.blank.tolist() == [False, True, False, True, False]
-    assert [found.line(i) for i in range(len(found))] == [1, 2, 3, 5, 6]
+    result = records(b'a,b\r\n\n"x\ny",,1\r\n\r\nlast')
+    assert [result.bytes(i) for i in range(len(result))] == [b"a,b", b"", b'"x\ny",,1', b"", b"last"]
+    assert result.counts.tolist() == [2, 1, 3, 1, 1]
+    assert result.blank.tolist() == [False, True, False, True, False]
+    assert [result.line(i) for i in range(len(result))] == [1, 2, 3, 5, 6]
 
 
 def test_no_text_has_no_records() -> None:
@@ -29,9 +29,9 @@ def test_no_text_has_no_records() -> None:
 @given(st.lists(st.lists(st.text("ab, ;", max_size=3), min_size=2, max_size=4), min_size=1, max_size=5))
 def test_lines_without_quotes_are_split_at_newlines_and_separators(rows: list[list[str]]) -> None:
     plain = [[cell.replace(",", "") for cell in row] for row in rows]
-    found = records("\n".join(map(",".join, plain)).encode())
-    assert [split_record(found.bytes(i), ",") for i in range(len(found))] == plain
-    assert found.counts.tolist() == [*map(len, plain)]
+    result = records("\n".join(map(",".join, plain)).encode())
+    assert [split_record(result.bytes(i), ",") for i in range(len(result))] == plain
+    assert result.counts.tolist() == [*map(len, plain)]
 
 
 def test_the_time_for_unclear_quotes_does_not_grow_with_the_square_of_the_text() -> None:

@@ -81,7 +81,7 @@ def test_records_that_follow_the_rules_are_not_changed(table: list[tuple[str, st
     st.integers(1, 40),
 )
 def test_blocks_of_any_size_are_repaired_alike(table: list[tuple[str, str]], size: int) -> None:
-    text = "n0,n1\n" + "".join(f"{one},{two}\n" for one, two in table)
+    text = "n0,n1\n" + "".join(f"{item},{two}\n" for item, two in table)
     try:
         whole = rows(text)
     except DataError:
@@ -89,9 +89,9 @@ def test_blocks_of_any_size_are_repaired_alike(table: list[tuple[str, str]], siz
             rows(text, size)
         return
     assert rows(text, size) == whole
-    for (one, _), row in zip(table, whole, strict=True) if len(table) == len(whole) else ():
-        if not one.strip().startswith('"'):
-            assert row[0] == one
+    for (item, _), row in zip(table, whole, strict=True) if len(table) == len(whole) else ():
+        if not item.strip().startswith('"'):
+            assert row[0] == item
 
 
 def test_an_empty_cell_in_quotes_that_is_a_line_does_not_become_blank() -> None:

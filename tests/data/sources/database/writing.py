@@ -74,8 +74,10 @@ class WriterTests(ABC):
         read = read_table(target).frame
         assert read.columns == frame.columns
         expected = {name: cells[0] for name, (cells, _) in CELLS.items()} | {"duration": 86_402.0} | self.read_as
-        found = {name: next((cell for cell in read[name].to_list() if cell is not None), None) for name in read.columns}
-        assert found == expected
+        result = {
+            name: next((cell for cell in read[name].to_list() if cell is not None), None) for name in read.columns
+        }
+        assert result == expected
         _write(target, frame, append=True)  # what was created fits
         assert len(read_table(target)) == 2 * len(frame)
         assert [read[name].null_count() for name in list(CELLS)[:-2]] == [1] * (len(CELLS) - 2)

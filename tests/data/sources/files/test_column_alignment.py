@@ -38,10 +38,10 @@ def test_types_go_together_where_no_value_changes(
 
 
 def columns(*schemas: dict[str, pl.DataType], keys: dict[str, pl.DataType] | None = None) -> FileColumns:
-    found = FileColumns(keys or {})
+    result = FileColumns(keys or {})
     for part, schema in zip((A, B), schemas, strict=False):
-        found.add_file(part, schema)
-    return found
+        result.add_file(part, schema)
+    return result
 
 
 def refused(*schemas: dict[str, pl.DataType]) -> tuple[Location, str]:
@@ -52,8 +52,8 @@ def refused(*schemas: dict[str, pl.DataType]) -> tuple[Location, str]:
 
 
 def test_columns_in_another_order_are_put_in_order() -> None:
-    found = columns({"x": pl.Int64(), "s": pl.String()}, {"s": pl.String(), "x": pl.Int64()})
-    assert found.aligned(B, pl.DataFrame({"s": ["a"], "x": [1]}), 1).rows() == [(1, "a")]
+    result = columns({"x": pl.Int64(), "s": pl.String()}, {"s": pl.String(), "x": pl.Int64()})
+    assert result.aligned(B, pl.DataFrame({"s": ["a"], "x": [1]}), 1).rows() == [(1, "a")]
 
 
 def test_other_columns_are_refused_with_the_file_and_their_names() -> None:
@@ -70,32 +70,32 @@ def test_types_that_do_not_go_together_are_refused_with_the_file_and_the_column(
 
 
 def test_integers_become_floats_and_missing_columns_get_the_type_of_the_others() -> None:
-    found = columns({"x": pl.Int64(), "n": pl.Null()}, {"x": pl.Float64(), "n": pl.Int64()})
-    frame = found.aligned(A, pl.DataFrame({"x": [1], "n": [None]}, schema={"x": pl.Int64, "n": pl.String}), 1)
+    result = columns({"x": pl.Int64(), "n": pl.Null()}, {"x": pl.Float64(), "n": pl.Int64()})
+    frame = result.aligned(A, pl.DataFrame({"x": [1], "n": [None]}, schema={"x": pl.Int64, "n": pl.String}), 1)
     assert frame.schema == {"x": pl.Float64, "n": pl.Int64}
 
 
 def test_an_integer_that_no_float_holds_is_refused_with_its_row() -> None:
-    found = columns({"x": pl.Int64()}, {"x": pl.Float64()})
+    result = columns({"x": pl.Int64()}, {"x": pl.Float64()})
     with pytest.raises(DataError) as caught:
-        found.aligned(A, pl.DataFrame({"x": [1, -(2**53) - 1]}), 11)
+        result.aligned(A, pl.DataFrame({"x": [1, -(2**53) - 1]}), 11)
     assert caught.value.location == Location(source=A.file.name, row=12, column="x")
 
 
 @pytest.mark.parametrize("cells", [[1, 1], ["1", "01"]])
 def test_a_column_that_agrees_with_its_folder_is_that_of_the_folder(cells: list[object]) -> None:
     part = Part(A.file, A.label, {"month": "01"})
-    found = FileColumns({"month": pl.Int64()})
+    result = FileColumns({"month": pl.Int64()})
     frame = pl.DataFrame({"x": [1, 2], "month": cells})
-    found.add_file(part, frame.schema)
-    assert found.aligned(part, frame, 1).rows() == [(1, 1), (2, 1)]
+    result.add_file(part, frame.schema)
+    assert result.aligned(part, frame, 1).rows() == [(1, 1), (2, 1)]
 
 
 def test_a_column_that_contradicts_its_folder_is_refused_with_its_row() -> None:
     part = Part(A.file, A.label, {"month": "01"})
-    found = FileColumns({"month": pl.Int64()})
+    result = FileColumns({"month": pl.Int64()})
     frame = pl.DataFrame({"x": [1, 2], "month": [1, 2]})
-    found.add_file(part, frame.schema)
+    result.add_file(part, frame.schema)
     with pytest.raises(DataError) as caught:
-        found.aligned(part, frame, 1)
+        result.aligned(part, frame, 1)
     assert caught.value.location == Location(source=A.file.name, row=2, column="month")

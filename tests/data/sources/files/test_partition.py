@@ -37,9 +37,9 @@ def test_files_on_a_server_have_their_keys() -> None:
 
 
 def test_keys_are_integers_if_all_values_are() -> None:
-    found = parts("d/y=2025/z=a/1.csv", "d/y=007/z=2/1.csv", "d/y=__HIVE_DEFAULT_PARTITION__/z=-1/1.csv", folder="d")
-    assert key_types(found) == {"y": pl.Int64, "z": pl.String}
-    assert found[2].keys["y"] is None
+    result = parts("d/y=2025/z=a/1.csv", "d/y=007/z=2/1.csv", "d/y=__HIVE_DEFAULT_PARTITION__/z=-1/1.csv", folder="d")
+    assert key_types(result) == {"y": pl.Int64, "z": pl.String}
+    assert result[2].keys["y"] is None
 
 
 @pytest.mark.parametrize("value", ["", "1.5", "٣", "--1", "12345678901234567890"])

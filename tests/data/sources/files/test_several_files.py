@@ -263,13 +263,13 @@ def test_ids_keep_their_spelling_in_all_files_whichever_has_the_text(
     cells = [line.split(",")[0] for text in texts for line in text.splitlines()[1:]]
     config = Config.model_validate({"data": {"path": str(folder), "target": "x", "missing_values": [""]}})
     with Scratch() as scratch:
-        found = load_table(config, config.data, scratch).columns(["id"]).frame["id"]
-    if found.dtype == pl.Float64:
+        result = load_table(config, config.data, scratch).columns(["id"]).frame["id"]
+    if result.dtype == pl.Float64:
         assert not {"zeros", "late text"} & {*kinds}
-        found = found.fill_null(float("nan"))
-        assert found.to_list() == pytest.approx([float(cell or "nan") for cell in cells], nan_ok=True)
+        result = result.fill_null(float("nan"))
+        assert result.to_list() == pytest.approx([float(cell or "nan") for cell in cells], nan_ok=True)
     else:
-        assert found.to_list() == [cell or None for cell in cells]
+        assert result.to_list() == [cell or None for cell in cells]
 
 
 @pytest.mark.parametrize("first", ["1,2\n", ""])
@@ -288,10 +288,10 @@ def test_how_a_file_is_read_depends_on_the_first_one_alone(
     options = ReadOptions(missing_values=("",), numeric_columns=NumericColumns.any_except(()), first_bytes=8)
     for _ in open_reader(as_source(folder)).read(options):
         pass
-    assert [one.first_file and one.first_file.numeric_names for one in given] == [
+    assert [item.first_file and item.first_file.numeric_names for item in given] == [
         frozenset(["id", "x"] if first else [])
     ] * 4
-    assert len({one.first_bytes for one in given}) == 1
+    assert len({item.first_bytes for item in given}) == 1
 
 
 def test_an_error_leaves_no_thread_behind(tmp_path: Path) -> None:

@@ -78,11 +78,11 @@ def test_a_truncated_file_is_refused_at_every_length(tmp_path: Path, suffix: str
     for size in range(1, len(data), 613):
         path.write_bytes(data[:size])
         try:
-            found = read(path, sheet="Sales")
+            result = read(path, sheet="Sales")
         except DataError:
             continue
         assert suffix == "xls"  # whose last bytes may be other than cells
-        assert found.frame.equals(table.frame)
+        assert result.frame.equals(table.frame)
 
 
 def test_a_workbook_without_cells_is_refused(tmp_path: Path) -> None:

@@ -220,11 +220,11 @@ def test_every_cell_is_read_with_its_value(path: Path, rows: list[tuple[object, 
             for cell in column
             if cell is not None
         }
-        found = frame[name].to_list()
+        result = frame[name].to_list()
         if len(kinds) <= 1:
-            assert found == column
+            assert result == column
             continue
-        for cell, text in zip(column, found, strict=True):
+        for cell, text in zip(column, result, strict=True):
             if isinstance(cell, bool):
                 assert text == str(cell).lower()
             elif isinstance(cell, int | float):

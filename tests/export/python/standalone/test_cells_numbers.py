@@ -78,6 +78,6 @@ def test_a_number_is_read_as_by_polars(
     refused = {row for error in errors for row in error.rows.tolist()}
     wanted = [None if row in refused else value for row, value in enumerate(x.tolist())]
     number_format = NumberFormat(*marks, unit, reads_booleans)
-    found = [number_format.read(text) for text in texts]
-    finite = [None if value is not None and value in (float("inf"), -float("inf")) else value for value in found]
+    result = [number_format.read(text) for text in texts]
+    finite = [None if value is not None and value in (float("inf"), -float("inf")) else value for value in result]
     assert [str(value) for value in finite] == [str(value) for value in wanted]

@@ -32,8 +32,8 @@ def known(text: str) -> str:
 @example(["a" * MAX_CHARACTERS + " b", "İ" * (MAX_CHARACTERS + 5)])
 def test_words_are_those_of_polars(texts: list[str]) -> None:
     wanted = encoder.unigrams(pl.Series(texts))
-    found = [(row, word) for row, text in enumerate(texts) for word in words_of(text)]
-    assert found == list(wanted.iter_rows())
+    result = [(row, word) for row, text in enumerate(texts) for word in words_of(text)]
+    assert result == list(wanted.iter_rows())
 
 
 @given(st.lists(st.one_of(phrases, st.sampled_from((*TERMS, "not good good good"))), min_size=1))

@@ -31,8 +31,8 @@ def test_a_row_rows_columns_and_frames_have_the_same_predictions() -> None:
     assert [CLASSES.predict(row) for row in rows] == [pytest.approx(answer) for answer in answers]
     columns = {name: [row[name] for row in rows] for name in ROW}
     for table in (columns, pd.DataFrame(rows), pl.DataFrame(rows)):
-        found = CLASSES.predict(table)
-        assert {title: values.tolist() for title, values in found.items()} == {
+        result = CLASSES.predict(table)
+        assert {title: values.tolist() for title, values in result.items()} == {
             title: [answer[title] for answer in answers] for title in answers[0]
         }
 
@@ -40,10 +40,10 @@ def test_a_row_rows_columns_and_frames_have_the_same_predictions() -> None:
 def test_arrays_and_columns_of_float32_are_read() -> None:
     ages = np.array([41.0, np.nan], np.float32)
     columns = {"age": ages, "city": np.array(["Oslo", "Rome"]), "since": np.array(["2020-12-31", "NaT"], "M8[ns]")}
-    found = NUMBERS.predict(columns | {"review": ["good", None]})
+    result = NUMBERS.predict(columns | {"review": ["good", None]})
     rows = [{**ROW, "review": "good"}, {"age": None, "city": "Rome", "since": None, "review": None}]
-    assert list(found) == ["prediction_a", "prediction_b"]
-    assert found["prediction_b"].tolist() == [answer["prediction_b"] for answer in NUMBERS.predict(rows)]
+    assert list(result) == ["prediction_a", "prediction_b"]
+    assert result["prediction_b"].tolist() == [answer["prediction_b"] for answer in NUMBERS.predict(rows)]
     category = Predictor(program_of([category_input("x", ["0.1", "y"])]))
     narrow = pl.DataFrame({"x": pl.Series([0.1], dtype=pl.Float32)})
     assert category.predict(narrow)["prediction"].tolist() == [category.predict({"x": "0.1"})["prediction"]]

@@ -38,9 +38,9 @@ def test_classes_have_the_columns_and_types_of_predict(label_type: LabelType, la
     wanted = Predictions(target, P, "float32").frame(proba=True)
     outputs = Outputs(("y",), 1, labels=labels, label_type=label_type, codes=0)
     columns = output_columns(outputs, "float32", {0: np.array([[1.0], [0.0]]), 1: P})
-    found: dict[str, Any] = {title: values.tolist() for title, values in columns.items()}
-    assert found == wanted.to_dict(as_series=False)
-    assert pl.DataFrame(found)["prediction"].dtype == wanted["prediction"].dtype
+    result: dict[str, Any] = {title: values.tolist() for title, values in columns.items()}
+    assert result == wanted.to_dict(as_series=False)
+    assert pl.DataFrame(result)["prediction"].dtype == wanted["prediction"].dtype
     assert columns[f"proba_{labels[0]}"].dtype == np.float32
 
 

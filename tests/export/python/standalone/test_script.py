@@ -64,8 +64,8 @@ def test_tables_of_many_blocks_have_a_line_for_each_row(monkeypatch: pytest.Monk
     whole = predicted(text, ONE)
     for rows in (1, 5, 20, 7):
         monkeypatch.setattr(script, "BLOCK_ROWS", rows)
-        found = predicted(text, ONE)
-        assert [float(line) for line in found[1:]] == pytest.approx([float(line) for line in whole[1:]], rel=1e-12)
+        result = predicted(text, ONE)
+        assert [float(line) for line in result[1:]] == pytest.approx([float(line) for line in whole[1:]], rel=1e-12)
 
 
 @pytest.mark.parametrize(

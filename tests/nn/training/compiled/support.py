@@ -26,18 +26,18 @@ def array(values: Any, *shape: int) -> Vector:
     return np.array(values, np.float32).reshape(shape or (-1,))
 
 
-def ulps(found: npt.NDArray[Any], truth: npt.NDArray[Any]) -> float:
+def ulps(result: npt.NDArray[Any], truth: npt.NDArray[Any]) -> float:
     """How many units in the last place of float32 two vectors are apart at the most."""
     unit = np.spacing(np.abs(truth).astype(np.float32)).astype(np.float64)
-    return float((np.abs(found.astype(np.float64) - truth) / unit).max())
+    return float((np.abs(result.astype(np.float64) - truth) / unit).max())
 
 
-def close(found: Vector, expected: Vector, *, scale: npt.NDArray[Any] | float = 0.0) -> None:
+def close(result: Vector, expected: Vector, *, scale: npt.NDArray[Any] | float = 0.0) -> None:
     """Within 4 units in the last place of the expected, or of `scale` where that is larger; NaN and inf alike."""
-    np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
-    np.testing.assert_array_equal(found[np.isinf(found)], expected[np.isinf(found)])
-    np.testing.assert_array_equal(found[np.isinf(expected)], expected[np.isinf(expected)])
+    np.testing.assert_array_equal(np.isnan(result), np.isnan(expected))
+    np.testing.assert_array_equal(result[np.isinf(result)], expected[np.isinf(result)])
+    np.testing.assert_array_equal(result[np.isinf(expected)], expected[np.isinf(expected)])
     finite = np.isfinite(expected)
     size = np.maximum(np.abs(expected), np.abs(scale)).astype(np.float32)[finite]
     unit = np.spacing(np.minimum(size, np.float32(3e38))).astype(np.float64)
-    assert (np.abs(found[finite].astype(np.float64) - expected[finite]) <= 4.0 * unit).all()
+    assert (np.abs(result[finite].astype(np.float64) - expected[finite]) <= 4.0 * unit).all()

@@ -45,22 +45,22 @@ def quiet() -> Any:
 
 def test_exp_is_within_2_units_of_the_truth() -> None:
     x = np.concatenate([np.linspace(-87.33, 88.37, 20_001), [0.0, -0.0, 1e-40, -1e-40]]).astype(np.float32)
-    found = array([activations.exp(v) for v in x])
-    assert ulps(found, np.exp(x.astype(np.float64))) <= 2.0
+    result = array([activations.exp(v) for v in x])
+    assert ulps(result, np.exp(x.astype(np.float64))) <= 2.0
 
 
 @pytest.mark.parametrize(("x", "bound"), [(1e30, 2e38), (math.inf, 2e38), (88.5, 2e38), (-1e30, 0.0), (-math.inf, 0.0)])
 def test_exp_saturates_where_float32_ends(x: float, bound: float) -> None:
-    found = float(activations.exp(np.float32(x)))
-    assert math.isfinite(found)
-    assert bound <= found <= bound + 1e38 if bound else 0.0 <= found < 1.2e-38
+    result = float(activations.exp(np.float32(x)))
+    assert math.isfinite(result)
+    assert bound <= result <= bound + 1e38 if bound else 0.0 <= result < 1.2e-38
 
 
 def activated(f: Any, Z: Vector, b: Vector = NONE) -> Vector:
-    found = Z.copy()
-    activations.add_bias(found, b, 1.0)
-    activations.activate(found, FROM_OUTPUT.index(type(f)), getattr(f, "slope", 0.0))
-    return found
+    result = Z.copy()
+    activations.add_bias(result, b, 1.0)
+    activations.activate(result, FROM_OUTPUT.index(type(f)), getattr(f, "slope", 0.0))
+    return result
 
 
 def test_tanh_is_within_4_units_of_the_truth_everywhere() -> None:
@@ -70,13 +70,13 @@ def test_tanh_is_within_4_units_of_the_truth_everywhere() -> None:
 
 def test_sigmoid_is_within_4_units_of_the_truth_while_it_is_not_all_but_0() -> None:
     x = np.concatenate([GRID, -GRID])
-    found = activated(Sigmoid(), x.reshape(1, -1))[0]
+    result = activated(Sigmoid(), x.reshape(1, -1))[0]
     truth = np.where(x < 0, np.exp(np.minimum(x, 0.0).astype(np.float64)), 1.0) / (
         1.0 + np.exp(-np.abs(x, dtype=float))
     )
     ordinary = x > -87.0
-    assert ulps(found[ordinary], truth[ordinary]) <= 4.0
-    np.testing.assert_allclose(found[~ordinary], truth[~ordinary], rtol=0, atol=1.8e-38)
+    assert ulps(result[ordinary], truth[ordinary]) <= 4.0
+    np.testing.assert_allclose(result[~ordinary], truth[~ordinary], rtol=0, atol=1.8e-38)
 
 
 @pytest.mark.parametrize("f", ACTIVATIONS, ids=lambda f: f.model_dump_json())
@@ -88,11 +88,11 @@ def test_an_activation_is_that_of_numpy_there_and_back(f: Any, values: list[floa
         Z = array(values, 1, -1)
         bound = f.bind(Z)
         bound.forward()
-        found = activated(f, Z)
+        result = activated(f, Z)
         if isinstance(f, Sigmoid):  # NumPy's is (1 + tanh(z/2)) / 2: exact to a unit of 1, not of itself
-            close(found, bound.Y, scale=0.5)
+            close(result, bound.Y, scale=0.5)
         else:
-            close(found, bound.Y)
+            close(result, bound.Y)
         Y = bound.Y.copy()
         for dY in (array(values[::-1], 1, -1), np.full_like(Z, np.nan), np.full_like(Z, np.inf)):
             expected, dZ = bound.backward(dY.copy()), dY.copy()
@@ -164,5 +164,5 @@ def test_masks_of_other_steps_and_layers_are_independent() -> None:
     keys = [mask_keys(seed, step, layer) for step in (1, 2, 3) for layer in (0, 1, 2)]
     masks = [stored(Mish(), Z, alpha, RESOLUTION // 2, key)[0] != 0.0 for key in (*keys, keys[0])]
     np.testing.assert_array_equal(masks[0], masks[-1])
-    for one, other in combinations(masks[:-1], 2):
-        assert (one == other).mean() == pytest.approx(0.5, abs=0.025)
+    for item, other in combinations(masks[:-1], 2):
+        assert (item == other).mean() == pytest.approx(0.5, abs=0.025)

@@ -237,11 +237,11 @@ def test_projected_columns_learn_what_they_learn_with_numpy(loss: LossBase, outp
 
 
 def test_bins_that_are_found_in_each_step_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = []
+    result = []
     for limit in (blocks.MAX_LOCATED_BYTES, 0):
         monkeypatch.setattr(blocks, "MAX_LOCATED_BYTES", limit)
-        found.append([bits(trained(cut, examples_of(cut))[0]) for cut in (DROPPING, PROJECTING)])
-    assert found[0] == found[1]
+        result.append([bits(trained(cut, examples_of(cut))[0]) for cut in (DROPPING, PROJECTING)])
+    assert result[0] == result[1]
 
 
 @pytest.mark.parametrize(
@@ -276,12 +276,12 @@ def test_numbers_beyond_all_bins_and_columns_of_few_values_learn_what_they_learn
     outside = dataset.X.copy()
     outside[5, 0] = value
     arguments = arguments_of(PRESET, optimizer=Sgd(), schedule=ConstantRate(peak=1e-12))
-    found = []
+    result = []
     for backend in ("numba", "numpy"):
         state = fresh(replace(arguments, backend=backend), dataset)  # the bins are those of the rows without `value`
         reports = list(fit(replace(arguments, backend=backend), state, replace(dataset, X=outside)))
-        found.append([report.loss for report in reports if isinstance(report, EpochReport)])
-    np.testing.assert_allclose(found[0], found[1], rtol=1e-5)
+        result.append([report.loss for report in reports if isinstance(report, EpochReport)])
+    np.testing.assert_allclose(result[0], result[1], rtol=1e-5)
 
 
 @given(
@@ -394,8 +394,8 @@ def test_stretches_of_any_length_give_the_same_bits(cut: TrainingArguments, ahea
         return LoopSignal.CONTINUE
 
     state, reports = trained(arguments, examples, max_batches=lambda step: ahead, after_batch=after_batch)
-    one, expected = trained(arguments, examples)
-    assert bits(state) == bits(one)
+    single, expected = trained(arguments, examples)
+    assert bits(state) == bits(single)
     assert reports == expected
     assert len(asked) < 48  # so they were stretches
     assert asked == sorted(set(asked))
@@ -413,11 +413,11 @@ def test_the_same_seed_gives_the_same_bits(cut: TrainingArguments, parts: int) -
 def test_the_bits_do_not_depend_on_the_number_of_threads(
     cut: TrainingArguments, parts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = []
+    result = []
     for threads in (1, 2, 3):
         monkeypatch.setattr(loop, "available_cpus", lambda threads=threads: threads)
-        found.append(bits(trained(replace(cut, n_shards=parts), examples_of(cut))[0]))
-    assert found[0] == found[1] == found[2]
+        result.append(bits(trained(replace(cut, n_shards=parts), examples_of(cut))[0]))
+    assert result[0] == result[1] == result[2]
 
 
 def resumed(arguments: TrainingArguments, state: TrainState, dataset: Dataset) -> tuple[TrainState, list[EpochReport]]:
@@ -512,9 +512,9 @@ def test_a_loss_that_is_not_finite_stops_at_its_step_with_the_words_of_numpy(
     arguments = arguments_of(network_of(dense(5, "relu")), n_shards=parts)
     dataset = example_rows(arguments.network, arguments.loss, ROWS)
     getattr(dataset, where)[row, 0] = value
-    found = said(arguments, dataset, max_batches=lambda step: 10**9)
-    assert found == said(replace(arguments, backend="numpy"), dataset)
-    assert "the loss became" in found[0]
+    result = said(arguments, dataset, max_batches=lambda step: 10**9)
+    assert result == said(replace(arguments, backend="numpy"), dataset)
+    assert "the loss became" in result[0]
 
 
 @pytest.mark.parametrize("clip_norm", [None, 1.0])
@@ -554,11 +554,11 @@ def test_a_training_that_goes_back_does_so_as_with_numpy() -> None:
         network_of(), optimizer=Sgd(), schedule=ConstantRate(peak=50.0), epochs=6, rollback_on_divergence=True
     )
     dataset = example_rows(arguments.network, arguments.loss, ROWS)
-    found = []
+    result = []
     for backend in ("numba", "numpy"):
         events = fit(replace(arguments, backend=backend), fresh(arguments), dataset, max_batches=lambda step: 10**9)
-        found.append([(e.epoch, e.factor, e.reason) for e in events if isinstance(e, LearningRateHalved)])
-    assert found[0] == found[1] != []
+        result.append([(e.epoch, e.factor, e.reason) for e in events if isinstance(e, LearningRateHalved)])
+    assert result[0] == result[1] != []
 
 
 # --- in time

@@ -46,11 +46,11 @@ def test_the_penalty_is_that_of_numpy(l1: float, l2: float) -> None:
     )
     parameters.theta[:3] = [0.0, -0.0, 1e-40]
     parameters.grad[...] = np.random.default_rng(1).normal(size=parameters.grad.size)
-    found, size = parameters.grad.copy(), np.abs(parameters.grad) + np.abs(parameters.theta)
+    result, size = parameters.grad.copy(), np.abs(parameters.grad) + np.abs(parameters.theta)
     decayed = parameters.layout.n_decayed
-    optimizers.penalize(parameters.theta[:decayed], found[:decayed], l1, l2)
+    optimizers.penalize(parameters.theta[:decayed], result[:decayed], l1, l2)
     step.L1L2Penalty(parameters, l1=l1, l2=l2).add_gradient()
-    close(found, parameters.grad, scale=size)
+    close(result, parameters.grad, scale=size)
 
 
 @compiling
@@ -59,16 +59,16 @@ def test_the_penalty_is_that_of_numpy(l1: float, l2: float) -> None:
 @example(values=[3.0, 4.0], largest=5.0)
 @example(values=[3e38] * 40, largest=1e30)
 def test_clipping_is_that_of_numpy_also_where_the_squares_overflow(values: list[float], largest: float) -> None:
-    found, expected = array(values), array(values)
+    result, expected = array(values), array(values)
     with np.errstate(all="ignore"):
-        optimizers.clip(found, largest)
+        optimizers.clip(result, largest)
         step.clip_by_global_norm(expected, largest)
     norm = float(np.linalg.norm(array(values).astype(np.float64)))
-    np.testing.assert_allclose(found, expected, rtol=3e-6, atol=1e-44)  # NumPy sums the squares in float32
+    np.testing.assert_allclose(result, expected, rtol=3e-6, atol=1e-44)  # NumPy sums the squares in float32
     if norm <= largest:
-        assert found.tobytes() == array(values).tobytes()
+        assert result.tobytes() == array(values).tobytes()
     elif largest / norm > 1e-37:  # below, the factor has no more all its digits in float32
-        assert float(np.linalg.norm(found.astype(np.float64))) <= largest * (1 + 1e-6)
+        assert float(np.linalg.norm(result.astype(np.float64))) <= largest * (1 + 1e-6)
 
 
 @pytest.mark.parametrize("bad", BEYOND)
@@ -131,8 +131,8 @@ def test_an_optimizer_moves_as_that_of_numpy(optimizer: OptimizerBase, theta: li
     with np.errstate(all="ignore"):
         begin, grads = array(theta), [array((values * 6)[i : i + 6]) for i in range(len(values[:10]))]
         compiled = lambda *a, **o: bind_optimizer(optimizer, *a, **o)  # noqa: E731
-        found, expected = (moved(optimizer, bind, begin, grads, 4) for bind in (compiled, optimizer.bind))
-        for here, there in zip(found, expected, strict=True):
+        result, expected = (moved(optimizer, bind, begin, grads, 4) for bind in (compiled, optimizer.bind))
+        for here, there in zip(result, expected, strict=True):
             close(here, there, scale=begin)
 
 
@@ -141,5 +141,5 @@ def test_a_thousand_steps_end_where_those_of_numpy_do(optimizer: OptimizerBase) 
     rng = np.random.default_rng(4)
     begin, grads = rng.normal(size=50).astype(np.float32), list(rng.normal(size=(1000, 50)).astype(np.float32))
     compiled = lambda *a, **o: bind_optimizer(optimizer, *a, **o)  # noqa: E731
-    found, expected = (moved(optimizer, bind, begin, grads, 20)[999] for bind in (compiled, optimizer.bind))
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    result, expected = (moved(optimizer, bind, begin, grads, 20)[999] for bind in (compiled, optimizer.bind))
+    np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
