@@ -269,17 +269,7 @@ def track(
     written = track_runs(*runs, to=trackers.to)
     if display.as_json:
         print_json(
-            {
-                "tracked": [
-                    {"run": str(run_at_tracker.run), "tracker": run_at_tracker.tracker, "name": run_at_tracker.name}
-                    for run_at_tracker in written
-                ]
-            }
+            {"tracked": [{"run": str(item.run), "tracker": item.tracker, "name": item.name} for item in written]}
         )
     else:
-        display.say(
-            *(
-                f"{run_at_tracker.run} is written to {run_at_tracker.tracker} as {run_at_tracker.name}"
-                for run_at_tracker in written
-            )
-        )
+        display.say(*(f"{item.run} is written to {item.tracker} as {item.name}" for item in written))

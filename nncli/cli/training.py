@@ -364,13 +364,9 @@ def _comparisons(comparisons: Sequence[Comparison]) -> list[list[str]]:
 
 def _comparison(comparison: Comparison) -> list[str]:
     """A line of the table of comparisons."""
-    epochs = (
-        ""
-        if comparison.epochs is None
-        else f" of {comparison.epochs:,} epochs"
-        if comparison.epochs != 1
-        else " of 1 epoch"
-    )
+    from nncli.fitting.checks.column import count
+
+    epochs = "" if comparison.epochs is None else f" of {count(comparison.epochs, 'epoch', 'epochs')}"
     name = f"{comparison.file}{epochs}"
     if comparison.is_identical:
         return [name, "none"]

@@ -67,16 +67,11 @@ def _lower_intervals(conformal: ConformalPredictor, members: Sequence[LoweredPre
     weights = conformal.model.spec.weights if isinstance(conformal.model, Ensemble) else None
     quantiles = [member.quantiles for member in members if member.quantiles is not None]
     by_group = [
-        weighted_mean([member.values for member in members], group_members, weights)
-        for group_members in conformal.groups.members
+        weighted_mean([member.values for member in members], group, weights) for group in conformal.groups.members
     ]
-    of_levels = (
-        [weighted_mean(quantiles, group_members, weights) for group_members in conformal.groups.members]
-        if quantiles
-        else []
-    )
+    of_levels = [weighted_mean(quantiles, group, weights) for group in conformal.groups.members] if quantiles else []
     levels, calibrations = len(conformal.model.spec.loss.quantile_levels), conformal.calibrations
-    intervals = [calibration for calibration in calibrations if isinstance(calibration, IntervalCalibration)]
+    intervals = [item for item in calibrations if isinstance(item, IntervalCalibration)]
     return tuple(lower_interval(interval, by_group, of_levels, levels) for interval in intervals)
 
 

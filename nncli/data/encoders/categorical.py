@@ -168,7 +168,7 @@ class CategoricalColumn(ColumnEncoder):
         return z
 
     @property
-    def seen_categories(self) -> list[str]:
+    def seen_texts(self) -> list[str]:
         """The categories, then the rare ones."""
         return [*self.categories, *(self.rare_categories or ())]
 
@@ -176,17 +176,15 @@ class CategoricalColumn(ColumnEncoder):
     def program_input(cls, columns: Sequence[Self]) -> CategoryInput:
         """The input whose codes tell apart whatever a member tells apart."""
         texts = sorted({text for column in columns for text in column.categories})
-        all_texts = list(dict.fromkeys(text for column in columns for text in column.seen_categories))
-        folding = [text for column in columns if folds_case(column.seen_categories) for text in column.seen_categories]
-        keys, folded_keys = _distinct_keys(all_texts, folds=False), _distinct_keys(folding, folds=True)
-        unseen = _unlike(UNSEEN_TEXT, all_texts)
-        spellings = {key: _unlike(f" {key}", all_texts) for key in keys}
-        variants = {
-            key: f" {_unlike(variant, all_texts)}" for key in folded_keys if (variant := _other_case(key, keys))
-        }
+        words = list(dict.fromkeys(text for column in columns for text in column.seen_texts))
+        folding = [text for column in columns if folds_case(column.seen_texts) for text in column.seen_texts]
+        keys, folded_keys = _distinct_keys(words, folds=False), _distinct_keys(folding, folds=True)
+        unseen = _unlike(UNSEEN_TEXT, words)
+        spellings = {key: _unlike(f" {key}", words) for key in keys}
+        variants = {key: f" {_unlike(variant, words)}" for key in folded_keys if (variant := _other_case(key, keys))}
         cells = [None, unseen, *texts, *spellings.values(), *variants.values()]
-        member_codes = np.stack([column.codes_of(pl.Series("cells", cells, dtype=pl.String)) for column in columns])
-        codes, representatives = _merge_equal(member_codes, cells)
+        codes_of_members = np.stack([column.codes_of(pl.Series("cells", cells, dtype=pl.String)) for column in columns])
+        codes, representatives = _merge_equal(codes_of_members, cells)
         ends = np.cumsum([2, len(texts), len(spellings), len(variants)])
         of_text, of_key, of_folded = (codes[start:stop].tolist() for start, stop in pairwise(ends))
         return CategoryInput(
@@ -220,7 +218,7 @@ class CategoricalColumn(ColumnEncoder):
         key = (
             type(self),
             self.name,
-            *self.seen_categories,
+            *self.seen_texts,
             len(self.categories),
             self.rare_categories is None,
             self.has_missing,
@@ -228,7 +226,7 @@ class CategoricalColumn(ColumnEncoder):
         return table.once((*key, self.has_other), lambda: self._codes(read_text(table, self.name)))
 
     def _codes(self, cells: pl.Series) -> tuple[Codes, ColumnAnomalies]:
-        texts = self.seen_categories
+        texts = self.seen_texts
         n_rare = len(texts) - len(self.categories)
         code_of = np.array([*range(FIRST_CATEGORY, self.n_codes), *[OTHER_CODE] * n_rare, UNSEEN])
         index = self._with_alternatives(cells, texts).to_physical()
@@ -308,14 +306,14 @@ def _other_case(key: str, keys: Iterable[str]) -> str | None:
     return next((variant for variant in variants if variant not in keys), None)
 
 
-def _merge_equal(member_codes: Codes, cells: Sequence[str | None]) -> tuple[Codes, list[str | None]]:
+def _merge_equal(codes_of_members: Codes, cells: Sequence[str | None]) -> tuple[Codes, list[str | None]]:
     """A code of each cell, the same for cells that no member tells apart, and a cell of each code.
 
     `own` (members, cells) are the members' own codes. The first two cells are a missing and an unknown one.
     """
     codes, of_column = np.empty(len(cells), np.int64), dict[tuple[int, ...], int]()
     representatives: list[str | None] = []
-    for i, column in enumerate(map(tuple, member_codes.T.tolist())):
+    for i, column in enumerate(map(tuple, codes_of_members.T.tolist())):
         if column not in of_column:
             of_column[column] = len(representatives)
             representatives.append(cells[i])

@@ -86,10 +86,10 @@ class CategoryCodes:
 
     def __init__(self, column: CategoricalColumn) -> None:
         self._column = column
-        self._code: dict[str | None, int] = dict.fromkeys(column.seen_categories, OTHER_CODE)
+        self._code: dict[str | None, int] = dict.fromkeys(column.seen_texts, OTHER_CODE)
         self._code.update((text, FIRST_CATEGORY + i) for i, text in enumerate(column.categories))
         self._code[None] = MISSING_CODE
-        self._folds = folds_case(column.seen_categories)
+        self._folds = folds_case(column.seen_texts)
         self._code_of_key: dict[str, int] | None = None
 
     def read(self, table: Table) -> tuple[list[int], AnomaliesByColumn]:
@@ -110,7 +110,7 @@ class CategoryCodes:
         """The codes, with those of other spellings of a category; see spellings.py."""
         name, folds = self._column.name, self._folds
         if self._code_of_key is None:
-            known_keys, texts = unique_keys(self._column.seen_categories, folds_case=folds)
+            known_keys, texts = unique_keys(self._column.seen_texts, folds_case=folds)
             self._code_of_key = {key: self._code[text] for key, text in zip(known_keys, texts, strict=True)}
         of_key = self._code_of_key
         keys = table.once(

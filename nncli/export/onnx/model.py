@@ -115,14 +115,10 @@ def _outputs(program: Program, outputs: Sequence[Output]) -> dict[str, Any]:
         "precision": program.precision,
         "tensors": [{"name": output.name, "columns": output.columns} for output in outputs],
     }
-    program_outputs = program.outputs
-    if program_outputs.labels:
-        return described | {
-            "target": program_outputs.names[0],
-            "labels": program_outputs.labels,
-            "label_type": program_outputs.label_type,
-        }
-    return described | {"targets": program_outputs.names}
+    result = program.outputs
+    if result.labels:
+        return described | {"target": result.names[0], "labels": result.labels, "label_type": result.label_type}
+    return described | {"targets": result.names}
 
 
 def declare_input(name: str, column: ProgramInput) -> ValueInfoProto:

@@ -110,12 +110,7 @@ class IntervalScore:
             return cls(pair)
         with np.errstate(over="ignore", invalid="ignore"):
             widths = (quantiles[:, :, pair.upper] - quantiles[:, :, pair.lower]).T
-            means = np.array(
-                [
-                    level_widths[np.isfinite(level_widths)].mean() if np.isfinite(level_widths).any() else 0.0
-                    for level_widths in widths
-                ]
-            )
+            means = np.array([w[np.isfinite(w)].mean() if np.isfinite(w).any() else 0.0 for w in widths])
         return cls(pair, levels.index(MEDIAN), np.where(np.isfinite(means) & (means > 0.0), MIN_WIDTH * means, 1.0))
 
     def bounds(self, values: Floats, quantiles: Floats | None) -> UncalibratedBounds:
@@ -182,8 +177,8 @@ class IntervalCalibration:
 
     def predict(self, of_groups: Sequence[Predictions], codes: Integers) -> Interval:
         """The intervals of rows, from the predictions of each group; `codes` (rows,) are those of the partition."""
-        quantiles = [of_group.quantiles for of_group in of_groups if of_group.quantiles is not None]
-        values = np.stack([of_group.values for of_group in of_groups])
+        quantiles = [group.quantiles for group in of_groups if group.quantiles is not None]
+        values = np.stack([group.values for group in of_groups])
         below, above, scale = self.score.bounds(values, np.stack(quantiles) if quantiles else None)
         _, n, targets = below.shape
         lower, upper = np.empty((n, targets)), np.empty((n, targets))
@@ -218,10 +213,8 @@ def lower_interval(
     (by_target,) = calibration.scores
     lower, upper = [], []
     for j, scores in enumerate(by_target):
-        of_level = [group_quantiles.columns(range(j * levels, (j + 1) * levels)) for group_quantiles in quantiles]
-        below, above, scale = _uncalibrated(
-            calibration.score, [group_values.columns([j]) for group_values in values], of_level, j
-        )
+        bounds = [group.columns(range(j * levels, (j + 1) * levels)) for group in quantiles]
+        below, above, scale = _uncalibrated(calibration.score, [group.columns([j]) for group in values], bounds, j)
         k = rank(calibration.level, scores.n)
         lower.append(_smallest(scores, below * -1.0, scale, k) * -1.0)
         upper.append(_smallest(scores, above, scale, k))
@@ -238,11 +231,11 @@ def _uncalibrated(
     if score.pair is None:
         both = join(values)
         return both, both, None
-    lower = join([group_quantiles.columns([score.pair.lower]) for group_quantiles in quantiles])
-    upper = join([group_quantiles.columns([score.pair.upper]) for group_quantiles in quantiles])
+    lower = join([group.columns([score.pair.lower]) for group in quantiles])
+    upper = join([group.columns([score.pair.upper]) for group in quantiles])
     if score.min_width is None:
         return lower, upper, None
-    median = join([group_quantiles.columns([score.median]) for group_quantiles in quantiles])
+    median = join([group.columns([score.median]) for group in quantiles])
     return median, median, maximum(upper - lower, float(score.min_width[j]))
 
 
@@ -305,10 +298,7 @@ class SetCalibration:
         """Calibrate by the scores of the true classes of calibration rows."""
         scores = SCORES[options.score](rows.predictions.values)
         of_truth = np.take_along_axis(scores, rows.y[:, None], axis=1)[:, 0]
-        parts = tuple(
-            SortedScores.of(of_truth[group_rows], groups.group[group_rows], len(groups))
-            for group_rows in partition.rows
-        )
+        parts = tuple(SortedScores.of(of_truth[rows], groups.group[rows], len(groups)) for rows in partition.rows)
         return cls(level, options.score, partition, options.part == "class", parts)
 
     def predict(self, of_groups: Sequence[Predictions], codes: Integers) -> PredictionSets:
@@ -316,7 +306,7 @@ class SetCalibration:
 
         `codes` (rows,) are those of the partition, unless it is one of classes.
         """
-        scores = np.stack([SCORES[self.score](of_group.values) for of_group in of_groups])
+        scores = np.stack([SCORES[self.score](group.values) for group in of_groups])
         _, n, classes = scores.shape
         included = np.empty((n, classes), np.bool_)
         if self.by_class:

@@ -27,16 +27,16 @@ class PiecewiseTables:
     """A piecewise-linear embedding as tables: the line of each segment of x between two edges.
 
     For prediction they replace the (columns, bins, rows) array of `PiecewiseLinear.bind` by the number of the segment
-    and the position within it: y = start + (x - low) · inverse_width · rise. The learned line a x + c is part of start
-    and rise. A column with fewer than `bins` segments is padded.
+    and the position within it: y = start + (x - low) · inverse · rise. The learned line a x + c is part of start and
+    rise. A column with fewer than `bins` segments is padded.
 
     `edges` (columns, bins - 1, 1) are the lower ends of the segments after the first, NaN where padded. `low` and
-    `inverse_width` are (columns · bins,); `start` and `rise` are (columns · bins, units).
+    `inverse`, one over the width, are (columns · bins,); `start` and `rise` are (columns · bins, units).
     """
 
     edges: Array
     low: Array
-    inverse_width: Array
+    inverse: Array
     start: Array
     rise: Array
 
@@ -44,19 +44,15 @@ class PiecewiseTables:
     def of(cls, p: ParamViews, edges_precision: str) -> PiecewiseTables:
         """The tables of an embedding's parameters p in float64; `edges_precision` is that of the values to embed."""
         columns, bins, units = p["weight"].shape
-        edges, low, inverse_width = (
-            np.full((columns, bins), np.nan),
-            np.zeros((columns, bins)),
-            np.zeros((columns, bins)),
-        )
+        edges, low, inverse = np.full((columns, bins), np.nan), np.zeros((columns, bins)), np.zeros((columns, bins))
         start, rise = np.zeros((columns, bins, units)), np.zeros((columns, bins, units))
         each = (p[name].astype(np.float64) for name in ("slope", "bias", "weight", "edges"))
         for j, (a, c, V, ends) in enumerate(zip(*each, strict=True)):
             at, width, added, total = _segments(ends, V)
             n = len(at)
-            edges[j, :n], low[j, :n], inverse_width[j, :n] = at, at, 1.0 / width
+            edges[j, :n], low[j, :n], inverse[j, :n] = at, at, 1.0 / width
             start[j, :n], rise[j, :n] = total + c + at[:, None] * a, added + width[:, None] * a
-        tables = (values.reshape(columns * bins, *values.shape[2:]) for values in (low, inverse_width, start, rise))
+        tables = (values.reshape(columns * bins, *values.shape[2:]) for values in (low, inverse, start, rise))
         later = np.ascontiguousarray(edges[:, 1:, None], edges_precision)
         return cls(later, *tables)
 
@@ -64,7 +60,7 @@ class PiecewiseTables:
     def joined(cls, tables: Sequence[PiecewiseTables]) -> PiecewiseTables:
         """The tables of several embeddings of equal shapes, with the columns of all."""
         arrays = zip(
-            *((table.edges, table.low, table.inverse_width, table.start, table.rise) for table in tables), strict=True
+            *((table.edges, table.low, table.inverse, table.start, table.rise) for table in tables), strict=True
         )
         return cls(*(np.concatenate(parts) for parts in arrays))
 
@@ -110,7 +106,7 @@ def bind_piecewise(
     x, xT = np.empty((rows, size), X.dtype), np.empty((size, 1, rows), X.dtype)
     above = np.empty((size, bins - 1, rows), bool)
     ones, count = above.view(np.uint8), np.empty((size, rows), np.min_scalar_type(bins))
-    index, f, inverse_width = (
+    index, f, inverse = (
         np.empty((rows, size), np.intp),
         np.empty((rows, size), Y.dtype),
         np.empty((rows, size), Y.dtype),
@@ -127,9 +123,9 @@ def bind_piecewise(
             np.add.reduce(ones, axis=1, dtype=count.dtype, out=count)
             np.add(count.T, first, out=index)
             np.take(tables.low, index, out=f, mode="clip")
-            np.take(tables.inverse_width, index, out=inverse_width, mode="clip")
+            np.take(tables.inverse, index, out=inverse, mode="clip")
             np.subtract(x, f, out=f)
-            np.multiply(f, inverse_width, out=f)
+            np.multiply(f, inverse, out=f)
             np.take(tables.start, index, axis=0, out=start, mode="clip")
             np.take(tables.rise, index, axis=0, out=rise, mode="clip")
             np.multiply(rise, f[:, :, None], out=rise)

@@ -40,7 +40,7 @@ def columns(draw: st.DrawFn) -> list[CategoricalColumn]:
 def test_every_member_reads_every_cell_as_it_does_itself(
     members: list[CategoricalColumn], cells: list[str | None]
 ) -> None:
-    known = [word for member in members for word in member.seen_categories]
+    known = [word for member in members for word in member.seen_texts]
     cells = [*cells, *known, *(f" {word}" for word in known), *(word.swapcase() for word in known), None]
     table = Table(pl.DataFrame({"c": pl.Series(cells, dtype=pl.String)}), "t")
     column = CategoricalColumn.program_input(members)
