@@ -119,7 +119,7 @@ def _curve(analysis: ThresholdAnalysis) -> str:
         length = bar(figures[drawn] / largest)
         lines.append([name, *(format_number(figures[column]) for column in names), f"{length:<{BAR_CELLS}}"])
     title = "on the rows themselves, by threshold: a row is positive where its probability is at least that"
-    return f"{prose(title)}\n{one_line_table(lines, (len(names) + 1, 5))}"
+    return f"{prose(title)}\n{one_line_table(lines, (len(names) + 1, 5, 1))}"
 
 
 def _named(threshold: float, mark: str) -> str:

@@ -470,10 +470,13 @@ def write_ensemble_run(
             networks = tuple(member for trial in selected for member in trial.held_out.members)
             held_out = replace(selected[0].held_out, predictions=scored, members=networks)
             card = validation_card(held_out.scored(ensemble.spec.loss), data.config.seed, optimistic=False)
-            is_common = bool(held_out.oof_mask.all())
-            training = training_scores(data, ensemble, data.training_rows if is_common else data.used_rows)
+            is_common, training_rows = bool(held_out.oof_mask.all()), data.used_rows
+            if is_common:
+                training_rows = np.setdiff1d(training_rows, data.held_out(data.config))
+            training = training_scores(data, ensemble, training_rows)
             BuiltEnsemble(ensemble, 0, training, card, held_out, out_of_fold=not is_common).save(run, data)
-        finished = _manifest(selected, ensemble, data, held_out, command).model_copy(update={"selection": record})
+        counts = {"training_rows": len(training_rows), "has_common_validation": is_common}
+        finished = _manifest(selected, ensemble, held_out, command).model_copy(update={"selection": record, **counts})
 
         def finish(path: Path) -> None:
             run.save_config(config.model_copy(update={"output": str(path)}), header)
@@ -507,7 +510,6 @@ def _write_members(folder: Path, trials: Sequence[FinishedTrial], counts: Sequen
 def _manifest(
     trials: Sequence[FinishedTrial],
     ensemble: Ensemble,
-    data: EnsembleData,
     held_out: HeldOutRows,
     command: Sequence[str],
 ) -> Manifest:
@@ -515,7 +517,6 @@ def _manifest(
     manifests = [trial.manifest for trial in trials]
     first, finished = manifests[0], [manifest.finished for manifest in manifests if manifest.finished is not None]
     fields = {name: getattr(first, name) for name in Manifest.model_fields}
-    is_common = bool(held_out.oof_mask.all())
     return Manifest(
         **{
             **fields,
@@ -525,9 +526,7 @@ def _manifest(
             "started": min(manifest.started for manifest in manifests),
             "finished": max(finished, default=None),
             "seconds": round(sum(manifest.seconds or 0.0 for manifest in manifests), 3),
-            "training_rows": len(data.used_rows) - (held_out.total if is_common else 0),
             "validation_rows": held_out.total,
-            "has_common_validation": is_common,
             "features": len(ensemble.names),
             "parameters": sum(member.spec.network.layout.size for member in ensemble.members),
             "members": len(ensemble.members),

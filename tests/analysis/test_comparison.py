@@ -282,9 +282,8 @@ def test_runs_are_compared_on_a_table_of_new_rows(of: Folder, tmp_path: Path) ->
     assert [(run.scored_on, run.rows_scored, run.optimistic) for run in result.runs] == [("table", rows, False)] * 5
     assert {(pair.rows, pair.optimistic) for pair in result.pairs} == {(rows, None)}
     accuracy = next(line for line in result.scores if line.name == "accuracy")
-    assert [value and value.value for value in accuracy.values] == [
-        evaluate(run, new).scores["accuracy"] for run in runs
-    ]  # type: ignore[call-overload]
+    expected = [evaluate(run, new).scores["accuracy"] for run in runs]  # type: ignore[call-overload]
+    assert [value and value.value for value in accuracy.values] == expected
     assert any(accuracy.best)
     assert result.json()["data"] == str(new)
     assert {run["predictions"] for run in result.json()["runs"]} == {"model"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -21,11 +22,8 @@ def answered(requests: Sequence[FakeRequest]) -> tuple[list[bytes | int], list[J
         jobs = [Job(request) for request in requests]
         answer_jobs(jobs, slot.current)
         results = await asyncio.gather(*(job.future for job in jobs), return_exceptions=True)
-        return (
-            [result.problem.status.value if isinstance(result, ProblemError) else result for result in results],
-            jobs,
-            model,
-        )  # type: ignore[misc]
+        answers: list[Any] = [x.problem.status.value if isinstance(x, ProblemError) else x for x in results]
+        return answers, jobs, model
 
     return asyncio.run(run())
 
