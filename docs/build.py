@@ -224,7 +224,7 @@ def training_picture() -> str:
     return console.export_svg(title="nncli", unique_id="nncli")
 
 
-PEERS_AND_TESTS = ("browser", "bench", "docs", "dev")
+PEERS_AND_TESTS = ("bench", "docs", "dev")
 """The extras that only somebody who works on nncli needs."""
 
 

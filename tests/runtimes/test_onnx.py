@@ -1,4 +1,4 @@
-"""ONNX models in ONNX Runtime: pip install onnxruntime."""
+"""ONNX models in ONNX Runtime, of the extra runtimes."""
 
 from __future__ import annotations
 

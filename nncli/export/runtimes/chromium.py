@@ -39,9 +39,9 @@ def chromium_path() -> str | None:
 def missing() -> str | None:
     """What has to be installed before a page can be opened; None if nothing."""
     if find_spec("playwright") is None:
-        return "install nncli-train[browser]"
+        return "pip install 'nncli-train[runtimes]'"
     if chromium_path() is None:
-        return "install chromium"
+        return "install Chromium or Chrome"
     return None
 
 

@@ -29,7 +29,7 @@ BATCH = 64
 
 def missing() -> str | None:
     """What has to be installed before a file can be run, None if nothing."""
-    return None if find_spec("onnxruntime") else "pip install onnxruntime"
+    return None if find_spec("onnxruntime") else "pip install 'nncli-train[runtimes]'"
 
 
 def run(file: Path, rows: pl.DataFrame) -> pl.DataFrame:
