@@ -171,7 +171,7 @@ def test_only_the_first_training_reports_that_it_compiles(
 
     config = config_of(tmp_path, f"epochs: 1\nbackend: numba\nthreads: {threads}\n")
     nncli("train", config, "-o", tmp_path / "run").check()
-    done = nncli("train", config, "-o", tmp_path / "run").check()
+    done = nncli("train", config, "-o", tmp_path / "run", "--force").check()
     assert COMPILING.message not in done.err
 
     class Fresh:
@@ -187,7 +187,7 @@ def test_only_the_first_training_reports_that_it_compiles(
     real = kernels.train_batches
     monkeypatch.setattr(kernels, "train_batches", Fresh())
     assert not compiled.is_cached()
-    done = nncli("train", config, "-o", tmp_path / "run").check()
+    done = nncli("train", config, "-o", tmp_path / "run", "--force").check()
     assert f"note: {COMPILING.message}" in done.err
     assert done.path.is_dir()
     monkeypatch.setattr(Fresh.stats, "cache_path", str(tmp_path), raising=False)
