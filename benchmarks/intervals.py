@@ -90,7 +90,7 @@ def evaluate_split(
     ).run
     seconds = time.perf_counter() - began
     intervals, sets = (LEVELS, ()) if is_regression else ((), LEVELS)
-    found = evaluate(made, work / "test.csv", on_error="skip", intervals=intervals, sets=sets).json()
+    found = evaluate(made, work / "test.csv", on_error="skip", interval=intervals, prediction_set=sets).json()
     error = found["metrics"]["rmse" if is_regression else "log_loss"]
     if is_regression:
         return [

@@ -92,7 +92,7 @@ def measure(work: Path, target: str, key: tuple[str, int, int], variant: str) ->
     began = time.perf_counter()
     made = train(config, output=work / variant, assignments=[f"seed={key[1]}", "workers=1"]).run
     seconds = time.perf_counter() - began
-    found = evaluate(made, work / "test.csv", on_error="skip", intervals=(LEVEL,)).json()
+    found = evaluate(made, work / "test.csv", on_error="skip", interval=(LEVEL,)).json()
     one = found["intervals"][0]
     error = found["metrics"]["mae"]
     return Score(*key, variant, one["coverage"], one["mean_width"], one["interval_score"], error, seconds)

@@ -751,12 +751,11 @@ class ExportOptions(Options):
     ] = True
     labels: Annotated[bool, Option("Of classes: the label without the probabilities.", OUTPUT)] = False
     proba: Annotated[bool, Option("Of classes: the probabilities without the label.", OUTPUT)] = False
-    intervals: Annotated[
+    interval: Annotated[
         float | Sequence[float],
         Option(
             "Of numbers: also prediction intervals that cover this share of new rows, such as 0.9. Repeatable.",
             OUTPUT,
-            name="interval",
             metavar="LEVEL",
         ),
     ] = ()

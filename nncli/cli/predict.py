@@ -63,8 +63,8 @@ def predict(
     mean of all members. INPUT needs the feature columns of the training table, in any order; other columns are ignored
     and the target is not needed. A note at the end counts unseen categories, values out of range and missing cells.
 
-    --interval and --set add what is expected to hold the true value of that share of new rows. They are calibrated by
-    the rows that the model, or some of its members, did not train on.
+    --interval and --prediction-set add what is expected to hold the true value of that share of new rows. They are
+    calibrated by the rows that the model, or some of its members, did not train on.
     A cell that cannot be read ends the command with exit code 4. With --on-error missing or skip it ends with 0, and
     a note counts these cells.
     If the output is a folder, each file of INPUT is predicted into a file of its own there. Files that are done are

@@ -73,8 +73,8 @@ def test_a_student_of_numbers_learns_what_its_teacher_predicts(of_numbers: Path)
 
 def test_everything_else_works_on_it(taught: Path, of_numbers: Path, tmp_path: Path) -> None:
     assert set(predict(taught, PENGUINS)["prediction"]) <= {"Adelie", "Chinstrap", "Gentoo"}
-    assert "lower_90" in predict(of_numbers, DATA / "linear.csv", intervals=0.9).columns
-    assert "set_90" in predict(taught, PENGUINS, sets=0.9).columns
+    assert "lower_90" in predict(of_numbers, DATA / "linear.csv", interval=0.9).columns
+    assert "set_90" in predict(taught, PENGUINS, prediction_set=0.9).columns
     assert evaluate(taught, PENGUINS) is not None
     assert explain(taught) is not None
     assert drift(taught, PENGUINS) is not None

@@ -53,7 +53,7 @@ def test_words_become_options_and_others_keep_their_defaults() -> None:
 def test_every_option_of_predict_is_worded_once() -> None:
     flags = [one.flag for one in declared_options(PredictToFileOptions) if one.option.panel]
     assert len(set(flags)) == len(flags)
-    assert {"--interval", "--set", "--per-class", "--scheduler"} <= {*flags}
+    assert {"--interval", "--prediction-set", "--per-class", "--scheduler"} <= {*flags}
 
 
 def test_the_command_offers_the_samplers_of_the_schema() -> None:
@@ -68,16 +68,16 @@ def test_levels_are_read_as_numbers() -> None:
 @pytest.mark.parametrize(
     ("text", "advice"),
     [
-        ("90%", "--set 0.9"),
-        ("97.5 %", "--set 0.975"),
-        ("0,9", "--set 0.9"),
-        ("abc", "--set 0.9"),
-        ("900%", "--set 0.9"),
-        ("", "--set 0.9"),
+        ("90%", "--prediction-set 0.9"),
+        ("97.5 %", "--prediction-set 0.975"),
+        ("0,9", "--prediction-set 0.9"),
+        ("abc", "--prediction-set 0.9"),
+        ("900%", "--prediction-set 0.9"),
+        ("", "--prediction-set 0.9"),
     ],
 )
 def test_a_level_that_is_no_number_is_refused_with_what_to_write(text: str, advice: str) -> None:
     with pytest.raises(UsageError) as caught:
-        level_of("--set", text)
+        level_of("--prediction-set", text)
     assert caught.value.hint is not None
     assert f"{advice}." in caught.value.hint

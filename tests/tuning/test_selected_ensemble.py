@@ -155,4 +155,4 @@ def test_runs_with_the_same_validation_rows_are_selected_by_these(
     summary = summarize_run(result.path)
     assert not summary.problems
     assert [number for number, _ in summary.histories] == [1, 2]
-    assert len(predict(result.path, tmp_path / "v.csv", intervals=0.8)) == 51
+    assert len(predict(result.path, tmp_path / "v.csv", interval=0.8)) == 51

@@ -95,7 +95,7 @@ def test_classes_of_many_rows_are_those_of_the_probabilities(
 def test_every_target_computes_the_same(kind: str, to: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     selected: Selected = request.getfixturevalue(kind)
     intervals = [] if kind == "classes" else [0.8]
-    done = nncli.export_run(selected.path, tmp_path / "model", to=to, intervals=intervals)
+    done = nncli.export_run(selected.path, tmp_path / "model", to=to, interval=intervals)
     if done.comparison is None:
         pytest.skip(done.unchecked or "")
     assert done.comparison.is_match
@@ -108,9 +108,11 @@ def test_a_server_answers_what_predict_does_with_intervals_sets_and_effects(
     selected: Selected = request.getfixturevalue(kind)
     frame = pl.read_csv(data_of(selected), null_values="NA")[:9]
     served = ServedModel.load("best", selected.path)
-    table, levels = as_table(served.model, frame), {"sets": 0.9} if kind == "classes" else {"intervals": 0.9}
-    options = UncertaintyOptions(intervals=levels.get("intervals", ()), sets=levels.get("sets", ()))
-    found = served.predict(table, PredictionOptions(intervals=options.intervals, sets=options.sets, explain=True)).frame
+    table, levels = as_table(served.model, frame), {"prediction_set": 0.9} if kind == "classes" else {"interval": 0.9}
+    options = UncertaintyOptions(interval=levels.get("interval", ()), prediction_set=levels.get("prediction_set", ()))
+    found = served.predict(
+        table, PredictionOptions(interval=options.interval, prediction_set=options.prediction_set, explain=True)
+    ).frame
     expected = nncli.predict(selected.path, frame, **levels)  # type: ignore[arg-type]
     assert found[:, : expected.width].equals(expected)
     assert len(served.effect_columns) == found.width - expected.width == len(served.model.names)
@@ -122,9 +124,11 @@ def test_intervals_and_sets_hold_on_the_rows_that_calibrate_them(kind: str, requ
     selected: Selected = request.getfixturevalue(kind)
     frame = pl.read_csv(data_of(selected))
     if kind == "classes":
-        inside = nncli.predict(selected.path, data_of(selected), sets=0.8)["set_80"].list.contains(frame["species"])
+        inside = nncli.predict(selected.path, data_of(selected), prediction_set=0.8)["set_80"].list.contains(
+            frame["species"]
+        )
     else:
-        found = nncli.predict(selected.path, frame, intervals=0.8)
+        found = nncli.predict(selected.path, frame, interval=0.8)
         inside = (found["lower_80"] <= frame["y"]) & (frame["y"] <= found["upper_80"])
     assert inside.mean() == pytest.approx(0.85, abs=0.15)
 

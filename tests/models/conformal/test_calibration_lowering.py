@@ -45,7 +45,7 @@ def test_bounds_are_those_of_the_calibrated_model(tmp_path: Path, loss: str, bag
     train(tmp_path / "c.yaml", output=tmp_path / "run", assignments=BAGGING[bagging])
     run = Run.open(tmp_path / "run")
     model: Any = run.load_model()
-    options = UncertaintyOptions(intervals=[0.9, 0.5, 0.05])
+    options = UncertaintyOptions(interval=[0.9, 0.5, 0.05])
     conformal = conformal_predictor(run, model, options)
     assert conformal is not None
     table = Table(frame.select("x"), "t")

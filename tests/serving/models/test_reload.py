@@ -23,7 +23,7 @@ from nncli.serving.models.reload import ModelSlot, ModelSlots, Reloader, warn_of
 from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from nncli.serving.process.log import LOG
 
-INTERVAL = PredictionOptions(intervals=0.5)
+INTERVAL = PredictionOptions(interval=0.5)
 
 
 @pytest.fixture(scope="module")

@@ -65,7 +65,7 @@ def test_outputs_and_parameters_are_those_of_the_request(client: AsgiClient) -> 
     ]
     document = {"inputs": _inputs(), "outputs": [{"name": "prediction"}]}
     assert [one["name"] for one in client.post_json("/v2/models/two/infer", document).json["outputs"]] == ["prediction"]
-    document = {"inputs": _inputs(), "parameters": {"proba": False, "set": 0.9}}
+    document = {"inputs": _inputs(), "parameters": {"proba": False, "prediction_set": 0.9}}
     answer = client.post_json("/v2/models/two/infer", document).json
     assert [one["name"] for one in answer["outputs"]] == ["prediction", "set_90"]
 
@@ -112,7 +112,7 @@ def test_a_column_that_is_missing_is_named(client: AsgiClient) -> None:
     assert "'x'" in problem["error"]
 
 
-@pytest.mark.parametrize("parameters", [{"probas": True}, {"proba": True}, {"interval": 2}, {"set": 0.9}])
+@pytest.mark.parametrize("parameters", [{"probas": True}, {"proba": True}, {"interval": 2}, {"prediction_set": 0.9}])
 def test_parameters_that_do_not_fit_are_refused(client: AsgiClient, parameters: dict[str, Any]) -> None:
     document = {"inputs": _inputs(), "parameters": parameters}
     assert client.post_json("/v2/models/number/infer", document).problem(400)["error"]

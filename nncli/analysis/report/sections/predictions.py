@@ -150,7 +150,7 @@ def uncertainty(held_out: HeldOutPredictions, columns: Sequence[str]) -> Section
     levels = possible_levels(LEVELS, folds)
     if LEVEL not in levels:
         return None
-    if held_out.predictions.target.uncertainty == "set":
+    if held_out.predictions.target.uncertainty == "prediction_set":
         return _sets(held_out, folds, levels, cluster)
     return _intervals(held_out, folds, levels, cluster, columns)
 
