@@ -210,9 +210,9 @@ class PredictFilesOptions(WriteOptions):
 class PredictToFileOptions(PredictFilesOptions):
     """The options of a prediction into one file, one table of a database, standard output, or a folder."""
 
-    table: Annotated[str | None, Option("The table to write, if the output is a database.", OUTPUT, metavar="NAME")] = (
-        None
-    )
+    output_table: Annotated[
+        str | None, Option("The table to write, if the output is a database.", OUTPUT, metavar="NAME")
+    ] = None
     append: Annotated[bool, Option("Add the rows to an existing table of the database.", OUTPUT)] = False
     profile: Annotated[
         str | Path | None,
@@ -242,7 +242,8 @@ class SourceOptions(Options):
         from nncli.data.sources.table_source import STANDARD_INPUT, TableSource
 
         if self.table is not None and self.query is not None:
-            raise UsageError("--table and --query exclude each other", hint="Remove one of them.")
+            table, query = SourceOptions.use("table"), SourceOptions.use("query")
+            raise UsageError(Advice(table, " and ", query, " exclude each other"), hint="Remove one of them.")
         return TableSource(path=path or STANDARD_INPUT, **dict(self._given))
 
     @property

@@ -97,7 +97,7 @@ def predict_to_file_with(
         _check_folder(options)
         return predict_files_with(run, sources, output, options)
     source = _only(sources, options)
-    target = output_target(str(output), options.table)
+    target = output_target(str(output), options.output_table)
     _check_target(source, target, options)
     with log_duration(f"loading {run}"):
         opened = Run.open(Path(run))
@@ -133,8 +133,8 @@ def names_folder(output: str) -> bool:
 
 def _check_folder(options: PredictToFileOptions) -> None:
     """Raise a UsageError if options are given that are not for a folder."""
-    if options.table is not None or options.append:
-        option = "--append" if options.table is None else "--table"
+    if options.output_table is not None or options.append:
+        option = "--append" if options.output_table is None else "--output-table"
         raise UsageError(f"{option} is for a database, but the output is a folder", hint=f"Remove {option}.")
     if options.profile is not None:
         raise UsageError(

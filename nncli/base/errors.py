@@ -120,7 +120,7 @@ def in_terminal(action: Action) -> str:
             return f"--set {key}={value}" if in_command else f"`{key}: {value}`"
         case UseOption(_, name, value):
             flag = f"--{'no-' if value is False else ''}{name.replace('_', '-')}"
-            return flag if value is None or isinstance(value, bool) else f"{flag} {value}"
+            return flag if value is None or isinstance(value, bool) else f"{flag} {shlex.quote(str(value))}"
         case InstallExtra(extra):
             return f"pip install 'nncli-train[{extra}]'"
         case ResumeRun(path):

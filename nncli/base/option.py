@@ -165,12 +165,14 @@ def _declared(options: type[Options]) -> tuple[DeclaredOption, ...]:
 
 
 RENAMED = (
+    ("input_table", "table"),
     ("intervals", "interval"),
     ("level", "interval"),
     ("level", "prediction_set"),
     ("score", "conformity_score"),
     ("set", "prediction_set"),
     ("sets", "prediction_set"),
+    ("table", "output_table"),
 )
 """Old names of options, each with one of today. An old name is refused with the new one, on every surface."""
 

@@ -10,7 +10,7 @@ import typer
 
 from nncli.api.options import PredictToFileOptions, SourceOptions
 from nncli.base.errors import in_terminal
-from nncli.base.option import INPUT, OUTPUT, Option, Options
+from nncli.base.option import OUTPUT, Option, Options
 from nncli.cli.console import check_standard_output, echo_err, interrupt_at_once, rows
 from nncli.cli.options import DisplayOptions, RunDirectory, input_table
 from nncli.cli.progress.status import Live, Plain, Speed, Status, Work, left, progress_of
@@ -20,23 +20,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictSourceOptions(SourceOptions):
-    """The options of a table to predict; --table is that of the output."""
-
-    table: Annotated[
-        str | None, Option("Table of a database to predict.", INPUT, name="input_table", metavar="NAME")
-    ] = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class OutputOptions(Options):
     """Where predictions are written."""
 
     output: Annotated[
         str,
         Option(
-            "The file to write (also s3://…), a database with --table, or - for standard output, the default. A folder "
-            "(FOLDER/) gets a file for each file of INPUT.",
+            "The file to write (also s3://…), a database with --output-table, or - for standard output, the default. A "
+            "folder (FOLDER/) gets a file for each file of INPUT.",
             OUTPUT,
             short="-o",
             metavar="FILE",
@@ -54,7 +45,7 @@ def predict(
             metavar="INPUT",
         ),
     ] = None,
-    source: PredictSourceOptions,
+    source: SourceOptions,
     to: OutputOptions,
     options: PredictToFileOptions,
     display: DisplayOptions,
@@ -78,7 +69,7 @@ def predict(
     nncli predict runs/penguins new.csv -o for-excel.csv --keep name --escape-formulas
     cat new.csv | nncli predict runs/penguins - > predictions.csv
     nncli predict runs/penguins 'new/*.parquet' -o predictions/ --workers 4
-    nncli predict runs/penguins new.csv --keep id -o 'postgresql://host/shop' --table answers
+    nncli predict runs/penguins new.csv --keep id -o 'postgresql://host/shop' --output-table predictions
     """
     import polars  # noqa: F401 - before interrupt_at_once, which replaces its signal handler
 

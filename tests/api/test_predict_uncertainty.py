@@ -66,7 +66,9 @@ def test_a_set_is_a_list_where_cells_can_be_lists(nncli: Cli, here: Path, pengui
 
 
 def test_sets_are_text_in_a_database(nncli: Cli, here: Path, penguins: Path) -> None:
-    nncli("predict", penguins, PENGUINS, "--prediction-set", "0.9", "-o", "sqlite:///t.db", "--table", "t").check()
+    nncli(
+        "predict", penguins, PENGUINS, "--prediction-set", "0.9", "-o", "sqlite:///t.db", "--output-table", "t"
+    ).check()
     cells = pl.read_database("select set_90 from t", sqlite3.connect("t.db"))["set_90"]
     assert [cell.split("|") if cell else [] for cell in cells] == predict(penguins, PENGUINS, prediction_set=0.9)[
         "set_90"

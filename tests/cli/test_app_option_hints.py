@@ -79,6 +79,7 @@ def test_every_key_is_suggested(nncli: Cli, config: Path, monkeypatch: pytest.Mo
 RENAMED = [
     ("predict runs/x t.csv --set 0.9", "--prediction-set"),
     ("evaluate runs/x t.csv --score aps", "--conformity-score"),
+    ("predict runs/x sqlite:///t.db --input-table t", "--table"),
 ]
 
 
