@@ -650,17 +650,18 @@ class ExplainOptions(Options):
     rows: Annotated[
         int | None,
         Option(
-            "Use at most N rows, sampled with the run's seed. [default: 5000, fewer for large networks; with -o 1000]",
+            "Use at most N rows, sampled with the run's seed. [default: 5000, fewer for large networks; with "
+            "--attributions 1000]",
             INPUT,
             metavar="N",
         ),
     ] = None
-    repeats: Annotated[int, Option("Permutations of each column.", INPUT, metavar="N")] = 5
+    permutations: Annotated[int, Option("Permutations of each column.", INPUT, metavar="N")] = 5
     class_label: Annotated[
         str | None,
         Option(
-            "With -o: the class whose probability is explained. Default: the second of two classes, or each row's "
-            "predicted class.",
+            "With --attributions: the class whose probability is explained. Default: the second of two classes, or "
+            "each row's predicted class.",
             OUTPUT,
             name="class",
             metavar="LABEL",
@@ -669,7 +670,7 @@ class ExplainOptions(Options):
     target: Annotated[
         str | None,
         Option(
-            "With -o: the target whose prediction is explained, if there are several. Default: the first.",
+            "With --attributions: the target whose prediction is explained, if there are several. Default: the first.",
             OUTPUT,
             metavar="COLUMN",
         ),

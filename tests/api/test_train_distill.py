@@ -144,7 +144,7 @@ def test_the_teacher_is_needed_to_resume_and_not_to_predict(taught: Path, tmp_pa
 
 def test_what_explains_it_is_the_network_that_the_rows_were_kept_from(taught: Path) -> None:
     metrics = json.loads((taught / METRICS).read_text())["validation"]["metrics"]
-    explained = explain(taught, top=0, repeats=1)
+    explained = explain(taught, top=0, permutations=1)
     assert explained.loss == pytest.approx(metrics["log_loss"], rel=1e-4)
 
 

@@ -12,6 +12,7 @@ from nncli.base.option import RENAMED, renamed
 PYTHON = {
     "predict": (("intervals", "interval"), ("sets", "prediction_set"), ("score", "conformity_score")),
     "evaluate": (("intervals", "interval"), ("sets", "prediction_set")),
+    "explain": (("repeats", "permutations"),),
     "predict_to_file": (("table", "output_table"), ("sets", "prediction_set")),
     "export_run": (("intervals", "interval"),),
 }

@@ -199,7 +199,7 @@ def test_the_report_says_how_many_values_are_below_each_quantile(held_out: HeldO
 def test_every_command_takes_such_a_run(folder: Path, tmp_path: Path) -> None:
     assert evaluate(folder / "run", folder / "table.csv").scores
     assert report(folder / "run", tmp_path / "report.html").html.exists()
-    importances = explain(folder / "run", repeats=1).importances
+    importances = explain(folder / "run", permutations=1).importances
     assert importances is not None
     assert [one.column for one in importances] == ["x"]
 

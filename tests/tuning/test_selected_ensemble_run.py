@@ -139,7 +139,7 @@ def test_it_is_explained_evaluated_compared_shown_and_reported(
 ) -> None:
     selected: Selected = request.getfixturevalue(kind)
     names = set(model_of(selected).names)
-    explained = nncli.explain(selected.path, repeats=1, attributions=True, rows=20)
+    explained = nncli.explain(selected.path, permutations=1, attributions=True, rows=20)
     assert explained.attributions is not None
     assert (explained.attributions.error <= explained.attributions.tolerance).all()
     assert {one.column for one in explained.importances or ()} == names

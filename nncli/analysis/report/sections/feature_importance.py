@@ -74,7 +74,8 @@ def feature_importance(importance: FeatureImportance) -> Section:
     if found is None:
         return Section(name, title, (Notice("note", importance.reason),))
     text = (
-        f"Permutation importance: every column was shuffled {found.repeats} times among {len(found.table):,} rows. "
+        f"Permutation importance: every column was shuffled {found.permutations} times among {len(found.table):,} "
+        "rows. "
         f"{PREDICTIONS[found.prediction_of]} Correlated columns share their importance, so each may seem less "
         "important than it is. Importance is not causality."
     )
