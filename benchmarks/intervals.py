@@ -85,9 +85,7 @@ def evaluate_split(
     document = {"data": {"path": str(work / "train.csv"), "target": meta["target"]}, "quality": "fast"}
     config.write_text(json.dumps(document))
     began = time.perf_counter()
-    made = train(
-        config, output=work / "run", assignments=[f"seed={key[1]}", "workers=1", *VARIANTS[variant], *settings]
-    ).run
+    made = train(config, output=work / "run", set=[f"seed={key[1]}", "workers=1", *VARIANTS[variant], *settings]).run
     seconds = time.perf_counter() - began
     intervals, sets = (LEVELS, ()) if is_regression else ((), LEVELS)
     found = evaluate(made, work / "test.csv", on_error="skip", interval=intervals, prediction_set=sets).json()

@@ -90,7 +90,7 @@ def measure(work: Path, target: str, key: tuple[str, int, int], variant: str) ->
     document = {"data": {"path": str(work / "train.csv"), "target": target}, "quality": "fast", **VARIANTS[variant]}
     config.write_text(json.dumps(document))
     began = time.perf_counter()
-    made = train(config, output=work / variant, assignments=[f"seed={key[1]}", "workers=1"]).run
+    made = train(config, output=work / variant, set=[f"seed={key[1]}", "workers=1"]).run
     seconds = time.perf_counter() - began
     found = evaluate(made, work / "test.csv", on_error="skip", interval=(LEVEL,)).json()
     one = found["intervals"][0]

@@ -117,7 +117,7 @@ class OutputColumns(Options):
     keep: Annotated[
         Sequence[str],
         Option(
-            "Copy a column of INPUT to the output; that of a CSV file is copied as text. Repeatable.",
+            "Copy a column of TABLE to the output; that of a CSV file is copied as text. Repeatable.",
             OUTPUT,
             metavar="COLUMN",
         ),
@@ -234,7 +234,7 @@ class SourceOptions(Options):
     query: Annotated[str | None, Option("Query of a database, instead of a table.", INPUT, metavar="SELECT")] = None
 
     def source(self, path: str | None) -> TableSource:
-        """The source of an INPUT argument; None is standard input.
+        """The source of a TABLE argument; None is standard input.
 
         Raises:
             UsageError: a table and a query are given.
@@ -266,12 +266,11 @@ class SourceOptions(Options):
 class AssignmentOptions(Options):
     """Overrides of a configuration."""
 
-    assignments: Annotated[
+    set: Annotated[
         Sequence[str],
         Option(
             "Override a key, for example --set optimizer.type=adam. Repeatable.",
             INPUT,
-            name="set",
             metavar="KEY=VALUE",
             completion="assignment",
         ),
@@ -280,7 +279,7 @@ class AssignmentOptions(Options):
     @property
     def set_words(self) -> list[str]:
         """The overrides as command-line arguments."""
-        return [word for text in self.assignments for word in ("--set", text)]
+        return [word for text in self.set for word in ("--set", text)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -467,7 +466,7 @@ class TrainOptions(TrackOptions, ResumableOptions):
     """The options of `nncli.train`. A time limit begins when they are made."""
 
     command = "train"
-    may_change = ("assignments", "scheduler", "track")
+    may_change = ("set", "scheduler", "track")
 
     time_limit: Annotated[
         float | str | TimeLimit | None,
@@ -633,10 +632,10 @@ class ReproduceOptions(StopOptions):
     """The options of `nncli.reproduce`."""
 
     data: Annotated[
-        TableLocation | None, Option("The training table, if it is elsewhere now.", INPUT, metavar="PATH")
+        TableLocation | None, Option("The training table, if it is elsewhere now.", INPUT, metavar="TABLE")
     ] = None
     validation: Annotated[
-        TableLocation | None, Option("The validation file, if it is elsewhere now.", INPUT, metavar="PATH")
+        TableLocation | None, Option("The validation file, if it is elsewhere now.", INPUT, metavar="TABLE")
     ] = None
     quick: Annotated[int | None, Option("Compare the first K epochs with history.csv only.", TRAINING, metavar="K")] = (
         None
@@ -717,7 +716,7 @@ class ThresholdOptions(Options):
             "Lowest expected cost, for any number of classes: a table with a row for each actual and a column for "
             "each predicted class.",
             GOAL,
-            metavar="FILE",
+            metavar="TABLE",
         ),
     ] = None
     recall: Annotated[float | None, Option("Recall of at least R.", GOAL, metavar="R")] = None

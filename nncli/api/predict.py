@@ -140,7 +140,7 @@ def _check_folder(options: PredictToFileOptions) -> None:
         raise UsageError(
             "--profile is for one output, but the output is a folder",
             location=Location(source=str(options.profile)),
-            hint="Predict the files into one: -o answers.csv with a pattern such as 'new/*.csv' in quotes.",
+            hint="Predict the files into one: -o predictions.csv with a pattern such as 'new/*.csv' in quotes.",
         )
 
 
@@ -168,7 +168,7 @@ def _check_target(source: TableSource, target: OutputTarget, options: PredictToF
         raise UsageError(
             "the file name does not tell the format",
             location=Location(source=str(file)),
-            hint=f"For a file for each file of INPUT: -o {file}/. For one file: -o {file}.csv, or --format.",
+            hint=f"For a file for each file of TABLE: -o {file}/. For one file: -o {file}.csv, or --format.",
         )
     if options.errors is not None:
         check_errors_file(Path(options.errors), source, file, force=options.force)
@@ -186,8 +186,8 @@ def predict_files_with(
     Raises:
         RunError: the run directory is missing or damaged.
         DataError: there is no such file.
-        UsageError: the answers of two files would have the same name, or without `force` one would replace a file that
-            is not the answer of the same run, options and input.
+        UsageError: the predictions of two files would have the same name, or without `force` they would replace a file
+            that is not of the same run, options and input.
     """
     job = PredictionJob.prepare(Path(run), _sources(inputs), Path(output), options)
     progress = FilesProgress(len(job.files))

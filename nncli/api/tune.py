@@ -58,7 +58,7 @@ TuneEvent: TypeAlias = SearchEvent | TrackingStopped | TuneEnded
 def tune(config: Config | LoadedConfig | str | Path | None = None, *, options: TuneOptions) -> TuneResult | None:
     """Search for better hyperparameters, as the section `tune` of a configuration says, and write the best ones.
 
-    `config` is a `Config`, a path, or `-` for the standard input; or a table, with `target`. `assignments` are for a
+    `config` is a `Config`, a path, or `-` for the standard input; or a table, with `target`. `set` is for a
     path only. Trial 0 is the configuration itself. The folds are a number, or `holdout`: the validation rows. With
     `prune`, a trial ends after a fold that shows that it is worse than the best one. The directory is by default the
     configuration's output with `-tune` appended. With `resume` instead of `config`, a search that was stopped or killed
@@ -119,7 +119,7 @@ def tune_events_with(
             config = given.config
         loaded = load_search(
             config,
-            options.assignments if given is None else given.assignments,
+            options.set if given is None else given.assignments,
             NOTHING if isinstance(config, Config | LoadedConfig) else os.environ,
             searches=options.search,
             settings=options.settings,

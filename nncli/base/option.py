@@ -165,6 +165,7 @@ def _declared(options: type[Options]) -> tuple[DeclaredOption, ...]:
 
 
 RENAMED = (
+    ("assignments", "set"),
     ("input_table", "table"),
     ("intervals", "interval"),
     ("level", "interval"),

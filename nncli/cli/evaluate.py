@@ -32,7 +32,7 @@ def evaluate(
     *,
     run: RunDirectory,
     data: Annotated[
-        str, typer.Argument(help="A table with the target column, or - for standard input.", metavar="INPUT")
+        str, typer.Argument(help="A table with the target column, or - for standard input.", metavar="TABLE")
     ],
     place: SourceOptions,
     options: EvaluateOptions,

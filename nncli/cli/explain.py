@@ -55,7 +55,7 @@ def explain(
         typer.Argument(
             help="A table with or without the target column, or - for standard input. Default: the run's validation "
             "rows.",
-            metavar="INPUT",
+            metavar="TABLE",
         ),
     ] = None,
     place: SourceOptions,

@@ -27,7 +27,7 @@ class OutputOptions(Options):
         str,
         Option(
             "The file to write (also s3://…), a database with --output-table, or - for standard output, the default. A "
-            "folder (FOLDER/) gets a file for each file of INPUT.",
+            "folder (FOLDER/) gets a file for each file of TABLE.",
             OUTPUT,
             short="-o",
             metavar="FILE",
@@ -42,7 +42,7 @@ def predict(
         list[str] | None,
         typer.Argument(
             help="Files, a folder, a pattern in quotes, a database or a URL; or - for standard input (the default).",
-            metavar="INPUT",
+            metavar="TABLE",
         ),
     ] = None,
     source: SourceOptions,
@@ -50,15 +50,15 @@ def predict(
     options: PredictToFileOptions,
     display: DisplayOptions,
 ) -> None:
-    """One row is written for each row of INPUT, in order, with the prediction of the whole model: of an ensemble, the
-    mean of all members. INPUT needs the feature columns of the training table, in any order; other columns are ignored
+    """One row is written for each row of TABLE, in order, with the prediction of the whole model: of an ensemble, the
+    mean of all members. TABLE needs the feature columns of the training table, in any order; other columns are ignored
     and the target is not needed. A note at the end counts unseen categories, values out of range and missing cells.
 
     --interval and --prediction-set add what is expected to hold the true value of that share of new rows. They are
     calibrated by the rows that the model, or some of its members, did not train on.
     A cell that cannot be read ends the command with exit code 4. With --on-error missing or skip it ends with 0, and
     a note counts these cells.
-    If the output is a folder, each file of INPUT is predicted into a file of its own there. Files that are done are
+    If the output is a folder, each file of TABLE is predicted into a file of its own there. Files that are done are
     skipped when the command is started again, and a file that cannot be predicted does not stop the others.
     Into a database, all rows are written in one transaction, to a new table unless --force or --append is given.
 

@@ -105,9 +105,9 @@ def distill(
     options: DistillOptions,
     display: EventOptions,
 ) -> None:
-    """The path of the new run directory is printed. It learns the run's predictions of the training rows, and of rows
-    that are made by swapping some of their cells. The network predicts many times as fast as an ensemble, and nearly as
-    well. The result is a run like any other.
+    """The path of the new run directory is printed. It learns the run's predictions of the training rows and of
+    synthetic rows: training rows with some cells swapped. The network predicts many times as fast as an ensemble, and
+    nearly as well. The result is a run like any other.
 
     The scores are those of rows that neither the network nor its teachers were trained on.
 

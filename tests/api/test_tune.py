@@ -87,12 +87,12 @@ def test_more_trials_continue_a_finished_search(tmp_path: Path, done: TuneResult
 
 def test_a_time_limit_ends_the_search_and_says_so(tmp_path: Path) -> None:
     config = search_config(tmp_path, "trials: 5000")
-    result = tune(config, output=tmp_path / "t", assignments=["tune.time=1s"])
+    result = tune(config, output=tmp_path / "t", set=["tune.time=1s"])
     assert result
     assert result.timed_out
     assert 1 <= len(result.trials) < 5000
     with raises(NncliError, mentions="time limit"):
-        tune(config, output=tmp_path / "u", assignments=["tune.time=1e-9"])
+        tune(config, output=tmp_path / "u", set=["tune.time=1e-9"])
 
 
 def test_all_combinations_are_tried_once(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_search_that_cannot_start_leaves_no_directory(tmp_path: Path) -> None:
         (["data.leave_out={folds: 3, fold: 0}"], UsageError),
     ]:
         with pytest.raises(error):
-            tune(search_config(tmp_path), output=tmp_path / "t", assignments=words)
+            tune(search_config(tmp_path), output=tmp_path / "t", set=words)
         assert not (tmp_path / "t").exists()
 
 

@@ -13,6 +13,7 @@ PYTHON = {
     "predict": (("intervals", "interval"), ("sets", "prediction_set"), ("score", "conformity_score")),
     "evaluate": (("intervals", "interval"), ("sets", "prediction_set")),
     "explain": (("repeats", "permutations"),),
+    "init": (("assignments", "set"),),
     "predict_to_file": (("table", "output_table"), ("sets", "prediction_set")),
     "export_run": (("intervals", "interval"),),
 }

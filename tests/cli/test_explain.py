@@ -94,7 +94,7 @@ def test_the_table_that_is_explained_is_not_replaced(nncli: Cli, penguins: Path,
     (here / "t.csv").write_bytes(TABLE.read_bytes())
     for source in ("t.csv", "*.csv"):
         done = nncli("explain", penguins, source, "--attributions", "t.csv", "--force").check(2)
-        assert "would replace the table" in done.err
+        assert "would replace the input table" in done.err
     assert (here / "t.csv").read_bytes() == TABLE.read_bytes()
 
 

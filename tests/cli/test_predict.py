@@ -306,7 +306,7 @@ def test_the_table_is_never_replaced_by_its_predictions(nncli: Cli, here: Path, 
     Path("t.csv").write_bytes(TABLE.read_bytes())
     Path("link.csv").symlink_to("t.csv")
     for name in ("t.csv", "./t.csv", "link.csv"):
-        assert "replace the table" in nncli("predict", penguins, "t.csv", "-o", name, "--force").check(2).err
+        assert "replace the input table" in nncli("predict", penguins, "t.csv", "-o", name, "--force").check(2).err
     assert Path("t.csv").read_bytes() == TABLE.read_bytes()
 
 

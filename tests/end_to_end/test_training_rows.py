@@ -163,7 +163,7 @@ def test_a_run_without_the_record_says_nothing_and_gets_one_when_resumed(penguin
     assert found.training_rows is None
     assert found.json()["training_rows"] is None
     epochs = Run.open(old).load_manifest().epochs
-    train(resume=old, assignments=[f"epochs={epochs + 1}"])
+    train(resume=old, set=[f"epochs={epochs + 1}"])
     assert trained_on(old, DATA / "penguins.csv") == (344, 344)
 
 

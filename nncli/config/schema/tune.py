@@ -24,7 +24,7 @@ UNSEARCHABLE: Mapping[str, str] = MappingProxyType(
     {
         "data": NOT_COMPARABLE,
         "positive_class": NOT_COMPARABLE,
-        "seed": "the best of several seeds is luck",
+        "seed": "the best of several seeds is best by chance",
         "members": "each trial trains one network for each fold",
         "bagging": "each trial trains one network for each fold",
         "teacher": "it was trained on the rows that trials are scored on",

@@ -152,7 +152,7 @@ def check_input_kept(source: TableSource, target: Path | TableSource | None, *, 
     is_read = _is_object_of(source, target) if isinstance(target, TableSource) else _is_file_of(source, target)
     if is_read:
         raise UsageError(
-            "the output would replace the table that it is made from",
+            "the output would replace the input table",
             location=Location(source=target.path if isinstance(target, TableSource) else str(target)),
             hint=f"Name another one with {option}.",
         )

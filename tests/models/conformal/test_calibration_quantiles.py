@@ -52,8 +52,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_made(folder / "new.csv", 4000, 1)
     (folder / "c.yaml").write_text(CONFIG.replace("PATH", str(write_made(folder / "table.csv", 600, 0))))
     for name, assignments in BAGGING.items():
-        train(folder / "c.yaml", output=folder / name, assignments=assignments)
-    train(folder / "c.yaml", output=folder / "three", assignments=THREE_LEVELS)
+        train(folder / "c.yaml", output=folder / name, set=assignments)
+    train(folder / "c.yaml", output=folder / "three", set=THREE_LEVELS)
     return folder
 
 

@@ -30,7 +30,7 @@ INTERVAL = PredictionOptions(interval=0.5)
 def retrained(runs: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run `number` trained with another seed."""
     folder = tmp_path_factory.mktemp("retrained")
-    return train(runs["number"].parent / "config.yaml", output=folder / "run", assignments=["seed=7"]).run
+    return train(runs["number"].parent / "config.yaml", output=folder / "run", set=["seed=7"]).run
 
 
 @pytest.fixture

@@ -167,7 +167,7 @@ def _introduction(held_out: HeldOutPredictions, option: str, what: str) -> Parag
         1 if groups is None else len(groups),
     )
     return Paragraph(
-        f"nncli predict RUN INPUT --{option} {LEVEL:g} adds {what} that cover about {100 * LEVEL:g} % of new rows. "
+        f"nncli predict RUN TABLE --{option} {LEVEL:g} adds {what} that cover about {100 * LEVEL:g} % of new rows. "
         "Here each held-out row is compared with its own, calibrated by the rows of the other folds. "
         + found.sentence.replace("`", "")
     )
@@ -218,7 +218,7 @@ def _sets(held_out: HeldOutPredictions, folds: Integers, levels: Sequence[float]
     shares = [one.coverage.share for one in scores]
     figure = _coverage_figure(levels, [("", shares)], _size_table(scores))
     of_level = scores[list(levels).index(LEVEL)]
-    introduction = _introduction(held_out, "set", "sets of classes")
+    introduction = _introduction(held_out, "prediction-set", "sets of classes")
     return Section(
         "prediction-sets", "Prediction sets", (introduction, Columns((figure, _sizes_figure(of_level)))), wide=True
     )

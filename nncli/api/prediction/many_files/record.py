@@ -63,7 +63,7 @@ class AnswersRecord(Spec):
             if force:
                 return None
             raise UsageError(
-                "the record of the answers in this folder cannot be read",
+                "the record of the predictions in this folder cannot be read",
                 location=Location(source=str(path)),
                 hint=FORCE,
             ) from error
