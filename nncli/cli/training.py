@@ -262,7 +262,7 @@ def tune(
             best, run = str(result.best_config), result.trained_run
             training = TrainingPrinter(display, as_json=display.as_json)
             chosen = TrainOptions(
-                assignments=[f"output={json.dumps(str(run))}"], stop=training.asked_to_stop, track=options.track
+                set=[f"output={json.dumps(str(run))}"], stop=training.asked_to_stop, track=options.track
             )
             command = ["nncli", "train", best, "-o", str(run)]
             training.show_next(training.run(train_events_with(best, options=chosen, command=command)).run)
