@@ -521,7 +521,7 @@ class TuneOptions(TrackOptions, ResumableOptions):
     """The options of `nncli.tune`."""
 
     command = "tune"
-    may_change = ("trials", "time", "workers", "scheduler", "track")
+    may_change = ("trials", "time_limit", "workers", "scheduler", "track")
 
     resume: Annotated[
         str | Path | None,
@@ -546,7 +546,7 @@ class TuneOptions(TrackOptions, ResumableOptions):
         int | None,
         Option("Number of trials, besides the first. Default: 30.", SEARCH, metavar="N", minimum=1),
     ] = None
-    time: Annotated[
+    time_limit: Annotated[
         str | float | None,
         Option(
             "Begin no trial after this time, for example 30m or 2h. Trials that have begun run to their end.",
@@ -608,7 +608,8 @@ class TuneOptions(TrackOptions, ResumableOptions):
     @property
     def settings(self) -> dict[str, object]:
         """The values of keys of the section `tune`; None is that of the configuration."""
-        return {name: getattr(self, name) for name in ("trials", "time", "folds", "metric", "sampler", "lag", "prune")}
+        names = ("trials", "time_limit", "folds", "metric", "sampler", "lag", "prune")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -177,6 +177,7 @@ RENAMED = (
     ("set", "prediction_set"),
     ("sets", "prediction_set"),
     ("table", "output_table"),
+    ("time", "time_limit"),
 )
 """Old names of options, each with one of today. An old name is refused with the new one, on every surface."""
 

@@ -236,7 +236,7 @@ def tune(
     nncli tune config.yaml
     nncli tune config.yaml --search learning_rate.peak=1e-3..0.3:log --search batch_size=64,128
     nncli tune plain.yaml --search learning_rate=1e-4..1e-1:log --search layers.0.units=16..256:log
-    nncli tune config.yaml --time 30m --workers 4 --train
+    nncli tune config.yaml --time-limit 30m --workers 4 --train
     nncli tune --resume runs/config-tune --trials 60 --ensemble 10
     nncli tune config.yaml --json | jq -r 'select(.event == "trial") | .score'
     """

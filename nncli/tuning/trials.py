@@ -17,6 +17,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -31,8 +32,10 @@ from nncli.base.atomic_files import (
 )
 from nncli.base.errors import ConfigError, Location, NncliError, RunError
 from nncli.base.spec import NonNegativeInt, Spec, StrictStr, non_defaults
-from nncli.config.loading import LoadedConfig, load
+from nncli.config.loading import LoadedConfig, folder_and_name, load_document
 from nncli.config.schema import Config, TuneSection
+from nncli.config.yaml.document import Document
+from nncli.config.yaml.parser import read
 from nncli.config.yaml.writer import dump, one_line
 from nncli.runs.filenames import CONFIG, FOLDS, SEARCH
 from nncli.runs.loader import LARGEST_TEXT, read_file
@@ -42,7 +45,7 @@ from nncli.tuning.space.space import ChoiceDomain, Key, SearchSpace, expand
 
 RECORD = SEARCH
 BEST = "best.yaml"
-RESUMABLE_SETTINGS = ("trials", "time")
+RESUMABLE_SETTINGS = ("trials", "time_limit")
 """Settings that may change when a search is resumed."""
 
 
@@ -100,6 +103,15 @@ def create_directory(
         return run.rename_to_free_name(requested, lambda path: None, replaces=replaces).path
 
 
+def _with_time_limit(document: Document) -> Document:
+    """The configuration of a search, whose key `tune.time_limit` older versions called `tune.time`."""
+    tune = document.value.get("tune")
+    if not isinstance(tune, dict):
+        return document
+    names = {"time": "time_limit"}
+    return replace(document, value={**document.value, "tune": {names.get(key, key): tune[key] for key in tune}})
+
+
 def open_directory(path: Path) -> tuple[LoadedConfig, SearchRecord]:
     """The configuration and the record of a search that was started.
 
@@ -119,7 +131,8 @@ def open_directory(path: Path) -> tuple[LoadedConfig, SearchRecord]:
             "the file is damaged, or was written by a newer nncli", location=Location(source=str(path / RECORD))
         ) from error
     try:
-        loaded = load(path / CONFIG)
+        folder, name = folder_and_name(path / CONFIG)
+        loaded = load_document(_with_time_limit(read(path / CONFIG)), (), folder=folder, name=name)
     except ConfigError as error:
         raise RunError(
             f"the configuration of the search is damaged: {error.issues[0].message}",
@@ -127,7 +140,7 @@ def open_directory(path: Path) -> tuple[LoadedConfig, SearchRecord]:
         ) from error
     if search_fingerprint(loaded.config, loaded.tune or TuneSection()) != record.fingerprint:
         raise RunError(
-            "the configuration has been changed since the search began; only trials and time may change",
+            "the configuration has been changed since the search began; only trials and time_limit may change",
             location=Location(source=str(path / CONFIG)),
             hint="Undo the change, or begin a new search.",
         )

@@ -12,6 +12,7 @@ from nncli.base.option import RENAMED, renamed
 PYTHON = {
     "predict": (("intervals", "interval"), ("sets", "prediction_set"), ("score", "conformity_score")),
     "evaluate": (("intervals", "interval"), ("sets", "prediction_set")),
+    "tune": (("time", "time_limit"), ("assignments", "set")),
     "explain": (("repeats", "permutations"),),
     "init": (("assignments", "set"),),
     "predict_to_file": (("table", "output_table"), ("sets", "prediction_set")),

@@ -154,7 +154,7 @@ class TuneSection(Spec):
     trials: Annotated[PositiveInt, Field(le=MAX_TRIALS)] = Field(
         30, description="Number of trials, besides trial 0, which is the configuration itself."
     )
-    time: Duration | None = Field(
+    time_limit: Duration | None = Field(
         None,
         description="Time after which no trial begins, such as 30m or 2h; the result then depends on the machine. "
         "null: none.",
