@@ -320,8 +320,8 @@ IMPORTED = "\nimport sys; print(sorted({'numba', 'llvmlite', 'scipy'} & set(sys.
         "import contextlib, io\nfrom nncli.cli.app import main\nsys_argv = ['nncli', '--help']\n"
         "import sys; sys.argv = sys_argv\n"
         "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit): main()",
-        "from nncli import train; train('CONFIG', output='OUTPUT', assignments=['backend=numpy'])",
-        "from nncli import train; train('CONFIG', output='OUTPUT', assignments=['threads=2'])",
+        "from nncli import train; train('CONFIG', output='OUTPUT', set=['backend=numpy'])",
+        "from nncli import train; train('CONFIG', output='OUTPUT', set=['threads=2'])",
         "from nncli.fitting.prepare import execution; from nncli.fitting.train import session; "
         "from nncli.nn.training import epoch, loop; from nncli.nn.training.compiled import support",
     ],
@@ -337,7 +337,7 @@ def test_numba_is_imported_only_by_a_training_that_uses_it(tmp_path: Path, progr
 @with_numba
 def test_a_training_with_numba_imports_it(tmp_path: Path) -> None:
     program = f"from nncli import train; train({str(config_of(tmp_path))!r}, output={str(tmp_path / 'run')!r}, "
-    program += f"assignments=['backend=numba']){IMPORTED}"
+    program += f"set=['backend=numba']){IMPORTED}"
     command = [sys.executable, "-W", "error", "-c", program]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "'numba'" in done.stdout
