@@ -151,11 +151,15 @@ def attributions(shapes: Shapes) -> Report:
 
     def task(version: Version) -> Run:
         run = shapes.trained(version)
-        return version.nncli("explain", run, table, "--rows", str(rows), "-o", out, "--force", whole_tree=True)
+        return version.nncli(
+            "explain", run, table, "--rows", str(rows), "--attributions", out, "--force", whole_tree=True
+        )
 
     result = shapes.measured(task)
     goals = [Goal("seconds", seconds(result[HERE_TITLE]), "≤", 20.0, " s")]
-    return report("Attributions", "`nncli explain -o` of the default ensemble.", {f"{rows:,} rows": result}, goals)
+    return report(
+        "Attributions", "`nncli explain --attributions` of the default ensemble.", {f"{rows:,} rows": result}, goals
+    )
 
 
 def report_page(shapes: Shapes) -> Report:

@@ -82,12 +82,12 @@ def measure(folder: Path, work: Path, quality: str, rounds: int, settings: Seque
         path = work / f"{folder.name}.yaml"
         data = {"path": str(folder / "train.csv"), "target": meta["target"]}
         path.write_text(json.dumps({"data": data, "quality": quality, "loss": loss}))
-        train(path, output=ensemble, assignments=["workers=1"])
+        train(path, output=ensemble, set=["workers=1"])
     students, plain, seconds = [], [], []
     for seed in range(rounds):
         start = time.perf_counter()
         student = distill(
-            ensemble, output=work / f"{folder.name}-student", assignments=[f"seed={seed}", "threads=1", *settings]
+            ensemble, output=work / f"{folder.name}-student", set=[f"seed={seed}", "threads=1", *settings]
         )
         seconds.append(time.perf_counter() - start)
         students.append(student.run)

@@ -75,7 +75,7 @@ def prepare(folder: Path, name: str, target: str, work: Path, quality: str, *, c
     model, reference = run.load_model(), run.load_reference()
     assert reference is not None
     table = read_data(model, here / "rest.csv")
-    explained = explain(here / "run", table.frame, rows=500, repeats=2, top=0).importances or ()
+    explained = explain(here / "run", table.frame, rows=500, permutations=2, top=0).importances or ()
     important = tuple(item.column for item in explained[:IMPORTANT])
     members = predict_members(model, table)
     predictions = average_members(model, members)

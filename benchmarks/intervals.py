@@ -85,12 +85,10 @@ def evaluate_split(
     document = {"data": {"path": str(work / "train.csv"), "target": meta["target"]}, "quality": "fast"}
     config.write_text(json.dumps(document))
     began = time.perf_counter()
-    trained = train(
-        config, output=work / "run", assignments=[f"seed={key[1]}", "workers=1", *VARIANTS[variant], *settings]
-    ).run
+    trained = train(config, output=work / "run", set=[f"seed={key[1]}", "workers=1", *VARIANTS[variant], *settings]).run
     seconds = time.perf_counter() - began
     intervals, sets = (LEVELS, ()) if is_regression else ((), LEVELS)
-    result = evaluate(trained, work / "test.csv", on_error="skip", intervals=intervals, sets=sets).json()
+    result = evaluate(trained, work / "test.csv", on_error="skip", interval=intervals, prediction_set=sets).json()
     error = result["metrics"]["rmse" if is_regression else "log_loss"]
     if is_regression:
         return [

@@ -40,7 +40,20 @@ GETS = (
         "/nothing",
     ),
 )
-QUERIES = ("proba", "interval", "set", "explain", "by", "score", "per_class", "format", "on_error", "model", "a[]", "")
+QUERIES = (
+    "proba",
+    "interval",
+    "prediction_set",
+    "explain",
+    "by",
+    "conformity_score",
+    "per_class",
+    "format",
+    "on_error",
+    "model",
+    "a[]",
+    "",
+)
 ANSWERS = (
     "application/json",
     "text/csv",
@@ -134,7 +147,9 @@ def request(
     if rng.random() < 0.2:
         target += (
             b"?"
-            + rng.choice(("proba=true", "interval=0.9", "set=0.9", "explain=true", "proba=x", "interval=2")).encode()
+            + rng.choice(
+                ("proba=true", "interval=0.9", "prediction_set=0.9", "explain=true", "proba=x", "interval=2")
+            ).encode()
         )
     head = [b"%s %s HTTP/1.1" % (method.encode(), target), b"Host: localhost", *lines]
     if media_type:

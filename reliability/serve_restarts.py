@@ -117,7 +117,7 @@ def train(folder: Path) -> Trained:
     rows = table[:ROWS].select(names)
     runs, predictions = [], {}
     for seed in (1, 2):
-        run = nncli.train(folder / "config.yaml", output=folder / f"run-{seed}", assignments=[f"seed={seed}"]).run
+        run = nncli.train(folder / "config.yaml", output=folder / f"run-{seed}", set=[f"seed={seed}"]).run
         version = Run.open(run).load_manifest().checksum[:VERSION_LETTERS]
         predictions[version] = tuple(nncli.predict(run, rows)["prediction"].to_list())
         runs.append(run)

@@ -201,7 +201,7 @@ class RunRecord:
             raise DataError(
                 "the table came from a pipe, which cannot be read again",
                 location=Location(source=config.data.path),
-                hint="Name a file with the same rows: --data PATH",
+                hint="Name a file with the same rows: --data TABLE",
             )
         if validation is None:
             return config
@@ -332,7 +332,7 @@ def _moved_tables(option: str) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        error.hint = sentences(error.hint, f"If it is in another place now, name that: {option} PATH")
+        error.hint = sentences(error.hint, f"If it is in another place now, name that: {option} TABLE")
         raise
 
 

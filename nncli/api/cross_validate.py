@@ -66,7 +66,7 @@ def cross_validate(
 ) -> CrossValidation | None:
     """Cross-validate a configuration: train on all folds but one, and score on that fold, for each fold in turn.
 
-    `config` is a `Config`, a path, or `-` for the standard input; or a table, with `target`. `assignments` are for a
+    `config` is a `Config`, a path, or `-` for the standard input; or a table, with `target`. `set` is for a
     path only. Folds are stratified by class, and split by `data.group` and `data.time` if configured; repetitions have
     different ones. The directory is by default the configuration's output with `-cv` appended. With `resume` instead of
     `config`, a cross-validation that was stopped or killed goes on; the scores are the same. Returns None if it was

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nncli.analysis.evaluation.explanation import (
-    REPEATS,
+    PERMUTATIONS,
     PredictionOf,
     RowsToExplain,
     background_rows,
@@ -69,7 +69,7 @@ class Explanation:
     notes: tuple[str, ...]
     training_rows: RowMatches | None = None
     prediction_of: PredictionOf = "model"
-    repeats: int = REPEATS
+    permutations: int = PERMUTATIONS
 
     def json(self) -> dict[str, Any]:
         """The explanation without the attributions; null stands for unknown and infinite numbers."""
@@ -79,7 +79,7 @@ class Explanation:
             "labeled_rows": self.labeled_rows,
             "training_rows": None if self.training_rows is None else self.training_rows.json(),
             "prediction_of": self.prediction_of,
-            "repeats": self.repeats,
+            "permutations": self.permutations,
             "loss_name": self.loss_name,
             "loss": self.loss,
             "metric": self.metric,
@@ -120,8 +120,8 @@ def explain_with(run: str | Path, data: TableLocation | Frame | None = None, *, 
         RunError: the run directory is missing or damaged.
         DataError: the table cannot be read, has no rows or lacks a column; or the run's own table is not available.
     """
-    if options.repeats < 1 or options.top < 0 or (options.rows is not None and options.rows < 1):
-        raise UsageError("rows and repeats must be at least 1, and top at least 0")
+    if options.permutations < 1 or options.top < 0 or (options.rows is not None and options.rows < 1):
+        raise UsageError("rows and permutations must be at least 1, and top at least 0")
     with log_duration(f"loading {run}"):
         opened = Run.open(Path(run))
         model, manifest = opened.load_model(), opened.load_manifest()
@@ -145,7 +145,7 @@ def _explain(
         config,
         whole.rows,
         size=options.rows,
-        repeats=options.repeats,
+        permutations=options.permutations,
         top=options.top,
         on_progress=options.on_progress,
     )
@@ -177,7 +177,7 @@ def _explain(
         notes=(*whole.notes, *_notes(whole.rows.table, explained.encoded, labeled), *notes),
         training_rows=None if whole.is_own else _training_rows(run, model, table.take(labeled)),
         prediction_of=explained.prediction_of,
-        repeats=explained.repeats,
+        permutations=explained.permutations,
     )
 
 

@@ -96,10 +96,10 @@ def export_run_with(run: str | Path, output: str | Path | None = None, *, option
     opened = Run.open(Path(run))
     model = opened.load_model()
     target_of_model = model.spec.target
-    if options.intervals and target_of_model.uncertainty != "interval":
+    if options.interval and target_of_model.uncertainty != "interval":
         hint = "Leave it out: the file has the probability of each class."
-        raise UsageError(Advice(ExportOptions.use("intervals"), f" {target_of_model.no_intervals}"), hint=hint)
-    conformal = conformal_predictor(opened, model, UncertaintyOptions(intervals=options.intervals))
+        raise UsageError(Advice(ExportOptions.use("interval"), f" {target_of_model.no_intervals}"), hint=hint)
+    conformal = conformal_predictor(opened, model, UncertaintyOptions(interval=options.interval))
     with log_duration("describing the model as a program"):
         program = _select_outputs(lower_model(model, conformal), labels=options.labels, proba=options.proba)
         program = with_typical_values(program, opened.load_reference())

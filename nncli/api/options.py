@@ -117,7 +117,7 @@ class OutputColumns(Options):
     keep: Annotated[
         Sequence[str],
         Option(
-            "Copy a column of INPUT to the output; that of a CSV file is copied as text. Repeatable.",
+            "Copy a column of TABLE to the output; that of a CSV file is copied as text. Repeatable.",
             OUTPUT,
             metavar="COLUMN",
         ),
@@ -210,9 +210,9 @@ class PredictFilesOptions(WriteOptions):
 class PredictToFileOptions(PredictFilesOptions):
     """The options of a prediction into one file, one table of a database, standard output, or a folder."""
 
-    table: Annotated[str | None, Option("The table to write, if the output is a database.", OUTPUT, metavar="NAME")] = (
-        None
-    )
+    output_table: Annotated[
+        str | None, Option("The table to write, if the output is a database.", OUTPUT, metavar="NAME")
+    ] = None
     append: Annotated[bool, Option("Add the rows to an existing table of the database.", OUTPUT)] = False
     profile: Annotated[
         str | Path | None,
@@ -234,7 +234,7 @@ class SourceOptions(Options):
     query: Annotated[str | None, Option("Query of a database, instead of a table.", INPUT, metavar="SELECT")] = None
 
     def source(self, path: str | None) -> TableSource:
-        """The source of an INPUT argument; None is standard input.
+        """The source of a TABLE argument; None is standard input.
 
         Raises:
             UsageError: a table and a query are given.
@@ -242,7 +242,8 @@ class SourceOptions(Options):
         from nncli.data.sources.table_source import STANDARD_INPUT, TableSource
 
         if self.table is not None and self.query is not None:
-            raise UsageError("--table and --query exclude each other", hint="Remove one of them.")
+            table, query = SourceOptions.use("table"), SourceOptions.use("query")
+            raise UsageError(Advice(table, " and ", query, " exclude each other"), hint="Remove one of them.")
         return TableSource(path=path or STANDARD_INPUT, **dict(self._given))
 
     @property
@@ -265,12 +266,11 @@ class SourceOptions(Options):
 class AssignmentOptions(Options):
     """Overrides of a configuration."""
 
-    assignments: Annotated[
+    set: Annotated[
         Sequence[str],
         Option(
             "Override a key, for example --set optimizer.type=adam. Repeatable.",
             INPUT,
-            name="set",
             metavar="KEY=VALUE",
             completion="assignment",
         ),
@@ -279,7 +279,7 @@ class AssignmentOptions(Options):
     @property
     def set_words(self) -> list[str]:
         """The overrides as command-line arguments."""
-        return [word for text in self.assignments for word in ("--set", text)]
+        return [word for text in self.set for word in ("--set", text)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -466,7 +466,7 @@ class TrainOptions(TrackOptions, ResumableOptions):
     """The options of `nncli.train`. A time limit begins when they are made."""
 
     command = "train"
-    may_change = ("assignments", "scheduler", "track")
+    may_change = ("set", "scheduler", "track")
 
     time_limit: Annotated[
         float | str | TimeLimit | None,
@@ -521,7 +521,7 @@ class TuneOptions(TrackOptions, ResumableOptions):
     """The options of `nncli.tune`."""
 
     command = "tune"
-    may_change = ("trials", "time", "workers", "scheduler", "track")
+    may_change = ("trials", "time_limit", "workers", "scheduler", "track")
 
     resume: Annotated[
         str | Path | None,
@@ -546,7 +546,7 @@ class TuneOptions(TrackOptions, ResumableOptions):
         int | None,
         Option("Number of trials, besides the first. Default: 30.", SEARCH, metavar="N", minimum=1),
     ] = None
-    time: Annotated[
+    time_limit: Annotated[
         str | float | None,
         Option(
             "Begin no trial after this time, for example 30m or 2h. Trials that have begun run to their end.",
@@ -608,7 +608,8 @@ class TuneOptions(TrackOptions, ResumableOptions):
     @property
     def settings(self) -> dict[str, object]:
         """The values of keys of the section `tune`; None is that of the configuration."""
-        return {name: getattr(self, name) for name in ("trials", "time", "folds", "metric", "sampler", "lag", "prune")}
+        names = ("trials", "time_limit", "folds", "metric", "sampler", "lag", "prune")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -632,10 +633,10 @@ class ReproduceOptions(StopOptions):
     """The options of `nncli.reproduce`."""
 
     data: Annotated[
-        TableLocation | None, Option("The training table, if it is elsewhere now.", INPUT, metavar="PATH")
+        TableLocation | None, Option("The training table, if it is elsewhere now.", INPUT, metavar="TABLE")
     ] = None
     validation: Annotated[
-        TableLocation | None, Option("The validation file, if it is elsewhere now.", INPUT, metavar="PATH")
+        TableLocation | None, Option("The validation file, if it is elsewhere now.", INPUT, metavar="TABLE")
     ] = None
     quick: Annotated[int | None, Option("Compare the first K epochs with history.csv only.", TRAINING, metavar="K")] = (
         None
@@ -649,17 +650,18 @@ class ExplainOptions(Options):
     rows: Annotated[
         int | None,
         Option(
-            "Use at most N rows, sampled with the run's seed. [default: 5000, fewer for large networks; with -o 1000]",
+            "Use at most N rows, sampled with the run's seed. [default: 5000, fewer for large networks; with "
+            "--attributions 1000]",
             INPUT,
             metavar="N",
         ),
     ] = None
-    repeats: Annotated[int, Option("Permutations of each column.", INPUT, metavar="N")] = 5
+    permutations: Annotated[int, Option("Permutations of each column.", INPUT, metavar="N")] = 5
     class_label: Annotated[
         str | None,
         Option(
-            "With -o: the class whose probability is explained. Default: the second of two classes, or each row's "
-            "predicted class.",
+            "With --attributions: the class whose probability is explained. Default: the second of two classes, or "
+            "each row's predicted class.",
             OUTPUT,
             name="class",
             metavar="LABEL",
@@ -668,7 +670,7 @@ class ExplainOptions(Options):
     target: Annotated[
         str | None,
         Option(
-            "With -o: the target whose prediction is explained, if there are several. Default: the first.",
+            "With --attributions: the target whose prediction is explained, if there are several. Default: the first.",
             OUTPUT,
             metavar="COLUMN",
         ),
@@ -715,7 +717,7 @@ class ThresholdOptions(Options):
             "Lowest expected cost, for any number of classes: a table with a row for each actual and a column for "
             "each predicted class.",
             GOAL,
-            metavar="FILE",
+            metavar="TABLE",
         ),
     ] = None
     recall: Annotated[float | None, Option("Recall of at least R.", GOAL, metavar="R")] = None
@@ -751,12 +753,11 @@ class ExportOptions(Options):
     ] = True
     labels: Annotated[bool, Option("Of classes: the label without the probabilities.", OUTPUT)] = False
     proba: Annotated[bool, Option("Of classes: the probabilities without the label.", OUTPUT)] = False
-    intervals: Annotated[
+    interval: Annotated[
         float | Sequence[float],
         Option(
             "Of numbers: also prediction intervals that cover this share of new rows, such as 0.9. Repeatable.",
             OUTPUT,
-            name="interval",
             metavar="LEVEL",
         ),
     ] = ()

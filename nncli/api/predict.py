@@ -97,7 +97,7 @@ def predict_to_file_with(
         _check_folder(options)
         return predict_files_with(run, sources, output, options)
     source = _only(sources, options)
-    target = output_target(str(output), options.table)
+    target = output_target(str(output), options.output_table)
     _check_target(source, target, options)
     with log_duration(f"loading {run}"):
         opened = Run.open(Path(run))
@@ -133,14 +133,14 @@ def names_folder(output: str) -> bool:
 
 def _check_folder(options: PredictToFileOptions) -> None:
     """Raise a UsageError if options are given that are not for a folder."""
-    if options.table is not None or options.append:
-        option = "--append" if options.table is None else "--table"
+    if options.output_table is not None or options.append:
+        option = "--append" if options.output_table is None else "--output-table"
         raise UsageError(f"{option} is for a database, but the output is a folder", hint=f"Remove {option}.")
     if options.profile is not None:
         raise UsageError(
             "--profile is for one output, but the output is a folder",
             location=Location(source=str(options.profile)),
-            hint="Predict the files into one: -o answers.csv with a pattern such as 'new/*.csv' in quotes.",
+            hint="Predict the files into one: -o predictions.csv with a pattern such as 'new/*.csv' in quotes.",
         )
 
 
@@ -168,7 +168,7 @@ def _check_target(source: TableSource, target: OutputTarget, options: PredictToF
         raise UsageError(
             "the file name does not tell the format",
             location=Location(source=str(file)),
-            hint=f"For a file for each file of INPUT: -o {file}/. For one file: -o {file}.csv, or --format.",
+            hint=f"For a file for each file of TABLE: -o {file}/. For one file: -o {file}.csv, or --format.",
         )
     if options.errors is not None:
         check_errors_file(Path(options.errors), source, file, force=options.force)
@@ -186,8 +186,8 @@ def predict_files_with(
     Raises:
         RunError: the run directory is missing or damaged.
         DataError: there is no such file.
-        UsageError: the answers of two files would have the same name, or without `force` one would replace a file that
-            is not the answer of the same run, options and input.
+        UsageError: the predictions of two files would have the same name, or without `force` they would replace a file
+            that is not of the same run, options and input.
     """
     job = PredictionJob.prepare(Path(run), _sources(inputs), Path(output), options)
     progress = FilesProgress(len(job.files))

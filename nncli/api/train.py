@@ -53,15 +53,15 @@ train_events = operation(TrainOptions)(train_events_with)
 def train(config: Config | str | Path | None = None, *, options: TrainOptions) -> Finished:
     """Train from a configuration or a table, or resume a run, and return the final event.
 
-    `config` is a `Config`, a path, or `-` for the standard input; or a table, with `target`. `assignments` are for a
+    `config` is a `Config`, a path, or `-` for the standard input; or a table, with `target`. `set` is for a
     path only. They take precedence over environment variables such as NNCLI_EPOCHS=10, which are read for a path only
     too. The workers of a Dask scheduler and this process need the table and the run directory under the same paths. A
     time limit is a number of seconds, or a duration: fewer epochs, members and rows are used as needed. It takes
     precedence over the configuration's. For trackers see the page "Track trainings with TensorBoard and MLflow".
 
     With `resume` instead of `config`, a training that was stopped or killed goes on from its latest checkpoint, to the
-    same bits as without the interruption; a finished one is trained longer. Of the assignments only `epochs` (which may
-    grow), `checkpoint`, `memory_limit` and `workers` may change.
+    same bits as without the interruption; a finished one is trained longer. `set` may change only `epochs` (which may
+    grow), `checkpoint`, `memory_limit` and `workers`.
 
     Raises:
         ConfigError, DataError: the training cannot start; an assignment would change the epochs already trained, or a
@@ -114,7 +114,7 @@ def _resume(path: Path, options: TrainOptions, command: Sequence[str]) -> Genera
     manifest = run.load_manifest()
     check_not_selected(run.path, manifest.selection, "trained further")
     findings = []
-    if manifest.status == "done" and not any(text.lstrip().startswith("epochs") for text in options.assignments):
+    if manifest.status == "done" and not any(text.lstrip().startswith("epochs") for text in options.set):
         hint = f"To train longer: nncli train --resume {shlex.quote(str(path))} --set epochs=N"
         findings.append(note(FindingCode.ALREADY_FINISHED, "this training had finished; it is scored again", hint=hint))
     decision = read_decision(run)
@@ -129,9 +129,9 @@ def _resume(path: Path, options: TrainOptions, command: Sequence[str]) -> Genera
         if manifest.members > 1:
             from nncli.fitting.ensemble.train import resume_ensemble
 
-            yield from resume_ensemble(run, options.assignments, options.training_call(command, findings))
+            yield from resume_ensemble(run, options.set, options.training_call(command, findings))
         else:
-            yield from resume_network(run, options.assignments, command, options.stop, findings=findings)
+            yield from resume_network(run, options.set, command, options.stop, findings=findings)
 
 
 def _tracked(events: Generator[Event, None, None], trackers: Sequence[TrackerChoice]) -> Generator[Event, None, None]:
@@ -157,7 +157,7 @@ def distill(run: str | Path, options: DistillOptions) -> Finished:
     """Train one small network on the predictions of a run, and return the final event; its `run` is a run directory.
 
     The network learns the out-of-fold and in-sample predictions of the training rows by `run`, mostly an ensemble, and
-    its predictions of rows that are made by swapping cells. See the page "Make an ensemble small and fast".
+    its predictions of synthetic rows. See the page "Make an ensemble small and fast".
 
     Raises:
         RunError: the run is missing, damaged or not trained.
@@ -181,7 +181,7 @@ def distill_events_with(
         message = Advice(use("units", units), f": a layer has 1 to {MAX_UNITS:,} units")
         raise UsageError(message, hint=Advice("For example ", use("units", 64), "."))
     path = Path(run)
-    student = student_config(path, units, path.with_name(f"{path.name}-student"), options.assignments)
+    student = student_config(path, units, path.with_name(f"{path.name}-student"), options.set)
     training = TrainOptions(stop=options.stop, output=options.output, force=options.force)
     yield from train_events_with(student, options=training, command=command)
 

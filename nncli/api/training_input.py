@@ -64,11 +64,11 @@ def resolve_input(config: Config | str | Path, options: TrainingInputOptions) ->
         ConfigError, DataError: no configuration can be drafted for the table.
     """
     if isinstance(config, Config):
-        if options.assignments or options.target or options.quality or options.words:
-            raise UsageError("assignments go with the path of a configuration, not with a Config")
+        if options.set or options.target or options.quality or options.words:
+            raise UsageError("set goes with the path of a configuration, not with a Config")
         return TrainingInput(config)
     path, quality = str(config), [] if options.quality is None else [f"quality={options.quality}"]
-    assignments = [*options.assignments, *options.source_assignments, *quality]
+    assignments = [*options.set, *options.source_assignments, *quality]
     if not is_table(path, options.target):
         return TrainingInput(config, assignments)
     drafted, result = config_for(path, options.target, assignments)
@@ -128,7 +128,7 @@ def config_for(
     Raises:
         UsageError, ConfigError, DataError: as `init`.
     """
-    result = draft(data, target, assignments=[text for text in assignments if text.lstrip().startswith("data.")])
+    result = draft(data, target, set=[text for text in assignments if text.lstrip().startswith("data.")])
     source = as_source(data)
     document = parse(result.text, f"nncli init {source.path}")
     config = load_document(document, assignments, os.environ, folder=Path.cwd(), name=stem_of(source)).config

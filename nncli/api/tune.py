@@ -58,7 +58,7 @@ TuneEvent: TypeAlias = SearchEvent | TrackingStopped | TuneEnded
 def tune(config: Config | LoadedConfig | str | Path | None = None, *, options: TuneOptions) -> TuneResult | None:
     """Search for better hyperparameters, as the section `tune` of a configuration says, and write the best ones.
 
-    `config` is a `Config`, a path, or `-` for the standard input; or a table, with `target`. `assignments` are for a
+    `config` is a `Config`, a path, or `-` for the standard input; or a table, with `target`. `set` is for a
     path only. Trial 0 is the configuration itself. The folds are a number, or `holdout`: the validation rows. With
     `prune`, a trial ends after a fold that shows that it is worse than the best one. The directory is by default the
     configuration's output with `-tune` appended. With `resume` instead of `config`, a search that was stopped or killed
@@ -119,7 +119,7 @@ def tune_events_with(
             config = given.config
         loaded = load_search(
             config,
-            options.assignments if given is None else given.assignments,
+            options.set if given is None else given.assignments,
             NOTHING if isinstance(config, Config | LoadedConfig) else os.environ,
             searches=options.search,
             settings=options.settings,
@@ -147,7 +147,7 @@ def _begin(
 def _resume(path: Path, options: TuneOptions, trackers: Sequence[TrackerChoice]) -> Generator[TuneEvent, None, None]:
     loaded, record = open_directory(path)
     section = loaded.tune or TuneSection()
-    changed = _with_limits(section, options.trials, options.time)
+    changed = _with_limits(section, options.trials, options.time_limit)
     with Run(path).locked() as run, table_copies(loaded.config, existing_parent(path)), Scratch() as scratch:
         prepared = prepare_search(loaded, section, scratch, _already_finished(path, changed))
         if prepared.data.sha256 != record.data_sha256:
@@ -162,7 +162,7 @@ def _resume(path: Path, options: TuneOptions, trackers: Sequence[TrackerChoice])
         yield from _search(replace(prepared, section=changed), run, options, trackers)
 
 
-def _with_limits(section: TuneSection, trials: int | None, time: str | float | None) -> TuneSection:
+def _with_limits(section: TuneSection, trials: int | None, time_limit: str | float | None) -> TuneSection:
     """The section with another number of trials or time limit, where they are given.
 
     Raises:
@@ -170,12 +170,14 @@ def _with_limits(section: TuneSection, trials: int | None, time: str | float | N
     """
     if trials is not None and not 1 <= trials <= MAX_TRIALS:
         raise UsageError(f"the number of trials is {trials:,}", hint=f"Choose 1 to {MAX_TRIALS:,}.")
-    if time is not None:
+    if time_limit is not None:
         try:
-            seconds_of(time)
+            seconds_of(time_limit)
         except ValueError as error:
             raise UsageError(f"the time limit: {error}", hint="For example 60s, 5m or 1h.") from error
-    return section.model_copy(update={"trials": trials or section.trials, "time": time or section.time})
+    return section.model_copy(
+        update={"trials": trials or section.trials, "time_limit": time_limit or section.time_limit}
+    )
 
 
 def _already_finished(path: Path, section: TuneSection) -> list[Finding]:

@@ -120,7 +120,7 @@ def in_terminal(action: Action) -> str:
             return f"--set {key}={value}" if in_command else f"`{key}: {value}`"
         case UseOption(_, name, value):
             flag = f"--{'no-' if value is False else ''}{name.replace('_', '-')}"
-            return flag if value is None or isinstance(value, bool) else f"{flag} {value}"
+            return flag if value is None or isinstance(value, bool) else f"{flag} {shlex.quote(str(value))}"
         case InstallExtra(extra):
             return f"pip install 'nncli-train[{extra}]'"
         case ResumeRun(path):
@@ -229,6 +229,10 @@ class UsageError(NncliError):
     """The command line is wrong: options that exclude each other, or a file that would be overwritten."""
 
     exit_code = 2
+
+
+class RenamedError(UsageError, TypeError):
+    """A function is called with a keyword that has another name now."""
 
 
 @dataclass(frozen=True)

@@ -250,23 +250,27 @@ def _fail(error: BaseException, message: str, code: int) -> NoReturn:
 
 
 def key_hint(error: Any, arguments: Sequence[str]) -> str | None:
-    """The option `--set key=value` for an unknown option of the `arguments` that is named like a key.
+    """The name of today for an unknown option of the `arguments`, or the key that is named like it for --set.
 
-    `error` is Typer's usage error. None if it is about something else, or if the command has no --set.
+    `error` is Typer's usage error. None if it is about something else, or if the command has no such option.
     """
     import shlex
 
+    from nncli.base.option import renamed
+
     name = getattr(error, "option_name", None)
-    if type(error).__name__ != "NoSuchOption" or name is None or not _takes_assignments(error):
+    if type(error).__name__ != "NoSuchOption" or name is None or error.ctx is None:
+        return None
+    options = {word: option for option in error.ctx.command.params for word in option.opts}
+    new = renamed(name.lstrip("-").replace("-", "_"), [word.lstrip("-").replace("-", "_") for word in options])
+    if new is not None:
+        return f"Use --{new.replace('_', '-')}."
+    if "--set" not in options:
         return None
     key = _key(name.lstrip("-").replace("-", "_"), has_similar_option=bool(error.possibilities))
     if key is None:
         return None
     return f"Did you mean --set {shlex.quote(f'{key}={_value(name, arguments)}')}?"
-
-
-def _takes_assignments(error: Any) -> bool:
-    return error.ctx is not None and any(parameter.name == "assignments" for parameter in error.ctx.command.params)
 
 
 def _key(name: str, *, has_similar_option: bool) -> str | None:

@@ -158,7 +158,7 @@ class Command(TyperCommand):
                 formatter.write_dl([_record(parameter, ctx) for parameter in parameters])
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """`RUN` for a required argument, `[INPUT]` for an optional one, instead of Typer's braces."""
+        """`RUN` for a required argument, `[TABLE]` for an optional one, instead of Typer's braces."""
         arguments = [p for p in self.get_params(ctx) if p.param_type_name == "argument"]
         names = [_argument_name(argument) for argument in arguments]
         return ["[OPTIONS]"] + [

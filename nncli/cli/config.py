@@ -59,6 +59,6 @@ def show(
     announce_config(path, DisplayOptions())
     from nncli.api import config_show as command
 
-    sets = [*options.assignments, *([] if options.quality is None else [f"quality={options.quality}"])]
+    sets = [*options.set, *([] if options.quality is None else [f"quality={options.quality}"])]
     text = command.show(path, assignments=sets, environment=os.environ, resolved=options.resolved)
     typer.echo(text.encode(), nl=False)

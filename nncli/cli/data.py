@@ -30,7 +30,7 @@ MAX_CELL = 20
 def head(
     *,
     source: Annotated[
-        str, typer.Argument(help="A file, folder, pattern, database or URL, or - for standard input.", metavar="SOURCE")
+        str, typer.Argument(help="A file, folder, pattern, database or URL, or - for standard input.", metavar="TABLE")
     ],
     place: SourceOptions,
     options: HeadOptions,
@@ -148,7 +148,8 @@ class TargetOptions(Options):
 def init(
     *,
     data: Annotated[
-        str, typer.Argument(help="A table: a file, a folder, a pattern in quotes, a database or a URL.", metavar="DATA")
+        str,
+        typer.Argument(help="A table: a file, a folder, a pattern in quotes, a database or a URL.", metavar="TABLE"),
     ],
     targets: TargetOptions,
     place: SourceOptions,

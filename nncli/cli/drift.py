@@ -43,7 +43,7 @@ def drift(
         typer.Argument(
             help="New rows: a table with the feature columns, - for standard input, or a profile (.json) of `nncli "
             "predict --profile`.",
-            metavar="INPUT",
+            metavar="TABLE",
         ),
     ],
     place: SourceOptions,
@@ -55,7 +55,7 @@ def drift(
     """A column has drifted if its distribution, its share of missing cells or of unseen categories differs by more than
     --limit, and the difference is significant at 5 % over all tests of the same rows. So at most about one of 20
     batches without drift has a finding. For classes, accuracy, log loss and the area under the ROC curve are estimated
-    from the probabilities, without labels; that is valid under covariate shift: P(class | features) unchanged. If INPUT
+    from the probabilities, without labels; that is valid under covariate shift: P(class | features) unchanged. If TABLE
     has the target's column, the true scores stand beside.
 
     \b

@@ -32,7 +32,7 @@ def evaluate(
     *,
     run: RunDirectory,
     data: Annotated[
-        str, typer.Argument(help="A table with the target column, or - for standard input.", metavar="INPUT")
+        str, typer.Argument(help="A table with the target column, or - for standard input.", metavar="TABLE")
     ],
     place: SourceOptions,
     options: EvaluateOptions,
@@ -43,12 +43,12 @@ def evaluate(
     warning says so if rows of the table were trained on. A cell that cannot be read ends the command with exit code 4,
     unless --on-error is missing or skip; rows whose target cannot be read are then left out.
 
-    With --interval or --set, prediction intervals or sets are compared with the targets: the share of the rows that
-    they cover, their width or size, and which coverage is guaranteed.
+    With --interval or --prediction-set, prediction intervals or sets are compared with the targets: the share of the
+    rows that they cover, their width or size, and which coverage is guaranteed.
 
     \b
     nncli evaluate runs/penguins labeled.csv
-    nncli evaluate runs/penguins labeled.csv --set 0.9
+    nncli evaluate runs/penguins labeled.csv --prediction-set 0.9
     nncli evaluate runs/penguins labeled.csv --json | jq .metrics.accuracy
     """
     from nncli.api.evaluate import evaluate_with

@@ -41,14 +41,9 @@ PREDICTIONS = {
 class AttributionsFile(ForceOptions):
     """The file of the attributions."""
 
-    output: Annotated[
+    attributions: Annotated[
         Path | None,
-        Option(
-            "Write the attribution of each prediction to the columns: .csv, .parquet …",
-            OUTPUT,
-            short="-o",
-            metavar="FILE",
-        ),
+        Option("Write the attribution of each prediction to the columns: .csv, .parquet …", OUTPUT, metavar="FILE"),
     ] = None
 
 
@@ -60,7 +55,7 @@ def explain(
         typer.Argument(
             help="A table with or without the target column, or - for standard input. Default: the run's validation "
             "rows.",
-            metavar="INPUT",
+            metavar="TABLE",
         ),
     ] = None,
     place: SourceOptions,
@@ -69,12 +64,13 @@ def explain(
     display: ResultOptions,
 ) -> None:
     """Permutation importance is the increase of the loss when a column is shuffled, with a 95 % confidence interval; it
-    is the same as in the report. With -o, each prediction of nncli predict is about the sum of `base`, that of the
-    average row, and the attributions of the columns.
+    is the same as in the report. With --attributions, the prediction of nncli predict for a row is `base`, that of the
+    average row, plus the attributions of the columns, up to 0.001 of a probability or of the standard deviation of the
+    predictions; a note counts the rows for which the difference is larger.
 
     \b
     nncli explain runs/penguins
-    nncli explain runs/penguins new.csv -o why.csv --rows 100
+    nncli explain runs/penguins new.csv --attributions why.csv --rows 100
     nncli explain runs/penguins labeled.csv --json | jq .feature_importance
     """
     from nncli.api.explain import explain_with
@@ -86,15 +82,17 @@ def explain(
     _check_output(run, source, file, options)
     if data is not None:
         input_table(place, data)
-    options = replace(options, attributions=file.output is not None)
+    options = replace(options, attributions=file.attributions is not None)
     lines = Plain(Steps())
     if not display.quiet:
         options = replace(options, on_progress=lambda *step: lines.update(step))
     explanation = explain_with(run, source, options=options)
     display.note(*explanation.notes)
     display.warn_of_training_rows(explanation.training_rows)
-    if file.output is not None and explanation.attributions is not None:
-        write_table(explanation.attributions.frame(explanation.attributed), file.output, FileOptions(force=file.force))
+    if file.attributions is not None and explanation.attributions is not None:
+        write_table(
+            explanation.attributions.frame(explanation.attributed), file.attributions, FileOptions(force=file.force)
+        )
     display.show(explanation.json, lambda: _text(explanation))
     display.next(f"nncli report {shlex.quote(str(run))}")
 
@@ -103,20 +101,21 @@ def _check_output(run: Path, source: TableSource | None, file: AttributionsFile,
     """Check the options of the output before any work is done.
 
     Raises:
-        UsageError: the file exists, is the input, or has no known format; or --class or --target is given without -o.
+        UsageError: the file exists, is the input, or has no known format; or --class or --target is given without
+            --attributions.
     """
     from nncli.data.formats.registry import writable_format
     from nncli.data.sources.output import check_input_kept
     from nncli.runs.config import read_config
     from nncli.runs.run import Run
 
-    if file.output is not None:
-        check_overwrite(file.output, force=file.force)
-        check_input_kept(source or read_config(Run.open(run).path).data.source, file.output)
-        writable_format(file.output)
+    if file.attributions is not None:
+        check_overwrite(file.attributions, force=file.force)
+        check_input_kept(source or read_config(Run.open(run).path).data.source, file.attributions)
+        writable_format(file.attributions)
     elif options.class_label is not None or options.target is not None:
         option = "--target" if options.class_label is None else "--class"
-        raise UsageError(f"{option} selects what -o FILE explains", hint="Name a file with -o.")
+        raise UsageError(f"{option} selects what --attributions explains", hint="Add --attributions FILE.")
 
 
 def _text(explanation: Explanation) -> str:
@@ -132,7 +131,7 @@ def _importance(explanation: Explanation) -> Iterator[str]:
         return
     loss_name, importances = in_units(explanation.loss_name, explanation.loss or 0.0, explanation.importances)
     name, metric = loss_name.replace("_", " "), explanation.metric.replace("_", " ")
-    shuffled = f"every column shuffled {explanation.repeats:,} times among {rows(explanation.labeled_rows)}"
+    shuffled = f"every column shuffled {explanation.permutations:,} times among {rows(explanation.labeled_rows)}"
     direction_of = {item.column: item.direction for item in explanation.partial_dependence}
     largest = max((item.loss_increase for item in importances if isfinite(item.loss_increase)), default=0.0)
     trend = _trend_title(explanation) if any(direction_of.values()) else ""

@@ -125,7 +125,7 @@ class PageOptions(ForceOptions):
 
 
 def input_table(place: SourceOptions, path: str) -> TableSource:
-    """The table of an INPUT argument; a note says that it is read from the terminal."""
+    """The table of a TABLE argument; a note says that it is read from the terminal."""
     source = place.source(path)
     if source.is_standard_input:
         announce_input("a table")
@@ -152,7 +152,7 @@ RequiredConfigOrTable: TypeAlias = Annotated[str, CONFIG_OR_TABLE]
 RunDirectory: TypeAlias = Annotated[
     Path,
     typer.Argument(
-        help="A run directory made by `nncli train`.", metavar="RUN", show_default=False, autocompletion=complete_run
+        help="A run directory of `nncli train`.", metavar="RUN", show_default=False, autocompletion=complete_run
     ),
 ]
 

@@ -8,7 +8,7 @@ A parameter of a command whose type is a class of options stands for all of them
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from functools import partial, wraps
@@ -16,6 +16,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from nncli.base.errors import Action, NncliError, UseOption, in_terminal, worded
 from nncli.base.option import DeclaredOption, Options, declared_options
 from nncli.cli import completion
 
@@ -39,16 +40,27 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
         else:
             parameters.append(parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
 
+    flags = {one.name for _, shown in classes.values() for one in shown.values()}
+
     @wraps(command)
     def run(**given: Any) -> None:
         for name, (options, shown) in classes.items():
             given[name] = options(**_values(shown, given))
-        command(**given)
+        try:
+            command(**given)
+        except NncliError as error:  # a hint may name an option that other commands have
+            error.hint = worded(error.hint or "", lambda action: in_command(action, flags)) or None
+            raise
 
     vars(run).pop("__wrapped__")
     vars(run)["__signature__"] = inspect.Signature(parameters)
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
+
+
+def in_command(action: Action, options: Container[str]) -> str | None:
+    """An action as who uses a command with these options does it; None if it is another option."""
+    return None if isinstance(action, UseOption) and action.name not in options else in_terminal(action)
 
 
 def _parameter(name: str, declaration: DeclaredOption) -> inspect.Parameter:

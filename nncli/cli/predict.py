@@ -10,7 +10,7 @@ import typer
 
 from nncli.api.options import PredictToFileOptions, SourceOptions
 from nncli.base.errors import in_terminal
-from nncli.base.option import INPUT, OUTPUT, Option, Options
+from nncli.base.option import OUTPUT, Option, Options
 from nncli.cli.console import check_standard_output, echo_err, interrupt_at_once, rows
 from nncli.cli.options import DisplayOptions, RunDirectory, input_table
 from nncli.cli.progress.status import Live, Plain, Speed, Status, Work, left, progress_of
@@ -20,23 +20,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictSourceOptions(SourceOptions):
-    """The options of a table to predict; --table is that of the output."""
-
-    table: Annotated[
-        str | None, Option("Table of a database to predict.", INPUT, name="input_table", metavar="NAME")
-    ] = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class OutputOptions(Options):
     """Where predictions are written."""
 
     output: Annotated[
         str,
         Option(
-            "The file to write (also s3://…), a database with --table, or - for standard output, the default. A folder "
-            "(FOLDER/) gets a file for each file of INPUT.",
+            "The file to write (also s3://…), a database with --output-table, or - for standard output, the default. A "
+            "folder (FOLDER/) gets a file for each file of TABLE.",
             OUTPUT,
             short="-o",
             metavar="FILE",
@@ -51,23 +42,23 @@ def predict(
         list[str] | None,
         typer.Argument(
             help="Files, a folder, a pattern in quotes, a database or a URL; or - for standard input (the default).",
-            metavar="INPUT",
+            metavar="TABLE",
         ),
     ] = None,
-    source: PredictSourceOptions,
+    source: SourceOptions,
     to: OutputOptions,
     options: PredictToFileOptions,
     display: DisplayOptions,
 ) -> None:
-    """One row is written for each row of INPUT, in order, with the prediction of the whole model: of an ensemble, the
-    mean of all members. INPUT needs the feature columns of the training table, in any order; other columns are ignored
+    """One row is written for each row of TABLE, in order, with the prediction of the whole model: of an ensemble, the
+    mean of all members. TABLE needs the feature columns of the training table, in any order; other columns are ignored
     and the target is not needed. A note at the end counts unseen categories, values out of range and missing cells.
 
-    --interval and --set add what is expected to hold the true value of that share of new rows. They are calibrated by
-    the rows that the model, or some of its members, did not train on.
+    --interval and --prediction-set add what is expected to hold the true value of that share of new rows. They are
+    calibrated by the rows that the model, or some of its members, did not train on.
     A cell that cannot be read ends the command with exit code 4. With --on-error missing or skip it ends with 0, and
     a note counts these cells.
-    If the output is a folder, each file of INPUT is predicted into a file of its own there. Files that are done are
+    If the output is a folder, each file of TABLE is predicted into a file of its own there. Files that are done are
     skipped when the command is started again, and a file that cannot be predicted does not stop the others.
     Into a database, all rows are written in one transaction, to a new table unless --force or --append is given.
 
@@ -78,7 +69,7 @@ def predict(
     nncli predict runs/penguins new.csv -o for-excel.csv --keep name --escape-formulas
     cat new.csv | nncli predict runs/penguins - > predictions.csv
     nncli predict runs/penguins 'new/*.parquet' -o predictions/ --workers 4
-    nncli predict runs/penguins new.csv --keep id -o 'postgresql://host/shop' --table answers
+    nncli predict runs/penguins new.csv --keep id -o 'postgresql://host/shop' --output-table predictions
     """
     import polars  # noqa: F401 - before interrupt_at_once, which replaces its signal handler
 

@@ -105,9 +105,9 @@ def distill(
     options: DistillOptions,
     display: EventOptions,
 ) -> None:
-    """The path of the new run directory is printed. It learns the run's predictions of the training rows, and of rows
-    that are made by swapping some of their cells. The network predicts many times as fast as an ensemble, and nearly as
-    well. The result is a run like any other.
+    """The path of the new run directory is printed. It learns the run's predictions of the training rows and of
+    synthetic rows: training rows with some cells swapped. The network predicts many times as fast as an ensemble, and
+    nearly as well. The result is a run like any other.
 
     The scores are those of rows that neither the network nor its teachers were trained on.
 
@@ -236,7 +236,7 @@ def tune(
     nncli tune config.yaml
     nncli tune config.yaml --search learning_rate.peak=1e-3..0.3:log --search batch_size=64,128
     nncli tune plain.yaml --search learning_rate=1e-4..1e-1:log --search layers.0.units=16..256:log
-    nncli tune config.yaml --time 30m --workers 4 --train
+    nncli tune config.yaml --time-limit 30m --workers 4 --train
     nncli tune --resume runs/config-tune --trials 60 --ensemble 10
     nncli tune config.yaml --json | jq -r 'select(.event == "trial") | .score'
     """
@@ -262,7 +262,7 @@ def tune(
             best, run = str(result.best_config), result.trained_run
             training = TrainingPrinter(display, as_json=display.as_json)
             chosen = TrainOptions(
-                assignments=[f"output={json.dumps(str(run))}"], stop=training.asked_to_stop, track=options.track
+                set=[f"output={json.dumps(str(run))}"], stop=training.asked_to_stop, track=options.track
             )
             command = ["nncli", "train", best, "-o", str(run)]
             training.show_next(training.run(train_events_with(best, options=chosen, command=command)).run)

@@ -243,8 +243,8 @@ def _read_member(folder: Path, i: int, spec: EnsembleSpec, manifest: Manifest) -
         raise damaged(
             folder,
             member_folder(i),
-            "this is not the member that the ensemble was made of, or it was trained further by itself",
-            Advice("Restore it from a copy, or make the ensemble of it: ", ResumeRun(folder))
+            "this is not the member that was trained for the ensemble, or it was trained further by itself",
+            Advice("Restore it from a copy, or build the ensemble again: ", ResumeRun(folder))
             if manifest.selection is None
             else "Restore it from a copy, or select the members again with nncli tune.",
         )

@@ -565,7 +565,7 @@ class Run:
 def _cannot_make(path: Path, error: OSError) -> NncliError:
     blocked = isinstance(error, FileExistsError | NotADirectoryError)
     return NncliError(
-        f"cannot make the run directory: {'a part of its path is a file' if blocked else error.strerror or error}",
+        f"cannot create the run directory: {'a part of its path is a file' if blocked else error.strerror or error}",
         location=Location(source=str(path)),
         hint="Name another place with -o.",
     )

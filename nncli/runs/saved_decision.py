@@ -37,7 +37,7 @@ def save_decision(run: Run, decision: Decision | None) -> None:
     ensemble = path.parent.parent
     if path.parent.name == MEMBERS and (ensemble / MANIFEST).exists():
         raise RunError(
-            "this is a member of an ensemble, which makes classes of the mean of all members",
+            "this is a member of an ensemble, which decides by the mean of all members",
             location=Location(source=str(run.path)),
             hint=f"Name the ensemble: {ensemble}",
         )

@@ -111,7 +111,7 @@ class HttpLimits:
     @property
     def too_long(self) -> Problem:
         """The answer to a request that was not answered in time."""
-        detail = f"the answer takes more than {self.timeout:g} seconds"
+        detail = f"the response takes more than {self.timeout:g} seconds"
         return busy(detail, "Send fewer rows in a request, or start the server with a larger --timeout.")
 
     def problem(self, scope: MutableMapping[str, Any]) -> Problem | None:
@@ -500,7 +500,7 @@ class Connection(H11Protocol):
         try:
             problem = self._limits.problem(scope)
             if problem is None and (cycle.more_body or cycle.body) and self._shared.answers.is_exhausted:
-                problem = busy("clients do not read their answers")
+                problem = busy("clients do not read their responses")
             if problem is None:
                 problem = await self._let_app_answer(served, receive, send_and_note)
             else:

@@ -43,7 +43,7 @@ LEVELS: Json = {"anyOf": [{"type": "number"}, {"type": "array", "items": {"type"
 REFUSALS = {
     HTTPStatus.BAD_REQUEST: "The body or a parameter is not what the address reads.",
     HTTPStatus.FORBIDDEN: "A page of another origin may not call the server.",
-    HTTPStatus.NOT_ACCEPTABLE: "The answer cannot have a format that is accepted.",
+    HTTPStatus.NOT_ACCEPTABLE: "The response cannot have a format that is accepted.",
     HTTPStatus.REQUEST_TIMEOUT: "The request did not arrive in time.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body has too many bytes or rows.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body has a format that is not read.",
@@ -181,7 +181,7 @@ def _operation(
         **({"parameters": list(parameters)} if parameters else {}),
         **({} if body is None else {"requestBody": {"required": True, "content": body}}),
         "responses": {
-            "200": {"description": "The answer.", **({"headers": headers} if headers else {}), "content": answer},
+            "200": {"description": "The response.", **({"headers": headers} if headers else {}), "content": answer},
             **{str(status.value): {"$ref": f"#/components/responses/{status.name}"} for status in refusals},
             "default": {"$ref": "#/components/responses/problem"},
         },

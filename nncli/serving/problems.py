@@ -24,7 +24,7 @@ from nncli.base.errors import (
 )
 from nncli.base.text import quote
 
-RUN_HINT = "Leave out interval and set, or try again once the run directory of the model is complete again."
+RUN_HINT = "Leave out interval and prediction_set, or try again once the run directory of the model is complete again."
 RUN_SECONDS = 30
 """When to try again: a run directory that is being replaced may be complete."""
 OWN_DETAILS = frozenset(

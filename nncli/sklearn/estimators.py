@@ -15,7 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from nncli.api.load import Loaded
 from nncli.base.errors import DataError, RunError, UsageError
-from nncli.models.conformal.options import SetScore, UncertaintyOptions
+from nncli.base.option import refuses_old_names
+from nncli.models.conformal.options import ConformityScore, UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictions
 from nncli.models.read_table import table_of
 from nncli.runs.manifest import HISTORY
@@ -211,16 +212,21 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
         P[:, self._label_positions()] = probabilities
         return np.asarray(P / P.sum(axis=1, keepdims=True))  # of what was rounded to the network's precision
 
-    def predict_set(self, X: Any, level: float = 0.9, *, score: SetScore = "lac", per_class: bool = False) -> Array:
+    @refuses_old_names
+    def predict_set(
+        self, X: Any, prediction_set: float = 0.9, *, conformity_score: ConformityScore = "lac", per_class: bool = False
+    ) -> Array:
         """The classes that cannot be excluded: a mask (rows, classes) in the order of `classes_`.
 
-        A set is expected to hold the true class of a share `level` of new rows, or, with `per_class`, of each class;
-        see docs/howto/uncertainty.md. `score` is lac or aps.
+        A set is expected to hold the true class of a share `prediction_set` of new rows, or, with `per_class`, of each
+        class; see docs/howto/uncertainty.md.
 
         Raises:
             ValueError: there are no validation rows to calibrate with, or too few for the level.
         """
-        options = UncertaintyOptions(sets=level, per_class=per_class, score=score)
+        options = UncertaintyOptions(
+            prediction_set=prediction_set, per_class=per_class, conformity_score=conformity_score
+        )
         included = self._calibrated(X, options).sets[0].included
         mask = np.zeros((len(included), len(self.classes_)), np.bool_)
         mask[:, self._label_positions()] = included
@@ -259,19 +265,20 @@ class NNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-le
         Y = frame[[name for name in frame.columns if not name.startswith("quantile_")]].to_numpy()
         return np.asarray(Y[:, 0] if self._is_flat else Y)
 
-    def predict_interval(self, X: Any, level: float = 0.9) -> tuple[Array, Array]:
+    @refuses_old_names
+    def predict_interval(self, X: Any, interval: float = 0.9) -> tuple[Array, Array]:
         """The lower and upper bounds of prediction intervals, each in the shape of y.
 
-        An interval is expected to hold the true number of a share `level` of new rows, for each target; see
+        An interval is expected to hold the true number of a share `interval` of new rows, for each target; see
         docs/howto/uncertainty.md.
 
         Raises:
             ValueError: there are no validation rows to calibrate with, or too few for the level.
         """
-        interval = self._calibrated(X, UncertaintyOptions(intervals=level)).intervals[0]
+        bounds = self._calibrated(X, UncertaintyOptions(interval=interval)).intervals[0]
         if self._is_flat:
-            return interval.lower[:, 0], interval.upper[:, 0]
-        return interval.lower, interval.upper
+            return bounds.lower[:, 0], bounds.upper[:, 0]
+        return bounds.lower, bounds.upper
 
     def predict_quantiles(self, X: Any) -> Array:
         """The quantiles of the loss `quantiles` for X, (rows, levels) or (rows, targets, levels), in ascending order.

@@ -92,7 +92,7 @@ class TargetBase(Spec):
     """Whether a row belongs to one of some classes, whose names are `labels`; y holds their codes."""
     has_probabilities: ClassVar[bool] = False
     """Whether predicted values are probabilities of the outputs: they are calibrated, decided by, and rounded."""
-    uncertainty: ClassVar[Literal["interval", "set"]] = "interval"
+    uncertainty: ClassVar[Literal["interval", "prediction_set"]] = "interval"
     """What conformal calibration gives: an interval of numbers, or a set of classes; also the name of the option."""
     family: ClassVar[Task] = "regression"
     """The task whose metrics and search space it shares."""

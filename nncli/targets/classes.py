@@ -47,7 +47,7 @@ class Classes(TargetBase):
     output_noun: ClassVar[str] = "class"
     has_labels: ClassVar[bool] = True
     has_probabilities: ClassVar[bool] = True
-    uncertainty: ClassVar[Literal["interval", "set"]] = "set"
+    uncertainty: ClassVar[Literal["interval", "prediction_set"]] = "prediction_set"
     family: ClassVar[Task] = "classification"
     default_metric: ClassVar[str] = "accuracy"
     verdict_metric: ClassVar[str] = "log_loss"

@@ -438,7 +438,7 @@ class Gain(Spec):
         """What the interval lacks."""
         if self.luck_is_known:
             return ""
-        return "; one training a trial: the luck of its seed is not part of the interval"
+        return "; one training a trial: the variation between seeds is not part of the interval"
 
     @property
     def sentence(self) -> str:

@@ -131,7 +131,7 @@ def run_search(
         NncliError: the configuration itself cannot be trained, a disk is full, a process is lost again and again.
     """
     data, section = prepared.data, prepared.section
-    limit = None if section.time is None else TimeLimit(seconds_of(section.time))
+    limit = None if section.time_limit is None else TimeLimit(seconds_of(section.time_limit))
     search = Search(run.path.absolute(), prepared.space, section, limit, data, prepared.sampler)
     control = ControlDirectory(run.path.absolute() / CONTROL_FOLDER)
     tasks = section.lag * (1 if section.prune else data.folds)

@@ -65,10 +65,10 @@ METHOD = (
     "interval is the middle 95 % of these gains. The p-value is of a sign-flip test of the largest gain of all trials "
     "(Westfall and Young, 1993): how often a gain as clear would be found among so many trials if none were better "
     "than trial 0. A pruned trial is a candidate too, and counts with the rows of its folds. Every training has a seed "
-    "of its own, whose luck all rows of its fold share. How much gains vary by it is estimated from the folds, and is "
-    "part of the interval and of the p-value; with one training a trial it cannot be estimated and is missing in both. "
-    "A sampler that follows the best trials adapts to the noise of these rows, which makes p-values too small; so a "
-    "gain is significant only if the p-value is below 0.05 and the interval lies above 0."
+    "of its own, whose effect all rows of its fold share. How much gains vary by it is estimated from the folds, and "
+    "is part of the interval and of the p-value; with one training a trial it cannot be estimated and is missing in "
+    "both. A sampler that follows the best trials adapts to the noise of these rows, which makes p-values too small; "
+    "so a gain is significant only if the p-value is below 0.05 and the interval lies above 0."
 )
 IMPORTANCE = (
     "PED-ANOVA (Watanabe, Bansal and Hutter, 2023): how much the values of the best trials differ from those of all. "

@@ -210,7 +210,7 @@ class SearchSummary:
             ("data", self.config.data.title),
             ("target", ", ".join(self.config.data.target)),
             ("training time", f"{format_duration(self.seconds)}{saved}"),
-            ("time limit", "" if section.time is None else str(section.time)),
+            ("time limit", "" if section.time_limit is None else str(section.time_limit)),
             ("best", "" if best is None else f"trial {best.number}, {self.metric} {format_number(best.score)}"),
             ("best configuration", "" if best is None else str(self.path / BEST)),
         ]

@@ -59,7 +59,7 @@ class TuneResult:
             NncliError: the time limit was over before trial 0.
         """
         if ended.best is None:
-            raise NncliError("the time limit was over before the first trial", hint="Allow more time: --time 10m")
+            raise NncliError("the time limit was over before the first trial", hint="Allow more time: --time-limit 10m")
         return cls(
             path=started.path,
             metric=started.metric,

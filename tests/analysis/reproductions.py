@@ -16,7 +16,7 @@ from tests.cli.support import CONFIGS
 
 def trained(folder: Path, name: str, *assignments: str) -> Path:
     """A run of a configuration that ships, with changes."""
-    return train(CONFIGS / f"{name}.yaml", output=folder / "run", assignments=assignments).run
+    return train(CONFIGS / f"{name}.yaml", output=folder / "run", set=assignments).run
 
 
 def copied(run: Path, folder: Path) -> Path:

@@ -46,7 +46,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("none", "c", ["validation=0"]),
         ("lin", "lin", []),
     ):
-        train(folder / f"{config}.yaml", output=folder / "runs" / name, assignments=assignments)
+        train(folder / f"{config}.yaml", output=folder / "runs" / name, set=assignments)
     return folder
 
 
@@ -110,12 +110,12 @@ def test_rows_that_chose_the_epoch_of_one_run_from_more_epochs_are_named(of: Fol
 
 def test_the_best_run_is_marked_among_those_with_the_same_rows_and_as_many_epochs(of: Folder, tmp_path: Path) -> None:
     config = of.path / "c.yaml"
-    train(config, output=tmp_path / "slow", assignments=["learning_rate=0.0001", "epochs=8"])
+    train(config, output=tmp_path / "slow", set=["learning_rate=0.0001", "epochs=8"])
     result = compare([of.path / "runs" / "b", tmp_path / "slow"])
     scores = {line.name: line for line in result.scores}
     assert scores["log_loss"].best == (True, False)
     assert scores["accuracy"].best == (True, False)
-    train(config, output=tmp_path / "rows", assignments=["learning_rate=0.05", "epochs=8", "seed=4"])
+    train(config, output=tmp_path / "rows", set=["learning_rate=0.05", "epochs=8", "seed=4"])
     result = compare([of.path / "runs" / "b", tmp_path / "rows"])
     assert not any(best for line in result.scores for best in line.best)
 
@@ -182,7 +182,7 @@ def test_a_run_of_the_same_target_as_numbers_is_not_said_to_have_another_target(
     (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"{i},{i % 2}\n" for i in range(40)))
     (tmp_path / "c.yaml").write_text(f"data: {{path: t.csv, target: y}}\n{SMALL}")
     for loss in ("mse", "cross_entropy"):
-        train(tmp_path / "c.yaml", output=tmp_path / loss, assignments=[f"loss={loss}"])
+        train(tmp_path / "c.yaml", output=tmp_path / loss, set=[f"loss={loss}"])
     result = compare([tmp_path / "mse", tmp_path / "cross_entropy"])
     assert result.task_ids == (0, 1)
     assert not any("no other run has the table" in note for note in result.notes)
@@ -207,7 +207,7 @@ def test_without_the_table_settings_and_recorded_scores_are_compared(trained: Pa
     folder = Path(shutil.copytree(trained, tmp_path / "moved"))
     (folder / "c.yaml").write_text(PENGUINS)
     for name in ("one", "two"):
-        train(folder / "c.yaml", output=folder / name, assignments=["epochs=1", f"seed={len(name + name)}"])
+        train(folder / "c.yaml", output=folder / name, set=["epochs=1", f"seed={len(name + name)}"])
     change = folder / "penguins.csv"
     change.write_text(change.read_text() + "\n")
     train(folder / "c.yaml", output=folder / "three")
@@ -239,7 +239,7 @@ def test_fewer_than_two_runs_are_an_error(trained: Path, tmp_path: Path) -> None
 
 
 def test_a_cross_validation_and_its_folds_are_compared(trained: Path, tmp_path: Path) -> None:
-    cross_validate(trained / "lin.yaml", output=tmp_path / "cv", folds=2, assignments=["epochs=1", "workers=1"])
+    cross_validate(trained / "lin.yaml", output=tmp_path / "cv", folds=2, set=["epochs=1", "workers=1"])
     result = compare([trained / "runs" / "lin", tmp_path / "cv"])
     assert [side.out_of_fold for side in result.runs] == [False, True]
     assert result.pairs[0].rows == result.runs[0].rows_scored < result.runs[1].rows_scored
@@ -330,9 +330,7 @@ def test_an_error_of_the_given_table_is_raised_and_that_of_one_run_is_a_problem(
 def test_rows_count_by_their_weights_where_the_table_has_them(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("x,y,w\n" + "".join(f"{i},{i * 1.37},{1 + i % 3}\n" for i in range(60)))
     (tmp_path / "c.yaml").write_text(f"data: {{path: t.csv, target: y, sample_weight: w}}\n{SMALL}")
-    runs = [
-        train(tmp_path / "c.yaml", output=tmp_path / f"{seed}", assignments=[f"seed={seed}"]).run for seed in (1, 2)
-    ]
+    runs = [train(tmp_path / "c.yaml", output=tmp_path / f"{seed}", set=[f"seed={seed}"]).run for seed in (1, 2)]
     rmse = {}
     for name in ("w", "v"):
         (tmp_path / "n.csv").write_text(f"x,y,{name}\n1,3,5\n2,1,1\n9,2,1\n")

@@ -64,7 +64,7 @@ def test_a_configuration_that_ships_leads_to_the_same_bits(tmp_path: Path, name:
 def test_settings_lead_to_the_same_bits(tmp_path: Path, assignments: list[str]) -> None:
     config = tmp_path / "c.yaml"
     config.write_text(f"data: {{path: {DATA}/penguins.csv, target: species}}")
-    assert_identical(train(config, output=tmp_path / "run", assignments=assignments).run)
+    assert_identical(train(config, output=tmp_path / "run", set=assignments).run)
 
 
 @pytest.mark.parametrize("bagging", ["folds", "bootstrap"])
@@ -106,8 +106,8 @@ def test_a_training_that_was_stopped_and_resumed_leads_to_the_same_bits(tmp_path
 def test_a_training_that_was_lengthened_is_lengthened_again(tmp_path: Path, members: int) -> None:
     config = written(tmp_path, f"members={members}", "learning_rate={type: cosine, peak: 0.01}", "epochs=2")
     run = train(config, output=tmp_path / "run").run
-    train(resume=run, assignments=["epochs=3"])
-    train(resume=run, assignments=["epochs=4"])
+    train(resume=run, set=["epochs=3"])
+    train(resume=run, set=["epochs=4"])
     assert [item.epochs for item in Run(run).load_manifest().lengthened] == [2, 3]
     assert_identical(run)
     with pytest.raises(UsageError):
@@ -117,7 +117,7 @@ def test_a_training_that_was_lengthened_is_lengthened_again(tmp_path: Path, memb
 def test_a_training_that_was_lengthened_before_its_end_is_refused_but_for_its_first_epochs(tmp_path: Path) -> None:
     config = written(tmp_path, "members=1", "learning_rate={type: cosine, peak: 0.01}")
     run = train(config, output=tmp_path / "run", stop=stop_at(30)).run
-    train(resume=run, assignments=["epochs=4"])
+    train(resume=run, set=["epochs=4"])
     with pytest.raises(RunError):
         reproduced(run)
     assert reproduced(run, quick=1).verdict is Verdict.IDENTICAL

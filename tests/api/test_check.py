@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 
 def of(folder: Path, text: str, *assignments: str) -> CheckResult:
     (folder / "c.yaml").write_text(text)
-    return check(folder / "c.yaml", assignments=assignments)
+    return check(folder / "c.yaml", set=assignments)
 
 
 SOUND = "data: {path: t.csv, target: y, drop: [z]}\nlayers: [4]\nepochs: 3\n"
@@ -176,7 +176,7 @@ def test_a_config_can_be_checked_from_python(folder: Path) -> None:
     assert check(config, on_stage=lines.append).exit_code == 0
     assert lines[0] == "reading the table"
     with pytest.raises(UsageError):
-        check(config, assignments=["epochs=2"])
+        check(config, set=["epochs=2"])
 
 
 def test_mistakes_of_the_search_space_are_found(folder: Path) -> None:

@@ -140,7 +140,7 @@ def test_a_finished_cross_validation_is_scored_again_without_its_models(
 ) -> None:
     config = tmp_path / "c.yaml"
     config.write_text(f"data: {{path: {DATA}/{table}}}\nlayers: [4]\nepochs: 1")
-    expected = cross_validate(config, folds=2, repeats=repeats, output=tmp_path / "cv", assignments=assignments)
+    expected = cross_validate(config, folds=2, repeats=repeats, output=tmp_path / "cv", set=assignments)
     assert expected
     with monkeypatch.context() as patch:
         patch.setattr(Run, "load_model", None)
@@ -199,7 +199,7 @@ def test_invalid_settings_are_refused_before_a_directory_is_made(tmp_path: Path)
     with raises(UsageError):
         cross_validate(config, folds=2, repeats=10**12, output=where)
     with raises(UsageError):
-        cross_validate(config, assignments=["epochs=1"], output=where)
+        cross_validate(config, set=["epochs=1"], output=where)
     with raises(UsageError, mentions="leave_out"):
         cross_validate(config_of(tmp_path, "data.leave_out={folds: 3, fold: 0}"), output=where)
     with raises(DataError, file="penguins.csv", mentions="345"):

@@ -194,7 +194,7 @@ def test_one_row_and_two_are_explained(penguins: Path, rows: int) -> None:
 
 
 def test_the_json_holds_everything_but_the_attributions(penguins: Path) -> None:
-    document = json.loads(json.dumps(explain(penguins, TABLE, top=1, repeats=1).json(), allow_nan=False))
+    document = json.loads(json.dumps(explain(penguins, TABLE, top=1, permutations=1).json(), allow_nan=False))
     assert document["rows"] == 344
     assert document["loss_name"] == "log_loss"
     assert document["feature_importance"][0].keys() == {"column", "loss_increase", "low", "high", "metric_worsening"}
@@ -204,10 +204,10 @@ def test_the_json_holds_everything_but_the_attributions(penguins: Path) -> None:
     assert len(curve["points"]) == len(curve["mean_predictions"])
 
 
-@pytest.mark.parametrize(("rows", "repeats", "top"), [(0, 5, 6), (None, 0, 6), (None, 5, -1)])
-def test_options_that_are_too_small_are_errors(penguins: Path, rows: int | None, repeats: int, top: int) -> None:
+@pytest.mark.parametrize(("rows", "permutations", "top"), [(0, 5, 6), (None, 0, 6), (None, 5, -1)])
+def test_options_that_are_too_small_are_errors(penguins: Path, rows: int | None, permutations: int, top: int) -> None:
     with raises(UsageError):
-        explain(penguins, TABLE, rows=rows, repeats=repeats, top=top)
+        explain(penguins, TABLE, rows=rows, permutations=permutations, top=top)
 
 
 def test_invalid_input_is_refused(penguins: Path, tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_progress_is_reported(penguins: Path) -> None:
 
 def test_a_note_states_how_many_rows_are_attributed(penguins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_ATTRIBUTED", 7)
-    result = explain(penguins, TABLE, attributions=True, top=0, repeats=1)
+    result = explain(penguins, TABLE, attributions=True, top=0, permutations=1)
     assert result.attributions is not None
     assert len(result.attributions.values) == len(result.attributed) == 7
     assert any("7" in note for note in result.notes)
@@ -252,5 +252,5 @@ def test_rows_that_miss_completeness_are_a_note(
         return replace(real(encoded, *rest), error=np.array(error), tolerance=0.1)
 
     monkeypatch.setattr(module, "attribute", incomplete)
-    result = explain(penguins, TABLE, attributions=True, rows=3, top=0, repeats=1)
+    result = explain(penguins, TABLE, attributions=True, rows=3, top=0, permutations=1)
     assert any(rows in note and "0.1" in note for note in result.notes)

@@ -86,7 +86,7 @@ def test_labels_and_probabilities_are_selected(penguins: Path, here: Path, monke
 
 def test_intervals_are_computed_by_the_file(line: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with referee(monkeypatch):
-        done = nncli.export_run(line, "line.ref", intervals=[0.9, 0.5], check=DATA / "linear.csv")
+        done = nncli.export_run(line, "line.ref", interval=[0.9, 0.5], check=DATA / "linear.csv")
     outputs = printed[line.name].outputs
     assert outputs.values is not None
     assert [bounds.level for bounds in outputs.bounds] == [0.9, 0.5]
@@ -95,7 +95,7 @@ def test_intervals_are_computed_by_the_file(line: Path, here: Path, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    "options", [{"labels": True}, {"proba": True}, {"intervals": 1.5}, {"labels": True, "proba": True}]
+    "options", [{"labels": True}, {"proba": True}, {"interval": 1.5}, {"labels": True, "proba": True}]
 )
 def test_outputs_that_a_regression_does_not_have_are_refused(
     line: Path, here: Path, options: dict[str, bool], monkeypatch: pytest.MonkeyPatch
@@ -107,7 +107,7 @@ def test_outputs_that_a_regression_does_not_have_are_refused(
 
 def test_intervals_of_classes_are_refused(penguins: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with referee(monkeypatch), pytest.raises(UsageError, match="intervals needs a regression"):
-        nncli.export_run(penguins, "p.ref", intervals=0.9)
+        nncli.export_run(penguins, "p.ref", interval=0.9)
 
 
 @pytest.mark.parametrize("fault", ["number", "class"])

@@ -137,9 +137,9 @@ def test_spellings_of_missing_and_thousands_are_found_as_init_finds_them(tmp_pat
 
 def test_keys_of_data_can_be_overridden(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a;b\n1;2\n3;4\n")
-    assert list(head(tmp_path / "t.csv", assignments=["data.header=false"]).kinds) == ["column_1", "column_2"]
+    assert list(head(tmp_path / "t.csv", set=["data.header=false"]).kinds) == ["column_1", "column_2"]
     with pytest.raises(ConfigError):
-        head(tmp_path / "t.csv", assignments=["data.separators=;"])
+        head(tmp_path / "t.csv", set=["data.separators=;"])
 
 
 def test_blocks_of_json_lines_are_shown_below_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

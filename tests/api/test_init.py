@@ -222,7 +222,7 @@ def test_assignments_are_written(here: Path) -> None:
     text = init(
         DATA / "penguins.csv",
         "species",
-        assignments=["seed=3", "layers=[4]", "optimizer={type: sgd, momentum: 0.5}", "data.drop=[year]"],
+        set=["seed=3", "layers=[4]", "optimizer={type: sgd, momentum: 0.5}", "data.drop=[year]"],
     )
     assert section(text)["drop"] == ["year"]
     config = loaded(here, text)
@@ -232,15 +232,15 @@ def test_assignments_are_written(here: Path) -> None:
 
 def test_what_was_asked_for_by_name_is_not_dropped(here: Path) -> None:
     path = write(here, {"id": range(N), "x": numbers(), "y": numbers(1)})
-    assert "drop" not in section(init(path, "y", assignments=["data.columns={id: numeric}"]))
-    assert "drop" not in section(init(path, "y", assignments=["data.features=[id, x]"]))
-    ignored = init(path, "y", assignments=["data.columns={x: ignore, id: numeric}"])
+    assert "drop" not in section(init(path, "y", set=["data.columns={id: numeric}"]))
+    assert "drop" not in section(init(path, "y", set=["data.features=[id, x]"]))
+    ignored = init(path, "y", set=["data.columns={x: ignore, id: numeric}"])
     assert "#   x " not in ignored
 
 
 def test_a_group_is_kept_apart(here: Path) -> None:
     path = write(here, {"g": list("ab") * (N // 2), "x": numbers(), "y": numbers(1)})
-    text = init(path, "y", assignments=["data.group=g"])
+    text = init(path, "y", set=["data.group=g"])
     assert section(text)["group"] == "g"
     prepare(loaded(here, text))
 
@@ -264,7 +264,7 @@ def test_hostile_names_survive(here: Path, names: list[str]) -> None:
     path = here / "t.jsonl"
     try:
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-        text = init(path, names[2], assignments=[])
+        text = init(path, names[2], set=[])
     except (UnicodeEncodeError, DataError):  # no name that a table can have
         return
     result = section(text)

@@ -71,7 +71,7 @@ def test_the_keywords_of_a_function_are_its_options() -> None:
     assert parameters["per_class"].default is False
     assert nncli.predict.__doc__ is not None
     assert "\n    per_class: Cover this share of the rows of each class." in nncli.predict.__doc__
-    assert "\n    score: Score of a class for `sets`. lac" in nncli.predict.__doc__
+    assert "\n    conformity_score: Score of a class for `prediction_set`. lac" in nncli.predict.__doc__
 
 
 def test_a_keyword_that_is_no_option_is_a_type_error() -> None:
@@ -88,4 +88,4 @@ def test_a_value_that_is_none_of_the_choices_is_refused() -> None:
 
 
 def test_options_are_values_that_are_equal_and_hashed_whatever_sequence_they_were_given_as() -> None:
-    assert {PredictOptions(keep=["a"], intervals=[0.9])} == {PredictOptions(keep=("a",), intervals=0.9)}
+    assert {PredictOptions(keep=["a"], interval=[0.9])} == {PredictOptions(keep=("a",), interval=0.9)}

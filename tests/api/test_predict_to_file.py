@@ -31,8 +31,8 @@ def test_the_file_has_the_predictions_of_predict(penguins: Path, here: Path) -> 
 
 def test_rows_are_added_to_a_table_of_a_database_and_to_a_profile(penguins: Path, here: Path) -> None:
     database = "sqlite:///out.db"
-    predict_to_file(penguins, TABLE, database, table="answers", profile=here / "seen.json")
-    again = predict_to_file(penguins, TABLE, database, table="answers", append=True, profile=here / "seen.json")
+    predict_to_file(penguins, TABLE, database, output_table="answers", profile=here / "seen.json")
+    again = predict_to_file(penguins, TABLE, database, output_table="answers", append=True, profile=here / "seen.json")
     assert isinstance(again, WrittenPredictions)
     assert again.profiled_rows == 2 * again.summary.rows
     with closing(sqlite3.connect("out.db")) as connection:

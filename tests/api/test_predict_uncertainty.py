@@ -27,7 +27,7 @@ PENGUINS, LINE = DATA / "penguins.csv", DATA / "linear.csv"
 
 
 def test_intervals_follow_the_prediction(line: Path) -> None:
-    frame = predict(line, LINE, intervals=[0.9, 0.5], keep=["x1"])
+    frame = predict(line, LINE, interval=[0.9, 0.5], keep=["x1"])
     assert frame.columns == ["x1", "prediction", "lower_90", "upper_90", "lower_50", "upper_50"]
     ordered = ["lower_90", "lower_50", "prediction", "upper_50", "upper_90"]
     for low, high in pairwise(ordered):
@@ -37,24 +37,24 @@ def test_intervals_follow_the_prediction(line: Path) -> None:
 
 
 def test_every_target_has_an_interval(pair: Path) -> None:
-    frame = predict(pair, LINE, intervals=0.9)
+    frame = predict(pair, LINE, interval=0.9)
     assert frame.columns[2:] == ["lower_90_x2", "upper_90_x2", "lower_90_y", "upper_90_y"]
 
 
 def test_a_file_and_its_chunks_have_the_same_intervals(line: Path) -> None:
     loaded, frame = load(line), pl.read_csv(LINE).drop("y")
-    predictor = loaded._calibrated(UncertaintyOptions(intervals=0.9))
+    predictor = loaded._calibrated(UncertaintyOptions(interval=0.9))
     tables = (table_of(loaded.model, part) for part in frame.iter_slices(7))
     parts = pl.concat(predict_chunks(loaded.model, tables, PredictOptions(), conformal=predictor))
-    assert parts.equals(predict(line, LINE, intervals=0.9))
-    assert loaded.predict(frame, intervals=0.9).equals(parts)
-    assert loaded._calibrated(UncertaintyOptions(intervals=0.9)) is predictor
+    assert parts.equals(predict(line, LINE, interval=0.9))
+    assert loaded.predict(frame, interval=0.9).equals(parts)
+    assert loaded._calibrated(UncertaintyOptions(interval=0.9)) is predictor
 
 
 @pytest.mark.parametrize("name", ["t.parquet", "t.arrow", "t.jsonl", "t.csv", "t.tsv"])
 def test_a_set_is_a_list_where_cells_can_be_lists(nncli: Cli, here: Path, penguins: Path, name: str) -> None:
-    nncli("predict", penguins, PENGUINS, "--set", "0.9", "--set", "0.95", "-o", name).check()
-    expected = predict(penguins, PENGUINS, sets=[0.9, 0.95])["set_90"].to_list()
+    nncli("predict", penguins, PENGUINS, "--prediction-set", "0.9", "--prediction-set", "0.95", "-o", name).check()
+    expected = predict(penguins, PENGUINS, prediction_set=[0.9, 0.95])["set_90"].to_list()
     if name.endswith("jsonl"):
         assert [json.loads(text)["set_90"] for text in (here / name).read_text().splitlines()] == expected
     elif name.endswith("sv"):
@@ -66,9 +66,11 @@ def test_a_set_is_a_list_where_cells_can_be_lists(nncli: Cli, here: Path, pengui
 
 
 def test_sets_are_text_in_a_database(nncli: Cli, here: Path, penguins: Path) -> None:
-    nncli("predict", penguins, PENGUINS, "--set", "0.9", "-o", "sqlite:///t.db", "--table", "t").check()
+    nncli(
+        "predict", penguins, PENGUINS, "--prediction-set", "0.9", "-o", "sqlite:///t.db", "--output-table", "t"
+    ).check()
     cells = pl.read_database("select set_90 from t", sqlite3.connect("t.db"))["set_90"]
-    assert [cell.split("|") if cell else [] for cell in cells] == predict(penguins, PENGUINS, sets=0.9)[
+    assert [cell.split("|") if cell else [] for cell in cells] == predict(penguins, PENGUINS, prediction_set=0.9)[
         "set_90"
     ].to_list()
 
@@ -76,31 +78,31 @@ def test_sets_are_text_in_a_database(nncli: Cli, here: Path, penguins: Path) -> 
 def test_many_files_have_the_same_intervals(line: Path, tmp_path: Path) -> None:
     for part in range(2):
         pl.read_csv(LINE)[part::2].write_csv(tmp_path / f"{part}.csv")
-    done = predict_files(line, tmp_path / "*.csv", tmp_path / "out", intervals=0.9, workers=1)
-    frame = predict(line, LINE, intervals=0.9)
+    done = predict_files(line, tmp_path / "*.csv", tmp_path / "out", interval=0.9, workers=1)
+    frame = predict(line, LINE, interval=0.9)
     assert pl.read_csv(tmp_path / "out" / "1.csv").equals(frame[1::2])
     assert not done.failed
-    again = predict_files(line, tmp_path / "*.csv", tmp_path / "out", intervals=0.9, workers=1)
+    again = predict_files(line, tmp_path / "*.csv", tmp_path / "out", interval=0.9, workers=1)
     assert len(again.skipped) == 2
     with raises(UsageError):  # answers with other options
-        predict_files(line, tmp_path / "*.csv", tmp_path / "out", intervals=0.5, workers=1)
+        predict_files(line, tmp_path / "*.csv", tmp_path / "out", interval=0.5, workers=1)
 
 
 def test_groups_are_read_from_the_training_table(penguins: Path) -> None:
     notes: list[str] = []
     frame = pl.read_csv(PENGUINS, null_values="NA").with_columns(island=pl.lit("Elba"))
-    own = predict(penguins, PENGUINS, sets=0.5, by="island", keep=["island"])
-    other = predict(penguins, frame, sets=0.5, by="island", on_note=notes.append)
+    own = predict(penguins, PENGUINS, prediction_set=0.5, by="island", keep=["island"])
+    other = predict(penguins, frame, prediction_set=0.5, by="island", on_note=notes.append)
     assert not own["set_50"].equals(other["set_50"])
     assert any("344 rows" in note for note in notes)
     with raises(DataError, file="penguins.csv"):
-        predict(penguins, PENGUINS, sets=0.5, by="planet")
+        predict(penguins, PENGUINS, prediction_set=0.5, by="planet")
     with raises(DataError):
-        predict(penguins, frame.drop("year"), sets=0.5, by="year")
+        predict(penguins, frame.drop("year"), prediction_set=0.5, by="year")
 
 
 def test_rare_classes_are_covered_too(penguins: Path) -> None:
-    frame = predict(penguins, PENGUINS, sets=0.9, per_class=True, score="aps", keep=["species"])
+    frame = predict(penguins, PENGUINS, prediction_set=0.9, per_class=True, conformity_score="aps", keep=["species"])
     covered = frame.select("species", covered=pl.col("set_90").list.contains(pl.col("species")))
     for rows in covered.partition_by("species"):
         assert rows["covered"].to_numpy().mean() > 0.8
@@ -109,12 +111,12 @@ def test_rare_classes_are_covered_too(penguins: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "error"),
     [
-        ("line", {"intervals": 1.0}, UsageError),
-        ("line", {"sets": 0.9}, UsageError),
-        ("line", {"intervals": 0.9999}, UsageError),
+        ("line", {"interval": 1.0}, UsageError),
+        ("line", {"prediction_set": 0.9}, UsageError),
+        ("line", {"interval": 0.9999}, UsageError),
         ("line", {"by": "x1"}, UsageError),
-        ("penguins", {"intervals": 0.9}, UsageError),
-        ("penguins", {"sets": 0.9, "per_class": True, "by": "island"}, UsageError),
+        ("penguins", {"interval": 0.9}, UsageError),
+        ("penguins", {"prediction_set": 0.9, "per_class": True, "by": "island"}, UsageError),
     ],
 )
 def test_what_does_not_fit_the_run_is_refused_with_a_hint(
@@ -132,7 +134,7 @@ def test_a_run_of_an_older_version_says_to_train_again(line: Path, tmp_path: Pat
     (old / HELD_OUT).unlink()
     assert predict(old, LINE).width == 1
     with raises(RunError, file="old", mentions="nncli train"):
-        predict(old, LINE, intervals=0.9)
+        predict(old, LINE, interval=0.9)
 
 
 def test_a_run_without_validation_rows_says_what_to_do(tmp_path: Path) -> None:
@@ -140,7 +142,7 @@ def test_a_run_without_validation_rows_says_what_to_do(tmp_path: Path) -> None:
     config.write_text(f"data: {{path: {LINE}, target: y}}\nlayers: []\nepochs: 1\nvalidation: 0\n")
     run = train(config, output=tmp_path / "run").run
     with raises(RunError, file="run", mentions="validation=0.2"):
-        predict(run, LINE, intervals=0.9)
+        predict(run, LINE, interval=0.9)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +158,7 @@ def test_ensembles_are_calibrated_by_what_their_members_held_out(
 ) -> None:
     run = train(written(tmp_path, *assignments, "epochs=1"), output=tmp_path / "run").run
     loaded = load(run)
-    frame = loaded.predict(PENGUINS, sets=[0.9, 0.5])
+    frame = loaded.predict(PENGUINS, prediction_set=[0.9, 0.5])
     (predictor,) = loaded._calibrated_models.values()
     assert predictor.groups.method == method
     assert frame["prediction"].equals(loaded.predict(PENGUINS)["prediction"])

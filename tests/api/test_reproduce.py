@@ -120,7 +120,7 @@ def test_a_table_that_is_gone_is_an_error_that_names_the_option(tmp_path: Path) 
     table.unlink()
     error = refusal(run)
     assert isinstance(error, DataError)
-    assert "--data PATH" in str(error.hint)
+    assert "--data TABLE" in str(error.hint)
     assert reproduce(run, data=DATA / "xor.csv") is not None
 
 
@@ -133,7 +133,7 @@ def test_a_table_of_a_database_is_known_by_its_rows_and_may_have_moved(tmp_path:
     config.write_text("data: {path: sqlite:///a.db, target: y, table: t}\nlayers: [4]\nepochs: 1")
     run = train(config, output=tmp_path / "run").run
     (tmp_path / "a.db").rename(tmp_path / "b.db")
-    assert "--data PATH" in str(refusal(run).hint)
+    assert "--data TABLE" in str(refusal(run).hint)
     moved = f"sqlite:///{tmp_path / 'b.db'}"
     result = reproduce(run, data=moved)
     assert result is not None
@@ -151,7 +151,7 @@ def test_a_table_from_a_pipe_needs_a_file(penguins: Path, tmp_path: Path) -> Non
     change_manifest(run, changed(data__sha256=None))
     error = refusal(run)
     assert isinstance(error, DataError)
-    assert "--data PATH" in str(error.hint)
+    assert "--data TABLE" in str(error.hint)
     result = reproduce(run, data=DATA / "penguins.csv")
     assert result is not None
     assert result.checks[0].recorded is None

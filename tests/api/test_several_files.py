@@ -73,7 +73,7 @@ def test_a_changed_an_added_and_a_removed_file_are_named_when_resuming(here: Pat
     (folder / "year=2024" / "01.csv").write_text("x,y\n1,2\n")
     (folder / "year=2024" / "02.csv").rename(folder / "year=2024" / "03.csv")
     with pytest.raises(DataError) as caught:
-        train(resume=run, assignments=["epochs=4"])
+        train(resume=run, set=["epochs=4"])
     assert all(f"year=2024/0{month}.csv" in str(caught.value) for month in (1, 2, 3))
     assert "year=2025" not in str(caught.value)
 

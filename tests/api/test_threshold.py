@@ -303,7 +303,7 @@ def test_a_cost_matrix_decides_three_classes(penguins: Path, tmp_path: Path) -> 
     names = np.array(result.labels)[expected.argmin(axis=1)]
     assert after["prediction"].to_list() == names.tolist()
     assert (after["prediction"] == "Gentoo").sum() < (before["prediction"] == "Gentoo").sum()
-    explained = explain(run, DATA / "penguins.csv", attributions=True, rows=30, repeats=1, top=0)
+    explained = explain(run, DATA / "penguins.csv", attributions=True, rows=30, permutations=1, top=0)
     assert explained.attributions is not None
     assert explained.attributions.outputs == tuple(names[explained.attributed - 1])
     assert any("lowest expected cost" in note for note in explained.notes)

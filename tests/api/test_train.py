@@ -80,9 +80,9 @@ def test_train_accepts_a_path_a_string_and_a_config(config: Callable[..., Path])
 
 def test_assignments_need_a_path(config: Callable[..., Path]) -> None:
     path = config(f"target: y, {ONLY_X}")
-    assert train(path, assignments=["epochs=1"]).epochs == 1
+    assert train(path, set=["epochs=1"]).epochs == 1
     with raises(UsageError):
-        train(load_config(path), assignments=["epochs=1"])
+        train(load_config(path), set=["epochs=1"])
 
 
 def test_the_events_come_in_order(config: Callable[..., Path]) -> None:
@@ -111,7 +111,7 @@ def test_float64_is_float64_throughout(config: Callable[..., Path]) -> None:
 def test_penalties_shrink_the_weights_and_are_reported_separately(config: Callable[..., Path]) -> None:
     def size(rest: str) -> float:
         path = config(f"target: y, {ONLY_X}", f"learning_rate: 0.05\n{rest}")
-        run = train(path, assignments=["epochs=60"]).run
+        run = train(path, set=["epochs=60"]).run
         model = read_model(run)
         history = pl.read_csv(run / HISTORY)
         assert (history["penalty"] > 0).all() == bool(rest)
@@ -148,7 +148,7 @@ def test_a_weight_column_is_not_a_feature(config: Callable[..., Path]) -> None:
 def test_class_weights_move_predictions_to_the_rare_class(config: Callable[..., Path], weights: str) -> None:
     def predicted(rest: str) -> int:
         path = config(f"target: label, {ONLY_X}", f"seed: 1\nlearning_rate: 0.01\n{rest}")
-        answers = predict(train(path, assignments=["epochs=12"]).run, path.parent / "t.csv")
+        answers = predict(train(path, set=["epochs=12"]).run, path.parent / "t.csv")
         return answers.filter(pl.col("prediction") == "yes").height
 
     assert predicted(f"class_weight: {weights}") > predicted("")
@@ -194,7 +194,7 @@ def test_validation_is_stratified(config: Callable[..., Path]) -> None:
 @pytest.mark.parametrize(("target", "metric"), [("label", "accuracy"), ("y", "r2"), ("y", "val_loss")])
 def test_early_stopping_ends_early_with_the_best_weights(config: Callable[..., Path], target: str, metric: str) -> None:
     rest = f"metric: {metric}\nearly_stopping: {{patience: 2}}\nlearning_rate: 0.1"
-    finished = train(config(f"target: {target}, {ONLY_X}", rest), assignments=["epochs=500"])
+    finished = train(config(f"target: {target}, {ONLY_X}", rest), set=["epochs=500"])
     assert finished.status == "done"
     assert finished.epochs == finished.best_epoch + 2 < 500
     history = pl.read_csv(finished.run / HISTORY)
@@ -211,7 +211,7 @@ def test_the_configured_metric_selects_the_best_epoch_and_ties_go_to_the_first_o
     path = config(f"target: {target}, {ONLY_X}", f"metric: {metric}\nlearning_rate: 0.1")
     best: dict[str, int] = {}
     for which in ("first", "last"):
-        finished = train(path, assignments=["epochs=12", f"best_epoch_tie={which}"])
+        finished = train(path, set=["epochs=12", f"best_epoch_tie={which}"])
         best[which] = finished.best_epoch
         values = pl.read_csv(finished.run / HISTORY)[f"val_{metric}"].to_list()
         wanted = max(values) if metric in ("accuracy", "roc_auc") else min(values)
@@ -239,7 +239,7 @@ def test_a_temperature_is_fitted_on_validation_rows_and_recorded(config: Callabl
     finished = train(path)
     plain = json.loads((finished.run / METRICS).read_text())
     assert plain.keys() == {"training", "validation", "findings"}
-    calibrated = train(path, assignments=["calibration=temperature"])
+    calibrated = train(path, set=["calibration=temperature"])
     metrics = json.loads((calibrated.run / METRICS).read_text())
     calibration, model = metrics["calibration"], Run.open(calibrated.run).load_model()
     assert model.spec.temperature == calibration["temperature"] != 1.0
@@ -264,7 +264,7 @@ def test_calibration_needs_classes_and_validation_rows(config: Callable[..., Pat
 
 
 def test_several_targets_are_learned_together(config: Callable[..., Path], tmp_path: Path) -> None:
-    finished = train(config("target: [y, z], features: [x]", "learning_rate: 0.05"), assignments=["epochs=80"])
+    finished = train(config("target: [y, z], features: [x]", "learning_rate: 0.05"), set=["epochs=80"])
     answers = predict(finished.run, tmp_path / "t.csv", keep=["y", "z"])
     assert answers.columns == ["y", "z", "prediction_y", "prediction_z"]
     y, guess = (answers[name].cast(pl.Float64) for name in ("y", "prediction_y"))
@@ -338,7 +338,7 @@ def test_dropped_rows_and_columns_are_noted(config: Callable[..., Path], tmp_pat
 
 def test_an_impossible_layer_is_located_by_its_key(config: Callable[..., Path]) -> None:
     with raises(ConfigError, key="layers.0"):
-        train(config(f"target: y, {ONLY_X}"), assignments=["layers=[{type: residual, layers: [3]}]"])
+        train(config(f"target: y, {ONLY_X}"), set=["layers=[{type: residual, layers: [3]}]"])
 
 
 def test_closing_the_events_keeps_the_best_weights_so_far(config: Callable[..., Path], tmp_path: Path) -> None:
@@ -380,7 +380,7 @@ def test_the_seed_decides_everything(tmp_path: Path) -> None:
     path.write_text(
         f"data: {{path: {DATA}/penguins.csv, target: species}}\nepochs: 2\nlayers: [8, dropout]\noutput: {tmp_path}/r"
     )
-    weights = [(train(path, assignments=[f"seed={seed}"]).run / "model.safetensors").read_bytes() for seed in (1, 1, 2)]
+    weights = [(train(path, set=[f"seed={seed}"]).run / "model.safetensors").read_bytes() for seed in (1, 1, 2)]
     assert weights[0] == weights[1] != weights[2]
 
 
@@ -398,12 +398,12 @@ def test_a_realmlp_network_trains_predicts_and_resumes(
     text = f"{REALMLP}numeric_embedding: {embedding}"
     path = config("target: y, features: [x, z, label]", text)
     path.write_text(path.read_text().replace("layers: [4]\n", ""))
-    short, long = (train(path, output=tmp_path / f"{n}", assignments=[f"epochs={n}"]) for n in (2, 4))
+    short, long = (train(path, output=tmp_path / f"{n}", set=[f"epochs={n}"]) for n in (2, 4))
     network = json.loads((long.run / "model.json").read_text())["network"]
     assert network["numeric_features"] == [0, 1]
     assert network["numeric_embedding"]["type"] == embedding
     assert network["output_parametrization"] == "ntk"
-    resumed = train(resume=short.run, assignments=["epochs=4"])
+    resumed = train(resume=short.run, set=["epochs=4"])
     assert (resumed.run / "model.safetensors").read_bytes() == (long.run / "model.safetensors").read_bytes()
     assert np.isfinite(predict(long.run, table)["prediction"].to_numpy()).all()
 
@@ -414,4 +414,4 @@ def test_numeric_class_labels_are_predicted_as_they_were_spelled(
     run = train(config(f"target: digit, {ONLY_X}")).run
     answers = predict(run, table)["prediction"]
     assert set(answers.unique()) <= {str(label) for label in table["digit"].unique()}
-    assert train(resume=run, assignments=["epochs=4"]).epochs == 4
+    assert train(resume=run, set=["epochs=4"]).epochs == 4

@@ -73,8 +73,8 @@ def test_a_student_of_numbers_learns_what_its_teacher_predicts(of_numbers: Path)
 
 def test_everything_else_works_on_it(taught: Path, of_numbers: Path, tmp_path: Path) -> None:
     assert set(predict(taught, PENGUINS)["prediction"]) <= {"Adelie", "Chinstrap", "Gentoo"}
-    assert "lower_90" in predict(of_numbers, DATA / "linear.csv", intervals=0.9).columns
-    assert "set_90" in predict(taught, PENGUINS, sets=0.9).columns
+    assert "lower_90" in predict(of_numbers, DATA / "linear.csv", interval=0.9).columns
+    assert "set_90" in predict(taught, PENGUINS, prediction_set=0.9).columns
     assert evaluate(taught, PENGUINS) is not None
     assert explain(taught) is not None
     assert drift(taught, PENGUINS) is not None
@@ -111,7 +111,7 @@ def test_a_stopped_distillation_is_resumed_to_the_same_bits(
 ) -> None:
     shutil.copytree(taught.parent / "teacher", tmp_path / "teacher")
     finished = None
-    for event in distill_events(tmp_path / "teacher", units=8, assignments=QUICK, stop=stop_at(*steps)):
+    for event in distill_events(tmp_path / "teacher", units=8, set=QUICK, stop=stop_at(*steps)):
         finished = event
     assert isinstance(finished, Finished)
     assert finished.status == "stopped"
@@ -120,9 +120,7 @@ def test_a_stopped_distillation_is_resumed_to_the_same_bits(
 
 
 def test_a_run_that_is_stopped_before_its_scores_says_that_they_are_missing(taught: Path, tmp_path: Path) -> None:
-    events = [
-        *distill_events(taught.parent / "teacher", output=tmp_path / "s", units=8, assignments=QUICK, stop=stop_at(40))
-    ]
+    events = [*distill_events(taught.parent / "teacher", output=tmp_path / "s", units=8, set=QUICK, stop=stop_at(40))]
     started, finished = events[0], events[-1]
     assert isinstance(started, Started)
     assert isinstance(finished, Finished)
@@ -132,7 +130,7 @@ def test_a_run_that_is_stopped_before_its_scores_says_that_they_are_missing(taug
 
 def test_the_teacher_is_needed_to_resume_and_not_to_predict(taught: Path, tmp_path: Path) -> None:
     shutil.copytree(taught.parent / "teacher", tmp_path / "teacher")
-    *_, finished = distill_events(tmp_path / "teacher", units=8, assignments=QUICK, stop=stop_at(1))
+    *_, finished = distill_events(tmp_path / "teacher", units=8, set=QUICK, stop=stop_at(1))
     assert isinstance(finished, Finished)
     shutil.rmtree(tmp_path / "teacher")
     assert len(predict(finished.run, PENGUINS)) == 344
@@ -144,7 +142,7 @@ def test_the_teacher_is_needed_to_resume_and_not_to_predict(taught: Path, tmp_pa
 
 def test_what_explains_it_is_the_network_that_the_rows_were_kept_from(taught: Path) -> None:
     metrics = json.loads((taught / METRICS).read_text())["validation"]["metrics"]
-    explained = explain(taught, top=0, repeats=1)
+    explained = explain(taught, top=0, permutations=1)
     assert explained.loss == pytest.approx(metrics["log_loss"], rel=1e-4)
 
 
@@ -173,7 +171,7 @@ def test_a_student_does_not_teach(taught: Path, tmp_path: Path) -> None:
 def test_other_validation_rows_than_those_that_the_members_held_out_are_refused_at_once(taught: Path) -> None:
     assignments = (*QUICK, "validation=0.3")
     with pytest.raises(ConfigError):
-        next(distill_events(taught.parent / "teacher", output=taught.with_name("other"), assignments=assignments))
+        next(distill_events(taught.parent / "teacher", output=taught.with_name("other"), set=assignments))
     assert not taught.with_name("other").exists()
 
 

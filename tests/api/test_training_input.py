@@ -24,7 +24,7 @@ def table(here: Path) -> str:
 
 
 def test_a_configuration_keeps_its_assignments() -> None:
-    options = TrainingInputOptions(assignments=["seed=3"], quality="fast")
+    options = TrainingInputOptions(set=["seed=3"], quality="fast")
     resolved = resolve_input("c.yaml", options)
     assert (resolved.config, resolved.assignments) == ("c.yaml", ["seed=3", "quality=fast"])
     assert options.arguments("c.yaml") == ("c.yaml", "--quality", "fast", "--set", "seed=3")
@@ -32,7 +32,7 @@ def test_a_configuration_keeps_its_assignments() -> None:
 
 def test_a_table_gets_a_drafted_configuration(table: str) -> None:
     drafts: list[Drafted] = []
-    resolved = resolve_input(table, TrainingInputOptions(target="y", assignments=["seed=3"], on_draft=drafts.append))
+    resolved = resolve_input(table, TrainingInputOptions(target="y", set=["seed=3"], on_draft=drafts.append))
     assert isinstance(resolved.config, Config)
     assert (resolved.config.seed, resolved.config.data.drop, resolved.assignments) == (3, ("rowid",), ())
     assert drafts[0].arguments == ("t.csv", "--target", "y", "--set", "seed=3")
@@ -60,7 +60,7 @@ def test_the_table_of_a_database_is_in_the_configuration_and_in_the_commands(her
 def test_a_table_is_trained_from_python_as_on_the_command_line(table: str, nncli: Cli) -> None:
     options = ("--target", "y", "--quality", "fast", "--set", "epochs=2", "--set", "members=1")
     nncli("train", table, *options, "-o", "command").check()
-    finished = train(table, target="y", quality="fast", assignments=["epochs=2", "members=1"], output="python")
+    finished = train(table, target="y", quality="fast", set=["epochs=2", "members=1"], output="python")
     weights = [(Path(run) / "model.safetensors").read_bytes() for run in ("command", finished.run)]
     assert weights[0] == weights[1]
 

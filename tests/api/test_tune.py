@@ -87,12 +87,24 @@ def test_more_trials_continue_a_finished_search(tmp_path: Path, done: TuneResult
 
 def test_a_time_limit_ends_the_search_and_says_so(tmp_path: Path) -> None:
     config = search_config(tmp_path, "trials: 5000")
-    result = tune(config, output=tmp_path / "t", assignments=["tune.time=1s"])
+    result = tune(config, output=tmp_path / "t", set=["tune.time_limit=1s"])
     assert result
     assert result.timed_out
     assert 1 <= len(result.trials) < 5000
     with raises(NncliError, mentions="time limit"):
-        tune(config, output=tmp_path / "u", assignments=["tune.time=1e-9"])
+        tune(config, output=tmp_path / "u", set=["tune.time_limit=1e-9"])
+
+
+def test_a_search_of_an_older_version_resumes_with_its_time_limit(tmp_path: Path) -> None:
+    first = tune(search_config(tmp_path, "trials: 1", "time_limit: 1h"), output=tmp_path / "t")
+    assert first
+    text = (tmp_path / "t" / "config.yaml").read_text()
+    assert 'time_limit: "1h"' in text
+    (tmp_path / "t" / "config.yaml").write_text(text.replace("time_limit", "time"))
+    more = tune(resume=tmp_path / "t", trials=2)
+    assert more
+    assert more.trials[:2] == first.trials
+    assert 'time_limit: "1h"' in (tmp_path / "t" / "config.yaml").read_text()
 
 
 def test_all_combinations_are_tried_once(tmp_path: Path) -> None:
@@ -111,7 +123,7 @@ def test_a_search_that_cannot_start_leaves_no_directory(tmp_path: Path) -> None:
         (["data.leave_out={folds: 3, fold: 0}"], UsageError),
     ]:
         with pytest.raises(error):
-            tune(search_config(tmp_path), output=tmp_path / "t", assignments=words)
+            tune(search_config(tmp_path), output=tmp_path / "t", set=words)
         assert not (tmp_path / "t").exists()
 
 
@@ -151,7 +163,7 @@ def test_limits_of_a_resumption_are_checked(done: TuneResult) -> None:
     with raises(UsageError):
         tune(resume=done.path, trials=0)
     with raises(UsageError, mentions="60s"):
-        tune(resume=done.path, time="soon")
+        tune(resume=done.path, time_limit="soon")
 
 
 def test_a_finished_search_is_not_repeated_and_says_so(done: TuneResult) -> None:

@@ -67,8 +67,8 @@ CASES: dict[str, tuple[Command, str]] = {
         "the frame: the table has no rows\n  Is this the right file?",
     ),
     "explain with zero repeats": (
-        lambda penguins, line, folder: explain(penguins, FRAME, repeats=0),
-        "rows and repeats must be at least 1, and top at least 0",
+        lambda penguins, line, folder: explain(penguins, FRAME, permutations=0),
+        "rows and permutations must be at least 1, and top at least 0",
     ),
     "predict probabilities of a regression": (
         lambda penguins, line, folder: predict(line, LINEAR, proba=True),

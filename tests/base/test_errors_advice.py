@@ -33,7 +33,7 @@ from nncli.models.conformal.options import UncertaintyOptions
         (SetKey("data.decimal", "','"), "`data.decimal: ','`", "`data.decimal: ','`"),
         (SetKey("data.decimal"), "data.decimal", "data.decimal"),
         (SetKey("epochs", "15", in_command=True), "--set epochs=15", "'epochs=15'"),
-        (UncertaintyOptions.use("intervals", 0.9), "--interval 0.9", "intervals=0.9"),
+        (UncertaintyOptions.use("interval", 0.9), "--interval 0.9", "interval=0.9"),
         (UncertaintyOptions.use("per_class"), "--per-class", "per_class"),
         (OutputColumns.use("proba", True), "--proba", "proba=True"),
         (UseOption("check", "check", False), "--no-check", "check=False"),
@@ -48,7 +48,7 @@ def test_each_action_is_worded_for_a_surface(action: Action, terminal: str, pyth
 
 def test_an_option_that_is_not_declared_cannot_be_advised() -> None:
     with pytest.raises(ValueError, match="not enough values"):
-        UncertaintyOptions.use("interval")
+        UncertaintyOptions.use("intervals")
 
 
 def test_an_advice_that_cannot_be_followed_is_left_out_and_the_others_stay() -> None:
@@ -64,9 +64,9 @@ def test_a_text_is_the_same_everywhere() -> None:
 
 def test_an_error_in_python_names_keywords() -> None:
     hint = sentences("Correct it.", Advice("Or use ", *MISSING_OR_SKIP.parts, "."))
-    error = UsageError(Advice(UncertaintyOptions.use("sets"), " is wrong"), hint=hint)
-    assert str(error) == "sets is wrong\n  Correct it. Or use on_error='missing' or on_error='skip'."
-    shown = "--set is wrong\n  Correct it. Or use --on-error missing or --on-error skip."
+    error = UsageError(Advice(UncertaintyOptions.use("prediction_set"), " is wrong"), hint=hint)
+    assert str(error) == "prediction_set is wrong\n  Correct it. Or use on_error='missing' or on_error='skip'."
+    shown = "--prediction-set is wrong\n  Correct it. Or use --on-error missing or --on-error skip."
     assert error.on(in_terminal) == f"{error.message}\n  {error.hint}" == shown
 
 

@@ -70,7 +70,7 @@ def test_a_row_is_predicted_with_its_interval_and_what_moved_it(
             enter(page, column, cell)
         predict(page)
         row = {**typical, **ROW}
-        wanted = predict_table(served_runs["number"], pl.DataFrame([row]), intervals=0.9)
+        wanted = predict_table(served_runs["number"], pl.DataFrame([row]), interval=0.9)
         shown = exact(page)
         assert list(shown) == wanted.columns
         assert [float(text) for text in shown.values()] == list(wanted.row(0))
@@ -94,7 +94,7 @@ def test_classes_have_bars_of_probabilities_and_a_set(
 ) -> None:
     with opened(browser, f"{server.url}models/many/") as page:
         row = typical_row(page)
-        wanted = predict_table(served_runs["many"], pl.DataFrame([row]), proba=True, sets=0.9).to_dicts()[0]
+        wanted = predict_table(served_runs["many"], pl.DataFrame([row]), proba=True, prediction_set=0.9).to_dicts()[0]
         assert page.inner_text("#results .value") == wanted["prediction"]
         assert page.locator("#results .bars li").count() == 5
         assert page.inner_text("#results .bars .chosen bdi") == wanted["prediction"]

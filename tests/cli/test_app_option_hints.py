@@ -74,3 +74,24 @@ def test_other_options_are_not_taken_for_keys(
 def test_every_key_is_suggested(nncli: Cli, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for key in set(Config.model_fields) - {"quality", "output", "time_limit"}:  # these are options
         assert suggested(nncli, monkeypatch, "train", config, f"--{key.replace('_', '-')}", "x") == f"{key}=x"
+
+
+RENAMED = [
+    ("predict runs/x t.csv --set 0.9", "--prediction-set"),
+    ("evaluate runs/x t.csv --score aps", "--conformity-score"),
+    ("predict runs/x sqlite:///t.db --input-table t", "--table"),
+    ("tune c.yaml --time 30m", "--time-limit"),
+    ("explain runs/x -o why.csv", "--attributions"),
+    ("explain runs/x --output why.csv", "--attributions"),
+    ("explain runs/x --repeats 3", "--permutations"),
+]
+
+
+@pytest.mark.parametrize(("words", "new"), RENAMED)
+def test_an_old_option_is_refused_with_the_new_one(
+    nncli: Cli, monkeypatch: pytest.MonkeyPatch, words: str, new: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["nncli", *words.split()])
+    err = nncli(*words.split()).check(2).err
+    assert err.splitlines()[1].startswith(f"  Use {new}. See ")
+    assert "Did you mean" not in err

@@ -26,7 +26,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     (folder / "c.yaml").write_text(SMALL)
     train(folder / "c.yaml", output=folder / "runs" / "a")
-    train(folder / "c.yaml", output=folder / "runs" / "b", assignments=["learning_rate=0.05", "epochs=8"])
+    train(folder / "c.yaml", output=folder / "runs" / "b", set=["learning_rate=0.05", "epochs=8"])
     return folder
 
 
@@ -66,7 +66,7 @@ def test_rows_that_chose_the_epoch_are_named(nncli: Cli, folder: Path, monkeypat
 def test_values_that_are_cut_off_are_cut_where_they_differ(nncli: Cli, folder: Path) -> None:
     layers = "[{type: dense, units: 4, activation: tanh, init: {type: glorot}}, {type: dropout, rate: %s}, 5%s]"
     for name, words in (("c", layers % ("0.25", "")), ("d", layers % ("0.25", ", 7")), ("e", layers % ("0.5", ""))):
-        train("c.yaml", output=Path("runs", name), assignments=[f"layers={words}"])
+        train("c.yaml", output=Path("runs", name), set=[f"layers={words}"])
     (line,) = [
         line for line in nncli("compare", "runs/c", "runs/d").check().out.splitlines() if line.startswith("layers ")
     ]

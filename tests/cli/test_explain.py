@@ -15,7 +15,7 @@ TABLE = DATA / "penguins.csv"
 
 
 def test_importance_is_a_table_on_stdout_and_the_next_step_is_on_stderr(nncli: Cli, penguins: Path) -> None:
-    done = nncli("explain", penguins, TABLE, "--top", 1, "--repeats", 2).check()
+    done = nncli("explain", penguins, TABLE, "--top", 1, "--permutations", 2).check()
     first, titles, *lines = done.out.split("\n\n")[0].splitlines()
     assert first.startswith("feature importance: every column shuffled 2 times among 344 rows")
     assert "log loss increase" in titles
@@ -47,7 +47,7 @@ def test_with_two_classes_the_explained_probability_is_named(nncli: Cli, here: P
 
 
 def test_attributions_are_written_for_the_rows_looked_at(nncli: Cli, penguins: Path, here: Path) -> None:
-    nncli("explain", penguins, TABLE, "-o", "why.csv", "--rows", 9, "--top", 0, "--class", "Gentoo").check()
+    nncli("explain", penguins, TABLE, "--attributions", "why.csv", "--rows", 9, "--top", 0, "--class", "Gentoo").check()
     frame = pl.read_csv(here / "why.csv")
     assert frame.columns[:4] == ["row", "output", "prediction", "base"]
     assert set(frame["output"]) == {"Gentoo"}
@@ -72,12 +72,12 @@ def test_a_table_without_labels_can_be_piped_in(nncli: Cli, penguins: Path) -> N
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["--class", "Gentoo"], 2, "-o"),
-        (["-o", "why.csv", "--target", "specie"], 2, "species"),
-        (["-o", "why.xlsx"], 2, ".xlsx"),
-        (["-o", "there.csv"], 2, "exists already"),
+        (["--class", "Gentoo"], 2, "--attributions"),
+        (["--attributions", "why.csv", "--target", "specie"], 2, "species"),
+        (["--attributions", "why.xlsx"], 2, ".xlsx"),
+        (["--attributions", "there.csv"], 2, "exists already"),
         (["--rows", 0], 2, "rows"),
-        (["-o", "why.csv", "--class", "Gento"], 2, "Gentoo"),
+        (["--attributions", "why.csv", "--class", "Gento"], 2, "Gentoo"),
     ],
 )
 def test_invalid_options_are_refused_before_any_work(
@@ -93,8 +93,8 @@ def test_invalid_options_are_refused_before_any_work(
 def test_the_table_that_is_explained_is_not_replaced(nncli: Cli, penguins: Path, here: Path) -> None:
     (here / "t.csv").write_bytes(TABLE.read_bytes())
     for source in ("t.csv", "*.csv"):
-        done = nncli("explain", penguins, source, "-o", "t.csv", "--force").check(2)
-        assert "would replace the table" in done.err
+        done = nncli("explain", penguins, source, "--attributions", "t.csv", "--force").check(2)
+        assert "would replace the input table" in done.err
     assert (here / "t.csv").read_bytes() == TABLE.read_bytes()
 
 
@@ -125,5 +125,5 @@ def test_a_column_is_one_line_with_a_bar_and_an_error_in_the_units_of_the_target
 def test_the_table_of_the_run_is_never_replaced_by_attributions(nncli: Cli, penguins: Path, here: Path) -> None:
     table = Path(read_config(penguins).data.path)
     before = table.read_bytes()
-    nncli("explain", penguins, "-o", table, "--force").check(2)
+    nncli("explain", penguins, "--attributions", table, "--force").check(2)
     assert table.read_bytes() == before

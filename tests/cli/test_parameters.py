@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import pytest
@@ -15,6 +17,7 @@ from nncli.base.errors import UsageError
 from nncli.base.option import INPUT, Option, Options, declared_options
 from nncli.cli.parameters import level_of, with_options
 from nncli.config.schema.tune import SamplerName
+from tests.cli.support import Cli
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +60,7 @@ def test_every_option_of_predict_is_worded_once() -> None:
         if declared_option.option.panel
     ]
     assert len(set(flags)) == len(flags)
-    assert {"--interval", "--set", "--per-class", "--scheduler"} <= {*flags}
+    assert {"--interval", "--prediction-set", "--per-class", "--scheduler"} <= {*flags}
 
 
 def test_the_command_offers_the_samplers_of_the_schema() -> None:
@@ -74,16 +77,26 @@ def test_levels_are_read_as_numbers() -> None:
 @pytest.mark.parametrize(
     ("text", "advice"),
     [
-        ("90%", "--set 0.9"),
-        ("97.5 %", "--set 0.975"),
-        ("0,9", "--set 0.9"),
-        ("abc", "--set 0.9"),
-        ("900%", "--set 0.9"),
-        ("", "--set 0.9"),
+        ("90%", "--prediction-set 0.9"),
+        ("97.5 %", "--prediction-set 0.975"),
+        ("0,9", "--prediction-set 0.9"),
+        ("abc", "--prediction-set 0.9"),
+        ("900%", "--prediction-set 0.9"),
+        ("", "--prediction-set 0.9"),
     ],
 )
 def test_a_level_that_is_no_number_is_refused_with_what_to_write(text: str, advice: str) -> None:
     with pytest.raises(UsageError) as caught:
-        level_of("--set", text)
+        level_of("--prediction-set", text)
     assert caught.value.hint is not None
     assert f"{advice}." in caught.value.hint
+
+
+def test_a_hint_names_options_of_the_command_alone(nncli: Cli, here: Path, penguins: Path) -> None:
+    with sqlite3.connect("two.db") as database:
+        database.executescript("create table a (x); create table b (x)")
+    shown = nncli("evaluate", penguins, "sqlite:///two.db").check(2).err
+    assert "Name one with --table or write a --query. The tables are 'a' and 'b'." in shown
+    costs = nncli("threshold", penguins, "--costs", "sqlite:///two.db").check(2).err
+    assert "The tables are 'a' and 'b'." in costs
+    assert "--table" not in costs

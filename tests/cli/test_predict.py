@@ -306,12 +306,12 @@ def test_the_table_is_never_replaced_by_its_predictions(nncli: Cli, here: Path, 
     Path("t.csv").write_bytes(TABLE.read_bytes())
     Path("link.csv").symlink_to("t.csv")
     for name in ("t.csv", "./t.csv", "link.csv"):
-        assert "replace the table" in nncli("predict", penguins, "t.csv", "-o", name, "--force").check(2).err
+        assert "replace the input table" in nncli("predict", penguins, "t.csv", "-o", name, "--force").check(2).err
     assert Path("t.csv").read_bytes() == TABLE.read_bytes()
 
 
 def test_the_answers_go_into_a_table_of_a_database(nncli: Cli, penguins: Path, here: Path, expected: str) -> None:
-    words = ("predict", "-q", penguins, TABLE, "--proba", "-o", "sqlite:///a.db", "--table", "answers")
+    words = ("predict", "-q", penguins, TABLE, "--proba", "-o", "sqlite:///a.db", "--output-table", "answers")
     done = nncli(*words).check()
     assert (done.out, done.err) == ("", "")
     answers = TableSource(path="sqlite:///a.db", table="answers")
@@ -332,11 +332,11 @@ def test_the_answers_go_into_a_table_of_a_database(nncli: Cli, penguins: Path, h
 @pytest.mark.parametrize(
     "words",
     [
-        ("-o", "a.csv", "--table", "t"),
-        ("-o", "out/", "--table", "t"),
+        ("-o", "a.csv", "--output-table", "t"),
+        ("-o", "out/", "--output-table", "t"),
         ("-o", "out/", "--append"),
         ("-o", "sqlite:///a.db"),
-        ("-o", "sqlite:///a.db", "--table", "t", "--escape-formulas"),
+        ("-o", "sqlite:///a.db", "--output-table", "t", "--escape-formulas"),
         ("--append",),
     ],
 )

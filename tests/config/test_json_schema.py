@@ -41,7 +41,7 @@ class_weight: {a: 1, b: 0.5}
 checkpoint: {every: 2.5 s}
 memory_limit: 1.5 GiB
 tune:
-  time: 30m
+  time_limit: 30m
   search:
     learning_rate: {from: 1e-4, to: 1, scale: log}
     optimizer: {choices: [adam, {type: sgd, momentum: {from: 0.5, to: 0.99}}]}

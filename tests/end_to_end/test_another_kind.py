@@ -29,7 +29,7 @@ for name, members in (("one", 1), ("several", 3)):
     )
     train(f"{name}.yaml", output=f"runs/{name}")
     model = load(f"runs/{name}")
-    found = model.predict("visits.csv", intervals=0.8)
+    found = model.predict("visits.csv", interval=0.8)
     assert found.columns == ["prediction", "lower_80", "upper_80"]
     assert found["prediction"].to_list() == found["prediction"].round().to_list()
     assert model.model.spec.target.task == "count"

@@ -43,7 +43,7 @@ def test_every_command_reads_codes_as_categories(tmp_path: Path, missing: float)
     report = check(tmp_path / "c.yaml")
     assert not [f for f in report.findings if f.level == "error" or f.code == "ambiguous-numbers"]
 
-    run = train(tmp_path / "c.yaml", output=tmp_path / "run", assignments=["epochs=1"]).run
+    run = train(tmp_path / "c.yaml", output=tmp_path / "run", set=["epochs=1"]).run
     kinds = load_config(run / CONFIG).data.columns
     assert kinds == dict.fromkeys(CODES, Kind.CATEGORICAL)
     config, _ = config_for(table, "y", ["preset=textbook"])

@@ -82,9 +82,9 @@ def test_the_trained_model_does_not_depend_on_the_file_format(
 
 def test_a_resumed_training_and_one_from_disk_end_in_the_same_bits(config: Callable[..., Path], tmp_path: Path) -> None:
     longer = train(config(), output=tmp_path / "whole").run
-    part = train(config(), assignments=["epochs=10"], output=tmp_path / "part").run
-    small = train(config(), assignments=["memory_limit=1 KB"], output=tmp_path / "small").run
-    assert bits(train(resume=part, assignments=["epochs=30"]).run) == bits(small) == bits(longer)
+    part = train(config(), set=["epochs=10"], output=tmp_path / "part").run
+    small = train(config(), set=["memory_limit=1 KB"], output=tmp_path / "small").run
+    assert bits(train(resume=part, set=["epochs=30"]).run) == bits(small) == bits(longer)
     assert bits(train(longer / CONFIG, output=tmp_path / "again").run) == bits(longer)
 
 

@@ -25,11 +25,11 @@ def test_environment_variables_apply_to_training_but_not_to_its_run(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NNCLI_EPOCHS", "3")
-    run = train(config, output=tmp_path / "run", assignments=["seed=1"]).run
+    run = train(config, output=tmp_path / "run", set=["seed=1"]).run
     assert load_config(run / CONFIG).epochs == 3
     monkeypatch.setenv("NNCLI_EPOCHS", "1")
     monkeypatch.setenv("NNCLI_NONSENSE", "1")
-    assert train(resume=run, assignments=["epochs=4"]).epochs == 4
+    assert train(resume=run, set=["epochs=4"]).epochs == 4
     assert len(predict(run, DATA / "xor.csv")) > 0
 
 

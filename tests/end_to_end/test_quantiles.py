@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = folder / "config.yaml"
     config.write_text(CONFIG.replace("table.csv", str(folder / "table.csv")))
     train(config, output=folder / "run")
-    train(config, output=folder / "one", assignments=["members=1", "validation=0.2", "bagging=seeds"])
+    train(config, output=folder / "one", set=["members=1", "validation=0.2", "bagging=seeds"])
     return folder
 
 
@@ -171,7 +171,7 @@ def test_a_column_that_moves_the_spread_alone_is_important(tmp_path: Path) -> No
     pl.DataFrame({"x": x, "z": z, "y": (1.05 + x) * rng.normal(size=400)}).write_csv(tmp_path / "table.csv")
     config = tmp_path / "c.yaml"
     config.write_text(f"data: {{path: {tmp_path}/table.csv, target: y}}\nloss: quantiles\nlayers: [8]\nepochs: 20\n")
-    train(config, output=tmp_path / "run", assignments=["learning_rate=0.02", "validation=0.3"])
+    train(config, output=tmp_path / "run", set=["learning_rate=0.02", "validation=0.3"])
     explained, kept = explain(tmp_path / "run"), Run(tmp_path / "run").load_held_out()
     assert explained.importances is not None
     assert explained.importances[0].column == "x"
@@ -199,14 +199,14 @@ def test_the_report_says_how_many_values_are_below_each_quantile(held_out: HeldO
 def test_every_command_takes_such_a_run(folder: Path, tmp_path: Path) -> None:
     assert evaluate(folder / "run", folder / "table.csv").scores
     assert report(folder / "run", tmp_path / "report.html").html.exists()
-    importances = explain(folder / "run", repeats=1).importances
+    importances = explain(folder / "run", permutations=1).importances
     assert importances is not None
     assert [importance.column for importance in importances] == ["x"]
 
 
 def test_cross_validation_keeps_the_quantiles(folder: Path, tmp_path: Path) -> None:
     single = ["members=1", "bagging=seeds"]
-    result = cross_validate(folder / "config.yaml", folds=2, output=tmp_path / "cv", assignments=single)
+    result = cross_validate(folder / "config.yaml", folds=2, output=tmp_path / "cv", set=single)
     assert result is not None
     quantiles = quantiles_of(result.predictions)
     assert (np.diff(quantiles, axis=2) >= 0).all()

@@ -72,7 +72,7 @@ def test_a_run_stopped_at_any_steps_ends_in_the_same_files(
 def test_resuming_a_finished_run_changes_nothing(config: Path, expected: object, tmp_path: Path) -> None:
     run = train(config, output=tmp_path / "run").run
     assert outcome(train(resume=run).run) == expected
-    assert outcome(train(resume=run, assignments=["epochs=500"]).run) == expected  # it is out of patience
+    assert outcome(train(resume=run, set=["epochs=500"]).run) == expected  # it is out of patience
 
 
 def test_a_moved_run_resumes(copy: Path, expected: object) -> None:
@@ -82,10 +82,10 @@ def test_a_moved_run_resumes(copy: Path, expected: object) -> None:
 
 def test_a_resumed_training_fits_its_temperature_again(config: Path, tmp_path: Path) -> None:
     settings = ["calibration=temperature", "early_stopping=null"]
-    longer = train(config, output=tmp_path / "long", assignments=[*settings, "epochs=6"]).run
-    short = train(config, output=tmp_path / "short", assignments=[*settings, "epochs=2"]).run
+    longer = train(config, output=tmp_path / "long", set=[*settings, "epochs=6"]).run
+    short = train(config, output=tmp_path / "short", set=[*settings, "epochs=2"]).run
     fitted = Run.open(short).load_model().spec.temperature
-    events = train_events(resume=short, assignments=["epochs=6"])
+    events = train_events(resume=short, set=["epochs=6"])
     next(events)  # it is running: nothing is fitted to its weights
     assert fitted != 1.0
     assert Run.open(short).load_model().spec.temperature == 1.0
@@ -95,23 +95,23 @@ def test_a_resumed_training_fits_its_temperature_again(config: Path, tmp_path: P
 
 
 def test_a_run_killed_after_its_temperature_was_fitted_resumes(config: Path, tmp_path: Path) -> None:
-    run = train(config, output=tmp_path / "run", assignments=["calibration=temperature", "epochs=3"]).run
+    run = train(config, output=tmp_path / "run", set=["calibration=temperature", "epochs=3"]).run
     expected, manifest = outcome(run), Run.open(run).load_manifest()
     Run.open(run).save_manifest(manifest.model_copy(update={"status": "running"}))
     assert outcome(train(resume=run).run) == expected
 
 
 def test_resuming_with_more_epochs_equals_a_longer_training(config: Path, tmp_path: Path) -> None:
-    longer = train(config, output=tmp_path / "long", assignments=["epochs=15", "early_stopping=null"]).run
-    short = train(config, output=tmp_path / "short", assignments=["epochs=5", "early_stopping=null"]).run
-    resumed = train(resume=short, assignments=["epochs=15"])
+    longer = train(config, output=tmp_path / "long", set=["epochs=15", "early_stopping=null"]).run
+    short = train(config, output=tmp_path / "short", set=["epochs=5", "early_stopping=null"]).run
+    resumed = train(resume=short, set=["epochs=15"])
     assert resumed.epochs == 15
     assert outcome(resumed.run) == outcome(longer)
     assert "\nepochs: 15\n" in (short / CONFIG).read_text()
 
 
 def test_the_checkpoint_interval_can_change_on_resume(copy: Path, expected: object) -> None:
-    finished = train(resume=copy, assignments=["checkpoint.every=1 epoch", "checkpoint.keep=3"])
+    finished = train(resume=copy, set=["checkpoint.every=1 epoch", "checkpoint.keep=3"])
     assert outcome(finished.run) == expected
     last = checkpoints(copy)[-1]
     assert checkpoints(copy) == [last - 12, last - 6, last]
@@ -159,7 +159,7 @@ def test_every_key_of_the_configuration_is_covered() -> None:
 def test_a_key_that_would_change_trained_epochs_is_refused(copy: Path, key: str) -> None:
     before = (copy / MANIFEST).read_bytes()
     with pytest.raises(ConfigError) as caught:
-        train(resume=copy, assignments=[OTHER[key]])
+        train(resume=copy, set=[OTHER[key]])
     assert [issue.location.key for issue in caught.value.issues] == [key]
     assert (copy / MANIFEST).read_bytes() == before
 
@@ -170,20 +170,20 @@ def test_a_changed_loss_or_output_activation_is_refused(tmp_path: Path) -> None:
     run = train(path, output=tmp_path / "run").run
     for key, assignment in (("loss", "loss=mae"), ("output_activation", "output_activation=tanh")):
         with pytest.raises(ConfigError) as caught:
-            train(resume=run, assignments=[assignment, "epochs=3"])
+            train(resume=run, set=[assignment, "epochs=3"])
         assert [issue.location.key for issue in caught.value.issues] == [key]
 
 
 def test_all_refused_keys_are_reported_together(copy: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        train(resume=copy, assignments=["seed=1", "l2=0.5", "epochs=20"])
+        train(resume=copy, set=["seed=1", "l2=0.5", "epochs=20"])
     assert [issue.location.key for issue in caught.value.issues] == ["l2", "seed"]
 
 
 def test_fewer_epochs_than_have_been_trained_are_refused(copy: Path) -> None:
     with raises(ConfigError, key="epochs", mentions="5 epochs"):
-        train(resume=copy, assignments=["epochs=4"])
-    assert train(resume=copy, assignments=["epochs=5"]).epochs == 5
+        train(resume=copy, set=["epochs=4"])
+    assert train(resume=copy, set=["epochs=5"]).epochs == 5
 
 
 def test_fewer_epochs_are_refused_after_a_kill(config: Path, tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_fewer_epochs_are_refused_after_a_kill(config: Path, tmp_path: Path) -> 
     train(config, output=tmp_path / "run", stop=cut)
     assert Run.open(copy).load_manifest().status == "running"
     with raises(ConfigError, key="epochs", mentions="5 epochs"):
-        train(resume=copy, assignments=["epochs=2"])
+        train(resume=copy, set=["epochs=2"])
     assert outcome(train(resume=copy).run) == outcome(tmp_path / "run")
 
 

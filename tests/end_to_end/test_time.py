@@ -127,7 +127,7 @@ def test_an_ensemble_of_an_older_version_is_resumed_without_its_time_column(tmp_
     assert not (run / "members" / "2").exists()
     made_old(run, MANIFEST, recorded_execution(Run.open(run).load_manifest()))
     for epochs in (3, 4):  # the second time from the configuration that the first one wrote
-        train(resume=run, assignments=[f"epochs={epochs}"])
+        train(resume=run, set=[f"epochs={epochs}"])
         assert [features(run / "members" / name) for name in "12"] == [["x"], ["x"]]
     assert not Run.open(run).load_manifest().time_is_feature
 

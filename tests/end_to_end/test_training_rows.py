@@ -139,11 +139,11 @@ def test_a_loaded_model_and_an_explanation_say_the_same(run: Path) -> None:
     table = run.parent / "t.csv"
     expected = evaluate(run, table).training_rows
     assert load(run).evaluate(table).training_rows == expected
-    explained = explain(run, table, top=0, repeats=1)
+    explained = explain(run, table, top=0, permutations=1)
     assert explained.training_rows == expected
     assert explained.json()["training_rows"] == {"rows": ROWS, "by_chance": 0, "optimistic": True}
-    assert explain(run, made_table().drop("y"), top=0, repeats=1).training_rows is None
-    assert explain(run, top=0, repeats=1).training_rows is None
+    assert explain(run, made_table().drop("y"), top=0, permutations=1).training_rows is None
+    assert explain(run, top=0, permutations=1).training_rows is None
 
 
 def test_the_commands_warn_also_when_quiet(nncli: Cli, run: Path, tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_run_without_the_record_says_nothing_and_gets_one_when_resumed(penguin
     assert result.training_rows is None
     assert result.json()["training_rows"] is None
     epochs = Run.open(old).load_manifest().epochs
-    train(resume=old, assignments=[f"epochs={epochs + 1}"])
+    train(resume=old, set=[f"epochs={epochs + 1}"])
     assert trained_on(old, DATA / "penguins.csv") == (344, 344)
 
 

@@ -129,7 +129,7 @@ def test_with_metric_loss_validation_rows_change_nothing(folder: Path) -> None:
 
 def test_training_without_validation_rows_gives_the_same_weights(folder: Path, before: Finished) -> None:
     trained(folder, VALIDATION)
-    without = train(folder / "c.yaml", output=folder / "without", assignments=["validation=0"])
+    without = train(folder / "c.yaml", output=folder / "without", set=["validation=0"])
     assert (without.run / MODEL).read_bytes() == (before.run / MODEL).read_bytes()
     assert weights_by_epoch(without.run) == weights_by_epoch(before.run)
 

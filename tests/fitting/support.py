@@ -22,9 +22,9 @@ def number_teacher(folder: Path, *assignments: str) -> Path:
     """A run of three members that predict a number."""
     path = folder / "line.yaml"
     path.write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [4]\nepochs: 5\nmembers: 3\nworkers: 1\n")
-    return train(path, output=folder / "teacher", assignments=assignments).run
+    return train(path, output=folder / "teacher", set=assignments).run
 
 
 def student(run: Path, *assignments: str, units: int = 8) -> Path:
     """A student of a run, quickly trained, beside it."""
-    return distill(run, units=units, assignments=(*QUICK, *assignments)).run
+    return distill(run, units=units, set=(*QUICK, *assignments)).run

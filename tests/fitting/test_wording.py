@@ -87,9 +87,7 @@ def config(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(("assignments", "text"), CASES.values(), ids=CASES)
 def test_the_wording_of_an_error(config: Path, assignments: str, text: str) -> None:
     with pytest.raises(NncliError) as caught:
-        train(
-            config, output=config.parent / "run", assignments=[part.replace(":", ": ") for part in assignments.split()]
-        )
+        train(config, output=config.parent / "run", set=[part.replace(":", ": ") for part in assignments.split()])
     assert str(caught.value).replace(str(config.parent), "FOLDER") == text
 
 
@@ -106,7 +104,7 @@ RESUMED: dict[str, tuple[str, str]] = {
 def test_the_wording_of_a_refused_resume(config: Path, assignment: str, text: str) -> None:
     run = train(config, output=config.parent / "run").run
     with pytest.raises(NncliError) as caught:
-        train(resume=run, assignments=[assignment])
+        train(resume=run, set=[assignment])
     assert str(caught.value) == text
 
 
@@ -115,7 +113,7 @@ def test_the_wording_of_a_changed_table(config: Path) -> None:
     with (config.parent / "t.csv").open("a") as file:
         file.write("1,2,3\n")
     with pytest.raises(NncliError) as caught:
-        train(resume=run, assignments=["epochs=3"])
+        train(resume=run, set=["epochs=3"])
     assert str(caught.value).replace(str(config.parent), "FOLDER") == (
         "FOLDER/t.csv: the table has changed since the training began\n  Restore it, or train a new run."
     )

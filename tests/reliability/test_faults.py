@@ -62,7 +62,7 @@ def test_a_divergence_does_not_claim_to_have_saved_what_could_not_be(
 
     monkeypatch.setattr(Run, "save_history", fail)
     with pytest.raises(NncliError, match="the disk is full"):
-        train(config, output=tmp_path / "a", assignments=["learning_rate=1e30", "optimizer=sgd", "on_divergence=stop"])
+        train(config, output=tmp_path / "a", set=["learning_rate=1e30", "optimizer=sgd", "on_divergence=stop"])
 
 
 def test_files_that_cannot_be_read_back_are_told(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_checkpoints_that_cannot_be_read_are_not_called_damaged(
 
     monkeypatch.setattr("nncli.runs.checkpoints.read_checkpoint", refuse)
     with pytest.raises(RunError, match=hint):
-        train(resume=run, assignments=["epochs=4"])
+        train(resume=run, set=["epochs=4"])
 
 
 def test_a_run_that_cannot_be_locked_is_told_so(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -262,7 +262,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(config: Path, tmp
 
 def test_checkpoints_swapped_between_two_runs_of_one_shape_are_refused(config: Path, tmp_path: Path) -> None:
     runs = [
-        train(config, output=tmp_path / name, assignments=[f"seed={seed}"], stop=stop_at(17)).run
+        train(config, output=tmp_path / name, set=[f"seed={seed}"], stop=stop_at(17)).run
         for seed, name in enumerate("ab")
     ]
     shutil.rmtree(runs[0] / CHECKPOINTS)

@@ -72,9 +72,9 @@ def test_its_out_of_fold_predictions_are_scored_calibrate_sets_and_are_explained
     assert held_out.oof_mask is not None
     assert held_out.oof_mask.any(axis=0).all()
     assert not held_out.optimistic
-    sets = predict(path, TABLE, sets=0.9)["set_90"]
+    sets = predict(path, TABLE, prediction_set=0.9)["set_90"]
     assert sets.list.contains(pl.read_csv(TABLE)["species"]).mean() == pytest.approx(0.9, abs=0.1)
-    assert len(explain(path, repeats=1, top=1).importances or ()) == 7
+    assert len(explain(path, permutations=1, top=1).importances or ()) == 7
 
 
 def test_it_is_compared_with_runs_on_the_rows_that_both_held_out(networks: Path, ensembles: Path) -> None:

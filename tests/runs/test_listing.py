@@ -32,8 +32,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs = folder / "runs"
     train(folder / "c.yaml", output=runs / "done")
     train(folder / "c.yaml", output=runs / "stopped", stop=stop_at(3))
-    train(folder / "c.yaml", output=runs / "old" / "several", assignments=["members=2", "workers=1"])
-    cross_validate(folder / "c.yaml", output=runs / "folds", folds=2, assignments=["epochs=1", "workers=1"])
+    train(folder / "c.yaml", output=runs / "old" / "several", set=["members=2", "workers=1"])
+    cross_validate(folder / "c.yaml", output=runs / "folds", folds=2, set=["epochs=1", "workers=1"])
     return runs
 
 

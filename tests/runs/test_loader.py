@@ -305,7 +305,7 @@ def test_any_damage_gives_the_same_prediction_or_a_run_error(
 @pytest.mark.parametrize("name", READ)
 def test_a_file_of_another_run_is_refused(tiny: Path, tmp_path: Path, name: str) -> None:
     config = tiny.parent / "c.yaml"
-    other = train(config, output=tmp_path / "other", assignments=["seed=1"]).run
+    other = train(config, output=tmp_path / "other", set=["seed=1"]).run
     assert answer(other) != answer(tiny)
     if (other / name).read_bytes() == (tiny / name).read_bytes():
         pytest.fail("the runs are not different enough")

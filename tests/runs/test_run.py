@@ -359,7 +359,7 @@ def test_a_training_never_writes_through_a_link(copy: Path, tmp_path: Path, name
 
     before = seen()
     with raises(RunError, mentions=name):
-        train(resume=copy, assignments=["epochs=21"])
+        train(resume=copy, set=["epochs=21"])
     assert seen() == before
 
 
@@ -369,7 +369,7 @@ def test_a_checkpoint_that_is_a_link_is_refused(copy: Path, tmp_path: Path) -> N
     file.rename(tmp_path / "outside")
     file.symlink_to(tmp_path / "outside")
     with raises(RunError, file="000000000080.safetensors"):
-        train(resume=copy, assignments=["epochs=21"])
+        train(resume=copy, set=["epochs=21"])
 
 
 @pytest.mark.parametrize("nth", range(1, 5))

@@ -79,7 +79,7 @@ def test_a_moved_run_resumes_at_its_new_place(config: Path, tmp_path: Path) -> N
 def test_a_resumed_training_is_watched_too(config: Path, tmp_path: Path) -> None:
     run = train(config, output=tmp_path / "a").run
     with pytest.raises(RunError):
-        follow(train_events(resume=run, assignments=["epochs=8"]), shutil.rmtree, run, epoch=6)
+        follow(train_events(resume=run, set=["epochs=8"]), shutil.rmtree, run, epoch=6)
     assert not run.exists()
 
 
@@ -87,8 +87,8 @@ def test_a_resumed_training_is_watched_too(config: Path, tmp_path: Path) -> None
 def test_an_ensemble_and_a_cross_validation_are_watched_too(
     config: Path, tmp_path: Path, change: Callable[[Path], None]
 ) -> None:
-    ensemble = train_events(config, assignments=["members=2", "workers=1"], output=tmp_path / "ensemble")
-    folds = cross_validation_events(config, assignments=["workers=1"], folds=2, output=tmp_path / "folds")
+    ensemble = train_events(config, set=["members=2", "workers=1"], output=tmp_path / "ensemble")
+    folds = cross_validation_events(config, set=["workers=1"], folds=2, output=tmp_path / "folds")
     for path, events in ((tmp_path / "ensemble", ensemble), (tmp_path / "folds", folds)):
         with pytest.raises(RunError) as caught:
             follow(events, change, path)

@@ -159,7 +159,7 @@ def test_the_wording_of_damaged_checkpoints(penguins: Path, tmp_path: Path) -> N
     for file in (run / CHECKPOINTS).iterdir():
         file.write_bytes(b"")
     with pytest.raises(NncliError) as caught:
-        train(resume=run, assignments=["epochs=1000"])
+        train(resume=run, set=["epochs=1000"])
     assert caught.value.on(in_terminal).replace(str(run), "RUN") == (
         "RUN/checkpoints: every checkpoint of this run is damaged, or of another training\n"
         "  Train again from its config.yaml."

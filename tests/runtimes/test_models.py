@@ -129,7 +129,7 @@ def test_a_run_is_exported_and_checked_in_the_runtime(
     name: str, target: Target, runs: dict[str, Path], tmp_path: Path
 ) -> None:
     levels = [0.9, 0.5] if name == "numbers" else []
-    done = export_run(runs[name], tmp_path / f"model{target.suffix}", intervals=levels)
+    done = export_run(runs[name], tmp_path / f"model{target.suffix}", interval=levels)
     assert done.unchecked is None
     assert done.comparison is not None
     assert done.comparison.rows > 250

@@ -75,7 +75,7 @@ def test_a_query_is_trained_on_predicted_and_evaluated_without_a_trace_of_the_pa
     assert manifest["data"]["rows"] == 200
     assert len(manifest["data"]["sha256"]) == 64
     assert manifest["members"] > 1
-    nncli(tmp_path, "predict", "run", server.url, "--input-table", "people", "--keep", "id", "-o", "answers.parquet")
+    nncli(tmp_path, "predict", "run", server.url, "--table", "people", "--keep", "id", "-o", "answers.parquet")
     answers = pl.read_parquet(tmp_path / "answers.parquet")
     assert answers["id"].to_list() == list(range(200))
     nncli(tmp_path, "evaluate", "run", server.url, "--query", "SELECT * FROM people WHERE id < 50")

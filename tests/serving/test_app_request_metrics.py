@@ -68,7 +68,7 @@ def test_bodies_are_counted_in_bytes_and_a_request_for_the_metrics_is_in_progres
     assert value(metrics.decode(), "nncli_requests_in_progress") == 1.0
     assert value(done.metrics, "nncli_requests_in_progress") == 0.0
     assert value(done.metrics, "nncli_request_body_bytes_total") == len(ROWS)
-    assert value(done.metrics, "nncli_answer_body_bytes_total") == len(answer) + len(metrics)
+    assert value(done.metrics, "nncli_response_body_bytes_total") == len(answer) + len(metrics)
 
 
 def test_a_fault_of_the_server_is_counted_as_500(state: ServerState, monkeypatch: pytest.MonkeyPatch) -> None:

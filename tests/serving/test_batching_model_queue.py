@@ -71,7 +71,7 @@ def test_a_request_that_may_take_long_is_a_large_one() -> None:
 
 
 def test_a_request_with_a_level_that_is_not_calibrated_yet_is_a_large_one() -> None:
-    level = FakeRequest([3.0] * 5, options=PredictionOptions(intervals=(0.9,)))
+    level = FakeRequest([3.0] * 5, options=PredictionOptions(interval=(0.9,)))
     assert answers_while_held(FakeRequest([1.0] * 9), level, FakeModel(held_rows=6)) == level.expected
 
 

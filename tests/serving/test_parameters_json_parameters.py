@@ -14,17 +14,17 @@ from nncli.serving.problems import ProblemError, problem_of
     [
         ("number", {}, PredictionOptions()),
         ("number", {"explain": True}, PredictionOptions(explain=True)),
-        ("number", {"interval": 0.9}, PredictionOptions(intervals=0.9)),
+        ("number", {"interval": 0.9}, PredictionOptions(interval=0.9)),
         ("two", {"proba": True}, PredictionOptions(proba=True)),
         (
             "two",
-            {"proba": False, "set": [0.9, 0.5]},
-            PredictionOptions(sets=[0.9, 0.5]),
+            {"proba": False, "prediction_set": [0.9, 0.5]},
+            PredictionOptions(prediction_set=[0.9, 0.5]),
         ),
         (
             "two",
-            {"set": "0.9", "score": "aps"},
-            PredictionOptions(sets=0.9, score="aps"),
+            {"prediction_set": "0.9", "conformity_score": "aps"},
+            PredictionOptions(prediction_set=0.9, conformity_score="aps"),
         ),
     ],
 )
@@ -55,7 +55,7 @@ def test_other_parameters_are_refused(models: Mapping[str, ServedModel], paramet
     assert error.value.problem.status == 400
 
 
-@pytest.mark.parametrize(("name", "value", "hint"), [("set", 0.9, "Use interval."), ("proba", True, None)])
+@pytest.mark.parametrize(("name", "value", "hint"), [("prediction_set", 0.9, "Use interval."), ("proba", True, None)])
 def test_a_parameter_of_another_kind_of_model_is_refused(
     models: Mapping[str, ServedModel], name: str, value: object, hint: str | None
 ) -> None:

@@ -9,7 +9,7 @@ from nncli.base.errors import Advice, DataError, Location, NncliError, RunError,
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.serving.problems import CellProblem, Problem, bad_request, busy, invalid_row, problem_of, too_large
 
-INTERVAL = UncertaintyOptions.use("intervals", 0.9)
+INTERVAL = UncertaintyOptions.use("interval", 0.9)
 
 
 def test_only_what_is_known_is_a_member() -> None:

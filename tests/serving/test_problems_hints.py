@@ -47,5 +47,7 @@ def test_an_encoding_is_named_in_the_content_type() -> None:
 
 def test_options_become_parameters() -> None:
     use = UncertaintyOptions.use
-    problem = problem_of(UsageError(Advice(use("per_class"), " is wrong"), hint=Advice("Use ", use("sets", 0.9), ".")))
-    assert (problem.detail, problem.hint) == ("per_class is wrong", "Use set=0.9.")
+    problem = problem_of(
+        UsageError(Advice(use("per_class"), " is wrong"), hint=Advice("Use ", use("prediction_set", 0.9), "."))
+    )
+    assert (problem.detail, problem.hint) == ("per_class is wrong", "Use prediction_set=0.9.")

@@ -285,7 +285,7 @@ def test_a_classifier_predicts_sets_of_its_classes(fitted: NNClassifier) -> None
     mask = fitted.predict_set(X, 0.9)
     assert mask.shape == (len(X), 3)
     assert mask[np.arange(len(Y)), np.searchsorted(fitted.classes_, Y.to_numpy())].mean() > 0.85
-    assert fitted.predict_set(X, 0.98, score="aps", per_class=True).sum() > mask.sum()
+    assert fitted.predict_set(X, 0.98, conformity_score="aps", per_class=True).sum() > mask.sum()
     with pytest.raises(ValueError, match="needs 9,999 rows"):
         fitted.predict_set(X, 0.9999)
 

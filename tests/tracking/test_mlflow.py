@@ -92,7 +92,7 @@ def test_sending_it_twice_changes_nothing(tmp_path: Path, uri: str, experiment: 
 
 def test_a_resumed_training_continues_its_run(tmp_path: Path, uri: str, experiment: str) -> None:
     run = train(config(tmp_path), output=tmp_path / "run", track=[f"mlflow={uri}"]).run
-    train(resume=run, assignments=["epochs=8"], track=[f"mlflow={uri}"])
+    train(resume=run, set=["epochs=8"], track=[f"mlflow={uri}"])
     (sent,) = runs_of(uri, experiment).values()
     assert values(uri, sent, "loss") == losses(run)
     assert len(losses(run)) == 8
@@ -104,7 +104,7 @@ def test_a_training_that_was_not_tracked_from_its_start_is_sent_whole(
     tmp_path: Path, uri: str, experiment: str
 ) -> None:
     run = trained(tmp_path)
-    train(resume=run, assignments=["epochs=7"], track=[f"mlflow={uri}"])
+    train(resume=run, set=["epochs=7"], track=[f"mlflow={uri}"])
     (sent,) = runs_of(uri, experiment).values()
     assert values(uri, sent, "loss") == losses(run)
 

@@ -73,7 +73,7 @@ def test_a_resumed_training_has_every_step_once(
     run = train(config(tmp_path), output=tmp_path / "run", track=["tensorboard"]).run
     now = time.time
     monkeypatch.setattr(time, "time", lambda: now() - set_back)
-    train(resume=run, assignments=["epochs=8"], track=["tensorboard"])
+    train(resume=run, set=["epochs=8"], track=["tensorboard"])
     events = scalars(tmp_path / "tensorboard" / "run")
     assert written(events, "loss") == losses(run)
     assert len(losses(run)) == 8

@@ -20,7 +20,7 @@ def test_the_space_that_ships_is_written_into_the_directory_and_searched_on(tmp_
     config = search_config(tmp_path, "search: {}", "trials: 2")
     whole = tune(config, output=tmp_path / "whole")
     assert whole
-    assert tune(config, output=tmp_path / "parts", assignments=["tune.trials=1"])
+    assert tune(config, output=tmp_path / "parts", set=["tune.trials=1"])
     section = load(tmp_path / "parts" / "config.yaml").tune
     assert section is not None
     assert [*section.search] == ["learning_rate", "layers", "optimizer", "batch_size", "l2"]
@@ -67,7 +67,7 @@ def test_a_setting_that_does_not_fit_the_table_has_its_place(
 ) -> None:
     config = search_config(tmp_path, *settings)
     with pytest.raises(ConfigError) as caught:
-        tune(config, output=tmp_path / "t", assignments=assignments)
+        tune(config, output=tmp_path / "t", set=assignments)
     (issue,) = caught.value.issues
     expected = str(config) if settings else f"--set {assignments[0]}"
     assert (issue.location.source, issue.location.key) == (expected, key)

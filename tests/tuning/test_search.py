@@ -254,7 +254,7 @@ def test_after_its_time_no_trial_begins_and_a_resume_goes_on(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "found"
-    limited = loaded(tmp_path, NUMBERS + SPACE + "  time: 1h\n")
+    limited = loaded(tmp_path, NUMBERS + SPACE + "  time_limit: 1h\n")
     late: list[bool] = []
 
     class Limit:

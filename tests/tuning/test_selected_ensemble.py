@@ -83,7 +83,7 @@ def test_the_same_trials_lead_to_the_same_bytes(selected: Selected, tmp_path: Pa
 def test_a_single_network_is_the_run_of_its_trial(tmp_path: Path, numbers: Selected) -> None:
     text = NUMBERS.replace("TABLE", str(numbers.trials[0].parent / "numbers.csv"))
     (tmp_path / "c.yaml").write_text(text)
-    train(tmp_path / "c.yaml", output=tmp_path / "a", assignments=["epochs=2"])
+    train(tmp_path / "c.yaml", output=tmp_path / "a", set=["epochs=2"])
     result = write_selected_ensemble({4: tmp_path / "a"}, tmp_path / "best", 3)
     assert (result.path, result.picks) == (tmp_path / "a", ((4, 1),))
     assert not (tmp_path / "best").exists()
@@ -145,7 +145,7 @@ def test_runs_with_the_same_validation_rows_are_selected_by_these(
     trials = {}
     for number, drop in enumerate("ab"):
         changes = [f"data.drop=[{drop}]", validation.replace("VALIDATION", str(tmp_path / "v.csv")), "epochs=20"]
-        train(tmp_path / "c.yaml", output=tmp_path / drop, assignments=changes)
+        train(tmp_path / "c.yaml", output=tmp_path / drop, set=changes)
         trials[number] = tmp_path / drop
     result = write_selected_ensemble(trials, tmp_path / "best", 6)
     assert len(result.picks) == 2
@@ -155,4 +155,4 @@ def test_runs_with_the_same_validation_rows_are_selected_by_these(
     summary = summarize_run(result.path)
     assert not summary.problems
     assert [number for number, _ in summary.histories] == [1, 2]
-    assert len(predict(result.path, tmp_path / "v.csv", intervals=0.8)) == 51
+    assert len(predict(result.path, tmp_path / "v.csv", interval=0.8)) == 51

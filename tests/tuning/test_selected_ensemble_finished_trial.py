@@ -83,10 +83,10 @@ def test_runs_with_the_same_validation_rows_are_trials_too(tmp_path: Path, numbe
     text = NUMBERS.replace("TABLE", str(numbers.trials[0].parent / "numbers.csv"))
     (tmp_path / "c.yaml").write_text(text)
     for name, change in {"a": "layers=[4]", "b": "layers=[6]"}.items():
-        train(tmp_path / "c.yaml", output=tmp_path / name, assignments=[change, "epochs=2"])
+        train(tmp_path / "c.yaml", output=tmp_path / name, set=[change, "epochs=2"])
     read = read_trials({0: tmp_path / "a", 1: tmp_path / "b"})
     assert [item.shares for item in read] == [(1.0,), (1.0,)]
     assert np.bincount(read[0].parts).tolist() == [8] * 5
-    train(tmp_path / "c.yaml", output=tmp_path / "all", assignments=["validation=0", "epochs=1"])
+    train(tmp_path / "c.yaml", output=tmp_path / "all", set=["validation=0", "epochs=1"])
     with raises(RunError, file="all"):
         read_trials({0: tmp_path / "all"})

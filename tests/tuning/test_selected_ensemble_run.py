@@ -95,7 +95,7 @@ def test_classes_of_many_rows_are_those_of_the_probabilities(
 def test_every_target_computes_the_same(kind: str, to: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     selected: Selected = request.getfixturevalue(kind)
     intervals = [] if kind == "classes" else [0.8]
-    done = nncli.export_run(selected.path, tmp_path / "model", to=to, intervals=intervals)
+    done = nncli.export_run(selected.path, tmp_path / "model", to=to, interval=intervals)
     if done.comparison is None:
         pytest.skip(done.unchecked or "")
     assert done.comparison.is_match
@@ -124,7 +124,9 @@ def test_intervals_and_sets_hold_on_the_rows_that_calibrate_them(kind: str, requ
     selected: Selected = request.getfixturevalue(kind)
     frame = pl.read_csv(data_of(selected))
     if kind == "classes":
-        inside = nncli.predict(selected.path, data_of(selected), sets=0.8)["set_80"].list.contains(frame["species"])
+        inside = nncli.predict(selected.path, data_of(selected), prediction_set=0.8)["set_80"].list.contains(
+            frame["species"]
+        )
     else:
         result = nncli.predict(selected.path, frame, intervals=0.8)
         inside = (result["lower_80"] <= frame["y"]) & (frame["y"] <= result["upper_80"])
@@ -137,7 +139,7 @@ def test_it_is_explained_evaluated_compared_shown_and_reported(
 ) -> None:
     selected: Selected = request.getfixturevalue(kind)
     names = set(model_of(selected).names)
-    explained = nncli.explain(selected.path, repeats=1, attributions=True, rows=20)
+    explained = nncli.explain(selected.path, permutations=1, attributions=True, rows=20)
     assert explained.attributions is not None
     assert (explained.attributions.error <= explained.attributions.tolerance).all()
     assert {item.column for item in explained.importances or ()} == names

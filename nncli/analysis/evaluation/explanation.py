@@ -33,7 +33,7 @@ from nncli.targets.target import Target
 PredictionOf: TypeAlias = Literal["out-of-fold", "model"]
 """Whose predictions: of the members that were not trained on the row, or of the whole model, as in `nncli predict`."""
 
-REPEATS = 5
+PERMUTATIONS = 5
 """Default number of permutations of each column."""
 TOP_COLUMNS = 6
 """Default number of columns whose partial dependence is computed."""
@@ -79,7 +79,7 @@ class ModelExplanation:
     labeled: Rows
     loss_name: str
     metric: str
-    repeats: int
+    permutations: int
     loss: float | None
     score: float | None
     importances: tuple[Importance, ...] | None
@@ -98,7 +98,7 @@ def explain_rows(
     rows: RowsToExplain,
     *,
     size: int | None = None,
-    repeats: int = REPEATS,
+    permutations: int = PERMUTATIONS,
     top: int = TOP_COLUMNS,
     on_progress: ProgressCallback = no_progress,
 ) -> ModelExplanation:
@@ -120,7 +120,7 @@ def explain_rows(
         labeled_rows = encoded if len(labeled) == len(table) else encoded.take(labeled)
         loss, score = scorer.unshuffled(labeled_rows)
         with log_duration("shuffling columns") as log:
-            importances = permutation_importance(labeled_rows, scorer, repeats, rng, on_progress)
+            importances = permutation_importance(labeled_rows, scorer, permutations, rng, on_progress)
             log.details.append(f"{len(importances):,} columns, {len(labeled):,} rows")
         ranked = [item.column for item in importances]
     else:
@@ -128,7 +128,7 @@ def explain_rows(
     with log_duration("computing partial dependence"):
         curves = partial_dependence(encoded, table, ranked[:top], rng, on_progress)
     return ModelExplanation(
-        table, encoded, labeled, scorer.loss_name, scorer.metric, repeats, loss, score, importances, curves
+        table, encoded, labeled, scorer.loss_name, scorer.metric, permutations, loss, score, importances, curves
     )
 
 
@@ -137,7 +137,7 @@ def affordable_rows(model: AnyModel, oof_mask: OofMask | None) -> int:
     members = model.members if isinstance(model, Ensemble) else (model,)
     parameters = sum(max(1, member.spec.network.layout.size) for member in members)
     share = 1.0 if oof_mask is None else max(float(oof_mask.mean()), 1.0 / len(members))
-    return min(MAX_ROWS, int(MULTIPLICATIONS / (parameters * share * (len(model.names) * REPEATS + 1))))
+    return min(MAX_ROWS, int(MULTIPLICATIONS / (parameters * share * (len(model.names) * PERMUTATIONS + 1))))
 
 
 def sample_positions(n: int, size: int, rng: np.random.Generator) -> Rows:

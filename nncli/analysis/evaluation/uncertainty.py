@@ -112,7 +112,7 @@ class Uncertainty:
         target = self.predictor.model.spec.target
         cluster = group_numbers(table, None if self.config is None else self.config.data.group)
         groups = None if self.predictor.row_groups is None else _groups(table, self.predictor.row_groups)
-        if target.uncertainty == "set":
+        if target.uncertainty == "prediction_set":
             return UncertaintyScores(
                 sets=tuple(
                     SetEvaluation(

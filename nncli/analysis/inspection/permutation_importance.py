@@ -8,7 +8,7 @@ are useful", 2019. Columns are encoded independently, so the encoded cells are s
 The rows are a sample, and the interval is a normal approximation for the mean over their population. Each row enters
 the estimate twice: as receiver, with the increase of its own loss, and as donor, with the increase that its cells cause
 in other rows. The standard error is that of the sum of both (Hoeffding, "A class of statistics with asymptotically
-normal distribution", 1948, section 5). With few repeats it is biased upwards, never downwards.
+normal distribution", 1948, section 5). With few permutations it is biased upwards, never downwards.
 
 With weights w of mean 1, a loss counts by the weight of the receiver, as in the scores, and donors are drawn without
 weights. The mean is then a ratio estimate, so w times the mean is subtracted before the standard error is taken
@@ -134,15 +134,15 @@ class Scorer:
 def permutation_importance(
     rows: EncodedRows,
     scorer: Scorer,
-    repeats: int,
+    permutations: int,
     rng: np.random.Generator,
     on_progress: ProgressCallback = no_progress,
 ) -> tuple[Importance, ...]:
     """The importance of every column of the model, the most important first.
 
-    All columns are shuffled by the same `repeats` permutations, drawn from `rng`.
+    All columns are shuffled by the same `permutations`, drawn from `rng`.
     """
-    orders = [rng.permutation(len(rows)) for _ in range(repeats)]
+    orders = [rng.permutation(len(rows)) for _ in range(permutations)]
     predictions = rows.predict(quantiles=True)
     losses, score = scorer.losses(predictions), scorer.score(predictions, rows.weights)
     w = np.ones(len(rows)) if rows.weights is None else rows.weights
@@ -154,8 +154,8 @@ def permutation_importance(
         replaced = rows.predict_each(column, [rows.cells(column, order) for order in orders], quantiles=True)
         for order, values in zip(orders, replaced, strict=True):
             increases = w * (scorer.losses(values) - losses)
-            as_receiver += increases / repeats
-            as_donor[order] += increases / repeats
+            as_receiver += increases / permutations
+            as_donor[order] += increases / permutations
             scores.append(scorer.score(values, rows.weights))
         mean = float(as_receiver.mean())
         margin = (

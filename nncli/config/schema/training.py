@@ -164,7 +164,7 @@ class Teacher(Spec):
     )
     swapped_rows: NonNegativeInt | Literal["auto"] = Field(
         "auto",
-        description="Rows made of each training row by swapping 10 to 30 % of its cells for those of another row. "
+        description="Synthetic rows for each training row, in which 10 to 30 % of its cells are those of another row. "
         "auto: more for a small table.",
     )
     refit: StrictBool = Field(

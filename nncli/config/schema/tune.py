@@ -24,7 +24,7 @@ UNSEARCHABLE: Mapping[str, str] = MappingProxyType(
     {
         "data": NOT_COMPARABLE,
         "positive_class": NOT_COMPARABLE,
-        "seed": "the best of several seeds is luck",
+        "seed": "the best of several seeds is best by chance",
         "members": "each trial trains one network for each fold",
         "bagging": "each trial trains one network for each fold",
         "teacher": "it was trained on the rows that trials are scored on",
@@ -154,7 +154,7 @@ class TuneSection(Spec):
     trials: Annotated[PositiveInt, Field(le=MAX_TRIALS)] = Field(
         30, description="Number of trials, besides trial 0, which is the configuration itself."
     )
-    time: Duration | None = Field(
+    time_limit: Duration | None = Field(
         None,
         description="Time after which no trial begins, such as 30m or 2h; the result then depends on the machine. "
         "null: none.",

@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from typing import TypeAlias, TypeGuard
 
 from nncli.base.atomic_files import check_overwrite
-from nncli.base.errors import Location, UsageError
+from nncli.base.errors import Advice, Location, UsageError, UseOption
 from nncli.data.formats.registry import FileOptions, Format, writable_format
 from nncli.data.formats.streams import is_stream
 from nncli.data.formats.writers import Sink, open_sink
@@ -22,12 +22,14 @@ from nncli.data.sources.files.several_files import find_files
 from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
 from nncli.data.sources.table_source import LOCAL_DATABASES, STANDARD_INPUT, TableSource
 
+OUTPUT_TABLE = UseOption("output_table", "output_table")
+"""What names the table that is written."""
 OutputTarget: TypeAlias = Path | TableSource | None
 """A local file, what a URL names, or standard output."""
 
 
 def output_target(output: str, table: str | None = None) -> OutputTarget:
-    """The target that -o names, and --table if it is a database.
+    """The target that -o names, and --output-table if it is a database.
 
     Raises:
         UsageError: a table is named, and the target is no database.
@@ -35,9 +37,9 @@ def output_target(output: str, table: str | None = None) -> OutputTarget:
     source = TableSource(path=output, table=table)
     if table is not None and source.scheme not in DATABASE_SCHEMES:
         raise UsageError(
-            "--table is for answers in a database, and the output is none",
+            Advice(OUTPUT_TABLE, " is for predictions in a database, and the output is none"),
             location=Location(source=output),
-            hint="Name a database with -o, such as -o sqlite:///answers.db. For a table to predict, use --input-table.",
+            hint="Name a database with -o, such as -o sqlite:///predictions.db.",
         )
     if output == STANDARD_INPUT:
         return None
@@ -150,7 +152,7 @@ def check_input_kept(source: TableSource, target: Path | TableSource | None, *, 
     is_read = _is_object_of(source, target) if isinstance(target, TableSource) else _is_file_of(source, target)
     if is_read:
         raise UsageError(
-            "the output would replace the table that it is made from",
+            "the output would replace the input table",
             location=Location(source=target.path if isinstance(target, TableSource) else str(target)),
             hint=f"Name another one with {option}.",
         )

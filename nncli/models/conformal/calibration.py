@@ -29,7 +29,7 @@ import polars as pl
 
 from nncli.base.text import percent_digits
 from nncli.models.conformal.groups import OutOfFoldGroups, Partition
-from nncli.models.conformal.options import SetScore, UncertaintyOptions, set_column
+from nncli.models.conformal.options import ConformityScore, UncertaintyOptions, set_column
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.predictions import Predictions
 from nncli.nn.losses.regression import MEDIAN
@@ -252,7 +252,7 @@ def _repeated(scores: SortedScores, g: int) -> Floats:
     return np.repeat(scores.distinct(g), np.diff(counts))
 
 
-SCORES: dict[SetScore, Callable[[Floats], Floats]] = {"lac": lac_scores, "aps": aps_scores}
+SCORES: dict[ConformityScore, Callable[[Floats], Floats]] = {"lac": lac_scores, "aps": aps_scores}
 
 
 @dataclass(frozen=True)
@@ -286,7 +286,7 @@ class SetCalibration:
     """
 
     level: float
-    score: SetScore
+    score: ConformityScore
     partition: Partition
     by_class: bool
     scores: tuple[SortedScores, ...]
@@ -296,10 +296,10 @@ class SetCalibration:
         cls, level: float, partition: Partition, rows: HeldOutRows, groups: OutOfFoldGroups, options: UncertaintyOptions
     ) -> SetCalibration:
         """Calibrate by the scores of the true classes of calibration rows."""
-        scores = SCORES[options.score](rows.predictions.values)
+        scores = SCORES[options.conformity_score](rows.predictions.values)
         of_truth = np.take_along_axis(scores, rows.y[:, None], axis=1)[:, 0]
         parts = tuple(SortedScores.of(of_truth[rows], groups.group[rows], len(groups)) for rows in partition.rows)
-        return cls(level, options.score, partition, options.part == "class", parts)
+        return cls(level, options.conformity_score, partition, options.part == "class", parts)
 
     def predict(self, of_groups: Sequence[Predictions], codes: Integers) -> PredictionSets:
         """The sets of rows, from the predictions of each group.

@@ -13,7 +13,7 @@ from nncli.base.text import percent_digits, quote
 if TYPE_CHECKING:
     from nncli.targets.target import Target
 
-SetScore: TypeAlias = Literal["lac", "aps"]
+ConformityScore: TypeAlias = Literal["lac", "aps"]
 """The score of a class: 1 - its probability, or the total probability of the classes that are more probable."""
 Part: TypeAlias = Literal["class", "group"]
 """What coverage holds for, if it is not all rows together."""
@@ -23,28 +23,26 @@ Part: TypeAlias = Literal["class", "group"]
 class UncertaintyOptions(Options):
     """The levels of prediction intervals and of prediction sets, such as 0.9, and how they are calibrated."""
 
-    intervals: Annotated[
+    interval: Annotated[
         float | Sequence[float],
         Option(
             "Prediction intervals that cover this share of new rows, such as 0.9. Repeatable.",
             UNCERTAINTY,
-            name="interval",
             metavar="LEVEL",
             http="A level such as 0.9: adds an interval that holds so many of the true values, as lower_90 and "
             "upper_90. May be repeated.",
             needs="interval",
         ),
     ] = ()
-    sets: Annotated[
+    prediction_set: Annotated[
         float | Sequence[float],
         Option(
             "Sets of classes that cover this share of new rows, such as 0.9. Repeatable.",
             UNCERTAINTY,
-            name="set",
             metavar="LEVEL",
             http="A level such as 0.9: adds the classes that cannot be excluded, as set_90. A set may be empty: then "
             "no class is probable enough, so the prediction is uncertain. May be repeated.",
-            needs="set",
+            needs="prediction_set",
         ),
     ] = ()
     by: Annotated[
@@ -56,23 +54,24 @@ class UncertaintyOptions(Options):
         Option(
             "Cover this share of the rows of each class.",
             UNCERTAINTY,
-            http="With set: the sets cover the rows of each class alike, also of rare ones.",
-            needs="set",
+            http="With prediction_set: the sets cover the rows of each class alike, also of rare ones.",
+            needs="prediction_set",
         ),
     ] = False
-    score: Annotated[
-        SetScore,
+    conformity_score: Annotated[
+        ConformityScore,
         Option(
-            "Score of a class for --set. lac: 1 - its probability, the smallest sets; aps: adaptive prediction sets.",
+            "Score of a class for --prediction-set. lac: 1 - its probability, the smallest sets; aps: adaptive "
+            "prediction sets.",
             UNCERTAINTY,
-            http="With set: lac makes small sets; those of aps grow with the uncertainty of a row.",
-            needs="set",
+            http="With prediction_set: lac makes small sets; those of aps grow with the uncertainty of a row.",
+            needs="prediction_set",
         ),
     ] = "lac"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("intervals", "sets"):
+        for name in ("interval", "prediction_set"):
             object.__setattr__(self, name, _levels(getattr(self, name)))
 
     @property
@@ -83,7 +82,7 @@ class UncertaintyOptions(Options):
     @property
     def levels(self) -> tuple[float, ...]:
         """The levels whose columns have distinct names, in the order given; a target has intervals or sets."""
-        return tuple({percent_digits(level): level for level in _levels(self.intervals or self.sets)}.values())
+        return tuple({percent_digits(level): level for level in _levels(self.interval or self.prediction_set)}.values())
 
     @property
     def part(self) -> Part | None:
@@ -93,12 +92,12 @@ class UncertaintyOptions(Options):
     @property
     def of_sets(self) -> str | None:
         """The name of an option that is given and for sets alone."""
-        return "per_class" if self.per_class else "score" if self.score != "lac" else None
+        return "per_class" if self.per_class else "conformity_score" if self.conformity_score != "lac" else None
 
     def check(self, target: Target) -> None:
         """Raise a UsageError if the options do not fit each other or the target."""
         use = UncertaintyOptions.use
-        for field, levels in (("intervals", self.intervals), ("sets", self.sets)):
+        for field, levels in (("interval", self.interval), ("prediction_set", self.prediction_set)):
             for level in _levels(levels):
                 if not 0.0 < level < 1.0:
                     valid = float(f"{level / 100:g}") if 1.0 < level < 100.0 else 0.9
@@ -106,17 +105,23 @@ class UncertaintyOptions(Options):
                         Advice(use(field, f"{level:g}"), " is not a level: it must lie between 0 and 1"),
                         hint=Advice(f"For {100 * valid:g} % write ", use(field, valid), "."),
                     )
-        field = "sets" if target.uncertainty == "set" else "intervals"
-        if self.sets and field != "sets":
-            raise UsageError(Advice(use("sets"), f" {target.no_labels}"), hint=Advice("Use ", use(field), "."))
-        if self.intervals and field != "intervals":
-            raise UsageError(Advice(use("intervals"), f" {target.no_intervals}"), hint=Advice("Use ", use(field), "."))
+        field = target.uncertainty
+        if self.prediction_set and field != "prediction_set":
+            raise UsageError(
+                Advice(use("prediction_set"), f" {target.no_labels}"), hint=Advice("Use ", use(field), ".")
+            )
+        if self.interval and field != "interval":
+            raise UsageError(Advice(use("interval"), f" {target.no_intervals}"), hint=Advice("Use ", use(field), "."))
         if self.per_class and self.by is not None:
             raise UsageError(
                 Advice(use("per_class"), " and ", use("by"), " exclude each other"), hint="Leave one of them out."
             )
-        if not self.sets and self.of_sets is not None:
-            hint = Advice("Add ", use("sets", 0.9)) if target.has_labels else Advice("Remove ", use(self.of_sets))
+        if not self.prediction_set and self.of_sets is not None:
+            hint = (
+                Advice("Add ", use("prediction_set", 0.9))
+                if target.has_labels
+                else Advice("Remove ", use(self.of_sets))
+            )
             raise UsageError(Advice(use(self.of_sets), " is for prediction sets of classes"), hint=Advice(hint, "."))
         if self.by in target.names:
             raise UsageError(

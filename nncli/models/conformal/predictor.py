@@ -96,7 +96,7 @@ class ConformalPredictor:
     @property
     def set_columns(self) -> list[str]:
         """The names of the columns of sets, whose cells are lists."""
-        has_sets = self.model.spec.target.uncertainty == "set"
+        has_sets = self.model.spec.target.uncertainty == "prediction_set"
         return [set_column(calibration.level) for calibration in self.calibrations if has_sets]
 
     def notes(self) -> list[str]:

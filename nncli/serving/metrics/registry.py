@@ -81,14 +81,14 @@ class Metrics:
         )
         self._seconds = Histogram(
             "nncli_request_seconds",
-            "Time from the headers of a request to the end of its answer.",
+            "Time from the headers of a request to the end of its response.",
             ["address"],
             buckets=SECONDS,
             registry=self.registry,
         )
         self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self._received = Counter("nncli_request_body_bytes", "Bytes of bodies of requests.", registry=self.registry)
-        self._sent = Counter("nncli_answer_body_bytes", "Bytes of bodies of answers.", registry=self.registry)
+        self._received = Counter("nncli_request_body_bytes", "Bytes of request bodies.", registry=self.registry)
+        self._sent = Counter("nncli_response_body_bytes", "Bytes of response bodies.", registry=self.registry)
         self._reloads = Counter(
             "nncli_model_reloads",
             "Runs that were loaded again, or could not be.",

@@ -162,7 +162,7 @@ def curl_examples(model: ServedModel, *, has_token: bool) -> list[tuple[str, str
     parameter, words = "", ""
     if model.model.spec.target.has_probabilities:
         parameter, words = "?proba=true", ", with probabilities"
-    elif model.has_uncertainty(UncertaintyOptions(intervals=LEVEL)):
+    elif model.has_uncertainty(UncertaintyOptions(interval=LEVEL)):
         parameter, words = f"?interval={LEVEL}", ", with its 90 % interval"
 
     def json_example(parameter: str, document: object) -> str:

@@ -113,7 +113,7 @@ def _template(name: str) -> str:
 def _levels(model: ServedModel) -> UncertaintyOptions:
     """The intervals or sets of the page."""
     uncertainty = model.model.spec.target.uncertainty
-    return UncertaintyOptions(intervals=LEVEL) if uncertainty == "interval" else UncertaintyOptions(sets=LEVEL)
+    return UncertaintyOptions(interval=LEVEL) if uncertainty == "interval" else UncertaintyOptions(prediction_set=LEVEL)
 
 
 def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> dict[str, Any]:

@@ -171,7 +171,7 @@ def setting_assignments(settings: Mapping[str, object]) -> Iterator[Assignment]:
     """The assignments of keys such as `trials` whose value is not None; text is read as a configuration is."""
     for key, value in settings.items():
         if value is not None:
-            option = f"--no-{key}" if value is False else f"--{key}"
+            option = f"--{'no-' if value is False else ''}{key.replace('_', '-')}"
             source = option if isinstance(value, bool) else shortened(f"{option} {value}")
             parsed = parse_scalar(value) if isinstance(value, str) else value
             yield Assignment(("tune", key), SourceSpan(source, setter=option), parsed)

@@ -44,7 +44,9 @@ def test_own_rows_are_explained_by_the_members_that_did_not_train_on_them(
 
 def test_the_same_rows_are_sampled_each_time(held_out: HeldOutPredictions) -> None:
     rows = RowsToExplain.of(held_out)
-    first, other = (explain_rows(held_out.model, held_out.config, rows, size=50, repeats=1, top=0) for _ in range(2))
+    first, other = (
+        explain_rows(held_out.model, held_out.config, rows, size=50, permutations=1, top=0) for _ in range(2)
+    )
     assert len(first.table) == 50
     assert first.table.row_numbers.tolist() == other.table.row_numbers.tolist()
     assert first.importances == other.importances
@@ -66,7 +68,7 @@ def test_a_larger_model_affords_fewer_rows(held_out: HeldOutPredictions, monkeyp
 
 
 def test_the_average_row_is_that_of_the_training_table_if_it_is_there(held_out: HeldOutPredictions) -> None:
-    result = explain_rows(held_out.model, held_out.config, RowsToExplain.of(held_out), size=20, repeats=1, top=0)
+    result = explain_rows(held_out.model, held_out.config, RowsToExplain.of(held_out), size=20, permutations=1, top=0)
     arguments = held_out.config, held_out.manifest, held_out.model, result.encoded
     rows, note = background_rows(*arguments)
     assert (len(rows), note) == (344, None)

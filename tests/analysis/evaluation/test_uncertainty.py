@@ -57,7 +57,7 @@ def sets(evaluation: Evaluation) -> tuple[SetEvaluation, ...]:
 
 
 def test_new_rows_are_covered_as_often_as_the_level_says(honest: Path) -> None:
-    half, most = intervals(evaluate(honest, noisy_line(2_000, 1), intervals=[0.5, 0.9]))
+    half, most = intervals(evaluate(honest, noisy_line(2_000, 1), interval=[0.5, 0.9]))
     assert half.scores.coverage.share == pytest.approx(0.5, abs=0.06)
     assert most.scores.coverage.share == pytest.approx(0.9, abs=0.04)
     assert most.scores.coverage.size > 2 * half.scores.coverage.size
@@ -65,13 +65,13 @@ def test_new_rows_are_covered_as_often_as_the_level_says(honest: Path) -> None:
 
 
 def test_held_out_rows_that_chose_nothing_have_the_guarantee_of_cv_plus(honest: Path) -> None:
-    (result,) = intervals(evaluate(honest, noisy_line(50, 1), intervals=[0.9]))
+    (result,) = intervals(evaluate(honest, noisy_line(50, 1), interval=[0.9]))
     assert (result.guarantee.method, result.guarantee.rows, result.guarantee.folds) == ("CV+", ROWS, 4)
     assert result.guarantee.coverage == pytest.approx(1 - 0.2 - 1.8 * 3 / 404)
 
 
 def test_rows_that_chose_the_epoch_have_none(line: Path) -> None:
-    (result,) = intervals(evaluate(line, DATA / "linear.csv", intervals=[0.9]))
+    (result,) = intervals(evaluate(line, DATA / "linear.csv", interval=[0.9]))
     assert (result.guarantee.method, result.guarantee.coverage) == ("split conformal", None)
     assert "epoch" in str(result.guarantee.reason)
 
@@ -81,13 +81,13 @@ def test_a_changed_configuration_has_none(honest: Path, tmp_path: Path) -> None:
     shutil.copytree(honest, changed)
     config = changed / CONFIG
     config.write_text(config.read_text().replace("metric: loss", "metric: val_loss"))
-    (result,) = intervals(evaluate(changed, noisy_line(50, 1), intervals=[0.9]))
+    (result,) = intervals(evaluate(changed, noisy_line(50, 1), interval=[0.9]))
     assert result.guarantee.coverage is None
 
 
 def test_each_group_has_its_coverage(honest: Path) -> None:
     table = noisy_line(300, 2)
-    (result,) = intervals(evaluate(honest, table, intervals=[0.9], by="shop"))
+    (result,) = intervals(evaluate(honest, table, interval=[0.9], by="shop"))
     assert [(part.name, part.rows) for part in result.scores.by_group] == [
         (name, int((table["shop"] == name).sum())) for name in "abc"
     ]
@@ -95,7 +95,7 @@ def test_each_group_has_its_coverage(honest: Path) -> None:
 
 def test_rows_that_are_calibrated_together_are_evaluated_together(honest: Path) -> None:
     table = noisy_line(60, 2).with_columns(shop=pl.Series(["a", " a", "b ", "x", "x", None] * 10))
-    (result,) = intervals(evaluate(honest, table, intervals=[0.9], by="shop"))
+    (result,) = intervals(evaluate(honest, table, interval=[0.9], by="shop"))
     assert [(part.name, part.rows) for part in result.scores.by_group] == [
         ("(missing)", 10),
         ("a", 20),
@@ -105,7 +105,7 @@ def test_rows_that_are_calibrated_together_are_evaluated_together(honest: Path) 
 
 
 def test_sets_have_their_coverage_by_size_and_class(penguins: Path) -> None:
-    (result,) = sets(evaluate(penguins, DATA / "penguins.csv", sets=[0.9]))
+    (result,) = sets(evaluate(penguins, DATA / "penguins.csv", prediction_set=[0.9]))
     scores = result.scores
     assert 0.8 <= scores.coverage.share <= 1.0
     assert sum(part.rows for part in scores.by_size) == 344
@@ -113,7 +113,7 @@ def test_sets_have_their_coverage_by_size_and_class(penguins: Path) -> None:
 
 
 def test_several_targets_each_have_intervals(pair: Path) -> None:
-    result = intervals(evaluate(pair, DATA / "linear.csv", intervals=[0.5, 0.9]))
+    result = intervals(evaluate(pair, DATA / "linear.csv", interval=[0.5, 0.9]))
     assert [(item.target, item.scores.level) for item in result] == [("x2", 0.5), ("x2", 0.9), ("y", 0.5), ("y", 0.9)]
 
 
@@ -124,19 +124,19 @@ def test_without_levels_the_evaluation_is_as_before(line: Path) -> None:
 
 
 def test_the_scores_are_those_without_intervals(line: Path) -> None:
-    with_intervals = evaluate(line, DATA / "linear.csv", intervals=[0.9])
+    with_intervals = evaluate(line, DATA / "linear.csv", interval=[0.9])
     assert with_intervals.scores == evaluate(line, DATA / "linear.csv").scores
 
 
 def test_options_that_do_not_fit_are_errors(line: Path, penguins: Path) -> None:
-    with raises(UsageError, mentions="sets"):
-        evaluate(line, DATA / "linear.csv", sets=[0.9])
-    with raises(UsageError, mentions="intervals"):
-        evaluate(penguins, DATA / "penguins.csv", intervals=[0.9])
+    with raises(UsageError, mentions="prediction_set"):
+        evaluate(line, DATA / "linear.csv", prediction_set=[0.9])
+    with raises(UsageError, mentions="interval"):
+        evaluate(penguins, DATA / "penguins.csv", interval=[0.9])
     with raises(UsageError, mentions="90"):
-        evaluate(line, DATA / "linear.csv", intervals=[90.0])
+        evaluate(line, DATA / "linear.csv", interval=[90.0])
     with raises(DataError, mentions="'nothing'"):
-        evaluate(penguins, DATA / "penguins.csv", sets=[0.9], by="nothing")
+        evaluate(penguins, DATA / "penguins.csv", prediction_set=[0.9], by="nothing")
 
 
 def test_a_run_without_calibration_rows_says_how_to_get_them(tmp_path: Path) -> None:
@@ -145,9 +145,9 @@ def test_a_run_without_calibration_rows_says_how_to_get_them(tmp_path: Path) -> 
     (tmp_path / "c.yaml").write_text(config)
     run = train(tmp_path / "c.yaml", output=tmp_path / "run").run
     with raises(RunError, mentions="calibrate"):
-        evaluate(run, noisy_line(50, 1), intervals=[0.9])
+        evaluate(run, noisy_line(50, 1), interval=[0.9])
 
 
 def test_a_loaded_model_gets_the_same_scores(honest: Path) -> None:
     table = noisy_line(50, 1)
-    assert load(honest).evaluate(table, intervals=0.9).json() == evaluate(honest, table, intervals=0.9).json()
+    assert load(honest).evaluate(table, interval=0.9).json() == evaluate(honest, table, interval=0.9).json()

@@ -24,7 +24,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("runs")
     (folder / "c.yaml").write_text(f"data: {{path: {DATA}/penguins.csv, target: species}}\n{SMALL}")
     wanted = {"one": [], "two": ["epochs=3", "learning_rate=0.05"], "several": ["members=2"]}
-    paths = [train(folder / "c.yaml", output=folder / name, assignments=more).run for name, more in wanted.items()]
+    paths = [train(folder / "c.yaml", output=folder / name, set=more).run for name, more in wanted.items()]
     return [*paths, hostile_run(folder)]
 
 

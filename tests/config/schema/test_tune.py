@@ -113,7 +113,9 @@ def test_the_ways_of_other_programs_have_one_issue_that_says_what_is_written_her
     assert hint in (issue.hint or "")
 
 
-@pytest.mark.parametrize("settings", ["trials: 0", "time: soon", "folds: 1", "sampler: best", "lag: 0", "trails: 5"])
+@pytest.mark.parametrize(
+    "settings", ["trials: 0", "time_limit: soon", "folds: 1", "sampler: best", "lag: 0", "trails: 5"]
+)
 def test_settings_are_checked(settings: str) -> None:
     with pytest.raises(ConfigError) as caught:
         loaded("l2: {from: 0, to: 1}", settings=settings)

@@ -33,10 +33,10 @@ def test_an_existing_file_and_the_table_itself_are_not_replaced(tmp_path: Path) 
     target.write_text("a\n1\n")
     with pytest.raises(UsageError, match="exists"):
         check_output(target, STANDARD_INPUT, FileOptions(force=False))
-    with pytest.raises(UsageError, match="made from"):
+    with pytest.raises(UsageError, match="the input table"):
         check_output(target, TableSource(path=str(target)), FileOptions(force=True))
     url = TableSource(path="s3://data/a.csv")
-    with pytest.raises(UsageError, match="made from"):
+    with pytest.raises(UsageError, match="the input table"):
         check_output(url, url, FileOptions(force=True))
 
 

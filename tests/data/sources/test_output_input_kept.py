@@ -43,7 +43,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_a_file_that_the_source_names_is_not_replaced(home: Path, source: str, target: str) -> None:
     for path in (Path(target), home / target):
-        with pytest.raises(UsageError, match="made from"):
+        with pytest.raises(UsageError, match="the input table"):
             check_input_kept(TableSource(path=source), path)
 
 
@@ -68,7 +68,7 @@ def test_another_file_may_be_replaced(source: str, target: str) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="links need a privilege")
 def test_a_link_to_a_file_that_is_read_is_that_file(home: Path) -> None:
     Path("link.csv").symlink_to(home / "p/a.csv")
-    with pytest.raises(UsageError, match="made from"):
+    with pytest.raises(UsageError, match="the input table"):
         check_input_kept(TableSource(path="p/*.csv"), Path("link.csv"))
 
 
@@ -82,7 +82,7 @@ def test_a_local_database_is_known_by_its_file() -> None:
 
 @pytest.mark.usefixtures("home")
 def test_force_does_not_replace_a_file_of_a_pattern() -> None:
-    with pytest.raises(UsageError, match="made from"):
+    with pytest.raises(UsageError, match="the input table"):
         check_output(Path("p/a.csv"), TableSource(path="p/*.csv"), FileOptions(force=True))
     check_output(Path("p/new.csv"), TableSource(path="p/*.csv"), FileOptions(force=True))
 
@@ -92,7 +92,7 @@ def test_an_object_that_the_source_names_is_not_replaced(source: str, monkeypatc
     store = MemoryStore()
     store.put("in/a.csv", b"a\n1\n")
     monkeypatch.setattr(ObjectUrl, "open_store", lambda url: store)
-    with pytest.raises(UsageError, match="made from"):
+    with pytest.raises(UsageError, match="the input table"):
         check_output(TableSource(path=f"{STORE}a.csv"), TableSource(path=source), FileOptions(force=True))
     check_output(TableSource(path=f"{STORE}new.csv"), TableSource(path=source), FileOptions(force=True))
 

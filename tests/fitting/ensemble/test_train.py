@@ -71,7 +71,7 @@ def test_an_automatic_number_of_members_is_recorded(
 ) -> None:
     monkeypatch.setattr(auto_values, "MEMBERS", limits)
     monkeypatch.setattr(auto_values, "HELD_OUT_ROWS", 50)
-    run = train(written(tmp_path), assignments=["members=auto", "epochs=1", "workers=1"], output=tmp_path / "run").run
+    run = train(written(tmp_path), set=["members=auto", "epochs=1", "workers=1"], output=tmp_path / "run").run
     config = load_config(run / CONFIG)
     assert (config.members, config.bagging) == (2 if limits else auto_values.MIN_MEMBERS, bagging)
     assert len(members(run)) == Run.open(run).load_manifest().members == config.members
@@ -205,14 +205,14 @@ def test_stopping_once_ends_all_members(run: Path, tmp_path: Path) -> None:
 
 
 def test_members_can_be_trained_longer(run: Path, copy: Path, tmp_path: Path) -> None:
-    train(resume=copy, assignments=["epochs=5", "workers=1"])
+    train(resume=copy, set=["epochs=5", "workers=1"])
     longer = train(config_of(tmp_path, "epochs=5"), output=tmp_path / "longer").run
     assert bits(copy) == bits(longer)
     assert load_config(copy / CONFIG).epochs == 5
     with raises(ConfigError, key="epochs"):
-        train(resume=copy, assignments=["epochs=4"])
+        train(resume=copy, set=["epochs=4"])
     with raises(ConfigError, key="members"):
-        train(resume=copy, assignments=["members=4"])
+        train(resume=copy, set=["members=4"])
 
 
 def test_resuming_a_finished_ensemble_changes_nothing(run: Path, copy: Path) -> None:
@@ -229,7 +229,7 @@ def test_a_missing_member_is_trained_again(run: Path, copy: Path) -> None:
 
 
 def test_an_ensemble_with_a_member_resumed_separately_is_refused(copy: Path) -> None:
-    train(resume=copy / "members" / "2", assignments=["epochs=4"])
+    train(resume=copy / "members" / "2", set=["epochs=4"])
     with raises(RunError, file="2", mentions="resume"):
         predict(copy, TABLE)
 

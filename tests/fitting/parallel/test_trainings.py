@@ -522,7 +522,7 @@ def test_a_signal_to_the_parent_saves_all_members(tmp_path: Path, expected_membe
     assert b"nncli train --resume run" in err
     assert b"Traceback" not in err
     assert Run.open(tmp_path / "run").load_manifest().status == "stopped"
-    train(resume=tmp_path / "run", assignments=["workers=1"])
+    train(resume=tmp_path / "run", set=["workers=1"])
     assert bits(tmp_path / "run") == expected_members
 
 
@@ -551,7 +551,7 @@ def test_a_second_signal_stops_at_once_and_the_run_still_resumes(
         _, err = process.communicate(timeout=SECONDS)
     assert process.returncode in (128 + signal.SIGTERM, -signal.SIGTERM)
     assert b"Traceback" not in err or b"Exception ignored in" in err
-    train(resume=tmp_path / "run", assignments=["workers=1"])
+    train(resume=tmp_path / "run", set=["workers=1"])
     assert bits(tmp_path / "run") == expected_members
 
 

@@ -111,8 +111,8 @@ def after(steps: int) -> Callable[[], bool]:
 def test_a_training_resumes_with_another_memory_limit_to_the_same_bits(csv: Path, tmp_path: Path, steps: int) -> None:
     train(config(csv, "1 GiB"), output=tmp_path / "whole")
     train(config(csv, "0 B", checkpoint={"every": "7 steps"}), output=tmp_path / "cut", stop=after(steps))
-    train(resume=tmp_path / "cut", assignments=["memory_limit=1 GiB"], stop=after(11))
-    train(resume=tmp_path / "cut", assignments=["memory_limit=0 B"])
+    train(resume=tmp_path / "cut", set=["memory_limit=1 GiB"], stop=after(11))
+    train(resume=tmp_path / "cut", set=["memory_limit=0 B"])
     assert results(tmp_path / "cut") == results(tmp_path / "whole")
 
 

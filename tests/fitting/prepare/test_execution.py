@@ -119,7 +119,7 @@ def test_numba_with_an_unsupported_setting_is_an_error(tmp_path: Path, pays: Non
         train(config, output=tmp_path / "run")
     assert len(caught.value.issues) == 1
     assert not (tmp_path / "run").exists()
-    finished = train(config, output=tmp_path / "run", assignments=["backend=auto"])
+    finished = train(config, output=tmp_path / "run", set=["backend=auto"])
     assert recorded(finished.run)[0] == "numpy"
 
 
@@ -238,7 +238,7 @@ def test_a_network_of_the_default_is_compiled_and_resumes_to_the_same_bits(tmp_p
 def test_more_epochs_do_not_change_the_backend(tmp_path: Path) -> None:
     run = train(config_of(tmp_path), output=tmp_path / "run").run
     assert recorded(run)[0] == "numpy"
-    train(resume=run, assignments=["epochs=5"])
+    train(resume=run, set=["epochs=5"])
     assert recorded(run)[0] == "numpy"
 
 
@@ -253,7 +253,7 @@ def test_resuming_a_numba_run_without_numba_is_refused_and_changes_nothing(
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     without_numba()
     with raises(RunError, file="run", mentions="pip install 'nncli-train[fast]'"):
-        train(resume=run, assignments=["epochs=5"])
+        train(resume=run, set=["epochs=5"])
     done = nncli("train", "--resume", run).check(5)
     assert "nncli-train[fast]" in done.err
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
@@ -291,7 +291,7 @@ def test_checkpoints_are_saved_at_the_exact_steps(tmp_path: Path, every: int) ->
 def test_a_stop_takes_effect_at_once_and_resumes_to_the_same_bits(tmp_path: Path) -> None:
     rest = "epochs: 40000\nbackend: numba\ncheckpoint: {every: 1000000 steps}\n"
     config = config_of(tmp_path, rest)
-    train(config, output=tmp_path / "warm", assignments=["epochs=1"])
+    train(config, output=tmp_path / "warm", set=["epochs=1"])
     end: list[float] = []
 
     def stop() -> bool:
@@ -303,8 +303,8 @@ def test_a_stop_takes_effect_at_once_and_resumes_to_the_same_bits(tmp_path: Path
     manifest = Run.open(run).load_manifest()
     assert manifest.status == "stopped"
     more = manifest.epochs + 2
-    expected = train(config, output=tmp_path / "whole", assignments=[f"epochs={more}"]).run
-    short = train(config, output=tmp_path / "short", assignments=[f"epochs={more}"], stop=stop_after(3)).run
+    expected = train(config, output=tmp_path / "whole", set=[f"epochs={more}"]).run
+    short = train(config, output=tmp_path / "short", set=[f"epochs={more}"], stop=stop_after(3)).run
     assert outcome(train(resume=short).run) == outcome(expected)
 
 

@@ -44,7 +44,7 @@ def halved(tmp_path: Path) -> Path:
 def test_a_diverging_learning_rate_is_halved_until_it_trains(tmp_path: Path) -> None:
     config = halved(tmp_path)
     with pytest.raises(DivergedError):
-        train(config, output=tmp_path / "stop", assignments=["on_divergence=stop"])
+        train(config, output=tmp_path / "stop", set=["on_divergence=stop"])
     events = list(train_events(config, output=tmp_path / "run"))
     steps = [event for event in events if isinstance(event, LearningRateHalved)]
     reports = [event for event in events if isinstance(event, EpochReport)]

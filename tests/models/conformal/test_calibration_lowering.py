@@ -42,10 +42,10 @@ def test_bounds_are_those_of_the_calibrated_model(tmp_path: Path, loss: str, bag
     frame = pl.DataFrame({"x": x, "y": np.round(x + rng.normal(size=200), 1), "z": 3.0 * x})
     frame.write_csv(tmp_path / "t.csv")
     (tmp_path / "c.yaml").write_text(CONFIG.replace("PATH", str(tmp_path / "t.csv")).replace("LOSS", loss))
-    train(tmp_path / "c.yaml", output=tmp_path / "run", assignments=BAGGING[bagging])
+    train(tmp_path / "c.yaml", output=tmp_path / "run", set=BAGGING[bagging])
     run = Run.open(tmp_path / "run")
     model: Any = run.load_model()
-    options = UncertaintyOptions(intervals=[0.9, 0.5, 0.05])
+    options = UncertaintyOptions(interval=[0.9, 0.5, 0.05])
     conformal = conformal_predictor(run, model, options)
     assert conformal is not None
     table = Table(frame.select("x"), "t")

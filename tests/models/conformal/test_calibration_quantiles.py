@@ -52,8 +52,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_made(folder / "new.csv", 4000, 1)
     (folder / "c.yaml").write_text(CONFIG.replace("PATH", str(write_made(folder / "table.csv", 600, 0))))
     for name, assignments in BAGGING.items():
-        train(folder / "c.yaml", output=folder / name, assignments=assignments)
-    train(folder / "c.yaml", output=folder / "three", assignments=THREE_LEVELS)
+        train(folder / "c.yaml", output=folder / name, set=assignments)
+    train(folder / "c.yaml", output=folder / "three", set=THREE_LEVELS)
     return folder
 
 
@@ -79,7 +79,7 @@ def test_the_nearest_levels_beside_the_median_are_used_and_of_two_the_outer_one(
 def test_bounds_are_those_of_the_definition(folder: Path, name: str, level: float, is_scaled: bool) -> None:
     rows, model = held_out(folder, name), Run(folder / name).load_model()
     table = read_table(folder / "new.csv").take(np.arange(20))
-    interval = ConformalPredictor.of(model, rows, UncertaintyOptions(intervals=(level,))).predict(table).intervals[0]
+    interval = ConformalPredictor.of(model, rows, UncertaintyOptions(interval=(level,))).predict(table).intervals[0]
     members = [predict_member.quantiles for predict_member in predict_members(model, table)]
     low, high = quantile_pair(LEVELS, level)
     known = rows.predictions.quantiles
@@ -112,7 +112,7 @@ def test_bounds_are_those_of_the_definition(folder: Path, name: str, level: floa
 @pytest.mark.parametrize("level", [0.3, 0.5, 0.7, 0.8])
 def test_levels_below_that_of_the_quantiles_are_covered_without_empty_intervals(folder: Path, level: float) -> None:
     model, table = Run(folder / "three").load_model(), read_table(folder / "new.csv")
-    predictor = ConformalPredictor.of(model, held_out(folder, "three"), UncertaintyOptions(intervals=(level,)))
+    predictor = ConformalPredictor.of(model, held_out(folder, "three"), UncertaintyOptions(interval=(level,)))
     interval = predictor.predict(table).intervals[0]
     x, y = (table.frame[name].cast(pl.Float64).to_numpy() for name in "xy")
     width = (interval.upper - interval.lower)[:, 0]
@@ -124,7 +124,7 @@ def test_levels_below_that_of_the_quantiles_are_covered_without_empty_intervals(
 @pytest.mark.parametrize("name", BAGGING)
 def test_new_rows_are_covered_and_the_width_follows_the_spread(folder: Path, name: str) -> None:
     model, table = Run(folder / name).load_model(), read_table(folder / "new.csv")
-    predictor = ConformalPredictor.of(model, held_out(folder, name), UncertaintyOptions(intervals=(0.9,)))
+    predictor = ConformalPredictor.of(model, held_out(folder, name), UncertaintyOptions(interval=(0.9,)))
     interval = predictor.predict(table).intervals[0]
     x, y = table.frame["x"].cast(pl.Float64).to_numpy(), table.frame["y"].cast(pl.Float64).to_numpy()
     covered = (interval.lower[:, 0] <= y) & (y <= interval.upper[:, 0])
@@ -163,7 +163,7 @@ def test_bounds_that_cross_become_their_mean(folder: Path) -> None:
     far = rows.predictions.quantiles + np.array([-99.0, -1, 0, 1, 99])
     wide = replace(rows, predictions=Predictions.of_quantiles(rows.predictions.target, far, LEVELS, "float64"))
     table = read_table(folder / "new.csv").take(np.arange(9))
-    interval = ConformalPredictor.of(model, wide, UncertaintyOptions(intervals=(0.9,))).predict(table).intervals[0]
+    interval = ConformalPredictor.of(model, wide, UncertaintyOptions(interval=(0.9,))).predict(table).intervals[0]
     np.testing.assert_array_equal(interval.lower, interval.upper)
     quantiles = model.predict(table).quantiles
     assert quantiles is not None

@@ -19,15 +19,15 @@ CLASSES = ClassificationTarget(name="y", labels=("a", "b"))
 @pytest.mark.parametrize(
     "options",
     [
-        UncertaintyOptions(intervals=0.0),
-        UncertaintyOptions(intervals=[0.9, 1.0]),
-        UncertaintyOptions(intervals=90),
-        UncertaintyOptions(intervals=float("nan")),
-        UncertaintyOptions(sets=0.9),
-        UncertaintyOptions(intervals=0.9, per_class=True),
-        UncertaintyOptions(intervals=0.9, score="aps"),
+        UncertaintyOptions(interval=0.0),
+        UncertaintyOptions(interval=[0.9, 1.0]),
+        UncertaintyOptions(interval=90),
+        UncertaintyOptions(interval=float("nan")),
+        UncertaintyOptions(prediction_set=0.9),
+        UncertaintyOptions(interval=0.9, per_class=True),
+        UncertaintyOptions(interval=0.9, conformity_score="aps"),
         UncertaintyOptions(by="g"),
-        UncertaintyOptions(intervals=0.9, by="y"),
+        UncertaintyOptions(interval=0.9, by="y"),
     ],
 )
 def test_what_does_not_fit_a_regression_is_refused(options: UncertaintyOptions) -> None:
@@ -39,10 +39,10 @@ def test_what_does_not_fit_a_regression_is_refused(options: UncertaintyOptions) 
 @pytest.mark.parametrize(
     "options",
     [
-        UncertaintyOptions(intervals=0.9),
-        UncertaintyOptions(sets=1.5),
-        UncertaintyOptions(sets=0.9, by="y"),
-        UncertaintyOptions(sets=0.9, by="g", per_class=True),
+        UncertaintyOptions(interval=0.9),
+        UncertaintyOptions(prediction_set=1.5),
+        UncertaintyOptions(prediction_set=0.9, by="y"),
+        UncertaintyOptions(prediction_set=0.9, by="g", per_class=True),
         UncertaintyOptions(per_class=True),
     ],
 )
@@ -53,10 +53,10 @@ def test_what_does_not_fit_classes_is_refused(options: UncertaintyOptions) -> No
 
 
 def test_levels_are_distinct_and_in_order() -> None:
-    assert UncertaintyOptions(intervals=[0.9, 0.5, 0.9]).levels == (0.9, 0.5)
-    assert len(UncertaintyOptions(intervals=[0.3, 0.1 + 0.2]).levels) == 1
-    UncertaintyOptions(intervals=[0.9, 0.5], by="g").check(NUMBER)
-    UncertaintyOptions(sets=0.9, per_class=True, score="aps").check(CLASSES)
+    assert UncertaintyOptions(interval=[0.9, 0.5, 0.9]).levels == (0.9, 0.5)
+    assert len(UncertaintyOptions(interval=[0.3, 0.1 + 0.2]).levels) == 1
+    UncertaintyOptions(interval=[0.9, 0.5], by="g").check(NUMBER)
+    UncertaintyOptions(prediction_set=0.9, per_class=True, conformity_score="aps").check(CLASSES)
 
 
 @pytest.mark.parametrize(
@@ -69,4 +69,4 @@ def test_levels_are_distinct_and_in_order() -> None:
     ],
 )
 def test_levels_may_be_numbers_of_numpy(levels: Any, expected: tuple[float, ...]) -> None:
-    assert UncertaintyOptions(intervals=levels).levels == UncertaintyOptions(sets=levels).levels == expected
+    assert UncertaintyOptions(interval=levels).levels == UncertaintyOptions(prediction_set=levels).levels == expected

@@ -32,13 +32,13 @@ CLASSIFICATION = ensemble_of(*(model_of(target=CLASSES, seed=i) for i in range(F
 
 
 def predictor_of(options: UncertaintyOptions, by: str | None = None) -> ConformalPredictor:
-    model = REGRESSION if options.intervals else CLASSIFICATION
+    model = REGRESSION if options.interval else CLASSIFICATION
     groups = None if by is None else RowGroups.of(LABELED, by)
     return ConformalPredictor.of(model, predicted_rows(model, LABELED, MASK), options, groups)
 
 
 def test_intervals_by_folds_are_those_of_their_definition() -> None:
-    predictor = predictor_of(UncertaintyOptions(intervals=0.9))
+    predictor = predictor_of(UncertaintyOptions(interval=0.9))
     (interval,) = predictor.predict(NEW).intervals
     y = NUMBER.read(LABELED)[:, 0]
     own = np.stack([member.predict(LABELED).values[:, 0] for member in REGRESSION.members])
@@ -76,20 +76,20 @@ def test_every_class_is_calibrated_by_its_own_rows() -> None:
 
 
 def test_a_group_is_calibrated_by_its_own_rows() -> None:
-    options = UncertaintyOptions(intervals=0.9, by="city")
+    options = UncertaintyOptions(interval=0.9, by="city")
     (interval,) = predictor_of(options, by="city").predict(NEW).intervals
     rows = predicted_rows(REGRESSION, LABELED, MASK)
     for city in "abc":
         own, where = LABELED.frame["city"] == city, np.flatnonzero((NEW.frame["city"] == city).to_numpy())
         alone = ConformalPredictor.of(
-            REGRESSION, rows.take(np.flatnonzero(own.to_numpy())), UncertaintyOptions(intervals=0.9)
+            REGRESSION, rows.take(np.flatnonzero(own.to_numpy())), UncertaintyOptions(interval=0.9)
         ).predict(NEW.take(where))
         assert interval.lower[where].tolist() == alone.intervals[0].lower.tolist()
 
 
 def test_groups_that_are_small_or_unknown_are_counted_and_named() -> None:
     frame = LABELED.frame.with_columns(pl.Series("city", ["a"] * 100 + ["b"] * 15 + ["c"] * 3 + ["d"] * 2))
-    rows, options = predicted_rows(REGRESSION, LABELED, MASK), UncertaintyOptions(intervals=[0.9, 0.5], by="city")
+    rows, options = predicted_rows(REGRESSION, LABELED, MASK), UncertaintyOptions(interval=[0.9, 0.5], by="city")
     predictor = ConformalPredictor.of(REGRESSION, rows, options, RowGroups.of(replace(LABELED, frame=frame), "city"))
     (note,) = predictor.notes()  # five rows are enough for a level of 0.5
     assert "level 0.9" in note
@@ -100,19 +100,19 @@ def test_groups_that_are_small_or_unknown_are_counted_and_named() -> None:
 
 def test_a_column_of_which_no_group_has_enough_rows_has_no_effect_and_a_note_says_so() -> None:
     frame = LABELED.frame.with_columns(pl.Series("id", [f"r{i}" for i in range(N)]))
-    rows, options = predicted_rows(REGRESSION, LABELED, MASK), UncertaintyOptions(intervals=0.9, by="id")
+    rows, options = predicted_rows(REGRESSION, LABELED, MASK), UncertaintyOptions(interval=0.9, by="id")
     predictor = ConformalPredictor.of(REGRESSION, rows, options, RowGroups.of(replace(LABELED, frame=frame), "id"))
     (note,) = predictor.notes()
     assert "--by" in note
     new = replace(NEW, frame=NEW.frame.with_columns(pl.Series("id", ["r1", "x", None] * 10)))
-    whole = predictor_of(UncertaintyOptions(intervals=0.9)).predict(NEW).intervals[0]
+    whole = predictor_of(UncertaintyOptions(interval=0.9)).predict(NEW).intervals[0]
     assert predictor.predict(new).intervals[0].lower.tolist() == whole.lower.tolist()
 
 
 def test_a_row_has_the_same_bounds_and_set_in_any_chunk() -> None:
     for predictor in (
-        predictor_of(UncertaintyOptions(intervals=[0.9, 0.5], by="city"), by="city"),
-        predictor_of(UncertaintyOptions(sets=[0.9, 0.5], score="aps")),
+        predictor_of(UncertaintyOptions(interval=[0.9, 0.5], by="city"), by="city"),
+        predictor_of(UncertaintyOptions(prediction_set=[0.9, 0.5], conformity_score="aps")),
     ):
         frame = predictor.predict(NEW).frame()
         parts = [predictor.predict(NEW.take(np.arange(a, b))).frame() for a, b in ((0, 1), (1, 20), (20, 30))]
@@ -120,14 +120,14 @@ def test_a_row_has_the_same_bounds_and_set_in_any_chunk() -> None:
 
 
 def test_the_prediction_is_that_of_the_model() -> None:
-    predicted = predictor_of(UncertaintyOptions(intervals=0.9)).predict(NEW)
+    predicted = predictor_of(UncertaintyOptions(interval=0.9)).predict(NEW)
     assert predicted.predictions.values.tolist() == REGRESSION.predict(NEW).values.tolist()
 
 
 def test_one_network_is_calibrated_by_its_validation_rows(line: Path) -> None:
     run = Run.open(line)
     model, rows, table = run.load_model(), calibration_rows(run), read_table(DATA / "linear.csv")
-    predictor = ConformalPredictor.of(model, rows, UncertaintyOptions(intervals=[0.9, 0.5]))
+    predictor = ConformalPredictor.of(model, rows, UncertaintyOptions(interval=[0.9, 0.5]))
     assert predictor.groups.method == "split conformal"
     errors = np.sort(np.abs(rows.y - rows.predictions.values)[:, 0])
     mu, n = model.predict(table).values, len(rows)
@@ -137,18 +137,18 @@ def test_one_network_is_calibrated_by_its_validation_rows(line: Path) -> None:
 
 
 def test_a_level_that_needs_more_rows_is_refused_with_their_number() -> None:
-    predictor_of(UncertaintyOptions(intervals=0.991))
+    predictor_of(UncertaintyOptions(interval=0.991))
     with pytest.raises(UsageError, match=r"needs 199 rows.* has 120") as caught:
-        predictor_of(UncertaintyOptions(intervals=0.995))
+        predictor_of(UncertaintyOptions(interval=0.995))
     assert "at most 0.991" in str(caught.value.hint)
 
 
 def test_a_level_that_needs_more_rows_than_are_sampled_is_refused() -> None:
     mask = np.random.default_rng(0).random((9, 5_000)) < 0.4
     model, rows = ensemble_of(*(model_of(target=NUMBER, seed=i) for i in range(9))), held_out(mask)
-    ConformalPredictor.of(model, rows, UncertaintyOptions(intervals=0.999))
+    ConformalPredictor.of(model, rows, UncertaintyOptions(interval=0.999))
     with pytest.raises(UsageError, match=r"2,499 .* 2,000") as caught:
-        ConformalPredictor.of(model, rows, UncertaintyOptions(intervals=0.9996))
+        ConformalPredictor.of(model, rows, UncertaintyOptions(interval=0.9996))
     assert "0.999" in str(caught.value.hint)
     assert "more rows" not in str(caught.value.hint)
 
@@ -161,7 +161,7 @@ def test_small_groups_of_which_no_row_is_sampled_are_named() -> None:
     cells = np.full(5_000, "a")
     cells[np.setdiff1d(np.arange(5_000), sample)[:10]] = "b"
     groups = RowGroups.of(Table(pl.DataFrame({"shop": cells}), "t.csv"), "shop")
-    (note,) = ConformalPredictor.of(model, rows, UncertaintyOptions(intervals=0.9, by="shop"), groups).notes()
+    (note,) = ConformalPredictor.of(model, rows, UncertaintyOptions(interval=0.9, by="shop"), groups).notes()
     assert "'b'" in note
     assert "'a'" not in note
 

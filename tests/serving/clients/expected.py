@@ -12,5 +12,5 @@ def predicted(
     model: ServedModel, table: pl.DataFrame, *, proba: bool = False, interval: float | tuple[()] = ()
 ) -> pl.DataFrame:
     """The predictions of a table."""
-    options = PredictionOptions(proba=proba, intervals=interval)
+    options = PredictionOptions(proba=proba, interval=interval)
     return model.predict(table_of(model.model, table), options).frame

@@ -23,14 +23,14 @@ from nncli.serving.models.reload import ModelSlot, ModelSlots, Reloader, warn_of
 from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from nncli.serving.process.log import LOG
 
-INTERVAL = PredictionOptions(intervals=0.5)
+INTERVAL = PredictionOptions(interval=0.5)
 
 
 @pytest.fixture(scope="module")
 def retrained(runs: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run `number` trained with another seed."""
     folder = tmp_path_factory.mktemp("retrained")
-    return train(runs["number"].parent / "config.yaml", output=folder / "run", assignments=["seed=7"]).run
+    return train(runs["number"].parent / "config.yaml", output=folder / "run", set=["seed=7"]).run
 
 
 @pytest.fixture

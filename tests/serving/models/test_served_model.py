@@ -27,7 +27,7 @@ from nncli.serving.state import ServerState
 from tests.serving.asgi_client import AsgiClient
 from tests.serving.trained import TARGETS, table_of
 
-INTERVAL = PredictionOptions(intervals=0.5)
+INTERVAL = PredictionOptions(interval=0.5)
 
 
 def rows(model: ServedModel) -> Table:
@@ -47,10 +47,10 @@ def test_intervals_are_those_of_predict(models: Mapping[str, ServedModel], runs:
 
 
 def test_a_level_is_calibrated_once_it_was_asked_for(models: Mapping[str, ServedModel]) -> None:
-    options = UncertaintyOptions(intervals=0.37)
+    options = UncertaintyOptions(interval=0.37)
     assert models["number"].is_calibrated(UncertaintyOptions())
     assert not models["number"].is_calibrated(options)
-    models["number"].predict(rows(models["number"]), PredictionOptions(intervals=0.37))
+    models["number"].predict(rows(models["number"]), PredictionOptions(interval=0.37))
     assert models["number"].is_calibrated(options)
 
 
@@ -109,7 +109,7 @@ def test_a_run_without_held_out_rows_has_no_intervals(runs: Mapping[str, Path], 
 
 
 def test_groups_are_refused(models: Mapping[str, ServedModel]) -> None:
-    options = PredictionOptions(intervals=0.5, by="color")
+    options = PredictionOptions(interval=0.5, by="color")
     with pytest.raises(UsageError):
         models["number"].predict(rows(models["number"]), options)
 

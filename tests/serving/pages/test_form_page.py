@@ -76,7 +76,7 @@ def test_numbers_are_asked_for_with_their_interval_and_classes_with_probabilitie
     number, classes = (data_of(page_of(models[name]))["page"] for name in ("number", "many"))
     assert number["query"] == "interval=0.9&explain=true"
     assert number["output"]["targets"][0]["ranges"] == [["90 % interval", "lower_90", "upper_90"]]
-    assert classes["query"] == "proba=true&set=0.9&explain=true"
+    assert classes["query"] == "proba=true&prediction_set=0.9&explain=true"
     assert classes["output"]["sets"] == [["90 % set", "set_90"]]
 
 

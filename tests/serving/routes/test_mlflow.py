@@ -46,7 +46,7 @@ def test_csv_has_the_same_predictions(client: AsgiClient) -> None:
     [
         ("number", {"interval": 0.9}, ["prediction", "lower_90", "upper_90"]),
         ("two", {"proba": True}, ["prediction", "proba_no", "proba_yes"]),
-        ("two", {"set": [0.9]}, ["prediction", "set_90"]),
+        ("two", {"prediction_set": [0.9]}, ["prediction", "set_90"]),
         ("numbers", {}, ["prediction_y", "prediction_z"]),
     ],
 )
@@ -144,5 +144,5 @@ def test_parameters_of_the_address_are_those_of_predict(client: AsgiClient, cont
 def test_a_parameter_is_given_once_in_the_address_or_in_params(client: AsgiClient) -> None:
     document = {"inputs": RECORDS, "params": {"proba": True}}
     client.post_json("/models/two/invocations?proba=true", document).problem(400)
-    both = client.post_json("/models/two/invocations?set=0.9", document).json["predictions"]
+    both = client.post_json("/models/two/invocations?prediction_set=0.9", document).json["predictions"]
     assert list(both[0]) == ["prediction", "proba_no", "proba_yes", "set_90"]

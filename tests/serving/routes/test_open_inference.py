@@ -114,7 +114,7 @@ def test_a_column_that_is_missing_is_named(client: AsgiClient) -> None:
     assert "'x'" in problem["error"]
 
 
-@pytest.mark.parametrize("parameters", [{"probas": True}, {"proba": True}, {"interval": 2}, {"set": 0.9}])
+@pytest.mark.parametrize("parameters", [{"probas": True}, {"proba": True}, {"interval": 2}, {"prediction_set": 0.9}])
 def test_parameters_that_do_not_fit_are_refused(client: AsgiClient, parameters: dict[str, Any]) -> None:
     document = {"inputs": _inputs(), "parameters": parameters}
     assert client.post_json("/v2/models/number/infer", document).problem(400)["error"]

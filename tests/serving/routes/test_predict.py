@@ -199,9 +199,9 @@ def test_invalid_cells_are_listed(client: AsgiClient) -> None:
 def test_intervals_and_sets_are_those_of_the_run(client: AsgiClient) -> None:
     row = client.post_json("/models/number/predict?interval=0.8&interval=0.5", ROW).json
     assert [*row] == ["prediction", "lower_80", "upper_80", "lower_50", "upper_50"]
-    row = client.post_json("/models/many/predict?set=0.8&score=aps", ROW).json
+    row = client.post_json("/models/many/predict?prediction_set=0.8&conformity_score=aps", ROW).json
     assert isinstance(row["set_80"], list)
-    text = client.post("/models/many/predict?set=0.8", body_of([ROW], CSV_TYPE), CSV_TYPE).body.decode()
+    text = client.post("/models/many/predict?prediction_set=0.8", body_of([ROW], CSV_TYPE), CSV_TYPE).body.decode()
     assert text.startswith("prediction,set_80\n")
 
 

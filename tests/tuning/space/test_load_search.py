@@ -34,10 +34,14 @@ def search(config: Path, tmp_path: Path) -> Path:
 
 def test_options_override_the_section_key_by_key(config: Path) -> None:
     loaded = load_search(
-        config, ["epochs=5"], {"NNCLI_L1": "0.5"}, searches=["l1=0..1:0.5", "l2=1,2"], settings={"lag": 2, "time": None}
+        config,
+        ["epochs=5"],
+        {"NNCLI_L1": "0.5"},
+        searches=["l1=0..1:0.5", "l2=1,2"],
+        settings={"lag": 2, "time_limit": None},
     )
     assert loaded.tune is not None
-    assert (loaded.tune.trials, loaded.tune.lag, loaded.tune.time) == (7, 2, None)
+    assert (loaded.tune.trials, loaded.tune.lag, loaded.tune.time_limit) == (7, 2, None)
     assert isinstance(loaded.tune.search["l1"], Range)
     assert loaded.tune.search["l2"] == Choices(choices=(1, 2))
     assert (loaded.config.epochs, loaded.config.l1) == (5, 0.5)

@@ -83,7 +83,7 @@ def test_settings_are_keys_and_none_is_left_out() -> None:
     result = {a.path: (a.span.source, a.value) for a in setting_assignments(settings)}
     assert result == {
         ("tune", "trials"): ("--trials 5", 5),
-        ("tune", "time"): ("--time 30m", "30m"),
+        ("tune", "time_limit"): ("--time-limit 30m", "30m"),
         ("tune", "folds"): ("--folds 3", 3),
         ("tune", "prune"): ("--no-prune", False),
     }

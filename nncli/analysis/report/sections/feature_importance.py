@@ -74,7 +74,7 @@ def feature_importance(importance: FeatureImportance) -> Section:
     if explanation is None:
         return Section(name, title, (Notice("note", importance.reason),))
     text = (
-        f"Permutation importance: every column was shuffled {explanation.repeats} times among "
+        f"Permutation importance: every column was shuffled {explanation.permutations} times among "
         f"{len(explanation.table):,} rows. {PREDICTIONS[explanation.prediction_of]} Correlated columns "
         "share their importance, so each may seem less important than it is. Importance is not causality."
     )

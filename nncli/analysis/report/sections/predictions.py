@@ -150,7 +150,7 @@ def uncertainty(held_out: HeldOutPredictions, columns: Sequence[str]) -> Section
     levels = possible_levels(LEVELS, folds)
     if LEVEL not in levels:
         return None
-    if held_out.predictions.target.uncertainty == "set":
+    if held_out.predictions.target.uncertainty == "prediction_set":
         return _sets(held_out, folds, levels, cluster)
     return _intervals(held_out, folds, levels, cluster, columns)
 
@@ -167,7 +167,7 @@ def _introduction(held_out: HeldOutPredictions, option: str, what: str) -> Parag
         1 if groups is None else len(groups),
     )
     return Paragraph(
-        f"nncli predict RUN INPUT --{option} {LEVEL:g} adds {what} that cover about {100 * LEVEL:g} % of new rows. "
+        f"nncli predict RUN TABLE --{option} {LEVEL:g} adds {what} that cover about {100 * LEVEL:g} % of new rows. "
         "Here each held-out row is compared with its own, calibrated by the rows of the other folds. "
         + stated.sentence.replace("`", "")
     )
@@ -218,7 +218,7 @@ def _sets(held_out: HeldOutPredictions, folds: Integers, levels: Sequence[float]
     shares = [score.coverage.share for score in scores]
     figure = _coverage_figure(levels, [("", shares)], _size_table(scores))
     of_level = scores[list(levels).index(LEVEL)]
-    introduction = _introduction(held_out, "set", "sets of classes")
+    introduction = _introduction(held_out, "prediction-set", "sets of classes")
     return Section(
         "prediction-sets", "Prediction sets", (introduction, Columns((figure, _sizes_figure(of_level)))), wide=True
     )

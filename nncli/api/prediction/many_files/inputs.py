@@ -40,13 +40,13 @@ def input_files(sources: Sequence[TableSource], output: Path, format: Format | N
         other = by_answer.setdefault(file.answer, file)
         if other is not file:
             raise UsageError(
-                f"the answers of this file and of {other.name} would have the same name, {file.answer}",
+                f"the predictions for this file and for {other.name} would have the same name, {file.answer}",
                 location=Location(source=file.name),
                 hint="Name a folder above both, or predict them into different folders.",
             )
         if os.path.realpath(output / file.answer) in by_path:
             raise UsageError(
-                f"the answer of {file.name} would replace this input",
+                f"the predictions for {file.name} would replace this input",
                 location=Location(source=str(output / file.answer)),
                 hint=OTHER_FOLDER,
             )
@@ -90,7 +90,7 @@ def _local_files_of(source: TableSource, output: Path, format: Format | None) ->
             if in_answers:
                 continue
             raise UsageError(
-                "the answers would be among the inputs", location=Location(source=str(path)), hint=OTHER_FOLDER
+                "the predictions would be among the inputs", location=Location(source=str(path)), hint=OTHER_FOLDER
             )
         inputs += 1
         with translate_os_errors(path):

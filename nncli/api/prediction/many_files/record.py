@@ -16,7 +16,7 @@ from nncli.api.prediction.many_files.file_task import FileState, FileToPredict
 from nncli.api.prediction.tables import PredictionSummary
 from nncli.base.atomic_files import write_text
 from nncli.base.errors import Advice, Location, NncliError, UsageError
-from nncli.base.option import declared_options
+from nncli.base.option import declared_options, renamed
 from nncli.base.spec import Spec
 from nncli.base.text import join_quoted
 from nncli.data.sources.table_source import TableSource
@@ -56,17 +56,21 @@ class AnswersRecord(Spec):
             UsageError: it is damaged.
         """
         try:
-            return cls.model_validate_json(path.read_bytes())
+            found = cls.model_validate_json(path.read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, ValidationError) as error:
             if force:
                 return None
             raise UsageError(
-                "the record of the answers in this folder cannot be read",
+                "the record of the predictions in this folder cannot be read",
                 location=Location(source=str(path)),
                 hint=FORCE,
             ) from error
+        asked, names = found.options.get("uncertainty"), {one.name for one in fields(UncertaintyOptions)}
+        if isinstance(asked, dict):  # also as older versions name its options
+            found.options["uncertainty"] = {renamed(name, names) or name: value for name, value in asked.items()}
+        return found
 
     def write(self, path: Path) -> None:
         """Write the record atomically."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import polars as pl
 
-from nncli.base.errors import Advice, DataError, InstallExtra, Location, UsageError
+from nncli.base.errors import Advice, DataError, InstallExtra, Location, UsageError, UseOption, sentences
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.sources.database.address import DatabaseAddress
 from nncli.data.sources.table_source import TableSource
@@ -198,6 +198,9 @@ def tables_of(source: TableSource) -> tuple[DatabaseTable, ...]:
     return with_retries(read)
 
 
+NAME_ONE = Advice("Name one with ", UseOption("table", "table"), " or write a ", UseOption("query", "query"), ".")
+
+
 def find_table(tables: Sequence[DatabaseTable], source: TableSource) -> DatabaseTable:
     """The table that a source names, spelled as in the database or as in SQL; the only one if it names none.
 
@@ -214,7 +217,7 @@ def find_table(tables: Sequence[DatabaseTable], source: TableSource) -> Database
         raise UsageError(
             "the database has tables, and none is named" if names else "the database has no tables",
             location=location,
-            hint=f"Name one with --table (data.table), or write a --query (data.query). {listing}" if names else None,
+            hint=sentences(NAME_ONE, listing) if names else None,
         )
     named = next((table for table in tables if source.table in (table.name, table.sql_name)), None)
     if named is None:

@@ -136,7 +136,7 @@ class PostgresqlDatabase(Database):
                 raise DataError(
                     f"the name of a column has more than {MAX_NAME} bytes, which PostgreSQL would cut off",
                     location=Location(source=table.name, column=name),
-                    hint="Rename the column, or write the answers to a file.",
+                    hint="Rename the column, or write the predictions to a file.",
                 )
         staging = f"nncli_rows_{secrets.token_hex(8)}"
         with self.open(["BEGIN"]) as connection, connection.translate_errors():

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from nncli.base.errors import Location, NncliError, UsageError
+from nncli.base.errors import Advice, Location, NncliError, UsageError
 from nncli.base.logs import log_duration
 from nncli.base.text import quote
 from nncli.data.formats.writers import ColumnCheck, Sink, translate_write_errors
@@ -20,7 +20,7 @@ from nncli.data.sources.database.address import DatabaseKind
 from nncli.data.sources.database.database import Database, DatabaseTable, database_of, find_table, tables_of
 from nncli.data.sources.database.sql import mentions
 from nncli.data.sources.database.writer_types import check_writable, fitted
-from nncli.data.sources.output import is_same_database
+from nncli.data.sources.output import OUTPUT_TABLE, is_same_database
 from nncli.data.sources.table_source import TableSource
 
 
@@ -53,9 +53,9 @@ def check_database_output(target: TableSource, source: TableSource, *, force: bo
     writer = writer_of(target, if_exists(force=force, append=append))
     if _is_read(writer, source):
         raise UsageError(
-            "the answers would go into the table that they are made from",
+            "the predictions would go into the table that they are computed from",
             location=Location(source=target.path),
-            hint="Name another one with --table.",
+            hint=Advice("Name another one with ", OUTPUT_TABLE, "."),
         )
     writer.check()
 
@@ -133,7 +133,7 @@ def writer_of(target: TableSource, if_exists: IfExists) -> DatabaseWriter:
         raise UsageError(
             "the output is a database, and no table is named",
             location=Location(source=target.path),
-            hint="Name it with --table.",
+            hint=Advice("Name it with ", OUTPUT_TABLE, "."),
         )
     return DatabaseWriter(target, if_exists, database)
 

@@ -131,7 +131,7 @@ class HttpFile(RemoteFile):
         if urlsplit(self.url).hostname in ("github.com", "www.github.com"):
             hint = "Use the address of the button `Raw`."
         raise DataError(
-            "the server answers with a web page, not with a table", location=Location(source=self.name), hint=hint
+            "the server responds with a web page, not with a table", location=Location(source=self.name), hint=hint
         )
 
 
@@ -188,7 +188,7 @@ def decompressed(body: IO[bytes], size: int | None, url: str) -> Iterator[bytes]
             yield chunk
     except GrowthError as error:
         raise DataError(
-            f"the answer of the server, which is compressed with gzip, is refused: {error}",
+            f"the response of the server, which is compressed with gzip, is refused: {error}",
             location=Location(source=url),
             hint="Such a table repeats itself from end to end. If it is what you want, download it with a browser.",
         ) from None
@@ -237,7 +237,7 @@ def _raise_status(url: str, status: int) -> NoReturn:
     reason = f"{status} {http.client.responses.get(status, 'unknown')}"
     place = Location(source=url)
     if status in BUSY:
-        raise TransientError(f"the server answers {reason}")
+        raise TransientError(f"the server responds with {reason}")
     if status == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
         raise RangeError("the file has become shorter")
     if status in GONE:
@@ -256,7 +256,7 @@ def _denied_hint(url: str) -> str:
     if with_credentials(url) != url:
         return "Check the user name, password, token or signature in the URL; signatures expire."
     return (
-        "Put user and password into ~/.netrc, or add them, or the token, to the URL: in an INPUT, or with "
+        "Put user and password into ~/.netrc, or add them, or the token, to the URL: in a TABLE, or with "
         "--set data.path=URL. They are not recorded, so each command needs them again."
     )
 
@@ -274,7 +274,7 @@ def _raise_connection_error(url: str, error: object) -> NoReturn:
             raise TransientError("the name of the server cannot be looked up", is_refused=True) from None
         raise DataError("there is no such server", location=place, hint="Check the address.") from None
     if isinstance(error, TimeoutError):
-        raise TransientError("the server does not answer") from None
+        raise TransientError("the server does not respond") from None
     if isinstance(error, ConnectionRefusedError):
         raise TransientError("the server refuses the connection", is_refused=True) from None
     if isinstance(error, OSError) and error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
@@ -285,7 +285,7 @@ def _raise_connection_error(url: str, error: object) -> NoReturn:
             "the URL, one to which it redirects, or that of the proxy is not valid", location=place, hint=hint
         ) from None
     if isinstance(error, http.client.HTTPException) and not isinstance(error, http.client.IncompleteRead | OSError):
-        raise TransientError("the server does not answer in HTTP") from None
+        raise TransientError("the server does not respond with HTTP") from None
     raise TransientError("the connection was lost") from None
 
 

@@ -159,7 +159,7 @@ def _raise_generic(url: ObjectUrl, text: str) -> NoReturn:
             hint="Check the region of the bucket (AWS_REGION) and the credentials." if url.scheme == "s3" else None,
         ) from None
     if status is not None:
-        raise TransientError(f"the store answers {_reason(status, message)}") from None
+        raise TransientError(f"the store responds with {_reason(status, message)}") from None
     if "dns error" in text:
         if "not known" in text or "No such host" in text:
             raise DataError(

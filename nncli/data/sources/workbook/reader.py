@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import polars
 
-from nncli.base.errors import DataError, Location, UsageError, extra_required
+from nncli.base.errors import Advice, DataError, Location, NameAsText, UsageError, UseOption, extra_required
 from nncli.base.native_stderr import without_panics
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.formats.read_options import ReadOptions
@@ -225,7 +225,7 @@ def ambiguous_sheet(names: Sequence[str], grids: Mapping[str, Grid], source: str
     return UsageError(
         f"the workbook has {len(names):,} sheets with tables: {listed}{more}",
         location=Location(source=source),
-        hint=f"Name one, such as --sheet {quote(names[0])}, or data.sheet in a configuration.",
+        hint=Advice("Name one: ", UseOption("sheet", "sheet", names[0]), "."),
     )
 
 
@@ -275,7 +275,7 @@ def _description(data: bytes) -> tuple[str, str]:
     if head.startswith(b"%pdf"):
         return "a PDF file", "Export its table as a workbook or as CSV."
     if b"\0" not in data[:HEAD]:
-        return "a text file", "If it is a CSV, name it .csv, or set its format (--format csv)."
+        return "a text file", Advice("If it is a CSV, ", NameAsText(), ".")
     return "a file of an unknown kind", SAVE_AS
 
 

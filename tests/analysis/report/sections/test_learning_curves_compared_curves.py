@@ -24,7 +24,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("runs")
     (folder / "c.yaml").write_text(f"data: {{path: {DATA}/penguins.csv, target: species}}\n{SMALL}")
     wanted = {"one": [], "two": ["epochs=3", "learning_rate=0.05"], "several": ["members=2"]}
-    paths = [train(folder / "c.yaml", output=folder / name, assignments=more).run for name, more in wanted.items()]
+    paths = [train(folder / "c.yaml", output=folder / name, set=more).run for name, more in wanted.items()]
     return [*paths, hostile_run(folder)]
 
 
@@ -57,7 +57,7 @@ def test_a_run_has_a_value_after_an_epoch_if_all_of_its_networks_have() -> None:
 
 def test_the_history_of_a_resumed_run_is_drawn_completely(runs: list[Path], tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(f"data: {{path: {DATA}/penguins.csv, target: species}}\n{SMALL}")
-    longer = train(resume=train(tmp_path / "c.yaml", output=tmp_path / "longer").run, assignments=["epochs=5"]).run
+    longer = train(resume=train(tmp_path / "c.yaml", output=tmp_path / "longer").run, set=["epochs=5"]).run
     section = compared_curves(compare([runs[0], longer]))
     assert section
     (gallery,) = (part for part in section.parts if isinstance(part, Gallery))
