@@ -189,8 +189,9 @@ def _fold_scores(result: CrossValidation) -> str:
     folds = [dict(headlines(fold.scores)) for fold in result.folds]
     lines = [["metric", "mean", "std", "lowest", "highest", "out-of-fold"]]
     for name, out_of_fold in headlines(result.out_of_fold):
-        scores = [fold[name] for fold in folds]
-        values = (result.means[name], result.standard_deviations[name], min(scores), max(scores), out_of_fold)
+        scores = [score for fold in folds if (score := fold[name]) is not None]
+        ends = min(scores, default=None), max(scores, default=None)
+        values = (result.means[name], result.standard_deviations[name], *ends, out_of_fold)
         lines.append([escape_unprintable(name), *map(format_number, values)])
     return table(lines)
 

@@ -13,6 +13,7 @@ KEYS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "learning_rate": {"initial": "peak"},
         "optimizer": {"lr_multiplier": "learning_rate_multiplier"},
+        "tune": {"time": "time_limit"},
     }
 )
 """Keys of a configuration by the key at the top level that they are inside."""

@@ -17,7 +17,6 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -34,7 +33,6 @@ from nncli.base.errors import ConfigError, Location, NncliError, RunError
 from nncli.base.spec import NonNegativeInt, Spec, StrictStr, non_defaults
 from nncli.config.loading import LoadedConfig, folder_and_name, load_document
 from nncli.config.schema import Config, TuneSection
-from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import read
 from nncli.config.yaml.writer import dump, one_line
 from nncli.runs.filenames import CONFIG, FOLDS, SEARCH
@@ -106,15 +104,6 @@ def create_directory(
         return run.rename_to_free_name(requested, lambda path: None, replaces=replaces).path
 
 
-def _with_time_limit(document: Document) -> Document:
-    """The configuration of a search, whose key `tune.time_limit` older versions called `tune.time`."""
-    tune = document.value.get("tune")
-    if not isinstance(tune, dict):
-        return document
-    names = {"time": "time_limit"}
-    return replace(document, value={**document.value, "tune": {names.get(key, key): tune[key] for key in tune}})
-
-
 def open_directory(path: Path) -> tuple[LoadedConfig, SearchRecord]:
     """The configuration and the record of a search that was started.
 
@@ -135,7 +124,7 @@ def open_directory(path: Path) -> tuple[LoadedConfig, SearchRecord]:
         ) from error
     try:
         folder, name = folder_and_name(path / CONFIG)
-        loaded = load_document(with_present_names(_with_time_limit(read(path / CONFIG))), (), folder=folder, name=name)
+        loaded = load_document(with_present_names(read(path / CONFIG)), (), folder=folder, name=name)
     except ConfigError as error:
         raise RunError(
             f"the configuration of the search is damaged: {error.issues[0].message}",

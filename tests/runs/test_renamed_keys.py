@@ -54,7 +54,7 @@ def test_the_configuration_of_an_older_run_is_the_one_that_its_digest_is_of() ->
 
 
 def test_an_older_run_is_resumed(run: Run) -> None:
-    result = train(resume=run.path, assignments=["epochs=7"])
+    result = train(resume=run.path, set=["epochs=7"])
     assert result.run == run.path
     history = read_history(run.path, run.load_manifest())
     assert len(history.reports) == 7

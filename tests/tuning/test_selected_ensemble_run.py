@@ -109,9 +109,9 @@ def test_a_server_answers_what_predict_does_with_intervals_sets_and_effects(
     frame = pl.read_csv(data_of(selected), null_values="NA")[:9]
     served = ServedModel.load("best", selected.path)
     table, levels = as_table(served.model, frame), {"sets": 0.9} if kind == "classes" else {"intervals": 0.9}
-    options = UncertaintyOptions(intervals=levels.get("intervals", ()), sets=levels.get("sets", ()))
+    options = UncertaintyOptions(interval=levels.get("intervals", ()), prediction_set=levels.get("sets", ()))
     result = served.predict(
-        table, PredictionOptions(intervals=options.intervals, sets=options.sets, explain=True)
+        table, PredictionOptions(interval=options.interval, prediction_set=options.prediction_set, explain=True)
     ).frame
     expected = nncli.predict(selected.path, frame, **levels)  # type: ignore[arg-type]
     assert result[:, : expected.width].equals(expected)
@@ -128,7 +128,7 @@ def test_intervals_and_sets_hold_on_the_rows_that_calibrate_them(kind: str, requ
             frame["species"]
         )
     else:
-        result = nncli.predict(selected.path, frame, intervals=0.8)
+        result = nncli.predict(selected.path, frame, interval=0.8)
         inside = (result["lower_80"] <= frame["y"]) & (frame["y"] <= result["upper_80"])
     assert inside.mean() == pytest.approx(0.85, abs=0.15)
 

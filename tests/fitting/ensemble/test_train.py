@@ -308,7 +308,7 @@ def test_members_with_the_same_validation_rows_count_them_apart_from_the_trainin
     tmp_path: Path, keys: str
 ) -> None:
     assignments = [keys, "members=2", "bagging=seeds", "epochs=1", "workers=1"]
-    finished = train(written(tmp_path), assignments=assignments, output=tmp_path / "run")
+    finished = train(written(tmp_path), set=assignments, output=tmp_path / "run")
     manifest = Run.open(finished.run).load_manifest()
     rows = len(read_table(TABLE))
     assert manifest.held_out_kind == "validation"

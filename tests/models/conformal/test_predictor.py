@@ -51,7 +51,9 @@ def test_intervals_by_folds_are_those_of_their_definition() -> None:
 
 @pytest.mark.parametrize("score", ["lac", "aps"])
 def test_sets_by_folds_are_those_of_their_definition(score: str) -> None:
-    predictor = predictor_of(UncertaintyOptions(sets=0.8, score="aps" if score == "aps" else "lac"))
+    predictor = predictor_of(
+        UncertaintyOptions(prediction_set=0.8, conformity_score="aps" if score == "aps" else "lac")
+    )
     (result,) = predictor.predict(NEW).sets
 
     def scores(table: Table) -> np.ndarray:
@@ -65,7 +67,7 @@ def test_sets_by_folds_are_those_of_their_definition(score: str) -> None:
 
 
 def test_every_class_is_calibrated_by_its_own_rows() -> None:
-    predictor = predictor_of(UncertaintyOptions(sets=0.8, per_class=True))
+    predictor = predictor_of(UncertaintyOptions(prediction_set=0.8, per_class=True))
     (result,), y = predictor.predict(NEW).sets, CLASSES.read(LABELED)
     P = np.stack([member.predict(LABELED).with_temperature(1.5).values for member in CLASSIFICATION.members])
     new = np.stack([member.predict(NEW).with_temperature(1.5).values for member in CLASSIFICATION.members])

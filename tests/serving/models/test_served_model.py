@@ -41,7 +41,7 @@ def test_the_version_is_that_of_the_manifest(models: Mapping[str, ServedModel], 
 
 
 def test_intervals_are_those_of_predict(models: Mapping[str, ServedModel], runs: Mapping[str, Path]) -> None:
-    expected = nncli.predict(runs["number"], table_of(seed=3)[:5], intervals=0.5)
+    expected = nncli.predict(runs["number"], table_of(seed=3)[:5], interval=0.5)
     result = models["number"].predict(rows(models["number"]), INTERVAL).frame
     assert result.equals(expected)
 
