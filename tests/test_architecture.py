@@ -71,6 +71,14 @@ def test_nothing_is_pickled_evaluated_or_drawn_from_a_global_generator() -> None
     assert [name_of(path) for path, text in code.items() if re.search(forbidden, text)] == []
 
 
+def test_dataclasses_are_those_that_are_created_fast() -> None:
+    pattern = re.compile(r"^\s*from dataclasses import .*\bdataclass\b|\bdataclasses\.dataclass\b", re.MULTILINE)
+    used = [name_of(path) for path, text in SOURCES.items() if pattern.search(text)]
+    assert {name for name in used if not name.startswith("nncli/export/python/standalone/")} == {
+        "nncli/base/dataclass.py"
+    }  # exported files have the standard library alone
+
+
 def test_processes_are_started_in_two_modules() -> None:
     pattern = re.compile(r"^\s*(import|from) (subprocess|multiprocessing)|ProcessPool|os\.fork", re.MULTILINE)
     assert {name_of(path) for path, text in SOURCES.items() if pattern.search(text)} <= STARTS_PROCESSES

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from math import log
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, ScoredSplit, predict_held_out, predict_labeled
 from nncli.analysis.evaluation.pairwise import ComparableRun, PairwiseResult, comparable_run, compare_pairwise
 from nncli.analysis.evaluation.run_summary import summarize_run
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, NncliError, RunError, UsageError, in_terminal
 from nncli.base.logs import log_duration
 from nncli.base.spec import non_defaults

@@ -7,12 +7,13 @@ without drift by a limit, and its p-value, corrected for all tests of the rows, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from nncli.analysis.drift_limits import LIMIT, SIGNIFICANCE, VALIDITY
+from nncli.base.dataclass import dataclass
 from nncli.base.text import json_safe, quote
 from nncli.runs.monitoring.profiler import ClassSums, Profile
 from nncli.runs.monitoring.reference import Bins, CategoryBins, Counts, NumberBins, Reference

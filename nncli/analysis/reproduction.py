@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from math import floor, inf, isfinite, log10
 from pathlib import Path, PurePosixPath
@@ -22,6 +22,7 @@ import safetensors
 import safetensors.numpy
 
 from nncli.base.atomic_files import relabel_errors
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import (
     Advice,
     ConfigError,

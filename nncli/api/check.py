@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from nncli.api.options import CheckOptions
 from nncli.api.training_input import copied_table, resolve_input
 from nncli.base.credentials import redacted
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import ConfigError, ConfigIssue, DataError, Location
 from nncli.base.findings import Finding, FindingCode, of_error, ordered
 from nncli.base.logs import log_duration

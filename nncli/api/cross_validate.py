@@ -12,12 +12,12 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from nncli.api.options import CrossValidateOptions
 from nncli.api.training_input import copied_table, resolve_input
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Advice, UsageError, config_error
 from nncli.base.findings import FindingCode, note
 from nncli.base.option import operation

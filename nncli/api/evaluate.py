@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from nncli.analysis.evaluation.uncertainty import Uncertainty, UncertaintyScores
 from nncli.api.options import ErrorsOptions, EvaluateOptions
 from nncli.api.prediction.tables import predict_valid
 from nncli.api.prediction.to_file import open_errors
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location
 from nncli.base.logs import log_duration
 from nncli.base.option import operation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from nncli.analysis.inspection.attribution import Attributions, attribute, selec
 from nncli.analysis.inspection.encoded_rows import EncodedRows, Rows
 from nncli.analysis.inspection.permutation_importance import Importance, PartialDependence
 from nncli.api.options import ExplainOptions
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.logs import log_duration
 from nncli.base.option import operation

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from nncli.api.options import ExportOptions
 from nncli.base.atomic_files import check_overwrite, write_bytes
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Advice, Location, NncliError, UsageError
 from nncli.base.logs import log_duration
 from nncli.base.option import operation

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
 import polars as pl
 
 from nncli.api.options import HeadOptions
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import UsageError
 from nncli.base.findings import Finding, FindingCode, note, ordered, warning
 from nncli.base.option import operation

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nncli.api.options import InitOptions
 from nncli.base.atomic_files import check_overwrite, write_text
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Advice, Location, UsageError
 from nncli.base.findings import Finding, FindingCode, Level, note, ordered, warning
 from nncli.base.option import operation

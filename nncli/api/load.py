@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from nncli.analysis.evaluation.uncertainty import Uncertainty, recorded_config
 from nncli.api.evaluate import Evaluation, evaluate_data
 from nncli.api.options import EvaluateOptions, PredictOptions
 from nncli.api.predict import predict_data
+from nncli.base.dataclass import dataclass
 from nncli.base.option import operation
 from nncli.data.sources.table_source import TableLocation
 from nncli.fitting.calibration import conformal_predictor

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from nncli.analysis.drift_limits import LIMIT
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Advice, Location, UsageError
 from nncli.base.option import GOAL, INPUT, OUTPUT, SEARCH, TRAINING, Option, Options, declared_options
 from nncli.base.text import quote

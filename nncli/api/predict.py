@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -17,6 +16,7 @@ from nncli.api.prediction.many_files.record import FilesPrediction, FilesProgres
 from nncli.api.prediction.profile_file import ProfileFile, read_profile
 from nncli.api.prediction.tables import PredictionSummary, predict_chunks, predict_source
 from nncli.api.prediction.to_file import check_errors_file, open_errors, write_predictions
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Location, UsageError
 from nncli.base.logs import log_duration
 from nncli.base.option import operation

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from nncli.analysis.report.run_page import MARK as CARD_MARK
 from nncli.analysis.report.run_page import model_card, page_of, report_json, summary_card
 from nncli.analysis.report.sections.feature_importance import compute_importance
 from nncli.base.atomic_files import batched_fsync, check_overwrite, write_text
+from nncli.base.dataclass import dataclass
 from nncli.base.logs import log_duration
 from nncli.runs.cross_validation import is_cross_validation
 from nncli.runs.run import is_search

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nncli.analysis.evaluation.run_summary import CrossValidationSummary, summarize_cross_validation
+from nncli.base.dataclass import dataclass
 from nncli.base.findings import Finding
 from nncli.base.logs import format_duration
 from nncli.base.spec import Task

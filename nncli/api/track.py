@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Location, NncliError, UsageError
 from nncli.runs.run import is_search
 from nncli.tracking.tracker import TrackerChoice, parse_trackers

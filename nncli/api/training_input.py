@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from nncli.api.init import InitResult, draft, stem_of
 from nncli.api.options import TrainingInputOptions
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Location, UsageError
 from nncli.base.findings import Finding
 from nncli.base.scratch import existing_parent

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
 from nncli.api.options import TuneOptions
 from nncli.api.training_input import TrainingInput, copied_table, resolve_input
 from nncli.base.atomic_files import write_text
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Advice, DataError, Location, UsageError
 from nncli.base.findings import Finding, FindingCode, note
 from nncli.base.option import operation

@@ -16,11 +16,12 @@ import errno
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from os import PathLike
 from typing import ClassVar, TypeAlias
 
 from nncli.base.credentials import redacted
+from nncli.base.dataclass import dataclass
 from nncli.base.text import INVISIBLE_LETTERS, escape_unprintable, quote
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
 from nncli.base.credentials import redacted
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import ConfigError, DataError, Location, NncliError
 from nncli.base.text import quote
 

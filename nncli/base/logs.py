@@ -6,8 +6,9 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from nncli.base.dataclass import dataclass
 from nncli.base.memory import format_bytes, peak_rss_bytes
 
 LOG = logging.getLogger("nncli")

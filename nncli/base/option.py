@@ -14,7 +14,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from enum import Enum
 from functools import cached_property, wraps
 from itertools import takewhile
@@ -35,6 +35,7 @@ from typing import (
     overload,
 )
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import UsageError, UseOption, in_terminal
 
 INPUT, SEARCH, TRAINING, GOAL, UNCERTAINTY = "Input", "Search", "Training", "Goal", "Uncertainty"

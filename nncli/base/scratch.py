@@ -6,12 +6,13 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import IO, TypeAlias
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Location, NncliError
 
 MAX_IN_MEMORY = 64 << 20

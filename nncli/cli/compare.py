@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nncli.api.options import SourceOptions
+from nncli.base.dataclass import dataclass
 from nncli.base.option import INPUT, Option
 from nncli.base.text import MAX_QUOTE_LENGTH, escape_unprintable
 from nncli.cli.console import echo_err, format_number, interrupt_at_once, interval_text

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nncli.api.options import HeadOptions, InitOptions, SourceOptions, SyntheticOptions
+from nncli.base.dataclass import dataclass
 from nncli.base.option import INPUT, Option, Options
 from nncli.base.text import escape_unprintable
 from nncli.cli.console import interrupt_at_once, print_json, rows

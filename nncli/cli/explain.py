@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +13,7 @@ import typer
 
 from nncli.api.options import ExplainOptions, SourceOptions
 from nncli.base.atomic_files import check_overwrite
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import UsageError
 from nncli.base.option import OUTPUT, Option
 from nncli.base.text import MAX_QUOTE_LENGTH

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from nncli.api.options import ExportOptions
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import UsageError
 from nncli.base.option import INPUT, OUTPUT, Option, Options
 from nncli.cli.console import echo_err, interrupt_at_once, print_json, print_path, rows

@@ -6,7 +6,6 @@ import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -14,6 +13,7 @@ import typer
 
 from nncli.api.options import SourceOptions
 from nncli.base.atomic_files import check_overwrite
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Advice, InstallExtra, NncliError
 from nncli.base.option import DISPLAY, OUTPUT, Option, Options
 from nncli.cli.completion import complete_config, complete_run

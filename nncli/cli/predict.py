@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nncli.api.options import PredictToFileOptions, SourceOptions
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import in_terminal
 from nncli.base.option import INPUT, OUTPUT, Option, Options
 from nncli.cli.console import check_standard_output, echo_err, interrupt_at_once, rows

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nncli.base.dataclass import dataclass
 from nncli.base.logs import format_duration
 from nncli.base.option import OUTPUT, Option, Options
 from nncli.base.text import escape_unprintable

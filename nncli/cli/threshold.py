@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 from nncli.api.options import ThresholdOptions
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import UsageError
 from nncli.base.option import OUTPUT, Option, Options
 from nncli.base.text import escape_unprintable

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +14,7 @@ import typer
 
 from nncli.api.options import CrossValidateOptions, DistillOptions, ReproduceOptions, TrainOptions, TuneOptions
 from nncli.base.atomic_files import check_overwrite
+from nncli.base.dataclass import dataclass
 from nncli.base.option import OUTPUT, Option, Options
 from nncli.base.text import escape_unprintable
 from nncli.cli.console import (

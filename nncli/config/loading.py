@@ -8,12 +8,13 @@ of these. The result is an ordinary configuration without a preset.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import ConfigError, ConfigIssue
 from nncli.base.text import quote
 from nncli.config.errors.messages import validate

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import ConfigError, ConfigIssue, Location, UsageError
 from nncli.base.text import join_quoted, quote
 from nncli.config.errors.suggestions import suggest

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 import polars as pl
 from numpy.random import Generator
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import UsageError
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.nn.arrays import Codes, Floats

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 from operator import add
 
 import numpy as np
 
+from nncli.base.dataclass import dataclass
 from nncli.data.encoders.encoder import lower_encoder, program_inputs
 from nncli.data.table import Table
 from nncli.models.conformal.calibration import IntervalCalibration, lower_interval

@@ -7,13 +7,13 @@ A new target is one entry here, a printer (a file or a folder of nncli/export) a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.nn.program.program import Program
 
 

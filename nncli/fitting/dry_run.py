@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from math import isfinite, prod
 from typing import Any
 
 import numpy as np
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import ConfigError, DataError, Location
 from nncli.base.findings import Finding, FindingCode, of_error, ordered
 from nncli.base.scratch import Scratch

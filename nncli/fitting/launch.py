@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
+from nncli.base.dataclass import dataclass
 from nncli.base.findings import Finding
 from nncli.config.schema import Config
 from nncli.fitting.parallel.task_stream import Workers

@@ -6,11 +6,12 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import NncliError
 from nncli.base.findings import Finding, FindingCode, note
 from nncli.base.logs import format_duration

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, reduce
 from math import isfinite
 from operator import add, and_
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
+from nncli.base.dataclass import dataclass
 from nncli.base.spec import Members, PositiveFloat, Spec, StrictStr
 from nncli.base.threads import limit_blas_threads
 from nncli.data.columns.hashing import Hashes

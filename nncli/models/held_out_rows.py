@@ -8,7 +8,7 @@ chose.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
+from nncli.base.dataclass import dataclass
 from nncli.data.sample_weights import Weights
 from nncli.models.predictions import Predictions
 from nncli.models.scores import ScoredRows

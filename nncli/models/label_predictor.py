@@ -8,7 +8,7 @@ gives it. Expected costs are computed in float64 only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import reduce
 from operator import and_
 
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.base.threads import limit_blas_threads
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.table import Table

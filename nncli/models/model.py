@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import CellError
 from nncli.base.spec import PositiveFloat, Spec, StrictStr
 from nncli.base.threads import ConcurrentCalls, limit_blas_threads

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.nn.arrays import Precision
 from nncli.nn.losses import MEDIAN

@@ -6,12 +6,12 @@ It is part of the package: the author of a new layer can check that forward and 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.dataclass import dataclass
 from nncli.nn.arrays import Array, Codes
 from nncli.nn.layers.base import TrainingContext
 from nncli.nn.losses import LossBase

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
 from pydantic import model_validator
 
+from nncli.base.dataclass import dataclass
 from nncli.base.spec import NonNegativeInt, PositiveInt, Spec
 from nncli.nn.activations import Activation, Identity
 from nncli.nn.arrays import Array, BoundLayer, Codes, Precision

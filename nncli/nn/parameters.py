@@ -6,13 +6,13 @@ One flat vector makes optimizers, clipping, weight decay, checkpoints and gradie
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 from math import prod
 
 import numpy as np
 
+from nncli.base.dataclass import dataclass
 from nncli.nn.arrays import Array, Precision, zeros_aligned
 from nncli.nn.initializers import InitializerBase
 

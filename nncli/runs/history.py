@@ -6,10 +6,11 @@ import csv
 import io
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from nncli.base.dataclass import dataclass
 from nncli.base.findings import Finding, FindingCode, of_json
 from nncli.models.scores import Averaging, ScoreWithInterval
 from nncli.nn.training.loop import EpochReport

@@ -12,11 +12,12 @@ import shlex
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Location, RunError
 from nncli.runs.filenames import (
     CONFIG,

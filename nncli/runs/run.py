@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -27,6 +27,7 @@ from nncli.base.atomic_files import (
     sync_folder,
     write_bytes,
 )
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import (
     Advice,
     DataError,

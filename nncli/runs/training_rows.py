@@ -14,13 +14,13 @@ more than once estimates how many (Good, "The population frequencies of species"
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from math import log, sqrt
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 
+from nncli.base.dataclass import dataclass
 from nncli.data.columns.hashing import Hashes
 
 MAX_HASHES = 1 << 17

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from http import HTTPStatus
 from threading import Condition, Lock, Thread
 from typing import Protocol, TypeAlias
@@ -14,6 +14,7 @@ from typing import Protocol, TypeAlias
 import polars as pl
 from starlette.types import Scope
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import CellError, NncliError, RunError
 from nncli.base.text import quote
 from nncli.data.encoders.anomalies import Anomalies

@@ -13,7 +13,6 @@ import re
 import sys
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass
 from email.utils import formatdate
 from enum import Enum, auto
 from http import HTTPStatus
@@ -26,6 +25,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from nncli.base.dataclass import dataclass
 from nncli.serving.options import ServerOptions
 from nncli.serving.problems import REASON, Problem, ProblemError, busy, problem_response
 from nncli.serving.process.listeners import limit_of_open_files

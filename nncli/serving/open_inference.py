@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import NoneType
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.base.text import join_quoted, quote
 from nncli.models.conformal.predictor import sets_as_text
 from nncli.serving.answers import json_cells

@@ -7,12 +7,12 @@ import re
 import shlex
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Location, UsageError
 from nncli.base.option import ACCESS, ADDRESS, LIMITS, Option, Options
 from nncli.base.text import quote

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from nncli.base.dataclass import dataclass
 from nncli.serving.batching import Batcher
 from nncli.serving.metrics.registry import Metrics
 from nncli.serving.models.reload import ModelSlots

@@ -7,7 +7,7 @@ folder the smallest training takes some 50 ms, so a second way without it would 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -18,6 +18,7 @@ import polars as pl
 
 from nncli.api.load import Loaded, load
 from nncli.api.train import train_events
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import ConfigError, DataError, NncliError
 from nncli.config.errors.messages import validate
 from nncli.config.loading import TABULAR, TEXTBOOK, with_preset

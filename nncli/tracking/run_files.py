@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Location, RunError
 from nncli.base.findings import Finding
 from nncli.base.spec import non_defaults

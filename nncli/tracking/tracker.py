@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, get_args
 
 from nncli.base.credentials import with_credentials, without_credentials
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Advice, InstallExtra, UsageError
 from nncli.base.text import closest_match, quote
 

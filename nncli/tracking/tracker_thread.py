@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from queue import Full, Queue
@@ -13,6 +12,7 @@ from threading import Event, Thread
 from typing import Generic, Protocol, TypeVar
 
 from nncli.base.credentials import redacted
+from nncli.base.dataclass import dataclass
 from nncli.base.findings import Finding, FindingCode, warning
 from nncli.tracking.tracker import Tracker, TrackerChoice
 

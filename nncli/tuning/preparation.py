@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from nncli.base.atomic_files import write_text
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import ConfigError, ConfigIssue, Location, RunError, UsageError, config_error, in_terminal
 from nncli.base.findings import Finding
 from nncli.base.logs import log_duration

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -45,6 +44,7 @@ from nncli.analysis.report.page import (
     Verdict,
     display,
 )
+from nncli.base.dataclass import dataclass
 from nncli.base.logs import format_duration
 from nncli.base.text import format_number, format_percent
 from nncli.tuning.gain import gain_text

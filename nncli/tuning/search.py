@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import sqrt
 from pathlib import Path
 from statistics import NormalDist
@@ -17,6 +17,7 @@ from typing import TypeAlias
 import numpy as np
 
 from nncli.base.atomic_files import write_text
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import ConfigError, DataError, NncliError
 from nncli.base.findings import Finding
 from nncli.config.schema import TuneSection

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.base.atomic_files import batched_fsync
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location, UsageError, config_error
 from nncli.config.schema import Config
 from nncli.data.sources.open import open_reader

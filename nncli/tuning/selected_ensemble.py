@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isfinite, sqrt
 from pathlib import Path
 from typing import TypeAlias
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.base.atomic_files import batched_fsync, write_bytes
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Location, RunError, UsageError
 from nncli.base.scratch import Scratch, existing_parent
 from nncli.base.text import format_number

@@ -6,13 +6,13 @@ import csv
 import io
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Location, RunError
 from nncli.base.logs import format_duration
 from nncli.base.spec import NonNegativeInt, Spec

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import NncliError
 from nncli.base.findings import Finding, FindingCode, note
 from nncli.config.schema import Config, TuneSection

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -17,6 +17,7 @@ from nncli.analysis.inspection.permutation_importance import (
     permutation_importance,
     rank_by_prediction_change,
 )
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError
 from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch

@@ -8,13 +8,14 @@ out-of-fold as well. Both penalties are those of scikit-learn's defaults, for st
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError
 from nncli.base.scratch import Scratch
 from nncli.base.threads import limit_blas_threads

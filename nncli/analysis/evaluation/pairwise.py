@@ -9,7 +9,7 @@ where the difference is in its favor: if the other run chose nothing, this is th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import exp, log
 from statistics import NormalDist
 from typing import Literal, NamedTuple, TypeAlias
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
+from nncli.base.dataclass import dataclass
 from nncli.models.scores import Averaging
 from nncli.nn.losses import MAE, MSE, Loss, LossBase
 from nncli.targets.decision import Decision, decide

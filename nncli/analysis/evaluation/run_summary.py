@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Location, NncliError, RunError
 from nncli.config.schema import Config
 from nncli.fitting.prepare.validation import monitor_name

@@ -11,7 +11,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, RunError, UsageError
 from nncli.base.text import closest_match, format_number, format_percent, join_quoted, json_safe, quote
 from nncli.models.held_out_rows import HeldOutRows

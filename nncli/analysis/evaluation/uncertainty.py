@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import NncliError
 from nncli.base.text import json_safe
 from nncli.config.schema import Config

@@ -17,7 +17,7 @@ its error falls only with the reciprocal of its order.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -32,6 +32,7 @@ from nncli.analysis.inspection.encoded_rows import (
     column_slices,
     no_progress,
 )
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import UsageError
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.base.threads import limit_blas_threads

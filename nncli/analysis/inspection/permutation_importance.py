@@ -18,13 +18,14 @@ weights. The mean is then a ratio estimate, so w times the mean is subtracted be
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isfinite, nan, sqrt
 
 import numpy as np
 import numpy.typing as npt
 
 from nncli.analysis.inspection.encoded_rows import EncodedRows, ProgressCallback, no_progress
+from nncli.base.dataclass import dataclass
 from nncli.base.threads import limit_blas_threads
 from nncli.data.sample_weights import Weights
 from nncli.data.table import Table

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from nncli.base.atomic_files import write_text
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location, RunError, UsageError
 from nncli.data.sources.table_source import TableSource
 from nncli.models.ensemble import AnyModel

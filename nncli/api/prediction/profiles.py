@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TypeAlias
 
@@ -12,6 +12,7 @@ import polars as pl
 
 from nncli.api.options import BatchOptions, DriftOptions
 from nncli.api.prediction.tables import PredictionSummary, predict_valid, predictor_threads
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Advice, Location, UsageError
 from nncli.data.columns.parsing import read_text
 from nncli.data.encoders.anomalies import InvalidCounts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from nncli.api.options import MISSING_OR_SKIP, InvalidCellOptions, OutputColumns, PredictOptions
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Advice, CellError, UsageError
 from nncli.base.logs import log_duration
 from nncli.base.text import join_quoted

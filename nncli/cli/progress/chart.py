@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import inf, isfinite, log, nan
 from typing import Literal, TypeAlias
+
+from nncli.base.dataclass import dataclass
 
 MAX_POINTS = 256
 """The largest number of points of a curve."""

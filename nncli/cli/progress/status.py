@@ -12,10 +12,10 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from nncli.base.dataclass import dataclass
 from nncli.base.logs import format_duration
 from nncli.cli.console import echo_err, terminal
 from nncli.cli.progress.chart import Curve, Role, chart

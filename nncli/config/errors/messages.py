@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import ConfigError, ConfigFix, ConfigIssue, Location
 from nncli.base.text import join_quoted, quote
 from nncli.config.errors.suggestions import (

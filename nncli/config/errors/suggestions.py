@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path as FilePath
 from typing import Literal, get_args, get_origin
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import ConfigFix
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.config.yaml.document import Document, Path

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from nncli.base.credentials import redacted
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import ConfigError, ConfigFix, ConfigIssue, Location
 from nncli.base.text import escape_unprintable
 

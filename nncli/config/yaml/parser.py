@@ -12,12 +12,13 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path as FilePath
 from types import MappingProxyType
 
 import yaml
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import ConfigError, ConfigIssue, Location
 from nncli.base.text import closest_file, join_quoted, quote
 from nncli.config.yaml.document import (

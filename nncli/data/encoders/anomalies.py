@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from math import inf, isfinite
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from types import MappingProxyType
 import numpy as np
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.base.text import quote
 from nncli.data.columns.datetimes import date_text
 from nncli.data.columns.parsing import CellErrors, readable_cells

@@ -10,13 +10,13 @@ counts of its words (text.py). Values unlike those of the training rows are coun
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate, groupby
 from typing import Annotated, NamedTuple, TypeVar
 
 import numpy as np
 from pydantic import Field
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import UsageError
 from nncli.base.spec import Spec
 from nncli.base.text import quote

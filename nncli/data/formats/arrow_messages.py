@@ -10,11 +10,11 @@ import io
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
 from typing import IO
 
+from nncli.base.dataclass import dataclass
 from nncli.data.formats.compression import SizeLimit
 from nncli.data.formats.streams import read_exactly
 

@@ -10,12 +10,13 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import IO, Any, NamedTuple, NoReturn
 
 import polars
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.native_stderr import without_panics
 from nncli.data.formats.compression import (

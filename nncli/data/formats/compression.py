@@ -13,10 +13,11 @@ import lzma
 import zlib
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import extra_required
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, NoReturn
@@ -23,6 +22,7 @@ from typing import IO, NoReturn
 import numpy as np
 import polars
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location, reraise_out_of_memory
 from nncli.base.native_stderr import without_panics
 from nncli.base.text import quote

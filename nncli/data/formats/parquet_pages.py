@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import IO, Any
 
+from nncli.base.dataclass import dataclass
 from nncli.data.formats.compression import SizeLimit
 from nncli.data.formats.streams import PARQUET_MAGIC
 from nncli.data.formats.thrift import ThriftError, ThriftReader

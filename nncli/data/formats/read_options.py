@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from nncli.base.dataclass import dataclass
 from nncli.data.dialect import AUTO, CsvDialect
 
 ANY_DIALECT = CsvDialect()

@@ -6,12 +6,12 @@ To add a format, write a subclass of FileFormat in a new file and add an entry h
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Location, UsageError
 from nncli.base.option import OUTPUT, Option, Options
 from nncli.base.text import closest_match

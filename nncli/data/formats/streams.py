@@ -11,12 +11,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO
 
 import polars
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Advice, DataError, Location, NameAsText, NncliError, SetKey, reraise_out_of_memory
 from nncli.base.text import closest_file, quote
 from nncli.data.formats.compression import (

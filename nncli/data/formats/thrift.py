@@ -5,8 +5,9 @@ https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from nncli.base.dataclass import dataclass
 
 MAX_DEPTH = 16
 BOOLEANS = {1: True, 2: False}

@@ -16,13 +16,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import IO, Protocol
 
 import polars
 
 from nncli.base.atomic_files import atomic_writer, check_overwrite, open_device, temporary_folder
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Advice, DataError, Location, UsageError
 from nncli.base.text import join_quoted
 from nncli.data.formats.compression import Writable as Writable

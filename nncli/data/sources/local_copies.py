@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from nncli.base.atomic_files import LEFTOVER_SECONDS
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Location, NncliError
 from nncli.base.logs import log_duration
 from nncli.data.sources.table_reader import TableReader

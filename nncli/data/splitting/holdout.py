@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError
 from nncli.base.text import quote, yaml_quote
 from nncli.data.columns.datetimes import infer_date_formats, parse_any_date

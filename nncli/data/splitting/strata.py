@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Location
 from nncli.nn.arrays import Codes, Floats, Matrix
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from math import isnan
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location
 from nncli.base.scratch import Scratch, ScratchFile
 from nncli.data.columns.parsing import exact_numbers, may_be_class_ids

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.data.encoders.text import WORD
 from nncli.data.number_and_date_forms import ISO, ORDERS, PERCENT, YEAR_FIRST_OR_NAMED, orders_of
 from nncli.export.c.identifiers import LONGEST_FIELD, NEVER, Identifiers, comment, string

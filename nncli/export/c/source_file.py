@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import TypeAlias
 
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import UsageError
 from nncli.base.text import quote
 from nncli.data.formats.csv.csv_format import header

@@ -6,10 +6,11 @@ limits: compilers then use vector instructions even at -O2.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
+from nncli.base.dataclass import dataclass
 from nncli.export.c.identifiers import array, number
 from nncli.nn.program import nodes as op
 from nncli.nn.program.inputs import CategoryInput, TextInput

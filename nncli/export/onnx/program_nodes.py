@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import accumulate
 from typing import NamedTuple
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import ValueInfoProto, helper
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Advice, UsageError, UseOption
 from nncli.base.text import quote
 from nncli.export.onnx.graph import ANY, BOOL, DOUBLE, FLOAT, INT64, PROBABILITIES, STRING, Graph, Tensor, free_name

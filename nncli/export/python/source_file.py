@@ -11,13 +11,14 @@ import inspect
 import re
 from base64 import b64encode
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from itertools import groupby
 from textwrap import wrap
 from types import ModuleType
 
 import nncli.base.text
+from nncli.base.dataclass import dataclass
 from nncli.data import number_and_date_forms
 from nncli.data.columns.datetimes import date_text
 from nncli.export.python.standalone import cells, predictions, script

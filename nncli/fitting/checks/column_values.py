@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Location
 from nncli.base.findings import Finding, FindingCode, Level
 from nncli.base.median import median

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location
 from nncli.base.findings import Finding, FindingCode, Level, note, of_error, ordered
 from nncli.base.text import join_quoted, quote
@@ -46,6 +47,9 @@ class Part:
 
     rows: bool = False
     max_features: int = sys.maxsize
+
+
+WHOLE = Part()
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def check_targets(config: Config, split: SplitTable, targets: list[Column], kind
     return [*filter(None, found), *classes]
 
 
-def check_features(config: Config, split: SplitTable, targets: list[Column], part: Part = Part()) -> FeatureReport:
+def check_features(config: Config, split: SplitTable, targets: list[Column], part: Part = WHOLE) -> FeatureReport:
     """Check the features, one at a time; without `targets` neither duplicates nor leakage are looked for.
 
     Of a `part` of the rows ids are not looked for, and of a part of the columns no duplicates of rows.

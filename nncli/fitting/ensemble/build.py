@@ -7,7 +7,7 @@ scoring, the rows of each fold are predicted at the epoch, and with the temperat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.base.atomic_files import batched_fsync
+from nncli.base.dataclass import dataclass
 from nncli.base.findings import Finding, warnings_json
 from nncli.data.sample_weights import class_weights
 from nncli.fitting.checks.scores import check_scores

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, TypeAlias
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.base.atomic_files import batched_fsync, relabel_errors, write_text
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location, RunError
 from nncli.base.findings import Finding, FindingCode, warnings_json
 from nncli.config.schema import Config

@@ -17,11 +17,12 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
 from secrets import token_hex
 
 from nncli.base.atomic_files import TEMPORARY_SUFFIX
+from nncli.base.dataclass import dataclass
 from nncli.base.findings import of_json
 from nncli.fitting.train.events import Event, Progress, Started
 from nncli.nn.training.loop import EpochReport

@@ -23,13 +23,13 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from threading import Event, Lock, Thread
 from types import ModuleType, TracebackType
 from typing import Any, Generic, Literal, NamedTuple, Self, TypeVar
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Advice, Location, NncliError, UsageError, UseOption, extra_required
 from nncli.base.threads import available_cpus
 

@@ -12,12 +12,13 @@ import shutil
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import ConfigError, DataError, NncliError, RunLockedError
 from nncli.base.logs import log_duration
 from nncli.config.schema import Config

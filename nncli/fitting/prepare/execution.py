@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Location, RunError, config_error
 from nncli.base.findings import Finding, FindingCode, note, ordered
 from nncli.base.threads import limit_blas_threads

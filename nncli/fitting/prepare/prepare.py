@@ -6,12 +6,13 @@ training rows alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Location, config_error
 from nncli.base.findings import Finding, ordered
 from nncli.base.logs import log_duration

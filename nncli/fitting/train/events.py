@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from nncli.base.dataclass import dataclass
 from nncli.base.findings import Finding
 from nncli.models.scores import ScoreCard
 from nncli.nn.training.loop import EpochReport, LearningRateHalved

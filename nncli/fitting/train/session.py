@@ -6,12 +6,13 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from typing import Literal
 
 import numpy as np
 
 from nncli.base.atomic_files import batched_fsync
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Location, NncliError
 from nncli.base.findings import Finding, warnings_json
 from nncli.base.logs import log_duration, log_info

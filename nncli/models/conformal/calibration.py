@@ -20,13 +20,13 @@ ensemble methods", 2022.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.base.text import percent_digits
 from nncli.models.conformal.groups import OutOfFoldGroups, Partition
 from nncli.models.conformal.options import SetScore, UncertaintyOptions, set_column

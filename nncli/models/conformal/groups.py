@@ -6,13 +6,14 @@ Values of a column, or classes, may each have a coverage of their own (Mondrian 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.data.columns.parsing import read_text
 from nncli.data.columns.spellings import alternative_categories
 from nncli.data.table import Table

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Advice, UsageError
 from nncli.base.option import UNCERTAINTY, Option, Options
 from nncli.base.text import percent_digits, quote

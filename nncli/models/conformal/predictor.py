@@ -19,12 +19,12 @@ of class probabilities unless `calibration: none`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import UsageError
 from nncli.base.text import format_percent, join_quoted, quote
 from nncli.config.schema import Config

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.dataclass import dataclass
 from nncli.nn.arrays import Codes, Matrix, RowIndices
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.batches.disk_shuffle import DiskShuffle

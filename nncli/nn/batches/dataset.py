@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
 
+from nncli.base.dataclass import dataclass
 from nncli.base.scratch import Scratch
 from nncli.nn.arrays import Codes, Matrix
 from nncli.nn.batches.memmap import MemmapMatrix

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import mmap
-from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.dataclass import dataclass
 from nncli.base.scratch import Scratch
 
 Array = npt.NDArray[Any]

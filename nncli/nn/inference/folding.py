@@ -7,10 +7,11 @@ piecewise-linear embedding becomes tables. What is left is Z = W [A; 1] and an a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from nncli.base.dataclass import dataclass
 from nncli.nn.activations import ElementwiseActivation, Identity
 from nncli.nn.arrays import Array
 from nncli.nn.embeddings import GROUP_VALUES

@@ -7,12 +7,12 @@ contiguous row, and the ones that the biases are multiplied by are one row benea
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
 
+from nncli.base.dataclass import dataclass
 from nncli.nn.activations import ElementwiseActivation, Identity, Mish, Relu
 from nncli.nn.arrays import Array, Codes, Precision, scalar
 from nncli.nn.embeddings import GROUP_VALUES, bind_numeric_forward

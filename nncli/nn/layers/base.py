@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import cos, pi
 from typing import Literal, Self, TypeAlias
 
 import numpy as np
 
+from nncli.base.dataclass import dataclass
 from nncli.base.spec import Spec
 from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.parameters import ParamSpec, ParamViews

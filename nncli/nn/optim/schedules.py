@@ -8,12 +8,13 @@ loop holds and a checkpoint saves.
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import cos, floor, inf, log2, pi
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from nncli.base.dataclass import dataclass
 from nncli.base.spec import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Shorthand, Spec, expand_name
 from nncli.nn.layers.base import annealing_factor
 

@@ -7,8 +7,9 @@ classes. A cell that is missing, or one of the program's `missing_values`, is Na
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
+
+from nncli.base.dataclass import dataclass
 
 MISSING_CODE, OTHER_CODE = 0, 1
 """The codes of a missing cell, and of a cell that is no known category."""

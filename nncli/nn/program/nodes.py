@@ -8,13 +8,14 @@ an array of the shape that its operation needs: (width,) beside a value, with on
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
 from functools import cached_property
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
+
+from nncli.base.dataclass import dataclass
 
 UnaryFunction: TypeAlias = Literal[
     "exp", "log", "sqrt", "tanh", "sin", "cos", "floor", "abs", "is_nan", "round_to_float32"

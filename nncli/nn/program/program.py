@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.dataclass import dataclass
 from nncli.base.text import percent_digits
 from nncli.nn.program.inputs import ProgramInput
 from nncli.nn.program.nodes import Constant, Floats, Input, Node, operands, renumbered

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.dataclass import dataclass
 from nncli.nn.arrays import Array, Backend
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.losses import LossBase

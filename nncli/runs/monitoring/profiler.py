@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.data.encoders.kinds import Column
 from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel, Ensemble, average_members, predict_members

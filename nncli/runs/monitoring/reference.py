@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -23,6 +22,7 @@ import polars as pl
 import safetensors
 import safetensors.numpy
 
+from nncli.base.dataclass import dataclass
 from nncli.base.logs import log_duration
 from nncli.data.columns.spellings import alternative_categories
 from nncli.data.encoders.categorical import CategoricalColumn

@@ -8,10 +8,11 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import field
 from threading import Lock
 from typing import Any
 
+from nncli.base.dataclass import dataclass
 from nncli.base.text import join_quoted, quote
 from nncli.data.formats.jsonlines import describe_json_error, json_type, reject_constant
 from nncli.data.formats.streams import UTF8_BOM

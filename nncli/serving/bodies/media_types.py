@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
 
+from nncli.base.dataclass import dataclass
 from nncli.base.text import closest_match, quote
 from nncli.data.dialect import AUTO, validate_encoding
 from nncli.serving.problems import Problem, ProblemError

@@ -7,10 +7,11 @@ those of all members. The form of a model, its OpenAPI document and its hints ar
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TypeVar
 
+from nncli.base.dataclass import dataclass
 from nncli.data.encoders.encoder import program_inputs
 from nncli.data.encoders.kinds import Column
 from nncli.export.html.fields import day_text

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain, islice
 from math import isinf
 from operator import itemgetter
@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import CellError, Location
 from nncli.base.text import closest_match, quote
 from nncli.data.columns.parsing import read_text

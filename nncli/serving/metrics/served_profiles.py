@@ -11,13 +11,14 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Condition, Lock, Thread, get_native_id
 from time import perf_counter
 
 import numpy as np
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import NncliError
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions

@@ -9,13 +9,14 @@ the prediction.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.data.columns.parsing import DATE_TYPES, read_text
 from nncli.data.table import Table
 from nncli.export.lowering import exported_cells

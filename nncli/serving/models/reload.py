@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 from typing import TypeAlias
 
 from polars.exceptions import PanicException
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Location, NncliError, ResumeRun, RunError, in_terminal
 from nncli.base.memory import release_unused_memory
 from nncli.base.text import join_quoted, quote

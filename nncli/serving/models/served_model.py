@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ import polars as pl
 
 from nncli.api.options import OutputColumns, PredictOptions
 from nncli.api.prediction.tables import PredictedFrame, predict_whole_table
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location, NncliError, RunError, UsageError
 from nncli.base.option import DeclaredOption, Option, declared_options
 from nncli.data.encoders.anomalies import Anomalies

@@ -6,11 +6,11 @@ that asks for the token of a server can become the page of a model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from string import Template
 from typing import Any
 
+from nncli.base.dataclass import dataclass
 from nncli.export.html.fields import field, html_text, readable_text
 from nncli.export.html.page import (
     document,

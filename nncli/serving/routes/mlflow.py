@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import polars as pl
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from nncli.base.dataclass import dataclass
 from nncli.base.text import join_quoted, quote
 from nncli.data.table import Table
 from nncli.serving.answers import dump, json_rows

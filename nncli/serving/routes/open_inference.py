@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from http import HTTPStatus
 
 import polars as pl
@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from nncli.base.dataclass import dataclass
 from nncli.base.text import join_quoted
 from nncli.data.table import Table
 from nncli.serving.bodies.json_body import one_at_a_time, parse_document

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from http import HTTPStatus
 from typing import TypeAlias
 
@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from nncli.base.dataclass import dataclass
 from nncli.serving.middleware import has_token
 from nncli.serving.models.reload import ModelSlots
 from nncli.serving.models.served_model import ServedModel

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 
 import polars as pl
@@ -11,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from nncli.base.dataclass import dataclass
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.table import Table
 from nncli.serving.answers import dump_json, json_answer, json_rows, notes_header, write_answer

@@ -11,13 +11,13 @@ Source: Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapters
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from math import sqrt
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nncli.base.dataclass import dataclass
 from nncli.nn.arrays import Array
 
 Samples: TypeAlias = NDArray[np.float64]

@@ -10,12 +10,12 @@ row's own class has the target (n + 1/K) / (n + 1), and any other class (1/K) / 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nncli.base.dataclass import dataclass
 from nncli.nn.activations import Softmax
 from nncli.nn.arrays import Array, Codes
 from nncli.nn.losses import MIN_PROBABILITY

@@ -11,12 +11,13 @@ and not all 0. A row of weight 0 counts as absent, one of weight 2 as two rows.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nncli.base.dataclass import dataclass
 from nncli.nn.arrays import Array, Codes
 from nncli.targets.metrics.classification_resamples import (
     BINS,

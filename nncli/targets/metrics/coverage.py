@@ -12,12 +12,12 @@ None.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nncli.base.dataclass import dataclass
 from nncli.base.median import weighted_median
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.intervals import MIN_ROWS, Z, student_t, wilson_interval

@@ -9,13 +9,13 @@ and not all 0. A row of weight 0 counts as absent, one of weight 2 as two rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nncli.base.dataclass import dataclass
 from nncli.base.median import weighted_median
 from nncli.nn.arrays import Array
 from nncli.targets.metrics.bootstrap import Samples

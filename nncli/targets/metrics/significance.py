@@ -11,11 +11,11 @@ p-values below those that random sign patterns can resolve).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nncli.base.dataclass import dataclass
 from nncli.nn.arrays import Floats
 from nncli.targets.metrics.bootstrap import MAX_ROWS, BootstrapResampler, ConfidenceInterval
 

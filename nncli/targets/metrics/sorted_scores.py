@@ -7,12 +7,14 @@ are sorted once, and the value is found by a few binary searches in each group.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from fractions import Fraction
 from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nncli.base.dataclass import dataclass
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

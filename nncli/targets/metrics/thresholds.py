@@ -7,11 +7,10 @@ and `W` (weightings, rows) holds the weights of the rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from nncli.base.dataclass import dataclass
 from nncli.targets.metrics.bootstrap import Samples
 
 Mask = NDArray[np.bool_]

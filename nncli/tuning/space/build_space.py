@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import ConfigError, ConfigIssue, Location
 from nncli.base.text import quote
 from nncli.config.errors.suggestions import field_names, section_hints

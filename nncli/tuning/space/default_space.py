@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
 from pydantic import Field
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import ConfigError, UsageError
 from nncli.base.spec import Spec, non_defaults
 from nncli.config.errors.messages import validate

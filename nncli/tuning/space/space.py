@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import zip_longest
 from math import floor, log10
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import ConfigError
 from nncli.base.spec import Spec, non_defaults
 from nncli.config.loading import LoadedConfig, resolve

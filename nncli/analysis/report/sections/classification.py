@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +11,7 @@ from nncli.analysis.evaluation.threshold_analysis import TwoClassRows, expected_
 from nncli.analysis.report.charts import Axis, Bin, Color, Line, evenly_spaced, lines, numeric_table, points
 from nncli.analysis.report.page import Cell, Columns, Figure, Gallery, Paragraph, Part, Section, Table, display
 from nncli.analysis.report.sections.scores import format_interval
+from nncli.base.dataclass import dataclass
 from nncli.base.text import format_number, format_percent
 from nncli.models.scores import class_scores
 from nncli.targets.decision import CostMatrix, Threshold

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -18,6 +18,7 @@ from nncli.analysis.report.charts import Range, ranges
 from nncli.analysis.report.page import Details, Paragraph, Part, Section, Table, display
 from nncli.analysis.report.sections.feature_importance import FeatureImportance
 from nncli.analysis.report.sections.scores import format_interval
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError
 from nncli.base.text import format_number
 from nncli.data.columns.parsing import parse_numbers, read_text, unit_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from nncli.analysis.inspection.permutation_importance import Importance, Partial
 from nncli.analysis.report.charts import Axis, Color, Line, Range, evenly_spaced, lines, ranges
 from nncli.analysis.report.page import Figure, Gallery, Notice, Paragraph, Section, Table, display
 from nncli.analysis.report.sections.scores import format_interval
+from nncli.base.dataclass import dataclass
 from nncli.base.text import format_number
 from nncli.targets.metrics.registry import higher_is_better
 

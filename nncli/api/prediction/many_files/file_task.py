@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
@@ -14,6 +14,7 @@ import polars as pl
 from nncli.api.options import PredictFilesOptions
 from nncli.api.prediction.tables import PredictionSummary
 from nncli.api.prediction.to_file import write_predictions
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location, NncliError, RunError, UsageError
 from nncli.base.spec import NonNegativeInt, Spec
 from nncli.data.encoders.anomalies import FILE_SCHEMA

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from nncli.api.options import PredictFilesOptions, ignore
@@ -22,6 +22,7 @@ from nncli.api.prediction.many_files.file_task import (
 from nncli.api.prediction.many_files.inputs import input_files
 from nncli.api.prediction.many_files.record import AnswersRecord, new_record, options_of
 from nncli.base.atomic_files import check_overwrite, clear_leftovers
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Advice, Location, NncliError, UsageError
 from nncli.base.logs import log_duration
 from nncli.data.formats.registry import FORMATS, FileOptions, format_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -15,6 +15,7 @@ from nncli.api.options import WriteOptions
 from nncli.api.prediction.many_files.file_task import FileState, FileToPredict
 from nncli.api.prediction.tables import PredictionSummary
 from nncli.base.atomic_files import write_text
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Advice, Location, NncliError, UsageError
 from nncli.base.option import declared_options
 from nncli.base.spec import Spec

@@ -7,12 +7,12 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO, ClassVar
 
 import polars
 
+from nncli.base.dataclass import dataclass
 from nncli.data.columns.parsing import TEXT_TYPES
 from nncli.data.dialect import COMMA, TAB
 from nncli.data.formats.csv.reader import read_delimited

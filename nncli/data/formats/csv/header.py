@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
+from nncli.base.dataclass import dataclass
 from nncli.base.text import join_quoted, quote
 from nncli.nn.arrays import RowIndices
 

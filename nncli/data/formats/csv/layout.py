@@ -13,10 +13,11 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Advice, DataError, Location, SetKey, sentences
 from nncli.base.text import join_quoted, quote
 from nncli.data.dialect import AUTO, CsvDialect

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import IO, NamedTuple
 
 import numpy as np
 import polars
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Advice, DataError, Location, SetKey, reraise_out_of_memory, sentences
 from nncli.data.columns.parsing import exact_numbers, may_be_class_ids
 from nncli.data.dialect import AUTO, CsvDialect, Ragged

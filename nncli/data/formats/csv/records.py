@@ -14,12 +14,13 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location
 from nncli.data.formats.csv.decoding import BINARY, BINARY_HINT, Readable
 from nncli.data.formats.read_options import BLOCK_BYTES

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from nncli.base.credentials import HIDDEN, LOGIN, with_credentials
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Location, UsageError
 from nncli.base.text import quote
 from nncli.data.sources.table_source import TableSource

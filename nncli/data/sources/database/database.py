@@ -6,13 +6,13 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from importlib import import_module
 from time import sleep
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Advice, DataError, InstallExtra, Location, UsageError
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.sources.database.address import DatabaseAddress

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar
 
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location, reraise_out_of_memory
 from nncli.data.sources.database.address import EXTERNAL_ACCESS, DatabaseAddress
 from nncli.data.sources.database.column_types import ArrowStreamError, frames_of

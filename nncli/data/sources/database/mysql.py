@@ -10,12 +10,12 @@ import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location, UsageError, reraise_out_of_memory
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.sources.database.address import DatabaseAddress

@@ -6,7 +6,6 @@ import hashlib
 import io
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import chain, count, takewhile
 from pathlib import Path
 from typing import ClassVar, TypeVar
@@ -14,6 +13,7 @@ from typing import ClassVar, TypeVar
 import numpy as np
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Location, UsageError
 from nncli.base.scratch import Scratch
 from nncli.data.formats.file_format import as_tables

@@ -9,13 +9,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from urllib.parse import quote as quote_url
 
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location
 from nncli.data.formats.streams import missing_file_hint
 from nncli.data.sources.database.address import DatabaseAddress

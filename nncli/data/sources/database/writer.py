@@ -5,13 +5,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import Location, NncliError, UsageError
 from nncli.base.logs import log_duration
 from nncli.base.text import quote

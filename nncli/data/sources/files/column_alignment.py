@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import polars
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location
 from nncli.base.text import join_quoted, quote
 from nncli.data.dialect import CsvDialect

@@ -12,12 +12,13 @@ import stat
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TypeAlias
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.text import closest_match, quote
 from nncli.data.formats.prefetch import prefetch_map

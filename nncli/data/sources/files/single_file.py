@@ -9,12 +9,12 @@ import zipfile
 import zlib
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 import polars
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location, NncliError, UsageError
 from nncli.base.text import join_quoted, quote
 from nncli.data.formats.compression import PIECE, ByteStream, CompressionError, SizeLimit

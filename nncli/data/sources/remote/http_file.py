@@ -19,7 +19,6 @@ import urllib.error
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from email.message import Message
 from glob import has_magic
 from pathlib import PurePosixPath
@@ -27,6 +26,7 @@ from typing import IO, NoReturn
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from nncli.base.credentials import split_url, with_credentials
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.data.formats.compression import GZIP, ByteStream, CompressionError, DecompressedStream, GrowthError
 from nncli.data.sources.remote import remote_file

@@ -11,7 +11,6 @@ import http.client
 import socket
 import string
 import urllib.request
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from nncli.base.credentials import split_url
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location
 
 if TYPE_CHECKING:

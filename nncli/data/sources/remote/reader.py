@@ -6,10 +6,11 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, TypeAlias
 
+from nncli.base.dataclass import dataclass
 from nncli.base.logs import log_duration
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import Format

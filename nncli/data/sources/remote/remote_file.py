@@ -6,10 +6,11 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import IO, TypeVar
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location, NncliError
 from nncli.base.logs import log_info
 from nncli.base.memory import format_bytes

@@ -8,12 +8,12 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.text import closest_file, closest_match, quote
 from nncli.data.sources.files.several_files import HIDDEN

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location, UsageError, extra_required
 from nncli.base.text import quote
 from nncli.data.sources.remote import remote_file

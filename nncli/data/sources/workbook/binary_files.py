@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location
 from nncli.data.sources.workbook.files import ERROR_CODES, WorkbookFile, ZipFile, check_size, damaged, encrypted
 from nncli.data.sources.workbook.grid import CellRange, HiddenCell, Kind, SheetFacts

@@ -10,11 +10,11 @@ import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Generator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 from xml.etree import ElementTree as ET
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location
 from nncli.base.memory import format_bytes, free_memory
 from nncli.data.sources.workbook.grid import NOT_AVAILABLE, SheetFacts

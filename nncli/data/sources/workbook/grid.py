@@ -6,7 +6,7 @@ import datetime
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import IntEnum
 from typing import NamedTuple, TypeAlias
 
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import UsageError
 from nncli.base.text import quote
 from nncli.nn.arrays import Floats, RowIndices

@@ -6,13 +6,14 @@ import hashlib
 import io
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import polars
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location, UsageError, extra_required
 from nncli.base.native_stderr import without_panics
 from nncli.base.text import closest_match, join_quoted, quote

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import polars
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.text import join_quoted
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER

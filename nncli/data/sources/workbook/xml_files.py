@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from html import unescape
 from itertools import accumulate
 from typing import ClassVar
 
+from nncli.base.dataclass import dataclass
 from nncli.base.errors import UsageError
 from nncli.data.formats.prefetch import prefetch
 from nncli.data.sources.workbook.files import WorkbookFile, ZipFile, check_size, damaged

@@ -11,13 +11,14 @@ loops get the blocks as tables, with the buffers of a number of rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import sqrt
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.dataclass import dataclass
 from nncli.nn.activations import (
     ElementwiseActivation,
     Elu,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, TypeAlias
@@ -12,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.dataclass import dataclass
 from nncli.nn.arrays import Array
 from nncli.nn.batches.batches import Batches
 from nncli.nn.layers.base import annealing_factor
