@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nncli.api.check import check
     from nncli.api.compare import compare
     from nncli.api.cross_validate import cross_validate
+    from nncli.api.distill import distill
     from nncli.api.drift import drift
     from nncli.api.evaluate import evaluate
     from nncli.api.explain import explain
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from nncli.api.show import show
     from nncli.api.threshold import clear_threshold, threshold
     from nncli.api.track import track
-    from nncli.api.train import distill, train
+    from nncli.api.train import train
     from nncli.api.tune import select_ensemble, tune
     from nncli.base.errors import NncliError
     from nncli.runs.listing import list_runs
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 _HOMES = {
     "NncliError": "base.errors",
     "clear_threshold": "api.threshold",
-    "distill": "api.train",
     "export_run": "api.export",
     "list_runs": "runs.listing",
     "predict_files": "api.predict",

@@ -8,11 +8,14 @@ of these. The result is an ordinary configuration without a preset.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
+
+from pydantic import ValidationError
 
 from nncli.base.dataclass import dataclass
 from nncli.base.errors import ConfigError, ConfigIssue
@@ -264,12 +267,11 @@ def resolve(
         ConfigError: the configuration is wrong; holds every issue with its location.
     """
     try:
-        file = validate(ConfigFile, document)
+        config, tune = _validated(document)
     except ConfigError as error:
         raise ConfigError(*_in_order([*_unrelated(issues, error.issues), *issues], assignments)) from None
     if issues:
         raise ConfigError(*_in_order(issues, assignments))
-    config = file.config
     data, validation, teacher = config.data, config.validation, config.teacher
     data = data.model_copy(update=data.relative_to(folder))
     if isinstance(validation, ValidationFile):
@@ -282,7 +284,15 @@ def resolve(
         "teacher": teacher,
         "output": config.output or str(Path("runs") / name),
     }
-    return LoadedConfig(config.model_copy(update=update), document, file.tune)
+    return LoadedConfig(config.model_copy(update=update), document, tune)
+
+
+def _validated(document: Document) -> tuple[Config, TuneSection | None]:
+    # Most documents have no section `tune`, and building the schema of another class takes as long as reading a table.
+    with suppress(ValidationError):
+        return Config.model_validate(document.value), None
+    file = validate(ConfigFile, document)
+    return file.config, file.tune
 
 
 def _unrelated(earlier: Iterable[ConfigIssue], issues: Iterable[ConfigIssue]) -> Iterable[ConfigIssue]:
