@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from nncli.api.head import head
     from nncli.api.init import init
     from nncli.api.load import load
-    from nncli.api.predict import predict, predict_files, predict_to_file
+    from nncli.api.predict import predict, predict_to_file
+    from nncli.api.predict_files import predict_files
     from nncli.api.report import report
     from nncli.api.reproduce import reproduce
     from nncli.api.show import show
@@ -37,7 +38,6 @@ _HOMES = {
     "clear_threshold": "api.threshold",
     "export_run": "api.export",
     "list_runs": "runs.listing",
-    "predict_files": "api.predict",
     "predict_to_file": "api.predict",
     "select_ensemble": "api.tune",
 }

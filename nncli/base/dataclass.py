@@ -11,6 +11,8 @@ from operator import attrgetter
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any, NoReturn
 
+__all__ = ["dataclass"]
+
 if TYPE_CHECKING:
     from dataclasses import dataclass
 else:
@@ -37,10 +39,8 @@ else:
         return cls
 
 
-def _equal(compared: attrgetter[Any], left: object, right: object) -> bool:
-    if left.__class__ is not right.__class__:
-        return NotImplemented
-    return bool(compared(left) == compared(right))
+def _equal(compared: attrgetter[Any], left: object, right: object) -> Any:
+    return compared(left) == compared(right) if left.__class__ is right.__class__ else NotImplemented
 
 
 @recursive_repr()
