@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import ValidationError
 
@@ -22,10 +22,13 @@ from nncli.base.errors import ConfigError, ConfigIssue
 from nncli.base.text import quote
 from nncli.config.errors.messages import validate
 from nncli.config.overrides import Assignment, from_environment, from_options, override
-from nncli.config.schema import Config, ConfigFile, TuneSection, ValidationFile
+from nncli.config.schema import Config, ValidationFile
 from nncli.config.yaml.document import Document, SourceSpan
 from nncli.config.yaml.document import Path as KeyPath
 from nncli.config.yaml.parser import parse, read
+
+if TYPE_CHECKING:
+    from nncli.config.schema.tune import TuneSection
 
 TABULAR, TEXTBOOK = "tabular", "textbook"
 QUALITIES = {"fast": ("fast",), "balanced": (), "best": ("best",)}
@@ -244,7 +247,7 @@ def parse_assignments(assignments: Sequence[str], environment: Mapping[str, str]
     Raises:
         UsageError: an assignment is not of the form key=value.
     """
-    return [*from_environment(environment, ConfigFile.model_fields), *from_options(assignments)]
+    return [*from_environment(environment, (*Config.model_fields, "tune")), *from_options(assignments)]
 
 
 def load_assigned(document: Document, assignments: Sequence[Assignment], folder: Path, name: str) -> LoadedConfig:
@@ -291,6 +294,8 @@ def _validated(document: Document) -> tuple[Config, TuneSection | None]:
     # Most documents have no section `tune`, and building the schema of another class takes as long as reading a table.
     with suppress(ValidationError):
         return Config.model_validate(document.value), None
+    from nncli.config.schema.tune import ConfigFile
+
     file = validate(ConfigFile, document)
     return file.config, file.tune
 
