@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 import pickle
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, asdict, field, fields, replace
@@ -99,6 +100,7 @@ def test_a_dataclass_is_that_of_the_standard_library(name: str) -> None:
             [replace(value) == value for value in made],
             made[0] == 3,
             cls.__match_args__,
+            [(one.name, one.kind, one.annotation) for one in inspect.signature(cls).parameters.values()],
         )
 
     assert facts(classes(OURS)[name]) == facts(classes(THEIRS)[name])
