@@ -21,6 +21,7 @@ from pydantic_core import PydanticUndefined
 
 from nncli.config import schema
 from nncli.config.json_schema import json_schema
+from nncli.config.schema.tune import ConfigFile, Domain, TuneFile, TuneSection
 from nncli.config.schema_file import SCHEMA
 from nncli.config.yaml.writer import dump
 from nncli.data.encoders.options import CategoricalOptions
@@ -165,7 +166,7 @@ def one_line(model: type[BaseModel]) -> str:
 def configuration() -> str:
     """The text of docs/configuration.md."""
     parts = [INTRODUCTION]
-    parts += section("Top level", schema.ConfigFile, "")
+    parts += section("Top level", ConfigFile, "")
     parts += section("data", schema.DataSection, "data.")
     parts += section("encoding", schema.EncodingSection, "encoding.")
     parts += section("encoding.categories", CategoricalOptions, "encoding.categories.")
@@ -175,13 +176,13 @@ def configuration() -> str:
         parts += keys_of(model, "validation.")
     parts += section("early_stopping", schema.EarlyStopping, "early_stopping.")
     parts += section("checkpoint", schema.Checkpoint, "checkpoint.")
-    parts += section("tune", schema.TuneSection, "tune.")
+    parts += section("tune", TuneSection, "tune.")
     parts.append(SEARCH)
-    for model in members(schema.Domain):
+    for model in members(Domain):
         parts.append(f"\n{one_line(model)}\n")
         parts += keys_of(model, "")
     parts.append(TUNE_FILE)
-    parts += keys_of(schema.TuneFile, "")
+    parts += keys_of(TuneFile, "")
     for title, (union, intro) in UNIONS.items():
         parts.append(f"\n## {title}\n\n{intro}\n\n| type | options | meaning |\n|---|---|---|\n")
         for model in members(union):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nncli.api.check import check
     from nncli.api.compare import compare
     from nncli.api.cross_validate import cross_validate
+    from nncli.api.distill import distill
     from nncli.api.drift import drift
     from nncli.api.evaluate import evaluate
     from nncli.api.explain import explain
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
     from nncli.api.head import head
     from nncli.api.init import init
     from nncli.api.load import load
-    from nncli.api.predict import predict, predict_files, predict_to_file
+    from nncli.api.predict import predict, predict_to_file
+    from nncli.api.predict_files import predict_files
     from nncli.api.report import report
     from nncli.api.reproduce import reproduce
     from nncli.api.show import show
     from nncli.api.threshold import clear_threshold, threshold
     from nncli.api.track import track
-    from nncli.api.train import distill, train
+    from nncli.api.train import train
     from nncli.api.tune import select_ensemble, tune
     from nncli.base.errors import NncliError
     from nncli.runs.listing import list_runs
@@ -34,10 +36,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "NncliError": "base.errors",
     "clear_threshold": "api.threshold",
-    "distill": "api.train",
     "export_run": "api.export",
     "list_runs": "runs.listing",
-    "predict_files": "api.predict",
     "predict_to_file": "api.predict",
     "select_ensemble": "api.tune",
 }

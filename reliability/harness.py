@@ -34,6 +34,7 @@ WARM = [
     "nncli.cli.console",
     "nncli.api.train",
     "nncli.api.predict",
+    "nncli.api.predict_files",
     "nncli.api.evaluate",
     "nncli.api.generate_data",
     "rich.console",

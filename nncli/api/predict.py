@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from nncli.api.options import PredictFilesOptions, PredictOptions, PredictToFileOptions
-from nncli.api.prediction.many_files.file_task import FileOutcome, FileToPredict, write_errors_file
-from nncli.api.prediction.many_files.job import PredictionJob
-from nncli.api.prediction.many_files.record import FilesPrediction, FilesProgress, PredictedFile
+from nncli.api.options import PredictOptions, PredictToFileOptions
 from nncli.api.prediction.profile_file import ProfileFile, read_profile
 from nncli.api.prediction.tables import PredictionSummary, predict_chunks, predict_source
 from nncli.api.prediction.to_file import check_errors_file, open_errors, write_predictions
@@ -23,7 +20,7 @@ from nncli.base.option import operation
 from nncli.data.formats.streams import is_stream
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.output import OutputTarget, check_output, output_target
-from nncli.data.sources.table_source import TableLocation, TableSource, as_source
+from nncli.data.sources.table_source import Inputs, TableLocation, TableSource, as_source, input_sources
 from nncli.fitting.calibration import conformal_predictor
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel
@@ -31,9 +28,8 @@ from nncli.models.read_table import table_of
 from nncli.runs.run import Run
 
 if TYPE_CHECKING:
+    from nncli.api.prediction.many_files.record import FilesPrediction
     from nncli.data.formats.dataframes import Frame
-
-Inputs: TypeAlias = TableLocation | Sequence[TableLocation]
 
 
 def predict_with(run: str | Path, data: TableLocation | Frame, options: PredictOptions) -> pl.DataFrame:
@@ -92,8 +88,10 @@ def predict_to_file_with(
         RunError: the run directory is missing or damaged, or has no held-out rows for intervals or sets.
         DataError: a column is missing, or a cell cannot be read and that is an error.
     """
-    sources = _sources(data)
+    sources = input_sources(data)
     if names_folder(str(output)):
+        from nncli.api.predict_files import predict_files_with  # imports what starts processes
+
         _check_folder(options)
         return predict_files_with(run, sources, output, options)
     source = _only(sources, options)
@@ -117,11 +115,6 @@ def predict_to_file_with(
 
 
 predict_to_file = operation(PredictToFileOptions)(predict_to_file_with)
-
-
-def _sources(data: Inputs) -> list[TableSource]:
-    locations = [data] if isinstance(data, TableSource | str | os.PathLike) else data
-    return [*map(as_source, locations)]
 
 
 def names_folder(output: str) -> bool:
@@ -172,70 +165,3 @@ def _check_target(source: TableSource, target: OutputTarget, options: PredictToF
         )
     if options.errors is not None:
         check_errors_file(Path(options.errors), source, file, force=options.force)
-
-
-def predict_files_with(
-    run: str | Path, inputs: Inputs, output: str | Path, options: PredictFilesOptions
-) -> FilesPrediction:
-    """Predict files, those of folders and those that match patterns, each into a file in the folder `output`.
-
-    Files that an earlier call has predicted are skipped. A file that cannot be predicted is `failed` in the result, and
-    the others are predicted. `errors` is a CSV file of all invalid cells; `on_note` is called with notes on all files
-    at the end.
-
-    Raises:
-        RunError: the run directory is missing or damaged.
-        DataError: there is no such file.
-        UsageError: the predictions of two files would have the same name, or without `force` they would replace a file
-            that is not of the same run, options and input.
-    """
-    job = PredictionJob.prepare(Path(run), _sources(inputs), Path(output), options)
-    progress = FilesProgress(len(job.files))
-    options.on_progress(progress)
-    outcomes: dict[str, FileOutcome | None] = {}
-    for file, outcome in job.outcomes():
-        outcomes[file.answer] = outcome
-        progress = progress.with_file(_result(job, file, outcome))
-        options.on_progress(progress)
-    if options.errors_file is not None and progress.done:
-        write_errors_file(options.errors_file, job.output, [(file.name, file.answer) for file in job.files])
-    in_order = [(file, outcomes[file.answer]) for file in job.files]
-    summary = sum((outcome.summary for _, outcome in in_order if outcome is not None), PredictionSummary())
-    notes = common_notes((file.name, outcome.notes) for file, outcome in in_order if outcome is not None)
-    options.note(*notes, *summary.notes(options))
-    return FilesPrediction(tuple(_result(job, file, outcome) for file, outcome in in_order), summary)
-
-
-predict_files = operation(PredictFilesOptions)(predict_files_with)
-
-
-def _result(job: PredictionJob, file: FileToPredict, outcome: FileOutcome | None) -> PredictedFile:
-    """What has become of a file; None is the outcome of one that was done before."""
-    answer = job.output / file.answer
-    if outcome is None:
-        return PredictedFile(file.name, answer, "skipped")
-    if outcome.error is not None:
-        return PredictedFile(file.name, answer, "failed", error=outcome.error)
-    return PredictedFile(file.name, answer, "done", outcome.summary.rows)
-
-
-MAX_NOTES = 5
-
-
-def common_notes(notes: Iterable[tuple[str, tuple[str, ...]]]) -> Iterator[str]:
-    """The different notes of files, each given by its name and its notes; the same note of several files is one.
-
-    >>> list(common_notes([("a.csv", ("a.csv: read with encoding latin-1",)),
-    ...                    ("b.csv", ("b.csv: read with encoding latin-1",))]))
-    ['a.csv: read with encoding latin-1 (and 1 more file)']
-    """
-    names: dict[str, list[str]] = {}
-    for name, lines in notes:
-        for line in lines:
-            names.setdefault(line.removeprefix(f"{name}: "), []).append(name)
-    for text, files in [*names.items()][:MAX_NOTES]:
-        more = len(files) - 1
-        yield f"{files[0]}: {text}" + (f" (and {more:,} more file{'s' * (more > 1)})" if more else "")
-    others = {file for files in [*names.values()][MAX_NOTES:] for file in files}
-    if others:
-        yield f"other notes on {len(others):,} file{'s' * (len(others) > 1)}"

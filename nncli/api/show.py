@@ -8,12 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nncli.analysis.evaluation.run_summary import CrossValidationSummary, summarize_cross_validation
 from nncli.base.findings import Finding
 from nncli.base.logs import format_duration
 from nncli.base.spec import Task
 from nncli.base.text import join_quoted
-from nncli.fitting.dry_run import LayerSize, layer_sizes
+from nncli.nn.network import LayerSize, layer_sizes
 from nncli.runs.cross_validation import is_cross_validation
 from nncli.runs.history_and_metrics import RecordedCycle, RecordedMetrics, read_metrics
 from nncli.runs.listing import Kind, RunStatus, info_of
@@ -22,11 +21,12 @@ from nncli.runs.manifest import MANIFEST, METRICS, MODEL, Manifest
 from nncli.runs.run import Run, is_search
 from nncli.runs.saved_decision import read_decision
 from nncli.targets.decision import Decision
-from nncli.tuning.summary import SearchSummary, read_search
 
 if TYPE_CHECKING:
+    from nncli.analysis.evaluation.run_summary import CrossValidationSummary
     from nncli.models.model import ModelSpec
     from nncli.nn.losses.base import LossBase
+    from nncli.tuning.summary import SearchSummary
 
 
 @dataclass(frozen=True)
@@ -183,8 +183,14 @@ def describe(path: Path) -> RunDescription | CrossValidationSummary | SearchSumm
         RunError: it is none of them, or one of its files is damaged.
     """
     if is_search(path):
+        from nncli.tuning.summary import read_search
+
         return read_search(path)
-    return summarize_cross_validation(path) if is_cross_validation(path) else show(path)
+    if is_cross_validation(path):
+        from nncli.analysis.evaluation.run_summary import summarize_cross_validation
+
+        return summarize_cross_validation(path)
+    return show(path)
 
 
 def show(run: str | Path) -> RunDescription:

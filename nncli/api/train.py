@@ -1,13 +1,13 @@
-"""`nncli train` and `nncli distill`: train into a run directory, yielding typed events."""
+"""`nncli train`: train into a run directory, yielding typed events."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
-from nncli.analysis.evaluation.threshold_analysis import threshold_options
-from nncli.api.options import ClusterOptions, DistillOptions, TrainOptions, begun
+from nncli.api.options import ClusterOptions, TrainOptions, begun
 from nncli.api.training_input import TrainingInput, copied_table, resolve_input
 from nncli.base.errors import Advice, SetKey, UsageError
 from nncli.base.findings import FindingCode, note, warning
@@ -16,7 +16,6 @@ from nncli.base.scratch import existing_parent
 from nncli.config.loading import LoadedConfig
 from nncli.config.schema import Config
 from nncli.fitting.prepare.load import table_copies
-from nncli.fitting.student_config import student_config
 from nncli.fitting.train.events import Event, Finished
 from nncli.fitting.train.single import resume_network, train_network
 from nncli.fitting.training_call import TrainingCall
@@ -24,8 +23,6 @@ from nncli.runs.config import read_config
 from nncli.runs.cross_validation import check_is_run, resume_command
 from nncli.runs.manifest import check_not_selected
 from nncli.runs.run import Run
-from nncli.runs.saved_decision import read_decision
-from nncli.tracking.tracker import TrackerChoice, parse_trackers
 
 
 def train_events_with(
@@ -37,13 +34,13 @@ def train_events_with(
     tracker there is a `TrackingStopped`.
     """
     options.check_input(config)
-    trackers = parse_trackers(options.track)
+    tracked = _trackers(options.track)
     if config is None:
-        yield from _tracked(_resume(Path(options.resume or ""), options, command), trackers)
+        yield from tracked(_resume(Path(options.resume or ""), options, command))
         return
     with copied_table(config, options, options.output):
         given = resolve_input(config, options)
-        yield from _tracked(_train(given, options, options.training_call(command, given.findings)), trackers)
+        yield from tracked(_train(given, options, options.training_call(command, given.findings)))
 
 
 train_events = operation(TrainOptions)(train_events_with)
@@ -109,6 +106,9 @@ def _train(given: TrainingInput, options: TrainOptions, call: TrainingCall) -> G
 
 
 def _resume(path: Path, options: TrainOptions, command: Sequence[str]) -> Generator[Event, None, None]:
+    from nncli.analysis.evaluation.threshold_analysis import threshold_options
+    from nncli.runs.saved_decision import read_decision
+
     check_is_run(path, ", not a run", f"To resume: {resume_command(path)}")
     run = Run.open(path)
     manifest = run.load_manifest()
@@ -134,56 +134,21 @@ def _resume(path: Path, options: TrainOptions, command: Sequence[str]) -> Genera
             yield from resume_network(run, options.set, command, options.stop, findings=findings)
 
 
-def _tracked(events: Generator[Event, None, None], trackers: Sequence[TrackerChoice]) -> Generator[Event, None, None]:
-    if trackers:
-        from nncli.tracking.training_tracker import track_events
+Events: TypeAlias = Generator[Event, None, None]
 
-        events = track_events(events, trackers)
-    yield from events
+
+def _trackers(words: Sequence[str]) -> Callable[[Events], Events]:
+    """What passes the events of a training on, and gives them to the trackers."""
+    if not words:
+        return lambda events: events
+    from nncli.tracking.tracker import parse_trackers
+    from nncli.tracking.training_tracker import track_events
+
+    choices = parse_trackers(words)
+    return lambda events: track_events(events, choices)
 
 
 def _refuse_scheduler(options: ClusterOptions) -> None:
     if options.scheduler is not None:
         message = Advice(ClusterOptions.use("scheduler"), " is for ensembles, and members is 1")
         raise UsageError(message, hint="Set members: 8, say.")
-
-
-MAX_UNITS = 1 << 16
-"""More are a typing error."""
-
-
-@operation(DistillOptions)
-def distill(run: str | Path, options: DistillOptions) -> Finished:
-    """Train one small network on the predictions of a run, and return the final event; its `run` is a run directory.
-
-    The network learns the out-of-fold and in-sample predictions of the training rows by `run`, mostly an ensemble, and
-    its predictions of synthetic rows. See the page "Make an ensemble small and fast".
-
-    Raises:
-        RunError: the run is missing, damaged or not trained.
-        ConfigError: an assignment is not valid.
-        UsageError: its predictions are not what a network can be taught.
-        DataError: the table has changed since the training of the teacher, or cannot be read.
-    """
-    for event in distill_events_with(run, options):
-        if isinstance(event, Finished):
-            return event
-    raise AssertionError("a training ends with Finished or an error")
-
-
-def distill_events_with(
-    run: str | Path, options: DistillOptions, command: Sequence[str] = ()
-) -> Generator[Event, None, None]:
-    """As `distill`, event by event: those of a training."""
-    units = options.units
-    if not 1 <= units <= MAX_UNITS:
-        use = DistillOptions.use
-        message = Advice(use("units", units), f": a layer has 1 to {MAX_UNITS:,} units")
-        raise UsageError(message, hint=Advice("For example ", use("units", 64), "."))
-    path = Path(run)
-    student = student_config(path, units, path.with_name(f"{path.name}-student"), options.set)
-    training = TrainOptions(stop=options.stop, output=options.output, force=options.force)
-    yield from train_events_with(student, options=training, command=command)
-
-
-distill_events = operation(DistillOptions)(distill_events_with)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nncli.api.init import InitResult, draft, stem_of
 from nncli.api.options import TrainingInputOptions
 from nncli.base.errors import Location, UsageError
 from nncli.base.findings import Finding
@@ -22,6 +22,9 @@ from nncli.data.sources.files.several_files import names_several
 from nncli.data.sources.local_copies import local_copies
 from nncli.data.sources.open import open_original
 from nncli.data.sources.table_source import TableLocation, as_source
+
+if TYPE_CHECKING:
+    from nncli.api.init import InitResult
 
 YAML_SUFFIXES = (".yaml", ".yml")
 
@@ -128,6 +131,8 @@ def config_for(
     Raises:
         UsageError, ConfigError, DataError: as `init`.
     """
+    from nncli.api.init import draft, stem_of
+
     result = draft(data, target, set=[text for text in assignments if text.lstrip().startswith("data.")])
     source = as_source(data)
     document = parse(result.text, f"nncli init {source.path}")

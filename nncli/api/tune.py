@@ -16,9 +16,9 @@ from nncli.base.findings import Finding, FindingCode, note
 from nncli.base.option import operation
 from nncli.base.scratch import Scratch, existing_parent
 from nncli.config.loading import NOTHING, LoadedConfig
-from nncli.config.schema import Config, TuneSection
+from nncli.config.schema import Config
 from nncli.config.schema.training import seconds_of
-from nncli.config.schema.tune import MAX_TRIALS
+from nncli.config.schema.tune import MAX_TRIALS, TuneSection
 from nncli.fitting.parallel.trainings import removed_if_untrained
 from nncli.fitting.prepare.load import table_copies
 from nncli.fitting.train.events import TrackingStopped

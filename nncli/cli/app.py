@@ -163,6 +163,8 @@ def main() -> None:
     # Imported objects live until the end: collecting them again and again, and once more at exit, frees nothing.
     gc.set_threshold(GC_THRESHOLD)
     atexit.register(gc.freeze)
+    # Looking for plugins of pydantic reads the metadata of every package that is installed.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     prepare_standard_streams()
     _remove_credentials()
     if os.environ.get("_NNCLI_COMPLETE") == "complete_bash":

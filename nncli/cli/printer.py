@@ -7,7 +7,7 @@ import sys
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nncli.api.training_input import Drafted
 from nncli.base.logs import format_duration
@@ -23,7 +23,6 @@ from nncli.cli.console import (
 )
 from nncli.cli.findings import FindingPrinter
 from nncli.cli.options import DisplayOptions
-from nncli.cli.progress.json_events import JsonLines, SearchJsonLines
 from nncli.cli.progress.status import Live, Plain, Work, progress_of
 from nncli.cli.progress.training import TrainingProgress, TrainingsProgress
 from nncli.cli.tables import table
@@ -38,6 +37,9 @@ from nncli.fitting.train.events import (
 from nncli.models.scores import ScoreCard, class_scores, headlines
 from nncli.nn.training.loop import LearningRateHalved
 from nncli.targets.metrics.registry import has_baseline
+
+if TYPE_CHECKING:
+    from nncli.cli.progress.json_events import JsonLines, SearchJsonLines
 
 MIN_ESTIMATE = 2.0
 """Seconds of a training from which the estimate is printed."""
@@ -139,7 +141,11 @@ class TrainingPrinter(Printer):
 
     def progress_of(self, work: Work, stack: ExitStack) -> Plain | Live | JsonLines | SearchJsonLines | None:
         """JSON lines, or a display."""
-        return JsonLines() if self.as_json else super().progress_of(work, stack)
+        if not self.as_json:
+            return super().progress_of(work, stack)
+        from nncli.cli.progress.json_events import JsonLines
+
+        return JsonLines()
 
     def run(self, events: Generator[Any, None, None]) -> Finished:
         """Print the events and return the last one.
@@ -150,7 +156,7 @@ class TrainingPrinter(Printer):
         finished = self.follow(events, Finished)
         assert finished is not None, "a training ends with Finished or an error"
         assert self.started is not None, "a training begins with Started or MembersStarted"
-        if isinstance(self.progress, JsonLines):
+        if self.as_json and self.progress is not None:
             self.progress.update(finished)
         else:
             self.display.say(summary(self.started, finished))

@@ -113,23 +113,25 @@ def show(
     nncli show runs/penguins
     nncli show runs/penguins --json | jq .columns
     """
-    from nncli.analysis.evaluation.run_summary import CrossValidationSummary
+    from nncli.api.show import RunDescription
     from nncli.api.show import describe as describe_run
-    from nncli.tuning.summary import SearchSummary
 
     interrupt_at_once()
     description = describe_run(run)
+    if isinstance(description, RunDescription):
+        display.show(description.json, lambda: "\n\n".join(_sections(description)))
+        display.next(*description.next_steps)
+        return
+    from nncli.tuning.summary import SearchSummary
+
     if isinstance(description, SearchSummary):
         display.show(description.json, lambda: "\n\n".join(_search(description)))
         done = f"nncli report {quote(str(description.path))}", description.train_command
         display.next(*(done if description.is_done else (description.resume_command,)))
-    elif isinstance(description, CrossValidationSummary):
+    else:
         display.show(description.json, lambda: "\n\n".join(_cross_validation(description)))
         report = f"nncli report {quote(str(description.path))}"
         display.next(report if description.is_done else description.resume)
-    else:
-        display.show(description.json, lambda: "\n\n".join(_sections(description)))
-        display.next(*description.next_steps)
 
 
 def _facts(facts: Iterable[tuple[str, str]]) -> str:

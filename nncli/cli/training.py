@@ -119,7 +119,7 @@ def distill(
     # Imported deep within the call stack, Polars takes longer, see `train`.
     import polars  # noqa: F401
 
-    from nncli.api.train import distill_events_with
+    from nncli.api.distill import distill_events_with
     from nncli.cli.printer import TrainingPrinter
 
     interrupt_at_once()

@@ -14,8 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema
 
 from nncli.base.spec import non_defaults
-from nncli.config.schema import ConfigFile
-from nncli.config.schema.tune import SEARCHABLE_DATA, UNSEARCHABLE
+from nncli.config.schema.tune import SEARCHABLE_DATA, UNSEARCHABLE, ConfigFile
 from nncli.config.schema_file import Node, resolve
 
 

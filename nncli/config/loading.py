@@ -8,20 +8,26 @@ of these. The result is an ordinary configuration without a preset.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic import ValidationError
 
 from nncli.base.errors import ConfigError, ConfigIssue
 from nncli.base.text import quote
 from nncli.config.errors.messages import validate
 from nncli.config.overrides import Assignment, from_environment, from_options, override
-from nncli.config.schema import Config, ConfigFile, TuneSection, ValidationFile
+from nncli.config.schema import Config, ValidationFile
 from nncli.config.yaml.document import Document, SourceSpan
 from nncli.config.yaml.document import Path as KeyPath
 from nncli.config.yaml.parser import parse, read
+
+if TYPE_CHECKING:
+    from nncli.config.schema.tune import TuneSection
 
 TABULAR, TEXTBOOK = "tabular", "textbook"
 QUALITIES = {"fast": ("fast",), "balanced": (), "best": ("best",)}
@@ -240,7 +246,7 @@ def parse_assignments(assignments: Sequence[str], environment: Mapping[str, str]
     Raises:
         UsageError: an assignment is not of the form key=value.
     """
-    return [*from_environment(environment, ConfigFile.model_fields), *from_options(assignments)]
+    return [*from_environment(environment, (*Config.model_fields, "tune")), *from_options(assignments)]
 
 
 def load_assigned(document: Document, assignments: Sequence[Assignment], folder: Path, name: str) -> LoadedConfig:
@@ -263,12 +269,11 @@ def resolve(
         ConfigError: the configuration is wrong; holds every issue with its location.
     """
     try:
-        file = validate(ConfigFile, document)
+        config, tune = _validated(document)
     except ConfigError as error:
         raise ConfigError(*_in_order([*_unrelated(issues, error.issues), *issues], assignments)) from None
     if issues:
         raise ConfigError(*_in_order(issues, assignments))
-    config = file.config
     data, validation, teacher = config.data, config.validation, config.teacher
     data = data.model_copy(update=data.relative_to(folder))
     if isinstance(validation, ValidationFile):
@@ -281,7 +286,17 @@ def resolve(
         "teacher": teacher,
         "output": config.output or str(Path("runs") / name),
     }
-    return LoadedConfig(config.model_copy(update=update), document, file.tune)
+    return LoadedConfig(config.model_copy(update=update), document, tune)
+
+
+def _validated(document: Document) -> tuple[Config, TuneSection | None]:
+    # Most documents have no section `tune`, and building the schema of another class takes as long as reading a table.
+    with suppress(ValidationError):
+        return Config.model_validate(document.value), None
+    from nncli.config.schema.tune import ConfigFile
+
+    file = validate(ConfigFile, document)
+    return file.config, file.tune
 
 
 def _unrelated(earlier: Iterable[ConfigIssue], issues: Iterable[ConfigIssue]) -> Iterable[ConfigIssue]:

@@ -17,7 +17,7 @@ from nncli.fitting.prepare.prepare import PreparedTraining
 from nncli.fitting.timing import time_steps
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.layers.base import TrainingContext
-from nncli.nn.network import Network
+from nncli.nn.network import LayerSize, layer_sizes
 from nncli.nn.optim.schedules import ConstantRate, PlateauState, TrainingLength
 from nncli.nn.parameters import Parameters, ParamGroup
 from nncli.nn.predictor import Predictor, block_rows_for
@@ -197,16 +197,6 @@ INIT_BUFFERS = 10
 
 
 @dataclass(frozen=True)
-class LayerSize:
-    """A layer: the prefix of its parameters' names, its type, its units and the number of its trained parameters."""
-
-    name: str
-    type: str
-    units: int
-    parameters: int
-
-
-@dataclass(frozen=True)
 class NetworkSize:
     """The layers of a network and bytes of its parameters, its optimizer state and the activations of a batch.
 
@@ -278,16 +268,3 @@ class NetworkSize:
             "optimizer_bytes": self.optimizer_bytes,
             "activation_bytes": self.activation_bytes,
         }
-
-
-def layer_sizes(network: Network) -> tuple[LayerSize, ...]:
-    """The input with its embeddings, then every layer to the output."""
-    input_parameters = sum(
-        prod(spec.shape) for spec in network.layout.specs if spec.group in (ParamGroup.EMBEDDING, ParamGroup.NUMERIC)
-    )
-    embeds = network.embeddings or network.embedded_numeric
-    layers = [LayerSize("input", "embedding" if embeds else "input", network.input_width, input_parameters)]
-    for name, layer, d in network.sequential.infer_widths(network.input_width):
-        trained = sum(prod(spec.shape) for spec in layer.parameters(d) if spec.group is not ParamGroup.STATISTIC)
-        layers.append(LayerSize(name, str(layer.model_dump()["type"]), layer.out_features(d), trained))
-    return tuple(layers)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from nncli.base.findings import Finding
 from nncli.config.schema import Config
-from nncli.fitting.parallel.task_stream import Workers
+
+if TYPE_CHECKING:
+    from nncli.fitting.parallel.task_stream import Workers
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,9 @@ class TrainingCall:
 
     def workers(self, config: Config, requested: int | Literal["auto"] | None = None) -> Workers:
         """Where the tasks of a configuration run; `requested` precedes its own number of workers."""
+        # One network has no tasks, and their processes import multiprocessing.
+        from nncli.fitting.parallel.task_stream import Workers
+
         return Workers(requested or config.workers, self.scheduler)
 
     def with_findings(self, findings: Sequence[Finding]) -> TrainingCall:

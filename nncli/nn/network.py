@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from math import prod
 
 import numpy as np
 from pydantic import model_validator
@@ -236,3 +237,26 @@ class BoundNetwork:
     Z: Array
     forward: Callable[[], None]
     backward: Callable[[Array], Array]
+
+
+@dataclass(frozen=True)
+class LayerSize:
+    """A layer: the prefix of its parameters' names, its type, its units and the number of its trained parameters."""
+
+    name: str
+    type: str
+    units: int
+    parameters: int
+
+
+def layer_sizes(network: Network) -> tuple[LayerSize, ...]:
+    """The input with its embeddings, then every layer to the output."""
+    input_parameters = sum(
+        prod(spec.shape) for spec in network.layout.specs if spec.group in (ParamGroup.EMBEDDING, ParamGroup.NUMERIC)
+    )
+    embeds = network.embeddings or network.embedded_numeric
+    layers = [LayerSize("input", "embedding" if embeds else "input", network.input_width, input_parameters)]
+    for name, layer, d in network.sequential.infer_widths(network.input_width):
+        trained = sum(prod(spec.shape) for spec in layer.parameters(d) if spec.group is not ParamGroup.STATISTIC)
+        layers.append(LayerSize(name, str(layer.model_dump()["type"]), layer.out_features(d), trained))
+    return tuple(layers)

@@ -8,13 +8,15 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nncli.base.findings import Finding, FindingCode, of_json
 from nncli.models.scores import Averaging, ScoreWithInterval
-from nncli.nn.training.loop import EpochReport
 from nncli.runs.loader import LARGEST_TEXT, damaged, read_verified
 from nncli.runs.manifest import HISTORY, METRICS, Manifest
+
+if TYPE_CHECKING:
+    from nncli.nn.training.loop import EpochReport
 
 LARGEST_LINE = 200
 """Bytes of an epoch in history.csv at most."""
@@ -35,6 +37,8 @@ class History:
 
 def history_csv(reports: Iterable[EpochReport], metric: str | None) -> str:
     """The content of history.csv; the metric's column is named after it, such as `val_accuracy`."""
+    from nncli.nn.training.loop import EpochReport
+
     names = [field.name for field in fields(EpochReport)]
     titles = [f"val_{metric}" if name == "metric" and metric else name for name in names]
     lines = [",".join(titles)]
@@ -131,6 +135,8 @@ def read_metrics(folder: Path, manifest: Manifest) -> RecordedMetrics:
 
 
 def _report(line: list[str]) -> EpochReport:
+    from nncli.nn.training.loop import EpochReport
+
     epoch, loss, penalty, val_loss, metric, rate, best, seconds = line
     return EpochReport(
         epoch=int(epoch),

@@ -450,8 +450,10 @@ class Run:
             self.save_config(config.model_copy(update={"output": str(self.path)}))
 
     def save_spec(self, spec: ModelSpec | EnsembleSpec) -> None:
-        """Write model.json."""
-        self._write(MODEL, spec_json(spec) + "\n")
+        """Write model.json, unless it is there already: at the end of a training it mostly is as at the start."""
+        path, content = self.path / MODEL, (spec_json(spec) + "\n").encode()
+        if not (path.is_file() and path.read_bytes() == content):
+            self._write(MODEL, content)
 
     def save_weights(self, parameters: Parameters) -> None:
         """Write model.safetensors."""

@@ -15,8 +15,9 @@ from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.config.loading import LoadedConfig, located
-from nncli.config.schema import Config, TuneSection
+from nncli.config.schema import Config
 from nncli.config.schema.training import seconds_of
+from nncli.config.schema.tune import TuneSection
 from nncli.config.yaml.document import Document, SourceSpan, excerpt
 from nncli.data.sources.open import open_reader
 from nncli.fitting.ensemble.cross_validation import with_row_checks

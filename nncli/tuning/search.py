@@ -19,7 +19,7 @@ import numpy as np
 from nncli.base.atomic_files import write_text
 from nncli.base.errors import ConfigError, DataError, NncliError
 from nncli.base.findings import Finding
-from nncli.config.schema import TuneSection
+from nncli.config.schema.tune import TuneSection
 from nncli.fitting.parallel.trainings import TrainingResult, TrainingStream
 from nncli.fitting.time_limit import TimeLimit
 from nncli.nn.arrays import Floats

@@ -17,7 +17,8 @@ from nncli.base.errors import Location, RunError
 from nncli.base.logs import format_duration
 from nncli.base.spec import NonNegativeInt, Spec
 from nncli.base.text import format_number
-from nncli.config.schema import Config, TuneSection
+from nncli.config.schema import Config
+from nncli.config.schema.tune import TuneSection
 from nncli.runs.filenames import METRICS, is_locked
 from nncli.runs.loader import LARGEST_TEXT, read_file
 from nncli.runs.renamed_keys import present_key

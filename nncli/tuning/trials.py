@@ -32,7 +32,8 @@ from nncli.base.atomic_files import (
 from nncli.base.errors import ConfigError, Location, NncliError, RunError
 from nncli.base.spec import NonNegativeInt, Spec, StrictStr, non_defaults
 from nncli.config.loading import LoadedConfig, folder_and_name, load_document
-from nncli.config.schema import Config, TuneSection
+from nncli.config.schema import Config
+from nncli.config.schema.tune import TuneSection
 from nncli.config.yaml.parser import read
 from nncli.config.yaml.writer import dump, one_line
 from nncli.runs.filenames import CONFIG, FOLDS, SEARCH

@@ -11,8 +11,8 @@ from typing import Self
 
 from nncli.base.errors import NncliError
 from nncli.base.findings import Finding, FindingCode, note
-from nncli.config.schema import Config, TuneSection
-from nncli.config.schema.tune import Range
+from nncli.config.schema import Config
+from nncli.config.schema.tune import Range, TuneSection
 from nncli.nn.optim.schedules import ConstantRate
 from nncli.runs.filenames import METRICS, is_locked
 from nncli.runs.run import is_search

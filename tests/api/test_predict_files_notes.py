@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nncli.api.predict import MAX_NOTES, common_notes
+from nncli.api.predict_files import MAX_NOTES, common_notes
 
 
 def test_a_note_of_several_files_is_one() -> None:

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from nncli.config.json_schema import json_schema
 from nncli.config.loading import QUALITIES, TABULAR
-from nncli.config.schema import Config, ConfigFile
+from nncli.config.schema import Config
+from nncli.config.schema.tune import ConfigFile
 from nncli.config.schema_file import resolve
 from nncli.config.yaml.parser import parse
 from tests.cli.support import CONFIGS, ROOT

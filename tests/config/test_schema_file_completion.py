@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nncli.config.loading import load_document
-from nncli.config.schema import ConfigFile
+from nncli.config.schema.tune import ConfigFile
 from nncli.config.schema_file import complete_assignment
 from nncli.config.yaml.parser import parse
 

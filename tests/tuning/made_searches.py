@@ -9,7 +9,7 @@ import numpy as np
 
 from nncli.base.atomic_files import write_text
 from nncli.config.loading import load
-from nncli.config.schema import TuneSection
+from nncli.config.schema.tune import TuneSection
 from nncli.nn.losses import MSE
 from nncli.runs.filenames import METRICS
 from nncli.tuning.gain import Gain, compute_importance

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from nncli.base.scratch import Scratch
-from nncli.config.schema import Config, TuneSection
+from nncli.config.schema import Config
+from nncli.config.schema.tune import TuneSection
 from nncli.fitting.ensemble.out_of_fold import EnsembleData
 from nncli.tuning.gain import SearchRows, TrialPredictions, TrialReader
 from nncli.tuning.search_data import Objective, SearchData

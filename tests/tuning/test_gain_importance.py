@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nncli.config.loading import load
-from nncli.config.schema import TuneSection
+from nncli.config.schema.tune import TuneSection
 from nncli.tuning.gain import compute_importance
 from nncli.tuning.space.build_space import build_space
 from nncli.tuning.space.space import SearchSpace

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nncli.config.loading import load
-from nncli.config.schema import TuneSection
+from nncli.config.schema.tune import TuneSection
 from nncli.tuning.space.build_space import build_space
 from nncli.tuning.trials import Trial, TrialValues, spec_at
 from tests.tuning.configs import search_config

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nncli.config.loading import load
-from nncli.config.schema import TuneSection
+from nncli.config.schema.tune import TuneSection
 from nncli.tuning.trials import create_directory, new_record
 from nncli.tuning.tune_result import notes_before
 from tests.cli.support import DATA

@@ -27,7 +27,6 @@ from nncli.config.schema.training import (
     Teacher,
     Validation,
 )
-from nncli.config.schema.tune import TuneSection
 from nncli.data.splitting.folds import Bootstrap
 from nncli.nn.activations import Activation, ElementwiseActivation, Relu
 from nncli.nn.arrays import Backend, Precision
@@ -236,15 +235,3 @@ class Config(Spec):
             return self.bagging
         fixed_rows = self.validation == 0.0 or not isinstance(self.validation, float) or self.data.time is not None
         return "seeds" if fixed_rows else "folds"
-
-
-class ConfigFile(Config):
-    """A configuration file. `tune` is not part of the configuration of a run."""
-
-    tune: TuneSection | None = Field(None, description="How `nncli tune` searches for better hyperparameters.")
-
-    @property
-    def config(self) -> Config:
-        """The configuration without the section `tune`."""
-        values = {name: getattr(self, name) for name in Config.model_fields}
-        return Config.model_construct(self.model_fields_set - {"tune"}, **values)

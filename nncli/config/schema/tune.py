@@ -1,4 +1,4 @@
-"""The section `tune`: how `nncli tune` searches, and the search space."""
+"""The section `tune`: how `nncli tune` searches, and the search space. Only files that have it import this."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pydantic import Discriminator, Field, Tag, WithJsonSchema, model_validator
 from typing_extensions import TypeAliasType
 
 from nncli.base.spec import PathText, PositiveFloat, PositiveInt, Spec, StrictBool, StrictStr
+from nncli.config.schema.config import Config
 from nncli.config.schema.training import Duration
 
 MAX_TRIALS = 100_000
@@ -195,3 +196,15 @@ class TuneFile(Spec):
 
     config: PathText = Field(description="The configuration, relative to the folder of this file.")
     tune: TuneSection = Field(TuneSection(), description="How `nncli tune` searches for better hyperparameters.")
+
+
+class ConfigFile(Config):
+    """A configuration file. `tune` is not part of the configuration of a run."""
+
+    tune: TuneSection | None = Field(None, description="How `nncli tune` searches for better hyperparameters.")
+
+    @property
+    def config(self) -> Config:
+        """The configuration without the section `tune`."""
+        values = {name: getattr(self, name) for name in Config.model_fields}
+        return Config.model_construct(self.model_fields_set - {"tune"}, **values)

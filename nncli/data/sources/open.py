@@ -11,18 +11,12 @@ from nncli.base.errors import Location, UsageError
 from nncli.base.text import closest_match
 from nncli.data.formats.registry import Format
 from nncli.data.formats.streams import InputFile
-from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
 from nncli.data.sources.files.partition import keys_of
 from nncli.data.sources.files.several_files import FilesReader, names_several
 from nncli.data.sources.files.single_file import open_file, selection_error
 from nncli.data.sources.local_copies import copy_of
-from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
 from nncli.data.sources.table_reader import TableReader
 from nncli.data.sources.table_source import TableSource
-
-REMOTE_SCHEMES = ("http", "https", "hf", *STORE_SCHEMES)
-"""Schemes of files on servers."""
-SCHEMES = (*DATABASE_SCHEMES, *REMOTE_SCHEMES)
 
 
 def open_reader(source: TableSource, format: Format | None = None) -> TableReader:  # noqa: A002
@@ -36,27 +30,41 @@ def open_reader(source: TableSource, format: Format | None = None) -> TableReade
 
 def open_original(source: TableSource, format: Format | None = None) -> TableReader:  # noqa: A002
     """The reader of the source itself."""
-    is_database = source.scheme in DATABASE_SCHEMES
-    for key in ("sheet", "range") if is_database else ("table", "query"):  # `open_file` says which files have sheets
-        if getattr(source, key) is not None:
-            raise selection_error(key, source.path)
-    if is_database:
-        from nncli.data.sources.database.reader import DatabaseReader
-
-        return DatabaseReader.of(source)
-    if source.scheme in REMOTE_SCHEMES:
-        from nncli.data.sources.remote.reader import remote_reader
-
-        return remote_reader(source, format, lambda file: open_file(file, format, source.sheet, source.range))
     if source.scheme is not None:
-        near = closest_match(source.scheme, SCHEMES)
-        raise UsageError(
-            f"{source.scheme}:// is no known kind of source",
-            location=Location(source=source.path),
-            hint=f"Did you mean {near}://?" if near else None,
-        )
+        return _open_url(source, source.scheme, format)
+    _refuse(source, "table", "query")  # `open_file` says which files have sheets
     path = None if source.is_standard_input else Path(source.path)
     # The folders of a single file, such as year=2025, may be columns that a model needs.
     if path is not None and (names_several(source.path) or (keys_of(path) and path.is_file())):
         return FilesReader.of(source.path, format, source.sheet, source.range)
     return open_file(InputFile.of(path), format, source.sheet, source.range)
+
+
+def _open_url(source: TableSource, scheme: str, format: Format | None) -> TableReader:  # noqa: A002
+    from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
+    from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
+
+    if scheme in DATABASE_SCHEMES:
+        from nncli.data.sources.database.reader import DatabaseReader
+
+        _refuse(source, "sheet", "range")
+        return DatabaseReader.of(source)
+    _refuse(source, "table", "query")
+    remote = ("http", "https", "hf", *STORE_SCHEMES)
+    if scheme in remote:
+        from nncli.data.sources.remote.reader import remote_reader
+
+        return remote_reader(source, format, lambda file: open_file(file, format, source.sheet, source.range))
+    near = closest_match(scheme, (*DATABASE_SCHEMES, *remote))
+    raise UsageError(
+        f"{scheme}:// is no known kind of source",
+        location=Location(source=source.path),
+        hint=f"Did you mean {near}://?" if near else None,
+    )
+
+
+def _refuse(source: TableSource, *keys: str) -> None:
+    """Raise the error of a key of the source that its kind of source does not have."""
+    for key in keys:
+        if getattr(source, key) is not None:
+            raise selection_error(key, source.path)

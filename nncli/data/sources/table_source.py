@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -100,3 +101,11 @@ def as_source(location: TableLocation | None) -> TableSource:
     if isinstance(location, TableSource):
         return location
     return TableSource(path=STANDARD_INPUT if location is None else os.fspath(location))
+
+
+Inputs: TypeAlias = TableLocation | Sequence[TableLocation]
+
+
+def input_sources(inputs: Inputs) -> list[TableSource]:
+    """The sources of one path or URL, or of several."""
+    return [*map(as_source, [inputs] if isinstance(inputs, TableSource | str | os.PathLike) else inputs)]

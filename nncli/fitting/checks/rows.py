@@ -48,6 +48,9 @@ class Part:
     max_features: int = sys.maxsize
 
 
+WHOLE = Part()
+
+
 @dataclass(frozen=True)
 class FeatureReport:
     """The findings of the features with their profiles; a training would refuse the features `unusable`."""
@@ -102,7 +105,7 @@ def check_targets(config: Config, split: SplitTable, targets: list[Column], kind
     return [*filter(None, findings), *classes]
 
 
-def check_features(config: Config, split: SplitTable, targets: list[Column], part: Part = Part()) -> FeatureReport:
+def check_features(config: Config, split: SplitTable, targets: list[Column], part: Part = WHOLE) -> FeatureReport:
     """Check the features, one at a time; without `targets` neither duplicates nor leakage are looked for.
 
     Of a `part` of the rows ids are not looked for, and of a part of the columns no duplicates of rows.

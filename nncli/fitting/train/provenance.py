@@ -189,8 +189,11 @@ def code_digest() -> str:
     """
     digest, root = hashlib.sha256(), Path(__file__).parents[2]
     for folder in CODE:
-        for file in sorted((root / folder).rglob("*.py")):
-            digest.update(file.read_bytes())
+        for parent, folders, files in os.walk(root / folder):
+            folders.sort()
+            for name in sorted(files):
+                if name.endswith(".py"):
+                    digest.update(Path(parent, name).read_bytes())
     return digest.hexdigest()[:CODE_DIGITS] if root.is_dir() else ""
 
 

@@ -35,10 +35,11 @@ class Batches:
 
     def __init__(self, dataset: Dataset, batch_size: int, rng: np.random.Generator) -> None:
         self.dataset = dataset
-        self.batch_size = min(batch_size, len(dataset))
+        self.n_rows = len(dataset)
+        self.batch_size = min(batch_size, self.n_rows)
         self.rng = rng
-        self.steps = -(-len(dataset) // self.batch_size)
-        self.order = np.arange(len(dataset))
+        self.steps = -(-self.n_rows // self.batch_size)
+        self.order = np.arange(self.n_rows)
         self._rng_states: tuple[Any, Any] | None = None
         """The states of `rng` before and after the current order was drawn."""
         storage = dataset.storage
@@ -49,12 +50,12 @@ class Batches:
 
     def sizes(self) -> tuple[int, ...]:
         """The batch sizes that occur: the full one and, if rows are left over, that of the last batch."""
-        rest = len(self.dataset) % self.batch_size
+        rest = self.n_rows % self.batch_size
         return (self.batch_size, rest) if rest else (self.batch_size,)
 
     def rows(self, i: int) -> int:
         """The number of rows in batch i of an epoch."""
-        return min(self.batch_size, len(self.dataset) - i * self.batch_size)
+        return min(self.batch_size, self.n_rows - i * self.batch_size)
 
     def shuffle(self, *, more: bool = False) -> None:
         """Draw the order of a new epoch, unless it is drawn already. With `more`, prefetch the next one."""
@@ -74,7 +75,7 @@ class Batches:
         """The order that `shuffle` draws from this state of `rng`, and the state after it."""
         rng = np.random.Generator(type(self.rng.bit_generator)())
         rng.bit_generator.state = state
-        order = np.arange(len(self.dataset))
+        order = np.arange(self.n_rows)
         rng.shuffle(order)
         return order, rng.bit_generator.state
 

@@ -49,11 +49,9 @@ It stops after a loss or a gradient that is not finite, and leaves the weights t
 """
 
 
-def learning_rate_at(arguments: TrainingArguments, state: TrainState, steps_per_epoch: int, step: int) -> float:
+def learning_rate_at(arguments: TrainingArguments, state: TrainState, length: TrainingLength, step: int) -> float:
     """The learning rate of a step, counted from 0."""
-    return state.learning_rate_factor * arguments.schedule.rate(
-        step, TrainingLength(arguments.epochs, steps_per_epoch), state.plateau
-    )
+    return state.learning_rate_factor * arguments.schedule.rate(step, length, state.plateau)
 
 
 def bind_batch_runner(
@@ -70,6 +68,7 @@ def bind_batch_runner(
     bind, optimizer = _bind_shards(arguments, state, batches)
     updates = [bind_optimizer_shard(optimizer, state, span) for span in split_vector(parameters.theta, len(replicas))]
     steps: dict[int, TrainStep] = {}
+    length = TrainingLength(arguments.epochs, batches.steps)
     for rows in batches.sizes():
         spans = split_evenly(rows, len(replicas))
         gradients = [bind(shard, replicas[shard], span, rows) for shard, span in enumerate(spans)]
@@ -79,8 +78,7 @@ def bind_batch_runner(
         )
 
     def run_batches(max_batches: int) -> BatchResult:
-        rate = learning_rate_at(arguments, state, batches.steps, state.step)
-        length = TrainingLength(arguments.epochs, batches.steps)
+        rate = learning_rate_at(arguments, state, length, state.step)
         state.progress.fill(arguments.schedule.progress(state.step, length))
         try:
             return BatchResult([steps[batches.rows(state.position)](state.position, rate, state.step + 1)])
@@ -117,12 +115,13 @@ def _compiled_runner(arguments: TrainingArguments, state: TrainState, batches: B
     from nncli.nn.training.compiled import bridge as compiled
 
     run = compiled.bind_run(arguments, state, batches)
+    length = TrainingLength(arguments.epochs, batches.steps)
     n_next = 1
 
     def run_batches(max_batches: int) -> BatchResult:
         nonlocal n_next
         n = min(n_next, max_batches, batches.batches_available(state.position))
-        rates = np.array([learning_rate_at(arguments, state, batches.steps, state.step + i) for i in range(n)])
+        rates = np.array([learning_rate_at(arguments, state, length, state.step + i) for i in range(n)])
         start = time.perf_counter()
         losses, finite = run(state.position, rates, state.step + 1)
         seconds = time.perf_counter() - start
@@ -193,7 +192,8 @@ def _diverged(
         if state.early_stopping.best_epoch
         else "nothing was kept"
     )
-    rows, rate = batches.indices(state.position - 1), learning_rate_at(arguments, state, batches.steps, state.step - 1)
+    length = TrainingLength(arguments.epochs, batches.steps)
+    rows, rate = batches.indices(state.position - 1), learning_rate_at(arguments, state, length, state.step - 1)
     diagnosis = diagnose(arguments, state.parameters, batches.dataset, rows, rate, gradient=gradient)
     return DivergedError(
         f"{what} at step {state.step} (epoch {state.epoch + 1}), first in {diagnosis.layer}; {best}",

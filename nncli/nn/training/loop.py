@@ -13,6 +13,7 @@ import numpy.typing as npt
 from nncli.base.threads import available_cpus
 from nncli.nn.batches.batches import Batches
 from nncli.nn.batches.dataset import Dataset
+from nncli.nn.optim.schedules import TrainingLength
 from nncli.nn.predictor import Predictor, block_rows_for
 from nncli.nn.training.arguments import TrainingArguments, ValidationSet
 from nncli.nn.training.early_stopping import CrossFit
@@ -151,6 +152,7 @@ def fit(
         penalty = (
             L1L2Penalty(state.parameters, l1=arguments.l1, l2=arguments.l2) if arguments.l1 or arguments.l2 else None
         )
+        length = TrainingLength(arguments.epochs, batches.steps)
         run_batches = bind_epoch(arguments, state, batches, penalty, workers, after_batch, max_batches)
         evaluate = None if validation_set is None else _Evaluator(arguments, state, validation_set)
         if arguments.rollback_on_divergence and state.last_good is None:
@@ -178,12 +180,12 @@ def fit(
                 val_loss, metric = evaluate() if evaluate else (None, None)
             report = EpochReport(
                 epoch=state.epoch + 1,
-                loss=state.epoch_loss / len(batches.dataset),
+                loss=state.epoch_loss / batches.n_rows,
                 penalty=penalty.value() if penalty else 0.0,
                 val_loss=val_loss,
                 metric=metric,
-                learning_rate=learning_rate_at(arguments, state, batches.steps, state.step - 1),
-                is_best=False,
+                learning_rate=learning_rate_at(arguments, state, length, state.step - 1),
+                is_best=True,  # most are, while the loss falls
                 seconds=time.perf_counter() - start,
             )
             value = _lower_is_better(arguments, validation_set, report)
@@ -197,6 +199,6 @@ def fit(
                 state.best.copy_from(state.parameters)
             if arguments.rollback_on_divergence and report.loss <= state.first_loss:  # else it may be about to diverge
                 state.last_good = state.snapshot().copy()
-            yield replace(report, is_best=is_best)
+            yield report if is_best else replace(report, is_best=False)
             if signal is LoopSignal.STOP:
                 return

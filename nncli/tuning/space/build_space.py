@@ -10,8 +10,8 @@ from nncli.base.errors import ConfigError, ConfigIssue, Location
 from nncli.base.text import quote
 from nncli.config.errors.suggestions import field_names, section_hints
 from nncli.config.loading import LoadedConfig
-from nncli.config.schema import Config, TuneSection, ValidationFile
-from nncli.config.schema.tune import NOT_COMPARABLE, SEARCHABLE_DATA, UNSEARCHABLE, Choices, Range
+from nncli.config.schema import Config, ValidationFile
+from nncli.config.schema.tune import NOT_COMPARABLE, SEARCHABLE_DATA, UNSEARCHABLE, Choices, Range, TuneSection
 from nncli.config.yaml.document import Document, SourceSpan, excerpt
 from nncli.config.yaml.document import Path as SourcePath
 from nncli.config.yaml.writer import one_line

@@ -14,8 +14,8 @@ from nncli.base.errors import ConfigError, UsageError
 from nncli.base.spec import Spec, non_defaults
 from nncli.config.errors.messages import validate
 from nncli.config.loading import TABULAR, TEXTBOOK, LoadedConfig, load_document
-from nncli.config.schema import Config, TuneSection
-from nncli.config.schema.tune import Domain
+from nncli.config.schema import Config
+from nncli.config.schema.tune import Domain, TuneSection
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import parse
 from nncli.data.encoders.categorical import CategoricalColumn

@@ -23,7 +23,8 @@ from nncli.config.loading import (
     with_issues_of,
 )
 from nncli.config.overrides import Assignment, override, shortened, with_value
-from nncli.config.schema import Config, TuneFile
+from nncli.config.schema import Config
+from nncli.config.schema.tune import TuneFile
 from nncli.config.yaml.document import Document, SourceSpan
 from nncli.config.yaml.parser import parse_scalar, read
 

@@ -53,7 +53,7 @@ def test_a_wide_terminal_has_a_bar_curves_and_figures() -> None:
     assert lines[-2].startswith("⠄⠄ loss 0.025  penalty 0.01  ⠤⠤ val_loss 0.0375  rmse 0.5  best val_loss 0.05 at 30")
     assert lines[-1].startswith("learning rate 0.1  ")
     assert "rows/s" in lines[-1]
-    assert "MB" in lines[-1]
+    assert "memory" in lines[-1]
 
 
 def test_a_monitored_metric_is_drawn_on_a_scale_of_its_own() -> None:

@@ -20,7 +20,7 @@ from nncli.config.errors.suggestions import (
     type_of,
 )
 from nncli.config.loading import load_config
-from nncli.config.schema import ConfigFile
+from nncli.config.schema.tune import ConfigFile
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.writer import dump
 

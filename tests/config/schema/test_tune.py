@@ -9,10 +9,9 @@ import pytest
 from nncli.base.errors import ConfigError
 from nncli.base.spec import non_defaults
 from nncli.config.loading import load_document
-from nncli.config.schema import TuneSection
 from nncli.config.schema.config import Config
 from nncli.config.schema.data import DataSection
-from nncli.config.schema.tune import SEARCHABLE_DATA, UNSEARCHABLE, Choices, Range
+from nncli.config.schema.tune import SEARCHABLE_DATA, UNSEARCHABLE, Choices, Range, TuneSection
 from nncli.config.yaml.parser import parse
 from tests.tuning.spaces import FIRST_LINE, loaded
 

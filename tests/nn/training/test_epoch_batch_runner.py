@@ -97,16 +97,17 @@ def test_a_clock_that_stands_still_or_a_compilation_does_no_harm(monkeypatch: py
 
 @BACKENDS
 def test_every_batch_of_a_stretch_has_the_rate_of_its_own_step(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    arguments, state, batches, advance = bound(backend)
+    arguments, state, _, advance = bound(backend)
     state.learning_rate_factor = 0.5
-    expected = [0.5 * arguments.schedule.rate(i, TrainingLength(3, ROWS), state.plateau) for i in range(20)]
-    assert [learning_rate_at(arguments, state, batches.steps, i) for i in range(20)] == expected
+    length = TrainingLength(3, ROWS)
+    expected = [0.5 * arguments.schedule.rate(i, length, state.plateau) for i in range(20)]
+    assert [learning_rate_at(arguments, state, length, i) for i in range(20)] == expected
     asked: list[int] = []
     real = learning_rate_at
 
-    def noted(arguments: TrainingArguments, state: TrainState, steps_per_epoch: int, step: int) -> float:
+    def noted(arguments: TrainingArguments, state: TrainState, length: TrainingLength, step: int) -> float:
         asked.append(step)
-        return real(arguments, state, steps_per_epoch, step)
+        return real(arguments, state, length, step)
 
     monkeypatch.setattr(module, "learning_rate_at", noted)
     while state.step < 20:

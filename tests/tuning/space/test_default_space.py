@@ -9,8 +9,7 @@ import pytest
 
 from nncli.base.errors import UsageError
 from nncli.config.loading import QUALITIES, TABULAR, TEXTBOOK, LoadedConfig, load_document
-from nncli.config.schema import TuneSection
-from nncli.config.schema.tune import Range
+from nncli.config.schema.tune import Range, TuneSection
 from nncli.config.yaml.parser import parse
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.number import RegressionTarget

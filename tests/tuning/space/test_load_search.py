@@ -8,8 +8,7 @@ import pytest
 
 from nncli.base.errors import ConfigError, UsageError
 from nncli.config.loading import load, load_config, load_partial
-from nncli.config.schema import TuneSection
-from nncli.config.schema.tune import Choices, Range
+from nncli.config.schema.tune import Choices, Range, TuneSection
 from nncli.tuning.space.build_space import build_space
 from nncli.tuning.space.load_search import load_search
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nncli.config.schema import Config, ConfigFile, TuneSection
+from nncli.config.schema import Config
+from nncli.config.schema.tune import ConfigFile, TuneSection
 
 VALUE = {"data": {"path": "t.csv", "target": "y"}, "layers": [8], "epochs": 3}
 
