@@ -11,7 +11,7 @@ from nncli.api.prediction.many_files.job import PredictionJob
 from nncli.api.prediction.many_files.record import FilesPrediction, FilesProgress, PredictedFile
 from nncli.api.prediction.tables import PredictionSummary
 from nncli.base.option import operation
-from nncli.data.sources.table_source import Inputs
+from nncli.data.sources.table_source import Inputs, input_sources
 
 
 def predict_files_with(
