@@ -15,9 +15,11 @@ from types import UnionType
 from typing import Annotated, Union, get_args, get_origin
 
 from commands import commands
+from json_outputs import json_outputs
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+from python_api import python_api
 
 from nncli.config import schema
 from nncli.config.json_schema import json_schema
@@ -261,6 +263,8 @@ MADE: dict[Path, Callable[[], str]] = {
     DOCS / "errors.md": partial(with_tables, DOCS / "errors.md"),
     DOCS / "configuration.md": configuration,
     DOCS / "commands.md": commands,
+    DOCS / "python-api.md": python_api,
+    DOCS / "json.md": json_outputs,
     DOCS / "config.schema.json": json_schema,
     SCHEMA: json_schema,
 }
