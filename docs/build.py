@@ -260,7 +260,7 @@ def with_tables(page: Path) -> str:
 
 
 MADE: dict[Path, Callable[[], str]] = {
-    DOCS / "errors.md": partial(with_tables, DOCS / "errors.md"),
+    DOCS / "install.md": partial(with_tables, DOCS / "install.md"),
     DOCS / "configuration.md": configuration,
     DOCS / "commands.md": commands,
     DOCS / "python-api.md": python_api,
