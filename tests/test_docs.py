@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 
 from nncli.base.errors import ConfigError, DataError, NncliError, RunError, UsageError
+from nncli.config.loading import load
+from nncli.config.schema import EncodingSection
+from nncli.data.encoders.options import CategoricalOptions
 from nncli.data.formats.registry import FORMATS
 from nncli.runs import filenames
 
@@ -132,6 +135,17 @@ def test_the_page_of_formats_names_every_suffix_that_is_read() -> None:
     suffixes = [suffix for entry in FORMATS.values() for suffix in entry.suffixes]
     assert len(suffixes) > 8
     assert [suffix for suffix in suffixes if f"`{suffix}`" not in page] == []
+
+
+def test_the_page_of_columns_has_the_limits_of_the_encoders(tmp_path: Path) -> None:
+    page = (DOCS / "data" / "columns.md").read_text("utf-8")
+    options = CategoricalOptions()
+    config = tmp_path / "default.yaml"
+    config.write_text("{preset: tabular, data: {path: t.csv, target: y}}", "utf-8")
+    default = load(config).config.encoding.categories
+    assert default.max_one_hot < options.max_one_hot
+    assert f"up to {default.max_one_hot} categories ({options.max_one_hot} with `layers`;" in page
+    assert f"the {EncodingSection().max_text_features} most common words" in page
 
 
 ELSEWHERE = ("commands.md", "configuration.md", "extending.md")
