@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from nncli.base.errors import ConfigError, DataError, NncliError, RunError, UsageError
 from nncli.config.loading import load
@@ -221,6 +222,13 @@ def test_every_link_of_the_pages_outside_the_site_leads_somewhere() -> None:
             assert (document.parent / link).exists(), f"{document.name}: {link}"
 
 
+WORDS = """
+import sys; sys.path.insert(0, "docs")
+from make_report import REPORT, words_of
+print(words_of(REPORT.read_text("utf-8")))
+"""
+
+
 def test_the_site_builds_without_a_broken_link_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     for name in ("mkdocs.yml", "CHANGELOG.md"):
         shutil.copy2(ROOT / name, tmp_path)
@@ -229,6 +237,8 @@ def test_the_site_builds_without_a_broken_link_and_loads_nothing_from_elsewhere(
         shutil.copytree(ROOT / name, tmp_path / name)
     run([sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"], tmp_path, **SHORT)
     assert (tmp_path / "site" / "assets" / "report.html").exists()
+    with Image.open(DOCS / "assets" / "report.png") as picture:
+        assert picture.info["words"] == run([sys.executable, "-c", WORDS], tmp_path).strip()  # else take it again
     pages = list((tmp_path / "site").rglob("*.html"))
     assert len(pages) > len(PAGES)
     for page in pages:
