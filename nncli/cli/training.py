@@ -189,8 +189,14 @@ def _fold_scores(result: CrossValidation) -> str:
     folds = [dict(headlines(fold.scores)) for fold in result.folds]
     lines = [["metric", "mean", "std", "lowest", "highest", "out-of-fold"]]
     for name, out_of_fold in headlines(result.out_of_fold):
-        scores = [fold[name] for fold in folds]
-        values = (result.means[name], result.standard_deviations[name], min(scores), max(scores), out_of_fold)
+        defined = [score for fold in folds if (score := fold[name]) is not None]  # no mape with targets of 0
+        values = (
+            result.means[name],
+            result.standard_deviations[name],
+            min(defined, default=None),
+            max(defined, default=None),
+            out_of_fold,
+        )
         lines.append([escape_unprintable(name), *map(format_number, values)])
     return table(lines)
 
