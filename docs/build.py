@@ -12,13 +12,17 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
+import typer
 from commands import commands
+from json_outputs import json_outputs
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+from python_api import python_api
 
+from nncli.cli.app import app
 from nncli.config import schema
 from nncli.config.json_schema import json_schema
 from nncli.config.schema.tune import ConfigFile, Domain, TuneFile, TuneSection
@@ -244,7 +248,19 @@ def extras() -> str:
     return f"| extra | for | in `all` |\n|---|---|---|\n{table}"
 
 
-TABLES: dict[str, Callable[[], str]] = {"extras": extras}
+def database_commands() -> str:
+    """The commands that take a query."""
+    group: Any = typer.main.get_command(app)
+    context = typer.Context(group)
+    names = [
+        name
+        for name in group.list_commands(context)
+        if any("--query" in parameter.opts for parameter in group.get_command(context, name).params)
+    ]
+    return f"Commands with these options: {', '.join(f'`{name}`' for name in names)}.\n"
+
+
+TABLES: dict[str, Callable[[], str]] = {"database_commands": database_commands, "extras": extras}
 """The text between `<!-- made: NAME -->` and `<!-- end -->` in a page."""
 
 
@@ -259,9 +275,11 @@ def with_tables(page: Path) -> str:
 
 
 MADE: dict[Path, Callable[[], str]] = {
-    DOCS / "errors.md": partial(with_tables, DOCS / "errors.md"),
+    **{DOCS / name: partial(with_tables, DOCS / name) for name in ("install.md", "howto/databases.md")},
     DOCS / "configuration.md": configuration,
     DOCS / "commands.md": commands,
+    DOCS / "python-api.md": python_api,
+    DOCS / "json.md": json_outputs,
     DOCS / "config.schema.json": json_schema,
     SCHEMA: json_schema,
 }

@@ -7,6 +7,7 @@ docs/assets/report.png, by the system's Chromium.
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -35,8 +36,18 @@ def make_report() -> None:
         REPORT.write_text(page.replace(f"{folder}/", "data/"), "utf-8")  # not the name of a temporary folder
 
 
+def words_of(page: str) -> str:
+    """The different words of the section in the picture, without numbers."""
+    text = page.partition(f'id="{SECTION}"')[2].partition("<section")[0]
+    return " ".join(
+        sorted({*re.findall(r"[A-Za-z]{2,}", re.sub(r"<style.*?</style>|<[^>]*>", " ", text, flags=re.DOTALL))})
+    )
+
+
 def make_screenshot() -> None:
-    """Photograph a part of the report."""
+    """Photograph a part of the report; the picture keeps its words, which a test compares."""
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -45,6 +56,10 @@ def make_screenshot() -> None:
         page.goto(f"{REPORT.as_uri()}#{SECTION}")
         page.screenshot(path=SCREENSHOT)
         browser.close()
+    words = PngInfo()
+    words.add_text("words", words_of(REPORT.read_text("utf-8")))
+    with Image.open(SCREENSHOT) as picture:
+        picture.save(SCREENSHOT, pnginfo=words, optimize=True)
 
 
 def main() -> None:

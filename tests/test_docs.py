@@ -12,8 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from nncli.base.errors import ConfigError, DataError, NncliError, RunError, UsageError
+from nncli.config.loading import load
+from nncli.config.schema import EncodingSection
+from nncli.data.encoders.options import CategoricalOptions
 from nncli.data.formats.registry import FORMATS
 from nncli.runs import filenames
 
@@ -134,6 +138,17 @@ def test_the_page_of_formats_names_every_suffix_that_is_read() -> None:
     assert [suffix for suffix in suffixes if f"`{suffix}`" not in page] == []
 
 
+def test_the_page_of_columns_has_the_limits_of_the_encoders(tmp_path: Path) -> None:
+    page = (DOCS / "data" / "columns.md").read_text("utf-8")
+    options = CategoricalOptions()
+    config = tmp_path / "default.yaml"
+    config.write_text("{preset: tabular, data: {path: t.csv, target: y}}", "utf-8")
+    default = load(config).config.encoding.categories
+    assert default.max_one_hot < options.max_one_hot
+    assert f"up to {default.max_one_hot} categories ({options.max_one_hot} with `layers`;" in page
+    assert f"the {EncodingSection().max_text_features} most common words" in page
+
+
 ELSEWHERE = ("commands.md", "configuration.md", "extending.md")
 PAGES = sorted(page for page in DOCS.rglob("*.md") if page.name not in ELSEWHERE)
 EXECUTED = [page for page in PAGES if any(blocks("sh", page.read_text("utf-8")))]
@@ -143,16 +158,24 @@ def test_tutorials_and_how_to_pages_have_commands() -> None:
     assert {*DOCS.glob("tutorials/*.md"), *DOCS.glob("howto/*.md"), *DOCS.glob("data/*.md")} <= {*EXECUTED}
 
 
+OUTPUTS = re.compile(r"```sh\n[^`]*```\n\n```text\n(.*?)```", re.DOTALL)
+"""What is shown directly below commands."""
+
+
 @pytest.mark.parametrize("page", EXECUTED, ids=lambda page: page.relative_to(DOCS).with_suffix("").as_posix())
-def test_every_command_of_a_page_runs_in_order(copy: Path, page: Path) -> None:
-    script = "\n".join(blocks("sh", page.read_text("utf-8")))
+def test_every_command_of_a_page_runs_in_order_and_prints_what_is_shown(copy: Path, page: Path) -> None:
+    text = page.read_text("utf-8")
+    script = "\n".join(blocks("sh", text))
     if "['accuracy']" not in script:
         script = re.sub(r"--set epochs=\d+", f"--set epochs={SHORT['NNCLI_EPOCHS']}", script)
     if PORT in script:
         with socket.create_server(("127.0.0.1", 0)) as free:
             script = script.replace(PORT, str(free.getsockname()[1]))
     end_servers = "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n"
-    run(["bash", "-euo", "pipefail", "-c", end_servers + script], copy, **SHORT)
+    printed = run(["bash", "-euo", "pipefail", "-c", f"exec 2>&1\n{end_servers}{script}"], copy, **SHORT)
+    shown = [line for output in OUTPUTS.findall(text) for line in output.splitlines()]
+    lines = "\n".join(map(without_numbers, printed.splitlines()))
+    assert [line for line in shown if without_numbers(line) not in lines] == []
 
 
 def test_the_tree_of_the_architecture_page_lists_the_folders_there_are() -> None:
@@ -199,6 +222,13 @@ def test_every_link_of_the_pages_outside_the_site_leads_somewhere() -> None:
             assert (document.parent / link).exists(), f"{document.name}: {link}"
 
 
+WORDS = """
+import sys; sys.path.insert(0, "docs")
+from make_report import REPORT, words_of
+print(words_of(REPORT.read_text("utf-8")))
+"""
+
+
 def test_the_site_builds_without_a_broken_link_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     for name in ("mkdocs.yml", "CHANGELOG.md"):
         shutil.copy2(ROOT / name, tmp_path)
@@ -207,6 +237,8 @@ def test_the_site_builds_without_a_broken_link_and_loads_nothing_from_elsewhere(
         shutil.copytree(ROOT / name, tmp_path / name)
     run([sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"], tmp_path, **SHORT)
     assert (tmp_path / "site" / "assets" / "report.html").exists()
+    with Image.open(DOCS / "assets" / "report.png") as picture:
+        assert picture.info["words"] == run([sys.executable, "-c", WORDS], tmp_path).strip()  # else take it again
     pages = list((tmp_path / "site").rglob("*.html"))
     assert len(pages) > len(PAGES)
     for page in pages:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def drift_with(run: str | Path, data: TableLocation | Frame, options: DriftOptions) -> Drift:
     """Compare new rows with the training rows of a run: a table, a frame, or a profile that `predict` wrote (.json).
 
-    The new rows need the feature columns. With the target's column, true scores stand beside estimates.
+    The new rows need the feature columns. With the target's column, true scores are computed too.
 
     Raises:
         UsageError: `every` and `by` are both given, or with a profile; or there are too many batches.

@@ -339,7 +339,7 @@ class TrainingInputOptions(QualityOptions, SourceOptions, AssignmentOptions, Tar
 
     on_draft: Annotated[
         Callable[[Any], object],
-        Option("Called with a Drafted, the words and the findings, if a configuration is drafted for a table."),
+        Option("Called with a Drafted (arguments and findings) if a configuration is drafted for a table."),
     ] = ignore
 
     def arguments(self, config: str) -> tuple[str, ...]:
@@ -557,7 +557,7 @@ class TuneOptions(TrackOptions, ResumableOptions):
     folds: Annotated[
         int | str | None,
         Option(
-            "Number of folds that score each trial, or the validation rows. Default: 5.",
+            "Number of folds that score each trial, or holdout for the validation rows. Default: 5.",
             SEARCH,
             metavar="K|holdout",
         ),
@@ -594,7 +594,7 @@ class TuneOptions(TrackOptions, ResumableOptions):
     workers: Annotated[
         int | Literal["auto"] | None,
         Option(
-            "Trainings at a time. The result is the same. Default: the key workers.",
+            "Number of trainings at a time, which does not change the result. Default: the key workers.",
             TRAINING,
             metavar="N",
             minimum=1,
@@ -731,7 +731,7 @@ class ThresholdOptions(Options):
         str | None,
         Option("The positive class. Default: the second of two, see positive_class.", GOAL, metavar="LABEL"),
     ] = None
-    save: Annotated[bool, Option("Save it in the run: predictions and scores follow it.", OUTPUT)] = False
+    save: Annotated[bool, Option("Save the threshold in the run: predictions and scores use it.", OUTPUT)] = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -751,12 +751,12 @@ class ExportOptions(Options):
             metavar="TABLE",
         ),
     ] = True
-    labels: Annotated[bool, Option("Of classes: the label without the probabilities.", OUTPUT)] = False
-    proba: Annotated[bool, Option("Of classes: the probabilities without the label.", OUTPUT)] = False
+    labels: Annotated[bool, Option("For classes: the label without the probabilities.", OUTPUT)] = False
+    proba: Annotated[bool, Option("For classes: the probabilities without the label.", OUTPUT)] = False
     interval: Annotated[
         float | Sequence[float],
         Option(
-            "Of numbers: also prediction intervals that cover this share of new rows, such as 0.9. Repeatable.",
+            "For numbers: also prediction intervals that cover this share of new rows, such as 0.9. Repeatable.",
             OUTPUT,
             metavar="LEVEL",
         ),

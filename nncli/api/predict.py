@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 
 
 def predict_with(run: str | Path, data: TableLocation | Frame, options: PredictOptions) -> pl.DataFrame:
-    """Predict every row of a file or a Polars or pandas frame; see `predict_source`.
+    """Predict every row of a table or a frame, in the same order.
 
-    Intervals add columns such as `lower_90` and `upper_90`, sets a column of lists such as `set_90`; see
-    docs/howto/uncertainty.md. To predict repeatedly, read the run once with `nncli.load`.
+    The columns are `prediction`, then with `proba` a column `proba_CLASS` for each class. Intervals add columns such as
+    `lower_90` and `upper_90`, sets a column of lists such as `set_90`. To predict repeatedly, read the run once with
+    `nncli.load`.
 
     Raises:
         UsageError: an option does not fit the model, or a level needs more held-out rows than there are.

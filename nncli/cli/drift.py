@@ -56,7 +56,7 @@ def drift(
     --limit, and the difference is significant at 5 % over all tests of the same rows. So at most about one of 20
     batches without drift has a finding. For classes, accuracy, log loss and the area under the ROC curve are estimated
     from the probabilities, without labels; that is valid under covariate shift: P(class | features) unchanged. If TABLE
-    has the target's column, the true scores stand beside.
+    has the target's column, the true scores are printed too.
 
     \b
     nncli drift runs/penguins new.csv

@@ -40,8 +40,8 @@ def evaluate(
     display: ResultOptions,
 ) -> None:
     """Notes on stderr say how the table was read and count unseen categories, values out of range and missing cells. A
-    warning says so if rows of the table were trained on. A cell that cannot be read ends the command with exit code 4,
-    unless --on-error is missing or skip; rows whose target cannot be read are then left out.
+    warning counts rows of the table that the run was trained on. A cell that cannot be read ends the command with exit
+    code 4, unless --on-error is missing or skip; rows whose target cannot be read are then left out.
 
     With --interval or --prediction-set, prediction intervals or sets are compared with the targets: the share of the
     rows that they cover, their width or size, and which coverage is guaranteed.

@@ -27,7 +27,7 @@ class ExportFileOptions(Options):
             "The file to write. Default: the run's name, in the working directory.", OUTPUT, short="-o", metavar="FILE"
         ),
     ] = None
-    no_check: Annotated[bool, Option("Do not run the file beside predict.", INPUT)] = False
+    no_check: Annotated[bool, Option("Do not compare the file with nncli predict.", INPUT)] = False
 
 
 def export(
@@ -38,9 +38,9 @@ def export(
     display: ResultOptions,
 ) -> None:
     """The file has the preprocessing, all members and the decision. onnx is for ONNX Runtime, js a module for Node and
-    browsers, html a page with a form, c a C99 source file, and python needs NumPy alone. First the file is run, and its
-    predictions are compared with those of `nncli predict`; if they differ, it is not written, and the exit code is 1.
-    See docs/howto/export.md.
+    browsers, html a page with a form, c a C99 source file, and python a module that needs only NumPy. First the file is
+    run, and its predictions are compared with those of `nncli predict`; if they differ, it is not written, and the exit
+    code is 1. See docs/howto/export.md.
 
     \b
     nncli export runs/penguins --to onnx

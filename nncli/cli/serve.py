@@ -30,10 +30,10 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def serve(*, runs: Runs, options: ServerOptions, display: DisplayOptions) -> None:
-    """POST /predict takes JSON, CSV or JSON lines, and answers in the same format; GET / is a page to try it, and GET
-    /docs lists all addresses. With several runs, that of /predict is the first, and each has its own
+    """POST /predict takes JSON, CSV or JSON lines, and responds in the same format; GET / is a page with a form, and
+    GET /docs documents all endpoints. With several runs, /predict is that of the first, and each has
     /models/NAME/predict. A run directory that is replaced is loaded within seconds; SIGHUP loads all of them at once,
-    also if clients must change. The log and the address are on stderr, the address also with --quiet.
+    also if the columns of a model change. The log and the address are on stderr, the address also with --quiet.
 
     Ctrl-C or SIGTERM ends the server with code 0 once all requests are answered, or with 1 if some were not within
     --timeout; a second one ends it at once, with code 130 or 143.

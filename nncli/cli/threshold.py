@@ -27,7 +27,9 @@ TITLES = {"cost": "cost per row", "positive_rate": "share predicted positive"}
 class ClearOptions(Options):
     """Whether the saved decision is removed."""
 
-    clear: Annotated[bool, Option("Remove the saved one: the most probable class is predicted again.", OUTPUT)] = False
+    clear: Annotated[
+        bool, Option("Remove the saved threshold: the most probable class is predicted again.", OUTPUT)
+    ] = False
 
 
 def threshold(
@@ -39,7 +41,7 @@ def threshold(
 ) -> None:
     """The rows are those that the networks were not trained on. Without a goal, precision and recall are listed by
     threshold. With one, the figures are those that are expected on new rows, with 95 % intervals: the threshold is
-    chosen again in each of 1,000 bootstrap resamples, so that they are not too good.
+    chosen again in each of 1,000 bootstrap resamples, so that they are not optimistic.
 
     \b
     nncli threshold runs/fraud

@@ -189,7 +189,7 @@ def _fold_scores(result: CrossValidation) -> str:
     folds = [dict(headlines(fold.scores)) for fold in result.folds]
     lines = [["metric", "mean", "std", "lowest", "highest", "out-of-fold"]]
     for name, out_of_fold in headlines(result.out_of_fold):
-        scores = [score for fold in folds if (score := fold[name]) is not None]
+        scores = [score for fold in folds if (score := fold[name]) is not None]  # no mape with targets of 0
         ends = min(scores, default=None), max(scores, default=None)
         values = (result.means[name], result.standard_deviations[name], *ends, out_of_fold)
         lines.append([escape_unprintable(name), *map(format_number, values)])

@@ -144,7 +144,10 @@ class ServerOptions(Options):
     host: Annotated[
         str,
         Option(
-            "The address to listen at; 0.0.0.0 is all. Default: 127.0.0.1.", ADDRESS, metavar="ADDRESS", parse=_host
+            "The address to listen at; 0.0.0.0 is every address. Default: 127.0.0.1.",
+            ADDRESS,
+            metavar="ADDRESS",
+            parse=_host,
         ),
     ] = "127.0.0.1"
     port: Annotated[int, Option("The port; 0 is any free one.", ADDRESS, metavar="PORT", minimum=0, maximum=65535)] = (
@@ -160,7 +163,7 @@ class ServerOptions(Options):
     timeout: Annotated[
         float,
         Option(
-            "Longest time to receive a request, and to answer it. Default: 30s.",
+            "Longest time to receive a request, and to respond to it. Default: 30s.",
             LIMITS,
             metavar="DURATION",
             parse=_seconds,
@@ -172,7 +175,7 @@ class ServerOptions(Options):
     token: Annotated[
         Token | None,
         Option(
-            "Answer requests with `Authorization: Bearer TOKEN` alone, for the token in a file.",
+            "Require the token in this file as `Authorization: Bearer TOKEN`.",
             ACCESS,
             name="token_file",
             metavar="FILE",
@@ -182,7 +185,7 @@ class ServerOptions(Options):
     cors: Annotated[
         str | None,
         Option(
-            "Let pages of an origin, such as https://example.org, call the server; * is any.",
+            "Allow pages of an origin, such as https://example.org, to call the server; * is any.",
             ACCESS,
             metavar="ORIGIN",
             parse=_origin,
@@ -190,7 +193,7 @@ class ServerOptions(Options):
     ] = None
     access_log: Annotated[
         bool,
-        Option("Write a line of JSON for each request on stderr; those of the log are JSON, too.", ACCESS),
+        Option("Log each request as a line of JSON on stderr, and other messages as JSON too.", ACCESS),
     ] = False
 
     def access_notes(self) -> Iterator[str]:

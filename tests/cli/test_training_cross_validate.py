@@ -125,3 +125,13 @@ def test_the_table_is_never_replaced_by_out_of_fold_predictions(nncli: Cli, here
     Path("t.csv").write_text("x,y\n" + "".join(f"{i},{i % 2}\n" for i in range(40)))
     nncli("cross-validate", "t.csv", "-t", "y", "--predictions", "t.csv", "--force").check(2)
     assert Path("t.csv").read_text().startswith("x,y\n")
+
+
+def test_a_metric_that_a_fold_leaves_undefined_is_summarized_over_the_others(nncli: Cli, here: Path) -> None:
+    rows = "\n".join(f"{x},{y}" for x, y in enumerate([0, *range(1, 40)]))  # no mape where a target is 0
+    (here / "line.csv").write_text(f"x,y\n{rows}\n")
+    settings = ("--set", "loss=mse", "--set", "layers=[2]", "--set", "epochs=1", "--set", "workers=1")
+    out = nncli("cross-validate", "line.csv", "-t", "y", "--folds", "4", *settings).check().out
+    (mape,) = (line.split() for line in out.splitlines() if line.startswith("mape"))
+    assert len(mape) == 6
+    assert "–" not in mape[1:5]
