@@ -50,14 +50,14 @@ def score(folder: Path, seed: int, settings: Sequence[str]) -> Score:
     """Train on train.csv, predict test.csv, and compare."""
     meta = json.loads((folder / "meta.json").read_text())
     with tempfile.TemporaryDirectory() as work:
-        config, made, answers = Path(work, "c.yaml"), Path(work, "run"), Path(work, "answers.csv")
+        config, trained, answers = Path(work, "c.yaml"), Path(work, "run"), Path(work, "answers.csv")
         config.write_text(json.dumps({"data": {"path": str(folder / "train.csv"), "target": meta["target"]}}))
         sets = [word for setting in (f"seed={seed}", *settings) for word in ("--set", setting)]
         began = time.perf_counter()
-        run([*COMMAND, "train", config, "-q", "-o", made, *sets], threads=cores())
+        run([*COMMAND, "train", config, "-q", "-o", trained, *sets], threads=cores())
         seconds = time.perf_counter() - began
         proba = [] if meta["task"] == "regression" else ["--proba"]
-        run([*COMMAND, "predict", made, folder / "test.csv", *proba, "-q", "-o", answers])
+        run([*COMMAND, "predict", trained, folder / "test.csv", *proba, "-q", "-o", answers])
         return Score(folder.name, seed, *compare(folder, meta, answers), seconds, tuple(settings))
 
 
@@ -199,8 +199,8 @@ def main() -> None:
     parser.add_argument("--set", dest="settings", action="append", default=[], help="a setting of every training")
     parser.add_argument("--results", type=Path, default=HERE / "accuracy.jsonl")
     options = parser.parse_args()
-    known = read(options.results)
-    done = {(item.name, item.seed, item.settings) for item in known}
+    measured = read(options.results)
+    done = {(item.name, item.seed, item.settings) for item in measured}
     settings = tuple(options.settings)
     folders = sorted(path.parent for path in options.tables.glob("*/meta.json"))
     for seed in options.seeds:
@@ -208,13 +208,13 @@ def main() -> None:
             if (options.only and folder.name not in options.only) or (folder.name, seed, settings) in done:
                 continue
             single = score(folder, seed, settings)
-            known.append(single)
+            measured.append(single)
             with options.results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(single)) + "\n")
             print(f"{single.name} {seed}: error {single.error:.4f}, {single.fit_s:.0f} s", file=sys.stderr, flush=True)
     print(
         "\n".join(
-            report([item for item in known if item.settings == settings], peers(options.tables / "baselines.csv"))
+            report([item for item in measured if item.settings == settings], peers(options.tables / "baselines.csv"))
         )
     )
 

@@ -36,8 +36,8 @@ def read(path: Path, meta: dict[str, Any]) -> Any:
 def main(folder: Path, table: Path, model: str, seconds: float) -> None:
     meta = json.loads((folder / "meta.json").read_text("utf-8"))
     metric = "root_mean_squared_error" if meta["task"] == "regression" else "log_loss"
-    made = TabularPredictor(meta["target"], path=model, problem_type=meta["task"], eval_metric=metric, verbosity=0)
-    made.fit(
+    predictor = TabularPredictor(meta["target"], path=model, problem_type=meta["task"], eval_metric=metric, verbosity=0)
+    predictor.fit(
         read(table, meta),
         time_limit=seconds,
         hyperparameters={"NN_TORCH": SEARCH},
@@ -47,8 +47,8 @@ def main(folder: Path, table: Path, model: str, seconds: float) -> None:
         num_cpus=1,
         ag_args_ensemble={"fold_fitting_strategy": "sequential_local"},
     )
-    board = made.leaderboard(read(folder / "test.csv", meta))
-    best = board[board.model == made.model_best].iloc[0]
+    board = predictor.leaderboard(read(folder / "test.csv", meta))
+    best = board[board.model == predictor.model_best].iloc[0]
     print(json.dumps([-float(best.score_val), -float(best.score_test)]))
 
 

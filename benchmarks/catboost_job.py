@@ -31,15 +31,15 @@ def main(task: str, folder: Path, model: Path, *rest: str) -> None:
     if task == "train":
         seed, threads = map(int, rest)
         frame = read(folder / "train.csv", meta)
-        made = kind(
+        estimator = kind(
             cat_features=meta["categorical"],
             random_seed=seed,
             thread_count=threads,
             verbose=False,
             allow_writing_files=False,
         )
-        made.fit(frame.drop(columns=meta["target"]), frame[meta["target"]])
-        made.save_model(str(model))
+        estimator.fit(frame.drop(columns=meta["target"]), frame[meta["target"]])
+        estimator.save_model(str(model))
         return
     result = kind().load_model(str(model))
     table = read(folder / "test.csv", meta).drop(columns=meta["target"])

@@ -96,10 +96,10 @@ def peers_of(path: Path, folder: Path, metas: Metas) -> dict[str, Values]:
         measure: defaultdict(lambda: defaultdict(list)) for measure in MEASURES
     }
     if path.exists():
-        known = _of_splits(path, folder, metas) if _has_splits(path) else peers(path)
+        peer_rows = _of_splits(path, folder, metas) if _has_splits(path) else peers(path)
         for name, meta in metas.items():
             for measure in MEASURES:
-                for model, value in known.get(name, {}).get(measure, {}).items():
+                for model, value in peer_rows.get(name, {}).get(measure, {}).items():
                     values[measure][meta["name"]][model].append(value)
     return {
         measure: {name: {model: fmean(some) for model, some in each.items()} for name, each in values[measure].items()}

@@ -73,8 +73,8 @@ def mib(runs: Sequence[Run]) -> float:
 
 def train(shapes: Shapes, table: Path, version: Version) -> Run:
     """The default on a table, into a new run directory."""
-    made = shapes.folder / f"made-{sum(1 for _ in shapes.folder.iterdir())}"
-    return version.nncli("train", table, "--target", "y", "-o", made, *shapes.sets(), whole_tree=True)
+    folder = shapes.folder / f"made-{sum(1 for _ in shapes.folder.iterdir())}"
+    return version.nncli("train", table, "--target", "y", "-o", folder, *shapes.sets(), whole_tree=True)
 
 
 def wide(shapes: Shapes) -> Report:
@@ -95,8 +95,8 @@ def columns(shapes: Shapes) -> Report:
     config.write_text(PLAIN_CONFIG.format(table=table))
 
     def task(version: Version) -> Run:
-        made = shapes.folder / f"made-{sum(1 for _ in shapes.folder.iterdir())}"
-        return version.nncli("train", config, "-o", made, whole_tree=True)
+        folder = shapes.folder / f"made-{sum(1 for _ in shapes.folder.iterdir())}"
+        return version.nncli("train", config, "-o", folder, whole_tree=True)
 
     result = shapes.measured(task)
     goals = [Goal("seconds", seconds(result[HERE_TITLE]), "≤", 5.0, " s")]

@@ -72,11 +72,11 @@ def fit_nncli(version: Version, folder: Path, seed: int, settings: Sequence[str]
     """`nncli train` of the table and the target, and `nncli predict`."""
     meta = meta_of(folder)
     with tempfile.TemporaryDirectory() as work:
-        made, answers = Path(work, "run"), Path(work, "answers.csv")
+        run, answers = Path(work, "run"), Path(work, "answers.csv")
         sets = [word for setting in (f"seed={seed}", *settings) for word in ("--set", setting)]
-        done = version.nncli("train", folder / "train.csv", "--target", meta["target"], "-o", made, *sets)
+        done = version.nncli("train", folder / "train.csv", "--target", meta["target"], "-o", run, *sets)
         proba = [] if meta["task"] == "regression" else ["--proba"]
-        version.nncli("predict", made, folder / "test.csv", *proba, "-o", answers)
+        version.nncli("predict", run, folder / "test.csv", *proba, "-o", answers)
         error, log_loss, _, ece = compare(folder, meta, answers)
     return Fit(folder.name, version.commit, seed, tuple(settings), done.seconds, error, log_loss, ece)
 
@@ -106,19 +106,20 @@ def measure_tables(plan: Plan) -> dict[str, list[Fit]]:
 
     What was measured with changed files is measured anew.
     """
-    known = {fit.key: fit for fit in read(plan.results) if not fit.who.endswith(CHANGED)}
+    measured = {fit.key: fit for fit in read(plan.results) if not fit.who.endswith(CHANGED)}
     with_catboost = has_catboost(plan.interpreter)
     result: dict[str, list[Fit]] = defaultdict(list)
     for seed in range(plan.rounds):
         for folder in plan.folders:
             for title, key, task in tasks(plan, folder, seed, with_catboost):
-                if key not in known:
-                    known[key] = task()
+                if key not in measured:
+                    measured[key] = task()
                     with plan.results.open("a", encoding="utf-8") as file:
-                        file.write(json.dumps(asdict(known[key])) + "\n")
-                    line = f"{title} {folder.name} {seed}: {known[key].seconds:.1f} s, error {known[key].error:.4f}"
+                        file.write(json.dumps(asdict(measured[key])) + "\n")
+                    fit = measured[key]
+                    line = f"{title} {folder.name} {seed}: {fit.seconds:.1f} s, error {fit.error:.4f}"
                     print(line, file=sys.stderr, flush=True)
-                result[title].append(known[key])
+                result[title].append(measured[key])
     return result
 
 

@@ -162,8 +162,8 @@ def main() -> None:
     there = [json.loads(line) for line in arguments.results.open()] if arguments.results.exists() else []
     draws = [Draw(**{**item, "settings": tuple(item["settings"])}) for item in there]
     settings, done = tuple(arguments.settings), {(d.table, d.rows, d.draw, d.settings) for d in draws}
-    known = sorted(path.parent.name for path in arguments.tables.glob("*/meta.json"))
-    names = arguments.only or [*known, *SKLEARN, *MADE]
+    all_names = sorted(path.parent.name for path in arguments.tables.glob("*/meta.json"))
+    names = arguments.only or [*all_names, *SKLEARN, *MADE]
     sizes = {name: len(load(name, arguments.tables)[1]) for name in names}
     jobs = [
         (name, arguments.tables, rows, draw, settings)

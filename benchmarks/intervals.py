@@ -140,20 +140,21 @@ def coverage_table(scores: Sequence[Score], variant: str) -> Iterator[str]:
     yield "| --- |" + " ---: |" * (len(LEVELS) + 3)
     means, ratios = [], []
     for name in sorted({score.table for score in scores if score.variant == variant}):
-        own = [score for score in scores if (score.table, score.variant) == (name, variant)]
-        by_level = [fmean(item.coverage for item in own if item.level == level) for level in LEVELS]
-        size = fmean(item.size for item in own if item.level == LEVEL)
+        selected = [score for score in scores if (score.table, score.variant) == (name, variant)]
+        by_level = [fmean(item.coverage for item in selected if item.level == level) for level in LEVELS]
+        size = fmean(item.size for item in selected if item.level == LEVEL)
         peers = {
             score.split: score.score
             for score in scores
             if (score.table, score.variant, score.level) == (name, PEER, LEVEL)
         }
-        pairs = [(item.score, peers[item.split]) for item in own if item.level == LEVEL and item.split in peers]
+        pairs = [(item.score, peers[item.split]) for item in selected if item.level == LEVEL and item.split in peers]
         relative = fmean(a for a, _ in pairs if a) / fmean(b for _, b in pairs if b) if pairs else None
         ratios += [] if relative is None else [relative]
         means.append(by_level)
         cells = " | ".join(f"{value:.1%}" for value in by_level)
-        yield f"| {name} | {own[0].rows:,} | {cells} | {size:.4g} | {'' if relative is None else f'{relative:.3f}'} |"
+        shown = "" if relative is None else f"{relative:.3f}"
+        yield f"| {name} | {selected[0].rows:,} | {cells} | {size:.4g} | {shown} |"
     if means:
         cells = " | ".join(f"{fmean(column):.1%}" for column in zip(*means, strict=True))
         yield f"| mean | | {cells} | | {exp(fmean(map(log, ratios))) if ratios else float('nan'):.3f} |"

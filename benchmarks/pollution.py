@@ -90,12 +90,12 @@ def _framed(lines: list[str], table: Pollution, rng: random.Random, *, above: bo
     """Lines of text as programs write them: bare, quoted where needed, or padded to the width of the table."""
     style = rng.choice(["bare", "quoted", "padded"])
     empty = {"bare": "", "quoted": "", "padded": table.separator * (table.width - 1)}[style]
-    made = []
+    frames = []
     for line in lines:
         quoted = f'"{line}"' if style != "bare" and table.separator in line else line
-        made.append(quoted + empty)
+        frames.append(quoted + empty)
     gap = [empty] * rng.choice([0, 1, 1, 2])
-    return [*made, *gap] if above else [*gap, *made]
+    return [*frames, *gap] if above else [*gap, *frames]
 
 
 def titles(table: Pollution, rng: random.Random) -> Pollution:

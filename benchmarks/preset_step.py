@@ -81,12 +81,12 @@ def products(prepared: Any) -> Callable[[float], float]:
     """Microseconds of the matrix products of a step as NumPy calls, on matrices that were allocated before."""
     network, rows = prepared.arguments.network, prepared.arguments.batch_size
     weights = [spec.shape for spec in network.layout.specs if spec.name.endswith("weight") and len(spec.shape) == 2]
-    made = [tuple(np.ones(shape, np.float32) for shape in ((rows, d), (d, u), (rows, u))) for d, u in weights]
+    operands = [tuple(np.ones(shape, np.float32) for shape in ((rows, d), (d, u), (rows, u))) for d, u in weights]
 
     def measure(seconds: float) -> float:
         steps, start = 0, time.perf_counter()
         while time.perf_counter() - start < seconds:
-            for X, W, Z in made:
+            for X, W, Z in operands:
                 np.dot(X, W, out=Z)
                 np.dot(X.T, Z, out=W)
                 np.dot(Z, W.T, out=X)

@@ -104,11 +104,11 @@ def score_table(scores: Sequence[Score]) -> Iterator[str]:
     yield "| --- |" + " ---: |" * 8
     ratios = []
     for name in (*MADE, *REAL):
-        own = {
+        by_variant = {
             variant: [score for score in scores if (score.table, score.variant) == (name, variant)]
             for variant in VARIANTS
         }
-        base, cqr = own["mse"], own[CQR]
+        base, cqr = by_variant["mse"], by_variant[CQR]
         if not base or len(base) != len(cqr):
             continue
         relative = [

@@ -78,12 +78,12 @@ def text_of(report: Report) -> str:
 
 def text_of_all(results: dict[str, Any]) -> str:
     """The text between the markers in benchmarks/README.md."""
-    made = results["made"]
-    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
+    date = results["made"]
+    versions = ", ".join(f"{name} {version}" for name, version in date["versions"].items())
     reports = [Report.of(plain) for part in results["parts"].values() for plain in part]
     goals = [goal for report in reports for goal in report.goals]
     head = (
-        f"{made['date']}, {made['machine']}. {versions}.\n\n{sum(g.is_met for g in goals)} of {len(goals)} goals met."
+        f"{date['date']}, {date['machine']}. {versions}.\n\n{sum(g.is_met for g in goals)} of {len(goals)} goals met."
     )
     return "\n\n".join([head, *(text_of(report).rstrip("\n") for report in reports)])
 

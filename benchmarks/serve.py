@@ -190,12 +190,12 @@ def measure(options: argparse.Namespace, folder: Path) -> Iterator[Report]:
 
 def written(reports: Sequence[Report], path: Path) -> None:
     """The figures as JSON."""
-    made = {
+    record = {
         "date": time.strftime("%Y-%m-%d"),
         "machine": f"{platform.machine()}, {cores()} cores",
         "python": platform.python_version(),
     }
-    path.write_text(json.dumps({"made": made, "reports": [report.plain for report in reports]}, indent=1) + "\n")
+    path.write_text(json.dumps({"made": record, "reports": [report.plain for report in reports]}, indent=1) + "\n")
 
 
 def main() -> None:

@@ -95,12 +95,12 @@ def lag(tables: Tables, options: argparse.Namespace) -> Report:
     """The trials that a search with lag needs, over those of plain Optuna."""
     rows, ratios, simulated = list[list[Cell]](), list[float](), list[float]()
     for name, trials in tables.each("holdout"):
-        own = [_needed(trials, seed, tables.n) / tables.n for seed in tables.seeds]
+        needed = [_needed(trials, seed, tables.n) / tables.n for seed in tables.seeds]
         surrogate = Surrogate(trials)
-        made = [_needed(surrogate, seed, tables.n) / tables.n for seed in range(options.simulations)]
-        ratios += own
-        simulated += made
-        rows.append([name, median(own), median(made) if made else None])
+        surrogate_needed = [_needed(surrogate, seed, tables.n) / tables.n for seed in range(options.simulations)]
+        ratios += needed
+        simulated += surrogate_needed
+        rows.append([name, median(needed), median(surrogate_needed) if surrogate_needed else None])
     goals = [Goal("trials with lag 4, of real trainings", median(ratios), "≤", LAG_COST)]
     if simulated:
         goals.append(Goal("trials with lag 4, simulated", median(simulated), "≤", LAG_COST))

@@ -188,16 +188,16 @@ def main() -> None:
     options = options_parser.parse_args()
     results: Path | None = options.results
     lines = results.read_text("utf-8").splitlines() if results and results.exists() else []
-    known = {item.name: item for item in (Measured.of(json.loads(line)) for line in lines)}
+    measured = {item.name: item for item in (Measured.of(json.loads(line)) for line in lines)}
     result = [path.parent for path in options.folder.resolve().glob("*/meta.json")]
     for folder in sorted(result, key=lambda path: (path / "train.csv").stat().st_size):
-        if folder.name not in known and (not options.tables or folder.name in options.tables):
-            known[folder.name] = measure(folder, options)
+        if folder.name not in measured and (not options.tables or folder.name in options.tables):
+            measured[folder.name] = measure(folder, options)
             if results:
                 with results.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(asdict(known[folder.name])) + "\n")
+                    file.write(json.dumps(asdict(measured[folder.name])) + "\n")
             print(folder.name, file=sys.stderr, flush=True)
-    show(report(list(known.values())))
+    show(report(list(measured.values())))
 
 
 if __name__ == "__main__":

@@ -82,17 +82,17 @@ def search(
     proposals = Sampler(space, sampler, seed, lag, space.base_values())
     ended: list[Ended] = []
     for t in range(n + 1):
-        known = ended[: max(0, t - lag + 1)]
-        values: Values | None = {} if t == 0 else proposals.propose([item.loss for item in known])
+        earlier = ended[: max(0, t - lag + 1)]
+        values: Values | None = {} if t == 0 else proposals.propose([item.loss for item in earlier])
         if values is None:
             break
-        ended.append(_train(objective, values, known if prune else [], [seed, t]))
+        ended.append(_train(objective, values, earlier if prune else [], [seed, t]))
     return ended
 
 
-def _train(objective: Objective, values: Values, known: Sequence[Ended], seed: Sequence[int]) -> Ended:
+def _train(objective: Objective, values: Values, earlier: Sequence[Ended], seed: Sequence[int]) -> Ended:
     """Train a trial, which is pruned by the best of the known ones."""
-    complete = [(item.loss, item.trained) for item in known if item.loss is not None and not item.is_pruned]
+    complete = [(item.loss, item.trained) for item in earlier if item.loss is not None and not item.is_pruned]
     rival = min(complete, key=lambda item: item[0], default=(0.0, None))[1]
 
     def stop(trained: Trained) -> bool:

@@ -99,9 +99,9 @@ def lay_ground(folder: Path, *, big: bool = False) -> Ground:
     for name in FILES:
         home = folder / f"first-{name}"
         ground.lay(name, home)
-        made = run(ground.words(name, home))
-        if made.code:
-            raise SystemExit(made.errors)
+        outcome = run(ground.words(name, home))
+        if outcome.code:
+            raise SystemExit(outcome.errors)
         ground.files[name] = (home / name).read_bytes()
     return ground
 

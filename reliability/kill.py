@@ -88,17 +88,17 @@ def measure(folder: Path) -> Undisturbed:
     return Undisturbed(result[0], outcomes[0].calls, outcomes[0].seconds, outcomes[1].seconds)
 
 
-def strike(rng: random.Random, words: list[str], home: Path, known: Undisturbed, tally: Tally) -> Outcome:
+def strike(rng: random.Random, words: list[str], home: Path, undisturbed: Undisturbed, tally: Tally) -> Outcome:
     """Run the command and kill it, unless it ends before."""
     cold = rng.random() < 0.05
     in_save = rng.random() < 0.55 and (not cold or LIBRARY in os.environ)
     if in_save:
         # Nearly all of a whole training's calls, or the first few, so that resumed trainings are met as well.
-        nth = rng.randint(1, known.calls if rng.random() < 0.5 else 1 + known.calls // 8)
+        nth = rng.randint(1, undisturbed.calls if rng.random() < 0.5 else 1 + undisturbed.calls // 8)
         action = rng.choice([KILL_BEFORE, KILL_AFTER, KILL_HALFWAY])
         outcome = run(words, fault=Fault(home, Calls.ALL, nth, action), cold=cold)
     else:
-        longest = known.cold_seconds if cold else known.warm_seconds
+        longest = undisturbed.cold_seconds if cold else undisturbed.warm_seconds
         outcome = run(words, kill_after=rng.uniform(0.4 * longest if cold else 0.0, longest), cold=cold)
     if outcome.code == -signal.SIGKILL:
         tally.counts["kills"] += 1
@@ -110,7 +110,7 @@ def strike(rng: random.Random, words: list[str], home: Path, known: Undisturbed,
     return outcome
 
 
-def one_training(known: Undisturbed, folder: Path, seed: int) -> Tally:
+def one_training(undisturbed: Undisturbed, folder: Path, seed: int) -> Tally:
     """Begin a training, kill it some times in a row, bring it to its end, and compare."""
     rng, tally = random.Random(seed), Tally()
     home = folder / str(seed)
@@ -118,7 +118,7 @@ def one_training(known: Undisturbed, folder: Path, seed: int) -> Tally:
     path, before = home / "run", 0
     for _ in range(rng.randint(1, MOST_IN_A_ROW)):
         words = resume_words(path) if path.exists() else train_words(folder, path)
-        outcome = strike(rng, words, home, known, tally)
+        outcome = strike(rng, words, home, undisturbed, tally)
         if not path.exists():
             continue
         why = why_unreadable(path)
@@ -134,7 +134,7 @@ def one_training(known: Undisturbed, folder: Path, seed: int) -> Tally:
     ended = go_on(folder, path)
     if ended.code:
         tally.wrong("not resumable", f"exit code {ended.code}: {ended.errors}")
-    elif bits(path) != known.bits:
+    elif bits(path) != undisturbed.bits:
         tally.wrong("differing", f"the bits of training {seed}")
     if leftovers(home):
         tally.wrong("leftovers", str(leftovers(home)))
@@ -155,14 +155,14 @@ def main() -> int:
     total = Tally()
     with tempfile.TemporaryDirectory(prefix="kill-") as name:
         folder = Path(name)
-        known = measure(folder)
+        undisturbed = measure(folder)
         context = multiprocessing.get_context("fork")
         with ProcessPoolExecutor(options.workers, mp_context=context) as pool:
             seed = options.seed
             while total.counts["kills"] < options.kills:
                 batch = range(seed, seed + 2 * options.workers)
                 seed = batch.stop
-                for tally in pool.map(partial(one_training, known, folder), batch):
+                for tally in pool.map(partial(one_training, undisturbed, folder), batch):
                     total.counts += tally.counts
                     total.most_lost = max(total.most_lost, tally.most_lost)
                     total.complaints += tally.complaints

@@ -39,9 +39,9 @@ class Bits:
 
 def prepare(folder: Path, *, epochs: int) -> None:
     """Put the table and the configuration there; an epoch has 12 steps."""
-    made = run(["generate-data", "friedman1", "-n", "60", "-o", str(folder / "table.csv"), "--force"])
-    if made.code:
-        raise SystemExit(made.errors)
+    outcome = run(["generate-data", "friedman1", "-n", "60", "-o", str(folder / "table.csv"), "--force"])
+    if outcome.code:
+        raise SystemExit(outcome.errors)
     (folder / "config.yaml").write_text(CONFIG.replace("EPOCHS", str(epochs)).replace("INTERVAL", str(INTERVAL)))
 
 

@@ -20,7 +20,7 @@ def result(*comparisons: Comparison, checks: tuple[Check, ...] = (), quick: int 
 
 
 @pytest.mark.parametrize(
-    ("one", "verdict", "code", "sentence"),
+    ("reproduction", "verdict", "code", "sentence"),
     [
         (result(*SAME), "identical", 0, "identical to the bit"),
         (
@@ -72,9 +72,11 @@ def result(*comparisons: Comparison, checks: tuple[Check, ...] = (), quick: int 
         ),
     ],
 )
-def test_a_verdict_has_an_exit_code_and_a_sentence(one: Reproduction, verdict: str, code: int, sentence: str) -> None:
-    assert (one.verdict.value, one.exit_code, one.sentence) == (verdict, code, sentence)
-    assert one.json()["sentence"] == sentence
+def test_a_verdict_has_an_exit_code_and_a_sentence(
+    reproduction: Reproduction, verdict: str, code: int, sentence: str
+) -> None:
+    assert (reproduction.verdict.value, reproduction.exit_code, reproduction.sentence) == (verdict, code, sentence)
+    assert reproduction.json()["sentence"] == sentence
 
 
 def test_the_first_epoch_that_differs_is_that_of_the_member_that_differs_first() -> None:

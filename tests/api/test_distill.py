@@ -52,10 +52,10 @@ def test_it_is_one_network_beside_its_teacher_with_the_rows_of_the_fold_as_valid
 
 def test_the_scores_are_of_the_network_without_these_rows_and_its_teachers_without_them_too(taught: Path) -> None:
     scored, held_out = Run.open(taught / SCORED), Run.open(taught).load_held_out()
-    own = scored.load_held_out()
-    assert own is not None
+    held_out_of_scored = scored.load_held_out()
+    assert held_out_of_scored is not None
     assert held_out is not None
-    assert (held_out.predictions.values == own.predictions.values).all()
+    assert (held_out.predictions.values == held_out_of_scored.predictions.values).all()
     rows = pl.read_csv(PENGUINS)[(held_out.row_numbers - 1).tolist()]
     assert load(taught / SCORED).predict(rows, proba=True)["proba_Adelie"].to_numpy() == pytest.approx(
         held_out.predictions.values[:, 0]

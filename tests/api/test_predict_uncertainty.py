@@ -91,9 +91,9 @@ def test_many_files_have_the_same_intervals(line: Path, tmp_path: Path) -> None:
 def test_groups_are_read_from_the_training_table(penguins: Path) -> None:
     notes: list[str] = []
     frame = pl.read_csv(PENGUINS, null_values="NA").with_columns(island=pl.lit("Elba"))
-    own = predict(penguins, PENGUINS, prediction_set=0.5, by="island", keep=["island"])
+    of_training = predict(penguins, PENGUINS, prediction_set=0.5, by="island", keep=["island"])
     other = predict(penguins, frame, prediction_set=0.5, by="island", on_note=notes.append)
-    assert not own["set_50"].equals(other["set_50"])
+    assert not of_training["set_50"].equals(other["set_50"])
     assert any("344 rows" in note for note in notes)
     with raises(DataError, file="penguins.csv"):
         predict(penguins, PENGUINS, prediction_set=0.5, by="planet")

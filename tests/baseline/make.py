@@ -100,16 +100,16 @@ def main() -> None:
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     expected = json.loads(FILE.read_text()) if options.check else {}
-    made: dict[str, object] = {}
+    document: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as name:
         for training, run in trainings(Path(name), options.tables):
-            made[training] = digests(run)
-            made.setdefault("blas", json.loads(next(run.rglob("manifest.json")).read_text())["machine"]["blas"])
-            state = "" if not options.check else "equal" if made[training] == expected[training] else "DIFFERENT"
+            document[training] = digests(run)
+            document.setdefault("blas", json.loads(next(run.rglob("manifest.json")).read_text())["machine"]["blas"])
+            state = "" if not options.check else "equal" if document[training] == expected[training] else "DIFFERENT"
             print(f"{training} {state}".rstrip(), flush=True)
     if not options.check:
-        FILE.write_text(json.dumps(made, indent=1) + "\n")
-    elif differing := [name for name in made if made[name] != expected[name]]:
+        FILE.write_text(json.dumps(document, indent=1) + "\n")
+    elif differing := [name for name in document if document[name] != expected[name]]:
         sys.exit(f"different from {FILE.name}: {', '.join(differing)}")
 
 

@@ -37,14 +37,14 @@ def test_a_log_loss_near_0_counts_little() -> None:
 def test_the_loop_is_that_of_a_search(tmp_path: Path) -> None:
     write_tables(tmp_path)
     with Trials(tmp_path / "numbers", tmp_path / "work", rows=90, folds=3) as trials:
-        own = search(trials, "tpe", 0, 4, lag=2, prune=True)
+        simulated = search(trials, "tpe", 0, 4, lag=2, prune=True)
         loaded = load(next((tmp_path / "work").glob("*/config.yaml")), ["tune.trials=4", "tune.lag=2", "tune.folds=3"])
     *_, end, _ = tune_events(loaded, output=tmp_path / "search", workers=1)
     assert isinstance(end, SearchEnded)
-    assert [(len(item.trained.scores) if item.trained else 0, item.loss) for item in own] == [
+    assert [(len(item.trained.scores) if item.trained else 0, item.loss) for item in simulated] == [
         (len(trial.folds), trial.estimated_score if trial.state == "pruned" else trial.score) for trial in end.trials
     ]
-    assert sum(item.is_pruned for item in own) == sum(trial.state == "pruned" for trial in end.trials)
+    assert sum(item.is_pruned for item in simulated) == sum(trial.state == "pruned" for trial in end.trials)
 
 
 def test_a_tiny_table_is_measured(tmp_path: Path) -> None:

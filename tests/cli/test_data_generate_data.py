@@ -16,9 +16,9 @@ SHIPPED = re.findall(r"\| (\w+\.csv) \|.*`nncli (generate-data .*)` \|", (DATA /
 
 
 def test_the_readme_of_the_data_says_how_each_table_was_made() -> None:
-    made = {name for name, _ in SHIPPED}
+    names = {name for name, _ in SHIPPED}
     others = {"penguins.csv", "penguins-train.csv", "penguins-test.csv", "seattle-weather.csv"}
-    assert made | others == {path.name for path in DATA.glob("*.csv")}
+    assert names | others == {path.name for path in DATA.glob("*.csv")}
 
 
 @pytest.mark.parametrize(("name", "command"), SHIPPED)

@@ -182,12 +182,12 @@ def described(draw: Callable[[st.SearchStrategy[Any]], Any], schema: dict[str, A
             optional = sorted(properties.keys() - set(required)) or [""]
             some = draw(st.sets(st.sampled_from(optional), max_size=6 if depth < 2 else 2))
             keys = [key for key in properties if key in required or key in some]
-            made = {key: described(draw, properties[key], depth + 1) for key in keys}
+            values = {key: described(draw, properties[key], depth + 1) for key in keys}
             if isinstance(schema.get("additionalProperties"), dict):
-                made["bias" if "propertyNames" in schema else "a"] = described(
+                values["bias" if "propertyNames" in schema else "a"] = described(
                     draw, schema["additionalProperties"], depth + 1
                 )
-            return made
+            return values
         case "array":
             least = schema.get("minItems", 0)
             return [described(draw, schema["items"], depth + 1) for _ in range(draw(st.integers(least, 2)))]

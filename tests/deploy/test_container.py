@@ -71,10 +71,10 @@ def test_the_health_check_is_that_of_the_server(penguins: Path) -> None:
     (check,) = arguments("HEALTHCHECK")
     _, option, code = json.loads(check.partition("CMD ")[2])
     with started([sys.executable, "-m", "nncli", "serve", penguins, "--port", "0"]) as (_, url):
-        own = code.replace("http://127.0.0.1:8000", url)
-        assert own != code
-        run([sys.executable, option, own])
-    done = subprocess.run([sys.executable, option, own], capture_output=True, check=False)
+        adapted = code.replace("http://127.0.0.1:8000", url)
+        assert adapted != code
+        run([sys.executable, option, adapted])
+    done = subprocess.run([sys.executable, option, adapted], capture_output=True, check=False)
     assert done.returncode != 0
 
 

@@ -38,11 +38,11 @@ def test_every_metric_and_label_is_one_of_the_server(model: ServedModel) -> None
         for sample in family.samples:
             labels.setdefault(sample.name, set()).update(sample.labels)
     named = [match for expression in EXPRESSIONS for match in SERIES.findall(expression)]
-    known = {**labels, "nncli_prediction_bucket": {"model", "target", "le"}}
-    known |= {"nncli_predicted_classes_total": {"model", "class"}}
-    assert {name for name, _ in named} <= set(known)
+    names = {**labels, "nncli_prediction_bucket": {"model", "target", "le"}}
+    names |= {"nncli_predicted_classes_total": {"model", "class"}}
+    assert {name for name, _ in named} <= set(names)
     for name, matchers in named:
-        assert {item.split("=")[0].rstrip("!") for item in matchers.split(", ") if item} <= {*known[name], "job"}
+        assert {item.split("=")[0].rstrip("!") for item in matchers.split(", ") if item} <= {*names[name], "job"}
 
 
 def test_every_alert_has_a_summary() -> None:

@@ -114,11 +114,11 @@ def test_a_validation_file_may_have_another_dialect(tmp_path: Path, plain: Prepa
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("runs")
-    made = {}
+    prepared_tables = {}
     for name, encoding, options, _ in DIALECTS:
         (folder / f"{name}.csv").write_bytes(TEXTS[name].encode(encoding))
-        made[name] = train(config(folder / f"{name}.csv", **options), output=folder / name).run
-    return made
+        prepared_tables[name] = train(config(folder / f"{name}.csv", **options), output=folder / name).run
+    return prepared_tables
 
 
 @pytest.mark.parametrize("trained", [name for name, *_ in DIALECTS])
@@ -201,8 +201,8 @@ def test_booleans_are_categories_and_mixed_spellings_are_noted(tmp_path: Path) -
     for pair in ("true false", "True False", "yes no", "t f", "T F"):
         first, other = pair.split()
         rows = "".join(f"{first if i % 2 else other},{i / 2}\n" for i in range(20))
-        made = prepared(tmp_path, "x,y\n" + rows)
-        assert (made.config.data.columns, made.findings) == ({"x": "categorical"}, ())
+        prepared_tables = prepared(tmp_path, "x,y\n" + rows)
+        assert (prepared_tables.config.data.columns, prepared_tables.findings) == ({"x": "categorical"}, ())
     rows = "".join(f"{('true', 'True', 'FALSE')[i % 3]},{i / 2}\n" for i in range(30))
     (note,) = lines(prepared(tmp_path, "x,y\n" + rows).findings)
     assert "'x'" in note

@@ -70,14 +70,14 @@ def test_made_rows_have_missing_and_unseen_cells(penguins: Path) -> None:
     model = Run.open(penguins).load_model()
     program = lower_model(model)
     tables = training_sample(Run.open(penguins), model)
-    *same, made, spelled = with_unusual_rows(model, program, tables)
+    *same, synthetic, spelled = with_unusual_rows(model, program, tables)
     assert [table.frame.columns for table in same] == [model.names]
-    assert made.row_numbers.max() < 0
+    assert synthetic.row_numbers.max() < 0
     numbers = [c.name for c in program.inputs if isinstance(c, NumberInput)]
     assert {spelled.frame[name].dtype for name in numbers} == {pl.String}
     assert (model.predict(spelled).values == model.predict(tables[0].part(0, len(spelled))).values).all()
     for column in program.inputs:
-        cells = made.frame[column.name]
+        cells = synthetic.frame[column.name]
         assert cells.null_count() >= 1
         if isinstance(column, CategoryInput):
             assert check_rows.UNSEEN in cells.to_list()

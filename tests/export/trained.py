@@ -65,13 +65,13 @@ def _percent(rng: random.Random) -> list[Any]:
 
 
 def _few(rng: random.Random) -> list[Any]:
-    known = rng.sample(HOSTILE, 4)
-    return [rng.choice(known) for _ in range(ROWS - 2)] + rng.sample(HOSTILE, 2)
+    words = rng.sample(HOSTILE, 4)
+    return [rng.choice(words) for _ in range(ROWS - 2)] + rng.sample(HOSTILE, 2)
 
 
 def _many(rng: random.Random) -> list[Any]:
-    known = rng.sample(HOSTILE, 20)
-    return [rng.choice(known) for _ in range(ROWS)]
+    words = rng.sample(HOSTILE, 20)
+    return [rng.choice(words) for _ in range(ROWS)]
 
 
 def _truths(rng: random.Random) -> list[Any]:

@@ -44,8 +44,8 @@ def spec_for(model: Model, labels: tuple[str, ...]) -> EnsembleSpec:
 
 
 def test_a_class_that_a_member_does_not_know_has_probability_0_in_it() -> None:
-    known = ClassificationTarget(name="y", labels=("a", "c"))
-    predictions = Predictions(known, np.array([[0.25, 0.75]]))
+    target = ClassificationTarget(name="y", labels=("a", "c"))
+    predictions = Predictions(target, np.array([[0.25, 0.75]]))
     assert ClassificationTarget(name="y", labels=("a", "b", "c")).align(
         predictions.values, predictions.target
     ).tolist() == [[0.25, 0.0, 0.75]]

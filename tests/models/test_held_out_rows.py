@@ -182,10 +182,10 @@ def test_an_ensemble_keeps_the_rows_of_each_member(tmp_path: Path) -> None:
     assert whole is not None
     assert whole.oof_mask.any(axis=0).all()
     for i in range(members):
-        own = Run(run.path / "members" / str(i + 1)).load_held_out()
-        assert own is not None
-        np.testing.assert_array_equal(own.row_numbers, whole.row_numbers[whole.members[i].rows])
-        np.testing.assert_array_equal(own.predictions.values, whole.members[i].predictions.values)
+        of_member = Run(run.path / "members" / str(i + 1)).load_held_out()
+        assert of_member is not None
+        np.testing.assert_array_equal(of_member.row_numbers, whole.row_numbers[whole.members[i].rows])
+        np.testing.assert_array_equal(of_member.predictions.values, whole.members[i].predictions.values)
 
 
 def test_a_run_of_an_older_version_has_none_and_is_optimistic(copy: Path) -> None:

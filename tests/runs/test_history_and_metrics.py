@@ -64,12 +64,12 @@ def test_a_damaged_history_or_metrics_file_is_refused(penguins: Path, tmp_path: 
 def test_recorded_warnings_are_read_without_those_of_a_newer_version(penguins: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(penguins, run)
-    known = warning(FindingCode.CLASS_IMBALANCE, "rare", column="y", hint="Look.")
+    finding = warning(FindingCode.CLASS_IMBALANCE, "rare", column="y", hint="Look.")
     document = json.loads((run / METRICS).read_text())
-    document["findings"] = [{**known.as_json, "code": "of-the-future"}, known.as_json]
+    document["findings"] = [{**finding.as_json, "code": "of-the-future"}, finding.as_json]
     (run / METRICS).write_text(json.dumps(document))
     Run(run).save_manifest(Run(run).load_manifest())
-    assert read_metrics(run, Run(run).load_manifest()).findings == (known,)
+    assert read_metrics(run, Run(run).load_manifest()).findings == (finding,)
     del document["findings"]  # as an older nncli writes it
     (run / METRICS).write_text(json.dumps(document))
     Run(run).save_manifest(Run(run).load_manifest())

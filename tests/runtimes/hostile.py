@@ -203,16 +203,16 @@ def _layer(x: Value, units: int, generator: np.random.Generator) -> Value:
 
 def category_input(name: str, categories: Sequence[str], rare: Sequence[str] = ()) -> CategoryInput:
     """The input of a column with these categories; the rare ones share the code of unseen categories."""
-    known = [*categories, *rare]
+    texts = [*categories, *rare]
     codes = [*range(2, 2 + len(categories)), *[1] * len(rare)]
-    folds = {text.strip(WHITE_SPACE).lower() for text in known} in ({"true", "false"}, {"yes", "no"})
-    keys = [key_of(text) for text in known]
+    folds = {text.strip(WHITE_SPACE).lower() for text in texts} in ({"true", "false"}, {"yes", "no"})
+    keys = [key_of(text) for text in texts]
     folded = [key.lower() for key in keys]
     pairs = [*zip(keys, codes, strict=True)], [*zip(folded, codes, strict=True)]
     return CategoryInput(
         name,
         tuple(categories),
-        tuple(zip(known, codes, strict=True)),
+        tuple(zip(texts, codes, strict=True)),
         () if folds else tuple(pair for pair in pairs[0] if keys.count(pair[0]) == 1),
         tuple(pair for pair in pairs[1] if folded.count(pair[0]) == 1) if folds else (),
         2 + len(categories),
@@ -267,9 +267,9 @@ def inputs(draw: st.DrawFn, name: str) -> ProgramInput:
             st.lists(st.sampled_from(("good", "not good", "été", "日本", "class", "2024")), unique=True, min_size=1)
         )
         return TextInput(name, tuple(terms))
-    known = draw(st.lists(words, unique=True, min_size=1, max_size=6))
-    n_rare = draw(st.integers(0, len(known) - 1))
-    return category_input(name, known[n_rare:], known[:n_rare])
+    texts = draw(st.lists(words, unique=True, min_size=1, max_size=6))
+    n_rare = draw(st.integers(0, len(texts) - 1))
+    return category_input(name, texts[n_rare:], texts[:n_rare])
 
 
 @st.composite
@@ -313,9 +313,9 @@ def _cells(draw: st.DrawFn, column: ProgramInput) -> tuple[pl.DataType, st.Searc
             )
             return draw(st.sampled_from(dtypes))
         case CategoryInput():
-            known = [text for text, _ in column.texts]
-            spaced = st.sampled_from(known).map(lambda text: f" {text}\t")
-            return pl.String(), st.one_of(st.none(), st.just(""), st.sampled_from(known), spaced, words)
+            texts = [text for text, _ in column.texts]
+            spaced = st.sampled_from(texts).map(lambda text: f" {text}\t")
+            return pl.String(), st.one_of(st.none(), st.just(""), st.sampled_from(texts), spaced, words)
         case TextInput():
             phrase = st.lists(st.one_of(words, st.sampled_from(column.terms)), max_size=8).map(" ".join)
             return pl.String(), st.one_of(st.none(), phrase)

@@ -68,8 +68,8 @@ def read_in_c(folder: Path, readings: Sequence[Reading]) -> list[list[list[float
     answers = []
     for j, reading in enumerate(readings):
         rows = [next(lines).split() for _ in reading.cells]
-        own = slice(starts[j], starts[j + 1])
-        answers.append([None if row == ["refused"] else [float.fromhex(x) for x in row[own]] for row in rows])
+        forms = slice(starts[j], starts[j + 1])
+        answers.append([None if row == ["refused"] else [float.fromhex(x) for x in row[forms]] for row in rows])
     return answers
 
 
@@ -126,20 +126,22 @@ def test_decimals_are_rounded_to_the_nearest_number(tmp_path: Path) -> None:
 
 
 def test_dates_are_read_as_by_predict(tmp_path: Path) -> None:
-    every = sorted({form for own in FORMATS for form in own})
+    every = sorted({form for forms in FORMATS for form in forms})
     readings = [
-        Reading(DateInput("x", own), date_texts(800, own, str(own)) + date_texts(800, every, f"{own} or others"))
-        for own in FORMATS
+        Reading(
+            DateInput("x", forms), date_texts(800, forms, str(forms)) + date_texts(800, every, f"{forms} or others")
+        )
+        for forms in FORMATS
     ]
     assert_read_as_by_predict(tmp_path, readings)
 
 
 def test_categories_are_found_in_any_spelling(tmp_path: Path) -> None:
     generator = random.Random(2)
-    known = [["red", " blue", "3", "-4", "10.50", "007", "0"], ["True", "false"], [*FRAGMENTS]]
+    all_categories = [["red", " blue", "3", "-4", "10.50", "007", "0"], ["True", "false"], [*FRAGMENTS]]
     spellings = ["", " ", "\t", "\u3000", "\xa0", ".0", ".00", ".", "0", "+", "-", "\ufeff"]
     readings = []
-    for categories in known:
+    for categories in all_categories:
         cells = [
             choose(spellings) + choose((str.upper, str.title, str))(choose(categories)) + choose(spellings)
             for choose in [generator.choice]
@@ -155,6 +157,6 @@ def test_terms_are_counted_as_by_predict(tmp_path_factory: pytest.TempPathFactor
     column = TextInput("x", ("not", "good", "not good", "ς", "ß", "été", "2024", "good good", "όσος", "i\u0307"))
     generator = random.Random(len(phrases))
     parts = [*FRAGMENTS, *column.terms, "NOT", "Σ", "ΑΣ", "ς", "'", "\u0345", "\xad", "ÉTÉ", "İ", "ẞ", " ", " ", "-"]
-    made = ["".join(generator.choices(parts, k=generator.randint(1, 9))) for _ in range(1000)]
-    cells = [*phrases, *made, "NOT   good, not-good; Été", "ΌΣΟΣ Σ ΑΣ ς", "good " * 30_000]
+    texts = ["".join(generator.choices(parts, k=generator.randint(1, 9))) for _ in range(1000)]
+    cells = [*phrases, *texts, "NOT   good, not-good; Été", "ΌΣΟΣ Σ ΑΣ ς", "good " * 30_000]
     assert_read_as_by_predict(tmp_path_factory.mktemp("terms"), [Reading(column, cells)])

@@ -20,10 +20,10 @@ def test_as_many_distinct_texts_are_made_as_asked_for() -> None:
 
 
 @given(st.lists(words, unique=True, min_size=1, max_size=6), st.lists(words, min_size=1))
-def test_keys_of_categories_are_those_that_predict_uses(known: list[str], cells: list[str]) -> None:
-    column = category_input("x", known)
+def test_keys_of_categories_are_those_that_predict_uses(texts: list[str], cells: list[str]) -> None:
+    column = category_input("x", texts)
     code_of = {None: 1} | dict(column.texts)
-    wanted = [code_of[text] for text in alternative_categories(pl.Series(cells), known)]
+    wanted = [code_of[text] for text in alternative_categories(pl.Series(cells), texts)]
     keys, folded = dict(column.keys), dict(column.folded_keys)
     assert [keys.get(key_of(cell), folded.get(key_of(cell.lower()), 1)) for cell in cells] == wanted
 

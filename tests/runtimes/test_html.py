@@ -219,8 +219,8 @@ def test_no_other_script_runs_and_nothing_is_loaded(browser: Browser, tmp_path: 
 def test_twenty_thousand_hostile_names_and_labels_are_text_and_nothing_else(browser: Browser, tmp_path: Path) -> None:
     hostile = texts(20_000)
     for start in range(0, len(hostile), 2500):
-        own = hostile[start : start + 2500]
-        names, menu, listed, labels = own[:300], own[300:340], own[340:1500], own[1500:]
+        some_labels = hostile[start : start + 2500]
+        names, menu, listed, labels = some_labels[:300], some_labels[300:340], some_labels[340:1500], some_labels[1500:]
         columns: list[ProgramInput] = [NumberInput(name, name, False, 0.0, 2.0, 1.0) for name in names]
         columns += [category_input(f"menu of {names[0]}", menu), category_input(f"list of {names[1]}", listed)]
         program = program_of(columns, labels, [names[2]])

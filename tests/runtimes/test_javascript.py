@@ -71,10 +71,12 @@ def test_numbers_in_text_are_read_as_by_predict(tmp_path: Path) -> None:
 
 
 def test_dates_are_read_as_by_predict(tmp_path: Path) -> None:
-    every = sorted({form for own in FORMATS for form in own})
+    every = sorted({form for forms in FORMATS for form in forms})
     readings = [
-        Reading(DateInput("x", own), date_texts(400, own, str(own)) + date_texts(400, every, f"{own} or others"))
-        for own in FORMATS
+        Reading(
+            DateInput("x", forms), date_texts(400, forms, str(forms)) + date_texts(400, every, f"{forms} or others")
+        )
+        for forms in FORMATS
     ]
     for reading, result in zip(readings, read_in_node(tmp_path, readings), strict=True):
         assert [*zip(reading.cells, result, strict=True)] == [*zip(reading.cells, reading.expected, strict=True)]
@@ -237,17 +239,17 @@ def test_no_name_category_label_or_missing_value_breaks_out_of_the_module(tmp_pa
     texts = hostile.texts(20_000)[part::4]
     groups = [texts[i : i + 20] for i in range(0, len(texts), 20)]
     programs, modules = [], []
-    for i, own in enumerate(groups):
-        columns = [hostile.category_input(name, own) for name in own]
+    for i, forms in enumerate(groups):
+        columns = [hostile.category_input(name, forms) for name in forms]
         program = replace(
-            hostile.program_of(columns, own, [own[-1]]), missing_values=("", *(f"{own[3]}{j}" for j in range(3)))
+            hostile.program_of(columns, forms, [forms[-1]]), missing_values=("", *(f"{forms[3]}{j}" for j in range(3)))
         )
         modules.append(f"{i}.mjs")
-        (tmp_path / modules[-1]).write_text(to_javascript(program, replace(INFO, name=own[0])), "utf-8")
+        (tmp_path / modules[-1]).write_text(to_javascript(program, replace(INFO, name=forms[0])), "utf-8")
         programs.append(program)
     result = run_script(tmp_path, FUZZ, {"modules": modules, "names": groups})
-    for own, program, answer in zip(groups, programs, result, strict=True):
-        row = {name: [own[j * 7 % len(own)]] for j, name in enumerate(own)}
+    for forms, program, answer in zip(groups, programs, result, strict=True):
+        row = {name: [forms[j * 7 % len(forms)]] for j, name in enumerate(forms)}
         wanted = predictions(program, pl.DataFrame(row))
         assert answer[0] == wanted["prediction"][0]
         np.testing.assert_allclose(answer[1], wanted.row(0)[1:], rtol=1e-12)
@@ -299,8 +301,8 @@ def every_operation() -> Program:
     reduced += [smallest_sum(shifts, None, scores, rank) for rank in (1, 24, 48)]
     reduced += [smallest_sum(shifts, absolute(shifts), scores, rank) for rank in (2, 30)]
     value = join([*unary, rounded, *binary, *chosen, *products, *places, *reduced])
-    known = select(is_nan(value), -12345.0, value)
-    return build(builder, Outputs(tuple(map(str, range(known.width))), known.position), "float64")
+    filled = select(is_nan(value), -12345.0, value)
+    return build(builder, Outputs(tuple(map(str, range(filled.width))), filled.position), "float64")
 
 
 def test_every_operation_and_function_is_that_of_the_interpreter(tmp_path: Path) -> None:

@@ -48,8 +48,8 @@ def check(program: Program, rows: pl.DataFrame, folder: Path) -> pl.DataFrame:
 
 def knows_missing(program: Program) -> bool:
     """Whether a missing value is a category too, as in no table."""
-    known = [c for c in program.inputs if isinstance(c, CategoryInput)]
-    return any(text in program.missing_values for c in known for text, _ in (*c.texts, *c.keys, *c.folded_keys))
+    categorical = [c for c in program.inputs if isinstance(c, CategoryInput)]
+    return any(text in program.missing_values for c in categorical for text, _ in (*c.texts, *c.keys, *c.folded_keys))
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

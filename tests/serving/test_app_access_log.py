@@ -36,7 +36,7 @@ def answered() -> RequestResponse:
 
 def test_a_record_has_what_is_known(slots: ModelSlots) -> None:
     served = answered()
-    known = {
+    expected = {
         "time": "1970-01-01T00:00:00.000+00:00",
         "client": "127.0.0.1",
         "method": "POST",
@@ -47,9 +47,9 @@ def test_a_record_has_what_is_known(slots: ModelSlots) -> None:
         "parameters": [],
         "reason": None,
     }
-    assert access_record(served, 0.0123456, 0.0, slots) == {**known, "model": None, "rows": None}
+    assert access_record(served, 0.0123456, 0.0, slots) == {**expected, "model": None, "rows": None}
     set_predicted(served.scope, Predicted("reg", "1", 7))
-    assert access_record(served, 0.0123456, 0.0, slots) == {**known, "model": "reg", "rows": 7}
+    assert access_record(served, 0.0123456, 0.0, slots) == {**expected, "model": "reg", "rows": 7}
 
 
 def test_a_log_that_cannot_be_written_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatch, slots: ModelSlots) -> None:

@@ -42,8 +42,8 @@ def test_binary_data_is_divided_among_the_tensors_in_their_order() -> None:
 
 def test_tensors_that_the_model_does_not_read_are_left_out_with_their_data() -> None:
     other = {"name": "c", "datatype": "ANY", "shape": [1], "parameters": {"binary_data_size": 3}}
-    own = {"name": "a", "datatype": "INT8", "shape": [1], "parameters": {"binary_data_size": 1}}
-    result = parse_infer_request({"inputs": [other, own]}, memoryview(b"xyz\x05"), SCHEMA)
+    tensor = {"name": "a", "datatype": "INT8", "shape": [1], "parameters": {"binary_data_size": 1}}
+    result = parse_infer_request({"inputs": [other, tensor]}, memoryview(b"xyz\x05"), SCHEMA)
     assert [column.to_list() for column in result.columns.values()] == [[5]]
 
 

@@ -221,9 +221,9 @@ def test_parameters_stand_above_the_configuration(tmp_path: Path) -> None:
         quick(config=config, epochs=3).fit(X, Y).predict_proba(X)
         for config in (path, str(path), {"layers": (3,), "epochs": 2, "optimizer": "sgd"})
     ]
-    own = quick(config=path, layers=None).fit(X, Y)
-    assert own.n_iter_ == 12
-    layer = first_layer(own)
+    textbook = quick(config=path, layers=None).fit(X, Y)
+    assert textbook.n_iter_ == 12
+    layer = first_layer(textbook)
     assert isinstance(layer, Dense)
     assert layer.units == 3
     assert all(np.array_equal(item, said[0]) for item in said)

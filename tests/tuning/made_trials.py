@@ -43,10 +43,10 @@ class Made:
             self.trials.append(Trial(number=i, values={}, state=state, score=score, folds=folds))
 
     def read(self, trial: Trial) -> TrialPredictions:
-        known = self.rows.fold_of < len(trial.folds)
+        is_predicted = self.rows.fold_of < len(trial.folds)
         predictions = self._predicted[trial.number]
-        values = np.where(known[:, None], predictions.values, np.nan)
-        return TrialPredictions(replace(predictions, values=values), known)
+        values = np.where(is_predicted[:, None], predictions.values, np.nan)
+        return TrialPredictions(replace(predictions, values=values), is_predicted)
 
     def gain(self, best: int) -> Gain:
         return compute_gain(self.trials, self.trials[best], self.rows, self.read, self.objective, seed=0)
@@ -64,8 +64,8 @@ def numbers(errors: list[float], seed: int = 0, n: int = N, pruned: dict[int, in
     return Made(rows, RMSE, predicted, pruned or {})
 
 
-def best_of(made: Made) -> int:
-    scores = [np.inf if t.score is None else made.objective.loss_of(t.score) for t in made.trials]
+def best_of(trials: Made) -> int:
+    scores = [np.inf if t.score is None else trials.objective.loss_of(t.score) for t in trials.trials]
     return int(np.argmin(scores))
 
 

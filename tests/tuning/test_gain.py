@@ -175,7 +175,7 @@ def climbed(seed: int, n: int = 150, trials: int = 40) -> Made:
 
 
 def test_a_search_that_climbs_noise_is_rarely_more_than_chance() -> None:
-    gains = [made.gain(best_of(made)) for made in map(climbed, range(30))]
+    gains = [search.gain(best_of(search)) for search in map(climbed, range(30))]
     assert sum(gain.p is not None and gain.p < 0.05 for gain in gains) > 0
     assert sum(gain.is_significant for gain in gains) <= 2
 
@@ -189,11 +189,11 @@ def test_a_gain_whose_interval_is_not_known_is_not_significant() -> None:
 
 def test_the_luck_of_trainings_is_no_gain_and_a_real_effect_is_found() -> None:
     """By rows alone, more than half of these searches have a p-value below 0.05."""
-    lucky = [made.gain(best_of(made)) for made in (with_luck(0.1, seed) for seed in range(60))]
+    lucky = [search.gain(best_of(search)) for search in (with_luck(0.1, seed) for seed in range(60))]
     assert all(gain.luck_is_known for gain in lucky)
     assert sum(gain.p is not None and gain.p < 0.05 for gain in lucky) <= 8  # 5 %, and 3 standard errors
     assert sum(gain.is_significant for gain in lucky) <= 2
-    better = [made.gain(best_of(made)) for made in (with_luck(0.1, seed, effect=0.6) for seed in range(10))]
+    better = [search.gain(best_of(search)) for search in (with_luck(0.1, seed, effect=0.6) for seed in range(10))]
     assert all(gain.is_significant for gain in better)
 
 

@@ -24,29 +24,29 @@ PARAMETERS = (parameter("learning_rate", RATE), parameter("units", UNITS), param
 
 def trials(n: int = 12) -> list[ScoredTrial]:
     """Trials of which every third has no units, and every fourth was pruned."""
-    made = []
+    all_trials = []
     for i in range(n):
         values = {"learning_rate": 1e-4 * 10.0 ** (3 * i / n), "units": 8.0 + 8 * (i % 8), "layers": float(i % 2)}
         if i % 3 == 0:
             del values["units"]
         labels = {name: str(value) for name, value in values.items()}
-        made.append(ScoredTrial(i, 1.0 + abs(i - 5), i % 4 == 3, values, labels))
-    return made
+        all_trials.append(ScoredTrial(i, 1.0 + abs(i - 5), i % 4 == 3, values, labels))
+    return all_trials
 
 
 def test_the_history_has_a_row_for_each_trial() -> None:
-    made = trials()
-    figure = history("rmse", made, np.minimum.accumulate([trial.score for trial in made]).tolist())
+    all_trials = trials()
+    figure = history("rmse", all_trials, np.minimum.accumulate([trial.score for trial in all_trials]).tolist())
     assert len(figure.table.rows) == 12
     assert figure.table.rows[5] == ("5", "complete", "1", "1")
     assert figure.table.rows[7] == ("7", "pruned", "3", "1")
     assert "best so far" in figure.svg
-    assert figure == history("rmse", made, np.minimum.accumulate([trial.score for trial in made]).tolist())
+    assert figure == history("rmse", all_trials, np.minimum.accumulate([trial.score for trial in all_trials]).tolist())
 
 
 def test_of_many_trials_some_are_listed() -> None:
-    made = trials(500)
-    figure = history("rmse", made, [1.0] * 500)
+    all_trials = trials(500)
+    figure = history("rmse", all_trials, [1.0] * 500)
     assert len(figure.table.rows) == 60
     assert "500" in figure.table.note
 

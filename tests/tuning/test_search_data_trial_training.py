@@ -81,8 +81,8 @@ def test_a_trial_is_what_cross_validate_makes_of_its_configuration(tmp_path: Pat
     for name in (METRICS, HELD_OUT):
         assert (trial / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
     for fold in ("1", "2"):
-        own, other = (Run(path / FOLDS / fold).load_manifest().files for path in (trial, tmp_path / "alone"))
-        assert own["model.safetensors"] == other["model.safetensors"]
+        files, other = (Run(path / FOLDS / fold).load_manifest().files for path in (trial, tmp_path / "alone"))
+        assert files["model.safetensors"] == other["model.safetensors"]
 
 
 def test_several_targets_are_scored_by_their_mean(tmp_path: Path) -> None:

@@ -203,6 +203,6 @@ def test_it_teaches_a_student_whose_validation_rows_are_a_fold_that_chose_nothin
     assert config.teacher is not None
     teacher = LoadedTeacher.of(config.teacher, config)
     assert not teacher.choosing
-    own = Run.open(path).load_model().names
-    assert set(config.data.drop).isdisjoint(own)
-    assert set(teacher.names) == set(own)
+    names = Run.open(path).load_model().names
+    assert set(config.data.drop).isdisjoint(names)
+    assert set(teacher.names) == set(names)

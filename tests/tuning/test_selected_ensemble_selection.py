@@ -130,10 +130,10 @@ def test_the_rows_of_a_part_are_predicted_by_what_the_other_parts_select() -> No
     candidates = CandidatePredictions.of_numbers(predictions[:, :, None], y[:, None], None, MSE())
     result, errors = candidates.cross_fit(4, part), []
     for k in range(3):
-        others, own = part != k, part == k
+        others, in_part = part != k, part == k
         picks, _ = picked_by_brute_force(predictions[:, others], y[others], np.ones(20), 4)
         assert list(result.selections[k].picks) == picks
-        errors.extend((predictions[picks][:, own].mean(axis=0) - y[own]) ** 2)
+        errors.extend((predictions[picks][:, in_part].mean(axis=0) - y[in_part]) ** 2)
     assert result.loss == pytest.approx(np.mean(errors))
 
 

@@ -69,5 +69,11 @@ def classes_trials(folder: Path) -> dict[int, Path]:
 def numbers_trials(folder: Path, *assignments: str) -> dict[int, Path]:
     """Trials of a regression, by number."""
     text = NUMBERS.replace("TABLE", str(numbers_table(folder)))
-    changes = {n: [item for item in own if not (assignments and "loss" in item)] for n, own in NUMBERS_TRIALS.items()}
-    return {number: trial(folder, text, number, *own, *assignments) for number, own in changes.items()}
+    changes = {
+        n: [item for item in changes_of_trial if not (assignments and "loss" in item)]
+        for n, changes_of_trial in NUMBERS_TRIALS.items()
+    }
+    return {
+        number: trial(folder, text, number, *changes_of_trial, *assignments)
+        for number, changes_of_trial in changes.items()
+    }

@@ -78,11 +78,11 @@ static int parse_iso(struct span text, long long *value)
 /* The place of a time of day, with the T or the spaces before it; the end of the text if there is none. */
 static struct span time_of_day(struct span text)
 {
-    struct span found = text, rest;
-    for (; found.start < found.end; found.start++) {
-        if (!is_time_mark(*found.start))
+    struct span part = text, rest;
+    for (; part.start < part.end; part.start++) {
+        if (!is_time_mark(*part.start))
             continue;
-        for (rest = found; rest.start < rest.end && is_time_mark(*rest.start); rest.start++)
+        for (rest = part; rest.start < rest.end && is_time_mark(*rest.start); rest.start++)
             ;
         if (count_digits(rest) < 1 || count_digits(rest) > 2)
             continue;
@@ -92,9 +92,9 @@ static struct span time_of_day(struct span text)
         for (; rest.start < rest.end && *rest.start != '\n'; rest.start++)
             ;
         if (rest.start == rest.end)
-            return found;
+            return part;
     }
-    return found;
+    return part;
 }
 
 static int has_directive(const char *format, const char *directive)

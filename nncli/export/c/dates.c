@@ -50,13 +50,13 @@ static int parse_year(struct span *text, struct moment *moment)
 /* A word in any case, of which the first `n` bytes are there. */
 static int parse_word(struct span *text, const char *word, int n)
 {
-    struct span found = *text;
+    struct span prefix = *text;
     if (text->end - text->start < n)
         return 0;
-    found.end = text->start + n;
-    if (!equals_in_lower_case(found, word))
+    prefix.end = text->start + n;
+    if (!equals_in_lower_case(prefix, word))
         return 0;
-    text->start = found.end;
+    text->start = prefix.end;
     return 1;
 }
 

@@ -107,14 +107,14 @@ static double smallest_sum(const double *shifts, const double *scales, const dou
                            int n_groups, int rank)
 {
     double low = HUGE_VAL, high = -HUGE_VAL;
-    const double *own = scores;
-    for (int g = 0; g < n_groups; own += sizes[g++]) {
+    const double *group = scores;
+    for (int g = 0; g < n_groups; group += sizes[g++]) {
         double scale = scales == NULL ? 1.0 : scales[g];
         if (isnan(shifts[g]) || isnan(scale))
             return NAN;
         if (sizes[g] > 0) {
-            low = minimum(low, shifts[g] + scale * own[0]);
-            high = maximum(high, shifts[g] + scale * own[sizes[g] - 1]);
+            low = minimum(low, shifts[g] + scale * group[0]);
+            high = maximum(high, shifts[g] + scale * group[sizes[g] - 1]);
         }
     }
     if (count_all_sums(shifts, scales, scores, sizes, n_groups, low) >= rank)

@@ -200,12 +200,12 @@ int main(void)
     int count, i, j, best = 0, most = -1;
     keep_header();
     for (i = 0; i < 4; i++) {
-        int known = 0;
+        int named = 0;
         parse_header(separators[i], positions);
         for (j = 0; j < N_COLUMNS; j++)
-            known += positions[j] != -1;
-        if (known > most) {
-            most = known;
+            named += positions[j] != -1;
+        if (named > most) {
+            most = named;
             best = i;
         }
     }

@@ -87,7 +87,7 @@ static int term_of_pair(const struct vocabulary *vocabulary, int first, int seco
 static void count_terms(const char *cell, const struct vocabulary *vocabulary, double *counts)
 {
     char word[LONGEST_WORD + 4];
-    struct span text, found;
+    struct span text, lower;
     const char *at;
     int i, n = 0, is_in_word = 0, previous = -1;
     for (i = 0; i < vocabulary->n_terms; i++)
@@ -95,7 +95,7 @@ static void count_terms(const char *cell, const struct vocabulary *vocabulary, d
     counts[vocabulary->n_terms] = cell == NULL;
     if (cell == NULL)
         return;
-    text = found = span_of(cell);
+    text = lower = span_of(cell);
     for (i = 0, at = text.start; i < MAX_CHARACTERS && at < text.end; i++)
         next_character(&at, text.end);
     text.end = at;
@@ -109,9 +109,9 @@ static void count_terms(const char *cell, const struct vocabulary *vocabulary, d
         }
         if (is_in_word) {
             int number, term;
-            found.start = word;
-            found.end = word + n;
-            number = n <= LONGEST_WORD ? find(vocabulary->words, vocabulary->n_words, found) : -1;
+            lower.start = word;
+            lower.end = word + n;
+            number = n <= LONGEST_WORD ? find(vocabulary->words, vocabulary->n_words, lower) : -1;
             if (number >= 0 && vocabulary->terms[number] >= 0)
                 counts[vocabulary->terms[number]] += 1.0;
             term = number >= 0 && previous >= 0 ? term_of_pair(vocabulary, previous, number) : -1;

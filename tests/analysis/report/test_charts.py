@@ -76,9 +76,9 @@ def test_any_name_can_be_drawn(name: str) -> None:
 @pytest.mark.parametrize("y", [(0.0, 0.0, 0.0), (float("nan"), 1.0, 2.0), (1e-300, 1.0, 1e300), (-1e9, 0.0, 1e9)])
 def test_any_numbers_can_be_drawn(y: tuple[float, ...]) -> None:
     ET.fromstring(a_line(y=y).svg)
-    known = np.nan_to_num(np.array(y))
-    ET.fromstring(scatter("t", "d", Axis("x", "y"), known, known, NOTHING).svg)
-    ET.fromstring(scatter("t", "d", Axis("x", "y"), known, known, NOTHING, level=0.0).svg)
+    finite = np.nan_to_num(np.array(y))
+    ET.fromstring(scatter("t", "d", Axis("x", "y"), finite, finite, NOTHING).svg)
+    ET.fromstring(scatter("t", "d", Axis("x", "y"), finite, finite, NOTHING, level=0.0).svg)
     ET.fromstring(lines("t", "d", Axis("x", "y", log=needs_log_scale(y)), [Line("", (1.0, 2.0, 3.0), y)], NOTHING).svg)
 
 

@@ -12,10 +12,10 @@ from nncli.cli.progress.chart import MAX_POINTS, Curve, Scale, Span, chart
 
 
 def curve(*values: float | None) -> Curve:
-    made = Curve()
+    drawn = Curve()
     for value in values:
-        made.add(value)
-    return made
+        drawn.add(value)
+    return drawn
 
 
 def text(lines: list[list[Span]]) -> list[str]:

@@ -28,7 +28,7 @@ TOP = list(ConfigFile.model_fields)
 
 
 @pytest.mark.parametrize(
-    ("word", "known", "name"),
+    ("word", "words", "name"),
     [
         ("batchsize", TOP, "batch_size"),
         ("Batch-Size", TOP, "batch_size"),
@@ -46,8 +46,8 @@ TOP = list(ConfigFile.model_fields)
         ("", TOP, None),
     ],
 )
-def test_a_word_is_resolved_by_what_is_valid_at_the_location(word: str, known: list[str], name: str | None) -> None:
-    assert suggest(word, known) == name
+def test_a_word_is_resolved_by_what_is_valid_at_the_location(word: str, words: list[str], name: str | None) -> None:
+    assert suggest(word, words) == name
 
 
 def test_spelling_comes_before_aliases_and_these_before_similarity() -> None:
@@ -57,7 +57,7 @@ def test_spelling_comes_before_aliases_and_these_before_similarity() -> None:
 
 
 def test_every_name_with_aliases_exists() -> None:
-    known = {
+    valid_words = {
         "full",
         "standard",
         "min_max",
@@ -69,14 +69,14 @@ def test_every_name_with_aliases_exists() -> None:
         "sign",
         "halve_learning_rate",
     }  # values
-    known |= {f"{name}_{how}" for name in ("glorot", "he") for how in ("uniform", "normal")}
+    valid_words |= {f"{name}_{how}" for name in ("glorot", "he") for how in ("uniform", "normal")}
     models: list[object] = [ConfigFile]
     for model in models:
         for key, annotation in field_names(model).items():
-            known.add(key)
+            valid_words.add(key)
             models += [inner for inner in model_classes(annotation) if inner not in models]
-        known.add(type_of(model) or "")
-    assert set(aliases()) <= known
+        valid_words.add(type_of(model) or "")
+    assert set(aliases()) <= valid_words
     assert all(aliases_of(word) for words in aliases().values() for word in words.split())
     assert not any(normalized(word) == normalized(name) for name, words in aliases().items() for word in words.split())
 

@@ -71,7 +71,7 @@ def test_no_text_breaks_the_search(cells: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "known", "category"),
+    ("cell", "categories", "category"),
     [
         (" red", ("red", "blue"), "red"),
         ("red", (" red", "blue"), " red"),
@@ -92,9 +92,9 @@ def test_no_text_breaks_the_search(cells: list[str]) -> None:
     ],
 )
 def test_a_category_in_another_spelling_is_read_if_it_has_one_meaning(
-    cell: str, known: tuple[str, ...], category: str | None
+    cell: str, categories: tuple[str, ...], category: str | None
 ) -> None:
-    assert alternative_categories(pl.Series([cell]), known).to_list() == [category]
+    assert alternative_categories(pl.Series([cell]), categories).to_list() == [category]
 
 
 def test_true_and_false_are_one_and_zero() -> None:

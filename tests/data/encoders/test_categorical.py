@@ -170,15 +170,15 @@ def test_a_column_whose_parts_do_not_fit_is_refused(parts: dict[str, Any]) -> No
         CategoricalColumn(name="x", has_other=False, has_missing=False, **parts)
 
 
-@pytest.mark.parametrize("known", [2, 254, 255, 256, 257, 65_535, 65_536])
-def test_a_category_is_told_from_the_unseen_however_many_there_are(known: int) -> None:
-    *names, rare = [f"c{i:05}" for i in range(known)]
+@pytest.mark.parametrize("count", [2, 254, 255, 256, 257, 65_535, 65_536])
+def test_a_category_is_told_from_the_unseen_however_many_there_are(count: int) -> None:
+    *names, rare = [f"c{i:05}" for i in range(count)]
     column = CategoricalColumn(
         name="c", categories=tuple(names), has_other=True, has_missing=True, rare_categories=(rare,)
     )
     cells = pl.DataFrame({"c": [names[0], names[-1], rare, "new", None]})
     codes, strange = column.codes(Table(cells, "t"))
-    assert codes.tolist() == [FIRST_CATEGORY, FIRST_CATEGORY + known - 2, OTHER_CODE, OTHER_CODE, MISSING_CODE]
+    assert codes.tolist() == [FIRST_CATEGORY, FIRST_CATEGORY + count - 2, OTHER_CODE, OTHER_CODE, MISSING_CODE]
     assert strange.unseen == 1
 
 

@@ -40,14 +40,14 @@ def columns(draw: st.DrawFn) -> list[CategoricalColumn]:
 def test_every_member_reads_every_cell_as_it_does_itself(
     members: list[CategoricalColumn], cells: list[str | None]
 ) -> None:
-    known = [word for member in members for word in member.seen_texts]
-    cells = [*cells, *known, *(f" {word}" for word in known), *(word.swapcase() for word in known), None]
+    count = [word for member in members for word in member.seen_texts]
+    cells = [*cells, *count, *(f" {word}" for word in count), *(word.swapcase() for word in count), None]
     table = Table(pl.DataFrame({"c": pl.Series(cells, dtype=pl.String)}), "t")
     column = CategoricalColumn.program_input(members)
     codes = read_input(column, table)[:, 0].astype(np.int64)
     for member in members:
-        own, _ = member.codes(table)
-        assert member.input_codes(column)[codes].tolist() == own.tolist()
+        member_codes, _ = member.codes(table)
+        assert member.input_codes(column)[codes].tolist() == member_codes.tolist()
 
 
 def test_missing_and_unknown_cells_have_fixed_codes_and_equal_ones_share_theirs() -> None:

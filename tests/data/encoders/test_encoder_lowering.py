@@ -81,9 +81,9 @@ def test_the_operations_make_the_matrix_of_the_encoder(options: dict[str, Any], 
     members = [fit(rows.take(np.arange(start, start + 120)), options) for start in (0, 120)]
     for encoder in members:
         X, codes, _ = encoder.encode(rows, precision)
-        values, own = lowered(encoder, members, rows, precision)
+        values, member_codes = lowered(encoder, members, rows, precision)
         assert_allclose(values, X, rtol=error, atol=error)
-        assert_array_equal(np.stack(own, axis=1) if own else codes, codes)
+        assert_array_equal(np.stack(member_codes, axis=1) if member_codes else codes, codes)
 
 
 def test_a_text_column_without_a_common_word_moves_no_other_column() -> None:

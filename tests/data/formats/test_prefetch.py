@@ -8,13 +8,13 @@ import pytest
 from nncli.data.formats.prefetch import prefetch, prefetch_map
 
 
-def numbers(made: list[int], closed: list[bool], *, fault_at: int = -1) -> Generator[int]:
+def numbers(produced: list[int], closed: list[bool], *, fault_at: int = -1) -> Generator[int]:
     try:
         for number in range(5):
             assert current_thread() is not main_thread()
             if number == fault_at:
                 raise ValueError(number)
-            made.append(number)
+            produced.append(number)
             yield number
     finally:
         closed.append(True)
@@ -50,13 +50,13 @@ def test_an_error_is_raised_where_its_item_would_have_stood() -> None:
 
 
 def test_who_leaves_early_leaves_nothing_open() -> None:
-    made: list[int] = []
+    produced: list[int] = []
     closed: list[bool] = []
-    items = prefetch(numbers(made, closed))
+    items = prefetch(numbers(produced, closed))
     assert next(items) == 0
     items.close()
     assert closed == [True]
-    assert made[-1] <= 1
+    assert produced[-1] <= 1
 
 
 @pytest.mark.parametrize("workers", [0, 1, 2, 7])

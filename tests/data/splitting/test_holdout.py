@@ -33,12 +33,12 @@ def test_every_row_is_on_one_side_and_keeps_its_order(n: int, fraction: float, s
 def test_every_class_keeps_a_training_row_and_the_total_is_exact(
     classes: np.ndarray[tuple[int], np.dtype[np.int64]], fraction: float, seed: int
 ) -> None:
-    n, known = len(classes), np.unique(classes)
+    n, present = len(classes), np.unique(classes)
     split = stratified_split(n, fraction, rng(seed), classes)
     assert sorted([*split.training, *split.validation]) == list(range(n))
     assert (np.diff(split.validation) > 0).all()
-    assert set(classes[split.training]) == set(known)
-    assert len(split.validation) == min(round(n * fraction), n - len(known))
+    assert set(classes[split.training]) == set(present)
+    assert len(split.validation) == min(round(n * fraction), n - len(present))
 
 
 @given(st.lists(st.integers(2, 60), min_size=1, max_size=6), st.floats(0.0, 0.5))

@@ -71,8 +71,8 @@ def main() -> None:
         write_workbook(path, since_1904=name.endswith("1904"))
         for to in FILTERS:
             subprocess.run(["soffice", "--headless", "--convert-to", to, "--outdir", FOLDER / "made", path], check=True)
-        for made in (FOLDER / "made").iterdir():
-            made.rename(FOLDER / f"libreoffice-{made.name}")
+        for workbook_path in (FOLDER / "made").iterdir():
+            workbook_path.rename(FOLDER / f"libreoffice-{workbook_path.name}")
         path.rename(FOLDER / f"openpyxl-{path.name}")
     (FOLDER / "made").rmdir()
 

@@ -121,8 +121,8 @@ def test_hostile_names_and_labels_change_no_element() -> None:
     plain = Skeleton(to_html(hostile([f"n{i}" for i in range(1000)]), INFO)).tags
     result = texts(4000)
     for start in range(0, len(result), 1000):
-        own = result[start : start + 1000]
-        page = to_html(hostile(own), ModelInfo(own[7], own[8], own[9]))
+        names = result[start : start + 1000]
+        page = to_html(hostile(names), ModelInfo(names[7], names[8], names[9]))
         assert Skeleton(page).tags == plain
 
 

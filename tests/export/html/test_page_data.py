@@ -54,8 +54,10 @@ def test_the_training_range_of_dates_is_in_days() -> None:
 
 
 @given(st.lists(words, unique=True, min_size=1, max_size=6), st.lists(words, max_size=3))
-def test_the_other_category_is_none_of_the_categories_and_not_missing(known: list[str], missing: list[str]) -> None:
-    columns = [category_input("c", known), category_input("d", ["another category", "ANOTHER CATEGORY x"])]
+def test_the_other_category_is_none_of_the_categories_and_not_missing(
+    categories: list[str], missing: list[str]
+) -> None:
+    columns = [category_input("c", categories), category_input("d", ["another category", "ANOTHER CATEGORY x"])]
     program = replace(program_of(columns), missing_values=("", *missing))
     for column in columns:
         text = unseen_category(program, column)

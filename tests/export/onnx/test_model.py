@@ -54,8 +54,8 @@ def test_every_hostile_text_is_a_name_a_category_and_a_label() -> None:
 def _known(
     words: list[str],
 ) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...], tuple[()], tuple[()], int, tuple[()]]:
-    own = tuple(words[:3])
-    return own, tuple((word, 2 + i) for i, word in enumerate(own)), (), (), 5, ()
+    first_words = tuple(words[:3])
+    return first_words, tuple((word, 2 + i) for i, word in enumerate(first_words)), (), (), 5, ()
 
 
 def _metadata(model: object) -> dict[str, str]:

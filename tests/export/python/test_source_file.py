@@ -48,11 +48,11 @@ def test_an_exported_file_has_the_same_program_and_answers_as_the_interpreter_do
     assert (copy.missing_values, copy.decimal, copy.thousands) == (
         *(program.missing_values, program.decimal, program.thousands),
     )
-    for own, original in zip(copy.nodes, program.nodes, strict=True):
+    for copied, original in zip(copy.nodes, program.nodes, strict=True):
         if isinstance(original, Constant):
-            np.testing.assert_array_equal(own.values, original.values.astype(np.float64), strict=True)
+            np.testing.assert_array_equal(copied.values, original.values.astype(np.float64), strict=True)
         else:
-            assert repr(own) == repr(original)
+            assert repr(copied) == repr(original)
 
     wanted = answers_of(program, table)
     answers: dict[str, Any] = exported.predict({cells.name: cells.to_list() for cells in table})
@@ -77,10 +77,10 @@ def check_hostile_texts(hostile: list[str]) -> None:
         columns += [NumberInput(name) for name in part[3:]]
         program = replace(program_of(columns, part, [part[-1]]), missing_values=("", part[5]), decimal=part[6])
         exported = imported(program, ModelInfo(part[7], part[8], part[9]))
-        own = exported.PREDICTOR.program
+        copied = exported.PREDICTOR.program
         assert exported.PREDICTOR.names == tuple(part)
-        assert own.outputs.labels == own.inputs[1].categories == tuple(part)
-        assert (own.missing_values, own.decimal) == (program.missing_values, part[6])
+        assert copied.outputs.labels == copied.inputs[1].categories == tuple(part)
+        assert (copied.missing_values, copied.decimal) == (program.missing_values, part[6])
         answer = exported.predict(dict.fromkeys(part, None) | {part[1]: part[10]})
         assert list(answer) == ["prediction", *(f"proba_{label}" for label in part)]
         assert answer["prediction"] in part

@@ -93,12 +93,12 @@ def test_rows_of_a_fold_are_predicted_at_the_epoch_that_the_others_choose(
     assert choice is not None
     assert built.held_out is not None
     for fold in range(5):
-        own = choice.parts == fold
-        values = [choice._value(item, ~own) for item in choice.actual]
+        in_fold = choice.parts == fold
+        values = [choice._value(item, ~in_fold) for item in choice.actual]
         best = len(values) - 1 - int(np.argmin(values[::-1]))
-        temperature = 1.0 if built.ensemble.spec.temperature == 1.0 else choice.actual[best].temperature(~own)
+        temperature = 1.0 if built.ensemble.spec.temperature == 1.0 else choice.actual[best].temperature(~in_fold)
         predicted = choice.actual[best].predicted(temperature)
-        np.testing.assert_array_equal(built.held_out.predictions.values[own], predicted.values[own])
+        np.testing.assert_array_equal(built.held_out.predictions.values[in_fold], predicted.values[in_fold])
 
 
 def test_the_recorded_scores_are_those_of_the_kept_predictions_with_the_gain_of_averaging(run: Path) -> None:

@@ -69,9 +69,14 @@ def test_another_table_another_target_or_no_such_member_is_refused(tmp_path: Pat
 def test_validation_rows_that_a_teaching_member_was_trained_on_are_refused(tmp_path: Path, run: Path) -> None:
     everyone, first = loaded(tmp_path, run), loaded(tmp_path, run, "teacher.members=[1]")
     assert first.held_out is not None
-    own = first.held_out.row_numbers[first.held_out.members[0].rows]
-    first.check_validation(own, (1,))
-    for members, numbers in ((None, own), ((1, 2), own), ((1,), own + 1), ((1,), np.append(own, 10**6))):
+    of_member = first.held_out.row_numbers[first.held_out.members[0].rows]
+    first.check_validation(of_member, (1,))
+    for members, numbers in (
+        (None, of_member),
+        ((1, 2), of_member),
+        ((1,), of_member + 1),
+        ((1,), np.append(of_member, 10**6)),
+    ):
         with pytest.raises(ConfigError) as caught:
             everyone.check_validation(numbers, members)
         assert caught.value.issues[0].location.key == "validation"
@@ -114,7 +119,7 @@ def test_only_the_features_of_the_teaching_members_are_used(tmp_path: Path, run:
 
 
 def test_a_class_that_the_student_does_not_know_is_left_out() -> None:
-    own = ClassificationTarget(name="y", labels=("a", "b", "c"))
+    of_member = ClassificationTarget(name="y", labels=("a", "b", "c"))
     P = np.array([[0.5, 0.25, 0.25], [1.0, 0.0, 0.0]])
-    values = in_classes_of(Predictions(own, P), ClassificationTarget(name="y", labels=("c", "b")))
+    values = in_classes_of(Predictions(of_member, P), ClassificationTarget(name="y", labels=("c", "b")))
     assert values.tolist() == [[0.5, 0.5], [0.0, 0.0]]

@@ -149,8 +149,8 @@ def test_a_killed_training_leaves_no_file_behind_and_is_resumed(csv: Path, tmp_p
     train(resume=tmp_path / "run", stop=after(30))
     assert (tmp_path / "run" / WEIGHTS).exists()
     files = {CONFIG, WEIGHTS, MODEL, HISTORY, METRICS, MANIFEST, TRAINING_ROWS, HELD_OUT, REFERENCE}
-    known = {*files, CHECKPOINTS, ".lock"}
-    assert {path.name for path in (tmp_path / "run").iterdir()} <= known
+    expected = {*files, CHECKPOINTS, ".lock"}
+    assert {path.name for path in (tmp_path / "run").iterdir()} <= expected
 
 
 def test_batch_size_full_keeps_the_rows_in_memory(csv: Path) -> None:

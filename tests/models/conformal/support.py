@@ -36,7 +36,10 @@ def held_out(mask: npt.NDArray[np.bool_]) -> HeldOutRows:
         weights=None,
         groups=None,
         predictions=numbers_of(np.zeros(n)),
-        members=tuple(MemberPredictions(np.flatnonzero(own), numbers_of(np.zeros(own.sum()))) for own in mask),
+        members=tuple(
+            MemberPredictions(np.flatnonzero(is_held_out), numbers_of(np.zeros(is_held_out.sum())))
+            for is_held_out in mask
+        ),
         baseline=np.zeros(1),
         total=n,
     )
@@ -47,11 +50,12 @@ def predicted_rows(model: Ensemble, table: Table, mask: npt.NDArray[np.bool_]) -
     target, T = model.spec.target, model.spec.temperature
     each = [member.predict(table) for member in model.members]
     total = np.sum(
-        [item.with_temperature(T).values * own[:, None] for item, own in zip(each, mask, strict=True)], axis=0
+        [item.with_temperature(T).values * is_held_out[:, None] for item, is_held_out in zip(each, mask, strict=True)],
+        axis=0,
     )
     members = tuple(
-        MemberPredictions(np.flatnonzero(own), replace(item, values=item.values[own]))
-        for item, own in zip(each, mask, strict=True)
+        MemberPredictions(np.flatnonzero(is_held_out), replace(item, values=item.values[is_held_out]))
+        for item, is_held_out in zip(each, mask, strict=True)
     )
     return replace(
         held_out(mask),

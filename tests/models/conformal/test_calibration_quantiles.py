@@ -82,10 +82,10 @@ def test_bounds_are_those_of_the_definition(folder: Path, name: str, level: floa
     interval = ConformalPredictor.of(model, rows, UncertaintyOptions(interval=(level,))).predict(table).intervals[0]
     members = [predict_member.quantiles for predict_member in predict_members(model, table)]
     low, high = quantile_pair(LEVELS, level)
-    known = rows.predictions.quantiles
-    assert known is not None
+    predicted_quantiles = rows.predictions.quantiles
+    assert predicted_quantiles is not None
     n, k = len(rows), rank(level, len(rows))
-    least = 0.01 * (known[:, 0, high] - known[:, 0, low]).mean()
+    least = 0.01 * (predicted_quantiles[:, 0, high] - predicted_quantiles[:, 0, low]).mean()
 
     def bounds(quantiles: Floats) -> tuple[float, float, float]:
         if not is_scaled:
@@ -94,13 +94,13 @@ def test_bounds_are_those_of_the_definition(folder: Path, name: str, level: floa
 
     scores = []
     for row in range(n):
-        own_low, own_high, own_scale = bounds(known[row, 0])
+        own_low, own_high, own_scale = bounds(predicted_quantiles[row, 0])
         scores.append(max(own_low - rows.y[row, 0], rows.y[row, 0] - own_high) / own_scale)
     for i in range(len(table)):
         lower, upper = [], []
         for row in range(n):
-            own = [q for q, out in zip(members, rows.oof_mask[:, row], strict=True) if out and q is not None]
-            below, above, scale = bounds(np.mean([q[i, 0] for q in own], axis=0))
+            of_row = [q for q, out in zip(members, rows.oof_mask[:, row], strict=True) if out and q is not None]
+            below, above, scale = bounds(np.mean([q[i, 0] for q in of_row], axis=0))
             lower.append(below - scale * scores[row])
             upper.append(above + scale * scores[row])
         ends = [sorted(lower)[n - k], sorted(upper)[k - 1]]

@@ -41,9 +41,9 @@ def test_intervals_by_folds_are_those_of_their_definition() -> None:
     predictor = predictor_of(UncertaintyOptions(interval=0.9))
     (interval,) = predictor.predict(NEW).intervals
     y = NUMBER.read(LABELED)[:, 0]
-    own = np.stack([member.predict(LABELED).values[:, 0] for member in REGRESSION.members])
+    values = np.stack([member.predict(LABELED).values[:, 0] for member in REGRESSION.members])
     new = np.stack([member.predict(NEW).values[:, 0] for member in REGRESSION.members])
-    residuals = np.abs(y - own[FOLD, np.arange(N)])
+    residuals = np.abs(y - values[FOLD, np.arange(N)])
     assert predictor.groups.method == "CV+"
     assert interval.lower[:, 0] == pytest.approx(np.sort(new[FOLD].T - residuals)[:, 11])  # 0.1 (n + 1) is 12.1
     assert interval.upper[:, 0] == pytest.approx(np.sort(new[FOLD].T + residuals)[:, 108])
@@ -82,9 +82,9 @@ def test_a_group_is_calibrated_by_its_own_rows() -> None:
     (interval,) = predictor_of(options, by="city").predict(NEW).intervals
     rows = predicted_rows(REGRESSION, LABELED, MASK)
     for city in "abc":
-        own, where = LABELED.frame["city"] == city, np.flatnonzero((NEW.frame["city"] == city).to_numpy())
+        values, where = LABELED.frame["city"] == city, np.flatnonzero((NEW.frame["city"] == city).to_numpy())
         alone = ConformalPredictor.of(
-            REGRESSION, rows.take(np.flatnonzero(own.to_numpy())), UncertaintyOptions(interval=0.9)
+            REGRESSION, rows.take(np.flatnonzero(values.to_numpy())), UncertaintyOptions(interval=0.9)
         ).predict(NEW.take(where))
         assert interval.lower[where].tolist() == alone.intervals[0].lower.tolist()
 

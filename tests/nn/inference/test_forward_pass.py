@@ -72,9 +72,9 @@ def test_equal_networks_share_a_forward_pass() -> None:
     members = [FoldedNetwork.of(network, stages, network.initialize(np.random.default_rng(seed))) for seed in (0, 1)]
     alone = []
     for folded in members:
-        own = ForwardPass(network, stages, 4)
-        own.run(folded)
-        alone.append(own.Z.copy())
+        separate = ForwardPass(network, stages, 4)
+        separate.run(folded)
+        alone.append(separate.Z.copy())
     for folded, Z in zip([*members, *members], [*alone, *alone], strict=True):
         shared.run(folded)
         np.testing.assert_array_equal(shared.Z, Z)

@@ -44,9 +44,9 @@ def test_every_layer_of_every_member_has_the_bits_of_its_own_forward_pass(
             X[...], codes[...] = rng.normal(size=X.shape), rng.integers(0, 3, codes.shape)
         with limit_blas_threads(1):
             together.run(stacked)
-            for i, own in enumerate(networks):
+            for i, separate in enumerate(networks):
                 alone.X[0][...], alone.codes[0][...] = together.X[i], together.codes[i]
-                alone.run(own)
+                alone.run(separate)
                 for Z, expected in zip(together.outputs, alone.outputs, strict=True):
                     np.testing.assert_array_equal(Z[i], expected[0])
                 np.testing.assert_array_equal(together.Z[i], alone.Z[0])

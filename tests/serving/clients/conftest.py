@@ -31,8 +31,8 @@ def table() -> pl.DataFrame:
 @pytest.fixture(scope="session")
 def address(runs: Mapping[str, Path]) -> Iterator[str]:
     """The host and the port of a server of two models."""
-    with serving([f"{runs[name]}={name}" for name in ("number", "two")]) as own:
-        yield own
+    with serving([f"{runs[name]}={name}" for name in ("number", "two")]) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -44,8 +44,10 @@ def main(address: str, path: str) -> None:
         answers[f"two {binary}"] = [item.decode() if isinstance(item, bytes) else item for item in prediction.tolist()]
         answers[f"proba {binary}"] = two.as_numpy("proba_yes").tolist()
     version = answers["models"]["number"]["versions"][0]
-    own = client.infer("number", inputs_of(table, binary=True), model_version=version, parameters={"interval": 0.9})
-    answers["lower"] = own.as_numpy("lower_90").tolist()
+    binary_answer = client.infer(
+        "number", inputs_of(table, binary=True), model_version=version, parameters={"interval": 0.9}
+    )
+    answers["lower"] = binary_answer.as_numpy("lower_90").tolist()
     answers["errors"] = [
         _error(client, "other", inputs_of(table, binary=True)),
         _error(client, "number", inputs_of(table.drop("x"), binary=True)),

@@ -8,6 +8,6 @@ def test_columns_have_those_of_every_member(models: Mapping[str, ServedModel]) -
     for served in models.values():
         columns = member_columns(served.model)
         assert list(columns) == list(served.model.names)
-        for name, own in columns.items():
-            assert {column.name for column in own} == {name}
-            assert of_kind(type(own[0]), own)
+        for name, same_name in columns.items():
+            assert {column.name for column in same_name} == {name}
+            assert of_kind(type(same_name[0]), same_name)

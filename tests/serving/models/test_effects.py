@@ -149,10 +149,10 @@ def test_effects_of_json_are_sorted_by_size_with_value_and_typical_value(models:
     for i, result in enumerate(json_effects(model.effect_columns, table, frame)):
         assert [item["target"] for item in result] == ["y"] * 9 + ["z"] * 9
         for target in ("y", "z"):
-            own = [item for item in result if item["target"] == target]
-            sizes = [abs(item["change"]) for item in own]
+            of_target = [item for item in result if item["target"] == target]
+            sizes = [abs(item["change"]) for item in of_target]
             assert sizes == sorted(sizes, reverse=True)
-            by_name = {item["column"]: item for item in own}
+            by_name = {item["column"]: item for item in of_target}
             assert by_name["count"]["value"] == table.frame["count"][i]
             assert by_name["price"]["value"].startswith("$")
             assert isinstance(by_name["price"]["typical"], float)

@@ -55,18 +55,22 @@ def test_the_script_and_the_style_are_those_of_the_policy_for_every_model(
 
 def test_the_page_loads_nothing_and_has_no_code_in_attributes(models: Mapping[str, ServedModel]) -> None:
     result = Elements(page_of(models["number"]))
-    addresses = [value for _, own in result.elements for key, value in own.items() if key in ("src", "href")]
+    addresses = [
+        value for _, attributes in result.elements for key, value in attributes.items() if key in ("src", "href")
+    ]
     assert addresses == ["data:,", "#answer", "docs", "#answer"]
-    assert not [1 for _, own in result.elements for key in own if key.startswith("on") or key == "style"]
+    assert not [1 for _, attributes in result.elements for key in attributes if key.startswith("on") or key == "style"]
 
 
 def test_every_control_has_a_label_and_every_id_is_unique(models: Mapping[str, ServedModel]) -> None:
     for name in CONFIGS:
         result = Elements(page_of(models[name]))
-        ids = [own["id"] for _, own in result.elements if "id" in own]
+        ids = [attributes["id"] for _, attributes in result.elements if "id" in attributes]
         assert len({*ids}) == len(ids)
-        assert {own.get("for") for own in result.attributes("label")} >= {f"i{i}" for i in range(9)}
-        named = [own.get(key) for _, own in result.elements for key in ("aria-describedby", "aria-labelledby")]
+        assert {attributes.get("for") for attributes in result.attributes("label")} >= {f"i{i}" for i in range(9)}
+        named = [
+            attributes.get(key) for _, attributes in result.elements for key in ("aria-describedby", "aria-labelledby")
+        ]
         assert {word for words in named if words for word in words.split()} <= {*ids, "preview-title"}
 
 
@@ -101,9 +105,9 @@ def test_a_model_without_held_out_rows_is_asked_for_neither_intervals_nor_sets(
 
 
 def test_columns_that_were_never_missing_are_known(models: Mapping[str, ServedModel]) -> None:
-    known = {item["name"]: item for item in data_of(page_of(models["number"]))["inputs"]}
+    inputs = {item["name"]: item for item in data_of(page_of(models["number"]))["inputs"]}
     complete = [item["complete"] for item in data_of(page_of(models["number"]))["page"]["inputs"]]
-    required = [name for name, item in zip(known, complete, strict=True) if item]
+    required = [name for name, item in zip(inputs, complete, strict=True) if item]
     assert required == [*models["number"].schema.required]
 
 
@@ -116,12 +120,14 @@ def test_the_limits_of_tables_are_said(models: Mapping[str, ServedModel]) -> Non
 def test_several_models_have_links_to_each_other(models: Mapping[str, ServedModel]) -> None:
     names = ("number", "a b/ü<")
     first = Elements(page_of(models["number"], Links(names, is_first_page=True)))
-    addresses = [own["href"] for own in first.attributes("a") if "models/" in str(own.get("href"))]
+    addresses = [attributes["href"] for attributes in first.attributes("a") if "models/" in str(attributes.get("href"))]
     assert addresses == ["models/number/", "models/a%20b%2F%C3%BC%3C/"]
     other = Elements(page_of(models["number"], Links(names, is_first_page=False)))
-    (current,) = [own for own in other.attributes("a") if own.get("aria-current") == "page"]
+    (current,) = [attributes for attributes in other.attributes("a") if attributes.get("aria-current") == "page"]
     assert current["href"] == "../../models/number/"
-    assert [own["href"] for own in other.attributes("a") if "docs" in str(own.get("href"))] == ["../../docs"]
+    assert [attributes["href"] for attributes in other.attributes("a") if "docs" in str(attributes.get("href"))] == [
+        "../../docs"
+    ]
 
 
 def test_a_server_with_a_token_has_no_link_that_would_need_it(
@@ -129,7 +135,10 @@ def test_a_server_with_a_token_has_no_link_that_would_need_it(
 ) -> None:
     (tmp_path / "token").write_text("t" * 32)
     page = page_of(models["number"], options=replace(OPTIONS, token=Token(tmp_path / "token")))
-    assert [own["href"] for own in Elements(page).attributes("a") if "href" in own] == ["#answer", "#answer"]
+    assert [attributes["href"] for attributes in Elements(page).attributes("a") if "href" in attributes] == [
+        "#answer",
+        "#answer",
+    ]
     assert "t" * 32 not in page
 
 

@@ -62,19 +62,19 @@ def test_head_is_answered(client: AsgiClient) -> None:
 def test_a_page_is_made_once_for_each_loaded_model(
     models: Mapping[str, ServedModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = list[ServedModel]()
+    pages = list[ServedModel]()
 
     def make(model: ServedModel, options: ServerOptions, links: Links) -> str:
-        made.append(model)
+        pages.append(model)
         return model_page(model, options, links)
 
     monkeypatch.setattr("nncli.serving.pages.form_page.model_page", make)
     with serving({"number": models["number"]}, ServerOptions()) as (client, slots):
         assert client.call_all([Call("GET", "/")] * 5) == [client.get("/")] * 5
-        assert made == [models["number"]]
+        assert pages == [models["number"]]
         slots.all[0].current = replace(models["two"], name="number")
         assert "Prediction of two" in client.get("/").body.decode()
-        assert len(made) == 2
+        assert len(pages) == 2
 
 
 def test_without_the_token_of_the_server_nothing_of_the_model_is_told(

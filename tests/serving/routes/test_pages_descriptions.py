@@ -11,11 +11,11 @@ from nncli.serving.routes.pages import Descriptions, Models
 
 def test_a_text_is_made_once_and_again_when_a_model_is_replaced(models: Mapping[str, ServedModel]) -> None:
     slot = ModelSlot(Path(), models["number"])
-    slots, made = ModelSlots([slot]), list[Models]()
+    slots, calls = ModelSlots([slot]), list[Models]()
 
-    def make(known: Models) -> str:
-        made.append(known)
-        return known[0].name
+    def make(models: Models) -> str:
+        calls.append(models)
+        return models[0].name
 
     async def texts() -> list[str]:
         descriptions = Descriptions()
@@ -24,13 +24,13 @@ def test_a_text_is_made_once_and_again_when_a_model_is_replaced(models: Mapping[
         return [*result, await descriptions.text("a", slots, make), await descriptions.text("b", slots, make)]
 
     assert asyncio.run(texts()) == ["number", "number", "number", "two", "two"]
-    assert len(made) == 3
+    assert len(calls) == 3
 
 
 def test_a_replaced_model_is_not_held(models: Mapping[str, ServedModel]) -> None:
     slot = ModelSlot(Path(), replace(models["number"]))
     model = ref(slot.current)
     descriptions = Descriptions()
-    asyncio.run(descriptions.text("a", ModelSlots([slot]), lambda known: known[0].name))
+    asyncio.run(descriptions.text("a", ModelSlots([slot]), lambda models: models[0].name))
     slot.current = models["two"]
     assert model() is None

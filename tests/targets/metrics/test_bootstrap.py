@@ -22,8 +22,8 @@ def test_the_interval_of_a_mean_is_that_of_the_normal_distribution() -> None:
 def test_of_many_rows_some_are_drawn_from_and_the_interval_is_that_of_all() -> None:
     x = np.random.default_rng(0).normal(10, 2, 40_000)
     sampling = BootstrapResampler.of(len(x), 0, max_rows=2_500)
-    own = x[sampling.rows]
-    samples = sampling.samples(lambda counts: counts @ own[:, None] / counts.sum(axis=1, keepdims=True))[:, 0]
+    drawn = x[sampling.rows]
+    samples = sampling.samples(lambda counts: counts @ drawn[:, None] / counts.sum(axis=1, keepdims=True))[:, 0]
     interval = sampling.interval(samples, x.mean())
     assert interval is not None
     half = 1.96 * x.std() / np.sqrt(len(x))

@@ -19,8 +19,8 @@ from nncli.targets.metrics.significance import sign_flip_test
 
 def _gains(rng: np.random.Generator, means: list[float], n: int) -> Gains:
     """Gains of the reference and of candidates that share half of their variance with it."""
-    shared, own = rng.standard_normal(n), rng.standard_normal((len(means), n))
-    gains = (shared + own) / np.sqrt(2.0) + np.array(means)[:, None]
+    shared, noise = rng.standard_normal(n), rng.standard_normal((len(means), n))
+    gains = (shared + noise) / np.sqrt(2.0) + np.array(means)[:, None]
     return np.vstack([np.zeros(n), gains]).astype(np.float32)
 
 

@@ -3,9 +3,9 @@ const MINUS = "\u2212";
 
 /** An element with text or children; `changes` are its properties. */
 function element(name, content, changes = {}) {
-  const made = Object.assign(document.createElement(name), changes);
-  made.append(...[content].flat());
-  return made;
+  const node = Object.assign(document.createElement(name), changes);
+  node.append(...[content].flat());
+  return node;
 }
 
 /** A number with five significant digits, from 100,000 as a whole number. */

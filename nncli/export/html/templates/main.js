@@ -7,7 +7,7 @@ let version = 0, files = 0, announcement = 0;
 
 /** Predict the row of the form. */
 function update() {
-  const own = ++version;
+  const mine = ++version;
   const cells = fields.map((_, i) => cellOf(i));
   fields.forEach((_, i) => showRemark(i, remarkOf(i), false));
   let answer, message = "";
@@ -22,7 +22,7 @@ function update() {
   if (message) document.getElementById("explanation").hidden = true;
   else {
     show(answer);
-    explain(cells, answer, () => own === version);
+    explain(cells, answer, () => mine === version);
   }
   quickView.textContent = message || sentence(answer);
   clearTimeout(announcement);
@@ -57,7 +57,7 @@ form.addEventListener("input", update);
 form.addEventListener("reset", () => setTimeout(update));
 form.addEventListener("submit", (event) => event.preventDefault());
 
-onFile((file) => { const own = ++files; predictFile(file, () => own === files); });
+onFile((file) => { const mine = ++files; predictFile(file, () => mine === files); });
 new IntersectionObserver(([entry]) => { quickView.hidden = entry.isIntersecting; }).observe(document.getElementById("answer"));
 globalThis.nncli = { predict, inputs, model, answersOf };
 update();

@@ -35,21 +35,21 @@ function compile(format) {
 
 function match(text, format) {
   if (!compiled.has(format)) compiled.set(format, compile(format));
-  const found = compiled.get(format).exec(text)?.groups;
-  if (!found) return null;
-  const of = (name, otherwise = 0) => (found[name] === undefined ? otherwise : Number(found[name]));
+  const parts = compiled.get(format).exec(text)?.groups;
+  if (!parts) return null;
+  const of = (name, otherwise = 0) => (parts[name] === undefined ? otherwise : Number(parts[name]));
   const year = of("Y", of("y") + (of("y") < 70 ? 2000 : 1900));
-  const month = found.B ? 1 + MONTHS.findIndex((name) => name.startsWith(found.B.slice(0, 3).toLowerCase())) : of("m");
-  const noon = found.p && found.p.toLowerCase() === "p" ? 12 : 0;
-  const hour = found.I === undefined ? of("H") : (of("I") % 12) + noon;
-  const isHour = found.I === undefined ? hour < 24 : of("I") >= 1 && of("I") <= 12;
+  const month = parts.B ? 1 + MONTHS.findIndex((name) => name.startsWith(parts.B.slice(0, 3).toLowerCase())) : of("m");
+  const noon = parts.p && parts.p.toLowerCase() === "p" ? 12 : 0;
+  const hour = parts.I === undefined ? of("H") : (of("I") % 12) + noon;
+  const isHour = parts.I === undefined ? hour < 24 : of("I") >= 1 && of("I") <= 12;
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, of("d"));
   if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== of("d") || !isHour) return null;
   if (of("M") > 59 || of("S") > 60 || of("zh") > 23) return null;
-  const offset = (of("zh") * 60 + of("zm")) * (found.z === "+" ? -1 : 1);
+  const offset = (of("zh") * 60 + of("zm")) * (parts.z === "+" ? -1 : 1);
   const seconds = ((hour * 60 + of("M") + offset) * 60) + of("S");
-  return { date: date.getTime(), microseconds: seconds * 1e6 + Number((found.f ?? "").slice(0, 6).padEnd(6, "0")) };
+  return { date: date.getTime(), microseconds: seconds * 1e6 + Number((parts.f ?? "").slice(0, 6).padEnd(6, "0")) };
 }
 
 // The day, with its fraction, of milliseconds since 1970 and further microseconds; null outside the years 1 to 9999.
@@ -60,8 +60,8 @@ function dayOf(milliseconds, microseconds) {
 }
 
 function parse(text, format) {
-  const found = match(text, format);
-  return found && dayOf(found.date, found.microseconds);
+  const value = match(text, format);
+  return value && dayOf(value.date, value.microseconds);
 }
 
 function isoDate(text) {
@@ -80,8 +80,8 @@ function dateOf(cell, format) {
   if (format === "iso") return isoDate(text);
   if (format.includes("%M")) return parse(text, format);
   const clock = /[T ]+(\d{1,2}:\d{2}[^\n]*)$/.exec(text);
-  const found = match(clock ? text.slice(0, clock.index) : text, format);
-  return found && isoDate(new Date(found.date).toISOString().slice(0, 10) + (clock ? ` ${clock[1]}` : ""));
+  const value = match(clock ? text.slice(0, clock.index) : text, format);
+  return value && isoDate(new Date(value.date).toISOString().slice(0, 10) + (clock ? ` ${clock[1]}` : ""));
 }
 
 function anyDate(text, formats) {
@@ -96,9 +96,9 @@ function anyDate(text, formats) {
   }
   for (const orders of ORDERS) {
     const separator = orders[0][2], first = `%d${separator}%m`, last = `%m${separator}%d`;
-    const known = formats.filter((format) => format.includes(first) || format.includes(last)).at(-1);
-    const own = known === undefined ? orders : [`${known.includes(first) ? first : last}${separator}%Y`];
-    const readings = own.map((format) => dateOf(text, format)).filter((days) => days !== null);
+    const named = formats.filter((format) => format.includes(first) || format.includes(last)).at(-1);
+    const all = named === undefined ? orders : [`${named.includes(first) ? first : last}${separator}%Y`];
+    const readings = all.map((format) => dateOf(text, format)).filter((days) => days !== null);
     if (readings.length && readings.every((days) => days === readings[0])) return readings[0];
   }
   return null;

@@ -36,8 +36,8 @@ def test_numeric_slices_are_quartiles_and_others_the_most_frequent_values(pengui
     numbers = [None if i < 9 else float(i) for i in range(n)]
     words = [None if i < 4 else "abcdefgh"[i % 8] for i in range(n)]
     few = [i % 2 for i in range(n)]
-    own = [f"id {i}" for i in range(n)]
-    held_out = with_columns(held_out, numbers=numbers, words=words, few=few, own=own)
+    identifiers = [f"id {i}" for i in range(n)]
+    held_out = with_columns(held_out, numbers=numbers, words=words, few=few, own=identifiers)
     quarters = of(held_out, "numbers")
     assert quarters.pop("missing") == 9
     assert len(quarters) == 4

@@ -12,7 +12,7 @@ A, B = (Part(InputFile(None, f"data/{name}.parquet"), f"{name}.parquet") for nam
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "expected"),
+    ("first", "other", "expected"),
     [
         (pl.Int32(), pl.Int64(), pl.Int64()),
         (pl.Int64(), pl.Float64(), pl.Float64()),
@@ -30,9 +30,9 @@ A, B = (Part(InputFile(None, f"data/{name}.parquet"), f"{name}.parquet") for nam
     ],
 )
 def test_types_go_together_where_no_value_changes(
-    one: pl.DataType, other: pl.DataType, expected: pl.DataType | None
+    first: pl.DataType, other: pl.DataType, expected: pl.DataType | None
 ) -> None:
-    results = [common_type(*types) for types in ((one, other), (other, one))]
+    results = [common_type(*types) for types in ((first, other), (other, first))]
     wider = [result if expected is None or expected.is_numeric() else expected for result in results]
     assert wider == [expected, expected]
 

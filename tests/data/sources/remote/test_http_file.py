@@ -290,7 +290,7 @@ def test_however_the_connection_breaks_the_bytes_are_those_of_the_file(
     site: Site, tmp_path_factory: pytest.TempPathFactory, body: bytes, breaks: list[tuple[int, bool]], ranges: bool
 ) -> None:
     site.files["/a.csv"], site.etags["/a.csv"], site.has_ranges = body, '"1"', ranges
-    site.faults = [cut(body, sent, '"1"' if known else None) for sent, known in breaks if sent < len(body)]
+    site.faults = [cut(body, sent, '"1"' if has_tag else None) for sent, has_tag in breaks if sent < len(body)]
     assert fetched(site.url("/a.csv"), tmp_path_factory.mktemp("download")) == body
 
 

@@ -38,9 +38,9 @@ texts = st.one_of(st.sampled_from(NEAR), words, words.map(lambda word: f"\u3000{
 @example(["true", "false"], ["TRUE", " fAlse ", "yes", "1"])
 @example(["3", "4"], ["3.0", " 4.000", "3.1", "03"])
 @example(["ΑΣ", "ς"], ["ας", "Σ"])
-def test_the_code_of_a_cell_is_that_of_the_encoder(known: list[str], cells: list[str | None]) -> None:
-    for n_rare in {0, len(known) // 2}:
-        rare, categories = known[:n_rare], sorted(known[n_rare:])
+def test_the_code_of_a_cell_is_that_of_the_encoder(seen: list[str], cells: list[str | None]) -> None:
+    for n_rare in {0, len(seen) // 2}:
+        rare, categories = seen[:n_rare], sorted(seen[n_rare:])
         encoder = CategoricalColumn(
             name="x", categories=tuple(categories), has_other=True, has_missing=True, rare_categories=tuple(rare)
         )
