@@ -14,6 +14,7 @@ import pytest
 
 from nncli import load, predict, predict_files, train
 from nncli.api.options import PredictOptions
+from nncli.api.prediction.many_files.job import RECORD
 from nncli.api.prediction.tables import predict_chunks
 from nncli.base.errors import DataError, NncliError, RunError, UsageError
 from nncli.models.conformal.options import UncertaintyOptions
@@ -84,6 +85,13 @@ def test_many_files_have_the_same_intervals(line: Path, tmp_path: Path) -> None:
     assert not done.failed
     again = predict_files(line, tmp_path / "*.csv", tmp_path / "out", interval=0.9, workers=1)
     assert len(again.skipped) == 2
+    record = tmp_path / "out" / RECORD
+    older = {"interval": "intervals", "prediction_set": "sets", "conformity_score": "score"}
+    for name in older:
+        assert f'"{name}"' in record.read_text()
+        record.write_text(record.read_text().replace(f'"{name}"', f'"{older[name]}"'))
+    resumed = predict_files(line, tmp_path / "*.csv", tmp_path / "out", interval=0.9, workers=1)
+    assert len(resumed.skipped) == 2
     with raises(UsageError):  # answers with other options
         predict_files(line, tmp_path / "*.csv", tmp_path / "out", interval=0.5, workers=1)
 

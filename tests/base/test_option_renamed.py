@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import fields
+
 import pytest
 
 import nncli
 from nncli.api.load import Loaded
 from nncli.base.errors import NncliError
-from nncli.base.option import RENAMED, renamed
+from nncli.base.option import RENAMED, Options, renamed
+from nncli.cli.explain import AttributionsFile
 
 PYTHON = {
     "predict": (("intervals", "interval"), ("sets", "prediction_set"), ("score", "conformity_score")),
@@ -47,5 +51,15 @@ def test_an_old_name_means_an_option_that_there_is() -> None:
     assert renamed("interval", {"interval"}) is None
 
 
-def test_no_name_is_renamed_twice() -> None:
-    assert len({*RENAMED}) == len(RENAMED)
+def subclasses(options: type[Options]) -> Iterator[type[Options]]:
+    for derived in options.__subclasses__():
+        yield derived
+        yield from subclasses(derived)
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED)
+def test_every_row_of_the_table_is_about_an_option_of_today(old: str, new: str) -> None:
+    assert issubclass(AttributionsFile, Options)  # the command line alone has it
+    names = [{field.name for field in fields(options)} for options in subclasses(Options)]
+    assert any(new in each and old not in each for each in names)
+    assert RENAMED.count((old, new)) == 1

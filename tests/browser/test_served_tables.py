@@ -64,7 +64,9 @@ def test_columns_can_be_added_to_the_answer(
     browser: Browser, server: Server, served_runs: dict[str, Path], tmp_path: Path, pictures: Path
 ) -> None:
     table_of(5).head(7).write_csv(tmp_path / "rows.csv")
-    wanted = run("predict", served_runs["many"], tmp_path / "rows.csv", "--proba", "--set", "0.9").out.encode()
+    wanted = run(
+        "predict", served_runs["many"], tmp_path / "rows.csv", "--proba", "--prediction-set", "0.9"
+    ).out.encode()
     with opened(browser, f"{server.url}models/many/", width=360) as page:
         page.get_by_label("probabilities").check()
         page.get_by_label("90 % set").check()

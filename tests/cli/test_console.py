@@ -80,7 +80,7 @@ def test_no_table_is_wider_than_asked(
     nncli: Cli, penguins: Path, monkeypatch: pytest.MonkeyPatch, columns: int, command: str
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    words = ("--top", "1", "--repeats", "1") if command == "explain" else ()
+    words = ("--top", "1", "--permutations", "1") if command == "explain" else ()
     done = nncli(command, penguins, DATA / "penguins.csv", "-q", *words).check()
     assert max(map(len, done.out.splitlines())) <= columns
 

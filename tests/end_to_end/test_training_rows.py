@@ -148,7 +148,7 @@ def test_a_loaded_model_and_an_explanation_say_the_same(run: Path) -> None:
 
 def test_the_commands_warn_also_when_quiet(nncli: Cli, run: Path, tmp_path: Path) -> None:
     made_table(seed=1).write_csv(tmp_path / "new.csv")
-    for command in (["evaluate"], ["explain", "--repeats", "1", "--top", "0"]):
+    for command in (["evaluate"], ["explain", "--permutations", "1", "--top", "0"]):
         assert nncli(*command, run, run.parent / "t.csv", "-q").check().err.startswith("warning: 60 of 60 rows")
         assert nncli(*command, run, tmp_path / "new.csv", "-q").check().err == ""
 

@@ -88,8 +88,8 @@ def test_a_path_that_looks_like_an_address_is_written_without_its_password(slots
 
 def test_of_parameters_the_names_are_written(slots: ModelSlots) -> None:
     served = answered()
-    served.scope["query_string"] = b"interval=0.95&proba&secret=1&set=secret&%FF"
-    assert access_record(served, 1.0, 0.0, slots)["parameters"] == ["proba", "interval", "set"]
+    served.scope["query_string"] = b"interval=0.95&proba&secret=1&prediction_set=secret&%FF"
+    assert access_record(served, 1.0, 0.0, slots)["parameters"] == ["proba", "interval", "prediction_set"]
 
 
 @pytest.mark.parametrize(
