@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING, TypeAlias
 import polars as pl
 
 from nncli.api.options import PredictFilesOptions, PredictOptions, PredictToFileOptions
-from nncli.api.prediction.many_files.file_task import FileOutcome, FileToPredict, write_errors_file
-from nncli.api.prediction.many_files.job import PredictionJob
-from nncli.api.prediction.many_files.record import FilesPrediction, FilesProgress, PredictedFile
 from nncli.api.prediction.profile_file import ProfileFile, read_profile
 from nncli.api.prediction.tables import PredictionSummary, predict_chunks, predict_source
 from nncli.api.prediction.to_file import check_errors_file, open_errors, write_predictions
@@ -31,6 +28,9 @@ from nncli.models.read_table import table_of
 from nncli.runs.run import Run
 
 if TYPE_CHECKING:
+    from nncli.api.prediction.many_files.file_task import FileOutcome, FileToPredict
+    from nncli.api.prediction.many_files.job import PredictionJob
+    from nncli.api.prediction.many_files.record import FilesPrediction, PredictedFile
     from nncli.data.formats.dataframes import Frame
 
 Inputs: TypeAlias = TableLocation | Sequence[TableLocation]
@@ -189,6 +189,11 @@ def predict_files_with(
         UsageError: the answers of two files would have the same name, or without `force` one would replace a file that
             is not the answer of the same run, options and input.
     """
+    # Slow imports that the prediction of one table does not need.
+    from nncli.api.prediction.many_files.file_task import write_errors_file
+    from nncli.api.prediction.many_files.job import PredictionJob
+    from nncli.api.prediction.many_files.record import FilesPrediction, FilesProgress
+
     job = PredictionJob.prepare(Path(run), _sources(inputs), Path(output), options)
     progress = FilesProgress(len(job.files))
     options.on_progress(progress)
@@ -211,6 +216,8 @@ predict_files = operation(PredictFilesOptions)(predict_files_with)
 
 def _result(job: PredictionJob, file: FileToPredict, outcome: FileOutcome | None) -> PredictedFile:
     """What has become of a file; None is the outcome of one that was done before."""
+    from nncli.api.prediction.many_files.record import PredictedFile
+
     answer = job.output / file.answer
     if outcome is None:
         return PredictedFile(file.name, answer, "skipped")

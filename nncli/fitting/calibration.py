@@ -7,8 +7,6 @@ from nncli.base.scratch import Scratch
 from nncli.base.text import quote
 from nncli.data.dialect import CsvDialect
 from nncli.data.table import Table
-from nncli.fitting.prepare.load import load_numbered_rows, table_copies
-from nncli.fitting.train.provenance import check_config_unchanged, check_tables_unchanged
 from nncli.models.conformal.groups import RowGroups
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
@@ -43,6 +41,10 @@ def held_out_column(run: Run, rows: HeldOutRows, name: str, dialect: CsvDialect)
         RunError: the configuration of the run was changed.
         DataError: the table has changed, is missing, was read from a pipe, or has no such column.
     """
+    # Slow imports that few predictions need.
+    from nncli.fitting.prepare.load import load_numbered_rows, table_copies
+    from nncli.fitting.train.provenance import check_config_unchanged, check_tables_unchanged
+
     manifest = run.load_manifest()
     config = check_config_unchanged(run, manifest, ())
     with table_copies(config), Scratch() as scratch:

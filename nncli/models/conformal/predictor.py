@@ -20,14 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from nncli.base.errors import UsageError
 from nncli.base.text import format_percent, join_quoted, quote
-from nncli.config.schema import Config
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.table import Table
 from nncli.models.conformal.calibration import (
@@ -46,6 +45,9 @@ from nncli.models.predictions import Predictions
 from nncli.targets.metrics.conformal import min_rows
 from nncli.targets.metrics.sorted_scores import Integers
 from nncli.targets.target import TargetKind
+
+if TYPE_CHECKING:
+    from nncli.config.schema import Config
 
 
 @dataclass(frozen=True)
