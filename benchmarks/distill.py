@@ -125,7 +125,7 @@ def plain_network(student: Path, output: Path) -> Path:
         "batch_size": "auto",
     }
     plain = config.model_copy(update=update)
-    finished = [train(item, output=output) for item in (plain, with_dropout(plain))]
+    finished = [train(item, output=output, force=True) for item in (plain, with_dropout(plain))]
     return min(finished, key=validation_loss).run
 
 

@@ -85,7 +85,9 @@ def evaluate_split(
     document = {"data": {"path": str(work / "train.csv"), "target": meta["target"]}, "quality": "fast"}
     config.write_text(json.dumps(document))
     began = time.perf_counter()
-    trained = train(config, output=work / "run", set=[f"seed={key[1]}", "workers=1", *VARIANTS[variant], *settings]).run
+    trained = train(
+        config, output=work / "run", force=True, set=[f"seed={key[1]}", "workers=1", *VARIANTS[variant], *settings]
+    ).run
     seconds = time.perf_counter() - began
     intervals, sets = (LEVELS, ()) if is_regression else ((), LEVELS)
     result = evaluate(trained, work / "test.csv", on_error="skip", interval=intervals, prediction_set=sets).json()
@@ -231,7 +233,7 @@ def train_table(work: Path, rows: int, *settings: str) -> Path:
     config = work / "c.yaml"
     config.write_text(json.dumps({"data": {"path": str(work / "train.csv"), "target": "y"}}))
     sets = [word for setting in settings for word in ("--set", setting)]
-    run([*COMMAND, "train", config, "-q", "-o", work / "run", *sets])
+    run([*COMMAND, "train", config, "-q", "-o", work / "run", "--force", *sets])
     return work / "run"
 
 

@@ -27,6 +27,8 @@ from nncli.targets.target import Target
 
 MIN_ROWS = 4_096
 """Rows from which float32 pays off: the bounds of the errors must be prepared."""
+MIN_WEIGHTS = 10_000
+"""Weights of a network from which its products in float32 save more time than the bounds of their errors take."""
 SOFTMAX_SLOPE = 0.5
 """The largest change of a probability with the norm of the change of the scores; see `ClassificationLoss`."""
 ROUNDING = 1e-6
@@ -59,8 +61,9 @@ def predict_classes(model: AnyModel, table: Table) -> PredictedClasses:
     target = model.spec.target
     members = model.members if isinstance(model, Ensemble) else (model,)
     decision = model.spec.decision
+    is_worth_it = len(table) >= MIN_ROWS and all(m.spec.network.layout.n_decayed >= MIN_WEIGHTS for m in members)
     can_round = not isinstance(decision, CostMatrix) and all(member.predictor.can_round for member in members)
-    if len(table) < MIN_ROWS or not can_round:
+    if not (is_worth_it and can_round):
         predictions = model.predict(table)
         return PredictedClasses(target, predictions.classes, predictions.anomalies)
     with limit_blas_threads(1), np.errstate(all="ignore"):

@@ -10,7 +10,7 @@ import pytest
 
 from nncli.data.table import Table
 from nncli.models import label_predictor as classes_module
-from nncli.models.ensemble import AnyModel
+from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.label_predictor import predict_classes
 from nncli.models.model import Model
 from nncli.nn.arrays import Array, Codes
@@ -53,6 +53,7 @@ every = pytest.mark.parametrize("model", [pytest.param(model, id=name) for name,
 @pytest.fixture(autouse=True)
 def _few_rows_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(classes_module, "MIN_ROWS", 1)
+    monkeypatch.setattr(classes_module, "MIN_WEIGHTS", 0)
 
 
 @every
@@ -136,3 +137,13 @@ def test_few_rows_are_predicted_in_float64_at_once(monkeypatch: pytest.MonkeyPat
     monkeypatch.delattr(Predictor, "run_rounded")
     for model in MODELS.values():
         assert predict_classes(model, TABLE).codes.tolist() == model.predict(TABLE).values.argmax(axis=1).tolist()
+
+
+@pytest.mark.parametrize("name", ["two classes", "weighted members with temperatures of their own"])
+def test_small_networks_are_computed_in_float64_at_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = MODELS[name]
+    members = model.members if isinstance(model, Ensemble) else (model,)
+    smallest = min(member.spec.network.layout.n_decayed for member in members)
+    monkeypatch.setattr(classes_module, "MIN_WEIGHTS", smallest + 1)
+    monkeypatch.delattr(Predictor, "run_rounded")
+    assert predict_classes(model, TABLE).codes.tolist() == model.predict(TABLE).values.argmax(axis=1).tolist()
