@@ -87,11 +87,11 @@ def measure(folder: Path, work: Path, quality: str, rounds: int, settings: Seque
     for seed in range(rounds):
         start = time.perf_counter()
         student = distill(
-            ensemble, output=work / f"{folder.name}-student", set=[f"seed={seed}", "threads=1", *settings]
+            ensemble, output=work / f"{folder.name}-student-{seed}", set=[f"seed={seed}", "threads=1", *settings]
         )
         seconds.append(time.perf_counter() - start)
         students.append(student.run)
-        plain.append(plain_network(student.run, work / f"{folder.name}-plain"))
+        plain.append(plain_network(student.run, work / f"{folder.name}-plain-{seed}"))
     said = fmean(metric_of(Run.open(run), metric) for run in students)
     return Measured(
         folder.name,
@@ -125,7 +125,7 @@ def plain_network(student: Path, output: Path) -> Path:
         "batch_size": "auto",
     }
     plain = config.model_copy(update=update)
-    finished = [train(item, output=output, force=True) for item in (plain, with_dropout(plain))]
+    finished = [train(item, output=f"{output}-{i}") for i, item in enumerate((plain, with_dropout(plain)))]
     return min(finished, key=validation_loss).run
 
 

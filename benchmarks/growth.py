@@ -84,7 +84,7 @@ def seconds(job: Job, folder: Path) -> float:
             make_csv(table, rows=job.rows, numeric=job.columns, classes=1)
         config.write_text(CONFIG.format(table=table, epochs=job.epochs))
     with tempfile.TemporaryDirectory(dir=folder) as name:
-        return run([*COMMAND, "train", config, "-q", "-o", Path(name) / "run"]).seconds
+        return run([*COMMAND, "train", config, "-q", "-o", Path(name) / "run", "--force"]).seconds
 
 
 def exponent(points: Sequence[tuple[float, float]]) -> float:

@@ -97,7 +97,7 @@ def measure(name: str, tables: Path, rows: int, draw: int, settings: Sequence[st
         config.write_text(json.dumps({"data": {"path": f"{work}/train.csv", "target": target}}))
         if any(len({table[i][names.index(target)] for i in chosen}) < 2 for chosen in parts.values()):
             return []
-        run = train(config, output=f"{work}/run", set=[f"seed={draw}", "workers=1", *settings]).run
+        run = train(config, output=f"{work}/run", force=True, set=[f"seed={draw}", "workers=1", *settings]).run
         card = json.loads((run / "metrics.json").read_text())["validation"]
         truth = dict(headlines(evaluate(run, f"{work}/fresh.csv").scores))
     draws = []

@@ -90,7 +90,7 @@ def measure(work: Path, target: str, key: tuple[str, int, int], variant: str) ->
     document = {"data": {"path": str(work / "train.csv"), "target": target}, "quality": "fast", **VARIANTS[variant]}
     config.write_text(json.dumps(document))
     began = time.perf_counter()
-    trained = train(config, output=work / variant, set=[f"seed={key[1]}", "workers=1"]).run
+    trained = train(config, output=work / variant, force=True, set=[f"seed={key[1]}", "workers=1"]).run
     seconds = time.perf_counter() - began
     result = evaluate(trained, work / "test.csv", on_error="skip", interval=(LEVEL,)).json()
     single = result["intervals"][0]

@@ -140,7 +140,7 @@ def refusal(setting: str) -> str | None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "t.csv").write_text("x,y\n" + "1.5,2.5\n2.5,3.5\n" * 10)
         Path(folder, "c.yaml").write_text("data: {path: t.csv, target: y}\nlayers: [2]\nepochs: 1\n")
-        words = ["train", f"{folder}/c.yaml", "-q", "-o", f"{folder}/run", "--set", setting]
+        words = ["train", f"{folder}/c.yaml", "-q", "-o", f"{folder}/run", "--force", "--set", setting]
         try:
             run([*COMMAND, *words])
         except FailedError as error:
