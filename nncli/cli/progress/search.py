@@ -191,7 +191,9 @@ class SearchStatus(Work):
             parts = [f"failed: {trial.message}"]
         elif trial.state == "pruned":
             folds = f"{len(trial.folds)} of {self.started.folds} folds"
-            parts = [f"pruned after {folds}", self.score_of(trial)]
+            parts = [f"pruned after {folds}"]
+            if trial.comparable_score is not None:  # the score of its folds alone says nothing beside the others
+                parts.append(f"{self.started.metric} about {format_number(trial.comparable_score)} on all folds")
         else:
             parts = [self.score_of(trial), *["best so far"] * is_best]
         values = texts(self._changed(trial)) if trial.number else ["the configuration itself"]
