@@ -185,7 +185,7 @@ def _with_statistics(column: ColumnProfile, present: pl.Series, table: Table) ->
     column = replace(column, distinct=len(counts), top_values=tuple(zip(texts.to_list(), rows.to_list(), strict=True)))
     if not column.kind.is_numeric:
         return column
-    x = parse_numbers(present, table.dialect, column.unit).fill_nan(None)
+    x = parse_numbers(present, table.dialect_of(column.name), column.unit).fill_nan(None)
     x = x.filter(x.is_finite())
     lowest, highest, mean, median = x.min(), x.max(), x.mean(), x.median()
     histogram = histogram_of(x.to_numpy())
@@ -202,7 +202,7 @@ def _with_recommendation(
     if error is not None and not _are_all_integers(present):
         if spellings := _na_spellings(column, present, table):
             return replace(column, na_spellings=spellings)
-        column = replace(column, thousands=_infer_thousands(present, table))
+        column = replace(column, thousands=_infer_thousands(column.name, present, table))
         if column.is_unique and column.rows >= MIN_ROWS_FOR_KEY:  # too many to be categories
             return replace(column, recommended=False, reason=error.message)
         return column
@@ -214,7 +214,7 @@ def _with_recommendation(
         if not is_plain:
             if present.dtype == pl.String and (spellings := _na_spellings(column, present, table)):
                 return replace(column, na_spellings=spellings)
-            column = replace(column, thousands=_infer_thousands(present, table))
+            column = replace(column, thousands=_infer_thousands(column.name, present, table))
         if column.is_unique and column.rows >= MIN_ROWS_FOR_KEY:
             return replace(column, label=Kind.TEXT, recommended=False, reason="text that differs in every row")
     if column.distinct == 2 and frozenset(value.strip().lower() for value, _ in column.top_values) in BOOLEAN_PAIRS:
@@ -222,9 +222,9 @@ def _with_recommendation(
     return column
 
 
-def _infer_thousands(present: pl.Series, table: Table) -> str:
+def _infer_thousands(name: str, present: pl.Series, table: Table) -> str:
     """The thousands separator with which all cells are numbers, such as 1,234,567 and 950; not 0,123."""
-    dialect = table.dialect
+    dialect = table.dialect_of(name)
     if present.dtype != pl.String or dialect.thousands is not None or are_addresses_or_phone_numbers(present):
         return ""
     unit = infer_unit(present)
@@ -253,7 +253,7 @@ def _is_key(column: ColumnProfile, present: pl.Series, table: Table) -> bool:
     if column.rows < MIN_ROWS_FOR_KEY and not named:
         return False
     if column.kind.is_numeric:
-        x = parse_numbers(present, table.dialect, column.unit)
+        x = parse_numbers(present, table.dialect_of(column.name), column.unit)
         first, last = column.lowest, column.highest
         if first is None or last is None or not (x == x.floor()).all():
             return False
@@ -269,7 +269,7 @@ def _na_spellings(column: ColumnProfile, present: pl.Series, table: Table) -> tu
 
     A column that is categorical without doubt, with at most MAX_CATEGORIES categories, stays so.
     """
-    numbers = parse_numbers(present, table.dialect, infer_unit(present))
+    numbers = parse_numbers(present, table.dialect_of(column.name), infer_unit(present))
     others = present.filter(numbers.is_null()).unique().to_list()
     if column.error is None and column.distinct <= MAX_CATEGORIES + len(others):
         return ()

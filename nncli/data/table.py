@@ -88,6 +88,10 @@ class Table:
         """The names of the columns, in order."""
         return self.frame.columns
 
+    def dialect_of(self, name: str) -> CsvDialect:
+        """The format of numbers in a column of text."""
+        return self.dialect.of_column(name)
+
     def with_cache(self) -> Table:
         """The same table with a cache of the results of `once`: for several models that read the same cells."""
         table = replace(self)

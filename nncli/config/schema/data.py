@@ -13,6 +13,7 @@ from nncli.data.dialect import (
     CsvDialect,
     DateFormat,
     Decimal,
+    DecimalMark,
     Encoding,
     FooterRows,
     HeaderRow,
@@ -87,6 +88,11 @@ class DataSection(TableSource):
     )
     decimal: Decimal = Field(
         "auto", description="Decimal mark of numbers, `.` or `,`. auto: the comma only if it is unambiguous."
+    )
+    decimals: dict[str, DecimalMark] = Field(
+        {},
+        description="Decimal marks of columns that have another one than `decimal`. With `decimal: auto` a column in "
+        "a table of points has a comma if that is the only mark in its cells, and not only as in 1,234.",
     )
     thousands: Thousands | None = Field(
         None, description="Thousands separator of numbers, such as `,` or a space. null: none."

@@ -95,6 +95,7 @@ def _input(name: str, column: ProgramInput, program: Program) -> dict[str, Any]:
     match column:
         case NumberInput():
             own |= {"unit": column.unit, "booleans": column.reads_booleans, "missing": "NaN"}
+            own |= {} if column.decimal is None else {"decimal": column.decimal}
             return own | {"lowest": column.lowest, "highest": column.highest, "typical": column.typical}
         case DateInput():
             own |= {"unit": "days since 1970-01-01", "formats": column.formats, "missing": "NaN"}

@@ -41,7 +41,9 @@ def run(file: Path, rows: pl.DataFrame) -> pl.DataFrame:
     """
     session = Session(file)
     reading, parts = session.metadata[READING], list[Tensors]()
-    table = Table(rows, file.name, dialect=CsvDialect(decimal=reading["decimal"], thousands=reading["thousands"]))
+    decimals = tuple((one["column"], one["decimal"]) for one in session.metadata[INPUTS] if "decimal" in one)
+    dialect = CsvDialect(decimal=reading["decimal"], decimals=decimals, thousands=reading["thousands"])
+    table = Table(rows, file.name, dialect=dialect)
     table.require_features([one["column"] for one in session.metadata[INPUTS]])
     for start in range(0, max(1, len(table)), BATCH):
         parts.append(session.run(session.tensors(table.part(start, start + BATCH))))

@@ -282,7 +282,7 @@ class _BlockParser:
         )
         self._parser: NumericParser | None = None
         if self._may_be_numbers and options.numbers.names and not options.numbers.inverted:
-            self._parser = self._numeric_parser(options.numbers.names)
+            self._parser = self._numeric_parser(options.numbers.names.difference(dict(dialect.decimals)))
         if self._may_be_numbers and options.numbers.inverted and options.first_file is not None:
             self._parser = self._numeric_parser(options.first_file.numbers, exact_only=True)
 

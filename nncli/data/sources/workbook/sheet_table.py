@@ -14,6 +14,7 @@ import polars
 
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.text import join_quoted
+from nncli.data.columns.decimal_marks import with_column_decimals
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER
 from nncli.data.dialect import AUTO, CsvDialect
 from nncli.data.formats.csv.header import (
@@ -266,13 +267,9 @@ class SheetTable:
         )
         details: list[tuple[str, str | int]] = [("format", self.suffix.removeprefix(".")), ("sheet", self.sheet)]
         details.append(("header row", "none" if layout.header is None else grid.top + layout.header + 1))
-        return Table(
-            frame,
-            self.source,
-            dialect=dialect,
-            notes=(*layout.notes, *notes, *_notes_on_digits(frame, self.source)),
-            details=tuple(details),
-        )
+        notes = [*layout.notes, *notes, *_notes_on_digits(frame, self.source)]
+        table = Table(frame, self.source, dialect=dialect, notes=tuple(notes), details=tuple(details))
+        return next(iter(with_column_decimals([table], options.dialect, options.known_dialect)))
 
     def _check_values(self, grid: Grid, layout: TableLayout) -> None:
         """Raise a DataError for the first cell of the table with an error or a formula that was never computed."""
