@@ -22,6 +22,7 @@ from nncli.config.loading import with_preset
 from nncli.config.schema import Config, DataSection
 from nncli.config.yaml.document import Document
 from nncli.data.formats.read_options import ReadOptions
+from nncli.data.invalid_cells import remove_invalid_cells
 from nncli.data.profile import ColumnProfile, profile
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_pieces
@@ -29,6 +30,7 @@ from nncli.data.sources.table_reader import TableChoice, TableReader
 from nncli.data.sources.table_source import TableLocation, as_source
 from nncli.data.store.column_store import write_store
 from nncli.data.table import Table, replace_na_values
+from nncli.fitting.checks.notes import table_reading
 from nncli.fitting.draft import NO_TARGET
 
 SAMPLE_ROWS = 10_000
@@ -169,21 +171,23 @@ def _profiles(tables: list[Table], data: DataSection) -> tuple[list[Table], list
     """The profiles of the columns; again with other missing values and a thousands separator where these are found."""
     words, thousands = list[str](), data.thousands
     while True:
-        profiles = _profile(tables)
+        profiles, invalid = _profile(tables, data)
         found = sorted({word for profile in profiles for word in profile.na_spellings})
         separator = next((profile.thousands for profile in profiles if profile.thousands), None)
         if not found and separator is None:
-            return tables, profiles, _notes(words, thousands if thousands != data.thousands else None)
+            notes = _notes(words, thousands if thousands != data.thousands else None)
+            return tables, profiles, [*notes, *invalid]
         words, thousands = [*words, *found], thousands or separator
         dialect = tables[0].dialect.model_copy(update={"thousands": thousands})
         tables = [replace(t, frame=replace_na_values(t.frame, found), dialect=dialect) for t in tables]
 
 
-def _profile(tables: Sequence[Table]) -> list[ColumnProfile]:
-    """The profiles of the columns of tables that are below each other, as a training sees them."""
+def _profile(tables: Sequence[Table], data: DataSection) -> tuple[list[ColumnProfile], list[Finding]]:
+    """The profiles of the columns of tables that are below each other, as a training sees them, and the findings."""
     with Scratch(None) as scratch:
         store = write_store(lambda: iter(tables), lambda table: table.names, scratch, text_columns=())
-        return list(profile(store))
+        store = remove_invalid_cells(store, data.columns, store.header.names, data.on_error)
+        return list(profile(store)), table_reading(replace(store.header, notes=()))
 
 
 def _notes(words: Sequence[str], thousands: str | None) -> list[Finding]:

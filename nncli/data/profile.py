@@ -110,7 +110,12 @@ def profile(table: ColumnStore, names: Sequence[str] | None = None) -> tuple[Col
         names = [name for name in table.header.names if name in table.types]
     n_columns = columns_at_once(len(table))
     parts = (names[start : start + n_columns] for start in range(0, len(names), n_columns))
-    return tuple(column for part in parts for column in _profile_part(table, part))
+    words: dict[str, list[str]] = {}
+    if (invalid := table.header.invalid_cells) is not None:
+        for name, cell in invalid.select("column", "value").unique().sort("value").iter_rows():
+            words.setdefault(name, []).extend([cell] if cell.strip().casefold() in MISSING_WORDS else [])
+    columns = (column for part in parts for column in _profile_part(table, part))
+    return tuple(replace(c, na_spellings=tuple(words[c.name])) if words.get(c.name) else c for c in columns)
 
 
 def _profile_part(table: ColumnStore, names: Sequence[str]) -> Iterator[ColumnProfile]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from nncli.base.errors import Location, UsageError, config_error
 from nncli.base.scratch import Scratch
 from nncli.config.schema import Config, ValidationFile
+from nncli.data.encoders.kinds import Kind
 from nncli.data.splitting.folds import Bootstrap, Fold
 from nncli.data.splitting.holdout import Split, holdout_split, read_groups, read_times
 from nncli.data.splitting.strata import Strata
@@ -160,7 +161,10 @@ def load_validation_file(
     """
     if not isinstance(config.validation, ValidationFile):
         return None
-    dialect = table.header.dialect
+    dialect, data = table.header.dialect, config.data
+    numbers = {name: Kind.NUMERIC for name, dtype in table.types.items() if dtype.is_float()}
+    columns = {name: kind for name, kind in numbers.items() if name not in data.row_columns} | data.columns
+    config = config.model_copy(update={"data": data.model_copy(update={"columns": columns})})
     return load_labeled_rows(config, config.validation, scratch, dialect, all_columns=all_columns)
 
 
