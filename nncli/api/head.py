@@ -12,7 +12,7 @@ import polars as pl
 
 from nncli.api.options import HeadOptions
 from nncli.base.errors import UsageError
-from nncli.base.findings import Finding, FindingCode, note, ordered, warning
+from nncli.base.findings import Finding, FindingCode, note, ordered
 from nncli.base.option import operation
 from nncli.base.scratch import Scratch
 from nncli.base.spec import non_defaults
@@ -31,7 +31,7 @@ from nncli.data.sources.table_source import TableLocation, as_source
 from nncli.data.store.column_store import write_store
 from nncli.data.table import Table, replace_na_values
 from nncli.fitting.checks.notes import table_reading
-from nncli.fitting.draft import NO_TARGET
+from nncli.fitting.draft import NO_TARGET, unreadable_column
 
 SAMPLE_ROWS = 10_000
 """Rows from which the kinds of columns follow."""
@@ -55,8 +55,9 @@ class HeadColumn:
     @property
     def kind(self) -> str:
         """What the column is to a training: numeric, categorical, date, text, boolean, id-like, constant, empty, or
-        refused, if it is refused unless its cells are corrected, its kind is set or it is dropped."""
-        return REFUSED if self.profile.error is not None else self.profile.label.value
+        refused, if it is not used unless its cells are corrected or its kind is set."""
+        is_refused = self.profile.error is not None and not self.profile.recommended
+        return REFUSED if is_refused else self.profile.label.value
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,12 +204,8 @@ def _notes(words: Sequence[str], thousands: str | None) -> list[Finding]:
 
 
 def _refused(profiles: Sequence[ColumnProfile]) -> list[Finding]:
-    """Warnings of the columns that a training refuses as they are."""
-    return [
-        warning(FindingCode.DATA, profile.error.message, column=profile.name, hint=profile.error.hint or "")
-        for profile in profiles
-        if profile.error is not None
-    ]
+    """Warnings of the columns that a training does not read as they are meant."""
+    return [unreadable_column(profile, profile.error) for profile in profiles if profile.error is not None]
 
 
 def shortest(frame: pl.DataFrame) -> pl.DataFrame:

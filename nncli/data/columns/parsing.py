@@ -81,6 +81,7 @@ NUMBER_WITH_SEPARATORS = re.compile(
     r"(?:(?P<mark>[,.])\d+)?(?:[eE][+-]?\d+)?"
 )
 EMPTY_CELL_HINT = "Correct the cell, or leave it empty."
+ON_ERROR_HINT = "To treat all such cells as missing, set data.on_error to missing."
 
 
 def number_hint(cell: str, name: str, dialect: CsvDialect, cells: pl.Series) -> str:
@@ -91,6 +92,7 @@ def number_hint(cell: str, name: str, dialect: CsvDialect, cells: pl.Series) -> 
         BOTH_MARKS if has_both else guess_meaning(cell.strip(), dialect, name),
         f"Correct the cell, or empty it. If it means a missing value, add {yaml_quote(cell)} to data.missing_values. "
         f"To treat the column as categories, set `columns: {{{yaml_quote(name)}: categorical}}` under data.",
+        ON_ERROR_HINT if 2 * parse_numbers(cells, dialect).count() > cells.count() else "",
     ]
     return " ".join(filter(None, sentences))
 
@@ -322,8 +324,9 @@ def numbers_and_errors(
         is_word = np.ones(len(x), np.bool_)
         if cells.dtype in TEXT_TYPES:
             is_word = ~cells.cast(pl.String).str.contains(r"\d").fill_null(True).to_numpy()
-        errors += CellErrors.of(infinite & ~is_word, "is too large to be a number", EMPTY_CELL_HINT)
-        errors += CellErrors.of(infinite & is_word, "is not a finite number", EMPTY_CELL_HINT)
+        hints = f"{EMPTY_CELL_HINT} {ON_ERROR_HINT}", EMPTY_CELL_HINT
+        errors += CellErrors.of(infinite & ~is_word, "is too large to be a number", *hints)
+        errors += CellErrors.of(infinite & is_word, "is not a finite number", *hints)
         x = np.where(infinite, np.nan, x)
     return x, errors
 

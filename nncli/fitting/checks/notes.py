@@ -47,13 +47,14 @@ def invalid_cells(cells: pl.DataFrame, table: Table) -> Finding:
         more = len(cells.filter(pl.col("column") == name)) - values["len"].head(MAX_CELLS).sum()
         words.append(f"{quote(name)}: {', '.join(shown)}{f', {more:,} others' if more else ''}")
     others = f"; and in {len(names) - MAX_CELLS:,} more columns" if len(names) > MAX_CELLS else ""
-    are = "cell is not a number as the others of its column, and is"
+    are = "cell is not a number like the others of its column and is"
     if len(cells) > 1:
-        are = "cells are not numbers as the others of their columns, and are"
+        are = "cells are not numbers like the others of their columns and are"
     message = f"{len(cells):,} {are} treated as missing ({'; '.join(words)}{others})"
     columns = ", ".join(f"{yaml_quote(name)}: categorical" for name in names[:MAX_CELLS])
     hint = Advice(
-        "The model marks missing cells of each column by a feature. To treat such a column as categories, set ",
+        "If new rows have such cells, add them to data.missing_values. The model marks missing cells by a feature of "
+        "their column. To treat such a column as categories, set ",
         f"`columns: {{{columns}}}` under data; to refuse the cells, set ",
         SetKey("data.on_error", "fail"),
         ".",

@@ -26,10 +26,11 @@ def test_the_settings_that_would_read_a_number_are_named(text: str, settings: li
 
 
 def test_the_wording_of_a_hint() -> None:
-    assert number_hint("n/a", "x", POINT, pl.Series(["1", "n/a"])) == (
+    assert number_hint("n/a", "x", POINT, pl.Series(["1", "n/a", "n/a"])) == (
         'Correct the cell, or empty it. If it means a missing value, add "n/a" to data.missing_values. '
         'To treat the column as categories, set `columns: {"x": categorical}` under data.'
     )
+    assert "on_error" in number_hint("n/a", "x", POINT, pl.Series(["1", "2", "n/a"]))
     assert date_hint("x").startswith("Correct the cell. If it means a missing value")
     assert unit_hint("$") == (
         "The model reads numbers with '$', or without a unit. Write the cell like these, or empty it."
