@@ -26,8 +26,8 @@ OnInvalidCell: TypeAlias = Literal["auto", "fail", "missing", "skip"]
 """What happens to a cell that cannot be read, as in `data.on_error`."""
 MAX_SHARE = 0.01
 """Share of the present cells of a column below which words among numbers are missing cells."""
-SAMPLE_ROWS = 256
-"""Cells from which columns of words are told at once."""
+SAMPLE_ROWS, MIN_SHARE = 256, 0.25
+"""About so many cells tell columns of words at once: of other columns such a share, or more, has a digit."""
 
 
 def remove_invalid_cells(
@@ -98,12 +98,13 @@ def _are_mostly_dates(column: RawColumn) -> bool:
 
 
 def _candidates(store: ColumnStore, names: Collection[str]) -> list[str]:
-    """The columns that may have invalid cells: of text most cells of which have a digit, or with infinite numbers."""
+    """The columns that may have invalid cells: of text in which digits are frequent, or with infinite numbers."""
     texts = [name for name in names if store.types[name] == pl.String]
     infinite = [name for name in names if any(group.spans[name].has_infinite for group in store.row_groups)]
     found = set(infinite)
     if texts:
-        first = next(store.blocks(texts)).frame.head(SAMPLE_ROWS)
-        shares = first.select(pl.all().cast(pl.String).str.contains(DIGIT).mean())
-        found |= {name for name in texts if (share := shares.item(0, name)) is None or 2 * share >= 1.0}
+        first = next(store.blocks(texts)).frame
+        sample = first.gather_every(max(first.height // SAMPLE_ROWS, 1))
+        shares = sample.select(pl.all().cast(pl.String).str.contains(DIGIT).mean())
+        found |= {name for name in texts if (share := shares.item(0, name)) is None or share >= MIN_SHARE}
     return [name for name in names if name in found]
