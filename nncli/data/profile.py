@@ -154,6 +154,8 @@ def profile_column(table: Table, name: str) -> ColumnProfile:
     cells = cells.fill_nan(None) if cells.dtype.is_float() else cells
     label: Kind | Label = Label.EMPTY if kind is Kind.EMPTY else kind
     unit = unit_of(table, name) if kind.is_numeric else None
+    if kind.is_numeric and cells.dtype == pl.String:
+        cells = cells.set(parse_numbers(cells, table.dialect_of(name), unit).is_nan().fill_null(False), None)
     missing = cells.null_count()
     column = ColumnProfile(name, kind, label, len(cells), missing, unit=unit, error=kind_error or read_error)
     if label is Label.EMPTY:

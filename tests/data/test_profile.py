@@ -35,6 +35,11 @@ def test_numbers_come_with_their_range_and_their_mean() -> None:
     assert (found.lowest, found.highest, found.mean, found.median) == (1.5, 3.0, 2.5, 3.0)
 
 
+def test_nan_among_numbers_is_missing() -> None:
+    found = of(["1.5", "nan", "NaN", "NAN", None, "3"])
+    assert (found.kind, found.missing, found.distinct) == (Kind.NUMERIC, 4, 2)
+
+
 @pytest.mark.parametrize("cells", [["yes", "no"], ["Y", "n"], ["0", "1"], [True, False], ["True", "FALSE", None]])
 def test_two_opposite_values_are_boolean(cells: list[object]) -> None:
     assert of(cells * 3).label is Label.BOOLEAN

@@ -261,7 +261,8 @@ class SheetTable:
         notes = check_merged(grid, layout, self.source)
         self._check_values(grid, layout)
         dialect = (trained or options.dialect).resolved(header_cells=layout.header_cells)
-        builder = SeriesBuilder(grid, layout.rows, self.source, frozenset(options.missing_values), dialect.decimal)
+        finds = options.known_dialect is None and options.dialect.decimal == AUTO
+        builder = SeriesBuilder(grid, layout.rows, self.source, frozenset(options.missing_values), dialect, finds)
         frame = polars.DataFrame(
             [builder.series(j, name) for j, name in zip(layout.columns, layout.names, strict=True)]
         )
