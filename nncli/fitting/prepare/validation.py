@@ -162,8 +162,9 @@ def load_validation_file(
     if not isinstance(config.validation, ValidationFile):
         return None
     dialect, data = table.header.dialect, config.data
-    numbers = {name: Kind.NUMERIC for name, dtype in table.types.items() if dtype.is_float()}
-    columns = {name: kind for name, kind in numbers.items() if name not in data.row_columns} | data.columns
+    read = {*(data.features or table.types.keys() - data.excluded), *data.target}.difference(data.row_columns)
+    columns = {name: Kind.NUMERIC for name, dtype in table.types.items() if dtype.is_float() and name in read}
+    columns |= data.columns
     config = config.model_copy(update={"data": data.model_copy(update={"columns": columns})})
     return load_labeled_rows(config, config.validation, scratch, dialect, all_columns=all_columns)
 
