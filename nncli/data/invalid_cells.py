@@ -27,7 +27,7 @@ OnInvalidCell: TypeAlias = Literal["auto", "fail", "missing", "skip"]
 MAX_SHARE = 0.01
 """Share of the present cells of a column below which words among numbers are missing cells."""
 SAMPLE_ROWS, MIN_SHARE = 256, 0.25
-"""About so many cells tell columns of words at once: of other columns such a share, or more, has a digit."""
+"""About so many cells tell columns of words and codes: of others such a share, or more, has a digit, or is a number."""
 
 
 def remove_invalid_cells(
@@ -42,7 +42,7 @@ def remove_invalid_cells(
         return store
     cells = InvalidCells.none()
     columns: dict[str, pl.Series] = {}
-    for name in _candidates(store, names):
+    for name in _candidates(store, names, on_error):
         table = store.columns([name])
         mask = invalid_cells_of(table, name, kinds.get(name), on_error)
         if mask is None or not mask.any():
@@ -97,14 +97,21 @@ def _are_mostly_dates(column: RawColumn) -> bool:
     return bool(formats) and 2 * parse_any_date(cells, formats).count() > cells.count()
 
 
-def _candidates(store: ColumnStore, names: Collection[str]) -> list[str]:
+def _candidates(store: ColumnStore, names: Collection[str], on_error: OnInvalidCell) -> list[str]:
     """The columns that may have invalid cells: of text in which digits are frequent, or with infinite numbers."""
     texts = [name for name in names if store.types[name] == pl.String]
     infinite = [name for name in names if any(group.spans[name].has_infinite for group in store.row_groups)]
     found = set(infinite)
     if texts:
-        first = next(store.blocks(texts)).frame
-        sample = first.gather_every(max(first.height // SAMPLE_ROWS, 1))
+        first_table = next(store.blocks(texts))
+        sample = first_table.frame.gather_every(max(len(first_table) // SAMPLE_ROWS, 1))
         shares = sample.select(pl.all().cast(pl.String).str.contains(DIGIT).mean())
         found |= {name for name in texts if (share := shares.item(0, name)) is None or share >= MIN_SHARE}
+        if on_error == "auto":  # of numbers alone
+            columns = {name: RawColumn(replace(first_table, frame=sample), name) for name in texts if name in found}
+            found -= {
+                name
+                for name, column in columns.items()
+                if max(column.numbers.count(), column.numbers_without_unit.count()) < MIN_SHARE * len(column.present)
+            }
     return [name for name in names if name in found]
