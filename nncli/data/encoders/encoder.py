@@ -20,7 +20,7 @@ from pydantic import Field
 from nncli.base.errors import UsageError
 from nncli.base.spec import Spec
 from nncli.base.text import quote
-from nncli.data.dialect import CsvDialect
+from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.categorical import CategoricalColumn
@@ -190,7 +190,7 @@ class LoweredFeatures:
 
 
 def program_inputs(
-    encoders: Sequence[Encoder], dialect: CsvDialect, *, lenient: bool = False
+    encoders: Sequence[Encoder], dialect: CsvDialect = PLAIN_NUMBERS, *, lenient: bool = False
 ) -> dict[str, ProgramInput]:
     """The input of each column, by name, from the encoders of all members and the dialect of the training table.
 
@@ -206,8 +206,8 @@ def program_inputs(
             columns.setdefault(column.name, []).append(column)
     inputs = {name: _input_of(name, own, lenient=lenient) for name, own in columns.items()}
     for name, mark in dialect.decimals:
-        if isinstance(column := inputs.get(name), NumberInput):
-            inputs[name] = replace(column, decimal=mark)
+        if isinstance(own := inputs.get(name), NumberInput):
+            inputs[name] = replace(own, decimal=mark)
     return inputs
 
 

@@ -159,14 +159,15 @@ def load_validation_file(
     Raises:
         DataError: the file cannot be read, or lacks a column.
     """
-    if not isinstance(config.validation, ValidationFile):
+    file = config.validation
+    if not isinstance(file, ValidationFile):
         return None
     dialect, data = table.header.dialect, config.data
     read = {*(data.features or table.types.keys() - data.excluded), *data.target}.difference(data.row_columns)
     columns = {name: Kind.NUMERIC for name, dtype in table.types.items() if dtype.is_float() and name in read}
     columns |= data.columns
     config = config.model_copy(update={"data": data.model_copy(update={"columns": columns})})
-    return load_labeled_rows(config, config.validation, scratch, dialect, all_columns=all_columns)
+    return load_labeled_rows(config, file, scratch, dialect, all_columns=all_columns)
 
 
 def split_indices(config: Config, table: ColumnStore, kind: TargetKind, rng: np.random.Generator) -> Split:
