@@ -33,7 +33,7 @@ def test_rows_are_predicted_alike_from_text_from_numbers_and_by_an_exported_file
     numbers = pl.DataFrame({"area": [3.5, 12.25, None], "lat": [1.25, 4.25, 2.25]})
     predicted = predict(run, numbers)
     assert predict(run, texts).equals(predicted)
-    export_run(run, to="python", output=tmp_path / "m.py")
+    export_run(run, tmp_path / "m.py", to="python")
     texts.write_csv(tmp_path / "new.csv")
     done = subprocess.run(
         [sys.executable, str(tmp_path / "m.py"), str(tmp_path / "new.csv")], check=True, capture_output=True, text=True
