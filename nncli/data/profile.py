@@ -14,6 +14,7 @@ import polars as pl
 
 from nncli.base.errors import DataError
 from nncli.data.columns.datetimes import DATE_LIKE, is_ambiguous_date, parse_dates, pattern_of
+from nncli.data.columns.decimal_marks import DecimalMarks
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER, MISSING_WORDS, parse_numbers, read_text, unit_of
 from nncli.data.columns.raw_column import MAX_CATEGORIES, are_addresses_or_phone_numbers, looks_like_a_number
 from nncli.data.columns.spellings import BOOLEAN_PAIRS, IN_PARENTHESES, NUMBER_WITH_SIGN, infer_unit
@@ -239,6 +240,8 @@ def _infer_thousands(name: str, present: pl.Series, table: Table) -> str:
         between = separator_pattern(mark)
         if mark == dialect.decimal or present.str.contains(rf"^\s*[+-]?0+{between}").any():
             continue
+        if mark == "," and table.dialect.decimals and not DecimalMarks.of(present.str.strip_chars(), None).clear:
+            continue  # 1,234 beside columns with a decimal comma
         if not present.str.contains(rf"\d{between}\d").any():  # ids such as 007 are numbers with any separator
             continue
         if not parse_numbers(present, dialect.model_copy(update={"thousands": mark}), unit).has_nulls():
