@@ -12,7 +12,7 @@ import polars as pl
 
 from nncli.api.options import HeadOptions
 from nncli.base.errors import UsageError
-from nncli.base.findings import Finding, FindingCode, note, ordered, warning
+from nncli.base.findings import Finding, FindingCode, note, ordered
 from nncli.base.option import operation
 from nncli.base.scratch import Scratch
 from nncli.base.spec import non_defaults
@@ -22,6 +22,7 @@ from nncli.config.loading import with_preset
 from nncli.config.schema import Config, DataSection
 from nncli.config.yaml.document import Document
 from nncli.data.formats.read_options import ReadOptions
+from nncli.data.invalid_cells import remove_invalid_cells
 from nncli.data.profile import ColumnProfile, profile
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_pieces
@@ -29,7 +30,8 @@ from nncli.data.sources.table_reader import TableChoice, TableReader
 from nncli.data.sources.table_source import TableLocation, as_source
 from nncli.data.store.column_store import write_store
 from nncli.data.table import Table, replace_na_values
-from nncli.fitting.draft import NO_TARGET
+from nncli.fitting.checks.notes import table_reading
+from nncli.fitting.draft import NO_TARGET, unreadable_column
 
 SAMPLE_ROWS = 10_000
 """Rows from which the kinds of columns follow."""
@@ -53,8 +55,9 @@ class HeadColumn:
     @property
     def kind(self) -> str:
         """What the column is to a training: numeric, categorical, date, text, boolean, id-like, constant, empty, or
-        refused, if it is refused unless its cells are corrected, its kind is set or it is dropped."""
-        return REFUSED if self.profile.error is not None else self.profile.label.value
+        refused, if it is not used unless its cells are corrected or its kind is set."""
+        is_refused = self.profile.error is not None and not self.profile.recommended
+        return REFUSED if is_refused else self.profile.label.value
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,21 +172,23 @@ def _profiles(tables: list[Table], data: DataSection) -> tuple[list[Table], list
     """The profiles of the columns; again with other missing values and a thousands separator where these are found."""
     words, thousands = list[str](), data.thousands
     while True:
-        profiles = _profile(tables)
+        profiles, invalid = _profile(tables, data)
         spellings = sorted({word for profile in profiles for word in profile.na_spellings})
         separator = next((profile.thousands for profile in profiles if profile.thousands), None)
         if not spellings and separator is None:
-            return tables, profiles, _notes(words, thousands if thousands != data.thousands else None)
+            notes = _notes(words, thousands if thousands != data.thousands else None)
+            return tables, profiles, [*notes, *invalid]
         words, thousands = [*words, *spellings], thousands or separator
         dialect = tables[0].dialect.model_copy(update={"thousands": thousands})
         tables = [replace(t, frame=replace_na_values(t.frame, spellings), dialect=dialect) for t in tables]
 
 
-def _profile(tables: Sequence[Table]) -> list[ColumnProfile]:
-    """The profiles of the columns of tables that are below each other, as a training sees them."""
+def _profile(tables: Sequence[Table], data: DataSection) -> tuple[list[ColumnProfile], list[Finding]]:
+    """The profiles of the columns of tables that are below each other, as a training sees them, and the findings."""
     with Scratch(None) as scratch:
         store = write_store(lambda: iter(tables), lambda table: table.names, scratch, text_columns=())
-        return list(profile(store))
+        store = remove_invalid_cells(store, data.columns, store.header.names, data.on_error)
+        return list(profile(store)), table_reading(replace(store.header, notes=()))
 
 
 def _notes(words: Sequence[str], thousands: str | None) -> list[Finding]:
@@ -199,12 +204,8 @@ def _notes(words: Sequence[str], thousands: str | None) -> list[Finding]:
 
 
 def _refused(profiles: Sequence[ColumnProfile]) -> list[Finding]:
-    """Warnings of the columns that a training refuses as they are."""
-    return [
-        warning(FindingCode.DATA, profile.error.message, column=profile.name, hint=profile.error.hint or "")
-        for profile in profiles
-        if profile.error is not None
-    ]
+    """Warnings of the columns that a training does not read as they are meant."""
+    return [unreadable_column(profile, profile.error) for profile in profiles if profile.error is not None]
 
 
 def shortest(frame: pl.DataFrame) -> pl.DataFrame:

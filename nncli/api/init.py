@@ -25,7 +25,7 @@ from nncli.data.profile import ColumnProfile
 from nncli.data.sources.files.several_files import fixed_folder, names_several
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.fitting.checks.notes import constant_target
-from nncli.fitting.draft import TableSummary, column_warning, draft_config, summarize_table
+from nncli.fitting.draft import TableSummary, draft_config, summarize_table, unreadable_column
 
 MIN_ROWS = 10
 """Rows below which a warning is given: the folds of an ensemble need some each."""
@@ -226,13 +226,5 @@ def _was_unreadable(column: ColumnProfile) -> bool:
 
 def _column_warnings(summary: TableSummary) -> tuple[Finding, ...]:
     """Warnings of columns whose kind is ambiguous: they are dropped or treated as categorical."""
-    dropped = [column for column in summary.dropped if _was_unreadable(column)]
-    return (
-        *(_ambiguous(column, "dropped") for column in dropped),
-        *(_ambiguous(column, "read as categorical") for column in summary.ambiguous),
-    )
-
-
-def _ambiguous(column: ColumnProfile, use: str) -> Finding:
-    message = f"{quote(column.name)} is {use}: {column_warning(column)}"
-    return warning(FindingCode.AMBIGUOUS_NUMBERS, message, column=column.name)
+    columns = [*(column for column in summary.dropped if _was_unreadable(column)), *summary.ambiguous]
+    return tuple(unreadable_column(column, column.error) for column in columns if column.error is not None)

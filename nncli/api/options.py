@@ -337,6 +337,14 @@ class TargetOptions(Options):
 class TrainingInputOptions(QualityOptions, SourceOptions, AssignmentOptions, TargetOptions):
     """What is trained: a configuration with changes, or a table."""
 
+    on_error: Annotated[
+        OnError | None,
+        Option(
+            "A cell that is no number or date as most of its column: fail, treat it as missing, or skip its row. "
+            "Default: words that are fewer than 1 % of a column of numbers are missing.",
+            INPUT,
+        ),
+    ] = None
     on_draft: Annotated[
         Callable[[Any], object],
         Option("Called with a Drafted (arguments and findings) if a configuration is drafted for a table."),
@@ -346,7 +354,8 @@ class TrainingInputOptions(QualityOptions, SourceOptions, AssignmentOptions, Tar
         """The equivalent command-line arguments."""
         targets = [word for name in self.target for word in ("--target", name)]
         quality = [] if self.quality is None else ["--quality", self.quality]
-        return (config, *self.words, *targets, *quality, *self.set_words)
+        on_error = [] if self.on_error is None else ["--set", f"data.on_error={self.on_error}"]
+        return (config, *self.words, *targets, *quality, *self.set_words, *on_error)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,11 +67,12 @@ def resolve_input(config: Config | str | Path, options: TrainingInputOptions) ->
         ConfigError, DataError: no configuration can be drafted for the table.
     """
     if isinstance(config, Config):
-        if options.set or options.target or options.quality or options.words:
+        if options.set or options.target or options.quality or options.words or options.on_error:
             raise UsageError("set goes with the path of a configuration, not with a Config")
         return TrainingInput(config)
     path, quality = str(config), [] if options.quality is None else [f"quality={options.quality}"]
-    assignments = [*options.set, *options.source_assignments, *quality]
+    on_error = [] if options.on_error is None else [f"data.on_error={options.on_error}"]
+    assignments = [*options.set, *options.source_assignments, *on_error, *quality]
     if not is_table(path, options.target):
         return TrainingInput(config, assignments)
     drafted, result = config_for(path, options.target, assignments)

@@ -37,6 +37,7 @@ class FindingCode(StrEnum):
     EXECUTION = "execution", "How a training is computed."
     TRACKING = "tracking", "The metrics of a training are not written to a tracker any more."
     AMBIGUOUS_NUMBERS = "ambiguous-numbers", "A column of numbers can be read in more than one way."
+    INVALID_CELLS = "invalid-cells", "Cells of columns of numbers or dates are none, and are treated as missing."
     AMBIGUOUS_DATES = "ambiguous-dates", "Day and month of a column of dates cannot be told apart."
     UNIT_REMOVED = "unit-removed", "A column is read as numbers without their unit."
     SIMILAR_CATEGORIES = "similar-categories", "Categories of a column seem to mean the same."

@@ -21,6 +21,8 @@ OF_A_SERVICE = re.compile(
     r"NNCLI_(?=\w*+\Z)(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
 )
 """Variables that Kubernetes sets in every pod for a service called nncli or nncli-something."""
+MARKS = frozenset(",|'`")
+"""Words that are these characters, as separators and decimal marks are; as YAML they would be no values."""
 MAX_SOURCE_LENGTH = 100
 MAX_NAMES = 3
 
@@ -170,6 +172,8 @@ def with_value(assignment: Assignment, text: str) -> Assignment:
 
 
 def _value(assignment: Assignment, text: str) -> object:
+    if text.strip() in MARKS:
+        return text.strip()
     source, depth = assignment.span.source, len(assignment.path)
     if depth > MAX_DEPTH:
         raise assignment.error(f"sections are nested more than {MAX_DEPTH} deep")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from nncli.base.spec import Spec, StrictBool, StrictStr
 
@@ -72,17 +73,23 @@ def validate_thousands(value: str) -> str:
 Encoding = Annotated[StrictStr, AfterValidator(validate_encoding)]
 Separator = Annotated[StrictStr, single_character("a separator", '"\n\r\0')]
 Decimal = Literal["auto", ".", ","]
+DecimalMark = Literal[".", ","]
 Thousands = Annotated[StrictStr, AfterValidator(validate_thousands)]
 HeaderRow = Literal["auto"] | Annotated[int, Field(strict=True, ge=1)]
 FooterRows = Literal["auto"] | Annotated[int, Field(strict=True, ge=0, le=1000)]
 Ragged = Literal["refuse", "pad", "skip"]
 DateFormat = Annotated[StrictStr, AfterValidator(validate_date_format)]
+ColumnDecimals = Annotated[
+    tuple[tuple[StrictStr, DecimalMark], ...],
+    BeforeValidator(lambda marks: tuple(marks.items()) if isinstance(marks, Mapping) else marks),
+]
 
 
 class CsvDialect(Spec):
     """How a file is to be read, or was read. `auto` is inferred from the file; an ambiguous file is an error.
 
     `decimal` and `thousands` also apply to numbers in the text columns of other formats, where auto is the point.
+    `decimals` are the decimal marks of columns that have another one; see columns/decimal_marks.py.
     `date_format` is the format of dates in text, where auto is inferred for each column.
 
     `header` is whether a line holds the names of the columns, `header_row` its number (from 1); `footer_rows` is the
@@ -93,6 +100,7 @@ class CsvDialect(Spec):
     encoding: Encoding = AUTO
     separator: Separator = AUTO
     decimal: Decimal = AUTO
+    decimals: ColumnDecimals = ()
     thousands: Thousands | None = None
     date_format: DateFormat = AUTO
     header: StrictBool = True
@@ -108,6 +116,14 @@ class CsvDialect(Spec):
         if not self.header and self.header_row != AUTO:
             raise ValueError(f"header_row is {self.header_row}, but header says that there is none")
         return self
+
+    def of_column(self, name: str) -> CsvDialect:
+        """The dialect of a column: with its own decimal mark, if it has one."""
+        mark = dict(self.decimals).get(name) if self.decimals else None
+        if mark is None:
+            return self
+        thousands = None if self.thousands == mark else self.thousands
+        return self.model_copy(update={"decimal": mark, "thousands": thousands, "decimals": ()})
 
     @property
     def has_plain_numbers(self) -> bool:

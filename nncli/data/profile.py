@@ -14,6 +14,7 @@ import polars as pl
 
 from nncli.base.errors import DataError
 from nncli.data.columns.datetimes import DATE_LIKE, is_ambiguous_date, parse_dates, pattern_of
+from nncli.data.columns.decimal_marks import DecimalMarks
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER, MISSING_WORDS, parse_numbers, read_text, unit_of
 from nncli.data.columns.raw_column import MAX_CATEGORIES, are_addresses_or_phone_numbers, looks_like_a_number
 from nncli.data.columns.spellings import BOOLEAN_PAIRS, IN_PARENTHESES, NUMBER_WITH_SIGN, infer_unit
@@ -110,7 +111,12 @@ def profile(table: ColumnStore, names: Sequence[str] | None = None) -> tuple[Col
         names = [name for name in table.header.names if name in table.types]
     n_columns = columns_at_once(len(table))
     parts = (names[start : start + n_columns] for start in range(0, len(names), n_columns))
-    return tuple(column for part in parts for column in _profile_part(table, part))
+    words: dict[str, list[str]] = {}
+    if (invalid := table.header.invalid_cells) is not None:
+        for name, cell in invalid.select("column", "value").unique().sort("value").iter_rows():
+            words.setdefault(name, []).extend([cell] if cell.strip().casefold() in MISSING_WORDS else [])
+    columns = (column for part in parts for column in _profile_part(table, part))
+    return tuple(replace(c, na_spellings=tuple(words[c.name])) if words.get(c.name) else c for c in columns)
 
 
 def _profile_part(table: ColumnStore, names: Sequence[str]) -> Iterator[ColumnProfile]:
@@ -149,6 +155,8 @@ def profile_column(table: Table, name: str) -> ColumnProfile:
     cells = cells.fill_nan(None) if cells.dtype.is_float() else cells
     label: Kind | Label = Label.EMPTY if kind is Kind.EMPTY else kind
     unit = unit_of(table, name) if kind.is_numeric else None
+    if kind.is_numeric and cells.dtype == pl.String:
+        cells = cells.set(parse_numbers(cells, table.dialect_of(name), unit).is_nan().fill_null(False), None)
     missing = cells.null_count()
     column = ColumnProfile(name, kind, label, len(cells), missing, unit=unit, error=kind_error or read_error)
     if label is Label.EMPTY:
@@ -185,7 +193,7 @@ def _with_statistics(column: ColumnProfile, present: pl.Series, table: Table) ->
     column = replace(column, distinct=len(counts), top_values=tuple(zip(texts.to_list(), rows.to_list(), strict=True)))
     if not column.kind.is_numeric:
         return column
-    x = parse_numbers(present, table.dialect, column.unit).fill_nan(None)
+    x = parse_numbers(present, table.dialect_of(column.name), column.unit).fill_nan(None)
     x = x.filter(x.is_finite())
     lowest, highest, mean, median = x.min(), x.max(), x.mean(), x.median()
     histogram = histogram_of(x.to_numpy())
@@ -202,7 +210,7 @@ def _with_recommendation(
     if error is not None and not _are_all_integers(present):
         if spellings := _na_spellings(column, present, table):
             return replace(column, na_spellings=spellings)
-        column = replace(column, thousands=_infer_thousands(present, table))
+        column = replace(column, thousands=_infer_thousands(column.name, present, table))
         if column.is_unique and column.rows >= MIN_ROWS_FOR_KEY:  # too many to be categories
             return replace(column, recommended=False, reason=error.message)
         return column
@@ -214,7 +222,7 @@ def _with_recommendation(
         if not is_plain:
             if present.dtype == pl.String and (spellings := _na_spellings(column, present, table)):
                 return replace(column, na_spellings=spellings)
-            column = replace(column, thousands=_infer_thousands(present, table))
+            column = replace(column, thousands=_infer_thousands(column.name, present, table))
         if column.is_unique and column.rows >= MIN_ROWS_FOR_KEY:
             return replace(column, label=Kind.TEXT, recommended=False, reason="text that differs in every row")
     if column.distinct == 2 and frozenset(value.strip().lower() for value, _ in column.top_values) in BOOLEAN_PAIRS:
@@ -222,9 +230,9 @@ def _with_recommendation(
     return column
 
 
-def _infer_thousands(present: pl.Series, table: Table) -> str:
+def _infer_thousands(name: str, present: pl.Series, table: Table) -> str:
     """The thousands separator with which all cells are numbers, such as 1,234,567 and 950; not 0,123."""
-    dialect = table.dialect
+    dialect = table.dialect_of(name)
     if present.dtype != pl.String or dialect.thousands is not None or are_addresses_or_phone_numbers(present):
         return ""
     unit = infer_unit(present)
@@ -232,6 +240,8 @@ def _infer_thousands(present: pl.Series, table: Table) -> str:
         between = separator_pattern(mark)
         if mark == dialect.decimal or present.str.contains(rf"^\s*[+-]?0+{between}").any():
             continue
+        if mark == "," and table.dialect.decimals and not DecimalMarks.of(present.str.strip_chars(), None).clear:
+            continue  # 1,234 beside columns with a decimal comma
         if not present.str.contains(rf"\d{between}\d").any():  # ids such as 007 are numbers with any separator
             continue
         if not parse_numbers(present, dialect.model_copy(update={"thousands": mark}), unit).has_nulls():
@@ -253,7 +263,7 @@ def _is_key(column: ColumnProfile, present: pl.Series, table: Table) -> bool:
     if column.rows < MIN_ROWS_FOR_KEY and not named:
         return False
     if column.kind.is_numeric:
-        x = parse_numbers(present, table.dialect, column.unit)
+        x = parse_numbers(present, table.dialect_of(column.name), column.unit)
         first, last = column.lowest, column.highest
         if first is None or last is None or not (x == x.floor()).all():
             return False
@@ -269,7 +279,7 @@ def _na_spellings(column: ColumnProfile, present: pl.Series, table: Table) -> tu
 
     A column that is categorical without doubt, with at most MAX_CATEGORIES categories, stays so.
     """
-    numbers = parse_numbers(present, table.dialect, infer_unit(present))
+    numbers = parse_numbers(present, table.dialect_of(column.name), infer_unit(present))
     others = present.filter(numbers.is_null()).unique().to_list()
     if column.error is None and column.distinct <= MAX_CATEGORIES + len(others):
         return ()

@@ -62,7 +62,8 @@ class Table:
     `selected_rows` (rows,) are those in the source, if rows were selected from a larger table. `dialect` is the
     format of numbers in columns of text; `notes` are messages for the user about how the table was read. `details` of
     the first table of a source say the same of every table, such as ("separator", ";") and ("sheet", "Sales").
-    `origins` are the files of the rows, if there are several, each of which numbers its rows from 1.
+    `origins` are the files of the rows, if there are several, each of which numbers its rows from 1. `invalid_cells`
+    are those of the source that were removed from it; see invalid_cells.py.
     """
 
     frame: pl.DataFrame
@@ -73,6 +74,7 @@ class Table:
     notes: tuple[str, ...] = ()
     details: tuple[tuple[str, str | int], ...] = ()
     origins: RowOrigins | None = None
+    invalid_cells: pl.DataFrame | None = None
     _cache: dict[Hashable, Any] | None = field(default=None, init=False, compare=False, repr=False)
 
     def __len__(self) -> int:
@@ -89,6 +91,10 @@ class Table:
     def names(self) -> list[str]:
         """The names of the columns, in order."""
         return self.frame.columns
+
+    def dialect_of(self, name: str) -> CsvDialect:
+        """The format of numbers in a column of text."""
+        return self.dialect.of_column(name)
 
     def with_cache(self) -> Table:
         """The same table with a cache of the results of `once`: for several models that read the same cells."""

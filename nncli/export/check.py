@@ -156,8 +156,8 @@ def _valid(model: AnyModel, like: Table, frame: pl.DataFrame) -> Table:
 
 def _numbers_as_text(program: Program, frame: pl.DataFrame) -> pl.DataFrame:
     """The rows of a frame with the numbers of its columns as text, with the decimal mark of the training table."""
-    names = [c.name for c in program.inputs if c.kind == "number" and frame[c.name].dtype == pl.Float64]
-    texts = [frame[name].cast(pl.String).str.replace(".", program.decimal, literal=True) for name in names]
+    numbers = [c for c in program.inputs if c.kind == "number" and frame[c.name].dtype == pl.Float64]
+    texts = [frame[c.name].cast(pl.String).str.replace(".", program.marks_of(c)[0], literal=True) for c in numbers]
     return frame.with_columns(texts)
 
 

@@ -40,7 +40,7 @@ def lower_model(model: AnyModel, conformal: ConformalPredictor | None = None) ->
         UsageError: the members of an ensemble read a column differently.
     """
     members = model.members if isinstance(model, Ensemble) else (model,)
-    builder, inputs = Builder(), program_inputs([member.spec.encoder for member in members])
+    builder, inputs = Builder(), program_inputs([member.spec.encoder for member in members], model.spec.dialect)
     for column in inputs.values():
         builder.input(column)
     precision = members[0].spec.network.precision

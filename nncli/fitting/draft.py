@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from nncli.base.errors import DataError, Location, UsageError
-from nncli.base.findings import Finding
+from nncli.base.findings import Finding, FindingCode, warning
 from nncli.base.scratch import Scratch
 from nncli.base.spec import Task, non_defaults
 from nncli.base.text import escape_unprintable, format_number, join_quoted, quote
@@ -136,6 +136,9 @@ def _summarize_until_read(config: Config, scratch: Path | None) -> TableSummary:
         new_spellings = sorted({word for column in columns for word in column.na_spellings} - {*data.missing_values})
         thousands = next((column.thousands for column in columns if column.thousands), None)
         if not new_spellings and thousands is None:
+            refused = [c.error for c in columns if c.error is not None and c.name not in data.columns]
+            if data.on_error == "fail" and refused:
+                raise refused[0]
             return _with_features(
                 replace(summary, na_spellings=tuple(na_spellings), has_thousands=data.thousands != configured_thousands)
             )
@@ -350,6 +353,13 @@ def column_warning(column: ColumnProfile) -> str:
         return ""
     hint = (error.hint or "").partition("Correct the cell")[0].strip()
     return f"{error.message}. {hint}" if hint else error.message
+
+
+def unreadable_column(column: ColumnProfile, error: DataError) -> Finding:
+    """The warning of a column with an error that a drafted configuration drops, or reads as categories."""
+    use = "read as categorical" if column.recommended else "dropped"
+    message = f"{quote(column.name)} is {use}: {error.message}"
+    return warning(FindingCode.AMBIGUOUS_NUMBERS, message, column=column.name, hint=error.hint or "")
 
 
 def _feature_lines(summary: TableSummary) -> list[str]:

@@ -75,7 +75,7 @@ class Classes(TargetBase):
         (name,), positive = names, options.positive
         kind, cells = table.column(name).dtype, read_text(table, name)
         labels = cells.drop_nulls().unique()
-        numbers = parse_numbers(labels, table.dialect)
+        numbers = parse_numbers(labels, table.dialect_of(name))
         whole = not numbers.has_nulls()
         if whole and numbers.is_nan().any():
             raise missing_target_error(

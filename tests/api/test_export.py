@@ -106,7 +106,7 @@ def test_outputs_that_a_regression_does_not_have_are_refused(
 
 
 def test_intervals_of_classes_are_refused(penguins: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with referee(monkeypatch), pytest.raises(UsageError, match="intervals needs a regression"):
+    with referee(monkeypatch), pytest.raises(UsageError, match="interval needs a regression"):
         nncli.export_run(penguins, "p.ref", interval=0.9)
 
 

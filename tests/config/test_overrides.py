@@ -84,6 +84,11 @@ def test_an_assignment_needs_a_key_and_an_equals_sign(assignment: str) -> None:
         values("a: 1", assignment)
 
 
+@pytest.mark.parametrize("mark", [",", "|", "'", "`"])
+def test_a_word_that_is_a_separator_or_a_decimal_mark_is_a_text(mark: str) -> None:
+    assert values("rate: 0.1", f"rate={mark}") == {"rate": mark}
+
+
 @pytest.mark.parametrize(
     ("assignment", "words"),
     [
@@ -97,7 +102,7 @@ def test_an_assignment_needs_a_key_and_an_equals_sign(assignment: str) -> None:
         ("rate={a: 1, a: 2}", "twice"),
         ("rate=a: 1", "inline"),
         ("rate=- 1", "inline"),
-        ("rate=|", "inline"),
+        ("rate=>", "inline"),
         ("rate=#fff", "comment"),
         ("rate=\x1b[0m", "U+001B"),
         ("ra\x1bte=1", "U+001B"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from nncli.base.errors import DataError
 from nncli.base.scratch import Scratch
+from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.kinds import Kind
 from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key, profile, profile_column
 from nncli.data.store.column_store import write_store
@@ -33,6 +35,21 @@ def test_numbers_come_with_their_range_and_their_mean() -> None:
     assert (result.rows, result.present, result.missing, result.distinct) == (4, 3, 1, 2)
     assert result.top_values == (("3", 2), ("1.5", 1))
     assert (result.lowest, result.highest, result.mean, result.median) == (1.5, 3.0, 2.5, 3.0)
+
+
+def test_ambiguous_numbers_beside_a_decimal_comma_have_no_thousands_separator() -> None:
+    dialect = CsvDialect(decimal=".", decimals=(("price", ","),))
+    table = Table(pl.DataFrame({"x": ["1,234", "5,678"] * 20}), "t.csv")
+    assert profile_column(table, "x").thousands == ","
+    found = profile_column(replace(table, dialect=dialect), "x")
+    assert found.thousands == ""
+    assert found.error is not None
+    assert 'data.decimals: {"x": ","}' in str(found.error.hint)
+
+
+def test_nan_among_numbers_is_missing() -> None:
+    found = of(["1.5", "nan", "NaN", "NAN", None, "3"])
+    assert (found.kind, found.missing, found.distinct) == (Kind.NUMERIC, 4, 2)
 
 
 @pytest.mark.parametrize("cells", [["yes", "no"], ["Y", "n"], ["0", "1"], [True, False], ["True", "FALSE", None]])

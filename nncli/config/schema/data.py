@@ -13,6 +13,7 @@ from nncli.data.dialect import (
     CsvDialect,
     DateFormat,
     Decimal,
+    DecimalMark,
     Encoding,
     FooterRows,
     HeaderRow,
@@ -22,6 +23,7 @@ from nncli.data.dialect import (
 )
 from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.options import EncodingOptions
+from nncli.data.invalid_cells import OnInvalidCell
 from nncli.data.sources.table_source import TableSource
 from nncli.data.splitting.folds import Fold, RowSample
 
@@ -76,6 +78,12 @@ class DataSection(TableSource):
         "drawn right after reading and stratified by class; the other rows are not used at all. null: all rows.",
     )
     missing_values: tuple[CellText, ...] = Field(("", "NA"), description="Cells that are read as missing values.")
+    on_error: OnInvalidCell = Field(
+        "auto",
+        description="Cells that are no numbers in a column of numbers, such as k.A. or inf. auto: words that are fewer "
+        "than 1 % of its cells are missing, with a warning, and others are refused. fail: all are refused. missing, "
+        "skip: all are missing, or their rows are left out, in columns of which most cells are numbers or dates.",
+    )
     encoding: Encoding = Field(
         "auto",
         description="Character encoding of a CSV file, such as utf-8, latin-1, cp1252 or utf-16. "
@@ -87,6 +95,11 @@ class DataSection(TableSource):
     )
     decimal: Decimal = Field(
         "auto", description="Decimal mark of numbers, `.` or `,`. auto: the comma only if it is unambiguous."
+    )
+    decimals: dict[str, DecimalMark] = Field(
+        {},
+        description="Decimal marks of columns that have another one than `decimal`. With `decimal: auto` a column in "
+        "a table of points has a comma if that is the only mark in its cells, and not only as in 1,234.",
     )
     thousands: Thousands | None = Field(
         None, description="Thousands separator of numbers, such as `,` or a space. null: none."

@@ -74,22 +74,32 @@ MISSING_WORDS = frozenset(
 )
 DATE = re.compile(r"\d{1,4}([-./])\d{1,2}\1\d{1,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2}.*)?")
 UNIT_SIGNS = re.compile(rf"^\(|[%‰$€£¥₹₩₽₺₴₫₱₪]|\b(?:{CURRENCY_CODES})\b|\)$")
+BOTH_MARKS = "Other cells of the column have the other decimal mark. Write all of its numbers with the same one."
 SAME_SIGN = "A currency or percent sign is removed only if all cells of the column have the same one."
 NUMBER_WITH_SEPARATORS = re.compile(
     r"[+-]?(?:\d{1,3}(?:(?P<group>[,.'’_ \xa0\u202f])\d{3}(?:(?P=group)\d{3})*)|\d*)"
     r"(?:(?P<mark>[,.])\d+)?(?:[eE][+-]?\d+)?"
 )
 EMPTY_CELL_HINT = "Correct the cell, or leave it empty."
+ON_ERROR_HINT = "To treat all such cells as missing, set data.on_error to missing."
 
 
-def number_hint(cell: str, name: str, dialect: CsvDialect) -> str:
-    """The hint for `cell` of the column `name`, which is not a number."""
+def number_hint(cell: str, name: str, dialect: CsvDialect, cells: pl.Series) -> str:
+    """The hint for `cell` of the column `name` of these `cells`, which is not a number."""
+    other = "," if dialect.decimal == "." else "."
+    has_both = re.search(rf"\d{re.escape(other)}\d", cell) and has_decimal_mark(cells, dialect.decimal)
     sentences = [
-        guess_meaning(cell.strip(), dialect),
+        BOTH_MARKS if has_both else guess_meaning(cell.strip(), dialect, name),
         f"Correct the cell, or empty it. If it means a missing value, add {yaml_quote(cell)} to data.missing_values. "
         f"To treat the column as categories, set `columns: {{{yaml_quote(name)}: categorical}}` under data.",
+        ON_ERROR_HINT if 2 * parse_numbers(cells, dialect).count() > cells.count() else "",
     ]
     return " ".join(filter(None, sentences))
+
+
+def has_decimal_mark(cells: pl.Series, mark: str) -> bool:
+    """Whether a cell of a column of text has this decimal mark, and no other."""
+    return bool(cells.cast(pl.String).str.contains(rf"^[^\p{{L}}.,]*{re.escape(mark)}[0-9]+[^\p{{L}}.,0-9]*$").any())
 
 
 def unit_hint(unit: str) -> str:
@@ -120,12 +130,12 @@ def date_hint(name: str) -> str:
     )
 
 
-def guess_meaning(text: str, dialect: CsvDialect) -> str:
+def guess_meaning(text: str, dialect: CsvDialect, name: str) -> str:
     """A sentence about what `text` seems to be, and the setting that would read it so."""
     if not any(c.isdigit() for c in text):
         return ""
     if (bare := UNIT_SIGNS.sub("", text).strip()) != text:
-        return guess_meaning(bare, dialect) or SAME_SIGN
+        return guess_meaning(bare, dialect, name) or SAME_SIGN
     if DATE.fullmatch(text):
         return "It looks like a date or a time; to use it as a number, convert it to a year or a count of days."
     if any(is_non_ascii_number_char(c) for c in text):
@@ -135,18 +145,23 @@ def guess_meaning(text: str, dialect: CsvDialect) -> str:
     group, mark = match["group"], match["mark"]
     readings = []
     if group is None or (group in ",." and mark is None and text.count(group) == 1):
-        readings.append(alternative_reading(text, None, mark or group, dialect))
+        readings.append(alternative_reading(text, None, mark or group, dialect, name))
     if group is not None and group != mark:
-        readings.append(alternative_reading(text, group, mark, dialect))
+        readings.append(alternative_reading(text, group, mark, dialect, name))
     sentence = ", ".join(filter(None, readings))
     return f"{sentence[0].upper()}{sentence[1:]}." if sentence else ""
 
 
-def alternative_reading(text: str, group: str | None, mark: str | None, dialect: CsvDialect) -> str:
-    """`with data.decimal: "," it is 1.5`; empty if the dialect has these settings already."""
+def alternative_reading(text: str, group: str | None, mark: str | None, dialect: CsvDialect, name: str) -> str:
+    """`with data.decimal: "," it is 1.5`; empty if the dialect has these settings already.
+
+    In a table with both decimal marks, it is that of the column called `name`.
+    """
     settings, number = [], text.replace(group or "", "") if group else text
     if mark is not None and mark != dialect.decimal:
-        settings.append(f'data.decimal: "{mark}"')
+        is_of_table = dialect.decimal == "." and not dialect.decimals
+        own = f'{{{yaml_quote(name)}: "{mark}"}}'
+        settings.append(f'data.decimal: "{mark}"' if is_of_table else f"data.decimals: {own}")
     if group is not None and group != dialect.thousands:
         settings.append(f"data.thousands: {yaml_quote(' ' if group.isspace() else group)}")
     if not settings:
@@ -250,7 +265,7 @@ def unit_of(table: Table, name: str) -> str | None:
     def find() -> str | None:
         cells = table.column(name)
         unit = infer_unit(cells)
-        if unit is None or parse_numbers(cells, table.dialect, unit).null_count() > cells.null_count():
+        if unit is None or parse_numbers(cells, table.dialect_of(name), unit).null_count() > cells.null_count():
             return None
         return unit
 
@@ -286,21 +301,22 @@ def numbers_and_errors(
         DataError: the type of the column is not supported.
     """
     cells = readable(table, name)
-    numbers, errors = parse_numbers(cells, table.dialect, unit), list[CellErrors]()
+    dialect = table.dialect_of(name)
+    numbers, errors = parse_numbers(cells, dialect, unit), list[CellErrors]()
     if numbers.null_count() > cells.null_count():
         invalid = numbers.is_null() & cells.is_not_null()
         if alternatives and cells.dtype in TEXT_TYPES:
             texts = cells.filter(invalid).cast(pl.String)
-            parsed = alternative_numbers(texts, table.dialect, unit)
+            parsed = alternative_numbers(texts, dialect, unit)
             parsed = parsed.fill_null(boolean_numbers(texts)) if booleans else parsed
             numbers = numbers.scatter(invalid.arg_true(), parsed)
             invalid &= numbers.is_null()
 
         def hint(cell: str) -> str:
-            return number_hint(cell, name, table.dialect) if unit is None else unit_hint(unit)
+            return number_hint(cell, name, dialect, cells) if unit is None else unit_hint(unit)
 
         reason = f"is not a number{'' if unit is None else f' with {quote(unit)}'}"
-        model_hint = unit_hint(unit) if unit else plain_number_hint(table.dialect)
+        model_hint = unit_hint(unit) if unit else plain_number_hint(dialect)
         errors += CellErrors.of(invalid.to_numpy(), reason, hint, model_hint)
     x: Floats = (numbers.fill_null(np.nan) if numbers.has_nulls() else numbers).to_numpy()
     infinite = np.isinf(x)
@@ -308,8 +324,9 @@ def numbers_and_errors(
         is_word = np.ones(len(x), np.bool_)
         if cells.dtype in TEXT_TYPES:
             is_word = ~cells.cast(pl.String).str.contains(r"\d").fill_null(True).to_numpy()
-        errors += CellErrors.of(infinite & ~is_word, "is too large to be a number", EMPTY_CELL_HINT)
-        errors += CellErrors.of(infinite & is_word, "is not a finite number", EMPTY_CELL_HINT)
+        hints = f"{EMPTY_CELL_HINT} {ON_ERROR_HINT}", EMPTY_CELL_HINT
+        errors += CellErrors.of(infinite & ~is_word, "is too large to be a number", *hints)
+        errors += CellErrors.of(infinite & is_word, "is not a finite number", *hints)
         x = np.where(infinite, np.nan, x)
     return x, errors
 

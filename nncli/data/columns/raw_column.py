@@ -43,7 +43,7 @@ class RawColumn:
     @cached_property
     def numbers(self) -> pl.Series:
         """The cells as Float64, null where one is missing or not a number."""
-        return parse_numbers(self.cells, self.table.dialect)
+        return parse_numbers(self.cells, self.table.dialect_of(self.name))
 
     @cached_property
     def unit(self) -> str | None:
@@ -53,7 +53,11 @@ class RawColumn:
     @cached_property
     def numbers_without_unit(self) -> pl.Series:
         """The cells as Float64 once the unit is removed, null where one is missing or not a number with that unit."""
-        return self.numbers if self.unit is None else parse_numbers(self.cells, self.table.dialect, self.unit)
+        return (
+            self.numbers
+            if self.unit is None
+            else parse_numbers(self.cells, self.table.dialect_of(self.name), self.unit)
+        )
 
     def are_all_numbers(self, numbers: pl.Series) -> bool:
         """Whether every cell that is not missing is one of the numbers."""
@@ -205,14 +209,15 @@ def check_mixed_numbers(table: Table, name: str, numbers: pl.Series, bare: pl.Se
     raise DataError(
         f"{quote(cells[row])} {message}; {reason}",
         location=table.location(row=row, column=name),
-        hint=number_hint(cells[row], name, table.dialect),
+        hint=number_hint(cells[row], name, table.dialect_of(name), cells),
     )
 
 
 def check_ambiguous_decimal(table: Table, name: str, unit: str) -> None:
     """Raise a DataError if the decimal mark in amounts of money could also be a thousands separator."""
-    cells, mark = table.column(name), table.dialect.decimal
-    if not may_be_thousands(cells, unit, table.dialect):
+    cells, dialect = table.column(name), table.dialect_of(name)
+    mark = dialect.decimal
+    if not may_be_thousands(cells, unit, dialect):
         return
     row = int(cells.str.contains(mark, literal=True).arg_max() or 0)
     number = (strip_unit(cells[row : row + 1], unit)[0] or "").strip()
@@ -257,7 +262,7 @@ def check_large_integers(table: Table, name: str, numbers: pl.Series) -> None:
     with np.errstate(invalid="ignore"):
         large = np.flatnonzero((np.abs(x) >= MAX_EXACT_INTEGER) & np.isfinite(x))
     for row in large.tolist():
-        spelled = str(cells[row]).strip().replace(table.dialect.thousands or " ", "")
+        spelled = str(cells[row]).strip().replace(table.dialect_of(name).thousands or " ", "")
         if cells.dtype.is_decimal():
             spelled = re.sub(r"\.0*$", "", spelled)
         if spelled.lstrip("+-").isdecimal() and int(spelled) != int(x[row]):

@@ -187,6 +187,12 @@ class InvalidCells:
     def __len__(self) -> int:
         return len(self.positions)
 
+    def joined(self, other: InvalidCells) -> InvalidCells:
+        """These cells, and those of other columns of the same table."""
+        if not len(self):
+            return other
+        return InvalidCells(pl.concat([self.frame, other.frame]), np.concatenate([self.positions, other.positions]))
+
     def valid_rows(self, rows: int) -> RowIndices:
         """The positions of the rows without an invalid cell, in a table of a number of rows."""
         valid = np.ones(rows, np.bool_)

@@ -10,7 +10,7 @@ counts of its words (text.py). Values unlike those of the training rows are coun
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 from typing import Annotated, NamedTuple, TypeVar
 
@@ -20,6 +20,7 @@ from pydantic import Field
 from nncli.base.errors import UsageError
 from nncli.base.spec import Spec
 from nncli.base.text import quote
+from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.categorical import CategoricalColumn
@@ -30,7 +31,7 @@ from nncli.data.encoders.options import DEFAULT_OPTIONS, Clip, EncodingOptions
 from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Matrix
-from nncli.nn.program.inputs import ProgramInput
+from nncli.nn.program.inputs import NumberInput, ProgramInput
 from nncli.nn.program.values import Builder, Value, join, round_to
 
 BLOCK = 65_536
@@ -188,8 +189,10 @@ class LoweredFeatures:
     embedded: tuple[EmbeddedCategories, ...]
 
 
-def program_inputs(encoders: Sequence[Encoder], *, lenient: bool = False) -> dict[str, ProgramInput]:
-    """The input of each column, by name, from the encoders of all members.
+def program_inputs(
+    encoders: Sequence[Encoder], dialect: CsvDialect = PLAIN_NUMBERS, *, lenient: bool = False
+) -> dict[str, ProgramInput]:
+    """The input of each column, by name, from the encoders of all members and the dialect of the training table.
 
     Where the members read a column differently, a `lenient` caller gets the input of those with the first kind of
     kinds.py, or of the first of these.
@@ -201,7 +204,11 @@ def program_inputs(encoders: Sequence[Encoder], *, lenient: bool = False) -> dic
     for encoder in encoders:
         for column in encoder.columns:
             columns.setdefault(column.name, []).append(column)
-    return {name: _input_of(name, same_name, lenient=lenient) for name, same_name in columns.items()}
+    inputs = {name: _input_of(name, same_name, lenient=lenient) for name, same_name in columns.items()}
+    for name, mark in dialect.decimals:
+        if isinstance(number := inputs.get(name), NumberInput):
+            inputs[name] = replace(number, decimal=mark)
+    return inputs
 
 
 def _input_of(name: str, columns: Sequence[Column], *, lenient: bool) -> ProgramInput:

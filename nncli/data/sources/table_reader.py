@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 import polars
 
+from nncli.data.columns.decimal_marks import with_column_decimals
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import Format
 from nncli.data.table import Table
@@ -117,7 +118,7 @@ class TableReader(ABC):
         raise NotImplementedError(f"{type(self).__name__} needs no copy")
 
 
-def with_format(format: Format, tables: Iterator[Table]) -> Generator[Table]:  # noqa: A002
-    """The tables, with the format among the details of the first one."""
-    for i, table in enumerate(tables):
+def with_format(format: Format, tables: Iterator[Table], options: ReadOptions) -> Generator[Table]:  # noqa: A002
+    """The tables, with the decimal marks of columns, and the format among the details of the first one."""
+    for i, table in enumerate(with_column_decimals(tables, options.dialect, options.known_dialect)):
         yield table if i else replace(table, details=(("format", format.value), *table.details))

@@ -125,7 +125,7 @@ def read_times(table: Table, name: str) -> Codes:
     if cells.dtype.is_temporal():
         times = cells.to_physical()
     else:
-        times = parse_numbers(cells, table.dialect)
+        times = parse_numbers(cells, table.dialect_of(name))
         if cells.dtype in TEXT_TYPES and times.has_nulls():
             text = cells.cast(pl.String)
             dates = parse_any_date(text, infer_date_formats(text, table.dialect.date_format).formats or (ISO,))

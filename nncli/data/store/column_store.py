@@ -27,7 +27,7 @@ class ColumnSpan:
     """The position of a column of a row group in the scratch file.
 
     `is_raw` columns are float64 values of 8 bytes, other columns are Arrow IPC streams. With `has_nulls`, NaN in a raw
-    column is a missing cell. In an `is_dense` column all values are finite.
+    column is a missing cell. In an `is_dense` column all values are finite; with `has_infinite`, one is not.
     """
 
     offset: int
@@ -35,6 +35,7 @@ class ColumnSpan:
     is_raw: bool
     has_nulls: bool = False
     is_dense: bool = False
+    has_infinite: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,17 @@ class ColumnStore:
     def take(self, rows: RowIndices) -> ColumnStore:
         """Select rows by position (from 0, ascending, may repeat); rows keep their numbers."""
         return replace(self, row_numbers=rows + 1 if self.row_numbers is None else self.row_numbers[rows])
+
+    def with_columns(self, columns: Mapping[str, pl.Series]) -> ColumnStore:
+        """The whole table with other cells (rows,) in some columns."""
+        writer, groups, start = _StoreWriter(self.file, set()), list[RowGroup](), 0
+        with self.scratch.translate_os_errors(), self.scratch.lock:
+            for group in self.row_groups:
+                frame = pl.DataFrame({name: cells[start : start + group.rows] for name, cells in columns.items()})
+                groups.append(replace(group, spans={**group.spans, **writer.write(frame)}))
+                start += group.rows
+        types = {**self.types, **{name: cells.dtype for name, cells in columns.items()}}
+        return replace(self, types=types, row_groups=tuple(groups))
 
     def split_in_two(self) -> tuple[ColumnStore, ColumnStore]:
         """Split the table into two parts with about the same number of row groups, to be processed in parallel."""
@@ -290,7 +302,8 @@ class _StoreWriter:
             if column.name not in spans:
                 column.to_frame().write_ipc_stream(content := io.BytesIO(), compression="uncompressed")
                 offset = self.file.tell()
-                spans[column.name] = ColumnSpan(offset, self.file.write(content.getbuffer()), is_raw=False)
+                size, infinite = self.file.write(content.getbuffer()), _has_infinite(column)
+                spans[column.name] = ColumnSpan(offset, size, is_raw=False, has_infinite=infinite)
         return spans
 
     def _write_raw(self, numbers: Sequence[pl.Series]) -> dict[str, ColumnSpan]:
@@ -304,7 +317,8 @@ class _StoreWriter:
         self.file.write(values.reshape(-1).view(np.uint8).data)
         for column, dense, raw in zip(numbers, is_dense.tolist(), is_raw, strict=True):
             if raw:
-                spans[column.name] = ColumnSpan(offset, size, raw, not dense and column.has_nulls(), dense)
+                infinite = not dense and _has_infinite(column)
+                spans[column.name] = ColumnSpan(offset, size, raw, not dense and column.has_nulls(), dense, infinite)
                 offset += size
         return spans
 
@@ -319,6 +333,10 @@ class _StoreWriter:
             spans = self.write(frame)
             self.types |= frame.schema
             self.row_groups[i] = replace(group, spans={**group.spans, **spans})
+
+
+def _has_infinite(cells: pl.Series) -> bool:
+    return cells.dtype.is_float() and bool(cells.is_infinite().any())
 
 
 def _may_be_class_ids(table: Table, name: str) -> bool:

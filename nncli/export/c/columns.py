@@ -58,8 +58,8 @@ def reader(program: Program, column: Column, position: int) -> str:
 
 
 def _number_reader(program: Program, column: Column, number: NumberInput, position: int) -> str:
-    decimal = "'" + program.decimal + "'"
-    unit, thousands = string(number.unit or ""), string(program.thousands or "")
+    mark, separator = program.marks_of(number)
+    decimal, unit, thousands = f"'{mark}'", string(number.unit or ""), string(separator or "")
     marks = f"{int(number.unit in PERCENT)}, {int(number.reads_booleans)}"
     return (
         f"static const struct number_format f{position} = {{{unit}, {thousands}, {decimal}, {marks}}};\n\n"

@@ -40,9 +40,9 @@ def html_text(text: str) -> str:
     return escape(escape_unprintable(text, keep="\u200c\u200d"))
 
 
-def field_text(form: FormInputs, x: float) -> str:
-    """A number with at most 12 significant digits, and the decimal mark of the model."""
-    return f"{x:.12g}".replace(".", form.decimal)
+def field_text(form: FormInputs, column: NumberInput, x: float) -> str:
+    """A number of a column with at most 12 significant digits, and its decimal mark."""
+    return f"{x:.12g}".replace(".", column.decimal or form.decimal)
 
 
 def day_text(column: DateInput, days: float) -> str:
@@ -59,7 +59,7 @@ def start_text(form: FormInputs, column: ProgramInput) -> str:
     """The typical value of a column as the page shows it."""
     match column:
         case NumberInput():
-            return "missing" if column.typical is None else field_text(form, column.typical)
+            return "missing" if column.typical is None else field_text(form, column, column.typical)
         case DateInput():
             return "missing" if column.typical is None else day_text(column, column.typical)
         case CategoryInput():
@@ -76,7 +76,7 @@ def range_text(form: FormInputs, column: NumberInput | DateInput) -> str:
     if isinstance(column, DateInput):
         ends = [day_text(column, x) for x in (column.lowest, column.highest)]
     else:
-        ends = [field_text(form, x) for x in (column.lowest, column.highest)]
+        ends = [field_text(form, column, x) for x in (column.lowest, column.highest)]
     return " to ".join(ends)
 
 
@@ -117,7 +117,7 @@ def _hint(form: FormInputs, column: ProgramInput, i: int) -> str:
 
 
 def _number(form: FormInputs, column: NumberInput, i: int) -> str:
-    value = "" if column.typical is None else field_text(form, column.typical)
+    value = "" if column.typical is None else field_text(form, column, column.typical)
     # The numeric keyboard of some phones has no minus sign.
     keyboard = "decimal" if column.lowest is not None and column.lowest >= 0.0 else "text"
     unit = "" if column.unit in (None, "()") else f'<span class="unit">{html_text(str(column.unit))}</span>'

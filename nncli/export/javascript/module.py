@@ -32,21 +32,27 @@ MAX_SAFE_INTEGER = 2**53 - 1
 """Beyond it a number of JavaScript does not hold every integer."""
 LABEL_TYPES = {"text": "string", "integer": "number", "float": "number", "boolean": "boolean"}
 INPUT_TYPE = """{{
-  name: string, kind: "number" | "category" | "date" | "text", unit?: string, lowest?: number | string,
-  highest?: number | string, typical?: number | string, categories?: string[], formats?: string[]
+  name: string, kind: "number" | "category" | "date" | "text", unit?: string, decimal?: string,
+  lowest?: number | string, highest?: number | string, typical?: number | string, categories?: string[],
+  formats?: string[]
 }}"""
 
 
 def to_javascript(program: Program, info: ModelInfo) -> str:
     """The module: it exports `predict`, `inputs` and `model`."""
-    decimal, thousands = program.decimal, program.thousands
+    marks = {program.decimal: program.thousands}
+    marks |= dict(program.marks_of(column) for column in program.inputs if isinstance(column, NumberInput))
+    numbers = [
+        [decimal, separator_pattern(thousands), training_form(decimal, thousands), other_forms(decimal)]
+        for decimal, thousands in marks.items()
+    ]
     parts = {
         "HEADER": _header(program, info),
         "INPUTS": "[\n" + "".join(f"  {as_literal(input_data(column))},\n" for column in program.inputs) + "]",
         "MODEL": as_literal(_model_data(program, info)),
         "PROGRAM": as_literal(_program_data(program) | {"nodes": node_data(program)}),
         "DATES": as_literal([YEAR_FIRST_OR_NAMED, [*ORDERS.values()], TIME_FORMATS]),
-        "NUMBERS": as_literal([separator_pattern(thousands), training_form(decimal, thousands), other_forms(decimal)]),
+        "NUMBERS": as_literal(numbers),
         "FLOAT32": f'"{constant_data(program, np.float32)}"',
         "FLOAT64": f'"{constant_data(program, np.float64)}"',
     }
@@ -101,7 +107,8 @@ def input_data(column: ProgramInput) -> dict[str, Any]:
     data: dict[str, Any] = {"name": column.name, "kind": column.kind}
     match column:
         case NumberInput():
-            data |= {"unit": column.unit, "lowest": column.lowest, "highest": column.highest}
+            data |= {"unit": column.unit, "decimal": column.decimal}
+            data |= {"lowest": column.lowest, "highest": column.highest}
         case CategoryInput():
             data["categories"] = list(column.categories)
         case DateInput():

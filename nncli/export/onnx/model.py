@@ -97,6 +97,7 @@ def _input(name: str, column: ProgramInput, program: Program) -> dict[str, Any]:
     match column:
         case NumberInput():
             metadata |= {"unit": column.unit, "booleans": column.reads_booleans, "missing": "NaN"}
+            metadata |= {} if column.decimal is None else {"decimal": column.decimal}
             return metadata | {"lowest": column.lowest, "highest": column.highest, "typical": column.typical}
         case DateInput():
             metadata |= {"unit": "days since 1970-01-01", "formats": column.formats, "missing": "NaN"}

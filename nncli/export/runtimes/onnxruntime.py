@@ -41,8 +41,11 @@ def run(file: Path, rows: pl.DataFrame) -> pl.DataFrame:
     """
     session = Session(file)
     reading, parts = session.metadata[READING], list[Tensors]()
-    table = Table(rows, file.name, dialect=CsvDialect(decimal=reading["decimal"], thousands=reading["thousands"]))
-    table.require_features([described["column"] for described in session.metadata[INPUTS]])
+    inputs = session.metadata[INPUTS]
+    decimals = tuple((described["column"], described["decimal"]) for described in inputs if "decimal" in described)
+    dialect = CsvDialect(decimal=reading["decimal"], decimals=decimals, thousands=reading["thousands"])
+    table = Table(rows, file.name, dialect=dialect)
+    table.require_features([described["column"] for described in inputs])
     for start in range(0, max(1, len(table)), BATCH):
         parts.append(session.run(session.tensors(table.part(start, start + BATCH))))
     return _frame(session.metadata[OUTPUTS], {name: np.concatenate([p[name] for p in parts]) for name in parts[0]})

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy.typing as npt
+import polars as pl
 
-from nncli.base.errors import Location
+from nncli.base.errors import Advice, Location, SetKey
 from nncli.base.findings import Finding, FindingCode, note, warning
-from nncli.base.text import join_quoted, quote
+from nncli.base.text import join_quoted, quote, yaml_quote
 from nncli.config.schema import Config
 from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.encoder import Encoder
@@ -24,8 +25,41 @@ YES_OR_NO = frozenset(["true", "false", "t", "f", "yes", "no", "y", "n", "on", "
 
 
 def table_reading(table: Table) -> list[Finding]:
-    """The notes of a table on how it was read."""
-    return [note(FindingCode.TABLE_READING, text) for text in table.notes]
+    """The notes of a table on how it was read, and the warning of its invalid cells."""
+    found = [] if table.invalid_cells is None else [invalid_cells(table.invalid_cells, table)]
+    return [*found, *(note(FindingCode.TABLE_READING, text) for text in table.notes)]
+
+
+MAX_CELLS = 3
+"""Columns, and different cells of each, that the warning of invalid cells names; the most frequent ones first."""
+
+
+def invalid_cells(cells: pl.DataFrame, table: Table) -> Finding:
+    """The warning of the cells of a table that are treated as missing; see data.on_error."""
+    words, names = list[str](), cells["column"].value_counts(sort=True)["column"].to_list()
+    for name in names[:MAX_CELLS]:
+        values = cells.filter(pl.col("column") == name).group_by("value", maintain_order=True).agg("row", pl.len())
+        values = values.sort("len", descending=True, maintain_order=True)
+        shown = [
+            f"{quote(value)} in row {table.row_name(rows[0])}{f' and {count - 1:,} more' if count > 1 else ''}"
+            for value, rows, count in values.head(MAX_CELLS).iter_rows()
+        ]
+        more = len(cells.filter(pl.col("column") == name)) - values["len"].head(MAX_CELLS).sum()
+        words.append(f"{quote(name)}: {', '.join(shown)}{f', {more:,} others' if more else ''}")
+    others = f"; and in {len(names) - MAX_CELLS:,} more columns" if len(names) > MAX_CELLS else ""
+    are = "cell is not a number like the others of its column and is"
+    if len(cells) > 1:
+        are = "cells are not numbers like the others of their columns and are"
+    message = f"{len(cells):,} {are} treated as missing ({'; '.join(words)}{others})"
+    columns = ", ".join(f"{yaml_quote(name)}: categorical" for name in names[:MAX_CELLS])
+    hint = Advice(
+        "If new rows have such cells, add them to data.missing_values. The model marks missing cells by a feature of "
+        "their column. To treat such a column as categories, set ",
+        f"`columns: {{{columns}}}` under data; to refuse the cells, set ",
+        SetKey("data.on_error", "fail"),
+        ".",
+    )
+    return Finding("warning", FindingCode.INVALID_CELLS, Location(source=table.source), message, hint)
 
 
 def check_similar_categories(encoder: Encoder) -> list[Finding]:

@@ -53,7 +53,7 @@ def check_rows_of_classes(table: ColumnStore, name: str) -> None:
     if rows >= MIN_CLASS_ROWS * classes or rows * classes <= MAX_PREDICTIONS_OF_RARE_CLASSES:
         return
     hint = "Merge rare classes into one, or remove their rows; an id of rows or cases is no target."
-    if not parse_numbers(cells, target.dialect).has_nulls():
+    if not parse_numbers(cells, target.dialect_of(name)).has_nulls():
         key = f"columns: {{{yaml_quote(name)}: numeric}}"
         hint = f"To predict it as a number instead, set `loss: mse`, and `{key}` under data. {hint}"
     raise DataError(

@@ -13,6 +13,7 @@ from nncli.base.text import join_quoted
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.dialect import CsvDialect
 from nncli.data.formats.read_options import NumericColumns, ReadOptions
+from nncli.data.invalid_cells import remove_invalid_cells
 from nncli.data.sources.local_copies import local_copies
 from nncli.data.sources.open import open_original, open_reader
 from nncli.data.sources.read_table import read_pieces
@@ -127,7 +128,13 @@ def load_table(
             class_ids=class_ids,
         )
         stage.details.append(f"{len(table):,} rows, {len(table.header.names):,} columns")
-    return table
+    of_rows = {*data.row_columns, *data.drop}
+    read = {
+        name
+        for name in table.types
+        if name not in as_text | of_rows and (training_dialect is None or name in data.columns)
+    }
+    return remove_invalid_cells(table, data.columns, read, data.on_error)
 
 
 def _text_columns(config: Config, *, all_columns: bool) -> tuple[set[str], frozenset[str]]:

@@ -292,7 +292,8 @@ def _resolve_config(fitted: _Fitted, rows: _SplitRows, fitted_rows: int, *, has_
     config = fitted.config
     data: dict[str, Any] = {"features": tuple(name for name, _ in fitted.kinds), "columns": dict(fitted.kinds)}
     if not isinstance(config.validation, ValidationFile):  # else its dialect, which may differ, is sniffed again
-        data |= rows.training.header.dialect.model_dump(exclude={"header_cells"})
+        dialect = rows.training.header.dialect
+        data |= dialect.model_dump(exclude={"header_cells"}) | {"decimals": dict(dialect.decimals)}
     calibrates = should_calibrate(config, fitted.target, has_validation=has_validation)
     counted = counted_rows(fitted_rows, fitted.target.n_outputs)
     return config.model_copy(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from nncli.base.errors import Location, UsageError, config_error
 from nncli.base.scratch import Scratch
 from nncli.config.schema import Config, ValidationFile
+from nncli.data.encoders.kinds import Kind
 from nncli.data.splitting.folds import Bootstrap, Fold
 from nncli.data.splitting.holdout import Split, holdout_split, read_groups, read_times
 from nncli.data.splitting.strata import Strata
@@ -157,10 +158,15 @@ def load_validation_file(
     Raises:
         DataError: the file cannot be read, or lacks a column.
     """
-    if not isinstance(config.validation, ValidationFile):
+    file = config.validation
+    if not isinstance(file, ValidationFile):
         return None
-    dialect = table.header.dialect
-    return load_labeled_rows(config, config.validation, scratch, dialect, all_columns=all_columns)
+    dialect, data = table.header.dialect, config.data
+    read = {*(data.features or table.types.keys() - data.excluded), *data.target}.difference(data.row_columns)
+    columns = {name: Kind.NUMERIC for name, dtype in table.types.items() if dtype.is_float() and name in read}
+    columns |= data.columns
+    config = config.model_copy(update={"data": data.model_copy(update={"columns": columns})})
+    return load_labeled_rows(config, file, scratch, dialect, all_columns=all_columns)
 
 
 def split_indices(config: Config, table: ColumnStore, kind: TargetKind, rng: np.random.Generator) -> Split:

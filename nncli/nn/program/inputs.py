@@ -20,6 +20,7 @@ class NumberInput:
 
     The `unit` is removed from cells of text (data/columns/spellings.py). With `reads_booleans`, true is 1 and false
     is 0. `lowest` and `highest` are the training range and `typical` is the median, None if most cells are missing.
+    `decimal` is the decimal mark of its texts if it is another one than that of the program.
     """
 
     kind: ClassVar[Literal["number"]] = "number"
@@ -31,6 +32,7 @@ class NumberInput:
     highest: float | None = None
     typical: float | None = None
     is_optional: bool = False
+    decimal: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.base.text import percent_digits
-from nncli.nn.program.inputs import ProgramInput
+from nncli.nn.program.inputs import NumberInput, ProgramInput
 from nncli.nn.program.nodes import Constant, Floats, Input, Node, operands, renumbered
 from nncli.nn.program.values import Builder
 
@@ -122,6 +122,11 @@ class Program:
     missing_values: tuple[str, ...] = ()
     decimal: str = "."
     thousands: str | None = None
+
+    def marks_of(self, column: NumberInput) -> tuple[str, str | None]:
+        """The decimal mark and the thousands separator of the texts of a column."""
+        mark = column.decimal or self.decimal
+        return mark, None if self.thousands == mark else self.thousands
 
     @property
     def constants(self) -> tuple[tuple[int, Constant], ...]:

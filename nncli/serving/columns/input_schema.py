@@ -88,7 +88,7 @@ class InputSchema:
     def of(cls, model: AnyModel, reference: Reference | None) -> InputSchema:
         """The columns of a model; the profile of its training rows, if there is one, gives the typical values."""
         members = model.members if isinstance(model, Ensemble) else (model,)
-        inputs = program_inputs([member.spec.encoder for member in members], lenient=True)
+        inputs = program_inputs([member.spec.encoder for member in members], model.spec.dialect, lenient=True)
         typical = map(_with_shown_typical, typical_inputs(inputs.values(), reference))
         decimal = "," if model.spec.dialect.decimal == "," else "."
         return cls(tuple(map(Feature, typical)), decimal, model.spec.missing_values)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from nncli.data.columns.parsing import date_hint, guess_meaning, number_hint, plain_number_hint, unit_hint
@@ -19,19 +20,42 @@ POINT = CsvDialect(decimal=".")
     ],
 )
 def test_the_settings_that_would_read_a_number_are_named(text: str, settings: list[str]) -> None:
-    meaning = guess_meaning(text, POINT)
+    meaning = guess_meaning(text, POINT, "x")
     assert all(setting in meaning for setting in settings)
     assert bool(meaning) is bool(settings)
 
 
 def test_the_wording_of_a_hint() -> None:
-    assert number_hint("n/a", "x", POINT) == (
+    assert number_hint("n/a", "x", POINT, pl.Series(["1", "n/a", "n/a"])) == (
         'Correct the cell, or empty it. If it means a missing value, add "n/a" to data.missing_values. '
         'To treat the column as categories, set `columns: {"x": categorical}` under data.'
     )
+    assert "on_error" in number_hint("n/a", "x", POINT, pl.Series(["1", "2", "n/a"]))
     assert date_hint("x").startswith("Correct the cell. If it means a missing value")
     assert unit_hint("$") == (
         "The model reads numbers with '$', or without a unit. Write the cell like these, or empty it."
     )
     assert "0.12 for 12 %" in unit_hint("%")
     assert "1234,5" in plain_number_hint(CsvDialect(decimal=","))
+
+
+@pytest.mark.parametrize(
+    ("decimal", "decimals", "cell", "key"),
+    [
+        (".", (), "1,5", 'data.decimal: ","'),
+        (".", (("y", ","),), "1,5", 'data.decimals: {"x": ","}'),
+        (",", (), "1.5", 'data.decimals: {"x": "."}'),
+    ],
+)
+def test_the_decimal_mark_of_a_column_is_named_where_other_columns_have_another_one(
+    decimal: str, decimals: tuple[tuple[str, str], ...], cell: str, key: str
+) -> None:
+    dialect = CsvDialect.model_validate({"decimal": decimal, "decimals": decimals})
+    assert key in number_hint(cell, "x", dialect, pl.Series(["1", cell]))
+
+
+def test_no_decimal_mark_is_named_for_a_column_with_both() -> None:
+    for decimal, cell in ((".", "2,5"), (",", "1.5")):
+        hint = number_hint(cell, "x", CsvDialect.model_validate({"decimal": decimal}), pl.Series(["1.5", "2,5"]))
+        assert "data.decimal" not in hint
+        assert "the other decimal mark" in hint

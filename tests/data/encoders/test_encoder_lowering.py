@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from nncli.base.errors import UsageError
+from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.encoder import Encoder, lower_encoder, program_inputs
 from nncli.data.encoders.kinds import ENCODERS, Kind, infer_kind
 from nncli.data.encoders.options import CategoricalOptions, EncodingOptions
@@ -20,6 +21,7 @@ from nncli.nn.program.program import Outputs, build, run
 from nncli.nn.program.values import Builder
 from tests.assertions import raises
 
+MIXED = CsvDialect(decimal=".", decimals=(("z", ","),))
 RNG = np.random.default_rng(7)
 N = 240
 
@@ -135,3 +137,13 @@ def test_true_and_false_are_read_only_if_all_members_read_them() -> None:
         column = program_inputs(encoders)["x"]
         assert isinstance(column, NumberInput)
         assert column.reads_booleans is is_read
+
+
+def test_an_input_has_the_decimal_mark_of_its_column() -> None:
+    rows = Table(pl.DataFrame({"x": ["1.5", "2.5"], "z": ["1,5", "2,5"]}), "t", dialect=MIXED)
+    encoder = Encoder.fit(rows, [("x", Kind.NUMERIC), ("z", Kind.NUMERIC)])
+    inputs = program_inputs([encoder], MIXED)
+    assert [inputs[name] for name in "xz"] == [
+        NumberInput("x", None, False, 1.5, 2.5, 2.0),
+        NumberInput("z", None, False, 1.5, 2.5, 2.0, decimal=","),
+    ]

@@ -281,7 +281,12 @@ def slices_of(held_out: HeldOutPredictions, name: str) -> Iterator[tuple[str, ND
     except DataError:
         return
     if kind.is_numeric:
-        x = parse_numbers(cells, table.dialect, unit_of(table, name)).fill_null(np.nan).cast(pl.Float64).to_numpy()
+        x = (
+            parse_numbers(cells, table.dialect_of(name), unit_of(table, name))
+            .fill_null(np.nan)
+            .cast(pl.Float64)
+            .to_numpy()
+        )
         finite = np.isfinite(x)
         if len(np.unique(x[finite])) > TOP_VALUES:
             edges = np.unique(np.quantile(x[finite], [0, 0.25, 0.5, 0.75, 1]))

@@ -276,7 +276,7 @@ def _over_feature(
     for name in names:
         if name not in held_out.model.plain_number_columns or name not in held_out.table.names:
             continue
-        x = parse_numbers(held_out.table.column(name), held_out.table.dialect).to_numpy().astype(np.float64)
+        x = parse_numbers(held_out.table.column(name), held_out.table.dialect_of(name)).to_numpy().astype(np.float64)
         bins = _bins(x)
         if len(bins) > 1:
             return _bins_figure(held_out, display(name, 30), x, bins, bounds, target)

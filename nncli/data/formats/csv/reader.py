@@ -282,7 +282,7 @@ class _BlockParser:
         )
         self._parser: NumericParser | None = None
         if self._may_be_numbers and options.numeric_columns.names and not options.numeric_columns.inverted:
-            self._parser = self._numeric_parser(options.numeric_columns.names)
+            self._parser = self._numeric_parser(options.numeric_columns.names.difference(dict(dialect.decimals)))
         if self._may_be_numbers and options.numeric_columns.inverted and options.first_file is not None:
             self._parser = self._numeric_parser(options.first_file.numeric_names, exact_only=True)
 

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.base.errors import Advice, DataError, Location, SetKey
-from nncli.base.text import join_quoted, quote
+from nncli.base.text import quote
+from nncli.data.columns.decimal_marks import DecimalMarks
 from nncli.data.dialect import AUTO, BAR, COMMA, SEMICOLON, TAB, CsvDialect
 from nncli.data.formats.csv.decoding import UTF8, DecodedStream
 from nncli.data.formats.csv.header import MAX_TITLES, find_header, has_gaps
@@ -36,23 +37,6 @@ SAMPLE_RECORDS = 1000
 """Number of records that are read to infer the dialect."""
 JSON = re.compile(rb'\s*(\[\s*)?\{\s*"[^"]*"\s*:')
 """How a JSON object, or a list of them, begins; no CSV does."""
-FIRST_GROUP = r"[+-]?[1-9][0-9]{0,2}"
-EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
-AMBIGUOUS = {mark: re.compile(rf"{FIRST_GROUP}\{mark}[0-9]{{3}}") for mark in ",."}
-"""1,234 and 1.234: thousands, or fractions of three digits."""
-UNAMBIGUOUS = {
-    ",": re.compile(rf"[+-]?(?:[0-9]*|[0-9]{{1,3}}(?:\.[0-9]{{3}})+),[0-9]+{EXPONENT}"),
-    ".": re.compile(
-        rf"[+-]?(?:[0-9]*|[0-9]{{1,3}}(?:,[0-9]{{3}})+)\.[0-9]+{EXPONENT}|{FIRST_GROUP}(?:,[0-9]{{3}}){{2,}}"
-    ),
-}
-"""Cells that have this decimal mark, unless they are AMBIGUOUS."""
-
-
-UNIT_BEFORE = re.compile(r"[^\w.,+-]*+(?:[A-Z]{3}\s*+)?+[^\w.,+-]*+")
-UNIT_BEHIND = re.compile(r"[^\w.,]*+(?:[A-Z]{3}\s*+)?+")
-"""What may surround a number: a currency or percent sign, a currency code, parentheses; see spellings.py. The latter is
-spelled backwards, so that it is searched for in one place alone."""
 
 
 def sniff_dialect(
@@ -72,11 +56,11 @@ def sniff_dialect(
     Raises:
         DataError: the separator or the decimal mark is ambiguous.
     """
-    if training_dialect is not None and training_dialect.thousands is not None and configured.decimal_mark == AUTO:
-        # With thousands separators a point or a comma is ambiguous, so the setting made for training applies.
-        configured = configured.model_copy(
-            update={"decimal": training_dialect.decimal, "thousands": training_dialect.thousands}
-        )
+    trained = training_dialect
+    if trained is not None and (trained.thousands or trained.decimals) and configured.decimal_mark == AUTO:
+        # With both marks in the table a point or a comma is ambiguous, so the settings made for training apply.
+        marks = {key: getattr(trained, key) for key in ("decimal", "decimals", "thousands")}
+        configured = configured.model_copy(update=marks)
     sample = complete_records(text)
     if max_bytes is not None and (
         end := end_of_records(head := sample[:max_bytes], positions_of(head, QUOTE), inside=False)
@@ -241,29 +225,17 @@ def sniff_decimal(
 ) -> str:
     """The decimal mark of the cells that look like numbers, or that of the training table if these are ambiguous.
 
+    A file with both marks has decimal points; see columns/decimal_marks.py for its columns with a comma.
     The training table decides only for files with its separator: another one suggests that numbers differ, too.
     """
-    clear: dict[str, str] = {}
-    either: dict[str, str] = {}
-    for cell in cells_of(sample, separator):
-        number = UNIT_BEFORE.sub("", cell, count=1)
-        number = UNIT_BEHIND.sub("", number[::-1], count=1)[::-1]
-        number = number.replace(thousands, "") if thousands else number
-        for mark in ",.":
-            if AMBIGUOUS[mark].fullmatch(number):
-                either.setdefault(mark, cell)
-            elif UNAMBIGUOUS[mark].fullmatch(number):
-                clear.setdefault(mark, cell)
+    marks = DecimalMarks.of(cells_of(sample, separator), thousands)
+    clear, either = marks.clear, marks.either
     if len(clear) == 1:
         return next(iter(clear))
     if training_dialect is not None and (clear or training_dialect.separator in (AUTO, separator)):
         return training_dialect.decimal_mark
-    if clear:
-        raise DataError(
-            f"{join_quoted(clear.values())} cannot both be numbers: the decimal mark seems to be a comma and a point",
-            location=Location(source=source),
-            hint='Set the decimal mark: `data.decimal: ","` or `data.decimal: "."`.',
-        )
+    if clear:  # both; which columns have a comma is found in the cells
+        return "."
     # Tables with semicolons come from where the comma is the decimal mark, and the point may group thousands.
     ambiguous = {mark: cell for mark, cell in either.items() if mark == "," or separator == SEMICOLON}
     if ambiguous:

@@ -86,7 +86,7 @@ class ZipReader(TableReader):
                 io.BufferedReader(MemberStream(content, member, self._translate_damage)), member.filename
             )[1]
             yield from with_format(
-                file_format, file_format.load().read_stream(table, InputFile(self._path, name), options)
+                file_format, file_format.load().read_stream(table, InputFile(self._path, name), options), options
             )
 
     def checksum(self) -> Checksum:
@@ -216,7 +216,7 @@ class FileReader(TableReader):
     def read(self, options: ReadOptions) -> Generator[Table]:
         """Yield the tables that the reader of the format yields."""
         if not self.is_read_once:
-            yield from with_format(self.format, self.format.load().read_file(self.file, options))
+            yield from with_format(self.format, self.format.load().read_file(self.file, options), options)
             return
         with open_input(self.file.path, self.name) as (head, stream):
             if head.startswith(ZIP_MAGIC):
@@ -226,7 +226,7 @@ class FileReader(TableReader):
             if head and any(magic.startswith(head) for magic in ZIP_MAGIC):
                 raise CompressionError(f"it begins as a .zip file and is cut off after {len(head)} bytes")
             file_format = self.given or detect_format(head)
-            yield from with_format(file_format, file_format.load().read_stream(stream, self.file, options))
+            yield from with_format(file_format, file_format.load().read_stream(stream, self.file, options), options)
 
     def checksum(self) -> Checksum:
         """The checksum of the bytes of the file, as they are stored."""

@@ -17,7 +17,9 @@ import polars
 
 from nncli.base.errors import DataError, Location
 from nncli.base.text import quote
+from nncli.data.columns.decimal_marks import DecimalMarks
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER
+from nncli.data.dialect import CsvDialect
 from nncli.data.sources.workbook.grid import (
     DAY,
     Column,
@@ -49,14 +51,16 @@ BEFORE_LEAP_DAY = -25_509 * DAY
 class SeriesBuilder:
     """Makes series of the columns of `grid` in its `rows`. Cells that equal one of the `missing` words are null.
 
-    `source` is the name of the sheet in messages, `decimal` the mark of numbers in columns of text.
+    `source` is the name of the sheet in messages, `dialect` has the marks of numbers in columns of text. With
+    `finds_decimals`, numbers among texts with a decimal comma have one too.
     """
 
     grid: Grid
     rows: RowIndices
     source: str
     missing: Collection[str]
-    decimal: str
+    dialect: CsvDialect
+    finds_decimals: bool = False
 
     def series(self, j: int, name: str) -> polars.Series:
         """The column at position `j` of the grid.
@@ -84,23 +88,31 @@ class SeriesBuilder:
             assert column.times is not None
             return _with_nulls(_temporal(column.times[self.rows], present), kinds).alias(name)
         if Kind.TEXT in present or present == {Kind.NUMBER, Kind.BOOLEAN}:
-            return self._texts(j, kinds).alias(name)
+            return self._texts(j, kinds, self._decimal(name, texts)).alias(name)
         raise self._mixture(j, kinds, present, name)
 
     def _numbers(self, column: Column, kinds: Kinds) -> polars.Series:
         """Numbers, as integers if all of them are whole and exact."""
         assert column.numbers is not None
         numbers = _with_nulls(polars.Series(column.numbers[self.rows]), kinds)
-        values = [x for word in self.missing if (x := _as_number(word, self.decimal)) is not None]
+        values = [x for word in self.missing if (x := _as_number(word, self.dialect.decimal)) is not None]
         if values:
             numbers = numbers.set(numbers.is_in(values).fill_null(False), None)
         is_whole = (numbers == numbers.floor()) & (numbers.abs() < MAX_EXACT_INTEGER)
         return numbers.cast(polars.Int64) if is_whole.all() else numbers
 
-    def _texts(self, j: int, kinds: Kinds) -> polars.Series:
+    def _decimal(self, name: str, texts: polars.Series | None) -> str:
+        """The decimal mark of the numbers in a column of text."""
+        decimal = self.dialect.of_column(name).decimal
+        if texts is None or not self.finds_decimals or decimal != ".":
+            return decimal
+        marks = DecimalMarks.of(texts.drop_nulls().str.strip_chars(), None)
+        return "," if [*marks.clear] == [","] and "." not in marks.either else decimal
+
+    def _texts(self, j: int, kinds: Kinds, decimal: str) -> polars.Series:
         """All cells as text."""
         cells = zip(self.rows.tolist(), kinds.tolist(), strict=True)
-        words = [None if kind == Kind.EMPTY else self.grid.text(row, j, self.decimal) for row, kind in cells]
+        words = [None if kind == Kind.EMPTY else self.grid.text(row, j, decimal) for row, kind in cells]
         texts = polars.Series(words, dtype=polars.String)
         return texts.set(texts.is_in(list(self.missing)).fill_null(False), None) if self.missing else texts
 

@@ -14,6 +14,7 @@ import polars
 
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.text import join_quoted
+from nncli.data.columns.decimal_marks import with_column_decimals
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER
 from nncli.data.dialect import AUTO, CsvDialect
 from nncli.data.formats.csv.header import (
@@ -260,19 +261,16 @@ class SheetTable:
         notes = check_merged(grid, layout, self.source)
         self._check_values(grid, layout)
         dialect = (trained or options.dialect).resolved(header_cells=layout.header_cells)
-        builder = SeriesBuilder(grid, layout.rows, self.source, frozenset(options.missing_values), dialect.decimal)
+        finds = options.known_dialect is None and options.dialect.decimal == AUTO
+        builder = SeriesBuilder(grid, layout.rows, self.source, frozenset(options.missing_values), dialect, finds)
         frame = polars.DataFrame(
             [builder.series(j, name) for j, name in zip(layout.columns, layout.names, strict=True)]
         )
         details: list[tuple[str, str | int]] = [("format", self.suffix.removeprefix(".")), ("sheet", self.sheet)]
         details.append(("header row", "none" if layout.header is None else grid.top + layout.header + 1))
-        return Table(
-            frame,
-            self.source,
-            dialect=dialect,
-            notes=(*layout.notes, *notes, *_notes_on_digits(frame, self.source)),
-            details=tuple(details),
-        )
+        notes = [*layout.notes, *notes, *_notes_on_digits(frame, self.source)]
+        table = Table(frame, self.source, dialect=dialect, notes=tuple(notes), details=tuple(details))
+        return next(iter(with_column_decimals([table], options.dialect, options.known_dialect)))
 
     def _check_values(self, grid: Grid, layout: TableLayout) -> None:
         """Raise a DataError for the first cell of the table with an error or a formula that was never computed."""

@@ -3,8 +3,8 @@ const fields = inputs.map((input, i) => ({ ...input, ...page.inputs[i] }));
 const controls = fields.map((_, i) => document.getElementById(`i${i}`));
 const spellings = fields.map((field) => new Map(field.listed?.map((text, k) => [text, field.categories[k]])));
 
-/** The text of a number with the decimal mark of the model. */
-const written = (x) => String(x).replace(".", page.decimal);
+/** The text of a number with the decimal mark of its column, or of the model. */
+const written = (x, mark = page.decimal) => String(x).replace(".", mark);
 
 /** The cell of a column as it is entered: text, or null if it is missing. */
 function cellOf(i) {
@@ -29,8 +29,9 @@ const replaced = (cells, i, cell) => cells.map((old, k) => k === i ? cell : old)
 function numberOf(field, cell) {
   if (field.kind === "date") return Date.parse(`${cell.replace(" ", "T")}${cell.includes(" ") ? "" : "T00:00"}Z`) / 864e5;
   const bare = (field.unit ? cell.replace(field.unit, "") : cell).replace(/[−–]/, "-").replace(/^\s*\((.*)\)\s*$/, "-$1");
-  const digits = [...bare].filter((c) => /[-+0-9e]/i.test(c) || c === page.decimal).join("");
-  return digits === "" ? NaN : Number(digits.replace(page.decimal, "."));
+  const mark = field.decimal ?? page.decimal;
+  const digits = [...bare].filter((c) => /[-+0-9e]/i.test(c) || c === mark).join("");
+  return digits === "" ? NaN : Number(digits.replace(mark, "."));
 }
 
 /** What is unusual about a cell, or an empty text. */
@@ -80,7 +81,7 @@ function addSlider(i) {
     event.stopPropagation();
     const k = Number(slider.value);
     const x = Number((lowest + span * k / steps).toFixed(digits));
-    controls[i].value = written(k === 0 ? lowest : k === steps ? highest : x);
+    controls[i].value = written(k === 0 ? lowest : k === steps ? highest : x, fields[i].decimal);
     controls[i].dispatchEvent(new Event("input", { bubbles: true }));
   });
   controls[i].addEventListener("input", follow);

@@ -110,7 +110,7 @@ function show(cell) {
 }
 
 const expected = {
-  number: ({ unit }) => `a finite number such as 12${decimal}5${unit === "()" ? ", or (12)" : unit ?? ""}`,
+  number: ({ unit, decimal: mark = decimal }) => `a finite number such as 12${mark}5${unit === "()" ? ", or (12)" : unit ?? ""}`,
   category: () => "a text, a number, true or false",
   date: ({ formats: [format] }) => `a date such as 2024-05-31${format === "iso" ? "" : ", or " + format}`,
   text: () => "a text",

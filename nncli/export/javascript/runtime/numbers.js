@@ -1,29 +1,30 @@
 // Numbers, and numbers in text.
-read.number = (out, cell, { unit = null }, readsBooleans) => {
+read.number = (out, cell, { unit = null, decimal: mark = decimal }, readsBooleans) => {
   let x;
   if (cell === null) x = NaN;
-  else if (typeof cell === "string") x = numberOf(cell, unit) ?? (readsBooleans ? booleanOf(cell) : undefined);
+  else if (typeof cell === "string") x = numberOf(cell, unit, formats.get(mark)) ?? (readsBooleans ? booleanOf(cell) : undefined);
   else if (["number", "boolean", "bigint"].includes(typeof cell)) x = Number(cell);
   out[0] = x;
   return x !== undefined && Math.abs(x) !== Infinity;
 };
 
-// The thousands separator, numbers with the marks of the training table, and other spellings of one meaning.
-const [group, training, forms] = /*NUMBERS*/;
-const NUMBER = pattern(`^${S}(?![${SPACES}])${training}${S}$|^[^0-9]*$`);
-const isPlain = decimal !== "," && group === "";
-const FORMS = forms.map(([between, form]) => [between, pattern(`^[+-]?(?:${form})$`)]);
+// By decimal mark: the thousands separator, numbers as in the training table, and other spellings of one meaning.
+const formats = new Map(/*NUMBERS*/.map(([mark, group, training, forms]) => [mark, {
+  mark, group, isPlain: mark !== "," && group === "",
+  number: pattern(`^${S}(?![${SPACES}])${training}${S}$|^[^0-9]*$`),
+  forms: forms.map(([between, form]) => [between, pattern(`^[+-]?(?:${form})$`)]),
+}]));
 
-function numberOf(text, unit) {
+function numberOf(text, unit, format) {
   const bare = unit === null ? text : withoutUnit(text, unit);
-  return bare === null ? alternativeOf(text, unit) : plain(bare) ?? alternativeOf(text, unit);
+  return (bare === null ? undefined : plain(bare, format)) ?? alternativeOf(text, unit, format);
 }
 
-function plain(text) {
+function plain(text, { mark, group, isPlain, number }) {
   if (isPlain) return floatOf(trim(text));
-  if (!NUMBER.test(text)) return undefined;
+  if (!number.test(text)) return undefined;
   const joined = group === "" ? text : text.replace(pattern(group, "g"), "");
-  return floatOf(trim(joined.replace(decimal, ".")));
+  return floatOf(trim(joined.replace(mark, ".")));
 }
 
 function floatOf(text) {
@@ -46,12 +47,12 @@ function withoutUnit(text, unit) {
 }
 
 // Other spellings, read only if they can mean one number.
-function alternativeOf(text, unit) {
+function alternativeOf(text, unit, { mark, forms }) {
   let bare = trim(text).replace(/[−–]/, "-");
   if (unit !== null) bare = withoutUnit(bare, unit) ?? (unit === "%" || unit === "‰" ? null : withoutUnit(bare, "()"));
   if (bare === null) return undefined;
-  for (const [between, form] of FORMS) {
-    if (form.test(bare)) return floatOf((between ? bare.replace(pattern(between, "g"), "") : bare).replace(decimal, "."));
+  for (const [between, form] of forms) {
+    if (form.test(bare)) return floatOf((between ? bare.replace(pattern(between, "g"), "") : bare).replace(mark, "."));
   }
   return undefined;
 }

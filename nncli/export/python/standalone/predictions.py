@@ -87,8 +87,9 @@ def _text(cell: object, missing: frozenset[str]) -> str | None:
 
 
 def _number_reader(column: NumberInput, program: Program, missing: frozenset[str]) -> CellReader:
-    number_format = NumberFormat(program.decimal, program.thousands, column.unit, column.reads_booleans)
-    example = f"1234{program.decimal}5"
+    decimal, thousands = program.marks_of(column)
+    number_format = NumberFormat(decimal, thousands, column.unit, column.reads_booleans)
+    example = f"1234{decimal}5"
     unit = f" with {column.unit!r}" if column.unit not in (None, PARENTHESES) else ""
     expected = f"expected a number such as {example}{unit}, or None or an empty cell for a missing one"
 

@@ -99,7 +99,7 @@ def test_the_decimal_mark_is_that_of_cells_that_leave_no_choice(cells: str, deci
     assert found(f"a;b\n{cells}\n", separator=";")[1] == decimal
 
 
-@pytest.mark.parametrize("cells", ["1,234;x", "1.234;5", "1,5;1.5"])
+@pytest.mark.parametrize("cells", ["1,234;x", "1.234;5"])
 def test_a_decimal_mark_that_is_not_clear_is_refused_with_both_readings(cells: str) -> None:
     with pytest.raises(DataError) as caught:
         found(f"a;b\n{cells}\n")
@@ -107,6 +107,14 @@ def test_a_decimal_mark_that_is_not_clear_is_refused_with_both_readings(cells: s
     assert found(f"a;b\n{cells}\n", decimal=",")[1] == ","
     for mark in ",.":
         assert found(f"a;b\n{cells}\n", trained=CsvDialect(decimal=mark))[1] == mark
+
+
+def test_a_file_with_both_marks_has_points_or_the_mark_of_the_training_table() -> None:
+    assert found("a;b\n1,5;1.5\n")[1] == "."
+    for mark in ",.":
+        assert found("a;b\n1,5;1.5\n", trained=CsvDialect(decimal=mark))[1] == mark
+    trained = CsvDialect(decimal=".", decimals=(("a", ","),))
+    assert found("a;b\n1,5;2\n", trained=trained)[1] == "."
 
 
 def test_a_comma_between_commas_is_no_decimal_mark() -> None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nncli.base.errors import DataError, UsageError
+from nncli.data.columns.parsing import read_numbers
 from nncli.data.dialect import CsvDialect
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.sources.open import open_reader
@@ -252,3 +253,12 @@ def test_a_folder_of_workbooks_has_sheets_and_one_of_other_files_has_none(tmp_pa
         (tmp_path / "out" / f"{name}.csv").write_text("a\n1\n")
     with pytest.raises(UsageError, match="for workbooks"):
         list(open_reader(TableSource(path=str(tmp_path / "out"), sheet="June")).read(ReadOptions()))
+
+
+def test_numbers_among_texts_with_a_decimal_comma_have_one_too(path: Path) -> None:
+    write(path, [["area", "lat"], ["1,5", 1.25], [2.25, 2.5], ["3,75", 3.5]])
+    table = read(path)
+    assert table.column("area").to_list() == ["1,5", "2,25", "3,75"]
+    assert table.dialect.decimals == (("area", ","),)
+    assert read_numbers(read(path, trained=table.dialect), "area").tolist() == [1.5, 2.25, 3.75]
+    assert read(path, trained=CsvDialect(decimal=".")).column("area").to_list() == ["1,5", "2.25", "3,75"]

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from nncli.data.columns.decimal_marks import column_decimals
+from nncli.data.columns.parsing import read_numbers
+from nncli.data.dialect import CsvDialect
+from nncli.data.sources.read_table import read_table
+from nncli.data.table import Table
+
+
+def decimals_of(cells: list[str | None], **dialect: object) -> tuple[tuple[str, str], ...]:
+    table = Table(pl.DataFrame({"x": cells}), "t", dialect=CsvDialect.model_validate({"decimal": ".", **dialect}))
+    return column_decimals(table)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [["1,5", "2"], ["1.234,5", "12,5"], ["1,234", "1,5"], ["1,5 €", "12,25 €"], ["1,5", "k.A.", "3,25"], [",5", None]],
+)
+def test_a_column_whose_only_mark_is_a_comma_has_a_decimal_comma(cells: list[str | None]) -> None:
+    assert decimals_of(cells) == (("x", ","),)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["1.5", "2"],
+        ["1,234", "5"],
+        ["1,5", "2.5"],
+        ["1,5", "1.234"],
+        ["1,234,567"],
+        ["a,1", "b"],
+        ["1,5", "x", "y"],
+        [],
+    ],
+)
+def test_a_column_with_another_mark_or_an_ambiguous_one_has_that_of_the_table(cells: list[str | None]) -> None:
+    assert decimals_of(cells) == ()
+
+
+def test_thousands_separators_of_other_columns_leave_a_decimal_comma() -> None:
+    assert decimals_of(["138,3", "75,9"], thousands=",") == (("x", ","),)
+
+
+def test_a_configured_mark_is_kept() -> None:
+    assert decimals_of(["1,5"], decimals=(("x", "."),)) == (("x", "."),)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("t.csv", "a;b\n1,5;1.5\n2,25;2.25\n"),
+        ("t.csv", 'a,b\n"1,5",1.5\n"2,25",2.25\n'),
+        ("t.jsonl", '{"a": "1,5", "b": 1.5}\n{"a": "2,25", "b": 2.25}\n'),
+    ],
+)
+def test_each_column_of_a_file_is_read_with_its_mark(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    table = read_table(str(path))
+    assert table.dialect.decimals == (("a", ","),)
+    assert read_numbers(table, "a").tolist() == read_numbers(table, "b").tolist() == [1.5, 2.25]
+    assert "a" in table.notes[-1]
+
+
+def test_new_rows_are_read_with_the_marks_of_the_training_table(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a;b\n1,234;5\n")
+    trained = CsvDialect(separator=";", decimal=".", decimals=(("a", ","),))
+    table = read_table(str(path), training_dialect=trained)
+    assert read_numbers(table, "a").tolist() == [1.234]
