@@ -142,7 +142,7 @@ def cross_validate(
     file: PredictionsFile,
     display: ResultOptions,
 ) -> None:
-    """Folds are stratified by class, keep the groups of data.group together and are blocks of time with data.time.
+    """Folds are stratified by class and keep the groups of data.group together; with data.time they are blocks of time.
     Trainings run in parallel, see the key `workers`. Ctrl-C saves and stops all of them; --resume continues.
 
     \b
