@@ -242,7 +242,7 @@ class ComparedRun:
 class ScoreRow:
     """One score of every run (None where a run lacks it).
 
-    `best` marks the best of several runs that are scored on the same rows, unless these chose its epoch from more
+    `best` marks the best of several runs that are validated alike, unless these chose its epoch from more
     epochs than that of another.
     """
 
@@ -323,6 +323,7 @@ class Comparison:
             "corrected_p_value": pair.corrected_p,
             "adjusted_p_value": pair.adjusted_p,
             "significant": pair.is_significant,
+            "reason": pair.reason or None,
             "optimistic": None if pair.optimistic is None else str(self.runs[pair.optimistic].path),
             "beside": pair.beside and pair.beside._asdict(),
             "sentence": self.sentence(pair),
@@ -454,7 +455,7 @@ def _score_rows(runs: Sequence[ComparedRun], comparable: Sequence[ComparableRun 
 
 
 def _best(losses: Sequence[float | None], comparable: Sequence[ComparableRun | None]) -> tuple[bool, ...]:
-    """Whether each run has the lowest loss of several that are scored on the same rows; see `ScoreRow`."""
+    """Whether each run has the lowest loss of several that are validated alike; see `ScoreRow`."""
 
     def is_best(i: int) -> bool:
         run, loss = comparable[i], losses[i]
@@ -463,7 +464,7 @@ def _best(losses: Sequence[float | None], comparable: Sequence[ComparableRun | N
         others = [
             (other, other_loss)
             for j, (other, other_loss) in enumerate(zip(comparable, losses, strict=True))
-            if j != i and other is not None and other_loss is not None and run.has_rows_of(other)
+            if j != i and other is not None and other_loss is not None and run.is_validated_like(other)
         ]
         return bool(others) and all(
             loss <= other_loss and not run.is_more_optimistic(other) for other, other_loss in others
@@ -489,8 +490,8 @@ def _notes(
         elif task_id is not None and task_ids.count(task_id) == 1 and len(runs) > 1:
             notes.append(f"{_reason_to_be_alone(run.name, predictions, comparable)}: its scores cannot be compared")
     tested = [pair for pair in pairs if pair.test is not None]
-    if any(not (pair.rows == runs[pair.a].rows_scored == runs[pair.b].rows_scored) for pair in pairs):
-        notes.append("the runs are scored on different rows: compare the pairs, not the scores")
+    if any(pair.rules is not None for pair in pairs):
+        notes.append("new rows rank runs whose validation rows were chosen differently: --data FRESH")
     if any(pair.optimistic is not None for pair in pairs):
         notes.append(
             "p-values and intervals are corrected where the rows chose the epoch of one run from more epochs; compare "
@@ -499,7 +500,7 @@ def _notes(
     if tested and any(run.scored_on != "table" for run in runs):
         notes += notes_on_choice([run.info for run in runs])
     if len(tested) > 1:
-        notes.append("p-values are adjusted for multiple comparisons (Holm)")
+        notes.append(f"p-values and intervals are corrected for {tested[0].tests:,} comparisons (Bonferroni)")
     return notes
 
 
