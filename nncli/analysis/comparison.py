@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, ScoredSplit, predict_held_out, predict_labeled
-from nncli.analysis.evaluation.pairwise import ComparableRun, PairwiseResult, comparable_run, compare_pairwise
+from nncli.analysis.evaluation.pairwise import (
+    ComparableRun,
+    PairwiseResult,
+    comparable_run,
+    compare_pairwise,
+    have_equal_costs,
+)
 from nncli.analysis.evaluation.run_summary import summarize_run
 from nncli.base.errors import DataError, NncliError, RunError, UsageError, in_terminal
 from nncli.base.logs import log_duration
@@ -31,7 +37,7 @@ from nncli.runs.manifest import CONFIG
 from nncli.runs.run import Run, check_is_no_search
 from nncli.runs.training_rows import RowMatches
 from nncli.targets.decision import Decision, decision_note
-from nncli.targets.metrics.registry import higher_is_better
+from nncli.targets.metrics.registry import COST, higher_is_better, with_class
 from nncli.targets.target import kind_of
 
 if TYPE_CHECKING:
@@ -243,13 +249,20 @@ class ScoreRow:
     """One score of every run (None where a run lacks it).
 
     `best` marks the best of several runs that are validated alike, unless these chose its epoch from more
-    epochs than that of another.
+    epochs than that of another. A score of one of two classes is of the second of the `labels`, if all runs have them.
     """
 
     name: str
     target: str | None
     values: tuple[ScoreWithInterval | None, ...]
     best: tuple[bool, ...]
+    labels: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The name of the score with the class that it is of, followed by the target where there are several."""
+        name = with_class(self.name, self.labels)
+        return name if self.target is None else f"{name}, {self.target}"
 
 
 @dataclass(frozen=True)
@@ -445,12 +458,17 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
 def _score_rows(runs: Sequence[ComparedRun], comparable: Sequence[ComparableRun | None]) -> tuple[ScoreRow, ...]:
     """Every score that any run has."""
     scores_of = [{(score.target, score.name): score for score in run.scores} for run in runs]
+    positive = {run.labels for run in comparable if run is not None and run.labels is not None}
+    labels = positive.pop() if len(positive) == 1 else ()
     rows = []
     for target, name in dict.fromkeys(key for scores in scores_of for key in scores):
         values = tuple(scores.get((target, name)) for scores in scores_of)
         sign = -1.0 if higher_is_better(name) else 1.0
         losses = [None if score is None or score.value is None else sign * score.value for score in values]
-        rows.append(ScoreRow(name, target, values, _best(losses, comparable)))
+        best = _best(losses, comparable)
+        if name == COST.name and not have_equal_costs(comparable):
+            best = (False,) * len(best)
+        rows.append(ScoreRow(name, target, values, best, labels))
     return tuple(rows)
 
 

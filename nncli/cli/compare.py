@@ -107,7 +107,7 @@ def _parts(comparison: Comparison) -> list[str]:
         n_rows = ["rows", *(f"{side.rows_scored:,}  " if side.scored_on else "–  " for side in comparison.runs)]
         lines = [
             [
-                on_one_line(line.name if line.target is None else f"{line.name}, {line.target}"),
+                on_one_line(line.title),
                 *(_cell(value, best) for value, best in zip(line.values, line.best, strict=True)),
             ]
             for line in comparison.scores

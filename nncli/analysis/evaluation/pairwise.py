@@ -22,7 +22,7 @@ from nncli.data.splitting.folds import Fold
 from nncli.data.splitting.strata import relabel_by_appearance
 from nncli.models.scores import Averaging
 from nncli.nn.losses import MAE, MSE, Loss, LossBase
-from nncli.targets.decision import Decision, decide
+from nncli.targets.decision import Decision, constant_decision, decide
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.classification_resamples import log_loss_per_row
 from nncli.targets.metrics.significance import LEVEL, PairedTest, paired_test
@@ -30,8 +30,8 @@ from nncli.targets.target import kind_of
 
 Floats = NDArray[np.float64]
 Truth: TypeAlias = NDArray[np.str_] | Floats
-Measure: TypeAlias = LossBase | Literal["log loss", "error rate"]
-"""A loss of each row of a regression, or one of the two measures of a classification."""
+Measure: TypeAlias = LossBase | Literal["log loss", "error rate", "cost per row"]
+"""A loss of each row of a regression, or one of the measures of a classification."""
 
 MIN_EXCESS = log(2.0)
 """Log ratio of the numbers of models that two runs chose among, from which the larger one is named."""
@@ -251,9 +251,7 @@ def compare_pairwise(runs: Sequence[ComparableRun | None]) -> tuple[PairwiseResu
             alike = tasks.setdefault(run.task_key, [])
             members = next((one for one in alike if run.is_validated_like(_present(runs[one[0]]))), None)
             alike.append([i]) if members is None else members.append(i)
-    measures = {
-        task: _measures([_present(runs[i]).loss for one in alike for i in one]) for task, alike in tasks.items()
-    }
+    measures = {task: _measures([_present(runs[i]) for one in alike for i in one]) for task, alike in tasks.items()}
     tests = sum(
         len(one) * (len(one) - 1) // 2 * len(measures[task].tested) for task, alike in tasks.items() for one in alike
     )
@@ -316,16 +314,24 @@ class _Measures(NamedTuple):
     beside: Measure | None = None
 
 
-def _measures(losses: Sequence[Loss]) -> _Measures:
+def have_equal_costs(runs: Sequence[ComparableRun | None]) -> bool:
+    """Whether the classes of all runs are decided by the same costs."""
+    costs = [constant_decision(run.decision, run.labels or ()) for run in runs if run is not None]
+    return bool(costs) and costs[0] is not None and all(one == costs[0] for one in costs)
+
+
+def _measures(runs: Sequence[ComparableRun]) -> _Measures:
     """The measures that suit all of the runs.
 
     The verdict follows a proper score, which no model can lower by predicting other than what it expects: for classes
     the log loss. By the error rate the better of two models of a rare class would be the one that never predicts it, so
-    it is shown beside only. For numbers the loss that all runs share, or else the squared and the absolute error.
+    it is shown beside only, or the cost of a row if the classes of all are decided by the same costs. For numbers the
+    loss that all runs share, or else the squared and the absolute error.
     """
+    losses = [run.loss for run in runs]
     first = losses[0]
     if kind_of(first).has_probabilities:
-        return _Measures(("log loss",), "error rate")
+        return _Measures(("log loss",), "cost per row" if have_equal_costs(runs) else "error rate")
     if all(loss == first for loss in losses):
         if first.is_comparison_measure:
             return _Measures((first,))
@@ -353,12 +359,16 @@ def _losses(run: ComparableRun, measure: Measure) -> Floats:
     Of several targets, the mean of their losses, each divided by the spread of its target.
     """
     losses = _losses_of_predictions(run, measure)
-    return losses if run.averaging is None else losses * _factor(run.averaging, measure)
+    return (
+        losses if run.averaging is None else losses * _factor(run.averaging, measure, decided=run.decision is not None)
+    )
 
 
-def _factor(averaging: Averaging, measure: Measure) -> float:
-    """The factor of the loss by averaging: that of the squared error or the log loss, or its root."""
+def _factor(averaging: Averaging, measure: Measure, *, decided: bool) -> float:
+    """The factor of the loss by averaging: that of the squared error or the log loss, or its root; see `Averaging`."""
     factor = sum(averaging.factors) / len(averaging.factors)
+    if decided and measure in ("error rate", "cost per row"):
+        return 1.0
     return factor if measure in ("log loss", "error rate") or isinstance(measure, MSE) else factor**0.5
 
 
@@ -367,10 +377,12 @@ def _losses_of_predictions(run: ComparableRun, measure: Measure) -> Floats:
     if not isinstance(measure, LossBase):
         codes_of = {label: k for k, label in enumerate(run.labels or ())}
         codes = np.array([codes_of[label] for label in run.truth.tolist()], np.int64)
-        if measure == "error rate":
-            classes = decide(run.values, run.labels or (), run.decision)
-            return np.asarray(classes != codes, np.float64)
-        return log_loss_per_row(codes, run.values)
+        if measure == "log loss":
+            return log_loss_per_row(codes, run.values)
+        labels = run.labels or ()
+        classes = decide(run.values, labels, run.decision)
+        costs = run.decision.cost_of(labels) if measure == "cost per row" and run.decision is not None else None
+        return np.asarray(classes != codes if costs is None else costs[codes, classes], np.float64)
     with np.errstate(all="ignore"):
         truth, spread = np.asarray(run.truth, np.float64), run.truth.std(axis=0)
         unit = np.where(spread > 0, spread, 1) if truth.shape[1] > 1 else np.ones(1)

@@ -28,7 +28,7 @@ from nncli.analysis.report.page import (
     display,
 )
 from nncli.analysis.report.sections.learning_curves import compared_curves
-from nncli.analysis.report.sections.scores import format_interval, metric_label
+from nncli.analysis.report.sections.scores import format_interval
 from nncli.base.logs import format_duration
 from nncli.base.text import MAX_QUOTE_LENGTH, format_number, format_percent
 from nncli.data.columns.datetimes import date_text
@@ -129,7 +129,7 @@ def _scores(comparison: Comparison) -> Section | None:
         facts.append((fact, *("yes" if run.optimistic else "no" for run in comparison.runs)))
     rows = tuple(
         (
-            metric_label(row.name, row.target),
+            display(row.title),
             *(_cell(score, best) for score, best in zip(row.values, row.best, strict=True)),
         )
         for row in comparison.scores
