@@ -34,9 +34,9 @@ from nncli.fitting.train.events import (
     Started,
     TrackingStopped,
 )
-from nncli.models.scores import ScoreCard, class_scores, headlines
+from nncli.models.scores import ScoreCard, class_scores, headlines, title_of
 from nncli.nn.training.loop import LearningRateHalved
-from nncli.targets.metrics.registry import has_baseline, with_class
+from nncli.targets.metrics.registry import has_baseline
 
 if TYPE_CHECKING:
     from nncli.cli.progress.json_events import JsonLines, SearchJsonLines
@@ -201,12 +201,10 @@ def summary(started: Started | MembersStarted, finished: Finished) -> str:
     card = finished.validation or finished.training
     rows = "training" if finished.validation is None else "out-of-fold" if finished.out_of_fold else "validation"
     baseline, training = dict(headlines(card.baseline)), dict(headlines(finished.training.model))
-    of_classes = class_scores(card.model)
-    labels = () if of_classes is None else of_classes.labels
     titles = ["", rows, "95% interval", "baseline", "training"]
     scores = [
         [
-            escape_unprintable(with_class(name, labels)),
+            escape_unprintable(title_of(name, card.model)),
             format_number(value),
             "–" if card.intervals is None else interval_text(card.intervals.scores[i].interval),
             format_number(baseline[name] if has_baseline(name) else None),

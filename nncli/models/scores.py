@@ -18,7 +18,7 @@ from nncli.targets.metrics.bootstrap import BootstrapResampler, ConfidenceInterv
 from nncli.targets.metrics.classification import ClassificationScores
 from nncli.targets.metrics.intervals import difference_interval, score_interval
 from nncli.targets.metrics.metric import ScoreValues
-from nncli.targets.metrics.registry import METRICS, has_baseline, higher_is_better
+from nncli.targets.metrics.registry import METRICS, has_baseline, higher_is_better, with_class
 from nncli.targets.metrics.regression import weighted_quantiles
 from nncli.targets.target import Target
 
@@ -65,6 +65,11 @@ def headlines(scores: Scores) -> list[tuple[str, float | None]]:
     if len(parts) == 1:
         return list(parts[0].values)
     return [(f"{name}_{part.title}", value) for part in parts for name, value in part.values]
+
+
+def title_of(name: str, scores: Scores) -> str:
+    """The name of a headline with the class that it is of, such as `f1 of yes`."""
+    return name if isinstance(scores, tuple) else with_class(name, scores.labels)
 
 
 def to_json(scores: Scores) -> dict[str, Any]:
