@@ -83,6 +83,21 @@ def test_what_is_saved_is_said_wherever_classes_are_predicted(nncli: Cli, copy: 
     assert note in folder.err
 
 
+def test_with_costs_every_command_begins_with_the_cost_of_a_row(nncli: Cli, copy: Path) -> None:
+    Path("labeled.csv").write_text("x,bought\n1,no\n16,yes\n2,no\n")
+    nncli("threshold", copy, "--cost", "fp=1,fn=4", "--save").check()
+    evaluated = nncli("evaluate", copy, "labeled.csv").check().out.splitlines()
+    assert [line.split()[0] for line in evaluated[2:5]] == ["cost_per_row", "cost_per_row", "accuracy"]
+    assert "always" in evaluated[3]
+    assert any(line.startswith("f1 of yes") for line in evaluated)
+    shown = [line for line in nncli("show", copy).check().out.splitlines() if line.startswith(("cost", "accuracy"))]
+    assert shown[0].startswith("cost_per_row")
+    assert "cost_per_row" in nncli("runs", copy).check().out
+    compared = nncli("compare", copy, shutil.copytree(copy, "again")).check().out
+    assert compared.index("cost_per_row") < compared.index("accuracy")
+    assert "precision of yes" in compared
+
+
 def test_a_decision_can_be_removed(nncli: Cli, copy: Path) -> None:
     nncli("threshold", copy, "--f1", "--save").check()
     assert "note: the run has a saved decision" in nncli("threshold", copy).check().err
