@@ -106,8 +106,8 @@ class _SignFlips:
         halves, step = [], max(1, CHUNK_CELLS // n)
         for start in range(0, N_PERMUTATIONS, step):
             size = min(step, N_PERMUTATIONS - start)
-            bits = np.unpackbits(np.frombuffer(rng.bytes(size * -(-n // 8)), np.uint8).reshape(size, -1), axis=1)
-            halves.append(bits[:, :n].astype(np.float64) @ units)
+            packed = np.frombuffer(rng.bytes(size * -(-n // 8)), np.uint8).reshape(size, -1)
+            halves.append(np.unpackbits(packed, axis=1)[:, :n].astype(np.float64) @ units)
         return cls(units, np.concatenate(halves), False)
 
     @property
