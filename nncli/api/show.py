@@ -157,7 +157,9 @@ class RunDescription:
         """Which gain the out-of-fold scores include; those of several targets have a gain each."""
         if self.averaging is None:
             return ""
-        scores = [(one.metric, one.value) for one in self.scores if one.rows == "validation" and one.target is None]
+        scores = [
+            (score.metric, score.value) for score in self.scores if score.rows == "validation" and not score.target
+        ]
         return f"out-of-fold {self.averaging.words(scores, decided=self.decision is not None)}"
 
     def _cycles_text(self) -> str:

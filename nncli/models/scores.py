@@ -118,9 +118,11 @@ class Averaging:
     def words(self, scores: Iterable[tuple[str, float | None]], *, decided: bool = False) -> str:
         """What the scores include, with the first score that would differ as it is without that."""
         for name, value in scores:
-            zero, one = (self.score(name, end, decided=decided) for end in (0.0, 1.0))
-            if value is not None and zero is not None and one is not None and one != zero and (zero, one) != (0.0, 1.0):
-                without = f"{name} {format_number((value - zero) / (one - zero))} without"
+            zero, at_one = (self.score(name, end, decided=decided) for end in (0.0, 1.0))
+            if value is None or zero is None or at_one is None or (zero, at_one) == (0.0, 1.0):
+                continue
+            if at_one != zero:
+                without = f"{name} {format_number((value - zero) / (at_one - zero))} without"
                 return f"with the gain of averaging all members ({without})"
         return "with the gain of averaging all members"
 

@@ -79,7 +79,7 @@ def decided_metrics(run: Run, metrics: RecordedMetrics, decision: Decision) -> R
     model, baseline = headlines(scored.scores), dict(headlines(scored.card().baseline))
     scores = tuple(ScoreWithInterval(None, name, value, None, baseline[name], None) for name, value in model)
     if training is not None:
-        kept = tuple(one for one in training.scores if not METRICS[one.name].of_classes)
+        kept = tuple(score for score in training.scores if not METRICS[score.name].of_classes)
         training = replace(training, scores=kept)
     return replace(metrics, training=training, validation=replace(recorded, scores=scores))
 

@@ -249,18 +249,22 @@ def compare_pairwise(runs: Sequence[ComparableRun | None]) -> tuple[PairwiseResu
     for i, run in enumerate(runs):
         if run is not None:
             alike = tasks.setdefault(run.task_key, [])
-            members = next((one for one in alike if run.is_validated_like(_present(runs[one[0]]))), None)
-            alike.append([i]) if members is None else members.append(i)
-    measures = {task: _measures([_present(runs[i]) for one in alike for i in one]) for task, alike in tasks.items()}
+            cohort = next((cohort for cohort in alike if run.is_validated_like(_present(runs[cohort[0]]))), None)
+            alike.append([i]) if cohort is None else cohort.append(i)
+    measures = {
+        task: _measures([_present(runs[i]) for cohort in alike for i in cohort]) for task, alike in tasks.items()
+    }
     tests = sum(
-        len(one) * (len(one) - 1) // 2 * len(measures[task].tested) for task, alike in tasks.items() for one in alike
+        len(cohort) * (len(cohort) - 1) // 2 * len(measures[task].tested)
+        for task, alike in tasks.items()
+        for cohort in alike
     )
     results = list[PairwiseResult]()
     for task, alike in tasks.items():
         tested, beside = measures[task]
-        best = [min(one, key=lambda i: _mean_loss(_present(runs[i]), tested[0])) for one in alike]
-        for first, members in zip(best, alike, strict=True):
-            for i in members:
+        best = [min(cohort, key=lambda i: _mean_loss(_present(runs[i]), tested[0])) for cohort in alike]
+        for first, cohort in zip(best, alike, strict=True):
+            for i in cohort:
                 if i != first:
                     results += [_pair(runs, first, i, measure, beside, tests) for measure in tested]
         for other in best[1:]:
@@ -317,7 +321,7 @@ class _Measures(NamedTuple):
 def have_equal_costs(runs: Sequence[ComparableRun | None]) -> bool:
     """Whether the classes of all runs are decided by the same costs."""
     costs = [constant_decision(run.decision, run.labels or ()) for run in runs if run is not None]
-    return bool(costs) and costs[0] is not None and all(one == costs[0] for one in costs)
+    return bool(costs) and costs[0] is not None and all(other == costs[0] for other in costs)
 
 
 def _measures(runs: Sequence[ComparableRun]) -> _Measures:
