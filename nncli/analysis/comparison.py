@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, ScoredSplit, predict_held_out, predict_labeled
-from nncli.analysis.evaluation.pairwise import ComparableRun, PairwiseResult, comparable_run, compare_pairwise
+from nncli.analysis.evaluation.pairwise import (
+    ComparableRun,
+    PairwiseResult,
+    comparable_run,
+    compare_pairwise,
+    have_equal_costs,
+)
 from nncli.analysis.evaluation.run_summary import summarize_run
 from nncli.base.errors import DataError, NncliError, RunError, UsageError, in_terminal
 from nncli.base.logs import log_duration
@@ -31,7 +37,7 @@ from nncli.runs.manifest import CONFIG
 from nncli.runs.run import Run, check_is_no_search
 from nncli.runs.training_rows import RowMatches
 from nncli.targets.decision import Decision, decision_note
-from nncli.targets.metrics.registry import higher_is_better
+from nncli.targets.metrics.registry import COST, higher_is_better, with_class
 from nncli.targets.target import kind_of
 
 if TYPE_CHECKING:
@@ -242,14 +248,21 @@ class ComparedRun:
 class ScoreRow:
     """One score of every run (None where a run lacks it).
 
-    `best` marks the best of several runs that are scored on the same rows, unless these chose its epoch from more
-    epochs than that of another.
+    `best` marks the best of several runs that are validated alike, unless these chose its epoch from more
+    epochs than that of another. A score of one of two classes is of the second of the `labels`, if all runs have them.
     """
 
     name: str
     target: str | None
     values: tuple[ScoreWithInterval | None, ...]
     best: tuple[bool, ...]
+    labels: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The name of the score with the class that it is of, followed by the target where there are several."""
+        name = with_class(self.name, self.labels)
+        return name if self.target is None else f"{name}, {self.target}"
 
 
 @dataclass(frozen=True)
@@ -323,6 +336,7 @@ class Comparison:
             "corrected_p_value": pair.corrected_p,
             "adjusted_p_value": pair.adjusted_p,
             "significant": pair.is_significant,
+            "reason": pair.reason or None,
             "optimistic": None if pair.optimistic is None else str(self.runs[pair.optimistic].path),
             "beside": pair.beside and pair.beside._asdict(),
             "sentence": self.sentence(pair),
@@ -444,17 +458,22 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
 def _score_rows(runs: Sequence[ComparedRun], comparable: Sequence[ComparableRun | None]) -> tuple[ScoreRow, ...]:
     """Every score that any run has."""
     scores_of = [{(score.target, score.name): score for score in run.scores} for run in runs]
+    positive = {run.labels for run in comparable if run is not None and run.labels is not None}
+    labels = positive.pop() if len(positive) == 1 else ()
     rows = []
     for target, name in dict.fromkeys(key for scores in scores_of for key in scores):
         values = tuple(scores.get((target, name)) for scores in scores_of)
         sign = -1.0 if higher_is_better(name) else 1.0
         losses = [None if score is None or score.value is None else sign * score.value for score in values]
-        rows.append(ScoreRow(name, target, values, _best(losses, comparable)))
+        best = _best(losses, comparable)
+        if name == COST.name and not have_equal_costs(comparable):
+            best = (False,) * len(best)
+        rows.append(ScoreRow(name, target, values, best, labels))
     return tuple(rows)
 
 
 def _best(losses: Sequence[float | None], comparable: Sequence[ComparableRun | None]) -> tuple[bool, ...]:
-    """Whether each run has the lowest loss of several that are scored on the same rows; see `ScoreRow`."""
+    """Whether each run has the lowest loss of several that are validated alike; see `ScoreRow`."""
 
     def is_best(i: int) -> bool:
         run, loss = comparable[i], losses[i]
@@ -463,7 +482,7 @@ def _best(losses: Sequence[float | None], comparable: Sequence[ComparableRun | N
         others = [
             (other, other_loss)
             for j, (other, other_loss) in enumerate(zip(comparable, losses, strict=True))
-            if j != i and other is not None and other_loss is not None and run.has_rows_of(other)
+            if j != i and other is not None and other_loss is not None and run.is_validated_like(other)
         ]
         return bool(others) and all(
             loss <= other_loss and not run.is_more_optimistic(other) for other, other_loss in others
@@ -489,8 +508,8 @@ def _notes(
         elif task_id is not None and task_ids.count(task_id) == 1 and len(runs) > 1:
             notes.append(f"{_reason_to_be_alone(run.name, predictions, comparable)}: its scores cannot be compared")
     tested = [pair for pair in pairs if pair.test is not None]
-    if any(not (pair.rows == runs[pair.a].rows_scored == runs[pair.b].rows_scored) for pair in pairs):
-        notes.append("the runs are scored on different rows: compare the pairs, not the scores")
+    if any(pair.rules is not None for pair in pairs):
+        notes.append("new rows rank runs whose validation rows were chosen differently: --data FRESH")
     if any(pair.optimistic is not None for pair in pairs):
         notes.append(
             "p-values and intervals are corrected where the rows chose the epoch of one run from more epochs; compare "
@@ -499,7 +518,7 @@ def _notes(
     if tested and any(run.scored_on != "table" for run in runs):
         notes += notes_on_choice([run.info for run in runs])
     if len(tested) > 1:
-        notes.append("p-values are adjusted for multiple comparisons (Holm)")
+        notes.append(f"p-values and intervals are corrected for {tested[0].tests:,} comparisons (Bonferroni)")
     return notes
 
 

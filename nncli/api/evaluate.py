@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +20,23 @@ from nncli.data.encoders.anomalies import Anomalies, InvalidCells, InvalidCounts
 from nncli.data.sources.table_source import TableLocation
 from nncli.models.ensemble import AnyModel
 from nncli.models.read_table import read_data
-from nncli.models.scores import class_scores, score, to_json
+from nncli.models.scores import baseline_predictions, headlines, score, to_json
 from nncli.runs.run import Run
 from nncli.runs.training_rows import RowMatches, TrainingRows
 from nncli.targets.base import Scores
-from nncli.targets.decision import Decision
+from nncli.targets.decision import Decision, constant_decision
+from nncli.targets.metrics.registry import COST
 
 if TYPE_CHECKING:
     from nncli.data.formats.dataframes import Frame
+
+
+@dataclass(frozen=True)
+class ConstantPrediction:
+    """The class that costs least if it is predicted for all rows, and its mean cost."""
+
+    label: str
+    cost_per_row: float
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,7 @@ class Evaluation:
     `weighted_by` is the column of the sample weights, None for rows that count the same. `invalid_cells` could not be
     read, in `invalid_rows` rows; they were missing, or these rows are not scored. `uncertainty` are the scores of
     prediction intervals or sets, if they were asked for. The predicted classes follow the saved `decision` of the run,
-    None for the most probable class.
+    None for the most probable class; one with costs is beside the best `constant` prediction.
     """
 
     rows: int
@@ -53,22 +62,17 @@ class Evaluation:
     invalid_rows: int = 0
     uncertainty: UncertaintyScores | None = None
     decision: Decision | None = None
+    constant: ConstantPrediction | None = None
 
     @property
     def cost_per_row(self) -> float | None:
         """The mean cost of a row by the costs of the decision; None without costs."""
-        scores = class_scores(self.scores)
-        if self.decision is None or scores is None:
-            return None
-        costs, counts = self.decision.cost_of(scores.labels), scores.confusion_matrix
-        if costs is None or counts is None:
-            return None
-        return float(np.average(costs, weights=np.array(counts, np.float64)))
+        return dict(headlines(self.scores)).get(COST.name)
 
     def json(self) -> dict[str, Any]:
         """The counts, `training_rows`, `weighted_by`, `decision`, its cost and `metrics` as a JSON object.
 
-        With intervals or sets also "intervals" or "sets", a list.
+        `constant` is the best constant prediction by its cost. With intervals or sets also "intervals" or "sets".
         """
         uncertainty = {} if self.uncertainty is None else self.uncertainty.json()
         return {
@@ -80,6 +84,7 @@ class Evaluation:
             "weighted_by": self.weighted_by,
             "decision": None if self.decision is None else self.decision.model_dump(mode="json"),
             "cost_per_row": self.cost_per_row,
+            "constant": None if self.constant is None else asdict(self.constant),
             "metrics": to_json(self.scores),
             **uncertainty,
         }
@@ -141,7 +146,12 @@ def evaluate_data(
     with log_duration("scoring"):
         weights, note = weights_of(labeled, sample_weight)
         y = labels_of(labeled, target)
-        scores = score(predictions, y, weights, model.spec.loss)
+        scores, decision = score(predictions, y, weights, model.spec.loss), model.spec.decision
+        constant = None
+        if (best := constant_decision(decision, target.labels)) is not None:
+            baseline = replace(baseline_predictions(target, y, weights, len(y)), decision=best)
+            cost = dict(headlines(score(baseline, y, weights, model.spec.loss)))[COST.name]
+            constant = ConstantPrediction(target.labels[baseline.classes[0]], float(cost or 0.0))
         coverage = None if uncertainty is None else uncertainty.scores(conformal, labeled, y, weights)
     matches = None if training_rows is None else training_rows.match(model.hash_rows(labeled))
     return Evaluation(
@@ -159,5 +169,6 @@ def evaluate_data(
         counts.columns.total(),
         counts.rows,
         coverage,
-        model.spec.decision,
+        decision,
+        constant,
     )

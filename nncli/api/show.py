@@ -19,12 +19,13 @@ from nncli.runs.listing import Kind, RunStatus, info_of
 from nncli.runs.loader import read_manifest, read_spec
 from nncli.runs.manifest import MANIFEST, METRICS, MODEL, Manifest
 from nncli.runs.run import Run, is_search
-from nncli.runs.saved_decision import read_decision
+from nncli.runs.saved_decision import decided_metrics, read_decision
 from nncli.targets.decision import Decision
 
 if TYPE_CHECKING:
     from nncli.analysis.evaluation.run_summary import CrossValidationSummary
     from nncli.models.model import ModelSpec
+    from nncli.models.scores import Averaging
     from nncli.nn.losses.base import LossBase
     from nncli.tuning.summary import SearchSummary
 
@@ -58,8 +59,9 @@ class RunDescription:
     The `columns`, `layers` and `loss` of an ensemble are those of its first member, `parameters` those of all members,
     `best_epoch` is the largest of the `best_epochs` of its members. A `teacher` is the path of the run whose
     predictions the network learned, and `selection` says from which trials the members were selected. A loss of
-    quantiles has `quantile_levels`. The validation rows are of the `held_out_kind`. The `scores` are of the most
-    probable class, also if there is a saved `decision`.
+    quantiles has `quantile_levels`. The validation rows are of the `held_out_kind`. Their `scores` are by the saved
+    `decision`, if there is one; those of the training rows then lack the scores of classes. With `averaging` the former
+    include the expected gain of averaging all members.
     """
 
     path: Path
@@ -96,6 +98,7 @@ class RunDescription:
     teacher: str | None = None
     selection: str | None = None
     decision: Decision | None = None
+    averaging: Averaging | None = None
 
     def json(self) -> dict[str, Any]:
         """All fields and the next steps as a JSON object."""
@@ -140,7 +143,8 @@ class RunDescription:
             ("loss", self._loss_text()),
             ("epochs", f"{self.epochs:,}{best and f', {best}'}"),
             ("cycles", self._cycles_text()),
-            ("decision", self._decision_text()),
+            ("decision", "" if self.decision is None else self.decision.text),
+            ("scores", self._averaging_text()),
         ]
 
     def _loss_text(self) -> str:
@@ -149,11 +153,14 @@ class RunDescription:
         name = "levels" if len(self.quantile_levels) > 1 else "level"
         return f"{self.loss}, {name} {levels}" if levels else self.loss or ""
 
-    def _decision_text(self) -> str:
-        """How classes are decided, and that the recorded scores are of another decision."""
-        if self.decision is None:
+    def _averaging_text(self) -> str:
+        """Which gain the out-of-fold scores include; those of several targets have a gain each."""
+        if self.averaging is None:
             return ""
-        return f"{self.decision.text}; recorded scores are of the most probable class"
+        scores = [
+            (score.metric, score.value) for score in self.scores if score.rows == "validation" and not score.target
+        ]
+        return f"out-of-fold {self.averaging.words(scores, decided=self.decision is not None)}"
 
     def _cycles_text(self) -> str:
         """Why the training ended where it did, by the out-of-fold rows."""
@@ -205,6 +212,9 @@ def show(run: str | Path) -> RunDescription:
     info = info_of(path)
     spec = _spec(path, manifest)
     metrics = read_metrics(path, manifest) if METRICS in manifest.files else None
+    decision = read_decision(run_directory)
+    if metrics is not None and decision is not None:
+        metrics = decided_metrics(run_directory, metrics, decision)
     target = None if spec is None else spec.target
     return RunDescription(
         path=path,
@@ -240,7 +250,8 @@ def show(run: str | Path) -> RunDescription:
         time_limit=manifest.time_limit,
         teacher=None if manifest.teacher is None else manifest.teacher.path,
         selection=None if manifest.selection is None else manifest.selection.text,
-        decision=read_decision(run_directory),
+        decision=decision,
+        averaging=None if metrics is None or metrics.validation is None else metrics.validation.averaging,
     )
 
 

@@ -64,6 +64,7 @@ class FindingCode(StrEnum):
     CLASS_IMBALANCE = "class-imbalance", "One class is much rarer than another."
     UNREACHABLE_TARGET = "unreachable-target", "Targets lie outside the range of output_activation."
     TIME_FEATURE = "time-feature", "The column by which rows are split in time is also a feature."
+    GROUPS_SPLIT_IN_TIME = "groups-split-in-time", "Rows are split in time, so groups have rows on both sides."
     RANDOM_SPLIT = "random-split", "Rows with dates are split at random."
     BATCH_SIZE = "batch-size", "A batch is larger than the training set."
     NO_VALIDATION = "no-validation", "There are no validation rows."

@@ -51,9 +51,9 @@ def compare(
     display: ResultOptions,
 ) -> None:
     """Scores are those on held-out rows, with 95 % confidence intervals; * marks the best of runs with the same rows.
-    Two runs of the same table and target are compared by a paired test on the rows that both held out. If these rows
-    chose the epoch of one run, its scores are optimistic, and the test is corrected for that. New rows decide better:
-    --data.
+    Two runs of the same table and target are compared by a paired test if their validation rows were chosen alike: the
+    same rows, in the same folds. New rows rank all runs: --data. If the validation rows chose the epoch of one run, its
+    scores are optimistic, and the test is corrected for that.
 
     \b
     nncli compare runs/first runs/second
@@ -79,8 +79,12 @@ def compare(
             display.note(note)
     display.show(comparison.json, lambda: "\n\n".join(_parts(comparison)))
     words = [*map(str, runs), *([] if source.data is None else ["--data", source.data, *source.words])]
-    compared = f"nncli compare {shlex.join(words)} --html comparison.html"
-    display.next(compared if page.html is None else f"open {page.html} in a browser")
+    if page.html is not None:
+        display.next(f"open {page.html} in a browser")
+    elif source.data is None and any(pair.rules is not None for pair in comparison.pairs):
+        display.next(f"nncli compare {shlex.join(words)} --data FRESH")
+    else:
+        display.next(f"nncli compare {shlex.join(words)} --html comparison.html")
 
 
 def _parts(comparison: Comparison) -> list[str]:
@@ -103,7 +107,7 @@ def _parts(comparison: Comparison) -> list[str]:
         n_rows = ["rows", *(f"{side.rows_scored:,}  " if side.scored_on else "–  " for side in comparison.runs)]
         lines = [
             [
-                on_one_line(line.name if line.target is None else f"{line.name}, {line.target}"),
+                on_one_line(line.title),
                 *(_cell(value, best) for value, best in zip(line.values, line.best, strict=True)),
             ]
             for line in comparison.scores

@@ -80,12 +80,13 @@ def _notes(evaluation: Evaluation, *, as_json: bool) -> list[str]:
 
 def _text(evaluation: Evaluation) -> Iterator[str]:
     """The scores, for classes also of each and their confusion matrix, and of intervals or sets."""
-    from nncli.models.scores import class_scores, headlines
+    from nncli.models.scores import class_scores, headlines, title_of
     from nncli.targets.decision import decision_note
 
-    figures = [[escape_unprintable(name), format_number(value)] for name, value in headlines(evaluation.scores)]
-    if evaluation.cost_per_row is not None:
-        figures.insert(0, ["cost_per_row", format_number(evaluation.cost_per_row)])
+    shown = [(title_of(name, evaluation.scores), value) for name, value in headlines(evaluation.scores)]
+    if (constant := evaluation.constant) is not None:
+        shown.insert(1, (f"cost_per_row of always {constant.label}", constant.cost_per_row))
+    figures = [[escape_unprintable(name), format_number(value)] for name, value in shown]
     decided = "" if evaluation.decision is None else escape_unprintable(f", {decision_note(evaluation.decision)}")
     yield f"{rows(evaluation.rows)}{decided}\n{table([['metric', 'value'], *figures])}"
     if (scores := class_scores(evaluation.scores)) is not None:

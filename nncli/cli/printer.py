@@ -34,7 +34,7 @@ from nncli.fitting.train.events import (
     Started,
     TrackingStopped,
 )
-from nncli.models.scores import ScoreCard, class_scores, headlines
+from nncli.models.scores import ScoreCard, class_scores, headlines, title_of
 from nncli.nn.training.loop import LearningRateHalved
 from nncli.targets.metrics.registry import has_baseline
 
@@ -204,7 +204,7 @@ def summary(started: Started | MembersStarted, finished: Finished) -> str:
     titles = ["", rows, "95% interval", "baseline", "training"]
     scores = [
         [
-            escape_unprintable(name),
+            escape_unprintable(title_of(name, card.model)),
             format_number(value),
             "–" if card.intervals is None else interval_text(card.intervals.scores[i].interval),
             format_number(baseline[name] if has_baseline(name) else None),
@@ -219,7 +219,7 @@ def summary(started: Started | MembersStarted, finished: Finished) -> str:
 
 
 def _confusion_matrix(title: str, card: ScoreCard) -> list[str]:
-    """The confusion matrix of a few classes one of which is rare, and the positive class of two."""
+    """The confusion matrix of a few classes one of which is rare."""
     scores = class_scores(card.model)
     if scores is None or not scores.has_rare_class or len(scores.labels) > MAX_CLASSES:
         return []
@@ -227,8 +227,7 @@ def _confusion_matrix(title: str, card: ScoreCard) -> list[str]:
     rows = [[f"{count:,.6g}" for count in row] for row in scores.confusion_matrix or ()]
     lines = [[f"{title} rows of class", *(f"predicted {label}" for label in labels)]]
     lines += [[label, *row] for label, row in zip(labels, rows, strict=True)]
-    about = f"f1, precision, recall and average_precision are of class {labels[-1]}"
-    return ["", table(lines, sys.stderr), "", *([about] if len(labels) == 2 else [])]
+    return ["", table(lines, sys.stderr), ""]
 
 
 def _meaning(finished: Finished) -> Iterator[str]:
@@ -245,7 +244,8 @@ def _meaning(finished: Finished) -> Iterator[str]:
     elif finished.taught == "once":
         yield "validation: rows that neither the network nor its teacher was trained on"
     elif card.averaging is not None:
-        yield "out-of-fold: each row at the epoch that other rows choose, with the gain of averaging all members"
+        gain = escape_unprintable(card.averaging.words(headlines(card.model)))
+        yield f"out-of-fold: each row at the epoch that other rows choose, {gain}"
     elif card.intervals is not None:
         yield f"{'out-of-fold' if finished.out_of_fold else 'validation'}: each row at the epoch that other rows choose"
 

@@ -39,7 +39,8 @@ def runs(
 ) -> None:
     """The newest run is last. The status is done, stopped (by Ctrl-C), failed, running, killed (the process is gone) or
     damaged, that of a trial of a search also pruned. The score is the accuracy for classes (balanced_accuracy if a
-    class is rare), the rmse for one number, the mean r2 for several numbers; for trials the metric of their search.
+    class is rare, the cost_per_row by a saved decision with costs), the rmse for one number, the mean r2 for several
+    numbers; for trials the metric of their search.
     Columns that do not fit the terminal are left out; --json has all.
 
     \b
@@ -178,21 +179,23 @@ def _sections(description: RunDescription) -> list[str]:
 
 def _recorded_scores(description: RunDescription) -> list[str]:
     """A table of the recorded scores beside those of the baseline."""
-    from nncli.targets.metrics.registry import has_baseline
+    from nncli.targets.metrics.registry import has_baseline, with_class
 
     if not description.scores:
         return []
     sets = list(dict.fromkeys(score.rows for score in description.scores))
-    names = list(dict.fromkeys((score.metric, score.target) for score in description.scores))
+    ordered = sorted(description.scores, key=lambda score: score.rows == "training")
+    names = list(dict.fromkeys((score.metric, score.target) for score in ordered))
     values = {(score.rows, score.metric, score.target): score for score in description.scores}
     titles = {"training": "training", "validation": description.held_out_kind}
     lines = [["", *(title for name in sets for title in (titles[name], "baseline"))]]
     for metric, target in names:
-        line = [escape_unprintable(metric if target is None else f"{metric}, {target}", keep="")]
+        title = with_class(metric, description.classes)
+        line = [escape_unprintable(title if target is None else f"{title}, {target}", keep="")]
         for name in sets:
-            score = values[name, metric, target]
-            baseline = score.baseline if has_baseline(metric) else None
-            line += [format_number(score.value), format_number(baseline)]
+            score = values.get((name, metric, target))
+            baseline = score.baseline if score is not None and has_baseline(metric) else None
+            line += [format_number(None if score is None else score.value), format_number(baseline)]
         lines.append(line)
     return [table(lines)]
 

@@ -142,7 +142,7 @@ def cross_validate(
     file: PredictionsFile,
     display: ResultOptions,
 ) -> None:
-    """Folds are stratified by class, keep the groups of data.group together and are blocks of time with data.time.
+    """Folds are stratified by class and keep the groups of data.group together; with data.time they are blocks of time.
     Trainings run in parallel, see the key `workers`. Ctrl-C saves and stops all of them; --resume continues.
 
     \b
@@ -184,7 +184,7 @@ def cross_validate(
 
 def _fold_scores(result: CrossValidation) -> str:
     """A table with a line for each metric: statistics over the folds, and the out-of-fold score."""
-    from nncli.models.scores import headlines
+    from nncli.models.scores import headlines, title_of
 
     folds = [dict(headlines(fold.scores)) for fold in result.folds]
     lines = [["metric", "mean", "std", "lowest", "highest", "out-of-fold"]]
@@ -192,7 +192,7 @@ def _fold_scores(result: CrossValidation) -> str:
         scores = [score for fold in folds if (score := fold[name]) is not None]  # no mape with targets of 0
         ends = min(scores, default=None), max(scores, default=None)
         values = (result.means[name], result.standard_deviations[name], *ends, out_of_fold)
-        lines.append([escape_unprintable(name), *map(format_number, values)])
+        lines.append([escape_unprintable(title_of(name, result.out_of_fold)), *map(format_number, values)])
     return table(lines)
 
 

@@ -29,7 +29,7 @@ from nncli.data.sources.table_source import TableLocation, TableSource, as_sourc
 from nncli.data.table import Table
 from nncli.fitting.checks.column import percentage
 from nncli.fitting.checks.notes import ambiguous_dates, removed_units, table_reading
-from nncli.fitting.checks.rows import random_split, time_feature
+from nncli.fitting.checks.rows import groups_in_time, random_split, time_feature
 from nncli.fitting.prepare.fit import are_class_ids, infer_loss
 from nncli.fitting.prepare.load import drop_missing_targets, load_table, table_copies
 from nncli.nn.losses import MSE
@@ -192,7 +192,8 @@ def _note_time(config: Config, columns: Sequence[ColumnProfile]) -> list[Finding
     """Notes on the split in time, or on a random split of rows with dates."""
     features = [column for column in columns if column.recommended]
     dates = [column.name for column in features if column.kind is Kind.DATE]
-    notes = (time_feature(config, [column.name for column in features]), random_split(config, dates))
+    names = [column.name for column in features]
+    notes = (time_feature(config, names), groups_in_time(config), random_split(config, dates))
     return [finding for finding in notes if finding]
 
 

@@ -22,6 +22,7 @@ from nncli.models.scores import ScoredRows
 from nncli.nn.arrays import Precision, RowIndices
 from nncli.nn.losses import Loss
 from nncli.targets.base import Truth
+from nncli.targets.decision import Decision
 from nncli.targets.target import Target
 
 MAX_ROWS = 1_000_000
@@ -108,9 +109,10 @@ class HeldOutRows:
         quantiles = np.broadcast_to(self.baseline_quantiles, (len(self), *self.baseline_quantiles.shape))
         return replace(self.predictions, values=values, quantiles=quantiles)
 
-    def scored(self, loss: Loss) -> ScoredRows:
-        """The rows with their predictions, for scoring a model of a `loss`."""
-        return ScoredRows(self.predictions, self.baseline_predictions, self.y, self.weights, loss, self.groups)
+    def scored(self, loss: Loss, decision: Decision | None = None) -> ScoredRows:
+        """The rows with their predictions, for scoring a model of a `loss` whose classes follow a `decision`."""
+        rows = ScoredRows(self.predictions, self.baseline_predictions, self.y, self.weights, loss, self.groups)
+        return rows.decided(decision)
 
     def take(self, rows: RowIndices) -> HeldOutRows:
         """The rows at these positions, which are in ascending order and distinct."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.text import format_number
 from nncli.models.predictions import Predictions
 from nncli.nn.losses import Loss
 from nncli.targets.base import Scores, Truth
+from nncli.targets.decision import Decision, constant_decision
 from nncli.targets.metrics.bootstrap import BootstrapResampler, ConfidenceInterval, Samples
 from nncli.targets.metrics.classification import ClassificationScores
 from nncli.targets.metrics.intervals import difference_interval, score_interval
 from nncli.targets.metrics.metric import ScoreValues
-from nncli.targets.metrics.registry import METRICS, has_baseline, higher_is_better
+from nncli.targets.metrics.registry import METRICS, has_baseline, higher_is_better, with_class
 from nncli.targets.metrics.regression import weighted_quantiles
 from nncli.targets.target import Target
 
@@ -64,6 +67,11 @@ def headlines(scores: Scores) -> list[tuple[str, float | None]]:
     return [(f"{name}_{part.title}", value) for part in parts for name, value in part.values]
 
 
+def title_of(name: str, scores: Scores) -> str:
+    """The name of a headline with the class that it is of, such as `f1 of yes`."""
+    return name if isinstance(scores, tuple) else with_class(name, scores.labels)
+
+
 def to_json(scores: Scores) -> dict[str, Any]:
     """The metrics as a JSON object; for several targets, an object for each by its name. Infinity becomes null."""
     each = [part.json() for part in parts_of(scores)]
@@ -82,26 +90,41 @@ class Averaging:
     factors: tuple[float, ...]
     rows: int
 
-    def apply(self, scores: Scores) -> Scores:
-        """The scores that are expected of the mean of all members."""
+    def apply(self, scores: Scores, *, decided: bool = False) -> Scores:
+        """The scores that are expected of the mean of all members; see `score`."""
         if not isinstance(scores, tuple):
-            return self._applied(scores, 0)
-        return tuple(self._applied(part, j) for j, part in enumerate(scores))
+            return self._applied(scores, 0, decided)
+        return tuple(self._applied(part, j, decided) for j, part in enumerate(scores))
 
-    def _applied(self, part: S, target: int) -> S:
-        return replace(part, values=tuple((name, self.score(name, value, target)) for name, value in part.values))
+    def _applied(self, part: S, target: int, decided: bool) -> S:
+        values = ((name, self.score(name, value, target, decided=decided)) for name, value in part.values)
+        return replace(part, values=tuple(values))
 
-    def score(self, name: str, value: float | None, target: int = 0) -> float | None:
+    def score(self, name: str, value: float | None, target: int = 0, *, decided: bool = False) -> float | None:
         """The score of that name: its distance from a perfect score is multiplied by the factor.
 
-        An error in the units of the target goes with the root of the squared error.
+        An error in the units of the target goes with the root of the squared error. Scores of classes that are
+        `decided` by a threshold or costs have no such gain: they are what the threshold was chosen for.
         """
+        if decided and name in METRICS and METRICS[name].of_classes:
+            return value
         factor = self.factors[target]
         if value is None or not has_baseline(name):  # the calibration error has no baseline, and no such gain
             return value
         if higher_is_better(name):
             return 1.0 - (1.0 - value) * factor
         return value * (factor if name in ("log_loss", "brier") else factor**0.5)
+
+    def words(self, scores: Iterable[tuple[str, float | None]], *, decided: bool = False) -> str:
+        """What the scores include, with the first score that would differ as it is without that."""
+        for name, value in scores:
+            zero, at_one = (self.score(name, end, decided=decided) for end in (0.0, 1.0))
+            if value is None or zero is None or at_one is None or (zero, at_one) == (0.0, 1.0):
+                continue
+            if at_one != zero:
+                without = f"{name} {format_number((value - zero) / (at_one - zero))} without"
+                return f"with the gain of averaging all members ({without})"
+        return "with the gain of averaging all members"
 
 
 @dataclass(frozen=True)
@@ -148,11 +171,21 @@ class ScoredRows:
     groups: npt.NDArray[np.int64] | None = None
     averaging: Averaging | None = None
 
+    def decided(self, decision: Decision | None) -> ScoredRows:
+        """The rows with classes by a `decision`; with costs, the baseline is the best constant prediction by them."""
+        constant = constant_decision(decision, self.predictions.target.labels)
+        predictions, baseline = replace(self.predictions, decision=decision), replace(self.baseline, decision=constant)
+        return replace(self, predictions=predictions, baseline=baseline)
+
     @property
     def scores(self) -> Scores:
         """Every metric of the predictions."""
         scores = score(self.predictions, self.y, self.weights, self.loss)
-        return scores if self.averaging is None else self.averaging.apply(scores)
+        return scores if self.averaging is None else self.averaging.apply(scores, decided=self._decided)
+
+    @property
+    def _decided(self) -> bool:
+        return self.predictions.decision is not None
 
     def card(self) -> ScoreCard:
         """The scores without intervals."""
@@ -200,7 +233,7 @@ class ScoredRows:
         """The samples of a score with the gain by averaging."""
         if self.averaging is None:
             return samples
-        zero, at_one = self.averaging.score(name, 0.0, target), self.averaging.score(name, 1.0, target)
+        zero, at_one = (self.averaging.score(name, end, target, decided=self._decided) for end in (0.0, 1.0))
         assert zero is not None
         assert at_one is not None
         return zero + (at_one - zero) * samples  # the gain is linear in the score

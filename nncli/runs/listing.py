@@ -38,7 +38,8 @@ T = TypeVar("T")
 
 MAX_BYTES = 1 << 26
 """Size limit of the files that are read; the scores of a thousand classes are far smaller."""
-MAIN_METRICS = ("balanced_accuracy", "accuracy", "rmse")
+MAIN_METRICS = ("cost_per_row", "balanced_accuracy", "accuracy", "rmse")
+"""The first of these among the scores of a run is its main one; if a class is rare, balanced_accuracy comes first."""
 TRIALS, TRIALS_TABLE = "trials", "trials.csv"
 """The folder of the trials of a search, and their table, whose third column is the metric."""
 STATES: dict[str, RunStatus] = {"complete": "done", "pruned": "pruned", "failed": "failed"}
@@ -52,7 +53,8 @@ class RunInfo:
     """A run directory by its manifest and its scores. None is unknown.
 
     A run is `killed` if its manifest says that it is running and no process holds its lock. `value` is the `metric` on
-    validation rows: accuracy, balanced_accuracy if a class is rare, rmse, or the mean r2 of several targets. `started`
+    validation rows: accuracy, balanced_accuracy if a class is rare, rmse, or the mean r2 of several targets; by a saved
+    decision, which may have costs, the cost per row. `started`
     is ISO 8601 in UTC, `seconds` the training time, and `rows` the number of training rows, or that of all folds of a
     finished cross-validation. The score of a finished search is that of its best trial, `trials` the number of its
     trials. A trial has the state and the score that its `search` gave it. `error` says what is damaged.
@@ -161,6 +163,8 @@ def _run(path: Path) -> RunInfo:
         if hashlib.sha256(content).hexdigest() != files[METRICS]:
             raise _DamageError(f"{METRICS} is damaged: its checksum does not match that in {MANIFEST}")
         metric, value = _main_score(_object(METRICS, content).get("validation"))
+        if isinstance(decided := manifest.get("decided"), dict):
+            metric, value = _value(decided, "metric", str), _number(decided.get("value"))
     return RunInfo(
         path=path,
         kind="ensemble" if members != 1 else "network",

@@ -172,6 +172,13 @@ class SelectionRecord(Spec):
         return f"{shares} of {self.candidates:,} trials, by the {self.measure} of out-of-fold predictions"
 
 
+class DecidedScore(Spec):
+    """The main score of the held-out rows by the saved decision, null where it is not finite."""
+
+    metric: StrictStr
+    value: FiniteFloat | None
+
+
 def check_not_selected(path: Path, selection: SelectionRecord | None, action: str) -> None:
     """Raise a RunError if the members of a run were selected from trials: it cannot be trained by itself."""
     if selection is None:
@@ -194,6 +201,7 @@ class Manifest(Spec):
     and is None without one. `lengthened` lists the changes of `epochs`, on which the learning rates of the epochs
     before depend.
     A `selection` says from which trials of a search the members of an ensemble were selected; other runs have none.
+    `decided` is the score of a run with a saved decision, whose recorded scores are of the most probable class.
     `files` holds the SHA-256 of every other file of the directory. It is empty while the run is being written: the
     manifest is the last file that a finished run writes, so an interrupted run never looks damaged. `format` is also
     that of model.json. `checksum` is the SHA-256 of all other fields.
@@ -235,12 +243,13 @@ class Manifest(Spec):
     checksum: str = ""
     selection: SelectionRecord | None = None
     has_common_validation: bool = False
+    decided: DecidedScore | None = None
 
     @model_serializer(mode="wrap")
     def _without_later_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """The fields, without those that older versions do not write unless they have a value."""
         document: dict[str, Any] = handler(self)
-        for name in ("selection", "has_common_validation"):
+        for name in ("selection", "has_common_validation", "decided"):
             if not getattr(self, name):
                 document.pop(name, None)
         return document

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
+from math import isfinite
 
 from nncli.base.atomic_files import write_bytes
 from nncli.base.errors import Advice, Location, ResumeRun, RunError
 from nncli.models.ensemble import EnsembleSpec, spec_json
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.model import ModelSpec
+from nncli.models.scores import ScoreWithInterval, headlines
 from nncli.runs.cross_validation import check_is_run
 from nncli.runs.filenames import CONFIG, HELD_OUT
+from nncli.runs.history_and_metrics import RecordedMetrics
+from nncli.runs.listing import MAIN_METRICS
 from nncli.runs.loader import check_not_removed, read_any_spec
-from nncli.runs.manifest import MANIFEST, MEMBERS, MODEL, Manifest
+from nncli.runs.manifest import MANIFEST, MEMBERS, MODEL, DecidedScore, Manifest
 from nncli.runs.run import Run
 from nncli.targets.decision import Decision
+from nncli.targets.metrics.registry import METRICS
 
 
 def read_decision(run: Run) -> Decision | None:
@@ -56,10 +62,45 @@ def save_decision(run: Run, decision: Decision | None) -> None:
         if spec.decision is not None:
             _write(locked, manifest, spec, None)
         if decision is not None:
-            _write(locked, locked.load_manifest(), spec, decision)
+            _write(locked, locked.load_manifest(), spec, decision, _decided_score(locked, spec, decision))
 
 
-def _write(run: Run, manifest: Manifest, spec: ModelSpec | EnsembleSpec, decision: Decision | None) -> None:
+def decided_metrics(run: Run, metrics: RecordedMetrics, decision: Decision) -> RecordedMetrics:
+    """The recorded scores with those of the held-out rows by a decision, as `predict` follows it.
+
+    Scores of classes of the training rows, whose predictions no run keeps, are left out; unchanged where the run keeps
+    no held-out rows either.
+    """
+    rows, recorded, training = run.load_held_out(), metrics.validation, metrics.training
+    if rows is None or recorded is None:
+        return metrics
+    loss = read_any_spec(run.path, run.load_manifest()).loss
+    scored = replace(rows.scored(loss, decision), averaging=recorded.averaging)
+    model, baseline = headlines(scored.scores), dict(headlines(scored.card().baseline))
+    scores = tuple(ScoreWithInterval(None, name, value, None, baseline[name], None) for name, value in model)
+    if training is not None:
+        kept = tuple(score for score in training.scores if not METRICS[score.name].of_classes)
+        training = replace(training, scores=kept)
+    return replace(metrics, training=training, validation=replace(recorded, scores=scores))
+
+
+def _decided_score(run: Run, spec: ModelSpec | EnsembleSpec, decision: Decision) -> DecidedScore | None:
+    """The main score of the held-out rows of a run by a decision; None if it keeps none."""
+    rows = run.load_held_out()
+    if rows is None:
+        return None
+    scores = headlines(rows.scored(spec.loss, decision).scores)
+    name, value = next((name, value) for name, value in scores if name in MAIN_METRICS)
+    return DecidedScore(metric=name, value=None if value is None or not isfinite(value) else value)
+
+
+def _write(
+    run: Run,
+    manifest: Manifest,
+    spec: ModelSpec | EnsembleSpec,
+    decision: Decision | None,
+    decided: DecidedScore | None = None,
+) -> None:
     """Add a decision to a run without one, or remove it.
 
     model.json has the decision longer than the manifest has its checksum. A process that is killed in between leaves a
@@ -67,7 +108,7 @@ def _write(run: Run, manifest: Manifest, spec: ModelSpec | EnsembleSpec, decisio
     """
     content = (spec_json(spec.model_copy(update={"decision": decision})) + "\n").encode()
     files = {**manifest.files, MODEL: hashlib.sha256(content).hexdigest()}
-    signed = manifest.model_copy(update={"files": files}).with_checksum()
+    signed = manifest.model_copy(update={"files": files, "decided": decided}).with_checksum()
     written = [(MODEL, content), (MANIFEST, (signed.model_dump_json(indent=1) + "\n").encode())]
     for name, text in written if decision is not None else reversed(written):
         run.check_in_place()

@@ -28,12 +28,13 @@ from nncli.targets.metrics.classification import (
     POSITIVE_CLASS_METRICS,
     ClassificationScores,
     classification_scores,
+    cost_metric,
     one_hot,
 )
 from nncli.targets.metrics.classification_resamples import LOG_LOSS_EPS, ClassificationResamples, log_loss_per_row
 from nncli.targets.metrics.intervals import MEANS_OF_CLASSES, OF_POSITIVE_CLASS
 from nncli.targets.metrics.metric import resampled_scores
-from nncli.targets.metrics.registry import METRICS, BoundMetric, metric_function
+from nncli.targets.metrics.registry import COST, METRICS, BoundMetric, metric_function
 
 INTEGER_TYPES = (pl.Int64, pl.UInt64, pl.Int128)
 UNKNOWN = -2
@@ -228,11 +229,19 @@ class Classes(TargetBase):
         return lambda y, P, weights: metric(y, one_hot(decide(P, self.labels, decision), K), weights)
 
     def scores(self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss) -> ClassificationScores:
-        return classification_scores(y, predictions.values, self.labels, weights, _decided(predictions))
+        costs = self._costs(predictions)
+        return classification_scores(y, predictions.values, self.labels, weights, _decided(predictions), costs)
+
+    def _costs(self, predictions: Predicted) -> Floats | None:
+        """The costs (actual, predicted) by which classes are decided; None without."""
+        return None if predictions.decision is None else predictions.decision.cost_of(self.labels)
 
     def samples(self, predictions: Predicted, y: Truth, W: Samples, names: Sequence[str], loss: Loss) -> list[Samples]:
         resamples = ClassificationResamples(y, predictions.values, W, _decided(predictions))
-        return [resampled_scores(tuple(METRICS[name] for name in names), resamples, y, predictions.values, W)]
+        costs = self._costs(predictions)
+        of_costs = {} if costs is None else {COST.name: cost_metric(costs)}
+        metrics = tuple(of_costs.get(name, METRICS[name]) for name in names)
+        return [resampled_scores(metrics, resamples, y, predictions.values, W)]
 
     def interval_rows(self, y: Truth) -> dict[str, int]:
         """The rows of the class that a rate of classes depends on: the positive class, or the rarest there is."""

@@ -117,6 +117,15 @@ def decide(P: Probabilities, labels: Sequence[str], decision: Threshold | CostMa
     return np.asarray(P.argmax(axis=1) if decision is None else decision.classes(P, labels))
 
 
+def constant_decision(decision: Threshold | CostMatrix | None, labels: Sequence[str]) -> CostMatrix | None:
+    """What makes the best constant prediction of class shares, the same class for all rows, by the costs of a decision.
+
+    None without costs, where that is the most frequent class.
+    """
+    costs = None if decision is None else decision.cost_of(labels)
+    return None if costs is None else CostMatrix(labels=tuple(labels), costs=tuple(map(tuple, costs.tolist())))
+
+
 def lower_decision(P: Value, labels: Sequence[str], decision: Threshold | CostMatrix | None) -> Value:
     """The operations of `decide`: the codes (rows, 1)."""
     return P.argmax() if decision is None else decision.lower(P, labels)

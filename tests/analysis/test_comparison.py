@@ -126,18 +126,37 @@ def test_the_order_of_the_runs_changes_no_result(of: Folder) -> None:
     assert [line.best for line in first.scores] == [line.best[::-1] for line in other.scores]
 
 
-def test_runs_of_different_splits_are_compared_on_rows_neither_was_trained_on(of: Folder) -> None:
-    result = of("b", "seed")
-    mine, other = (predict_held_out(of.path / "runs" / name).row_numbers for name in ("b", "seed"))
-    assert result.pairs[0].rows == len(np.intersect1d(mine, other)) < 69
-    assert result.notes
+@pytest.mark.parametrize("name", ["seed", "five"])
+def test_runs_whose_validation_rows_were_chosen_differently_are_not_ranked(of: Folder, name: str) -> None:
+    found = of("b", name)
+    (pair,) = found.pairs
+    assert pair.test is None
+    assert pair.rules
+    assert pair.rules[0] == "20 % of the rows at random, seed 3"
+    assert pair.rules[1] != pair.rules[0]
+    assert "--data FRESH" in "".join(found.notes)
+    assert found.json()["pairs"][0]["reason"] == pair.reason
+    assert not any(best for line in found.scores for best in line.best)
+
+
+def test_runs_that_are_split_in_time_and_at_random_are_ranked_on_new_rows(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    days = pl.DataFrame({"day": range(120), "x": rng.normal(size=120)}).with_columns(y=pl.col("x") + pl.col("day") / 50)
+    days[:80].write_csv(tmp_path / "t.csv")
+    days[80:].write_csv(tmp_path / "new.csv")
+    (tmp_path / "c.yaml").write_text(f"data: {{path: t.csv, target: y}}\nmembers: 2\nworkers: 1\n{SMALL}")
+    for name, assignments in (("random", []), ("time", ["data.time=day"]), ("one", ["data.time=day", "members=1"])):
+        train(tmp_path / "c.yaml", output=tmp_path / name, set=assignments)
+    found = compare([tmp_path / "random", tmp_path / "time"])
+    assert found.pairs[0].rules == ("2 random folds, seed 3", "the latest 20 % by 'day'")
+    assert compare([tmp_path / "time", tmp_path / "one"]).pairs[0].rows == 16
+    assert compare([tmp_path / "random", tmp_path / "time"], tmp_path / "new.csv").pairs[0].rows == 40
 
 
 def test_an_ensemble_is_scored_on_out_of_fold_rows(of: Folder) -> None:
-    result = of("a", "five")
-    assert result.runs[1].rows_scored == 344
-    assert [run.predictions for run in result.runs] == ["validation", "out-of-fold"]
-    assert result.pairs[0].rows == 69
+    found = of("a", "five")
+    assert found.runs[1].rows_scored == 344
+    assert [run.predictions for run in found.runs] == ["validation", "out-of-fold"]
 
 
 def test_a_run_without_validation_rows_is_not_compared(of: Folder) -> None:
@@ -160,14 +179,14 @@ def test_a_run_that_validates_on_its_training_table_is_not_comparable(of: Folder
     assert any("same" in note for note in result.notes)
 
 
-def test_a_validation_table_is_matched_with_the_same_table_of_another_run(of: Folder, tmp_path: Path) -> None:
+def test_a_run_that_was_trained_on_the_validation_table_of_another_is_not_ranked(of: Folder, tmp_path: Path) -> None:
     shutil.copy(DATA / "penguins.csv", tmp_path / "held.csv")
     lines = (DATA / "penguins.csv").read_text().splitlines()
     (tmp_path / "penguins.csv").write_text("\n".join([lines[0], *lines[2::2]]) + "\n")
     (tmp_path / "c.yaml").write_text(f"{PENGUINS}validation: {{path: held.csv}}\n")
     train(tmp_path / "c.yaml", output=tmp_path / "other")
-    result = compare([of.path / "runs" / "a", tmp_path / "other"])
-    assert result.pairs[0].rows == 69  # of the table that a was trained on, those that a held out
+    found = compare([of.path / "runs" / "a", tmp_path / "other"])
+    assert found.pairs[0].rules == ("20 % of the rows at random, seed 3", "a table of their own")
 
 
 def test_runs_on_other_tables_are_not_compared(of: Folder) -> None:
@@ -240,9 +259,9 @@ def test_fewer_than_two_runs_are_an_error(trained: Path, tmp_path: Path) -> None
 
 def test_a_cross_validation_and_its_folds_are_compared(trained: Path, tmp_path: Path) -> None:
     cross_validate(trained / "lin.yaml", output=tmp_path / "cv", folds=2, set=["epochs=1", "workers=1"])
-    result = compare([trained / "runs" / "lin", tmp_path / "cv"])
-    assert [side.out_of_fold for side in result.runs] == [False, True]
-    assert result.pairs[0].rows == result.runs[0].rows_scored < result.runs[1].rows_scored
+    found = compare([trained / "runs" / "lin", tmp_path / "cv"])
+    assert [side.out_of_fold for side in found.runs] == [False, True]
+    assert found.pairs[0].rules == ("20 % of the rows at random, seed 3", "2 random folds, seed 3")
     assert [side.name for side in compare(tmp_path / "cv" / "folds").runs] == ["1", "2"]
 
 

@@ -17,6 +17,7 @@ from nncli.analysis.evaluation.run_summary import summarize_run
 from nncli.base.errors import DataError, NncliError, RunError, RunLockedError, UsageError
 from nncli.models.scores import headlines
 from nncli.runs import saved_decision
+from nncli.runs.listing import list_runs
 from nncli.runs.loader import read_manifest
 from nncli.runs.manifest import HELD_OUT, MANIFEST, MODEL
 from nncli.runs.run import Run
@@ -174,11 +175,52 @@ def test_a_comparison_scores_each_run_by_its_decision(copy: Path, network: Path)
     assert result.json()["runs"][1]["decision"]["type"] == "threshold"
 
 
-def test_recorded_scores_are_not_taken_for_those_of_the_decision(copy: Path, network: Path) -> None:
+def test_every_command_scores_the_held_out_rows_by_the_saved_costs(copy: Path, tables: Path) -> None:
+    found = threshold(copy, cost=(1, 4), save=True)
+    assert found.chosen is not None
+    assert found.chosen.cost is not None
+    cost = pytest.approx(found.chosen.cost)
+    (listed,) = list_runs(copy)
+    assert listed.metric == "cost_per_row"
+    assert listed.value == cost
+    shown = {(one.rows, one.metric): one for one in show(copy).scores}
+    of_cost = shown["validation", "cost_per_row"]
+    assert of_cost.value == cost
+    assert ("training", "accuracy") not in shown
+    assert ("training", "log_loss") in shown
+    held_out = summarize_run(copy).held_out
+    assert held_out is not None
+    score = held_out.scores_with_intervals().scores[0]
+    assert (score.name, score.baseline) == ("cost_per_row", of_cost.baseline)
+    assert score.value == cost
+    assert score.improvement is not None
+    rows = Run.open(copy).load_held_out()
+    assert rows is not None
+    share = float(rows.baseline[1])
+    always = float(np.mean(rows.y == 0)) if share * 4 > 1 - share else 4 * float(np.mean(rows.y == 1))
+    assert of_cost.baseline == pytest.approx(always)
+    compared = compare([copy, copy.parent / copy.name, shutil.copytree(copy, tables / f"{copy.name}-again")])
+    assert compared.scores[0].name == "cost_per_row"
+    assert {one and one.value for one in compared.scores[0].values} == {score.value}
+    assert compared.pairs[0].beside is not None
+    assert compared.pairs[0].beside.measure == "cost per row"
+    assert compared.pairs[0].beside.a == cost
+    evaluation = evaluate(copy, tables / "t.csv")
+    assert next(iter(headlines(evaluation.scores))) == ("cost_per_row", evaluation.cost_per_row)
+    assert evaluation.constant is not None
+    assert evaluation.json()["constant"]["cost_per_row"] == evaluation.constant.cost_per_row
+
+
+def test_recorded_scores_follow_the_decision_without_the_table(copy: Path) -> None:
     threshold(copy, at=0.02, save=True)
     (copy / "config.yaml").unlink()
-    problems = summarize_run(copy).problems
-    assert any("not of the saved decision" in problem for problem in problems), problems
+    summary = summarize_run(copy)
+    assert summary.metrics is not None
+    assert summary.metrics.validation is not None
+    recall = next(one.value for one in summary.metrics.validation.scores if one.name == "recall")
+    rows = Run.open(copy).load_held_out()
+    assert rows is not None
+    assert recall == pytest.approx(np.mean(rows.predictions.values[rows.y == 1, 1] >= 0.02))
 
 
 def test_resuming_a_training_removes_the_decision_and_says_how_to_choose_it_again(
@@ -203,6 +245,7 @@ def test_a_resumed_training_is_the_same_without_the_decision(
     train(resume=copy)
     assert (copy / MODEL).read_bytes() == before
     assert read_decision(Run.open(copy)) is None
+    assert read_manifest(copy).decided is None
 
 
 def damage(run: Path, decision: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ def test_the_json_is_one_object(nncli: Cli, penguins: Path) -> None:
     said = json.loads(done.out)
     assert done.out.count("\n") == 1
     counts = {"rows", "skipped", "invalid_cells", "invalid_rows", "training_rows", "weighted_by"}
-    assert set(said) == {*counts, "decision", "cost_per_row", "metrics"}
+    assert set(said) == {*counts, "decision", "cost_per_row", "constant", "metrics"}
     assert said["rows"] == 344
     metrics = said["metrics"]
     assert set(metrics) == {

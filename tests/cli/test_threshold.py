@@ -78,10 +78,24 @@ def test_what_is_saved_is_said_wherever_classes_are_predicted(nncli: Cli, copy: 
     assert f"note: {note}" in nncli("evaluate", copy, "labeled.csv", "--json").check().err
     shown = nncli("show", copy).check().out
     assert "'yes' from a probability of 0.25 on" in shown
-    assert "recorded scores are of the most probable class" in shown
     assert json.loads(nncli("show", copy, "--json").check().out)["decision"]["threshold"] == 0.25
     folder = nncli("predict", copy, "new.csv", "-o", "answers/", "--workers", "1").check()
     assert note in folder.err
+
+
+def test_with_costs_every_command_begins_with_the_cost_of_a_row(nncli: Cli, copy: Path) -> None:
+    Path("labeled.csv").write_text("x,bought\n1,no\n16,yes\n2,no\n")
+    nncli("threshold", copy, "--cost", "fp=1,fn=4", "--save").check()
+    evaluated = nncli("evaluate", copy, "labeled.csv").check().out.splitlines()
+    assert [line.split()[0] for line in evaluated[2:5]] == ["cost_per_row", "cost_per_row", "accuracy"]
+    assert "always" in evaluated[3]
+    assert any(line.startswith("f1 of yes") for line in evaluated)
+    shown = [line for line in nncli("show", copy).check().out.splitlines() if line.startswith(("cost", "accuracy"))]
+    assert shown[0].startswith("cost_per_row")
+    assert "cost_per_row" in nncli("runs", copy).check().out
+    compared = nncli("compare", copy, shutil.copytree(copy, "again")).check().out
+    assert compared.index("cost_per_row") < compared.index("accuracy")
+    assert "precision of yes" in compared
 
 
 def test_a_decision_can_be_removed(nncli: Cli, copy: Path) -> None:

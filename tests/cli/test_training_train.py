@@ -47,10 +47,10 @@ roc_auc N N to N N N
 log_loss N N to N N N
 brier N N to 2 N N
 calibration_error N – – N
-f1 N N to N 0 N
-precision N N to N 0 N
-recall 1 N to 1 0 1
-average_precision N N to N N N
+f1 of yes N N to N 0 N
+precision of yes N N to N 0 N
+recall of yes 1 N to 1 0 1
+average_precision of yes N N to N N N
 validation: each row at the epoch that other rows choose
 warning: the model never predicts class 'no', which 4 of the validation rows have. Set class_weight: balanced, or \
 decide by the probabilities of `nncli predict --proba`.

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from nncli.models.predictions import Predictions
-from nncli.models.scores import ScoredRows, baseline_predictions, headlines, score, scores_json
+from nncli.models.scores import Averaging, ScoredRows, baseline_predictions, headlines, score, scores_json
 from nncli.nn.losses import MSE, CrossEntropy
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.decision import Threshold
 from nncli.targets.number import RegressionTarget
-from nncli.targets.threshold_goals import FixedThreshold
+from nncli.targets.threshold_goals import FixedThreshold, LowestCost
 
 NUMBER = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
 TWO = RegressionTarget(names=("y", "z"), centers=(0.0, 0.0), scales=(1.0, 1.0))
@@ -94,3 +94,37 @@ def test_the_rates_of_a_frequent_positive_class_do_not_count_the_rows_of_the_oth
         assert interval is not None
         assert interval.high - interval.low == pytest.approx(2 * half, rel=0.15)
     assert intervals["balanced_accuracy"] is not None
+
+
+def test_the_line_on_averaging_has_a_score_without_it() -> None:
+    y = np.array([0, 1, 0, 1])
+    P = np.array([[0.8, 0.2], [0.3, 0.7], [0.4, 0.6], [0.1, 0.9]])
+    gained = ScoredRows(
+        Predictions(LABELS, P),
+        baseline_predictions(LABELS, y, None, 4),
+        y,
+        None,
+        CrossEntropy(),
+        None,
+        Averaging((0.5,), 4),
+    )
+    assert dict(headlines(gained.scores))["accuracy"] == 0.875
+    assert "(accuracy 0.75 without)" in gained.averaging.words(headlines(gained.scores))  # type: ignore[union-attr]
+    assert Averaging((1.0,), 4).words([("accuracy", 0.5)]) == "with the gain of averaging all members"
+
+
+def test_scores_of_classes_by_a_decision_have_no_gain_of_averaging() -> None:
+    y, P = np.array([0, 1, 0, 1]), np.array([[0.8, 0.2], [0.3, 0.7], [0.4, 0.6], [0.1, 0.9]])
+    goal = LowestCost(false_positive=1.0, false_negative=3.0)
+    plain = ScoredRows(Predictions(LABELS, P), baseline_predictions(LABELS, y, None, 4), y, None, CrossEntropy())
+    decided = plain.decided(Threshold(positive="b", threshold=0.25, goal=goal))
+    gained = replace(decided, averaging=Averaging((0.5,), 4))
+    before, after = dict(headlines(decided.scores)), dict(headlines(gained.scores))
+    assert next(iter(after)) == "cost_per_row"
+    assert after["cost_per_row"] == before["cost_per_row"] == 0.25
+    assert after["accuracy"] == before["accuracy"]
+    assert after["log_loss"] == pytest.approx(0.5 * (before["log_loss"] or 0.0))
+    assert dict(headlines(gained.card().baseline))["cost_per_row"] == 0.5
+    with_intervals = gained.with_intervals(0)
+    assert with_intervals.scores[0].value == 0.25
+    assert with_intervals.scores[0].baseline == 0.5

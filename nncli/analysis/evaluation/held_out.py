@@ -37,6 +37,7 @@ from nncli.runs.manifest import METRICS, SCORED, Manifest
 from nncli.runs.run import Run
 from nncli.runs.training_rows import RowMatches
 from nncli.targets.base import Scores, Truth, rows_with_target
+from nncli.targets.decision import constant_decision
 from nncli.targets.target import Target
 
 ScoredSplit: TypeAlias = Literal["validation", "training", "table"]
@@ -173,7 +174,7 @@ def _held_out(run: Run, manifest: Manifest, model: AnyModel, config: Config) -> 
         predictions=replace(predictions, decision=decision),
         loss=model.spec.loss,
         split=split,
-        baseline=baseline,
+        baseline=replace(baseline, decision=constant_decision(decision, predictions.target.labels)),
         oof_mask=oof_mask,
         averaging=None if recorded is None else recorded.averaging,
         optimistic=split == "validation" and (kept is None or recorded is None or recorded.optimistic),
@@ -312,6 +313,7 @@ def predict_labeled(path: str | Path, read: Callable[[AnyModel], Table]) -> Held
         predictions = model.predict(table)
     y, weights = labels_of(table, target), weights_of(table, config.data.sample_weight)[0]
     training_rows = run.load_training_rows()
+    baseline = baseline_predictions(target, y, weights, len(table), predictions.levels)
     return HeldOutPredictions(
         config=config,
         manifest=manifest,
@@ -323,6 +325,6 @@ def predict_labeled(path: str | Path, read: Callable[[AnyModel], Table]) -> Held
         predictions=predictions,
         loss=model.spec.loss,
         split="table",
-        baseline=baseline_predictions(target, y, weights, len(table), predictions.levels),
+        baseline=replace(baseline, decision=constant_decision(model.spec.decision, target.labels)),
         training_rows=None if training_rows is None else training_rows.match(model.hash_rows(table)),
     )

@@ -11,30 +11,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import exp, log
-from statistics import NormalDist
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
+from nncli.base.text import quote
+from nncli.data.splitting.folds import Fold
+from nncli.data.splitting.strata import relabel_by_appearance
 from nncli.models.scores import Averaging
 from nncli.nn.losses import MAE, MSE, Loss, LossBase
-from nncli.targets.decision import Decision, decide
+from nncli.targets.decision import Decision, constant_decision, decide
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.classification_resamples import log_loss_per_row
-from nncli.targets.metrics.significance import PairedTest, holm_correction, paired_test
+from nncli.targets.metrics.significance import LEVEL, PairedTest, paired_test
 from nncli.targets.target import kind_of
 
 Floats = NDArray[np.float64]
 Truth: TypeAlias = NDArray[np.str_] | Floats
-Measure: TypeAlias = LossBase | Literal["log loss", "error rate"]
-"""A loss of each row of a regression, or one of the two measures of a classification."""
+Measure: TypeAlias = LossBase | Literal["log loss", "error rate", "cost per row"]
+"""A loss of each row of a regression, or one of the measures of a classification."""
 
-LEVEL = 0.05
-"""Significance level of the adjusted p-values."""
 MIN_EXCESS = log(2.0)
 """Log ratio of the numbers of models that two runs chose among, from which the larger one is named."""
+NOT_ALIKE = "their validation rows were chosen differently"
+"""Why two runs are not ranked: one was trained on rows that the other is scored on, or on neighbors of them."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class ComparableRun:
     `table` is the SHA-256 of their file, or the name of another table, `row_numbers` (rows,) their numbers, from 1.
     `truth` are labels (rows,) or numbers (rows, targets) in their own units, `values` probabilities (rows, classes) of
     the classes `labels`, or numbers (rows, targets), `quantiles` (rows, targets, levels) those of a loss of several.
-    `groups` (rows,) numbers the groups of dependent rows.
+    `groups` (rows,) numbers the groups of dependent rows, and `blocks` (rows,) the folds: the rows that the same
+    networks were not trained on; None if that is all of them. `rule` says in words how the rows were chosen. They are a
+    random sample of `total` rows where there are too many.
     `log_choices` is the natural logarithm of the number of models that the rows chose this one from, 0 for rows that
     chose nothing. `averaging` is the expected gain of an ensemble over its out-of-fold predictions, by which the losses
     are lowered as in its scores. A `decision` makes classes of the probabilities.
@@ -64,15 +68,28 @@ class ComparableRun:
     averaging: Averaging | None = None
     decision: Decision | None = None
     quantiles: Floats | None = None
+    blocks: NDArray[np.int64] | None = None
+    rule: str = ""
+    total: int | None = None
 
     @property
     def task_key(self) -> tuple[str, tuple[str, ...], bool]:
         """What two runs must have in common to be compared: table, target and task."""
         return self.table, self.target, self.labels is None
 
-    def has_rows_of(self, other: ComparableRun) -> bool:
-        """Whether both runs are scored on the same rows of the same task."""
-        return self.task_key == other.task_key and np.array_equal(self.row_numbers, other.row_numbers)
+    def is_validated_like(self, other: ComparableRun) -> bool:
+        """Whether both runs are scored on the same rows of the same task, each without training on the same ones."""
+        totals = [len(run.row_numbers) if run.total is None else run.total for run in (self, other)]
+        if self.task_key != other.task_key or totals[0] != totals[1]:
+            return False
+        if totals[0] > len(self.row_numbers):  # of which each run has a sample of its own
+            return self.rule == other.rule
+        return np.array_equal(self.row_numbers, other.row_numbers) and np.array_equal(self._folds, other._folds)
+
+    @property
+    def _folds(self) -> NDArray[np.int64]:
+        """The blocks, numbered in the order of the rows."""
+        return np.zeros(len(self.row_numbers), np.int64) if self.blocks is None else relabel_by_appearance(self.blocks)
 
     def is_more_optimistic(self, other: ComparableRun) -> bool:
         """Whether the rows chose this run from at least twice as many models as the other."""
@@ -88,12 +105,13 @@ class ComparableRun:
             quantiles=None if self.quantiles is None else self.quantiles[rows],
             weights=None if self.weights is None else self.weights[rows],
             groups=None if self.groups is None else self.groups[rows],
+            blocks=None if self.blocks is None else self.blocks[rows],
         )
 
 
 def comparable_run(held_out: HeldOutPredictions, log_choices: float = 0.0) -> ComparableRun | None:
     """The held-out rows of a run, or those of another table; None if the run was trained on them."""
-    manifest, target = held_out.manifest, held_out.predictions.target
+    manifest, target, mask = held_out.manifest, held_out.predictions.target, held_out.oof_mask
     validation_data = manifest.validation_data
     source = manifest.data if validation_data is None else validation_data
     same_file = validation_data is not None and validation_data.sha256 == manifest.data.sha256
@@ -117,7 +135,33 @@ def comparable_run(held_out: HeldOutPredictions, log_choices: float = 0.0) -> Co
         log_choices=log_choices,
         averaging=held_out.averaging,
         decision=held_out.predictions.decision,
+        blocks=None if mask is None else np.unique(np.packbits(mask, axis=0), axis=1, return_inverse=True)[1].ravel(),
+        rule="" if held_out.split == "table" else validation_rule(held_out),
+        total=held_out.total,
     )
+
+
+def validation_rule(held_out: HeldOutPredictions) -> str:
+    """How the validation rows of a run were chosen, in words."""
+    config, mask = held_out.config, held_out.oof_mask
+    time, group, validation = config.data.time, config.data.group, config.validation
+    seed = "" if time is not None else f", seed {config.seed}"
+    of = "" if group is None or time is not None else f" of whole groups of {quote(group)}"
+    if held_out.manifest.validation_data is not None:
+        return "a table of their own"
+    if mask is not None and not (mask == mask[0]).all():
+        left_out = np.unique(mask, axis=0)
+        if (left_out.sum(axis=0) > 1).any():
+            return f"the rows that each of {len(mask):,} networks left out{of}{seed}"
+        kind = "random folds" if time is None and not of else "folds"
+        return f"{len(left_out):,} {kind}{of}{seed}" if time is None else f"{len(left_out):,} blocks of {quote(time)}"
+    if isinstance(validation, Fold):
+        kind = f"fold {validation.fold + 1:,} of {validation.folds:,}"
+        return f"{kind}{of}, seed {validation.seed}" if time is None else f"{kind}, by {quote(time)}"
+    if not isinstance(validation, float):
+        return f"the rows outside of a bootstrap sample{of}{seed}"
+    share = f"{100 * validation:g} %"
+    return f"{share} of the rows at random{of}{seed}" if time is None else f"the latest {share} by {quote(time)}"
 
 
 class Beside(NamedTuple):
@@ -133,9 +177,10 @@ class PairwiseResult:
     """Comparison of run `b` with run `a`, the best of its table and target (indices of the compared runs).
 
     `test` is on the loss of `b` minus that of `a`, in the `measure`, on the `rows` shared held-out rows. `adjusted_p`
-    is its p-value, corrected for the models that the rows chose from (`corrected_p`) and then adjusted for all pairs.
-    All are None where the runs cannot be compared, for the `reason` given. `optimistic` is the run that these rows
-    chose from more models.
+    is its p-value, corrected for the models that the rows chose from (`corrected_p`) and then for all `tests`; its
+    interval has the same corrections. All are None where the runs cannot be compared, for the `reason` given, such as
+    different `rules` by which the rows of `a` and `b` were chosen. `optimistic` is the run that these rows chose from
+    more models.
     """
 
     a: int
@@ -148,6 +193,8 @@ class PairwiseResult:
     corrected_p: float | None = None
     optimistic: int | None = None
     beside: Beside | None = None
+    tests: int = 1
+    rules: tuple[str, str] | None = None
 
     @property
     def is_significant(self) -> bool:
@@ -163,6 +210,10 @@ class PairwiseResult:
 
     def sentence(self, a: str, b: str) -> str:
         """The result as a sentence or two, with the names of the two runs."""
+        if self.rules is not None:
+            of_a, of_b = self.rules
+            each = "" if of_a == of_b else f" ({a}: {of_a}; {b}: {of_b})"
+            return f"{a} and {b} are not ranked: {self.reason}{each}."
         if self.test is None or self.adjusted_p is None:
             return f"{a} and {b} cannot be compared: {self.reason}."
         on = f"{self.rows:,} shared row{'s' * (self.rows != 1)}"
@@ -188,35 +239,50 @@ class PairwiseResult:
 
 
 def compare_pairwise(runs: Sequence[ComparableRun | None]) -> tuple[PairwiseResult, ...]:
-    """Compare the best run of every table and target with each of the other runs there.
+    """Compare the best run of every table, target and set of validation rows with each of the other runs there.
 
-    The best run is chosen by the rows it is then tested on, so Holm's adjustment of the p-values counts every possible
-    pair, not only the tested ones.
+    Runs whose validation rows were chosen differently are not ranked. The best run is chosen by the rows it is then
+    tested on, so the correction of p-values and intervals (Bonferroni's) counts every possible pair, not only the
+    tested ones.
     """
-    tasks: dict[tuple[str, tuple[str, ...], bool], list[tuple[int, ComparableRun]]] = {}
+    tasks: dict[tuple[str, tuple[str, ...], bool], list[list[int]]] = {}
     for i, run in enumerate(runs):
         if run is not None:
-            tasks.setdefault(run.task_key, []).append((i, run))
-    results, family = list[PairwiseResult](), 0
-    for members in tasks.values():
-        measures = _measures([run.loss for _, run in members])
-        best, first = min(members, key=lambda numbered: _mean_loss(numbered[1], measures.tested[0]))
-        others = [(i, run) for i, run in members if i != best]
-        results += [
-            _pair(best, i, measure, measures.beside, first, run) for i, run in others for measure in measures.tested
-        ]
-        family += len(members) * (len(members) - 1) // 2 * len(measures.tested)
-    tested = [(k, pair.corrected_p) for k, pair in enumerate(results) if pair.corrected_p is not None]
-    for (k, _), adjusted in zip(tested, holm_correction([p for _, p in tested], family), strict=True):
-        results[k] = replace(results[k], adjusted_p=adjusted)
+            alike = tasks.setdefault(run.task_key, [])
+            cohort = next((cohort for cohort in alike if run.is_validated_like(_present(runs[cohort[0]]))), None)
+            alike.append([i]) if cohort is None else cohort.append(i)
+    measures = {
+        task: _measures([_present(runs[i]) for cohort in alike for i in cohort]) for task, alike in tasks.items()
+    }
+    tests = sum(
+        len(cohort) * (len(cohort) - 1) // 2 * len(measures[task].tested)
+        for task, alike in tasks.items()
+        for cohort in alike
+    )
+    results = list[PairwiseResult]()
+    for task, alike in tasks.items():
+        tested, beside = measures[task]
+        best = [min(cohort, key=lambda i: _mean_loss(_present(runs[i]), tested[0])) for cohort in alike]
+        for first, cohort in zip(best, alike, strict=True):
+            for i in cohort:
+                if i != first:
+                    results += [_pair(runs, first, i, measure, beside, tests) for measure in tested]
+        for other in best[1:]:
+            rules = _present(runs[best[0]]).rule, _present(runs[other]).rule
+            results.append(PairwiseResult(best[0], other, _name(tested[0]), reason=NOT_ALIKE, rules=rules))
     return tuple(results)
 
 
+def _present(run: ComparableRun | None) -> ComparableRun:
+    assert run is not None
+    return run
+
+
 def _pair(
-    i: int, j: int, measure: Measure, beside: Measure | None, a: ComparableRun, b: ComparableRun
+    runs: Sequence[ComparableRun | None], i: int, j: int, measure: Measure, beside: Measure | None, tests: int
 ) -> PairwiseResult:
-    """Compare run `a`, number i, with run `b`, number j, on their common held-out rows."""
-    pair = PairwiseResult(i, j, _name(measure))
+    """Compare runs number i and j, whose validation rows were chosen alike, in one of so many `tests`."""
+    a, b, pair = _present(runs[i]), _present(runs[j]), PairwiseResult(i, j, _name(measure), tests=tests)
     _, of_a, of_b = np.intersect1d(a.row_numbers, b.row_numbers, assume_unique=True, return_indices=True)
     a, b, pair = a.take(of_a), b.take(of_b), replace(pair, rows=len(of_a))
     if not pair.rows:
@@ -231,38 +297,18 @@ def _pair(
     weight = a.weights if same else None
     if weight is not None and not weight.any():
         return replace(pair, reason="the shared rows have zero weight")
-    test = paired_test(differences, weight, b.groups if a.groups is None else a.groups, a.seed)
     if beside is not None:
         means = (float(np.average(_losses(run, beside), weights=weight)) for run in (a, b))
         pair = replace(pair, beside=Beside(_name(beside), *means))
-    return _corrected(replace(pair, test=test), test, b.log_choices - a.log_choices)
-
-
-def _corrected(pair: PairwiseResult, test: PairedTest, excess: float) -> PairwiseResult:
-    """Correct a result for the models that the rows chose from; `excess` is the log ratio of their numbers, b to a."""
-    if not excess:
-        return replace(pair, corrected_p=test.p)
-    optimistic = pair.b if excess > 0 else pair.a
-    factor = exp(min(abs(excess), 700.0))
-    p = min(1.0, test.p * factor) if pair.favored == optimistic else test.p
-    return replace(
-        pair,
-        test=replace(test, interval=_widened(test, factor, up=excess > 0)),
-        corrected_p=p,
-        optimistic=optimistic if abs(excess) >= MIN_EXCESS else None,
-    )
-
-
-def _widened(test: PairedTest, factor: float, *, up: bool) -> ConfidenceInterval | None:
-    """The interval with its upper or lower half at the level of the corrected test, on the scale of a normal one."""
-    if test.interval is None:
-        return None
-    level = LEVEL / 2
-    scale = NormalDist().inv_cdf(max(level / factor, 1e-300)) / NormalDist().inv_cdf(level)
-    low, high = test.interval.low, test.interval.high
-    if up:
-        return ConfidenceInterval(low, test.mean + scale * (high - test.mean))
-    return ConfidenceInterval(test.mean - scale * (test.mean - low), high)
+    # The limit of the interval on the side that is in favor of the run with more choices is that of the corrected test.
+    excess = b.log_choices - a.log_choices
+    factors = exp(min(max(-excess, 0.0), 700.0)), exp(min(max(excess, 0.0), 700.0))
+    levels = (LEVEL / tests / factors[0], LEVEL / tests / factors[1])
+    test = paired_test(differences, weight, b.groups if a.groups is None else a.groups, a.seed, levels)
+    corrected = min(1.0, test.p * factors[test.mean < 0])
+    optimistic = (j if excess > 0 else i) if abs(excess) >= MIN_EXCESS else None
+    adjusted = min(1.0, corrected * tests)
+    return replace(pair, test=test, corrected_p=corrected, adjusted_p=adjusted, optimistic=optimistic)
 
 
 class _Measures(NamedTuple):
@@ -272,16 +318,24 @@ class _Measures(NamedTuple):
     beside: Measure | None = None
 
 
-def _measures(losses: Sequence[Loss]) -> _Measures:
+def have_equal_costs(runs: Sequence[ComparableRun | None]) -> bool:
+    """Whether the classes of all runs are decided by the same costs."""
+    costs = [constant_decision(run.decision, run.labels or ()) for run in runs if run is not None]
+    return bool(costs) and costs[0] is not None and all(other == costs[0] for other in costs)
+
+
+def _measures(runs: Sequence[ComparableRun]) -> _Measures:
     """The measures that suit all of the runs.
 
     The verdict follows a proper score, which no model can lower by predicting other than what it expects: for classes
     the log loss. By the error rate the better of two models of a rare class would be the one that never predicts it, so
-    it is shown beside only. For numbers the loss that all runs share, or else the squared and the absolute error.
+    it is shown beside only, or the cost of a row if the classes of all are decided by the same costs. For numbers the
+    loss that all runs share, or else the squared and the absolute error.
     """
+    losses = [run.loss for run in runs]
     first = losses[0]
     if kind_of(first).has_probabilities:
-        return _Measures(("log loss",), "error rate")
+        return _Measures(("log loss",), "cost per row" if have_equal_costs(runs) else "error rate")
     if all(loss == first for loss in losses):
         if first.is_comparison_measure:
             return _Measures((first,))
@@ -309,12 +363,16 @@ def _losses(run: ComparableRun, measure: Measure) -> Floats:
     Of several targets, the mean of their losses, each divided by the spread of its target.
     """
     losses = _losses_of_predictions(run, measure)
-    return losses if run.averaging is None else losses * _factor(run.averaging, measure)
+    return (
+        losses if run.averaging is None else losses * _factor(run.averaging, measure, decided=run.decision is not None)
+    )
 
 
-def _factor(averaging: Averaging, measure: Measure) -> float:
-    """The factor of the loss by averaging: that of the squared error or the log loss, or its root."""
+def _factor(averaging: Averaging, measure: Measure, *, decided: bool) -> float:
+    """The factor of the loss by averaging: that of the squared error or the log loss, or its root; see `Averaging`."""
     factor = sum(averaging.factors) / len(averaging.factors)
+    if decided and measure in ("error rate", "cost per row"):
+        return 1.0
     return factor if measure in ("log loss", "error rate") or isinstance(measure, MSE) else factor**0.5
 
 
@@ -323,10 +381,12 @@ def _losses_of_predictions(run: ComparableRun, measure: Measure) -> Floats:
     if not isinstance(measure, LossBase):
         codes_of = {label: k for k, label in enumerate(run.labels or ())}
         codes = np.array([codes_of[label] for label in run.truth.tolist()], np.int64)
-        if measure == "error rate":
-            classes = decide(run.values, run.labels or (), run.decision)
-            return np.asarray(classes != codes, np.float64)
-        return log_loss_per_row(codes, run.values)
+        if measure == "log loss":
+            return log_loss_per_row(codes, run.values)
+        labels = run.labels or ()
+        classes = decide(run.values, labels, run.decision)
+        costs = run.decision.cost_of(labels) if measure == "cost per row" and run.decision is not None else None
+        return np.asarray(classes != codes if costs is None else costs[codes, classes], np.float64)
     with np.errstate(all="ignore"):
         truth, spread = np.asarray(run.truth, np.float64), run.truth.std(axis=0)
         unit = np.where(spread > 0, spread, 1) if truth.shape[1] > 1 else np.ones(1)

@@ -19,7 +19,7 @@ from nncli.runs.history_and_metrics import History, RecordedMetrics, read_histor
 from nncli.runs.loader import LARGEST_TEXT, read_json, read_manifest, read_verified
 from nncli.runs.manifest import CONFIG, HISTORY, METRICS, Manifest
 from nncli.runs.run import Run
-from nncli.runs.saved_decision import read_decision
+from nncli.runs.saved_decision import decided_metrics, read_decision
 
 T = TypeVar("T")
 
@@ -78,7 +78,9 @@ def summarize_run(path: Path, predict: Callable[[Path], HeldOutPredictions] = pr
     held_out = reader.of("What depends on the single rows", partial(predict, path))
     decision = reader.of("The saved decision", partial(read_decision, run)) if held_out is None else None
     if decision is not None and metrics is not None:
-        reader.problems.append("The recorded scores are of the most probable class, not of the saved decision.")
+        metrics = (
+            reader.of("The score by the saved decision", partial(decided_metrics, run, metrics, decision)) or metrics
+        )
     single, histories = manifest.members == 1, []
     for i, member in enumerate([""] if single else manifest.member_folders):
         folder = path / member

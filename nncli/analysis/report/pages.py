@@ -28,21 +28,21 @@ from nncli.analysis.report.page import (
     display,
 )
 from nncli.analysis.report.sections.learning_curves import compared_curves
-from nncli.analysis.report.sections.scores import format_interval, metric_label
+from nncli.analysis.report.sections.scores import format_interval
 from nncli.base.logs import format_duration
 from nncli.base.text import MAX_QUOTE_LENGTH, format_number, format_percent
 from nncli.data.columns.datetimes import date_text
 from nncli.models.scores import ScoreWithInterval
 from nncli.runs.monitoring.reference import CategoryBins, Counts, NumberBins
-from nncli.targets.metrics.bootstrap import RESAMPLES
 
 MAX_TEXT, MAX_PATH = 1000, 400
 TESTING = (
-    "Each pair is tested on the row-wise differences of its losses over the shared rows. The confidence interval is a "
-    f"95 % bootstrap interval ({RESAMPLES:,} resamples); the p-value is of a paired permutation test, which flips the "
-    "signs of the differences at random. Rows that chose the epoch of a run make its scores optimistic: its p-values "
-    "are multiplied by the ratio of the numbers of epochs if these rows chose it from more epochs than the other run, "
-    "and its intervals are widened."
+    "Each pair is tested on the row-wise differences of its losses over the shared rows. The p-value is of a paired "
+    "permutation test, which flips the signs of the differences at random; the confidence interval holds the "
+    "differences that this test does not reject at 5 %, so that both agree. Both have the same correction for several "
+    "comparisons (Bonferroni). Rows that chose the epoch of a run make its scores optimistic: if they chose it from "
+    "more epochs than that of the other run, p-value and interval are corrected by the ratio of these numbers. Runs "
+    "whose validation rows were chosen differently are not ranked."
 )
 NO_PAIRS = "No two runs can be compared on the same rows: that takes the same table, the same target and shared rows."
 
@@ -67,8 +67,9 @@ def comparison_page(comparison: Comparison) -> Page:
 
 def _verdicts(comparison: Comparison) -> Iterator[str]:
     """For each table and target, the best run, and the runs that it is significantly better than."""
-    for best in dict.fromkeys(pair.a for pair in comparison.pairs):
-        pairs = [pair for pair in comparison.pairs if pair.a == best]
+    ranked = [pair for pair in comparison.pairs if pair.rules is None]
+    for best in dict.fromkeys(pair.a for pair in ranked):
+        pairs = [pair for pair in ranked if pair.a == best]
         pairs = [pair for pair in pairs if pair.measure == pairs[0].measure]
         name = display(comparison.runs[best].name)
         scored = [run.rows_scored for run in comparison.runs]
@@ -84,6 +85,7 @@ def _verdicts(comparison: Comparison) -> Iterator[str]:
             yield f"It is significantly worse than {_names(comparison, better)}."
         if others := [pair for pair in pairs if not pair.is_significant]:
             yield f"The difference from {_names(comparison, others)} is not significant."
+    yield from (display(comparison.sentence(pair), MAX_TEXT) for pair in comparison.pairs if pair not in ranked)
 
 
 def _names(comparison: Comparison, pairs: list[PairwiseResult]) -> str:
@@ -127,7 +129,7 @@ def _scores(comparison: Comparison) -> Section | None:
         facts.append((fact, *("yes" if run.optimistic else "no" for run in comparison.runs)))
     rows = tuple(
         (
-            metric_label(row.name, row.target),
+            display(row.title),
             *(_cell(score, best) for score, best in zip(row.values, row.best, strict=True)),
         )
         for row in comparison.scores

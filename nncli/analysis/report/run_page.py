@@ -370,7 +370,8 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _scores(summary: RunSummary, scores: ScoresWithIntervals | None) -> str:
     held_out, metrics = summary.held_out, summary.metrics
     if held_out is not None and scores is not None:
-        rows = [score_row(score)[:4] for score in scores.scores]
+        labels = held_out.predictions.target.labels
+        rows = [score_row(score, None, labels)[:4] for score in scores.scores]
         return f"On {scored_rows(held_out)}:\n\n" + table(("metric", "model", "95 % CI", "baseline"), rows)
     recorded = None if metrics is None else metrics.validation or metrics.training
     if metrics is None or recorded is None:

@@ -61,12 +61,14 @@ class DataSection(TableSource):
     sample_weight: StrictStr | None = Field(None, description="Column with the weight of each row.")
     group: StrictStr | None = Field(
         None,
-        description="Column of groups. Rows of the same group are never in both training and validation rows. "
-        "The column is not a feature unless it is listed in `features`.",
+        description="Column of groups, whose rows depend on each other: intervals and tests count a group as one unit. "
+        "Rows of the same group are never in both training and validation rows, unless `time` splits them. The column "
+        "is a feature only with `time`, unless it is listed in `drop`, or if `features` lists it.",
     )
     time: StrictStr | None = Field(
         None,
-        description="Column of numbers or dates. Validation rows are never earlier than training rows. "
+        description="Column of numbers or dates. Validation rows are the latest, of all groups, and never earlier than "
+        "training rows. "
         "The column is also a feature unless it is listed in `drop`.",
     )
     leave_out: Fold | None = Field(
@@ -140,8 +142,12 @@ class DataSection(TableSource):
 
     @property
     def excluded(self) -> frozenset[str]:
-        """The columns that are not features unless `features` lists them; the time column is one."""
-        return frozenset({*self.target, *self.drop, *filter(None, (self.sample_weight, self.group))})
+        """The columns that are not features unless `features` lists them; the time column is one.
+
+        A group is one if its rows are on both sides of a split in time.
+        """
+        group = self.group if self.time in (None, self.group) else None
+        return frozenset({*self.target, *self.drop, *filter(None, (self.sample_weight, group))})
 
     @model_validator(mode="after")
     def _check_roles(self) -> DataSection:

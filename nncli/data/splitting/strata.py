@@ -14,8 +14,9 @@ from nncli.nn.arrays import Codes, Floats, Matrix
 class Strata:
     """The class, group and time of each of `n` rows, as codes (n,); None if the rows have none.
 
-    Rows of a group stay together. Times are ranks: no validation row is earlier than a training row, rows of the same
-    time stay together, and a group has the time of its earliest row. `location` is the source of the rows, for errors.
+    Times are ranks: no validation row is earlier than a training row, and rows of the same time stay together. Without
+    times, rows of a group stay together; with them, a group has rows on both sides. `location` is the source of the
+    rows, for errors.
     """
 
     n: int
@@ -35,16 +36,6 @@ class Strata:
         )
 
     @property
-    def group_times(self) -> Codes | None:
-        """The time of each row (n,); with groups, that of the earliest row of its group."""
-        if self.times is None or self.groups is None:
-            return self.times
-        groups = relabel_by_appearance(self.groups)
-        first = np.full(self.n, np.iinfo(np.int64).max)
-        np.minimum.at(first, groups, self.times)
-        return first[groups]
-
-    @property
     def has_only_unique_classes(self) -> bool:
         """Whether every class has one row only, which cannot be in both training and validation."""
         return self.classes is not None and self.n > 1 and len(np.unique(self.classes)) == self.n
@@ -52,7 +43,7 @@ class Strata:
     @property
     def description(self) -> str:
         """The number of units that stay together: `3 groups`, `1 time`, `5 rows`."""
-        units = ((self.group_times, "time"), (self.groups, "group"))
+        units = ((self.times, "time"), (self.groups, "group"))
         n, word = next(((len(np.unique(codes)), word) for codes, word in units if codes is not None), (self.n, "row"))
         all_unique = word == "row" and self.has_only_unique_classes
         return f"{n:,} {word}{'' if n == 1 else 's'}{', each of a different class' if all_unique else ''}"
@@ -133,9 +124,8 @@ def time_blocks(strata: Strata, cuts: Matrix) -> Codes | None:
 
     None if there are fewer distinct times than blocks.
     """
-    times = strata.group_times
-    assert times is not None
-    _, rank, sizes = np.unique(times, return_inverse=True, return_counts=True)
+    assert strata.times is not None
+    _, rank, sizes = np.unique(strata.times, return_inverse=True, return_counts=True)
     spare = len(sizes) - len(cuts) - 1
     if spare < 0:
         return None

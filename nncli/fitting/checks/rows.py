@@ -207,6 +207,19 @@ def time_feature(config: Config, features: Iterable[str]) -> Finding | None:
     return note(FindingCode.TIME_FEATURE, message, column=time, hint=hint)
 
 
+def groups_in_time(config: Config) -> Finding | None:
+    """A note if rows with groups are split in time, which divides the groups."""
+    time, group = config.data.time, config.data.group
+    if time is None or group is None or config.validation == 0.0 or isinstance(config.validation, ValidationFile):
+        return None
+    message = (
+        f"rows are split in time by {quote(time)}, across all groups of {quote(group)}, which is a feature unless it "
+        "is dropped. Intervals and tests count each group as one unit"
+    )
+    hint = "To score groups that are not trained on, remove data.time."
+    return note(FindingCode.GROUPS_SPLIT_IN_TIME, message, column=group, hint=hint)
+
+
 def random_split(config: Config, dates: Sequence[str]) -> Finding | None:
     """A note if rows are split at random although the columns `dates` hold dates."""
     validation, data = config.validation, config.data

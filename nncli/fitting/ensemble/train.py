@@ -250,6 +250,7 @@ class EnsembleRun:
             "training_rows": len(data.training_rows),  # older versions counted validation rows in time as these
             "has_common_validation": data.has_common_validation,
             "lengthened": lengthened(run, manifest, data.config),
+            "decided": None,
         }
         manifest = manifest.model_copy(update=update)
         run.save_manifest(manifest)

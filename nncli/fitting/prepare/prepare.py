@@ -30,7 +30,7 @@ from nncli.fitting.checks.notes import (
     two_valued_target,
     unreachable_targets,
 )
-from nncli.fitting.checks.rows import random_split, time_feature, training_warnings
+from nncli.fitting.checks.rows import groups_in_time, random_split, time_feature, training_warnings
 from nncli.fitting.prepare.auto_values import (
     batch_rows,
     counted_rows,
@@ -230,7 +230,7 @@ def _fit(config: Config, rows: _SplitRows) -> _Fitted:
         config = config.model_copy(update={"layers": layers, "numeric_embedding": embedding})
         network = build_network(config, encoder, target, rows.loss)
         stage.details.append(f"{len(encoder.columns):,} features, {network.layout.size:,} parameters")
-    time_notes = (time_feature(config, encoder.names), random_split(config, encoder.dates))
+    time_notes = (time_feature(config, encoder.names), groups_in_time(config), random_split(config, encoder.dates))
     findings = (
         *ignored_columns(features.ignored),
         *of_selection(features.encoder, encoder),

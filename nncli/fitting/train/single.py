@@ -136,6 +136,7 @@ def resume_network(
                 "command": command_line(command) or manifest.command,
                 "machine": machine,
                 "lengthened": lengthened(run, manifest, config),
+                "decided": None,
             }
             manifest = manifest.model_copy(update=update)
             run.save_manifest(manifest)

@@ -176,10 +176,12 @@ def classification_scores(
     labels: tuple[str, ...],
     sample_weight: Array | None = None,
     classes: Codes | None = None,
+    costs: NDArray[np.float64] | None = None,
 ) -> ClassificationScores:
     """Every score of the probabilities `P`; `labels` are the classes in the order of its columns.
 
-    `classes` (rows,) are the predicted classes; None: the most probable ones.
+    `classes` (rows,) are the predicted classes; None: the most probable ones. Their mean cost by `costs` (actual,
+    predicted) comes first.
     """
     K, predicted, matrix = P.shape[1], P.argmax(axis=1) if classes is None else classes, None
     of_classes = P if classes is None else one_hot(classes, K)
@@ -189,13 +191,29 @@ def classification_scores(
     return ClassificationScores(
         values=tuple(
             (m.name, m.function(y, of_classes if m.of_classes else P, sample_weight))
-            for m in shown_metrics(counts.support)
+            for m in (*([] if costs is None else [cost_metric(costs)]), *shown_metrics(counts.support))
         ),
         rows=len(y),
         labels=labels,
         confusion_matrix=matrix,
         confusions=most_frequent_confusions(y, predicted, K, sample_weight),
         by_class=class_scores(counts, labels),
+    )
+
+
+def cost_metric(costs: NDArray[np.float64]) -> Metric[ClassificationResamples]:
+    """The mean of the `costs` (actual, predicted) of rows, with which a decision makes classes of probabilities."""
+
+    def cost_per_row(y: Codes, P: Array, sample_weight: Array | None = None) -> float:
+        return float(np.average(costs[y, P.argmax(axis=1)], weights=sample_weight))
+
+    return _entry(
+        cost_per_row,
+        "mean cost of a row, by the costs of the saved decision; lower is better. The baseline predicts the same class "
+        "for all rows, that of the lowest cost",
+        is_selectable=False,
+        of_classes=True,
+        bootstrap=lambda r: r.W @ costs[r.y, r.predicted_class] / r.total,
     )
 
 

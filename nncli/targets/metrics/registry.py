@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from nncli.base.errors import UsageError
 from nncli.base.spec import Task
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
-from nncli.targets.metrics.classification import CLASSIFICATION_METRICS
+from nncli.targets.metrics.classification import CLASSIFICATION_METRICS, POSITIVE_CLASS_METRICS, cost_metric
 from nncli.targets.metrics.metric import Metric
 from nncli.targets.metrics.regression import REGRESSION_METRICS, pinball_metric
 
 BoundMetric = Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None], float]
 """(y, predictions, weight) -> one number, NaN where it is undefined."""
 
-_ALL: tuple[Metric[Any], ...] = (*CLASSIFICATION_METRICS, CALIBRATED_LOG_LOSS, *REGRESSION_METRICS, pinball_metric(0.5))
+COST: Metric[Any] = cost_metric(np.zeros((2, 2)))
+"""The mean cost of a row, whatever the costs are."""
+
+_ALL: tuple[Metric[Any], ...] = (
+    COST,
+    *CLASSIFICATION_METRICS,
+    CALIBRATED_LOG_LOSS,
+    *REGRESSION_METRICS,
+    pinball_metric(0.5),
+)
 
 METRICS: Mapping[str, Metric[Any]] = MappingProxyType({metric.name: metric for metric in _ALL})
 """Every metric by its name."""
+
+
+OF_POSITIVE_CLASS = frozenset(metric.name for metric in POSITIVE_CLASS_METRICS)
+"""The metrics of the second of two classes."""
 
 
 def metric_names(task: Task) -> tuple[str, ...]:
@@ -68,3 +82,8 @@ def is_better(name: str, value: float, other: float | None) -> bool:
 def has_baseline(name: str) -> bool:
     """Whether the baseline's value of the metric is shown beside the model's; see `Metric.has_baseline`."""
     return name not in METRICS or METRICS[name].has_baseline
+
+
+def with_class(name: str, labels: Sequence[str]) -> str:
+    """The name of a metric, with the class that it is of if that is one of two `labels`."""
+    return f"{name} of {labels[1]}" if len(labels) == 2 and name in OF_POSITIVE_CLASS else name

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nncli.nn.arrays import Floats
-from nncli.targets.metrics.bootstrap import MAX_ROWS, BootstrapResampler, ConfidenceInterval
+from nncli.targets.metrics.bootstrap import MAX_ROWS, ConfidenceInterval
 
 MAX_EXACT_UNITS = 13
 """Number of units up to which all sign patterns are tried; 8,192 of them."""
@@ -31,11 +32,16 @@ ROUNDING = 1e-12
 """Relative rounding error of a sum of the same numbers in another order."""
 
 
+LEVEL = 0.05
+"""Significance level of a test, and of the interval beside it."""
+
+
 @dataclass(frozen=True)
 class PairedTest:
-    """The mean difference, its 95 % confidence interval, and its p-value.
+    """The mean difference, its confidence interval, and its p-value.
 
-    `units` is the number of rows, or groups of rows, with a sign of their own.
+    `units` is the number of rows, or groups of rows, with a sign of their own. The interval excludes 0 if, and only if,
+    the p-value is below the level of its lower limit, or of its upper one for a mean below 0. None without two limits.
     """
 
     units: int
@@ -45,22 +51,24 @@ class PairedTest:
 
 
 def paired_test(
-    differences: Floats, sample_weight: Floats | None, groups: NDArray[np.int64] | None, seed: int
+    differences: Floats,
+    sample_weight: Floats | None,
+    groups: NDArray[np.int64] | None,
+    seed: int,
+    levels: tuple[float, float] = (LEVEL, LEVEL),
 ) -> PairedTest:
     """Test the mean of finite `differences` (rows,) of losses, of at least one row.
 
-    Rows with equal numbers in `groups` (rows,) are not independent: they are drawn, and change sign, together. Rows
-    count by `sample_weight` (rows,), not all of it 0.
+    Rows with equal numbers in `groups` (rows,) are not independent: they change sign together. Rows count by
+    `sample_weight` (rows,), not all of it 0. `levels` are those of a two-sided test at the lower and at the upper limit
+    of the interval, which holds the means that such a test does not reject.
     """
-    resampling = BootstrapResampler.of(len(differences), seed, groups)
     w = np.ones(len(differences)) if sample_weight is None else sample_weight
     mean = float(np.average(differences, weights=w))
-    d, v = differences[resampling.rows], w[resampling.rows]
-    means = resampling.samples(lambda counts: (counts @ (v * d) / (counts @ v))[:, None])
-    interval = resampling.interval(means[:, 0], mean)
     unit = np.arange(len(differences)) if groups is None else np.unique(groups, return_inverse=True)[1]
-    sums = np.bincount(unit, w * differences).astype(np.float64)
-    return PairedTest(len(sums), mean, interval, sign_flip_test(sums, np.random.default_rng([seed, 2])))
+    units = np.column_stack([np.bincount(unit, w * differences), np.bincount(unit, w)]).astype(np.float64)
+    flips = _SignFlips.of(units, np.random.default_rng([seed, 2]))
+    return PairedTest(len(units), mean, flips.interval(levels), flips.p)
 
 
 def sign_flip_test(sums: Floats, rng: np.random.Generator) -> float:
@@ -70,22 +78,87 @@ def sign_flip_test(sums: Floats, rng: np.random.Generator) -> float:
     Hoeffding's bound, 2 exp(-S² / (2 Σ sums²)) for the sum S, holds for any number of units and is returned where it is
     the smaller value.
     """
-    if len(sums) > MAX_ROWS:
-        sums = np.bincount(rng.permutation(len(sums)) % MAX_ROWS, sums).astype(np.float64)
-    n, observed = len(sums), abs(float(sums.sum()))
-    threshold = observed - ROUNDING * float(np.abs(sums).sum())
-    if threshold <= 0:
-        return 1.0
-    if n <= MAX_EXACT_UNITS:
-        signs = 1.0 - 2.0 * (np.arange(1 << n)[:, None] >> np.arange(n) & 1)
-        return float(np.mean(np.abs(signs @ sums) >= threshold))
-    n_extreme, step = 0, max(1, CHUNK_CELLS // n)
-    for start in range(0, N_PERMUTATIONS, step):
-        size = min(step, N_PERMUTATIONS - start)
-        bits = np.unpackbits(np.frombuffer(rng.bytes(size * -(-n // 8)), np.uint8).reshape(size, -1), axis=1)
-        totals = bits[:, :n].astype(np.float64) @ sums
-        n_extreme += int(np.count_nonzero(np.abs(2.0 * totals - sums.sum()) >= threshold))
-    return min((1 + n_extreme) / (1 + N_PERMUTATIONS), _hoeffding_bound(sums))
+    return _SignFlips.of(sums[:, None], rng).p
+
+
+@dataclass(frozen=True)
+class _SignFlips:
+    """Sign patterns of units, whose first column are the sums of differences, and the second one those of weights.
+
+    `halves` (patterns, columns) are the sums over the units that keep their sign. They are `exact` if all patterns are
+    among them; else the observed signs count as one more.
+    """
+
+    units: Floats
+    halves: Floats
+    exact: bool
+
+    @classmethod
+    def of(cls, units: Floats, rng: np.random.Generator) -> _SignFlips:
+        """All patterns of few units, or N_PERMUTATIONS random ones."""
+        if len(units) > MAX_ROWS:
+            merged = rng.permutation(len(units)) % MAX_ROWS
+            units = np.column_stack([np.bincount(merged, column) for column in units.T])
+        n = len(units)
+        if n <= MAX_EXACT_UNITS:
+            bits = np.arange(1 << n)[:, None] >> np.arange(n) & 1
+            return cls(units, bits @ units, True)
+        halves, step = [], max(1, CHUNK_CELLS // n)
+        for start in range(0, N_PERMUTATIONS, step):
+            size = min(step, N_PERMUTATIONS - start)
+            packed = np.frombuffer(rng.bytes(size * -(-n // 8)), np.uint8).reshape(size, -1)
+            halves.append(np.unpackbits(packed, axis=1)[:, :n].astype(np.float64) @ units)
+        return cls(units, np.concatenate(halves), False)
+
+    @property
+    def p(self) -> float:
+        """The two-sided p-value of the sum of differences."""
+        sums = self.units[:, 0]
+        threshold = abs(float(sums.sum())) - self._rounding
+        if threshold <= 0:
+            return 1.0
+        n_extreme = int(np.count_nonzero(np.abs(2.0 * self.halves[:, 0] - sums.sum()) >= threshold))
+        if self.exact:
+            return n_extreme / len(self.halves)
+        return min((1 + n_extreme) / (1 + len(self.halves)), _hoeffding_bound(sums))
+
+    @property
+    def _rounding(self) -> float:
+        return ROUNDING * float(np.abs(self.units[:, 0]).sum())
+
+    def interval(self, levels: tuple[float, float]) -> ConfidenceInterval | None:
+        """The means that the test does not reject at the level of their side; None if there is no limit to them.
+
+        The differences from a mean are as extreme under a pattern as they are observed if the mean lies between that of
+        the units which keep their sign and that of the others. Source: Hartigan, "Using subsample values as typical
+        values", 1969.
+        """
+        halves = np.stack([self.halves, self.units.sum(axis=0) - self.halves])
+        sums, weights = np.where(np.abs(halves[..., 0]) <= self._rounding / 2, 0.0, halves[..., 0]), halves[..., 1]
+        has_both = (weights > ROUNDING * self.units[:, 1].sum()).all(axis=0)
+        means = sums[:, has_both] / weights[:, has_both]
+        always = len(self.halves) - means.shape[1] + (not self.exact)
+        limits = [
+            side
+            * self._limit(np.sort(side * (means.min(axis=0) if side > 0 else means.max(axis=0))), always, level, side)
+            for side, level in zip((1.0, -1.0), levels, strict=True)
+        ]
+        return ConfidenceInterval(*limits) if np.isfinite(limits).all() else None
+
+    def _limit(self, lowest: Floats, always: int, level: float, side: float) -> float:
+        """The lower limit, of means with the sign of `side`.
+
+        `lowest` are in ascending order the means from which on a pattern is extreme, as `always` many are everywhere.
+        """
+        needed = ceil(level * (len(lowest) + always) * (1.0 - ROUNDING)) - always
+        limit = float(lowest[needed - 1]) if needed > 0 else -np.inf
+        if self.exact:
+            return limit
+        scale, w = float(np.abs(self.units[:, 0]).max()) or 1.0, self.units[:, 1]  # so that no square overflows
+        s = side * self.units[:, 0] / scale  # whose Hoeffding's bound is the level at one of two roots
+        S, W, c = s.sum(), w.sum(), 2.0 * log(2.0 / level)
+        a, b, d = W * W - c * (w @ w), W * S - c * (s @ w), S * S - c * (s @ s)
+        return max(limit, scale * float((b - sqrt(max(b * b - a * d, 0.0))) / a)) if a > 0 else limit
 
 
 def _hoeffding_bound(sums: Floats) -> float:

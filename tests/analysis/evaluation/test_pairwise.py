@@ -8,6 +8,8 @@ from math import log
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nncli.analysis.evaluation.pairwise import ComparableRun, PairwiseResult, compare_pairwise
 from nncli.models.scores import Averaging
@@ -45,14 +47,52 @@ def numbers(predicted: object, truth: object, loss: Loss) -> ComparableRun:
     )
 
 
-def test_only_rows_that_both_held_out_are_compared() -> None:
-    a = classes([0.9, 0.8, 0.1], ["yes", "yes", "no"], [1, 2, 5])
-    b = classes([0.5, 0.4, 0.6], ["yes", "yes", "no"], [2, 4, 5])
+def test_of_samples_of_the_same_rows_those_in_both_are_compared() -> None:
+    a = classes([0.9, 0.8, 0.1], ["yes", "yes", "no"], [1, 2, 5], total=9, rule="at random")
+    b = classes([0.5, 0.4, 0.6], ["yes", "yes", "no"], [2, 4, 5], total=9, rule="at random")
     (loss,) = compare_pairwise([a, b])
     assert (loss.a, loss.b, loss.rows) == (0, 1, 2)
     assert loss.test
     assert loss.test.mean == pytest.approx((log(0.8 / 0.5) + log(0.9 / 0.4)) / 2)
     assert loss.beside == ("error rate", 0.0, 1.0)  # of rows 2 and 5 a is right twice; b is sure of nothing, then wrong
+
+
+FOLDS = np.array([0, 0, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("other", "ranked"),
+    [
+        ({}, True),
+        ({"blocks": FOLDS}, True),
+        ({"blocks": 5 - FOLDS}, True),
+        ({"blocks": None}, False),
+        ({"blocks": np.array([0, 1, 0, 1])}, False),
+        ({"blocks": np.arange(4)}, False),
+        ({"row_numbers": np.array([1, 2, 3, 5])}, False),
+        ({"total": 4}, True),
+        ({"total": 9}, False),
+    ],
+)
+def test_runs_are_ranked_only_if_their_rows_were_held_out_together(other: dict[str, object], ranked: bool) -> None:
+    p, truth = [0.9, 0.2, 0.7, 0.4], ["yes", "no", "yes", "no"]
+    a = classes(p, truth, [1, 2, 3, 4], blocks=FOLDS, rule="2 folds")
+    b = replace(a, rule="as others", **other)  # type: ignore[arg-type]
+    (found,) = compare_pairwise([a, b])
+    assert (found.test is not None) == (found.rules is None) == ranked
+    assert found.rules == (None if ranked else ("2 folds", "as others"))
+    assert ("not ranked" in found.sentence("a", "b")) != ranked
+    assert ("a: 2 folds; b: as others" in found.sentence("a", "b")) != ranked
+
+
+def test_of_runs_that_were_validated_in_two_ways_the_best_of_each_are_named() -> None:
+    truth = ["yes", "no"]
+    runs = [
+        classes([p, 1 - p], truth, [1, 2], blocks=np.array(blocks)) for p in (0.7, 0.9) for blocks in ([0, 1], [0, 0])
+    ]
+    found = compare_pairwise(runs)
+    assert {(pair.a, pair.b, pair.rules is None) for pair in found} == {(2, 0, True), (3, 1, True), (2, 3, False)}
+    assert {pair.tests for pair in found if pair.rules is None} == {2}
 
 
 def test_the_best_run_is_compared_with_the_others_in_any_order() -> None:
@@ -79,14 +119,14 @@ def test_classes_are_matched_by_their_names() -> None:
 @pytest.mark.parametrize(
     ("other", "reason"),
     [
-        (classes([0.9], ["yes"], [7]), "share no scored rows"),
+        (classes([0.9, 0.9], ["yes", "no"], [7, 8], total=9), "share no scored rows"),
         (classes([0.9, 0.9], ["no", "no"], [1, 2]), "differently"),
         (classes([0.9, 0.9], ["yes", "no"], [1, 2], weights=np.zeros(2)), None),
     ],
 )
 def test_why_two_runs_cannot_be_compared(other: ComparableRun, reason: str | None) -> None:
-    single = classes([0.9, 0.2], ["yes", "no"], [1, 2])
-    for pair in compare_pairwise([single, other]):
+    one = classes([0.9, 0.2], ["yes", "no"], [1, 2], total=other.total)
+    for pair in compare_pairwise([one, other]):
         assert (pair.test is None) == (reason is not None)
         assert pair.adjusted_p is None or reason is None
         assert (reason or "") in pair.reason
@@ -138,11 +178,23 @@ def test_p_values_are_adjusted_for_all_possible_pairs() -> None:
     rng = np.random.default_rng(0)
     truth = rng.normal(size=40)
     runs = [numbers(truth + rng.normal(0, spread, 40), truth, MAE()) for spread in (0.1, 0.5, 0.5)]
-    result = compare_pairwise(runs)
-    raw = sorted(pair.test.p for pair in result if pair.test)
-    adjusted = sorted(pair.adjusted_p for pair in result if pair.adjusted_p is not None)
-    assert adjusted == pytest.approx([3 * raw[0], max(3 * raw[0], 2 * raw[1])])
-    assert all(pair.is_significant for pair in result)
+    found = compare_pairwise(runs)
+    assert [pair.adjusted_p for pair in found] == pytest.approx([3 * pair.test.p for pair in found if pair.test])
+    assert all(pair.is_significant for pair in found)
+
+
+@given(st.integers(0, 10_000), st.floats(0.0, 0.6), st.sampled_from([0.0, log(3), log(1000)]))
+def test_a_difference_is_significant_where_its_interval_excludes_0(seed: int, shift: float, choices: float) -> None:
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(size=40)
+    runs = [numbers(truth + rng.normal(0, 0.5 + shift * k, 40), truth, MAE()) for k in range(3)]
+    for pair in compare_pairwise([runs[0], replace(runs[1], log_choices=choices), runs[2]]):
+        assert pair.test
+        interval = pair.test.interval
+        if interval is None:
+            assert not pair.is_significant or choices
+        else:
+            assert pair.is_significant == (interval.low > 0 or interval.high < 0)
 
 
 def test_weights_are_used_if_both_runs_have_them() -> None:
@@ -195,8 +247,8 @@ def test_infinite_mean_losses_cannot_be_compared() -> None:
 
 
 def test_rows_without_any_weight_cannot_be_compared() -> None:
-    a = classes([0.9, 0.4, 0.7], ["yes", "no", "no"], [1, 2, 3], weights=np.array([0.0, 0.0, 1.0]))
-    b = classes([0.8, 0.2], ["yes", "no"], [1, 2], weights=np.array([0.0, 0.0]))
+    a = classes([0.9, 0.4, 0.7], ["yes", "no", "no"], [1, 2, 3], weights=np.array([0.0, 0.0, 1.0]), total=9)
+    b = classes([0.8, 0.2], ["yes", "no"], [1, 2], weights=np.array([0.0, 0.0]), total=9)
     assert {pair.reason for pair in compare_pairwise([a, b])} == {"the shared rows have zero weight"}
 
 

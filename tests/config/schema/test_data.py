@@ -61,8 +61,10 @@ def test_row_columns_are_those_of_weights_groups_and_times() -> None:
 
 
 def test_the_time_column_is_a_feature_unless_it_is_dropped_or_has_another_role() -> None:
-    assert data(time="t", sample_weight="w", group="g", drop=["d"]).excluded == {"y", "w", "g", "d"}
+    assert data(sample_weight="w", group="g", drop=["d"]).excluded == {"y", "w", "g", "d"}
+    assert data(time="t", sample_weight="w", group="g").excluded == {"y", "w"}
     assert "t" in data(time="t", drop=["t"]).excluded
+    assert "g" in data(time="t", group="g", drop=["g"]).excluded
     assert "t" in data(time="t", group="t").excluded
 
 

@@ -105,6 +105,14 @@ def test_whole_groups_are_held_out(groups: np.ndarray[tuple[int], np.dtype[np.in
     assert abs(len(split.validation) - share * len(groups)) <= np.bincount(groups).max()
 
 
+def test_a_panel_is_split_in_time_across_all_groups() -> None:
+    stores, dates = np.tile(np.arange(12), 200), np.repeat(np.arange(200), 12)
+    split = holdout_split(Strata(2400, groups=stores, times=dates), 0.2, rng())
+    assert dates[split.training].max() < dates[split.validation].min()
+    assert len(split.validation) == 480
+    assert set(stores[split.validation]) == set(range(12))
+
+
 def test_of_equal_groups_the_share_is_exact_and_so_it_is_of_each_class() -> None:
     groups, classes = np.arange(400) // 4, np.arange(400) // 200
     split = holdout_split(Strata(400, classes, groups), 0.2, rng())

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from nncli.config.schema import Config
-from nncli.fitting.checks.rows import random_split, time_feature
+from nncli.fitting.checks.rows import groups_in_time, random_split, time_feature
 
 
 def config(data: str = "", **keys: object) -> Config:
@@ -58,3 +58,17 @@ def test_a_time_column_that_is_a_feature_without_being_listed_is_noted(
     data: str, features: list[str], noted: bool
 ) -> None:
     assert (time_feature(config(data), features) is not None) is noted
+
+
+@pytest.mark.parametrize(
+    ("configured", "noted"),
+    [
+        (config("time: day, group: who"), True),
+        (config("time: day"), False),
+        (config("group: who"), False),
+        (config("time: day, group: who", validation=0.0), False),
+        (config("time: day, group: who", validation={"path": "v.csv"}), False),
+    ],
+)
+def test_groups_that_a_split_in_time_divides_are_noted(configured: Config, noted: bool) -> None:
+    assert (groups_in_time(configured) is not None) is noted

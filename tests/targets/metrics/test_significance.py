@@ -70,12 +70,13 @@ def test_where_there_is_nothing_to_find_little_is_found() -> None:
 @given(st.lists(EIGHTHS, min_size=1, max_size=30))
 def test_the_other_way_round_is_the_same_with_another_sign(values: list[float]) -> None:
     d = np.array(values)
-    first, other = paired_test(d, None, None, 7), paired_test(-d, None, None, 7)
-    assert other.mean == -first.mean
-    assert other.p == first.p
-    assert (first.interval is None) == (len(values) == 1)
-    if first.interval and other.interval:
-        assert (other.interval.low, other.interval.high) == pytest.approx((-first.interval.high, -first.interval.low))
+    one, other = paired_test(d, None, None, 7), paired_test(-d, None, None, 7)
+    assert other.mean == -one.mean
+    assert other.p == one.p
+    assert (one.interval is None) == (other.interval is None)
+    assert one.interval is not None or len(values) < 6 or len(values) > MAX_EXACT_UNITS
+    if one.interval and other.interval:
+        assert (other.interval.low, other.interval.high) == pytest.approx((-one.interval.high, -one.interval.low))
 
 
 @given(st.lists(EIGHTHS, min_size=1, max_size=10).filter(any))
@@ -114,6 +115,35 @@ def test_a_mean_lies_within_its_interval() -> None:
     assert interval
     expected = scipy.stats.t.interval(0.95, 399, d.mean(), scipy.stats.sem(d))
     assert (interval.low, interval.high) == pytest.approx(expected, abs=0.02)
+
+
+@given(
+    st.lists(st.tuples(EIGHTHS, st.integers(0, 3)), min_size=1, max_size=40).filter(
+        lambda rows: any(w for _, w in rows)
+    ),
+    st.sampled_from([0.05, 0.05 / 3, 0.2, 0.0001]),
+)
+def test_the_interval_excludes_0_where_the_test_rejects_it(rows: list[tuple[float, int]], level: float) -> None:
+    d, weight = (np.array(column, np.float64) for column in zip(*rows, strict=True))
+    found = paired_test(d, weight, None, 3, (level, level))
+    if found.interval is None:
+        assert found.p >= level or len(rows) > MAX_EXACT_UNITS
+    else:
+        assert found.interval.low <= found.mean <= found.interval.high
+        assert (found.interval.low > 0 or found.interval.high < 0) == (found.p < level)
+
+
+def test_a_p_value_below_those_of_random_signs_has_an_interval_as_narrow() -> None:
+    d = np.random.default_rng(1).normal(1, 0.5, 400)
+    interval = paired_test(d, None, None, 0, (1e-6, 1e-6)).interval
+    assert interval
+    assert 0 < interval.low < d.mean() < interval.high
+    assert paired_test(d - interval.low, None, None, 0).p == pytest.approx(1e-6)
+
+
+def test_an_interval_of_five_units_has_no_limits() -> None:
+    assert paired_test(np.arange(1.0, 6.0), None, None, 0).interval is None
+    assert paired_test(np.arange(1.0, 7.0), None, None, 0).interval
 
 
 def test_holms_adjustment_by_hand() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from nncli.analysis.evaluation.threshold_analysis import Figure as AchievedFigur
 from nncli.analysis.evaluation.threshold_analysis import TwoClassRows, expected_costs
 from nncli.analysis.report.charts import Axis, Bin, Color, Line, evenly_spaced, lines, numeric_table, points
 from nncli.analysis.report.page import Cell, Columns, Figure, Gallery, Paragraph, Part, Section, Table, display
-from nncli.analysis.report.sections.scores import format_interval
+from nncli.analysis.report.sections.scores import format_interval, scored_rows
 from nncli.base.text import format_number, format_percent
 from nncli.models.scores import class_scores
 from nncli.targets.decision import CostMatrix, Threshold
@@ -55,9 +55,26 @@ def classification(held_out: HeldOutPredictions) -> tuple[Section, ...]:
         Section(
             "confusion-matrix",
             "Confusion matrix",
-            (Columns((*_confusion_matrix(scores, labels), _by_class(scores, labels, curves))),),
+            (*_gain(held_out), Columns((*_confusion_matrix(scores, labels), _by_class(scores, labels, curves)))),
         ),
         Section("calibration", "ROC and calibration curves", (Gallery(tuple(figures)),), wide=True),
+    )
+
+
+def _gain(held_out: HeldOutPredictions) -> tuple[Paragraph, ...]:
+    """The accuracy of the predictions that are counted, beside that which is expected of the mean of all networks."""
+    scores = class_scores(held_out.scores)
+    if scores is None or held_out.averaging is None or held_out.predictions.decision is not None:
+        return ()
+    wrong = int((held_out.predictions.classes != held_out.y).sum())
+    counted = class_scores(replace(held_out, averaging=None).scores)
+    assert counted is not None
+    return (
+        Paragraph(
+            f"{wrong:,} of {scored_rows(held_out)} are misclassified here, an accuracy of "
+            f"{format_percent(counted['accuracy'])}; {format_percent(scores['accuracy'])} is expected of all networks "
+            "together."
+        ),
     )
 
 

@@ -33,14 +33,14 @@ from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.models.ensemble import Ensemble
 from nncli.models.scores import ScoresWithIntervals, ScoreWithInterval
 from nncli.runs.history_and_metrics import RecordedMetrics, RecordedScores
+from nncli.runs.listing import MAIN_METRICS
 from nncli.runs.manifest import Manifest
 from nncli.targets.metrics.bootstrap import MAX_ROWS, RESAMPLES, ConfidenceInterval
-from nncli.targets.metrics.registry import METRICS, has_baseline
+from nncli.targets.metrics.registry import COST, METRICS, has_baseline, with_class
 
 MAX_NAMES = 8
-MAIN_METRICS = frozenset({"accuracy", "balanced_accuracy", "rmse"})
-"""The first of these among the scores of a run is its main one; if a class is rare, balanced_accuracy comes first."""
 TITLES = {
+    "cost_per_row": "Cost per row",
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",
     "rmse": "RMSE",
@@ -51,7 +51,7 @@ STATES = {"done": "done", "running": "still running or killed", "stopped": "stop
 
 
 def main_score(scores: ScoresWithIntervals) -> ScoreWithInterval:
-    """The score that stands first: accuracy, balanced accuracy if a class is rare, or the RMSE of the first target."""
+    """The score that stands first: the cost with costs, accuracy, balanced accuracy if a class is rare, or the RMSE."""
     return next(score for score in scores.scores if score.name in MAIN_METRICS)
 
 
@@ -107,7 +107,7 @@ def summary_sentence(summary: RunSummary, scores: ScoresWithIntervals | None) ->
     form, first = format_of(main.name), quoted_name(target.names[0])
     if target.has_labels:
         what, of = f"classifies {first} into {len(target.labels):,} classes", ""
-        guess = quoted_name(target.labels[int(held_out.baseline.values[0].argmax())])
+        guess = quoted_name(target.labels[int(held_out.baseline.classes[0])])
     else:
         more = f" and {len(target.names) - 1:,} more" if len(target.names) > 1 else ""
         what, of, guess = f"predicts {first}{more}", f" of {first}" if more else "", "the mean"
@@ -115,8 +115,15 @@ def summary_sentence(summary: RunSummary, scores: ScoresWithIntervals | None) ->
     return (
         f"{_networks(manifest)} {what} from {columns:,} column{'s' * (columns != 1)}. {TITLES[main.name]}{of} on "
         f"{scored_rows(held_out)}: {form(main.value)}{interval}; the baseline, which always predicts {guess}: "
-        f"{form(main.baseline)}."
+        f"{form(main.baseline)}{_saving(main)}."
     )
+
+
+def _saving(score: ScoreWithInterval) -> str:
+    """How much less a row costs than by the best constant prediction, in a clause; empty for other scores."""
+    if score.name != COST.name or score.value is None or not score.baseline or score.value >= score.baseline:
+        return ""
+    return f", so the model saves {format_percent(1.0 - score.value / score.baseline)}"
 
 
 def _recorded_score(summary: RunSummary) -> str:
@@ -335,8 +342,10 @@ def held_out_scores(
         parts.append(Paragraph(AVERAGING))
     if held_out.predictions.decision is not None:
         text = f"Predicted classes follow the saved decision: {held_out.predictions.decision.text}."
-        parts.append(Paragraph(f"{text} Those of the baseline are the most frequent class."))
-    rows = tuple(score_row(score, linear) for score in scores.scores)
+        constant = "most frequent class" if held_out.baseline.decision is None else "class of the lowest cost for all"
+        parts.append(Paragraph(f"{text} Those of the baseline are the {constant}."))
+    labels = held_out.predictions.target.labels
+    rows = tuple(score_row(score, linear, labels) for score in scores.scores)
     columns: tuple[str, ...] = ("metric", "model", "95 % CI", "baseline", "improvement (95 % CI)")
     if linear is not None:
         parts.append(Paragraph(_linear(held_out, linear)))
@@ -377,9 +386,12 @@ def _method(scores: ScoresWithIntervals) -> str:
     return text
 
 
-def score_row(score: ScoreWithInterval, linear: LinearModel | None = None) -> tuple[str, ...]:
+def score_row(
+    score: ScoreWithInterval, linear: LinearModel | None = None, labels: tuple[str, ...] = ()
+) -> tuple[str, ...]:
     """Metric, score, interval, baseline and improvement, then those over a linear model."""
-    label, improvement = metric_label(score.name, score.target), format_interval(score.improvement)
+    label = metric_label(display(with_class(score.name, labels)), score.target)
+    improvement = format_interval(score.improvement)
     interval = format_interval(score.interval)
     row = (label, format_number(score.value), interval, format_number(score.baseline), improvement)
     if linear is None:
@@ -434,11 +446,14 @@ def verdicts(
     """Whether the model is better than the baseline and a linear model, by intervals of the improvement."""
     if held_out.split == "training":
         return (Verdict("Not known to be better than the baseline: no rows were kept apart to measure it.", False),)
-    metric = held_out.predictions.target.verdict_metric
+    other, metric = "the baseline", held_out.predictions.target.verdict_metric
+    if held_out.baseline.decision is not None:
+        constant = held_out.predictions.target.labels[held_out.baseline.classes[0]]
+        other, metric = f"the best constant prediction, always {quoted_name(constant)}", COST.name
     compared = [score for score in scores.scores if score.name == metric]
     collected = []
     for score in compared[:MAX_VERDICTS]:
-        collected.append(_verdict(score, "the baseline", score.improvement))
+        collected.append(_verdict(score, other, score.improvement))
         beside = None if linear is None else linear.of(score)
         if linear is not None and beside is not None:
             collected.append(_verdict(score, f"a linear model ({linear.name})", beside.improvement))

@@ -9,11 +9,13 @@ import numpy as np
 import polars as pl
 import pytest
 
+from nncli import threshold
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.analysis.evaluation.linear_model import linear_benchmark
 from nncli.analysis.evaluation.run_summary import summarize_run
 from nncli.analysis.report.run_page import page_of
 from nncli.analysis.report.sections.scores import summary_sentence, tiles, verdicts
+from nncli.base.text import format_percent
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from tests.analysis.report.support import SMALL, trained_on
 
@@ -95,3 +97,24 @@ def test_a_linear_model_stands_beside_the_baseline(penguins: Path) -> None:
 def test_without_rows_there_is_no_head(penguins: Path) -> None:
     page = page_of(replace(summarize_run(penguins), held_out=None), None, None)
     assert (page.verdicts, page.tiles) == ((), ())
+
+
+def test_with_costs_the_cost_and_the_saving_come_first(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300)
+    frame = pl.DataFrame({"x": x, "y": np.where(rng.random(300) < 1 / (1 + np.exp(1 - 3 * x)), "yes", "no")})
+    run = trained_on(tmp_path, frame, "y", "layers: []\nlearning_rate: 0.1\nepochs: 30\nvalidation: 0.5\n")
+    threshold(run, cost=(1, 5), save=True)
+    held_out = predict_held_out(run)
+    scores = held_out.scores_with_intervals()
+    cost = scores.scores[0]
+    assert cost.name == "cost_per_row"
+    assert cost.value is not None
+    assert cost.baseline is not None
+    sentence = summary_sentence(summarize_run(run), scores)
+    assert "Cost per row on 150 validation rows" in sentence
+    assert f"saves {format_percent(1 - cost.value / cost.baseline)}" in sentence
+    assert tiles(held_out, scores)[0].label == "Cost per row"
+    (verdict,) = verdicts(held_out, scores)
+    assert "the best constant prediction, always “yes”" in verdict.text
+    assert "cost per row" in verdict.text
