@@ -92,7 +92,7 @@ def _result(name: str, kind: type) -> Iterator[str]:
     for attribute, value in public.items():
         if isinstance(value, property):
             lines += [f"{attribute}: {_type(_hints(value.fget).get('return'))}  # {_summary(value.fget)}"]
-    yield f"\n### {name}\n\n{prose}\n\n```python\n" + "\n".join(lines) + "\n```\n"
+    yield f"\n### {name}\n\n{prose}\n\n```text\n" + "\n".join(lines) + "\n```\n"
     for attribute in ("predict", "evaluate"):
         if attribute in public:
             yield f"\n`{attribute}` takes the table and the options of [nncli.{attribute}](#{attribute}).\n"
