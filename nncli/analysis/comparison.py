@@ -473,7 +473,7 @@ def _score_rows(runs: Sequence[ComparedRun], comparable: Sequence[ComparableRun 
 
 
 def _best(losses: Sequence[float | None], comparable: Sequence[ComparableRun | None]) -> tuple[bool, ...]:
-    """Whether each run has the lowest loss of several that are validated alike; see `ScoreRow`."""
+    """Whether each run has the lowest loss of several that are validated alike, on the same rows; see `ScoreRow`."""
 
     def is_best(i: int) -> bool:
         run, loss = comparable[i], losses[i]
@@ -482,7 +482,8 @@ def _best(losses: Sequence[float | None], comparable: Sequence[ComparableRun | N
         others = [
             (other, other_loss)
             for j, (other, other_loss) in enumerate(zip(comparable, losses, strict=True))
-            if j != i and other is not None and other_loss is not None and run.is_validated_like(other)
+            if j != i and other is not None and other_loss is not None
+            if run.is_validated_like(other) and run.row_numbers.tolist() == other.row_numbers.tolist()
         ]
         return bool(others) and all(
             loss <= other_loss and not run.is_more_optimistic(other) for other, other_loss in others

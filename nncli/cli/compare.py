@@ -51,9 +51,9 @@ def compare(
     display: ResultOptions,
 ) -> None:
     """Scores are those on held-out rows, with 95 % confidence intervals; * marks the best of runs with the same rows.
-    Two runs of the same table and target are compared by a paired test if their validation rows were chosen alike: the
-    same rows, in the same folds. New rows rank all runs: --data. If the validation rows chose the epoch of one run, its
-    scores are optimistic, and the test is corrected for that.
+    Two runs of the same table and target are compared by a paired test if their validation rows were chosen alike: at
+    random, or the same blocks of time. New rows rank all runs: --data. If the validation rows chose the epoch of one
+    run, its scores are optimistic, and the test is corrected for that.
 
     \b
     nncli compare runs/first runs/second

@@ -47,8 +47,9 @@ class ComparableRun:
     `truth` are labels (rows,) or numbers (rows, targets) in their own units, `values` probabilities (rows, classes) of
     the classes `labels`, or numbers (rows, targets), `quantiles` (rows, targets, levels) those of a loss of several.
     `groups` (rows,) numbers the groups of dependent rows, and `blocks` (rows,) the folds: the rows that the same
-    networks were not trained on; None if that is all of them. `rule` says in words how the rows were chosen. They are a
-    random sample of `total` rows where there are too many.
+    networks were not trained on; None if that is all of them. `drawn` is what was held out at random, "rows" or
+    groups of a column; None for rows held out by another rule, such as in time. `rule` says in words how the rows were
+    chosen. They are a random sample of `total` rows where there are too many.
     `log_choices` is the natural logarithm of the number of models that the rows chose this one from, 0 for rows that
     chose nothing. `averaging` is the expected gain of an ensemble over its out-of-fold predictions, by which the losses
     are lowered as in its scores. A `decision` makes classes of the probabilities.
@@ -69,6 +70,7 @@ class ComparableRun:
     decision: Decision | None = None
     quantiles: Floats | None = None
     blocks: NDArray[np.int64] | None = None
+    drawn: str | None = None
     rule: str = ""
     total: int | None = None
 
@@ -78,9 +80,18 @@ class ComparableRun:
         return self.table, self.target, self.labels is None
 
     def is_validated_like(self, other: ComparableRun) -> bool:
-        """Whether both runs are scored on the same rows of the same task, each without training on the same ones."""
+        """Whether the held-out rows of both runs can rank them: of the same task, and held out in the same way.
+
+        Rows that were drawn at random are alike, whatever their number and seed: those that both runs held out are
+        scored by networks that were trained on other rows of the same distribution. Other rows, such as blocks of
+        time, must be the same, in the same folds.
+        """
         totals = [len(run.row_numbers) if run.total is None else run.total for run in (self, other)]
-        if self.task_key != other.task_key or totals[0] != totals[1]:
+        if self.task_key != other.task_key:
+            return False
+        if self.drawn is not None and self.drawn == other.drawn:
+            return True
+        if totals[0] != totals[1]:
             return False
         if totals[0] > len(self.row_numbers):  # of which each run has a sample of its own
             return self.rule == other.rule
@@ -136,9 +147,17 @@ def comparable_run(held_out: HeldOutPredictions, log_choices: float = 0.0) -> Co
         averaging=held_out.averaging,
         decision=held_out.predictions.decision,
         blocks=None if mask is None else np.unique(np.packbits(mask, axis=0), axis=1, return_inverse=True)[1].ravel(),
+        drawn=_drawn(held_out),
         rule="" if held_out.split == "table" else validation_rule(held_out),
         total=held_out.total,
     )
+
+
+def _drawn(held_out: HeldOutPredictions) -> str | None:
+    data = held_out.config.data
+    if held_out.split == "table" or held_out.manifest.validation_data is not None or data.time is not None:
+        return None
+    return "rows" if data.group is None else f"groups of {data.group}"
 
 
 def validation_rule(held_out: HeldOutPredictions) -> str:

@@ -69,6 +69,9 @@ FOLDS = np.array([0, 0, 1, 1])
         ({"blocks": None}, False),
         ({"blocks": np.array([0, 1, 0, 1])}, False),
         ({"blocks": np.arange(4)}, False),
+        ({"blocks": np.arange(4), "drawn": "rows"}, True),
+        ({"blocks": np.arange(4), "drawn": "groups of shop"}, False),
+        ({"row_numbers": np.array([1, 2, 3, 5]), "drawn": "rows"}, True),
         ({"row_numbers": np.array([1, 2, 3, 5])}, False),
         ({"total": 4}, True),
         ({"total": 9}, False),
@@ -76,8 +79,8 @@ FOLDS = np.array([0, 0, 1, 1])
 )
 def test_runs_are_ranked_only_if_their_rows_were_held_out_together(other: dict[str, object], ranked: bool) -> None:
     p, truth = [0.9, 0.2, 0.7, 0.4], ["yes", "no", "yes", "no"]
-    a = classes(p, truth, [1, 2, 3, 4], blocks=FOLDS, rule="2 folds")
-    b = replace(a, rule="as others", **other)  # type: ignore[arg-type]
+    a = classes(p, truth, [1, 2, 3, 4], blocks=FOLDS, drawn="rows", rule="2 folds")
+    b = replace(replace(a, rule="as others", drawn=None), **other)  # type: ignore[arg-type]
     (found,) = compare_pairwise([a, b])
     assert (found.test is not None) == (found.rules is None) == ranked
     assert found.rules == (None if ranked else ("2 folds", "as others"))

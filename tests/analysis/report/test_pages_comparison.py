@@ -32,7 +32,7 @@ def test_the_page_has_the_results_of_the_comparison(runs: list[Path]) -> None:
     result = compare(runs)
     page = comparison_page(result)
     assert [section.name for section in page.sections] == ["pairwise", "scores", "settings", "learning-curves", "runs"]
-    assert "two is significantly better than one. two and several are not ranked" in page.summary
+    assert "two is significantly better than one and several" in page.summary
     pairwise, scores, settings, _, _ = page.sections
     (table,) = (part for part in pairwise.parts if isinstance(part, Table))
     assert len(table.rows) == len(result.pairs) == 2
