@@ -1,7 +1,7 @@
 """Make the example report of the documentation: python docs/make_report.py [--screenshot].
 
-Trains on data/penguins-train.csv as the README does. With --screenshot a part of the report is also written to
-docs/assets/report.png, by the system's Chromium.
+Trains on data/penguins-train.csv as the README does. With --screenshot the beginning of the report is also
+written to docs/assets/report.png, by the system's Chromium.
 """
 
 from __future__ import annotations
@@ -17,9 +17,7 @@ from nncli.api.train import train
 DOCS = Path(__file__).parent
 REPORT = DOCS / "assets" / "report.html"
 SCREENSHOT = DOCS / "assets" / "report.png"
-WIDTH, HEIGHT = 1000, 1060
-SECTION = "feature-importance"
-"""The section that the picture begins with."""
+WIDTH, HEIGHT = 1280, 720
 
 
 def make_report() -> None:
@@ -37,15 +35,15 @@ def make_report() -> None:
 
 
 def words_of(page: str) -> str:
-    """The different words of the section in the picture, without numbers."""
-    text = page.partition(f'id="{SECTION}"')[2].partition("<section")[0]
+    """The different words of the picture, without numbers."""
+    text = page.partition('<header id="top">')[2].partition("</header>")[0]
     return " ".join(
         sorted({*re.findall(r"[A-Za-z]{2,}", re.sub(r"<style.*?</style>|<[^>]*>", " ", text, flags=re.DOTALL))})
     )
 
 
 def make_screenshot() -> None:
-    """Photograph a part of the report; the picture keeps its words, which a test compares."""
+    """Photograph the beginning of the report; the picture keeps its words, which a test compares."""
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
     from playwright.sync_api import sync_playwright
@@ -53,7 +51,7 @@ def make_screenshot() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
-        page.goto(f"{REPORT.as_uri()}#{SECTION}")
+        page.goto(REPORT.as_uri())
         page.screenshot(path=SCREENSHOT)
         browser.close()
     words = PngInfo()

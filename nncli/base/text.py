@@ -121,6 +121,41 @@ def format_number(value: float | None) -> str:
     return text.replace("-", "−")
 
 
+LETTERS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
+"""Units of large numbers, with the letter that stands for each."""
+
+
+def short_number(value: float | None) -> str:
+    """`value` with three significant digits, from 10,000 in units of `k`, `M`, `B` or `T`; see `format_number`.
+
+    Below 10,000 whole digits are not rounded.
+
+    >>> short_number(0.123456), short_number(4563.2), short_number(1_234_567), short_number(-20_000)
+    ('0.123', '4563', '1.23M', '−20k')
+    """
+    if value is None or not 1e-12 <= abs(value) < 1e15:
+        return format_number(value)
+    rounded = value if abs(value) < 9999.5 else float(f"{value:.3g}")
+    if 0.9995 <= rounded < 1.0:  # a score of 1 is perfect
+        return format_number(value)
+    unit, letter = next(((unit, letter) for unit, letter in LETTERS if abs(rounded) >= unit), (1.0, ""))
+    if abs(rounded) < 9999.5:
+        unit, letter = 1.0, ""
+    text = f"{rounded:.0f}" if 999.5 <= abs(rounded) < 9999.5 else f"{rounded / unit:.3g}"
+    return (text + letter).replace("-", "−")
+
+
+def format_range(low: str, high: str) -> str:
+    """Two numbers as a range, with a unit that both have once.
+
+    >>> format_range("175k", "220k"), format_range("80.3 %", "86.1 %"), format_range("−5", "3")
+    ('175k–220k', '80.3–86.1 %', '−5 to 3')
+    """
+    if not (low[0] + high[0]).isdigit():
+        return f"{low} to {high}"
+    return f"{low.removesuffix(' %') if high.endswith(' %') else low}–{high}"
+
+
 def format_percent(fraction: float) -> str:
     """`fraction` in percent; 0 % and 100 % only where they are exact.
 

@@ -11,7 +11,7 @@ are predicted numbers or probabilities.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, Self, TypeAlias
 
 import numpy as np
@@ -33,6 +33,7 @@ from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.classification import ClassificationScores
 from nncli.targets.metrics.metric import ScoreValues
 from nncli.targets.metrics.registry import BoundMetric, metric_names
+from nncli.targets.views import Intervals, View
 
 Truth: TypeAlias = NDArray[Any]
 """True targets: class codes (rows,), or numbers (rows, targets) in their own units."""
@@ -359,14 +360,20 @@ class TargetBase(Spec):
     def is_mean_of_rows(self, metric: str) -> bool:
         """Whether the metric is the mean of `test_losses`, or the root of it."""
 
-    # Words for reports
-
-    def format(self, value: float) -> str:
-        """A predicted value, or an error, as text."""
-        return format_number(value)
+    # Words and pictures for reports
 
     @abstractmethod
-    def outcome(self, predictions: Predicted, y: Truth, row: int, error: float) -> tuple[str, str, str]:
+    def view(self, predictions: Predicted, y: Truth, weights: Floats | None, intervals: Intervals | None) -> View:
+        """What the picture of the predictions of some rows is made of; `intervals` are those of numbers, if known."""
+
+    def format(self, value: float, form: Callable[[float], str] = format_number) -> str:
+        """A predicted value, or an error, as text; numbers are written by `form`."""
+        return form(value)
+
+    @abstractmethod
+    def outcome(
+        self, predictions: Predicted, y: Truth, row: int, error: float, form: Callable[[float], str] = format_number
+    ) -> tuple[str, str, str]:
         """The actual and the predicted value of a row as text, and what `error_title` says of it."""
 
 

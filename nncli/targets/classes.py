@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -12,7 +12,7 @@ from pydantic import Field
 
 from nncli.base.errors import DataError, UsageError
 from nncli.base.spec import StrictStr, Task
-from nncli.base.text import format_percent, join_quoted, quote
+from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.data.columns.hashing import Hashes, hash_texts
 from nncli.data.columns.parsing import CellErrors, parse_numbers, read_text
 from nncli.data.columns.spellings import alternative_categories
@@ -35,6 +35,7 @@ from nncli.targets.metrics.classification_resamples import LOG_LOSS_EPS, Classif
 from nncli.targets.metrics.intervals import MEANS_OF_CLASSES, OF_POSITIVE_CLASS
 from nncli.targets.metrics.metric import resampled_scores
 from nncli.targets.metrics.registry import COST, METRICS, BoundMetric, metric_function
+from nncli.targets.views import Confusions, Intervals, Separation
 
 INTEGER_TYPES = (pl.Int64, pl.UInt64, pl.Int128)
 UNKNOWN = -2
@@ -281,10 +282,24 @@ class Classes(TargetBase):
     def is_mean_of_rows(self, metric: str) -> bool:
         return metric in ("log_loss", "accuracy")
 
-    def format(self, value: float) -> str:
+    def format(self, value: float, form: Callable[[float], str] = format_number) -> str:
         return format_percent(value)
 
-    def outcome(self, predictions: Predicted, y: Truth, row: int, error: float) -> tuple[str, str, str]:
+    def view(
+        self, predictions: Predicted, y: Truth, weights: Floats | None, intervals: Intervals | None
+    ) -> Separation | Confusions:
+        """How far two classes are apart; which of several are taken for each other."""
+        w, K = np.ones(len(y)) if weights is None else weights, len(self.labels)
+        if K == 2:
+            j, threshold = (1, 0.5) if predictions.decision is None else predictions.decision.cut(self.labels)
+            labels = (self.labels[1 - j], self.labels[j])
+            return Separation(labels, predictions.values[:, j], y == j, w, threshold)
+        counts = np.bincount(y * K + predictions.classes, w, K * K).astype(np.float64).reshape(K, K)
+        return Confusions(self.labels, counts)
+
+    def outcome(
+        self, predictions: Predicted, y: Truth, row: int, error: float, form: Callable[[float], str] = format_number
+    ) -> tuple[str, str, str]:
         actual, predicted = int(y[row]), int(predictions.classes[row])
         probability = format_percent(float(predictions.values[row, actual]))
         return self.labels[actual], self.labels[predicted], probability

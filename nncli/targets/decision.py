@@ -62,6 +62,10 @@ class Threshold(Spec):
         C[1 - j, j], C[j, 1 - j] = costs.false_positive, costs.false_negative
         return C
 
+    def cut(self, labels: Sequence[str]) -> tuple[int, float]:
+        """The code of the positive class, and the probability from which it is predicted."""
+        return labels.index(self.positive), self.threshold
+
 
 class CostMatrix(Spec):
     """The class of the lowest expected cost is predicted, the first of several.
@@ -107,6 +111,13 @@ class CostMatrix(Spec):
     def cost_of(self, labels: Sequence[str]) -> NDArray[np.float64]:
         """The cost (actual, predicted) of each prediction."""
         return self._matrix
+
+    def cut(self, labels: Sequence[str]) -> tuple[int, float]:
+        """The code of the second of two classes, and the probability from which its expected cost is lower."""
+        (kept, alarm), (missed, caught) = self.costs
+        false_alarm, miss = alarm - kept, missed - caught
+        both = false_alarm + miss
+        return 1, min(1.0, max(0.0, false_alarm / both)) if both > 0 else 0.5
 
 
 Decision: TypeAlias = Annotated[Threshold | CostMatrix, Field(discriminator="type")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Self
 
 import numpy as np
@@ -36,6 +36,7 @@ from nncli.targets.metrics.regression import (
     regression_metrics,
     regression_scores,
 )
+from nncli.targets.views import ActualByPredicted, Intervals
 
 PINBALL = "pinball"
 ABSOLUTE_ERRORS = ("mae", "median_absolute_error", "mape")
@@ -235,12 +236,24 @@ class Numbers(TargetBase):
     def is_mean_of_rows(self, metric: str) -> bool:
         return metric == PINBALL or (metric in ("rmse", "mae") and len(self.names) == 1)
 
-    def outcome(self, predictions: Predicted, y: Truth, row: int, error: float) -> tuple[str, str, str]:
+    def view(
+        self, predictions: Predicted, y: Truth, weights: Floats | None, intervals: Intervals | None
+    ) -> ActualByPredicted:
+        """The first target, with the outermost predicted quantiles where there are no other intervals."""
+        if intervals is None and predictions.quantiles is not None and len(predictions.levels) > 1:
+            low, high = np.argmin(predictions.levels), np.argmax(predictions.levels)
+            level = predictions.levels[high] - predictions.levels[low]
+            intervals = Intervals(predictions.quantiles[:, :, low], predictions.quantiles[:, :, high], level)
+        first = None if intervals is None else Intervals(intervals.lower[:, 0], intervals.upper[:, 0], intervals.level)
+        return ActualByPredicted(self.names[0], y[:, 0], predictions.values[:, 0], first)
+
+    def outcome(
+        self, predictions: Predicted, y: Truth, row: int, error: float, form: Callable[[float], str] = format_number
+    ) -> tuple[str, str, str]:
         actual, predicted = (
-            ", ".join(format_number(float(value)) for value in values[row, :MAX_SHOWN])
-            for values in (y, predictions.values)
+            ", ".join(form(float(value)) for value in values[row, :MAX_SHOWN]) for values in (y, predictions.values)
         )
-        return actual, predicted, format_number(error)
+        return actual, predicted, form(error)
 
 
 class RegressionTarget(Numbers):

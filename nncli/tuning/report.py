@@ -15,6 +15,8 @@ from nncli.analysis.report.charts import (
     INK,
     MAX_ROWS,
     MAX_TICK_LENGTH,
+    PICTURE_HEIGHT,
+    PICTURE_WIDTH,
     RULE,
     SECOND,
     SOFT,
@@ -30,7 +32,6 @@ from nncli.analysis.report.charts import (
 )
 from nncli.analysis.report.charts import Axis as Labels
 from nncli.analysis.report.page import (
-    Details,
     Facts,
     Figure,
     Gallery,
@@ -39,14 +40,19 @@ from nncli.analysis.report.page import (
     Page,
     Paragraph,
     Part,
+    Row,
     Section,
     Table,
     Tile,
     Verdict,
+    capitalized,
     display,
+    method,
+    number_cell,
 )
 from nncli.base.logs import format_duration
-from nncli.base.text import format_number, format_percent
+from nncli.base.text import format_number, format_percent, short_number
+from nncli.targets.metrics.registry import metric_title
 from nncli.tuning.gain import gain_text
 from nncli.tuning.space.space import ChoiceDomain, Domain, Parameter
 from nncli.tuning.summary import SearchSummary
@@ -82,20 +88,20 @@ def search_page(summary: SearchSummary) -> Page:
     trials = _scored(summary)
     overview = Facts(tuple((term, display(value, MAX_PATH)) for term, value in summary.facts() if value))
     sections = [
-        Section("overview", "Overview", (overview,), wide=True),
         *_gain(summary),
-        *_history(summary, trials),
         *_importance(summary),
         *_slices(summary, trials),
         *_coordinates(summary, trials),
         *_trials(summary),
         *_best(summary),
+        Section("model", "Search and data", (overview,), wide=True),
     ]
     return Page(
         title=f"Report of {display(summary.path.resolve().name)}",
         summary=_sentence(summary),
         notices=_notices(summary),
         verdicts=_verdicts(summary),
+        picture=_history(summary, trials),
         tiles=_tiles(summary),
         sections=tuple(sections),
     )
@@ -106,7 +112,7 @@ def _sentence(summary: SearchSummary) -> str:
     text = f"A search of hyperparameters for “{target}” with {len(summary.trials):,} trials."
     if best is None:
         return text
-    return f"{text} The best {display(summary.metric)} is {format_number(best.score)}, of trial {best.number}."
+    return f"{text} The best {_metric(summary)} is {format_number(best.score)}, of trial {best.number}."
 
 
 def _notices(summary: SearchSummary) -> tuple[Notice, ...]:
@@ -137,15 +143,23 @@ def _verdicts(summary: SearchSummary) -> tuple[Verdict, ...]:
     return (Verdict(text, is_clear=gain.is_significant),)
 
 
+def _metric(summary: SearchSummary) -> str:
+    """The metric of the search as people write it."""
+    return display(metric_title(summary.metric))
+
+
 def _tiles(summary: SearchSummary) -> tuple[Tile, ...]:
-    best, first, metric = summary.best, summary.first, display(summary.metric)
+    best, first, metric = summary.best, summary.first, _metric(summary)
     gain = None if summary.result is None else summary.result.gain
     states = [f"{summary.count(state):,} {state}" for state in ("complete", "pruned", "failed")]
     tiles = []
     if best is not None:
-        tiles.append(Tile(f"Best {metric}", format_number(best.score), f"trial {best.number}"))
+        tiles.append(
+            Tile(f"Best {metric}", short_number(best.score), f"trial {best.number}", format_number(best.score))
+        )
     if first is not None:
-        tiles.append(Tile("Trial 0", format_number(first.score), "the configuration itself"))
+        exact = format_number(first.score)
+        tiles.append(Tile("Trial 0", short_number(first.score), "the configuration itself", exact))
     if gain is not None and gain.estimate is not None:
         tiles.append(Tile("Gain", gain_text(gain.estimate), f"95 % interval {gain.interval_text}"))
     tiles.append(Tile("Trials", f"{len(summary.trials):,}", ", ".join(states)))
@@ -160,7 +174,7 @@ def _gain(summary: SearchSummary) -> list[Section]:
     gain = None if summary.result is None else summary.result.gain
     if gain is None or gain.trial == 0:
         return []
-    metric = display(summary.metric)
+    metric = _metric(summary)
     rows = (
         ("gain by the recorded scores", gain_text(gain.apparent)),
         ("gain, corrected for the choice", gain_text(gain.estimate)),
@@ -173,7 +187,7 @@ def _gain(summary: SearchSummary) -> list[Section]:
     if gain.reason is not None:
         note += f" The corrected gain is not known: {gain.reason}."
     table = Table(f"Gain in {metric} of trial {gain.trial} over trial 0", ("measure", "value"), rows, note=note)
-    return [Section("gain", "Gain", (table, Details("How the gain is computed", (Paragraph(METHOD),))))]
+    return [Section("gain", "Gain", (table, method(METHOD)))]
 
 
 def _scored(summary: SearchSummary) -> list[ScoredTrial]:
@@ -189,16 +203,16 @@ def _scored(summary: SearchSummary) -> list[ScoredTrial]:
     return scored
 
 
-def _history(summary: SearchSummary, trials: list[ScoredTrial]) -> list[Section]:
+def _history(summary: SearchSummary, trials: list[ScoredTrial]) -> Figure | None:
     if not trials:
-        return []
+        return None
     best_so_far, best = [], float("nan")
     for trial in trials:
         if not trial.is_pruned:
             values = (trial.score, best) if best == best else (trial.score,)
             best = max(values) if summary.higher_is_better else min(values)
         best_so_far.append(best)
-    return [Section("history", "History", (history(display(summary.metric), trials, best_so_far),))]
+    return history(_metric(summary), trials, best_so_far)
 
 
 def _importance(summary: SearchSummary) -> list[Section]:
@@ -209,11 +223,13 @@ def _importance(summary: SearchSummary) -> list[Section]:
         return [Section(name, title, (Notice("note", text),))]
     if not importance:
         return []
-    drawn = [Range(display(share.parameter), share.importance, None, None) for share in importance[:MAX_SLICES]]
-    rows = tuple((display(share.parameter), format_percent(share.importance)) for share in importance)
+    drawn = [Range(display(one.parameter), one.importance) for one in importance[:MAX_SLICES]]
+    rows = tuple((display(one.parameter), format_percent(one.importance)) for one in importance)
     table = Table("Importance by parameter", ("parameter", "importance"), rows)
-    figure = ranges("Parameter importance", "The share of each parameter.", "importance", drawn, table, 0.0)
-    return [Section(name, title, (Paragraph(IMPORTANCE), figure))]
+    figure = ranges(
+        "Parameter importance", "The share of each parameter.", "importance", drawn, table, 0.0, from_level=True
+    )
+    return [Section(name, title, (figure, method(IMPORTANCE)))]
 
 
 def _parameters(summary: SearchSummary) -> list[Parameter]:
@@ -226,7 +242,7 @@ def _parameters(summary: SearchSummary) -> list[Parameter]:
 
 def _slices(summary: SearchSummary, trials: list[ScoredTrial]) -> list[Section]:
     best = -1 if summary.best is None else summary.best.number
-    metric = display(summary.metric)
+    metric = _metric(summary)
     charts = (slice_chart(metric, parameter, trials, best) for parameter in _parameters(summary)[:MAX_SLICES])
     figures = tuple(chart for chart in charts if chart is not None)
     if not figures:
@@ -241,7 +257,7 @@ def _coordinates(summary: SearchSummary, trials: list[ScoredTrial]) -> list[Sect
     sign = -1.0 if summary.higher_is_better else 1.0
     ranked = sorted(drawn, key=lambda trial: (sign * trial.score, trial.number))
     best = [trial.number for trial in ranked[: number_of_best(len(drawn))]]
-    figure = parallel_coordinates(display(summary.metric), _parameters(summary)[:MAX_COORDINATES], drawn, best)
+    figure = parallel_coordinates(_metric(summary), _parameters(summary)[:MAX_COORDINATES], drawn, best)
     return [Section("parallel-coordinates", "Parallel coordinates", (figure,), wide=True)]
 
 
@@ -257,11 +273,11 @@ def _trials(summary: SearchSummary) -> list[Section]:
         return order, sign * (score or 0.0), trial.number
 
     shown = sorted(summary.trials, key=rank)[:MAX_LISTED]
-    rows = tuple(
+    rows: tuple[Row, ...] = tuple(
         (
             str(trial.number),
             trial.state if trial.message is None else f"{trial.state}: {display(trial.message)}",
-            format_number(trial.comparable_score),
+            number_cell(trial.comparable_score),
             f"{len(trial.folds):,}",
             *(display(summary.labels(trial).get(name, "–")) for name in names),
         )
@@ -270,7 +286,7 @@ def _trials(summary: SearchSummary) -> list[Section]:
     note = "The best trials first. The score of a pruned trial is an estimate."
     if len(shown) < len(summary.trials):
         note += f" The first {len(shown):,} of {len(summary.trials):,} trials; trials.csv has all."
-    columns = ("trial", "state", display(summary.metric), "folds", *map(display, names))
+    columns = ("trial", "state", _metric(summary), "folds", *map(display, names))
     prose = (1, *range(4, len(columns)))
     return [Section("trials", "Trials", (Table("Trials", columns, rows, prose, note=note),), wide=True)]
 
@@ -328,7 +344,7 @@ def history(metric: str, trials: Sequence[ScoredTrial], best_so_far: Sequence[fl
         f"The {metric} of each trial in the order in which they were chosen, with the best one so far. Crosses are "
         "pruned trials, whose scores are estimates."
     )
-    return Figure(draw(paint), "Scores by trial", description, table)
+    return Figure(draw(paint, PICTURE_WIDTH, PICTURE_HEIGHT), "Scores by trial", description, table)
 
 
 def slice_chart(metric: str, parameter: Parameter, trials: Sequence[ScoredTrial], best: int) -> Figure | None:
@@ -361,7 +377,7 @@ def slice_chart(metric: str, parameter: Parameter, trials: Sequence[ScoredTrial]
     table = _choices_table(metric, parameter, with_value) if choices else _values_table(metric, parameter, with_value)
     of_all = "" if len(with_value) == len(trials) else f" It is set in {len(with_value):,} of {len(trials):,} trials."
     description = f"The {metric} of trials by {title}.{' The axis is logarithmic.' * is_log}{of_all}"
-    return Figure(draw(paint), f"{metric} by {title}", description, table)
+    return Figure(draw(paint), f"{capitalized(metric)} by {title}", description, table)
 
 
 def parallel_coordinates(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,11 +13,13 @@ from nncli.base.text import (
     escape_unprintable,
     format_number,
     format_percent,
+    format_range,
     join_quoted,
     json_safe,
     near_names,
     percent_digits,
     quote,
+    short_number,
 )
 
 
@@ -130,3 +133,38 @@ def test_a_name_is_near_itself_in_any_case_and_with_spaces(name: str) -> None:
 def test_names_without_letters_are_near_themselves_only() -> None:
     assert near_names("*", ["*", "#", ""]) == ["*"]
     assert closest_match("REGION", ["region", "other"]) == "region"
+
+
+@given(st.floats(-1e14, 1e14))
+def test_short_numbers_are_within_half_a_percent_and_no_longer_than_six_characters(value: float) -> None:
+    text = short_number(value)
+    units = {"k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+    number = float(text.rstrip("kMBT").replace("−", "-"))
+    assert number * units.get(text[-1], 1.0) == pytest.approx(value, rel=5.1e-3, abs=1e-12)
+    if not 0 < abs(value) < 1e-3:
+        assert len(text.removeprefix("−")) <= 6
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"), (float("inf"), "∞"), (0.0, "0"), (0.8164, "0.816"), (0.99981, "0.9998"), (999.4, "999"),
+        (999.6, "1000"), (9999.4, "9999"), (9999.6, "10k"), (999_999.0, "1M"), (-1_512_345.0, "−1.51M"),
+        (2e15, "2e+15"),
+    ],
+)  # fmt: skip
+def test_short_numbers(value: float | None, text: str) -> None:
+    assert short_number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        ("1", "2", "1–2"),
+        ("0 %", "1.5 %", "0–1.5 %"),
+        ("97.1 %", "> 99.9 %", "97.1 % to > 99.9 %"),
+        ("–", "3", "– to 3"),
+    ],
+)
+def test_ranges(low: str, high: str, text: str) -> None:
+    assert format_range(low, high) == text

@@ -29,7 +29,7 @@ def test_a_search_has_a_report_of_its_trials(tmp_path: Path) -> None:
     files = report(path)
     assert (files.html, files.card) == (path / "report.html", path / "report.md")
     page = parsed(files)
-    for words in ("Gain", "Parameter importance", "rmse by learning_rate", "Parallel coordinates", "nncli train"):
+    for words in ("Gain", "Parameter importance", "RMSE by learning_rate", "Parallel coordinates", "nncli train"):
         assert words in page.text
     assert "<b>diverged</b>" in page.text  # as text, not as HTML
     assert files.json()["kind"] == "search"
@@ -41,16 +41,16 @@ def test_a_search_has_a_report_of_its_trials(tmp_path: Path) -> None:
 def test_the_page_has_a_section_for_each_question(tmp_path: Path) -> None:
     page = page_of(made_search(tmp_path, made_trials()))
     assert names_of(page) == [
-        "overview",
         "gain",
-        "history",
         "importance",
         "slices",
         "parallel-coordinates",
         "trials",
         "best-configuration",
+        "model",
     ]
-    assert [tile.label for tile in page.tiles] == ["Best rmse", "Trial 0", "Gain", "Trials", "Saved by pruning"]
+    assert page.picture is not None
+    assert [tile.label for tile in page.tiles] == ["Best RMSE", "Trial 0", "Gain", "Trials", "Saved by pruning"]
     assert page.tiles[2].remark == "95 % interval 0.1 to 0.7"
     assert page.notices == ()
     assert [verdict.is_clear for verdict in page.verdicts] == [True]
@@ -72,7 +72,7 @@ def test_a_search_that_is_not_finished_says_how_to_resume(tmp_path: Path) -> Non
     assert f"nncli tune --resume {path}" in page.notices[0].text
     assert page.verdicts == ()
     assert not {"gain", "importance"} & set(names_of(page))
-    assert {"history", "slices", "trials"} <= set(names_of(page))
+    assert {"slices", "trials"} <= set(names_of(page))
 
 
 def test_a_time_limit_that_ended_the_search_is_a_note(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_time_limit_that_ended_the_search_is_a_note(tmp_path: Path) -> None:
 def test_a_search_without_a_finished_trial_has_a_page(tmp_path: Path) -> None:
     path = made_search(tmp_path, made_trials()[:1], ended=False)
     (path / "trials/0000.json").unlink()
-    assert names_of(page_of(path)) == ["overview", "best-configuration"]
+    assert names_of(page_of(path)) == ["best-configuration", "model"]
 
 
 def test_too_few_trials_have_no_importance(tmp_path: Path) -> None:

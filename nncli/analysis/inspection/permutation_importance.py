@@ -29,6 +29,7 @@ from nncli.base.threads import limit_blas_threads
 from nncli.data.sample_weights import Weights
 from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel, Ensemble
+from nncli.nn.arrays import Codes
 from nncli.nn.losses import MEDIAN
 from nncli.targets.base import Truth
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
@@ -194,7 +195,8 @@ class PartialDependence:
     A numeric column has `values` (points,), ascending. A date column has days since 1970 and `labels` that spell them.
     Any other column has `labels`, the most frequent first, with None for a missing cell. `outputs` are the names of
     the targets, of the classes, or of the second of two classes; `target` is the name of the target that has these
-    classes, None for regression.
+    classes, None for regression. `counts` are the rows of each label, or in equal intervals between the first and the
+    last value.
     """
 
     column: str
@@ -203,6 +205,7 @@ class PartialDependence:
     outputs: tuple[str, ...]
     means: Floats
     target: str | None = None
+    counts: Codes | None = None
 
     @property
     def meaning(self) -> str:
@@ -267,6 +270,8 @@ def partial_dependence(
         grid = next(fitted).grid(table)
         each = averaged.predict_each(column, [rows.cells(column, np.array([row])) for row in grid.rows])
         means = np.array([averaged.mean(values[:, shown]) for values in each]).reshape(len(grid.rows), len(outputs))
-        dependences.append(PartialDependence(column, grid.values, grid.labels, outputs, means, target_name))
+        dependences.append(
+            PartialDependence(column, grid.values, grid.labels, outputs, means, target_name, grid.counts)
+        )
     on_progress("partial dependence", len(columns), len(columns))
     return tuple(dependences)

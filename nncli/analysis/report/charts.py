@@ -25,20 +25,24 @@ from matplotlib.ticker import Formatter, Locator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from nncli.analysis.report.page import Figure, Table, display
-from nncli.base.text import format_number
+from nncli.base.text import LETTERS, format_number, format_percent
 
-INK, SOFT, RULE, FIRST, SECOND, THIRD, THIN = (f"#0a0b0{i}" for i in range(1, 8))
-VARIABLES = {INK: "ink", SOFT: "soft", RULE: "rule", FIRST: "first", SECOND: "second", THIRD: "third", THIN: "thin"}
+NAMES = ("ink", "soft", "rule", "first", "second", "third", "thin", "shade", "miss")
+"""The CSS variables of the colors of charts, in the order of the placeholders."""
+INK, SOFT, RULE, FIRST, SECOND, THIRD, THIN, SHADE, MISS = PLACEHOLDERS = tuple(f"#0a0b0{i}" for i in range(1, 10))
 
 WIDTH, HEIGHT = 360, 250
 """Size of a chart in SVG units."""
+PICTURE_WIDTH, PICTURE_HEIGHT = 420, 290
+"""Size of the picture at the head of a page."""
+FONT, WIDE_FONT = 11, 10
+"""Size of letters, and that in a picture or another wide chart."""
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "nncli",
     "text.parse_math": False,  # a column may be called $x$
     "font.family": ["DejaVu Sans"],  # shipped with Matplotlib, so that the layout is the same everywhere
-    "font.size": 11,
     "axes.titlesize": 11,
     "axes.labelcolor": SOFT,
     "axes.edgecolor": SOFT,
@@ -54,7 +58,7 @@ STYLE: dict[Any, Any] = {
     "ytick.color": SOFT,
     "text.color": INK,
     "legend.frameon": False,
-    "legend.fontsize": 11,
+    "legend.fontsize": "medium",
     "lines.linewidth": 1.8,
     "lines.solid_capstyle": "round",
     "figure.facecolor": "none",
@@ -64,8 +68,8 @@ STYLE: dict[Any, Any] = {
 
 
 def draw(paint: Callable[[Drawing, Axes], None], width: float = WIDTH, height: float = HEIGHT) -> str:
-    """The SVG of a drawing of this size, whose axes `paint` fills."""
-    with _style():
+    """The SVG of a drawing of this size, whose axes `paint` fills; wide ones are shown larger, with their letters."""
+    with _style(), matplotlib.rc_context({"font.size": FONT if width == WIDTH else WIDE_FONT}):
         figure = Drawing(figsize=(width / 72, height / 72), layout="constrained")
         FigureCanvasSVG(figure)
         paint(figure, figure.add_subplot())
@@ -105,7 +109,7 @@ def _themed(svg: str) -> str:
     )
     svg = re.sub(r'(\s(?:d|x|y)=")([^"]*)"', lambda m: m[1] + re.sub(r"(?<!\d)\d++\.\d{3,}", _short, m[2]) + '"', svg)
     svg = svg.replace("xlink:href", "href")
-    for color, name in VARIABLES.items():
+    for color, name in zip(PLACEHOLDERS, NAMES, strict=True):
         svg = svg.replace(color, f"var(--{name})")
     return re.sub(r"\n\s*", "\n", svg).strip()
 
@@ -130,8 +134,8 @@ def logarithmic(axes: Axes) -> None:
 
 MAX_LOG_TICKS = 7
 """Most ticks of a logarithmic axis."""
-EXPONENT_FROM, EXPONENT_BELOW = 1e6, 1e-4
-"""The largest tick from which, and below which, numbers are written with an exponent."""
+UNITS_FROM, LARGEST_PLAIN, EXPONENT_BELOW = 1e4, 1e15, 1e-4
+"""The largest tick from which numbers have units such as k, and those beyond which they have an exponent."""
 MAX_DIGITS = 17
 """Significant digits that tell any two numbers apart."""
 TOLERANCE = 0.02
@@ -195,8 +199,7 @@ def tick_labels(values: Sequence[float]) -> list[str]:
     for digits in range(3, MAX_DIGITS + 1):
         if all(abs(float(f"{value:.{digits}g}") - value) <= TOLERANCE * spread[value] for value in exact):
             break
-    scientific = largest >= EXPONENT_FROM or 0 < largest < EXPONENT_BELOW
-    return [_label(float(f"{value:.{digits}g}"), digits, scientific=scientific) for value in exact]
+    return [_label(float(f"{value:.{digits}g}"), digits, largest) for value in exact]
 
 
 def _neighbor_gap(value: float, finite: Sequence[float]) -> float:
@@ -205,18 +208,25 @@ def _neighbor_gap(value: float, finite: Sequence[float]) -> float:
     return min(others, default=abs(value)) or abs(value)
 
 
-def _label(value: float, digits: int, *, scientific: bool) -> str:
+def _label(value: float, digits: int, largest: float) -> str:
+    """A tick: in units of k, M, B or T if the largest is 10,000 or more, with an exponent beyond and below 0.0001."""
     if value == 0:
         return "0"
-    if scientific and not EXPONENT_BELOW <= abs(value) < EXPONENT_FROM:
+    size = abs(value)
+    if not EXPONENT_BELOW <= size < LARGEST_PLAIN:
         mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-        mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
-        text = f"{mantissa}e{int(exponent)}"
+        text, letter = _stripped(mantissa), f"e{int(exponent)}"
     else:
-        places = max(0, digits - 1 - floor(log10(abs(value))))
-        text = f"{value:,.{places}f}"
-        text = text.rstrip("0").rstrip(".") if "." in text else text
-    return text.replace("-", "−")
+        units = LETTERS if largest >= UNITS_FROM else ()
+        unit, letter = next(((unit, letter) for unit, letter in units if size >= unit), (1.0, ""))
+        places = max(0, digits - 1 - floor(log10(size)) + round(log10(unit)))
+        text = _stripped(f"{value / unit:.{places}f}")
+    return (text + letter).replace("-", "−")
+
+
+def _stripped(text: str) -> str:
+    """A number without zeros at the end of its fraction."""
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 Numbers: TypeAlias = Sequence[float] | NDArray[np.float64]
@@ -227,6 +237,8 @@ TALL = 330
 """Height of a square chart with its legend above."""
 MAX_TICK_LENGTH = 22
 """Longest tick label, in characters."""
+MAX_LEVEL = 36
+"""Most characters of all tick labels that stand beside each other."""
 MAX_POINTS = 1_000
 """Most points of a scatter chart."""
 LARGE_DOTS_BELOW = 200
@@ -249,8 +261,16 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Distribution:
+    """The numbers of rows between the `edges` (bins + 1,) of x, or at its places, drawn small along the x axis."""
+
+    edges: Numbers
+    counts: Numbers
+
+
+@dataclass(frozen=True)
 class Axis:
-    """Labels and limits of the axes; `ticks` are labels at positions of x."""
+    """Labels and limits of the axes; `ticks` are labels at positions of x, which else may be `integer` alone."""
 
     x: str
     y: str
@@ -259,16 +279,18 @@ class Axis:
     square: bool = False
     log: bool = False
     ticks: tuple[tuple[float, str], ...] | None = None
+    integer: bool = False
 
 
 @dataclass(frozen=True)
 class Range:
-    """A value with its interval; `low` and `high` are None where it is not known."""
+    """A value with its interval, None where it is not known; `share` is the fraction of the rows that it is of."""
 
     name: str
     value: float
-    low: float | None
-    high: float | None
+    low: float | None = None
+    high: float | None = None
+    share: float | None = None
 
 
 def lines(
@@ -281,10 +303,13 @@ def lines(
     mark: tuple[float, float, str] | None = None,
     diagonal: bool = False,
     dots: bool = False,
+    distribution: Distribution | None = None,
 ) -> Figure:
     """A line chart; `mark` is a named point, `diagonal` draws x = y, `dots` marks every point of the lines."""
 
     def paint(drawing: Drawing, axes: Axes) -> None:
+        if distribution is not None:
+            _paint_distribution(axes, distribution)
         if diagonal:
             axes.axline((0, 0), slope=1, color=SOFT, linestyle=":", linewidth=1)
         for line in curves:
@@ -353,10 +378,38 @@ def bars(title: str, description: str, axis: Axis, edges: Numbers, heights: Numb
     """A histogram with the given `edges` and `heights`."""
 
     def paint(drawing: Drawing, axes: Axes) -> None:
-        axes.bar(edges[:-1], heights, width=np.diff(edges), align="edge", color=FIRST, alpha=0.75, linewidth=0)
+        width, gap = np.diff(edges), 0.0 if axis.ticks is None else 0.1
+        axes.bar(edges[:-1] + gap * width, heights, (1 - 2 * gap) * width, align="edge", color=FIRST, alpha=0.8, lw=0)
         finish_axes(drawing, axes, axis)
 
     return Figure(draw(paint, height=_height(axis)), title, description, table)
+
+
+def paired_bars(
+    title: str, description: str, axis: Axis, first: tuple[str, Numbers], second: tuple[str, Numbers], table: Table
+) -> Figure:
+    """Two bars at each of the axis's ticks; `first` and `second` are their names and heights."""
+
+    def paint(drawing: Drawing, axes: Axes) -> None:
+        for (name, heights), color, shift in ((first, THIN, -0.2), (second, SECOND, 0.2)):
+            axes.bar(np.arange(len(heights)) + shift, heights, 0.38, color=color, alpha=0.9, linewidth=0, label=name)
+        axes.grid(visible=False, axis="x")
+        finish_axes(drawing, axes, axis)
+
+    return Figure(draw(paint, height=_height(axis)), title, description, table)
+
+
+DEPTH = 0.16
+"""Height of a distribution along the x axis, as a fraction of that of the chart."""
+
+
+def _paint_distribution(axes: Axes, distribution: Distribution) -> None:
+    """Bars along the x axis, the highest of which takes the lowest DEPTH of the chart."""
+    counts, edges = np.asarray(distribution.counts, np.float64), np.asarray(distribution.edges, np.float64)
+    x, width = (edges[:-1], np.diff(edges)) if len(edges) > len(counts) else (edges - 0.35, np.full(len(edges), 0.7))
+    heights = DEPTH * counts / max(1.0, float(counts.max()))
+    bottom = axes.get_xaxis_transform()
+    axes.bar(x, heights, width, align="edge", transform=bottom, color=THIN, alpha=0.55, linewidth=0, zorder=0)
 
 
 def ranges(
@@ -367,16 +420,39 @@ def ranges(
     table: Table,
     level: float,
     limits: tuple[float, float] | None = None,
+    *,
+    from_level: bool = False,
+    mark: tuple[float, str] | None = None,
+    width: float = WIDTH,
 ) -> Figure:
-    """Values with their intervals below each other, and a vertical line at `level`; `limits` are those of the axis."""
+    """Values with their intervals below each other, and a vertical line at `level`; `limits` are those of the axis.
+
+    A `mark` is a second line with a name.
+    Values are dots, or bars that begin `from_level`. A value's share of the rows is a gray bar below it, and a text.
+    """
 
     def paint(drawing: Drawing, axes: Axes) -> None:
         places = np.arange(len(values))
+        numbers = np.array([item.value for item in values])
+        color, thickness = (INK, 1.2) if from_level else (FIRST, 2)
+        if from_level:
+            axes.barh(places, numbers - level, 0.62, level, color=FIRST, alpha=0.8, linewidth=0)
+        else:
+            axes.plot(numbers, places, "o", color=FIRST, markersize=6)
+            if limits is not None:  # how far the values are from the level is comparable between charts
+                axes.hlines(places, level, numbers, color=FIRST, linewidth=2)
         for place, item in zip(places, values, strict=True):
             if item.low is not None and item.high is not None:
-                axes.plot([item.low, item.high], [place, place], color=FIRST, linewidth=2)
-        axes.plot([item.value for item in values], places, "o", color=FIRST, markersize=6)
-        axes.axvline(level, color=SOFT, linestyle=":", linewidth=1)
+                axes.plot([item.low, item.high], [place, place], color=color, linewidth=thickness)
+            if item.share is not None:
+                left = axes.get_yaxis_transform()
+                axes.barh(place + 0.35, item.share, 0.2, transform=left, color=THIN, alpha=0.55, linewidth=0, zorder=0)
+                text = format_percent(item.share)
+                axes.text(1.01, place + 0.35, text, transform=left, va="center", color=SOFT, fontsize=9)
+        axes.axvline(level, color=SOFT, linestyle="-" if from_level else ":", linewidth=1)
+        if mark is not None:
+            axes.axvline(mark[0], color=INK, linestyle="--", linewidth=1.2, label=mark[1])
+            add_legend(drawing, axes)
         axes.set_yticks(places, [display(item.name, MAX_TICK_LENGTH) for item in values])
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
@@ -386,7 +462,7 @@ def ranges(
         plain_numbers(axes, y=False)
         axes.set_xlabel(label)
 
-    return Figure(draw(paint, height=70 + 22 * len(values)), title, description, table)
+    return Figure(draw(paint, width, 70 + 22 * len(values)), title, description, table)
 
 
 def _height(axis: Axis) -> float:
@@ -406,14 +482,29 @@ def finish_axes(drawing: Drawing, axes: Axes, axis: Axis) -> None:
     if axis.square:
         axes.set_box_aspect(1)
     if axis.ticks is None:
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=axis.x == "epoch"))
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=axis.integer or axis.x == "epoch"))
     plain_numbers(axes)
     if axis.ticks is not None:
         places, names = zip(*((place, display(name, MAX_TICK_LENGTH)) for place, name in axis.ticks), strict=True)
-        axes.set_xticks(places, names, rotation=40, ha="right", rotation_mode="anchor")
+        name_ticks(axes, places, names)
+    add_legend(drawing, axes)
+
+
+def name_ticks(axes: Axes, places: Sequence[float], names: Sequence[str], font: float | None = None) -> None:
+    """Name places of the x axis, tilted where the names are long."""
+    axes.set_xticks(places, names)
+    for label in axes.get_xticklabels():
+        if font is not None:
+            label.set_fontsize(font)
+        if sum(map(len, names)) > MAX_LEVEL:
+            label.set(rotation=40, ha="right", rotation_mode="anchor")
+
+
+def add_legend(drawing: Drawing, axes: Axes, columns: int = 2) -> None:
+    """Add a legend above the chart of what has a label, if there is any."""
     handles, labels = axes.get_legend_handles_labels()
     if labels:
-        drawing.legend(handles, labels, loc="outside upper left", ncols=2, borderaxespad=0, handlelength=1.5)
+        drawing.legend(handles, labels, loc="outside upper left", ncols=columns, borderaxespad=0, handlelength=1.5)
 
 
 def evenly_spaced(n: int, max_points: int) -> NDArray[np.int64]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -18,7 +19,8 @@ from markupsafe import Markup, escape
 
 from nncli.base.atomic_files import check_overwrite, write_text
 from nncli.base.errors import Location, UsageError
-from nncli.base.text import INVISIBLE_LETTERS, MAX_QUOTE_LENGTH, escape_unprintable
+from nncli.base.text import INVISIBLE_LETTERS, MAX_QUOTE_LENGTH, escape_unprintable, format_number, short_number
+from nncli.base.web_style import base_style
 from nncli.version import __version__
 
 Level = Literal["note", "warning", "error"]
@@ -27,12 +29,44 @@ ISOLATED = "\u2068\u2069"
 
 
 @dataclass(frozen=True)
+class Effect:
+    """What moves a value up or down: its name, the change as text, and its size from -1 to 1."""
+
+    name: str
+    change: str
+    size: float
+
+
+@dataclass(frozen=True)
 class Cell:
-    """A cell of a table; `shade` is its background from 0 to 1, and `bars` are the heights of a small bar chart."""
+    """A cell of a table; `exact` is what a shortened `text` stands for.
+
+    `bars` are the heights of a small bar chart; `effects` are drawn as signed bars in place of the exact text.
+    """
 
     text: str
-    shade: float = 0.0
+    exact: str = ""
     bars: tuple[float, ...] = ()
+    effects: tuple[Effect, ...] = ()
+
+    @property
+    def full(self) -> str:
+        """The text with all that it stands for."""
+        return self.exact or self.text
+
+
+def number_cell(value: float | None) -> Cell:
+    """A number with three significant digits, which stands for one with more."""
+    return shortened(short_number(value), format_number(value))
+
+
+def shortened(text: str, exact: str) -> Cell:
+    """A text that stands for a longer one."""
+    return Cell(text, "" if text == exact else exact)
+
+
+Row: TypeAlias = tuple[str | Cell, ...]
+"""The cells of a row of a table; a text is a cell."""
 
 
 class Kind:
@@ -53,7 +87,7 @@ class Table(Kind):
 
     caption: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str | Cell, ...], ...]
+    rows: tuple[Row, ...]
     prose: tuple[int, ...] = (0,)
     note: str = ""
     folds: bool = False
@@ -142,6 +176,14 @@ class Details(Kind):
     parts: tuple[Part, ...]
 
 
+METHOD = "How this is measured"
+
+
+def method(*texts: str) -> Details:
+    """Paragraphs on how the figures of a section are computed."""
+    return Details(METHOD, tuple(map(Paragraph, texts)))
+
+
 Part: TypeAlias = Table | Figure | Gallery | Paragraph | Notice | Facts | Points | Listing | Heading | Columns | Details
 
 
@@ -154,6 +196,13 @@ class Section:
     parts: tuple[Part, ...]
     wide: bool = False
 
+    def with_method(self, text: str) -> Section:
+        """The section with a paragraph before those on how its figures are computed, which it ends with."""
+        *others, last = self.parts
+        if isinstance(last, Details) and last.title == METHOD:
+            return replace(self, parts=(*others, replace(last, parts=(Paragraph(text), *last.parts))))
+        return replace(self, parts=(*self.parts, method(text)))
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -162,19 +211,39 @@ class Tile:
     label: str
     value: str
     remark: str = ""
+    exact: str = ""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A sentence on whether the model is better than something; `is_clear` where that is more than chance."""
+    """A sentence on whether the model is better than something; `is_clear` where that is more than chance.
+
+    In short it is a `relation` to `others` by a `measure`, such as `Clearly better than` `the baseline` by `RMSE`.
+    """
 
     text: str
     is_clear: bool
+    relation: str = ""
+    others: str = ""
+    measure: str = ""
+
+
+def headline(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+    """The verdicts in short; those of one relation in one sentence."""
+    relations = dict.fromkeys(verdict.relation for verdict in verdicts if verdict.relation)
+    short = [replace(verdict, others="") for verdict in verdicts if not verdict.relation]
+    for relation in relations:
+        same = [verdict for verdict in verdicts if verdict.relation == relation]
+        others = list(dict.fromkeys(verdict.others for verdict in same))
+        text = " and ".join(filter(None, (", ".join(others[:-1]), others[-1])))
+        measure = f", by {same[0].measure}" if same[0].measure else ""
+        short.append(Verdict(f"{relation} {text}{measure}.", same[0].is_clear))
+    return tuple(short)
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page; `summary` is its first paragraph, followed by the verdicts and the tiles."""
+    """A page: its verdict, its tiles, and a `picture` beside them; `lead` is a shorter `summary` to stand there."""
 
     title: str
     summary: str
@@ -182,6 +251,18 @@ class Page:
     sections: tuple[Section, ...]
     verdicts: tuple[Verdict, ...] = ()
     tiles: tuple[Tile, ...] = ()
+    picture: Figure | None = None
+    lead: str = ""
+
+    @property
+    def headline(self) -> tuple[Verdict, ...]:
+        """The verdicts in short."""
+        return headline(self.verdicts)
+
+
+def capitalized(text: str) -> str:
+    """A text that begins with a capital letter."""
+    return text[:1].upper() + text[1:]
 
 
 def display(name: object, max_length: int = MAX_QUOTE_LENGTH) -> str:
@@ -228,7 +309,7 @@ def write_page(page: Page, path: Path, *, force: bool = False) -> None:
 
 def render(page: Page) -> str:
     """The HTML of a page. All text is escaped; only the SVG of charts is not."""
-    style = Markup((files("nncli.analysis.report") / "templates" / "page.css").read_text("utf-8"))
+    style = Markup(base_style() + (files("nncli.analysis.report") / "templates" / "page.css").read_text("utf-8"))
     text = _environment().get_template("page.html").render(page=page, style=style, generator=GENERATOR)
     return re.sub(r"\n\s*\n+", "\n", text).lstrip()
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from nncli.analysis.comparison import Comparison
+from nncli.analysis.comparison import Comparison, ScoreRow
 from nncli.analysis.drift import Batch, ColumnDrift, Drift
 from nncli.analysis.drift_limits import VALIDITY
 from nncli.analysis.evaluation.pairwise import PairwiseResult
 from nncli.analysis.evaluation.run_summary import CrossValidationSummary
-from nncli.analysis.report.charts import Axis, Line, Range, lines, ranges
+from nncli.analysis.report.charts import PICTURE_WIDTH, Axis, Range, paired_bars, ranges
 from nncli.analysis.report.page import (
-    Columns,
+    Cell,
     Details,
     Facts,
     Figure,
@@ -22,18 +22,25 @@ from nncli.analysis.report.page import (
     Page,
     Paragraph,
     Part,
+    Row,
     Section,
     Table,
     Tile,
+    Verdict,
+    capitalized,
     display,
+    method,
+    number_cell,
+    shortened,
 )
 from nncli.analysis.report.sections.learning_curves import compared_curves
-from nncli.analysis.report.sections.scores import format_interval
+from nncli.analysis.report.sections.scores import format_interval, interval_cell, metric_cell
 from nncli.base.logs import format_duration
-from nncli.base.text import MAX_QUOTE_LENGTH, format_number, format_percent
+from nncli.base.text import MAX_QUOTE_LENGTH, format_number, format_percent, short_number
 from nncli.data.columns.datetimes import date_text
 from nncli.models.scores import ScoreWithInterval
 from nncli.runs.monitoring.reference import CategoryBins, Counts, NumberBins
+from nncli.targets.metrics.registry import METRICS, higher_is_better, metric_title
 
 MAX_TEXT, MAX_PATH = 1000, 400
 TESTING = (
@@ -44,6 +51,10 @@ TESTING = (
     "more epochs than that of the other run, p-value and interval are corrected by the ratio of these numbers. Runs "
     "whose validation rows were chosen differently are not ranked."
 )
+MAX_TILES, MAX_DRAWN = 4, 15
+"""Most runs with a tile of their own, and in the picture."""
+SMALLEST_P = 0.001
+"""The smallest p-value that is written as a number."""
 NO_PAIRS = "No two runs can be compared on the same rows: that takes the same table, the same target and shared rows."
 
 
@@ -57,9 +68,16 @@ def comparison_page(comparison: Comparison) -> Page:
         _runs(comparison),
     ]
     notes = (display(" ".join(note.split()), MAX_TEXT).rstrip(".") for note in comparison.notes)
+    summary = " ".join(_verdicts(comparison))
+    main = [pair for pair in comparison.pairs if pair.measure == comparison.pairs[0].measure]
+    is_clear = any(pair.is_significant for pair in main)
     return Page(
         title=f"Comparison of {len(comparison.runs)} runs",
-        summary=" ".join(_verdicts(comparison)) or NO_PAIRS,
+        summary=summary or NO_PAIRS,
+        lead=f"Scored on {display(comparison.scored_rows, MAX_PATH)}." if summary else "",
+        verdicts=(Verdict(summary, is_clear),) if summary else (),
+        tiles=_tiles(comparison),
+        picture=_picture(comparison),
         notices=tuple(Notice("note", f"{note}.") for note in notes),
         sections=tuple(section for section in sections if section is not None),
     )
@@ -88,6 +106,46 @@ def _verdicts(comparison: Comparison) -> Iterator[str]:
     yield from (display(comparison.sentence(pair), MAX_TEXT) for pair in comparison.pairs if pair not in ranked)
 
 
+def _main_row(comparison: Comparison) -> ScoreRow | None:
+    """The scores that stand first, if every run has one."""
+    rows = [row for row in comparison.scores if row.name in MAIN and None not in row.values]
+    return rows[0] if rows else None
+
+
+def _tiles(comparison: Comparison) -> tuple[Tile, ...]:
+    """The main score of each of a few runs, with its interval."""
+    row = _main_row(comparison)
+    if row is None or len(comparison.runs) > MAX_TILES:
+        return ()
+    label, tiles = metric_cell(row.name, row.target).text, list[Tile]()
+    for run, score in zip(comparison.runs, row.values, strict=True):
+        assert score is not None
+        interval = "" if score.interval is None else f", 95 % CI {format_interval(score.interval, short_number)}"
+        tiles.append(Tile(display(run.name), short_number(score.value), label + interval, format_number(score.value)))
+    return tuple(tiles)
+
+
+def _picture(comparison: Comparison) -> Figure | None:
+    """The main score of every run with its interval."""
+    row = _main_row(comparison)
+    if row is None:
+        return None
+    drawn, lines = list[Range](), list[tuple[str, str, str]]()
+    for run, score in zip(comparison.runs[:MAX_DRAWN], row.values, strict=False):
+        if score is not None and score.value is not None:
+            ends = (None, None) if score.interval is None else (score.interval.low, score.interval.high)
+            drawn.append(Range(run.name, score.value, *ends))
+            lines.append((display(run.name), format_number(score.value), format_interval(score.interval)))
+    if not drawn:
+        return None
+    title = metric_cell(row.name, row.target).text
+    better = "Higher" if higher_is_better(row.name) else "Lower"
+    text = f"{title} of each run with its 95 % confidence interval. {better} is better."
+    best = max(drawn, key=lambda one: one.value) if better == "Higher" else min(drawn, key=lambda one: one.value)
+    table = Table(f"{title} by run", ("run", title, "95 % CI"), tuple(lines))
+    return ranges(f"{title} by run", text, title, drawn, table, best.value, width=PICTURE_WIDTH)
+
+
 def _names(comparison: Comparison, pairs: list[PairwiseResult]) -> str:
     names = [display(comparison.runs[pair.b].name) for pair in pairs]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
@@ -104,17 +162,17 @@ def _pairs(comparison: Comparison) -> Section:
             display(comparison.runs[pair.b].name),
             pair.measure,
             f"{pair.rows:,}",
-            "–" if pair.test is None else format_number(pair.test.mean),
-            "–" if pair.test is None else format_interval(pair.test.interval),
-            "–" if pair.test is None else format_number(pair.test.p),
-            format_number(pair.adjusted_p),
+            number_cell(None if pair.test is None else pair.test.mean),
+            interval_cell(None if pair.test is None else pair.test.interval),
+            _p(None if pair.test is None else pair.test.p),
+            _p(pair.adjusted_p),
         )
         for pair in comparison.pairs
     )
     columns = ("run", "other run", "measure", "shared rows", "improvement", "95 % CI", "p-value", "adjusted p-value")
     sentences = tuple(Paragraph(display(comparison.sentence(pair), MAX_TEXT)) for pair in comparison.pairs)
-    parts: tuple[Part, ...] = (*sentences, Table("Paired tests on shared rows", columns, rows, (0, 1, 2)))
-    return Section(name, title, (*parts, Details("How runs are compared", (Paragraph(TESTING),))), wide=True)
+    table = Table("Paired tests on shared rows", columns, rows, (0, 1, 2))
+    return Section(name, title, (table, Details("The results in words", sentences), method(TESTING)), wide=True)
 
 
 def _scores(comparison: Comparison) -> Section | None:
@@ -129,7 +187,7 @@ def _scores(comparison: Comparison) -> Section | None:
         facts.append((fact, *("yes" if run.optimistic else "no" for run in comparison.runs)))
     rows = tuple(
         (
-            display(row.title),
+            shortened(capitalized(display(row.title.replace(row.name, metric_title(row.name), 1))), display(row.title)),
             *(_cell(score, best) for score, best in zip(row.values, row.best, strict=True)),
         )
         for row in comparison.scores
@@ -144,11 +202,21 @@ def _scores(comparison: Comparison) -> Section | None:
     return Section("scores", "Scores", (table,), wide=True)
 
 
-def _cell(score: ScoreWithInterval | None, best: bool) -> str:
+def _p(value: float | None) -> Cell:
+    """A p-value; that of a test by random signs is never exactly 0."""
+    if value is None or value >= SMALLEST_P:
+        return number_cell(value)
+    return Cell(f"< {SMALLEST_P:g}", format_number(value))
+
+
+def _cell(score: ScoreWithInterval | None, best: bool) -> Cell:
     if score is None:
-        return "–"
-    interval = "" if score.interval is None else f"\n{format_interval(score.interval)}"
-    return f"{format_number(score.value)}{' *' * best}{interval}"
+        return Cell("–")
+    texts = []
+    for form in (short_number, format_number):
+        interval = "" if score.interval is None else f"\n{format_interval(score.interval, form)}"
+        texts.append(f"{form(score.value)}{' *' * best}{interval}")
+    return shortened(*texts)
 
 
 def _settings(comparison: Comparison) -> Section:
@@ -199,17 +267,51 @@ METHOD = (
 def drift_page(drift: Drift) -> Page:
     """The page: a section for each batch."""
     n = sum(bool(batch.comparison.drifted) for batch in drift.batches)
-    shown = drift.batches[:MAX_BATCHES]
+    shown, first = drift.batches[:MAX_BATCHES], drift.batches[0].comparison
     more = f" The first {MAX_BATCHES} are shown." if len(drift.batches) > MAX_BATCHES else ""
-    what = "The rows have" if len(drift.batches) == 1 else f"{n:,} of {len(drift.batches):,} batches have"
-    verdict = "There is no drift." if not n else f"{what} drifted.{more}"
+    compared = len(first.columns) + len(first.predictions)
+    what = f"{n:,} of {len(drift.batches):,} batches have drifted"
+    if len(drift.batches) == 1:
+        what = f"{len(first.drifted):,} of {compared:,} columns and predictions have drifted"
+    verdict = "There is no drift." if not n else f"{what}.{more}"
+    data, run = display(drift.data, MAX_PLACE), display(drift.run, MAX_PLACE)
+    lead = f"{data} is compared with the training rows of the run {run}."
     return Page(
         title="Drift",
-        summary=f"{verdict} {display(drift.data, MAX_PLACE)} is compared with the training rows of the run "
-        f"{display(drift.run, MAX_PLACE)}. {METHOD}",
+        summary=f"{verdict} {lead} {METHOD}",
+        lead=lead,
+        verdicts=(Verdict(verdict, is_clear=not n),),
+        tiles=(
+            Tile("New rows", f"{sum(batch.comparison.rows for batch in drift.batches):,}"),
+            Tile("Compared", f"{compared:,}", "columns and predictions"),
+            Tile("Limit", f"{drift.limit:g}", "of the population stability index, beyond what is expected"),
+        ),
+        picture=_largest_drift(drift, shown),
         notices=tuple(Notice("note", f"{note}.") for note in drift.notes),
         sections=tuple(_section(i, batch) for i, batch in enumerate(shown)),
     )
+
+
+def _largest_drift(drift: Drift, shown: Sequence[Batch]) -> Figure | None:
+    """How far each column has drifted, or, of several batches, the column that has drifted most in each."""
+    if len(shown) == 1:
+        one = shown[0].comparison
+        what, label = "column", "PSI beyond the expected"
+        values = [(column.title, column.psi) for column in (*one.columns, *one.predictions)]
+    else:
+        what, label = "batch", "largest PSI beyond the expected"
+        each = ((batch.name, (*batch.comparison.columns, *batch.comparison.predictions)) for batch in shown)
+        values = [(name, max((column.psi for column in columns), default=0.0)) for name, columns in each]
+    drawn = [Range(name, max(0.0, psi)) for name, psi in values[:MAX_DRAWN] if np.isfinite(psi)]
+    if not drawn:
+        return None
+    rows = tuple((display(name), format_number(psi)) for name, psi in values)
+    text = (
+        f"The population stability index beyond what is expected by chance, by {what}: drift if it exceeds the limit."
+    )
+    table = Table(f"Population stability index by {what}", (what, label), rows)
+    mark = (drift.limit, f"limit {drift.limit:g}")
+    return ranges(f"Drift by {what}", text, label, drawn, table, 0.0, from_level=True, mark=mark, width=PICTURE_WIDTH)
 
 
 def _section(i: int, batch: Batch) -> Section:
@@ -225,8 +327,8 @@ def _section(i: int, batch: Batch) -> Section:
     if comparison.performance is not None:
         estimated, actual = comparison.performance.estimated, comparison.performance.actual
         names = ("accuracy", "log_loss", "roc_auc")
-        scores = [
-            (name, *(format_number(getattr(performance, name)) for performance in (estimated, actual)))
+        scores: list[Row] = [
+            (capitalized(metric_title(name)), *(number_cell(getattr(one, name)) for one in (estimated, actual)))
             for name in names
         ]
         parts.append(Table("Scores", ("score", "estimated", "true"), tuple(scores)))
@@ -234,11 +336,12 @@ def _section(i: int, batch: Batch) -> Section:
         parts.append(Gallery(charts))
     else:
         parts.append(Paragraph("No column has drifted."))
+    parts.append(method(METHOD))
     title = "All rows" if batch.name == "all" else display(batch.name)
     return Section(f"batch-{i + 1}", f"{title}: {comparison.rows:,} rows", tuple(parts), wide=True)
 
 
-def _rows(column: ColumnDrift) -> list[tuple[str, ...]]:
+def _rows(column: ColumnDrift) -> list[Row]:
     """A row for each kind of drift of a column, or one row without drift."""
     missing, unseen = column.test("missing"), column.test("unseen")
     shares = (None if missing is None else missing.new, None if missing is None else missing.reference)
@@ -250,7 +353,8 @@ def _rows(column: ColumnDrift) -> list[tuple[str, ...]]:
         (
             name,
             test.kind if column.drifted else "none",
-            *map(format_number, (test.psi, test.expected, test.distance, test.adjusted_p)),
+            *map(number_cell, (test.psi, test.expected, test.distance)),
+            _p(test.adjusted_p),
             *percents,
         )
         for test in column.shown
@@ -266,13 +370,13 @@ def _drift_figure(column: ColumnDrift) -> Figure:
     )
     places = np.arange(len(names), dtype=np.float64)
     ticks = tuple((float(place), name) for place, name in zip(places, names, strict=True))
-    return lines(
+    return paired_bars(
         display(column.title),
         f"Share of the training rows and of the new rows by {display(column.title)}.",
         Axis(display(column.title), "share of rows", ticks=ticks),
-        [Line("training rows", places, p, dashed=True), Line("new rows", places, q, color="second")],
+        ("training rows", p),
+        ("new rows", q),
         Table(display(column.title), ("group", "training rows", "new rows"), rows),
-        dots=True,
     )
 
 
@@ -308,7 +412,7 @@ def _lower(bins: NumberBins) -> float:
 
 
 def _number(bins: NumberBins, x: float) -> str:
-    return date_text(x) if bins.measure == "date" else format_number(x)
+    return date_text(x) if bins.measure == "date" else short_number(x)
 
 
 MAIN = ("accuracy", "balanced_accuracy", "rmse")
@@ -324,26 +428,27 @@ def cross_validation_page(summary: CrossValidationSummary) -> Page:
     """The page of a cross-validation."""
     name, names = main_metric(summary), tuple(summary.out_of_fold)
     overview = Facts(tuple((term, display(value, 400)) for term, value in summary.facts() if value))
-    sections = [Section("overview", "Overview", (overview,), wide=True)]
+    sections = list[Section]()
     if summary.is_done:
-        sections.append(
-            Section("scores", "Scores", (Paragraph(SPREAD), _fold_table(summary, names), *_fold_figure(summary, name)))
-        )
-    target = display(", ".join(summary.config.data.target))
-    value, mean = (format_number(scores.get(name)) for scores in (summary.out_of_fold, summary.mean))
-    spread = format_number(summary.standard_deviation.get(name))
+        sections.append(Section("scores", "Scores", (_fold_table(summary, names), method(SPREAD)), wide=True))
+    sections.append(Section("model", "Model and data", (overview,), wide=True))
+    target, title = display(", ".join(summary.config.data.target)), capitalized(main_title(name))
+    value, mean, spread = (
+        number_cell(scores.get(name)) for scores in (summary.out_of_fold, summary.mean, summary.standard_deviation)
+    )
     text = f"A cross-validation of “{target}” in {summary.folds:,} folds."
     if summary.is_done:
-        text += f" {display(name)} on {summary.rows:,} out-of-fold rows: {value}."
+        text += f" {title} on {summary.rows:,} out-of-fold rows: {value.full}."
     unfinished = f"The cross-validation is not finished. To continue: {display(summary.resume, 400)}"
     return Page(
         title=f"Report of {display(summary.path.resolve().name)}",
         summary=text,
         notices=() if summary.is_done else (Notice("warning", unfinished),),
         sections=tuple(sections),
+        picture=_fold_figure(summary, name),
         tiles=(
-            Tile(display(name), value, "of all out-of-fold rows"),
-            Tile("Mean of the folds", mean, f"standard deviation {spread}"),
+            Tile(title, value.text, "of all out-of-fold rows", value.exact),
+            Tile("Mean of the folds", mean.text, f"standard deviation {spread.text}", mean.exact),
             Tile("Folds", f"{summary.folds:,}", f"repeated {summary.repeats:,} times" if summary.repeats > 1 else ""),
             Tile("Rows", f"{summary.rows:,}"),
         )
@@ -367,27 +472,35 @@ def _fold_table(summary: CrossValidationSummary, names: tuple[str, ...]) -> Tabl
         ("standard deviation", "", summary.standard_deviation),
         ("out-of-fold", f"{summary.rows:,}", summary.out_of_fold),
     ]
-    rows = [(title, count, *(format_number(scores.get(name)) for name in names)) for title, count, scores in lines]
+    rows: list[Row] = [
+        (title, count, *(number_cell(scores.get(name)) for name in names)) for title, count, scores in lines
+    ]
     note = f"The first {MAX_FOLDS} of {len(summary.scored):,} folds." if len(summary.scored) > MAX_FOLDS else ""
-    return Table("Scores by fold", ("fold", "rows", *map(display, names)), tuple(rows), note=note)
+    return Table(
+        "Scores by fold", ("fold", "rows", *(capitalized(main_title(name)) for name in names)), tuple(rows), note=note
+    )
 
 
-def _fold_figure(summary: CrossValidationSummary, name: str) -> tuple[Columns, ...]:
+def main_title(name: str) -> str:
+    """A metric as people write it, followed by its target if there are several."""
+    metric = next((metric for metric in sorted(METRICS, key=len, reverse=True) if name.startswith(f"{metric}_")), name)
+    return metric_title(metric) + (f" of {display(name.removeprefix(f'{metric}_'))}" if metric != name else "")
+
+
+def _fold_figure(summary: CrossValidationSummary, name: str) -> Figure | None:
     """The main metric by fold, beside that of all out-of-fold rows."""
     values = [(fold, fold.metrics.get(name)) for fold in summary.scored[:MAX_FOLDS]]
     drawn = [
-        Range(f"fold {_title(summary, fold.repeat, fold.fold)}", value, None, None)
-        for fold, value in values
-        if value is not None
+        Range(f"fold {_title(summary, fold.repeat, fold.fold)}", value) for fold, value in values if value is not None
     ]
     level = summary.out_of_fold.get(name)
     if not drawn or level is None:
-        return ()
-    rows = tuple((fold.name, format_number(fold.value)) for fold in drawn)
-    title = display(name)
+        return None
+    rows = tuple((one.name, format_number(one.value)) for one in drawn)
+    title = main_title(name)
     table = Table(f"{title} by fold", ("fold", title), rows)
     description = f"The {title} of each fold. Dotted line: all out-of-fold rows."
-    return (Columns((ranges(f"{title} by fold", description, title, drawn, table, level),)),)
+    return ranges(f"{capitalized(title)} by fold", description, title, drawn, table, level, width=PICTURE_WIDTH)
 
 
 def _title(summary: CrossValidationSummary, repeat: int, fold: int) -> str:

@@ -14,6 +14,7 @@ from nncli.analysis.report.page import (
     Cell,
     Details,
     Facts,
+    Figure,
     Listing,
     Page,
     Paragraph,
@@ -24,16 +25,18 @@ from nncli.analysis.report.page import (
     Verdict,
     display,
 )
+from nncli.analysis.report.pictures import picture
 from nncli.analysis.report.sections.classification import classification, decision, thresholds
 from nncli.analysis.report.sections.errors import largest_errors, slices
 from nncli.analysis.report.sections.feature_importance import FeatureImportance, feature_importance
 from nncli.analysis.report.sections.learning_curves import learning_curves
-from nncli.analysis.report.sections.predictions import regression, uncertainty
+from nncli.analysis.report.sections.predictions import headline_intervals, regression, uncertainty
 from nncli.analysis.report.sections.scores import (
     COMMANDS,
     held_out_scores,
     intended,
     intended_use,
+    lead,
     limitations,
     notices,
     overview,
@@ -143,22 +146,40 @@ def page_of(
 ) -> Page:
     """The page of the report."""
     held_out, metrics, manifest = summary.held_out, summary.metrics, summary.manifest
-    sections: list[Section | None] = [overview(summary)]
-    head, numbers = tuple[Verdict, ...](), tuple[Tile, ...]()
+    sections: list[Section | None] = []
+    head, numbers, shown = tuple[Verdict, ...](), tuple[Tile, ...](), None
     if held_out is not None and scores is not None and importance is not None:
         sections += row_sections(held_out, scores, metrics, importance, linear)
         head, numbers = verdicts(held_out, scores, linear), tiles(held_out, scores, linear)
+        shown = _picture(held_out)
     elif held_out is None and metrics is not None:
         sections.append(recorded_scores(metrics, manifest.held_out_kind))
-    sections += [learning_curves(summary.histories, summary.monitor), intended_use(summary), provenance(summary)]
+    sections += [
+        learning_curves(summary.histories, summary.monitor),
+        overview(summary),
+        intended_use(summary),
+        provenance(summary),
+    ]
     return Page(
         title=f"Report of {display(summary.path.resolve().name)}",
         summary=summary_sentence(summary, scores),
         notices=notices(summary),
         verdicts=head,
         tiles=numbers,
+        picture=shown,
+        lead=lead(summary),
         sections=tuple(section for section in sections if section is not None),
     )
+
+
+def _picture(held_out: HeldOutPredictions) -> Figure | None:
+    """The picture of the predictions."""
+    predictions, intervals = held_out.predictions, headline_intervals(held_out)
+    shown = picture(predictions.target.view(predictions, held_out.y, held_out.weights, intervals))
+    if shown is None or held_out.averaging is None:
+        return shown
+    text = "Scores include the expected gain of averaging all networks, single rows do not."
+    return replace(shown, description=f"{shown.description} {text}")
 
 
 def row_sections(
@@ -177,11 +198,11 @@ def row_sections(
         uncertainty(held_out, importance.columns),
         slices(held_out, scores, importance.columns),
     ]
-    predictions = Paragraph(scored_predictions(held_out))
+    predictions = scored_predictions(held_out)
     return [
         held_out_scores(held_out, scores, metrics, linear),
-        *(replace(section, parts=(predictions, *section.parts)) for section in of_predictions if section is not None),
         feature_importance(importance),
+        *(one.with_method(predictions) for one in of_predictions if one is not None),
         largest_errors(held_out, importance),
         data(held_out),
     ]
@@ -246,7 +267,7 @@ def report_json(
         "status": summary.manifest.status,
         "title": page.title,
         "summary": page.summary,
-        "verdicts": [asdict(verdict) for verdict in page.verdicts],
+        "verdicts": [{"text": verdict.text, "is_clear": verdict.is_clear} for verdict in page.verdicts],
         "notices": [asdict(notice) for notice in page.notices],
         "scored_on": None if held_out is None else held_out.split,
         "out_of_fold": held_out is not None and held_out.is_out_of_fold,
@@ -302,7 +323,7 @@ def _part(part: Part) -> dict[str, Any]:
             "kind": part.kind,
             "caption": part.caption,
             "columns": list(part.columns),
-            "rows": [[cell.text for cell in row] for row in part.cells],
+            "rows": [[cell.full for cell in row] for row in part.cells],
             "note": part.note,
         }
     shown = {name: value for name, value in vars(part).items() if name not in ("svg", "wide")}
@@ -360,10 +381,10 @@ def bullets(points: Iterable[str]) -> str:
     return "\n".join(f"- {plain(point)}" for point in points)
 
 
-def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(titles: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """A Markdown table whose first column is aligned to the left, the others to the right."""
     lines = [titles, ["---", *["---:"] * (len(titles) - 1)]]
-    escaped = [[plain(cell) for cell in row] for row in rows]
+    escaped = [[plain(cell.full) for cell in row] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in [*lines, *escaped])
 
 

@@ -19,22 +19,27 @@ from nncli.data.columns.raw_column import RawColumn
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.options import EncodingOptions
 from nncli.data.table import Table
-from nncli.nn.arrays import Floats, Matrix, RowIndices
+from nncli.nn.arrays import Codes, Floats, Matrix, RowIndices
 from nncli.nn.program.inputs import ProgramInput
 from nncli.nn.program.values import Value
 
 QUANTILES = 21
 """Quantiles of a numeric column, from the lowest value to the highest."""
+BINS = 24
 MAX_LABELS = 12
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Values (points,) in ascending order, or labels, or both; and for each point the position of a row that has it."""
+    """Values (points,) in ascending order, or labels, or both; and for each point the position of a row that has it.
+
+    `counts` are the numbers of rows in BINS equal intervals between the first and the last value, or of each label.
+    """
 
     values: Floats | None
     labels: tuple[str | None, ...] | None
     rows: RowIndices
+    counts: Codes
 
     @classmethod
     def of_quantiles(cls, x: Floats, texts: pl.Series | None = None) -> Grid:
@@ -43,7 +48,11 @@ class Grid:
         at = np.unique(np.round(np.linspace(0, len(order) - 1, QUANTILES)).astype(np.int64)) if len(order) else order
         values, first = np.unique(x[order[at]], return_index=True)
         rows = order[at][first]
-        return cls(values, None if texts is None else tuple(texts.gather(rows).to_list()), rows)
+        with np.errstate(over="ignore"):
+            spread = values[-1] - values[0] if len(values) else 0.0
+        bins = (x[order] - values[0]) / spread * BINS if 0 < spread < np.inf else np.zeros(len(order))
+        counts = np.bincount(np.minimum(bins.astype(np.int64), BINS - 1), minlength=BINS)
+        return cls(values, None if texts is None else tuple(texts.gather(rows).to_list()), rows, counts)
 
     @classmethod
     def of_labels(cls, texts: pl.Series) -> Grid:
@@ -51,7 +60,8 @@ class Grid:
         frame = pl.DataFrame({"label": texts, "row": np.arange(len(texts))})
         counted = frame.group_by("label", maintain_order=True).agg(pl.len(), pl.col("row").first())
         frequent = counted.sort("len", descending=True, maintain_order=True).head(MAX_LABELS)
-        return cls(None, tuple(frequent["label"].to_list()), frequent["row"].to_numpy().astype(np.int64))
+        rows, counts = (frequent[name].to_numpy().astype(np.int64) for name in ("row", "len"))
+        return cls(None, tuple(frequent["label"].to_list()), rows, counts)
 
 
 class ColumnEncoder(Spec):

@@ -11,6 +11,7 @@ from string import Template
 from typing import Any
 
 from nncli.base.text import percent_digits
+from nncli.base.web_style import base_style
 from nncli.data.number_and_date_forms import PERCENT
 from nncli.export.html.fields import MAX_OPTIONS, FormInputs, field, html_text, readable_text, start_text
 from nncli.export.javascript.module import as_literal, to_javascript
@@ -32,7 +33,7 @@ def page_of(program: Program, info: ModelInfo, module: str) -> str:
     parts = "\n".join(template(name) for name in SCRIPTS)
     # In a block, so that its names are not those of the module.
     script = safe_script(f"{module}\n{{\n{data_script(program)}\n{parts}}}\n")
-    style = template("page.css")
+    style = page_style()
     policy = f"default-src 'none'; script-src '{source_hash(script)}'; style-src '{source_hash(style)}'; img-src data:"
     metadata = Template(template("metadata.html")).substitute(
         policy=f"{policy}; base-uri 'none'; form-action 'none'", version=html_text(info.nncli_version)
@@ -68,6 +69,11 @@ TYPICAL = {
 def template(name: str, package: str = "nncli.export.html") -> str:
     """The text of a file in the folder of templates of a package."""
     return (files(package) / "templates" / name).read_text("utf-8")
+
+
+def page_style() -> str:
+    """The style of a page with a form."""
+    return base_style() + template("page.css")
 
 
 def document(title: str, style: str, body: str, *, script: str | None = None, metadata: str = "") -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from nncli.base.text import escape_unprintable
 from nncli.export.html.fields import html_text, readable_text
-from nncli.export.html.page import document, template
+from nncli.export.html.page import document, page_style, template
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.serving.bodies.media_types import BODIES, MediaType
 from nncli.serving.columns.input_schema import Feature
@@ -78,7 +78,7 @@ def content_security_policy() -> str:
 
 @cache
 def _style() -> str:
-    return template("page.css") + template("page.css", PACKAGE) + template("docs.css", PACKAGE)
+    return page_style() + template("page.css", PACKAGE) + template("docs.css", PACKAGE)
 
 
 def _model(model: ServedModel, number: int, *, has_token: bool) -> str:

@@ -17,6 +17,7 @@ from nncli.export.html.page import (
     explanation,
     field_data,
     output_data,
+    page_style,
     safe_script,
     source_hash,
     template,
@@ -103,7 +104,7 @@ def _script() -> str:
 @cache
 def _style() -> str:
     """The style of all pages, since the page that asks for the token becomes one of them."""
-    return template("page.css") + _template("page.css") + _template("docs.css")
+    return page_style() + _template("page.css") + _template("docs.css")
 
 
 def _template(name: str) -> str:

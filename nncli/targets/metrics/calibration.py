@@ -129,6 +129,7 @@ CALIBRATED_LOG_LOSS: Metric[ClassificationResamples] = Metric(
     "classification",
     calibrated_log_loss,
     "log loss after temperature scaling on the same rows; lower is better",
+    "calibrated log loss",
 )
 
 

@@ -209,6 +209,7 @@ def cost_metric(costs: NDArray[np.float64]) -> Metric[ClassificationResamples]:
 
     return _entry(
         cost_per_row,
+        "cost per row",
         "mean cost of a row, by the costs of the saved decision; lower is better. The baseline predicts the same class "
         "for all rows, that of the lowest cost",
         is_selectable=False,
@@ -317,14 +318,15 @@ def calibration_error(y: Codes, P: Array, sample_weight: Array | None = None, *,
     return float(np.abs(gap).sum() / w.sum())
 
 
-def _entry(function: MetricFunction, description: str, **options: Any) -> Metric[ClassificationResamples]:
+def _entry(function: MetricFunction, title: str, description: str, **options: Any) -> Metric[ClassificationResamples]:
     """A metric of the registry, which has the name of its function."""
-    return Metric(function.__name__, "classification", function, description, **options)
+    return Metric(function.__name__, "classification", function, description, title, **options)
 
 
 POSITIVE_CLASS_METRICS: tuple[Metric[ClassificationResamples], ...] = (
     _entry(
         f1,
+        "F1",
         "harmonic mean of precision and recall; of the positive class of two, see positive_class",
         higher_is_better=True,
         of_classes=True,
@@ -332,6 +334,7 @@ POSITIVE_CLASS_METRICS: tuple[Metric[ClassificationResamples], ...] = (
     ),
     _entry(
         precision,
+        "precision",
         "share of the rows predicted as positive that are positive; of two classes",
         higher_is_better=True,
         of_classes=True,
@@ -339,6 +342,7 @@ POSITIVE_CLASS_METRICS: tuple[Metric[ClassificationResamples], ...] = (
     ),
     _entry(
         recall,
+        "recall",
         "share of the positive rows that are predicted as positive; of two classes",
         higher_is_better=True,
         of_classes=True,
@@ -346,6 +350,7 @@ POSITIVE_CLASS_METRICS: tuple[Metric[ClassificationResamples], ...] = (
     ),
     _entry(
         average_precision,
+        "average precision",
         "area under the curve of precision by recall; of the positive class of two. By chance it is its share of rows",
         higher_is_better=True,
         bootstrap=lambda r: bootstrap_average_precision(r.y, r.exact, r.W),
@@ -356,6 +361,7 @@ POSITIVE_CLASS_METRICS: tuple[Metric[ClassificationResamples], ...] = (
 CLASSIFICATION_METRICS: tuple[Metric[ClassificationResamples], ...] = (
     _entry(
         accuracy,
+        "accuracy",
         "share of rows whose predicted class is the true one; higher is better",
         higher_is_better=True,
         of_classes=True,
@@ -363,6 +369,7 @@ CLASSIFICATION_METRICS: tuple[Metric[ClassificationResamples], ...] = (
     ),
     _entry(
         balanced_accuracy,
+        "balanced accuracy",
         "mean recall over classes; higher is better",
         higher_is_better=True,
         of_classes=True,
@@ -370,6 +377,7 @@ CLASSIFICATION_METRICS: tuple[Metric[ClassificationResamples], ...] = (
     ),
     _entry(
         macro_f1,
+        "macro F1",
         "mean F1 score over classes; higher is better",
         higher_is_better=True,
         of_classes=True,
@@ -377,20 +385,26 @@ CLASSIFICATION_METRICS: tuple[Metric[ClassificationResamples], ...] = (
     ),
     _entry(
         roc_auc,
+        "ROC AUC",
         "area under the ROC curve; 1 is perfect, 0.5 is chance",
         higher_is_better=True,
         bootstrap=lambda r: bootstrap_roc_auc(r.y, r.exact, r.W),
     ),
     _entry(
-        log_loss, "mean of -ln(probability of the true class), in nats; lower is better", bootstrap=bootstrap_log_loss
+        log_loss,
+        "log loss",
+        "mean of -ln(probability of the true class), in nats; lower is better",
+        bootstrap=bootstrap_log_loss,
     ),
     _entry(
         brier,
+        "Brier score",
         "mean squared distance of the probabilities from the true class; lower is better",
         bootstrap=bootstrap_brier,
     ),
     _entry(
         calibration_error,
+        "calibration error",
         "expected calibration error; lower is better. The baseline, which predicts the class frequencies, is nearly "
         "perfect by it, and resamples look worse than all rows: neither is shown",
         has_baseline=False,

@@ -23,6 +23,7 @@ R = TypeVar("R")
 class Metric(Generic[R]):
     """A metric with its name, its function, and how it is shown.
 
+    `title` is how people write it within a sentence.
     `is_selectable`: `metric:` in the configuration may name it. `has_baseline`: a comparison with the baseline, and a
     bootstrap interval, mean something.
     `of_classes`: the metric is of the predicted classes alone; its predictions are scores (rows, classes) of which the
@@ -35,6 +36,7 @@ class Metric(Generic[R]):
     task: Task
     function: MetricFunction
     description: str
+    title: str
     higher_is_better: bool = False
     is_selectable: bool = True
     has_baseline: bool = True

@@ -67,6 +67,11 @@ def metric_function(name: str, task: Task) -> BoundMetric:
     return bound
 
 
+def metric_title(name: str) -> str:
+    """A metric or a loss as people write it within a sentence, such as `log loss` and `RMSE`."""
+    return METRICS[name].title if name in METRICS else name.replace("_", " ")
+
+
 def higher_is_better(name: str) -> bool:
     """Whether a higher value of the metric is better; False for a loss, which is no metric."""
     return name in METRICS and METRICS[name].higher_is_better

@@ -151,32 +151,40 @@ def _bootstrap_pinball(r: RegressionResamples, quantile: float) -> Samples:
     return np.asarray(r.W @ np.maximum(quantile * r.e, (quantile - 1) * r.e) / r.total)
 
 
-def _entry(function: MetricFunction, description: str, **options: Any) -> Metric[RegressionResamples]:
+def _entry(function: MetricFunction, title: str, description: str, **options: Any) -> Metric[RegressionResamples]:
     """A metric of the registry, which has the name of its function."""
-    return Metric(function.__name__, "regression", function, description, **options)
+    return Metric(function.__name__, "regression", function, description, title, **options)
 
 
 REGRESSION_METRICS: tuple[Metric[RegressionResamples], ...] = (
     _entry(
         rmse,
+        "RMSE",
         "root mean squared error, in the target's units; lower is better",
         bootstrap=lambda r: np.sqrt(r.squares / r.total),
     ),
     _entry(
-        mae, "mean absolute error, in the target's units; lower is better", bootstrap=lambda r: r.W @ r.size / r.total
+        mae,
+        "MAE",
+        "mean absolute error, in the target's units; lower is better",
+        bootstrap=lambda r: r.W @ r.size / r.total,
     ),
     _entry(
         median_absolute_error,
+        "median absolute error",
         "median absolute error, in the target's units; lower is better",
         bootstrap=_bootstrap_median_absolute_error,
     ),
     _entry(
         r2,
+        "R²",
         "share of the variance that is explained; 1 is perfect, 0 is the mean",
         higher_is_better=True,
         bootstrap=_bootstrap_r2,
     ),
-    _entry(mape, "mean absolute error as a fraction of the true value; lower is better", bootstrap=_bootstrap_mape),
+    _entry(
+        mape, "MAPE", "mean absolute error as a fraction of the true value; lower is better", bootstrap=_bootstrap_mape
+    ),
 )
 """The metrics of every regression, in the order in which they are shown. A new metric is a new entry here."""
 
@@ -188,6 +196,7 @@ def pinball_metric(quantile: float) -> Metric[RegressionResamples]:
         "regression",
         partial(pinball, quantile=quantile),
         "pinball loss of the predicted quantile; lower is better",
+        "pinball loss",
         is_selectable=False,
         bootstrap=partial(_bootstrap_pinball, quantile=quantile),
     )
@@ -223,6 +232,7 @@ def mean_pinball_metric(levels: Sequence[float], quantiles: Floats | None) -> Me
         "regression",
         partial(_mean_pinball, quantiles=quantiles, levels=levels),
         "mean pinball loss of the predicted quantiles; lower is better",
+        "pinball loss",
         is_selectable=False,
         bootstrap=partial(_bootstrap_mean_pinball, quantiles=quantiles, levels=levels),
     )

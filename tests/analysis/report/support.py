@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from nncli import train
-from nncli.analysis.report.page import Columns, Details, Part
+from nncli.analysis.report.page import Columns, Details, Part, Table
 from nncli.api.report import ReportFiles, report
 
 HOSTILE = (
@@ -98,6 +98,11 @@ def flat(parts: Iterable[Part]) -> list[Part]:
     for part in parts:
         result += flat(part.parts) if isinstance(part, Columns | Details) else [part]
     return result
+
+
+def full_rows(table: Table) -> list[list[str]]:
+    """The rows of a table, with all digits of shortened numbers."""
+    return [[cell.full for cell in row] for row in table.cells]
 
 
 def outline(run: Path) -> Outline:

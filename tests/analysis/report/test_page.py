@@ -27,4 +27,4 @@ def test_a_long_name_is_cut() -> None:
 
 
 def test_text_in_a_table_is_a_cell() -> None:
-    assert Table("t", ("a", "b"), (("x", Cell("1", 0.5)),)).cells == ((Cell("x"), Cell("1", 0.5)),)
+    assert Table("t", ("a", "b"), (("x", Cell("1", "1.2")),)).cells == ((Cell("x"), Cell("1", "1.2")),)

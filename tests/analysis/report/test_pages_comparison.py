@@ -38,10 +38,10 @@ def test_the_page_has_the_results_of_the_comparison(runs: list[Path]) -> None:
     assert len(table.rows) == len(result.pairs) == 2
     (table,) = (part for part in scores.parts if isinstance(part, Table))
     assert table.columns == ("metric", "one", "two", "several", "run")
-    assert [row[0] for row in table.rows[:3]] == ["rows", "predictions", "accuracy"]
+    assert [row[0].text for row in table.cells[:3]] == ["rows", "predictions", "Accuracy"]
     assert table.rows[1][1:4] == ("validation", "validation", "out-of-fold")
-    assert any(" *\n" in str(cell) for cell in table.rows[2])
-    assert not any(" *" in str(row[3]) for row in table.rows)  # no other run has the rows of the ensemble
+    assert any(" *\n" in cell.text for cell in table.cells[2])
+    assert not any(" *" in row[3].text for row in table.cells)  # no other run has the rows of the ensemble
     (table,) = (part for part in settings.parts if isinstance(part, Table))
     assert {"epochs", "members", "learning_rate.peak"} <= {row[0] for row in table.rows}
 
@@ -51,7 +51,7 @@ def test_the_file_is_complete_safe_and_reproducible(runs: list[Path], tmp_path: 
     write_page(comparison_page(result), tmp_path / "c.html")
     text = (tmp_path / "c.html").read_text("utf-8")
     assert not re.search(r"<script|<img|<iframe|https?://(?!www\.w3\.org)", text)
-    assert len(re.findall(r'<svg role="img" aria-labelledby="[\w-]+" aria-describedby', text)) == 6
+    assert len(re.findall(r'<svg role="img" aria-labelledby="[\w-]+" aria-describedby', text)) == 7
     ids = re.findall(r'\bid="([^"]+)"', text)
     assert len(ids) == len(set(ids))
     with pytest.raises(UsageError):

@@ -25,27 +25,27 @@ def titles(files: ReportFiles) -> list[str]:
 
 def test_the_sections_of_a_classification_in_order(penguins_report: ReportFiles) -> None:
     assert titles(penguins_report) == [
-        "Overview",
         "Scores",
-        "Confusion matrix",
+        "Feature importance",
+        "Scores by class",
         "ROC and calibration curves",
         "Prediction sets",
         "Data slices",
-        "Feature importance",
         "Largest errors",
         "Data",
         "Learning curves",
+        "Model and data",
         "Intended use and limitations",
         "Provenance",
     ]
     names = [section["name"] for section in penguins_report.content["sections"]]
-    assert names[:4] == ["overview", "scores", "confusion-matrix", "calibration"]
+    assert names[:4] == ["scores", "feature-importance", "classes", "calibration"]
 
 
 def test_the_sections_of_a_regression(pair: Path, tmp_path: Path) -> None:
-    result = titles(report(pair, tmp_path / "r.html"))
-    assert result[:4] == ["Overview", "Scores", "Predicted vs. actual", "Prediction intervals"]
-    assert "Confusion matrix" not in result
+    found = titles(report(pair, tmp_path / "r.html"))
+    assert found[:4] == ["Scores", "Feature importance", "Residuals", "Prediction intervals"]
+    assert "Scores by class" not in found
 
 
 def test_the_same_run_gives_the_same_bytes(penguins: Path, penguins_report: ReportFiles, tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_the_same_run_gives_the_same_bytes(penguins: Path, penguins_report: Repo
 
 
 def test_the_page_has_the_recorded_scores(penguins: Path, penguins_report: ReportFiles) -> None:
-    text = parsed(penguins_report).text
+    text = penguins_report.html.read_text("utf-8")
     metrics = json.loads((penguins / "metrics.json").read_text())["validation"]
     assert f"{metrics['metrics']['log_loss']:.4g}" in text
     assert f"{metrics['baseline']['log_loss']:.4g}" in text
@@ -78,7 +78,7 @@ def test_enormous_errors_are_shown(tmp_path: Path) -> None:
     x = [float(i) for i in range(40)]
     frame = pl.DataFrame({"x": x, "y": [v * 1e120 for v in x]})
     files = report(trained_on(tmp_path, frame, "y", SMALL + "precision: float64"))
-    assert "Predicted vs. actual" in titles(files)
+    assert "Residuals" in titles(files)
     parsed(files)
 
 
@@ -90,7 +90,13 @@ def test_without_the_table_the_rest_is_shown(tmp_path: Path, fault: str) -> None
     else:
         (tmp_path / "t.csv").write_text("x\n1\n")
     files = report(run)
-    assert titles(files) == ["Overview", "Scores", "Learning curves", "Intended use and limitations", "Provenance"]
+    assert titles(files) == [
+        "Scores",
+        "Learning curves",
+        "Model and data",
+        "Intended use and limitations",
+        "Provenance",
+    ]
     assert [notice["level"] for notice in files.content["notices"]] == ["warning"]
     assert "config.yaml" in parsed(files).text
 
@@ -157,6 +163,6 @@ def test_other_suffixes_are_refused_before_any_work(penguins: Path, tmp_path: Pa
 def test_durations_are_formatted_alike_in_all_sections(penguins: Path, penguins_report: ReportFiles) -> None:
     seconds = json.loads((penguins / MANIFEST).read_text())["seconds"]
     sections = {section["name"]: section for section in penguins_report.content["sections"]}
-    (overview,) = sections["overview"]["parts"]
+    (overview,) = sections["model"]["parts"]
     assert f", in {seconds:.1f} s, done after" in dict(overview["pairs"])["trained"]
     assert dict(sections["provenance"]["parts"][0]["parts"][0]["pairs"])["duration"] == f"{seconds:.1f} s"

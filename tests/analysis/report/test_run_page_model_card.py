@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from nncli.analysis.report.page import Cell
 from nncli.analysis.report.run_page import bullets, plain, table
 from nncli.api.report import ReportFiles, report
 from tests.analysis.report.support import SMALL, trained_on
@@ -45,4 +46,4 @@ def test_notices_are_in_the_card(tmp_path: Path) -> None:
 def test_markdown_is_escaped() -> None:
     assert plain("a|b\n*c*") == r"a\|b \*c\*"
     assert bullets(["a", "b"]) == "- a\n- b"
-    assert table(("x", "y"), [("a", "1")]) == "| x | y |\n| --- | ---: |\n| a | 1 |"
+    assert table(("x", "y"), [(Cell("a"), Cell("1.2k", "1234"))]) == "| x | y |\n| --- | ---: |\n| a | 1234 |"

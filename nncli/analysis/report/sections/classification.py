@@ -10,23 +10,39 @@ from numpy.typing import NDArray
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.analysis.evaluation.threshold_analysis import Figure as AchievedFigure
 from nncli.analysis.evaluation.threshold_analysis import TwoClassRows, expected_costs
+from nncli.analysis.report import charts
 from nncli.analysis.report.charts import Axis, Bin, Color, Line, evenly_spaced, lines, numeric_table, points
-from nncli.analysis.report.page import Cell, Columns, Figure, Gallery, Paragraph, Part, Section, Table, display
+from nncli.analysis.report.page import (
+    Columns,
+    Figure,
+    Gallery,
+    Paragraph,
+    Part,
+    Row,
+    Section,
+    Table,
+    display,
+    method,
+    number_cell,
+)
+from nncli.analysis.report.pictures import confusion_matrix, row_count
 from nncli.analysis.report.sections.scores import format_interval, scored_rows
-from nncli.base.text import format_number, format_percent
+from nncli.base.text import format_number, format_percent, short_number
 from nncli.models.scores import class_scores
 from nncli.targets.decision import CostMatrix, Threshold
 from nncli.targets.metrics.bootstrap import RESAMPLES
 from nncli.targets.metrics.classification import ClassificationScores, calibration_error
 from nncli.targets.metrics.intervals import Z, wilson_interval
+from nncli.targets.views import Confusions
 
 Floats = NDArray[np.float64]
 
 BINS = 10
-MAX_MATRIX_CLASSES = 12
-MAX_PAIRS = 20
-"""Pairs of classes that are listed where there are too many classes for a matrix."""
 MAX_LISTED = 60
+MEANINGS = (
+    "Precision: fraction of the rows predicted as the class that are of the class. Recall: fraction of the rows of the "
+    "class that are predicted as the class. ROC AUC and average precision are of this class against the rest."
+)
 MAX_CURVES = 6
 MAX_CURVE_POINTS = 200
 STYLES: tuple[tuple[Color, bool], ...] = (
@@ -51,12 +67,16 @@ def classification(held_out: HeldOutPredictions) -> tuple[Section, ...]:
         if len(labels) == 2:
             chosen = [1] if 1 in curves else chosen[:1]
         figures = [*_roc_and_precision_recall([(labels[k], curves[k]) for k in chosen], present), *figures]
+    by_class, title = _by_class(scores, labels, curves), "Scores by class"
+    parts: tuple[Part, ...] = (by_class, method(MEANINGS))
+    if len(labels) == 2 and scores.confusion_matrix is not None:  # of more classes it is the picture of the report
+        matrix = confusion_matrix(
+            Confusions(target.labels, np.array(scores.confusion_matrix, np.float64)), charts.WIDTH
+        )
+        assert matrix is not None
+        parts, title = (Columns((matrix, by_class)), method(MEANINGS)), "Confusion matrix and scores by class"
     return (
-        Section(
-            "confusion-matrix",
-            "Confusion matrix",
-            (*_gain(held_out), Columns((*_confusion_matrix(scores, labels), _by_class(scores, labels, curves)))),
-        ),
+        Section("classes", title, (*_gain(held_out), *parts), wide=True),
         Section("calibration", "ROC and calibration curves", (Gallery(tuple(figures)),), wide=True),
     )
 
@@ -78,47 +98,18 @@ def _gain(held_out: HeldOutPredictions) -> tuple[Paragraph, ...]:
     )
 
 
-def _confusion_matrix(scores: ClassificationScores, labels: list[str]) -> list[Part]:
-    """The matrix, or, for many classes, the pairs that are confused most often."""
-    if scores.confusion_matrix is not None and len(labels) <= MAX_MATRIX_CLASSES:
-        counts = np.array(scores.confusion_matrix, np.float64)
-        support = counts.sum(axis=1, keepdims=True)
-        fractions = counts / np.where(support > 0, support, 1)
-        rows: list[tuple[str | Cell, ...]] = []
-        for label, *of_class in zip(labels, counts, fractions, strict=True):
-            parts = zip(*of_class, strict=True)
-            rows.append((label, *(Cell(f"{_count(n)}\n{format_percent(part)}", part) for n, part in parts)))
-        titles = ("actual class", *(f"predicted {label}" for label in labels))
-        note = "Number of rows, and below it the fraction of the rows of the actual class."
-        return [Table("Rows by actual class and predicted class", titles, tuple(rows), note=note)]
-    pairs = tuple(
-        (labels[pair.actual], labels[pair.predicted], _count(pair.rows), format_percent(pair.fraction))
-        for pair in scores.confusions[:MAX_PAIRS]
-    )
-    if not pairs:
-        return [Paragraph("No row is misclassified.")]
-    text = f"The matrix of {len(labels):,} classes is too large to show. These pairs are confused most often."
-    titles = ("actual class", "predicted class", "rows", "of the actual class")
-    return [Paragraph(text), Table("Most confused classes", titles, pairs, (0, 1))]
-
-
 def _by_class(scores: ClassificationScores, labels: list[str], curves: dict[int, ClassCurves]) -> Table:
     order = sorted(range(len(labels)), key=lambda k: scores.by_class[k].f1)
     listed = order[:MAX_LISTED] if len(labels) > MAX_LISTED else range(len(labels))
-    rows = []
+    rows = list[Row]()
     for k in listed:
         score, curve = scores.by_class[k], curves.get(k)
         areas = (None, None) if curve is None else (curve.area, curve.average_precision)
-        numbers = map(format_number, (score.precision, score.recall, score.f1, *areas))
-        rows.append((labels[k], _count(score.support), *numbers))
-    note = (
-        "Precision: fraction of the rows predicted as the class that are of the class. Recall: fraction of the rows of "
-        "the class that are predicted as the class. ROC AUC and average precision are of this class against the rest."
-    )
-    if len(labels) > MAX_LISTED:
-        note = f"The {MAX_LISTED} classes with the lowest f1, of {len(labels):,}. {note}"
-    titles = ("class", "rows", "precision", "recall", "f1", "ROC AUC", "average precision")
-    return Table("Scores by class", titles, tuple(rows), note=note)
+        numbers = map(number_cell, (score.precision, score.recall, score.f1, *areas))
+        rows.append((labels[k], row_count(score.support), *numbers))
+    note = f"The {MAX_LISTED} classes with the lowest F1, of {len(labels):,}." if len(labels) > MAX_LISTED else ""
+    titles = ("class", "rows", "precision", "recall", "F1", "ROC AUC", "average precision")
+    return Table("Each class against the rest", titles, tuple(rows), note=note)
 
 
 def _shown_classes(scores: ClassificationScores) -> list[int]:
@@ -137,7 +128,7 @@ def _roc_and_precision_recall(chosen: list[tuple[str, ClassCurves]], n_classes: 
     roc, precision_recall = [], []
     for (label, curve), (color, dashed) in zip(chosen, STYLES, strict=False):
         at = evenly_spaced(len(curve.true_rate), MAX_CURVE_POINTS)
-        name, area, precision = display(label, 18), format_number(curve.area), format_number(curve.average_precision)
+        name, area, precision = display(label, 18), short_number(curve.area), short_number(curve.average_precision)
         roc.append(Line(f"{name}, {area}", curve.false_rate[at], curve.true_rate[at], color, dashed))
         precision_recall.append(Line(f"{name}, {precision}", curve.true_rate[at], curve.precision[at], color, dashed))
     label, curve = chosen[0]
@@ -172,7 +163,7 @@ def _calibration(held_out: HeldOutPredictions, labels: list[str]) -> Figure:
     else:
         p, observed, subject = P.max(axis=1), P.argmax(axis=1) == y, "of the most probable class"
     bins = calibration_bins(p, np.asarray(observed, np.bool_), held_out.weights)
-    error = format_number(calibration_error(y, P, held_out.weights))
+    error = short_number(calibration_error(y, P, held_out.weights))
     text = (
         f"Observed frequency by predicted probability {subject}, with 95 % confidence intervals; larger dots are more "
         f"rows. Dotted line: perfect calibration. Expected calibration error: {error}."
@@ -190,11 +181,6 @@ def _calibration(held_out: HeldOutPredictions, labels: list[str]) -> Figure:
     sizes: NDArray[np.float64] = np.sqrt([group.rows / len(y) for group in bins])
     axis = Axis(f"probability {display(subject, 30)}", "observed", (0.0, 1.0), (-0.02, 1.02), square=True)
     return points("Calibration curve", text, axis, bins, sizes, table)
-
-
-def _count(n: float) -> str:
-    """A number of rows, or a sum of weights."""
-    return f"{n:,.0f}" if float(n).is_integer() else f"{n:,.1f}"
 
 
 MAX_POINTS = 200
@@ -251,10 +237,8 @@ def _of_threshold(held_out: HeldOutPredictions, saved: Threshold) -> list[Part]:
     is_chosen = saved.goal.type != "given"
     note = "" if held_out.averaging is None else "Without the expected gain of averaging all networks."
     table = _achieved(achieved, others, display(saved.positive, 30), note)
-    parts: list[Part] = [Paragraph(CORRECTED)] if is_chosen else []
-    if saved.goal.costs is None:
-        return [*parts, table]
-    return [*parts, Columns((table, _cost_curve(rows, saved)))]
+    shown: Part = table if saved.goal.costs is None else Columns((table, _cost_curve(rows, saved)))
+    return [shown, method(CORRECTED)] if is_chosen else [shown]
 
 
 def _achieved(achieved: tuple[AchievedFigure, ...], others: tuple[AchievedFigure, ...], label: str, note: str) -> Table:
@@ -311,8 +295,8 @@ def thresholds(held_out: HeldOutPredictions) -> Section | None:
         "threshold finds more of the rows of the class, at the price of more false alarms. nncli threshold chooses one "
         "by costs, recall, precision or the number of alarms."
     )
-    charts = (_by_threshold(ranking, label), _lift(ranking, label))
-    parts = (Paragraph(text), Columns((*charts, _table(ranking, label))))
+    figures = (_by_threshold(ranking, label), _lift(ranking, label))
+    parts = (Columns((*figures, _table(ranking, label))), method(text))
     return Section("thresholds", "Decision threshold and lift", parts, wide=True)
 
 
@@ -359,7 +343,7 @@ def _lift(ranking: Ranking, label: str) -> Figure:
 
 
 def _table(ranking: Ranking, label: str) -> Table:
-    rows: list[tuple[str, ...]] = []
+    rows = list[Row]()
     for threshold in THRESHOLDS:
         at = ranking.at(threshold)
         if at is None:
@@ -368,8 +352,8 @@ def _table(ranking: Ranking, label: str) -> Table:
         precision, recall = float(ranking.precision[at]), float(ranking.recall[at])
         f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
         cells = map(format_percent, (float(ranking.fraction[at]), precision, recall))
-        rows.append((f"{threshold:g}", *cells, format_number(f1)))
-    titles = ("threshold", f"rows predicted as {label}", "precision", "recall", "f1")
+        rows.append((f"{threshold:g}", *cells, number_cell(f1)))
+    titles = ("threshold", f"rows predicted as {label}", "precision", "recall", "F1")
     return Table("Decisions by threshold", titles, tuple(rows), ())
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -15,11 +17,22 @@ from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.analysis.inspection.attribution import attribute
 from nncli.analysis.inspection.encoded_rows import EncodedRows
 from nncli.analysis.report.charts import Range, ranges
-from nncli.analysis.report.page import Details, Paragraph, Part, Section, Table, display
+from nncli.analysis.report.page import (
+    Cell,
+    Effect,
+    Paragraph,
+    Part,
+    Section,
+    Table,
+    display,
+    method,
+    number_cell,
+    shortened,
+)
 from nncli.analysis.report.sections.feature_importance import FeatureImportance
-from nncli.analysis.report.sections.scores import format_interval
+from nncli.analysis.report.sections.scores import format_interval, scored_predictions
 from nncli.base.errors import DataError
-from nncli.base.text import format_number
+from nncli.base.text import format_number, short_number
 from nncli.data.columns.parsing import parse_numbers, read_text, unit_of
 from nncli.data.encoders.kinds import infer_kind
 from nncli.data.sample_weights import Weights
@@ -34,6 +47,7 @@ MAX_COLUMNS = 8
 MAX_TARGETS = 4
 MAX_CELL_LENGTH = 40
 MAX_CONTRIBUTIONS = 4
+CHECK = "Check these first: a row may be mislabeled or contain a typo."
 KINDS = {"validation": "validation", "training": "training", "table": "model's"}
 """The name of the predictions of the scored rows."""
 
@@ -49,7 +63,11 @@ def largest_errors(held_out: HeldOutPredictions, importance: FeatureImportance) 
     for k, i in enumerate(rows.tolist()):
         cells = held_out.table.frame.row(i, named=True)
         features = "; ".join(f"{display(name, 30)} {_cell(cells[name])}" for name in shown_columns)
-        outcome = map(display, target.outcome(predictions, held_out.y, i, float(errors[i])))
+        outcomes = (
+            map(display, target.outcome(predictions, held_out.y, i, float(errors[i]), form))
+            for form in (short_number, format_number)
+        )
+        outcome = itertools.starmap(shortened, zip(*outcomes, strict=True))
         of_model = explained[k] if explained else ()
         lines.append((held_out.table.row_name(int(held_out.row_numbers[i])), *outcome, *of_model, features))
     kind = "out-of-fold" if held_out.is_out_of_fold else KINDS[held_out.split]
@@ -64,13 +82,17 @@ def largest_errors(held_out: HeldOutPredictions, importance: FeatureImportance) 
     return Section(
         "largest-errors",
         "Largest errors",
-        (Paragraph(_text(held_out, kind, has_sums=bool(explained))), table),
+        (
+            Paragraph(CHECK),
+            table,
+            method(scored_predictions(held_out), _text(held_out, kind, has_sums=bool(explained))),
+        ),
         wide=True,
     )
 
 
 def _text(held_out: HeldOutPredictions, kind: str, *, has_sums: bool) -> str:
-    text = "Rows are numbered as in the table, from 1. Check these first: a row may be mislabeled or contain a typo."
+    text = "Rows are numbered as in the table, from 1."
     if not has_sums:
         return text
     target = held_out.predictions.target
@@ -86,7 +108,7 @@ def _text(held_out: HeldOutPredictions, kind: str, *, has_sums: bool) -> str:
 
 def contributions(
     held_out: HeldOutPredictions, importance: FeatureImportance, rows: NDArray[np.int64]
-) -> tuple[tuple[str, str], ...]:
+) -> tuple[tuple[Cell, Cell], ...]:
     """The whole model's predictions of rows at these positions, as in `nncli predict`, and what columns contribute.
 
     Empty where they take too long. What is explained is the probability of the actual class, or the first target.
@@ -99,8 +121,8 @@ def contributions(
     attributions = attribute(encoded, background, held_out.y[rows] if target.has_labels else None)
     return tuple(
         (
-            target.format(float(prediction)),
-            _sum_text(attributions.columns, values, float(base), float(prediction), target.format),
+            shortened(target.format(float(prediction), short_number), target.format(float(prediction))),
+            _sum(attributions.columns, values, float(base), float(prediction), target),
         )
         for values, base, prediction in zip(
             attributions.values, attributions.base, attributions.predictions, strict=True
@@ -108,20 +130,26 @@ def contributions(
     )
 
 
-def _sum_text(
+def _sum(
     columns: Sequence[str],
     values: NDArray[np.float64],
     base: float,
     prediction: float,
-    form: Callable[[float], str],
-) -> str:
+    target: Target,
+) -> Cell:
     """The average row, the largest contributions, those of the other columns, and their sum."""
     largest = np.argsort(-np.abs(values), kind="stable")[:MAX_CONTRIBUTIONS]
     terms = [(display(columns[j], 30), float(values[j])) for j in largest]
     if len(values) > MAX_CONTRIBUTIONS:
         terms.append(("other columns", float(np.delete(values, largest).sum())))
-    lines = [f"{name} {'−' if value < 0 else '+'}{form(abs(value))}" for name, value in terms if value]
-    return "; ".join([f"average row {form(base)}", *lines, f"sum {form(prediction)}"])
+    changes = [(name, "−" if value < 0 else "+", value) for name, value in terms if value]
+    lines = [f"{name} {sign}{target.format(abs(value))}" for name, sign, value in changes]
+    exact = "; ".join([f"average row {target.format(base)}", *lines, f"sum {target.format(prediction)}"])
+    size = max((abs(value) for _, value in terms), default=0.0) or 1.0
+    effects = (
+        Effect(name, sign + target.format(abs(value), short_number), value / size) for name, sign, value in changes
+    )
+    return Cell(f"average row {target.format(base, short_number)}", exact, effects=tuple(effects))
 
 
 def _cell(value: object) -> str:
@@ -183,7 +211,7 @@ def slices(held_out: HeldOutPredictions, scores: ScoresWithIntervals, first: Seq
         parts.append(Paragraph(f"Only the {MAX_EXAMINED} {which} of {len(columns):,} columns were examined."))
     if ranked:
         parts += _listed(ranked, error_name, overall, target)
-    parts.append(Details("How slices are tested", (Paragraph(METHOD.format(rows=_min_rows(len(held_out)))),)))
+    parts.append(method(METHOD.format(rows=_min_rows(len(held_out)))))
     return Section("slices", "Data slices", tuple(parts))
 
 
@@ -199,16 +227,16 @@ def _result(significant: int, examined: int, overall: str) -> str:
 
 def _listed(ranked: Sequence[Slice], error_name: str, overall: float, target: Target) -> list[Part]:
     """A chart and a table of the slices."""
-    form = target.format
+    short = partial(target.format, form=short_number)
     note = f"The first {MAX_LISTED} slices." if len(ranked) > MAX_LISTED else ""
     rows = tuple(
         (
             display(part.column),
             display(part.value),
             f"{part.rows:,}",
-            form(part.error),
-            format_interval(part.interval, form),
-            format_number(part.p),
+            shortened(short(part.error), target.format(part.error)),
+            shortened(format_interval(part.interval, short), format_interval(part.interval, target.format)),
+            number_cell(part.p),
         )
         for part in ranked[:MAX_LISTED]
     )

@@ -17,11 +17,11 @@ from nncli.analysis.evaluation.explanation import (
 )
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.analysis.inspection.permutation_importance import Importance, PartialDependence, in_units
-from nncli.analysis.report.charts import Axis, Color, Line, Range, evenly_spaced, lines, ranges
-from nncli.analysis.report.page import Figure, Gallery, Notice, Paragraph, Section, Table, display
+from nncli.analysis.report.charts import DEPTH, Axis, Color, Distribution, Line, Range, evenly_spaced, lines, ranges
+from nncli.analysis.report.page import Figure, Gallery, Notice, Section, Table, display, method
 from nncli.analysis.report.sections.scores import format_interval
 from nncli.base.text import format_number
-from nncli.targets.metrics.registry import higher_is_better
+from nncli.targets.metrics.registry import higher_is_better, metric_title
 
 MAX_DRAWN, MAX_LISTED = 15, 100
 MAX_CURVES = 5
@@ -83,22 +83,19 @@ def feature_importance(importance: FeatureImportance) -> Section:
     limits = _limits(curves, outputs)
     drawn = [_dependence_figure(curve, outputs, limits) for curve in curves]
     figures = [_importance_figure(explanation), *(figure for figure in drawn if figure is not None)]
-    parts = [Paragraph(text)]
+    texts = [text]
     if len(figures) > 1:
-        text = (
+        texts.append(
             "Partial dependence: the mean prediction if a column had the same value in every row, with all other "
-            "columns unchanged. All charts of it have one scale."
+            "columns unchanged. All charts of it have one scale. Gray bars are the distribution of the column."
         )
-        parts.append(Paragraph(text))
-    return Section(name, title, (*parts, Gallery(tuple(figures))), wide=True)
+    return Section(name, title, (Gallery(tuple(figures)), method(*texts)), wide=True)
 
 
 def _importance_figure(explanation: ModelExplanation) -> Figure:
     """The most important columns with their intervals, above a table of all."""
     loss_name, importances = in_units(explanation.loss_name, explanation.loss or 0.0, explanation.importances or ())
-    metric = (
-        f"{explanation.metric.replace('_', ' ')} {'decrease' if higher_is_better(explanation.metric) else 'increase'}"
-    )
+    metric = f"{metric_title(explanation.metric)} {'decrease' if higher_is_better(explanation.metric) else 'increase'}"
     same = loss_name == explanation.metric  # one number is enough
     rows = tuple(
         (
@@ -111,7 +108,7 @@ def _importance_figure(explanation: ModelExplanation) -> Figure:
     )
     cut = len(importances) > MAX_LISTED
     note = f"The first {MAX_LISTED} of {len(importances):,} columns." if cut else ""
-    label = f"{loss_name.replace('_', ' ').replace('rmse', 'RMSE')} increase"
+    label = f"{metric_title(loss_name)} increase"
     titles = ("column", label, "95 % CI", *(() if same else (metric,)))
     table = Table("Importance by column", titles, rows, note=note)
     drawn = [
@@ -120,7 +117,7 @@ def _importance_figure(explanation: ModelExplanation) -> Figure:
         if np.isfinite(item.loss_increase)
     ]
     description = f"The {label} when a column is shuffled, with 95 % confidence intervals."
-    return ranges("Permutation importance", description, label, drawn, table, 0.0)
+    return ranges("Permutation importance", description, label, drawn, table, 0.0, from_level=True)
 
 
 def _drawn_outputs(curves: Sequence[PartialDependence]) -> dict[int, Color]:
@@ -139,8 +136,8 @@ def _limits(curves: Sequence[PartialDependence], colors: Mapping[int, Color]) ->
     finite = np.concatenate(values)[np.isfinite(np.concatenate(values))] if values else np.empty(0)
     if not len(finite) or not np.ptp(finite) > 0:
         return None
-    margin = 0.05 * float(np.ptp(finite))
-    return float(finite.min()) - margin, float(finite.max()) + margin
+    spread = float(np.ptp(finite))  # below is room for the distributions
+    return float(finite.min()) - 1.5 * DEPTH * spread, float(finite.max()) + 0.05 * spread
 
 
 def _dependence_figure(
@@ -158,7 +155,8 @@ def _dependence_figure(
     axis = "mean prediction" if curve.target is None else "mean probability"
     if curve.values is None and len(outputs) == 1:
         y = curve.means[:, outputs[0]]
-        drawn = [Range(label, float(mean), None, None) for label, mean in zip(labels, y, strict=True)]
+        shares = [None] * len(y) if curve.counts is None else (curve.counts / curve.counts.sum()).tolist()
+        drawn = [Range(*one[:2], share=one[2]) for one in zip(labels, y.tolist(), shares, strict=True)]
         return ranges(title, f"{table.caption}. Dotted line: their mean.", axis, drawn, table, float(y.mean()), limits)
     x = np.arange(len(labels), dtype=np.float64) if curve.values is None else curve.values
     plotted = [
@@ -171,7 +169,12 @@ def _dependence_figure(
         ticks = tuple((float(x[i]), labels[i]) for i in named)
     cut = len(outputs) < len(curve.outputs)
     note = f" The {len(outputs)} of {len(curve.outputs):,} outputs that change most over all charts." if cut else ""
-    return lines(title, f"{table.caption}.{note}", Axis(title, axis, y_limits=limits, ticks=ticks), plotted, table)
+    distribution = None
+    if curve.counts is not None and np.ptp(x) > 0:
+        edges = x if curve.values is None else np.linspace(x[0], x[-1], len(curve.counts) + 1)
+        distribution = Distribution(edges, curve.counts.astype(np.float64))
+    axes = Axis(title, axis, y_limits=limits, ticks=ticks, integer=bool((x == np.round(x)).all()))
+    return lines(title, f"{table.caption}.{note}", axes, plotted, table, distribution=distribution)
 
 
 def _dependence_table(curve: PartialDependence, labels: Sequence[str]) -> Table:

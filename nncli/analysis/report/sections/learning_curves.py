@@ -19,10 +19,11 @@ from nncli.analysis.report.charts import (
     needs_log_scale,
     numeric_table,
 )
-from nncli.analysis.report.page import Figure, Gallery, Paragraph, Section, Table, display
+from nncli.analysis.report.page import Figure, Gallery, Paragraph, Section, Table, capitalized, display
 from nncli.base.text import format_number
 from nncli.nn.training.loop import EpochReport
 from nncli.runs.history_and_metrics import History
+from nncli.targets.metrics.registry import metric_title
 
 Histories: TypeAlias = Sequence[tuple[int, History]]
 
@@ -45,12 +46,12 @@ def learning_curves(histories: Histories, monitor: str | None = None) -> Section
     metric = histories[0][1].metric
     figures = [_losses(histories, monitor)]
     if metric is not None:
-        name = f"val_{metric}"
-        text = f"{metric} of the validation rows after each epoch."
-        if monitor == name:
+        is_monitor = monitor == f"val_{metric}"
+        text = f"The {metric_title(metric)} of the validation rows after each epoch."
+        if is_monitor:
             text += " It chooses the best epoch."
-        figure = _single(histories, name, text, "metric", marked=monitor == name)
-        figures.insert(0 if monitor == name else 1, figure)
+        figure = _single(histories, capitalized(metric_title(metric)), text, "metric", marked=is_monitor)
+        figures.insert(0 if is_monitor else 1, figure)
     if len({report.learning_rate for _, history in histories for report in history.reports}) > 1:
         text = "Learning rate at the end of each epoch."
         figures.append(_single(histories, "Learning rate", text, "learning_rate"))
@@ -193,7 +194,7 @@ def _compared(
     several = len({task for task, _ in groups}) > 1
     for (_, name), members in groups.items():
         runs = [comparison.runs[i] for i in members]
-        full = f"{title}, {name}" if title else f"val_{name}"
+        full = f"{title}, {metric_title(name)}" if title else f"Validation {metric_title(name)}"
         if several:
             config = runs[0].config
             target = "an unknown target" if config is None else display(", ".join(config.config.data.target))
@@ -215,5 +216,10 @@ def _compared_figure(
     text = f"{title}, by epoch, of {len(runs):,} run{'s' * (len(runs) != 1)}."
     text += " Logarithmic scale." if log else ""
     return lines(
-        title, text, Axis("epoch", title.partition(",")[0].lower(), log=log), curves, table, dots=len(epochs) == 1
+        title,
+        text,
+        Axis("epoch", title[0].lower() + title[1:].partition(",")[0], log=log),
+        curves,
+        table,
+        dots=len(epochs) == 1,
     )

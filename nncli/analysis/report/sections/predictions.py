@@ -18,7 +18,19 @@ from nncli.analysis.report.charts import (
     numeric_table,
     scatter,
 )
-from nncli.analysis.report.page import Columns, Figure, Gallery, Heading, Paragraph, Part, Section, Table, display
+from nncli.analysis.report.page import (
+    Columns,
+    Details,
+    Figure,
+    Gallery,
+    Heading,
+    Paragraph,
+    Part,
+    Section,
+    Table,
+    display,
+    method,
+)
 from nncli.analysis.report.sections.scores import format_interval
 from nncli.base.text import format_number, format_percent
 from nncli.data.columns.parsing import parse_numbers
@@ -29,6 +41,7 @@ from nncli.models.conformal.predictor import guarantee
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.coverage import Coverage, IntervalScores, SetScores, interval_scores, set_scores
 from nncli.targets.metrics.sorted_scores import Floats, Integers
+from nncli.targets.views import Intervals
 
 MAX_TARGETS = 4
 BARS = 24
@@ -52,10 +65,11 @@ def regression(held_out: HeldOutPredictions) -> Section | None:
     for j, name in enumerate(target.names[:MAX_TARGETS]):
         if len(target.names) > 1:
             parts.append(Heading(display(name)))
-        parts += _charts(held_out.y[:, j], held_out.predictions.values[:, j], display(name, 30))
+        # that of the first target is the picture of the report
+        parts += _charts(held_out.y[:, j], held_out.predictions.values[:, j], display(name, 30), is_drawn=j == 0)
     if len(target.names) > MAX_TARGETS:
         parts.append(Paragraph(f"The first {MAX_TARGETS} of {len(target.names):,} targets are shown."))
-    return Section("predicted-vs-actual", "Predicted vs. actual", tuple(parts), wide=True)
+    return Section("residuals", "Residuals", tuple(parts), wide=True)
 
 
 def _shares_below(held_out: HeldOutPredictions) -> Table:
@@ -73,8 +87,8 @@ def _shares_below(held_out: HeldOutPredictions) -> Table:
     return Table("Share of the actual values that is below each predicted quantile", ("level", *titles), rows)
 
 
-def _charts(y: Floats, predicted: Floats, name: str) -> list[Part]:
-    """Predicted vs. actual, residuals, and their histogram; rows with huge or infinite numbers are left out."""
+def _charts(y: Floats, predicted: Floats, name: str, *, is_drawn: bool) -> list[Part]:
+    """Actual by predicted unless it `is_drawn` already, residuals, and their histogram, of finite numbers alone."""
     with np.errstate(over="ignore", invalid="ignore"):
         residual = y - predicted
     in_range = np.isfinite(residual) & (np.abs(y) < LARGEST) & (np.abs(predicted) < LARGEST)
@@ -84,23 +98,21 @@ def _charts(y: Floats, predicted: Floats, name: str) -> list[Part]:
     if not in_range.all():
         parts.append(Paragraph(f"{int((~in_range).sum()):,} rows without a finite residual are not drawn."))
     y, predicted, residual = y[in_range], predicted[in_range], residual[in_range]
-    figures = (
-        _predicted_vs_actual(y, predicted, name),
-        _residuals(predicted, residual, name),
-        _histogram(residual, name),
-    )
-    return [*parts, Gallery(figures)]
+    figures = [_residuals(predicted, residual, name), _histogram(residual, name)]
+    if not is_drawn:
+        figures.insert(0, _actual_by_predicted(y, predicted, name))
+    return [*parts, Gallery(tuple(figures))]
 
 
 def _sampling_note(n: int) -> str:
     return f" {MAX_POINTS:,} of {n:,} rows, evenly spaced in the table." if n > MAX_POINTS else ""
 
 
-def _predicted_vs_actual(y: Floats, predicted: Floats, name: str) -> Figure:
+def _actual_by_predicted(y: Floats, predicted: Floats, name: str) -> Figure:
     text = f"Each dot is a row; on the dotted line the prediction is exact.{_sampling_note(len(y))}"
     order = np.argsort(y, kind="stable")[evenly_spaced(len(y), MAX_POINTS)]
     table = numeric_table(f"{name}: rows by actual value", ("actual", "predicted"), (y[order], predicted[order]))
-    return scatter("Predicted vs. actual", text, Axis("actual", "predicted"), y, predicted, table)
+    return scatter("Actual by predicted", text, Axis("predicted", "actual"), predicted, y, table)
 
 
 def _residuals(predicted: Floats, residual: Floats, name: str) -> Figure:
@@ -155,7 +167,18 @@ def uncertainty(held_out: HeldOutPredictions, columns: Sequence[str]) -> Section
     return _intervals(held_out, folds, levels, cluster, columns)
 
 
-def _introduction(held_out: HeldOutPredictions, option: str, what: str) -> Paragraph:
+def headline_intervals(held_out: HeldOutPredictions) -> Intervals | None:
+    """The intervals at LEVEL of the scored rows, each calibrated by the other folds; None where there are none."""
+    cluster = group_numbers(held_out.table, held_out.config.data.group)
+    if held_out.split != "validation" or held_out.predictions.target.uncertainty != "interval":
+        return None
+    folds = calibration_folds(held_out.oof_mask, len(held_out), cluster)
+    if len(held_out) < MIN_ROWS or LEVEL not in possible_levels(LEVELS, folds):
+        return None
+    return Intervals(*cross_intervals(held_out.predictions, held_out.y, folds, LEVEL), LEVEL)
+
+
+def _method(held_out: HeldOutPredictions, option: str, what: str) -> Details:
     """How the coverage is measured, and what is guaranteed."""
     groups = None if held_out.oof_mask is None else OutOfFoldGroups.of_mask(held_out.oof_mask)
     stated = guarantee(
@@ -166,7 +189,7 @@ def _introduction(held_out: HeldOutPredictions, option: str, what: str) -> Parag
         len(held_out),
         1 if groups is None else len(groups),
     )
-    return Paragraph(
+    return method(
         f"nncli predict RUN TABLE --{option} {LEVEL:g} adds {what} that cover about {100 * LEVEL:g} % of new rows. "
         "Here each held-out row is compared with its own, calibrated by the rows of the other folds. "
         + stated.sentence.replace("`", "")
@@ -202,10 +225,8 @@ def _intervals(
     first, *others = parts
     assert isinstance(first, Table)
     figures = (_coverage_figure(levels, curves, first), *([over] if over is not None else []))
-    introduction = _introduction(held_out, "interval", "the bounds of prediction intervals")
-    return Section(
-        "prediction-intervals", "Prediction intervals", (introduction, Columns((*figures, *others))), wide=True
-    )
+    how = _method(held_out, "interval", "the bounds of prediction intervals")
+    return Section("prediction-intervals", "Prediction intervals", (Columns((*figures, *others)), how), wide=True)
 
 
 def _sets(held_out: HeldOutPredictions, folds: Integers, levels: Sequence[float], cluster: Integers | None) -> Section:
@@ -218,10 +239,8 @@ def _sets(held_out: HeldOutPredictions, folds: Integers, levels: Sequence[float]
     shares = [score.coverage.share for score in scores]
     figure = _coverage_figure(levels, [("", shares)], _size_table(scores))
     of_level = scores[list(levels).index(LEVEL)]
-    introduction = _introduction(held_out, "prediction-set", "sets of classes")
-    return Section(
-        "prediction-sets", "Prediction sets", (introduction, Columns((figure, _sizes_figure(of_level)))), wide=True
-    )
+    how, charts = _method(held_out, "prediction-set", "sets of classes"), Columns((figure, _sizes_figure(of_level)))
+    return Section("prediction-sets", "Prediction sets", (charts, how), wide=True)
 
 
 def _coverage_figure(levels: Sequence[float], curves: Sequence[tuple[str, list[float]]], table: Table) -> Figure:

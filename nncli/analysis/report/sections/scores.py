@@ -10,6 +10,7 @@ from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.analysis.evaluation.linear_model import LinearModel
 from nncli.analysis.evaluation.run_summary import RunSummary
 from nncli.analysis.report.page import (
+    Cell,
     Details,
     Facts,
     Heading,
@@ -22,11 +23,15 @@ from nncli.analysis.report.page import (
     Table,
     Tile,
     Verdict,
+    capitalized,
     display,
+    method,
+    number_cell,
+    shortened,
 )
 from nncli.base.errors import DataError
 from nncli.base.logs import format_duration
-from nncli.base.text import format_number, format_percent
+from nncli.base.text import format_number, format_percent, format_range, short_number
 from nncli.config.schema.training import Teacher
 from nncli.data import table as tables
 from nncli.data.encoders.kinds import Kind, infer_kind
@@ -36,17 +41,9 @@ from nncli.runs.history_and_metrics import RecordedMetrics, RecordedScores
 from nncli.runs.listing import MAIN_METRICS
 from nncli.runs.manifest import Manifest
 from nncli.targets.metrics.bootstrap import MAX_ROWS, RESAMPLES, ConfidenceInterval
-from nncli.targets.metrics.registry import COST, METRICS, has_baseline, with_class
+from nncli.targets.metrics.registry import COST, METRICS, has_baseline, metric_title, with_class
 
 MAX_NAMES = 8
-TITLES = {
-    "cost_per_row": "Cost per row",
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "rmse": "RMSE",
-    "mae": "Mean absolute error",
-    "log_loss": "Log loss",
-}
 STATES = {"done": "done", "running": "still running or killed", "stopped": "stopped early", "failed": "failed"}
 
 
@@ -98,24 +95,35 @@ def _scored_network(teacher: Teacher) -> str:
     return "the network, which was trained without these rows, as its teacher was"
 
 
+def lead(summary: RunSummary) -> str:
+    """One sentence on what the model predicts."""
+    held_out, manifest = summary.held_out, summary.manifest
+    if held_out is None:
+        return f"{_networks(manifest)}: {_state(manifest)}."
+    target, columns = held_out.predictions.target, len(held_out.model.names)
+    first, more = quoted_name(target.names[0]), len(target.names) - 1
+    what = f"predicts {first}" + (f" and {more:,} more" if more else "")
+    if target.has_labels:
+        what = f"classifies {first} into {len(target.labels):,} classes"
+    return f"{_networks(manifest)} {what} from {columns:,} column{'s' * (columns != 1)}."
+
+
 def summary_sentence(summary: RunSummary, scores: ScoresWithIntervals | None) -> str:
     """One sentence on what the model predicts, and one on its main score."""
-    held_out, manifest = summary.held_out, summary.manifest
+    held_out = summary.held_out
     if held_out is None or scores is None:
-        return f"{_networks(manifest)}: {_state(manifest)}. {_recorded_score(summary)}"
-    target, columns, main = held_out.predictions.target, len(held_out.model.names), main_score(scores)
-    form, first = format_of(main.name), quoted_name(target.names[0])
+        return f"{lead(summary)} {_recorded_score(summary)}"
+    target, main = held_out.predictions.target, main_score(scores)
+    form, of, guess = format_of(main.name), "", "the mean"
     if target.has_labels:
-        what, of = f"classifies {first} into {len(target.labels):,} classes", ""
         guess = quoted_name(target.labels[int(held_out.baseline.classes[0])])
-    else:
-        more = f" and {len(target.names) - 1:,} more" if len(target.names) > 1 else ""
-        what, of, guess = f"predicts {first}{more}", f" of {first}" if more else "", "the mean"
+    elif len(target.names) > 1:
+        of = f" of {quoted_name(target.names[0])}"
     interval = "" if main.interval is None else f" (95 % CI {format_interval(main.interval, form)})"
     return (
-        f"{_networks(manifest)} {what} from {columns:,} column{'s' * (columns != 1)}. {TITLES[main.name]}{of} on "
-        f"{scored_rows(held_out)}: {form(main.value)}{interval}; the baseline, which always predicts {guess}: "
-        f"{form(main.baseline)}{_saving(main)}."
+        f"{lead(summary)} {capitalized(metric_title(main.name))}{of} on {scored_rows(held_out)}: "
+        f"{form(main.value)}{interval}; the baseline, which always predicts {guess}: {form(main.baseline)}"
+        f"{_saving(main)}."
     )
 
 
@@ -156,7 +164,7 @@ def notices(summary: RunSummary) -> tuple[Notice, ...]:
 
 def overview(summary: RunSummary) -> Section:
     """The main facts of a run."""
-    return Section("overview", "Overview", (Facts(overview_facts(summary)),), wide=True)
+    return Section("model", "Model and data", (Facts(overview_facts(summary)),), wide=True)
 
 
 def overview_facts(summary: RunSummary) -> tuple[tuple[str, str], ...]:
@@ -330,7 +338,8 @@ def held_out_scores(
 ) -> Section:
     """The scores with intervals, and those of the training rows for comparison."""
     n, groups = len(held_out), scores.resampling.groups
-    parts: list[Part] = [Paragraph(f"{BASELINE} {_method(scores)}")]
+    parts: list[Part] = [Points(tuple(verdict.text for verdict in verdicts(held_out, scores, linear)))]
+    methods = [scored_predictions(held_out), f"{BASELINE} {_method(scores)}"]
     if groups < MIN_GROUPS:
         unit = "row" if groups == len(scores.resampling.rows) else "group"
         count = f"Only {groups} {unit}{'s' * (groups != 1)} {'is' if groups == 1 else 'are'} scored"
@@ -339,7 +348,7 @@ def held_out_scores(
         bound = format_percent(max_error_rate(n))
         parts.append(Notice("note", f"No row is misclassified. With {n:,} rows the error rate may still be {bound}."))
     if held_out.averaging is not None:
-        parts.append(Paragraph(AVERAGING))
+        methods.append(AVERAGING)
     if held_out.predictions.decision is not None:
         text = f"Predicted classes follow the saved decision: {held_out.predictions.decision.text}."
         constant = "most frequent class" if held_out.baseline.decision is None else "class of the lowest cost for all"
@@ -348,17 +357,18 @@ def held_out_scores(
     rows = tuple(score_row(score, linear, labels) for score in scores.scores)
     columns: tuple[str, ...] = ("metric", "model", "95 % CI", "baseline", "improvement (95 % CI)")
     if linear is not None:
-        parts.append(Paragraph(_linear(held_out, linear)))
+        methods.append(_linear(held_out, linear))
         columns = (*columns, "linear model", "improvement over it (95 % CI)")
     parts.append(Table(f"Scores on {scored_rows(held_out)}", columns, rows, folds=True))
     names = dict.fromkeys(score.name for score in scores.scores)
-    meanings = Facts(tuple((name, METRICS[name].description) for name in names))
+    meanings = Facts(tuple((f"{METRICS[name].title} ({name})", METRICS[name].description) for name in names))
     parts.append(Details("What the metrics mean", (meanings,)))
     if held_out.split == "validation" and metrics is not None and metrics.training is not None:
         note = "Training scores that are much better than those above are a sign of overfitting."
         if held_out.predictions.decision is not None:
             note += " They are those of the most probable class, not of the saved decision."
         parts.append(Details("Scores on the training rows", (_recorded("training rows", metrics.training, note),)))
+    parts.append(method(*methods))
     return Section(NAME, TITLE, tuple(parts), wide=True)
 
 
@@ -370,8 +380,13 @@ def recorded_scores(metrics: RecordedMetrics, held_out_kind: str) -> Section:
 
 
 def format_interval(interval: ConfidenceInterval | None, form: Callable[[float], str] = format_number) -> str:
-    """`0.12 to 0.18`."""
-    return "–" if interval is None else f"{form(interval.low)} to {form(interval.high)}"
+    """`0.12–0.18`."""
+    return "–" if interval is None else format_range(form(interval.low), form(interval.high))
+
+
+def interval_cell(interval: ConfidenceInterval | None) -> Cell:
+    """An interval with three significant digits."""
+    return shortened(format_interval(interval, short_number), format_interval(interval))
 
 
 def _method(scores: ScoresWithIntervals) -> str:
@@ -388,18 +403,21 @@ def _method(scores: ScoresWithIntervals) -> str:
 
 def score_row(
     score: ScoreWithInterval, linear: LinearModel | None = None, labels: tuple[str, ...] = ()
-) -> tuple[str, ...]:
+) -> tuple[Cell, ...]:
     """Metric, score, interval, baseline and improvement, then those over a linear model."""
-    label = metric_label(display(with_class(score.name, labels)), score.target)
-    improvement = format_interval(score.improvement)
-    interval = format_interval(score.interval)
-    row = (label, format_number(score.value), interval, format_number(score.baseline), improvement)
+    row = (
+        metric_cell(score.name, score.target, labels),
+        number_cell(score.value),
+        interval_cell(score.interval),
+        number_cell(score.baseline),
+        interval_cell(score.improvement),
+    )
     if linear is None:
         return row
     beside = linear.of(score)
     if beside is None:
-        return (*row, "–", "–")
-    return (*row, format_number(beside.baseline), format_interval(beside.improvement))
+        return (*row, Cell("–"), Cell("–"))
+    return (*row, number_cell(beside.baseline), interval_cell(beside.improvement))
 
 
 def _linear(held_out: HeldOutPredictions, linear: LinearModel) -> str:
@@ -412,18 +430,19 @@ def _linear(held_out: HeldOutPredictions, linear: LinearModel) -> str:
     )
 
 
-def metric_label(name: str, target: str | None) -> str:
-    """The metric's name, followed by the target where there are several."""
-    return name if target is None else f"{name}, {display(target)}"
+def metric_cell(name: str, target: str | None, labels: tuple[str, ...] = ()) -> Cell:
+    """A metric as people write it, with its class of two `labels` or its target of several; exactly, its name."""
+    exact = display(with_class(name, labels)) + ("" if target is None else f", {display(target)}")
+    return shortened(capitalized(exact.replace(name, metric_title(name), 1)), exact)
 
 
-def recorded_rows(scores: RecordedScores) -> tuple[tuple[str, ...], ...]:
+def recorded_rows(scores: RecordedScores) -> tuple[tuple[Cell, ...], ...]:
     """Metric, score of the model and that of the baseline, without those by which the baseline is no benchmark."""
     return tuple(
         (
-            metric_label(score.name, score.target),
-            format_number(score.value),
-            format_number(score.baseline if has_baseline(score.name) else None),
+            metric_cell(score.name, score.target),
+            number_cell(score.value),
+            number_cell(score.baseline if has_baseline(score.name) else None),
         )
         for score in scores.scores
     )
@@ -445,7 +464,8 @@ def verdicts(
 ) -> tuple[Verdict, ...]:
     """Whether the model is better than the baseline and a linear model, by intervals of the improvement."""
     if held_out.split == "training":
-        return (Verdict("Not known to be better than the baseline: no rows were kept apart to measure it.", False),)
+        text = "Not known to be better than the baseline: no rows were kept apart to measure it."
+        return (Verdict(text, False, "Not known to be better than", "the baseline"),)
     other, metric = "the baseline", held_out.predictions.target.verdict_metric
     if held_out.baseline.decision is not None:
         constant = held_out.predictions.target.labels[held_out.baseline.classes[0]]
@@ -462,42 +482,42 @@ def verdicts(
 
 def _verdict(score: ScoreWithInterval, other: str, gain: ConfidenceInterval | None) -> Verdict:
     """The verdict by the interval of how much lower the model's score is than that of `other`."""
-    of = f" for {quoted_name(score.target)}" if score.target else ""
-    title = TITLES[score.name]
-    title = title if title.isupper() else title[0].lower() + title[1:]
+    title, other = metric_title(score.name), other + (f" for {quoted_name(score.target)}" if score.target else "")
     if gain is None:
-        return Verdict(f"Not clearly better than {other}{of}: there are too few rows to tell.", False)
+        relation = "Not clearly better than"
+        return Verdict(f"{relation} {other}: there are too few rows to tell.", False, relation, other, title)
     low, high = (gain.low, gain.high) if gain.high >= 0 else (-gain.high, -gain.low)
-    interval = f"(95 % CI of the difference: {format_number(low)} to {format_number(high)})"
+    interval = f"(95 % CI of the difference: {format_range(format_number(low), format_number(high))})"
+    relation, reason = "Not clearly better than", f"the difference in {title} may be chance"
     if gain.low > 0:
-        return Verdict(f"Clearly better than {other}{of}: its {title} is lower {interval}.", True)
-    if gain.high < 0:
-        return Verdict(f"Worse than {other}{of}: its {title} is higher {interval}.", False)
-    return Verdict(f"Not clearly better than {other}{of}: the difference in {title} may be chance {interval}.", False)
+        relation, reason = "Clearly better than", f"its {title} is lower"
+    elif gain.high < 0:
+        relation, reason = "Worse than", f"its {title} is higher"
+    return Verdict(f"{relation} {other}: {reason} {interval}.", gain.low > 0, relation, other, title)
 
 
 def tiles(
     held_out: HeldOutPredictions, scores: ScoresWithIntervals, linear: LinearModel | None = None
 ) -> tuple[Tile, ...]:
-    """The main score with its interval, those of the baseline and a linear model, and the sizes of the table."""
+    """The main score with its interval, those of the baseline and a linear model, and the scored rows."""
     main = main_score(scores)
-    form, manifest = format_of(main.name), held_out.manifest
-    name = TITLES[main.name] + (f" of {quoted_name(main.target)}" if main.target else "")
-    interval = "" if main.interval is None else f"95 % CI {format_interval(main.interval, form)}"
-    beside = None if linear is None else linear.of(main)
-    networks = f"{manifest.members:,} network{'s' * (manifest.members != 1)}, {manifest.parameters:,} parameters"
+    short, exact = format_of(main.name, short_number), format_of(main.name)
+    name = capitalized(metric_title(main.name)) + (f" of {quoted_name(main.target)}" if main.target else "")
+    interval = "" if main.interval is None else f"95 % CI {format_interval(main.interval, short)}"
+    beside, rows = None if linear is None else linear.of(main), held_out.manifest.data.rows
+    of_all = "" if len(held_out) == rows else f" of {rows:,} of the table"
+    measured = [(name, main.value, interval), ("Baseline", main.baseline, f"{name} without features")]
+    if linear is not None and beside is not None:
+        measured.append(("Linear model", beside.baseline, linear.name))
     return (
-        Tile(name, form(main.value), interval),
-        Tile("Baseline", form(main.baseline), f"{name}, without features"),
-        *([] if linear is None or beside is None else [Tile("Linear model", form(beside.baseline), linear.name)]),
-        Tile("Rows", f"{manifest.data.rows:,}", f"scored on {scored_rows(held_out)}"),
-        Tile("Features", f"{len(held_out.model.names):,}", networks),
+        *(Tile(label, short(value), remark, exact(value)) for label, value, remark in measured),
+        Tile("Scored on", f"{len(held_out):,}", f"{scored_rows(held_out).split(' ', 1)[1]}{of_all}"),
     )
 
 
-def format_of(metric: str) -> Callable[[float | None], str]:
-    """How the values of a metric are written."""
-    return _percent if metric in FRACTIONS else format_number
+def format_of(metric: str, form: Callable[[float | None], str] = format_number) -> Callable[[float | None], str]:
+    """How the values of a metric are written: in percent, or by `form`."""
+    return _percent if metric in FRACTIONS else form
 
 
 def _percent(value: float | None) -> str:

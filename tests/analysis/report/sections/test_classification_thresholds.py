@@ -13,7 +13,7 @@ from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_
 from nncli.analysis.report.page import Figure, Table
 from nncli.analysis.report.sections.classification import thresholds
 from nncli.models.predictions import Predictions
-from tests.analysis.report.support import flat, trained_on
+from tests.analysis.report.support import flat, full_rows, trained_on
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +31,10 @@ def test_precision_and_recall_at_each_threshold(two_classes: HeldOutPredictions)
     section = thresholds(two_classes)
     assert section is not None
     (table,) = (part for part in flat(section.parts) if isinstance(part, Table))
-    rows = {str(row[0]): row[1:] for row in table.rows}
-    assert rows["0.5"] == ("40.0 %", "75.0 %", "75.0 %", "0.75")
-    assert rows["0.9"] == ("20.0 %", "100 %", "50.0 %", "0.6667")
-    assert rows["0.95"][:3] == ("10.0 %", "100 %", "25.0 %")
+    rows = {row[0]: row[1:] for row in full_rows(table)}
+    assert rows["0.5"] == ["40.0 %", "75.0 %", "75.0 %", "0.75"]
+    assert rows["0.9"] == ["20.0 %", "100 %", "50.0 %", "0.6667"]
+    assert rows["0.95"][:3] == ["10.0 %", "100 %", "25.0 %"]
 
 
 def test_lift_is_the_share_of_the_class_among_the_first_rows(two_classes: HeldOutPredictions) -> None:

@@ -12,6 +12,7 @@ from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.analysis.report.page import Table
 from nncli.analysis.report.sections.errors import MAX_ROWS, largest_errors
 from nncli.analysis.report.sections.feature_importance import compute_importance
+from tests.analysis.report.support import full_rows
 from tests.cli.support import DATA
 
 
@@ -37,15 +38,15 @@ def test_contributions_add_up_to_the_prediction_of_nncli_predict(ensemble: Path)
     table = table_of(ensemble)
     assert table.columns[2] == "out-of-fold prediction"
     predicted = predict(ensemble, DATA / "penguins.csv", proba=True)
-    for row in table.rows:
-        place = int(str(row[0]).replace(",", "")) - 1
-        assert predicted[f"proba_{row[1]}"][place] == pytest.approx(number(str(row[4])) / 100, abs=6e-4)
-        *terms, total = map(number, str(row[5]).split("; "))
-        assert total == number(str(row[4]))
+    for row in full_rows(table):
+        place = int(row[0].replace(",", "")) - 1
+        assert predicted[f"proba_{row[1]}"][place] == pytest.approx(number(row[4]) / 100, abs=6e-4)
+        *terms, total = map(number, row[5].split("; "))
+        assert total == number(row[4])
         assert sum(terms) == pytest.approx(total, abs=0.5)  # each rounded to 0.1 %, and integrated within 0.1 %
     first = held_out.row_numbers.tolist().index(int(str(table.rows[0][0]).replace(",", "")))
     shown = held_out.predictions.values[first, held_out.y[first]]
-    assert number(str(table.rows[0][3])) / 100 == pytest.approx(shown, abs=6e-4)
+    assert number(full_rows(table)[0][3]) / 100 == pytest.approx(shown, abs=6e-4)
 
 
 def table_of(run: Path) -> Table:
@@ -65,5 +66,13 @@ def test_rows_come_by_the_log_loss_of_their_class(penguins: Path) -> None:
 
 
 def test_rows_of_a_regression_come_by_their_absolute_error(line: Path) -> None:
-    errors = [float(str(row[3]).replace(",", "")) for row in table_of(line).rows]
+    errors = [float(row[3].replace(",", "")) for row in full_rows(table_of(line))]
     assert errors == sorted(errors, reverse=True)
+
+
+def test_contributions_are_signed_bars_of_which_the_largest_is_whole(ensemble: Path) -> None:
+    for row in table_of(ensemble).cells:
+        effects = row[5].effects
+        assert max(abs(effect.size) for effect in effects) == 1.0
+        assert all(effect.change.startswith("+" if effect.size > 0 else "−") for effect in effects)
+        assert all(f"{effect.name} {effect.change}" in row[5].full for effect in effects)

@@ -17,6 +17,7 @@ from nncli.analysis.report.sections.errors import slices, slices_of
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
 from nncli.targets.metrics.bootstrap import BootstrapResampler
+from tests.analysis.report.support import full_rows
 
 
 def with_columns(held_out: HeldOutPredictions, **columns: Sequence[object]) -> HeldOutPredictions:
@@ -61,7 +62,7 @@ def test_the_slice_with_the_largest_error_comes_first_and_small_ones_are_left_ou
     held_out = with_columns(held_out, side=["bad" if item else "good" for item in bad], rare=rare)
     section = slices(held_out, held_out.scores_with_intervals())
     (table,) = [part.table for part in section.parts if isinstance(part, Figure)]
-    assert table.rows[0][:4] == ("side", "bad", str(bad.sum()), "100 %")
+    assert full_rows(table)[0][:4] == ["side", "bad", str(bad.sum()), "100 %"]
     assert ("rare", "rare") not in [row[:2] for row in table.rows]
 
 

@@ -12,6 +12,7 @@ from nncli import explain
 from nncli.analysis.evaluation import explanation
 from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.analysis.inspection.permutation_importance import PartialDependence
+from nncli.analysis.report.charts import DEPTH
 from nncli.analysis.report.page import Gallery
 from nncli.analysis.report.sections import feature_importance as module
 from nncli.analysis.report.sections.errors import contributions
@@ -96,7 +97,7 @@ def test_all_charts_of_partial_dependence_have_one_scale() -> None:
         PartialDependence("z", x, None, ("y",), np.array([[5.0], [5.5]])),
         PartialDependence("one point", x[:1], None, ("y",), np.array([[99.0]])),
     ]
-    assert module._limits(curves, {0: "first"}) == (-0.5, 10.5)
+    assert module._limits(curves, {0: "first"}) == (-15 * DEPTH, 10.5)
     assert module._limits(curves, {}) is None
     flat = PartialDependence("flat", x, None, ("y",), np.array([[1.0], [1.0]]))
     assert module._limits([flat], {0: "first"}) is None

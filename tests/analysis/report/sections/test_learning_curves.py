@@ -43,7 +43,7 @@ def test_without_a_history_there_is_no_section() -> None:
 
 def test_one_network_has_a_row_for_each_epoch() -> None:
     loss, metric = figures(history(4.0, 1.0, 2.0, metric="accuracy"))
-    assert (loss.title, metric.title) == ("Loss", "val_accuracy")
+    assert (loss.title, metric.title) == ("Loss", "Accuracy")
     assert [row[:3] for row in loss.table.rows] == [("1", "4", "8"), ("2", "1", "2"), ("3", "2", "4")]
 
 
@@ -60,10 +60,10 @@ def test_infinite_losses_are_gaps() -> None:
 @pytest.mark.parametrize(
     ("monitor", "titles", "marked"),
     [
-        ("val_roc_auc", ("val_roc_auc", "Loss"), "val_roc_auc"),
-        ("val_loss", ("Loss", "val_roc_auc"), "Loss"),
-        ("loss", ("Loss", "val_roc_auc"), "Loss"),
-        (None, ("Loss", "val_roc_auc"), None),
+        ("val_roc_auc", ("ROC AUC", "Loss"), "ROC AUC"),
+        ("val_loss", ("Loss", "ROC AUC"), "Loss"),
+        ("loss", ("Loss", "ROC AUC"), "Loss"),
+        (None, ("Loss", "ROC AUC"), None),
     ],
 )
 def test_the_best_epoch_is_marked_on_what_chooses_it(

@@ -39,7 +39,7 @@ def test_curves_of_one_kind_share_a_chart(runs: list[Path]) -> None:
     assert section
     (gallery,) = (part for part in section.parts if isinstance(part, Gallery))
     titles = [figure.title for figure in gallery.figures]
-    assert titles[0] == "Validation loss, cross_entropy, species"
+    assert titles[0] == "Validation loss, cross entropy, species"
     assert len(titles) == 6
     assert gallery.figures[0].table.columns == ("epoch", "one", "two", "several")
     assert [row[0] for row in gallery.figures[0].table.rows] == ["1", "2", "3"]

@@ -12,12 +12,12 @@ import pytest
 from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.analysis.evaluation.linear_model import LinearModel, linear_benchmark
 from nncli.analysis.evaluation.run_summary import summarize_run
-from nncli.analysis.report.page import Notice, Paragraph, Section, Table
-from nncli.analysis.report.sections.scores import format_interval, held_out_scores, metric_label, recorded_scores
+from nncli.analysis.report.page import Cell, Notice, Paragraph, Section, Table
+from nncli.analysis.report.sections.scores import format_interval, held_out_scores, metric_cell, recorded_scores
 from nncli.base.text import format_number
 from nncli.models.predictions import Predictions
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
-from tests.analysis.report.support import SMALL, flat, trained_on
+from tests.analysis.report.support import SMALL, flat, full_rows, trained_on
 
 
 def section_of(run: Path) -> Section:
@@ -32,10 +32,10 @@ def tables(section: Section) -> list[Table]:
 def test_scores_have_intervals_and_training_scores_are_beside_them(penguins: Path) -> None:
     validation, training = tables(section_of(penguins))
     assert validation.columns == ("metric", "model", "95 % CI", "baseline", "improvement (95 % CI)")
-    rows = {str(row[0]): row for row in validation.rows}
-    low, high = map(float, str(rows["log_loss"][2]).split(" to "))
-    assert low < float(str(rows["log_loss"][1])) < high
-    assert rows["calibration_error"][2:5] == ("–", "–", "–")
+    rows = {row[0]: row for row in full_rows(validation)}
+    low, high = map(float, rows["log_loss"][2].split("–"))
+    assert low < float(rows["log_loss"][1]) < high
+    assert rows["calibration_error"][2:5] == ["–", "–", "–"]
     assert training.columns == ("metric", "model", "baseline")
 
 
@@ -51,7 +51,7 @@ def test_groups_are_resampled_as_a_whole(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     frame = pl.DataFrame({"x": rng.normal(size=80), "g": [i // 4 for i in range(80)], "y": ["a", "b"] * 40})
     section = section_of(trained_on(tmp_path, frame, "y", data=", group: g"))
-    assert "whole groups" in str(section.parts[0])
+    assert "whole groups" in str(section.parts[-1])
 
 
 def test_no_misclassified_row_is_a_note_with_a_bound(penguins: Path) -> None:
@@ -70,14 +70,14 @@ def test_recorded_scores_have_no_intervals(penguins: Path) -> None:
     assert len(validation.rows) == len(training.rows) == 7
 
 
-@pytest.mark.parametrize(("interval", "text"), [(None, "–"), (ConfidenceInterval(0.12, 0.18), "0.12 to 0.18")])
+@pytest.mark.parametrize(("interval", "text"), [(None, "–"), (ConfidenceInterval(0.12, 0.18), "0.12–0.18")])
 def test_intervals_as_text(interval: ConfidenceInterval | None, text: str) -> None:
     assert format_interval(interval) == text
 
 
 def test_a_metric_of_several_targets_names_its_target() -> None:
-    assert metric_label("rmse", None) == "rmse"
-    assert metric_label("rmse", "x2") == "rmse, x2"
+    assert metric_cell("rmse", None) == Cell("RMSE", "rmse")
+    assert metric_cell("log_loss", "x2") == Cell("Log loss, x2", "log_loss, x2")
 
 
 def test_the_linear_model_is_scored_on_the_same_rows(penguins: Path) -> None:
@@ -86,15 +86,15 @@ def test_the_linear_model_is_scored_on_the_same_rows(penguins: Path) -> None:
     section = held_out_scores(held_out, held_out.scores_with_intervals(), None, linear)
     (table,) = tables(section)
     assert table.columns[-2:] == ("linear model", "improvement over it (95 % CI)")
-    rows = {str(row[0]): row for row in table.rows}
+    rows = {row[0]: row for row in full_rows(table)}
     assert linear.scores is not None
     assert rows["log_loss"][5] == format_number(linear.scores.find("log_loss").baseline)
-    assert rows["calibration_error"][5:] == ("–", "–")
+    assert rows["calibration_error"][5:] == ["–", "–"]
 
 
 def test_why_there_is_no_linear_model_is_said(penguins: Path) -> None:
     held_out = predict_held_out(penguins)
     linear = LinearModel("ridge regression", None, "no rows are held out")
     section = held_out_scores(held_out, held_out.scores_with_intervals(), None, linear)
-    assert any("no rows are held out" in part.text for part in section.parts if isinstance(part, Paragraph))
-    assert tables(section)[0].rows[0][-2:] == ("–", "–")
+    assert any("no rows are held out" in part.text for part in flat(section.parts) if isinstance(part, Paragraph))
+    assert full_rows(tables(section)[0])[0][-2:] == ["–", "–"]

@@ -13,6 +13,7 @@ from nncli import threshold
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.analysis.evaluation.linear_model import linear_benchmark
 from nncli.analysis.evaluation.run_summary import summarize_run
+from nncli.analysis.report.page import Verdict, headline
 from nncli.analysis.report.run_page import page_of
 from nncli.analysis.report.sections.scores import summary_sentence, tiles, verdicts
 from nncli.base.text import format_percent
@@ -66,10 +67,10 @@ def tiles_of(held_out: HeldOutPredictions) -> dict[str, str]:
 
 def test_the_tiles_are_the_main_score_the_baseline_and_the_sizes(penguins: Path, pair: Path) -> None:
     held_out = predict_held_out(penguins)
-    result = tiles_of(held_out)
-    assert list(result) == ["Accuracy", "Baseline", "Rows", "Features"]
-    assert (result["Rows"], result["Features"]) == ("344", "6")
-    assert result["Accuracy"].endswith(" %")
+    found = tiles_of(held_out)
+    assert list(found) == ["Accuracy", "Baseline", "Scored on"]
+    assert found["Scored on"] == f"{len(held_out):,}"
+    assert found["Accuracy"].endswith(" %")
     assert next(iter(tiles_of(predict_held_out(pair)))) == "RMSE of “x2”"
 
 
@@ -92,6 +93,15 @@ def test_a_linear_model_stands_beside_the_baseline(penguins: Path) -> None:
     baseline, beside = verdicts(held_out, scores, linear)
     assert baseline.is_clear
     assert "a linear model (logistic regression)" in beside.text
+
+
+def test_the_headline_is_one_sentence_of_verdicts_that_agree() -> None:
+    better, also = (Verdict("", True, "Better than", other, "RMSE") for other in ("the baseline", "a linear model"))
+    (sentence,) = headline([better, also])
+    assert sentence == Verdict("Better than the baseline and a linear model, by RMSE.", is_clear=True)
+    worse = Verdict("", False, "Worse than", "a linear model", "RMSE")
+    assert [one.is_clear for one in headline([better, worse])] == [True, False]
+    assert headline([Verdict("A sentence.", is_clear=True)]) == (Verdict("A sentence.", is_clear=True),)
 
 
 def test_without_rows_there_is_no_head(penguins: Path) -> None:

@@ -1,0 +1,54 @@
+"""What a picture of predictions is made of; the report draws each, and knows no kinds of answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nncli.nn.arrays import Floats
+
+
+class Intervals(NamedTuple):
+    """The ends (rows, targets) of the intervals of each row, which cover the share `level` of new rows."""
+
+    lower: Floats
+    upper: Floats
+    level: float
+
+
+@dataclass(frozen=True)
+class ActualByPredicted:
+    """The actual and the predicted numbers (rows,) of the target `name`, with the ends of their intervals."""
+
+    name: str
+    actual: Floats
+    predicted: Floats
+    intervals: Intervals | None
+
+
+@dataclass(frozen=True)
+class Separation:
+    """The probability (rows,) of one of two classes, and which rows are of it.
+
+    `labels` are the other class and this one, which is predicted from the `threshold` on.
+    """
+
+    labels: tuple[str, str]
+    probability: Floats
+    is_positive: NDArray[np.bool_]
+    weights: Floats
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Confusions:
+    """The rows, or the sums of their weights, by actual and predicted class (classes, classes)."""
+
+    labels: tuple[str, ...]
+    counts: Floats
+
+
+View: TypeAlias = ActualByPredicted | Separation | Confusions
