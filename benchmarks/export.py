@@ -78,13 +78,13 @@ def trained(folder: Path, run_path: Path, settings: Sequence[str]) -> Path:
 
 def agreements(name: str, run_path: Path, tables: str, targets: Sequence[str], work: Path) -> Iterator[Agreement]:
     """Compare the files of each target with predictions, for all rows of some tables."""
-    from nncli import export_run
+    from nncli import export
     from nncli.api.export import MismatchError
     from nncli.base.errors import NncliError
 
     for target in targets:
         try:
-            exported = export_run(run_path, work / f"{name}.{target}", to=target, check=tables)
+            exported = export(run_path, work / f"{name}.{target}", to=target, check=tables)
         except MismatchError as error:
             exported = error.export
         except NncliError as error:
@@ -118,14 +118,14 @@ def make_table(folder: Path) -> None:
 
 def print_sizes(run_path: Path, targets: Sequence[str], work: Path) -> None:
     """Print the bytes of each file, beside those of the weights."""
-    from nncli import export_run
+    from nncli import export
     from nncli.base.errors import NncliError
 
     print("\n| target | file | weights | file / weights | file without weights |\n|---|---:|---:|---:|---:|")
     for target in targets:
         path = work / f"sizes.{target}"
         try:
-            exported = export_run(run_path, path, to=target, check=False)
+            exported = export(run_path, path, to=target, check=False)
         except NncliError as error:
             print(f"| {target} | {' '.join(str(error).split())[:200]} | | | |")
             continue

@@ -1,5 +1,7 @@
 """nncli: train a neural network on a table, from the command line or from Python, on NumPy.
 
+No module or package in it has the name of a function: importing one would replace the function.
+
 >>> from nncli import train, predict, evaluate, load  # the commands, as functions  # doctest: +SKIP
 """
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from nncli.api.drift import drift
     from nncli.api.evaluate import evaluate
     from nncli.api.explain import explain
-    from nncli.api.export import export_run
+    from nncli.api.export import export
     from nncli.api.head import head
     from nncli.api.init import init
     from nncli.api.load import load
@@ -31,18 +33,19 @@ if TYPE_CHECKING:
     from nncli.api.train import train
     from nncli.api.tune import select_ensemble, tune
     from nncli.base.errors import NncliError
-    from nncli.runs.listing import list_runs
+    from nncli.run_directory.listing import runs
 
 _HOMES = {
     "NncliError": "base.errors",
     "clear_threshold": "api.threshold",
-    "export_run": "api.export",
-    "list_runs": "runs.listing",
     "predict_to_file": "api.predict",
+    "runs": "run_directory.listing",
     "select_ensemble": "api.tune",
 }
 """The modules of names that are not in the module of their name in nncli.api."""
 _RENAMED = {
+    "export_run": "export(RUN)",
+    "list_runs": "runs(FOLDER)",
     "resume": "train(resume=RUN)",
     "resume_cross_validation": "cross_validate(resume=DIR)",
     "resume_tune": "tune(resume=DIR)",
@@ -59,16 +62,16 @@ __all__ = [
     "drift",
     "evaluate",
     "explain",
-    "export_run",
+    "export",
     "head",
     "init",
-    "list_runs",
     "load",
     "predict",
     "predict_files",
     "predict_to_file",
     "report",
     "reproduce",
+    "runs",
     "select_ensemble",
     "show",
     "threshold",

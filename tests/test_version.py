@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 
@@ -24,6 +26,21 @@ def test_the_commands_are_functions() -> None:
     for name in ("train", "predict", "evaluate", "load"):
         assert callable(getattr(nncli, name))
         assert name in nncli.__all__
+
+
+def test_a_function_stays_one_whatever_is_imported() -> None:
+    submodules = {module.name for module in iter_modules(nncli.__path__)}
+    assert not submodules & {*nncli.__all__}
+    for name in submodules - {"__main__"}:
+        import_module(f"nncli.{name}")
+    for name in {*dir(nncli)} - {"__version__"}:
+        assert callable(getattr(nncli, name)), name
+
+
+@pytest.mark.parametrize("name", ["export_run", "list_runs", "resume"])
+def test_an_old_name_says_what_it_is_now(name: str) -> None:
+    with pytest.raises(AttributeError, match=r"is now nncli\.\w+\("):
+        getattr(nncli, name)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -14,7 +14,7 @@ from nncli.cli.options import ResultOptions, RunDirectory, requires_extra
 
 if TYPE_CHECKING:
     from nncli.api.export import Export
-    from nncli.export.comparison import Comparison
+    from nncli.exporters.comparison import Comparison
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +53,10 @@ def export(
             raise UsageError("--check and --no-check exclude each other", hint="Leave one of them out.")
         options = replace(options, check=False)
     with requires_extra("export"):
-        from nncli.api.export import MismatchError, export_run_with
+        from nncli.api.export import MismatchError, export_with
 
         try:
-            exported = export_run_with(run, file.output, options=options)
+            exported = export_with(run, file.output, options=options)
         except MismatchError as error:
             for line in _check_lines(error.export):
                 echo_err(line)

@@ -9,16 +9,16 @@ import pytest
 import nncli
 from nncli.api.export import MismatchError
 from nncli.base.errors import CellError, RunError, UsageError
-from nncli.export.runtimes.process import ExportedFileError
+from nncli.exporters.runtimes.process import ExportedFileError
 from tests.cli.support import DATA
-from tests.export.referee import printed, referee
+from tests.exporters.referee import printed, referee
 
 
 def test_the_file_is_named_after_the_run_and_checked_with_its_own_rows(
     penguins: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with referee(monkeypatch):
-        done = nncli.export_run(penguins, to="referee")
+        done = nncli.export(penguins, to="referee")
     assert done.path == Path(f"{penguins.name}.ref")
     assert (here / done.path).read_text() == penguins.name
     assert done.unchecked is None
@@ -31,8 +31,8 @@ def test_the_file_is_named_after_the_run_and_checked_with_its_own_rows(
 
 def test_the_suffix_of_the_file_tells_the_target(penguins: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with referee(monkeypatch):
-        assert nncli.export_run(penguins, "model.REF", check=False).target == "referee"
-        assert nncli.export_run(penguins, "model.bin", to="referee", check=False).path == Path("model.bin")
+        assert nncli.export(penguins, "model.REF", check=False).target == "referee"
+        assert nncli.export(penguins, "model.bin", to="referee", check=False).path == Path("model.bin")
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_targets_and_files_that_do_not_fit_are_refused(
 ) -> None:
     (here / "folder").mkdir()
     with pytest.raises(UsageError, match=message) as caught:
-        nncli.export_run(penguins, output, to=to)
+        nncli.export(penguins, output, to=to)
     assert caught.value.hint
     assert [path.name for path in here.iterdir()] == ["folder"]
 
@@ -62,19 +62,19 @@ def test_an_existing_file_is_replaced_only_by_force(
     (here / "m.ref").write_text("mine")
     with referee(monkeypatch):
         with pytest.raises(UsageError, match="exists already"):
-            nncli.export_run(penguins, "m.ref")
+            nncli.export(penguins, "m.ref")
         assert (here / "m.ref").read_text() == "mine"
-        nncli.export_run(penguins, "m.ref", force=True, check=False)
+        nncli.export(penguins, "m.ref", force=True, check=False)
     assert (here / "m.ref").read_text() == penguins.name
 
 
 def test_labels_and_probabilities_are_selected(penguins: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with referee(monkeypatch):
-        labels = nncli.export_run(penguins, "labels.ref", labels=True)
+        labels = nncli.export(penguins, "labels.ref", labels=True)
         outputs = printed[penguins.name].outputs
         assert outputs.labels
         assert (outputs.codes is None, outputs.probabilities is None) == (False, True)
-        proba = nncli.export_run(penguins, "proba.ref", proba=True)
+        proba = nncli.export(penguins, "proba.ref", proba=True)
         outputs = printed[penguins.name].outputs
         assert outputs.labels
         assert (outputs.codes is None, outputs.probabilities is None) == (True, False)
@@ -86,7 +86,7 @@ def test_labels_and_probabilities_are_selected(penguins: Path, here: Path, monke
 
 def test_intervals_are_computed_by_the_file(line: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with referee(monkeypatch):
-        done = nncli.export_run(line, "line.ref", interval=[0.9, 0.5], check=DATA / "linear.csv")
+        done = nncli.export(line, "line.ref", interval=[0.9, 0.5], check=DATA / "linear.csv")
     outputs = printed[line.name].outputs
     assert outputs.values is not None
     assert [bounds.level for bounds in outputs.bounds] == [0.9, 0.5]
@@ -101,13 +101,13 @@ def test_outputs_that_a_regression_does_not_have_are_refused(
     line: Path, here: Path, options: dict[str, bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with referee(monkeypatch), pytest.raises(UsageError):
-        nncli.export_run(line, "line.ref", **options)  # type: ignore[arg-type]
+        nncli.export(line, "line.ref", **options)  # type: ignore[arg-type]
     assert list(here.iterdir()) == []
 
 
 def test_intervals_of_classes_are_refused(penguins: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with referee(monkeypatch), pytest.raises(UsageError, match="interval needs a regression"):
-        nncli.export_run(penguins, "p.ref", interval=0.9)
+        nncli.export(penguins, "p.ref", interval=0.9)
 
 
 @pytest.mark.parametrize("fault", ["number", "class"])
@@ -115,7 +115,7 @@ def test_answers_that_differ_are_an_error_that_keeps_the_comparison(
     penguins: Path, here: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     with referee(monkeypatch, fault=fault), pytest.raises(MismatchError) as caught:
-        nncli.export_run(penguins, "p.ref", check=DATA / "penguins.csv")
+        nncli.export(penguins, "p.ref", check=DATA / "penguins.csv")
     result = caught.value.export.comparison
     assert result is not None
     assert (result.largest_rows, result.class_rows) == ((("row 3",), ()) if fault == "number" else ((), ("row 4",)))
@@ -125,7 +125,7 @@ def test_answers_that_differ_are_an_error_that_keeps_the_comparison(
 
 def test_a_file_with_other_columns_is_an_error(penguins: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with referee(monkeypatch, fault="column"), pytest.raises(ExportedFileError, match="'other'") as caught:
-        nncli.export_run(penguins, "p.ref")
+        nncli.export(penguins, "p.ref")
     assert caught.value.hint
     assert list(here.iterdir()) == []
 
@@ -134,10 +134,10 @@ def test_without_the_runtime_the_file_is_written_unchecked_unless_a_table_is_giv
     penguins: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with referee(monkeypatch, missing="apt-get install referee"):
-        done = nncli.export_run(penguins, "p.ref")
+        done = nncli.export(penguins, "p.ref")
         assert (done.comparison, done.unchecked) == (None, "the interpreter cannot be used: apt-get install referee")
         with pytest.raises(ExportedFileError, match="Apt-get install referee"):
-            nncli.export_run(penguins, "q.ref", check=DATA / "penguins.csv")
+            nncli.export(penguins, "q.ref", check=DATA / "penguins.csv")
     assert [path.name for path in here.iterdir()] == ["p.ref"]
 
 
@@ -149,10 +149,10 @@ def test_without_its_training_table_a_run_is_exported_unchecked(
     run = nncli.train(tmp_path / "c.yaml", output=tmp_path / "run").run
     (tmp_path / "xor.csv").unlink()
     with referee(monkeypatch):
-        done = nncli.export_run(run, "xor.ref")
+        done = nncli.export(run, "xor.ref")
         assert done.comparison is None
         assert "xor.csv" in str(done.unchecked)
-        checked = nncli.export_run(run, "xor.ref", check=DATA / "xor.csv", force=True)
+        checked = nncli.export(run, "xor.ref", check=DATA / "xor.csv", force=True)
     assert checked.comparison is not None
 
 
@@ -161,7 +161,7 @@ def test_a_cell_that_predict_refuses_is_its_error(penguins: Path, here: Path, mo
     name = next(name for name in frame.columns if name.startswith("bill"))
     frame.with_columns(pl.Series(name, ["oops", *frame[name][1:]])).write_csv(here / "new.csv")
     with referee(monkeypatch), pytest.raises(CellError) as caught:
-        nncli.export_run(penguins, "p.ref", check="new.csv")
+        nncli.export(penguins, "p.ref", check="new.csv")
     assert caught.value.location is not None
     assert (caught.value.location.row, caught.value.location.column) == (1, name)
     assert [path.name for path in here.iterdir()] == ["new.csv"]
@@ -169,5 +169,5 @@ def test_a_cell_that_predict_refuses_is_its_error(penguins: Path, here: Path, mo
 
 def test_a_run_that_is_not_there_leaves_no_file(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with referee(monkeypatch), pytest.raises(RunError):
-        nncli.export_run("nowhere", to="referee")
+        nncli.export("nowhere", to="referee")
     assert list(here.iterdir()) == []

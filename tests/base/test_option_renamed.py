@@ -20,7 +20,7 @@ PYTHON = {
     "explain": (("repeats", "permutations"),),
     "init": (("assignments", "set"),),
     "predict_to_file": (("table", "output_table"), ("sets", "prediction_set")),
-    "export_run": (("intervals", "interval"),),
+    "export": (("intervals", "interval"),),
 }
 
 

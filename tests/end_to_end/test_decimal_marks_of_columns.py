@@ -9,8 +9,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nncli import export_run, load, predict, train
-from nncli.runs.config import read_config
+from nncli import export, load, predict, train
+from nncli.run_directory.config import read_config
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_rows_are_predicted_alike_from_text_from_numbers_and_by_an_exported_file
     numbers = pl.DataFrame({"area": [3.5, 12.25, None], "lat": [1.25, 4.25, 2.25]})
     predicted = predict(run, numbers)
     assert predict(run, texts).equals(predicted)
-    export_run(run, tmp_path / "m.py", to="python")
+    export(run, tmp_path / "m.py", to="python")
     texts.write_csv(tmp_path / "new.csv")
     done = subprocess.run(
         [sys.executable, str(tmp_path / "m.py"), str(tmp_path / "new.csv")], check=True, capture_output=True, text=True

@@ -9,12 +9,12 @@ from typing import Any, get_args
 import polars as pl
 import pytest
 
-from nncli import export_run, threshold, train
+from nncli import export, threshold, train
 from nncli.data.table import Table
-from nncli.export.check import Check
-from nncli.export.comparison import Comparison
-from nncli.export.lowering import lower_model
-from nncli.export.targets import TARGETS, ModelInfo, Target
+from nncli.exporters.check import Check
+from nncli.exporters.comparison import Comparison
+from nncli.exporters.lowering import lower_model
+from nncli.exporters.targets import TARGETS, ModelInfo, Target
 from nncli.models.ensemble import AnyModel
 from nncli.nn.activations import ElementwiseActivation
 from nncli.nn.layers import Layer
@@ -27,7 +27,7 @@ from nncli.targets.classes import ClassificationTarget
 from nncli.targets.decision import CostMatrix
 from tests.api.explained import CITY, CLASSES, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
 from tests.cli.support import DATA
-from tests.export.test_lowering import CLIPPED, THREE, TWO_OF_THREE, with_decision
+from tests.exporters.test_lowering import CLIPPED, THREE, TWO_OF_THREE, with_decision
 from tests.nn.test_lowering import REQUIRED
 from tests.unions import members, tag
 
@@ -129,7 +129,7 @@ def test_a_run_is_exported_and_checked_in_the_runtime(
     name: str, target: Target, runs: dict[str, Path], tmp_path: Path
 ) -> None:
     levels = [0.9, 0.5] if name == "numbers" else []
-    done = export_run(runs[name], tmp_path / f"model{target.suffix}", interval=levels)
+    done = export(runs[name], tmp_path / f"model{target.suffix}", interval=levels)
     assert done.unchecked is None
     assert done.comparison is not None
     assert done.comparison.rows > 250
@@ -137,8 +137,8 @@ def test_a_run_is_exported_and_checked_in_the_runtime(
 
 
 def test_chosen_outputs_are_all_that_the_file_has(target: Target, runs: dict[str, Path], tmp_path: Path) -> None:
-    labels = export_run(runs["classes"], tmp_path / f"labels{target.suffix}", labels=True)
-    proba = export_run(runs["classes"], tmp_path / f"proba{target.suffix}", proba=True)
+    labels = export(runs["classes"], tmp_path / f"labels{target.suffix}", labels=True)
+    proba = export(runs["classes"], tmp_path / f"proba{target.suffix}", proba=True)
     assert labels.comparison is not None
     assert proba.comparison is not None
     assert (labels.comparison.numbers, proba.comparison.numbers) == (0, 3 * proba.comparison.rows)

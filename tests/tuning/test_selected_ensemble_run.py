@@ -21,8 +21,8 @@ from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.ensemble import Ensemble
 from nncli.models.label_predictor import predict_classes
 from nncli.models.read_table import table_of as as_table
-from nncli.runs.filenames import CONFIG, HELD_OUT
-from nncli.runs.run import Run
+from nncli.run_directory.filenames import CONFIG, HELD_OUT
+from nncli.run_directory.run import Run
 from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from tests.assertions import raises
 from tests.cli.support import DATA
@@ -96,7 +96,7 @@ def test_classes_of_many_rows_are_those_of_the_probabilities(
 def test_every_target_computes_the_same(kind: str, to: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     selected: Selected = request.getfixturevalue(kind)
     intervals = [] if kind == "classes" else [0.8]
-    done = nncli.export_run(selected.path, tmp_path / "model", to=to, interval=intervals)
+    done = nncli.export(selected.path, tmp_path / "model", to=to, interval=intervals)
     if done.comparison is None:
         pytest.skip(done.unchecked or "")
     assert done.comparison.is_match
@@ -154,7 +154,7 @@ def test_it_is_explained_evaluated_compared_shown_and_reported(
     description = nncli.show(selected.path)
     assert description.members == len(model_of(selected).members)
     assert all(f"trial {number} ({count}/" in (description.selection or "") for number, count in selected.result.picks)
-    assert nncli.list_runs(selected.path)[0].kind == "ensemble"
+    assert nncli.runs(selected.path)[0].kind == "ensemble"
     report(selected.path, output=tmp_path / "report.html")
     assert "not available" not in (tmp_path / "report.html").read_text()
     assert not nncli.drift(selected.path, data_of(selected)).has_drift
@@ -171,7 +171,7 @@ def test_it_cannot_be_trained_further_or_again_and_its_configuration_says_so(num
 def test_a_decision_is_saved_in_it(classes: Selected, tmp_path: Path) -> None:
     path = shutil.copytree(classes.path, tmp_path / "run")
     spec = model_of(classes).spec
-    from nncli.runs.saved_decision import read_decision, save_decision
+    from nncli.run_directory.saved_decision import read_decision, save_decision
     from nncli.targets.decision import CostMatrix
 
     assert spec.target.task == "classification"

@@ -3,9 +3,9 @@
 What may not be broken: a task begun anywhere, any number of times, leads to the same bits. Only so may the task of a
 lost process simply start again.
 
-Nothing else in nncli starts a process, except nncli/export/runtimes/process.py, which runs exported files. The executor
-of this machine is a pool of spawned processes, each of which leaves Ctrl-C to its parent, has one BLAS thread, and
-never outlives the parent; that of a cluster is Dask's.
+Nothing else in nncli starts a process, except nncli/exporters/runtimes/process.py, which runs exported files. The
+executor of this machine is a pool of spawned processes, each of which leaves Ctrl-C to its parent, has one BLAS thread,
+and never outlives the parent; that of a cluster is Dask's.
 
 A pool of spawned processes has named POSIX semaphores. Python removes them at its end, and its resource tracker if the
 process was killed; a SIGKILL of the whole process group ends the tracker too, and they stay until the machine restarts.
