@@ -19,7 +19,7 @@ from nncli.data.columns.raw_column import RawColumn
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.options import EncodingOptions
 from nncli.data.table import Table
-from nncli.nn.arrays import Codes, Floats, Matrix, RowIndices
+from nncli.nn.arrays import Codes, Floats, Mask, Matrix, RowIndices
 from nncli.nn.program.inputs import ProgramInput
 from nncli.nn.program.values import Value
 
@@ -136,6 +136,14 @@ class ColumnEncoder(Spec):
     @abstractmethod
     def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
         """Fill `out` (rows, width) and count the anomalies among the cells.
+
+        Raises:
+            DataError: a cell cannot be read as this kind.
+        """
+
+    @abstractmethod
+    def unusual_cells(self, table: Table) -> Mask:
+        """Whether each cell (rows,) is an anomaly, as `encode` counts them.
 
         Raises:
             DataError: a cell cannot be read as this kind.
