@@ -245,7 +245,8 @@ class CategoricalColumn(ColumnEncoder):
 
     def unusual_cells(self, table: Table) -> Mask:
         codes = self._codes_with_unseen(read_text(table, self.name))
-        return (codes == UNSEEN) if self.has_missing else (codes == UNSEEN) | (codes == MISSING_CODE)
+        is_unseen: Mask = codes == UNSEEN
+        return is_unseen if self.has_missing else is_unseen | (codes == MISSING_CODE)
 
     def anomalies(self, unseen: int, missing: int) -> ColumnAnomalies:
         """The anomalies among cells of which so many have no code of their own, or are missing."""
