@@ -110,7 +110,7 @@ class ConformalPredictor:
         ]
         worst = max(filter(None, uneven), key=lambda group: abs(group.share - group.level), default=None)
         kind_of_rows = "validation" if groups.method == "split conformal" else "out-of-fold"
-        note = None if worst is None else worst.note(rows.predictions, kind_of_rows)
+        note = None if worst is None else worst.note(rows.predictions, kind_of_rows, options.by)
         return cls(model, options, groups, calibrations, row_groups, note)
 
     @property

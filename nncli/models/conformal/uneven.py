@@ -38,12 +38,15 @@ class UnevenCoverage:
     rows: int
     share: float
 
-    def note(self, predictions: Predictions, kind: str) -> str:
-        """What is covered how often, and what helps; `kind` are the rows, such as out-of-fold."""
+    def note(self, predictions: Predictions, kind: str, by: str | None = None) -> str:
+        """What is covered how often, and what helps; `kind` are the rows, such as out-of-fold.
+
+        Rows that are calibrated `by` the values of a column are not advised to be by another one instead.
+        """
         target = f" of {quote(self.target)}" if len(predictions.target.names) > 1 else ""
         group = f"whose {quote(self.column)} is {quote(self.group)}" if self.column else f"in the {self.group} third"
         of_third = "" if self.column else " of the predictions"
-        remedies = [f"use --by {quote(self.column)}"] if self.column else []
+        remedies = [f"use --by {quote(self.column)}"] if self.column and by is None else []
         remedies += ["train with --set loss=quantiles"] if predictions.quantiles is None else []
         remedy = ", or ".join(remedies)
         return (

@@ -100,6 +100,7 @@ def test_the_remedies_are_those_that_the_model_has() -> None:
     quantiles = Predictions.of_quantiles(CONSTANT.target, np.zeros((1, 1, 3)), (0.05, 0.5, 0.95), "float64")
     assert "--by 'city'" in city.note(CONSTANT, "out-of-fold")
     assert "loss=quantiles" in city.note(CONSTANT, "out-of-fold")
+    assert "--by" not in city.note(CONSTANT, "out-of-fold", by="town")
     assert "--by" not in third.note(CONSTANT, "out-of-fold")
     assert "loss=quantiles" in third.note(CONSTANT, "out-of-fold")
     assert "loss=quantiles" not in city.note(quantiles, "out-of-fold")
