@@ -141,13 +141,15 @@ class ColumnEncoder(Spec):
             DataError: a cell cannot be read as this kind.
         """
 
-    @abstractmethod
     def unusual_cells(self, table: Table) -> Mask:
-        """Whether each cell (rows,) is an anomaly, as `encode` counts them.
+        """Whether each cell (rows,) is an anomaly, as `encode` counts them; by default row by row, which is slow.
 
         Raises:
             DataError: a cell cannot be read as this kind.
         """
+        rows = (table.take(np.array([i])) for i in range(len(table)))
+        counts = [self.encode(row, np.empty((1, self.width))).total for row in rows]
+        return np.array(counts, np.int64) > 0
 
     @classmethod
     @abstractmethod

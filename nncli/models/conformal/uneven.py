@@ -46,13 +46,12 @@ class UnevenCoverage:
         target = f" of {quote(self.target)}" if len(predictions.target.names) > 1 else ""
         group = f"whose {quote(self.column)} is {quote(self.group)}" if self.column else f"in the {self.group} third"
         of_third = "" if self.column else " of the predictions"
-        remedies = [f"use --by {quote(self.column)}"] if self.column and by is None else []
-        remedies += ["train with --set loss=quantiles"] if predictions.quantiles is None else []
-        remedy = ", or ".join(remedies)
-        return (
-            f"level {self.level:g}: the intervals{target} cover {format_percent(self.share)} of the {self.rows:,} "
-            f"{kind} rows {group}{of_third}" + (f"; to correct this, {remedy}" if remedy else "")
-        )
+        remedies = [f"to correct this, use --by {quote(self.column)}"] if self.column and by is None else []
+        if predictions.quantiles is None:  # a category may be covered unevenly for another reason than its predictions
+            train = "train with --set loss=quantiles"
+            remedies.append(f"it may help to {train}" if self.column else f"to correct this, {train}")
+        covered = f"the intervals{target} cover {format_percent(self.share)} of the {self.rows:,} {kind} rows"
+        return "; ".join([f"level {self.level:g}: {covered} {group}{of_third}", *remedies])
 
 
 def uneven_coverage(
