@@ -22,8 +22,8 @@ from nncli.base.errors import DataError, NncliError, RunError, UsageError
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.read_table import table_of
-from nncli.runs.manifest import HELD_OUT
-from nncli.runs.run import Run
+from nncli.run_directory.manifest import HELD_OUT
+from nncli.run_directory.run import Run
 from tests.api.ensembles import written
 from tests.assertions import raises
 from tests.cli.support import DATA, Cli
