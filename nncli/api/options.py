@@ -114,6 +114,15 @@ class OutputColumns(Options):
             needs="probabilities",
         ),
     ] = False
+    flag_unusual: Annotated[
+        bool,
+        Option(
+            "Add the column unusual: the names of the columns whose cell is unlike those of all training rows.",
+            OUTPUT,
+            http="Adds unusual: the names of the columns whose cell is unlike those of all training rows, such as a "
+            "number out of their range or an unseen category.",
+        ),
+    ] = False
     keep: Annotated[
         Sequence[str],
         Option(

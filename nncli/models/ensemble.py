@@ -21,6 +21,7 @@ from nncli.data.encoders.anomalies import Anomalies, InvalidCells
 from nncli.data.table import Table
 from nncli.models.model import FORMAT, Model, ModelSpec, Version, hash_rows
 from nncli.models.predictions import Predictions
+from nncli.nn.arrays import Mask
 from nncli.nn.inference.small_blocks import MAX_ROWS
 from nncli.nn.losses import Loss
 from nncli.nn.member_predictor import MemberPredictor
@@ -114,6 +115,12 @@ class Ensemble:
     def anomalies(self, table: Table) -> Anomalies:
         """The anomalies of a table to all members, without predicting it."""
         return reduce(and_, (member.anomalies(table) for member in self.members))
+
+    def unusual_cells(self, table: Table, names: Iterable[str]) -> dict[str, Mask]:
+        """Whether each cell (rows,) of the columns `names`, which all members have, is an anomaly to all of them."""
+        names = [*names]
+        members = [member.unusual_cells(table, names) for member in self.members]
+        return {name: reduce(and_, (masks[name] for masks in members)) for name in names}
 
     def invalid_cells(self, table: Table) -> InvalidCells:
         """The cells of a table that a member refuses."""

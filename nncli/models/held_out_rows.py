@@ -7,16 +7,20 @@ chose.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import safetensors
 import safetensors.numpy
 
+from nncli.data.columns.parsing import read_text
 from nncli.data.sample_weights import Weights
+from nncli.data.table import Table
 from nncli.models.predictions import Predictions
 from nncli.models.scores import ScoredRows
 from nncli.nn.arrays import Precision, RowIndices
@@ -29,11 +33,16 @@ MAX_ROWS = 1_000_000
 """Of more rows a random sample is kept."""
 MAX_VALUES = 20_000_000
 """Predicted values that are kept at most, of all members together."""
-LARGEST_FILE = 16 * MAX_VALUES + 64 * MAX_ROWS + (1 << 20)
+MAX_CATEGORY_CELLS = 20_000_000
+"""Cells of categorical columns that are kept at most."""
+LARGEST_FILE = 16 * MAX_VALUES + 64 * MAX_ROWS + MAX_CATEGORY_CELLS + (1 << 24)
 """Bytes of the file that are read at most."""
 
 MEMBER_ROWS, MEMBER_PREDICTIONS = "member_rows.", "member_predictions."
 QUANTILES, BASELINE_QUANTILES, MEMBER_QUANTILES = "quantiles", "baseline_quantiles", "member_quantiles."
+SIGNS, CATEGORIES, CATEGORY_CODES = "signs", "categories", "category_codes"
+MIN_CATEGORY_ROWS, MAX_CATEGORIES = 30, 255
+"""Rows of a category from which on it is kept, and categories of a column that are kept at most."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,38 @@ class MemberPredictions:
 
 
 @dataclass(frozen=True)
+class RowCategories:
+    """The categories of a column that many rows have; `codes` (n,) are those of the rows, from 1, and 0 for others."""
+
+    column: str
+    values: tuple[str, ...]
+    codes: npt.NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, table: Table) -> tuple[RowCategories, ...]:
+        """Those of each column of a table that has any, as far as there is room."""
+        parts = []
+        for column in table.names[: MAX_CATEGORY_CELLS // max(1, len(table))]:
+            cells = read_text(table, column)
+            counts = cells.drop_nulls().alias("value").value_counts(sort=True, name="rows")[:MAX_CATEGORIES]
+            values = sorted(value for value, rows in counts.iter_rows() if rows >= MIN_CATEGORY_ROWS)
+            if values:
+                codes = cells.replace_strict(values, range(1, len(values) + 1), default=0, return_dtype=pl.UInt8)
+                parts.append(cls(column, tuple(values), codes.fill_null(0).to_numpy()))
+        return tuple(parts)
+
+    def take(self, rows: RowIndices) -> RowCategories:
+        """Those of the rows at these positions."""
+        return replace(self, codes=self.codes[rows])
+
+
+def signs_of(parts: Iterable[Truth]) -> tuple[int, ...]:
+    """For each target of the parts (rows, targets) 1 if no number is below 0, -1 if none is above, else 0."""
+    lowest, highest = (np.stack([end(part, axis=0) for part in parts if len(part)]) for end in (np.min, np.max))
+    return tuple(np.where((lowest >= 0).all(0), 1, np.where((highest <= 0).all(0), -1, 0)).tolist())
+
+
+@dataclass(frozen=True)
 class HeldOutRows:
     """Rows with targets and predictions; a single network counts as the only member of an ensemble.
 
@@ -56,6 +97,8 @@ class HeldOutRows:
     `predictions` are those that are scored. `baseline` (outputs,) is the prediction of the baseline for any row,
     and `baseline_quantiles` (targets, levels) are its quantiles where the loss has several.
     The rows are a random sample of `total` rows where there are too many.
+    `signs` (targets,) are those of all training and held-out rows, see `signs_of`, and `categories` those of the rows;
+    both are empty in runs of older versions, for classes, and for members.
     """
 
     row_numbers: RowIndices
@@ -67,11 +110,21 @@ class HeldOutRows:
     baseline: npt.NDArray[np.float64]
     total: int
     baseline_quantiles: npt.NDArray[np.float64] | None = None
+    signs: tuple[int, ...] = ()
+    categories: tuple[RowCategories, ...] = ()
 
     @classmethod
-    def of(cls, scored: ScoredRows, numbers: RowIndices | None, members: Iterable[MemberPredictions]) -> HeldOutRows:
-        """The rows that are scored, with their row numbers, None for 1, 2 and so on."""
+    def of(
+        cls,
+        scored: ScoredRows,
+        numbers: RowIndices | None,
+        members: Iterable[MemberPredictions],
+        training_y: Truth | None = None,
+        categories: Sequence[RowCategories] = (),
+    ) -> HeldOutRows:
+        """The rows that are scored, with their row numbers, None for 1, 2 and so on; `training_y` gives the signs."""
         baseline, n = scored.baseline, len(scored.y)
+        is_number = scored.predictions.target.uncertainty == "interval"
         return cls(
             row_numbers=np.arange(1, n + 1) if numbers is None else numbers,
             y=scored.y,
@@ -82,6 +135,8 @@ class HeldOutRows:
             baseline=np.array(baseline.values[0]),
             baseline_quantiles=None if baseline.quantiles is None else np.array(baseline.quantiles[0]),
             total=n,
+            signs=() if training_y is None or not is_number else signs_of([scored.y, training_y]),
+            categories=tuple(categories),
         )
 
     def __len__(self) -> int:
@@ -124,6 +179,7 @@ class HeldOutRows:
             groups=None if self.groups is None else self.groups[rows],
             predictions=self.predictions.take(rows),
             members=tuple(_restrict(member, rows, len(self)) for member in self.members),
+            categories=tuple(column.take(rows) for column in self.categories),
         )
 
     def of_member(self, i: int) -> HeldOutRows:
@@ -191,6 +247,11 @@ class HeldOutRows:
         }
         arrays |= {} if self.weights is None else {"weights": self.weights}
         arrays |= {} if self.groups is None else {"groups": self.groups}
+        arrays |= {SIGNS: np.array(self.signs, np.int8)} if self.signs else {}
+        if self.categories:
+            names = json.dumps([[column.column, column.values] for column in self.categories], ensure_ascii=False)
+            arrays[CATEGORIES] = np.frombuffer(names.encode(), np.uint8)
+            arrays[CATEGORY_CODES] = np.stack([column.codes for column in self.categories])
         if predictions.quantiles is not None and self.baseline_quantiles is not None:
             arrays |= {QUANTILES: predictions.quantiles, BASELINE_QUANTILES: self.baseline_quantiles}
         for i, member in enumerate(self.members):
@@ -229,6 +290,8 @@ class HeldOutRows:
             baseline_quantiles=(
                 reader.array(BASELINE_QUANTILES, np.float64, (outputs, len(levels))) if levels else None
             ),
+            signs=tuple(reader.array(SIGNS, np.int8, (outputs,)).tolist()) if SIGNS in arrays else (),
+            categories=reader.categories(n) if CATEGORIES in arrays else (),
         )
         if rows.total < n or (n and numbers.min() < 1):
             raise ValueError("the numbers of rows do not fit each other")
@@ -266,6 +329,17 @@ class _Reader:
                 raise ValueError(f"{name} are not the medians of {quantiles}")
             return predictions
         return Predictions(self.target, values.astype(np.float64), precision)
+
+    def categories(self, n: int) -> tuple[RowCategories, ...]:
+        names = json.loads(self.array(CATEGORIES, np.uint8, (None,)).tobytes())
+        codes = self.array(CATEGORY_CODES, np.uint8, (len(names), n))
+        columns = tuple(
+            RowCategories(str(column), tuple(map(str, values)), of_column)
+            for (column, values), of_column in zip(names, codes, strict=True)
+        )
+        if any(len(column.codes) and column.codes.max() > len(column.values) for column in columns):
+            raise ValueError(f"{CATEGORY_CODES}: no such category")
+        return columns
 
     def member(self, number: int, n: int) -> MemberPredictions:
         rows = self.array(f"{MEMBER_ROWS}{number}", np.int64, (None,))

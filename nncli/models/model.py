@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ from nncli.data.encoders.small_batch_encoder import SmallBatchEncoder
 from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
-from nncli.nn.arrays import Array, Codes, Matrix
+from nncli.nn.arrays import Array, Codes, Mask, Matrix
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.inference.small_blocks import MAX_ROWS
 from nncli.nn.losses import Loss
@@ -124,6 +124,11 @@ class Model:
         """The anomalies of a table, without predicting it; see `encode` for the errors."""
         with np.errstate(all="ignore"):  # a value far out of the training range may overflow
             return self.encode(table)[2]
+
+    def unusual_cells(self, table: Table, names: Iterable[str]) -> dict[str, Mask]:
+        """Whether each cell (rows,) of the columns `names` is an anomaly; see `encode` for the errors."""
+        columns = {column.name: column for column in self.spec.encoder.columns}
+        return {name: columns[name].unusual_cells(table) for name in names}
 
     def invalid_cells(self, table: Table) -> InvalidCells:
         """The cells of a table that `predict` refuses."""

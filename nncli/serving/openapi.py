@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
+from nncli.api.prediction.tables import UNUSUAL
 from nncli.base.option import DeclaredOption
 from nncli.base.text import join_quoted
 from nncli.nn.program.inputs import DateInput
@@ -398,6 +399,11 @@ def prediction_schema(model: ServedModel) -> Json:
         "properties": {
             **{name: _value_schema(dtype) for name, dtype in columns.schema.items()},
             "notes": NOTES,
+            UNUSUAL: {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "With flag_unusual: the columns whose cell is unlike those of all training rows.",
+            },
             "effects": {
                 "type": "array",
                 "items": {"type": "object"},

@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
-from nncli import load, predict, predict_files, train
+from nncli import evaluate, load, predict, predict_files, train
 from nncli.api.options import PredictOptions
 from nncli.api.prediction.many_files.job import RECORD
 from nncli.api.prediction.tables import predict_chunks
 from nncli.base.errors import DataError, NncliError, RunError, UsageError
 from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.read_table import table_of
 from nncli.run_directory.manifest import HELD_OUT
+from nncli.run_directory.run import Run
 from tests.api.ensembles import written
 from tests.assertions import raises
 from tests.cli.support import DATA, Cli
@@ -171,3 +175,46 @@ def test_ensembles_are_calibrated_by_what_their_members_held_out(
     assert predictor.groups.method == method
     assert frame["prediction"].equals(loaded.predict(PENGUINS)["prediction"])
     assert (frame["set_90"].list.len() >= frame["set_50"].list.len()).all()
+
+
+@pytest.fixture(scope="module")
+def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run on prices, whose errors are large in one city."""
+    folder = tmp_path_factory.mktemp("prices")
+    rng = np.random.default_rng(0)
+    city, area = np.where(np.arange(400) % 5, "Bern", "Zug"), rng.uniform(30.0, 200.0, 400)
+    price = np.abs(area * (1.0 + np.where(city == "Zug", 1.0, 0.05) * rng.normal(size=400)))
+    pl.DataFrame({"area": area, "city": city, "price": price}).write_csv(folder / "prices.csv")
+    train(folder / "prices.csv", target="price", set=["layers=[8]", "epochs=20", "members=4"], output=folder / "run")
+    return folder
+
+
+def test_a_group_that_is_rarely_covered_is_named_with_what_helps(prices: Path) -> None:
+    notes = list[str]()
+    predict(prices / "run", prices / "prices.csv", interval=0.9, on_note=notes.append)
+    (note,) = (note for note in notes if note.startswith("level 0.9"))
+    assert "80 out-of-fold rows whose 'city' is 'Zug'" in note
+    assert "--by 'city'" in note
+    assert note in evaluate(prices / "run", prices / "prices.csv", interval=0.9).notes
+    notes.clear()
+    predict(prices / "run", prices / "prices.csv", interval=0.9, by="city", on_note=notes.append)
+    assert not any("whose 'city'" in note for note in notes)
+
+
+def test_bounds_of_prices_are_not_below_zero(prices: Path) -> None:
+    frame = predict(prices / "run", prices / "prices.csv", interval=[0.9, 0.99])
+    assert frame["lower_99"].min() == 0.0
+    assert (frame["lower_99"] <= frame["lower_90"]).all()
+
+
+def test_a_run_without_the_record_has_the_same_bounds_as_before(prices: Path) -> None:
+    run = Run.open(prices / "run")
+    rows = run.load_held_out()
+    assert rows is not None
+    assert rows.signs == (1,)
+    old = replace(rows, signs=(), categories=())
+    predictor = ConformalPredictor.of(run.load_model(), old, UncertaintyOptions(interval=0.99))
+    frame = predict(prices / "run", prices / "prices.csv", interval=0.99)
+    before = predictor.predict(table_of(run.load_model(), pl.read_csv(prices / "prices.csv"))).frame()
+    assert before["lower_99"].min() < 0.0  # type: ignore[operator]
+    assert before.with_columns(pl.col("lower_99").clip(0.0)).equals(frame)

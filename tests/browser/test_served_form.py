@@ -127,6 +127,8 @@ def test_a_cell_unlike_all_training_rows_has_a_note_as_long_as_its_prediction_is
         expect(page.locator("#notes")).to_be_visible()
         assert "x" in page.inner_text("#notes")
         assert page.inner_text("#notes").endswith(".")
+        assert page.get_attribute("#notes", "class") == "notice warning"
+        assert "interval" in page.inner_text("#notes")
         check_accessibility(page)
         page.get_by_role("button", name="Reset to typical values").click()
         predict(page)

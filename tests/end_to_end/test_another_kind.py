@@ -77,7 +77,7 @@ finally:
 
 def test_another_kind_is_trained_scored_explained_exported_and_served(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "nncli", tmp_path / "nncli", ignore=UNFINISHED)
-    for kind, name, anchor, code in (block.groups() for block in BLOCK.finditer(SECTIONS["A kind of answer"])):
+    for kind, name, anchor, code in (block.groups() for block in BLOCK.finditer(SECTIONS["A kind of target"])):
         apply(kind, tmp_path / name, anchor, code)
     result = subprocess.run(
         [sys.executable, "-c", SCRIPT],

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import safetensors.numpy
 from hypothesis import given
@@ -16,8 +17,9 @@ from hypothesis import strategies as st
 from nncli import train
 from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.base.errors import RunError
+from nncli.data.table import Table
 from nncli.models import held_out_rows
-from nncli.models.held_out_rows import HeldOutRows, MemberPredictions
+from nncli.models.held_out_rows import HeldOutRows, MemberPredictions, RowCategories, signs_of
 from nncli.models.predictions import Predictions
 from nncli.run_directory.manifest import HELD_OUT
 from nncli.run_directory.run import Run
@@ -56,6 +58,8 @@ def made(target: Target, n: int = 30, members: int = 3, seed: int = 0, levels: t
         baseline=rng.random(outputs),
         total=n,
         baseline_quantiles=rng.random((outputs, len(levels))) if levels else None,
+        signs=(1, -1) if target.task == "regression" and seed % 2 else (),
+        categories=(RowCategories("city", ("Bern", "Zug"), rng.integers(0, 3, n).astype(np.uint8)),) * (seed % 3),
     )
 
 
@@ -208,3 +212,15 @@ def test_a_changed_file_is_damage(copy: Path) -> None:
     run.save_manifest(run.load_manifest())
     with raises(RunError, file=HELD_OUT):
         run.load_held_out()
+
+
+def test_categories_of_many_rows_are_kept() -> None:
+    cells = ["Zug"] * 30 + [None] * 40 + ["Bern"] * 31 + ["Chur"] * 29
+    (city,) = RowCategories.of(Table(pl.DataFrame({"city": cells, "id": [f"r{i}" for i in range(130)]}), "t"))
+    assert (city.column, city.values) == ("city", ("Bern", "Zug"))
+    assert city.codes.tolist() == [2] * 30 + [0] * 40 + [1] * 31 + [0] * 29
+
+
+@pytest.mark.parametrize(("parts", "signs"), [(([0.0, 2.0], [1.0]), 1), (([0.0, -2.0], []), -1), (([1.0], [-1.0]), 0)])
+def test_a_sign_is_that_of_all_rows(parts: tuple[list[float], ...], signs: int) -> None:
+    assert signs_of([np.array(part).reshape(-1, 1) for part in parts]) == (signs,)

@@ -23,6 +23,7 @@ def parsed(query: str) -> PredictionOptions:
         ("proba=true", PredictionOptions(proba=True)),
         ("proba=0", PredictionOptions()),
         ("explain=1", PredictionOptions(explain=True)),
+        ("flag_unusual=true", PredictionOptions(flag_unusual=True)),
         ("interval=0.9", PredictionOptions(interval=(0.9,))),
         ("interval=.9&interval=0.5", PredictionOptions(interval=(0.9, 0.5))),
         (

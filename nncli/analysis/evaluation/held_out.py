@@ -24,6 +24,7 @@ from nncli.fitting.prepare.load import load_labeled_rows, load_numbered_rows, ta
 from nncli.fitting.prepare.validation import split_table
 from nncli.fitting.train.provenance import check_config_unchanged, check_tables_unchanged
 from nncli.models.ensemble import AnyModel, Ensemble
+from nncli.models.held_out_rows import RowCategories
 from nncli.models.model import Model
 from nncli.models.predictions import Predictions
 from nncli.models.scores import Averaging, ScoredRows, ScoresWithIntervals, baseline_predictions
@@ -58,7 +59,8 @@ class HeldOutPredictions:
 
     A row is predicted at the epoch, and with the temperature, that other rows chose; `optimistic` if it took part in
     the choice, as in runs of older versions. `averaging` is the expected gain of an ensemble over these predictions.
-    The rows are a random sample of `total` rows where a run has more validation rows than it keeps.
+    The rows are a random sample of `total` rows where a run has more validation rows than it keeps. `signs` and
+    `categories` are those that the run recorded, see `HeldOutRows`.
     """
 
     config: Config
@@ -77,6 +79,8 @@ class HeldOutPredictions:
     averaging: Averaging | None = None
     optimistic: bool = False
     total: int | None = None
+    signs: tuple[int, ...] = ()
+    categories: tuple[RowCategories, ...] = ()
 
     @property
     def is_out_of_fold(self) -> bool:
@@ -179,6 +183,8 @@ def _held_out(run: Run, manifest: Manifest, model: AnyModel, config: Config) -> 
         averaging=None if recorded is None else recorded.averaging,
         optimistic=split == "validation" and (kept is None or recorded is None or recorded.optimistic),
         total=None if kept is None else kept.total,
+        signs=() if kept is None else kept.signs,
+        categories=() if kept is None else kept.categories,
     )
 
 

@@ -19,6 +19,7 @@ from nncli.data.formats.prefetch import prefetch_map
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.table_source import TableLocation, as_source
 from nncli.data.table import Table
+from nncli.models.conformal.calibration import lists_of
 from nncli.models.conformal.predictor import ConformalPredictions, ConformalPredictor
 from nncli.models.ensemble import AnyModel, average_members, predict_members
 from nncli.models.label_predictor import PredictedClasses, predict_classes
@@ -31,6 +32,10 @@ from nncli.targets.decision import decision_note
 OnInvalid: TypeAlias = Callable[[pl.DataFrame], object]
 """Called with the invalid cells of each chunk: the number of the row, the column, the value and the reason."""
 OnSummary: TypeAlias = Callable[["PredictionSummary"], object]
+
+
+UNUSUAL = "unusual"
+"""The column of the names of columns whose cell is an anomaly, a list."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,8 @@ def predict_whole_table(
             valid = predict_valid(model, table, options, partial(predict_classes, model))
         predictions = valid.predictions
         predicted = predictions.frame() if isinstance(predictions, PredictedClasses) else predictions.frame(proba=proba)
+        if options.flag_unusual:
+            predicted = predicted.with_columns(_unusual(model, valid.table, predictions.anomalies))
     duplicates = sorted(set(keep) & set(predicted.columns))
     if duplicates:
         message = f" {join_quoted(duplicates)} would appear twice: a column of the predictions has that name"
@@ -117,6 +124,16 @@ def predict_whole_table(
     counts = InvalidCounts.of(valid.invalid)
     summary = PredictionSummary(len(frame), predictions.anomalies, counts, unknown, profile)
     return PredictedFrame(frame, summary, valid.invalid)
+
+
+def _unusual(model: AnyModel, table: Table, anomalies: Anomalies) -> pl.Series:
+    """The names of the columns whose cell is an anomaly, for each row of a table with these anomalies."""
+    names = [name for name in model.names if name in anomalies.columns]
+    masks = np.zeros((len(table), len(names)), np.bool_)
+    for j, mask in enumerate(model.unusual_cells(table, names).values()):
+        masks[:, j] = mask
+    items = pl.Series(names, dtype=pl.String).gather(pl.Series(np.nonzero(masks)[1], dtype=pl.Int64))
+    return lists_of(items, masks.sum(axis=1)).alias(UNUSUAL)
 
 
 def _predict_profiled(

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from nncli.api.options import ErrorsOptions, WriteOptions
-from nncli.api.prediction.tables import OnInvalid, PredictionSummary, predict_source
+from nncli.api.prediction.tables import UNUSUAL, OnInvalid, PredictionSummary, predict_source
 from nncli.base.atomic_files import check_overwrite
 from nncli.base.errors import Advice, Location, UsageError
 from nncli.data.encoders.anomalies import InvalidCells
@@ -78,9 +78,10 @@ def write_predictions(
         )
         first = next(frames)  # an error in the first rows shows before a file is created
         sink = stack.enter_context(open_output(target, options, append=append))
-        sets = [] if conformal is None or has_lists(target, options.file_format) else conformal.set_columns
+        lists = [*([] if conformal is None else conformal.set_columns), *([UNUSUAL] if options.flag_unusual else [])]
+        as_text = [] if has_lists(target, options.file_format) else lists
         for frame in chain([first], frames):
-            sink.write(sets_as_text(frame, sets))
+            sink.write(sets_as_text(frame, as_text))
             if on_chunk is not None:
                 on_chunk()
     return summaries[0]

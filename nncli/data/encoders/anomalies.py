@@ -66,6 +66,11 @@ class ColumnAnomalies:
         )
 
     @property
+    def total(self) -> int:
+        """The number of anomalies."""
+        return self.unseen + self.rare + self.missing + self.out_of_range
+
+    @property
     def extent(self) -> str:
         """How far out of range: ` down to -3 and up to 131`."""
         limits = (("min", self.lowest), ("max", self.highest))

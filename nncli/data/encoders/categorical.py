@@ -20,7 +20,7 @@ from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.options import DEFAULT_OPTIONS, Clip, EncodingOptions
 from nncli.data.encoders.scaling import QUARTILES, clip_smoothly, robust_scale
 from nncli.data.table import Table
-from nncli.nn.arrays import Codes, Floats, Matrix
+from nncli.nn.arrays import Codes, Floats, Mask, Matrix
 from nncli.nn.program.inputs import MISSING_CODE, OTHER_CODE, CategoryInput, ProgramInput
 from nncli.nn.program.values import Value
 
@@ -226,6 +226,14 @@ class CategoricalColumn(ColumnEncoder):
         return table.once((*key, self.has_other), lambda: self._codes(read_text(table, self.name)))
 
     def _codes(self, cells: pl.Series) -> tuple[Codes, ColumnAnomalies]:
+        codes = self._codes_with_unseen(cells)
+        unseen = codes == UNSEEN
+        count = int(np.count_nonzero(unseen))
+        if count:
+            codes[unseen] = OTHER_CODE
+        return codes, self.anomalies(count, cells.null_count())
+
+    def _codes_with_unseen(self, cells: pl.Series) -> Codes:
         texts = self.seen_texts
         n_rare = len(texts) - len(self.categories)
         code_of = np.array([*range(FIRST_CATEGORY, self.n_codes), *[OTHER_CODE] * n_rare, UNSEEN])
@@ -233,11 +241,12 @@ class CategoricalColumn(ColumnEncoder):
         codes: Codes = code_of[index.cast(pl.UInt32).fill_null(len(texts)).to_numpy()]
         if cells.has_nulls():
             codes[cells.is_null().to_numpy()] = MISSING_CODE
-        unseen = codes == UNSEEN
-        count = int(np.count_nonzero(unseen))
-        if count:
-            codes[unseen] = OTHER_CODE
-        return codes, self.anomalies(count, cells.null_count())
+        return codes
+
+    def unusual_cells(self, table: Table) -> Mask:
+        codes = self._codes_with_unseen(read_text(table, self.name))
+        is_unseen: Mask = codes == UNSEEN
+        return is_unseen if self.has_missing else is_unseen | (codes == MISSING_CODE)
 
     def anomalies(self, unseen: int, missing: int) -> ColumnAnomalies:
         """The anomalies among cells of which so many have no code of their own, or are missing."""

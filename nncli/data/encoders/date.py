@@ -25,7 +25,7 @@ from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
 from nncli.data.number_and_date_forms import FIRST_DAY, ISO, LAST_DAY, LAST_MOMENT, MICROSECONDS_PER_DAY, orders_of
 from nncli.data.table import Table
-from nncli.nn.arrays import Floats, Matrix
+from nncli.nn.arrays import Floats, Mask, Matrix
 from nncli.nn.program.inputs import DateInput, ProgramInput
 from nncli.nn.program.values import Value, absolute, cos, floor, is_nan, join, maximum, minimum, select, sin
 
@@ -228,6 +228,9 @@ class DateColumn(ColumnEncoder):
         )
         ends = (anomalies.lowest + self.origin, anomalies.highest + self.origin)
         return replace(anomalies, lowest=ends[0], highest=ends[1], is_date=True)
+
+    def unusual_cells(self, table: Table) -> Mask:
+        return self.days.unusual_values(read_days(table, self.name, self.formats) - self.origin)
 
     @classmethod
     def program_input(cls, columns: Sequence[Self]) -> DateInput:

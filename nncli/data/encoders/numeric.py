@@ -41,7 +41,7 @@ from nncli.data.encoders.scaling import (
 )
 from nncli.data.store.column_store import DenseColumns
 from nncli.data.table import Table
-from nncli.nn.arrays import Floats, Matrix
+from nncli.nn.arrays import Floats, Mask, Matrix
 from nncli.nn.program.inputs import NumberInput, ProgramInput
 from nncli.nn.program.values import Value, is_nan, join, maximum, minimum, select
 
@@ -181,6 +181,9 @@ class NumericColumn(ColumnEncoder):
             out[:, 1] = missing
         return self.count_anomalies(x, 0 if self.missing_indicator else n_missing)
 
+    def unusual_cells(self, table: Table) -> Mask:
+        return self.unusual_values(self._read(table))
+
     def hash_cells(self, table: Table) -> Hashes:
         """A hash of each number (rows,)."""
         return hash_numbers(self._read(table))
@@ -283,6 +286,14 @@ class NumericColumn(ColumnEncoder):
         low, high = self.range
         return low <= lowest and highest <= high
 
+    def _is_outside(self, x: Floats) -> Mask:
+        low, high = self.range
+        return (x < low) | (x > high)
+
+    def unusual_values(self, x: Floats) -> Mask:
+        """Whether each number of x (rows,) is an anomaly, NaN for missing."""
+        return self._is_outside(x) if self.missing_indicator else self._is_outside(x) | np.isnan(x)
+
     def count_anomalies(self, x: Floats, missing: int) -> ColumnAnomalies:
         """Count the anomalies among x (rows,), in which missing values have been filled."""
         lowest, highest = float(x.min(initial=inf)), float(x.max(initial=-inf))
@@ -291,7 +302,7 @@ class NumericColumn(ColumnEncoder):
         low, high = self.range
         return ColumnAnomalies(
             missing=missing,
-            out_of_range=int(np.count_nonzero((x < low) | (x > high))),
+            out_of_range=int(np.count_nonzero(self._is_outside(x))),
             lowest=lowest if lowest < low else inf,
             highest=highest if highest > high else -inf,
         )

@@ -18,7 +18,7 @@ from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
 from nncli.data.table import Table
-from nncli.nn.arrays import Floats, Matrix
+from nncli.nn.arrays import Floats, Mask, Matrix
 from nncli.nn.program.inputs import ProgramInput, TextInput
 from nncli.nn.program.values import Value, join, log
 
@@ -141,6 +141,10 @@ class TextColumn(ColumnEncoder):
         if self.has_missing:
             out[:, -1] = cells.is_null().to_numpy()
         return ColumnAnomalies(missing=0 if self.has_missing else cells.null_count())
+
+    def unusual_cells(self, table: Table) -> Mask:
+        is_missing: Mask = read_text(table, self.name).is_null().to_numpy()
+        return np.zeros_like(is_missing) if self.has_missing else is_missing
 
 
 def count_terms(cells: pl.Series, vocabulary: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -125,7 +125,7 @@ def build_ensemble(data: EnsembleData, candidates: Sequence[Candidate]) -> Built
         candidate=best,
         training_scores=training_scores(data, ensemble, data.training_rows),
         validation_scores=validation_card(scored, data.config.seed, optimistic=choice.is_optimistic(candidates)),
-        held_out=choice.actual[best].held_out_rows(scored),
+        held_out=choice.actual[best].held_out_rows(scored, training.y),
         member_scores=tuple(
             data.scored_rows(rows.take(positions), training, predictions).card()
             for positions, predictions in zip(

@@ -43,7 +43,7 @@ from nncli.nn.optim.schedules import CoslogRate
 from nncli.nn.training.state import RandomStreams
 from nncli.run_directory.config import read_config
 from nncli.run_directory.manifest import CONFIG, member_folder
-from nncli.run_directory.monitoring.reference import Reference, columns_of, fit_columns, reference_of
+from nncli.run_directory.monitoring.reference import Reference, categories_of, columns_of, fit_columns, reference_of
 from nncli.run_directory.training_rows import TrainingRows
 from nncli.targets.base import Truth
 from nncli.targets.metrics.calibration import (
@@ -298,10 +298,11 @@ class OutOfFoldPredictions:
         total, counts = self._sum(temperature, lambda values: values), self.counts[:, None]
         return self.ensemble.mean(total, counts, quantiles=self._sum_of_quantiles())
 
-    def held_out_rows(self, scored: ScoredRows) -> HeldOutRows:
-        """These rows with the predictions that are scored, as a run keeps them."""
+    def held_out_rows(self, scored: ScoredRows, training_y: Truth) -> HeldOutRows:
+        """These rows with the predictions that are scored, as a run keeps them; `training_y` are the training rows'."""
         members = map(MemberPredictions, self.positions, self.member_predictions)
-        return HeldOutRows.of(scored, self.table.row_numbers, members)
+        categories = categories_of(self.table, columns_of(self.ensemble), self.ensemble.spec.target)
+        return HeldOutRows.of(scored, self.table.row_numbers, members, training_y, categories)
 
     def temperature(self, rows: npt.NDArray[np.bool_]) -> float:
         """The temperature that fits the members' predictions of some rows; 1 unless it improves their mean's loss."""

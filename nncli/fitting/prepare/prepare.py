@@ -52,6 +52,7 @@ from nncli.fitting.prepare.validation import (
     split_table,
     validation_set,
 )
+from nncli.models.held_out_rows import RowCategories
 from nncli.models.model import ModelSpec
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.embeddings import Embedding
@@ -59,7 +60,7 @@ from nncli.nn.losses import Loss
 from nncli.nn.network import Network
 from nncli.nn.training.arguments import TrainingArguments, ValidationSet
 from nncli.nn.training.state import RandomStreams
-from nncli.run_directory.monitoring.reference import Bins, fit_columns
+from nncli.run_directory.monitoring.reference import Bins, categories_of, fit_columns
 from nncli.run_directory.training_rows import TrainingRows
 from nncli.targets.base import TargetScaling
 from nncli.targets.target import Target, kind_of
@@ -69,8 +70,9 @@ from nncli.targets.target import Target, kind_of
 class PreparedTraining:
     """A training that is ready to start; `config` has every choice resolved.
 
-    `column_bins` are those of the training rows; None for a member of an ensemble, which has them itself. `distilled`
-    are the rows with the predictions of a teacher that the network is fitted to instead of the training rows.
+    `column_bins` are those of the training rows; None for a member of an ensemble, which has them itself, as it has the
+    `categories` of the validation rows. `distilled` are the rows with the predictions of a teacher that the network is
+    fitted to instead of the training rows.
     """
 
     config: Config
@@ -84,6 +86,7 @@ class PreparedTraining:
     table_rows: int
     findings: tuple[Finding, ...]
     column_bins: tuple[Bins, ...] | None = None
+    categories: tuple[RowCategories, ...] = ()
     distilled: DistillationRows | None = None
 
     @property
@@ -125,6 +128,9 @@ def prepare(
         distilled = None if teacher is None else _teach(teacher, configured, loaded, fitted, rows, training)
         recorded_rows = record_rows([rows.training, rows.validation], fitted.encoder, fitted.target)
         bins = fit_columns(rows.training, fitted.encoder.columns, config.seed) if with_checks else None
+        categories: tuple[RowCategories, ...] = ()
+        if with_checks and rows.validation is not None:
+            categories = categories_of(rows.validation, fitted.encoder.columns, fitted.target)
     fitted_rows = len(training) if distilled is None else len(distilled.dataset)
     config = _resolve_config(fitted, rows, fitted_rows, has_validation=validation is not None)
     config = config if teacher is None else teacher.record(config, len(training))
@@ -153,6 +159,7 @@ def prepare(
         table_rows=rows.table_rows,
         findings=ordered([*rows.findings, *fitted.findings, *filter(None, of_target)]),
         column_bins=bins,
+        categories=categories,
         distilled=distilled,
     )
 

@@ -147,7 +147,8 @@ class TrainingSession:
                 predictions = predictions.with_temperature(self._temperature)
                 scored = self._scored_rows(validation, cross_fitted.predictions)
                 member = MemberPredictions(np.arange(len(validation)), at_best_epoch)
-                held_out = HeldOutRows.of(scored, validation.row_numbers, [member]).bounded(seed)
+                numbers, categories = validation.row_numbers, self._prepared.categories
+                held_out = HeldOutRows.of(scored, numbers, [member], training.y, categories).bounded(seed)
                 card = validation_card(scored, seed, optimistic=cross_fitted.optimistic)
             if held_out is not None:
                 self._directory.save_held_out(held_out)

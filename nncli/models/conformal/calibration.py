@@ -151,12 +151,17 @@ class Interval:
 
 @dataclass(frozen=True)
 class IntervalCalibration:
-    """The scores of the calibration rows, sorted for each part and target, for intervals of a level."""
+    """The scores of the calibration rows, sorted for each part and target, for intervals of a level.
+
+    Bounds below 0 are 0 for a target that never was (the sign 1 of `HeldOutRows.signs`), and those above 0 for a target
+    that never was (-1).
+    """
 
     level: float
     score: IntervalScore
     partition: Partition
     scores: tuple[tuple[SortedScores, ...], ...]
+    signs: tuple[int, ...] = ()
 
     @classmethod
     def of(
@@ -173,7 +178,7 @@ class IntervalCalibration:
             tuple(SortedScores.of(scores[part, j], groups.group[part], len(groups)) for j in range(scores.shape[1]))
             for part in partition.rows
         )
-        return cls(level, score, partition, parts)
+        return cls(level, score, partition, parts, rows.signs)
 
     def predict(self, of_groups: Sequence[Predictions], codes: Integers) -> Interval:
         """The intervals of rows, from the predictions of each group; `codes` (rows,) are those of the partition."""
@@ -189,7 +194,20 @@ class IntervalCalibration:
                 scales = None if scale is None else scale[:, rows, j]
                 lower[rows, j] = lower_bounds(scores, below[:, rows, j], self.level, scales)
                 upper[rows, j] = upper_bounds(scores, above[:, rows, j], self.level, scales)
-        return Interval(self.level, *ordered_bounds(lower, upper))
+        return Interval(self.level, *clip_bounds(*ordered_bounds(lower, upper), self.signs))
+
+
+def covered_rows(predictions: Predictions, y: Floats, level: float, parts: Sequence[Integers]) -> npt.NDArray[np.bool_]:
+    """Whether calibration rows with the targets y (n, targets) are covered, by the quantile of the scores of each part.
+
+    The share of each part is the level, so that other groups of rows can be compared with it. Where parts share rows,
+    the first of them counts.
+    """
+    scores = IntervalScore.of(predictions, level).scores(predictions, y)
+    covered = np.empty(scores.shape, np.bool_)
+    for part in reversed(parts):
+        covered[part] = scores[part] <= np.sort(scores[part], axis=0)[rank(level, len(part)) - 1]
+    return covered
 
 
 def ordered_bounds(lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
@@ -200,6 +218,15 @@ def ordered_bounds(lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
     """
     crossed, lower, upper = lower > upper, lower.copy(), upper.copy()
     lower[crossed] = upper[crossed] = (lower[crossed] + upper[crossed]) / 2.0
+    return lower, upper
+
+
+def clip_bounds(lower: Floats, upper: Floats, signs: Sequence[int]) -> tuple[Floats, Floats]:
+    """The bounds (n, targets) within the numbers of the signs, see `IntervalCalibration`: these cover no less."""
+    for j, sign in enumerate(signs):
+        for bounds in (lower, upper):
+            if sign:
+                bounds[bounds[:, j] * sign <= 0.0, j] = 0.0
     return lower, upper
 
 
@@ -220,8 +247,17 @@ def lower_interval(
         upper.append(_smallest(scores, above, scale, k))
     low, high = join(lower), join(upper)
     middle, crossed = (low + high) / 2.0, low > high  # as `ordered_bounds`
-    ends = (select(crossed, middle, end).position for end in (low, high))
+    ends = (_lower_clip(select(crossed, middle, end), calibration.signs).position for end in (low, high))
     return Bounds(calibration.level, *ends)
+
+
+def _lower_clip(bounds: Value, signs: Sequence[int]) -> Value:
+    """The operations of `clip_bounds` for lower or upper ones."""
+    if not any(signs):
+        return bounds
+    columns = [bounds.columns([j]) for j in range(len(signs))]
+    clipped = [select(x * sign <= 0.0, 0.0, x) if sign else x for x, sign in zip(columns, signs, strict=True)]
+    return join(clipped)
 
 
 def _uncalibrated(
@@ -365,15 +401,17 @@ def cross_quantiles(scores: Floats, folds: Integers, levels: Sequence[float]) ->
     return bounds
 
 
-def cross_intervals(predictions: Predictions, y: Floats, folds: Integers, level: float) -> tuple[Floats, Floats]:
-    """The bounds (n, targets) of the intervals of rows with the targets y (n, targets)."""
+def cross_intervals(
+    predictions: Predictions, y: Floats, folds: Integers, level: float, signs: Sequence[int] = ()
+) -> tuple[Floats, Floats]:
+    """The bounds (n, targets) of the intervals of rows with the targets y (n, targets); for signs see `clip_bounds`."""
     score = IntervalScore.of(predictions, level)
     lower, upper, scale = score.bounds(predictions.values, predictions.quantiles)
     scores = score.scores(predictions, y)
     bounds = np.stack([cross_quantiles(column_scores, folds, [level])[0] for column_scores in scores.T], axis=1)
     with np.errstate(over="ignore", invalid="ignore"):
         bounds = bounds if scale is None else bounds * scale
-        return ordered_bounds(lower - bounds, upper + bounds)
+        return clip_bounds(*ordered_bounds(lower - bounds, upper + bounds), signs)
 
 
 def cross_sets(P: Floats, y: Integers, folds: Integers, levels: Sequence[float]) -> list[npt.NDArray[np.bool_]]:

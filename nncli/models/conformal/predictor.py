@@ -35,10 +35,12 @@ from nncli.models.conformal.calibration import (
     IntervalCalibration,
     PredictionSets,
     SetCalibration,
+    covered_rows,
     lists_of,
 )
 from nncli.models.conformal.groups import UNKNOWN, Method, OutOfFoldGroups, Partition, RowGroups, calibration_sample
 from nncli.models.conformal.options import Part, UncertaintyOptions, set_column
+from nncli.models.conformal.uneven import uneven_coverage
 from nncli.models.ensemble import AnyModel, average_members, predict_members
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.predictions import Predictions
@@ -54,7 +56,8 @@ if TYPE_CHECKING:
 class ConformalPredictor:
     """A model with its calibration for the levels that are asked for. Threads may share it.
 
-    `row_groups` are those of the option `by`. A level has a calibration of intervals, or of sets.
+    `row_groups` are those of the option `by`. A level has a calibration of intervals, or of sets. `uneven` says which
+    rows the intervals cover less or more often than their level.
     """
 
     model: AnyModel
@@ -62,6 +65,7 @@ class ConformalPredictor:
     groups: OutOfFoldGroups
     calibrations: tuple[Calibration, ...]
     row_groups: RowGroups | None = None
+    uneven: str | None = None
 
     @classmethod
     def of(
@@ -93,7 +97,21 @@ class ConformalPredictor:
 
         kind: type[Calibration] = IntervalCalibration if target.uncertainty == "interval" else SetCalibration
         calibrations = tuple(kind.of(level, partition(level), rows, groups, options) for level in options.levels)
-        return cls(model, options, groups, calibrations, row_groups)
+        uneven = [
+            uneven_coverage(
+                item.level,
+                covered_rows(rows.predictions, rows.y, item.level, item.partition.rows),
+                rows.predictions,
+                rows.categories,
+                rows.groups,
+            )
+            for item in calibrations
+            if isinstance(item, IntervalCalibration)
+        ]
+        worst = max(filter(None, uneven), key=lambda group: abs(group.share - group.level), default=None)
+        kind_of_rows = "validation" if groups.method == "split conformal" else "out-of-fold"
+        note = None if worst is None else worst.note(rows.predictions, kind_of_rows, options.by)
+        return cls(model, options, groups, calibrations, row_groups, note)
 
     @property
     def set_columns(self) -> list[str]:
@@ -102,8 +120,8 @@ class ConformalPredictor:
         return [set_column(calibration.level) for calibration in self.calibrations if has_sets]
 
     def notes(self) -> list[str]:
-        """A line for each level on the groups or classes that are calibrated together, since they have few rows."""
-        notes = []
+        """A line on uneven coverage, and for each level on groups or classes of few rows, calibrated together."""
+        notes = [] if self.uneven is None else [self.uneven]
         for calibration in self.calibrations:
             level = calibration.level
             small = [self._title(code) for code in calibration.partition.small.tolist()]

@@ -31,8 +31,10 @@ from nncli.data.encoders.kinds import Column
 from nncli.data.encoders.text import TextColumn
 from nncli.data.store.column_store import ColumnStore
 from nncli.models.ensemble import AnyModel, Ensemble
+from nncli.models.held_out_rows import RowCategories
 from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Codes, Floats
+from nncli.targets.target import Target
 
 Counts: TypeAlias = npt.NDArray[np.int64]
 Measure: TypeAlias = Literal["number", "date", "length", "prediction", "probability"]
@@ -323,6 +325,12 @@ def columns_of(model: AnyModel) -> tuple[Column, ...]:
         for column in member.spec.encoder.columns:
             by_name.setdefault(column.name, column)
     return tuple(by_name.values())
+
+
+def categories_of(table: ColumnStore, columns: Sequence[Column], target: Target) -> tuple[RowCategories, ...]:
+    """The categories of rows, by which the coverage of intervals is compared; none for a target without intervals."""
+    names = [column.name for column in columns if isinstance(column, CategoricalColumn)]
+    return RowCategories.of(table.columns(names)) if names and target.uncertainty == "interval" else ()
 
 
 def fit_columns(store: ColumnStore, columns: Sequence[Column], seed: int) -> tuple[Bins, ...]:

@@ -125,7 +125,8 @@ class ServedModel:
             DataError: a column is missing, or a cell cannot be read.
         """
         conformal = self._calibrated(options.uncertainty)
-        predicted = predict_whole_table(self.model, table, PredictOptions(proba=options.proba), conformal=conformal)
+        columns = PredictOptions(proba=options.proba, flag_unusual=options.flag_unusual)
+        predicted = predict_whole_table(self.model, table, columns, conformal=conformal)
         if observe is not None:
             try:
                 observe(self, table, predicted)

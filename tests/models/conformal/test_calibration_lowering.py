@@ -34,12 +34,16 @@ BAGGING = {
 }
 
 
+X = np.random.default_rng(3).uniform(0.0, 1.0, 200)
+NOISE = np.random.default_rng(4).normal(size=200)
+
+
 @pytest.mark.parametrize("loss", ["mse", QUANTILES])
 @pytest.mark.parametrize("bagging", BAGGING)
-def test_bounds_are_those_of_the_calibrated_model(tmp_path: Path, loss: str, bagging: str) -> None:
-    rng = np.random.default_rng(3)
-    x = rng.uniform(0.0, 1.0, 200)
-    frame = pl.DataFrame({"x": x, "y": np.round(x + rng.normal(size=200), 1), "z": 3.0 * x})
+@pytest.mark.parametrize("signs", ["any", "one"])
+def test_bounds_are_those_of_the_calibrated_model(tmp_path: Path, loss: str, bagging: str, signs: str) -> None:
+    y, z = (np.round(X + NOISE, 1), 3.0 * X) if signs == "any" else (np.abs(NOISE), -np.square(X * NOISE))
+    frame = pl.DataFrame({"x": X, "y": y, "z": z})
     frame.write_csv(tmp_path / "t.csv")
     (tmp_path / "c.yaml").write_text(CONFIG.replace("PATH", str(tmp_path / "t.csv")).replace("LOSS", loss))
     train(tmp_path / "c.yaml", output=tmp_path / "run", set=BAGGING[bagging])
@@ -49,6 +53,11 @@ def test_bounds_are_those_of_the_calibrated_model(tmp_path: Path, loss: str, bag
     conformal = conformal_predictor(run, model, options)
     assert conformal is not None
     table = Table(frame.select("x"), "t")
+    if signs == "one":
+        for interval in conformal.predict(table).intervals:
+            assert (interval.lower[:, 0] >= 0.0).all()
+            assert (interval.upper[:, 1] <= 0.0).all()
+        assert (conformal.predict(table).intervals[0].lower[:, 0] == 0.0).any()
     for (lower, upper), wanted in zip(
         compute(model, table, conformal).bounds, conformal.predict(table).intervals, strict=True
     ):

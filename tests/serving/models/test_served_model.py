@@ -46,6 +46,17 @@ def test_intervals_are_those_of_predict(models: Mapping[str, ServedModel], runs:
     assert result.equals(expected)
 
 
+def test_unusual_cells_are_those_of_predict(models: Mapping[str, ServedModel], runs: Mapping[str, Path]) -> None:
+    for name, model in models.items():
+        table = table_of(seed=3)[:5]
+        numbers = [column for column, dtype in table.schema.items() if dtype == pl.Float64]
+        far = table.with_columns(pl.col(numbers) * 1e6)
+        expected = nncli.predict(runs[name], far, flag_unusual=True)
+        result = model.predict(as_table(model.model, far), PredictionOptions(flag_unusual=True)).frame
+        assert result.equals(expected)
+        assert result["unusual"].list.len().max() == len({*numbers} & {*model.model.names})
+
+
 def test_a_level_is_calibrated_once_it_was_asked_for(models: Mapping[str, ServedModel]) -> None:
     options = UncertaintyOptions(interval=0.37)
     assert models["number"].is_calibrated(UncertaintyOptions())

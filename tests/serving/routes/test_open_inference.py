@@ -67,7 +67,7 @@ def test_outputs_and_parameters_are_those_of_the_request(client: AsgiClient) -> 
     assert [item["name"] for item in client.post_json("/v2/models/two/infer", document).json["outputs"]] == [
         "prediction"
     ]
-    document = {"inputs": _inputs(), "parameters": {"proba": False, "set": 0.9}}
+    document = {"inputs": _inputs(), "parameters": {"proba": False, "prediction_set": 0.9}}
     answer = client.post_json("/v2/models/two/infer", document).json
     assert [item["name"] for item in answer["outputs"]] == ["prediction", "set_90"]
 

@@ -24,6 +24,7 @@ from nncli.analysis.report.page import (
     Figure,
     Gallery,
     Heading,
+    Notice,
     Paragraph,
     Part,
     Section,
@@ -35,9 +36,16 @@ from nncli.analysis.report.sections.scores import format_interval
 from nncli.base.text import format_number, format_percent
 from nncli.data.columns.parsing import parse_numbers
 from nncli.data.splitting.holdout import group_numbers
-from nncli.models.conformal.calibration import calibration_folds, cross_intervals, cross_sets, possible_levels
+from nncli.models.conformal.calibration import (
+    calibration_folds,
+    covered_rows,
+    cross_intervals,
+    cross_sets,
+    possible_levels,
+)
 from nncli.models.conformal.groups import OutOfFoldGroups
 from nncli.models.conformal.predictor import guarantee
+from nncli.models.conformal.uneven import uneven_coverage
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.coverage import Coverage, IntervalScores, SetScores, interval_scores, set_scores
 from nncli.targets.metrics.sorted_scores import Floats, Integers
@@ -175,7 +183,7 @@ def headline_intervals(held_out: HeldOutPredictions) -> Intervals | None:
     folds = calibration_folds(held_out.oof_mask, len(held_out), cluster)
     if len(held_out) < MIN_ROWS or LEVEL not in possible_levels(LEVELS, folds):
         return None
-    return Intervals(*cross_intervals(held_out.predictions, held_out.y, folds, LEVEL), LEVEL)
+    return Intervals(*cross_intervals(held_out.predictions, held_out.y, folds, LEVEL, held_out.signs), LEVEL)
 
 
 def _method(held_out: HeldOutPredictions, option: str, what: str) -> Details:
@@ -205,7 +213,7 @@ def _intervals(
 ) -> Section | None:
     target = held_out.predictions.target
     curves, parts, over = list[tuple[str, list[float]]](), list[Part](), None
-    of_targets = [cross_intervals(held_out.predictions, held_out.y, folds, level) for level in levels]
+    of_targets = [cross_intervals(held_out.predictions, held_out.y, folds, level, held_out.signs) for level in levels]
     for j, name in enumerate(target.names[:MAX_INTERVAL_TARGETS]):
         bounds = [(lower[:, j], upper[:, j]) for lower, upper in of_targets]
         with np.errstate(over="ignore", invalid="ignore"):
@@ -226,7 +234,21 @@ def _intervals(
     assert isinstance(first, Table)
     figures = (_coverage_figure(levels, curves, first), *([over] if over is not None else []))
     how = _method(held_out, "interval", "the bounds of prediction intervals")
-    return Section("prediction-intervals", "Prediction intervals", (Columns((*figures, *others)), how), wide=True)
+    return Section(
+        "prediction-intervals",
+        "Prediction intervals",
+        (*_uneven(held_out, cluster), Columns((*figures, *others)), how),
+        wide=True,
+    )
+
+
+def _uneven(held_out: HeldOutPredictions, cluster: Integers | None) -> list[Notice]:
+    """The group of rows that the intervals cover less or more often than the level, as `nncli predict` says."""
+    predictions, parts = held_out.predictions, [np.arange(len(held_out))]
+    covered = covered_rows(predictions, held_out.y, LEVEL, parts)
+    group = uneven_coverage(LEVEL, covered, predictions, held_out.categories, cluster)
+    kind = "out-of-fold" if held_out.is_out_of_fold else "validation"
+    return [] if group is None else [Notice("warning", f"{group.note(predictions, kind)}.")]
 
 
 def _sets(held_out: HeldOutPredictions, folds: Integers, levels: Sequence[float], cluster: Integers | None) -> Section:

@@ -6,6 +6,7 @@ const stale = document.getElementById("stale");
 const quickView = document.getElementById("bar");
 const status = document.getElementById("status");
 let request = new AbortController();
+const WARNING = "The model has seen no such row: the prediction may be wrong, and the interval or set too narrow";
 
 /** Predict the row of the form; a newer row ends it. */
 async function predictRow() {
@@ -28,10 +29,11 @@ async function predictRow() {
 }
 
 /** Show a prediction, and the columns that moved it. */
-function showAnswer(cells, { effects, ...columns }, notes) {
+function showAnswer(cells, { effects, unusual, ...columns }, notes) {
   const answer = new Map(Object.entries(columns));
   setShown({ isAnswer: true });
-  showNotes("notes", notes);
+  showNotes("notes", unusual.length ? [...notes, WARNING] : notes);
+  document.getElementById("notes").classList.toggle("warning", unusual.length > 0);
   show(answer);
   if (effects) showEffectsOf(answer, cells, effects);
   say(sentence(answer));

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
-from nncli.analysis.report.page import Figure, Paragraph, Section, Table
+from nncli.analysis.report.page import Figure, Notice, Paragraph, Section, Table
 from nncli.analysis.report.sections.predictions import uncertainty
 from nncli.models.predictions import Predictions
 from tests.analysis.report.support import flat, trained_on
@@ -109,3 +109,18 @@ def test_too_few_rows_and_training_rows_have_no_section(numbers: HeldOutPredicti
 def test_infinite_predictions_have_no_section(numbers: HeldOutPredictions) -> None:
     values = np.full_like(numbers.predictions.values, np.inf)
     assert uncertainty(replace(numbers, predictions=replace(numbers.predictions, values=values)), ()) is None
+
+
+def test_a_third_of_the_predictions_that_is_rarely_covered_is_named(numbers: HeldOutPredictions) -> None:
+    def notices(held_out: HeldOutPredictions) -> list[Notice]:
+        return [part for part in section_of(held_out).parts if isinstance(part, Notice)]
+
+    n = len(numbers)
+    values, error = np.arange(n, dtype=np.float64)[:, None], np.linspace(-1.0, 1.0, n)[::-1, None]
+    even = np.random.default_rng(0).permutation(error[:, 0])[:, None]
+    predictions = Predictions(numbers.predictions.target, values)
+    assert notices(replace(numbers, predictions=predictions, y=values + even)) == []
+    growing = values + even * np.where(np.arange(n) < 2 * n // 3, 0.01, 1.0)[:, None]
+    (notice,) = notices(replace(numbers, predictions=predictions, y=growing))
+    assert "highest third" in notice.text
+    assert "loss=quantiles" in notice.text
