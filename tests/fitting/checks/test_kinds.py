@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -27,7 +28,7 @@ def tagged(separator: str) -> list[str]:
     return [separator.join(RNG.choice(TAGS, 1 + i % 3, replace=False)) for i in range(N)]
 
 
-TABLES = {
+TABLES: dict[str, tuple[dict[str, Any], list[str], str]] = {
     "levels": ({"x": X, "risk": np.array(["Low", "Medium", "High"])[np.arange(N) % 3]}, ["risk"], "risk"),
     "tags": ({"x": X, "genres": tagged("|"), "y": TIME}, ["y"], "genres"),
     "semicolons": ({"x": X, "genres": tagged(";"), "y": TIME}, ["y"], "genres"),
@@ -35,7 +36,7 @@ TABLES = {
     "event": ({"x": X, "follow_up": TIME, "death_event": YES_NO}, ["death_event"], "follow_up"),
     "exposure": ({"x": X, "Exposure": X + 0.1, "claims": COUNTS}, ["claims"], "Exposure"),
 }
-OTHERS = {
+OTHERS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "two levels": ({"x": X, "risk": np.array(["low", "high"])[np.arange(N) % 2]}, ["risk"]),
     "other words": ({"x": X, "risk": np.array(["low", "high", "blue"])[np.arange(N) % 3]}, ["risk"]),
     "a separator in free text": ({"x": X, "title": [f"Part {i}; of {i * 7}" for i in range(N)], "y": TIME}, ["y"]),
@@ -47,7 +48,7 @@ OTHERS = {
 }
 
 
-def written(folder: Path, columns: dict[str, object]) -> str:
+def written(folder: Path, columns: dict[str, Any]) -> str:
     pl.DataFrame(columns).write_csv(folder / "t.csv")
     return str(folder / "t.csv")
 
