@@ -99,7 +99,7 @@ EXAMPLES = {
     ),
     "threshold": ("threshold runs/sex", "threshold runs/sex --cost fp=1,fn=5"),
     "drift": ("drift runs/network data/penguins-test.csv", "drift runs/network data/penguins-test.csv --every 40"),
-    "explain": ("explain runs/network --top 7", "explain runs/mass data/penguins-test.csv"),
+    "explain": ("explain runs/network --top 7", "explain runs/mass data/penguins-test.csv", "explain runs/sex row.csv"),
     "report": ("report runs/network",),
     "export": ("export runs/network -o network.py",),
     "track": ("track runs/network --to tensorboard",),
@@ -150,6 +150,8 @@ def json_outputs() -> str:
     json_events.SECONDS_BETWEEN_LINES = 0.0  # so that the example has each kind of event
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(Path(__file__).parent.parent / "data", Path(folder) / "data")
+        first_row = (Path(folder) / "data/penguins-test.csv").read_text().splitlines()[:2]
+        (Path(folder) / "row.csv").write_text("\n".join(first_row))
         with contextlib.chdir(folder), _environment(NNCLI_EPOCHS="2", NNCLI_DEBUG="1", COLUMNS="100"):
             for line in PREPARATION:
                 _run(line)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from nncli.analysis.evaluation.explanation import (
     PERMUTATIONS,
+    ModelExplanation,
     PredictionOf,
     RowsToExplain,
     background_rows,
@@ -17,11 +18,11 @@ from nncli.analysis.evaluation.explanation import (
     sample_positions,
 )
 from nncli.analysis.evaluation.held_out import predict_held_out, run_copies, scored_model, weights_of
-from nncli.analysis.inspection.attribution import Attributions, attribute, select_output
-from nncli.analysis.inspection.encoded_rows import EncodedRows, Rows
+from nncli.analysis.inspection.attribution import Attributions, ExplainedRow, attribute, select_output
+from nncli.analysis.inspection.encoded_rows import Rows
 from nncli.analysis.inspection.permutation_importance import Importance, PartialDependence
 from nncli.api.options import ExplainOptions
-from nncli.base.errors import DataError, Location, UsageError
+from nncli.base.errors import Advice, DataError, Location, UsageError
 from nncli.base.logs import log_duration
 from nncli.base.option import operation
 from nncli.base.text import closest_match, join_quoted, json_safe, quote
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 MAX_ATTRIBUTED = 1_000
 """Default number of rows whose predictions are attributed: each takes some hundred passes through the network."""
+FEW_ROWS = 5
+"""Most rows of a table that are explained one by one: importance and partial dependence of so few mean nothing."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,12 @@ class Explanation:
     shuffling, `importances` are ordered from the most important column on; all are None if no row has a target.
     `partial_dependence` is of the most important columns. These are of predictions by the members that were not trained
     on the row, or by the whole model (`prediction_of`). `attributions`, if requested, are of the whole model's
-    predictions for the rows with the numbers `attributed`, from 1. `training_rows` says how many labeled rows of
+    predictions for the rows with the numbers `attributed`, from 1.
+
+    A table of at most FEW_ROWS rows has attributions in any case, which are also those of its `explained_rows`, and
+    neither importances nor partial dependence; its `permutations` are 0.
+
+    `training_rows` says how many labeled rows of
     another table the run was trained or validated on, if it is known.
     """
 
@@ -70,9 +78,11 @@ class Explanation:
     training_rows: RowMatches | None = None
     prediction_of: PredictionOf = "model"
     permutations: int = PERMUTATIONS
+    explained_rows: tuple[ExplainedRow, ...] = ()
+    target: Target = field(kw_only=True, repr=False)
 
     def json(self) -> dict[str, Any]:
-        """The explanation without the attributions; null stands for unknown and infinite numbers."""
+        """The explanation, with attributions of a few rows only; null stands for unknown and infinite numbers."""
         document = {
             "rows": self.rows,
             "table_rows": self.table_rows,
@@ -95,6 +105,7 @@ class Explanation:
                 }
                 for curve in self.partial_dependence
             ],
+            "explained_rows": [asdict(row) for row in self.explained_rows],
             "notes": list(self.notes),
         }
         return {key: json_safe(value) for key, value in document.items()}
@@ -113,10 +124,11 @@ def explain_with(run: str | Path, data: TableLocation | Frame | None = None, *, 
     """Explain a trained run: feature importance, partial dependence, and attributions of single predictions.
 
     `data` is a file or a frame, with or without the target; `-` is the standard input. The default are the run's
-    validation rows with their weights, or the out-of-fold rows of an ensemble.
+    validation rows with their weights, or the out-of-fold rows of an ensemble. A table of at most 5 rows is explained
+    row by row.
 
     Raises:
-        UsageError: a number is too small, or there is no such class or target.
+        UsageError: a number is too small, there is no such class or target, or nothing is attributed to it.
         RunError: the run directory is missing or damaged.
         DataError: the table cannot be read, has no rows or lacks a column; or the run's own table is not available.
     """
@@ -140,18 +152,25 @@ def _explain(
     run: Run, config: Config, model: AnyModel, whole: _Data, options: ExplainOptions, output: str | None
 ) -> Explanation:
     """The explanation of a model on a sample of the data, drawn with the run's seed."""
+    are_few = len(whole.rows) <= FEW_ROWS
+    if output is not None and not (options.attributions or are_few):
+        option = ExplainOptions.use("class_label" if model.spec.target.has_labels else "target")
+        raise UsageError(
+            Advice(option, " selects what attributions explain"),
+            hint=Advice("Add ", ExplainOptions.use("attributions"), f", or explain at most {FEW_ROWS} rows."),
+        )
     explained = explain_rows(
         model,
         config,
         whole.rows,
         size=options.rows,
-        permutations=options.permutations,
-        top=options.top,
+        permutations=0 if are_few else options.permutations,
+        top=0 if are_few else options.top,
         on_progress=options.on_progress,
     )
     table, labeled = explained.table, explained.labeled
     attributions, attributed, notes = None, np.arange(0), list[str]()
-    if options.attributions:
+    if options.attributions or are_few:
         rng = np.random.default_rng([config.seed, 1])
         attributed = sample_positions(len(table), options.rows or MAX_ATTRIBUTED, rng)
         notes = []
@@ -174,10 +193,12 @@ def _explain(
         partial_dependence=explained.partial_dependence,
         attributions=attributions,
         attributed=table.row_numbers[attributed],
-        notes=(*whole.notes, *_notes(whole.rows.table, explained.encoded, labeled), *notes),
-        training_rows=None if whole.is_own else _training_rows(run, model, table.take(labeled)),
+        notes=(*whole.notes, *_notes(whole.rows.table, explained), *notes),
+        training_rows=None if whole.is_own or are_few else _training_rows(run, model, table.take(labeled)),
         prediction_of=explained.prediction_of,
         permutations=explained.permutations,
+        target=model.spec.target,
+        explained_rows=attributions.explained_rows(table, table.row_numbers) if attributions and are_few else (),
     )
 
 
@@ -223,15 +244,16 @@ def _load_data(run: str | Path, data: TableLocation | Frame | None, model: AnyMo
     return loaded
 
 
-def _notes(table: Table, encoded: EncodedRows, labeled: Rows) -> list[str]:
+def _notes(table: Table, explained: ModelExplanation) -> list[str]:
     """Notes on the sample of the table's rows."""
+    encoded = explained.encoded
     decision = encoded.model.spec.decision
     notes = [] if decision is None else [decision_note(decision)]
     if len(encoded) < len(table):
         notes.append(f"used {len(encoded):,} of {len(table):,} rows, sampled with the run's seed")
     if encoded.anomalies.note:
         notes.append(encoded.anomalies.note)
-    if not len(labeled):
+    if explained.permutations and not len(explained.labeled):
         notes.append("feature importance needs the target's column, which the table does not have")
     return notes
 

@@ -678,8 +678,8 @@ class ExplainOptions(Options):
     class_label: Annotated[
         str | None,
         Option(
-            "With --attributions: the class whose probability is explained. Default: the second of two classes, or "
-            "each row's predicted class.",
+            "With --attributions or up to 5 rows: the class whose probability is explained. Default: the second of "
+            "two classes, or each row's predicted class.",
             OUTPUT,
             name="class",
             metavar="LABEL",
@@ -688,12 +688,21 @@ class ExplainOptions(Options):
     target: Annotated[
         str | None,
         Option(
-            "With --attributions: the target whose prediction is explained, if there are several. Default: the first.",
+            "With --attributions or up to 5 rows: the target whose prediction is explained, if there are several. "
+            "Default: the first.",
             OUTPUT,
             metavar="COLUMN",
         ),
     ] = None
-    top: Annotated[int, Option("Show the partial dependence on the N most important columns.", OUTPUT, metavar="N")] = 6
+    top: Annotated[
+        int,
+        Option(
+            "Show the partial dependence on the N most important columns; of up to 5 rows, the N columns that "
+            "contribute most.",
+            OUTPUT,
+            metavar="N",
+        ),
+    ] = 6
     attributions: Annotated[bool, Option("Attribute the predictions of single rows to their columns.")] = False
     on_progress: Annotated[
         Callable[[str, int, int], object],

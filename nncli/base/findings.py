@@ -60,6 +60,7 @@ class FindingCode(StrEnum):
     TARGET_AS_CLASS = "target-as-class", "Whole numbers of the target are read as class labels."
     TARGET_OF_DATES = "target-of-dates", "Each date of the target is treated as a class."
     TARGET_AS_NUMBER = "target-as-number", "A target of two whole numbers is predicted as a number."
+    UNSUPPORTED_KIND = "unsupported-kind", "A target or a column is of a kind that nncli does not have."
     RARE_CLASS = "rare-class", "A class has few rows."
     CLASS_IMBALANCE = "class-imbalance", "One class is much rarer than another."
     UNREACHABLE_TARGET = "unreachable-target", "Targets lie outside the range of output_activation."

@@ -13,15 +13,15 @@ import typer
 
 from nncli.api.options import ExplainOptions, SourceOptions
 from nncli.base.atomic_files import check_overwrite
-from nncli.base.errors import UsageError
 from nncli.base.option import OUTPUT, Option
 from nncli.base.text import MAX_QUOTE_LENGTH
 from nncli.cli.console import format_number, interrupt_at_once, rows
 from nncli.cli.options import ForceOptions, ResultOptions, RunDirectory, input_table
 from nncli.cli.progress.status import Plain, Steps
-from nncli.cli.tables import BAR_CELLS, bar, on_one_line, one_line_table, prose, table
+from nncli.cli.tables import BAR_CELLS, bar, on_one_line, one_line_table, prose, signed_bar, table
 
 if TYPE_CHECKING:
+    from nncli.analysis.inspection.attribution import ExplainedRow
     from nncli.analysis.inspection.permutation_importance import PartialDependence
     from nncli.api.explain import Explanation
     from nncli.data.sources.table_source import TableSource
@@ -66,10 +66,13 @@ def explain(
     """Permutation importance is the increase of the loss when a column is shuffled, with a 95 % confidence interval; it
     is the same as in the report. With --attributions, the prediction of nncli predict for a row is `base`, that of the
     average row, plus the attributions of the columns, up to 0.001 of a probability or of the standard deviation of the
-    predictions; a note counts the rows for which the difference is larger.
+    predictions; a note counts the rows for which the difference is larger. A table of up to 5 rows is explained row by
+    row: which columns raise and lower the prediction, by their attributions, which add up to the difference from the
+    average row.
 
     \b
     nncli explain runs/penguins
+    head -2 new.csv | nncli explain runs/penguins -
     nncli explain runs/penguins new.csv --attributions why.csv --rows 100
     nncli explain runs/penguins labeled.csv --json | jq .feature_importance
     """
@@ -79,7 +82,7 @@ def explain(
 
     interrupt_at_once()
     source = None if data is None else place.source(data)
-    _check_output(run, source, file, options)
+    _check_output(run, source, file)
     if data is not None:
         input_table(place, data)
     options = replace(options, attributions=file.attributions is not None)
@@ -93,16 +96,15 @@ def explain(
         write_table(
             explanation.attributions.frame(explanation.attributed), file.attributions, FileOptions(force=file.force)
         )
-    display.show(explanation.json, lambda: _text(explanation))
+    display.show(explanation.json, lambda: _text(explanation, options.top))
     display.next(f"nncli report {shlex.quote(str(run))}")
 
 
-def _check_output(run: Path, source: TableSource | None, file: AttributionsFile, options: ExplainOptions) -> None:
+def _check_output(run: Path, source: TableSource | None, file: AttributionsFile) -> None:
     """Check the options of the output before any work is done.
 
     Raises:
-        UsageError: the file exists, is the input, or has no known format; or --class or --target is given without
-            --attributions.
+        UsageError: the file exists, is the input, or has no known format.
     """
     from nncli.data.formats.registry import writable_format
     from nncli.data.sources.output import check_input_kept
@@ -113,14 +115,38 @@ def _check_output(run: Path, source: TableSource | None, file: AttributionsFile,
         check_overwrite(file.attributions, force=file.force)
         check_input_kept(source or read_config(Run.open(run).path).data.source, file.attributions)
         writable_format(file.attributions)
-    elif options.class_label is not None or options.target is not None:
-        option = "--target" if options.class_label is None else "--class"
-        raise UsageError(f"{option} selects what --attributions explains", hint="Add --attributions FILE.")
 
 
-def _text(explanation: Explanation) -> str:
-    """A table of feature importance, and the partial dependence of the top columns."""
+def _text(explanation: Explanation, top: int) -> str:
+    """What moved the predictions of a few rows; or a table of feature importance, and partial dependence."""
+    if explanation.explained_rows:
+        return "\n\n".join(_reasons(explanation, row, top) for row in explanation.explained_rows)
     return "\n\n".join([*_importance(explanation), *map(_dependence, explanation.partial_dependence)])
+
+
+def _reasons(explanation: Explanation, row: ExplainedRow, top: int) -> str:
+    """The prediction of a row, and the `top` columns that raise and lower it most."""
+    target = explanation.target
+    parts, others = row.largest(top)
+    changes = [
+        (f"{part.column}: {'(missing)' if part.value is None else part.value}", part.contribution) for part in parts
+    ]
+    changes += [("other columns", others)] if others else []
+    largest = max((abs(change) for _, change in changes if isfinite(change)), default=0.0)
+    lines = [["column", "contribution", ""]]
+    lines += [
+        [
+            on_one_line(name),
+            f"{'lowers' if change < 0 else 'raises'} it by {target.format_change(change)}",
+            signed_bar(change / largest if largest else 0.0),
+        ]
+        for name, change in changes
+    ]
+    title = (
+        f"row {row.row:,}: {target.describe_output(on_one_line(row.output))}: {target.format(row.prediction)}; "
+        f"of the average row: {target.format(row.base)}"
+    )
+    return f"{prose(title)}\n{one_line_table(lines)}"
 
 
 def _importance(explanation: Explanation) -> Iterator[str]:

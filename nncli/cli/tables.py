@@ -11,6 +11,8 @@ from nncli.base.text import MAX_QUOTE_LENGTH, escape_unprintable
 
 BAR_CELLS = 12
 """Length of the longest bar."""
+SIDE_CELLS = 8
+"""Length of the longest bar to either side of an axis."""
 MIN_NAME = 12
 """Fewest characters to which a name is shortened."""
 
@@ -94,10 +96,19 @@ def bar(fraction: float, cells: int = BAR_CELLS) -> str:
     return "█" * (eighths // 8) + "▏▎▍▌▋▊▉"[eighths % 8 - 1] * (eighths % 8 > 0) or "▏" * (fraction > 0)
 
 
+def signed_bar(fraction: float) -> str:
+    """A bar of a fraction from -1 to 1, from an axis to the left below 0, and to the right above."""
+    lowers = fraction < 0
+    halves = max(1, round(2 * SIDE_CELLS * min(-fraction, 1.0))) if lowers else 0
+    left = "▐" * (halves % 2) + "█" * (halves // 2) if _shows_blocks() else "#" * -(-halves // 2)
+    right = "" if lowers else bar(fraction, SIDE_CELLS)
+    return f"{left:>{SIDE_CELLS}}{'│' if _shows_blocks() else '|'}{right:<{SIDE_CELLS}}"
+
+
 def _shows_blocks() -> bool:
     """Whether stdout can encode block elements."""
     try:
-        "█▏".encode(sys.stdout.encoding or "ascii")
+        "█▏▐│".encode(sys.stdout.encoding or "ascii")
     except UnicodeError:
         return False
     return True

@@ -28,6 +28,7 @@ from nncli.data.sources.read_table import read_chunks
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.data.table import Table
 from nncli.fitting.checks.column import percentage
+from nncli.fitting.checks.kinds import kinds_not_supported
 from nncli.fitting.checks.notes import ambiguous_dates, removed_units, table_reading
 from nncli.fitting.checks.rows import groups_in_time, random_split, time_feature
 from nncli.fitting.prepare.fit import are_class_ids, infer_loss
@@ -174,6 +175,12 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
             *_dates(config.data, columns),
             *([of_target] if of_target is not None and of_target.level == "warning" else []),
             *_note_time(config, columns),
+            *kinds_not_supported(
+                rows,
+                data.target,
+                {column.name: column.kind for column in columns if column.recommended},
+                has_labels=kind_of(loss).has_labels,
+            ),
         ),
     )
 

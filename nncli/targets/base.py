@@ -370,6 +370,14 @@ class TargetBase(Spec):
         """A predicted value, or an error, as text; numbers are written by `form`."""
         return form(value)
 
+    def format_change(self, value: float, form: Callable[[float], str] = format_number) -> str:
+        """The size of a change of a predicted value, as text; numbers are written by `form`."""
+        return self.format(abs(value), form)
+
+    def describe_output(self, output: str) -> str:
+        """What the predicted value of an output is."""
+        return f"prediction of {output}"
+
     @abstractmethod
     def outcome(
         self, predictions: Predicted, y: Truth, row: int, error: float, form: Callable[[float], str] = format_number

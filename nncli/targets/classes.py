@@ -285,6 +285,13 @@ class Classes(TargetBase):
     def format(self, value: float, form: Callable[[float], str] = format_number) -> str:
         return format_percent(value)
 
+    def format_change(self, value: float, form: Callable[[float], str] = format_number) -> str:
+        """In percentage points."""
+        return self.format(abs(value)).replace("%", "points")
+
+    def describe_output(self, output: str) -> str:
+        return f"probability that {self.names[0]} is {output}"
+
     def view(
         self, predictions: Predicted, y: Truth, weights: Floats | None, intervals: Intervals | None
     ) -> Separation | Confusions:

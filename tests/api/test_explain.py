@@ -185,12 +185,38 @@ def test_unexpected_values_are_a_note(penguins: Path) -> None:
     assert any("'island': 5" in note for note in explain(penguins, unexpected, top=0).notes)
 
 
-@pytest.mark.parametrize("rows", [1, 2])
-def test_one_row_and_two_are_explained(penguins: Path, rows: int) -> None:
-    result = explain(penguins, PENGUINS.head(rows), attributions=True)
-    assert json.loads(json.dumps(result.json()))["feature_importance"][0]["low"] is None or rows == 2
-    assert result.attributions is not None
-    assert result.attributions.missed == 0
+@pytest.mark.parametrize("rows", [1, module.FEW_ROWS])
+def test_a_few_rows_have_contributions_that_add_up_instead_of_an_importance(penguins: Path, rows: int) -> None:
+    result = explain(penguins, PENGUINS.head(rows))
+    assert (result.importances, result.partial_dependence, result.permutations) == (None, (), 0)
+    document = json.loads(json.dumps(result.json(), allow_nan=False))
+    assert [item["row"] for item in document["explained_rows"]] == [*range(1, rows + 1)]
+    predicted = predict(penguins, PENGUINS.head(rows), proba=True)
+    for i, item in enumerate(document["explained_rows"]):
+        assert item["output"] == predicted["prediction"][i]
+        assert item["prediction"] == pytest.approx(predicted[f"proba_{item['output']}"][i], abs=1e-6)
+        sizes = [part["contribution"] for part in item["contributions"]]
+        assert item["base"] + sum(sizes) == pytest.approx(item["prediction"], abs=1e-3)
+        assert sizes == sorted(sizes, key=abs, reverse=True)
+        by_column = {part["column"]: part["value"] for part in item["contributions"]}
+        assert by_column["island"] == PENGUINS["island"][i]
+    assert {part["column"]: part["value"] for part in document["explained_rows"][-1]["contributions"]}.keys() == {
+        *PENGUINS.columns
+    } - {"species", "year"}
+
+
+def test_more_rows_have_an_importance_and_no_row_of_them_is_explained(penguins: Path) -> None:
+    result = explain(penguins, PENGUINS.head(module.FEW_ROWS + 1), top=0)
+    assert (result.importances is None, result.explained_rows, result.attributions) == (False, (), None)
+    with raises(UsageError):
+        explain(penguins, PENGUINS, class_label="Gentoo")
+
+
+def test_a_missing_cell_has_no_value_and_a_row_without_label_is_explained(penguins: Path) -> None:
+    row = PENGUINS.head(1).drop("species").with_columns(pl.lit(None, pl.String).alias("sex"))
+    (explained,) = explain(penguins, row, class_label="Gentoo").explained_rows
+    assert explained.output == "Gentoo"
+    assert [part.value for part in explained.contributions if part.column == "sex"] == [None]
 
 
 def test_the_json_holds_everything_but_the_attributions(penguins: Path) -> None:

@@ -69,6 +69,36 @@ def test_a_table_without_labels_can_be_piped_in(nncli: Cli, penguins: Path) -> N
     assert done.out.startswith("partial dependence on ")
 
 
+def test_a_few_rows_are_explained_by_what_raises_and_lowers_their_predictions(
+    nncli: Cli, line: Path, here: Path
+) -> None:
+    rows = "x1,x2\n1.5,-1\n,2\n"
+    (here / "few.csv").write_text(rows)
+    done = nncli("explain", line, "few.csv", "-q").check()
+    first, second = done.out.rstrip().split("\n\n")
+    assert first.startswith("row 1: prediction of y: ")
+    assert "feature importance" not in done.out
+    document = json.loads(nncli("explain", line, "few.csv", "-q", "--json").check().out)
+    for text, item in zip((first, second), document["explained_rows"], strict=True):
+        lines = {words.split(":")[0]: words for words in text.splitlines()[1:]}
+        for part in item["contributions"]:
+            words = lines[part["column"]]
+            assert ("raises it by" in words) == (part["contribution"] > 0)
+            left, right = words.split("│")
+            assert (left.rstrip()[-1] in "█▐") == (part["contribution"] < 0)
+            assert bool(right.strip()) == (part["contribution"] > 0)
+    assert "x1: (missing)" in second
+    largest = nncli("explain", line, "few.csv", "-q", "--top", 1).check().out
+    assert largest.count("other columns") == 2
+
+
+def test_the_class_whose_probability_moved_is_named_with_points(nncli: Cli, penguins: Path, here: Path) -> None:
+    (here / "one.csv").write_text("\n".join(TABLE.read_text().splitlines()[:2]))
+    done = nncli("explain", penguins, "one.csv", "--class", "Gentoo").check()
+    assert done.out.startswith("row 1: probability that species is Gentoo: ")
+    assert " points " in done.out
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

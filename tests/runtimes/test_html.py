@@ -82,7 +82,8 @@ def test_the_three_largest_effects_are_differences_to_typical_values(
     row = {**TYPICAL, "mass": 6000.0, "temperature": -10.0, "island": "Biscoe", "shop": "S299", "comment": "good"}
     cells = {"mass": "6000", "temperature": "-10", "island": "Biscoe", "shop": "S299", "comment": "good"}
     wanted = predicted(program, row)
-    measure = wanted.get("prediction", "weight")
+    labels = program.outputs.labels
+    measure = labels[1] if len(labels) == 2 else wanted.get("prediction", "weight")
     effects = {}
     for name in cells:
         other = predicted(program, {**row, name: TYPICAL[name]})
@@ -93,6 +94,7 @@ def test_the_three_largest_effects_are_differences_to_typical_values(
         expect(page.locator("#effects li")).to_have_count(3)
         shown = page.locator("#effects li bdi:first-child").all_inner_texts()[::1]
         numbers = page.locator("#effects li b").all_inner_texts()
+        assert page.locator("#effects .target").all_inner_texts() == [f"probability of {measure}"] * bool(labels)
     largest = sorted(effects, key=lambda name: -abs(effects[name]))[:3]
     assert [name for name in shown if name in effects] == largest
     for name, number in zip(largest, numbers, strict=True):

@@ -104,6 +104,8 @@ def explain_rows(
 ) -> ModelExplanation:
     """Explain a model on at most `size` of the rows, sampled with the seed of its run.
 
+    Without `permutations` there is no importance.
+
     Raises:
         DataError: a column is missing, or a cell cannot be read.
     """
@@ -116,7 +118,7 @@ def explain_rows(
     labeled = _labeled(table, target)
     scorer = Scorer(model, target.read(table.take(labeled)) if len(labeled) else np.empty(0), _metric(config, target))
     loss = score = importances = None
-    if len(labeled):
+    if len(labeled) and permutations:
         labeled_rows = encoded if len(labeled) == len(table) else encoded.take(labeled)
         loss, score = scorer.unshuffled(labeled_rows)
         with log_duration("shuffling columns") as log:

@@ -35,7 +35,9 @@ from nncli.analysis.inspection.encoded_rows import (
 from nncli.base.errors import UsageError
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.base.threads import limit_blas_threads
+from nncli.data.columns.parsing import read_text
 from nncli.data.formats.prefetch import prefetch_map
+from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.model import ModelSpec
 from nncli.nn.activations import Identity
@@ -278,6 +280,31 @@ THREADS = 2
 
 
 @dataclass(frozen=True)
+class Contribution:
+    """What a column adds to a prediction; `value` is its cell as text, None if it is missing."""
+
+    column: str
+    value: str | None
+    contribution: float
+
+
+@dataclass(frozen=True)
+class ExplainedRow:
+    """The `prediction` of the `output` for a row: `base`, that of the average row, plus the `contributions`."""
+
+    row: int
+    output: str
+    prediction: float
+    base: float
+    contributions: tuple[Contribution, ...]
+
+    def largest(self, most: int) -> tuple[tuple[Contribution, ...], float]:
+        """The `most` largest contributions, without those of zero, and the sum of the others."""
+        shown = tuple(part for part in self.contributions[:most] if part.contribution)
+        return shown, sum(part.contribution for part in self.contributions[most:])
+
+
+@dataclass(frozen=True)
 class Attributions:
     """Attributions of some rows to the `columns`: `values` (rows, columns).
 
@@ -298,6 +325,27 @@ class Attributions:
     def missed(self) -> int:
         """Number of rows whose completeness error exceeds the tolerance."""
         return int(np.count_nonzero(~(self.error <= self.tolerance)))
+
+    def explained_rows(self, table: Table, numbers: Rows) -> tuple[ExplainedRow, ...]:
+        """The rows of a `table`, which have these `numbers`, each with its contributions, the largest first.
+
+        Raises:
+            DataError: the type of a column is not supported.
+        """
+        cells = [read_text(table, name).to_list() for name in self.columns]
+        return tuple(
+            ExplainedRow(
+                row=int(number),
+                output=self.outputs[i],
+                prediction=float(self.predictions[i]),
+                base=float(self.base[i]),
+                contributions=tuple(
+                    Contribution(self.columns[j], cells[j][i], float(self.values[i, j]))
+                    for j in np.argsort(-np.abs(self.values[i]), kind="stable")
+                ),
+            )
+            for i, number in enumerate(numbers)
+        )
 
     def frame(self, numbers: Rows) -> pl.DataFrame:
         """A frame with `row` (its number), `output`, `prediction`, `base`, and the attribution to each column.

@@ -115,7 +115,7 @@ def effects_text(inputs: Sequence[ProgramInput], *, are_classes: bool) -> str:
     typical = " and ".join(filter(None, [", ".join(kinds[:-1]), kinds[-1]])) if kinds else ""
     measure, points = "prediction", ""
     if are_classes:
-        measure, points = "probability of the predicted class", ", in percentage points"
+        measure, points = "probability of the class that is named", ", in percentage points"
     return (
         f"The difference between this {measure} and the one with that column alone at its typical value, and the "
         f"others as entered. Typical is, in the training rows, {typical}; of a column that is mostly missing, a "

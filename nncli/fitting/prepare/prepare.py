@@ -20,6 +20,7 @@ from nncli.config.schema import Config, ValidationFile
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Kind
 from nncli.data.store.column_store import ColumnStore
+from nncli.fitting.checks.kinds import kinds_not_supported
 from nncli.fitting.checks.notes import (
     check_similar_categories,
     check_uninformative,
@@ -238,6 +239,8 @@ def _fit(config: Config, rows: _SplitRows) -> _Fitted:
         network = build_network(config, encoder, target, rows.loss)
         stage.details.append(f"{len(encoder.columns):,} features, {network.layout.size:,} parameters")
     time_notes = (time_feature(config, encoder.names), groups_in_time(config), random_split(config, encoder.dates))
+    used = set(encoder.names)
+    kinds = tuple((name, kind) for name, kind in features.kinds if name in used)
     findings = (
         *ignored_columns(features.ignored),
         *of_selection(features.encoder, encoder),
@@ -245,9 +248,8 @@ def _fit(config: Config, rows: _SplitRows) -> _Fitted:
         *check_uninformative(encoder, Location(source=rows.training.header.source)),
         *check_similar_categories(encoder),
         *removed_units(column_units(encoder, target)),
+        *kinds_not_supported(rows.training, config.data.target, dict(kinds), has_labels=target.has_labels),
     )
-    used = set(encoder.names)
-    kinds = tuple((name, kind) for name, kind in features.kinds if name in used)
     return _Fitted(config, kinds, encoder, target, scaling, network, findings)
 
 

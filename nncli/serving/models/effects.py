@@ -2,8 +2,8 @@
 
 The effect of a column is the prediction of a row minus that of the same row with this column alone at its typical
 value: the median, the most frequent category, no text; a missing value of a column that is mostly missing. For classes
-it is the change of the probability of the predicted class. Effects describe the model, not causes, and do not add up to
-the prediction.
+it is the change of the probability of the second of two classes, or of the predicted one of more, which `nncli explain`
+explains too. Effects describe the model, not causes, and do not add up to the prediction.
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ def effects_of(model: AnyModel, inputs: Sequence[ProgramInput], table: Table) ->
             predicted_values = predictions.values.reshape(len(some), rows, predictions.values.shape[1])
             if predictions.target.has_labels:
                 if predicted is None:
-                    predicted = predictions.classes[:rows].clip(0)  # -1 has no probability, so that its effects are NaN
+                    chosen = predictions.target.default_output(predictions.values[:rows], model.spec.decision)
+                    predicted = chosen.clip(0)  # -1 has no probability, so that its effects are NaN
                 predicted_values = np.take_along_axis(predicted_values, predicted[None, :, None], axis=2)
             values.append(predicted_values)
         stacked = np.concatenate(values)
@@ -144,9 +145,12 @@ def _moments(cells: pl.Series, typical: float | str | None) -> pl.Series:
 
 
 def json_effects(
-    columns: Sequence[EffectColumn], table: Table, effects: pl.DataFrame
+    columns: Sequence[EffectColumn], table: Table, effects: pl.DataFrame, classes: Sequence[str | None] = ()
 ) -> Iterator[list[dict[str, Any]]]:
-    """The effects on each row of a table, as JSON: for each target, the largest first."""
+    """The effects on each row of a table, as JSON: for each target, the largest first.
+
+    `classes` are those whose probabilities change, for each row; there are none if numbers are predicted.
+    """
     cells = {effect.column.name: table.column(effect.column.name).to_list() for effect in columns}
     typical = {effect.column.name: typical_cell(effect.column) for effect in columns}
     order = {target: k for k, target in enumerate(dict.fromkeys(effect.target for effect in columns))}
@@ -158,6 +162,7 @@ def json_effects(
             {
                 "column": effect.column.name,
                 **({} if effect.target is None else {"target": effect.target}),
+                **({"class": classes[i]} if classes else {}),
                 "value": _json_cell(cells[effect.column.name][i]),
                 "typical": typical[effect.column.name],
                 "change": change,

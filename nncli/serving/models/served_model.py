@@ -138,6 +138,15 @@ class ServedModel:
         frame = pl.concat([predicted.frame, effects], how="horizontal")
         return PredictedRows(frame, predicted.summary.anomalies)
 
+    def explained_classes(self, predictions: pl.DataFrame) -> list[str | None]:
+        """The class whose probability is explained for each row of the predictions; empty if there are no classes."""
+        target = self.model.spec.target
+        if not target.has_labels:
+            return []
+        shown = target.labels[target.shown_outputs]
+        predicted: list[str | None] = predictions["prediction"].cast(pl.String).to_list()
+        return [*shown] * len(predicted) if len(shown) == 1 else predicted
+
     @property
     def effect_columns(self) -> tuple[EffectColumn, ...]:
         """The columns that `explain` adds."""
@@ -203,7 +212,8 @@ class PredictionOptions(UncertaintyOptions, OutputColumns):
         Option(
             "Add the effect of each column.",
             http="Adds the effect of each column: how the prediction changes if the column has its typical value "
-            "instead. Typical values, such as those of the example, have no effects.",
+            "instead. For classes, it is the probability of the second of two classes, or of the predicted class. "
+            "Typical values, such as those of the example, have no effects.",
         ),
     ] = False
 

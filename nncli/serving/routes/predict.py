@@ -115,7 +115,7 @@ class PredictRequest:
         columns = model.effect_columns
         titles = [column.title for column in columns]
         rows = json_rows(predictions[[name for name in predictions.columns if name not in titles]])
-        effects = json_effects(columns, table, predictions[titles])
+        effects = json_effects(columns, table, predictions[titles], model.explained_classes(predictions))
         rows = [{**row, "effects": of_row} for row, of_row in zip(rows, effects, strict=True)]
         return dump_json(rows, is_single=self.is_single, notes=notes)
 

@@ -63,7 +63,7 @@ def test_an_effect_is_the_prediction_minus_that_with_the_typical_value_to_the_bi
     for feature in FEATURES:
         other = model.model.predict(with_typical(model, table, feature))
         if base.target.task == "classification":
-            at = np.arange(7), base.classes
+            at = np.arange(7), base.target.default_output(base.values, None)
             changes: dict[str | None, Any] = {None: base.values[at] - other.values[at]}
         else:
             names: tuple[str | None, ...] = base.target.names if len(base.target.names) > 1 else (None,)
@@ -205,6 +205,19 @@ def test_json_answers_have_a_list_of_effects(client: AsgiClient, models: Mapping
     assert {item["column"]: item["change"] for item in both[1]["effects"]} == {
         name: wanted[f"effect_{name}"][1] for name in FEATURES
     }
+
+
+def test_effects_on_classes_name_the_class_that_explain_names(
+    client: AsgiClient, models: Mapping[str, ServedModel]
+) -> None:
+    rows = rows_of(6).frame.to_dicts()
+    for name in ("two", "many"):
+        answers = client.post_json(f"/models/{name}/predict?explain=true", {"rows": rows}).json["rows"]
+        target = models[name].model.spec.target
+        values = models[name].model.predict(rows_of(6)).values
+        classes = [target.labels[k] for k in target.default_output(values, None)]
+        for answer, label in zip(answers, classes, strict=True):
+            assert {item["class"] for item in answer["effects"]} == {label}
 
 
 def test_other_answers_have_a_column_for_each_effect(client: AsgiClient, models: Mapping[str, ServedModel]) -> None:

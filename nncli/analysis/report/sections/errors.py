@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nncli.analysis.evaluation.explanation import background_rows
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
-from nncli.analysis.inspection.attribution import attribute
+from nncli.analysis.inspection.attribution import ExplainedRow, attribute
 from nncli.analysis.inspection.encoded_rows import EncodedRows
 from nncli.analysis.report.charts import Range, ranges
 from nncli.analysis.report.page import (
@@ -96,7 +96,7 @@ def _text(held_out: HeldOutPredictions, kind: str, *, has_sums: bool) -> str:
     if not has_sums:
         return text
     target = held_out.predictions.target
-    subject = target.error_title if target.has_labels else "prediction"
+    subject = "probability of the class" if target.has_labels else "prediction"
     if len(target.names) > 1:
         subject = f"prediction of {display(target.names[0], 30)}"
     return (
@@ -111,45 +111,37 @@ def contributions(
 ) -> tuple[tuple[Cell, Cell], ...]:
     """The whole model's predictions of rows at these positions, as in `nncli predict`, and what columns contribute.
 
-    Empty where they take too long. What is explained is the probability of the actual class, or the first target.
+    Empty where they take too long. What is explained is what `nncli explain` explains: the probability of the second of
+    two classes or of the predicted class, or the first target.
     """
     if importance.explanation is None or not len(rows):
         return ()
     model, target = held_out.model, held_out.predictions.target
     background, _ = background_rows(held_out.config, held_out.manifest, model, importance.explanation.encoded)
-    encoded = EncodedRows.of(model, held_out.table.take(rows))
-    attributions = attribute(encoded, background, held_out.y[rows] if target.has_labels else None)
+    table = held_out.table.take(rows)
+    explained = attribute(EncodedRows.of(model, table), background).explained_rows(table, table.row_numbers)
     return tuple(
         (
-            shortened(target.format(float(prediction), short_number), target.format(float(prediction))),
-            _sum(attributions.columns, values, float(base), float(prediction), target),
+            shortened(*(label + target.format(row.prediction, form) for form in (short_number, format_number))),
+            _sum(row, target),
         )
-        for values, base, prediction in zip(
-            attributions.values, attributions.base, attributions.predictions, strict=True
-        )
+        for row in explained
+        for label in [f"{display(row.output, 30)}: " if target.has_labels else ""]
     )
 
 
-def _sum(
-    columns: Sequence[str],
-    values: NDArray[np.float64],
-    base: float,
-    prediction: float,
-    target: Target,
-) -> Cell:
+def _sum(row: ExplainedRow, target: Target) -> Cell:
     """The average row, the largest contributions, those of the other columns, and their sum."""
-    largest = np.argsort(-np.abs(values), kind="stable")[:MAX_CONTRIBUTIONS]
-    terms = [(display(columns[j], 30), float(values[j])) for j in largest]
-    if len(values) > MAX_CONTRIBUTIONS:
-        terms.append(("other columns", float(np.delete(values, largest).sum())))
+    parts, others = row.largest(MAX_CONTRIBUTIONS)
+    terms = [(display(part.column, 30), part.contribution) for part in parts] + [("other columns", others)]
     changes = [(name, "−" if value < 0 else "+", value) for name, value in terms if value]
-    lines = [f"{name} {sign}{target.format(abs(value))}" for name, sign, value in changes]
-    exact = "; ".join([f"average row {target.format(base)}", *lines, f"sum {target.format(prediction)}"])
+    lines = [f"{name} {sign}{target.format_change(value)}" for name, sign, value in changes]
+    exact = "; ".join([f"average row {target.format(row.base)}", *lines, f"sum {target.format(row.prediction)}"])
     size = max((abs(value) for _, value in terms), default=0.0) or 1.0
     effects = (
-        Effect(name, sign + target.format(abs(value), short_number), value / size) for name, sign, value in changes
+        Effect(name, sign + target.format_change(value, short_number), value / size) for name, sign, value in changes
     )
-    return Cell(f"average row {target.format(base, short_number)}", exact, effects=tuple(effects))
+    return Cell(f"average row {target.format(row.base, short_number)}", exact, effects=tuple(effects))
 
 
 def _cell(value: object) -> str:

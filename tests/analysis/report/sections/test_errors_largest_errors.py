@@ -29,7 +29,7 @@ def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def number(text: str) -> float:
     """The number at the end of a text, in percent."""
-    words = text.removesuffix(" %").rsplit(" ", 1)[-1]
+    words = text.removesuffix(" %").removesuffix(" points").rsplit(" ", 1)[-1]
     return float(words.replace("−", "-").replace("+", ""))
 
 
@@ -40,9 +40,11 @@ def test_contributions_add_up_to_the_prediction_of_nncli_predict(ensemble: Path)
     predicted = predict(ensemble, DATA / "penguins.csv", proba=True)
     for row in full_rows(table):
         place = int(row[0].replace(",", "")) - 1
-        assert predicted[f"proba_{row[1]}"][place] == pytest.approx(number(row[4]) / 100, abs=6e-4)
+        label, percent = row[4].split(": ")
+        assert label == predicted["prediction"][place]  # as nncli explain
+        assert predicted[f"proba_{label}"][place] == pytest.approx(number(percent) / 100, abs=6e-4)
         *terms, total = map(number, row[5].split("; "))
-        assert total == number(row[4])
+        assert total == number(percent)
         assert sum(terms) == pytest.approx(total, abs=0.5)  # each rounded to 0.1 %, and integrated within 0.1 %
     first = held_out.row_numbers.tolist().index(int(str(table.rows[0][0]).replace(",", "")))
     shown = held_out.predictions.values[first, held_out.y[first]]

@@ -1,0 +1,142 @@
+"""Notes on kinds of targets and columns that nncli does not have, where there is little doubt about the kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import polars as pl
+
+from nncli.base.errors import DataError
+from nncli.base.findings import Finding, FindingCode, note
+from nncli.base.text import join_quoted, name_key, quote, yaml_quote
+from nncli.data.columns.parsing import read_text
+from nncli.data.encoders.kinds import Kind
+from nncli.data.store.column_store import ColumnStore
+from nncli.fitting.checks.column import drop_key
+from nncli.nn.arrays import Floats
+
+SCALES = (
+    ("very low", "low", "medium", "moderate", "high", "very high"),
+    ("extra small", "small", "medium", "large", "extra large"),
+    ("very poor", "poor", "fair", "average", "good", "very good", "excellent"),
+    ("strongly disagree", "disagree", "neutral", "agree", "strongly agree"),
+    ("very dissatisfied", "dissatisfied", "neutral", "satisfied", "very satisfied"),
+    ("never", "rarely", "sometimes", "often", "always"),
+)
+"""Words for levels, from the lowest on; a target has three of a scale or more."""
+TIMES = frozenset(("time", "duration", "survivaltime", "timetoevent", "followup", "followuptime", "futime"))
+EVENTS = frozenset(("event", "eventobserved", "death", "deathevent", "died", "dead", "deceased", "censored", "fustat"))
+EXPOSURES = frozenset(("exposure",))
+"""Names, as `name_key` has them."""
+SAMPLED_ROWS, MIN_CELLS = 1_000, 20
+"""Rows in which tags are looked for, and the fewest cells that hold tags."""
+TAG_SEPARATORS = "|;"
+MIN_TAGGED, MIN_REPEATS, MAX_TAG_LENGTH = 0.3, 5, 40
+"""Least fraction of cells with several tags, least mean count of a tag, and length of the longest tag."""
+
+
+def kinds_not_supported(
+    table: ColumnStore, targets: Sequence[str], features: Mapping[str, Kind], *, has_labels: bool
+) -> list[Finding]:
+    """Notes on the targets, which are classes if they have labels, and on the features of a table."""
+    return [
+        *(_ordered_levels(table, targets[0]) if has_labels else []),
+        *([] if has_labels else _several_yes_no(table, targets)),
+        *_time_to_event(table, targets[0], features),
+        *(_exposure(table, targets[0], features) if len(targets) == 1 else []),
+        *_tags(table, features),
+    ]
+
+
+def _numbers(table: ColumnStore, name: str) -> Floats | None:
+    """The numbers of a column; None if it has other cells."""
+    try:
+        return Kind.NUMERIC.encoder.read_cells(table.columns([name]), name).fill_null(np.nan).to_numpy()
+    except DataError:
+        return None
+
+
+def _are_yes_no(x: Floats | None) -> bool:
+    return x is not None and {*np.unique(x)} == {0.0, 1.0}
+
+
+def _unsupported(message: str, column: str, hint: str) -> Finding:
+    return note(FindingCode.UNSUPPORTED_KIND, message, column=column, hint=hint)
+
+
+def _ordered_levels(table: ColumnStore, target: str) -> Iterator[Finding]:
+    """A target of words such as low, medium and high."""
+    cells = read_text(table.columns([target]), target).unique().drop_nulls()
+    labels = {label.strip().lower(): label for label in cells.head(max(map(len, SCALES)) + 1).to_list()}
+    for scale in SCALES:
+        if len(labels) >= 3 and labels.keys() <= {*scale}:
+            levels = join_quoted(labels[word] for word in scale if word in labels)
+            message = f"{quote(target)} has the levels {levels}, which are predicted as classes without an order"
+            hint = "There is no kind for ordered levels. To predict a number, write them as 1, 2, 3 and set loss: mse."
+            yield _unsupported(message, target, hint)
+
+
+def _several_yes_no(table: ColumnStore, targets: Sequence[str]) -> Iterator[Finding]:
+    """Several targets of 0 and 1."""
+    names = [name for name in targets if _are_yes_no(_numbers(table, name))] if len(targets) > 1 else []
+    if len(names) > 1:
+        message = f"targets {join_quoted(names)} hold only 0 and 1 and are predicted as numbers"
+        yield note(FindingCode.TARGET_AS_NUMBER, message, hint="To predict classes, train one run for each target.")
+
+
+def _time_to_event(table: ColumnStore, target: str, features: Mapping[str, Kind]) -> Iterator[Finding]:
+    """A time beside a column of 0 and 1 for whether it ended with an event, one of which is the target."""
+    for ours, theirs, taken in ((TIMES, EVENTS, "as a number"), (EVENTS, TIMES, "as a class")):
+        others = [name for name in features if name_key(name) in theirs]
+        if name_key(target) not in ours or not others:
+            continue
+        time, event = (target, others[0]) if ours is TIMES else (others[0], target)
+        times = _numbers(table, time)
+        if times is None or not (times >= 0).all() or not _are_yes_no(_numbers(table, event)):
+            continue
+        message = f"{quote(target)} is predicted {taken}, with {quote(others[0])} as a feature"
+        hint = (
+            "There is no kind for the time until an event that may not have happened yet. "
+            f"If {quote(others[0])} is not known of new rows, drop it: {drop_key([others[0]])}."
+        )
+        yield _unsupported(message, others[0], hint)
+
+
+def _exposure(table: ColumnStore, target: str, features: Mapping[str, Kind]) -> Iterator[Finding]:
+    """A target of counts beside a column of exposures."""
+    for name in features:
+        if name_key(name) not in EXPOSURES:
+            continue
+        exposure, y = _numbers(table, name), _numbers(table, target)
+        if exposure is None or y is None or not ((exposure > 0) & (y >= 0) & (y == np.round(y))).all():
+            continue
+        message = f"{quote(name)} is a feature; the counts of {quote(target)} are not divided by it"
+        hint = (
+            "There is no kind for counts with an exposure. To predict a rate, divide the target by the exposure and "
+            f"set `sample_weight: {yaml_quote(name)}` under data."
+        )
+        yield _unsupported(message, name, hint)
+
+
+def _tags(table: ColumnStore, features: Mapping[str, Kind]) -> Iterator[Finding]:
+    """Features whose cells list tags, such as `drama|crime`."""
+    words = [name for name, kind in features.items() if kind.needs_text]
+    sample = table.take(np.arange(min(SAMPLED_ROWS, len(table)))) if words else table
+    for name in words:
+        cells = read_text(sample.columns([name]), name).drop_nulls()
+        for separator in TAG_SEPARATORS:
+            if _are_tags(cells, separator):
+                taken = "text" if features[name] is Kind.TEXT else "categories, each combination of tags as one"
+                message = f"{quote(name)} lists tags separated by {quote(separator)} and is read as {taken}"
+                hint = "There is no kind for tags. Write a column of 0 and 1 for each tag that matters."
+                yield _unsupported(message, name, hint)
+
+
+def _are_tags(cells: pl.Series, separator: str) -> bool:
+    several = cells.str.contains(separator, literal=True).sum()
+    if several < max(MIN_CELLS, MIN_TAGGED * len(cells)):
+        return False
+    tags = cells.str.split(separator).explode().str.strip_chars()
+    repeats = len(tags) >= MIN_REPEATS * tags.n_unique() and tags.n_unique() < cells.n_unique()
+    return repeats and (tags.str.len_chars() <= MAX_TAG_LENGTH).all()

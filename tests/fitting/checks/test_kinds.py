@@ -1,0 +1,92 @@
+"""Kinds that nncli does not have are noted where they are certain, and nowhere else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nncli import check
+from nncli.base.findings import Finding, FindingCode
+from nncli.fitting.draft import summarize_table
+from tests.cli.support import DATA, Cli
+
+N = 120
+RNG = np.random.default_rng(0)
+X = RNG.random(N).round(4)
+YES_NO = (RNG.random(N) < 0.4).astype(int)
+TIME = RNG.exponential(9, N).round(2)
+COUNTS = RNG.poisson(40, N)
+TAGS = ["action", "crime", "drama", "war"]
+
+
+def tagged(separator: str) -> list[str]:
+    return [separator.join(RNG.choice(TAGS, 1 + i % 3, replace=False)) for i in range(N)]
+
+
+TABLES: dict[str, tuple[dict[str, Any], list[str], str]] = {
+    "levels": ({"x": X, "risk": np.array(["Low", "Medium", "High"])[np.arange(N) % 3]}, ["risk"], "risk"),
+    "tags": ({"x": X, "genres": tagged("|"), "y": TIME}, ["y"], "genres"),
+    "semicolons": ({"x": X, "genres": tagged(";"), "y": TIME}, ["y"], "genres"),
+    "time": ({"x": X, "time": TIME, "Event": YES_NO}, ["time"], "Event"),
+    "event": ({"x": X, "follow_up": TIME, "death_event": YES_NO}, ["death_event"], "follow_up"),
+    "exposure": ({"x": X, "Exposure": X + 0.1, "claims": COUNTS}, ["claims"], "Exposure"),
+}
+OTHERS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "two levels": ({"x": X, "risk": np.array(["low", "high"])[np.arange(N) % 2]}, ["risk"]),
+    "other words": ({"x": X, "risk": np.array(["low", "high", "blue"])[np.arange(N) % 3]}, ["risk"]),
+    "a separator in free text": ({"x": X, "title": [f"Part {i}; of {i * 7}" for i in range(N)], "y": TIME}, ["y"]),
+    "two fixed spellings": ({"x": X, "pair": ["a|b", "c|d"] * (N // 2), "y": TIME}, ["y"]),
+    "a time of day": ({"x": X, "time": TIME, "sold": YES_NO}, ["sold"]),
+    "an event with negative times": ({"x": X, "time": TIME - 5, "event": YES_NO}, ["event"]),
+    "amounts": ({"x": X, "exposure": X + 0.1, "cost": TIME}, ["cost"]),
+    "one target of two": ({"x": X, "a": YES_NO, "b": TIME}, ["a", "b"]),
+}
+
+
+def written(folder: Path, columns: dict[str, Any]) -> str:
+    pl.DataFrame(columns).write_csv(folder / "t.csv")
+    return str(folder / "t.csv")
+
+
+def of_kinds(findings: tuple[Finding, ...]) -> list[Finding]:
+    codes = (FindingCode.UNSUPPORTED_KIND, FindingCode.TARGET_AS_NUMBER)
+    return [finding for finding in findings if finding.code in codes]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_draft_and_a_check_note_the_kind_once_with_its_column(tmp_path: Path, name: str) -> None:
+    columns, targets, column = TABLES[name]
+    path = written(tmp_path, columns)
+    for findings in (summarize_table(path, targets).findings, check(path, target=targets).findings):
+        (finding,) = of_kinds(findings)
+        assert (finding.level, finding.location.column) == ("note", column)
+        assert finding.hint
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_only_looks_similar_is_not_noted(tmp_path: Path, name: str) -> None:
+    columns, targets = OTHERS[name]
+    assert of_kinds(summarize_table(written(tmp_path, columns), targets).findings) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "target"),
+    [("penguins.csv", "species"), ("penguins.csv", "body_mass_g"), ("seattle-weather.csv", "weather")],
+)
+def test_tables_of_other_kinds_have_no_note(table: str, target: str) -> None:
+    assert of_kinds(summarize_table(DATA / table, [target]).findings) == []
+
+
+def test_two_yes_no_targets_are_noted_once_before_a_training(nncli: Cli, here: Path) -> None:
+    written(here, {"x": X, "a": YES_NO, "b": YES_NO[::-1]})
+    words = ["t.csv", "-t", "a", "-t", "b"]
+    trained = nncli("train", *words, "--set", "preset=textbook", "--set", "epochs=1").check()
+    assert trained.err.count("'a' and 'b' hold only 0 and 1") == 1
+    for command in ("init", "check"):
+        findings = json.loads(nncli(command, *words, "--json").check().out)["findings"]
+        assert [item["code"] for item in findings].count("target-as-number") == 1
