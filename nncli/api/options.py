@@ -774,6 +774,13 @@ class ExportOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShareOptions(Options):
+    """The options of `nncli.share`."""
+
+    force: Annotated[bool, Option("Replace an existing file.", OUTPUT)] = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class SyntheticOptions(Options):
     """The options of `nncli generate-data`."""
 

@@ -112,6 +112,7 @@ def _resume(path: Path, options: TrainOptions, command: Sequence[str]) -> Genera
     check_is_run(path, ", not a run", f"To resume: {resume_command(path)}")
     run = Run.open(path)
     manifest = run.load_manifest()
+    manifest.check_not_private(run.path, "its training table")
     check_not_selected(run.path, manifest.selection, "trained further")
     findings = []
     if manifest.status == "done" and not any(text.lstrip().startswith("epochs") for text in options.set):
@@ -125,7 +126,7 @@ def _resume(path: Path, options: TrainOptions, command: Sequence[str]) -> Genera
         findings.append(warning(FindingCode.DECISION_REMOVED, message, hint=hint))
     if manifest.members == 1:
         _refuse_scheduler(options)
-    with table_copies(read_config(run.path), existing_parent(run.path)):
+    with table_copies(read_config(run.path), existing_parent(run.path), again=True):
         if manifest.members > 1:
             from nncli.fitting.ensemble.train import resume_ensemble
 

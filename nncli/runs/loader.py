@@ -162,7 +162,9 @@ def read_training_rows(folder: Path, manifest: Manifest) -> TrainingRows | None:
 
 
 def check_not_removed(folder: Path, manifest: Manifest, name: str) -> None:
-    """Raise a RunError if the run had this file, and has it no longer."""
+    """Raise a RunError if the run had this file, and has it no longer, or is private and has none."""
+    if name not in manifest.files:
+        manifest.check_not_private(folder, name)
     if name in manifest.files and not os.path.lexists(folder / name):
         raise RunError(
             f"{name}, which the manifest of the run lists, was removed",
