@@ -1,4 +1,4 @@
-"""`nncli share`: a copy of a run without rows, rare categories, paths and user names."""
+"""`nncli share` and `nncli train --private`: a run without rows, rare categories, paths and user names."""
 
 from __future__ import annotations
 
@@ -28,10 +28,18 @@ from nncli.runs.config import read_config
 from nncli.runs.cross_validation import check_is_run
 from nncli.runs.disclosure import file_of
 from nncli.runs.filenames import CONFIG, MANIFEST, METRICS, MODEL, REFERENCE
-from nncli.runs.loader import LARGEST_TEXT, check_not_removed, read_any_spec, read_json, read_manifest, read_verified
+from nncli.runs.loader import (
+    KEY_BYTES,
+    LARGEST_TEXT,
+    check_not_removed,
+    read_any_spec,
+    read_json,
+    read_manifest,
+    read_verified,
+)
 from nncli.runs.manifest import DataRecord, Manifest
 from nncli.runs.monitoring.reference import CategoryBins
-from nncli.runs.run import CONFIG_HEADER, Run
+from nncli.runs.run import CONFIG_HEADER, Run, from_bytes
 
 LEAST_ROWS = 10
 """Training rows of a category that is kept."""
@@ -93,6 +101,23 @@ def share_with(run: str | Path, output: str | Path, options: ShareOptions) -> Sh
 
 
 share = operation(ShareOptions)(share_with)
+
+
+def make_private(path: Path) -> Mapping[str, int]:
+    """Replace a finished run by its private copy, with keyed hashes of its training rows; return what is rare.
+
+    Raises:
+        RunError: see `share_with`.
+    """
+    run = Run.open(path)
+    private, rows = PrivateFiles.of(run), run.load_training_rows()
+    with Run.temporary(path) as copy:
+        from_bytes(private.files, copy.path, exist_ok=True)
+        if rows is not None:
+            copy.save_training_rows(rows.keyed(secrets.token_bytes(KEY_BYTES)))
+        copy.save_manifest(read_manifest(copy.path))  # with the checksum of these
+        copy.rename_to_free_name(path, lambda _: None, replaces=True)
+    return private.rare
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -36,11 +38,12 @@ def train_events_with(
     options.check_input(config)
     tracked = _trackers(options.track)
     if config is None:
-        yield from tracked(_resume(Path(options.resume or ""), options, command))
+        yield from _made_private(tracked(_resume(Path(options.resume or ""), options, command)), options)
         return
     with copied_table(config, options, options.output):
         given = resolve_input(config, options)
-        yield from tracked(_train(given, options, options.training_call(command, given.findings)))
+        call = options.training_call(command, given.findings)
+        yield from _made_private(tracked(_train(given, options, call)), options)
 
 
 train_events = operation(TrainOptions)(train_events_with)
@@ -133,6 +136,23 @@ def _resume(path: Path, options: TrainOptions, command: Sequence[str]) -> Genera
             yield from resume_ensemble(run, options.set, options.training_call(command, findings))
         else:
             yield from resume_network(run, options.set, command, options.stop, findings=findings)
+
+
+def _made_private(events: Events, options: TrainOptions) -> Events:
+    """The events of a training whose run, with the option `private`, is made private once the training is done."""
+    for event in events:
+        if not (options.private and isinstance(event, Finished)):
+            yield event
+            continue
+        deque(events, maxlen=0)  # until the run is not locked any more
+        if event.status == "done":
+            from nncli.api.share import make_private, rare_notes
+
+            texts = rare_notes(make_private(event.run))
+        else:
+            texts = ("the run keeps rows and paths until it is resumed, and finished, with --private",)
+        notes = [note(FindingCode.PRIVATE, text) for text in texts]
+        yield replace(event, findings=(*event.findings, *notes))
 
 
 Events: TypeAlias = Generator[Event, None, None]

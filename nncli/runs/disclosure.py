@@ -23,6 +23,7 @@ from nncli.runs.filenames import (
     REFERENCE,
     SNAPSHOTS,
     TRAINING_ROWS,
+    TRAINING_ROWS_KEY,
     WEIGHTS,
 )
 
@@ -110,6 +111,7 @@ FILES = (
         "whoever guesses a row can tell whether it is in the table",
         "removed",
     ),
+    WrittenFile("run", TRAINING_ROWS_KEY, frozenset(), "of a private run, the key of these hashes", "removed"),
     WrittenFile(
         "run",
         f"{CHECKPOINTS}/*.safetensors",

@@ -27,6 +27,7 @@ from nncli import (
     train,
 )
 from nncli.base.errors import RunError, UsageError
+from nncli.base.findings import FindingCode
 from nncli.data.sources.read_table import read_table
 from nncli.runs.run import Run
 from nncli.serving.models.served_model import ServedModel
@@ -198,3 +199,43 @@ def test_the_file_tells_neither_user_nor_time_of_packing(run: Path, tmp_path: Pa
     with ZipFile(share(run, tmp_path / "copy.zip").path) as archive:
         assert {info.date_time[0] for info in archive.infolist()} == {1980}
         assert json.loads(archive.read("copy/manifest.json"))["command"] == []
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_a_private_training_leaves_what_would_be_shared_and_keyed_hashes(
+    table: Path, tmp_path: Path, members: int
+) -> None:
+    changes = ["epochs=2", f"members={members}", "data.drop=[MARKDROP]"]
+    finished = train(table, target="MARKTARGET", set=changes, output=tmp_path / "run", private=True)
+    run = finished.run
+    assert [finding.code for finding in finished.findings if finding.code == FindingCode.PRIVATE]
+    key = run / "training_rows.key"
+    hashes = [hash_.tobytes() for hash_ in Run(run).load_model().hash_rows(read_table(str(table)))]
+    for path in run.rglob("*.*"):
+        content = path.read_bytes()
+        assert not [mark for mark in (*PRIVATE, *hashes) if mark in content], path
+    assert key.stat().st_mode & 0o777 == 0o600
+    shared = share(run, tmp_path / "copy.zip")
+    assert not [name for name in shared.files if "training_rows" in name]
+    known = pl.read_csv(table).filter(pl.col("MARKTARGET") != "rareclass").head(60)
+    known.write_csv(tmp_path / "known.csv")
+    matches = evaluate(run, tmp_path / "known.csv").training_rows
+    assert matches is not None
+    assert matches.trained_rows == 60
+    key.unlink()
+    assert evaluate(run, tmp_path / "known.csv").training_rows is None
+    with pytest.raises(RunError, match="private"):
+        train(resume=run)
+
+
+def test_a_stopped_private_training_says_that_it_keeps_rows_until_it_is_finished(table: Path, tmp_path: Path) -> None:
+    changes = ["epochs=3", "members=1", "layers=[4]", "data.drop=[MARKDROP]"]
+    calls = iter(range(1000))
+    stopped = train(
+        table, target="MARKTARGET", set=changes, output=tmp_path / "run", private=True, stop=lambda: next(calls) > 10
+    )
+    assert stopped.status == "stopped"
+    assert stopped.findings[-1].code == FindingCode.PRIVATE
+    assert not Run(stopped.run).load_manifest().private
+    assert train(resume=stopped.run, private=True).status == "done"
+    assert Run(stopped.run).load_manifest().private

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,8 +76,12 @@ def test_files_hold_what_their_descriptions_say_and_nothing_else(
         options = TrainOptions(target=("MARKTARGET",), set=changes, output=run)
         list(train_events_with(table, options=options, command=command))
         marks = {**MARKS, **of_rows(run, table)}
+        hidden = replace(options, output=home / f"private{members}", private=True)
+        list(train_events_with(table, options=hidden))
+        key = home / f"private{members}" / "training_rows.key"
         files: list[tuple[Group, str, bytes]] = [("served page", *page) for page in served(run)]
         files += [("run", path.relative_to(run).as_posix(), path.read_bytes()) for path in run.rglob("*.*")]
+        files.append(("run", key.name, key.read_bytes()))
         report(run)
         files += [("report", name, (run / name).read_bytes()) for name in ("report.html", "report.md")]
         exports.mkdir()
