@@ -37,8 +37,8 @@ from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import Layer
 from nncli.nn.layers.sequential import Dropout
 from nncli.nn.optim.schedules import CoslogRate
-from nncli.runs.config import read_config
-from nncli.runs.run import Run
+from nncli.run_directory.config import read_config
+from nncli.run_directory.run import Run
 from nncli.targets.base import Scores
 from results import Goal, Report, show
 

@@ -31,9 +31,9 @@ from nncli.models.ensemble import average_members, predict_members
 from nncli.models.predictions import Predictions
 from nncli.models.read_table import read_data
 from nncli.nn.arrays import Floats
-from nncli.runs.monitoring.profiler import Profiler
-from nncli.runs.monitoring.reference import NumberBins
-from nncli.runs.run import Run
+from nncli.run_directory.monitoring.profiler import Profiler
+from nncli.run_directory.monitoring.reference import NumberBins
+from nncli.run_directory.run import Run
 
 SIZES = (100, 1_000, 10_000)
 SHIFT = 0.3

@@ -36,7 +36,7 @@ from nncli.nn.losses import Loss
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optim.optimizers import Optimizer
 from nncli.nn.optim.schedules import Schedule
-from nncli.runs.disclosure import CELLS, FILES, Content
+from nncli.run_directory.disclosure import CELLS, FILES, Content
 
 DOCS = Path(__file__).parent
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from nncli.api.train import train
     from nncli.api.tune import select_ensemble, tune
     from nncli.base.errors import NncliError
-    from nncli.runs.listing import list_runs
+    from nncli.run_directory.listing import list_runs
 
 _HOMES = {
     "NncliError": "base.errors",

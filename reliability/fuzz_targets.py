@@ -23,7 +23,7 @@ def answer(kind: str, path: Path) -> int:
     from nncli.config.loading import load_config
     from nncli.data.sources.read_table import read_chunks, read_table
     from nncli.data.table import Table
-    from nncli.runs.run import Run
+    from nncli.run_directory.run import Run
 
     try:
         if kind == "config":

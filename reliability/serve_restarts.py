@@ -33,7 +33,7 @@ from pathlib import Path
 import polars as pl
 
 import nncli
-from nncli.runs.run import Run
+from nncli.run_directory.run import Run
 
 SECONDS = 10.0
 """Longest time for an answer."""

@@ -9,9 +9,9 @@ from harness import Outcome, run
 
 from nncli.base.errors import NncliError
 from nncli.config.loading import load_config
-from nncli.runs.checkpoints import read_checkpoint
-from nncli.runs.manifest import CHECKPOINTS, HISTORY, METRICS, MODEL, WEIGHTS
-from nncli.runs.run import Run
+from nncli.run_directory.checkpoints import read_checkpoint
+from nncli.run_directory.manifest import CHECKPOINTS, HISTORY, METRICS, MODEL, WEIGHTS
+from nncli.run_directory.run import Run
 
 INTERVAL = 20
 """Steps between checkpoints."""

@@ -18,7 +18,7 @@ SOURCES = {path: path.read_text() for path in sorted((ROOT / "nncli").rglob("*.p
 TREES = {path: ast.parse(text) for path, text in SOURCES.items()}
 
 
-STARTS_PROCESSES = {"nncli/fitting/parallel/task_stream.py", "nncli/export/runtimes/process.py"}
+STARTS_PROCESSES = {"nncli/fitting/parallel/task_stream.py", "nncli/exporters/runtimes/process.py"}
 
 
 def name_of(path: Path) -> str:

@@ -19,7 +19,7 @@ from nncli.config.loading import load
 from nncli.config.schema import EncodingSection
 from nncli.data.encoders.options import CategoricalOptions
 from nncli.data.formats.registry import FORMATS
-from nncli.runs import filenames
+from nncli.run_directory import filenames
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

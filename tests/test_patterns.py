@@ -20,7 +20,7 @@ from nncli.data.formats.csv.records import QuoteRepair
 from nncli.data.number_and_date_forms import SEPARATORS
 from nncli.data.sources.database.writer_types import ACCEPTED, FLOAT
 from nncli.data.sources.workbook.xml_files import _not_computed
-from nncli.export.python.standalone.cells import SPACE, NumberFormat
+from nncli.exporters.python.standalone.cells import SPACE, NumberFormat
 from tests.test_architecture import SOURCES, TREES, module_of
 from tests.thorough import IS_THOROUGH
 
@@ -56,7 +56,7 @@ BUILT: dict[str, list[tuple[Pattern, str]]] = {
         *((pattern, "finditer") for pattern in _not_computed(b"x:", computes_on_load=True)),
         (re.compile(b"<x:c[ />]"), "findall"),
     ],
-    "nncli.export.python.standalone.cells": [
+    "nncli.exporters.python.standalone.cells": [
         (re.compile(rf"[{SPACE}]*(\+?[0-9]+)"), "match"),
         *((number._training_form, "search") for number in NUMBERS),
         *((form, "fullmatch") for number in NUMBERS for _, form in number._other_forms),
@@ -65,7 +65,7 @@ BUILT: dict[str, list[tuple[Pattern, str]]] = {
     ],
 }
 """Patterns that functions build, as these or equal ones."""
-OWN_FILES = {"nncli.export.javascript.module"}
+OWN_FILES = {"nncli.exporters.javascript.module"}
 """Modules whose patterns read files of the package alone."""
 SUSPECT, MEASURABLE = 0.0008, 0.005
 """Seconds: what growth is measured for, and what can be measured."""

@@ -29,13 +29,13 @@ from nncli.fitting.prepare.validation import monitor_name
 from nncli.models.read_table import read_data, source_name
 from nncli.models.scores import ScoreWithInterval
 from nncli.nn.losses import Loss
-from nncli.runs.config import read_config
-from nncli.runs.history_and_metrics import History
-from nncli.runs.listing import RunInfo, info_of, is_run, list_runs, notes_on_choice
-from nncli.runs.loader import read_manifest
-from nncli.runs.manifest import CONFIG
-from nncli.runs.run import Run, check_is_no_search
-from nncli.runs.training_rows import RowMatches
+from nncli.run_directory.config import read_config
+from nncli.run_directory.history_and_metrics import History
+from nncli.run_directory.listing import RunInfo, info_of, is_run, list_runs, notes_on_choice
+from nncli.run_directory.loader import read_manifest
+from nncli.run_directory.manifest import CONFIG
+from nncli.run_directory.run import Run, check_is_no_search
+from nncli.run_directory.training_rows import RowMatches
 from nncli.targets.decision import Decision, decision_note
 from nncli.targets.metrics.registry import COST, higher_is_better, with_class
 from nncli.targets.target import kind_of

@@ -14,8 +14,8 @@ import numpy as np
 
 from nncli.analysis.drift_limits import LIMIT, SIGNIFICANCE, VALIDITY
 from nncli.base.text import json_safe, quote
-from nncli.runs.monitoring.profiler import ClassSums, Profile
-from nncli.runs.monitoring.reference import Bins, CategoryBins, Counts, NumberBins, Reference
+from nncli.run_directory.monitoring.profiler import ClassSums, Profile
+from nncli.run_directory.monitoring.reference import Bins, CategoryBins, Counts, NumberBins, Reference
 from nncli.targets.metrics.drift import (
     chi_square_p,
     expected_index,

@@ -57,10 +57,10 @@ from nncli.fitting.train.single import resume_network, train_network
 from nncli.fitting.training_call import TrainingCall
 from nncli.nn.training.epoch import DivergedError
 from nncli.nn.training.loop import EpochReport
-from nncli.runs.config import read_config
-from nncli.runs.cross_validation import check_is_run, fold_folder
-from nncli.runs.history_and_metrics import parse_history
-from nncli.runs.manifest import (
+from nncli.run_directory.config import read_config
+from nncli.run_directory.cross_validation import check_is_run, fold_folder
+from nncli.run_directory.history_and_metrics import parse_history
+from nncli.run_directory.manifest import (
     CONFIG,
     HELD_OUT,
     HISTORY,
@@ -75,7 +75,7 @@ from nncli.runs.manifest import (
     Manifest,
     check_not_selected,
 )
-from nncli.runs.run import Run
+from nncli.run_directory.run import Run
 from nncli.version import __version__
 
 PREFIX = "nncli-reproduce-"

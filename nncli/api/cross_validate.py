@@ -42,11 +42,11 @@ from nncli.fitting.parallel.trainings import TrainingStream, TrainingTask, remov
 from nncli.fitting.prepare.load import table_copies
 from nncli.fitting.train.events import MembersProgress, MembersStarted
 from nncli.fitting.training_call import TrainingCall
-from nncli.runs.config import read_config
-from nncli.runs.cross_validation import MAX_TRAININGS, CrossValidationRecord
-from nncli.runs.filenames import FOLDS, METRICS
-from nncli.runs.manifest import MEMBERS
-from nncli.runs.run import Run
+from nncli.run_directory.config import read_config
+from nncli.run_directory.cross_validation import MAX_TRAININGS, CrossValidationRecord
+from nncli.run_directory.filenames import FOLDS, METRICS
+from nncli.run_directory.manifest import MEMBERS
+from nncli.run_directory.run import Run
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from nncli.base.option import operation
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.models.ensemble import AnyModel
 from nncli.models.read_table import source_name, table_of
-from nncli.runs.monitoring.profiler import Profiler
-from nncli.runs.run import Run
+from nncli.run_directory.monitoring.profiler import Profiler
+from nncli.run_directory.run import Run
 
 if TYPE_CHECKING:
     from nncli.data.formats.dataframes import Frame

@@ -21,8 +21,8 @@ from nncli.data.sources.table_source import TableLocation
 from nncli.models.ensemble import AnyModel
 from nncli.models.read_table import read_data
 from nncli.models.scores import baseline_predictions, headlines, score, to_json
-from nncli.runs.run import Run
-from nncli.runs.training_rows import RowMatches, TrainingRows
+from nncli.run_directory.run import Run
+from nncli.run_directory.training_rows import RowMatches, TrainingRows
 from nncli.targets.base import Scores
 from nncli.targets.decision import Decision, constant_decision
 from nncli.targets.metrics.registry import COST

@@ -31,8 +31,8 @@ from nncli.data.table import Table
 from nncli.fitting.train.provenance import check_config_unchanged
 from nncli.models.ensemble import AnyModel
 from nncli.models.read_table import read_data
-from nncli.runs.run import Run
-from nncli.runs.training_rows import RowMatches
+from nncli.run_directory.run import Run
+from nncli.run_directory.training_rows import RowMatches
 from nncli.targets.decision import decision_note
 from nncli.targets.target import Target
 

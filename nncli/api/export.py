@@ -16,16 +16,16 @@ from nncli.base.option import operation
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.sources.table_source import TableLocation
 from nncli.data.table import Table
-from nncli.export.check import Check, reason_of, training_sample, with_unusual_rows
-from nncli.export.comparison import Comparison
-from nncli.export.lowering import lower_model, with_typical_values
-from nncli.export.runtimes.process import ExportedFileError
-from nncli.export.targets import TARGETS, ModelInfo, Target
+from nncli.exporters.check import Check, reason_of, training_sample, with_unusual_rows
+from nncli.exporters.comparison import Comparison
+from nncli.exporters.lowering import lower_model, with_typical_values
+from nncli.exporters.runtimes.process import ExportedFileError
+from nncli.exporters.targets import TARGETS, ModelInfo, Target
 from nncli.fitting.calibration import conformal_predictor
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.read_table import read_to_predict
 from nncli.nn.program.program import Program, select_class_outputs
-from nncli.runs.run import Run
+from nncli.run_directory.run import Run
 from nncli.version import __version__
 
 NOT_WRITTEN = Advice(
@@ -73,7 +73,7 @@ class MismatchError(ExportedFileError):
         self.export = export
 
 
-def export_run_with(run: str | Path, output: str | Path | None = None, *, options: ExportOptions) -> Export:
+def export_with(run: str | Path, output: str | Path | None = None, *, options: ExportOptions) -> Export:
     """Write a run as one file for another runtime, once its predictions were compared with those of nncli predict.
 
     `output` is by default the run's name in the working directory, with the suffix of the target. `check` is a table
@@ -118,7 +118,7 @@ def export_run_with(run: str | Path, output: str | Path | None = None, *, option
     return exported
 
 
-export_run = operation(ExportOptions)(export_run_with)
+export_run = operation(ExportOptions)(export_with)
 
 
 def _checked(exported: Export, content: bytes, check: Check, run: Run, rows: TableLocation | None) -> Export:

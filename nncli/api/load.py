@@ -20,8 +20,8 @@ from nncli.fitting.calibration import conformal_predictor
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel
-from nncli.runs.run import Run
-from nncli.runs.training_rows import TrainingRows
+from nncli.run_directory.run import Run
+from nncli.run_directory.training_rows import TrainingRows
 
 if TYPE_CHECKING:
     from nncli.data.formats.dataframes import Frame

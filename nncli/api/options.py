@@ -390,7 +390,7 @@ class ReplaceOptions(Options):
         Raises:
             UsageError: there is an `output` that exists, or cannot be the path of a run.
         """
-        from nncli.runs.run import check_new_directory, check_run_name
+        from nncli.run_directory.run import check_new_directory, check_run_name
 
         path = Path(self.output or default)
         if self.output or self.force:

@@ -25,7 +25,7 @@ from nncli.fitting.calibration import conformal_predictor
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel
 from nncli.models.read_table import table_of
-from nncli.runs.run import Run
+from nncli.run_directory.run import Run
 
 if TYPE_CHECKING:
     from nncli.api.prediction.many_files.record import FilesPrediction

@@ -17,8 +17,8 @@ from nncli.analysis.report.run_page import model_card, page_of, report_json, sum
 from nncli.analysis.report.sections.feature_importance import compute_importance
 from nncli.base.atomic_files import batched_fsync, check_overwrite, write_text
 from nncli.base.logs import log_duration
-from nncli.runs.cross_validation import is_cross_validation
-from nncli.runs.run import is_search
+from nncli.run_directory.cross_validation import is_cross_validation
+from nncli.run_directory.run import is_search
 from nncli.tuning.report import search_page
 from nncli.tuning.summary import read_search
 

@@ -24,11 +24,11 @@ from nncli.data.sources.table_source import STANDARD_INPUT
 from nncli.fitting.train.provenance import fingerprint, recorded_execution
 from nncli.models.ensemble import EnsembleSpec, spec_json
 from nncli.models.model import ModelSpec
-from nncli.runs.config import read_config
-from nncli.runs.cross_validation import check_is_run
-from nncli.runs.disclosure import file_of
-from nncli.runs.filenames import CONFIG, MANIFEST, METRICS, MODEL, REFERENCE
-from nncli.runs.loader import (
+from nncli.run_directory.config import read_config
+from nncli.run_directory.cross_validation import check_is_run
+from nncli.run_directory.disclosure import file_of
+from nncli.run_directory.filenames import CONFIG, MANIFEST, METRICS, MODEL, REFERENCE
+from nncli.run_directory.loader import (
     KEY_BYTES,
     LARGEST_TEXT,
     check_not_removed,
@@ -37,9 +37,9 @@ from nncli.runs.loader import (
     read_manifest,
     read_verified,
 )
-from nncli.runs.manifest import DataRecord, Manifest
-from nncli.runs.monitoring.reference import CategoryBins
-from nncli.runs.run import CONFIG_HEADER, Run, from_bytes
+from nncli.run_directory.manifest import DataRecord, Manifest
+from nncli.run_directory.monitoring.reference import CategoryBins
+from nncli.run_directory.run import CONFIG_HEADER, Run, from_bytes
 
 LEAST_ROWS = 10
 """Training rows of a category that is kept."""

@@ -13,13 +13,13 @@ from nncli.base.logs import format_duration
 from nncli.base.spec import Task
 from nncli.base.text import join_quoted
 from nncli.nn.network import LayerSize, layer_sizes
-from nncli.runs.cross_validation import is_cross_validation
-from nncli.runs.history_and_metrics import RecordedCycle, RecordedMetrics, read_metrics
-from nncli.runs.listing import Kind, RunStatus, info_of
-from nncli.runs.loader import read_manifest, read_spec
-from nncli.runs.manifest import MANIFEST, METRICS, MODEL, Manifest
-from nncli.runs.run import Run, is_search
-from nncli.runs.saved_decision import decided_metrics, read_decision
+from nncli.run_directory.cross_validation import is_cross_validation
+from nncli.run_directory.history_and_metrics import RecordedCycle, RecordedMetrics, read_metrics
+from nncli.run_directory.listing import Kind, RunStatus, info_of
+from nncli.run_directory.loader import read_manifest, read_spec
+from nncli.run_directory.manifest import MANIFEST, METRICS, MODEL, Manifest
+from nncli.run_directory.run import Run, is_search
+from nncli.run_directory.saved_decision import decided_metrics, read_decision
 from nncli.targets.decision import Decision
 
 if TYPE_CHECKING:

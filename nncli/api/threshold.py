@@ -25,10 +25,10 @@ from nncli.data.sources.read_table import read_table
 from nncli.data.sources.table_source import TableLocation
 from nncli.data.table import Table
 from nncli.models.held_out_rows import HeldOutRows
-from nncli.runs.loader import check_not_removed
-from nncli.runs.manifest import HELD_OUT, Manifest
-from nncli.runs.run import Run
-from nncli.runs.saved_decision import read_decision, save_decision
+from nncli.run_directory.loader import check_not_removed
+from nncli.run_directory.manifest import HELD_OUT, Manifest
+from nncli.run_directory.run import Run
+from nncli.run_directory.saved_decision import read_decision, save_decision
 from nncli.targets.decision import CostMatrix, Decision
 from nncli.targets.threshold_goals import FixedThreshold
 

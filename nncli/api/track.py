@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nncli.base.errors import Location, NncliError, UsageError
-from nncli.runs.run import is_search
+from nncli.run_directory.run import is_search
 from nncli.tracking.tracker import TrackerChoice, parse_trackers
 from nncli.tracking.tracker_thread import is_connection_error, reason_of
 from nncli.tracking.training_tracker import track_finished_run

@@ -21,10 +21,10 @@ from nncli.fitting.prepare.load import table_copies
 from nncli.fitting.train.events import Event, Finished
 from nncli.fitting.train.single import resume_network, train_network
 from nncli.fitting.training_call import TrainingCall
-from nncli.runs.config import read_config
-from nncli.runs.cross_validation import check_is_run, resume_command
-from nncli.runs.manifest import check_not_selected
-from nncli.runs.run import Run
+from nncli.run_directory.config import read_config
+from nncli.run_directory.cross_validation import check_is_run, resume_command
+from nncli.run_directory.manifest import check_not_selected
+from nncli.run_directory.run import Run
 
 
 def train_events_with(
@@ -110,7 +110,7 @@ def _train(given: TrainingInput, options: TrainOptions, call: TrainingCall) -> G
 
 def _resume(path: Path, options: TrainOptions, command: Sequence[str]) -> Generator[Event, None, None]:
     from nncli.analysis.evaluation.threshold_analysis import threshold_options
-    from nncli.runs.saved_decision import read_decision
+    from nncli.run_directory.saved_decision import read_decision
 
     check_is_run(path, ", not a run", f"To resume: {resume_command(path)}")
     run = Run.open(path)

@@ -22,8 +22,8 @@ from nncli.config.schema.tune import MAX_TRIALS, TuneSection
 from nncli.fitting.parallel.trainings import removed_if_untrained
 from nncli.fitting.prepare.load import table_copies
 from nncli.fitting.train.events import TrackingStopped
-from nncli.runs.filenames import CONFIG
-from nncli.runs.run import Run
+from nncli.run_directory.filenames import CONFIG
+from nncli.run_directory.run import Run
 from nncli.tracking.tracker import TrackerChoice, parse_trackers
 from nncli.tuning.prepared_search import PreparedSearch, prepare_search, run_search
 from nncli.tuning.search import SearchEnded, SearchEvent, SearchStarted

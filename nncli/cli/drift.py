@@ -18,7 +18,7 @@ from nncli.cli.tables import one_line_table, table
 
 if TYPE_CHECKING:
     from nncli.analysis.drift import Batch, ColumnDrift, Drift
-    from nncli.runs.monitoring.profiler import ClassSums
+    from nncli.run_directory.monitoring.profiler import ClassSums
 
 MAX_COLUMNS = 30
 """Columns of a table that are shown; --json has all."""

@@ -106,8 +106,8 @@ def _check_output(run: Path, source: TableSource | None, file: AttributionsFile,
     """
     from nncli.data.formats.registry import writable_format
     from nncli.data.sources.output import check_input_kept
-    from nncli.runs.config import read_config
-    from nncli.runs.run import Run
+    from nncli.run_directory.config import read_config
+    from nncli.run_directory.run import Run
 
     if file.attributions is not None:
         check_overwrite(file.attributions, force=file.force)

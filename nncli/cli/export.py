@@ -14,7 +14,7 @@ from nncli.cli.options import ResultOptions, RunDirectory, requires_extra
 
 if TYPE_CHECKING:
     from nncli.api.export import Export
-    from nncli.export.comparison import Comparison
+    from nncli.exporters.comparison import Comparison
 
 
 @dataclass(frozen=True, kw_only=True)

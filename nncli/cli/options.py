@@ -22,7 +22,7 @@ from nncli.cli.console import announce_input, echo_err, print_json, set_verbose
 if TYPE_CHECKING:
     from nncli.api.training_input import Drafted
     from nncli.data.sources.table_source import TableSource
-    from nncli.runs.training_rows import RowMatches
+    from nncli.run_directory.training_rows import RowMatches
 
 
 def _set_no_color(value: bool) -> None:

@@ -22,7 +22,7 @@ from nncli.cli.tables import hanging, one_line_table, table
 if TYPE_CHECKING:
     from nncli.analysis.evaluation.run_summary import CrossValidationSummary
     from nncli.api.show import RunDescription
-    from nncli.runs.listing import RunInfo
+    from nncli.run_directory.listing import RunInfo
     from nncli.tuning.summary import SearchSummary
 
 
@@ -48,7 +48,7 @@ def runs(
     nncli runs
     nncli runs experiments --json | jq -r '.runs[] | select(.status == "done") | .path'
     """
-    from nncli.runs.listing import list_runs
+    from nncli.run_directory.listing import list_runs
 
     interrupt_at_once()
     runs = list_runs(folder)

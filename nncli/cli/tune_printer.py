@@ -22,7 +22,7 @@ from nncli.cli.progress.json_events import JsonLines, SearchJsonLines, write_ens
 from nncli.cli.progress.search import SearchStatus
 from nncli.cli.progress.status import Live, Plain, Work
 from nncli.cli.tables import table
-from nncli.runs.filenames import CONFIG
+from nncli.run_directory.filenames import CONFIG
 from nncli.tuning.search import SearchStarted
 from nncli.tuning.trials import BEST
 from nncli.tuning.tune_result import ensemble_path

@@ -12,8 +12,8 @@ from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel
 from nncli.models.held_out_rows import HeldOutRows
-from nncli.runs.run import Run
-from nncli.runs.saved_decision import calibration_rows
+from nncli.run_directory.run import Run
+from nncli.run_directory.saved_decision import calibration_rows
 
 
 def conformal_predictor(run: Run, model: AnyModel, options: UncertaintyOptions) -> ConformalPredictor | None:

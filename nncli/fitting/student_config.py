@@ -21,9 +21,9 @@ from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.nn.losses import CrossEntropy
 from nncli.nn.numeric_embeddings import NumericEmbedding
-from nncli.runs.config import read_config
-from nncli.runs.manifest import Manifest
-from nncli.runs.run import Run
+from nncli.run_directory.config import read_config
+from nncli.run_directory.manifest import Manifest
+from nncli.run_directory.run import Run
 
 STUDENT = "student.yaml"
 """The preset of the network."""

@@ -19,8 +19,8 @@ from nncli.base.option import refuses_old_names
 from nncli.models.conformal.options import ConformityScore, UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictions
 from nncli.models.read_table import table_of
-from nncli.runs.manifest import HISTORY
-from nncli.runs.run import from_bytes
+from nncli.run_directory.manifest import HISTORY
+from nncli.run_directory.run import from_bytes
 from nncli.sklearn.training import Columns, Request, calibrate_packed, fit, load_packed
 from nncli.sklearn.validation import Array, class_cells, classes, features, free, numbers, weights
 from nncli.targets.classes import ClassificationTarget

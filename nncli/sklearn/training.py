@@ -29,8 +29,8 @@ from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel
 from nncli.nn.training.epoch import DivergedError
-from nncli.runs.run import Run, from_bytes, to_bytes
-from nncli.runs.saved_decision import calibration_rows
+from nncli.run_directory.run import Run, from_bytes, to_bytes
+from nncli.run_directory.saved_decision import calibration_rows
 from nncli.targets.target import TargetKind, kind_of
 
 

@@ -15,13 +15,13 @@ from nncli.base.findings import Finding
 from nncli.base.spec import non_defaults
 from nncli.config.schema import Config
 from nncli.nn.training.loop import EpochReport
-from nncli.runs.config import read_config
-from nncli.runs.cross_validation import read_record, resume_command
-from nncli.runs.filenames import CONFIG, FOLDS, HISTORY, MANIFEST, MEMBERS, METRICS
-from nncli.runs.history_and_metrics import History, RecordedMetrics, read_history, read_metrics
-from nncli.runs.loader import read_json
-from nncli.runs.manifest import Manifest
-from nncli.runs.run import Run
+from nncli.run_directory.config import read_config
+from nncli.run_directory.cross_validation import read_record, resume_command
+from nncli.run_directory.filenames import CONFIG, FOLDS, HISTORY, MANIFEST, MEMBERS, METRICS
+from nncli.run_directory.history_and_metrics import History, RecordedMetrics, read_history, read_metrics
+from nncli.run_directory.loader import read_json
+from nncli.run_directory.manifest import Manifest
+from nncli.run_directory.run import Run
 from nncli.targets.metrics.registry import is_better
 from nncli.tracking.tracker import Ending, Outcome, Point, TrackedRun, Tracker, TrackerChoice, Value, run_key
 from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, CloseTimeouts, TrackerThreads

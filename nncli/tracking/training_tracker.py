@@ -12,8 +12,8 @@ from nncli.fitting.ensemble.train import CONTROL_FOLDER
 from nncli.fitting.parallel.control_dir import ControlDirectory, EpochsReader
 from nncli.fitting.train.events import Event, Finished, MembersProgress, MembersStarted, Started, TrackingStopped
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
-from nncli.runs.cross_validation import is_cross_validation
-from nncli.runs.manifest import member_folder
+from nncli.run_directory.cross_validation import is_cross_validation
+from nncli.run_directory.manifest import member_folder
 from nncli.tracking.run_files import RunFiles, epoch_points, read_cross_validation
 from nncli.tracking.tracker import Outcome, Point, TrackedRun, Tracker, TrackerChoice
 from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, SIGNAL_TIMEOUTS, CloseTimeouts, TrackerThreads

@@ -40,9 +40,9 @@ from nncli.fitting.ensemble.out_of_fold import LabeledRows
 from nncli.models.held_out_rows import LARGEST_FILE, HeldOutRows
 from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Floats
-from nncli.runs.cross_validation import read_record
-from nncli.runs.loader import read_file
-from nncli.runs.manifest import HELD_OUT
+from nncli.run_directory.cross_validation import read_record
+from nncli.run_directory.loader import read_file
+from nncli.run_directory.manifest import HELD_OUT
 from nncli.targets.base import Truth
 from nncli.targets.metrics.bootstrap import CONFIDENCE, MAX_ROWS, BootstrapResampler, ConfidenceInterval, Samples
 from nncli.targets.metrics.intervals import MIN_ROWS

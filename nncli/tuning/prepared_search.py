@@ -28,8 +28,8 @@ from nncli.fitting.parallel.task_stream import Workers
 from nncli.fitting.parallel.trainings import TrainingStream
 from nncli.fitting.time_limit import TimeLimit
 from nncli.models.scores import baseline_predictions
-from nncli.runs.filenames import METRICS
-from nncli.runs.run import Run
+from nncli.run_directory.filenames import METRICS
+from nncli.run_directory.run import Run
 from nncli.tuning.gain import TrialReader, compute_gain, compute_importance
 from nncli.tuning.sampler import Sampler
 from nncli.tuning.search import Search, SearchEnded, SearchEvent

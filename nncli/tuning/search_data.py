@@ -36,9 +36,9 @@ from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Floats
 from nncli.nn.losses import Loss
 from nncli.nn.training.state import RandomStreams
-from nncli.runs.cross_validation import CrossValidationRecord
-from nncli.runs.filenames import CROSS_VALIDATION, FOLDS
-from nncli.runs.run import Run
+from nncli.run_directory.cross_validation import CrossValidationRecord
+from nncli.run_directory.filenames import CROSS_VALIDATION, FOLDS
+from nncli.run_directory.run import Run
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
 from nncli.targets.metrics.registry import higher_is_better
 from nncli.targets.number import PINBALL

@@ -34,12 +34,12 @@ from nncli.models.scores import validation_card
 from nncli.nn.arrays import Floats
 from nncli.nn.losses import Loss
 from nncli.nn.training.early_stopping import part_numbers
-from nncli.runs.config import read_config
-from nncli.runs.cross_validation import FoldsManifest, joint_spec, networks_of, read_record
-from nncli.runs.filenames import CONFIG, HISTORY, METRICS, WEIGHTS
-from nncli.runs.loader import read_file, read_manifest, read_spec
-from nncli.runs.manifest import Manifest, SelectedTrial, SelectionRecord, member_folder
-from nncli.runs.run import Run
+from nncli.run_directory.config import read_config
+from nncli.run_directory.cross_validation import FoldsManifest, joint_spec, networks_of, read_record
+from nncli.run_directory.filenames import CONFIG, HISTORY, METRICS, WEIGHTS
+from nncli.run_directory.loader import read_file, read_manifest, read_spec
+from nncli.run_directory.manifest import Manifest, SelectedTrial, SelectionRecord, member_folder
+from nncli.run_directory.run import Run
 from nncli.targets.metrics.classification_resamples import LOG_LOSS_EPS
 from nncli.targets.number import ABSOLUTE_ERRORS
 from nncli.version import __version__

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nncli.base.findings import Finding
 from nncli.fitting.train.events import TrackingStopped
-from nncli.runs.filenames import CONFIG
+from nncli.run_directory.filenames import CONFIG
 from nncli.tracking.run_files import (
     SearchTracking,
     TrackedSearch,

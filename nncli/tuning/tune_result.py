@@ -14,8 +14,8 @@ from nncli.base.findings import Finding, FindingCode, note
 from nncli.config.schema import Config
 from nncli.config.schema.tune import Range, TuneSection
 from nncli.nn.optim.schedules import ConstantRate
-from nncli.runs.filenames import METRICS, is_locked
-from nncli.runs.run import is_search
+from nncli.run_directory.filenames import METRICS, is_locked
+from nncli.run_directory.run import is_search
 from nncli.tuning.gain import Gain
 from nncli.tuning.search import SearchEnded, SearchStarted
 from nncli.tuning.space.space import SearchSpace

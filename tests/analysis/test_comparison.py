@@ -16,10 +16,10 @@ from nncli.analysis.comparison import Comparison
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.analysis.evaluation.pairwise import comparable_run
 from nncli.base.errors import CellError, DataError, RunError, UsageError
-from nncli.runs.manifest import CONFIG, MANIFEST
+from nncli.run_directory.manifest import CONFIG, MANIFEST
 from tests.assertions import raises
 from tests.cli.support import DATA
-from tests.runs.support import change_manifest, changed
+from tests.run_directory.support import change_manifest, changed
 from tests.tuning.finished_searches import search
 
 SMALL = "layers: [4]\nepochs: 3\nbatch_size: 16\nseed: 3\n"

@@ -12,9 +12,9 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from nncli.analysis.drift import Comparison, TestKind, compare, rows_by_bin
 from nncli.nn.arrays import Codes, Floats
-from nncli.runs.monitoring.profiler import Profile
-from nncli.runs.monitoring.reference import CategoryBins, Reference
-from tests.runs.monitoring.tables import profile_of, some_reference
+from nncli.run_directory.monitoring.profiler import Profile
+from nncli.run_directory.monitoring.reference import CategoryBins, Reference
+from tests.run_directory.monitoring.tables import profile_of, some_reference
 
 REFERENCE = some_reference()
 
@@ -82,7 +82,7 @@ def test_a_large_effect_of_few_rows_is_no_drift_and_a_significant_one_of_many_ro
 
 
 def test_a_number_below_a_constant_is_seen() -> None:
-    from nncli.runs.monitoring.reference import NumberBins
+    from nncli.run_directory.monitoring.reference import NumberBins
 
     bins = NumberBins.fit("k", "number", np.full(500, 7.0), 201)
     reference = Reference(500, 500, (bins,), ())
@@ -127,7 +127,7 @@ def test_scores_without_labels_have_no_true_ones() -> None:
 
 
 def test_the_area_under_the_curve_by_hand() -> None:
-    from nncli.runs.monitoring.profiler import area_under_curve
+    from nncli.run_directory.monitoring.profiler import area_under_curve
 
     # Bins with 1 positive and 2 negative rows, and 3 and 1: (1·1 + 3·2 + 3·0.5) / (4·3).
     assert area_under_curve(np.array([1, 3]), np.array([2, 1])) == pytest.approx(8.5 / 12)

@@ -9,15 +9,15 @@ import pytest
 from nncli import train
 from nncli.analysis.reproduction import OTHERS, RunRecord, Verdict, changed_keys
 from nncli.base.errors import DataError
-from nncli.runs.config import read_config
-from nncli.runs.manifest import CONFIG, HISTORY, METRICS, MODEL, WEIGHTS
-from nncli.runs.run import Run
-from nncli.runs.saved_decision import save_decision
+from nncli.run_directory.config import read_config
+from nncli.run_directory.manifest import CONFIG, HISTORY, METRICS, MODEL, WEIGHTS
+from nncli.run_directory.run import Run
+from nncli.run_directory.saved_decision import save_decision
 from nncli.targets.decision import CostMatrix
 from tests.analysis.reproductions import checksum_of, copied, differing, edited, reproduced
 from tests.api.ensembles import written
 from tests.cli.support import DATA, Cli
-from tests.runs.support import change_manifest, changed
+from tests.run_directory.support import change_manifest, changed
 
 TABLE = DATA / "penguins.csv"
 

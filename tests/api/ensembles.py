@@ -7,9 +7,9 @@ from typing import Any
 
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
-from nncli.runs.manifest import METRICS, MODEL
+from nncli.run_directory.manifest import METRICS, MODEL
 from tests.cli.support import DATA
-from tests.runs.support import outcome
+from tests.run_directory.support import outcome
 
 CONFIG = f"""
 data: {{path: {DATA}/penguins.csv, target: species}}

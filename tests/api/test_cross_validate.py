@@ -18,9 +18,9 @@ from nncli.data.splitting.folds import Fold
 from nncli.fitting.ensemble.cross_validation import CrossValidation
 from nncli.fitting.train.events import MembersProgress, MembersStarted
 from nncli.models.scores import headlines
-from nncli.runs.filenames import CROSS_VALIDATION
-from nncli.runs.manifest import CONFIG, HELD_OUT, METRICS
-from nncli.runs.run import Run
+from nncli.run_directory.filenames import CROSS_VALIDATION
+from nncli.run_directory.manifest import CONFIG, HELD_OUT, METRICS
+from nncli.run_directory.run import Run
 from nncli.targets.metrics.classification import ClassificationScores
 from tests.api.ensembles import config_of, written
 from tests.assertions import raises

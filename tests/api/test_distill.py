@@ -20,12 +20,12 @@ from nncli.base.errors import ConfigError, NncliError, RunError, UsageError
 from nncli.cli.printer import summary
 from nncli.fitting.prepare.distillation import weights_checksum
 from nncli.fitting.train.events import Finished, Started
-from nncli.runs.filenames import CONFIG, SCORED
-from nncli.runs.manifest import METRICS
-from nncli.runs.run import Run
+from nncli.run_directory.filenames import CONFIG, SCORED
+from nncli.run_directory.manifest import METRICS
+from nncli.run_directory.run import Run
 from tests.cli.support import DATA
 from tests.fitting.support import QUICK, number_teacher, student, teacher
-from tests.runs.support import outcome, stop_at
+from tests.run_directory.support import outcome, stop_at
 
 PENGUINS = DATA / "penguins.csv"
 

@@ -13,12 +13,12 @@ from nncli import drift
 from nncli.api.prediction.profile_file import ProfileFile, read_profile
 from nncli.base.errors import DataError, RunError, UsageError
 from nncli.models.read_table import table_of
-from nncli.runs.filenames import REFERENCE
-from nncli.runs.loader import read_manifest
-from nncli.runs.monitoring.profiler import Profile
-from nncli.runs.run import Run
+from nncli.run_directory.filenames import REFERENCE
+from nncli.run_directory.loader import read_manifest
+from nncli.run_directory.monitoring.profiler import Profile
+from nncli.run_directory.run import Run
 from tests.cli.support import DATA, Cli
-from tests.runs.support import change_manifest, changed
+from tests.run_directory.support import change_manifest, changed
 
 TABLE = DATA / "penguins.csv"
 

@@ -12,7 +12,7 @@ from nncli import evaluate, predict
 from nncli.api.evaluate import evaluate_data
 from nncli.api.options import EvaluateOptions
 from nncli.base.errors import DataError, RunError
-from nncli.runs.run import Run
+from nncli.run_directory.run import Run
 from nncli.targets.metrics.classification import ClassificationScores
 from tests.assertions import raises
 from tests.cli.support import DATA

@@ -19,7 +19,7 @@ from nncli.analysis.inspection.attribution import Attributions
 from nncli.analysis.inspection.encoded_rows import EncodedRows
 from nncli.base.errors import DataError, RunError, UsageError
 from nncli.models.scores import headlines, score
-from nncli.runs.loader import read_model
+from nncli.run_directory.loader import read_model
 from tests.api.ensembles import written
 from tests.assertions import raises
 from tests.cli.support import DATA

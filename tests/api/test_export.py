@@ -9,9 +9,9 @@ import pytest
 import nncli
 from nncli.api.export import MismatchError
 from nncli.base.errors import CellError, RunError, UsageError
-from nncli.export.runtimes.process import ExportedFileError
+from nncli.exporters.runtimes.process import ExportedFileError
 from tests.cli.support import DATA
-from tests.export.referee import printed, referee
+from tests.exporters.referee import printed, referee
 
 
 def test_the_file_is_named_after_the_run_and_checked_with_its_own_rows(

@@ -18,7 +18,7 @@ from nncli.data.formats.read_options import BLOCK_BYTES
 from nncli.data.sources.read_table import read_chunks
 from nncli.models.ensemble import Ensemble
 from nncli.models.read_table import block_bytes
-from nncli.runs.run import Run
+from nncli.run_directory.run import Run
 from nncli.targets.metrics.classification import ClassificationScores
 from tests.api.explained import ensemble_of, model_of
 from tests.assertions import raises

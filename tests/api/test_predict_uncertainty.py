@@ -19,7 +19,7 @@ from nncli.api.prediction.tables import predict_chunks
 from nncli.base.errors import DataError, NncliError, RunError, UsageError
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.read_table import table_of
-from nncli.runs.manifest import HELD_OUT
+from nncli.run_directory.manifest import HELD_OUT
 from tests.api.ensembles import written
 from tests.assertions import raises
 from tests.cli.support import DATA, Cli

@@ -20,7 +20,7 @@ from nncli.nn.training.loop import EpochReport
 from tests.analysis.reproductions import copied
 from tests.api.ensembles import written
 from tests.cli.support import DATA
-from tests.runs.support import change_manifest, changed, stop_at
+from tests.run_directory.support import change_manifest, changed, stop_at
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,8 @@ from nncli.base.errors import DataError
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.sources.table_source import TableSource
 from nncli.models.model import Model
-from nncli.runs.loader import read_manifest
-from nncli.runs.run import Run
+from nncli.run_directory.loader import read_manifest
+from nncli.run_directory.run import Run
 
 CONFIG = """
 data: {path: PATH, target: y}

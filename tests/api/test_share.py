@@ -29,9 +29,9 @@ from nncli import (
 from nncli.base.errors import RunError, UsageError
 from nncli.base.findings import FindingCode
 from nncli.data.sources.read_table import read_table
-from nncli.runs.run import Run
+from nncli.run_directory.run import Run
 from nncli.serving.models.served_model import ServedModel
-from tests.runs.support import marked_table
+from tests.run_directory.support import marked_table
 
 PRIVATE = (
     b"rarecat",

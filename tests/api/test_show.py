@@ -10,9 +10,9 @@ import pytest
 from nncli import show, train
 from nncli.api.show import span_of_epochs
 from nncli.base.errors import RunError
-from nncli.runs.loader import read_manifest
-from nncli.runs.manifest import MANIFEST, METRICS
-from nncli.runs.run import Run
+from nncli.run_directory.loader import read_manifest
+from nncli.run_directory.manifest import MANIFEST, METRICS
+from nncli.run_directory.run import Run
 from tests.cli.support import DATA
 
 

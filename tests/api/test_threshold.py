@@ -16,16 +16,16 @@ from nncli import clear_threshold, compare, evaluate, explain, load, predict, re
 from nncli.analysis.evaluation.run_summary import summarize_run
 from nncli.base.errors import DataError, NncliError, RunError, RunLockedError, UsageError
 from nncli.models.scores import headlines
-from nncli.runs import saved_decision
-from nncli.runs.listing import list_runs
-from nncli.runs.loader import read_manifest
-from nncli.runs.manifest import HELD_OUT, MANIFEST, MODEL
-from nncli.runs.run import Run
-from nncli.runs.saved_decision import read_decision, save_decision
+from nncli.run_directory import saved_decision
+from nncli.run_directory.listing import list_runs
+from nncli.run_directory.loader import read_manifest
+from nncli.run_directory.manifest import HELD_OUT, MANIFEST, MODEL
+from nncli.run_directory.run import Run
+from nncli.run_directory.saved_decision import read_decision, save_decision
 from nncli.targets.decision import CostMatrix, Threshold
 from nncli.targets.metrics.thresholds import ErrorCosts
 from tests.cli.support import DATA
-from tests.runs.support import change_manifest, changed
+from tests.run_directory.support import change_manifest, changed
 
 NETWORK = "layers: []\nepochs: 3\nlearning_rate: 0.05\n"
 

@@ -19,9 +19,9 @@ from nncli.fitting.prepare.prepare import prepare
 from nncli.fitting.train.events import Finished, Started
 from nncli.nn.training.epoch import DivergedError
 from nncli.nn.training.loop import EpochReport
-from nncli.runs.loader import read_model
-from nncli.runs.manifest import HISTORY, MANIFEST, METRICS, WEIGHTS
-from nncli.runs.run import Run
+from nncli.run_directory.loader import read_model
+from nncli.run_directory.manifest import HISTORY, MANIFEST, METRICS, WEIGHTS
+from nncli.run_directory.run import Run
 from nncli.targets.metrics.classification import ClassificationScores
 from tests.assertions import lines, raises
 from tests.cli.support import DATA

@@ -14,7 +14,7 @@ from nncli import train
 from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.base.errors import NncliError
 from nncli.cli.options import requires_extra
-from nncli.runs.manifest import MANIFEST
+from nncli.run_directory.manifest import MANIFEST
 from tests.cli.support import DATA, Cli
 
 SMALL = f"data: {{path: {DATA}/penguins.csv, target: species}}\nlayers: [4]\nepochs: 1\nbatch_size: 16\nseed: 3\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nncli.config.loading import load_config
-from nncli.runs.manifest import CONFIG, WEIGHTS
+from nncli.run_directory.manifest import CONFIG, WEIGHTS
 from tests.cli.support import COMMAND, DATA, ROOT, Cli, run
 
 TABLE = "rowid,x,y\n" + "".join(f"{i},{i * 37 % 11},{i * 37 % 11 + 0.5}\n" for i in range(40))

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nncli.runs.config import read_config
+from nncli.run_directory.config import read_config
 from tests.cli.support import DATA, Cli
 
 TABLE = DATA / "penguins.csv"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.support import DATA, Cli
-from tests.export.referee import referee
+from tests.exporters.referee import referee
 
 
 def test_the_path_is_all_that_stdout_holds(

@@ -14,9 +14,9 @@ import pytest
 
 from nncli import train
 from nncli.cli.console import STOPPING
-from nncli.runs.run import Run
+from nncli.run_directory.run import Run
 from tests.cli.support import COMMAND, DATA, ROOT, SECONDS, Cli, ended, on_terminal, run, start, wait_for_epochs
-from tests.runs.support import outcome
+from tests.run_directory.support import outcome
 
 CONFIG = f"""
 data: {{path: {DATA}/penguins.csv, target: species}}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nncli import train
-from nncli.runs.manifest import MANIFEST
+from nncli.run_directory.manifest import MANIFEST
 from tests.cli.support import DATA, Cli
 
 SMALL = f"data: {{path: {DATA}/penguins.csv, target: species}}\nlayers: [4]\nepochs: 1\nbatch_size: 64\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 from nncli import train
-from tests.runs.support import marked_table
+from tests.run_directory.support import marked_table
 
 
 def run_nncli(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:

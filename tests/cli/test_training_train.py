@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.runs.manifest import HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS
+from nncli.run_directory.manifest import HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS
 from tests.cli.support import (
     COMMAND,
     DATA,

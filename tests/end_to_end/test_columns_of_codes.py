@@ -13,7 +13,7 @@ from nncli.api.training_input import config_for
 from nncli.base.errors import DataError
 from nncli.config.loading import load_config
 from nncli.data.encoders.kinds import Kind
-from nncli.runs.manifest import CONFIG
+from nncli.run_directory.manifest import CONFIG
 from tests.assertions import raises
 from tests.data.columns.code_columns import CODES, DOUBTED, cells_of
 

@@ -17,7 +17,7 @@ from nncli.config.schema import Config
 from nncli.data.dialect import CsvDialect
 from nncli.fitting.checks.notes import similar_categories
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
-from nncli.runs.run import Run
+from nncli.run_directory.run import Run
 from tests.assertions import lines, raises
 
 ROWS: list[tuple[object, ...]] = [(i / 7, (i % 5) * 1234.5, "north" if i % 3 else "süd", i / 3) for i in range(60)]

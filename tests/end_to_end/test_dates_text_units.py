@@ -17,8 +17,8 @@ from nncli.config.loading import load_config
 from nncli.data.encoders.kinds import Kind
 from nncli.fitting.prepare.prepare import prepare
 from nncli.models.model import Model
-from nncli.runs.manifest import CONFIG, WEIGHTS
-from nncli.runs.run import Run
+from nncli.run_directory.manifest import CONFIG, WEIGHTS
+from nncli.run_directory.run import Run
 from tests.assertions import lines, raises
 
 N = 120

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from nncli import export_run, load, predict, train
-from nncli.runs.config import read_config
+from nncli.run_directory.config import read_config
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 
 from nncli import cross_validate, predict, train
 from nncli.config.loading import load_config
-from nncli.runs.manifest import CONFIG, member_folder
+from nncli.run_directory.manifest import CONFIG, member_folder
 from tests.cli.support import DATA
 
 TEXT = f"data: {{path: {DATA / 'xor.csv'}, target: label}}\nlayers: [3]\nepochs: 2\n"

@@ -19,7 +19,7 @@ from nncli.nn.layers.sequential import ActivationLayer
 from nncli.nn.losses import CrossEntropy, Hinge, Loss, Poisson
 from nncli.nn.optim.optimizers import Optimizer
 from nncli.nn.optim.schedules import Schedule
-from nncli.runs.manifest import CONFIG
+from nncli.run_directory.manifest import CONFIG
 from tests.unions import members, tag
 
 NUMBER, CLASS, COUNT = "y", "label", "count"

@@ -20,7 +20,7 @@ from nncli.base.errors import ConfigError
 from nncli.data.sources.read_table import read_table
 from nncli.models.predictions import Predictions, stack_predictions
 from nncli.nn.losses import Quantiles
-from nncli.runs.run import Run
+from nncli.run_directory.run import Run
 from nncli.sklearn import NNRegressor
 from nncli.targets.number import RegressionTarget
 from tests.assertions import raises

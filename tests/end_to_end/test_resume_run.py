@@ -15,11 +15,11 @@ from nncli.base.errors import ConfigError, RunError
 from nncli.config.schema import Config
 from nncli.fitting.train.provenance import RESUMABLE_KEYS
 from nncli.nn.training.epoch import DivergedError
-from nncli.runs.manifest import CONFIG, MANIFEST, MODEL
-from nncli.runs.run import Run
+from nncli.run_directory.manifest import CONFIG, MANIFEST, MODEL
+from nncli.run_directory.run import Run
 from tests.assertions import raises
 from tests.cli.support import DATA, Cli
-from tests.runs.support import change_manifest, changed, checkpoints, damaged, in_parts, outcome, stop_at
+from tests.run_directory.support import change_manifest, changed, checkpoints, damaged, in_parts, outcome, stop_at
 from tests.thorough import every
 
 CONFIGURATION = """

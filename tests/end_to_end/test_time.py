@@ -15,13 +15,13 @@ from nncli import cross_validate, evaluate, train
 from nncli.config.loading import load_config
 from nncli.config.yaml.writer import dump
 from nncli.fitting.train.provenance import fingerprint, recorded_execution
-from nncli.runs.filenames import CROSS_VALIDATION
-from nncli.runs.loader import read_model
-from nncli.runs.manifest import CONFIG, MANIFEST, Manifest
-from nncli.runs.run import Run
+from nncli.run_directory.filenames import CROSS_VALIDATION
+from nncli.run_directory.loader import read_model
+from nncli.run_directory.manifest import CONFIG, MANIFEST, Manifest
+from nncli.run_directory.run import Run
 from nncli.targets.metrics.regression import RegressionScores
 from tests.cli.support import Cli
-from tests.runs.support import stop_at
+from tests.run_directory.support import stop_at
 
 KEYS = (
     "layers: [16]\nencoding: {numeric: robust, clip: smooth, out_of_range_dates: nearest_year}\n"

@@ -12,8 +12,8 @@ import pytest
 
 from nncli import evaluate, explain, load, train
 from nncli.base.errors import RunError
-from nncli.runs.manifest import TRAINING_ROWS
-from nncli.runs.run import Run
+from nncli.run_directory.manifest import TRAINING_ROWS
+from nncli.run_directory.run import Run
 from tests.assertions import raises
 from tests.cli.support import DATA, Cli
 
@@ -154,7 +154,7 @@ def test_the_commands_warn_also_when_quiet(nncli: Cli, run: Path, tmp_path: Path
 
 
 def test_a_run_without_the_record_says_nothing_and_gets_one_when_resumed(penguins: Path, tmp_path: Path) -> None:
-    from tests.runs.support import signed
+    from tests.run_directory.support import signed
 
     old = shutil.copytree(penguins, tmp_path / "old")
     (old / TRAINING_ROWS).unlink()
@@ -168,7 +168,7 @@ def test_a_run_without_the_record_says_nothing_and_gets_one_when_resumed(penguin
 
 
 def test_a_damaged_record_is_an_error(penguins: Path, tmp_path: Path) -> None:
-    from tests.runs.support import signed
+    from tests.run_directory.support import signed
 
     broken = shutil.copytree(penguins, tmp_path / "broken")
     (broken / TRAINING_ROWS).write_bytes(b"nothing")

@@ -19,8 +19,8 @@ from nncli.api.train import train
 from nncli.config.loading import load_config
 from nncli.fitting.prepare.prepare import prepare
 from nncli.fitting.train.events import Finished
-from nncli.runs.checkpoints import read_checkpoint
-from nncli.runs.manifest import CHECKPOINTS, HISTORY, MODEL, WEIGHTS
+from nncli.run_directory.checkpoints import read_checkpoint
+from nncli.run_directory.manifest import CHECKPOINTS, HISTORY, MODEL, WEIGHTS
 from tests.cli.support import DATA
 from tests.thorough import every
 

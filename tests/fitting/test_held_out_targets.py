@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from nncli import train
-from nncli.runs.manifest import WEIGHTS, member_folder
-from nncli.runs.run import Run
+from nncli.run_directory.manifest import WEIGHTS, member_folder
+from nncli.run_directory.run import Run
 
 ROWS = 60
 CONFIG = "data: {path: DATA, target: y}\nmetric: loss\nepochs: 2\n"

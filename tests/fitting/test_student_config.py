@@ -17,7 +17,7 @@ from nncli.nn.numeric_embeddings import PiecewiseLinear
 from tests.api.ensembles import written
 from tests.cli.support import DATA
 from tests.fitting.support import number_teacher, teacher
-from tests.runs.support import change_manifest, changed, stop_at
+from tests.run_directory.support import change_manifest, changed, stop_at
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ import polars as pl
 from nncli import predict, train
 from nncli.config.loading import load_config
 from nncli.models.model import FORMAT
-from nncli.runs.manifest import CONFIG, Machine
-from nncli.runs.run import Run
+from nncli.run_directory.manifest import CONFIG, Machine
+from nncli.run_directory.run import Run
 
 HERE = Path(__file__).parent
 

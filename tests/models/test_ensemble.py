@@ -21,7 +21,7 @@ from nncli.models.predictions import Predictions
 from nncli.nn.inference.small_blocks import MAX_ROWS
 from nncli.nn.losses import MAE, Quantile, Quantiles
 from nncli.nn.parameters import Parameters
-from nncli.runs.loader import read_model
+from nncli.run_directory.loader import read_model
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.number import RegressionTarget
 from tests.api.explained import CITY, CLASSES, X2, ensemble_of, model_of, table_of

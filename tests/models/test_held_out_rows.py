@@ -19,8 +19,8 @@ from nncli.base.errors import RunError
 from nncli.models import held_out_rows
 from nncli.models.held_out_rows import HeldOutRows, MemberPredictions
 from nncli.models.predictions import Predictions
-from nncli.runs.manifest import HELD_OUT
-from nncli.runs.run import Run
+from nncli.run_directory.manifest import HELD_OUT
+from nncli.run_directory.run import Run
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.number import RegressionTarget
 from nncli.targets.target import Target

@@ -26,7 +26,7 @@ from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Array, Codes
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.predictor import Predictor
-from nncli.runs.loader import read_model
+from nncli.run_directory.loader import read_model
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.number import RegressionTarget
 from tests.assertions import raises

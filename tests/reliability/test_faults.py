@@ -11,7 +11,7 @@ import pytest
 from nncli import train
 from nncli.api.generate_data import generate_data
 from nncli.base.errors import NncliError, RunError, in_terminal
-from nncli.runs.run import Run
+from nncli.run_directory.run import Run
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def full(*_: object, **__: object) -> None:
 def test_a_folder_that_cannot_be_synced_makes_no_second_run(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nncli.runs.run.sync_folder", full)
+    monkeypatch.setattr("nncli.run_directory.run.sync_folder", full)
     with pytest.raises(NncliError, match="No space left"):
         train(config, output=tmp_path / "runs" / "a")
     assert list((tmp_path / "runs").iterdir()) == []
@@ -83,7 +83,7 @@ def test_checkpoints_that_cannot_be_read_are_not_called_damaged(
     def refuse(file: Path) -> None:
         raise ValueError("damaged") if code is None else OSError(code, os.strerror(code))
 
-    monkeypatch.setattr("nncli.runs.checkpoints.read_checkpoint", refuse)
+    monkeypatch.setattr("nncli.run_directory.checkpoints.read_checkpoint", refuse)
     with pytest.raises(RunError, match=hint):
         train(resume=run, set=["epochs=4"])
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from nncli.export.runtimes.chromium import FLAGS, chromium_path
+from nncli.exporters.runtimes.chromium import FLAGS, chromium_path
 
 
 @pytest.fixture(scope="module")

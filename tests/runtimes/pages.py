@@ -12,9 +12,9 @@ import polars as pl
 from playwright.sync_api import Browser, Page
 
 from nncli.data.table import Table
-from nncli.export.html.page import to_html
-from nncli.export.read_inputs import read_inputs
-from nncli.export.targets import ModelInfo
+from nncli.exporters.html.page import to_html
+from nncli.exporters.read_inputs import read_inputs
+from nncli.exporters.targets import ModelInfo
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
 from nncli.nn.program.program import Bounds, Program, run
 from tests.runtimes.hostile import category_input, program_of

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from nncli.data.dialect import CsvDialect
 from nncli.data.table import Table
-from nncli.export.c.source_file import to_c
-from nncli.export.read_inputs import read_inputs
-from nncli.export.runtimes import c_compiler
-from nncli.export.targets import ModelInfo
+from nncli.exporters.c.source_file import to_c
+from nncli.exporters.read_inputs import read_inputs
+from nncli.exporters.runtimes import c_compiler
+from nncli.exporters.targets import ModelInfo
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
 from nncli.nn.program.program import Outputs, Program, build, run
 from nncli.nn.program.values import Builder

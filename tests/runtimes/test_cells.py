@@ -15,10 +15,10 @@ import pytest
 from nncli.base.errors import CellError
 from nncli.data.dialect import CsvDialect
 from nncli.data.table import Table
-from nncli.export.read_inputs import read_inputs
-from nncli.export.runtimes import c_compiler
-from nncli.export.runtimes.process import ExportedFileError
-from nncli.export.targets import TARGETS, ModelInfo, Target
+from nncli.exporters.read_inputs import read_inputs
+from nncli.exporters.runtimes import c_compiler
+from nncli.exporters.runtimes.process import ExportedFileError
+from nncli.exporters.targets import TARGETS, ModelInfo, Target
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput
 from nncli.nn.program.program import Outputs, Program, build, run
 from nncli.nn.program.values import Builder, is_nan, select

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from nncli.export.html.fields import readable_text
-from nncli.export.html.page import to_html
+from nncli.exporters.html.fields import readable_text
+from nncli.exporters.html.page import to_html
 from nncli.nn.program.inputs import NumberInput, ProgramInput
 from nncli.nn.program.program import Program, select_class_outputs
 from tests.runtimes.hostile import category_input, program_of, texts

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from nncli.data.columns.parsing import read_text
 from nncli.data.dialect import CsvDialect
 from nncli.data.table import Table
-from nncli.export.javascript.module import to_javascript
-from nncli.export.read_inputs import read_inputs
-from nncli.export.runtimes.node import run as run_in_node
-from nncli.export.runtimes.process import ExportedFileError
+from nncli.exporters.javascript.module import to_javascript
+from nncli.exporters.read_inputs import read_inputs
+from nncli.exporters.runtimes.node import run as run_in_node
+from nncli.exporters.runtimes.process import ExportedFileError
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, TextInput
 from nncli.nn.program.nodes import NODE_TYPES, Binary, BinaryFunction, Unary, UnaryFunction
 from nncli.nn.program.program import Outputs, Program, build, run

@@ -11,10 +11,10 @@ import pytest
 
 from nncli import export_run, threshold, train
 from nncli.data.table import Table
-from nncli.export.check import Check
-from nncli.export.comparison import Comparison
-from nncli.export.lowering import lower_model
-from nncli.export.targets import TARGETS, ModelInfo, Target
+from nncli.exporters.check import Check
+from nncli.exporters.comparison import Comparison
+from nncli.exporters.lowering import lower_model
+from nncli.exporters.targets import TARGETS, ModelInfo, Target
 from nncli.models.ensemble import AnyModel
 from nncli.nn.activations import ElementwiseActivation
 from nncli.nn.layers import Layer
@@ -27,7 +27,7 @@ from nncli.targets.classes import ClassificationTarget
 from nncli.targets.decision import CostMatrix
 from tests.api.explained import CITY, CLASSES, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
 from tests.cli.support import DATA
-from tests.export.test_lowering import CLIPPED, THREE, TWO_OF_THREE, with_decision
+from tests.exporters.test_lowering import CLIPPED, THREE, TWO_OF_THREE, with_decision
 from tests.nn.test_lowering import REQUIRED
 from tests.unions import members, tag
 

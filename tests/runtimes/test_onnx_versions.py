@@ -16,17 +16,17 @@ from filelock import FileLock
 
 from nncli.data.encoders.kinds import Column
 from nncli.data.table import Table
-from nncli.export.lowering import lower_model
-from nncli.export.onnx.model import to_onnx
-from nncli.export.runtimes import onnxruntime as runner
+from nncli.exporters.lowering import lower_model
+from nncli.exporters.onnx.model import to_onnx
+from nncli.exporters.runtimes import onnxruntime as runner
 from nncli.nn.layers.dense import Dense
 from nncli.nn.program.inputs import NumberInput
 from nncli.nn.program.program import Program
 from nncli.nn.program.values import Builder
 from tests.api.explained import CITY, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
-from tests.export.onnx.support import INFO, number_program
-from tests.export.onnx.test_program_nodes_operations import CASES
-from tests.export.test_lowering import CLIPPED, THREE
+from tests.exporters.onnx.support import INFO, number_program
+from tests.exporters.onnx.test_program_nodes_operations import CASES
+from tests.exporters.test_lowering import CLIPPED, THREE
 from tests.runtimes.hostile import category_input, program_of, texts
 from tests.runtimes.test_models import MODELS
 

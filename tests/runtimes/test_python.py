@@ -15,13 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nncli.data.table import Table
-from nncli.export.python.source_file import to_python
-from nncli.export.read_inputs import read_inputs
-from nncli.export.runtimes import process as python
+from nncli.exporters.python.source_file import to_python
+from nncli.exporters.read_inputs import read_inputs
+from nncli.exporters.runtimes import process as python
 from nncli.nn.program.inputs import NumberInput
 from nncli.nn.program.program import Program, run
-from tests.export.python.support import INFO
-from tests.export.python.test_source_file import check_hostile_texts
+from tests.exporters.python.support import INFO
+from tests.exporters.python.test_source_file import check_hostile_texts
 from tests.runtimes.hostile import frames, program_of, programs, texts, titles_of
 
 OTHERS = filter(None, os.environ.get("TEST_PYTHONS", "").split(os.pathsep))

@@ -25,7 +25,7 @@ from nncli.models.ensemble import Ensemble
 from nncli.models.model import Model
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import Layer, Scale
-from nncli.runs.run import Run
+from nncli.run_directory.run import Run
 from nncli.sklearn import NNClassifier, NNRegressor
 from nncli.sklearn.estimators import NOT_KEYS
 from tests.cli.support import DATA, ROOT

@@ -15,8 +15,8 @@ from nncli.api.train import train_events
 from nncli.base.errors import NncliError
 from nncli.fitting.train.events import Finished, TrackingStopped
 from nncli.nn.training.loop import EpochReport
-from nncli.runs.history_and_metrics import read_history
-from nncli.runs.run import Run
+from nncli.run_directory.history_and_metrics import read_history
+from nncli.run_directory.run import Run
 from nncli.tracking.mlflow import MLflow
 from nncli.tracking.run_files import track_search
 from nncli.tracking.tracker import TrackerChoice

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nncli.base.errors import RunError
-from nncli.runs.cross_validation import CrossValidationRecord, is_cross_validation
+from nncli.run_directory.cross_validation import CrossValidationRecord, is_cross_validation
 from nncli.tracking.run_files import RunFiles, read_cross_validation
 from nncli.version import __version__
 from tests.tracking.support import trained

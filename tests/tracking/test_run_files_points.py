@@ -10,7 +10,7 @@ import pytest
 from nncli.config.loading import load_config
 from nncli.models.scores import ScoreWithInterval
 from nncli.nn.training.loop import EpochReport
-from nncli.runs.history_and_metrics import RecordedMetrics, RecordedScores
+from nncli.run_directory.history_and_metrics import RecordedMetrics, RecordedScores
 from nncli.tracking.run_files import (
     MAX_TEXT,
     epoch_points,

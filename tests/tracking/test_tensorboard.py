@@ -10,8 +10,8 @@ import pytest
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from nncli import train
-from nncli.runs.history_and_metrics import read_history
-from nncli.runs.run import Run
+from nncli.run_directory.history_and_metrics import read_history
+from nncli.run_directory.run import Run
 from nncli.tracking.tensorboard import TensorBoard
 from nncli.tracking.tracker import Ending, Point, TrackedRun
 from nncli.tracking.training_tracker import track_finished_run

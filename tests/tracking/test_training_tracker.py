@@ -10,8 +10,8 @@ from nncli.fitting.ensemble.train import CONTROL_FOLDER
 from nncli.fitting.parallel.control_dir import ControlDirectory, EpochsWriter
 from nncli.fitting.train.events import MembersProgress, MembersStarted, Progress, Started
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
-from nncli.runs.history_and_metrics import read_history
-from nncli.runs.run import Run
+from nncli.run_directory.history_and_metrics import read_history
+from nncli.run_directory.run import Run
 from nncli.tracking.training_tracker import Aborted, TrainingTracker, track_finished_run
 from tests.tracking.support import ENSEMBLE, Memory, config, trained
 

@@ -10,8 +10,8 @@ from nncli import cross_validate, train
 from nncli.api.train import train_events
 from nncli.base.errors import RunError
 from nncli.fitting.train.events import Event, Started
-from nncli.runs.history_and_metrics import read_history
-from nncli.runs.run import Run
+from nncli.run_directory.history_and_metrics import read_history
+from nncli.run_directory.run import Run
 from nncli.tracking.training_tracker import TrainingTracker, track_finished_run
 from tests.tracking.support import ENSEMBLE, NETWORK, REGRESSION, Memory, config, trained
 

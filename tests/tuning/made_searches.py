@@ -11,7 +11,7 @@ from nncli.base.atomic_files import write_text
 from nncli.config.loading import load
 from nncli.config.schema.tune import TuneSection
 from nncli.nn.losses import MSE
-from nncli.runs.filenames import METRICS
+from nncli.run_directory.filenames import METRICS
 from nncli.tuning.gain import Gain, compute_importance
 from nncli.tuning.search_data import Objective
 from nncli.tuning.space.build_space import build_space

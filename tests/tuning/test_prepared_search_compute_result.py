@@ -9,7 +9,7 @@ import pytest
 
 from nncli.api.tune import tune
 from nncli.config.loading import load
-from nncli.runs.filenames import METRICS
+from nncli.run_directory.filenames import METRICS
 from nncli.tuning.summary import load_result
 from nncli.tuning.trials import folder_of
 from tests.tuning.finished_searches import search

@@ -11,7 +11,7 @@ import pytest
 from nncli.api.tune import TuneEnded, TuneEvent, tune_events
 from nncli.base.errors import DataError, NncliError, RunError
 from nncli.nn.training.epoch import DivergedError
-from nncli.runs.filenames import CONFIG, CROSS_VALIDATION, FOLDS, METRICS
+from nncli.run_directory.filenames import CONFIG, CROSS_VALIDATION, FOLDS, METRICS
 from nncli.tuning.search import SearchEnded, SearchProgress, SearchStarted, TrialFinished
 from nncli.tuning.search_data import Objective
 from nncli.tuning.trials import BEST, TRIALS_TABLE, Trial, folder_of, load_trials, record_of, save_trial

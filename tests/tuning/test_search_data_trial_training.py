@@ -14,8 +14,8 @@ import pytest
 from nncli import cross_validate
 from nncli.config.loading import load
 from nncli.fitting.ensemble.cross_validation import open_record
-from nncli.runs.filenames import FOLDS, HELD_OUT, METRICS
-from nncli.runs.run import Run
+from nncli.run_directory.filenames import FOLDS, HELD_OUT, METRICS
+from nncli.run_directory.run import Run
 from nncli.tuning.search import SearchEnded
 from nncli.tuning.trials import folder_of
 from tests.cli.support import DATA

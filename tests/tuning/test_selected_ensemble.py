@@ -13,8 +13,8 @@ from nncli import predict, train
 from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.analysis.evaluation.run_summary import summarize_run
 from nncli.base.errors import RunError, UsageError
-from nncli.runs.filenames import METRICS
-from nncli.runs.run import Run
+from nncli.run_directory.filenames import METRICS
+from nncli.run_directory.run import Run
 from nncli.targets.metrics.classification import log_loss
 from nncli.tuning.selected_ensemble import CandidatePredictions, candidates_of, write_selected_ensemble
 from tests.assertions import raises

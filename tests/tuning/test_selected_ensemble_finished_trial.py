@@ -10,8 +10,8 @@ import pytest
 
 from nncli import train
 from nncli.base.errors import RunError, UsageError
-from nncli.runs.cross_validation import CrossValidationRecord
-from nncli.runs.filenames import CROSS_VALIDATION, METRICS
+from nncli.run_directory.cross_validation import CrossValidationRecord
+from nncli.run_directory.filenames import CROSS_VALIDATION, METRICS
 from nncli.tuning.selected_ensemble import FinishedTrial, read_trials
 from tests.assertions import raises
 from tests.tuning.conftest import Selected

@@ -21,8 +21,8 @@ from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.ensemble import Ensemble
 from nncli.models.label_predictor import predict_classes
 from nncli.models.read_table import table_of as as_table
-from nncli.runs.filenames import CONFIG, HELD_OUT
-from nncli.runs.run import Run
+from nncli.run_directory.filenames import CONFIG, HELD_OUT
+from nncli.run_directory.run import Run
 from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from tests.assertions import raises
 from tests.cli.support import DATA
@@ -171,7 +171,7 @@ def test_it_cannot_be_trained_further_or_again_and_its_configuration_says_so(num
 def test_a_decision_is_saved_in_it(classes: Selected, tmp_path: Path) -> None:
     path = shutil.copytree(classes.path, tmp_path / "run")
     spec = model_of(classes).spec
-    from nncli.runs.saved_decision import read_decision, save_decision
+    from nncli.run_directory.saved_decision import read_decision, save_decision
     from nncli.targets.decision import CostMatrix
 
     assert spec.target.task == "classification"

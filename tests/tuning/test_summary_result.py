@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nncli.base.errors import RunError
-from nncli.runs.filenames import METRICS
+from nncli.run_directory.filenames import METRICS
 from nncli.tuning.summary import load_result
 from tests.tuning.made_searches import GAIN, made_search, made_trials
 

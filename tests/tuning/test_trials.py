@@ -9,7 +9,7 @@ import pytest
 
 from nncli.base.errors import RunError
 from nncli.nn.losses import MSE
-from nncli.runs.run import Run
+from nncli.run_directory.run import Run
 from nncli.tuning.search_data import Objective
 from nncli.tuning.space.build_space import build_space
 from nncli.tuning.trials import (

@@ -10,7 +10,7 @@ import pytest
 from nncli.base.errors import Location, NncliError, RunError, UsageError
 from nncli.config.loading import LoadedConfig
 from nncli.config.schema.tune import TuneSection
-from nncli.runs.filenames import CONFIG, LOCK
+from nncli.run_directory.filenames import CONFIG, LOCK
 from nncli.tuning import trials as module
 from nncli.tuning.trials import RECORD, create_directory, new_record, open_directory, search_fingerprints
 from tests.assertions import raises

@@ -26,7 +26,7 @@ from nncli.data.table import Table
 from nncli.fitting.prepare.load import load_labeled_rows
 from nncli.fitting.train.provenance import check_tables_unchanged
 from nncli.models.ensemble import AnyModel, Ensemble
-from nncli.runs.manifest import Manifest
+from nncli.run_directory.manifest import Manifest
 from nncli.targets.base import rows_with_target
 from nncli.targets.target import Target
 

@@ -29,13 +29,13 @@ from nncli.models.predictions import Predictions
 from nncli.models.scores import Averaging, ScoredRows, ScoresWithIntervals, baseline_predictions
 from nncli.nn.losses import Loss
 from nncli.nn.training.state import RandomStreams
-from nncli.runs.config import read_config
-from nncli.runs.filenames import HELD_OUT
-from nncli.runs.history_and_metrics import read_metrics
-from nncli.runs.loader import check_not_removed
-from nncli.runs.manifest import METRICS, SCORED, Manifest
-from nncli.runs.run import Run
-from nncli.runs.training_rows import RowMatches
+from nncli.run_directory.config import read_config
+from nncli.run_directory.filenames import HELD_OUT
+from nncli.run_directory.history_and_metrics import read_metrics
+from nncli.run_directory.loader import check_not_removed
+from nncli.run_directory.manifest import METRICS, SCORED, Manifest
+from nncli.run_directory.run import Run
+from nncli.run_directory.training_rows import RowMatches
 from nncli.targets.base import Scores, Truth, rows_with_target
 from nncli.targets.decision import constant_decision
 from nncli.targets.target import Target

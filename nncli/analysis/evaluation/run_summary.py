@@ -13,13 +13,13 @@ from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_
 from nncli.base.errors import Location, NncliError, RunError
 from nncli.config.schema import Config
 from nncli.fitting.prepare.validation import monitor_name
-from nncli.runs.config import read_config
-from nncli.runs.cross_validation import read_record, resume_command
-from nncli.runs.history_and_metrics import History, RecordedMetrics, read_history, read_metrics
-from nncli.runs.loader import LARGEST_TEXT, read_json, read_manifest, read_verified
-from nncli.runs.manifest import CONFIG, HISTORY, METRICS, Manifest
-from nncli.runs.run import Run
-from nncli.runs.saved_decision import decided_metrics, read_decision
+from nncli.run_directory.config import read_config
+from nncli.run_directory.cross_validation import read_record, resume_command
+from nncli.run_directory.history_and_metrics import History, RecordedMetrics, read_history, read_metrics
+from nncli.run_directory.loader import LARGEST_TEXT, read_json, read_manifest, read_verified
+from nncli.run_directory.manifest import CONFIG, HISTORY, METRICS, Manifest
+from nncli.run_directory.run import Run
+from nncli.run_directory.saved_decision import decided_metrics, read_decision
 
 T = TypeVar("T")
 

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from nncli.base.errors import DataError, RunError, UsageError
 from nncli.base.text import closest_match, format_number, format_percent, join_quoted, json_safe, quote
 from nncli.models.held_out_rows import HeldOutRows
-from nncli.runs.config import read_config
-from nncli.runs.manifest import Manifest
-from nncli.runs.run import Run
+from nncli.run_directory.config import read_config
+from nncli.run_directory.manifest import Manifest
+from nncli.run_directory.run import Run
 from nncli.targets.decision import CostMatrix, Decision, Threshold
 from nncli.targets.metrics.bootstrap import BootstrapResampler, ConfidenceInterval, Samples
 from nncli.targets.metrics.intervals import loss_interval, rate_interval

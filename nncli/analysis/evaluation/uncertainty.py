@@ -21,7 +21,7 @@ from nncli.models.conformal.groups import MISSING, UNKNOWN, RowGroups
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictions, ConformalPredictor, Guarantee, guarantee
 from nncli.models.ensemble import AnyModel
-from nncli.runs.run import Run
+from nncli.run_directory.run import Run
 from nncli.targets.base import Truth
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.coverage import Groups, IntervalScores, SetScores, interval_scores, set_scores

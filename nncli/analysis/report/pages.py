@@ -39,7 +39,7 @@ from nncli.base.logs import format_duration
 from nncli.base.text import MAX_QUOTE_LENGTH, format_number, format_percent, short_number
 from nncli.data.columns.datetimes import date_text
 from nncli.models.scores import ScoreWithInterval
-from nncli.runs.monitoring.reference import CategoryBins, Counts, NumberBins
+from nncli.run_directory.monitoring.reference import CategoryBins, Counts, NumberBins
 from nncli.targets.metrics.registry import METRICS, higher_is_better, metric_title
 
 MAX_TEXT, MAX_PATH = 1000, 400

@@ -56,7 +56,7 @@ from nncli.base.text import format_number, format_percent, json_safe
 from nncli.data.profile import ColumnProfile
 from nncli.fitting.table_report import TableReport, check_table
 from nncli.models.scores import ScoresWithIntervals, ScoreWithInterval
-from nncli.runs.history_and_metrics import RecordedMetrics
+from nncli.run_directory.history_and_metrics import RecordedMetrics
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.version import __version__
 

@@ -11,11 +11,11 @@ from nncli.base.atomic_files import write_text
 from nncli.base.errors import DataError, Location, RunError, UsageError
 from nncli.data.sources.table_source import TableSource
 from nncli.models.ensemble import AnyModel
-from nncli.runs.filenames import REFERENCE
-from nncli.runs.loader import check_not_removed
-from nncli.runs.monitoring.profiler import LARGEST_FILE, OtherReferenceError, Profile, Profiler
-from nncli.runs.monitoring.reference import Reference
-from nncli.runs.run import Run
+from nncli.run_directory.filenames import REFERENCE
+from nncli.run_directory.loader import check_not_removed
+from nncli.run_directory.monitoring.profiler import LARGEST_FILE, OtherReferenceError, Profile, Profiler
+from nncli.run_directory.monitoring.reference import Reference
+from nncli.run_directory.run import Run
 
 SUFFIX = ".json"
 """The suffix of profiles, which no table has."""

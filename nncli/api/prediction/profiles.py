@@ -22,7 +22,7 @@ from nncli.models.conformal.groups import MISSING
 from nncli.models.ensemble import AnyModel
 from nncli.models.read_table import read_to_predict
 from nncli.nn.arrays import Codes
-from nncli.runs.monitoring.profiler import BinCodes, Profile, Profiler
+from nncli.run_directory.monitoring.profiler import BinCodes, Profile, Profiler
 
 MAX_BATCHES = 1_000
 """Batches of a table at most."""

@@ -25,7 +25,7 @@ from nncli.models.label_predictor import PredictedClasses, predict_classes
 from nncli.models.predictions import Predictions
 from nncli.models.read_table import read_to_predict
 from nncli.nn.arrays import RowIndices
-from nncli.runs.monitoring.profiler import Profile, Profiler
+from nncli.run_directory.monitoring.profiler import Profile, Profiler
 from nncli.targets.decision import decision_note
 
 OnInvalid: TypeAlias = Callable[[pl.DataFrame], object]

@@ -19,7 +19,7 @@ from nncli.data.sources.output import OutputTarget, check_input_kept, has_lists,
 from nncli.data.sources.table_source import TableSource
 from nncli.models.conformal.predictor import ConformalPredictor, sets_as_text
 from nncli.models.ensemble import AnyModel
-from nncli.runs.monitoring.profiler import Profiler
+from nncli.run_directory.monitoring.profiler import Profiler
 
 
 @contextmanager

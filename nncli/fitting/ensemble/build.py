@@ -33,10 +33,10 @@ from nncli.models.predictions import Predictions
 from nncli.models.scores import Averaging, ScoreCard, scores_json, validation_card
 from nncli.nn.parameters import Parameters
 from nncli.nn.training.early_stopping import part_numbers
-from nncli.runs.history_and_metrics import read_history
-from nncli.runs.loader import damaged, parse_weights, read_file, read_model, read_spec, weights_size
-from nncli.runs.manifest import HELD_OUT, SNAPSHOTS, member_folder, snapshot_file
-from nncli.runs.run import Run
+from nncli.run_directory.history_and_metrics import read_history
+from nncli.run_directory.loader import damaged, parse_weights, read_file, read_model, read_spec, weights_size
+from nncli.run_directory.manifest import HELD_OUT, SNAPSHOTS, member_folder, snapshot_file
+from nncli.run_directory.run import Run
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS, Calibration, smoothed_log_loss
 from nncli.targets.metrics.classification import log_loss
 from nncli.targets.metrics.registry import higher_is_better

@@ -26,12 +26,12 @@ from nncli.fitting.train.provenance import fingerprint, fingerprints, with_recor
 from nncli.models.held_out_rows import LARGEST_FILE, HeldOutRows, MemberPredictions
 from nncli.models.predictions import Predictions
 from nncli.models.scores import headlines, to_json
-from nncli.runs.config import read_config
-from nncli.runs.cross_validation import CrossValidationRecord, KeptFolds, digest_of_models, read_record
-from nncli.runs.filenames import CROSS_VALIDATION
-from nncli.runs.loader import read_file
-from nncli.runs.manifest import CONFIG, HELD_OUT
-from nncli.runs.run import Run
+from nncli.run_directory.config import read_config
+from nncli.run_directory.cross_validation import CrossValidationRecord, KeptFolds, digest_of_models, read_record
+from nncli.run_directory.filenames import CROSS_VALIDATION
+from nncli.run_directory.loader import read_file
+from nncli.run_directory.manifest import CONFIG, HELD_OUT
+from nncli.run_directory.run import Run
 from nncli.targets.base import Scores
 
 Folds: TypeAlias = tuple[MemberPredictions, ...]

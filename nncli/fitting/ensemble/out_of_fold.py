@@ -41,10 +41,10 @@ from nncli.models.scores import Averaging, ScoredRows, baseline_predictions
 from nncli.nn.losses import MIN_PROBABILITY, Loss
 from nncli.nn.optim.schedules import CoslogRate
 from nncli.nn.training.state import RandomStreams
-from nncli.runs.config import read_config
-from nncli.runs.manifest import CONFIG, member_folder
-from nncli.runs.monitoring.reference import Reference, columns_of, fit_columns, reference_of
-from nncli.runs.training_rows import TrainingRows
+from nncli.run_directory.config import read_config
+from nncli.run_directory.manifest import CONFIG, member_folder
+from nncli.run_directory.monitoring.reference import Reference, columns_of, fit_columns, reference_of
+from nncli.run_directory.training_rows import TrainingRows
 from nncli.targets.base import Truth
 from nncli.targets.metrics.calibration import (
     classification_factor,

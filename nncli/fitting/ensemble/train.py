@@ -49,8 +49,8 @@ from nncli.fitting.train.provenance import (
 )
 from nncli.fitting.train.single import train_network
 from nncli.fitting.training_call import TrainingCall
-from nncli.runs.manifest import MEMBERS, Manifest, Status, member_folder
-from nncli.runs.run import Run
+from nncli.run_directory.manifest import MEMBERS, Manifest, Status, member_folder
+from nncli.run_directory.run import Run
 
 CONTROL_FOLDER = ".work"
 """The folder in the run directory for the control files of the members' training."""

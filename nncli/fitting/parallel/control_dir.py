@@ -25,7 +25,7 @@ from nncli.base.atomic_files import TEMPORARY_SUFFIX
 from nncli.base.findings import of_json
 from nncli.fitting.train.events import Event, Progress, Started
 from nncli.nn.training.loop import EpochReport
-from nncli.runs.history_and_metrics import history_csv, parse_history
+from nncli.run_directory.history_and_metrics import history_csv, parse_history
 
 STOP = "stop"
 POLL_SECONDS = 0.4

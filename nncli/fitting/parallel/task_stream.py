@@ -3,7 +3,7 @@
 What may not be broken: a task begun anywhere, any number of times, leads to the same bits. Only so may the task of a
 lost process simply start again.
 
-Nothing else in nncli starts a process, except nncli/export/runtimes/process.py, which runs exported files. The executor
+Nothing else in nncli starts a process, except nncli/exporters/runtimes/process.py, which runs exported files. The executor
 of this machine is a pool of spawned processes, each of which leaves Ctrl-C to its parent, has one BLAS thread, and
 never outlives the parent; that of a cluster is Dask's.
 

@@ -36,9 +36,9 @@ from nncli.fitting.timing import LONG_TASK, WORTH_A_PROCESS
 from nncli.fitting.train.events import Event, MembersProgress, Progress, Started
 from nncli.fitting.train.single import resume_network, train_network
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
-from nncli.runs.config import read_config
-from nncli.runs.manifest import Manifest
-from nncli.runs.run import Run
+from nncli.run_directory.config import read_config
+from nncli.run_directory.manifest import Manifest
+from nncli.run_directory.run import Run
 
 LOCK_TIMEOUT = 30.0
 """Seconds to wait for a run that another process writes: a task whose parent was killed stops within this time."""

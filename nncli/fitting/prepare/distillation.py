@@ -37,9 +37,9 @@ from nncli.nn.batches.dataset import Dataset
 from nncli.nn.losses import MSE, LossBase
 from nncli.nn.losses.classification import CrossEntropy
 from nncli.nn.network import Network
-from nncli.runs.config import read_config
-from nncli.runs.manifest import HELD_OUT, WEIGHTS, Manifest
-from nncli.runs.run import Run
+from nncli.run_directory.config import read_config
+from nncli.run_directory.manifest import HELD_OUT, WEIGHTS, Manifest
+from nncli.run_directory.run import Run
 from nncli.targets.target import Target
 
 

@@ -27,7 +27,7 @@ from nncli.nn.arrays import Codes, Matrix
 from nncli.nn.batches.dataset import Dataset, DiskStorage
 from nncli.nn.batches.memmap import MatrixFile
 from nncli.nn.network import Network
-from nncli.runs.training_rows import TrainingRows
+from nncli.run_directory.training_rows import TrainingRows
 from nncli.targets.base import Truth
 from nncli.targets.target import Target
 

@@ -59,8 +59,8 @@ from nncli.nn.losses import Loss
 from nncli.nn.network import Network
 from nncli.nn.training.arguments import TrainingArguments, ValidationSet
 from nncli.nn.training.state import RandomStreams
-from nncli.runs.monitoring.reference import Bins, fit_columns
-from nncli.runs.training_rows import TrainingRows
+from nncli.run_directory.monitoring.reference import Bins, fit_columns
+from nncli.run_directory.training_rows import TrainingRows
 from nncli.targets.base import TargetScaling
 from nncli.targets.target import Target, kind_of
 

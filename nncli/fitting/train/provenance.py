@@ -26,10 +26,10 @@ from nncli.data.sources.open import open_reader
 from nncli.data.sources.table_source import TableSource
 from nncli.fitting.prepare.execution import Execution
 from nncli.nn.arrays import Backend
-from nncli.runs.config import read_config
-from nncli.runs.manifest import CONFIG, DataRecord, FileRecord, Lengthening, Machine, Manifest, TeacherRecord
-from nncli.runs.renamed_keys import with_earlier_names
-from nncli.runs.run import Run
+from nncli.run_directory.config import read_config
+from nncli.run_directory.manifest import CONFIG, DataRecord, FileRecord, Lengthening, Machine, Manifest, TeacherRecord
+from nncli.run_directory.renamed_keys import with_earlier_names
+from nncli.run_directory.run import Run
 from nncli.version import __version__
 
 CODE = ("base", "config", "data", "fitting", "models", "nn", "targets")

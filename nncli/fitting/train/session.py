@@ -28,10 +28,10 @@ from nncli.nn.training.early_stopping import CrossFit, number_of_parts, part_num
 from nncli.nn.training.epoch import DivergedError, LoopSignal
 from nncli.nn.training.loop import CheckpointDue, EpochReport, LearningRateHalved, fit
 from nncli.nn.training.state import TrainState
-from nncli.runs.checkpoints import save_checkpoint
-from nncli.runs.manifest import SCORED, Manifest, Status
-from nncli.runs.monitoring.reference import reference_of
-from nncli.runs.run import Run
+from nncli.run_directory.checkpoints import save_checkpoint
+from nncli.run_directory.manifest import SCORED, Manifest, Status
+from nncli.run_directory.monitoring.reference import reference_of
+from nncli.run_directory.run import Run
 from nncli.targets.metrics.calibration import Calibration, fit_temperature
 from nncli.targets.metrics.classification import log_loss
 

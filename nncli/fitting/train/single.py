@@ -29,10 +29,10 @@ from nncli.fitting.train.provenance import (
 from nncli.fitting.train.session import TrainingSession
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.nn.training.state import TrainState
-from nncli.runs.checkpoints import load_checkpoint
-from nncli.runs.loader import read_spec
-from nncli.runs.manifest import MANIFEST, MODEL, SCORED
-from nncli.runs.run import Run
+from nncli.run_directory.checkpoints import load_checkpoint
+from nncli.run_directory.loader import read_spec
+from nncli.run_directory.manifest import MANIFEST, MODEL, SCORED
+from nncli.run_directory.run import Run
 
 
 def train_network(

@@ -13,11 +13,11 @@ from typing import TypeVar
 
 from nncli.data.encoders.encoder import program_inputs
 from nncli.data.encoders.kinds import Column
-from nncli.export.html.fields import day_text
-from nncli.export.lowering import typical_inputs
+from nncli.exporters.html.fields import day_text
+from nncli.exporters.lowering import typical_inputs
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
-from nncli.runs.monitoring.reference import Reference
+from nncli.run_directory.monitoring.reference import Reference
 
 MAX_EXAMPLE_WORDS = 5
 

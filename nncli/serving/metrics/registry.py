@@ -31,7 +31,7 @@ from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.kinds import Column
 from nncli.data.encoders.text import TextColumn
 from nncli.data.table import FEW_ROWS, Table
-from nncli.runs.monitoring.reference import Counts, NumberBins, columns_of
+from nncli.run_directory.monitoring.reference import Counts, NumberBins, columns_of
 from nncli.serving.metrics.served_profiles import ServedProfiles
 from nncli.serving.models.reload import ModelSlots
 from nncli.serving.models.served_model import ServedModel

@@ -21,8 +21,8 @@ import polars as pl
 from nncli.base.errors import NncliError
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
-from nncli.runs.monitoring.profiler import BinCodes, Profile, Profiler
-from nncli.runs.monitoring.reference import Counts, Reference
+from nncli.run_directory.monitoring.profiler import BinCodes, Profile, Profiler
+from nncli.run_directory.monitoring.reference import Counts, Reference
 from nncli.serving.models.served_model import ServedModel
 
 MAX_ROWS = 4_096

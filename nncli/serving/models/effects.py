@@ -18,8 +18,8 @@ import polars as pl
 
 from nncli.data.columns.parsing import DATE_TYPES, read_text
 from nncli.data.table import Table
-from nncli.export.lowering import exported_cells
-from nncli.export.read_inputs import read_input
+from nncli.exporters.lowering import exported_cells
+from nncli.exporters.read_inputs import read_input
 from nncli.models.ensemble import AnyModel
 from nncli.nn.arrays import Floats
 from nncli.nn.program.inputs import ProgramInput

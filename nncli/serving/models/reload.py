@@ -14,7 +14,7 @@ from polars.exceptions import PanicException
 from nncli.base.errors import Location, NncliError, ResumeRun, RunError, in_terminal
 from nncli.base.memory import release_unused_memory
 from nncli.base.text import join_quoted, quote
-from nncli.runs.filenames import CROSS_VALIDATION, FOLDS, HELD_OUT, MANIFEST, MEMBERS, MODEL, WEIGHTS
+from nncli.run_directory.filenames import CROSS_VALIDATION, FOLDS, HELD_OUT, MANIFEST, MEMBERS, MODEL, WEIGHTS
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.process.log import LOG
 from nncli.serving.process.signals import notify

@@ -26,11 +26,11 @@ from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.nn.inference.small_blocks import SIZES
-from nncli.runs.loader import check_not_removed
-from nncli.runs.manifest import HELD_OUT, Manifest
-from nncli.runs.monitoring.profiler import Profiler
-from nncli.runs.monitoring.reference import Reference
-from nncli.runs.run import Run
+from nncli.run_directory.loader import check_not_removed
+from nncli.run_directory.manifest import HELD_OUT, Manifest
+from nncli.run_directory.monitoring.profiler import Profiler
+from nncli.run_directory.monitoring.reference import Reference
+from nncli.run_directory.run import Run
 from nncli.serving.columns.input_schema import InputSchema
 from nncli.serving.columns.row_reader import SOURCE, RowReader
 from nncli.serving.models.effects import EffectColumn, effect_columns, effects_of

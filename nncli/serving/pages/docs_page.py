@@ -12,8 +12,8 @@ from string import Template
 from typing import Any
 
 from nncli.base.text import escape_unprintable
-from nncli.export.html.fields import html_text, readable_text
-from nncli.export.html.page import document, page_style, template
+from nncli.exporters.html.fields import html_text, readable_text
+from nncli.exporters.html.page import document, page_style, template
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.serving.bodies.media_types import BODIES, MediaType
 from nncli.serving.columns.input_schema import Feature

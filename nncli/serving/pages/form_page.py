@@ -11,8 +11,8 @@ from functools import cache
 from string import Template
 from typing import Any
 
-from nncli.export.html.fields import field, html_text, readable_text
-from nncli.export.html.page import (
+from nncli.exporters.html.fields import field, html_text, readable_text
+from nncli.exporters.html.page import (
     document,
     explanation,
     field_data,
@@ -23,7 +23,7 @@ from nncli.export.html.page import (
     template,
     title_of,
 )
-from nncli.export.javascript.module import as_literal, classes_of, input_data
+from nncli.exporters.javascript.module import as_literal, classes_of, input_data
 from nncli.models.conformal.options import UncertaintyOptions, set_column
 from nncli.nn.program.program import Bounds, Outputs
 from nncli.serving.models.effects import most_rows

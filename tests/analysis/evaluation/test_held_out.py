@@ -14,8 +14,8 @@ from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_
 from nncli.base.errors import DataError, RunError
 from nncli.config.loading import load_config
 from nncli.models.scores import score, to_json
-from nncli.runs.manifest import CONFIG, METRICS
-from nncli.runs.run import Run
+from nncli.run_directory.manifest import CONFIG, METRICS
+from nncli.run_directory.run import Run
 from tests.assertions import raises
 
 SMALL = "layers: [4]\nepochs: 2\nbatch_size: 16\n"

@@ -12,7 +12,7 @@ from nncli import train
 from nncli.analysis.evaluation.held_out import labeled_rows, predict_labeled
 from nncli.base.errors import CellError, DataError
 from nncli.data.table import Table
-from nncli.runs.run import Run
+from nncli.run_directory.run import Run
 from tests.assertions import raises
 
 FRAME = pl.DataFrame({"x": [1.0, 2.0, 3.0, 4.0], "y": [1.0, None, 2.0, 5.0], "w": [1.0, 0.0, 2.0, 3.0]})

@@ -9,7 +9,7 @@ import pytest
 
 from nncli.analysis.evaluation.run_summary import summarize_run
 from nncli.base.errors import RunError
-from nncli.runs.manifest import HISTORY, MANIFEST
+from nncli.run_directory.manifest import HISTORY, MANIFEST
 
 
 def test_a_whole_run_has_no_problems(penguins: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from nncli import cross_validate
 from nncli.analysis.evaluation.run_summary import summarize_cross_validation
 from nncli.base.errors import RunError
-from nncli.runs.cross_validation import is_cross_validation
+from nncli.run_directory.cross_validation import is_cross_validation
 from tests.cli.support import DATA
 
 

@@ -13,7 +13,7 @@ from nncli import evaluate, load, train
 from nncli.analysis.evaluation.uncertainty import IntervalEvaluation, SetEvaluation
 from nncli.api.evaluate import Evaluation
 from nncli.base.errors import DataError, RunError, UsageError
-from nncli.runs.manifest import CONFIG
+from nncli.run_directory.manifest import CONFIG
 from tests.assertions import raises
 from tests.cli.support import DATA
 

@@ -11,7 +11,7 @@ import pytest
 from nncli import train
 from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.base.errors import NncliError
-from nncli.runs.manifest import CONFIG
+from nncli.run_directory.manifest import CONFIG
 from tests.cli.support import DATA
 
 

@@ -13,10 +13,10 @@ from nncli.api.report import ReportFiles, report
 from nncli.api.train import train_events
 from nncli.base.errors import RunError, UsageError
 from nncli.fitting.train.events import Finished
-from nncli.runs.manifest import HISTORY, MANIFEST, MODEL
+from nncli.run_directory.manifest import HISTORY, MANIFEST, MODEL
 from tests.analysis.report.support import SMALL, hostile_run, outline, parsed, trained_on
 from tests.assertions import raises
-from tests.runs.support import change_manifest, changed
+from tests.run_directory.support import change_manifest, changed
 
 
 def titles(files: ReportFiles) -> list[str]:

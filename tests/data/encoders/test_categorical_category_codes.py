@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.table import Table
-from nncli.export.read_inputs import read_input
+from nncli.exporters.read_inputs import read_input
 from nncli.nn.program.inputs import MISSING_CODE, OTHER_CODE
 
 WORDS = st.sampled_from(

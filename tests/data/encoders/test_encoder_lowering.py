@@ -15,7 +15,7 @@ from nncli.data.encoders.encoder import Encoder, lower_encoder, program_inputs
 from nncli.data.encoders.kinds import ENCODERS, Kind, infer_kind
 from nncli.data.encoders.options import CategoricalOptions, EncodingOptions
 from nncli.data.table import Table
-from nncli.export.read_inputs import read_inputs
+from nncli.exporters.read_inputs import read_inputs
 from nncli.nn.program.inputs import NumberInput
 from nncli.nn.program.program import Outputs, build, run
 from nncli.nn.program.values import Builder

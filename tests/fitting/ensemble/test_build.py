@@ -25,9 +25,9 @@ from nncli.fitting.ensemble.build import (
 )
 from nncli.fitting.ensemble.out_of_fold import EnsembleData
 from nncli.models.scores import headlines
-from nncli.runs.history_and_metrics import read_history, read_metrics
-from nncli.runs.manifest import CONFIG, HELD_OUT
-from nncli.runs.run import Run
+from nncli.run_directory.history_and_metrics import read_history, read_metrics
+from nncli.run_directory.manifest import CONFIG, HELD_OUT
+from nncli.run_directory.run import Run
 from tests.api.ensembles import written
 
 MEMBERS = 6

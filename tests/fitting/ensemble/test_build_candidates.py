@@ -8,7 +8,7 @@ import pytest
 
 from nncli import predict, train
 from nncli.fitting.ensemble.build import snapshot_epochs
-from nncli.runs.run import Run
+from nncli.run_directory.run import Run
 from tests.api.ensembles import written
 from tests.cli.support import DATA
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from nncli.base.errors import RunError
 from nncli.fitting.ensemble.build import read_snapshot, snapshot_epochs
-from nncli.runs.loader import read_model
-from nncli.runs.manifest import SNAPSHOTS, snapshot_file
-from nncli.runs.run import Run
+from nncli.run_directory.loader import read_model
+from nncli.run_directory.manifest import SNAPSHOTS, snapshot_file
+from nncli.run_directory.run import Run
 from tests.assertions import raises
 
 

@@ -13,8 +13,8 @@ from nncli.fitting.ensemble.cross_validation import CrossValidation, FoldScores,
 from nncli.models.predictions import Predictions
 from nncli.models.scores import score
 from nncli.nn.losses import MSE
-from nncli.runs.filenames import CROSS_VALIDATION
-from nncli.runs.manifest import CONFIG
+from nncli.run_directory.filenames import CROSS_VALIDATION
+from nncli.run_directory.manifest import CONFIG
 from nncli.targets.base import Scores
 from nncli.targets.number import RegressionTarget
 from tests.assertions import raises

@@ -13,7 +13,7 @@ from nncli.base.scratch import Scratch
 from nncli.config.schema import Config
 from nncli.data.splitting.folds import Fold
 from nncli.fitting.ensemble.out_of_fold import EnsembleData, predict_table
-from nncli.runs.loader import read_model
+from nncli.run_directory.loader import read_model
 from tests.api.ensembles import config_of
 from tests.cli.support import DATA
 

@@ -20,13 +20,13 @@ from nncli.data.splitting.folds import Bootstrap, Fold
 from nncli.fitting.prepare import auto_values
 from nncli.fitting.train.events import Finished, MembersProgress, MembersStarted
 from nncli.models.scores import headlines
-from nncli.runs.loader import read_model
-from nncli.runs.manifest import CONFIG, HISTORY, METRICS, MODEL, WEIGHTS
-from nncli.runs.run import Run
+from nncli.run_directory.loader import read_model
+from nncli.run_directory.manifest import CONFIG, HISTORY, METRICS, MODEL, WEIGHTS
+from nncli.run_directory.run import Run
 from tests.api.ensembles import bits, config_of, written
 from tests.assertions import raises
 from tests.cli.support import DATA
-from tests.runs.support import stop_at
+from tests.run_directory.support import stop_at
 
 TABLE = DATA / "penguins.csv"
 

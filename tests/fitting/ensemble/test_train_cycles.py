@@ -16,8 +16,8 @@ from nncli.fitting.ensemble.out_of_fold import chooses_cycles
 from nncli.fitting.ensemble.train import CycleDecision
 from nncli.fitting.prepare import auto_values
 from nncli.nn.optim.schedules import CoslogRate
-from nncli.runs.manifest import CONFIG
-from nncli.runs.run import Run
+from nncli.run_directory.manifest import CONFIG
+from nncli.run_directory.run import Run
 from tests.api.ensembles import bits, config_of, written
 
 BY_CYCLES = ("learning_rate={type: coslog, peak: 0.02, first_cycle: auto}", "epochs=auto", "members=3")

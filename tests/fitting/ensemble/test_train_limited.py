@@ -13,7 +13,7 @@ from nncli.config.loading import load_config
 from nncli.fitting import timing as plan
 from nncli.fitting.ensemble import train as limited
 from nncli.fitting.timing import Measurement
-from nncli.runs.manifest import CONFIG
+from nncli.run_directory.manifest import CONFIG
 from tests.api.ensembles import config_of
 from tests.cli.support import DATA
 

@@ -37,11 +37,11 @@ from nncli.fitting.parallel.trainings import (
 from nncli.fitting.train.events import Finished, MembersProgress, Progress, Started
 from nncli.nn.training.epoch import DivergedError
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
-from nncli.runs.run import Run
+from nncli.run_directory.run import Run
 from tests.api.ensembles import bits, config_of, written
 from tests.assertions import raises
 from tests.cli.support import ROOT, SECONDS, default_signals, on_terminal, start
-from tests.runs.support import outcome, stop_at
+from tests.run_directory.support import outcome, stop_at
 
 without_signals = pytest.mark.skipif(os.name == "nt", reason="signals")
 

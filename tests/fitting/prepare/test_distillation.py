@@ -17,8 +17,8 @@ from nncli.fitting.prepare.distillation import SoftCrossEntropy, count_copies
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
 from nncli.fitting.student_config import student_config
 from nncli.nn.losses import MSE, Poisson
-from nncli.runs.config import read_config
-from nncli.runs.run import Run
+from nncli.run_directory.config import read_config
+from nncli.run_directory.run import Run
 from tests.fitting.support import QUICK, number_teacher, teacher
 
 

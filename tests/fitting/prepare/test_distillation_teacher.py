@@ -13,7 +13,7 @@ from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.fitting.prepare.distillation import LoadedTeacher, chose_epoch, in_classes_of
 from nncli.models.predictions import Predictions
-from nncli.runs.config import read_config
+from nncli.run_directory.config import read_config
 from nncli.targets.classes import ClassificationTarget
 from tests.api.ensembles import CONFIG
 from tests.fitting.support import teacher

@@ -19,7 +19,7 @@ from nncli.config.yaml.writer import dump
 from nncli.fitting.prepare.encode import AUTO_SHARE, memory_limit
 from nncli.fitting.prepare.prepare import prepare
 from nncli.nn.batches.memmap import MatrixFile
-from nncli.runs.manifest import (
+from nncli.run_directory.manifest import (
     CHECKPOINTS,
     CONFIG,
     HELD_OUT,

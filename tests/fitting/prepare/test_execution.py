@@ -21,11 +21,11 @@ from nncli.fitting.prepare.execution import COMPILING
 from nncli.fitting.train.events import Started
 from nncli.nn.training.compiled import support as backend
 from nncli.nn.training.compiled.support import BackendProblem
-from nncli.runs.manifest import MANIFEST
-from nncli.runs.run import Run
+from nncli.run_directory.manifest import MANIFEST
+from nncli.run_directory.run import Run
 from tests.assertions import raises
 from tests.cli.support import DATA, ROOT, Cli
-from tests.runs.support import checkpoints, outcome
+from tests.run_directory.support import checkpoints, outcome
 
 FAST = backend.installed()
 with_numba = pytest.mark.skipif(not FAST, reason="Numba is not installed")

@@ -13,7 +13,7 @@ from nncli.base.findings import FindingCode
 from nncli.config.loading import load_config
 from nncli.data.encoders.kinds import Kind
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
-from nncli.runs.run import Run
+from nncli.run_directory.run import Run
 
 N_ROWS = 80
 

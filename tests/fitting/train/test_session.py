@@ -15,11 +15,11 @@ from nncli.fitting.prepare.execution import Threads
 from nncli.fitting.train.events import Finished
 from nncli.nn.training.epoch import DivergedError
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
-from nncli.runs.loader import read_model
-from nncli.runs.run import Run
+from nncli.run_directory.loader import read_model
+from nncli.run_directory.run import Run
 from tests.assertions import raises
 from tests.cli.support import DATA
-from tests.runs.support import checkpoints, outcome, stop_at
+from tests.run_directory.support import checkpoints, outcome, stop_at
 from tests.thorough import every, partly
 
 

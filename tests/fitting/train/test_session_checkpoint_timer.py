@@ -14,7 +14,7 @@ from nncli.fitting.train import session as module
 from nncli.fitting.train.session import CheckpointTimer
 from nncli.nn.training.epoch import LoopSignal
 from tests.cli.support import DATA
-from tests.runs.support import checkpoints
+from tests.run_directory.support import checkpoints
 
 
 class Clock:

@@ -10,8 +10,8 @@ from nncli.config.schema import Config
 from nncli.fitting.train.events import Finished, Started
 from nncli.fitting.train.single import resume_network, train_network
 from nncli.nn.training.loop import EpochReport
-from nncli.runs.manifest import WEIGHTS
-from nncli.runs.run import Run
+from nncli.run_directory.manifest import WEIGHTS
+from nncli.run_directory.run import Run
 from tests.assertions import raises
 
 

@@ -13,8 +13,8 @@ from nncli import train
 from nncli.data.table import Table
 from nncli.fitting.calibration import conformal_predictor
 from nncli.models.conformal.options import UncertaintyOptions
-from nncli.runs.run import Run
-from tests.export.support import compute
+from nncli.run_directory.run import Run
+from tests.exporters.support import compute
 
 CONFIG = """
 data: {path: PATH, target: [y, z]}

@@ -18,7 +18,7 @@ from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import predict_members
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.predictions import Predictions
-from nncli.runs.run import Run
+from nncli.run_directory.run import Run
 from nncli.targets.metrics.conformal import rank
 
 Floats = NDArray[np.float64]

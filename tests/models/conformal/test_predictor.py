@@ -16,8 +16,8 @@ from nncli.models.conformal.calibration import IntervalCalibration
 from nncli.models.conformal.groups import OutOfFoldGroups, Partition, RowGroups, calibration_sample
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
-from nncli.runs.run import Run
-from nncli.runs.saved_decision import calibration_rows
+from nncli.run_directory.run import Run
+from nncli.run_directory.saved_decision import calibration_rows
 from nncli.targets.metrics.conformal import aps_scores
 from tests.api.explained import CLASSES, NUMBER, ensemble_of, model_of, table_of
 from tests.cli.support import DATA

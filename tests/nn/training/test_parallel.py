@@ -39,7 +39,7 @@ from nncli.nn.training.parallel import (
 )
 from nncli.nn.training.state import RandomStreams, TrainState
 from nncli.nn.training.step import L1L2Penalty, bind_gradient
-from nncli.runs.checkpoints import load_checkpoint, save_checkpoint
+from nncli.run_directory.checkpoints import load_checkpoint, save_checkpoint
 from tests.nn.training.test_step import LARGEST, example_rows, peak_of
 from tests.unions import members, tag
 

@@ -17,7 +17,7 @@ from polars.exceptions import PanicException
 
 from nncli import train
 from nncli.data.table import Table
-from nncli.runs.run import Run
+from nncli.run_directory.run import Run
 from nncli.serving.models import reload
 from nncli.serving.models.reload import ModelSlot, ModelSlots, Reloader, warn_of_unfinished
 from nncli.serving.models.served_model import PredictionOptions, ServedModel

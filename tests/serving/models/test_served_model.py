@@ -17,8 +17,8 @@ from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.read_table import table_of as as_table
 from nncli.nn import predictor
 from nncli.nn.inference import small_blocks
-from nncli.runs.manifest import HELD_OUT
-from nncli.runs.run import Run
+from nncli.run_directory.manifest import HELD_OUT
+from nncli.run_directory.run import Run
 from nncli.serving.app import build_app
 from nncli.serving.models import served_model
 from nncli.serving.models.reload import ModelSlot, ModelSlots

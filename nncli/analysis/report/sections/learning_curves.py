@@ -22,7 +22,7 @@ from nncli.analysis.report.charts import (
 from nncli.analysis.report.page import Figure, Gallery, Paragraph, Section, Table, capitalized, display
 from nncli.base.text import format_number
 from nncli.nn.training.loop import EpochReport
-from nncli.runs.history_and_metrics import History
+from nncli.run_directory.history_and_metrics import History
 from nncli.targets.metrics.registry import metric_title
 
 Histories: TypeAlias = Sequence[tuple[int, History]]

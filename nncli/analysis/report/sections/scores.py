@@ -37,9 +37,9 @@ from nncli.data import table as tables
 from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.models.ensemble import Ensemble
 from nncli.models.scores import ScoresWithIntervals, ScoreWithInterval
-from nncli.runs.history_and_metrics import RecordedMetrics, RecordedScores
-from nncli.runs.listing import MAIN_METRICS
-from nncli.runs.manifest import Manifest
+from nncli.run_directory.history_and_metrics import RecordedMetrics, RecordedScores
+from nncli.run_directory.listing import MAIN_METRICS
+from nncli.run_directory.manifest import Manifest
 from nncli.targets.metrics.bootstrap import MAX_ROWS, RESAMPLES, ConfidenceInterval
 from nncli.targets.metrics.registry import COST, METRICS, has_baseline, metric_title, with_class
 

@@ -27,7 +27,7 @@ from nncli.fitting.parallel.task_stream import shutdown_requested, task_lock
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel
-from nncli.runs.run import Run
+from nncli.run_directory.run import Run
 
 
 class FileState(Spec):

@@ -29,7 +29,7 @@ from nncli.data.sources.output import check_input_kept
 from nncli.data.sources.table_source import TableSource
 from nncli.fitting.parallel.task_stream import MAX_LOSSES, TaskStream, Workers
 from nncli.fitting.timing import WORTH_A_PROCESS
-from nncli.runs.run import Run
+from nncli.run_directory.run import Run
 
 RECORD = ".nncli-predict.json"
 """The name of the record in the output folder."""

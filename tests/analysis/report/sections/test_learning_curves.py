@@ -8,7 +8,7 @@ import pytest
 from nncli.analysis.report.page import Figure, Gallery
 from nncli.analysis.report.sections.learning_curves import learning_curves
 from nncli.nn.training.loop import EpochReport
-from nncli.runs.history_and_metrics import History
+from nncli.run_directory.history_and_metrics import History
 
 
 def history(*losses: float, metric: str | None = None) -> History:

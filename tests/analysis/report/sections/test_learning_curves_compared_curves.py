@@ -11,7 +11,7 @@ from nncli import compare, train
 from nncli.analysis.report.page import Gallery
 from nncli.analysis.report.sections.learning_curves import at_epochs, compared_curves
 from nncli.nn.training.loop import EpochReport
-from nncli.runs.history_and_metrics import History
+from nncli.run_directory.history_and_metrics import History
 from tests.analysis.report.support import hostile_run
 from tests.cli.support import DATA
 

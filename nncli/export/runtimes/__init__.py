@@ -1,1 +1,0 @@
-"""Exported files in the runtimes that they are for: one module per runtime, see nncli/export/targets.py."""

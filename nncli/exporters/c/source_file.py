@@ -1,0 +1,414 @@
+"""Print a program as one file of C99, which needs no library but that of mathematics.
+
+The file declares `struct row` and `predict`, and a function for each column that reads its cells as nncli does. It
+allocates nothing and has no variables that change, so threads may share it. The tree of the file: its head, the
+declarations, the functions of the .c files of this folder that it uses, the constants, `predict`, and `main`.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TypeAlias
+
+import polars as pl
+
+from nncli.base.errors import UsageError
+from nncli.base.text import quote
+from nncli.data.formats.csv.csv_format import header
+from nncli.exporters.c.columns import (
+    Column,
+    character_tables,
+    enumeration,
+    longest_folded_key,
+    missing_values,
+    name_columns,
+    reader,
+    vocabulary,
+)
+from nncli.exporters.c.identifiers import LONGEST_FIELD, Identifiers, comment, string, words_of
+from nncli.exporters.c.statements import Statements, is_array
+from nncli.exporters.targets import ModelInfo
+from nncli.nn.program.inputs import CategoryInput, TextInput
+from nncli.nn.program.program import Outputs, Program
+
+HEAD = """\
+/* {name}: a model that nncli {version} exported.
+ * The SHA-256 checksum of its run is {checksum}.
+ *
+ * A program that predicts the rows of a CSV file:
+ *     cc -std=c99 -O2 -DMAIN model.c -o model -lm && ./model < rows.csv
+ * A function of your own program: compile model.c with it, and in your file
+ *     #define DECLARATIONS_ONLY
+ *     #include "model.c"
+ * The functions of this file change nothing but what they are given, so several threads may call them.
+ */
+"""
+GUARD = """\
+#include <float.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__FAST_MATH__)
+#error "-ffast-math ignores missing numbers: compile without it"
+#endif
+#if FLT_EVAL_METHOD == 2 || FLT_EVAL_METHOD == -1
+#error "numbers must not have more than 53 bits: compile with -msse2 -mfpmath=sse"
+#endif
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF /* as gcc with -std=c99 does */
+#endif
+"""
+
+
+def to_c(program: Program, info: ModelInfo) -> str:
+    """The C file of a program.
+
+    Raises:
+        UsageError: a column, category or class has a NUL character.
+    """
+    _check_texts(program)
+    ordinary = Identifiers(reserved_words())
+    columns = name_columns(program.inputs, ordinary)
+    prediction = prediction_of(program.outputs, ordinary)
+    texts = {i: column for i, column in enumerate(program.inputs) if isinstance(column, TextInput)}
+    vocabularies = {i: f"u{i}" for i in texts}
+    statements = Statements(program, tuple(column.field for column in columns), vocabularies)
+    predict = _predict(prediction, statements)
+    readers = "\n".join(reader(program, column, i) for i, column in enumerate(columns))
+    main = _main(columns, prediction, is_float=program.precision == "float32")
+    code = f"{predict}\n{readers}"
+    used = used_parts(code)
+    of_check = check_parts(code, without=used)
+    of_main = check_parts(main, without=[*used, *of_check])
+    return "\n".join(
+        [
+            HEAD.format(name=comment(info.name), version=comment(info.nncli_version), checksum=comment(info.checksum)),
+            _declarations(columns, prediction),
+            "#ifndef DECLARATIONS_ONLY\n",
+            GUARD,
+            _tables(program),
+            source_of(used, of_check),
+            "/* ---- Cells of each column --- */\n",
+            readers,
+            *[vocabulary(vocabularies[i], column, i) for i, column in texts.items()],
+            "/* ---- The network --- */\n",
+            statements.constants,
+            *statements.products.values(),
+            predict,
+            f"#ifdef MAIN\n\n{source_of(of_main)}\n{main}\n#endif /* MAIN */\n",
+            "#endif /* DECLARATIONS_ONLY */",
+            "",
+        ]
+    )
+
+
+def _check_texts(program: Program) -> None:
+    """Raise a UsageError if a text that the file has to read or print has a NUL character."""
+    outputs = program.outputs
+    texts = {f"column {quote(column.name)}": column.name for column in program.inputs}
+    for column in program.inputs:
+        for text, _ in column.texts if isinstance(column, CategoryInput) else ():
+            texts[f"category {quote(text)} of the column {quote(column.name)}"] = text
+    kind, names = ("class", outputs.labels) if outputs.labels else ("target", outputs.names)
+    texts |= {f"{kind} {quote(name)}": name for name in names}
+    for title, text in texts.items():
+        if "\0" in text:
+            raise UsageError(
+                f"the {title} has a NUL character, which no text of C has",
+                hint="Use another target, such as python, or train on a table without the character.",
+            )
+
+
+def _declarations(columns: Sequence[Column], prediction: NumberPrediction | ClassPrediction) -> str:
+    """The types, and the functions that other files may call."""
+    enumerations = [column.enumeration for column in columns if isinstance(column.input, CategoryInput)]
+    members = [column.member for column in columns] or ["    char unused;"]
+    row = "struct row {\n" + "\n".join(members) + "\n};\n"
+    readers = "\n".join(f"{column.prototype};" for column in columns)
+    return "\n".join(
+        [
+            '#ifdef __cplusplus\nextern "C" {\n#endif\n',
+            *enumerations,
+            row,
+            *[prediction.types] * bool(prediction.types),
+            f"{_wrapped(prediction.note)}\n{prediction.prototype};\n",
+            f"/* Read a cell of text as nncli does: 0 if it cannot be read. NULL is a missing cell. */\n{readers}\n",
+            "#ifdef __cplusplus\n}\n#endif\n",
+        ]
+    )
+
+
+def _wrapped(text: str) -> str:
+    """A comment on lines of at most 118 columns."""
+    return textwrap.fill(f"{text} */", 118, initial_indent="/* ", subsequent_indent=" * ", break_on_hyphens=False)
+
+
+def _tables(program: Program) -> str:
+    """The tables that the functions of cells use."""
+    has_text = any(isinstance(column, TextInput) for column in program.inputs)
+    return "\n".join(
+        [
+            "struct entry {\n    const char *text;\n    int value;\n};\n",
+            missing_values(program),
+            f"#define LONGEST_FOLDED_KEY {longest_folded_key(program.inputs)}\n",
+            *([character_tables(program.inputs)] if has_text else []),
+        ]
+    )
+
+
+def _predict(prediction: NumberPrediction | ClassPrediction, statements: Statements) -> str:
+    """The function `predict`."""
+
+    def element(position: int, j: int) -> str:
+        if is_array(statements.program, position):
+            return f"v{position}[{j}]"
+        return statements.scalar(position).replace("[j]", f"[{j}]")
+
+    memory = [f"double memory[{statements.memory}];"] * (statements.memory > 0)
+    unused = ["(void)row;"] * ("row->" not in "".join(statements.lines))
+    lines = [*memory, *unused, *statements.lines, *prediction.statements(element)]
+    body = "\n".join(f"    {line}" for line in lines)
+    return f"{prediction.prototype}\n{{\n{body}\n}}\n"
+
+
+def _main(columns: Sequence[Column], prediction: NumberPrediction | ClassPrediction, *, is_float: bool) -> str:
+    """What is compiled with -DMAIN alone."""
+    rows = [f"    {{{string(column.input.name)}, {string(column.expected)}}}," for column in columns]
+    cases = [
+        f"    case {i}:\n        return {column.reader}(cell, &row->{column.field});"
+        for i, column in enumerate(columns)
+    ]
+    table = "\n".join(
+        [
+            f"#define N_COLUMNS {len(columns)}",
+            "static const struct {\n    const char *name, *message;\n} columns[N_COLUMNS + 1] = {",
+            *rows,
+            "    {NULL, NULL}};",
+            f"static const char *const output_header = {string(header_line(prediction.titles))};\n",
+            "static int parse_cell(struct row *row, int column, const char *cell)\n{\n    switch (column) {",
+            *cases,
+            "    default:\n        return 0;\n    }\n}\n",
+            "static int write_row(const struct row *row);\n",
+        ]
+    )
+    writer = prediction.writer(is_float)
+    numbers = f"{template('write_number')}\n" if "write_number(" in writer else ""
+    return f"{table}\n{template('main')}\n{numbers}{writer}"
+
+
+Element: TypeAlias = Callable[[int, int], str]
+"""The number j of the value of a node, as an expression."""
+
+
+class NumberPrediction:
+    """One number, or a structure of several."""
+
+    def __init__(self, outputs: Outputs) -> None:
+        self._columns = outputs.numbers
+        self.titles = outputs.titles
+        fields = Identifiers()
+        self._fields = [fields.of(title, longest=LONGEST_FIELD + 12) for title in self.titles]
+        self._is_alone = len(self.titles) == 1
+        self._returns = len(outputs.names) == 1
+        self.types = "" if self._is_alone else self._structure()
+        kind = "double" if self._returns else "void"
+        self.prototype = f"{kind} predict(const struct row *row{'' if self._is_alone else ', struct prediction *all'})"
+        self.note = f"The prediction of {comment(outputs.names[0])}." if self._returns else "The predictions."
+        self.note += " NAN if a number of the row is infinite, or too far from those of the training rows."
+        self.note += "" if self._is_alone or not self._returns else " `all` may be NULL."
+
+    def _structure(self) -> str:
+        lines = [
+            f"    double {field}; /* {comment(title)} */"
+            for field, title in zip(self._fields, self.titles, strict=True)
+        ]
+        return "struct prediction {\n" + "\n".join(lines) + "\n};\n"
+
+    def statements(self, element: Element) -> list[str]:
+        """The end of `predict`."""
+        values = [element(column.node, column.place) for column in self._columns]
+        if self._is_alone:
+            return [f"return {values[0]};"]
+        lines = [f"all->{field} = {value};" for field, value in zip(self._fields, values, strict=True)]
+        if not self._returns:
+            return lines
+        return ["if (all != NULL) {", *(f"    {line}" for line in lines), "}", f"return {values[0]};"]
+
+    def writer(self, is_float: bool) -> str:
+        """The function that writes a row, 0 if the row has no prediction."""
+        if self._is_alone:
+            lines, values = ["double value = predict(row);"], ["value"]
+        else:
+            lines = ["struct prediction all;", "predict(row, &all);"]
+            values = [f"all.{field}" for field in self._fields]
+        lines += [f"if ({' || '.join(f'isnan({value})' for value in values)})", "    return 0;"]
+        for j, value in enumerate(values):
+            lines += [*["putchar(',');"] * (j > 0), f"write_number({value}, 0);"]
+        return _writer(lines)
+
+
+class ClassPrediction:
+    """The code of a class as an enumeration, and an array of probabilities; or only one of the two."""
+
+    def __init__(self, outputs: Outputs, ordinary: Identifiers) -> None:
+        self._outputs = outputs
+        self._tag = Identifiers(("row", "prediction")).of(f"class_{outputs.names[0]}", longest=LONGEST_FIELD)
+        prefix = f"{Identifiers().of(outputs.names[0], fallback='class', longest=LONGEST_FIELD)}_"
+        self._unknown = ordinary.of("unknown", prefix=prefix)
+        self._names = [ordinary.of(label, prefix=prefix, fallback="value") for label in outputs.labels]
+        self._has_code, self._has_probabilities = outputs.codes is not None, outputs.probabilities is not None
+        self.types = self._enumeration() if self._has_code else ""
+        n = len(outputs.labels)
+        self._array = f"double probabilities[{n}]"
+        kind = f"enum {self._tag}" if self._has_code else "void"
+        self.prototype = f"{kind} predict(const struct row *row{f', {self._array}' if self._has_probabilities else ''})"
+        order = "of the enumerators" if self._has_code else ", ".join(map(comment, outputs.labels))
+        self.note = f"The class of {comment(outputs.names[0])}; {self._unknown} if" if self._has_code else "NAN if"
+        self.note += " a number of the row is infinite, or too far from those of the training rows."
+        if self._has_probabilities:
+            self.note += f" The probabilities are in the order {order}."
+            self.note += " `probabilities` may be NULL." if self._has_code else ""
+        self.titles = outputs.titles
+
+    def _enumeration(self) -> str:
+        last = len(self._names) - 1
+        lines = [f"    {self._unknown} = -1,"] + [
+            f"    {name} = {code}{',' if code < last else ''} /* {comment(label)} */"
+            for code, (name, label) in enumerate(zip(self._names, self._outputs.labels, strict=True))
+        ]
+        return enumeration(self._tag, lines)
+
+    def statements(self, element: Element) -> list[str]:
+        """The end of `predict`."""
+        lines = []
+        if self._outputs.probabilities is not None:
+            n = len(self._names)
+            lines = [f"probabilities[{j}] = {element(self._outputs.probabilities, j)};" for j in range(n)]
+        if self._outputs.codes is None:
+            return lines
+        if lines:
+            lines = ["if (probabilities != NULL) {", *(f"    {line}" for line in lines), "}"]
+        return [*lines, f"return (enum {self._tag})(int){element(self._outputs.codes, 0)};"]
+
+    def writer(self, is_float: bool) -> str:
+        """The function that writes a row, after the table of the classes."""
+        lines = [f"{self._array};"] * self._has_probabilities
+        argument = ", probabilities" if self._has_probabilities else ""
+        table = ""
+        if self._has_code:
+            texts = ",\n    ".join(string(cell(label)) for label in self._outputs.labels)
+            table = f"static const char *const classes[] = {{\n    {texts}\n}};\n\n"
+            table = f"/* Classes: {self._outputs.label_type} */\n{table}"
+            lines += [f"int code = (int)predict(row{argument});", "if (code < 0)", "    return 0;"]
+            lines.append("fputs(classes[code], stdout);")
+        else:
+            lines += [f"predict(row{argument});", "if (isnan(probabilities[0]))", "    return 0;"]
+        if self._has_probabilities:
+            lines.append(f"for (int j = 0; j < {len(self._names)}; j++) {{")
+            lines.append(f"    {'' if self._has_code else 'if (j > 0)'}")
+            lines += ["    putchar(',');", f"    write_number(probabilities[j], {int(is_float)});", "}"]
+        return table + _writer([line for line in lines if line.strip()])
+
+
+def _writer(lines: Sequence[str]) -> str:
+    body = "\n".join(f"    {line}" for line in lines)
+    return f"static int write_row(const struct row *row)\n{{\n{body}\n    return 1;\n}}\n"
+
+
+def cell(text: str) -> str:
+    """A text as a cell of CSV."""
+    return pl.DataFrame([pl.Series("", [text])]).write_csv(include_header=False).removesuffix("\n")
+
+
+def header_line(titles: Sequence[str]) -> str:
+    """The header of CSV with these titles."""
+    return header(list(titles), ",").decode().removesuffix("\n")
+
+
+def prediction_of(outputs: Outputs, ordinary: Identifiers) -> NumberPrediction | ClassPrediction:
+    """What `predict` returns for these outputs."""
+    return ClassPrediction(outputs, ordinary) if outputs.labels else NumberPrediction(outputs)
+
+
+FILES = ("cells", "categories", "numbers", "number_spellings", "dates", "date_formats", "text", "helpers")
+"""In an order in which each follows what it uses."""
+DEFINED = re.compile(
+    r"^(?:static (?:\w++ )*+\**+(\w++)\(|static const [^\n\[]*\b(\w++)\[|struct (\w+) \{|#define (\w+))", re.MULTILINE
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One function, structure or group of macros; or the title of a file, which defines nothing.
+
+    `words` are the identifiers in it, `check_words` also those in what is compiled with -DCHECK alone.
+    """
+
+    text: str
+    file: str
+    defined: frozenset[str]
+    words: frozenset[str]
+    check_words: frozenset[str]
+
+
+def template(name: str) -> str:
+    """The text of a .c file of this folder."""
+    return (files("nncli.exporters.c") / f"{name}.c").read_text(encoding="utf-8")
+
+
+@cache
+def parts() -> tuple[Part, ...]:
+    """The parts of all files, which blank lines separate."""
+    all_parts = []
+    for name in FILES:
+        for text in template(name).strip().split("\n\n"):
+            code = re.sub(r"/\*.*?(?:\*/|\Z)", "", text, flags=re.DOTALL)
+            defined = {word for groups in DEFINED.findall(code) for word in groups if word}
+            always = re.sub(r"#ifdef CHECK.*?(?:#endif|\Z)", "", code, flags=re.DOTALL)
+            words = frozenset(words_of(always)), frozenset(words_of(code))
+            all_parts.append(Part(text, name, frozenset(defined), *words))
+    return tuple(all_parts)
+
+
+@cache
+def reserved_words() -> frozenset[str]:
+    """All identifiers of the files."""
+    programs = [words_of(template(name)) for name in ("main", "write_number")]
+    return frozenset().union(*(part.check_words for part in parts()), *programs)
+
+
+def used_parts(source: str) -> list[Part]:
+    """The parts that C source uses, in order, with all that these use."""
+    return _used(source, (), lambda part: part.words)
+
+
+def check_parts(source: str, *, without: Sequence[Part] = ()) -> list[Part]:
+    """The parts as `used_parts` returns them, and those that are used with -DCHECK alone; no part of `without`."""
+    return _used(source, without, lambda part: part.check_words)
+
+
+def _used(source: str, without: Sequence[Part], words_in: Callable[[Part], frozenset[str]]) -> list[Part]:
+    words, used = words_of(source), set[Part]()
+    defined = set(without)
+    while needed := [part for part in parts() if part not in used and part.defined & words]:
+        used.update(needed)
+        words = words.union(*map(words_in, needed))
+    return [part for part in parts() if part in used and part not in defined]
+
+
+def source_of(used: Sequence[Part], of_check: Sequence[Part] = ()) -> str:
+    """The text of parts, with the titles of their files; those of `of_check` are compiled with -DCHECK alone."""
+    titles = {part.file: part for part in parts() if not part.defined}
+    texts, last = [], ""
+    for part in (part for part in parts() if part in {*used, *of_check}):
+        if part.file != last and part.file in titles:
+            texts.append(titles[part.file].text)
+        texts.append(part.text if part in used else f"#ifdef CHECK\n{part.text}\n#endif")
+        last = part.file
+    return "\n\n".join(texts) + "\n" if texts else ""

@@ -1,0 +1,98 @@
+"""The targets of `nncli export`: what prints a program for each, and what runs the file.
+
+A new target is one entry here, a printer (a file or a folder of nncli/export) and a runner
+(nncli/exporters/runtimes/RUNTIME.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+import polars as pl
+
+from nncli.nn.program.program import Program
+
+
+class Runner(Protocol):
+    """A module that runs an exported file in the runtime that it is for."""
+
+    def missing(self) -> str | None:
+        """What has to be installed before a file can be run, such as `install nodejs`; None if nothing."""
+
+    def run(self, file: Path, rows: pl.DataFrame) -> pl.DataFrame:
+        """The outputs of a file for rows, with the columns that `nncli predict` prints.
+
+        `rows` are the feature columns as predict reads them: numbers, text or dates, null where a cell is missing.
+
+        Raises:
+            ExportedFileError: the runtime refused the file, or a row.
+        """
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target: its name, the suffixes of its files, the usual one first, and the `runtime` that checks them.
+
+    `printer` is the path of a function of a program and the information about its model, which returns the content of
+    the file, as bytes or text; `runner` is the path of a Runner. Numbers of the runtime may differ from those of
+    `nncli predict` by up to `max_ulp` units in the last place of float32.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    runtime: str
+    max_ulp: int
+    printer: str
+    runner: str
+
+    @property
+    def suffix(self) -> str:
+        """The usual suffix of its files."""
+        return self.suffixes[0]
+
+    def content(self, program: Program, info: ModelInfo) -> bytes:
+        """The content of the file.
+
+        Raises:
+            UsageError: the target cannot express the program.
+        """
+        module, _, function = self.printer.rpartition(".")
+        # A printer may need a package that is not installed, so it is imported only when it prints.
+        print_program = cast("Callable[[Program, ModelInfo], str | bytes]", getattr(import_module(module), function))
+        content = print_program(program, info)
+        return content.encode() if isinstance(content, str) else content
+
+    def load_runner(self) -> Runner:
+        """What runs the files of the target."""
+        return cast("Runner", import_module(self.runner))
+
+
+TARGETS = (
+    Target(
+        "onnx", (".onnx",), "ONNX Runtime", 1, "nncli.exporters.onnx.model.to_onnx", "nncli.exporters.runtimes.onnxruntime"
+    ),
+    Target(
+        "js", (".mjs", ".js"), "Node", 2, "nncli.exporters.javascript.module.to_javascript", "nncli.exporters.runtimes.node"
+    ),
+    Target(
+        "html", (".html", ".htm"), "Chromium", 2, "nncli.exporters.html.page.to_html", "nncli.exporters.runtimes.chromium"
+    ),
+    Target("c", (".c",), "C", 2, "nncli.exporters.c.source_file.to_c", "nncli.exporters.runtimes.c_compiler"),
+    Target(
+        "python", (".py",), "Python", 2, "nncli.exporters.python.source_file.to_python", "nncli.exporters.runtimes.process"
+    ),
+)
+"""All targets, in the order of the help."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The name of the run, the SHA-256 checksum of its manifest, and the version of nncli that exported it."""
+
+    name: str
+    checksum: str
+    nncli_version: str

@@ -1,0 +1,36 @@
+"""Reading config.yaml of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from nncli.base.errors import ConfigError, RunError
+from nncli.config.loading import folder_and_name, load_document
+from nncli.config.schema import Config
+from nncli.config.yaml.parser import read
+from nncli.run_directory.manifest import CONFIG
+from nncli.run_directory.renamed_keys import with_present_names
+
+NOT_VALID = "If you changed the file, undo the change. Otherwise restore the directory from a copy, or train again."
+
+
+def read_config(folder: Path, assignments: Sequence[str] = ()) -> Config:
+    """Read config.yaml of the run in `folder`, with changes from the command line.
+
+    Raises:
+        RunError: the file is missing or damaged.
+        ConfigError: an assignment is not valid.
+        UsageError: an assignment is not of the form key=value.
+    """
+    parent, name = folder_and_name(folder / CONFIG)
+    try:
+        document = with_present_names(read(folder / CONFIG))
+        config = load_document(document, (), folder=parent, name=name).config
+    except ConfigError as error:
+        issue = error.issues[0]
+        location = replace(issue.location, source=str(folder / CONFIG))
+        message = f"the configuration of the run is damaged: {issue.message}"
+        raise RunError(message, location=location, hint=NOT_VALID) from error
+    return load_document(document, assignments, folder=parent, name=name).config if assignments else config

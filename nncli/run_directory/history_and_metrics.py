@@ -1,0 +1,183 @@
+"""Content of history.csv and metrics.json of a run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nncli.base.findings import Finding, FindingCode, of_json
+from nncli.models.scores import Averaging, ScoreWithInterval
+from nncli.run_directory.loader import LARGEST_TEXT, damaged, read_verified
+from nncli.run_directory.manifest import HISTORY, METRICS, Manifest
+
+if TYPE_CHECKING:
+    from nncli.nn.training.loop import EpochReport
+
+LARGEST_LINE = 200
+"""Bytes of an epoch in history.csv at most."""
+
+
+@dataclass(frozen=True)
+class History:
+    """The reports of all epochs, and the name of their metric, None without validation rows."""
+
+    metric: str | None
+    reports: tuple[EpochReport, ...]
+
+    @property
+    def best(self) -> EpochReport | None:
+        """The report of the best epoch, whose weights were kept."""
+        return next((report for report in reversed(self.reports) if report.is_best), None)
+
+
+def history_csv(reports: Iterable[EpochReport], metric: str | None) -> str:
+    """The content of history.csv; the metric's column is named after it, such as `val_accuracy`."""
+    from nncli.nn.training.loop import EpochReport
+
+    names = [field.name for field in fields(EpochReport)]
+    titles = [f"val_{metric}" if name == "metric" and metric else name for name in names]
+    lines = [",".join(titles)]
+    lines += [",".join(_cell(getattr(report, name)) for name in names) for report in reports]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@dataclass(frozen=True)
+class RecordedScores:
+    """The metrics that are a single number, which have no intervals, and the number of rows.
+
+    `optimistic` if these rows took part in the choice of the epoch, as validation rows did in older versions.
+    """
+
+    rows: int
+    scores: tuple[ScoreWithInterval, ...]
+    averaging: Averaging | None = None
+    optimistic: bool = False
+
+
+@dataclass(frozen=True)
+class RecordedCycle:
+    """Whether another cycle of the learning rate followed after a number of epochs; see fitting/ensemble/train.py."""
+
+    epochs: int
+    decrease: float
+    standard_error: float
+    continues: bool
+
+
+@dataclass(frozen=True)
+class RecordedMetrics:
+    """The contents of metrics.json."""
+
+    training: RecordedScores | None
+    validation: RecordedScores | None
+    findings: tuple[Finding, ...] = ()
+    cycles: tuple[RecordedCycle, ...] = ()
+
+
+def read_history(folder: Path, manifest: Manifest) -> History:
+    """Read history.csv of the run in `folder`.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    text = read_verified(folder, HISTORY, manifest, LARGEST_TEXT + LARGEST_LINE * manifest.epochs)
+    try:
+        return parse_history(text)
+    except ValueError as error:
+        raise damaged(folder, HISTORY, "the file is damaged: it is no history of a training") from error
+
+
+def parse_history(text: bytes) -> History:
+    """The history in the content of history.csv.
+
+    Raises:
+        ValueError: it is no history of a training.
+    """
+    try:
+        lines = list(csv.reader(io.StringIO(text.decode())))
+        titles = lines[0]
+        metric = titles[4].removeprefix("val_") if titles[4] != "metric" else None
+        return History(metric, tuple(_report(line) for line in lines[1:]))
+    except (IndexError, TypeError, csv.Error) as error:
+        raise ValueError("not a history of a training") from error
+
+
+def read_metrics(folder: Path, manifest: Manifest) -> RecordedMetrics:
+    """Read metrics.json of the run in `folder`.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    text = read_verified(folder, METRICS, manifest, LARGEST_TEXT)
+    try:
+        document = json.loads(text)
+        training, validation = (_recorded_scores(document.get(name), name) for name in ("training", "validation"))
+        if "out_of_fold" in document:  # of a cross-validation, whose folds chose nothing
+            validation = _recorded_scores(
+                {"baseline": {}, "optimistic": False, **document["out_of_fold"]}, "validation"
+            )
+        cycles = tuple(
+            RecordedCycle(cycle["epochs"], cycle["decrease"], cycle["standard_error"], cycle["continues"])
+            for cycle in document.get("cycles", [])
+        )
+        return RecordedMetrics(training, validation, _findings(document.get("findings", [])), cycles)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise damaged(folder, METRICS, "the file is damaged: it holds no scores") from error
+
+
+def _report(line: list[str]) -> EpochReport:
+    from nncli.nn.training.loop import EpochReport
+
+    epoch, loss, penalty, val_loss, metric, rate, best, seconds = line
+    return EpochReport(
+        epoch=int(epoch),
+        loss=float(loss),
+        penalty=float(penalty),
+        val_loss=float(val_loss) if val_loss else None,
+        metric=float(metric) if metric else None,
+        learning_rate=float(rate),
+        is_best=best == "true",
+        seconds=float(seconds),
+    )
+
+
+def _findings(documents: list[dict[str, Any]]) -> tuple[Finding, ...]:
+    """The recorded warnings, without those whose codes only a newer nncli knows."""
+    codes = {code.value for code in FindingCode}
+    return tuple(of_json(document) for document in documents if document["code"] in codes)
+
+
+def _recorded_scores(document: dict[str, Any] | None, rows: str) -> RecordedScores | None:
+    """The scores of the training or validation rows; None where metrics.json has none."""
+    if document is None:
+        return None
+    model, baseline = document["metrics"], document["baseline"]
+    pairs = [(None, model, baseline)]
+    if "targets" in model:
+        pairs = [(name, scores, baseline.get("targets", {}).get(name, {})) for name, scores in model["targets"].items()]
+    scores = [
+        ScoreWithInterval(target, name, _number(value), None, _number(of_baseline.get(name)), None)
+        for target, of_model, of_baseline in pairs
+        for name, value in of_model.items()
+        if value is None or isinstance(value, int | float)
+    ]
+    averaging = document.get("averaging")
+    return RecordedScores(
+        rows=int(document["rows"]),
+        scores=tuple(scores),
+        averaging=averaging and Averaging(tuple(map(float, averaging["factors"])), int(averaging["rows"])),
+        optimistic=rows == "validation" and bool(document.get("optimistic", True)),
+    )
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(value)

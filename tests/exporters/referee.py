@@ -1,0 +1,104 @@
+"""A target whose files are run by the interpreter of programs, for tests of what is the same for all targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nncli.api import export as api_export
+from nncli.base.text import percent_digits
+from nncli.data.table import Table
+from nncli.exporters import targets
+from nncli.exporters.read_inputs import read_inputs
+from nncli.exporters.targets import ModelInfo, Target
+from nncli.nn.program.program import Outputs, Program
+from nncli.nn.program.program import run as interpret
+
+TARGET = Target("referee", (".ref",), "the interpreter", 2, f"{__name__}.print_program", __name__)
+
+printed: dict[str, Program] = {}
+"""The programs by the names of their runs."""
+state: dict[str, str | None] = {"missing": None, "fault": None}
+"""What the runtime lacks, and how it computes wrongly: `number`, `class` or `column`."""
+
+
+@contextmanager
+def referee(
+    monkeypatch: pytest.MonkeyPatch, *, missing: str | None = None, fault: str | None = None
+) -> Iterator[Target]:
+    """The list of targets with this one alone."""
+    with monkeypatch.context() as patch:
+        patch.setattr(targets, "TARGETS", (TARGET,))
+        patch.setattr(api_export, "TARGETS", (TARGET,))
+        patch.setitem(state, "missing", missing)
+        patch.setitem(state, "fault", fault)
+        yield TARGET
+
+
+def print_program(program: Program, info: ModelInfo) -> str:
+    """The printer: the name of the run, by which the program is found."""
+    printed[info.name] = program
+    return info.name
+
+
+def missing() -> str | None:
+    """What the runtime lacks."""
+    return state["missing"]
+
+
+def run(file: Path, rows: pl.DataFrame) -> pl.DataFrame:
+    """The runner."""
+    program = printed[file.read_text()]
+    result = answers(program, rows)
+    if state["fault"] == "column":
+        return result.rename({result.columns[0]: "other"})
+    if state["fault"] == "number":
+        name = result.columns[-1]
+        wrong = result[name].to_numpy().copy()
+        wrong[2] = np.nextafter(wrong[2].astype(np.float32), np.float32(np.inf)) * (1.0 + 1e-6)
+        return result.with_columns(pl.Series(name, wrong))
+    if state["fault"] == "class":
+        assert program.outputs.labels
+        first, second, *_ = program.outputs.labels
+        label = result["prediction"][3]
+        return result.with_columns(result["prediction"].scatter(3, second if label == first else first))
+    return result
+
+
+def answers(program: Program, rows: pl.DataFrame) -> pl.DataFrame:
+    """The outputs of a program with the columns that `nncli predict` prints."""
+    values, outputs = interpret(program, read_inputs(program, Table(rows, "rows"))), program.outputs
+    if not outputs.labels:
+        return pl.DataFrame(_numbers(outputs, values))
+    columns: dict[str, object] = {}
+    if outputs.codes is not None:
+        columns["prediction"] = [outputs.labels[int(code)] for code in values[outputs.codes][:, 0]]
+    if outputs.probabilities is not None:
+        columns |= {f"proba_{label}": values[outputs.probabilities][:, j] for j, label in enumerate(outputs.labels)}
+    return pl.DataFrame(columns)
+
+
+def _numbers(outputs: Outputs, values: Mapping[int, np.ndarray]) -> dict[str, np.ndarray]:
+    several = len(outputs.names) > 1
+
+    def titled(title: str, name: str) -> str:
+        return f"{title}_{name}" if several else title
+
+    assert outputs.values is not None
+    columns = {titled("prediction", name): values[outputs.values][:, j] for j, name in enumerate(outputs.names)}
+    if outputs.quantiles is not None:
+        for j, name in enumerate(outputs.names):
+            for k, level in enumerate(outputs.levels):
+                column = values[outputs.quantiles][:, j * len(outputs.levels) + k]
+                columns[titled(f"quantile_{percent_digits(level)}", name)] = column
+    for bounds in outputs.bounds:
+        for j, name in enumerate(outputs.names):
+            digits = percent_digits(bounds.level)
+            columns[titled(f"lower_{digits}", name)] = values[bounds.lower][:, j]
+            columns[titled(f"upper_{digits}", name)] = values[bounds.upper][:, j]
+    return columns

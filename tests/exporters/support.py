@@ -1,0 +1,51 @@
+"""Compare the program of a model with its predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.data.table import Table
+from nncli.exporters.lowering import lower_model
+from nncli.exporters.read_inputs import read_inputs
+from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.models.ensemble import AnyModel
+from nncli.nn.program.program import run
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What a program computes: numbers or probabilities, codes of classes, quantiles, and bounds of each level."""
+
+    values: Floats
+    codes: Floats | None = None
+    quantiles: Floats | None = None
+    bounds: tuple[tuple[Floats, Floats], ...] = ()
+
+
+def compute(model: AnyModel, table: Table, conformal: ConformalPredictor | None = None) -> Computed:
+    """The outputs of the program of a model for a table."""
+    program = lower_model(model, conformal)
+    values = run(program, read_inputs(program, table))
+    outputs = program.outputs
+    assert outputs.values is not None
+    codes = None if outputs.codes is None else values[outputs.codes][:, 0]
+    quantiles = None if outputs.quantiles is None else values[outputs.quantiles]
+    bounds = tuple((values[bound.lower], values[bound.upper]) for bound in outputs.bounds)
+    return Computed(values[outputs.values], codes, quantiles, bounds)
+
+
+def assert_equal_predictions(model: AnyModel, table: Table) -> None:
+    """Assert that the program of a model, in float64 like the model, gives its predictions but for rounding."""
+    computed, predicted = compute(model, table), model.predict(table)
+    np.testing.assert_allclose(computed.values, predicted.values, rtol=1e-12, atol=1e-14)
+    if computed.codes is not None:
+        assert computed.codes.tolist() == predicted.classes.tolist()
+    if predicted.quantiles is not None:
+        assert computed.quantiles is not None
+        wanted = predicted.quantiles.reshape(len(table), -1)
+        np.testing.assert_allclose(computed.quantiles, wanted, rtol=1e-12)
