@@ -36,6 +36,7 @@ from nncli.nn.losses import Loss
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optim.optimizers import Optimizer
 from nncli.nn.optim.schedules import Schedule
+from nncli.run_directory.disclosure import CELLS, FILES, Content
 
 DOCS = Path(__file__).parent
 
@@ -260,7 +261,23 @@ def database_commands() -> str:
     return f"Commands with these options: {', '.join(f'`{name}`' for name in names)}.\n"
 
 
-TABLES: dict[str, Callable[[], str]] = {"database_commands": database_commands, "extras": extras}
+def disclosures() -> str:
+    """What each file of a run, and each file that is written from one, gives away."""
+    rows = []
+    for file in FILES:
+        names, *_, row, hashes, path = ("yes" if content in file.holds else "" for content in Content)
+        cells = ", ".join(content for content in CELLS if content in file.holds)
+        name = f"`{file.pattern}`" if file.group in ("run", "report") else f"{file.group} `{file.pattern}`"
+        rows.append(f"| {name} | {names} | {cells} | {row or (hashes and 'hashes')} | {path} | {file.detail} |\n")
+    head = "| file | names of columns | cells | rows | paths | what exactly |\n|---|---|---|---|---|---|\n"
+    return head + "".join(rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "database_commands": database_commands,
+    "disclosures": disclosures,
+    "extras": extras,
+}
 """The text between `<!-- made: NAME -->` and `<!-- end -->` in a page."""
 
 
@@ -275,7 +292,10 @@ def with_tables(page: Path) -> str:
 
 
 MADE: dict[Path, Callable[[], str]] = {
-    **{DOCS / name: partial(with_tables, DOCS / name) for name in ("install.md", "howto/databases.md")},
+    **{
+        DOCS / name: partial(with_tables, DOCS / name)
+        for name in ("install.md", "howto/databases.md", "run-directory.md")
+    },
     DOCS / "configuration.md": configuration,
     DOCS / "commands.md": commands,
     DOCS / "python-api.md": python_api,

@@ -104,6 +104,7 @@ EXAMPLES = {
     "export": ("export runs/network -o network.py",),
     "track": ("track runs/network --to tensorboard",),
     "runs": ("runs",),
+    "share": ("share runs/network -o network.zip",),
     "show": ("show runs/network", "show runs/members"),
     "compare": ("compare runs/sex runs/ensemble",),
     "reproduce": ("reproduce runs/network",),

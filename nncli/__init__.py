@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nncli.api.predict_files import predict_files
     from nncli.api.report import report
     from nncli.api.reproduce import reproduce
+    from nncli.api.share import share
     from nncli.api.show import show
     from nncli.api.threshold import clear_threshold, threshold
     from nncli.api.track import track
@@ -73,6 +74,7 @@ __all__ = [
     "reproduce",
     "runs",
     "select_ensemble",
+    "share",
     "show",
     "threshold",
     "track",

@@ -128,6 +128,7 @@ class RunRecord:
         fold = shlex.quote(str(path / fold_folder(0)))
         check_is_run(path, ", not a run", f"Reproduce the run of a fold: nncli reproduce {fold}")
         manifest = Run.open(path).load_manifest()
+        manifest.check_not_private(path, "its training table")
         check_not_selected(path, manifest.selection, "trained again")
         parent = path.absolute().parent
         if parent.name == MEMBERS and os.path.lexists(parent.parent / MANIFEST):

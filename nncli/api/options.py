@@ -484,7 +484,7 @@ class TrainOptions(TrackOptions, ResumableOptions):
     """The options of `nncli.train`. A time limit begins when they are made."""
 
     command = "train"
-    may_change = ("set", "scheduler", "track")
+    may_change = ("set", "scheduler", "track", "private")
 
     time_limit: Annotated[
         float | str | TimeLimit | None,
@@ -494,6 +494,9 @@ class TrainOptions(TrackOptions, ResumableOptions):
         str | Path | None,
         Option("The run directory to create. Default: runs/NAME.", OUTPUT, short="-o", metavar="RUN"),
     ] = None
+    private: Annotated[
+        bool, Option("At the end remove rows, rare categories and paths from the run, as `nncli share` does.", OUTPUT)
+    ] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -788,6 +791,13 @@ class ExportOptions(Options):
             metavar="LEVEL",
         ),
     ] = ()
+    force: Annotated[bool, Option("Replace an existing file.", OUTPUT)] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShareOptions(Options):
+    """The options of `nncli.share`."""
+
     force: Annotated[bool, Option("Replace an existing file.", OUTPUT)] = False
 
 

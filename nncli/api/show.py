@@ -99,6 +99,7 @@ class RunDescription:
     selection: str | None = None
     decision: Decision | None = None
     averaging: Averaging | None = None
+    private: bool = False
 
     def json(self) -> dict[str, Any]:
         """All fields and the next steps as a JSON object."""
@@ -129,6 +130,7 @@ class RunDescription:
             ("run", str(self.path)),
             ("status", self.status),
             ("started", f"{started} UTC{seconds}"),
+            ("private", "without rows, rare categories and paths" if self.private else ""),
             ("command", shlex.join(self.command)),
             ("time limit", self.time_limit or ""),
             ("teacher", self.teacher or ""),
@@ -252,6 +254,7 @@ def show(run: str | Path) -> RunDescription:
         selection=None if manifest.selection is None else manifest.selection.text,
         decision=decision,
         averaging=None if metrics is None or metrics.validation is None else metrics.validation.averaging,
+        private=manifest.private,
     )
 
 

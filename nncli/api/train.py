@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -36,11 +38,12 @@ def train_events_with(
     options.check_input(config)
     tracked = _trackers(options.track)
     if config is None:
-        yield from tracked(_resume(Path(options.resume or ""), options, command))
+        yield from _made_private(tracked(_resume(Path(options.resume or ""), options, command)), options)
         return
     with copied_table(config, options, options.output):
         given = resolve_input(config, options)
-        yield from tracked(_train(given, options, options.training_call(command, given.findings)))
+        call = options.training_call(command, given.findings)
+        yield from _made_private(tracked(_train(given, options, call)), options)
 
 
 train_events = operation(TrainOptions)(train_events_with)
@@ -112,6 +115,7 @@ def _resume(path: Path, options: TrainOptions, command: Sequence[str]) -> Genera
     check_is_run(path, ", not a run", f"To resume: {resume_command(path)}")
     run = Run.open(path)
     manifest = run.load_manifest()
+    manifest.check_not_private(run.path, "its training table")
     check_not_selected(run.path, manifest.selection, "trained further")
     findings = []
     if manifest.status == "done" and not any(text.lstrip().startswith("epochs") for text in options.set):
@@ -125,13 +129,30 @@ def _resume(path: Path, options: TrainOptions, command: Sequence[str]) -> Genera
         findings.append(warning(FindingCode.DECISION_REMOVED, message, hint=hint))
     if manifest.members == 1:
         _refuse_scheduler(options)
-    with table_copies(read_config(run.path), existing_parent(run.path)):
+    with table_copies(read_config(run.path), existing_parent(run.path), again=True):
         if manifest.members > 1:
             from nncli.fitting.ensemble.train import resume_ensemble
 
             yield from resume_ensemble(run, options.set, options.training_call(command, findings))
         else:
             yield from resume_network(run, options.set, command, options.stop, findings=findings)
+
+
+def _made_private(events: Events, options: TrainOptions) -> Events:
+    """The events of a training whose run, with the option `private`, is made private once the training is done."""
+    for event in events:
+        if not (options.private and isinstance(event, Finished)):
+            yield event
+            continue
+        deque(events, maxlen=0)  # until the run is not locked any more
+        if event.status == "done":
+            from nncli.api.share import make_private, rare_notes
+
+            texts = rare_notes(make_private(event.run))
+        else:
+            texts = ("the run keeps rows and paths until it is resumed, and finished, with --private",)
+        notes = [note(FindingCode.PRIVATE, text) for text in texts]
+        yield replace(event, findings=(*event.findings, *notes))
 
 
 Events: TypeAlias = Generator[Event, None, None]

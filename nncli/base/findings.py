@@ -35,6 +35,7 @@ class FindingCode(StrEnum):
     TIME_LIMIT = "time-limit", "What a time limit changed."
     SEARCH = "search", "What a search of hyperparameters changes, and what it does not."
     EXECUTION = "execution", "How a training is computed."
+    PRIVATE = "private", "What is removed from a private run."
     TRACKING = "tracking", "The metrics of a training are not written to a tracker any more."
     AMBIGUOUS_NUMBERS = "ambiguous-numbers", "A column of numbers can be read in more than one way."
     INVALID_CELLS = "invalid-cells", "Cells of columns of numbers or dates are none, and are treated as missing."

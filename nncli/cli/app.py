@@ -41,6 +41,7 @@ COMMANDS = {
     "report": "Write an HTML report and a model card of a run.",
     "export": "Write a run as one file for another program.",
     "serve": "Predict over HTTP.",
+    "share": "Write a copy of a run that gives away no rows, rare categories, paths and names.",
     "track": "Write the metrics of finished runs to TensorBoard or MLflow.",
     "runs": "List runs with their status and validation score.",
     "show": "Show the data, network and scores of a run.",
@@ -53,7 +54,7 @@ COMMANDS = {
 MODULES = {
     **dict.fromkeys(("head", "init", "generate_data"), "data"),
     **dict.fromkeys(("train", "cross_validate", "tune", "distill", "reproduce"), "training"),
-    **dict.fromkeys(("report", "track", "show"), "runs"),
+    **dict.fromkeys(("report", "share", "track", "show"), "runs"),
 }
 """The modules of commands that have none of their own name."""
 GC_THRESHOLD = 200_000

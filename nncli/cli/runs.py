@@ -1,4 +1,4 @@
-"""`nncli runs`, `show`, `report` and `track` on the command line."""
+"""`nncli runs`, `show`, `report`, `share` and `track` on the command line."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nncli.api.options import ShareOptions
 from nncli.base.logs import format_duration
 from nncli.base.option import OUTPUT, Option, Options
 from nncli.base.text import escape_unprintable
@@ -230,6 +231,35 @@ def report(*, run: RunDirectory, file: ReportFileOptions, display: ResultOptions
     else:
         print_path(files.html)
     display.next(f"open {files.html} in a browser")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShareFileOptions(ShareOptions):
+    """The copy."""
+
+    output: Annotated[
+        Path | None,
+        Option("The .zip file to write. Default: the run's name, in the working directory.", OUTPUT, short="-o"),
+    ] = None
+
+
+def share(*, run: RunDirectory, file: ShareFileOptions, display: ResultOptions) -> None:
+    """The .zip file has a run directory that predicts, is exported and served. It has no rows, no category of fewer
+    than ten training rows, no path, and no name of a user or machine. So it cannot be trained further or reproduced,
+    and has no intervals, report and drift. Names of columns and the other categories stay. See docs/run-directory.md.
+
+    \b
+    nncli share runs/penguins -o penguins.zip
+    """
+    from nncli.api.share import share_with
+
+    interrupt_at_once()
+    shared = share_with(run, file.output or Path(f"{run.resolve().name}.zip"), file)
+    display.note(*shared.notes)
+    if display.as_json:
+        print_json(shared.json())
+    else:
+        print_path(shared.path)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -121,7 +121,7 @@ def training_sample(run: Run, model: AnyModel) -> list[Table]:
     config = check_config_unchanged(run, manifest, ())
     random = np.random.default_rng(manifest.seed)
     numbers = 1 + np.sort(random.choice(manifest.data.rows, min(ROWS, manifest.data.rows), replace=False))
-    with table_copies(config):
+    with table_copies(config, again=True):
         check_tables_unchanged(config, manifest)
         tables = []
         for table in read_to_predict(model, config.data.source):

@@ -47,7 +47,7 @@ def held_out_column(run: Run, rows: HeldOutRows, name: str, dialect: CsvDialect)
 
     manifest = run.load_manifest()
     config = check_config_unchanged(run, manifest, ())
-    with table_copies(config), Scratch() as scratch:
+    with table_copies(config, again=True), Scratch() as scratch:
         try:
             check_tables_unchanged(config, manifest)
         except DataError as error:

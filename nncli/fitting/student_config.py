@@ -94,6 +94,7 @@ def _check(path: Path, manifest: Manifest, levels: int) -> None:
     place = Location(source=str(path))
     if manifest.status == "running":
         raise RunError("the training of this run is not finished", location=place, hint="Resume it, or wait for it.")
+    manifest.check_not_private(path, "its training table")
     if manifest.data.sha256 is None:
         raise DataError(
             "the table of this run came from a pipe, and a student learns on it",

@@ -9,6 +9,7 @@ import shlex
 import stat
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.model import FORMAT, Model, ModelSpec
 from nncli.nn.parameters import Parameters
 from nncli.run_directory import training_rows
+from nncli.run_directory.filenames import TRAINING_ROWS_KEY
 from nncli.run_directory.manifest import (
     CONFIG,
     DAMAGED,
@@ -50,6 +52,7 @@ T = TypeVar("T")
 
 LARGEST_TEXT = 1 << 28
 """Bytes of JSON that are read at most: far more than a real encoder needs, far less than fills the memory."""
+KEY_BYTES = 16
 LARGEST_HEADER = 1 << 24
 """Bytes of a safetensors header at most."""
 
@@ -152,17 +155,27 @@ def _read_optional(
 def read_training_rows(folder: Path, manifest: Manifest) -> TrainingRows | None:
     """Read the hashes of the training and validation rows.
 
-    None for a run of an older version, which has none, or if the file was removed.
+    None for a run of an older version, which has none, or if the file was removed, or the key of its hashes.
 
     Raises:
         RunError: the file is damaged.
     """
     largest, parse = training_rows.LARGEST_FILE, TrainingRows.from_bytes
-    return _read_optional(folder, TRAINING_ROWS, manifest, largest, parse, "training rows")
+    rows = _read_optional(folder, TRAINING_ROWS, manifest, largest, parse, "training rows")
+    if rows is None or rows.key is None:
+        return rows
+    if not os.path.lexists(folder / TRAINING_ROWS_KEY):
+        return None
+    key = read_file(folder, TRAINING_ROWS_KEY, KEY_BYTES)
+    if len(key) < KEY_BYTES:
+        raise damaged(folder, TRAINING_ROWS_KEY, f"the file is damaged: a key has {KEY_BYTES} bytes")
+    return replace(rows, key=key)
 
 
 def check_not_removed(folder: Path, manifest: Manifest, name: str) -> None:
-    """Raise a RunError if the run had this file, and has it no longer."""
+    """Raise a RunError if the run had this file, and has it no longer, or is private and has none."""
+    if name not in manifest.files:
+        manifest.check_not_private(folder, name)
     if name in manifest.files and not os.path.lexists(folder / name):
         raise RunError(
             f"{name}, which the manifest of the run lists, was removed",

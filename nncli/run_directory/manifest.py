@@ -200,6 +200,7 @@ class Manifest(Spec):
     A `teacher` is the run whose predictions the network learned. `time_limit` says in a line what a time limit changed,
     and is None without one. `lengthened` lists the changes of `epochs`, on which the learning rates of the epochs
     before depend.
+    A `private` run has no rows, rare categories and paths, see nncli/api/share.py.
     A `selection` says from which trials of a search the members of an ensemble were selected; other runs have none.
     `decided` is the score of a run with a saved decision, whose recorded scores are of the most probable class.
     `files` holds the SHA-256 of every other file of the directory. It is empty while the run is being written: the
@@ -244,12 +245,13 @@ class Manifest(Spec):
     selection: SelectionRecord | None = None
     has_common_validation: bool = False
     decided: DecidedScore | None = None
+    private: bool = False
 
     @model_serializer(mode="wrap")
     def _without_later_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """The fields, without those that older versions do not write unless they have a value."""
         document: dict[str, Any] = handler(self)
-        for name in ("selection", "has_common_validation", "decided"):
+        for name in ("selection", "has_common_validation", "decided", "private"):
             if not getattr(self, name):
                 document.pop(name, None)
         return document
@@ -261,6 +263,15 @@ class Manifest(Spec):
     def with_checksum(self) -> Self:
         """A copy with its checksum computed."""
         return self.model_copy(update={"checksum": checksum(self.model_dump(mode="json"))})
+
+    def check_not_private(self, path: Path, lacks: str) -> None:
+        """Raise a RunError if the run at `path` is private, and so lacks what is needed."""
+        if self.private:
+            raise RunError(
+                f"this run is private: it lacks {lacks}",
+                location=Location(source=str(path)),
+                hint="Use the run that it is a copy of, or train again.",
+            )
 
     @property
     def member_folders(self) -> tuple[str, ...]:

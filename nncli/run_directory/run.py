@@ -51,7 +51,7 @@ from nncli.run_directory.cross_validation import (
     read_folds_manifest,
     read_folds_training_rows,
 )
-from nncli.run_directory.filenames import LOCK, SEARCH
+from nncli.run_directory.filenames import LOCK, SEARCH, TRAINING_ROWS_KEY
 from nncli.run_directory.listing import is_run
 from nncli.run_directory.loader import read_any_model, read_held_out, read_manifest, read_reference, read_training_rows
 from nncli.run_directory.manifest import (
@@ -490,8 +490,11 @@ class Run:
         self._write(METRICS, json.dumps(metrics, indent=1, ensure_ascii=False) + "\n")
 
     def save_training_rows(self, rows: TrainingRows) -> None:
-        """Write training_rows.safetensors."""
+        """Write training_rows.safetensors, and the key of its hashes if they have one."""
         self._write(TRAINING_ROWS, rows.to_bytes())
+        if rows.key:
+            self._write(TRAINING_ROWS_KEY, rows.key)
+            (self.path / TRAINING_ROWS_KEY).chmod(0o600)
 
     def save_manifest(self, manifest: Manifest) -> None:
         """Write manifest.json; with the checksums of all files unless the status is "running"."""
@@ -589,14 +592,14 @@ def to_bytes(run: Path) -> dict[str, bytes]:
     }
 
 
-def from_bytes(files: Mapping[str, bytes], run: Path) -> None:
-    """Create the run directory from packed files; the manifest is written last.
+def from_bytes(files: Mapping[str, bytes], run: Path, *, exist_ok: bool = False) -> None:
+    """Create the run directory from packed files; the manifest is written last. With `exist_ok` an empty one may exist.
 
     Raises:
         FileExistsError: the path exists.
         NncliError: a file cannot be written.
     """
-    run.mkdir(parents=True)
+    run.mkdir(parents=True, exist_ok=exist_ok)
     with batched_fsync():
         for name, content in files.items():
             if name != MANIFEST:

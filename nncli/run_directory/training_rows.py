@@ -1,6 +1,7 @@
 """The rows that a run was trained or validated on, as hashes, by which they are recognized in any table.
 
-    training_rows.safetensors   `hashes` (n,) and `counts` (3,)
+    training_rows.safetensors   `hashes` (n,) and `counts` (3,), and of a private run `is_keyed` (1,)
+    training_rows.key           of a private run, the key of the hashes
 
 Rows are compared by the values of the model's features and the target; see nncli/data/columns/hashing.py. Up to
 MAX_HASHES distinct rows are kept. Of more, those with the smallest hashes are: a random sample that is the same in
@@ -14,7 +15,7 @@ more than once estimates how many (Good, "The population frequencies of species"
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log, sqrt
 
 import numpy as np
@@ -108,13 +109,19 @@ class RowMatches:
 class TrainingRows:
     """The distinct `hashes` of training and validation rows up to `limit`, in ascending order.
 
-    `rows` of all rows have a hash up to the limit, and `single_rows` of these occur only once.
+    `rows` of all rows have a hash up to the limit, and `single_rows` of these occur only once. With a `key` the hashes
+    are keyed, so that nobody without it can guess a row; an empty one means that it is not known.
     """
 
     hashes: Hashes
     limit: int
     rows: int
     single_rows: int
+    key: bytes | None = None
+
+    def keyed(self, key: bytes) -> TrainingRows:
+        """The same rows, by hashes with a key of 16 bytes."""
+        return self if self.key is not None else replace(self, hashes=np.unique(siphash(self.hashes, key)), key=key)
 
     @classmethod
     def of(cls, blocks: Iterable[Hashes]) -> TrainingRows:
@@ -145,6 +152,7 @@ class TrainingRows:
     def match(self, hashes: Hashes) -> RowMatches:
         """Compare the rows of a table, by their hashes (rows,), with these."""
         sampled = hashes if self.limit == ALL else hashes[hashes <= np.uint64(self.limit)]
+        sampled = siphash(sampled, self.key) if self.key else sampled
         places = np.searchsorted(self.hashes, sampled)
         places[places == len(self.hashes)] = 0
         matched = int(np.count_nonzero(self.hashes[places] == sampled)) if len(self.hashes) else 0
@@ -168,7 +176,8 @@ class TrainingRows:
     def to_bytes(self) -> bytes:
         """The content of training_rows.safetensors."""
         counts = np.array([self.limit, self.rows, self.single_rows], np.uint64)
-        return safetensors.numpy.save({"hashes": np.ascontiguousarray(self.hashes), "counts": counts})
+        arrays = {"hashes": np.ascontiguousarray(self.hashes), "counts": counts}
+        return safetensors.numpy.save(arrays if self.key is None else arrays | {"is_keyed": np.ones(1, np.uint8)})
 
     @classmethod
     def from_bytes(cls, content: bytes) -> TrainingRows:
@@ -187,7 +196,35 @@ class TrainingRows:
         limit, rows, single = counts.tolist()
         if (hashes[1:] <= hashes[:-1]).any() or not single <= len(hashes) <= rows:
             raise ValueError("the training rows do not fit each other")
-        return cls(hashes, limit, rows, single)
+        return cls(hashes, limit, rows, single, b"" if "is_keyed" in arrays else None)
+
+
+def siphash(x: Hashes, key: bytes) -> Hashes:
+    """SipHash-2-4 of each number (n,), as 8 bytes in little-endian order, with a key of 16 bytes.
+
+    Source: Aumasson, Bernstein, "SipHash: a fast short-input PRF", 2012.
+    """
+    k0, k1 = np.frombuffer(key, "<u8").astype(np.uint64)
+    start = (0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573)
+    v0, v1, v2, v3 = (np.full(len(x), np.uint64(word) ^ k) for word, k in zip(start, (k0, k1, k0, k1), strict=True))
+
+    def rotated(v: Hashes, bits: int) -> Hashes:
+        return (v << np.uint64(bits)) | (v >> np.uint64(64 - bits))
+
+    for word, rounds in ((x, 2), (np.full(len(x), 8 << 56, np.uint64), 2), (None, 4)):
+        if word is None:
+            v2 = v2 ^ np.uint64(0xFF)
+        else:
+            v3 = v3 ^ word
+        for _ in range(rounds):
+            v0, v2 = v0 + v1, v2 + v3
+            v1, v3 = rotated(v1, 13) ^ v0, rotated(v3, 16) ^ v2
+            v0, v2 = rotated(v0, 32) + v3, v2 + v1
+            v1, v3 = rotated(v1, 17) ^ v2, rotated(v3, 21) ^ v0
+            v2 = rotated(v2, 32)
+        if word is not None:
+            v0 = v0 ^ word
+    return v0 ^ v1 ^ v2 ^ v3
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,10 @@ class TargetBase(Spec):
         def labels(self) -> tuple[str, ...]:
             """The names of the classes; none for numbers."""
 
+    def other_labels(self, rare: Sequence[str]) -> dict[str, str]:
+        """Other names for some labels, which tell nothing about the table."""
+        return {}
+
     @classmethod
     @abstractmethod
     def fit(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> Self:

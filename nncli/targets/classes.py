@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
@@ -64,6 +65,14 @@ class Classes(TargetBase):
     def names(self) -> tuple[str, ...]:
         """The name of the target column, in a tuple as of numbers."""
         return (self.name,)
+
+    def other_labels(self, rare: Sequence[str]) -> dict[str, str]:
+        """`rare class 1` and so on, negative numbers for numbers; true and false keep their names."""
+        if self.label_type == "boolean":
+            return {}
+        name = "rare class {}" if self.label_type == "text" else "-{}"
+        free = (label for n in count(1) if (label := name.format(n)) not in self.labels)
+        return dict(zip(rare, free, strict=False))
 
     @classmethod
     def fit(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> Self:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import polars as pl
@@ -103,3 +104,23 @@ def in_a_process_of_its_own(script: str, path: Path) -> tuple[str, int]:
     )
     printed, peak = done.stdout.strip().rsplit("\n", 1)
     return printed, int(peak.split()[1]) * 1024
+
+
+def marked_table(folder: Path, rows: int = 240) -> Path:
+    """A table whose cells and names are told apart wherever they are written.
+
+    It has a category of three rows and one of a single row, a class of six rows, a number far from all others, a word
+    of many rows and one in each row, and a column MARKDROP to be dropped.
+    """
+    rng = Random(0)
+    lines = ["MARKNUM,MARKCAT,MARKTEXT,MARKDROP,MARKTARGET"]
+    for i in range(rows):
+        category = "rarecat" if i % 80 == 0 else "singlecat" if i == 7 else f"commoncat{i % 3}"
+        number = 987654.25 if i == 11 else 500.0 + 100.0 * rng.random()
+        text = f"{'frequentword' if i % 2 else 'otherword'} solo{i} plainword x{rng.randrange(9)}y"
+        target = "rareclass" if i % 40 == 3 else rng.choice(("classa", "classb"))
+        lines.append(f"{number},{category},{text},dropcell{i},{target}")
+    folder.mkdir(parents=True)
+    table = folder / "marktable.csv"
+    table.write_text("\n".join(lines) + "\n", "utf-8")
+    return table

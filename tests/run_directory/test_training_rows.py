@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nncli.data.columns.hashing import Hashes, hash_exact_numbers
 from nncli.run_directory import training_rows
-from nncli.run_directory.training_rows import MAX_HASHES, RowMatches, TrainingRows
+from nncli.run_directory.training_rows import MAX_HASHES, RowMatches, TrainingRows, siphash
 
 SMALL = st.lists(st.integers(0, 30), max_size=60)
 
@@ -126,3 +126,15 @@ def test_the_union_of_folds_has_the_rows_of_all_of_them() -> None:
     assert union.match(rows).matched == 90
     assert union.chance == pytest.approx(whole.chance, abs=0.15)
     assert TrainingRows.from_bytes(union.to_bytes()).rows == union.rows
+
+
+def test_keyed_hashes_match_the_same_rows_and_are_siphash() -> None:
+    message = np.frombuffer(bytes(range(8)), np.uint64)
+    assert siphash(message, bytes(range(16))).tolist() == [0x93F5F5799A932462]  # the vector of the reference code
+    plain = TrainingRows.of([np.array([5, 9, 9, 12], np.uint64)])
+    keyed = plain.keyed(bytes(16))
+    rows = np.array([9, 12, 13], np.uint64)
+    assert keyed.match(rows) == plain.match(rows)
+    assert not set(keyed.hashes.tolist()) & set(plain.hashes.tolist())
+    assert TrainingRows.from_bytes(keyed.to_bytes()).key == b""
+    assert TrainingRows.from_bytes(plain.to_bytes()).key is None

@@ -113,7 +113,7 @@ def run_copies(path: Path) -> Iterator[None]:
     """Within the block, read the tables of a run from local copies where they need one and can be copied."""
     with ExitStack() as stack:
         with suppress(NncliError):
-            stack.enter_context(table_copies(read_config(path)))
+            stack.enter_context(table_copies(read_config(path), again=True))
         yield
 
 
@@ -127,7 +127,7 @@ def predict_held_out(path: str | Path) -> HeldOutPredictions:
     run = Run.open(Path(path))
     manifest, model = run.load_manifest(), run.load_model()
     config = check_config_unchanged(run, manifest, ())
-    with table_copies(config):
+    with table_copies(config, again=True):
         return _held_out(run, manifest, model, config)
 
 

@@ -30,6 +30,8 @@ MAX_RARE_TEXT = 1 << 14
 """Characters of rare categories that a column keeps, to tell rare from unseen; if there are more, it keeps none."""
 FIRST_CATEGORY = 2
 """The code of the first known category. Those of a missing cell, and of a rare or unseen category, precede it."""
+REMOVED = "\0removed "
+"""The beginning of a text that stands for a category whose name was removed. No cell equals it: letters follow."""
 UNSEEN = -1
 """A temporary code of unseen categories, until they are counted."""
 
@@ -175,8 +177,10 @@ class CategoricalColumn(ColumnEncoder):
     @classmethod
     def program_input(cls, columns: Sequence[Self]) -> CategoryInput:
         """The input whose codes tell apart whatever a member tells apart."""
-        texts = sorted({text for column in columns for text in column.categories})
-        words = list(dict.fromkeys(text for column in columns for text in column.seen_texts))
+        words = list(
+            dict.fromkeys(text for column in columns for text in column.seen_texts if not text.startswith(REMOVED))
+        )
+        texts = sorted({text for column in columns for text in column.categories} & {*words})
         folding = [text for column in columns if folds_case(column.seen_texts) for text in column.seen_texts]
         keys, folded_keys = _distinct_keys(words, folds=False), _distinct_keys(folding, folds=True)
         unseen = _unlike(UNSEEN_TEXT, words)

@@ -33,17 +33,17 @@ FIRST_BYTES = 1 << 18
 """Bytes of a CSV that are parsed as text to infer the columns' types; parsing text is slow, so only the first block."""
 
 
-def table_copies(config: Config, folder: Path | None = None) -> AbstractContextManager[None]:
+def table_copies(config: Config, folder: Path | None = None, *, again: bool = False) -> AbstractContextManager[None]:
     """Within the block, read the tables of a configuration from local copies, where they need one.
 
-    The copies are in a temporary folder in `folder`, or else in that of the system.
+    The copies are in a temporary folder in `folder`, or else in that of the system. A pipe cannot be read `again`.
 
     Raises:
         DataError: a table cannot be read.
     """
     validation = config.validation
     sources = [config.data.source, *([validation.source] if isinstance(validation, ValidationFile) else [])]
-    return local_copies(sources, open_original, folder)
+    return local_copies([s for s in sources if not (again and s.is_standard_input)], open_original, folder)
 
 
 def load_labeled_rows(

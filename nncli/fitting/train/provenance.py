@@ -125,7 +125,8 @@ def fingerprints(config: Config, execution: Execution) -> tuple[str, str]:
 
 
 def check_tables_unchanged(config: Config, manifest: Manifest) -> None:
-    """Raise a DataError if a table has changed since the training started."""
+    """Raise a DataError if a table has changed since the training started, a RunError if the run is private."""
+    manifest.check_not_private(Path(config.output or ""), "its training table")
     _same_table(manifest.data, config.data)
     if manifest.validation_data is not None and isinstance(config.validation, ValidationFile):
         _same_table(manifest.validation_data, config.validation)
