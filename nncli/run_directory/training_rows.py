@@ -224,7 +224,8 @@ def siphash(x: Hashes, key: bytes) -> Hashes:
             v2 = rotated(v2, 32)
         if word is not None:
             v0 = v0 ^ word
-    return v0 ^ v1 ^ v2 ^ v3
+    mixed: Hashes = v0 ^ v1 ^ v2 ^ v3
+    return mixed
 
 
 @dataclass(frozen=True)

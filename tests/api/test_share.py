@@ -16,7 +16,7 @@ from nncli import (
     drift,
     evaluate,
     explain,
-    export_run,
+    export,
     load,
     predict,
     report,
@@ -95,7 +95,7 @@ def test_the_copy_predicts_the_same_bits_and_rare_categories_as_unseen_ones(run:
 def test_the_copy_is_exported_without_a_sign_of_what_was_removed(
     copy: Path, table: Path, tmp_path: Path, suffix: str
 ) -> None:
-    export_run(copy, tmp_path / f"model.{suffix}", check=str(table) if suffix != "html" else False)
+    export(copy, tmp_path / f"model.{suffix}", check=str(table) if suffix != "html" else False)
     content = (tmp_path / f"model.{suffix}").read_bytes()
     columns = [
         column

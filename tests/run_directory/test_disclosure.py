@@ -1,4 +1,4 @@
-"""What files give away is what nncli/run_directory/disclosure.py says, by a search for marks of a table in real files."""
+"""What files give away is what disclosure.py says: real files are searched for marks of a table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import safetensors.numpy
 
-from nncli import export_run, predict_to_file, report
+from nncli import export, predict_to_file, report
 from nncli.api.options import TrainOptions
 from nncli.api.train import train_events_with
 from nncli.data.sources.read_table import read_table
@@ -87,7 +87,7 @@ def test_files_hold_what_their_descriptions_say_and_nothing_else(
         exports.mkdir()
         for suffix in ("onnx", "mjs", "html", "c", "py"):
             path = exports / f"model.{suffix}"
-            export_run(run, path, check=False)
+            export(run, path, check=False)
             files.append(("export", path.name, path.read_bytes()))
         predict_to_file(run, table, exports / "predictions.csv", profile=exports / "profile.json")
         files.append(("profile", "profile.json", (exports / "profile.json").read_bytes()))
