@@ -35,7 +35,7 @@ MAX_MEMBERS = 10_000
 Members = Annotated[int, Field(strict=True, ge=1, le=MAX_MEMBERS)]
 
 Task: TypeAlias = str
-"""What a loss or a metric is for, and what saved models know a kind of answer by: classification, regression."""
+"""What a loss or a metric is for, and what saved models know a kind of target by: classification, regression."""
 
 
 class Spec(BaseModel):

@@ -61,7 +61,7 @@ class EnsembleSpec(Spec):
 
 
 def predicted_by(loss: Loss) -> tuple[TargetKind, float | None, tuple[float, ...]]:
-    """What a network of this loss predicts: the kind of answer, the quantile, and the levels of several quantiles."""
+    """What a network of this loss predicts: the kind of target, the quantile, and the levels of several quantiles."""
     return kind_of(loss), loss.quantile, loss.quantile_levels
 
 

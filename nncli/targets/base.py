@@ -1,6 +1,6 @@
-"""What every kind of answer is: the interface of a target, which rooms above ask and never for its name.
+"""What every kind of target is: the interface of a target, which rooms above ask and never for its name.
 
-A kind of answer is one class: how its cells are read, what a network's outputs become, which columns predictions have,
+A kind of target is one class: how its cells are read, what a network's outputs become, which columns predictions have,
 how they are scored, and what they have: labels, probabilities, intervals or sets. A new kind is one class beside the
 others, its name in the union of target.py, and a loss whose `task` is that of the class.
 
@@ -81,7 +81,7 @@ class Predicted(Protocol):
 
 
 class TargetBase(Spec):
-    """A kind of answer, fitted on the training rows; a saved model tells kinds apart by `task`."""
+    """A kind of target, fitted on the training rows; a saved model tells kinds apart by `task`."""
 
     task: Task = ""
 

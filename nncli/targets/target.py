@@ -1,4 +1,4 @@
-"""The kinds of answers: the union that saved models know them by, and the kind that a loss is for."""
+"""The kinds of targets: the union that saved models know them by, and the kind that a loss is for."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ AnyTarget: TypeAlias = RegressionTarget | ClassificationTarget
 Target = Annotated[AnyTarget, Field(discriminator="task")]
 
 TargetKind: TypeAlias = type[AnyTarget]
-"""A kind of answer before it is fitted."""
+"""A kind of target before it is fitted."""
 
 KINDS: dict[str, TargetKind] = {kind.model_fields["task"].default: kind for kind in get_args(AnyTarget)}
-"""Each kind of answer by the task of its losses."""
+"""Each kind of target by the task of its losses."""
 
 
 def kind_of(loss: Loss) -> TargetKind:
-    """The kind of answer that a loss is for."""
+    """The kind of target that a loss is for."""
     return KINDS[loss.task]

@@ -1,4 +1,4 @@
-"""What a picture of predictions is made of; the report draws each, and knows no kinds of answers."""
+"""What a picture of predictions is made of; the report draws each, and knows no kinds of targets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A kind of answer that is added as docs/extending.md says: every room takes it."""
+"""A kind of target that is added as docs/extending.md says: every room takes it."""
 
 from __future__ import annotations
 

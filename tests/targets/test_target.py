@@ -1,4 +1,4 @@
-"""Every loss is for a kind of answer, and every kind has its task."""
+"""Every loss is for a kind of target, and every kind has its task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The view of each kind of answer, of which the report draws the picture."""
+"""The view of each kind of target, of which the report draws the picture."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def peak_learning_rate(kind: TargetKind) -> float:
 
 
 def schedule_of(config: Config, loss: Loss, rows: int) -> Schedule:
-    """The learning rate schedule, with the peak rate of the kind of answer and the first cycle for a number of rows.
+    """The learning rate schedule, with the peak rate of the kind of target and the first cycle for a number of rows.
 
     A configured number of epochs consists of whole cycles, whatever the number of rows.
     """
