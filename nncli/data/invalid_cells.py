@@ -31,20 +31,20 @@ SAMPLE_ROWS, MIN_SHARE = 256, 0.25
 
 
 def remove_invalid_cells(
-    store: ColumnStore, kinds: Mapping[str, Kind], names: Collection[str], on_error: OnInvalidCell
+    store: ColumnStore, kinds: Mapping[str, Kind], names: Collection[str], policy: OnInvalidCell
 ) -> ColumnStore:
     """The table in which the invalid cells of the columns `names` are missing, or with `skip`, without their rows.
 
     `kinds` are those that are configured. The cells are in `header.invalid_cells`; of `skip` there is a note. By `auto`
     they are words, or infinite numbers, and fewer than 1 % of the cells of their column.
     """
-    if on_error == "fail" or not len(store):
+    if policy == "fail" or not len(store):
         return store
     cells = InvalidCells.none()
     columns: dict[str, pl.Series] = {}
-    for name in _candidates(store, names, on_error):
+    for name in _candidates(store, names, policy):
         table = store.columns([name])
-        mask = invalid_cells_of(table, name, kinds.get(name), on_error)
+        mask = invalid_cells_of(table, name, kinds.get(name), policy)
         if mask is None or not mask.any():
             continue
         found = InvalidCells.of(table, [(name, CellErrors.of(mask, "is not a number", ""))])
@@ -55,24 +55,24 @@ def remove_invalid_cells(
     if not columns:
         return store
     store, header = store.with_columns(columns), store.header
-    if on_error != "skip":
+    if policy != "skip":
         return replace(store, header=replace(header, invalid_cells=cells.frame))
     note = f"{header.source}: {InvalidCounts.of(cells).note(skipped=True)}"
     store = replace(store, header=replace(header, notes=(*header.notes, note)))
     return store.take(cells.valid_rows(len(store)))
 
 
-def invalid_cells_of(table: Table, name: str, kind: Kind | None, on_error: OnInvalidCell) -> Mask | None:
+def invalid_cells_of(table: Table, name: str, kind: Kind | None, policy: OnInvalidCell) -> Mask | None:
     """The invalid cells (rows,) of a column of the configured kind; None if they are to be refused, or are none."""
     column = RawColumn(table, name)
     cells = column.cells
     if cells.dtype.is_float():
         mask = cells.is_infinite().fill_null(False)
-        return _as_allowed(mask, cells.count(), on_error)
-    if kind is Kind.DATE or (kind is None and on_error != "auto" and _are_mostly_dates(column)):
+        return _as_allowed(mask, cells.count(), policy)
+    if kind is Kind.DATE or (kind is None and policy != "auto" and _are_mostly_dates(column)):
         formats = infer_date_formats(cells, table.dialect.date_format).formats
         odd = parse_any_date(cells, formats).is_null() & cells.is_not_null() if formats else None
-        return None if odd is None or on_error == "auto" else _as_allowed(odd, cells.count(), on_error)
+        return None if odd is None or policy == "auto" else _as_allowed(odd, cells.count(), policy)
     numbers = min(column.numbers, column.numbers_without_unit, key=lambda x: x.null_count())
     odd = cells.is_not_null() & (numbers.is_null() | numbers.is_infinite()).fill_null(True)
     count, present = int(odd.sum()), cells.count()
@@ -81,14 +81,14 @@ def invalid_cells_of(table: Table, name: str, kind: Kind | None, on_error: OnInv
     if kind is None and (column.has_leading_zeros or are_categories(cells, odd) or are_codes(cells, odd)):
         return None
     words = cells.filter(odd)
-    if on_error == "auto" and (looks_like_a_number(words).any() or words.str.contains(DIGIT).sum() >= MIN_CODES):
+    if policy == "auto" and (looks_like_a_number(words).any() or words.str.contains(DIGIT).sum() >= MIN_CODES):
         return None
-    return _as_allowed(odd, present, on_error)
+    return _as_allowed(odd, present, policy)
 
 
-def _as_allowed(mask: pl.Series, present: int, on_error: OnInvalidCell) -> Mask | None:
+def _as_allowed(mask: pl.Series, present: int, policy: OnInvalidCell) -> Mask | None:
     """The mask of invalid cells; None if they are too many to be missing without being asked for."""
-    return None if on_error == "auto" and mask.sum() >= MAX_SHARE * present else mask.to_numpy()
+    return None if policy == "auto" and mask.sum() >= MAX_SHARE * present else mask.to_numpy()
 
 
 def _are_mostly_dates(column: RawColumn) -> bool:
@@ -97,7 +97,7 @@ def _are_mostly_dates(column: RawColumn) -> bool:
     return bool(formats) and 2 * parse_any_date(cells, formats).count() > cells.count()
 
 
-def _candidates(store: ColumnStore, names: Collection[str], on_error: OnInvalidCell) -> list[str]:
+def _candidates(store: ColumnStore, names: Collection[str], policy: OnInvalidCell) -> list[str]:
     """The columns that may have invalid cells: of text in which digits are frequent, or with infinite numbers."""
     texts = [name for name in names if store.types[name] == pl.String]
     infinite = [name for name in names if any(group.spans[name].has_infinite for group in store.row_groups)]
@@ -107,7 +107,7 @@ def _candidates(store: ColumnStore, names: Collection[str], on_error: OnInvalidC
         sample = first_table.frame.gather_every(max(len(first_table) // SAMPLE_ROWS, 1))
         shares = sample.select(pl.all().cast(pl.String).str.contains(DIGIT).mean())
         found |= {name for name in texts if (share := shares.item(0, name)) is None or share >= MIN_SHARE}
-        if on_error == "auto":  # of numbers alone
+        if policy == "auto":  # of numbers alone
             columns = {name: RawColumn(replace(first_table, frame=sample), name) for name in texts if name in found}
             found -= {
                 name
