@@ -26,7 +26,6 @@ from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.nn.inference.small_blocks import SIZES
-from nncli.run_directory.loader import check_not_removed
 from nncli.run_directory.manifest import HELD_OUT, Manifest
 from nncli.run_directory.monitoring.profiler import Profiler
 from nncli.run_directory.monitoring.reference import Reference
@@ -185,7 +184,6 @@ class ServedModel:
         """The rows that intervals and sets are calibrated with."""
         rows = self.run.load_held_out(self.manifest) if self.held_out is None else self.held_out
         if rows is None or not len(rows):
-            check_not_removed(self.run.path, self.manifest, HELD_OUT)
             raise UsageError(
                 "this model has no intervals or sets: its run keeps no held-out rows to calibrate them with",
                 hint="Train it again, with validation rows.",
