@@ -68,10 +68,10 @@ def test_nothing_heavy_is_imported_before_it_is_needed(program: str) -> None:
 
 UNNEEDED = (
     r"rich|numba|multiprocessing|statistics"
-    r"|nncli\.(analysis\.(?!drift_limits)|tracking|export|tuning|serving|sklearn)"
+    r"|nncli\.(analysis\.(?!drift_limits)|tracking|exporters|tuning|serving|sklearn)"
     r"|nncli\.(fitting\.(ensemble|parallel|student_config)|config\.schema\.tune|api\.init|cli\.progress\.json_events)"
 )
-TRAINING = r"nncli\.(nn\.training|fitting\.(prepare|train|checks)|config\.schema|runs\.checkpoints)"
+TRAINING = r"nncli\.(nn\.training|fitting\.(prepare|train|checks)|config\.schema|run_directory\.checkpoints)"
 DISTANT = r"nncli\.data\.sources\.(workbook|remote|database)"
 
 

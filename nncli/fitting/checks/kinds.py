@@ -10,7 +10,7 @@ import polars as pl
 from nncli.base.errors import DataError
 from nncli.base.findings import Finding, FindingCode, note
 from nncli.base.text import join_quoted, name_key, quote, yaml_quote
-from nncli.data.columns.parsing import read_text
+from nncli.data.columns.parsing import TEXT_TYPES, read_text
 from nncli.data.encoders.kinds import Kind
 from nncli.data.store.column_store import ColumnStore
 from nncli.fitting.checks.column import drop_key
@@ -124,7 +124,10 @@ def _tags(table: ColumnStore, features: Mapping[str, Kind]) -> Iterator[Finding]
     words = [name for name, kind in features.items() if kind.needs_text]
     sample = table.take(np.arange(min(SAMPLED_ROWS, len(table)))) if words else table
     for name in words:
-        cells = read_text(sample.columns([name]), name).drop_nulls()
+        column = sample.columns([name])
+        if column.column(name).dtype not in TEXT_TYPES:  # but dates of a typed table
+            continue
+        cells = read_text(column, name).drop_nulls()
         for separator in TAG_SEPARATORS:
             if _are_tags(cells, separator):
                 taken = "text" if features[name] is Kind.TEXT else "categories, each combination of tags as one"

@@ -218,8 +218,10 @@ def test_numbers_in_the_text_of_typed_tables_are_spelled_as_told_or_as_in_traini
     comma = CsvDialect(decimal=",")
     assert read_numbers(read_table(tmp_path / "a.jsonl", dialect=comma), "x").tolist() == [1.5]
     assert read_numbers(read_table(tmp_path / "a.jsonl", training_dialect=comma), "x").tolist() == [1.5]
+    assert read_numbers(read_table(tmp_path / "a.jsonl"), "x").tolist() == [1.5]  # a mark of its own
+    (tmp_path / "b.jsonl").write_bytes(b'{"x": "1,500"}\n')
     with pytest.raises(DataError, match="not a number"):
-        read_numbers(read_table(tmp_path / "a.jsonl"), "x")
+        read_numbers(read_table(tmp_path / "b.jsonl"), "x")
 
 
 @given(

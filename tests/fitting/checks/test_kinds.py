@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli import check
+from nncli import check, train
 from nncli.base.findings import Finding, FindingCode
+from nncli.config.schema import Config
 from nncli.fitting.draft import summarize_table
 from tests.cli.support import DATA, Cli
 
@@ -90,3 +92,11 @@ def test_two_yes_no_targets_are_noted_once_before_a_training(nncli: Cli, here: P
     for command in ("init", "check"):
         findings = json.loads(nncli(command, *words, "--json").check().out)["findings"]
         assert [item["code"] for item in findings].count("target-as-number") == 1
+
+
+def test_dates_with_a_type_are_no_tags(tmp_path: Path) -> None:
+    days = pl.DataFrame({"day": [date(2024, 1, 1 + i % 9) for i in range(60)], "y": [float(i % 7) for i in range(60)]})
+    days.write_parquet(tmp_path / "t.parquet")
+    data = {"path": str(tmp_path / "t.parquet"), "target": "y"}
+    config = Config.model_validate({"data": data, "layers": [4], "epochs": 1})
+    assert train(config, output=tmp_path / "run").run.is_dir()

@@ -91,7 +91,7 @@ def test_a_run_with_a_halved_rate_resumes_from_every_step_to_the_same_bits(tmp_p
     train(config, output=tmp_path / "count", stop=count)
     assert asked > 48  # steps were taken in vain
     for step in range(1, asked, every(5)):
-        run = train(config, output=tmp_path / "run", stop=stop_at(step)).run
+        run = train(config, output=tmp_path / f"run-{step}", stop=stop_at(step)).run
         assert outcome(train(resume=run).run) == uninterrupted, step
 
 

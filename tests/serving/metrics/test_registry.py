@@ -48,7 +48,7 @@ def test_requests_are_counted_by_address_known_method_and_status(slot: ModelSlot
     assert result["nncli_requests_total", "/predict", "POST", "200"] == 2
     assert result["nncli_requests_total", "/predict", OTHER, "200"] == 2
     assert result["nncli_request_seconds_count", "/predict"] == 4
-    assert (result["nncli_request_body_bytes_total",], result["nncli_answer_body_bytes_total",]) == (20, 12)
+    assert (result["nncli_request_body_bytes_total",], result["nncli_response_body_bytes_total",]) == (20, 12)
 
 
 def test_reloads_begin_with_0_and_a_failure_is_shown(slot: ModelSlot) -> None:

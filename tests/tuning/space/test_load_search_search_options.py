@@ -79,7 +79,7 @@ def test_a_range_that_is_written_otherwise_has_a_correction(text: str, hint: str
 
 
 def test_settings_are_keys_and_none_is_left_out() -> None:
-    settings = {"trials": 5, "time": "30m", "folds": "3", "metric": None, "prune": False}
+    settings = {"trials": 5, "time_limit": "30m", "folds": "3", "metric": None, "prune": False}
     result = {a.path: (a.span.source, a.value) for a in setting_assignments(settings)}
     assert result == {
         ("tune", "trials"): ("--trials 5", 5),

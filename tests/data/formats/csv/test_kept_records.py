@@ -125,7 +125,7 @@ def test_a_file_a_pipe_and_a_body_are_read_alike(text: str, header: bool, size: 
     expected = rows_of(read(text, trained=trained))
     assert rows_of(read(text, size=size, trained=trained)) == expected
     spec = SimpleNamespace(dialect=trained, missing_values=())
-    model = cast("AnyModel", SimpleNamespace(names=["first"], numeric=frozenset(), spec=spec))
+    model = cast("AnyModel", SimpleNamespace(names=["first"], plain_number_columns=frozenset(), spec=spec))
     content_type = ContentType(MediaType.CSV, "utf-8")
     try:
         body = read_delimited_body(text.encode(), content_type, model, 1_000)
