@@ -48,6 +48,7 @@ BUILT: dict[str, list[tuple[Pattern, str]]] = {
         *((pattern, "match") for repair in QUOTING for pattern in (repair._quoted, repair._plain)),
         (re.compile(rb'"(?=,|$)'), "finditer"),
     ],
+    "nncli.data.columns.parsing": [(re.compile(rf"\d{mark}\d"), "search") for mark in (",", r"\.")],
     "nncli.data.sources.database.address": [(re.compile(r"(?<!\w)secret(?!\w)"), "sub")],
     "nncli.data.sources.database.writer_types": [
         (re.compile(form), "fullmatch") for form in (FLOAT, *(form for form, _ in ACCEPTED))

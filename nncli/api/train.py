@@ -129,7 +129,7 @@ def _resume(path: Path, options: TrainOptions, command: Sequence[str]) -> Genera
         findings.append(warning(FindingCode.DECISION_REMOVED, message, hint=hint))
     if manifest.members == 1:
         _refuse_scheduler(options)
-    with table_copies(read_config(run.path), existing_parent(run.path), again=True):
+    with table_copies(read_config(run.path), existing_parent(run.path)):
         if manifest.members > 1:
             from nncli.fitting.ensemble.train import resume_ensemble
 

@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(folder: Path, validation: pl.DataFrame, rest: str = "") -> Finished:
     validation.write_csv(folder / "v.csv", null_value="NA")
     (folder / "c.yaml").write_text(f"data: {{path: t.csv, target: species}}\nvalidation: {{path: v.csv}}\n{REST}{rest}")
-    return train(folder / "c.yaml", output=folder / "run")
+    return train(folder / "c.yaml", set=[f"output={folder / 'run'}"])
 
 
 def weights_by_epoch(run: Path) -> list[dict[str, bytes]]:
@@ -129,7 +129,7 @@ def test_with_metric_loss_validation_rows_change_nothing(folder: Path) -> None:
 
 def test_training_without_validation_rows_gives_the_same_weights(folder: Path, before: Finished) -> None:
     trained(folder, VALIDATION)
-    without = train(folder / "c.yaml", output=folder / "without", set=["validation=0"])
+    without = train(folder / "c.yaml", set=["validation=0", f"output={folder / 'without'}"])
     assert (without.run / MODEL).read_bytes() == (before.run / MODEL).read_bytes()
     assert weights_by_epoch(without.run) == weights_by_epoch(before.run)
 
@@ -160,7 +160,7 @@ def test_edited_rows_of_a_random_split_change_nothing(
 
     prepared = prepare(load_config(written(table)))
     assert prepared.validation is not None
-    first = train(folder / "c.yaml", output=folder / "run")
+    first = train(folder / "c.yaml", set=[f"output={folder / 'run'}"])
     # Which rows are held out follows from the seed, the number of rows and, for classes, their labels.
     held = held_out(len(table), table[target].to_list() if target == "species" else None)
     assert len(held) == len(prepared.validation)
@@ -169,7 +169,7 @@ def test_edited_rows_of_a_random_split_change_nothing(
     if target == "body_mass_g":
         rows = rows.with_columns(body_mass_g=pl.lit(str(data.draw(st.integers(1, 10_000)))))
     edited = pl.concat([table.filter(~pl.col("row").is_in(rows["row"].to_list())), rows])
-    second = train(written(edited.sort(pl.col("row").cast(pl.Int64))), output=folder / "run")
+    second = train(written(edited.sort(pl.col("row").cast(pl.Int64))), set=[f"output={folder / 'run'}"])
     assert (second.run / MODEL).read_bytes() == (first.run / MODEL).read_bytes()
     assert weights_by_epoch(second.run) == weights_by_epoch(first.run)
 

@@ -109,8 +109,8 @@ def test_a_server_answers_what_predict_does_with_intervals_sets_and_effects(
     selected: Selected = request.getfixturevalue(kind)
     frame = pl.read_csv(data_of(selected), null_values="NA")[:9]
     served = ServedModel.load("best", selected.path)
-    table, levels = as_table(served.model, frame), {"sets": 0.9} if kind == "classes" else {"intervals": 0.9}
-    options = UncertaintyOptions(interval=levels.get("intervals", ()), prediction_set=levels.get("sets", ()))
+    table, levels = as_table(served.model, frame), {"prediction_set": 0.9} if kind == "classes" else {"interval": 0.9}
+    options = UncertaintyOptions(interval=levels.get("interval", ()), prediction_set=levels.get("prediction_set", ()))
     result = served.predict(
         table, PredictionOptions(interval=options.interval, prediction_set=options.prediction_set, explain=True)
     ).frame

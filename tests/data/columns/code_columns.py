@@ -76,7 +76,7 @@ DOUBTED: dict[str, Callable[[R], str]] = {
     "typing error": mostly_numbers("abc", "1.2.3", "x7"),
     "word": mostly_numbers("withheld", rare=False),
     "unit in some cells": mostly_numbers("12 kg", "13 kg", rare=False),
-    "decimal comma": lambda r: f"{r.randint(1, 99)},{r.randint(1, 9)}",
+    "decimal comma or thousands": lambda r: f"{r.randint(1, 99)},{digits(r, 3)}",
     "thousands": lambda r: f"{r.randint(1, 99)}.{digits(r, 3)}.{digits(r, 3)}",
     "two currencies": lambda r: r.choice("$€") + digits(r, 2),
     "codes in parentheses": lambda r: r.choice(["(5)$", "€5", "7 %"]),
