@@ -6,6 +6,7 @@ import importlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli import evaluate, explain, load, predict, train
+from nncli import evaluate, explain, load, predict, report, train
 from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.analysis.inspection.attribution import Attributions
 from nncli.analysis.inspection.encoded_rows import EncodedRows
@@ -280,3 +281,13 @@ def test_rows_that_miss_completeness_are_a_note(
     monkeypatch.setattr(module, "attribute", incomplete)
     result = explain(penguins, TABLE, attributions=True, rows=3, top=0, permutations=1)
     assert any(rows in note and "0.1" in note for note in result.notes)
+
+
+def test_rows_of_a_table_with_typed_dates_are_explained_and_reported(tmp_path: Path) -> None:
+    days = [date(2024, 1, 1) + timedelta(days=i) for i in range(60)]
+    pl.DataFrame({"day": days, "y": [float(i % 7) for i in range(60)]}).write_parquet(tmp_path / "t.parquet")
+    sets = ["layers=[4]", "epochs=2", "validation=0.5"]
+    run = train(tmp_path / "t.parquet", target="y", output=tmp_path / "run", set=sets).run
+    (row,) = explain(run, pl.read_parquet(tmp_path / "t.parquet")[:1]).explained_rows
+    assert {part.column: part.value for part in row.contributions} == {"day": "2024-01-01"}
+    assert report(run).html.is_file()

@@ -327,12 +327,12 @@ class Attributions:
         return int(np.count_nonzero(~(self.error <= self.tolerance)))
 
     def explained_rows(self, table: Table, numbers: Rows) -> tuple[ExplainedRow, ...]:
-        """The rows of a `table`, which have these `numbers`, each with its contributions, the largest first.
-
-        Raises:
-            DataError: the type of a column is not supported.
-        """
-        cells = [read_text(table, name).to_list() for name in self.columns]
+        """The rows of a `table`, which have these `numbers`, each with its contributions, the largest first."""
+        columns = [table.column(name) for name in self.columns]
+        cells = [
+            (column.cast(pl.String) if column.dtype.is_temporal() else read_text(table, column.name)).to_list()
+            for column in columns
+        ]
         return tuple(
             ExplainedRow(
                 row=int(number),
