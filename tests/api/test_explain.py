@@ -285,9 +285,10 @@ def test_rows_that_miss_completeness_are_a_note(
 
 def test_rows_of_a_table_with_typed_dates_are_explained_and_reported(tmp_path: Path) -> None:
     days = [date(2024, 1, 1) + timedelta(days=i) for i in range(60)]
-    pl.DataFrame({"day": days, "y": [float(i % 7) for i in range(60)]}).write_parquet(tmp_path / "t.parquet")
+    columns = {"day": days, "x": [i % 5 for i in range(60)], "y": [float(i % 7) for i in range(60)]}
+    pl.DataFrame(columns).write_parquet(tmp_path / "t.parquet")
     sets = ["layers=[4]", "epochs=2", "validation=0.5"]
     run = train(tmp_path / "t.parquet", target="y", output=tmp_path / "run", set=sets).run
     (row,) = explain(run, pl.read_parquet(tmp_path / "t.parquet")[:1]).explained_rows
-    assert {part.column: part.value for part in row.contributions} == {"day": "2024-01-01"}
+    assert {part.column: part.value for part in row.contributions} == {"day": "2024-01-01", "x": "0"}
     assert report(run).html.is_file()

@@ -69,7 +69,7 @@ def test_columns_can_be_added_to_the_answer(
     ).out.encode()
     with opened(browser, f"{server.url}models/many/", width=360) as page:
         page.get_by_label("probabilities").check()
-        page.get_by_label("90 % set").check()
+        page.get_by_label("90 % prediction set").check()
         page.set_input_files("#file", tmp_path / "rows.csv")
         expect(page.locator("#progress")).to_have_text("7 rows are predicted.")
         assert downloaded(page, tmp_path / "answer.csv") == wanted

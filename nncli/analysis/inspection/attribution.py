@@ -328,10 +328,10 @@ class Attributions:
 
     def explained_rows(self, table: Table, numbers: Rows) -> tuple[ExplainedRow, ...]:
         """The rows of a `table`, which have these `numbers`, each with its contributions, the largest first."""
-        columns = [table.column(name) for name in self.columns]
+        has_type = {name: table.column(name).dtype.is_temporal() for name in self.columns}
         cells = [
-            (column.cast(pl.String) if column.dtype.is_temporal() else read_text(table, column.name)).to_list()
-            for column in columns
+            (table.column(name).cast(pl.String) if has_type[name] else read_text(table, name)).to_list()
+            for name in self.columns
         ]
         return tuple(
             ExplainedRow(

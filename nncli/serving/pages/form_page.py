@@ -149,7 +149,7 @@ def _table_options(model: ServedModel, *, has_levels: bool) -> list[tuple[str, s
     target = model.model.spec.target
     options = [("proba=true", "probabilities")] if target.has_probabilities else []
     if has_levels:
-        options.append((f"{target.uncertainty}={LEVEL}", f"90 % {target.uncertainty}"))
+        options.append((f"{target.uncertainty}={LEVEL}", f"90 % {target.uncertainty.replace('_', ' ')}"))
     options.append(("flag_unusual=true", "columns with unusual cells"))
     if most_rows(len(model.schema.inputs)):
         options.append(("explain=true", "effect of each column"))
