@@ -59,7 +59,7 @@ class Shared:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the copy does not have, and which predictions it changes."""
-        return (*rare_notes(self.rare), "the copy cannot be trained further, and has no intervals, report and drift")
+        return (*rare_notes(self.rare), "the copy cannot be trained further, and has no intervals, thresholds or drift")
 
     def json(self) -> dict[str, Any]:
         """All fields as a JSON object."""

@@ -246,7 +246,8 @@ class ShareFileOptions(ShareOptions):
 def share(*, run: RunDirectory, file: ShareFileOptions, display: ResultOptions) -> None:
     """The .zip file has a run directory that predicts, is exported and served. It has no rows, no category of fewer
     than ten training rows, no path, and no name of a user or machine. So it cannot be trained further or reproduced,
-    and has no intervals, report and drift. Names of columns and the other categories stay. See docs/run-directory.md.
+    and has no intervals, thresholds or drift. Names of columns and the other categories stay. See
+    docs/run-directory.md.
 
     \b
     nncli share runs/penguins -o penguins.zip

@@ -47,9 +47,9 @@ def remove_invalid_cells(
         mask = invalid_cells_of(table, name, kinds.get(name), policy)
         if mask is None or not mask.any():
             continue
-        found = InvalidCells.of(table, [(name, CellErrors.of(mask, "is not a number", ""))])
-        cells = cells.joined(found)
-        cleaned = found.removed_from(table)
+        of_column = InvalidCells.of(table, [(name, CellErrors.of(mask, "is not a number", ""))])
+        cells = cells.joined(of_column)
+        cleaned = of_column.removed_from(table)
         exact = exact_numbers(cleaned.frame, table.dialect_of(name)) if table.column(name).dtype == pl.String else {}
         columns[name] = exact.get(name, cleaned.frame.get_column(name))
     if not columns:
@@ -101,17 +101,17 @@ def _candidates(store: ColumnStore, names: Collection[str], policy: OnInvalidCel
     """The columns that may have invalid cells: of text in which digits are frequent, or with infinite numbers."""
     texts = [name for name in names if store.types[name] == pl.String]
     infinite = [name for name in names if any(group.spans[name].has_infinite for group in store.row_groups)]
-    found = set(infinite)
+    chosen = set(infinite)
     if texts:
         first_table = next(store.blocks(texts))
         sample = first_table.frame.gather_every(max(len(first_table) // SAMPLE_ROWS, 1))
         shares = sample.select(pl.all().cast(pl.String).str.contains(DIGIT).mean())
-        found |= {name for name in texts if (share := shares.item(0, name)) is None or share >= MIN_SHARE}
+        chosen |= {name for name in texts if (share := shares.item(0, name)) is None or share >= MIN_SHARE}
         if policy == "auto":  # of numbers alone
-            columns = {name: RawColumn(replace(first_table, frame=sample), name) for name in texts if name in found}
-            found -= {
+            columns = {name: RawColumn(replace(first_table, frame=sample), name) for name in texts if name in chosen}
+            chosen -= {
                 name
                 for name, column in columns.items()
                 if max(column.numbers.count(), column.numbers_without_unit.count()) < MIN_SHARE * len(column.present)
             }
-    return [name for name in names if name in found]
+    return [name for name in names if name in chosen]

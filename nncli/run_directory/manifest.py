@@ -270,7 +270,7 @@ class Manifest(Spec):
             raise RunError(
                 f"this run is private: it lacks {lacks}",
                 location=Location(source=str(path)),
-                hint="Use the run that it is a copy of, or train again.",
+                hint="Use the original run, or train again.",
             )
 
     @property

@@ -304,7 +304,7 @@ class Classes(TargetBase):
     def view(
         self, predictions: Predicted, y: Truth, weights: Floats | None, intervals: Intervals | None
     ) -> Separation | Confusions:
-        """How far two classes are apart; which of several are taken for each other."""
+        """The probabilities of two classes; the confusion matrix of several."""
         w, K = np.ones(len(y)) if weights is None else weights, len(self.labels)
         if K == 2:
             j, threshold = (1, 0.5) if predictions.decision is None else predictions.decision.cut(self.labels)

@@ -148,7 +148,7 @@ def _(view: Separation) -> Figure | None:
         add_legend(drawing, axes, 3)
 
     predicted = view.probability >= view.threshold
-    found, alarms = (
+    detected, alarms = (
         format_percent(float(np.average(predicted[rows], weights=view.weights[rows])))
         if view.weights[rows].sum() > 0
         else "–"
@@ -156,7 +156,7 @@ def _(view: Separation) -> Figure | None:
     )
     text = (
         f"The rows of each class by the predicted probability of {names[1]}. From the threshold on, a row is predicted "
-        f"as {names[1]}: {found} of the rows of {names[1]} are, and {alarms} of the others."
+        f"as {names[1]}: {detected} of the rows of {names[1]} are, and {alarms} of the others."
     )
     rows = tuple(
         (f"{low:.2f}–{high:.2f}", *(f"{heights[i]:,.6g}" for heights in counts))

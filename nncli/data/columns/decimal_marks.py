@@ -92,14 +92,14 @@ def column_decimals(table: Table) -> tuple[tuple[str, str], ...]:
     dialect = table.dialect
     if dialect.decimal != ".":
         return dialect.decimals
-    found = dict(dialect.decimals)
-    for name in _columns_with_commas(table.frame, found):
+    decimals = dict(dialect.decimals)
+    for name in _columns_with_commas(table.frame, decimals):
         cells = table.column(name).head(SAMPLE_ROWS).drop_nulls().str.strip_chars()
         thousands = None if dialect.thousands == "," else dialect.thousands
         marks = DecimalMarks.of(cells.filter(cells != ""), thousands)
         if [*marks.clear] == [","] and "." not in marks.either and marks.numbers > marks.others:
-            found[name] = ","
-    return tuple(found.items())
+            decimals[name] = ","
+    return tuple(decimals.items())
 
 
 def _columns_with_commas(frame: pl.DataFrame, configured: Collection[str]) -> list[str]:
