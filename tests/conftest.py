@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -21,6 +22,11 @@ for variable in [name for name in os.environ if name.startswith("NNCLI_") or nam
 # Without it every command that a test starts would compile all modules again, and every worker all tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# A shell may have told its background jobs to ignore Ctrl-C, and nohup to ignore SIGHUP, which commands inherit.
+for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+    if (number := getattr(signal, name, None)) is not None and signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 
 # Collecting makes millions of objects that remain to the end: no garbage is looked for meanwhile, nor among them later.
 gc.disable()

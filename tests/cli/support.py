@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 import pytest
 
@@ -51,22 +52,26 @@ class Outcome:
         return Path(line)
 
 
-def default_signals() -> None:
-    """In the child: a shell may have told its background jobs to ignore Ctrl-C, and nohup to ignore SIGHUP."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
+class Process(subprocess.Popen[bytes]):
+    """A process that is killed if the test fails: its block would wait for it otherwise."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, error, trace)
 
 
-def start(*words: object, cwd: Path | None = None, env: Mapping[str, str] = {}) -> subprocess.Popen[bytes]:
+def start(*words: object, cwd: Path | None = None, env: Mapping[str, str] = {}) -> Process:
     """Begin a command whose input and output are pipes."""
-    return subprocess.Popen(
+    return Process(
         [*COMMAND, *map(str, words)],
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT), **env},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=default_signals if os.name == "posix" else None,
     )
 
 
@@ -151,14 +156,20 @@ def wait_until_idle(process: subprocess.Popen[bytes]) -> None:
         worked = cpu_seconds(process)
 
 
-def own_terminal() -> None:
-    """Make the standard input the controlling terminal of a new process, whose signals are those of a shell's."""
-    import fcntl
-    import termios
+TAKE_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
-    default_signals()
-    os.setsid()
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+def with_own_terminal(*command: str) -> list[str]:
+    """A command whose standard input becomes its controlling terminal, in a process with `start_new_session`.
+
+    It is done after the fork and the start of a program: Python code between the two can wait for ever for a lock that
+    another thread held at the fork.
+    """
+    return [sys.executable, "-S", "-c", TAKE_TERMINAL, *command]
 
 
 def on_terminal(
@@ -176,13 +187,13 @@ def on_terminal(
     inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
 
     process = subprocess.Popen(
-        [*COMMAND, *map(str, words)],
+        with_own_terminal(*COMMAND, *map(str, words)),
         cwd=cwd,
         env={**inherited, **PERSON, "PYTHONPATH": str(ROOT), **env},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        preexec_fn=own_terminal,
+        start_new_session=True,
     )
     os.close(theirs)
     seen, end = b"", time.monotonic() + SECONDS

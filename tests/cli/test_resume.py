@@ -99,11 +99,12 @@ def test_a_second_signal_does_not_wait_for_a_long_batch_to_be_looked_at(nncli: C
     with start("train", "c.yaml", "-o", "run", cwd=here) as process:
         wait_for_epochs(process)
         process.send_signal(signal.SIGTERM)
-        time.sleep(0.05)
+        assert process.stderr
+        assert any(STOPPING.encode() in line for line in iter(process.stderr.readline, b""))
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 128 + signal.SIGTERM
-    assert err.index(STOPPING.encode()) < err.index(b"stopped at once")
+    assert b"stopped at once" in err
     assert b"nncli train --resume run" in err
     said = Run.open(here / "run").load_manifest()
     assert said.status == "stopped"

@@ -7,10 +7,10 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import polars as pl
@@ -38,7 +38,7 @@ from nncli.run_directory.manifest import (
 )
 from nncli.run_directory.run import FolderIdentity, Run, check_new_directory
 from tests.assertions import raises
-from tests.cli.support import DATA, ROOT, Cli, start
+from tests.cli.support import DATA, ROOT, Cli, Process, start
 
 FILES = {CONFIG, WEIGHTS, MODEL, HISTORY, METRICS, TRAINING_ROWS, HELD_OUT, REFERENCE, MANIFEST}
 
@@ -254,11 +254,9 @@ with Run(Path(sys.argv[1])).locked():
 """
 
 
-def holder(run: Path) -> subprocess.Popen[bytes]:
+def holder(run: Path) -> Process:
     """A process that holds a run."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(run)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    process = Process([sys.executable, "-c", HOLD, str(run)], cwd=ROOT, stdin=PIPE, stdout=PIPE)
     assert process.stdout
     assert process.stdout.readline() == b"held\n"
     return process
@@ -279,8 +277,7 @@ def test_a_lock_of_another_process_is_respected_until_it_is_killed(nncli: Cli, c
 def test_a_second_training_of_one_run_is_refused(nncli: Cli, copy: Path) -> None:
     with start("train", "--resume", copy, "--set", "epochs=100000000") as process:
         assert process.stderr
-        while b"epoch" not in process.stderr.readline():
-            pass
+        assert any(b"epoch" in line for line in iter(process.stderr.readline, b""))
         assert "another training" in nncli("train", "--resume", copy).check(5).err
         assert "another training" in nncli("train", "--resume", copy, "--set", "epochs=100000000").check(5).err
         process.send_signal(signal.SIGINT)

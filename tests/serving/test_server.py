@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from typing import Any
 import pytest
 
 from nncli.serving.models.served_model import ServedModel
-from tests.cli.support import ROOT
+from tests.cli.support import COMMAND, ROOT, Process, with_own_terminal
 from tests.serving.logged_process import ServerProcess, answer_of, running
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
@@ -151,12 +150,13 @@ def test_a_signal_while_the_models_are_loaded(runs: Mapping[str, Path], number: 
         assert_no_traceback(server)
 
 
-@pytest.mark.skipif(not hasattr(os, "login_tty"), reason="there are no terminals")
+@pytest.mark.skipif(os.name == "nt", reason="there are no terminals")
 def test_a_server_whose_terminal_is_closed_stops(runs: Mapping[str, Path]) -> None:
     outside, inside = os.openpty()
-    command = [sys.executable, "-m", "nncli", "serve", str(runs["number"]), "--port", "0"]
+    command = with_own_terminal(*COMMAND, "serve", str(runs["number"]), "--port", "0")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, env=environment, preexec_fn=lambda: os.login_tty(inside)) as process:
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), inside)
+    with Process(command, env=environment, start_new_session=True, **streams) as process:
         os.close(inside)
         text = b""
         while b"listening on" not in text:

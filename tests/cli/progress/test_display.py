@@ -17,7 +17,7 @@ import pytest
 
 from nncli.cli.console import STOPPING
 from nncli.cli.progress.display import wrapped_height
-from tests.cli.support import COMMAND, DATA, PERSON, ROOT, own_terminal
+from tests.cli.support import COMMAND, DATA, PERSON, ROOT, with_own_terminal
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="terminals")
 
@@ -99,12 +99,12 @@ print(before, during, flags() == before, file=sys.stderr)
     ours, theirs = pty.openpty()
     try:
         done = subprocess.run(
-            [sys.executable, "-c", code],
+            with_own_terminal(sys.executable, "-c", code),
             cwd=ROOT,
             stdin=theirs,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=own_terminal,
+            start_new_session=True,
             timeout=60,
             check=True,
         )
@@ -129,13 +129,13 @@ def test_resizing_and_ctrl_c_leave_no_stale_line(tmp_path: Path, members: int) -
     size(100)
     inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
     process = subprocess.Popen(
-        [*COMMAND, "train", "c.yaml", "-o", "run"],
+        with_own_terminal(*COMMAND, "train", "c.yaml", "-o", "run"),
         cwd=tmp_path,
         env={**inherited, **PERSON, "PYTHONPATH": str(ROOT)},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        preexec_fn=own_terminal,
+        start_new_session=True,
     )
     os.close(theirs)
     screen, seen, decoder = Screen(100), b"", codecs.getincrementaldecoder("utf-8")()

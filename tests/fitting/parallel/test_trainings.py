@@ -40,7 +40,7 @@ from nncli.nn.training.loop import EpochReport, LearningRateHalved
 from nncli.run_directory.run import Run
 from tests.api.ensembles import bits, config_of, written
 from tests.assertions import raises
-from tests.cli.support import ROOT, SECONDS, default_signals, on_terminal, start
+from tests.cli.support import ROOT, SECONDS, on_terminal, start
 from tests.run_directory.support import outcome, stop_at
 
 without_signals = pytest.mark.skipif(os.name == "nt", reason="signals")
@@ -568,7 +568,6 @@ def test_a_script_that_trains_needs_no_guard(tmp_path: Path) -> None:
         text=True,
         timeout=SECONDS,
         check=False,
-        preexec_fn=default_signals,
     )
     assert (done.returncode, done.stdout) == (0, "once\ndone\n"), done.stderr
 
