@@ -272,4 +272,7 @@ def _sizes(started: Started | MembersStarted, finished: Finished) -> str:
     epochs = f"up to {finished.epochs:,} epochs"
     if finished.joint_epoch:
         epochs = f"best epoch {finished.best_epoch:,} of {finished.epochs:,} for all members"
+        if len(finished.averaged_epochs) > 1:
+            averaged = ", ".join(f"{epoch:,}" for epoch in sorted(finished.averaged_epochs))
+            epochs = f"the mean of epochs {averaged} of {finished.epochs:,} for all members"
     return f"{started.members:,} members, {finished.training.rows:,} training rows, {validation}{epochs}"

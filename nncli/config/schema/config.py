@@ -14,6 +14,7 @@ from nncli.base.spec import (
     PositiveFloat,
     PositiveInt,
     Spec,
+    StrictBool,
     StrictStr,
 )
 from nncli.config.schema.data import DataSection, EncodingSection
@@ -117,6 +118,12 @@ class Config(Spec):
     )
     best_epoch_tie: Literal["first", "last"] = Field(
         "first", description="Which epoch is the best one if several have the same metric."
+    )
+    average_cycles: StrictBool = Field(
+        False,
+        description="For an ensemble that is trained in cycles of the learning rate: average the networks at the ends "
+        "of all cycles whose loss of the out-of-fold rows is at most two standard errors above the lowest, instead of "
+        "those of the best cycle alone. It is more accurate, and predicts more slowly.",
     )
     early_stopping: EarlyStopping | None = Field(
         None, description="Early stopping. null: run all epochs; the weights of the best epoch are kept in any case."

@@ -6,6 +6,7 @@ scoring, the rows of each fold are predicted at the epoch, and with the temperat
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,12 +17,14 @@ import numpy.typing as npt
 
 from nncli.base.atomic_files import batched_fsync
 from nncli.base.findings import Finding, warnings_json
+from nncli.base.spec import MAX_MEMBERS
 from nncli.data.sample_weights import class_weights
 from nncli.fitting.checks.scores import check_scores
 from nncli.fitting.ensemble.out_of_fold import (
     EnsembleData,
     LabeledRows,
     OutOfFoldPredictions,
+    averages_cycles,
     has_joint_epoch,
     predict_table,
 )
@@ -33,6 +36,7 @@ from nncli.models.predictions import Predictions
 from nncli.models.scores import Averaging, ScoreCard, scores_json, validation_card
 from nncli.nn.parameters import Parameters
 from nncli.nn.training.early_stopping import part_numbers
+from nncli.run_directory.filenames import CHECKPOINTS, LOCK
 from nncli.run_directory.history_and_metrics import read_history
 from nncli.run_directory.loader import damaged, parse_weights, read_file, read_model, read_spec, weights_size
 from nncli.run_directory.manifest import HELD_OUT, SNAPSHOTS, member_folder, snapshot_file
@@ -61,12 +65,13 @@ class Candidate:
 class BuiltEnsemble:
     """An ensemble with its scores and its calibration.
 
-    `candidate` is the number of the chosen candidate, and `held_out` are the rows that are scored, with the predictions
-    of each member; `member_scores` are their scores. The rows are `out_of_fold` unless all members have the same.
+    `candidates` are the numbers of the candidates whose members are averaged, the best one first, and `held_out` are
+    the rows that are scored, with the predictions of each member; `member_scores` are their scores. The rows are
+    `out_of_fold` unless all members have the same.
     """
 
     ensemble: Ensemble
-    candidate: int
+    candidates: tuple[int, ...]
     training_scores: ScoreCard
     validation_scores: ScoreCard | None = None
     held_out: HeldOutRows | None = None
@@ -113,24 +118,24 @@ def build_ensemble(data: EnsembleData, candidates: Sequence[Candidate]) -> Built
     choice = EpochChoice.of(data, candidates)
     if choice is None:
         ensemble = Ensemble(spec, candidates[0].members)
-        return BuiltEnsemble(ensemble, 0, training_scores(data, ensemble, data.training_rows))
-    best, temperature, validation, calibration = choice.result()
-    ensemble = Ensemble(spec.model_copy(update={"temperature": temperature}), candidates[best].members)
-    rows, training = choice.actual[best].rows, data.truth(data.table.take(data.training_rows))
+        return BuiltEnsemble(ensemble, (0,), training_scores(data, ensemble, data.training_rows))
+    chosen, temperature, validation, calibration = choice.result()
+    predictions = OutOfFoldPredictions.joined([choice.actual[i] for i in chosen])
+    uncalibrated = predictions.ensemble
+    ensemble = replace(uncalibrated, spec=uncalibrated.spec.model_copy(update={"temperature": temperature}))
+    rows, training = predictions.rows, data.truth(data.table.take(data.training_rows))
     scored = data.scored_rows(rows, training, validation)
-    averaging = choice.actual[best].averaging(temperature, scored)
+    averaging = predictions.averaging(temperature, scored)
     scored = replace(scored, averaging=averaging)
     return BuiltEnsemble(
         ensemble=ensemble,
-        candidate=best,
+        candidates=chosen,
         training_scores=training_scores(data, ensemble, data.training_rows),
         validation_scores=validation_card(scored, data.config.seed, optimistic=choice.is_optimistic(candidates)),
-        held_out=choice.actual[best].held_out_rows(scored, training.y),
+        held_out=predictions.held_out_rows(scored, training.y),
         member_scores=tuple(
-            data.scored_rows(rows.take(positions), training, predictions).card()
-            for positions, predictions in zip(
-                choice.actual[best].positions, choice.actual[best].member_predictions, strict=True
-            )
+            data.scored_rows(rows.take(positions), training, of_member).card()
+            for positions, of_member in zip(predictions.positions, predictions.member_predictions, strict=True)
         ),
         calibration=calibration and _averaged(calibration, averaging),
         out_of_fold=not data.has_common_validation,
@@ -148,13 +153,23 @@ def ensemble_spec(data: EnsembleData, members: int) -> EnsembleSpec:
     )
 
 
+MAX_STANDARD_ERRORS = 2.0
+"""Standard errors of the mean difference of losses by which an averaged candidate may be worse than the best."""
+
+
+def standard_error(values: npt.NDArray[np.float64]) -> float:
+    """The standard error of the mean of values (rows,); 0 for a single one."""
+    return float(values.std(ddof=1)) / len(values) ** 0.5 if len(values) > 1 else 0.0
+
+
 @dataclass(frozen=True)
 class EpochChoice:
     """The choice of a candidate and a temperature by out-of-fold rows, for all rows or for those of other folds.
 
     `actual` are the out-of-fold predictions of each candidate, `scored` the same or those that the members recorded.
-    `class_weight` (classes,) are the weights of the training loss, or None. `parts` (rows,) numbers the part of each
-    row: its fold, or one of five where the members hold out no folds.
+    With `averages` all candidates are chosen that are about as good as the best. `class_weight` (classes,) are the
+    weights of the training loss, or None. `parts` (rows,) numbers the part of each row: its fold, or one of five where
+    the members hold out no folds.
     """
 
     monitor: str
@@ -163,6 +178,7 @@ class EpochChoice:
     parts: npt.NDArray[np.int64]
     actual: tuple[OutOfFoldPredictions, ...]
     scored: tuple[OutOfFoldPredictions, ...]
+    averages: bool = False
 
     @classmethod
     def of(cls, data: EnsembleData, candidates: Sequence[Candidate]) -> EpochChoice | None:
@@ -186,6 +202,7 @@ class EpochChoice:
             parts=first.oof_mask.argmax(axis=0) if is_folds else part_numbers(len(first.rows.y)),
             actual=tuple(value for value in actual if value is not None),
             scored=tuple(value for value in scored if value is not None),
+            averages=averages_cycles(data.config),
         )
 
     @property
@@ -199,26 +216,41 @@ class EpochChoice:
         chosen_by_members = first.epoch == 0 and first.recorded is None and self.monitor != "loss"
         return chosen_by_members or len(np.unique(self.parts)) < 2
 
-    def result(self) -> tuple[int, float, Predictions, Calibration | None]:
-        """The candidate, the temperature, the predictions for scoring, and the calibration.
+    def result(self) -> tuple[tuple[int, ...], float, Predictions, Calibration | None]:
+        """The candidates, the temperature, the predictions for scoring, and the calibration.
 
         The temperature is 1 unless the temperatures that fit the other parts lower the log loss.
         """
-        best, temperature = self.choose(self.actual, np.ones(self.n_rows, np.bool_))
+        chosen, temperature = self.choose(self.actual, np.ones(self.n_rows, np.bool_))
         uncalibrated, calibrated = self.cross_fit()
-        rows = self.actual[best].rows
+        rows = self.actual[0].rows
         if not self.calibrates:
-            return best, temperature, uncalibrated, None
+            return chosen, temperature, uncalibrated, None
         if log_loss(rows.y, calibrated.values, rows.weights) >= log_loss(rows.y, uncalibrated.values, rows.weights):
             temperature, calibrated = 1.0, uncalibrated
         calibration = Calibration.of(temperature, rows.y, uncalibrated.values, calibrated.values, rows.weights)
-        return best, temperature, calibrated, calibration
+        return chosen, temperature, calibrated, calibration
 
-    def choose(self, among: Sequence[OutOfFoldPredictions], rows: npt.NDArray[np.bool_]) -> tuple[int, float]:
-        """The candidate with the best value on some rows, the last of equals, and the temperature that fits them."""
+    def choose(
+        self, among: Sequence[OutOfFoldPredictions], rows: npt.NDArray[np.bool_]
+    ) -> tuple[tuple[int, ...], float]:
+        """The candidate with the best value on some rows, the last of equals, and the temperature that fits them.
+
+        With `averages`, the other candidates follow whose loss is at most MAX_STANDARD_ERRORS above that of the best.
+        """
         values = [self._value(epoch, rows) for epoch in among] if len(among) > 1 else [0.0]
         best = len(values) - 1 - int(np.argmin(values[::-1]))
-        return best, among[best].temperature(rows) if self.calibrates else 1.0
+        chosen = (best,)
+        if self.averages and len(among) > 1:
+            losses = [self._losses(epoch, rows) for epoch in among]
+            differences = [loss[rows] - losses[best][rows] for loss in losses]
+            chosen += tuple(
+                i
+                for i, difference in enumerate(differences)
+                if i != best and difference.mean() <= MAX_STANDARD_ERRORS * standard_error(difference)
+            )
+        whole = OutOfFoldPredictions.joined([among[i] for i in chosen])
+        return chosen, whole.temperature(rows) if self.calibrates else 1.0
 
     def row_losses(self) -> list[npt.NDArray[np.float64]]:
         """The training loss of each validation row (rows,) for each candidate, at the temperature that fits all rows.
@@ -226,21 +258,24 @@ class EpochChoice:
         Weighted rows count by their weights.
         """
         every = np.ones(self.n_rows, np.bool_)
-        losses = []
-        for predictions in self.actual:
-            temperature = predictions.temperature(every) if self.calibrates else 1.0
-            losses.append(_row_losses(predictions, predictions.rows, predictions.predicted(temperature)))
-        weights = self._weighted(self.actual[0].rows).weights
-        return losses if weights is None else [loss * weights / weights.mean() for loss in losses]
+        return [self._losses(predictions, every) for predictions in self.actual]
+
+    def _losses(self, predictions: OutOfFoldPredictions, rows: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+        """The training loss of each validation row, at the temperature that fits some `rows`; see `row_losses`."""
+        temperature = predictions.temperature(rows) if self.calibrates else 1.0
+        losses = _row_losses(predictions, predictions.rows, predictions.predicted(temperature))
+        weights = self._weighted(predictions.rows).weights
+        return losses if weights is None else losses * weights / weights.mean()
 
     def cross_fit(self) -> tuple[Predictions, Predictions]:
-        """Predict the rows of each part by the candidate that the other parts choose, without and with temperature."""
+        """Predict the rows of each part by the candidates that the other parts choose, without and with temperature."""
         uncalibrated = calibrated = self.scored[0].predicted(1.0)
         for part in np.unique(self.parts):
             in_part = self.parts == part
-            best, temperature = self.choose(self.scored, ~in_part if not in_part.all() else in_part)
-            uncalibrated = uncalibrated.with_rows(in_part, self.scored[best].predicted(1.0).take(in_part))
-            calibrated = calibrated.with_rows(in_part, self.scored[best].predicted(temperature).take(in_part))
+            chosen, temperature = self.choose(self.scored, ~in_part if not in_part.all() else in_part)
+            whole = OutOfFoldPredictions.joined([self.scored[i] for i in chosen])
+            uncalibrated = uncalibrated.with_rows(in_part, whole.predicted(1.0).take(in_part))
+            calibrated = calibrated.with_rows(in_part, whole.predicted(temperature).take(in_part))
         return uncalibrated, calibrated
 
     def _value(self, predictions: OutOfFoldPredictions, rows: npt.NDArray[np.bool_]) -> float:
@@ -345,14 +380,20 @@ def _recorded(folder: Path, target: Target, rows: int) -> Predictions | None:
     return replace(kept, target=target, values=target.align(kept.values, kept.target))
 
 
-def adopt_epoch(run: Path, built: BuiltEnsemble, epoch: int) -> None:
-    """Make the weights after `epoch` those of every member, with its scores, history and manifest.
+def save_members(run: Path, built: BuiltEnsemble, epochs: Sequence[int]) -> None:
+    """Make the weights at the ends of the chosen cycles those of the members, with scores, history and manifest.
 
-    The validation rows of a member are among those that chose the epoch: its own scores are optimistic.
+    The members that were trained get the weights after the first of the `epochs`. For each of the others, copies of
+    their directories follow. The validation rows of a member are among those that chose the epochs: its own scores are
+    optimistic.
     """
-    assert built.held_out is not None  # its rows chose the epoch
+    assert built.held_out is not None  # its rows chose the epochs
+    members = len(built.ensemble.members) // len(epochs)
     for i, (model, scores) in enumerate(zip(built.ensemble.members, built.member_scores, strict=True)):
-        member = Run(run / member_folder(i))
+        cycle, trained = divmod(i, members)
+        member, epoch = Run(run / member_folder(i)), epochs[cycle]
+        if cycle:
+            copy_member(Run(run / member_folder(trained)), member.path)
         manifest = member.load_manifest()
         held_out = built.held_out.of_member(i)
         kept = _recorded(member.path, held_out.predictions.target, len(held_out))
@@ -373,6 +414,18 @@ def adopt_epoch(run: Path, built: BuiltEnsemble, epoch: int) -> None:
         member.save_metrics({"training": None, "validation": scores_json(scores)})
         member.save_history(reports, history.metric)
         member.save_manifest(manifest.model_copy(update={"best_epoch": epoch}))
+
+
+def copy_member(member: Run, folder: Path) -> None:
+    """Copy the run directory of a member that is done, without the states that only its own training needs."""
+    shutil.copytree(member.path, folder, ignore=shutil.ignore_patterns(CHECKPOINTS, SNAPSHOTS, LOCK))
+
+
+def remove_copied_members(run: Path, trained: int) -> None:
+    """Remove the copies of `trained` members, before these are trained further or chosen anew."""
+    copies = iter(range(trained, MAX_MEMBERS))
+    while (folder := run / member_folder(next(copies))).is_dir():
+        shutil.rmtree(folder)
 
 
 def snapshot_epochs(folder: Path) -> set[int]:

@@ -271,7 +271,8 @@ def truth_of(table: ColumnStore, target: Target, config: Config) -> LabeledRows:
 class OutOfFoldPredictions:
     """The out-of-fold rows of a table: each member's predictions of its own validation rows.
 
-    `positions` are those of each member's validation rows among the `rows`.
+    `positions` are those of each member's validation rows among the `rows`. With several `cycles` the members are
+    those of the first cycle, then those of the second, and so on.
     """
 
     ensemble: Ensemble
@@ -279,6 +280,23 @@ class OutOfFoldPredictions:
     rows: LabeledRows
     positions: tuple[npt.NDArray[np.int64], ...]
     member_predictions: tuple[Predictions, ...]
+    cycles: int = 1
+
+    @classmethod
+    def joined(cls, parts: Sequence[OutOfFoldPredictions]) -> OutOfFoldPredictions:
+        """The predictions of the members at the ends of several cycles, as those of one ensemble."""
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        members = tuple(member for part in parts for member in part.ensemble.members)
+        spec = first.ensemble.spec.model_copy(update={"members": len(members)})
+        return replace(
+            first,
+            ensemble=Ensemble(spec, members),
+            positions=first.positions * len(parts),
+            member_predictions=tuple(predictions for part in parts for predictions in part.member_predictions),
+            cycles=len(parts),
+        )
 
     @property
     def oof_mask(self) -> npt.NDArray[np.bool_]:
@@ -295,7 +313,8 @@ class OutOfFoldPredictions:
 
     def predicted(self, temperature: float) -> Predictions:
         """For every row, the mean prediction of the members that did not train on it."""
-        total, counts = self._sum(temperature, lambda values: values), self.counts[:, None]
+        values = [predictions.with_temperature(temperature).values for predictions in self.member_predictions]
+        total, counts = self._sum_of(values), self.counts[:, None]
         return self.ensemble.mean(total, counts, quantiles=self._sum_of_quantiles())
 
     def held_out_rows(self, scored: ScoredRows, training_y: Truth) -> HeldOutRows:
@@ -319,27 +338,32 @@ class OutOfFoldPredictions:
 
     def averaging(self, temperature: float, scored: ScoredRows) -> Averaging | None:
         """The expected gain of the mean of all members over the `scored` rows; None if no two members share a row."""
-        counts, members = self.counts, len(self.positions)
+        counts, members = self.counts // self.cycles, len(self.positions) // self.cycles
         if counts.min() == members or counts.max() < 2:
             return None
-        total = self._sum(temperature, lambda values: values)
+        # The networks of one member resemble each other: what they gain together is in the scores already.
+        of_members = [self._cycle_mean(member, temperature) for member in range(members)]
+        total = self._sum_of(of_members)
         if self.ensemble.spec.target.has_probabilities:
-            logarithms = self._sum(temperature, lambda values: np.log(np.maximum(values, MIN_PROBABILITY)))
+            logarithms = self._sum_of([np.log(np.maximum(values, MIN_PROBABILITY)) for values in of_members])
             factors = (classification_factor(total, logarithms, counts, members),)
         else:
-            squares = self._sum(temperature, np.square)
+            squares = self._sum_of([np.square(values) for values in of_members])
             error = np.square(scored.predictions.values - scored.y)
             mse = np.average(error, axis=0, weights=scored.weights)
             factors = tuple(regression_factor(total, squares, counts, mse, members).tolist())
         return Averaging(factors, int((counts >= 2).sum()))
 
-    def _sum(
-        self, temperature: float, function: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
-    ) -> npt.NDArray[np.float64]:
-        """The sum (rows, outputs) over members of a function of their predictions."""
+    def _cycle_mean(self, member: int, temperature: float) -> npt.NDArray[np.float64]:
+        """The mean (its rows, outputs) of the predictions of a member at the ends of its cycles."""
+        networks = self.member_predictions[member :: len(self.positions) // self.cycles]
+        return np.mean([predictions.with_temperature(temperature).values for predictions in networks], axis=0)
+
+    def _sum_of(self, values: Sequence[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+        """The sum (rows, outputs) over members of `values` (rows of the member, outputs)."""
         total = np.zeros((len(self.rows.y), self.ensemble.spec.target.n_outputs))
-        for rows, predictions in zip(self.positions, self.member_predictions, strict=True):
-            total[rows] += function(predictions.with_temperature(temperature).values)
+        for rows, of_member in zip(self.positions, values, strict=False):
+            total[rows] += of_member
         return total
 
     def _sum_of_quantiles(self) -> npt.NDArray[np.float64] | None:
@@ -441,6 +465,11 @@ def chooses_cycles(config: Config) -> bool:
     schedule = config.schedule
     has_cycles = isinstance(schedule, CoslogRate) and schedule.first_cycle == "auto"
     return has_cycles and config.epochs == "auto" and has_joint_epoch(config)
+
+
+def averages_cycles(config: Config) -> bool:
+    """Whether the networks at the ends of several cycles may be averaged: other schedules have too many candidates."""
+    return config.average_cycles and isinstance(config.schedule, CoslogRate)
 
 
 def member_config(config: Config, i: int, run: Path, at_a_time: int, folds: int | None = None) -> Config:

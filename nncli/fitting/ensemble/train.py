@@ -20,9 +20,11 @@ from nncli.fitting.ensemble.build import (
     BuiltEnsemble,
     Candidate,
     EpochChoice,
-    adopt_epoch,
     build_ensemble,
     read_candidates,
+    remove_copied_members,
+    save_members,
+    standard_error,
 )
 from nncli.fitting.ensemble.out_of_fold import (
     EnsembleData,
@@ -121,6 +123,7 @@ def _train(ensemble_run: EnsembleRun, call: TrainingCall, seconds: float | None 
         findings=built.warnings if built else (),
         out_of_fold=not ensemble_run.data.has_common_validation,
         joint_epoch=has_joint_epoch(config),
+        averaged_epochs=ensemble_run.averaged_epochs,
     )
 
 
@@ -185,8 +188,7 @@ class CycleDecision:
         *before, last = losses
         best = min(before, key=lambda loss: float(loss.mean()))
         difference = best - last
-        error = float(difference.std(ddof=1)) / len(last) ** 0.5 if len(last) > 1 else 0.0
-        return cls(len(losses), epochs, float(last.mean()), float(difference.mean()), error)
+        return cls(len(losses), epochs, float(last.mean()), float(difference.mean()), standard_error(difference))
 
 
 @dataclass
@@ -194,7 +196,8 @@ class EnsembleRun:
     """An ensemble that is being trained: its data, its locked run directory and its manifest.
 
     Where out-of-fold rows choose the number of cycles, the members are trained for `cycles` of them now. Each member
-    chooses its execution unless there are `executions`.
+    chooses its execution unless there are `executions`. At the end the networks after the `averaged_epochs` are the
+    ensemble's, where one or more epochs are chosen for all members.
     """
 
     data: EnsembleData
@@ -204,6 +207,7 @@ class EnsembleRun:
     cycles: int = FIRST_DECISION
     decisions: list[CycleDecision] = field(default_factory=list)
     executions: tuple[Execution, ...] | None = None
+    averaged_epochs: tuple[int, ...] = ()
     _candidates: dict[int, Candidate] = field(default_factory=dict)
 
     @classmethod
@@ -250,6 +254,7 @@ class EnsembleRun:
             "training_rows": len(data.training_rows),  # older versions counted validation rows in time as these
             "has_common_validation": data.has_common_validation,
             "lengthened": lengthened(run, manifest, data.config),
+            "members": data.config.n_members,
             "decided": None,
         }
         manifest = manifest.model_copy(update=update)
@@ -307,6 +312,7 @@ class EnsembleRun:
         No member may be in training.
         """
         self.run.clear_unfinished_members()
+        remove_copied_members(self.run.path, self.data.config.n_members)
         if not all(task.saved().done for task in self.tasks(1)):
             self._close("stopped")
             return None
@@ -315,14 +321,20 @@ class EnsembleRun:
             candidates = read_candidates(run.path, data, self._candidates)
             built = build_ensemble(data, candidates)
             stage.details.append(f"{data.config.n_members:,} members together")
-        epoch = candidates[built.candidate].epoch
-        if epoch:
-            adopt_epoch(run.path, built, epoch)
+        epochs = tuple(candidates[i].epoch for i in built.candidates)
+        if epochs[0]:
+            save_members(run.path, built, epochs)
+            self.averaged_epochs = epochs
         cycles = [{**asdict(decision), "continues": decision.continues} for decision in self.decisions]
         built.save(run, data, {"cycles": cycles} if cycles else {})
         models = built.ensemble.members
         features = len({column.name for model in models for column in model.spec.encoder.columns})
-        self._close("done", features=features, parameters=sum(model.spec.network.layout.size for model in models))
+        self._close(
+            "done",
+            members=len(models),
+            features=features,
+            parameters=sum(model.spec.network.layout.size for model in models),
+        )
         return built
 
     @property

@@ -80,8 +80,8 @@ def test_the_epoch_has_the_best_value_on_all_out_of_fold_rows(
     assert choice is not None
     every = np.ones(choice.n_rows, np.bool_)
     values = [choice._value(item, every) for item in choice.actual]
-    assert values[built.candidate] == min(values)
-    assert candidates[built.candidate].epoch == Run(run).load_manifest().best_epoch
+    assert values[built.candidates[0]] == min(values)
+    assert candidates[built.candidates[0]].epoch == Run(run).load_manifest().best_epoch
 
 
 def test_rows_of_a_fold_are_predicted_at_the_epoch_that_the_others_choose(
