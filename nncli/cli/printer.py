@@ -270,9 +270,8 @@ def _sizes(started: Started | MembersStarted, finished: Finished) -> str:
     kind = "out-of-fold" if finished.out_of_fold else "validation"
     validation = f"{finished.validation.rows:,} {kind} rows, " if finished.validation else ""
     epochs = f"up to {finished.epochs:,} epochs"
-    if finished.joint_epoch:
-        epochs = f"best epoch {finished.best_epoch:,} of {finished.epochs:,} for all members"
-        if len(finished.averaged_epochs) > 1:
-            averaged = ", ".join(f"{epoch:,}" for epoch in sorted(finished.averaged_epochs))
-            epochs = f"the mean of epochs {averaged} of {finished.epochs:,} for all members"
+    if finished.averaged_epochs:
+        *first, last = (f"{epoch:,}" for epoch in sorted(finished.averaged_epochs))
+        best = f"epochs {', '.join(first)} and {last}" if first else f"epoch {last}"
+        epochs = f"best {best} of {finished.epochs:,} for all members"
     return f"{started.members:,} members, {finished.training.rows:,} training rows, {validation}{epochs}"

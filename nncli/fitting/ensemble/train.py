@@ -122,7 +122,6 @@ def _train(ensemble_run: EnsembleRun, call: TrainingCall, seconds: float | None 
         validation=built.validation_scores if built else None,
         findings=built.warnings if built else (),
         out_of_fold=not ensemble_run.data.has_common_validation,
-        joint_epoch=has_joint_epoch(config),
         averaged_epochs=ensemble_run.averaged_epochs,
     )
 

@@ -115,8 +115,8 @@ class Finished:
 
     For an ensemble `epochs` and `best_epoch` are the maximum over the members; a stopped one has no scores. The
     `validation` scores are `out_of_fold` if each row is predicted by the members that were not trained on it, and
-    `findings` are the warnings about the scores. With a `joint_epoch` the best epoch is the same for all members, and
-    of several `averaged_epochs` the networks after each are averaged.
+    `findings` are the warnings about the scores. Where the best epoch is chosen for all members together, it is the
+    first of the `averaged_epochs`, and of several the networks after each are averaged.
     A network is `taught` by a run; of a `refit`, another network, without the validation rows, predicted these.
     """
 
@@ -129,7 +129,6 @@ class Finished:
     validation: ScoreCard | None
     out_of_fold: bool = False
     findings: tuple[Finding, ...] = ()
-    joint_epoch: bool = False
     averaged_epochs: tuple[int, ...] = ()
     taught: Literal["once", "refit"] | None = None
 
