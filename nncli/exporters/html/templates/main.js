@@ -51,7 +51,7 @@ function showErrors(cells) {
   return wrong.length ? `No prediction: correct ${wrong.join(", ")}.` : "";
 }
 
-fields.forEach((field, i) => { if (field.kind === "number") addSlider(i); });
+fields.forEach((field, i) => { if (field.kind === "number" && controls[i].type === "text") addSlider(i); });
 const typical = fields.map((_, i) => cellOf(i));
 form.addEventListener("input", update);
 form.addEventListener("reset", () => setTimeout(update));

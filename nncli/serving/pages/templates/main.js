@@ -94,7 +94,7 @@ function becomeStale() {
   quickView.textContent = stale.textContent;
 }
 
-fields.forEach((field, i) => { if (field.kind === "number") addSlider(i); });
+fields.forEach((field, i) => { if (field.kind === "number" && controls[i].type === "text") addSlider(i); });
 const typical = fields.map((_, i) => cellOf(i));
 form.addEventListener("input", (event) => {
   const i = controls.indexOf(event.target);
