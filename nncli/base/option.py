@@ -166,6 +166,7 @@ def _declared(options: type[Options]) -> tuple[DeclaredOption, ...]:
 
 RENAMED = (
     ("assignments", "set"),
+    ("explain", "effects"),
     ("input_table", "table"),
     ("intervals", "interval"),
     ("level", "interval"),

@@ -408,7 +408,7 @@ def prediction_schema(model: ServedModel) -> Json:
             "effects": {
                 "type": "array",
                 "items": {"type": "object"},
-                "description": "With explain: the effect of each column on the prediction, the largest first.",
+                "description": "With effects: the effect of each column on the prediction, the largest first.",
             },
         },
         "patternProperties": {"^(lower|upper)_[0-9]": NUMBER} if has_intervals else {"^set_[0-9]": {"type": "array"}},

@@ -155,6 +155,17 @@ def test_a_value_outside_the_training_range_has_a_remark(browser: Browser, tmp_p
         assert remarks.count() == 1
 
 
+def test_a_prediction_of_an_unusual_row_has_a_warning_that_names_the_columns(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, NUMBERS, tmp_path) as page:
+        assert not page.locator("#notes").is_visible()
+        enter(page, "mass", "9000")
+        enter(page, "price", "")
+        page.locator("select").first.select_option("other")
+        assert page.inner_text("#notes").startswith("Unusual: mass, price, island. The model has seen no such row")
+        enter(page, "mass", "heavy")
+        assert not page.locator("#notes").is_visible()
+
+
 def test_a_slider_moves_the_number_and_the_number_the_slider(browser: Browser, tmp_path: Path) -> None:
     with opened(browser, NUMBERS, tmp_path) as page:
         slider = page.locator("input[type=range]").first

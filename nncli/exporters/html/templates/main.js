@@ -16,6 +16,10 @@ function update() {
   } catch (error) {
     message = showErrors(cells) || reasonOf(error);
   }
+  const unusual = message ? [] : fields.filter((_, i) => unusualOf(i));
+  const notes = document.getElementById("notes");
+  notes.textContent = `Unusual: ${unusual.map(({ name }) => name).join(", ")}. ${WARNING}`;
+  notes.hidden = !unusual.length;
   failure.hidden = message === "";
   failure.textContent = message;
   document.getElementById("results").hidden = document.getElementById("exact").hidden = message !== "";
