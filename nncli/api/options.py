@@ -480,7 +480,16 @@ class TrackOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions(TrackOptions, ResumableOptions):
+class PrivateOptions(Options):
+    """Whether the run that is written is private."""
+
+    private: Annotated[
+        bool, Option("At the end remove rows, rare categories and paths from the run, as `nncli share` does.", OUTPUT)
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(TrackOptions, PrivateOptions, ResumableOptions):
     """The options of `nncli.train`. A time limit begins when they are made."""
 
     command = "train"
@@ -494,9 +503,6 @@ class TrainOptions(TrackOptions, ResumableOptions):
         str | Path | None,
         Option("The run directory to create. Default: runs/NAME.", OUTPUT, short="-o", metavar="RUN"),
     ] = None
-    private: Annotated[
-        bool, Option("At the end remove rows, rare categories and paths from the run, as `nncli share` does.", OUTPUT)
-    ] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -634,7 +640,7 @@ class TuneOptions(TrackOptions, ResumableOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DistillOptions(ReplaceOptions, StopOptions, AssignmentOptions):
+class DistillOptions(PrivateOptions, ReplaceOptions, StopOptions, AssignmentOptions):
     """The options of `nncli.distill`."""
 
     units: Annotated[int, Option("Units of each of the two layers.", TRAINING, metavar="N")] = 64

@@ -14,6 +14,7 @@ from nncli.base.spec import (
     PositiveFloat,
     PositiveInt,
     Spec,
+    StrictBool,
     StrictStr,
 )
 from nncli.config.schema.data import DataSection, EncodingSection
@@ -185,6 +186,10 @@ class Config(Spec):
     )
     output: PathText | None = Field(
         None, description="Run directory. Default: runs/NAME. If it exists, -2, -3 … is appended to the name."
+    )
+
+    private: StrictBool = Field(
+        False, description="At the end of `train` or `distill`, remove rows, rare categories and paths from the run."
     )
 
     @model_validator(mode="after")

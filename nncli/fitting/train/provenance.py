@@ -37,7 +37,7 @@ CODE = ("base", "config", "data", "fitting", "models", "nn", "targets")
 CODE_DIGITS = 12
 """Digits of the digest of the code that a manifest records."""
 
-RESUMABLE_KEYS = frozenset({"epochs", "checkpoint", "memory_limit", "output", "workers"})
+RESUMABLE_KEYS = frozenset({"epochs", "checkpoint", "memory_limit", "output", "private", "workers"})
 """Keys that may change when a training is resumed, since they do not affect the epochs already trained."""
 
 
