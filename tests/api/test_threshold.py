@@ -433,7 +433,8 @@ def test_costs_are_compared_with_the_best_constant_prediction(
     file.write_text(f"actual,sick,well\nsick,0,{false_negative}\nwell,{false_positive},0\n")
     matrix = threshold(copy, costs=file).constant
     assert matrix is not None
-    assert (matrix.label, matrix.cost) == (constant.label, pytest.approx(constant.cost))
+    assert matrix.label == constant.label
+    assert matrix.cost == pytest.approx(constant.cost)
     assert threshold(copy, f1=True).constant is None
 
 
