@@ -407,6 +407,11 @@ class TraceOptions(TrainingInputOptions):
     all: Annotated[
         bool, Option("All numbers of matrices that are shown by their norm, and a difference for each.", OUTPUT)
     ] = False
+    html: Annotated[
+        str | Path | None,
+        Option("Also write a page with a slider over the steps of the training.", OUTPUT, metavar="FILE"),
+    ] = None
+    force: Annotated[bool, Option("Replace an existing file.", OUTPUT)] = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ import numpy as np
 
 from nncli.api.options import TraceOptions
 from nncli.api.training_input import copied_table, resolve_input
+from nncli.base.atomic_files import check_overwrite, write_text
 from nncli.base.credentials import redacted
 from nncli.base.errors import UsageError
 from nncli.base.option import operation
@@ -34,7 +35,7 @@ from nncli.nn.batches.dataset import Dataset
 from nncli.nn.optim.schedules import TrainingLength
 from nncli.nn.training.epoch import LoopSignal
 from nncli.nn.training.loop import fit
-from nncli.nn.training.state import TrainState
+from nncli.nn.training.state import RandomStreams, TrainState
 from nncli.nn.training.trace import TracedLayer, TracedStep, TracedValue, trace_step
 from nncli.run_directory.checkpoints import load_checkpoint
 from nncli.run_directory.config import read_config
@@ -142,8 +143,8 @@ def trace_with(config: Config | str | Path, data: TableLocation | None = None, *
     """Take one step of a training, with the weights, the batch and the optimizer's state that it has there.
 
     `config` is a `Config`, a path, or a table with `target`; or a run, whose training is repeated from its
-    configuration, or from its last checkpoint for a later step. Nothing is written. Of an ensemble the first member is
-    traced. With `data`, a table, the step is on its rows instead of the training's batch.
+    configuration, or from its last checkpoint for a later step. Of an ensemble the first member is traced. With `data`,
+    a table, the step is on its rows instead of the training's batch.
 
     Raises:
         ConfigError, DataError: the training cannot start, or a table of the run has changed.
@@ -151,9 +152,23 @@ def trace_with(config: Config | str | Path, data: TableLocation | None = None, *
         RunError: the run is damaged or private.
         NncliError: the training has diverged before the end of the step.
     """
+    file = None if options.html is None else Path(options.html)
+    if file is not None:
+        check_overwrite(file, force=options.force)
+        if file.suffix.lower() not in (".html", ".htm"):
+            raise UsageError("the page is an HTML file", hint="Use a file name that ends in .html.")
     with _prepared(config, options) as (source, prepared, state, notes):
         _advance(prepared, state, options.step)
-        return _trace(source, prepared, state, data, options, notes)
+        result = _trace(source, prepared, state, data, options, notes)
+        if file is not None:
+            from nncli.analysis.trace_history import training_history
+            from nncli.api.trace_page import trace_page
+
+            history = training_history(
+                prepared.arguments, lambda: _new_state(prepared), prepared.fitted, prepared.validation_set
+            )
+            write_text(file, trace_page(result.as_json, history))
+        return result
 
 
 trace = operation(TraceOptions)(trace_with)
@@ -181,7 +196,7 @@ def _prepared(
                 state = _new_state(ready)
                 load_checkpoint(run.path, state, owner=manifest.checkpoint_owner)
                 if options.step is not None and state.step >= options.step:
-                    state = _new_state(replace(ready, streams=type(ready.streams).of(settings.seed)))
+                    state = _new_state(ready)
                 yield str(config), ready, state, notes
         return
     with copied_table(config, options):
@@ -201,8 +216,8 @@ def _prepared(
 
 
 def _new_state(prepared: PreparedTraining) -> TrainState:
-    arguments = prepared.arguments
-    streams = prepared.streams
+    """The state before the first step, as that of the training."""
+    arguments, streams = prepared.arguments, RandomStreams.of(prepared.config.seed)
     return TrainState.create(arguments.network, arguments.optimizer, streams, arguments.n_shards, prepared.fitted)
 
 

@@ -44,13 +44,14 @@ def trace(
 ) -> None:
     """The forward pass, the loss with the part of each row, the backward pass, and the update of the weights, with the
     formulas of docs/mathematics.md. dA is short for ∂L/∂A. Beside each gradient stands its finite difference, computed
-    in float64. The step is that of `nncli train`, to the bit. Nothing is written. Of a run it is the step after its
+    in float64. The step is that of `nncli train`, to the bit. No run is written. Of a run it is the step after its
     last checkpoint, or any step before. Of an ensemble the first member is shown. Of a matrix of more than 40 weights
     the norm is printed, unless with --all.
 
     \b
     nncli trace configs/linear.yaml --rows 1,5
     nncli trace configs/xor.yaml --step 100 --set batch_size=4
+    nncli trace configs/linear-regression.yaml --html linear.html
     nncli trace configs/linear.yaml --json | jq '.layers[].backward[] | {symbol, values, differences}'
     """
     from nncli.api.trace import trace_with
@@ -60,7 +61,7 @@ def trace(
     result = trace_with(config, data, options=replace(given, on_draft=display.note_draft))
     display.note(*result.notes)
     display.show(lambda: result.as_json, lambda: "\n\n".join(_blocks(result, everything=given.all)))
-    display.next(f"nncli train {config}")
+    display.next(f"nncli train {config}" if given.html is None else f"open {given.html} in a browser")
 
 
 def _blocks(trace: Trace, *, everything: bool) -> Iterator[str]:
