@@ -135,7 +135,7 @@ def _numbers(value: TracedValue, *, everything: bool) -> list[str]:
     lines = _matrix(matrix, everything=everything)
     if differences is not None:
         numeric = _matrix(differences, everything=everything)
-        width = max(map(len, lines))
+        width = max(len(line) for line in lines if not line.startswith("…"))
         lines = [
             f"{left:<{width}}   ≈ {right}" if right[0] != "…" else left
             for left, right in zip(lines, numeric, strict=True)
