@@ -88,7 +88,7 @@ def network(columns: Sequence[Sequence[tuple[str, str]]], edges: Sequence[np.nda
     for k, numbers in enumerate(edges):
         for (i, j), value in np.ndenumerate(numbers):
             (x0, y0), (x1, y1) = place[k, i], place[k + 1, j]
-            color, share = (ORANGE if value < 0 else BLUE), 0.3 if i <= j else 0.7
+            color, share = (ORANGE if value < 0 else BLUE), 0.3 if i <= j else 0.62
             parts.append(path([(x0, y0), (x1, y1)], color, 1.0 + min(3.0, abs(value))))
             parts.append(text(x0 + share * (x1 - x0), y0 + share * (y1 - y0) - 5, f"{value:.5g}", color=color))
     for (k, i), (x, y) in place.items():
@@ -199,14 +199,15 @@ def batches() -> str:
     circle = np.stack([np.cos(np.linspace(0, 2 * np.pi, 49)), np.sin(np.linspace(0, 2 * np.pi, 49))], axis=1)
     parts = []
     for k, item in enumerate(found["charts"]):
-        ends = [(round(low[i], 1), round(high[i], 1)) for i in (0, 1)]
-        chart = Chart(230 * k, *ends, ("w1", "w2"), f"learning rate {item['rate']:.2g}")
+        x_ends, y_ends = ((round(low[i], 1), round(high[i], 1)) for i in (0, 1))
+        chart = Chart(230 * k, x_ends, y_ends, ("w1", "w2"), f"learning rate {item['rate']:.2g}")
         for level in (0.01, 0.05, 0.12, 0.22, 0.35):
             ring = best + (circle * np.sqrt(2.0 * level / values)) @ directions.T
             chart.line([(float(x), float(y)) for x, y in ring], GRAY, 0.6)
         for drawn, color in zip(item["paths"][::-1], (VIOLET, ORANGE, BLUE), strict=True):
             outside = [i for i, p in enumerate(drawn["points"]) if np.abs(np.array(p) - best).max() > 2.0]
-            chart.line([(x, y) for x, y in drawn["points"][: (outside or [None])[0]]], color, 1.4)
+            end = outside[0] if outside else None
+            chart.line([(x, y) for x, y in drawn["points"][:end]], color, 1.4)
         parts += chart.parts
     return svg(
         690, 220, parts, "Paths of full-batch (blue), mini-batch (orange) and stochastic (violet) gradient descent"

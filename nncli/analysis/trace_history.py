@@ -150,8 +150,9 @@ def _shown(loss: LossBase, Z: Array) -> Floats:
 
 
 def _grid(network: Network, rows: Dataset) -> Floats | None:
-    """Points of one or two inputs, on which the fit is computed; None if there are more inputs."""
-    if network.n_features not in (1, 2) or network.embeddings:
+    """Points of one or two inputs, on which the fit is computed; None if there are more."""
+    is_taught = rows.y.ndim == 1 and rows.y.max() > max(1, network.n_outputs - 1)  # by another network's predictions
+    if network.n_features not in (1, 2) or network.embeddings or is_taught:
         return None
     low, high = rows.X.min(0).astype(np.float64), rows.X.max(0).astype(np.float64)
     margin = 0.05 * np.where(high > low, high - low, 1.0)

@@ -39,7 +39,7 @@ from nncli.nn.training.state import RandomStreams, TrainState
 from nncli.nn.training.trace import TracedLayer, TracedStep, TracedValue, trace_step
 from nncli.run_directory.checkpoints import load_checkpoint
 from nncli.run_directory.config import read_config
-from nncli.run_directory.manifest import MANIFEST
+from nncli.run_directory.manifest import CONFIG, MANIFEST
 from nncli.run_directory.run import Run
 
 
@@ -49,7 +49,8 @@ class Trace:
 
     The `step` is number `batch` of the `batches` of its `epoch`, on the `rows`, by their numbers in the table from 1.
     The columns of X are the encoded `features`. `predictions` are those before the step: numbers in the units of the
-    network, or probabilities (rows, classes) of the `labels`.
+    network, or probabilities (rows, classes) of the `labels`. If the network `is_taught` by another one, y is the
+    position of the row in the teacher's predictions.
     """
 
     source: str
@@ -66,6 +67,8 @@ class Trace:
     optimizer: str
     optimizer_formula: str
     predictions: Floats
+    is_of_run: bool
+    is_taught: bool
     notes: tuple[str, ...] = ()
 
     @property
@@ -180,14 +183,17 @@ def _prepared(
 ) -> Iterator[tuple[str, PreparedTraining, TrainState, list[str]]]:
     """What is traced, its training, its first state or that of the last checkpoint before the step, and notes."""
     notes: list[str] = []
-    if isinstance(config, str | Path) and (Path(config) / MANIFEST).exists():
+    if isinstance(config, str | Path) and is_run(config):
+        if len(options.arguments(str(config))) > 1:
+            hint = f"To trace other settings, name its {CONFIG} instead."
+            raise UsageError("a run is traced with its own configuration", hint=hint)
         run = Run.open(Path(config))
         if (members := (manifest := run.load_manifest()).members) > 1:
             notes.append(f"the first of {members:,} members of the ensemble is traced")
             run = Run.open(run.path / manifest.member_folders[0])
             manifest = run.load_manifest()
         manifest.check_not_private(run.path, "its training table")
-        settings, execution = read_config(run.path, options.set), recorded_execution(manifest)
+        settings, execution = read_config(run.path), recorded_execution(manifest)
         execution.check_available(str(run.path))
         with table_copies(settings), Scratch() as scratch:
             check_tables_unchanged(settings, manifest)
@@ -213,6 +219,11 @@ def _prepared(
             with execution.activate(prepared) as ready:
                 source = redacted(str(config)) if isinstance(config, str | Path) else "Config"
                 yield source, ready, _new_state(ready), notes
+
+
+def is_run(path: str | Path) -> bool:
+    """Whether there is a run directory at a path."""
+    return (Path(path) / MANIFEST).exists()
 
 
 def _new_state(prepared: PreparedTraining) -> TrainState:
@@ -291,6 +302,8 @@ def _trace(
         optimizer=arguments.optimizer.model_dump()["type"],
         optimizer_formula=arguments.optimizer.formula(),
         predictions=arguments.loss.inverse_link(step.output),
+        is_of_run=is_run(source),
+        is_taught=prepared.distilled is not None,
         notes=tuple(notes),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -61,7 +62,11 @@ def trace(
     result = trace_with(config, data, options=replace(given, on_draft=display.note_draft))
     display.note(*result.notes)
     display.show(lambda: result.as_json, lambda: "\n\n".join(_blocks(result, everything=given.all)))
-    display.next(f"nncli train {config}" if given.html is None else f"open {given.html} in a browser")
+    if given.html is not None:
+        display.next(f"open {given.html} in a browser")
+    else:
+        words = given.arguments(config)
+        display.next(f"nncli report {shlex.quote(config)}" if result.is_of_run else f"nncli train {shlex.join(words)}")
 
 
 def _blocks(trace: Trace, *, everything: bool) -> Iterator[str]:
@@ -96,7 +101,9 @@ def _batch(trace: Trace, *, everything: bool) -> str:
         numbers = [_number(value) for value in batch.X[i, :columns].tolist()]
         cells = [f"{row:,}", *numbers, *(["…"] if columns < len(trace.features) else [])]
         y = batch.y[i].tolist()
-        target = [on_one_line(labels[y])] if isinstance(y, int) else [_number(value) for value in y]
+        target = [_number(value) for value in y] if isinstance(y, list) else [f"{y:,}"]
+        if labels and not trace.is_taught:
+            target = [on_one_line(labels[y])]
         lines.append([*cells, *target, *([] if batch.weights is None else [_number(float(batch.weights[i]))])])
     more = f"\n{_more(len(batch) - shown)}" if shown < len(batch) else ""
     return f"the batch X, y\n{table(lines)}{more}"

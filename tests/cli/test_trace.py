@@ -47,6 +47,13 @@ def test_of_a_run_the_step_after_its_checkpoint_is_shown(nncli: Cli, here: Path)
     done = nncli("trace", "runs/a").check()
     assert done.out.startswith("step 9: batch 1 of 4 of epoch 3, 32 rows\n")
     assert done.err.startswith("note: ")
+    assert done.err.endswith("next: nncli report runs/a\n")
+    refused = nncli("trace", "runs/a", "--set", "layers=[3]")
+    assert refused.code == 2
+    assert "config.yaml" in refused.err
+    assert (
+        nncli("trace", "runs/a/config.yaml", "--set", "layers=[3]").check().out.count("forward, layers.0: dense") == 1
+    )
 
 
 @pytest.mark.parametrize("rows", ["1,x", "", "1 2"])
@@ -54,3 +61,12 @@ def test_rows_that_are_no_numbers_are_refused(nncli: Cli, here: Path, rows: str)
     done = nncli("trace", LINEAR, "--rows", rows)
     assert done.code == 2
     assert "--rows" in done.err
+
+
+def test_a_distilled_network_is_traced_on_the_predictions_of_its_teacher(nncli: Cli, here: Path) -> None:
+    settings = ("--set", "epochs=1", "--set", "workers=1", "--set", "members=2")
+    nncli("train", DATA / "xor.csv", "-t", "label", "--quality", "fast", *settings, "-o", "runs/a").check()
+    nncli("distill", "runs/a", "--units", 2, "--set", "epochs=1", "-o", "runs/b").check()
+    done = nncli("trace", "runs/b", "--html", "b.html").check()
+    assert "p(same)" in done.out
+    assert Path("b.html").exists()
