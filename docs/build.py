@@ -17,6 +17,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import typer
 from commands import commands
 from json_outputs import json_outputs
+from pictures import PICTURES
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -301,6 +302,7 @@ MADE: dict[Path, Callable[[], str]] = {
     DOCS / "python-api.md": python_api,
     DOCS / "json.md": json_outputs,
     DOCS / "config.schema.json": json_schema,
+    **{DOCS / "assets" / "tutorial" / f"{name}.svg": draw for name, draw in PICTURES.items()},
     SCHEMA: json_schema,
 }
 """The generated files, checked by a test to be current."""

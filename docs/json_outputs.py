@@ -92,6 +92,7 @@ EXAMPLES = {
     "head": ("head data/penguins.csv -n 1",),
     "init": ("init data/penguins.csv -t species",),
     "check": ("check data/penguins.csv -t species", "check data/penguins.csv -t species --set tune.trials=3"),
+    "trace": ("trace data/penguins.csv -t species --set preset=textbook --set layers=[2] --set batch_size=4",),
     "cross-validate": ("cross-validate data/penguins.csv -t species --set preset=textbook --folds 2 --set workers=1",),
     "evaluate": (
         "evaluate runs/mass data/penguins-test.csv --interval 0.9",

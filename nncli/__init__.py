@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from nncli.api.share import share
     from nncli.api.show import show
     from nncli.api.threshold import clear_threshold, threshold
+    from nncli.api.trace import trace
     from nncli.api.track import track
     from nncli.api.train import train
     from nncli.api.tune import select_ensemble, tune
@@ -77,6 +78,7 @@ __all__ = [
     "share",
     "show",
     "threshold",
+    "trace",
     "track",
     "train",
     "tune",

@@ -44,7 +44,7 @@ QUERIES = (
     "proba",
     "interval",
     "prediction_set",
-    "explain",
+    "effects",
     "by",
     "conformity_score",
     "per_class",
@@ -148,7 +148,7 @@ def request(
         target += (
             b"?"
             + rng.choice(
-                ("proba=true", "interval=0.9", "prediction_set=0.9", "explain=true", "proba=x", "interval=2")
+                ("proba=true", "interval=0.9", "prediction_set=0.9", "effects=true", "proba=x", "interval=2")
             ).encode()
         )
     head = [b"%s %s HTTP/1.1" % (method.encode(), target), b"Host: localhost", *lines]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -422,7 +423,11 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
         return ComparedRun(path, name, info, problems=(error.on(in_terminal),)), None
     problems, config = list(summary.problems), None
     if info.status in ("running", "killed"):
-        state = "it is still running" if info.status == "running" else f"it was killed; nncli train --resume {path}"
+        state = (
+            "it is still running"
+            if info.status == "running"
+            else f"it was killed; nncli train --resume {shlex.quote(str(path))}"
+        )
         problems.append(f"The training is not finished: {state}")
     if summary.config is not None:
         first = path / summary.manifest.member_folders[0]

@@ -19,7 +19,7 @@ from typing import TypeAlias
 from nncli.api.options import CrossValidateOptions
 from nncli.api.training_input import copied_table, resolve_input
 from nncli.base.errors import Advice, UsageError, config_error
-from nncli.base.findings import FindingCode, note
+from nncli.base.findings import FindingCode, keeps_rows, note
 from nncli.base.option import operation
 from nncli.base.scratch import Scratch, existing_parent
 from nncli.config.loading import LoadedConfig
@@ -97,7 +97,8 @@ def cross_validation_events_with(
         given = resolve_input(config, options)
         loaded = given.load()
         config = loaded.config if isinstance(loaded, LoadedConfig) else loaded
-        yield from _begin(config, options, options.training_call(command, given.findings))
+        findings = [*given.findings, *([keeps_rows("cross-validation")] if config.private else [])]
+        yield from _begin(config, options, options.training_call(command, findings))
 
 
 cross_validation_events = operation(CrossValidateOptions)(cross_validation_events_with)

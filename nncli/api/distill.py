@@ -46,7 +46,7 @@ def distill_events_with(
         raise UsageError(message, hint=Advice("For example ", use("units", 64), "."))
     path = Path(run)
     student = student_config(path, units, path.with_name(f"{path.name}-student"), options.set)
-    training = TrainOptions(stop=options.stop, output=options.output, force=options.force)
+    training = TrainOptions(stop=options.stop, output=options.output, force=options.force, private=options.private)
     yield from train_events_with(student, options=training, command=command)
 
 

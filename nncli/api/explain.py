@@ -157,7 +157,9 @@ def _explain(
         option = ExplainOptions.use("class_label" if model.spec.target.has_labels else "target")
         raise UsageError(
             Advice(option, " selects what attributions explain"),
-            hint=Advice("Add ", ExplainOptions.use("attributions"), f", or explain at most {FEW_ROWS} rows."),
+            hint=Advice(
+                "Add ", ExplainOptions.use("attributions", True, "FILE"), f", or explain at most {FEW_ROWS} rows."
+            ),
         )
     explained = explain_rows(
         model,

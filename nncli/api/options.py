@@ -374,6 +374,46 @@ class CheckOptions(TrainingInputOptions):
     on_stage: Annotated[Callable[[str], None], Option("Called with a line of text for each stage.")] = ignore
 
 
+def _row_numbers(flag: str, text: str) -> tuple[int, ...]:
+    """The numbers of `1,5`."""
+    try:
+        return tuple(int(word) for word in text.split(","))
+    except ValueError:
+        raise UsageError(f"{flag} {quote(text)} is no list of row numbers", hint="For example 1,5.") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceOptions(TrainingInputOptions):
+    """The options of `nncli.trace`."""
+
+    rows: Annotated[
+        Sequence[int] | None,
+        Option(
+            "Take the step on these rows, numbered from 1 in the table. Default: the batch of the training.",
+            INPUT,
+            metavar="1,5",
+            parse=_row_numbers,
+        ),
+    ] = None
+    step: Annotated[
+        int | None,
+        Option(
+            "The step of the training, from 1. Default: the first, and for a RUN the one after its last checkpoint.",
+            INPUT,
+            metavar="N",
+            minimum=1,
+        ),
+    ] = None
+    all: Annotated[
+        bool, Option("All numbers of matrices that are shown by their norm, and a difference for each.", OUTPUT)
+    ] = False
+    html: Annotated[
+        str | Path | None,
+        Option("Also write a page with a slider over the steps of the training.", OUTPUT, metavar="FILE"),
+    ] = None
+    force: Annotated[bool, Option("Replace an existing file.", OUTPUT)] = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class StopOptions(Options):
     """What stops a training."""
@@ -480,7 +520,16 @@ class TrackOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions(TrackOptions, ResumableOptions):
+class PrivateOptions(Options):
+    """Whether the run that is written is private."""
+
+    private: Annotated[
+        bool, Option("At the end remove rows, rare categories and paths from the run, as `nncli share` does.", OUTPUT)
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(TrackOptions, PrivateOptions, ResumableOptions):
     """The options of `nncli.train`. A time limit begins when they are made."""
 
     command = "train"
@@ -494,9 +543,6 @@ class TrainOptions(TrackOptions, ResumableOptions):
         str | Path | None,
         Option("The run directory to create. Default: runs/NAME.", OUTPUT, short="-o", metavar="RUN"),
     ] = None
-    private: Annotated[
-        bool, Option("At the end remove rows, rare categories and paths from the run, as `nncli share` does.", OUTPUT)
-    ] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -634,7 +680,7 @@ class TuneOptions(TrackOptions, ResumableOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DistillOptions(ReplaceOptions, StopOptions, AssignmentOptions):
+class DistillOptions(PrivateOptions, ReplaceOptions, StopOptions, AssignmentOptions):
     """The options of `nncli.distill`."""
 
     units: Annotated[int, Option("Units of each of the two layers.", TRAINING, metavar="N")] = 64

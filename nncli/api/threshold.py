@@ -25,6 +25,7 @@ from nncli.data.sources.read_table import read_table
 from nncli.data.sources.table_source import TableLocation
 from nncli.data.table import Table
 from nncli.models.held_out_rows import HeldOutRows
+from nncli.run_directory.filenames import train_command
 from nncli.run_directory.loader import check_not_removed
 from nncli.run_directory.manifest import HELD_OUT, Manifest
 from nncli.run_directory.run import Run
@@ -100,7 +101,7 @@ def _require_rows(run: Run, manifest: Manifest, rows: HeldOutRows | None) -> Hel
         "the run keeps no held-out rows, on which a threshold could be chosen"
         + (": it is of an older version" if is_old else ""),
         location=Location(source=str(run.path)),
-        hint=f"Train it again: nncli train {run.path / 'config.yaml'}"
+        hint=f"Train it again: {train_command(run.path)}"
         if is_old
         else "Train again with validation: 0.2, or with members.",
     )

@@ -87,7 +87,7 @@ def _train(given: TrainingInput, options: TrainOptions, call: TrainingCall) -> G
         config = loaded
     path = options.new_directory(config.output or "runs/model")
     limit = begun(config.time_limit if options.time_limit is None else options.time_limit)
-    config = config.model_copy(update={"time_limit": None})
+    config = config.model_copy(update={"time_limit": None, "private": config.private or options.private})
     if limit is not None and config.teacher is not None:
         message = "a time limit chooses rows and members, and those of a teacher are given"
         raise UsageError(message, hint=Advice("Set fewer epochs: ", SetKey("epochs", "15", in_command=True)))
@@ -139,9 +139,9 @@ def _resume(path: Path, options: TrainOptions, command: Sequence[str]) -> Genera
 
 
 def _made_private(events: Events, options: TrainOptions) -> Events:
-    """The events of a training whose run, with the option `private`, is made private once the training is done."""
+    """The events of a training whose run is made private once the training is done, by the option or the key."""
     for event in events:
-        if not (options.private and isinstance(event, Finished)):
+        if not (isinstance(event, Finished) and (options.private or read_config(event.run).private)):
             yield event
             continue
         deque(events, maxlen=0)  # until the run is not locked any more
@@ -150,7 +150,7 @@ def _made_private(events: Events, options: TrainOptions) -> Events:
 
             texts = rare_notes(make_private(event.run))
         else:
-            texts = ("the run keeps rows and paths until it is resumed, and finished, with --private",)
+            texts = ("the run keeps rows and paths until it is resumed and finished",)
         notes = [note(FindingCode.PRIVATE, text) for text in texts]
         yield replace(event, findings=(*event.findings, *notes))
 

@@ -77,13 +77,14 @@ class UseOption:
     """Use an option of an operation, with a value if there is one; `Options.use` makes it.
 
     `field` is the keyword in Python, `name` that of a parameter of an address, if it `is_parameter`; the option of the
-    command line is made from it.
+    command line is made from it, with the `placeholder` of a value that only the command line needs.
     """
 
     field: str
     name: str
     value: object = None
     is_parameter: bool = False
+    placeholder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,10 @@ def in_terminal(action: Action) -> str:
             return key
         case SetKey(key, value, in_command):
             return f"--set {key}={value}" if in_command else f"`{key}: {value}`"
-        case UseOption(_, name, value):
+        case UseOption(_, name, value, _, placeholder):
             flag = f"--{'no-' if value is False else ''}{name.replace('_', '-')}"
-            return flag if value is None or isinstance(value, bool) else f"{flag} {shlex.quote(str(value))}"
+            argument = placeholder if value is None or isinstance(value, bool) else shlex.quote(str(value))
+            return f"{flag} {argument}" if argument else flag
         case InstallExtra(extra):
             return f"pip install 'nncli-train[{extra}]'"
         case ResumeRun(path):

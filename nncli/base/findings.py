@@ -35,7 +35,7 @@ class FindingCode(StrEnum):
     TIME_LIMIT = "time-limit", "What a time limit changed."
     SEARCH = "search", "What a search of hyperparameters changes, and what it does not."
     EXECUTION = "execution", "How a training is computed."
-    PRIVATE = "private", "What is removed from a private run."
+    PRIVATE = "private", "What is removed from a private run, and what is not."
     TRACKING = "tracking", "The metrics of a training are not written to a tracker any more."
     AMBIGUOUS_NUMBERS = "ambiguous-numbers", "A column of numbers can be read in more than one way."
     INVALID_CELLS = "invalid-cells", "Cells of columns of numbers or dates are none, and are treated as missing."
@@ -143,6 +143,12 @@ def note(code: FindingCode, message: str, *, column: str | None = None, hint: st
 def warning(code: FindingCode, message: str, *, column: str | None = None, hint: str = "") -> Finding:
     """A warning, about a column if one is given."""
     return Finding("warning", code, Location(column=column), message, hint)
+
+
+def keeps_rows(what: str) -> Finding:
+    """A note on `private` for a directory of several trainings, such as a search."""
+    message = f"private is for runs of train and distill: the directory of this {what} keeps rows and paths"
+    return note(FindingCode.PRIVATE, message, hint="Delete it before sharing anything beside it.")
 
 
 def of_json(document: Mapping[str, Any]) -> Finding:

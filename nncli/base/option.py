@@ -126,10 +126,10 @@ class Options:
     """
 
     @classmethod
-    def use(cls, field: str, value: object = None) -> UseOption:
-        """The action of using an option, with a value if there is one."""
+    def use(cls, field: str, value: object = None, placeholder: str | None = None) -> UseOption:
+        """The action of using an option, with a value if there is one, or a placeholder on the command line."""
         (declared,) = (option for option in declared_options(cls) if option.field == field)
-        return UseOption(field, declared.name, value, declared.option.http is not None)
+        return UseOption(field, declared.name, value, declared.option.http is not None, placeholder)
 
     def __post_init__(self) -> None:
         for declared in declared_options(type(self)):
@@ -166,6 +166,7 @@ def _declared(options: type[Options]) -> tuple[DeclaredOption, ...]:
 
 RENAMED = (
     ("assignments", "set"),
+    ("explain", "effects"),
     ("input_table", "table"),
     ("intervals", "interval"),
     ("level", "interval"),

@@ -48,6 +48,11 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @classmethod
+    def formula(cls) -> str:
+        """The first paragraph of the docstring: of a layer, activation, loss or optimizer its formula and source."""
+        return " ".join((cls.__doc__ or "").partition("\n\n")[0].split())
+
+    @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """The schema of pydantic, with `type` required, since it selects the class of a union."""
         described = handler(schema)

@@ -29,6 +29,7 @@ COMMANDS = {
     "head": "Show the columns of a table, their kinds and its first rows.",
     "init": "Write a commented configuration for a table.",
     "check": "Check a configuration, its table and its network.",
+    "trace": "Print one training step of a small network with all its numbers.",
     "train": "Train a network and print the path of its run directory.",
     "cross_validate": "Estimate scores on new rows by k-fold cross-validation.",
     "tune": "Search for better hyperparameters.",

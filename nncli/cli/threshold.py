@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from nncli.api.options import ThresholdOptions
 from nncli.base.errors import UsageError
 from nncli.base.option import OUTPUT, Option, Options
-from nncli.base.text import escape_unprintable
+from nncli.base.text import escape_unprintable, format_percent
 from nncli.cli.console import format_number, interrupt_at_once, interval_text, rows
 from nncli.cli.options import ResultOptions, RunDirectory
 from nncli.cli.tables import BAR_CELLS, bar, one_line_table, prose, table
@@ -99,7 +99,14 @@ def _achieved(analysis: ThresholdAnalysis) -> str:
                 interval_text(other.interval),
             ]
         )
-    return f"{prose(escape_unprintable(f'decision: {analysis.decision.text}'))}\n{table(lines)}"
+    text = f"{prose(escape_unprintable(f'decision: {analysis.decision.text}'))}\n{table(lines)}"
+    if (constant := analysis.constant) is None:
+        return text
+    effect = "costs no less"
+    if constant.saving is not None and constant.saving > 0.0:
+        effect = f"saves {format_percent(constant.saving)}"
+    best = f"the best constant prediction, always {constant.label}, costs {format_number(constant.cost)} per row"
+    return f"{text}\n{prose(escape_unprintable(f'{best}; the decision {effect}'))}"
 
 
 def _curve(analysis: ThresholdAnalysis) -> str:

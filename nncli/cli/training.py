@@ -57,7 +57,9 @@ def train(
     besides: ReportOptions,
     display: EventOptions,
 ) -> None:
-    """For a table and a target, the configuration is that of `nncli init`; it is saved as config.yaml in the run.
+    """For a table and a target, the configuration is that of `nncli init`; it is saved as config.yaml in the run. It
+    drops columns with a different value in every row, and reads a column with too many invalid cells as categories. A
+    configuration that you wrote uses all columns that it does not drop, and such a column is an error.
 
     Ctrl-C (or SIGTERM) stops after the current batch and saves the run; a second one stops at once. --resume continues,
     also after a crash, to the same result as without the interruption.

@@ -21,10 +21,11 @@ from nncli.base.errors import ConfigError, ConfigIssue
 from nncli.base.text import quote
 from nncli.config.errors.messages import validate
 from nncli.config.overrides import Assignment, from_environment, from_options, override
+from nncli.config.renamed_keys import read_configuration
 from nncli.config.schema import Config, ValidationFile
 from nncli.config.yaml.document import Document, SourceSpan
 from nncli.config.yaml.document import Path as KeyPath
-from nncli.config.yaml.parser import parse, read
+from nncli.config.yaml.parser import parse
 
 if TYPE_CHECKING:
     from nncli.config.schema.tune import TuneSection
@@ -166,7 +167,7 @@ def _read(path: str | Path) -> Document:
     Raises:
         ConfigError: the file cannot be read or parsed, or is one for `nncli tune` that names the configuration.
     """
-    document = read(path)
+    document = read_configuration(path)
     if names_configuration(document):
         message = "this file is for `nncli tune`; it names the configuration, and is none itself"
         hint = f"Use the configuration {quote(str(document.value['config']))}, or `nncli tune` with this file."
@@ -228,7 +229,7 @@ def with_source_line(
     """
     if issue.location.key is None or issue.location.source is not None or str(path) == "-":
         return issue
-    return located(issue, apply_preset(read(path), parse_assignments(assignments, environment)).document)
+    return located(issue, apply_preset(read_configuration(path), parse_assignments(assignments, environment)).document)
 
 
 def located(issue: ConfigIssue, document: Document) -> ConfigIssue:

@@ -32,7 +32,7 @@ class GradientCheck:
     n_nonsmooth: int
 
 
-def _difference(value: Callable[[], float], vector: Array, i: int, h: float) -> float:
+def difference(value: Callable[[], float], vector: Array, i: int, h: float) -> float:
     """The derivative along coordinate i by the five-point stencil, exact to O(h⁴). Abramowitz and Stegun, 25.3.6."""
     center = vector[i]
     values = []
@@ -89,8 +89,8 @@ def gradcheck(
     analytic = np.concatenate([parameters.grad, dX[:, : network.n_features].ravel()])
     flat = [(parameters.theta, i) for i in range(parameters.theta.size)]
     flat += [(bound.X.reshape(-1), i) for i in range(bound.X.size)]
-    wide = np.array([_difference(value, vector, i, h) for vector, i in flat])
-    narrow = np.array([_difference(value, vector, i, h / 2.0) for vector, i in flat])
+    wide = np.array([difference(value, vector, i, h) for vector, i in flat])
+    narrow = np.array([difference(value, vector, i, h / 2.0) for vector, i in flat])
     np.copyto(parameters.statistics, statistics)
 
     scale = max(float(np.linalg.norm(narrow)), float(np.linalg.norm(analytic)), 1e-8)

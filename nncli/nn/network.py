@@ -15,7 +15,7 @@ from nncli.nn.activations import Activation, Identity
 from nncli.nn.arrays import Array, BoundLayer, Codes, Precision
 from nncli.nn.embeddings import Embedding, bind_categorical, bind_numeric, bind_numeric_forward
 from nncli.nn.initializers import Initializer
-from nncli.nn.layers.base import TrainingContext
+from nncli.nn.layers.base import TrainingContext, watch_output
 from nncli.nn.layers.dense import Dense, Parametrization
 from nncli.nn.layers.residual import Layer
 from nncli.nn.layers.sequential import Sequential
@@ -155,8 +155,12 @@ class Network(Spec):
         p, g = parameters.by_name, parameters.gradients
         first = self.bind_inputs(p, g, X, codes, needs_dX=needs_dX, forward_only=forward_only)
         has_embeddings = bool(self.embeddings or self.embedded_numeric) and not forward_only
+        if has_embeddings:
+            first = watch_output(first, training and training.within("input"))
         dense = self.sequential.bind(p, g, first.Y, training=training, needs_dX=needs_dX or has_embeddings)
         last = (self.output_activation or Identity()).bind(dense.Y)
+        if self.output_activation is not None:
+            last = watch_output(last, training and training.within("output_activation"))
 
         def forward() -> None:
             first.forward()

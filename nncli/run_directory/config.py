@@ -8,10 +8,10 @@ from pathlib import Path
 
 from nncli.base.errors import ConfigError, RunError
 from nncli.config.loading import folder_and_name, load_document
+from nncli.config.renamed_keys import with_present_names
 from nncli.config.schema import Config
 from nncli.config.yaml.parser import read
 from nncli.run_directory.manifest import CONFIG
-from nncli.run_directory.renamed_keys import with_present_names
 
 NOT_VALID = "If you changed the file, undo the change. Otherwise restore the directory from a copy, or train again."
 

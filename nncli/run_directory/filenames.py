@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,6 +45,11 @@ def checksum(document: dict[str, Any]) -> str:
     """The SHA-256 of a manifest's JSON document without its checksum."""
     content = {key: value for key, value in document.items() if key != "checksum"}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def train_command(folder: Path) -> str:
+    """The command that trains a run again in another directory."""
+    return f"nncli train {shlex.quote(str(folder / CONFIG))}"
 
 
 def is_locked(folder: Path) -> bool:

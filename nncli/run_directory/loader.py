@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shlex
 import stat
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,13 +18,14 @@ import safetensors.numpy
 
 from nncli.base.errors import Advice, Location, ResumeRun, RunError
 from nncli.base.text import join_quoted, quote
+from nncli.config.renamed_keys import with_present_goal
 from nncli.models import held_out_rows
 from nncli.models.ensemble import Ensemble, EnsembleSpec, spec_json
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.model import FORMAT, Model, ModelSpec
 from nncli.nn.parameters import Parameters
 from nncli.run_directory import training_rows
-from nncli.run_directory.filenames import TRAINING_ROWS_KEY
+from nncli.run_directory.filenames import TRAINING_ROWS_KEY, train_command
 from nncli.run_directory.manifest import (
     CONFIG,
     DAMAGED,
@@ -43,7 +43,6 @@ from nncli.run_directory.manifest import (
 )
 from nncli.run_directory.monitoring import reference
 from nncli.run_directory.monitoring.reference import Reference
-from nncli.run_directory.renamed_keys import with_present_goal
 from nncli.run_directory.training_rows import TrainingRows
 from nncli.targets.target import kind_of
 
@@ -180,7 +179,7 @@ def check_not_removed(folder: Path, manifest: Manifest, name: str) -> None:
         raise RunError(
             f"{name}, which the manifest of the run lists, was removed",
             location=Location(source=str(folder)),
-            hint=f"Restore the file, or train again: nncli train {shlex.quote(str(folder / CONFIG))}",
+            hint=f"Restore the file, or train again: {train_command(folder)}",
         )
 
 

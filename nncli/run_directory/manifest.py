@@ -22,7 +22,6 @@ A run directory needs no file outside it to predict, so it can be moved.
 
 from __future__ import annotations
 
-import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -51,6 +50,7 @@ from nncli.run_directory.filenames import (
     WEIGHTS,
     Status,
     checksum,
+    train_command,
 )
 
 __all__ = [
@@ -183,11 +183,10 @@ def check_not_selected(path: Path, selection: SelectionRecord | None, action: st
     """Raise a RunError if the members of a run were selected from trials: it cannot be trained by itself."""
     if selection is None:
         return
-    config = shlex.quote(str(path / "config.yaml"))
     raise RunError(
         f"nncli tune selected the members of this run from {selection.candidates:,} trials, so it cannot be {action}",
         location=Location(source=str(path)),
-        hint=f"Select again with nncli tune, or train the trial of the largest weight: nncli train {config}",
+        hint=f"Select again with nncli tune, or train the trial of the largest weight: {train_command(path)}",
     )
 
 

@@ -13,7 +13,7 @@ from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.model import ModelSpec
 from nncli.models.scores import ScoreWithInterval, headlines
 from nncli.run_directory.cross_validation import check_is_run
-from nncli.run_directory.filenames import CONFIG, HELD_OUT
+from nncli.run_directory.filenames import HELD_OUT, train_command
 from nncli.run_directory.history_and_metrics import RecordedMetrics
 from nncli.run_directory.listing import MAIN_METRICS
 from nncli.run_directory.loader import check_not_removed, read_any_spec
@@ -132,10 +132,10 @@ def calibration_rows(run: Run) -> HeldOutRows:
             "intervals and sets are calibrated by the predictions of held-out rows, which this run of an older version "
             "does not keep",
             location=place,
-            hint=f"Train again: nncli train {run.path / CONFIG}",
+            hint=f"Train again: {train_command(run.path)}",
         )
     raise RunError(
         "there are no rows to calibrate intervals or sets with: all rows were used for training",
         location=place,
-        hint=f"Train again with validation rows: nncli train {run.path / CONFIG} --set validation=0.2",
+        hint=f"Train again with validation rows: {train_command(run.path)} --set validation=0.2",
     )

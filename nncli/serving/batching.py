@@ -220,7 +220,7 @@ def _answer(jobs: Sequence[Job], model: ServedModel, observe: Observer | None) -
 
 def _rows_at_once(job: Job, model: ServedModel) -> int:
     """The rows that are predicted at once for the options of a job; each one with effects is predicted many times."""
-    return PART_ROWS // (len(model.model.names) + 1) or 1 if job.request.options.explain else PART_ROWS
+    return PART_ROWS // (len(model.model.names) + 1) or 1 if job.request.options.effects else PART_ROWS
 
 
 def _groups(jobs: Sequence[Job], model: ServedModel) -> Iterator[list[Job]]:

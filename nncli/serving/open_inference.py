@@ -418,7 +418,7 @@ def infer_answer(
         level = model.model.spec.target.uncertainty
         raise bad_request(
             f"there is no output {join_quoted(unknown)}",
-            f"The outputs are {join_quoted(outputs_of_model)}; the parameters {level} and explain add others.",
+            f"The outputs are {join_quoted(outputs_of_model)}; the parameters {level} and effects add others.",
         )
     outputs: list[dict[str, Any]] = []
     parts: list[bytes] = []

@@ -349,7 +349,8 @@ def row_schema(model: ServedModel) -> Json:
 
 def feature_schema(feature: Feature) -> Json:
     """A cell of a column."""
-    shown = [feature.example, *feature.categories[:MAX_EXAMPLES]]
+    values = feature.range or () if feature.is_binary else feature.categories[:MAX_EXAMPLES]
+    shown = [feature.example, *values]
     examples = list(dict.fromkeys(example for example in shown if example is not None))[:MAX_EXAMPLES]
     return {
         "type": JSON_TYPES[feature.input.kind],
@@ -376,8 +377,8 @@ def feature_text(feature: Feature) -> str:
 
 
 def range_text(feature: Feature) -> str:
-    """The training range of a column; empty if it has none."""
-    return " to ".join(map(value_text, feature.range or ()))
+    """The training range of a column, or its two values; empty if it has none."""
+    return (" or " if feature.is_binary else " to ").join(map(value_text, feature.range or ()))
 
 
 def value_text(value: float | str) -> str:
@@ -407,7 +408,7 @@ def prediction_schema(model: ServedModel) -> Json:
             "effects": {
                 "type": "array",
                 "items": {"type": "object"},
-                "description": "With explain: the effect of each column on the prediction, the largest first.",
+                "description": "With effects: the effect of each column on the prediction, the largest first.",
             },
         },
         "patternProperties": {"^(lower|upper)_[0-9]": NUMBER} if has_intervals else {"^set_[0-9]": {"type": "array"}},

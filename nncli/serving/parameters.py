@@ -65,7 +65,7 @@ def check_options(options: PredictionOptions, model: ServedModel) -> None:
 
 def check_effects(options: PredictionOptions, rows: int, model: ServedModel) -> None:
     """Raise a ProblemError if the effects of so many rows take too long."""
-    if options.explain:
+    if options.effects:
         check_rows(rows, len(model.model.names))
 
 
@@ -84,7 +84,7 @@ def _level(name: str, value: str) -> float:
     return float(value)
 
 
-SLOW = re.compile(rb'"(?:explain|interval|prediction_set)"|\\u00[2-7]')
+SLOW = re.compile(rb'"(?:effects|interval|prediction_set)"|\\u00[2-7]')
 """The names of slow parameters, and the escape of a character that needs none, which may hide a name."""
 
 

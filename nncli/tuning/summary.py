@@ -17,11 +17,11 @@ from nncli.base.errors import Location, RunError
 from nncli.base.logs import format_duration
 from nncli.base.spec import NonNegativeInt, Spec
 from nncli.base.text import format_number
+from nncli.config.renamed_keys import present_key
 from nncli.config.schema import Config
 from nncli.config.schema.tune import TuneSection
 from nncli.run_directory.filenames import METRICS, is_locked
 from nncli.run_directory.loader import LARGEST_TEXT, read_file
-from nncli.run_directory.renamed_keys import present_key
 from nncli.targets.metrics.registry import higher_is_better
 from nncli.tuning.gain import Gain, ParameterImportance
 from nncli.tuning.space.build_space import build_space

@@ -32,13 +32,13 @@ from nncli.base.atomic_files import (
 from nncli.base.errors import ConfigError, Location, NncliError, RunError
 from nncli.base.spec import NonNegativeInt, Spec, StrictStr, non_defaults
 from nncli.config.loading import LoadedConfig, folder_and_name, load_document
+from nncli.config.renamed_keys import present_key, with_earlier_names, with_present_names
 from nncli.config.schema import Config
 from nncli.config.schema.tune import TuneSection
 from nncli.config.yaml.parser import read
 from nncli.config.yaml.writer import dump, one_line
 from nncli.run_directory.filenames import CONFIG, FOLDS, SEARCH
 from nncli.run_directory.loader import LARGEST_TEXT, read_file
-from nncli.run_directory.renamed_keys import present_key, with_earlier_names, with_present_names
 from nncli.run_directory.run import Run
 from nncli.tuning.search_data import Objective
 from nncli.tuning.space.space import ChoiceDomain, Key, SearchSpace, expand

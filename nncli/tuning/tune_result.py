@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from nncli.base.errors import NncliError
-from nncli.base.findings import Finding, FindingCode, note
+from nncli.base.findings import Finding, FindingCode, keeps_rows, note
 from nncli.config.schema import Config
 from nncli.config.schema.tune import Range, TuneSection
 from nncli.nn.optim.schedules import ConstantRate
@@ -133,7 +133,8 @@ RATE = "learning_rate"
 
 def notes_before(config: Config, section: TuneSection, wanted: Path) -> tuple[Finding, ...]:
     """The notes on a search around a configuration, which is to be written into the directory `wanted`."""
-    return (*_stopped(wanted), *_ensemble(config, section), *_schedule(config, section))
+    notes = (*_stopped(wanted), *_ensemble(config, section), *_schedule(config, section))
+    return (*notes, keeps_rows("search")) if config.private else notes
 
 
 def _stopped(wanted: Path) -> Iterator[Finding]:

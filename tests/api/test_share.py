@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import polars as pl
@@ -26,11 +27,15 @@ from nncli import (
     threshold,
     train,
 )
+from nncli.api.cross_validate import cross_validation_events
+from nncli.api.tune import tune_events
 from nncli.base.errors import RunError, UsageError
 from nncli.base.findings import FindingCode
 from nncli.data.sources.read_table import read_table
+from nncli.fitting.train.events import MembersStarted
 from nncli.run_directory.run import Run
 from nncli.serving.models.served_model import ServedModel
+from nncli.tuning.search import SearchStarted
 from tests.run_directory.support import marked_table
 
 PRIVATE = (
@@ -237,5 +242,28 @@ def test_a_stopped_private_training_says_that_it_keeps_rows_until_it_is_finished
     assert stopped.status == "stopped"
     assert stopped.findings[-1].code == FindingCode.PRIVATE
     assert not Run(stopped.run).load_manifest().private
-    assert train(resume=stopped.run, private=True).status == "done"
+    assert train(resume=stopped.run).status == "done"
     assert Run(stopped.run).load_manifest().private
+
+
+def test_the_key_private_is_the_same_as_the_option_and_a_student_may_be_private(table: Path, tmp_path: Path) -> None:
+    changes = ["epochs=2", "members=1", "layers=[4]", "data.drop=[MARKDROP]"]
+    private = train(table, target="MARKTARGET", set=[*changes, "private=true"], output=tmp_path / "private").run
+    assert Run(private).load_manifest().private
+    teacher = train(table, target="MARKTARGET", set=changes, output=tmp_path / "teacher").run
+    student = distill(teacher, set=["epochs=2"], output=tmp_path / "student", private=True).run
+    assert (Run(teacher).load_manifest().private, Run(student).load_manifest().private) == (False, True)
+    for path in student.rglob("*.*"):
+        assert not [mark for mark in PRIVATE if mark in path.read_bytes()], path
+
+
+def test_a_search_and_a_cross_validation_say_that_they_keep_rows(table: Path, tmp_path: Path) -> None:
+    changes = ["epochs=1", "members=1", "layers=[4]", "data.drop=[MARKDROP]", "private=true"]
+    given: dict[str, Any] = {"target": "MARKTARGET", "set": changes}
+    for events in (
+        tune_events(table, **given, search=["epochs=1,2"], trials=1, folds="holdout", output=tmp_path / "search"),
+        cross_validation_events(table, **given, folds=2, output=tmp_path / "folds"),
+    ):
+        started = next(event for event in events if isinstance(event, SearchStarted | MembersStarted))
+        assert FindingCode.PRIVATE in [finding.code for finding in started.findings]
+        events.close()

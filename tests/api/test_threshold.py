@@ -415,6 +415,29 @@ def test_a_file_that_was_removed_is_named(copy: Path) -> None:
     assert "nncli train" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize(("false_positive", "false_negative"), [(1.0, 1.0), (1.0, 9.0)])
+def test_costs_are_compared_with_the_best_constant_prediction(
+    copy: Path, tmp_path: Path, false_positive: float, false_negative: float
+) -> None:
+    result = threshold(copy, cost=(false_positive, false_negative))
+    rows = Run.open(copy).load_held_out()
+    assert rows is not None
+    sick = float(np.average(np.array(result.labels)[rows.y] == "sick", weights=rows.weights))
+    costs = {"well": false_negative * sick, "sick": false_positive * (1.0 - sick)}
+    constant = result.constant
+    assert constant is not None
+    assert constant.label == min(costs, key=costs.__getitem__)
+    assert constant.cost == pytest.approx(costs[constant.label])
+    assert constant.saving == pytest.approx(1.0 - result.achieved[-1].value / constant.cost)
+    file = tmp_path / "costs.csv"
+    file.write_text(f"actual,sick,well\nsick,0,{false_negative}\nwell,{false_positive},0\n")
+    matrix = threshold(copy, costs=file).constant
+    assert matrix is not None
+    assert matrix.label == constant.label
+    assert matrix.cost == pytest.approx(constant.cost)
+    assert threshold(copy, f1=True).constant is None
+
+
 def test_a_fixed_threshold_may_have_costs(copy: Path, tmp_path: Path) -> None:
     (tmp_path / "costs.csv").write_text("actual,sick,well\nsick,0,4\nwell,1,0\n")
     fixed = threshold(copy, at=0.3, cost=(1.0, 4.0), save=True)

@@ -62,6 +62,12 @@ def test_a_text_is_the_same_everywhere() -> None:
     assert worded("Correct it.", lambda action: None) == "Correct it."
 
 
+def test_a_value_that_only_the_command_line_needs_has_a_placeholder_there() -> None:
+    advice = Advice("Add ", UseOption("attributions", "attributions", True, placeholder="FILE"))
+    assert str(advice) == "Add --attributions FILE"
+    assert advice.on(in_python) == "Add attributions=True"
+
+
 def test_an_error_in_python_names_keywords() -> None:
     hint = sentences("Correct it.", Advice("Or use ", *MISSING_OR_SKIP.parts, "."))
     error = UsageError(Advice(UncertaintyOptions.use("prediction_set"), " is wrong"), hint=hint)

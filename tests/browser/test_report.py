@@ -101,6 +101,20 @@ def test_scores_and_largest_errors_need_no_horizontal_scrolling(
         assert page.get_by_role("rowheader").count() > 10  # it is a table still to who cannot see it
 
 
+@pytest.mark.parametrize("name", ["classes", "numbers", "search", "comparison"])
+def test_letters_of_pictures_are_readable_on_a_phone(browser: Browser, reports: dict[str, Path], name: str) -> None:
+    sizes_and_ends = """[...document.querySelectorAll('figure svg')].flatMap((svg) => {
+      const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+      return [...svg.querySelectorAll('text')].map((text) =>
+        [parseFloat(getComputedStyle(text).fontSize) * scale, text.getBoundingClientRect().left]);
+    })"""
+    with opened(browser, reports[name], 375) as page:
+        texts = page.evaluate(sizes_and_ends)
+        assert len(texts) > 10
+        assert min(size for size, _ in texts) >= 10
+        assert min(left for _, left in texts) >= 0
+
+
 def test_captions_fit_the_page_when_their_table_scrolls(browser: Browser, reports: dict[str, Path]) -> None:
     with opened(browser, reports["comparison"], 360) as page:
         ends = page.evaluate(

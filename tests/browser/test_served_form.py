@@ -163,7 +163,7 @@ def test_missing_and_unseen_values_are_accepted(browser: Browser, server: Server
         predict(page)
         assert page.locator("#results").is_visible()
         remarks = page.locator(".remark:visible").all_inner_texts()
-        assert len(remarks) == 2  # x and price are complete in the training rows
+        assert len(remarks) == 3  # x and price are complete in the training rows, and the size is unseen
 
 
 def test_a_prediction_is_marked_once_its_values_have_changed(browser: Browser, server: Server) -> None:

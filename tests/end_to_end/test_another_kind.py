@@ -61,7 +61,7 @@ try:
     for page in ("/", "/docs", "/openapi.json"):
         urllib.request.urlopen(f"http://127.0.0.1:{port}{page}").close()
     request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/predict?interval=0.8&explain=true",
+        f"http://127.0.0.1:{port}/predict?interval=0.8&effects=true",
         json.dumps({"a": 0.9}).encode(),
         {"Content-Type": "application/json"},
     )

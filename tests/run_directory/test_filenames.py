@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
-from nncli.run_directory.filenames import checksum, is_locked
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nncli.run_directory.filenames import CONFIG, checksum, is_locked, train_command
 from nncli.run_directory.run import Run
 
 
@@ -25,3 +29,9 @@ def test_the_module_imports_no_large_library() -> None:
     program = "import sys, nncli.run_directory.filenames; print(*{'numpy', 'pydantic', 'polars'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+@given(st.text(min_size=1).filter(lambda text: "\0" not in text))
+def test_the_command_that_trains_again_names_the_configuration_in_any_shell(name: str) -> None:
+    folder = Path(name)
+    assert shlex.split(train_command(folder)) == ["nncli", "train", str(folder / CONFIG)]

@@ -30,7 +30,7 @@ COLUMNS: tuple[ProgramInput, ...] = (
     replace(category_input("shop", [f"S{i:03}" for i in range(300)]), typical="S003"),
     DateInput("day", ("iso",), 13000.0, 14500.0, 13900.0),
     DateInput("visit", ("iso",), 13000.0, 14500.25, 13900.5),
-    TextInput("comment", ("good", "not good", "bad")),
+    TextInput("comment", ("good", "not good", "bad"), is_optional=True),
 )
 TYPICAL = {
     **{"mass": 4050.0, "price": 20.5, "discount": 12.0, "temperature": 9.25, "island": "Dream", "shop": "S003"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,17 @@ def test_a_value_outside_the_training_range_has_a_remark(browser: Browser, tmp_p
         assert remarks.count() == 1
 
 
+def test_a_prediction_of_an_unusual_row_has_a_warning_that_names_the_columns(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, NUMBERS, tmp_path) as page:
+        assert not page.locator("#notes").is_visible()
+        enter(page, "mass", "9000")
+        enter(page, "price", "")
+        page.locator("select").first.select_option("other")
+        assert page.inner_text("#notes").startswith("Unusual: mass, price, island. The model has seen no such row")
+        enter(page, "mass", "heavy")
+        assert not page.locator("#notes").is_visible()
+
+
 def test_a_slider_moves_the_number_and_the_number_the_slider(browser: Browser, tmp_path: Path) -> None:
     with opened(browser, NUMBERS, tmp_path) as page:
         slider = page.locator("input[type=range]").first
@@ -163,6 +175,16 @@ def test_a_slider_moves_the_number_and_the_number_the_slider(browser: Browser, t
         assert float(exact(page)["prediction"]) == pytest.approx(wanted["weight"], rel=1e-12)
         enter(page, "mass", "2700")
         assert slider.input_value() == "0"
+
+
+def test_a_column_of_two_numbers_is_chosen_from_a_menu(browser: Browser, tmp_path: Path) -> None:
+    program = program_of([NumberInput("x", None, False, 1.0, 2.5, 1.0, is_binary=True)], (), ["y"])
+    with opened(browser, replace(program, decimal=","), tmp_path) as page:
+        assert page.locator("input[type=range]").count() == 0
+        page.get_by_label("x", exact=True).select_option(label="2,5")
+        assert float(exact(page)["prediction"]) == pytest.approx(predicted(program, {"x": 2.5})["y"], rel=1e-12)
+        page.get_by_label("x", exact=True).select_option(label="missing")
+        assert float(exact(page)["prediction"]) == pytest.approx(predicted(program, {"x": None})["y"], rel=1e-12)
 
 
 def test_a_keyboard_reaches_the_prediction_first_and_no_slider(browser: Browser, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_an_answer_in_json_has_the_notes_of_nncli_predict(
     assert len(notes) == 1
     assert repr(column) in notes[0]
     assert client.post_json(f"/models/{name}/predict", row).json["notes"] == notes
-    assert client.post_json(f"/models/{name}/predict?explain=true", row).json["notes"] == notes
+    assert client.post_json(f"/models/{name}/predict?effects=true", row).json["notes"] == notes
     assert client.post_json(f"/models/{name}/predict", {"rows": [row]}).json["notes"] == notes
     many = client.post_json(f"/models/{name}/predict", {"rows": [row] * 30}).json
     assert (len(many["rows"]), many["notes"]) == (30, expected(models[name], [row] * 30))

@@ -66,8 +66,8 @@ def test_a_large_request_does_not_wait_for_small_ones() -> None:
 
 
 def test_a_request_that_may_take_long_is_a_large_one() -> None:
-    explain = FakeRequest([3.0] * 5, may_be_large=True)
-    assert answers_while_held(FakeRequest([1.0] * 9), explain, FakeModel(held_rows=6)) == explain.expected
+    effects = FakeRequest([3.0] * 5, may_be_large=True)
+    assert answers_while_held(FakeRequest([1.0] * 9), effects, FakeModel(held_rows=6)) == effects.expected
 
 
 def test_a_request_with_a_level_that_is_not_calibrated_yet_is_a_large_one() -> None:
@@ -89,6 +89,6 @@ def test_a_batch_of_small_requests_is_bounded_in_rows() -> None:
 
 
 def test_rows_with_effects_are_fewer_at_once() -> None:
-    explain = PredictionOptions(explain=True)
-    large = FakeRequest([1.0] * PART_ROWS, options=explain)
-    assert rows_of(large, FakeRequest([2.0], options=explain)) == [PART_ROWS // 2, PART_ROWS // 2, 1]
+    effects = PredictionOptions(effects=True)
+    large = FakeRequest([1.0] * PART_ROWS, options=effects)
+    assert rows_of(large, FakeRequest([2.0], options=effects)) == [PART_ROWS // 2, PART_ROWS // 2, 1]

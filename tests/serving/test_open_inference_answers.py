@@ -55,5 +55,5 @@ def test_an_output_that_is_not_there_is_refused(models: Mapping[str, ServedModel
         infer_answer(models["two"], InferRequest({}, 2, outputs={"lower_90": False}), PREDICTIONS)
     assert error.value.problem.status == 400
     hint = str(error.value.problem.hint)
-    assert all(name in hint for name in ("'prediction'", "'proba_no'", "'proba_yes'", "set", "explain"))
+    assert all(name in hint for name in ("'prediction'", "'proba_no'", "'proba_yes'", "set", "effects"))
     assert "interval" not in hint

@@ -102,7 +102,7 @@ def test_examples_are_valid_by_their_schema(document: Any) -> None:
             _validate(document, content["example"], content["schema"])
 
 
-@pytest.mark.parametrize("parameters", ["interval=0.9&interval=0.5", "explain=true"])
+@pytest.mark.parametrize("parameters", ["interval=0.9&interval=0.5", "effects=true"])
 def test_answers_with_more_columns_are_as_described(document: Any, client: AsgiClient, parameters: str) -> None:
     content = document["paths"]["/predict"]["post"]
     example = content["requestBody"]["content"]["application/json"]["example"]

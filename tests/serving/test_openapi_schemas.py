@@ -64,6 +64,13 @@ def test_examples_are_the_typical_value_and_few_categories() -> None:
     assert "examples" not in feature_schema(column_of("a", "text", False))
 
 
+def test_a_column_of_two_numbers_has_them_as_examples_and_accepts_others() -> None:
+    schema = feature_schema(column_of("a", "number", lowest=1.0, highest=2.5, typical=2.5, is_binary=True))
+    assert schema["examples"] == [2.5, 1.0]
+    assert "1 or 2.5" in schema["description"]
+    assert "enum" not in schema
+
+
 @pytest.mark.parametrize(
     ("model", "required"),
     [

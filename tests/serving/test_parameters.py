@@ -22,7 +22,7 @@ def parsed(query: str) -> PredictionOptions:
         ("", PredictionOptions()),
         ("proba=true", PredictionOptions(proba=True)),
         ("proba=0", PredictionOptions()),
-        ("explain=1", PredictionOptions(explain=True)),
+        ("effects=1", PredictionOptions(effects=True)),
         ("flag_unusual=true", PredictionOptions(flag_unusual=True)),
         ("interval=0.9", PredictionOptions(interval=(0.9,))),
         ("interval=.9&interval=0.5", PredictionOptions(interval=(0.9, 0.5))),
@@ -56,6 +56,7 @@ def test_parameters_are_options(query: str, options: PredictionOptions) -> None:
         ("set=0.9", "Use prediction_set."),
         ("score=aps", "Use conformity_score."),
         ("level=0.9", "Use interval."),
+        ("explain=true", "Use effects."),
         ("&".join(["interval=0.9"] * (MAX_LEVELS + 1)), "Leave out"),
         (f"{'p' * 10_000}=1", "'proba'"),
     ],
@@ -91,6 +92,6 @@ def test_any_number_of_levels_leaves_few_calibrations(client: AsgiClient, models
 
 def test_the_effects_of_very_many_rows_are_refused(models: Mapping[str, ServedModel]) -> None:
     check_effects(PredictionOptions(), 10**9, models["number"])
-    check_effects(PredictionOptions(explain=True), 3, models["number"])
+    check_effects(PredictionOptions(effects=True), 3, models["number"])
     with pytest.raises(ProblemError):
-        check_effects(PredictionOptions(explain=True), 10**9, models["number"])
+        check_effects(PredictionOptions(effects=True), 10**9, models["number"])

@@ -13,7 +13,7 @@ from nncli.serving.problems import ProblemError, problem_of
     ("model", "parameters", "options"),
     [
         ("number", {}, PredictionOptions()),
-        ("number", {"explain": True}, PredictionOptions(explain=True)),
+        ("number", {"effects": True}, PredictionOptions(effects=True)),
         ("number", {"interval": 0.9}, PredictionOptions(interval=0.9)),
         ("two", {"proba": True}, PredictionOptions(proba=True)),
         (
@@ -43,8 +43,8 @@ def test_parameters_are_options(
         {"interval": []},
         {"interval": [[0.9]]},
         {"interval": None},
-        {"explain": "yes"},
-        {"explain": [True, True]},
+        {"effects": "yes"},
+        {"effects": [True, True]},
         {"temperature": 1},
         {"interval": [0.1] * 20},
     ],
@@ -74,7 +74,7 @@ def test_a_misspelled_parameter_is_named_with_the_one_that_is_meant(models: Mapp
 @pytest.mark.parametrize(
     ("document", "may"),
     [
-        (b'{"inputs": [], "params": {"explain": true}}', True),
+        (b'{"inputs": [], "params": {"effects": true}}', True),
         (b'{"inputs": [], "params": {"\\u0065xplain": true}}', True),
         (b'{"inputs": [], "params": {"interval": 0.9}}', True),
         (b'{"inputs": {"gr\\u00f6\\u00dfe": [1]}, "parameters": {"binary_data_output": true}}', False),

@@ -155,8 +155,9 @@ def test_a_server_whose_terminal_is_closed_stops(runs: Mapping[str, Path]) -> No
     outside, inside = os.openpty()
     command = with_own_terminal(*COMMAND, "serve", str(runs["number"]), "--port", "0")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    streams = dict.fromkeys(("stdin", "stdout", "stderr"), inside)
-    with Process(command, env=environment, start_new_session=True, **streams) as process:
+    with Process(
+        command, env=environment, start_new_session=True, stdin=inside, stdout=inside, stderr=inside
+    ) as process:
         os.close(inside)
         text = b""
         while b"listening on" not in text:

@@ -112,7 +112,7 @@ def test_a_server_answers_what_predict_does_with_intervals_sets_and_effects(
     table, levels = as_table(served.model, frame), {"prediction_set": 0.9} if kind == "classes" else {"interval": 0.9}
     options = UncertaintyOptions(interval=levels.get("interval", ()), prediction_set=levels.get("prediction_set", ()))
     result = served.predict(
-        table, PredictionOptions(interval=options.interval, prediction_set=options.prediction_set, explain=True)
+        table, PredictionOptions(interval=options.interval, prediction_set=options.prediction_set, effects=True)
     ).frame
     expected = nncli.predict(selected.path, frame, **levels)  # type: ignore[arg-type]
     assert result[:, : expected.width].equals(expected)

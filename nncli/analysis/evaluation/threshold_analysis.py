@@ -297,6 +297,18 @@ class ClassDecisions:
 
 
 @dataclass(frozen=True)
+class ConstantPrediction:
+    """The same class for every row, that with the lowest cost: the mean cost of a row by it.
+
+    `saving` is the fraction of that cost that the decision saves on new rows, negative if it costs more.
+    """
+
+    label: str
+    cost: float
+    saving: float | None
+
+
+@dataclass(frozen=True)
 class ThresholdAnalysis:
     """What thresholds achieve on the held-out rows of a run.
 
@@ -304,8 +316,8 @@ class ThresholdAnalysis:
     `most_probable` are those of the most probable class. Of two classes `curve` has thresholds of the `positive` one,
     from the lowest up, with `chosen` for the decision; with a cost matrix `classes` counts predictions. `saved` is the
     decision of the run now. The `rows` are a sample of `total` rows where there are too many. `calibrated` is the
-    threshold that costs would give by calibrated probabilities alone, with its figures, which no row chose. `notes` are
-    about options that are unusual.
+    threshold that costs would give by calibrated probabilities alone, with its figures, which no row chose. `constant`
+    is the best constant prediction, None without costs. `notes` are about options that are unusual.
     """
 
     run: Path
@@ -324,6 +336,7 @@ class ThresholdAnalysis:
     curve: tuple[CurvePoint, ...] = ()
     classes: tuple[ClassDecisions, ...] = ()
     saved: Decision | None = None
+    constant: ConstantPrediction | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -387,7 +400,22 @@ def analyze_threshold(
     decision = Threshold(positive=label, threshold=value, goal=goal)
     calibrated = scored.point(goal.calibrated_threshold, costs) if isinstance(goal, LowestCost) else None
     achieved = scored.achieved(goal, value)
-    return replace(analysis, decision=decision, achieved=achieved, chosen=point, calibrated=calibrated)
+    constant = _best_constant(decision, rows, target.labels, achieved[-1].value)
+    return replace(
+        analysis, decision=decision, achieved=achieved, chosen=point, calibrated=calibrated, constant=constant
+    )
+
+
+def _best_constant(
+    decision: Decision, rows: HeldOutRows, labels: Sequence[str], cost: float
+) -> ConstantPrediction | None:
+    """The best constant prediction by the costs of a decision, which itself has the mean `cost`; None without costs."""
+    C = decision.cost_of(labels)
+    if C is None:
+        return None
+    costs = np.average(C[rows.y], axis=0, weights=rows.weights)
+    best = int(costs.argmin())
+    return ConstantPrediction(labels[best], float(costs[best]), 1.0 - cost / costs[best] if costs[best] else None)
 
 
 def _frequent_positive(run: Run, rows: TwoClassRows, labels: Sequence[str]) -> tuple[str, ...]:
@@ -480,6 +508,7 @@ def analyze_costs(path: Path, manifest: Manifest, rows: HeldOutRows, decision: C
         most_probable=(costs[0],),
         decision=decision,
         achieved=(costs[1],),
+        constant=_best_constant(decision, rows, labels, costs[1].value),
         classes=tuple(
             ClassDecisions(label, *class_counts) for label, *class_counts in zip(labels, *counts, strict=True)
         ),

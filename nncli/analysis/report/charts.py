@@ -33,10 +33,10 @@ INK, SOFT, RULE, FIRST, SECOND, THIRD, THIN, SHADE, MISS = PLACEHOLDERS = tuple(
 
 WIDTH, HEIGHT = 360, 250
 """Size of a chart in SVG units."""
-PICTURE_WIDTH, PICTURE_HEIGHT = 420, 290
+PICTURE_WIDTH, PICTURE_HEIGHT = 390, 270
 """Size of the picture at the head of a page."""
 FONT, WIDE_FONT = 11, 10
-"""Size of letters, and that in a picture or another wide chart."""
+"""Size of letters, and that in a wide chart."""
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -69,7 +69,7 @@ STYLE: dict[Any, Any] = {
 
 def draw(paint: Callable[[Drawing, Axes], None], width: float = WIDTH, height: float = HEIGHT) -> str:
     """The SVG of a drawing of this size, whose axes `paint` fills; wide ones are shown larger, with their letters."""
-    with _style(), matplotlib.rc_context({"font.size": FONT if width == WIDTH else WIDE_FONT}):
+    with _style(), matplotlib.rc_context({"font.size": FONT if width <= PICTURE_WIDTH else WIDE_FONT}):
         figure = Drawing(figsize=(width / 72, height / 72), layout="constrained")
         FigureCanvasSVG(figure)
         paint(figure, figure.add_subplot())

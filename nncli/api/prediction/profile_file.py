@@ -11,7 +11,7 @@ from nncli.base.atomic_files import write_text
 from nncli.base.errors import DataError, Location, RunError, UsageError
 from nncli.data.sources.table_source import TableSource
 from nncli.models.ensemble import AnyModel
-from nncli.run_directory.filenames import REFERENCE
+from nncli.run_directory.filenames import REFERENCE, train_command
 from nncli.run_directory.loader import check_not_removed
 from nncli.run_directory.monitoring.profiler import LARGEST_FILE, OtherReferenceError, Profile, Profiler
 from nncli.run_directory.monitoring.reference import Reference
@@ -37,7 +37,7 @@ def reference_of_run(run: Run) -> Reference:
             f"the run has no {REFERENCE}, with which new rows are compared: it is a member of an ensemble or a fold, "
             "or was trained by an older version",
             location=Location(source=str(run.path)),
-            hint=f"Name the run of the whole ensemble, or train again: nncli train {run.path}/config.yaml",
+            hint=f"Name the run of the whole ensemble, or train again: {train_command(run.path)}",
         )
     return reference
 

@@ -194,6 +194,10 @@ class Config(Spec):
         None, description="Run directory. Default: runs/NAME. If it exists, -2, -3 … is appended to the name."
     )
 
+    private: StrictBool = Field(
+        False, description="At the end of `train` or `distill`, remove rows, rare categories and paths from the run."
+    )
+
     @model_validator(mode="after")
     def _check_combinations(self) -> Config:
         if self.loss is not None and self.loss.has_link and self.output_activation is not None:

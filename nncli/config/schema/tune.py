@@ -33,7 +33,8 @@ UNSEARCHABLE: Mapping[str, str] = MappingProxyType(
         "quality": "the preset is beneath all trials",
         "tune": "a search cannot search itself",
         **dict.fromkeys(
-            ("workers", "output", "memory_limit", "threads", "backend", "checkpoint", "time_limit"), NO_EFFECT
+            ("workers", "output", "private", "memory_limit", "threads", "backend", "checkpoint", "time_limit"),
+            NO_EFFECT,
         ),
     }
 )

@@ -126,7 +126,8 @@ def date_hint(name: str) -> str:
     return (
         "Correct the cell. If it means a missing value, add it to data.missing_values. If dates have another "
         'format, set it under data, such as `date_format: "%d/%m/%Y"`. '
-        f"To treat the column as categories, set `columns: {{{yaml_quote(name)}: categorical}}` under data."
+        f"To treat the column as categories, set `columns: {{{yaml_quote(name)}: categorical}}` under data. "
+        f"{ON_ERROR_HINT}"
     )
 
 

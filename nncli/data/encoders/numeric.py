@@ -52,7 +52,8 @@ class NumericColumn(ColumnEncoder):
     `missing_indicator` adds a 0/1 column for missing cells. A scale of 0 makes every value 0: the column was constant.
     With `quantiles` of the training values, equally spaced, x is mapped to the normal quantile of its rank instead.
     `clip` comes last. `lowest` and `highest` are the training range; None for a column without a value. With
-    `clip_range`, x is clipped to it first. `unit` is removed from every cell of text; see spellings.py.
+    `clip_range`, x is clipped to it first. `unit` is removed from every cell of text; see spellings.py. With
+    `is_binary`, the training rows have two values, `lowest` and `highest`; models of older versions do not say it.
     """
 
     is_numeric: ClassVar[bool] = True
@@ -71,6 +72,7 @@ class NumericColumn(ColumnEncoder):
     clip: Clip = "none"
     clip_range: StrictBool = False
     unit: StrictStr | None = None
+    is_binary: StrictBool = False
 
     @model_validator(mode="after")
     def _quantiles_ascend(self) -> NumericColumn:
@@ -250,6 +252,7 @@ class NumericColumn(ColumnEncoder):
             max(highest, default=None),
             float(np.median(typical)) if typical else None,
             any(column.missing_indicator for column in columns),
+            is_binary=all(c.is_binary for c in columns) and len({c.range for c in columns}) == 1,
         )
 
     def lower(self, x: Value, column: ProgramInput) -> Value:
@@ -364,6 +367,8 @@ class Statistics(NamedTuple):
 
     def columns(self, names: Sequence[str], x: Floats, scaling: NumericScaling, clip: Clip) -> list[NumericColumn]:
         """The fitted columns, whose values x (columns, rows) are all there."""
+        lows, highs = self.lowest[:, None], self.highest[:, None]
+        are_binary = ((x == lows) | (x == highs)).all(axis=1) & (self.lowest < self.highest)
         return [
             NumericColumn(
                 name=name,
@@ -375,9 +380,10 @@ class Statistics(NamedTuple):
                 highest=highest,
                 quantiles=tuple(quantiles_of(values).tolist()) if scaling == "quantile" else None,
                 clip=clip,
+                is_binary=is_binary,
             )
-            for name, values, center, scale, median, lowest, highest in zip(
-                names, x, *(statistic.tolist() for statistic in self), strict=True
+            for name, values, is_binary, center, scale, median, lowest, highest in zip(
+                names, x, are_binary.tolist(), *(statistic.tolist() for statistic in self), strict=True
             )
         ]
 

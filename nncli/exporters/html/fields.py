@@ -70,14 +70,14 @@ def start_text(form: FormInputs, column: ProgramInput) -> str:
 
 
 def range_text(form: FormInputs, column: NumberInput | DateInput) -> str:
-    """The training range of a column."""
+    """The training range of a column, or its two values."""
     assert column.lowest is not None
     assert column.highest is not None
     if isinstance(column, DateInput):
         ends = [day_text(column, x) for x in (column.lowest, column.highest)]
     else:
         ends = [field_text(form, column, x) for x in (column.lowest, column.highest)]
-    return " to ".join(ends)
+    return (" or " if isinstance(column, NumberInput) and column.is_binary else " to ").join(ends)
 
 
 def field(form: FormInputs, i: int) -> str:
@@ -118,9 +118,15 @@ def _hint(form: FormInputs, column: ProgramInput, i: int) -> str:
 
 def _number(form: FormInputs, column: NumberInput, i: int) -> str:
     value = "" if column.typical is None else field_text(form, column, column.typical)
+    unit = "" if column.unit in (None, "()") else f'<span class="unit">{html_text(str(column.unit))}</span>'
+    if column.is_binary:
+        numbers = sorted({x for x in (column.lowest, column.typical, column.highest) if x is not None})
+        texts = [field_text(form, column, x) for x in numbers]
+        options = "".join(f"<option{' selected' if text == value else ''}>{text}</option>" for text in texts)
+        missing = f'<option value=""{"" if value else " selected"}>missing</option>'
+        return f'<select id="i{i}"{_described(i)}>{options}{missing}</select>{unit}'
     # The numeric keyboard of some phones has no minus sign.
     keyboard = "decimal" if column.lowest is not None and column.lowest >= 0.0 else "text"
-    unit = "" if column.unit in (None, "()") else f'<span class="unit">{html_text(str(column.unit))}</span>'
     return (
         f'<input id="i{i}" type="text" inputmode="{keyboard}" value="{escape(value)}" placeholder="missing" '
         f'spellcheck="false"{_described(i)}>{unit}'

@@ -117,10 +117,11 @@ def effects_text(inputs: Sequence[ProgramInput], *, are_classes: bool) -> str:
     if are_classes:
         measure, points = "probability of the class that is named", ", in percentage points"
     return (
-        f"The difference between this {measure} and the one with that column alone at its typical value, and the "
-        f"others as entered. Typical is, in the training rows, {typical}; of a column that is mostly missing, a "
-        f"missing value. The three largest differences are shown{points}. They describe the model, not causes, and do "
-        "not add up to the whole."
+        f"The effect of a column is the difference between this {measure} and the one with that column alone at its "
+        f"typical value, and the others as entered. Typical is, in the training rows, {typical}; of a column that is "
+        f"mostly missing, a missing value. The three largest effects are shown{points}. They describe the model, not "
+        "causes, and do not add up to the prediction, as the attributions of nncli explain do, which begin at the "
+        "average row."
     )
 
 
@@ -142,7 +143,7 @@ def data_script(program: Program) -> str:
 
 def field_data(form: FormInputs, column: ProgramInput) -> dict[str, Any]:
     """What the scripts know of a field besides the column."""
-    data: dict[str, Any] = {"start": start_text(form, column)}
+    data: dict[str, Any] = {"start": start_text(form, column), "complete": not column.is_optional}
     match column:
         case NumberInput():
             data["percent"] = column.unit if column.unit in PERCENT else None

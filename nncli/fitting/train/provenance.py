@@ -21,6 +21,7 @@ from nncli.base.findings import Finding, FindingCode, warning
 from nncli.base.spec import non_defaults
 from nncli.base.text import join_quoted
 from nncli.base.threads import blas_kernel
+from nncli.config.renamed_keys import with_earlier_names
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.table_source import TableSource
@@ -28,7 +29,6 @@ from nncli.fitting.prepare.execution import Execution
 from nncli.nn.arrays import Backend
 from nncli.run_directory.config import read_config
 from nncli.run_directory.manifest import CONFIG, DataRecord, FileRecord, Lengthening, Machine, Manifest, TeacherRecord
-from nncli.run_directory.renamed_keys import with_earlier_names
 from nncli.run_directory.run import Run
 from nncli.version import __version__
 
@@ -37,7 +37,7 @@ CODE = ("base", "config", "data", "fitting", "models", "nn", "targets")
 CODE_DIGITS = 12
 """Digits of the digest of the code that a manifest records."""
 
-RESUMABLE_KEYS = frozenset({"epochs", "checkpoint", "memory_limit", "output", "workers"})
+RESUMABLE_KEYS = frozenset({"epochs", "checkpoint", "memory_limit", "output", "private", "workers"})
 """Keys that may change when a training is resumed, since they do not affect the epochs already trained."""
 
 

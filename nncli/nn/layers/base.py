@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from math import cos, pi
 from typing import Literal, Self, TypeAlias
 
@@ -33,11 +33,55 @@ class TrainingContext:
     """What layers need if the network is bound for training.
 
     `rng` draws dropout masks. `progress` () is the fraction of the training steps that have been taken; the training
-    loop updates it, and a layer may change its behavior with it.
+    loop updates it, and a layer may change its behavior with it. `watch` is called with the name and the array of each
+    value as soon as it is computed, such as layers.0.Z and layers.0.dZ; it may change the array.
     """
 
     rng: np.random.Generator
     progress: Array = field(default_factory=lambda: np.zeros(()))
+    watch: Callable[[str, Array], None] | None = None
+
+    def within(self, layer: str) -> TrainingContext:
+        """The context of a layer, whose name precedes those of its values."""
+        watch = self.watch
+        if watch is None:
+            return self
+        return replace(self, watch=lambda name, value: watch(f"{layer}.{name}", value))
+
+
+def watch_output(bound: BoundLayer, training: TrainingContext | None, name: str = "Y") -> BoundLayer:
+    """The bound layer; `watch`, if there is one, sees its output and the gradient of that."""
+    if training is None or training.watch is None:
+        return bound
+    watch = training.watch
+
+    def forward() -> None:
+        bound.forward()
+        watch(name, bound.Y)
+
+    def backward(dY: Array) -> Array:
+        watch(f"d{name}", dY)
+        return bound.backward(dY)
+
+    return BoundLayer(bound.Y, forward, backward)
+
+
+def watch_input(bound: BoundLayer, training: TrainingContext | None, name: str, X: Array) -> BoundLayer:
+    """The bound layer; `watch`, if there is one, sees its input X and the gradient of that."""
+    if training is None or training.watch is None:
+        return bound
+    watch = training.watch
+
+    def forward() -> None:
+        watch(name, X)
+        bound.forward()
+
+    def backward(dY: Array) -> Array:
+        dX = bound.backward(dY)
+        watch(f"d{name}", dX)
+        return dX
+
+    return BoundLayer(bound.Y, forward, backward)
 
 
 class LayerBase(Spec):
@@ -52,6 +96,16 @@ class LayerBase(Spec):
     def needs_data_init(self) -> bool:
         """Whether the initialization depends on the training rows; see `init_from_data`."""
         return False
+
+    @property
+    def output_name(self) -> str:
+        """The name of the output in formulas: Y, or Z where no activation follows the weighted sums."""
+        return "Y"
+
+    @property
+    def formulas(self) -> Mapping[str, str]:
+        """The formula of each value, by its name: of the output, of dX, and of d and the name of a parameter."""
+        return {"Y": self.formula()}
 
     def with_defaults(self, defaults: Mapping[str, object]) -> Self:
         """This layer, and those inside it, with the network's defaults in the fields of dense layers that are unset."""

@@ -12,7 +12,7 @@ from nncli.base.spec import PositiveInt, StrictBool
 from nncli.nn.activations import ElementwiseActivation, Identity
 from nncli.nn.arrays import Array, BoundLayer, scalar
 from nncli.nn.initializers import DataDependent, Initializer, InitializerBase, Normal, Zeros, init_dense_from_data
-from nncli.nn.layers.base import LayerBase, TrainingContext
+from nncli.nn.layers.base import LayerBase, TrainingContext, watch_input
 from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
 from nncli.nn.program.values import Value
 
@@ -43,6 +43,23 @@ class Dense(LayerBase):
 
     def with_auto_units(self, units: int) -> Self:
         return self.model_copy(update={"units": units}) if self.units == "auto" else self
+
+    @property
+    def output_name(self) -> str:
+        return "Z" if isinstance(self.activation or Identity(), Identity) else "Y"
+
+    @property
+    def formulas(self) -> Mapping[str, str]:
+        """Those of docs/mathematics.md."""
+        product, of_product = ("X W", "") if self.parametrization != "ntk" else ("X W / √d", " / √d")
+        return {
+            "Z": f"Z = {product} + b" if self.bias else f"Z = {product}",
+            "Y": f"Y = f(Z), {(self.activation or Identity()).formula()}",
+            "dZ": "dZ = dY ⊙ f'(Z)",
+            "dweight": f"dW = Xᵀ dZ{of_product}",
+            "dbias": "db = Σᵢ dZᵢ",
+            "dX": f"dX = dZ Wᵀ{of_product}",
+        }
 
     def out_features(self, in_features: int) -> int:
         if self.units == "auto":
@@ -75,7 +92,8 @@ class Dense(LayerBase):
         dX = np.empty((rows if needs_dX else 0, d), X.dtype)
         ones, factor = np.ones(rows, X.dtype), scalar(self.factor(d), X)
         XT, WT, scaled = X.T, W.T, self.parametrization == "ntk"
-        Y, activate, df = (self.activation or Identity()).bind(Z, in_place=True)
+        activation = (self.activation or Identity()).bind(Z, in_place=True)
+        Y, activate, df = activation if self.output_name == "Z" else watch_input(activation, training, "Z", Z)
 
         def forward() -> None:
             np.dot(X, W, out=Z)  # as np.matmul, with less overhead for small matrices

@@ -98,6 +98,10 @@ class Scale(LayerBase):
 
     type: Literal["scale"] = "scale"
 
+    @property
+    def formulas(self) -> Mapping[str, str]:
+        return {"Y": "Y = s · X", "dscale": "ds = Σᵢ dYᵢ ⊙ Xᵢ", "dX": "dX = dY · s"}
+
     def parameters(self, in_features: int) -> tuple[ParamSpec, ...]:
         return (ParamSpec("scale", (in_features,), ParamGroup.SCALE, ONE),)
 
@@ -130,6 +134,13 @@ class ParametricActivation(LayerBase):
 
     type: Literal["parametric_activation"] = "parametric_activation"
     activation: ElementwiseActivation
+
+    @property
+    def formulas(self) -> Mapping[str, str]:
+        return {
+            "Y": f"Y = X + alpha · (f(X) - X), {self.activation.formula()}",
+            "dalpha": "dalpha = Σᵢ dYᵢ ⊙ (f(X) - X)ᵢ",
+        }
 
     def parameters(self, in_features: int) -> tuple[ParamSpec, ...]:
         return (ParamSpec("alpha", (in_features,), ParamGroup.ALPHA, ONE),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from nncli.base.spec import Fraction
 from nncli.nn.activations import ElementwiseActivation
 from nncli.nn.arrays import Array, BoundLayer, scalar
-from nncli.nn.layers.base import Annealing, LayerBase, TrainingContext, annealing_factor
+from nncli.nn.layers.base import Annealing, LayerBase, TrainingContext, annealing_factor, watch_output
 from nncli.nn.parameters import ParamSpec, ParamViews, with_prefix
 from nncli.nn.program.values import Value
 
@@ -66,7 +66,9 @@ class Sequential:
         backwards: list[Callable[[Array], Array]] = []
         Y, needs_grad = X, needs_dX
         for name, layer, d in self.infer_widths(X.shape[1]):
-            bound = layer.bind(with_prefix(p, name), with_prefix(g, name), Y, training=training, needs_dX=needs_grad)
+            context = training and training.within(name)
+            bound = layer.bind(with_prefix(p, name), with_prefix(g, name), Y, training=context, needs_dX=needs_grad)
+            bound = watch_output(bound, context, layer.output_name)
             Y = bound.Y
             forwards.append(bound.forward)
             has_parameters = bool(layer.parameters(d))
@@ -98,6 +100,10 @@ class ActivationLayer(LayerBase):
     type: Literal["activation"] = "activation"
     activation: ElementwiseActivation
 
+    @property
+    def formulas(self) -> Mapping[str, str]:
+        return {"Y": f"Y = f(X), {self.activation.formula()}", "dX": "dX = dY ⊙ f'(X)"}
+
     def bind(
         self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool
     ) -> BoundLayer:
@@ -117,6 +123,11 @@ class Dropout(LayerBase):
     type: Literal["dropout"] = "dropout"
     rate: Fraction = 0.5
     schedule: Annealing = "constant"
+
+    @property
+    def formulas(self) -> Mapping[str, str]:
+        """Those of docs/mathematics.md, with the mask M."""
+        return {"Y": "Y = X ⊙ M", "dX": "dX = dY ⊙ M"}
 
     def bind(
         self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool

@@ -49,6 +49,10 @@ class LossBase(Spec):
     is_comparison_measure: ClassVar[bool] = False
     """True if runs that all have this loss are compared by it alone, not by squared and absolute error."""
 
+    def formulas(self, outputs: int) -> tuple[str, str]:
+        """The formulas of the loss and of its gradient dZ for a number of outputs."""
+        return self.formula(), "dZ = dL/dZ"
+
     @property
     def quantile(self) -> float | None:
         """The quantile that is predicted, for the pinball score; None for all losses but the quantile loss."""

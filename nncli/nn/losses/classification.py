@@ -67,6 +67,11 @@ class CrossEntropy(ClassificationLoss):
     type: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: Fraction = 0.0
 
+    def formulas(self, outputs: int) -> tuple[str, str]:
+        if outputs == 1:
+            return "L = 1/B Σᵢ (-t log p - (1 - t) log (1 - p)), p = σ(z)", "dZ = 1/B (p - t)"
+        return "L = -1/B Σᵢₖ tᵢₖ log pᵢₖ, pₖ = exp(zₖ) / Σₘ exp(zₘ)", "dZ = 1/B (P - T)"
+
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         bind = self._bind_logistic if Z.shape[1] == 1 else self._bind_softmax
         return bind(Z, y, w, self.targets(Z.shape[1], Z.dtype), len(Z) if batch is None else batch)

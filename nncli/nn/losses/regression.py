@@ -21,6 +21,9 @@ class MSE(LossBase):
     type: Literal["mse"] = "mse"
     per_row_name: ClassVar[str] = "squared_error"
 
+    def formulas(self, outputs: int) -> tuple[str, str]:
+        return "L = 1/(Bk) Σᵢⱼ (zᵢⱼ - yᵢⱼ)²", "dZ = 2/(Bk) (Z - y)"
+
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         def loss(D: Array, V: Array) -> None:
             np.multiply(D, D, out=V)

@@ -79,6 +79,11 @@ class OptimizerBase(Spec):
             raise ValueError("weight_decay_multiplier needs an optimizer with weight_decay, such as adamw")
         return self
 
+    @property
+    def state_factors(self) -> Mapping[str, float]:
+        """The factors of state vectors that make them those of the formula; 1 where there is none."""
+        return {}
+
     def with_auto_weight_decay(self, weight_decay: float) -> Self:
         """This optimizer with `weight_decay` in place of `weight_decay: auto`."""
         return self
@@ -286,6 +291,10 @@ class Adam(OptimizerBase):
 
     state: ClassVar[tuple[str, ...]] = ("mean", "square")
 
+    @property
+    def state_factors(self) -> Mapping[str, float]:
+        return {"mean": 1.0 - self.beta1, "square": 1.0 - self.beta2}
+
     def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array) -> Step:
         (M, V), beta1, beta2, epsilon = moments, self.beta1, self.beta2, self.epsilon
         b1, b2, e, rate = (scalar(value, theta) for value in (beta1, beta2, 0.0, 0.0))
@@ -309,7 +318,9 @@ class Adam(OptimizerBase):
 
 
 class AdamW(DecoupledWeightDecay, Adam):
-    """Adam after theta ← (1 - rate · weight_decay) theta. Loshchilov and Hutter, 2019.
+    """theta ← (1 - rate · weight_decay) theta, then as Adam theta ← theta - rate · m̂ / (sqrt(v̂) + epsilon).
+
+    Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
 
     `weight_decay: auto` is 0.02, or 0.2 for more than 500 inputs that are also more than the training rows.
     """

@@ -20,7 +20,8 @@ class NumberInput:
 
     The `unit` is removed from cells of text (data/columns/spellings.py). With `reads_booleans`, true is 1 and false
     is 0. `lowest` and `highest` are the training range and `typical` is the median, None if most cells are missing.
-    `decimal` is the decimal mark of its texts if it is another one than that of the program.
+    `decimal` is the decimal mark of its texts if it is another one than that of the program. With `is_binary`, the
+    training rows have two values, `lowest` and `highest`.
     """
 
     kind: ClassVar[Literal["number"]] = "number"
@@ -33,6 +34,7 @@ class NumberInput:
     typical: float | None = None
     is_optional: bool = False
     decimal: str | None = None
+    is_binary: bool = False
 
 
 @dataclass(frozen=True)

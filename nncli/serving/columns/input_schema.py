@@ -44,6 +44,11 @@ class Feature:
         return getattr(self.input, "unit", None)
 
     @property
+    def is_binary(self) -> bool:
+        """Whether the training rows have two numbers."""
+        return isinstance(self.input, NumberInput) and self.input.is_binary
+
+    @property
     def categories(self) -> tuple[str, ...]:
         """The known categories, sorted; none of another kind."""
         return getattr(self.input, "categories", ())

@@ -3,7 +3,8 @@
 The effect of a column is the prediction of a row minus that of the same row with this column alone at its typical
 value: the median, the most frequent category, no text; a missing value of a column that is mostly missing. For classes
 it is the change of the probability of the second of two classes, or of the predicted one of more, which `nncli explain`
-explains too. Effects describe the model, not causes, and do not add up to the prediction.
+explains too. Effects describe the model, not causes, and do not add up to the prediction. Attributions, which do, need
+the average row, which only the training table has.
 """
 
 from __future__ import annotations
@@ -71,8 +72,8 @@ def check_rows(rows: int, columns: int) -> None:
     """Raise a ProblemError if a request of so many rows is too large to be explained."""
     most = most_rows(columns)
     if rows > most:
-        hint = f"Send at most {most:,} rows, or leave out explain." if most else "Leave out explain."
-        detail = f"{rows:,} rows of {columns:,} columns are too many for explain"
+        hint = f"Send at most {most:,} rows, or leave out effects." if most else "Leave out effects."
+        detail = f"{rows:,} rows of {columns:,} columns are too many for effects"
         raise too_large(detail, hint)
 
 

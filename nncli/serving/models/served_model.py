@@ -116,7 +116,7 @@ class ServedModel:
         return RowReader.of(self.name, self.model, self.schema)
 
     def predict(self, table: Table, options: PredictionOptions, observe: Observer | None = None) -> PredictedRows:
-        """The predictions of every row, as `nncli predict` writes them; with `explain` followed by the effects.
+        """The predictions of every row, as `nncli predict` writes them; with `effects` followed by the effects.
 
         `observe` is called with the model, the table and its predictions.
 
@@ -132,7 +132,7 @@ class ServedModel:
                 observe(self, table, predicted)
             except (Exception, pl.exceptions.PanicException):  # an answer does not need metrics
                 logging.getLogger(__name__).exception("%d rows are not in the metrics", len(table))
-        if not options.explain:
+        if not options.effects:
             return PredictedRows(predicted.frame, predicted.summary.anomalies)
         effects = effects_of(self.model, self.schema.inputs, table)
         frame = pl.concat([predicted.frame, effects], how="horizontal")
@@ -149,7 +149,7 @@ class ServedModel:
 
     @property
     def effect_columns(self) -> tuple[EffectColumn, ...]:
-        """The columns that `explain` adds."""
+        """The columns that `effects` adds."""
         return effect_columns(self.schema.inputs, self.model)
 
     def is_calibrated(self, options: UncertaintyOptions) -> bool:
@@ -207,7 +207,7 @@ Observer: TypeAlias = Callable[[ServedModel, Table, PredictedFrame], object]
 class PredictionOptions(UncertaintyOptions, OutputColumns):
     """What a request asks for; requests with equal options are predicted together."""
 
-    explain: Annotated[
+    effects: Annotated[
         bool,
         Option(
             "Add the effect of each column.",

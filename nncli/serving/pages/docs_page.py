@@ -175,7 +175,7 @@ def curl_examples(model: ServedModel, *, has_token: bool) -> list[tuple[str, str
         ("Several rows in JSON", json_example("", {"rows": [row, varied]})),
     ]
     if most_rows(len(model.model.names)):
-        examples.append(("A row in JSON, with the effect of each column", json_example("?explain=true", varied)))
+        examples.append(("A row in JSON, with the effect of each column", json_example("?effects=true", varied)))
     lines = example_lines(model, ",")
     # What cannot be shown cannot be copied, so such a table is read from a file.
     is_printable = escape_unprintable(lines) == lines

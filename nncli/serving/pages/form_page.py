@@ -134,9 +134,7 @@ def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> di
         "model": model_data,
         "page": {
             "decimal": form.decimal,
-            "inputs": [
-                field_data(form, column) | {"complete": column.name in model.schema.required} for column in form.inputs
-            ],
+            "inputs": [field_data(form, column) for column in form.inputs],
             "output": output,
             "query": "&".join(query),
             "maxBody": options.max_body,
@@ -152,7 +150,7 @@ def _table_options(model: ServedModel, *, has_levels: bool) -> list[tuple[str, s
         options.append((f"{target.uncertainty}={LEVEL}", f"90 % {target.uncertainty.replace('_', ' ')}"))
     options.append(("flag_unusual=true", "columns with unusual cells"))
     if most_rows(len(model.schema.inputs)):
-        options.append(("explain=true", "effect of each column"))
+        options.append(("effects=true", "effect of each column"))
     return options
 
 

@@ -88,7 +88,7 @@ async def infer(request: Request) -> Response:
     slot = _slot(request)
     if request.query_params:
         names = join_quoted(sorted(request.query_params))
-        hint = 'Put it into the body: {"inputs": […], "parameters": {"explain": true}}.'
+        hint = 'Put it into the body: {"inputs": […], "parameters": {"effects": true}}.'
         raise bad_request(f"the address has the parameter {names}, which this protocol does not have", hint)
     tensors = TensorsRequest(await RequestBody.of(request), request.headers.get(HEADER_LENGTH))
     state: ServerState = request.app.state.server

@@ -89,7 +89,7 @@ class PredictRequest:
     @property
     def may_be_large(self) -> bool:
         """Whether it may take long however small the body is."""
-        return self.body.is_gzip or self.options.explain
+        return self.body.is_gzip or self.options.effects
 
     def read(self, model: ServedModel) -> Table:
         """The rows of the body."""
@@ -110,7 +110,7 @@ class PredictRequest:
         if self.answer_type is not MediaType.JSON:
             self.header_notes = notes
             return write_answer(predictions, self.answer_type)
-        if not self.options.explain:
+        if not self.options.effects:
             return json_answer(predictions, is_single=self.is_single, notes=notes)
         columns = model.effect_columns
         titles = [column.title for column in columns]

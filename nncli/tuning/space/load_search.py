@@ -23,10 +23,11 @@ from nncli.config.loading import (
     with_issues_of,
 )
 from nncli.config.overrides import Assignment, override, shortened, with_value
+from nncli.config.renamed_keys import read_configuration
 from nncli.config.schema import Config
 from nncli.config.schema.tune import TuneFile
 from nncli.config.yaml.document import Document, SourceSpan
-from nncli.config.yaml.parser import parse_scalar, read
+from nncli.config.yaml.parser import parse_scalar
 
 NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
 DRAFT = "the configuration"
@@ -89,7 +90,7 @@ def _read(path: str | Path) -> tuple[Document, Path]:
     Raises:
         ConfigError: a file cannot be read or parsed, or does not name a configuration.
     """
-    document, folder = read(path), folder_and_name(path)[0]
+    document, folder = read_configuration(path), folder_and_name(path)[0]
     if not names_configuration(document):
         return document, folder
     without_section = {key: item for key, item in document.value.items() if key != "tune"}  # checked with the rest
@@ -99,7 +100,7 @@ def _read(path: str | Path) -> tuple[Document, Path]:
         closest = closest_file(named.name, names)
         hint = f"Did you mean {quote(closest)}?" if closest else "It is relative to the folder of this file."
         raise ConfigError(document.issue(f"there is no file {quote(str(named))}", ("config",), "value", hint))
-    inner = read(named)
+    inner = read_configuration(named)
     if names_configuration(inner):
         message = f"{quote(str(named))} names a configuration, and is none itself"
         hint = f"Name {quote(str(inner.value['config']))}, relative to this file."

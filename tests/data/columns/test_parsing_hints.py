@@ -32,6 +32,7 @@ def test_the_wording_of_a_hint() -> None:
     )
     assert "on_error" in number_hint("n/a", "x", POINT, pl.Series(["1", "2", "n/a"]))
     assert date_hint("x").startswith("Correct the cell. If it means a missing value")
+    assert date_hint("x").endswith("To treat all such cells as missing, set data.on_error to missing.")
     assert unit_hint("$") == (
         "The model reads numbers with '$', or without a unit. Write the cell like these, or empty it."
     )

@@ -144,6 +144,15 @@ def test_an_input_has_the_decimal_mark_of_its_column() -> None:
     encoder = Encoder.fit(rows, [("x", Kind.NUMERIC), ("z", Kind.NUMERIC)])
     inputs = program_inputs([encoder], MIXED)
     assert [inputs[name] for name in "xz"] == [
-        NumberInput("x", None, False, 1.5, 2.5, 2.0),
-        NumberInput("z", None, False, 1.5, 2.5, 2.0, decimal=","),
+        NumberInput("x", None, False, 1.5, 2.5, 2.0, is_binary=True),
+        NumberInput("z", None, False, 1.5, 2.5, 2.0, decimal=",", is_binary=True),
     ]
+
+
+def test_an_input_is_binary_if_all_members_have_the_same_two_values() -> None:
+    tables = [Table(pl.DataFrame({"x": cells}), "t") for cells in ([0, 1, 0], [1, 0, None], [0, 2, 2], [0, 1, 2])]
+    same, other, more = ([tables[0], table] for table in tables[1:])
+    for members, is_binary in ((same, True), (other, False), (more, False)):
+        column = program_inputs([Encoder.fit(table, [("x", Kind.NUMERIC)]) for table in members])["x"]
+        assert isinstance(column, NumberInput)
+        assert column.is_binary is is_binary

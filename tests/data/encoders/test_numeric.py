@@ -206,6 +206,18 @@ def test_true_and_false_are_numbers_in_a_column_from_0_to_1_only() -> None:
     assert errors.rows.tolist() == [0, 1]
 
 
+@given(st.lists(st.none() | st.sampled_from((-1.0, 0.0, 0.5, 7.0)), max_size=6))
+def test_a_column_is_binary_if_it_has_two_values(cells: list[float | None]) -> None:
+    column = NumericColumn.fit(Table(pl.DataFrame({"x": cells}, {"x": pl.Float64}), "t"), "x")
+    assert column.is_binary is (len({*cells} - {None}) == 2)
+
+
+def test_a_column_of_an_older_version_is_not_binary() -> None:
+    data = NumericColumn.fit(Table(pl.DataFrame({"x": [0, 1]}), "t"), "x").model_dump()
+    del data["is_binary"]
+    assert not NumericColumn(**data).is_binary
+
+
 def test_a_name_that_looks_like_a_pattern_is_a_name() -> None:
     table = Table(pl.DataFrame({"^a.*$": [1.0, math.nan]}), "t.csv")
     assert NumericColumn.read_cells(table, "^a.*$").gather([1, 0]).to_list() == [None, 1.0]

@@ -77,6 +77,24 @@ def test_a_column_without_values_starts_as_missing() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("typical", "shown"),
+    [
+        (1.0, [("1", True), ("2.5", False), ("missing", False)]),
+        (None, [("1", False), ("2.5", False), ("missing", True)]),
+        (1.75, [("1", False), ("1.75", True), ("2.5", False), ("missing", False)]),  # the median of two members
+    ],
+)
+def test_a_column_of_two_numbers_is_a_menu_of_them(typical: float | None, shown: list[tuple[str, bool]]) -> None:
+    result = elements(NumberInput("x", None, False, 1.0, 2.5, typical, is_binary=True))
+    texts = [text for tag, text in result.texts if tag == "option"]
+    options = result.attributes("option")
+    assert [(text, "selected" in option) for text, option in zip(texts, options, strict=True)] == shown
+    assert [option.get("value") for option in options] == [*[None] * (len(shown) - 1), ""]
+    assert ("p", "1 or 2.5 in training") in result.texts
+    assert not result.attributes("input")
+
+
 def test_few_categories_are_a_menu_with_the_typical_one_chosen() -> None:
     result = elements(replace(category_input("c", ["a", "b"]), typical="b"))
     assert [option["value"] for option in result.attributes("option") if "selected" in option] == ["1"]

@@ -50,7 +50,7 @@ def test_a_plain_number_of_a_column_in_percent_is_in_percent() -> None:
 
 def test_the_training_range_of_dates_is_in_days() -> None:
     (date,) = data_of(program_of([DateInput("d", ("iso",), 1.0, 3.0, 2.0)]))["inputs"]
-    assert date == {"start": "1970-01-03", "lowest": 1.0, "highest": 3.0}
+    assert date == {"start": "1970-01-03", "complete": True, "lowest": 1.0, "highest": 3.0}
 
 
 @given(st.lists(words, unique=True, min_size=1, max_size=6), st.lists(words, max_size=3))

@@ -20,7 +20,7 @@ from tests.serving.asgi_client import AsgiClient, Call
 from tests.serving.trained import CONFIGS, table_of
 
 FEATURES = ("x", "rate", "count", "price", "size", "color", "flag", "day", "note")
-EXPLAIN = PredictionOptions(explain=True)
+EFFECTS = PredictionOptions(effects=True)
 
 
 def rows_of(n: int) -> Table:
@@ -121,7 +121,7 @@ def test_cells_at_once_change_no_bit(models: Mapping[str, ServedModel], monkeypa
 def test_predictions_are_the_same_with_effects_behind_them(models: Mapping[str, ServedModel]) -> None:
     for model in models.values():
         plain = model.predict(rows_of(4), PredictionOptions()).frame
-        both = model.predict(rows_of(4), EXPLAIN).frame
+        both = model.predict(rows_of(4), EFFECTS).frame
         assert both[plain.columns].equals(plain)
         assert both.columns[plain.width :] == [effect_column.title for effect_column in model.effect_columns]
 
@@ -195,11 +195,11 @@ def test_a_model_of_very_many_columns_has_no_effects() -> None:
 
 def test_json_answers_have_a_list_of_effects(client: AsgiClient, models: Mapping[str, ServedModel]) -> None:
     rows = rows_of(2).frame.to_dicts()
-    single = client.post_json("/models/number/predict?explain=true", rows[0]).json
+    single = client.post_json("/models/number/predict?effects=true", rows[0]).json
     assert {*single} == {"prediction", "effects"}
     assert {item["column"] for item in single["effects"]} == {*FEATURES}
     assert {*single["effects"][0]} == {"column", "value", "typical", "change"}
-    both = client.post_json("/models/number/predict?explain=true", {"rows": rows}).json["rows"]
+    both = client.post_json("/models/number/predict?effects=true", {"rows": rows}).json["rows"]
     assert both[0] == single
     wanted = explained(models["number"], rows_of(2))
     assert {item["column"]: item["change"] for item in both[1]["effects"]} == {
@@ -212,7 +212,7 @@ def test_effects_on_classes_name_the_class_that_explain_names(
 ) -> None:
     rows = rows_of(6).frame.to_dicts()
     for name in ("two", "many"):
-        answers = client.post_json(f"/models/{name}/predict?explain=true", {"rows": rows}).json["rows"]
+        answers = client.post_json(f"/models/{name}/predict?effects=true", {"rows": rows}).json["rows"]
         target = models[name].model.spec.target
         values = models[name].model.predict(rows_of(6)).values
         classes = [target.labels[k] for k in target.default_output(values, None)]
@@ -223,17 +223,17 @@ def test_effects_on_classes_name_the_class_that_explain_names(
 def test_other_answers_have_a_column_for_each_effect(client: AsgiClient, models: Mapping[str, ServedModel]) -> None:
     body = rows_of(3).frame.write_csv()
     wanted = explained(models["numbers"], rows_of(3))
-    answer = client.post("/models/numbers/predict?explain=true", body, "text/csv")
+    answer = client.post("/models/numbers/predict?effects=true", body, "text/csv")
     result = pl.read_csv(answer.body)
     assert result.columns == ["prediction_y", "prediction_z", *wanted.columns]
     assert result[wanted.columns].equals(wanted)
-    lines = client.post("/models/numbers/predict?explain=true", body, "text/csv", {"accept": "application/jsonl"})
+    lines = client.post("/models/numbers/predict?effects=true", body, "text/csv", {"accept": "application/jsonl"})
     assert pl.read_ndjson(lines.body)[wanted.columns].equals(wanted)
 
 
 def test_effects_are_the_same_beside_other_requests(client: AsgiClient) -> None:
     rows = rows_of(12).frame.to_dicts()
-    target = "/models/many/predict?explain=true&proba=true"
+    target = "/models/many/predict?effects=true&proba=true"
     alone = [client.post_json(target, row).json for row in rows]
     calls = [Call("POST", target, (json.dumps(row).encode(),), {"content-type": "application/json"}) for row in rows]
     assert [answer.json for answer in client.call_all(calls)] == alone
@@ -242,5 +242,5 @@ def test_effects_are_the_same_beside_other_requests(client: AsgiClient) -> None:
 def test_a_request_that_is_too_large_to_explain_is_refused(client: AsgiClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(effects, "MAX_EFFECTS", 20)
     rows = {"rows": rows_of(3).frame.to_dicts()}
-    assert "2 rows" in client.post_json("/models/two/predict?explain=true", rows).problem(413)["hint"]
+    assert "2 rows" in client.post_json("/models/two/predict?effects=true", rows).problem(413)["hint"]
     assert client.post_json("/models/two/predict", rows).status == 200

@@ -50,8 +50,8 @@ def test_the_page_lists_endpoints_models_and_columns(models: Mapping[str, Served
 
 def test_the_page_names_the_parameters_of_each_model_and_all_formats(models: Mapping[str, ServedModel]) -> None:
     number, two = (set(_Reader(docs_page([models[name]], has_token=False)).texts) for name in ("number", "two"))
-    assert {"interval", "explain", *MediaType} <= number
-    assert {"proba", "prediction_set", "conformity_score", "per_class", "explain"} <= two
+    assert {"interval", "effects", *MediaType} <= number
+    assert {"proba", "prediction_set", "conformity_score", "per_class", "effects"} <= two
     assert not {"proba", "prediction_set"} & number
 
 

@@ -78,9 +78,9 @@ def test_numbers_are_asked_for_with_their_interval_and_classes_with_probabilitie
     models: Mapping[str, ServedModel],
 ) -> None:
     number, classes = (data_of(page_of(models[name]))["page"] for name in ("number", "many"))
-    assert number["query"] == "interval=0.9&flag_unusual=true&explain=true"
+    assert number["query"] == "interval=0.9&flag_unusual=true&effects=true"
     assert number["output"]["targets"][0]["ranges"] == [["90 % interval", "lower_90", "upper_90"]]
-    assert classes["query"] == "proba=true&prediction_set=0.9&flag_unusual=true&explain=true"
+    assert classes["query"] == "proba=true&prediction_set=0.9&flag_unusual=true&effects=true"
     assert classes["output"]["sets"] == [["90 % set", "set_90"]]
 
 
@@ -96,8 +96,8 @@ def test_a_model_without_held_out_rows_is_asked_for_neither_intervals_nor_sets(
     models: Mapping[str, ServedModel],
 ) -> None:
     for name, query in (
-        ("number", "flag_unusual=true&explain=true"),
-        ("two", "proba=true&flag_unusual=true&explain=true"),
+        ("number", "flag_unusual=true&effects=true"),
+        ("two", "proba=true&flag_unusual=true&effects=true"),
     ):
         model = models[name]
         assert model.held_out is not None

@@ -129,7 +129,7 @@ def test_requests_that_may_take_long_are_known_before_they_are_read() -> None:
     limits = ServerOptions(max_body=1000, max_rows=1000)
     assert not InvocationRequest(RequestBody(b"{}", limits), MediaType.JSON).may_be_large
     assert InvocationRequest(RequestBody(b"{}", limits, is_gzip=True), MediaType.JSON).may_be_large
-    assert InvocationRequest(RequestBody(b'{"params": {"explain": true}}', limits), MediaType.JSON).may_be_large
+    assert InvocationRequest(RequestBody(b'{"params": {"effects": true}}', limits), MediaType.JSON).may_be_large
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/csv"])

@@ -142,7 +142,7 @@ def test_requests_that_may_take_long_are_known_before_they_are_read() -> None:
     limits = ServerOptions(max_body=1000, max_rows=1000)
     assert not TensorsRequest(RequestBody(b"{}", limits)).may_be_large
     assert TensorsRequest(RequestBody(b"{}", limits, is_gzip=True)).may_be_large
-    assert TensorsRequest(RequestBody(b'{"parameters": {"explain": true}}', limits)).may_be_large
+    assert TensorsRequest(RequestBody(b'{"parameters": {"effects": true}}', limits)).may_be_large
 
 
 def test_parameters_of_the_address_are_refused(client: AsgiClient) -> None:

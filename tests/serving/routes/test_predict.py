@@ -206,9 +206,9 @@ def test_intervals_and_sets_are_those_of_the_run(client: AsgiClient) -> None:
 
 
 def test_effects_are_a_list_in_json_and_columns_elsewhere(client: AsgiClient) -> None:
-    row = client.post_json("/predict?explain=true", ROW).json
+    row = client.post_json("/predict?effects=true", ROW).json
     assert {effect["column"] for effect in row["effects"]} == {*ROW}
-    table = read_answer(client.post("/predict?explain=true", body_of([ROW], CSV_TYPE), CSV_TYPE))
+    table = read_answer(client.post("/predict?effects=true", body_of([ROW], CSV_TYPE), CSV_TYPE))
     assert table.columns == ["prediction", *(f"effect_{name}" for name in ROW)]
 
 

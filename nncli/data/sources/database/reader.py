@@ -16,6 +16,7 @@ import polars as pl
 
 from nncli.base.errors import Location, UsageError
 from nncli.base.scratch import Scratch
+from nncli.data.columns.decimal_marks import with_column_decimals
 from nncli.data.formats.file_format import as_tables
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.streams import InputFile, translate_os_errors
@@ -82,7 +83,8 @@ class DatabaseReader(TableReader):
         first, rest = with_retries(begin)
         with closing(rest):
             numbered = ((1 + i * BLOCK_ROWS, block) for i, block in enumerate(blocks_of(chain([first], rest))))
-            yield from as_tables(numbered, InputFile(None, self.name), options)
+            tables = as_tables(numbered, InputFile(None, self.name), options)
+            yield from with_column_decimals(tables, options.dialect, options.known_dialect)
 
     def checksum(self) -> Checksum:
         """The digest of the rows, which are read for it."""
@@ -199,7 +201,8 @@ class ArrowCopyReader(TableReader):
 
     def read(self, options: ReadOptions) -> Generator[Table]:
         """Yield a table for each block."""
-        yield from as_tables(self._frames(), InputFile(self.folder, self.name), options)
+        tables = as_tables(self._frames(), InputFile(self.folder, self.name), options)
+        yield from with_column_decimals(tables, options.dialect, options.known_dialect)
 
     def _frames(self) -> Iterator[tuple[int, pl.DataFrame]]:
         for i in range(self.parts):

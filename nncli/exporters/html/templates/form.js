@@ -34,13 +34,17 @@ function numberOf(field, cell) {
   return digits === "" ? NaN : Number(digits.replace(mark, "."));
 }
 
-/** What is unusual about a cell, or an empty text. */
-function remarkOf(i) {
+const WARNING = "The model has seen no such row: the prediction may be wrong, and the interval or set too narrow.";
+
+/** What is to say of a cell, or an empty text. */
+const remarkOf = (i) => controls[i].validity.badInput ? "This date is not complete, so it counts as missing." : unusualOf(i);
+
+/** Why a cell is unlike those of all training rows, by the rule of `nncli predict --flag-unusual`, or an empty text. */
+function unusualOf(i) {
   const field = fields[i];
   const cell = cellOf(i);
-  if (controls[i].validity.badInput) return "This date is not complete, so it counts as missing.";
   if (cell === null) return field.complete ? "No cell of the training rows is missing." : "";
-  if (field.listed) return isListed(i, cell) ? "" : "No category of the training rows: the model treats all others alike.";
+  if (field.kind === "category") return isListed(i, cell) ? "" : "No category of the training rows: the model treats all others alike.";
   if (field.lowest === undefined) return "";
   const x = numberOf(field, cell);
   if (x < field.lowest) return "Below the training range.";

@@ -16,6 +16,10 @@ function update() {
   } catch (error) {
     message = showErrors(cells) || reasonOf(error);
   }
+  const unusual = message ? [] : fields.filter((_, i) => unusualOf(i));
+  const notes = document.getElementById("notes");
+  notes.textContent = `Unusual: ${unusual.map(({ name }) => name).join(", ")}. ${WARNING}`;
+  notes.hidden = !unusual.length;
   failure.hidden = message === "";
   failure.textContent = message;
   document.getElementById("results").hidden = document.getElementById("exact").hidden = message !== "";
@@ -51,7 +55,7 @@ function showErrors(cells) {
   return wrong.length ? `No prediction: correct ${wrong.join(", ")}.` : "";
 }
 
-fields.forEach((field, i) => { if (field.kind === "number") addSlider(i); });
+fields.forEach((field, i) => { if (field.kind === "number" && controls[i].type === "text") addSlider(i); });
 const typical = fields.map((_, i) => cellOf(i));
 form.addEventListener("input", update);
 form.addEventListener("reset", () => setTimeout(update));

@@ -6,7 +6,6 @@ const stale = document.getElementById("stale");
 const quickView = document.getElementById("bar");
 const status = document.getElementById("status");
 let request = new AbortController();
-const WARNING = "The model has seen no such row: the prediction may be wrong, and the interval or set too narrow";
 
 /** Predict the row of the form; a newer row ends it. */
 async function predictRow() {
@@ -94,7 +93,7 @@ function becomeStale() {
   quickView.textContent = stale.textContent;
 }
 
-fields.forEach((field, i) => { if (field.kind === "number") addSlider(i); });
+fields.forEach((field, i) => { if (field.kind === "number" && controls[i].type === "text") addSlider(i); });
 const typical = fields.map((_, i) => cellOf(i));
 form.addEventListener("input", (event) => {
   const i = controls.indexOf(event.target);

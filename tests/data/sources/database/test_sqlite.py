@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from nncli.base.errors import DataError, UsageError
+from nncli.data.columns.parsing import read_numbers
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.sources.database.column_types import BLOCK_ROWS
 from nncli.data.sources.database.database import tables_of
@@ -79,6 +80,20 @@ def test_a_copy_has_the_same_rows_name_and_digest(tmp_path: Path) -> None:
     before = reader.checksum()
     database(tmp_path, "UPDATE t SET b = 'y' WHERE a = 1")
     assert reader.checksum() != before
+
+
+@pytest.mark.parametrize("is_query", [False, True])
+def test_a_column_of_text_has_a_decimal_comma_of_its_own_also_in_a_copy(tmp_path: Path, is_query: bool) -> None:
+    cells = "('1,25', '1.5'), ('2,5', '2.25'), (NULL, '3')"
+    url = database(tmp_path, "CREATE TABLE t (a TEXT, b TEXT)", f"INSERT INTO t VALUES {cells}")
+    reader = open_reader(
+        TableSource(path=url, query="SELECT * FROM t") if is_query else TableSource(path=url, table="t")
+    )
+    (tmp_path / "copy").mkdir()
+    for source in (reader, reader.copy_to(tmp_path / "copy")):
+        (table,) = source.read(ReadOptions())
+        assert table.dialect.decimals == (("a", ","),)
+        assert read_numbers(table, "a")[:2].tolist() == [1.25, 2.5]
 
 
 def test_words_for_missing_become_null(tmp_path: Path) -> None:

@@ -12,15 +12,22 @@ from nncli.api.reproduce import reproduce
 from nncli.api.train import train
 from nncli.base.errors import ConfigError
 from nncli.config.loading import load_config
+from nncli.config.renamed_keys import (
+    RECORDS,
+    present_key,
+    with_earlier_names,
+    with_present_goal,
+    with_present_names,
+)
 from nncli.config.schema import Config
 from nncli.config.yaml.parser import parse
 from nncli.fitting.prepare.execution import Execution
 from nncli.fitting.train import provenance
 from nncli.fitting.train.provenance import fingerprints, is_config_recorded
+from nncli.run_directory import filenames
 from nncli.run_directory.config import read_config
 from nncli.run_directory.history_and_metrics import read_history
 from nncli.run_directory.manifest import CONFIG
-from nncli.run_directory.renamed_keys import present_key, with_earlier_names, with_present_goal, with_present_names
 from nncli.run_directory.run import Run
 from nncli.targets.decision import Threshold
 from nncli.targets.threshold_goals import MaxPositiveRate
@@ -61,6 +68,21 @@ def test_an_older_run_is_resumed(run: Run) -> None:
     assert history.metric == "calibrated_log_loss"
 
 
+def test_the_configuration_of_an_older_run_is_trained_again(run: Run, tmp_path: Path) -> None:
+    result = train(run.path / CONFIG, output=tmp_path / "again", set=["epochs=1"])
+    assert read_config(result.run).schedule.peak == 0.02
+
+
+def test_the_configuration_of_an_older_search_is_read(tmp_path: Path) -> None:
+    for name in ("tune.json", "best.yaml"):
+        (tmp_path / name).write_text("data: {path: t.csv, target: y}\nlearning_rate: {type: cosine, initial: 0.1}")
+    assert load_config(tmp_path / "best.yaml").schedule.peak == 0.1
+
+
+def test_the_files_beside_a_configuration_that_nncli_wrote_are_those_of_runs_and_searches() -> None:
+    assert RECORDS == (filenames.MANIFEST, filenames.SEARCH)
+
+
 def test_an_older_run_is_reproduced() -> None:
     result = reproduce(GOLDEN / "run", data=GOLDEN / "table.csv")
     assert result is not None
@@ -73,9 +95,10 @@ def test_the_goal_of_an_older_decision_is_read() -> None:
     assert model.spec.decision.goal == MaxPositiveRate(value=0.3)
 
 
-def test_the_configuration_of_a_person_is_refused_with_the_new_keys() -> None:
+def test_the_configuration_of_a_person_is_refused_with_the_new_keys(tmp_path: Path) -> None:
+    (tmp_path / CONFIG).write_bytes((GOLDEN / "run" / CONFIG).read_bytes())
     with pytest.raises(ConfigError) as caught:
-        load_config(GOLDEN / "run" / CONFIG)
+        load_config(tmp_path / CONFIG)
     assert [issue.location.key for issue in caught.value.issues] == [
         "optimizer.param_groups.bias.lr_multiplier",
         "learning_rate.initial",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 
 from nncli.config.yaml.document import Document
+from nncli.config.yaml.parser import read
 
 KEYS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
@@ -23,6 +25,20 @@ ALWAYS_PEAK = ("one_cycle", "flat_cosine", "coslog")
 """Schedules whose learning rate was never called `initial`."""
 GOALS: Mapping[str, str] = MappingProxyType({"rate": "positive_rate"})
 """Goals of a decision in model.json."""
+
+RECORDS = ("manifest.json", "tune.json")
+"""The files that the directory of a run or of a search has beside its configurations."""
+
+
+def read_configuration(path: str | Path) -> Document:
+    """Read a configuration file, with the names of today if it is in the directory of a run or of a search.
+
+    Raises:
+        ConfigError: the file cannot be read or parsed.
+    """
+    document = read(path)
+    is_written = str(path) != "-" and any(Path(path).with_name(name).is_file() for name in RECORDS)
+    return with_present_names(document) if is_written else document
 
 
 def with_present_names(document: Document) -> Document:
