@@ -52,7 +52,8 @@ removed only with a note in the [changelog](changelog.md).
 EVENTS = """
 ## Events of a training
 
-`train` and `distill` print `started`, then `epoch` for each epoch of one network, or `members` about every half
+`train` and `distill` print `started`, then `epoch` for each epoch of one network, with `health` before it at the
+epochs that are measured, or `members` about every half
 second for an ensemble, then `finished`.
 """
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import safetensors.numpy
 from nncli.base.atomic_files import write_bytes
 from nncli.base.errors import Location, RunError
 from nncli.nn.arrays import Array
+from nncli.nn.training.health import Health, LayerHealth
 from nncli.nn.training.loop import EpochReport
 from nncli.nn.training.state import Snapshot, TrainState
 from nncli.run_directory.manifest import CHECKPOINTS
@@ -40,7 +41,15 @@ def _checksum(arrays: Mapping[str, Array]) -> str:
     return digest.hexdigest()
 
 
-def save_checkpoint(run: Path, state: TrainState, reports: Sequence[EpochReport], *, owner: str, keep: int) -> None:
+def save_checkpoint(
+    run: Path,
+    state: TrainState,
+    reports: Sequence[EpochReport],
+    *,
+    owner: str,
+    keep: int,
+    health: Sequence[Health] = (),
+) -> None:
     """Write a checkpoint of the training `owner`, and remove all but the latest `keep`.
 
     Checkpoints of later steps, left behind by a training that was rolled back, are removed first.
@@ -53,6 +62,7 @@ def save_checkpoint(run: Path, state: TrainState, reports: Sequence[EpochReport]
         "owner": owner,
         "state": current.metadata,
         "last_good": last_good.metadata if last_good else None,
+        "health": [asdict(moment) for moment in health],
     }
     arrays |= to_arrays(reports)
     arrays[TRAINING] = np.frombuffer(json.dumps(document).encode(), np.uint8)
@@ -66,8 +76,8 @@ def save_checkpoint(run: Path, state: TrainState, reports: Sequence[EpochReport]
             old.unlink()
 
 
-def load_checkpoint(run: Path, state: TrainState, *, owner: str) -> list[EpochReport]:
-    """Restore `state` from the latest undamaged checkpoint of the training `owner`, and return the reports so far.
+def load_checkpoint(run: Path, state: TrainState, *, owner: str) -> tuple[list[EpochReport], list[Health]]:
+    """Restore `state` from the latest undamaged checkpoint of the training `owner`, and return what it recorded.
 
     A run that was interrupted before its first checkpoint starts again, to the same bits.
 
@@ -92,7 +102,7 @@ def load_checkpoint(run: Path, state: TrainState, *, owner: str) -> list[EpochRe
             if good is not None:
                 saved = {n.removeprefix(LAST_GOOD): a for n, a in arrays.items() if n.startswith(LAST_GOOD)}
                 state.last_good = Snapshot(saved, good)
-            return reports
+            return reports, [_health(moment) for moment in training.get("health", [])]
         except OSError as error:
             refused = error
         except (ValueError, KeyError, TypeError, RecursionError, safetensors.SafetensorError):
@@ -109,7 +119,12 @@ def load_checkpoint(run: Path, state: TrainState, *, owner: str) -> list[EpochRe
             location=Location(source=str(run / CHECKPOINTS)),
             hint="Train again from its config.yaml.",
         )
-    return []
+    return [], []
+
+
+def _health(document: dict[str, Any]) -> Health:
+    layers = tuple(LayerHealth(**layer) for layer in document["layers"])
+    return Health(**{**document, "layers": layers})
 
 
 def read_checkpoint(file: Path) -> tuple[dict[str, Array], dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import Literal
 from nncli.run_directory.filenames import (
     CHECKPOINTS,
     CONFIG,
+    HEALTH,
     HELD_OUT,
     HISTORY,
     LOCK,
@@ -83,6 +84,7 @@ FILES = (
         "run", WEIGHTS, frozenset(), "weights; with numeric embeddings also the quantiles of columns of numbers, scaled"
     ),
     WrittenFile("run", HISTORY, frozenset(), "losses and scores of all rows together"),
+    WrittenFile("run", HEALTH, frozenset(), "means and norms of layers and gradients"),
     WrittenFile(
         "run",
         METRICS,

@@ -1,4 +1,4 @@
-"""Content of history.csv and metrics.json of a run."""
+"""Content of history.csv, health.csv and metrics.json of a run."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from nncli.base.findings import Finding, FindingCode, of_json
 from nncli.models.scores import Averaging, ScoreWithInterval
 from nncli.run_directory.loader import LARGEST_TEXT, damaged, read_verified
-from nncli.run_directory.manifest import HISTORY, METRICS, Manifest
+from nncli.run_directory.manifest import HEALTH, HISTORY, METRICS, Manifest
 
 if TYPE_CHECKING:
+    from nncli.nn.training.health import Health
     from nncli.nn.training.loop import EpochReport
 
 LARGEST_LINE = 200
@@ -44,6 +45,55 @@ def history_csv(reports: Iterable[EpochReport], metric: str | None) -> str:
     lines = [",".join(titles)]
     lines += [",".join(_cell(getattr(report, name)) for name in names) for report in reports]
     return "\n".join(lines) + "\n"
+
+
+def health_csv(measurements: Iterable[Health]) -> str:
+    """The content of health.csv: a line for each layer at each moment, which repeats what is of all layers."""
+    moment, layer = _health_columns()
+    lines = [",".join([*moment, "layer", *layer[1:]])]
+    for health in measurements:
+        shared = [_rounded(getattr(health, name)) for name in moment]
+        lines += [",".join([*shared, *(_rounded(getattr(part, name)) for name in layer)]) for part in health.layers]
+    return "\n".join(lines) + "\n"
+
+
+def _rounded(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else _cell(value)
+
+
+def _health_columns() -> tuple[list[str], list[str]]:
+    """The columns of health.csv: those of a moment, and those of a layer."""
+    from nncli.nn.training.health import Health, LayerHealth
+
+    return [field.name for field in fields(Health)[:-1]], [field.name for field in fields(LayerHealth)]
+
+
+def read_health(folder: Path, manifest: Manifest) -> tuple[Health, ...]:
+    """Read health.csv of the run in `folder`; nothing for a run of an older version.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    from nncli.nn.training.health import Health, LayerHealth
+
+    if HEALTH not in manifest.files:
+        return ()
+    text = read_verified(folder, HEALTH, manifest, LARGEST_TEXT)
+    moments: dict[tuple[str, ...], list[LayerHealth]] = {}
+    (of_moment, of_layer), measurements = _health_columns(), list[Health]()
+    try:
+        lines = list(csv.reader(io.StringIO(text.decode())))
+        if lines[0] != [*of_moment, "layer", *of_layer[1:]]:
+            raise ValueError("other columns")
+        for line in lines[1:]:
+            shared, (name, *values) = line[: len(of_moment)], line[len(of_moment) :]
+            numbers = [float(value) if value else None for value in values]
+            moments.setdefault(tuple(shared), []).append(LayerHealth(name, *numbers))  # type: ignore[arg-type]
+        for (epoch, step, *others), layers in moments.items():
+            measurements.append(Health(int(epoch), int(step), *map(float, others), tuple(layers)))  # type: ignore[call-arg, arg-type]
+    except (ValueError, IndexError, TypeError, csv.Error) as error:
+        raise damaged(folder, HEALTH, "the file is damaged: it holds no health of a training") from error
+    return tuple(measurements)
 
 
 def _cell(value: object) -> str:

@@ -4,6 +4,7 @@
     model.safetensors  the weights of the best epoch, by name
     model.json         encoder, target, network and loss
     history.csv        one row per epoch
+    health.csv         the layers and their gradients at some epochs; runs of older versions have none
     metrics.json       scores on training and validation rows, and those of the baseline
     training_rows.safetensors  hashes of the training and validation rows; runs of older versions have none
     held_out.safetensors  rows that a network did not train on, with their predictions; runs of older versions have none
@@ -36,6 +37,7 @@ from nncli.nn.arrays import Backend
 from nncli.run_directory.filenames import (
     CHECKPOINTS,
     CONFIG,
+    HEALTH,
     HELD_OUT,
     HISTORY,
     MANIFEST,
@@ -58,6 +60,7 @@ __all__ = [
     "CHECKSUMMED",
     "CONFIG",
     "DAMAGED",
+    "HEALTH",
     "HELD_OUT",
     "HISTORY",
     "MANIFEST",
@@ -83,7 +86,7 @@ __all__ = [
 ]
 
 DAMAGED = "Restore the directory from a copy, or train again."
-CHECKSUMMED = (CONFIG, MODEL, WEIGHTS, HISTORY, METRICS, TRAINING_ROWS, HELD_OUT, REFERENCE)
+CHECKSUMMED = (CONFIG, MODEL, WEIGHTS, HISTORY, HEALTH, METRICS, TRAINING_ROWS, HELD_OUT, REFERENCE)
 
 
 def member_folder(i: int) -> str:

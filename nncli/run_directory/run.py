@@ -58,6 +58,7 @@ from nncli.run_directory.manifest import (
     CHECKPOINTS,
     CHECKSUMMED,
     CONFIG,
+    HEALTH,
     HELD_OUT,
     HISTORY,
     MANIFEST,
@@ -77,6 +78,7 @@ from nncli.run_directory.training_rows import TrainingRows
 
 if TYPE_CHECKING:
     from nncli.config.schema import Config
+    from nncli.nn.training.health import Health
     from nncli.nn.training.loop import EpochReport
 
 
@@ -484,6 +486,12 @@ class Run:
         from nncli.run_directory.history_and_metrics import history_csv
 
         self._write(HISTORY, history_csv(reports, metric))
+
+    def save_health(self, measurements: Iterable[Health]) -> None:
+        """Write health.csv."""
+        from nncli.run_directory.history_and_metrics import health_csv
+
+        self._write(HEALTH, health_csv(measurements))
 
     def save_metrics(self, metrics: dict[str, Any]) -> None:
         """Write metrics.json."""

@@ -36,7 +36,7 @@ from nncli.nn.losses import Loss
 from nncli.nn.training.early_stopping import part_numbers
 from nncli.run_directory.config import read_config
 from nncli.run_directory.cross_validation import FoldsManifest, joint_spec, networks_of, read_record
-from nncli.run_directory.filenames import CONFIG, HISTORY, METRICS, WEIGHTS
+from nncli.run_directory.filenames import CONFIG, HEALTH, HISTORY, METRICS, WEIGHTS
 from nncli.run_directory.loader import read_file, read_manifest, read_spec
 from nncli.run_directory.manifest import Manifest, SelectedTrial, SelectionRecord, member_folder
 from nncli.run_directory.run import Run
@@ -493,7 +493,7 @@ def _write_members(folder: Path, trials: Sequence[FinishedTrial], counts: Sequen
         for network, source, share in zip(trial.load_networks(), trial.folders, trial.shares, strict=True):
             run = Run(folder / member_folder(len(members)))
             run.path.mkdir(parents=True)
-            for name in (CONFIG, WEIGHTS, HISTORY, METRICS):
+            for name in (CONFIG, WEIGHTS, HISTORY, METRICS, *([HEALTH] if (source / HEALTH).exists() else [])):
                 write_bytes(run.path / name, read_file(source, name, LARGEST_MEMBER_FILE))
             run.save_spec(network.spec)
             run.save_manifest(read_manifest(source))

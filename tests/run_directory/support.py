@@ -16,7 +16,17 @@ import polars as pl
 
 from nncli.api.train import train
 from nncli.fitting.train.events import Finished
-from nncli.run_directory.manifest import CHECKPOINTS, CHECKSUMMED, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS, checksum
+from nncli.run_directory.manifest import (
+    CHECKPOINTS,
+    CHECKSUMMED,
+    HEALTH,
+    HISTORY,
+    MANIFEST,
+    METRICS,
+    MODEL,
+    WEIGHTS,
+    checksum,
+)
 from tests.cli.support import ROOT, SECONDS
 
 Damage = Callable[[bytes], bytes]
@@ -74,10 +84,11 @@ def checkpoints(run: Path) -> list[int]:
     return sorted(int(path.stem) for path in (run / CHECKPOINTS).glob("*.safetensors"))
 
 
-def outcome(run: Path) -> tuple[bytes, bytes, bytes, list[tuple[Any, ...]]]:
+def outcome(run: Path) -> tuple[bytes, bytes, bytes, bytes, list[tuple[Any, ...]]]:
     """All that a training leads to: what must not depend on how often it was stopped."""
     history = pl.read_csv(run / HISTORY, infer_schema=False).drop("seconds")
-    return ((run / WEIGHTS).read_bytes(), (run / MODEL).read_bytes(), (run / METRICS).read_bytes(), history.rows())
+    weights, model, metrics, health = ((run / name).read_bytes() for name in (WEIGHTS, MODEL, METRICS, HEALTH))
+    return weights, model, metrics, health, history.rows()
 
 
 def in_parts(config: Path, output: Path, *steps: int) -> Finished:

@@ -26,6 +26,7 @@ from nncli.nn.optim.optimizers import Adam
 from nncli.nn.optim.schedules import ConstantRate
 from nncli.nn.training.arguments import TrainingArguments
 from nncli.nn.training.epoch import LoopSignal
+from nncli.nn.training.health import Health, LayerHealth
 from nncli.nn.training.loop import CheckpointDue, EpochReport, fit
 from nncli.nn.training.state import CROSS_FIT, RandomStreams, TrainState
 from nncli.run_directory import checkpoints as checkpoints_module
@@ -68,7 +69,14 @@ def bits(state: TrainState) -> tuple[object, object]:
 
 def loaded(run: Path, owner: str = "me") -> tuple[TrainState, list[EpochReport]]:
     state = fresh()
-    return state, load_checkpoint(run, state, owner=owner)
+    return state, load_checkpoint(run, state, owner=owner)[0]
+
+
+def test_health_comes_back_from_a_checkpoint(tmp_path: Path) -> None:
+    layer = LayerHealth("output", 0.1, 1.0, 0.1, 1.0, None, None, 2.0, float("nan"), 0.5)
+    health = [Health(epoch, 3 * epoch, 0.1, 1.5, 2.0, float("inf"), 0.0, (layer,)) for epoch in (0, 1)]
+    save_checkpoint(tmp_path, fresh(), [], owner="me", keep=1, health=health)
+    assert repr(load_checkpoint(tmp_path, fresh(), owner="me")[1]) == repr(health)
 
 
 @pytest.fixture
@@ -277,5 +285,5 @@ def test_a_checkpoint_holds_no_more_than_the_state(config: Path, tmp_path: Path)
     prepared = prepare(load_config(config))
     state = TrainState.create(prepared.spec.network, prepared.config.optimizer, prepared.streams)
     assert {name for name in arrays if not name.startswith("reports.")} == {*state.vectors, CROSS_FIT}
-    assert set(training) == {"owner", "state", "last_good"}
+    assert set(training) == {"owner", "state", "last_good", "health"}
     assert json.loads(json.dumps(training)) == training

@@ -11,8 +11,8 @@ import pytest
 
 from nncli.base.errors import RunError
 from nncli.base.findings import FindingCode, warning
-from nncli.run_directory.history_and_metrics import read_history, read_metrics
-from nncli.run_directory.manifest import HISTORY, METRICS
+from nncli.run_directory.history_and_metrics import health_csv, read_health, read_history, read_metrics
+from nncli.run_directory.manifest import HEALTH, HISTORY, METRICS
 from nncli.run_directory.run import Run
 from tests.assertions import raises
 
@@ -27,6 +27,15 @@ def test_every_epoch_is_read_with_the_name_of_its_metric(penguins: Path) -> None
     assert [report.metric for report in result.reports] == [float(line["val_accuracy"]) for line in lines]
     assert result.best is not None
     assert result.best.epoch == Run(penguins).load_manifest().best_epoch
+
+
+def test_health_is_read_as_it_was_written(penguins: Path) -> None:
+    manifest = Run(penguins).load_manifest()
+    health = read_health(penguins, manifest)
+    assert [moment.epoch for moment in health] == [0, 1, 2, 4, 8]
+    assert [layer.name for layer in health[0].layers] == ["input", "layers.0", "layers.1", "output"]
+    assert health_csv(health) == (penguins / HEALTH).read_text()
+    assert read_health(penguins, manifest.model_copy(update={"files": {}})) == ()  # of an older version
 
 
 def test_scores_and_baselines_are_read(penguins: Path, pair: Path) -> None:
@@ -51,12 +60,12 @@ def test_a_damaged_history_or_metrics_file_is_refused(penguins: Path, tmp_path: 
     run = tmp_path / "run"
     shutil.copytree(penguins, run)
     manifest = Run(run).load_manifest()
-    for name, read in ((HISTORY, read_history), (METRICS, read_metrics)):
+    for name, read in ((HISTORY, read_history), (HEALTH, read_health), (METRICS, read_metrics)):
         (run / name).write_text(text, "latin-1")
         with raises(RunError, file=name):
             read(run, manifest)
         Run(run).save_manifest(manifest)  # which takes the damage for right
-        if text != "{}" or name == HISTORY:
+        if text != "{}" or name != METRICS:
             with raises(RunError, file=name):
                 read(run, Run(run).load_manifest())
 

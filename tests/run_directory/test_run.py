@@ -25,6 +25,7 @@ from nncli.run_directory.filenames import LOCK
 from nncli.run_directory.manifest import (
     CHECKPOINTS,
     CONFIG,
+    HEALTH,
     HELD_OUT,
     HISTORY,
     MANIFEST,
@@ -40,7 +41,7 @@ from nncli.run_directory.run import FolderIdentity, Run, check_new_directory
 from tests.assertions import raises
 from tests.cli.support import DATA, ROOT, Cli, Process, start
 
-FILES = {CONFIG, WEIGHTS, MODEL, HISTORY, METRICS, TRAINING_ROWS, HELD_OUT, REFERENCE, MANIFEST}
+FILES = {CONFIG, WEIGHTS, MODEL, HISTORY, HEALTH, METRICS, TRAINING_ROWS, HELD_OUT, REFERENCE, MANIFEST}
 
 
 @pytest.fixture(scope="module")

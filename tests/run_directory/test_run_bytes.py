@@ -9,6 +9,7 @@ import pytest
 from nncli import predict
 from nncli.run_directory.manifest import (
     CONFIG,
+    HEALTH,
     HELD_OUT,
     HISTORY,
     MANIFEST,
@@ -24,7 +25,18 @@ from tests.cli.support import DATA
 
 def test_an_unpacked_archive_is_the_run_without_checkpoints(penguins: Path, tmp_path: Path) -> None:
     files = to_bytes(penguins)
-    assert files.keys() == {CONFIG, HISTORY, MANIFEST, METRICS, MODEL, TRAINING_ROWS, HELD_OUT, REFERENCE, WEIGHTS}
+    assert files.keys() == {
+        CONFIG,
+        HEALTH,
+        HISTORY,
+        MANIFEST,
+        METRICS,
+        MODEL,
+        TRAINING_ROWS,
+        HELD_OUT,
+        REFERENCE,
+        WEIGHTS,
+    }
     from_bytes(files, tmp_path / "a" / "run")
     assert to_bytes(tmp_path / "a" / "run") == files
     table = DATA / "penguins.csv"

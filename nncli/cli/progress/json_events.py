@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from nncli.fitting.train.events import (
     TrackingStopped,
 )
 from nncli.models.scores import scores_json
+from nncli.nn.training.health import Health
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
 
 if TYPE_CHECKING:
@@ -61,6 +63,9 @@ class JsonLines:
                     "best": progress.best.epoch if progress and progress.best else None,
                     "seconds": event.seconds,
                 }
+            case Health():
+                layers = [{**asdict(layer), "update_ratio": layer.update_ratio} for layer in event.layers]
+                return {"event": "health", **asdict(event), "layers": layers}
             case LearningRateHalved():
                 return {"event": "learning_rate_halved", **_picked(event, "epoch factor reason")}
             case ScoredTraining():

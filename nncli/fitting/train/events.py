@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from nncli.base.findings import Finding
 from nncli.models.scores import ScoreCard
+from nncli.nn.training.health import Health
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
 
 
@@ -136,6 +137,7 @@ class Finished:
 Event: TypeAlias = (
     Started
     | EpochReport
+    | Health
     | LearningRateHalved
     | ScoredTraining
     | MembersStarted

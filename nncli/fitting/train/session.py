@@ -26,6 +26,7 @@ from nncli.models.predictions import Predictions, stack_predictions
 from nncli.models.scores import ScoreCard, ScoredRows, baseline_predictions, scores_json, validation_card
 from nncli.nn.training.early_stopping import CrossFit, number_of_parts, part_numbers
 from nncli.nn.training.epoch import DivergedError, LoopSignal
+from nncli.nn.training.health import Health, HealthMonitor, is_measured
 from nncli.nn.training.loop import CheckpointDue, EpochReport, LearningRateHalved, fit
 from nncli.nn.training.state import TrainState
 from nncli.run_directory.checkpoints import save_checkpoint
@@ -51,6 +52,7 @@ class TrainingSession:
         run_directory: Run,
         state: TrainState,
         reports: list[EpochReport],
+        health: list[Health],
         manifest: Manifest,
         stop: Callable[[], bool],
         estimate: float | None = None,
@@ -58,7 +60,7 @@ class TrainingSession:
     ) -> None:
         self._estimate, self._predict_held_out = estimate, predict_held_out
         self._held_out: HeldOutRows | None = None
-        self._prepared, self._state, self._reports = prepared, state, reports
+        self._prepared, self._state, self._reports, self._health = prepared, state, reports, health
         self._directory, self._manifest = run_directory, manifest
         self._timer = CheckpointTimer(prepared.config.checkpoint, run_directory.watched(stop))
         self._model = Model(prepared.spec, state.best)
@@ -66,7 +68,7 @@ class TrainingSession:
         self._start_time = time.perf_counter()
 
     def run(self) -> Generator[Event, None, None]:
-        """Train, yielding `Started`, an `EpochReport` per epoch, and `Finished`; complete the run directory.
+        """Train, yielding `Started`, an `EpochReport` per epoch, `Health`, and `Finished`; complete the run directory.
 
         Raises:
             DivergedError: the loss or the network's output is not finite; the best epoch before that is saved.
@@ -109,6 +111,7 @@ class TrainingSession:
             self._reports,
             owner=self._manifest.checkpoint_owner,
             keep=self._prepared.config.checkpoint.keep,
+            health=self._health,
         )
         self._timer.restart()
 
@@ -187,6 +190,7 @@ class TrainingSession:
             else:
                 self._directory.drop_weights()
             self._directory.save_history(self._reports, self._metric)
+            self._directory.save_health(self._health)
         seconds = (self._manifest.seconds or 0.0) + time.perf_counter() - self._start_time
         update = {
             "status": status,
@@ -249,14 +253,22 @@ class TrainingSession:
             max_batches=self._timer.batches_to_checkpoint,
         )
         with log_duration("training") as stage, closing(training):
+            monitor = HealthMonitor(self._prepared.arguments, state, self._prepared.fitted)
+            if state.step == 0:
+                self._health.append(monitor.measure())
+                yield self._health[-1]
             for event in training:
                 if isinstance(event, CheckpointDue):
                     self._save()
                     continue
                 if isinstance(event, LearningRateHalved):
                     del reports[event.epoch :]
+                    self._health[:] = [health for health in self._health if health.epoch <= event.epoch]
                 if isinstance(event, EpochReport):
                     reports.append(event)
+                    if is_measured(event.epoch):
+                        self._health.append(monitor.measure())
+                        yield self._health[-1]
                     if event.epoch in self._prepared.arguments.snapshot_epochs:  # before a checkpoint of this epoch
                         self._directory.save_snapshot(event.epoch, state.parameters)
                     if self._timer.after_epoch(event.epoch, state.step):

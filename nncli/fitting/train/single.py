@@ -48,7 +48,8 @@ def train_network(
     execution: Execution | None = None,
     replaces: bool = False,
 ) -> Generator[Event, None, None]:
-    """Train one network into a new run directory, yielding `Started`, an `EpochReport` per epoch, and `Finished`.
+    """Train one network into a new run directory, yielding `Started`, an `EpochReport` per epoch, `Health` for
+    some, and `Finished`.
 
     `findings` precede those of the training. `with_checks` adds the warnings about the rows; for a member of an
     ensemble the ensemble has them. With `snapshots` the weights after some epochs are kept, for a choice among them
@@ -92,7 +93,7 @@ def train_network(
             with Run.create(path, prepared.config, prepared.spec, manifest, replaces=replaces) as run:
                 run.save_training_rows(prepared.recorded_rows)
                 scored = _scored_network(prepared, run, execution, (), stop)
-                yield from TrainingSession(prepared, run, state, [], manifest, stop, seconds, scored).run()
+                yield from TrainingSession(prepared, run, state, [], [], manifest, stop, seconds, scored).run()
 
 
 def resume_network(
@@ -128,7 +129,7 @@ def resume_network(
             )
         with execution.activate(prepared, [*findings, *other_blas(manifest)]) as prepared:
             state = TrainState.create(prepared.spec.network, config.optimizer, prepared.streams, execution.n_shards)
-            reports = load_checkpoint(run.path, state, owner=manifest.checkpoint_owner)
+            reports, health = load_checkpoint(run.path, state, owner=manifest.checkpoint_owner)
             check_epochs_grow(prepared.config, state.epoch)
             machine = manifest.machine.model_copy(update={"blas": blas_kernel()})
             update = {
@@ -144,7 +145,7 @@ def resume_network(
             run.save_config(config)
             run.save_training_rows(prepared.recorded_rows)
             scored = _scored_network(prepared, run, execution, assignments, stop)
-            yield from TrainingSession(prepared, run, state, reports, manifest, stop, None, scored).run()
+            yield from TrainingSession(prepared, run, state, reports, health, manifest, stop, None, scored).run()
 
 
 def _scored_network(

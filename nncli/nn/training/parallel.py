@@ -83,11 +83,11 @@ def bind_optimizer_shard(bind: Callable[..., Step], state: TrainState, span: sli
     """The step on one slice of theta of an optimizer's `bind`; the update of a number does not depend on the others."""
     parameters = state.parameters
     moments = {name: moment[span] for name, moment in state.moments.items()}
-    groups = _within(parameters.layout.groups, span)
+    groups = slices_within(parameters.layout.groups, span)
     return bind(parameters.theta[span], parameters.grad[span], moments, groups=groups, progress=state.progress)
 
 
-def _within(groups: Mapping[ParamGroup, slice], span: slice) -> dict[ParamGroup, slice]:
+def slices_within(groups: Mapping[ParamGroup, slice], span: slice) -> dict[ParamGroup, slice]:
     """The slices of the groups inside `span`, relative to its start."""
     clipped = {
         group: slice(max(s.start, span.start) - span.start, min(s.stop, span.stop) - span.start)

@@ -1,0 +1,310 @@
+"""Health of a training: what a few extra batches tell about its layers, gradients and steps at one moment.
+
+The measurement has its own buffers, random stream and copies of the optimizer's state. It changes nothing in the
+training, whose bits are the same with and without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from math import inf, isfinite, isnan, nan, sqrt
+
+import numpy as np
+
+from nncli.nn.activations import ActivationBase, Identity
+from nncli.nn.arrays import Array, BoundLayer, zeros_aligned
+from nncli.nn.batches.dataset import Dataset
+from nncli.nn.layers.base import LayerBase, TrainingContext
+from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.residual import Residual
+from nncli.nn.layers.sequential import Sequential
+from nncli.nn.optim.schedules import TrainingLength
+from nncli.nn.parameters import ParamGroup, ParamViews, with_prefix
+from nncli.nn.training.arguments import TrainingArguments
+from nncli.nn.training.parallel import slices_within
+from nncli.nn.training.state import TrainState
+from nncli.nn.training.step import L1L2Penalty, clip_by_global_norm
+
+MIN_ROWS, MAX_ROWS = 32, 128
+"""Rows of the two batches that are measured: those of the training's batches within these limits."""
+DEAD_SLOPE = 1e-3
+"""A unit is dead if the slope of its activation is not larger in any row: it passes no gradient on."""
+SATURATED_SLOPE = 0.05
+"""A value is saturated if the slope is not larger than this fraction of the slope at 0."""
+
+
+@dataclass(frozen=True)
+class LayerHealth:
+    """A dense layer (`layers.0`, `output`), or the `input` with its embeddings, at one moment.
+
+    Mean and standard deviation are over rows and units: of z before the activation, and of a after it. `dead` is the
+    fraction of units that pass no gradient on in any row, `saturated` that of the values beyond which a bounded
+    activation is flat; both are None where they have no meaning. The norms are Euclidean: of the weights without
+    biases, of their gradient (root of the mean square over the batches), and of the next update.
+    """
+
+    name: str
+    z_mean: float
+    z_std: float
+    a_mean: float
+    a_std: float
+    dead: float | None
+    saturated: float | None
+    weight_norm: float
+    gradient_norm: float
+    update_norm: float
+
+    @property
+    def update_ratio(self) -> float:
+        """The update relative to the weights; 1e-3 is usual. NaN without weights."""
+        return self.update_norm / self.weight_norm if self.weight_norm else nan
+
+
+@dataclass(frozen=True)
+class Health:
+    """The health of a training after `epoch` epochs and `step` steps; epoch 0 is before the first step.
+
+    `learning_rate` is that of the next step, after schedule and decay. `loss` is the mean over the batches that were
+    measured, `gradient_norm` the norm of the gradient of one batch, and `clipped` the fraction of these batches whose
+    gradient is longer than clip_norm. `gradient_noise` is the standard deviation of the gradient between batches of
+    the training's size, relative to the mean gradient: the square root of the noise scale over the batch size.
+    McCandlish et al., "An empirical model of large-batch training", 2018.
+    """
+
+    epoch: int
+    step: int
+    learning_rate: float
+    loss: float
+    gradient_norm: float
+    gradient_noise: float
+    clipped: float
+    layers: tuple[LayerHealth, ...]
+
+
+def is_measured(epoch: int) -> bool:
+    """Whether the health is measured after an epoch: before the first, and after 1, 2, 4, 8 … epochs.
+
+    This does not depend on the planned epochs, so that a training that is lengthened has the same measurements.
+    """
+    return epoch & (epoch - 1) == 0
+
+
+@dataclass
+class _Watched:
+    """A layer's name, the buffers of its z and a, its activation if it has one, and sums over the batches."""
+
+    name: str
+    Z: Array
+    A: Array
+    activation: ActivationBase | None = None
+
+    def __post_init__(self) -> None:
+        self._sums, self._batches = np.zeros(4), 0
+        self._slope = None if self.activation is None else self.activation.bind(self.Z)
+        self._steepest, self._flat = np.zeros(self.Z.shape[1]), 0.0
+        self._limit = nan  # where z is not bounded, no value is saturated
+        if self.activation is not None and np.isfinite(self.activation.output_range).all():
+            at_zero = self.activation.bind(np.zeros((1, 1)))
+            at_zero.forward()
+            self._limit = SATURATED_SLOPE * float(at_zero.backward(np.ones((1, 1)))[0, 0])
+
+    def add(self) -> None:
+        """Add the batch whose forward pass is done, before its backward pass, which may overwrite a."""
+        self._batches += 1
+        for i, values in enumerate((self.Z, self.A)):
+            self._sums[2 * i : 2 * i + 2] += values.mean(dtype=np.float64), np.square(values, dtype=np.float64).mean()
+        if self._slope is not None:
+            self._slope.forward()
+            slope = np.abs(self._slope.backward(np.ones_like(self.Z)))
+            np.maximum(self._steepest, slope.max(axis=0), out=self._steepest)
+            self._flat += float((slope <= self._limit).mean())
+
+    def health(self, weight: float, gradient: float, update: float) -> LayerHealth:
+        """The means over the batches since the last time, with the norms."""
+        z_mean, z_square, a_mean, a_square = (self._sums / self._batches).tolist()
+        dead, flat = float((self._steepest <= DEAD_SLOPE).mean()), self._flat / self._batches
+        self._sums[:], self._steepest[:], self._flat, self._batches = 0.0, 0.0, 0.0, 0
+        return LayerHealth(
+            name=self.name,
+            z_mean=z_mean,
+            z_std=sqrt(max(0.0, z_square - z_mean**2)),
+            a_mean=a_mean,
+            a_std=sqrt(max(0.0, a_square - a_mean**2)),
+            dead=None if self.activation is None else dead,
+            saturated=None if isnan(self._limit) else flat,
+            weight_norm=weight,
+            gradient_norm=gradient,
+            update_norm=update,
+        )
+
+
+class HealthMonitor:
+    """Measures the health of a training on random rows of its `dataset`, in buffers that are allocated once."""
+
+    def __init__(self, arguments: TrainingArguments, state: TrainState, dataset: Dataset) -> None:
+        self._arguments, self._state, self._dataset = arguments, state, dataset
+        self._batch = min(arguments.batch_size, len(dataset))
+        rows = min(len(dataset), MAX_ROWS, max(MIN_ROWS, self._batch))
+        theta, statistics = state.parameters.theta, state.parameters.statistics.copy()
+        gradient = zeros_aligned(theta.size, theta.dtype)
+        self._parameters = replace(state.parameters, grad=gradient, statistics=statistics)
+        network, p, g = arguments.network, self._parameters.by_name, self._parameters.gradients
+        self._X = np.zeros((rows, network.n_features), network.precision)
+        self._codes = np.zeros((rows, len(network.embeddings)), np.int64)
+        self._y = np.zeros((rows, *dataset.y.shape[1:]), dataset.y.dtype)
+        self._weights = None if dataset.weights is None else np.zeros(rows, dataset.weights.dtype)
+        self._first = network.bind_inputs(p, g, self._X, self._codes)
+        self._watched = [_Watched("input", self._first.Y, self._first.Y)]
+        self._dropout, self._progress = np.random.default_rng(0), np.zeros(())
+        # As in training only where statistics of the batch are part of the network.
+        context = TrainingContext(self._dropout, self._progress) if network.mixes_rows else None
+        self._hidden = self._bind(network.sequential.named_layers, p, g, self._first.Y, context)
+        self._last = (network.output_activation or Identity()).bind(self._hidden.Y)
+        self._watched[-1].A = self._last.Y
+        self._loss = arguments.loss.bind(self._last.Y, self._y, self._weights)
+        self._spans = self._weight_spans()
+
+    def _bind(
+        self,
+        layers: Iterable[tuple[str, LayerBase]],
+        p: ParamViews,
+        g: ParamViews,
+        X: Array,
+        training: TrainingContext | None,
+    ) -> BoundLayer:
+        """Bind layers in turn, the activation of a dense layer as a layer of its own, and the layers of a residual."""
+        parts, Y = list[BoundLayer](), X
+        for name, layer in _with_activations_apart(layers):
+            if isinstance(layer, ActivationBase):
+                bound = layer.bind(Y)
+            elif isinstance(layer, Residual):
+                inner = [(f"{name}.{inner}", part) for inner, part in Sequential.of(layer.layers).named_layers]
+                bound = _skip(self._bind(inner, p, g, Y, training), Y)
+            else:
+                bound = layer.bind(with_prefix(p, name), with_prefix(g, name), Y, training=training, needs_dX=True)
+            if isinstance(layer, Dense):
+                self._watched.append(_Watched(name, bound.Y, bound.Y))
+            activation = getattr(layer, "activation", None) if isinstance(layer, LayerBase) else layer
+            if activation is not None and len(self._watched) > 1:
+                self._watched[-1] = _Watched(self._watched[-1].name, Y, bound.Y, activation)
+            parts.append(bound)
+            Y = bound.Y
+
+        def forward() -> None:
+            for part in parts:
+                part.forward()
+
+        def backward(dY: Array) -> Array:
+            for part in reversed(parts):
+                dY = part.backward(dY)
+            return dY
+
+        return BoundLayer(Y, forward, backward)
+
+    @np.errstate(all="ignore")  # what is not finite shows in the numbers
+    def measure(self) -> Health:
+        """Measure the health between two epochs."""
+        arguments, state, grad = self._arguments, self._state, self._parameters.grad
+        n, batch, rows, clip = len(self._dataset), self._batch, len(self._X), arguments.clip_norm
+        np.copyto(self._parameters.statistics, state.parameters.statistics)
+        rng = np.random.default_rng(state.epoch)
+        self._dropout.bit_generator.state = rng.bit_generator.state
+        losses = [self._compute_gradient(rng)]
+        first = grad.copy()
+        losses.append(self._compute_gradient(rng))
+        # Two gradients: their product is the squared norm of the mean, half their squared distance the variance of one.
+        norms, signal = [norm(first), norm(grad)], float(np.dot(first.astype(np.float64), grad))
+        variance = 0.0 if batch >= n else max(0.0, (norms[0] ** 2 + norms[1] ** 2) / 2.0 - signal) * rows / batch
+        squares = {name: norm(first, spans) ** 2 + norm(grad, spans) ** 2 for name, spans in self._spans.items()}
+        length = TrainingLength(arguments.epochs, -(-n // batch))
+        self._progress.fill(arguments.schedule.progress(state.step, length))
+        rate = state.learning_rate_factor * arguments.schedule.rate(state.step, length, state.plateau)
+        if arguments.l1 or arguments.l2:
+            L1L2Penalty(self._parameters, l1=arguments.l1, l2=arguments.l2).add_gradient()
+        if clip is not None:
+            clip_by_global_norm(grad, clip)
+        layers = []
+        for layer in self._watched:
+            spans = self._spans[layer.name]
+            update = sqrt(sum(self._update(span, rate) ** 2 for span in spans))
+            weight = norm(state.parameters.theta, spans)
+            layers.append(layer.health(weight, sqrt(squares[layer.name] / 2.0), update))
+        return Health(
+            epoch=state.epoch,
+            step=state.step,
+            learning_rate=rate,
+            loss=sum(losses) / 2.0,
+            gradient_norm=sqrt((norms[0] ** 2 + norms[1] ** 2) / 2.0),
+            gradient_noise=sqrt(variance / signal) if signal > 0.0 else inf if variance else 0.0,
+            clipped=0.0 if clip is None else sum(value > clip for value in norms) / 2.0,
+            layers=tuple(layers),
+        )
+
+    def _compute_gradient(self, rng: np.random.Generator) -> float:
+        """The loss of random rows, whose gradient is stored; the layers are watched."""
+        dataset, rows = self._dataset, np.sort(rng.integers(len(self._dataset), size=len(self._X)))
+        self._X[...], self._codes[...], self._y[...] = dataset.X[rows], dataset.codes[rows], dataset.y[rows]
+        if self._weights is not None and dataset.weights is not None:
+            self._weights[...] = dataset.weights[rows]
+        for part in (self._first, self._hidden, self._last):
+            part.forward()
+        for layer in self._watched:
+            layer.add()
+        loss = self._loss.forward()
+        self._first.backward(self._hidden.backward(self._last.backward(self._loss.backward())))
+        return loss
+
+    def _weight_spans(self) -> dict[str, list[slice]]:
+        """The slices of theta of the weights of every layer; those of the input are its embeddings."""
+        layout = self._parameters.layout
+        spans: dict[str, list[slice]] = {layer.name: [] for layer in self._watched}
+        for spec in layout.specs:
+            if spec.group in (ParamGroup.EMBEDDING, ParamGroup.NUMERIC):
+                spans["input"].append(layout.spans[spec.name][0])
+            elif spec.group is ParamGroup.WEIGHT:
+                spans[spec.name.removesuffix(".weight")].append(layout.spans[spec.name][0])
+        return spans
+
+    def _update(self, span: slice, rate: float) -> float:
+        """The norm of what the next step would add to a slice of theta if its batch had the stored gradient."""
+        state, theta = self._state, self._state.parameters.theta[span].copy()
+        moments = {name: moment[span].copy() for name, moment in state.moments.items()}
+        groups = slices_within(self._parameters.layout.groups, span)
+        optimizer = self._arguments.optimizer
+        optimizer.bind(theta, self._parameters.grad[span], moments, groups=groups, progress=self._progress)(
+            rate, state.step + 1
+        )
+        return norm(np.subtract(theta, state.parameters.theta[span], out=theta))
+
+
+def _with_activations_apart(
+    layers: Iterable[tuple[str, LayerBase]],
+) -> Iterator[tuple[str, LayerBase | ActivationBase]]:
+    for name, layer in layers:
+        if isinstance(layer, Dense) and layer.activation is not None:
+            yield name, layer.model_copy(update={"activation": None})
+            yield name, layer.activation
+        else:
+            yield name, layer
+
+
+def _skip(inner: BoundLayer, X: Array) -> BoundLayer:
+    """Y = X + F(X), as in a residual."""
+    Y = np.empty_like(X)
+
+    def forward() -> None:
+        inner.forward()
+        np.add(X, inner.Y, out=Y)
+
+    def backward(dY: Array) -> Array:
+        skip = dY.copy()  # the layers inside may overwrite dY
+        return np.add(skip, inner.backward(dY), out=skip)
+
+    return BoundLayer(Y, forward, backward)
+
+
+def norm(vector: Array, spans: Iterable[slice] = (slice(None),)) -> float:
+    """The Euclidean norm of slices of a vector."""
+    squares = sum(float(np.dot(part, part)) for part in (vector[span].astype(np.float64) for span in spans))
+    return sqrt(squares) if isfinite(squares) else squares
