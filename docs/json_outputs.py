@@ -77,6 +77,7 @@ TRAIN = "train data/penguins-train.csv -o"
 PREPARATION = (
     f"{TRAIN} runs/mass -t body_mass_g --set preset=textbook",
     f"{TRAIN} runs/sex -t sex --set preset=textbook",
+    f"{TRAIN} runs/quick -t species --set preset=textbook --set epochs=2",
     f"{TRAIN} runs/ensemble -t sex --quality fast --set members=2 --set workers=1",
 )
 """Commands that leave the runs of the examples."""
@@ -102,6 +103,7 @@ EXAMPLES = {
     "threshold": ("threshold runs/sex", "threshold runs/sex --cost fp=1,fn=5"),
     "drift": ("drift runs/network data/penguins-test.csv", "drift runs/network data/penguins-test.csv --every 40"),
     "explain": ("explain runs/network --top 7", "explain runs/mass data/penguins-test.csv", "explain runs/sex row.csv"),
+    "diagnose": ("diagnose runs/network", "diagnose runs/quick --rates"),
     "report": ("report runs/network",),
     "export": ("export runs/network -o network.py",),
     "track": ("track runs/network --to tensorboard",),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nncli.api.check import check
     from nncli.api.compare import compare
     from nncli.api.cross_validate import cross_validate
+    from nncli.api.diagnose import diagnose
     from nncli.api.distill import distill
     from nncli.api.drift import drift
     from nncli.api.evaluate import evaluate
@@ -60,6 +61,7 @@ __all__ = [
     "clear_threshold",
     "compare",
     "cross_validate",
+    "diagnose",
     "distill",
     "drift",
     "evaluate",

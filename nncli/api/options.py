@@ -711,6 +711,15 @@ class ReproduceOptions(StopOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DiagnoseOptions(Options):
+    """What a diagnosis looks at."""
+
+    rates: Annotated[
+        bool, Option("Try learning rates in short trainings from the first weights, at most some 20 seconds.", TRAINING)
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExplainOptions(Options):
     """The options of `nncli.explain`."""
 

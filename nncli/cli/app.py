@@ -38,6 +38,7 @@ COMMANDS = {
     "evaluate": "Score a trained run on a labeled table.",
     "threshold": "Choose from which probability on a class is predicted.",
     "drift": "Compare new rows with the training rows of a run.",
+    "diagnose": "Say what went wrong in the training of a run, and what helps.",
     "explain": "Show feature importance and partial dependence of a run.",
     "report": "Write an HTML report and a model card of a run.",
     "export": "Write a run as one file for another program.",
@@ -55,7 +56,7 @@ COMMANDS = {
 MODULES = {
     **dict.fromkeys(("head", "init", "generate_data"), "data"),
     **dict.fromkeys(("train", "cross_validate", "tune", "distill", "reproduce"), "training"),
-    **dict.fromkeys(("report", "share", "track", "show"), "runs"),
+    **dict.fromkeys(("report", "share", "track", "show", "diagnose"), "runs"),
 }
 """The modules of commands that have none of their own name."""
 GC_THRESHOLD = 200_000

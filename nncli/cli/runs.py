@@ -1,4 +1,4 @@
-"""`nncli runs`, `show`, `report`, `share` and `track` on the command line."""
+"""`nncli runs`, `show`, `diagnose`, `report`, `share` and `track` on the command line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nncli.api.options import ShareOptions
+from nncli.api.options import DiagnoseOptions, ShareOptions
 from nncli.base.logs import format_duration
 from nncli.base.option import OUTPUT, Option, Options
 from nncli.base.text import escape_unprintable
@@ -20,6 +20,7 @@ from nncli.cli.options import ForceOptions, ResultOptions, RunDirectory, require
 from nncli.cli.tables import hanging, one_line_table, table
 
 if TYPE_CHECKING:
+    from nncli.analysis.diagnosis import Diagnosis
     from nncli.analysis.evaluation.run_summary import CrossValidationSummary
     from nncli.api.show import RunDescription
     from nncli.run_directory.listing import RunInfo
@@ -199,6 +200,35 @@ def _recorded_scores(description: RunDescription) -> list[str]:
             line += [format_number(None if score is None else score.value), format_number(baseline)]
         lines.append(line)
     return [table(lines)]
+
+
+def diagnose(*, run: RunDirectory, options: DiagnoseOptions, display: ResultOptions) -> None:
+    """The losses, the layers and gradients that the training recorded, and the training rows are looked at. At most
+    five findings are printed, the costliest first, each with the command that trains again without it.
+
+    \b
+    nncli diagnose runs/penguins
+    nncli diagnose runs/penguins --rates
+    nncli diagnose runs/penguins --json | jq .findings
+    """
+    from nncli.api.diagnose import diagnose_with
+
+    interrupt_at_once()
+    diagnosis = diagnose_with(run, options)
+    display.note(*diagnosis.notes)
+    display.show(diagnosis.json, lambda: escape_unprintable("\n".join(_diagnosis(diagnosis))))
+
+
+def _diagnosis(diagnosis: Diagnosis) -> Iterator[str]:
+    """The findings by number, and the losses at the rates of a sweep."""
+    for i, finding in enumerate(diagnosis.findings, start=1):
+        yield hanging(f"{i}. ", finding.message)
+        yield from (f"   {line}" for line in finding.hint.splitlines())
+    if not diagnosis.findings:
+        yield "nothing wrong found"
+    if diagnosis.rates:
+        lines = [[f"{trial.rate:.3g}", format_number(trial.loss)] for trial in diagnosis.rates]
+        yield f"\n{table([['learning rate', 'training loss after some steps'], *lines])}"
 
 
 @dataclass(frozen=True, kw_only=True)

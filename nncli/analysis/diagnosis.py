@@ -1,0 +1,319 @@
+"""What went wrong in the training of a run: its records, its rows, and short trainings at other learning rates."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from math import inf, isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.base.errors import NncliError
+from nncli.base.findings import Finding
+from nncli.base.logs import log_duration
+from nncli.base.scratch import Scratch
+from nncli.base.text import json_safe
+from nncli.fitting.checks.diagnosis import (
+    MAX_FINDINGS,
+    Evidence,
+    Illness,
+    RateTrial,
+    RowEvidence,
+    illnesses,
+)
+from nncli.fitting.prepare.prepare import PreparedTraining, prepare
+from nncli.fitting.train.provenance import check_tables_unchanged
+from nncli.models.model import Model
+from nncli.nn.arrays import RowIndices
+from nncli.nn.batches.dataset import Dataset
+from nncli.nn.optim.schedules import ConstantRate
+from nncli.nn.parameters import Parameters
+from nncli.nn.training.epoch import DivergedError
+from nncli.nn.training.health import Health
+from nncli.nn.training.loop import EpochReport, fit
+from nncli.nn.training.state import RandomStreams, TrainState
+from nncli.run_directory.config import read_config
+from nncli.run_directory.cross_validation import check_is_run
+from nncli.run_directory.history_and_metrics import History, read_health, read_history, read_metrics
+from nncli.run_directory.loader import read_manifest
+from nncli.run_directory.manifest import HISTORY, MANIFEST, METRICS, WEIGHTS, Manifest
+from nncli.run_directory.run import Run
+
+MAX_ROWS, MAX_COMPARED = 20_000, 1_500
+"""Rows that are searched for contradictions, and of which each is compared with each."""
+NEIGHBORS = 5
+CONSTANT_STEPS = 300
+"""Steps in which the best constant output is fitted."""
+SWEEP_STEPS, SWEEP_SECONDS = 200, 20.0
+"""Steps of each short training of a sweep, and seconds after which a sweep ends."""
+FACTORS = (1.0, 0.3, 3.0, 0.1, 10.0, 0.03, 30.0, 0.01, 100.0, 1e-3, 1e3)
+"""The rates of a sweep relative to that of the training, in the order in which they are tried."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong with the training of a run, the costliest first; nothing if `findings` is empty.
+
+    `health` are the measurements of each network, `rates` the short trainings of a sweep, in the order of their rates.
+    `notes` say what could not be looked at.
+    """
+
+    run: Path
+    findings: tuple[Finding, ...]
+    health: tuple[tuple[Health, ...], ...]
+    rates: tuple[RateTrial, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def json(self) -> dict[str, Any]:
+        """All fields as a JSON object."""
+        findings = [finding.as_json for finding in self.findings]
+        health = [[asdict(moment) for moment in network] for network in self.health]
+        rates = [asdict(trial) for trial in self.rates]
+        document = {"run": str(self.run), "findings": findings, "health": health, "rates": rates}
+        return {key: json_safe(value) for key, value in document.items()} | {"notes": list(self.notes)}
+
+
+def diagnose_run(path: Path, *, rates: bool = False, rows: bool = True) -> Diagnosis:
+    """Say what is wrong with the training of a run.
+
+    With `rates`, short trainings from the first weights compare learning rates. Without `rows` the training table is
+    not read.
+
+    Raises:
+        RunError: it is no run, or a file of it is damaged.
+    """
+    check_is_run(path, ", not a run", "Name the run of one of its folds.")
+    run, notes = Run.open(path), list[str]()
+    manifest = run.load_manifest()
+    folders = [path] if manifest.members == 1 else [path / name for name in manifest.member_folders]
+    folders = [folder for folder in folders if (folder / MANIFEST).is_file()]
+    recorded = read_metrics(path, manifest).findings if METRICS in manifest.files else ()
+    networks = [_recorded(folder, recorded) for folder in folders]
+    if networks and not any(network.health for network in networks):
+        notes.append("the run has no health.csv: it was trained by an older version, or is not finished")
+    of_rows, trials = None, tuple[RateTrial, ...]()
+    if rows and networks:
+        try:
+            with Scratch(path) as scratch:
+                of_rows, trials = _look_at_rows(folders[0], scratch, rates=rates)
+        except NncliError as error:
+            notes.append(f"the training rows were not looked at: {error.message}")
+    found = [illnesses(replace(network, rows=of_rows, rates=trials)) for network in networks]
+    chosen = sorted(_common(found), key=lambda illness: -illness.cost)[:MAX_FINDINGS]
+    return Diagnosis(
+        run=path,
+        findings=tuple(illness.finding(path) for illness in chosen),
+        health=tuple(tuple(network.health) for network in networks),
+        rates=tuple(sorted(trials, key=lambda trial: trial.rate)),
+        notes=tuple(notes),
+    )
+
+
+def _recorded(folder: Path, findings: Sequence[Finding]) -> Evidence:
+    """What the files of one network tell."""
+    manifest = read_manifest(folder)
+    history = read_history(folder, manifest) if HISTORY in manifest.files else History(None, ())
+    return Evidence(
+        config=read_config(folder),
+        health=read_health(folder, manifest),
+        reports=history.reports,
+        recorded=findings,
+        diverged=manifest.status == "failed",
+    )
+
+
+def _common(found: Sequence[tuple[Illness, ...]]) -> Iterator[Illness]:
+    """Of each illness that most networks have, that of the middle cost."""
+    by_code: dict[str, list[Illness]] = {}
+    for network in found:
+        for illness in network:
+            by_code.setdefault(illness.code, []).append(illness)
+    for same in by_code.values():
+        if 2 * len(same) > len(found):
+            middle = sorted(same, key=lambda illness: illness.cost)[len(same) // 2]
+            of_all = f" (in {len(same):,} of {len(found):,} members)" if len(found) > 1 else ""
+            yield replace(middle, message=f"{middle.message}{of_all}")
+
+
+def _look_at_rows(folder: Path, scratch: Scratch, *, rates: bool) -> tuple[RowEvidence, tuple[RateTrial, ...]]:
+    """What the training rows of a network tell, and the sweep of learning rates if it is asked for.
+
+    Raises:
+        NncliError: the table is not there, or has changed.
+    """
+    manifest = read_manifest(folder)
+    config = read_config(folder)
+    with log_duration("reading the training rows"):
+        check_tables_unchanged(config, manifest)
+        prepared = prepare(config, scratch)
+    with log_duration("looking at the training rows"):
+        evidence = row_evidence(prepared, _weights(folder, manifest))
+    if not rates:
+        return evidence, ()
+    with log_duration("trying learning rates"):
+        return evidence, tuple(sweep(prepared))
+
+
+def _weights(folder: Path, manifest: Manifest) -> Parameters | None:
+    if WEIGHTS not in manifest.files:
+        return None
+    model = Run(folder).load_model()
+    return model.parameters if isinstance(model, Model) else None
+
+
+def row_evidence(prepared: PreparedTraining, weights: Parameters | None = None) -> RowEvidence:
+    """What the training rows tell about a training with these final weights."""
+    arguments, data = prepared.arguments, prepared.fitted
+    many, few = _sample(data, MAX_ROWS), _sample(data, MAX_COMPARED)
+    is_class = arguments.loss.task == "classification"
+    contradicting, example = _contradictions(_part(data, many), is_class=is_class)
+    compared = _part(data, few)
+    baseline, dZ = _best_constant(prepared, compared)
+    heavy, rows = _heavy_rows(compared, dZ)
+    sizes = np.sqrt(np.square(compared.X, dtype=np.float64).mean(axis=0)) if compared.X.size else np.zeros(0)
+    widest = int(sizes.argmax()) if sizes.size else -1
+    return RowEvidence(
+        baseline=baseline,
+        contradicting=contradicting,
+        example=None if example is None else tuple(arguments.row(int(many[i])) for i in example),  # type: ignore[arg-type]
+        heavy=heavy,
+        heavy_rows=tuple(arguments.row(int(few[i])) for i in rows),
+        widest=arguments.features[widest] if 0 <= widest < len(arguments.features) else "",
+        size=float(sizes[widest]) if sizes.size else 0.0,
+        neighbors=_neighbor_score(compared, is_class=is_class),
+        network=None if weights is None else _network_score(prepared, weights, compared),
+    )
+
+
+def _sample(data: Dataset, n: int) -> RowIndices:
+    return np.arange(len(data)) if len(data) <= n else np.sort(np.random.default_rng(0).choice(len(data), n, False))
+
+
+def _part(data: Dataset, rows: RowIndices) -> Dataset:
+    weights = None if data.weights is None else data.weights[rows]
+    return Dataset(np.asarray(data.X[rows]), np.asarray(data.codes[rows]), data.y[rows], weights)
+
+
+def _best_constant(prepared: PreparedTraining, data: Dataset) -> tuple[float, npt.NDArray[np.float64]]:
+    """The loss of the best constant output, fitted by Adam whatever the loss, and its gradient dZ (rows, outputs)."""
+    k = prepared.arguments.network.n_outputs
+    Z, z, mean, square = np.zeros((len(data), k)), np.zeros(k), np.zeros(k), np.zeros(k)
+    weights = None if data.weights is None else data.weights.astype(np.float64)
+    y = data.y if data.y.dtype.kind != "f" else data.y.astype(np.float64)
+    head = prepared.arguments.loss.bind(Z, y, weights)
+    rate = max(0.05, 0.02 * float(np.abs(y).max())) if y.dtype.kind == "f" else 0.05
+    with np.errstate(all="ignore"):
+        for t in range(1, CONSTANT_STEPS + 1):
+            Z[...] = z
+            head.forward()
+            g = head.backward().sum(axis=0)
+            mean, square = 0.9 * mean + 0.1 * g, 0.99 * square + 0.01 * g * g
+            step = mean / (1.0 - 0.9**t) / (np.sqrt(square / (1.0 - 0.99**t)) + 1e-12)
+            z = z - rate * (1.0 - t / (CONSTANT_STEPS + 1)) * step
+        Z[...] = z
+        return head.forward(), head.backward().astype(np.float64)
+
+
+def _contradictions(data: Dataset, *, is_class: bool) -> tuple[float, tuple[int, int] | None]:
+    """The fraction of rows with another target than most rows of the same features, and two such rows."""
+    features = np.ascontiguousarray(np.hstack([data.X, data.codes.astype(data.X.dtype)]))
+    y = data.y if is_class else data.y[:, 0]
+    if not features.shape[1]:
+        return 0.0, None
+    keys = features.view(np.dtype((np.void, features.itemsize * features.shape[1])))[:, 0]
+    _, group = np.unique(keys, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    n, example, far = 0, None, 0.0 if is_class else 0.5 * float(np.std(y))
+    for rows in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
+        if len(rows) < 2:
+            continue
+        values = y[rows]
+        usual = np.bincount(values).argmax() if is_class else np.sort(values)[len(values) // 2]
+        other = np.abs(values - usual) > far
+        n += int(other.sum())
+        if example is None and other.any():
+            example = int(rows[np.argmin(other)]), int(rows[np.argmax(other)])
+    return n / len(y), example
+
+
+def _heavy_rows(data: Dataset, dZ: npt.NDArray[np.float64]) -> tuple[float, list[int]]:
+    """The fraction of the rows' gradients that a hundredth of the rows has, and three of these.
+
+    That of the weights of a row is the product of dZ (rows, outputs) and its features.
+    """
+    norms = np.linalg.norm(dZ, axis=1) * np.sqrt(1.0 + np.square(data.X, dtype=np.float64).sum(axis=1))
+    order = np.argsort(-norms)[: max(1, len(norms) // 100)]
+    total = float(norms.sum())
+    return (float(norms[order].sum()) / total if total > 0.0 else 0.0), order[:3].tolist()
+
+
+def _neighbor_score(data: Dataset, *, is_class: bool) -> float | None:
+    """The score of the targets of each row's five nearest other rows, all features having the same spread."""
+    X = data.X.astype(np.float64)
+    X = (X - X.mean(axis=0)) / np.maximum(X.std(axis=0), 1e-12)
+    if len(X) <= 2 * NEIGHBORS or not X.shape[1] + data.codes.shape[1]:
+        return None
+    squares = np.square(X).sum(axis=1)
+    distance = squares[:, None] + squares[None, :] - 2.0 * X @ X.T
+    for column in data.codes.T:
+        distance += 2.0 * (column[:, None] != column[None, :])
+    np.fill_diagonal(distance, inf)
+    nearest = np.argpartition(distance, NEIGHBORS, axis=1)[:, :NEIGHBORS]
+    if is_class:
+        votes = np.array([np.bincount(row).argmax() for row in data.y[nearest]])
+        return float((votes == data.y).mean())
+    return _squared_correlation(data.y[nearest, 0].mean(axis=1), data.y[:, 0])
+
+
+def _network_score(prepared: PreparedTraining, weights: Parameters, data: Dataset) -> float | None:
+    network, loss = prepared.arguments.network, prepared.arguments.loss
+    bound = network.bind(weights, len(data), training=None, forward_only=True)
+    bound.X[...], bound.codes[...] = data.X, data.codes
+    bound.forward()
+    if loss.task == "classification":
+        probabilities = loss.inverse_link(bound.Z)
+        return float((probabilities.argmax(axis=1) == data.y).mean()) if probabilities.shape[1] > 1 else None
+    return _squared_correlation(loss.inverse_link(bound.Z)[:, 0], data.y[:, 0])
+
+
+def _squared_correlation(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
+    with np.errstate(all="ignore"):
+        value = float(np.corrcoef(a.astype(np.float64), b.astype(np.float64))[0, 1]) ** 2
+    return value if isfinite(value) else 0.0
+
+
+def sweep(prepared: PreparedTraining) -> Iterator[RateTrial]:
+    """Short trainings from the first weights at rates around that of the training, until the time is over."""
+    arguments, start = prepared.arguments, time.monotonic()
+    steps = -(-len(prepared.fitted) // arguments.batch_size)
+    peak = getattr(arguments.schedule, "peak", 0.0)
+    for factor in FACTORS:
+        if time.monotonic() - start > SWEEP_SECONDS and factor not in FACTORS[:3]:
+            return
+        short = replace(
+            arguments,
+            schedule=ConstantRate(peak=peak * factor),
+            epochs=max(1, min(arguments.epochs, -(-SWEEP_STEPS // steps))),
+            patience=None,
+            monitor="loss",
+            rollback_on_divergence=False,
+            backend="numpy",
+            snapshot_epochs=(),
+        )
+        state = TrainState.create(
+            arguments.network,
+            arguments.optimizer,
+            RandomStreams.of(prepared.config.seed),
+            arguments.n_shards,
+            prepared.fitted,
+        )
+        try:
+            last = deque((e for e in fit(short, state, prepared.fitted) if isinstance(e, EpochReport)), maxlen=1)
+            yield RateTrial(peak * factor, last[0].loss if last and isfinite(last[0].loss) else inf)
+        except DivergedError:
+            yield RateTrial(peak * factor, inf)

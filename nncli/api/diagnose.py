@@ -1,0 +1,27 @@
+"""`nncli diagnose`: say what went wrong in the training of a run, with the settings that help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nncli.analysis.diagnosis import Diagnosis, diagnose_run
+from nncli.analysis.evaluation.held_out import run_copies
+from nncli.api.options import DiagnoseOptions
+from nncli.base.option import operation
+
+
+def diagnose_with(run: str | Path, options: DiagnoseOptions) -> Diagnosis:
+    """Say what went wrong in the training of a run, the costliest first, with the settings that help.
+
+    The losses of the epochs, the measurements of health.csv and the training rows are looked at; without the table of
+    the run the findings about rows are left out, and a note says so.
+
+    Raises:
+        RunError: it is not a run directory, or one of its files is damaged.
+    """
+    path = Path(run)
+    with run_copies(path):
+        return diagnose_run(path, rates=options.rates)
+
+
+diagnose = operation(DiagnoseOptions)(diagnose_with)

@@ -1,0 +1,516 @@
+"""What is wrong with a training, told by its losses, its health and its rows: one function and its limits per illness.
+
+A rule is told by figures that a healthy training does not have, even if it is short, small or of a hard problem. What
+it suggests are keys of the configuration. RULES is the table of all; LIVE are those that are clear while it trains.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import inf, isfinite, log10
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.base.findings import Finding, FindingCode, warning
+from nncli.base.median import median
+from nncli.base.text import format_number, format_percent, quote
+from nncli.config.schema import Config
+from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.sequential import Dropout
+from nncli.nn.training.health import Health, LayerHealth
+from nncli.nn.training.loop import EpochReport
+from nncli.run_directory.filenames import CONFIG
+
+MAX_FINDINGS = 5
+
+
+@dataclass(frozen=True)
+class RateTrial:
+    """A short training at a constant learning `rate`, and its training loss at the end; infinite if it diverged."""
+
+    rate: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class RowEvidence:
+    """What the training rows tell about a training.
+
+    `baseline` is the loss of the best constant output. `contradicting` is the fraction of rows with the features of
+    another row and another target than most of these; two such rows are an `example`. `heavy` is the fraction of the
+    gradient at that constant that the steepest hundredth of the rows has, such as `heavy_rows`. `widest` is the
+    feature with the largest values as the network gets it, of the root mean square `size`. `neighbors` and `network`
+    are scores of the training rows, accuracies or squared correlations: of the five nearest other rows, and of the
+    network.
+    """
+
+    baseline: float
+    contradicting: float = 0.0
+    example: tuple[int, int] | None = None
+    heavy: float = 0.0
+    heavy_rows: tuple[int, ...] = ()
+    widest: str = ""
+    size: float = 1.0
+    neighbors: float | None = None
+    network: float | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a training; `rows` are None if its table is not there, `rates` empty without a sweep.
+
+    `recorded` are the findings that the run has about its scores. `diverged` if the training ended so.
+    """
+
+    config: Config
+    health: Sequence[Health] = ()
+    reports: Sequence[EpochReport] = ()
+    rows: RowEvidence | None = None
+    rates: Sequence[RateTrial] = ()
+    recorded: Sequence[Finding] = ()
+    diverged: bool = False
+
+    @property
+    def losses(self) -> npt.NDArray[np.float64]:
+        """The training loss of every epoch."""
+        return np.array([report.loss for report in self.reports])
+
+    @property
+    def scale(self) -> float:
+        """The loss of a network that has learned nothing: the baseline's, or that before the first step."""
+        if self.rows is not None:
+            return abs(self.rows.baseline)
+        return abs(self.health[0].loss) if self.health and isfinite(self.health[0].loss) else inf
+
+    @property
+    def learned(self) -> float:
+        """The fraction of the scale by which the best training loss is below it."""
+        if not self.reports or not isfinite(self.scale) or not self.scale:
+            return 0.0
+        start = self.rows.baseline if self.rows is not None else self.health[0].loss
+        return float((start - np.nanmin(self.losses)) / self.scale)
+
+    @property
+    def update_ratio(self) -> float:
+        """The largest update relative to the weights, of the middle layer, over all moments."""
+        ratios = [
+            median(np.array([x for x in (p.update_ratio for p in dense(m)) if isfinite(x)] or [0.0]))
+            for m in self.health
+        ]
+        return max(ratios, default=0.0)
+
+    @property
+    def roughness(self) -> float:
+        """The mean change of the training loss between epochs of the second half, relative to the loss."""
+        losses = self.losses[len(self.losses) // 2 :]
+        if len(losses) < 3 or not isfinite(self.scale):
+            return 0.0
+        return float(np.abs(np.diff(losses)).mean() / max(losses.mean(), 0.05 * self.scale))
+
+    @property
+    def peak(self) -> float:
+        """The highest learning rate."""
+        rates = [moment.learning_rate for moment in self.health] + [report.learning_rate for report in self.reports]
+        return max(rates, default=0.0)
+
+
+@dataclass(frozen=True)
+class Illness:
+    """An illness of a training: what tells so, the keys to set, or other advice, and what it costs, from 0 to 1."""
+
+    code: FindingCode
+    message: str
+    cost: float
+    assignments: tuple[str, ...] = ()
+    advice: str = ""
+
+    def finding(self, run: Path) -> Finding:
+        """The finding about a run, with the command that trains it again without the illness."""
+        sets = " ".join(f"--set {shlex.quote(assignment)}" for assignment in self.assignments)
+        command = f"Try: nncli train {shlex.quote(str(run / CONFIG))} {sets}" if sets else ""
+        return warning(self.code, self.message, hint="\n".join(filter(None, (self.advice, command))))
+
+
+def dense(moment: Health) -> tuple[LayerHealth, ...]:
+    """The layers of a moment without the input."""
+    return moment.layers[1:]
+
+
+def rounded(rate: float) -> str:
+    """A learning rate as 1 or 3 times a power of ten."""
+    halves = round(2.0 * log10(rate))
+    return f"{(3.0 if halves % 2 else 1.0) * 10.0 ** (halves // 2):g}"
+
+
+def learning_rate(rate: float) -> str:
+    """The assignment of a highest learning rate."""
+    return f"learning_rate.peak={rounded(rate)}"
+
+
+def layers_with(config: Config, activation: str | None = None) -> tuple[str, ...]:
+    """The assignments of the layers of a run without their initializers, and with another activation if one is given.
+
+    The configuration of a run has activation and initializer written out in every layer. Nothing for a network of
+    other layers than these and dropout.
+    """
+    if not all(isinstance(layer, Dense | Dropout) for layer in config.layers):
+        return ()
+
+    def short(layer: Dense | Dropout) -> Any:
+        if isinstance(layer, Dropout):
+            return layer.model_dump(mode="json")
+        own = {} if activation or layer.activation in (None, config.activation) else layer.activation.model_dump()
+        given = {"type": "dense", "units": layer.units, "bias": layer.bias} | ({"activation": own} if own else {})
+        return layer.units if layer.bias and not own else given
+
+    layers = f"layers={json.dumps([short(layer) for layer in config.layers if isinstance(layer, Dense | Dropout)])}"
+    of_activation = () if activation is None else (f"activation={activation}",)
+    return (layers, *of_activation, *(() if config.init is None else ("init=null",)))
+
+
+FAR_FROM_BEST = 5.0
+"""Factor between the learning rate and the best of a sweep from which it is named."""
+MIN_GAIN = 0.1
+"""Fraction of the scale by which the loss at the best rate of a sweep is lower."""
+
+
+def _swept(e: Evidence) -> tuple[RateTrial, RateTrial] | None:
+    """The trial of the best rate of a sweep, and that nearest to the rate of the training."""
+    if not e.rates or not e.peak:
+        return None
+    return min(e.rates, key=lambda t: t.loss), min(e.rates, key=lambda t: abs(log10(t.rate / e.peak)))
+
+
+def rate_too_high(e: Evidence, *, ratio: float = 0.05, rough: float = 0.1, learned: float = 0.3) -> Illness | None:
+    """The training diverged; a sweep is better at lower rates; or large updates, with a loss that jumps or stays."""
+    code = FindingCode.LEARNING_RATE_TOO_HIGH
+    if e.diverged:
+        last = (
+            f"; at epoch {e.health[-1].epoch} an update was {e.update_ratio:.2g} times the weights" if e.health else ""
+        )
+        message = f"the training diverged at learning rate {e.peak:.3g}{last}"
+        return Illness(code, message, 1.0, (learning_rate(e.peak / 10.0), "clip_norm=1"))
+    if (swept := _swept(e)) is not None:
+        best, own = swept
+        worse = (own.loss - best.loss) / e.scale
+        if own.rate >= FAR_FROM_BEST * best.rate and worse > MIN_GAIN:
+            message = (
+                f"the learning rate {e.peak:.3g} is too high: short trainings end at a loss of "
+                f"{format_number(own.loss)} with it and {format_number(best.loss)} with {best.rate:.3g}"
+            )
+            return Illness(code, message, max(0.7, min(1.0, worse)), (learning_rate(best.rate),))
+    jumps, stays = e.roughness > rough, e.learned < learned
+    if len(e.reports) < 3 or e.update_ratio <= ratio or not (jumps or (stays and e.update_ratio > 4 * ratio)):
+        return None
+    loss = f"changes by {format_percent(e.roughness)} between epochs" if jumps else "stays near that of the baseline"
+    message = (
+        f"the learning rate {e.peak:.3g} is too high: a step changes the weights by {format_percent(e.update_ratio)} "
+        f"(0.1 % is usual), and the training loss {loss}"
+    )
+    factor = min(0.1, max(1e-3, 0.01 / e.update_ratio))
+    return Illness(code, message, max(0.7, 1.0 - max(0.0, e.learned)), (learning_rate(e.peak * factor),))
+
+
+def rate_too_low(e: Evidence, *, ratio: float = 3e-4, falling: float = 0.02, noise: float = 3.0) -> Illness | None:
+    """A sweep is better at higher rates; or tiny updates while the gradient is clear and the loss is still falling."""
+    code = FindingCode.LEARNING_RATE_TOO_LOW
+    if (swept := _swept(e)) is not None:
+        best, own = swept
+        worse = (own.loss - best.loss) / e.scale
+        if best.rate >= FAR_FROM_BEST**2 * own.rate and worse > MIN_GAIN and e.learned < 0.9:
+            message = (
+                f"the learning rate {e.peak:.3g} is too low: short trainings end at a loss of "
+                f"{format_number(own.loss)} with it and {format_number(best.loss)} with {best.rate:.3g}"
+            )
+            return Illness(code, message, min(1.0, worse), (learning_rate(best.rate),))
+    if len(e.reports) < 3 or not e.health or e.update_ratio >= ratio or e.update_ratio == 0.0:
+        return None
+    quarter = e.losses[-max(2, len(e.losses) // 4) :]
+    slope = (quarter[0] - quarter[-1]) / e.scale
+    if e.health[-1].gradient_noise > noise or (slope < falling and e.learned > 0.1):
+        return None
+    factor = 1e-3 / max(e.update_ratio, 1e-9)
+    message = (
+        f"the learning rate {e.peak:.3g} is too low: a step changes the weights by {e.update_ratio:.1g} of their size "
+        f"(0.001 is usual), and after {len(e.reports):,} epochs the training loss is still falling"
+    )
+    return Illness(code, message, min(1.0, 1.0 - e.learned), (learning_rate(e.peak * min(factor, 1e4)),))
+
+
+def unscaled_inputs(e: Evidence, *, limit: float = 10.0) -> Illness | None:
+    """Features that are not scaled by the encoder and reach far beyond a few units."""
+    if e.config.encoding.numeric != "none" or not e.health:
+        return None
+    first = e.health[0].layers[0]
+    size = e.rows.size if e.rows is not None else max(first.z_std, abs(first.z_mean))
+    if size <= limit:
+        return None
+    name = f"those of {quote(e.rows.widest)}" if e.rows is not None and e.rows.widest else "they"
+    message = f"the features are not scaled: {name} are of the size {format_number(size)}, and 1 is usual"
+    return Illness(FindingCode.UNSCALED_INPUTS, message, 0.95, ("encoding.numeric=standard",))
+
+
+def exploding(e: Evidence, *, norm: float = 1e4, z: float = 100.0) -> Illness | None:
+    """z of a layer reaches hundreds, or the gradient ten thousands, before the training or in it."""
+    for moment in e.health:
+        limit = norm * max(1.0, e.scale if e.rows is not None else 1.0)
+        layer = max(dense(moment), key=lambda part: part.z_std)
+        if isfinite(moment.gradient_norm) and moment.gradient_norm <= limit and layer.z_std <= z:
+            continue
+        when = f"after {moment.epoch:,} epochs" if moment.epoch else "before the first step"
+        message = (
+            f"the gradient explodes: its norm is {moment.gradient_norm:.2g} {when}, and z of {layer.name} has a "
+            f"standard deviation of {layer.z_std:.2g} (1 is usual)"
+        )
+        given = () if e.config.init is None else layers_with(e.config)
+        return Illness(FindingCode.EXPLODING_GRADIENTS, message, 0.9, (*given, "clip_norm=1"))
+    return None
+
+
+def vanishing(e: Evidence, *, ratio: float = 1e-3) -> Illness | None:
+    """The gradient of the first layer is a thousandth of the last one's, before and after the first epochs."""
+    early = [moment for moment in e.health if moment.epoch <= 2 and len(moment.layers) > 3]
+    ratios = [dense(m)[0].gradient_norm / dense(m)[-1].gradient_norm for m in early if dense(m)[-1].gradient_norm > 0.0]
+    if not ratios or max(ratios) > ratio:
+        return None
+    message = (
+        f"the gradient vanishes: that of {dense(early[0])[0].name} is {max(ratios):.1g} of that of the output, so that "
+        "the first layers hardly learn"
+    )
+    return Illness(FindingCode.VANISHING_GRADIENTS, message, 0.9, layers_with(e.config, "relu"))
+
+
+def saturated(e: Evidence, *, share: float = 0.5) -> Illness | None:
+    """Most values of a bounded activation are flat from the start on."""
+    early = [m for m in e.health if m.epoch <= 1] or list(e.health[:1])
+    worst = [max(((p.saturated or 0.0), p.name) for p in dense(m)) for m in early]
+    if not worst or min(worst)[0] < share:
+        return None
+    value, name = worst[-1]
+    message = f"{format_percent(value)} of the values of {name} are saturated, where the activation is flat"
+    scale = ("encoding.numeric=standard",) if e.config.encoding.numeric == "none" else ()
+    given = () if e.config.init is None else layers_with(e.config)
+    return Illness(FindingCode.SATURATED_UNITS, message, 0.9 * value, (*scale, *given) or layers_with(e.config, "relu"))
+
+
+def dead(e: Evidence, *, share: float = 0.4, nearly_all: float = 0.8, learned: float = 0.8) -> Illness | None:
+    """Many units of a layer are zero in all rows, and the others do not suffice; or nearly all are."""
+    if not e.health:
+        return None
+    last = e.health[-1]
+    value, name = max(((p.dead or 0.0), p.name) for p in dense(last))
+    if value < share or (e.learned > learned and value < nearly_all):
+        return None
+    message = (
+        f"{format_percent(value)} of the units of {name} are dead after {last.epoch:,} epochs: they pass no gradient on"
+    )
+    return Illness(
+        FindingCode.DEAD_UNITS,
+        message,
+        0.6 * value,
+        (learning_rate(e.peak / 3.0), *layers_with(e.config, "leaky_relu")),
+    )
+
+
+def initial_loss(e: Evidence, *, factor: float = 20.0) -> Illness | None:
+    """The loss before the first step is many times that of the best constant."""
+    if e.rows is None or not e.health or e.health[0].epoch or e.rows.baseline <= 0.0:
+        return None
+    start = e.health[0].loss
+    if start <= factor * e.rows.baseline:
+        return None
+    message = (
+        f"the loss before the first step is {format_number(start)}, and that of the best constant "
+        f"{format_number(e.rows.baseline)}: the first steps only undo the initialization"
+    )
+    can_scale = e.config.loss is not None and e.config.loss.task == "regression"
+    can_scale = can_scale and e.config.encoding.target == "none" and not e.config.loss.needs_unscaled_targets
+    sets = ("encoding.target=standard",) if can_scale else layers_with(e.config)
+    return Illness(FindingCode.INITIAL_LOSS, message, 0.5, sets)
+
+
+def heavy_rows(e: Evidence, *, share: float = 0.3) -> Illness | None:
+    """A hundredth of the rows has a third of the gradient of the best constant."""
+    if e.rows is None or e.rows.heavy < share:
+        return None
+    rows = ", ".join(f"{row:,}" for row in e.rows.heavy_rows)
+    message = f"{format_percent(e.rows.heavy)} of the gradient of the baseline is of 1 % of the rows, such as {rows}"
+    is_number = e.config.loss is not None and e.config.loss.type == "mse"
+    advice = "Check these rows for wrong cells"
+    return Illness(FindingCode.FEW_ROWS_DOMINATE, message, e.rows.heavy, ("loss=huber",) if is_number else (), advice)
+
+
+def contradicting(e: Evidence, *, share: float = 0.1) -> Illness | None:
+    """Many rows have the features of others and another target."""
+    if e.rows is None or e.rows.contradicting < share or e.rows.example is None:
+        return None
+    one, other = e.rows.example
+    message = (
+        f"{format_percent(e.rows.contradicting)} of the rows have the features of other rows and another target, such "
+        f"as rows {one:,} and {other:,}: no network can fit both"
+    )
+    advice = "Add the column that tells them apart, or correct the labels"
+    return Illness(FindingCode.CONFLICTING_TARGETS, message, e.rows.contradicting, (), advice)
+
+
+def underfitting(e: Evidence, *, gap: float = 0.1) -> Illness | None:
+    """The nearest neighbors predict the training rows clearly better than the network."""
+    if e.rows is None or e.rows.neighbors is None or e.rows.network is None or len(e.reports) < 3:
+        return None
+    missing = e.rows.neighbors - e.rows.network
+    if missing <= gap:
+        return None
+    score = "accuracy" if e.config.loss is not None and e.config.loss.task == "classification" else "R²"
+    message = (
+        f"the network underfits: on the training rows its {score} is {e.rows.network:.2f}, and that of the five "
+        f"nearest other rows {e.rows.neighbors:.2f}"
+    )
+    weak = [f"{key}=0" for key in ("l1", "l2") if getattr(e.config, key)]
+    return Illness(FindingCode.UNDERFITTING, message, min(0.7, missing), ("layers=[64, 64]", *weak))
+
+
+def overfitting(e: Evidence, *, share: float = 0.5, rise: float = 0.03) -> Illness | None:
+    """Half of what was learned does not hold on the validation rows, whose loss rises again."""
+    values = [report.val_loss for report in e.reports if report.val_loss is not None]
+    if len(values) < 3 or len(values) < len(e.reports) or e.learned <= 0.0:
+        return None
+    best = int(np.argmin(values))
+    gap = (values[-1] - e.losses[-1]) / (e.learned * e.scale)
+    risen = (values[-1] - values[best]) / e.scale
+    at_best = (values[best] - e.losses[best]) / (e.learned * e.scale)
+    if max(at_best, gap * 0.5) <= share or risen <= rise:
+        return None
+    message = (
+        f"the network overfits: since epoch {best + 1:,} the validation loss has risen from "
+        f"{format_number(values[best])} to {format_number(values[-1])}, while the training loss fell to "
+        f"{format_number(e.losses[-1])}"
+    )
+    stop = () if e.config.early_stopping is not None else ("early_stopping.patience=10",)
+    advice = "More rows help most; else a smaller network or a penalty"
+    return Illness(FindingCode.OVERFITTING, message, min(1.0, gap) / 2.0, ("l2=0.01", *stop), advice)
+
+
+def never_predicted(e: Evidence) -> Illness | None:
+    """A class that the scores of the run say is never predicted."""
+    for finding in e.recorded:
+        if finding.code == FindingCode.CLASS_NEVER_PREDICTED:
+            return Illness(finding.code, finding.message, 0.5, ("class_weight=balanced",))
+    return None
+
+
+def plateau(e: Evidence, *, flat: float = 0.03, later: float = 0.15, share: float = 0.2) -> Illness | None:
+    """The loss stays for a fifth of the epochs, and falls by a seventh of the scale after that."""
+    losses, n = e.losses, len(e.losses)
+    width = int(share * n)
+    if width < 5 or not isfinite(e.scale):
+        return None
+    falls = (losses[: n - width] - losses[width:]) / e.scale
+    rests = (losses[width:] - losses.min()) / e.scale
+    at = [
+        i
+        for i in range(n - width)
+        if abs(falls[i]) < flat
+        and min(report.learning_rate for report in e.reports[i : i + width]) > 0.3 * e.peak
+        and rests[i] > later
+        and losses[: i + 1].min() >= losses[i] - flat * e.scale
+    ]
+    if not at:
+        return None
+    message = (
+        f"the training loss stays near {format_number(losses[at[0]])} from epoch {at[0] + 1:,} to "
+        f"{at[-1] + width + 1:,} of {n:,}, and falls only then"
+    )
+    return Illness(FindingCode.PLATEAU, message, 0.3, (learning_rate(e.peak * 3.0),))
+
+
+def too_few_epochs(e: Evidence, *, steady: float = 0.2, falling: float = 0.03) -> Illness | None:
+    """The last epochs are the best ones, the loss still falls, and the learning rate has not been lowered."""
+    if len(e.reports) < 2 or len(e.reports) < _epochs(e.config) or e.peak == 0.0:
+        return None
+    values = [r.val_loss if r.val_loss is not None else r.loss for r in e.reports]
+    last = max(1, len(values) // 5)
+    slope = (values[-1 - last] - values[-1]) / e.scale
+    if slope < falling or min(values[-last:]) > min(values) or e.reports[-1].learning_rate < steady * e.peak:
+        return None
+    message = (
+        f"{len(values):,} epochs are too few: in the last {last:,} the loss has fallen from "
+        f"{format_number(values[-1 - last])} to {format_number(values[-1])}"
+    )
+    return Illness(FindingCode.TOO_FEW_EPOCHS, message, min(0.7, 3.0 * slope), (f"epochs={3 * len(values)}",))
+
+
+def batch_noise(e: Evidence, *, noise: float = 5.0, rough: float = 0.1, learned: float = 0.95) -> Illness | None:
+    """Batches of few rows, whose gradients differ by several times their mean, and a loss that jumps."""
+    late = [m.gradient_noise for m in e.health if m.epoch >= 2]
+    values = np.array([r.val_loss if r.val_loss is not None else r.loss for r in e.reports])
+    values = values[len(values) // 2 :]
+    if not late or len(values) < 3 or not isinstance(e.config.batch_size, int) or e.learned > learned:
+        return None
+    jumps = float(np.abs(np.diff(values)).mean() / max(values.mean(), 0.05 * e.scale))
+    spread, jump = median(np.minimum(late, 1e9)), max(jumps, e.roughness)
+    if e.config.batch_size > 16 or spread < noise or jump < rough:
+        return None
+    message = (
+        f"batches of {e.config.batch_size} rows are too small: their gradients differ by {spread:.2g} times the mean, "
+        f"and the loss changes by {format_percent(jump)} between epochs"
+    )
+    return Illness(FindingCode.BATCH_NOISE, message, 0.4, (f"batch_size={max(32, 8 * e.config.batch_size)}",))
+
+
+def _epochs(config: Config) -> int:
+    return 0 if config.epochs == "auto" else config.epochs
+
+
+Rule = Callable[[Evidence], Illness | None]
+RULES: tuple[Rule, ...] = (
+    rate_too_high,
+    unscaled_inputs,
+    exploding,
+    vanishing,
+    saturated,
+    dead,
+    rate_too_low,
+    initial_loss,
+    heavy_rows,
+    contradicting,
+    underfitting,
+    overfitting,
+    never_predicted,
+    plateau,
+    too_few_epochs,
+    batch_noise,
+)
+LIVE: tuple[Rule, ...] = (exploding, vanishing, saturated, dead)
+
+
+CODE = FindingCode
+OF_STEPS = {
+    CODE.LEARNING_RATE_TOO_HIGH,
+    CODE.UNSCALED_INPUTS,
+    CODE.EXPLODING_GRADIENTS,
+    CODE.VANISHING_GRADIENTS,
+    CODE.SATURATED_UNITS,
+}
+CONSEQUENCES = {
+    CODE.LEARNING_RATE_TOO_LOW: OF_STEPS | {CODE.INITIAL_LOSS},
+    CODE.EXPLODING_GRADIENTS: {CODE.LEARNING_RATE_TOO_HIGH, CODE.UNSCALED_INPUTS},
+    CODE.INITIAL_LOSS: {CODE.UNSCALED_INPUTS},
+    CODE.TOO_FEW_EPOCHS: OF_STEPS | {CODE.LEARNING_RATE_TOO_LOW, CODE.INITIAL_LOSS},
+    CODE.UNDERFITTING: OF_STEPS | {CODE.LEARNING_RATE_TOO_LOW, CODE.DEAD_UNITS, CODE.TOO_FEW_EPOCHS},
+}
+"""What an illness follows from: it is not named beside these."""
+
+
+def illnesses(evidence: Evidence, rules: Iterable[Rule] = RULES) -> tuple[Illness, ...]:
+    """What is wrong with a training, at most MAX_FINDINGS, the costliest first."""
+    with np.errstate(all="ignore"):
+        told = [illness for rule in rules if (illness := rule(evidence)) is not None]
+    codes = {illness.code for illness in told}
+    causes = [illness for illness in told if codes.isdisjoint(CONSEQUENCES.get(illness.code, ()))]
+    return tuple(sorted(causes, key=lambda illness: -illness.cost)[:MAX_FINDINGS])

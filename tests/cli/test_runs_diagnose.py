@@ -1,0 +1,25 @@
+"""`nncli diagnose` on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.support import DATA, Cli
+
+
+def test_findings_are_numbered_with_their_commands(nncli: Cli, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    sets = ["--set", "preset=textbook", "--set", "learning_rate=1", "--set", "epochs=8"]
+    nncli("train", DATA / "penguins.csv", "-t", "species", *sets, "-o", run).check()
+    done = nncli("diagnose", run, "--rates").check()
+    assert done.out.startswith("1. the learning rate 1 is too high")
+    assert f"   Try: nncli train {run}/config.yaml --set learning_rate.peak=" in done.out
+    assert "learning rate" in done.out.splitlines()[-12]
+    said = json.loads(nncli("diagnose", run, "--json").check().out)
+    assert said["findings"][0]["code"] == "learning-rate-too-high"
+    assert [moment["epoch"] for moment in said["health"][0]] == [0, 1, 2, 4, 8]
+
+
+def test_a_healthy_run_has_nothing_wrong(nncli: Cli, penguins: Path) -> None:
+    assert nncli("diagnose", penguins).check().out == "nothing wrong found\n"
