@@ -20,7 +20,7 @@ from nncli.base.findings import FindingCode, warning
 from nncli.cli.app import app
 from nncli.cli.progress import json_events
 from nncli.cli.progress.json_events import JsonLines, write_ensemble
-from nncli.fitting.train.events import TrackingStopped
+from nncli.fitting.train.events import HealthWarning, TrackingStopped
 from nncli.nn.training.loop import LearningRateHalved
 from nncli.tuning.selected_ensemble import SelectedEnsemble
 
@@ -68,6 +68,7 @@ pruned trial is of the folds that it was trained on. With `--train` the events o
 WHEN = {
     "learning_rate_halved": "the loss is not finite, and `on_divergence: halve_learning_rate` goes back to the last "
     "good epoch",
+    "health_warning": "something is clearly wrong with the layers of the network, see [diagnose](howto/diagnose.md)",
     "scored_training": "a distilled network is trained a second time, without the validation rows, for the scores",
     "tracking_stopped": "a [tracker](howto/track.md) has failed; the training goes on",
 }
@@ -201,7 +202,8 @@ def _printed(call: Callable[[], object]) -> list[Any]:
 def _rare() -> list[Any]:
     finding = warning(FindingCode.TRACKING, "")
     lines = JsonLines()
-    return [lines._object(event) for event in (LearningRateHalved(1, 1, 0.5, ""), TrackingStopped(finding))]
+    rare = (LearningRateHalved(1, 1, 0.5, ""), HealthWarning(finding), TrackingStopped(finding))
+    return [lines._object(event) for event in rare]
 
 
 def _selected() -> Any:

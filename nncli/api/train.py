@@ -30,7 +30,8 @@ from nncli.run_directory.run import Run
 def train_events_with(
     config: Config | str | Path | None = None, *, options: TrainOptions, command: Sequence[str] = ()
 ) -> Generator[Event, None, None]:
-    """As `train`, event by event: `Started`, an `EpochReport` for every epoch, `Finished`.
+    """As `train`, event by event: `Started`, an `EpochReport` for every epoch, `Health` for some of them,
+    `Finished`. A `HealthWarning` says what is clearly wrong.
 
     With members: `MembersStarted`, `MembersProgress` a few times a second, `Finished`. After the failure of a
     tracker there is a `TrackingStopped`.

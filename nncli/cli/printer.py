@@ -28,6 +28,7 @@ from nncli.cli.progress.training import TrainingProgress, TrainingsProgress
 from nncli.cli.tables import table
 from nncli.fitting.train.events import (
     Finished,
+    HealthWarning,
     MembersProgress,
     MembersStarted,
     ScoredTraining,
@@ -92,7 +93,7 @@ class Printer:
         elif isinstance(event, MembersStarted):
             self.started = event
             self.begin(event, event.run, TrainingsProgress(event.noun), stack)
-        elif isinstance(event, TrackingStopped):
+        elif isinstance(event, TrackingStopped | HealthWarning):
             self.findings.show([event.finding])
         elif isinstance(event, ScoredTraining):
             self.display.note("training another network without the validation rows, for the scores")

@@ -220,9 +220,10 @@ class NetworkSize:
         statistics = sum(prod(spec.shape) for spec in network.layout.specs if spec.group is ParamGroup.STATISTIC)
         optimizer_bytes = len(arguments.optimizer.state) * size * item
         weights = (size + statistics) * item
-        # weights, gradient, best weights and, beside these, a gradient that is allocated and never touched
+        # weights, gradient, best weights, two gradients of the measurements of health and, beside these, a gradient
+        # that is allocated and never touched
         state = (
-            3 * weights + optimizer_bytes + (2 * weights + optimizer_bytes if arguments.rollback_on_divergence else 0)
+            5 * weights + optimizer_bytes + (2 * weights + optimizer_bytes if arguments.rollback_on_divergence else 0)
         )
         layers = layer_sizes(network)
         activations = BUFFERS_PER_UNIT * batch * item * sum(layer.units for layer in layers)

@@ -16,6 +16,7 @@ from nncli.cli.progress.training import TrainingProgress, shown_name
 from nncli.fitting.train.events import (
     Event,
     Finished,
+    HealthWarning,
     MembersProgress,
     MembersStarted,
     Progress,
@@ -82,6 +83,8 @@ class JsonLines:
                 }
             case TrackingStopped():
                 return {"event": "tracking_stopped", "findings": [event.finding.as_json]}
+            case HealthWarning():
+                return {"event": "health_warning", "findings": [event.finding.as_json]}
             case Finished():
                 return {
                     "event": "finished",

@@ -107,17 +107,22 @@ class Evidence:
 
     @property
     def roughness(self) -> float:
-        """The mean change of the training loss between epochs of the second half, relative to the loss."""
-        losses = self.losses[len(self.losses) // 2 :]
-        if len(losses) < 3 or not isfinite(self.scale):
-            return 0.0
-        return float(np.abs(np.diff(losses)).mean() / max(losses.mean(), 0.05 * self.scale))
+        """How much the training loss goes up and down between epochs; see `_roughness`."""
+        return _roughness(self.losses, self.scale)
 
     @property
     def peak(self) -> float:
         """The highest learning rate."""
         rates = [moment.learning_rate for moment in self.health] + [report.learning_rate for report in self.reports]
         return max(rates, default=0.0)
+
+
+def _roughness(losses: npt.NDArray[np.float64], scale: float) -> float:
+    """Twice the mean rise of a loss between two epochs of the second half, relative to it; 0 if it only falls."""
+    late = losses[len(losses) // 2 :]
+    if len(late) < 3 or not isfinite(scale):
+        return 0.0
+    return float(2.0 * np.maximum(np.diff(late), 0.0).mean() / max(late.mean(), 0.05 * scale))
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,7 @@ class Illness:
         """The finding about a run, with the command that trains it again without the illness."""
         sets = " ".join(f"--set {shlex.quote(assignment)}" for assignment in self.assignments)
         command = f"Try: nncli train {shlex.quote(str(run / CONFIG))} {sets}" if sets else ""
-        return warning(self.code, self.message, hint="\n".join(filter(None, (self.advice, command))))
+        return warning(self.code, self.message, hint=". ".join(filter(None, (self.advice, command))))
 
 
 def dense(moment: Health) -> tuple[LayerHealth, ...]:
@@ -449,11 +454,9 @@ def batch_noise(e: Evidence, *, noise: float = 5.0, rough: float = 0.1, learned:
     """Batches of few rows, whose gradients differ by several times their mean, and a loss that jumps."""
     late = [m.gradient_noise for m in e.health if m.epoch >= 2]
     values = np.array([r.val_loss if r.val_loss is not None else r.loss for r in e.reports])
-    values = values[len(values) // 2 :]
-    if not late or len(values) < 3 or not isinstance(e.config.batch_size, int) or e.learned > learned:
+    if not late or not isinstance(e.config.batch_size, int) or e.learned > learned:
         return None
-    jumps = float(np.abs(np.diff(values)).mean() / max(values.mean(), 0.05 * e.scale))
-    spread, jump = median(np.minimum(late, 1e9)), max(jumps, e.roughness)
+    spread, jump = median(np.minimum(late, 1e9)), max(_roughness(values, e.scale), e.roughness)
     if e.config.batch_size > 16 or spread < noise or jump < rough:
         return None
     message = (
@@ -487,6 +490,20 @@ RULES: tuple[Rule, ...] = (
     batch_noise,
 )
 LIVE: tuple[Rule, ...] = (exploding, vanishing, saturated, dead)
+
+
+def before_divergence(health: Sequence[Health]) -> str:
+    """What a training was like before it diverged; empty if it was never measured."""
+    if not health:
+        return ""
+    last, first = health[-1], health[0]
+    when = f"after epoch {last.epoch:,}" if last.epoch else "before the first step"
+    layer = max(dense(last), key=lambda part: part.update_ratio if isfinite(part.update_ratio) else inf)
+    grown = f", {first.gradient_norm:.2g} before the training" if last.epoch else ""
+    return (
+        f"{when} a step changed {layer.name} by {format_percent(layer.update_ratio)} of its weights, and the norm "
+        f"of the gradient was {last.gradient_norm:.2g}{grown}"
+    )
 
 
 CODE = FindingCode

@@ -33,7 +33,7 @@ from nncli.fitting.parallel.task_stream import (
 )
 from nncli.fitting.prepare.execution import Execution
 from nncli.fitting.timing import LONG_TASK, WORTH_A_PROCESS
-from nncli.fitting.train.events import Event, MembersProgress, Progress, Started
+from nncli.fitting.train.events import Event, HealthWarning, MembersProgress, Progress, Started
 from nncli.fitting.train.single import resume_network, train_network
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
 from nncli.run_directory.config import read_config
@@ -137,6 +137,8 @@ def update_progress(progress: Progress, event: Event) -> Progress:
         return replace(updated, epoch=event.done)
     if isinstance(event, LearningRateHalved):
         return replace(progress, epoch=event.epoch)
+    if isinstance(event, HealthWarning):
+        return replace(progress, findings=(*progress.findings, event.finding))
     if not isinstance(event, EpochReport):
         return progress
     if event.is_best:

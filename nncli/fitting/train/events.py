@@ -111,6 +111,13 @@ class TrackingStopped:
 
 
 @dataclass(frozen=True)
+class HealthWarning:
+    """Something is clearly wrong with the layers of a network; of each kind there is one in a training."""
+
+    finding: Finding
+
+
+@dataclass(frozen=True)
 class Finished:
     """The run directory is complete. `best_epoch` 0 means that no epoch was completed.
 
@@ -138,6 +145,7 @@ Event: TypeAlias = (
     Started
     | EpochReport
     | Health
+    | HealthWarning
     | LearningRateHalved
     | ScoredTraining
     | MembersStarted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
@@ -13,13 +13,14 @@ import numpy as np
 
 from nncli.base.atomic_files import batched_fsync
 from nncli.base.errors import Location, NncliError
-from nncli.base.findings import Finding, warnings_json
+from nncli.base.findings import Finding, FindingCode, warnings_json
 from nncli.base.logs import log_duration, log_info
 from nncli.config.schema import Checkpoint
+from nncli.fitting.checks.diagnosis import LIVE, Evidence, before_divergence, illnesses
 from nncli.fitting.checks.scores import check_scores
 from nncli.fitting.prepare.encode import PreparedRows
 from nncli.fitting.prepare.prepare import PreparedTraining
-from nncli.fitting.train.events import Event, Finished, ScoredTraining, Started
+from nncli.fitting.train.events import Event, Finished, HealthWarning, ScoredTraining, Started
 from nncli.models.held_out_rows import HeldOutRows, MemberPredictions
 from nncli.models.model import Model, decode
 from nncli.models.predictions import Predictions, stack_predictions
@@ -30,7 +31,7 @@ from nncli.nn.training.health import Health, HealthMonitor, is_measured
 from nncli.nn.training.loop import CheckpointDue, EpochReport, LearningRateHalved, fit
 from nncli.nn.training.state import TrainState
 from nncli.run_directory.checkpoints import save_checkpoint
-from nncli.run_directory.manifest import SCORED, Manifest, Status
+from nncli.run_directory.manifest import MEMBERS, SCORED, Manifest, Status
 from nncli.run_directory.monitoring.reference import reference_of
 from nncli.run_directory.run import Run
 from nncli.targets.metrics.calibration import Calibration, fit_temperature
@@ -60,6 +61,7 @@ class TrainingSession:
     ) -> None:
         self._estimate, self._predict_held_out = estimate, predict_held_out
         self._held_out: HeldOutRows | None = None
+        self._warned = set[FindingCode]()
         self._prepared, self._state, self._reports, self._health = prepared, state, reports, health
         self._directory, self._manifest = run_directory, manifest
         self._timer = CheckpointTimer(prepared.config.checkpoint, run_directory.watched(stop))
@@ -255,9 +257,9 @@ class TrainingSession:
         with log_duration("training") as stage, closing(training):
             monitor = HealthMonitor(self._prepared.arguments, state, self._prepared.fitted)
             if state.step == 0:
-                self._health.append(monitor.measure())
-                yield self._health[-1]
+                yield from self._measure(monitor)
             for event in training:
+                measured: Iterable[Event] = ()
                 if isinstance(event, CheckpointDue):
                     self._save()
                     continue
@@ -267,14 +269,27 @@ class TrainingSession:
                 if isinstance(event, EpochReport):
                     reports.append(event)
                     if is_measured(event.epoch):
-                        self._health.append(monitor.measure())
-                        yield self._health[-1]
+                        measured = tuple(self._measure(monitor))
                     if event.epoch in self._prepared.arguments.snapshot_epochs:  # before a checkpoint of this epoch
                         self._directory.save_snapshot(event.epoch, state.parameters)
                     if self._timer.after_epoch(event.epoch, state.step):
                         self._save()
                 yield event
+                yield from measured
             stage.details.append(f"{state.epoch:,} epochs, {state.step:,} steps")
+
+    def _measure(self, monitor: HealthMonitor) -> Iterator[Event]:
+        """Measure the health, and say what is clearly wrong for the first time, once the training has begun."""
+        self._health.append(monitor.measure())
+        yield self._health[-1]
+        if not self._state.epoch:
+            return
+        path = self._directory.path
+        run = path.parents[1] if path.parent.name == MEMBERS else path
+        for illness in illnesses(Evidence(self._prepared.config, self._health, self._reports), LIVE):
+            if illness.code not in self._warned:
+                self._warned.add(illness.code)
+                yield HealthWarning(illness.finding(run))
 
     def _save(self) -> None:
         """Save a checkpoint, and the weights of the best epoch, which predict while the training goes on."""
@@ -319,6 +334,8 @@ class TrainingSession:
         self.close("failed", keep_weights=keep_weights)
         if self._best_epoch and not keep_weights:
             error = _non_finite_output(self._best_epoch)
+        if before := before_divergence(self._health):
+            error.message += f"; {before}"
         error.location = Location(source=str(self._directory.path))
         return error
 

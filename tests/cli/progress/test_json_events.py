@@ -35,7 +35,8 @@ def config(here: Path) -> Path:
 def test_a_training_is_a_line_for_its_start_every_epoch_and_its_end(nncli: Cli, config: Path) -> None:
     done = nncli("train", config, "--json").check()
     assert done.err == ""
-    first, *epochs, last = told(done.out)
+    first, *events, last = told(done.out)
+    epochs = [event for event in events if event["event"] == "epoch"]
     assert (first["event"], first["run"], first["epochs"], first["done"]) == ("started", "runs/c", 3, 0)
     assert [epoch["epoch"] for epoch in epochs] == [1, 2, 3]
     keys = ["event", "epoch", "loss", "penalty", "val_loss", "metric", "learning_rate", "best", "seconds"]
@@ -84,8 +85,10 @@ def test_members_are_told_as_they_come_on(nncli: Cli, config: Path) -> None:
 
 def test_a_resumed_training_says_what_was_done(nncli: Cli, config: Path) -> None:
     nncli("train", config, "-q").check()
-    first, epoch, last = told(nncli("train", "--resume", "runs/c", "--json", "--set", "epochs=4").check().out)
+    first, epoch, health, last = told(nncli("train", "--resume", "runs/c", "--json", "--set", "epochs=4").check().out)
     assert first["done"] == 3
+    assert (health["event"], health["epoch"]) == ("health", 4)
+    assert health["layers"][-1]["name"] == "output"
     assert epoch["epoch"] == 4
     assert epoch["best"] is not None
     assert last["epochs"] == 4

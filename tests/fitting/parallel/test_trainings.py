@@ -20,7 +20,7 @@ from nncli import train
 from nncli.api.cross_validate import cross_validate
 from nncli.api.train import train_events
 from nncli.base.errors import ConfigError, DataError, NncliError, RunError, RunLockedError
-from nncli.base.findings import FindingCode, note
+from nncli.base.findings import FindingCode, note, warning
 from nncli.config.loading import load_config
 from nncli.fitting.parallel import task_stream
 from nncli.fitting.parallel.control_dir import ControlDirectory
@@ -34,7 +34,7 @@ from nncli.fitting.parallel.trainings import (
     task_events,
     update_progress,
 )
-from nncli.fitting.train.events import Finished, MembersProgress, Progress, Started
+from nncli.fitting.train.events import Finished, HealthWarning, MembersProgress, Progress, Started
 from nncli.nn.training.epoch import DivergedError
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
 from nncli.run_directory.run import Run
@@ -132,6 +132,8 @@ def test_progress_is_that_of_the_best_epoch() -> None:
     progress = update_progress(progress, report(4, is_best=False, metric=0.25))
     assert (progress.epoch, progress.best_epoch, progress.value) == (4, 3, 0.5)
     assert update_progress(progress, LearningRateHalved(9, 1, 0.5, "why")).epoch == 1
+    dead = warning(FindingCode.DEAD_UNITS, "dead")
+    assert update_progress(progress, HealthWarning(dead)).findings == (*progress.findings, dead)
     assert update_progress(Progress(), report(4, is_best=True, metric=None)).value == 0.25
 
 

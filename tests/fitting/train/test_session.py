@@ -11,9 +11,11 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from nncli.api.train import train, train_events
+from nncli.base.findings import FindingCode
 from nncli.fitting.prepare.execution import Threads
-from nncli.fitting.train.events import Finished
+from nncli.fitting.train.events import Finished, HealthWarning
 from nncli.nn.training.epoch import DivergedError
+from nncli.nn.training.health import Health
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
 from nncli.run_directory.loader import read_model
 from nncli.run_directory.run import Run
@@ -39,6 +41,26 @@ def halved(tmp_path: Path) -> Path:
     path = tmp_path / "c.yaml"
     path.write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\npreset: textbook\n{HALVED}")
     return path
+
+
+def test_divergence_says_what_the_training_was_like_before(tmp_path: Path) -> None:
+    with pytest.raises(DivergedError, match="before the first step a step changed output by"):
+        train(halved(tmp_path), output=tmp_path / "run", set=["on_divergence=stop"])
+
+
+# --- health
+
+
+def test_what_is_clearly_wrong_is_said_once_while_it_trains(tmp_path: Path) -> None:
+    config = config_of(tmp_path, "epochs: 16\nlearning_rate: 0.01\nactivation: sigmoid\n", f"{[8] * 9}")
+    events = list(train_events(config, output=tmp_path / "run"))
+    warnings = [event.finding for event in events if isinstance(event, HealthWarning)]
+    assert [finding.code for finding in warnings] == [FindingCode.VANISHING_GRADIENTS]
+    assert f"nncli train {tmp_path / 'run' / 'config.yaml'} --set" in warnings[0].hint
+    health = [event for event in events if isinstance(event, Health)]
+    assert [moment.epoch for moment in health] == [0, 1, 2, 4, 8, 16]
+    calm = config_of(tmp_path, "epochs: 4\nlearning_rate: 0.01\n")
+    assert not any(isinstance(event, HealthWarning) for event in train_events(calm, output=tmp_path / "calm"))
 
 
 def test_a_diverging_learning_rate_is_halved_until_it_trains(tmp_path: Path) -> None:
