@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from nncli.analysis.diagnosis import diagnose_run
 from nncli.analysis.evaluation.held_out import run_copies
 from nncli.analysis.evaluation.linear_model import linear_benchmark
 from nncli.analysis.evaluation.run_summary import summarize_cross_validation, summarize_run
@@ -16,6 +18,7 @@ from nncli.analysis.report.run_page import MARK as CARD_MARK
 from nncli.analysis.report.run_page import model_card, page_of, report_json, summary_card
 from nncli.analysis.report.sections.feature_importance import compute_importance
 from nncli.base.atomic_files import batched_fsync, check_overwrite, write_text
+from nncli.base.errors import NncliError
 from nncli.base.logs import log_duration
 from nncli.run_directory.cross_validation import is_cross_validation
 from nncli.run_directory.run import is_search
@@ -64,9 +67,12 @@ def _report(path: Path, files: ReportFiles) -> ReportFiles:
         scores = None if summary.held_out is None else summary.held_out.scores_with_intervals()
     with log_duration("fitting a linear model"):
         linear = None if summary.held_out is None else linear_benchmark(summary.held_out)
+    diagnosis = None
     with log_duration("drawing"):
         importance = None if summary.held_out is None else compute_importance(summary.held_out)
-        page = page_of(summary, scores, importance, linear)
+        with suppress(NncliError):  # what is wrong with the files is said already
+            diagnosis = diagnose_run(path, rows=False)
+        page = page_of(summary, scores, importance, linear, diagnosis)
     with batched_fsync():
         write_text(files.html, render(page))
         write_text(files.card, model_card(summary, scores, page, files.html.name))

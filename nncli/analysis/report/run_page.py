@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from nncli.analysis.diagnosis import Diagnosis
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.analysis.evaluation.linear_model import LinearModel
 from nncli.analysis.evaluation.run_summary import RunSummary
@@ -50,6 +51,7 @@ from nncli.analysis.report.sections.scores import (
     tiles,
     verdicts,
 )
+from nncli.analysis.report.sections.training_health import training_health
 from nncli.base.findings import Finding
 from nncli.base.logs import format_duration
 from nncli.base.text import format_number, format_percent, json_safe
@@ -143,6 +145,7 @@ def page_of(
     scores: ScoresWithIntervals | None,
     importance: FeatureImportance | None,
     linear: LinearModel | None = None,
+    diagnosis: Diagnosis | None = None,
 ) -> Page:
     """The page of the report."""
     held_out, metrics, manifest = summary.held_out, summary.metrics, summary.manifest
@@ -156,6 +159,7 @@ def page_of(
         sections.append(recorded_scores(metrics, manifest.held_out_kind))
     sections += [
         learning_curves(summary.histories, summary.monitor),
+        None if diagnosis is None else training_health(diagnosis),
         overview(summary),
         intended_use(summary),
         provenance(summary),

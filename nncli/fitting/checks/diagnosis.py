@@ -500,8 +500,10 @@ def before_divergence(health: Sequence[Health]) -> str:
     when = f"after epoch {last.epoch:,}" if last.epoch else "before the first step"
     layer = max(dense(last), key=lambda part: part.update_ratio if isfinite(part.update_ratio) else inf)
     grown = f", {first.gradient_norm:.2g} before the training" if last.epoch else ""
+    ratio = layer.update_ratio
+    change = format_percent(ratio) if ratio < 10.0 else f"{ratio:.2g} times the size"
     return (
-        f"{when} a step changed {layer.name} by {format_percent(layer.update_ratio)} of its weights, and the norm "
+        f"{when} a step changed {layer.name} by {change} of its weights, and the norm "
         f"of the gradient was {last.gradient_norm:.2g}{grown}"
     )
 
