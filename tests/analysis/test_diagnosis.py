@@ -154,7 +154,7 @@ def test_every_rule_has_an_ill_training() -> None:
     assert {code for _, _, code in ILL.values()} == RULE_CODES
 
 
-HEALTHY = {
+HEALTHY: dict[str, tuple[Path | str, str | None, list[str]]] = {
     **{
         name: (ROOT / "configs" / f"{name}.yaml", None, [])
         for name in ("linear-regression", "linear", "penguins", "spirals", "xor")
@@ -174,7 +174,7 @@ def test_healthy_trainings_have_no_findings(tables: Callable[[str], Path], tmp_p
     for name, (table, target, sets) in HEALTHY.items():
         run = tmp_path / name
         if target is None:
-            train(table, output=run)
+            train(Path(table), output=run)
         else:
             trained(tables(table) if isinstance(table, str) else table, run, sets, target=target)
         false += [(name, finding.message) for finding in diagnose(run).findings]

@@ -193,7 +193,7 @@ def _swept(e: Evidence) -> tuple[RateTrial, RateTrial] | None:
 
 
 def rate_too_high(e: Evidence, *, ratio: float = 0.05, rough: float = 0.1, learned: float = 0.3) -> Illness | None:
-    """The training diverged; a sweep is better at lower rates; or large updates, with a loss that jumps or stays."""
+    """The training diverged; a sweep is better below; or large updates, with dead units or a loss that stays."""
     code = FindingCode.LEARNING_RATE_TOO_HIGH
     if e.diverged:
         last = (
@@ -210,10 +210,15 @@ def rate_too_high(e: Evidence, *, ratio: float = 0.05, rough: float = 0.1, learn
                 f"{format_number(own.loss)} with it and {format_number(best.loss)} with {best.rate:.3g}"
             )
             return Illness(code, message, max(0.7, min(1.0, worse)), (learning_rate(best.rate),))
-    jumps, stays = e.roughness > rough, e.learned < learned
-    if len(e.reports) < 3 or e.update_ratio <= ratio or not (jumps or (stays and e.update_ratio > 4 * ratio)):
+    jumps, stays, kills = e.roughness > rough, e.learned < learned, dead(e) is not None
+    if (
+        len(e.reports) < 3
+        or e.update_ratio <= ratio
+        or not (jumps or (e.update_ratio > 4 * ratio and (stays or kills)))
+    ):
         return None
-    loss = f"changes by {format_percent(e.roughness)} between epochs" if jumps else "stays near that of the baseline"
+    loss = "stays near that of the baseline" if stays else "does not fall as it could: units are dead"
+    loss = f"changes by {format_percent(e.roughness)} between epochs" if jumps else loss
     message = (
         f"the learning rate {e.peak:.3g} is too high: a step changes the weights by {format_percent(e.update_ratio)} "
         f"(0.1 % is usual), and the training loss {loss}"
@@ -262,32 +267,38 @@ def unscaled_inputs(e: Evidence, *, limit: float = 10.0) -> Illness | None:
 
 
 def exploding(e: Evidence, *, norm: float = 1e4, z: float = 100.0) -> Illness | None:
-    """z of a layer reaches hundreds, or the gradient ten thousands, before the training or in it."""
+    """z of a hidden layer reaches hundreds, or the gradient ten thousands of the loss, before the training or in it."""
+    limit = norm * max(1.0, e.scale) if isfinite(e.scale) else norm
     for moment in e.health:
-        limit = norm * max(1.0, e.scale if e.rows is not None else 1.0)
-        layer = max(dense(moment), key=lambda part: part.z_std)
-        if isfinite(moment.gradient_norm) and moment.gradient_norm <= limit and layer.z_std <= z:
+        hidden = max(dense(moment)[:-1], key=lambda part: part.z_std, default=None)
+        spread = 0.0 if hidden is None else hidden.z_std
+        if isfinite(moment.gradient_norm) and moment.gradient_norm <= limit and spread <= z:
             continue
         when = f"after {moment.epoch:,} epochs" if moment.epoch else "before the first step"
-        message = (
-            f"the gradient explodes: its norm is {moment.gradient_norm:.2g} {when}, and z of {layer.name} has a "
-            f"standard deviation of {layer.z_std:.2g} (1 is usual)"
+        of_z = (
+            "" if hidden is None else f", and z of {hidden.name} has a standard deviation of {spread:.2g} (1 is usual)"
         )
+        message = f"the gradient explodes: its norm is {moment.gradient_norm:.2g} {when}{of_z}"
         given = () if e.config.init is None else layers_with(e.config)
-        return Illness(FindingCode.EXPLODING_GRADIENTS, message, 0.9, (*given, "clip_norm=1"))
+        given = SCALED_TARGET if spread <= z and _is_target_raw(e.config) else (*given, "clip_norm=1")
+        return Illness(FindingCode.EXPLODING_GRADIENTS, message, 0.9, given)
     return None
 
 
-def vanishing(e: Evidence, *, ratio: float = 1e-3) -> Illness | None:
-    """The gradient of the first layer is a thousandth of the last one's, before and after the first epochs."""
-    early = [moment for moment in e.health if moment.epoch <= 2 and len(moment.layers) > 3]
-    ratios = [dense(m)[0].gradient_norm / dense(m)[-1].gradient_norm for m in early if dense(m)[-1].gradient_norm > 0.0]
-    if not ratios or max(ratios) > ratio:
+def vanishing(e: Evidence, *, ratio: float = 1e-3, z: float = 1e-3) -> Illness | None:
+    """From the start, the first layer has a thousandth of the output's gradient, or z of a layer is nearly constant."""
+    early = [m for m in e.health if m.epoch <= 2 and len(m.layers) > 3 and dense(m)[-1].gradient_norm > 0.0]
+    if not early:
         return None
-    message = (
-        f"the gradient vanishes: that of {dense(early[0])[0].name} is {max(ratios):.1g} of that of the output, so that "
-        "the first layers hardly learn"
-    )
+    first = max(dense(m)[0].gradient_norm / dense(m)[-1].gradient_norm for m in early)
+    flattest = max((min(dense(m)[:-1], key=lambda part: part.z_std) for m in early), key=lambda part: part.z_std)
+    if first <= ratio:
+        what = f"gradient vanishes: that of {dense(early[0])[0].name} is {first:.1g} of that of the output"
+    elif flattest.z_std < z:
+        what = f"signal vanishes: z of {flattest.name} has a standard deviation of {flattest.z_std:.1g} (1 is usual)"
+    else:
+        return None
+    message = f"the {what}, so that the first layers hardly learn"
     return Illness(FindingCode.VANISHING_GRADIENTS, message, 0.9, layers_with(e.config, "relu"))
 
 
@@ -323,20 +334,28 @@ def dead(e: Evidence, *, share: float = 0.4, nearly_all: float = 0.8, learned: f
     )
 
 
-def initial_loss(e: Evidence, *, factor: float = 20.0) -> Illness | None:
-    """The loss before the first step is many times that of the best constant."""
+SCALED_TARGET = ("encoding.target=standard",)
+
+
+def _is_target_raw(config: Config) -> bool:
+    """Whether the target is not scaled although its loss allows it."""
+    loss = config.loss
+    is_number = loss is not None and loss.task == "regression" and not loss.needs_unscaled_targets
+    return is_number and config.encoding.target == "none"
+
+
+def initial_loss(e: Evidence, *, factor: float = 20.0, falling: float = 5.0) -> Illness | None:
+    """The loss before the first step is many times that of the best constant, or still falls at the end."""
     if e.rows is None or not e.health or e.health[0].epoch or e.rows.baseline <= 0.0:
         return None
     start = e.health[0].loss
-    if start <= factor * e.rows.baseline:
+    if start <= (factor if too_few_epochs(e) is None else falling) * e.rows.baseline:
         return None
     message = (
         f"the loss before the first step is {format_number(start)}, and that of the best constant "
         f"{format_number(e.rows.baseline)}: the first steps only undo the initialization"
     )
-    can_scale = e.config.loss is not None and e.config.loss.task == "regression"
-    can_scale = can_scale and e.config.encoding.target == "none" and not e.config.loss.needs_unscaled_targets
-    sets = ("encoding.target=standard",) if can_scale else layers_with(e.config)
+    sets = SCALED_TARGET if _is_target_raw(e.config) else layers_with(e.config)
     return Illness(FindingCode.INITIAL_LOSS, message, 0.5, sets)
 
 
