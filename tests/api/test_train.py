@@ -18,6 +18,7 @@ from nncli.config.loading import load_config
 from nncli.fitting.prepare.prepare import prepare
 from nncli.fitting.train.events import Finished, Started
 from nncli.nn.training.epoch import DivergedError
+from nncli.nn.training.health import Health
 from nncli.nn.training.loop import EpochReport
 from nncli.run_directory.loader import read_model
 from nncli.run_directory.manifest import HISTORY, MANIFEST, METRICS, WEIGHTS
@@ -345,7 +346,8 @@ def test_closing_the_events_keeps_the_best_weights_so_far(config: Callable[..., 
     events = train_events(config(f"target: y, {ONLY_X}"))
     run = next(events)
     assert isinstance(run, Started)
-    next(events)
+    assert isinstance(next(events), Health)
+    assert isinstance(next(events), EpochReport)
     events.close()
     assert json.loads((run.run / MANIFEST).read_text())["status"] == "stopped"
     assert len(predict(run.run, tmp_path / "t.csv")) == 120
