@@ -97,7 +97,9 @@ def diagnose_run(path: Path, *, rates: bool = False, rows: bool = True) -> Diagn
     if networks and not any(network.health for network in networks):
         notes.append("the run has no health.csv: it was trained by an older version, or is not finished")
     of_rows, trials = None, tuple[RateTrial, ...]()
-    if rows and networks:
+    if rows and networks and networks[0].config.teacher is not None:
+        notes.append("the training rows were not looked at: a teacher's predictions are the targets")
+    elif rows and networks:
         try:
             with Scratch(path) as scratch:
                 of_rows, trials = _look_at_rows(folders[0], scratch, rates=rates)
@@ -170,8 +172,8 @@ def row_evidence(prepared: PreparedTraining, weights: Parameters | None = None) 
     """What the training rows tell about a training with these final weights."""
     arguments, data = prepared.arguments, prepared.fitted
     many, few = _sample(data, MAX_ROWS), _sample(data, MAX_COMPARED)
-    is_class = arguments.loss.task == "classification"
-    contradicting, example = _contradictions(_part(data, many), is_class=is_class)
+    has_labels = prepared.spec.target.has_labels
+    contradicting, example = _contradictions(_part(data, many), has_labels=has_labels)
     compared = _part(data, few)
     baseline, dZ = _best_constant(prepared, compared)
     heavy, rows = _heavy_rows(compared, dZ)
@@ -179,14 +181,15 @@ def row_evidence(prepared: PreparedTraining, weights: Parameters | None = None) 
     widest = int(sizes.argmax()) if sizes.size else -1
     return RowEvidence(
         baseline=baseline,
+        has_labels=has_labels,
         contradicting=contradicting,
         example=None if example is None else tuple(arguments.row(int(many[i])) for i in example),  # type: ignore[arg-type]
         heavy=heavy,
         heavy_rows=tuple(arguments.row(int(few[i])) for i in rows),
         widest=arguments.features[widest] if 0 <= widest < len(arguments.features) else "",
         size=float(sizes[widest]) if sizes.size else 0.0,
-        neighbors=_neighbor_score(compared, is_class=is_class),
-        network=None if weights is None else _network_score(prepared, weights, compared),
+        neighbors=_neighbor_score(compared, has_labels=has_labels),
+        network=None if weights is None else _network_score(prepared, weights, compared, has_labels=has_labels),
     )
 
 
@@ -219,21 +222,21 @@ def _best_constant(prepared: PreparedTraining, data: Dataset) -> tuple[float, np
         return head.forward(), head.backward().astype(np.float64)
 
 
-def _contradictions(data: Dataset, *, is_class: bool) -> tuple[float, tuple[int, int] | None]:
+def _contradictions(data: Dataset, *, has_labels: bool) -> tuple[float, tuple[int, int] | None]:
     """The fraction of rows with another target than most rows of the same features, and two such rows."""
     features = np.ascontiguousarray(np.hstack([data.X, data.codes.astype(data.X.dtype)]))
-    y = data.y if is_class else data.y[:, 0]
+    y = data.y if has_labels else data.y[:, 0]
     if not features.shape[1]:
         return 0.0, None
     keys = features.view(np.dtype((np.void, features.itemsize * features.shape[1])))[:, 0]
     _, group = np.unique(keys, return_inverse=True)
     order = np.argsort(group, kind="stable")
-    n, example, far = 0, None, 0.0 if is_class else 0.5 * float(np.std(y))
+    n, example, far = 0, None, 0.0 if has_labels else 0.5 * float(np.std(y))
     for rows in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
         if len(rows) < 2:
             continue
         values = y[rows]
-        usual = np.bincount(values).argmax() if is_class else np.sort(values)[len(values) // 2]
+        usual = np.bincount(values).argmax() if has_labels else np.sort(values)[len(values) // 2]
         other = np.abs(values - usual) > far
         n += int(other.sum())
         if example is None and other.any():
@@ -252,7 +255,7 @@ def _heavy_rows(data: Dataset, dZ: npt.NDArray[np.float64]) -> tuple[float, list
     return (float(norms[order].sum()) / total if total > 0.0 else 0.0), order[:3].tolist()
 
 
-def _neighbor_score(data: Dataset, *, is_class: bool) -> float | None:
+def _neighbor_score(data: Dataset, *, has_labels: bool) -> float | None:
     """The score of the targets of each row's five nearest other rows, all features having the same spread."""
     X = data.X.astype(np.float64)
     X = (X - X.mean(axis=0)) / np.maximum(X.std(axis=0), 1e-12)
@@ -264,18 +267,18 @@ def _neighbor_score(data: Dataset, *, is_class: bool) -> float | None:
         distance += 2.0 * (column[:, None] != column[None, :])
     np.fill_diagonal(distance, inf)
     nearest = np.argpartition(distance, NEIGHBORS, axis=1)[:, :NEIGHBORS]
-    if is_class:
+    if has_labels:
         votes = np.array([np.bincount(row).argmax() for row in data.y[nearest]])
         return float((votes == data.y).mean())
     return _squared_correlation(data.y[nearest, 0].mean(axis=1), data.y[:, 0])
 
 
-def _network_score(prepared: PreparedTraining, weights: Parameters, data: Dataset) -> float | None:
+def _network_score(prepared: PreparedTraining, weights: Parameters, data: Dataset, *, has_labels: bool) -> float | None:
     network, loss = prepared.arguments.network, prepared.arguments.loss
     bound = network.bind(weights, len(data), training=None, forward_only=True)
     bound.X[...], bound.codes[...] = data.X, data.codes
     bound.forward()
-    if loss.task == "classification":
+    if has_labels:
         probabilities = loss.inverse_link(bound.Z)
         return float((probabilities.argmax(axis=1) == data.y).mean()) if probabilities.shape[1] > 1 else None
     return _squared_correlation(loss.inverse_link(bound.Z)[:, 0], data.y[:, 0])

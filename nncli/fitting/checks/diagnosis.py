@@ -47,10 +47,11 @@ class RowEvidence:
     gradient at that constant that the steepest hundredth of the rows has, such as `heavy_rows`. `widest` is the
     feature with the largest values as the network gets it, of the root mean square `size`. `neighbors` and `network`
     are scores of the training rows, accuracies or squared correlations: of the five nearest other rows, and of the
-    network.
+    network. The target `has_labels`, or is numbers.
     """
 
     baseline: float
+    has_labels: bool = False
     contradicting: float = 0.0
     example: tuple[int, int] | None = None
     heavy: float = 0.0
@@ -280,7 +281,7 @@ def exploding(e: Evidence, *, norm: float = 1e4, z: float = 100.0) -> Illness | 
         )
         message = f"the gradient explodes: its norm is {moment.gradient_norm:.2g} {when}{of_z}"
         given = () if e.config.init is None else layers_with(e.config)
-        given = SCALED_TARGET if spread <= z and _is_target_raw(e.config) else (*given, "clip_norm=1")
+        given = SCALED_TARGET if spread <= z and _is_target_raw(e) else (*given, "clip_norm=1")
         return Illness(FindingCode.EXPLODING_GRADIENTS, message, 0.9, given)
     return None
 
@@ -337,11 +338,10 @@ def dead(e: Evidence, *, share: float = 0.4, nearly_all: float = 0.8, learned: f
 SCALED_TARGET = ("encoding.target=standard",)
 
 
-def _is_target_raw(config: Config) -> bool:
-    """Whether the target is not scaled although its loss allows it."""
-    loss = config.loss
-    is_number = loss is not None and loss.task == "regression" and not loss.needs_unscaled_targets
-    return is_number and config.encoding.target == "none"
+def _is_target_raw(e: Evidence) -> bool:
+    """Whether the target is known to be numbers that are not scaled although their loss allows it."""
+    loss, is_number = e.config.loss, e.rows is not None and not e.rows.has_labels
+    return is_number and e.config.encoding.target == "none" and not (loss and loss.needs_unscaled_targets)
 
 
 def initial_loss(e: Evidence, *, factor: float = 20.0, falling: float = 5.0) -> Illness | None:
@@ -355,7 +355,7 @@ def initial_loss(e: Evidence, *, factor: float = 20.0, falling: float = 5.0) -> 
         f"the loss before the first step is {format_number(start)}, and that of the best constant "
         f"{format_number(e.rows.baseline)}: the first steps only undo the initialization"
     )
-    sets = SCALED_TARGET if _is_target_raw(e.config) else layers_with(e.config)
+    sets = SCALED_TARGET if _is_target_raw(e) else layers_with(e.config)
     return Illness(FindingCode.INITIAL_LOSS, message, 0.5, sets)
 
 
@@ -365,9 +365,9 @@ def heavy_rows(e: Evidence, *, share: float = 0.3) -> Illness | None:
         return None
     rows = ", ".join(f"{row:,}" for row in e.rows.heavy_rows)
     message = f"{format_percent(e.rows.heavy)} of the gradient of the baseline is of 1 % of the rows, such as {rows}"
-    is_number = e.config.loss is not None and e.config.loss.type == "mse"
+    is_mean = not e.rows.has_labels and e.config.loss is not None and e.config.loss.per_row_name == "squared_error"
     advice = "Check these rows for wrong cells"
-    return Illness(FindingCode.FEW_ROWS_DOMINATE, message, e.rows.heavy, ("loss=huber",) if is_number else (), advice)
+    return Illness(FindingCode.FEW_ROWS_DOMINATE, message, e.rows.heavy, ("loss=huber",) if is_mean else (), advice)
 
 
 def contradicting(e: Evidence, *, share: float = 0.1) -> Illness | None:
@@ -390,7 +390,7 @@ def underfitting(e: Evidence, *, gap: float = 0.1) -> Illness | None:
     missing = e.rows.neighbors - e.rows.network
     if missing <= gap:
         return None
-    score = "accuracy" if e.config.loss is not None and e.config.loss.task == "classification" else "R²"
+    score = "accuracy" if e.rows.has_labels else "R²"
     message = (
         f"the network underfits: on the training rows its {score} is {e.rows.network:.2f}, and that of the five "
         f"nearest other rows {e.rows.neighbors:.2f}"
