@@ -113,12 +113,14 @@ class _Watched:
         """Add the batch whose forward pass is done, before its backward pass, which may overwrite a."""
         self._batches += 1
         for i, values in enumerate((self.Z, self.A)):
-            self._sums[2 * i : 2 * i + 2] += values.mean(dtype=np.float64), np.square(values, dtype=np.float64).mean()
+            flat = values.reshape(-1)
+            self._sums[2 * i] += np.add.reduce(flat) / flat.size
+            self._sums[2 * i + 1] += np.dot(flat, flat) / flat.size
         if self._slope is not None:
             self._slope.forward()
             slope = np.abs(self._slope.backward(np.ones_like(self.Z)))
             np.maximum(self._steepest, slope.max(axis=0), out=self._steepest)
-            self._flat += float((slope <= self._limit).mean())
+            self._flat += np.count_nonzero(slope <= self._limit) / slope.size
 
     def health(self, weight: float, gradient: float, update: float) -> LayerHealth:
         """The means over the batches since the last time, with the norms."""
