@@ -301,7 +301,7 @@ def sweep(prepared: PreparedTraining) -> Iterator[RateTrial]:
         short = replace(
             arguments,
             schedule=ConstantRate(peak=peak * factor),
-            epochs=max(1, min(arguments.epochs, -(-SWEEP_STEPS // steps))),
+            epochs=-(-SWEEP_STEPS // steps),
             patience=None,
             monitor="loss",
             rollback_on_divergence=False,

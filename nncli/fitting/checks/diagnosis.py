@@ -193,8 +193,10 @@ def _swept(e: Evidence) -> tuple[RateTrial, RateTrial] | None:
     return min(e.rates, key=lambda t: t.loss), min(e.rates, key=lambda t: abs(log10(t.rate / e.peak)))
 
 
-def rate_too_high(e: Evidence, *, ratio: float = 0.05, rough: float = 0.1, learned: float = 0.3) -> Illness | None:
-    """The training diverged; a sweep is better below; or large updates, with dead units or a loss that stays."""
+def rate_too_high(
+    e: Evidence, *, ratio: float = 0.05, rough: float = 0.1, learned: float = 0.3, grown: float = 30.0
+) -> Illness | None:
+    """The training diverged; a sweep is better below; or large updates, and dead units, large z or no gain."""
     code = FindingCode.LEARNING_RATE_TOO_HIGH
     if e.diverged:
         last = (
@@ -211,18 +213,16 @@ def rate_too_high(e: Evidence, *, ratio: float = 0.05, rough: float = 0.1, learn
                 f"{format_number(own.loss)} with it and {format_number(best.loss)} with {best.rate:.3g}"
             )
             return Illness(code, message, max(0.7, min(1.0, worse)), (learning_rate(best.rate),))
-    jumps, stays, kills = e.roughness > rough, e.learned < learned, dead(e) is not None
-    if (
-        len(e.reports) < 3
-        or e.update_ratio <= ratio
-        or not (jumps or (e.update_ratio > 4 * ratio and (stays or kills)))
-    ):
+    widest = [max((part.z_std for part in dense(moment)[:-1]), default=0.0) for moment in e.health]
+    breaks = dead(e) is not None or (len(widest) > 1 and max(widest[1:]) > grown * widest[0])
+    jumps, stays = e.roughness > rough, len(e.reports) > 2 and e.learned < learned
+    if e.update_ratio <= ratio or not (jumps or (e.update_ratio > 4 * ratio and (stays or breaks))):
         return None
-    loss = "stays near that of the baseline" if stays else "does not fall as it could: units are dead"
-    loss = f"changes by {format_percent(e.roughness)} between epochs" if jumps else loss
+    what = "the training loss stays near that of the baseline" if stays else "units die or z explodes"
+    what = f"the training loss changes by {format_percent(e.roughness)} between epochs" if jumps else what
     message = (
         f"the learning rate {e.peak:.3g} is too high: a step changes the weights by {format_percent(e.update_ratio)} "
-        f"(0.1 % is usual), and the training loss {loss}"
+        f"(0.1 % is usual), and {what}"
     )
     factor = min(0.1, max(1e-3, 0.01 / e.update_ratio))
     return Illness(code, message, max(0.7, 1.0 - max(0.0, e.learned)), (learning_rate(e.peak * factor),))
@@ -281,6 +281,7 @@ def exploding(e: Evidence, *, norm: float = 1e4, z: float = 100.0) -> Illness | 
         )
         message = f"the gradient explodes: its norm is {moment.gradient_norm:.2g} {when}{of_z}"
         given = () if e.config.init is None else layers_with(e.config)
+        given = (learning_rate(e.peak / 10.0),) if moment.epoch else given
         given = SCALED_TARGET if spread <= z and _is_target_raw(e) else (*given, "clip_norm=1")
         return Illness(FindingCode.EXPLODING_GRADIENTS, message, 0.9, given)
     return None

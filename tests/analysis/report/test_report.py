@@ -34,6 +34,7 @@ def test_the_sections_of_a_classification_in_order(penguins_report: ReportFiles)
         "Largest errors",
         "Data",
         "Learning curves",
+        "Health of the training",
         "Model and data",
         "Intended use and limitations",
         "Provenance",
@@ -93,6 +94,7 @@ def test_without_the_table_the_rest_is_shown(tmp_path: Path, fault: str) -> None
     assert titles(files) == [
         "Scores",
         "Learning curves",
+        "Health of the training",
         "Model and data",
         "Intended use and limitations",
         "Provenance",
