@@ -12,15 +12,15 @@ from math import inf, isfinite, isnan, nan, sqrt
 
 import numpy as np
 
-from nncli.nn.activations import ActivationBase, Identity
-from nncli.nn.arrays import Array, BoundLayer, zeros_aligned
+from nncli.nn.activations import ActivationBase
+from nncli.nn.arrays import Array, zeros_aligned
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.layers.base import LayerBase, TrainingContext
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import Residual
 from nncli.nn.layers.sequential import Sequential
 from nncli.nn.optim.schedules import TrainingLength
-from nncli.nn.parameters import ParamGroup, ParamViews, with_prefix
+from nncli.nn.parameters import ParamGroup
 from nncli.nn.training.arguments import TrainingArguments
 from nncli.nn.training.parallel import slices_within
 from nncli.nn.training.state import TrainState
@@ -92,41 +92,46 @@ def is_measured(epoch: int) -> bool:
 
 @dataclass
 class _Watched:
-    """A layer's name, the buffers of its z and a, its activation if it has one, and sums over the batches."""
+    """A layer's name, its activation, if there is one, whether that is a layer `apart`, and sums over the batches."""
 
     name: str
-    Z: Array
-    A: Array
     activation: ActivationBase | None = None
+    apart: bool = False
 
     def __post_init__(self) -> None:
-        self._sums, self._batches = np.zeros(4), 0
-        self._slope = None if self.activation is None else self.activation.bind(self.Z)
-        self._steepest, self._flat = np.zeros(self.Z.shape[1]), 0.0
-        self._limit = nan  # where z is not bounded, no value is saturated
+        self._sums, self._batches = np.zeros(4), np.zeros(2, np.int64)
+        self._steepest: Array = np.zeros(1)
+        self._flat, self._limit = 0.0, nan  # where the activation is not bounded, no value is saturated
         if self.activation is not None and np.isfinite(self.activation.output_range).all():
-            at_zero = self.activation.bind(np.zeros((1, 1)))
-            at_zero.forward()
-            self._limit = SATURATED_SLOPE * float(at_zero.backward(np.ones((1, 1)))[0, 0])
+            self._limit = SATURATED_SLOPE * float(_slope(self.activation, np.zeros((1, 1)))[0, 0])
 
-    def add(self) -> None:
-        """Add the batch whose forward pass is done, before its backward pass, which may overwrite a."""
-        self._batches += 1
-        for i, values in enumerate((self.Z, self.A)):
-            flat = values.reshape(-1)
-            self._sums[2 * i] += np.add.reduce(flat) / flat.size
-            self._sums[2 * i + 1] += np.dot(flat, flat) / flat.size
-        if self._slope is not None:
-            self._slope.forward()
-            slope = np.abs(self._slope.backward(np.ones_like(self.Z)))
-            np.maximum(self._steepest, slope.max(axis=0), out=self._steepest)
+    def add_z(self, Z: Array) -> None:
+        """Add z (rows, units) of a batch, before the activation may overwrite it."""
+        self._add(0, Z)
+        if self.activation is not None:
+            slope = np.abs(_slope(self.activation, Z.copy()))
+            self._steepest = (
+                np.maximum(self._steepest, slope.max(axis=0)) if self._batches[0] > 1 else slope.max(axis=0)
+            )
             self._flat += np.count_nonzero(slope <= self._limit) / slope.size
 
+    def add_a(self, A: Array) -> None:
+        """Add a (rows, units) of a batch."""
+        self._add(1, A)
+
+    def _add(self, i: int, values: Array) -> None:
+        flat = values.reshape(-1)
+        self._batches[i] += 1
+        self._sums[2 * i] += np.add.reduce(flat) / flat.size
+        self._sums[2 * i + 1] += np.dot(flat, flat) / flat.size
+
     def health(self, weight: float, gradient: float, update: float) -> LayerHealth:
-        """The means over the batches since the last time, with the norms."""
-        z_mean, z_square, a_mean, a_square = (self._sums / self._batches).tolist()
-        dead, flat = float((self._steepest <= DEAD_SLOPE).mean()), self._flat / self._batches
-        self._sums[:], self._steepest[:], self._flat, self._batches = 0.0, 0.0, 0.0, 0
+        """The means over the batches since the last time, with the norms; a is z where no activation follows."""
+        if not self._batches[1]:
+            self._sums[2:], self._batches[1] = self._sums[:2], self._batches[0]
+        z_mean, z_square, a_mean, a_square = (self._sums / np.repeat(self._batches, 2)).tolist()
+        dead, flat = float((self._steepest <= DEAD_SLOPE).mean()), self._flat / int(self._batches[0])
+        self._sums[:], self._batches[:], self._flat = 0.0, 0, 0.0
         return LayerHealth(
             name=self.name,
             z_mean=z_mean,
@@ -141,8 +146,17 @@ class _Watched:
         )
 
 
+def _slope(activation: ActivationBase, Z: Array) -> Array:
+    bound = activation.bind(Z)
+    bound.forward()
+    return bound.backward(np.ones_like(Z))
+
+
 class HealthMonitor:
-    """Measures the health of a training on random rows of its `dataset`, in buffers that are allocated once."""
+    """Measures the health of a training on random rows of its `dataset`, in buffers of its own.
+
+    The network is bound as for a step of the training, with dropout.
+    """
 
     def __init__(self, arguments: TrainingArguments, state: TrainState, dataset: Dataset) -> None:
         self._arguments, self._state, self._dataset = arguments, state, dataset
@@ -151,64 +165,39 @@ class HealthMonitor:
         theta, statistics = state.parameters.theta, state.parameters.statistics.copy()
         gradient = zeros_aligned(theta.size, theta.dtype)
         self._parameters = replace(state.parameters, grad=gradient, statistics=statistics)
-        network, p, g = arguments.network, self._parameters.by_name, self._parameters.gradients
-        self._X = np.zeros((rows, network.n_features), network.precision)
-        self._codes = np.zeros((rows, len(network.embeddings)), np.int64)
+        self._dropout, self._progress = np.random.default_rng(0), np.zeros(())
+        context = TrainingContext(self._dropout, self._progress, self._watch)
+        self._bound = arguments.network.bind(self._parameters, rows, training=context)
         self._y = np.zeros((rows, *dataset.y.shape[1:]), dataset.y.dtype)
         self._weights = None if dataset.weights is None else np.zeros(rows, dataset.weights.dtype)
-        self._first = network.bind_inputs(p, g, self._X, self._codes)
-        self._watched = [_Watched("input", self._first.Y, self._first.Y)]
-        self._dropout, self._progress = np.random.default_rng(0), np.zeros(())
-        # As in training only where statistics of the batch are part of the network.
-        context = TrainingContext(self._dropout, self._progress) if network.mixes_rows else None
-        self._hidden = self._bind(network.sequential.named_layers, p, g, self._first.Y, context)
-        self._last = (network.output_activation or Identity()).bind(self._hidden.Y)
-        self._watched[-1].A = self._last.Y
-        self._loss = arguments.loss.bind(self._last.Y, self._y, self._weights)
+        self._loss = arguments.loss.bind(self._bound.Z, self._y, self._weights)
+        self._layers, self._apart = {"input": _Watched("input")}, dict[str, _Watched]()
+        self._previous: Array = self._bound.X
+        for name, layer in _flat(arguments.network.sequential.named_layers):
+            activation = getattr(layer, "activation", None)
+            if isinstance(layer, Dense):
+                self._layers[name] = last = _Watched(name, activation)
+            elif activation is not None and len(self._layers) > 1:  # of the dense layer before it
+                self._layers[last.name] = self._apart[name] = last = _Watched(last.name, activation, apart=True)
         self._spans = self._weight_spans()
 
-    def _bind(
-        self,
-        layers: Iterable[tuple[str, LayerBase]],
-        p: ParamViews,
-        g: ParamViews,
-        X: Array,
-        training: TrainingContext | None,
-    ) -> BoundLayer:
-        """Bind layers in turn, the activation of a dense layer as a layer of its own, and the layers of a residual."""
-        parts, Y = list[BoundLayer](), X
-        for name, layer in _with_activations_apart(layers):
-            if isinstance(layer, ActivationBase):
-                bound = layer.bind(Y)
-            elif isinstance(layer, Residual):
-                inner = [(f"{name}.{inner}", part) for inner, part in Sequential.of(layer.layers).named_layers]
-                bound = _skip(self._bind(inner, p, g, Y, training), Y)
-            else:
-                bound = layer.bind(with_prefix(p, name), with_prefix(g, name), Y, training=training, needs_dX=True)
-            if isinstance(layer, Dense):
-                self._watched.append(_Watched(name, bound.Y, bound.Y))
-            activation = getattr(layer, "activation", None) if isinstance(layer, LayerBase) else layer
-            if activation is not None and len(self._watched) > 1:
-                self._watched[-1] = _Watched(self._watched[-1].name, Y, bound.Y, activation)
-            parts.append(bound)
-            Y = bound.Y
-
-        def forward() -> None:
-            for part in parts:
-                part.forward()
-
-        def backward(dY: Array) -> Array:
-            for part in reversed(parts):
-                dY = part.backward(dY)
-            return dY
-
-        return BoundLayer(Y, forward, backward)
+    def _watch(self, value: str, values: Array) -> None:
+        """Add z and a of a layer as they are computed; see `TrainingContext.watch`."""
+        name, _, symbol = value.rpartition(".")
+        name = "output" if name == "output_activation" else name
+        if name in self._apart and symbol == "Y":
+            self._apart[name].add_z(self._previous)
+            self._apart[name].add_a(values)
+        elif name in self._layers and symbol in ("Y", "Z") and not self._layers[name].apart:
+            layer = self._layers[name]
+            (layer.add_a if symbol == "Y" and name != "input" else layer.add_z)(values)
+        self._previous = values
 
     @np.errstate(all="ignore")  # what is not finite shows in the numbers
     def measure(self) -> Health:
         """Measure the health between two epochs."""
         arguments, state, grad = self._arguments, self._state, self._parameters.grad
-        n, batch, rows, clip = len(self._dataset), self._batch, len(self._X), arguments.clip_norm
+        n, batch, rows, clip = len(self._dataset), self._batch, len(self._y), arguments.clip_norm
         np.copyto(self._parameters.statistics, state.parameters.statistics)
         rng = np.random.default_rng(state.epoch)
         self._dropout.bit_generator.state = rng.bit_generator.state
@@ -227,7 +216,7 @@ class HealthMonitor:
         if clip is not None:
             clip_by_global_norm(grad, clip)
         layers = []
-        for layer in self._watched:
+        for layer in self._layers.values():
             spans = self._spans[layer.name]
             update = sqrt(sum(self._update(span, rate) ** 2 for span in spans))
             weight = norm(state.parameters.theta, spans)
@@ -245,22 +234,21 @@ class HealthMonitor:
 
     def _compute_gradient(self, rng: np.random.Generator) -> float:
         """The loss of random rows, whose gradient is stored; the layers are watched."""
-        dataset, rows = self._dataset, np.sort(rng.integers(len(self._dataset), size=len(self._X)))
-        self._X[...], self._codes[...], self._y[...] = dataset.X[rows], dataset.codes[rows], dataset.y[rows]
+        dataset, rows = self._dataset, np.sort(rng.integers(len(self._dataset), size=len(self._y)))
+        self._bound.X[...], self._bound.codes[...], self._y[...] = dataset.X[rows], dataset.codes[rows], dataset.y[rows]
         if self._weights is not None and dataset.weights is not None:
             self._weights[...] = dataset.weights[rows]
-        for part in (self._first, self._hidden, self._last):
-            part.forward()
-        for layer in self._watched:
-            layer.add()
+        if not (self._arguments.network.embeddings or self._arguments.network.embedded_numeric):
+            self._layers["input"].add_z(self._bound.X)
+        self._bound.forward()
         loss = self._loss.forward()
-        self._first.backward(self._hidden.backward(self._last.backward(self._loss.backward())))
+        self._bound.backward(self._loss.backward())
         return loss
 
     def _weight_spans(self) -> dict[str, list[slice]]:
         """The slices of theta of the weights of every layer; those of the input are its embeddings."""
         layout = self._parameters.layout
-        spans: dict[str, list[slice]] = {layer.name: [] for layer in self._watched}
+        spans: dict[str, list[slice]] = {layer.name: [] for layer in self._layers.values()}
         for spec in layout.specs:
             if spec.group in (ParamGroup.EMBEDDING, ParamGroup.NUMERIC):
                 spans["input"].append(layout.spans[spec.name][0])
@@ -280,30 +268,13 @@ class HealthMonitor:
         return norm(np.subtract(theta, state.parameters.theta[span], out=theta))
 
 
-def _with_activations_apart(
-    layers: Iterable[tuple[str, LayerBase]],
-) -> Iterator[tuple[str, LayerBase | ActivationBase]]:
+def _flat(layers: Iterable[tuple[str, LayerBase]]) -> Iterator[tuple[str, LayerBase]]:
+    """The layers by name, with those inside a residual in its place."""
     for name, layer in layers:
-        if isinstance(layer, Dense) and layer.activation is not None:
-            yield name, layer.model_copy(update={"activation": None})
-            yield name, layer.activation
+        if isinstance(layer, Residual):
+            yield from ((f"{name}.{inner}", part) for inner, part in _flat(Sequential.of(layer.layers).named_layers))
         else:
             yield name, layer
-
-
-def _skip(inner: BoundLayer, X: Array) -> BoundLayer:
-    """Y = X + F(X), as in a residual."""
-    Y = np.empty_like(X)
-
-    def forward() -> None:
-        inner.forward()
-        np.add(X, inner.Y, out=Y)
-
-    def backward(dY: Array) -> Array:
-        skip = dY.copy()  # the layers inside may overwrite dY
-        return np.add(skip, inner.backward(dY), out=skip)
-
-    return BoundLayer(Y, forward, backward)
 
 
 def norm(vector: Array, spans: Iterable[slice] = (slice(None),)) -> float:
