@@ -463,8 +463,9 @@ def too_few_epochs(e: Evidence, *, steady: float = 0.2, falling: float = 0.03) -
     slope = (values[-1 - last] - values[-1]) / e.scale
     if slope < falling or min(values[-last:]) > min(values) or e.reports[-1].learning_rate < steady * e.peak:
         return None
+    span = f"{last:,} epochs" if last > 1 else "epoch"
     message = (
-        f"{len(values):,} epochs are too few: in the last {last:,} the loss has fallen from "
+        f"{len(values):,} epochs are too few: in the last {span} the loss fell from "
         f"{format_number(values[-1 - last])} to {format_number(values[-1])}"
     )
     return Illness(FindingCode.TOO_FEW_EPOCHS, message, min(0.7, 3.0 * slope), (f"epochs={3 * len(values)}",))
