@@ -474,7 +474,7 @@ def write_ensemble_run(
             if is_common:
                 training_rows = np.setdiff1d(training_rows, data.held_out(data.config))
             training = training_scores(data, ensemble, training_rows)
-            BuiltEnsemble(ensemble, 0, training, card, held_out, out_of_fold=not is_common).save(run, data)
+            BuiltEnsemble(ensemble, (0,), training, card, held_out, out_of_fold=not is_common).save(run, data)
         counts = {"training_rows": len(training_rows), "has_common_validation": is_common}
         finished = _manifest(selected, ensemble, held_out, command).model_copy(update={"selection": record, **counts})
 

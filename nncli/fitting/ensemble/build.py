@@ -240,7 +240,7 @@ class EpochChoice:
         """
         values = [self._value(epoch, rows) for epoch in among] if len(among) > 1 else [0.0]
         best = len(values) - 1 - int(np.argmin(values[::-1]))
-        chosen = (best,)
+        chosen: tuple[int, ...] = (best,)
         if self.averages and len(among) > 1:
             losses = [self._losses(epoch, rows) for epoch in among]
             differences = [loss[rows] - losses[best][rows] for loss in losses]

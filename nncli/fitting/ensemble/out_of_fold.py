@@ -357,7 +357,8 @@ class OutOfFoldPredictions:
     def _cycle_mean(self, member: int, temperature: float) -> npt.NDArray[np.float64]:
         """The mean (its rows, outputs) of the predictions of a member at the ends of its cycles."""
         networks = self.member_predictions[member :: len(self.positions) // self.cycles]
-        return np.mean([predictions.with_temperature(temperature).values for predictions in networks], axis=0)
+        values = [predictions.with_temperature(temperature).values for predictions in networks]
+        return np.asarray(np.mean(values, axis=0))
 
     def _sum_of(self, values: Sequence[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
         """The sum (rows, outputs) over members of `values` (rows of the member, outputs)."""
