@@ -16,7 +16,12 @@ from nncli.base.errors import DataError
 from nncli.data.columns.datetimes import DATE_LIKE, is_ambiguous_date, parse_dates, pattern_of
 from nncli.data.columns.decimal_marks import DecimalMarks
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER, MISSING_WORDS, parse_numbers, read_text, unit_of
-from nncli.data.columns.raw_column import MAX_CATEGORIES, are_addresses_or_phone_numbers, looks_like_a_number
+from nncli.data.columns.raw_column import (
+    DIGIT,
+    MAX_CATEGORIES,
+    are_addresses_or_phone_numbers,
+    looks_like_a_number,
+)
 from nncli.data.columns.spellings import BOOLEAN_PAIRS, IN_PARENTHESES, NUMBER_WITH_SIGN, infer_unit
 from nncli.data.dialect import AUTO, CsvDialect
 from nncli.data.encoders.kinds import ENCODERS, Kind, infer_kind
@@ -47,9 +52,9 @@ class ColumnProfile:
     `kind` is the inferred kind; if inference fails, `error` is its error and `kind` is categorical. `missing` of the
     `rows` have no value; the others have `distinct` different values, of which `top_values` are the most frequent, with
     their counts. `lowest`, `highest`, `mean`, `median` and `histogram` are those of the finite numbers. The column
-    would be numeric without the missing-value markers `na_spellings`, or with the `thousands` separator. `unit` is the
-    unit that is removed from numbers. With `has_ambiguous_dates`, the cells are dates whose day and month
-    could be in either order. `recommended` says whether to train on the column, and `reason` why not.
+    would be numeric without the missing-value markers `na_spellings`; with the `thousands` separator most of its cells
+    are numbers. `unit` is the unit that is removed from numbers. With `has_ambiguous_dates`, the cells are dates whose
+    day and month could be in either order. `recommended` says whether to train on the column, and `reason` why not.
     """
 
     name: str
@@ -231,9 +236,12 @@ def _with_recommendation(
 
 
 def _infer_thousands(name: str, present: pl.Series, table: Table) -> str:
-    """The thousands separator with which all cells are numbers, such as 1,234,567 and 950; not 0,123."""
+    """The thousands separator with which most cells are numbers, such as 1,234,567 and 950; not 0,123.
+
+    The others are words without a digit, which are for `_na_spellings` and invalid_cells.py once the numbers are read.
+    """
     dialect = table.dialect_of(name)
-    if present.dtype != pl.String or dialect.thousands is not None or are_addresses_or_phone_numbers(present):
+    if present.dtype != pl.String or table.dialect.thousands is not None or are_addresses_or_phone_numbers(present):
         return ""
     unit = infer_unit(present)
     for mark in THOUSANDS:
@@ -244,7 +252,8 @@ def _infer_thousands(name: str, present: pl.Series, table: Table) -> str:
             continue  # 1,234 beside columns with a decimal comma
         if not present.str.contains(rf"\d{between}\d").any():  # ids such as 007 are numbers with any separator
             continue
-        if not parse_numbers(present, dialect.model_copy(update={"thousands": mark}), unit).has_nulls():
+        others = present.filter(parse_numbers(present, dialect.model_copy(update={"thousands": mark}), unit).is_null())
+        if 2 * len(others) < len(present) and not others.str.contains(DIGIT).any():
             return mark
     return ""
 

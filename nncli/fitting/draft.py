@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -359,7 +360,7 @@ def column_warning(column: ColumnProfile) -> str:
     error = column.error
     if error is None:
         return ""
-    hint = (error.hint or "").partition("Correct the cell")[0].strip()
+    hint = re.split("Correct the cell|To treat the column as categories", error.hint or "")[0].strip()
     return f"{error.message}. {hint}" if hint else error.message
 
 

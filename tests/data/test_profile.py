@@ -157,6 +157,20 @@ def test_what_groups_digits_is_found(cells: list[str], mark: str) -> None:
     assert result.thousands == mark
 
 
+@pytest.mark.parametrize("word", ["n/a", "withheld"])
+@pytest.mark.parametrize("cells", [["2,074.91", "986.39"], ["$5,786", "$1,257"]])
+def test_a_few_words_do_not_hide_the_thousands_separator(cells: list[str], word: str) -> None:
+    result = of([*cells * N, word])
+    assert (result.thousands, result.na_spellings) == (",", ())
+    assert of([*cells, *[word] * 3]).thousands == ""
+
+
+def test_a_column_with_its_own_decimal_mark_asks_for_no_other_separator_than_that_of_the_table() -> None:
+    dialect = CsvDialect(decimal=".", thousands=",", decimals=(("x", ","),))
+    table = Table(pl.DataFrame({"x": ["1.234,5", "12,5"] * N}), "t.csv", dialect=dialect)
+    assert profile_column(table, "x").thousands == ""
+
+
 def test_a_category_beside_few_numbers_is_no_missing_value() -> None:
     result = of(["2", "3", "none"] * N)
     assert (result.na_spellings, result.error, result.kind) == ((), None, Kind.CATEGORICAL)

@@ -27,6 +27,19 @@ def test_columns_are_kept_or_dropped_with_a_reason(table: Path) -> None:
     assert (summary.rows, summary.table_rows, summary.n_columns, summary.task) == (40, 40, 5, "regression")
 
 
+@pytest.mark.parametrize("word", ["n/a", "tbd", "withheld"])
+def test_a_word_beside_amounts_with_thousands_separators_is_a_missing_cell(tmp_path: Path, word: str) -> None:
+    path = tmp_path / "rents.csv"
+    rents = [f'"${1 + i % 3},{100 + i * 37 % 900}.{i % 90 + 10}"' for i in range(200)]
+    path.write_text("size,rent\n" + "".join(f"{i % 50},{r}\n" for i, r in enumerate([*rents, word, "$950.50"])))
+    for target, others in (("rent", ["size"]), ("size", ["rent"])):
+        summary = summarize_table(path, [target])
+        assert (summary.data.thousands, summary.rows) == (",", 201 if target == "rent" else 202)
+        assert [(column.name, column.error) for column in (*summary.kept, *summary.targets)] == [
+            (name, None) for name in (*others, target)
+        ]
+
+
 def test_kept_columns_are_computed_once(table: Path) -> None:
     summary = summarize_table(table, ["y"])
     assert summary.kept is summary.kept

@@ -13,6 +13,7 @@ import polars as pl
 
 from nncli.base.errors import Advice, CellError, DataError, SetKey
 from nncli.base.text import quote, yaml_quote
+from nncli.data.columns.decimal_marks import DecimalMarks
 from nncli.data.columns.spellings import (
     CURRENCY_CODES,
     alternative_numbers,
@@ -87,12 +88,19 @@ ON_ERROR_HINT = "To treat all such cells as missing, set data.on_error to missin
 def number_hint(cell: str, name: str, dialect: CsvDialect, cells: pl.Series) -> str:
     """The hint for `cell` of the column `name` of these `cells`, which is not a number."""
     other = "," if dialect.decimal == "." else "."
-    has_both = re.search(rf"\d{re.escape(other)}\d", cell) and has_decimal_mark(cells, dialect.decimal)
+    has_mark = has_decimal_mark(cells, dialect.decimal)
+    meaning = guess_meaning(cell.strip(), dialect, name, has_mark=has_mark)
+    if has_mark and other in DecimalMarks.of([cell.strip()], None).clear:
+        meaning = BOTH_MARKS
+    as_categories = f"To treat the column as categories, set `columns: {{{yaml_quote(name)}: categorical}}` under data."
+    are_numbers = 2 * parse_numbers(cells, dialect).count() > cells.count()
+    if meaning and not are_numbers:
+        return f"{meaning} {as_categories}"
     sentences = [
-        BOTH_MARKS if has_both else guess_meaning(cell.strip(), dialect, name),
-        f"Correct the cell, or empty it. If it means a missing value, add {yaml_quote(cell)} to data.missing_values. "
-        f"To treat the column as categories, set `columns: {{{yaml_quote(name)}: categorical}}` under data.",
-        ON_ERROR_HINT if 2 * parse_numbers(cells, dialect).count() > cells.count() else "",
+        meaning,
+        f"Correct the cell, or empty it. If it means a missing value, add {yaml_quote(cell)} to data.missing_values.",
+        as_categories,
+        ON_ERROR_HINT if are_numbers else "",
     ]
     return " ".join(filter(None, sentences))
 
@@ -131,12 +139,15 @@ def date_hint(name: str) -> str:
     )
 
 
-def guess_meaning(text: str, dialect: CsvDialect, name: str) -> str:
-    """A sentence about what `text` seems to be, and the setting that would read it so."""
+def guess_meaning(text: str, dialect: CsvDialect, name: str, *, has_mark: bool = False) -> str:
+    """A sentence about what `text` seems to be, and the setting that would read it so.
+
+    With `has_mark`, other cells of the column have the decimal mark of the dialect, so no other mark is suggested.
+    """
     if not any(c.isdigit() for c in text):
         return ""
     if (bare := UNIT_SIGNS.sub("", text).strip()) != text:
-        return guess_meaning(bare, dialect, name) or SAME_SIGN
+        return guess_meaning(bare, dialect, name, has_mark=has_mark) or SAME_SIGN
     if DATE.fullmatch(text):
         return "It looks like a date or a time; to use it as a number, convert it to a year or a count of days."
     if any(is_non_ascii_number_char(c) for c in text):
@@ -145,7 +156,7 @@ def guess_meaning(text: str, dialect: CsvDialect, name: str) -> str:
         return ""
     group, mark = match["group"], match["mark"]
     readings = []
-    if group is None or (group in ",." and mark is None and text.count(group) == 1):
+    if group is None or (not has_mark and group in ",." and mark is None and text.count(group) == 1):
         readings.append(alternative_reading(text, None, mark or group, dialect, name))
     if group is not None and group != mark:
         readings.append(alternative_reading(text, group, mark, dialect, name))

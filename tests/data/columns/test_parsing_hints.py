@@ -60,3 +60,11 @@ def test_no_decimal_mark_is_named_for_a_column_with_both() -> None:
         hint = number_hint(cell, "x", CsvDialect.model_validate({"decimal": decimal}), pl.Series(["1.5", "2,5"]))
         assert "data.decimal" not in hint
         assert "the other decimal mark" in hint
+
+
+@pytest.mark.parametrize(("cell", "number"), [("$1,986.39", "1986.39"), ("$1,986", "1986")])
+def test_separators_of_thousands_are_no_other_decimal_mark(cell: str, number: str) -> None:
+    hint = number_hint(cell, "x", POINT, pl.Series(["$986.39", cell, "n/a"]))
+    assert f'With data.thousands: "," it is {number}.' in hint
+    assert "decimal" not in hint
+    assert "missing_values" not in hint  # the cell is good
