@@ -15,6 +15,7 @@ from nncli.base.findings import Finding
 from nncli.base.scratch import existing_parent
 from nncli.base.text import quote
 from nncli.config.loading import LoadedConfig, load, load_document
+from nncli.config.overrides import PREFIX
 from nncli.config.schema import Config
 from nncli.config.yaml.parser import parse
 from nncli.data.formats.registry import SPREADSHEETS, SUFFIXES, ZIP, suffix_of
@@ -134,8 +135,13 @@ def config_for(
     """
     from nncli.api.init import draft, stem_of
 
-    result = draft(data, target, set=[text for text in assignments if text.lstrip().startswith("data.")])
+    of_data = [text for text in assignments if text.lstrip().startswith("data.")]
+    result = draft(data, target, set=of_data)
     source = as_source(data)
     document = parse(result.text, f"nncli init {source.path}")
-    config = load_document(document, assignments, os.environ, folder=Path.cwd(), name=stem_of(source)).config
+    # The draft has the keys of data merged with what the table shows; set again, they would replace its lists.
+    variables = {PREFIX + text.partition("=")[0].strip().replace(".", "__").upper() for text in of_data}
+    environment = {name: text for name, text in os.environ.items() if name not in variables}
+    others = [text for text in assignments if text not in of_data]
+    config = load_document(document, others, environment, folder=Path.cwd(), name=stem_of(source)).config
     return config, result

@@ -11,9 +11,10 @@ import pytest
 
 from nncli import cross_validate, train, tune
 from nncli.api.options import TrainingInputOptions
-from nncli.api.training_input import Drafted, resolve_input
+from nncli.api.training_input import Drafted, config_for, resolve_input
 from nncli.base.errors import UsageError
 from nncli.config.schema import Config
+from nncli.data.encoders.kinds import Kind
 from tests.cli.support import Cli
 
 
@@ -36,6 +37,23 @@ def test_a_table_gets_a_drafted_configuration(table: str) -> None:
     assert isinstance(resolved.config, Config)
     assert (resolved.config.seed, resolved.config.data.drop, resolved.assignments) == (3, ("rowid",), ())
     assert drafts[0].arguments == ("t.csv", "--target", "y", "--set", "seed=3")
+
+
+def test_what_is_set_is_merged_with_what_the_table_shows(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        (i, i * 37 % 11, i % 7, "?" if i == 5 else i * 1.5, "12 %" if i == 6 else i % 30, i % 11 + 0.5)
+        for i in range(40)
+    ]
+    lines = ["rowid,x,other,marked,doubtful,y", *(",".join(map(str, row)) for row in rows)]
+    (here / "t.csv").write_text("\n".join(lines))
+    assignments = ["data.drop=[other]", "data.missing_values=[k.A.]", "data.columns={x: categorical}", "epochs=7"]
+    monkeypatch.setenv("NNCLI_DATA__DROP", "[x]")  # what is set has precedence
+    config, drafted = config_for("t.csv", "y", assignments)
+    assert config.epochs == 7
+    assert config.data.drop == ("other", "rowid")
+    assert config.data.missing_values == ("k.A.", "?")
+    assert config.data.columns == {"x": Kind.CATEGORICAL, "doubtful": Kind.CATEGORICAL}
+    assert "dropped 'rowid'" in " ".join(finding.message for finding in drafted.decisions)
 
 
 def test_a_configuration_takes_no_target() -> None:
