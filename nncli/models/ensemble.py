@@ -114,7 +114,8 @@ class Ensemble:
 
     def anomalies(self, table: Table) -> Anomalies:
         """The anomalies of a table to all members, without predicting it."""
-        return reduce(and_, (member.anomalies(table) for member in self.members))
+        table = table.with_cache()
+        return shared_anomalies(self, table, [member.anomalies(table) for member in self.members])
 
     def unusual_cells(self, table: Table, names: Iterable[str]) -> dict[str, Mask]:
         """Whether each cell (rows,) of the columns `names`, which all members have, is an anomaly to all of them."""
@@ -206,6 +207,8 @@ AnyModel: TypeAlias = Model | Ensemble
 def predict_members(model: AnyModel, table: Table) -> list[Predictions]:
     """The predictions of each member, before temperature scaling by an ensemble; a single model is its only member.
 
+    Where all members have anomalies, they are those that all of them share.
+
     Raises:
         DataError: see `Model.predict`.
     """
@@ -213,8 +216,27 @@ def predict_members(model: AnyModel, table: Table) -> list[Predictions]:
         return [model.predict(table)]
     table = table.with_cache()
     if len(table) > MAX_ROWS:
-        return [member.predict(table) for member in model.members]
-    return model.predict_small_batch(table)
+        members = [member.predict(table) for member in model.members]
+    else:
+        members = model.predict_small_batch(table)
+    if not all(member.anomalies.columns for member in members):
+        return members
+    anomalies = shared_anomalies(model, table, [member.anomalies for member in members])
+    return [replace(member, anomalies=anomalies) for member in members]
+
+
+def shared_anomalies(model: AnyModel, table: Table, of_members: Sequence[Anomalies]) -> Anomalies:
+    """The anomalies of a table that are anomalies to all members, from those to each member."""
+    shared = reduce(and_, of_members)
+    counts = {name: column.total - column.missing for name, column in shared.columns.items()}
+    names = [name for name, count in counts.items() if count]
+    if not isinstance(model, Ensemble) or len(table) == 1 or not names:
+        return shared
+    # Members that were trained on different rows may have as many anomalies in a column, but in other cells.
+    counts |= {
+        name: int(mask.sum()) - shared.columns[name].missing for name, mask in model.unusual_cells(table, names).items()
+    }
+    return Anomalies.from_columns((name, column.at_most(counts[name])) for name, column in shared.columns.items())
 
 
 def average_members(model: AnyModel, members: Sequence[Predictions]) -> Predictions:

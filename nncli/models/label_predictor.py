@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import and_
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +17,7 @@ import polars as pl
 from nncli.base.threads import limit_blas_threads
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.table import Table
-from nncli.models.ensemble import AnyModel, Ensemble
+from nncli.models.ensemble import AnyModel, Ensemble, shared_anomalies
 from nncli.models.model import Model
 from nncli.nn.arrays import Codes
 from nncli.targets.decision import CostMatrix, Decision, Threshold, decide
@@ -104,4 +102,4 @@ def _approximate(model: AnyModel, members: Sequence[Model], table: Table) -> tup
         values += target.align(predictions.values, predictions.target) * share
         error += bound * (SOFTMAX_SLOPE / T * share)
         all_anomalies.append(anomalies)
-    return values, error, reduce(and_, all_anomalies)
+    return values, error, shared_anomalies(model, table, all_anomalies)

@@ -12,10 +12,12 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
+from nncli.analysis.inspection.encoded_rows import EncodedRows
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.sources.read_table import read_table
 from nncli.data.table import Table
 from nncli.models.ensemble import Ensemble, EnsembleSpec, predict_members, spec_json
+from nncli.models.label_predictor import predict_classes
 from nncli.models.model import Model
 from nncli.models.predictions import Predictions
 from nncli.nn.inference.small_blocks import MAX_ROWS
@@ -107,6 +109,31 @@ def test_a_value_is_unexpected_if_it_is_to_all_members() -> None:
     other = Anomalies({"x": ColumnAnomalies(out_of_range=1, highest=9.0), "d": ColumnAnomalies(missing=1)})
     assert single & other == Anomalies({"x": ColumnAnomalies(out_of_range=1, highest=9.0)})
     assert (single & Anomalies()).note is None
+
+
+@pytest.mark.parametrize("rows", [100, 5 * MAX_ROWS])
+def test_a_cell_that_only_some_members_know_is_no_anomaly(model: Model, table: Table, rows: int) -> None:
+    def with_columns(**changes: dict[str, object]) -> Model:
+        columns = tuple(type(c)(**{**c.model_dump(), **changes.get(c.name, {})}) for c in model.spec.encoder.columns)
+        encoder = model.spec.encoder.model_copy(update={"columns": columns})
+        return replace(model, spec=model.spec.model_copy(update={"encoder": encoder}))
+
+    first = with_columns(island={"categories": ("?", "Dream", "Torgersen")}, bill_length_mm={"highest": 40.0})
+    second = with_columns(island={"categories": ("Biscoe", "Dream", "?")}, bill_length_mm={"lowest": 50.0})
+    ensemble = Ensemble(spec_for(model, ("Adelie", "Chinstrap", "Gentoo")), (first, second))
+    frame = table.frame.sample(rows, with_replacement=True, seed=0).cast({"bill_length_mm": pl.Float64}).drop_nulls("bill_length_mm")
+    known = frame.filter(~pl.col("bill_length_mm").is_between(40.0, 50.0, closed="none"))
+    odd = known.with_columns(known["island"].scatter([0, 1], "Atlantis"))
+    for cells, unseen in ((known, 0), (odd, 2)):
+        of_cells = replace(table, frame=cells)
+        for found in (
+            ensemble.anomalies(of_cells),
+            ensemble.predict(of_cells).anomalies,
+            predict_classes(ensemble, of_cells).anomalies,
+            EncodedRows.of(ensemble, of_cells).anomalies,
+        ):
+            assert "bill_length_mm" not in found.columns
+            assert found.columns.get("island", ColumnAnomalies()).unseen == unseen
 
 
 def test_few_rows_have_the_bits_and_anomalies_that_they_have_among_many(model: Model, table: Table) -> None:

@@ -15,7 +15,7 @@ from nncli.data.encoders.encoder import Encoder
 from nncli.data.formats.prefetch import prefetch_map
 from nncli.data.sample_weights import Weights, combine
 from nncli.data.table import Table
-from nncli.models.ensemble import AnyModel, Ensemble
+from nncli.models.ensemble import AnyModel, Ensemble, shared_anomalies
 from nncli.models.model import Model
 from nncli.nn.arrays import Codes, Matrix
 from nncli.nn.batches.dataset import Dataset
@@ -123,9 +123,7 @@ class EncodedRows:
             encoded = member.encode(table)
             parts.append(EncodedPart(member, encoded.X, encoded.codes))
             anomalies_of_members.append(encoded.anomalies)
-        anomalies = anomalies_of_members[0]
-        for others in anomalies_of_members[1:]:
-            anomalies = anomalies & others
+        anomalies = shared_anomalies(model, table, anomalies_of_members)
         return cls(model, tuple(parts), oof_mask, anomalies, _scaled(weights))
 
     def __len__(self) -> int:

@@ -45,7 +45,7 @@ class ColumnAnomalies:
         return replace(self._combined(other, operator.add, min, max), is_date=self.is_date or other.is_date)
 
     def __and__(self, other: ColumnAnomalies) -> ColumnAnomalies:
-        """Anomalies of the same cells to both of two models: the minimum of each count."""
+        """Anomalies to both of two models: the minimum of each count, since their cells may differ."""
         return self._combined(other, min, max, min)
 
     def _combined(
@@ -64,6 +64,11 @@ class ColumnAnomalies:
             highest=higher(self.highest, other.highest),
             is_date=self.is_date and other.is_date,
         )
+
+    def at_most(self, count: int) -> ColumnAnomalies:
+        """The anomalies if only so many cells that are present have them."""
+        unseen, rare, out_of_range = (min(n, count) for n in (self.unseen, self.rare, self.out_of_range))
+        return replace(self, unseen=unseen, rare=rare, out_of_range=out_of_range)
 
     @property
     def total(self) -> int:
