@@ -121,7 +121,11 @@ def test_a_cell_that_only_some_members_know_is_no_anomaly(model: Model, table: T
     first = with_columns(island={"categories": ("?", "Dream", "Torgersen")}, bill_length_mm={"highest": 40.0})
     second = with_columns(island={"categories": ("Biscoe", "Dream", "?")}, bill_length_mm={"lowest": 50.0})
     ensemble = Ensemble(spec_for(model, ("Adelie", "Chinstrap", "Gentoo")), (first, second))
-    frame = table.frame.sample(rows, with_replacement=True, seed=0).cast({"bill_length_mm": pl.Float64}).drop_nulls("bill_length_mm")
+    frame = (
+        table.frame.sample(rows, with_replacement=True, seed=0)
+        .cast({"bill_length_mm": pl.Float64})
+        .drop_nulls("bill_length_mm")
+    )
     known = frame.filter(~pl.col("bill_length_mm").is_between(40.0, 50.0, closed="none"))
     odd = known.with_columns(known["island"].scatter([0, 1], "Atlantis"))
     for cells, unseen in ((known, 0), (odd, 2)):

@@ -62,30 +62,32 @@ def invalid_cells(cells: pl.DataFrame, table: Table) -> Finding:
     return Finding("warning", FindingCode.INVALID_CELLS, Location(source=table.source), message, hint)
 
 
-def check_similar_categories(encoder: Encoder) -> list[Finding]:
-    """Categories that seem to mean the same."""
+def check_similar_categories(encoder: Encoder, target: Target) -> list[Finding]:
+    """Categories, and classes of the target, that seem to mean the same."""
     similar = [similar_categories(column.name, column.spellings) for column in encoder.columns]
+    if target.has_labels:
+        (name,) = target.names
+        of_classes = similar_categories(name, target.labels, "class")
+        similar.append(of_classes and replace(of_classes, level="warning"))
     return [finding for finding in similar if finding]
 
 
-def similar_categories(name: str, categories: Iterable[str]) -> Finding | None:
+def similar_categories(name: str, categories: Iterable[str], noun: str = "category") -> Finding | None:
     """A note if some `categories` of the column `name` seem to mean the same: True and true, yes and 1."""
     same = defaultdict(list)
     for category in categories:
         same[category.strip().casefold()].append(category)
     groups = [spellings for spellings in same.values() if len(spellings) > 1]
+    message = ""
     if groups:
         others = f", and {len(groups) - 1:,} more such" if len(groups) > 1 else ""
-        alike = f"{join_quoted(groups[0])} are spelled alike{others}"
-        return _similar(name, f"{alike}; each is a category of its own")
-    if len(same) > 2 and YES_OR_NO.issuperset(same):
-        return _similar(name, f"yes and no are spelled as {join_quoted(sorted(same))}; each is a category of its own")
-    return None
-
-
-def _similar(name: str, message: str) -> Finding:
+        message = f"{join_quoted(groups[0])} are spelled alike{others}"
+    elif len(same) > 2 and YES_OR_NO.issuperset(same):
+        message = f"yes and no are spelled as {join_quoted(sorted(same))}"
+    if not message:
+        return None
     hint = "If they mean the same, spell them alike in the table."
-    return note(FindingCode.SIMILAR_CATEGORIES, message, column=name, hint=hint)
+    return note(FindingCode.SIMILAR_CATEGORIES, f"{message}; each is a {noun} of its own", column=name, hint=hint)
 
 
 def column_units(encoder: Encoder, target: Target) -> list[tuple[str, str | None]]:

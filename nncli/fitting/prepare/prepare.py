@@ -246,7 +246,7 @@ def _fit(config: Config, rows: _SplitRows) -> _Fitted:
         *of_selection(features.encoder, encoder),
         *filter(None, time_notes),
         *check_uninformative(encoder, Location(source=rows.training.header.source)),
-        *check_similar_categories(encoder),
+        *check_similar_categories(encoder, target),
         *removed_units(column_units(encoder, target)),
         *kinds_not_supported(rows.training, config.data.target, dict(kinds), has_labels=target.has_labels),
     )

@@ -1,11 +1,22 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 
 from nncli.base.errors import Location
 from nncli.config.schema import Config
-from nncli.fitting.checks.notes import constant_target, removed_units, two_valued_target, unreachable_targets
+from nncli.data.encoders.encoder import Encoder
+from nncli.data.encoders.kinds import Kind
+from nncli.data.table import Table
+from nncli.fitting.checks.notes import (
+    check_similar_categories,
+    constant_target,
+    removed_units,
+    two_valued_target,
+    unreachable_targets,
+)
+from nncli.targets.classes import ClassificationTarget
 from nncli.targets.number import RegressionTarget
 from tests.assertions import lines
 
@@ -31,6 +42,17 @@ def test_targets_outside_the_range_of_the_output_are_noted(y: list[float], noted
         {"data": {"path": "t.csv", "target": "y"}, "output_activation": "sigmoid", "loss": "mse"}
     )
     assert (unreachable_targets(config, np.array(y)) is not None) is noted
+
+
+def test_spellings_of_a_class_are_warned_of_as_those_of_a_category_are_noted() -> None:
+    table = Table(pl.DataFrame({"x": ["a", "A"] * 3}), "t.csv")
+    encoder = Encoder.fit(table, [("x", Kind.CATEGORICAL)])
+    target = ClassificationTarget(name="y", labels=(" nein", "JA", "ja", "nein"))
+    found = check_similar_categories(encoder, target)
+    assert [(finding.level, finding.location.column) for finding in found] == [("note", "x"), ("warning", "y")]
+    assert "each is a class of its own" in found[1].message
+    assert len(check_similar_categories(encoder, target.model_copy(update={"labels": ("ja", "nein")}))) == 1
+    assert len(check_similar_categories(encoder, TARGET)) == 1
 
 
 def test_wording() -> None:
