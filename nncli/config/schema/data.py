@@ -101,7 +101,8 @@ class DataSection(TableSource):
     decimals: dict[str, DecimalMark] = Field(
         {},
         description="Decimal marks of columns that have another one than `decimal`. With `decimal: auto` a column in "
-        "a table of points has a comma if that is the only mark in its cells, and not only as in 1,234.",
+        "a table of points has a comma if that is the only mark in its cells, and not only as in 1,234. With "
+        "`thousands: .` a column has a point likewise.",
     )
     thousands: Thousands | None = Field(
         None, description="Thousands separator of numbers, such as `,` or a space. null: none."

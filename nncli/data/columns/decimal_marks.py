@@ -82,31 +82,37 @@ def with_column_decimals(
         if finds and len(table) and decimals is None:
             decimals = column_decimals(table)
             if new := [name for name, mark in decimals if (name, mark) not in configured.decimals]:
-                notes += (f"{table.source}: read with a decimal comma in {join_quoted(new)}",)
+                word = "comma" if table.dialect.decimal == "." else "point"
+                notes += (f"{table.source}: read with a decimal {word} in {join_quoted(new)}",)
         dialect = table.dialect.model_copy(update={"decimals": decimals}) if decimals else table.dialect
         yield replace(table, dialect=dialect, notes=notes) if decimals else table
 
 
 def column_decimals(table: Table) -> tuple[tuple[str, str], ...]:
-    """The columns of text with a decimal comma in a table with decimal points, beside those that are configured."""
+    """The columns of text with the other decimal mark than the table, beside those that are configured.
+
+    That is a comma in a table with decimal points; a point if the table has a decimal comma only since points separate
+    its thousands.
+    """
     dialect = table.dialect
-    if dialect.decimal != ".":
+    if dialect.decimal != "." and dialect.thousands != ".":
         return dialect.decimals
+    other = "," if dialect.decimal == "." else "."
     decimals = dict(dialect.decimals)
-    for name in _columns_with_commas(table.frame, decimals):
+    for name in _columns_with(other, table.frame, decimals):
         cells = table.column(name).head(SAMPLE_ROWS).drop_nulls().str.strip_chars()
-        thousands = None if dialect.thousands == "," else dialect.thousands
+        thousands = None if dialect.thousands == other else dialect.thousands
         marks = DecimalMarks.of(cells.filter(cells != ""), thousands)
-        if [*marks.clear] == [","] and "." not in marks.either and marks.numbers > marks.others:
-            decimals[name] = ","
+        if [*marks.clear] == [other] and dialect.decimal not in marks.either and marks.numbers > marks.others:
+            decimals[name] = other
     return tuple(decimals.items())
 
 
-def _columns_with_commas(frame: pl.DataFrame, configured: Collection[str]) -> list[str]:
-    """The columns of text in which a digit follows a comma."""
+def _columns_with(mark: str, frame: pl.DataFrame, configured: Collection[str]) -> list[str]:
+    """The columns of text in which a digit follows the mark."""
     texts = [name for name, dtype in frame.schema.items() if dtype == pl.String and name not in configured]
     if not texts:
         return []
     sample = frame[texts].head(SAMPLE_ROWS)
-    has = sample.select(pl.all().str.contains(r"^[^\p{L}]*,[0-9]").any())  # of all columns at once: ten times as fast
+    has = sample.select(pl.all().str.contains(rf"^[^\p{{L}}]*\{mark}[0-9]").any())  # all at once: ten times as fast
     return [name for name in texts if has.item(0, name)]

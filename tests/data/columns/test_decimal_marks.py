@@ -5,9 +5,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from nncli.api.head import head
 from nncli.data.columns.decimal_marks import column_decimals
 from nncli.data.columns.parsing import read_numbers
 from nncli.data.dialect import CsvDialect
+from nncli.data.encoders.kinds import Kind
 from nncli.data.sources.read_table import read_table
 from nncli.data.table import Table
 
@@ -44,6 +46,28 @@ def test_a_column_with_another_mark_or_an_ambiguous_one_has_that_of_the_table(ce
 
 def test_thousands_separators_of_other_columns_leave_a_decimal_comma() -> None:
     assert decimals_of(["138,3", "75,9"], thousands=",") == (("x", ","),)
+
+
+@pytest.mark.parametrize("cells", [["192.1", "35.3"], ["1.5", "12"], ["1,234.5", "3.25"]])
+def test_a_column_of_points_has_a_decimal_point_where_points_separate_the_thousands_of_others(cells: list[str]) -> None:
+    assert decimals_of(cells, decimal=",", thousands=".") == (("x", "."),)
+    assert decimals_of(cells, decimal=",") == ()
+
+
+@pytest.mark.parametrize("cells", [["157.000", "273.000"], ["1.234,5", "12"], ["1.5", "2,5"]])
+def test_thousands_and_commas_are_no_decimal_points(cells: list[str]) -> None:
+    assert decimals_of(cells, decimal=",", thousands=".") == ()
+
+
+def test_the_hint_for_ambiguous_money_works_beside_a_column_of_points(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("size,price\n" + "".join(f"{i}.{i % 9 + 1},€ {100 + i}.000\n" for i in range(1, 60)))
+    refused = head(path).columns[1].profile
+    assert refused.error is not None
+    assert 'set `thousands: "."`' in str(refused.error.hint)
+    size, price = (column.profile for column in head(path, set=["data.thousands=."]).columns)
+    assert (size.kind, size.lowest) == (Kind.NUMERIC, 1.2)
+    assert (price.kind, price.lowest) == (Kind.NUMERIC, 101_000.0)
 
 
 def test_a_configured_mark_is_kept() -> None:
