@@ -19,6 +19,7 @@ from nncli.base.option import operation
 from nncli.base.text import quote
 from nncli.config.schema import Config, ValidationFile
 from nncli.config.yaml.writer import dump
+from nncli.data.columns.parsing import MISSING_WORDS
 from nncli.data.encoders.categorical import REMOVED, CategoricalColumn
 from nncli.data.sources.table_source import STANDARD_INPUT
 from nncli.fitting.train.provenance import fingerprint, recorded_execution
@@ -257,8 +258,13 @@ def _private_config(config: Config, classes: Mapping[str, str]) -> Config:
 
 
 def _private_spec(spec: ModelSpec | EnsembleSpec, names: Names, classes: Mapping[str, str]) -> ModelSpec | EnsembleSpec:
-    """The specification without rare categories and classes."""
+    """The specification without rare categories and classes, and without words of cells but marks such as n/a."""
     document = json.loads(spec_json(spec))
+    marks = [
+        (name, [word for word in words if word.strip().casefold() in MISSING_WORDS])
+        for name, words in spec.dialect.missing_words
+    ]
+    document["dialect"]["missing_words"] = [(name, words) for name, words in marks if words]
     document["target"] = _replaced(document["target"], classes, LABEL_KEYS)
     if spec.decision is not None:
         document["decision"] = _replaced(document["decision"], classes, LABEL_KEYS)

@@ -95,6 +95,7 @@ class CsvDialect(Spec):
     `header` is whether a line holds the names of the columns, `header_row` its number (from 1); `footer_rows` is the
     number of records at the end that belong to no row; `ragged` is what happens to rows with another number of cells
     than the header. `header_cells` are the cells of the header that was found, if names had to be made from them.
+    `missing_words` are the invalid cells of columns that were read as missing; see invalid_cells.py.
     """
 
     encoding: Encoding = AUTO
@@ -108,6 +109,7 @@ class CsvDialect(Spec):
     footer_rows: FooterRows = AUTO
     ragged: Ragged = "refuse"
     header_cells: tuple[StrictStr, ...] = ()
+    missing_words: tuple[tuple[StrictStr, tuple[StrictStr, ...]], ...] = ()
 
     @model_validator(mode="after")
     def _marks_differ(self) -> CsvDialect:
@@ -124,6 +126,11 @@ class CsvDialect(Spec):
             return self
         thousands = None if self.thousands == mark else self.thousands
         return self.model_copy(update={"decimal": mark, "thousands": thousands, "decimals": ()})
+
+    def with_missing_words(self, trained: CsvDialect | None) -> CsvDialect:
+        """The dialect with the missing words of a training table; without any for None."""
+        words = () if trained is None else trained.missing_words
+        return self if self.missing_words == words else self.model_copy(update={"missing_words": words})
 
     @property
     def has_plain_numbers(self) -> bool:

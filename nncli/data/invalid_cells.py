@@ -2,7 +2,8 @@
 
 A few words among many numbers are typing errors or marks of missing cells, not categories: by themselves they would
 turn a column of numbers into one of thousands of categories. As missing cells they are marked by a feature of their
-column; see encoders/numeric.py.
+column; see encoders/numeric.py. The dialect of the table has them as `missing_words`, so that its model reads new rows
+alike; see `Table.column`.
 """
 
 from __future__ import annotations
@@ -56,7 +57,11 @@ def remove_invalid_cells(
         return store
     store, header = store.with_columns(columns), store.header
     if policy != "skip":
-        return replace(store, header=replace(header, invalid_cells=cells.frame))
+        words = cells.frame.group_by("column").agg(pl.col("value").unique().sort()).sort("column")
+        dialect = header.dialect.model_copy(
+            update={"missing_words": tuple((name, tuple(values)) for name, values in words.iter_rows())}
+        )
+        return replace(store, header=replace(header, invalid_cells=cells.frame, dialect=dialect))
     note = f"{header.source}: {InvalidCounts.of(cells).note(skipped=True)}"
     store = replace(store, header=replace(header, notes=(*header.notes, note)))
     return store.take(cells.valid_rows(len(store)))

@@ -146,13 +146,15 @@ class Table:
         return f"{origin.row:,} of {origin.source}"
 
     def column(self, name: str) -> pl.Series:
-        """The cells of the column called `name`, as a series without a name.
+        """The cells of the column called `name`, as a series without a name; null also for its missing words.
 
         Raises:
             DataError: there is none; the hint names the closest match.
         """
         try:
-            return unnamed(self.frame.get_column(name))
+            cells = unnamed(self.frame.get_column(name))
+            words = dict(self.dialect.missing_words).get(name) if self.dialect.missing_words else None
+            return cells if words is None else _without_words(cells, words)
         except pl.exceptions.ColumnNotFoundError:
             self.require([name])
             raise
@@ -226,6 +228,18 @@ def _near_columns(missing: Sequence[str], unused: Sequence[str]) -> dict[str, st
 def unnamed(cells: pl.Series) -> pl.Series:
     """The same cells without a name: methods of a series called `^x.*$` read the name as a pattern and fail."""
     return cells.alias("")
+
+
+def _without_words(cells: pl.Series, words: Sequence[str]) -> pl.Series:
+    """The cells with null for those that equal a word, or for floats an infinite number that a word spells."""
+    if cells.dtype in (pl.String, pl.Categorical, pl.Enum):
+        is_word = cells.cast(pl.String).is_in(list(words))
+    elif cells.dtype.is_float():
+        numbers = pl.Series(words).cast(cells.dtype, strict=False)
+        is_word = cells.is_infinite() & cells.is_in(numbers.drop_nulls().to_list())
+    else:
+        return cells
+    return cells.set(is_word.fill_null(False), None) if is_word.any() else cells
 
 
 def replace_na_values(frame: pl.DataFrame, missing_values: Sequence[str]) -> pl.DataFrame:

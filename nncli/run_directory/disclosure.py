@@ -77,7 +77,7 @@ FILES = (
         MODEL,
         MODEL_CONTENT,
         "the smallest, the largest and the median number of a column, categories of one row too, words of at least 20 "
-        "rows",
+        "rows, cells among numbers that were read as missing",
         "reduced",
     ),
     WrittenFile(

@@ -90,9 +90,11 @@ def read_chunks(
 
 
 def read_pieces(reader: TableReader, options: ReadOptions) -> Generator[Table]:
-    """Yield the tables of a reader, none of more than `options.rows` rows."""
-    tables = reader.read(options)
+    """Yield the tables of a reader, none of more than `options.rows` rows, with the missing words of a training."""
+    tables, trained = reader.read(options), options.training_dialect
     for table in tables if reader.is_read_once else prefetch(tables):
+        if trained is not None and trained.missing_words:
+            table = replace(table, dialect=table.dialect.with_missing_words(trained))
         if options.rows is None or len(table) <= options.rows:
             yield table
             continue

@@ -53,8 +53,8 @@ def invalid_cells(cells: pl.DataFrame, table: Table) -> Finding:
     message = f"{len(cells):,} {are} treated as missing ({'; '.join(words)}{others})"
     columns = ", ".join(f"{yaml_quote(name)}: categorical" for name in names[:MAX_CELLS])
     hint = Advice(
-        "If new rows have such cells, add them to data.missing_values. The model marks missing cells by a feature of "
-        "their column. To treat such a column as categories, set ",
+        "The same cells are missing in new rows, too; for others, add them to data.missing_values. The model marks "
+        "missing cells by a feature of their column. To treat such a column as categories, set ",
         f"`columns: {{{columns}}}` under data; to refuse the cells, set ",
         SetKey("data.on_error", "fail"),
         ".",

@@ -135,7 +135,9 @@ def read_delimited_body(body: bytes, content_type: ContentType, model: AnyModel,
         tables = _tables(body, replace(options, numeric_columns=NumericColumns()))
     filled = [table for table in tables if len(table)] or tables[:1]
     frame = polars.concat([table.frame for table in filled])
-    return replace(filled[0], frame=frame, notes=tuple(note for table in tables for note in table.notes))
+    dialect = filled[0].dialect.with_missing_words(spec.dialect)
+    notes = tuple(note for table in tables for note in table.notes)
+    return replace(filled[0], frame=frame, dialect=dialect, notes=notes)
 
 
 def _tables(body: bytes, options: ReadOptions) -> list[Table]:
