@@ -87,7 +87,14 @@ class ColumnProfile:
         """Whether every row has a different value, as in a key."""
         return self.rows > 1 and self.distinct == self.rows
 
+    @property
+    def is_nearly_unique(self) -> bool:
+        """Whether nearly every row with a value has a different one, as in a key of a table with duplicate rows."""
+        return self.rows >= MIN_ROWS_FOR_KEY and self.distinct >= NEARLY_UNIQUE * self.present > 0
 
+
+NEARLY_UNIQUE = 0.9
+"""Fraction of distinct values from which a column is like an id."""
 MIN_ROWS_FOR_KEY = 20
 """Smallest number of rows for which unique values suggest a key, unless the column is named like one."""
 NAME_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -138,7 +145,9 @@ def _profile_part(table: ColumnStore, names: Sequence[str]) -> Iterator[ColumnPr
             yield _with_recommendation(plain[name], texts.column(name), texts, is_plain=True)
         elif column is None or x is None or max(-x.min(), x.max()) >= MAX_EXACT_INTEGER:
             yield profile_column(texts if name in is_text else table.columns([name]), name)
-        elif column.distinct <= 2 or (column.is_unique and (x == np.floor(x)).all()):  # its label may not be numeric
+        elif column.distinct <= 2 or (
+            (column.is_unique or column.is_nearly_unique) and (x == np.floor(x)).all()
+        ):  # its label may not be numeric
             yield _with_recommendation(column, pl.Series(x), table.header)
         else:
             yield column
@@ -223,6 +232,9 @@ def _with_recommendation(
         return replace(column, recommended=False, reason=AMBIGUOUS_DATES)
     if column.is_unique and _is_key(column, present, table):
         return replace(column, label=Label.ID, recommended=False, reason="a different value in every row")
+    if column.is_nearly_unique and is_named_like_a_key(column.name) and _is_key(column, present, table):
+        reason = f"named like a key, with {column.distinct:,} different values in {column.present:,} rows"
+        return replace(column, label=Label.ID, recommended=False, reason=reason)
     if column.kind.encoder.needs_repeats:
         if not is_plain:
             if present.dtype == pl.String and (spellings := _na_spellings(column, present, table)):

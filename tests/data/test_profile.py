@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -90,8 +90,8 @@ def test_a_key_is_left_out(cells: list[object], name: str) -> None:
         ([str(i) for i in range(5)], "dose"),  # too few rows to tell
         (words(5), "name"),
         ([*words(N), None], "cabin"),
-        ([*words(N), "a0"], "id"),
-        ([str(i) for i in range(N)] + ["0"], "id"),
+        ([*words(N), "a0"], "name"),
+        ([str(i) for i in range(N)] + ["0"], "row"),
     ],
 )
 def test_what_only_happens_to_differ_is_kept(cells: list[object], name: str) -> None:
@@ -155,6 +155,21 @@ def test_what_groups_digits_is_found(cells: list[str], mark: str) -> None:
     result = of(cells * N)
     assert result.error
     assert result.thousands == mark
+
+
+@pytest.mark.parametrize("as_cell", [int, float, str, lambda i: f"T{i}"])
+def test_a_key_with_a_few_duplicate_rows_is_an_id(as_cell: Callable[[int], object]) -> None:
+    cells = [as_cell(i) for i in [*range(1, N + 1), 1, 2, 3]]
+    result = of(cells, "ticket_id")
+    assert (result.label, result.recommended) == (Label.ID, False)
+    assert "40 different values in 43 rows" in result.reason
+    frame = pl.DataFrame({"ticket_id": cells, "other": range(len(cells))})
+    with Scratch() as scratch:
+        table = write_store(lambda: iter([Table(frame, "t")]), lambda table: table.names, scratch, text_columns=())
+        assert profile(table)[0].label is Label.ID
+    assert of(cells, "weight").recommended
+    assert of([as_cell(i % 30) for i in range(N)], "ticket_id").recommended  # it groups rows
+    assert of([i + 0.5 for i in [*range(N), 1]], "ticket_id").recommended
 
 
 @pytest.mark.parametrize("word", ["n/a", "withheld"])

@@ -36,8 +36,6 @@ from nncli.fitting.checks.notes import uninformative_column
 
 NEARLY_EMPTY = 0.95
 """Fraction of missing cells from which a column is nearly empty."""
-NEARLY_UNIQUE = 0.9
-"""Fraction of distinct values from which a text column is like an id."""
 MIN_DISTINCT = 50
 """Fewest rows or values from which a column is called id-like or group-like."""
 
@@ -94,9 +92,9 @@ def id_like(profile: ColumnProfile, column: Column, location: Location) -> Findi
     hint = f"If so, drop it: {drop}."
     if needs_repeats and len(column.training) > 1 and not _has_frequent_value(column):
         return uninformative_column(column.kind.encoder, profile.name, location)
-    if profile.label is Label.ID:
+    if profile.label is Label.ID and profile.is_unique:
         message = f"{name} has a different value in every row; is it an id or a row number?"
-    elif needs_repeats and profile.present >= MIN_DISTINCT and profile.distinct >= NEARLY_UNIQUE * profile.present:
+    elif profile.label is Label.ID or (needs_repeats and profile.present >= MIN_DISTINCT and profile.is_nearly_unique):
         message = (
             f"{name} has {profile.distinct:,} different values in {profile.present:,} rows; "
             "is it an id, a name or free text?"
