@@ -18,6 +18,7 @@ from nncli.data.columns.decimal_marks import DecimalMarks
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER, MISSING_WORDS, parse_numbers, read_text, unit_of
 from nncli.data.columns.raw_column import (
     DIGIT,
+    DURATION,
     MAX_CATEGORIES,
     are_addresses_or_phone_numbers,
     looks_like_a_number,
@@ -434,7 +435,7 @@ def profile_texts(columns: Sequence[pl.Series], dialect: CsvDialect) -> dict[str
 
 
 def _words(cells: pl.Series, present: Counts, is_number: Mask) -> Mask:
-    """Which of the columns (columns,) have a cell, and none that is, or looks like, a number or a date.
+    """Which of the columns (columns,) have a cell, and none that is, or looks like, a number, a date or a duration.
 
     `is_number` says which columns have a number or an amount.
     """
@@ -443,7 +444,8 @@ def _words(cells: pl.Series, present: Counts, is_number: Mask) -> Mask:
     may_be_numbers = any_in_column(cells.str.contains(SEPARATED_DIGITS), n)
     may_be_numbers &= ~any_in_column(cells.str.contains(DIGIT_AND_LETTER), n)
     may_be_numbers |= any_in_column(looks_like_a_number(cells), n)
-    words: Mask = (present > 0) & (2 * dates <= present) & ~may_be_numbers & ~is_number
+    durations = _count(cells.str.contains(DURATION), n)
+    words: Mask = (present > 0) & (2 * dates <= present) & (2 * durations <= present) & ~may_be_numbers & ~is_number
     return words
 
 

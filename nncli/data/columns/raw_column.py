@@ -78,8 +78,9 @@ class RawColumn:
         return self.is_text and bool(self.cells.filter(self.numbers.is_not_null()).str.contains(LEADING_ZERO).any())
 
     def check_not_numbers(self) -> None:
-        """Raise a DataError if most cells of a column of text are numbers, or look like numbers, and some are not."""
+        """Raise a DataError if most cells of a column of text are numbers, or look like some, or are durations."""
         check_mixed_numbers(self.table, self.name, self.numbers, self.numbers_without_unit)
+        check_durations(self.table, self.name)
 
 
 # A column of text is ambiguous if most of its present cells are numbers and a few are not, or if most look like numbers
@@ -112,6 +113,8 @@ CODE = r"\d.*\p{L}|\p{L}.*\d|\d[-/*:#+]|^\s*[<>~≤≥]\s*\d"
 """12a, A12, 12-14, 5+ and <5."""
 OPEN_RANGE = r"^\s*(?:[<>≤≥]=?\s*\d+|\d+\s*\+)\s*$"
 """5+, >3: written on purpose, even in a single row."""
+DURATION = r"^\s*[+-]?\d{1,3}:[0-5]\d:[0-5]\d(?:[.,]\d+)?\s*$"
+"""2:46:03; without seconds, such as 08:30, times are codes."""
 ZIP, ZIP_PLUS_4 = r"^\d{5}$", r"^\d{5}-\d{4}$"
 MIN_CODES = 3
 """Fewest cells that are codes and not numbers in a column of both."""
@@ -210,6 +213,22 @@ def check_mixed_numbers(table: Table, name: str, numbers: pl.Series, bare: pl.Se
         f"{quote(cells[row])} {message}; {reason}",
         location=table.location(row=row, column=name),
         hint=number_hint(cells[row], name, table.dialect_of(name), cells),
+    )
+
+
+def check_durations(table: Table, name: str) -> None:
+    """Raise a DataError if most cells of the column of text `name` are durations or times of day, of many values."""
+    cells = table.column(name)
+    is_duration = cells.str.contains(DURATION).fill_null(False)
+    count = int(is_duration.sum())
+    if 2 * count <= cells.count() or cells.n_unique() <= MAX_CATEGORIES:
+        return
+    row = int(is_duration.arg_max() or 0)
+    raise DataError(
+        f"{quote(cells[row])} is a duration or a time of day; so are {count:,} of {cells.count():,} cells",
+        location=table.location(row=row, column=name),
+        hint=f"Convert it to a number, such as minutes, or leave the column out: `drop: [{yaml_quote(name)}]` under "
+        f"data. To treat the column as categories, set `columns: {{{yaml_quote(name)}: categorical}}` under data.",
     )
 
 

@@ -68,7 +68,7 @@ class TextColumn(ColumnEncoder):
         """Whether cells are phrases of several words, most of which occur only once.
 
         Raises:
-            DataError: most cells are numbers, and some are not.
+            DataError: most cells are numbers, and some are not, or most are durations.
         """
         if not column.is_text:
             return False

@@ -6,9 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.base.errors import DataError
+from nncli.base.scratch import Scratch
 from nncli.data.columns.parsing import read_numbers
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.kinds import Kind, infer_kind
+from nncli.data.profile import profile
+from nncli.data.store.column_store import write_store
 from nncli.data.table import Table
 
 
@@ -53,6 +56,23 @@ def test_a_column_of_what_a_person_reads_as_numbers_is_no_column_of_categories(c
     assert (error.location.row, error.location.column) == (odd, "x")
     assert way in str(error.hint)
     assert "categorical" in str(error.hint)
+
+
+@pytest.mark.parametrize("form", ["{h}:{m:02}:03", "{h:02}:{m:02}:00", " {h}:{m:02}:59.25 "])
+def test_durations_of_many_values_are_refused_with_what_to_do(form: str) -> None:
+    cells = [form.format(h=i % 24, m=i % 60) for i in range(100)]
+    error = refused(texts(None, *cells, "?"))
+    assert error.location is not None
+    assert (error.location.row, error.location.column) == (2, "x")
+    assert "100 of 101 cells" in error.message
+    assert 'drop: ["x"]' in str(error.hint)
+    assert 'columns: {"x": categorical}' in str(error.hint)
+    few = [form.format(h=i % 8, m=0) for i in range(100)]
+    assert infer_kind(texts(*few), "x") is Kind.CATEGORICAL
+    frame = pl.DataFrame({"x": cells, "few": few, "word": ["a", "b"] * 50})
+    with Scratch() as scratch:
+        store = write_store(lambda: iter([Table(frame, "t")]), lambda table: table.names, scratch, text_columns=())
+        assert [of_column.error is not None for of_column in profile(store)] == [True, False, False]
 
 
 @pytest.mark.parametrize(
