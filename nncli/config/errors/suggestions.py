@@ -181,6 +181,9 @@ def section_hints(path: Path, value: object, root: type[BaseModel]) -> Iterator[
     for match in sections_with_type(root, word)[:1]:
         yield match.type_hint(path, value)
         yield match.type_hint(path)
+        if match.is_list:  # which is written already
+            item = one_line(example(match.models[0], value))
+            yield Hint(f"It is a type of {quote(match.section)}: add the item {item} to the list.")
 
 
 def sections_with_key(model: type[BaseModel], key: str) -> list[SectionMatch]:
@@ -296,6 +299,9 @@ class FixChecker:
             inside = [error.path for error in later if error.path[: len(fix.path)] == fix.path]
             outside = [error for error in later if error.path[: len(fix.path)] != fix.path]
             invalid = fix.path in inside if is_renamed else bool(inside)
+            # Other keys of a section that was missing may be set by other fixes.
+            sections = {error.path for error in self.errors if error.kind == "missing"}
+            outside = [error for error in outside if error.kind != "missing" or error.path[:-1] not in sections]
             return not invalid and all((error.path, error.kind) in before for error in outside)
         except ValueError:
             return False

@@ -283,13 +283,16 @@ def describe(value: object) -> str:
 
 _QUOTE_IT = "Put text with special characters in quotes."
 
+_SAME_COLUMN = "Start it in the same column as the line above."
+UNEXPECTED_COLON = "unexpected ':'"
+
 # (part of PyYAML's message, our message, our hint). The first match is used.
 _SYNTAX: tuple[tuple[str, str, str], ...] = (
     (r"character '\t'", "a tab is not allowed here", "Use spaces for indentation and between a key and its value."),
     ("cannot start any token", "text cannot start with this character", _QUOTE_IT),
     (
         "mapping values are not allowed",
-        "unexpected ':'",
+        UNEXPECTED_COLON,
         "Check the line above and the indentation. Text with ': ' must be in quotes.",
     ),
     ("could not find expected ':'", "expected 'key: value' here", "Is the ':' or a space after it missing?"),
@@ -331,6 +334,15 @@ def reworded(context: str, problem: str) -> tuple[str, str, bool]:
     return "this is not valid YAML", _QUOTE_IT, False
 
 
+def _column_of_key_below(lines: Sequence[str], colon: Position) -> int | None:
+    """The column of the key with this colon, if it is indented further than the line `key: value` above it."""
+    line, column = colon
+    text, above = lines[line - 1], next((other for other in reversed(lines[: line - 1]) if other.strip()), "")
+    indent, indent_above = (len(each) - len(each.lstrip(" ")) for each in (text, above))
+    is_key = text[: column - 1].strip().isidentifier() and re.match(r" *[\w.-]+: +[^#\s]", above)
+    return indent + 1 if is_key and indent > indent_above else None
+
+
 def start_of(event: yaml.Event) -> Position:
     """Line and character of the start of `event`, both from 1."""
     mark = event.start_mark
@@ -352,6 +364,9 @@ def events(text: str, source: str, lines: Sequence[str], earlier: Sequence[Confi
         message, hint, points_at_start = reworded(error.context or "", error.problem or "")
         mark = (error.context_mark if points_at_start else None) or error.problem_mark
         start = (mark.line + 1, mark.column + 1) if mark else last
+        if message == UNEXPECTED_COLON and (column := _column_of_key_below(lines, start)):
+            message, hint = "this line is indented further than the line above it, which has a value", _SAME_COLUMN
+            start = (start[0], column)
         raise ConfigError(*earlier, syntax_issue(message, source, lines, start, hint)) from None
     except (ValueError, OverflowError, IndexError):
         # Not caught by PyYAML: chr() of "\UFFFFFFFF" and int() of a %YAML version with thousands of digits.

@@ -293,3 +293,22 @@ def test_a_hostile_value_is_shown_short_and_escaped(text: str) -> None:
     shown = str(issue_of(text))
     assert len(shown) < 700
     assert "\x1b" not in shown
+
+
+def test_keys_of_data_at_the_top_level_belong_to_the_section() -> None:
+    text = "path: t.csv\ntarget: y\nepochs: 3\n"
+    values = parse(text, "c.yaml").value
+    missing, *others = issues_of(text)
+    assert missing.location is not None
+    assert missing.location.key == "data"
+    for issue, key in zip(others, ("path", "target"), strict=True):
+        assert f"It belongs to 'data': data: {{{key}: " in str(issue.hint)
+        assert issue.fix is not None
+        values = apply_fix(values, issue.fix)
+    assert validate(Config, parse(dump(values), "c.yaml")).data.target == ("y",)
+
+
+@pytest.mark.parametrize("layers", ["[64, 32]", "64, 32"])
+def test_a_type_of_layer_at_the_top_level_is_an_item_of_the_layers_that_are_written(layers: str) -> None:
+    issue = issues_of(f"{START}layers: {layers}\ndropout: 0.2\n")[-1]
+    assert "'layers': add the item {type: dropout, rate: 0.2} to the list" in str(issue.hint)

@@ -16,6 +16,8 @@ from tests.config.support import at, issues, only
         ("a: {b: 1\n", (1, 4), "'{' is never closed"),
         ("a: 'x\nb: 1\n", (1, 4), "never closed"),
         ("a: b: c\n", (1, 5), "unexpected ':'"),
+        ("data:\n  a: b\n   c: d\n", (3, 4), "this line is indented further than the line above it, which has a value"),
+        ("a: b\n\n  c: d\n", (3, 3), "this line is indented further than the line above it, which has a value"),
         ("a: 1\nb\nc: 1\n", (2, 1), "key: value"),
         ("x:\n  a: 1\n y: 2\n", (3, 2), "does not match"),
         ('p: "C:\\data"\n', (1, 8), "escape"),
