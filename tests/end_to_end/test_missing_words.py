@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -51,7 +52,12 @@ def test_they_are_missing_in_files_and_frames(run: Path, tmp_path: Path, name: s
     expected = predict(run, EMPTY, flag_unusual=True)
     if name:
         path = tmp_path / name
-        {"csv": frame.write_csv, "jsonl": frame.write_ndjson, "parquet": frame.write_parquet}[name.split(".")[1]](path)
+        writers: dict[str, Callable[[Path], object]] = {
+            ".csv": frame.write_csv,
+            ".jsonl": frame.write_ndjson,
+            ".parquet": frame.write_parquet,
+        }
+        writers[path.suffix](path)
         assert predict(run, path, flag_unusual=True).equals(expected)
         return
     assert predict(run, frame, flag_unusual=True).equals(expected)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from nncli.base.text import join_quoted
-from nncli.data.dialect import AUTO, CsvDialect
+from nncli.data.dialect import AUTO, CsvDialect, DecimalMark
 from nncli.data.table import Table
 
 SAMPLE_ROWS = 1000
@@ -97,7 +97,7 @@ def column_decimals(table: Table) -> tuple[tuple[str, str], ...]:
     dialect = table.dialect
     if dialect.decimal != "." and dialect.thousands != ".":
         return dialect.decimals
-    other = "," if dialect.decimal == "." else "."
+    other: DecimalMark = "," if dialect.decimal == "." else "."
     decimals = dict(dialect.decimals)
     for name in _columns_with(other, table.frame, decimals):
         cells = table.column(name).head(SAMPLE_ROWS).drop_nulls().str.strip_chars()

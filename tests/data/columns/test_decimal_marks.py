@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -14,7 +15,7 @@ from nncli.data.sources.read_table import read_table
 from nncli.data.table import Table
 
 
-def decimals_of(cells: list[str | None], **dialect: object) -> tuple[tuple[str, str], ...]:
+def decimals_of(cells: Sequence[str | None], **dialect: object) -> tuple[tuple[str, str], ...]:
     table = Table(pl.DataFrame({"x": cells}), "t", dialect=CsvDialect.model_validate({"decimal": ".", **dialect}))
     return column_decimals(table)
 

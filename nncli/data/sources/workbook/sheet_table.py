@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars
 
-from nncli.base.errors import DataError, Location, UsageError
+from nncli.base.errors import Advice, DataError, Location, UsageError, UseOption, sentences
 from nncli.base.text import join_quoted
 from nncli.data.columns.decimal_marks import with_column_decimals
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER
@@ -45,6 +45,9 @@ from nncli.data.sources.workbook.columns import SeriesBuilder
 from nncli.data.sources.workbook.grid import CellRange, Column, Grid, Kind
 from nncli.data.table import Table
 from nncli.nn.arrays import RowIndices
+
+MAX_TOTALS = 3
+"""Rows at the end of a table that may be totals."""
 
 
 @dataclass(frozen=True)
@@ -287,16 +290,26 @@ class SheetTable:
         kinds = Counter(int(grid.columns[column].kinds[layout.rows[k]]) for k, column, _ in issues)
         more = kinds[grid.columns[j].kinds[row]] - 1
         others = f"; {more:,} more {'cell has' if more == 1 else 'cells have'} one" if more else ""
+        totals = None
+        if layout.header is not None and 0 < i >= len(layout.rows) - MAX_TOTALS:
+            ends = (layout.header, layout.columns[0]), (int(layout.rows[i - 1]), layout.columns[-1])
+            cells = ":".join(grid.address(*end) for end in ends)
+            totals = Advice("To read the rows above it alone: ", UseOption("range", "range", cells), ".")
         if grid.columns[j].kinds[row] == Kind.ERROR:
             raise DataError(
                 f"cell {grid.address(row, j)} has the error {grid.text(row, j)}{others}",
                 location=place,
-                hint="Correct the formula or clear the cell; #N/A and empty cells are missing values.",
+                hint=sentences(
+                    "Correct the formula or clear the cell; #N/A and empty cells are missing values.", totals
+                ),
             )
         raise DataError(
             f"cell {grid.address(row, j)} has a formula that was never computed{others}",
             location=place,
-            hint="Open the workbook in a spreadsheet program and save it, which stores the values of its formulas.",
+            hint=sentences(
+                "Open the workbook in a spreadsheet program and save it, which stores the values of its formulas.",
+                totals,
+            ),
         )
 
 

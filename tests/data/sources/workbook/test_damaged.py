@@ -237,6 +237,18 @@ def test_values_that_a_program_invents_are_no_values(tmp_path: Path) -> None:
     assert read(path).frame["b"].to_list() == [0, 0]
 
 
+@pytest.mark.parametrize("total", ["=SUM(B4:B13)", "#REF!"])
+def test_a_total_that_cannot_be_read_is_left_out_by_the_range_that_is_named(tmp_path: Path, total: str) -> None:
+    rows = [["Customers"], [], ["a", "b"], *([i, i * 2] for i in range(10))]
+    with pytest.raises(DataError) as caught:
+        read(write(tmp_path / "t.xlsx", [*rows, ["total", total]]))
+    assert "--range A3:B13" in str(caught.value.hint)
+    assert read(tmp_path / "t.xlsx", cells="A3:B13").frame.shape == (10, 2)
+    with pytest.raises(DataError) as caught:
+        read(write(tmp_path / "u.xlsx", [*rows[:5], [1, total], *rows[5:]]))
+    assert "--range" not in str(caught.value.hint)
+
+
 def test_prefixes_quotes_and_missing_addresses_of_xml_are_read(tmp_path: Path) -> None:
     path = write(tmp_path / "t.xlsx", ROWS)
     rows = (
