@@ -80,6 +80,7 @@ RENAMED = [
     ("predict runs/x t.csv --set 0.9", "--prediction-set"),
     ("evaluate runs/x t.csv --score aps", "--conformity-score"),
     ("predict runs/x sqlite:///t.db --input-table t", "--table"),
+    ("threshold runs/x --rate 0.05", "--positive-rate"),
     ("tune c.yaml --time 30m", "--time-limit"),
     ("explain runs/x -o why.csv", "--attributions"),
     ("explain runs/x --output why.csv", "--attributions"),
