@@ -28,6 +28,7 @@ from nncli.data.sources.read_table import read_chunks
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.data.table import Table
 from nncli.fitting.checks.column import percentage
+from nncli.fitting.checks.column_values import group_like
 from nncli.fitting.checks.kinds import kinds_not_supported
 from nncli.fitting.checks.notes import ambiguous_dates, removed_units, table_reading
 from nncli.fitting.checks.rows import groups_in_time, random_split, time_feature
@@ -175,6 +176,7 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
             *_dates(config.data, columns),
             *([of_target] if of_target is not None and of_target.level == "warning" else []),
             *_note_time(config, columns),
+            *_groups(data, columns),
             *kinds_not_supported(
                 rows,
                 data.target,
@@ -193,6 +195,13 @@ def _dates(data: DataSection, columns: Sequence[ColumnProfile]) -> list[Finding]
         for column in columns
         if column.has_ambiguous_dates and column.recommended and column.name not in data.columns
     ]
+
+
+def _groups(data: DataSection, columns: Sequence[ColumnProfile]) -> list[Finding]:
+    """The features whose values may say which rows belong together."""
+    location = Location(source=data.path)
+    notes = (group_like(column, data.row_columns, location) for column in columns if column.recommended)
+    return [finding for finding in notes if finding]
 
 
 def _note_time(config: Config, columns: Sequence[ColumnProfile]) -> list[Finding]:

@@ -66,7 +66,9 @@ class FeatureReport:
 
 
 def training_warnings(config: Config, split: SplitTable, kind: TargetKind) -> tuple[Finding, ...]:
-    """The warnings of a training about its rows: those of `nncli check`, of a large or wide table on a sample.
+    """What a training says about its rows: the warnings of `nncli check` and rows that may belong together.
+
+    A large or wide table is checked on a sample.
 
     Raises:
         DataError: the target cannot be read, or has too many classes of few rows.
@@ -77,7 +79,7 @@ def training_warnings(config: Config, split: SplitTable, kind: TargetKind) -> tu
     sampled_targets = targets if sample is split else read_targets(config, sample, kind)
     part = Part(rows=sample is not split, max_features=MAX_FEATURES)
     findings += check_features(config, sample, sampled_targets, part).findings
-    return ordered(finding for finding in findings if finding.level == "warning")
+    return ordered(f for f in findings if f.level == "warning" or f.code is FindingCode.GROUP_LIKE_COLUMN)
 
 
 def read_targets(config: Config, split: SplitTable, kind: TargetKind) -> list[Column]:
