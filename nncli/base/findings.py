@@ -75,6 +75,7 @@ class FindingCode(StrEnum):
     MEMORY = "memory", "The training needs more memory than is free."
     CLASS_NEVER_PREDICTED = "class-never-predicted", "The trained model never predicts a class of the scored rows."
     NO_BETTER_THAN_BASELINE = "no-better-than-baseline", "No score of the trained model is better than the baseline's."
+    WORSE_THAN_BASELINE = "worse-than-baseline", "A score of the trained model is clearly worse than the baseline's."
     DIVERGENCE = "divergence", "The training diverges within a few steps."
     LOSS_NOT_DECREASING = "loss-not-decreasing", "A few steps on one batch do not decrease its loss."
 
