@@ -179,6 +179,10 @@ class TargetBase(Spec):
         """The class codes (rows,) of a table, -1 where a cell is missing and -2 where it is unknown; None without."""
         return None
 
+    def true_numbers(self, table: Table) -> Floats | None:
+        """The numbers (rows, targets) of a table, NaN where there is none; None without a target's column."""
+        return None
+
     @property
     def removed_units(self) -> list[tuple[str, str | None]]:
         """The targets with the unit that is stripped from their cells, or None."""
