@@ -63,6 +63,7 @@ class FindingCode(StrEnum):
     TARGET_AS_NUMBER = "target-as-number", "A target of two whole numbers is predicted as a number."
     UNSUPPORTED_KIND = "unsupported-kind", "A target or a column is of a kind that nncli does not have."
     RARE_CLASS = "rare-class", "A class has few rows."
+    POSITIVE_CLASS = "positive-class", "The positive class of two is the second one in order, or the word for yes."
     CLASS_IMBALANCE = "class-imbalance", "One class is much rarer than another."
     UNREACHABLE_TARGET = "unreachable-target", "Targets lie outside the range of output_activation."
     TIME_FEATURE = "time-feature", "The column by which rows are split in time is also a feature."

@@ -66,7 +66,7 @@ class FeatureReport:
 
 
 def training_warnings(config: Config, split: SplitTable, kind: TargetKind) -> tuple[Finding, ...]:
-    """What a training says about its rows: the warnings of `nncli check` and rows that may belong together.
+    """What a training says about its rows: the warnings of `nncli check`, possible groups, and the positive class.
 
     A large or wide table is checked on a sample.
 
@@ -79,7 +79,8 @@ def training_warnings(config: Config, split: SplitTable, kind: TargetKind) -> tu
     sampled_targets = targets if sample is split else read_targets(config, sample, kind)
     part = Part(rows=sample is not split, max_features=MAX_FEATURES)
     findings += check_features(config, sample, sampled_targets, part).findings
-    return ordered(f for f in findings if f.level == "warning" or f.code is FindingCode.GROUP_LIKE_COLUMN)
+    told = (FindingCode.GROUP_LIKE_COLUMN, FindingCode.POSITIVE_CLASS)
+    return ordered(finding for finding in findings if finding.level == "warning" or finding.code in told)
 
 
 def read_targets(config: Config, split: SplitTable, kind: TargetKind) -> list[Column]:
