@@ -143,8 +143,7 @@ def draft_with(data: TableLocation, target: str | Sequence[str], options: InitOp
     )
     if output_path is not None:
         write_text(output_path, text)
-    warnings = _training_warnings(summary, has_validation=extra.get("validation") != 0)
-    decisions = (*_decisions(summary), *warnings, *_column_warnings(summary))
+    decisions = (*_decisions(summary), *_training_warnings(summary), *_column_warnings(summary))
     return InitResult(text, summary, summary.findings, decisions)
 
 
@@ -206,7 +205,7 @@ def _decisions(summary: TableSummary) -> tuple[Finding, ...]:
     )
 
 
-def _training_warnings(summary: TableSummary, *, has_validation: bool) -> tuple[Finding, ...]:
+def _training_warnings(summary: TableSummary) -> tuple[Finding, ...]:
     """Warnings of a constant target and of too few rows."""
     constant = [target for target in summary.targets if target.distinct == 1 < summary.rows]
     count = "only 1 row has" if summary.rows == 1 else f"only {summary.rows:,} rows have"
@@ -214,7 +213,7 @@ def _training_warnings(summary: TableSummary, *, has_validation: bool) -> tuple[
         *(constant_target(target.name, target.top_values[0][0], summary.location) for target in constant),
         *(
             [warning(FindingCode.FEW_ROWS, f"{count} a target, too few to train and validate", hint=ADD_ROWS)]
-            if summary.rows < MIN_ROWS and has_validation
+            if summary.rows < MIN_ROWS
             else []
         ),
     )

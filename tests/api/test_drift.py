@@ -77,7 +77,7 @@ def test_the_column_by_which_rows_are_split_in_time_is_not_compared(tmp_path: Pa
     frame[:200].write_csv(tmp_path / "t.csv")
     run = train(
         tmp_path / "t.csv", target="y", set=["data.time=day", "epochs=2", "members=1"], output=tmp_path / "run"
-    ).path
+    ).run
     notes: list[str] = []
     result = drift(run, frame[200:], on_note=notes.append)
     (column,) = [column for column in result.batches[0].comparison.columns if column.name == "day"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -46,7 +47,7 @@ def test_class_imbalance_is_a_warning_until_weights_or_a_metric_address_it(tmp_p
 
 
 def test_the_positive_one_of_two_classes_is_noted_unless_it_means_yes_or_is_named(tmp_path: Path) -> None:
-    def told(classes: str, **keys: object) -> list[Finding]:
+    def told(classes: str, **keys: Any) -> list[Finding]:
         return found(tmp_path, {**sound(), "y": [classes.split()[i % 2] for i in range(ROWS)]}, **keys)
 
     (finding,) = told("cat dog")
