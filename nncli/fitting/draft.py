@@ -219,7 +219,7 @@ def _note_time(config: Config, columns: Sequence[ColumnProfile]) -> list[Finding
     features = [column for column in columns if column.recommended]
     dates = [column.name for column in features if column.kind is Kind.DATE]
     names = [column.name for column in features]
-    notes = (time_feature(config, names), groups_in_time(config), random_split(config, dates))
+    notes = (time_feature(config, names, dates), groups_in_time(config), random_split(config, dates))
     return [finding for finding in notes if finding]
 
 
