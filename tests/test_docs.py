@@ -216,6 +216,29 @@ def test_the_example_worked_by_hand_comes_out_of_the_layers_too() -> None:
 FILE = re.compile(r"\b(?:tests|nncli|benchmarks|reliability)/[\w/.-]+?\.(?:py|yaml|json|md)\b")
 
 
+OF_OTHER_PROGRAMS = re.compile(
+    r"--(data-binary|held-out|help|(install|show)-completion|logdir|long|nthreads|results|retry(-connrefused|-delay)?)"
+)
+"""Options of curl, Dask, TensorBoard and of the scripts of the benchmarks, and those that Typer adds."""
+
+
+def test_every_option_that_a_page_names_exists() -> None:
+    import typer
+
+    from nncli.cli.app import COMMANDS, app
+
+    root, names = typer.main.get_command(app), set[str]()
+    pending = [root, *(root.get_command(None, name.replace("_", "-")) for name in COMMANDS)]  # type: ignore[attr-defined]
+    while pending:
+        command = pending.pop()
+        pending += [] if command is root else getattr(command, "commands", {}).values()
+        names.update(word for option in command.params for word in (*option.opts, *option.secondary_opts))
+    for page in (ROOT / "README.md", *DOCS.rglob("*.md")):
+        code = re.findall(r"`--[^`\n]+`|^(?:[A-Z_]+=\S+ )*nncli .*$", page.read_text("utf-8"), re.MULTILINE)
+        named = {word for text in code for word in re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", text)}
+        assert {name for name in named - names if not OF_OTHER_PROGRAMS.fullmatch(name)} == set(), page
+
+
 def test_every_file_that_a_page_names_exists() -> None:
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES]  # the page on extending makes files
     named = {(page.name, name) for page in pages for name in FILE.findall(page.read_text("utf-8"))}

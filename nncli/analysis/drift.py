@@ -6,7 +6,7 @@ without drift by a limit, and its p-value, corrected for all tests of the rows, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeAlias
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from nncli.analysis.drift_limits import LIMIT, SIGNIFICANCE, VALIDITY
 from nncli.base.text import json_safe, quote
-from nncli.run_directory.monitoring.profiler import ClassSums, Profile
+from nncli.run_directory.monitoring.profiler import ClassSums, NumberSums, Profile
 from nncli.run_directory.monitoring.reference import Bins, CategoryBins, Counts, NumberBins, Reference
 from nncli.targets.metrics.drift import (
     chi_square_p,
@@ -106,13 +106,15 @@ class ColumnDrift:
 class Comparison:
     """The drift of some rows: columns and predictions, those that have drifted most first.
 
-    `performance` estimates the scores of a classification, and has the true ones of the labeled rows.
+    `performance` estimates the scores of a classification, and has the true ones of the labeled rows; `errors` has
+    those of a regression, None without labels.
     """
 
     rows: int
     columns: tuple[ColumnDrift, ...]
     predictions: tuple[ColumnDrift, ...]
     performance: ClassSums | None
+    errors: NumberSums | None = None
 
     @property
     def drifted(self) -> tuple[ColumnDrift, ...]:
@@ -120,12 +122,14 @@ class Comparison:
         return tuple(column for column in (*self.columns, *self.predictions) if column.drifted)
 
 
-def compare(reference: Reference, profile: Profile, limit: float = LIMIT, *, without: str | None = None) -> Comparison:
-    """Compare the profile of at least one row with its reference; `without` is a column that is not compared."""
+def compare(
+    reference: Reference, profile: Profile, limit: float = LIMIT, *, without: Collection[str] = ()
+) -> Comparison:
+    """Compare the profile of at least one row with its reference; columns of `without` are not compared."""
     n = len(reference.columns)
     new = (*profile.columns, *(rows_by_bin(counts, reference.held_out) for counts in profile.predictions))
     tests = [
-        [] if i < n and bins.name == without else [*_tests(bins, counts)]
+        [] if i < n and bins.name in without else [*_tests(bins, counts)]
         for i, (bins, counts) in enumerate(zip(reference.bins, new, strict=True))
     ]
     every = [test for of_bins in tests for test in of_bins]
@@ -136,7 +140,7 @@ def compare(reference: Reference, profile: Profile, limit: float = LIMIT, *, wit
         drifted = tuple(test.kind for test in adjusted_tests if test.is_drift(limit))
         compared.append(ColumnDrift(bins, counts, adjusted_tests, drifted, is_prediction=len(compared) >= n))
     columns = sorted(compared[:n], key=lambda column: (not column.drifted, -column.psi))
-    return Comparison(profile.rows, tuple(columns), tuple(compared[n:]), profile.performance)
+    return Comparison(profile.rows, tuple(columns), tuple(compared[n:]), profile.performance, profile.errors)
 
 
 def rows_by_bin(weighted: Counts, weight: int) -> Counts:
@@ -220,7 +224,8 @@ class Batch:
 class Drift:
     """The drift of new rows, in batches; the `reference` is the profile of the training rows of `run`.
 
-    `data` is the name of the table or profile. The column `by`, whose values divide the rows, is not compared.
+    `data` is the name of the table or profile. The column `by`, whose values divide the rows, and the column `time`,
+    by which the run split its rows, are not compared.
     """
 
     reference: Reference
@@ -229,6 +234,7 @@ class Drift:
     run: str
     data: str
     by: str | None = None
+    time: str | None = None
 
     @property
     def has_drift(self) -> bool:
@@ -239,6 +245,8 @@ class Drift:
     def notes(self) -> tuple[str, ...]:
         """What is not compared, and why."""
         notes = []
+        if self.time is not None and self.time != self.by:
+            notes.append(f"{quote(self.time)} is not compared: by data.time the new rows are later ones")
         if self.by in [bins.name for bins in self.reference.columns]:
             notes.append(f"{quote(self.by or '')} is not compared: each batch holds one value of it")
         if not self.reference.predictions:
@@ -267,7 +275,7 @@ def _batch_json(batch: Batch) -> dict[str, Any]:
         "drift": bool(comparison.drifted),
         "columns": [_column_json(column) for column in comparison.columns],
         "predictions": [_column_json(column) for column in comparison.predictions],
-        "performance": None if comparison.performance is None else _performance_json(comparison.performance),
+        "performance": _performance_json(comparison),
     }
 
 
@@ -282,7 +290,16 @@ def _column_json(column: ColumnDrift) -> dict[str, Any]:
     }
 
 
-def _performance_json(performance: ClassSums) -> dict[str, Any]:
+def _performance_json(comparison: Comparison) -> dict[str, Any] | None:
+    performance, errors = comparison.performance, comparison.errors
+    if performance is None:
+        if errors is None or not errors.actual:
+            return None
+        actual = errors.actual
+        return {
+            "labeled_rows": max(errors.labeled),
+            "actual": {"targets": actual} if len(errors.names) > 1 else actual[errors.names[0]],
+        }
     return {
         "valid": VALIDITY,
         "estimated": asdict(performance.estimated),

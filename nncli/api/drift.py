@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,15 @@ from nncli.analysis.drift import Batch, Drift, compare
 from nncli.api.options import DriftOptions
 from nncli.api.prediction.profile_file import is_profile_file, profiler_of, read_profile, reference_of_run
 from nncli.api.prediction.profiles import WHOLE, BatchKey, TableProfile, profile_table, profile_tables
-from nncli.base.errors import Advice, DataError, Location, UsageError
+from nncli.base.errors import Advice, DataError, Location, RunError, UsageError
 from nncli.base.logs import log_duration
 from nncli.base.option import operation
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.models.ensemble import AnyModel
 from nncli.models.read_table import source_name, table_of
+from nncli.run_directory.config import read_config
 from nncli.run_directory.monitoring.profiler import Profiler
+from nncli.run_directory.monitoring.reference import Reference
 from nncli.run_directory.run import Run
 
 if TYPE_CHECKING:
@@ -53,19 +56,29 @@ def drift_with(run: str | Path, data: TableLocation | Frame, options: DriftOptio
     if decision:
         options.note(f"accuracy is that of the classes by the saved decision: {decision}")
     with log_duration("comparing"):
+        time = _time_column(opened, reference)
+        without = {name for name in (by, time) if name is not None}
         batches = [
-            Batch(_name(key, every, by, profiled.last_row), compare(reference, profile, options.limit, without=by))
+            Batch(_name(key, every, by, profiled.last_row), compare(reference, profile, options.limit, without=without))
             for key, profile in sorted(profiled.batches.items(), key=lambda item: item[0])
             if profile.rows
         ]
     if not batches:
         raise DataError("there are no rows to compare", location=Location(source=source_name(data)))
-    result = Drift(reference, tuple(batches), options.limit, str(run), source_name(data), by)
+    result = Drift(reference, tuple(batches), options.limit, str(run), source_name(data), by, time)
     options.note(*result.notes)
     return result
 
 
 drift = operation(DriftOptions)(drift_with)
+
+
+def _time_column(run: Run, reference: Reference) -> str | None:
+    """The feature by which the run split its rows in time; None without one, and without its configuration."""
+    with suppress(RunError):
+        time = read_config(run.path).data.time
+        return time if time in [bins.name for bins in reference.columns] else None
+    return None
 
 
 def _profile(model: AnyModel, profiler: Profiler, data: TableLocation | Frame, options: DriftOptions) -> TableProfile:

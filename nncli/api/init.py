@@ -29,7 +29,7 @@ from nncli.fitting.draft import TableSummary, draft_config, summarize_table, unr
 
 MIN_ROWS = 10
 """Rows below which a warning is given: the folds of an ensemble need some each."""
-ADD_ROWS = "Add rows, or set quality: fast and validation: 0."
+ADD_ROWS = "Add rows, or train without validation rows: --set quality=fast --set validation=0"
 
 
 @dataclass(frozen=True)

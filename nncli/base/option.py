@@ -173,6 +173,7 @@ RENAMED = (
     ("level", "prediction_set"),
     ("o", "attributions"),
     ("output", "attributions"),
+    ("rate", "positive_rate"),
     ("repeats", "permutations"),
     ("score", "conformity_score"),
     ("set", "prediction_set"),

@@ -69,6 +69,8 @@ PYDANTIC_MESSAGES = (
     ("Input should be less than or equal to", "expected a number of at most"),
 )
 """The beginnings of pydantic's messages, which Typer passes on, and nncli's words for them."""
+NO_GPU = frozenset({"gpu", "gpus", "device", "devices", "cuda", "accelerator"})
+"""Options of other tools that choose a processor."""
 INTERRUPTED = 128 + 2
 BROKEN_PIPE = 128 + 13
 OUT_OF_MEMORY = (
@@ -237,7 +239,7 @@ def _fail_usage(error: Any) -> NoReturn:
     for theirs, ours in PYDANTIC_MESSAGES:
         message = message.replace(theirs, ours)
     command = error.ctx.command_path if error.ctx else "nncli"
-    hint = key_hint(error, sys.argv[1:])
+    hint = key_hint(error, sys.argv[1:]) or argument_hint(error, sys.argv[1:])
     message = message if hint is None else message.partition(" (Possible")[0]
     help_text = f"See `{command} --help`."
     _fail(error, f"{message[:1].lower()}{message[1:]}\n  {f'{hint} ' if hint else ''}{help_text}", error.exit_code)
@@ -270,23 +272,65 @@ def key_hint(error: Any, arguments: Sequence[str]) -> str | None:
     new = renamed(name.lstrip("-").replace("-", "_"), [word.lstrip("-").replace("-", "_") for word in options])
     if new is not None:
         return f"Use --{new.replace('_', '-')}."
+    word, value = name.lstrip("-").replace("-", "_"), _value(name, arguments)
+    if word in NO_GPU:
+        return "nncli computes on the CPU; there is nothing to choose."
+    if word == "threshold" and error.ctx.info_name in ("predict", "evaluate", "report", "explain"):
+        return f"A threshold is saved in the run: nncli threshold RUN --at {shlex.quote(value)} --save."
+    from nncli.config.errors.suggestions import aliases_of
+
+    meant = aliases_of(word)
+    option = next(
+        (f"--{other.replace('_', '-')}" for other in meant if f"--{other.replace('_', '-')}" in options), None
+    )
+    if option is not None:
+        return f"Use {option}."
+    arguments_of_command = [p for p in error.ctx.command.params if p.param_type_name == "argument"]
+    if (word == "data" or "path" in meant) and arguments_of_command:
+        names = (str(argument.metavar) for argument in arguments_of_command)
+        usage = " ".join(shlex.quote(value) if name.startswith(("TABLE", "CONFIG")) else name for name in names)
+        return f"The table is an argument without an option: {error.ctx.command_path} {usage}."
     if "--set" not in options:
         return None
-    key = _key(name.lstrip("-").replace("-", "_"), has_similar_option=bool(error.possibilities))
+    key = _key(word, meant, has_similar_option=bool(error.possibilities))
     if key is None:
         return None
-    return f"Did you mean --set {shlex.quote(f'{key}={_value(name, arguments)}')}?"
+    return f"Did you mean --set {shlex.quote(f'{key}={value}')}?"
 
 
-def _key(name: str, *, has_similar_option: bool) -> str | None:
-    """The key of that name; of `data` without its section, or spelled nearly so unless an option is."""
+def argument_hint(error: Any, arguments: Sequence[str]) -> str | None:
+    """What an unexpected word of the `arguments` may be: a part of a value with a space, or the target of a table.
+
+    `error` is Typer's usage error. None if it is about something else.
+    """
+    import shlex
+
+    if "unexpected extra argument" not in error.format_message() or error.ctx is None:
+        return None
+    for i, word in enumerate(arguments[:-1]):
+        if word in ("--set", "-s") and arguments[i + 1].count("[") > arguments[i + 1].count("]"):
+            rest = arguments[i + 1 :]
+            end = next((j for j, part in enumerate(rest, 1) if "]" in part), len(rest))
+            return f"Write the value without spaces or in quotation marks: --set {shlex.quote(' '.join(rest[:end]))}."
+    extra = [word for word in arguments if f"({word})" in error.format_message()]
+    if extra and any("--target" in option.opts for option in error.ctx.command.params):
+        return f"For the column to predict: --target {shlex.quote(extra[0])}."
+    return None
+
+
+def _key(name: str, meant: Sequence[str], *, has_similar_option: bool) -> str | None:
+    """The key of that name, of `data` without its section; the one `meant` by a word of other libraries.
+
+    Or else one that is spelled nearly so, unless an option is.
+    """
     from nncli.config.schema import Config, DataSection
 
     first, _, rest = name.partition(".")
     if first in Config.model_fields:
         return name
-    if not rest and first in DataSection.model_fields:
-        return f"data.{first}"
+    for word in () if rest else (first, *meant):
+        if word in Config.model_fields or word in DataSection.model_fields:
+            return word if word in Config.model_fields else f"data.{word}"
     similar = None if has_similar_option else closest_match(first, Config.model_fields)
     return f"{similar}.{rest}" if similar and rest else similar
 

@@ -18,7 +18,7 @@ from nncli.cli.tables import one_line_table, table
 
 if TYPE_CHECKING:
     from nncli.analysis.drift import Batch, ColumnDrift, Drift
-    from nncli.run_directory.monitoring.profiler import ClassSums
+    from nncli.run_directory.monitoring.profiler import ClassSums, NumberSums
 
 MAX_COLUMNS = 30
 """Columns of a table that are shown; --json has all."""
@@ -56,7 +56,8 @@ def drift(
     --limit, and the difference is significant at 5 % over all tests of the same rows. So at most about one of 20
     batches without drift has a finding. For classes, accuracy, log loss and the area under the ROC curve are estimated
     from the probabilities, without labels; that is valid under covariate shift: P(class | features) unchanged. If TABLE
-    has the target's column, the true scores are printed too.
+    has the target's column, the true scores are printed too, for numbers RMSE and MAE. The column of data.time is not
+    compared: new rows are later ones.
 
     \b
     nncli drift runs/penguins new.csv
@@ -87,8 +88,13 @@ def _lines(result: Drift) -> Iterator[str]:
         return
     titles = ["batch", "rows", "drift"]
     estimated = any(batch.comparison.performance for batch in result.batches)
-    lines = [titles + ["estimated accuracy"] * estimated]
-    lines += [_batch_line(batch, estimated=estimated) for batch in result.batches]
+    errors = [batch.comparison.errors for batch in result.batches]
+    measured = [None if sums is None else next(iter(sums.actual.values()), None) for sums in errors]
+    has_rmse = any(measured) and all(sums is None or len(sums.names) == 1 for sums in errors)
+    lines = [titles + ["estimated accuracy"] * estimated + ["true rmse"] * has_rmse]
+    for batch, scores in zip(result.batches, measured, strict=True):
+        rmse = [format_number(None if scores is None else scores["rmse"])] * has_rmse
+        lines.append([*_batch_line(batch, estimated=estimated), *rmse])
     yield one_line_table(lines)
     n = sum(bool(batch.comparison.drifted) for batch in result.batches)
     yield f"{n:,} of {len(result.batches):,} batches have drifted"
@@ -121,6 +127,8 @@ def _one_batch(result: Drift, batch: Batch) -> Iterator[str]:
         yield "\n" + one_line_table([["prediction", *titles[1:5]], *predictions])
     if comparison.performance is not None:
         yield from _performance(comparison.performance)
+    if comparison.errors is not None:
+        yield from _errors(comparison.errors)
     n = len(comparison.drifted)
     yield f"\n{n:,} of {len(comparison.columns) + len(comparison.predictions):,} have drifted" if n else "\nno drift"
 
@@ -143,6 +151,15 @@ def _lines_of(column: ColumnDrift) -> list[list[str]]:
         ]
         for test in column.shown
     ] or [[title, *["-"] * 4, *shares]]
+
+
+def _errors(errors: NumberSums) -> Iterator[str]:
+    """The true scores of the rows with a label."""
+    for target, scores in errors.actual.items():
+        name = f" of {escape_unprintable(target)}" if len(errors.names) > 1 else ""
+        title = f"true, {rows(errors.labeled[errors.names.index(target)])}"
+        lines = [["score", title], *([f"{score}{name}", format_number(value)] for score, value in scores.items())]
+        yield f"\n{table(lines)}"
 
 
 def _performance(performance: ClassSums) -> Iterator[str]:

@@ -20,6 +20,7 @@ from nncli.config.schema import Config, DataSection
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.writer import dump, dump_scalar
 from nncli.data.columns.parsing import read_numbers
+from nncli.data.columns.spellings import yes_of
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.number_and_date_forms import PARENTHESES
@@ -29,9 +30,11 @@ from nncli.data.sources.read_table import read_chunks
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.data.table import Table
 from nncli.fitting.checks.column import percentage
+from nncli.fitting.checks.column_values import group_like
 from nncli.fitting.checks.kinds import kinds_not_supported
 from nncli.fitting.checks.notes import ambiguous_dates, removed_units, table_reading
 from nncli.fitting.checks.rows import groups_in_time, random_split, time_feature
+from nncli.fitting.checks.target import positive_class, positive_class_note
 from nncli.fitting.prepare.fit import are_class_ids, infer_loss
 from nncli.fitting.prepare.load import drop_missing_targets, load_table, table_copies
 from nncli.nn.losses import MSE
@@ -51,7 +54,8 @@ class TableSummary:
 
     `data` is the data section of the configuration, with the `na_spellings` that were found and, if `has_thousands`,
     the thousands separator that was found. `rows` of the `table_rows` have a target; `n_columns` counts all columns.
-    `integer_classes` is whether a numeric target is treated as class labels.
+    `integer_classes` is whether a numeric target is treated as class labels. `positive_class` is the one of two classes
+    that means yes, if it is not the second in order.
     """
 
     data: DataSection
@@ -65,6 +69,7 @@ class TableSummary:
     findings: tuple[Finding, ...]
     na_spellings: tuple[str, ...] = ()
     has_thousands: bool = False
+    positive_class: str | None = None
 
     @cached_property
     def _features(self) -> frozenset[str]:
@@ -160,6 +165,10 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
     seen = rows.columns(data.target)
     loss, of_target = infer_loss(config, seen)
     columns = profile(rows, names)
+    classes = [value for value, _ in targets[0].top_values] if kind_of(loss).has_labels else []
+    of_classes, positive = positive_class(config, classes), None
+    if of_classes is not None and (positive := yes_of(classes)) is not None:
+        of_classes = positive_class_note(positive, classes, "as it means yes")
     units = ((column.name, column.unit) for column in (*columns, *targets) if column.recommended)
     return TableSummary(
         data=data,
@@ -175,7 +184,9 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
             *removed_units(units),
             *_dates(config.data, columns),
             *([of_target] if of_target is not None and of_target.level == "warning" else []),
+            *([of_classes] if of_classes is not None else []),
             *_note_time(config, columns),
+            *_groups(data, columns),
             *kinds_not_supported(
                 rows,
                 data.target,
@@ -183,6 +194,7 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
                 has_labels=kind_of(loss).has_labels,
             ),
         ),
+        positive_class=positive,
     )
 
 
@@ -196,12 +208,19 @@ def _dates(data: DataSection, columns: Sequence[ColumnProfile]) -> list[Finding]
     ]
 
 
+def _groups(data: DataSection, columns: Sequence[ColumnProfile]) -> list[Finding]:
+    """The features whose values may say which rows belong together."""
+    location = Location(source=data.path)
+    notes = (group_like(column, data.row_columns, location) for column in columns if column.recommended)
+    return [finding for finding in notes if finding]
+
+
 def _note_time(config: Config, columns: Sequence[ColumnProfile]) -> list[Finding]:
     """Notes on the split in time, or on a random split of rows with dates."""
     features = [column for column in columns if column.recommended]
     dates = [column.name for column in features if column.kind is Kind.DATE]
     names = [column.name for column in features]
-    notes = (time_feature(config, names), groups_in_time(config), random_split(config, dates))
+    notes = (time_feature(config, names, dates), groups_in_time(config), random_split(config, dates))
     return [finding for finding in notes if finding]
 
 
@@ -445,6 +464,8 @@ def _training_keys(
         inactive.append(("loss", "mse", NUMERIC))
     if summary.kind.has_labels:
         inactive.append(("class_weight", "balanced", "all classes have the same total weight"))
+    if summary.positive_class is not None:
+        active.append(("positive_class", summary.positive_class, "f1, precision and recall are about it"))
     on = [(key, extra.get(key, value), comment) for key, value, comment in active]
     enabled = {key for key, *_ in on}
     on += [(key, value, "") for key, value in extra.items() if key not in enabled]

@@ -16,7 +16,7 @@ from nncli.targets.base import Scores, Truth
 from nncli.targets.decision import Decision, constant_decision
 from nncli.targets.metrics.bootstrap import BootstrapResampler, ConfidenceInterval, Samples
 from nncli.targets.metrics.classification import ClassificationScores
-from nncli.targets.metrics.intervals import difference_interval, score_interval
+from nncli.targets.metrics.intervals import WITHOUT_SKILL, difference_interval, score_interval
 from nncli.targets.metrics.metric import ScoreValues
 from nncli.targets.metrics.registry import METRICS, has_baseline, higher_is_better, with_class
 from nncli.targets.metrics.regression import weighted_quantiles
@@ -200,6 +200,8 @@ class ScoredRows:
         model, baseline = (self._samples(predictions, resampling) for predictions in (self.predictions, self.baseline))
         names = self.predictions.target.names
         per_target, interval_rows = len(values) // len(names), self.predictions.target.interval_rows(self.y)
+        shares = self.predictions.target.share_intervals(self.predictions, self.y, self.weights, self.groups)
+        is_constant = bool((self.baseline.values == self.baseline.values[:1]).all())
         scores = []
         for j, ((title, value), (_, baseline_value)) in enumerate(zip(values, baselines, strict=True)):
             target = names[j // per_target] if len(names) > 1 else None
@@ -209,11 +211,25 @@ class ScoredRows:
             interval = improvement = None
             if not has_baseline(name):
                 baseline_value = None
+            elif value is not None and name in shares:
+                share = shares[name]
+                ends = np.array([] if share is None else [share.low, share.high])
+                interval = ConfidenceInterval(*self._corrected(name, ends, 0).tolist()) if share else None
             elif value is not None:
                 interval = score_interval(METRICS[name], value, samples, resampling, interval_rows.get(name))
-            if value is not None and baseline_value is not None:
+            if value is None or baseline_value is None:
+                pass
+            elif is_constant and name in WITHOUT_SKILL and (baseline[:, j] == baseline_value).mean() > 0.5:
+                # whatever the rows are, this baseline scores the same
+                improvement = interval and ConfidenceInterval(
+                    interval.low - baseline_value, interval.high - baseline_value
+                )
+            else:
                 improvement = difference_interval(
-                    sign * (value - baseline_value), sign * (samples - baseline[:, j]), resampling
+                    sign * (value - baseline_value),
+                    sign * (samples - baseline[:, j]),
+                    resampling,
+                    1.0 if METRICS[name].is_rate else np.inf,
                 )
             scores.append(ScoreWithInterval(target, name, value, interval, baseline_value, improvement))
         return ScoresWithIntervals(resampling, tuple(scores))

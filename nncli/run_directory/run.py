@@ -38,7 +38,8 @@ from nncli.base.errors import (
     UsageError,
     UseOption,
 )
-from nncli.base.text import join_quoted, quote
+from nncli.base.text import closest_match, join_quoted, quote
+from nncli.data.formats.registry import SUFFIXES, suffix_of
 from nncli.models.ensemble import Ensemble, EnsembleSpec, spec_json
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.model import Model, ModelSpec
@@ -116,6 +117,19 @@ def why_not_a_directory(path: Path) -> str:
     except OSError:
         return f"this is a link to {quote(str(path.readlink()))}, which does not exist"
     return "this is a file, not a run directory"
+
+
+def missing_run_hint(path: Path) -> str:
+    """The hint for a path that is no directory: a run of a similar name, or that the table comes second."""
+    if os.path.isfile(path) and suffix_of(path) in SUFFIXES:  # noqa: PTH113 - Path.is_file raises when the name is too long
+        return f"The run comes before the table: RUN {shlex.quote(str(path))}. `nncli runs` lists the runs."
+    for folder in (path.parent, Path("runs")):
+        with suppress(OSError):
+            runs = [inner.name for inner in folder.iterdir() if os.path.lexists(inner / MANIFEST)]
+            near = closest_match(path.name, runs)
+            if near is not None:
+                return f"Did you mean {quote(str(folder / near))}? `nncli runs` lists the runs."
+    return "`nncli runs` lists the runs; `nncli train CONFIG` creates one."
 
 
 def runs_in(path: Path) -> str:
@@ -373,7 +387,7 @@ class Run:
             raise RunError(
                 why_not_a_directory(path),
                 location=Location(source=str(path)),
-                hint="`nncli runs` lists the runs; `nncli train CONFIG` creates one.",
+                hint=missing_run_hint(path),
             )
         check_is_no_search(path)
         if not os.path.lexists(path / MANIFEST) and not is_cross_validation(path):

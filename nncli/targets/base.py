@@ -29,7 +29,7 @@ from nncli.nn.losses import Loss
 from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value
 from nncli.targets.decision import Decision
-from nncli.targets.metrics.bootstrap import Samples
+from nncli.targets.metrics.bootstrap import ConfidenceInterval, Samples
 from nncli.targets.metrics.classification import ClassificationScores
 from nncli.targets.metrics.metric import ScoreValues
 from nncli.targets.metrics.registry import BoundMetric, metric_names
@@ -179,6 +179,10 @@ class TargetBase(Spec):
         """The class codes (rows,) of a table, -1 where a cell is missing and -2 where it is unknown; None without."""
         return None
 
+    def true_numbers(self, table: Table) -> Floats | None:
+        """The numbers (rows, targets) of a table, NaN where there is none; None without a target's column."""
+        return None
+
     @property
     def removed_units(self) -> list[tuple[str, str | None]]:
         """The targets with the unit that is stripped from their cells, or None."""
@@ -323,6 +327,12 @@ class TargetBase(Spec):
 
     def interval_rows(self, y: Truth) -> dict[str, int]:
         """The number of rows that a metric depends on, by its name, where it is not all."""
+        return {}
+
+    def share_intervals(
+        self, predictions: Predicted, y: Truth, weights: Floats | None, groups: Codes | None
+    ) -> dict[str, ConfidenceInterval | None]:
+        """The intervals of the metrics, by name, that are shares of some rows, so that no resamples are needed."""
         return {}
 
     @abstractmethod

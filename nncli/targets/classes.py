@@ -24,7 +24,7 @@ from nncli.nn.program.program import LabelType, Outputs
 from nncli.nn.program.values import Value, is_nan, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.decision import Decision, decide, lower_decision
-from nncli.targets.metrics.bootstrap import Samples
+from nncli.targets.metrics.bootstrap import ConfidenceInterval, Samples
 from nncli.targets.metrics.classification import (
     POSITIVE_CLASS_METRICS,
     ClassificationScores,
@@ -33,7 +33,7 @@ from nncli.targets.metrics.classification import (
     one_hot,
 )
 from nncli.targets.metrics.classification_resamples import LOG_LOSS_EPS, ClassificationResamples, log_loss_per_row
-from nncli.targets.metrics.intervals import MEANS_OF_CLASSES, OF_POSITIVE_CLASS
+from nncli.targets.metrics.intervals import MEANS_OF_CLASSES, positive_class_interval
 from nncli.targets.metrics.metric import resampled_scores
 from nncli.targets.metrics.registry import COST, METRICS, BoundMetric, metric_function
 from nncli.targets.views import Confusions, Intervals, Separation
@@ -254,11 +254,18 @@ class Classes(TargetBase):
         return [resampled_scores(metrics, resamples, y, predictions.values, W)]
 
     def interval_rows(self, y: Truth) -> dict[str, int]:
-        """The rows of the class that a rate of classes depends on: the positive class, or the rarest there is."""
+        """The rows of the class that a rate depends on: the rarest there is, or the positive class."""
         counts = np.bincount(y, minlength=2)
         rarest = int(counts[counts > 0].min())
-        positive = int(counts[1]) or rarest
-        return dict.fromkeys(MEANS_OF_CLASSES, rarest) | dict.fromkeys(OF_POSITIVE_CLASS, positive)
+        return dict.fromkeys((*MEANS_OF_CLASSES, "roc_auc"), rarest) | {"average_precision": int(counts[1])}
+
+    def share_intervals(
+        self, predictions: Predicted, y: Truth, weights: Floats | None, groups: Codes | None
+    ) -> dict[str, ConfidenceInterval | None]:
+        """Those of precision, recall and F1 of the positive class of two."""
+        positive, predicted = y == 1, predictions.classes == 1
+        names = ("f1", "precision", "recall") if len(self.labels) == 2 else ()
+        return {name: positive_class_interval(name, positive, predicted, weights, groups) for name in names}
 
     def baseline(self, y: Truth, weights: Floats | None) -> Floats:
         """The class shares."""

@@ -96,6 +96,12 @@ class Numbers(TargetBase):
         """The targets in their original units (rows, targets)."""
         return self._read(table, self.names, self.units)
 
+    def true_numbers(self, table: Table) -> Floats | None:
+        if not {*self.names} <= {*table.names}:
+            return None
+        columns = zip(self.names, self.units or (None,) * len(self.names), strict=True)
+        return np.column_stack([numbers_and_errors(table, name, unit, alternatives=True)[0] for name, unit in columns])
+
     def hash_cells(self, table: Table) -> list[Hashes]:
         """A hash of each number (rows,), for each target."""
         return [hash_numbers(y) for y in self.read(table).T]

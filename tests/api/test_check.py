@@ -58,7 +58,7 @@ def test_a_finding_about_a_key_shows_its_line(folder: Path) -> None:
 
 def test_valid_keys_apply_to_the_table_checks_of_an_invalid_configuration(folder: Path) -> None:
     pl.DataFrame({**sound(), "y": ["few" if i % 40 == 0 else "many" for i in range(300)]}).write_csv(folder / "t.csv")
-    wrong = "data: {path: t.csv, target: y, drop: [z]}\nlayers: [4]\nsead: 1\n"
+    wrong = "data: {path: t.csv, target: y, drop: [z]}\nlayers: [4]\nsead: 1\npositive_class: few\n"
     assert codes(of(folder, wrong).findings) == ["error configuration", "warning rare-class"]
     pl.DataFrame({**sound(), "y": ["few" if i % 25 == 0 else "many" for i in range(300)]}).write_csv(folder / "t.csv")
     assert codes(of(folder, wrong).findings) == ["error configuration", "warning class-imbalance"]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
-from nncli import drift
+from nncli import drift, evaluate, train
 from nncli.api.prediction.profile_file import ProfileFile, read_profile
 from nncli.base.errors import DataError, RunError, UsageError
 from nncli.models.read_table import table_of
+from nncli.models.scores import headlines
 from nncli.run_directory.filenames import REFERENCE
 from nncli.run_directory.loader import read_manifest
 from nncli.run_directory.monitoring.profiler import Profile
@@ -50,6 +53,37 @@ def test_predictions_of_numbers_are_compared(line: Path) -> None:
     assert batch.comparison.performance is None
     assert [column.name for column in batch.comparison.predictions] == ["y"]
     assert not batch.comparison.drifted
+
+
+def test_labeled_rows_of_numbers_have_the_scores_of_evaluate(line: Path) -> None:
+    (batch,) = drift(line, DATA / "linear.csv").batches
+    assert batch.comparison.errors is not None
+    scores = dict(headlines(evaluate(line, DATA / "linear.csv").scores))
+    actual = batch.comparison.errors.actual["y"]
+    assert actual == pytest.approx({name: scores[name] for name in ("rmse", "mae")}, rel=1e-6)
+    frame = pl.read_csv(DATA / "linear.csv")
+    unlabeled = drift(line, frame.drop("y"))
+    assert unlabeled.batches[0].comparison.errors is None
+    assert unlabeled.json()["batches"][0]["performance"] is None
+    some = drift(line, frame.with_columns(y=pl.when(pl.int_range(pl.len()) < 5).then("y")))
+    performance = some.json()["batches"][0]["performance"]
+    assert (performance["labeled_rows"], [*performance["actual"]]) == (5, ["rmse", "mae"])
+
+
+def test_the_column_by_which_rows_are_split_in_time_is_not_compared(tmp_path: Path) -> None:
+    days = [date(2024, 1, 1) + timedelta(days=i) for i in range(300)]
+    rng = np.random.default_rng(0)
+    frame = pl.DataFrame({"day": days, "x": rng.normal(size=300), "y": rng.normal(size=300)})
+    frame[:200].write_csv(tmp_path / "t.csv")
+    run = train(
+        tmp_path / "t.csv", target="y", set=["data.time=day", "epochs=2", "members=1"], output=tmp_path / "run"
+    ).run
+    notes: list[str] = []
+    result = drift(run, frame[200:], on_note=notes.append)
+    (column,) = [column for column in result.batches[0].comparison.columns if column.name == "day"]
+    assert (column.tests, result.time) == ((), "day")
+    assert "day" not in [column.name for column in result.batches[0].comparison.drifted]
+    assert any("'day' is not compared" in note for note in notes)
 
 
 def test_batches_of_so_many_rows(penguins: Path) -> None:

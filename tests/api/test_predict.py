@@ -94,7 +94,7 @@ def test_unexpected_values_are_one_note_after_the_last_row(penguins: Path, tmp_p
     assert len(frames) > 1
     assert messages == [
         "68,800 cells hold a category that training never saw ('island': 68,800); "
-        "68,800 values lie outside the training range ('body_mass_g': 68,800 (min 1))"
+        "68,800 values lie outside the training range ('body_mass_g': 68,800 (new minimum 1))"
     ]
 
 

@@ -173,6 +173,6 @@ def test_the_wording_of_unexpected_values(penguins: Path) -> None:
     predict(penguins, FRAME.with_columns(island=pl.lit("Atlantis"), body_mass_g=pl.lit(1e6)), on_note=notes.append)
     assert "\n".join(notes) == (
         "344 cells hold a category that training never saw ('island': 344); 346 values lie outside the "
-        "training range ('body_mass_g': 344 (max 1e+06), 'bill_depth_mm': 1 (max 21.5), "
-        "'flipper_length_mm': 1 (min 172))"
+        "training range ('body_mass_g': 344 (new maximum 1e+06), 'bill_depth_mm': 1 (new maximum 21.5), "
+        "'flipper_length_mm': 1 (new minimum 172))"
     )

@@ -24,6 +24,10 @@ CASES = {
     "--drop id": "data.drop=id",
     "--optimiser adam": "optimizer=adam",
     "--learning-rate -1": "learning_rate=-1",
+    "--test-size 0.2": "validation=0.2",
+    "--lr 0.1": "learning_rate=0.1",
+    "--n-estimators 4": "members=4",
+    "--na-values tbd": "data.missing_values=tbd",
 }
 
 
@@ -72,14 +76,40 @@ def test_other_options_are_not_taken_for_keys(
 
 
 def test_every_key_is_suggested(nncli: Cli, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for key in set(Config.model_fields) - {"quality", "output", "time_limit"}:  # these are options
+    """But for those that are options, and the argument."""
+    for key in set(Config.model_fields) - {"quality", "output", "time_limit", "private", "data"}:
         assert suggested(nncli, monkeypatch, "train", config, f"--{key.replace('_', '-')}", "x") == f"{key}=x"
+
+
+OF_OTHER_TOOLS = [
+    ("train t.csv --label churned", "Use --target."),
+    ("train --data t.csv -t churned", "The table is an argument without an option: nncli train t.csv."),
+    ("train t.csv -t churned --gpu", "nncli computes on the CPU; there is nothing to choose."),
+    ("predict runs/x t.csv --threshold 0.3", "A threshold is saved in the run: nncli threshold RUN --at 0.3 --save."),
+    ("train t.csv churned", "For the column to predict: --target churned."),
+    (
+        "train t.csv -t y --set layers=[64, 32]",
+        "Write the value without spaces or in quotation marks: --set 'layers=[64, 32]'.",
+    ),
+    ("predict --data t.csv runs/x", "The table is an argument without an option: nncli predict RUN t.csv."),
+    ("report runs/x y", None),
+]
+
+
+@pytest.mark.parametrize(("words", "hint"), OF_OTHER_TOOLS)
+def test_options_and_arguments_of_other_tools_are_answered(
+    nncli: Cli, monkeypatch: pytest.MonkeyPatch, words: str, hint: str | None
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["nncli", *words.split()])
+    line = nncli(*words.split()).check(2).err.splitlines()[1]
+    assert line.startswith(f"  {hint} See `nncli " if hint else "  See `nncli ")
 
 
 RENAMED = [
     ("predict runs/x t.csv --set 0.9", "--prediction-set"),
     ("evaluate runs/x t.csv --score aps", "--conformity-score"),
     ("predict runs/x sqlite:///t.db --input-table t", "--table"),
+    ("threshold runs/x --rate 0.05", "--positive-rate"),
     ("tune c.yaml --time 30m", "--time-limit"),
     ("explain runs/x -o why.csv", "--attributions"),
     ("explain runs/x --output why.csv", "--attributions"),

@@ -159,7 +159,7 @@ def test_a_cell_or_column_that_cannot_be_read_is_refused_with_its_location(
         (put("town", 3, "oslo"), "'town': 1"),
         (lambda frame: frame.with_columns(town=pl.lit(7)), "'town': 20"),
         (put("code", 3, "1.5"), "'code': 1"),
-        (put("size", 3, "-9"), "'size': 1 (min -9)"),
+        (put("size", 3, "-9"), "'size': 1 (new minimum -9)"),
         (put("size", 3, None), "'size': 1"),
         (put("size", 3, "nan"), "'size': 1"),
         (put("town", 3, None), "'town': 1"),

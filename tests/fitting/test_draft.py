@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from nncli.config.yaml.parser import parse
 from nncli.fitting.draft import draft_config, summarize_table
 
@@ -59,3 +61,35 @@ def test_extra_keys_replace_the_suggested_ones(tmp_path: Path) -> None:
     document = parse(text, "c.yaml").value
     assert (document["seed"], document["epochs"], document["quality"]) == (3, 7, "fast")
     assert "# epochs" not in text
+
+
+def drafted_for(path: Path, words: tuple[str, str], *assignments: str) -> tuple[str, list[str]]:
+    """The YAML for a target with two words, and the codes of the findings."""
+    rows = (f"{words[i % 2]},{i * 7 % 11}" for i in range(40))
+    path.write_text("\n".join(["returned,x", *rows]) + "\n")
+    summary = summarize_table(path, ["returned"], assignments)
+    extra = dict(text.split("=") for text in assignments)
+    text = draft_config(summary, path="t.csv", name="t", preset=None, quality=None, extra=extra)
+    return text, [finding.code.value for finding in summary.findings]
+
+
+def test_the_word_for_yes_is_the_positive_class_although_it_comes_first(tmp_path: Path) -> None:
+    text, codes = drafted_for(tmp_path / "t.csv", ("ja", "nein"))
+    assert parse(text, "t.yaml").value["positive_class"] == "ja"
+    assert codes == ["positive-class"]
+
+
+@pytest.mark.parametrize(
+    ("words", "assignments", "codes"),
+    [
+        (("no", "yes"), (), []),
+        (("cat", "dog"), (), ["positive-class"]),
+        (("ja", "nein"), ("positive_class=nein",), []),
+    ],
+)
+def test_other_classes_keep_their_order(
+    tmp_path: Path, words: tuple[str, str], assignments: tuple[str, ...], codes: list[str]
+) -> None:
+    text, told = drafted_for(tmp_path / "t.csv", words, *assignments)
+    assert parse(text, "t.yaml").value.get("positive_class") == (assignments[0].split("=")[1] if assignments else None)
+    assert told == codes

@@ -40,6 +40,15 @@ def test_a_word_beside_amounts_with_thousands_separators_is_a_missing_cell(tmp_p
         ]
 
 
+def test_a_feature_that_groups_rows_is_noted_unless_they_are_grouped(table: Path) -> None:
+    lines = [f"c{i // 4},{i * 0.5},{i % 7}" for i in range(400)]
+    table.write_text("\n".join(["customer_id,y,x", *lines]) + "\n")
+    assert [(f.code, f.location.column) for f in summarize_table(table, ["y"]).findings] == [
+        ("group-like-column", "customer_id")
+    ]
+    assert summarize_table(table, ["y"], ["data.group=customer_id"]).findings == ()
+
+
 def test_kept_columns_are_computed_once(table: Path) -> None:
     summary = summarize_table(table, ["y"])
     assert summary.kept is summary.kept

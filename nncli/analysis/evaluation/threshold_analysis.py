@@ -27,7 +27,7 @@ from nncli.run_directory.manifest import Manifest
 from nncli.run_directory.run import Run
 from nncli.targets.decision import CostMatrix, Decision, Threshold
 from nncli.targets.metrics.bootstrap import BootstrapResampler, ConfidenceInterval, Samples
-from nncli.targets.metrics.intervals import loss_interval, rate_interval
+from nncli.targets.metrics.intervals import counted_rows, effective_rows, f1_interval, loss_interval, rate_interval
 from nncli.targets.metrics.thresholds import FIGURES, ErrorCosts, ThresholdCounts, Thresholds
 from nncli.targets.target import Target
 from nncli.targets.threshold_goals import (
@@ -125,7 +125,6 @@ class TwoClassRows:
         thresholds = Thresholds.of(p, self.positive)
         position = np.array([thresholds.position(threshold)])
         apparent = self.counts(thresholds).at(position).figures(costs)[0, 0]
-        support = {"recall": int(self.positive.sum()), "specificity": int((~self.positive).sum())}
         figures = []
         for j, name in enumerate(FIGURES if costs is not None else FIGURES[:-1]):
             # a threshold that is not chosen is as good as it seems
@@ -136,10 +135,22 @@ class TwoClassRows:
                 interval = loss_interval(value, value + spread, resampling)
             else:
                 value = min(max(value, 0.0), 1.0)
-                rarest = None if name == "positive_rate" else support.get(name, support["recall"])
-                interval = rate_interval(value, value + spread, resampling, rarest)
+                interval = self._rate_interval(name, value, value + spread, resampling, p >= threshold)
             figures.append(Figure(name, value, interval, float(apparent[j])))
         return tuple(figures)
+
+    def _rate_interval(
+        self, name: str, value: float, samples: Samples, resampling: BootstrapResampler, predicted: NDArray[np.bool_]
+    ) -> ConfidenceInterval | None:
+        """The interval of a share of the rows that it counts, if these are `predicted` (rows,) as positive."""
+        if name == "positive_rate":
+            return rate_interval(value, samples, resampling)
+        counted, _ = counted_rows(name, self.positive, predicted)
+        n = effective_rows(counted * (1.0 if self.weights is None else self.weights), self.groups)
+        if name == "f1":
+            value, samples = value / (2.0 - value), samples / (2.0 - samples)
+        interval = rate_interval(value, samples, resampling, n, n)
+        return f1_interval(interval) if name == "f1" else interval
 
     def point(self, threshold: float, costs: ErrorCosts | None) -> CurvePoint:
         """A threshold with its figures."""

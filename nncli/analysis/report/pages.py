@@ -332,6 +332,13 @@ def _section(i: int, batch: Batch) -> Section:
             for name in names
         ]
         parts.append(Table("Scores", ("score", "estimated", "true"), tuple(scores)))
+    if comparison.errors is not None and comparison.errors.actual:
+        errors = [
+            (metric_cell(name, target if len(comparison.errors.names) > 1 else None), number_cell(value))
+            for target, of_target in comparison.errors.actual.items()
+            for name, value in of_target.items()
+        ]
+        parts.append(Table("Scores of the rows with a label", ("score", "true"), tuple(errors)))
     if charts := tuple(_drift_figure(column) for column in comparison.drifted[:MAX_CHARTS]):
         parts.append(Gallery(charts))
     else:

@@ -134,7 +134,8 @@ class Config(Spec):
     positive_class: StrictStr | None = Field(
         None,
         description="Of two classes the positive one, which f1, precision, recall and average_precision are about. "
-        "null: the second one in order, such as 1, true or yes.",
+        "null: the second one in order, such as 1, true or yes. A configuration that is drafted for a table names the "
+        "one that means yes if it comes first, as ja before nein.",
     )
     calibration: Literal["none", "temperature", "auto"] = Field(
         "none",

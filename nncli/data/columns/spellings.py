@@ -16,10 +16,56 @@ import polars as pl
 from nncli.data.dialect import CsvDialect
 from nncli.data.number_and_date_forms import PARENTHESES, PERCENT, other_forms
 
-BOOLEAN_PAIRS = frozenset(
-    map(frozenset, (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("on", "off"), ("0", "1")))
-)
+ENGLISH = (("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("off", "on"), ("0", "1"))
+BOOLEAN_PAIRS = frozenset(map(frozenset, ENGLISH))
 """Spellings of the two values of a boolean column, in lower case."""
+NO_YES = {
+    frozenset(pair): pair[1]
+    for pair in (
+        *ENGLISH,
+        ("negative", "positive"),
+        ("nein", "ja"),
+        ("n", "j"),
+        ("falsch", "wahr"),
+        ("non", "oui"),
+        ("n", "o"),
+        ("faux", "vrai"),
+        ("no", "sí"),
+        ("no", "sì"),
+        ("no", "si"),
+        ("n", "s"),
+        ("não", "sim"),
+        ("nao", "sim"),
+        ("nee", "ja"),
+        ("nej", "ja"),
+        ("nei", "ja"),
+        ("nei", "já"),
+        ("ei", "kyllä"),
+        ("ei", "jah"),
+        ("nie", "tak"),
+        ("ne", "ano"),
+        ("nie", "áno"),
+        ("ne", "da"),
+        ("nu", "da"),
+        ("nem", "igen"),
+        ("ne", "taip"),
+        ("nē", "jā"),
+        ("hayır", "evet"),
+        ("όχι", "ναι"),
+        ("нет", "да"),
+        ("не", "да"),
+        ("ні", "так"),
+        ("いいえ", "はい"),
+        ("否", "是"),
+        ("아니요", "예"),
+        ("không", "có"),
+        ("tidak", "ya"),
+        ("नहीं", "हाँ"),
+        ("لا", "نعم"),
+        ("לא", "כן"),
+    )
+}
+"""The word for yes of two words that mean no and yes in some language, in lower case."""
 WHOLE_NUMBER = r"^[+-]?(?:0|[1-9][0-9]*)\.0+$"
 
 
@@ -69,6 +115,13 @@ def unique_keys(categories: Sequence[str], *, folds_case: bool) -> tuple[pl.Seri
 def folds_case(categories: Sequence[str]) -> bool:
     """Whether categories are the two words of a boolean column, which are read in any case."""
     return frozenset(text.strip().lower() for text in categories) in BOOLEAN_PAIRS
+
+
+def yes_of(words: Sequence[str]) -> str | None:
+    """The one of two words that means yes, as in nein and ja; None for other words."""
+    plain = {word.strip().lower(): word for word in words}
+    yes = NO_YES.get(frozenset(plain))
+    return plain[yes] if yes is not None and len(plain) == len(words) else None
 
 
 def category_keys(words: pl.Series, *, folds_case: bool) -> pl.Series:

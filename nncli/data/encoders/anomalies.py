@@ -77,8 +77,8 @@ class ColumnAnomalies:
 
     @property
     def extent(self) -> str:
-        """How far out of range: ` down to -3 and up to 131`."""
-        limits = (("min", self.lowest), ("max", self.highest))
+        """How far out of range: ` (new minimum -3, new maximum 131)`."""
+        limits = (("new minimum", self.lowest), ("new maximum", self.highest))
         ends = [f"{words} {self._format(value)}" for words, value in limits if isfinite(value)]
         return f" ({', '.join(ends)})" if ends else ""
 

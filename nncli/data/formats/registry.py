@@ -156,11 +156,16 @@ def database_hint(path: PurePath) -> str | None:
     return None if scheme is None else f"The file of a database is named by a URL: {scheme}:///{path.as_posix()}"
 
 
+MIN_SUFFIX = 3
+"""The length of a suffix up to which a similar one is not suggested."""
+
+
 def _format_hint(path: PurePath, suffix: str) -> str:
     """The hint for a file whose suffix is that of no format."""
     if (hint := database_hint(path)) is not None:
         return hint
-    near = closest_match(suffix, SUFFIXES) if suffix else None
+    # Most pairs of two letters are similar: .py is no misspelled .pq.
+    near = closest_match(suffix, SUFFIXES) if len(suffix) > MIN_SUFFIX else None
     return (
         ("Workbooks are read, not written. " if suffix in SPREADSHEETS else "")
         + (f"Did you mean {near}? " if near else "")

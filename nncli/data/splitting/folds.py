@@ -94,6 +94,9 @@ def _draw_groups(strata: Strata, of_rows: Codes, rng: np.random.Generator) -> Co
     return np.repeat(np.arange(strata.n), times[groups])
 
 
+FEWER_FOLDS = "Add rows, or use fewer folds: an ensemble has one per member, or one fewer (--set members=3)."
+
+
 def assign_folds(strata: Strata, folds: int, seed: int) -> Codes:
     """The fold of every row (n,), from 0; -1 for a row that is always a training row.
 
@@ -121,9 +124,7 @@ def assign_folds(strata: Strata, folds: int, seed: int) -> Codes:
         raise DataError(
             f"found {strata.description}, too few for {folds} folds{extra}",
             location=strata.location,
-            hint=SINGLE_ROWS_HINT
-            if strata.has_only_unique_classes
-            else f"Add rows, or use fewer folds (an ensemble has one per member, or one fewer). {reason}".rstrip(),
+            hint=SINGLE_ROWS_HINT if strata.has_only_unique_classes else f"{FEWER_FOLDS} {reason}".rstrip(),
         )
     return assigned
 

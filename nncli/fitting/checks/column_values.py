@@ -7,6 +7,7 @@ same category, so that a single copy of the row is outvoted. Large tables are sa
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from nncli.base.errors import Location
 from nncli.base.findings import Finding, FindingCode, Level
 from nncli.base.median import median
 from nncli.base.text import join_quoted, quote, yaml_quote
+from nncli.config.yaml.writer import dump_scalar
 from nncli.data.encoders.categorical import MIN_COUNT
 from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key
 from nncli.fitting.checks.column import (
@@ -121,8 +123,8 @@ def group_like(profile: ColumnProfile, row_columns: Sequence[str], location: Loc
         f"{quote(profile.name)} is named like a key, and each of its {profile.distinct:,} values occurs in "
         f"{profile.present / profile.distinct:.2g} rows on average; do these rows belong together?"
     )
-    name = quote(profile.name)
-    hint = f"If so, set `group: {name}` under data: each group is then either in training or in validation."
+    option = shlex.quote(f"data.group={dump_scalar(profile.name)}")
+    hint = f"If so, --set {option}: each group is then either in training or in validation."
     return column_finding("note", FindingCode.GROUP_LIKE_COLUMN, location, [profile.name], message, hint)
 
 

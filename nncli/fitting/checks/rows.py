@@ -66,7 +66,9 @@ class FeatureReport:
 
 
 def training_warnings(config: Config, split: SplitTable, kind: TargetKind) -> tuple[Finding, ...]:
-    """The warnings of a training about its rows: those of `nncli check`, of a large or wide table on a sample.
+    """What a training says about its rows: the warnings of `nncli check`, possible groups, and the positive class.
+
+    A large or wide table is checked on a sample.
 
     Raises:
         DataError: the target cannot be read, or has too many classes of few rows.
@@ -77,7 +79,8 @@ def training_warnings(config: Config, split: SplitTable, kind: TargetKind) -> tu
     sampled_targets = targets if sample is split else read_targets(config, sample, kind)
     part = Part(rows=sample is not split, max_features=MAX_FEATURES)
     findings += check_features(config, sample, sampled_targets, part).findings
-    return ordered(finding for finding in findings if finding.level == "warning")
+    told = (FindingCode.GROUP_LIKE_COLUMN, FindingCode.POSITIVE_CLASS)
+    return ordered(finding for finding in findings if finding.level == "warning" or finding.code in told)
 
 
 def read_targets(config: Config, split: SplitTable, kind: TargetKind) -> list[Column]:
@@ -193,17 +196,26 @@ def feature_names(config: Config, split: SplitTable) -> tuple[str, ...]:
     return data.features or tuple(name for name in split.table.header.names if name not in data.excluded)
 
 
-def time_feature(config: Config, features: Iterable[str]) -> Finding | None:
-    """A note if the column by which rows are split in time is also a feature without being listed as one."""
+def time_feature(config: Config, features: Iterable[str], dates: Iterable[str] = ()) -> Finding | None:
+    """A note if the column by which rows are split in time is also a feature without being listed as one.
+
+    If it is one of the `dates`, the note says what becomes of those after the training rows.
+    """
     time = config.data.time
     if time is None or config.data.features is not None or time not in features:
         return None
     message = (
         f"rows are split in time by {quote(time)}, which is also a feature; the latest are scored and not trained on"
     )
-    hint = (
-        "For the final model set validation: 0.05, so that few are left out; to drop the column, add it to data.drop."
-    )
+    drop = f"--set {shlex.quote(f'data.drop=[{dump_scalar(time)}]')}"
+    hint = f"To leave the column out, {drop}"
+    if time in dates and config.encoding.out_of_range_dates == "nearest_year":
+        message += ". New dates are read as the same day of an earlier year, which suits a season and misses a trend"
+        hint = (
+            f"If the target grows or falls over time, compare the validation score with that of "
+            f"--set encoding.out_of_range_dates=extrapolate, and without the column: {drop}"
+        )
+    hint += ". For the final model --set validation=0.05, so that few rows are left out"
     return note(FindingCode.TIME_FEATURE, message, column=time, hint=hint)
 
 

@@ -44,18 +44,33 @@ def _several(names: Sequence[str]) -> str:
 
 
 def _no_better(card: ScoreCard, rows: Rows) -> list[Finding]:
-    """A warning for each target for which no metric is better than that of the baseline."""
+    """A warning for each target for which no metric is better than that of the baseline.
+
+    Also for one by which the model is worse, if the intervals are clear about that and about no better one.
+    """
     findings = []
     for model, baseline in zip(parts_of(card.model), parts_of(card.baseline), strict=True):
         figures = {name: (model[name], baseline[name]) for name in model.decisive if name in dict(model.values)}
-        if any(is_better(name, *pair) for name, pair in figures.items()):
+        gains = {
+            score.name: score.improvement
+            for score in (() if card.intervals is None else card.intervals.scores)
+            if score.name in figures and score.target in (None, model.title) and score.improvement is not None
+        }
+        is_worse = any(is_better(name, *pair) for name, pair in figures.items())
+        clearly_worse = [name for name, gain in gains.items() if gain.high < 0]
+        if is_worse and (not clearly_worse or any(gain.low > 0 for gain in gains.values())):
             continue
-        name, (value, of_baseline) = next(iter(figures.items()))
+        name = clearly_worse[0] if is_worse else next(iter(figures))
+        value, of_baseline = figures[name]
         what = "the class shares" if model.title is None else f"the mean of {quote(model.title)}"
         message = (
-            f"the model is no better than the baseline, {what} of the training rows: {name} {format_number(value)} "
-            f"against {format_number(of_baseline)} on the {rows} rows"
+            f"the model is {'worse' if is_worse else 'no better'} than the baseline, {what} of the training rows: "
+            f"{name} {format_number(value)} against {format_number(of_baseline)} on the {rows} rows"
         )
+        if is_worse:
+            low, high = -gains[name].high, -gains[name].low
+            message += f", a difference of {format_number(low)} to {format_number(high)} (95 % interval)"
+        code = FindingCode.WORSE_THAN_BASELINE if is_worse else FindingCode.NO_BETTER_THAN_BASELINE
         hint = "Check that the columns tell about the target, or add rows or columns."
-        findings.append(warning(FindingCode.NO_BETTER_THAN_BASELINE, message, hint=hint))
+        findings.append(warning(code, message, hint=hint))
     return findings

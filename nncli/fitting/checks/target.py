@@ -1,18 +1,21 @@
-"""Checks of the target: constant, rare or imbalanced classes."""
+"""Checks of the target: constant, rare or imbalanced classes, and which of two is the positive one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 import numpy as np
 import polars as pl
 
 from nncli.base.errors import DataError, Location
-from nncli.base.findings import Finding, FindingCode
+from nncli.base.findings import Finding, FindingCode, note
 from nncli.base.text import quote, yaml_quote
 from nncli.config.schema import Config
+from nncli.config.yaml.writer import dump_scalar
 from nncli.data.columns.parsing import parse_numbers
+from nncli.data.columns.spellings import yes_of
 from nncli.data.splitting.folds import Fold
 from nncli.data.store.column_store import ColumnStore
 from nncli.fitting.checks.column import MAX_NAMES, Column, count, percentage
@@ -36,13 +39,32 @@ def folds_of(config: Config) -> int:
 
 
 def check_classes(config: Config, target: Column, location: Location) -> list[Finding]:
-    """Rare and imbalanced classes."""
+    """Rare and imbalanced classes, and which of two is the positive one."""
     counts = _counts(target.training)
     if len(counts) < 2:
         return []
     location = Location(source=location.source, column=target.name)
-    imbalance = _imbalance(config, counts, location)
-    return [*_rare_classes(config, target, counts, location), *([imbalance] if imbalance else [])]
+    # The warning about a rare class names it as the positive one.
+    other = _imbalance(config, counts, location) or positive_class(config, list(counts))
+    return [*_rare_classes(config, target, counts, location), *([other] if other else [])]
+
+
+def positive_class(config: Config, classes: Sequence[str]) -> Finding | None:
+    """A note on which of two `classes` is the positive one, unless it is configured or means yes."""
+    if len(classes) != 2 or config.positive_class is not None or yes_of(classes) == _last(classes):
+        return None
+    return positive_class_note(_last(classes), classes, "the second in order")
+
+
+def positive_class_note(positive: str, classes: Sequence[str], reason: str) -> Finding:
+    """The note that `positive` is the positive one of two classes."""
+    other = next(label for label in classes if label != positive)
+    option = shlex.quote(f"positive_class={dump_scalar(other)}")
+    return note(
+        FindingCode.POSITIVE_CLASS,
+        f"f1, precision and recall are about {quote(positive)}, the positive class, {reason}",
+        hint=f"For the other one, --set {option}",
+    )
 
 
 def check_rows_of_classes(table: ColumnStore, name: str) -> None:

@@ -238,7 +238,11 @@ def _fit(config: Config, rows: _SplitRows) -> _Fitted:
         config = config.model_copy(update={"layers": layers, "numeric_embedding": embedding})
         network = build_network(config, encoder, target, rows.loss)
         stage.details.append(f"{len(encoder.columns):,} features, {network.layout.size:,} parameters")
-    time_notes = (time_feature(config, encoder.names), groups_in_time(config), random_split(config, encoder.dates))
+    time_notes = (
+        time_feature(config, encoder.names, encoder.dates),
+        groups_in_time(config),
+        random_split(config, encoder.dates),
+    )
     used = set(encoder.names)
     kinds = tuple((name, kind) for name, kind in features.kinds if name in used)
     findings = (

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from nncli.targets.classes import UNKNOWN
 
 UNIT = 1 << 30
 """Sums are in units of 1 / UNIT, whole numbers, so that they are the same in any order."""
+LARGEST = float(np.finfo(np.float64).max)
 BY_BIN = ("counts", "positive", "labels", "positive_labels")
 """The sums of two classes that are those of each bin."""
 
@@ -115,6 +117,56 @@ def area_under_curve(positive: npt.NDArray[Any], negative: npt.NDArray[Any]) -> 
     pairs = float(positive.sum()) * float(negative.sum())
     below = np.cumsum(negative) - negative / 2.0
     return float((positive * below).sum()) / pairs if pairs > 0.0 else None
+
+
+@dataclass(frozen=True)
+class NumberSums:
+    """Sums over the rows with a label, for each target of `names` (targets,).
+
+    They are the numbers of these rows, and their absolute and squared errors, in units of the target's `scales` and of
+    1 / UNIT.
+    """
+
+    names: tuple[str, ...]
+    scales: tuple[float, ...]
+    labeled: tuple[int, ...]
+    absolute: tuple[int, ...]
+    squared: tuple[int, ...]
+
+    @classmethod
+    def of(cls, names: tuple[str, ...], scales: tuple[float, ...], errors: Floats) -> NumberSums:
+        """The sums of errors (rows, targets) in the units of the targets, NaN without a label."""
+        scaled = [e[np.isfinite(e)] / scale for e, scale in zip(errors.T, scales, strict=True)]
+        # Whole numbers of any size: a sum of large errors exceeds those of NumPy.
+        with np.errstate(over="ignore"):
+            units = [[np.rint(x * UNIT).clip(max=LARGEST) for x in (np.abs(e), np.square(e))] for e in scaled]
+        sums = [[sum(map(int, x.tolist())) for x in of_target] for of_target in units]
+        return cls(names, scales, tuple(map(len, scaled)), tuple(s[0] for s in sums), tuple(s[1] for s in sums))
+
+    def __add__(self, other: NumberSums) -> NumberSums:
+        pairs = ((getattr(self, name), getattr(other, name)) for name in ("labeled", "absolute", "squared"))
+        return NumberSums(self.names, self.scales, *(tuple(map(sum, zip(*pair, strict=True))) for pair in pairs))
+
+    @classmethod
+    def of_json(cls, document: Mapping[str, Any], targets: int) -> NumberSums:
+        """Read the sums of a JSON object; a ValueError, TypeError or KeyError if it is none."""
+        values = {field.name: tuple(document[field.name]) for field in fields(cls)}
+        if any(len(value) != targets for value in values.values()):
+            raise ValueError("other targets")
+        counts = (n for name in ("labeled", "absolute", "squared") for n in values[name])
+        if not all(isinstance(n, int) and n >= 0 for n in counts):
+            raise ValueError("not sums")
+        return cls(**values)
+
+    @property
+    def actual(self) -> dict[str, dict[str, float]]:
+        """RMSE and MAE of the rows with a label, in the units of the target, by its name."""
+        columns = zip(self.names, self.scales, self.labeled, self.absolute, self.squared, strict=True)
+        return {
+            name: {"rmse": scale * sqrt(squared / (UNIT * n)), "mae": scale * absolute / (UNIT * n)}
+            for name, scale, n, absolute, squared in columns
+            if n
+        }
 
 
 @dataclass(frozen=True)
@@ -218,7 +270,13 @@ class Profiler:
                 values, predictions.classes, bins, probability.n_bins, predictions.target.true_classes(table)
             )
         by_member = tuple(self._prediction_codes(member) for member in members) if reference.predictions else ()
-        return BinCodes(reference, len(table), tuple(columns), by_member, classes, self.decision)
+        target = predictions.target
+        truth = None if reference.is_classification else target.true_numbers(table)
+        errors = None if truth is None else predictions.values - truth
+        scales = tuple(np.broadcast_to(target.scale, len(target.names)).tolist())
+        return BinCodes(
+            reference, len(table), tuple(columns), by_member, classes, self.decision, target.names, scales, errors
+        )
 
     def _prediction_codes(self, member: Predictions) -> tuple[Codes, ...]:
         """The bins (rows,) of the predictions of a member, in the order of the reference."""
@@ -233,7 +291,10 @@ class Profiler:
 
 @dataclass(frozen=True)
 class BinCodes:
-    """The bins (rows,) of each column of some rows, and of the predictions of each member."""
+    """The bins (rows,) of each column of some rows, and of the predictions of each member.
+
+    `errors` (rows, targets) are those of numbers, NaN for a row without a label, of `targets` with these `scales`.
+    """
 
     reference: Reference
     rows: int
@@ -241,6 +302,9 @@ class BinCodes:
     members: tuple[tuple[Codes, ...], ...]
     performance: ClassRows | None
     decision: str = ""
+    targets: tuple[str, ...] = ()
+    scales: tuple[float, ...] = ()
+    errors: Floats | None = None
 
     def profile(self, rows: slice | Codes = slice(None)) -> Profile:
         """The profile of the rows at these positions, by default all."""
@@ -256,6 +320,7 @@ class BinCodes:
             predictions=predictions,
             performance=None if self.performance is None else self.performance.sums(rows),
             decision=self.decision,
+            errors=None if self.errors is None else NumberSums.of(self.targets, self.scales, self.errors[rows]),
         )
 
 
@@ -287,7 +352,7 @@ class Profile:
     `columns` are counts, in the order of the reference; `predictions` are those of all members, each of whose rows
     counts as often as the member predicted rows of the reference. `performance` are the sums that estimate the scores
     of a classification, None for a regression; its classes are those of `decision` in words, "" for the most probable
-    ones.
+    ones. `errors` are the sums of the rows with a label of a regression, None without the target's column.
     """
 
     reference: str
@@ -296,6 +361,7 @@ class Profile:
     predictions: tuple[Counts, ...]
     performance: ClassSums | None = None
     decision: str = ""
+    errors: NumberSums | None = None
 
     @classmethod
     def empty(cls, reference: Reference, decision: str = "") -> Profile:
@@ -320,6 +386,7 @@ class Profile:
             _add(self.predictions, other.predictions),
             None if self.performance is None or other.performance is None else self.performance + other.performance,
             self.decision,
+            self.errors + other.errors if self.errors and other.errors else self.errors or other.errors,
         )
 
     def to_json(self) -> str:
@@ -332,6 +399,7 @@ class Profile:
             "columns": [counts.tolist() for counts in self.columns],
             "predictions": [counts.tolist() for counts in self.predictions],
             "classes": None if self.performance is None else self.performance.json(),
+            **({} if self.errors is None else {"numbers": asdict(self.errors)}),
         }
         return json.dumps(document, separators=(",", ":")) + "\n"
 
@@ -356,9 +424,11 @@ class Profile:
             classes = None
             if reference.is_classification:
                 classes = ClassSums.of_json(sums, len(predictions[-1]))
+            numbers = document.get("numbers")
+            errors = None if numbers is None else NumberSums.of_json(numbers, len(numbers["names"]))
         except (KeyError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError("not a profile") from error
-        return cls(reference.checksum, rows, columns, predictions, classes, decision)
+        return cls(reference.checksum, rows, columns, predictions, classes, decision, errors)
 
 
 class OtherReferenceError(Exception):

@@ -181,16 +181,18 @@ def classification_scores(
     """Every score of the probabilities `P`; `labels` are the classes in the order of its columns.
 
     `classes` (rows,) are the predicted classes; None: the most probable ones. Their mean cost by `costs` (actual,
-    predicted) comes first.
+    predicted) comes first. Scores of the positive class are None if no row is of it.
     """
     K, predicted, matrix = P.shape[1], P.argmax(axis=1) if classes is None else classes, None
     of_classes = P if classes is None else one_hot(classes, K)
     counts = ClassCounts.of(y, predicted, K, sample_weight)
+    # Without a positive row they are undefined; as `metric` of a training they are then 0, as in scikit-learn.
+    undefined = () if K != 2 or counts.support[1] > 0 else [m.name for m in POSITIVE_CLASS_METRICS]
     if K <= MAX_MATRIX_CLASSES:
         matrix = tuple(tuple(row) for row in matrix_of(y, predicted, K, sample_weight).tolist())
     return ClassificationScores(
         values=tuple(
-            (m.name, m.function(y, of_classes if m.of_classes else P, sample_weight))
+            (m.name, None if m.name in undefined else m.function(y, of_classes if m.of_classes else P, sample_weight))
             for m in (*([] if costs is None else [cost_metric(costs)]), *shown_metrics(counts.support))
         ),
         rows=len(y),

@@ -13,14 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nncli.base.median import weighted_median
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
-from nncli.targets.metrics.intervals import MIN_ROWS, Z, student_t, wilson_interval
+from nncli.targets.metrics.intervals import share_interval
 from nncli.targets.metrics.regression import weighted_quantiles
 
 Mask = NDArray[np.bool_]
@@ -189,29 +188,11 @@ class _Rows:
 
     def coverage(self, name: str) -> Coverage:
         share = self.mean(self.covered)
-        return Coverage(name, len(self.covered), share, self._interval(share), self.mean(self.size))
+        interval = share_interval(self.covered, self.weight, self.cluster)
+        return Coverage(name, len(self.covered), share, interval, self.mean(self.size))
 
     def _take(self, at: Codes) -> _Rows:
         weight = None if self.weight is None else self.weight[at]
         if weight is not None and not weight.any():
             weight = None  # rows that count for nothing have no mean
         return _Rows(self.covered[at], self.size[at], weight, None if self.cluster is None else self.cluster[at])
-
-    def _interval(self, share: float) -> ConfidenceInterval | None:
-        """Wilson's interval of a share, by the variance between clusters if there are any."""
-        w = np.ones(len(self.covered)) if self.weight is None else self.weight
-        residual = w * (self.covered - share)
-        if self.cluster is None:
-            n = w.sum() ** 2 / np.square(w).sum()
-            return _around(share, wilson_interval(share, sqrt(share * (1.0 - share) / n), n, Z))
-        numbers = np.unique(self.cluster, return_inverse=True)[1]
-        n = int(numbers.max()) + 1
-        if n < MIN_ROWS:
-            return None
-        variance = n / (n - 1) * float(np.square(np.bincount(numbers, residual)).sum()) / w.sum() ** 2
-        return _around(share, wilson_interval(share, sqrt(variance), n, student_t(n - 1)))
-
-
-def _around(share: float, interval: ConfidenceInterval) -> ConfidenceInterval:
-    """An interval without the rounding error that leaves out a share of 0 or 1."""
-    return ConfidenceInterval(min(interval.low, share), max(interval.high, share))

@@ -121,3 +121,14 @@ def test_the_mean_cost_of_predictions_is_that_worked_by_hand() -> None:
     assert expected_costs(decision, y, classes, None, None, 0).value == pytest.approx((2.0 + 5.0 + 5.0) / 6)
     w = np.array([1.0, 1.0, 0.0, 1.0, 2.0, 1.0])
     assert expected_costs(decision, y, classes, w, None, 0).value == pytest.approx((2.0 + 10.0) / 6)
+
+
+def test_the_interval_of_a_precision_counts_the_rows_predicted_as_positive() -> None:
+    p, positive = np.full(600, 0.1), np.arange(600) < 90
+    p[:3] = 0.9
+    rows = TwoClassRows(p, positive, p > 0.5, None, None, 0)
+    figures = {figure.name: figure for figure in rows.achieved(FixedThreshold(threshold=0.5), 0.5)}
+    precision = figures["precision"]
+    assert precision.interval is not None
+    assert (precision.value, precision.interval.high) == (1.0, 1.0)
+    assert 0.3 < precision.interval.low < 0.45

@@ -118,7 +118,7 @@ def test_the_two_zeros_are_told_as_one() -> None:
     assert (
         ColumnAnomalies(out_of_range=1, highest=-0.0).extent
         == ColumnAnomalies(out_of_range=1, highest=0.0).extent
-        == " (max 0)"
+        == " (new maximum 0)"
     )
 
 
@@ -180,7 +180,8 @@ def test_every_kind_is_told_in_one_line() -> None:
     assert anomalies.note == (
         "12 cells hold a category that training never saw ('city': 10, 'colour': 2); "
         "1 cell holds a category that training saw rarely or never ('id': 1); "
-        "1,030 values lie outside the training range ('x': 1,002 (max 0.25), 'age': 28 (min -3, max 131)); "
+        "1,030 values lie outside the training range ('x': 1,002 (new maximum 0.25), "
+        "'age': 28 (new minimum -3, new maximum 131)); "
         "5 cells are missing where training had every cell ('city': 4, 'colour': 1)"
     )
 

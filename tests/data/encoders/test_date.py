@@ -94,14 +94,14 @@ def test_dates_outside_the_training_range_and_missing_ones_are_counted() -> None
     X, _, anomalies = encoder.encode(table(["2023-12-31", "2024-06-01", "2025-02-28", None]), "float32")
     assert np.isfinite(X).all()
     assert anomalies.note == (
-        "2 values lie outside the training range ('when': 2 (min 2023-12-31, max 2025-02-28)); "
+        "2 values lie outside the training range ('when': 2 (new minimum 2023-12-31, new maximum 2025-02-28)); "
         "1 cell is missing where training had every cell ('when': 1)"
     )
 
 
 def test_dates_outside_the_training_range_are_told_from_one_end_too() -> None:
     encoder = Encoder.fit(table(["2024-01-01", "2024-12-31"]), [("when", Kind.DATE)])
-    for cell, said in (("9999-12-31", "max 9999-12-31"), ("0001-01-01 10:00", "min 0001-01-01")):
+    for cell, said in (("9999-12-31", "new maximum 9999-12-31"), ("0001-01-01 10:00", "new minimum 0001-01-01")):
         anomalies = encoder.encode(table([cell]), "float32").anomalies
         assert anomalies.note == f"1 value lies outside the training range ('when': 1 ({said}))"
         assert (anomalies + anomalies).note == f"2 values lie outside the training range ('when': 2 ({said}))"

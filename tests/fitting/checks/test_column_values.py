@@ -74,6 +74,7 @@ def test_a_repeated_key_may_be_a_group_unless_data_group_is_set(tmp_path: Path) 
     table = {**sound(), "patient_id": [f"p{i % 75}" for i in range(ROWS)]}
     (finding,) = found(tmp_path, table)
     assert codes([finding]) == ["note group-like-column"]
+    assert "--set data.group=patient_id:" in finding.hint
     assert found(tmp_path, table, data={"group": "patient_id"}) == []
 
 

@@ -108,6 +108,13 @@ def test_a_wide_table_is_checked_in_bounded_time(tmp_path: Path, monkeypatch: py
     assert read[-1] == "x93"
 
 
+def test_a_training_says_that_rows_may_belong_together(tmp_path: Path) -> None:
+    config = config_of(tmp_path, {"y": CLASSES, "customer_id": [f"c{i // 4}" for i in range(N)]})
+    with Scratch() as scratch:
+        findings = prepare(config, scratch, with_checks=True).findings
+    assert ("note", "group-like-column") in [(finding.level, finding.code) for finding in findings]
+
+
 def test_a_large_table_is_sampled_with_its_row_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_TRAINING", 100)
     monkeypatch.setattr(module, "MAX_VALIDATION", 50)

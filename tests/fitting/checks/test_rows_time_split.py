@@ -61,6 +61,19 @@ def test_a_time_column_that_is_a_feature_without_being_listed_is_noted(
 
 
 @pytest.mark.parametrize(
+    ("rule", "dates", "told"),
+    [("nearest_year", ["day"], True), ("nearest_year", [], False), ("extrapolate", ["day"], False)],
+)
+def test_the_note_says_what_becomes_of_later_dates_and_how_to_compare(rule: str, dates: list[str], told: bool) -> None:
+    finding = time_feature(config("time: day", encoding={"out_of_range_dates": rule}), ["x", "day"], dates)
+    assert finding is not None
+    assert ("same day of an earlier year" in finding.message) is told
+    assert ("--set encoding.out_of_range_dates=extrapolate" in finding.hint) is told
+    assert "--set 'data.drop=[day]'" in finding.hint
+    assert "--set validation=0.05" in finding.hint
+
+
+@pytest.mark.parametrize(
     ("configured", "noted"),
     [
         (config("time: day, group: who"), True),

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from nncli.fitting.checks.scores import check_scores
-from nncli.models.scores import ScoreCard
+from nncli.models.predictions import Predictions
+from nncli.models.scores import ScoreCard, ScoredRows, baseline_predictions, validation_card
+from nncli.nn.losses import CrossEntropy
+from nncli.targets.classes import ClassificationTarget
+from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.classification import classification_scores
 from nncli.targets.metrics.regression import regression_scores
 from tests.assertions import lines
@@ -75,6 +81,28 @@ def test_overconfidence_alone_is_no_alarm() -> None:
     p = np.where(y == 1, 1.0, 0.0)
     p[:10] = 1 - p[:10]
     assert codes(classes_card(y, two(p))) == []
+
+
+def test_an_accuracy_that_is_clearly_worse_is_found_unless_another_score_is_clearly_better() -> None:
+    """The probabilities are a little better than the class shares, and half of the rows have the wrong class."""
+    y = (np.arange(N) % 20 >= 13).astype(np.int64)
+    P = two(np.where(np.arange(N) % 20 >= 8, 0.52, 0.2))
+    target = ClassificationTarget(name="t", labels=("no", "yes"))
+    rows = ScoredRows(Predictions(target, P), baseline_predictions(target, y, None, N), y, None, CrossEntropy())
+    card = validation_card(rows, 0, optimistic=False)
+    assert card.intervals is not None
+    intervals = card.intervals
+    unclear = {"log_loss": ConfidenceInterval(-0.1, 0.2)}
+    worse = {"accuracy": ConfidenceInterval(-0.2, -0.1)}
+    better = {"log_loss": ConfidenceInterval(0.1, 0.2)}
+
+    def found(improvements: dict[str, ConfidenceInterval]) -> list[str]:
+        scores = tuple(replace(score, improvement=improvements.get(score.name)) for score in intervals.scores)
+        return codes(replace(card, intervals=replace(intervals, scores=scores)))
+
+    assert found(unclear | worse) == ["worse-than-baseline"]
+    assert found(unclear | worse | better) == []
+    assert found(unclear) == []
 
 
 def test_a_regression_is_compared_for_each_target() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,6 +11,7 @@ import pytest
 
 from nncli.api.train import train_events
 from nncli.base.errors import DataError
+from nncli.base.findings import Finding
 from nncli.config.schema import Config
 from nncli.fitting.prepare.prepare import prepare
 from nncli.fitting.table_report import check_table
@@ -40,8 +42,20 @@ def test_class_imbalance_is_a_warning_until_weights_or_a_metric_address_it(tmp_p
     assert codes([finding]) == ["warning class-imbalance"]
     assert "class_weight: balanced" in finding.hint
     assert "roc_auc" in finding.hint
-    assert found(tmp_path, table, class_weight="balanced") == []
-    assert found(tmp_path, table, metric="roc_auc") == []
+    assert found(tmp_path, table, class_weight="balanced", positive_class="few") == []
+    assert found(tmp_path, table, metric="roc_auc", positive_class="few") == []
+
+
+def test_the_positive_one_of_two_classes_is_noted_unless_it_means_yes_or_is_named(tmp_path: Path) -> None:
+    def told(classes: str, **keys: Any) -> list[Finding]:
+        return found(tmp_path, {**sound(), "y": [classes.split()[i % 2] for i in range(ROWS)]}, **keys)
+
+    (finding,) = told("cat dog")
+    assert (finding.level, finding.code) == ("note", "positive-class")
+    assert "'dog'" in finding.message
+    assert "--set positive_class=cat" in finding.hint
+    assert told("cat dog", positive_class="cat") == told("no yes") == told("0 1", loss="cross_entropy") == []
+    assert [f.hint for f in told("ja nein")] == ["For the other one, --set positive_class=ja"]
 
 
 def test_many_classes_of_equal_size_are_balanced(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.run_directory.monitoring.profiler import OtherReferenceError, Profile
+from nncli.run_directory.monitoring.profiler import NumberSums, OtherReferenceError, Profile
 from tests.run_directory.monitoring.tables import bin_codes, profile_of, some_reference
 
 REFERENCE = some_reference()
@@ -26,6 +27,21 @@ def test_any_partition_of_the_rows_gives_the_same_profile(n: int, parts: list[in
     for k in rng.permutation(5):
         total = total + rows.profile(np.flatnonzero(part == k))
     assert total.to_json() == rows.profile(slice(None)).to_json()
+
+
+@given(st.lists(st.floats(-1e200, 1e200, allow_nan=False), max_size=30), st.integers(0, 30))
+def test_sums_of_errors_are_the_same_in_any_order_and_for_any_size(errors: list[float], k: int) -> None:
+    e = np.array([*errors, np.nan])[:, None]
+    half = [NumberSums.of(("y",), (0.5,), part) for part in (e[k:], e[:k])]
+    assert half[0] + half[1] == NumberSums.of(("y",), (0.5,), e)
+    again = json.loads(json.dumps(asdict(half[0])))
+    assert NumberSums.of_json(again, 1) == half[0]
+
+
+def test_the_scores_of_errors_are_in_the_units_of_the_target() -> None:
+    sums = NumberSums.of(("y", "z"), (1e-9, 5.0), np.array([[3e-9, 1.0], [-4e-9, np.nan]]))
+    assert sums.actual["y"] == pytest.approx({"rmse": 12.5**0.5 * 1e-9, "mae": 3.5e-9})
+    assert sums.actual["z"] == pytest.approx({"rmse": 1.0, "mae": 1.0})
 
 
 def test_a_profile_is_the_same_when_it_is_read_again() -> None:

@@ -41,7 +41,7 @@ from nncli.run_directory.history_and_metrics import RecordedMetrics, RecordedSco
 from nncli.run_directory.listing import MAIN_METRICS
 from nncli.run_directory.manifest import Manifest
 from nncli.targets.metrics.bootstrap import MAX_ROWS, RESAMPLES, ConfidenceInterval
-from nncli.targets.metrics.registry import COST, METRICS, has_baseline, metric_title, with_class
+from nncli.targets.metrics.registry import COST, METRICS, has_baseline, higher_is_better, metric_title, with_class
 
 MAX_NAMES = 8
 STATES = {"done": "done", "running": "still running or killed", "stopped": "stopped early", "failed": "failed"}
@@ -474,6 +474,9 @@ def verdicts(
     collected = []
     for score in compared[:MAX_VERDICTS]:
         collected.append(_verdict(score, other, score.improvement))
+        main, is_worse = main_score(scores), score.improvement is not None and score.improvement.high < 0
+        if not is_worse and main.improvement is not None and main.improvement.high < 0:
+            collected.append(_verdict(main, other, main.improvement))
         beside = None if linear is None else linear.of(score)
         if linear is not None and beside is not None:
             collected.append(_verdict(score, f"a linear model ({linear.name})", beside.improvement))
@@ -481,7 +484,7 @@ def verdicts(
 
 
 def _verdict(score: ScoreWithInterval, other: str, gain: ConfidenceInterval | None) -> Verdict:
-    """The verdict by the interval of how much lower the model's score is than that of `other`."""
+    """The verdict by the interval of how much better the model's score is than that of `other`."""
     title, other = metric_title(score.name), other + (f" for {quoted_name(score.target)}" if score.target else "")
     if gain is None:
         relation = "Not clearly better than"
@@ -489,10 +492,11 @@ def _verdict(score: ScoreWithInterval, other: str, gain: ConfidenceInterval | No
     low, high = (gain.low, gain.high) if gain.high >= 0 else (-gain.high, -gain.low)
     interval = f"(95 % CI of the difference: {format_range(format_number(low), format_number(high))})"
     relation, reason = "Not clearly better than", f"the difference in {title} may be chance"
+    better, worse = ("higher", "lower") if higher_is_better(score.name) else ("lower", "higher")
     if gain.low > 0:
-        relation, reason = "Clearly better than", f"its {title} is lower"
+        relation, reason = "Clearly better than", f"its {title} is {better}"
     elif gain.high < 0:
-        relation, reason = "Worse than", f"its {title} is higher"
+        relation, reason = "Worse than", f"its {title} is {worse}"
     return Verdict(f"{relation} {other}: {reason} {interval}.", gain.low > 0, relation, other, title)
 
 

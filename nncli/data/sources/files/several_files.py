@@ -91,7 +91,8 @@ class FilesReader(TableReader):
             kinds.setdefault(_kind(self._open(part)), part)
         if len(kinds) > 1:
             said = [f"{quote(part.label)} is {kind}" for kind, part in kinds.items()]
-            suffixes = {f"*{PurePosixPath(part.label).suffix}": None for part in kinds.values()}
+            tables = [part for kind, part in kinds.items() if kind != NO_TABLE] or kinds.values()
+            suffixes = {f"*{PurePosixPath(part.label).suffix}": None for part in tables}
             raise UsageError(
                 f"the files are not of one format: {', '.join(said[:-1])} and {said[-1]}",
                 location=Location(source=self.path),
@@ -164,9 +165,10 @@ def _kind(reader: TableReader) -> str:
     try:
         return reader.format.value
     except UsageError:
-        return "no table"
+        return NO_TABLE
 
 
+NO_TABLE = "no table"
 HIDDEN = (".", "_")
 """First characters of files and folders in a folder that are no part of a table, such as _SUCCESS and .DS_Store."""
 

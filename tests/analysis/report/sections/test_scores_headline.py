@@ -54,6 +54,16 @@ def test_the_interval_decides(penguins: Path, gain: ConfidenceInterval | None, i
     assert (verdict.is_clear, verdict.text.startswith(start)) == (is_clear, True)
 
 
+def test_a_main_score_that_is_clearly_worse_has_a_verdict_of_its_own(penguins: Path) -> None:
+    held_out = predict_held_out(penguins)
+    scores = held_out.scores_with_intervals()
+    gains = {"log_loss": ConfidenceInterval(-0.01, 0.02), "accuracy": ConfidenceInterval(-0.09, -0.01)}
+    scores = replace(scores, scores=tuple(replace(score, improvement=gains.get(score.name)) for score in scores.scores))
+    _, of_accuracy = verdicts(held_out, scores)
+    assert (of_accuracy.is_clear, of_accuracy.measure) == (False, "accuracy")
+    assert of_accuracy.text.startswith("Worse than the baseline: its accuracy is lower (95 % CI")
+
+
 def test_scores_of_training_rows_decide_nothing(tmp_path: Path) -> None:
     frame = pl.DataFrame({"x": [0.5 * i for i in range(40)], "label": ["a", "b"] * 20})
     held_out = predict_held_out(trained_on(tmp_path, frame, "label", SMALL + "validation: 0"))

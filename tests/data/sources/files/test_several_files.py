@@ -199,6 +199,15 @@ def test_several_formats_are_refused_with_a_file_of_each(tmp_path: Path) -> None
     assert all(name in str(caught.value) for name in ("a.csv", "0.parquet", "notes.md"))
 
 
+def test_a_pattern_for_files_that_are_no_tables_is_not_offered(tmp_path: Path) -> None:
+    for name in ("a.mjs", "b.csv", "c.jsonl"):
+        (tmp_path / name).write_text("x\n1\n")
+    with pytest.raises(UsageError) as caught:
+        read_table(str(tmp_path))
+    assert "*.csv or *.jsonl" in str(caught.value.hint)
+    assert "*.mjs" not in str(caught.value.hint)
+
+
 def test_a_given_format_holds_for_all_files(tmp_path: Path) -> None:
     (tmp_path / "a.data").write_text("x\n1\n")
     (tmp_path / "b.log").write_text("x\n2\n")
