@@ -405,7 +405,11 @@ class TraceOptions(TrainingInputOptions):
         ),
     ] = None
     all: Annotated[
-        bool, Option("All numbers of matrices that are shown by their norm, and a difference for each.", OUTPUT)
+        bool,
+        Option(
+            "All numbers of matrices that are shown by their norm, with differences of up to 2,000 numbers of each.",
+            OUTPUT,
+        ),
     ] = False
     html: Annotated[
         str | Path | None,

@@ -26,7 +26,7 @@ from nncli.fitting.ensemble.out_of_fold import member_config
 from nncli.fitting.prepare.auto_values import resolve_members
 from nncli.fitting.prepare.encode import PreparedRows, encode
 from nncli.fitting.prepare.execution import choose_execution
-from nncli.fitting.prepare.load import load_labeled_rows, load_table, select_rows, table_copies
+from nncli.fitting.prepare.load import drop_missing_targets, load_table, select_rows, table_copies
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
 from nncli.fitting.train.provenance import check_tables_unchanged, recorded_execution
 from nncli.nn.arrays import Floats
@@ -318,19 +318,26 @@ def _given_rows(
     """
     config, spec = prepared.config, prepared.spec
     if data is None:
-        dataset, at_hand = prepared.fitted, [prepared.arguments.row(i) for i in range(len(prepared.fitted))]
+        dataset, n_rows = prepared.fitted, prepared.table_rows
+        at_hand = [prepared.arguments.row(i) for i in range(len(dataset))]
     else:
         with Scratch() as scratch:
-            store = load_labeled_rows(config, as_source(data), scratch, spec.dialect)
+            table = load_table(config, as_source(data), scratch, spec.dialect)
+            store = drop_missing_targets(table, config.data.target)
             encoded = encode(config, store, spec.encoder, spec.target, spec.network, prepared.training, None)
-        dataset, at_hand = encoded.dataset, _numbers(encoded)
+        dataset, at_hand, n_rows = encoded.dataset, _numbers(encoded), len(table)
     position = {number: i for i, number in reversed([*enumerate(at_hand)])}
     chosen = list(at_hand if numbers is None else numbers)
     for number in chosen:
         if number not in position:
-            hint = "Validation rows are not trained on; to take the step on them, name the table after CONFIG."
-            what = "is no training row" if data is None else "of the table has no target, or there is no such row"
-            raise UsageError(f"row {number:,} {what}", hint=hint if data is None else "Rows are numbered from 1.")
+            if not 1 <= number <= n_rows:
+                what, hint = "is not in the table", f"The table has {n_rows:,} rows, numbered from 1."
+            elif data is None:
+                what = "is no training row"
+                hint = "Validation rows are not trained on; to take the step on them, name the table after CONFIG."
+            else:
+                what, hint = "of the table has no target", "Choose rows with a target."
+            raise UsageError(f"row {number:,} {what}", hint=hint)
     at = np.array([position[number] for number in chosen])
     weights = None if dataset.weights is None else dataset.weights[at]
     return Dataset(dataset.X[at], dataset.codes[at], dataset.y[at], weights), chosen

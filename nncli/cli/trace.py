@@ -134,8 +134,9 @@ def _numbers(value: TracedValue, *, everything: bool) -> list[str]:
     """The numbers of a value, or its norm if there are many, and those of the differences."""
     matrix, differences = value.values, value.differences
     kinks = f"   {value.kinks:,} at a kink, where there is no derivative" if value.kinks else ""
-    if value.norm_difference is not None and not everything:
-        return [f"norm {_number(value.norm)}   ≈ {_number(value.norm_difference)}, {_shape(matrix)}"]
+    if value.norm_difference is not None:
+        norm = f"norm {_number(value.norm)}   ≈ {_number(value.norm_difference)}, {_shape(matrix)}"
+        return [norm, *(_matrix(matrix, everything=True) if everything else [])]
     is_narrow = value.formula and matrix.shape[-1] <= MAX_COLUMNS  # of values of rows, some are printed
     if matrix.size > MAX_NUMBERS and not is_narrow and not everything:
         return [f"norm {_number(value.norm)}, {_shape(matrix)}"]

@@ -74,12 +74,39 @@ def test_rows_and_tables_replace_the_batch(here: Path) -> None:
     assert trace(LINEAR, "new.csv").rows == (1, 3)
     third = trace(LINEAR, "new.csv", rows=(3,), step=5)
     assert (third.rows, third.step.step, third.step.batch.X.tolist()) == ((3,), 5, [[0.0, 0.0]])
-    with pytest.raises(UsageError, match="row 2 "):
+
+
+@pytest.mark.parametrize(
+    ("table", "rows", "number"), [("new.csv", 3, 4), ("new.csv", 3, 0), (None, 128, 200), (None, 128, 0)]
+)
+def test_of_a_row_that_is_not_there_the_error_has_the_number_of_rows(
+    here: Path, table: str | None, rows: int, number: int
+) -> None:
+    Path("new.csv").write_text("x1,x2,y\n1,2,1\n3,4,\n0,0,0\n", "utf-8")
+    with pytest.raises(UsageError, match=f"row {number} ") as raised:
+        trace(LINEAR, table, rows=[number])
+    assert f" {rows} rows" in str(raised.value.hint)
+
+
+def test_a_row_of_the_table_that_is_not_trained_on_is_no_row_out_of_the_table(here: Path) -> None:
+    Path("new.csv").write_text("x1,x2,y\n1,2,1\n3,4,\n0,0,0\n", "utf-8")
+    with pytest.raises(UsageError, match="row 2 ") as raised:
         trace(LINEAR, "new.csv", rows=[2])
-    with pytest.raises(UsageError, match="row 200 "):
-        trace(LINEAR, rows=[200])
-    with pytest.raises(UsageError, match="row 0 "):
-        trace(LINEAR, rows=[0])
+    assert "rows" in str(raised.value.hint)
+    settings = ["validation=0.25", "batch_size=full"]
+    held_out = min({*range(1, 129)} - {*trace(LINEAR, set=settings).rows})
+    with pytest.raises(UsageError, match=f"row {held_out} ") as raised:
+        trace(LINEAR, set=settings, rows=[held_out])
+    assert "128 rows" not in str(raised.value.hint)
+
+
+def test_of_large_gradients_every_number_is_shown_and_the_norm_is_checked(here: Path) -> None:
+    result = trace(ROOT / "configs" / "spirals.yaml", set=["layers=[300,300]"], all=True)
+    weight = next(g for g in result.step.layers[1].backward if g.symbol == "dW")
+    assert weight.differences is None
+    assert weight.norm_difference == pytest.approx(weight.norm, rel=1e-3)
+    bias = next(g for g in result.step.layers[1].backward if g.symbol == "db")
+    assert bias.differences is not None
 
 
 def test_the_example_of_the_documentation_comes_out(here: Path) -> None:

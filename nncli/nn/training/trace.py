@@ -26,6 +26,8 @@ from nncli.nn.training.step import L1L2Penalty, bind_gradient, bind_step
 
 MAX_NUMBERS = 40
 """Numbers of a matrix that are checked one by one; a larger one is checked by its norm."""
+MAX_CHECKED = 2_000
+"""The same if every number is asked for: each takes four forward passes."""
 H = 1e-4
 """The step of the differences."""
 KINK_TOLERANCE = 1e-3
@@ -113,8 +115,8 @@ def trace_step(
 ) -> TracedStep:
     """Take the next step of a training on a batch of the current order, which changes `state`, and record its numbers.
 
-    The weights after it are those of the NumPy backend in one shard. With `every`, large gradients are checked number
-    by number too.
+    The weights after it are those of the NumPy backend in one shard. With `every`, gradients of up to 2,000 numbers
+    are checked number by number too.
 
     Raises:
         NncliError: the loss or the gradient is not finite.
@@ -222,7 +224,7 @@ class _Differences:
         gradient = value.values.astype(np.float64)
         self._name, self._offset = name, np.zeros(gradient.shape)
         flat, norm = self._offset.reshape(-1), float(np.linalg.norm(gradient))
-        if not every and gradient.size > MAX_NUMBERS:
+        if gradient.size > (MAX_CHECKED if every else MAX_NUMBERS):
             direction, t = gradient / (norm or 1.0), np.zeros(1)
 
             def along() -> float:
