@@ -21,11 +21,11 @@ function html(parent, name, content = "", className = "") {
   return element;
 }
 
-/** An empty picture in a figure, described by `label`. */
-function picture(figure, label) {
+/** An empty picture in a figure, described by `label`; with room for a scale of colors below. */
+function picture(figure, label, withScale = false) {
   figure.hidden = false;
   figure.querySelector("svg")?.remove();
-  return add(figure, "svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, role: "img", "aria-label": label });
+  return add(figure, "svg", { viewBox: `0 0 ${SIZE} ${SIZE + (withScale ? 22 : 0)}`, role: "img", "aria-label": label });
 }
 
 /** Axes with the ends of their ranges; returns what makes coordinates of values. */
@@ -39,6 +39,16 @@ function axes(drawing, [x0, x1], [y0, y1], xName, yName) {
   label(LEFT - 4, TOP + 10, "end", short(y1));
   add(drawing, "text", { transform: `translate(12 ${(TOP + BOTTOM) / 2}) rotate(-90)`, "text-anchor": "middle" }, yName);
   return [scale(x0, x1, LEFT, RIGHT), scale(y0, y1, BOTTOM, TOP)];
+}
+
+/** The colors of `bands` with the values at their ends, below a picture. */
+function colorScale(drawing, bands, shade, low, high) {
+  for (let band = 0; band < bands; band++) {
+    const fill = `rgb(${shade(band).map(Math.round)})`;
+    add(drawing, "rect", { class: "row", fill, x: LEFT + 72 + (100 * band) / bands, y: SIZE + 6, width: 100 / bands, height: 10 });
+  }
+  add(drawing, "text", { x: LEFT + 68, y: SIZE + 15, "text-anchor": "end" }, low);
+  add(drawing, "text", { x: LEFT + 176, y: SIZE + 15 }, high);
 }
 
 const line = (points) => points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ");
@@ -92,10 +102,13 @@ function drawNetwork(snapshot) {
     }));
   });
   network.forEach((layer, k) => {
+    const names = k ? (k === network.length - 1 ? (trace.labels.length ? trace.labels.slice(-layer.units) : trace.targets) : []) : trace.features;
     for (let i = 0; i < layer.units; i++) {
+      const name = names.length === layer.units ? names[i] : "", at = { x: x(k) + (k ? 13 : -13), y: y(k, i) + 4 };
+      add(drawing, "text", { ...at, "text-anchor": k ? "start" : "end" }, name.length > 7 ? `${name.slice(0, 6)}…` : name);
       const unit = add(drawing, "circle", { class: "unit", cx: x(k), cy: y(k, i), r: Math.min(9, 110 / layer.units) });
       const bias = snapshot.weights[`${layer.name}.bias`];
-      add(unit, "title", {}, k ? `${layer.name}: bias ${bias ? text(bias[i]) : 0}` : `${trace.features[i]}`);
+      add(unit, "title", {}, k ? `${layer.name}: bias ${bias ? text(bias[i]) : 0}` : name);
     }
     add(drawing, "text", { x: x(k), y: SIZE - 16, "text-anchor": "middle" }, layer.name);
     add(drawing, "text", { x: x(k), y: SIZE - 3, "text-anchor": "middle" }, layer.activation ?? "");
@@ -107,7 +120,8 @@ const classes = ["first", "second", "third", "good", "warning", "error"];
 function drawFit(snapshot) {
   if (!history.grid || snapshot.fit === null) return;
   const [low, high] = history.grid, target = trace.labels.length ? "class" : trace.targets[0];
-  const yRange = range(history.y), figure = find("fit"), drawing = picture(figure, "The fit, and the training rows");
+  const yRange = range(history.y), figure = find("fit"), several = trace.labels.length > 2;
+  const drawing = picture(figure, "The fit, and the training rows", low.length > 1 && !several);
   if (low.length === 1) {
     const ends = trace.labels.length ? [0, 1] : yRange, name = trace.labels.length ? `p(${trace.labels[1]})` : target;
     figure.firstElementChild.textContent = `The fitted curve and the training rows: ${name} by ${trace.features[0]}.`;
@@ -118,15 +132,16 @@ function drawFit(snapshot) {
     add(drawing, "polyline", { class: "curve", points: line(snapshot.fit.map((value, i) => [x(at(i)), clip(value)])) });
     return;
   }
-  const [first, second, paper] = ["first", "second", "paper"].map(color), several = trace.labels.length > 2;
+  const [first, second, paper] = ["first", "second", "paper"].map(color);
   const tint = (t) => (t < 0.5 ? mixed(first, paper, 2 * t) : mixed(paper, second, 2 * t - 1));
   const part = trace.labels.length ? (value) => value : scale(...yRange, 0, 1);
   const bandOf = several ? Math.round : (value) => Math.max(0, Math.min(9, Math.floor(10 * part(value))));
   const shade = several ? (band) => mixed(paper, color(classes[band % 6]), 0.5) : (band) => tint((band + 0.5) / 10);
   figure.firstElementChild.textContent = trace.labels.length
-    ? `The training rows on the ${several ? "predicted class" : `probability of ${trace.labels[1]}`}, in ten steps from 0 to 1.`
-    : `The training rows on the predicted ${target}, in ten steps from ${text(yRange[0])} to ${text(yRange[1])}.`;
+    ? `The training rows on the ${several ? "predicted class" : `probability of ${trace.labels[1]}`}.`
+    : `The training rows (circles, the color is the target) on the predicted ${target}. Predictions beyond the scale have the color of its end.`;
   surface(drawing, snapshot.fit, bandOf, shade);
+  if (!several) colorScale(drawing, 10, shade, ...(trace.labels.length ? ["0", "1"] : yRange.map(short)));
   const [x, y] = axes(drawing, [low[0], high[0]], [low[1], high[1]], trace.features[0], trace.features[1]);
   history.X.forEach((row, i) => {
     const fill = several ? color(classes[history.y[i] % 6]) : tint(part(history.y[i]));
@@ -163,10 +178,12 @@ function drawDescent(snapshot) {
     const figure = html(pictures, "figure");
     const caption = html(figure, "figcaption", `Learning rate ${text(chart.rate)}: `), names = ["full batch", "mini-batch", "stochastic"];
     caption.textContent += chart.paths
-      .map((path, i) => `${names[i]} (${path.batch_size}, ${["ink", "orange", "violet"][i]})${path.diverges ? " diverges" : ""}`)
+      .map((path, i) => `${names[i]} (${path.batch_size}, ${["blue", "orange", "violet"][i]})${path.diverges ? " diverges" : ""}`)
       .join(", ") + ".";
-    const drawing = picture(figure, caption.textContent), [paper, first] = [color("paper"), color("first")];
-    surface(drawing, descent.surface, band, (k) => mixed(mixed(paper, first, 0.55), paper, k / 11));
+    const drawing = picture(figure, caption.textContent, true), [paper, ink] = [color("paper"), color("ink")];
+    const shade = (k) => mixed(mixed(paper, ink, 0.3), paper, k / 11);
+    surface(drawing, descent.surface, band, shade);
+    colorScale(drawing, 12, shade, `loss ${short(a)}`, short(b));
     const [x, y] = axes(drawing, [descent.low[0], descent.high[0]], [descent.low[1], descent.high[1]], ...descent.axes);
     const far = (point) => point.some((value, i) => Math.abs(value - descent.best[i]) > 2 * (descent.high[i] - descent.low[i]));
     const clip = add(drawing, "clipPath", { id: "window" });
@@ -208,7 +225,7 @@ function value(parent, title, numbers, { norm = null, differences = null, norm_d
 }
 
 function drawNumbers() {
-  find("numbers-title").textContent = `Step ${trace.step} in numbers`;
+  find("numbers-title").textContent = `Numbers of step ${trace.step}`;
   const all = find("values"), { loss, optimizer } = trace;
   const heading = (words) => html(all, "h3", words);
   heading(`The batch: rows ${trace.rows.slice(0, 8).join(", ")}${trace.rows.length > 8 ? " …" : ""}`);
