@@ -36,9 +36,9 @@ def text(x: float, y: float, words: str, anchor: str = "middle", color: str = GR
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{color}">{words}</text>'
 
 
-def path(points: Iterable[Point], color: str, width: float = 2.0) -> str:
+def path(points: Iterable[Point], color: str, width: float = 2.0, clip: str = "") -> str:
     at = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return f'<polyline points="{at}" fill="none" stroke="{color}" stroke-width="{width}"/>'
+    return f'<polyline points="{at}" fill="none" stroke="{color}" stroke-width="{width}"{clip}/>'
 
 
 def dot(x: float, y: float, color: str, r: float = 3.0) -> str:
@@ -49,16 +49,17 @@ class Chart:
     """A frame with axes, into which curves are drawn."""
 
     def __init__(self, left: float, x: Point, y: Point, names: Point | tuple[str, str], title: str = "") -> None:
-        self.left, self.x, self.y = left + 34, x, y
+        self.left, self.x, self.y = left + 44, x, y
         corners = [(self.left, 24.0), (self.left + 180, 24.0), (self.left + 180, 184.0), (self.left, 184.0)]
-        self.parts = [path([*corners, corners[0]], GRAY, 0.6), text(self.left + 90, 15, title)]
+        frame = f'<clipPath id="frame{left:g}"><rect x="{self.left}" y="24" width="180" height="160"/></clipPath>'
+        self.clip = f' clip-path="url(#frame{left:g})"'
+        self.parts = [frame, path([*corners, corners[0]], GRAY, 0.6), text(self.left + 90, 15, title)]
         self.parts += [text(self.left + 90, 212, str(names[0])), text(self.left - 4, 108, str(names[1]), "end")]
         self.parts += [text(self.left, 198, f"{x[0]:g}", "start"), text(self.left + 180, 198, f"{x[1]:g}", "end")]
         self.parts += [text(self.left - 4, 184, f"{y[0]:g}", "end"), text(self.left - 4, 34, f"{y[1]:g}", "end")]
 
     def at(self, x: float, y: float) -> Point:
         low, high = self.y
-        y = min(max(y, low), high)
         return self.left + 180 * (x - self.x[0]) / (self.x[1] - self.x[0]), 184 - 160 * (y - low) / (high - low)
 
     def curve(self, f: Callable[[float], float], color: str) -> Chart:
@@ -75,7 +76,7 @@ class Chart:
         return self
 
     def line(self, points: Sequence[Point], color: str, width: float = 2.0) -> Chart:
-        self.parts.append(path([self.at(*point) for point in points], color, width))
+        self.parts.append(path([self.at(*point) for point in points], color, width, self.clip))
         return self
 
 
@@ -171,7 +172,7 @@ def two_layers(*, backward: bool) -> str:
         return network(
             names, [by[hidden.name]["dW"], by[output.name]["dW"]], "The gradient of each weight, and dZ of each unit"
         )
-    names = [[("x1", "1"), ("x2", "2")], [(f"y{i + 1}", f"{hidden.forward[1].values[0, i]:.5g}") for i in (0, 1)]]
+    names = [[("x1", "1"), ("x2", "2")], [(f"a{i + 1}", f"{hidden.forward[1].values[0, i]:.5g}") for i in (0, 1)]]
     names.append([("z", f"{output.forward[0].values.item():.5g}")])
     return network(
         names, [hidden.parameters[0].values, output.parameters[0].values], "The weights, and the output of each unit"
@@ -205,8 +206,8 @@ def batches() -> str:
             ring = best + (circle * np.sqrt(2.0 * level / values)) @ directions.T
             chart.line([(float(x), float(y)) for x, y in ring], GRAY, 0.6)
         for drawn, color in zip(item["paths"][::-1], (VIOLET, ORANGE, BLUE), strict=True):
-            outside = [i for i, p in enumerate(drawn["points"]) if np.abs(np.array(p) - best).max() > 2.0]
-            end = outside[0] if outside else None
+            outside = [i for i, p in enumerate(drawn["points"]) if np.abs(np.array(p) - best).max() > 4.0]
+            end = outside[0] + 1 if outside else None  # the last line is drawn to the frame
             chart.line([(x, y) for x, y in drawn["points"][:end]], color, 1.4)
         parts += chart.parts
     return svg(
@@ -220,7 +221,7 @@ def shapes() -> str:
     right, wrong = X @ np.linalg.lstsq(X, y, rcond=None)[0], np.full(100, y.mean())
     parts = []
     for k, (name, predicted) in enumerate((("100 x 1", right), ("100 x 100", wrong))):
-        chart = Chart(230 * k, (0, 2), (0, 2), ("y", "prediction"[:4] + "."), name)
+        chart = Chart(230 * k, (0, 2), (0, 2), ("y", "pred."), name)
         parts += (
             chart.line([(0, 0), (2, 2)], GRAY, 0.6)
             .points(list(zip(y.tolist(), predicted.tolist(), strict=True)), BLUE)
@@ -232,7 +233,7 @@ def shapes() -> str:
 
 
 def gradients() -> str:
-    chart = Chart(20, (1, 6), (-4, 0), ("layer", "log₁₀ |dW|"))
+    chart = Chart(30, (1, 6), (-5, 0), ("hidden layer", "log₁₀ |dW|"))
     cases = [
         ("sigmoid", "sigmoid", "16", VIOLET),
         ("tanh", "tanh", "16", ORANGE),
@@ -247,7 +248,7 @@ def gradients() -> str:
         norms = [log10(next(v for v in part.backward if v.symbol == "dW").norm) for part in layers]
         chart.line([(i + 1.0, norm) for i, norm in enumerate(norms)], color)
     chart.legend(*((label, color) for _, label, _, color in cases))
-    return svg(380, 220, chart.parts, "The norm of the gradient of each layer's weights in the first step")
+    return svg(410, 220, chart.parts, "The norm of the gradient of the weights of six hidden layers in the first step")
 
 
 PICTURES: dict[str, Callable[[], str]] = {
