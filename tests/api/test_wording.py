@@ -153,7 +153,8 @@ CASES: dict[str, tuple[Command, str]] = {
     "train at a huge learning rate": (
         configured("y", "optimizer: sgd\nlearning_rate: 1e30"),
         (
-            "FOLDER/run: the loss became inf at step 2 (epoch 1), first in output; nothing was kept\n"
+            "FOLDER/run: the loss became inf at step 2 (epoch 1), first in output; nothing was kept; the first step "
+            "changed output by 2.2e+31 times the size of its weights, and the norm of the gradient was 27\n"
             "  Most likely the learning rate, 1e+30, is too high: lower learning_rate, or set clip_norm: 1 "
             "or on_divergence: halve_learning_rate."
         ),

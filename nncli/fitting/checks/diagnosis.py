@@ -518,13 +518,13 @@ def before_divergence(health: Sequence[Health]) -> str:
     if not health:
         return ""
     last, first = health[-1], health[0]
-    when = f"after epoch {last.epoch:,}" if last.epoch else "before the first step"
+    when = f"after epoch {last.epoch:,} a step" if last.epoch else "the first step"
     layer = max(dense(last), key=lambda part: part.update_ratio if isfinite(part.update_ratio) else inf)
     grown = f", {first.gradient_norm:.2g} before the training" if last.epoch else ""
     ratio = layer.update_ratio
     change = format_percent(ratio) if ratio < 10.0 else f"{ratio:.2g} times the size"
     return (
-        f"{when} a step changed {layer.name} by {change} of its weights, and the norm "
+        f"{when} changed {layer.name} by {change} of its weights, and the norm "
         f"of the gradient was {last.gradient_norm:.2g}{grown}"
     )
 

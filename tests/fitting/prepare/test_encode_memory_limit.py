@@ -22,6 +22,7 @@ from nncli.nn.batches.memmap import MatrixFile
 from nncli.run_directory.manifest import (
     CHECKPOINTS,
     CONFIG,
+    HEALTH,
     HELD_OUT,
     HISTORY,
     MANIFEST,
@@ -148,7 +149,7 @@ def test_a_killed_training_leaves_no_file_behind_and_is_resumed(csv: Path, tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.yaml", "run", "t.csv"]
     train(resume=tmp_path / "run", stop=after(30))
     assert (tmp_path / "run" / WEIGHTS).exists()
-    files = {CONFIG, WEIGHTS, MODEL, HISTORY, METRICS, MANIFEST, TRAINING_ROWS, HELD_OUT, REFERENCE}
+    files = {CONFIG, WEIGHTS, MODEL, HISTORY, METRICS, MANIFEST, TRAINING_ROWS, HELD_OUT, REFERENCE, HEALTH}
     expected = {*files, CHECKPOINTS, ".lock"}
     assert {path.name for path in (tmp_path / "run").iterdir()} <= expected
 
