@@ -111,6 +111,8 @@ ADDRESS = r"^\s*\d{1,3}(?:\.\d{1,3}){3}\s*$"
 PHONE = r"^\s*(?:\+\d{1,3}|0\d{1,2}|\d{3})(?:[ .\x{a0}]\d{3}){2,}\s*$"
 CODE = r"\d.*\p{L}|\p{L}.*\d|\d[-/*:#+]|^\s*[<>~≤≥]\s*\d"
 """12a, A12, 12-14, 5+ and <5."""
+LIMIT = r"^\s*[<>~≤≥]=?\s*\p{Nd}+(?:[.,]\p{Nd}+)?\s*$"
+"""<0.5, beyond what was measured."""
 OPEN_RANGE = r"^\s*(?:[<>≤≥]=?\s*\d+|\d+\s*\+)\s*$"
 """5+, >3: written on purpose, even in a single row."""
 DURATION = r"^\s*[+-]?\d{1,3}:[0-5]\d:[0-5]\d(?:[.,]\d+)?\s*$"
@@ -155,12 +157,14 @@ def are_codes(cells: pl.Series, is_odd: pl.Series) -> bool:
     """Whether cells, of which most are numbers, are codes: many of the odd ones are digits with something else.
 
     They are also codes if all have the same width. Odd cells that are all a number and the same word, such as
-    `5 kg`, have a unit.
+    `5 kg`, have a unit; those among many numbers that are all limits such as <0.5 are measurements.
     """
     odd = cells.filter(is_odd)
     if looks_like_a_number(odd).any() or not odd.str.contains(CODE).all():
         return False
     present = cells.drop_nulls()
+    if odd.str.contains(LIMIT).all() and present.n_unique() > MAX_CATEGORIES:
+        return False
     if present.str.contains(rf"^[0-9A-Za-z]{{{CODE_WIDTH},}}$").all() and present.str.len_chars().n_unique() == 1:
         return True
     if odd.str.contains(ZIP_PLUS_4).all() and present.str.contains(ZIP).sum() == len(present) - len(odd):

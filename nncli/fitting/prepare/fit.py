@@ -128,8 +128,10 @@ class FittedFeatures:
     ignored: tuple[str, ...]
 
 
-def fit_features(config: Config, training: ColumnStore) -> FittedFeatures:
+def fit_features(config: Config, training: ColumnStore, table: ColumnStore) -> FittedFeatures:
     """Infer the kind of each feature column and fit its encoder on the training rows, on two threads.
+
+    A column whose kind the training rows leave open has that of the whole `table`.
 
     Raises:
         ConfigError, DataError: a column does not fit its kind, or none is left.
@@ -141,7 +143,9 @@ def fit_features(config: Config, training: ColumnStore) -> FittedFeatures:
     pool = ThreadPoolExecutor(2, "nncli fit")
     try:
         fitted = [
-            column for part in pool.map(lambda part: _fit_columns(config, training, part), parts) for column in part
+            column
+            for part in pool.map(lambda part: _fit_columns(config, training, table, part), parts)
+            for column in part
         ]
     finally:
         pool.shutdown(cancel_futures=True)
@@ -166,7 +170,9 @@ class _FittedColumn:
     encoder: Column | None
 
 
-def _fit_columns(config: Config, training: ColumnStore, names: Sequence[str]) -> list[_FittedColumn]:
+def _fit_columns(
+    config: Config, training: ColumnStore, whole: ColumnStore, names: Sequence[str]
+) -> list[_FittedColumn]:
     """Infer the kinds of columns and fit their encoders, those of numbers without missing cells at once."""
     encoding, columns = config.encoding, config.data.columns
     numbers: dict[str, NumericColumn] = {}
@@ -179,11 +185,22 @@ def _fit_columns(config: Config, training: ColumnStore, names: Sequence[str]) ->
         if name in numbers:
             return _FittedColumn(name, Kind.NUMERIC, _with_clipped_time(config, numbers[name]))
         table = training.columns([name])
-        kind = columns.get(name) or infer_kind(table, name)
+        kind = columns.get(name) or _inferred_kind(table, whole, name)
         column = None if kind is Kind.EMPTY else kind.encoder.fit(table, name, encoding)
         return _FittedColumn(name, kind, column and _with_clipped_time(config, column))
 
     return [fit(name) for name in names]
+
+
+def _inferred_kind(training: Table, whole: ColumnStore, name: str) -> Kind:
+    """The kind of a column by the training rows, or by the whole table, which was accepted, if these are ambiguous.
+
+    Words that are frequent enough for categories in the table may be a little too rare in the rows of a member.
+    """
+    try:
+        return infer_kind(training, name)
+    except DataError:
+        return infer_kind(whole.columns([name]), name)
 
 
 def _with_clipped_time(config: Config, column: Column) -> Column:

@@ -183,8 +183,12 @@ def _as_configured(resolved: Config, config: Config) -> Config:
 
 @dataclass(frozen=True)
 class _SplitRows:
-    """The training and validation rows of a table of `table_rows` rows, and the loss that its target calls for."""
+    """The training and validation rows of a `table`, and the loss that its target calls for.
 
+    Some of the `table_rows` may be left out of it.
+    """
+
+    table: ColumnStore
     training: ColumnStore
     validation: ColumnStore | None
     loss: Loss
@@ -206,7 +210,7 @@ def _split(
         findings = table_reading(table.header) + ([of_target] if of_target else [])
         if isinstance(config.validation, ValidationFile):
             findings += table_reading(split.validation_table.header)
-        rows = _SplitRows(split.training_store, split.validation_store, loss, table_rows, tuple(findings))
+        rows = _SplitRows(table, split.training_store, split.validation_store, loss, table_rows, tuple(findings))
         stage.details.append(f"{len(split.training):,} training rows, {len(split.validation):,} validation rows")
     if not with_checks:
         return rows
@@ -230,7 +234,7 @@ class _Fitted:
 def _fit(config: Config, rows: _SplitRows) -> _Fitted:
     """Fit the encoder and the target on the training rows, and build the network."""
     with log_duration("fitting") as stage:
-        features = fit_features(config, rows.training)
+        features = fit_features(config, rows.training, rows.table)
         target, scaling = fit_target(config, rows.training.columns(config.data.target), rows.loss)
         encoder = select_features(config, rows.training, features.encoder, target)
         embedding = resolve_embedding(config.numeric_embedding, len(encoder.embeddable_positions))

@@ -138,7 +138,7 @@ class TableFeatures:
         Raises:
             ConfigError, DataError: a column does not fit its kind, or there is no feature.
         """
-        encoder = fit_features(config, table).encoder
+        encoder = fit_features(config, table, table).encoder
         categorical = sum(isinstance(column, CategoricalColumn) for column in encoder.columns)
         return cls(categorical, len(encoder.embeddable_positions), encoder.width, kind)
 

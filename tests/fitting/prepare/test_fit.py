@@ -9,11 +9,14 @@ import polars as pl
 import pytest
 
 from nncli import predict, train
-from nncli.base.errors import ConfigError
+from nncli.base.errors import ConfigError, DataError
+from nncli.base.scratch import Scratch
 from nncli.config.loading import load_config
 from nncli.data.encoders.categorical import CategoricalColumn
+from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.encoders.numeric import NumericColumn
-from nncli.fitting.prepare.fit import are_class_ids
+from nncli.fitting.prepare.fit import are_class_ids, fit_features
+from nncli.fitting.prepare.load import load_table
 from nncli.fitting.prepare.prepare import prepare
 
 RECIPE = (
@@ -122,3 +125,20 @@ def test_the_time_column_is_clipped_where_dates_are(config: Path, assignments: l
     table.with_columns(x="$" + pl.col("x").cast(pl.String)).write_csv(config.with_name("prices.csv"))
     columns = prepare(load_config(config, assignments)).spec.encoder.columns
     assert [column.clip_range for column in columns if isinstance(column, NumericColumn)] == clipped
+
+
+def test_a_column_that_the_rows_of_a_member_leave_open_has_its_kind_in_the_whole_table(tmp_path: Path) -> None:
+    """Words that are frequent enough for categories in the table are a little too rare among some of its rows."""
+    cells = ["1", "2", "3", "4", "5"] * 60
+    for i in range(20, 300, 40):
+        cells[i] = "dk"
+    pl.DataFrame({"q": cells, "y": [float(i % 7) for i in range(300)]}).write_csv(tmp_path / "t.csv")
+    (tmp_path / "c.yaml").write_text("data: {path: t.csv, target: y}\nlayers: []\nepochs: 1\nlearning_rate: 0.1\n")
+    with Scratch() as scratch:
+        table = load_table(load_config(tmp_path / "c.yaml"), load_config(tmp_path / "c.yaml").data, scratch)
+        config, rows = load_config(tmp_path / "c.yaml"), np.flatnonzero(np.arange(300) % 80 != 20)
+        assert infer_kind(table.columns(["q"]), "q") is Kind.CATEGORICAL
+        with pytest.raises(DataError):
+            infer_kind(table.take(rows).columns(["q"]), "q")
+        features = fit_features(config, table.take(rows), table)
+    assert features.kinds == (("q", Kind.CATEGORICAL),)
