@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from math import inf, isfinite
+from math import inf, isfinite, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,8 @@ from nncli.run_directory.run import Run
 MAX_ROWS, MAX_COMPARED = 20_000, 1_500
 """Rows that are searched for contradictions, and of which each is compared with each."""
 NEIGHBORS = 5
+MIN_OF_CLASS = 10
+"""Rows of a class whose recall is computed."""
 CONSTANT_STEPS = 300
 """Steps in which the best constant output is fitted."""
 SWEEP_STEPS, SWEEP_SECONDS = 200, 20.0
@@ -96,6 +98,9 @@ def diagnose_run(path: Path, *, rates: bool = False, rows: bool = True) -> Diagn
     networks = [_recorded(folder, recorded) for folder in folders]
     if networks and not any(network.health for network in networks):
         notes.append("the run has no health.csv: it was trained by an older version, or is not finished")
+    reports = [report for network in networks for report in network.reports]
+    if reports and all(report.val_loss is None for report in reports):
+        notes.append("there are no validation losses: whether the network overfits cannot be seen")
     of_rows, trials = None, tuple[RateTrial, ...]()
     if rows and networks and networks[0].config.teacher is not None:
         notes.append("the training rows were not looked at: a teacher's predictions are the targets")
@@ -177,11 +182,17 @@ def row_evidence(prepared: PreparedTraining, weights: Parameters | None = None) 
     compared = _part(data, few)
     baseline, dZ = _best_constant(prepared, compared)
     heavy, rows = _heavy_rows(compared, dZ)
+    predicted = None if weights is None else _predictions(prepared, weights, compared)
+    is_right = predicted == compared.y if has_labels and predicted is not None else np.ones(0, bool)
+    counts = np.bincount(compared.y) if len(is_right) else np.zeros(0, int)
+    recalls = {int(c): float(is_right[compared.y == c].mean()) for c in np.flatnonzero(counts >= MIN_OF_CLASS)}
+    missed = min(recalls, key=lambda c: recalls[c], default=None)
     sizes = np.sqrt(np.square(compared.X, dtype=np.float64).mean(axis=0)) if compared.X.size else np.zeros(0)
     widest = int(sizes.argmax()) if sizes.size else -1
     return RowEvidence(
         baseline=baseline,
         has_labels=has_labels,
+        target_size=1.0 if has_labels else sqrt(float(np.square(data.y, dtype=np.float64).mean())),
         contradicting=contradicting,
         example=None if example is None else tuple(arguments.row(int(many[i])) for i in example),  # type: ignore[arg-type]
         heavy=heavy,
@@ -189,7 +200,9 @@ def row_evidence(prepared: PreparedTraining, weights: Parameters | None = None) 
         widest=arguments.features[widest] if 0 <= widest < len(arguments.features) else "",
         size=float(sizes[widest]) if sizes.size else 0.0,
         neighbors=_neighbor_score(compared, has_labels=has_labels),
-        network=None if weights is None else _network_score(prepared, weights, compared, has_labels=has_labels),
+        network=_network_score(predicted, compared, has_labels=has_labels),
+        missed="" if missed is None else prepared.spec.target.labels[missed],
+        recall=1.0 if missed is None else recalls[missed],
     )
 
 
@@ -269,19 +282,28 @@ def _neighbor_score(data: Dataset, *, has_labels: bool) -> float | None:
     nearest = np.argpartition(distance, NEIGHBORS, axis=1)[:, :NEIGHBORS]
     if has_labels:
         votes = np.array([np.bincount(row).argmax() for row in data.y[nearest]])
-        return float((votes == data.y).mean())
+        return float(np.average(votes == data.y, weights=data.weights))
     return _squared_correlation(data.y[nearest, 0].mean(axis=1), data.y[:, 0])
 
 
-def _network_score(prepared: PreparedTraining, weights: Parameters, data: Dataset, *, has_labels: bool) -> float | None:
+def _predictions(prepared: PreparedTraining, weights: Parameters, data: Dataset) -> npt.NDArray[Any] | None:
+    """The codes of the classes, or the first outputs (rows,); None if one output has labels."""
     network, loss = prepared.arguments.network, prepared.arguments.loss
     bound = network.bind(weights, len(data), training=None, forward_only=True)
     bound.X[...], bound.codes[...] = data.X, data.codes
     bound.forward()
+    outputs = loss.inverse_link(bound.Z)
+    if not prepared.spec.target.has_labels:
+        return outputs[:, 0].copy()
+    return outputs.argmax(axis=1) if outputs.shape[1] > 1 else None
+
+
+def _network_score(predicted: npt.NDArray[Any] | None, data: Dataset, *, has_labels: bool) -> float | None:
+    if predicted is None:
+        return None
     if has_labels:
-        probabilities = loss.inverse_link(bound.Z)
-        return float((probabilities.argmax(axis=1) == data.y).mean()) if probabilities.shape[1] > 1 else None
-    return _squared_correlation(loss.inverse_link(bound.Z)[:, 0], data.y[:, 0])
+        return float(np.average(predicted == data.y, weights=data.weights))
+    return _squared_correlation(predicted, data.y[:, 0])
 
 
 def _squared_correlation(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from math import inf, isfinite, log10
+from dataclasses import dataclass, replace
+from math import inf, isfinite, log10, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,13 @@ class RowEvidence:
     gradient at that constant that the steepest hundredth of the rows has, such as `heavy_rows`. `widest` is the
     feature with the largest values as the network gets it, of the root mean square `size`. `neighbors` and `network`
     are scores of the training rows, accuracies or squared correlations: of the five nearest other rows, and of the
-    network. The target `has_labels`, or is numbers.
+    network, with the weights of the loss. Of the classes of ten rows, `missed` has the lowest `recall` of the network.
+    The target `has_labels`, or is numbers of the root mean square `target_size`.
     """
 
     baseline: float
     has_labels: bool = False
+    target_size: float = 1.0
     contradicting: float = 0.0
     example: tuple[int, int] | None = None
     heavy: float = 0.0
@@ -60,6 +62,8 @@ class RowEvidence:
     size: float = 1.0
     neighbors: float | None = None
     network: float | None = None
+    missed: str = ""
+    recall: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,10 @@ def dense(moment: Health) -> tuple[LayerHealth, ...]:
     return moment.layers[1:]
 
 
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def rounded(rate: float) -> str:
     """A learning rate as 1 or 3 times a power of ten."""
     halves = round(2.0 * log10(rate))
@@ -163,9 +171,10 @@ def layers_with(config: Config, activation: str | None = None) -> tuple[str, ...
     """The assignments of the layers of a run without their initializers, and with another activation if one is given.
 
     The configuration of a run has activation and initializer written out in every layer. Nothing for a network of
-    other layers than these and dropout.
+    other layers than these and dropout, or if nothing would change.
     """
-    if not all(isinstance(layer, Dense | Dropout) for layer in config.layers):
+    has_init = config.init is not None or any(getattr(layer, "init", None) is not None for layer in config.layers)
+    if not (has_init or activation) or not all(isinstance(layer, Dense | Dropout) for layer in config.layers):
         return ()
 
     def short(layer: Dense | Dropout) -> Any:
@@ -188,7 +197,7 @@ MIN_GAIN = 0.1
 
 def _swept(e: Evidence) -> tuple[RateTrial, RateTrial] | None:
     """The trial of the best rate of a sweep, and that nearest to the rate of the training."""
-    if not e.rates or not e.peak:
+    if not e.peak or not any(isfinite(trial.loss) for trial in e.rates):
         return None
     return min(e.rates, key=lambda t: t.loss), min(e.rates, key=lambda t: abs(log10(t.rate / e.peak)))
 
@@ -198,13 +207,14 @@ def rate_too_high(
 ) -> Illness | None:
     """The training diverged; a sweep is better below; or large updates, and dead units, large z or no gain."""
     code = FindingCode.LEARNING_RATE_TOO_HIGH
+    swept = _swept(e)
     if e.diverged:
         last = (
             f"; at epoch {e.health[-1].epoch} an update was {e.update_ratio:.2g} times the weights" if e.health else ""
         )
         message = f"the training diverged at learning rate {e.peak:.3g}{last}"
         return Illness(code, message, 1.0, (learning_rate(e.peak / 10.0), "clip_norm=1"))
-    if (swept := _swept(e)) is not None:
+    if swept is not None:
         best, own = swept
         worse = (own.loss - best.loss) / e.scale
         if own.rate >= FAR_FROM_BEST * best.rate and worse > MIN_GAIN:
@@ -216,7 +226,8 @@ def rate_too_high(
     widest = [max((part.z_std for part in dense(moment)[:-1]), default=0.0) for moment in e.health]
     breaks = dead(e) is not None or (len(widest) > 1 and max(widest[1:]) > grown * widest[0])
     jumps, stays = e.roughness > rough, len(e.reports) > 2 and e.learned < learned
-    if e.update_ratio <= ratio or not (jumps or (e.update_ratio > 4 * ratio and (stays or breaks))):
+    clear = jumps or (e.update_ratio > 4 * ratio and (stays or breaks))
+    if swept is not None or e.update_ratio <= ratio or not clear:
         return None
     what = "the training loss stays near that of the baseline" if stays else "units die or z explodes"
     what = f"the training loss changes by {format_percent(e.roughness)} between epochs" if jumps else what
@@ -230,8 +241,8 @@ def rate_too_high(
 
 def rate_too_low(e: Evidence, *, ratio: float = 3e-4, falling: float = 0.02, noise: float = 3.0) -> Illness | None:
     """A sweep is better at higher rates; or tiny updates while the gradient is clear and the loss is still falling."""
-    code = FindingCode.LEARNING_RATE_TOO_LOW
-    if (swept := _swept(e)) is not None:
+    code, swept = FindingCode.LEARNING_RATE_TOO_LOW, _swept(e)
+    if swept is not None:
         best, own = swept
         worse = (own.loss - best.loss) / e.scale
         if best.rate >= FAR_FROM_BEST**2 * own.rate and worse > MIN_GAIN and e.learned < 0.9:
@@ -240,7 +251,14 @@ def rate_too_low(e: Evidence, *, ratio: float = 3e-4, falling: float = 0.02, noi
                 f"{format_number(own.loss)} with it and {format_number(best.loss)} with {best.rate:.3g}"
             )
             return Illness(code, message, min(1.0, worse), (learning_rate(best.rate),))
-    if len(e.reports) < 3 or not e.health or e.update_ratio >= ratio or e.update_ratio == 0.0:
+    tiny = sum(report.learning_rate < 1e-3 * e.peak for report in e.reports)
+    if e.config.learning_rate.type in ("step", "exponential") and 2 * tiny > len(e.reports) and e.learned < 0.95:
+        message = (
+            f"the learning rate falls too soon: in {tiny:,} of {len(e.reports):,} epochs it is below a thousandth of "
+            f"the first, and ends at {e.reports[-1].learning_rate:.1g}"
+        )
+        return Illness(code, message, 0.5, (f"learning_rate={{type: cosine, peak: {e.peak:g}}}",))
+    if swept is not None or len(e.reports) < 3 or not e.health or not 0.0 < e.update_ratio < ratio:
         return None
     quarter = e.losses[-max(2, len(e.losses) // 4) :]
     slope = (quarter[0] - quarter[-1]) / e.scale
@@ -249,7 +267,7 @@ def rate_too_low(e: Evidence, *, ratio: float = 3e-4, falling: float = 0.02, noi
     factor = 1e-3 / max(e.update_ratio, 1e-9)
     message = (
         f"the learning rate {e.peak:.3g} is too low: a step changes the weights by {e.update_ratio:.1g} of their size "
-        f"(0.001 is usual), and after {len(e.reports):,} epochs the training loss is still falling"
+        f"(0.001 is usual), and after {_count(len(e.reports), 'epoch')} the training loss is still falling"
     )
     return Illness(code, message, min(1.0, 1.0 - e.learned), (learning_rate(e.peak * min(factor, 1e4)),))
 
@@ -267,6 +285,46 @@ def unscaled_inputs(e: Evidence, *, limit: float = 10.0) -> Illness | None:
     return Illness(FindingCode.UNSCALED_INPUTS, message, 0.95, ("encoding.numeric=standard",))
 
 
+def unscaled_target(e: Evidence, *, limit: float = 10.0, learned: float = 0.9) -> Illness | None:
+    """A target of numbers that is not scaled, reaches far beyond a few units, and is not learned well."""
+    loss = e.config.loss
+    if e.config.encoding.target != "none" or loss is None or loss.needs_unscaled_targets or not e.health:
+        return None
+    size = 1.0 if e.rows is None else e.rows.target_size
+    if e.rows is None and loss.per_row_name == "squared_error" and not e.health[0].epoch:
+        size = sqrt(max(0.0, e.health[0].loss))
+    if size <= limit or e.learned > learned:
+        return None
+    message = f"the target is not scaled: it is of the size {format_number(size)}, and 1 is usual"
+    return Illness(FindingCode.UNSCALED_TARGET, message, 1.0, ("encoding.target=standard",))
+
+
+def strong_penalty(e: Evidence, *, shrunk: float = 0.1, gap: float = 0.05) -> Illness | None:
+    """A penalty or weight decay has shrunk the weights to nearly nothing, and neighbors predict better."""
+    if len(e.health) < 2 or (e.rows is not None and (e.rows.neighbors or 0.0) - (e.rows.network or 0.0) < gap):
+        return None
+    names = [key for key in ("l1", "l2") if getattr(e.config, key)]
+    decay = getattr(e.config.optimizer, "weight_decay", 0.0)
+    names += ["optimizer.weight_decay"] if isinstance(decay, float) and decay > 0.1 else []
+    parts = zip(dense(e.health[0]), dense(e.health[-1]), strict=True)
+    left = min((last.weight_norm / first.weight_norm for first, last in parts if first.weight_norm), default=1.0)
+    if not names or left >= shrunk:
+        return None
+    message = f"the penalty is too strong: {' and '.join(names)} has shrunk a layer to {left:.1g} of its norm"
+    return Illness(FindingCode.STRONG_PENALTY, message, 1.0, tuple(f"{name}=0" for name in names))
+
+
+def equal_units(e: Evidence) -> Illness | None:
+    """All units of a layer begin with the same weights, get the same gradient, and stay equal."""
+    layers = [layer for layer in e.config.layers if isinstance(layer, Dense) and layer.units > 1]
+    types = [init.type for layer in layers if (init := layer.init or e.config.init) is not None]
+    same = next((name for name in types if name in ("constant", "zeros")), None)
+    if same is None:
+        return None
+    message = f"the units of a layer stay equal: their first weights (init: {same}) and gradients are the same"
+    return Illness(FindingCode.EQUAL_UNITS, message, 1.0, layers_with(e.config))
+
+
 def exploding(e: Evidence, *, norm: float = 1e4, z: float = 100.0) -> Illness | None:
     """z of a hidden layer reaches hundreds, or the gradient ten thousands of the loss, before the training or in it."""
     limit = norm * max(1.0, e.scale) if isfinite(e.scale) else norm
@@ -275,14 +333,15 @@ def exploding(e: Evidence, *, norm: float = 1e4, z: float = 100.0) -> Illness | 
         spread = 0.0 if hidden is None else hidden.z_std
         if isfinite(moment.gradient_norm) and moment.gradient_norm <= limit and spread <= z:
             continue
-        when = f"after {moment.epoch:,} epochs" if moment.epoch else "before the first step"
-        of_z = (
-            "" if hidden is None else f", and z of {hidden.name} has a standard deviation of {spread:.2g} (1 is usual)"
+        when = f"after {_count(moment.epoch, 'epoch')}" if moment.epoch else "before the first step"
+        message = (
+            f"z explodes: that of {hidden.name} has a standard deviation of {spread:.2g} {when} (1 is usual)"
+            if hidden is not None and spread > z
+            else f"the gradient explodes: its norm is {moment.gradient_norm:.2g} {when}"
         )
-        message = f"the gradient explodes: its norm is {moment.gradient_norm:.2g} {when}{of_z}"
         given = () if e.config.init is None else layers_with(e.config)
         given = (learning_rate(e.peak / 10.0),) if moment.epoch else given
-        given = SCALED_TARGET if spread <= z and _is_target_raw(e) else (*given, "clip_norm=1")
+        given = (*given, "clip_norm=1")
         return Illness(FindingCode.EXPLODING_GRADIENTS, message, 0.9, given)
     return None
 
@@ -326,7 +385,8 @@ def dead(e: Evidence, *, share: float = 0.4, nearly_all: float = 0.8, learned: f
     if value < share or (e.learned > learned and value < nearly_all):
         return None
     message = (
-        f"{format_percent(value)} of the units of {name} are dead after {last.epoch:,} epochs: they pass no gradient on"
+        f"{format_percent(value)} of the units of {name} are dead after {_count(last.epoch, 'epoch')}: "
+        "they pass no gradient on"
     )
     return Illness(
         FindingCode.DEAD_UNITS,
@@ -336,13 +396,8 @@ def dead(e: Evidence, *, share: float = 0.4, nearly_all: float = 0.8, learned: f
     )
 
 
-SCALED_TARGET = ("encoding.target=standard",)
-
-
-def _is_target_raw(e: Evidence) -> bool:
-    """Whether the target is known to be numbers that are not scaled although their loss allows it."""
-    loss, is_number = e.config.loss, e.rows is not None and not e.rows.has_labels
-    return is_number and e.config.encoding.target == "none" and not (loss and loss.needs_unscaled_targets)
+def _drops(config: Config, *, rate: float = 0.5) -> bool:
+    return any(isinstance(layer, Dropout) and layer.rate > rate for layer in config.layers)
 
 
 def initial_loss(e: Evidence, *, factor: float = 20.0, falling: float = 5.0) -> Illness | None:
@@ -350,14 +405,13 @@ def initial_loss(e: Evidence, *, factor: float = 20.0, falling: float = 5.0) -> 
     if e.rows is None or not e.health or e.health[0].epoch or e.rows.baseline <= 0.0:
         return None
     start = e.health[0].loss
-    if start <= (factor if too_few_epochs(e) is None else falling) * e.rows.baseline:
+    if _drops(e.config) or start <= (factor if too_few_epochs(e) is None else falling) * e.rows.baseline:
         return None
     message = (
         f"the loss before the first step is {format_number(start)}, and that of the best constant "
         f"{format_number(e.rows.baseline)}: the first steps only undo the initialization"
     )
-    sets = SCALED_TARGET if _is_target_raw(e) else layers_with(e.config)
-    return Illness(FindingCode.INITIAL_LOSS, message, 0.5, sets)
+    return Illness(FindingCode.INITIAL_LOSS, message, 0.5, layers_with(e.config))
 
 
 def heavy_rows(e: Evidence, *, share: float = 0.3) -> Illness | None:
@@ -365,7 +419,8 @@ def heavy_rows(e: Evidence, *, share: float = 0.3) -> Illness | None:
     if e.rows is None or e.rows.heavy < share:
         return None
     rows = ", ".join(f"{row:,}" for row in e.rows.heavy_rows)
-    message = f"{format_percent(e.rows.heavy)} of the gradient of the baseline is of 1 % of the rows, such as {rows}"
+    share = format_percent(e.rows.heavy)
+    message = f"1 % of the rows, such as rows {rows}, have {share} of the gradient: they decide what is learned"
     is_mean = not e.rows.has_labels and e.config.loss is not None and e.config.loss.per_row_name == "squared_error"
     advice = "Check these rows for wrong cells"
     return Illness(FindingCode.FEW_ROWS_DOMINATE, message, e.rows.heavy, ("loss=huber",) if is_mean else (), advice)
@@ -377,8 +432,8 @@ def contradicting(e: Evidence, *, share: float = 0.1) -> Illness | None:
         return None
     one, other = e.rows.example
     message = (
-        f"{format_percent(e.rows.contradicting)} of the rows have the features of other rows and another target, such "
-        f"as rows {one:,} and {other:,}: no network can fit both"
+        f"at least {format_percent(e.rows.contradicting)} of the rows must be predicted wrong: rows of the same "
+        f"features have different targets, such as rows {one:,} and {other:,}"
     )
     advice = "Add the column that tells them apart, or correct the labels"
     return Illness(FindingCode.CONFLICTING_TARGETS, message, e.rows.contradicting, (), advice)
@@ -397,11 +452,14 @@ def underfitting(e: Evidence, *, gap: float = 0.1) -> Illness | None:
         f"nearest other rows {e.rows.neighbors:.2f}"
     )
     weak = [f"{key}=0" for key in ("l1", "l2") if getattr(e.config, key)]
-    return Illness(FindingCode.UNDERFITTING, message, min(0.7, missing), ("layers=[64, 64]", *weak))
+    advice = "The command removes dropout, which is strong" if _drops(e.config) else ""
+    return Illness(FindingCode.UNDERFITTING, message, min(0.7, missing), ("layers=[64, 64]", *weak), advice)
 
 
-def overfitting(e: Evidence, *, share: float = 0.5, rise: float = 0.03) -> Illness | None:
-    """Half of what was learned does not hold on the validation rows, whose loss rises again."""
+def overfitting(
+    e: Evidence, *, share: float = 0.5, rise: float = 0.03, wide: float = 0.3, exact: float = 0.05
+) -> Illness | None:
+    """Half of what was learned does not hold on the validation rows, whose loss rises again or is far above."""
     values = [report.val_loss for report in e.reports if report.val_loss is not None]
     if len(values) < 3 or len(values) < len(e.reports) or e.learned <= 0.0:
         return None
@@ -409,11 +467,16 @@ def overfitting(e: Evidence, *, share: float = 0.5, rise: float = 0.03) -> Illne
     gap = (values[-1] - e.losses[-1]) / (e.learned * e.scale)
     risen = (values[-1] - values[best]) / e.scale
     at_best = (values[best] - e.losses[best]) / (e.learned * e.scale)
-    if max(at_best, gap * 0.5) <= share or risen <= rise:
+    rises = max(at_best, gap * 0.5) > share and risen > rise
+    if not rises and (gap <= wide or not 0.0 <= e.losses[-1] <= exact * values[-1]):
         return None
+    of_validation = (
+        f"since epoch {best + 1:,} the validation loss has risen from {format_number(values[best])} to"
+        if rises
+        else "the validation loss ends at"
+    )
     message = (
-        f"the network overfits: since epoch {best + 1:,} the validation loss has risen from "
-        f"{format_number(values[best])} to {format_number(values[-1])}, while the training loss fell to "
+        f"the network overfits: {of_validation} {format_number(values[-1])}, while the training loss fell to "
         f"{format_number(e.losses[-1])}"
     )
     stop = () if e.config.early_stopping is not None else ("early_stopping.patience=10",)
@@ -421,12 +484,20 @@ def overfitting(e: Evidence, *, share: float = 0.5, rise: float = 0.03) -> Illne
     return Illness(FindingCode.OVERFITTING, message, min(1.0, gap) / 2.0, ("l2=0.01", *stop), advice)
 
 
-def never_predicted(e: Evidence) -> Illness | None:
-    """A class that the scores of the run say is never predicted."""
-    for finding in e.recorded:
-        if finding.code == FindingCode.CLASS_NEVER_PREDICTED:
-            return Illness(finding.code, finding.message, 0.5, ("class_weight=balanced",))
-    return None
+def never_predicted(e: Evidence, *, recall: float = 0.15) -> Illness | None:
+    """A class that the scores of the run say is never predicted, or that is hardly predicted for training rows."""
+    code = FindingCode.CLASS_NEVER_PREDICTED
+    message = next((finding.message for finding in e.recorded if finding.code == code), "")
+    if not message and e.rows is not None and e.rows.missed and e.rows.recall < recall:
+        share = format_percent(e.rows.recall)
+        message = f"class {quote(e.rows.missed)} is almost never predicted: only for {share} of its training rows"
+    if not message:
+        return None
+    advice = (
+        "With class_weight it is predicted more often, but accuracy and log loss get worse; of two classes, "
+        "`nncli threshold` chooses a threshold without another training"
+    )
+    return Illness(code, message, 0.5, ("class_weight=balanced",), advice)
 
 
 def plateau(e: Evidence, *, flat: float = 0.03, later: float = 0.15, share: float = 0.2) -> Illness | None:
@@ -454,21 +525,48 @@ def plateau(e: Evidence, *, flat: float = 0.03, later: float = 0.15, share: floa
     return Illness(FindingCode.PLATEAU, message, 0.3, (learning_rate(e.peak * 3.0),))
 
 
-def too_few_epochs(e: Evidence, *, steady: float = 0.2, falling: float = 0.03) -> Illness | None:
-    """The last epochs are the best ones, the loss still falls, and the learning rate has not been lowered."""
-    if len(e.reports) < 2 or len(e.reports) < _epochs(e.config) or e.peak == 0.0:
+def too_few_epochs(
+    e: Evidence,
+    *,
+    steady: float = 0.2,
+    falling: float = 0.03,
+    few: int = 500,
+    slowly: float = 0.015,
+    apart: float = 0.2,
+) -> Illness | None:
+    """The last epochs are the best ones, the loss still falls, and the learning rate has not been lowered.
+
+    Of a training of few steps, the training loss still falls, and that of the validation rows is not far above.
+    """
+    n = len(e.reports)
+    if not n or e.peak == 0.0 or e.reports[-1].learning_rate < steady * e.peak:
         return None
     values = [r.val_loss if r.val_loss is not None else r.loss for r in e.reports]
-    last = max(1, len(values) // 5)
+    stopping = e.config.early_stopping
+    if n < _epochs(e.config):
+        if stopping is None or min(values) < values[-1] or (stopping.min_delta == 0.0 and stopping.patience > 2):
+            return None
+        message = (
+            f"early stopping ends the training after {n:,} of {_epochs(e.config):,} epochs, the last of which is the "
+            f"best: patience={stopping.patience} and min_delta={stopping.min_delta:g} do not wait for small gains"
+        )
+        sets = ("early_stopping.patience=20", "early_stopping.min_delta=0")
+        return Illness(FindingCode.TOO_FEW_EPOCHS, message, 0.5, sets)
+    last, limit = max(1, n // 5), falling
+    steps = e.health[-1].step * n / max(1, e.health[-1].epoch) if e.health else inf
+    if steps <= few and values[-1] - e.losses[-1] < apart * e.scale:
+        values, limit = [e.health[0].loss, *e.losses.tolist()], slowly
+    if len(values) < 2 or min(values[-last:]) > min(values):
+        return None
     slope = (values[-1 - last] - values[-1]) / e.scale
-    if slope < falling or min(values[-last:]) > min(values) or e.reports[-1].learning_rate < steady * e.peak:
+    if slope < limit:
         return None
     span = f"{last:,} epochs" if last > 1 else "epoch"
     message = (
-        f"{len(values):,} epochs are too few: in the last {span} the loss fell from "
+        f"{_count(n, 'epoch')} {'is' if n == 1 else 'are'} too few: in the last {span} the loss fell from "
         f"{format_number(values[-1 - last])} to {format_number(values[-1])}"
     )
-    return Illness(FindingCode.TOO_FEW_EPOCHS, message, min(0.7, 3.0 * slope), (f"epochs={3 * len(values)}",))
+    return Illness(FindingCode.TOO_FEW_EPOCHS, message, min(0.7, 3.0 * slope), (f"epochs={max(10, 3 * n)}",))
 
 
 def batch_noise(e: Evidence, *, noise: float = 5.0, rough: float = 0.1, learned: float = 0.95) -> Illness | None:
@@ -481,10 +579,11 @@ def batch_noise(e: Evidence, *, noise: float = 5.0, rough: float = 0.1, learned:
     if e.config.batch_size > 16 or spread < noise or jump < rough:
         return None
     message = (
-        f"batches of {e.config.batch_size} rows are too small: their gradients differ by {spread:.2g} times the mean, "
-        f"and the loss changes by {format_percent(jump)} between epochs"
+        f"batches of {_count(e.config.batch_size, 'row')} are too small: their gradients differ by {spread:.2g} times "
+        f"the mean, and the loss changes by {format_percent(jump)} between epochs"
     )
-    return Illness(FindingCode.BATCH_NOISE, message, 0.4, (f"batch_size={max(32, 8 * e.config.batch_size)}",))
+    sets = (f"batch_size={8 * e.config.batch_size}", learning_rate(sqrt(8.0) * e.peak))
+    return Illness(FindingCode.BATCH_NOISE, message, 0.4, sets)
 
 
 def _epochs(config: Config) -> int:
@@ -493,6 +592,9 @@ def _epochs(config: Config) -> int:
 
 Rule = Callable[[Evidence], Illness | None]
 RULES: tuple[Rule, ...] = (
+    unscaled_target,
+    strong_penalty,
+    equal_units,
     rate_too_high,
     unscaled_inputs,
     exploding,
@@ -510,7 +612,16 @@ RULES: tuple[Rule, ...] = (
     too_few_epochs,
     batch_noise,
 )
-LIVE: tuple[Rule, ...] = (exploding, vanishing, saturated, dead)
+LIVE: tuple[Rule, ...] = (
+    unscaled_target,
+    strong_penalty,
+    rate_too_high,
+    unscaled_inputs,
+    exploding,
+    vanishing,
+    saturated,
+    dead,
+)
 
 
 def before_divergence(health: Sequence[Health]) -> str:
@@ -530,7 +641,8 @@ def before_divergence(health: Sequence[Health]) -> str:
 
 
 CODE = FindingCode
-OF_STEPS = {
+OF_SETTING = {CODE.UNSCALED_TARGET, CODE.STRONG_PENALTY, CODE.EQUAL_UNITS}
+OF_STEPS = OF_SETTING | {
     CODE.LEARNING_RATE_TOO_HIGH,
     CODE.UNSCALED_INPUTS,
     CODE.EXPLODING_GRADIENTS,
@@ -538,13 +650,27 @@ OF_STEPS = {
     CODE.SATURATED_UNITS,
 }
 CONSEQUENCES = {
+    CODE.LEARNING_RATE_TOO_HIGH: OF_SETTING,
     CODE.LEARNING_RATE_TOO_LOW: OF_STEPS | {CODE.INITIAL_LOSS},
-    CODE.EXPLODING_GRADIENTS: {CODE.LEARNING_RATE_TOO_HIGH, CODE.UNSCALED_INPUTS},
-    CODE.INITIAL_LOSS: {CODE.UNSCALED_INPUTS},
+    CODE.EXPLODING_GRADIENTS: OF_SETTING | {CODE.LEARNING_RATE_TOO_HIGH, CODE.UNSCALED_INPUTS},
+    CODE.VANISHING_GRADIENTS: OF_SETTING,
+    CODE.SATURATED_UNITS: {CODE.UNSCALED_INPUTS},
+    CODE.DEAD_UNITS: OF_STEPS,
+    CODE.INITIAL_LOSS: OF_STEPS,
+    CODE.OVERFITTING: OF_STEPS,
+    CODE.CLASS_NEVER_PREDICTED: OF_STEPS,
+    CODE.BATCH_NOISE: OF_STEPS,
+    CODE.PLATEAU: OF_SETTING,
     CODE.TOO_FEW_EPOCHS: OF_STEPS | {CODE.LEARNING_RATE_TOO_LOW, CODE.INITIAL_LOSS},
     CODE.UNDERFITTING: OF_STEPS | {CODE.LEARNING_RATE_TOO_LOW, CODE.DEAD_UNITS, CODE.TOO_FEW_EPOCHS},
 }
 """What an illness follows from: it is not named beside these."""
+
+
+def _with_rate(assignments: tuple[str, ...], rate: tuple[str, ...]) -> tuple[str, ...]:
+    """The assignments with another learning rate, if they set it, or without."""
+    others = tuple(assignment for assignment in assignments if not assignment.startswith("learning_rate"))
+    return others if others == assignments else (*rate, *others)
 
 
 def illnesses(evidence: Evidence, rules: Iterable[Rule] = RULES) -> tuple[Illness, ...]:
@@ -553,4 +679,22 @@ def illnesses(evidence: Evidence, rules: Iterable[Rule] = RULES) -> tuple[Illnes
         told = [illness for rule in rules if (illness := rule(evidence)) is not None]
     codes = {illness.code for illness in told}
     causes = [illness for illness in told if codes.isdisjoint(CONSEQUENCES.get(illness.code, ()))]
-    return tuple(sorted(causes, key=lambda illness: -illness.cost)[:MAX_FINDINGS])
+    if (swept := _swept(evidence)) is not None:
+        best, own = swept
+        rate = (
+            (f"learning_rate.peak={best.rate:.3g}",)
+            if max(best.rate / own.rate, own.rate / best.rate) >= FAR_FROM_BEST
+            else ()
+        )
+        causes = [
+            illness  # a larger batch needs a higher rate than that of the table
+            if illness.code is CODE.BATCH_NOISE
+            else replace(illness, assignments=_with_rate(illness.assignments, rate))
+            for illness in causes
+        ]
+    merged: dict[tuple[str, ...], Illness] = {}
+    for illness in sorted(causes, key=lambda illness: -illness.cost):
+        same = merged.setdefault(illness.assignments or (illness.code,), illness)
+        if same is not illness:
+            merged[same.assignments] = replace(same, message=f"{same.message}; {illness.message}")
+    return tuple(merged.values())[:MAX_FINDINGS]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -286,6 +287,7 @@ class TrainingSession:
             return
         path = self._directory.path
         run = path.parents[1] if path.parent.name == MEMBERS else path
+        run = run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run
         for illness in illnesses(Evidence(self._prepared.config, self._health, self._reports), LIVE):
             if illness.code not in self._warned:
                 self._warned.add(illness.code)
