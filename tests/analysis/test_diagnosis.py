@@ -262,6 +262,36 @@ def test_without_its_table_or_health_a_run_is_diagnosed_from_what_is_left(
         diagnose(run)
 
 
+def test_a_rare_class_is_named_and_with_class_weight_the_scores_are_weighted(
+    tables: Callable[[str], Path], tmp_path: Path
+) -> None:
+    sets = ["layers=[]", "epochs=60", "optimizer=adam", "learning_rate=0.02"]
+    run = trained(tables("rare"), tmp_path / "plain", sets, target="y")
+    (rare,) = (finding for finding in diagnose(run).findings if finding.code == CODE.CLASS_NEVER_PREDICTED)
+    assert "nncli threshold" in rare.hint
+    run = trained(tables("rare"), tmp_path / "balanced", [*sets, "class_weight=balanced"], target="y")
+    assert not {CODE.CLASS_NEVER_PREDICTED, CODE.UNDERFITTING} & {*codes(diagnose(run))}
+
+
+def test_what_is_suggested_differs_from_the_run(tables: Callable[[str], Path], tmp_path: Path) -> None:
+    sets = ["layers=[16, {type: dropout, rate: 0.9}, 16]", "epochs=30", "optimizer=adam", "learning_rate=0.003"]
+    findings = diagnose(trained(tables("waves"), tmp_path / "dropout", sets, target="y")).findings
+    commands = [finding.hint.rpartition("Try: ")[2] for finding in findings]
+    assert len({*commands}) == len(commands)
+    assert not any("0.9" in command for command in commands)
+    (noise,) = diagnose(
+        trained(tables("classes"), tmp_path / "noise", ["batch_size=1", "epochs=15", "learning_rate=0.01"], target="y")
+    ).findings
+    assert noise.hint.endswith("--set batch_size=8 --set learning_rate.peak=0.03")
+
+
+def test_without_validation_rows_a_note_says_that_overfitting_is_not_seen(
+    tables: Callable[[str], Path], tmp_path: Path
+) -> None:
+    sets = ["validation=0", "epochs=60", "learning_rate=0.003"]
+    assert len(diagnose(trained(tables("numbers"), tmp_path / "all", sets, target="y")).notes) == 1
+
+
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NncliError):
         diagnose(tmp_path)

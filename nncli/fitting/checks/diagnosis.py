@@ -333,7 +333,8 @@ def exploding(e: Evidence, *, norm: float = 1e4, z: float = 100.0) -> Illness | 
         spread = 0.0 if hidden is None else hidden.z_std
         if isfinite(moment.gradient_norm) and moment.gradient_norm <= limit and spread <= z:
             continue
-        when = f"after {_count(moment.epoch, 'epoch')}" if moment.epoch else "before the first step"
+        after = f"after {_count(moment.epoch, 'epoch')} at learning rate {e.peak:.3g}"
+        when = after if moment.epoch else "before the first step"
         message = (
             f"z explodes: that of {hidden.name} has a standard deviation of {spread:.2g} {when} (1 is usual)"
             if hidden is not None and spread > z
