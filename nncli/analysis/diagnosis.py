@@ -200,7 +200,7 @@ def row_evidence(prepared: PreparedTraining, weights: Parameters | None = None) 
         widest=arguments.features[widest] if 0 <= widest < len(arguments.features) else "",
         size=float(sizes[widest]) if sizes.size else 0.0,
         neighbors=_neighbor_score(compared, has_labels=has_labels),
-        network=_network_score(predicted, compared, has_labels=has_labels),
+        network=None if predicted is None else _score(predicted, compared),
         missed="" if missed is None else prepared.spec.target.labels[missed],
         recall=1.0 if missed is None else recalls[missed],
     )
@@ -281,9 +281,8 @@ def _neighbor_score(data: Dataset, *, has_labels: bool) -> float | None:
     np.fill_diagonal(distance, inf)
     nearest = np.argpartition(distance, NEIGHBORS, axis=1)[:, :NEIGHBORS]
     if has_labels:
-        votes = np.array([np.bincount(row).argmax() for row in data.y[nearest]])
-        return float(np.average(votes == data.y, weights=data.weights))
-    return _squared_correlation(data.y[nearest, 0].mean(axis=1), data.y[:, 0])
+        return _score(np.array([np.bincount(row).argmax() for row in data.y[nearest]]), data)
+    return _score(data.y[nearest, 0].mean(axis=1), data)
 
 
 def _predictions(prepared: PreparedTraining, weights: Parameters, data: Dataset) -> npt.NDArray[Any] | None:
@@ -298,17 +297,12 @@ def _predictions(prepared: PreparedTraining, weights: Parameters, data: Dataset)
     return outputs.argmax(axis=1) if outputs.shape[1] > 1 else None
 
 
-def _network_score(predicted: npt.NDArray[Any] | None, data: Dataset, *, has_labels: bool) -> float | None:
-    if predicted is None:
-        return None
-    if has_labels:
+def _score(predicted: npt.NDArray[Any], data: Dataset) -> float:
+    """The accuracy of predicted classes, with the weights of the loss, or the squared correlation of numbers."""
+    if data.y.ndim == 1:
         return float(np.average(predicted == data.y, weights=data.weights))
-    return _squared_correlation(predicted, data.y[:, 0])
-
-
-def _squared_correlation(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
     with np.errstate(all="ignore"):
-        value = float(np.corrcoef(a.astype(np.float64), b.astype(np.float64))[0, 1]) ** 2
+        value = float(np.corrcoef(predicted.astype(np.float64), data.y[:, 0].astype(np.float64))[0, 1]) ** 2
     return value if isfinite(value) else 0.0
 
 

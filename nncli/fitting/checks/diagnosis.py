@@ -206,8 +206,7 @@ def rate_too_high(
     e: Evidence, *, ratio: float = 0.05, rough: float = 0.1, learned: float = 0.3, grown: float = 30.0
 ) -> Illness | None:
     """The training diverged; a sweep is better below; or large updates, and dead units, large z or no gain."""
-    code = FindingCode.LEARNING_RATE_TOO_HIGH
-    swept = _swept(e)
+    code, swept = FindingCode.LEARNING_RATE_TOO_HIGH, _swept(e)
     if e.diverged:
         last = (
             f"; at epoch {e.health[-1].epoch} an update was {e.update_ratio:.2g} times the weights" if e.health else ""
@@ -252,7 +251,11 @@ def rate_too_low(e: Evidence, *, ratio: float = 3e-4, falling: float = 0.02, noi
             )
             return Illness(code, message, min(1.0, worse), (learning_rate(best.rate),))
     tiny = sum(report.learning_rate < 1e-3 * e.peak for report in e.reports)
-    if e.config.learning_rate.type in ("step", "exponential") and 2 * tiny > len(e.reports) and e.learned < 0.95:
+    if (
+        getattr(e.config.learning_rate, "type", "") in ("step", "exponential")
+        and 2 * tiny > len(e.reports)
+        and e.learned < 0.95
+    ):
         message = (
             f"the learning rate falls too soon: in {tiny:,} of {len(e.reports):,} epochs it is below a thousandth of "
             f"the first, and ends at {e.reports[-1].learning_rate:.1g}"
@@ -316,7 +319,7 @@ def strong_penalty(e: Evidence, *, shrunk: float = 0.1, gap: float = 0.05) -> Il
 
 def equal_units(e: Evidence) -> Illness | None:
     """All units of a layer begin with the same weights, get the same gradient, and stay equal."""
-    layers = [layer for layer in e.config.layers if isinstance(layer, Dense) and layer.units > 1]
+    layers = [layer for layer in e.config.layers if isinstance(layer, Dense) and layer.units != 1]
     types = [init.type for layer in layers if (init := layer.init or e.config.init) is not None]
     same = next((name for name in types if name in ("constant", "zeros")), None)
     if same is None:
@@ -333,8 +336,9 @@ def exploding(e: Evidence, *, norm: float = 1e4, z: float = 100.0) -> Illness | 
         spread = 0.0 if hidden is None else hidden.z_std
         if isfinite(moment.gradient_norm) and moment.gradient_norm <= limit and spread <= z:
             continue
-        after = f"after {_count(moment.epoch, 'epoch')} at learning rate {e.peak:.3g}"
-        when = after if moment.epoch else "before the first step"
+        when = (
+            f"after {_count(moment.epoch, 'epoch')} at rate {e.peak:.3g}" if moment.epoch else "before the first step"
+        )
         message = (
             f"z explodes: that of {hidden.name} has a standard deviation of {spread:.2g} {when} (1 is usual)"
             if hidden is not None and spread > z
@@ -420,8 +424,8 @@ def heavy_rows(e: Evidence, *, share: float = 0.3) -> Illness | None:
     if e.rows is None or e.rows.heavy < share:
         return None
     rows = ", ".join(f"{row:,}" for row in e.rows.heavy_rows)
-    share = format_percent(e.rows.heavy)
-    message = f"1 % of the rows, such as rows {rows}, have {share} of the gradient: they decide what is learned"
+    heavy = format_percent(e.rows.heavy)
+    message = f"1 % of the rows, such as rows {rows}, have {heavy} of the gradient: they decide what is learned"
     is_mean = not e.rows.has_labels and e.config.loss is not None and e.config.loss.per_row_name == "squared_error"
     advice = "Check these rows for wrong cells"
     return Illness(FindingCode.FEW_ROWS_DOMINATE, message, e.rows.heavy, ("loss=huber",) if is_mean else (), advice)
@@ -471,14 +475,9 @@ def overfitting(
     rises = max(at_best, gap * 0.5) > share and risen > rise
     if not rises and (gap <= wide or not 0.0 <= e.losses[-1] <= exact * values[-1]):
         return None
-    of_validation = (
-        f"since epoch {best + 1:,} the validation loss has risen from {format_number(values[best])} to"
-        if rises
-        else "the validation loss ends at"
-    )
     message = (
-        f"the network overfits: {of_validation} {format_number(values[-1])}, while the training loss fell to "
-        f"{format_number(e.losses[-1])}"
+        f"the network overfits: the validation loss was {format_number(values[best])} at epoch {best + 1:,} and ends at "
+        f"{format_number(values[-1])}, while the training loss fell to {format_number(e.losses[-1])}"
     )
     stop = () if e.config.early_stopping is not None else ("early_stopping.patience=10",)
     advice = "More rows help most; else a smaller network or a penalty"
@@ -490,8 +489,9 @@ def never_predicted(e: Evidence, *, recall: float = 0.15) -> Illness | None:
     code = FindingCode.CLASS_NEVER_PREDICTED
     message = next((finding.message for finding in e.recorded if finding.code == code), "")
     if not message and e.rows is not None and e.rows.missed and e.rows.recall < recall:
-        share = format_percent(e.rows.recall)
-        message = f"class {quote(e.rows.missed)} is almost never predicted: only for {share} of its training rows"
+        message = (
+            f"class {quote(e.rows.missed)} is predicted for {format_percent(e.rows.recall)} of its training rows only"
+        )
     if not message:
         return None
     advice = (
@@ -651,27 +651,16 @@ OF_STEPS = OF_SETTING | {
     CODE.SATURATED_UNITS,
 }
 CONSEQUENCES = {
-    CODE.LEARNING_RATE_TOO_HIGH: OF_SETTING,
+    **dict.fromkeys((CODE.LEARNING_RATE_TOO_HIGH, CODE.VANISHING_GRADIENTS, CODE.PLATEAU), OF_SETTING),
+    **dict.fromkeys((CODE.DEAD_UNITS, CODE.INITIAL_LOSS, CODE.OVERFITTING), OF_STEPS),
+    **dict.fromkeys((CODE.CLASS_NEVER_PREDICTED, CODE.BATCH_NOISE), OF_STEPS),
     CODE.LEARNING_RATE_TOO_LOW: OF_STEPS | {CODE.INITIAL_LOSS},
     CODE.EXPLODING_GRADIENTS: OF_SETTING | {CODE.LEARNING_RATE_TOO_HIGH, CODE.UNSCALED_INPUTS},
-    CODE.VANISHING_GRADIENTS: OF_SETTING,
     CODE.SATURATED_UNITS: {CODE.UNSCALED_INPUTS},
-    CODE.DEAD_UNITS: OF_STEPS,
-    CODE.INITIAL_LOSS: OF_STEPS,
-    CODE.OVERFITTING: OF_STEPS,
-    CODE.CLASS_NEVER_PREDICTED: OF_STEPS,
-    CODE.BATCH_NOISE: OF_STEPS,
-    CODE.PLATEAU: OF_SETTING,
     CODE.TOO_FEW_EPOCHS: OF_STEPS | {CODE.LEARNING_RATE_TOO_LOW, CODE.INITIAL_LOSS},
     CODE.UNDERFITTING: OF_STEPS | {CODE.LEARNING_RATE_TOO_LOW, CODE.DEAD_UNITS, CODE.TOO_FEW_EPOCHS},
 }
 """What an illness follows from: it is not named beside these."""
-
-
-def _with_rate(assignments: tuple[str, ...], rate: tuple[str, ...]) -> tuple[str, ...]:
-    """The assignments with another learning rate, if they set it, or without."""
-    others = tuple(assignment for assignment in assignments if not assignment.startswith("learning_rate"))
-    return others if others == assignments else (*rate, *others)
 
 
 def illnesses(evidence: Evidence, rules: Iterable[Rule] = RULES) -> tuple[Illness, ...]:
@@ -687,12 +676,10 @@ def illnesses(evidence: Evidence, rules: Iterable[Rule] = RULES) -> tuple[Illnes
             if max(best.rate / own.rate, own.rate / best.rate) >= FAR_FROM_BEST
             else ()
         )
-        causes = [
-            illness  # a larger batch needs a higher rate than that of the table
-            if illness.code is CODE.BATCH_NOISE
-            else replace(illness, assignments=_with_rate(illness.assignments, rate))
-            for illness in causes
-        ]
+        for i, illness in enumerate(causes):
+            others = tuple(x for x in illness.assignments if not x.startswith("learning_rate"))
+            if others != illness.assignments and illness.code is not CODE.BATCH_NOISE:  # whose batches are larger
+                causes[i] = replace(illness, assignments=(*rate, *others))
     merged: dict[tuple[str, ...], Illness] = {}
     for illness in sorted(causes, key=lambda illness: -illness.cost):
         same = merged.setdefault(illness.assignments or (illness.code,), illness)
