@@ -476,8 +476,8 @@ def overfitting(
     if not rises and (gap <= wide or not 0.0 <= e.losses[-1] <= exact * values[-1]):
         return None
     message = (
-        f"the network overfits: the validation loss was {format_number(values[best])} at epoch {best + 1:,} and ends at "
-        f"{format_number(values[-1])}, while the training loss fell to {format_number(e.losses[-1])}"
+        f"the network overfits: the validation loss was {format_number(values[best])} at epoch {best + 1:,}, and ends "
+        f"at {format_number(values[-1])}, while the training loss fell to {format_number(e.losses[-1])}"
     )
     stop = () if e.config.early_stopping is not None else ("early_stopping.patience=10",)
     advice = "More rows help most; else a smaller network or a penalty"
