@@ -137,6 +137,7 @@ OTHER = {
     "clip_norm": "clip_norm=1",
     "metric": "metric=accuracy",
     "best_epoch_tie": "best_epoch_tie=last",
+    "average_cycles": "average_cycles=true",
     "early_stopping": "early_stopping.patience=5",
     "class_weight": "class_weight=balanced",
     "calibration": "calibration=temperature",
