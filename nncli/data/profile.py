@@ -94,6 +94,8 @@ class ColumnProfile:
         return self.rows >= MIN_ROWS_FOR_KEY and self.distinct >= NEARLY_UNIQUE * self.present > 0
 
 
+MAX_ROW_NUMBER = 1.25
+"""Relative to the number of rows: the largest of ascending row numbers of which some are absent."""
 NEARLY_UNIQUE = 0.9
 """Fraction of distinct values from which a column is like an id."""
 MIN_ROWS_FOR_KEY = 20
@@ -279,7 +281,8 @@ def _are_all_integers(present: pl.Series) -> bool:
 def _is_key(column: ColumnProfile, present: pl.Series, table: Table) -> bool:
     """Whether unique values are ids of the rows: single words or integers.
 
-    As measurements may be unique too, numbers must be named like a key or be consecutive row numbers.
+    As measurements may be unique too, numbers must be named like a key or be row numbers: consecutive ones, or
+    ascending ones of which few are absent, as where rows without a target were left out.
     """
     named = is_named_like_a_key(column.name)
     if column.rows < MIN_ROWS_FOR_KEY and not named:
@@ -289,7 +292,8 @@ def _is_key(column: ColumnProfile, present: pl.Series, table: Table) -> bool:
         first, last = column.lowest, column.highest
         if first is None or last is None or not (x == x.floor()).all():
             return False
-        is_row_number = first in (0.0, 1.0) and last - first == column.rows - 1
+        is_consecutive = first in (0.0, 1.0) and last - first == column.rows - 1
+        is_row_number = is_consecutive or (first >= 0.0 and last <= MAX_ROW_NUMBER * column.rows and x.is_sorted())
         return named or (is_row_number and not TIME_WORDS & set(words_of_name(column.name)))
     if present.dtype == pl.String:
         return column.label is not Kind.DATE and not present.str.contains(SEVERAL_WORDS).any()
