@@ -16,8 +16,9 @@ test: lint
 
 # Whole programs, which take as long as all other tests together: examples of the documentation, processes that are killed,
 # small versions of the benchmarks and of the reliability scripts, clients of the server, scikit-learn's checks, a server of
-# MLflow, searches, repeated trainings, the time that every regular expression takes.
-SYSTEM_TESTS := tests/test_docs.py tests/test_extending.py tests/test_patterns.py tests/analysis/test_reproduction.py \
+# MLflow, searches, repeated and ill trainings, the time that every regular expression takes.
+SYSTEM_TESTS := tests/test_docs.py tests/test_extending.py tests/test_patterns.py tests/analysis/test_diagnosis.py \
+	tests/analysis/test_reproduction.py \
 	tests/benchmarks tests/cli tests/deploy tests/end_to_end tests/fitting/parallel tests/packaging tests/reliability \
 	tests/serving/clients tests/sklearn tests/tracking/test_mlflow.py tests/tuning/test_search.py \
 	tests/tuning/test_search_data_trial_training.py tests/tuning/test_selected_ensemble_run.py
