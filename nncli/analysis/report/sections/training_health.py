@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nncli.analysis.diagnosis import Diagnosis
 from nncli.analysis.report.charts import Axis, Color, Line, lines, needs_log_scale, numeric_table
-from nncli.analysis.report.page import Figure, Gallery, Paragraph, Part, Section, Table, display
+from nncli.analysis.report.page import Details, Figure, Gallery, Paragraph, Part, Section, Table, display
 from nncli.nn.training.health import Health, LayerHealth
 
 COLORS: tuple[Color, ...] = ("first", "second", "third")
@@ -18,9 +18,10 @@ MAX_TEXT = 400
 
 
 def training_health(diagnosis: Diagnosis) -> Section | None:
-    """The findings, and a chart each of gradients, updates, gradient noise and, if there are any, useless units.
+    """The findings, and a chart each of gradients, updates and, if there are any, useless units.
 
-    Of an ensemble the lines are medians over its networks at the epochs that all of them have.
+    The charts are folded where nothing was found. Of an ensemble the lines are medians over its networks at the epochs
+    that all of them have.
     """
     networks = [moments for moments in diagnosis.health if moments]
     if not networks:
@@ -47,9 +48,10 @@ def training_health(diagnosis: Diagnosis) -> Section | None:
     ]
     text = "Measured on two batches before the training and after 1, 2, 4, 8 … epochs."
     text += f" Medians of {len(networks):,} networks." if len(networks) > 1 else ""
-    parts: list[Part] = [_findings(diagnosis), Paragraph(text)]
-    parts.append(Gallery(tuple(chart for chart in charts if chart is not None)))
-    return Section("training-health", "Health of the training", tuple(parts), wide=True)
+    shown: tuple[Part, ...] = (Paragraph(text), Gallery(tuple(chart for chart in charts if chart is not None)))
+    if not diagnosis.findings:
+        shown = (Details("Gradients, updates and units of each layer", shown),)
+    return Section("training-health", "Health of the training", (_findings(diagnosis), *shown), wide=True)
 
 
 def _findings(diagnosis: Diagnosis) -> Part:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nncli.analysis.diagnosis import Diagnosis
-from nncli.analysis.report.page import Gallery, Paragraph, Table
+from nncli.analysis.report.page import Details, Gallery, Paragraph, Table
 from nncli.analysis.report.sections.training_health import training_health
 from nncli.base.findings import FindingCode, warning
 from nncli.nn.training.health import Health, LayerHealth
@@ -35,12 +35,14 @@ def test_the_section_has_the_findings_and_a_chart_for_gradients_and_updates() ->
     assert [row[0].full for row in gallery.figures[0].table.cells] == ["0", "1", "2"]
 
 
-def test_of_several_networks_the_lines_are_medians_at_common_epochs() -> None:
+def test_of_several_networks_the_lines_are_medians_at_common_epochs_folded_if_nothing_was_found() -> None:
     health = (network(1.0, 2.0), network(5.0, 6.0, 7.0, dead=0.5), network(2.0, 9.0, 9.0, dead=0.5))
     section = training_health(Diagnosis(Path("run"), (), health))
     assert section is not None
-    nothing, _, gallery = section.parts
+    nothing, folded = section.parts
     assert isinstance(nothing, Paragraph)
+    assert isinstance(folded, Details)
+    _, gallery = folded.parts
     assert isinstance(gallery, Gallery)
     assert [row[1].full for row in gallery.figures[0].table.cells] == ["2", "6"]
     assert gallery.figures[2].title == "Dead units and saturated values"
