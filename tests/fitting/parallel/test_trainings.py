@@ -44,6 +44,8 @@ from tests.cli.support import ROOT, SECONDS, on_terminal, start
 from tests.run_directory.support import outcome, stop_at
 
 without_signals = pytest.mark.skipif(os.name == "nt", reason="signals")
+losing_workers = pytest.mark.filterwarnings("ignore:Exception in thread:pytest.PytestUnhandledThreadExceptionWarning")
+"""Of the pool of the standard library: the thread that ends it iterates over its processes while `submit` adds one."""
 
 
 @pytest.fixture
@@ -222,6 +224,7 @@ def test_an_error_is_the_result_of_its_task_alone(tmp_path: Path, workers: int) 
     assert actual == {0: DivergedError, 1: Progress}
 
 
+@losing_workers
 @without_signals
 def test_a_task_whose_process_is_killed_starts_again_and_has_the_same_bits(
     tmp_path: Path, expected_training: tuple[object, ...]
@@ -251,6 +254,7 @@ def test_a_task_whose_process_is_terminated_goes_on_in_another(
     assert outcome(tmp_path / "runs" / "0") == expected_training
 
 
+@losing_workers
 @without_signals
 def test_a_task_that_is_lost_again_and_again_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_stream, "MAX_LOSSES", 1)
@@ -388,6 +392,7 @@ def statuses(run: Path) -> list[str]:
     return [Run.open(member).load_manifest().status for member in (run / "members").iterdir()]
 
 
+@losing_workers
 @without_signals
 def test_killed_workers_are_replaced_and_the_bits_stay_the_same(
     tmp_path: Path, expected_members: tuple[Any, ...]
@@ -447,6 +452,7 @@ def test_closing_the_events_saves_all_members(tmp_path: Path, expected_members: 
     assert bits(tmp_path / "run") == expected_members
 
 
+@losing_workers
 @without_signals
 def test_repeatedly_lost_processes_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_stream, "MAX_LOSSES", 0)
