@@ -16,7 +16,7 @@ test: lint
 
 # Whole programs, which take as long as all other tests together: examples of the documentation, processes that are killed,
 # small versions of the benchmarks and of the reliability scripts, clients of the server, scikit-learn's checks, a server of
-# MLflow, searches, repeated and ill trainings, the time that every regular expression takes.
+# MLflow, searches, repeated and failing trainings, the time that every regular expression takes.
 SYSTEM_TESTS := tests/test_docs.py tests/test_extending.py tests/test_patterns.py tests/analysis/test_diagnosis.py \
 	tests/analysis/test_reproduction.py \
 	tests/benchmarks tests/cli tests/deploy tests/end_to_end tests/fitting/parallel tests/packaging tests/reliability \

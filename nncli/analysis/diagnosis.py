@@ -21,10 +21,10 @@ from nncli.base.text import json_safe
 from nncli.fitting.checks.diagnosis import (
     MAX_FINDINGS,
     Evidence,
-    Illness,
     RateTrial,
     RowEvidence,
-    illnesses,
+    TrainingProblem,
+    training_problems,
 )
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
 from nncli.fitting.train.provenance import check_tables_unchanged
@@ -110,11 +110,11 @@ def diagnose_run(path: Path, *, rates: bool = False, rows: bool = True) -> Diagn
                 of_rows, trials = _look_at_rows(folders[0], scratch, rates=rates)
         except NncliError as error:
             notes.append(f"the training rows were not looked at: {error.message}")
-    found = [illnesses(replace(network, rows=of_rows, rates=trials)) for network in networks]
-    chosen = sorted(_common(found), key=lambda illness: -illness.cost)[:MAX_FINDINGS]
+    problems = [training_problems(replace(network, rows=of_rows, rates=trials)) for network in networks]
+    chosen = sorted(_common(problems), key=lambda problem: -problem.cost)[:MAX_FINDINGS]
     return Diagnosis(
         run=path,
-        findings=tuple(illness.finding(path) for illness in chosen),
+        findings=tuple(problem.finding(path) for problem in chosen),
         health=tuple(tuple(network.health) for network in networks),
         rates=tuple(sorted(trials, key=lambda trial: trial.rate)),
         notes=tuple(notes),
@@ -122,7 +122,7 @@ def diagnose_run(path: Path, *, rates: bool = False, rows: bool = True) -> Diagn
 
 
 def _recorded(folder: Path, findings: Sequence[Finding]) -> Evidence:
-    """What the files of one network tell."""
+    """The evidence in the files of one network."""
     manifest = read_manifest(folder)
     history = read_history(folder, manifest) if HISTORY in manifest.files else History(None, ())
     return Evidence(
@@ -134,16 +134,16 @@ def _recorded(folder: Path, findings: Sequence[Finding]) -> Evidence:
     )
 
 
-def _common(found: Sequence[tuple[Illness, ...]]) -> Iterator[Illness]:
-    """Of each illness that most networks have, that of the middle cost."""
-    by_code: dict[str, list[Illness]] = {}
-    for network in found:
-        for illness in network:
-            by_code.setdefault(illness.code, []).append(illness)
+def _common(of_networks: Sequence[tuple[TrainingProblem, ...]]) -> Iterator[TrainingProblem]:
+    """Of each problem that most networks have, that of the middle cost."""
+    by_code: dict[str, list[TrainingProblem]] = {}
+    for network in of_networks:
+        for problem in network:
+            by_code.setdefault(problem.code, []).append(problem)
     for same in by_code.values():
-        if 2 * len(same) > len(found):
-            middle = sorted(same, key=lambda illness: illness.cost)[len(same) // 2]
-            of_all = f" (in {len(same):,} of {len(found):,} members)" if len(found) > 1 else ""
+        if 2 * len(same) > len(of_networks):
+            middle = sorted(same, key=lambda problem: problem.cost)[len(same) // 2]
+            of_all = f" (in {len(same):,} of {len(of_networks):,} members)" if len(of_networks) > 1 else ""
             yield replace(middle, message=f"{middle.message}{of_all}")
 
 
@@ -194,7 +194,9 @@ def row_evidence(prepared: PreparedTraining, weights: Parameters | None = None) 
         has_labels=has_labels,
         target_size=1.0 if has_labels else sqrt(float(np.square(data.y, dtype=np.float64).mean())),
         contradicting=contradicting,
-        example=None if example is None else tuple(arguments.row(int(many[i])) for i in example),  # type: ignore[arg-type]
+        example=None
+        if example is None
+        else (arguments.row(int(many[example[0]])), arguments.row(int(many[example[1]]))),
         heavy=heavy,
         heavy_rows=tuple(arguments.row(int(few[i])) for i in rows),
         widest=arguments.features[widest] if 0 <= widest < len(arguments.features) else "",

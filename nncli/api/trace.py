@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import numpy as np
@@ -33,14 +34,16 @@ from nncli.nn.arrays import Floats
 from nncli.nn.batches.batches import Batches
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.optim.schedules import TrainingLength
-from nncli.nn.training.epoch import LoopSignal
+from nncli.nn.training.epoch import LoopSignal, prepare_order
 from nncli.nn.training.loop import fit
 from nncli.nn.training.state import RandomStreams, TrainState
-from nncli.nn.training.trace import TracedLayer, TracedStep, TracedValue, trace_step
+from nncli.nn.training.trace import MAX_NUMBERS, TracedLayer, TracedStep, TracedValue, trace_step
 from nncli.run_directory.checkpoints import load_checkpoint
 from nncli.run_directory.config import read_config
-from nncli.run_directory.manifest import CONFIG, MANIFEST
+from nncli.run_directory.listing import is_run
+from nncli.run_directory.manifest import CONFIG
 from nncli.run_directory.run import Run
+from nncli.version import __version__
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +168,6 @@ def trace_with(config: Config | str | Path, data: TableLocation | None = None, *
         result = _trace(source, prepared, state, data, options, notes)
         if file is not None:
             from nncli.analysis.trace_history import training_history
-            from nncli.api.trace_page import trace_page
 
             history = training_history(
                 prepared.arguments, lambda: _new_state(prepared), prepared.fitted, prepared.validation_set
@@ -183,7 +185,7 @@ def _prepared(
 ) -> Iterator[tuple[str, PreparedTraining, TrainState, list[str]]]:
     """What is traced, its training, its first state or that of the last checkpoint before the step, and notes."""
     notes: list[str] = []
-    if isinstance(config, str | Path) and is_run(config):
+    if isinstance(config, str | Path) and is_run(Path(config)):
         if len(options.arguments(str(config))) > 1:
             hint = f"To trace other settings, name its {CONFIG} instead."
             raise UsageError("a run is traced with its own configuration", hint=hint)
@@ -219,11 +221,6 @@ def _prepared(
             with execution.activate(prepared) as ready:
                 source = redacted(str(config)) if isinstance(config, str | Path) else "Config"
                 yield source, ready, _new_state(ready), notes
-
-
-def is_run(path: str | Path) -> bool:
-    """Whether there is a run directory at a path."""
-    return (Path(path) / MANIFEST).exists()
 
 
 def _new_state(prepared: PreparedTraining) -> TrainState:
@@ -276,10 +273,7 @@ def _trace(
         length = TrainingLength(arguments.epochs, batches.steps)
         number = state.position + 1
         if data is None and options.rows is None:
-            if state.position == 0:
-                state.order = batches.rng.bit_generator.state  # type: ignore[assignment]
-            else:
-                batches.rng.bit_generator.state = state.order
+            prepare_order(state, batches)
             batches.shuffle()
             rows = [arguments.row(int(i)) for i in batches.indices(state.position)]
             step = trace_step(arguments, state, batches, state.position, length, every=options.all)
@@ -302,7 +296,7 @@ def _trace(
         optimizer=arguments.optimizer.model_dump()["type"],
         optimizer_formula=arguments.optimizer.formula(),
         predictions=arguments.loss.inverse_link(step.output),
-        is_of_run=is_run(source),
+        is_of_run=is_run(Path(source)),
         is_taught=prepared.distilled is not None,
         notes=tuple(notes),
     )
@@ -345,3 +339,52 @@ def _given_rows(
 
 def _numbers(rows: PreparedRows) -> list[int]:
     return list(range(1, len(rows) + 1)) if rows.row_numbers is None else rows.row_numbers.tolist()
+
+
+MAX_COLUMNS = 6
+"""Columns of a matrix that the page has in any case; of one that has more columns and is large it has the norm."""
+
+
+def trace_page(trace: dict[str, Any], history: dict[str, Any]) -> str:
+    """The HTML of a traced step and of the training around it, both JSON objects; a file that loads nothing."""
+    from nncli.analysis.trace_history import MAX_UNITS, PATH_STEPS
+    from nncli.base.web_style import base_style
+    from nncli.exporters.html.fields import html_text
+    from nncli.exporters.html.page import document, safe_script, source_hash, template
+    from nncli.exporters.javascript.module import as_literal
+
+    package = "nncli.api"
+    shown = {**trace, "X": _cut(trace["X"]), "layers": _cut(trace["layers"]), "output": None, "predictions": None}
+    data = json_safe({"trace": shown, "history": history, "maxUnits": MAX_UNITS, "pathSteps": PATH_STEPS})
+    script = safe_script(f"const page = {as_literal(data)};\n{template('trace.js', package)}")
+    style = base_style() + template("trace.css", package)
+    policy = f"default-src 'none'; script-src '{source_hash(script)}'; style-src '{source_hash(style)}'; img-src data:"
+    metadata = Template(template("metadata.html")).substitute(
+        policy=f"{policy}; base-uri 'none'; form-action 'none'", version=html_text(__version__)
+    )
+    title = f"{trace['source']}: a training step by step"
+    about = (
+        f"Inputs: {len(trace['features']):,}. Loss: {trace['loss']['type']}. Optimizer: {trace['optimizer']['type']}. "
+        f"Steps: {history['steps']:,}. The slider moves over {len(history['snapshots']) - 1:,} of them."
+    )
+    notes = [*trace["notes"], *(["the training diverges"] if history["diverged"] else [])]
+    body = Template(template("trace.html", package)).substitute(
+        title=html_text(title),
+        about=html_text(about),
+        notes="".join(f'<p class="notice"><strong>Note:</strong> {html_text(note)}</p>\n' for note in notes),
+        version=html_text(__version__),
+    )
+    return document(title, style, body, script=script, metadata=metadata)
+
+
+def _cut(value: Any) -> Any:
+    """A JSON value with the norms of large matrices in place of their numbers."""
+    if isinstance(value, dict):
+        return {key: _cut(item) for key, item in value.items()}
+    if not isinstance(value, list) or not value:
+        return value
+    if isinstance(value[0], dict):
+        return [_cut(item) for item in value]
+    matrix = np.array(value, np.float64)
+    is_large = matrix.size > MAX_NUMBERS and matrix.shape[-1] > MAX_COLUMNS
+    return {"norm": float(np.linalg.norm(matrix))} if is_large or matrix.ndim > 2 else value

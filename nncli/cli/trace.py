@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 MAX_ROWS, MAX_COLUMNS = 8, 6
 """Rows and columns of a matrix that are printed."""
-MAX_NUMBERS = 40
-"""Numbers of a matrix of weights that are printed; of a larger one the norm is."""
 FORMULA_WIDTH = 22
 
 
@@ -138,7 +136,7 @@ def _numbers(value: TracedValue, *, everything: bool) -> list[str]:
         norm = f"norm {_number(value.norm)}   ≈ {_number(value.norm_difference)}, {_shape(matrix)}"
         return [norm, *(_matrix(matrix, everything=True) if everything else [])]
     is_narrow = value.formula and matrix.shape[-1] <= MAX_COLUMNS  # of values of rows, some are printed
-    if matrix.size > MAX_NUMBERS and not is_narrow and not everything:
+    if value.is_large and not is_narrow and not everything:
         return [f"norm {_number(value.norm)}, {_shape(matrix)}"]
     lines = _matrix(matrix, everything=everything)
     if differences is not None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+from nncli.config import RECORDS
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import read
 
@@ -25,9 +26,6 @@ ALWAYS_PEAK = ("one_cycle", "flat_cosine", "coslog")
 """Schedules whose learning rate was never called `initial`."""
 GOALS: Mapping[str, str] = MappingProxyType({"rate": "positive_rate"})
 """Goals of a decision in model.json."""
-
-RECORDS = ("manifest.json", "tune.json")
-"""The files that the directory of a run or of a search has beside its configurations."""
 
 
 def read_configuration(path: str | Path) -> Document:

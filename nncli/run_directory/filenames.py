@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nncli.base.atomic_files import FOLDER_LOCK
+from nncli.config import RECORDS
 
+MANIFEST, SEARCH = RECORDS
+"""The records of a run and of a search of hyperparameters."""
 CONFIG = "config.yaml"
 WEIGHTS = "model.safetensors"
 MODEL = "model.json"
@@ -25,7 +28,6 @@ TRAINING_ROWS_KEY = "training_rows.key"
 """The key of the hashes of a private run, which is not in the manifest and not shared."""
 CHECKPOINTS = "checkpoints"
 SNAPSHOTS = "snapshots"
-MANIFEST = "manifest.json"
 MEMBERS = "members"
 SCORED = "scored"
 """The folder of a network that is trained for the scores alone, without the rows that another one is trained on."""
@@ -36,8 +38,6 @@ CROSS_VALIDATION = "cross-validation.json"
 FOLDS = "folds"
 """The folder of a cross-validation that holds the run directories of its trainings."""
 
-SEARCH = "tune.json"
-"""The record of a search of hyperparameters."""
 
 Status = Literal["running", "done", "stopped", "failed"]
 

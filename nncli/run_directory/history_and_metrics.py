@@ -87,10 +87,11 @@ def read_health(folder: Path, manifest: Manifest) -> tuple[Health, ...]:
             raise ValueError("other columns")
         for line in lines[1:]:
             shared, (name, *values) = line[: len(of_moment)], line[len(of_moment) :]
-            numbers = [float(value) if value else None for value in values]
-            moments.setdefault(tuple(shared), []).append(LayerHealth(name, *numbers))  # type: ignore[arg-type]
+            numbers: list[Any] = [float(value) if value else None for value in values]
+            moments.setdefault(tuple(shared), []).append(LayerHealth(name, *numbers))
         for (epoch, step, *others), layers in moments.items():
-            measurements.append(Health(int(epoch), int(step), *map(float, others), tuple(layers)))  # type: ignore[call-arg, arg-type]
+            fields_of_health: list[Any] = [int(epoch), int(step), *map(float, others), tuple(layers)]
+            measurements.append(Health(*fields_of_health))
     except (ValueError, IndexError, TypeError, csv.Error) as error:
         raise damaged(folder, HEALTH, "the file is damaged: it holds no health of a training") from error
     return tuple(measurements)

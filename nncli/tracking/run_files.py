@@ -193,9 +193,14 @@ class RunFiles:
         return read_history(self.path, self.manifest) if HISTORY in self.manifest.files else History(None, ())
 
     def children(self) -> Iterator[RunFiles]:
-        """The members of an ensemble whose training has ended, in order; RunError if one is damaged."""
+        """The members of an ensemble whose training has ended, in order; RunError if one is damaged.
+
+        The networks of averaged cycles, which follow them, are theirs at another epoch: they have the same history.
+        """
         if self.manifest.members > 1:
-            yield from _children(self.path / MEMBERS, self.run)
+            trained = self.manifest.members if self.manifest.selection else read_config(self.path).n_members
+            members = _children(self.path / MEMBERS, self.run)
+            yield from (member for member in members if int(member.path.name) <= trained)
 
     def ending(self, outcome: Outcome | None = None) -> Ending:
         """The end of the run, with another outcome than that of the manifest if one is given.

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from nncli import trace
-from nncli.api.trace_page import MAX_NUMBERS
 from nncli.base.errors import UsageError
+from nncli.nn.training.trace import MAX_NUMBERS
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

@@ -13,7 +13,6 @@ from nncli.api.train import train
 from nncli.base.errors import ConfigError
 from nncli.config.loading import load_config
 from nncli.config.renamed_keys import (
-    RECORDS,
     present_key,
     with_earlier_names,
     with_present_goal,
@@ -24,7 +23,6 @@ from nncli.config.yaml.parser import parse
 from nncli.fitting.prepare.execution import Execution
 from nncli.fitting.train import provenance
 from nncli.fitting.train.provenance import fingerprints, is_config_recorded
-from nncli.run_directory import filenames
 from nncli.run_directory.config import read_config
 from nncli.run_directory.history_and_metrics import read_history
 from nncli.run_directory.manifest import CONFIG
@@ -77,10 +75,6 @@ def test_the_configuration_of_an_older_search_is_read(tmp_path: Path) -> None:
     for name in ("tune.json", "best.yaml"):
         (tmp_path / name).write_text("data: {path: t.csv, target: y}\nlearning_rate: {type: cosine, initial: 0.1}")
     assert load_config(tmp_path / "best.yaml").schedule.peak == 0.1
-
-
-def test_the_files_beside_a_configuration_that_nncli_wrote_are_those_of_runs_and_searches() -> None:
-    assert RECORDS == (filenames.MANIFEST, filenames.SEARCH)
 
 
 def test_an_older_run_is_reproduced() -> None:

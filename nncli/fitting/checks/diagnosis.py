@@ -1,7 +1,7 @@
-"""What is wrong with a training, told by its losses, its health and its rows: one function and its limits per illness.
+"""What is wrong with a training, by its losses, its health and its rows: a rule with its limits for each problem.
 
-A rule is told by figures that a healthy training does not have, even if it is short, small or of a hard problem. What
-it suggests are keys of the configuration. RULES is the table of all; LIVE are those that are clear while it trains.
+The limits are beyond the figures of good trainings, also of short, small and hard ones. A rule suggests keys of the
+configuration. RULES is the table of all; LIVE are those that are certain during the training.
 """
 
 from __future__ import annotations
@@ -131,8 +131,8 @@ def _roughness(losses: npt.NDArray[np.float64], scale: float) -> float:
 
 
 @dataclass(frozen=True)
-class Illness:
-    """An illness of a training: what tells so, the keys to set, or other advice, and what it costs, from 0 to 1."""
+class TrainingProblem:
+    """A problem of a training: its evidence in words, the keys to set, or other advice, and its cost from 0 to 1."""
 
     code: FindingCode
     message: str
@@ -141,7 +141,7 @@ class Illness:
     advice: str = ""
 
     def finding(self, run: Path) -> Finding:
-        """The finding about a run, with the command that trains it again without the illness."""
+        """The finding about a run, with the command that trains it again without the problem."""
         sets = " ".join(f"--set {shlex.quote(assignment)}" for assignment in self.assignments)
         command = f"Try: nncli train {shlex.quote(str(run / CONFIG))} {sets}" if sets else ""
         return warning(self.code, self.message, hint=". ".join(filter(None, (self.advice, command))))
@@ -180,9 +180,9 @@ def layers_with(config: Config, activation: str | None = None) -> tuple[str, ...
     def short(layer: Dense | Dropout) -> Any:
         if isinstance(layer, Dropout):
             return layer.model_dump(mode="json")
-        own = {} if activation or layer.activation in (None, config.activation) else layer.activation.model_dump()
-        given = {"type": "dense", "units": layer.units, "bias": layer.bias} | ({"activation": own} if own else {})
-        return layer.units if layer.bias and not own else given
+        other = {} if activation or layer.activation in (None, config.activation) else layer.activation.model_dump()
+        full = {"type": "dense", "units": layer.units, "bias": layer.bias} | ({"activation": other} if other else {})
+        return layer.units if layer.bias and not other else full
 
     layers = f"layers={json.dumps([short(layer) for layer in config.layers if isinstance(layer, Dense | Dropout)])}"
     of_activation = () if activation is None else (f"activation={activation}",)
@@ -204,7 +204,7 @@ def _swept(e: Evidence) -> tuple[RateTrial, RateTrial] | None:
 
 def rate_too_high(
     e: Evidence, *, ratio: float = 0.05, rough: float = 0.1, learned: float = 0.3, grown: float = 30.0
-) -> Illness | None:
+) -> TrainingProblem | None:
     """The training diverged; a sweep is better below; or large updates, and dead units, large z or no gain."""
     code, swept = FindingCode.LEARNING_RATE_TOO_HIGH, _swept(e)
     if e.diverged:
@@ -212,16 +212,16 @@ def rate_too_high(
             f"; at epoch {e.health[-1].epoch} an update was {e.update_ratio:.2g} times the weights" if e.health else ""
         )
         message = f"the training diverged at learning rate {e.peak:.3g}{last}"
-        return Illness(code, message, 1.0, (learning_rate(e.peak / 10.0), "clip_norm=1"))
+        return TrainingProblem(code, message, 1.0, (learning_rate(e.peak / 10.0), "clip_norm=1"))
     if swept is not None:
-        best, own = swept
-        worse = (own.loss - best.loss) / e.scale
-        if own.rate >= FAR_FROM_BEST * best.rate and worse > MIN_GAIN:
+        best, nearest = swept
+        worse = (nearest.loss - best.loss) / e.scale
+        if nearest.rate >= FAR_FROM_BEST * best.rate and worse > MIN_GAIN:
             message = (
                 f"the learning rate {e.peak:.3g} is too high: short trainings end at a loss of "
-                f"{format_number(own.loss)} with it and {format_number(best.loss)} with {best.rate:.3g}"
+                f"{format_number(nearest.loss)} with it and {format_number(best.loss)} with {best.rate:.3g}"
             )
-            return Illness(code, message, max(0.7, min(1.0, worse)), (learning_rate(best.rate),))
+            return TrainingProblem(code, message, max(0.7, min(1.0, worse)), (learning_rate(best.rate),))
     widest = [max((part.z_std for part in dense(moment)[:-1]), default=0.0) for moment in e.health]
     breaks = dead(e) is not None or (len(widest) > 1 and max(widest[1:]) > grown * widest[0])
     jumps, stays = e.roughness > rough, len(e.reports) > 2 and e.learned < learned
@@ -235,21 +235,23 @@ def rate_too_high(
         f"(0.1 % is usual), and {what}"
     )
     factor = min(0.1, max(1e-3, 0.01 / e.update_ratio))
-    return Illness(code, message, max(0.7, 1.0 - max(0.0, e.learned)), (learning_rate(e.peak * factor),))
+    return TrainingProblem(code, message, max(0.7, 1.0 - max(0.0, e.learned)), (learning_rate(e.peak * factor),))
 
 
-def rate_too_low(e: Evidence, *, ratio: float = 3e-4, falling: float = 0.02, noise: float = 3.0) -> Illness | None:
+def rate_too_low(
+    e: Evidence, *, ratio: float = 3e-4, falling: float = 0.02, noise: float = 3.0
+) -> TrainingProblem | None:
     """A sweep is better at higher rates; or tiny updates while the gradient is clear and the loss is still falling."""
     code, swept = FindingCode.LEARNING_RATE_TOO_LOW, _swept(e)
     if swept is not None:
-        best, own = swept
-        worse = (own.loss - best.loss) / e.scale
-        if best.rate >= FAR_FROM_BEST**2 * own.rate and worse > MIN_GAIN and e.learned < 0.9:
+        best, nearest = swept
+        worse = (nearest.loss - best.loss) / e.scale
+        if best.rate >= FAR_FROM_BEST**2 * nearest.rate and worse > MIN_GAIN and e.learned < 0.9:
             message = (
                 f"the learning rate {e.peak:.3g} is too low: short trainings end at a loss of "
-                f"{format_number(own.loss)} with it and {format_number(best.loss)} with {best.rate:.3g}"
+                f"{format_number(nearest.loss)} with it and {format_number(best.loss)} with {best.rate:.3g}"
             )
-            return Illness(code, message, min(1.0, worse), (learning_rate(best.rate),))
+            return TrainingProblem(code, message, min(1.0, worse), (learning_rate(best.rate),))
     tiny = sum(report.learning_rate < 1e-3 * e.peak for report in e.reports)
     if (
         getattr(e.config.learning_rate, "type", "") in ("step", "exponential")
@@ -260,7 +262,7 @@ def rate_too_low(e: Evidence, *, ratio: float = 3e-4, falling: float = 0.02, noi
             f"the learning rate falls too soon: in {tiny:,} of {len(e.reports):,} epochs it is below a thousandth of "
             f"the first, and ends at {e.reports[-1].learning_rate:.1g}"
         )
-        return Illness(code, message, 0.5, (f"learning_rate={{type: cosine, peak: {e.peak:g}}}",))
+        return TrainingProblem(code, message, 0.5, (f"learning_rate={{type: cosine, peak: {e.peak:g}}}",))
     if swept is not None or len(e.reports) < 3 or not e.health or not 0.0 < e.update_ratio < ratio:
         return None
     quarter = e.losses[-max(2, len(e.losses) // 4) :]
@@ -272,10 +274,10 @@ def rate_too_low(e: Evidence, *, ratio: float = 3e-4, falling: float = 0.02, noi
         f"the learning rate {e.peak:.3g} is too low: a step changes the weights by {e.update_ratio:.1g} of their size "
         f"(0.001 is usual), and after {_count(len(e.reports), 'epoch')} the training loss is still falling"
     )
-    return Illness(code, message, min(1.0, 1.0 - e.learned), (learning_rate(e.peak * min(factor, 1e4)),))
+    return TrainingProblem(code, message, min(1.0, 1.0 - e.learned), (learning_rate(e.peak * min(factor, 1e4)),))
 
 
-def unscaled_inputs(e: Evidence, *, limit: float = 10.0) -> Illness | None:
+def unscaled_inputs(e: Evidence, *, limit: float = 10.0) -> TrainingProblem | None:
     """Features that are not scaled by the encoder and reach far beyond a few units."""
     if e.config.encoding.numeric != "none" or not e.health:
         return None
@@ -285,10 +287,10 @@ def unscaled_inputs(e: Evidence, *, limit: float = 10.0) -> Illness | None:
         return None
     name = f"those of {quote(e.rows.widest)}" if e.rows is not None and e.rows.widest else "they"
     message = f"the features are not scaled: {name} are of the size {format_number(size)}, and 1 is usual"
-    return Illness(FindingCode.UNSCALED_INPUTS, message, 0.95, ("encoding.numeric=standard",))
+    return TrainingProblem(FindingCode.UNSCALED_INPUTS, message, 0.95, ("encoding.numeric=standard",))
 
 
-def unscaled_target(e: Evidence, *, limit: float = 10.0, learned: float = 0.9) -> Illness | None:
+def unscaled_target(e: Evidence, *, limit: float = 10.0, learned: float = 0.9) -> TrainingProblem | None:
     """A target of numbers that is not scaled, reaches far beyond a few units, and is not learned well."""
     loss = e.config.loss
     if e.config.encoding.target != "none" or loss is None or loss.needs_unscaled_targets or not e.health:
@@ -299,10 +301,10 @@ def unscaled_target(e: Evidence, *, limit: float = 10.0, learned: float = 0.9) -
     if size <= limit or e.learned > learned:
         return None
     message = f"the target is not scaled: it is of the size {format_number(size)}, and 1 is usual"
-    return Illness(FindingCode.UNSCALED_TARGET, message, 1.0, ("encoding.target=standard",))
+    return TrainingProblem(FindingCode.UNSCALED_TARGET, message, 1.0, ("encoding.target=standard",))
 
 
-def strong_penalty(e: Evidence, *, shrunk: float = 0.1, gap: float = 0.05) -> Illness | None:
+def strong_penalty(e: Evidence, *, shrunk: float = 0.1, gap: float = 0.05) -> TrainingProblem | None:
     """A penalty or weight decay has shrunk the weights to nearly nothing, and neighbors predict better."""
     if len(e.health) < 2 or (e.rows is not None and (e.rows.neighbors or 0.0) - (e.rows.network or 0.0) < gap):
         return None
@@ -314,10 +316,10 @@ def strong_penalty(e: Evidence, *, shrunk: float = 0.1, gap: float = 0.05) -> Il
     if not names or left >= shrunk:
         return None
     message = f"the penalty is too strong: {' and '.join(names)} has shrunk a layer to {left:.1g} of its norm"
-    return Illness(FindingCode.STRONG_PENALTY, message, 1.0, tuple(f"{name}=0" for name in names))
+    return TrainingProblem(FindingCode.STRONG_PENALTY, message, 1.0, tuple(f"{name}=0" for name in names))
 
 
-def equal_units(e: Evidence) -> Illness | None:
+def equal_units(e: Evidence) -> TrainingProblem | None:
     """All units of a layer begin with the same weights, get the same gradient, and stay equal."""
     layers = [layer for layer in e.config.layers if isinstance(layer, Dense) and layer.units != 1]
     types = [init.type for layer in layers if (init := layer.init or e.config.init) is not None]
@@ -325,10 +327,10 @@ def equal_units(e: Evidence) -> Illness | None:
     if same is None:
         return None
     message = f"the units of a layer stay equal: their first weights (init: {same}) and gradients are the same"
-    return Illness(FindingCode.EQUAL_UNITS, message, 1.0, layers_with(e.config))
+    return TrainingProblem(FindingCode.EQUAL_UNITS, message, 1.0, layers_with(e.config))
 
 
-def exploding(e: Evidence, *, norm: float = 1e4, z: float = 100.0) -> Illness | None:
+def exploding(e: Evidence, *, norm: float = 1e4, z: float = 100.0) -> TrainingProblem | None:
     """z of a hidden layer reaches hundreds, or the gradient ten thousands of the loss, before the training or in it."""
     limit = norm * max(1.0, e.scale) if isfinite(e.scale) else norm
     for moment in e.health:
@@ -347,11 +349,11 @@ def exploding(e: Evidence, *, norm: float = 1e4, z: float = 100.0) -> Illness | 
         given = () if e.config.init is None else layers_with(e.config)
         given = (learning_rate(e.peak / 10.0),) if moment.epoch else given
         given = (*given, "clip_norm=1")
-        return Illness(FindingCode.EXPLODING_GRADIENTS, message, 0.9, given)
+        return TrainingProblem(FindingCode.EXPLODING_GRADIENTS, message, 0.9, given)
     return None
 
 
-def vanishing(e: Evidence, *, ratio: float = 1e-3, z: float = 1e-3) -> Illness | None:
+def vanishing(e: Evidence, *, ratio: float = 1e-3, z: float = 1e-3) -> TrainingProblem | None:
     """From the start, the first layer has a thousandth of the output's gradient, or z of a layer is nearly constant."""
     early = [m for m in e.health if m.epoch <= 2 and len(m.layers) > 3 and dense(m)[-1].gradient_norm > 0.0]
     if not early:
@@ -365,10 +367,10 @@ def vanishing(e: Evidence, *, ratio: float = 1e-3, z: float = 1e-3) -> Illness |
     else:
         return None
     message = f"the {what}, so that the first layers hardly learn"
-    return Illness(FindingCode.VANISHING_GRADIENTS, message, 0.9, layers_with(e.config, "relu"))
+    return TrainingProblem(FindingCode.VANISHING_GRADIENTS, message, 0.9, layers_with(e.config, "relu"))
 
 
-def saturated(e: Evidence, *, share: float = 0.5) -> Illness | None:
+def saturated(e: Evidence, *, share: float = 0.5) -> TrainingProblem | None:
     """Most values of a bounded activation are flat from the start on."""
     early = [m for m in e.health if m.epoch <= 1] or list(e.health[:1])
     worst = [max(((p.saturated or 0.0), p.name) for p in dense(m)) for m in early]
@@ -378,10 +380,12 @@ def saturated(e: Evidence, *, share: float = 0.5) -> Illness | None:
     message = f"{format_percent(value)} of the values of {name} are saturated, where the activation is flat"
     scale = ("encoding.numeric=standard",) if e.config.encoding.numeric == "none" else ()
     given = () if e.config.init is None else layers_with(e.config)
-    return Illness(FindingCode.SATURATED_UNITS, message, 0.9 * value, (*scale, *given) or layers_with(e.config, "relu"))
+    return TrainingProblem(
+        FindingCode.SATURATED_UNITS, message, 0.9 * value, (*scale, *given) or layers_with(e.config, "relu")
+    )
 
 
-def dead(e: Evidence, *, share: float = 0.4, nearly_all: float = 0.8, learned: float = 0.8) -> Illness | None:
+def dead(e: Evidence, *, share: float = 0.4, nearly_all: float = 0.8, learned: float = 0.8) -> TrainingProblem | None:
     """Many units of a layer are zero in all rows, and the others do not suffice; or nearly all are."""
     if not e.health:
         return None
@@ -393,7 +397,7 @@ def dead(e: Evidence, *, share: float = 0.4, nearly_all: float = 0.8, learned: f
         f"{format_percent(value)} of the units of {name} are dead after {_count(last.epoch, 'epoch')}: "
         "they pass no gradient on"
     )
-    return Illness(
+    return TrainingProblem(
         FindingCode.DEAD_UNITS,
         message,
         0.6 * value,
@@ -405,7 +409,7 @@ def _drops(config: Config, *, rate: float = 0.5) -> bool:
     return any(isinstance(layer, Dropout) and layer.rate > rate for layer in config.layers)
 
 
-def initial_loss(e: Evidence, *, factor: float = 20.0, falling: float = 5.0) -> Illness | None:
+def initial_loss(e: Evidence, *, factor: float = 20.0, falling: float = 5.0) -> TrainingProblem | None:
     """The loss before the first step is many times that of the best constant, or still falls at the end."""
     if e.rows is None or not e.health or e.health[0].epoch or e.rows.baseline <= 0.0:
         return None
@@ -416,10 +420,10 @@ def initial_loss(e: Evidence, *, factor: float = 20.0, falling: float = 5.0) -> 
         f"the loss before the first step is {format_number(start)}, and that of the best constant "
         f"{format_number(e.rows.baseline)}: the first steps only undo the initialization"
     )
-    return Illness(FindingCode.INITIAL_LOSS, message, 0.5, layers_with(e.config))
+    return TrainingProblem(FindingCode.INITIAL_LOSS, message, 0.5, layers_with(e.config))
 
 
-def heavy_rows(e: Evidence, *, share: float = 0.3) -> Illness | None:
+def heavy_rows(e: Evidence, *, share: float = 0.3) -> TrainingProblem | None:
     """A hundredth of the rows has a third of the gradient of the best constant."""
     if e.rows is None or e.rows.heavy < share:
         return None
@@ -428,23 +432,25 @@ def heavy_rows(e: Evidence, *, share: float = 0.3) -> Illness | None:
     message = f"1 % of the rows, such as rows {rows}, have {heavy} of the gradient: they decide what is learned"
     is_mean = not e.rows.has_labels and e.config.loss is not None and e.config.loss.per_row_name == "squared_error"
     advice = "Check these rows for wrong cells"
-    return Illness(FindingCode.FEW_ROWS_DOMINATE, message, e.rows.heavy, ("loss=huber",) if is_mean else (), advice)
+    return TrainingProblem(
+        FindingCode.FEW_ROWS_DOMINATE, message, e.rows.heavy, ("loss=huber",) if is_mean else (), advice
+    )
 
 
-def contradicting(e: Evidence, *, share: float = 0.1) -> Illness | None:
+def contradicting(e: Evidence, *, share: float = 0.1) -> TrainingProblem | None:
     """Many rows have the features of others and another target."""
     if e.rows is None or e.rows.contradicting < share or e.rows.example is None:
         return None
-    one, other = e.rows.example
+    row, other = e.rows.example
     message = (
         f"at least {format_percent(e.rows.contradicting)} of the rows must be predicted wrong: rows of the same "
-        f"features have different targets, such as rows {one:,} and {other:,}"
+        f"features have different targets, such as rows {row:,} and {other:,}"
     )
     advice = "Add the column that tells them apart, or correct the labels"
-    return Illness(FindingCode.CONFLICTING_TARGETS, message, e.rows.contradicting, (), advice)
+    return TrainingProblem(FindingCode.CONFLICTING_TARGETS, message, e.rows.contradicting, (), advice)
 
 
-def underfitting(e: Evidence, *, gap: float = 0.1) -> Illness | None:
+def underfitting(e: Evidence, *, gap: float = 0.1) -> TrainingProblem | None:
     """The nearest neighbors predict the training rows clearly better than the network."""
     if e.rows is None or e.rows.neighbors is None or e.rows.network is None or len(e.reports) < 3:
         return None
@@ -458,12 +464,12 @@ def underfitting(e: Evidence, *, gap: float = 0.1) -> Illness | None:
     )
     weak = [f"{key}=0" for key in ("l1", "l2") if getattr(e.config, key)]
     advice = "The command removes dropout, which is strong" if _drops(e.config) else ""
-    return Illness(FindingCode.UNDERFITTING, message, min(0.7, missing), ("layers=[64, 64]", *weak), advice)
+    return TrainingProblem(FindingCode.UNDERFITTING, message, min(0.7, missing), ("layers=[64, 64]", *weak), advice)
 
 
 def overfitting(
     e: Evidence, *, share: float = 0.5, rise: float = 0.03, wide: float = 0.3, exact: float = 0.05
-) -> Illness | None:
+) -> TrainingProblem | None:
     """Half of what was learned does not hold on the validation rows, whose loss rises again or is far above."""
     values = [report.val_loss for report in e.reports if report.val_loss is not None]
     if len(values) < 3 or len(values) < len(e.reports) or e.learned <= 0.0:
@@ -481,10 +487,10 @@ def overfitting(
     )
     stop = () if e.config.early_stopping is not None else ("early_stopping.patience=10",)
     advice = "More rows help most; else a smaller network or a penalty"
-    return Illness(FindingCode.OVERFITTING, message, min(1.0, gap) / 2.0, ("l2=0.01", *stop), advice)
+    return TrainingProblem(FindingCode.OVERFITTING, message, min(1.0, gap) / 2.0, ("l2=0.01", *stop), advice)
 
 
-def never_predicted(e: Evidence, *, recall: float = 0.15) -> Illness | None:
+def never_predicted(e: Evidence, *, recall: float = 0.15) -> TrainingProblem | None:
     """A class that the scores of the run say is never predicted, or that is hardly predicted for training rows."""
     code = FindingCode.CLASS_NEVER_PREDICTED
     message = next((finding.message for finding in e.recorded if finding.code == code), "")
@@ -498,10 +504,10 @@ def never_predicted(e: Evidence, *, recall: float = 0.15) -> Illness | None:
         "With class_weight it is predicted more often, but accuracy and log loss get worse; of two classes, "
         "`nncli threshold` chooses a threshold without another training"
     )
-    return Illness(code, message, 0.5, ("class_weight=balanced",), advice)
+    return TrainingProblem(code, message, 0.5, ("class_weight=balanced",), advice)
 
 
-def plateau(e: Evidence, *, flat: float = 0.03, later: float = 0.15, share: float = 0.2) -> Illness | None:
+def plateau(e: Evidence, *, flat: float = 0.03, later: float = 0.15, share: float = 0.2) -> TrainingProblem | None:
     """The loss stays for a fifth of the epochs, and falls by a seventh of the scale after that."""
     losses, n = e.losses, len(e.losses)
     width = int(share * n)
@@ -523,7 +529,7 @@ def plateau(e: Evidence, *, flat: float = 0.03, later: float = 0.15, share: floa
         f"the training loss stays near {format_number(losses[at[0]])} from epoch {at[0] + 1:,} to "
         f"{at[-1] + width + 1:,} of {n:,}, and falls only then"
     )
-    return Illness(FindingCode.PLATEAU, message, 0.3, (learning_rate(e.peak * 3.0),))
+    return TrainingProblem(FindingCode.PLATEAU, message, 0.3, (learning_rate(e.peak * 3.0),))
 
 
 def too_few_epochs(
@@ -534,7 +540,7 @@ def too_few_epochs(
     few: int = 500,
     slowly: float = 0.015,
     apart: float = 0.2,
-) -> Illness | None:
+) -> TrainingProblem | None:
     """The last epochs are the best ones, the loss still falls, and the learning rate has not been lowered.
 
     Of a training of few steps, the training loss still falls, and that of the validation rows is not far above.
@@ -552,7 +558,7 @@ def too_few_epochs(
             f"best: patience={stopping.patience} and min_delta={stopping.min_delta:g} do not wait for small gains"
         )
         sets = ("early_stopping.patience=20", "early_stopping.min_delta=0")
-        return Illness(FindingCode.TOO_FEW_EPOCHS, message, 0.5, sets)
+        return TrainingProblem(FindingCode.TOO_FEW_EPOCHS, message, 0.5, sets)
     last, limit = max(1, n // 5), falling
     steps = e.health[-1].step * n / max(1, e.health[-1].epoch) if e.health else inf
     if steps <= few and values[-1] - e.losses[-1] < apart * e.scale:
@@ -567,10 +573,12 @@ def too_few_epochs(
         f"{_count(n, 'epoch')} {'is' if n == 1 else 'are'} too few: in the last {span} the loss fell from "
         f"{format_number(values[-1 - last])} to {format_number(values[-1])}"
     )
-    return Illness(FindingCode.TOO_FEW_EPOCHS, message, min(0.7, 3.0 * slope), (f"epochs={max(10, 3 * n)}",))
+    return TrainingProblem(FindingCode.TOO_FEW_EPOCHS, message, min(0.7, 3.0 * slope), (f"epochs={max(10, 3 * n)}",))
 
 
-def batch_noise(e: Evidence, *, noise: float = 5.0, rough: float = 0.1, learned: float = 0.95) -> Illness | None:
+def batch_noise(
+    e: Evidence, *, noise: float = 5.0, rough: float = 0.1, learned: float = 0.95
+) -> TrainingProblem | None:
     """Batches of few rows, whose gradients differ by several times their mean, and a loss that jumps."""
     late = [m.gradient_noise for m in e.health if m.epoch >= 2]
     values = np.array([r.val_loss if r.val_loss is not None else r.loss for r in e.reports])
@@ -584,15 +592,15 @@ def batch_noise(e: Evidence, *, noise: float = 5.0, rough: float = 0.1, learned:
         f"the mean, and the loss changes by {format_percent(jump)} between epochs"
     )
     sets = (f"batch_size={8 * e.config.batch_size}", learning_rate(sqrt(8.0) * e.peak))
-    return Illness(FindingCode.BATCH_NOISE, message, 0.4, sets)
+    return TrainingProblem(FindingCode.BATCH_NOISE, message, 0.4, sets)
 
 
 def _epochs(config: Config) -> int:
     return 0 if config.epochs == "auto" else config.epochs
 
 
-Rule = Callable[[Evidence], Illness | None]
-RULES: tuple[Rule, ...] = (
+Rule = Callable[[Evidence], TrainingProblem | None]
+LIVE: tuple[Rule, ...] = (
     unscaled_target,
     strong_penalty,
     equal_units,
@@ -602,6 +610,9 @@ RULES: tuple[Rule, ...] = (
     vanishing,
     saturated,
     dead,
+)
+RULES: tuple[Rule, ...] = (
+    *LIVE,
     rate_too_low,
     initial_loss,
     heavy_rows,
@@ -612,16 +623,6 @@ RULES: tuple[Rule, ...] = (
     plateau,
     too_few_epochs,
     batch_noise,
-)
-LIVE: tuple[Rule, ...] = (
-    unscaled_target,
-    strong_penalty,
-    rate_too_high,
-    unscaled_inputs,
-    exploding,
-    vanishing,
-    saturated,
-    dead,
 )
 
 
@@ -660,29 +661,29 @@ CONSEQUENCES = {
     CODE.TOO_FEW_EPOCHS: OF_STEPS | {CODE.LEARNING_RATE_TOO_LOW, CODE.INITIAL_LOSS},
     CODE.UNDERFITTING: OF_STEPS | {CODE.LEARNING_RATE_TOO_LOW, CODE.DEAD_UNITS, CODE.TOO_FEW_EPOCHS},
 }
-"""What an illness follows from: it is not named beside these."""
+"""What an problem follows from: it is not named beside these."""
 
 
-def illnesses(evidence: Evidence, rules: Iterable[Rule] = RULES) -> tuple[Illness, ...]:
+def training_problems(evidence: Evidence, rules: Iterable[Rule] = RULES) -> tuple[TrainingProblem, ...]:
     """What is wrong with a training, at most MAX_FINDINGS, the costliest first."""
     with np.errstate(all="ignore"):
-        told = [illness for rule in rules if (illness := rule(evidence)) is not None]
-    codes = {illness.code for illness in told}
-    causes = [illness for illness in told if codes.isdisjoint(CONSEQUENCES.get(illness.code, ()))]
+        problems = [problem for rule in rules if (problem := rule(evidence)) is not None]
+    codes = {problem.code for problem in problems}
+    causes = [problem for problem in problems if codes.isdisjoint(CONSEQUENCES.get(problem.code, ()))]
     if (swept := _swept(evidence)) is not None:
-        best, own = swept
+        best, nearest = swept
         rate = (
             (f"learning_rate.peak={best.rate:.3g}",)
-            if max(best.rate / own.rate, own.rate / best.rate) >= FAR_FROM_BEST
+            if max(best.rate / nearest.rate, nearest.rate / best.rate) >= FAR_FROM_BEST
             else ()
         )
-        for i, illness in enumerate(causes):
-            others = tuple(x for x in illness.assignments if not x.startswith("learning_rate"))
-            if others != illness.assignments and illness.code is not CODE.BATCH_NOISE:  # whose batches are larger
-                causes[i] = replace(illness, assignments=(*rate, *others))
-    merged: dict[tuple[str, ...], Illness] = {}
-    for illness in sorted(causes, key=lambda illness: -illness.cost):
-        same = merged.setdefault(illness.assignments or (illness.code,), illness)
-        if same is not illness:
-            merged[same.assignments] = replace(same, message=f"{same.message}; {illness.message}")
+        for i, problem in enumerate(causes):
+            others = tuple(x for x in problem.assignments if not x.startswith("learning_rate"))
+            if others != problem.assignments and problem.code is not CODE.BATCH_NOISE:  # whose batches are larger
+                causes[i] = replace(problem, assignments=(*rate, *others))
+    merged: dict[tuple[str, ...], TrainingProblem] = {}
+    for problem in sorted(causes, key=lambda problem: -problem.cost):
+        same = merged.setdefault(problem.assignments or (problem.code,), problem)
+        if same is not problem:
+            merged[same.assignments] = replace(same, message=f"{same.message}; {problem.message}")
     return tuple(merged.values())[:MAX_FINDINGS]

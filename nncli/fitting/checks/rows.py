@@ -79,8 +79,8 @@ def training_warnings(config: Config, split: SplitTable, kind: TargetKind) -> tu
     sampled_targets = targets if sample is split else read_targets(config, sample, kind)
     part = Part(rows=sample is not split, max_features=MAX_FEATURES)
     findings += check_features(config, sample, sampled_targets, part).findings
-    told = (FindingCode.GROUP_LIKE_COLUMN, FindingCode.POSITIVE_CLASS)
-    return ordered(finding for finding in findings if finding.level == "warning" or finding.code in told)
+    notes = (FindingCode.GROUP_LIKE_COLUMN, FindingCode.POSITIVE_CLASS)
+    return ordered(finding for finding in findings if finding.level == "warning" or finding.code in notes)
 
 
 def read_targets(config: Config, split: SplitTable, kind: TargetKind) -> list[Column]:

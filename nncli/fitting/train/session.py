@@ -17,7 +17,7 @@ from nncli.base.errors import Location, NncliError
 from nncli.base.findings import Finding, FindingCode, warnings_json
 from nncli.base.logs import log_duration, log_info
 from nncli.config.schema import Checkpoint
-from nncli.fitting.checks.diagnosis import LIVE, Evidence, before_divergence, illnesses
+from nncli.fitting.checks.diagnosis import LIVE, Evidence, before_divergence, training_problems
 from nncli.fitting.checks.scores import check_scores
 from nncli.fitting.prepare.encode import PreparedRows
 from nncli.fitting.prepare.prepare import PreparedTraining
@@ -288,10 +288,10 @@ class TrainingSession:
         path = self._directory.path
         run = path.parents[1] if path.parent.name == MEMBERS else path
         run = run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run
-        for illness in illnesses(Evidence(self._prepared.config, self._health, self._reports), LIVE):
-            if illness.code not in self._warned:
-                self._warned.add(illness.code)
-                yield HealthWarning(illness.finding(run))
+        for problem in training_problems(Evidence(self._prepared.config, self._health, self._reports), LIVE):
+            if problem.code not in self._warned:
+                self._warned.add(problem.code)
+                yield HealthWarning(problem.finding(run))
 
     def _save(self) -> None:
         """Save a checkpoint, and the weights of the best epoch, which predict while the training goes on."""

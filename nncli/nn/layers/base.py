@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import cos, pi
 from typing import Literal, Self, TypeAlias
@@ -96,6 +96,11 @@ class LayerBase(Spec):
     def needs_data_init(self) -> bool:
         """Whether the initialization depends on the training rows; see `init_from_data`."""
         return False
+
+    @property
+    def inner_layers(self) -> Sequence[LayerBase]:
+        """The layers inside this one."""
+        return ()
 
     @property
     def output_name(self) -> str:

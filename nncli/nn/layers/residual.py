@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 import numpy as np
@@ -25,6 +25,10 @@ class Residual(LayerBase):
 
     type: Literal["residual"] = "residual"
     layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
+
+    @property
+    def inner_layers(self) -> Sequence[LayerBase]:
+        return self.layers
 
     @property
     def mixes_rows(self) -> bool:

@@ -29,6 +29,13 @@ class Sequential:
         numbered = tuple((f"layers.{i}", layer) for i, layer in enumerate(layers))
         return cls(numbered if output is None else (*numbered, ("output", output)))
 
+    def all_layers(self) -> Iterator[tuple[str, LayerBase]]:
+        """Each layer with its full name, those inside a layer such as a residual block before it."""
+        for name, layer in self.named_layers:
+            for inner, part in Sequential.of(layer.inner_layers).all_layers():
+                yield f"{name}.{inner}", part
+            yield name, layer
+
     def infer_widths(self, in_features: int) -> Iterator[tuple[str, LayerBase, int]]:
         """Each layer with its name and the width of its input.
 

@@ -143,6 +143,14 @@ class LoopSignal(Enum):
     STOP = auto()
 
 
+def prepare_order(state: TrainState, batches: Batches) -> None:
+    """Keep the random state from which the rows of an epoch are shuffled, or restore it in the midst of the epoch."""
+    if state.position == 0:
+        state.order = batches.rng.bit_generator.state  # type: ignore[assignment]
+    else:
+        batches.rng.bit_generator.state = state.order
+
+
 def bind_epoch(
     arguments: TrainingArguments,
     state: TrainState,
@@ -158,10 +166,7 @@ def bind_epoch(
     @np.errstate(all="ignore")  # values that are not finite raise an error here
     def run() -> LoopSignal:
         signal = LoopSignal.CONTINUE
-        if state.position == 0:
-            state.order = batches.rng.bit_generator.state  # type: ignore[assignment]
-        else:  # resumed, or paused: the same order again
-            batches.rng.bit_generator.state = state.order
+        prepare_order(state, batches)
         batches.shuffle(more=state.epoch + 1 < arguments.epochs)
         while state.position < batches.steps and signal is LoopSignal.CONTINUE:
             losses, finite = run_batches(min(batches.steps - state.position, max(1, max_batches(state.step))))

@@ -6,7 +6,7 @@ training, whose bits are the same with and without it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import inf, isfinite, isnan, nan, sqrt
 
@@ -15,10 +15,8 @@ import numpy as np
 from nncli.nn.activations import ActivationBase
 from nncli.nn.arrays import Array, zeros_aligned
 from nncli.nn.batches.dataset import Dataset
-from nncli.nn.layers.base import LayerBase, TrainingContext
+from nncli.nn.layers.base import TrainingContext
 from nncli.nn.layers.dense import Dense
-from nncli.nn.layers.residual import Residual
-from nncli.nn.layers.sequential import Sequential
 from nncli.nn.optim.schedules import TrainingLength
 from nncli.nn.parameters import ParamGroup
 from nncli.nn.training.arguments import TrainingArguments
@@ -173,7 +171,7 @@ class HealthMonitor:
         self._loss = arguments.loss.bind(self._bound.Z, self._y, self._weights)
         self._layers, self._apart = {"input": _Watched("input")}, dict[str, _Watched]()
         self._previous: Array = self._bound.X
-        for name, layer in _flat(arguments.network.sequential.named_layers):
+        for name, layer in arguments.network.sequential.all_layers():
             activation = getattr(layer, "activation", None)
             if isinstance(layer, Dense):
                 self._layers[name] = last = _Watched(name, activation)
@@ -266,15 +264,6 @@ class HealthMonitor:
             rate, state.step + 1
         )
         return norm(np.subtract(theta, state.parameters.theta[span], out=theta))
-
-
-def _flat(layers: Iterable[tuple[str, LayerBase]]) -> Iterator[tuple[str, LayerBase]]:
-    """The layers by name, with those inside a residual in its place."""
-    for name, layer in layers:
-        if isinstance(layer, Residual):
-            yield from ((f"{name}.{inner}", part) for inner, part in _flat(Sequential.of(layer.layers).named_layers))
-        else:
-            yield name, layer
 
 
 def norm(vector: Array, spans: Iterable[slice] = (slice(None),)) -> float:

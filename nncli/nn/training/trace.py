@@ -13,8 +13,6 @@ from nncli.nn.arrays import Array, Floats
 from nncli.nn.batches.batches import Batch, Batches
 from nncli.nn.gradcheck import difference
 from nncli.nn.layers.base import LayerBase, TrainingContext
-from nncli.nn.layers.residual import Residual
-from nncli.nn.layers.sequential import Sequential
 from nncli.nn.network import Network
 from nncli.nn.optim.schedules import TrainingLength
 from nncli.nn.parameters import ParamGroup
@@ -25,7 +23,7 @@ from nncli.nn.training.state import TrainState
 from nncli.nn.training.step import L1L2Penalty, bind_gradient, bind_step
 
 MAX_NUMBERS = 40
-"""Numbers of a matrix that are checked one by one; a larger one is checked by its norm."""
+"""Numbers of a matrix that are checked and shown one by one; of a larger one it is the norm."""
 MAX_CHECKED = 2_000
 """The same if every number is asked for: each takes four forward passes."""
 H = 1e-4
@@ -55,6 +53,11 @@ class TracedValue:
     def norm(self) -> float:
         """The Euclidean norm."""
         return float(np.linalg.norm(self.values.astype(np.float64)))
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the norm stands for the numbers, unless they are asked for."""
+        return self.values.size > MAX_NUMBERS
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,20 +292,6 @@ class _Vectors:
         return TracedUpdate(name, symbol, before, gradient, state, after)
 
 
-def _named_layers(network: Network) -> Iterator[tuple[str, LayerBase | None]]:
-    """The layers by name, those inside a residual block before it; None for the input and the output activation."""
-
-    def inner(layers: Sequential, prefix: str) -> Iterator[tuple[str, LayerBase | None]]:
-        for name, layer in layers.named_layers:
-            if isinstance(layer, Residual):
-                yield from inner(Sequential.of(layer.layers), f"{prefix}{name}.")
-            yield f"{prefix}{name}", layer
-
-    yield "input", None
-    yield from inner(network.sequential, "")
-    yield "output_activation", None
-
-
 def _layers(
     arguments: TrainingArguments, values: dict[str, Array], vectors: _Vectors, check: _Differences, *, every: bool
 ) -> Iterator[TracedLayer]:
@@ -312,7 +301,8 @@ def _layers(
     for watched in check.watched:
         layer_name, _, part = watched.rpartition(".")
         parts.setdefault(layer_name, []).append(part)
-    named = [(name, layer) for name, layer in _named_layers(network) if name in parts]
+    layers = [("input", None), *network.sequential.all_layers(), ("output_activation", None)]
+    named = [(name, layer) for name, layer in layers if name in parts]
     for i, (name, layer) in enumerate(named):
         kind, formulas = _described(network, name, layer)
         if i + 1 < len(named):

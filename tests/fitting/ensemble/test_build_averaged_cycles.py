@@ -17,6 +17,7 @@ from nncli.models.ensemble import Ensemble
 from nncli.models.predictions import Predictions
 from nncli.run_directory.manifest import HELD_OUT
 from nncli.run_directory.run import Run
+from nncli.tracking.run_files import RunFiles
 from tests.api.ensembles import bits, config_of, written
 from tests.cli.support import DATA
 
@@ -118,3 +119,7 @@ def test_a_copied_member_is_a_whole_run_with_its_own_held_out_rows(run: Path) ->
     assert (last / HELD_OUT).exists()
     assert not (last / "snapshots").exists()
     assert evaluate(last, TABLE).scores
+
+
+def test_trackers_get_the_trained_members_without_their_copies(run: Path) -> None:
+    assert [int(member.path.name) for member in RunFiles.read(run).children()] == [1, 2, 3]
