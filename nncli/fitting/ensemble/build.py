@@ -1,4 +1,4 @@
-"""Building an ensemble of trained members: one epoch for all, the temperature, and scores of rows that chose neither.
+"""Building an ensemble of trained members: the epochs, the temperature, and scores of rows that chose neither.
 
 Where the members kept snapshots, the epoch is the one with the best value on the out-of-fold rows of all members. For
 scoring, the rows of each fold are predicted at the epoch, and with the temperature, that the other folds choose.

@@ -48,6 +48,7 @@ from nncli.run_directory.training_rows import TrainingRows
 from nncli.targets.base import Truth
 from nncli.targets.metrics.calibration import (
     classification_factor,
+    fit_mean_temperature,
     fit_temperature,
     regression_factor,
     smoothed_log_loss,
@@ -324,12 +325,20 @@ class OutOfFoldPredictions:
         return HeldOutRows.of(scored, self.table.row_numbers, members, training_y, categories)
 
     def temperature(self, rows: npt.NDArray[np.bool_]) -> float:
-        """The temperature that fits the members' predictions of some rows; 1 unless it improves their mean's loss."""
-        mine = [rows[positions] for positions in self.positions]
-        where = np.concatenate([positions[is_mine] for positions, is_mine in zip(self.positions, mine, strict=True)])
-        P = np.concatenate([item.values[is_mine] for item, is_mine in zip(self.member_predictions, mine, strict=True)])
+        """The temperature that fits the members' predictions of some rows; 1 unless it improves their mean's loss.
+
+        With several cycles a member's prediction is the mean of its networks, each at the temperature.
+        """
+        members = len(self.positions) // self.cycles
+        chosen = [rows[positions] for positions in self.positions]
+        where = np.concatenate([self.positions[i][chosen[i]] for i in range(members)])
+        P = [
+            np.concatenate([self.member_predictions[i].values[chosen[i]] for i in range(start, start + members)])
+            for start in range(0, len(self.positions), members)
+        ]
         labeled, of_members = self.rows.take(np.flatnonzero(rows)), self.rows.take(where)
-        T = fit_temperature(P, of_members.y, of_members.weights)
+        y, weights = of_members.y, of_members.weights
+        T = fit_temperature(P[0], y, weights) if self.cycles == 1 else fit_mean_temperature(P, y, weights)
         uncalibrated, calibrated = self.predicted(1.0).values[rows], self.predicted(T).values[rows]
         improves = smoothed_log_loss(labeled.y, calibrated, labeled.weights) < smoothed_log_loss(
             labeled.y, uncalibrated, labeled.weights

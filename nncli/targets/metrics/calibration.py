@@ -10,7 +10,10 @@ row's own class has the target (n + 1/K) / (n + 1), and any other class (1/K) / 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log as ln
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -29,6 +32,9 @@ MAX_TEMPERATURE = 20.0
 MAX_STEPS = 60
 TOLERANCE, TOLERANCE_OF_MANY = 1e-10, 1e-4
 """Of 1 / T, for fewer than MANY_CLASSES and for more: a loss near its minimum grows with the square of it."""
+MEAN_TOLERANCE = 1e-3
+"""Of log T for the mean of several networks."""
+GOLDEN = (sqrt(5.0) - 1.0) / 2.0
 MANY_CLASSES = 256
 
 
@@ -106,6 +112,32 @@ def fit_temperature(P: Array, y: Codes, sample_weight: Array | None = None) -> f
         if smoothed_log_loss(y, apply_temperature(P, T), sample_weight) < smoothed_log_loss(y, P, sample_weight)
         else 1.0
     )
+
+
+def fit_mean_temperature(parts: Sequence[Array], y: Codes, sample_weight: Array | None = None) -> float:
+    """The T in [1/20, 20] that minimizes the smoothed log loss of the mean of several P, each at that temperature.
+
+    The mean is less confident than each of them, so its temperature is lower than theirs. Golden-section search of
+    log T; Kiefer, "Sequential minimax search for a maximum", 1953.
+    """
+
+    def loss(log_T: float) -> float:
+        mean = np.mean([apply_temperature(P, float(np.exp(log_T))) for P in parts], axis=0)
+        return smoothed_log_loss(y, mean, sample_weight)
+
+    low, high = -ln(MAX_TEMPERATURE), ln(MAX_TEMPERATURE)
+    left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
+    of_left, of_right = loss(left), loss(right)
+    while high - low > MEAN_TOLERANCE:
+        if of_left < of_right:
+            high, right, of_right = right, left, of_left
+            left = high - GOLDEN * (high - low)
+            of_left = loss(left)
+        else:
+            low, left, of_left = left, right, of_right
+            right = low + GOLDEN * (high - low)
+            of_right = loss(right)
+    return float(np.exp((low + high) / 2.0))
 
 
 def smoothed_log_loss(y: Codes, P: Array, sample_weight: Array | None = None) -> float:

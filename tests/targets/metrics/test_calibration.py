@@ -11,6 +11,7 @@ from nncli.targets.metrics.calibration import (
     Calibration,
     apply_temperature,
     calibrated_log_loss,
+    fit_mean_temperature,
     fit_temperature,
     smoothed_log_loss,
 )
@@ -52,6 +53,24 @@ def test_no_temperature_of_a_grid_is_better(K: int, sure: float, seed: int) -> N
     ]
     assert least <= min(*grid, smoothed_log_loss(y, P, weight)) + 1e-9
     assert calibrated_log_loss(y, P, weight) == least
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_temperature_of_a_mean_is_the_best_of_a_grid_and_below_that_of_its_parts(seed: int) -> None:
+    """Two networks that are too sure by their own errors: their mean is less sure."""
+    rng = np.random.default_rng(seed)
+    Z = 2.0 * rng.normal(size=(800, 3))
+    y = np.array([rng.choice(3, p=p) for p in softmax(Z)])
+    parts = [softmax(2.0 * Z + 3.0 * rng.normal(size=Z.shape)) for _ in range(2)]
+
+    def loss(T: float) -> float:
+        return smoothed_log_loss(y, np.mean([apply_temperature(P, T) for P in parts], axis=0))
+
+    T = fit_mean_temperature(parts, y)
+    assert loss(T) <= min(loss(other) for other in np.geomspace(0.1, 10.0, 200)) + 1e-6
+    alone = fit_temperature(np.concatenate(parts), np.concatenate([y, y]))
+    assert alone > T
+    assert fit_mean_temperature(parts[:1], y) == pytest.approx(fit_temperature(parts[0], y), rel=2e-3)
 
 
 @pytest.mark.parametrize("sure", [0.01, 0.5, 3.0, 40.0])
