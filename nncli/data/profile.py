@@ -96,6 +96,8 @@ class ColumnProfile:
 
 MAX_ROW_NUMBER = 1.25
 """Relative to the number of rows: the largest of ascending row numbers of which some are absent."""
+MAX_FIRST_ROW_NUMBER = 9
+"""Absent rows are spread over the table, so that row numbers begin near 1; measurements such as 30, 31, 32 do not."""
 NEARLY_UNIQUE = 0.9
 """Fraction of distinct values from which a column is like an id."""
 MIN_ROWS_FOR_KEY = 20
@@ -292,8 +294,11 @@ def _is_key(column: ColumnProfile, present: pl.Series, table: Table) -> bool:
         first, last = column.lowest, column.highest
         if first is None or last is None or not (x == x.floor()).all():
             return False
-        is_consecutive = first in (0.0, 1.0) and last - first == column.rows - 1
-        is_row_number = is_consecutive or (first >= 0.0 and last <= MAX_ROW_NUMBER * column.rows and x.is_sorted())
+        if last - first == column.rows - 1:
+            is_row_number = first in (0.0, 1.0)
+        else:
+            is_near = 0.0 <= first <= MAX_FIRST_ROW_NUMBER and last <= MAX_ROW_NUMBER * column.rows
+            is_row_number = is_near and x.is_sorted()
         return named or (is_row_number and not TIME_WORDS & set(words_of_name(column.name)))
     if present.dtype == pl.String:
         return column.label is not Kind.DATE and not present.str.contains(SEVERAL_WORDS).any()

@@ -89,6 +89,8 @@ def test_a_key_is_left_out(cells: list[object], name: str) -> None:
         ([str(3 * i // 2) for i in range(N)], "paid"),
         ([str(i) for i in range(1950, 1950 + N)], "year"),
         ([str(i) for i in range(N)], "day"),
+        ([str(i) for i in range(5, 5 + N)], "celsius"),  # none absent, yet they do not begin with 0 or 1
+        ([str(i) for i in range(12, 100) if i % 30], "area"),
         ([str(i) for i in range(5)], "dose"),  # too few rows to tell
         (words(5), "name"),
         ([*words(N), None], "cabin"),
