@@ -130,9 +130,15 @@ class LineWriter:
     def _work(self) -> None:
         while (line := self._lines.get()) is not None:
             self._write(line)
-            if self._dropped and self._lines.empty():
-                dropped, self._dropped = self._dropped, 0
-                self._write(self._describe(dropped))
+            if self._lines.empty():
+                self._write_dropped()
+        self._write_dropped()
+
+    def _write_dropped(self) -> None:
+        """Write how many lines were dropped since this was last written, if any."""
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            self._write(self._describe(dropped))
 
     def _write(self, line: str) -> None:
         """Write a line without the locks of sys.stderr, which the end of the interpreter would wait for."""
