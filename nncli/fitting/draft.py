@@ -19,7 +19,7 @@ from nncli.config.loading import TABULAR, TEXTBOOK, with_preset
 from nncli.config.schema import Config, DataSection
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.writer import dump, dump_scalar
-from nncli.data.columns.parsing import read_numbers
+from nncli.data.columns.parsing import read_numbers, unit_of
 from nncli.data.columns.spellings import yes_of
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.kinds import Kind, infer_kind
@@ -225,7 +225,7 @@ def _note_time(config: Config, columns: Sequence[ColumnProfile]) -> list[Finding
 
 
 def _are_integer_classes(table: Table, name: str) -> bool:
-    return infer_kind(table, name) is Kind.NUMERIC and are_class_ids(read_numbers(table, name))
+    return infer_kind(table, name) is Kind.NUMERIC and are_class_ids(read_numbers(table, name, unit_of(table, name)))
 
 
 def _with_features(summary: TableSummary) -> TableSummary:

@@ -103,7 +103,7 @@ def test_words_and_days_are_profiled_together_and_what_may_be_numbers_is_not() -
     plain: dict[str, tuple[list[str | None], str]] = {
         "word": (["a", None], "categorical"),
         "code": (["A12", "b"], "categorical"),
-        "size": (["1.5 kg", "2 kg"], "categorical"),
+        "size": (["1.5 kg", "small"], "categorical"),
         "day": (["2024-05-31", None], "date"),
         "month first": (["1/2/2024", "1/13/2024"], "date"),
         "named": (["5 May 2024", "6 June 2024 12:30"], "date"),
@@ -111,6 +111,7 @@ def test_words_and_days_are_profiled_together_and_what_may_be_numbers_is_not() -
     odd: dict[str, list[str | None]] = {
         "nan": ["nan", "a"],
         "money": ["5 €", "a"],
+        "weight": ["1.5 kg", "2 kg"],
         "thousands": ["1,234", "1,2"],
         "ambiguous": ["5/6/2024", "7/6/2024"],
         "no day": ["2024-05-31", "2023-02-29"],

@@ -85,15 +85,15 @@ EMPTY_CELL_HINT = "Correct the cell, or leave it empty."
 ON_ERROR_HINT = "To treat all such cells as missing, set data.on_error to missing."
 
 
-def number_hint(cell: str, name: str, dialect: CsvDialect, cells: pl.Series) -> str:
-    """The hint for `cell` of the column `name` of these `cells`, which is not a number."""
+def number_hint(cell: str, name: str, dialect: CsvDialect, cells: pl.Series, unit: str | None = None) -> str:
+    """The hint for `cell` of the column `name` of these `cells`, which is no number with the `unit` of the others."""
     other = "," if dialect.decimal == "." else "."
     has_mark = has_decimal_mark(cells, dialect.decimal)
     meaning = guess_meaning(cell.strip(), dialect, name, has_mark=has_mark)
     if has_mark and other in DecimalMarks.of([cell.strip()], None).clear:
         meaning = BOTH_MARKS
     as_categories = f"To treat the column as categories, set `columns: {{{yaml_quote(name)}: categorical}}` under data."
-    are_numbers = 2 * parse_numbers(cells, dialect).count() > cells.count()
+    are_numbers = 2 * parse_numbers(cells, dialect, unit).count() > cells.count()
     if meaning and not are_numbers:
         return f"{meaning} {as_categories}"
     sentences = [

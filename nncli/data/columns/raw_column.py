@@ -19,7 +19,16 @@ from nncli.data.columns.parsing import (
     number_hint,
     parse_numbers,
 )
-from nncli.data.columns.spellings import SIGN, infer_unit, may_be_thousands, strip_unit
+from nncli.data.columns.spellings import (
+    MEASURES,
+    SIGN,
+    UNIT_ROWS,
+    infer_unit,
+    may_be_thousands,
+    strip_unit,
+    words_behind,
+)
+from nncli.data.number_and_date_forms import PARENTHESES
 from nncli.data.table import Table
 
 
@@ -47,7 +56,7 @@ class RawColumn:
 
     @cached_property
     def unit(self) -> str | None:
-        """The currency or percent sign of the first number in a column of text."""
+        """The currency or percent sign of the first number in a column of text, or the word behind most numbers."""
         return infer_unit(self.present)
 
     @cached_property
@@ -79,6 +88,7 @@ class RawColumn:
 
     def check_not_numbers(self) -> None:
         """Raise a DataError if most cells of a column of text are numbers, or look like some, or are durations."""
+        check_units(self)
         check_mixed_numbers(self.table, self.name, self.numbers, self.numbers_without_unit)
         check_durations(self.table, self.name)
 
@@ -186,6 +196,37 @@ def are_addresses_or_phone_numbers(cells: pl.Series) -> bool:
         return True
     widths = present.str.strip_chars().str.len_chars().n_unique()
     return bool(present.str.contains(PHONE).all()) and (widths == 1 or bool(present.str.contains(r"^\s*[+0]").all()))
+
+
+def check_units(column: RawColumn) -> None:
+    """Raise a DataError if the numbers of a column of text have several units, or a few cells lack that of the others.
+
+    Few distinct cells, each in many rows, are categories.
+    """
+    table, name, cells, unit = column.table, column.name, column.cells, column.unit
+    present, as_categories = cells.count(), f"set `columns: {{{yaml_quote(name)}: categorical}}` under data."
+    measures = MEASURES.split("|")
+    units = [word for word in words_behind(column.present.head(UNIT_ROWS)) if word in measures]
+    if len(units) > 1 and column.present.n_unique() > MAX_CATEGORIES:
+        counts = {word: count for word, count in words_behind(cells).items() if word in measures}
+        if sum(counts.values()) >= (1.0 - FEW) * present:
+            words = ", ".join(f"{word} in {count:,}" for word, count in counts.items())
+            raise DataError(
+                f"the numbers of the column have different units: {words} of {present:,} cells",
+                location=table.location(column=name),
+                hint=f"Write all of them in the same unit. To treat the column as categories, {as_categories}",
+            )
+    if unit is None or unit == PARENTHESES:
+        return
+    is_odd = column.numbers_without_unit.is_null() & cells.is_not_null()
+    if not 0 < is_odd.sum() <= FEW * present or are_categories(cells, is_odd):
+        return
+    row = int(is_odd.arg_max() or 0)
+    raise DataError(
+        f"{quote(cells[row])} is not a number with {quote(unit)}; {present - is_odd.sum():,} of {present:,} cells are",
+        location=table.location(row=row, column=name),
+        hint=number_hint(cells[row], name, table.dialect_of(name), cells, unit),
+    )
 
 
 def check_mixed_numbers(table: Table, name: str, numbers: pl.Series, bare: pl.Series) -> None:

@@ -9,6 +9,7 @@ table has another decimal mark, since other cells would then be read wrongly.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 import polars as pl
@@ -138,21 +139,63 @@ CURRENCY_CODES = (
 SIGN = rf"(?:\b[A-Z]{{1,2}})?\p{{Sc}}|[%‰]|(?:{CURRENCY_CODES})"
 """US$, €, %, EUR."""
 NUMBER_WITH_SIGN = rf"^[\s(+-]*({SIGN})[\s+-]*[0-9.,]|[0-9.,]\s*({SIGN})[\s)]*$"
+AFTER_NUMBER = r"^\s*[+\-−–]?\s*[0-9.,][0-9.,'’_ \x{a0}\x{202f}]*"
+FIRST_LETTER, LETTERS = r"[\p{L}\p{Sc}°%″\"µ]", r"[\p{L}\p{Sc}°µ/. ]"
+NUMBER_WITH_WORD = (
+    rf"{AFTER_NUMBER}(?:\s({FIRST_LETTER}{LETTERS}{{0,18}}[23²³]?)|"
+    rf"([mgtlhsd\"″]|{FIRST_LETTER}(?:[23²³]|{LETTERS}{{1,18}}[23²³]?)))\s*$"
+)
+"""12 kg, 3.5kg, 120 m², 25 °C, 5 sq ft: the unit stands behind the number, since A12 and T5 are codes, 1e and 2e."""
+UNIT_ROWS = 1000
+"""Cells from which the word behind the numbers follows."""
+MEASURES = (
+    "mm|cm|dm|m|km|in|ft|yd|mi|mg|g|kg|t|oz|lb|lbs|ml|cl|dl|l|gal|m²|km²|ha|m2|km2|m³|m3|ms|s|sec|min|h|hr|"
+    "hrs|d|days|weeks|months|years|Hz|kHz|MHz|GHz|B|kB|KB|MB|GB|TB|W|kW|MW|GW|Wh|kWh|MWh|V|kV|A|mA|Pa|hPa|kPa|bar|psi|°C|°F|K|kcal|kJ|J|m/s|km/h|mph"
+)
+"""Units of which no column has several by accident, as it may have the letters of 12a and 12b."""
 IN_PARENTHESES = r"^\s*\(([^()+-]*[0-9][^()+-]*)\)\s*$"
 AMBIGUOUS_THOUSANDS = r"[1-9][0-9]{{0,2}}{mark}[0-9]{{3}}\b"
 """1.234: a fraction of three digits, or one thousand."""
 
 
 def infer_unit(cells: pl.Series) -> str | None:
-    """The unit of the first cell with a number; PARENTHESES if it has none and some cell is in parentheses."""
+    """The sign of the first cell with a number, or else the word behind the number of most cells with a digit.
+
+    PARENTHESES if they have none and some cell is in parentheses.
+    """
     if cells.dtype != pl.String:
         return None
-    first = cells.filter(cells.str.contains("[0-9]")).head(1)
-    if first.is_empty():
+    with_digits = cells.filter(cells.str.contains("[0-9]"))
+    if with_digits.is_empty():
         return None
-    groups = first.str.extract_groups(NUMBER_WITH_SIGN).struct.unnest().row(0)
-    sign = next(filter(None, groups), None)
-    return sign or (PARENTHESES if cells.str.contains(IN_PARENTHESES).any() else None)
+    groups = with_digits.head(1).str.extract_groups(NUMBER_WITH_SIGN).struct.unnest().row(0)
+    if sign := next(filter(None, groups), None):
+        return sign
+    if cells.str.contains(IN_PARENTHESES).any():
+        return PARENTHESES
+    words = words_behind(with_digits.head(UNIT_ROWS))
+    most_frequent = next(iter(words), None)
+    if most_frequent is None or 2 * words[most_frequent] <= min(len(with_digits), UNIT_ROWS):
+        return None
+    return most_frequent
+
+
+def words_behind(cells: pl.Series) -> dict[str, int]:
+    """The words behind the numbers of cells, each with the number of its cells, the most frequent first.
+
+    Numbers with leading zeros (007 b) and exponents (5e3) have none.
+    """
+    numbers = cells.filter(~cells.str.contains(r"^\s*[+-]?0[0-9]") & cells.cast(pl.Float64, strict=False).is_null())
+    spaced, attached = numbers.str.extract_groups(NUMBER_WITH_WORD).struct.unnest().get_columns()
+    words = spaced.fill_null(attached).drop_nulls().str.strip_chars().alias("word")
+    counts = words.value_counts().sort(["count", "word"], descending=[True, False])
+    return dict(counts.iter_rows())
+
+
+def is_word(unit: str) -> bool:
+    """Whether a unit is a word such as kg, without the sign or code of a currency."""
+    is_money = unit in CURRENCY_CODES.split("|") or any(unicodedata.category(c) == "Sc" for c in unit)
+    return not is_money and unit not in (*PERCENT, PARENTHESES)
 
 
 def strip_unit(words: pl.Series, unit: str) -> pl.Series:
@@ -170,7 +213,7 @@ def strip_unit(words: pl.Series, unit: str) -> pl.Series:
 
 def may_be_thousands(cells: pl.Series, unit: str, dialect: CsvDialect) -> bool:
     """Whether the decimal mark of amounts of money could be a thousands separator: all are like 1.234 €."""
-    if unit in (*PERCENT, PARENTHESES) or dialect.thousands is not None:
+    if unit in (*PERCENT, PARENTHESES) or is_word(unit) or dialect.thousands is not None:
         return False
     marked = cells.filter(cells.str.contains(dialect.decimal, literal=True))
     open_to_both = marked.str.contains(

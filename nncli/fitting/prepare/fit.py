@@ -18,6 +18,7 @@ from nncli.base.logs import log_duration
 from nncli.base.text import join_quoted, quote
 from nncli.config.schema import Config
 from nncli.data.columns.parsing import MAX_INTEGER_CLASSES, read_numbers, unit_of
+from nncli.data.columns.spellings import is_word
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Column, Kind, infer_kind
@@ -64,8 +65,8 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, Finding | None]:
         finding = _date_target(table, names[0])
     class_like = [name for name, kind in zip(names, kinds, strict=True) if kind.needs_text]
     is_open = config.loss is None and config.output_activation is None and names[0] not in config.data.columns
-    if is_open and len(names) == 1 and not class_like and unit_of(table, names[0]) is None:
-        y = read_numbers(table, names[0])
+    if is_open and len(names) == 1 and not class_like and ((unit := unit_of(table, names[0])) is None or is_word(unit)):
+        y = read_numbers(table, names[0], unit)
         if are_class_ids(y):
             class_like = list(names)
             message = f"{quote(names[0])} is treated as a class label (values {y.min():g} to {y.max():g})"

@@ -105,7 +105,7 @@ def test_an_odd_cell_among_numbers_is_named_with_the_mends(odd: str, way: str) -
         ["2024-01", "2024-02"],
         ["true", "false", "yes", "1"],
         ["18-25", "26-35"],
-        ["3 kg", "4 kg"],
+        ["3 kg", "4 lb"],
         ["10.0.0.1", "10.0.0.2"],
         ["1.2.3", "1.2.4"],
         ["A1", "007"],

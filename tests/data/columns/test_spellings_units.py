@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
 import polars as pl
 import pytest
 
 from nncli.base.errors import DataError
+from nncli.config.schema import Config
 from nncli.data.columns.parsing import read_numbers, unit_of
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.options import EncodingOptions
+from nncli.data.formats.csv.reader import read_delimited
+from nncli.data.formats.read_options import ReadOptions
 from nncli.data.table import Table
+from nncli.fitting.prepare.fit import infer_loss
 from nncli.targets.base import FitOptions
 from nncli.targets.number import RegressionTarget
 from tests.data.columns.test_raw_column_ambiguity import refused, texts
@@ -29,6 +35,15 @@ from tests.data.columns.test_raw_column_ambiguity import refused, texts
         (["($5)", "(6 $)", "$7"], "$", [-5.0, -6.0, 7.0]),
         (["5", "(6)", "7"], "()", [5.0, -6.0, 7.0]),
         (["nan", "$5", None], "$", [np.nan, 5.0, np.nan]),
+        (["12 kg", "3.5kg", None], "kg", [12.0, 3.5, np.nan]),
+        (["120 m²", "-7 m²"], "m²", [120.0, -7.0]),
+        (["12 m2", "7.5 m2"], "m2", [12.0, 7.5]),
+        (["90 km/h", "7 km/h"], "km/h", [90.0, 7.0]),
+        (["12 €/m²", "7 €/m²"], "€/m²", [12.0, 7.0]),
+        (["500 sq ft", "7 sq ft"], "sq ft", [500.0, 7.0]),
+        (["5 °C", "-7.5 °C"], "°C", [5.0, -7.5]),
+        (["5 rooms", "7 rooms"], "rooms", [5.0, 7.0]),
+        (['27"', '24"'], '"', [27.0, 24.0]),
     ],
 )
 def test_one_and_the_same_sign_is_taken_off_of_numbers(
@@ -60,7 +75,7 @@ def test_a_cell_with_two_signs_is_no_number(cells: list[str]) -> None:
     assert unit_of(texts(*cells), "x") is None
 
 
-@pytest.mark.parametrize("cells", [["$red", "$blue"], ["A5", "A6"], ["5 KGS", "6 KGS"], ["EUR", "USD"], ["$", "%"]])
+@pytest.mark.parametrize("cells", [["$red", "$blue"], ["A5", "A6"], ["5 kg", "6 lb"], ["EUR", "USD"], ["$", "%"]])
 def test_words_with_a_sign_are_categories(cells: list[str]) -> None:
     assert infer_kind(texts(*cells), "x") is Kind.CATEGORICAL
 
@@ -72,7 +87,7 @@ def test_thousands_and_a_decimal_comma_are_read_beneath_the_sign() -> None:
     german = texts("1.234,50 €", "7 €", thousands=".")
     np.testing.assert_array_equal(read_numbers(german, "x", "€"), [1234.5, 7.0])
     spaced = texts("1 234 kr", "7 kr", thousands=" ")
-    assert unit_of(spaced, "x") is None
+    np.testing.assert_array_equal(read_numbers(spaced, "x", "kr"), [1234.0, 7.0])
     np.testing.assert_array_equal(read_numbers(texts("1 234 SEK", "7 SEK", thousands=" "), "x", "SEK"), [1234.0, 7.0])
 
 
@@ -117,11 +132,6 @@ def test_a_target_with_a_sign_is_read_and_predicted_without() -> None:
 
 
 def test_a_semicolon_file_of_euros_tells_its_decimal_mark() -> None:
-    from io import BytesIO
-
-    from nncli.data.formats.csv.reader import read_delimited
-    from nncli.data.formats.read_options import ReadOptions
-
     def read(text: str) -> CsvDialect:
         return next(iter(read_delimited(BytesIO(text.encode()), "t.csv", ReadOptions()))).dialect
 
@@ -129,3 +139,51 @@ def test_a_semicolon_file_of_euros_tells_its_decimal_mark() -> None:
     assert read("x;y\n1.5 %;a\n12.25 %;b\n").decimal == "."
     with pytest.raises(DataError, match="ambiguous"):
         read("x;y\n€1.200;a\n")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [["007 kg", "012 kg"], ["A5", "A6"], ["kg 5", "kg 6"], ["12a", "12b", "13c"], ["1st", "2nd"], ["5kg2x", "6kg2x"]],
+)
+def test_codes_and_ordinals_have_no_unit(cells: list[str]) -> None:
+    assert infer_kind(texts(*cells), "x") is Kind.CATEGORICAL
+
+
+def test_an_exponent_is_no_unit() -> None:
+    table = texts("5e3", "7e3")
+    assert unit_of(table, "x") is None
+    assert read_numbers(table, "x").tolist() == [5000.0, 7000.0]
+
+
+def test_several_units_of_measures_are_refused_by_name() -> None:
+    error = refused(texts(*(f"{i} kg" for i in range(30)), *(f"{i}00 g" for i in range(1, 11))))
+    assert "kg in 30, g in 10 of 40 cells" in error.message
+    assert error.location is not None
+    assert error.location.column == "x"
+    assert infer_kind(texts(*(f"{i}{'ab'[i % 2]}" for i in range(1, 40))), "x") is Kind.CATEGORICAL
+
+
+@pytest.mark.parametrize("odd", ["500", "500 lbm", "light"])
+def test_a_few_cells_without_the_unit_of_the_others_are_refused_by_name(odd: str) -> None:
+    error = refused(texts(*(f"{i} kg" for i in range(30)), odd))
+    assert f"'{odd}' is not a number with 'kg'; 30 of 31 cells are" in error.message
+    assert error.location is not None
+    assert error.location.row == 31
+
+
+def test_three_digits_behind_the_mark_of_a_measure_are_a_fraction() -> None:
+    table = texts("1.250 kg", "12.500 kg")
+    assert infer_kind(table, "x") is Kind.NUMERIC
+    assert read_numbers(table, "x", "kg").tolist() == [1.25, 12.5]
+
+
+def test_few_whole_numbers_with_a_word_may_be_classes() -> None:
+    stars = texts(*[f"{i % 5 + 1} stars" for i in range(100)])
+    loss, finding = infer_loss(Config.model_validate({"data": {"path": "t.csv", "target": "x"}}), stars)
+    assert loss.type == "cross_entropy"
+    assert finding is not None
+
+
+def test_a_semicolon_file_of_kilograms_tells_its_decimal_mark() -> None:
+    table = next(iter(read_delimited(BytesIO(b"x;y\n1,5 kg;a\n12,25 kg;b\n"), "t.csv", ReadOptions())))
+    assert table.dialect.decimal == ","
