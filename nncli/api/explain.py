@@ -22,11 +22,13 @@ from nncli.analysis.inspection.attribution import Attributions, ExplainedRow, at
 from nncli.analysis.inspection.encoded_rows import Rows
 from nncli.analysis.inspection.permutation_importance import Importance, PartialDependence
 from nncli.api.options import ExplainOptions
-from nncli.base.errors import Advice, DataError, Location, UsageError
+from nncli.api.prediction.tables import ON_ERROR_HINT, without_invalid_cells
+from nncli.base.errors import Advice, CellError, DataError, Location, UsageError
 from nncli.base.logs import log_duration
 from nncli.base.option import operation
 from nncli.base.text import closest_match, join_quoted, json_safe, quote
 from nncli.config.schema import Config
+from nncli.data.encoders.anomalies import InvalidCounts
 from nncli.data.sources.table_source import TableLocation
 from nncli.data.table import Table
 from nncli.fitting.train.provenance import check_config_unchanged
@@ -141,8 +143,11 @@ def explain_with(run: str | Path, data: TableLocation | Frame | None = None, *, 
     config = check_config_unchanged(opened, manifest, ())
     model = scored_model(opened, config, model) if data is None else model
     with run_copies(opened.path):
-        whole = _load_data(run, data, model, config.data.sample_weight)
-        return _explain(opened, config, model, whole, options, output)
+        whole = _load_data(run, data, model, config.data.sample_weight, options)
+        try:
+            return _explain(opened, config, model, whole, options, output)
+        except CellError as error:
+            raise error.for_model(ON_ERROR_HINT) from None
 
 
 explain = operation(ExplainOptions)(explain_with)
@@ -228,8 +233,10 @@ def _output(target: Target, class_label: str | None, name: str | None) -> str | 
     return output
 
 
-def _load_data(run: str | Path, data: TableLocation | Frame | None, model: AnyModel, weight: str | None) -> _Data:
-    """The rows to explain, with their sample weights if they have any."""
+def _load_data(
+    run: str | Path, data: TableLocation | Frame | None, model: AnyModel, weight: str | None, options: ExplainOptions
+) -> _Data:
+    """The rows to explain, with their sample weights if they have any, and without invalid cells if asked for."""
     if data is None:
         held_out = predict_held_out(run)
         notes = [] if held_out.split == "validation" else ["the run has no validation rows: these are training rows"]
@@ -237,9 +244,12 @@ def _load_data(run: str | Path, data: TableLocation | Frame | None, model: AnyMo
             notes.append(f"rows are weighted by {quote(weight)}")
         loaded = _Data(RowsToExplain.of(held_out), tuple(notes), is_own=True)
     else:
-        table = read_data(model, data)
+        table, invalid = read_data(model, data), None
+        if not options.fails:
+            table, _, cells = without_invalid_cells(model, table, options)
+            invalid = InvalidCounts.of(cells).note(skipped=options.skips)
         weights, note = weights_of(table, weight) if len(table) else (None, None)
-        loaded = _Data(RowsToExplain(table, weights), (*table.notes, *([] if note is None else [note])))
+        loaded = _Data(RowsToExplain(table, weights), (*table.notes, *filter(None, (invalid, note))))
     if not len(loaded.rows):
         place = Location(source=loaded.rows.table.source)
         raise DataError("the table has no rows", location=place, hint="Is this the right file?")

@@ -123,7 +123,7 @@ def head_with(source: TableLocation, options: HeadOptions) -> TableHead:
         raise UsageError("the number of rows is negative")
     table_source = as_source(source)
     section = {**non_defaults(table_source), "target": NO_TARGET}
-    config = validate(Config, with_preset(Document({"data": section}, {}, "nncli head", ()), options.set))
+    config = validate(Config, with_preset(Document({"data": section}, {}, "nncli head", ()), options.assignments))
     reader = open_reader(config.data.source)
     if (choice := reader.choice()) is not None:
         return TableHead(reader.name, None, 0, (), pl.DataFrame(), choice=choice)

@@ -126,10 +126,10 @@ def draft_with(data: TableLocation, target: str | Sequence[str], options: InitOp
     summary = summarize_table(
         source,
         [target] if isinstance(target, str) else target,
-        options.set,
+        options.assignments,
         None if output_path is None else existing_parent(output_path),
     )
-    extra = apply_overrides(Document({}, {}, "nncli init", ()), options.set).value
+    extra = apply_overrides(Document({}, {}, "nncli init", ()), options.assignments).value
     text = draft_config(
         summary,
         path=_relative_path(Path.cwd() if output_path is None else output_path.resolve().parent, source),

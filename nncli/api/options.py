@@ -292,6 +292,25 @@ class AssignmentOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TableOptions(AssignmentOptions):
+    """How the table of a training is read."""
+
+    on_error: Annotated[
+        OnError | None,
+        Option(
+            "A cell that is no number or date as most of its column: fail, treat it as missing, or skip its row. "
+            "Default: words among numbers are missing if they are fewer than 1 %, or one or two that repeat.",
+            INPUT,
+        ),
+    ] = None
+
+    @property
+    def assignments(self) -> list[str]:
+        """All options as assignments of a configuration's keys."""
+        return [*self.set, *([] if self.on_error is None else [f"data.on_error={self.on_error}"])]
+
+
+@dataclass(frozen=True, kw_only=True)
 class QualityOptions(Options):
     """The level of the preset tabular: training time against accuracy."""
 
@@ -302,14 +321,14 @@ class QualityOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeadOptions(AssignmentOptions):
+class HeadOptions(TableOptions):
     """The options of `nncli.head`."""
 
     rows: Annotated[int, Option("Number of rows to show.", OUTPUT, short="-n", metavar="N", minimum=0)] = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class InitOptions(AssignmentOptions, QualityOptions):
+class InitOptions(TableOptions, QualityOptions):
     """The options of `nncli.init`."""
 
     preset: Annotated[
@@ -343,17 +362,9 @@ class TargetOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingInputOptions(QualityOptions, SourceOptions, AssignmentOptions, TargetOptions):
+class TrainingInputOptions(QualityOptions, SourceOptions, TableOptions, TargetOptions):
     """What is trained: a configuration with changes, or a table."""
 
-    on_error: Annotated[
-        OnError | None,
-        Option(
-            "A cell that is no number or date as most of its column: fail, treat it as missing, or skip its row. "
-            "Default: words that are fewer than 1 % of a column of numbers are missing.",
-            INPUT,
-        ),
-    ] = None
     on_draft: Annotated[
         Callable[[Any], object],
         Option("Called with a Drafted (arguments and findings) if a configuration is drafted for a table."),
@@ -724,7 +735,7 @@ class DiagnoseOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExplainOptions(Options):
+class ExplainOptions(InvalidCellOptions):
     """The options of `nncli.explain`."""
 
     rows: Annotated[

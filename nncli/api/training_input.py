@@ -72,8 +72,7 @@ def resolve_input(config: Config | str | Path, options: TrainingInputOptions) ->
             raise UsageError("set goes with the path of a configuration, not with a Config")
         return TrainingInput(config)
     path, quality = str(config), [] if options.quality is None else [f"quality={options.quality}"]
-    on_error = [] if options.on_error is None else [f"data.on_error={options.on_error}"]
-    assignments = [*options.set, *options.source_assignments, *on_error, *quality]
+    assignments = [*options.assignments, *options.source_assignments, *quality]
     if not is_table(path, options.target):
         return TrainingInput(config, assignments)
     drafted, result = config_for(path, options.target, assignments)

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from nncli.config import RECORDS
+from nncli.config.schema.data import DEFAULT_MISSING_VALUES
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import read
 
@@ -40,8 +41,16 @@ def read_configuration(path: str | Path) -> Document:
 
 
 def with_present_names(document: Document) -> Document:
-    """The configuration of a run or a search with the keys and values of today."""
-    return replace(document, value=_translated(document.value, present_key, _present))
+    """The configuration of a run or a search with the keys and values of today.
+
+    To older versions `data.missing_values` replaced the defaults.
+    """
+    values, data = _translated(document.value, present_key, _present), document.value.get("data")
+    if isinstance(data, dict) and "default_missing_values" not in data:
+        words = data.get("missing_values")
+        if isinstance(words, list) and not {*DEFAULT_MISSING_VALUES} <= {*map(str, words)}:
+            values["data"] = {**data, "default_missing_values": False}
+    return replace(document, value=values)
 
 
 def present_key(key: str) -> str:

@@ -27,6 +27,9 @@ OnInvalidCell: TypeAlias = Literal["auto", "fail", "missing", "skip"]
 """What happens to a cell that cannot be read, as in `data.on_error`."""
 MAX_SHARE = 0.01
 """Share of the present cells of a column below which words among numbers are missing cells."""
+MIN_REPEATS, MAX_SHARE_OF_TWO = 3, 0.1
+"""Cells of a word without a digit from which it marks missing cells: up to half of the present cells if it
+is the only one, up to this share if there are two."""
 SAMPLE_ROWS, MIN_SHARE = 256, 0.25
 """About so many cells tell columns of words and codes: of others such a share, or more, has a digit, or is a number."""
 
@@ -37,7 +40,8 @@ def remove_invalid_cells(
     """The table in which the invalid cells of the columns `names` are missing, or with `skip`, without their rows.
 
     `kinds` are those that are configured. The cells are in `header.invalid_cells`; of `skip` there is a note. By `auto`
-    they are words, or infinite numbers, and fewer than 1 % of the cells of their column.
+    they are words, or infinite numbers, that are fewer than 1 % of the cells of their column; or one or two words that
+    repeat.
     """
     if policy == "fail" or not len(store):
         return store
@@ -88,6 +92,12 @@ def invalid_cells_of(table: Table, name: str, kind: Kind | None, policy: OnInval
     words = cells.filter(odd)
     if policy == "auto" and (looks_like_a_number(words).any() or words.str.contains(DIGIT).sum() >= MIN_CODES):
         return None
+    if policy == "auto" and not (words.str.contains(DIGIT).any() or (numbers.is_infinite() & odd).any()):
+        counts = words.value_counts()["count"]
+        if counts.min() >= MIN_REPEATS and (
+            len(counts) == 1 or (len(counts) == 2 and count <= MAX_SHARE_OF_TWO * present)
+        ):
+            return odd.to_numpy()
     return _as_allowed(odd, present, policy)
 
 

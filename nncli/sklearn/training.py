@@ -21,7 +21,8 @@ from nncli.api.train import train_events
 from nncli.base.errors import ConfigError, DataError, NncliError
 from nncli.config.errors.messages import validate
 from nncli.config.loading import TABULAR, TEXTBOOK, with_preset
-from nncli.config.schema import Config, DataSection
+from nncli.config.schema import Config
+from nncli.config.schema.data import DEFAULT_MISSING_VALUES
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import read
 from nncli.fitting.train.events import Finished, MembersStarted, Started
@@ -43,11 +44,14 @@ class Columns:
 
     def section(self, written: Mapping[str, object], table: str) -> dict[str, object]:
         """The `data` section of the configuration. No class label counts as a missing value."""
-        missing = written.get("missing_values", DataSection.model_fields["missing_values"].default)
+        defaults = DEFAULT_MISSING_VALUES if written.get("default_missing_values", True) else ()
+        missing = written.get("missing_values", ())
         labels = {label for name in self.target.columns for label in self.target[name].cast(pl.String).unique()}
         keys = {"path": table, "target": self.target.columns}
         if isinstance(missing, list | tuple):
-            keys["missing_values"] = [word for word in missing if word not in labels]
+            words = dict.fromkeys((*defaults, *missing))
+            keys["missing_values"] = [word for word in words if word not in labels]
+            keys["default_missing_values"] = labels.isdisjoint(defaults)
         return {**written, **keys} if self.weight is None else {**written, **keys, "sample_weight": self.weight}
 
 

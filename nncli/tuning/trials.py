@@ -63,6 +63,7 @@ def search_fingerprints(config: Config, section: TuneSection) -> tuple[str, str]
     """Digests of the configuration and of the settings that may not change: of today, and of older versions."""
     settings = {key: value for key, value in non_defaults(section).items() if key not in RESUMABLE_SETTINGS}
     described = {**non_defaults(config), "output": None, "workers": None, "tune": settings}
+    described["data"].pop("default_missing_values", None)  # `missing_values` has all words
     texts = (json.dumps(values, sort_keys=True).encode() for values in (described, with_earlier_names(described)))
     present, earlier = (hashlib.sha256(text).hexdigest() for text in texts)
     return present, earlier

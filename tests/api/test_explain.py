@@ -186,6 +186,16 @@ def test_unexpected_values_are_a_note(penguins: Path) -> None:
     assert any("'island': 5" in note for note in explain(penguins, unexpected, top=0).notes)
 
 
+def test_invalid_cells_are_missing_or_their_rows_left_out_if_asked_for(penguins: Path) -> None:
+    text = PENGUINS.head(3).with_columns(pl.Series("body_mass_g", ["3750", "heavy", "3250"]))
+    with raises(DataError, mentions="on_error='missing'"):
+        explain(penguins, text)
+    whole = explain(penguins, text, on_error="missing")
+    assert [part.value for part in whole.explained_rows[1].contributions if part.column == "body_mass_g"] == [None]
+    assert any("'body_mass_g': 1" in note for note in whole.notes)
+    assert [row.row for row in explain(penguins, text, on_error="skip").explained_rows] == [1, 3]
+
+
 @pytest.mark.parametrize("rows", [1, module.FEW_ROWS])
 def test_a_few_rows_have_contributions_that_add_up_instead_of_an_importance(penguins: Path, rows: int) -> None:
     result = explain(penguins, PENGUINS.head(rows))

@@ -122,6 +122,16 @@ def test_a_spelling_of_a_missing_value_is_told_of(here: Path) -> None:
     prepare(loaded(here, begun.text))
 
 
+def test_init_reads_invalid_cells_as_the_option_says_and_writes_it(here: Path) -> None:
+    x = [*(str(i % 30) for i in range(N - 4)), "withheld", "k.A.", "nothing", "soon"]
+    path = write(here, {"x": x, "z": numbers(2), "y": numbers(1)})
+    assert section(draft(path, "y").text)["columns"] == {"x": "categorical"}
+    begun = draft(path, "y", on_error="missing")
+    assert section(begun.text)["on_error"] == "missing"
+    assert "columns" not in section(begun.text)
+    prepare(loaded(here, begun.text))
+
+
 def test_several_spellings_are_told_of_in_the_plural(here: Path) -> None:
     x = [*map(str, numbers()[:-2]), "?", "N/A"]
     begun = draft(write(here, {"x": x, "z": numbers(2), "y": numbers(1)}), "y")

@@ -51,7 +51,7 @@ def test_what_is_set_is_merged_with_what_the_table_shows(here: Path, monkeypatch
     config, drafted = config_for("t.csv", "y", assignments)
     assert config.epochs == 7
     assert config.data.drop == ("other", "rowid")
-    assert config.data.missing_values == ("k.A.", "?")
+    assert config.data.missing_values == ("", "NA", "k.A.", "?")
     assert config.data.columns == {"x": Kind.CATEGORICAL, "doubtful": Kind.CATEGORICAL}
     assert "dropped 'rowid'" in " ".join(finding.message for finding in drafted.decisions)
 

@@ -50,6 +50,17 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return Run.open(tmp_path / "run")
 
 
+@pytest.mark.parametrize("words", ['["?"]', "[]", '["", "?"]'])
+def test_missing_values_of_an_older_run_replace_the_defaults(words: str, run: Run) -> None:
+    path = run.path / CONFIG
+    path.write_text(path.read_text().replace('missing_values: ["", NA]', f"missing_values: {words}"))
+    data = read_config(run.path).data
+    assert data.missing_values == tuple(json.loads(words))
+    config, execution = read_config(run.path), Execution("numpy", 1, 1)
+    as_before = config.model_copy(update={"data": data.model_copy(update={"default_missing_values": True})})
+    assert fingerprints(config, execution) == fingerprints(as_before, execution)
+
+
 def test_the_configuration_of_an_older_run_is_the_one_that_its_digest_is_of() -> None:
     config, manifest = read_config(GOLDEN / "run"), Run.open(GOLDEN / "run").load_manifest()
     assert config.schedule.peak == 0.02

@@ -59,6 +59,13 @@ def test_a_few_words_among_numbers_are_missing_cells(word: str, blocks: int) -> 
     assert store.columns(["other"]).column("other").to_list() == list(range(N))
 
 
+@pytest.mark.parametrize("words", [["k.A."] * 20, ["k.A."] * 400, ["withheld", "k.A."] * 40])
+def test_one_or_two_words_that_repeat_among_numbers_are_missing_cells(words: list[str]) -> None:
+    store = cleaned(with_cells(*words))
+    assert removed(store) == list(enumerate(words, start=1))
+    assert infer_kind(store.columns(["x"]), "x") is Kind.NUMERIC
+
+
 def test_the_numbers_are_those_of_a_table_with_empty_cells() -> None:
     empty = cleaned([None, *NUMBERS[1:]]).columns(["x"]).column("x")
     assert cleaned(with_cells("k.A.")).columns(["x"]).column("x").equals(empty, check_dtypes=True, null_equal=True)
@@ -72,7 +79,10 @@ def test_a_clean_column_is_not_written_again() -> None:
 @pytest.mark.parametrize(
     "cells",
     [
-        pytest.param(with_cells(*["k.A."] * 10), id="one percent"),
+        pytest.param(with_cells(*["withheld", "k.A.", "n/a"] * 4), id="one percent of three words"),
+        pytest.param(with_cells(*["withheld", "k.A."] * 60), id="more than ten percent of two words"),
+        pytest.param(with_cells("k.A.", "k.A.", cells=NUMBERS[:100]), id="a word that hardly repeats"),
+        pytest.param(with_cells(*["inf"] * 20), id="two percent of infinite numbers"),
         pytest.param(with_cells("1,234"), id="another spelling of a number"),
         pytest.param(with_cells("A1", "B2", "C3"), id="codes"),
         pytest.param([f"{i:05}" for i in range(N - 1)] + ["X"], id="ids with leading zeros"),

@@ -69,7 +69,7 @@ class PredictionSummary:
         return [note for note in notes if note is not None]
 
 
-ON_ERROR_HINT = Advice("To predict the table all the same: ", *MISSING_OR_SKIP.parts, ".")
+ON_ERROR_HINT = Advice("To use the table all the same: ", *MISSING_OR_SKIP.parts, ".")
 
 
 FramedPredictions: TypeAlias = Predictions | PredictedClasses | ConformalPredictions
@@ -174,10 +174,17 @@ def predict_valid(
     except CellError as error:
         if options.fails:
             raise error.for_model(ON_ERROR_HINT) from None
+    valid, rows, invalid = without_invalid_cells(model, table, options)
+    return ValidPredictions(predict(valid), valid, rows, invalid)
+
+
+def without_invalid_cells(
+    model: AnyModel, table: Table, options: InvalidCellOptions
+) -> tuple[Table, RowIndices | None, InvalidCells]:
+    """A table with its invalid cells missing, or without their rows; the rows that are left (None: all); the cells."""
     invalid = model.invalid_cells(table)
     rows = invalid.valid_rows(len(table)) if options.skips else None
-    valid = invalid.removed_from(table) if rows is None else table.take(rows)
-    return ValidPredictions(predict(valid), valid, rows, invalid)
+    return invalid.removed_from(table) if rows is None else table.take(rows), rows, invalid
 
 
 PREDICTORS = 2

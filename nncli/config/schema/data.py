@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from nncli.base.spec import PositiveInt, StrictBool, StrictStr
 from nncli.base.text import quote
@@ -41,6 +41,7 @@ def _quoted(value: object) -> object:
 CellText = Annotated[StrictStr, BeforeValidator(_quoted)]
 """The text of a cell in the table."""
 
+DEFAULT_MISSING_VALUES = ("", "NA")
 Targets = Annotated[tuple[StrictStr, ...], Field(min_length=1)]
 
 
@@ -79,12 +80,20 @@ class DataSection(TableSource):
         description="Random sample of the rows that have a target: their number, or {rows: 100000, seed: 0}. It is "
         "drawn right after reading and stratified by class; the other rows are not used at all. null: all rows.",
     )
-    missing_values: tuple[CellText, ...] = Field(("", "NA"), description="Cells that are read as missing values.")
+    default_missing_values: StrictBool = Field(
+        True, description="Whether an empty cell and NA are missing values besides those in `missing_values`."
+    )
+    missing_values: tuple[CellText, ...] = Field(
+        DEFAULT_MISSING_VALUES,
+        description="Cells that are read as missing values, added to an empty cell and NA. `default_missing_values: "
+        "false` leaves only the cells that are listed.",
+    )
     on_error: OnInvalidCell = Field(
         "auto",
         description="Cells that are no numbers in a column of numbers, such as k.A. or inf. auto: words that are fewer "
-        "than 1 % of its cells are missing, with a warning, and others are refused. fail: all are refused. missing, "
-        "skip: all are missing, or their rows are left out, in columns of which most cells are numbers or dates.",
+        "than 1 % of its cells are missing, with a warning, and so are one or two words without a digit that repeat; "
+        "others are refused. fail: all are refused. missing, skip: all are missing, or their rows are left out, in "
+        "columns of which most cells are numbers or dates.",
     )
     encoding: Encoding = Field(
         "auto",
@@ -149,6 +158,12 @@ class DataSection(TableSource):
         """
         group = self.group if self.time in (None, self.group) else None
         return frozenset({*self.target, *self.drop, *filter(None, (self.sample_weight, group))})
+
+    @field_validator("missing_values")
+    @classmethod
+    def _add_defaults(cls, words: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        defaults = DEFAULT_MISSING_VALUES if info.data.get("default_missing_values", True) else ()
+        return (*(word for word in defaults if word not in words), *words)
 
     @model_validator(mode="after")
     def _check_roles(self) -> DataSection:

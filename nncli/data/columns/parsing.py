@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from nncli.base.errors import Advice, CellError, DataError, SetKey
+from nncli.base.errors import Advice, CellError, DataError, SetKey, UseOption, sentences
 from nncli.base.text import quote, yaml_quote
 from nncli.data.columns.decimal_marks import DecimalMarks
 from nncli.data.columns.spellings import (
@@ -82,7 +82,7 @@ NUMBER_WITH_SEPARATORS = re.compile(
     r"(?:(?P<mark>[,.])\d+)?(?:[eE][+-]?\d+)?"
 )
 EMPTY_CELL_HINT = "Correct the cell, or leave it empty."
-ON_ERROR_HINT = "To treat all such cells as missing, set data.on_error to missing."
+ON_ERROR_HINT = Advice("To treat all such cells as missing: ", UseOption("on_error", "on_error", "missing"), ".")
 
 
 def number_hint(cell: str, name: str, dialect: CsvDialect, cells: pl.Series, unit: str | None = None) -> str:
@@ -96,13 +96,12 @@ def number_hint(cell: str, name: str, dialect: CsvDialect, cells: pl.Series, uni
     are_numbers = 2 * parse_numbers(cells, dialect, unit).count() > cells.count()
     if meaning and not are_numbers:
         return f"{meaning} {as_categories}"
-    sentences = [
+    return sentences(
         meaning,
         f"Correct the cell, or empty it. If it means a missing value, add {yaml_quote(cell)} to data.missing_values.",
-        as_categories,
         ON_ERROR_HINT if are_numbers else "",
-    ]
-    return " ".join(filter(None, sentences))
+        as_categories,
+    )
 
 
 def has_decimal_mark(cells: pl.Series, mark: str) -> bool:
@@ -131,11 +130,11 @@ def plain_number_hint(dialect: CsvDialect) -> str:
 
 def date_hint(name: str) -> str:
     """The hint for a cell of the column `name` that is not a date."""
-    return (
+    return sentences(
         "Correct the cell. If it means a missing value, add it to data.missing_values. If dates have another "
         'format, set it under data, such as `date_format: "%d/%m/%Y"`. '
-        f"To treat the column as categories, set `columns: {{{yaml_quote(name)}: categorical}}` under data. "
-        f"{ON_ERROR_HINT}"
+        f"To treat the column as categories, set `columns: {{{yaml_quote(name)}: categorical}}` under data.",
+        ON_ERROR_HINT,
     )
 
 
@@ -336,7 +335,7 @@ def numbers_and_errors(
         is_word = np.ones(len(x), np.bool_)
         if cells.dtype in TEXT_TYPES:
             is_word = ~cells.cast(pl.String).str.contains(r"\d").fill_null(True).to_numpy()
-        hints = f"{EMPTY_CELL_HINT} {ON_ERROR_HINT}", EMPTY_CELL_HINT
+        hints = sentences(EMPTY_CELL_HINT, ON_ERROR_HINT), EMPTY_CELL_HINT
         errors += CellErrors.of(infinite & ~is_word, "is too large to be a number", *hints)
         errors += CellErrors.of(infinite & is_word, "is not a finite number", *hints)
         x = np.where(infinite, np.nan, x)

@@ -117,8 +117,12 @@ def fingerprint(config: Config, execution: Execution) -> str:
 
 
 def fingerprints(config: Config, execution: Execution) -> tuple[str, str]:
-    """The digest of a training, and the one that an older version computed, to which some keys had other names."""
+    """The digest of a training, and the one that an older version computed, to which some keys had other names.
+
+    `data.missing_values` has all words, also those of `default_missing_values`.
+    """
     values = {key: value for key, value in non_defaults(config).items() if key not in RESUMABLE_KEYS}
+    values["data"].pop("default_missing_values", None)
     texts = (json.dumps(described, sort_keys=True) for described in (values, with_earlier_names(values)))
     present, earlier = (hashlib.sha256(f"{text} {execution}".encode()).hexdigest() for text in texts)
     return present, earlier

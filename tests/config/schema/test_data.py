@@ -42,7 +42,16 @@ def test_a_target_is_required_and_may_be_a_list() -> None:
 def test_a_missing_value_without_quotes_is_refused(value: object) -> None:
     with pytest.raises(ValidationError, match="quotes"):
         data(missing_values=[value])
-    assert data(missing_values=["-999"]).missing_values == ("-999",)
+    assert data(missing_values=["-999"]).missing_values == ("", "NA", "-999")
+
+
+def test_missing_values_are_added_to_the_defaults_unless_these_are_left_out() -> None:
+    assert data(missing_values=["?"]).missing_values == ("", "NA", "?")
+    assert data(missing_values=["NA", "?", ""]).missing_values == ("NA", "?", "")
+    only = data(missing_values=["?"], default_missing_values=False)
+    assert only.missing_values == ("?",)
+    assert type(only).model_validate(only.model_dump(exclude_none=True)) == only
+    assert data(default_missing_values=False, missing_values=[]).missing_values == ()
 
 
 def test_a_mark_is_either_decimal_or_thousands() -> None:

@@ -30,9 +30,9 @@ def test_the_wording_of_a_hint() -> None:
         'Correct the cell, or empty it. If it means a missing value, add "n/a" to data.missing_values. '
         'To treat the column as categories, set `columns: {"x": categorical}` under data.'
     )
-    assert "on_error" in number_hint("n/a", "x", POINT, pl.Series(["1", "2", "n/a"]))
+    assert "--on-error missing" in number_hint("n/a", "x", POINT, pl.Series(["1", "2", "n/a"]))
     assert date_hint("x").startswith("Correct the cell. If it means a missing value")
-    assert date_hint("x").endswith("To treat all such cells as missing, set data.on_error to missing.")
+    assert date_hint("x").endswith("To treat all such cells as missing: --on-error missing.")
     assert unit_hint("$") == (
         "The model reads numbers with '$', or without a unit. Write the cell like these, or empty it."
     )
