@@ -50,16 +50,19 @@ def single_character(what: str, forbidden: str) -> AfterValidator:
 
 
 def validate_date_format(value: str) -> str:
-    """Validate a date format: year, month and day, each once, and both of hour and minute or neither."""
+    """Validate a date format: year, month and day, each once, and both of hour and minute or neither; or a month."""
     parts = DIRECTIVE.findall(value)
     has = {DIRECTIVES.get(part, "") for part in parts}
     whole = (
-        {"year", "month", "day"} <= has and ("hour" in has) == ("minute" in has) and ("%I" in parts) == ("%p" in parts)
+        {"year", "month"} <= has
+        and ("day" in has or len(has) == 2)
+        and ("hour" in has) == ("minute" in has)
+        and ("%I" in parts) == ("%p" in parts)
     )
     if value != AUTO and not (whole and "" not in has and len(has) == len(parts)):
         raise ValueError(
-            "a date format has %Y or %y; %m, %b or %B; and %d; optionally %H (or %I with %p), %M, %S, %.f and %z, "
-            f"as in %d.%m.%Y or %m/%d/%Y %H:%M: found {value!r}"
+            "a date format has %Y or %y; %m, %b or %B; and, unless it is of months, %d; optionally %H (or %I with %p), "
+            f"%M, %S, %.f and %z, as in %d.%m.%Y or %m/%d/%Y %H:%M: found {value!r}"
         )
     return value
 

@@ -56,8 +56,10 @@ DATE_FORMATS = (
 )
 """Formats that are inferred, besides ISO 8601. Of two formats of the same pattern the one that fits more cells is used;
 with dots the day comes first; names of months may be abbreviated."""
-YEAR_FIRST_OR_NAMED = (ISO, *(form for form in DATE_FORMATS if form.startswith("%Y") or "%B" in form))
-"""Formats in which a date has one meaning."""
+MONTH_FORMATS = ("%Y-%m", "%Y/%m", "%m/%Y", "%m-%Y", "%B %Y", "%B-%Y")
+"""Formats of months, which are read as their first day."""
+YEAR_FIRST_OR_NAMED = (ISO, "%B %Y", *(form for form in DATE_FORMATS if form.startswith("%Y") or "%B" in form))
+"""Formats in which a date has one meaning. By `%B %d %Y` May 2021 would be the 20th of May in the year 21."""
 ORDERS = {"/": ("%d/%m/%Y", "%m/%d/%Y"), "-": ("%d-%m-%Y", "%m-%d-%Y"), ".": ("%d.%m.%Y",)}
 """Formats in which the year comes last, by the separator; the first has the day first."""
 DAY_AND_MONTH = re.compile(r"%d([-./])%m|%m([-./])%d")

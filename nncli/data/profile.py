@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.base.errors import DataError
-from nncli.data.columns.datetimes import DATE_LIKE, is_ambiguous_date, parse_dates, pattern_of
+from nncli.data.columns.datetimes import DATE_LIKE, MONTH_LIKE, is_ambiguous_date, parse_dates, pattern_of
 from nncli.data.columns.decimal_marks import DecimalMarks
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER, MISSING_WORDS, parse_numbers, read_text, unit_of
 from nncli.data.columns.raw_column import (
@@ -455,7 +455,15 @@ def _words(cells: pl.Series, present: Counts, is_number: Mask) -> Mask:
     may_be_numbers &= ~any_in_column(cells.str.contains(DIGIT_AND_LETTER), n)
     may_be_numbers |= any_in_column(looks_like_a_number(cells), n)
     durations = _count(cells.str.contains(DURATION), n)
-    words: Mask = (present > 0) & (2 * dates <= present) & (2 * durations <= present) & ~may_be_numbers & ~is_number
+    months = _count(cells.str.contains(MONTH_LIKE), n)
+    words: Mask = (
+        (present > 0)
+        & (2 * dates <= present)
+        & (2 * months <= present)
+        & (2 * durations <= present)
+        & ~may_be_numbers
+        & ~is_number
+    )
     return words
 
 

@@ -18,7 +18,7 @@ from nncli import evaluate, explain, load, predict, report, train
 from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.analysis.inspection.attribution import Attributions
 from nncli.analysis.inspection.encoded_rows import EncodedRows
-from nncli.base.errors import DataError, RunError, UsageError
+from nncli.base.errors import CellError, DataError, RunError, UsageError
 from nncli.models.scores import headlines, score
 from nncli.run_directory.loader import read_model
 from tests.api.ensembles import written
@@ -188,7 +188,7 @@ def test_unexpected_values_are_a_note(penguins: Path) -> None:
 
 def test_invalid_cells_are_missing_or_their_rows_left_out_if_asked_for(penguins: Path) -> None:
     text = PENGUINS.head(3).with_columns(pl.Series("body_mass_g", ["3750", "heavy", "3250"]))
-    with raises(DataError, mentions="on_error='missing'"):
+    with raises(CellError, mentions="on_error='missing'", row=2):
         explain(penguins, text)
     whole = explain(penguins, text, on_error="missing")
     assert [part.value for part in whole.explained_rows[1].contributions if part.column == "body_mass_g"] == [None]

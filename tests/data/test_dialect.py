@@ -72,15 +72,30 @@ def test_plain_is_how_computers_spell_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    "form", ["auto", "%d.%m.%Y", "%m/%d/%y %I:%M %p", "%d %B %Y %H:%M:%S%.f %z", "%Y%m%d", "%b %d, %Y"]
+    "form",
+    ["auto", "%d.%m.%Y", "%m/%d/%y %I:%M %p", "%d %B %Y %H:%M:%S%.f %z", "%Y%m%d", "%b %d, %Y", "%Y-%m", "%B %Y"],
 )
-def test_a_form_of_dates_has_year_month_and_day(form: str) -> None:
+def test_a_form_of_dates_has_year_and_month(form: str) -> None:
     assert CsvDialect(date_format=form).date_format == form
     assert form == "auto" or parse_dates(pl.Series(["x", None]), form).to_list() == [None, None]
 
 
 @pytest.mark.parametrize(
-    "form", ["", "iso", "%", "%d.%m", "%d.%m.%Y %H", "%I:%M %d.%m.%Y", "%Y-%m-%d %Y", "%F", "%Y-%m-%d %Q", "%Y-%m-%d %"]
+    "form",
+    [
+        "",
+        "iso",
+        "%",
+        "%d.%m",
+        "%Y",
+        "%Y-%m %H:%M",
+        "%d.%m.%Y %H",
+        "%I:%M %d.%m.%Y",
+        "%Y-%m-%d %Y",
+        "%F",
+        "%Y-%m-%d %Q",
+        "%Y-%m-%d %",
+    ],
 )
 def test_any_other_form_of_dates_is_refused(form: str) -> None:
     with pytest.raises(ValidationError, match="a date format has"):

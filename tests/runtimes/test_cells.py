@@ -79,6 +79,18 @@ DATES = (
     ),
     *("", " ", "\xa0", "1717113600", "2024-05", "2024", "2024-W22-5", "2024-05-31T24:00", "2024-05-31T23:59:60"),
 )
+MONTHS = (
+    "2021-01",
+    "2021-1",
+    " 2021-12 ",
+    "2021-13",
+    "2021-00",
+    "Jan 2021",
+    "january 2021",
+    "01/2021",
+    "1/21",
+    "2021-01 10:30",
+)
 CATEGORIES = (
     *("red", " red ", "RED", "Red", "\xa0red", "red\n", "３", "3", "3.0", "03", "+3", "3.", "3.00", "-4", "-4.0"),
     *("true", "TRUE", "yes", "1.0", "1", "", " ", "NA", "na", "null", "é", "e\u0301", "r\xadd", "red\0", "\ufeffred"),
@@ -133,10 +145,11 @@ def by_target(run_rows: Callable[[pl.DataFrame], pl.DataFrame], cells: Sequence[
         (NumberInput("x", "%"), ("5 %", "5%", "% 5", "5", " 5 ", "5 %%", "５%", "1e5 %", "NA", "%")),
         (DateInput("x", ("iso",)), DATES),
         (DateInput("x", ("%d.%m.%Y",)), DATES),
+        (DateInput("x", ("%Y-%m", "%B %Y", "%m/%Y")), (*DATES, *MONTHS)),
         (category_input("x", ["red", "3", "-4", "é", "yes"]), CATEGORIES),
         (category_input("x", ["true", "False"]), CATEGORIES),
     ],
-    ids=["number", "boolean", "percent", "iso", "day first", "category", "truth"],
+    ids=["number", "boolean", "percent", "iso", "day first", "months", "category", "truth"],
 )
 def test_a_cell_is_read_as_by_predict(
     tmp_path: Path, target: Target, column: ProgramInput, cells: Sequence[str]

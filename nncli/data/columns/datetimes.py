@@ -17,6 +17,7 @@ from nncli.data.number_and_date_forms import (
     ISO,
     LAST_DAY,
     MICROSECONDS_PER_DAY,
+    MONTH_FORMATS,
     ORDERS,
     TIME_FORMATS,
     YEAR_FIRST_OR_NAMED,
@@ -24,6 +25,7 @@ from nncli.data.number_and_date_forms import (
 )
 
 DATE_LIKE = r"^\s*(?:\d{1,4}[-./ ]|[A-Za-z]{3,9} )\w{1,9}(?:[-./ ]|, )\d{1,4}"
+MONTH_LIKE = r"^\s*(?:\d{4}[-/]\d{1,2}|\d{1,2}[-/]\d{4}|[A-Za-z]{3,9}[- ]\d{4})\s*$"
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}(?:[T ]|$)"
 EIGHT_DIGITS = r"^\s*[12]\d{7}(?:[T ]|\s*$)"
 TIME_OF_DAY = r"[T ]+(\d{1,2}:\d{2}.*)$"
@@ -42,8 +44,8 @@ def date_text(days: float, precision: Literal["days", "minutes", "seconds"] = "d
 def parse_dates(cells: pl.Series, date_format: str = ISO) -> pl.Series:
     """Parse text as microseconds since 1970 (Int64), null where it is not a date of the years 1 to 9999 in that format.
 
-    The format is ISO, or one that dialect.py allows. If it has no time, a time of day may follow the date. A time with
-    a time zone is converted to UTC.
+    The format is ISO, or one that dialect.py allows. If it has no day, this is the first of the month; if it has no
+    time, a time of day may follow the date. A time with a time zone is converted to UTC.
     """
     text = cells.str.strip_chars()
     if "%Y" in date_format:
@@ -54,7 +56,10 @@ def parse_dates(cells: pl.Series, date_format: str = ISO) -> pl.Series:
         moments = _parse_as(date_format)(text)
     else:
         clock = text.str.extract(TIME_OF_DAY)
-        days = text.str.replace(TIME_OF_DAY, "").str.to_date(date_format, strict=False)
+        days = text.str.replace(TIME_OF_DAY, "")
+        if "%d" not in date_format:
+            days, date_format = "1 " + days, f"%d {date_format}"
+        days = days.str.to_date(date_format, strict=False)
         moments = _parse_iso(days.dt.to_string("%Y-%m-%d") + (" " + clock).fill_null(""))
     return moments.set(
         ~moments.is_between(FIRST_DAY * MICROSECONDS_PER_DAY, (LAST_DAY + 1) * MICROSECONDS_PER_DAY - 1), None
@@ -138,6 +143,7 @@ def infer_date_formats(cells: pl.Series, configured: str = AUTO) -> InferredForm
     if form is not None and _count_parsed(present, form) == len(present):
         return InferredFormats((form,))
     if not _is_shaped(present, DATE_LIKE):
+        form = infer_month_format(present) if form is None else form
         return InferredFormats(() if form is None else (form,))
     chosen = [] if configured == AUTO or not _count_parsed(present, configured) else [configured]
     counts = {f: _count_parsed(present, f) for f in dict.fromkeys((*chosen, ISO, *DATE_FORMATS))}
@@ -191,6 +197,21 @@ def infer_date_format(cells: pl.Series, configured: str = AUTO) -> str | None:
     if not best or 2 * fits[best[0]] <= len(present):
         return None
     return best[0] if len(best) == 1 or best[0] == configured else None
+
+
+def infer_month_format(present: pl.Series) -> str | None:
+    """The format in which more than half of the cells are months, and so are all that look like one; None without one.
+
+    Cells such as 2009/10 that are all a year and the next are seasons.
+    """
+    if not _is_shaped(present, MONTH_LIKE):
+        return None
+    shaped = present.filter(present.str.contains(MONTH_LIKE))
+    form = next((f for f in MONTH_FORMATS if _count_parsed(shaped, f) == len(shaped)), None)
+    if form is not None and form.startswith("%Y"):
+        year, month = shaped.str.extract_groups(r"(\d{4}).(\d+)").struct.unnest().cast(pl.Int64).get_columns()
+        return None if (month == (year + 1) % 100).all() else form
+    return form
 
 
 def is_ambiguous_date(cells: pl.Series) -> bool:

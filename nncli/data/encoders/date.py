@@ -168,7 +168,12 @@ class DateColumn(ColumnEncoder):
             origin=first,
             days=NumericColumn.fit_values(table, name, days - first, options.numeric, options.clip),
             year=NumericColumn.fit_values(table, name, years, options.numeric, options.clip) if differ else None,
-            cycles=tuple(cycle for cycle, share in CYCLES.items() if len(np.unique(share(present))) > 1),
+            cycles=tuple(
+                cycle
+                for cycle, share in CYCLES.items()
+                if len(np.unique(share(present))) > 1
+                and (cycle == "month" or any("%d" in f or f == ISO for f in formats))
+            ),
             other_formats=formats[1:],
             nearest_year=options.out_of_range_dates == "nearest_year",
         )

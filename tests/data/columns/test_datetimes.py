@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from nncli.data.columns.datetimes import (
     infer_date_format,
     infer_date_formats,
+    infer_month_format,
     is_ambiguous_date,
     parse_any_date,
     parse_dates,
 )
-from nncli.data.number_and_date_forms import DATE_FORMATS, ISO
+from nncli.data.number_and_date_forms import DATE_FORMATS, ISO, MONTH_FORMATS
 from nncli.data.number_and_date_forms import MICROSECONDS_PER_DAY as DAY
 
 DAYS = st.dates(date(1, 1, 1), date(9999, 12, 31))
@@ -215,3 +216,36 @@ def test_unambiguous_dates_in_any_mixture_come_back(days: list[date], data: st.D
     inferred = infer_date_formats(cells)
     assert not inferred.is_ambiguous
     assert parse_any_date(cells, inferred.formats).to_list() == [(d - EPOCH.date()).days * DAY for d in days]
+
+
+@given(st.lists(DAYS, min_size=1, max_size=20), st.sampled_from(MONTH_FORMATS))
+def test_months_are_read_as_their_first_day(days: list[date], form: str) -> None:
+    cells = texts(
+        *(form.replace("%Y", f"{d.year:04}").replace("%m", f"{d.month:02}").replace("%B", f"{d:%b}") for d in days)
+    )
+    assert parse_dates(cells, form).to_list() == [(d.replace(day=1) - EPOCH.date()).days * DAY for d in days]
+    are_seasons = form.startswith("%Y") and all(d.month == (d.year + 1) % 100 for d in days)
+    assert infer_date_formats(cells).formats == (() if are_seasons else (form,))
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ("2009/10", "2010/11"),
+        ("2009-10", "2010-11", "2012-13"),
+        ("2021-01", "2021-13"),
+        ("2021-01", "May 2021"),
+        ("1", "2021-01"),
+    ],
+)
+def test_seasons_codes_and_mixtures_are_no_months(cells: tuple[str, ...]) -> None:
+    assert infer_month_format(texts(*cells)) is None
+
+
+def test_a_column_of_months_reads_days_too() -> None:
+    assert parse_any_date(texts("2021-03", "2021-03-05", "March 2021"), ("%Y-%m",)).to_list() == [
+        micros(datetime(2021, 3, 1)),
+        micros(datetime(2021, 3, 5)),
+        micros(datetime(2021, 3, 1)),
+    ]
+    assert parse_any_date(texts("March 2021", "2021-03"), (ISO,)).to_list() == [micros(datetime(2021, 3, 1)), None]

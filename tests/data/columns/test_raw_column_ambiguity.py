@@ -102,7 +102,8 @@ def test_an_odd_cell_among_numbers_is_named_with_the_mends(odd: str, way: str) -
     [
         ["1", "2", "a", "b"],
         ["1,5", "2,5", "a", "b"],
-        ["2024-01", "2024-02"],
+        ["2009-10", "2010-11"],
+        ["2024-01", "2024-13"],
         ["true", "false", "yes", "1"],
         ["18-25", "26-35"],
         ["3 kg", "4 lb"],

@@ -43,9 +43,9 @@ function match(text, format) {
   const noon = parts.p && parts.p.toLowerCase() === "p" ? 12 : 0;
   const hour = parts.I === undefined ? of("H") : (of("I") % 12) + noon;
   const isHour = parts.I === undefined ? hour < 24 : of("I") >= 1 && of("I") <= 12;
-  const date = new Date(0);
-  date.setUTCFullYear(year, month - 1, of("d"));
-  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== of("d") || !isHour) return null;
+  const date = new Date(0), day = of("d", 1);
+  date.setUTCFullYear(year, month - 1, day);
+  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day || !isHour) return null;
   if (of("M") > 59 || of("S") > 60 || of("zh") > 23) return null;
   const offset = (of("zh") * 60 + of("zm")) * (parts.z === "+" ? -1 : 1);
   const seconds = ((hour * 60 + of("M") + offset) * 60) + of("S");

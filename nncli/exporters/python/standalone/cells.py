@@ -375,7 +375,7 @@ def _moment(parts: dict[str, int]) -> int | None:
     if not (1 <= year <= 9999 and hour < 24 and minute < 60 and second <= 60):
         return None
     try:
-        days = date(year, parts["%m"], parts["%d"]).toordinal() - EPOCH
+        days = date(year, parts["%m"], parts.get("%d", 1)).toordinal() - EPOCH
     except ValueError:
         return None
     seconds = (hour * 60 + minute - parts["offset"]) * 60 + second
