@@ -20,6 +20,7 @@ from nncli.analysis.evaluation.pairwise import (
 )
 from nncli.analysis.evaluation.run_summary import summarize_run
 from nncli.base.errors import DataError, NncliError, RunError, UsageError, in_terminal
+from nncli.base.findings import FindingCode
 from nncli.base.logs import log_duration
 from nncli.base.spec import non_defaults
 from nncli.base.text import json_safe
@@ -28,7 +29,7 @@ from nncli.config.yaml.writer import dump_scalar
 from nncli.data.sources.table_source import TableLocation
 from nncli.fitting.prepare.validation import monitor_name
 from nncli.models.read_table import read_data, source_name
-from nncli.models.scores import ScoreWithInterval
+from nncli.models.scores import ScoreWithInterval, no_better_note
 from nncli.nn.losses import Loss
 from nncli.run_directory import listing
 from nncli.run_directory.config import read_config
@@ -221,7 +222,8 @@ class ComparedRun:
     the rows are not available. They are `optimistic` if the run was trained on these rows, or they chose its epoch.
     `problems` say what is missing, and why. `training_rows` says how many rows of another table the run was trained or
     validated on, if it is known. With `out_of_fold` each row is predicted by the members that were not
-    trained on it. The scored classes follow the saved `decision`, None for the most probable class.
+    trained on it. The scored classes follow the saved `decision`, None for the most probable class. `no_better` says
+    that no score is better than that of the baseline.
     """
 
     path: Path
@@ -237,6 +239,7 @@ class ComparedRun:
     out_of_fold: bool = False
     training_rows: RowMatches | None = None
     decision: Decision | None = None
+    no_better: str | None = None
 
     @property
     def predictions(self) -> str | None:
@@ -441,7 +444,7 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
     held_out, metrics = summary.held_out, summary.metrics
     recorded = None if metrics is None else metrics.validation or metrics.training
     if held_out is not None:
-        choices, matches = log_choices(path, held_out), held_out.training_rows
+        choices, matches, card = log_choices(path, held_out), held_out.training_rows, held_out.scored_rows.card()
         comparable = comparable_run(held_out, choices)
         if matches is not None and matches.warning:
             problems.append(matches.warning)
@@ -453,10 +456,13 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
             optimistic=choices > 0 or (matches is not None and matches.are_optimistic),
             training_rows=matches,
             decision=held_out.predictions.decision,
+            no_better=no_better_note(card.model, card.baseline, card.rows),
         )
     elif metrics is not None and recorded is not None and predict is predict_held_out:
         split: ScoredSplit = "training" if metrics.validation is None else "validation"
-        run = replace(run, scored_on=split, rows_scored=recorded.rows, scores=recorded.scores)
+        said = next((f.message for f in metrics.findings if f.code is FindingCode.NO_BETTER_THAN_BASELINE), None)
+        no_better = said and said.removeprefix("the model is ")
+        run = replace(run, scored_on=split, rows_scored=recorded.rows, scores=recorded.scores, no_better=no_better)
     out_of_fold = run.scored_on == "validation" and summary.manifest.held_out_kind == "out-of-fold"
     return replace(run, problems=tuple(problems), out_of_fold=out_of_fold), comparable
 
@@ -507,6 +513,7 @@ def _notes(
     """Problems of the runs, and reasons why their scores cannot be compared directly."""
     notes = [f"{run.name}: {problem}" for run in runs for problem in run.problems]
     notes += [f"{run.name}: {decision_note(run.decision)}" for run in runs if run.decision is not None]
+    notes += [f"{run.name} is {run.no_better}" for run in runs if run.no_better is not None]
     for run, task_id, predictions in zip(runs, task_ids, comparable, strict=True):
         if run.scored_on == "training":
             notes.append(f"{run.name} has no validation rows: its scores are of the training rows")

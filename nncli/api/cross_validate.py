@@ -97,6 +97,7 @@ def cross_validation_events_with(
         given = resolve_input(config, options)
         loaded = given.load()
         config = loaded.config if isinstance(loaded, LoadedConfig) else loaded
+        config = config.model_copy(update={"private": config.private or options.private})
         findings = [*given.findings, *([keeps_rows("cross-validation")] if config.private else [])]
         yield from _begin(config, options, options.training_call(command, findings))
 

@@ -20,7 +20,7 @@ from nncli.data.encoders.anomalies import Anomalies, InvalidCells, InvalidCounts
 from nncli.data.sources.table_source import TableLocation
 from nncli.models.ensemble import AnyModel
 from nncli.models.read_table import read_data
-from nncli.models.scores import baseline_predictions, headlines, score, to_json
+from nncli.models.scores import baseline_predictions, headlines, no_better_note, score, to_json
 from nncli.run_directory.run import Run
 from nncli.run_directory.training_rows import RowMatches, TrainingRows
 from nncli.targets.base import Scores
@@ -148,8 +148,10 @@ def evaluate_data(
         y = labels_of(labeled, target)
         scores, decision = score(predictions, y, weights, model.spec.loss), model.spec.decision
         constant = None
+        baseline = baseline_predictions(target, y, weights, len(y), predictions.levels)
+        no_better = no_better_note(scores, score(baseline, y, weights, model.spec.loss), len(y))
         if (best := constant_decision(decision, target.labels)) is not None:
-            baseline = replace(baseline_predictions(target, y, weights, len(y)), decision=best)
+            baseline = replace(baseline, decision=best)
             cost = dict(headlines(score(baseline, y, weights, model.spec.loss)))[COST.name]
             constant = ConstantPrediction(target.labels[baseline.classes[0]], float(cost or 0.0))
         coverage = None if uncertainty is None else uncertainty.scores(conformal, labeled, y, weights)
@@ -160,7 +162,7 @@ def evaluate_data(
         scores,
         (
             *table.notes,
-            *filter(None, (note, counts.note(skipped=options.skips))),
+            *filter(None, (note, counts.note(skipped=options.skips), no_better)),
             *(() if uncertainty is None else uncertainty.predictor.notes()),
         ),
         predictions.anomalies,

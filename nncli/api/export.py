@@ -16,13 +16,14 @@ from nncli.base.option import operation
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.sources.table_source import TableLocation
 from nncli.data.table import Table
-from nncli.exporters.check import Check, read_for_program, reason_of, training_sample, with_unusual_rows
+from nncli.exporters.check import Check, reason_of, training_sample, with_unusual_rows
 from nncli.exporters.comparison import Comparison
 from nncli.exporters.lowering import lower_model, with_typical_values
 from nncli.exporters.runtimes.process import ExportedFileError
 from nncli.exporters.targets import TARGETS, ModelInfo, Target
 from nncli.fitting.calibration import conformal_predictor
 from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.read_table import read_to_predict
 from nncli.nn.program.program import Program, select_class_outputs
 from nncli.run_directory.run import Run
 from nncli.version import __version__
@@ -129,7 +130,7 @@ def _checked(exported: Export, content: bytes, check: Check, run: Run, rows: Tab
         except NncliError as error:
             return replace(exported, unchecked=reason_of(error))
     else:
-        tables = read_for_program(check.model, rows)
+        tables = read_to_predict(check.model, rows)
     with (
         log_duration(f"comparing the predictions of the file in {exported.runtime}"),
         TemporaryDirectory(prefix="nncli-export-") as folder,

@@ -539,7 +539,12 @@ class PrivateOptions(Options):
     """Whether the run that is written is private."""
 
     private: Annotated[
-        bool, Option("At the end remove rows, rare categories and paths from the run, as `nncli share` does.", OUTPUT)
+        bool,
+        Option(
+            "At the end remove rows, rare categories and paths from the run, as `nncli share` does; after a search "
+            "from the run of its best configuration.",
+            OUTPUT,
+        ),
     ] = False
 
 
@@ -581,7 +586,7 @@ def begun(limit: float | str | TimeLimit | None) -> TimeLimit | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CrossValidateOptions(ResumableOptions):
+class CrossValidateOptions(PrivateOptions, ResumableOptions):
     """The options of `nncli.cross_validate`."""
 
     command = "cross-validate"
@@ -599,7 +604,7 @@ class CrossValidateOptions(ResumableOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TuneOptions(TrackOptions, ResumableOptions):
+class TuneOptions(TrackOptions, PrivateOptions, ResumableOptions):
     """The options of `nncli.tune`."""
 
     command = "tune"

@@ -124,6 +124,8 @@ def tune_events_with(
             searches=options.search,
             settings=options.settings,
         )
+        private = loaded.config.private or options.private
+        loaded = replace(loaded, config=loaded.config.model_copy(update={"private": private}))
         yield from _begin(loaded, options, trackers, () if given is None else given.findings)
 
 

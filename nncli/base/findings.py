@@ -166,8 +166,9 @@ def warning(code: FindingCode, message: str, *, column: str | None = None, hint:
 
 def keeps_rows(what: str) -> Finding:
     """A note on `private` for a directory of several trainings, such as a search."""
-    message = f"private is for runs of train and distill: the directory of this {what} keeps rows and paths"
-    return note(FindingCode.PRIVATE, message, hint="Delete it before sharing anything beside it.")
+    message = f"the directory of this {what} keeps rows and paths, which its trainings need"
+    hint = "Share a run: `nncli train` with its config.yaml, or best.yaml of a search, trains a private one"
+    return note(FindingCode.PRIVATE, message, hint=hint)
 
 
 def of_json(document: Mapping[str, Any]) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Generator, Iterator
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from nncli.api.training_input import Drafted
 from nncli.base.logs import format_duration
 from nncli.base.text import escape_unprintable
+from nncli.base.threads import available_cpus
 from nncli.cli.console import (
     StoppedError,
     StopRequest,
@@ -42,8 +44,8 @@ from nncli.targets.metrics.registry import has_baseline
 if TYPE_CHECKING:
     from nncli.cli.progress.json_events import JsonLines, SearchJsonLines
 
-MIN_ESTIMATE = 2.0
-"""Seconds of a training from which the estimate is printed."""
+MIN_ESTIMATE, LONGER = 2.0, 1.25
+"""Seconds of a training from which the estimate is printed, and relative to it, those with the most epochs."""
 MAX_CLASSES = 6
 """Most classes of a confusion matrix in the summary."""
 T = TypeVar("T")
@@ -111,17 +113,21 @@ class Printer:
         answer = () if self.display.quiet else (answer_stop_request,)
         self.stop_request = stack.enter_context(asked_to_stop(resume, *answer))
         self.findings.show(event.findings)
-        self.show_estimate(getattr(event, "estimate", None))
+        self.show_estimate(getattr(event, "estimate", None), getattr(event, "longest", None))
         self.progress = self.progress_of(work, stack)
 
     def progress_of(self, work: Work, stack: ExitStack) -> Plain | Live | JsonLines | SearchJsonLines | None:
         """What shows the progress of the work, until the stack ends it."""
         return None if self.display.quiet else progress_of(work, stack)
 
-    def show_estimate(self, seconds: float | None) -> None:
-        """Print how long the training takes, unless that is short."""
+    def show_estimate(self, seconds: float | None, longest: float | None = None) -> None:
+        """Print how long the training takes, and how long with the most epochs, unless that is short."""
         if seconds is not None and seconds >= MIN_ESTIMATE and not self.as_json:
-            self.display.say(f"about {rounded_duration(seconds)}{self._advice}")
+            is_longer = longest is not None and longest > LONGER * seconds
+            up_to = f", up to {rounded_duration(longest or 0.0)} if further epochs pay" if is_longer else ""
+            is_busy = hasattr(os, "getloadavg") and os.getloadavg()[0] > 1.5 * available_cpus()
+            busy = ", and longer while other programs need the processors" if is_busy else ""
+            self.display.say(f"about {rounded_duration(seconds)}{up_to}{busy}{self._advice}")
 
     def stopped(self, message: str, run: Path, more: str = "") -> StoppedError:
         """The error of what a signal stopped; `more` is said after how it is resumed."""

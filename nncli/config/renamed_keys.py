@@ -9,9 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from nncli.config import RECORDS
-from nncli.config.schema.data import DEFAULT_MISSING_VALUES
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import read
+from nncli.data.dialect import DEFAULT_MISSING_VALUES
 
 KEYS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {

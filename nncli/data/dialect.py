@@ -13,6 +13,8 @@ from nncli.base.spec import Spec, StrictBool, StrictStr
 
 AUTO: Literal["auto"] = "auto"
 COMMA, SEMICOLON, TAB, BAR = ",", ";", "\t", "|"
+DEFAULT_MISSING_VALUES = ("", "NA")
+"""Cells that are missing values unless a configuration says otherwise."""
 DIRECTIVE = re.compile(r"%(?:\.f|.?)", re.DOTALL)
 DIRECTIVES = {
     **{"%Y": "year", "%y": "year", "%m": "month", "%b": "month", "%B": "month", "%d": "day"},

@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 
 from nncli.base.errors import NncliError
-from nncli.data.sources.table_source import TableLocation
 from nncli.data.table import RowOrigins, Table
 from nncli.exporters.comparison import Comparison, compare
 from nncli.exporters.lowering import exported_cells
@@ -112,12 +111,6 @@ UNUSUAL_ROW = "a row with an unusual cell"
 UNSEEN = "a category that is not in the training table \N{SNOWMAN}"
 
 
-def read_for_program(model: AnyModel, location: TableLocation | None) -> Iterator[Table]:
-    """Read a table chunk by chunk as programs do: to them, the missing words of a training are invalid cells."""
-    for table in read_to_predict(model, location):
-        yield replace(table, dialect=table.dialect.with_missing_words(None))
-
-
 def training_sample(run: Run, model: AnyModel) -> list[Table]:
     """A random sample of the rows of the table that a run was trained on, without those that predict refuses.
 
@@ -131,7 +124,7 @@ def training_sample(run: Run, model: AnyModel) -> list[Table]:
     with table_copies(config, again=True):
         check_tables_unchanged(config, manifest)
         tables = []
-        for table in read_for_program(model, config.data.source):
+        for table in read_to_predict(model, config.data.source):
             table.require_features(model.names)
             rows = np.flatnonzero(np.isin(table.row_numbers, numbers))
             sampled = table.take(rows)

@@ -316,13 +316,28 @@ def _outputs(config: Config, table: ColumnStore) -> int:
     return target.column(config.data.target[0]).n_unique() if kind_of(loss).has_labels else 1
 
 
-def estimate(config: Config, table: ColumnStore, reading: float, measured: Measurement | None = None) -> float | None:
-    """The estimated seconds of the training on a table of rows with targets; None if it cannot be measured."""
-    work = workload_of(config, len(table), _outputs(config, table))
+def estimate(
+    config: Config, table: ColumnStore, reading: float, measured: Measurement | None = None
+) -> tuple[float, float] | None:
+    """The estimated seconds of the training on a table of rows with targets, and those with the most epochs.
+
+    None if it cannot be measured.
+    """
+    outputs = _outputs(config, table)
+    work = workload_of(config, len(table), outputs)
     try:
-        return seconds_of(measured or measure(config, table, work.training_rows, reading), work)
+        measured = measured or measure(config, table, work.training_rows, reading)
     except NncliError:  # the training says what is wrong
         return None
+    return seconds_of(measured, work), seconds_of(measured, with_most_epochs(work, config, outputs))
+
+
+def with_most_epochs(work: Workload, config: Config, outputs: int) -> Workload:
+    """The workload with the most epochs that out-of-fold rows may choose."""
+    if work.members == 1 or config.epochs != "auto":
+        return work
+    counted = counted_rows(work.training_rows, outputs)
+    return replace(work, epochs=max(work.epochs, epochs_of_cycles(counted, max_cycles(config, counted))))
 
 
 def plan_within(
@@ -338,11 +353,7 @@ def plan_within(
     rows = select_rows(config, table)
     whole = resolve_members(config, len(rows))
     outputs = _outputs(whole, rows)
-    work = workload_of(whole, len(rows), outputs)
-    if work.members > 1 and config.epochs == "auto":  # out-of-fold rows may choose all cycles
-        counted = counted_rows(work.training_rows, outputs)
-        longest = epochs_of_cycles(counted, max_cycles(whole, counted))
-        work = replace(work, epochs=max(work.epochs, longest))
+    work = with_most_epochs(workload_of(whole, len(rows), outputs), whole, outputs)
     measured = measure(whole, rows, work.training_rows, reading, MEASURED_SHARE * limit.seconds)
     budget = limit.left - max(MARGIN * limit.left, MIN_MARGIN)
     fitting = fit_workload(measured, work, budget, is_auto=config.epochs == "auto")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from nncli.base.text import format_number
+from nncli.base.text import format_number, quote
 from nncli.models.predictions import Predictions
 from nncli.nn.losses import Loss
 from nncli.targets.base import Scores, Truth
@@ -18,7 +18,7 @@ from nncli.targets.metrics.bootstrap import BootstrapResampler, ConfidenceInterv
 from nncli.targets.metrics.classification import ClassificationScores
 from nncli.targets.metrics.intervals import WITHOUT_SKILL, difference_interval, score_interval
 from nncli.targets.metrics.metric import ScoreValues
-from nncli.targets.metrics.registry import METRICS, has_baseline, higher_is_better, with_class
+from nncli.targets.metrics.registry import METRICS, has_baseline, higher_is_better, is_better, with_class
 from nncli.targets.metrics.regression import weighted_quantiles
 from nncli.targets.target import Target
 
@@ -142,6 +142,30 @@ class ScoreWithInterval:
     interval: ConfidenceInterval | None
     baseline: float | None
     improvement: ConfidenceInterval | None
+
+
+MIN_JUDGED_ROWS = 20
+"""Fewest rows on which a model is said to be no better than the baseline that their own labels make."""
+
+
+def has_better(
+    model: Mapping[str, float | None], baseline: Mapping[str, float | None], decisive: Collection[str]
+) -> bool:
+    """Whether any of the `decisive` scores of a model is better than that of the baseline."""
+    values = {name: value for name in decisive if (value := model.get(name)) is not None}
+    return any(is_better(name, value, baseline.get(name)) for name, value in values.items())
+
+
+def no_better_note(model: Scores, baseline: Scores, rows: int) -> str | None:
+    """A note that no score of some rows is better than the baseline's, which predicts the same for all of them."""
+    for part, other in zip(parts_of(model), parts_of(baseline), strict=True):
+        values, others = dict(part.values), dict(other.values)
+        if rows >= MIN_JUDGED_ROWS and not has_better(values, others, part.decisive):
+            name = next(name for name in part.decisive if name in values)
+            figures = f"{name} {format_number(values[name])} against {format_number(others[name])}"
+            of_target = "" if part.title is None else f" of {quote(part.title)}"
+            return f"no better than the baseline, the same prediction{of_target} for all of these rows: {figures}"
+    return None
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from nncli.base.errors import ConfigError, DataError, NncliError
 from nncli.config.errors.messages import validate
 from nncli.config.loading import TABULAR, TEXTBOOK, with_preset
 from nncli.config.schema import Config
-from nncli.config.schema.data import DEFAULT_MISSING_VALUES
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import read
+from nncli.data.dialect import DEFAULT_MISSING_VALUES
 from nncli.fitting.train.events import Finished, MembersStarted, Started
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor

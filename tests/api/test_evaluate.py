@@ -36,6 +36,17 @@ def test_the_rmse_is_that_of_the_predictions(line: Path) -> None:
     assert metrics["rmse"] == pytest.approx(np.sqrt(np.mean(residuals**2)), rel=1e-5)
 
 
+def test_a_model_that_is_no_better_than_one_prediction_for_all_rows_is_said_to_be(line: Path, penguins: Path) -> None:
+    table = pl.read_csv(DATA / "linear.csv")
+    assert not any("baseline" in text for text in evaluate(line, table).notes)
+    shuffled = table.with_columns(pl.col("y").shuffle(seed=1))
+    assert any("no better than the baseline" in text and "rmse" in text for text in evaluate(line, shuffled).notes)
+    assert not any("baseline" in text for text in evaluate(line, shuffled[:5]).notes)  # too few to tell
+    shuffled = FRAME.with_columns(pl.col("species").shuffle(seed=1))
+    assert any("no better than the baseline" in text for text in evaluate(penguins, shuffled).notes)
+    assert not any("baseline" in text for text in evaluate(penguins, FRAME).notes)
+
+
 def test_a_file_a_frame_and_a_loaded_model_get_the_same_scores(penguins: Path) -> None:
     from_file = evaluate(penguins, TABLE).json()
     assert evaluate(penguins, str(TABLE)).json() == from_file

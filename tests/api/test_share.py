@@ -258,8 +258,8 @@ def test_the_key_private_is_the_same_as_the_option_and_a_student_may_be_private(
 
 
 def test_a_search_and_a_cross_validation_say_that_they_keep_rows(table: Path, tmp_path: Path) -> None:
-    changes = ["epochs=1", "members=1", "layers=[4]", "data.drop=[MARKDROP]", "private=true"]
-    given: dict[str, Any] = {"target": "MARKTARGET", "set": changes}
+    changes = ["epochs=1", "members=1", "layers=[4]", "data.drop=[MARKDROP]"]
+    given: dict[str, Any] = {"target": "MARKTARGET", "set": changes, "private": True}
     for events in (
         tune_events(table, **given, search=["epochs=1,2"], trials=1, folds="holdout", output=tmp_path / "search"),
         cross_validation_events(table, **given, folds=2, output=tmp_path / "folds"),

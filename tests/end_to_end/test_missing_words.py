@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 from zipfile import ZipFile
@@ -86,10 +87,13 @@ def test_a_server_reads_them_as_missing(run: Path) -> None:
     assert served.model.predict(table).frame().equals(expected)
 
 
-def test_exported_files_are_checked_without_the_rows_that_they_refuse(run: Path, tmp_path: Path) -> None:
-    exported = export(run, tmp_path / "m.py", to="python")
-    assert exported.unchecked is None
-    assert exported.comparison is not None
+def test_exported_files_read_them_as_missing_and_refuse_other_words(run: Path, tmp_path: Path) -> None:
+    export(run, tmp_path / "m.py", to="python")
+    module = runpy.run_path(str(tmp_path / "m.py"))
+    columns = {name: FRAME[name].to_list() for name in ("x", "z")}
+    assert module["predict"](columns)["prediction"].tolist() == predict(run, EMPTY)["prediction"].to_list()
+    with pytest.raises(ValueError, match=r"'z': 'k\.A\.'"):
+        module["predict"]({"x": "1.5", "z": "k.A."})
 
 
 def test_a_shared_run_has_marks_of_missing_cells_but_no_other_words(run: Path, tmp_path: Path) -> None:

@@ -108,7 +108,8 @@ def program_of_input(column: ProgramInput) -> Program:
 def by_predict(program: Program, cell: str | None) -> float | None:
     """What `nncli predict` reads; None if it refuses the cell."""
     rows = pl.DataFrame({"x": pl.Series([cell], dtype=pl.String)})
-    dialect = CsvDialect(decimal=program.decimal, thousands=program.thousands)
+    words = tuple(("x", getattr(column, "missing_words", ())) for column in program.inputs)
+    dialect = CsvDialect(decimal=program.decimal, thousands=program.thousands, missing_words=words)
     try:
         inputs = read_inputs(program, Table(rows, "rows", dialect=dialect))
     except CellError:
@@ -142,6 +143,13 @@ def by_target(run_rows: Callable[[pl.DataFrame], pl.DataFrame], cells: Sequence[
     [
         (NumberInput("x"), NUMBERS),
         (NumberInput("x", reads_booleans=True), ("TRUE", "yes", "1.0", "true", "No", "on", "t", "0")),
+        (
+            NumberInput("x", missing_words=("k.A.", "-inf", "1")),
+            ("k.A.", "-inf", "1", "1.0", "k.a.", "inf", " k.A.", "2"),
+        ),
+        (DateInput("x", ("iso",), missing_words=("k.A.",)), ("k.A.", "2024-05-31", "k.a.")),
+        (NumberInput("x", "kg"), ("5 kg", "3.5kg", "5", "5 lb", "kg 5", "5 kg kg", "5 KG", "-2 kg", "1e3 kg")),
+        (NumberInput("x", "m²"), ("5 m²", "5", "5 m2", "5 m")),
         (NumberInput("x", "%"), ("5 %", "5%", "% 5", "5", " 5 ", "5 %%", "５%", "1e5 %", "NA", "%")),
         (DateInput("x", ("iso",)), DATES),
         (DateInput("x", ("%d.%m.%Y",)), DATES),
@@ -149,7 +157,20 @@ def by_target(run_rows: Callable[[pl.DataFrame], pl.DataFrame], cells: Sequence[
         (category_input("x", ["red", "3", "-4", "é", "yes"]), CATEGORIES),
         (category_input("x", ["true", "False"]), CATEGORIES),
     ],
-    ids=["number", "boolean", "percent", "iso", "day first", "months", "category", "truth"],
+    ids=[
+        "number",
+        "boolean",
+        "number words",
+        "date words",
+        "kg",
+        "square meters",
+        "percent",
+        "iso",
+        "day first",
+        "months",
+        "category",
+        "truth",
+    ],
 )
 def test_a_cell_is_read_as_by_predict(
     tmp_path: Path, target: Target, column: ProgramInput, cells: Sequence[str]

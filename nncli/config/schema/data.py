@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 from nncli.base.spec import PositiveInt, StrictBool, StrictStr
 from nncli.base.text import quote
 from nncli.data.dialect import (
+    DEFAULT_MISSING_VALUES,
     CsvDialect,
     DateFormat,
     Decimal,
@@ -41,7 +42,6 @@ def _quoted(value: object) -> object:
 CellText = Annotated[StrictStr, BeforeValidator(_quoted)]
 """The text of a cell in the table."""
 
-DEFAULT_MISSING_VALUES = ("", "NA")
 Targets = Annotated[tuple[StrictStr, ...], Field(min_length=1)]
 
 

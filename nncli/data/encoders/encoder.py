@@ -31,7 +31,7 @@ from nncli.data.encoders.options import DEFAULT_OPTIONS, Clip, EncodingOptions
 from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Matrix
-from nncli.nn.program.inputs import NumberInput, ProgramInput
+from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput
 from nncli.nn.program.values import Builder, Value, join, round_to
 
 BLOCK = 65_536
@@ -208,6 +208,9 @@ def program_inputs(
     for name, mark in dialect.decimals:
         if isinstance(number := inputs.get(name), NumberInput):
             inputs[name] = replace(number, decimal=mark)
+    for name, words in dialect.missing_words:
+        if isinstance(column := inputs.get(name), NumberInput | DateInput):
+            inputs[name] = replace(column, missing_words=words)
     return inputs
 
 

@@ -20,8 +20,8 @@ from nncli.data.table import Table, replace_na_values
 class FileFormat(ABC):
     """How tables of one format are read and written. A subclass is named in registry.py."""
 
-    escapes_formulas: ClassVar[bool] = False
-    """Whether files are opened by spreadsheets, which run text that looks like a formula."""
+    is_delimited: ClassVar[bool] = False
+    """Whether files are text with a separator, in which numbers have a decimal mark, and spreadsheets run formulas."""
 
     has_lists: ClassVar[bool] = True
     """Whether a cell may be a list."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from nncli.base.errors import Location, UsageError
+from nncli.base.errors import Location, UsageError, UseOption
 from nncli.base.option import OUTPUT, Option, Options
 from nncli.base.text import closest_match
 from nncli.data.formats.compression import SUFFIXES as COMPRESSION_SUFFIXES
@@ -94,6 +94,20 @@ class FileOptions(Options):
             OUTPUT,
         ),
     ] = False
+
+    decimal: Annotated[
+        Literal[".", ","],
+        Option(
+            "Decimal mark of numbers in CSV and TSV. With a comma, cells of a CSV are separated by semicolons.", OUTPUT
+        ),
+    ] = "."
+
+    @property
+    def text_option(self) -> UseOption | None:
+        """An option that is given and that only CSV and TSV have."""
+        if self.escape_formulas:
+            return self.use("escape_formulas")
+        return self.use("decimal") if self.decimal != "." else None
 
     @property
     def file_format(self) -> Format | None:

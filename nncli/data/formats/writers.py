@@ -96,23 +96,19 @@ def open_sink(
     not caught.
 
     Raises:
-        UsageError: the file exists without `force`, its suffix is not that of a format, or formulas are to be escaped
-            and the format is not CSV.
+        UsageError: the file exists without `force`, its suffix is not that of a format, or an option is for
+            CSV and the format is another one.
         NncliError: the file cannot be written.
         DataError: from `Sink.write`, or at the end if the chunks of a Parquet or Arrow file have incompatible types.
     """
     direct = path is None or is_stream(path)
     chosen = options.file_format or (Format.CSV if path is None or direct else writable_format(path))
     file_format = chosen.load()
-    if options.escape_formulas and not file_format.escapes_formulas:
+    if options.text_option is not None and not file_format.is_delimited:
         raise UsageError(
-            "formulas can be escaped in CSV and TSV only",
+            Advice(options.text_option, " is for CSV and TSV only"),
             location=Location(source=STANDARD_OUTPUT if path is None else str(path)),
-            hint=Advice(
-                "Remove ",
-                FileOptions.use("escape_formulas"),
-                ": text in Parquet, Arrow and JSON lines is never run as a formula.",
-            ),
+            hint="Remove it: Parquet, Arrow and JSON lines have numbers, and text that is never run as a formula.",
         )
     with ExitStack() as stack:
         file: Writable

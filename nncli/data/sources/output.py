@@ -106,7 +106,11 @@ def open_output(
 def _check_options(target: OutputTarget, options: FileOptions, *, append: bool) -> None:
     """Raise a UsageError if no tables are written to such URLs, or options are for another kind of target."""
     if is_database(target):
-        for option, is_set in (("--format", options.format), ("--escape-formulas", options.escape_formulas)):
+        for option, is_set in (
+            ("--format", options.format),
+            ("--escape-formulas", options.escape_formulas),
+            ("--decimal", options.decimal != "."),
+        ):
             if is_set:
                 raise UsageError(
                     f"{option} is for files, and the output is a database",

@@ -61,10 +61,19 @@ def _number_reader(program: Program, column: Column, number: NumberInput, positi
     mark, separator = program.marks_of(number)
     decimal, unit, thousands = f"'{mark}'", string(number.unit or ""), string(separator or "")
     marks = f"{int(number.unit in PERCENT)}, {int(number.reads_booleans)}"
+    words, cell = _missing_words(number, position)
     return (
-        f"static const struct number_format f{position} = {{{unit}, {thousands}, {decimal}, {marks}}};\n\n"
-        f"{column.prototype}\n{{\n    return parse_number(cell, &f{position}, value);\n}}\n"
+        f"{words}static const struct number_format f{position} = {{{unit}, {thousands}, {decimal}, {marks}}};\n\n"
+        f"{column.prototype}\n{{\n    return parse_number({cell}, &f{position}, value);\n}}\n"
     )
+
+
+def _missing_words(column: NumberInput | DateInput, position: int) -> tuple[str, str]:
+    """The table of the further spellings of a missing cell, and the cell, or NULL if it has one of them."""
+    if not (words := column.missing_words):
+        return "", "cell"
+    table = entries(f"m{position}", [(word, 0) for word in words])
+    return f"{table}\n", f"cell != NULL && find(m{position}, {len(words)}, span_of(cell)) >= 0 ? NULL : cell"
 
 
 def _category_reader(column: Column, category: CategoryInput, position: int) -> str:
@@ -83,11 +92,12 @@ def _date_reader(column: Column, date: DateInput, position: int) -> str:
     forms, pairs = date_plan(date.formats)
     texts = ", ".join(string("" if form == ISO else form) for form in forms)
     twos = ", ".join(f"{{{string(first)}, {string(last)}}}" for first, last in pairs)
+    words, cell = _missing_words(date, position)
     return (
-        f"static const char *const d{position}[] = {{{texts}}};\n"
+        f"{words}static const char *const d{position}[] = {{{texts}}};\n"
         f"static const char *const e{position}[][2] = {{{twos}}};\n\n"
         f"{column.prototype}\n{{\n"
-        f"    return parse_date(cell, d{position}, {len(forms)}, e{position}, {len(pairs)}, value);\n}}\n"
+        f"    return parse_date({cell}, d{position}, {len(forms)}, e{position}, {len(pairs)}, value);\n}}\n"
     )
 
 

@@ -154,6 +154,11 @@ def _program_data(program: Program) -> dict[str, Any]:
     outputs = program.outputs
     return {
         "missing": list(program.missing_values),
+        "words": {
+            i: list(column.missing_words)
+            for i, column in enumerate(program.inputs)
+            if isinstance(column, NumberInput | DateInput) and column.missing_words
+        },
         "decimal": program.decimal,
         "cells": [_cell_data(column) for column in program.inputs],
         "numbers": outputs.numbers,

@@ -98,9 +98,11 @@ def _input(name: str, column: ProgramInput, program: Program) -> dict[str, Any]:
         case NumberInput():
             metadata |= {"unit": column.unit, "booleans": column.reads_booleans, "missing": "NaN"}
             metadata |= {} if column.decimal is None else {"decimal": column.decimal}
+            metadata |= {"missing_words": column.missing_words} if column.missing_words else {}
             return metadata | {"lowest": column.lowest, "highest": column.highest, "typical": column.typical}
         case DateInput():
             metadata |= {"unit": "days since 1970-01-01", "formats": column.formats, "missing": "NaN"}
+            metadata |= {"missing_words": column.missing_words} if column.missing_words else {}
             return metadata | {"lowest": column.lowest, "highest": column.highest, "typical": column.typical}
         case CategoryInput():
             missing = missing_spelling(column, program.missing_values)

@@ -43,7 +43,9 @@ def run(file: Path, rows: pl.DataFrame) -> pl.DataFrame:
     reading, parts = session.metadata[READING], list[Tensors]()
     inputs = session.metadata[INPUTS]
     decimals = tuple((described["column"], described["decimal"]) for described in inputs if "decimal" in described)
-    dialect = CsvDialect(decimal=reading["decimal"], decimals=decimals, thousands=reading["thousands"])
+    words = tuple((described["column"], tuple(described.get("missing_words", ()))) for described in inputs)
+    marks = {"decimal": reading["decimal"], "decimals": decimals, "thousands": reading["thousands"]}
+    dialect = CsvDialect(**marks, missing_words=words)
     table = Table(rows, file.name, dialect=dialect)
     table.require_features([described["column"] for described in inputs])
     for start in range(0, max(1, len(table)), BATCH):

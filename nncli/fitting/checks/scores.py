@@ -7,9 +7,8 @@ from typing import Literal
 
 from nncli.base.findings import Finding, FindingCode, warning
 from nncli.base.text import format_number, join_quoted, quote
-from nncli.models.scores import ScoreCard, class_scores, parts_of
+from nncli.models.scores import ScoreCard, class_scores, has_better, parts_of
 from nncli.targets.metrics.classification import ClassificationScores
-from nncli.targets.metrics.registry import is_better
 
 MAX_NAMES = 3
 """Classes that a message lists."""
@@ -56,21 +55,21 @@ def _no_better(card: ScoreCard, rows: Rows) -> list[Finding]:
             for score in (() if card.intervals is None else card.intervals.scores)
             if score.name in figures and score.target in (None, model.title) and score.improvement is not None
         }
-        has_better = any(is_better(name, *pair) for name, pair in figures.items())
+        is_any_better = has_better(dict(model.values), dict(baseline.values), model.decisive)
         clearly_worse = [name for name, gain in gains.items() if gain.high < 0]
-        if has_better and (not clearly_worse or any(gain.low > 0 for gain in gains.values())):
+        if is_any_better and (not clearly_worse or any(gain.low > 0 for gain in gains.values())):
             continue
-        name = clearly_worse[0] if has_better else next(iter(figures))
+        name = clearly_worse[0] if is_any_better else next(iter(figures))
         value, of_baseline = figures[name]
         what = "the class shares" if model.title is None else f"the mean of {quote(model.title)}"
         message = (
-            f"the model is {'worse' if has_better else 'no better'} than the baseline, {what} of the training rows: "
+            f"the model is {'worse' if is_any_better else 'no better'} than the baseline, {what} of the training rows: "
             f"{name} {format_number(value)} against {format_number(of_baseline)} on the {rows} rows"
         )
-        if has_better:  # but not this one
+        if is_any_better:  # but not this one
             low, high = -gains[name].high, -gains[name].low
             message += f", a difference of {format_number(low)} to {format_number(high)} (95 % interval)"
-        code = FindingCode.WORSE_THAN_BASELINE if has_better else FindingCode.NO_BETTER_THAN_BASELINE
+        code = FindingCode.WORSE_THAN_BASELINE if is_any_better else FindingCode.NO_BETTER_THAN_BASELINE
         hint = "Check that the columns tell about the target, or add rows or columns."
         findings.append(warning(code, message, hint=hint))
     return findings

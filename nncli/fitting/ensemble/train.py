@@ -76,7 +76,7 @@ def train_ensemble(
         data = EnsembleData.of(config, scratch, table=plan.table)
         reading = time.perf_counter() - start
         data = data.with_checks(call.findings)
-        seconds = plan.estimate or estimate(data.config, data.table, reading)
+        seconds = (plan.estimate, None) if plan.estimate else estimate(data.config, data.table, reading)
         with (
             EnsembleRun.create(
                 data, requested, call.command, plan.decision, recorded, replaces=call.replaces
@@ -97,15 +97,23 @@ def resume_ensemble(run: Run, assignments: Sequence[str], call: TrainingCall) ->
         yield from _train(EnsembleRun.resume(data, run, call.command), call)
 
 
-def _train(ensemble_run: EnsembleRun, call: TrainingCall, seconds: float | None = None) -> Generator[Event, None, None]:
+def _train(
+    ensemble_run: EnsembleRun, call: TrainingCall, seconds: tuple[float, float | None] | None = None
+) -> Generator[Event, None, None]:
     """Train the members and complete the run directory, also after an error or a signal."""
+    likely, longest = seconds or (None, None)
     clock, config, run = time.perf_counter(), ensemble_run.data.config, ensemble_run.run
     control = ControlDirectory(run.path.absolute() / CONTROL_FOLDER)
     try:
         workers = call.workers(config)
         with TrainingStream(config.n_members, control, workers, run.watched(call.stop)) as stream:
             yield MembersStarted(
-                run.path, config.n_members, stream.workers, ensemble_run.data.findings, estimate=seconds
+                run.path,
+                config.n_members,
+                stream.workers,
+                ensemble_run.data.findings,
+                estimate=likely,
+                longest=longest,
             )
             yield from train_members(stream, [ensemble_run], workers.sharing(config.n_members))
         built = ensemble_run.finalize()

@@ -29,7 +29,7 @@ class Progress:
 class MembersStarted:
     """`members` trainings start or resume, `workers` of them at a time; `noun` names them in messages.
 
-    The training takes about `estimate` seconds.
+    The training takes about `estimate` seconds, and up to `longest` if the held-out rows choose further epochs.
     """
 
     run: Path
@@ -38,6 +38,7 @@ class MembersStarted:
     findings: tuple[Finding, ...]
     noun: str = "members"
     estimate: float | None = None
+    longest: float | None = None
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ class NumberInput:
     The `unit` is removed from cells of text (data/columns/spellings.py). With `reads_booleans`, true is 1 and false
     is 0. `lowest` and `highest` are the training range and `typical` is the median, None if most cells are missing.
     `decimal` is the decimal mark of its texts if it is another one than that of the program. With `is_binary`, the
-    training rows have two values, `lowest` and `highest`.
+    training rows have two values, `lowest` and `highest`. `missing_words` are further spellings of a missing cell.
     """
 
     kind: ClassVar[Literal["number"]] = "number"
@@ -35,6 +35,7 @@ class NumberInput:
     is_optional: bool = False
     decimal: str | None = None
     is_binary: bool = False
+    missing_words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ class DateInput:
 
     A cell is read in the first of the `formats` that fits, or in another one without ambiguity: see
     nncli/data/columns/datetimes.py. `lowest` and `highest` are the days of the training range, `typical` is a day near
-    the median. With `varies_by_hour`, the training rows have several times of day.
+    the median. With `varies_by_hour`, the training rows have several times of day. `missing_words` are further
+    spellings of a missing cell.
     """
 
     kind: ClassVar[Literal["date"]] = "date"
@@ -79,6 +81,7 @@ class DateInput:
     typical: float | None = None
     is_optional: bool = False
     varies_by_hour: bool = False
+    missing_words: tuple[str, ...] = ()
 
     @property
     def has_times(self) -> bool:

@@ -19,7 +19,7 @@ def test_a_text_with_a_nul_cannot_be_a_cell() -> None:
 
 def test_dates_are_read_in_their_formats_and_then_in_others_with_one_meaning() -> None:
     forms, pairs = date_plan(("%m/%d/%Y", "iso"))
-    assert forms[:3] == ("%m/%d/%Y", "iso", "%Y/%m/%d")
+    assert forms[:3] == ("%m/%d/%Y", "iso", "%B %Y")
     assert pairs[0] == ("%m/%d/%Y", "%m/%d/%Y")
     assert pairs[1] == ("%d-%m-%Y", "%m-%d-%Y")
 

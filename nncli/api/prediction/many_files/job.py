@@ -182,16 +182,17 @@ def is_quick(left: Sequence[FileToPredict], done: int, seconds: float) -> bool:
 
 
 def _check_formats(files: Sequence[FileToPredict], options: FileOptions) -> None:
-    """Raise a UsageError if a format cannot be written, or not with the formulas escaped."""
+    """Raise a UsageError if a format cannot be written, or not with an option of CSV."""
     use = FileOptions.use
     if options.file_format is not None and not FORMATS[options.file_format].is_written:
         raise UsageError(f"{options.format} can only be read", hint="Write parquet or arrow: they have the same types.")
-    for file in files if options.escape_formulas else ():
-        if not format_of(Path(file.answer)).load().escapes_formulas:
+    option = options.text_option
+    for file in files if option is not None else ():
+        if option is not None and not format_of(Path(file.answer)).load().is_delimited:
             raise UsageError(
-                "formulas can be escaped in CSV and TSV only",
+                Advice(option, " is for CSV and TSV only"),
                 location=Location(source=file.answer),
-                hint=Advice("Add ", use("format", "csv"), ", or remove ", use("escape_formulas"), "."),
+                hint=Advice("Add ", use("format", "csv"), ", or remove ", option, "."),
             )
 
 

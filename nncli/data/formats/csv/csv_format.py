@@ -14,7 +14,7 @@ from typing import IO, ClassVar
 import polars
 
 from nncli.data.columns.parsing import TEXT_TYPES
-from nncli.data.dialect import COMMA, TAB
+from nncli.data.dialect import COMMA, SEMICOLON, TAB
 from nncli.data.formats.csv.reader import read_delimited
 from nncli.data.formats.file_format import FileFormat
 from nncli.data.formats.read_options import ReadOptions
@@ -31,7 +31,7 @@ PARSERS = 2
 class CsvFormat(FileFormat):
     """The CSV format: text with a separator between cells."""
 
-    escapes_formulas: ClassVar[bool] = True
+    is_delimited: ClassVar[bool] = True
     has_lists: ClassVar[bool] = False
 
     def detects(self, head: bytes) -> bool:
@@ -47,8 +47,10 @@ class CsvFormat(FileFormat):
 
     def open_sink(self, file: Writable, path: Path | None, options: FileOptions) -> AbstractContextManager[Sink]:
         """Yield a sink with the separator that the suffix of `path` implies."""
+        separator, has_comma = separator_of(path) or COMMA, options.decimal == ","
+        separator = SEMICOLON if has_comma and separator == COMMA else separator
         return nullcontext(
-            DelimitedSink(file, separator_of(path) or COMMA, ColumnCheck.of(path), options.escape_formulas)
+            DelimitedSink(file, separator, ColumnCheck.of(path), options.escape_formulas, decimal_comma=has_comma)
         )
 
 
@@ -71,6 +73,7 @@ class DelimitedSink:
     separator: str
     columns: ColumnCheck
     escape_formulas: bool = False
+    decimal_comma: bool = False
 
     def write(self, frame: polars.DataFrame) -> None:
         names = frame.columns
@@ -81,7 +84,9 @@ class DelimitedSink:
         # nncli reads an empty line as an empty cell, but many readers skip it.
         null = '""' if frame.width == 1 else ""
         with translate_write_errors(frame, self.columns.source):
-            rows = frame.write_csv(include_header=False, separator=self.separator, null_value=null)
+            rows = frame.write_csv(
+                include_header=False, separator=self.separator, null_value=null, decimal_comma=self.decimal_comma
+            )
         if first:
             self.file.write(header(names, self.separator))
         self.file.write(rows.encode())

@@ -33,7 +33,7 @@ export class CellError extends Error {
 }
 
 const program = /*PROGRAM*/;
-const { missing, decimal, numbers, codes, probabilities } = program;
+const { missing, words, decimal, numbers, codes, probabilities } = program;
 const names = new Set(inputs.map((input) => input.name));
 // What the reader of each column needs besides `inputs`.
 const cells = program.cells.map((cell, i) => {
@@ -53,7 +53,7 @@ function predictRow(row, number) {
       throw new CellError(`the column is missing; ${hint}`, number, input.name);
     }
     const cell = row[input.name];
-    const isMissing = cell === null || cell === undefined || Number.isNaN(cell) || missing.includes(cell);
+    const isMissing = cell === null || cell === undefined || Number.isNaN(cell) || missing.includes(cell) || words[i]?.includes(cell);
     if (!read[input.kind](inputValues[i], isMissing ? null : cell, input, cells[i])) {
       throw new CellError(`${show(cell)} is not ${expected[input.kind](input)}`, number, input.name, cell);
     }

@@ -58,7 +58,7 @@ def cell_error(row: int, name: str, cell: object, reason: str) -> ValueError:
 
 def cell_reader(column: ProgramInput, program: Program) -> CellReader:
     """What reads the cells of an input."""
-    missing = frozenset(program.missing_values)
+    missing = frozenset(program.missing_values_of(column))
     match column:
         case NumberInput():
             return _number_reader(column, program, missing)

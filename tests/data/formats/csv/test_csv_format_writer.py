@@ -7,6 +7,7 @@ import polars
 import pytest
 from hypothesis import example, given, settings
 
+from nncli.base.errors import UsageError
 from nncli.data.dialect import COMMA, CsvDialect
 from nncli.data.formats.csv.csv_format import PLAIN_NUMBER, escape_formulas, separator_of
 from nncli.data.formats.registry import FileOptions
@@ -24,6 +25,19 @@ def formulas_escaped(path: Path, *frames: polars.DataFrame) -> polars.DataFrame:
             sink.write(frame)
     # A column of nothing but `;` would be ambiguous otherwise.
     return read_table(path, dialect=CsvDialect(separator=separator_of(path) or COMMA)).frame
+
+
+@pytest.mark.parametrize(("name", "text"), [("a.csv", "x;s\n1,5;1.5\n;a,b\n"), ("a.tsv", "x\ts\n1,5\t1.5\n\ta,b\n")])
+def test_numbers_have_a_comma_if_asked_for_and_text_stays(tmp_path: Path, name: str, text: str) -> None:
+    frame = polars.DataFrame({"x": [1.5, None], "s": ["1.5", "a,b"]})
+    with open_sink(tmp_path / name, FileOptions(decimal=",")) as sink:
+        sink.write(frame)
+    assert (tmp_path / name).read_text() == text
+    with (
+        pytest.raises(UsageError, match="is for CSV and TSV only"),
+        open_sink(tmp_path / "a.parquet", FileOptions(decimal=",")),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("name", NAMES[:4])

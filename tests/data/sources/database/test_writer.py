@@ -97,6 +97,7 @@ def test_a_table_is_named_for_a_database_alone() -> None:
         (TableSource(path="sqlite:///a.db"), FileOptions(), False),
         (TableSource(path="sqlite:///a.db", table="t"), FileOptions(force=True), True),
         (TableSource(path="sqlite:///a.db", table="t"), FileOptions(escape_formulas=True), False),
+        (TableSource(path="sqlite:///a.db", table="t"), FileOptions(decimal=","), False),
         (TableSource(path="sqlite:///a.db", table="t"), FileOptions(format="csv"), False),
         (Path("a.csv"), FileOptions(), True),
         (None, FileOptions(), True),
