@@ -85,8 +85,13 @@ EMPTY_CELL_HINT = "Correct the cell, or leave it empty."
 ON_ERROR_HINT = Advice("To treat all such cells as missing: ", UseOption("on_error", "on_error", "missing"), ".")
 
 
-def number_hint(cell: str, name: str, dialect: CsvDialect, cells: pl.Series, unit: str | None = None) -> str:
-    """The hint for `cell` of the column `name` of these `cells`, which is no number with the `unit` of the others."""
+def number_hint(
+    cell: str, name: str, dialect: CsvDialect, cells: pl.Series, unit: str | None = None, words: Sequence[str] = ()
+) -> str:
+    """The hint for `cell` of the column `name` of these `cells`, which is no number with the `unit` of the others.
+
+    `words` are all cells that are no numbers, if there are few.
+    """
     other = "," if dialect.decimal == "." else "."
     has_mark = has_decimal_mark(cells, dialect.decimal)
     meaning = guess_meaning(cell.strip(), dialect, name, has_mark=has_mark)
@@ -96,9 +101,10 @@ def number_hint(cell: str, name: str, dialect: CsvDialect, cells: pl.Series, uni
     are_numbers = 2 * parse_numbers(cells, dialect, unit).count() > cells.count()
     if meaning and not are_numbers:
         return f"{meaning} {as_categories}"
+    added = ", ".join(map(yaml_quote, words or [cell]))
     return sentences(
         meaning,
-        f"Correct the cell, or empty it. If it means a missing value, add {yaml_quote(cell)} to data.missing_values.",
+        f"Correct the cell, or empty it. If it means a missing value, add {added} to data.missing_values.",
         ON_ERROR_HINT if are_numbers else "",
         as_categories,
     )

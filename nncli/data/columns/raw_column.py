@@ -115,6 +115,8 @@ MIN_RELATIVE_COUNT = 0.1
 """Relative to the mean count of a category: a cell that is not a number and is rarer than this is a typing error."""
 MAX_NUMBERS, MIN_REPEATS = 10, 1.5
 """Distinct numbers, and rows of each distinct cell on average, of categories in a table of few rows."""
+MAX_WORDS = 5
+"""Distinct cells that are no numbers, up to which an error lists them."""
 FEW = 0.1
 """Fraction of the present cells up to which misfits in a column of numbers are few."""
 ADDRESS = r"^\s*\d{1,3}(?:\.\d{1,3}){3}\s*$"
@@ -241,9 +243,14 @@ def check_mixed_numbers(table: Table, name: str, numbers: pl.Series, bare: pl.Se
         return
     present, n_numbers = len(cells) - cells.null_count(), len(numbers) - numbers.null_count()
     message, reason = "is not a number", f"{n_numbers:,} of {present:,} cells are numbers"
+    words: list[str] = []
     if 2 * n_numbers > present:
         if are_codes(cells, is_odd):
             return
+        counts = cells.filter(is_odd).alias("word").value_counts().sort(["count", "word"], descending=[True, False])
+        if 1 < len(counts) <= MAX_WORDS:
+            words = counts["word"].to_list()
+            reason += f", {', '.join(f'{quote(word)} {count:,}' for word, count in counts.iter_rows())}"
     else:
         is_similar = looks_like_a_number(cells).fill_null(False) & is_odd
         n_similar = is_similar.sum()
@@ -257,7 +264,7 @@ def check_mixed_numbers(table: Table, name: str, numbers: pl.Series, bare: pl.Se
     raise DataError(
         f"{quote(cells[row])} {message}; {reason}",
         location=table.location(row=row, column=name),
-        hint=number_hint(cells[row], name, table.dialect_of(name), cells),
+        hint=number_hint(cells[row], name, table.dialect_of(name), cells, words=words),
     )
 
 

@@ -97,6 +97,12 @@ def test_an_odd_cell_among_numbers_is_named_with_the_mends(odd: str, way: str) -
     assert way in str(error.hint)
 
 
+def test_the_words_among_numbers_are_named_with_their_counts() -> None:
+    error = refused(texts(*(str(i) for i in range(30)), "soon", "later", "soon"))
+    assert "30 of 33 cells are numbers, 'soon' 2, 'later' 1" in error.message
+    assert 'add "soon", "later" to data.missing_values' in str(error.hint)
+
+
 @pytest.mark.parametrize(
     "cells",
     [
