@@ -93,10 +93,9 @@ def invalid_cells_of(table: Table, name: str, kind: Kind | None, policy: OnInval
     if policy == "auto" and (looks_like_a_number(words).any() or words.str.contains(DIGIT).sum() >= MIN_CODES):
         return None
     if policy == "auto" and not (words.str.contains(DIGIT).any() or (numbers.is_infinite() & odd).any()):
-        counts = words.value_counts()["count"]
-        if counts.min() >= MIN_REPEATS and (
-            len(counts) == 1 or (len(counts) == 2 and count <= MAX_SHARE_OF_TWO * present)
-        ):
+        counts: list[int] = words.value_counts()["count"].to_list()
+        are_few = len(counts) == 1 or (len(counts) == 2 and count <= MAX_SHARE_OF_TWO * present)
+        if are_few and min(counts) >= MIN_REPEATS:
             return odd.to_numpy()
     return _as_allowed(odd, present, policy)
 

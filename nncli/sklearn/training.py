@@ -47,11 +47,11 @@ class Columns:
         defaults = DEFAULT_MISSING_VALUES if written.get("default_missing_values", True) else ()
         missing = written.get("missing_values", ())
         labels = {label for name in self.target.columns for label in self.target[name].cast(pl.String).unique()}
-        keys = {"path": table, "target": self.target.columns}
+        keys: dict[str, object] = {"path": table, "target": self.target.columns}
         if isinstance(missing, list | tuple):
             words = dict.fromkeys((*defaults, *missing))
             keys["missing_values"] = [word for word in words if word not in labels]
-            keys["default_missing_values"] = labels.isdisjoint(defaults)
+            keys["default_missing_values"] = bool(defaults) and labels.isdisjoint(defaults)
         return {**written, **keys} if self.weight is None else {**written, **keys, "sample_weight": self.weight}
 
 

@@ -248,7 +248,7 @@ def check_mixed_numbers(table: Table, name: str, numbers: pl.Series, bare: pl.Se
         if are_codes(cells, is_odd):
             return
         counts = cells.filter(is_odd).alias("word").value_counts().sort(["count", "word"], descending=[True, False])
-        if 1 < len(counts) <= MAX_WORDS:
+        if 1 < len(counts) <= MAX_WORDS and not counts["word"].str.contains(DIGIT).any():
             words = counts["word"].to_list()
             reason += f", {', '.join(f'{quote(word)} {count:,}' for word, count in counts.iter_rows())}"
     else:

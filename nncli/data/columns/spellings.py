@@ -169,7 +169,8 @@ def infer_unit(cells: pl.Series) -> str | None:
     if with_digits.is_empty():
         return None
     groups = with_digits.head(1).str.extract_groups(NUMBER_WITH_SIGN).struct.unnest().row(0)
-    if sign := next(filter(None, groups), None):
+    sign: str | None = next(filter(None, groups), None)
+    if sign is not None:
         return sign
     if cells.str.contains(IN_PARENTHESES).any():
         return PARENTHESES

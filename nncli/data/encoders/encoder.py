@@ -209,8 +209,8 @@ def program_inputs(
         if isinstance(number := inputs.get(name), NumberInput):
             inputs[name] = replace(number, decimal=mark)
     for name, words in dialect.missing_words:
-        if isinstance(column := inputs.get(name), NumberInput | DateInput):
-            inputs[name] = replace(column, missing_words=words)
+        if isinstance(read := inputs.get(name), NumberInput | DateInput):
+            inputs[name] = replace(read, missing_words=words)
     return inputs
 
 

@@ -78,7 +78,7 @@ def test_durations_of_many_values_are_refused_with_what_to_do(form: str) -> None
 @pytest.mark.parametrize(
     ("odd", "way"),
     [
-        ("n/a", 'add "n/a" to data.missing_values'),
+        ("n/a", 'add "n/a", "other" to data.missing_values'),
         ("?", "data.missing_values"),
         ("2024-01-05", "a date"),
         ("05.01.2024", "a date"),
@@ -91,7 +91,7 @@ def test_durations_of_many_values_are_refused_with_what_to_do(form: str) -> None
 )
 def test_an_odd_cell_among_numbers_is_named_with_the_mends(odd: str, way: str) -> None:
     error = refused(texts("1", "2", odd, "4", "other"))
-    assert error.message == f"'{odd}' is not a number; 3 of 5 cells are numbers"
+    assert error.message.startswith(f"'{odd}' is not a number; 3 of 5 cells are numbers")
     assert error.location is not None
     assert error.location.row == 3
     assert way in str(error.hint)
