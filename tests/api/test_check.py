@@ -74,7 +74,7 @@ def test_errors_that_need_the_table_are_found_together(folder: Path) -> None:
 
 def test_all_unreadable_columns_are_found_and_the_network_is_tried_without_them(folder: Path) -> None:
     table = pl.read_csv(folder / "t.csv").with_columns(
-        price=pl.Series([f"{i}.5" if i % 40 else "n/a" for i in range(300)]),
+        price=pl.Series([f"{i}.5" if i % 40 else ("n/a", "k.A.", "soon")[i // 40 % 3] for i in range(300)]),
         part=pl.Series([f"{i + 1},500" for i in range(300)]),
         far=pl.Series(["inf" if i % 40 == 9 else f"{i}.25" for i in range(300)]),
     )

@@ -34,7 +34,7 @@ LABEL_TYPES = {"text": "string", "integer": "number", "float": "number", "boolea
 INPUT_TYPE = """{{
   name: string, kind: "number" | "category" | "date" | "text", unit?: string, decimal?: string,
   lowest?: number | string, highest?: number | string, typical?: number | string, categories?: string[],
-  formats?: string[]
+  formats?: string[], missing?: string[]
 }}"""
 
 
@@ -113,6 +113,8 @@ def input_data(column: ProgramInput) -> dict[str, Any]:
             data["categories"] = list(column.categories)
         case DateInput():
             data |= {"formats": list(column.formats), "lowest": _day(column.lowest), "highest": _day(column.highest)}
+    if isinstance(column, NumberInput | DateInput) and column.missing_words:
+        data["missing"] = list(column.missing_words)
     if isinstance(column, DateInput):
         data["typical"] = _day(column.typical)
     elif not isinstance(column, TextInput):
@@ -154,11 +156,6 @@ def _program_data(program: Program) -> dict[str, Any]:
     outputs = program.outputs
     return {
         "missing": list(program.missing_values),
-        "words": {
-            i: list(column.missing_words)
-            for i, column in enumerate(program.inputs)
-            if isinstance(column, NumberInput | DateInput) and column.missing_words
-        },
         "decimal": program.decimal,
         "cells": [_cell_data(column) for column in program.inputs],
         "numbers": outputs.numbers,

@@ -33,7 +33,7 @@ export class CellError extends Error {
 }
 
 const program = /*PROGRAM*/;
-const { missing, words, decimal, numbers, codes, probabilities } = program;
+const { missing, decimal, numbers, codes, probabilities } = program;
 const names = new Set(inputs.map((input) => input.name));
 // What the reader of each column needs besides `inputs`.
 const cells = program.cells.map((cell, i) => {
@@ -53,8 +53,8 @@ function predictRow(row, number) {
       throw new CellError(`the column is missing; ${hint}`, number, input.name);
     }
     const cell = row[input.name];
-    const isMissing = cell === null || cell === undefined || Number.isNaN(cell) || missing.includes(cell) || words[i]?.includes(cell);
-    if (!read[input.kind](inputValues[i], isMissing ? null : cell, input, cells[i])) {
+    const isNull = cell === null || cell === undefined || Number.isNaN(cell) || missing.includes(cell) || input.missing?.includes(cell);
+    if (!read[input.kind](inputValues[i], isNull ? null : cell, input, cells[i])) {
       throw new CellError(`${show(cell)} is not ${expected[input.kind](input)}`, number, input.name, cell);
     }
   });
@@ -83,15 +83,15 @@ function isUndefined() {
 function overflowOf(row, number) {
   const places = inputs.flatMap(({ kind }, i) => (kind === "number" ? [i] : []));
   const numbers = places.map((i) => inputValues[i][0]);
-  const isUndefinedWith = (i) => {
+  const failsWith = (i) => {
     places.forEach((j, k) => (inputValues[j][0] = j === i ? numbers[k] : NaN));
     run();
     return isUndefined();
   };
   // Without its numbers the row has a prediction, or none of them alone is the reason.
-  for (const i of isUndefinedWith(-1) ? [] : places) {
+  for (const i of failsWith(-1) ? [] : places) {
     const { name } = inputs[i];
-    if (isUndefinedWith(i)) return new CellError(`${show(row[name])} is too far from the training values`, number, name, row[name]);
+    if (failsWith(i)) return new CellError(`${show(row[name])} is too far from the training values`, number, name, row[name]);
   }
   return new CellError("a number is too far from the training values", number);
 }
