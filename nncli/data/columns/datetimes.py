@@ -26,6 +26,7 @@ from nncli.data.number_and_date_forms import (
 
 DATE_LIKE = r"^\s*(?:\d{1,4}[-./ ]|[A-Za-z]{3,9} )\w{1,9}(?:[-./ ]|, )\d{1,4}"
 MONTH_LIKE = r"^\s*(?:\d{4}[-/]\d{1,2}|\d{1,2}[-/]\d{4}|[A-Za-z]{3,9}[- ]\d{4})\s*$"
+FIRST_CELLS = 1000
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}(?:[T ]|$)"
 EIGHT_DIGITS = r"^\s*[12]\d{7}(?:[T ]|\s*$)"
 TIME_OF_DAY = r"[T ]+(\d{1,2}:\d{2}.*)$"
@@ -202,9 +203,10 @@ def infer_date_format(cells: pl.Series, configured: str = AUTO) -> str | None:
 def infer_month_format(present: pl.Series) -> str | None:
     """The format in which more than half of the cells are months, and so are all that look like one; None without one.
 
-    Cells such as 2009/10 that are all a year and the next are seasons.
+    So are more than half of the first ones, which tells most columns apart. Cells such as 2009/10 that are all a
+    year and the next are seasons.
     """
-    if not _is_shaped(present, MONTH_LIKE):
+    if not (_is_shaped(present.head(FIRST_CELLS), MONTH_LIKE) and _is_shaped(present, MONTH_LIKE)):
         return None
     shaped = present.filter(present.str.contains(MONTH_LIKE))
     form = next((f for f in MONTH_FORMATS if _count_parsed(shaped, f) == len(shaped)), None)

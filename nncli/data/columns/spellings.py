@@ -186,6 +186,8 @@ def words_behind(cells: pl.Series) -> dict[str, int]:
 
     Numbers with leading zeros (007 b) and exponents (5e3) have none.
     """
+    if not cells.str.contains("[0-9]").any():
+        return {}
     numbers = cells.filter(~cells.str.contains(r"^\s*[+-]?0[0-9]") & cells.cast(pl.Float64, strict=False).is_null())
     spaced, attached = numbers.str.extract_groups(NUMBER_WITH_WORD).struct.unnest().get_columns()
     words = spaced.fill_null(attached).drop_nulls().str.strip_chars().alias("word")
