@@ -123,7 +123,10 @@ def load_checkpoint(run: Path, state: TrainState, *, owner: str) -> tuple[list[E
 
 
 def _health(document: dict[str, Any]) -> Health:
-    layers = tuple(LayerHealth(**layer) for layer in document["layers"])
+    layers = tuple(
+        LayerHealth(**{name: tuple(x) if isinstance(x, list) else x for name, x in layer.items()})
+        for layer in document["layers"]
+    )
     return Health(**{**document, "layers": layers})
 
 

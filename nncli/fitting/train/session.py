@@ -240,6 +240,7 @@ class TrainingSession:
             metric=self._metric,
             findings=self._prepared.findings,
             reports=tuple(self._reports),
+            health=tuple(self._health),
             monitor=self._prepared.arguments.monitor,
             estimate=self._estimate,
         )
