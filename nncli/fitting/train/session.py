@@ -28,7 +28,7 @@ from nncli.models.predictions import Predictions, stack_predictions
 from nncli.models.scores import ScoreCard, ScoredRows, baseline_predictions, scores_json, validation_card
 from nncli.nn.training.early_stopping import CrossFit, number_of_parts, part_numbers
 from nncli.nn.training.epoch import DivergedError, LoopSignal
-from nncli.nn.training.health import Health, HealthMonitor, is_measured
+from nncli.nn.training.health import Health, HealthMonitor
 from nncli.nn.training.loop import CheckpointDue, EpochReport, LearningRateHalved, fit
 from nncli.nn.training.state import TrainState
 from nncli.run_directory.checkpoints import save_checkpoint
@@ -270,7 +270,7 @@ class TrainingSession:
                     self._health[:] = [health for health in self._health if health.epoch <= event.epoch]
                 if isinstance(event, EpochReport):
                     reports.append(event)
-                    if is_measured(event.epoch):
+                    if monitor.is_due(event.epoch):
                         measured = tuple(self._measure(monitor))
                     if event.epoch in self._prepared.arguments.snapshot_epochs:  # before a checkpoint of this epoch
                         self._directory.save_snapshot(event.epoch, state.parameters)
@@ -286,12 +286,12 @@ class TrainingSession:
         yield self._health[-1]
         if not self._state.epoch:
             return
-        path = self._directory.path
-        run = path.parents[1] if path.parent.name == MEMBERS else path
-        run = run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run
         for problem in training_problems(Evidence(self._prepared.config, self._health, self._reports), LIVE):
             if problem.code not in self._warned:
                 self._warned.add(problem.code)
+                path = self._directory.path
+                run = path.parents[1] if path.parent.name == MEMBERS else path
+                run = run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run
                 yield HealthWarning(problem.finding(run))
 
     def _save(self) -> None:

@@ -31,9 +31,11 @@ DEAD_SLOPE = 1e-3
 """A unit is dead if the slope of its activation is not larger in any row: it passes no gradient on."""
 SATURATED_SLOPE = 0.05
 """A value is saturated if the slope is not larger than this fraction of the slope at 0."""
+FEW_STEPS = 20
+"""Steps of an epoch up to which every second measurement is left out: it would take as long as some steps."""
 LEVELS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 """Levels of the quantiles by which distributions are described."""
-MAX_SAMPLE = 2048
+MAX_SAMPLE = 1024
 """Numbers of which quantiles are computed."""
 
 
@@ -88,14 +90,6 @@ class Health:
     gradient_noise: float
     clipped: float
     layers: tuple[LayerHealth, ...]
-
-
-def is_measured(epoch: int) -> bool:
-    """Whether the health is measured after an epoch: before the first, and after 1, 2, 4, 8 … epochs.
-
-    This does not depend on the planned epochs, so that a training that is lengthened has the same measurements.
-    """
-    return epoch & (epoch - 1) == 0
 
 
 @dataclass
@@ -190,6 +184,14 @@ class HealthMonitor:
             elif activation is not None and len(self._layers) > 1:  # of the dense layer before it
                 self._layers[last.name] = self._apart[name] = last = _Watched(last.name, activation, apart=True)
         self._spans = self._weight_spans()
+
+    def is_due(self, epoch: int) -> bool:
+        """Whether to measure after an epoch: before the first, and after 1, 2, 4, 8 … epochs; of few steps, 1, 4, 16 ….
+
+        This does not depend on the planned epochs, so that a training that is lengthened has the same measurements.
+        """
+        is_power = epoch & (epoch - 1) == 0
+        return is_power and (epoch.bit_length() % 2 == 1 or not epoch or len(self._dataset) > FEW_STEPS * self._batch)
 
     def _watch(self, value: str, values: Array) -> None:
         """Add z and a of a layer as they are computed; see `TrainingContext.watch`."""

@@ -14,7 +14,7 @@ from nncli.nn.layers.base import TrainingContext
 from nncli.nn.layers.dense import Dense
 from nncli.nn.optim.optimizers import Sgd
 from nncli.nn.optim.schedules import ConstantRate
-from nncli.nn.training.health import LEVELS, Health, HealthMonitor, LayerHealth, is_measured
+from nncli.nn.training.health import LEVELS, Health, HealthMonitor, LayerHealth
 from nncli.nn.training.state import TrainState
 from tests.nn.training.helpers import FULL, arguments_of, bits, fresh, network_of, rows_of, train
 
@@ -126,5 +126,8 @@ def test_gradient_noise_is_none_for_a_full_batch_and_falls_with_the_batch_size()
     assert noise[8] / noise[32] == pytest.approx(2.0, rel=0.01)  # of the same 32 rows
 
 
-def test_a_training_is_measured_before_it_and_after_powers_of_two() -> None:
-    assert [epoch for epoch in range(40) if is_measured(epoch)] == [0, 1, 2, 4, 8, 16, 32]
+def test_a_training_is_measured_before_it_and_after_powers_of_two_or_of_four_if_it_is_tiny() -> None:
+    for rows, expected in ((400, [0, 1, 2, 4, 8, 16, 32]), (160, [0, 1, 4, 16])):
+        arguments = arguments_of(batch_size=8)
+        monitor = HealthMonitor(arguments, fresh(arguments), rows_of(arguments, rows))
+        assert [epoch for epoch in range(40) if monitor.is_due(epoch)] == expected
