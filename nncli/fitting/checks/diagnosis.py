@@ -332,9 +332,12 @@ def unscaled_target(e: Evidence, *, limit: float = 10.0, learned: float = 0.9) -
     return TrainingProblem(FindingCode.UNSCALED_TARGET, message, 1.0, ("encoding.target=standard",))
 
 
-def strong_penalty(e: Evidence, *, shrunk: float = 0.25, gap: float = 0.05) -> TrainingProblem | None:
+def strong_penalty(
+    e: Evidence, *, shrunk: float = 0.25, alone: float = 0.1, gap: float = 0.05
+) -> TrainingProblem | None:
     """`l1`, `l2` or weight decay has shrunk the weights of a layer to less than {shrunk:.0%}, and the nearest rows
-    predict better by {gap:g}; or dropout of more than half of the units, without which the loss is lower by {gap:.0%}.
+    predict better by {gap:g} (without rows, to less than {alone:.0%}); or dropout of more than half of the units,
+    without which the loss is lower by {gap:.0%}.
 
     Helps: a smaller penalty, less dropout.
     """
@@ -343,7 +346,7 @@ def strong_penalty(e: Evidence, *, shrunk: float = 0.25, gap: float = 0.05) -> T
     names = [key for key in ("l1", "l2") if getattr(e.config, key)]
     decay = getattr(e.config.optimizer, "weight_decay", 0.0)
     names += ["optimizer.weight_decay"] if isinstance(decay, float) and decay > 0.1 else []
-    if _drops(e.config) and e.reports:
+    if _drops(e.config) and e.reports and e.rows is not None:
         loss, without = e.reports[-1].loss, e.reports[-1].val_loss
         if underfitting(e) is not None or (without is not None and loss - without > gap * e.scale):
             message = f"dropout is too strong: with it, the training loss ends at {format_number(loss)}"
@@ -351,8 +354,8 @@ def strong_penalty(e: Evidence, *, shrunk: float = 0.25, gap: float = 0.05) -> T
             return TrainingProblem(FindingCode.STRONG_PENALTY, message, 1.0, layers_with(e.config, dropout=0.2))
     parts = zip(dense(e.health[0]), dense(e.health[-1]), strict=True)
     left = min((last.weight_norm / first.weight_norm for first, last in parts if first.weight_norm), default=1.0)
-    worse = e.rows is None or (e.rows.neighbors or 0.0) - (e.rows.network or 0.0) >= gap
-    if not names or left >= shrunk or not worse:
+    is_certain = left < alone if e.rows is None else (e.rows.neighbors or 0.0) - (e.rows.network or 0.0) >= gap
+    if not names or left >= shrunk or not is_certain:
         return None
     message = f"the penalty is too strong: {' and '.join(names)} has shrunk a layer to {left:.1g} of its norm"
     return TrainingProblem(FindingCode.STRONG_PENALTY, message, 1.0, tuple(f"{name}=0" for name in names))
@@ -412,7 +415,8 @@ def vanishing_gradients(
         return None
     first = max(dense(m)[0].gradient_norm / dense(m)[-1].gradient_norm for m in early)
     flattest = max((min(dense(m)[:-1], key=lambda part: part.z_std) for m in early), key=lambda part: part.z_std)
-    if first <= (small if e.learned < learned else ratio):
+    stays = e.rows is not None and e.learned < learned  # while it trains, that may only be the beginning
+    if first <= (small if stays else ratio):
         what = f"gradient vanishes: that of {dense(early[0])[0].name} is {first:.1g} of that of the output"
     elif flattest.z_std < z:
         what = f"signal vanishes: z of {flattest.name} has a standard deviation of {flattest.z_std:.1g} (1 is usual)"
@@ -643,7 +647,7 @@ def too_few_epochs(
             return None
         message = (
             f"early stopping ends the training after {n:,} of {_epochs(e.config):,} epochs, while the loss falls: "
-            f"patience={stopping.patience} and min_delta={stopping.min_delta:g} do not wait for small gains"
+            f"patience={stopping.patience} and min_delta={stopping.min_delta:g} do not wait long enough"
         )
         sets = ("early_stopping.patience=20", "early_stopping.min_delta=0")
         return TrainingProblem(FindingCode.TOO_FEW_EPOCHS, message, 0.5, sets)
