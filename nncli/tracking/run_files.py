@@ -124,7 +124,9 @@ def epoch_points(report: EpochReport, metric: str | None, time: float) -> tuple[
 
 def health_points(health: Health, time: float) -> Iterator[Point]:
     """The points of a moment of a training as in health.csv: the norms and fractions, and distributions of layers."""
-    values = {("health", name): getattr(health, name) for name in ("gradient_norm", "gradient_noise", "clipped")}
+    values: dict[tuple[str, ...], Any] = {
+        ("health", name): getattr(health, name) for name in ("gradient_norm", "gradient_noise", "clipped")
+    }
     for layer in health.layers:
         values |= {("health", layer.name, name): value for name, value in asdict(layer).items() if name != "name"}
     for parts, value in values.items():
