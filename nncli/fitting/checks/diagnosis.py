@@ -568,7 +568,8 @@ def overfitting(
         f"at {format_number(values[-1])}, while the training loss fell to {format_number(e.losses[-1])}"
     )
     advice = "More rows help most; else a penalty or a smaller network. The weights of the best epoch are kept anyway"
-    sets = (f"l2={max(0.1, 3.0 * e.config.l2):g}",)
+    l2 = 0.1 if e.rows is not None and not e.rows.has_labels else 0.01  # cross-entropy has smaller gradients
+    sets = (f"l2={max(l2, 3.0 * e.config.l2):g}",)
     return TrainingProblem(FindingCode.OVERFITTING, message, min(1.0, gap) / 2.0, sets, advice)
 
 
