@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import io
 import json
 import re
@@ -23,6 +24,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from python_api import python_api
 
+from nncli.base.findings import FindingCode
 from nncli.cli.app import app
 from nncli.config import schema
 from nncli.config.json_schema import json_schema
@@ -30,6 +32,7 @@ from nncli.config.schema.tune import ConfigFile, Domain, TuneFile, TuneSection
 from nncli.config.schema_file import SCHEMA
 from nncli.config.yaml.writer import dump
 from nncli.data.encoders.options import CategoricalOptions
+from nncli.fitting.checks.diagnosis import RULES
 from nncli.nn.activations import Activation
 from nncli.nn.initializers import Initializer
 from nncli.nn.layers.residual import Layer
@@ -274,8 +277,20 @@ def disclosures() -> str:
     return head + "".join(rows)
 
 
+def diagnoses() -> str:
+    """What each rule of the diagnosis tests, with its limits, and what helps."""
+    rows = []
+    for rule in RULES:
+        limits = {name: parameter.default for name, parameter in inspect.signature(rule).parameters.items()}
+        test, _, helps = (inspect.getdoc(rule) or "").partition("\n\nHelps: ")
+        text = re.sub(r"(\d)%", r"\1 %", " ".join(test.split()).format(**limits))
+        rows.append(f"| `{FindingCode[rule.__name__.upper()]}` | {text.rstrip('.')} | {helps.rstrip('.')} |\n")
+    return "| finding | test | what helps |\n|---|---|---|\n" + "".join(rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "database_commands": database_commands,
+    "diagnoses": diagnoses,
     "disclosures": disclosures,
     "extras": extras,
 }
@@ -295,7 +310,7 @@ def with_tables(page: Path) -> str:
 MADE: dict[Path, Callable[[], str]] = {
     **{
         DOCS / name: partial(with_tables, DOCS / name)
-        for name in ("install.md", "howto/databases.md", "run-directory.md")
+        for name in ("install.md", "howto/databases.md", "howto/diagnose.md", "run-directory.md")
     },
     DOCS / "configuration.md": configuration,
     DOCS / "commands.md": commands,

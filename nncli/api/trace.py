@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -34,6 +35,7 @@ from nncli.nn.arrays import Floats
 from nncli.nn.batches.batches import Batches
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.optim.schedules import TrainingLength
+from nncli.nn.training.arguments import TrainingArguments
 from nncli.nn.training.epoch import LoopSignal, prepare_order
 from nncli.nn.training.loop import fit
 from nncli.nn.training.state import RandomStreams, TrainState
@@ -276,10 +278,12 @@ def _trace(
             prepare_order(state, batches)
             batches.shuffle()
             rows = [arguments.row(int(i)) for i in batches.indices(state.position)]
+            _check_size(arguments, len(rows), options)
             step = trace_step(arguments, state, batches, state.position, length, every=options.all)
         else:
             dataset, rows = _given_rows(prepared, data, options.rows)
             given = Batches(dataset, len(dataset), state.streams.shuffle)
+            _check_size(arguments, len(rows), options)
             step = trace_step(arguments, state, given, 0, length, every=options.all)
     return Trace(
         source=source,
@@ -300,6 +304,22 @@ def _trace(
         is_taught=prepared.distilled is not None,
         notes=tuple(notes),
     )
+
+
+def _check_size(arguments: TrainingArguments, rows: int, options: TraceOptions) -> None:
+    """Refuse to print and check more numbers than anybody reads, which would take minutes.
+
+    Raises:
+        UsageError: with --all there are more than MAX_ALL weights and values of units.
+    """
+    network = arguments.network
+    widths = [d for *_, d in network.sequential.infer_widths(network.input_width)]
+    n = sum(prod(spec.shape) for spec in network.layout.specs) + rows * sum(widths)
+    if options.all and n > MAX_ALL:
+        raise UsageError(
+            f"--all would show {n:,} numbers and their gradients, more than {MAX_ALL:,}",
+            hint="Choose few rows by --rows 1, or a smaller network; or leave --all out: --json has all numbers.",
+        )
 
 
 def _given_rows(
@@ -341,6 +361,8 @@ def _numbers(rows: PreparedRows) -> list[int]:
     return list(range(1, len(rows) + 1)) if rows.row_numbers is None else rows.row_numbers.tolist()
 
 
+MAX_ALL = 200_000
+"""Weights and values of units that are all shown if asked for: each takes four forward passes."""
 MAX_COLUMNS = 6
 """Columns of a matrix that the page has in any case; of one that has more columns and is large it has the norm."""
 

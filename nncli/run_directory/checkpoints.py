@@ -123,8 +123,11 @@ def load_checkpoint(run: Path, state: TrainState, *, owner: str) -> tuple[list[E
 
 
 def _health(document: dict[str, Any]) -> Health:
-    layers = tuple(LayerHealth(**layer) for layer in document["layers"])
-    return Health(**{**document, "layers": layers})
+    layers = list[LayerHealth]()
+    for layer in document["layers"]:
+        values: dict[str, Any] = {name: tuple(x) if isinstance(x, list) else x for name, x in layer.items()}
+        layers.append(LayerHealth(**values))
+    return Health(**{**document, "layers": tuple(layers)})
 
 
 def read_checkpoint(file: Path) -> tuple[dict[str, Array], dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from nncli.run_directory.loader import LARGEST_TEXT, damaged, read_verified
 from nncli.run_directory.manifest import HEALTH, HISTORY, METRICS, Manifest
 
 if TYPE_CHECKING:
-    from nncli.nn.training.health import Health
+    from nncli.nn.training.health import Health, LayerHealth
     from nncli.nn.training.loop import EpochReport
 
 LARGEST_LINE = 200
@@ -53,19 +53,34 @@ def health_csv(measurements: Iterable[Health]) -> str:
     lines = [",".join([*moment, "layer", *layer[1:]])]
     for health in measurements:
         shared = [_rounded(getattr(health, name)) for name in moment]
-        lines += [",".join([*shared, *(_rounded(getattr(part, name)) for name in layer)]) for part in health.layers]
+        lines += [",".join([*shared, *_layer_cells(part)]) for part in health.layers]
     return "\n".join(lines) + "\n"
+
+
+def _layer_cells(layer: LayerHealth) -> Iterator[str]:
+    from nncli.nn.training.health import LEVELS
+
+    for field in fields(layer):
+        value = getattr(layer, field.name)
+        yield from map(_rounded, (value or (None,) * len(LEVELS)) if isinstance(value, tuple) else (value,))
 
 
 def _rounded(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else _cell(value)
 
 
-def _health_columns() -> tuple[list[str], list[str]]:
-    """The columns of health.csv: those of a moment, and those of a layer."""
-    from nncli.nn.training.health import Health, LayerHealth
+def as_recorded(value: float) -> float:
+    """A number as health.csv has it, with six digits."""
+    return float(_rounded(value))
 
-    return [field.name for field in fields(Health)[:-1]], [field.name for field in fields(LayerHealth)]
+
+def _health_columns() -> tuple[list[str], list[str]]:
+    """The columns of health.csv: those of a moment, and those of a layer, with one for each quantile."""
+    from nncli.nn.training.health import LEVELS, Health, LayerHealth
+
+    layer = [field.name for field in fields(LayerHealth)]
+    quantiles = [f"{name.removesuffix('_quantiles')}_p{100.0 * level:g}" for name in layer[-3:] for level in LEVELS]
+    return [field.name for field in fields(Health)[:-1]], [*layer[:-3], *quantiles]
 
 
 def read_health(folder: Path, manifest: Manifest) -> tuple[Health, ...]:
@@ -74,7 +89,7 @@ def read_health(folder: Path, manifest: Manifest) -> tuple[Health, ...]:
     Raises:
         RunError: it is missing or damaged.
     """
-    from nncli.nn.training.health import Health, LayerHealth
+    from nncli.nn.training.health import LEVELS, Health, LayerHealth
 
     if HEALTH not in manifest.files:
         return ()
@@ -88,7 +103,10 @@ def read_health(folder: Path, manifest: Manifest) -> tuple[Health, ...]:
         for line in lines[1:]:
             shared, (name, *values) = line[: len(of_moment)], line[len(of_moment) :]
             numbers: list[Any] = [float(value) if value else None for value in values]
-            moments.setdefault(tuple(shared), []).append(LayerHealth(name, *numbers))
+            n = len(LEVELS)
+            parts = (numbers[at : at + n] for at in range(len(numbers) - 3 * n, len(numbers), n))
+            quantiles = [tuple(value for value in part if value is not None) for part in parts]
+            moments.setdefault(tuple(shared), []).append(LayerHealth(name, *numbers[: -3 * n], *quantiles))
         for (epoch, step, *others), layers in moments.items():
             fields_of_health: list[Any] = [int(epoch), int(step), *map(float, others), tuple(layers)]
             measurements.append(Health(*fields_of_health))

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from nncli.nn.training.health import LEVELS
 from nncli.tracking.tracker import Ending, Point, TrackedRun
 
 EXPERIMENT = "nncli"
@@ -92,11 +93,12 @@ class MLflow:
         self._log_parameters(created.info.run_id, {key: str(value) for key, value in run.parameters})
 
     def log(self, run: TrackedRun, points: Sequence[Point]) -> None:
-        """Send points, except for those that the run has from before."""
+        """Send points, except for those that the run has from before; MLflow has no histograms, but quantiles."""
         from mlflow.entities import Metric
 
         identifiers = self._earlier_points.get(run.key)
-        new = [point for point in points if identifiers is None or not identifiers.has(point)]
+        every = [scalar for point in points for scalar in (_quantiles(point) if point.quantiles else (point,))]
+        new = [point for point in every if identifiers is None or not identifiers.has(point)]
         for part in _parts(new, MAX_METRICS):
             metrics = [Metric(point.metric, point.value, round(point.time * 1000), point.step) for point in part]
             self._client.log_batch(self._ids[run.key], metrics=metrics, synchronous=True)
@@ -138,6 +140,12 @@ class MLflow:
 
         for part in _parts([Param(key, value) for key, value in parameters.items()], MAX_PARAMETERS):
             self._client.log_batch(run_id, params=part, synchronous=True)
+
+
+def _quantiles(point: Point) -> list[Point]:
+    """The quantiles of a distribution as points: `health/output/z_p5` and so on."""
+    pairs = zip(LEVELS, point.quantiles, strict=True)
+    return [Point(f"{point.metric}_p{100.0 * level:g}", point.step, value, point.time) for level, value in pairs]
 
 
 class _EarlierPoints:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -14,11 +14,19 @@ from nncli.base.errors import Location, RunError
 from nncli.base.findings import Finding
 from nncli.base.spec import non_defaults
 from nncli.config.schema import Config
+from nncli.nn.training.health import Health
 from nncli.nn.training.loop import EpochReport
 from nncli.run_directory.config import read_config
 from nncli.run_directory.cross_validation import read_record, resume_command
 from nncli.run_directory.filenames import CONFIG, FOLDS, HISTORY, MANIFEST, MEMBERS, METRICS
-from nncli.run_directory.history_and_metrics import History, RecordedMetrics, read_history, read_metrics
+from nncli.run_directory.history_and_metrics import (
+    History,
+    RecordedMetrics,
+    as_recorded,
+    read_health,
+    read_history,
+    read_metrics,
+)
 from nncli.run_directory.loader import read_json
 from nncli.run_directory.manifest import Manifest
 from nncli.run_directory.run import Run
@@ -114,6 +122,22 @@ def epoch_points(report: EpochReport, metric: str | None, time: float) -> tuple[
     )
 
 
+def health_points(health: Health, time: float) -> Iterator[Point]:
+    """The points of a moment of a training as in health.csv: the norms and fractions, and distributions of layers."""
+    values: dict[tuple[str, ...], Any] = {
+        ("health", name): getattr(health, name) for name in ("gradient_norm", "gradient_noise", "clipped")
+    }
+    for layer in health.layers:
+        values |= {("health", layer.name, name): value for name, value in asdict(layer).items() if name != "name"}
+    for parts, value in values.items():
+        if isinstance(value, float):
+            yield Point(tracker_name(*parts), health.epoch, as_recorded(value), time)
+        elif value:
+            quantiles = tuple(map(as_recorded, value))
+            name = tracker_name(*parts).removesuffix("_quantiles")
+            yield Point(name, health.epoch, quantiles[len(quantiles) // 2], time, quantiles)
+
+
 def score_points(metrics: RecordedMetrics, rows: str, best_epoch: int, step: int, time: float) -> tuple[Point, ...]:
     """The final scores as points after the last epoch; `rows` names the held-out ones: validation or out_of_fold."""
     scored = [
@@ -191,6 +215,10 @@ class RunFiles:
             RunError: the file is damaged.
         """
         return read_history(self.path, self.manifest) if HISTORY in self.manifest.files else History(None, ())
+
+    def health(self) -> tuple[Health, ...]:
+        """The measurements of the health of the training; RunError if the file is damaged."""
+        return read_health(self.path, self.manifest)
 
     def children(self) -> Iterator[RunFiles]:
         """The members of an ensemble whose training has ended, in order; RunError if one is damaged.

@@ -13,9 +13,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from nncli.nn.training.health import LEVELS
 from nncli.tracking.tracker import Ending, Outcome, Point, TrackedRun, Value
 
 OWNER = ".nncli-run"
@@ -59,11 +61,12 @@ class TensorBoard:
         self._write(run, 0, run.started, summary=session)
 
     def log(self, run: TrackedRun, points: Sequence[Point]) -> None:
-        """Write points, an event each."""
+        """Write points, an event each; distributions are histograms."""
         from tensorboardX.summary import scalar
 
         for point in points:
-            self._write(run, point.step, point.time, summary=scalar(point.metric, point.value))
+            summary = _histogram(point) if point.quantiles else scalar(point.metric, point.value)
+            self._write(run, point.step, point.time, summary=summary)
 
     def rewind(self, run: TrackedRun, step: int) -> None:
         """Void the points after `step`."""
@@ -118,6 +121,16 @@ class TensorBoard:
         from tensorboardX.proto.event_pb2 import Event
 
         self._writers[run.key].write_event(Event(wall_time=time, step=step, **content))
+
+
+def _histogram(point: Point) -> Any:
+    """The histogram of 100 numbers, which are evenly spread between two neighboring quantiles."""
+    from tensorboardX.summary import histogram_raw
+
+    quantiles, counts = point.quantiles, [100.0 * (b - a) for a, b in pairwise((0.0, *LEVELS))]
+    middles = [(a + b) / 2.0 for a, b in pairwise((quantiles[0], *quantiles))]
+    sums = [sum(n * x**power for n, x in zip(counts, middles, strict=True)) for power in (1, 2)]
+    return histogram_raw(point.metric, quantiles[0], quantiles[-1], 100, *sums, list(quantiles), counts)
 
 
 def _session_end(outcome: Outcome, time: float) -> Any:

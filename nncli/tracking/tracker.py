@@ -40,12 +40,16 @@ class TrackedRun:
 
 @dataclass(frozen=True)
 class Point:
-    """The `value` of a metric after `step` epochs, or trials, at `time`, in seconds since 1970."""
+    """The `value` of a metric after `step` epochs, or trials, at `time`, in seconds since 1970.
+
+    The value of a distribution is its median; its `quantiles` are at the levels of `nncli.nn.training.health.LEVELS`.
+    """
 
     metric: str
     step: int
     value: float
     time: float
+    quantiles: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class Tracker(Protocol):
         """Start a run, or continue it; the parent of a child has been started."""
 
     def log(self, run: TrackedRun, points: Sequence[Point]) -> None:
-        """Add points to a run that was started, in the order of their steps."""
+        """Add points to a run that was started, those of a metric in the order of their steps."""
 
     def rewind(self, run: TrackedRun, step: int) -> None:
         """Forget the points after `step`: the training has gone back, and repeats these steps with other values."""

@@ -11,10 +11,11 @@ from nncli.base.errors import Advice, Location, ResumeRun, RunError
 from nncli.fitting.ensemble.train import CONTROL_FOLDER
 from nncli.fitting.parallel.control_dir import ControlDirectory, EpochsReader
 from nncli.fitting.train.events import Event, Finished, MembersProgress, MembersStarted, Started, TrackingStopped
+from nncli.nn.training.health import Health
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
 from nncli.run_directory.cross_validation import is_cross_validation
 from nncli.run_directory.manifest import member_folder
-from nncli.tracking.run_files import RunFiles, epoch_points, read_cross_validation
+from nncli.tracking.run_files import RunFiles, epoch_points, health_points, read_cross_validation
 from nncli.tracking.tracker import Outcome, Point, TrackedRun, Tracker, TrackerChoice
 from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, SIGNAL_TIMEOUTS, CloseTimeouts, TrackerThreads
 
@@ -49,10 +50,11 @@ class TrainingTracker:
         match event:
             case Started():
                 self._epochs = EpochLog(self._tracker, self._start(event.run), event.metric)
-                for report in event.reports:
-                    self._epochs.add(report)
+                self._epochs.set(event.reports, event.health)
             case EpochReport() if self._epochs is not None:
                 self._epochs.add(event)
+            case Health() if self._epochs is not None:
+                self._epochs.add_health(event)
             case LearningRateHalved() if self._epochs is not None:
                 self._epochs.rewind(event.epoch)
             case MembersStarted():
@@ -125,7 +127,7 @@ class TrainingTracker:
         """Track all epochs of a member whose training has ended; it may go on later."""
         member, history = self._member(i), files.history()
         epochs = member.epochs or self._start_member(member, files, history.metric)
-        epochs.set(history.reports)
+        epochs.set(history.reports, files.health())
         epochs.flush()
 
     def _start_member(self, member: _Member, files: RunFiles, metric: str | None) -> EpochLog:
@@ -150,6 +152,7 @@ class EpochLog:
         self._tracker, self.run, self._metric = tracker, run, metric
         self._reports: dict[int, EpochReport] = {}
         self._times = {0: run.started}
+        self._measured = set[int]()
         self._points: list[Point] = []
 
     def add(self, report: EpochReport) -> None:
@@ -164,11 +167,19 @@ class EpochLog:
         self._reports[report.epoch] = report
         self._points += epoch_points(report, self._metric, time)
 
-    def set(self, reports: Iterable[EpochReport]) -> None:
-        """Make these reports all that the run has."""
+    def add_health(self, health: Health) -> None:
+        """Add the health after an epoch, unless it is known."""
+        if health.epoch not in self._measured:
+            self._measured.add(health.epoch)
+            self._points += health_points(health, self._times[min(health.epoch, max(self._times))])
+
+    def set(self, reports: Iterable[EpochReport], health: Iterable[Health]) -> None:
+        """Make these reports all that the run has, with the health after some of them."""
         every = list(reports)
         for report in every:
             self.add(report)
+        for moment in health:
+            self.add_health(moment)
         if len(self._reports) > len(every):
             self.rewind(len(every))
 
@@ -177,6 +188,7 @@ class EpochLog:
         self.flush()
         self._reports = {number: report for number, report in self._reports.items() if number <= epoch}
         self._times = {number: time for number, time in self._times.items() if number <= epoch}
+        self._measured = {number for number in self._measured if number <= epoch}
         self._tracker.rewind(self.run, epoch)
 
     def flush(self) -> None:
@@ -268,7 +280,7 @@ def _track(files: RunFiles, tracker: Tracker) -> None:
     tracker.start(files.run)
     history = files.history()
     epochs = EpochLog(tracker, files.run, history.metric)
-    epochs.set(history.reports)
+    epochs.set(history.reports, files.health())
     epochs.flush()
     for member in files.children():
         _track(member, tracker)

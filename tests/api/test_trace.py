@@ -31,6 +31,13 @@ def same(a: Trace, b: Trace) -> bool:
     return all(one[key] == other[key] for key in one if key not in ("source", "notes"))
 
 
+def test_all_numbers_of_a_wide_network_are_refused_at_once(here: Path) -> None:
+    wide = ["layers=[2000, 2000]", "epochs=2"]
+    with pytest.raises(UsageError):
+        trace(LINEAR, set=wide, all=True)
+    assert trace(LINEAR, set=["layers=[100]", "epochs=2"], all=True, rows=[1]).rows == (1,)
+
+
 @pytest.fixture
 def run(here: Path) -> Path:
     return train(LINEAR, set=SHORT).run

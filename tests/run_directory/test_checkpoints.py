@@ -73,7 +73,7 @@ def loaded(run: Path, owner: str = "me") -> tuple[TrainState, list[EpochReport]]
 
 
 def test_health_comes_back_from_a_checkpoint(tmp_path: Path) -> None:
-    layer = LayerHealth("output", 0.1, 1.0, 0.1, 1.0, None, None, 2.0, float("nan"), 0.5)
+    layer = LayerHealth("output", 0.1, 1.0, 0.1, 1.0, None, None, 2.0, float("nan"), 0.5, (0.0,) * 7)
     health = [Health(epoch, 3 * epoch, 0.1, 1.5, 2.0, float("inf"), 0.0, (layer,)) for epoch in (0, 1)]
     save_checkpoint(tmp_path, fresh(), [], owner="me", keep=1, health=health)
     assert repr(load_checkpoint(tmp_path, fresh(), owner="me")[1]) == repr(health)

@@ -70,7 +70,7 @@ def test_the_time_of_an_epoch_is_that_of_the_start_and_what_was_trained() -> Non
     memory, run = Memory(), TrackedRun("key", "run", started=100.0)
     memory.start(run)
     epochs = EpochLog(memory, run, None)
-    epochs.set((report(1), report(2), report(3)))
+    epochs.set((report(1), report(2), report(3)), ())
     epochs.flush()
     assert [point.time for point in memory.points["run"].values() if point.metric == "loss"] == [102.0, 104.0, 106.0]
 

@@ -10,7 +10,7 @@ import pytest
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from nncli import train
-from nncli.run_directory.history_and_metrics import read_history
+from nncli.run_directory.history_and_metrics import read_health, read_history
 from nncli.run_directory.run import Run
 from nncli.tracking.tensorboard import TensorBoard
 from nncli.tracking.tracker import Ending, Point, TrackedRun
@@ -42,6 +42,25 @@ def test_a_training_writes_every_epoch_beside_the_run(tmp_path: Path) -> None:
     assert {*events} >= {"val_loss", "val_accuracy", "learning_rate", "penalty", "validation/accuracy", "best_epoch"}
     times = [time for _, _, time in events["loss"]]
     assert times == sorted(times)
+
+
+def test_the_health_of_each_layer_is_in_scalars_and_histograms(tmp_path: Path) -> None:
+    run = train(config(tmp_path), output=tmp_path / "run", track=["tensorboard"]).run
+    health = read_health(run, Run.open(run).load_manifest())
+    events = read_events(tmp_path / "tensorboard" / "run")
+    for layer in ("layers.0", "output"):
+        recorded = [part for moment in health for part in moment.layers if part.name == layer]
+        norms = [(event.step, event.value) for event in events.Scalars(f"health/{layer}/weight_norm")]
+        assert norms == [(m.epoch, float(np.float32(p.weight_norm))) for m, p in zip(health, recorded, strict=True)]
+        for name in ("z", "gradient", "weight"):
+            histograms = events.Histograms(f"health/{layer}/{name}")
+            assert [event.step for event in histograms] == [0, 1, 4]
+            for event, part in zip(histograms, recorded, strict=True):
+                histogram, quantiles = event.histogram_value, getattr(part, f"{name}_quantiles")
+                assert (histogram.min, histogram.max) == (quantiles[0], quantiles[-1])
+                assert tuple(histogram.bucket_limit) == quantiles
+                assert histogram.num == sum(histogram.bucket) == pytest.approx(100.0)
+    assert "health/input/weight" not in events.Tags()["histograms"]
 
 
 def test_what_is_written_afterwards_is_the_same(tmp_path: Path) -> None:

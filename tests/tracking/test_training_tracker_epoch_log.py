@@ -54,7 +54,7 @@ def test_a_history_is_all_that_remains() -> None:
     epochs, memory = log()
     for item in (report(1, 3.0), report(2, 2.0), report(3, 9.0)):
         epochs.add(item)
-    epochs.set([report(1, 3.0), report(2, 2.0)])
+    epochs.set([report(1, 3.0), report(2, 2.0)], ())
     epochs.flush()
     assert memory.values("run", "loss") == {1: 3.0, 2: 2.0}
 
@@ -63,6 +63,6 @@ def test_a_gap_is_filled() -> None:
     epochs, memory = log()
     epochs.add(report(1, 3.0))
     epochs.add(report(4, 1.0))
-    epochs.set([report(1, 3.0), report(2, 2.0), report(3, 1.5), report(4, 1.0)])
+    epochs.set([report(1, 3.0), report(2, 2.0), report(3, 1.5), report(4, 1.0)], ())
     epochs.flush()
     assert memory.values("run", "loss") == {1: 3.0, 2: 2.0, 3: 1.5, 4: 1.0}

@@ -10,6 +10,7 @@ import json
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import inf, isfinite, log10, sqrt
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from nncli.base.text import format_number, format_percent, quote
 from nncli.config.schema import Config
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.sequential import Dropout
+from nncli.nn.optim.optimizers import Sgd
 from nncli.nn.training.health import Health, LayerHealth
 from nncli.nn.training.loop import EpochReport
 from nncli.run_directory.filenames import CONFIG
@@ -81,19 +83,19 @@ class Evidence:
     recorded: Sequence[Finding] = ()
     diverged: bool = False
 
-    @property
+    @cached_property
     def losses(self) -> npt.NDArray[np.float64]:
         """The training loss of every epoch."""
         return np.array([report.loss for report in self.reports])
 
-    @property
+    @cached_property
     def scale(self) -> float:
         """The loss of a network that has learned nothing: the baseline's, or that before the first step."""
         if self.rows is not None:
             return abs(self.rows.baseline)
         return abs(self.health[0].loss) if self.health and isfinite(self.health[0].loss) else inf
 
-    @property
+    @cached_property
     def learned(self) -> float:
         """The fraction of the scale by which the best training loss is below it."""
         if not self.reports or not isfinite(self.scale) or not self.scale:
@@ -101,7 +103,7 @@ class Evidence:
         start = self.rows.baseline if self.rows is not None else self.health[0].loss
         return float((start - np.nanmin(self.losses)) / self.scale)
 
-    @property
+    @cached_property
     def update_ratio(self) -> float:
         """The largest update relative to the weights, of the middle layer, over all moments."""
         ratios = [
@@ -110,12 +112,12 @@ class Evidence:
         ]
         return max(ratios, default=0.0)
 
-    @property
+    @cached_property
     def roughness(self) -> float:
         """How much the training loss goes up and down between epochs; see `_roughness`."""
         return _roughness(self.losses, self.scale)
 
-    @property
+    @cached_property
     def peak(self) -> float:
         """The highest learning rate."""
         rates = [moment.learning_rate for moment in self.health] + [report.learning_rate for report in self.reports]
@@ -167,19 +169,22 @@ def learning_rate(rate: float) -> str:
     return f"learning_rate.peak={rounded(rate)}"
 
 
-def layers_with(config: Config, activation: str | None = None) -> tuple[str, ...]:
-    """The assignments of the layers of a run without their initializers, and with another activation if one is given.
+def layers_with(config: Config, activation: str | None = None, dropout: float | None = None) -> tuple[str, ...]:
+    """The assignments of the layers of a run without their initializers, and with another activation or dropout.
 
     The configuration of a run has activation and initializer written out in every layer. Nothing for a network of
     other layers than these and dropout, or if nothing would change.
     """
     has_init = config.init is not None or any(getattr(layer, "init", None) is not None for layer in config.layers)
-    if not (has_init or activation) or not all(isinstance(layer, Dense | Dropout) for layer in config.layers):
+    if not (has_init or activation or dropout) or not all(
+        isinstance(layer, Dense | Dropout) for layer in config.layers
+    ):
         return ()
 
     def short(layer: Dense | Dropout) -> Any:
         if isinstance(layer, Dropout):
-            return layer.model_dump(mode="json")
+            given = layer.model_dump(mode="json", exclude={"schedule"} if layer.schedule == "constant" else None)
+            return given if dropout is None else given | {"rate": min(layer.rate, dropout)}
         other = {} if activation or layer.activation in (None, config.activation) else layer.activation.model_dump()
         full = {"type": "dense", "units": layer.units, "bias": layer.bias} | ({"activation": other} if other else {})
         return layer.units if layer.bias and not other else full
@@ -189,6 +194,8 @@ def layers_with(config: Config, activation: str | None = None) -> tuple[str, ...
     return (layers, *of_activation, *(() if config.init is None else ("init=null",)))
 
 
+EXPLODED = 100.0
+"""Standard deviation of z of a hidden layer beyond which it has exploded; 1 is usual."""
 FAR_FROM_BEST = 5.0
 """Factor between the learning rate and the best of a sweep from which it is named."""
 MIN_GAIN = 0.1
@@ -202,11 +209,19 @@ def _swept(e: Evidence) -> tuple[RateTrial, RateTrial] | None:
     return min(e.rates, key=lambda t: t.loss), min(e.rates, key=lambda t: abs(log10(t.rate / e.peak)))
 
 
-def rate_too_high(
+def learning_rate_too_high(
     e: Evidence, *, ratio: float = 0.05, rough: float = 0.1, learned: float = 0.3, grown: float = 30.0
 ) -> TrainingProblem | None:
-    """The training diverged; a sweep is better below; or large updates, and dead units, large z or no gain."""
+    """The training diverged; or a step changes the weights by more than {ratio:.0%}, while the loss jumps by
+    {rough:.0%} between epochs, little is learned, or units die; or z explodes in the training; or `--rates` finds a
+    better rate.
+
+    Helps: `learning_rate.peak`, `clip_norm`.
+    """
     code, swept = FindingCode.LEARNING_RATE_TOO_HIGH, _swept(e)
+    widest = [max((part.z_std for part in dense(moment)[:-1]), default=0.0) for moment in e.health] or [0.0]
+    if widest[0] > EXPLODED:  # before the first step
+        return None
     if e.diverged:
         last = (
             f"; at epoch {e.health[-1].epoch} an update was {e.update_ratio:.2g} times the weights" if e.health else ""
@@ -222,26 +237,31 @@ def rate_too_high(
                 f"{format_number(nearest.loss)} with it and {format_number(best.loss)} with {best.rate:.3g}"
             )
             return TrainingProblem(code, message, max(0.7, min(1.0, worse)), (learning_rate(best.rate),))
-    widest = [max((part.z_std for part in dense(moment)[:-1]), default=0.0) for moment in e.health]
-    breaks = dead(e) is not None or (len(widest) > 1 and max(widest[1:]) > grown * widest[0])
+    grows = max(widest) > grown * widest[0]
+    explodes = grows and max(widest) > EXPLODED
     jumps, stays = e.roughness > rough, len(e.reports) > 2 and e.learned < learned
-    clear = jumps or (e.update_ratio > 4 * ratio and (stays or breaks))
-    if swept is not None or e.update_ratio <= ratio or not clear:
+    clear = jumps or (e.update_ratio > 4 * ratio and (stays or grows or dead_units(e) is not None))
+    if swept is not None or not (explodes or (e.update_ratio > ratio and clear)):
         return None
     what = "the training loss stays near that of the baseline" if stays else "units die or z explodes"
     what = f"the training loss changes by {format_percent(e.roughness)} between epochs" if jumps else what
+    what = f"z of a layer explodes from {widest[0]:.2g} to {max(widest):.2g}" if explodes else what
     message = (
         f"the learning rate {e.peak:.3g} is too high: a step changes the weights by {format_percent(e.update_ratio)} "
         f"(0.1 % is usual), and {what}"
     )
-    factor = min(0.1, max(1e-3, 0.01 / e.update_ratio))
+    factor = min(0.1, max(1e-3, 0.01 / e.update_ratio)) if e.update_ratio > 0.0 else 0.1
     return TrainingProblem(code, message, max(0.7, 1.0 - max(0.0, e.learned)), (learning_rate(e.peak * factor),))
 
 
-def rate_too_low(
+def learning_rate_too_low(
     e: Evidence, *, ratio: float = 3e-4, falling: float = 0.02, noise: float = 3.0
 ) -> TrainingProblem | None:
-    """A sweep is better at higher rates; or tiny updates while the gradient is clear and the loss is still falling."""
+    """A step changes the weights by less than {ratio:.2%}, while the loss still falls; or a schedule is below a
+    thousandth of its first rate in half of the epochs; or `--rates` finds a better higher rate.
+
+    Helps: `learning_rate`, `clip_norm`.
+    """
     code, swept = FindingCode.LEARNING_RATE_TOO_LOW, _swept(e)
     if swept is not None:
         best, nearest = swept
@@ -253,11 +273,8 @@ def rate_too_low(
             )
             return TrainingProblem(code, message, min(1.0, worse), (learning_rate(best.rate),))
     tiny = sum(report.learning_rate < 1e-3 * e.peak for report in e.reports)
-    if (
-        getattr(e.config.learning_rate, "type", "") in ("step", "exponential")
-        and 2 * tiny > len(e.reports)
-        and e.learned < 0.95
-    ):
+    waits = getattr(e.config.learning_rate, "type", "") == "reduce_on_plateau"
+    if 2 * tiny > len(e.reports) and e.learned < 0.95 and not waits:
         message = (
             f"the learning rate falls too soon: in {tiny:,} of {len(e.reports):,} epochs it is below a thousandth of "
             f"the first, and ends at {e.reports[-1].learning_rate:.1g}"
@@ -269,16 +286,24 @@ def rate_too_low(
     slope = (quarter[0] - quarter[-1]) / e.scale
     if e.health[-1].gradient_noise > noise or (slope < falling and e.learned > 0.1):
         return None
-    factor = 1e-3 / max(e.update_ratio, 1e-9)
+    factor, clip = 1e-3 / max(e.update_ratio, 1e-9), e.config.clip_norm
+    norm = median(np.array([moment.gradient_norm for moment in e.health]))
+    is_clipped = clip is not None and norm > 10.0 * clip
+    subject = f"the learning rate {e.peak:.3g} is too low"
+    subject = f"clip_norm {clip:g} is too low for gradients of norm {norm:.2g}" if is_clipped else subject
     message = (
-        f"the learning rate {e.peak:.3g} is too low: a step changes the weights by {e.update_ratio:.1g} of their size "
+        f"{subject}: a step changes the weights by {e.update_ratio:.1g} of their size "
         f"(0.001 is usual), and after {_count(len(e.reports), 'epoch')} the training loss is still falling"
     )
-    return TrainingProblem(code, message, min(1.0, 1.0 - e.learned), (learning_rate(e.peak * min(factor, 1e4)),))
+    sets = "clip_norm=1" if is_clipped else learning_rate(e.peak * min(factor, 1e4))
+    return TrainingProblem(code, message, min(1.0, 1.0 - e.learned), (sets,))
 
 
 def unscaled_inputs(e: Evidence, *, limit: float = 10.0) -> TrainingProblem | None:
-    """Features that are not scaled by the encoder and reach far beyond a few units."""
+    """`encoding.numeric: none`, and features of a size above {limit:g}.
+
+    Helps: `encoding.numeric=standard`.
+    """
     if e.config.encoding.numeric != "none" or not e.health:
         return None
     first = e.health[0].layers[0]
@@ -291,7 +316,10 @@ def unscaled_inputs(e: Evidence, *, limit: float = 10.0) -> TrainingProblem | No
 
 
 def unscaled_target(e: Evidence, *, limit: float = 10.0, learned: float = 0.9) -> TrainingProblem | None:
-    """A target of numbers that is not scaled, reaches far beyond a few units, and is not learned well."""
+    """`encoding.target: none`, a target of a size above {limit:g}, and less than {learned:.0%} of the loss is learned.
+
+    Helps: `encoding.target=standard`.
+    """
     loss = e.config.loss
     if e.config.encoding.target != "none" or loss is None or loss.needs_unscaled_targets or not e.health:
         return None
@@ -304,23 +332,40 @@ def unscaled_target(e: Evidence, *, limit: float = 10.0, learned: float = 0.9) -
     return TrainingProblem(FindingCode.UNSCALED_TARGET, message, 1.0, ("encoding.target=standard",))
 
 
-def strong_penalty(e: Evidence, *, shrunk: float = 0.1, gap: float = 0.05) -> TrainingProblem | None:
-    """A penalty or weight decay has shrunk the weights to nearly nothing, and neighbors predict better."""
-    if len(e.health) < 2 or (e.rows is not None and (e.rows.neighbors or 0.0) - (e.rows.network or 0.0) < gap):
+def strong_penalty(
+    e: Evidence, *, shrunk: float = 0.25, alone: float = 0.1, gap: float = 0.05
+) -> TrainingProblem | None:
+    """`l1`, `l2` or weight decay has shrunk the weights of a layer to less than {shrunk:.0%}, and the nearest rows
+    predict better by {gap:g} (without rows, to less than {alone:.0%}); or dropout of more than half of the units,
+    without which the loss is lower by {gap:.0%}.
+
+    Helps: a smaller penalty, less dropout.
+    """
+    if len(e.health) < 2:
         return None
     names = [key for key in ("l1", "l2") if getattr(e.config, key)]
     decay = getattr(e.config.optimizer, "weight_decay", 0.0)
     names += ["optimizer.weight_decay"] if isinstance(decay, float) and decay > 0.1 else []
+    if _drops(e.config) and e.reports and e.rows is not None:
+        loss, without = e.reports[-1].loss, e.reports[-1].val_loss
+        if underfitting(e) is not None or (without is not None and loss - without > gap * e.scale):
+            message = f"dropout is too strong: with it, the training loss ends at {format_number(loss)}"
+            message += "" if without is None else f", and the validation loss without it at {format_number(without)}"
+            return TrainingProblem(FindingCode.STRONG_PENALTY, message, 1.0, layers_with(e.config, dropout=0.2))
     parts = zip(dense(e.health[0]), dense(e.health[-1]), strict=True)
     left = min((last.weight_norm / first.weight_norm for first, last in parts if first.weight_norm), default=1.0)
-    if not names or left >= shrunk:
+    is_certain = left < alone if e.rows is None else (e.rows.neighbors or 0.0) - (e.rows.network or 0.0) >= gap
+    if not names or left >= shrunk or not is_certain:
         return None
     message = f"the penalty is too strong: {' and '.join(names)} has shrunk a layer to {left:.1g} of its norm"
     return TrainingProblem(FindingCode.STRONG_PENALTY, message, 1.0, tuple(f"{name}=0" for name in names))
 
 
 def equal_units(e: Evidence) -> TrainingProblem | None:
-    """All units of a layer begin with the same weights, get the same gradient, and stay equal."""
+    """`init` gives all units of a layer the same weights, which get the same gradient.
+
+    Helps: `init=null`.
+    """
     layers = [layer for layer in e.config.layers if isinstance(layer, Dense) and layer.units != 1]
     types = [init.type for layer in layers if (init := layer.init or e.config.init) is not None]
     same = next((name for name in types if name in ("constant", "zeros")), None)
@@ -330,8 +375,12 @@ def equal_units(e: Evidence) -> TrainingProblem | None:
     return TrainingProblem(FindingCode.EQUAL_UNITS, message, 1.0, layers_with(e.config))
 
 
-def exploding(e: Evidence, *, norm: float = 1e4, z: float = 100.0) -> TrainingProblem | None:
-    """z of a hidden layer reaches hundreds, or the gradient ten thousands of the loss, before the training or in it."""
+def exploding_gradients(e: Evidence, *, norm: float = 1e4, z: float = EXPLODED) -> TrainingProblem | None:
+    """z of a hidden layer has a standard deviation above {z:g}, or the gradient a norm above {norm:,.0f} times the
+    loss.
+
+    Helps: `init`, `learning_rate.peak`, `clip_norm`.
+    """
     limit = norm * max(1.0, e.scale) if isfinite(e.scale) else norm
     for moment in e.health:
         hidden = max(dense(moment)[:-1], key=lambda part: part.z_std, default=None)
@@ -353,14 +402,21 @@ def exploding(e: Evidence, *, norm: float = 1e4, z: float = 100.0) -> TrainingPr
     return None
 
 
-def vanishing(e: Evidence, *, ratio: float = 1e-3, z: float = 1e-3) -> TrainingProblem | None:
-    """From the start, the first layer has a thousandth of the output's gradient, or z of a layer is nearly constant."""
+def vanishing_gradients(
+    e: Evidence, *, ratio: float = 1e-3, small: float = 0.02, learned: float = 0.5, z: float = 1e-3
+) -> TrainingProblem | None:
+    """At the start, the gradient of the first layer is less than {ratio:.1%} of that of the output, or less than
+    {small:.0%} and at most {learned:.0%} of the loss is learned; or z of a layer has a standard deviation below {z:g}.
+
+    Helps: `activation`, `init`.
+    """
     early = [m for m in e.health if m.epoch <= 2 and len(m.layers) > 3 and dense(m)[-1].gradient_norm > 0.0]
     if not early:
         return None
     first = max(dense(m)[0].gradient_norm / dense(m)[-1].gradient_norm for m in early)
     flattest = max((min(dense(m)[:-1], key=lambda part: part.z_std) for m in early), key=lambda part: part.z_std)
-    if first <= ratio:
+    stays = e.rows is not None and e.learned < learned  # while it trains, that may only be the beginning
+    if first <= (small if stays else ratio):
         what = f"gradient vanishes: that of {dense(early[0])[0].name} is {first:.1g} of that of the output"
     elif flattest.z_std < z:
         what = f"signal vanishes: z of {flattest.name} has a standard deviation of {flattest.z_std:.1g} (1 is usual)"
@@ -370,8 +426,11 @@ def vanishing(e: Evidence, *, ratio: float = 1e-3, z: float = 1e-3) -> TrainingP
     return TrainingProblem(FindingCode.VANISHING_GRADIENTS, message, 0.9, layers_with(e.config, "relu"))
 
 
-def saturated(e: Evidence, *, share: float = 0.5) -> TrainingProblem | None:
-    """Most values of a bounded activation are flat from the start on."""
+def saturated_units(e: Evidence, *, share: float = 0.5) -> TrainingProblem | None:
+    """{share:.0%} of the values of a bounded activation are flat, from the start on.
+
+    Helps: scaling, `init`, `activation=relu`.
+    """
     early = [m for m in e.health if m.epoch <= 1] or list(e.health[:1])
     worst = [max(((p.saturated or 0.0), p.name) for p in dense(m)) for m in early]
     if not worst or min(worst)[0] < share:
@@ -385,8 +444,14 @@ def saturated(e: Evidence, *, share: float = 0.5) -> TrainingProblem | None:
     )
 
 
-def dead(e: Evidence, *, share: float = 0.4, nearly_all: float = 0.8, learned: float = 0.8) -> TrainingProblem | None:
-    """Many units of a layer are zero in all rows, and the others do not suffice; or nearly all are."""
+def dead_units(
+    e: Evidence, *, share: float = 0.4, nearly_all: float = 0.8, learned: float = 0.8
+) -> TrainingProblem | None:
+    """{share:.0%} of the units of a layer are 0 in all rows and less than {learned:.0%} of the loss is learned, or
+    {nearly_all:.0%} are.
+
+    Helps: `learning_rate.peak`, `activation=leaky_relu`.
+    """
     if not e.health:
         return None
     last = e.health[-1]
@@ -410,7 +475,11 @@ def _drops(config: Config, *, rate: float = 0.5) -> bool:
 
 
 def initial_loss(e: Evidence, *, factor: float = 20.0, falling: float = 5.0) -> TrainingProblem | None:
-    """The loss before the first step is many times that of the best constant, or still falls at the end."""
+    """The loss before the first step is {factor:g} times that of the best constant; or {falling:g} times, and still
+    falls at the end.
+
+    Helps: `init`.
+    """
     if e.rows is None or not e.health or e.health[0].epoch or e.rows.baseline <= 0.0:
         return None
     start = e.health[0].loss
@@ -423,22 +492,29 @@ def initial_loss(e: Evidence, *, factor: float = 20.0, falling: float = 5.0) -> 
     return TrainingProblem(FindingCode.INITIAL_LOSS, message, 0.5, layers_with(e.config))
 
 
-def heavy_rows(e: Evidence, *, share: float = 0.3) -> TrainingProblem | None:
-    """A hundredth of the rows has a third of the gradient of the best constant."""
+def few_rows_dominate(e: Evidence, *, share: float = 0.3) -> TrainingProblem | None:
+    """A hundredth of the rows has {share:.0%} of the gradient of the best constant; or the checks of the table warned
+    of a cell far from all others.
+
+    Helps: check these rows; `loss=huber`.
+    """
+    code, far = FindingCode.FEW_ROWS_DOMINATE, (FindingCode.OUTLIER, FindingCode.SENTINEL_VALUE)
     if e.rows is None or e.rows.heavy < share:
-        return None
+        said = next((finding for finding in e.recorded if finding.code in far and finding.level == "warning"), None)
+        return None if said is None else TrainingProblem(code, said.message, 0.3, advice=said.hint.rstrip("."))
     rows = ", ".join(f"{row:,}" for row in e.rows.heavy_rows)
     heavy = format_percent(e.rows.heavy)
     message = f"1 % of the rows, such as rows {rows}, have {heavy} of the gradient: they decide what is learned"
     is_mean = not e.rows.has_labels and e.config.loss is not None and e.config.loss.per_row_name == "squared_error"
     advice = "Check these rows for wrong cells"
-    return TrainingProblem(
-        FindingCode.FEW_ROWS_DOMINATE, message, e.rows.heavy, ("loss=huber",) if is_mean else (), advice
-    )
+    return TrainingProblem(code, message, e.rows.heavy, ("loss=huber",) if is_mean else (), advice)
 
 
-def contradicting(e: Evidence, *, share: float = 0.1) -> TrainingProblem | None:
-    """Many rows have the features of others and another target."""
+def conflicting_targets(e: Evidence, *, share: float = 0.1) -> TrainingProblem | None:
+    """{share:.0%} of the rows have the features of others and another target.
+
+    Helps: a further column; correct labels.
+    """
     if e.rows is None or e.rows.contradicting < share or e.rows.example is None:
         return None
     row, other = e.rows.example
@@ -451,7 +527,10 @@ def contradicting(e: Evidence, *, share: float = 0.1) -> TrainingProblem | None:
 
 
 def underfitting(e: Evidence, *, gap: float = 0.1) -> TrainingProblem | None:
-    """The nearest neighbors predict the training rows clearly better than the network."""
+    """The scores of the five nearest other training rows are better by {gap:g} than those of the network.
+
+    Helps: more layers or units, a smaller penalty.
+    """
     if e.rows is None or e.rows.neighbors is None or e.rows.network is None or len(e.reports) < 3:
         return None
     missing = e.rows.neighbors - e.rows.network
@@ -463,14 +542,17 @@ def underfitting(e: Evidence, *, gap: float = 0.1) -> TrainingProblem | None:
         f"nearest other rows {e.rows.neighbors:.2f}"
     )
     weak = [f"{key}=0" for key in ("l1", "l2") if getattr(e.config, key)]
-    advice = "The command removes dropout, which is strong" if _drops(e.config) else ""
-    return TrainingProblem(FindingCode.UNDERFITTING, message, min(0.7, missing), ("layers=[64, 64]", *weak), advice)
+    return TrainingProblem(FindingCode.UNDERFITTING, message, min(0.7, missing), ("layers=[64, 64]", *weak))
 
 
 def overfitting(
     e: Evidence, *, share: float = 0.5, rise: float = 0.03, wide: float = 0.3, exact: float = 0.05
 ) -> TrainingProblem | None:
-    """Half of what was learned does not hold on the validation rows, whose loss rises again or is far above."""
+    """The validation loss rises by {rise:.0%}, and {share:.0%} of what was learned does not hold there; or the
+    training loss ends at {exact:.0%} of it.
+
+    Helps: rows, `l2`, a smaller network.
+    """
     values = [report.val_loss for report in e.reports if report.val_loss is not None]
     if len(values) < 3 or len(values) < len(e.reports) or e.learned <= 0.0:
         return None
@@ -485,13 +567,17 @@ def overfitting(
         f"the network overfits: the validation loss was {format_number(values[best])} at epoch {best + 1:,}, and ends "
         f"at {format_number(values[-1])}, while the training loss fell to {format_number(e.losses[-1])}"
     )
-    stop = () if e.config.early_stopping is not None else ("early_stopping.patience=10",)
-    advice = "More rows help most; else a smaller network or a penalty"
-    return TrainingProblem(FindingCode.OVERFITTING, message, min(1.0, gap) / 2.0, ("l2=0.01", *stop), advice)
+    advice = "More rows help most; else a penalty or a smaller network. The weights of the best epoch are kept anyway"
+    l2 = 0.1 if e.rows is not None and not e.rows.has_labels else 0.01  # cross-entropy has smaller gradients
+    sets = (f"l2={max(l2, 3.0 * e.config.l2):g}",)
+    return TrainingProblem(FindingCode.OVERFITTING, message, min(1.0, gap) / 2.0, sets, advice)
 
 
-def never_predicted(e: Evidence, *, recall: float = 0.15) -> TrainingProblem | None:
-    """A class that the scores of the run say is never predicted, or that is hardly predicted for training rows."""
+def class_never_predicted(e: Evidence, *, recall: float = 0.15) -> TrainingProblem | None:
+    """The scores say so; or the class is predicted for less than {recall:.0%} of its training rows.
+
+    Helps: `class_weight=balanced`, [`nncli threshold`](../commands.md#nncli-threshold).
+    """
     code = FindingCode.CLASS_NEVER_PREDICTED
     message = next((finding.message for finding in e.recorded if finding.code == code), "")
     if not message and e.rows is not None and e.rows.missed and e.rows.recall < recall:
@@ -504,11 +590,14 @@ def never_predicted(e: Evidence, *, recall: float = 0.15) -> TrainingProblem | N
         "With class_weight it is predicted more often, but accuracy and log loss get worse; of two classes, "
         "`nncli threshold` chooses a threshold without another training"
     )
-    return TrainingProblem(code, message, 0.5, ("class_weight=balanced",), advice)
+    return TrainingProblem(code, message, 0.55, ("class_weight=balanced",), advice)
 
 
 def plateau(e: Evidence, *, flat: float = 0.03, later: float = 0.15, share: float = 0.2) -> TrainingProblem | None:
-    """The loss stays for a fifth of the epochs, and falls by a seventh of the scale after that."""
+    """The loss stays within {flat:.0%} for {share:.0%} of the epochs, and falls by {later:.0%} after that.
+
+    Helps: a higher learning rate.
+    """
     losses, n = e.losses, len(e.losses)
     width = int(share * n)
     if width < 5 or not isfinite(e.scale):
@@ -541,9 +630,10 @@ def too_few_epochs(
     slowly: float = 0.015,
     apart: float = 0.2,
 ) -> TrainingProblem | None:
-    """The last epochs are the best ones, the loss still falls, and the learning rate has not been lowered.
+    """The last fifth of the epochs is the best, where the loss falls by {falling:.0%} ({slowly:.1%} in at most {few}
+    steps) without a lower learning rate; or early stopping ends the training at its best epoch.
 
-    Of a training of few steps, the training loss still falls, and that of the validation rows is not far above.
+    Helps: `epochs`, `early_stopping`.
     """
     n = len(e.reports)
     if not n or e.peak == 0.0 or e.reports[-1].learning_rate < steady * e.peak:
@@ -551,11 +641,14 @@ def too_few_epochs(
     values = [r.val_loss if r.val_loss is not None else r.loss for r in e.reports]
     stopping = e.config.early_stopping
     if n < _epochs(e.config):
-        if stopping is None or min(values) < values[-1] or (stopping.min_delta == 0.0 and stopping.patience > 2):
+        if stopping is None or (stopping.min_delta == 0.0 and stopping.patience > 3):
+            return None
+        slope = (e.losses[-1 - max(1, n // 5)] - e.losses[-1]) / e.scale if n > 1 else 0.0
+        if values[-1] - min(values) > (slowly if slope > slowly else 0.0) * e.scale:
             return None
         message = (
-            f"early stopping ends the training after {n:,} of {_epochs(e.config):,} epochs, the last of which is the "
-            f"best: patience={stopping.patience} and min_delta={stopping.min_delta:g} do not wait for small gains"
+            f"early stopping ends the training after {n:,} of {_epochs(e.config):,} epochs, while the loss falls: "
+            f"patience={stopping.patience} and min_delta={stopping.min_delta:g} do not wait long enough"
         )
         sets = ("early_stopping.patience=20", "early_stopping.min_delta=0")
         return TrainingProblem(FindingCode.TOO_FEW_EPOCHS, message, 0.5, sets)
@@ -577,21 +670,27 @@ def too_few_epochs(
 
 
 def batch_noise(
-    e: Evidence, *, noise: float = 5.0, rough: float = 0.1, learned: float = 0.95
+    e: Evidence, *, noise: float = 5.0, tiny: float = 2.0, rough: float = 0.1, learned: float = 0.95
 ) -> TrainingProblem | None:
-    """Batches of few rows, whose gradients differ by several times their mean, and a loss that jumps."""
+    """Gradients of batches of at most 16 rows differ by {noise:g} times their mean, and the loss jumps by {rough:.0%}
+    between epochs; of at most 4 rows, by {tiny:g} times, and half of that.
+
+    Helps: `batch_size`, with `learning_rate.peak` of SGD.
+    """
     late = [m.gradient_noise for m in e.health if m.epoch >= 2]
     values = np.array([r.val_loss if r.val_loss is not None else r.loss for r in e.reports])
     if not late or not isinstance(e.config.batch_size, int) or e.learned > learned:
         return None
     spread, jump = median(np.minimum(late, 1e9)), max(_roughness(values, e.scale), e.roughness)
-    if e.config.batch_size > 16 or spread < noise or jump < rough:
+    is_tiny = e.config.batch_size <= 4
+    if e.config.batch_size > 16 or spread < (tiny if is_tiny else noise) or jump < (rough / 2.0 if is_tiny else rough):
         return None
     message = (
         f"batches of {_count(e.config.batch_size, 'row')} are too small: their gradients differ by {spread:.2g} times "
         f"the mean, and the loss changes by {format_percent(jump)} between epochs"
     )
-    sets = (f"batch_size={8 * e.config.batch_size}", learning_rate(sqrt(8.0) * e.peak))
+    larger = (learning_rate(sqrt(8.0) * e.peak),) if isinstance(e.config.optimizer, Sgd) else ()
+    sets = (f"batch_size={8 * e.config.batch_size}", *larger)
     return TrainingProblem(FindingCode.BATCH_NOISE, message, 0.4, sets)
 
 
@@ -604,22 +703,22 @@ LIVE: tuple[Rule, ...] = (
     unscaled_target,
     strong_penalty,
     equal_units,
-    rate_too_high,
+    learning_rate_too_high,
     unscaled_inputs,
-    exploding,
-    vanishing,
-    saturated,
-    dead,
+    exploding_gradients,
+    vanishing_gradients,
+    saturated_units,
+    dead_units,
 )
 RULES: tuple[Rule, ...] = (
     *LIVE,
-    rate_too_low,
+    learning_rate_too_low,
     initial_loss,
-    heavy_rows,
-    contradicting,
+    few_rows_dominate,
+    conflicting_targets,
     underfitting,
     overfitting,
-    never_predicted,
+    class_never_predicted,
     plateau,
     too_few_epochs,
     batch_noise,
@@ -652,16 +751,20 @@ OF_STEPS = OF_SETTING | {
     CODE.SATURATED_UNITS,
 }
 CONSEQUENCES = {
-    **dict.fromkeys((CODE.LEARNING_RATE_TOO_HIGH, CODE.VANISHING_GRADIENTS, CODE.PLATEAU), OF_SETTING),
-    **dict.fromkeys((CODE.DEAD_UNITS, CODE.INITIAL_LOSS, CODE.OVERFITTING), OF_STEPS),
-    **dict.fromkeys((CODE.CLASS_NEVER_PREDICTED, CODE.BATCH_NOISE), OF_STEPS),
+    CODE.VANISHING_GRADIENTS: OF_SETTING,
+    CODE.PLATEAU: OF_STEPS | {CODE.BATCH_NOISE, CODE.DEAD_UNITS},
+    **dict.fromkeys((CODE.OVERFITTING, CODE.BATCH_NOISE), OF_STEPS),
+    CODE.CLASS_NEVER_PREDICTED: OF_STEPS | {CODE.LEARNING_RATE_TOO_LOW, CODE.DEAD_UNITS, CODE.UNDERFITTING},
+    CODE.LEARNING_RATE_TOO_HIGH: OF_SETTING | {CODE.UNSCALED_INPUTS},
+    CODE.INITIAL_LOSS: OF_STEPS - {CODE.LEARNING_RATE_TOO_HIGH},
+    CODE.DEAD_UNITS: OF_STEPS | {CODE.BATCH_NOISE},
     CODE.LEARNING_RATE_TOO_LOW: OF_STEPS | {CODE.INITIAL_LOSS},
     CODE.EXPLODING_GRADIENTS: OF_SETTING | {CODE.LEARNING_RATE_TOO_HIGH, CODE.UNSCALED_INPUTS},
     CODE.SATURATED_UNITS: {CODE.UNSCALED_INPUTS},
     CODE.TOO_FEW_EPOCHS: OF_STEPS | {CODE.LEARNING_RATE_TOO_LOW, CODE.INITIAL_LOSS},
-    CODE.UNDERFITTING: OF_STEPS | {CODE.LEARNING_RATE_TOO_LOW, CODE.DEAD_UNITS, CODE.TOO_FEW_EPOCHS},
+    CODE.UNDERFITTING: OF_STEPS | {CODE.LEARNING_RATE_TOO_LOW, CODE.DEAD_UNITS, CODE.TOO_FEW_EPOCHS, CODE.PLATEAU},
 }
-"""What an problem follows from: it is not named beside these."""
+"""What a problem follows from: it is not named beside these."""
 
 
 def training_problems(evidence: Evidence, rules: Iterable[Rule] = RULES) -> tuple[TrainingProblem, ...]:

@@ -80,7 +80,7 @@ class Started:
     """The training starts, or resumes after epoch `done`.
 
     `metric` is the metric in the reports of epochs, `monitor` the value that selects the best epoch: loss, val_loss or
-    val_ and the metric. `reports` are of the epochs before. The training takes about `estimate` seconds.
+    val_ and the metric. `reports` and `health` are of the epochs before. The training takes about `estimate` seconds.
     """
 
     run: Path
@@ -93,6 +93,7 @@ class Started:
     metric: str | None
     findings: tuple[Finding, ...]
     reports: tuple[EpochReport, ...] = ()
+    health: tuple[Health, ...] = ()
     monitor: str = "loss"
     estimate: float | None = None
 

@@ -28,7 +28,7 @@ from nncli.models.predictions import Predictions, stack_predictions
 from nncli.models.scores import ScoreCard, ScoredRows, baseline_predictions, scores_json, validation_card
 from nncli.nn.training.early_stopping import CrossFit, number_of_parts, part_numbers
 from nncli.nn.training.epoch import DivergedError, LoopSignal
-from nncli.nn.training.health import Health, HealthMonitor, is_measured
+from nncli.nn.training.health import Health, HealthMonitor
 from nncli.nn.training.loop import CheckpointDue, EpochReport, LearningRateHalved, fit
 from nncli.nn.training.state import TrainState
 from nncli.run_directory.checkpoints import save_checkpoint
@@ -62,7 +62,7 @@ class TrainingSession:
     ) -> None:
         self._estimate, self._predict_held_out = estimate, predict_held_out
         self._held_out: HeldOutRows | None = None
-        self._warned = set[FindingCode]()
+        self._warned = {FindingCode.STRONG_PENALTY}  # whether it harms, the rows tell after the training
         self._prepared, self._state, self._reports, self._health = prepared, state, reports, health
         self._directory, self._manifest = run_directory, manifest
         self._timer = CheckpointTimer(prepared.config.checkpoint, run_directory.watched(stop))
@@ -240,6 +240,7 @@ class TrainingSession:
             metric=self._metric,
             findings=self._prepared.findings,
             reports=tuple(self._reports),
+            health=tuple(self._health),
             monitor=self._prepared.arguments.monitor,
             estimate=self._estimate,
         )
@@ -269,7 +270,7 @@ class TrainingSession:
                     self._health[:] = [health for health in self._health if health.epoch <= event.epoch]
                 if isinstance(event, EpochReport):
                     reports.append(event)
-                    if is_measured(event.epoch):
+                    if monitor.is_due(event.epoch):
                         measured = tuple(self._measure(monitor))
                     if event.epoch in self._prepared.arguments.snapshot_epochs:  # before a checkpoint of this epoch
                         self._directory.save_snapshot(event.epoch, state.parameters)
@@ -285,12 +286,12 @@ class TrainingSession:
         yield self._health[-1]
         if not self._state.epoch:
             return
-        path = self._directory.path
-        run = path.parents[1] if path.parent.name == MEMBERS else path
-        run = run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run
         for problem in training_problems(Evidence(self._prepared.config, self._health, self._reports), LIVE):
             if problem.code not in self._warned:
                 self._warned.add(problem.code)
+                path = self._directory.path
+                run = path.parents[1] if path.parent.name == MEMBERS else path
+                run = run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run
                 yield HealthWarning(problem.finding(run))
 
     def _save(self) -> None:

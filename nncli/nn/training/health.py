@@ -6,9 +6,10 @@ training, whose bits are the same with and without it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import inf, isfinite, isnan, nan, sqrt
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,12 @@ DEAD_SLOPE = 1e-3
 """A unit is dead if the slope of its activation is not larger in any row: it passes no gradient on."""
 SATURATED_SLOPE = 0.05
 """A value is saturated if the slope is not larger than this fraction of the slope at 0."""
+FEW_STEPS = 20
+"""Steps of an epoch up to which every second measurement is left out: it would take as long as some steps."""
+LEVELS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+"""Levels of the quantiles by which distributions are described."""
+MAX_SAMPLE = 1024
+"""Numbers of which quantiles are computed."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,9 @@ class LayerHealth:
     Mean and standard deviation are over rows and units: of z before the activation, and of a after it. `dead` is the
     fraction of units that pass no gradient on in any row, `saturated` that of the values beyond which a bounded
     activation is flat; both are None where they have no meaning. The norms are Euclidean: of the weights without
-    biases, of their gradient (root of the mean square over the batches), and of the next update.
+    biases, of their gradient (root of the mean square over the batches), and of the next update. The quantiles at
+    LEVELS are of z and the gradient of one batch, and of the weights; the input has none of the latter two without
+    embeddings.
     """
 
     name: str
@@ -52,6 +61,9 @@ class LayerHealth:
     weight_norm: float
     gradient_norm: float
     update_norm: float
+    z_quantiles: tuple[float, ...] = ()
+    gradient_quantiles: tuple[float, ...] = ()
+    weight_quantiles: tuple[float, ...] = ()
 
     @property
     def update_ratio(self) -> float:
@@ -80,14 +92,6 @@ class Health:
     layers: tuple[LayerHealth, ...]
 
 
-def is_measured(epoch: int) -> bool:
-    """Whether the health is measured after an epoch: before the first, and after 1, 2, 4, 8 … epochs.
-
-    This does not depend on the planned epochs, so that a training that is lengthened has the same measurements.
-    """
-    return epoch & (epoch - 1) == 0
-
-
 @dataclass
 class _Watched:
     """A layer's name, its activation, if there is one, whether that is a layer `apart`, and sums over the batches."""
@@ -98,6 +102,7 @@ class _Watched:
 
     def __post_init__(self) -> None:
         self._sums, self._batches = np.zeros(4), np.zeros(2, np.int64)
+        self._quantiles: tuple[float, ...] = ()
         self._steepest: Array = np.zeros(1)
         self._flat, self._limit = 0.0, nan  # where the activation is not bounded, no value is saturated
         if self.activation is not None and np.isfinite(self.activation.output_range).all():
@@ -105,6 +110,8 @@ class _Watched:
 
     def add_z(self, Z: Array) -> None:
         """Add z (rows, units) of a batch, before the activation may overwrite it."""
+        if not self._batches[0]:
+            self._quantiles = _quantiles([Z.reshape(-1)])
         self._add(0, Z)
         if self.activation is not None:
             slope = np.abs(_slope(self.activation, Z.copy()))
@@ -123,8 +130,8 @@ class _Watched:
         self._sums[2 * i] += np.add.reduce(flat) / flat.size
         self._sums[2 * i + 1] += np.dot(flat, flat) / flat.size
 
-    def health(self, weight: float, gradient: float, update: float) -> LayerHealth:
-        """The means over the batches since the last time, with the norms; a is z where no activation follows."""
+    def health(self, **of_weights: Any) -> LayerHealth:
+        """The means over the batches since the last time, with the rest; a is z where no activation follows."""
         if not self._batches[1]:
             self._sums[2:], self._batches[1] = self._sums[:2], self._batches[0]
         z_mean, z_square, a_mean, a_square = (self._sums / np.repeat(self._batches, 2)).tolist()
@@ -138,9 +145,8 @@ class _Watched:
             a_std=sqrt(max(0.0, a_square - a_mean**2)),
             dead=None if self.activation is None else dead,
             saturated=None if isnan(self._limit) else flat,
-            weight_norm=weight,
-            gradient_norm=gradient,
-            update_norm=update,
+            z_quantiles=self._quantiles,
+            **of_weights,
         )
 
 
@@ -178,6 +184,14 @@ class HealthMonitor:
             elif activation is not None and len(self._layers) > 1:  # of the dense layer before it
                 self._layers[last.name] = self._apart[name] = last = _Watched(last.name, activation, apart=True)
         self._spans = self._weight_spans()
+
+    def is_due(self, epoch: int) -> bool:
+        """Whether to measure after an epoch: before the first, and after 1, 2, 4, 8 … epochs; of few steps, 1, 4, 16 ….
+
+        This does not depend on the planned epochs, so that a training that is lengthened has the same measurements.
+        """
+        is_power = epoch & (epoch - 1) == 0
+        return is_power and (epoch.bit_length() % 2 == 1 or not epoch or len(self._dataset) > FEW_STEPS * self._batch)
 
     def _watch(self, value: str, values: Array) -> None:
         """Add z and a of a layer as they are computed; see `TrainingContext.watch`."""
@@ -217,8 +231,15 @@ class HealthMonitor:
         for layer in self._layers.values():
             spans = self._spans[layer.name]
             update = sqrt(sum(self._update(span, rate) ** 2 for span in spans))
-            weight = norm(state.parameters.theta, spans)
-            layers.append(layer.health(weight, sqrt(squares[layer.name] / 2.0), update))
+            layers.append(
+                layer.health(
+                    weight_norm=norm(state.parameters.theta, spans),
+                    gradient_norm=sqrt(squares[layer.name] / 2.0),
+                    update_norm=update,
+                    gradient_quantiles=_quantiles([first[span] for span in spans]),
+                    weight_quantiles=_quantiles([state.parameters.theta[span] for span in spans]),
+                )
+            )
         return Health(
             epoch=state.epoch,
             step=state.step,
@@ -264,6 +285,13 @@ class HealthMonitor:
             rate, state.step + 1
         )
         return norm(np.subtract(theta, state.parameters.theta[span], out=theta))
+
+
+def _quantiles(parts: Sequence[Array]) -> tuple[float, ...]:
+    """The quantiles at LEVELS of evenly spaced numbers of some vectors; nothing of nothing."""
+    step = sum(part.size for part in parts) // MAX_SAMPLE | 1  # odd, so that not always the same units are chosen
+    values = np.sort(np.concatenate([part[::step] for part in parts])) if parts else np.zeros(0)
+    return tuple(values[[round(level * (values.size - 1)) for level in LEVELS]].tolist()) if values.size else ()
 
 
 def norm(vector: Array, spans: Iterable[slice] = (slice(None),)) -> float:

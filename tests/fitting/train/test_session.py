@@ -58,9 +58,14 @@ def test_what_is_clearly_wrong_is_said_once_while_it_trains(tmp_path: Path) -> N
     assert [finding.code for finding in warnings] == [FindingCode.VANISHING_GRADIENTS]
     assert f"nncli train {tmp_path / 'run' / 'config.yaml'} --set" in warnings[0].hint
     health = [event for event in events if isinstance(event, Health)]
-    assert [moment.epoch for moment in health] == [0, 1, 2, 4, 8, 16]
-    calm = config_of(tmp_path, "epochs: 4\nlearning_rate: 0.01\n")
-    assert not any(isinstance(event, HealthWarning) for event in train_events(calm, output=tmp_path / "calm"))
+    assert [moment.epoch for moment in health] == [0, 1, 4, 16]
+    for name, calm, layers in (
+        ("calm", "epochs: 4\nlearning_rate: 0.01\n", "[4]"),
+        ("penalty", "epochs: 20\nlearning_rate: 0.01\nl2: 0.5\n", "[16]"),  # harmful only if more could be learned
+        ("sigmoid", "epochs: 20\nlearning_rate: 0.01\nactivation: sigmoid\n", "[8, 8, 8]"),
+    ):
+        given = config_of(tmp_path, calm, layers)
+        assert not any(isinstance(event, HealthWarning) for event in train_events(given, output=tmp_path / name))
 
 
 def test_a_diverging_learning_rate_is_halved_until_it_trains(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from nncli.nn.layers.base import TrainingContext
 from nncli.nn.layers.dense import Dense
 from nncli.nn.optim.optimizers import Sgd
 from nncli.nn.optim.schedules import ConstantRate
-from nncli.nn.training.health import Health, HealthMonitor, LayerHealth, is_measured
+from nncli.nn.training.health import LEVELS, Health, HealthMonitor, LayerHealth
 from nncli.nn.training.state import TrainState
 from tests.nn.training.helpers import FULL, arguments_of, bits, fresh, network_of, rows_of, train
 
@@ -95,6 +95,26 @@ def test_dead_units_and_saturated_values_are_counted() -> None:
     assert layer(measured(fresh(arguments_of())), "output").dead is None
 
 
+def test_quantiles_are_of_weights_gradient_and_z() -> None:
+    arguments = arguments_of(Dense(units=5, activation=Tanh()), batch_size=29)
+    state, dataset = fresh(arguments), rows_of(arguments)
+    first = layer(HealthMonitor(arguments, state, dataset).measure(), "layers.0")
+    W, b = state.parameters.by_name["layers.0.weight"], state.parameters.by_name["layers.0.bias"]
+    assert first.weight_quantiles == tuple(np.quantile(W, LEVELS, method="nearest").tolist())
+    Z = dataset.X @ W + b
+    assert Z.min() <= first.z_quantiles[0] < first.z_quantiles[3] < first.z_quantiles[-1] <= Z.max()
+    assert first.gradient_quantiles == tuple(sorted(first.gradient_quantiles))
+    assert max(map(abs, first.gradient_quantiles)) <= 2.0 * first.gradient_norm
+
+
+def test_quantiles_of_large_layers_are_those_of_a_sample() -> None:
+    arguments = arguments_of(Dense(units=4096))
+    state = fresh(arguments)
+    W = state.parameters.by_name["layers.0.weight"]
+    first = layer(HealthMonitor(arguments, state, rows_of(arguments)).measure(), "layers.0")
+    assert first.weight_quantiles == pytest.approx(np.quantile(W, LEVELS).tolist(), abs=0.1 * float(np.ptp(W)))
+
+
 def test_gradient_noise_is_none_for_a_full_batch_and_falls_with_the_batch_size() -> None:
     network = network_of()
     noise = {}
@@ -106,5 +126,8 @@ def test_gradient_noise_is_none_for_a_full_batch_and_falls_with_the_batch_size()
     assert noise[8] / noise[32] == pytest.approx(2.0, rel=0.01)  # of the same 32 rows
 
 
-def test_a_training_is_measured_before_it_and_after_powers_of_two() -> None:
-    assert [epoch for epoch in range(40) if is_measured(epoch)] == [0, 1, 2, 4, 8, 16, 32]
+def test_a_training_is_measured_before_it_and_after_powers_of_two_or_of_four_if_it_is_tiny() -> None:
+    for rows, expected in ((400, [0, 1, 2, 4, 8, 16, 32]), (160, [0, 1, 4, 16])):
+        arguments = arguments_of(batch_size=8)
+        monitor = HealthMonitor(arguments, fresh(arguments), rows_of(arguments, rows))
+        assert [epoch for epoch in range(40) if monitor.is_due(epoch)] == expected

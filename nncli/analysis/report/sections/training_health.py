@@ -46,7 +46,7 @@ def training_health(diagnosis: Diagnosis) -> Section | None:
             lambda p: max((x for x in (p.dead, p.saturated) if x is not None), default=None),
         ),
     ]
-    text = "Measured on two batches before the training and after 1, 2, 4, 8 … epochs."
+    text = "Measured on two batches before the training and after some of the epochs."
     text += f" Medians of {len(networks):,} networks." if len(networks) > 1 else ""
     shown: tuple[Part, ...] = (Paragraph(text), Gallery(tuple(chart for chart in charts if chart is not None)))
     if not diagnosis.findings:
