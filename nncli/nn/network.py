@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from math import prod
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import model_validator
 
 from nncli.base.spec import NonNegativeInt, PositiveInt, Spec
@@ -22,6 +24,7 @@ from nncli.nn.layers.sequential import Sequential
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.parameters import Parameters, ParamGroup, ParamLayout, ParamSpec, ParamViews, with_prefix
 from nncli.nn.program.values import Value, join
+from nncli.nn.split_points import split_points
 
 
 class Network(Spec):
@@ -124,14 +127,23 @@ class Network(Spec):
         """New parameters, drawn from each layer's initializer."""
         return self.layout.initialize(rng, self.precision)
 
-    def init_from_data(self, parameters: Parameters, X: Array, codes: Codes, rng: np.random.Generator) -> None:
-        """Initialize the data-dependent part of new parameters from X (rows, features) and codes.
+    def init_from_data(
+        self,
+        parameters: Parameters,
+        X: Array,
+        codes: Codes,
+        rng: np.random.Generator,
+        y: npt.NDArray[Any] | None = None,
+    ) -> None:
+        """Initialize the data-dependent part of new parameters from X (rows, features), codes, and targets if any.
 
         Layer by layer, each from the output of the initialized layers before it.
         """
         p, X = parameters.by_name, np.ascontiguousarray(X, self.precision)
         if self.numeric_embedding and self.embedded_numeric:
-            self.numeric_embedding.init_from_data(with_prefix(p, "numeric"), X[:, list(self.embedded_numeric)])
+            columns = list(self.embedded_numeric)
+            splits = () if y is None else split_points(X, y, columns, self.numeric_embedding.n_splits)
+            self.numeric_embedding.init_from_data(with_prefix(p, "numeric"), X[:, columns], splits)
         first = self.bind_inputs(p, p, X, codes, forward_only=True)
         first.forward()
         self.sequential.init_from_data(p, first.Y, rng)

@@ -8,17 +8,19 @@ Gorishniy, Rubachev and Babenko, "On embeddings for numerical features in tabula
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from math import pi
 from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field
 
-from nncli.base.spec import NameShorthand, PositiveFloat, PositiveInt, Spec
+from nncli.base.spec import NameShorthand, NonNegativeInt, PositiveFloat, PositiveInt, Spec
 from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.initializers import InitializerBase, Normal, Uniform, Zeros
 from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
 from nncli.nn.program.values import Value, cos, join, maximum, minimum
+from nncli.nn.split_points import SplitPoint
 
 
 class NumericEmbeddingBase(Spec):
@@ -52,8 +54,13 @@ class NumericEmbeddingBase(Spec):
     def parameters(self, columns: int) -> tuple[ParamSpec, ...]:
         """The parameters for a number of columns, which are the first axis of each."""
 
-    def init_from_data(self, p: ParamViews, X: Array) -> None:
-        """Initialize the data-dependent part of the parameters p from X (rows, columns)."""
+    @property
+    def n_splits(self) -> int:
+        """The number of split points that `init_from_data` needs; see split_points.py."""
+        return 0
+
+    def init_from_data(self, p: ParamViews, X: Array, splits: Sequence[SplitPoint] = ()) -> None:
+        """Initialize the data-dependent part of the parameters p from X (rows, columns) and splits of its columns."""
 
     @abstractmethod
     def bind(self, p: ParamViews, g: ParamViews, x: Array, *, needs_dx: bool) -> BoundLayer:
@@ -166,18 +173,35 @@ def _edges_of(column: Array, count: int) -> Array:
     return np.union1d(quantiles, np.quantile(values, missing, method="nearest"))
 
 
+def _with_sides(edges: Array, splits: Sequence[SplitPoint]) -> Array:
+    """Edges of which the nearest are moved to both sides of each split; the first and the last stay."""
+    free, sides = edges[1:-1], list[float]()
+    for side in (side for split in splits for side in (split.low, split.high)):
+        if len(free):
+            nearest = int(np.argmin(np.abs(free - side)))
+            free = np.delete(free, nearest)
+            sides.append(side)
+    return np.unique(np.concatenate([edges[:1], free, np.array(sides, edges.dtype), edges[-1:]]))
+
+
 class PiecewiseLinear(NumericEmbeddingBase):
     """y = a x + c + Vᵀ v: a line, and another slope for each bin between quantiles of the training rows.
 
     v_j runs from 0 to 1 as x crosses bin j; it is not cut off below the first bin, nor above the last, which with four
     bins or more begin outside the training rows. a and c start from U(-1/sqrt(width), 1/sqrt(width)), V at 0.
-    `width: auto` depends on the number of columns; more than 500 are not embedded. Gorishniy, Kotelnikov and Babenko,
-    "TabM", 2024 (version B).
+    `width: auto` depends on the number of columns; more than 500 are not embedded. At up to `tree_splits` places where
+    the target jumps, of all columns, the values on both sides are edges too. Gorishniy, Kotelnikov and Babenko, "TabM",
+    2024 (version B).
     """
 
     type: Literal["piecewise_linear"] = "piecewise_linear"
     bins: PositiveInt = 48
     width: PositiveInt | Literal["auto"] = 16
+    tree_splits: NonNegativeInt = 0
+
+    @property
+    def n_splits(self) -> int:
+        return self.tree_splits
 
     @property
     def has_auto_width(self) -> bool:
@@ -209,17 +233,20 @@ class PiecewiseLinear(NumericEmbeddingBase):
             ParamSpec("edges", (columns, self.bins + 1), ParamGroup.STATISTIC, _Even()),
         )
 
-    def init_from_data(self, p: ParamViews, X: Array) -> None:
+    def init_from_data(self, p: ParamViews, X: Array, splits: Sequence[SplitPoint] = ()) -> None:
         """Place the inner edges at the distinct values of the rows, or at quantiles if there are more values.
 
         If many quantiles are equal, as in a column that is mostly 0, the other edges are quantiles of the distinct
         values. If there are too few distinct values, some inner bins are empty. The outer bins, which the rows do not
-        reach, are so wide that the embedding continues almost along its line.
+        reach, are so wide that the embedding continues almost along its line. The values on both sides of a split are
+        edges too, so that the function can jump between them.
         """
         outer = 1 if self.bins >= MIN_BINS_WITH_OUTER else 0
-        for edges, column in zip(p["edges"], X.T, strict=True):
+        for j, (edges, column) in enumerate(zip(p["edges"], X.T, strict=True)):
             inner = edges[outer : len(edges) - outer]
             values = _edges_of(column, len(inner))
+            if len(values) == len(inner):
+                values = _with_sides(values, [split for split in splits if split.column == j][: len(inner) // 4])
             inner[: len(values)] = values
             inner[len(values) :] = values[-1]
             if outer:

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from nncli.nn.arrays import BoundLayer
 from nncli.nn.numeric_embeddings import NumericEmbedding, NumericEmbeddingBase, Periodic, PiecewiseLinear
 from nncli.nn.parameters import Parameters, ParamGroup, ParamLayout
+from nncli.nn.split_points import SplitPoint
 from tests.unions import members, tag
 
 Matrix = NDArray[np.float64]
@@ -177,3 +178,27 @@ def test_an_embedding_may_be_written_short(text: Any, embedding: NumericEmbeddin
 def test_what_is_no_embedding_is_refused(wrong: Any) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(NumericEmbedding).validate_python(wrong)
+
+
+def test_both_sides_of_a_split_are_edges_beside_quantiles() -> None:
+    X = np.random.default_rng(3).normal(size=(500, 2))
+    embedding = PiecewiseLinear(bins=16, width=2, tree_splits=2)
+    parameters = ParamLayout(embedding.parameters(2)).initialize(np.random.default_rng(0), "float64")
+    embedding.init_from_data(parameters.by_name, X, [SplitPoint(1, 0.25, 0.26), SplitPoint(1, -1.5, -1.4)])
+    without, with_splits = parameters.by_name["edges"]
+    assert {0.25, 0.26, -1.5, -1.4} <= set(with_splits)
+    assert not {0.25, 0.26, -1.5, -1.4} & set(without)
+    assert (np.diff(with_splits) >= 0.0).all()
+    assert with_splits[1] == X[:, 1].min()
+    assert with_splits[-2] == X[:, 1].max()
+
+
+def test_all_values_are_edges_of_a_column_of_few_with_splits_too() -> None:
+    X = np.repeat(np.arange(9.0), 5)[:, None]
+    edges = []
+    for splits in ((), [SplitPoint(0, 3.0, 4.0)]):
+        embedding = PiecewiseLinear(bins=16, width=2)
+        parameters = ParamLayout(embedding.parameters(1)).initialize(np.random.default_rng(0), "float64")
+        embedding.init_from_data(parameters.by_name, X, splits)
+        edges.append(parameters.by_name["edges"].copy())
+    np.testing.assert_array_equal(edges[0], edges[1])

@@ -120,7 +120,7 @@ class TrainState:
         parameters = network.initialize(streams.init)
         if dataset is not None and network.needs_data_init:
             rows = _init_rows(network, len(dataset), streams.init)
-            network.init_from_data(parameters, dataset.X[rows], dataset.codes[rows], streams.init)
+            network.init_from_data(parameters, dataset.X[rows], dataset.codes[rows], streams.init, dataset.y[rows])
         best = network.layout.empty(network.precision)
         best.copy_from(parameters)
         return cls(parameters, best, optimizer.init_state(parameters.theta), streams.in_parts(parts))
