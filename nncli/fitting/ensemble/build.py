@@ -39,7 +39,16 @@ from nncli.nn.training.early_stopping import part_numbers
 from nncli.run_directory.filenames import CHECKPOINTS, LOCK
 from nncli.run_directory.history_and_metrics import read_history
 from nncli.run_directory.loader import damaged, parse_weights, read_file, read_model, read_spec, weights_size
-from nncli.run_directory.manifest import HELD_OUT, SNAPSHOTS, member_folder, snapshot_file
+from nncli.run_directory.manifest import (
+    HELD_OUT,
+    HISTORY,
+    MANIFEST,
+    METRICS,
+    SNAPSHOTS,
+    WEIGHTS,
+    member_folder,
+    snapshot_file,
+)
 from nncli.run_directory.run import Run
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS, Calibration, smoothed_log_loss
 from nncli.targets.metrics.classification import log_loss
@@ -391,34 +400,39 @@ def save_members(run: Path, built: BuiltEnsemble, epochs: Sequence[int]) -> None
     members = len(built.ensemble.members) // len(epochs)
     for i, (model, scores) in enumerate(zip(built.ensemble.members, built.member_scores, strict=True)):
         cycle, trained = divmod(i, members)
-        member, epoch = Run(run / member_folder(i)), epochs[cycle]
+        source, member, epoch = Run(run / member_folder(trained)), Run(run / member_folder(i)), epochs[cycle]
+        manifest, held_out = source.load_manifest(), built.held_out.of_member(i)
         if cycle:
-            copy_member(Run(run / member_folder(trained)), member.path)
-        manifest = member.load_manifest()
-        held_out = built.held_out.of_member(i)
-        kept = _recorded(member.path, held_out.predictions.target, len(held_out))
-        if (
-            manifest.best_epoch == epoch
-            and kept is not None
-            and np.array_equal(kept.loss_inputs, held_out.predictions.loss_inputs)
-        ):
-            continue
-        history = read_history(member.path, manifest)
-        member.save_manifest(manifest.model_copy(update={"status": "running"}))  # killed here, the member is resumed
+            copy_member(source, member.path)
+        else:
+            kept = _recorded(member.path, held_out.predictions.target, len(held_out))
+            if (
+                manifest.best_epoch == epoch
+                and kept is not None
+                and np.array_equal(kept.loss_inputs, held_out.predictions.loss_inputs)
+            ):
+                continue
+            member.save_manifest(manifest.model_copy(update={"status": "running"}))  # killed here, it is resumed
+        history = read_history(source.path, manifest)
         reports = [
             replace(report, is_best=report.epoch == epoch or (report.is_best and report.epoch < epoch))
             for report in history.reports
         ]
-        member.save_weights(model.parameters)
-        member.save_held_out(held_out.with_target(model.spec.target).bounded(manifest.seed))
-        member.save_metrics({"training": None, "validation": scores_json(scores)})
-        member.save_history(reports, history.metric)
+        with batched_fsync():
+            member.save_weights(model.parameters)
+            member.save_held_out(held_out.with_target(model.spec.target).bounded(manifest.seed))
+            member.save_metrics({"training": None, "validation": scores_json(scores)})
+            member.save_history(reports, history.metric)
         member.save_manifest(manifest.model_copy(update={"best_epoch": epoch}))
 
 
 def copy_member(member: Run, folder: Path) -> None:
-    """Copy the run directory of a member that is done, without the states that only its own training needs."""
-    shutil.copytree(member.path, folder, ignore=shutil.ignore_patterns(CHECKPOINTS, SNAPSHOTS, LOCK))
+    """Copy the run directory of a member that is done, without what differs and the states of its training.
+
+    Without a manifest the copy is not done.
+    """
+    apart = (MANIFEST, WEIGHTS, HELD_OUT, METRICS, HISTORY, CHECKPOINTS, SNAPSHOTS, LOCK)
+    shutil.copytree(member.path, folder, ignore=shutil.ignore_patterns(*apart))
 
 
 def remove_copied_members(run: Path, trained: int) -> None:
