@@ -22,8 +22,9 @@ MAX_ROW_VISITS = 1_800_000
 """Counted rows times epochs: the number of epochs of a large table is limited to keep the training practical."""
 MIN_CYCLES = 2
 """Cycles of a training on however many rows."""
-FIRST_DECISION, DEFAULT_CYCLES = 3, 4
-"""Cycles after which out-of-fold rows first decide about another one, and those of a training without such rows."""
+FIRST_DECISION, DEFAULT_CYCLES, LIKELY_CYCLES = 3, 4, 5
+"""Cycles after which out-of-fold rows first decide about another one, those of a training without such rows, and those
+that a training with them reaches on average."""
 
 UNITS = ((2_000, 128), (6_000, 192))
 """(training rows at most, units of a dense layer): as accurate there, and faster; beyond the last, MAX_UNITS."""
@@ -100,7 +101,7 @@ def likely_epochs(schedule: ScheduleBase, epochs: int) -> int:
     """The epochs that a training of `epochs` epochs is likely to reach: with a first cycle, further ones may follow."""
     if not isinstance(schedule, CoslogRate) or not isinstance(schedule.first_cycle, float):
         return epochs
-    return max(epochs, int(schedule.first_cycle * (2**DEFAULT_CYCLES - 1)))
+    return max(epochs, int(schedule.first_cycle * (2**LIKELY_CYCLES - 1)))
 
 
 def first_cycle(rows: int) -> int:

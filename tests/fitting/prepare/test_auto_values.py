@@ -89,7 +89,7 @@ def test_rows_of_many_classes_count_in_proportion_and_those_of_few_as_they_are(r
 
 
 def test_a_training_with_a_first_cycle_is_likely_to_have_further_ones() -> None:
-    assert likely_epochs(CoslogRate(peak=0.1, first_cycle=4.0), 12) == 60
+    assert likely_epochs(CoslogRate(peak=0.1, first_cycle=4.0), 12) == 124
     assert likely_epochs(CoslogRate(peak=0.1, first_cycle=4.0), 252) == 252
     assert likely_epochs(ConstantRate(peak=0.1), 12) == 12
 
