@@ -51,6 +51,13 @@ def test_the_line_of_the_damage_is_named(copy: Path) -> None:
     assert location.line == 1 + text[: text.index("seed: 0")].count("\n")
 
 
+def test_a_configuration_that_was_changed_is_read_again(copy: Path) -> None:
+    text = (copy / CONFIG).read_text()
+    for seed in (3, 4):
+        (copy / CONFIG).write_text(text.replace("seed: 0", f"seed: {seed}"))
+        assert read_config(copy).seed == seed
+
+
 def test_a_wrong_assignment_is_still_an_error_of_the_configuration(copy: Path) -> None:
     with pytest.raises(ConfigError):
         read_config(copy, ["epochs=many"])
