@@ -171,7 +171,7 @@ class _Process(_ContextProcess):
 def start_server() -> None:
     """Start the process that workers are forked from, unless it runs; it imports what they need meanwhile."""
     if sys.platform == "linux":
-        compiler = ["numba"] if "numba" in sys.modules else []
+        compiler = [name for name in sys.modules if name.partition(".")[0] == "numba"]
         forkserver.set_forkserver_preload(["nncli.fitting.parallel.trainings", *compiler])
         resource_tracker.ensure_running()  # it would unblock signals
         with _for_workers():
