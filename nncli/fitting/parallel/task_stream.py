@@ -25,6 +25,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing.context import BaseContext, SpawnContext, SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from threading import Event, Lock, Thread
 from types import ModuleType, TracebackType
@@ -33,13 +35,9 @@ from typing import Any, Generic, Literal, NamedTuple, Self, TypeVar
 from nncli.base.errors import Advice, Location, NncliError, UsageError, UseOption, extra_required
 from nncli.base.threads import available_cpus
 
-if sys.platform == "linux":
+if sys.platform == "linux":  # elsewhere libraries of the system have threads that a fork loses
     from multiprocessing import forkserver, resource_tracker
-    from multiprocessing.context import ForkServerContext as _Context
-    from multiprocessing.context import ForkServerProcess as _ContextProcess
-else:  # elsewhere libraries of the system have threads that a fork loses
-    from multiprocessing.context import SpawnContext as _Context
-    from multiprocessing.context import SpawnProcess as _ContextProcess
+    from multiprocessing.context import ForkServerContext, ForkServerProcess
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 SECONDS_TO_CONNECT = 20
@@ -94,9 +92,9 @@ class Workers:
             yield from _of_dask(self.scheduler)
             return
         remove_abandoned_semaphores()
+        context, environment = start_server(), {**os.environ, **dict.fromkeys(ONE_THREAD, "1")}
         with _named_semaphores(getattr(multiprocessing.current_process(), "_config", None)):
-            pool = _Pool(count, _Processes(), _init_worker, ({**os.environ, **dict.fromkeys(ONE_THREAD, "1")},))
-        start_server()
+            pool = _Pool(count, context, _init_worker, (environment,))
         try:
             yield pool
         except BaseException as error:
@@ -156,7 +154,7 @@ class _Pool(ProcessPoolExecutor):
             raise BrokenExecutor("a process was lost while another one was started") from error
 
 
-class _Process(_ContextProcess):
+class _Process(BaseProcess):
     """A worker process that does not import the main module of the program that starts it.
 
     A script that trains needs no `if __name__ == "__main__"`, and is not run again in every process.
@@ -168,14 +166,36 @@ class _Process(_ContextProcess):
             super().start()
 
 
-def start_server() -> None:
-    """Start the process that workers are forked from, unless it runs; it imports what they need meanwhile."""
+class _Spawned(_Process, SpawnProcess):
+    pass
+
+
+class _Spawning(SpawnContext):
+    Process = _Spawned
+
+
+if sys.platform == "linux":
+
+    class _Forked(_Process, ForkServerProcess):
+        pass
+
+    class _Forking(ForkServerContext):
+        Process = _Forked
+
+
+def start_server() -> BaseContext:
+    """Start the process that workers are forked from, unless it runs; it imports what they need meanwhile.
+
+    Returns what starts workers: the server, or a new interpreter for each where there can be none.
+    """
     if sys.platform == "linux":
         compiler = [name for name in sys.modules if name.partition(".")[0] == "numba"]
         forkserver.set_forkserver_preload(["nncli.fitting.parallel.trainings", *compiler])
         resource_tracker.ensure_running()  # it would unblock signals
-        with _for_workers():
+        with suppress(OSError), _for_workers():  # the path of its socket may be too long
             forkserver.ensure_running()
+            return _Forking()
+    return _Spawning()
 
 
 @contextmanager
@@ -208,10 +228,6 @@ def _signals_blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
-
-
-class _Processes(_Context):
-    Process = _Process
 
 
 def _init_worker(environment: Mapping[str, str]) -> None:

@@ -63,6 +63,16 @@ def test_a_worker_has_the_environment_of_the_program_when_its_pool_was_opened(mo
             assert executor.submit(os.getenv, "PYTHONPATH").result(60) is None
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no server")
+def test_without_a_server_each_worker_imports_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise OSError("AF_UNIX path too long")
+
+    monkeypatch.setattr(executors.forkserver, "ensure_running", fail)
+    with Workers().executor(1) as executor:
+        assert executor.submit(os.getppid).result(60) == os.getpid()
+
+
 def has_imported(module: str) -> bool:
     return module in sys.modules
 
