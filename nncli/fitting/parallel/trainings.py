@@ -72,6 +72,8 @@ class TrainingTask:
         """Whether the run is complete, with the epochs of this task."""
         if self.last_epoch is not None and manifest.epochs >= self.last_epoch:
             return True
+        if self.by_cycles and manifest.status == "done":  # all epochs of its configuration, which need not be parsed
+            return manifest.epochs >= _epochs(self.config)
         return is_done(manifest, _changes(run, self.config)) or self.is_exceeded(run)
 
     def saved(self, *, is_new: bool = False) -> Progress:

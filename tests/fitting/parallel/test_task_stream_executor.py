@@ -68,7 +68,7 @@ def test_without_a_server_each_worker_imports_by_itself(monkeypatch: pytest.Monk
     def fail() -> None:
         raise OSError("AF_UNIX path too long")
 
-    monkeypatch.setattr(executors.forkserver, "ensure_running", fail)
+    monkeypatch.setattr("multiprocessing.forkserver.ensure_running", fail)
     with Workers().executor(1) as executor:
         assert executor.submit(os.getppid).result(60) == os.getpid()
 
