@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncli.analysis.evaluation.held_out import labeled_rows, labels_of, sample_weight_column, weights_of
+from nncli.analysis.evaluation.held_out import labeled_rows, labeled_truth, sample_weight_column
 from nncli.analysis.evaluation.uncertainty import Uncertainty, UncertaintyScores
 from nncli.api.options import ErrorsOptions, EvaluateOptions
 from nncli.api.prediction.tables import predict_valid
@@ -144,11 +144,11 @@ def evaluate_data(
     if not len(labeled):
         raise DataError("no row can be read", location=Location(source=table.source), hint="Correct the cells.")
     with log_duration("scoring"):
-        weights, note = weights_of(labeled, sample_weight)
-        y = labels_of(labeled, target)
+        rows, note = labeled_truth(labeled, model, sample_weight)
+        y, weights, predictions = rows.y, rows.weights, replace(predictions, exposure=rows.exposure)
         scores, decision = score(predictions, y, weights, model.spec.loss), model.spec.decision
         constant = None
-        baseline = baseline_predictions(target, y, weights, len(y), predictions.levels)
+        baseline = baseline_predictions(target, rows, rows, predictions.levels)
         no_better = no_better_note(scores, score(baseline, y, weights, model.spec.loss), len(y))
         if (best := constant_decision(decision, target.labels)) is not None:
             baseline = replace(baseline, decision=best)

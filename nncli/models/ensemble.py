@@ -66,9 +66,13 @@ def predicted_by(loss: Loss) -> tuple[TargetKind, float | None, tuple[float, ...
 
 
 def spec_json(spec: ModelSpec | EnsembleSpec) -> str:
-    """The JSON of a specification. Without a decision and weights it is the one that versions before these wrote."""
-    optional = ("decision", "weights")
-    return spec.model_dump_json(indent=1, exclude={name for name in optional if getattr(spec, name, None) is None})
+    """The JSON of a specification; without a decision, weights and an offset as versions before these wrote it."""
+    excluded: dict[str, bool | set[str]] = {
+        name: True for name in ("decision", "weights") if getattr(spec, name, None) is None
+    }
+    if isinstance(spec, ModelSpec) and spec.network.offset is None:
+        excluded["network"] = {"offset"}
+    return spec.model_dump_json(indent=1, exclude=excluded)
 
 
 @dataclass(frozen=True)

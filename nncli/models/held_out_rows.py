@@ -95,7 +95,7 @@ class HeldOutRows:
     `row_numbers` (n,) are those in the table, from 1, or in the validation file if there is one. `y` holds class
     codes (n,) or numbers (n, targets), `weights` (n,) sample weights, and `groups` (n,) the number of each row's group.
     `predictions` are those that are scored. `baseline` (outputs,) is the prediction of the baseline for any row,
-    and `baseline_quantiles` (targets, levels) are its quantiles where the loss has several.
+    or for an exposure of 1, and `baseline_quantiles` (targets, levels) are its quantiles where the loss has several.
     The rows are a random sample of `total` rows where there are too many.
     `signs` (targets,) are those of all training and held-out rows, see `signs_of`, and `categories` those of the rows;
     both are empty in runs of older versions, for classes, and for members.
@@ -132,7 +132,9 @@ class HeldOutRows:
             groups=scored.groups,
             predictions=scored.predictions,
             members=tuple(members),
-            baseline=np.array(baseline.values[0]),
+            baseline=np.array(
+                baseline.values[0] if baseline.exposure is None else baseline.values[0] / baseline.exposure[0]
+            ),
             baseline_quantiles=None if baseline.quantiles is None else np.array(baseline.quantiles[0]),
             total=n,
             signs=() if training_y is None or not is_number else signs_of([scored.y, training_y]),
@@ -159,6 +161,8 @@ class HeldOutRows:
     def baseline_predictions(self) -> Predictions:
         """The prediction of the baseline for each row."""
         values = np.broadcast_to(self.baseline, self.predictions.values.shape)
+        if self.predictions.exposure is not None:
+            return replace(self.predictions, values=values * self.predictions.exposure[:, None])
         if self.baseline_quantiles is None:
             return replace(self.predictions, values=values)
         quantiles = np.broadcast_to(self.baseline_quantiles, (len(self), *self.baseline_quantiles.shape))
@@ -247,6 +251,7 @@ class HeldOutRows:
         }
         arrays |= {} if self.weights is None else {"weights": self.weights}
         arrays |= {} if self.groups is None else {"groups": self.groups}
+        arrays |= {} if predictions.exposure is None else {"exposure": predictions.exposure}
         arrays |= {SIGNS: np.array(self.signs, np.int8)} if self.signs else {}
         if self.categories:
             names = json.dumps([[column.column, column.values] for column in self.categories], ensure_ascii=False)
@@ -278,12 +283,13 @@ class HeldOutRows:
         if "y" not in arrays:
             raise ValueError("no y")
         target.check_truth(arrays["y"], n)
+        exposure = reader.array("exposure", np.float64, (n,)) if "exposure" in arrays else None
         rows = cls(
             row_numbers=numbers,
             y=arrays["y"],
             weights=reader.array("weights", np.float64, (n,)) if "weights" in arrays else None,
             groups=reader.array("groups", np.int64, (n,)) if "groups" in arrays else None,
-            predictions=reader.predictions("predictions", QUANTILES, n),
+            predictions=replace(reader.predictions("predictions", QUANTILES, n), exposure=exposure),
             members=tuple(reader.member(i + 1, n) for i in range(members)),
             baseline=reader.array("baseline", np.float64, (outputs,)),
             total=int(total[0]),

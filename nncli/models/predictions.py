@@ -23,7 +23,8 @@ class Predictions:
 
     `anomalies` are the unexpected values in the rows, such as unseen categories. A `decision` makes classes of the
     probabilities; without one the most probable class is predicted. A loss of several quantiles predicts `quantiles`
-    (rows, targets, levels), ascending, of which `values` are the medians.
+    (rows, targets, levels), ascending, of which `values` are the medians. Rows that are scored have their `exposure`
+    (rows,), if the model has one.
     """
 
     target: Target
@@ -33,6 +34,7 @@ class Predictions:
     decision: Decision | None = None
     quantiles: npt.NDArray[np.float64] | None = None
     levels: tuple[float, ...] = ()
+    exposure: npt.NDArray[np.float64] | None = None
 
     @property
     def classes(self) -> npt.NDArray[np.int64]:
@@ -55,7 +57,8 @@ class Predictions:
     def take(self, rows: npt.NDArray[np.int64 | np.bool_]) -> Predictions:
         """The rows at these positions, or of a mask."""
         quantiles = None if self.quantiles is None else self.quantiles[rows]
-        return replace(self, values=self.values[rows], quantiles=quantiles)
+        exposure = None if self.exposure is None else self.exposure[rows]
+        return replace(self, values=self.values[rows], quantiles=quantiles, exposure=exposure)
 
     def with_rows(self, rows: slice | npt.NDArray[np.int64 | np.bool_], other: Predictions) -> Predictions:
         """A copy in which some rows are those of `other`, in order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,23 +30,35 @@ def score(predictions: Predictions, y: Truth, weights: npt.NDArray[np.float64] |
     return predictions.target.scores(predictions, y, weights, loss)
 
 
-def baseline_predictions(
-    target: Target,
-    training: Truth,
-    weights: npt.NDArray[np.float64] | None,
-    rows: int,
-    levels: tuple[float, ...] = (),
-) -> Predictions:
-    """Predictions of the baseline for `rows` rows: the class shares, or the mean, of the training rows.
+class Labeled(Protocol):
+    """Rows with their true targets, their sample weights and their exposure, None if they have none."""
 
-    With `levels`, its quantiles are those of the training rows.
+    @property
+    def y(self) -> Truth: ...
+    @property
+    def weights(self) -> npt.NDArray[np.float64] | None: ...
+    @property
+    def exposure(self) -> npt.NDArray[np.float64] | None: ...
+
+
+def baseline_predictions(
+    target: Target, training: Labeled, rows: Labeled, levels: tuple[float, ...] = ()
+) -> Predictions:
+    """Predictions of the baseline for rows: the class shares, or the mean, of the training rows.
+
+    With an exposure it is Σ y / Σ exposure of the training rows times the exposure of the row. With `levels`, its
+    quantiles are those of the training rows.
     """
-    values = target.baseline(training, weights)
-    baseline = Predictions(target, np.broadcast_to(values, (rows, len(values))))
+    e, weights, n = training.exposure, training.weights, len(rows.y)
+    if e is not None and rows.exposure is not None:
+        rate = target.baseline(training.y / e[:, None], e if weights is None else weights * e)
+        return Predictions(target, rate * rows.exposure[:, None], exposure=rows.exposure)
+    values = target.baseline(training.y, weights)
+    baseline = Predictions(target, np.broadcast_to(values, (n, len(values))))
     if not levels:
         return baseline
-    quantiles = weighted_quantiles(training, levels, weights)
-    return replace(baseline, quantiles=np.broadcast_to(quantiles, (rows, *quantiles.shape)), levels=levels)
+    quantiles = weighted_quantiles(training.y, levels, weights)
+    return replace(baseline, quantiles=np.broadcast_to(quantiles, (n, *quantiles.shape)), levels=levels)
 
 
 def parts_of(scores: Scores) -> tuple[ScoreValues, ...]:

@@ -34,7 +34,7 @@ class Network(Spec):
     the `numeric_embedding`, if there is one. `output_init` and `output_parametrization` are those of the last layer.
 
     The output is (rows, n_outputs) of raw numbers, passed through `output_activation` if one is set. The loss applies
-    its link to them.
+    its link to them. The feature at the position `offset` is added to the first output, and is 0 to all layers.
     """
 
     n_features: NonNegativeInt
@@ -47,11 +47,14 @@ class Network(Spec):
     numeric_embedding: NumericEmbedding | None = None
     output_init: Initializer | None = None
     output_parametrization: Parametrization | None = None
+    offset: NonNegativeInt | None = None
 
     @model_validator(mode="after")
     def _numeric_columns_are_features(self) -> Network:
         if list(self.numeric_features) != sorted({i for i in self.numeric_features if i < self.n_features}):
             raise ValueError(f"numeric must be ascending positions among the {self.n_features} features")
+        if self.offset is not None and (self.offset >= self.n_features or self.offset in self.numeric_features):
+            raise ValueError("the offset must be a feature that is not embedded")
         return self
 
     @property
@@ -173,30 +176,55 @@ class Network(Spec):
         last = (self.output_activation or Identity()).bind(dense.Y)
         if self.output_activation is not None:
             last = watch_output(last, training and training.within("output_activation"))
+        add_offset = self.bind_offset(X, last.Y)
 
         def forward() -> None:
             first.forward()
             dense.forward()
             last.forward()
+            add_offset()
 
         def backward(dZ: Array) -> Array:
-            return first.backward(dense.backward(last.backward(dZ)))
+            if self.offset is None or not needs_dX:
+                return first.backward(dense.backward(last.backward(dZ)))
+            dx = dZ[:, 0].copy()  # a layer may change dZ
+            dX = first.backward(dense.backward(last.backward(dZ)))
+            dX[:, self.offset] = dx
+            return dX
 
         return BoundNetwork(X, codes, last.Y, forward, backward)
+
+    def bind_offset(self, X: Array, Z: Array) -> Callable[[], None]:
+        """What adds the offset in X (rows, features) to the first column of Z (rows, outputs)."""
+        if self.offset is None:
+            return lambda: None
+        x, z = X[:, self.offset], Z[:, 0]
+
+        def add() -> None:
+            np.add(z, x, out=z)
+
+        return add
 
     def lower(self, parameters: Parameters, X: Value | None, vectors: Sequence[Value]) -> Value:
         """The operations from X (rows, features) and the vectors of the embedded categories to the output.
 
         X is None if there are no features but those. Where X is not finite, the output is NaN.
         """
-        p, parts = parameters.by_name, [] if X is None else [X]
+        p, x = parameters.by_name, X
+        if X is not None and self.offset is not None:
+            X = X.columns([-1 if j == self.offset else j for j in range(X.width)])
+        parts = [] if X is None else [X]
         if X is not None and self.numeric_embedding and self.embedded_numeric:
             rest = sorted(set(range(self.n_features)) - set(self.embedded_numeric))
             embedded = self.numeric_embedding.lower(with_prefix(p, "numeric"), X.columns(self.embedded_numeric))
             parts = [embedded, X.columns(rest)] if rest else [embedded]
         z = self.sequential.lower(p, join([*parts, *vectors]))
-        z = z if X is None else z + (X - X).sum()
-        return (self.output_activation or Identity()).lower(z)
+        z = z if x is None else z + (x - x).sum()
+        z = (self.output_activation or Identity()).lower(z)
+        if x is None or self.offset is None:
+            return z
+        first = z.columns([0]) + x.columns([self.offset])
+        return join([first, z.columns(range(1, z.width))]) if z.width > 1 else first
 
     def bind_inputs(
         self,
@@ -213,6 +241,17 @@ class Network(Spec):
         The `embedded_numeric` columns of X come first. Without embeddings Y is X itself. `backward` returns the
         gradient with respect to X if `needs_dX`; with `forward_only` it must not be called.
         """
+        if self.offset is not None:
+            unmasked, mask = X, np.arange(self.n_features) != self.offset
+            X = np.zeros_like(unmasked)
+            rest = self.model_copy(update={"offset": None})
+            layer = rest.bind_inputs(p, g, X, codes, needs_dX=needs_dX, forward_only=forward_only)
+
+            def masked_forward() -> None:
+                np.copyto(X, unmasked, where=mask)
+                layer.forward()
+
+            return BoundLayer(layer.Y, masked_forward, layer.backward)
         embedding, numeric = self.numeric_embedding, self.embedded_numeric
         if not self.embeddings and not numeric:
             return BoundLayer(X, lambda: None, lambda dY: dY)

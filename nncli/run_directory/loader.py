@@ -311,6 +311,7 @@ def _check_parts(folder: Path, spec: ModelSpec) -> None:
     fits = (
         network.n_features == encoder.width
         and network.embedded_numeric in ((), encoder.embeddable_positions)
+        and network.offset == encoder.offset
         and [(e.name, e.n_embeddings, e.width) for e in network.embeddings] == tables
         and kind_of(loss) is type(target)
         and (target.has_probabilities or spec.temperature == 1.0)

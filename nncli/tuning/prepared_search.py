@@ -230,9 +230,10 @@ def baseline_score(data: SearchData) -> float | None:
     """The metric of a prediction that is the same for every row; None where it is undefined."""
     rows = np.unique(np.concatenate(data.fold_rows))
     training, levels = _training_rows(data), data.table_data.loss.quantile_levels
-    predictions = baseline_predictions(data.table_data.target, training.y, training.weights, len(rows), levels)
+    truth = data.truth.take(rows)
+    predictions = baseline_predictions(data.table_data.target, training, truth, levels)
     with np.errstate(all="ignore"):
-        score = data.objective.score(predictions, data.truth.take(rows))
+        score = data.objective.score(predictions, truth)
     return score if math.isfinite(score) else None
 
 

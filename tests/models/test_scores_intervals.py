@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nncli.fitting.ensemble.out_of_fold import LabeledRows
 from nncli.models.predictions import Predictions
 from nncli.models.scores import Averaging, ScoredRows, ScoreWithInterval, baseline_predictions
 from nncli.nn.losses import CrossEntropy
@@ -23,7 +24,8 @@ def scored(
     averaging: Averaging | None = None,
 ) -> dict[str, ScoreWithInterval]:
     """The scores of predicted classes, whose probabilities order the rows as they do."""
-    baseline = baseline_predictions(TARGET, y, weights, len(y))
+    rows = LabeledRows(y, weights)
+    baseline = baseline_predictions(TARGET, rows, rows)
     predictions = Predictions(TARGET, np.array([[0.9, 0.1], [0.1, 0.9]])[predicted])
     rows = ScoredRows(predictions, baseline, y, weights, CrossEntropy(), groups, averaging)
     return {score.name: score for score in rows.with_intervals(0).scores}

@@ -11,13 +11,16 @@ from pydantic import ValidationError
 
 from nncli.nn.activations import Relu, Softmax, Tanh
 from nncli.nn.embeddings import Embedding
+from nncli.nn.gradcheck import gradcheck
 from nncli.nn.initializers import Glorot, Normal, Zeros
 from nncli.nn.layers.base import TrainingContext
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.normalization import BatchNorm
 from nncli.nn.layers.residual import Residual
 from nncli.nn.layers.sequential import ActivationLayer, Dropout
+from nncli.nn.losses import Poisson
 from nncli.nn.network import Network
+from nncli.nn.numeric_embeddings import NumericEmbedding, PiecewiseLinear
 from nncli.nn.parameters import Parameters
 from tests.nn.networks import network_of
 
@@ -227,3 +230,37 @@ def test_layers_are_read_in_shorthand_and_compare_as_values() -> None:
 def test_what_is_no_network_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Network.model_validate({"n_features": 2, "layers": [], "n_outputs": 1, **wrong})
+
+
+# --- the offset -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("embedding", [None, PiecewiseLinear(bins=3, width=2)])
+def test_an_offset_is_added_to_the_first_output_and_no_layer_sees_it(embedding: NumericEmbedding | None) -> None:
+    hidden = Dense(units=4, activation=Tanh())
+    network = Network(
+        n_features=3,
+        layers=(hidden,),
+        n_outputs=2,
+        precision="float64",
+        numeric_features=(0, 2),
+        numeric_embedding=embedding,
+        offset=1,
+    )
+    rng = np.random.default_rng(0)
+    parameters, X = network.initialize(rng), rng.normal(size=(6, 3))
+    Z = []
+    for offset in (0.0, 1.5):
+        bound = network.bind(parameters, 6, training=None)
+        bound.X[...] = np.column_stack([X[:, 0], np.full(6, offset), X[:, 2]])
+        bound.forward()
+        Z.append(bound.Z.copy())
+    np.testing.assert_allclose(Z[1] - Z[0], [[1.5, 0.0]] * 6, atol=1e-12)
+    y = rng.poisson(2.0, (6, 2)).astype(np.float64)
+    assert gradcheck(network, Poisson(), parameters, X, y).error < 1e-7
+
+
+def test_an_offset_is_a_feature_that_is_not_embedded() -> None:
+    for offset, numeric in ((3, ()), (1, (0, 1))):
+        with pytest.raises(ValidationError, match="offset"):
+            Network(n_features=3, layers=(), n_outputs=1, numeric_features=numeric, offset=offset)

@@ -158,13 +158,13 @@ def _held_out(run: Run, manifest: Manifest, model: AnyModel, config: Config) -> 
             split: ScoredSplit = "validation"
             oof_mask = kept.oof_mask if isinstance(model, Ensemble) else None
         else:
-            rows, predictions, training, split, oof_mask = (
+            rows, predictions, training, truth, split, oof_mask = (
                 _of_ensemble(config, model, run.path, scratch)
                 if isinstance(model, Ensemble)
                 else _of_network(config, model, scratch)
             )
-            y, weights = training.y, training.weights
-            baseline = baseline_predictions(predictions.target, y, weights, len(rows), predictions.levels)
+            baseline = baseline_predictions(predictions.target, training, truth, predictions.levels)
+            predictions = replace(predictions, exposure=truth.exposure)
         table = rows.columns(rows.header.names)
     weight = config.data.sample_weight
     return HeldOutPredictions(
@@ -189,11 +189,12 @@ def _held_out(run: Run, manifest: Manifest, model: AnyModel, config: Config) -> 
 
 
 class _PredictedRows(NamedTuple):
-    """Rows with their predictions; the baseline comes from the targets of the `training` rows."""
+    """Rows with their predictions and their `truth`; the baseline comes from the targets of the `training` rows."""
 
     rows: ColumnStore
     predictions: Predictions
     training: LabeledRows
+    truth: LabeledRows
     split: ScoredSplit
     oof_mask: npt.NDArray[np.bool_] | None = None
 
@@ -209,6 +210,7 @@ def _of_network(config: Config, model: Model, scratch: Scratch) -> _PredictedRow
         rows,
         predict_table(model, rows, target),
         truth_of(training, target, config),
+        truth_of(rows, target, config),
         "training" if validation is None else "validation",
     )
 
@@ -219,9 +221,10 @@ def _of_ensemble(config: Config, ensemble: Ensemble, run: Path, scratch: Scratch
     out_of_fold, training = data.out_of_fold(ensemble), data.table.take(data.training_rows)
     truth = data.truth(training)
     if out_of_fold is None:
-        return _PredictedRows(training, predict_table(ensemble, training, data.target), truth, "training")
+        return _PredictedRows(training, predict_table(ensemble, training, data.target), truth, truth, "training")
     predictions = out_of_fold.predicted(ensemble.spec.temperature)
-    return _PredictedRows(out_of_fold.table, predictions, truth, "validation", out_of_fold.oof_mask)
+    parts = (out_of_fold.table, predictions, truth, out_of_fold.rows)
+    return _PredictedRows(*parts, "validation", out_of_fold.oof_mask)
 
 
 def _require_tables(config: Config, manifest: Manifest) -> None:
@@ -266,6 +269,18 @@ def _missing_target_hint(missing: str, table: Table, features: Sequence[str]) ->
     others = [name for name in table.names if name not in features]
     close = closest_match(missing, others) if set(features) <= set(table.names) else None
     return LABELS_NEEDED if close is None else f"If {quote(close)} is the target, rename it to {quote(missing)}."
+
+
+def labeled_truth(table: Table, model: AnyModel, weight: str | None) -> tuple[LabeledRows, str | None]:
+    """The targets, the sample weights and the exposure of a table for a trained model, and a note on the weights.
+
+    Raises:
+        DataError: see `labels_of` and `weights_of`.
+    """
+    weights, note = weights_of(table, weight)
+    column = (model.members[0] if isinstance(model, Ensemble) else model).spec.encoder.exposure
+    exposure = None if column is None else column.read(table)
+    return LabeledRows(labels_of(table, model.spec.target), weights, exposure=exposure), note
 
 
 def labels_of(table: Table, target: Target) -> npt.NDArray[Any]:
@@ -317,18 +332,18 @@ def predict_labeled(path: str | Path, read: Callable[[AnyModel], Table]) -> Held
     table = labeled_rows(read(model), target, model.names)
     with np.errstate(all="ignore"):
         predictions = model.predict(table)
-    y, weights = labels_of(table, target), weights_of(table, config.data.sample_weight)[0]
+    rows = labeled_truth(table, model, config.data.sample_weight)[0]
     training_rows = run.load_training_rows()
-    baseline = baseline_predictions(target, y, weights, len(table), predictions.levels)
+    baseline = baseline_predictions(target, rows, rows, predictions.levels)
     return HeldOutPredictions(
         config=config,
         manifest=manifest,
         model=model,
         table=table,
         row_numbers=table.row_numbers,
-        y=y,
-        weights=weights,
-        predictions=predictions,
+        y=rows.y,
+        weights=rows.weights,
+        predictions=replace(predictions, exposure=rows.exposure),
         loss=model.spec.loss,
         split="table",
         baseline=replace(baseline, decision=constant_decision(model.spec.decision, target.labels)),

@@ -226,6 +226,7 @@ class EmbeddedNetwork:
         self._first = extended.bind_inputs(p, g, self._X, codes, forward_only=True)
         self._layers = extended.sequential.bind(p, g, self._first.Y, training=None, needs_dX=True)
         self._last = (extended.output_activation or Identity()).bind(self._layers.Y)
+        self._offset, self._add_offset = extended.offset, extended.bind_offset(self._X, self._last.Y)
 
     def embed(self, X: Array, codes: Codes) -> Floats:
         """U (rows, inputs) of encoded rows."""
@@ -252,7 +253,11 @@ class EmbeddedNetwork:
             E[start : start + rows] = inner[:rows]
             dZ = np.zeros(outputs.shape)
             dZ[:rows] = slope(outputs[:rows].astype(np.float64), slice(start, start + rows))
+            d_offset = dZ[:rows, 0].copy()  # `backward` may change dZ
             G[start : start + rows] = self._layers.backward(self._last.backward(dZ))[:rows]
+            if self._offset is not None:  # an input of the output alone
+                j = len(self._embedded) * self._units + int(np.searchsorted(self._others, self._offset))
+                E[start : start + rows, j], G[start : start + rows, j] = self._X[:rows, self._offset], d_offset
         return E, G
 
     def by_input(self, values: Floats) -> Floats:
@@ -269,6 +274,7 @@ class EmbeddedNetwork:
         self._X[:rows], self._X[rows:] = U, 0.0
         for layer in (self._first, self._layers, self._last):
             layer.forward()
+        self._add_offset()
         return rows
 
 

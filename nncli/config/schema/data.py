@@ -60,6 +60,11 @@ class DataSection(TableSource):
         description=f"Kinds of columns, instead of the inferred ones: {', '.join([*Kind][:-1])} or {[*Kind][-1]}.",
     )
     sample_weight: StrictStr | None = Field(None, description="Column with the weight of each row.")
+    exposure: StrictStr | None = Field(
+        None,
+        description="Column of how long, or for how much, each row was observed, such as years or persons: counts and "
+        "amounts are proportional to it (a log offset). Needs a loss with a log link, such as poisson.",
+    )
     group: StrictStr | None = Field(
         None,
         description="Column of groups, whose rows depend on each other: intervals and tests count a group as one unit. "
@@ -147,8 +152,8 @@ class DataSection(TableSource):
 
     @property
     def row_columns(self) -> tuple[str, ...]:
-        """The columns of sample weights, groups and times, where configured."""
-        return tuple(filter(None, (self.sample_weight, self.group, self.time)))
+        """The columns of sample weights, exposures, groups and times, where configured."""
+        return tuple(filter(None, (self.sample_weight, self.exposure, self.group, self.time)))
 
     @property
     def excluded(self) -> frozenset[str]:
@@ -157,7 +162,7 @@ class DataSection(TableSource):
         A group is one if its rows are on both sides of a split in time.
         """
         group = self.group if self.time in (None, self.group) else None
-        return frozenset({*self.target, *self.drop, *filter(None, (self.sample_weight, group))})
+        return frozenset({*self.target, *self.drop, *filter(None, (self.sample_weight, self.exposure, group))})
 
     @field_validator("missing_values")
     @classmethod
@@ -179,8 +184,15 @@ class DataSection(TableSource):
         conflicts = sorted(set(self.target) & {*features, *dropped, *self.row_columns})
         if conflicts:
             raise ValueError(
-                f"{quote(conflicts[0])} is the target; it cannot also be a feature, weight, group, time or dropped"
+                f"{quote(conflicts[0])} is the target; it cannot also be a feature, weight, exposure, group, time or "
+                "dropped"
             )
+        if self.exposure is not None and self.exposure in {*features, *dropped, *self.columns}:
+            raise ValueError(
+                f"{quote(self.exposure)} is the exposure; it cannot also be in features, in drop or in columns"
+            )
+        if self.exposure is not None and len(self.target) > 1:
+            raise ValueError("exposure needs one target")
         conflicts = sorted(features & dropped)
         if conflicts:
             raise ValueError(f"{quote(conflicts[0])} is both in features and in drop")

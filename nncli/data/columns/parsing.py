@@ -55,7 +55,7 @@ def raise_first(table: Table, name: str, errors: Sequence[CellErrors]) -> None:
     row = int(first.rows[0])
     cell = readable_cells(table.column(name))[row]
     raise CellError(
-        f"{quote(cell)} {first.reason}",
+        f"{'an empty cell' if cell is None else quote(cell)} {first.reason}",
         location=table.location(row=row, column=name),
         hint=first.hint(str(cell)),
         model_hint=first.model_hint,

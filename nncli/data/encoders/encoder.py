@@ -26,7 +26,7 @@ from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.date import DateColumn
 from nncli.data.encoders.kinds import ENCODERS, Column, Kind
-from nncli.data.encoders.numeric import NumericColumn, encode_many, has_plain_scaling, lower_columns
+from nncli.data.encoders.numeric import ExposureColumn, NumericColumn, encode_many, has_plain_scaling, lower_columns
 from nncli.data.encoders.options import DEFAULT_OPTIONS, Clip, EncodingOptions
 from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
@@ -83,6 +83,16 @@ class Encoder(Spec):
     def embeddable_positions(self) -> tuple[int, ...]:
         """Positions in X that numeric embeddings may embed: numeric columns, and the days and years of dates."""
         return tuple(j for place, column in self.places for j in range(place.start, place.start + column.n_numeric))
+
+    @property
+    def exposure(self) -> ExposureColumn | None:
+        """The column of exposures, if there is one."""
+        return next((column for column in self.columns if isinstance(column, ExposureColumn)), None)
+
+    @property
+    def offset(self) -> int | None:
+        """The position in X of the exposure."""
+        return next((place.start for place, column in self.places if isinstance(column, ExposureColumn)), None)
 
     @property
     def places(self) -> list[tuple[slice, Column]]:
@@ -221,7 +231,8 @@ def _input_of(name: str, columns: Sequence[Column], *, lenient: bool) -> Program
             f"to some members {quote(name)} is {kinds[0]}, to others {kinds[1]}",
             hint="Train again with the kind of the column set under data: `columns`.",
         )
-    kind = next(kind for kind in ENCODERS.values() if any(isinstance(column, kind) for column in columns))
+    order = (*ENCODERS.values(), ExposureColumn)
+    kind = next(kind for kind in order if any(isinstance(column, kind) for column in columns))
     return _input_of_kind(kind, columns, lenient=lenient)
 
 

@@ -1,4 +1,4 @@
-"""The kinds of column: their registry, and the inference of a column's kind."""
+"""The kinds of column: their registry, and the inference of a column's kind. The exposure is none of them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import TypeAlias, get_args
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.date import DateColumn
-from nncli.data.encoders.numeric import NumericColumn
+from nncli.data.encoders.numeric import ExposureColumn, NumericColumn
 from nncli.data.encoders.text import TextColumn
 from nncli.data.table import Table
 
-Column: TypeAlias = NumericColumn | DateColumn | TextColumn | CategoricalColumn
+Feature: TypeAlias = NumericColumn | DateColumn | TextColumn | CategoricalColumn
 """All kinds, in the order in which inference asks them; categories accept every column, so they come last."""
+Column: TypeAlias = Feature | ExposureColumn
+"""All columns that a model reads: features, and the exposure."""
 
 
 class Kind(StrEnum):
@@ -27,7 +29,7 @@ class Kind(StrEnum):
     EMPTY = "ignore"
 
     @property
-    def encoder(self) -> type[Column]:
+    def encoder(self) -> type[Feature]:
         """The class that encodes columns of this kind. EMPTY has none."""
         return ENCODERS[self]
 
@@ -42,7 +44,7 @@ class Kind(StrEnum):
         return self is not Kind.EMPTY and not self.encoder.is_numeric
 
 
-ENCODERS: Mapping[Kind, type[Column]] = {Kind(cls.model_fields["type"].default): cls for cls in get_args(Column)}
+ENCODERS: Mapping[Kind, type[Feature]] = {Kind(cls.model_fields["type"].default): cls for cls in get_args(Feature)}
 
 
 def infer_kind(table: Table, name: str) -> Kind:

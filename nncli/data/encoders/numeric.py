@@ -1,4 +1,7 @@
-"""Encoder of numeric columns: scaled, with missing cells replaced by the median and marked by a 0/1 column."""
+"""Encoder of numeric columns: scaled, with missing cells replaced by the median and marked by a 0/1 column.
+
+The column of exposures is encoded as its logarithm, the log offset of counts and amounts.
+"""
 
 from __future__ import annotations
 
@@ -43,11 +46,11 @@ from nncli.data.store.column_store import DenseColumns
 from nncli.data.table import Table
 from nncli.nn.arrays import Floats, Mask, Matrix
 from nncli.nn.program.inputs import NumberInput, ProgramInput
-from nncli.nn.program.values import Value, is_nan, join, maximum, minimum, select
+from nncli.nn.program.values import Value, is_nan, join, log, maximum, minimum, select
 
 
-class NumericColumn(ColumnEncoder):
-    """A numeric column, encoded as (x - center) / scale, where a missing x is replaced by `fill_value` first.
+class NumberColumn(ColumnEncoder):
+    """A column of numbers, encoded as (x - center) / scale, where a missing x is replaced by `fill_value` first.
 
     `missing_indicator` adds a 0/1 column for missing cells. A scale of 0 makes every value 0: the column was constant.
     With `quantiles` of the training values, equally spaced, x is mapped to the normal quantile of its rank instead.
@@ -60,7 +63,6 @@ class NumericColumn(ColumnEncoder):
     lists_values: ClassVar[bool] = True
     profiles_at_once: ClassVar[bool] = True
 
-    type: Literal["numeric"] = "numeric"
     name: StrictStr
     center: FiniteFloat
     scale: NonNegativeFloat
@@ -75,7 +77,7 @@ class NumericColumn(ColumnEncoder):
     is_binary: StrictBool = False
 
     @model_validator(mode="after")
-    def _quantiles_ascend(self) -> NumericColumn:
+    def _quantiles_ascend(self) -> Self:
         if any(b < a for a, b in pairwise(self.quantiles or ())):
             raise ValueError("the quantiles must be in ascending order")
         return self
@@ -105,30 +107,6 @@ class NumericColumn(ColumnEncoder):
             DataError: a cell is not a number, or is infinite.
         """
         return pl.Series(read_numbers(table, name, unit_of(table, name))).fill_nan(None)
-
-    @classmethod
-    def fit(cls, table: Table, name: str, options: EncodingOptions = DEFAULT_OPTIONS) -> NumericColumn:
-        """Fit on `table`, the training rows. A column without a value is encoded as zeros.
-
-        A constant column has scale 1, so that other values keep their distance; `robust` and `quantile` make it 0.
-
-        Raises:
-            DataError: a cell is not a number, or the spread of the values is not a finite number.
-        """
-        unit = unit_of(table, name)
-        x = read_numbers(table, name, unit)
-        column = cls.fit_values(table, name, x, options.numeric, options.clip)
-        return column if unit is None else column.model_copy(update={"unit": unit})
-
-    @classmethod
-    def fit_values(cls, table: Table, name: str, x: Floats, scaling: NumericScaling, clip: Clip) -> NumericColumn:
-        """Fit on values (rows,) that were read from `table`, NaN for missing cells; raises what `fit` does."""
-        if not len(present := drop_nan(x)):
-            return cls(name=name, center=0.0, scale=1.0, fill_value=0.0, missing_indicator=len(x) > 0, clip=clip)
-        statistics = Statistics.of(present[None], scaling)
-        check_finite_scale(table, name, x, *statistics.centers, *statistics.scales, *statistics.medians)
-        (column,) = statistics.columns([name], present[None], scaling, clip)
-        return column if len(present) == len(x) else column.model_copy(update={"missing_indicator": True})
 
     @property
     def width(self) -> int:
@@ -309,6 +287,109 @@ class NumericColumn(ColumnEncoder):
             lowest=lowest if lowest < low else inf,
             highest=highest if highest > high else -inf,
         )
+
+
+class NumericColumn(NumberColumn):
+    """A numeric feature."""
+
+    type: Literal["numeric"] = "numeric"
+
+    @classmethod
+    def fit(cls, table: Table, name: str, options: EncodingOptions = DEFAULT_OPTIONS) -> NumericColumn:
+        """Fit on `table`, the training rows. A column without a value is encoded as zeros.
+
+        A constant column has scale 1, so that other values keep their distance; `robust` and `quantile` make it 0.
+
+        Raises:
+            DataError: a cell is not a number, or the spread of the values is not a finite number.
+        """
+        unit = unit_of(table, name)
+        x = read_numbers(table, name, unit)
+        column = cls.fit_values(table, name, x, options.numeric, options.clip)
+        return column if unit is None else column.model_copy(update={"unit": unit})
+
+    @classmethod
+    def fit_values(cls, table: Table, name: str, x: Floats, scaling: NumericScaling, clip: Clip) -> NumericColumn:
+        """Fit on values (rows,) that were read from `table`, NaN for missing cells; raises what `fit` does."""
+        if not len(present := drop_nan(x)):
+            return cls(name=name, center=0.0, scale=1.0, fill_value=0.0, missing_indicator=len(x) > 0, clip=clip)
+        statistics = Statistics.of(present[None], scaling)
+        check_finite_scale(table, name, x, *statistics.centers, *statistics.scales, *statistics.medians)
+        (column,) = statistics.columns([name], present[None], scaling, clip)
+        return column if len(present) == len(x) else column.model_copy(update={"missing_indicator": True})
+
+
+NO_EXPOSURE = "is no exposure, which must be a number above 0"
+EXPOSURE_HINT = "Fill in the cell, or remove the row."
+
+
+class ExposureColumn(NumberColumn):
+    """How long, or for how much, a row was observed: log(x / center), with the mean of the training rows as center.
+
+    It is no feature but the offset of the network; every cell must be a number above 0.
+    """
+
+    type: Literal["exposure"] = "exposure"
+
+    @classmethod
+    def of(cls, table: Table, name: str) -> ExposureColumn:
+        """The column as `table` spells it, with 1 as its center."""
+        unit = unit_of(table, name)
+        return cls(name=name, center=1.0, scale=1.0, fill_value=1.0, missing_indicator=False, unit=unit)
+
+    @classmethod
+    def fit(cls, table: Table, name: str, options: EncodingOptions = DEFAULT_OPTIONS) -> ExposureColumn:
+        """Fit on `table`, the training rows.
+
+        Raises:
+            DataError: a cell is missing, not a number, or not above 0.
+        """
+        column = cls.of(table, name)
+        x = column.read(table)
+        center, ends = float(x.mean()), {"lowest": float(x.min()), "highest": float(x.max())}
+        check_finite_scale(table, name, x, center)
+        return column.model_copy(update={"center": center, "fill_value": fast_median(x), **ends})
+
+    @property
+    def n_numeric(self) -> int:
+        return 0
+
+    @property
+    def is_linear(self) -> bool:
+        return False
+
+    def read(self, table: Table) -> Floats:
+        """The exposures (rows,).
+
+        Raises:
+            CellError: a cell is missing, not a number, or not above 0.
+        """
+        raise_first(table, self.name, self.cell_errors(table, "float64"))
+        return self._read_all(table)[0]
+
+    def cell_errors(self, table: Table, dtype: str) -> list[CellErrors]:
+        """The cells that are missing, not numbers, or not above 0."""
+        x, errors = self._read_all(table)
+        is_read = np.ones(len(x), np.bool_)
+        for error in errors:
+            is_read[error.rows] = False
+        return [*errors, *CellErrors.of(is_read & ~(x > 0.0), NO_EXPOSURE, EXPOSURE_HINT)]
+
+    def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
+        out[:, 0] = self.scale_values(self.read(table))
+        return ColumnAnomalies()
+
+    def unusual_cells(self, table: Table) -> Mask:
+        return np.zeros(len(table), np.bool_)
+
+    def scale_values(self, x: Floats) -> Floats:
+        return np.asarray(np.log(x / self.center))
+
+    def lower_scale(self, x: Value) -> Value:
+        return log(x / self.center)
+
+    def lower(self, x: Value, column: ProgramInput) -> Value:
+        return self.lower_scale(x)
 
 
 def _overflow_errors(z: npt.NDArray[np.floating[Any]]) -> list[CellErrors]:

@@ -138,6 +138,8 @@ class _FeatureChecker:
             if of_column.label is not Label.CONSTANT:
                 self._check_feature(of_column, column, only_feature=len(names) == 1)
         if self._targets and len(names) == len(all_names):
+            if (exposure := self._config.data.exposure) is not None:
+                duplicate_rows.add(Column.read(split, exposure, Kind.NUMERIC))
             self._findings += duplicate_rows.findings(self._targets)
         ignored = [p.name for p in profiles if p.label in (Label.EMPTY, Label.CONSTANT)]
         self._findings += identical_columns.findings(split.location, ignored)

@@ -15,6 +15,7 @@ from nncli.base.findings import Finding, ordered
 from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch
 from nncli.config.schema import Config, ValidationFile
+from nncli.data.encoders.numeric import ExposureColumn
 from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.splitting.folds import Bootstrap, Fold
 from nncli.data.splitting.holdout import group_numbers
@@ -38,6 +39,7 @@ from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.held_out_rows import HeldOutRows, MemberPredictions
 from nncli.models.predictions import Predictions, stack_predictions
 from nncli.models.scores import Averaging, ScoredRows, baseline_predictions
+from nncli.nn.arrays import Floats
 from nncli.nn.losses import MIN_PROBABILITY, Loss
 from nncli.nn.optim.schedules import CoslogRate
 from nncli.nn.training.state import RandomStreams
@@ -236,36 +238,40 @@ class EnsembleData:
         )
 
     def truth(self, table: ColumnStore) -> LabeledRows:
-        """The true targets, the sample weights and the group numbers of the rows of a table."""
+        """The true targets, the sample weights, the group numbers and the exposure of the rows of a table."""
         return truth_of(table, self.target, self.config)
 
     def scored_rows(self, rows: LabeledRows, training: LabeledRows, predictions: Predictions) -> ScoredRows:
         """Rows for scoring, beside the baseline of the training rows."""
         levels = self.loss.quantile_levels
-        baseline = baseline_predictions(self.target, training.y, training.weights, len(rows.y), levels)
+        baseline = baseline_predictions(self.target, training, rows, levels)
+        predictions = replace(predictions, exposure=rows.exposure)
         return ScoredRows(predictions, baseline, rows.y, rows.weights, self.loss, rows.groups)
 
 
 @dataclass(frozen=True)
 class LabeledRows:
-    """The true targets, the sample weights and the group numbers of some rows."""
+    """The true targets, the sample weights, the group numbers and the exposure of some rows."""
 
     y: Truth
     weights: Weights | None
     groups: npt.NDArray[np.int64] | None = None
+    exposure: Floats | None = None
 
     def take(self, rows: npt.NDArray[np.int64]) -> LabeledRows:
         """The rows at these positions."""
-        weights = None if self.weights is None else self.weights[rows]
-        return LabeledRows(self.y[rows], weights, None if self.groups is None else self.groups[rows])
+        weights, exposure = (None if values is None else values[rows] for values in (self.weights, self.exposure))
+        return LabeledRows(self.y[rows], weights, None if self.groups is None else self.groups[rows], exposure)
 
 
 def truth_of(table: ColumnStore, target: Target, config: Config) -> LabeledRows:
-    """Read the true targets, the sample weights and the group numbers of a table."""
+    """Read the true targets, the sample weights, the group numbers and the exposure of a table."""
     weight, group = config.data.sample_weight, config.data.group
     weights = read_weights(table.columns([weight]), weight) if weight else None
     groups = group_numbers(table.columns([group]), group) if group in table.header.names else None
-    return LabeledRows(target.read(table.columns(target.names)), weights, groups)
+    name = config.data.exposure
+    exposure = None if name is None else ExposureColumn.of(columns := table.columns([name]), name).read(columns)
+    return LabeledRows(target.read(table.columns(target.names)), weights, groups, exposure)
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ class LoadedTeacher:
 
     def restrict(self, config: Config) -> Config:
         """The configuration with only the features that the teaching members use."""
-        columns = set(self.names)
+        columns = {*self.names} - {config.data.exposure}
         names = self.names if config.data.features is None else config.data.features
         data = config.data.model_copy(update={"features": tuple(name for name in names if name in columns)})
         return config.model_copy(update={"data": data})

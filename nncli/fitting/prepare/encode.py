@@ -23,7 +23,7 @@ from nncli.data.splitting.holdout import group_numbers
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.models.model import hash_rows
-from nncli.nn.arrays import Codes, Matrix
+from nncli.nn.arrays import Codes, Floats, Matrix
 from nncli.nn.batches.dataset import Dataset, DiskStorage
 from nncli.nn.batches.memmap import MatrixFile
 from nncli.nn.network import Network
@@ -36,7 +36,8 @@ from nncli.targets.target import Target
 class PreparedRows:
     """Rows encoded for the network, with their targets and sample weights as in the table.
 
-    `y` holds class codes (rows,) or numbers in their own units (rows, targets); `row_numbers` (rows,) each row's
+    `y` holds class codes (rows,) or numbers in their own units (rows, targets), and `exposure` (rows,) what the encoder
+    reads of it, None if the model has none; `row_numbers` (rows,) each row's
     number in its table, from 1, or None for all rows in order; `groups` (rows,) the number of its group, or None.
     """
 
@@ -45,6 +46,7 @@ class PreparedRows:
     weights: Weights | None
     row_numbers: npt.NDArray[np.int64] | None = None
     groups: npt.NDArray[np.int64] | None = None
+    exposure: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -79,7 +81,9 @@ def encode(
     scaled = None if weights is None else weights.astype(network.precision)
     group = config.data.group if config.data.group in store.header.names else None
     groups = None if group is None else group_numbers(store.columns([group]), group)
-    return PreparedRows(Dataset(X, codes, encoded_y, scaled, storage), y, sample_weight, store.row_numbers, groups)
+    dataset, column = Dataset(X, codes, encoded_y, scaled, storage), encoder.exposure
+    exposure = None if column is None else column.read(store.columns([column.name]))
+    return PreparedRows(dataset, y, sample_weight, store.row_numbers, groups, exposure)
 
 
 def _encode_features(

@@ -22,12 +22,12 @@ from nncli.data.columns.spellings import is_word
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Column, Kind, infer_kind
-from nncli.data.encoders.numeric import NumericColumn, columns_at_once, fit_dense
+from nncli.data.encoders.numeric import ExposureColumn, NumericColumn, columns_at_once, fit_dense
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.fitting.prepare.auto_values import max_features_of
 from nncli.nn.arrays import Floats, Matrix
-from nncli.nn.losses import MSE, CrossEntropy, Loss
+from nncli.nn.losses import AMOUNT_LOSSES, MSE, CrossEntropy, Loss, Poisson
 from nncli.targets.base import FitOptions, TargetScaling
 from nncli.targets.target import Target, kind_of
 
@@ -65,6 +65,10 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, Finding | None]:
         finding = _date_target(table, names[0])
     class_like = [name for name, kind in zip(names, kinds, strict=True) if kind.needs_text]
     is_open = config.loss is None and config.output_activation is None and names[0] not in config.data.columns
+    if is_open and config.data.exposure is not None and not class_like:
+        loss = default_amount_loss(read_numbers(table, names[0], unit_of(table, names[0])))
+        message = f"the loss is {loss.type}, as {quote(names[0])} has an exposure"
+        return loss, note(FindingCode.TARGET_AS_AMOUNT, message, column=names[0], hint="To choose another, set loss.")
     if is_open and len(names) == 1 and not class_like and ((unit := unit_of(table, names[0])) is None or is_word(unit)):
         y = read_numbers(table, names[0], unit)
         if are_class_ids(y):
@@ -76,9 +80,17 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, Finding | None]:
     return loss, finding
 
 
+def default_amount_loss(y: Floats) -> Loss:
+    """The loss of counts or amounts y (rows,)."""
+    return Poisson()
+
+
 def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str]) -> None:
     """Raise an error when the loss does not fit the target or another key; `class_like` targets are not numbers."""
     names = config.data.target
+    if config.data.exposure is not None and loss.deviance_power is None:
+        message = f"the loss {loss.type} has no log link, so it takes no exposure"
+        raise config_error("data.exposure", message, f"Use one of the losses {join_quoted(AMOUNT_LOSSES)}.")
     if kind_of(loss).has_labels:
         if config.output_activation is not None:
             raise config_error(
@@ -158,8 +170,10 @@ def fit_features(config: Config, training: ColumnStore, table: ColumnStore) -> F
             location=Location(source=training.header.source),
             hint="Name some as data.features, or drop fewer.",
         )
-    encoder = Encoder(columns=tuple(column.encoder for column in fitted if column.encoder is not None))
-    return FittedFeatures(kinds, encoder, empty)
+    columns = [column.encoder for column in fitted if column.encoder is not None]
+    if data.exposure is not None:
+        columns.append(ExposureColumn.fit(training.columns([data.exposure]), data.exposure))
+    return FittedFeatures(kinds, Encoder(columns=tuple(columns)), empty)
 
 
 @dataclass(frozen=True)
@@ -308,7 +322,7 @@ def _scores(training: ColumnStore, encoder: Encoder, target: Target) -> Floats:
     return np.array(
         [
             inf
-            if isinstance(column, CategoricalColumn) and column.embedding_width
+            if isinstance(column, ExposureColumn) or (isinstance(column, CategoricalColumn) and column.embedding_width)
             else values[start:stop].max(initial=0.0)
             for column, (start, stop) in zip(encoder.columns, pairwise(edges), strict=True)
         ]

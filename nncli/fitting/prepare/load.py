@@ -107,7 +107,9 @@ def load_table(
     """
     data, reader = config.data, open_reader(source.source)
     # A validation or test table is not split, so it needs neither group nor time.
-    row_columns = data.row_columns if training_dialect is None else tuple(filter(None, [data.sample_weight]))
+    row_columns = data.row_columns
+    if training_dialect is not None:
+        row_columns = tuple(filter(None, (data.sample_weight, data.exposure)))
     required = [*data.target, *(data.features or ()), *data.drop, *data.columns, *row_columns]
 
     def kept(table: Table) -> set[str]:

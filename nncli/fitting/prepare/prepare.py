@@ -356,6 +356,7 @@ def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) 
         numeric_embedding=config.numeric_embedding,
         output_init=config.init,
         output_parametrization=config.parametrization,
+        offset=encoder.offset,
     )
     try:
         size = network.layout.size

@@ -328,7 +328,8 @@ class TrainingSession:
     def _scored_rows(self, rows: PreparedRows, predictions: Predictions) -> ScoredRows:
         training, spec = self._prepared.training, self._prepared.spec
         levels = spec.loss.quantile_levels
-        baseline = baseline_predictions(spec.target, training.y, training.weights, len(rows), levels)
+        baseline = baseline_predictions(spec.target, training, rows, levels)
+        predictions = replace(predictions, exposure=rows.exposure)
         return ScoredRows(predictions, baseline, rows.y, rows.weights, spec.loss, rows.groups)
 
     def _close_diverged(self, error: DivergedError) -> DivergedError:

@@ -182,7 +182,7 @@ def stages_of(network: Network) -> tuple[Stage, ...] | None:
             stages[-1] = replace(stages[-1], activation=layer.activation, alpha=alpha)
         elif not isinstance(layer, Dropout):
             return None
-    return tuple(stages) if network.output_activation is None else None
+    return tuple(stages) if network.output_activation is None and network.offset is None else None
 
 
 @dataclass(frozen=True)

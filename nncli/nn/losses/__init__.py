@@ -9,9 +9,20 @@ from pydantic import Field
 from nncli.base.spec import NameShorthand
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase
 from nncli.nn.losses.classification import ClassificationLoss, ClassLoss, CrossEntropy, Hinge
-from nncli.nn.losses.regression import MAE, MEDIAN, MSE, Huber, Poisson, Quantile, Quantiles, RegressionLoss
+from nncli.nn.losses.regression import (
+    AMOUNT_LOSSES,
+    MAE,
+    MEDIAN,
+    MSE,
+    Huber,
+    Poisson,
+    Quantile,
+    Quantiles,
+    RegressionLoss,
+)
 
 __all__ = [
+    "AMOUNT_LOSSES",
     "MAE",
     "MEDIAN",
     "MIN_PROBABILITY",

@@ -54,6 +54,14 @@ class LossBase(Spec):
         return self.formula(), "dZ = dL/dZ"
 
     @property
+    def deviance_power(self) -> float | None:
+        """The power p of the variance, mean to the p, of counts and amounts; None for other numbers.
+
+        Such a loss has a log link, so an exposure can be an offset.
+        """
+        return None
+
+    @property
     def quantile(self) -> float | None:
         """The quantile that is predicted, for the pinball score; None for all losses but the quantile loss."""
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -97,6 +97,10 @@ class Poisson(LossBase):
     needs_unscaled_targets: ClassVar[bool] = True
     nonnegative_targets: ClassVar[bool] = True
     has_link: ClassVar[bool] = True
+
+    @property
+    def deviance_power(self) -> float:
+        return 1.0
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         E = np.empty_like(Z)
@@ -248,3 +252,8 @@ class Quantiles(LossBase):
 
 RegressionLoss: TypeAlias = MSE | MAE | Huber | Quantile | Quantiles | Poisson
 """The registry of losses of numbers."""
+
+AMOUNT_LOSSES = tuple(
+    loss.model_fields["type"].default for loss in get_args(RegressionLoss) if loss().deviance_power is not None
+)
+"""The names of the losses of counts and amounts, which take an exposure."""

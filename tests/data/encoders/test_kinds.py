@@ -7,13 +7,13 @@ from typing import get_args
 import polars as pl
 import pytest
 
-from nncli.data.encoders.kinds import ENCODERS, Column, Kind, infer_kind
+from nncli.data.encoders.kinds import ENCODERS, Feature, Kind, infer_kind
 from nncli.data.table import Table
 
 
 def test_every_kind_but_empty_has_one_class() -> None:
     assert set(ENCODERS) == set(Kind) - {Kind.EMPTY}
-    assert set(ENCODERS.values()) == set(get_args(Column))
+    assert set(ENCODERS.values()) == set(get_args(Feature))
 
 
 @pytest.mark.parametrize("kind", ENCODERS)

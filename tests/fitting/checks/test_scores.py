@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nncli.fitting.checks.scores import check_scores
+from nncli.fitting.ensemble.out_of_fold import LabeledRows
 from nncli.models.predictions import Predictions
 from nncli.models.scores import ScoreCard, ScoredRows, baseline_predictions, validation_card
 from nncli.nn.losses import CrossEntropy
@@ -88,7 +89,9 @@ def test_an_accuracy_that_is_clearly_worse_is_found_unless_another_score_is_clea
     y = (np.arange(N) % 20 >= 13).astype(np.int64)
     P = two(np.where(np.arange(N) % 20 >= 8, 0.52, 0.2))
     target = ClassificationTarget(name="t", labels=("no", "yes"))
-    rows = ScoredRows(Predictions(target, P), baseline_predictions(target, y, None, N), y, None, CrossEntropy())
+    rows = ScoredRows(
+        Predictions(target, P), baseline_predictions(target, *[LabeledRows(y, None)] * 2), y, None, CrossEntropy()
+    )
     card = validation_card(rows, 0, optimistic=False)
     assert card.intervals is not None
     intervals = card.intervals

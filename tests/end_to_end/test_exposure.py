@@ -1,0 +1,143 @@
+"""A column of exposures is the log offset of counts, wherever rows are trained on, predicted, scored or exported."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nncli import cross_validate, distill, evaluate, explain, load, predict, train
+from nncli.analysis.evaluation.held_out import predict_held_out
+from nncli.base.errors import CellError, ConfigError, DataError
+from nncli.data.table import Table
+from nncli.run_directory.manifest import METRICS
+from nncli.serving.columns.input_schema import InputSchema
+from nncli.sklearn import NNRegressor
+from tests.assertions import raises
+from tests.exporters.support import assert_equal_predictions
+
+ONE = "data: {path: t.csv, target: claims, exposure: years}\nlayers: [6]\nepochs: 6\nbatch_size: 32\nseed: 1\n"
+SEVERAL = ONE + "members: 2\n"
+
+
+def frame_of(rows: int = 160) -> pl.DataFrame:
+    rng = np.random.default_rng(0)
+    x, years = rng.normal(size=rows), np.round(rng.uniform(0.1, 4.0, rows), 3)
+    town = rng.choice(["Oslo", "Rome"], rows)
+    claims = rng.poisson(years * np.exp(0.3 * x + 0.5 * (town == "Rome")))
+    return pl.DataFrame({"x": x, "years": years, "town": town, "claims": claims})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exposure")
+    frame_of().write_csv(folder / "t.csv")
+    for name, text in (("one", ONE), ("several", SEVERAL)):
+        (folder / f"{name}.yaml").write_text(text)
+        train(folder / f"{name}.yaml", output=folder / name)
+    return folder
+
+
+@pytest.mark.parametrize("run", ["one", "several"])
+def test_predictions_are_proportional_to_the_exposure(folder: Path, run: str) -> None:
+    rows = frame_of().head(20)
+    once = predict(folder / run, rows)["prediction"]
+    twice = predict(folder / run, rows.with_columns(pl.col("years") * 2.0))["prediction"]
+    np.testing.assert_allclose(twice, once * 2.0, rtol=1e-6)
+
+
+def test_one_row_has_the_bits_that_it_has_among_others(folder: Path) -> None:
+    rows = frame_of()
+    together = predict(folder / "several", rows)["prediction"].to_list()
+    assert [predict(folder / "several", rows[i : i + 1])["prediction"].item() for i in range(8)] == together[:8]
+
+
+@pytest.mark.parametrize("run", ["one", "several"])
+def test_the_program_of_exporters_computes_the_predictions(folder: Path, run: str) -> None:
+    assert_equal_predictions(load(folder / run).model, Table(frame_of(), "t.csv"))
+
+
+@pytest.mark.parametrize("cell", [0.0, -1.0, None])
+def test_a_cell_that_is_no_exposure_is_refused_at_its_place(folder: Path, tmp_path: Path, cell: float | None) -> None:
+    bad = frame_of().with_columns(years=pl.Series([*frame_of()["years"][:-1], cell]))
+    bad.write_csv(tmp_path / "bad.csv")
+    with raises(CellError, file="bad.csv", row=160, column="years"):
+        predict(folder / "one", tmp_path / "bad.csv")
+    config = tmp_path / "c.yaml"
+    config.write_text(ONE.replace("t.csv", "bad.csv") + "validation: 0\n")
+    with raises(CellError, file="bad.csv", row=160, column="years"):
+        train(config, output=tmp_path / "run")
+
+
+def test_a_table_without_the_column_is_refused(folder: Path) -> None:
+    with raises(DataError, mentions="years"):
+        predict(folder / "one", frame_of().drop("years"))
+
+
+def test_a_loss_without_a_log_link_takes_no_exposure(folder: Path, tmp_path: Path) -> None:
+    config = folder / "mse.yaml"
+    config.write_text(ONE + "loss: mse\n")
+    with raises(ConfigError, key="data.exposure", mentions="poisson"):
+        train(config, output=tmp_path / "run")
+
+
+@pytest.mark.parametrize("run", ["one", "several"])
+def test_the_baseline_is_the_rate_of_the_training_rows_times_the_exposure(folder: Path, run: str) -> None:
+    held_out = predict_held_out(folder / run)
+    exposure = held_out.predictions.exposure
+    assert exposure is not None
+    assert exposure.tolist() == held_out.table.column("years").to_list()
+    rates = held_out.baseline.values[:, 0] / exposure
+    np.testing.assert_allclose(rates, rates[0], rtol=1e-12)
+    if run == "several":  # every row is a training row of some member
+        frame = frame_of()
+        np.testing.assert_allclose(rates[0], frame["claims"].sum() / frame["years"].sum(), rtol=1e-12)
+    recorded = json.loads((folder / run / METRICS).read_text())["validation"]["metrics"]
+    assert recorded["rmse"] == pytest.approx(dict(held_out.scores[0].values)["rmse"])  # type: ignore[index]
+
+
+def test_another_table_is_scored_with_its_exposure(folder: Path) -> None:
+    frame = frame_of()
+    scores = evaluate(folder / "several", frame).scores
+    error = frame["claims"] - predict(folder / "several", frame)["prediction"]
+    assert scores[0]["rmse"] == pytest.approx(float((error**2).mean()) ** 0.5)  # type: ignore[index]
+
+
+def test_contributions_add_up_to_the_prediction(folder: Path) -> None:
+    rows = explain(folder / "several", frame_of().head(5)).explained_rows
+    assert {contribution.column for contribution in rows[0].contributions} == {"x", "town", "years"}
+    for row in rows:
+        total = row.base + sum(contribution.contribution for contribution in row.contributions)
+        assert total == pytest.approx(row.prediction, abs=0.01)
+
+
+def test_a_server_asks_for_the_exposure(folder: Path) -> None:
+    (column,) = (each for each in InputSchema.of(load(folder / "one").model, None).features if each.name == "years")
+    assert (column.input.kind, column.is_optional) == ("number", False)
+
+
+def test_folds_and_students_have_the_exposure(folder: Path, tmp_path: Path) -> None:
+    cross_validate(folder / "one.yaml", folds=2, output=tmp_path / "folds")
+    distill(folder / "several", output=tmp_path / "student", set=["epochs=2"])
+    rows = frame_of().head(3)
+    once, twice = (
+        predict(tmp_path / "student", table)["prediction"] for table in (rows, rows.with_columns(pl.col("years") * 2.0))
+    )
+    np.testing.assert_allclose(twice, once * 2.0, rtol=1e-6)
+
+
+def test_an_estimator_names_the_column_in_its_configuration() -> None:
+    frame = frame_of()
+    model = NNRegressor(
+        layers=[4], loss="poisson", epochs=2, random_state=0, config={"data": {"exposure": "years"}}
+    ).fit(frame.drop("claims"), frame["claims"])
+    rows = frame.drop("claims").head(4)
+    doubled = model.predict(rows.with_columns(pl.col("years") * 2.0))
+    np.testing.assert_allclose(doubled, 2.0 * model.predict(rows), rtol=1e-6)
+
+
+def test_counts_with_an_exposure_are_no_classes(folder: Path) -> None:
+    assert load(folder / "one").model.spec.loss.type == "poisson"
