@@ -14,6 +14,7 @@ from nncli.models.predictions import Predictions
 from nncli.nn.losses import Loss
 from nncli.targets.base import Scores, Truth
 from nncli.targets.decision import Decision, constant_decision
+from nncli.targets.metrics.amounts import GINI
 from nncli.targets.metrics.bootstrap import BootstrapResampler, ConfidenceInterval, Samples
 from nncli.targets.metrics.classification import ClassificationScores
 from nncli.targets.metrics.intervals import WITHOUT_SKILL, difference_interval, score_interval
@@ -121,11 +122,11 @@ class Averaging:
         if decided and name in METRICS and METRICS[name].of_classes:
             return value
         factor = self.factors[target]
-        if value is None or not has_baseline(name):  # the calibration error has no baseline, and no such gain
+        if value is None or not has_baseline(name) or name == GINI:  # have no such gain
             return value
         if higher_is_better(name):
             return 1.0 - (1.0 - value) * factor
-        return value * (factor if name in ("log_loss", "brier") else factor**0.5)
+        return value * (factor if name in ("log_loss", "brier") or name.endswith("_deviance") else factor**0.5)
 
     def words(self, scores: Iterable[tuple[str, float | None]], *, decided: bool = False) -> str:
         """What the scores include, with the first score that would differ as it is without that."""

@@ -41,7 +41,7 @@ Truth: TypeAlias = NDArray[Any]
 LABELED, NUMERIC = "classification", "regression"
 """The tasks that messages name for kinds that have classes, and for those that have intervals."""
 
-TargetScaling: TypeAlias = Literal["standard", "none"]
+TargetScaling: TypeAlias = Literal["standard", "mean", "none"]
 
 
 class FitOptions(NamedTuple):
@@ -101,8 +101,6 @@ class TargetBase(Spec):
     """The task whose metrics and search space it shares."""
     default_metric: ClassVar[str] = "rmse"
     """The metric that is shown for each epoch if the configuration names none."""
-    verdict_metric: ClassVar[str] = "rmse"
-    """The metric by which a model is better than the baseline or not."""
     linear_model: ClassVar[str] = "ridge regression"
     """The linear model of this kind that a network is compared with."""
     error_title: ClassVar[str] = "error"
@@ -362,6 +360,11 @@ class TargetBase(Spec):
     @abstractmethod
     def loss_metric(cls, loss: Loss) -> str:
         """The metric that goes with a loss."""
+
+    @classmethod
+    def verdict_metric(cls, loss: Loss) -> str:
+        """The metric by which a model is better than the baseline or not."""
+        return "rmse" if loss.deviance_power is None else cls.loss_metric(loss)
 
     @abstractmethod
     def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:

@@ -53,7 +53,6 @@ class Classes(TargetBase):
     uncertainty: ClassVar[Literal["interval", "prediction_set"]] = "prediction_set"
     family: ClassVar[Task] = "classification"
     default_metric: ClassVar[str] = "accuracy"
-    verdict_metric: ClassVar[str] = "log_loss"
     linear_model: ClassVar[str] = "logistic regression"
     error_title: ClassVar[str] = "probability of the actual class"
 
@@ -286,6 +285,10 @@ class Classes(TargetBase):
     @classmethod
     def loss_metric(cls, loss: Loss) -> str:
         return "log_loss"
+
+    @classmethod
+    def verdict_metric(cls, loss: Loss) -> str:
+        return cls.loss_metric(loss)
 
     def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:
         """The log loss, or for accuracy the error."""

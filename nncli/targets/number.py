@@ -26,9 +26,10 @@ from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value, maximum, minimum
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.decision import Decision
+from nncli.targets.metrics.amounts import DEVIANCE_NAMES, amount_metrics, deviance_name, deviances
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.metric import Metric, ScoreValues, resampled_scores
-from nncli.targets.metrics.registry import BoundMetric, metric_function
+from nncli.targets.metrics.registry import BoundMetric, metric_function, metric_title
 from nncli.targets.metrics.regression import (
     REGRESSION_METRICS,
     RegressionResamples,
@@ -38,7 +39,8 @@ from nncli.targets.metrics.regression import (
 )
 from nncli.targets.views import ActualByPredicted, Intervals
 
-PINBALL = "pinball"
+PINBALL, DEVIANCE = "pinball", "_deviance"
+NAMED_POWERS = {name: power for power, name in DEVIANCE_NAMES.items()}
 ABSOLUTE_ERRORS = ("mae", "median_absolute_error", "mape")
 MAX_SHOWN = 4
 """Targets of a row that reports show."""
@@ -60,7 +62,9 @@ class Numbers(TargetBase):
 
     @classmethod
     def fit(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> Self:
-        """Fit center and scale: mean and standard deviation, or 0 and 1 with `none`. A constant column has scale 1.
+        """Fit center and scale: mean and standard deviation, 0 and the mean, or 0 and 1 with `none`.
+
+        A constant column, or one of mean 0, has scale 1.
 
         Raises:
             DataError: a target is missing or not a number, or so large that the spread is not a finite number.
@@ -77,8 +81,8 @@ class Numbers(TargetBase):
             with np.errstate(over="ignore", invalid="ignore"):
                 center, scale = float(y.mean()), float(y.std())
             check_finite_scale(table, name, y, center, scale)
-            centers.append(center)
-            scales.append(safe_scale(center, scale))
+            centers.append(0.0 if scaling == "mean" else center)
+            scales.append((center or 1.0) if scaling == "mean" else safe_scale(center, scale))
         return cls(names=names, centers=tuple(centers), scales=tuple(scales), units=units, **ends)
 
     @staticmethod
@@ -220,6 +224,8 @@ class Numbers(TargetBase):
     def loss_metric(cls, loss: Loss) -> str:
         if loss.per_row_name == "pinball_loss":
             return PINBALL
+        if loss.deviance_power is not None:
+            return deviance_name(loss.deviance_power)
         return "mae" if isinstance(loss, MAE) else "rmse"
 
     def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:
@@ -227,6 +233,9 @@ class Numbers(TargetBase):
         spread = y.std(axis=0)
         unit = np.where(spread > 0, spread, 1.0) if y.shape[1] > 1 else np.ones(1)
         with np.errstate(all="ignore"):
+            if metric.endswith(DEVIANCE):
+                power = NAMED_POWERS.get(metric, loss.deviance_power or 1.0)
+                return np.asarray(deviances(y, predictions.values, power).mean(axis=1))
             if metric == PINBALL:
                 units = unit if predictions.quantiles is None else unit[:, None]
                 return loss.per_row(predictions.loss_inputs / units, y / unit)
@@ -235,12 +244,12 @@ class Numbers(TargetBase):
 
     @classmethod
     def test_loss_name(cls, metric: str) -> str:
-        if metric == PINBALL:
-            return "pinball loss"
+        if metric == PINBALL or metric.endswith(DEVIANCE):
+            return metric_title(metric)
         return "absolute error" if metric in ABSOLUTE_ERRORS else "squared error"
 
     def is_mean_of_rows(self, metric: str) -> bool:
-        return metric == PINBALL or (metric in ("rmse", "mae") and len(self.names) == 1)
+        return metric == PINBALL or metric.endswith(DEVIANCE) or (metric in ("rmse", "mae") and len(self.names) == 1)
 
     def view(
         self, predictions: Predicted, y: Truth, weights: Floats | None, intervals: Intervals | None
@@ -269,7 +278,9 @@ class RegressionTarget(Numbers):
 
 
 def _metrics(predictions: Predicted, loss: Loss, j: int) -> tuple[Metric[RegressionResamples], ...]:
-    """The metrics of target `j`, with the pinball loss if the loss predicts quantiles."""
+    """The metrics of target `j`, with the pinball loss of quantiles, or those of counts and amounts."""
+    if loss.deviance_power is not None:
+        return (*REGRESSION_METRICS, *amount_metrics(loss.deviance_power, predictions.exposure))
     if not loss.quantile_levels:
         return regression_metrics(loss.quantile)
     quantiles = None if predictions.quantiles is None else predictions.quantiles[:, j]

@@ -39,6 +39,7 @@ from nncli.nn.training.state import RandomStreams
 from nncli.run_directory.cross_validation import CrossValidationRecord
 from nncli.run_directory.filenames import CROSS_VALIDATION, FOLDS
 from nncli.run_directory.run import Run
+from nncli.targets.metrics.amounts import TWEEDIE_DEVIANCE
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
 from nncli.targets.metrics.registry import higher_is_better
 from nncli.targets.number import PINBALL
@@ -210,7 +211,7 @@ class Objective:
             monitored = config.metric
             is_loss = monitored in ("auto", CALIBRATED_LOG_LOSS.name, *LOSS_NAMES)
             name = target.loss_metric(loss) if is_loss else monitored
-        if name != PINBALL or loss.per_row_name != "pinball_loss":
+        if name != target.loss_metric(loss):
             try:
                 target.metric(name)
             except UsageError as error:
@@ -240,6 +241,8 @@ class Objective:
         """The metric of some rows; the mean over several targets. NaN where it is undefined."""
         if self.metric == PINBALL:
             return float(np.average(self.loss.per_row(predictions.loss_inputs, rows.y), weights=rows.weights))
+        if self.metric == TWEEDIE_DEVIANCE:
+            return float(np.average(self.row_losses(predictions, rows), weights=rows.weights))
         metric = predictions.target.metric(self.metric, predictions.decision)
         return float(metric(rows.y, predictions.values, rows.weights))
 

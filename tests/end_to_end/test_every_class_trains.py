@@ -16,13 +16,22 @@ from nncli.nn.initializers import Initializer
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import Layer, ParametricActivation, Residual
 from nncli.nn.layers.sequential import ActivationLayer
-from nncli.nn.losses import CrossEntropy, Hinge, Loss, Poisson
+from nncli.nn.losses import (
+    CrossEntropy,
+    Gamma,
+    Hinge,
+    Loss,
+    NegativeBinomial,
+    Poisson,
+    Tweedie,
+    ZeroInflatedPoisson,
+)
 from nncli.nn.optim.optimizers import Optimizer
 from nncli.nn.optim.schedules import Schedule
 from nncli.run_directory.manifest import CONFIG
 from tests.unions import members, tag
 
-NUMBER, CLASS, COUNT = "y", "label", "count"
+NUMBER, CLASS, COUNT, AMOUNT = "y", "label", "count", "amount"
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +46,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
             NUMBER: x - z,
             CLASS: np.where(x > 0, "up", "down"),
             COUNT: rng.poisson(3.0, 80),
+            AMOUNT: np.exp(x),
         }
     )
     path = tmp_path_factory.mktemp("table") / "t.csv"
@@ -92,7 +102,8 @@ def test_every_initializer_trains(table: Path, tmp_path: Path, name: str) -> Non
 
 @pytest.mark.parametrize("cls", members(Loss), ids=tag)
 def test_every_loss_trains(table: Path, tmp_path: Path, cls: type[Any]) -> None:
-    targets: dict[type[Any], str] = {CrossEntropy: CLASS, Hinge: CLASS, Poisson: COUNT}
+    targets: dict[type[Any], str] = {CrossEntropy: CLASS, Hinge: CLASS, Gamma: AMOUNT}
+    targets |= dict.fromkeys((Poisson, Tweedie, NegativeBinomial, ZeroInflatedPoisson), COUNT)
     trains(table, tmp_path, targets.get(cls, NUMBER), f"layers: [8]\nloss: {tag(cls)}")
 
 

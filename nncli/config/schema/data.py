@@ -202,10 +202,11 @@ class DataSection(TableSource):
 class EncodingSection(EncodingOptions):
     """The encoding of features and target as numbers."""
 
-    target: Literal["auto", "standard", "none"] = Field(
+    target: Literal["auto", "standard", "mean", "none"] = Field(
         "auto",
-        description="Scaling of numeric targets. auto: standard, unless the loss or the output activation needs "
-        "unscaled values.",
+        description="Scaling of numeric targets. standard: mean 0 and standard deviation 1. mean: divided by the mean. "
+        "auto: mean for the losses of amounts, none if the loss or the output activation needs unscaled values, else "
+        "standard.",
     )
     clip_target: StrictBool = Field(
         False, description="Clip predicted numbers to the range of the target in the training rows."

@@ -27,7 +27,7 @@ from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.fitting.prepare.auto_values import max_features_of
 from nncli.nn.arrays import Floats, Matrix
-from nncli.nn.losses import AMOUNT_LOSSES, MSE, CrossEntropy, Loss, Poisson
+from nncli.nn.losses import AMOUNT_LOSSES, MSE, CrossEntropy, Gamma, Loss, Poisson, Tweedie
 from nncli.targets.base import FitOptions, TargetScaling
 from nncli.targets.target import Target, kind_of
 
@@ -81,8 +81,10 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, Finding | None]:
 
 
 def default_amount_loss(y: Floats) -> Loss:
-    """The loss of counts or amounts y (rows,)."""
-    return Poisson()
+    """The loss of counts or amounts y (rows,), by whether they are whole, or some are 0."""
+    if (y == np.floor(y)).all():
+        return Poisson()
+    return Gamma() if (y > 0.0).all() else Tweedie()
 
 
 def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str]) -> None:
@@ -260,22 +262,28 @@ def fit_target(config: Config, training: Table, loss: Loss) -> tuple[Target, Tar
         return fit_kind(config, training, loss), "none"
     configured = config.encoding.target
     unscaled = loss.needs_unscaled_targets or config.output_activation is not None
-    if configured == "standard" and loss.needs_unscaled_targets:
-        raise config_error("encoding.target", f"{loss.type} needs the unscaled target", "Use none, or auto.")
     scaling: TargetScaling = "none" if unscaled else "standard"
+    scaling = "mean" if loss.scales_by_mean else scaling
+    if loss.needs_unscaled_targets and configured not in ("auto", "none", scaling):
+        raise config_error("encoding.target", f"{loss.type} needs the unscaled target", "Use none, or auto.")
     if configured != "auto":
         scaling = configured
     target = fit_kind(config, training, loss, scaling, clip=config.encoding.clip_target)
-    if loss.nonnegative_targets:
-        y = target.read(training)
-        if (y < 0.0).any():
-            row, j = np.argwhere(y < 0.0)[0]
-            raise DataError(
-                f"{loss.type} needs targets of 0 or more, found {y[row, j]:g}",
-                location=training.location(row=int(row), column=names[j]),
-                hint="Use another loss, such as mse.",
-            )
+    if loss.valid_targets:
+        check_valid(loss, training, names, target.read(training))
     return target, scaling
+
+
+def check_valid(loss: Loss, table: Table, names: tuple[str, ...], y: Floats) -> None:
+    """Raise a DataError unless the loss is for the targets y (rows, targets) of the columns `names` of a table."""
+    invalid = ~loss.are_valid(y)
+    if invalid.any():
+        row, j = np.argwhere(invalid)[0]
+        raise DataError(
+            f"{loss.type} needs targets that are {loss.valid_targets}, found {y[row, j]:g}",
+            location=table.location(row=int(row), column=names[j]),
+            hint=loss.targets_hint,
+        )
 
 
 def select_features(config: Config, training: ColumnStore, encoder: Encoder, target: Target) -> Encoder:

@@ -44,7 +44,7 @@ from nncli.fitting.prepare.auto_values import (
 )
 from nncli.fitting.prepare.distillation import DistillationRows, LoadedTeacher, count_copies, distillation_rows
 from nncli.fitting.prepare.encode import PreparedRows, encode, memory_limit, record_rows
-from nncli.fitting.prepare.fit import fit_features, fit_target, infer_loss, of_selection, select_features
+from nncli.fitting.prepare.fit import check_valid, fit_features, fit_target, infer_loss, of_selection, select_features
 from nncli.fitting.prepare.load import load_table, select_rows
 from nncli.fitting.prepare.validation import (
     monitored_metric,
@@ -295,6 +295,9 @@ def _encode(fitted: _Fitted, rows: _SplitRows, scratch: Scratch | None) -> tuple
         validation = None
         if rows.validation is not None:
             validation = encode(config, rows.validation, encoder, fitted.target, fitted.network, training, files)
+            if rows.loss.valid_targets:
+                names = config.data.target
+                check_valid(rows.loss, rows.validation.columns(names), names, validation.y)
         where = "in memory" if files is None else "in a file, beyond memory_limit"
         stage.details.append(f"{encoder.width:,} numbers and {len(encoder.embedded):,} codes a row, {where}")
     return training, validation

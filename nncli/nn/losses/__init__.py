@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 from pydantic import Field
 
 from nncli.base.spec import NameShorthand
+from nncli.nn.losses.amounts import Gamma, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase
 from nncli.nn.losses.classification import ClassificationLoss, ClassLoss, CrossEntropy, Hinge
 from nncli.nn.losses.regression import (
@@ -15,7 +16,6 @@ from nncli.nn.losses.regression import (
     MEDIAN,
     MSE,
     Huber,
-    Poisson,
     Quantile,
     Quantiles,
     RegressionLoss,
@@ -30,13 +30,17 @@ __all__ = [
     "BoundLoss",
     "ClassificationLoss",
     "CrossEntropy",
+    "Gamma",
     "Hinge",
     "Huber",
     "Loss",
     "LossBase",
+    "NegativeBinomial",
     "Poisson",
     "Quantile",
     "Quantiles",
+    "Tweedie",
+    "ZeroInflatedPoisson",
 ]
 
 Loss: TypeAlias = Annotated[

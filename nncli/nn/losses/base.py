@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.base.spec import Spec, Task
-from nncli.nn.arrays import Array, Floats, scalar
+from nncli.nn.arrays import Array, Floats, Mask, scalar
 from nncli.nn.program.values import Value
 
 
@@ -41,7 +41,11 @@ class LossBase(Spec):
     """Whether a network can learn several targets at once."""
     needs_unscaled_targets: ClassVar[bool] = False
     """True if the target may not be standardized, because the loss gives its zero a meaning."""
-    nonnegative_targets: ClassVar[bool] = False
+    scales_by_mean: ClassVar[bool] = False
+    """True if the target is divided by its mean, so that outputs start near those of the mean."""
+    valid_targets: ClassVar[str] = ""
+    """Which numbers the targets must be, after "needs targets that are"; see `are_valid`."""
+    targets_hint: ClassVar[str] = "Use another loss, such as mse."
     has_link: ClassVar[bool] = False
     """True where the loss applies its own link to the raw output, so that no output activation can be set."""
     per_row_name: ClassVar[str]
@@ -52,6 +56,10 @@ class LossBase(Spec):
     def formulas(self, outputs: int) -> tuple[str, str]:
         """The formulas of the loss and of its gradient dZ for a number of outputs."""
         return self.formula(), "dZ = dL/dZ"
+
+    def are_valid(self, y: Floats) -> Mask:
+        """Whether each target y (rows, targets), a number in its own units, is one that the loss is for."""
+        return np.asarray(y >= 0.0) if self.valid_targets else np.ones(y.shape, np.bool_)
 
     @property
     def deviance_power(self) -> float | None:
@@ -115,12 +123,21 @@ class LossBase(Spec):
 
 
 def bind_elementwise(
-    Z: Array, w: Array | None, batch: int | None, loss: Callable[[Array], None], grad: Callable[[Array], None]
+    Z: Array,
+    w: Array | None,
+    batch: int | None,
+    loss: Callable[[Array], None],
+    grad: Callable[[Array], None],
+    *,
+    targets: int | None = None,
 ) -> BoundLoss:
-    """Bind a loss that is the mean over all outputs of what `loss(out)` fills, with its derivative from `grad(out)`."""
+    """Bind a loss that is the mean of what `loss(out)` fills, with its derivative from `grad(out)`.
+
+    The sum of a row is divided by the number of `targets`, by default that of the outputs.
+    """
     V, dZ, W = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
     ones, total, weight = np.ones(Z.size, Z.dtype), V.reshape(-1), None if w is None else w[:, None]
-    n = (len(Z) if batch is None else batch) * int(Z.shape[1])
+    n = (len(Z) if batch is None else batch) * (int(Z.shape[1]) if targets is None else targets)
     share = scalar(1.0 / n, Z)
 
     def forward() -> float:

@@ -11,8 +11,9 @@ from pydantic import Field, field_validator
 
 from nncli.base.spec import PositiveFloat
 from nncli.nn.arrays import Array, Floats
-from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise, bind_residual
-from nncli.nn.program.values import Value, exp
+from nncli.nn.losses.amounts import Gamma, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
+from nncli.nn.losses.base import BoundLoss, LossBase, bind_residual
+from nncli.nn.program.values import Value
 
 
 class MSE(LossBase):
@@ -87,45 +88,6 @@ class Huber(LossBase):
         D = predictions - y
         C = D.clip(-self.delta * scale, self.delta * scale)
         return np.asarray((C * (D - C / 2.0)).mean(axis=1))
-
-
-class Poisson(LossBase):
-    """Counts y ~ Poisson(eᶻ): eᶻ - y z, the negative log-likelihood without log y!. The link is exp."""
-
-    type: Literal["poisson"] = "poisson"
-    per_row_name: ClassVar[str] = "poisson"
-    needs_unscaled_targets: ClassVar[bool] = True
-    nonnegative_targets: ClassVar[bool] = True
-    has_link: ClassVar[bool] = True
-
-    @property
-    def deviance_power(self) -> float:
-        return 1.0
-
-    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
-        E = np.empty_like(Z)
-
-        def loss(V: Array) -> None:
-            np.exp(Z, out=E)
-            np.multiply(y, Z, out=V)
-            np.subtract(E, V, out=V)
-
-        def grad(dZ: Array) -> None:
-            np.subtract(E, y, out=dZ)
-
-        return bind_elementwise(Z, w, batch, loss, grad)
-
-    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
-        return np.asarray((predictions - y * np.log(np.maximum(predictions, MIN_PROBABILITY))).mean(axis=1))
-
-    def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
-        return np.exp(Z.astype(np.float64))
-
-    def lower_inverse_link(self, z: Value) -> Value:
-        return exp(z)
-
-    def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return np.asarray(dP * self.inverse_link(Z))
 
 
 Level = Annotated[float, Field(strict=True, gt=0, lt=1)]
@@ -250,7 +212,8 @@ class Quantiles(LossBase):
         return self.levels.index(MEDIAN)
 
 
-RegressionLoss: TypeAlias = MSE | MAE | Huber | Quantile | Quantiles | Poisson
+Amount: TypeAlias = Poisson | Gamma | Tweedie | NegativeBinomial | ZeroInflatedPoisson
+RegressionLoss: TypeAlias = MSE | MAE | Huber | Quantile | Quantiles | Amount
 """The registry of losses of numbers."""
 
 AMOUNT_LOSSES = tuple(

@@ -46,14 +46,17 @@ class Metric(Generic[R]):
     @property
     def is_rate(self) -> bool:
         """Whether the metric is between 0 and 1, and 1 is perfect."""
-        return self.higher_is_better and self.name != "r2"
+        return self.higher_is_better and self.name not in ("r2", "gini")
 
 
 @dataclass(frozen=True)
 class ScoreValues:
     """Scores by name, in the order in which they are shown; None where a score is undefined."""
 
-    decisive: ClassVar[tuple[str, ...]] = ("rmse", "mae", "pinball")
+    decisive: ClassVar[tuple[str, ...]] = (
+        *("rmse", "mae", "pinball"),
+        *("poisson_deviance", "gamma_deviance", "tweedie_deviance"),
+    )
     """Scores of which one must be better than that of the baseline."""
 
     values: tuple[tuple[str, float | None], ...]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nncli.base.errors import UsageError
 from nncli.base.spec import Task
 from nncli.base.text import closest_match, join_quoted, quote
+from nncli.targets.metrics.amounts import deviance_metric, gini_metric
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
 from nncli.targets.metrics.classification import CLASSIFICATION_METRICS, POSITIVE_CLASS_METRICS, cost_metric
 from nncli.targets.metrics.metric import Metric
@@ -30,6 +31,8 @@ _ALL: tuple[Metric[Any], ...] = (
     CALIBRATED_LOG_LOSS,
     *REGRESSION_METRICS,
     pinball_metric(0.5),
+    *map(deviance_metric, (1.0, 2.0, 1.5)),
+    gini_metric(None),
 )
 
 METRICS: Mapping[str, Metric[Any]] = MappingProxyType({metric.name: metric for metric in _ALL})

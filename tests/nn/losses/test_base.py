@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from nncli.nn.losses import CrossEntropy, Hinge, Loss, LossBase, Poisson
+from nncli.nn.losses import AMOUNT_LOSSES, CrossEntropy, Hinge, Loss, LossBase, Poisson
 from tests.unions import members, tag
 
 Matrix = NDArray[np.float64]
@@ -53,7 +53,27 @@ PER_NUMBER: dict[str, Callable[[Any, float, float], float]] = {
     "huber": lambda loss, z, y: _huber(z, y, loss.delta),
     "quantile": lambda loss, z, y: max(loss.q * (y - z), (loss.q - 1.0) * (y - z)),
     "poisson": lambda loss, z, y: math.exp(z) - y * z,
+    "gamma": lambda loss, z, y: y / math.exp(z) + z,
+    "tweedie": lambda loss, z, y: _tweedie(math.exp(z), y, loss.power),
 }
+
+
+def _tweedie(m: float, y: float, p: float) -> float:
+    return y * m ** (1.0 - p) / (p - 1.0) + m ** (2.0 - p) / (2.0 - p)
+
+
+def _negative_binomial(z: float, s: float, y: float) -> float:
+    m, r = math.exp(z), math.exp(-s)
+    return math.lgamma(r) - math.lgamma(y + r) - r * math.log(r / (r + m)) - y * math.log(m / (r + m))
+
+
+def _zero_inflated(z: float, s: float, y: float) -> float:
+    m, q = math.exp(z), 1.0 / (1.0 + math.exp(-s))
+    return -math.log(q + (1.0 - q) * math.exp(-m)) if y == 0.0 else m - y * z - math.log(1.0 - q)
+
+
+PER_COUNT = {"negative_binomial": _negative_binomial, "zero_inflated_poisson": _zero_inflated}
+"""Losses of a number, its output and a second one."""
 
 
 def naive_row(loss: Any, z: Matrix, y: Any) -> float:
@@ -62,6 +82,9 @@ def naive_row(loss: Any, z: Matrix, y: Any) -> float:
     if name == "quantiles":
         pairs = [(q, y[j] - z[j * len(loss.levels) + i]) for j in range(len(y)) for i, q in enumerate(loss.levels)]
         return math.fsum(q * e if e > 0 else (q - 1.0) * e for q, e in pairs) / len(z)
+    if name in PER_COUNT:
+        k = len(y)
+        return math.fsum(PER_COUNT[name](float(z[j]), float(z[k + j]), float(y[j])) for j in range(k)) / k
     if name in PER_NUMBER:
         return math.fsum(PER_NUMBER[name](loss, float(a), float(b)) for a, b in zip(z, y, strict=True)) / len(z)
     if name == "hinge":
@@ -76,6 +99,8 @@ def naive_row(loss: Any, z: Matrix, y: Any) -> float:
 def random_targets(loss: LossBase, rng: np.random.Generator, rows: int, outputs: int) -> NDArray[Any]:
     if loss.task == "classification":
         return rng.integers(0, 2 if outputs == 1 else outputs, rows)
+    if loss.model_dump()["type"] in PER_COUNT:
+        return rng.poisson(1.0, (rows, outputs)).astype(np.float64)
     return np.abs(rng.normal(size=(rows, outputs)))
 
 
@@ -91,6 +116,7 @@ def losses(draw: st.DrawFn) -> LossBase:
         "quantile": {"q": draw(st.floats(0.01, 0.99))},
         "quantiles": {"levels": tuple(sorted({0.5, 0.97, *draw(st.lists(st.floats(0.01, 0.99), max_size=3))}))},
         "cross_entropy": {"label_smoothing": draw(st.floats(0.0, 0.99))},
+        "tweedie": {"power": draw(st.floats(1.05, 1.95))},
     }
     cls = draw(st.sampled_from(members(Loss)))
     loss: LossBase = cls(**settings_of.get(tag(cls), {}))
@@ -108,7 +134,7 @@ def test_the_value_is_the_weighted_mean_of_the_definition(
     w = rng.uniform(0.1, 3.0, rows) if weighted else np.ones(rows)
     expected = math.fsum(float(wi) * naive_row(loss, z, yi) for wi, z, yi in zip(w, Z, y, strict=True)) / rows
     result, _ = value_and_slope(loss, Z, y, w if weighted else None)
-    assert result == pytest.approx(expected, rel=1e-12, abs=1e-13)
+    assert result == pytest.approx(expected, rel=1e-9 if tag(type(loss)) in PER_COUNT else 1e-12, abs=1e-11)
     single, dZ = value_and_slope(loss, Z, y, w if weighted else None, np.float32)
     assert single == pytest.approx(expected, rel=3e-5, abs=3e-5)
     assert dZ.dtype == np.float32
@@ -118,6 +144,8 @@ def test_the_value_is_the_weighted_mean_of_the_definition(
 def test_the_mean_of_the_losses_per_row_is_the_value(loss: LossBase, rows: int, outputs: int, seed: int) -> None:
     if isinstance(loss, Hinge | CrossEntropy):
         loss = CrossEntropy()  # every classification loss reports the log loss
+    if tag(type(loss)) in PER_COUNT:
+        loss = Poisson()  # what these report of their means
     rng = np.random.default_rng(seed)
     Z, y = rng.normal(0.0, 3.0, (rows, width(loss, outputs))), random_targets(loss, rng, rows, outputs)
     quantiles = loss.quantiles(Z)
@@ -137,14 +165,14 @@ def test_a_nan_is_never_hidden(loss: LossBase) -> None:
 
 
 QUANTILES = ("quantile", "quantiles")
-SMOOTH_OR_FLAT = [p for p in EVERY if p.id not in QUANTILES]  # the slope of the pinball loss is nowhere zero
+SMOOTH_OR_FLAT = [p for p in EVERY if p.id not in (*QUANTILES, *PER_COUNT)]  # a pinball loss has a slope everywhere
 
 
 @pytest.mark.parametrize("loss", SMOOTH_OR_FLAT)
 def test_the_derivative_at_a_perfect_fit_is_zero(loss: LossBase) -> None:
     Z, y = {
         "classification": ([[1e3, -1e3, -1e3], [-1e3, 1e3, -1e3]], np.array([0, 1])),
-        "regression": ([[0.0], [math.log(3.0)]], np.array([[1.0], [3.0]]) if isinstance(loss, Poisson) else None),
+        "regression": ([[0.0], [math.log(3.0)]], np.array([[1.0], [3.0]]) if loss.deviance_power else None),
     }[loss.task]
     _, dZ = value_and_slope(loss, Z, Z if y is None else y)
     np.testing.assert_allclose(dZ, 0.0, atol=1e-15)
@@ -152,15 +180,16 @@ def test_the_derivative_at_a_perfect_fit_is_zero(loss: LossBase) -> None:
 
 @pytest.mark.parametrize("loss", EVERY)
 def test_width_of_the_output(loss: LossBase) -> None:
-    each = max(1, len(loss.quantile_levels))
+    each = 2 if tag(type(loss)) in PER_COUNT else max(1, len(loss.quantile_levels))
     assert loss.outputs(5) == 5 * each
     assert loss.outputs(2) == (1 if loss.task == "classification" else 2 * each)
 
 
-def test_losses_that_need_unscaled_or_nonnegative_targets() -> None:
-    raw = {tag(cls) for cls in members(Loss) if cls.needs_unscaled_targets}
-    nonnegative = {tag(cls) for cls in members(Loss) if cls.nonnegative_targets}
-    assert raw == nonnegative == {"poisson"}
+def test_losses_with_a_log_link_are_those_of_counts_and_amounts() -> None:
+    unscaled = {tag(cls) for cls in members(Loss) if cls.needs_unscaled_targets}
+    limited = {tag(cls) for cls in members(Loss) if cls.valid_targets}
+    assert unscaled == limited == {*AMOUNT_LOSSES}
+    assert {"poisson", "gamma", "tweedie", "negative_binomial", "zero_inflated_poisson"} == unscaled
 
 
 @pytest.mark.parametrize("loss", EVERY)

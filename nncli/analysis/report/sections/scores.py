@@ -466,7 +466,7 @@ def verdicts(
     if held_out.split == "training":
         text = "Not known to be better than the baseline: no rows were kept apart to measure it."
         return (Verdict(text, False, "Not known to be better than", "the baseline"),)
-    other, metric = "the baseline", held_out.predictions.target.verdict_metric
+    other, metric = "the baseline", held_out.predictions.target.verdict_metric(held_out.loss)
     if held_out.baseline.decision is not None:
         constant = held_out.predictions.target.labels[held_out.baseline.classes[0]]
         other, metric = f"the best constant prediction, always {quoted_name(constant)}", COST.name

@@ -1,0 +1,266 @@
+"""Losses of counts and amounts: the mean m of a row is above 0, and its logarithm is an output of the network.
+
+So effects multiply, and an exposure is an offset of z = log m. The raw output Z is (B, k), or (B, 2k) with a second
+parameter of each target; the targets y are (B, k).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from math import log, pi
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from nncli.nn.arrays import Array, Floats, Mask
+from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise
+from nncli.nn.program.values import Value, exp
+
+
+class AmountLoss(LossBase):
+    """The interface of a loss of counts or amounts, whose link is exp."""
+
+    needs_unscaled_targets: ClassVar[bool] = True
+    has_link: ClassVar[bool] = True
+
+    @property
+    @abstractmethod
+    def deviance_power(self) -> float: ...
+
+    def _mean_outputs(self, Z: Array) -> npt.NDArray[np.float64]:
+        """The outputs (B, k) that are the logarithms of means."""
+        return Z[:, : Z.shape[1] // self.outputs(1)].astype(np.float64)
+
+    def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
+        return np.exp(self._mean_outputs(Z))
+
+    def lower_inverse_link(self, z: Value) -> Value:
+        return exp(z.columns(range(z.width // self.outputs(1))))
+
+    def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        dZ = np.zeros(Z.shape)
+        dZ[:, : dP.shape[1]] = dP * self.inverse_link(Z)
+        return dZ
+
+
+class Poisson(AmountLoss):
+    """Counts y ~ Poisson(eᶻ): eᶻ - y z, the negative log-likelihood without log y!. The link is exp."""
+
+    type: Literal["poisson"] = "poisson"
+    per_row_name: ClassVar[str] = "poisson"
+    valid_targets: ClassVar[str] = "0 or more"
+
+    @property
+    def deviance_power(self) -> float:
+        return 1.0
+
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
+        E = np.empty_like(Z)
+
+        def loss(V: Array) -> None:
+            np.exp(Z, out=E)
+            np.multiply(y, Z, out=V)
+            np.subtract(E, V, out=V)
+
+        def grad(dZ: Array) -> None:
+            np.subtract(E, y, out=dZ)
+
+        return bind_elementwise(Z, w, batch, loss, grad)
+
+    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
+        return np.asarray((predictions - y * np.log(np.maximum(predictions, MIN_PROBABILITY))).mean(axis=1))
+
+
+class Gamma(AmountLoss):
+    """Amounts above 0 whose spread grows with the mean eᶻ: y e⁻ᶻ + z, half the gamma deviance but for a constant.
+
+    The derivative is 1 - y e⁻ᶻ. The link is exp.
+    """
+
+    type: Literal["gamma"] = "gamma"
+    per_row_name: ClassVar[str] = "gamma"
+    is_comparison_measure: ClassVar[bool] = True
+    valid_targets: ClassVar[str] = "above 0"
+    targets_hint: ClassVar[str] = "Use tweedie for amounts of which some are 0."
+    scales_by_mean: ClassVar[bool] = True
+
+    @property
+    def deviance_power(self) -> float:
+        return 2.0
+
+    def are_valid(self, y: Floats) -> Mask:
+        return np.asarray(y > 0.0)
+
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
+        R = np.empty_like(Z)
+
+        def loss(V: Array) -> None:
+            np.negative(Z, out=R)
+            np.exp(R, out=R)
+            np.multiply(R, y, out=R)
+            np.add(R, Z, out=V)
+
+        def grad(dZ: Array) -> None:
+            np.subtract(1.0, R, out=dZ)
+
+        return bind_elementwise(Z, w, batch, loss, grad)
+
+    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
+        m = np.maximum(predictions, MIN_PROBABILITY)
+        return np.asarray((y / m + np.log(m)).mean(axis=1))
+
+
+class Tweedie(AmountLoss):
+    """Amounts of which some are 0: e⁽²⁻ᵖ⁾ᶻ / (2 - p) - y e⁽¹⁻ᵖ⁾ᶻ / (1 - p), for a `power` p between 1 and 2.
+
+    That is half the Tweedie deviance but for a constant. The variance is proportional to the mean to the power p, from
+    1 (Poisson) to 2 (gamma): such are sums of a Poisson number of gamma amounts. The derivative is
+    e⁽²⁻ᵖ⁾ᶻ - y e⁽¹⁻ᵖ⁾ᶻ. The link is exp. Jørgensen, "The theory of dispersion models", 1997.
+    """
+
+    type: Literal["tweedie"] = "tweedie"
+    per_row_name: ClassVar[str] = "tweedie"
+    is_comparison_measure: ClassVar[bool] = True
+    valid_targets: ClassVar[str] = "0 or more"
+    scales_by_mean: ClassVar[bool] = True
+    power: Annotated[float, Field(strict=True, gt=1, lt=2)] = 1.5
+
+    @property
+    def deviance_power(self) -> float:
+        return self.power
+
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
+        p, A, C, S = self.power, np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
+
+        def loss(V: Array) -> None:
+            np.multiply(Z, 1.0 - p, out=A)
+            np.exp(A, out=A)
+            np.multiply(A, y, out=A)
+            np.multiply(Z, 2.0 - p, out=C)
+            np.exp(C, out=C)
+            np.multiply(A, 1.0 / (p - 1.0), out=S)
+            np.multiply(C, 1.0 / (2.0 - p), out=V)
+            np.add(V, S, out=V)
+
+        def grad(dZ: Array) -> None:
+            np.subtract(C, A, out=dZ)
+
+        return bind_elementwise(Z, w, batch, loss, grad)
+
+    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
+        p, m = self.power, np.maximum(predictions, MIN_PROBABILITY)
+        return np.asarray((y * m ** (1.0 - p) / (p - 1.0) + m ** (2.0 - p) / (2.0 - p)).mean(axis=1))
+
+
+class CountLossBase(AmountLoss):
+    """The interface of a loss of whole numbers with a second output s of each target.
+
+    Predictions are means, so the loss of a row for reports is that of the Poisson distribution.
+    """
+
+    per_row_name: ClassVar[str] = "poisson"
+    valid_targets: ClassVar[str] = "whole and 0 or more"
+    targets_hint: ClassVar[str] = "Use tweedie for amounts."
+
+    @property
+    def deviance_power(self) -> float:
+        return 1.0
+
+    def are_valid(self, y: Floats) -> Mask:
+        return np.asarray((y >= 0.0) & (y == np.floor(y)))
+
+    def outputs(self, count: int) -> int:
+        return 2 * count
+
+    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
+        return Poisson().per_row(predictions, y)
+
+    @abstractmethod
+    def terms(self, z: Floats, s: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
+        """The loss of each target (B, k) in float64, and its derivatives with respect to z and s."""
+
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
+        k, G = y.shape[1], np.empty_like(Z)
+
+        def loss(V: Array) -> None:
+            z, s = Z[:, :k].astype(np.float64), Z[:, k:].astype(np.float64)
+            V[:, :k], G[:, :k], G[:, k:] = self.terms(z, s, y.astype(np.float64))
+            V[:, k:] = 0.0
+
+        def grad(dZ: Array) -> None:
+            np.copyto(dZ, G)
+
+        return bind_elementwise(Z, w, batch, loss, grad, targets=k)
+
+
+class NegativeBinomial(CountLossBase):
+    """Counts of mean m = eᶻ and variance m + a m², for a second output s with the dispersion a = eˢ.
+
+    With r = 1 / a the negative log-likelihood, without log y!, is
+    log Γ(r) - log Γ(y + r) - r log r + (r + y) log(r + m) - y z. The derivative by z is r (m - y) / (r + m), and that
+    by s is -r (ψ(r) - ψ(y + r) - log r - 1 + log(r + m) + (r + y) / (r + m)). s is clipped to ±10. Lawless, "Negative
+    binomial and mixed Poisson regression", 1987.
+    """
+
+    type: Literal["negative_binomial"] = "negative_binomial"
+
+    def terms(self, z: Floats, s: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
+        m, r = np.exp(z), np.exp(-s.clip(-10.0, 10.0))
+        (gamma_r, psi_r), (gamma_y, psi_y) = _log_gamma(r), _log_gamma(y + r)
+        log_r, log_rm = np.log(r), np.log(r + m)
+        value = gamma_r - gamma_y - r * log_r + (r + y) * log_rm - y * z
+        dr = psi_r - psi_y - log_r - 1.0 + log_rm + (r + y) / (r + m)
+        return value, r * (m - y) / (r + m), np.where(np.abs(s) < 10.0, -r * dr, 0.0)
+
+
+class ZeroInflatedPoisson(CountLossBase):
+    """Counts that are 0 with probability q = σ(s), else Poisson of mean m = eᶻ, for a second output s.
+
+    The prediction is (1 - q) m. The negative log-likelihood, without log y!, is -log(q + (1 - q) e⁻ᵐ) for y = 0 and
+    m - y z - log(1 - q) for others. With u = σ(s + m), the share of the zeros that are no Poisson ones, the derivative
+    by z is (1 - u) m or m - y, and that by s is q - u or q. Lambert, "Zero-inflated Poisson regression", 1992.
+    """
+
+    type: Literal["zero_inflated_poisson"] = "zero_inflated_poisson"
+
+    def terms(self, z: Floats, s: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
+        m, zero = np.exp(z), y == 0.0
+        q, u = _sigmoid(s), _sigmoid(s + m)
+        value = np.logaddexp(s, 0.0) + np.where(zero, -np.logaddexp(s, -m), m - y * z)
+        return value, np.where(zero, (1.0 - u) * m, m - y), np.where(zero, q - u, q)
+
+    def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
+        z = self._mean_outputs(Z)
+        return np.asarray(np.exp(z) * _sigmoid(-Z[:, z.shape[1] :].astype(np.float64)))
+
+    def lower_inverse_link(self, z: Value) -> Value:
+        k = z.width // 2
+        return exp(z.columns(range(k))) / (1.0 + exp(z.columns(range(k, 2 * k))))
+
+    def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        dz = dP * self.inverse_link(Z)
+        return np.concatenate([dz, -dz * _sigmoid(Z[:, dP.shape[1] :].astype(np.float64))], axis=1)
+
+
+def _sigmoid(x: Floats) -> Floats:
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * x))
+
+
+SHIFT = 8
+"""By so much arguments are raised, from which on Stirling's series has 12 digits."""
+
+
+def _log_gamma(x: Floats) -> tuple[Floats, Floats]:
+    """log Γ and its derivative ψ of numbers above 0: Stirling's series at x + SHIFT, and Γ(x + 1) = x Γ(x)."""
+    raised, product, reciprocals = x + SHIFT, np.ones_like(x), np.zeros_like(x)
+    for i in range(SHIFT):
+        product *= x + i
+        reciprocals += 1.0 / (x + i)
+    v = 1.0 / (raised * raised)
+    series = (1 / 12 - v * (1 / 360 - v * (1 / 1260 - v * (1 / 1680 - v / 1188)))) / raised
+    slope = v * (1 / 12 - v * (1 / 120 - v * (1 / 252 - v * (1 / 240 - v / 132))))
+    log_raised = np.log(raised)
+    log_gamma = (raised - 0.5) * log_raised - raised + 0.5 * log(2.0 * pi) + series - np.log(product)
+    return log_gamma, log_raised - 0.5 / raised - slope - reciprocals
