@@ -58,6 +58,7 @@ class FindingCode(StrEnum):
     DUPLICATE_ROWS = "duplicate-rows", "Training rows are equal to earlier ones."
     CONFLICTING_TARGETS = "conflicting-targets", "Rows with equal features have different targets."
     CONSTANT_TARGET = "constant-target", "The target has the same value in every row."
+    AMOUNT_LIKE_TARGET = "amount-like-target", "The target looks like counts or amounts, and the loss is not for such."
     TARGET_AS_AMOUNT = "target-as-amount", "The target has an exposure, so its loss is that of counts or amounts."
     TARGET_AS_CLASS = "target-as-class", "Whole numbers of the target are read as class labels."
     TARGET_OF_DATES = "target-of-dates", "Each date of the target is treated as a class."

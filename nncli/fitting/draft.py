@@ -34,10 +34,10 @@ from nncli.fitting.checks.column_values import group_like
 from nncli.fitting.checks.kinds import kinds_not_supported
 from nncli.fitting.checks.notes import ambiguous_dates, removed_units, table_reading
 from nncli.fitting.checks.rows import groups_in_time, random_split, time_feature
-from nncli.fitting.checks.target import positive_class, positive_class_note
+from nncli.fitting.checks.target import positive_class, positive_class_note, proposed_loss
 from nncli.fitting.prepare.fit import are_class_ids, infer_loss
 from nncli.fitting.prepare.load import drop_missing_targets, load_table, table_copies
-from nncli.nn.losses import MSE
+from nncli.nn.losses import MSE, Loss
 from nncli.targets.base import NUMERIC
 from nncli.targets.target import TargetKind, kind_of
 
@@ -70,6 +70,7 @@ class TableSummary:
     na_spellings: tuple[str, ...] = ()
     has_thousands: bool = False
     positive_class: str | None = None
+    proposed_loss: tuple[str, str] | None = None
 
     @cached_property
     def _features(self) -> frozenset[str]:
@@ -195,7 +196,17 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
             ),
         ),
         positive_class=positive,
+        proposed_loss=_proposed_loss(config, seen, loss),
     )
+
+
+def _proposed_loss(config: Config, targets: Table, loss: Loss) -> tuple[str, str] | None:
+    """The name of a loss for a target that looks like counts or amounts, and why."""
+    name = config.data.target[0]
+    if config.loss is not None or len(config.data.target) > 1 or not isinstance(loss, MSE):
+        return None
+    proposed = proposed_loss(read_numbers(targets, name, unit_of(targets, name)))
+    return None if proposed is None else (proposed[0].type, proposed[1])
 
 
 def _dates(data: DataSection, columns: Sequence[ColumnProfile]) -> list[Finding]:
@@ -462,6 +473,8 @@ def _training_keys(
             inactive.append(("layers", [64, 32], "units of each hidden layer, without the preset tabular"))
     if summary.integer_classes:
         inactive.append(("loss", "mse", NUMERIC))
+    if summary.proposed_loss is not None:
+        inactive.append(("loss", *summary.proposed_loss))
     if summary.kind.has_labels:
         inactive.append(("class_weight", "balanced", "all classes have the same total weight"))
     if summary.positive_class is not None:

@@ -19,6 +19,11 @@ TWO = RegressionTarget(names=("y", "z"), centers=(0.0, 0.0), scales=(1.0, 1.0))
 LABELS = ClassificationTarget(name="label", labels=("a", "b"))
 
 
+def baseline_of(target: ClassificationTarget, y: np.ndarray) -> Predictions:
+    rows = LabeledRows(y, None)
+    return baseline_predictions(target, rows, rows)
+
+
 def test_the_baseline_of_a_regression_is_the_weighted_mean() -> None:
     rows = LabeledRows(np.array([[0.0], [3.0]]), np.array([2.0, 1.0]))
     assert baseline_predictions(NUMBER, rows, rows).values.tolist() == [[1.0], [1.0]]
@@ -43,9 +48,7 @@ def test_a_metric_of_several_targets_is_their_mean() -> None:
 def test_a_card_has_the_scores_of_the_model_and_of_the_baseline() -> None:
     y = np.array([0, 1, 1, 1])
     perfect = Predictions(LABELS, np.eye(2)[y])
-    card = ScoredRows(
-        perfect, baseline_predictions(LABELS, *[LabeledRows(y, None)] * 2), y, None, CrossEntropy()
-    ).card()
+    card = ScoredRows(perfect, baseline_of(LABELS, y), y, None, CrossEntropy()).card()
     document = scores_json(card)
     assert document is not None
     assert document["rows"] == 4
@@ -70,7 +73,7 @@ def test_predicted_classes_follow_the_decision_and_probabilities_do_not() -> Non
     P = np.stack([1 - p, p], axis=1)
     plain = Predictions(target, P)
     decided = replace(plain, decision=decision)
-    baseline = baseline_predictions(target, *[LabeledRows(y, None)] * 2)
+    baseline = baseline_of(target, y)
     of_classes = {"accuracy": 4 / 6, "recall": 2 / 3, "precision": 2 / 3}
     rows, usual = (ScoredRows(item, baseline, y, None, CrossEntropy()) for item in (decided, plain))
     scores, others = dict(headlines(rows.scores)), dict(headlines(usual.scores))
@@ -90,7 +93,7 @@ def test_the_rates_of_a_frequent_positive_class_do_not_count_the_rows_of_the_oth
     y = np.repeat([0, 1], [100, 1900])
     predicted = np.concatenate([np.repeat([0, 1], [30, 70]), np.repeat([0, 1], [20, 1880])])
     predictions = Predictions(target, np.eye(2)[predicted])
-    rows = ScoredRows(predictions, baseline_predictions(target, *[LabeledRows(y, None)] * 2), y, None, CrossEntropy())
+    rows = ScoredRows(predictions, baseline_of(target, y), y, None, CrossEntropy())
     intervals = {score.name: score.interval for score in rows.with_intervals(0).scores}
     for name, n, hits in (("precision", 1950, 1880), ("recall", 1900, 1880)):
         interval, half = intervals[name], 1.96 * (hits / n * (1 - hits / n) / n) ** 0.5
@@ -104,7 +107,7 @@ def test_the_line_on_averaging_has_a_score_without_it() -> None:
     P = np.array([[0.8, 0.2], [0.3, 0.7], [0.4, 0.6], [0.1, 0.9]])
     gained = ScoredRows(
         Predictions(LABELS, P),
-        baseline_predictions(LABELS, *[LabeledRows(y, None)] * 2),
+        baseline_of(LABELS, y),
         y,
         None,
         CrossEntropy(),
@@ -119,9 +122,7 @@ def test_the_line_on_averaging_has_a_score_without_it() -> None:
 def test_scores_of_classes_by_a_decision_have_no_gain_of_averaging() -> None:
     y, P = np.array([0, 1, 0, 1]), np.array([[0.8, 0.2], [0.3, 0.7], [0.4, 0.6], [0.1, 0.9]])
     goal = LowestCost(false_positive=1.0, false_negative=3.0)
-    plain = ScoredRows(
-        Predictions(LABELS, P), baseline_predictions(LABELS, *[LabeledRows(y, None)] * 2), y, None, CrossEntropy()
-    )
+    plain = ScoredRows(Predictions(LABELS, P), baseline_of(LABELS, y), y, None, CrossEntropy())
     decided = plain.decided(Threshold(positive="b", threshold=0.25, goal=goal))
     gained = replace(decided, averaging=Averaging((0.5,), 4))
     before, after = dict(headlines(decided.scores)), dict(headlines(gained.scores))

@@ -24,8 +24,8 @@ def scored(
     averaging: Averaging | None = None,
 ) -> dict[str, ScoreWithInterval]:
     """The scores of predicted classes, whose probabilities order the rows as they do."""
-    rows = LabeledRows(y, weights)
-    baseline = baseline_predictions(TARGET, rows, rows)
+    labeled = LabeledRows(y, weights)
+    baseline = baseline_predictions(TARGET, labeled, labeled)
     predictions = Predictions(TARGET, np.array([[0.9, 0.1], [0.1, 0.9]])[predicted])
     rows = ScoredRows(predictions, baseline, y, weights, CrossEntropy(), groups, averaging)
     return {score.name: score for score in rows.with_intervals(0).scores}

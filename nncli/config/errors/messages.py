@@ -169,6 +169,9 @@ class IssueWriter:
             key, tag = discriminator(error.details), context.get("tag", "")
             owner = path[:-1] if path and path[-1] == key else path
             message = f"unknown {f'{_noun(owner)} {key}'.strip()} {quote(tag)}{_did_you_mean(tag, error.choices)}"
+            foreign = [types[tag] for m in error.models if tag in (types := getattr(m, "foreign_types", {}))]
+            if foreign:
+                return self._written(message, path, "value", (), Hint(foreign[0]))
             candidates = type_hints(path, tag, error.choices, error.models, self.root)
             return self._written(message, path, "value", candidates, _expected_hint(error.choices))
         message = str(context["error"]) if error.kind in CUSTOM_KINDS else error.details["msg"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
@@ -27,6 +29,7 @@ from nncli.data.encoders.options import EncodingOptions
 from nncli.data.invalid_cells import OnInvalidCell
 from nncli.data.sources.table_source import TableSource
 from nncli.data.splitting.folds import Fold, RowSample
+from nncli.nn.losses.base import NO_SURVIVAL
 
 
 def _one_or_many(value: object) -> object:
@@ -47,6 +50,11 @@ Targets = Annotated[tuple[StrictStr, ...], Field(min_length=1)]
 
 class DataSection(TableSource):
     """The table and the roles of its columns."""
+
+    foreign_keys: ClassVar[Mapping[str, str]] = MappingProxyType(
+        dict.fromkeys(("event", "events", "censored", "censoring", "duration"), NO_SURVIVAL)
+    )
+    """Keys of other libraries, and what is written here."""
 
     target: Annotated[Targets, BeforeValidator(_one_or_many, json_schema_input_type=StrictStr | Targets)] = Field(
         description="Column to predict, or a list of numeric columns."

@@ -31,7 +31,7 @@ from nncli.fitting.checks.column_values import (
     uninformative,
 )
 from nncli.fitting.checks.notes import ambiguous_dates
-from nncli.fitting.checks.target import check_classes, check_constant, check_rows_of_classes
+from nncli.fitting.checks.target import amount_like, check_classes, check_constant, check_rows_of_classes
 from nncli.targets.target import TargetKind
 
 MAX_TRAINING, MAX_VALIDATION = 40_000, 10_000
@@ -104,6 +104,7 @@ def check_targets(config: Config, split: SplitTable, targets: list[Column], kind
     names = () if kind.has_labels else config.data.target
     findings = [check_constant(split.table, name, kind) for name in names]
     findings += [check_outliers(target, split, clipped=False, target=True) for target in targets]
+    findings += [amount_like(config, target, split.location) for target in targets if not kind.has_labels]
     classes = check_classes(config, targets[0], split.location) if kind.has_labels else []
     return [*filter(None, findings), *classes]
 

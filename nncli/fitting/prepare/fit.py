@@ -25,10 +25,11 @@ from nncli.data.encoders.kinds import Column, Kind, infer_kind
 from nncli.data.encoders.numeric import ExposureColumn, NumericColumn, columns_at_once, fit_dense
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
+from nncli.fitting.checks.target import default_amount_loss
 from nncli.fitting.prepare.auto_values import max_features_of
 from nncli.nn.arrays import Floats, Matrix
-from nncli.nn.losses import AMOUNT_LOSSES, MSE, CrossEntropy, Gamma, Loss, Poisson, Tweedie
-from nncli.targets.base import FitOptions, TargetScaling
+from nncli.nn.losses import AMOUNT_LOSSES, MSE, CrossEntropy, Loss
+from nncli.targets.base import FitOptions, TargetScaling, Truth
 from nncli.targets.target import Target, kind_of
 
 MAX_LABELS = 8
@@ -78,13 +79,6 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, Finding | None]:
     loss = config.loss or (CrossEntropy() if class_like and len(names) == 1 else MSE())
     _check_loss(config, table, loss, class_like)
     return loss, finding
-
-
-def default_amount_loss(y: Floats) -> Loss:
-    """The loss of counts or amounts y (rows,), by whether they are whole, or some are 0."""
-    if (y == np.floor(y)).all():
-        return Poisson()
-    return Gamma() if (y > 0.0).all() else Tweedie()
 
 
 def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str]) -> None:
@@ -274,7 +268,7 @@ def fit_target(config: Config, training: Table, loss: Loss) -> tuple[Target, Tar
     return target, scaling
 
 
-def check_valid(loss: Loss, table: Table, names: tuple[str, ...], y: Floats) -> None:
+def check_valid(loss: Loss, table: Table, names: tuple[str, ...], y: Truth) -> None:
     """Raise a DataError unless the loss is for the targets y (rows, targets) of the columns `names` of a table."""
     invalid = ~loss.are_valid(y)
     if invalid.any():

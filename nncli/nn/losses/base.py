@@ -11,7 +11,8 @@ units of the target, or probabilities.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -33,9 +34,27 @@ MIN_PROBABILITY = float(np.finfo(np.float32).tiny)
 """Lower bound of predictions whose logarithm is taken in `per_row`."""
 
 
+NO_SURVIVAL = (
+    "There are no models of censored times. Without censored rows, the time itself is a target: loss: gamma. With "
+    "some, use lifelines or scikit-survival, or predict whether the event happens within a fixed time."
+)
+"""What to do instead of a survival model."""
+
+
 class LossBase(Spec):
     """The interface of a loss function: value, gradient, inverse link and loss per row."""
 
+    foreign_types: ClassVar[Mapping[str, str]] = MappingProxyType(
+        dict.fromkeys(("cox", "aft", "survival", "weibull"), NO_SURVIVAL)
+        | dict.fromkeys(
+            ("ordinal", "corn", "coral"), "Write loss: cross_entropy for ordered classes, or mse for scores."
+        )
+        | dict.fromkeys(
+            ("lambdarank", "ranknet", "ndcg"), "There is no ranking loss: predict the relevance by loss: mse."
+        )
+        | dict.fromkeys(("normal", "gaussian", "crps", "lognormal"), "Write loss: quantiles to predict a distribution.")
+    )
+    """Losses of other libraries, and what is written here."""
     task: ClassVar[Task] = "regression"
     has_several_targets: ClassVar[bool] = True
     """Whether a network can learn several targets at once."""

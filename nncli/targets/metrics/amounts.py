@@ -85,7 +85,7 @@ def gini(
 
 
 def _bootstrap_deviance(r: RegressionResamples, power: float) -> Samples:
-    return np.asarray(r.W @ deviances(r.y, r.prediction, power) / r.total)
+    return np.asarray((r.W @ deviances(r.y, r.prediction.astype(np.float64), power)) / r.total)
 
 
 def deviance_metric(power: float) -> Metric[RegressionResamples]:

@@ -22,6 +22,11 @@ N = 200
 RARE = np.array([1] * 5 + [0] * (N - 5))
 
 
+def baseline_of(target: ClassificationTarget, y: np.ndarray) -> Predictions:
+    rows = LabeledRows(y, None)
+    return baseline_predictions(target, rows, rows)
+
+
 def classes_card(y: np.ndarray, P: np.ndarray) -> ScoreCard:
     labels = tuple(map(str, range(P.shape[1])))
     shares = np.bincount(y, minlength=P.shape[1]) / len(y)
@@ -89,9 +94,7 @@ def test_an_accuracy_that_is_clearly_worse_is_found_unless_another_score_is_clea
     y = (np.arange(N) % 20 >= 13).astype(np.int64)
     P = two(np.where(np.arange(N) % 20 >= 8, 0.52, 0.2))
     target = ClassificationTarget(name="t", labels=("no", "yes"))
-    rows = ScoredRows(
-        Predictions(target, P), baseline_predictions(target, *[LabeledRows(y, None)] * 2), y, None, CrossEntropy()
-    )
+    rows = ScoredRows(Predictions(target, P), baseline_of(target, y), y, None, CrossEntropy())
     card = validation_card(rows, 0, optimistic=False)
     assert card.intervals is not None
     intervals = card.intervals

@@ -15,7 +15,7 @@ def main() -> None:
     """Write the file."""
     from scipy import stats
     from sklearn.metrics import mean_gamma_deviance, mean_poisson_deviance, mean_tweedie_deviance
-    from statsmodels.discrete.count_model import ZeroInflatedPoisson
+    from statsmodels.discrete.count_model import ZeroInflatedPoisson  # type: ignore[import-not-found]
 
     rng = np.random.default_rng(0)
     n = 40

@@ -59,7 +59,7 @@ PER_NUMBER: dict[str, Callable[[Any, float, float], float]] = {
 
 
 def _tweedie(m: float, y: float, p: float) -> float:
-    return y * m ** (1.0 - p) / (p - 1.0) + m ** (2.0 - p) / (2.0 - p)
+    return float(y * m ** (1.0 - p) / (p - 1.0) + m ** (2.0 - p) / (2.0 - p))
 
 
 def _negative_binomial(z: float, s: float, y: float) -> float:

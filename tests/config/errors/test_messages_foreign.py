@@ -1,0 +1,35 @@
+"""What other libraries have and nncli does not is answered by what is, not by the nearest word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nncli.base.errors import ConfigError
+from nncli.config.loading import load_config
+
+
+@pytest.mark.parametrize(
+    ("setting", "key", "mentions"),
+    [
+        ("data.event=dead", "data.event", "gamma"),
+        ("data.censored=dead", "data.censored", "lifelines"),
+        ("loss=cox", "loss", "scikit-survival"),
+        ("loss=ordinal", "loss", "cross_entropy"),
+        ("loss=lambdarank", "loss", "mse"),
+        ("loss=crps", "loss", "quantiles"),
+        ("loss=negbin", "loss", "negative_binomial"),
+        ("loss=zip", "loss", "zero_inflated_poisson"),
+        ("data.offset=years", "data.offset", "exposure"),
+        ("data.exposur=years", "data.exposur", "exposure"),
+    ],
+)
+def test_a_word_that_is_not_there_is_answered_by_what_is(tmp_path: Path, setting: str, key: str, mentions: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("data: {path: t.csv, target: y}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, [setting])
+    (issue,) = caught.value.issues
+    assert issue.location.key == key
+    assert mentions in f"{issue.message} {issue.hint}"
