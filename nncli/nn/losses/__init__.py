@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 from pydantic import Field
 
 from nncli.base.spec import NameShorthand
-from nncli.nn.losses.amounts import Gamma, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
+from nncli.nn.losses.amounts import Gamma, LogNormal, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase
 from nncli.nn.losses.classification import ClassificationLoss, ClassLoss, CrossEntropy, Hinge
 from nncli.nn.losses.regression import (
@@ -33,6 +33,7 @@ __all__ = [
     "Gamma",
     "Hinge",
     "Huber",
+    "LogNormal",
     "Loss",
     "LossBase",
     "NegativeBinomial",

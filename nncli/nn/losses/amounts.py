@@ -16,7 +16,7 @@ from pydantic import Field
 
 from nncli.nn.arrays import Array, Floats, Mask
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise
-from nncli.nn.program.values import Value, exp
+from nncli.nn.program.values import Value, exp, maximum, minimum
 
 
 class AmountLoss(LossBase):
@@ -28,6 +28,10 @@ class AmountLoss(LossBase):
     @property
     @abstractmethod
     def deviance_power(self) -> float: ...
+
+    @property
+    def interval_power(self) -> float | None:
+        return self.deviance_power
 
     def _mean_outputs(self, Z: Array) -> npt.NDArray[np.float64]:
         """The outputs (B, k) that are the logarithms of means."""
@@ -55,6 +59,10 @@ class Poisson(AmountLoss):
     @property
     def deviance_power(self) -> float:
         return 1.0
+
+    @property
+    def interval_power(self) -> None:
+        """None, as in the versions that had this loss alone."""
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         E = np.empty_like(Z)
@@ -154,28 +162,11 @@ class Tweedie(AmountLoss):
         return np.asarray((y * m ** (1.0 - p) / (p - 1.0) + m ** (2.0 - p) / (2.0 - p)).mean(axis=1))
 
 
-class CountLossBase(AmountLoss):
-    """The interface of a loss of whole numbers with a second output s of each target.
-
-    Predictions are means, so the loss of a row for reports is that of the Poisson distribution.
-    """
-
-    per_row_name: ClassVar[str] = "poisson"
-    valid_targets: ClassVar[str] = "whole and 0 or more"
-    targets_hint: ClassVar[str] = "Use tweedie for amounts."
-
-    @property
-    def deviance_power(self) -> float:
-        return 1.0
-
-    def are_valid(self, y: Floats) -> Mask:
-        return np.asarray((y >= 0.0) & (y == np.floor(y)))
+class TwoParameterLoss(AmountLoss):
+    """The interface of a loss with a second output s of each target."""
 
     def outputs(self, count: int) -> int:
         return 2 * count
-
-    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
-        return Poisson().per_row(predictions, y)
 
     @abstractmethod
     def terms(self, z: Floats, s: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
@@ -193,6 +184,77 @@ class CountLossBase(AmountLoss):
             np.copyto(dZ, G)
 
         return bind_elementwise(Z, w, batch, loss, grad, targets=k)
+
+
+class LogNormal(TwoParameterLoss):
+    """Amounts above 0, whose logarithm is normal: s + (log y - z)² / (2 σ²), for a second output s = log σ.
+
+    The prediction is the mean of y itself, e to the power z + σ² / 2, not that of its logarithm. The derivative by z is
+    (z - log y) / σ², and that by s is 1 - (log y - z)² / σ². s is clipped to the range from -3 to 1. The loss of a row
+    for reports is that of gamma, as predictions are means.
+    """
+
+    type: Literal["log_normal"] = "log_normal"
+    per_row_name: ClassVar[str] = "gamma"
+    valid_targets: ClassVar[str] = "above 0"
+    targets_hint: ClassVar[str] = "Use tweedie for amounts of which some are 0."
+    scales_by_mean: ClassVar[bool] = True
+
+    @property
+    def deviance_power(self) -> float:
+        return 2.0
+
+    def are_valid(self, y: Floats) -> Mask:
+        return np.asarray(y > 0.0)
+
+    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
+        return Gamma().per_row(predictions, y)
+
+    def terms(self, z: Floats, s: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
+        log_sigma = s.clip(*LOG_SIGMA)
+        precision, d = np.exp(-2.0 * log_sigma), z - np.log(y)
+        squares = d * d * precision
+        return log_sigma + squares / 2.0, d * precision, np.where(s == log_sigma, 1.0 - squares, 0.0)
+
+    def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
+        z = self._mean_outputs(Z)
+        log_sigma = Z[:, z.shape[1] :].astype(np.float64).clip(*LOG_SIGMA)
+        return np.exp(z + np.exp(2.0 * log_sigma) / 2.0)
+
+    def lower_inverse_link(self, z: Value) -> Value:
+        k = z.width // 2
+        log_sigma = minimum(maximum(z.columns(range(k, 2 * k)), LOG_SIGMA[0]), LOG_SIGMA[1])
+        return exp(z.columns(range(k)) + exp(log_sigma * 2.0) / 2.0)
+
+    def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        s, dz = Z[:, dP.shape[1] :].astype(np.float64), dP * self.inverse_link(Z)
+        log_sigma = s.clip(*LOG_SIGMA)
+        return np.concatenate([dz, np.where(s == log_sigma, dz * np.exp(2.0 * log_sigma), 0.0)], axis=1)
+
+
+LOG_SIGMA = (-3.0, 1.0)
+"""The range of the logarithm of the standard deviation of a logarithm."""
+
+
+class CountLossBase(TwoParameterLoss):
+    """The interface of a loss of whole numbers.
+
+    Predictions are means, so the loss of a row for reports is that of the Poisson distribution.
+    """
+
+    per_row_name: ClassVar[str] = "poisson"
+    valid_targets: ClassVar[str] = "whole and 0 or more"
+    targets_hint: ClassVar[str] = "Use tweedie for amounts."
+
+    @property
+    def deviance_power(self) -> float:
+        return 1.0
+
+    def are_valid(self, y: Floats) -> Mask:
+        return np.asarray((y >= 0.0) & (y == np.floor(y)))
+
+    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
+        return Poisson().per_row(predictions, y)
 
 
 class NegativeBinomial(CountLossBase):

@@ -52,7 +52,7 @@ class LossBase(Spec):
         | dict.fromkeys(
             ("lambdarank", "ranknet", "ndcg"), "There is no ranking loss: predict the relevance by loss: mse."
         )
-        | dict.fromkeys(("normal", "gaussian", "crps", "lognormal"), "Write loss: quantiles to predict a distribution.")
+        | dict.fromkeys(("normal", "gaussian", "crps"), "Write loss: quantiles to predict a distribution.")
     )
     """Losses of other libraries, and what is written here."""
     task: ClassVar[Task] = "regression"
@@ -86,6 +86,11 @@ class LossBase(Spec):
 
         Such a loss has a log link, so an exposure can be an offset.
         """
+        return None
+
+    @property
+    def interval_power(self) -> float | None:
+        """The power of the variance by which intervals are wider for higher predictions; None: all are as wide."""
         return None
 
     @property

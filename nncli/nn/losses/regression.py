@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from nncli.base.spec import PositiveFloat
 from nncli.nn.arrays import Array, Floats
-from nncli.nn.losses.amounts import Gamma, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
+from nncli.nn.losses.amounts import Gamma, LogNormal, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
 from nncli.nn.losses.base import BoundLoss, LossBase, bind_residual
 from nncli.nn.program.values import Value
 
@@ -212,7 +212,7 @@ class Quantiles(LossBase):
         return self.levels.index(MEDIAN)
 
 
-Amount: TypeAlias = Poisson | Gamma | Tweedie | NegativeBinomial | ZeroInflatedPoisson
+Amount: TypeAlias = Poisson | Gamma | LogNormal | Tweedie | NegativeBinomial | ZeroInflatedPoisson
 RegressionLoss: TypeAlias = MSE | MAE | Huber | Quantile | Quantiles | Amount
 """The registry of losses of numbers."""
 

@@ -14,6 +14,7 @@ from nncli.models.conformal.calibration import (
     possible_levels,
 )
 from nncli.models.predictions import Predictions
+from nncli.nn.losses import MSE
 from tests.models.conformal.support import TARGET, numbers_of
 
 
@@ -73,7 +74,7 @@ def test_rows_are_covered_about_as_often_as_the_level_says(n: int, seed: int, le
 
 def test_intervals_of_the_held_out_rows_by_hand() -> None:
     y, folds = np.array([1.0, -2.0, 3.0, -4.0])[:, None], np.array([0, 0, 1, 1])
-    lower, upper = cross_intervals(numbers_of(np.zeros(4)), y, folds, 0.6)
+    lower, upper = cross_intervals(numbers_of(np.zeros(4)), y, folds, 0.6, MSE())
     assert upper[:, 0].tolist() == [4.0, 4.0, 2.0, 2.0]  # ceil(0.6 * 3) = 2 of two
     assert lower.tolist() == (-upper).tolist()
 
@@ -81,7 +82,7 @@ def test_intervals_of_the_held_out_rows_by_hand() -> None:
 def test_quantiles_that_are_moved_past_each_other_become_a_point() -> None:
     quantiles = np.tile([-5.0, 0.0, 3.0], (20, 1, 1))
     predictions = Predictions.of_quantiles(TARGET, quantiles, (0.25, 0.5, 0.75), "float64")
-    lower, upper = cross_intervals(predictions, np.full((20, 1), -1.0), np.arange(20) % 2, 0.5)
+    lower, upper = cross_intervals(predictions, np.full((20, 1), -1.0), np.arange(20) % 2, 0.5, MSE())
     assert (lower.tolist(), upper.tolist()) == ([[-1.0]] * 20, [[-1.0]] * 20)
 
 
@@ -96,10 +97,10 @@ def test_a_held_out_row_is_scaled_by_its_own_width() -> None:
     y, folds = np.array([[1.0], [2.0], [-4.0], [8.0]]), np.array([0, 0, 1, 1])
     quantiles = np.array([2.0, 4.0, 8.0, 4.0])[:, None, None] * np.array([-0.5, 0.0, 0.5])
     predictions = Predictions.of_quantiles(TARGET, quantiles, (0.05, 0.5, 0.95), "float64")
-    lower, upper = cross_intervals(predictions, y, folds, 0.6)
+    lower, upper = cross_intervals(predictions, y, folds, 0.6, MSE())
     # the errors by the width are 0.5, 0.5, 0.5 and 2
     assert upper[:, 0].tolist() == [4.0, 8.0, 4.0, 2.0]
     assert lower.tolist() == (-upper).tolist()
     of_pair = Predictions.of_quantiles(TARGET, quantiles, (0.25, 0.5, 0.75), "float64")
     # the distances from the pair are 0 of fold 0, and 0 and 6 of fold 1
-    assert cross_intervals(of_pair, y, folds, 0.6)[1][:, 0].tolist() == [7.0, 8.0, 4.0, 2.0]
+    assert cross_intervals(of_pair, y, folds, 0.6, MSE())[1][:, 0].tolist() == [7.0, 8.0, 4.0, 2.0]

@@ -16,6 +16,7 @@ from nncli.models.conformal.calibration import IntervalCalibration
 from nncli.models.conformal.groups import OutOfFoldGroups, Partition, RowGroups, calibration_sample
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.nn.losses import MSE
 from nncli.run_directory.run import Run
 from nncli.run_directory.saved_decision import calibration_rows
 from nncli.targets.metrics.conformal import aps_scores
@@ -172,9 +173,9 @@ def test_bounds_that_cross_at_a_low_level_become_a_point() -> None:
     mask = np.eye(2, dtype=bool)[:, np.arange(20) % 2]
     rows = replace(held_out(mask), predictions=numbers_of(np.full(20, 0.5)))
     groups, far = OutOfFoldGroups.of(rows), [numbers_of([0.0]), numbers_of([10.0])]
-    calibration = IntervalCalibration.of(0.1, Partition.whole(20), rows, groups, UncertaintyOptions())
+    calibration = IntervalCalibration.of(0.1, Partition.whole(20), rows, groups, UncertaintyOptions(), MSE())
     interval = calibration.predict(far, np.zeros(1, np.int64))
     assert interval.lower.item() == interval.upper.item() == 5.0  # instead of 9.5 and 0.5
-    wide = IntervalCalibration.of(0.9, Partition.whole(20), rows, groups, UncertaintyOptions())
+    wide = IntervalCalibration.of(0.9, Partition.whole(20), rows, groups, UncertaintyOptions(), MSE())
     result = wide.predict(far, np.zeros(1, np.int64))
     assert (result.lower.item(), result.upper.item()) == (-0.5, 10.5)

