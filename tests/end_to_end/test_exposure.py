@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
-from nncli import cross_validate, distill, evaluate, explain, load, predict, train
+from nncli import cross_validate, distill, evaluate, explain, load, predict, report, train
 from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.base.errors import CellError, ConfigError, DataError
 from nncli.data.table import Table
@@ -114,6 +116,14 @@ def test_contributions_add_up_to_the_prediction(folder: Path) -> None:
         assert total == pytest.approx(row.prediction, abs=0.01)
 
 
+def test_a_report_draws_the_order_of_the_rows_and_their_means(folder: Path, tmp_path: Path) -> None:
+    report(folder / "several", output=tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text("utf-8")
+    assert "Lorenz curve" in page
+    assert "Double lift" in page
+    assert "claims per exposure" in page
+
+
 def test_a_server_asks_for_the_exposure(folder: Path) -> None:
     (column,) = (each for each in InputSchema.of(load(folder / "one").model, None).features if each.name == "years")
     assert (column.input.kind, column.is_optional) == ("number", False)
@@ -137,6 +147,19 @@ def test_an_estimator_names_the_column_in_its_configuration() -> None:
     rows = frame.drop("claims").head(4)
     doubled = model.predict(rows.with_columns(pl.col("years") * 2.0))
     np.testing.assert_allclose(doubled, 2.0 * model.predict(rows), rtol=1e-6)
+
+
+def test_scores_have_the_deviance_and_the_order_of_rates(folder: Path) -> None:
+    scores, baseline = (
+        dict(each[0].values) for each in (predict_held_out(folder / "several").scores, _baseline(folder))
+    )
+    assert list(scores)[-2:] == ["poisson_deviance", "gini"]
+    assert baseline["gini"] == pytest.approx(0.0, abs=1e-9)
+
+
+def _baseline(folder: Path) -> Any:
+    held_out = predict_held_out(folder / "several")
+    return replace(held_out.scored_rows, predictions=held_out.baseline, averaging=None).scores
 
 
 def test_counts_with_an_exposure_are_no_classes(folder: Path) -> None:

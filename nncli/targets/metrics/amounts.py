@@ -15,6 +15,7 @@ from nncli.targets.metrics.metric import Metric
 from nncli.targets.metrics.regression import RegressionResamples
 
 GINI = "gini"
+ROUNDING = 1e-9
 DEVIANCE_NAMES = {1.0: "poisson_deviance", 2.0: "gamma_deviance"}
 TWEEDIE_DEVIANCE = "tweedie_deviance"
 
@@ -54,11 +55,12 @@ def lorenz_curve(
 ) -> tuple[Floats, Floats]:
     """The shares of the exposure and of y (points,), from 0 to 1, of the rows with the lowest scores.
 
-    Rows of the same score are one step. A weight of 2 counts as two rows.
+    Rows of the same score, but for rounding, are one step. A weight of 2 counts as two rows.
     """
     w = np.ones(len(y)) if weight is None else weight
     order = np.argsort(score, kind="stable")
-    last = np.append(np.diff(score[order]) > 0.0, True)
+    ordered = score[order]
+    last = np.append(np.diff(ordered) > ROUNDING * np.abs(ordered[1:]), True)
     shares = []
     for amounts in (w if exposure is None else w * exposure, w * y):
         total = np.concatenate([[0.0], np.cumsum(amounts[order])[last]])

@@ -46,6 +46,7 @@ from nncli.models.conformal.calibration import (
 from nncli.models.conformal.groups import OutOfFoldGroups
 from nncli.models.conformal.predictor import guarantee
 from nncli.models.conformal.uneven import uneven_coverage
+from nncli.targets.metrics.amounts import lorenz_curve
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.coverage import Coverage, IntervalScores, SetScores, interval_scores, set_scores
 from nncli.targets.metrics.sorted_scores import Floats, Integers
@@ -54,6 +55,7 @@ from nncli.targets.views import Intervals
 MAX_TARGETS = 4
 BARS = 24
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+LIFT_GROUPS = 10
 LARGEST = 1e300
 """Largest number that is drawn."""
 
@@ -75,6 +77,8 @@ def regression(held_out: HeldOutPredictions) -> Section | None:
             parts.append(Heading(display(name)))
         # that of the first target is the picture of the report
         parts += _charts(held_out.y[:, j], held_out.predictions.values[:, j], display(name, 30), is_drawn=j == 0)
+        if held_out.loss.deviance_power is not None:
+            parts += _amounts(held_out, j, display(name, 30))
     if len(target.names) > MAX_TARGETS:
         parts.append(Paragraph(f"The first {MAX_TARGETS} of {len(target.names):,} targets are shown."))
     return Section("residuals", "Residuals", tuple(parts), wide=True)
@@ -110,6 +114,50 @@ def _charts(y: Floats, predicted: Floats, name: str, *, is_drawn: bool) -> list[
     if not is_drawn:
         figures.insert(0, _actual_by_predicted(y, predicted, name))
     return [*parts, Gallery(tuple(figures))]
+
+
+def _amounts(held_out: HeldOutPredictions, j: int, name: str) -> list[Part]:
+    """The Lorenz curve of counts or amounts, and their means by predicted rate beside those of the baseline."""
+    y, m, baseline = held_out.y[:, j], held_out.predictions.values[:, j], held_out.baseline.values[:, j]
+    e = held_out.predictions.exposure
+    w = np.ones(len(y)) if held_out.weights is None else held_out.weights
+    exposure = np.ones(len(y)) if e is None else e
+    if not (np.isfinite(m).all() and (w * y).sum() > 0.0):
+        return []
+    per = "rows" if e is None else "exposure"
+    (x, share), (x_best, best) = (lorenz_curve(y, score, w, exposure) for score in (m / exposure, y / exposure))
+    text = (
+        f"The share of {name} in the rows of the lowest predictions{'' if e is None else ' for their exposure'}. The "
+        "further below the diagonal, the better the order of the rows; the dashed curve is that of the actual values."
+    )
+    at, at_best = evenly_spaced(len(x), MAX_POINTS), evenly_spaced(len(x_best), MAX_POINTS)
+    curves = [
+        Line("predicted order", x[at], share[at]),
+        Line("best order", x_best[at_best], best[at_best], "thin", True),
+    ]
+    axis = Axis(f"share of the {per}", f"share of {name}", (0.0, 1.0), (0.0, 1.0), square=True)
+    table = numeric_table(f"{name}: Lorenz curve", (f"share of the {per}", f"share of {name}"), (x, share))
+    figures = [lines("Lorenz curve", text, axis, curves, table, diagonal=True)]
+    order = np.argsort(m / baseline, kind="stable")
+    total = np.cumsum((w * exposure)[order])
+    tenth = np.minimum((total / total[-1] * LIFT_GROUPS - 1e-9).astype(np.int64), LIFT_GROUPS - 1)
+    sizes, *sums = (np.bincount(tenth, (w * values)[order], LIFT_GROUPS) for values in (exposure, y, m, baseline))
+    groups = np.flatnonzero(sizes > 0.0)
+    actual, predicted, constant = (values[groups] / sizes[groups] for values in sums)
+    text = (
+        f"Rows in {len(groups)} groups by how much higher the prediction is than that of the baseline: the means of "
+        "actual and predicted values should agree in each, and leave the baseline."
+    )
+    drawn = [
+        Line("actual", groups + 1.0, actual),
+        Line("predicted", groups + 1.0, predicted, "second"),
+        Line("baseline", groups + 1.0, constant, "thin", True),
+    ]
+    unit = f"mean of {name}" if e is None else f"{name} per exposure"
+    titles = ("group", "actual", "predicted", "baseline")
+    table = numeric_table(f"{name}: double lift", titles, (groups + 1.0, actual, predicted, constant))
+    figures.append(lines("Double lift", text, Axis("group", unit, integer=True), drawn, table, dots=True))
+    return [Gallery(tuple(figures))]
 
 
 def _sampling_note(n: int) -> str:

@@ -478,7 +478,7 @@ def verdicts(
         if not is_worse and main.improvement is not None and main.improvement.high < 0:
             collected.append(_verdict(main, other, main.improvement))
         beside = None if linear is None else linear.of(score)
-        if linear is not None and beside is not None:
+        if linear is not None and beside is not None and beside.baseline is not None:
             collected.append(_verdict(score, f"a linear model ({linear.name})", beside.improvement))
     return tuple(collected)
 
