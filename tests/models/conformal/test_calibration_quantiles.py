@@ -18,6 +18,7 @@ from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import predict_members
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.predictions import Predictions
+from nncli.nn.losses import Quantiles
 from nncli.run_directory.run import Run
 from nncli.targets.metrics.conformal import rank
 
@@ -139,7 +140,7 @@ def test_the_median_alone_has_the_intervals_of_absolute_errors(folder: Path) -> 
     rows = held_out(folder, "folds")
     assert rows.predictions.quantiles is not None
     median = Predictions.of_quantiles(rows.predictions.target, rows.predictions.quantiles[:, :, 2:3], (0.5,), "float64")
-    score = IntervalScore.of(median, 0.9)
+    score = IntervalScore.of(median, 0.9, Quantiles())
     np.testing.assert_array_equal(score.scores(median, rows.y), np.abs(rows.y - median.values))
     assert score.bounds(median.values, median.quantiles).scale is None
 
@@ -148,13 +149,13 @@ def test_equal_quantiles_have_a_least_width(folder: Path) -> None:
     target, levels = held_out(folder, "folds").predictions.target, (0.05, 0.5, 0.95)
     quantiles = np.array([[[0.0, 0.0, 0.0]], [[-100.0, 0.0, 100.0]]])
     predictions = Predictions.of_quantiles(target, quantiles, levels, "float64")
-    scores = IntervalScore.of(predictions, 0.5).scores(predictions, np.array([[0.0], [100.0]]))
+    scores = IntervalScore.of(predictions, 0.5, Quantiles()).scores(predictions, np.array([[0.0], [100.0]]))
     assert scores.tolist() == [[0.0], [0.5]]
-    scale = IntervalScore.of(predictions, 0.5).bounds(predictions.values, quantiles).scale
+    scale = IntervalScore.of(predictions, 0.5, Quantiles()).bounds(predictions.values, quantiles).scale
     assert scale is not None
     assert scale[:, 0].tolist() == pytest.approx([1.0, 200.0])
     flat = Predictions.of_quantiles(target, quantiles[:1], levels, "float64")
-    assert IntervalScore.of(flat, 0.5).scores(flat, np.array([[3.0]])).tolist() == [[3.0]]
+    assert IntervalScore.of(flat, 0.5, Quantiles()).scores(flat, np.array([[3.0]])).tolist() == [[3.0]]
 
 
 def test_bounds_that_cross_become_their_mean(folder: Path) -> None:

@@ -143,7 +143,7 @@ def _amounts(held_out: HeldOutPredictions, j: int, name: str) -> list[Part]:
     tenth = np.minimum((total / total[-1] * LIFT_GROUPS - 1e-9).astype(np.int64), LIFT_GROUPS - 1)
     sizes, *sums = (np.bincount(tenth, (w * values)[order], LIFT_GROUPS) for values in (exposure, y, m, baseline))
     groups = np.flatnonzero(sizes > 0.0)
-    actual, predicted, constant = (values[groups] / sizes[groups] for values in sums)
+    actual, predicted, constant = (np.asarray(values[groups] / sizes[groups], np.float64) for values in sums)
     text = (
         f"Rows in {len(groups)} groups by how much higher the prediction is than that of the baseline: the means of "
         "actual and predicted values should agree in each, and leave the baseline."
