@@ -12,7 +12,16 @@ from nncli.exporters.lowering import lower_model
 from nncli.exporters.read_inputs import read_inputs
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.nn.layers.dense import Dense
-from nncli.nn.losses import Hinge, Poisson, Quantiles
+from nncli.nn.losses import (
+    Gamma,
+    Hinge,
+    LogNormal,
+    NegativeBinomial,
+    Poisson,
+    Quantiles,
+    Tweedie,
+    ZeroInflatedPoisson,
+)
 from nncli.nn.program.program import run
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.decision import CostMatrix, Threshold
@@ -51,6 +60,8 @@ def test_targets_and_temperatures_give_the_predictions_of_a_model(target: Target
 
 def test_links_and_quantiles_give_the_predictions_of_a_model() -> None:
     assert_equal_predictions(model_of(HIDDEN, target=NUMBER, loss=Poisson()), TABLE)
+    for loss in (Gamma(), LogNormal(), Tweedie(), NegativeBinomial(), ZeroInflatedPoisson()):
+        assert_equal_predictions(model_of(HIDDEN, target=NUMBER, loss=loss), TABLE)
     assert_equal_predictions(model_of(HIDDEN, target=THREE, loss=Hinge()), TABLE)
     assert_equal_predictions(model_of(HIDDEN, target=CLIPPED, loss=Quantiles()), TABLE)
 

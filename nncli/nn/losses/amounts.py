@@ -16,7 +16,7 @@ from pydantic import Field
 
 from nncli.nn.arrays import Array, Floats, Mask
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise
-from nncli.nn.program.values import Value, exp, maximum, minimum
+from nncli.nn.program.values import Value, exp, tanh
 
 
 class AmountLoss(LossBase):
@@ -187,11 +187,11 @@ class TwoParameterLoss(AmountLoss):
 
 
 class LogNormal(TwoParameterLoss):
-    """Amounts above 0, whose logarithm is normal: s + (log y - z)² / (2 σ²), for a second output s = log σ.
+    """Amounts above 0 whose logarithm is normal: log σ + (log y - z)² / (2 σ²), log σ = 2 t - 1, t = tanh((s + 1) / 2).
 
-    The prediction is the mean of y itself, e to the power z + σ² / 2, not that of its logarithm. The derivative by z is
-    (z - log y) / σ², and that by s is 1 - (log y - z)² / σ². s is clipped to the range from -3 to 1. The loss of a row
-    for reports is that of gamma, as predictions are means.
+    s is a second output, so that log σ is between -3 and 1. The prediction is the mean of y itself, e to the power
+    z + σ² / 2, not that of its logarithm. The derivative by z is (z - log y) / σ², and that by s is
+    (1 - (log y - z)² / σ²) (1 - t²). The loss of a row for reports is that of gamma, as predictions are means.
     """
 
     type: Literal["log_normal"] = "log_normal"
@@ -211,29 +211,26 @@ class LogNormal(TwoParameterLoss):
         return Gamma().per_row(predictions, y)
 
     def terms(self, z: Floats, s: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
-        log_sigma = s.clip(*LOG_SIGMA)
-        precision, d = np.exp(-2.0 * log_sigma), z - np.log(y)
+        t = np.tanh((s + 1.0) / 2.0)
+        log_sigma, d = 2.0 * t - 1.0, z - np.log(y)
+        precision = np.exp(-2.0 * log_sigma)
         squares = d * d * precision
-        return log_sigma + squares / 2.0, d * precision, np.where(s == log_sigma, 1.0 - squares, 0.0)
+        return log_sigma + squares / 2.0, d * precision, (1.0 - squares) * (1.0 - t * t)
 
     def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
         z = self._mean_outputs(Z)
-        log_sigma = Z[:, z.shape[1] :].astype(np.float64).clip(*LOG_SIGMA)
-        return np.exp(z + np.exp(2.0 * log_sigma) / 2.0)
+        t = np.tanh((Z[:, z.shape[1] :].astype(np.float64) + 1.0) / 2.0)
+        return np.exp(z + np.exp(4.0 * t - 2.0) / 2.0)
 
     def lower_inverse_link(self, z: Value) -> Value:
         k = z.width // 2
-        log_sigma = minimum(maximum(z.columns(range(k, 2 * k)), LOG_SIGMA[0]), LOG_SIGMA[1])
-        return exp(z.columns(range(k)) + exp(log_sigma * 2.0) / 2.0)
+        t = tanh((z.columns(range(k, 2 * k)) + 1.0) / 2.0)
+        return exp(z.columns(range(k)) + exp(t * 4.0 - 2.0) / 2.0)
 
     def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        s, dz = Z[:, dP.shape[1] :].astype(np.float64), dP * self.inverse_link(Z)
-        log_sigma = s.clip(*LOG_SIGMA)
-        return np.concatenate([dz, np.where(s == log_sigma, dz * np.exp(2.0 * log_sigma), 0.0)], axis=1)
-
-
-LOG_SIGMA = (-3.0, 1.0)
-"""The range of the logarithm of the standard deviation of a logarithm."""
+        dz = dP * self.inverse_link(Z)
+        t = np.tanh((Z[:, dP.shape[1] :].astype(np.float64) + 1.0) / 2.0)
+        return np.concatenate([dz, dz * np.exp(4.0 * t - 2.0) * (1.0 - t * t)], axis=1)
 
 
 class CountLossBase(TwoParameterLoss):

@@ -139,7 +139,7 @@ def test_targets_out_of_the_domain_are_invalid(loss: LossBase, valid: list[bool]
 def test_a_log_normal_prediction_is_the_mean_of_the_target_itself() -> None:
     loss, rng = LogNormal(), np.random.default_rng(0)
     y = np.exp(rng.normal(1.0, 0.8, (200_000, 1)))
-    s = np.full_like(y, math.log(0.8))
+    s = np.full_like(y, 2.0 * math.atanh((math.log(0.8) + 1.0) / 2.0) - 1.0)
     Z = np.hstack([np.full_like(y, 1.0), s])
     assert loss.inverse_link(Z[:1]).item() == pytest.approx(y.mean(), rel=0.01)
     bound = loss.bind(Z, y, None)

@@ -73,8 +73,8 @@ def _zero_inflated(z: float, s: float, y: float) -> float:
 
 
 def _log_normal(z: float, s: float, y: float) -> float:
-    s = min(max(s, -3.0), 1.0)
-    return s + (math.log(y) - z) ** 2 / (2.0 * math.exp(2.0 * s))
+    log_sigma = 2.0 * math.tanh((s + 1.0) / 2.0) - 1.0
+    return log_sigma + (math.log(y) - z) ** 2 / (2.0 * math.exp(2.0 * log_sigma))
 
 
 PER_PAIR = {"log_normal": _log_normal, "negative_binomial": _negative_binomial, "zero_inflated_poisson": _zero_inflated}
