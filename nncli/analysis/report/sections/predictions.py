@@ -143,19 +143,20 @@ def _amounts(held_out: HeldOutPredictions, j: int, name: str) -> list[Part]:
     tenth = np.minimum((total / total[-1] * LIFT_GROUPS - 1e-9).astype(np.int64), LIFT_GROUPS - 1)
     sizes, *sums = (np.bincount(tenth, (w * values)[order], LIFT_GROUPS) for values in (exposure, y, m, baseline))
     groups = np.flatnonzero(sizes > 0.0)
+    numbers = np.asarray(groups + 1, np.float64)
     actual, predicted, constant = (np.asarray(values[groups] / sizes[groups], np.float64) for values in sums)
     text = (
         f"Rows in {len(groups)} groups by how much higher the prediction is than that of the baseline: the means of "
         "actual and predicted values should agree in each, and leave the baseline."
     )
     drawn = [
-        Line("actual", groups + 1.0, actual),
-        Line("predicted", groups + 1.0, predicted, "second"),
-        Line("baseline", groups + 1.0, constant, "thin", True),
+        Line("actual", numbers, actual),
+        Line("predicted", numbers, predicted, "second"),
+        Line("baseline", numbers, constant, "thin", True),
     ]
     unit = f"mean of {name}" if e is None else f"{name} per exposure"
     titles = ("group", "actual", "predicted", "baseline")
-    table = numeric_table(f"{name}: double lift", titles, (groups + 1.0, actual, predicted, constant))
+    table = numeric_table(f"{name}: double lift", titles, (numbers, actual, predicted, constant))
     figures.append(lines("Double lift", text, Axis("group", unit, integer=True), drawn, table, dots=True))
     return [Gallery(tuple(figures))]
 
