@@ -332,6 +332,7 @@ def sweep(prepared: PreparedTraining) -> Iterator[RateTrial]:
             RandomStreams.of(prepared.config.seed),
             arguments.n_shards,
             prepared.fitted,
+            arguments.loss,
         )
         try:
             last = deque((e for e in fit(short, state, prepared.fitted) if isinstance(e, EpochReport)), maxlen=1)

@@ -228,7 +228,9 @@ def _prepared(
 def _new_state(prepared: PreparedTraining) -> TrainState:
     """The state before the first step, as that of the training."""
     arguments, streams = prepared.arguments, RandomStreams.of(prepared.config.seed)
-    return TrainState.create(arguments.network, arguments.optimizer, streams, arguments.n_shards, prepared.fitted)
+    return TrainState.create(
+        arguments.network, arguments.optimizer, streams, arguments.n_shards, prepared.fitted, arguments.loss
+    )
 
 
 def _advance(prepared: PreparedTraining, state: TrainState, step: int | None) -> None:

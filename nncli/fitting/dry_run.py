@@ -114,7 +114,7 @@ def _draw(dataset: Dataset, n: int) -> Dataset:
 
 def _new_state(arguments: TrainingArguments, seed: int, dataset: Dataset) -> TrainState:
     return TrainState.create(
-        arguments.network, arguments.optimizer, RandomStreams.of(seed), arguments.n_shards, dataset
+        arguments.network, arguments.optimizer, RandomStreams.of(seed), arguments.n_shards, dataset, arguments.loss
     )
 
 

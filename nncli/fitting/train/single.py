@@ -74,6 +74,7 @@ def train_network(
                 prepared.streams,
                 execution.n_shards,
                 prepared.fitted,
+                prepared.arguments.loss,
             )
             manifest = new_manifest(
                 prepared.config,

@@ -18,10 +18,17 @@ from nncli.nn.arrays import Array, Floats, Mask
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise
 from nncli.nn.program.values import Value, exp, tanh
 
+MIN_MEAN = 1e-3
+"""The least mean that a training starts from."""
+
 
 class AmountLoss(LossBase):
-    """The interface of a loss of counts or amounts, whose link is exp."""
+    """The interface of a loss of counts or amounts, whose link is exp.
 
+    Counts keep their unit, so a training starts at their mean: from far away a loss is nearly flat.
+    """
+
+    starts_at_mean: ClassVar[bool] = True
     needs_unscaled_targets: ClassVar[bool] = True
     has_link: ClassVar[bool] = True
 
@@ -32,6 +39,11 @@ class AmountLoss(LossBase):
     @property
     def interval_power(self) -> float | None:
         return self.deviance_power
+
+    def initial_outputs(self, y: Array) -> Array:
+        start = np.zeros(self.outputs(y.shape[1]))
+        start[: y.shape[1]] = np.log(np.maximum(y.mean(axis=0, dtype=np.float64), MIN_MEAN))
+        return start
 
     def _mean_outputs(self, Z: Array) -> npt.NDArray[np.float64]:
         """The outputs (B, k) that are the logarithms of means."""
@@ -53,6 +65,7 @@ class Poisson(AmountLoss):
     """Counts y ~ Poisson(eᶻ): eᶻ - y z, the negative log-likelihood without log y!. The link is exp."""
 
     type: Literal["poisson"] = "poisson"
+    starts_at_mean: ClassVar[bool] = False
     per_row_name: ClassVar[str] = "poisson"
     valid_targets: ClassVar[str] = "0 or more"
 

@@ -62,6 +62,8 @@ class LossBase(Spec):
     """True if the target may not be standardized, because the loss gives its zero a meaning."""
     scales_by_mean: ClassVar[bool] = False
     """True if the target is divided by its mean, so that outputs start near those of the mean."""
+    starts_at_mean: ClassVar[bool] = False
+    """True if a training starts from `initial_outputs`, and not from 0 unless there is an exposure."""
     valid_targets: ClassVar[str] = ""
     """Which numbers the targets must be, after "needs targets that are"; see `are_valid`."""
     targets_hint: ClassVar[str] = "Use another loss, such as mse."
@@ -79,6 +81,10 @@ class LossBase(Spec):
     def are_valid(self, y: Floats) -> Mask:
         """Whether each target y (rows, targets), a number in its own units, is one that the loss is for."""
         return np.asarray(y >= 0.0) if self.valid_targets else np.ones(y.shape, np.bool_)
+
+    def initial_outputs(self, y: Array) -> Array:
+        """The outputs (k,) of the best constant prediction for the targets y (rows, targets)."""
+        return np.zeros(self.outputs(y.shape[1]))
 
     @property
     def deviance_power(self) -> float | None:

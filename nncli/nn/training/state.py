@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from nncli.nn.arrays import Array
 from nncli.nn.batches.dataset import Dataset
+from nncli.nn.losses import LossBase
 from nncli.nn.network import Network
 from nncli.nn.optim.optimizers import OptimizerBase
 from nncli.nn.optim.schedules import PlateauState
@@ -111,16 +112,19 @@ class TrainState:
         streams: RandomStreams,
         parts: int = 1,
         dataset: Dataset | None = None,
+        loss: LossBase | None = None,
     ) -> TrainState:
         """The initial state: weights drawn from the init stream, moments zero, and `parts` shards per batch.
 
-        Data-dependent initialization uses the training rows, `dataset`; without them, as before a saved state is
-        restored, it is left out.
+        Data-dependent initialization uses the training rows, `dataset`, and their `loss`; without them, as before a
+        saved state is restored, it is left out.
         """
         parameters = network.initialize(streams.init)
         if dataset is not None and network.needs_data_init:
             rows = _init_rows(network, len(dataset), streams.init)
             network.init_from_data(parameters, dataset.X[rows], dataset.codes[rows], streams.init, dataset.y[rows])
+        if dataset is not None and loss is not None and (loss.starts_at_mean or network.offset is not None):
+            parameters.by_name["output.bias"][...] += loss.initial_outputs(dataset.y)
         best = network.layout.empty(network.precision)
         best.copy_from(parameters)
         return cls(parameters, best, optimizer.init_state(parameters.theta), streams.in_parts(parts))

@@ -151,3 +151,10 @@ def test_a_log_normal_prediction_is_the_mean_of_the_target_itself() -> None:
 def test_log_gamma_has_the_digits_of_the_standard_library(x: float) -> None:
     (value,), _ = _log_gamma(np.array([x]))
     assert float(value) == pytest.approx(math.lgamma(x), rel=1e-12, abs=1e-11)
+
+
+def test_counts_start_at_their_mean() -> None:
+    y = np.array([[1.0, 20.0], [3.0, 40.0]])
+    start = NegativeBinomial().initial_outputs(y)
+    np.testing.assert_allclose(NegativeBinomial().inverse_link(start[None]), [[2.0, 30.0]])
+    assert not Poisson().starts_at_mean  # but with an exposure
