@@ -176,7 +176,7 @@ class Tweedie(AmountLoss):
 
 
 class TwoParameterLoss(AmountLoss):
-    """The interface of a loss with a second output s of each target."""
+    """The interface of a loss with a second output s of each target, computed in float64 in temporary arrays."""
 
     def outputs(self, count: int) -> int:
         return 2 * count
