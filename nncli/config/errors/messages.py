@@ -342,6 +342,8 @@ def _list_hints(path: Path, value: object) -> Iterator[Hint]:
         yield write_hint(path, [], " for none")
     elif isinstance(value, str):
         parts = [part for part in re.split(r"[\s,;]+", value.strip("()[] ")) if part]
+        if not all(map(_COUNT.fullmatch, parts)):  # names may contain spaces and semicolons
+            parts = [part.strip() for part in value.strip("()[] ").split(",") if part.strip()]
         yield write_hint(path, [int(part) if _COUNT.fullmatch(part) else part for part in parts])
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield write_hint(path, [value])
