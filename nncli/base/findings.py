@@ -54,7 +54,7 @@ class FindingCode(StrEnum):
     OUTLIER = "outlier", "A few values lie far from all others of their column."
     SENTINEL_VALUE = "sentinel-value", "A value such as 999 may stand for a missing number."
     TARGET_LEAKAGE = "target-leakage", "One column alone predicts the target nearly perfectly."
-    TRAIN_VALIDATION_OVERLAP = "train-validation-overlap", "Validation rows are equal to training rows."
+    TRAIN_VALIDATION_OVERLAP = "train-validation-overlap", "Validation or out-of-fold rows are equal to training rows."
     DUPLICATE_ROWS = "duplicate-rows", "Training rows are equal to earlier ones."
     CONFLICTING_TARGETS = "conflicting-targets", "Rows with equal features have different targets."
     CONSTANT_TARGET = "constant-target", "The target has the same value in every row."

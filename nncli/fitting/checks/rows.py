@@ -130,7 +130,7 @@ class _FeatureChecker:
         split, all_names = self._split, feature_names(self._config, self._split)
         names = all_names[:: -(-len(all_names) // self._part.max_features)] if all_names else ()
         profiles, unusable = profile(split.table, names), list[str]()
-        duplicate_rows, identical_columns = DuplicateRows(split), IdenticalColumns()
+        duplicate_rows, identical_columns = DuplicateRows(split, self._groups()), IdenticalColumns()
         for of_column, column in self._read_all(profiles):
             if column is None:
                 unusable.append(of_column.name)
@@ -147,6 +147,16 @@ class _FeatureChecker:
         usable = [p for p in profiles if p.name not in unusable]
         self._findings += missing_cells(usable, split.location) + uninformative(usable, split.location)
         return FeatureReport(tuple(self._findings), profiles, tuple(unusable))
+
+    def _groups(self) -> npt.NDArray[np.int64] | None:
+        """The number of the group of each training and then each validation row, by which folds are made; or None."""
+        config, split = self._config, self._split
+        if not config.is_ensemble or config.bagging_mode == "seeds":
+            return None
+        if config.data.group is None:
+            return np.arange(len(split.training) + len(split.validation))
+        column = Column.read(split, config.data.group, Kind.CATEGORICAL)
+        return np.unique(pl.concat([column.training, column.validation]).fill_null(""), return_inverse=True)[1]
 
     def _read_all(self, profiles: Sequence[ColumnProfile]) -> Iterator[tuple[ColumnProfile, Column | None]]:
         """The columns of profiles but for the empty ones, those of numbers without missing cells many at a time."""
@@ -289,11 +299,12 @@ MAX_OVERLAP = 0.01
 class DuplicateRows:
     """64-bit digests of the features and the target of every row, built column by column.
 
-    Among a million different rows, two share a digest with a probability of 3e-8.
+    Among a million different rows, two share a digest with a probability of 3e-8. With the `groups` (training rows,
+    then validation rows) of folds every row is out of fold: it is compared with all rows of other groups.
     """
 
-    def __init__(self, split: SplitTable) -> None:
-        self._split = split
+    def __init__(self, split: SplitTable, groups: npt.NDArray[np.int64] | None = None) -> None:
+        self._split, self._groups = split, groups
         self._training = np.zeros(len(split.training), np.uint64)
         self._validation = np.zeros(len(split.validation), np.uint64)
 
@@ -310,38 +321,55 @@ class DuplicateRows:
         for target in targets:
             training = _mixed(training, _digests(target.training))
             validation = _mixed(validation, _digests(target.validation))
-        same_features = np.isin(self._validation, self._training)
-        same_rows = np.isin(validation, training)
+        compared, scored, kind = training, validation, "validation"
+        same_features, same_rows = np.isin(self._validation, self._training), np.isin(validation, training)
+        if (groups := self._groups) is not None:
+            compared = scored = np.concatenate([training, validation])
+            features, kind = np.concatenate([self._training, self._validation]), "out-of-fold"
+            same_features, same_rows = _in_several(groups, features), _in_several(groups, scored)
         n_duplicates = len(training) - len(np.unique(training))
         findings = []
         if same_rows.any():
-            first = int(np.argmax(same_rows))
-            findings.append(self._overlap(int(same_rows.sum()), first, int(np.argmax(training == validation[first]))))
+            first, n = int(np.argmax(same_rows)), int(same_rows.sum())
+            equal = np.flatnonzero(compared == scored[first])
+            if groups is None:
+                rows = self._split.validation_row(first), self._split.training_row(int(equal[0]))
+            else:
+                rows = self._row(first), self._row(int(equal[groups[equal] != groups[first]][0]))
+            others = "training rows" if groups is None else "others"
+            message = (
+                f"{count(n, f'{kind} row is', f'{kind} rows are')} equal to {others}, target included "
+                f"({percentage(n, len(scored))}; for example row {rows[0]} and row {rows[1]}): {kind} scores are too "
+                "optimistic"
+            )
+            hint = "If they are copies, remove them; if they are different cases with equal values, keep them."
+            level: Level = "warning" if n >= MAX_OVERLAP * len(scored) else "note"
+            findings.append(Finding(level, FindingCode.TRAIN_VALIDATION_OVERLAP, self._split.location, message, hint))
         elif n_duplicates:
             message = f"{count(n_duplicates, 'training row is', 'training rows are')} equal to an earlier one"
             hint = "If they are copies, remove them; if they are different cases with equal values, keep them."
             findings.append(Finding("note", FindingCode.DUPLICATE_ROWS, self._split.location, message, hint))
         if not same_rows.any() and same_features.any():
-            n = int(same_features.sum())
+            n, other = int(same_features.sum()), "a training row" if groups is None else "another"
             message = (
-                f"{count(n, 'validation row has', 'validation rows have')} the features of a training row and another "
-                f"target ({percentage(n, len(validation))}): no model can predict both"
+                f"{count(n, f'{kind} row has', f'{kind} rows have')} the features of {other} and another "
+                f"target ({percentage(n, len(scored))}): no model can predict both"
             )
             hint = "Check whether a column is missing, or whether a case was entered twice."
             findings.append(Finding("note", FindingCode.CONFLICTING_TARGETS, self._split.location, message, hint))
         return findings
 
-    def _overlap(self, n: int, i: int, j: int) -> Finding:
-        """The finding of `n` validation rows that are also training rows; validation row `i` is training row `j`."""
-        total = len(self._split.validation)
-        message = (
-            f"{count(n, 'validation row is', 'validation rows are')} equal to training rows, target included "
-            f"({percentage(n, total)}; for example row {self._split.validation_row(i)} and row "
-            f"{self._split.training_row(j)}): validation scores are too optimistic"
-        )
-        hint = "If they are copies, remove them; if they are different cases with equal values, keep them."
-        level: Level = "warning" if n >= MAX_OVERLAP * total else "note"
-        return Finding(level, FindingCode.TRAIN_VALIDATION_OVERLAP, self._split.location, message, hint)
+    def _row(self, i: int) -> str:
+        """What messages call row `i` of the training and then the validation rows."""
+        n = len(self._training)
+        return self._split.training_row(i) if i < n else self._split.validation_row(i - n)
+
+
+def _in_several(groups: npt.NDArray[np.int64], rows: Digests) -> npt.NDArray[np.bool_]:
+    """Which rows are equal to a row of another group."""
+    group = pl.col("group")
+    of_rows = pl.DataFrame({"row": rows, "group": groups}).select(group.min().over("row") < group.max().over("row"))
+    return of_rows.to_series().to_numpy()
 
 
 def _digests(cells: pl.Series) -> Digests:

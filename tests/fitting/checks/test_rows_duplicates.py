@@ -41,3 +41,19 @@ def test_a_validation_file_is_compared_too(tmp_path: Path) -> None:
     findings = found(tmp_path, table, validation={"path": str(tmp_path / "v.csv")})
     assert codes(findings) == ["warning train-validation-overlap"]
     assert "50 validation rows" in findings[0].message
+
+
+def test_with_folds_all_rows_with_a_twin_are_counted(tmp_path: Path) -> None:
+    table = {name: [*cells, *cells[:60]] for name, cells in sound().items()}
+    (finding,) = found(tmp_path, table, members=4)
+    assert codes([finding]) == ["warning train-validation-overlap"]
+    assert finding.message.startswith("120 out-of-fold rows")
+    first, second = map(int, re.findall(r"row (\d+)", finding.message))
+    assert abs(first - second) == 300
+
+
+def test_a_twin_in_the_same_group_is_in_the_same_fold(tmp_path: Path) -> None:
+    table = {name: [*cells, *cells[:60]] for name, cells in sound().items()}
+    table["g"] = [str(i % 300) for i in range(360)]
+    findings = found(tmp_path, table, members=4, data={"group": "g"})
+    assert "train-validation-overlap" not in " ".join(codes(findings))
