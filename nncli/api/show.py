@@ -20,7 +20,7 @@ from nncli.run_directory.loader import read_manifest, read_spec
 from nncli.run_directory.manifest import MANIFEST, METRICS, MODEL, Manifest
 from nncli.run_directory.run import Run, is_search
 from nncli.run_directory.saved_decision import decided_metrics, read_decision
-from nncli.targets.decision import Decision
+from nncli.targets.decision import CHOSEN, Decision, Threshold
 
 if TYPE_CHECKING:
     from nncli.analysis.evaluation.run_summary import CrossValidationSummary
@@ -156,13 +156,18 @@ class RunDescription:
         return f"{self.loss}, {name} {levels}" if levels else self.loss or ""
 
     def _averaging_text(self) -> str:
-        """Which gain the out-of-fold scores include; those of several targets have a gain each."""
+        """Which gain the out-of-fold scores include, and whether they are of rows that chose the threshold.
+
+        Those of several targets have a gain each.
+        """
+        chosen = CHOSEN if isinstance(self.decision, Threshold) and self.decision.is_chosen else ""
         if self.averaging is None:
-            return ""
+            return chosen
         scores = [
             (score.metric, score.value) for score in self.scores if score.rows == "validation" and not score.target
         ]
-        return f"out-of-fold {self.averaging.words(scores, decided=self.decision is not None)}"
+        gain = f"out-of-fold {self.averaging.words(scores, decided=self.decision is not None)}"
+        return f"{gain}; {chosen}" if chosen else gain
 
     def _cycles_text(self) -> str:
         """Why the training ended where it did, by the out-of-fold rows."""

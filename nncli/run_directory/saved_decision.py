@@ -20,7 +20,7 @@ from nncli.run_directory.loader import check_not_removed, read_any_spec
 from nncli.run_directory.manifest import MANIFEST, MEMBERS, MODEL, DecidedScore, Manifest
 from nncli.run_directory.run import Run
 from nncli.targets.decision import Decision
-from nncli.targets.metrics.registry import METRICS
+from nncli.targets.metrics.registry import COST, METRICS
 
 
 def read_decision(run: Run) -> Decision | None:
@@ -33,8 +33,10 @@ def read_decision(run: Run) -> Decision | None:
     return read_any_spec(run.path, manifest).decision if MODEL in manifest.files else None
 
 
-def save_decision(run: Run, decision: Decision | None) -> None:
+def save_decision(run: Run, decision: Decision | None, cost: float | None = None) -> None:
     """Write the decision into model.json, or remove it, and the new checksum into the manifest, under the run's lock.
+
+    `cost` is the cost of a row that is expected on new rows; by default it is that of the held-out rows.
 
     Raises:
         RunError: the run is being trained, was not finished, is damaged, or is a member of an ensemble.
@@ -62,7 +64,7 @@ def save_decision(run: Run, decision: Decision | None) -> None:
         if spec.decision is not None:
             _write(locked, manifest, spec, None)
         if decision is not None:
-            _write(locked, locked.load_manifest(), spec, decision, _decided_score(locked, spec, decision))
+            _write(locked, locked.load_manifest(), spec, decision, _decided_score(locked, spec, decision, cost))
 
 
 def decided_metrics(run: Run, metrics: RecordedMetrics, decision: Decision) -> RecordedMetrics:
@@ -74,9 +76,12 @@ def decided_metrics(run: Run, metrics: RecordedMetrics, decision: Decision) -> R
     rows, recorded, training = run.load_held_out(), metrics.validation, metrics.training
     if rows is None or recorded is None:
         return metrics
-    loss = read_any_spec(run.path, run.load_manifest()).loss
+    manifest = run.load_manifest()
+    loss, saved = read_any_spec(run.path, manifest).loss, manifest.decided
     scored = replace(rows.scored(loss, decision), averaging=recorded.averaging)
     model, baseline = headlines(scored.scores), dict(headlines(scored.card().baseline))
+    if saved is not None and saved.metric == COST.name:  # that of new rows, not of those that chose the threshold
+        model = [(name, saved.value if name == COST.name else value) for name, value in model]
     scores = tuple(ScoreWithInterval(None, name, value, None, baseline[name], None) for name, value in model)
     if training is not None:
         kept = tuple(score for score in training.scores if not METRICS[score.name].of_classes)
@@ -84,13 +89,17 @@ def decided_metrics(run: Run, metrics: RecordedMetrics, decision: Decision) -> R
     return replace(metrics, training=training, validation=replace(recorded, scores=scores))
 
 
-def _decided_score(run: Run, spec: ModelSpec | EnsembleSpec, decision: Decision) -> DecidedScore | None:
+def _decided_score(
+    run: Run, spec: ModelSpec | EnsembleSpec, decision: Decision, cost: float | None
+) -> DecidedScore | None:
     """The main score of the held-out rows of a run by a decision; None if it keeps none."""
     rows = run.load_held_out()
     if rows is None:
         return None
     scores = headlines(rows.scored(spec.loss, decision).scores)
     name, value = next((name, value) for name, value in scores if name in MAIN_METRICS)
+    if name == COST.name and cost is not None:
+        value = cost
     return DecidedScore(metric=name, value=None if value is None or not isfinite(value) else value)
 
 

@@ -39,6 +39,11 @@ class Threshold(Spec):
         """The rule in words."""
         return f"{quote(self.positive)} from a probability of {self.threshold!r} on ({self.goal.text})"
 
+    @property
+    def is_chosen(self) -> bool:
+        """Whether rows chose the threshold, on which its scores are optimistic."""
+        return self.goal.type != "given"
+
     def fits(self, labels: Sequence[str]) -> bool:
         """Whether the decision is about these classes."""
         return len(labels) == 2 and self.positive in labels
@@ -145,3 +150,7 @@ def lower_decision(P: Value, labels: Sequence[str], decision: Threshold | CostMa
 def decision_note(decision: Threshold | CostMatrix) -> str:
     """A note that says how classes are decided."""
     return f"classes by the saved decision: {decision.text}"
+
+
+CHOSEN = "other scores of classes than the cost are of the rows that chose the threshold, and are optimistic"
+"""A note on the scores of the held-out rows that chose a threshold."""

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nncli.analysis.evaluation.threshold_analysis import Figure, TwoClassRows
 from nncli.base.errors import CellError, DataError, Location, NncliError
 from nncli.base.scratch import Scratch
 from nncli.base.text import closest_match, join_quoted, quote
@@ -27,7 +28,7 @@ from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.held_out_rows import RowCategories
 from nncli.models.model import Model
 from nncli.models.predictions import Predictions
-from nncli.models.scores import Averaging, ScoredRows, ScoresWithIntervals, baseline_predictions
+from nncli.models.scores import Averaging, ScoredRows, ScoresWithIntervals, ScoreWithInterval, baseline_predictions
 from nncli.nn.losses import Loss
 from nncli.nn.training.state import RandomStreams
 from nncli.run_directory.config import read_config
@@ -38,7 +39,9 @@ from nncli.run_directory.manifest import METRICS, SCORED, Manifest
 from nncli.run_directory.run import Run
 from nncli.run_directory.training_rows import RowMatches
 from nncli.targets.base import Scores, Truth, rows_with_target
-from nncli.targets.decision import constant_decision
+from nncli.targets.decision import Threshold, constant_decision
+from nncli.targets.metrics.bootstrap import ConfidenceInterval
+from nncli.targets.metrics.registry import COST
 from nncli.targets.target import Target
 
 ScoredSplit: TypeAlias = Literal["validation", "training", "table"]
@@ -98,14 +101,40 @@ class HeldOutPredictions:
             self.predictions, self.baseline, self.y, self.weights, self.loss, groups, averaging=self.averaging
         )
 
+    def rows_of(self, saved: Threshold) -> TwoClassRows:
+        """The rows with the probabilities of the positive class of a saved threshold."""
+        target, values = self.predictions.target, self.predictions.values
+        j = target.labels.index(saved.positive)
+        groups, seed = self.scored_rows.groups, self.manifest.seed
+        return TwoClassRows(values[:, j], self.y == j, values.argmax(axis=1) == j, self.weights, groups, seed)
+
     def scores_with_intervals(self) -> ScoresWithIntervals:
-        """All scores with intervals, as metrics.json records them."""
-        return self.scored_rows.with_intervals(self.manifest.seed)
+        """All scores with intervals, as metrics.json records them.
+
+        If these rows chose the saved threshold, the cost is that which is expected on new rows, as in `threshold`.
+        """
+        scores, saved = self.scored_rows.with_intervals(self.manifest.seed), self.predictions.decision
+        if self.split == "table" or not isinstance(saved, Threshold) or not saved.is_chosen:
+            return scores
+        if saved.goal.costs is None or len(np.unique(self.y)) < 2:
+            return scores
+        cost = self.rows_of(saved).achieved(saved.goal, saved.threshold)[-1]
+        return replace(scores, scores=tuple(_with_cost(score, cost) for score in scores.scores))
 
     @property
     def scores(self) -> Scores:
         """The scores of the rows, as in metrics.json."""
         return self.scored_rows.scores
+
+
+def _with_cost(score: ScoreWithInterval, cost: Figure) -> ScoreWithInterval:
+    """The score; if it is the cost, as it is expected on new rows."""
+    if score.name != COST.name or score.value is None:
+        return score
+    improvement, less = score.improvement, score.value - cost.value
+    if improvement is not None:
+        improvement = ConfidenceInterval(improvement.low + less, improvement.high + less)
+    return replace(score, value=cost.value, interval=cost.interval, improvement=improvement)
 
 
 @contextmanager

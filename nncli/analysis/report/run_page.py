@@ -182,7 +182,8 @@ def _picture(held_out: HeldOutPredictions) -> Figure | None:
     shown = picture(predictions.target.view(predictions, held_out.y, held_out.weights, intervals))
     if shown is None or held_out.averaging is None:
         return shown
-    text = "Scores include the expected gain of averaging all networks, single rows do not."
+    scores = "Scores" if predictions.decision is None else "Scores of probabilities"
+    text = f"{scores} include the expected gain of averaging all networks, single rows do not."
     return replace(shown, description=f"{shown.description} {text}")
 
 

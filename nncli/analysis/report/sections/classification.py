@@ -223,22 +223,12 @@ def _of_costs(held_out: HeldOutPredictions, saved: CostMatrix) -> Table:
 
 
 def _of_threshold(held_out: HeldOutPredictions, saved: Threshold) -> list[Part]:
-    target, values = held_out.predictions.target, held_out.predictions.values
-    j = target.labels.index(saved.positive)
-    rows = TwoClassRows(
-        p=values[:, j],
-        positive=held_out.y == j,
-        most_probable=values.argmax(axis=1) == j,
-        weights=held_out.weights,
-        groups=held_out.scored_rows.groups,
-        seed=held_out.manifest.seed,
-    )
+    rows = held_out.rows_of(saved)
     achieved, others = rows.achieved(saved.goal, saved.threshold), rows.of_most_probable(saved.goal.costs)
-    is_chosen = saved.goal.type != "given"
     note = "" if held_out.averaging is None else "Without the expected gain of averaging all networks."
     table = _achieved(achieved, others, display(saved.positive, 30), note)
     shown: Part = table if saved.goal.costs is None else Columns((table, _cost_curve(rows, saved)))
-    return [shown, method(CORRECTED)] if is_chosen else [shown]
+    return [shown, method(CORRECTED)] if saved.is_chosen else [shown]
 
 
 def _achieved(achieved: tuple[AchievedFigure, ...], others: tuple[AchievedFigure, ...], label: str, note: str) -> Table:

@@ -40,6 +40,7 @@ from nncli.models.scores import ScoresWithIntervals, ScoreWithInterval
 from nncli.run_directory.history_and_metrics import RecordedMetrics, RecordedScores
 from nncli.run_directory.listing import MAIN_METRICS
 from nncli.run_directory.manifest import Manifest
+from nncli.targets.decision import CHOSEN, Threshold
 from nncli.targets.metrics.bootstrap import MAX_ROWS, RESAMPLES, ConfidenceInterval
 from nncli.targets.metrics.registry import COST, METRICS, has_baseline, higher_is_better, metric_title, with_class
 
@@ -326,6 +327,11 @@ AVERAGING = (
     "The scores of the model include the expected gain of averaging all networks, which is measured on the rows that "
     "two of them held out. Charts and single rows below are of the out-of-fold predictions, without this gain."
 )
+DECIDED = (
+    "The scores of probabilities (such as the log loss) include the expected gain of averaging all networks, which is "
+    "measured on the rows that two of them held out. Those of classes by the saved decision (such as the cost, "
+    "accuracy, F1 and recall), charts and single rows below are of the out-of-fold predictions, without this gain."
+)
 MIN_GROUPS = 30
 """Rows (or groups) below which the bootstrap's intervals are misleadingly narrow."""
 
@@ -347,8 +353,11 @@ def held_out_scores(
     if held_out.predictions.target.has_labels and (held_out.predictions.classes == held_out.y).all() and n > 1:
         bound = format_percent(max_error_rate(n))
         parts.append(Notice("note", f"No row is misclassified. With {n:,} rows the error rate may still be {bound}."))
+    saved = held_out.predictions.decision
     if held_out.averaging is not None:
-        methods.append(AVERAGING)
+        methods.append(AVERAGING if saved is None else DECIDED)
+    if held_out.split != "table" and isinstance(saved, Threshold) and saved.is_chosen:
+        methods.append(f"{capitalized(CHOSEN)}: the section Saved decision has those expected on new rows.")
     if held_out.predictions.decision is not None:
         text = f"Predicted classes follow the saved decision: {held_out.predictions.decision.text}."
         constant = "most frequent class" if held_out.baseline.decision is None else "class of the lowest cost for all"
