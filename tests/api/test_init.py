@@ -164,6 +164,7 @@ def test_a_doubtful_column_goes_as_categories_with_the_doubt_beside_it(here: Pat
     assert "only if all cells of the column have the same one" in begun.text
     assert "'x' is read as categorical" in begun.decisions[0].line
     assert "only if all cells of the column have the same one" in begun.decisions[0].line
+    assert "remove its line" in begun.decisions[0].line  # which else keeps the kind
     prepare(loaded(here, begun.text))
 
 
