@@ -68,7 +68,7 @@ def explain(
     average row, plus the attributions of the columns, up to 0.001 of a probability or of the standard deviation of the
     predictions; a note counts the rows for which the difference is larger. A table of up to 5 rows is explained row by
     row: which columns raise and lower the prediction, by their attributions, which add up to the difference from the
-    average row.
+    average row. That is the mean of every encoded input, so its prediction is not the mean prediction.
 
     \b
     nncli explain runs/penguins
@@ -144,7 +144,7 @@ def _reasons(explanation: Explanation, row: ExplainedRow, top: int) -> str:
     ]
     title = (
         f"row {row.row:,}: {target.describe_output(on_one_line(row.output))}: {target.format(row.prediction)}; "
-        f"of the average row: {target.format(row.base)}"
+        f"of the average row (the mean of every encoded input, not of the predictions): {target.format(row.base)}"
     )
     return f"{prose(title)}\n{one_line_table(lines)}"
 

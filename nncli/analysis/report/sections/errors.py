@@ -102,7 +102,8 @@ def _text(held_out: HeldOutPredictions, kind: str, *, has_sums: bool) -> str:
     return (
         f"{text} The errors are those of the {kind} predictions. The {subject} of the whole model is that of nncli "
         "predict, which may have been trained on the row. It is the sum of that of the average row and of the "
-        "contributions of the columns (integrated gradients)."
+        "contributions of the columns (integrated gradients). The average row is the mean of every encoded input, so "
+        "its prediction is not the mean prediction."
     )
 
 
