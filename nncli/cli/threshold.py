@@ -171,10 +171,11 @@ def _messages(analysis: ThresholdAnalysis, options: ThresholdOptions) -> Sequenc
         at = shlex.join(threshold_options(analysis.calibrated_decision))
         cost = f"{analysis.calibrated.cost:.4g} a row"
         messages.append(f"note: fp/(fp+fn), which no row chose, is expected to cost less, {cost}: {at}")
-    if analysis.decision is not None:
-        is_matrix = isinstance(analysis.decision, CostMatrix)
-        words = shlex.join(("--costs", str(options.costs)) if is_matrix else threshold_options(analysis.decision))
-        if analysis.saved != analysis.decision:
+    cheapest = analysis.calibrated_decision if analysis.costs_less_calibrated else analysis.decision
+    if cheapest is not None:
+        is_matrix = isinstance(cheapest, CostMatrix)
+        words = shlex.join(("--costs", str(options.costs)) if is_matrix else threshold_options(cheapest))
+        if analysis.saved != cheapest:
             messages.append(f"next: nncli threshold {run} {words} --save")
     else:
         messages.append(f"next: nncli threshold {run} --f1 --save, or --cost fp=1,fn=10, --recall 0.9, --precision 0.8")

@@ -152,5 +152,5 @@ def decision_note(decision: Threshold | CostMatrix) -> str:
     return f"classes by the saved decision: {decision.text}"
 
 
-CHOSEN = "other scores of classes than the cost are of the rows that chose the threshold, and are optimistic"
+CHOSEN = "scores of predicted classes but for the cost are of the rows that chose the threshold, and are optimistic"
 """A note on the scores of the held-out rows that chose a threshold."""

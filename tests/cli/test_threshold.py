@@ -53,6 +53,7 @@ def test_a_goal_shows_what_it_achieves(nncli: Cli, spare: Path, columns: str, mo
 def test_a_threshold_that_costs_less_is_named_with_its_class(nncli: Cli, spare: Path) -> None:
     done = nncli("threshold", spare, "--cost", "fp=5,fn=1.5", "--positive", "no").check()
     assert ": --cost fp=5.0,fn=1.5 --at 0.769231 --positive no\n" in done.err
+    assert "--cost fp=5.0,fn=1.5 --at 0.769231 --positive no --save\n" in done.err
     fixed = nncli("threshold", spare, "--cost", "fp=5.0,fn=1.5", "--at", "0.769231", "--positive", "no").check()
     assert "cost per row" in fixed.out
     assert "--cost fp=5.0,fn=1.5 --at 0.769231 --positive no --save" in fixed.err
