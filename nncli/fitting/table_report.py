@@ -13,6 +13,7 @@ from nncli.base.scratch import Scratch
 from nncli.config.schema import Config
 from nncli.data.profile import ColumnProfile
 from nncli.fitting.checks.column import Column, SplitTable
+from nncli.fitting.checks.notes import table_reading
 from nncli.fitting.checks.rows import check_features, check_sizes, check_targets, feature_names, read_targets
 from nncli.fitting.checks.target import check_constant
 from nncli.fitting.prepare.auto_values import resolve_members
@@ -69,5 +70,6 @@ def check_table(config: Config, on_stage: Callable[[str], None] = lambda line: N
         n = len(feature_names(config, split))
         on_stage(f"checking {n:,} column{'' if n == 1 else 's'}")
         features = check_features(config, split, targets)
-        findings = ordered([*problems, *features.findings, *(check_sizes(config, split) if trainable else [])])
+        read = table_reading(replace(table.header, notes=()))  # the invalid cells
+        findings = ordered([*problems, *read, *features.findings, *(check_sizes(config, split) if trainable else [])])
         return TableReport(findings, features.profiles, features.unusable, features.empty, trainable, len(table))

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nncli.base.findings import FindingCode
 from nncli.config.schema import Config
 from nncli.fitting.table_report import check_table
 
@@ -35,3 +36,10 @@ def test_any_cells_can_be_checked(
         json.dumps(finding.as_json, allow_nan=False)
         assert finding.message
         assert finding.level != "warning" or finding.hint
+
+
+def test_cells_that_are_treated_as_missing_are_a_finding(tmp_path: Path) -> None:
+    rows = "".join(f"{'k.A.' if i == 7 else i},{i * 7 % 5}.5\n" for i in range(200))
+    (tmp_path / "t.csv").write_text(f"x,y\n{rows}")
+    config = Config.model_validate({"data": {"path": str(tmp_path / "t.csv"), "target": "y"}, "layers": [3]})
+    assert FindingCode.INVALID_CELLS in [finding.code for finding in check_table(config).findings]
