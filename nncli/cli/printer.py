@@ -276,9 +276,11 @@ def _sizes(started: Started | MembersStarted, finished: Finished) -> str:
         return f"{started.members:,} members"
     kind = "out-of-fold" if finished.out_of_fold else "validation"
     validation = f"{finished.validation.rows:,} {kind} rows, " if finished.validation else ""
-    epochs = f"up to {finished.epochs:,} epochs"
+    members, epochs = f"{started.members:,} members", f"up to {finished.epochs:,} epochs"
+    if (cycles := len(finished.averaged_epochs)) > 1:
+        members += f", each at the ends of {cycles} cycles ({cycles * started.members:,} networks)"
     if finished.averaged_epochs:
         *first, last = (f"{epoch:,}" for epoch in sorted(finished.averaged_epochs))
         best = f"epochs {', '.join(first)} and {last}" if first else f"epoch {last}"
         epochs = f"best {best} of {finished.epochs:,} for all members"
-    return f"{started.members:,} members, {finished.training.rows:,} training rows, {validation}{epochs}"
+    return f"{members}, {finished.training.rows:,} training rows, {validation}{epochs}"
