@@ -69,8 +69,8 @@ def threshold_with(run: str | Path, options: ThresholdOptions) -> ThresholdAnaly
             raise UsageError("--positive is for a threshold, and costs are of every class", hint="Leave one out.")
         analysis = analyze_costs(opened.path, manifest, rows, read_costs(costs, target.labels))
     if options.save:
-        costs = [figure.value for figure in analysis.achieved if figure.name == "cost"]
-        save_decision(opened, analysis.decision, *costs)
+        cost = [figure.value for figure in analysis.achieved if figure.name == "cost"]
+        save_decision(opened, analysis.decision, *cost)
     return replace(analysis, saved=read_decision(opened))
 
 
