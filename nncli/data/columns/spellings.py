@@ -141,11 +141,12 @@ SIGN = rf"(?:\b[A-Z]{{1,2}})?\p{{Sc}}|[%‰]|(?:{CURRENCY_CODES})"
 NUMBER_WITH_SIGN = rf"^[\s(+-]*({SIGN})[\s+-]*[0-9.,]|[0-9.,]\s*({SIGN})[\s)]*$"
 AFTER_NUMBER = r"^\s*[+\-−–]?\s*[0-9.,][0-9.,'’_ \x{a0}\x{202f}]*"
 FIRST_LETTER, LETTERS = r"[\p{L}\p{Sc}°%″\"µ]", r"[\p{L}\p{Sc}°µ/. ]"
+PER_MANY = r"(?:/ ?10{1,3} ?\p{L}{1,8}[23²³]?)?"
 NUMBER_WITH_WORD = (
-    rf"{AFTER_NUMBER}(?:\s({FIRST_LETTER}{LETTERS}{{0,18}}[23²³]?)|"
-    rf"([mgtlhsd\"″]|{FIRST_LETTER}(?:[23²³]|{LETTERS}{{1,18}}[23²³]?)))\s*$"
+    rf"{AFTER_NUMBER}(?:\s({FIRST_LETTER}{LETTERS}{{0,18}}[23²³]?{PER_MANY})|"
+    rf"((?:[mgtlhsd\"″]|{FIRST_LETTER}(?:[23²³]|{LETTERS}{{1,18}}[23²³]?)){PER_MANY}))\s*$"
 )
-"""12 kg, 3.5kg, 120 m², 25 °C, 5 sq ft: the unit stands behind the number, since A12 and T5 are codes, 1e and 2e."""
+"""12 kg, 3.5kg, 120 m², 25 °C, 5 sq ft, 8.2 l/100km: the unit stands behind the number, since A12 and T5 are codes, 1e and 2e."""
 UNIT_ROWS = 1000
 """Cells from which the word behind the numbers follows."""
 MEASURES = (
