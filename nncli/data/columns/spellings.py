@@ -146,7 +146,8 @@ NUMBER_WITH_WORD = (
     rf"{AFTER_NUMBER}(?:\s({FIRST_LETTER}{LETTERS}{{0,18}}[23²³]?{PER_MANY})|"
     rf"((?:[mgtlhsd\"″]|{FIRST_LETTER}(?:[23²³]|{LETTERS}{{1,18}}[23²³]?)){PER_MANY}))\s*$"
 )
-"""12 kg, 3.5kg, 120 m², 25 °C, 5 sq ft, 8.2 l/100km: the unit stands behind the number, since A12 and T5 are codes, 1e and 2e."""
+"""12 kg, 3.5kg, 120 m², 25 °C, 5 sq ft, 8.2 l/100km: the unit stands behind the number, since A12 and T5 are codes, 1e
+and 2e."""
 UNIT_ROWS = 1000
 """Cells from which the word behind the numbers follows."""
 MEASURES = (
