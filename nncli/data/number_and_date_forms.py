@@ -58,6 +58,8 @@ DATE_FORMATS = (
 with dots the day comes first; names of months may be abbreviated."""
 MONTH_FORMATS = ("%Y-%m", "%Y/%m", "%m/%Y", "%m-%Y", "%B %Y", "%B-%Y")
 """Formats of months, which are read as their first day."""
+MONTH_FORMATS_OF_NEW_ROWS = (*MONTH_FORMATS, "%m.%Y")
+"""Formats in which a model of months reads them, whatever that of its training rows; in these 06.2017 is a number."""
 YEAR_FIRST_OR_NAMED = (ISO, "%B %Y", *(form for form in DATE_FORMATS if form.startswith("%Y") or "%B" in form))
 """Formats in which a date has one meaning. By `%B %d %Y` May 2021 would be the 20th of May in the year 21."""
 ORDERS = {"/": ("%d/%m/%Y", "%m/%d/%Y"), "-": ("%d-%m-%Y", "%m-%d-%Y"), ".": ("%d.%m.%Y",)}

@@ -14,6 +14,7 @@ import pytest
 
 from nncli.base.errors import CellError
 from nncli.data.dialect import CsvDialect
+from nncli.data.number_and_date_forms import MONTH_FORMATS_OF_NEW_ROWS
 from nncli.data.table import Table
 from nncli.exporters.read_inputs import read_inputs
 from nncli.exporters.runtimes import c_compiler
@@ -90,6 +91,7 @@ MONTHS = (
     "01/2021",
     "1/21",
     "2021-01 10:30",
+    *("2021/01", "01-2021", "Jan-2021", "01.2021", "13.2021", "2021/13", "2021.01", "202101"),
 )
 CATEGORIES = (
     *("red", " red ", "RED", "Red", "\xa0red", "red\n", "３", "3", "3.0", "03", "+3", "3.", "3.00", "-4", "-4.0"),
@@ -153,7 +155,7 @@ def by_target(run_rows: Callable[[pl.DataFrame], pl.DataFrame], cells: Sequence[
         (NumberInput("x", "%"), ("5 %", "5%", "% 5", "5", " 5 ", "5 %%", "５%", "1e5 %", "NA", "%")),
         (DateInput("x", ("iso",)), DATES),
         (DateInput("x", ("%d.%m.%Y",)), DATES),
-        (DateInput("x", ("%Y-%m", "%B %Y", "%m/%Y")), (*DATES, *MONTHS)),
+        (DateInput("x", ("%Y-%m", *MONTH_FORMATS_OF_NEW_ROWS)), (*DATES, *MONTHS)),
         (category_input("x", ["red", "3", "-4", "é", "yes"]), CATEGORIES),
         (category_input("x", ["true", "False"]), CATEGORIES),
     ],
