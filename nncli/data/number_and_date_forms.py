@@ -37,8 +37,11 @@ def training_form(decimal: str, thousands: str | None) -> str:
     return rf"[+-]?{whole}(?:{_escaped(decimal)}[0-9]*)?(?:[eE][+-]?[0-9]+)?"
 
 
-def other_forms(decimal: str) -> list[tuple[str, str]]:
-    """Regular expressions of thousands separators, and of the numbers with each that have one meaning, unsigned."""
+def other_forms(decimal: str, thousands: str | None) -> list[tuple[str, str]]:
+    """Regular expressions of thousands separators, and of the numbers with each that have one meaning, unsigned.
+
+    With the `thousands` separator of the training table 68.000 has one meaning, also without the unit of its column.
+    """
     mark = _escaped(decimal)
     forms = [("", rf"[0-9]+(?:{mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?|{mark}[0-9]+(?:[eE][+-]?[0-9]+)?")]
     for between in SEPARATORS:
@@ -46,6 +49,8 @@ def other_forms(decimal: str) -> list[tuple[str, str]]:
             groups = rf"[1-9][0-9]{{0,2}}(?:{between}[0-9]{{3}})"
             form = rf"{groups}{{2,}}(?:{mark}[0-9]+)?|{groups}{mark}[0-9]+"
             forms.append((between, form if between in (",", r"\.") else rf"{form}|{groups}"))
+    if between := separator_pattern(thousands):
+        forms.append((between, rf"[0-9]{{1,3}}(?:{between}[0-9]{{3}})+(?:{mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?"))
     return forms
 
 

@@ -6,6 +6,7 @@ ONNX takes numbers, so that its cells are converted before: see docs/howto/expor
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -137,6 +138,23 @@ def by_target(run_rows: Callable[[pl.DataFrame], pl.DataFrame], cells: Sequence[
             return [None]
     middle = len(cells) // 2
     return by_target(run_rows, cells[:middle]) + by_target(run_rows, cells[middle:])
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+@pytest.mark.parametrize(("decimal", "thousands"), [(",", "."), (".", ",")])
+def test_thousands_are_read_without_the_unit_as_by_predict(
+    tmp_path: Path, target: Target, decimal: str, thousands: str
+) -> None:
+    program = replace(program_of_input(NumberInput("x", "km")), decimal=decimal, thousands=thousands)
+    file = tmp_path / f"model{target.suffix}"
+    file.write_bytes(target.content(program, INFO))
+    marked = [f"1{thousands}068{thousands}000{decimal}5", f"-68{thousands}000", f"−68{thousands}000"]
+    cells = [f"68{thousands}000 km", f"68{thousands}000", f"068{thousands}000{decimal}", f"(68{thousands}000)", *marked]
+    assert (by_predict(program, cells[1]), by_predict(program, marked[1])) == (68000.0, -68000.0)
+    assert by_target(runner_of(target, file), cells) == [by_predict(program, cell) for cell in cells]
+    refused = f"1068{thousands}000"
+    assert by_predict(program, refused) is None
+    assert by_target(runner_of(target, file), [refused]) == [None]
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)

@@ -80,7 +80,7 @@ def alternative_numbers(words: pl.Series, dialect: CsvDialect, unit: str | None)
         stripped = strip_unit(bare, unit)
         bare = stripped if unit in PERCENT else stripped.zip_with(stripped.is_not_null(), strip_unit(bare, PARENTHESES))
     numbers = pl.Series(words.name, [None] * len(words), dtype=pl.Float64)
-    for between, form in other_forms(dialect.decimal):
+    for between, form in other_forms(dialect.decimal, dialect.thousands):
         plain = bare.set(~bare.str.contains(rf"^[+-]?(?:{form})$"), None)
         plain = plain.str.replace_all(between, "") if between else plain
         parsed = plain.str.replace(dialect.decimal, ".", literal=True).cast(pl.Float64, strict=False)

@@ -255,6 +255,7 @@ static int parse_number_otherwise(struct word word, const struct number_format *
     static const char *const separators[] = {",", ".", "'", "\342\200\231", "_", " "};
     struct word bare = word;
     struct span text = span_of_word(&word), rest;
+    int groups;
     size_t i;
     for (rest = text; rest.start < rest.end; rest.start++) { /* the first minus sign or en dash is a hyphen */
         if (starts_with(rest, "\342\210\222") || starts_with(rest, "\342\200\223")) {
@@ -288,7 +289,12 @@ static int parse_number_otherwise(struct word word, const struct number_format *
             return parse_plain_number(span_of_word(&bare), value);
         }
     }
-    return 0;
+    rest.start = groups_from(text.start, text.end, format->thousands, &groups);
+    if (groups == 0 || !ends_as_number(rest.start, text.end, format->decimal))
+        return 0;
+    remove_mark(&bare, format->thousands); /* as in the training table, without the unit */
+    use_point(&bare, format->decimal);
+    return parse_plain_number(span_of_word(&bare), value);
 }
 
 /* NAN for a missing cell. 0 if the cell is not a finite number. */

@@ -127,7 +127,9 @@ class NumberFormat:
     @cached_property
     def _other_forms(self) -> list[tuple[str, re.Pattern[str]]]:
         """Regular expressions of thousands separators, and of the numbers with each that have one meaning."""
-        return [(between, re.compile(rf"[+-]?(?:{form})")) for between, form in other_forms(self.decimal)]
+        return [
+            (between, re.compile(rf"[+-]?(?:{form})")) for between, form in other_forms(self.decimal, self.thousands)
+        ]
 
     def _in_another_spelling(self, text: str) -> float | None:
         bare: str | None = re.sub("[−–]", "-", text.strip(SPACES), count=1)
