@@ -10,7 +10,11 @@ import re
 from collections.abc import Sequence
 
 PARENTHESES = "()"
-"""The unit of numbers without a sign of which negative ones are in parentheses, as in accounting: (1,234)."""
+"""The unit of numbers without a sign of which some are as in accounting: (1,234), 6486,00- or 4'715.-"""
+NO_CENTS = r"([0-9])[.,][-–—]$"
+"""The end of a whole amount of money, as in Switzerland: 4'715.-"""
+MINUS_BEHIND = r"^([0-9].*[.,][0-9]{2})-$"
+"""A negative amount of accounting programs, 6486,00-; 12- may be a grade."""
 PERCENT = ("%", "‰")
 SPACES_BETWEEN = "[ \xa0\u202f]"
 """Spaces that may separate thousands: a plain one, and the two non-breaking ones."""

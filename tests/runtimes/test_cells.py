@@ -149,6 +149,14 @@ def test_thousands_are_read_without_the_unit_as_by_predict(
     file = tmp_path / f"model{target.suffix}"
     file.write_bytes(target.content(program, INFO))
     marked = [f"1{thousands}068{thousands}000{decimal}5", f"-68{thousands}000", f"−68{thousands}000"]
+    marked += [
+        f"68{thousands}000.- km",
+        f"5{decimal}\N{EN DASH} km",
+        "5,-",
+        f"7{decimal}50- km",
+        f"1{decimal}00-",
+        "5.- ",
+    ]
     cells = [f"68{thousands}000 km", f"68{thousands}000", f"068{thousands}000{decimal}", f"(68{thousands}000)", *marked]
     assert (by_predict(program, cells[1]), by_predict(program, marked[1])) == (68000.0, -68000.0)
     assert by_target(runner_of(target, file), cells) == [by_predict(program, cell) for cell in cells]

@@ -119,7 +119,8 @@ def unit_hint(unit: str, dialect: CsvDialect) -> str:
     """The hint for a cell that is not a number with the `unit` of the training rows."""
     if unit == PARENTHESES:
         return (
-            "In the training rows negative numbers were in parentheses. Write a number in this form, or empty the cell."
+            "The model reads numbers such as 1200 and 1200.-, and negative ones such as -12, (12) and "
+            f"12{dialect.decimal}50-. Write the cell like these, or empty it."
         )
     if unit in PERCENT:
         return (

@@ -41,6 +41,7 @@ function withoutUnit(text, unit) {
     if (parts.length !== 2 || !pattern(`^[${SPACES}(+-]*${sign}|${sign}[${SPACES})]*$`).test(text)) return null;
     bare = parts.join("");
   }
+  bare = trim(bare).replace(/([0-9])[.,][-–—]$/, "$1").replace(/^([0-9].*[.,][0-9]{2})-$/, "-$1");
   const inside = pattern(`^${S}\\(([^()+-]*)\\)${S}$`).exec(bare);
   if (inside !== null && /[0-9]/.test(inside[1])) bare = `-${inside[1]}`;
   return trim(bare.replace(pattern(`^${S}([+-])[${SPACES}]+`), "$1"));

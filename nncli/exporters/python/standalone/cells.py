@@ -19,6 +19,8 @@ from nncli.data.number_and_date_forms import (
     LAST_DAY,
     LAST_MOMENT,
     MICROSECONDS_PER_DAY,
+    MINUS_BEHIND,
+    NO_CENTS,
     ORDERS,
     PARENTHESES,
     PERCENT,
@@ -165,6 +167,7 @@ def without_unit(text: str, unit: str) -> str | None:
         if text.count(unit) != 1 or not re.search(place, text):
             return None
         text = text.replace(unit, "", 1)
+    text = re.sub(MINUS_BEHIND, r"-\1", re.sub(NO_CENTS, r"\1", text.strip(SPACES)))
     enclosed = IN_PARENTHESES.fullmatch(text)
     text = f"-{enclosed[1]}" if enclosed else text
     return re.sub(rf"\A[{SPACE}]*([+-])[{SPACE}]+", r"\1", text).strip(SPACES)
