@@ -74,7 +74,7 @@ MISSING_WORDS = frozenset(
     )
 )
 DATE = re.compile(r"\d{1,4}([-./])\d{1,2}\1\d{1,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2}.*)?")
-UNIT_SIGNS = re.compile(rf"^\(|[%‰$€£¥₹₩₽₺₴₫₱₪]|\b(?:{CURRENCY_CODES})\b|\)$")
+UNIT_SIGNS = re.compile(rf"^\(|[%‰$€£¥₹₩₽₺₴₫₱₪]|\b(?:{CURRENCY_CODES})\b|\)$|[.,][-–—]$")
 BOTH_MARKS = "Other cells of the column have the other decimal mark. Write all of its numbers with the same one."
 SAME_SIGN = "A currency or percent sign is removed only if all cells of the column have the same one."
 NUMBER_WITH_SEPARATORS = re.compile(

@@ -72,6 +72,12 @@ def test_whole_amounts_of_money_have_thousands_and_a_minus_behind() -> None:
     np.testing.assert_array_equal(read_numbers(booked, "x", unit_of(booked, "x")), [6486.0, -1155.0, -7.5])
 
 
+def test_whole_amounts_with_other_thousands_are_refused_with_the_setting() -> None:
+    error = refused(texts("CHF 75'606.-", "CHF 4'715.-", "CHF 31'260.-", thousands="."))
+    assert "looks like a number but cannot be read as one" in error.message
+    assert 'data.thousands: "\'"' in str(error.hint)
+
+
 @pytest.mark.parametrize("cells", [["1", "2-", "3"], ["1-2", "3-4"], ["A5.-", "A6.-"], ["1.00--", "2.00--"]])
 def test_grades_and_ranges_have_no_minus_behind(cells: list[str]) -> None:
     assert unit_of(texts(*cells), "x") is None
