@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 import polars as pl
 
 from nncli.data.columns.datetimes import infer_date_formats, parse_any_date
-from nncli.data.columns.parsing import CellErrors, exact_numbers
+from nncli.data.columns.parsing import MISSING_WORDS, CellErrors, exact_numbers
 from nncli.data.columns.raw_column import DIGIT, MIN_CODES, RawColumn, are_categories, are_codes, looks_like_a_number
 from nncli.data.encoders.anomalies import InvalidCells, InvalidCounts
 from nncli.data.encoders.kinds import Kind
@@ -29,19 +29,24 @@ MAX_SHARE = 0.01
 """Share of the present cells of a column below which words among numbers are missing cells."""
 MIN_REPEATS, MAX_SHARE_OF_TWO = 3, 0.1
 """Cells of a word without a digit from which it marks missing cells: up to half of the present cells if it
-is the only one, up to this share if there are two."""
+is the only one, up to this share if there are two, or numbers of few values."""
 SAMPLE_ROWS, MIN_SHARE = 256, 0.25
 """About so many cells tell columns of words and codes: of others such a share, or more, has a digit, or is a number."""
 
 
 def remove_invalid_cells(
-    store: ColumnStore, kinds: Mapping[str, Kind], names: Collection[str], policy: OnInvalidCell
+    store: ColumnStore,
+    kinds: Mapping[str, Kind],
+    names: Collection[str],
+    policy: OnInvalidCell,
+    *,
+    targets: Collection[str] = (),
 ) -> ColumnStore:
     """The table in which the invalid cells of the columns `names` are missing, or with `skip`, without their rows.
 
     `kinds` are those that are configured. The cells are in `header.invalid_cells`; of `skip` there is a note. By `auto`
     they are words, or infinite numbers, that are fewer than 1 % of the cells of their column; or one or two words that
-    repeat.
+    repeat. Few different values of `targets` are classes, some of which may be words.
     """
     if policy == "fail" or not len(store):
         return store
@@ -49,7 +54,7 @@ def remove_invalid_cells(
     columns: dict[str, pl.Series] = {}
     for name in _candidates(store, names, policy):
         table = store.columns([name])
-        mask = invalid_cells_of(table, name, kinds.get(name), policy)
+        mask = invalid_cells_of(table, name, kinds.get(name), policy, is_target=name in targets)
         if mask is None or not mask.any():
             continue
         of_column = InvalidCells.of(table, [(name, CellErrors.of(mask, "is not a number", ""))])
@@ -71,7 +76,9 @@ def remove_invalid_cells(
     return store.take(cells.valid_rows(len(store)))
 
 
-def invalid_cells_of(table: Table, name: str, kind: Kind | None, policy: OnInvalidCell) -> Mask | None:
+def invalid_cells_of(
+    table: Table, name: str, kind: Kind | None, policy: OnInvalidCell, *, is_target: bool = False
+) -> Mask | None:
     """The invalid cells (rows,) of a column of the configured kind; None if they are to be refused, or are none."""
     column = RawColumn(table, name)
     cells = column.cells
@@ -87,9 +94,12 @@ def invalid_cells_of(table: Table, name: str, kind: Kind | None, policy: OnInval
     count, present = int(odd.sum()), cells.count()
     if not count or 2 * count >= present:
         return None
-    if kind is None and (column.has_leading_zeros or are_categories(cells, odd) or are_codes(cells, odd)):
-        return None
     words = cells.filter(odd)
+    if kind is None:
+        if column.has_leading_zeros or are_codes(cells, odd):
+            return None
+        if are_categories(cells, odd) and (is_target or policy != "auto" or not _mark_missing(words, present)):
+            return None
     if policy == "auto" and (looks_like_a_number(words).any() or words.str.contains(DIGIT).sum() >= MIN_CODES):
         return None
     if policy == "auto" and not (words.str.contains(DIGIT).any() or (numbers.is_infinite() & odd).any()):
@@ -98,6 +108,16 @@ def invalid_cells_of(table: Table, name: str, kind: Kind | None, policy: OnInval
         if are_few and min(counts) >= MIN_REPEATS:
             return odd.to_numpy()
     return _as_allowed(odd, present, policy)
+
+
+def _mark_missing(words: pl.Series, present: int) -> bool:
+    """Whether one word among numbers of few values, all of its cells `words`, marks missing cells and is no category.
+
+    It is rare, or means nothing else: persons of `2`, `4` and `more` are categories.
+    """
+    if words.n_unique() > 1 or len(words) < MIN_REPEATS or words.str.contains(DIGIT).any():
+        return False
+    return len(words) <= MAX_SHARE_OF_TWO * present or words[0].strip().casefold() in MISSING_WORDS
 
 
 def _as_allowed(mask: pl.Series, present: int, policy: OnInvalidCell) -> Mask | None:

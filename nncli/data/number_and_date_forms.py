@@ -10,7 +10,11 @@ import re
 from collections.abc import Sequence
 
 PARENTHESES = "()"
-"""The unit of numbers without a sign of which negative ones are in parentheses, as in accounting: (1,234)."""
+"""The unit of numbers without a sign of which some are as in accounting: (1,234), 6486,00- or 4'715.-"""
+NO_CENTS = r"([0-9])[.,][-–—]$"
+"""The end of a whole amount of money, as in Switzerland: 4'715.-"""
+MINUS_BEHIND = r"^([0-9].*[.,][0-9]{2})-$"
+"""A negative amount of accounting programs, 6486,00-; 12- may be a grade."""
 PERCENT = ("%", "‰")
 SPACES_BETWEEN = "[ \xa0\u202f]"
 """Spaces that may separate thousands: a plain one, and the two non-breaking ones."""
@@ -37,8 +41,11 @@ def training_form(decimal: str, thousands: str | None) -> str:
     return rf"[+-]?{whole}(?:{_escaped(decimal)}[0-9]*)?(?:[eE][+-]?[0-9]+)?"
 
 
-def other_forms(decimal: str) -> list[tuple[str, str]]:
-    """Regular expressions of thousands separators, and of the numbers with each that have one meaning, unsigned."""
+def other_forms(decimal: str, thousands: str | None) -> list[tuple[str, str]]:
+    """Regular expressions of thousands separators, and of the numbers with each that have one meaning, unsigned.
+
+    With the `thousands` separator of the training table 68.000 has one meaning, also without the unit of its column.
+    """
     mark = _escaped(decimal)
     forms = [("", rf"[0-9]+(?:{mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?|{mark}[0-9]+(?:[eE][+-]?[0-9]+)?")]
     for between in SEPARATORS:
@@ -46,6 +53,8 @@ def other_forms(decimal: str) -> list[tuple[str, str]]:
             groups = rf"[1-9][0-9]{{0,2}}(?:{between}[0-9]{{3}})"
             form = rf"{groups}{{2,}}(?:{mark}[0-9]+)?|{groups}{mark}[0-9]+"
             forms.append((between, form if between in (",", r"\.") else rf"{form}|{groups}"))
+    if between := separator_pattern(thousands):
+        forms.append((between, rf"[0-9]{{1,3}}(?:{between}[0-9]{{3}})+(?:{mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?"))
     return forms
 
 
@@ -58,6 +67,8 @@ DATE_FORMATS = (
 with dots the day comes first; names of months may be abbreviated."""
 MONTH_FORMATS = ("%Y-%m", "%Y/%m", "%m/%Y", "%m-%Y", "%B %Y", "%B-%Y")
 """Formats of months, which are read as their first day."""
+MONTH_FORMATS_OF_NEW_ROWS = (*MONTH_FORMATS, "%m.%Y")
+"""Formats in which a model of months reads them, whatever that of its training rows; in these 06.2017 is a number."""
 YEAR_FIRST_OR_NAMED = (ISO, "%B %Y", *(form for form in DATE_FORMATS if form.startswith("%Y") or "%B" in form))
 """Formats in which a date has one meaning. By `%B %d %Y` May 2021 would be the 20th of May in the year 21."""
 ORDERS = {"/": ("%d/%m/%Y", "%m/%d/%Y"), "-": ("%d-%m-%Y", "%m-%d-%Y"), ".": ("%d.%m.%Y",)}

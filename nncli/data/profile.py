@@ -23,7 +23,7 @@ from nncli.data.columns.raw_column import (
     are_addresses_or_phone_numbers,
     looks_like_a_number,
 )
-from nncli.data.columns.spellings import BOOLEAN_PAIRS, IN_PARENTHESES, NUMBER_WITH_SIGN, NUMBER_WITH_WORD, infer_unit
+from nncli.data.columns.spellings import AS_IN_ACCOUNTING, BOOLEAN_PAIRS, NUMBER_WITH_SIGN, NUMBER_WITH_WORD, infer_unit
 from nncli.data.dialect import AUTO, CsvDialect
 from nncli.data.encoders.kinds import ENCODERS, Kind, infer_kind
 from nncli.data.encoders.numeric import columns_at_once
@@ -428,7 +428,7 @@ def profile_texts(columns: Sequence[pl.Series], dialect: CsvDialect) -> dict[str
     n, rows = len(columns), len(columns[0])
     cells = stacked(columns)
     present = _count(cells.is_not_null(), n)
-    is_amount = cells.str.contains(f"{NUMBER_WITH_SIGN}|{IN_PARENTHESES}")
+    is_amount = cells.str.strip_chars().str.contains(f"{NUMBER_WITH_SIGN}|{AS_IN_ACCOUNTING}")
     is_number = any_in_column(parse_numbers(cells, dialect).is_not_null() | is_amount, n)
     is_number |= 2 * _count(cells.str.contains(NUMBER_WITH_WORD), n) > present
     are_words, are_dates = _words(cells, present, is_number), _dates(columns, cells, present, is_number)

@@ -28,13 +28,18 @@ def scratch() -> Iterator[None]:
 
 
 def cleaned(
-    cells: Sequence[object], on_error: OnInvalidCell = "auto", kind: Kind | None = None, *, blocks: int = 1
+    cells: Sequence[object],
+    on_error: OnInvalidCell = "auto",
+    kind: Kind | None = None,
+    *,
+    blocks: int = 1,
+    targets: Sequence[str] = (),
 ) -> ColumnStore:
     frame = pl.DataFrame({"x": cells, "other": range(len(cells))})
     size = len(cells) // blocks
     tables = [Table(frame[start : start + size], "t", start + 1) for start in range(0, len(cells), size)]
     store = write_store(lambda: iter(tables), lambda table: table.names, OPEN[0], text_columns=())
-    return remove_invalid_cells(store, {} if kind is None else {"x": kind}, ["x", "other"], on_error)
+    return remove_invalid_cells(store, {} if kind is None else {"x": kind}, ["x", "other"], on_error, targets=targets)
 
 
 def with_cells(*words: str, cells: Sequence[str] = NUMBERS) -> list[str]:
@@ -66,6 +71,17 @@ def test_one_or_two_words_that_repeat_among_numbers_are_missing_cells(words: lis
     assert infer_kind(store.columns(["x"]), "x") is Kind.NUMERIC
 
 
+@pytest.mark.parametrize("values", [2, 5, 10, 15])
+@pytest.mark.parametrize(("word", "count"), [("k.A.", 9), ("k.A.", 50), ("?", 300)])
+def test_a_word_that_repeats_among_numbers_of_few_values_is_a_missing_cell(values: int, word: str, count: int) -> None:
+    cells = [word] * count + [str(1 + i % values) for i in range(N - count)]
+    store = cleaned(cells)
+    assert removed(store) == [(row, word) for row in range(1, count + 1)]
+    assert infer_kind(store.columns(["x"]), "x") is Kind.NUMERIC
+    if count > 9:
+        assert removed(cleaned(cells, targets=["x"])) == []  # a class
+
+
 def test_the_numbers_are_those_of_a_table_with_empty_cells() -> None:
     empty = cleaned([None, *NUMBERS[1:]]).columns(["x"]).column("x")
     assert cleaned(with_cells("k.A.")).columns(["x"]).column("x").equals(empty, check_dtypes=True, null_equal=True)
@@ -87,7 +103,8 @@ def test_a_clean_column_is_not_written_again() -> None:
         pytest.param(with_cells("A1", "B2", "C3"), id="codes"),
         pytest.param([f"{i:05}" for i in range(N - 1)] + ["X"], id="ids with leading zeros"),
         pytest.param(["7+", *(str(i % 6) for i in range(N - 1))], id="categories with an open range"),
-        pytest.param([str(i % 15) for i in range(N - 9)] + ["X"] * 9, id="categories"),
+        pytest.param(["2", "4", "more"] * 300, id="a word as common as the numbers of few values"),
+        pytest.param(["1", "2", "3", "5more"] * 250, id="categories with digits"),
         pytest.param([f"2024-01-{1 + i % 28:02}" for i in range(N - 1)] + ["k.A."], id="dates"),
     ],
 )

@@ -6,6 +6,7 @@ ONNX takes numbers, so that its cells are converted before: see docs/howto/expor
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from nncli.base.errors import CellError
 from nncli.data.dialect import CsvDialect
+from nncli.data.number_and_date_forms import MONTH_FORMATS_OF_NEW_ROWS
 from nncli.data.table import Table
 from nncli.exporters.read_inputs import read_inputs
 from nncli.exporters.runtimes import c_compiler
@@ -90,6 +92,7 @@ MONTHS = (
     "01/2021",
     "1/21",
     "2021-01 10:30",
+    *("2021/01", "01-2021", "Jan-2021", "01.2021", "13.2021", "2021/13", "2021.01", "202101"),
 )
 CATEGORIES = (
     *("red", " red ", "RED", "Red", "\xa0red", "red\n", "３", "3", "3.0", "03", "+3", "3.", "3.00", "-4", "-4.0"),
@@ -138,6 +141,31 @@ def by_target(run_rows: Callable[[pl.DataFrame], pl.DataFrame], cells: Sequence[
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+@pytest.mark.parametrize(("decimal", "thousands"), [(",", "."), (".", ",")])
+def test_thousands_are_read_without_the_unit_as_by_predict(
+    tmp_path: Path, target: Target, decimal: str, thousands: str
+) -> None:
+    program = replace(program_of_input(NumberInput("x", "km")), decimal=decimal, thousands=thousands)
+    file = tmp_path / f"model{target.suffix}"
+    file.write_bytes(target.content(program, INFO))
+    marked = [f"1{thousands}068{thousands}000{decimal}5", f"-68{thousands}000", f"−68{thousands}000"]
+    marked += [
+        f"68{thousands}000.- km",
+        f"5{decimal}\N{EN DASH} km",
+        "5,-",
+        f"7{decimal}50- km",
+        f"1{decimal}00-",
+        "5.- ",
+    ]
+    cells = [f"68{thousands}000 km", f"68{thousands}000", f"068{thousands}000{decimal}", f"(68{thousands}000)", *marked]
+    assert (by_predict(program, cells[1]), by_predict(program, marked[1])) == (68000.0, -68000.0)
+    assert by_target(runner_of(target, file), cells) == [by_predict(program, cell) for cell in cells]
+    refused = f"1068{thousands}000"
+    assert by_predict(program, refused) is None
+    assert by_target(runner_of(target, file), [refused]) == [None]
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 @pytest.mark.parametrize(
     ("column", "cells"),
     [
@@ -153,7 +181,7 @@ def by_target(run_rows: Callable[[pl.DataFrame], pl.DataFrame], cells: Sequence[
         (NumberInput("x", "%"), ("5 %", "5%", "% 5", "5", " 5 ", "5 %%", "５%", "1e5 %", "NA", "%")),
         (DateInput("x", ("iso",)), DATES),
         (DateInput("x", ("%d.%m.%Y",)), DATES),
-        (DateInput("x", ("%Y-%m", "%B %Y", "%m/%Y")), (*DATES, *MONTHS)),
+        (DateInput("x", ("%Y-%m", *MONTH_FORMATS_OF_NEW_ROWS)), (*DATES, *MONTHS)),
         (category_input("x", ["red", "3", "-4", "é", "yes"]), CATEGORIES),
         (category_input("x", ["true", "False"]), CATEGORIES),
     ],

@@ -28,7 +28,7 @@ COMMANDS = re.compile(r"--[a-z]|data\.[a-z]|under data|on_error")
         (sentences(EMPTY_CELL_HINT, ON_ERROR_HINT), EMPTY_CELL_HINT),
         (sentences(DATE_MODEL_HINT, ON_ERROR_HINT), DATE_MODEL_HINT),
         (sentences(plain_number_hint(PLAIN_NUMBERS), ON_ERROR_HINT), plain_number_hint(PLAIN_NUMBERS)),
-        (unit_hint("%"), unit_hint("%")),
+        (unit_hint("%", PLAIN_NUMBERS), unit_hint("%", PLAIN_NUMBERS)),
         (sentences("Convert it.", Advice("Or leave it out: ", SetKey("drop", "[x]"), ".")), "Convert it."),
         (Advice(InstallExtra("excel")), None),
         (NOT_TEXT, AS_TEXT),

@@ -27,7 +27,7 @@ UNAMBIGUOUS = {
 """Cells that have this decimal mark, unless they are AMBIGUOUS."""
 WHOLE = re.compile(r"[+-]?[0-9]+")
 UNIT_BEFORE = re.compile(r"[^\w.,+-]*+(?:[A-Z]{3}\s*+)?+[^\w.,+-]*+")
-UNIT_BEHIND = re.compile(r"[^\w.,]*+(?:[23²³]?[^\W\d_]{1,12}[^\w.,]*+)?+")
+UNIT_BEHIND = re.compile(r"[^\w.,]*+(?:[23²³]?[^\W\d_]{1,12}(?: ?0{1,3}1 ?/[^\W\d_]{1,12})?[^\w.,]*+)?+")
 """What may surround a number: a currency or percent sign, a currency code, parentheses, and behind it a word; see
 spellings.py. The latter is spelled backwards, so that it is searched for in one place alone."""
 

@@ -74,7 +74,7 @@ MISSING_WORDS = frozenset(
     )
 )
 DATE = re.compile(r"\d{1,4}([-./])\d{1,2}\1\d{1,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2}.*)?")
-UNIT_SIGNS = re.compile(rf"^\(|[%‰$€£¥₹₩₽₺₴₫₱₪]|\b(?:{CURRENCY_CODES})\b|\)$")
+UNIT_SIGNS = re.compile(rf"^\(|[%‰$€£¥₹₩₽₺₴₫₱₪]|\b(?:{CURRENCY_CODES})\b|\)$|[.,][-–—]$")
 BOTH_MARKS = "Other cells of the column have the other decimal mark. Write all of its numbers with the same one."
 SAME_SIGN = "A currency or percent sign is removed only if all cells of the column have the same one."
 NUMBER_WITH_SEPARATORS = re.compile(
@@ -115,18 +115,23 @@ def has_decimal_mark(cells: pl.Series, mark: str) -> bool:
     return bool(cells.cast(pl.String).str.contains(rf"^[^\p{{L}}.,]*{re.escape(mark)}[0-9]+[^\p{{L}}.,0-9]*$").any())
 
 
-def unit_hint(unit: str) -> str:
+def unit_hint(unit: str, dialect: CsvDialect) -> str:
     """The hint for a cell that is not a number with the `unit` of the training rows."""
     if unit == PARENTHESES:
         return (
-            "In the training rows negative numbers were in parentheses. Write a number in this form, or empty the cell."
+            "The model reads numbers such as 1200 and 1200.-, and negative ones such as -12, (12) and "
+            f"12{dialect.decimal}50-. Write the cell like these, or empty it."
         )
     if unit in PERCENT:
         return (
             f"In the training rows all cells were numbers with {quote(unit)}. A number without it could be a fraction "
             "(0.12 for 12 %). Write the cell with the sign, or empty it."
         )
-    return f"The model reads numbers with {quote(unit)}, or without a unit. Write the cell like these, or empty it."
+    number = f"1234{dialect.decimal}5"
+    return (
+        f"The model reads numbers with {quote(unit)}, or without a unit, such as {number}. "
+        "Write the cell like these, or empty it."
+    )
 
 
 def plain_number_hint(dialect: CsvDialect) -> str:
@@ -330,10 +335,10 @@ def numbers_and_errors(
             invalid &= numbers.is_null()
 
         def hint(cell: str) -> str:
-            return number_hint(cell, name, dialect, cells) if unit is None else unit_hint(unit)
+            return number_hint(cell, name, dialect, cells) if unit is None else unit_hint(unit, dialect)
 
         reason = f"is not a number{'' if unit is None else f' with {quote(unit)}'}"
-        model_hint = unit_hint(unit) if unit else plain_number_hint(dialect)
+        model_hint = unit_hint(unit, dialect) if unit else plain_number_hint(dialect)
         errors += CellErrors.of(invalid.to_numpy(), reason, hint, model_hint)
     x: Floats = (numbers.fill_null(np.nan) if numbers.has_nulls() else numbers).to_numpy()
     infinite = np.isinf(x)

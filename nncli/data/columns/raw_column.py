@@ -105,7 +105,7 @@ GROUPED = (
     r"\p{Nd}{1,3}(?:['’_ \x{a0}\x{202f}]\p{Nd}{3})+(?:[.,]\p{Nd}+)?"  # 1 234.5
 )
 NUMBER = rf"(?:{GROUPED}|\p{{Nd}}+(?:[,.，．٫]\p{{Nd}}+)?|[,.，．٫]\p{{Nd}}+)(?:[eE][+-]?\p{{Nd}}+)?"
-AMOUNT = rf"[+\-−–]?\s*(?:{SIGN})?\s*[+\-−–]?(?:{NUMBER})\s*(?:{SIGN})?"
+AMOUNT = rf"[+\-−–]?\s*(?:{SIGN})?\s*[+\-−–]?(?:{NUMBER})(?:[.,][-–—])?\s*(?:{SIGN})?"
 LOOKS_LIKE_A_NUMBER = rf"^\s*(?:{AMOUNT}|\({AMOUNT}\))\s*$"
 """Cells that a person reads as a number, whatever its separators, sign and unit. The exponent alone is none: e1."""
 MAX_CATEGORIES, MIN_MEAN_COUNT = 20, 10

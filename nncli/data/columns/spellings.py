@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from nncli.data.dialect import CsvDialect
-from nncli.data.number_and_date_forms import PARENTHESES, PERCENT, other_forms
+from nncli.data.number_and_date_forms import MINUS_BEHIND, NO_CENTS, PARENTHESES, PERCENT, other_forms
 
 ENGLISH = (("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("off", "on"), ("0", "1"))
 BOOLEAN_PAIRS = frozenset(map(frozenset, ENGLISH))
@@ -80,7 +80,7 @@ def alternative_numbers(words: pl.Series, dialect: CsvDialect, unit: str | None)
         stripped = strip_unit(bare, unit)
         bare = stripped if unit in PERCENT else stripped.zip_with(stripped.is_not_null(), strip_unit(bare, PARENTHESES))
     numbers = pl.Series(words.name, [None] * len(words), dtype=pl.Float64)
-    for between, form in other_forms(dialect.decimal):
+    for between, form in other_forms(dialect.decimal, dialect.thousands):
         plain = bare.set(~bare.str.contains(rf"^[+-]?(?:{form})$"), None)
         plain = plain.str.replace_all(between, "") if between else plain
         parsed = plain.str.replace(dialect.decimal, ".", literal=True).cast(pl.Float64, strict=False)
@@ -141,11 +141,13 @@ SIGN = rf"(?:\b[A-Z]{{1,2}})?\p{{Sc}}|[%‰]|(?:{CURRENCY_CODES})"
 NUMBER_WITH_SIGN = rf"^[\s(+-]*({SIGN})[\s+-]*[0-9.,]|[0-9.,]\s*({SIGN})[\s)]*$"
 AFTER_NUMBER = r"^\s*[+\-−–]?\s*[0-9.,][0-9.,'’_ \x{a0}\x{202f}]*"
 FIRST_LETTER, LETTERS = r"[\p{L}\p{Sc}°%″\"µ]", r"[\p{L}\p{Sc}°µ/. ]"
+PER_MANY = r"(?:/ ?10{1,3} ?\p{L}{1,8}[23²³]?)?"
 NUMBER_WITH_WORD = (
-    rf"{AFTER_NUMBER}(?:\s({FIRST_LETTER}{LETTERS}{{0,18}}[23²³]?)|"
-    rf"([mgtlhsd\"″]|{FIRST_LETTER}(?:[23²³]|{LETTERS}{{1,18}}[23²³]?)))\s*$"
+    rf"{AFTER_NUMBER}(?:\s({FIRST_LETTER}{LETTERS}{{0,18}}[23²³]?{PER_MANY})|"
+    rf"((?:[mgtlhsd\"″]|{FIRST_LETTER}(?:[23²³]|{LETTERS}{{1,18}}[23²³]?)){PER_MANY}))\s*$"
 )
-"""12 kg, 3.5kg, 120 m², 25 °C, 5 sq ft: the unit stands behind the number, since A12 and T5 are codes, 1e and 2e."""
+"""12 kg, 3.5kg, 120 m², 25 °C, 5 sq ft, 8.2 l/100km: the unit stands behind the number, since A12 and T5 are codes, 1e
+and 2e."""
 UNIT_ROWS = 1000
 """Cells from which the word behind the numbers follows."""
 MEASURES = (
@@ -154,6 +156,7 @@ MEASURES = (
 )
 """Units of which no column has several by accident, as it may have the letters of 12a and 12b."""
 IN_PARENTHESES = r"^\s*\(([^()+-]*[0-9][^()+-]*)\)\s*$"
+AS_IN_ACCOUNTING = rf"{IN_PARENTHESES}|^[^\p{{L}}]*{NO_CENTS}|{MINUS_BEHIND}"
 AMBIGUOUS_THOUSANDS = r"[1-9][0-9]{{0,2}}{mark}[0-9]{{3}}\b"
 """1.234: a fraction of three digits, or one thousand."""
 
@@ -161,7 +164,7 @@ AMBIGUOUS_THOUSANDS = r"[1-9][0-9]{{0,2}}{mark}[0-9]{{3}}\b"
 def infer_unit(cells: pl.Series) -> str | None:
     """The sign of the first cell with a number, or else the word behind the number of most cells with a digit.
 
-    PARENTHESES if they have none and some cell is in parentheses.
+    PARENTHESES if they have none and some cell is written as in accounting.
     """
     if cells.dtype != pl.String:
         return None
@@ -172,7 +175,7 @@ def infer_unit(cells: pl.Series) -> str | None:
     sign: str | None = next(filter(None, groups), None)
     if sign is not None:
         return sign
-    if cells.str.contains(IN_PARENTHESES).any():
+    if with_digits.str.strip_chars().str.contains(AS_IN_ACCOUNTING).any():
         return PARENTHESES
     words = words_behind(with_digits.head(UNIT_ROWS))
     most_frequent = next(iter(words), None)
@@ -210,6 +213,7 @@ def strip_unit(words: pl.Series, unit: str) -> pl.Series:
         once = words.str.count_matches(unit, literal=True) == 1
         has = once & words.str.contains(f"{before}|{after}")
         bare = words.str.replace(unit, "", literal=True).zip_with(has, pl.Series([None], dtype=pl.String))
+    bare = bare.str.strip_chars().str.replace(NO_CENTS, "${1}").str.replace(MINUS_BEHIND, "-${1}")
     bare = bare.str.replace(IN_PARENTHESES, "-${1}").str.replace(r"^\s*([+-])\s+", "${1}").str.strip_chars()
     return words.zip_with(~words.str.contains("[0-9]"), bare)
 

@@ -23,7 +23,16 @@ from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder, Grid, check_read_alike
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
-from nncli.data.number_and_date_forms import FIRST_DAY, ISO, LAST_DAY, LAST_MOMENT, MICROSECONDS_PER_DAY, orders_of
+from nncli.data.number_and_date_forms import (
+    FIRST_DAY,
+    ISO,
+    LAST_DAY,
+    LAST_MOMENT,
+    MICROSECONDS_PER_DAY,
+    MONTH_FORMATS,
+    MONTH_FORMATS_OF_NEW_ROWS,
+    orders_of,
+)
 from nncli.data.table import Table
 from nncli.nn.arrays import Floats, Mask, Matrix
 from nncli.nn.program.inputs import DateInput, ProgramInput
@@ -180,8 +189,10 @@ class DateColumn(ColumnEncoder):
 
     @property
     def formats(self) -> tuple[str, ...]:
-        """The formats of the training rows, the most common first."""
-        return (self.date_format, *self.other_formats)
+        """The formats of the training rows, the most common first; if one is of months, then all formats of months."""
+        trained = (self.date_format, *self.other_formats)
+        has_months = not set(MONTH_FORMATS).isdisjoint(trained)
+        return tuple(dict.fromkeys((*trained, *MONTH_FORMATS_OF_NEW_ROWS))) if has_months else trained
 
     @property
     def n_numeric(self) -> int:

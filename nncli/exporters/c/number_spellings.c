@@ -120,6 +120,41 @@ static int remove_parentheses(struct span *text)
     return 1;
 }
 
+static int is_mark(char c)
+{
+    return c == '.' || c == ',';
+}
+
+/* The text without .- at its end, which stands for no cents. */
+static struct span without_cents(struct span text)
+{
+    static const char *const dashes[] = {"-", "\342\200\223", "\342\200\224"};
+    size_t i;
+    for (i = 0; i < sizeof dashes / sizeof *dashes; i++) {
+        struct span dash = text;
+        int length = (int)(span_of(dashes[i]).end - dashes[i]);
+        if (text.end - text.start < length + 2)
+            continue;
+        dash.start = text.end - length;
+        if (starts_with(dash, dashes[i]) && is_mark(dash.start[-1]) && is_digit(dash.start[-2])) {
+            text.end = dash.start - 1;
+            break;
+        }
+    }
+    return text;
+}
+
+/* Whether an amount with two decimals has a minus sign behind it, which is removed from the text. */
+static int remove_minus_behind(struct span *text)
+{
+    const char *end = text->end;
+    if (end - text->start < 5 || end[-1] != '-' || !is_digit(end[-2]) || !is_digit(end[-3]) || !is_mark(end[-4]) ||
+        !is_digit(*text->start))
+        return 0;
+    text->end--;
+    return 1;
+}
+
 /* A number without its unit; 0 if it has another one, or none. A cell without a digit stays as it is. */
 static int strip_unit(struct word *word, const char *unit)
 {
@@ -129,9 +164,9 @@ static int strip_unit(struct word *word, const char *unit)
         return 1;
     if (unit[0] != '(' && !remove_sign(word, unit))
         return 0;
-    text = stripped(span_of_word(word));
+    text = without_cents(stripped(span_of_word(word)));
     bare.n = 0;
-    if (remove_parentheses(&text))
+    if (remove_minus_behind(&text) || remove_parentheses(&text))
         bare.text[bare.n++] = '-';
     else if (*text.start == '+' || *text.start == '-')
         bare.text[bare.n++] = *text.start++;
@@ -255,6 +290,7 @@ static int parse_number_otherwise(struct word word, const struct number_format *
     static const char *const separators[] = {",", ".", "'", "\342\200\231", "_", " "};
     struct word bare = word;
     struct span text = span_of_word(&word), rest;
+    int groups;
     size_t i;
     for (rest = text; rest.start < rest.end; rest.start++) { /* the first minus sign or en dash is a hyphen */
         if (starts_with(rest, "\342\210\222") || starts_with(rest, "\342\200\223")) {
@@ -288,7 +324,12 @@ static int parse_number_otherwise(struct word word, const struct number_format *
             return parse_plain_number(span_of_word(&bare), value);
         }
     }
-    return 0;
+    rest.start = groups_from(text.start, text.end, format->thousands, &groups);
+    if (groups == 0 || !ends_as_number(rest.start, text.end, format->decimal))
+        return 0;
+    remove_mark(&bare, format->thousands); /* as in the training table, without the unit */
+    use_point(&bare, format->decimal);
+    return parse_plain_number(span_of_word(&bare), value);
 }
 
 /* NAN for a missing cell. 0 if the cell is not a finite number. */

@@ -43,7 +43,7 @@ def to_javascript(program: Program, info: ModelInfo) -> str:
     marks = {program.decimal: program.thousands}
     marks |= dict(program.marks_of(column) for column in program.inputs if isinstance(column, NumberInput))
     numbers = [
-        [decimal, separator_pattern(thousands), training_form(decimal, thousands), other_forms(decimal)]
+        [decimal, separator_pattern(thousands), training_form(decimal, thousands), other_forms(decimal, thousands)]
         for decimal, thousands in marks.items()
     ]
     parts = {

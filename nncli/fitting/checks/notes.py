@@ -104,7 +104,7 @@ def removed_units(units: Iterable[tuple[str, str | None]]) -> list[Finding]:
     for unit, names in columns.items():
         are = "is" if len(names) == 1 else "are"
         if unit == PARENTHESES:
-            messages.append(f"{join_quoted(names)} {are} read as numbers, those in brackets as negative ones")
+            messages.append(f"{join_quoted(names)} {are} read as numbers; (12) and 12.50- are negative, 12.- is 12")
         else:
             example = f": 12 {unit} is 12" if unit in PERCENT else ""
             messages.append(f"{join_quoted(names)} {are} read as numbers without their {unit}{example}")

@@ -136,7 +136,7 @@ def load_table(
         for name in table.types
         if name not in as_text | of_rows and (training_dialect is None or name in data.columns)
     }
-    return remove_invalid_cells(table, data.columns, read, data.on_error)
+    return remove_invalid_cells(table, data.columns, read, data.on_error, targets=data.target)
 
 
 def _text_columns(config: Config, *, all_columns: bool) -> tuple[set[str], frozenset[str]]:

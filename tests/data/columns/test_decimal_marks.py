@@ -22,7 +22,10 @@ def decimals_of(cells: Sequence[str | None], **dialect: object) -> tuple[tuple[s
 
 @pytest.mark.parametrize(
     "cells",
-    [["1,5", "2"], ["1.234,5", "12,5"], ["1,234", "1,5"], ["1,5 €", "12,25 €"], ["1,5", "k.A.", "3,25"], [",5", None]],
+    [
+        *(["1,5", "2"], ["1.234,5", "12,5"], ["1,234", "1,5"], ["1,5 €", "12,25 €"], ["1,5", "k.A.", "3,25"]),
+        *([",5", None], ["8,2 l/100km", "7,5l/100 km"]),
+    ],
 )
 def test_a_column_whose_only_mark_is_a_comma_has_a_decimal_comma(cells: list[str | None]) -> None:
     assert decimals_of(cells) == (("x", ","),)

@@ -33,10 +33,10 @@ def test_the_wording_of_a_hint() -> None:
     assert "--on-error missing" in number_hint("n/a", "x", POINT, pl.Series(["1", "2", "n/a"]))
     assert date_hint("x").startswith("Correct the cell. If it means a missing value")
     assert date_hint("x").endswith("To treat all such cells as missing: --on-error missing.")
-    assert unit_hint("$") == (
-        "The model reads numbers with '$', or without a unit. Write the cell like these, or empty it."
+    assert unit_hint("$", POINT) == (
+        "The model reads numbers with '$', or without a unit, such as 1234.5. Write the cell like these, or empty it."
     )
-    assert "0.12 for 12 %" in unit_hint("%")
+    assert "0.12 for 12 %" in unit_hint("%", POINT)
     assert "1234,5" in plain_number_hint(CsvDialect(decimal=","))
 
 

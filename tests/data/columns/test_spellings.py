@@ -17,6 +17,13 @@ POINT = {"decimal": "."}
     ("cell", "unit", "dialect", "number"),
     [
         ("1,234.5", None, POINT, 1234.5),
+        ("68.000", "km", {"decimal": ",", "thousands": "."}, 68000.0),
+        ("-1.068.000,5", "km", {"decimal": ",", "thousands": "."}, -1068000.5),
+        ("68,000", "$", {"decimal": ".", "thousands": ","}, 68000.0),
+        ("68.000", "%", {"decimal": ",", "thousands": "."}, None),
+        ("68.00", "km", {"decimal": ",", "thousands": "."}, None),
+        ("1068.000", "km", {"decimal": ",", "thousands": "."}, None),
+        ("68.000", "km", COMMA, None),
         ("1,234,567", None, POINT, 1234567.0),
         ("1 234", None, POINT, 1234.0),
         ("1\u202f234", None, POINT, 1234.0),

@@ -34,12 +34,21 @@ from tests.data.columns.test_raw_column_ambiguity import refused, texts
         (["5 €", "€7"], "€", [5.0, 7.0]),
         (["($5)", "(6 $)", "$7"], "$", [-5.0, -6.0, 7.0]),
         (["5", "(6)", "7"], "()", [5.0, -6.0, 7.0]),
+        (["4715.-", "-7.\N{EN DASH}", "12.50"], "()", [4715.0, -7.0, 12.5]),
+        (["CHF 4715.-", "CHF 12.50", "-5.- CHF"], "CHF", [4715.0, 12.5, -5.0]),
+        (["5 €", "12,- €"], "€", [5.0, 12.0]),
+        (["6486.00", "7.50-", "12"], "()", [6486.0, -7.5, 12.0]),
+        (["6486.00 EUR", "7.50- EUR", "EUR 1.00-"], "EUR", [6486.0, -7.5, -1.0]),
         (["nan", "$5", None], "$", [np.nan, 5.0, np.nan]),
         (["12 kg", "3.5kg", None], "kg", [12.0, 3.5, np.nan]),
         (["120 m²", "-7 m²"], "m²", [120.0, -7.0]),
         (["12 m2", "7.5 m2"], "m2", [12.0, 7.5]),
         (["90 km/h", "7 km/h"], "km/h", [90.0, 7.0]),
         (["12 €/m²", "7 €/m²"], "€/m²", [12.0, 7.0]),
+        (["8.2 l/100km", "7l/100km", None], "l/100km", [8.2, 7.0, np.nan]),
+        (["8.2 l/100 km", "7 l/100 km"], "l/100 km", [8.2, 7.0]),
+        (["18.2 kWh/100km", "7 kWh/100km"], "kWh/100km", [18.2, 7.0]),
+        (["90 mg/100ml", "7 mg/100ml"], "mg/100ml", [90.0, 7.0]),
         (["500 sq ft", "7 sq ft"], "sq ft", [500.0, 7.0]),
         (["5 °C", "-7.5 °C"], "°C", [5.0, -7.5]),
         (["5 rooms", "7 rooms"], "rooms", [5.0, 7.0]),
@@ -53,6 +62,25 @@ def test_one_and_the_same_sign_is_taken_off_of_numbers(
     assert infer_kind(table, "x") is Kind.NUMERIC
     assert unit_of(table, "x") == unit
     np.testing.assert_array_equal(read_numbers(table, "x", unit), numbers)
+
+
+def test_whole_amounts_of_money_have_thousands_and_a_minus_behind() -> None:
+    swiss = texts("75'606.-", "4'715.-", "950.-", thousands="'")
+    assert infer_kind(swiss, "x") is Kind.NUMERIC
+    np.testing.assert_array_equal(read_numbers(swiss, "x", unit_of(swiss, "x")), [75606.0, 4715.0, 950.0])
+    booked = texts("6.486,00", "1.155,00-", "7,50-", thousands=".")
+    np.testing.assert_array_equal(read_numbers(booked, "x", unit_of(booked, "x")), [6486.0, -1155.0, -7.5])
+
+
+def test_whole_amounts_with_other_thousands_are_refused_with_the_setting() -> None:
+    error = refused(texts("CHF 75'606.-", "CHF 4'715.-", "CHF 31'260.-", thousands="."))
+    assert "looks like a number but cannot be read as one" in error.message
+    assert 'data.thousands: "\'"' in str(error.hint)
+
+
+@pytest.mark.parametrize("cells", [["1", "2-", "3"], ["1-2", "3-4"], ["A5.-", "A6.-"], ["1.00--", "2.00--"]])
+def test_grades_and_ranges_have_no_minus_behind(cells: list[str]) -> None:
+    assert unit_of(texts(*cells), "x") is None
 
 
 @pytest.mark.parametrize(

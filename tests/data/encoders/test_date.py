@@ -19,7 +19,7 @@ from nncli.data.encoders.date import DateColumn, read_days
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.options import EncodingOptions
-from nncli.data.number_and_date_forms import ISO, LAST_DAY
+from nncli.data.number_and_date_forms import ISO, LAST_DAY, MONTH_FORMATS
 from nncli.data.table import Table
 from tests.assertions import raises
 
@@ -182,6 +182,23 @@ def test_the_form_of_training_holds_for_other_rows() -> None:
     assert encoded(column, ["13/02/2024 12:00"]) == encoded(column, [datetime(2024, 2, 13, 12)])
     with raises(CellError, file="t.csv", row=2, column="when", mentions="%d.%m.%Y"):
         column.encode(table(["31/01/2024", "01/02/2024"]), np.empty((2, column.width)))
+
+
+@pytest.mark.parametrize("form", MONTH_FORMATS)
+def test_a_model_of_months_reads_them_in_any_format(form: str) -> None:
+    months = [date(2014 + i // 12, 1 + i % 12, 1) for i in range(40)]
+    column = fitted([month.strftime(form.replace("%B", "%b")) for month in months])
+    assert column.formats[0] == column.date_format == form
+    spellings = ["2017-06", "2017/06", "06/2017", "6/2017", "06-2017", "06.2017", "Jun 2017", "June 2017", "Jun-2017"]
+    assert encoded(column, spellings) == encoded(column, ["2017-06-01"] * len(spellings))
+    for cell in ("13.2017", "2017/18", "201706"):
+        with pytest.raises(CellError):
+            encoded(column, [cell])
+
+
+def test_a_model_of_days_reads_no_months_of_digits() -> None:
+    with pytest.raises(CellError):
+        encoded(fitted(["2017-06-01", "2018-07-02"]), ["06/2017"])
 
 
 def test_a_column_of_several_formats_keeps_all_of_them() -> None:

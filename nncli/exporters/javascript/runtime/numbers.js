@@ -41,9 +41,9 @@ function withoutUnit(text, unit) {
     if (parts.length !== 2 || !pattern(`^[${SPACES}(+-]*${sign}|${sign}[${SPACES})]*$`).test(text)) return null;
     bare = parts.join("");
   }
-  const inside = pattern(`^${S}\\(([^()+-]*)\\)${S}$`).exec(bare);
-  if (inside !== null && /[0-9]/.test(inside[1])) bare = `-${inside[1]}`;
-  return trim(bare.replace(pattern(`^${S}([+-])[${SPACES}]+`), "$1"));
+  bare = trim(bare).replace(/(\d)[.,][-–—]$/, "$1").replace(/^(\d.*[.,]\d\d)-$/, "-$1")
+    .replace(/^\(([^()+-]*\d[^()+-]*)\)$/, "-$1");
+  return trim(bare.replace(pattern(`^([+-])[${SPACES}]+`), "$1"));
 }
 
 // Other spellings, read only if they can mean one number.

@@ -19,6 +19,8 @@ from nncli.data.number_and_date_forms import (
     LAST_DAY,
     LAST_MOMENT,
     MICROSECONDS_PER_DAY,
+    MINUS_BEHIND,
+    NO_CENTS,
     ORDERS,
     PARENTHESES,
     PERCENT,
@@ -127,7 +129,9 @@ class NumberFormat:
     @cached_property
     def _other_forms(self) -> list[tuple[str, re.Pattern[str]]]:
         """Regular expressions of thousands separators, and of the numbers with each that have one meaning."""
-        return [(between, re.compile(rf"[+-]?(?:{form})")) for between, form in other_forms(self.decimal)]
+        return [
+            (between, re.compile(rf"[+-]?(?:{form})")) for between, form in other_forms(self.decimal, self.thousands)
+        ]
 
     def _in_another_spelling(self, text: str) -> float | None:
         bare: str | None = re.sub("[−–]", "-", text.strip(SPACES), count=1)
@@ -163,6 +167,7 @@ def without_unit(text: str, unit: str) -> str | None:
         if text.count(unit) != 1 or not re.search(place, text):
             return None
         text = text.replace(unit, "", 1)
+    text = re.sub(MINUS_BEHIND, r"-\1", re.sub(NO_CENTS, r"\1", text.strip(SPACES)))
     enclosed = IN_PARENTHESES.fullmatch(text)
     text = f"-{enclosed[1]}" if enclosed else text
     return re.sub(rf"\A[{SPACE}]*([+-])[{SPACE}]+", r"\1", text).strip(SPACES)
