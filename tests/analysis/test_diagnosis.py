@@ -85,6 +85,11 @@ ILL = {
     ),
     "raw features": ("unscaled", ["encoding.numeric=none", "epochs=10"], CODE.UNSCALED_INPUTS),
     "wide output": ("classes", ["layers=[64]", WIDE_NORMAL % 2, "epochs=10"], CODE.INITIAL_LOSS),
+    "sigmoid output": (
+        "far",
+        ["output_activation=sigmoid", "encoding.target=none", "optimizer=adam", "epochs=10"],
+        CODE.UNREACHABLE_TARGET,
+    ),
     "raw target": ("far", ["encoding.target=none", "epochs=5"], CODE.UNSCALED_TARGET),
     "raw target, adam": ("far", ["encoding.target=none", "optimizer=adam", "epochs=20"], CODE.UNSCALED_TARGET),
     "coin": ("coin", ["layers=[128, 128]", "epochs=60", "learning_rate=0.003"], CODE.OVERFITTING),
@@ -156,7 +161,7 @@ MISNAMED = 2
 """Ill trainings of ILL that may be named wrong: a tenth."""
 
 
-SETTINGS = {CODE.UNSCALED_TARGET, CODE.STRONG_PENALTY, CODE.EQUAL_UNITS}
+SETTINGS = {CODE.UNREACHABLE_TARGET, CODE.UNSCALED_TARGET, CODE.STRONG_PENALTY, CODE.EQUAL_UNITS}
 """Causes that are named first."""
 
 
@@ -197,6 +202,7 @@ RULE_CODES = {
     CODE.LEARNING_RATE_TOO_HIGH,
     CODE.LEARNING_RATE_TOO_LOW,
     CODE.UNSCALED_INPUTS,
+    CODE.UNREACHABLE_TARGET,
     CODE.UNSCALED_TARGET,
     CODE.STRONG_PENALTY,
     CODE.EQUAL_UNITS,
@@ -313,6 +319,26 @@ def test_what_is_suggested_differs_from_the_run(tables: Callable[[str], Path], t
         trained(tables("classes"), tmp_path / "noise", ["batch_size=1", "epochs=15", "learning_rate=0.01"], target="y")
     ).findings
     assert noise.hint.endswith("--set batch_size=8")
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        ["output_activation=sigmoid", "encoding.target=none"],
+        ["output_activation=relu", "layers=[{type: dense, units: 8, init: he}]", "init={type: constant, value: -0.5}"],
+    ],
+)
+def test_an_output_that_cannot_reach_the_target_is_named_first_and_the_suggestion_leads_to_a_fit(
+    tables: Callable[[str], Path], tmp_path: Path, sets: list[str]
+) -> None:
+    settings = ["optimizer=adam", "learning_rate=0.01", "epochs=20", *sets]
+    first = diagnose(trained(tables("far"), tmp_path / "bounded", settings, target="y")).findings[0]
+    assert first.code == CODE.UNREACHABLE_TARGET
+    follow = [word for word in shlex.split(first.hint.rpartition("Try: ")[2])[3:] if word != "--set"]
+    assert "output_activation=null" in follow
+    run = tmp_path / "unbounded"
+    train(tmp_path / "bounded" / CONFIG, set=follow, output=run)
+    assert not {CODE.UNREACHABLE_TARGET, CODE.UNSCALED_TARGET} & {*codes(diagnose(run))}
 
 
 def test_without_validation_rows_a_note_says_that_overfitting_is_not_seen(

@@ -315,6 +315,36 @@ def unscaled_inputs(e: Evidence, *, limit: float = 10.0) -> TrainingProblem | No
     return TrainingProblem(FindingCode.UNSCALED_INPUTS, message, 0.95, ("encoding.numeric=standard",))
 
 
+def _without_output_activation(config: Config) -> tuple[str, ...]:
+    """The assignments that leave the output unbounded, with a target of the size 1."""
+    given = ("output_activation=null",) if config.output_activation is not None else ()
+    is_scaled = config.encoding.target != "none" or (config.loss is not None and config.loss.needs_unscaled_targets)
+    return given if is_scaled else (*given, "encoding.target=standard")
+
+
+def unreachable_target(e: Evidence, *, learned: float = 0.1) -> TrainingProblem | None:
+    """Training targets are outside the range of `output_activation`; or its output is the same in all rows and passes
+    no gradient on, and less than {learned:.0%} of the loss is learned.
+
+    Helps: `output_activation=null`.
+    """
+    code, f = FindingCode.UNREACHABLE_TARGET, e.config.output_activation
+    if f is None:
+        return None
+    sets = _without_output_activation(e.config)
+    said = next((finding for finding in e.recorded if finding.code == code), None)
+    if said is not None:
+        return TrainingProblem(code, said.message, 1.0, sets)
+    last = dense(e.health[-1])[-1] if e.health and e.health[-1].epoch else None
+    if last is None or last.a_std > 0.0 or last.gradient_norm > 0.0 or e.learned >= learned:
+        return None
+    message = (
+        f"the {f.type} output is {format_number(last.a_mean)} in all rows and passes no gradient on, so the network "
+        "cannot learn"
+    )
+    return TrainingProblem(code, message, 1.0, (*sets, *layers_with(e.config)))
+
+
 def unscaled_target(e: Evidence, *, limit: float = 10.0, learned: float = 0.9) -> TrainingProblem | None:
     """`encoding.target: none`, a target of a size above {limit:g}, and less than {learned:.0%} of the loss is learned.
 
@@ -329,7 +359,7 @@ def unscaled_target(e: Evidence, *, limit: float = 10.0, learned: float = 0.9) -
     if size <= limit or e.learned > learned:
         return None
     message = f"the target is not scaled: it is of the size {format_number(size)}, and 1 is usual"
-    return TrainingProblem(FindingCode.UNSCALED_TARGET, message, 1.0, ("encoding.target=standard",))
+    return TrainingProblem(FindingCode.UNSCALED_TARGET, message, 1.0, _without_output_activation(e.config))
 
 
 def strong_penalty(
@@ -700,6 +730,7 @@ def _epochs(config: Config) -> int:
 
 Rule = Callable[[Evidence], TrainingProblem | None]
 LIVE: tuple[Rule, ...] = (
+    unreachable_target,
     unscaled_target,
     strong_penalty,
     equal_units,
@@ -742,7 +773,7 @@ def before_divergence(health: Sequence[Health]) -> str:
 
 
 CODE = FindingCode
-OF_SETTING = {CODE.UNSCALED_TARGET, CODE.STRONG_PENALTY, CODE.EQUAL_UNITS}
+OF_SETTING = {CODE.UNREACHABLE_TARGET, CODE.UNSCALED_TARGET, CODE.STRONG_PENALTY, CODE.EQUAL_UNITS}
 OF_STEPS = OF_SETTING | {
     CODE.LEARNING_RATE_TOO_HIGH,
     CODE.UNSCALED_INPUTS,
@@ -751,6 +782,7 @@ OF_STEPS = OF_SETTING | {
     CODE.SATURATED_UNITS,
 }
 CONSEQUENCES = {
+    CODE.UNSCALED_TARGET: {CODE.UNREACHABLE_TARGET},
     CODE.VANISHING_GRADIENTS: OF_SETTING,
     CODE.PLATEAU: OF_STEPS | {CODE.BATCH_NOISE, CODE.DEAD_UNITS},
     **dict.fromkeys((CODE.OVERFITTING, CODE.BATCH_NOISE), OF_STEPS),
