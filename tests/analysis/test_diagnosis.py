@@ -19,8 +19,16 @@ from nncli import diagnose, train
 from nncli.analysis.diagnosis import Diagnosis
 from nncli.base.errors import NncliError, RunError
 from nncli.base.findings import FindingCode
-from nncli.fitting.checks.diagnosis import RULES
+from nncli.fitting.checks.diagnosis import (
+    RULES,
+    Evidence,
+    RowEvidence,
+    TrainingProblem,
+    training_problems,
+    underfitting,
+)
 from nncli.nn.training.epoch import DivergedError
+from nncli.nn.training.loop import EpochReport
 from nncli.run_directory.config import read_config
 from nncli.run_directory.manifest import CONFIG, HEALTH
 from tests.assertions import raises
@@ -230,7 +238,7 @@ def test_every_rule_has_an_ill_training() -> None:
 HEALTHY: dict[str, tuple[Path | str, str | None, list[str]]] = {
     **{
         name: (ROOT / "configs" / f"{name}.yaml", None, [])
-        for name in ("linear-regression", "linear", "penguins", "spirals", "xor")
+        for name in ("linear-regression", "penguins", "spirals", "xor")
     },
     "species": (DATA / "penguins.csv", "species", []),
     "mass": (DATA / "penguins.csv", "body_mass_g", []),
@@ -339,6 +347,44 @@ def test_an_output_that_cannot_reach_the_target_is_named_first_and_the_suggestio
     run = tmp_path / "unbounded"
     train(tmp_path / "bounded" / CONFIG, set=follow, output=run)
     assert not {CODE.UNREACHABLE_TARGET, CODE.UNSCALED_TARGET} & {*codes(diagnose(run))}
+
+
+def test_a_setting_that_the_run_has_is_not_suggested(tables: Callable[[str], Path], tmp_path: Path) -> None:
+    sets = ["layers=[64, 64]", "optimizer=sgd", "learning_rate=0.01", "epochs=3", "clip_norm=1", "l2=0.0001"]
+    config = read_config(trained(tables("waves"), tmp_path / "run", sets, target="y"))
+    reports = [EpochReport(i, loss, 0.0, None, None, 0.01, True, 0.0) for i, loss in enumerate((1.0, 0.99, 0.98), 1)]
+    rows = RowEvidence(baseline=1.0, neighbors=0.99, network=0.5)
+    (underfits,) = training_problems(Evidence(config, (), reports, rows), [underfitting])
+    assert underfits.assignments == ("l2=0",)
+    assert "--rates" in underfits.advice
+    present = TrainingProblem(
+        CODE.PLATEAU,
+        "",
+        1.0,
+        ("clip_norm=1", "optimizer=sgd", "learning_rate.peak=0.01", "layers=[64, 64]", "epochs=9"),
+    )
+    (problem,) = training_problems(Evidence(config, (), reports, rows), [lambda _: present])
+    assert problem.assignments == ("epochs=9",)
+
+
+def test_batch_norm_with_tiny_batches_is_named_and_a_usual_batch_size_is_not(
+    tables: Callable[[str], Path], tmp_path: Path
+) -> None:
+    sets = ["layers=[16, {type: batch_norm}, 16, {type: batch_norm}]", "optimizer=adam", "learning_rate=0.005"]
+    run = trained(tables("waves"), tmp_path / "tiny", [*sets, "batch_size=2", "epochs=10"], target="y")
+    (first, *_) = diagnose(run).findings
+    assert first.code == CODE.BATCH_NOISE
+    assert "batch_size=64" in first.hint
+    run = trained(tables("waves"), tmp_path / "usual", [*sets, "batch_size=64", "epochs=60"], target="y")
+    assert CODE.BATCH_NOISE not in codes(diagnose(run))
+
+
+def test_rare_classes_and_class_weights_are_not_a_bad_initialization(
+    tables: Callable[[str], Path], tmp_path: Path
+) -> None:
+    for name, table, weights in (("rare", "rare", "null"), ("weights", "classes", "{a: 1, b: 300}")):
+        sets = ["epochs=5", "optimizer=adam", "learning_rate=0.001", f"class_weight={weights}"]
+        assert CODE.INITIAL_LOSS not in codes(diagnose(trained(tables(table), tmp_path / name, sets, target="y")))
 
 
 def test_without_validation_rows_a_note_says_that_overfitting_is_not_seen(

@@ -44,7 +44,8 @@ class RateTrial:
 class RowEvidence:
     """What the training rows tell about a training.
 
-    `baseline` is the loss of the best constant output. `contradicting` is the fraction of rows with the features of
+    `baseline` is the loss of the best constant output, `zero` that of the output 0, which of classes are equal
+    probabilities. `contradicting` is the fraction of rows with the features of
     another row and another target than most of these; two such rows are an `example`. `heavy` is the fraction of the
     gradient at that constant that the steepest hundredth of the rows has, such as `heavy_rows`. `widest` is the
     feature with the largest values as the network gets it, of the root mean square `size`. `neighbors` and `network`
@@ -54,6 +55,7 @@ class RowEvidence:
     """
 
     baseline: float
+    zero: float = 0.0
     has_labels: bool = False
     target_size: float = 1.0
     contradicting: float = 0.0
@@ -158,6 +160,11 @@ def _count(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
+def _ratio(update: float) -> str:
+    """An update relative to the weights, in percent, with what is usual."""
+    return f"{100.0 * update:,.2g} % (0.1 % is usual)" if update < 1.0 else f"{100.0 * update:,.0f} % (0.1 % is usual)"
+
+
 def rounded(rate: float) -> str:
     """A learning rate as 1 or 3 times a power of ten."""
     halves = round(2.0 * log10(rate))
@@ -194,6 +201,26 @@ def layers_with(config: Config, activation: str | None = None, dropout: float | 
     return (layers, *of_activation, *(() if config.init is None else ("init=null",)))
 
 
+def _without_present(config: Config, assignments: tuple[str, ...]) -> tuple[str, ...]:
+    """The assignments that would change a configuration. Layers are also given to change their activation."""
+
+    def is_present(assignment: str) -> bool:
+        key, _, text = assignment.partition("=")
+        value: Any = config.model_dump(mode="json")
+        for part in key.split("."):
+            value = value.get(part, ...) if isinstance(value, dict) else ...
+        try:
+            given = json.loads(text)
+        except ValueError:
+            given = text
+        return bool(value == given or (isinstance(value, dict) and value.get("type", ...) == given))
+
+    others = [x for x in assignments if not x.startswith("layers=") and not is_present(x)]
+    has_init = any(getattr(layer, "init", None) is not None for layer in config.layers)
+    unchanged = () if has_init or any(x.startswith("activation=") for x in others) else layers_with(config, dropout=1.0)
+    return tuple(x for x in assignments if x in others or (x.startswith("layers=") and x not in unchanged))
+
+
 EXPLODED = 100.0
 """Standard deviation of z of a hidden layer beyond which it has exploded; 1 is usual."""
 FAR_FROM_BEST = 5.0
@@ -223,9 +250,9 @@ def learning_rate_too_high(
     if widest[0] > EXPLODED:  # before the first step
         return None
     if e.diverged:
-        last = (
-            f"; at epoch {e.health[-1].epoch} an update was {e.update_ratio:.2g} times the weights" if e.health else ""
-        )
+        at = e.health[-1].epoch if e.health else 0
+        when = f"after {_count(at, 'epoch')}" if at else "before the first step"
+        last = f"; {when} an update was {_ratio(e.update_ratio)}" if e.health else ""
         message = f"the training diverged at learning rate {e.peak:.3g}{last}"
         return TrainingProblem(code, message, 1.0, (learning_rate(e.peak / 10.0), "clip_norm=1"))
     if swept is not None:
@@ -247,8 +274,8 @@ def learning_rate_too_high(
     what = f"the training loss changes by {format_percent(e.roughness)} between epochs" if jumps else what
     what = f"z of a layer explodes from {widest[0]:.2g} to {max(widest):.2g}" if explodes else what
     message = (
-        f"the learning rate {e.peak:.3g} is too high: a step changes the weights by {format_percent(e.update_ratio)} "
-        f"(0.1 % is usual), and {what}"
+        f"the learning rate {e.peak:.3g} is too high: a step changes the weights by {_ratio(e.update_ratio)}, "
+        f"and {what}"
     )
     factor = min(0.1, max(1e-3, 0.01 / e.update_ratio)) if e.update_ratio > 0.0 else 0.1
     return TrainingProblem(code, message, max(0.7, 1.0 - max(0.0, e.learned)), (learning_rate(e.peak * factor),))
@@ -292,8 +319,8 @@ def learning_rate_too_low(
     subject = f"the learning rate {e.peak:.3g} is too low"
     subject = f"clip_norm {clip:g} is too low for gradients of norm {norm:.2g}" if is_clipped else subject
     message = (
-        f"{subject}: a step changes the weights by {e.update_ratio:.1g} of their size "
-        f"(0.001 is usual), and after {_count(len(e.reports), 'epoch')} the training loss is still falling"
+        f"{subject}: a step changes the weights by {_ratio(e.update_ratio)}, and after "
+        f"{_count(len(e.reports), 'epoch')} the training loss is still falling"
     )
     sets = "clip_norm=1" if is_clipped else learning_rate(e.peak * min(factor, 1e4))
     return TrainingProblem(code, message, min(1.0, 1.0 - e.learned), (sets,))
@@ -505,19 +532,21 @@ def _drops(config: Config, *, rate: float = 0.5) -> bool:
 
 
 def initial_loss(e: Evidence, *, factor: float = 20.0, falling: float = 5.0) -> TrainingProblem | None:
-    """The loss before the first step is {factor:g} times that of the best constant; or {falling:g} times, and still
-    falls at the end.
+    """The loss before the first step is {factor:g} times that of the best constant (of classes, of equal probabilities,
+    if that is larger); or {falling:g} times, and still falls at the end.
 
     Helps: `init`.
     """
     if e.rows is None or not e.health or e.health[0].epoch or e.rows.baseline <= 0.0:
         return None
-    start = e.health[0].loss
-    if _drops(e.config) or start <= (factor if too_few_epochs(e) is None else falling) * e.rows.baseline:
+    start, is_zero = e.health[0].loss, e.rows.has_labels and e.rows.zero > e.rows.baseline
+    usual = e.rows.zero if is_zero else e.rows.baseline
+    if _drops(e.config) or start <= (factor if too_few_epochs(e) is None else falling) * usual:
         return None
+    what = "equal probabilities" if is_zero else "the best constant"
     message = (
-        f"the loss before the first step is {format_number(start)}, and that of the best constant "
-        f"{format_number(e.rows.baseline)}: the first steps only undo the initialization"
+        f"the loss before the first step is {format_number(start)}, and that of {what} {format_number(usual)}: "
+        "the first steps only undo the initialization"
     )
     return TrainingProblem(FindingCode.INITIAL_LOSS, message, 0.5, layers_with(e.config))
 
@@ -559,7 +588,7 @@ def conflicting_targets(e: Evidence, *, share: float = 0.1) -> TrainingProblem |
 def underfitting(e: Evidence, *, gap: float = 0.1) -> TrainingProblem | None:
     """The scores of the five nearest other training rows are better by {gap:g} than those of the network.
 
-    Helps: more layers or units, a smaller penalty.
+    Helps: more layers or units, a smaller penalty, a better learning rate (`--rates`).
     """
     if e.rows is None or e.rows.neighbors is None or e.rows.network is None or len(e.reports) < 3:
         return None
@@ -572,7 +601,13 @@ def underfitting(e: Evidence, *, gap: float = 0.1) -> TrainingProblem | None:
         f"nearest other rows {e.rows.neighbors:.2f}"
     )
     weak = [f"{key}=0" for key in ("l1", "l2") if getattr(e.config, key)]
-    return TrainingProblem(FindingCode.UNDERFITTING, message, min(0.7, missing), ("layers=[64, 64]", *weak))
+    units = [layer.units for layer in e.config.layers if isinstance(layer, Dense)]
+    is_large = len(units) > 1 and min(units) >= 64
+    advice = "The network is not small: try learning rates with `nncli diagnose --rates`" if not e.rates else ""
+    sets = weak if is_large else ["layers=[64, 64]", *weak]
+    return TrainingProblem(
+        FindingCode.UNDERFITTING, message, min(0.7, missing), tuple(sets), advice if is_large else ""
+    )
 
 
 def overfitting(
@@ -700,24 +735,40 @@ def too_few_epochs(
 
 
 def batch_noise(
-    e: Evidence, *, noise: float = 5.0, tiny: float = 2.0, rough: float = 0.1, learned: float = 0.95
+    e: Evidence,
+    *,
+    noise: float = 5.0,
+    tiny: float = 2.0,
+    rough: float = 0.1,
+    learned: float = 0.95,
+    normalized: float = 0.8,
 ) -> TrainingProblem | None:
-    """Gradients of batches of at most 16 rows differ by {noise:g} times their mean, and the loss jumps by {rough:.0%}
-    between epochs; of at most 4 rows, by {tiny:g} times, and half of that.
+    """The gradients of batches of at most 16 rows have a standard deviation of {noise:g} times their mean, and the loss
+    jumps by {rough:.0%} between epochs; of at most 4 rows, of {tiny:g} times, and half of that. Or `batch_norm` has
+    batches of at most 4 rows, and less than {normalized:.0%} of the validation loss is learned.
 
     Helps: `batch_size`, with `learning_rate.peak` of SGD.
     """
     late = [m.gradient_noise for m in e.health if m.epoch >= 2]
     values = np.array([r.val_loss if r.val_loss is not None else r.loss for r in e.reports])
-    if not late or not isinstance(e.config.batch_size, int) or e.learned > learned:
+    if not isinstance(e.config.batch_size, int) or e.learned > learned:
+        return None
+    mixing = next((layer.type for layer in e.config.layers if layer.mixes_rows), "")
+    if mixing and e.config.batch_size <= 4 and len(values) > 2 and values.min() > (1.0 - normalized) * e.scale:
+        message = (
+            f"{mixing} has batches of {_count(e.config.batch_size, 'row')}, whose mean and variance differ from those "
+            f"of prediction (32 rows and more are usual); the best loss is {format_number(values.min())}"
+        )
+        return TrainingProblem(FindingCode.BATCH_NOISE, message, 0.8, ("batch_size=64",))
+    if not late:
         return None
     spread, jump = median(np.minimum(late, 1e9)), max(_roughness(values, e.scale), e.roughness)
     is_tiny = e.config.batch_size <= 4
     if e.config.batch_size > 16 or spread < (tiny if is_tiny else noise) or jump < (rough / 2.0 if is_tiny else rough):
         return None
     message = (
-        f"batches of {_count(e.config.batch_size, 'row')} are too small: their gradients differ by {spread:.2g} times "
-        f"the mean, and the loss changes by {format_percent(jump)} between epochs"
+        f"batches of {_count(e.config.batch_size, 'row')} are too small: the standard deviation of their gradients is "
+        f"{spread:.2g} times the mean (below 1 is usual), and the loss changes by {format_percent(jump)} between epochs"
     )
     larger = (learning_rate(sqrt(8.0) * e.peak),) if isinstance(e.config.optimizer, Sgd) else ()
     sets = (f"batch_size={8 * e.config.batch_size}", *larger)
@@ -803,6 +854,7 @@ def training_problems(evidence: Evidence, rules: Iterable[Rule] = RULES) -> tupl
     """What is wrong with a training, at most MAX_FINDINGS, the costliest first."""
     with np.errstate(all="ignore"):
         problems = [problem for rule in rules if (problem := rule(evidence)) is not None]
+    config = evidence.config
     codes = {problem.code for problem in problems}
     causes = [problem for problem in problems if codes.isdisjoint(CONSEQUENCES.get(problem.code, ()))]
     if (swept := _swept(evidence)) is not None:
@@ -816,9 +868,10 @@ def training_problems(evidence: Evidence, rules: Iterable[Rule] = RULES) -> tupl
             others = tuple(x for x in problem.assignments if not x.startswith("learning_rate"))
             if others != problem.assignments and problem.code is not CODE.BATCH_NOISE:  # whose batches are larger
                 causes[i] = replace(problem, assignments=(*rate, *others))
+    causes = [replace(problem, assignments=_without_present(config, problem.assignments)) for problem in causes]
     merged: dict[tuple[str, ...], TrainingProblem] = {}
     for problem in sorted(causes, key=lambda problem: -problem.cost):
         same = merged.setdefault(problem.assignments or (problem.code,), problem)
         if same is not problem:
-            merged[same.assignments] = replace(same, message=f"{same.message}; {problem.message}")
+            merged[same.assignments or (same.code,)] = replace(same, message=f"{same.message}; {problem.message}")
     return tuple(merged.values())[:MAX_FINDINGS]
