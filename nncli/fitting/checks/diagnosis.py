@@ -571,16 +571,16 @@ def few_rows_dominate(e: Evidence, *, share: float = 0.3) -> TrainingProblem | N
         words = json.loads(spellings[0])
         names = [finding.location.column or "" for finding in sentinels if spellings[0] in finding.hint]
         message = (
-            f"{join_quoted(names)} are {words[0]} in some rows, far from all other values; do these stand for a missing "
-            "value?"
+            f"{join_quoted(names)} are {words[0]} in some rows, far from all other values; do these stand for a "
+            "missing value?"
         )
         data = e.config.data
         default = DEFAULT_MISSING_VALUES if data.default_missing_values else ()
         given = [word for word in data.missing_values if word not in default]
         sets = f"data.missing_values={json.dumps([*dict.fromkeys((*given, *words))])}"
         advice = "If they do, their cells can be read as missing"
-        heavy = 0.3 if e.rows is None else max(0.3, e.rows.heavy)
-        return TrainingProblem(code, sentinels[0].message if len(names) == 1 else message, heavy, (sets,), advice)
+        cost = 0.3 if e.rows is None else max(0.3, e.rows.heavy)
+        return TrainingProblem(code, sentinels[0].message if len(names) == 1 else message, cost, (sets,), advice)
     if e.rows is None or e.rows.heavy < share:
         said = next(
             (finding for finding in warned if finding.code in (FindingCode.OUTLIER, FindingCode.SENTINEL_VALUE)), None
@@ -626,7 +626,7 @@ def underfitting(e: Evidence, *, gap: float = 0.1) -> TrainingProblem | None:
         f"nearest other rows {e.rows.neighbors:.2f}"
     )
     weak = [f"{key}=0" for key in ("l1", "l2") if getattr(e.config, key)]
-    units = [layer.units for layer in e.config.layers if isinstance(layer, Dense)]
+    units = [layer.units for layer in e.config.layers if isinstance(layer, Dense) and layer.units != "auto"]
     is_large = len(units) > 1 and min(units) >= 64
     advice = "The network is not small: try learning rates with `nncli diagnose --rates`" if not e.rates else ""
     sets = weak if is_large else ["layers=[64, 64]", *weak]
