@@ -180,7 +180,7 @@ def row_evidence(prepared: PreparedTraining, weights: Parameters | None = None) 
     has_labels = prepared.spec.target.has_labels
     contradicting, example = _contradictions(_part(data, many), has_labels=has_labels)
     compared = _part(data, few)
-    baseline, dZ = _best_constant(prepared, compared)
+    zero, baseline, dZ = _best_constant(prepared, compared)
     heavy, rows = _heavy_rows(compared, dZ)
     predicted = None if weights is None else _predictions(prepared, weights, compared)
     is_right = predicted == compared.y if has_labels and predicted is not None else np.ones(0, bool)
@@ -191,6 +191,7 @@ def row_evidence(prepared: PreparedTraining, weights: Parameters | None = None) 
     widest = int(sizes.argmax()) if sizes.size else -1
     return RowEvidence(
         baseline=baseline,
+        zero=zero,
         has_labels=has_labels,
         target_size=1.0 if has_labels else sqrt(float(np.square(data.y, dtype=np.float64).mean())),
         contradicting=contradicting,
@@ -217,8 +218,8 @@ def _part(data: Dataset, rows: RowIndices) -> Dataset:
     return Dataset(np.asarray(data.X[rows]), np.asarray(data.codes[rows]), data.y[rows], weights)
 
 
-def _best_constant(prepared: PreparedTraining, data: Dataset) -> tuple[float, npt.NDArray[np.float64]]:
-    """The loss of the best constant output, fitted by Adam whatever the loss, and its gradient dZ (rows, outputs)."""
+def _best_constant(prepared: PreparedTraining, data: Dataset) -> tuple[float, float, npt.NDArray[np.float64]]:
+    """The loss of the output 0, that of the best constant, fitted by Adam whatever the loss, and its gradient dZ."""
     k = prepared.arguments.network.n_outputs
     Z, z, mean, square = np.zeros((len(data), k)), np.zeros(k), np.zeros(k), np.zeros(k)
     weights = None if data.weights is None else data.weights.astype(np.float64)
@@ -226,6 +227,7 @@ def _best_constant(prepared: PreparedTraining, data: Dataset) -> tuple[float, np
     head = prepared.arguments.loss.bind(Z, y, weights)
     rate = max(0.05, 0.02 * float(np.abs(y).max())) if y.dtype.kind == "f" else 0.05
     with np.errstate(all="ignore"):
+        zero = head.forward()
         for t in range(1, CONSTANT_STEPS + 1):
             Z[...] = z
             head.forward()
@@ -234,7 +236,7 @@ def _best_constant(prepared: PreparedTraining, data: Dataset) -> tuple[float, np
             step = mean / (1.0 - 0.9**t) / (np.sqrt(square / (1.0 - 0.99**t)) + 1e-12)
             z = z - rate * (1.0 - t / (CONSTANT_STEPS + 1)) * step
         Z[...] = z
-        return head.forward(), head.backward().astype(np.float64)
+        return zero, head.forward(), head.backward().astype(np.float64)
 
 
 def _contradictions(data: Dataset, *, has_labels: bool) -> tuple[float, tuple[int, int] | None]:

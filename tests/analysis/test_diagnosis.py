@@ -19,8 +19,16 @@ from nncli import diagnose, train
 from nncli.analysis.diagnosis import Diagnosis
 from nncli.base.errors import NncliError, RunError
 from nncli.base.findings import FindingCode
-from nncli.fitting.checks.diagnosis import RULES
+from nncli.fitting.checks.diagnosis import (
+    RULES,
+    Evidence,
+    RowEvidence,
+    TrainingProblem,
+    training_problems,
+    underfitting,
+)
 from nncli.nn.training.epoch import DivergedError
+from nncli.nn.training.loop import EpochReport
 from nncli.run_directory.config import read_config
 from nncli.run_directory.manifest import CONFIG, HEALTH
 from tests.assertions import raises
@@ -85,6 +93,11 @@ ILL = {
     ),
     "raw features": ("unscaled", ["encoding.numeric=none", "epochs=10"], CODE.UNSCALED_INPUTS),
     "wide output": ("classes", ["layers=[64]", WIDE_NORMAL % 2, "epochs=10"], CODE.INITIAL_LOSS),
+    "sigmoid output": (
+        "far",
+        ["output_activation=sigmoid", "encoding.target=none", "optimizer=adam", "epochs=10"],
+        CODE.UNREACHABLE_TARGET,
+    ),
     "raw target": ("far", ["encoding.target=none", "epochs=5"], CODE.UNSCALED_TARGET),
     "raw target, adam": ("far", ["encoding.target=none", "optimizer=adam", "epochs=20"], CODE.UNSCALED_TARGET),
     "coin": ("coin", ["layers=[128, 128]", "epochs=60", "learning_rate=0.003"], CODE.OVERFITTING),
@@ -156,7 +169,7 @@ MISNAMED = 2
 """Ill trainings of ILL that may be named wrong: a tenth."""
 
 
-SETTINGS = {CODE.UNSCALED_TARGET, CODE.STRONG_PENALTY, CODE.EQUAL_UNITS}
+SETTINGS = {CODE.UNREACHABLE_TARGET, CODE.UNSCALED_TARGET, CODE.STRONG_PENALTY, CODE.EQUAL_UNITS}
 """Causes that are named first."""
 
 
@@ -197,6 +210,7 @@ RULE_CODES = {
     CODE.LEARNING_RATE_TOO_HIGH,
     CODE.LEARNING_RATE_TOO_LOW,
     CODE.UNSCALED_INPUTS,
+    CODE.UNREACHABLE_TARGET,
     CODE.UNSCALED_TARGET,
     CODE.STRONG_PENALTY,
     CODE.EQUAL_UNITS,
@@ -224,7 +238,7 @@ def test_every_rule_has_an_ill_training() -> None:
 HEALTHY: dict[str, tuple[Path | str, str | None, list[str]]] = {
     **{
         name: (ROOT / "configs" / f"{name}.yaml", None, [])
-        for name in ("linear-regression", "linear", "penguins", "spirals", "xor")
+        for name in ("linear-regression", "penguins", "spirals", "xor")
     },
     "species": (DATA / "penguins.csv", "species", []),
     "mass": (DATA / "penguins.csv", "body_mass_g", []),
@@ -313,6 +327,81 @@ def test_what_is_suggested_differs_from_the_run(tables: Callable[[str], Path], t
         trained(tables("classes"), tmp_path / "noise", ["batch_size=1", "epochs=15", "learning_rate=0.01"], target="y")
     ).findings
     assert noise.hint.endswith("--set batch_size=8")
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        ["output_activation=sigmoid", "encoding.target=none"],
+        ["output_activation=relu", "layers=[{type: dense, units: 8, init: he}]", "init={type: constant, value: -0.5}"],
+    ],
+)
+def test_an_output_that_cannot_reach_the_target_is_named_first_and_the_suggestion_leads_to_a_fit(
+    tables: Callable[[str], Path], tmp_path: Path, sets: list[str]
+) -> None:
+    settings = ["optimizer=adam", "learning_rate=0.01", "epochs=20", *sets]
+    first = diagnose(trained(tables("far"), tmp_path / "bounded", settings, target="y")).findings[0]
+    assert first.code == CODE.UNREACHABLE_TARGET
+    follow = [word for word in shlex.split(first.hint.rpartition("Try: ")[2])[3:] if word != "--set"]
+    assert "output_activation=null" in follow
+    run = tmp_path / "unbounded"
+    train(tmp_path / "bounded" / CONFIG, set=follow, output=run)
+    assert not {CODE.UNREACHABLE_TARGET, CODE.UNSCALED_TARGET} & {*codes(diagnose(run))}
+
+
+def test_a_setting_that_the_run_has_is_not_suggested(tables: Callable[[str], Path], tmp_path: Path) -> None:
+    sets = ["layers=[64, 64]", "optimizer=sgd", "learning_rate=0.01", "epochs=3", "clip_norm=1", "l2=0.0001"]
+    config = read_config(trained(tables("waves"), tmp_path / "run", sets, target="y"))
+    reports = [EpochReport(i, loss, 0.0, None, None, 0.01, True, 0.0) for i, loss in enumerate((1.0, 0.99, 0.98), 1)]
+    rows = RowEvidence(baseline=1.0, neighbors=0.99, network=0.5)
+    (underfits,) = training_problems(Evidence(config, (), reports, rows), [underfitting])
+    assert underfits.assignments == ("l2=0",)
+    assert "--rates" in underfits.advice
+    present = TrainingProblem(
+        CODE.PLATEAU,
+        "",
+        1.0,
+        ("clip_norm=1", "optimizer=sgd", "learning_rate.peak=0.01", "layers=[64, 64]", "epochs=9"),
+    )
+    (problem,) = training_problems(Evidence(config, (), reports, rows), [lambda _: present])
+    assert problem.assignments == ("epochs=9",)
+
+
+def test_a_sentinel_is_named_with_all_its_columns_and_the_command_makes_its_cells_missing(tmp_path: Path) -> None:
+    X = np.random.default_rng(0).normal(20.0, 5.0, size=(ROWS, 3)).round(3)
+    y = X.sum(axis=1).round(3)
+    X[::20, 0] = X[1::20, 1] = 999999.0
+    lines = ["x0,x1,x2,y", *(",".join(map(str, row)) for row in np.column_stack([X, y]).tolist())]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    run = trained(tmp_path / "t.csv", tmp_path / "run", ["epochs=5", "data.missing_values=[none]"], target="y")
+    (finding,) = (finding for finding in diagnose(run).findings if finding.code == CODE.FEW_ROWS_DOMINATE)
+    assert "'x0'" in finding.message
+    assert "'x1'" in finding.message
+    words = shlex.split(finding.hint.rpartition("Try: ")[2])
+    follow = [word for word in words[3:] if word != "--set"]
+    train(run / CONFIG, set=follow, output=tmp_path / "follow")
+    assert CODE.FEW_ROWS_DOMINATE not in codes(diagnose(tmp_path / "follow"))
+    assert "none" in read_config(tmp_path / "follow").data.missing_values
+
+
+def test_batch_norm_with_tiny_batches_is_named_and_a_usual_batch_size_is_not(
+    tables: Callable[[str], Path], tmp_path: Path
+) -> None:
+    sets = ["layers=[16, {type: batch_norm}, 16, {type: batch_norm}]", "optimizer=adam", "learning_rate=0.005"]
+    run = trained(tables("waves"), tmp_path / "tiny", [*sets, "batch_size=2", "epochs=10"], target="y")
+    (first, *_) = diagnose(run).findings
+    assert first.code == CODE.BATCH_NOISE
+    assert "batch_size=64" in first.hint
+    run = trained(tables("waves"), tmp_path / "usual", [*sets, "batch_size=64", "epochs=60"], target="y")
+    assert CODE.BATCH_NOISE not in codes(diagnose(run))
+
+
+def test_rare_classes_and_class_weights_are_not_a_bad_initialization(
+    tables: Callable[[str], Path], tmp_path: Path
+) -> None:
+    for name, table, weights in (("rare", "rare", "null"), ("weights", "classes", "{a: 1, b: 300}")):
+        sets = ["epochs=5", "optimizer=adam", "learning_rate=0.001", f"class_weight={weights}"]
+        assert CODE.INITIAL_LOSS not in codes(diagnose(trained(tables(table), tmp_path / name, sets, target="y")))
 
 
 def test_without_validation_rows_a_note_says_that_overfitting_is_not_seen(

@@ -247,11 +247,12 @@ def check_outliers(column: Column, split: SplitTable, *, clipped: bool, target: 
     if sentinel is not None:
         value, n = sentinel
         message = (
-            f"{quote(column.name)} is {value:g} in {count(n, 'row', 'rows')}, far from all other values; "
+            f"{quote(column.name)} is {value:.0f} in {count(n, 'row', 'rows')}, far from all other values; "
             "does it stand for a missing value?"
         )
-        spelling = yaml_quote(f"{value:g}")
-        hint = f"If so, add {spelling} (spelled as in the table) to data.missing_values, or empty these cells."
+        decimal = split.table.header.dialect_of(column.name).decimal
+        spellings = ", ".join(yaml_quote(text) for text in (f"{value:.0f}", f"{value:.0f}{decimal}0"))
+        hint = f"If so, add its spelling to data.missing_values, such as [{spellings}], or empty these cells."
         return Finding("note" if clipped else "warning", FindingCode.SENTINEL_VALUE, location, message, hint)
     outliers = outliers_of(x)
     if outliers is None:

@@ -7,6 +7,7 @@ configuration. RULES is the table of all; LIVE are those that are certain during
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -20,8 +21,9 @@ import numpy.typing as npt
 
 from nncli.base.findings import Finding, FindingCode, warning
 from nncli.base.median import median
-from nncli.base.text import format_number, format_percent, quote
+from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.config.schema import Config
+from nncli.data.dialect import DEFAULT_MISSING_VALUES
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.sequential import Dropout
 from nncli.nn.optim.optimizers import Sgd
@@ -44,7 +46,8 @@ class RateTrial:
 class RowEvidence:
     """What the training rows tell about a training.
 
-    `baseline` is the loss of the best constant output. `contradicting` is the fraction of rows with the features of
+    `baseline` is the loss of the best constant output, `zero` that of the output 0, which of classes are equal
+    probabilities. `contradicting` is the fraction of rows with the features of
     another row and another target than most of these; two such rows are an `example`. `heavy` is the fraction of the
     gradient at that constant that the steepest hundredth of the rows has, such as `heavy_rows`. `widest` is the
     feature with the largest values as the network gets it, of the root mean square `size`. `neighbors` and `network`
@@ -54,6 +57,7 @@ class RowEvidence:
     """
 
     baseline: float
+    zero: float = 0.0
     has_labels: bool = False
     target_size: float = 1.0
     contradicting: float = 0.0
@@ -158,6 +162,11 @@ def _count(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
+def _ratio(update: float) -> str:
+    """An update relative to the weights, in percent, with what is usual."""
+    return f"{100.0 * update:,.2g} % (0.1 % is usual)" if update < 1.0 else f"{100.0 * update:,.0f} % (0.1 % is usual)"
+
+
 def rounded(rate: float) -> str:
     """A learning rate as 1 or 3 times a power of ten."""
     halves = round(2.0 * log10(rate))
@@ -194,6 +203,26 @@ def layers_with(config: Config, activation: str | None = None, dropout: float | 
     return (layers, *of_activation, *(() if config.init is None else ("init=null",)))
 
 
+def _without_present(config: Config, assignments: tuple[str, ...]) -> tuple[str, ...]:
+    """The assignments that would change a configuration. Layers are also given to change their activation."""
+
+    def is_present(assignment: str) -> bool:
+        key, _, text = assignment.partition("=")
+        value: Any = config.model_dump(mode="json")
+        for part in key.split("."):
+            value = value.get(part, ...) if isinstance(value, dict) else ...
+        try:
+            given = json.loads(text)
+        except ValueError:
+            given = text
+        return bool(value == given or (isinstance(value, dict) and value.get("type", ...) == given))
+
+    others = [x for x in assignments if not x.startswith("layers=") and not is_present(x)]
+    has_init = any(getattr(layer, "init", None) is not None for layer in config.layers)
+    unchanged = () if has_init or any(x.startswith("activation=") for x in others) else layers_with(config, dropout=1.0)
+    return tuple(x for x in assignments if x in others or (x.startswith("layers=") and x not in unchanged))
+
+
 EXPLODED = 100.0
 """Standard deviation of z of a hidden layer beyond which it has exploded; 1 is usual."""
 FAR_FROM_BEST = 5.0
@@ -223,9 +252,9 @@ def learning_rate_too_high(
     if widest[0] > EXPLODED:  # before the first step
         return None
     if e.diverged:
-        last = (
-            f"; at epoch {e.health[-1].epoch} an update was {e.update_ratio:.2g} times the weights" if e.health else ""
-        )
+        at = e.health[-1].epoch if e.health else 0
+        when = f"after {_count(at, 'epoch')}" if at else "before the first step"
+        last = f"; {when} an update was {_ratio(e.update_ratio)}" if e.health else ""
         message = f"the training diverged at learning rate {e.peak:.3g}{last}"
         return TrainingProblem(code, message, 1.0, (learning_rate(e.peak / 10.0), "clip_norm=1"))
     if swept is not None:
@@ -247,8 +276,8 @@ def learning_rate_too_high(
     what = f"the training loss changes by {format_percent(e.roughness)} between epochs" if jumps else what
     what = f"z of a layer explodes from {widest[0]:.2g} to {max(widest):.2g}" if explodes else what
     message = (
-        f"the learning rate {e.peak:.3g} is too high: a step changes the weights by {format_percent(e.update_ratio)} "
-        f"(0.1 % is usual), and {what}"
+        f"the learning rate {e.peak:.3g} is too high: a step changes the weights by {_ratio(e.update_ratio)}, "
+        f"and {what}"
     )
     factor = min(0.1, max(1e-3, 0.01 / e.update_ratio)) if e.update_ratio > 0.0 else 0.1
     return TrainingProblem(code, message, max(0.7, 1.0 - max(0.0, e.learned)), (learning_rate(e.peak * factor),))
@@ -292,8 +321,8 @@ def learning_rate_too_low(
     subject = f"the learning rate {e.peak:.3g} is too low"
     subject = f"clip_norm {clip:g} is too low for gradients of norm {norm:.2g}" if is_clipped else subject
     message = (
-        f"{subject}: a step changes the weights by {e.update_ratio:.1g} of their size "
-        f"(0.001 is usual), and after {_count(len(e.reports), 'epoch')} the training loss is still falling"
+        f"{subject}: a step changes the weights by {_ratio(e.update_ratio)}, and after "
+        f"{_count(len(e.reports), 'epoch')} the training loss is still falling"
     )
     sets = "clip_norm=1" if is_clipped else learning_rate(e.peak * min(factor, 1e4))
     return TrainingProblem(code, message, min(1.0, 1.0 - e.learned), (sets,))
@@ -315,6 +344,36 @@ def unscaled_inputs(e: Evidence, *, limit: float = 10.0) -> TrainingProblem | No
     return TrainingProblem(FindingCode.UNSCALED_INPUTS, message, 0.95, ("encoding.numeric=standard",))
 
 
+def _without_output_activation(config: Config) -> tuple[str, ...]:
+    """The assignments that leave the output unbounded, with a target of the size 1."""
+    given = ("output_activation=null",) if config.output_activation is not None else ()
+    is_scaled = config.encoding.target != "none" or (config.loss is not None and config.loss.needs_unscaled_targets)
+    return given if is_scaled else (*given, "encoding.target=standard")
+
+
+def unreachable_target(e: Evidence, *, learned: float = 0.1) -> TrainingProblem | None:
+    """Training targets are outside the range of `output_activation`; or its output is the same in all rows and passes
+    no gradient on, and less than {learned:.0%} of the loss is learned.
+
+    Helps: `output_activation=null`.
+    """
+    code, f = FindingCode.UNREACHABLE_TARGET, e.config.output_activation
+    if f is None:
+        return None
+    sets = _without_output_activation(e.config)
+    said = next((finding for finding in e.recorded if finding.code == code), None)
+    if said is not None:
+        return TrainingProblem(code, said.message, 1.0, sets)
+    last = dense(e.health[-1])[-1] if e.health and e.health[-1].epoch else None
+    if last is None or last.a_std > 0.0 or last.gradient_norm > 0.0 or e.learned >= learned:
+        return None
+    message = (
+        f"the {f.type} output is {format_number(last.a_mean)} in all rows and passes no gradient on, so the network "
+        "cannot learn"
+    )
+    return TrainingProblem(code, message, 1.0, (*sets, *layers_with(e.config)))
+
+
 def unscaled_target(e: Evidence, *, limit: float = 10.0, learned: float = 0.9) -> TrainingProblem | None:
     """`encoding.target: none`, a target of a size above {limit:g}, and less than {learned:.0%} of the loss is learned.
 
@@ -329,7 +388,7 @@ def unscaled_target(e: Evidence, *, limit: float = 10.0, learned: float = 0.9) -
     if size <= limit or e.learned > learned:
         return None
     message = f"the target is not scaled: it is of the size {format_number(size)}, and 1 is usual"
-    return TrainingProblem(FindingCode.UNSCALED_TARGET, message, 1.0, ("encoding.target=standard",))
+    return TrainingProblem(FindingCode.UNSCALED_TARGET, message, 1.0, _without_output_activation(e.config))
 
 
 def strong_penalty(
@@ -475,32 +534,57 @@ def _drops(config: Config, *, rate: float = 0.5) -> bool:
 
 
 def initial_loss(e: Evidence, *, factor: float = 20.0, falling: float = 5.0) -> TrainingProblem | None:
-    """The loss before the first step is {factor:g} times that of the best constant; or {falling:g} times, and still
-    falls at the end.
+    """The loss before the first step is {factor:g} times that of the best constant (of classes, of equal probabilities,
+    if that is larger); or {falling:g} times, and still falls at the end.
 
     Helps: `init`.
     """
     if e.rows is None or not e.health or e.health[0].epoch or e.rows.baseline <= 0.0:
         return None
-    start = e.health[0].loss
-    if _drops(e.config) or start <= (factor if too_few_epochs(e) is None else falling) * e.rows.baseline:
+    start, is_zero = e.health[0].loss, e.rows.has_labels and e.rows.zero > e.rows.baseline
+    usual = e.rows.zero if is_zero else e.rows.baseline
+    if _drops(e.config) or start <= (factor if too_few_epochs(e) is None else falling) * usual:
         return None
+    what = "equal probabilities" if is_zero else "the best constant"
     message = (
-        f"the loss before the first step is {format_number(start)}, and that of the best constant "
-        f"{format_number(e.rows.baseline)}: the first steps only undo the initialization"
+        f"the loss before the first step is {format_number(start)}, and that of {what} {format_number(usual)}: "
+        "the first steps only undo the initialization"
     )
     return TrainingProblem(FindingCode.INITIAL_LOSS, message, 0.5, layers_with(e.config))
+
+
+SPELLINGS = re.compile(r'\["[^]]+"]')
+"""The spellings of a sentinel in the hint of its finding."""
 
 
 def few_rows_dominate(e: Evidence, *, share: float = 0.3) -> TrainingProblem | None:
     """A hundredth of the rows has {share:.0%} of the gradient of the best constant; or the checks of the table warned
     of a cell far from all others.
 
-    Helps: check these rows; `loss=huber`.
+    Helps: check these rows; `loss=huber`; `data.missing_values`.
     """
-    code, far = FindingCode.FEW_ROWS_DOMINATE, (FindingCode.OUTLIER, FindingCode.SENTINEL_VALUE)
+    code = FindingCode.FEW_ROWS_DOMINATE
+    warned = [finding for finding in e.recorded if finding.level == "warning"]
+    sentinels = [finding for finding in warned if finding.code == FindingCode.SENTINEL_VALUE]
+    spellings = SPELLINGS.search(sentinels[0].hint) if sentinels else None
+    if spellings is not None:
+        words = json.loads(spellings[0])
+        names = [finding.location.column or "" for finding in sentinels if spellings[0] in finding.hint]
+        message = (
+            f"{join_quoted(names)} are {words[0]} in some rows, far from all other values; do these stand for a "
+            "missing value?"
+        )
+        data = e.config.data
+        default = DEFAULT_MISSING_VALUES if data.default_missing_values else ()
+        given = [word for word in data.missing_values if word not in default]
+        sets = f"data.missing_values={json.dumps([*dict.fromkeys((*given, *words))])}"
+        advice = "If they do, their cells can be read as missing"
+        cost = 0.3 if e.rows is None else max(0.3, e.rows.heavy)
+        return TrainingProblem(code, sentinels[0].message if len(names) == 1 else message, cost, (sets,), advice)
     if e.rows is None or e.rows.heavy < share:
-        said = next((finding for finding in e.recorded if finding.code in far and finding.level == "warning"), None)
+        said = next(
+            (finding for finding in warned if finding.code in (FindingCode.OUTLIER, FindingCode.SENTINEL_VALUE)), None
+        )
         return None if said is None else TrainingProblem(code, said.message, 0.3, advice=said.hint.rstrip("."))
     rows = ", ".join(f"{row:,}" for row in e.rows.heavy_rows)
     heavy = format_percent(e.rows.heavy)
@@ -529,7 +613,7 @@ def conflicting_targets(e: Evidence, *, share: float = 0.1) -> TrainingProblem |
 def underfitting(e: Evidence, *, gap: float = 0.1) -> TrainingProblem | None:
     """The scores of the five nearest other training rows are better by {gap:g} than those of the network.
 
-    Helps: more layers or units, a smaller penalty.
+    Helps: more layers or units, a smaller penalty, a better learning rate (`--rates`).
     """
     if e.rows is None or e.rows.neighbors is None or e.rows.network is None or len(e.reports) < 3:
         return None
@@ -542,7 +626,13 @@ def underfitting(e: Evidence, *, gap: float = 0.1) -> TrainingProblem | None:
         f"nearest other rows {e.rows.neighbors:.2f}"
     )
     weak = [f"{key}=0" for key in ("l1", "l2") if getattr(e.config, key)]
-    return TrainingProblem(FindingCode.UNDERFITTING, message, min(0.7, missing), ("layers=[64, 64]", *weak))
+    units = [layer.units for layer in e.config.layers if isinstance(layer, Dense) and layer.units != "auto"]
+    is_large = len(units) > 1 and min(units) >= 64
+    advice = "The network is not small: try learning rates with `nncli diagnose --rates`" if not e.rates else ""
+    sets = weak if is_large else ["layers=[64, 64]", *weak]
+    return TrainingProblem(
+        FindingCode.UNDERFITTING, message, min(0.7, missing), tuple(sets), advice if is_large else ""
+    )
 
 
 def overfitting(
@@ -670,24 +760,40 @@ def too_few_epochs(
 
 
 def batch_noise(
-    e: Evidence, *, noise: float = 5.0, tiny: float = 2.0, rough: float = 0.1, learned: float = 0.95
+    e: Evidence,
+    *,
+    noise: float = 5.0,
+    tiny: float = 2.0,
+    rough: float = 0.1,
+    learned: float = 0.95,
+    normalized: float = 0.8,
 ) -> TrainingProblem | None:
-    """Gradients of batches of at most 16 rows differ by {noise:g} times their mean, and the loss jumps by {rough:.0%}
-    between epochs; of at most 4 rows, by {tiny:g} times, and half of that.
+    """The gradients of batches of at most 16 rows have a standard deviation of {noise:g} times their mean, and the loss
+    jumps by {rough:.0%} between epochs; of at most 4 rows, of {tiny:g} times, and half of that. Or `batch_norm` has
+    batches of at most 4 rows, and less than {normalized:.0%} of the validation loss is learned.
 
     Helps: `batch_size`, with `learning_rate.peak` of SGD.
     """
     late = [m.gradient_noise for m in e.health if m.epoch >= 2]
     values = np.array([r.val_loss if r.val_loss is not None else r.loss for r in e.reports])
-    if not late or not isinstance(e.config.batch_size, int) or e.learned > learned:
+    if not isinstance(e.config.batch_size, int) or e.learned > learned:
+        return None
+    mixing = next((layer.type for layer in e.config.layers if layer.mixes_rows), "")
+    if mixing and e.config.batch_size <= 4 and len(values) > 2 and values.min() > (1.0 - normalized) * e.scale:
+        message = (
+            f"{mixing} has batches of {_count(e.config.batch_size, 'row')}, whose mean and variance differ from those "
+            f"of prediction (32 rows and more are usual); the best loss is {format_number(values.min())}"
+        )
+        return TrainingProblem(FindingCode.BATCH_NOISE, message, 0.8, ("batch_size=64",))
+    if not late:
         return None
     spread, jump = median(np.minimum(late, 1e9)), max(_roughness(values, e.scale), e.roughness)
     is_tiny = e.config.batch_size <= 4
     if e.config.batch_size > 16 or spread < (tiny if is_tiny else noise) or jump < (rough / 2.0 if is_tiny else rough):
         return None
     message = (
-        f"batches of {_count(e.config.batch_size, 'row')} are too small: their gradients differ by {spread:.2g} times "
-        f"the mean, and the loss changes by {format_percent(jump)} between epochs"
+        f"batches of {_count(e.config.batch_size, 'row')} are too small: the standard deviation of their gradients is "
+        f"{spread:.2g} times the mean (below 1 is usual), and the loss changes by {format_percent(jump)} between epochs"
     )
     larger = (learning_rate(sqrt(8.0) * e.peak),) if isinstance(e.config.optimizer, Sgd) else ()
     sets = (f"batch_size={8 * e.config.batch_size}", *larger)
@@ -700,6 +806,7 @@ def _epochs(config: Config) -> int:
 
 Rule = Callable[[Evidence], TrainingProblem | None]
 LIVE: tuple[Rule, ...] = (
+    unreachable_target,
     unscaled_target,
     strong_penalty,
     equal_units,
@@ -742,7 +849,7 @@ def before_divergence(health: Sequence[Health]) -> str:
 
 
 CODE = FindingCode
-OF_SETTING = {CODE.UNSCALED_TARGET, CODE.STRONG_PENALTY, CODE.EQUAL_UNITS}
+OF_SETTING = {CODE.UNREACHABLE_TARGET, CODE.UNSCALED_TARGET, CODE.STRONG_PENALTY, CODE.EQUAL_UNITS}
 OF_STEPS = OF_SETTING | {
     CODE.LEARNING_RATE_TOO_HIGH,
     CODE.UNSCALED_INPUTS,
@@ -751,6 +858,7 @@ OF_STEPS = OF_SETTING | {
     CODE.SATURATED_UNITS,
 }
 CONSEQUENCES = {
+    CODE.UNSCALED_TARGET: {CODE.UNREACHABLE_TARGET},
     CODE.VANISHING_GRADIENTS: OF_SETTING,
     CODE.PLATEAU: OF_STEPS | {CODE.BATCH_NOISE, CODE.DEAD_UNITS},
     **dict.fromkeys((CODE.OVERFITTING, CODE.BATCH_NOISE), OF_STEPS),
@@ -771,6 +879,7 @@ def training_problems(evidence: Evidence, rules: Iterable[Rule] = RULES) -> tupl
     """What is wrong with a training, at most MAX_FINDINGS, the costliest first."""
     with np.errstate(all="ignore"):
         problems = [problem for rule in rules if (problem := rule(evidence)) is not None]
+    config = evidence.config
     codes = {problem.code for problem in problems}
     causes = [problem for problem in problems if codes.isdisjoint(CONSEQUENCES.get(problem.code, ()))]
     if (swept := _swept(evidence)) is not None:
@@ -784,9 +893,10 @@ def training_problems(evidence: Evidence, rules: Iterable[Rule] = RULES) -> tupl
             others = tuple(x for x in problem.assignments if not x.startswith("learning_rate"))
             if others != problem.assignments and problem.code is not CODE.BATCH_NOISE:  # whose batches are larger
                 causes[i] = replace(problem, assignments=(*rate, *others))
+    causes = [replace(problem, assignments=_without_present(config, problem.assignments)) for problem in causes]
     merged: dict[tuple[str, ...], TrainingProblem] = {}
     for problem in sorted(causes, key=lambda problem: -problem.cost):
         same = merged.setdefault(problem.assignments or (problem.code,), problem)
         if same is not problem:
-            merged[same.assignments] = replace(same, message=f"{same.message}; {problem.message}")
+            merged[same.assignments or (same.code,)] = replace(same, message=f"{same.message}; {problem.message}")
     return tuple(merged.values())[:MAX_FINDINGS]

@@ -36,7 +36,7 @@ def test_an_outlier_of_the_target_is_found(tmp_path: Path) -> None:
     assert "huber" in finding.hint
 
 
-@pytest.mark.parametrize("sentinel", [-999, 9999, -99])
+@pytest.mark.parametrize("sentinel", [-999, 9999, -99, 9999999])
 def test_a_sentinel_value_is_a_warning(tmp_path: Path, sentinel: int) -> None:
     ages = [sentinel if i % 9 == 0 else 18 + i % 60 for i in range(300)]
     (finding,) = found(tmp_path, {**sound(), "age": ages})

@@ -84,7 +84,7 @@ CASES: dict[str, tuple[Columns, dict[str, object], str]] = {
         (
             "warning: FOLDER/t.csv, column 'age': 'age' is -999 in 34 rows, far from all other values; does "
             "it stand for a missing value?\n"
-            '  If so, add "-999" (spelled as in the table) to data.missing_values, or empty these cells.'
+            '  If so, add its spelling to data.missing_values, such as ["-999", "-999.0"], or empty these cells.'
         ),
     ),
     "an outlier": (
