@@ -83,8 +83,8 @@ def test_commands_import_only_what_they_need_and_disable_garbage_collection(tmp_
     run = str(tmp_path / "run")
     commands: list[tuple[list[str], int, list[str]]] = [
         (["train", str(ROOT / "configs" / "linear.yaml"), "-o", run], 230, [DISTANT]),
-        (["predict", run, str(ROOT / "data" / "linear.csv"), "-o", str(tmp_path / "p.csv")], 188, [TRAINING]),
-        (["show", run], 142, [TRAINING, DISTANT]),
+        (["predict", run, str(ROOT / "data" / "linear.csv"), "-o", str(tmp_path / "p.csv")], 191, [TRAINING]),
+        (["show", run], 144, [TRAINING, DISTANT]),
     ]
     for words, most, unneeded in commands:
         program = f"""

@@ -305,7 +305,7 @@ class ZeroInflatedPoisson(CountLossBase):
 
     def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
         z = self._mean_outputs(Z)
-        return np.asarray(np.exp(z) * _sigmoid(-Z[:, z.shape[1] :].astype(np.float64)))
+        return np.asarray(np.exp(z) / (1.0 + np.exp(Z[:, z.shape[1] :].astype(np.float64))))
 
     def lower_inverse_link(self, z: Value) -> Value:
         k = z.width // 2

@@ -77,7 +77,7 @@ def example_rows(network: Network, loss: LossBase, count: int, *, weighted: bool
         [rng.integers(0, e.n_embeddings, count) for e in network.embeddings] or [np.empty(count, np.int64)], 1
     )
     classes = 2 if network.n_outputs == 1 else network.n_outputs
-    targets = network.n_outputs // max(1, len(loss.quantile_levels))
+    targets = max(1, network.n_outputs // loss.outputs(1))
     numbers = np.abs(rng.normal(size=(count, targets))).astype(network.precision)
     return Dataset(
         X,
