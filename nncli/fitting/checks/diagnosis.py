@@ -253,8 +253,8 @@ def learning_rate_too_high(
         return None
     if e.diverged:
         at = e.health[-1].epoch if e.health else 0
-        when = f"after {_count(at, 'epoch')}" if at else "before the first step"
-        last = f"; {when} an update was {_ratio(e.update_ratio)}" if e.health else ""
+        when = f"after epoch {at:,}" if at else "at the start"
+        last = f"; {when} a step changed the weights by {_ratio(e.update_ratio)}" if e.health else ""
         message = f"the training diverged at learning rate {e.peak:.3g}{last}"
         return TrainingProblem(code, message, 1.0, (learning_rate(e.peak / 10.0), "clip_norm=1"))
     if swept is not None:
@@ -793,7 +793,8 @@ def batch_noise(
         return None
     message = (
         f"batches of {_count(e.config.batch_size, 'row')} are too small: the standard deviation of their gradients is "
-        f"{spread:.2g} times the mean (below 1 is usual), and the loss changes by {format_percent(jump)} between epochs"
+        f"{spread:.2g} times the mean (of {8 * e.config.batch_size:,} rows about {spread / sqrt(8.0):.2g} times), and "
+        f"the loss changes by {format_percent(jump)} between epochs"
     )
     larger = (learning_rate(sqrt(8.0) * e.peak),) if isinstance(e.config.optimizer, Sgd) else ()
     sets = (f"batch_size={8 * e.config.batch_size}", *larger)
