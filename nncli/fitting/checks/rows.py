@@ -367,9 +367,11 @@ class DuplicateRows:
 
 def _in_several(groups: npt.NDArray[np.int64], rows: Digests) -> npt.NDArray[np.bool_]:
     """Which rows are equal to a row of another group."""
-    group = pl.col("group")
-    of_rows = pl.DataFrame({"row": rows, "group": groups}).select(group.min().over("row") < group.max().over("row"))
-    return of_rows.to_series().to_numpy()
+    _, index = np.unique(rows, return_inverse=True)
+    lowest, highest = np.full(len(index), groups.max(initial=0)), np.zeros(len(index), groups.dtype)
+    np.minimum.at(lowest, index, groups)
+    np.maximum.at(highest, index, groups)
+    return np.asarray(lowest[index] < highest[index])
 
 
 def _digests(cells: pl.Series) -> Digests:

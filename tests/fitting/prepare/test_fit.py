@@ -130,8 +130,8 @@ def test_the_time_column_is_clipped_where_dates_are(config: Path, assignments: l
 def test_a_column_that_the_rows_of_a_member_leave_open_has_its_kind_in_the_whole_table(tmp_path: Path) -> None:
     """Words that are frequent enough for categories in the table are a little too rare among some of its rows."""
     cells = ["1", "2", "3", "4", "5"] * 60
-    for i in range(20, 300, 40):
-        cells[i] = "dk"
+    for i in range(20, 300, 30):
+        cells[i] = ("dk", "refused")[i // 30 % 2]
     pl.DataFrame({"q": cells, "y": [float(i % 7) for i in range(300)]}).write_csv(tmp_path / "t.csv")
     (tmp_path / "c.yaml").write_text("data: {path: t.csv, target: y}\nlayers: []\nepochs: 1\nlearning_rate: 0.1\n")
     with Scratch() as scratch:
