@@ -13,6 +13,7 @@ import pytest
 from nncli.nn.activations import Activation, ElementwiseActivation
 from nncli.nn.layers.residual import Layer, ParametricActivation
 from nncli.nn.losses import Loss
+from nncli.nn.losses.amounts import AmountLoss
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optim.optimizers import Optimizer
 from tests.reference import recipe
@@ -32,7 +33,8 @@ def test_training_gives_the_numbers_of_pytorch(reference: Reference) -> None:
 @pytest.mark.parametrize(("union", "place"), [(Layer, "network"), (Loss, "loss"), (Optimizer, "optimizer")])
 def test_every_class_of_a_union_has_a_reference(union: Any, place: str) -> None:
     covered = {t for r in REFERENCES for t in _types(getattr(r.case, place).model_dump(mode="json"))}
-    assert set(_tags(union)) <= covered
+    elsewhere = {tag(cls) for cls in members(Loss) if issubclass(cls, AmountLoss)}  # tests/nn/losses/test_amounts.py
+    assert set(_tags(union)) <= covered | elsewhere
 
 
 def test_every_activation_has_a_reference_as_output_and_in_layers() -> None:

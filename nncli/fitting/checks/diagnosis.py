@@ -553,7 +553,7 @@ def initial_loss(e: Evidence, *, factor: float = 20.0, falling: float = 5.0) -> 
     return TrainingProblem(FindingCode.INITIAL_LOSS, message, 0.5, layers_with(e.config))
 
 
-SPELLINGS = re.compile(r'\["[^]]+"]')
+SPELLINGS = re.compile(r'\["[^][]+"]')
 """The spellings of a sentinel in the hint of its finding."""
 
 

@@ -115,7 +115,6 @@ def _train(
                 estimate=likely,
                 longest=longest,
             )
-            stream.expect(likely or 0.0)
             yield from train_members(stream, [ensemble_run], workers.sharing(config.n_members))
         built = ensemble_run.finalize()
     except BaseException as error:  # also a second stop signal, or a closed generator

@@ -4,11 +4,10 @@ What may not be broken: a task begun anywhere, any number of times, leads to the
 lost process simply start again.
 
 Nothing else in nncli starts a process, except nncli/exporters/runtimes/process.py, which runs exported files. The
-executor of this machine is a pool of processes, each of which leaves Ctrl-C to its parent, has one BLAS thread, and
-never outlives the parent; that of a cluster is Dask's. On Linux a server imports what workers need, and they are forked
-from it: it has run nothing, so no thread of Polars or the BLAS is lost. Elsewhere each worker imports by itself.
+executor of this machine is a pool of spawned processes, each of which leaves Ctrl-C to its parent, has one BLAS thread,
+and never outlives the parent; that of a cluster is Dask's.
 
-A pool of processes has named POSIX semaphores. Python removes them at its end, and its resource tracker if the
+A pool of spawned processes has named POSIX semaphores. Python removes them at its end, and its resource tracker if the
 process was killed; a SIGKILL of the whole process group ends the tracker too, and they stay until the machine restarts.
 So their names say which process made them, and the next pool removes those of processes that have ended.
 """
@@ -21,12 +20,11 @@ import re
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing.context import BaseContext, SpawnContext, SpawnProcess
-from multiprocessing.process import BaseProcess
+from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from threading import Event, Lock, Thread
 from types import ModuleType, TracebackType
@@ -34,10 +32,6 @@ from typing import Any, Generic, Literal, NamedTuple, Self, TypeVar
 
 from nncli.base.errors import Advice, Location, NncliError, UsageError, UseOption, extra_required
 from nncli.base.threads import available_cpus
-
-if sys.platform == "linux":  # elsewhere libraries of the system have threads that a fork loses
-    from multiprocessing import forkserver, resource_tracker
-    from multiprocessing.context import ForkServerContext, ForkServerProcess
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 SECONDS_TO_CONNECT = 20
@@ -92,9 +86,8 @@ class Workers:
             yield from _of_dask(self.scheduler)
             return
         remove_abandoned_semaphores()
-        context, environment = start_server(), {**os.environ, **dict.fromkeys(ONE_THREAD, "1")}
         with _named_semaphores(getattr(multiprocessing.current_process(), "_config", None)):
-            pool = _Pool(count, context, _init_worker, (environment,))
+            pool = _Pool(count, _Spawning(), _init_worker)
         try:
             yield pool
         except BaseException as error:
@@ -154,67 +147,27 @@ class _Pool(ProcessPoolExecutor):
             raise BrokenExecutor("a process was lost while another one was started") from error
 
 
-class _Process(BaseProcess):
+class _Process(SpawnProcess):
     """A worker process that does not import the main module of the program that starts it.
 
     A script that trains needs no `if __name__ == "__main__"`, and is not run again in every process.
     """
 
     def start(self) -> None:
-        """Start with signals blocked until the worker is initialized."""
-        with _for_workers():
-            super().start()
-
-
-class _Spawned(_Process, SpawnProcess):
-    pass
-
-
-class _Spawning(SpawnContext):
-    Process = _Spawned
-
-
-if sys.platform == "linux":
-
-    class _Forked(_Process, ForkServerProcess):
-        pass
-
-    class _Forking(ForkServerContext):
-        Process = _Forked
-
-
-def start_server() -> BaseContext:
-    """Start the process that workers are forked from, unless it runs; it imports what they need meanwhile.
-
-    Returns what starts workers: the server, or a new interpreter for each where there can be none.
-    """
-    if sys.platform == "linux":
-        compiler = [name for name in sys.modules if name.partition(".")[0] == "numba"]
-        forkserver.set_forkserver_preload(["nncli.fitting.parallel.trainings", *compiler])
-        resource_tracker.ensure_running()  # it would unblock signals
-        with suppress(OSError), _for_workers():  # the path of its socket may be too long
-            forkserver.ensure_running()
-            return _Forking()
-    return _Spawning()
-
-
-@contextmanager
-def _for_workers() -> Iterator[None]:
-    """Start processes with one BLAS thread, two Polars threads, no main module, and signals blocked."""
-    main, environment = sys.modules["__main__"], dict(os.environ)
-    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
-    os.environ.setdefault("POLARS_MAX_THREADS", "2")
-    os.environ["PYTHONPATH"] = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        with _signals_blocked():
-            yield
-    finally:
-        sys.modules["__main__"] = main
-        for name in (*ONE_THREAD, "POLARS_MAX_THREADS", "PYTHONPATH"):
-            os.environ.pop(name, None)
-            if name in environment:
-                os.environ[name] = environment[name]
+        """Start with one BLAS thread, two Polars threads, and signals blocked until the worker is initialized."""
+        main, environment = sys.modules["__main__"], dict(os.environ)
+        os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+        os.environ.setdefault("POLARS_MAX_THREADS", "2")
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            with _signals_blocked():
+                super().start()
+        finally:
+            sys.modules["__main__"] = main
+            for name in (*ONE_THREAD, "POLARS_MAX_THREADS"):
+                os.environ.pop(name, None)
+                if name in environment:
+                    os.environ[name] = environment[name]
 
 
 @contextmanager
@@ -230,10 +183,12 @@ def _signals_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
 
 
-def _init_worker(environment: Mapping[str, str]) -> None:
+class _Spawning(SpawnContext):
+    Process = _Process
+
+
+def _init_worker() -> None:
     """Initialize a worker: ignore Ctrl-C, which the parent handles; on SIGTERM or the parent's end, save and exit."""
-    os.environ.clear()
-    os.environ.update(environment)
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: shutdown_requested.set())

@@ -29,7 +29,6 @@ from nncli.fitting.parallel.task_stream import (
     TaskStream,
     Workers,
     shutdown_requested,
-    start_server,
     task_lock,
 )
 from nncli.fitting.prepare.execution import Execution
@@ -248,11 +247,6 @@ class TrainingStream(TaskStream[TrainingTask, Progress]):
             super().__exit__(cls, error, traceback)
         finally:
             self._control.close()
-
-    def expect(self, seconds: float) -> None:
-        """Prepare the start of worker processes if trainings take so long that they will be worthwhile."""
-        if self._may_begin_here and self.workers > 1 and seconds * FURTHER_CYCLES > WORTH_A_PROCESS:
-            start_server()
 
     @property
     def running(self) -> list[TrainingTask]:

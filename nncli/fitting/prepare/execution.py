@@ -16,8 +16,8 @@ from nncli.nn.arrays import Backend
 from nncli.nn.network import Network
 from nncli.nn.training.compiled.support import installed, is_worthwhile, load, unsupported_reason
 
-MEMBERS_OF_A_PROCESS = 6
-"""Members of an ensemble that share the time of loading the compiled loops, about: workers are forked with Numba."""
+MEMBERS_OF_A_PROCESS = 3
+"""Members of an ensemble that share the time of loading the compiled loops, about."""
 COMPILING = note(FindingCode.EXECUTION, "compiling the training loops, which takes some seconds and is done once")
 
 

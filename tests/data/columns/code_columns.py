@@ -74,7 +74,7 @@ def mostly_numbers(*misfits: str, rare: bool = True) -> Callable[[R], str]:
 
 DOUBTED: dict[str, Callable[[R], str]] = {
     "typing error": mostly_numbers("abc", "1.2.3", "x7"),
-    "word": mostly_numbers("withheld", rare=False),
+    "word": mostly_numbers("withheld", "refused", "lost", rare=False),
     "limit": lambda r: r.choice([f"{r.uniform(0.5, 9.0):.2f}"] * 3 + ["<0.5"]),
     "unit in some cells": mostly_numbers("12 kg", "13 kg", rare=False),
     "decimal comma or thousands": lambda r: f"{r.randint(1, 99)},{digits(r, 3)}",

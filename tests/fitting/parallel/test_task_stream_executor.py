@@ -54,36 +54,6 @@ def test_a_worker_has_one_blas_thread_and_ignores_ctrl_c(
     assert sys.modules["__main__"] is main
 
 
-def test_a_worker_has_the_environment_of_the_program_when_its_pool_was_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PYTHONPATH", raising=False)
-    for value in ("first", "second"):
-        monkeypatch.setenv("NNCLI_TEST_OF_WORKERS", value)
-        with Workers().executor(1) as executor:
-            assert executor.submit(os.getenv, "NNCLI_TEST_OF_WORKERS").result(60) == value
-            assert executor.submit(os.getenv, "PYTHONPATH").result(60) is None
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no server")
-def test_without_a_server_each_worker_imports_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> None:
-        raise OSError("AF_UNIX path too long")
-
-    monkeypatch.setattr("multiprocessing.forkserver.ensure_running", fail)
-    with Workers().executor(1) as executor:
-        assert executor.submit(os.getppid).result(60) == os.getpid()
-
-
-def has_imported(module: str) -> bool:
-    return module in sys.modules
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each worker imports by itself")
-def test_workers_are_forked_from_a_server_that_has_imported_what_they_need() -> None:
-    with Workers().executor(1) as executor:
-        assert executor.submit(has_imported, "nncli.fitting.parallel.trainings").result(60)
-        assert executor.submit(os.getppid).result(60) != os.getpid()
-
-
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="processes start under the lock that a broken pool needs")
 def test_a_pool_that_breaks_while_a_process_starts_is_no_other_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with Workers().executor(2) as executor:

@@ -480,9 +480,8 @@ def test_a_diverging_member_ends_the_others_and_is_named(tmp_path: Path) -> None
 # --- from the command line
 
 
-def descendants_of(pid: int) -> list[int]:
-    words = [word for file in Path(f"/proc/{pid}/task").glob("*/children") for word in file.read_text().split()]
-    return [descendant for child in map(int, words) for descendant in (child, *descendants_of(child))]
+def children_of(pid: int) -> list[int]:
+    return [int(word) for file in Path(f"/proc/{pid}/task").glob("*/children") for word in file.read_text().split()]
 
 
 def is_there(pid: int) -> bool:
@@ -507,10 +506,10 @@ def test_workers_end_with_a_killed_parent_and_the_run_resumes_to_the_same_bits(
 ) -> None:
     with start("train", written(tmp_path, *LONG_MEMBERS), "-o", "run", cwd=tmp_path) as process:
         wait_for_members(tmp_path / "run")
-        children = descendants_of(process.pid)
+        children = children_of(process.pid)
         process.kill()
         process.wait()
-    assert len(children) >= 3  # workers, and what they are forked from
+    assert len(children) >= 2
     assert train(resume=tmp_path / "run").status == "done"  # at once: it waits for whoever still writes
     assert bits(tmp_path / "run") == expected_members
     end = time.monotonic() + SECONDS
