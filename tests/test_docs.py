@@ -64,7 +64,7 @@ def without_numbers(line: str) -> str:
     """The line with # for each number, single spaces, and one best epoch: short trainings have one."""
     numbered = " ".join(re.sub(r"\d[\d.,e-]*(?=\s|,|$)", "#", line).split())
     numbered = numbered.replace(", each at the ends of # cycles (# networks)", "")
-    return re.sub(r"best epochs # and # of", "best epoch # of", numbered)
+    return re.sub(r"best epochs (# )+and # of", "best epoch # of", numbered)
 
 
 def test_every_shell_example_of_the_readme_runs_and_prints_what_is_shown(copy: Path) -> None:
