@@ -461,8 +461,7 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
     elif metrics is not None and recorded is not None and predict is predict_held_out:
         split: ScoredSplit = "training" if metrics.validation is None else "validation"
         said = next((f.message for f in metrics.findings if f.code is FindingCode.NO_BETTER_THAN_BASELINE), None)
-        no_better = said and said.removeprefix("the model is ")
-        run = replace(run, scored_on=split, rows_scored=recorded.rows, scores=recorded.scores, no_better=no_better)
+        run = replace(run, scored_on=split, rows_scored=recorded.rows, scores=recorded.scores, no_better=said)
     out_of_fold = run.scored_on == "validation" and summary.manifest.held_out_kind == "out-of-fold"
     return replace(run, problems=tuple(problems), out_of_fold=out_of_fold), comparable
 
@@ -517,7 +516,7 @@ def _notes(
             notes.append(f"{run.name}: {decision_note(run.decision)}")
             if isinstance(run.decision, Threshold) and run.decision.is_chosen and run.scored_on != "table":
                 notes.append(f"{run.name}: {CHOSEN}, and so are the costs of a pair of runs")
-    notes += [f"{run.name} is {run.no_better}" for run in runs if run.no_better is not None]
+    notes += [f"{run.name}: {run.no_better}" for run in runs if run.no_better is not None]
     for run, task_id, predictions in zip(runs, task_ids, comparable, strict=True):
         if run.scored_on == "training":
             notes.append(f"{run.name} has no validation rows: its scores are of the training rows")

@@ -204,7 +204,7 @@ def _recorded_scores(description: RunDescription) -> list[str]:
 
 def diagnose(*, run: RunDirectory, options: DiagnoseOptions, display: ResultOptions) -> None:
     """The losses, the layers and gradients that the training recorded, and the training rows are looked at. At most
-    five findings are printed, the costliest first, each with the command that trains again without it.
+    five findings are printed, the costliest first, each with what helps, mostly a command that trains again.
 
     \b
     nncli diagnose runs/penguins

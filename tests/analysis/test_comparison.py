@@ -314,9 +314,9 @@ def test_runs_are_compared_on_a_table_of_new_rows(of: Folder, tmp_path: Path) ->
 def test_a_run_that_is_no_better_than_the_baseline_is_named(of: Folder, trained: Path, tmp_path: Path) -> None:
     frame = pl.read_csv(DATA / "penguins.csv", null_values=["NA"])
     runs = [trained / "runs" / name for name in ("b", "five")]
-    assert not any("baseline" in text for text in compare(runs, frame).notes if text.startswith("b "))
+    assert not any("baseline" in text for text in compare(runs, frame).notes if text.startswith("b:"))
     shuffled = compare(runs, frame.with_columns(pl.col("species").shuffle(seed=1)))
-    assert sum("is no better than the baseline" in text for text in shuffled.notes) == 2
+    assert sum(": no better than the baseline" in text for text in shuffled.notes) == 2
 
 
 def test_no_run_is_called_better_on_rows_that_it_was_trained_on(of: Folder) -> None:

@@ -367,7 +367,7 @@ def test_a_setting_that_the_run_has_is_not_suggested(tables: Callable[[str], Pat
     assert problem.assignments == ("epochs=9",)
 
 
-def test_a_sentinel_is_named_with_all_its_columns_and_the_command_makes_its_cells_missing(tmp_path: Path) -> None:
+def test_a_sentinel_is_named_with_all_its_columns_and_its_spellings_make_its_cells_missing(tmp_path: Path) -> None:
     X = np.random.default_rng(0).normal(20.0, 5.0, size=(ROWS, 3)).round(3)
     y = X.sum(axis=1).round(3)
     X[::20, 0] = X[1::20, 1] = 999999.0
@@ -377,11 +377,10 @@ def test_a_sentinel_is_named_with_all_its_columns_and_the_command_makes_its_cell
     (finding,) = (finding for finding in diagnose(run).findings if finding.code == CODE.FEW_ROWS_DOMINATE)
     assert "'x0'" in finding.message
     assert "'x1'" in finding.message
-    words = shlex.split(finding.hint.rpartition("Try: ")[2])
-    follow = [word for word in words[3:] if word != "--set"]
-    train(run / CONFIG, set=follow, output=tmp_path / "follow")
+    spellings = '"999999", "999999.0"'
+    assert f"[{spellings}]" in finding.hint
+    train(run / CONFIG, set=[f"data.missing_values=[none, {spellings}]"], output=tmp_path / "follow")
     assert CODE.FEW_ROWS_DOMINATE not in codes(diagnose(tmp_path / "follow"))
-    assert "none" in read_config(tmp_path / "follow").data.missing_values
 
 
 def test_batch_norm_with_tiny_batches_is_named_and_a_usual_batch_size_is_not(

@@ -7,7 +7,6 @@ configuration. RULES is the table of all; LIVE are those that are certain during
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +22,6 @@ from nncli.base.findings import Finding, FindingCode, warning
 from nncli.base.median import median
 from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.config.schema import Config
-from nncli.data.dialect import DEFAULT_MISSING_VALUES
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.sequential import Dropout
 from nncli.nn.optim.optimizers import Sgd
@@ -553,10 +551,6 @@ def initial_loss(e: Evidence, *, factor: float = 20.0, falling: float = 5.0) -> 
     return TrainingProblem(FindingCode.INITIAL_LOSS, message, 0.5, layers_with(e.config))
 
 
-SPELLINGS = re.compile(r'\["[^][]+"]')
-"""The spellings of a sentinel in the hint of its finding."""
-
-
 def few_rows_dominate(e: Evidence, *, share: float = 0.3) -> TrainingProblem | None:
     """A hundredth of the rows has {share:.0%} of the gradient of the best constant; or the checks of the table warned
     of a cell far from all others.
@@ -566,25 +560,14 @@ def few_rows_dominate(e: Evidence, *, share: float = 0.3) -> TrainingProblem | N
     code = FindingCode.FEW_ROWS_DOMINATE
     warned = [finding for finding in e.recorded if finding.level == "warning"]
     sentinels = [finding for finding in warned if finding.code == FindingCode.SENTINEL_VALUE]
-    spellings = SPELLINGS.search(sentinels[0].hint) if sentinels else None
-    if spellings is not None:
-        words = json.loads(spellings[0])
-        names = [finding.location.column or "" for finding in sentinels if spellings[0] in finding.hint]
-        message = (
-            f"{join_quoted(names)} are {words[0]} in some rows, far from all other values; do these stand for a "
-            "missing value?"
-        )
-        data = e.config.data
-        default = DEFAULT_MISSING_VALUES if data.default_missing_values else ()
-        given = [word for word in data.missing_values if word not in default]
-        sets = f"data.missing_values={json.dumps([*dict.fromkeys((*given, *words))])}"
-        advice = "If they do, their cells can be read as missing"
+    if sentinels:
+        names = join_quoted(finding.location.column or "" for finding in sentinels)
+        same = f"; the columns with such a value are {names}" if len(sentinels) > 1 else ""
         cost = 0.3 if e.rows is None else max(0.3, e.rows.heavy)
-        return TrainingProblem(code, sentinels[0].message if len(names) == 1 else message, cost, (sets,), advice)
+        advice = sentinels[0].hint.rstrip(".")
+        return TrainingProblem(code, f"{sentinels[0].message}{same}", cost, advice=advice)
     if e.rows is None or e.rows.heavy < share:
-        said = next(
-            (finding for finding in warned if finding.code in (FindingCode.OUTLIER, FindingCode.SENTINEL_VALUE)), None
-        )
+        said = next((finding for finding in warned if finding.code == FindingCode.OUTLIER), None)
         return None if said is None else TrainingProblem(code, said.message, 0.3, advice=said.hint.rstrip("."))
     rows = ", ".join(f"{row:,}" for row in e.rows.heavy_rows)
     heavy = format_percent(e.rows.heavy)

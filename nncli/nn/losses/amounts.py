@@ -94,15 +94,13 @@ class Poisson(AmountLoss):
         return np.asarray((predictions - y * np.log(np.maximum(predictions, MIN_PROBABILITY))).mean(axis=1))
 
 
-class Gamma(AmountLoss):
-    """Amounts above 0 whose spread grows with the mean eᶻ: y e⁻ᶻ + z, half the gamma deviance but for a constant.
+class PositiveAmountLoss(AmountLoss):
+    """The interface of a loss of amounts above 0.
 
-    The derivative is 1 - y e⁻ᶻ. The link is exp.
+    The loss of a row for reports is half the gamma deviance but for a constant.
     """
 
-    type: Literal["gamma"] = "gamma"
     per_row_name: ClassVar[str] = "gamma"
-    is_comparison_measure: ClassVar[bool] = True
     valid_targets: ClassVar[str] = "above 0"
     targets_hint: ClassVar[str] = "Use tweedie for amounts of which some are 0."
     scales_by_mean: ClassVar[bool] = True
@@ -113,6 +111,20 @@ class Gamma(AmountLoss):
 
     def are_valid(self, y: Floats) -> Mask:
         return np.asarray(y > 0.0)
+
+    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
+        m = np.maximum(predictions, MIN_PROBABILITY)
+        return np.asarray((y / m + np.log(m)).mean(axis=1))
+
+
+class Gamma(PositiveAmountLoss):
+    """Amounts above 0 whose spread grows with the mean eᶻ: y e⁻ᶻ + z, half the gamma deviance but for a constant.
+
+    The derivative is 1 - y e⁻ᶻ. The link is exp.
+    """
+
+    type: Literal["gamma"] = "gamma"
+    is_comparison_measure: ClassVar[bool] = True
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         R = np.empty_like(Z)
@@ -127,10 +139,6 @@ class Gamma(AmountLoss):
             np.subtract(1.0, R, out=dZ)
 
         return bind_elementwise(Z, w, batch, loss, grad)
-
-    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
-        m = np.maximum(predictions, MIN_PROBABILITY)
-        return np.asarray((y / m + np.log(m)).mean(axis=1))
 
 
 class Tweedie(AmountLoss):
@@ -199,29 +207,15 @@ class TwoParameterLoss(AmountLoss):
         return bind_elementwise(Z, w, batch, loss, grad, targets=k)
 
 
-class LogNormal(TwoParameterLoss):
+class LogNormal(PositiveAmountLoss, TwoParameterLoss):
     """Amounts above 0 whose logarithm is normal: log σ + (log y - z)² / (2 σ²), log σ = 2 t - 1, t = tanh((s + 1) / 2).
 
     s is a second output, so that log σ is between -3 and 1. The prediction is the mean of y itself, e to the power
     z + σ² / 2, not that of its logarithm. The derivative by z is (z - log y) / σ², and that by s is
-    (1 - (log y - z)² / σ²) (1 - t²). The loss of a row for reports is that of gamma, as predictions are means.
+    (1 - (log y - z)² / σ²) (1 - t²).
     """
 
     type: Literal["log_normal"] = "log_normal"
-    per_row_name: ClassVar[str] = "gamma"
-    valid_targets: ClassVar[str] = "above 0"
-    targets_hint: ClassVar[str] = "Use tweedie for amounts of which some are 0."
-    scales_by_mean: ClassVar[bool] = True
-
-    @property
-    def deviance_power(self) -> float:
-        return 2.0
-
-    def are_valid(self, y: Floats) -> Mask:
-        return np.asarray(y > 0.0)
-
-    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
-        return Gamma().per_row(predictions, y)
 
     def terms(self, z: Floats, s: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
         t = np.tanh((s + 1.0) / 2.0)
@@ -246,7 +240,7 @@ class LogNormal(TwoParameterLoss):
         return np.concatenate([dz, dz * np.exp(4.0 * t - 2.0) * (1.0 - t * t)], axis=1)
 
 
-class CountLossBase(TwoParameterLoss):
+class CountLoss(TwoParameterLoss):
     """The interface of a loss of whole numbers.
 
     Predictions are means, so the loss of a row for reports is that of the Poisson distribution.
@@ -267,7 +261,7 @@ class CountLossBase(TwoParameterLoss):
         return Poisson().per_row(predictions, y)
 
 
-class NegativeBinomial(CountLossBase):
+class NegativeBinomial(CountLoss):
     """Counts of mean m = eᶻ and variance m + a m², for a second output s with the dispersion a = eˢ.
 
     With r = 1 / a the negative log-likelihood, without log y!, is
@@ -287,7 +281,7 @@ class NegativeBinomial(CountLossBase):
         return value, r * (m - y) / (r + m), np.where(np.abs(s) < 10.0, -r * dr, 0.0)
 
 
-class ZeroInflatedPoisson(CountLossBase):
+class ZeroInflatedPoisson(CountLoss):
     """Counts that are 0 with probability q = σ(s), else Poisson of mean m = eᶻ, for a second output s.
 
     The prediction is (1 - q) m. The negative log-likelihood, without log y!, is -log(q + (1 - q) e⁻ᵐ) for y = 0 and

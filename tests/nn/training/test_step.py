@@ -23,7 +23,7 @@ from nncli.nn.layers.normalization import BatchNorm, LayerNorm
 from nncli.nn.layers.residual import ParametricActivation, Residual
 from nncli.nn.layers.sequential import ActivationLayer, Dropout
 from nncli.nn.losses import MSE, CrossEntropy, Loss, LossBase
-from nncli.nn.losses.amounts import CountLossBase, TwoParameterLoss
+from nncli.nn.losses.amounts import CountLoss, TwoParameterLoss
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import Periodic, PiecewiseLinear
 from nncli.nn.optim.optimizers import Adam, AdamW, Optimizer, OptimizerBase, Sgd
@@ -184,7 +184,7 @@ def test_a_step_through_any_output_activation_allocates_nothing(activation: Any)
     assert peak_of(bound_step(build((8,), output_activation=activation), MSE(), Sgd())) < LARGEST
 
 
-IN_DOUBLE = TwoParameterLoss.__subclasses__() + CountLossBase.__subclasses__()
+IN_DOUBLE = TwoParameterLoss.__subclasses__() + CountLoss.__subclasses__()
 """Losses that are computed in temporary arrays of float64, for the logarithms of gamma functions."""
 
 
