@@ -364,7 +364,8 @@ class TargetBase(Spec):
     @classmethod
     def verdict_metric(cls, loss: Loss) -> str:
         """The metric by which a model is better than the baseline or not."""
-        return "rmse" if loss.deviance_power is None else cls.loss_metric(loss)
+        has_metric = loss.deviance_power is not None or loss.has_distribution
+        return cls.loss_metric(loss) if has_metric else "rmse"
 
     @abstractmethod
     def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:

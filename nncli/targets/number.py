@@ -33,13 +33,14 @@ from nncli.targets.metrics.registry import BoundMetric, metric_function, metric_
 from nncli.targets.metrics.regression import (
     REGRESSION_METRICS,
     RegressionResamples,
+    crps_metric,
     mean_pinball_metric,
     regression_metrics,
     regression_scores,
 )
 from nncli.targets.views import ActualByPredicted, Intervals
 
-PINBALL, DEVIANCE = "pinball", "_deviance"
+PINBALL, CRPS, DEVIANCE = "pinball", "crps", "_deviance"
 NAMED_POWERS = {name: power for power, name in DEVIANCE_NAMES.items()}
 ABSOLUTE_ERRORS = ("mae", "median_absolute_error", "mape")
 MAX_SHOWN = 4
@@ -187,14 +188,14 @@ class Numbers(TargetBase):
     def scores(self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss) -> tuple[ScoreValues, ...]:
         with np.errstate(over="ignore", invalid="ignore"):  # errors beyond measure sum up to infinity
             return tuple(
-                regression_scores(name, y[:, j], predictions.values[:, j], weights, _metrics(predictions, loss, j))
+                regression_scores(name, y[:, j], predictions.values[:, j], weights, _metrics(predictions, y, loss, j))
                 for j, name in enumerate(self.names)
             )
 
     def samples(self, predictions: Predicted, y: Truth, W: Samples, names: Sequence[str], loss: Loss) -> list[Samples]:
         drawn = []
         for j, (actual, predicted) in enumerate(zip(y.T, predictions.values.T, strict=True)):
-            metrics = tuple(metric for metric in _metrics(predictions, loss, j) if metric.name in names)
+            metrics = tuple(metric for metric in _metrics(predictions, y, loss, j) if metric.name in names)
             drawn.append(resampled_scores(metrics, RegressionResamples(actual, predicted, W), actual, predicted, W))
         return drawn
 
@@ -222,6 +223,8 @@ class Numbers(TargetBase):
 
     @classmethod
     def loss_metric(cls, loss: Loss) -> str:
+        if loss.has_distribution:
+            return CRPS
         if loss.per_row_name == "pinball_loss":
             return PINBALL
         if loss.deviance_power is not None:
@@ -236,7 +239,7 @@ class Numbers(TargetBase):
             if metric.endswith(DEVIANCE):
                 power = NAMED_POWERS.get(metric, loss.deviance_power or 1.0)
                 return np.asarray(deviances(y, predictions.values, power).mean(axis=1))
-            if metric == PINBALL:
+            if metric in (PINBALL, CRPS):
                 units = unit if predictions.quantiles is None else unit[:, None]
                 return loss.per_row(predictions.loss_inputs / units, y / unit)
             measure = MAE() if metric in ABSOLUTE_ERRORS else MSE()
@@ -244,12 +247,16 @@ class Numbers(TargetBase):
 
     @classmethod
     def test_loss_name(cls, metric: str) -> str:
-        if metric == PINBALL or metric.endswith(DEVIANCE):
+        if metric in (PINBALL, CRPS) or metric.endswith(DEVIANCE):
             return metric_title(metric)
         return "absolute error" if metric in ABSOLUTE_ERRORS else "squared error"
 
     def is_mean_of_rows(self, metric: str) -> bool:
-        return metric == PINBALL or metric.endswith(DEVIANCE) or (metric in ("rmse", "mae") and len(self.names) == 1)
+        return (
+            metric in (PINBALL, CRPS)
+            or metric.endswith(DEVIANCE)
+            or (metric in ("rmse", "mae") and len(self.names) == 1)
+        )
 
     def view(
         self, predictions: Predicted, y: Truth, weights: Floats | None, intervals: Intervals | None
@@ -277,11 +284,15 @@ class RegressionTarget(Numbers):
     task: Literal["regression"] = "regression"
 
 
-def _metrics(predictions: Predicted, loss: Loss, j: int) -> tuple[Metric[RegressionResamples], ...]:
-    """The metrics of target `j`, with the pinball loss of quantiles, or those of counts and amounts."""
+def _metrics(predictions: Predicted, y: Truth, loss: Loss, j: int) -> tuple[Metric[RegressionResamples], ...]:
+    """The metrics of target `j`, with the pinball loss of quantiles, the CRPS, or those of counts and amounts."""
     if loss.deviance_power is not None:
         return (*REGRESSION_METRICS, *amount_metrics(loss.deviance_power, predictions.exposure))
     if not loss.quantile_levels:
         return regression_metrics(loss.quantile)
     quantiles = None if predictions.quantiles is None else predictions.quantiles[:, j]
-    return (*REGRESSION_METRICS, mean_pinball_metric(loss.quantile_levels, quantiles))
+    of_quantiles = (*REGRESSION_METRICS, mean_pinball_metric(loss.quantile_levels, quantiles))
+    if not loss.has_distribution:
+        return of_quantiles
+    losses = None if quantiles is None else loss.per_row(quantiles[:, None], y[:, j : j + 1])
+    return (*of_quantiles, crps_metric(losses))

@@ -17,8 +17,10 @@ from nncli.nn.losses import (
     Hinge,
     LogNormal,
     NegativeBinomial,
+    Normal,
     Poisson,
     Quantiles,
+    StudentT,
     Tweedie,
     ZeroInflatedPoisson,
 )
@@ -63,7 +65,8 @@ def test_links_and_quantiles_give_the_predictions_of_a_model() -> None:
     for loss in (Gamma(), LogNormal(), Tweedie(), NegativeBinomial(), ZeroInflatedPoisson()):
         assert_equal_predictions(model_of(HIDDEN, target=NUMBER, loss=loss), TABLE)
     assert_equal_predictions(model_of(HIDDEN, target=THREE, loss=Hinge()), TABLE)
-    assert_equal_predictions(model_of(HIDDEN, target=CLIPPED, loss=Quantiles()), TABLE)
+    for quantiles in (Quantiles(), Normal(), StudentT()):
+        assert_equal_predictions(model_of(HIDDEN, target=CLIPPED, loss=quantiles), TABLE)
 
 
 @pytest.mark.parametrize("target", [CLIPPED, CLASSES, THREE])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from nncli.base.errors import DataError
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
+from nncli.nn.losses import Normal
 from nncli.targets.base import FitOptions, TargetScaling
 from nncli.targets.number import RegressionTarget
 
@@ -99,3 +100,24 @@ def test_columns_of_several_targets_and_quantiles_are_named_after_both(n: int) -
     assert list(columns) == ["prediction_y", "prediction_z", *titles]
     assert columns["prediction_z"].to_list() == [4.0, 10.0][:n]
     assert columns["quantile_75_y"].to_list() == [2.0, 8.0][:n]
+
+
+def test_a_distribution_is_scored_and_compared_by_its_crps_in_the_units_of_each_target() -> None:
+    target, loss, rng = (
+        RegressionTarget.fit(Table(pl.DataFrame({"a": [1.0, 3.0], "b": [5.0, 6.0]}), ""), ("a", "b")),
+        Normal(),
+        np.random.default_rng(0),
+    )
+    y = rng.normal(size=(6, 2)) * [1.0, 100.0]
+    quantiles = loss.quantiles(rng.normal(size=(6, 4)))
+    predictions = Predictions.of_quantiles(target, quantiles, loss.levels, "float64")
+    scores = target.scores(predictions, y, None, loss)
+    of_each = [loss.per_row(quantiles[:, [j]], y[:, [j]]) for j in range(2)]
+    assert [part["crps"] for part in scores] == pytest.approx([part.mean() for part in of_each])
+    assert target.verdict_metric(loss) == target.loss_metric(loss) == "crps"
+    assert target.is_mean_of_rows("crps")
+    (drawn, _) = target.samples(predictions, y, np.ones((1, 6)), ["crps"], loss)
+    assert drawn[0] == pytest.approx(of_each[0].mean())
+    spread = y.std(axis=0)
+    scaled = loss.per_row(quantiles / spread[:, None], y / spread)
+    np.testing.assert_allclose(target.test_losses("crps", loss, predictions, y), scaled)

@@ -217,7 +217,9 @@ class EncodingSection(EncodingOptions):
         "standard.",
     )
     clip_target: StrictBool = Field(
-        False, description="Clip predicted numbers to the range of the target in the training rows."
+        False,
+        description="Clip predicted numbers to the range of the target in the training rows. Distributions are not "
+        "clipped.",
     )
     max_features: Literal["auto"] | PositiveInt | None = Field(
         None,

@@ -262,7 +262,8 @@ def fit_target(config: Config, training: Table, loss: Loss) -> tuple[Target, Tar
         raise config_error("encoding.target", f"{loss.type} needs the unscaled target", "Use none, or auto.")
     if configured != "auto":
         scaling = configured
-    target = fit_kind(config, training, loss, scaling, clip=config.encoding.clip_target)
+    clip = config.encoding.clip_target and not loss.has_distribution
+    target = fit_kind(config, training, loss, scaling, clip=clip)
     if loss.valid_targets:
         check_valid(loss, training, names, target.read(training))
     return target, scaling

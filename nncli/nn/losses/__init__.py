@@ -8,12 +8,12 @@ from pydantic import Field
 
 from nncli.base.spec import NameShorthand
 from nncli.nn.losses.amounts import Gamma, LogNormal, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
-from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase
+from nncli.nn.losses.base import MEDIAN, MIN_PROBABILITY, BoundLoss, LossBase
 from nncli.nn.losses.classification import ClassificationLoss, ClassLoss, CrossEntropy, Hinge
+from nncli.nn.losses.distributions import DistributionLoss, Normal, StudentT
 from nncli.nn.losses.regression import (
     AMOUNT_LOSSES,
     MAE,
-    MEDIAN,
     MSE,
     Huber,
     Quantile,
@@ -30,6 +30,7 @@ __all__ = [
     "BoundLoss",
     "ClassificationLoss",
     "CrossEntropy",
+    "DistributionLoss",
     "Gamma",
     "Hinge",
     "Huber",
@@ -37,9 +38,11 @@ __all__ = [
     "Loss",
     "LossBase",
     "NegativeBinomial",
+    "Normal",
     "Poisson",
     "Quantile",
     "Quantiles",
+    "StudentT",
     "Tweedie",
     "ZeroInflatedPoisson",
 ]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from nncli.nn.arrays import Array, Floats, Mask
-from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise
+from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise, bind_pairs
 from nncli.nn.program.values import Value, exp, tanh
 
 MIN_MEAN = 1e-3
@@ -194,17 +194,7 @@ class TwoParameterLoss(AmountLoss):
         """The loss of each target (B, k) in float64, and its derivatives with respect to z and s."""
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
-        k, G = y.shape[1], np.empty_like(Z)
-
-        def loss(V: Array) -> None:
-            z, s = Z[:, :k].astype(np.float64), Z[:, k:].astype(np.float64)
-            V[:, :k], G[:, :k], G[:, k:] = self.terms(z, s, y.astype(np.float64))
-            V[:, k:] = 0.0
-
-        def grad(dZ: Array) -> None:
-            np.copyto(dZ, G)
-
-        return bind_elementwise(Z, w, batch, loss, grad, targets=k)
+        return bind_pairs(Z, y, w, batch, self.terms)
 
 
 class LogNormal(PositiveAmountLoss, TwoParameterLoss):

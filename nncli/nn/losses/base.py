@@ -12,15 +12,34 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import AfterValidator, Field
 
 from nncli.base.spec import Spec, Task
 from nncli.nn.arrays import Array, Floats, Mask, scalar
 from nncli.nn.program.values import Value
+
+Level = Annotated[float, Field(strict=True, gt=0, lt=1)]
+"""The level of a quantile: the share of the values that is below it."""
+MEDIAN = 0.5
+"""The level of the median."""
+
+
+def _check_levels(levels: tuple[float, ...]) -> tuple[float, ...]:
+    if any(low >= high for low, high in pairwise(levels)):
+        raise ValueError("levels must be in ascending order, each one once")
+    if MEDIAN not in levels:
+        raise ValueError("0.5 must be one of the levels: the median is the prediction")
+    return levels
+
+
+Levels: TypeAlias = Annotated[tuple[Level, ...], Field(min_length=2), AfterValidator(_check_levels)]
+"""The levels of the quantiles that a loss predicts."""
 
 
 class BoundLoss(NamedTuple):
@@ -52,7 +71,7 @@ class LossBase(Spec):
         | dict.fromkeys(
             ("lambdarank", "ranknet", "ndcg"), "There is no ranking loss: predict the relevance by loss: mse."
         )
-        | dict.fromkeys(("normal", "gaussian", "crps"), "Write loss: quantiles to predict a distribution.")
+        | dict.fromkeys(("gaussian", "crps", "nll", "beta_nll"), "Write loss: normal to predict a distribution.")
     )
     """Losses of other libraries, and what is written here."""
     task: ClassVar[Task] = "regression"
@@ -71,6 +90,8 @@ class LossBase(Spec):
     """True where the loss applies its own link to the raw output, so that no output activation can be set."""
     per_row_name: ClassVar[str]
     """Name of the `per_row` values in reports and JSON, such as squared_error."""
+    has_distribution: ClassVar[bool] = False
+    """Whether it has the CRPS of a row and `cdf`; see distributions.py."""
     is_comparison_measure: ClassVar[bool] = False
     """True if runs that all have this loss are compared by it alone, not by squared and absolute error."""
 
@@ -147,6 +168,10 @@ class LossBase(Spec):
         """The operations of `quantiles`: (B, targets · levels)."""
         return None
 
+    def cdf(self, quantiles: Floats, y: Floats) -> Floats:
+        """The share (rows, targets) of each predicted distribution below y; only with `has_distribution`."""
+        raise NotImplementedError
+
     def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The gradient with respect to Z (B, k), from that with respect to P = inverse_link(Z)."""
         return dP
@@ -184,6 +209,30 @@ def bind_elementwise(
         return np.multiply(dZ, share, out=dZ)
 
     return BoundLoss(forward, backward)
+
+
+def bind_pairs(
+    Z: Array,
+    y: npt.NDArray[Any],
+    w: Array | None,
+    batch: int | None,
+    terms: Callable[[Floats, Floats, Floats], tuple[Floats, Floats, Floats]],
+) -> BoundLoss:
+    """Bind a loss with two outputs z and s of each target, computed in float64 in temporary arrays.
+
+    `terms(z, s, y)` are the loss of each target (B, k), and its derivatives with respect to z and s.
+    """
+    k, G = y.shape[1], np.empty_like(Z)
+
+    def loss(V: Array) -> None:
+        z, s = Z[:, :k].astype(np.float64), Z[:, k:].astype(np.float64)
+        V[:, :k], G[:, :k], G[:, k:] = terms(z, s, y.astype(np.float64))
+        V[:, k:] = 0.0
+
+    def grad(dZ: Array) -> None:
+        np.copyto(dZ, G)
+
+    return bind_elementwise(Z, w, batch, loss, grad, targets=k)
 
 
 def bind_residual(

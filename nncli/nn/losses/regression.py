@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, field_validator
 
 from nncli.base.spec import PositiveFloat
 from nncli.nn.arrays import Array, Floats
 from nncli.nn.losses.amounts import Gamma, LogNormal, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
-from nncli.nn.losses.base import BoundLoss, LossBase, bind_residual
+from nncli.nn.losses.base import MEDIAN, BoundLoss, Level, Levels, LossBase, bind_residual
+from nncli.nn.losses.distributions import Normal, StudentT
 from nncli.nn.program.values import Value
 
 
@@ -90,12 +89,6 @@ class Huber(LossBase):
         return np.asarray((C * (D - C / 2.0)).mean(axis=1))
 
 
-Level = Annotated[float, Field(strict=True, gt=0, lt=1)]
-"""The level of a quantile: the share of the values that is below it."""
-MEDIAN = 0.5
-"""The level of the median."""
-
-
 def _bind_pinball(Z: Array, y: Array, w: Array | None, batch: int | None, q: float | Array) -> BoundLoss:
     """Bind the pinball loss, d ([d > 0] - q) for d = z - y, of one level or of those of each output (k,)."""
     over = np.empty(Z.shape, bool)
@@ -148,16 +141,7 @@ class Quantiles(LossBase):
     type: Literal["quantiles"] = "quantiles"
     per_row_name: ClassVar[str] = "pinball_loss"
     is_comparison_measure: ClassVar[bool] = True
-    levels: Annotated[tuple[Level, ...], Field(min_length=2)] = (0.05, 0.5, 0.95)
-
-    @field_validator("levels")
-    @classmethod
-    def _check_levels(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
-        if any(low >= high for low, high in pairwise(levels)):
-            raise ValueError("levels must be in ascending order, each one once")
-        if MEDIAN not in levels:
-            raise ValueError("0.5 must be one of the levels: the median is the prediction")
-        return levels
+    levels: Levels = (0.05, 0.5, 0.95)
 
     @property
     def quantile_levels(self) -> tuple[float, ...]:
@@ -213,7 +197,7 @@ class Quantiles(LossBase):
 
 
 Amount: TypeAlias = Poisson | Gamma | LogNormal | Tweedie | NegativeBinomial | ZeroInflatedPoisson
-RegressionLoss: TypeAlias = MSE | MAE | Huber | Quantile | Quantiles | Amount
+RegressionLoss: TypeAlias = MSE | MAE | Huber | Quantile | Quantiles | Normal | StudentT | Amount
 """The registry of losses of numbers."""
 
 AMOUNT_LOSSES = tuple(

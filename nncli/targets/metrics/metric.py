@@ -54,7 +54,7 @@ class ScoreValues:
     """Scores by name, in the order in which they are shown; None where a score is undefined."""
 
     decisive: ClassVar[tuple[str, ...]] = (
-        *("rmse", "mae", "pinball"),
+        *("rmse", "mae", "pinball", "crps"),
         *("poisson_deviance", "gamma_deviance", "tweedie_deviance"),
     )
     """Scores of which one must be better than that of the baseline."""

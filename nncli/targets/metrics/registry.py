@@ -17,7 +17,7 @@ from nncli.targets.metrics.amounts import deviance_metric, gini_metric
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
 from nncli.targets.metrics.classification import CLASSIFICATION_METRICS, POSITIVE_CLASS_METRICS, cost_metric
 from nncli.targets.metrics.metric import Metric
-from nncli.targets.metrics.regression import REGRESSION_METRICS, pinball_metric
+from nncli.targets.metrics.regression import REGRESSION_METRICS, crps_metric, pinball_metric
 
 BoundMetric = Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None], float]
 """(y, predictions, weight) -> one number, NaN where it is undefined."""
@@ -31,6 +31,7 @@ _ALL: tuple[Metric[Any], ...] = (
     CALIBRATED_LOG_LOSS,
     *REGRESSION_METRICS,
     pinball_metric(0.5),
+    crps_metric(None),
     *map(deviance_metric, (1.0, 2.0, 1.5)),
     gini_metric(None),
 )

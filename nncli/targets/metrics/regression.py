@@ -250,6 +250,19 @@ def _bootstrap_mean_pinball(r: RegressionResamples, quantiles: Floats | None, le
     return np.asarray(r.W @ pinball_losses(r.y, quantiles, levels) / r.total)
 
 
+def crps_metric(losses: Floats | None) -> Metric[RegressionResamples]:
+    """The mean CRPS, from that of the scored rows (rows,), which a metric is not given; undefined for None."""
+
+    def mean(y: Floats, prediction: Floats, weight: Floats | None = None) -> float | None:
+        return None if losses is None else float(np.average(losses, weights=weight))
+
+    def bootstrap(r: RegressionResamples) -> Samples:
+        return np.full(len(r.W), np.nan) if losses is None else np.asarray(r.W @ losses / r.total)
+
+    description = "continuous ranked probability score of the predicted distributions; lower is better"
+    return Metric("crps", "regression", mean, description, "CRPS", is_selectable=False, bootstrap=bootstrap)
+
+
 def weighted_quantiles(values: Floats, levels: Sequence[float], weight: Floats | None = None) -> Floats:
     """The quantiles (columns, levels) of each column of `values` (rows, columns), a weight of 2 counting as two rows.
 

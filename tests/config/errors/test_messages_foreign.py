@@ -18,7 +18,7 @@ from nncli.config.loading import load_config
         ("loss=cox", "loss", "scikit-survival"),
         ("loss=ordinal", "loss", "cross_entropy"),
         ("loss=lambdarank", "loss", "mse"),
-        ("loss=crps", "loss", "quantiles"),
+        ("loss=crps", "loss", "normal"),
         ("loss=negbin", "loss", "negative_binomial"),
         ("loss=lognormal", "loss", "log_normal"),
         ("target_transform=log", "target_transform", "log_normal"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from nncli.nn.losses import AMOUNT_LOSSES, CrossEntropy, Gamma, Hinge, Loss, LossBase, Poisson
+from nncli.nn.losses import AMOUNT_LOSSES, MAE, CrossEntropy, Gamma, Hinge, Loss, LossBase, Poisson
 from tests.unions import members, tag
 
 Matrix = NDArray[np.float64]
@@ -77,7 +77,33 @@ def _log_normal(z: float, s: float, y: float) -> float:
     return log_sigma + (math.log(y) - z) ** 2 / (2.0 * math.exp(2.0 * log_sigma))
 
 
-PER_PAIR = {"log_normal": _log_normal, "negative_binomial": _negative_binomial, "zero_inflated_poisson": _zero_inflated}
+def _distribution(crps: Callable[[float], float]) -> Callable[[float, float, float], float]:
+    def loss(z: float, s: float, y: float) -> float:
+        scale = math.exp(4.0 * math.tanh(s / 2.0 + 1.0) - 3.0)
+        return scale * crps((y - z) / scale)
+
+    return loss
+
+
+def _normal(u: float) -> float:
+    density = math.exp(-u * u / 2.0) / math.sqrt(2.0 * math.pi)
+    return u * math.erf(u / math.sqrt(2.0)) + 2.0 * density - 1.0 / math.sqrt(math.pi)
+
+
+def _student_t_of_4(u: float) -> float:
+    a = 1.0 + u * u / 4.0
+    inner = 0.75 * u / math.sqrt(a) * (1.0 - u * u / (12.0 * a))  # 2 F - 1
+    beta = 0.552233083638831  # B(1/2, 7/2) / B(1/2, 2)^2
+    return u * inner + 2.0 * 0.375 * math.pow(a, -2.5) * (4.0 + u * u) / 3.0 - 4.0 / 3.0 * beta
+
+
+PER_PAIR = {
+    "log_normal": _log_normal,
+    "negative_binomial": _negative_binomial,
+    "zero_inflated_poisson": _zero_inflated,
+    "normal": _distribution(_normal),
+    "student_t": _distribution(_student_t_of_4),
+}
 """Losses of a number, its output and a second one."""
 
 
@@ -150,7 +176,8 @@ def test_the_mean_of_the_losses_per_row_is_the_value(loss: LossBase, rows: int, 
     if isinstance(loss, Hinge | CrossEntropy):
         loss = CrossEntropy()  # every classification loss reports the log loss
     if tag(type(loss)) in PER_PAIR:
-        loss = Gamma() if tag(type(loss)) == "log_normal" else Poisson()  # what these report of their means
+        reported: dict[str, LossBase] = {"log_normal": Gamma(), "normal": MAE(), "student_t": MAE()}
+        loss = reported.get(tag(type(loss)), Poisson())  # what these report of their means
     rng = np.random.default_rng(seed)
     Z, y = rng.normal(0.0, 3.0, (rows, width(loss, outputs))), random_targets(loss, rng, rows, outputs)
     quantiles = loss.quantiles(Z)

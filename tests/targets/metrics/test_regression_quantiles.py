@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import mean_pinball_loss
 
-from nncli.targets.metrics.regression import RegressionResamples, mean_pinball_metric, weighted_quantiles
+from nncli.targets.metrics.regression import RegressionResamples, crps_metric, mean_pinball_metric, weighted_quantiles
 
 LEVELS = (0.1, 0.5, 0.9)
 
@@ -38,3 +38,14 @@ def test_a_weight_of_two_counts_as_two_rows_and_of_zero_as_none() -> None:
     result = weighted_quantiles(values, (0.2, 0.5, 0.8), np.array([1.0, 2.0, 1.0, 0.0]))
     np.testing.assert_array_equal(result, weighted_quantiles(values[[1, 1, 2, 0]], (0.2, 0.5, 0.8)))
     assert result.tolist() == [[1.0, 1.0, 3.0], [10.0, 10.0, 30.0]]
+
+
+def test_the_crps_is_the_weighted_mean_of_its_rows_also_in_resamples() -> None:
+    losses, rng = np.array([1.0, 2.0, 6.0]), np.random.default_rng(0)
+    y, W = rng.normal(size=3), np.array([[1.0, 1.0, 1.0], [2.0, 0.0, 1.0]])
+    metric = crps_metric(losses)
+    assert metric.function(y, y, None) == 3.0
+    assert metric.function(y, y, W[1]) == pytest.approx(8.0 / 3.0)
+    assert metric.bootstrap is not None
+    np.testing.assert_allclose(metric.bootstrap(RegressionResamples(y, y, W)), [3.0, 8.0 / 3.0])
+    assert crps_metric(None).function(y, y, None) is None

@@ -77,6 +77,8 @@ def regression(held_out: HeldOutPredictions) -> Section | None:
             parts.append(Heading(display(name)))
         # that of the first target is the picture of the report
         parts += _charts(held_out.y[:, j], held_out.predictions.values[:, j], display(name, 30), is_drawn=j == 0)
+        if held_out.loss.has_distribution:
+            parts.append(Gallery((_cdf_histogram(held_out, j, display(name, 30)),)))
         if held_out.loss.deviance_power is not None:
             parts += _amounts(held_out, j, display(name, 30))
     if len(target.names) > MAX_TARGETS:
@@ -97,6 +99,22 @@ def _shares_below(held_out: HeldOutPredictions) -> Table:
         ("below",) if len(predictions.target.names) == 1 else tuple(f"below, {display(name, 30)}" for name in names)
     )
     return Table("Share of the actual values that is below each predicted quantile", ("level", *titles), rows)
+
+
+def _cdf_histogram(held_out: HeldOutPredictions, j: int, name: str) -> Figure:
+    """The probability integral transform of target `j`: the share of each predicted distribution below the value."""
+    shares = held_out.loss.cdf(held_out.predictions.loss_inputs[:, [j]], held_out.y[:, [j]])[:, 0]
+    edges = np.linspace(0.0, 1.0, CDF_BARS + 1)
+    heights, _ = np.histogram(shares[np.isfinite(shares)], edges)
+    text = (
+        "Rows by the share of their predicted distribution that is below the actual value (the probability integral "
+        "transform). All bars are equally high if the distributions are right; a U says that they are too narrow, a "
+        "hill that they are too wide."
+    )
+    rows = tuple((f"{low:.1f} to {low + 0.1:.1f}", f"{count:,}") for low, count in zip(edges, heights, strict=False))
+    table = Table(f"{name}: rows by probability integral transform", ("share below", "rows"), rows)
+    axis = Axis("share of the predicted distribution below the actual value", "rows", (0.0, 1.0))
+    return bars("Calibration of the distributions", text, axis, edges, heights.astype(np.float64), table)
 
 
 def _charts(y: Floats, predicted: Floats, name: str, *, is_drawn: bool) -> list[Part]:
@@ -196,6 +214,7 @@ def _histogram(residual: Floats, name: str) -> Figure:
     return bars("Residual histogram", text, axis, edges, heights.astype(np.float64), table)
 
 
+CDF_BARS = 10
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 LEVEL = 0.9
 """The level of the intervals that are drawn over a feature, and of the sets whose sizes are drawn."""

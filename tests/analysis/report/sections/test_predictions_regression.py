@@ -13,7 +13,7 @@ from nncli.analysis.report.page import Gallery, Part
 from nncli.analysis.report.sections import predictions as module
 from nncli.analysis.report.sections.predictions import regression
 from nncli.models.predictions import Predictions
-from nncli.nn.losses import Quantile
+from nncli.nn.losses import Normal, Quantile
 
 
 def parts_of(held_out: HeldOutPredictions) -> tuple[Part, ...]:
@@ -54,6 +54,28 @@ def test_a_quantile_is_compared_with_the_fraction_below_it(line: Path) -> None:
     text = str(parts_of(replace(with_predictions(held_out, values), loss=Quantile(q=0.25)))[0])
     share = (len(values) // 4) / len(values)
     assert f"0.25 quantile: {100 * share:.1f} %" in text
+
+
+@pytest.mark.parametrize(("spread", "is_u"), [(0.3, True), (3.0, False)])
+def test_the_histogram_of_the_integral_transform_is_a_u_for_narrow_distributions(
+    line: Path, spread: float, *, is_u: bool
+) -> None:
+    held_out, loss = predict_held_out(line), Normal()
+    target, n = held_out.predictions.target, len(held_out.y)
+    centers = held_out.y + np.random.default_rng(0).normal(size=(n, 1))
+    quantiles = centers[:, :, None] + spread * np.array([loss.standard_quantile(q) for q in loss.levels])
+    predictions = Predictions.of_quantiles(target, quantiles, loss.levels, "float64")
+    parts = parts_of(replace(held_out, predictions=predictions, loss=loss))
+    (figure,) = (
+        figure
+        for part in parts
+        if isinstance(part, Gallery)
+        for figure in part.figures
+        if figure.title == "Calibration of the distributions"
+    )
+    counts = [int(str(row[1]).replace(",", "")) for row in figure.table.rows]
+    assert sum(counts) == n
+    assert (counts[0] + counts[-1] > counts[4] + counts[5]) is is_u
 
 
 def test_only_the_first_targets_are_shown(pair: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,199 @@
+"""Losses of whole distributions: a location m and a scale s of each target, so that quantiles never cross.
+
+The raw output Z is (B, 2k): the k locations, then an output for each scale. The prediction is the location, which is
+the mean and the median; quantiles are m + s q for the quantiles q of the standard distribution. A model gives
+quantiles of the `levels`, from which location and scale follow again, so an ensemble averages both.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from math import exp as exp_
+from math import lgamma, log, pi, sqrt
+from statistics import NormalDist
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from nncli.nn.arrays import Array, Floats
+from nncli.nn.losses.base import MEDIAN, BoundLoss, Levels, LossBase, bind_pairs
+from nncli.nn.program.values import Value, exp, tanh
+
+DEFAULT_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+SMALLEST = float(np.finfo(np.float64).tiny)
+
+
+class DistributionLoss(LossBase):
+    """The interface of a loss of a distribution with location m and scale s: its CRPS for y.
+
+    The continuous ranked probability score is ∫ (F(x) - [x >= y])² dx, in the units of the target: the absolute error
+    of a prediction without a spread. With u = (y - m) / s it is s c(u), c(u) = u (2 F(u) - 1) + r(u) for the standard
+    distribution F. Its derivative by m is 1 - 2 F(u), and that by log s is s r(u). Unlike the likelihood it stays
+    finite for an outlier or a perfect fit, and prefers no narrow distributions. log s = 4 t - 3 with
+    t = tanh(z / 2 + 1) for the second output z, so that log s is between -7 and 1, in standard deviations of the
+    target if it is standardized. Gneiting and Raftery, "Strictly proper scoring rules, prediction, and estimation",
+    2007.
+    """
+
+    per_row_name: ClassVar[str] = "crps"
+    is_comparison_measure: ClassVar[bool] = True
+    has_distribution: ClassVar[bool] = True
+    levels: Levels = DEFAULT_LEVELS
+
+    @property
+    def quantile_levels(self) -> tuple[float, ...]:
+        return self.levels
+
+    def outputs(self, count: int) -> int:
+        return 2 * count
+
+    @abstractmethod
+    def standard_quantile(self, level: float) -> float:
+        """The quantile of the distribution of location 0 and scale 1."""
+
+    @abstractmethod
+    def standard_cdf(self, u: Floats) -> Floats:
+        """The share of that distribution below u."""
+
+    @abstractmethod
+    def standard_spread(self, u: Floats) -> Floats:
+        """r(u), the derivative of the CRPS by the scale at s = 1."""
+
+    def standard_crps(self, u: Floats) -> Floats:
+        """c(u), the CRPS of that distribution for the value u."""
+        return np.asarray(u * (2.0 * self.standard_cdf(u) - 1.0) + self.standard_spread(u))
+
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
+        def terms(m: Floats, z: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
+            t = np.tanh(z / 2.0 + 1.0)
+            s = np.exp(4.0 * t - 3.0)
+            u = (y - m) / s
+            dm, r = 1.0 - 2.0 * self.standard_cdf(u), self.standard_spread(u)
+            return s * (r - u * dm), dm, s * r * 2.0 * (1.0 - t * t)
+
+        return bind_pairs(Z, y, w, batch, terms)
+
+    def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
+        return Z[:, : Z.shape[1] // 2].astype(np.float64)
+
+    def lower_inverse_link(self, z: Value) -> Value:
+        return z.columns(range(z.width // 2))
+
+    def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.concatenate([dP, np.zeros_like(dP)], axis=1)
+
+    def quantiles(self, Z: Array) -> npt.NDArray[np.float64]:
+        k = Z.shape[1] // 2
+        m, z = Z[:, :k].astype(np.float64), Z[:, k:].astype(np.float64)
+        s = np.exp(4.0 * np.tanh(z / 2.0 + 1.0) - 3.0)
+        return np.asarray(m[:, :, None] + s[:, :, None] * self._standard_quantiles)
+
+    def lower_quantiles(self, z: Value) -> Value:
+        k, n = z.width // 2, len(self.levels)
+        m, raw = (z.columns(np.repeat(range(start, start + k), n)) for start in (0, k))
+        return m + exp(tanh(raw * 0.5 + 1.0) * 4.0 - 3.0) * np.tile(self._standard_quantiles, k)
+
+    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
+        """The mean CRPS of the targets, from quantiles (rows, targets, levels); for numbers the absolute error."""
+        if predictions.ndim == 2:
+            return np.asarray(np.abs(predictions - y).mean(axis=1))
+        m, s = self._location_scale(predictions)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray((s * self.standard_crps((y - m) / s)).mean(axis=1))
+
+    def cdf(self, quantiles: Floats, y: Floats) -> Floats:
+        """The share (rows, targets) of the predicted distribution below y, from quantiles (rows, targets, levels).
+
+        It is uniform between 0 and 1 if the distributions are right: the probability integral transform.
+        """
+        m, s = self._location_scale(quantiles)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.standard_cdf((y - m) / s)
+
+    @property
+    def _standard_quantiles(self) -> Floats:
+        return np.array([self.standard_quantile(level) for level in self.levels])
+
+    def _location_scale(self, quantiles: Floats) -> tuple[Floats, Floats]:
+        """Location and scale (rows, targets), from the median and the outermost quantiles."""
+        low, high = self.standard_quantile(self.levels[0]), self.standard_quantile(self.levels[-1])
+        s = (quantiles[:, :, -1] - quantiles[:, :, 0]) / (high - low)
+        return quantiles[:, :, self.levels.index(MEDIAN)], np.maximum(s, SMALLEST)
+
+
+class Normal(DistributionLoss):
+    """A normal distribution. r(u) = 2 φ(u) - 1 / √π for its density φ."""
+
+    type: Literal["normal"] = "normal"
+
+    def standard_quantile(self, level: float) -> float:
+        return NormalDist().inv_cdf(level)
+
+    def standard_cdf(self, u: Floats) -> Floats:
+        return np.asarray(0.5 + 0.5 * _erf(u / sqrt(2.0)))
+
+    def standard_spread(self, u: Floats) -> Floats:
+        return np.asarray(sqrt(2.0 / pi) * np.exp(-u * u / 2.0) - 1.0 / sqrt(pi))
+
+
+class StudentT(DistributionLoss):
+    """Student's t distribution, for targets of which some are far away, with ν = `degrees_of_freedom`.
+
+    r(u) = 2 f(u) (ν + u²) / (ν - 1) - 2 √ν B(1/2, ν - 1/2) / ((ν - 1) B(1/2, ν/2)²) for its density f; Jordan, Krüger
+    and Lerch, "Evaluating probabilistic forecasts with scoringRules", 2019.
+    """
+
+    type: Literal["student_t"] = "student_t"
+    degrees_of_freedom: Annotated[int, Field(strict=True, ge=3, le=100)] = 4
+
+    def standard_quantile(self, level: float) -> float:
+        """By bisection."""
+        low, high = -1e6, 1e6
+        for _ in range(200):
+            middle = (low + high) / 2.0
+            low, high = (middle, high) if self.standard_cdf(np.array(middle)) < level else (low, middle)
+        return (low + high) / 2.0
+
+    def standard_cdf(self, u: Floats) -> Floats:
+        """Abramowitz and Stegun, "Handbook of mathematical functions", 1964, 26.7.3 and 26.7.4."""
+        v = self.degrees_of_freedom
+        angle = np.arctan(u / sqrt(v))
+        c = np.cos(angle)
+        term, total = c if v % 2 else np.ones_like(c), np.zeros_like(c)
+        for i in range(2 + v % 2, v + 1, 2):
+            total = total + term
+            term = term * (c * c * ((i - 1) / i))
+        inner = np.sin(angle) * total
+        return np.asarray(0.5 + (angle + inner) / pi if v % 2 else 0.5 + 0.5 * inner)
+
+    def standard_spread(self, u: Floats) -> Floats:
+        v = float(self.degrees_of_freedom)
+        half, whole = lgamma((v + 1.0) / 2.0), lgamma(v / 2.0)
+        density = exp_(half - whole - 0.5 * log(v * pi)) * (1.0 + u * u / v) ** (-(v + 1.0) / 2.0)
+        betas = exp_(lgamma(v - 0.5) + 2.0 * half - lgamma(v) - 2.0 * whole - 0.5 * log(pi))
+        return np.asarray(2.0 * (density * (v + u * u) - sqrt(v) * betas) / (v - 1.0))
+
+
+SERIES_END, SERIES_TERMS, FRACTION_TERMS = 2.5, 40, 40
+
+
+def _erf(x: Floats) -> Floats:
+    """The error function: its series near 0, and a continued fraction far away.
+
+    Abramowitz and Stegun, "Handbook of mathematical functions", 1964, 7.1.6 and 7.1.14.
+    """
+    near = np.clip(x, -SERIES_END, SERIES_END)
+    term = near * (2.0 / sqrt(pi)) * np.exp(-near * near)
+    total = term
+    for n in range(1, SERIES_TERMS):
+        term = term * (near * near * (2.0 / (2 * n + 1)))
+        total = total + term
+    size = np.abs(x)
+    far = np.maximum(size, SERIES_END)
+    fraction = far
+    for n in range(FRACTION_TERMS, 0, -1):
+        fraction = far + (n / 2.0) / fraction
+    beyond = np.sign(x) * (1.0 - np.exp(-far * far) / (sqrt(pi) * fraction))
+    return np.where(size <= SERIES_END, total, beyond)
