@@ -29,7 +29,7 @@ else:
 
 OnError: TypeAlias = Literal["fail", "missing", "skip"]
 """What happens to a cell that cannot be read: an error, a missing cell, or its row is left out."""
-Quality: TypeAlias = Literal["fast", "balanced", "best"]
+Quality: TypeAlias = Literal["fast", "balanced"]
 Preset: TypeAlias = Literal["tabular", "textbook"]
 OnNote: TypeAlias = Callable[[str], object]
 
@@ -316,7 +316,7 @@ class QualityOptions(Options):
 
     quality: Annotated[
         Quality | None,
-        Option("fast: an ensemble of 4, trained less; balanced: of up to 8 (default); best: of 20.", TRAINING),
+        Option("fast: an ensemble of 4, trained less; balanced: of up to 8 (default).", TRAINING),
     ] = None
 
 

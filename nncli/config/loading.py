@@ -1,7 +1,7 @@
 """Load a configuration from a file or from standard input, with a preset beneath what the user wrote.
 
 `preset: textbook` adds nothing to the defaults of the schema. `preset: tabular`, the default if there are no layers, is
-tabular.yaml; `quality` puts a few keys of fast.yaml or best.yaml above it. What the user wrote has precedence over all
+tabular.yaml; `quality` puts a few keys of fast.yaml above it. What the user wrote has precedence over all
 of these. The result is an ordinary configuration without a preset.
 """
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from nncli.config.schema.tune import TuneSection
 
 TABULAR, TEXTBOOK = "tabular", "textbook"
-QUALITIES = {"fast": ("fast",), "balanced": (), "best": ("best",)}
+QUALITIES = {"fast": ("fast",), "balanced": ()}
 """The files that are put above tabular.yaml for each quality."""
 PRESET_KEYS = (("preset",), ("quality",), ("layers",))
 """Keys that select the preset."""
@@ -58,6 +58,14 @@ def apply_preset(document: Document, assignments: Sequence[Assignment]) -> Merge
     if preset == TEXTBOOK and written.get("quality") is not None:
         hint = "Remove the key, or leave out `layers`."
         issues.append(document.issue("only the preset tabular has qualities", ("quality",), hint=hint))
+    if quality == "best":
+        hint = "Remove the key, or write members: 20 instead of it for the same networks."
+        issues.append(
+            document.issue(
+                "there is no quality best anymore: 20 members predict no better than 8", ("quality",), hint=hint
+            )
+        )
+        quality = "balanced"
     without_preset = {key: value for key, value in written.items() if key not in ("preset", "quality")}
     if preset == TABULAR and isinstance(quality, str) and quality in QUALITIES:
         document = reduce(_merge_defaults, (*QUALITIES[quality], TABULAR), replace(document, value=without_preset))

@@ -464,7 +464,7 @@ def _training_keys(
         described = (
             "quality",
             quality or "balanced",
-            "fast: an ensemble of 4, trained less; balanced: of up to 8; best: of 20",
+            "fast: an ensemble of 4, trained less; balanced: of up to 8",
         )
         active = [("preset", TABULAR, "the best settings of our benchmarks")] * (preset == TABULAR) + active
         (inactive if quality is None else active).insert(0, described)

@@ -62,7 +62,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         self,
         *,
         preset: Literal["tabular", "textbook"] | None = None,
-        quality: Literal["fast", "balanced", "best"] | None = None,
+        quality: Literal["fast", "balanced"] | None = None,
         layers: Sequence[int | Given] | None = None,
         activation: Given | None = None,
         loss: Given | None = None,

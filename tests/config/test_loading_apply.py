@@ -12,7 +12,6 @@ from nncli.config.overrides import from_options
 from nncli.config.schema import Config
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.writer import dump
-from nncli.fitting.prepare.auto_values import MEMBERS
 from nncli.nn.layers.dense import Dense
 from nncli.nn.optim.optimizers import AdamW
 from nncli.nn.optim.schedules import CoslogRate
@@ -38,7 +37,7 @@ def test_with_layers_the_preset_is_textbook_and_adds_nothing(tmp_path: Path) -> 
 
 
 def test_a_loaded_configuration_has_no_preset(tmp_path: Path) -> None:
-    config = load(tmp_path, "preset: tabular\nquality: best\n")
+    config = load(tmp_path, "preset: tabular\nquality: fast\n")
     assert (config.preset, config.quality) == (None, None)
 
 
@@ -50,10 +49,17 @@ def test_a_loaded_configuration_reads_as_the_same(tmp_path: Path, quality: str) 
 
 
 def test_qualities_differ_in_the_number_of_members(tmp_path: Path) -> None:
-    fast, balanced, best = (load(tmp_path, f"quality: {quality}\n").members for quality in QUALITIES)
-    assert (fast, balanced) == (4, "auto")
-    assert isinstance(best, int)
-    assert best > MEMBERS[0][1]
+    assert [load(tmp_path, f"quality: {quality}\n").members for quality in QUALITIES] == [4, "auto"]
+
+
+def test_the_quality_of_twenty_members_is_answered_by_the_key_for_them(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, "quality: best\n")
+    (issue,) = caught.value.issues
+    assert issue.location.key == "quality"
+    assert issue.location.line is not None
+    assert "members: 20" in str(issue.hint)
+    assert load(tmp_path, "members: 20\n").members == 20
 
 
 def test_written_keys_override_the_preset(tmp_path: Path) -> None:

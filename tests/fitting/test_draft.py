@@ -27,7 +27,7 @@ seed: 0         # random seed
 output: runs/t  # run directory; -2, -3 … is appended if it exists
 
 # Options: remove the # to set one. `nncli config show` prints all keys.
-# quality: balanced       # fast: an ensemble of 4, trained less; balanced: of up to 8; best: of 20
+# quality: balanced       # fast: an ensemble of 4, trained less; balanced: of up to 8
 # epochs: 100             # passes over the training rows; default: chosen by the number of rows
 # layers: [64, 32]        # units of each hidden layer, without the preset tabular
 # class_weight: balanced  # all classes have the same total weight

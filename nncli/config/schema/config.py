@@ -63,10 +63,10 @@ class Config(Spec):
     preset: Literal["tabular", "textbook"] | None = Field(
         None, description="Defaults of the other keys. Default: textbook if there are layers, else tabular."
     )
-    quality: Literal["fast", "balanced", "best"] | None = Field(
+    quality: Literal["fast", "balanced"] | None = Field(
         None,
-        description="Size of the preset tabular: an ensemble of 4 that is trained less, of up to 8 (balanced, the "
-        "default), or of 20.",
+        description="Size of the preset tabular: an ensemble of 4 that is trained less, or of up to 8 (balanced, the "
+        "default).",
     )
 
     data: DataSection = Field(description="The table and the roles of its columns.")
