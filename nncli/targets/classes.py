@@ -48,10 +48,13 @@ class Classes(TargetBase):
 
     noun: ClassVar[str] = "class"
     output_noun: ClassVar[str] = "class"
+    output_nouns: ClassVar[str] = "classes"
     has_labels: ClassVar[bool] = True
     has_probabilities: ClassVar[bool] = True
-    uncertainty: ClassVar[Literal["interval", "prediction_set"]] = "prediction_set"
+    reads_text: ClassVar[bool] = True
+    uncertainty: ClassVar[Literal["interval", "prediction_set", "none"]] = "prediction_set"
     family: ClassVar[Task] = "classification"
+    default_loss: ClassVar[str] = "cross_entropy"
     default_metric: ClassVar[str] = "accuracy"
     linear_model: ClassVar[str] = "logistic regression"
     error_title: ClassVar[str] = "probability of the actual class"
