@@ -19,14 +19,13 @@ from nncli.data.columns.parsing import CellErrors, raise_first, read_text
 from nncli.data.columns.spellings import NO_YES, category_keys
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask, Precision, RowIndices
-from nncli.nn.losses import Loss
+from nncli.nn.losses import MIN_PROBABILITY, Loss
 from nncli.nn.losses.labels import logistic, lower_logistic
 from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value, is_nan, log, maximum, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, rows_with_target
 from nncli.targets.decision import Decision, LabelThresholds, constant_thresholds
 from nncli.targets.metrics.bootstrap import Samples
-from nncli.targets.metrics.calibration import MIN_PROBABILITY
 from nncli.targets.metrics.labels import (
     LABEL_METRICS,
     MULTILABEL,
@@ -231,8 +230,9 @@ class Labels(TargetBase):
     def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
         """`prediction`, the labels of a row; with `proba` also `proba_LABEL` for each label."""
         separator = self.separator or JOIN
-        words = [separator.join(self.labels[j] for j in np.flatnonzero(row)) for row in predictions.classes]
-        columns = {"prediction": pl.Series("prediction", words, dtype=pl.String)}
+        sets, which = np.unique(predictions.classes, axis=0, return_inverse=True)
+        words = [separator.join(self.labels[j] for j in np.flatnonzero(row)) for row in sets]
+        columns = {"prediction": pl.Series("prediction", words, dtype=pl.String).gather(which.ravel())}
         if proba:
             for j, label in enumerate(self.labels):
                 columns[f"proba_{label}"] = pl.Series(predictions.values[:, j].astype(predictions.precision))

@@ -45,7 +45,13 @@ def assert_same(model: AnyModel, rows: pl.DataFrame, max_ulp: int = 1) -> None:
     assert rows.height > 40
     with np.errstate(all="ignore"):  # as `nncli predict` does
         predicted = model.predict(table_to_predict(model, rows))
-    result = compare(predicted, predicted.frame(proba=True), pl.DataFrame(predictor.predict(rows)), max_ulp, str)
+    result = compare(
+        predicted,
+        pl.DataFrame(predicted.target.program_columns(predicted)),
+        pl.DataFrame(predictor.predict(rows)),
+        max_ulp,
+        str,
+    )
     assert result.is_match, result
 
 

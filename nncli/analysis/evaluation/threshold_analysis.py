@@ -397,7 +397,7 @@ class ThresholdAnalysis:
             "decision": None if self.decision is None else self.decision.model_dump(mode="json"),
             "saved": None if self.saved is None else self.saved.model_dump(mode="json"),
         }
-        return {key: json_safe(value) for key, value in document.items()}
+        return {key: json_safe(value) for key, value in document.items() if key != "by_label" or value}
 
 
 def analyze_threshold(

@@ -92,8 +92,8 @@ def _several_yes_no(table: ColumnStore, targets: Sequence[str]) -> Iterator[Find
 def are_labels(table: ColumnStore, targets: Sequence[str]) -> bool:
     """Whether targets look like labels, of which a row has any number: columns of yes and no, or one of tags."""
     if len(targets) > 1:
-        cells = [read_text(table.columns([name]), name) for name in targets]
-        return all(are_yes_no(column) and column.drop_nulls().len() for column in cells)
+        of_targets = [read_text(table.columns([name]), name) for name in targets]
+        return all(are_yes_no(cells) and cells.drop_nulls().len() for cells in of_targets)
     column = table.take(np.arange(min(SAMPLED_ROWS, len(table)))).columns(targets)
     if column.column(targets[0]).dtype not in TEXT_TYPES:
         return False

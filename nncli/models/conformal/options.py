@@ -106,7 +106,7 @@ class UncertaintyOptions(Options):
                         hint=Advice(f"For {100 * valid:g} % write ", use(field, valid), "."),
                     )
         field = target.uncertainty
-        instead = Advice("Use ", use(field), ".") if field != "none" else f"Use the {PROBABILITIES}."
+        instead = Advice("Use ", use(field) if field != "none" else f"the {PROBABILITIES}", ".")
         if self.prediction_set and field != "prediction_set":
             raise UsageError(Advice(use("prediction_set"), f" {target.no_labels}"), hint=instead)
         if self.interval and field != "interval":
@@ -128,8 +128,8 @@ class UncertaintyOptions(Options):
                 hint=Advice("Use ", use("per_class"), ".") if target.has_labels else "Name another column.",
             )
         if not self.levels and self.by is not None:
-            hint = Advice("Add ", use(field, 0.9), ".") if field != "none" else "Leave it out."
-            raise UsageError(Advice(use("by"), " is for prediction intervals and sets"), hint=hint)
+            advice = Advice("Add ", use(field, 0.9), ".") if field != "none" else Advice("Leave it out.")
+            raise UsageError(Advice(use("by"), " is for prediction intervals and sets"), hint=advice)
 
 
 PROBABILITIES = "calibrated probability of each label"

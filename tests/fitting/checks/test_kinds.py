@@ -111,7 +111,7 @@ def test_labels_are_proposed_for_columns_of_yes_and_no_and_for_tags(
 ) -> None:
     written(here, columns)
     words = [word for name in targets for word in ("-t", name)]
-    draft = nncli("init", "t.csv", *words, "-o", "-").check().out
+    draft = nncli("init", "t.csv", *words).check().out
     assert ("loss: binary_cross_entropy" in draft) == expected
     if expected and len(targets) == 1:
         config = "data: {path: t.csv, target: tags}\nlayers: [4]\nepochs: 1\n"

@@ -110,7 +110,7 @@ def test_every_resample_has_the_score_of_its_rows(rows: int, seed: int) -> None:
     for counts, values in zip(W, drawn, strict=True):
         scores = numbers(y, p, counts)
         expected = [np.nan if scores[name] is None else scores[name] for name in BY_NAME]
-        np.testing.assert_allclose(values, expected, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(values, np.array(expected, np.float64), rtol=1e-9, atol=1e-12)
 
 
 def test_a_constant_label_and_one_that_nobody_has_have_no_area() -> None:
