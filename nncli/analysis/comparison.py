@@ -39,7 +39,7 @@ from nncli.run_directory.loader import read_manifest
 from nncli.run_directory.manifest import CONFIG
 from nncli.run_directory.run import Run, check_is_no_search
 from nncli.run_directory.training_rows import RowMatches
-from nncli.targets.decision import CHOSEN, Decision, Threshold, decision_note
+from nncli.targets.decision import Decision, decision_note
 from nncli.targets.metrics.registry import COST, higher_is_better, with_class
 from nncli.targets.target import kind_of
 
@@ -514,8 +514,8 @@ def _notes(
     for run in runs:
         if run.decision is not None:
             notes.append(f"{run.name}: {decision_note(run.decision)}")
-            if isinstance(run.decision, Threshold) and run.decision.is_chosen and run.scored_on != "table":
-                notes.append(f"{run.name}: {CHOSEN}, and so are the costs of a pair of runs")
+            if run.decision.chosen_note and run.scored_on != "table":
+                notes.append(f"{run.name}: {run.decision.chosen_note}, and so are the costs of a pair of runs")
     notes += [f"{run.name}: {run.no_better}" for run in runs if run.no_better is not None]
     for run, task_id, predictions in zip(runs, task_ids, comparable, strict=True):
         if run.scored_on == "training":

@@ -177,8 +177,9 @@ def row_evidence(prepared: PreparedTraining, weights: Parameters | None = None) 
     """What the training rows tell about a training with these final weights."""
     arguments, data = prepared.arguments, prepared.fitted
     many, few = _sample(data, MAX_ROWS), _sample(data, MAX_COMPARED)
-    has_labels = prepared.spec.target.has_labels
-    contradicting, example = _contradictions(_part(data, many), has_labels=has_labels)
+    target = prepared.spec.target
+    has_labels, is_scored = target.has_labels, target.has_labels or not target.has_probabilities
+    contradicting, example = _contradictions(_part(data, many), has_labels=has_labels) if is_scored else (0.0, None)
     compared = _part(data, few)
     zero, baseline, dZ = _best_constant(prepared, compared)
     heavy, rows = _heavy_rows(compared, dZ)
@@ -193,7 +194,7 @@ def row_evidence(prepared: PreparedTraining, weights: Parameters | None = None) 
         baseline=baseline,
         zero=zero,
         has_labels=has_labels,
-        target_size=1.0 if has_labels else sqrt(float(np.square(data.y, dtype=np.float64).mean())),
+        target_size=1.0 if target.has_probabilities else sqrt(float(np.square(data.y, dtype=np.float64).mean())),
         contradicting=contradicting,
         example=None
         if example is None
@@ -202,8 +203,8 @@ def row_evidence(prepared: PreparedTraining, weights: Parameters | None = None) 
         heavy_rows=tuple(arguments.row(int(few[i])) for i in rows),
         widest=arguments.features[widest] if 0 <= widest < len(arguments.features) else "",
         size=float(sizes[widest]) if sizes.size else 0.0,
-        neighbors=_neighbor_score(compared, has_labels=has_labels),
-        network=None if predicted is None else _score(predicted, compared),
+        neighbors=_neighbor_score(compared, has_labels=has_labels) if is_scored else None,
+        network=None if predicted is None or not is_scored else _score(predicted, compared),
         missed="" if missed is None else prepared.spec.target.labels[missed],
         recall=1.0 if missed is None else recalls[missed],
     )

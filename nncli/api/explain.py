@@ -219,13 +219,16 @@ def _output(target: Target, class_label: str | None, name: str | None) -> str | 
     """The class or target to attribute, checked; None for the default."""
     if class_label is not None and not target.has_labels:
         raise UsageError(
-            f"the model predicts {target.noun}s and has no classes", hint="Name one of several targets instead."
+            f"the model predicts {target.output_nouns} and has no classes",
+            hint=Advice("Name one of several instead: ", ExplainOptions.use("target", target.output_names[0]), "."),
         )
-    if name is not None and name not in target.names:
-        close = closest_match(name, target.names)
+    if name is not None and name not in target.output_names:
+        close = closest_match(name, target.output_names)
         raise UsageError(
             f"the model has no target {quote(name)}",
-            hint=f"Did you mean {quote(close)}?" if close else f"The model predicts {join_quoted(target.names)}.",
+            hint=f"Did you mean {quote(close)}?"
+            if close
+            else f"The model predicts {join_quoted(target.output_names)}.",
         )
     output = class_label if target.has_labels else name
     if output is not None:

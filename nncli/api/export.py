@@ -97,7 +97,7 @@ def export_with(run: str | Path, output: str | Path | None = None, *, options: E
     model = opened.load_model()
     target_of_model = model.spec.target
     if options.interval and target_of_model.uncertainty != "interval":
-        hint = "Leave it out: the file has the probability of each class."
+        hint = f"Leave it out: the file has the probability of each {target_of_model.output_noun}."
         raise UsageError(Advice(ExportOptions.use("interval"), f" {target_of_model.no_intervals}"), hint=hint)
     conformal = conformal_predictor(opened, model, UncertaintyOptions(interval=options.interval))
     with log_duration("describing the model as a program"):
@@ -210,5 +210,8 @@ def _select_outputs(program: Program, *, labels: bool, proba: bool) -> Program:
         )
     if not program.outputs.labels:
         option = use("labels" if labels else "proba")
+        if program.outputs.decided is not None:
+            hint = "Leave it out: the file has the probability of each label, and whether it is predicted."
+            raise UsageError(Advice(option, " is for classes, and this model predicts several labels"), hint=hint)
         raise UsageError(Advice(option, " needs a classification model; this one is for regression"))
     return select_class_outputs(program, labels=labels, probabilities=proba)

@@ -108,9 +108,9 @@ class OutputColumns(Options):
     proba: Annotated[
         bool,
         Option(
-            "Add the probability of each class as proba_CLASS.",
+            "Add the probability of each class or label as proba_CLASS.",
             OUTPUT,
-            http="Adds the probability of each class as proba_CLASS.",
+            http="Adds the probability of each class or label as proba_CLASS.",
             needs="probabilities",
         ),
     ] = False
@@ -766,8 +766,8 @@ class ExplainOptions(InvalidCellOptions):
     target: Annotated[
         str | None,
         Option(
-            "With --attributions or up to 5 rows: the target whose prediction is explained, if there are several. "
-            "Default: the first.",
+            "With --attributions or up to 5 rows: the target or the label whose prediction is explained, of several. "
+            "Default: the first target, or the most probable label.",
             OUTPUT,
             metavar="COLUMN",
         ),
@@ -805,7 +805,10 @@ def _costs(flag: str, text: str) -> tuple[float, float]:
 
 @dataclass(frozen=True, kw_only=True)
 class ThresholdOptions(Options):
-    """The options of `nncli.threshold`: at most one goal, and what is done with the threshold that it leads to."""
+    """The options of `nncli.threshold`: at most one goal, and what is done with the threshold that it leads to.
+
+    Of several labels, the goal is that of each.
+    """
 
     cost: Annotated[
         tuple[float, float] | None,
@@ -827,7 +830,7 @@ class ThresholdOptions(Options):
     ] = None
     recall: Annotated[float | None, Option("Recall of at least R.", GOAL, metavar="R")] = None
     precision: Annotated[float | None, Option("Precision of at least P.", GOAL, metavar="P")] = None
-    f1: Annotated[bool, Option("Highest F1.", GOAL)] = False
+    f1: Annotated[bool, Option("Highest F1; of several labels, that of each.", GOAL)] = False
     positive_rate: Annotated[
         float | None, Option("Predict at most this share of the rows as positive.", GOAL, metavar="Q")
     ] = None

@@ -182,9 +182,9 @@ def _rare_names(run: Run, manifest: Manifest, specs: Sequence[ModelSpec | Ensemb
             for text in sorted({*column.seen_texts} - frequent.get(column.name, set())):
                 names.setdefault(column.name, {}).setdefault(text, f"{REMOVED}{secrets.token_hex(16)}")
     target = run.load_model().spec.target
-    if target.has_labels:
+    if target.labels:
         scores = read_json(run.path, METRICS)["training"]["metrics"]
-        rows = {of_class["label"]: of_class["support"] for of_class in scores["per_class"]}
+        rows = {of_class["label"]: of_class["support"] for of_class in scores.get("per_class") or scores["per_label"]}
         rare = [label for label in target.labels if rows.get(label, 0) < LEAST_ROWS]
         if others := target.other_labels(rare):
             names[target.names[0]] = others

@@ -20,7 +20,7 @@ from nncli.run_directory.loader import read_manifest, read_spec
 from nncli.run_directory.manifest import MANIFEST, METRICS, MODEL, Manifest
 from nncli.run_directory.run import Run, is_search
 from nncli.run_directory.saved_decision import decided_metrics, read_decision
-from nncli.targets.decision import CHOSEN, Decision, Threshold
+from nncli.targets.decision import Decision
 
 if TYPE_CHECKING:
     from nncli.analysis.evaluation.run_summary import CrossValidationSummary
@@ -160,7 +160,7 @@ class RunDescription:
 
         Those of several targets have a gain each.
         """
-        chosen = CHOSEN if isinstance(self.decision, Threshold) and self.decision.is_chosen else ""
+        chosen = "" if self.decision is None else self.decision.chosen_note
         if self.averaging is None:
             return chosen
         scores = [
@@ -180,7 +180,10 @@ class RunDescription:
     def _target_text(self) -> str:
         if self.task is None:
             return ""
-        classes = f", {len(self.classes):,} classes: {join_quoted(self.classes)}" if self.classes else ""
+        from nncli.targets.target import KINDS
+
+        nouns = KINDS[self.task].output_nouns if self.task in KINDS else "classes"
+        classes = f", {len(self.classes):,} {nouns}: {join_quoted(self.classes)}" if self.classes else ""
         return f"{join_quoted(self.target)} ({self.task}{classes})"
 
     def _columns_text(self) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ import numpy as np
 from nncli.analysis.evaluation.threshold_analysis import (
     ThresholdAnalysis,
     analyze_costs,
+    analyze_labels,
     analyze_threshold,
     goal_of,
     with_costs,
@@ -57,9 +58,19 @@ def threshold_with(run: str | Path, options: ThresholdOptions) -> ThresholdAnaly
         manifest, rows = opened.load_manifest(), opened.load_held_out()
         rows = _require_rows(opened, manifest, rows)
     target = rows.predictions.target
-    if not target.has_labels:
+    if not target.has_probabilities:
         raise UsageError("the run predicts numbers, which need no threshold", location=Location(source=str(run)))
-    if isinstance(goal, FixedThreshold) and costs is not None:
+    if not target.has_labels:
+        if positive is not None or costs is not None:
+            option = (
+                "--costs is for classes, of which a row has one"
+                if positive is None
+                else "--positive is for two classes"
+            )
+            hint = "Leave it out: each label has a threshold, chosen by --f1, --recall, --precision, --cost or --at."
+            raise UsageError(f"{option}, and a row of this run has any number of labels", hint=hint)
+        analysis = analyze_labels(opened.path, manifest, rows, target, goal)
+    elif isinstance(goal, FixedThreshold) and costs is not None:
         goal = with_costs(goal, read_costs(costs, target.labels), positive)
         analysis = analyze_threshold(opened, manifest, rows, target, positive, goal)
     elif costs is None:
@@ -94,7 +105,7 @@ def _require_rows(run: Run, manifest: Manifest, rows: HeldOutRows | None) -> Hel
     """The held-out rows of a run; a RunError says what to do where there are none."""
     if rows is not None and len(rows):
         return rows
-    if not run.load_model().spec.target.has_labels:
+    if not run.load_model().spec.target.has_probabilities:
         raise UsageError("the run predicts numbers, which need no threshold", location=Location(source=str(run.path)))
     check_not_removed(run.path, manifest, HELD_OUT)
     is_old = manifest.validation_rows > 0

@@ -295,7 +295,7 @@ def _trace(
         batches=length.steps_per_epoch,
         rows=tuple(rows),
         features=spec.encoder.features,
-        targets=spec.target.names,
+        targets=spec.target.names if spec.target.has_labels else spec.target.output_names,
         labels=spec.target.labels if spec.target.has_labels else (),
         loss=arguments.loss.model_dump()["type"],
         loss_formula=arguments.loss.formulas(arguments.network.n_outputs)[0],
@@ -339,7 +339,7 @@ def _given_rows(
     else:
         with Scratch() as scratch:
             table = load_table(config, as_source(data), scratch, spec.dialect)
-            store = drop_missing_targets(table, config.data.target)
+            store = drop_missing_targets(table, config)
             encoded = encode(config, store, spec.encoder, spec.target, spec.network, prepared.training, None)
         dataset, at_hand, n_rows = encoded.dataset, _numbers(encoded), len(table)
     position = {number: i for i, number in reversed([*enumerate(at_hand)])}

@@ -57,6 +57,7 @@ class FindingCode(StrEnum):
     TRAIN_VALIDATION_OVERLAP = "train-validation-overlap", "Validation or out-of-fold rows are equal to training rows."
     DUPLICATE_ROWS = "duplicate-rows", "Training rows are equal to earlier ones."
     CONFLICTING_TARGETS = "conflicting-targets", "Rows with equal features have different targets."
+    TARGET_AS_LABELS = "target-as-labels", "The target is several labels."
     CONSTANT_TARGET = "constant-target", "The target has the same value in every row."
     AMOUNT_LIKE_TARGET = "amount-like-target", "The target looks like counts or amounts, and the loss is not for such."
     TARGET_AS_AMOUNT = "target-as-amount", "The target has an exposure, so its loss is that of counts or amounts."

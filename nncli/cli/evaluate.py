@@ -100,10 +100,10 @@ def _text(evaluation: Evaluation) -> Iterator[str]:
 def _by_class(scores: ClassificationScores, labels: Sequence[str]) -> str:
     """A table of precision, recall and f1 of each class; of many classes, of those with the lowest f1."""
     shown: Sequence[int] = range(len(labels))
-    title = "by class"
+    title = f"by {scores.noun}"
     if len(labels) > MAX_CLASSES:
         shown = sorted(sorted(shown, key=lambda k: scores.by_class[k].f1)[:MAX_CLASSES])
-        title = f"by class, the {MAX_CLASSES} of {len(labels):,} with the lowest f1; see --json"
+        title = f"by {scores.noun}, the {MAX_CLASSES} of {len(labels):,} with the lowest f1; see --json"
     lines = [
         [
             labels[k],
@@ -112,7 +112,7 @@ def _by_class(scores: ClassificationScores, labels: Sequence[str]) -> str:
         ]
         for k in shown
     ]
-    return f"{title}\n{one_line_table([['class', 'precision', 'recall', 'f1', 'rows'], *lines])}"
+    return f"{title}\n{one_line_table([[scores.noun, 'precision', 'recall', 'f1', 'rows'], *lines])}"
 
 
 def _confusions(scores: ClassificationScores, labels: Sequence[str]) -> str:
@@ -127,6 +127,10 @@ def _confusions(scores: ClassificationScores, labels: Sequence[str]) -> str:
         [labels[pair.actual], labels[pair.predicted], f"{pair.rows:,.0f}", format_percent(pair.fraction)]
         for pair in scores.confusions[:MAX_PAIRS]
     ]
+    if scores.noun != "class":
+        title = "pairs of labels that are confused most often; --json has more of them"
+        titles = ["missed", "predicted instead", "rows", "of those with the first"]
+        return f"{prose(title)}\n{one_line_table([titles, *pairs])}" if pairs else "no two labels are confused"
     if not pairs:
         return "no row is misclassified"
     more = "more of them" if matrix is None else "the whole matrix"

@@ -78,7 +78,9 @@ def _parts(analysis: ThresholdAnalysis) -> Iterator[str]:
     yield prose(escape_unprintable(about))
     if analysis.decision is not None:
         yield _achieved(analysis)
-    if analysis.curve:
+    if analysis.by_label:
+        yield _labels(analysis)
+    elif analysis.curve:
         yield _curve(analysis)
     elif analysis.classes:
         yield _classes(analysis)
@@ -87,7 +89,8 @@ def _parts(analysis: ThresholdAnalysis) -> Iterator[str]:
 def _achieved(analysis: ThresholdAnalysis) -> str:
     """The figures of the decision on new rows beside those of the most probable class."""
     assert analysis.decision is not None
-    lines = [["on new rows", "decision", "95 % CI", "most probable", "95 % CI"]]
+    beside = "at 0.5" if analysis.by_label else "most probable"
+    lines = [["on new rows", "decision", "95 % CI", beside, "95 % CI"]]
     for chosen, other in zip(analysis.achieved, analysis.most_probable, strict=True):
         title = TITLES.get(chosen.name, chosen.name)
         lines.append(
@@ -107,6 +110,20 @@ def _achieved(analysis: ThresholdAnalysis) -> str:
         effect = f"saves {format_percent(constant.saving)}"
     best = f"the best constant prediction, always {constant.label}, costs {format_number(constant.cost)} per row"
     return f"{text}\n{prose(escape_unprintable(f'{best}; the decision {effect}'))}"
+
+
+def _labels(analysis: ThresholdAnalysis) -> str:
+    """The threshold of each label with its figures, and F1 at 0.5; of many labels, those of the lowest F1."""
+    shown = sorted(analysis.by_label, key=lambda label: label.f1)[:MAX_CLASSES]
+    names = {label.label for label in shown}
+    lines = [["label", "rows", "threshold", "predicted", "precision", "recall", "f1", "f1 at 0.5"]]
+    for label in (label for label in analysis.by_label if label.label in names):
+        figures = (label.precision, label.recall, label.f1, label.f1_before)
+        counts = f"{label.rows:,.6g}", repr(label.threshold), f"{label.predicted:,.6g}"
+        lines.append([escape_unprintable(label.label, keep=""), *counts, *map(format_number, figures)])
+    more = f"; the {MAX_CLASSES} of {len(analysis.labels):,} labels with the lowest f1"
+    title = "on the rows themselves: a label is predicted where its probability is at least its threshold"
+    return f"{prose(title + more * (len(analysis.labels) > MAX_CLASSES))}\n{one_line_table(lines)}"
 
 
 def _curve(analysis: ThresholdAnalysis) -> str:

@@ -66,7 +66,7 @@ class Check:
             conformal = self.conformal.predict(table)
             return conformal.predictions, conformal.frame()
         predictions = self.model.predict(table)
-        return predictions, predictions.frame(proba=True)[self.program.outputs.titles]
+        return predictions, pl.DataFrame(predictions.target.program_columns(predictions))[self.program.outputs.titles]
 
 
 def table_of_features(model: AnyModel, table: Table) -> Table:

@@ -20,7 +20,7 @@ from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, Progr
 from nncli.nn.program.program import Bounds, Outputs, Program, build
 from nncli.nn.program.values import Builder, Value, round_to
 from nncli.run_directory.monitoring.reference import Bins, CategoryBins, NumberBins, Reference, columns_of
-from nncli.targets.metrics.calibration import lower_temperature
+from nncli.targets.target import Target
 
 
 @dataclass(frozen=True)
@@ -93,14 +93,14 @@ def _lower_member(model: Model, builder: Builder, inputs: Mapping[str, ProgramIn
     precision, target = spec.network.precision, spec.target
     values, quantiles = round_to(precision, spec.loss.lower_inverse_link(z)), spec.loss.lower_quantiles(z)
     if quantiles is None:
-        return LoweredPredictions(_at_temperature(target.lower_decode(values), spec.temperature, precision))
+        return LoweredPredictions(_at_temperature(target, target.lower_decode(values), spec.temperature, precision))
     rounded, count = round_to(precision, quantiles), len(spec.loss.quantile_levels)
     return LoweredPredictions(target.lower_decode(values), target.lower_decode(rounded, count))
 
 
-def _at_temperature(P: Value, T: float, precision: Precision) -> Value:
+def _at_temperature(target: Target, P: Value, T: float, precision: Precision) -> Value:
     """The operations of `Predictions.with_temperature`."""
-    return P if T == 1.0 else round_to(precision, lower_temperature(P, T))
+    return P if T == 1.0 else round_to(precision, target.lower_temperature(P, T))
 
 
 def _lower_mean(model: AnyModel, members: Sequence[LoweredPredictions], precision: Precision) -> LoweredPredictions:
@@ -117,7 +117,7 @@ def mean_of(model: Ensemble, values: Sequence[Value], precision: Precision) -> V
     """The mean of the members' values, which are given in the order of the members, in the classes of all."""
     target, aligned = model.spec.target, list[Value]()
     for member, member_values in zip(model.members, values, strict=True):
-        scaled = _at_temperature(member_values, model.spec.temperature, precision)
+        scaled = _at_temperature(target, member_values, model.spec.temperature, precision)
         positions = target.positions_in(member.spec.target)
         aligned.append(scaled if positions is None else scaled.columns(positions))
     mean = weighted_mean(aligned, range(len(aligned)), model.spec.weights)

@@ -31,13 +31,13 @@ from nncli.data.sources.table_source import TableLocation, TableSource, as_sourc
 from nncli.data.table import Table
 from nncli.fitting.checks.column import percentage
 from nncli.fitting.checks.column_values import group_like
-from nncli.fitting.checks.kinds import kinds_not_supported
+from nncli.fitting.checks.kinds import are_labels, kinds_not_supported
 from nncli.fitting.checks.notes import ambiguous_dates, removed_units, table_reading
 from nncli.fitting.checks.rows import groups_in_time, random_split, time_feature
 from nncli.fitting.checks.target import positive_class, positive_class_note, proposed_loss
 from nncli.fitting.prepare.fit import are_class_ids, infer_loss
 from nncli.fitting.prepare.load import drop_missing_targets, load_table, table_copies
-from nncli.nn.losses import MSE, Loss
+from nncli.nn.losses import MSE, BinaryCrossEntropy, Loss
 from nncli.targets.base import NUMERIC
 from nncli.targets.target import TargetKind, kind_of
 
@@ -55,7 +55,7 @@ class TableSummary:
     `data` is the data section of the configuration, with the `na_spellings` that were found and, if `has_thousands`,
     the thousands separator that was found. `rows` of the `table_rows` have a target; `n_columns` counts all columns.
     `integer_classes` is whether a numeric target is treated as class labels. `positive_class` is the one of two classes
-    that means yes, if it is not the second in order.
+    that means yes, if it is not the second in order. `label_note` is about several labels, None for another target.
     """
 
     data: DataSection
@@ -71,6 +71,7 @@ class TableSummary:
     has_thousands: bool = False
     positive_class: str | None = None
     proposed_loss: tuple[str, str] | None = None
+    label_note: str | None = None
 
     @cached_property
     def _features(self) -> frozenset[str]:
@@ -162,7 +163,9 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
     targets = profile(table, data.target)
     if any(target.na_spellings or target.thousands for target in targets):  # the table is read again
         return TableSummary(data, kind_of(MSE()), False, targets, (), 0, len(table), 0, ())
-    rows = drop_missing_targets(table, data.target)
+    if config.loss is None and config.output_activation is None and are_labels(table, data.target):
+        config = config.model_copy(update={"loss": BinaryCrossEntropy()})
+    rows = drop_missing_targets(table, config)
     seen = rows.columns(data.target)
     loss, of_target = infer_loss(config, seen)
     columns = profile(rows, names)
@@ -192,11 +195,12 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
                 rows,
                 data.target,
                 {column.name: column.kind for column in columns if column.recommended},
-                has_labels=kind_of(loss).has_labels,
+                kind_of(loss),
             ),
         ),
         positive_class=positive,
         proposed_loss=_proposed_loss(config, seen, loss),
+        label_note=kind_of(loss).note(seen, data.target),
     )
 
 
@@ -339,7 +343,11 @@ def _overview(summary: TableSummary) -> list[str]:
     if summary.rows < summary.table_rows:
         rows += f"; {summary.table_rows - summary.rows:,} rows without a target are not used"
     lines = [f"{_word(Path(summary.data.path).name)}: {rows}."]
-    lines += [f"Target: {_word(target.name)}, {_target_description(summary, target)}." for target in summary.targets]
+    if summary.label_note is not None:
+        lines.append(f"Target: {', '.join(map(_word, summary.data.target))}, {summary.task}: {summary.label_note}.")
+    else:
+        targets = summary.targets
+        lines += [f"Target: {_word(target.name)}, {_target_description(summary, target)}." for target in targets]
     if summary.integer_classes:
         lines.append("(Treated as class labels: few distinct integers without a gap. For regression set loss: mse.)")
     return [_comment(line) for line in lines]
@@ -477,6 +485,8 @@ def _training_keys(
         inactive.append(("loss", *summary.proposed_loss))
     if summary.kind.has_labels:
         inactive.append(("class_weight", "balanced", "all classes have the same total weight"))
+    if summary.label_note is not None:
+        active.insert(0, ("loss", BinaryCrossEntropy().type, "a row has any number of the labels"))
     if summary.positive_class is not None:
         active.append(("positive_class", summary.positive_class, "f1, precision and recall are about it"))
     on = [(key, extra.get(key, value), comment) for key, value, comment in active]

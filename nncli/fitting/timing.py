@@ -307,13 +307,16 @@ def workload_of(config: Config, rows: int, outputs: int) -> Workload:
 
 
 def _outputs(config: Config, table: ColumnStore) -> int:
-    """The number of classes, or 1 where the target is none or a training would refuse it."""
+    """The number of classes or labels, or 1 where the target is none or a training would refuse it."""
     target = table.columns(config.data.target)
     try:
         loss, _ = infer_loss(config, target)
+        kind = kind_of(loss)
+        if kind.reads_text and not kind.has_labels:
+            return kind.fit(target, config.data.target).n_outputs
     except NncliError:
         return 1
-    return target.column(config.data.target[0]).n_unique() if kind_of(loss).has_labels else 1
+    return target.column(config.data.target[0]).n_unique() if kind.has_labels else 1
 
 
 def estimate(

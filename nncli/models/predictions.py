@@ -12,8 +12,7 @@ import polars as pl
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.nn.arrays import Precision
 from nncli.nn.losses import MEDIAN
-from nncli.targets.decision import Decision, decide
-from nncli.targets.metrics.calibration import apply_temperature
+from nncli.targets.decision import Decision
 from nncli.targets.target import Target
 
 
@@ -38,8 +37,8 @@ class Predictions:
 
     @property
     def classes(self) -> npt.NDArray[np.int64]:
-        """The codes of the predicted classes (rows,)."""
-        return decide(self.values, self.target.labels, self.decision)
+        """The codes of the predicted classes (rows,); of several labels 1 or 0 for each (rows, labels)."""
+        return self.target.decide(self.values, self.decision)
 
     @classmethod
     def of_quantiles(
@@ -72,7 +71,7 @@ class Predictions:
         """Temperature scaling of the probabilities, rounded to the precision: less confident for T above 1."""
         if T == 1.0:
             return self
-        values = apply_temperature(self.values, T).astype(self.precision).astype(np.float64)
+        values = self.target.at_temperature(self.values, T).astype(self.precision).astype(np.float64)
         return replace(self, values=values)
 
     def frame(self, *, proba: bool = False) -> pl.DataFrame:

@@ -126,7 +126,9 @@ class Averaging:
             return value
         if higher_is_better(name):
             return 1.0 - (1.0 - value) * factor
-        return value * (factor if name in ("log_loss", "brier") or name.endswith("_deviance") else factor**0.5)
+        return value * (
+            factor if name in ("log_loss", "brier", "hamming_loss") or name.endswith("_deviance") else factor**0.5
+        )
 
     def words(self, scores: Iterable[tuple[str, float | None]], *, decided: bool = False) -> str:
         """What the scores include, with the first score that would differ as it is without that."""
@@ -235,7 +237,7 @@ class ScoredRows:
         values = headlines(self.scores)
         baselines = headlines(score(self.baseline, self.y, self.weights, self.loss))
         model, baseline = (self._samples(predictions, resampling) for predictions in (self.predictions, self.baseline))
-        names = self.predictions.target.names
+        names = [part.title or "" for part in parts_of(self.scores)]
         per_target, interval_rows = len(values) // len(names), self.predictions.target.interval_rows(self.y)
         shares = self.predictions.target.share_intervals(self.predictions, self.y, self.weights, self.groups)
         is_constant = bool((self.baseline.values == self.baseline.values[:1]).all())

@@ -123,6 +123,8 @@ def _is_jump(bins: npt.NDArray[np.int64], cut: int, Y: Floats, rows: Mask) -> bo
 def _standardized(y: npt.NDArray[Any]) -> Floats:
     """The targets with mean 0 and variance 1 (targets, rows); one of each class but the first, of class codes."""
     Y = np.eye(int(y.max(initial=0)) + 1)[y.astype(np.int64)][:, 1:] if y.ndim == 1 else y.astype(np.float64)
+    if (missing := np.isnan(Y)).any():  # labels that some rows lack
+        Y = np.where(missing, np.nansum(Y, axis=0) / np.maximum((~missing).sum(axis=0), 1), Y)
     std = Y.std(axis=0)
     standardized: Floats = ((Y - Y.mean(axis=0)) / np.where(std > 0.0, std, 1.0)).T.copy()
     return standardized

@@ -415,7 +415,7 @@ def infer_answer(
     unknown = [name for name in names if name not in columns.columns]
     if unknown:
         outputs_of_model = dict.fromkeys([*empty_predictions(model).columns, *columns.columns])
-        level = model.model.spec.target.uncertainty
+        level = "proba" if (level := model.model.spec.target.uncertainty) == "none" else level
         raise bad_request(
             f"there is no output {join_quoted(unknown)}",
             f"The outputs are {join_quoted(outputs_of_model)}; the parameters {level} and effects add others.",

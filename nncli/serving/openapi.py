@@ -392,7 +392,7 @@ def prediction_schema(model: ServedModel) -> Json:
     """The prediction of a row."""
     columns = empty_predictions(model)
     required = [name for name in columns.columns if not name.startswith("proba_")]
-    has_intervals = model.model.spec.target.uncertainty == "interval"
+    patterns: Json = {"interval": {"^(lower|upper)_[0-9]": NUMBER}, "prediction_set": {"^set_[0-9]": {"type": "array"}}}
     return {
         "type": "object",
         "title": f"A prediction of the model {model.name}",
@@ -411,7 +411,7 @@ def prediction_schema(model: ServedModel) -> Json:
                 "description": "With effects: the effect of each column on the prediction, the largest first.",
             },
         },
-        "patternProperties": {"^(lower|upper)_[0-9]": NUMBER} if has_intervals else {"^set_[0-9]": {"type": "array"}},
+        "patternProperties": patterns.get(model.model.spec.target.uncertainty, {}),
     }
 
 

@@ -22,8 +22,10 @@ from nncli.models.read_table import table_of
 from nncli.run_directory.manifest import HISTORY
 from nncli.run_directory.run import from_bytes
 from nncli.sklearn.training import Columns, Request, calibrate_packed, fit, load_packed
-from nncli.sklearn.validation import Array, class_cells, classes, features, free, numbers, weights
+from nncli.sklearn.validation import Array, class_cells, classes, features, free, labels, numbers, weights
 from nncli.targets.classes import ClassificationTarget
+from nncli.targets.labels import MultilabelTarget
+from nncli.targets.metrics.labels import THRESHOLD
 from nncli.targets.number import RegressionTarget
 from nncli.targets.target import TargetKind
 
@@ -120,7 +122,14 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         from_bytes(self.run_files_, Path(run))
         return Path(run)
 
-    def _train(self, frame: pl.DataFrame, target: pl.DataFrame, sample_weight: Any, **overrides: object) -> None:
+    def _train(
+        self,
+        frame: pl.DataFrame,
+        target: pl.DataFrame,
+        sample_weight: Any,
+        kind: TargetKind | None = None,
+        **overrides: object,
+    ) -> None:
         """Train on features and target, and set the fitted attributes."""
         check_consistent_length(frame, target)
         w = weights(sample_weight, frame)
@@ -133,7 +142,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         parameters["workers"] = "auto" if self.n_jobs == -1 else self.n_jobs or 1
         seed, fixed = self.random_state, isinstance(self.random_state, int | np.integer)
         parameters["seed"] = seed if fixed else check_random_state(seed).randint(LARGEST_SEED)
-        fitted = fit(Request(self.config, parameters, self._kind), table, Columns(target, weight))
+        fitted = fit(Request(self.config, parameters, kind or self._kind), table, Columns(target, weight))
         self.run_files_, self.n_iter_, self.notes_ = fitted.files, fitted.epochs, fitted.notes
         self._loaded = fitted.model
 
@@ -187,10 +196,19 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NNClassifier:
         """Train on X (rows, features) and the classes y (rows,), weighted by sample_weight (rows,).
 
+        With an indicator matrix y (rows, labels), of 0, 1 or NaN for a missing label, a row has any number of labels.
+
         Raises:
             ValueError: a parameter, or what is to be trained on, is not usable; the message says why.
         """
         frame = features(self, X, reset=True)
+        Y = labels(self, y)
+        self._is_multilabel = Y is not None
+        if Y is not None:
+            self.classes_ = np.arange(Y.shape[1])
+            names = [free(f"y{j}", frame.columns) for j in range(Y.shape[1])]
+            self._train(frame, pl.DataFrame(Y, schema=names, nan_to_null=True), sample_weight, MultilabelTarget)
+            return self
         self.classes_, codes = classes(self, y)
         cells, weight = class_cells(self.classes_), self.class_weight
         if isinstance(weight, Mapping):
@@ -201,13 +219,20 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
         return self
 
     def predict(self, X: Any) -> Array:
-        """The class of each row of X, (rows,)."""
+        """The class of each row of X, (rows,), or an indicator matrix of its labels, (rows, labels)."""
         P = self.predict_proba(X)
+        if self._is_multilabel:
+            return np.asarray(P >= THRESHOLD, np.int64)
         return np.asarray(self.classes_[P.argmax(axis=1)])
 
     def predict_proba(self, X: Any) -> Array:
-        """The probability of each of `classes_`, (rows, classes); 0 for a class without weighted training rows."""
+        """The probability of each of `classes_`, (rows, classes); 0 for a class without weighted training rows.
+
+        Of labels, the probability of each, (rows, labels).
+        """
         probabilities = self._predict(X, proba=True).drop("prediction").to_numpy().astype(np.float64)
+        if self._is_multilabel:
+            return np.asarray(probabilities)
         P = np.zeros((len(probabilities), len(self.classes_)))
         P[:, self._label_positions()] = probabilities
         return np.asarray(P / P.sum(axis=1, keepdims=True))  # of what was rounded to the network's precision
@@ -231,6 +256,11 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
         mask = np.zeros((len(included), len(self.classes_)), np.bool_)
         mask[:, self._label_positions()] = included
         return mask
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
 
     def _label_positions(self) -> list[int]:
         """The positions of the model's classes in `classes_`."""

@@ -77,7 +77,7 @@ class Request:
         data = columns.section(section, table) if isinstance(section, dict) else section  # for validation to refuse
         preset = value.get("preset") or (TEXTBOOK if "layers" in value else TABULAR)
         quality = value.get("quality") or ("fast" if preset == TABULAR else None)
-        loss = value.get("loss") or ("cross_entropy" if self.kind.has_labels else "mse")
+        loss = value.get("loss") or self.kind.default_loss
         value = {**value, "data": data, "loss": loss, "quality": quality}
         config = validate(Config, with_preset(replace(document, value=value)))
         if config.loss is not None and kind_of(config.loss) is not self.kind:

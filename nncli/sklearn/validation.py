@@ -77,6 +77,21 @@ def classes(estimator: Any, y: Any) -> tuple[Array, Array]:
     return unique_labels, codes
 
 
+def labels(estimator: Any, y: Any) -> Array | None:
+    """Validate an indicator matrix (rows, labels) of 0 and 1, NaN for a missing label; None if y is of one column.
+
+    Raises:
+        ValueError: it has several columns, and other values.
+    """
+    y = y.toarray() if hasattr(y, "toarray") else y
+    if np.ndim(y) != 2 or np.shape(y)[1] < 2:
+        return None
+    Y = check_array(y, dtype=np.float64, ensure_all_finite="allow-nan", input_name="y", estimator=estimator)
+    if not ((Y == 0.0) | (Y == 1.0) | np.isnan(Y)).all():
+        raise ValueError("y should be a 1d array of classes, or an indicator matrix of labels, of 0 and 1")
+    return np.asarray(Y)
+
+
 def _require(estimator: Any, y: Any) -> None:
     if y is None:
         name = type(estimator).__name__

@@ -28,8 +28,9 @@ from nncli.nn.arrays import Codes, Floats, Precision, RowIndices
 from nncli.nn.losses import Loss
 from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value
-from nncli.targets.decision import Decision
+from nncli.targets.decision import Decision, decide
 from nncli.targets.metrics.bootstrap import ConfidenceInterval, Samples
+from nncli.targets.metrics.calibration import apply_temperature, lower_temperature
 from nncli.targets.metrics.classification import ClassificationScores
 from nncli.targets.metrics.metric import ScoreValues
 from nncli.targets.metrics.registry import BoundMetric, metric_names
@@ -91,20 +92,30 @@ class TargetBase(Spec):
     """What is predicted for a row, in messages."""
     output_noun: ClassVar[str] = "target"
     """What an output of the network stands for, in messages."""
+    output_nouns: ClassVar[str] = "targets"
+    """Several of them."""
     has_labels: ClassVar[bool] = False
     """Whether a row belongs to one of some classes, whose names are `labels`; y holds their codes."""
     has_probabilities: ClassVar[bool] = False
     """Whether predicted values are probabilities of the outputs: they are calibrated, decided by, and rounded."""
-    uncertainty: ClassVar[Literal["interval", "prediction_set"]] = "interval"
+    reads_text: ClassVar[bool] = False
+    """Whether cells are read as text, of any type of column, and not as numbers."""
+    fits_all_rows: ClassVar[bool] = False
+    """Whether the validation rows tell, too, what there is to predict, as a rare label may be in one of them alone."""
+    uncertainty: ClassVar[Literal["interval", "prediction_set", "none"]] = "interval"
     """What conformal calibration gives: an interval of numbers, or a set of classes; also the name of the option."""
     family: ClassVar[Task] = "regression"
     """The task whose metrics and search space it shares."""
+    default_loss: ClassVar[str] = "mse"
+    """The loss of an estimator without one."""
     default_metric: ClassVar[str] = "rmse"
     """The metric that is shown for each epoch if the configuration names none."""
     linear_model: ClassVar[str] = "ridge regression"
     """The linear model of this kind that a network is compared with."""
     error_title: ClassVar[str] = "error"
     """What the largest errors of rows are shown as."""
+    baseline_noun: ClassVar[str] = ""
+    """What the baseline predicts, in messages; empty for the class shares or the mean."""
 
     if TYPE_CHECKING:  # fields or properties
 
@@ -114,7 +125,7 @@ class TargetBase(Spec):
 
         @property
         def labels(self) -> tuple[str, ...]:
-            """The names of the classes; none for numbers."""
+            """The names of the classes, or of the labels that a row may have; none for numbers."""
 
     def other_labels(self, rare: Sequence[str]) -> dict[str, str]:
         """Other names for some labels, which tell nothing about the table."""
@@ -145,7 +156,8 @@ class TargetBase(Spec):
     @property
     def gives(self) -> frozenset[str]:
         """What predictions can have, which some options need: probabilities, and an interval or a set."""
-        return frozenset((self.uncertainty, *(("probabilities",) if self.has_probabilities else ())))
+        given = (self.uncertainty, "probabilities" if self.has_probabilities else "none")
+        return frozenset(given) - {"none"}
 
     @property
     def no_labels(self) -> str:
@@ -158,6 +170,16 @@ class TargetBase(Spec):
         return f"needs a {NUMERIC} model; this one is for {self.task}"
 
     # Cells
+
+    @classmethod
+    def rows_with_target(cls, table: Table, names: tuple[str, ...]) -> RowIndices:
+        """The positions of the rows from which something can be learned; see the function of that name."""
+        return rows_with_target(table, names)
+
+    @classmethod
+    def note(cls, table: Table, names: tuple[str, ...]) -> str | None:
+        """What a training says of how the target is read; None if there is nothing to say."""
+        return None
 
     @abstractmethod
     def read(self, table: Table) -> Truth:
@@ -229,6 +251,26 @@ class TargetBase(Spec):
         """The outputs of a program, which exporters print, from the nodes of values and those of `lower_codes`."""
         return outputs
 
+    def decide(self, values: Floats, decision: Decision | None) -> Codes:
+        """The codes (rows,) of the predicted classes; of several labels 1 or 0 for each (rows, labels)."""
+        return decide(values, self.labels, decision)
+
+    def at_temperature(self, values: Floats, T: float) -> Floats:
+        """Probabilities (rows, outputs) at a temperature other than 1."""
+        return apply_temperature(values, T)
+
+    def lower_temperature(self, values: Value, T: float) -> Value:
+        """The operations of `at_temperature`."""
+        return lower_temperature(values, T)
+
+    def as_classes(self, y: Truth, values: Floats, weights: Floats | None) -> tuple[Codes, Floats, Floats | None]:
+        """Codes (cells,), probabilities (cells, classes) and weights (cells,), by which a temperature is fitted."""
+        return y, values, weights
+
+    def distributions(self, values: Floats) -> tuple[Floats, ...]:
+        """Arrays (rows, outputs) of probabilities whose cells at the same places sum to 1, or those of each row."""
+        return (values,)
+
     def precision_of(self, precision: Precision) -> Precision:
         """The precision that predicted values are rounded to, by that of the network."""
         return precision if self.has_probabilities else "float64"
@@ -244,6 +286,10 @@ class TargetBase(Spec):
     @abstractmethod
     def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
         """The columns of predictions by name; with `proba` also of the probabilities, if there are any."""
+
+    def program_columns(self, predictions: Predicted) -> Mapping[str, pl.Series]:
+        """The columns that an exported program prints, by name."""
+        return self.columns(predictions, proba=True)
 
     def label_column(self, codes: Codes, name: str) -> pl.Series:
         """The labels of codes (rows,), in the type of the training table."""

@@ -23,7 +23,7 @@ from nncli.nn.losses import Loss
 from nncli.nn.program.program import LabelType, Outputs
 from nncli.nn.program.values import Value, is_nan, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
-from nncli.targets.decision import Decision, decide, lower_decision
+from nncli.targets.decision import CostMatrix, Decision, Threshold, decide, lower_decision
 from nncli.targets.metrics.bootstrap import ConfidenceInterval, Samples
 from nncli.targets.metrics.classification import (
     POSITIVE_CLASS_METRICS,
@@ -48,10 +48,13 @@ class Classes(TargetBase):
 
     noun: ClassVar[str] = "class"
     output_noun: ClassVar[str] = "class"
+    output_nouns: ClassVar[str] = "classes"
     has_labels: ClassVar[bool] = True
     has_probabilities: ClassVar[bool] = True
-    uncertainty: ClassVar[Literal["interval", "prediction_set"]] = "prediction_set"
+    reads_text: ClassVar[bool] = True
+    uncertainty: ClassVar[Literal["interval", "prediction_set", "none"]] = "prediction_set"
     family: ClassVar[Task] = "classification"
+    default_loss: ClassVar[str] = "cross_entropy"
     default_metric: ClassVar[str] = "accuracy"
     linear_model: ClassVar[str] = "logistic regression"
     error_title: ClassVar[str] = "probability of the actual class"
@@ -317,7 +320,8 @@ class Classes(TargetBase):
         """The probabilities of two classes; the confusion matrix of several."""
         w, K = np.ones(len(y)) if weights is None else weights, len(self.labels)
         if K == 2:
-            j, threshold = (1, 0.5) if predictions.decision is None else predictions.decision.cut(self.labels)
+            decision = predictions.decision
+            j, threshold = decision.cut(self.labels) if isinstance(decision, Threshold | CostMatrix) else (1, 0.5)
             labels = (self.labels[1 - j], self.labels[j])
             return Separation(labels, predictions.values[:, j], y == j, w, threshold)
         counts = np.bincount(y * K + predictions.classes, w, K * K).astype(np.float64).reshape(K, K)

@@ -17,7 +17,7 @@ from pydantic import Field
 from nncli.base.spec import NonNegativeFloat, Spec, StrictStr
 from nncli.base.text import quote
 from nncli.nn.program.values import Value, select
-from nncli.targets.threshold_goals import AnyGoal, Probability
+from nncli.targets.threshold_goals import AnyGoal, FixedThreshold, Probability
 
 CHUNK_CELLS = 1 << 20
 """Expected costs that are in memory at a time."""
@@ -43,6 +43,11 @@ class Threshold(Spec):
     def is_chosen(self) -> bool:
         """Whether rows chose the threshold, on which its scores are optimistic."""
         return self.goal.type != "given"
+
+    @property
+    def chosen_note(self) -> str:
+        """A note on the scores of the held-out rows that chose the threshold; empty if none did."""
+        return CHOSEN if self.is_chosen else ""
 
     def fits(self, labels: Sequence[str]) -> bool:
         """Whether the decision is about these classes."""
@@ -88,6 +93,11 @@ class CostMatrix(Spec):
         """The rule in words."""
         return "the class of the lowest expected cost"
 
+    @property
+    def chosen_note(self) -> str:
+        """Empty: no row chose the costs."""
+        return ""
+
     def fits(self, labels: Sequence[str]) -> bool:
         """Whether the decision is about these classes."""
         K = len(labels)
@@ -125,15 +135,59 @@ class CostMatrix(Spec):
         return 1, min(1.0, max(0.0, false_alarm / both)) if both > 0 else 0.5
 
 
-Decision: TypeAlias = Annotated[Threshold | CostMatrix, Field(discriminator="type")]
+class LabelThresholds(Spec):
+    """Of several `labels`, each is predicted where its probability is at least its threshold."""
+
+    type: Literal["label_thresholds"] = "label_thresholds"
+    labels: tuple[StrictStr, ...]
+    thresholds: tuple[Probability, ...]
+    goal: AnyGoal
+
+    @property
+    def text(self) -> str:
+        """The rule in words."""
+        low, high = min(self.thresholds), max(self.thresholds)
+        ends = f"{low!r}" if low == high else f"{low!r} to {high!r}, by label,"
+        return f"labels from a probability of {ends} on ({self.goal.text})"
+
+    @property
+    def chosen_note(self) -> str:
+        """A note on the scores of the held-out rows that chose the thresholds; empty if none did."""
+        return "" if self.goal.type == "given" else CHOSEN_LABELS
+
+    def fits(self, labels: Sequence[str]) -> bool:
+        """Whether the decision is about these labels."""
+        return self.labels == tuple(labels) and len(self.thresholds) == len(labels)
+
+    def classes(self, P: Probabilities, labels: Sequence[str]) -> Codes:
+        """1 for a predicted label and 0 for another one (rows, labels), from probabilities (rows, labels)."""
+        thresholds = np.array(self.thresholds)
+        return np.asarray(thresholds <= P, np.int64)
+
+    def lower(self, P: Value, labels: Sequence[str]) -> Value:
+        """The operations of `classes`."""
+        probabilities, thresholds = P, np.array(self.thresholds)
+        return select(probabilities >= thresholds, 1.0, 0.0)
+
+    def cost_of(self, labels: Sequence[str]) -> None:
+        """None: the labels have no costs."""
 
 
-def decide(P: Probabilities, labels: Sequence[str], decision: Threshold | CostMatrix | None) -> Codes:
+Decision: TypeAlias = Annotated[Threshold | CostMatrix | LabelThresholds, Field(discriminator="type")]
+
+
+def constant_thresholds(labels: Sequence[str], threshold: float = 0.5) -> LabelThresholds:
+    """The same threshold for each label; 0.5 without a decision."""
+    goal = FixedThreshold(threshold=threshold)
+    return LabelThresholds(labels=tuple(labels), thresholds=(threshold,) * len(labels), goal=goal)
+
+
+def decide(P: Probabilities, labels: Sequence[str], decision: Decision | None) -> Codes:
     """The codes (rows,) of the predicted classes; those of the largest probabilities (rows, classes) by default."""
     return np.asarray(P.argmax(axis=1) if decision is None else decision.classes(P, labels))
 
 
-def constant_decision(decision: Threshold | CostMatrix | None, labels: Sequence[str]) -> CostMatrix | None:
+def constant_decision(decision: Decision | None, labels: Sequence[str]) -> CostMatrix | None:
     """What makes the best constant prediction of class shares, the same class for all rows, by the costs of a decision.
 
     None without costs, where that is the most frequent class.
@@ -142,15 +196,17 @@ def constant_decision(decision: Threshold | CostMatrix | None, labels: Sequence[
     return None if costs is None else CostMatrix(labels=tuple(labels), costs=tuple(map(tuple, costs.tolist())))
 
 
-def lower_decision(P: Value, labels: Sequence[str], decision: Threshold | CostMatrix | None) -> Value:
+def lower_decision(P: Value, labels: Sequence[str], decision: Decision | None) -> Value:
     """The operations of `decide`: the codes (rows, 1)."""
     return P.argmax() if decision is None else decision.lower(P, labels)
 
 
-def decision_note(decision: Threshold | CostMatrix) -> str:
+def decision_note(decision: Decision) -> str:
     """A note that says how classes are decided."""
-    return f"classes by the saved decision: {decision.text}"
+    outputs = "" if isinstance(decision, LabelThresholds) else "classes "
+    return f"{outputs}by the saved decision: {decision.text}"
 
 
+CHOSEN_LABELS = "scores of predicted labels are of the rows that chose the thresholds, and are optimistic"
 CHOSEN = "scores of predicted classes but for the cost are of the rows that chose the threshold, and are optimistic"
 """A note on the scores of the held-out rows that chose a threshold."""

@@ -8,9 +8,10 @@ from pydantic import Field
 
 from nncli.nn.losses import Loss
 from nncli.targets.classes import ClassificationTarget
+from nncli.targets.labels import MultilabelTarget
 from nncli.targets.number import RegressionTarget
 
-AnyTarget: TypeAlias = RegressionTarget | ClassificationTarget
+AnyTarget: TypeAlias = RegressionTarget | ClassificationTarget | MultilabelTarget
 Target = Annotated[AnyTarget, Field(discriminator="task")]
 
 TargetKind: TypeAlias = type[AnyTarget]

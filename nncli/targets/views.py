@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.nn.arrays import Floats
+from nncli.targets.metrics.classification import ClassScore
 
 
 class Intervals(NamedTuple):
@@ -51,4 +52,12 @@ class Confusions:
     counts: Floats
 
 
-View: TypeAlias = ActualByPredicted | Separation | Confusions
+@dataclass(frozen=True)
+class LabelRates:
+    """The scores of each label, and the probability from which it is predicted."""
+
+    scores: tuple[ClassScore, ...]
+    thresholds: tuple[float, ...]
+
+
+View: TypeAlias = ActualByPredicted | Separation | Confusions | LabelRates

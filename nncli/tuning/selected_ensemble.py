@@ -41,6 +41,7 @@ from nncli.run_directory.loader import read_file, read_manifest, read_spec
 from nncli.run_directory.manifest import Manifest, SelectedTrial, SelectionRecord, member_folder
 from nncli.run_directory.run import Run
 from nncli.targets.metrics.classification_resamples import LOG_LOSS_EPS
+from nncli.targets.metrics.labels import label_log_losses
 from nncli.targets.number import ABSOLUTE_ERRORS
 from nncli.version import __version__
 
@@ -151,6 +152,8 @@ def candidates_of(trials: Sequence[FinishedTrial], metric: str | None = None) ->
     if rows.predictions.target.has_labels:
         of = CandidatePredictions.of_errors if metric == "accuracy" else CandidatePredictions.of_classes
         return of(values, rows.y, rows.weights)
+    if rows.predictions.target.has_probabilities:
+        return CandidatePredictions.of_labels(values, rows.y, rows.weights)
     is_absolute = metric in ABSOLUTE_ERRORS
     return CandidatePredictions.of_numbers(values, rows.y, rows.weights, trials[0].first.loss, absolute=is_absolute)
 
@@ -236,6 +239,11 @@ class CandidatePredictions:
         """Candidates by the classification error, from probabilities (candidates, rows, classes) and codes (rows,)."""
         measure = "classification error"
         return cls(probabilities, lambda p, rows: (p.argmax(axis=1) != y[rows]).astype(np.float64), weights, measure)
+
+    @classmethod
+    def of_labels(cls, probabilities: Floats, y: Floats, weights: Floats | None) -> CandidatePredictions:
+        """Candidates by the log loss, from probabilities (candidates, rows, labels) and labels (rows, labels)."""
+        return cls(probabilities, lambda P, rows: label_log_losses(y[rows], P), weights, "log loss")
 
     @classmethod
     def of_numbers(
@@ -386,7 +394,7 @@ class FinishedTrial:
             "other missing_values": first_member.missing_values == other.missing_values,
             "another format of numbers": first_member.dialect == other.dialect,
             "other held-out rows": np.array_equal(ours.row_numbers, theirs.row_numbers)
-            and np.array_equal(ours.y, theirs.y),
+            and np.array_equal(ours.y, theirs.y, equal_nan=ours.y.dtype.kind == theirs.y.dtype.kind == "f"),
             "other sample weights": _equal(ours.weights, theirs.weights),
             "other folds": np.array_equal(np.unique(ours.oof_mask, axis=0), np.unique(theirs.oof_mask, axis=0)),
         }

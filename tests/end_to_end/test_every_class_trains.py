@@ -27,12 +27,13 @@ from nncli.nn.losses import (
     Tweedie,
     ZeroInflatedPoisson,
 )
+from nncli.nn.losses.labels import BinaryCrossEntropy
 from nncli.nn.optim.optimizers import Optimizer
 from nncli.nn.optim.schedules import Schedule
 from nncli.run_directory.manifest import CONFIG
 from tests.unions import members, tag
 
-NUMBER, CLASS, COUNT, AMOUNT = "y", "label", "count", "amount"
+NUMBER, CLASS, COUNT, AMOUNT, LABELS = "y", "label", "count", "amount", "tags"
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
             CLASS: np.where(x > 0, "up", "down"),
             COUNT: rng.poisson(3.0, 80),
             AMOUNT: np.exp(x),
+            LABELS: ["a|b" if value > 0 else "b" if n % 3 else None for n, value in enumerate(x)],
         }
     )
     path = tmp_path_factory.mktemp("table") / "t.csv"
@@ -104,6 +106,7 @@ def test_every_initializer_trains(table: Path, tmp_path: Path, name: str) -> Non
 @pytest.mark.parametrize("cls", members(Loss), ids=tag)
 def test_every_loss_trains(table: Path, tmp_path: Path, cls: type[Any]) -> None:
     targets: dict[type[Any], str] = {CrossEntropy: CLASS, Hinge: CLASS, Gamma: AMOUNT, LogNormal: AMOUNT}
+    targets[BinaryCrossEntropy] = LABELS
     targets |= dict.fromkeys((Poisson, Tweedie, NegativeBinomial, ZeroInflatedPoisson), COUNT)
     trains(table, tmp_path, targets.get(cls, NUMBER), f"layers: [8]\nloss: {tag(cls)}")
 

@@ -35,6 +35,8 @@ def table_of(seed: int, target: str, names: list[str]) -> pl.DataFrame:
         columns["y"] = y
     elif target == "numbers":
         columns |= {"y": y, "z": [100.0 * value + rng.random() for value in y]}
+    elif target == "labels":
+        columns["y"] = ["|".join(name for name in ("é, x", "b", "proba_b") if rng.random() < 0.4) for _ in range(ROWS)]
     elif target == "counts":
         columns["y"] = [int(abs(value)) for value in y]
     else:

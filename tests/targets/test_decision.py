@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from nncli.targets.decision import CostMatrix, Decision, Threshold, decide
+from nncli.targets.decision import CostMatrix, Decision, LabelThresholds, Threshold, decide
 from nncli.targets.metrics.thresholds import ErrorCosts
 from nncli.targets.threshold_goals import (
     FixedThreshold,
@@ -22,7 +22,7 @@ from nncli.targets.threshold_goals import (
 
 LABELS = ("no", "yes")
 P = np.array([[0.9, 0.1], [0.8, 0.2], [0.5, 0.5], [0.3, 0.7]])
-ADAPTER: TypeAdapter[Threshold | CostMatrix] = TypeAdapter(Decision)
+ADAPTER: TypeAdapter[Threshold | CostMatrix | LabelThresholds] = TypeAdapter(Decision)
 
 
 def at(threshold: float, positive: str = "yes") -> Threshold:

@@ -27,7 +27,6 @@ from nncli.fitting.prepare.load import load_labeled_rows
 from nncli.fitting.train.provenance import check_tables_unchanged
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.run_directory.manifest import Manifest
-from nncli.targets.base import rows_with_target
 from nncli.targets.target import Target
 
 PredictionOf: TypeAlias = Literal["out-of-fold", "model"]
@@ -173,4 +172,4 @@ def _metric(config: Config, target: Target) -> str:
 def _labeled(table: Table, target: Target) -> Rows:
     """Positions of the rows that have a target; none where the table has no such column."""
     has_target = set(target.names) <= set(table.names)
-    return rows_with_target(table, target.names) if has_target else np.empty(0, np.int64)
+    return target.rows_with_target(table, target.names) if has_target else np.empty(0, np.int64)

@@ -38,7 +38,7 @@ from nncli.run_directory.loader import check_not_removed
 from nncli.run_directory.manifest import METRICS, SCORED, Manifest
 from nncli.run_directory.run import Run
 from nncli.run_directory.training_rows import RowMatches
-from nncli.targets.base import Scores, Truth, rows_with_target
+from nncli.targets.base import Scores, Truth
 from nncli.targets.decision import Threshold, constant_decision
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.registry import COST
@@ -283,7 +283,7 @@ def labeled_rows(table: Table, target: Target, features: Sequence[str]) -> Table
             location=Location(source=table.source),
             hint=_missing_target_hint(missing[0], table, features),
         )
-    rows = rows_with_target(table, target.names)
+    rows = target.rows_with_target(table, target.names)
     if not len(rows):
         raise DataError(
             "no row has a target",

@@ -7,7 +7,7 @@ out-of-fold as well. Both penalties are those of scikit-learn's defaults, for st
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -29,8 +29,10 @@ from nncli.models.model import Model
 from nncli.models.predictions import Predictions
 from nncli.models.scores import ScoresWithIntervals, ScoreWithInterval
 from nncli.nn.arrays import Weights
+from nncli.nn.losses.labels import logistic
 from nncli.nn.training.state import RandomStreams
 from nncli.targets.base import Truth
+from nncli.targets.target import Target
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -87,7 +89,7 @@ def fit_linear_model(held_out: HeldOutPredictions) -> LinearModel:
     try:
         with np.errstate(all="ignore"), limit_blas_threads(1):
             for split in _splits(held_out):
-                P = _predict(split, outputs, classes=target.has_probabilities)
+                P = _predict(split, target)
                 if P is None:
                     return LinearModel(name, None, f"there are more than {MAX_FEATURES:,} features")
                 values[split.scored] += P
@@ -173,13 +175,15 @@ def _features(encoder: Encoder, training: Table, new: Table) -> tuple[Floats, Fl
     )
 
 
-def _predict(split: _Split, outputs: int, *, classes: bool) -> Floats | None:
+def _predict(split: _Split, target: Target) -> Floats | None:
     """Predictions (rows, outputs) of the new rows; None if there are too many features."""
     if split.X.shape[1] > MAX_FEATURES:
         return None
     w = np.ones(len(split.X)) if split.weights is None else split.weights * (len(split.X) / split.weights.sum())
-    if classes:
-        return softmax(split.new @ fit_logistic(split.X, split.y, w, outputs))
+    if target.has_labels:
+        return softmax(split.new @ fit_logistic(split.X, np.eye(target.n_outputs)[split.y], w, softmax))
+    if target.has_probabilities:
+        return logistic(split.new @ fit_logistic(split.X, split.y, w, logistic))
     return np.asarray(split.new @ fit_ridge(split.X, split.y, w))
 
 
@@ -190,21 +194,23 @@ def fit_ridge(X: Floats, Y: Floats, w: Floats) -> Floats:
     return np.asarray(np.linalg.solve(A, XT @ (Y / scale)) * scale)
 
 
-def fit_logistic(X: Floats, y: npt.NDArray[np.int64], w: Floats, classes: int) -> Floats:
-    """Coefficients (features, classes) of multinomial logistic regression with an L2 penalty.
+def fit_logistic(X: Floats, Y: Floats, w: Floats, link: Callable[[Floats], Floats]) -> Floats:
+    """Coefficients (features, outputs) of logistic regression with an L2 penalty: multinomial, or one for each label.
 
-    The Hessian is at most half the Gram matrix of the features, whatever the coefficients. Steps with this bound need
-    no line search, and momentum with restarts makes them fast.
+    `Y` (rows, outputs) is one-hot for the link softmax, or has the labels, NaN for a missing one. The Hessian is at
+    most half the Gram matrix of the features, whatever the coefficients. Steps with this bound need no line search, and
+    momentum with restarts makes them fast.
     Source: Böhning, "Multinomial logistic regression algorithm", 1992; O'Donoghue and Candès, "Adaptive restart for
     accelerated gradient schemes", 2015.
     """
     step = np.linalg.inv(_gram(X, w / 2))
-    Y, penalty = np.eye(classes)[y], PENALTY * (np.arange(X.shape[1]) > 0)[:, None]
-    B = previous = np.zeros((X.shape[1], classes))
+    penalty, missing = PENALTY * (np.arange(X.shape[1]) > 0)[:, None], np.isnan(Y)
+    B = previous = np.zeros((X.shape[1], Y.shape[1]))
     k = 0
     for _ in range(ITERATIONS):
         point = B + k / (k + 3) * (B - previous)
-        gradient = X.T @ (w[:, None] * (softmax(X @ point) - Y)) + penalty * point
+        residual = np.where(missing, 0.0, link(X @ point) - Y)
+        gradient = X.T @ (w[:, None] * residual) + penalty * point
         previous, B = B, point - step @ gradient
         change = B - previous
         k = 0 if float((gradient * change).sum()) > 0 else k + 1

@@ -26,7 +26,7 @@ from nncli.targets.decision import Decision, constant_decision, decide
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.classification_resamples import log_loss_per_row
 from nncli.targets.metrics.significance import LEVEL, PairedTest, paired_test
-from nncli.targets.target import kind_of
+from nncli.targets.target import KINDS, kind_of
 
 Floats = NDArray[np.float64]
 Truth: TypeAlias = NDArray[np.str_] | Floats
@@ -297,6 +297,11 @@ def _present(run: ComparableRun | None) -> ComparableRun:
     return run
 
 
+def _are_equal(a: Truth, b: Truth) -> bool:
+    """Whether the targets of two runs are the same; a missing label is equal to a missing one."""
+    return np.array_equal(a, b, equal_nan=a.dtype.kind == b.dtype.kind == "f")
+
+
 def _pair(
     runs: Sequence[ComparableRun | None], i: int, j: int, measure: Measure, beside: Measure | None, tests: int
 ) -> PairwiseResult:
@@ -306,7 +311,7 @@ def _pair(
     a, b, pair = a.take(of_a), b.take(of_b), replace(pair, rows=len(of_a))
     if not pair.rows:
         return replace(pair, reason="they share no scored rows")
-    if not np.array_equal(a.truth, b.truth):
+    if not _are_equal(a.truth, b.truth):
         return replace(pair, reason="they read the target of the shared rows differently")
     with np.errstate(all="ignore"):
         differences = _losses(b, measure) - _losses(a, measure)
@@ -353,7 +358,7 @@ def _measures(runs: Sequence[ComparableRun]) -> _Measures:
     """
     losses = [run.loss for run in runs]
     first = losses[0]
-    if kind_of(first).has_probabilities:
+    if kind_of(first).has_labels:
         return _Measures(("log loss",), "cost per row" if have_equal_costs(runs) else "error rate")
     if all(loss == first for loss in losses):
         if first.is_comparison_measure:
@@ -392,7 +397,8 @@ def _factor(averaging: Averaging, measure: Measure, *, decided: bool) -> float:
     factor = sum(averaging.factors) / len(averaging.factors)
     if decided and measure in ("error rate", "cost per row"):
         return 1.0
-    return factor if measure in ("log loss", "error rate") or isinstance(measure, MSE) else factor**0.5
+    is_of_factor = isinstance(measure, MSE) or _name(measure) in ("log loss", "error rate")
+    return factor if is_of_factor else factor**0.5
 
 
 def _losses_of_predictions(run: ComparableRun, measure: Measure) -> Floats:
@@ -406,6 +412,8 @@ def _losses_of_predictions(run: ComparableRun, measure: Measure) -> Floats:
         classes = decide(run.values, labels, run.decision)
         costs = run.decision.cost_of(labels) if measure == "cost per row" and run.decision is not None else None
         return np.asarray(classes != codes if costs is None else costs[codes, classes], np.float64)
+    if KINDS[measure.task].has_probabilities:
+        return measure.per_row(run.values, run.truth)
     with np.errstate(all="ignore"):
         truth, spread = np.asarray(run.truth, np.float64), run.truth.std(axis=0)
         unit = np.where(spread > 0, spread, 1) if truth.shape[1] > 1 else np.ones(1)

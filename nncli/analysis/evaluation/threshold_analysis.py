@@ -25,10 +25,11 @@ from nncli.models.held_out_rows import HeldOutRows
 from nncli.run_directory.config import read_config
 from nncli.run_directory.manifest import Manifest
 from nncli.run_directory.run import Run
-from nncli.targets.decision import CostMatrix, Decision, Threshold
+from nncli.targets.decision import CostMatrix, Decision, LabelThresholds, Threshold
 from nncli.targets.metrics.bootstrap import BootstrapResampler, ConfidenceInterval, Samples
 from nncli.targets.metrics.intervals import counted_rows, effective_rows, f1_interval, loss_interval, rate_interval
-from nncli.targets.metrics.thresholds import FIGURES, ErrorCosts, ThresholdCounts, Thresholds
+from nncli.targets.metrics.labels import label_scores
+from nncli.targets.metrics.thresholds import FIGURES, ErrorCosts, Positions, ThresholdCounts, Thresholds
 from nncli.targets.target import Target
 from nncli.targets.threshold_goals import (
     AnyGoal,
@@ -269,10 +270,12 @@ def with_costs(goal: FixedThreshold, matrix: CostMatrix, positive: str | None) -
     return fixed_threshold(goal.threshold, (C[1 - j][j], C[j][1 - j]))
 
 
-def threshold_options(decision: Threshold | CostMatrix) -> tuple[str, ...]:
+def threshold_options(decision: Decision) -> tuple[str, ...]:
     """The words of the command line; a decision by costs does not know the file that they came from."""
     if isinstance(decision, CostMatrix):
         return ("--costs", "COSTS.csv")
+    if isinstance(decision, LabelThresholds):
+        return _goal_options(decision.goal)
     return (*_goal_options(decision.goal), "--positive", decision.positive)
 
 
@@ -308,6 +311,23 @@ class ClassDecisions:
 
 
 @dataclass(frozen=True)
+class LabelDecision:
+    """The threshold of one of several labels, and its figures on the rows themselves; `f1_before` is that at 0.5.
+
+    `rows` have the label, and `predicted` are predicted to have it.
+    """
+
+    label: str
+    threshold: float
+    rows: float
+    predicted: float
+    precision: float
+    recall: float
+    f1: float
+    f1_before: float
+
+
+@dataclass(frozen=True)
 class ConstantPrediction:
     """The same class for every row, that with the lowest cost: the mean cost of a row by it.
 
@@ -328,7 +348,8 @@ class ThresholdAnalysis:
     from the lowest up, with `chosen` for the decision; with a cost matrix `classes` counts predictions. `saved` is the
     decision of the run now. The `rows` are a sample of `total` rows where there are too many. `calibrated` is the
     threshold that costs would give by calibrated probabilities alone, with its figures, which no row chose. `constant`
-    is the best constant prediction, None without costs. `notes` are about options that are unusual.
+    is the best constant prediction, None without costs. Of several labels, `by_label` has the threshold of each, and
+    `most_probable` are the figures of the threshold 0.5. `notes` are about options that are unusual.
     """
 
     run: Path
@@ -348,6 +369,7 @@ class ThresholdAnalysis:
     classes: tuple[ClassDecisions, ...] = ()
     saved: Decision | None = None
     constant: ConstantPrediction | None = None
+    by_label: tuple[LabelDecision, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -375,7 +397,7 @@ class ThresholdAnalysis:
             "decision": None if self.decision is None else self.decision.model_dump(mode="json"),
             "saved": None if self.saved is None else self.saved.model_dump(mode="json"),
         }
-        return {key: json_safe(value) for key, value in document.items()}
+        return {key: json_safe(value) for key, value in document.items() if key != "by_label" or value}
 
 
 def analyze_threshold(
@@ -524,6 +546,121 @@ def analyze_costs(path: Path, manifest: Manifest, rows: HeldOutRows, decision: C
             ClassDecisions(label, *class_counts) for label, *class_counts in zip(labels, *counts, strict=True)
         ),
         notes=_expensive_right_predictions(decision),
+    )
+
+
+LABEL_FIGURES = ("micro_f1", "macro_f1", "micro_precision", "micro_recall")
+
+
+class _LabelCounts:
+    """The thresholds of each label of some rows, and what they achieve together."""
+
+    def __init__(self, rows: HeldOutRows, among: NDArray[np.int64], goal: AnyGoal) -> None:
+        self._goal, y, P = goal, rows.y[among], rows.predictions.values[among]
+        self._weights = np.ones(len(among)) if rows.weights is None else rows.weights[among]
+        self._present = [np.flatnonzero(present) for present in ~np.isnan(y).T]
+        self._thresholds = [Thresholds.of(P[rows, j], y[rows, j] == 1.0) for j, rows in enumerate(self._present)]
+        self._all = self._counts(np.ones((1, len(among))))
+
+    def _counts(self, counts: Samples) -> list[ThresholdCounts]:
+        """The sums at all thresholds of each label, for rows that are drawn so often."""
+        weighted = counts * self._weights
+        return [th.counts(weighted[:, rows]) for th, rows in zip(self._thresholds, self._present, strict=True)]
+
+    def positions(self, of_labels: Sequence[ThresholdCounts]) -> list[Positions]:
+        """The position (weightings,) of the threshold of each label; that of 0.5 without rows of both kinds."""
+        chosen = []
+        for thresholds, counts in zip(self._thresholds, of_labels, strict=True):
+            fixed = self._goal.threshold if isinstance(self._goal, FixedThreshold) else 0.5
+            positions = np.full(len(counts.total), thresholds.position(fixed))
+            if not isinstance(self._goal, FixedThreshold):
+                has_both = (counts.positives > 0.0) & (counts.positives < counts.total)
+                positions = np.where(has_both, self._goal.choose(counts), positions)
+            chosen.append(positions)
+        return chosen
+
+    def choose(self, labels: Sequence[str]) -> LabelThresholds:
+        """The thresholds for the goal."""
+        chosen, values = self.positions(self._all), list[float]()
+        for thresholds, counts, (position,) in zip(self._thresholds, self._all, chosen, strict=True):
+            is_chosen = 0.0 < counts.positives[0] < counts.total[0] and not isinstance(self._goal, FixedThreshold)
+            fixed = self._goal.threshold if isinstance(self._goal, FixedThreshold) else 0.5
+            values.append(thresholds.value(int(position)) if is_chosen else fixed)
+        return LabelThresholds(labels=tuple(labels), thresholds=tuple(values), goal=self._goal)
+
+    def unreached(self) -> list[bool]:
+        """Whether no threshold of a label reaches the goal, so that the nearest is chosen."""
+        at = [counts.at(each) for counts, each in zip(self._all, self.positions(self._all), strict=True)]
+        return [not self._goal.is_reached(counts) for counts in at]
+
+    def figures(self, counts: Sequence[ThresholdCounts], chosen: Sequence[Positions]) -> Samples:
+        """LABEL_FIGURES (weightings, figures) at the `chosen` thresholds of each label."""
+        at = [of_label.at(positions) for of_label, positions in zip(counts, chosen, strict=True)]
+        hits, predicted = (np.stack([getattr(c, name)[:, 0] for c in at], axis=1) for name in ("hits", "predicted"))
+        actual = np.stack([c.positives for c in at], axis=1)
+        f1 = _quotient(2.0 * hits, actual + predicted)
+        counted = np.maximum((actual + predicted > 0.0).sum(axis=1), 1)
+        total, all_actual, all_predicted = hits.sum(axis=1), actual.sum(axis=1), predicted.sum(axis=1)
+        micro = _quotient(2.0 * total, all_actual + all_predicted)
+        rates = _quotient(total, all_predicted), _quotient(total, all_actual)
+        return np.stack([micro, f1.sum(axis=1) / counted, *rates], axis=1)
+
+    def achieved(self, resampling: BootstrapResampler, drawn: _LabelCounts) -> tuple[Figure, ...]:
+        """The figures that are expected on new rows, by the `drawn` rows; see `TwoClassRows.achieved`."""
+        apparent = self.figures(self._all, self.positions(self._all))[0]
+
+        def optimism(counts: Samples) -> Samples:
+            resampled = drawn._counts(counts)
+            chosen = drawn.positions(resampled)
+            every = [
+                ThresholdCounts(*(np.repeat(part, len(counts), axis=0) for part in vars(of_label).values()))
+                for of_label in drawn._all
+            ]
+            return np.asarray(self.figures(resampled, chosen) - self.figures(every, chosen))
+
+        samples, share = resampling.samples(optimism), len(resampling.rows) / resampling.n
+        means = np.zeros(len(apparent)) if isinstance(self._goal, FixedThreshold) else samples.mean(axis=0)
+        values = (apparent - share * means).clip(0.0, 1.0)
+        return tuple(
+            Figure(name, float(value), rate_interval(float(value), value + column - mean, resampling), float(seen))
+            for name, value, column, mean, seen in zip(LABEL_FIGURES, values, samples.T, means, apparent, strict=True)
+        )
+
+
+def _quotient(part: Samples, whole: Samples) -> Samples:
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0.0)
+
+
+def analyze_labels(
+    path: Path, manifest: Manifest, rows: HeldOutRows, target: Target, goal: AnyGoal | None
+) -> ThresholdAnalysis:
+    """The analysis of the thresholds of several labels, one for each that is chosen for the goal by the rows with it.
+
+    The thresholds are chosen again in each resample, as that of two classes is.
+    """
+    resampling, every = BootstrapResampler.of(len(rows), manifest.seed, rows.groups), np.arange(len(rows))
+    half: AnyGoal = FixedThreshold(threshold=0.5)
+    by_goal = {
+        of: (_LabelCounts(rows, every, of), _LabelCounts(rows, resampling.rows, of)) for of in (half, goal or half)
+    }
+    before, (chosen, drawn) = by_goal[half][0], by_goal[goal or half]
+    decision, unreached = chosen.choose(target.labels), chosen.unreached()
+    y, P, w = rows.y, rows.predictions.values, rows.weights
+    of_labels, at_half = (
+        label_scores(y, P, target.labels, w, target.decide(P, each) == 1).by_class for each in (decision, None)
+    )
+    names = [label for label, misses in zip(target.labels, unreached, strict=True) if misses]
+    note = f"no threshold of {join_quoted(names, max_words=5)} has a {decision.goal.text}: the nearest is chosen"
+    return ThresholdAnalysis(
+        **_about(path, manifest, rows, target.labels),
+        most_probable=before.achieved(resampling, by_goal[half][1]),
+        decision=None if goal is None else decision,
+        achieved=() if goal is None else chosen.achieved(resampling, drawn),
+        by_label=tuple(
+            LabelDecision(s.label, threshold, s.support, s.predicted, s.precision, s.recall, s.f1, other.f1)
+            for s, threshold, other in zip(of_labels, decision.thresholds, at_half, strict=True)
+        ),
+        notes=(note,) if names else (),
     )
 
 

@@ -126,7 +126,7 @@ class Scorer:
 
     def _quantiles(self, values: Floats) -> Floats | None:
         """The quantiles (rows, targets, levels) that `values` holds; None if it holds predictions."""
-        targets, levels = len(self.model.spec.target.names), len(self.model.spec.loss.quantile_levels)
+        targets, levels = self.model.spec.target.n_outputs, len(self.model.spec.loss.quantile_levels)
         return values.reshape(len(values), targets, levels) if levels and values.shape[1] == targets * levels else None
 
 

@@ -32,7 +32,7 @@ from nncli.analysis.report.charts import (
 )
 from nncli.analysis.report.page import Figure, Table, display
 from nncli.base.text import format_number, format_percent
-from nncli.targets.views import ActualByPredicted, Confusions, Separation, View
+from nncli.targets.views import ActualByPredicted, Confusions, LabelRates, Separation, View
 
 LARGEST = 1e300
 """Largest number that is drawn."""
@@ -212,6 +212,30 @@ def confusion_matrix(view: Confusions, width: float = PICTURE_WIDTH) -> Figure |
     table = Table("Rows by actual class and predicted class", titles, rows)
     height = width * (PICTURE_HEIGHT / PICTURE_WIDTH if K <= 6 else 0.9)
     return Figure(draw(paint, width, height), "Confusion matrix", text, table)
+
+
+@picture.register
+def _(view: LabelRates) -> Figure | None:
+    """The F1 of each label; of many, of those with the lowest."""
+    scores = sorted(zip(view.scores, view.thresholds, strict=True), key=lambda pair: -pair[0].f1)
+    drawn = scores[-MAX_COLORED:]
+    rows = tuple(
+        (
+            display(score.label, 40),
+            *(row_count(n) for n in (score.support, score.predicted)),
+            format_number(threshold),
+            *map(format_number, (score.precision, score.recall, score.f1)),
+        )
+        for score, threshold in scores
+    )
+    titles = ("label", "rows", "predicted", "threshold", "precision", "recall", "F1")
+    table = Table("Scores of each label", titles, rows)
+    bars = [Range(display(score.label, MAX_TICK_LENGTH), score.f1) for score, _ in drawn]
+    text = "F1 of each label, the harmonic mean of its precision and its recall."
+    if len(drawn) < len(scores):
+        text += f" The {len(drawn)} labels with the lowest are drawn, of {len(scores):,}."
+    ends = (0.0, 1.0)
+    return ranges("F1 by label", text, "F1", bars, table, 0.0, ends, from_level=True, width=PICTURE_WIDTH)
 
 
 def _confused_pairs(counts: np.ndarray, shares: np.ndarray, names: list[str]) -> Figure | None:

@@ -56,7 +56,10 @@ class Config(Spec):
             "Write loss: log_normal for a target whose logarithm should be learned: the predictions are means of the "
             "target itself, without a correction, and intervals are a factor around them.",
         )
-        | {"task": "Leave it out: the target and the loss say whether a class or a number is predicted."}
+        | {
+            "task": "Leave it out: the target and the loss say whether a class or a number is predicted, and loss: "
+            "binary_cross_entropy is for any number of labels of a row."
+        }
     )
     """Keys of other libraries, and what is written here."""
 
@@ -99,7 +102,9 @@ class Config(Spec):
         description="Standard deviation of the initial embeddings of categories. Default: 1/sqrt of their width.",
     )
     loss: Loss | None = Field(
-        None, description="Loss function. Default: mse for regression, cross_entropy for classification."
+        None,
+        description="Loss function. Default: mse for regression, cross_entropy for classification. "
+        "binary_cross_entropy is for several labels: columns of yes and no, or one of labels separated by | or ; or ,.",
     )
     output_activation: Activation | None = Field(
         None, description="Activation of the output, for regression only. Default: the inverse link of the loss."

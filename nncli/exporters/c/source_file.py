@@ -210,7 +210,7 @@ class NumberPrediction:
     """One number, or a structure of several."""
 
     def __init__(self, outputs: Outputs) -> None:
-        self._columns = outputs.numbers
+        self._columns, self._are_probabilities = outputs.numbers, outputs.decided is not None
         self.titles = outputs.titles
         fields = Identifiers()
         self._fields = [fields.of(title, longest=LONGEST_FIELD + 12) for title in self.titles]
@@ -248,8 +248,9 @@ class NumberPrediction:
             lines = ["struct prediction all;", "predict(row, &all);"]
             values = [f"all.{field}" for field in self._fields]
         lines += [f"if ({' || '.join(f'isnan({value})' for value in values)})", "    return 0;"]
+        is_single = int(is_float and self._are_probabilities)
         for j, value in enumerate(values):
-            lines += [*["putchar(',');"] * (j > 0), f"write_number({value}, 0);"]
+            lines += [*["putchar(',');"] * (j > 0), f"write_number({value}, {is_single});"]
         return _writer(lines)
 
 

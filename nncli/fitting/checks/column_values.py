@@ -337,6 +337,11 @@ def target_leakage(column: Column, target: Column, sample: LeakageSample, locati
         return None
     x, x_scored = sample.of_column(column)
     y, y_scored = sample.of_column(target)
+    if y.has_nulls() or y_scored.has_nulls():  # a label that is missing
+        x, x_scored = x.filter(y.is_not_null()), x_scored.filter(y_scored.is_not_null())
+        y, y_scored = y.drop_nulls(), y_scored.drop_nulls()
+    if min(len(y), len(y_scored)) < MIN_ROWS:
+        return None
     if target.numeric:
         evidence = _number_leak(x, y.to_numpy(), x_scored, y_scored.to_numpy())
     else:

@@ -15,6 +15,8 @@ from nncli.data.encoders.kinds import Kind
 from nncli.data.store.column_store import ColumnStore
 from nncli.fitting.checks.column import drop_key
 from nncli.nn.arrays import Floats
+from nncli.targets.labels import are_yes_no
+from nncli.targets.target import TargetKind
 
 SCALES = (
     ("very low", "low", "medium", "moderate", "high", "very high"),
@@ -37,12 +39,13 @@ MIN_TAGGED, MIN_REPEATS, MAX_TAG_LENGTH = 0.3, 5, 40
 
 
 def kinds_not_supported(
-    table: ColumnStore, targets: Sequence[str], features: Mapping[str, Kind], *, has_labels: bool
+    table: ColumnStore, targets: Sequence[str], features: Mapping[str, Kind], kind: TargetKind
 ) -> list[Finding]:
-    """Notes on the targets, which are classes if they have labels, and on the features of a table."""
+    """Notes on the targets of a kind, and on the features of a table."""
     return [
-        *(_ordered_levels(table, targets[0]) if has_labels else []),
-        *([] if has_labels else _several_yes_no(table, targets)),
+        *(_ordered_levels(table, targets[0]) if kind.has_labels else []),
+        *(_tags_as_classes(table, targets[0]) if kind.has_labels else []),
+        *([] if kind.reads_text else _several_yes_no(table, targets)),
         *_time_to_event(table, targets[0], features),
         *(_exposure(table, targets[0], features) if len(targets) == 1 else []),
         *_tags(table, features),
@@ -82,7 +85,30 @@ def _several_yes_no(table: ColumnStore, targets: Sequence[str]) -> Iterator[Find
     names = [name for name in targets if _are_yes_no(_numbers(table, name))] if len(targets) > 1 else []
     if len(names) > 1:
         message = f"targets {join_quoted(names)} hold only 0 and 1 and are predicted as numbers"
-        yield note(FindingCode.TARGET_AS_NUMBER, message, hint="To predict classes, train one run for each target.")
+        hint = "To predict which of them a row has, set loss: binary_cross_entropy."
+        yield note(FindingCode.TARGET_AS_NUMBER, message, hint=hint)
+
+
+def are_labels(table: ColumnStore, targets: Sequence[str]) -> bool:
+    """Whether targets look like labels, of which a row has any number: columns of yes and no, or one of tags."""
+    if len(targets) > 1:
+        of_targets = [read_text(table.columns([name]), name) for name in targets]
+        return all(are_yes_no(cells) and cells.drop_nulls().len() for cells in of_targets)
+    column = table.take(np.arange(min(SAMPLED_ROWS, len(table)))).columns(targets)
+    if column.column(targets[0]).dtype not in TEXT_TYPES:
+        return False
+    cells = read_text(column, targets[0]).drop_nulls()
+    if any(_are_tags(cells, separator) for separator in TAG_SEPARATORS):
+        return True
+    return _are_tags(cells, ",") and bool(cells.str.contains(r"\pL").all())
+
+
+def _tags_as_classes(table: ColumnStore, target: str) -> Iterator[Finding]:
+    """A target whose cells list tags, each combination of which is a class."""
+    if are_labels(table, [target]):
+        message = f"{quote(target)} lists several labels in a cell, and each combination of them is a class"
+        hint = "To predict which labels a row has, set loss: binary_cross_entropy."
+        yield _unsupported(message, target, hint)
 
 
 def _time_to_event(table: ColumnStore, target: str, features: Mapping[str, Kind]) -> Iterator[Finding]:

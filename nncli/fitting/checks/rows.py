@@ -31,11 +31,20 @@ from nncli.fitting.checks.column_values import (
     uninformative,
 )
 from nncli.fitting.checks.notes import ambiguous_dates
-from nncli.fitting.checks.target import amount_like, check_classes, check_constant, check_rows_of_classes
+from nncli.fitting.checks.target import (
+    amount_like,
+    check_classes,
+    check_constant,
+    check_labels,
+    check_rows_of_classes,
+)
+from nncli.nn.arrays import Floats
 from nncli.targets.target import TargetKind
 
 MAX_TRAINING, MAX_VALIDATION = 40_000, 10_000
 """Rows whose features are checked before a training; larger tables are sampled."""
+MAX_LEAKING = 20
+"""Targets that a feature is compared with."""
 MAX_FEATURES = 200
 """Features that are checked before a training, spread evenly over the table: each takes some milliseconds."""
 
@@ -84,13 +93,26 @@ def training_warnings(config: Config, split: SplitTable, kind: TargetKind) -> tu
 
 
 def read_targets(config: Config, split: SplitTable, kind: TargetKind) -> list[Column]:
-    """The target columns: classes as text, or numbers.
+    """The target columns: classes as text, or numbers; of several labels a column of yes and no for each.
 
     Raises:
         DataError: a target cannot be read.
     """
+    if kind.reads_text and not kind.has_labels:
+        tables = [table.columns(config.data.target) for table in (split.table, split.validation_table)]
+        target = kind.fit(tables[0], config.data.target)
+        y, y_validation = map(target.read, tables)
+        return [
+            Column(label, Kind.CATEGORICAL, _yes_no(y[split.training, j]), _yes_no(y_validation[split.validation, j]))
+            for j, label in enumerate(target.output_names)
+        ]
     column_kind = Kind.CATEGORICAL if kind.has_labels else Kind.NUMERIC
     return [Column.read(split, name, column_kind) for name in config.data.target]
+
+
+def _yes_no(y: Floats) -> pl.Series:
+    """yes for 1, no for 0, and null for NaN."""
+    return pl.Series(y, nan_to_null=True).replace_strict({1.0: "yes", 0.0: "no"}, default=None, return_dtype=pl.String)
 
 
 def check_targets(config: Config, split: SplitTable, targets: list[Column], kind: TargetKind) -> list[Finding]:
@@ -101,12 +123,13 @@ def check_targets(config: Config, split: SplitTable, targets: list[Column], kind
     """
     if kind.has_labels:
         check_rows_of_classes(split.table, config.data.target[0])
-    names = () if kind.has_labels else config.data.target
+    names = () if kind.reads_text else config.data.target
+    labels = [] if kind.has_labels or not kind.reads_text else check_labels(targets, split.location)
     findings = [check_constant(split.table, name, kind) for name in names]
     findings += [check_outliers(target, split, clipped=False, target=True) for target in targets]
     findings += [amount_like(config, target, split.location) for target in targets if not kind.has_labels]
     classes = check_classes(config, targets[0], split.location) if kind.has_labels else []
-    return [*filter(None, findings), *classes]
+    return [*filter(None, findings), *labels, *classes]
 
 
 def check_features(config: Config, split: SplitTable, targets: list[Column], part: Part = WHOLE) -> FeatureReport:
@@ -188,7 +211,9 @@ class _FeatureChecker:
         """Check one feature for leakage and ambiguous dates, and for the first of: id-like, group-like, outliers."""
         config, split = self._config, self._split
         if not only_feature:
-            leaks = [target_leakage(column, target, self._sample, split.location) for target in self._targets]
+            leaks = [
+                target_leakage(column, target, self._sample, split.location) for target in self._targets[:MAX_LEAKING]
+            ]
             self._findings += filter(None, leaks)
         if profile.has_ambiguous_dates and profile.name not in config.data.columns:
             self._add(ambiguous_dates(profile.name, split.location))

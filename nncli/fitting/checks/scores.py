@@ -9,6 +9,7 @@ from nncli.base.findings import Finding, FindingCode, warning
 from nncli.base.text import format_number, join_quoted, quote
 from nncli.models.scores import ScoreCard, class_scores, has_better, parts_of
 from nncli.targets.metrics.classification import ClassificationScores
+from nncli.targets.metrics.labels import LabelScores
 
 MAX_NAMES = 3
 """Classes that a message lists."""
@@ -31,15 +32,17 @@ def _never_predicted(scores: ClassificationScores, rows: Rows) -> Finding | None
         return None
     names = [c.label for c in classes]
     support = sum(c.support for c in classes)
-    what = f"class {quote(names[0])}" if len(names) == 1 else _several(names)
+    what = f"{scores.noun} {quote(names[0])}" if len(names) == 1 else _several(names, scores.nouns)
     message = f"the model never predicts {what}, which {support:,.6g} of the {rows} rows have"
     hint = "Set class_weight: balanced, or decide by the probabilities of `nncli predict --proba`."
+    if isinstance(scores, LabelScores):
+        hint = "Choose lower thresholds: nncli threshold RUN --f1 --save."
     return warning(FindingCode.CLASS_NEVER_PREDICTED, message, hint=hint)
 
 
-def _several(names: Sequence[str]) -> str:
+def _several(names: Sequence[str], nouns: str) -> str:
     some = join_quoted(names[:MAX_NAMES])
-    return f"the classes {some}" if len(names) <= MAX_NAMES else f"{len(names):,} classes, such as {some}"
+    return f"the {nouns} {some}" if len(names) <= MAX_NAMES else f"{len(names):,} {nouns}, such as {some}"
 
 
 def _no_better(card: ScoreCard, rows: Rows) -> list[Finding]:
@@ -61,7 +64,7 @@ def _no_better(card: ScoreCard, rows: Rows) -> list[Finding]:
             continue
         name = clearly_worse[0] if is_any_better else next(iter(figures))
         value, of_baseline = figures[name]
-        what = "the class shares" if model.title is None else f"the mean of {quote(model.title)}"
+        what = model.baseline if isinstance(model, ClassificationScores) else f"the mean of {quote(model.title)}"
         message = (
             f"the model is {'worse' if is_any_better else 'no better'} than the baseline, {what} of the training rows: "
             f"{name} {format_number(value)} against {format_number(of_baseline)} on the {rows} rows"

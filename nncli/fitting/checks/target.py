@@ -11,7 +11,7 @@ import polars as pl
 
 from nncli.base.errors import DataError, Location
 from nncli.base.findings import Finding, FindingCode, note
-from nncli.base.text import quote, yaml_quote
+from nncli.base.text import join_quoted, quote, yaml_quote
 from nncli.config.schema import Config
 from nncli.config.yaml.writer import dump_scalar
 from nncli.data.columns.parsing import parse_numbers
@@ -92,6 +92,24 @@ def check_rows_of_classes(table: ColumnStore, name: str) -> None:
         location=target.location(column=name),
         hint=hint,
     )
+
+
+def check_labels(labels: Sequence[Column], location: Location) -> list[Finding]:
+    """Warnings of labels, given as columns of yes and no, that all training rows have or none, and of rare ones."""
+    rows = {label.name: _counts(label.training.drop_nulls()) for label in labels}
+    constant = [name for name, counts in rows.items() if len(counts) < 2]
+    rare = {name: least for name, counts in rows.items() if (least := min(counts.values(), default=0)) < MIN_CLASS_ROWS}
+    findings, hint = [], "Add rows, or drop the labels: nothing is learned about them."
+    if constant:
+        message = f"{join_quoted(constant[:MAX_NAMES])} {'is' if len(constant) == 1 else 'are'} the same in all "
+        message += f"training rows ({len(constant):,} of {len(labels):,} labels)"
+        findings.append(Finding("warning", FindingCode.CONSTANT_TARGET, location, message, hint))
+    rare = {name: n for name, n in rare.items() if name not in constant}
+    if rare:
+        message = _counted(rare).replace("class has", "label has").replace("classes have", "labels have")
+        hint = "Add rows, or remove the label: its threshold and its scores are very uncertain."
+        findings.append(Finding("warning", FindingCode.RARE_CLASS, location, message, hint))
+    return findings
 
 
 def _rare_classes(config: Config, target: Column, counts: dict[str, int], location: Location) -> list[Finding]:

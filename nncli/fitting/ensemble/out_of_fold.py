@@ -343,13 +343,14 @@ class OutOfFoldPredictions:
             for start in range(0, len(self.positions), members)
         ]
         labeled, of_members = self.rows.take(np.flatnonzero(rows)), self.rows.take(where)
-        y, weights = of_members.y, of_members.weights
-        T = fit_temperature(P[0], y, weights) if self.cycles == 1 else fit_mean_temperature(P, y, weights)
-        uncalibrated, calibrated = self.predicted(1.0).values[rows], self.predicted(T).values[rows]
-        improves = smoothed_log_loss(labeled.y, calibrated, labeled.weights) < smoothed_log_loss(
-            labeled.y, uncalibrated, labeled.weights
+        target = self.ensemble.spec.target
+        cells = [target.as_classes(of_members.y, values, of_members.weights) for values in P]
+        (y, _, weights), parts = cells[0], [of_cycle for _, of_cycle, _ in cells]
+        T = fit_temperature(parts[0], y, weights) if self.cycles == 1 else fit_mean_temperature(parts, y, weights)
+        uncalibrated, calibrated = (
+            target.as_classes(labeled.y, self.predicted(each).values[rows], labeled.weights) for each in (1.0, T)
         )
-        return T if improves else 1.0
+        return T if smoothed_log_loss(*calibrated) < smoothed_log_loss(*uncalibrated) else 1.0
 
     def averaging(self, temperature: float, scored: ScoredRows) -> Averaging | None:
         """The expected gain of the mean of all members over the `scored` rows; None if no two members share a row."""
@@ -358,9 +359,13 @@ class OutOfFoldPredictions:
             return None
         # The networks of one member resemble each other: what they gain together is in the scores already.
         of_members = [self._cycle_mean(member, temperature) for member in range(members)]
-        total = self._sum_of(of_members)
-        if self.ensemble.spec.target.has_probabilities:
-            logarithms = self._sum_of([np.log(np.maximum(values, MIN_PROBABILITY)) for values in of_members])
+        total, target = self._sum_of(of_members), self.ensemble.spec.target
+        if target.has_probabilities:
+            parts = [*zip(*map(target.distributions, of_members), strict=True)]
+            total = np.concatenate([self._sum_of(part) for part in parts], axis=1)
+            logarithms = np.concatenate(
+                [self._sum_of([np.log(np.maximum(P, MIN_PROBABILITY)) for P in part]) for part in parts], axis=1
+            )
             factors = (classification_factor(total, logarithms, counts, members),)
         else:
             squares = self._sum_of([np.square(values) for values in of_members])

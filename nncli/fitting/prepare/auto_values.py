@@ -118,7 +118,7 @@ def max_cycles(config: Config, rows: int) -> int:
 
 def peak_learning_rate(kind: TargetKind) -> float:
     """The peak of a schedule: 0.12 was better for numbers than 0.2 of RealMLP (benchmarks/ablations.md)."""
-    return 0.04 if kind.has_labels else 0.12
+    return 0.04 if kind.has_probabilities else 0.12
 
 
 def schedule_of(config: Config, loss: Loss, rows: int) -> Schedule:

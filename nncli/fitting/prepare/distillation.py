@@ -274,7 +274,7 @@ def _targets(
     A loss without a link of its own is for noisy targets, such as the mean absolute error for medians; predictions are
     approximated in least squares.
     """
-    if target.has_probabilities:
+    if target.has_labels:
         distributions = values.astype(network.precision)
         return SoftCrossEntropy.of(distributions), SoftCrossEntropy.codes(distributions)
     return (loss if loss.has_link else MSE()), target.encode(values, network.precision)

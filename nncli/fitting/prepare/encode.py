@@ -143,7 +143,7 @@ def _encode_target(table: Table, target: Target, y: Truth, network: Network) -> 
     """
     with np.errstate(over="ignore"):
         encoded = target.encode(y, network.precision)
-    finite = np.isfinite(encoded)
+    finite = np.isfinite(encoded) | np.isnan(y)  # a missing label
     if not finite.all():
         row, j = np.argwhere(~finite)[0]
         raise DataError(

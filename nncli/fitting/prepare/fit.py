@@ -17,7 +17,7 @@ from nncli.base.findings import Finding, FindingCode, note
 from nncli.base.logs import log_duration
 from nncli.base.text import join_quoted, quote
 from nncli.config.schema import Config
-from nncli.data.columns.parsing import MAX_INTEGER_CLASSES, read_numbers, unit_of
+from nncli.data.columns.parsing import MAX_INTEGER_CLASSES, read_numbers, read_text, unit_of
 from nncli.data.columns.spellings import is_word
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
@@ -30,6 +30,7 @@ from nncli.fitting.prepare.auto_values import max_features_of
 from nncli.nn.arrays import Floats, Matrix
 from nncli.nn.losses import AMOUNT_LOSSES, MSE, CrossEntropy, Loss
 from nncli.targets.base import FitOptions, TargetScaling, Truth
+from nncli.targets.labels import are_yes_no
 from nncli.targets.target import Target, kind_of
 
 MAX_LABELS = 8
@@ -58,8 +59,8 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, Finding | None]:
         ConfigError, DataError: the loss or another key does not fit the target.
     """
     names, finding = config.data.target, None
-    if config.loss is not None and kind_of(config.loss).has_labels:
-        kinds = [Kind.CATEGORICAL]  # any column can be a class
+    if config.loss is not None and kind_of(config.loss).reads_text:
+        kinds = [Kind.CATEGORICAL] * len(names)  # any column can be a class
     else:
         kinds = [config.data.columns.get(name) or infer_kind(table, name) for name in names]
     if config.loss is None and len(names) == 1 and kinds[0] is Kind.DATE and names[0] not in config.data.columns:
@@ -78,6 +79,8 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, Finding | None]:
             finding = note(FindingCode.TARGET_AS_CLASS, message, column=names[0], hint="For regression set loss: mse.")
     loss = config.loss or (CrossEntropy() if class_like and len(names) == 1 else MSE())
     _check_loss(config, table, loss, class_like)
+    if (text := kind_of(loss).note(table, names)) is not None:
+        finding = note(FindingCode.TARGET_AS_LABELS, text)
     return loss, finding
 
 
@@ -87,7 +90,8 @@ def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str])
     if config.data.exposure is not None and loss.deviance_power is None:
         message = f"the loss {loss.type} has no log link, so it takes no exposure"
         raise config_error("data.exposure", message, f"Use one of the losses {join_quoted(AMOUNT_LOSSES)}.")
-    if kind_of(loss).has_labels:
+    kind = kind_of(loss)
+    if kind.has_labels:
         if config.output_activation is not None:
             raise config_error(
                 "output_activation",
@@ -95,13 +99,12 @@ def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str])
                 "Remove the key.",
             )
         return
-    if class_like:
+    if class_like and not kind.reads_text:
         raise _not_a_number(table, names, class_like, loss)
     for key in ("class_weight", "positive_class"):
         if getattr(config, key) is not None:
-            raise config_error(
-                key, "the target is a number, not a class", "Remove the key, or use loss: cross_entropy."
-            )
+            message = f"the target is a {kind.noun}, not a class"
+            raise config_error(key, message, "Remove the key, or use loss: cross_entropy.")
 
 
 def _not_a_number(table: Table, names: tuple[str, ...], class_like: list[str], loss: Loss) -> DataError:
@@ -114,6 +117,8 @@ def _not_a_number(table: Table, names: tuple[str, ...], class_like: list[str], l
     what = "classes" if len(class_like) == len(names) else "a number and a class"
     message = f"a model predicts several numbers or one class, and the {len(names):,} targets are {what}"
     hint = f"Train one run for each class: name {quote(name)} alone as data.target."
+    if all(are_yes_no(read_text(table, other)) for other in names):
+        hint = f"To predict which of them a row has, set loss: binary_cross_entropy. {hint}"
     if len(class_like) < len(names):
         numbers = join_quoted(other for other in names if other not in class_like)
         hint = f"Train one run for {numbers} and one for {join_quoted(class_like)}."
@@ -245,15 +250,15 @@ def fit_kind(
     return target
 
 
-def fit_target(config: Config, training: Table, loss: Loss) -> tuple[Target, TargetScaling]:
-    """Fit the target on the training rows, and resolve how it is scaled.
+def fit_target(config: Config, training: Table, every: Table, loss: Loss) -> tuple[Target, TargetScaling]:
+    """Fit the target on the training rows, or on `every` row if its kind needs them, and resolve how it is scaled.
 
     Raises:
         ConfigError, DataError: the target or its scaling does not fit the loss.
     """
-    names = config.data.target
-    if kind_of(loss).has_labels:
-        return fit_kind(config, training, loss), "none"
+    names, kind = config.data.target, kind_of(loss)
+    if kind.reads_text:
+        return fit_kind(config, every if kind.fits_all_rows else training, loss), "none"
     configured = config.encoding.target
     unscaled = loss.needs_unscaled_targets or config.output_activation is not None
     scaling: TargetScaling = "none" if unscaled else "standard"
@@ -313,6 +318,8 @@ def _scores(training: ColumnStore, encoder: Encoder, target: Target) -> Floats:
     if target.has_labels:
         scores = FeatureScores(encoder.width, classes=len(target.labels))
     else:
+        if (missing := np.isnan(y)).any():  # labels that some rows lack
+            y = np.where(missing, target.baseline(y, None), y)
         scores = FeatureScores(encoder.width, center=y.mean(axis=0))
     stop = 0
     for block, dense in training.iter_dense(encoder.names, encoder.jointly_encoded):

@@ -22,7 +22,7 @@ from nncli.data.sources.table_source import TableSource
 from nncli.data.store.column_store import ColumnStore, write_store
 from nncli.data.table import Table
 from nncli.nn.arrays import RowIndices
-from nncli.targets.base import rows_with_target
+from nncli.targets.base import TargetBase
 from nncli.targets.target import kind_of
 
 COLUMNAR_ROWS = 1 << 17
@@ -56,7 +56,7 @@ def load_labeled_rows(
 ) -> ColumnStore:
     """Load the rows of a table that have a target; of a training table, those of the sample. See `load_table`."""
     table = load_table(config, source, scratch, training_dialect, all_columns=all_columns)
-    return select_rows(config, table) if training_dialect is None else drop_missing_targets(table, config.data.target)
+    return select_rows(config, table) if training_dialect is None else drop_missing_targets(table, config)
 
 
 def load_numbered_rows(config: Config, numbers: RowIndices, dialect: CsvDialect, scratch: Scratch) -> ColumnStore:
@@ -78,7 +78,7 @@ def select_rows(config: Config, table: ColumnStore) -> ColumnStore:
         DataError: no row is left.
     """
     data = config.data
-    table = drop_missing_targets(table, data.target)
+    table = drop_missing_targets(table, config)
     if data.sample is None or len(table) <= data.sample.rows:
         return table
     rows = data.sample.draw(table.columns(data.target[:1]).column(data.target[0]))
@@ -146,7 +146,7 @@ def _text_columns(config: Config, *, all_columns: bool) -> tuple[set[str], froze
     """
     data = config.data
     inferred = config.loss is None and not all_columns
-    classes = data.target if config.loss is None or kind_of(config.loss).has_labels else ()
+    classes = data.target if config.loss is None or kind_of(config.loss).reads_text else ()
     texts = {name for name, kind in data.columns.items() if kind.needs_text}
     texts |= set() if inferred else set(classes)
     texts |= set(data.drop) if all_columns else set()
@@ -173,13 +173,14 @@ def _passes(
     return (replace(options, numeric_columns=NumericColumns.any_except(texts), class_ids=class_ids), options)
 
 
-def drop_missing_targets(table: ColumnStore, names: tuple[str, ...]) -> ColumnStore:
-    """Drop the rows without a target, and add a note of their number to `header.notes`.
+def drop_missing_targets(table: ColumnStore, config: Config) -> ColumnStore:
+    """Drop the rows without a target, by the kind that the loss is for, and add a note of their number.
 
     Raises:
         DataError: no row is left.
     """
-    rows = rows_with_target(table.columns(names), names)
+    names, kind = config.data.target, TargetBase if config.loss is None else kind_of(config.loss)
+    rows = kind.rows_with_target(table.columns(names), names)
     source = table.header.source
     if not len(table):
         raise DataError("the table has no rows", location=Location(source=source), hint="Is this the right file?")

@@ -235,7 +235,12 @@ def _fit(config: Config, rows: _SplitRows) -> _Fitted:
     """Fit the encoder and the target on the training rows, and build the network."""
     with log_duration("fitting") as stage:
         features = fit_features(config, rows.training, rows.table)
-        target, scaling = fit_target(config, rows.training.columns(config.data.target), rows.loss)
+        target, scaling = fit_target(
+            config,
+            rows.training.columns(config.data.target),
+            rows.table.columns(config.data.target),
+            rows.loss,
+        )
         encoder = select_features(config, rows.training, features.encoder, target)
         embedding = resolve_embedding(config.numeric_embedding, len(encoder.embeddable_positions))
         layers = resolve_layers(config.layers, len(rows.training), encoder.width)
@@ -256,7 +261,7 @@ def _fit(config: Config, rows: _SplitRows) -> _Fitted:
         *check_uninformative(encoder, Location(source=rows.training.header.source)),
         *check_similar_categories(encoder, target),
         *removed_units(column_units(encoder, target)),
-        *kinds_not_supported(rows.training, config.data.target, dict(kinds), has_labels=target.has_labels),
+        *kinds_not_supported(rows.training, config.data.target, dict(kinds), type(target)),
     )
     return _Fitted(config, kinds, encoder, target, scaling, network, findings)
 

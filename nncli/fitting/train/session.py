@@ -17,6 +17,7 @@ from nncli.base.errors import Location, NncliError
 from nncli.base.findings import Finding, FindingCode, warnings_json
 from nncli.base.logs import log_duration, log_info
 from nncli.config.schema import Checkpoint
+from nncli.data.sample_weights import Weights
 from nncli.fitting.checks.diagnosis import LIVE, Evidence, before_divergence, training_problems
 from nncli.fitting.checks.scores import check_scores
 from nncli.fitting.prepare.encode import PreparedRows
@@ -35,6 +36,7 @@ from nncli.run_directory.checkpoints import save_checkpoint
 from nncli.run_directory.manifest import MEMBERS, SCORED, Manifest, Status
 from nncli.run_directory.monitoring.reference import reference_of
 from nncli.run_directory.run import Run
+from nncli.targets.base import Truth
 from nncli.targets.metrics.calibration import Calibration, fit_temperature
 from nncli.targets.metrics.classification import log_loss
 
@@ -458,22 +460,30 @@ def cross_fit_predictions(
             uncalibrated = decode(prepared.spec, cross_fit.Z)
     if prepared.config.calibration == "none":
         return CrossFittedPredictions(uncalibrated, 1.0, None, optimistic)
-    temperature = fit_temperature(at_best_epoch.values, rows.y, rows.weights)
-    calibrated = cross_fit_temperature(uncalibrated, rows)
-    if log_loss(rows.y, calibrated.values, rows.weights) >= log_loss(rows.y, uncalibrated.values, rows.weights):
-        temperature, calibrated = 1.0, uncalibrated
-    calibration = Calibration.of(temperature, rows.y, uncalibrated.values, calibrated.values, rows.weights)
+    temperature = _temperature(at_best_epoch, rows.y, rows.weights)
+    calibrated, target = cross_fit_temperature(uncalibrated, rows), at_best_epoch.target
+    y, P, weights = target.as_classes(rows.y, uncalibrated.values, rows.weights)
+    _, at_temperature, _ = target.as_classes(rows.y, calibrated.values, rows.weights)
+    if log_loss(y, at_temperature, weights) >= log_loss(y, P, weights):
+        temperature, calibrated, at_temperature = 1.0, uncalibrated, P
+    calibration = Calibration.of(temperature, y, P, at_temperature, weights)
     return CrossFittedPredictions(calibrated, temperature, calibration, optimistic or len(rows) == 1)
+
+
+def _temperature(predictions: Predictions, y: Truth, weights: Weights | None) -> float:
+    """The temperature that fits the predictions of rows."""
+    codes, P, of_cells = predictions.target.as_classes(y, predictions.values, weights)
+    return fit_temperature(P, codes, of_cells)
 
 
 def cross_fit_temperature(predictions: Predictions, rows: PreparedRows) -> Predictions:
     """Calibrate the predictions of each part of rows with the temperature that fits the other parts."""
     if number_of_parts(len(rows)) == 1:
-        return predictions.with_temperature(fit_temperature(predictions.values, rows.y, rows.weights))
+        return predictions.with_temperature(_temperature(predictions, rows.y, rows.weights))
     number, values = part_numbers(len(rows)), predictions.values.copy()
     for part in range(number_of_parts(len(rows))):
         others, in_part = np.flatnonzero(number != part), np.flatnonzero(number == part)
         weights = None if rows.weights is None else rows.weights[others]
-        T = fit_temperature(predictions.values[others], rows.y[others], weights)
+        T = _temperature(predictions.take(others), rows.y[others], weights)
         values[in_part] = replace(predictions, values=predictions.values[in_part]).with_temperature(T).values
     return replace(predictions, values=values)

@@ -106,12 +106,11 @@ class UncertaintyOptions(Options):
                         hint=Advice(f"For {100 * valid:g} % write ", use(field, valid), "."),
                     )
         field = target.uncertainty
+        instead = Advice("Use ", use(field) if field != "none" else f"the {PROBABILITIES}", ".")
         if self.prediction_set and field != "prediction_set":
-            raise UsageError(
-                Advice(use("prediction_set"), f" {target.no_labels}"), hint=Advice("Use ", use(field), ".")
-            )
+            raise UsageError(Advice(use("prediction_set"), f" {target.no_labels}"), hint=instead)
         if self.interval and field != "interval":
-            raise UsageError(Advice(use("interval"), f" {target.no_intervals}"), hint=Advice("Use ", use(field), "."))
+            raise UsageError(Advice(use("interval"), f" {target.no_intervals}"), hint=instead)
         if self.per_class and self.by is not None:
             raise UsageError(
                 Advice(use("per_class"), " and ", use("by"), " exclude each other"), hint="Leave one of them out."
@@ -129,9 +128,12 @@ class UncertaintyOptions(Options):
                 hint=Advice("Use ", use("per_class"), ".") if target.has_labels else "Name another column.",
             )
         if not self.levels and self.by is not None:
-            raise UsageError(
-                Advice(use("by"), " is for prediction intervals and sets"), hint=Advice("Add ", use(field, 0.9), ".")
-            )
+            advice = Advice("Add ", use(field, 0.9), ".") if field != "none" else Advice("Leave it out.")
+            raise UsageError(Advice(use("by"), " is for prediction intervals and sets"), hint=advice)
+
+
+PROBABILITIES = "calibrated probability of each label"
+"""What a model of several labels has instead of intervals and sets."""
 
 
 def set_column(level: float) -> str:

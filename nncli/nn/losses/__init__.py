@@ -1,4 +1,4 @@
-"""The loss functions, and `Loss`, the union of the registries of both tasks."""
+"""The loss functions, and `Loss`, the union of the registries of all tasks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from nncli.nn.losses.amounts import Gamma, LogNormal, NegativeBinomial, Poisson,
 from nncli.nn.losses.base import MEDIAN, MIN_PROBABILITY, BoundLoss, LossBase
 from nncli.nn.losses.classification import ClassificationLoss, ClassLoss, CrossEntropy, Hinge
 from nncli.nn.losses.distributions import DistributionLoss, Normal, StudentT
+from nncli.nn.losses.labels import BinaryCrossEntropy
 from nncli.nn.losses.regression import (
     AMOUNT_LOSSES,
     MAE,
@@ -27,6 +28,7 @@ __all__ = [
     "MEDIAN",
     "MIN_PROBABILITY",
     "MSE",
+    "BinaryCrossEntropy",
     "BoundLoss",
     "ClassificationLoss",
     "CrossEntropy",
@@ -48,7 +50,7 @@ __all__ = [
 ]
 
 Loss: TypeAlias = Annotated[
-    Annotated[RegressionLoss | ClassLoss, Field(discriminator="type")],
+    Annotated[RegressionLoss | ClassLoss | BinaryCrossEntropy, Field(discriminator="type")],
     NameShorthand,
 ]
 """Any loss, as the configuration names it."""

@@ -72,6 +72,10 @@ class LossBase(Spec):
             ("lambdarank", "ranknet", "ndcg"), "There is no ranking loss: predict the relevance by loss: mse."
         )
         | dict.fromkeys(("gaussian", "crps", "nll", "beta_nll"), "Write loss: normal to predict a distribution.")
+        | dict.fromkeys(
+            ("binary_crossentropy", "bce", "bce_with_logits", "multilogloss", "multilabel"),
+            "Write loss: cross_entropy for a class of each row, or binary_cross_entropy for any number of labels.",
+        )
     )
     """Losses of other libraries, and what is written here."""
     task: ClassVar[Task] = "regression"

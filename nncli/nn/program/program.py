@@ -43,7 +43,8 @@ class Outputs:
     `values` is the node of the numbers (rows, targets) in their own units, or of the probabilities (rows, classes);
     `quantiles` that of (rows, targets · levels). `labels` are the classes, none for numbers; of `label_type` in
     predictions. `codes` is the node of the code of the predicted class (rows, 1): its position in `labels`, or -1 if an
-    input is infinite. Of a class, `values` or `codes` is None if only the other is asked for.
+    input is infinite. Of a class, `values` or `codes` is None if only the other is asked for. Of several labels,
+    `names`, `values` are their probabilities, and `decided` is the node of 1 for each that is predicted, 0 for others.
     """
 
     names: tuple[str, ...]
@@ -54,12 +55,15 @@ class Outputs:
     labels: tuple[str, ...] = ()
     label_type: LabelType = "text"
     codes: int | None = None
+    decided: int | None = None
 
     @property
     def nodes(self) -> tuple[int, ...]:
         """The nodes that are computed."""
         of_bounds = [node for bounds in self.bounds for node in (bounds.lower, bounds.upper)]
-        return tuple(node for node in (self.codes, self.values, self.quantiles, *of_bounds) if node is not None)
+        return tuple(
+            node for node in (self.codes, self.values, self.quantiles, self.decided, *of_bounds) if node is not None
+        )
 
     @property
     def probabilities(self) -> int | None:
@@ -71,6 +75,11 @@ class Outputs:
         """The columns of predicted numbers, in order; none of classes."""
         if self.labels or self.values is None:
             return []
+        if self.decided is not None:
+            parts = (("proba", self.values), ("prediction", self.decided))
+            return [
+                OutputColumn(f"{part}_{name}", node, j) for part, node in parts for j, name in enumerate(self.names)
+            ]
         suffixes = [""] if len(self.names) == 1 else [f"_{name}" for name in self.names]
         columns = [OutputColumn(f"prediction{suffix}", self.values, j) for j, suffix in enumerate(suffixes)]
         if self.quantiles is not None:
@@ -103,7 +112,8 @@ class Outputs:
 
         bounds = tuple(Bounds(bound.level, new[bound.lower], new[bound.upper]) for bound in self.bounds)
         values, quantiles, codes = moved(self.values), moved(self.quantiles), moved(self.codes)
-        return replace(self, values=values, quantiles=quantiles, codes=codes, bounds=bounds)
+        decided = moved(self.decided)
+        return replace(self, values=values, quantiles=quantiles, codes=codes, bounds=bounds, decided=decided)
 
 
 @dataclass(frozen=True)

@@ -273,10 +273,9 @@ class Profiler:
         target = predictions.target
         truth = None if reference.is_classification else target.true_numbers(table)
         errors = None if truth is None else predictions.values - truth
-        scales = tuple(np.broadcast_to(target.scale, len(target.names)).tolist())
-        return BinCodes(
-            reference, len(table), tuple(columns), by_member, classes, self.decision, target.names, scales, errors
-        )
+        names = target.output_names
+        scales = tuple(np.broadcast_to(target.scale, len(names)).tolist())
+        return BinCodes(reference, len(table), tuple(columns), by_member, classes, self.decision, names, scales, errors)
 
     def _prediction_codes(self, member: Predictions) -> tuple[Codes, ...]:
         """The bins (rows,) of the predictions of a member, in the order of the reference."""

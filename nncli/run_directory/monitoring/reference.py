@@ -365,7 +365,8 @@ def fit_predictions(predictions: Predictions) -> tuple[Bins, ...]:
     target, values = predictions.target, predictions.values
     if not target.has_labels:
         return tuple(
-            NumberBins.fit(name, "prediction", y, N_QUANTILES) for name, y in zip(target.names, values.T, strict=True)
+            NumberBins.fit(name, "prediction", y, N_QUANTILES)
+            for name, y in zip(target.output_names, values.T, strict=True)
         )
     classes = CategoryBins.of_classes(target.names[0], target.labels, values.argmax(axis=1))
     label = target.labels[POSITIVE] if len(target.labels) == 2 else ""

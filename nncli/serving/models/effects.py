@@ -50,8 +50,9 @@ def effect_columns(inputs: Sequence[ProgramInput], model: AnyModel) -> tuple[Eff
     Where names with underscores give two columns the same title, the later one gets a number.
     """
     columns, taken = list[EffectColumn](), set[str]()
-    several = len(model.spec.target.names) > 1
-    for target in model.spec.target.names if several else (None,):
+    target_of_model = model.spec.target
+    several = not target_of_model.has_labels and target_of_model.n_outputs > 1
+    for target in target_of_model.output_names if several else (None,):
         for column in inputs:
             title = base_title = f"effect_{column.name}" + ("" if target is None else f"_{target}")
             n = 1

@@ -143,6 +143,10 @@ class ClassificationScores(ScoreValues):
     MAX_MATRIX_CLASSES classes. `confusions` are the most frequent ones.
     """
 
+    noun: ClassVar[str] = "class"
+    nouns: ClassVar[str] = "classes"
+    baseline: ClassVar[str] = "the class shares"
+    """What the baseline predicts, in messages."""
     decisive: ClassVar[tuple[str, ...]] = ("log_loss", "brier", "accuracy", "balanced_accuracy")
     rows: int
     labels: tuple[str, ...]

@@ -16,6 +16,7 @@ from nncli.base.text import closest_match, join_quoted, quote
 from nncli.targets.metrics.amounts import deviance_metric, gini_metric
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
 from nncli.targets.metrics.classification import CLASSIFICATION_METRICS, POSITIVE_CLASS_METRICS, cost_metric
+from nncli.targets.metrics.labels import CALIBRATED_LABEL_LOG_LOSS, LABEL_METRICS
 from nncli.targets.metrics.metric import Metric
 from nncli.targets.metrics.regression import REGRESSION_METRICS, crps_metric, pinball_metric
 
@@ -34,10 +35,12 @@ _ALL: tuple[Metric[Any], ...] = (
     crps_metric(None),
     *map(deviance_metric, (1.0, 2.0, 1.5)),
     gini_metric(None),
+    *LABEL_METRICS,
+    CALIBRATED_LABEL_LOG_LOSS,
 )
 
-METRICS: Mapping[str, Metric[Any]] = MappingProxyType({metric.name: metric for metric in _ALL})
-"""Every metric by its name."""
+METRICS: Mapping[str, Metric[Any]] = MappingProxyType({metric.name: metric for metric in reversed(_ALL)})
+"""Every metric by its name; of classes and labels those of classes, such as log_loss, whose titles are the same."""
 
 
 OF_POSITIVE_CLASS = frozenset(metric.name for metric in POSITIVE_CLASS_METRICS)
@@ -46,7 +49,7 @@ OF_POSITIVE_CLASS = frozenset(metric.name for metric in POSITIVE_CLASS_METRICS)
 
 def metric_names(task: Task) -> tuple[str, ...]:
     """The metrics that a configuration for this task may name."""
-    return tuple(metric.name for metric in METRICS.values() if metric.task == task and metric.is_selectable)
+    return tuple(metric.name for metric in _ALL if metric.task == task and metric.is_selectable)
 
 
 def metric_function(name: str, task: Task) -> BoundMetric:
@@ -62,13 +65,18 @@ def metric_function(name: str, task: Task) -> BoundMetric:
             f"there is no metric {quote(name)} for {task}",
             hint=f"Did you mean {quote(guess)}?" if guess else f"Choose from {join_quoted(names)}.",
         )
-    function = METRICS[name].function
+    function = metric_of(name, task).function
 
     def bound(y: NDArray[Any], predictions: NDArray[Any], weight: NDArray[Any] | None) -> float:
         value = function(y, predictions, weight)
         return math.nan if value is None else value
 
     return bound
+
+
+def metric_of(name: str, task: Task) -> Metric[Any]:
+    """The metric of that name for a task; metrics of classes and of labels may have the same name."""
+    return next((metric for metric in _ALL if (metric.name, metric.task) == (name, task)), METRICS[name])
 
 
 def metric_title(name: str) -> str:

@@ -38,13 +38,15 @@ def test_logistic_regression_of_three_classes_is_that_of_scikit_learn(weighted: 
     y = (X @ rng.normal(size=(7, 3)) + rng.gumbel(size=(150, 3))).argmax(axis=1)
     w = rng.random(150) + 0.5 if weighted else np.ones(150)
     expected = LogisticRegression(C=1.0, tol=1e-10, max_iter=5000).fit(X[:, 1:], y, sample_weight=w)
-    assert softmax(X @ fit_logistic(X, y, w, 3)) == pytest.approx(expected.predict_proba(X[:, 1:]), abs=2e-4)
+    assert softmax(X @ fit_logistic(X, np.eye(3)[y], w, softmax)) == pytest.approx(
+        expected.predict_proba(X[:, 1:]), abs=2e-4
+    )
 
 
 def test_separable_classes_have_finite_coefficients() -> None:
     X = features(40, 2)
     y = (X[:, 1] > 0).astype(np.int64)
-    B = fit_logistic(X, y, np.ones(40), 2)
+    B = fit_logistic(X, np.eye(2)[y], np.ones(40), softmax)
     assert np.isfinite(B).all()
     assert accuracy(y, softmax(X @ B)) > 0.9
 

@@ -86,12 +86,37 @@ def test_tables_of_other_kinds_have_no_note(table: str, target: str) -> None:
 
 def test_two_yes_no_targets_are_noted_once_before_a_training(nncli: Cli, here: Path) -> None:
     written(here, {"x": X, "a": YES_NO, "b": YES_NO[::-1]})
-    words = ["t.csv", "-t", "a", "-t", "b"]
+    words = ["t.csv", "-t", "a", "-t", "b", "--set", "loss=mse"]
     trained = nncli("train", *words, "--set", "preset=textbook", "--set", "epochs=1").check()
     assert trained.err.count("'a' and 'b' hold only 0 and 1") == 1
     for command in ("init", "check"):
         findings = json.loads(nncli(command, *words, "--json").check().out)["findings"]
         assert [item["code"] for item in findings].count("target-as-number") == 1
+
+
+@pytest.mark.parametrize(
+    ("columns", "targets", "expected"),
+    [
+        ({"x": X, "a": YES_NO, "b": YES_NO[::-1]}, ["a", "b"], True),
+        ({"x": X, "a": ["yes", "no"] * (len(X) // 2), "b": YES_NO}, ["a", "b"], True),
+        ({"x": X, "a": X, "b": YES_NO}, ["a", "b"], False),
+        ({"x": X, "a": YES_NO}, ["a"], False),
+        ({"x": X, "tags": [("a|b", "b", "c|a", "c")[i % 4] for i in range(len(X))]}, ["tags"], True),
+        ({"x": X, "tags": [("a, b", "b", "c, a", "c")[i % 4] for i in range(len(X))]}, ["tags"], True),
+        ({"x": X, "tags": [f"{i % 4},{i % 3}" for i in range(len(X))]}, ["tags"], False),
+    ],
+)  # fmt: skip
+def test_labels_are_proposed_for_columns_of_yes_and_no_and_for_tags(
+    nncli: Cli, here: Path, columns: dict[str, Any], targets: list[str], expected: bool
+) -> None:
+    written(here, columns)
+    words = [word for name in targets for word in ("-t", name)]
+    draft = nncli("init", "t.csv", *words).check().out
+    assert ("loss: binary_cross_entropy" in draft) == expected
+    if expected and len(targets) == 1:
+        config = "data: {path: t.csv, target: tags}\nlayers: [4]\nepochs: 1\n"
+        (here / "c.yaml").write_text(config)
+        assert "lists several labels in a cell" in nncli("train", "c.yaml").check().err
 
 
 def test_dates_with_a_type_are_no_tags(tmp_path: Path) -> None:

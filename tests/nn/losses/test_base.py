@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from nncli.nn.losses import AMOUNT_LOSSES, MAE, CrossEntropy, Gamma, Hinge, Loss, LossBase, Poisson
+from nncli.nn.losses import (
+    AMOUNT_LOSSES,
+    MAE,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Gamma,
+    Hinge,
+    Loss,
+    LossBase,
+    Poisson,
+)
 from tests.unions import members, tag
 
 Matrix = NDArray[np.float64]
@@ -121,6 +131,14 @@ def naive_row(loss: Any, z: Matrix, y: Any) -> float:
     if name == "hinge":
         signs = [1.0 if y == 1 else -1.0] if len(z) == 1 else [1.0 if y == k else -1.0 for k in range(len(z))]
         return math.fsum(max(0.0, 1.0 - t * float(a)) for t, a in zip(signs, z, strict=True)) / len(z)
+    if name == "binary_cross_entropy":
+        s, present = (
+            loss.label_smoothing,
+            [(float(a), float(b)) for a, b in zip(z, y, strict=True) if not math.isnan(b)],
+        )
+        signed = [(t * (1.0 - s) + s / 2.0, a) for a, t in present]
+        each = [t * math.log1p(math.exp(-a)) + (1.0 - t) * math.log1p(math.exp(a)) for t, a in signed]
+        return math.fsum(each) / max(len(each), 1)
     assert name == "cross_entropy"
     scores = [0.0, float(z[0])] if len(z) == 1 else [float(a) for a in z]
     K, s, log_sum = len(scores), loss.label_smoothing, math.log(math.fsum(map(math.exp, scores)))
@@ -130,6 +148,8 @@ def naive_row(loss: Any, z: Matrix, y: Any) -> float:
 def random_targets(loss: LossBase, rng: np.random.Generator, rows: int, outputs: int) -> NDArray[Any]:
     if loss.task == "classification":
         return rng.integers(0, 2 if outputs == 1 else outputs, rows)
+    if loss.task == "multilabel":
+        return rng.choice([0.0, 1.0, math.nan], (rows, outputs))
     if loss.model_dump()["type"] in PER_PAIR:
         return rng.poisson(1.0, (rows, outputs)) + float(tag(type(loss)) == "log_normal")
     return np.abs(rng.normal(size=(rows, outputs)))
@@ -147,6 +167,7 @@ def losses(draw: st.DrawFn) -> LossBase:
         "quantile": {"q": draw(st.floats(0.01, 0.99))},
         "quantiles": {"levels": tuple(sorted({0.5, 0.97, *draw(st.lists(st.floats(0.01, 0.99), max_size=3))}))},
         "cross_entropy": {"label_smoothing": draw(st.floats(0.0, 0.99))},
+        "binary_cross_entropy": {"label_smoothing": draw(st.floats(0.0, 0.99))},
         "tweedie": {"power": draw(st.floats(1.05, 1.95))},
     }
     cls = draw(st.sampled_from(members(Loss)))
@@ -175,6 +196,8 @@ def test_the_value_is_the_weighted_mean_of_the_definition(
 def test_the_mean_of_the_losses_per_row_is_the_value(loss: LossBase, rows: int, outputs: int, seed: int) -> None:
     if isinstance(loss, Hinge | CrossEntropy):
         loss = CrossEntropy()  # every classification loss reports the log loss
+    if isinstance(loss, BinaryCrossEntropy):
+        loss = BinaryCrossEntropy()  # without label smoothing, too
     if tag(type(loss)) in PER_PAIR:
         reported: dict[str, LossBase] = {"log_normal": Gamma(), "normal": MAE(), "student_t": MAE()}
         loss = reported.get(tag(type(loss)), Poisson())  # what these report of their means
@@ -204,6 +227,7 @@ SMOOTH_OR_FLAT = [p for p in EVERY if p.id not in (*QUANTILES, *PER_PAIR)]  # a 
 def test_the_derivative_at_a_perfect_fit_is_zero(loss: LossBase) -> None:
     Z, y = {
         "classification": ([[1e3, -1e3, -1e3], [-1e3, 1e3, -1e3]], np.array([0, 1])),
+        "multilabel": ([[1e3, -1e3, 5.0]], np.array([[1.0, 0.0, math.nan]])),
         "regression": ([[0.0], [math.log(3.0)]], np.array([[1.0], [3.0]]) if loss.deviance_power else None),
     }[loss.task]
     _, dZ = value_and_slope(loss, Z, Z if y is None else y)

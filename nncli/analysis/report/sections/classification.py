@@ -25,11 +25,11 @@ from nncli.analysis.report.page import (
     method,
     number_cell,
 )
-from nncli.analysis.report.pictures import confusion_matrix, row_count
+from nncli.analysis.report.pictures import MAX_PAIRS, confusion_matrix, row_count
 from nncli.analysis.report.sections.scores import format_interval, scored_rows
 from nncli.base.text import format_number, format_percent, short_number
 from nncli.models.scores import class_scores
-from nncli.targets.decision import CostMatrix, Threshold
+from nncli.targets.decision import CostMatrix, LabelThresholds, Threshold
 from nncli.targets.metrics.bootstrap import RESAMPLES
 from nncli.targets.metrics.classification import ClassificationScores, calibration_error
 from nncli.targets.metrics.intervals import Z, wilson_interval
@@ -56,19 +56,21 @@ def classification(held_out: HeldOutPredictions) -> tuple[Section, ...]:
     if scores is None:
         return ()
     labels = [display(label, 40) for label in target.labels]
-    y, P = held_out.y, held_out.predictions.values
-    each = {k: class_curves(y == k, P[:, k], held_out.weights) for k in _shown_classes(scores)}
+    each = {k: class_curves(*_against_the_rest(held_out, k)) for k in _shown_classes(scores)}
     curves = {k: curve for k, curve in each.items() if curve is not None}
     figures = [_calibration(held_out, labels)]
     if curves:
         present = sum(of_class.support > 0 for of_class in scores.by_class)
         largest = sorted(curves, key=lambda k: -scores.by_class[k].support)[:MAX_CURVES]
         chosen = sorted(largest)
-        if len(labels) == 2:
+        if len(labels) == 2 and target.has_labels:
             chosen = [1] if 1 in curves else chosen[:1]
         figures = [*_roc_and_precision_recall([(labels[k], curves[k]) for k in chosen], present), *figures]
-    by_class, title = _by_class(scores, labels, curves), "Scores by class"
-    parts: tuple[Part, ...] = (by_class, method(MEANINGS))
+    noun, nouns = target.output_noun, target.output_nouns
+    by_class, title = _by_class(scores, labels, curves, noun), f"Scores by {noun}"
+    parts: tuple[Part, ...] = (by_class, method(MEANINGS.replace("class", noun)))
+    if not target.has_labels and scores.confusions:
+        parts = (Columns((by_class, _confused(scores, labels))), method(MEANINGS.replace("class", noun)))
     if len(labels) == 2 and scores.confusion_matrix is not None:  # of more classes it is the picture of the report
         matrix = confusion_matrix(
             Confusions(target.labels, np.array(scores.confusion_matrix, np.float64)), charts.WIDTH
@@ -76,15 +78,35 @@ def classification(held_out: HeldOutPredictions) -> tuple[Section, ...]:
         assert matrix is not None
         parts, title = (Columns((matrix, by_class)), method(MEANINGS)), "Confusion matrix and scores by class"
     return (
-        Section("classes", title, (*_gain(held_out), *parts), wide=True),
+        Section(nouns, title, (*_gain(held_out), *parts), wide=True),
         Section("calibration", "ROC and calibration curves", (Gallery(tuple(figures)),), wide=True),
     )
+
+
+def _against_the_rest(held_out: HeldOutPredictions, k: int) -> tuple[NDArray[np.bool_], Floats, Floats | None]:
+    """Which rows are of a class or have a label, their probabilities and weights; without those that lack the label."""
+    y, p, w = held_out.y, held_out.predictions.values[:, k], held_out.weights
+    if held_out.predictions.target.has_labels:
+        return y == k, p, w
+    present = ~np.isnan(y[:, k])
+    return y[present, k] == 1.0, p[present], None if w is None else w[present]
+
+
+def _confused(scores: ClassificationScores, labels: list[str]) -> Table:
+    """The pairs of labels that are confused most often."""
+    rows = tuple(
+        (labels[pair.actual], labels[pair.predicted], row_count(pair.rows), format_percent(pair.fraction))
+        for pair in scores.confusions[:MAX_PAIRS]
+    )
+    titles = ("label that is missed", "label that is predicted instead", "rows", "of those with the label")
+    return Table("Labels that are confused most often", titles, rows, (0, 1))
 
 
 def _gain(held_out: HeldOutPredictions) -> tuple[Paragraph, ...]:
     """The accuracy of the predictions that are counted, beside that which is expected of the mean of all networks."""
     scores = class_scores(held_out.scores)
-    if scores is None or held_out.averaging is None or held_out.predictions.decision is not None:
+    has_accuracy = held_out.predictions.target.has_labels and held_out.predictions.decision is None
+    if scores is None or held_out.averaging is None or not has_accuracy:
         return ()
     wrong = int((held_out.predictions.classes != held_out.y).sum())
     counted = class_scores(replace(held_out, averaging=None).scores)
@@ -98,7 +120,7 @@ def _gain(held_out: HeldOutPredictions) -> tuple[Paragraph, ...]:
     )
 
 
-def _by_class(scores: ClassificationScores, labels: list[str], curves: dict[int, ClassCurves]) -> Table:
+def _by_class(scores: ClassificationScores, labels: list[str], curves: dict[int, ClassCurves], noun: str) -> Table:
     order = sorted(range(len(labels)), key=lambda k: scores.by_class[k].f1)
     listed = order[:MAX_LISTED] if len(labels) > MAX_LISTED else range(len(labels))
     rows = list[Row]()
@@ -107,9 +129,9 @@ def _by_class(scores: ClassificationScores, labels: list[str], curves: dict[int,
         areas = (None, None) if curve is None else (curve.area, curve.average_precision)
         numbers = map(number_cell, (score.precision, score.recall, score.f1, *areas))
         rows.append((labels[k], row_count(score.support), *numbers))
-    note = f"The {MAX_LISTED} classes with the lowest F1, of {len(labels):,}." if len(labels) > MAX_LISTED else ""
-    titles = ("class", "rows", "precision", "recall", "F1", "ROC AUC", "average precision")
-    return Table("Each class against the rest", titles, tuple(rows), note=note)
+    note = f"The {MAX_LISTED} with the lowest F1, of {len(labels):,}." if len(labels) > MAX_LISTED else ""
+    titles = (noun, "rows", "precision", "recall", "F1", "ROC AUC", "average precision")
+    return Table(f"Each {noun} against the rest", titles, tuple(rows), note=note)
 
 
 def _shown_classes(scores: ClassificationScores) -> list[int]:
@@ -156,14 +178,15 @@ def _roc_and_precision_recall(chosen: list[tuple[str, ClassCurves]], n_classes: 
 
 
 def _calibration(held_out: HeldOutPredictions, labels: list[str]) -> Figure:
-    """Observed frequency by predicted probability: of the second of two classes, else of the predicted class."""
-    y, P = held_out.y, held_out.predictions.values
-    if len(labels) == 2:
-        p, observed, subject = P[:, 1], y == 1, f"of {labels[1]}"
+    """Observed frequency by probability: of the second of two classes, of labels, or of the predicted class."""
+    target = held_out.predictions.target
+    y, P, weights = target.as_classes(held_out.y, held_out.predictions.values, held_out.weights)
+    if P.shape[1] == 2:
+        p, observed, subject = P[:, 1], y == 1, f"of {labels[1]}" if target.has_labels else "of a label"
     else:
         p, observed, subject = P.max(axis=1), P.argmax(axis=1) == y, "of the most probable class"
-    bins = calibration_bins(p, np.asarray(observed, np.bool_), held_out.weights)
-    error = short_number(calibration_error(y, P, held_out.weights))
+    bins = calibration_bins(p, np.asarray(observed, np.bool_), weights)
+    error = short_number(calibration_error(y, P, weights))
     text = (
         f"Observed frequency by predicted probability {subject}, with 95 % confidence intervals; larger dots are more "
         f"rows. Dotted line: perfect calibration. Expected calibration error: {error}."
@@ -198,8 +221,13 @@ def decision(held_out: HeldOutPredictions) -> Section | None:
     saved = held_out.predictions.decision
     if saved is None:
         return None
-    parts: list[Part] = [Paragraph(f"The saved decision predicts {saved.text}. Classes in this report follow it.")]
-    if isinstance(saved, CostMatrix):
+    outputs = held_out.predictions.target.output_nouns.capitalize()
+    parts: list[Part] = [Paragraph(f"The saved decision predicts {saved.text}. {outputs} in this report follow it.")]
+    if isinstance(saved, LabelThresholds):
+        titles = ("label", "threshold")
+        rows = tuple((display(label, 40), repr(at)) for label, at in zip(saved.labels, saved.thresholds, strict=True))
+        parts.append(Table("The probability from which a label is predicted", titles, rows))
+    elif isinstance(saved, CostMatrix):
         parts.append(_of_costs(held_out, saved))
     elif 0 < len(np.unique(held_out.y)) < 2:
         parts.append(Paragraph("All rows are of one class, so nothing can be said about the threshold."))
@@ -274,7 +302,7 @@ FRACTIONS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 def thresholds(held_out: HeldOutPredictions) -> Section | None:
     """The charts and tables for two classes; None otherwise, or if all rows are of one class."""
     target = held_out.predictions.target
-    if len(target.labels) != 2:
+    if len(target.labels) != 2 or not target.has_labels:
         return None
     ranking = ranking_of(held_out.y == 1, held_out.predictions.values[:, 1], held_out.weights)
     if ranking is None:

@@ -77,7 +77,7 @@ def largest_errors(held_out: HeldOutPredictions, importance: FeatureImportance) 
         "features",
     )
     note = f"{len(shown_columns)} of {len(columns):,} columns." if len(shown_columns) < len(columns) else ""
-    prose = (0, *range(5, len(titles)), *((1, 2) if target.has_labels else ())) if explained else (0, len(titles) - 1)
+    prose = (0, *range(5, len(titles)), *((1, 2) if target.labels else ())) if explained else (0, len(titles) - 1)
     table = Table("Rows with the largest errors", titles, tuple(lines), prose, note, folds=True)
     return Section(
         "largest-errors",
@@ -96,8 +96,8 @@ def _text(held_out: HeldOutPredictions, kind: str, *, has_sums: bool) -> str:
     if not has_sums:
         return text
     target = held_out.predictions.target
-    subject = "probability of the class" if target.has_labels else "prediction"
-    if len(target.names) > 1:
+    subject = f"probability of the {target.output_noun}" if target.labels else "prediction"
+    if len(target.names) > 1 and not target.labels:
         subject = f"prediction of {display(target.names[0], 30)}"
     return (
         f"{text} The errors are those of the {kind} predictions. The {subject} of the whole model is that of nncli "
@@ -127,7 +127,7 @@ def contributions(
             _sum(row, target),
         )
         for row in explained
-        for label in [f"{display(row.output, 30)}: " if target.has_labels else ""]
+        for label in [f"{display(row.output, 30)}: " if target.labels else ""]
     )
 
 
@@ -235,7 +235,7 @@ def _listed(ranked: Sequence[Slice], error_name: str, overall: float, target: Ta
     )
     titles = ("column", "value", "rows", error_name, "95 % CI", "adjusted p-value")
     table = Table("Error by data slice", titles, rows, (0, 1), note)
-    unit, label = (100.0, f"{error_name}, %") if target.has_labels else (1.0, error_name)
+    unit, label = (100.0, f"{error_name}, %") if target.has_probabilities else (1.0, error_name)
     drawn = [
         Range(f"{display(part.column, 14)}: {part.value}", unit * part.error, *_ends(part.interval, unit))
         for part in ranked[:MAX_DRAWN]

@@ -63,7 +63,7 @@ LARGEST = 1e300
 def regression(held_out: HeldOutPredictions) -> Section | None:
     """Charts for each target that is a number; None without."""
     target = held_out.predictions.target
-    if target.has_labels:
+    if target.has_probabilities:
         return None
     parts: list[Part] = []
     if held_out.loss.quantile is not None:
@@ -231,7 +231,8 @@ def uncertainty(held_out: HeldOutPredictions, columns: Sequence[str]) -> Section
 
     None if no rows were held out, or too few.
     """
-    if held_out.split != "validation" or len(held_out) < MIN_ROWS:
+    has_none = held_out.predictions.target.uncertainty == "none"
+    if held_out.split != "validation" or len(held_out) < MIN_ROWS or has_none:
         return None
     cluster = group_numbers(held_out.table, held_out.config.data.group)
     folds = calibration_folds(held_out.oof_mask, len(held_out), cluster)

@@ -40,9 +40,8 @@ from nncli.models.scores import ScoresWithIntervals, ScoreWithInterval
 from nncli.run_directory.history_and_metrics import RecordedMetrics, RecordedScores
 from nncli.run_directory.listing import MAIN_METRICS
 from nncli.run_directory.manifest import Manifest
-from nncli.targets.decision import CHOSEN, Threshold
 from nncli.targets.metrics.bootstrap import MAX_ROWS, RESAMPLES, ConfidenceInterval
-from nncli.targets.metrics.registry import COST, METRICS, has_baseline, higher_is_better, metric_title, with_class
+from nncli.targets.metrics.registry import COST, has_baseline, higher_is_better, metric_of, metric_title, with_class
 
 MAX_NAMES = 8
 STATES = {"done": "done", "running": "still running or killed", "stopped": "stopped early", "failed": "failed"}
@@ -106,6 +105,8 @@ def lead(summary: RunSummary) -> str:
     what = f"predicts {first}" + (f" and {more:,} more" if more else "")
     if target.has_labels:
         what = f"classifies {first} into {len(target.labels):,} classes"
+    elif target.labels:
+        what = f"predicts which of {len(target.labels):,} {target.output_nouns} a row has"
     return f"{_networks(manifest)} {what} from {columns:,} column{'s' * (columns != 1)}."
 
 
@@ -118,6 +119,8 @@ def summary_sentence(summary: RunSummary, scores: ScoresWithIntervals | None) ->
     form, of, guess = format_of(main.name), "", "the mean"
     if target.has_labels:
         guess = quoted_name(target.labels[int(held_out.baseline.classes[0])])
+    elif target.labels:
+        guess = target.baseline_noun
     elif len(target.names) > 1:
         of = f" of {quoted_name(target.names[0])}"
     interval = "" if main.interval is None else f" (95 % CI {format_interval(main.interval, form)})"
@@ -174,8 +177,8 @@ def overview_facts(summary: RunSummary) -> tuple[tuple[str, str], ...]:
     pairs = []
     if held_out is not None:
         target = held_out.predictions.target
-        classes = f"{len(target.labels):,} classes, {quoted_names(target.labels)}"
-        pairs.append(("target", f"{quoted_names(target.names)}: {classes if target.has_labels else 'numeric'}"))
+        outputs = f"{len(target.labels):,} {target.output_nouns}, {quoted_names(target.labels)}"
+        pairs.append(("target", f"{quoted_names(target.names)}: {outputs if target.labels else 'numeric'}"))
         pairs.append(("features", quoted_names(tuple(held_out.model.names))))
     pairs.append(("table", f"{display(manifest.data.title, 200)}, {manifest.data.rows:,} rows"))
     if held_out is not None:
@@ -356,12 +359,14 @@ def held_out_scores(
     saved = held_out.predictions.decision
     if held_out.averaging is not None:
         methods.append(AVERAGING if saved is None else DECIDED)
-    if held_out.split != "table" and isinstance(saved, Threshold) and saved.is_chosen:
-        methods.append(f"{capitalized(CHOSEN)}: the section Saved decision has those expected on new rows.")
+    outputs = held_out.predictions.target.output_nouns
+    if held_out.split != "table" and saved is not None and saved.chosen_note:
+        methods.append(f"{capitalized(saved.chosen_note)}: `nncli threshold` has those expected on new rows.")
     if held_out.predictions.decision is not None:
-        text = f"Predicted classes follow the saved decision: {held_out.predictions.decision.text}."
+        text = f"Predicted {outputs} follow the saved decision: {held_out.predictions.decision.text}."
         constant = "most frequent class" if held_out.baseline.decision is None else "class of the lowest cost for all"
-        parts.append(Paragraph(f"{text} Those of the baseline are the {constant}."))
+        of_baseline = f" Those of the baseline are the {constant}." if held_out.predictions.target.has_labels else ""
+        parts.append(Paragraph(text + of_baseline))
     labels = held_out.predictions.target.labels
     rows = tuple(score_row(score, linear, labels) for score in scores.scores)
     columns: tuple[str, ...] = ("metric", "model", "95 % CI", "baseline", "improvement (95 % CI)")
@@ -370,12 +375,13 @@ def held_out_scores(
         columns = (*columns, "linear model", "improvement over it (95 % CI)")
     parts.append(Table(f"Scores on {scored_rows(held_out)}", columns, rows, folds=True))
     names = dict.fromkeys(score.name for score in scores.scores)
-    meanings = Facts(tuple((f"{METRICS[name].title} ({name})", METRICS[name].description) for name in names))
+    metrics_of = [metric_of(name, held_out.predictions.target.family) for name in names]
+    meanings = Facts(tuple((f"{metric.title} ({metric.name})", metric.description) for metric in metrics_of))
     parts.append(Details("What the metrics mean", (meanings,)))
     if held_out.split == "validation" and metrics is not None and metrics.training is not None:
         note = "Training scores that are much better than those above are a sign of overfitting."
         if held_out.predictions.decision is not None:
-            note += " They are those of the most probable class, not of the saved decision."
+            note += " They are not those of the saved decision."
         parts.append(Details("Scores on the training rows", (_recorded("training rows", metrics.training, note),)))
     parts.append(method(*methods))
     return Section(NAME, TITLE, tuple(parts), wide=True)

@@ -149,7 +149,9 @@ def output_columns(
     if outputs.codes is not None:
         columns["prediction"] = _labels_of(values[outputs.codes][:, 0].astype(np.int64), outputs)
     for title, node, place in outputs.columns:
-        columns[title] = values[node][:, place].astype(precision if outputs.labels else np.float64)
+        columns[title] = values[node][:, place].astype(
+            precision if outputs.labels or outputs.decided is not None else np.float64
+        )
     return columns
 
 
