@@ -83,8 +83,8 @@ def labels(estimator: Any, y: Any) -> Array | None:
     Raises:
         ValueError: it has several columns, and other values.
     """
-    y = y.toarray() if hasattr(y, "toarray") else y
-    if np.ndim(y) != 2 or np.shape(y)[1] < 2:
+    y = np.asarray(y.toarray() if hasattr(y, "toarray") else y)
+    if y.ndim != 2 or y.shape[1] < 2:
         return None
     Y = check_array(y, dtype=np.float64, ensure_all_finite="allow-nan", input_name="y", estimator=estimator)
     if not ((Y == 0.0) | (Y == 1.0) | np.isnan(Y)).all():
