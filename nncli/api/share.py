@@ -235,17 +235,18 @@ def _without_source(record: DataRecord) -> DataRecord:
     return DataRecord(path=STANDARD_INPUT, sha256=None, rows=record.rows)
 
 
-LABEL_KEYS = ("label", "labels", "positive", "actual", "predicted")
+LABEL_KEYS = ("label", "labels", "positive", "actual", "predicted", "order")
 """The keys of metrics.json and of a decision whose values are classes."""
 NO_SOURCE = {"path": STANDARD_INPUT, "sheet": None, "range": None, "table": None, "query": None}
 
 
 def _private_config(config: Config, classes: Mapping[str, str]) -> Config:
     """The configuration without paths and rare classes."""
-    validation = config.validation
+    validation, order = config.validation, config.data.order
+    order = None if order is None else tuple(classes.get(label, label) for label in order)
     return config.model_copy(
         update={
-            "data": config.data.model_copy(update=NO_SOURCE),
+            "data": config.data.model_copy(update={**NO_SOURCE, "order": order}),
             "validation": ValidationFile(path=STANDARD_INPUT) if isinstance(validation, ValidationFile) else validation,
             "class_weight": {classes.get(label, label): weight for label, weight in weights.items()}
             if isinstance(weights := config.class_weight, dict)

@@ -12,6 +12,7 @@ from nncli.analysis.evaluation.threshold_analysis import (
     ThresholdAnalysis,
     analyze_costs,
     analyze_labels,
+    analyze_ranks,
     analyze_threshold,
     goal_of,
     with_costs,
@@ -52,7 +53,9 @@ def threshold_with(run: str | Path, options: ThresholdOptions) -> ThresholdAnaly
     opened = Run.open(Path(run))
     if goal is not None and costs is not None and not (isinstance(goal, FixedThreshold) and goal.costs is None):
         raise UsageError("a threshold has one goal, and several are given", hint="Use one of the options.")
-    if options.save and goal is None and costs is None:
+    if options.kappa and not (goal is None and costs is None and positive is None):
+        raise UsageError("a threshold has one goal, and several are given", hint="Use --kappa alone.")
+    if options.save and goal is None and costs is None and not options.kappa:
         raise UsageError("there is nothing to save", hint="Say what to choose by, for example --f1 or --recall 0.9.")
     with log_duration(f"reading the held-out rows of {run}"):
         manifest, rows = opened.load_manifest(), opened.load_held_out()
@@ -60,7 +63,9 @@ def threshold_with(run: str | Path, options: ThresholdOptions) -> ThresholdAnaly
     target = rows.predictions.target
     if not target.has_probabilities:
         raise UsageError("the run predicts numbers, which need no threshold", location=Location(source=str(run)))
-    if not target.has_labels:
+    if options.kappa:
+        analysis = analyze_ranks(opened.path, manifest, rows)
+    elif not target.has_labels:
         if positive is not None or costs is not None:
             option = (
                 "--costs is for classes, of which a row has one"

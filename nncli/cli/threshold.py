@@ -27,9 +27,7 @@ TITLES = {"cost": "cost per row", "positive_rate": "share predicted positive"}
 class ClearOptions(Options):
     """Whether the saved decision is removed."""
 
-    clear: Annotated[
-        bool, Option("Remove the saved threshold: the most probable class is predicted again.", OUTPUT)
-    ] = False
+    clear: Annotated[bool, Option("Remove the saved decision: classes are predicted as without it.", OUTPUT)] = False
 
 
 def threshold(
@@ -48,6 +46,7 @@ def threshold(
     nncli threshold runs/fraud --cost fp=1,fn=20 --save
     nncli threshold runs/fraud --recall 0.9 --positive yes
     nncli threshold runs/penguins --costs costs.csv --save
+    nncli threshold runs/grades --kappa --save
     """
     from nncli.api.threshold import clear_threshold, threshold_with
 
@@ -87,9 +86,9 @@ def _parts(analysis: ThresholdAnalysis) -> Iterator[str]:
 
 
 def _achieved(analysis: ThresholdAnalysis) -> str:
-    """The figures of the decision on new rows beside those of the most probable class."""
+    """The figures of the decision on new rows beside those of the class that is predicted without it."""
     assert analysis.decision is not None
-    beside = "at 0.5" if analysis.by_label else "most probable"
+    beside = "at 0.5" if analysis.by_label else analysis.usual
     lines = [["on new rows", "decision", "95 % CI", beside, "95 % CI"]]
     for chosen, other in zip(analysis.achieved, analysis.most_probable, strict=True):
         title = TITLES.get(chosen.name, chosen.name)
@@ -154,7 +153,7 @@ def _named(threshold: float, mark: str) -> str:
 
 def _classes(analysis: ThresholdAnalysis) -> str:
     """How many rows are predicted as each class."""
-    lines = [["class", "rows", "most probable", "lowest cost"]]
+    lines = [["class", "rows", analysis.usual, "decision"]]
     for decisions in analysis.classes[:MAX_CLASSES]:
         counts = [f"{count:,.6g}" for count in (decisions.rows, decisions.most_probable, decisions.predicted)]
         lines.append([escape_unprintable(decisions.label, keep=""), *counts])

@@ -14,7 +14,6 @@ import polars as pl
 from nncli.base.text import quote
 from nncli.exporters.runtimes.process import ExportedFileError
 from nncli.models.predictions import Predictions
-from nncli.targets.decision import decide
 
 MAX_ROWS = 5
 """Rows of each kind that are listed."""
@@ -174,5 +173,5 @@ def _ties(predictions: Predictions, theirs: npt.NDArray[np.int64], max_ulp: int)
     for _ in range(max_ulp):
         P[row, ours] = np.nextafter(P[row, ours], np.float32(-np.inf))
         P[row, theirs] = np.nextafter(P[row, theirs], np.float32(np.inf))
-    nearer: Sequence[int] | npt.NDArray[np.int64] = decide(P.astype(np.float64), target.labels, predictions.decision)
+    nearer: Sequence[int] | npt.NDArray[np.int64] = target.decide(P.astype(np.float64), predictions.decision)
     return (theirs >= 0) & (nearer == theirs)

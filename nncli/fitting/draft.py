@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.findings import Finding, FindingCode, warning
 from nncli.base.scratch import Scratch
@@ -19,7 +21,7 @@ from nncli.config.loading import TABULAR, TEXTBOOK, with_preset
 from nncli.config.schema import Config, DataSection
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.writer import dump, dump_scalar
-from nncli.data.columns.parsing import read_numbers, unit_of
+from nncli.data.columns.parsing import read_numbers, read_text, unit_of
 from nncli.data.columns.spellings import yes_of
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.kinds import Kind, infer_kind
@@ -31,14 +33,15 @@ from nncli.data.sources.table_source import TableLocation, TableSource, as_sourc
 from nncli.data.table import Table
 from nncli.fitting.checks.column import percentage
 from nncli.fitting.checks.column_values import group_like
-from nncli.fitting.checks.kinds import are_labels, kinds_not_supported
+from nncli.fitting.checks.kinds import MAX_LEVELS, are_labels, kinds_not_supported
 from nncli.fitting.checks.notes import ambiguous_dates, removed_units, table_reading
 from nncli.fitting.checks.rows import groups_in_time, random_split, time_feature
 from nncli.fitting.checks.target import positive_class, positive_class_note, proposed_loss
-from nncli.fitting.prepare.fit import are_class_ids, infer_loss
+from nncli.fitting.prepare.fit import MIN_ROWS_PER_CLASS, are_class_ids, infer_loss
 from nncli.fitting.prepare.load import drop_missing_targets, load_table, table_copies
 from nncli.nn.losses import MSE, BinaryCrossEntropy, Loss
 from nncli.targets.base import NUMERIC
+from nncli.targets.orders import word_order
 from nncli.targets.target import TargetKind, kind_of
 
 USUAL_TARGETS = ("target", "label", "labels", "class", "y", "outcome", "response")
@@ -205,12 +208,22 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
 
 
 def _proposed_loss(config: Config, targets: Table, loss: Loss) -> tuple[str, str] | None:
-    """The name of a loss for a target that looks like counts or amounts, and why."""
+    """The name of a loss for a target that looks like counts, amounts or ordered classes, and why."""
     name = config.data.target[0]
-    if config.loss is not None or len(config.data.target) > 1 or not isinstance(loss, MSE):
+    if config.loss is not None or len(config.data.target) > 1:
         return None
-    proposed = proposed_loss(read_numbers(targets, name, unit_of(targets, name)))
-    return None if proposed is None else (proposed[0].type, proposed[1])
+    is_number = infer_kind(targets, name) is Kind.NUMERIC
+    y = read_numbers(targets, name, unit_of(targets, name)) if is_number else np.empty(0)
+    if isinstance(loss, MSE) and (proposed := proposed_loss(y)) is not None:
+        return proposed[0].type, proposed[1]
+    levels, doubt = list[str](), ""
+    if is_number and (y == np.floor(y)).all():
+        levels, doubt = [f"{value:g}" for value in np.unique(y)], ", if that is an order"
+    elif kind_of(loss).has_labels:
+        levels = word_order(read_text(targets, name).unique().drop_nulls().to_list()) or []
+    if not 3 <= len(levels) <= MAX_LEVELS or len(targets) < MIN_ROWS_PER_CLASS * len(levels):
+        return None
+    return "ordinal", " < ".join(levels) + doubt
 
 
 def _dates(data: DataSection, columns: Sequence[ColumnProfile]) -> list[Finding]:

@@ -19,7 +19,6 @@ from nncli.fitting.prepare.auto_values import MAX_EMBEDDING, MIN_EMBEDDING
 from nncli.fitting.prepare.distillation import left_out_fold
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.held_out_rows import HeldOutRows
-from nncli.nn.losses import CrossEntropy
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.run_directory.config import read_config
 from nncli.run_directory.manifest import Manifest
@@ -60,7 +59,7 @@ def student_config(path: Path, units: int, output: Path, assignments: Sequence[s
     preset = parse(Path(nncli.config.presets.__file__).with_name(STUDENT).read_text(encoding="utf-8"), STUDENT).value
     validation, teacher = _validation(run, manifest, config, held_out)
     settings: dict[str, object] = {
-        "loss": CrossEntropy() if model.spec.target.has_labels else model.spec.loss,
+        "loss": model.spec.loss.of_student(),
         "validation": validation,
         "teacher": teacher,
         "output": str(output),

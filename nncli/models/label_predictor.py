@@ -20,7 +20,7 @@ from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel, Ensemble, shared_anomalies
 from nncli.models.model import Model
 from nncli.nn.arrays import Codes
-from nncli.targets.decision import CostMatrix, Decision, Threshold, decide
+from nncli.targets.decision import CostMatrix, Decision, Threshold
 from nncli.targets.target import Target
 
 MIN_ROWS = 4_096
@@ -60,13 +60,14 @@ def predict_classes(model: AnyModel, table: Table) -> PredictedClasses:
     members = model.members if isinstance(model, Ensemble) else (model,)
     decision = model.spec.decision
     is_worth_it = len(table) >= MIN_ROWS and all(m.spec.network.layout.n_decayed >= MIN_WEIGHTS for m in members)
-    can_round = not isinstance(decision, CostMatrix) and all(member.predictor.can_round for member in members)
+    is_one_probability = target.predicts_most_probable and not isinstance(decision, CostMatrix)
+    can_round = is_one_probability and all(member.predictor.can_round for member in members)
     if not (is_worth_it and can_round):
         predictions = model.predict(table)
         return PredictedClasses(target, predictions.classes, predictions.anomalies)
     with limit_blas_threads(1), np.errstate(all="ignore"):
         values, error, anomalies = _approximate(model, members, table)
-    codes = decide(values, target.labels, decision)
+    codes = target.decide(values, decision)
     uncertain = np.flatnonzero(~_is_certain(values, error, target.labels, decision))
     if len(uncertain):
         codes[uncertain] = model.predict(table.take(uncertain)).classes

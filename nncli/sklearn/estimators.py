@@ -223,7 +223,8 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
         P = self.predict_proba(X)
         if self._is_multilabel:
             return np.asarray(P >= THRESHOLD, np.int64)
-        return np.asarray(self.classes_[P.argmax(axis=1)])
+        of_labels = np.array(self._label_positions())
+        return np.asarray(self.classes_[of_labels[self._loaded.model.spec.target.decide(P[:, of_labels], None)]])
 
     def predict_proba(self, X: Any) -> Array:
         """The probability of each of `classes_`, (rows, classes); 0 for a class without weighted training rows.

@@ -77,10 +77,11 @@ class Request:
         data = columns.section(section, table) if isinstance(section, dict) else section  # for validation to refuse
         preset = value.get("preset") or (TEXTBOOK if "layers" in value else TABULAR)
         quality = value.get("quality") or ("fast" if preset == TABULAR else None)
-        loss = value.get("loss") or self.kind.default_loss
+        has_order = self.kind.has_labels and isinstance(section, dict) and section.get("order")
+        loss = value.get("loss") or ("ordinal" if has_order else self.kind.default_loss)
         value = {**value, "data": data, "loss": loss, "quality": quality}
         config = validate(Config, with_preset(replace(document, value=value)))
-        if config.loss is not None and kind_of(config.loss) is not self.kind:
+        if config.loss is not None and kind_of(config.loss).has_labels != self.kind.has_labels:
             task, expected = kind_of(config.loss).task_name(), self.kind.task_name()
             raise ValueError(f"the loss {config.loss.type} is for {task}, but this estimator is for {expected}")
         return config

@@ -24,7 +24,7 @@ from nncli.base.text import format_number, join_quoted, quote
 from nncli.data.columns.hashing import Hashes
 from nncli.data.columns.parsing import CellErrors, readable
 from nncli.data.table import Table
-from nncli.nn.arrays import Codes, Floats, Precision, RowIndices
+from nncli.nn.arrays import Codes, Floats, Mask, Precision, RowIndices
 from nncli.nn.losses import Loss
 from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value
@@ -48,12 +48,13 @@ TargetScaling: TypeAlias = Literal["standard", "mean", "none"]
 class FitOptions(NamedTuple):
     """How a target is fitted: the `scaling` of numbers; with `clip`, predictions stay in the range of the rows.
 
-    `positive` is the second of two classes.
+    `positive` is the second of two classes, and `order` all classes that are ordered, lowest first.
     """
 
     scaling: TargetScaling = "none"
     clip: bool = False
     positive: str | None = None
+    order: tuple[str, ...] = ()
 
 
 UNSCALED = FitOptions()
@@ -98,6 +99,12 @@ class TargetBase(Spec):
     """Whether a row belongs to one of some classes, whose names are `labels`; y holds their codes."""
     has_probabilities: ClassVar[bool] = False
     """Whether predicted values are probabilities of the outputs: they are calibrated, decided by, and rounded."""
+    has_order: ClassVar[bool] = False
+    """Whether the classes are ordered, so that their codes are ranks."""
+    predicts_most_probable: ClassVar[bool] = True
+    """Whether the class of a row is the most probable one, if there is no decision."""
+    usual_class: ClassVar[str] = "most probable class"
+    """What is predicted for a row without a decision."""
     reads_text: ClassVar[bool] = False
     """Whether cells are read as text, of any type of column, and not as numbers."""
     fits_all_rows: ClassVar[bool] = False
@@ -105,7 +112,7 @@ class TargetBase(Spec):
     uncertainty: ClassVar[Literal["interval", "prediction_set", "none"]] = "interval"
     """What conformal calibration gives: an interval of numbers, or a set of classes; also the name of the option."""
     family: ClassVar[Task] = "regression"
-    """The task whose metrics and search space it shares."""
+    """The task whose metrics it shares."""
     default_loss: ClassVar[str] = "mse"
     """The loss of an estimator without one."""
     default_metric: ClassVar[str] = "rmse"
@@ -291,6 +298,10 @@ class TargetBase(Spec):
         """The columns that an exported program prints, by name."""
         return self.columns(predictions, proba=True)
 
+    def complete_sets(self, included: Mask) -> Mask:
+        """The sets (rows, classes) that are given for those of conformal calibration."""
+        return included
+
     def label_column(self, codes: Codes, name: str) -> pl.Series:
         """The labels of codes (rows,), in the type of the training table."""
         return pl.Series(name, list(self.labels), dtype=pl.String).gather(pl.Series(codes))
@@ -351,7 +362,7 @@ class TargetBase(Spec):
     @classmethod
     def metric_names(cls) -> tuple[str, ...]:
         """The metrics that a configuration may name."""
-        return metric_names(cls.family)
+        return metric_names(cls.family, cls.task_name())
 
     @abstractmethod
     def metric(self, name: str, decision: Decision | None = None) -> BoundMetric:

@@ -23,7 +23,7 @@ from nncli.nn.losses import Loss
 from nncli.nn.program.program import LabelType, Outputs
 from nncli.nn.program.values import Value, is_nan, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
-from nncli.targets.decision import CostMatrix, Decision, Threshold, decide, lower_decision
+from nncli.targets.decision import Decision, LabelThresholds, lower_decision
 from nncli.targets.metrics.bootstrap import ConfidenceInterval, Samples
 from nncli.targets.metrics.classification import (
     POSITIVE_CLASS_METRICS,
@@ -34,7 +34,7 @@ from nncli.targets.metrics.classification import (
 )
 from nncli.targets.metrics.classification_resamples import LOG_LOSS_EPS, ClassificationResamples, log_loss_per_row
 from nncli.targets.metrics.intervals import MEANS_OF_CLASSES, positive_class_interval
-from nncli.targets.metrics.metric import resampled_scores
+from nncli.targets.metrics.metric import Metric, resampled_scores
 from nncli.targets.metrics.registry import COST, METRICS, BoundMetric, metric_function
 from nncli.targets.views import Confusions, Intervals, Separation
 
@@ -58,6 +58,10 @@ class Classes(TargetBase):
     default_metric: ClassVar[str] = "accuracy"
     linear_model: ClassVar[str] = "logistic regression"
     error_title: ClassVar[str] = "probability of the actual class"
+    takes_fractions: ClassVar[bool] = False
+    """Whether numbers with fractions can be classes."""
+    further_metrics: ClassVar[tuple[Metric[ClassificationResamples], ...]] = ()
+    """The metrics besides those of all classes, which are shown first."""
 
     name: StrictStr
     labels: Annotated[tuple[StrictStr, ...], Field(min_length=2)]
@@ -94,7 +98,7 @@ class Classes(TargetBase):
             raise missing_target_error(
                 table, name, cells.is_in(labels.filter(numbers.is_nan()).to_list()).arg_max() or 0
             )
-        if whole and (numbers != numbers.floor()).any():
+        if whole and not cls.takes_fractions and (numbers != numbers.floor()).any():
             fraction = labels.filter(numbers != numbers.floor()).sort()[0]
             raise DataError(
                 f"the target has the value {quote(fraction)}: numbers with fractions cannot be classes",
@@ -200,7 +204,7 @@ class Classes(TargetBase):
 
     def default_output(self, values: Floats, decision: Decision | None) -> Codes:
         """The second of two classes, the predicted one of more."""
-        return decide(values, self.labels, decision) if len(self.labels) > 2 else np.full(len(values), 1)
+        return self.decide(values, decision) if len(self.labels) > 2 else np.full(len(values), 1)
 
     @property
     def shown_outputs(self) -> slice:
@@ -232,24 +236,29 @@ class Classes(TargetBase):
             raise ValueError("y: no such class")
 
     def metric(self, name: str, decision: Decision | None = None) -> BoundMetric:
-        metric, K = metric_function(name, self.family), len(self.labels)
+        metric, K = metric_function(name, self.family, self.task), len(self.labels)
         if name in {metric.name for metric in POSITIVE_CLASS_METRICS} and K != 2:
             message = f"{name} needs two classes, and {quote(self.name)} has {K:,}"
             raise UsageError(message, hint="Use macro_f1 or balanced_accuracy.")
-        if decision is None or not METRICS[name].of_classes:
+        if (decision is None and self.predicts_most_probable) or not METRICS[name].of_classes:
             return metric
-        return lambda y, P, weights: metric(y, one_hot(decide(P, self.labels, decision), K), weights)
+        return lambda y, P, weights: metric(y, one_hot(self.decide(P, decision), K), weights)
 
     def scores(self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss) -> ClassificationScores:
         costs = self._costs(predictions)
-        return classification_scores(y, predictions.values, self.labels, weights, _decided(predictions), costs)
+        codes = self._decided(predictions)
+        return classification_scores(y, predictions.values, self.labels, weights, codes, costs, self.further_metrics)
+
+    def _decided(self, predictions: Predicted) -> Codes | None:
+        """The codes of the predicted classes (rows,) where they may not be the most probable ones; else None."""
+        return None if predictions.decision is None and self.predicts_most_probable else predictions.classes
 
     def _costs(self, predictions: Predicted) -> Floats | None:
         """The costs (actual, predicted) by which classes are decided; None without."""
         return None if predictions.decision is None else predictions.decision.cost_of(self.labels)
 
     def samples(self, predictions: Predicted, y: Truth, W: Samples, names: Sequence[str], loss: Loss) -> list[Samples]:
-        resamples = ClassificationResamples(y, predictions.values, W, _decided(predictions))
+        resamples = ClassificationResamples(y, predictions.values, W, self._decided(predictions))
         costs = self._costs(predictions)
         of_costs = {} if costs is None else {COST.name: cost_metric(costs)}
         metrics = tuple(of_costs.get(name, METRICS[name]) for name in names)
@@ -321,7 +330,7 @@ class Classes(TargetBase):
         w, K = np.ones(len(y)) if weights is None else weights, len(self.labels)
         if K == 2:
             decision = predictions.decision
-            j, threshold = decision.cut(self.labels) if isinstance(decision, Threshold | CostMatrix) else (1, 0.5)
+            j, threshold = (1, 0.5) if isinstance(decision, LabelThresholds | None) else decision.cut(self.labels)
             labels = (self.labels[1 - j], self.labels[j])
             return Separation(labels, predictions.values[:, j], y == j, w, threshold)
         counts = np.bincount(y * K + predictions.classes, w, K * K).astype(np.float64).reshape(K, K)
@@ -339,8 +348,3 @@ class ClassificationTarget(Classes):
     """Classes that a loss of a classification is for."""
 
     task: Literal["classification"] = "classification"
-
-
-def _decided(predictions: Predicted) -> Codes | None:
-    """The codes of the classes (rows,) that a decision makes of probabilities; None without a decision."""
-    return None if predictions.decision is None else predictions.classes

@@ -1,7 +1,7 @@
 """How the probabilities of a row become a class: by a threshold, or by the lowest expected cost.
 
-Without a decision the most probable class is predicted. A decision is a part of a model's specification. It depends on
-the probabilities of the row alone, to the bit.
+Without a decision the most probable class is predicted, or the median rank of ordered classes. A decision is a part of
+a model's specification. It depends on the probabilities of the row alone, to the bit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from nncli.base.spec import NonNegativeFloat, Spec, StrictStr
+from nncli.base.spec import FiniteFloat, NonNegativeFloat, Spec, StrictStr
 from nncli.base.text import quote
 from nncli.nn.program.values import Value, select
 from nncli.targets.threshold_goals import AnyGoal, FixedThreshold, Probability
@@ -173,7 +173,74 @@ class LabelThresholds(Spec):
         """None: the labels have no costs."""
 
 
-Decision: TypeAlias = Annotated[Threshold | CostMatrix | LabelThresholds, Field(discriminator="type")]
+class RankCuts(Spec):
+    """Of ordered classes, the rank by how many of the `cuts` the expected rank reaches.
+
+    Those of `highest_kappa` make the spread of the predicted ranks that of the actual ones. Quadratic weighted kappa is
+    2 cov(actual, predicted) / (their variances + the square of the difference of their means), so among all linear
+    functions of the expected rank it is highest there. It lowers accuracy, and the errors in ranks grow.
+    """
+
+    type: Literal["rank_cuts"] = "rank_cuts"
+    cuts: Annotated[tuple[FiniteFloat, ...], Field(min_length=1)]
+
+    @classmethod
+    def highest_kappa(cls, P: Probabilities, y: Codes, weights: NDArray[np.float64] | None) -> RankCuts | None:
+        """The cuts for rows with probabilities (rows, ranks) and ranks y (rows,); None if all are predicted alike."""
+        expected = _expected_rank(P)
+        center, middle = np.average(expected, weights=weights), np.average(y, weights=weights)
+        spread = np.average((expected - center) ** 2, weights=weights)
+        actual = np.average((y - middle) ** 2, weights=weights)
+        if not (spread > 1e-12 and actual > 0.0):
+            return None
+        edges = np.arange(P.shape[1] - 1) + 0.5
+        return cls(cuts=tuple((center + (edges - middle) * np.sqrt(spread / actual)).tolist()))
+
+    @property
+    def text(self) -> str:
+        """The rule in words."""
+        return f"the rank by the expected rank, with cuts at {', '.join(f'{cut:.4g}' for cut in self.cuts)}"
+
+    @property
+    def chosen_note(self) -> str:
+        """Empty: the cuts follow from two moments of the rows, not from a search."""
+        return ""
+
+    def fits(self, labels: Sequence[str]) -> bool:
+        """Whether the decision is about these classes."""
+        return len(labels) == len(self.cuts) + 1
+
+    def classes(self, P: Probabilities, labels: Sequence[str]) -> Codes:
+        """The codes (rows,) of the predicted classes, from probabilities (rows, classes)."""
+        return np.asarray((_expected_rank(P)[:, None] >= np.array(self.cuts)).sum(axis=1))
+
+    def lower(self, P: Value, labels: Sequence[str]) -> Value:
+        """The operations of `classes`."""
+        expected = P.columns([1])
+        for k in range(2, len(labels)):
+            expected = expected + P.columns([k]) * k
+        codes = select(expected >= self.cuts[0], 1.0, 0.0)
+        for cut in self.cuts[1:]:
+            codes = codes + select(expected >= cut, 1.0, 0.0)
+        return codes
+
+    def cost_of(self, labels: Sequence[str]) -> None:
+        """None: there are no costs."""
+
+    def cut(self, labels: Sequence[str]) -> tuple[int, float]:
+        """The code of the second of two classes, and the probability from which it is predicted."""
+        return 1, min(1.0, max(0.0, self.cuts[0]))
+
+
+def _expected_rank(P: Probabilities) -> NDArray[np.float64]:
+    """Σ k P(k) (rows,), column by column, so that the bits of a row depend on it alone."""
+    expected = np.zeros(len(P))
+    for k, p in enumerate(P.T):
+        expected += k * p
+    return expected
+
+
+Decision: TypeAlias = Annotated[Threshold | CostMatrix | LabelThresholds | RankCuts, Field(discriminator="type")]
 
 
 def constant_thresholds(labels: Sequence[str], threshold: float = 0.5) -> LabelThresholds:

@@ -70,7 +70,7 @@ class Numbers(TargetBase):
         Raises:
             DataError: a target is missing or not a number, or so large that the spread is not a finite number.
         """
-        scaling, clip, _ = options
+        scaling, clip = options.scaling, options.clip
         inferred = tuple(unit_of(table, name) for name in names)
         units = inferred if any(inferred) else None
         Y = cls._read(table, names, units) if clip or scaling != "none" else np.empty((0, len(names)))

@@ -10,8 +10,9 @@ from nncli.nn.losses import Loss
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.labels import MultilabelTarget
 from nncli.targets.number import RegressionTarget
+from nncli.targets.ordinal import OrderedClasses
 
-AnyTarget: TypeAlias = RegressionTarget | ClassificationTarget | MultilabelTarget
+AnyTarget: TypeAlias = RegressionTarget | ClassificationTarget | MultilabelTarget | OrderedClasses
 Target = Annotated[AnyTarget, Field(discriminator="task")]
 
 TargetKind: TypeAlias = type[AnyTarget]

@@ -18,7 +18,7 @@ from nncli.data.table import Table
 from nncli.models.ensemble import Ensemble, EnsembleSpec
 from nncli.models.model import Model, ModelSpec
 from nncli.nn.embeddings import Embedding
-from nncli.nn.losses import MSE, CrossEntropy, Loss
+from nncli.nn.losses import MSE, CrossEntropy, Loss, Ordinal
 from nncli.nn.network import Network
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.number import RegressionTarget
@@ -64,9 +64,9 @@ def model_of(
     temperature: float = 1.0,
 ) -> Model:
     """A model with weights of its own for every seed, in float64."""
-    encoder, loss = Encoder(columns=tuple(columns)), loss or (MSE() if target.task == "regression" else None)
-    loss = loss or CrossEntropy()
-    labels = len(target.labels) if target.task == "classification" else len(target.names)
+    usual: dict[str, Loss] = {"regression": MSE(), "classification": CrossEntropy(), "ordinal": Ordinal()}
+    encoder, loss = Encoder(columns=tuple(columns)), loss or usual[target.task]
+    labels = target.n_outputs
     network = Network.model_validate(
         {
             "n_features": encoder.width,

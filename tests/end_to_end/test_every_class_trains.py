@@ -23,6 +23,7 @@ from nncli.nn.losses import (
     LogNormal,
     Loss,
     NegativeBinomial,
+    Ordinal,
     Poisson,
     Tweedie,
     ZeroInflatedPoisson,
@@ -105,7 +106,13 @@ def test_every_initializer_trains(table: Path, tmp_path: Path, name: str) -> Non
 
 @pytest.mark.parametrize("cls", members(Loss), ids=tag)
 def test_every_loss_trains(table: Path, tmp_path: Path, cls: type[Any]) -> None:
-    targets: dict[type[Any], str] = {CrossEntropy: CLASS, Hinge: CLASS, Gamma: AMOUNT, LogNormal: AMOUNT}
+    targets: dict[type[Any], str] = {
+        CrossEntropy: CLASS,
+        Hinge: CLASS,
+        Ordinal: CLASS,
+        Gamma: AMOUNT,
+        LogNormal: AMOUNT,
+    }
     targets[BinaryCrossEntropy] = LABELS
     targets |= dict.fromkeys((Poisson, Tweedie, NegativeBinomial, ZeroInflatedPoisson), COUNT)
     trains(table, tmp_path, targets.get(cls, NUMBER), f"layers: [8]\nloss: {tag(cls)}")

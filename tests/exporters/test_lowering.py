@@ -26,8 +26,9 @@ from nncli.nn.losses import (
 )
 from nncli.nn.program.program import run
 from nncli.targets.classes import ClassificationTarget
-from nncli.targets.decision import CostMatrix, Threshold
+from nncli.targets.decision import CostMatrix, Decision, RankCuts, Threshold
 from nncli.targets.number import RegressionTarget
+from nncli.targets.ordinal import OrderedClasses
 from nncli.targets.target import Target
 from nncli.targets.threshold_goals import HighestF1
 from tests.api.explained import CITY, CLASSES, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
@@ -36,13 +37,15 @@ from tests.exporters.support import assert_equal_predictions, compute
 TABLE = table_of(300)
 HIDDEN = Dense(units=6, activation="tanh")
 THREE = ClassificationTarget(name="t", labels=("low", "mid", "up"))
+RANKS = OrderedClasses(name="t", labels=("low", "mid", "up", "top"))
+TWO_RANKS = OrderedClasses(name="t", labels=("low", "top"))
 TWO_OF_THREE = ClassificationTarget(name="t", labels=("up", "low"))
 CLIPPED = RegressionTarget(
     names=("y", "z"), centers=(10.0, -2.0), scales=(4.0, 0.5), lowest=(8.0, -3.0), highest=(15.0, -1.5)
 )
 
 
-def with_decision(model: AnyModel, decision: Threshold | CostMatrix) -> AnyModel:
+def with_decision(model: AnyModel, decision: Decision) -> AnyModel:
     update = {"decision": decision}
     if isinstance(model, Ensemble):
         return replace(model, spec=model.spec.model_copy(update=update))
@@ -54,7 +57,7 @@ def test_columns_of_every_kind_give_the_predictions_of_a_model(columns: list[Col
     assert_equal_predictions(model_of(HIDDEN, columns=columns), TABLE)
 
 
-@pytest.mark.parametrize("target", [NUMBER, CLIPPED, CLASSES, THREE])
+@pytest.mark.parametrize("target", [NUMBER, CLIPPED, CLASSES, THREE, RANKS, TWO_RANKS])
 @pytest.mark.parametrize("temperature", [1.0, 0.7, 3.0])
 def test_targets_and_temperatures_give_the_predictions_of_a_model(target: Target, temperature: float) -> None:
     assert_equal_predictions(model_of(HIDDEN, target=target, temperature=temperature), TABLE)
@@ -69,7 +72,7 @@ def test_links_and_quantiles_give_the_predictions_of_a_model() -> None:
         assert_equal_predictions(model_of(HIDDEN, target=CLIPPED, loss=quantiles), TABLE)
 
 
-@pytest.mark.parametrize("target", [CLIPPED, CLASSES, THREE])
+@pytest.mark.parametrize("target", [CLIPPED, CLASSES, THREE, RANKS])
 def test_members_are_averaged(target: Target) -> None:
     members = [model_of(HIDDEN, target=target, seed=seed) for seed in range(3)]
     assert_equal_predictions(ensemble_of(*members), TABLE)
@@ -104,6 +107,16 @@ def test_quantiles_of_members_are_averaged() -> None:
 def test_a_threshold_decides_the_class(threshold: float) -> None:
     decision = Threshold(positive="no", threshold=threshold, goal=HighestF1())
     assert_equal_predictions(with_decision(model_of(HIDDEN, target=CLASSES), decision), TABLE)
+
+
+def test_cuts_of_the_expected_rank_decide() -> None:
+    for target, cuts in ((RANKS, (0.9, 1.5, 1.6)), (TWO_RANKS, (0.4,))):
+        assert_equal_predictions(with_decision(model_of(HIDDEN, target=target), RankCuts(cuts=cuts)), TABLE)
+
+
+def test_members_that_lack_a_rank_are_averaged() -> None:
+    members = [model_of(HIDDEN, target=RANKS), model_of(target=TWO_RANKS, columns=[X2, CITY], seed=2)]
+    assert_equal_predictions(ensemble_of(*members, temperature=1.7, target=RANKS), TABLE)
 
 
 def test_costs_decide_the_class() -> None:

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from nncli.targets.decision import CostMatrix, Decision, LabelThresholds, Threshold, decide
+from nncli.targets.decision import CostMatrix, Decision, LabelThresholds, RankCuts, Threshold, decide
+from nncli.targets.metrics.classification import one_hot
+from nncli.targets.metrics.ordinal import quadratic_kappa
 from nncli.targets.metrics.thresholds import ErrorCosts
 from nncli.targets.threshold_goals import (
     FixedThreshold,
@@ -22,7 +24,7 @@ from nncli.targets.threshold_goals import (
 
 LABELS = ("no", "yes")
 P = np.array([[0.9, 0.1], [0.8, 0.2], [0.5, 0.5], [0.3, 0.7]])
-ADAPTER: TypeAdapter[Threshold | CostMatrix | LabelThresholds] = TypeAdapter(Decision)
+ADAPTER: TypeAdapter[Threshold | CostMatrix | LabelThresholds | RankCuts] = TypeAdapter(Decision)
 
 
 def at(threshold: float, positive: str = "yes") -> Threshold:
@@ -135,3 +137,30 @@ def test_a_decision_fits_the_classes_that_it_is_about() -> None:
     assert costs.fits(("a", "b"))
     assert not costs.fits(("b", "a"))
     assert not CostMatrix(labels=("a", "b"), costs=((0.0, 1.0), (1.0,))).fits(("a", "b"))
+
+
+def test_cuts_give_the_predicted_ranks_the_spread_of_the_actual_ones_and_the_highest_kappa_of_a_linear_rule() -> None:
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.ones(4), 4000) ** 0.5
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    y = (probabilities.cumsum(axis=1) < rng.random(4000)[:, None]).sum(axis=1)
+    cuts = RankCuts.highest_kappa(probabilities, y, None)
+    assert cuts is not None
+    expected, names = probabilities @ np.arange(4.0), tuple("abcd")
+
+    def kappa(codes: np.ndarray) -> float:
+        return quadratic_kappa(y, one_hot(codes, 4)) or 0.0
+
+    best = kappa(cuts.classes(probabilities, names))
+    for stretch in (1.0, 2.0, 3.0, 6.0, 12.0):
+        moved = np.rint(y.mean() + (expected - expected.mean()) * stretch).clip(0, 3).astype(np.int64)
+        assert kappa(moved) <= best + 0.01
+    assert best > kappa(probabilities.argmax(axis=1))
+    assert (cuts.fits(names), cuts.fits(names[:3]), cuts.cost_of(names)) == (True, False, None)
+    assert ADAPTER.validate_json(cuts.model_dump_json()) == cuts
+
+
+def test_rows_that_are_predicted_alike_or_of_one_class_choose_no_cuts() -> None:
+    alike = np.full((5, 3), 1.0 / 3.0)
+    assert RankCuts.highest_kappa(alike, np.array([0, 1, 2, 1, 0]), None) is None
+    assert RankCuts.highest_kappa(np.eye(3), np.array([1, 1, 1]), None) is None

@@ -22,7 +22,7 @@ from nncli.data.splitting.folds import Fold
 from nncli.data.splitting.strata import relabel_by_appearance
 from nncli.models.scores import Averaging
 from nncli.nn.losses import MAE, MSE, Loss, LossBase
-from nncli.targets.decision import Decision, constant_decision, decide
+from nncli.targets.decision import Decision, constant_decision
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.classification_resamples import log_loss_per_row
 from nncli.targets.metrics.significance import LEVEL, PairedTest, paired_test
@@ -52,7 +52,7 @@ class ComparableRun:
     chosen. They are a random sample of `total` rows where there are too many.
     `log_choices` is the natural logarithm of the number of models that the rows chose this one from, 0 for rows that
     chose nothing. `averaging` is the expected gain of an ensemble over its out-of-fold predictions, by which the losses
-    are lowered as in its scores. A `decision` makes classes of the probabilities.
+    are lowered as in its scores. A `decision` makes classes of the probabilities; `classes` (rows,) are their codes.
     """
 
     table: str
@@ -68,6 +68,7 @@ class ComparableRun:
     log_choices: float = 0.0
     averaging: Averaging | None = None
     decision: Decision | None = None
+    classes: NDArray[np.int64] | None = None
     quantiles: Floats | None = None
     blocks: NDArray[np.int64] | None = None
     drawn: str | None = None
@@ -113,6 +114,7 @@ class ComparableRun:
             row_numbers=self.row_numbers[rows],
             truth=self.truth[rows],
             values=self.values[rows],
+            classes=None if self.classes is None else self.classes[rows],
             quantiles=None if self.quantiles is None else self.quantiles[rows],
             weights=None if self.weights is None else self.weights[rows],
             groups=None if self.groups is None else self.groups[rows],
@@ -146,6 +148,7 @@ def comparable_run(held_out: HeldOutPredictions, log_choices: float = 0.0) -> Co
         log_choices=log_choices,
         averaging=held_out.averaging,
         decision=held_out.predictions.decision,
+        classes=None if labels is None else held_out.predictions.classes,
         blocks=None if mask is None else np.unique(np.packbits(mask, axis=0), axis=1, return_inverse=True)[1].ravel(),
         drawn=_drawn(held_out),
         rule="" if held_out.split == "table" else validation_rule(held_out),
@@ -408,10 +411,11 @@ def _losses_of_predictions(run: ComparableRun, measure: Measure) -> Floats:
         codes = np.array([codes_of[label] for label in run.truth.tolist()], np.int64)
         if measure == "log loss":
             return log_loss_per_row(codes, run.values)
-        labels = run.labels or ()
-        classes = decide(run.values, labels, run.decision)
-        costs = run.decision.cost_of(labels) if measure == "cost per row" and run.decision is not None else None
-        return np.asarray(classes != codes if costs is None else costs[codes, classes], np.float64)
+        if measure == "cost per row" and run.decision is not None and run.labels:
+            costs = run.decision.cost_of(run.labels)
+            if costs is not None:
+                return np.asarray(costs[codes, run.classes], np.float64)
+        return np.asarray(run.classes != codes, np.float64)
     if KINDS[measure.task].has_probabilities:
         return measure.per_row(run.values, run.truth)
     with np.errstate(all="ignore"):

@@ -9,7 +9,7 @@ Source: Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapter 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from math import isfinite
@@ -25,10 +25,21 @@ from nncli.models.held_out_rows import HeldOutRows
 from nncli.run_directory.config import read_config
 from nncli.run_directory.manifest import Manifest
 from nncli.run_directory.run import Run
-from nncli.targets.decision import CostMatrix, Decision, LabelThresholds, Threshold
+from nncli.targets.decision import CostMatrix, Decision, LabelThresholds, RankCuts, Threshold
 from nncli.targets.metrics.bootstrap import BootstrapResampler, ConfidenceInterval, Samples
-from nncli.targets.metrics.intervals import counted_rows, effective_rows, f1_interval, loss_interval, rate_interval
+from nncli.targets.metrics.classification import one_hot
+from nncli.targets.metrics.classification_resamples import ClassificationResamples
+from nncli.targets.metrics.intervals import (
+    counted_rows,
+    effective_rows,
+    f1_interval,
+    loss_interval,
+    rate_interval,
+    score_interval,
+)
 from nncli.targets.metrics.labels import label_scores
+from nncli.targets.metrics.metric import resampled_scores
+from nncli.targets.metrics.ordinal import ORDINAL_METRICS
 from nncli.targets.metrics.thresholds import FIGURES, ErrorCosts, Positions, ThresholdCounts, Thresholds
 from nncli.targets.target import Target
 from nncli.targets.threshold_goals import (
@@ -272,6 +283,8 @@ def with_costs(goal: FixedThreshold, matrix: CostMatrix, positive: str | None) -
 
 def threshold_options(decision: Decision) -> tuple[str, ...]:
     """The words of the command line; a decision by costs does not know the file that they came from."""
+    if isinstance(decision, RankCuts):
+        return ("--kappa",)
     if isinstance(decision, CostMatrix):
         return ("--costs", "COSTS.csv")
     if isinstance(decision, LabelThresholds):
@@ -344,12 +357,12 @@ class ThresholdAnalysis:
     """What thresholds achieve on the held-out rows of a run.
 
     `decision` is the one that was chosen, None if none was asked for, and `achieved` are its figures on new rows.
-    `most_probable` are those of the most probable class. Of two classes `curve` has thresholds of the `positive` one,
-    from the lowest up, with `chosen` for the decision; with a cost matrix `classes` counts predictions. `saved` is the
-    decision of the run now. The `rows` are a sample of `total` rows where there are too many. `calibrated` is the
-    threshold that costs would give by calibrated probabilities alone, with its figures, which no row chose. `constant`
-    is the best constant prediction, None without costs. Of several labels, `by_label` has the threshold of each, and
-    `most_probable` are the figures of the threshold 0.5. `notes` are about options that are unusual.
+    `most_probable` are those of the `usual` class, which is predicted without a decision. Of two classes `curve` has
+    thresholds of the `positive` one, from the lowest up, with `chosen` for the decision; of other decisions `classes`
+    counts predictions. `saved` is the decision of the run now. The `rows` are a sample of `total` rows where there are
+    too many. `calibrated` is the threshold that costs would give by calibrated probabilities alone, with its figures,
+    which no row chose. `constant` is the best constant prediction, None without costs. Of several labels, `by_label` has
+    the threshold of each, and `most_probable` are the figures of the threshold 0.5. `notes` are about unusual options.
     """
 
     run: Path
@@ -371,6 +384,7 @@ class ThresholdAnalysis:
     constant: ConstantPrediction | None = None
     by_label: tuple[LabelDecision, ...] = ()
     notes: tuple[str, ...] = ()
+    usual: str = "most probable class"
 
     @property
     def costs_less_calibrated(self) -> bool:
@@ -529,23 +543,76 @@ def _unreachable(goal: AnyGoal, nearest: CurvePoint, positive: str) -> UsageErro
 
 def analyze_costs(path: Path, manifest: Manifest, rows: HeldOutRows, decision: CostMatrix) -> ThresholdAnalysis:
     """The analysis of a decision by expected costs; nothing is chosen by the rows."""
-    labels, P = decision.labels, rows.predictions.values
+
+    def figures(codes: NDArray[np.int64]) -> tuple[Figure, ...]:
+        return (expected_costs(decision, rows.y, codes, rows.weights, rows.groups, manifest.seed),)
+
+    analysis = _of_decision(path, manifest, rows, decision, figures)
+    constant = _best_constant(decision, rows, decision.labels, analysis.achieved[0].value)
+    return replace(analysis, constant=constant, notes=_expensive_right_predictions(decision))
+
+
+def analyze_ranks(path: Path, manifest: Manifest, rows: HeldOutRows) -> ThresholdAnalysis:
+    """The analysis of the cuts of the expected rank that have the highest kappa.
+
+    They follow from two moments of the rows, not from a search, so the figures are not corrected for the choice.
+
+    Raises:
+        UsageError: the classes have no order.
+        DataError: all rows are of one class, or predicted alike.
+    """
+    target, P = rows.predictions.target, rows.predictions.values
+    if not target.has_order:
+        raise UsageError(
+            f"--kappa is for ordered classes, and those of {quote(target.names[0])} have no order",
+            hint="Train with loss: ordinal.",
+        )
+    decision = RankCuts.highest_kappa(P, rows.y, rows.weights)
+    if decision is None:
+        raise DataError(
+            "the held-out rows are of one class, or are all predicted alike", hint="Train on other columns."
+        )
+    resampling = BootstrapResampler.of(len(rows), manifest.seed, rows.groups)
+    drawn, w = resampling.rows, 1.0 if rows.weights is None else rows.weights[resampling.rows]
+
+    def figures(codes: NDArray[np.int64]) -> tuple[Figure, ...]:
+        one = one_hot(codes, P.shape[1])
+
+        def samples(counts: Samples) -> Samples:
+            resamples = ClassificationResamples(rows.y[drawn], P[drawn], counts * w, codes[drawn])
+            return resampled_scores(ORDINAL_METRICS, resamples, rows.y[drawn], one[drawn], counts * w)
+
+        of_resamples = resampling.samples(samples)
+        values = [metric.function(rows.y, one, rows.weights) or 0.0 for metric in ORDINAL_METRICS]
+        return tuple(
+            Figure(metric.name, value, score_interval(metric, value, of_resamples[:, j], resampling), value)
+            for j, (metric, value) in enumerate(zip(ORDINAL_METRICS, values, strict=True))
+        )
+
+    return _of_decision(path, manifest, rows, decision, figures)
+
+
+def _of_decision(
+    path: Path,
+    manifest: Manifest,
+    rows: HeldOutRows,
+    decision: Decision,
+    figures: Callable[[NDArray[np.int64]], tuple[Figure, ...]],
+) -> ThresholdAnalysis:
+    """The analysis of a decision about several classes by `figures` of predicted classes (rows,)."""
+    target, P = rows.predictions.target, rows.predictions.values
     w = np.ones(len(rows)) if rows.weights is None else rows.weights
-    before, after = P.argmax(axis=1), decision.classes(P, labels)
-    counts = [np.bincount(codes, w, len(labels)).tolist() for codes in (rows.y, before, after)]
-    costs = [
-        expected_costs(decision, rows.y, codes, rows.weights, rows.groups, manifest.seed) for codes in (before, after)
-    ]
+    before, after = target.decide(P, None), target.decide(P, decision)
+    counts = [np.bincount(codes, w, len(target.labels)).tolist() for codes in (rows.y, before, after)]
     return ThresholdAnalysis(
-        **_about(path, manifest, rows, labels),
-        most_probable=(costs[0],),
+        **_about(path, manifest, rows, target.labels),
+        most_probable=figures(before),
         decision=decision,
-        achieved=(costs[1],),
-        constant=_best_constant(decision, rows, labels, costs[1].value),
+        achieved=figures(after),
+        usual=target.usual_class,
         classes=tuple(
-            ClassDecisions(label, *class_counts) for label, *class_counts in zip(labels, *counts, strict=True)
+            ClassDecisions(label, *class_counts) for label, *class_counts in zip(target.labels, *counts, strict=True)
         ),
-        notes=_expensive_right_predictions(decision),
     )
 
 

@@ -74,6 +74,11 @@ class DataSection(TableSource):
         description="Column of how long, or for how much, each row was observed, such as years or persons: counts and "
         "amounts are proportional to it (a log offset). Needs a loss with a log link, such as poisson.",
     )
+    order: Annotated[tuple[CellText, ...], Field(min_length=2)] | None = Field(
+        None,
+        description="The classes of the target, lowest first, for the loss `ordinal`. Default: by number, or by words "
+        "such as low, medium and high.",
+    )
     group: StrictStr | None = Field(
         None,
         description="Column of groups, whose rows depend on each other: intervals and tests count a group as one unit. "

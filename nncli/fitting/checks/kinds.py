@@ -16,21 +16,15 @@ from nncli.data.store.column_store import ColumnStore
 from nncli.fitting.checks.column import drop_key
 from nncli.nn.arrays import Floats
 from nncli.targets.labels import are_yes_no
+from nncli.targets.orders import word_order
 from nncli.targets.target import TargetKind
 
-SCALES = (
-    ("very low", "low", "medium", "moderate", "high", "very high"),
-    ("extra small", "small", "medium", "large", "extra large"),
-    ("very poor", "poor", "fair", "average", "good", "very good", "excellent"),
-    ("strongly disagree", "disagree", "neutral", "agree", "strongly agree"),
-    ("very dissatisfied", "dissatisfied", "neutral", "satisfied", "very satisfied"),
-    ("never", "rarely", "sometimes", "often", "always"),
-)
-"""Words for levels, from the lowest on; a target has three of a scale or more."""
 TIMES = frozenset(("time", "duration", "survivaltime", "timetoevent", "followup", "followuptime", "futime"))
 EVENTS = frozenset(("event", "eventobserved", "death", "deathevent", "died", "dead", "deceased", "censored", "fustat"))
 EXPOSURES = frozenset(("exposure",))
 """Names, as `name_key` has them."""
+MAX_LEVELS = 20
+"""Classes up to which they may be ordered words."""
 SAMPLED_ROWS, MIN_CELLS = 1_000, 20
 """Rows in which tags are looked for, and the fewest cells that hold tags."""
 TAG_SEPARATORS = "|;"
@@ -43,7 +37,7 @@ def kinds_not_supported(
 ) -> list[Finding]:
     """Notes on the targets of a kind, and on the features of a table."""
     return [
-        *(_ordered_levels(table, targets[0]) if kind.has_labels else []),
+        *(_ordered_levels(table, targets[0]) if kind.has_labels and not kind.has_order else []),
         *(_tags_as_classes(table, targets[0]) if kind.has_labels else []),
         *([] if kind.reads_text else _several_yes_no(table, targets)),
         *_time_to_event(table, targets[0], features),
@@ -69,15 +63,14 @@ def _unsupported(message: str, column: str, hint: str) -> Finding:
 
 
 def _ordered_levels(table: ColumnStore, target: str) -> Iterator[Finding]:
-    """A target of words such as low, medium and high."""
-    cells = read_text(table.columns([target]), target).unique().drop_nulls()
-    labels = {label.strip().lower(): label for label in cells.head(max(map(len, SCALES)) + 1).to_list()}
-    for scale in SCALES:
-        if len(labels) >= 3 and labels.keys() <= {*scale}:
-            levels = join_quoted(labels[word] for word in scale if word in labels)
-            message = f"{quote(target)} has the levels {levels}, which are predicted as classes without an order"
-            hint = "There is no kind for ordered levels. To predict a number, write them as 1, 2, 3 and set loss: mse."
-            yield _unsupported(message, target, hint)
+    """A target of three words or more such as low, medium and high."""
+    labels = read_text(table.columns([target]), target).unique().drop_nulls()
+    levels = word_order(labels.to_list()) if 3 <= len(labels) <= MAX_LEVELS else None
+    if levels is not None:
+        message = (
+            f"{quote(target)} has the levels {join_quoted(levels)}, which are predicted as classes without an order"
+        )
+        yield note(FindingCode.ORDERED_TARGET, message, column=target, hint="To learn their order, set loss: ordinal.")
 
 
 def _several_yes_no(table: ColumnStore, targets: Sequence[str]) -> Iterator[Finding]:
@@ -138,11 +131,8 @@ def _exposure(table: ColumnStore, target: str, features: Mapping[str, Kind]) -> 
         if exposure is None or y is None or not ((exposure > 0) & (y >= 0) & (y == np.round(y))).all():
             continue
         message = f"{quote(name)} is a feature; the counts of {quote(target)} are not divided by it"
-        hint = (
-            "There is no kind for counts with an exposure. To predict a rate, divide the target by the exposure and "
-            f"set `sample_weight: {yaml_quote(name)}` under data."
-        )
-        yield _unsupported(message, name, hint)
+        hint = f"To learn counts per {name}, set `exposure: {yaml_quote(name)}` under data."
+        yield note(FindingCode.UNSUPPORTED_KIND, message, column=name, hint=hint)
 
 
 def _tags(table: ColumnStore, features: Mapping[str, Kind]) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,7 @@ from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Array, Codes, Matrix, RowIndices
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.losses import MSE, LossBase
-from nncli.nn.losses.classification import CrossEntropy
+from nncli.nn.losses.classification import CrossEntropy, Ordinal
 from nncli.nn.network import Network
 from nncli.run_directory.config import read_config
 from nncli.run_directory.manifest import HELD_OUT, WEIGHTS, Manifest
@@ -275,8 +275,9 @@ def _targets(
     approximated in least squares.
     """
     if target.has_labels:
-        distributions = values.astype(network.precision)
-        return SoftCrossEntropy.of(distributions), SoftCrossEntropy.codes(distributions)
+        rows, classes = values.shape
+        soft = SoftOrdinal if isinstance(loss, Ordinal) else SoftCrossEntropy
+        return soft.of(values.astype(network.precision)), np.arange(classes, classes + rows, dtype=np.int64)
     return (loss if loss.has_link else MSE()), target.encode(values, network.precision)
 
 
@@ -313,18 +314,31 @@ class SoftCrossEntropy(CrossEntropy):
     _table: Array
 
     @classmethod
-    def of(cls, distributions: Array) -> SoftCrossEntropy:
+    def of(cls, distributions: Array) -> Self:
         """The loss for distributions (rows, classes)."""
         loss, classes = cls(), distributions.shape[1]
         soft = distributions[:, 1:] if classes == 2 else distributions  # two classes share an output
         loss._table = np.concatenate([CrossEntropy().targets(loss.outputs(classes), soft.dtype), soft])
         return loss
 
-    @staticmethod
-    def codes(distributions: Array) -> npt.NDArray[np.int64]:
-        """The targets (rows,) of the distributions (rows, classes) as codes."""
-        rows, classes = distributions.shape
-        return np.arange(classes, classes + rows, dtype=np.int64)
-
     def targets(self, k: int, dtype: np.dtype[Any]) -> Array:
         return self._table.astype(dtype, copy=False)
+
+
+class SoftOrdinal(Ordinal):
+    """The expected loss of ordered classes for rows with target distributions; see `SoftCrossEntropy`."""
+
+    _table: Array
+
+    @classmethod
+    def of(cls, distributions: Array) -> Self:
+        """The loss for distributions (rows, classes)."""
+        loss, classes = cls(), distributions.shape[1]
+        loss._table = np.concatenate([np.eye(classes, dtype=distributions.dtype), distributions])
+        return loss
+
+    def targets(self, classes: int, dtype: npt.DTypeLike) -> Array:
+        return self._table.astype(dtype, copy=False)
+
+    def initial_outputs(self, y: Array) -> npt.NDArray[np.float64]:
+        return self.outputs_of_shares(1.0 + self._table[y].sum(axis=0, dtype=np.float64))

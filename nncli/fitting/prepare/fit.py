@@ -28,7 +28,7 @@ from nncli.data.table import Table
 from nncli.fitting.checks.target import default_amount_loss
 from nncli.fitting.prepare.auto_values import max_features_of
 from nncli.nn.arrays import Floats, Matrix
-from nncli.nn.losses import AMOUNT_LOSSES, MSE, CrossEntropy, Loss
+from nncli.nn.losses import AMOUNT_LOSSES, MSE, CrossEntropy, Loss, Ordinal
 from nncli.targets.base import FitOptions, TargetScaling, Truth
 from nncli.targets.labels import are_yes_no
 from nncli.targets.target import Target, kind_of
@@ -59,6 +59,12 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, Finding | None]:
         ConfigError, DataError: the loss or another key does not fit the target.
     """
     names, finding = config.data.target, None
+    if config.data.order is not None and config.loss is None and len(names) == 1:
+        config = config.model_copy(update={"loss": Ordinal()})
+
+    def read_targets() -> Floats:
+        return np.column_stack([read_numbers(table, name, unit_of(table, name)) for name in names])
+
     if config.loss is not None and kind_of(config.loss).reads_text:
         kinds = [Kind.CATEGORICAL] * len(names)  # any column can be a class
     else:
@@ -70,18 +76,22 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, Finding | None]:
     if is_open and config.data.exposure is not None and not class_like:
         loss = default_amount_loss(read_numbers(table, names[0], unit_of(table, names[0])))
         message = f"the loss is {loss.type}, as {quote(names[0])} has an exposure"
-        return loss, note(FindingCode.TARGET_AS_AMOUNT, message, column=names[0], hint="To choose another, set loss.")
+        finding = note(FindingCode.TARGET_AS_AMOUNT, message, column=names[0], hint="To choose another, set loss.")
+        return loss.with_auto_values(read_targets), finding
     if is_open and len(names) == 1 and not class_like and ((unit := unit_of(table, names[0])) is None or is_word(unit)):
         y = read_numbers(table, names[0], unit)
         if are_class_ids(y):
             class_like = list(names)
             message = f"{quote(names[0])} is treated as a class label (values {y.min():g} to {y.max():g})"
-            finding = note(FindingCode.TARGET_AS_CLASS, message, column=names[0], hint="For regression set loss: mse.")
+            hint = "For regression set loss: mse" + (
+                "; for ordered classes loss: ordinal." if y.max() - y.min() > 1 else "."
+            )
+            finding = note(FindingCode.TARGET_AS_CLASS, message, column=names[0], hint=hint)
     loss = config.loss or (CrossEntropy() if class_like and len(names) == 1 else MSE())
     _check_loss(config, table, loss, class_like)
     if (text := kind_of(loss).note(table, names)) is not None:
         finding = note(FindingCode.TARGET_AS_LABELS, text)
-    return loss, finding
+    return loss.with_auto_values(read_targets), finding
 
 
 def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str]) -> None:
@@ -90,6 +100,9 @@ def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str])
     if config.data.exposure is not None and loss.deviance_power is None:
         message = f"the loss {loss.type} has no log link, so it takes no exposure"
         raise config_error("data.exposure", message, f"Use one of the losses {join_quoted(AMOUNT_LOSSES)}.")
+    if config.data.order is not None and not isinstance(loss, Ordinal):
+        message = f"the loss {loss.type} has no use for the order of classes"
+        raise config_error("data.order", message, "Use loss: ordinal, or remove the key.")
     kind = kind_of(loss)
     if kind.has_labels:
         if config.output_activation is not None:
@@ -239,7 +252,8 @@ def fit_kind(
         ConfigError: there are more than two classes, or none has that name.
         DataError: the target cannot be of that kind.
     """
-    target = kind_of(loss).fit(table, config.data.target, FitOptions(scaling, clip, config.positive_class))
+    options = FitOptions(scaling, clip, config.positive_class, config.data.order or ())
+    target = kind_of(loss).fit(table, config.data.target, options)
     if config.positive_class is not None and (len(target.labels) != 2 or config.positive_class not in target.labels):
         labels = join_quoted(target.labels[:MAX_LABELS])
         raise config_error(

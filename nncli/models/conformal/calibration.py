@@ -384,19 +384,19 @@ class SetCalibration:
 
         `codes` (rows,) are those of the partition, unless it is one of classes.
         """
-        scores = np.stack([SCORES[self.score](group.values) for group in of_groups])
+        scores, target = np.stack([SCORES[self.score](group.values) for group in of_groups]), of_groups[0].target
         _, n, classes = scores.shape
         included = np.empty((n, classes), np.bool_)
         if self.by_class:
             for c, p in enumerate(self.partition.part):
                 included[:, c] = is_in_set(self.scores[p], scores[:, :, c], self.level)
-            return PredictionSets(self.level, included)
+            return PredictionSets(self.level, target.complete_sets(included))
         parts = self.partition.parts(codes)
         for p in np.unique(parts):
             rows = np.flatnonzero(parts == p)
             for c in range(classes):
                 included[rows, c] = is_in_set(self.scores[p], scores[:, rows, c], self.level)
-        return PredictionSets(self.level, included)
+        return PredictionSets(self.level, target.complete_sets(included))
 
 
 Calibration: TypeAlias = IntervalCalibration | SetCalibration

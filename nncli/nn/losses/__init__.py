@@ -9,7 +9,7 @@ from pydantic import Field
 from nncli.base.spec import NameShorthand
 from nncli.nn.losses.amounts import Gamma, LogNormal, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
 from nncli.nn.losses.base import MEDIAN, MIN_PROBABILITY, BoundLoss, LossBase
-from nncli.nn.losses.classification import ClassificationLoss, ClassLoss, CrossEntropy, Hinge
+from nncli.nn.losses.classification import ClassificationLoss, ClassLoss, CrossEntropy, Hinge, Ordinal
 from nncli.nn.losses.distributions import DistributionLoss, Normal, StudentT
 from nncli.nn.losses.labels import BinaryCrossEntropy
 from nncli.nn.losses.regression import (
@@ -41,6 +41,7 @@ __all__ = [
     "LossBase",
     "NegativeBinomial",
     "Normal",
+    "Ordinal",
     "Poisson",
     "Quantile",
     "Quantiles",

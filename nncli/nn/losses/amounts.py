@@ -7,8 +7,9 @@ parameter of each target; the targets y are (B, k).
 from __future__ import annotations
 
 from abc import abstractmethod
-from math import log, pi
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Callable
+from math import isfinite, log, pi
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,9 @@ from pydantic import Field
 from nncli.nn.arrays import Array, Floats, Mask
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise, bind_pairs
 from nncli.nn.program.values import Value, exp, tanh
+
+USUAL_POWER, MIN_POWER, MAX_POWER = 1.5, 1.1, 1.9
+"""The power of a Tweedie loss without targets, and the bounds of those that targets choose."""
 
 MIN_MEAN = 1e-3
 """The least mean that a training starts from."""
@@ -147,6 +151,8 @@ class Tweedie(AmountLoss):
     That is half the Tweedie deviance but for a constant. The variance is proportional to the mean to the power p, from
     1 (Poisson) to 2 (gamma): such are sums of a Poisson number of gamma amounts. The derivative is
     e⁽²⁻ᵖ⁾ᶻ - y e⁽¹⁻ᵖ⁾ᶻ. The link is exp. Jørgensen, "The theory of dispersion models", 1997.
+
+    With `auto` the power is chosen by the share of zeros, the mean and the variance of the targets.
     """
 
     type: Literal["tweedie"] = "tweedie"
@@ -154,14 +160,27 @@ class Tweedie(AmountLoss):
     is_comparison_measure: ClassVar[bool] = True
     valid_targets: ClassVar[str] = "0 or more"
     scales_by_mean: ClassVar[bool] = True
-    power: Annotated[float, Field(strict=True, gt=1, lt=2)] = 1.5
+    power: Annotated[float, Field(strict=True, gt=1, lt=2)] | Literal["auto"] = "auto"
 
     @property
     def deviance_power(self) -> float:
-        return self.power
+        return USUAL_POWER if self.power == "auto" else self.power
+
+    def with_auto_values(self, read: Callable[[], Floats]) -> Self:
+        """The loss whose power is that of sums of a Poisson number of gamma amounts with the moments of the targets.
+
+        The share of zeros is e⁻ⁿ for n amounts on average, the variance φ mᵖ, and n = m²⁻ᵖ / (φ (2 - p)); so
+        p = 2 - m² / (n variance). The power is that of the mean of several targets, with two decimals.
+        """
+        if self.power != "auto" or not len(y := read()):
+            return self
+        with np.errstate(divide="ignore", invalid="ignore"):
+            power = float(np.mean(2.0 + (y.mean(axis=0) / y.std(axis=0)) ** 2 / np.log((y == 0.0).mean(axis=0))))
+        power = round(min(max(power, MIN_POWER), MAX_POWER), 2) if isfinite(power) else USUAL_POWER
+        return self.model_copy(update={"power": power})
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
-        p, A, C, S = self.power, np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
+        p, A, C, S = self.deviance_power, np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
 
         def loss(V: Array) -> None:
             np.multiply(Z, 1.0 - p, out=A)
@@ -179,7 +198,7 @@ class Tweedie(AmountLoss):
         return bind_elementwise(Z, w, batch, loss, grad)
 
     def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
-        p, m = self.power, np.maximum(predictions, MIN_PROBABILITY)
+        p, m = self.deviance_power, np.maximum(predictions, MIN_PROBABILITY)
         return np.asarray((y * m ** (1.0 - p) / (p - 1.0) + m ** (2.0 - p) / (2.0 - p)).mean(axis=1))
 
 

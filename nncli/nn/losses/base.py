@@ -14,7 +14,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, NamedTuple, TypeAlias
+from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -65,9 +65,7 @@ class LossBase(Spec):
 
     foreign_types: ClassVar[Mapping[str, str]] = MappingProxyType(
         dict.fromkeys(("cox", "aft", "survival", "weibull"), NO_SURVIVAL)
-        | dict.fromkeys(
-            ("ordinal", "corn", "coral"), "Write loss: cross_entropy for ordered classes, or mse for scores."
-        )
+        | dict.fromkeys(("corn", "coral", "ordered_logit"), "Write loss: ordinal for ordered classes.")
         | dict.fromkeys(
             ("lambdarank", "ranknet", "ndcg"), "There is no ranking loss: predict the relevance by loss: mse."
         )
@@ -106,6 +104,14 @@ class LossBase(Spec):
     def are_valid(self, y: Floats) -> Mask:
         """Whether each target y (rows, targets), a number in its own units, is one that the loss is for."""
         return np.asarray(y >= 0.0) if self.valid_targets else np.ones(y.shape, np.bool_)
+
+    def with_auto_values(self, read: Callable[[], Floats]) -> Self:
+        """The loss with each `auto` value chosen by the targets (rows, targets) that `read` returns, in their units."""
+        return self
+
+    def of_student(self) -> LossBase:
+        """The loss of a network that learns the predictions of one with this loss."""
+        return self
 
     def initial_outputs(self, y: Array) -> Array:
         """The outputs (k,) of the best constant prediction for the targets y (rows, targets)."""

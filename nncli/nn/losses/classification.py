@@ -1,4 +1,4 @@
-"""Losses of classes: the raw output Z is (B, k), the targets are class codes y (B,).
+"""Losses of classes: the raw output Z is (B, k), the targets are class codes y (B,), or ranks of ordered classes.
 
 Each class has a row in a small table of targets T (classes, k), so that label smoothing, ±1 and one-hot targets are the
 same code: a look-up.
@@ -16,7 +16,7 @@ from nncli.base.spec import Fraction, Task
 from nncli.nn.activations import Sigmoid, Softmax, Softplus
 from nncli.nn.arrays import Array, Floats, scalar
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise
-from nncli.nn.program.values import Value
+from nncli.nn.program.values import Value, exp, join
 
 
 class ClassificationLoss(LossBase):
@@ -26,6 +26,9 @@ class ClassificationLoss(LossBase):
     has_several_targets: ClassVar[bool] = False
     has_link: ClassVar[bool] = True
     per_row_name: ClassVar[str] = "log_loss"
+
+    def of_student(self) -> LossBase:
+        return CrossEntropy()
 
     def outputs(self, count: int) -> int:
         return 1 if count == 2 else count
@@ -171,5 +174,89 @@ class Hinge(ClassificationLoss):
         return bind_elementwise(Z, w, batch, loss, grad)
 
 
-ClassLoss: TypeAlias = CrossEntropy | Hinge
+class Ordinal(ClassificationLoss):
+    """Ordered classes: -log P(y), P(y > k | y ≥ k) = σ(zₖ), so P(y > k) = σ(z₀) … σ(zₖ) falls in k whatever z is.
+
+    -log P(y) = Σ_{k<y} -log σ(zₖ) - log(1 - σ(z_y)): output k is learned from the rows with y ≥ k alone, whether they
+    are above k (CORN). The derivative by zₖ is σ(zₖ) - [y > k] for k ≤ y, else 0. Shi, Cao and Raschka, "Deep neural
+    networks for rank-consistent ordinal regression based on conditional probabilities", 2021.
+    """
+
+    type: Literal["ordinal"] = "ordinal"
+    task: ClassVar[Task] = "ordinal"
+    starts_at_mean: ClassVar[bool] = True
+
+    def formulas(self, outputs: int) -> tuple[str, str]:
+        """The formulas of the loss and of its gradient."""
+        return "L = 1/B Σᵢ Σ_{k≤yᵢ} (log(1 + exp(zᵢₖ)) - [yᵢ > k] zᵢₖ)", "dZ = 1/B [y ≥ k] (σ(Z) - [y > k])"
+
+    def outputs(self, count: int) -> int:
+        return count - 1
+
+    def of_student(self) -> LossBase:
+        return self
+
+    def targets(self, classes: int, dtype: npt.DTypeLike) -> Array:
+        """T (classes, classes): the probabilities of the ranks for each target, one-hot here."""
+        return np.eye(classes, dtype=dtype)
+
+    def initial_outputs(self, y: Array) -> npt.NDArray[np.float64]:
+        """The outputs of the shares of the classes, each with one row more."""
+        return self.outputs_of_shares(np.bincount(y) + np.float64(1.0))
+
+    @staticmethod
+    def outputs_of_shares(n: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The outputs (K - 1,) for classes of n (K,) rows: log(those above / those of the class)."""
+        return np.asarray(np.log(n[::-1].cumsum()[-2::-1] / n[:-1]))
+
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
+        T = self.targets(Z.shape[1] + 1, Z.dtype)
+        all_above = T[:, ::-1].cumsum(axis=1)[:, -2::-1]  # P(y > k)
+        all_reached = all_above + T[:, :-1]  # P(y ≥ k)
+        above, reached = np.empty_like(Z), np.empty_like(Z)
+        L, softplus, _ = Softplus().bind(Z)
+        P, sigmoid, _ = Sigmoid().bind(Z)
+
+        def loss(V: Array) -> None:
+            all_above.take(y, 0, above, "clip")
+            all_reached.take(y, 0, reached, "clip")
+            softplus()
+            np.multiply(reached, L, out=V)
+            np.multiply(above, Z, out=L)
+            np.subtract(V, L, out=V)
+
+        def grad(dZ: Array) -> None:
+            sigmoid()
+            np.multiply(reached, P, out=dZ)
+            np.subtract(dZ, above, out=dZ)
+
+        return bind_elementwise(Z, w, batch, loss, grad, targets=1)
+
+    def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
+        """P(y = k) = σ(z₀) … σ(zₖ₋₁) (1 - σ(zₖ)), a product of numbers above 0, so that small ones are exact too."""
+        Z = Z.astype(np.float64)
+        P = np.ones((len(Z), Z.shape[1] + 1))
+        with np.errstate(over="ignore"):
+            for k, z in enumerate(Z.T):
+                P[:, k + 1] = P[:, k] / (1.0 + np.exp(-z))
+                P[:, k] /= 1.0 + np.exp(z)
+        return P
+
+    def lower_inverse_link(self, z: Value) -> Value:
+        up, down = (1.0 / (1.0 + exp(z * sign)) for sign in (-1.0, 1.0))
+        reached, parts = up.columns([0]), [down.columns([0])]
+        for k in range(1, z.width):
+            parts.append(reached * down.columns([k]))
+            reached = reached * up.columns([k])
+        return join([*parts, reached])
+
+    def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """dzₖ = (1 - σ(zₖ)) Σ_{j>k} pⱼ dPⱼ - σ(zₖ) pₖ dPₖ."""
+        A = self.inverse_link(Z) * dP
+        S = 1.0 / (1.0 + np.exp(-Z.astype(np.float64)))
+        later = A[:, ::-1].cumsum(axis=1)[:, -2::-1]
+        return np.asarray((1.0 - S) * later - S * A[:, :-1])
+
+
+ClassLoss: TypeAlias = CrossEntropy | Hinge | Ordinal
 """The registry of losses of classes."""

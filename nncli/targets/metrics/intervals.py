@@ -64,7 +64,7 @@ def score_interval(
     if spread is None:
         return None
     defined, quantile = spread.samples, spread.quantile * spread.scale
-    if metric.name in ("r2", "gini"):
+    if metric.name in ("r2", "gini", "quadratic_kappa"):
         loss = _log_interval(1.0 - value, 1.0 - defined, quantile)
         return loss and ConfidenceInterval(1.0 - loss.high, 1.0 - loss.low)
     loss = _log_interval(value, defined, quantile)

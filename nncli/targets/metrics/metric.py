@@ -46,7 +46,7 @@ class Metric(Generic[R]):
     @property
     def is_rate(self) -> bool:
         """Whether the metric is between 0 and 1, and 1 is perfect."""
-        return self.higher_is_better and self.name not in ("r2", "gini")
+        return self.higher_is_better and self.name not in ("r2", "gini", "quadratic_kappa")
 
 
 @dataclass(frozen=True)

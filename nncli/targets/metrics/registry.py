@@ -18,6 +18,7 @@ from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
 from nncli.targets.metrics.classification import CLASSIFICATION_METRICS, POSITIVE_CLASS_METRICS, cost_metric
 from nncli.targets.metrics.labels import CALIBRATED_LABEL_LOG_LOSS, LABEL_METRICS
 from nncli.targets.metrics.metric import Metric
+from nncli.targets.metrics.ordinal import ORDINAL_METRICS
 from nncli.targets.metrics.regression import REGRESSION_METRICS, crps_metric, pinball_metric
 
 BoundMetric = Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None], float]
@@ -30,6 +31,7 @@ _ALL: tuple[Metric[Any], ...] = (
     COST,
     *CLASSIFICATION_METRICS,
     CALIBRATED_LOG_LOSS,
+    *ORDINAL_METRICS,
     *REGRESSION_METRICS,
     pinball_metric(0.5),
     crps_metric(None),
@@ -47,25 +49,25 @@ OF_POSITIVE_CLASS = frozenset(metric.name for metric in POSITIVE_CLASS_METRICS)
 """The metrics of the second of two classes."""
 
 
-def metric_names(task: Task) -> tuple[str, ...]:
-    """The metrics that a configuration for this task may name."""
-    return tuple(metric.name for metric in _ALL if metric.task == task and metric.is_selectable)
+def metric_names(*tasks: Task) -> tuple[str, ...]:
+    """The metrics that a configuration for these tasks may name."""
+    return tuple(metric.name for metric in _ALL if metric.task in tasks and metric.is_selectable)
 
 
-def metric_function(name: str, task: Task) -> BoundMetric:
+def metric_function(name: str, *tasks: Task) -> BoundMetric:
     """The metric of that name as a function of (y, predictions, weight), NaN where it is undefined.
 
     Raises:
-        UsageError: there is no such metric for this task.
+        UsageError: there is no such metric for these tasks.
     """
-    names = metric_names(task)
+    names = metric_names(*tasks)
     if name not in names:
         guess = closest_match(name, names)
         raise UsageError(
-            f"there is no metric {quote(name)} for {task}",
+            f"there is no metric {quote(name)} for {tasks[-1]}",
             hint=f"Did you mean {quote(guess)}?" if guess else f"Choose from {join_quoted(names)}.",
         )
-    function = metric_of(name, task).function
+    function = next(metric for metric in _ALL if metric.name == name and metric.task in tasks).function
 
     def bound(y: NDArray[Any], predictions: NDArray[Any], weight: NDArray[Any] | None) -> float:
         value = function(y, predictions, weight)

@@ -55,7 +55,7 @@ def with_default_space(
     name = TABULAR if loaded.preset == TABULAR or _is_tabular(loaded) else TEXTBOOK
     space, written = default_space(name)
     search: dict[str, Domain] = {}
-    parts = ("always", features.kind.family, loaded.config.schedule.type)
+    parts = ("always", features.kind.task_name(), loaded.config.schedule.type)
     for key, domain in {key: domain for part in parts for key, domain in getattr(space, part, {}).items()}.items():
         if not any(is_inside(key_of(key), key_of(other)) for other in search):
             alone = _with_search(loaded, section, {key: domain}, written, parts)

@@ -56,7 +56,7 @@ def written(folder: Path, columns: dict[str, Any]) -> str:
 
 
 def of_kinds(findings: tuple[Finding, ...]) -> list[Finding]:
-    codes = (FindingCode.UNSUPPORTED_KIND, FindingCode.TARGET_AS_NUMBER)
+    codes = (FindingCode.UNSUPPORTED_KIND, FindingCode.TARGET_AS_NUMBER, FindingCode.ORDERED_TARGET)
     return [finding for finding in findings if finding.code in codes]
 
 

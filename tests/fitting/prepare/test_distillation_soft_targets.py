@@ -10,7 +10,7 @@ from nncli.nn.losses import CrossEntropy
 
 
 def bound(P: np.ndarray, Z: np.ndarray, y: np.ndarray | None = None) -> tuple[float, np.ndarray]:
-    codes = SoftCrossEntropy.codes(P) if y is None else y
+    codes = np.arange(P.shape[1], P.shape[1] + len(P)) if y is None else y
     head = SoftCrossEntropy.of(P).bind(Z, codes, None)
     value = head.forward()
     return value, head.backward().copy()

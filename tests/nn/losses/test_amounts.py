@@ -158,3 +158,20 @@ def test_counts_start_at_their_mean() -> None:
     start = NegativeBinomial().initial_outputs(y)
     np.testing.assert_allclose(NegativeBinomial().inverse_link(start[None]), [[2.0, 30.0]])
     assert not Poisson().starts_at_mean  # but with an exposure
+
+
+@pytest.mark.parametrize("power", [1.2, 1.5, 1.8])
+def test_the_power_is_that_of_sums_of_gamma_amounts(power: float) -> None:
+    rng, m, spread = np.random.default_rng(0), 3.0, 1.4
+    counts = rng.poisson(m ** (2.0 - power) / (spread * (2.0 - power)), 200_000)
+    shape, unit = (2.0 - power) / (power - 1.0), spread * (power - 1.0) * m ** (power - 1.0)
+    y = np.where(counts > 0, rng.gamma(np.maximum(counts, 1) * shape, unit), 0.0)[:, None]
+    assert Tweedie().with_auto_values(lambda: y).power == pytest.approx(power, abs=0.03)
+    assert Tweedie(power=1.3).with_auto_values(lambda: y).power == 1.3
+
+
+@pytest.mark.parametrize(
+    ("y", "power"), [([0.0, 0.0], 1.5), ([], "auto"), ([1.0, 2.0, 4.0], 1.9), ([0.0, 3.0, 3.0, 3.0, 3.0], 1.1)]
+)
+def test_the_power_of_targets_that_say_little_is_within_bounds(y: list[float], power: float | str) -> None:
+    assert Tweedie().with_auto_values(lambda: np.array(y)[:, None]).power == power

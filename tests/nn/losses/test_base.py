@@ -19,7 +19,6 @@ from nncli.nn.losses import (
     BinaryCrossEntropy,
     CrossEntropy,
     Gamma,
-    Hinge,
     Loss,
     LossBase,
     Poisson,
@@ -34,7 +33,7 @@ EVERY = [pytest.param(cls(), id=tag(cls)) for cls in members(Loss)]
 
 def value_and_slope(loss: LossBase, Z: Any, y: Any, w: Any = None, dtype: Any = np.float64) -> tuple[float, Any]:
     Z = np.array(Z, dtype)
-    y = np.array(y, np.int64 if loss.task == "classification" else dtype)
+    y = np.array(y, dtype if loss.task == "regression" else np.int64)
     bound = loss.bind(Z, y, None if w is None else np.array(w, dtype))
     return bound.forward(), bound.backward().copy()
 
@@ -64,7 +63,7 @@ PER_NUMBER: dict[str, Callable[[Any, float, float], float]] = {
     "quantile": lambda loss, z, y: max(loss.q * (y - z), (loss.q - 1.0) * (y - z)),
     "poisson": lambda loss, z, y: math.exp(z) - y * z,
     "gamma": lambda loss, z, y: y / math.exp(z) + z,
-    "tweedie": lambda loss, z, y: _tweedie(math.exp(z), y, loss.power),
+    "tweedie": lambda loss, z, y: _tweedie(math.exp(z), y, loss.deviance_power),
 }
 
 
@@ -139,6 +138,9 @@ def naive_row(loss: Any, z: Matrix, y: Any) -> float:
         signed = [(t * (1.0 - s) + s / 2.0, a) for a, t in present]
         each = [t * math.log1p(math.exp(-a)) + (1.0 - t) * math.log1p(math.exp(a)) for t, a in signed]
         return math.fsum(each) / max(len(each), 1)
+    if name == "ordinal":
+        p = [1.0 / (1.0 + math.exp(-float(a))) for a in z]
+        return -math.log(math.prod(p[:y]) * (1.0 - p[y] if y < len(p) else 1.0))
     assert name == "cross_entropy"
     scores = [0.0, float(z[0])] if len(z) == 1 else [float(a) for a in z]
     K, s, log_sum = len(scores), loss.label_smoothing, math.log(math.fsum(map(math.exp, scores)))
@@ -146,10 +148,10 @@ def naive_row(loss: Any, z: Matrix, y: Any) -> float:
 
 
 def random_targets(loss: LossBase, rng: np.random.Generator, rows: int, outputs: int) -> NDArray[Any]:
-    if loss.task == "classification":
-        return rng.integers(0, 2 if outputs == 1 else outputs, rows)
     if loss.task == "multilabel":
         return rng.choice([0.0, 1.0, math.nan], (rows, outputs))
+    if loss.task != "regression":
+        return rng.integers(0, outputs + 1 if outputs == 1 or loss.task == "ordinal" else outputs, rows)
     if loss.model_dump()["type"] in PER_PAIR:
         return rng.poisson(1.0, (rows, outputs)) + float(tag(type(loss)) == "log_normal")
     return np.abs(rng.normal(size=(rows, outputs)))
@@ -157,7 +159,7 @@ def random_targets(loss: LossBase, rng: np.random.Generator, rows: int, outputs:
 
 def width(loss: LossBase, targets: int) -> int:
     """The number of raw outputs for some targets, or for scores of classes."""
-    return targets if loss.task == "classification" else loss.outputs(targets)
+    return loss.outputs(targets) if loss.task == "regression" else targets
 
 
 @st.composite
@@ -194,7 +196,7 @@ def test_the_value_is_the_weighted_mean_of_the_definition(
 
 @given(loss=losses(), rows=st.integers(1, 9), outputs=st.integers(1, 6), seed=st.integers(0, 2**16))
 def test_the_mean_of_the_losses_per_row_is_the_value(loss: LossBase, rows: int, outputs: int, seed: int) -> None:
-    if isinstance(loss, Hinge | CrossEntropy):
+    if loss.task == "classification":
         loss = CrossEntropy()  # every classification loss reports the log loss
     if isinstance(loss, BinaryCrossEntropy):
         loss = BinaryCrossEntropy()  # without label smoothing, too
@@ -213,7 +215,7 @@ def test_the_mean_of_the_losses_per_row_is_the_value(loss: LossBase, rows: int, 
 
 @pytest.mark.parametrize("loss", EVERY)
 def test_a_nan_is_never_hidden(loss: LossBase) -> None:
-    y = [0, 1] if loss.task == "classification" else [[1.0], [1.0]]
+    y = [[1.0], [1.0]] if loss.task == "regression" else [0, 1]
     with np.errstate(invalid="ignore"):
         value, _ = value_and_slope(loss, [[math.nan] * width(loss, 1), [0.0] * width(loss, 1)], y)
     assert math.isnan(value)
@@ -228,6 +230,7 @@ def test_the_derivative_at_a_perfect_fit_is_zero(loss: LossBase) -> None:
     Z, y = {
         "classification": ([[1e3, -1e3, -1e3], [-1e3, 1e3, -1e3]], np.array([0, 1])),
         "multilabel": ([[1e3, -1e3, 5.0]], np.array([[1.0, 0.0, math.nan]])),
+        "ordinal": ([[-1e3, 0.0, 0.0], [1e3, -1e3, 0.0]], np.array([0, 1])),
         "regression": ([[0.0], [math.log(3.0)]], np.array([[1.0], [3.0]]) if loss.deviance_power else None),
     }[loss.task]
     _, dZ = value_and_slope(loss, Z, Z if y is None else y)
@@ -236,6 +239,9 @@ def test_the_derivative_at_a_perfect_fit_is_zero(loss: LossBase) -> None:
 
 @pytest.mark.parametrize("loss", EVERY)
 def test_width_of_the_output(loss: LossBase) -> None:
+    if loss.task == "ordinal":
+        assert [loss.outputs(classes) for classes in (2, 5)] == [1, 4]
+        return
     each = 2 if tag(type(loss)) in PER_PAIR else max(1, len(loss.quantile_levels))
     assert loss.outputs(5) == 5 * each
     assert loss.outputs(2) == (1 if loss.task == "classification" else 2 * each)

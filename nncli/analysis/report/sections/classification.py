@@ -29,7 +29,7 @@ from nncli.analysis.report.pictures import MAX_PAIRS, confusion_matrix, row_coun
 from nncli.analysis.report.sections.scores import format_interval, scored_rows
 from nncli.base.text import format_number, format_percent, short_number
 from nncli.models.scores import class_scores
-from nncli.targets.decision import CostMatrix, LabelThresholds, Threshold
+from nncli.targets.decision import CostMatrix, LabelThresholds, RankCuts, Threshold
 from nncli.targets.metrics.bootstrap import RESAMPLES
 from nncli.targets.metrics.classification import ClassificationScores, calibration_error
 from nncli.targets.metrics.intervals import Z, wilson_interval
@@ -229,6 +229,10 @@ def decision(held_out: HeldOutPredictions) -> Section | None:
         parts.append(Table("The probability from which a label is predicted", titles, rows))
     elif isinstance(saved, CostMatrix):
         parts.append(_of_costs(held_out, saved))
+    elif isinstance(saved, RankCuts):
+        parts.append(
+            Paragraph("Its quadratic weighted kappa is higher than that of the median rank, and its errors larger.")
+        )
     elif 0 < len(np.unique(held_out.y)) < 2:
         parts.append(Paragraph("All rows are of one class, so nothing can be said about the threshold."))
     else:
@@ -237,13 +241,13 @@ def decision(held_out: HeldOutPredictions) -> Section | None:
 
 
 def _of_costs(held_out: HeldOutPredictions, saved: CostMatrix) -> Table:
-    """The mean cost of the predictions, and that of the most probable class."""
+    """The mean cost of the predictions, and that of the classes that are predicted without costs."""
     predictions, groups = held_out.predictions, held_out.scored_rows.groups
     rows = tuple(
         (name, format_number(cost.value), format_interval(cost.interval))
         for name, classes in (
             ("the lowest expected cost", predictions.classes),
-            ("the most probable class", predictions.values.argmax(axis=1)),
+            (f"the {predictions.target.usual_class}", predictions.target.decide(predictions.values, None)),
         )
         for cost in [expected_costs(saved, held_out.y, classes, held_out.weights, groups, held_out.manifest.seed)]
     )

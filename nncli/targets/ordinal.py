@@ -1,0 +1,131 @@
+"""One of several classes with an order, such as low, medium and high, each with a probability."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+import polars as pl
+
+from nncli.base.errors import DataError, config_error
+from nncli.base.spec import StrictStr
+from nncli.base.text import join_quoted, quote, yaml_quote
+from nncli.data.columns.parsing import parse_numbers
+from nncli.data.table import Table
+from nncli.nn.arrays import Codes, Floats, Mask
+from nncli.nn.losses import Loss
+from nncli.nn.program.values import Value, is_nan, select
+from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth
+from nncli.targets.classes import Classes
+from nncli.targets.decision import Decision, decide
+from nncli.targets.metrics.classification_resamples import ClassificationResamples
+from nncli.targets.metrics.metric import Metric
+from nncli.targets.metrics.ordinal import ORDINAL_METRICS
+from nncli.targets.orders import label_order
+
+MAX_WRITTEN = 12
+"""Classes that a hint writes in full."""
+
+
+class OrderedClasses(Classes):
+    """Classes whose codes are ranks, from the lowest on. The median rank is predicted, of two the lower one.
+
+    It is the first rank that is not exceeded with a probability of one half, so its expected error in ranks is lowest.
+    """
+
+    task: Literal["ordinal"] = "ordinal"
+    order: tuple[StrictStr, ...] = ()
+    """The order that the configuration gives; without one that of the numbers or the words."""
+
+    default_metric: ClassVar[str] = "rank_mae"
+    has_order: ClassVar[bool] = True
+    predicts_most_probable: ClassVar[bool] = False
+    usual_class: ClassVar[str] = "median rank"
+    takes_fractions: ClassVar[bool] = True
+    further_metrics: ClassVar[tuple[Metric[ClassificationResamples], ...]] = ORDINAL_METRICS
+
+    @classmethod
+    def fit(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> Self:
+        """Fit the classes, in the order of the options, else by number or by the words of a scale.
+
+        Raises:
+            DataError: there are fewer than two classes, or their order is unknown.
+            ConfigError: the order lacks a class.
+        """
+        target, order = super().fit(table, names, options), options.order
+        has_words = parse_numbers(pl.Series(target.labels), table.dialect_of(target.name)).has_nulls()
+        if not order and has_words and options.positive not in target.labels:
+            labels = label_order(target.labels) or (list(target.labels) if len(target.labels) == 2 else None)
+            if labels is None:
+                shown = [yaml_quote(label) for label in target.labels[:MAX_WRITTEN]]
+                more = ", …" * (len(target.labels) > MAX_WRITTEN)
+                raise DataError(
+                    f"the order of the classes of {quote(target.name)} is unknown: {join_quoted(target.labels[:8])}",
+                    location=table.location(column=target.name),
+                    hint=f"Set data.order: [{', '.join(shown)}{more}], the lowest first; or use loss: cross_entropy.",
+                )
+            return target.model_copy(update={"labels": tuple(labels)})
+        if not order:
+            return target
+        if missing := [label for label in target.labels if label not in order]:
+            raise config_error(
+                "data.order",
+                f"the order lacks the {'class' if len(missing) == 1 else 'classes'} {join_quoted(missing[:8])}",
+                f"Write every class of {quote(target.name)}, lowest first, exactly as in the table.",
+            )
+        labels = [label for label in order if label in target.labels]
+        return target.model_copy(update={"labels": tuple(labels), "order": order})
+
+    def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
+        labels = list(dict.fromkeys(label for target in targets for label in target.labels))
+        if len(labels) == len(self.labels):
+            return self
+        table = Table(pl.DataFrame({self.name: labels}), "")
+        target = self.fit(table, self.names, FitOptions(positive=positive, order=self.order))
+        return target.model_copy(update={"label_type": self.label_type})
+
+    def decide(self, values: Floats, decision: Decision | None) -> Codes:
+        if decision is not None:
+            return decide(values, self.labels, decision)
+        codes, reached = np.zeros(len(values), np.int64), np.zeros(len(values))
+        for p in values.T[:-1]:
+            reached += p
+            codes += reached < 0.5
+        return codes
+
+    def lower_codes(self, values: Value, decision: Decision | None) -> Value | None:
+        if decision is not None:
+            return super().lower_codes(values, decision)
+        reached = values.columns([0])
+        codes = select(reached < 0.5, 1.0, 0.0)
+        for k in range(1, len(self.labels) - 1):
+            reached = reached + values.columns([k])
+            codes = codes + select(reached < 0.5, 1.0, 0.0)
+        return select(is_nan(values.columns([0])), -1.0, codes)
+
+    def complete_sets(self, included: Mask) -> Mask:
+        """The ranges of ranks from the lowest to the highest class of each set, which are never missed more often."""
+        from_lowest = np.logical_or.accumulate(included, axis=1)
+        to_highest = np.logical_or.accumulate(included[:, ::-1], axis=1)[:, ::-1]
+        return np.asarray(from_lowest & to_highest)
+
+    def row_errors(self, predictions: Predicted, y: Truth) -> tuple[Floats, str]:
+        """By how many ranks each row is off."""
+        return np.abs(predictions.classes - y).astype(np.float64), "error in ranks"
+
+    def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:
+        """The log loss, the classification error for accuracy, or the error in ranks for metrics of these."""
+        if metric == "accuracy":
+            return np.asarray(predictions.classes != y, np.float64)
+        if metric in {m.name for m in ORDINAL_METRICS}:
+            errors, _ = self.row_errors(predictions, y)
+            return errors
+        return super().test_losses(metric, loss, predictions, y)
+
+    @classmethod
+    def test_loss_name(cls, metric: str) -> str:
+        return "error in ranks" if metric in {m.name for m in ORDINAL_METRICS} else super().test_loss_name(metric)
+
+    def is_mean_of_rows(self, metric: str) -> bool:
+        return metric == "rank_mae" or super().is_mean_of_rows(metric)

@@ -1,0 +1,128 @@
+"""Ordered classes: their order, the median rank, and sets that are ranges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from nncli.base.errors import ConfigError, DataError
+from nncli.data.table import Table
+from nncli.models.predictions import Predictions
+from nncli.nn.losses import Ordinal
+from nncli.targets.base import FitOptions
+from nncli.targets.classes import ClassificationTarget
+from nncli.targets.ordinal import OrderedClasses
+
+RANKS = OrderedClasses(name="risk", labels=("low", "medium", "high"))
+
+
+def table(*cells: object) -> Table:
+    return Table(pl.DataFrame({"risk": cells}), "t.csv")
+
+
+def fitted(*cells: object, order: tuple[str, ...] = ()) -> tuple[str, ...]:
+    return OrderedClasses.fit(table(*cells), ("risk",), FitOptions(order=order)).labels
+
+
+@pytest.mark.parametrize(
+    ("cells", "labels"),
+    [
+        (("high", "low", "medium", "low"), ("low", "medium", "high")),
+        ((10, 2, 1), ("1", "2", "10")),
+        ((2.5, 1.0, -0.5), ("-0.5", "1", "2.5")),
+        (("10", "9", "8.5"), ("8.5", "9", "10")),
+        ((False, True), ("false", "true")),
+    ],
+)
+def test_the_order_is_that_of_words_or_numbers(cells: tuple[object, ...], labels: tuple[str, ...]) -> None:
+    assert fitted(*cells) == labels
+
+
+def test_a_given_order_is_kept_without_classes_that_do_not_occur() -> None:
+    assert fitted("b", "a", "b", order=("c", "b", "a")) == ("b", "a")
+
+
+def test_an_unknown_order_is_refused_with_the_key_that_says_it() -> None:
+    with pytest.raises(DataError) as caught:
+        fitted("red", "on: off", "blue")
+    assert caught.value.location is not None
+    assert caught.value.location.column == "risk"
+    assert 'data.order: ["blue", "on: off", "red"]' in str(caught.value.hint)
+
+
+def test_an_order_that_lacks_a_class_is_refused_at_its_key() -> None:
+    with pytest.raises(ConfigError) as caught:
+        fitted("red", "blue", order=("red", "bleu"))
+    (issue,) = caught.value.issues
+    assert issue.location.key == "data.order"
+    assert "'blue'" in issue.message
+
+
+def test_members_that_lack_a_rank_have_the_ranks_of_all_in_order() -> None:
+    parts = [OrderedClasses.fit(table(*cells), ("risk",)) for cells in (("low", "high"), ("medium", "low"))]
+    assert parts[0].joint(parts, None).labels == RANKS.labels
+    given_order = [
+        OrderedClasses.fit(table(*cells), ("risk",), FitOptions(order=("x", "a", "k"))) for cells in ("xk", "ak")
+    ]
+    assert given_order[0].joint(given_order, None).labels == ("x", "a", "k")
+    assert RANKS.accepts(parts[0])
+    assert not ClassificationTarget(name="risk", labels=RANKS.labels).accepts(RANKS)
+
+
+@given(P=arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(2, 6)), elements=st.floats(0.01, 1.0)))
+def test_the_predicted_rank_has_the_lowest_expected_error(P: NDArray[np.float64]) -> None:
+    P /= P.sum(axis=1, keepdims=True)
+    ranks = np.arange(P.shape[1])
+    target = OrderedClasses(name="t", labels=tuple(map(str, ranks)))
+    expected = P @ np.abs(ranks[:, None] - ranks)
+    chosen = expected[np.arange(len(P)), target.decide(P, None)]
+    np.testing.assert_allclose(chosen, expected.min(axis=1), atol=1e-12)
+
+
+@given(included=arrays(np.bool_, st.tuples(st.integers(1, 5), st.integers(2, 6))))
+def test_sets_are_the_smallest_ranges_that_hold_what_is_included(included: NDArray[np.bool_]) -> None:
+    for row, complete in zip(included, RANKS.complete_sets(included), strict=True):
+        at = np.flatnonzero(row)
+        wanted = np.zeros(len(row), bool)
+        if len(at):
+            wanted[at[0] : at[-1] + 1] = True
+        assert complete.tolist() == wanted.tolist()
+
+
+@dataclass(frozen=True)
+class Case:
+    predictions: Predictions
+    y: NDArray[np.int64]
+
+
+@pytest.fixture
+def case() -> Case:
+    P = np.array([[0.4, 0.25, 0.35], [0.2, 0.2, 0.6], [0.9, 0.1, 0.0]])
+    return Case(Predictions(RANKS, P), np.array([0, 0, 1]))
+
+
+def test_all_scores_of_classes_are_those_of_the_median_rank(case: Case) -> None:
+    assert case.predictions.classes.tolist() == [1, 2, 0]
+    scores = RANKS.scores(case.predictions, case.y, None, Ordinal())
+    assert [name for name, _ in scores.values[:2]] == ["rank_mae", "quadratic_kappa"]
+    assert scores["rank_mae"] == pytest.approx(4 / 3)
+    assert scores["accuracy"] == 0.0
+    for name in ("rank_mae", "quadratic_kappa", "accuracy", "macro_f1", "log_loss"):
+        metric = RANKS.metric(name)(case.y, case.predictions.values, None)
+        assert metric == pytest.approx(scores[name], rel=1e-12), name
+
+
+def test_the_losses_of_paired_tests_are_those_of_the_metric(case: Case) -> None:
+    of_metric = {name: RANKS.test_losses(name, Ordinal(), case.predictions, case.y) for name in RANKS.metric_names()}
+    assert of_metric["rank_mae"].tolist() == of_metric["quadratic_kappa"].tolist() == [1.0, 2.0, 1.0]
+    assert of_metric["accuracy"].tolist() == [1.0, 1.0, 1.0]
+    assert of_metric["log_loss"][0] == pytest.approx(-np.log(0.4))
+    assert RANKS.is_mean_of_rows("rank_mae")
+    assert not RANKS.is_mean_of_rows("quadratic_kappa")
