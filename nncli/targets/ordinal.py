@@ -110,17 +110,10 @@ class OrderedClasses(Classes):
         to_highest = np.logical_or.accumulate(included[:, ::-1], axis=1)[:, ::-1]
         return np.asarray(from_lowest & to_highest)
 
-    def row_errors(self, predictions: Predicted, y: Truth) -> tuple[Floats, str]:
-        """By how many ranks each row is off."""
-        return np.abs(predictions.classes - y).astype(np.float64), "error in ranks"
-
     def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:
-        """The log loss, the classification error for accuracy, or the error in ranks for metrics of these."""
-        if metric == "accuracy":
-            return np.asarray(predictions.classes != y, np.float64)
+        """By how many ranks each row is off for metrics of ranks, else the log loss or the classification error."""
         if metric in {m.name for m in ORDINAL_METRICS}:
-            errors, _ = self.row_errors(predictions, y)
-            return errors
+            return np.abs(predictions.classes - y).astype(np.float64)
         return super().test_losses(metric, loss, predictions, y)
 
     @classmethod

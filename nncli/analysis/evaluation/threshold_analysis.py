@@ -361,8 +361,9 @@ class ThresholdAnalysis:
     thresholds of the `positive` one, from the lowest up, with `chosen` for the decision; of other decisions `classes`
     counts predictions. `saved` is the decision of the run now. The `rows` are a sample of `total` rows where there are
     too many. `calibrated` is the threshold that costs would give by calibrated probabilities alone, with its figures,
-    which no row chose. `constant` is the best constant prediction, None without costs. Of several labels, `by_label` has
-    the threshold of each, and `most_probable` are the figures of the threshold 0.5. `notes` are about unusual options.
+    which no row chose. `constant` is the best constant prediction, None without costs. Of several labels, `by_label`
+    has the threshold of each, and `most_probable` are the figures of the threshold 0.5. `notes` are about unusual
+    options.
     """
 
     run: Path

@@ -29,6 +29,7 @@ def classes(p_yes: list[float], truth: list[str], numbers: list[int], **more: ob
         row_numbers=np.array(numbers),
         truth=np.array(truth),
         values=np.column_stack([1 - p, p]),
+        classes=(p > 0.5).astype(np.int64),
         loss=CrossEntropy(),
         weights=None,
         groups=None,
@@ -43,7 +44,14 @@ def numbers(predicted: object, truth: object, loss: Loss) -> ComparableRun:
     single = classes([], [], [])
     names = tuple(f"y{j}" for j in range(y.shape[1]))
     return replace(
-        single, labels=None, target=names, truth=y, values=values, loss=loss, row_numbers=np.arange(1, len(y) + 1)
+        single,
+        labels=None,
+        classes=None,
+        target=names,
+        truth=y,
+        values=values,
+        loss=loss,
+        row_numbers=np.arange(1, len(y) + 1),
     )
 
 
@@ -111,7 +119,7 @@ def test_the_best_run_is_compared_with_the_others_in_any_order() -> None:
 
 def test_classes_are_matched_by_their_names() -> None:
     a = classes([0.9, 0.2], ["yes", "no"], [1, 2])
-    b = replace(a, labels=("yes", "no"), values=a.values[:, ::-1])
+    b = replace(a, labels=("yes", "no"), values=a.values[:, ::-1], classes=np.array([0, 1]))
     (loss,) = compare_pairwise([a, b])
     assert loss.test
     assert loss.beside

@@ -364,7 +364,9 @@ def held_out_scores(
         methods.append(f"{capitalized(saved.chosen_note)}: `nncli threshold` has those expected on new rows.")
     if held_out.predictions.decision is not None:
         text = f"Predicted {outputs} follow the saved decision: {held_out.predictions.decision.text}."
-        constant = "most frequent class" if held_out.baseline.decision is None else "class of the lowest cost for all"
+        constant = "class of the lowest cost for all"
+        if held_out.baseline.decision is None:
+            constant = f"{held_out.predictions.target.usual_class} of the class shares"
         of_baseline = f" Those of the baseline are the {constant}." if held_out.predictions.target.has_labels else ""
         parts.append(Paragraph(text + of_baseline))
     labels = held_out.predictions.target.labels
