@@ -81,9 +81,12 @@ class Request:
         loss = value.get("loss") or ("ordinal" if has_order else self.kind.default_loss)
         value = {**value, "data": data, "loss": loss, "quality": quality}
         config = validate(Config, with_preset(replace(document, value=value)))
-        if config.loss is not None and kind_of(config.loss).has_labels != self.kind.has_labels:
-            task, expected = kind_of(config.loss).task_name(), self.kind.task_name()
-            raise ValueError(f"the loss {config.loss.type} is for {task}, but this estimator is for {expected}")
+        if config.loss is None:
+            return config
+        kind, expected = kind_of(config.loss), self.kind
+        if kind is not expected and not (kind.has_labels and expected.has_labels):
+            what = f"the loss {config.loss.type} is for {kind.task_name()}"
+            raise ValueError(f"{what}, but this estimator is for {expected.task_name()}")
         return config
 
     @property

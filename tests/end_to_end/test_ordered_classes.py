@@ -150,7 +150,8 @@ def test_an_estimator_predicts_the_median_rank_as_the_command_does(table: Path) 
     frame = pl.read_csv(table)
     X, y = frame.select("x", "z"), frame["size"]
     estimator = NNClassifier(layers=[8], epochs=20, random_state=0, config={"data": {"order": LABELS}}).fit(X, y)
-    P = estimator.predict_proba(X)[:, [estimator.classes_.tolist().index(label) for label in LABELS]]
+    columns = np.array([np.flatnonzero(estimator.classes_ == label)[0] for label in LABELS])
+    P = estimator.predict_proba(X)[:, columns]
     assert estimator.predict(X).tolist() == [LABELS[k] for k in (P.cumsum(axis=1)[:, :-1] < 0.5).sum(axis=1)]
     ordered = NNClassifier(layers=[8], epochs=5, loss="ordinal").fit(X, frame["grade"])
     assert ordered.predict_set(X, 0.8).shape == (240, 3)
