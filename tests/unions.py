@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+from nncli.nn.losses import Loss, SeveralLosses
+
 
 def members(union: Any) -> tuple[type[Any], ...]:
     """The classes of `Annotated[A | B | ..., Field(discriminator="type"), ...]`, in the order of the union."""
@@ -13,3 +15,8 @@ def members(union: Any) -> tuple[type[Any], ...]:
 def tag(cls: type[Any]) -> str:
     """The name a class goes by in a configuration."""
     return str(cls.model_fields["type"].default)
+
+
+def plain_losses() -> list[Any]:
+    """Every loss that needs no losses of several targets."""
+    return [loss for loss in members(Loss) if loss is not SeveralLosses]

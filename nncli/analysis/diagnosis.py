@@ -102,7 +102,9 @@ def diagnose_run(path: Path, *, rates: bool = False, rows: bool = True) -> Diagn
     if reports and all(report.val_loss is None for report in reports):
         notes.append("there are no validation losses: whether the network overfits cannot be seen")
     of_rows, trials = None, tuple[RateTrial, ...]()
-    if rows and networks and networks[0].config.teacher is not None:
+    if manifest.targets or manifest.beside:
+        notes.append("the training rows were not looked at: one network learned several targets")
+    elif rows and networks and networks[0].config.teacher is not None:
         notes.append("the training rows were not looked at: a teacher's predictions are the targets")
     elif rows and networks:
         try:
@@ -169,7 +171,7 @@ def _look_at_rows(folder: Path, scratch: Scratch, *, rates: bool) -> tuple[RowEv
 def _weights(folder: Path, manifest: Manifest) -> Parameters | None:
     if WEIGHTS not in manifest.files:
         return None
-    model = Run(folder).load_model()
+    model = Run(folder).load_model(several=True)
     return model.parameters if isinstance(model, Model) else None
 
 

@@ -130,6 +130,7 @@ class RunRecord:
         manifest = Run.open(path).load_manifest()
         manifest.check_not_private(path, "its training table")
         check_not_selected(path, manifest.selection, "trained again")
+        manifest.check_learns_alone(path, "it is not trained again by itself")
         parent = path.absolute().parent
         if parent.name == MEMBERS and os.path.lexists(parent.parent / MANIFEST):
             raise RunError(

@@ -10,13 +10,14 @@ metrics.json             the scores
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
 from nncli.api.options import CrossValidateOptions
+from nncli.api.prediction.tables import title_of
 from nncli.api.training_input import copied_table, resolve_input
 from nncli.base.errors import Advice, UsageError, config_error
 from nncli.base.findings import FindingCode, keeps_rows, note
@@ -31,6 +32,7 @@ from nncli.fitting.ensemble.cross_validation import (
     open_record,
     read_folds,
     score_folds,
+    score_targets,
     scores_of,
     start_record,
     with_row_checks,
@@ -56,6 +58,9 @@ class CrossValidated:
     path: Path
     result: CrossValidation | None
 
+
+KEYS = ("row", "fold")
+"""The columns of out-of-fold predictions that are not predicted."""
 
 CrossEvent: TypeAlias = MembersStarted | MembersProgress | CrossValidated
 
@@ -165,7 +170,8 @@ def _cross_validate(
     kept = read_folds(run, record.held_out, fold_data, paths)
     if kept is not None:
         yield MembersStarted(run.path, count, 1, data.findings, "trainings")
-        yield CrossValidated(run.path, scores_of(fold_data, kept, record))
+        result = scores_of(fold_data, kept, record)
+        yield CrossValidated(run.path, _with_targets(result, score_targets(run, fold_data, paths, record)))
         return
     workers = call.workers(config)
     at_a_time = workers.sharing(count)
@@ -195,8 +201,19 @@ def _cross_validate(
         yield CrossValidated(run.path, None)
         return
     result = score_folds(run, fold_data, paths, record)
+    result = _with_targets(result, score_targets(run, fold_data, paths, record))
     run.save_metrics(result.json())
     yield CrossValidated(run.path, result)
+
+
+def _with_targets(result: CrossValidation, targets: Mapping[str, CrossValidation]) -> CrossValidation:
+    """The scores with those of each of several targets, and the predictions of all."""
+    predictions = result.predictions
+    for name, of_target in targets.items():
+        columns = {column: title_of(column, name) for column in of_target.predictions.columns if column not in KEYS}
+        own = of_target.predictions[["row", *columns]].rename(columns)
+        predictions = predictions.join(own, on="row", how="left")
+    return replace(result, predictions=predictions, targets=targets)
 
 
 def _open_ensemble(data: EnsembleData, folder: Path, command: Sequence[str], stack: ExitStack) -> EnsembleRun:

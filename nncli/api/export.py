@@ -25,6 +25,7 @@ from nncli.fitting.calibration import conformal_predictor
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.read_table import read_to_predict
 from nncli.nn.program.program import Program, select_class_outputs
+from nncli.run_directory import filenames
 from nncli.run_directory.run import Run
 from nncli.version import __version__
 
@@ -186,8 +187,10 @@ def _target_and_path(run: Path, to: str | None, output: Path | None) -> tuple[Ta
 
 
 def _name(run: Path) -> str:
-    """The name of a run directory, also of `.`"""
-    return run.resolve().name or "model"
+    """The name of a run directory, also of `.`; that of one of several targets follows the name of the run of all."""
+    path = run.resolve()
+    name = f"{path.parents[1].name}-{path.name}" if path.parent.name == filenames.TARGETS else path.name
+    return name or "model"
 
 
 def _sentence(text: str) -> str:

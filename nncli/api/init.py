@@ -101,7 +101,7 @@ def _column(column: ColumnProfile, use: str) -> dict[str, Any]:
 def init(data: TableLocation, target: str | Sequence[str], options: InitOptions) -> str:
     """Draft a configuration for a table and return its YAML, with comments on the columns and the choices.
 
-    `target` is the column to predict, or several numeric ones. Paths in the YAML are relative to the folder of the
+    `target` is the column to predict, or several. Paths in the YAML are relative to the folder of the
     output, or else to the working directory.
 
     Raises:

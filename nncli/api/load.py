@@ -67,7 +67,7 @@ class Loaded:
             RunError: the run has no held-out rows for intervals or sets.
             DataError: a column is missing, or a cell cannot be read and that is an error.
         """
-        return predict_data(self.model, data, options, self._calibrated(options.uncertainty))
+        return predict_data(self.model, self._calibrated(options.uncertainty), data, options)
 
     def _calibrated(self, options: UncertaintyOptions) -> ConformalPredictor | None:
         """The model, calibrated for some levels; the last calibration is kept."""

@@ -12,7 +12,14 @@ import polars as pl
 
 from nncli.api.options import PredictOptions, PredictToFileOptions
 from nncli.api.prediction.profile_file import ProfileFile, read_profile
-from nncli.api.prediction.tables import PredictionSummary, predict_chunks, predict_source
+from nncli.api.prediction.tables import (
+    AnyPredictor,
+    PredictionSummary,
+    TargetModels,
+    load_predictor,
+    predict_chunks,
+    predict_source,
+)
 from nncli.api.prediction.to_file import check_errors_file, open_errors, write_predictions
 from nncli.base.errors import Location, UsageError
 from nncli.base.logs import log_duration
@@ -21,9 +28,7 @@ from nncli.data.formats.streams import is_stream
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.output import OutputTarget, check_output, output_target
 from nncli.data.sources.table_source import Inputs, TableLocation, TableSource, as_source, input_sources
-from nncli.fitting.calibration import conformal_predictor
 from nncli.models.conformal.predictor import ConformalPredictor
-from nncli.models.ensemble import AnyModel
 from nncli.models.read_table import table_of
 from nncli.run_directory.run import Run
 
@@ -44,16 +49,15 @@ def predict_with(run: str | Path, data: TableLocation | Frame, options: PredictO
         RunError: the run directory is missing or damaged, or has no held-out rows for intervals or sets.
         DataError: a column is missing, or a cell cannot be read and that is an error.
     """
-    opened = Run.open(Path(run))
-    model = opened.load_model()
-    return predict_data(model, data, options, conformal_predictor(opened, model, options.uncertainty))
+    model, conformal = load_predictor(Run.open(Path(run)), options.uncertainty)
+    return predict_data(model, conformal, data, options)
 
 
 predict = operation(PredictOptions)(predict_with)
 
 
 def predict_data(
-    model: AnyModel, data: TableLocation | Frame, options: PredictOptions, conformal: ConformalPredictor | None = None
+    model: AnyPredictor, conformal: ConformalPredictor | None, data: TableLocation | Frame, options: PredictOptions
 ) -> pl.DataFrame:
     """Predict every row of a file or a frame, in one frame."""
     source = as_source(data) if isinstance(data, TableSource | str | os.PathLike) else None
@@ -62,7 +66,8 @@ def predict_data(
         if source is not None:
             frames = predict_source(model, source, options, on_invalid=on_invalid, conformal=conformal)
         else:
-            tables = iter([table_of(model, data)])
+            reader = model.first if isinstance(model, TargetModels) else model
+            tables = iter([table_of(reader, data)])
             frames = predict_chunks(model, tables, options, on_invalid=on_invalid, conformal=conformal)
         return pl.concat(frames, how="vertical_relaxed")
 
@@ -100,9 +105,12 @@ def predict_to_file_with(
     _check_target(source, target, options)
     with log_duration(f"loading {run}"):
         opened = Run.open(Path(run))
-        model = opened.load_model()
-        conformal = conformal_predictor(opened, model, options.uncertainty)
-        profile = None if options.profile is None else ProfileFile.open(Path(options.profile), opened, model)
+        model, conformal = load_predictor(opened, options.uncertainty)
+        if options.profile is not None and isinstance(model, TargetModels):
+            opened.check_one_target()
+        profile = None
+        if options.profile is not None and not isinstance(model, TargetModels):
+            profile = ProfileFile.open(Path(options.profile), opened, model)
     profiler = None if profile is None else profile.profiler
     summary = write_predictions(
         model, source, target, options, append=options.append, conformal=conformal, profiler=profiler

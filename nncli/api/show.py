@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -100,6 +100,7 @@ class RunDescription:
     decision: Decision | None = None
     averaging: Averaging | None = None
     private: bool = False
+    target_runs: tuple[str, ...] = ()
 
     def json(self) -> dict[str, Any]:
         """All fields and the next steps as a JSON object."""
@@ -129,6 +130,7 @@ class RunDescription:
         return [
             ("run", str(self.path)),
             ("status", self.status),
+            ("runs of targets", ", ".join(self.target_runs)),
             ("started", f"{started} UTC{seconds}"),
             ("private", "without rows, rare categories and paths" if self.private else ""),
             ("command", shlex.join(self.command)),
@@ -254,7 +256,7 @@ def show(run: str | Path) -> RunDescription:
         best_epoch=manifest.best_epoch,
         best_epochs=_best_epochs(path, manifest),
         held_out_kind=manifest.held_out_kind,
-        scores=_scores(metrics),
+        scores=(*_scores(metrics), *_scores_of_targets(run_directory)),
         findings=() if metrics is None else metrics.findings,
         cycles=() if metrics is None else metrics.cycles,
         time_limit=manifest.time_limit,
@@ -263,6 +265,7 @@ def show(run: str | Path) -> RunDescription:
         decision=decision,
         averaging=None if metrics is None or metrics.validation is None else metrics.validation.averaging,
         private=manifest.private,
+        target_runs=tuple(str(of_target.path) for of_target in run_directory.targets.values()),
     )
 
 
@@ -299,6 +302,13 @@ def _quantile_levels(loss: LossBase) -> tuple[float, ...]:
 def _command(words: tuple[str, ...]) -> tuple[str, ...]:
     """The command line with `nncli` for the path of the program."""
     return ("nncli", *words[1:]) if words else ()
+
+
+def _scores_of_targets(run: Run) -> Iterator[RecordedScore]:
+    """The scores of each of several targets, once its run is complete."""
+    for name, of_target in run.targets.items():
+        if (of_target.path / MANIFEST).is_file():
+            yield from (replace(score, target=name) for score in show(of_target.path).scores)
 
 
 def _scores(metrics: RecordedMetrics | None) -> tuple[RecordedScore, ...]:

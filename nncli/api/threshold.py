@@ -51,6 +51,7 @@ def threshold_with(run: str | Path, options: ThresholdOptions) -> ThresholdAnaly
     costs, positive = options.costs, options.positive
     goal = goal_of(options.cost, options.recall, options.precision, options.positive_rate, options.at, f1=options.f1)
     opened = Run.open(Path(run))
+    opened.check_one_target()
     if goal is not None and costs is not None and not (isinstance(goal, FixedThreshold) and goal.costs is None):
         raise UsageError("a threshold has one goal, and several are given", hint="Use one of the options.")
     if options.kappa and not (goal is None and costs is None and positive is None):

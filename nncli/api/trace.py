@@ -197,6 +197,7 @@ def _prepared(
             run = Run.open(run.path / manifest.member_folders[0])
             manifest = run.load_manifest()
         manifest.check_not_private(run.path, "its training table")
+        manifest.check_learns_alone(Path(config), "its steps are those of all")
         settings, execution = read_config(run.path), recorded_execution(manifest)
         execution.check_available(str(run.path))
         with table_copies(settings), Scratch() as scratch:
@@ -339,7 +340,7 @@ def _given_rows(
     else:
         with Scratch() as scratch:
             table = load_table(config, as_source(data), scratch, spec.dialect)
-            store = drop_missing_targets(table, config)
+            store = drop_missing_targets(table, config, every=not spec.target.learns_from_any)
             encoded = encode(config, store, spec.encoder, spec.target, spec.network, prepared.training, None)
         dataset, at_hand, n_rows = encoded.dataset, _numbers(encoded), len(table)
     position = {number: i for i, number in reversed([*enumerate(at_hand)])}

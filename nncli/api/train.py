@@ -23,6 +23,7 @@ from nncli.fitting.train.single import resume_network, train_network
 from nncli.fitting.training_call import TrainingCall
 from nncli.run_directory.config import read_config
 from nncli.run_directory.cross_validation import check_is_run, resume_command
+from nncli.run_directory.listing import is_run
 from nncli.run_directory.manifest import check_not_selected
 from nncli.run_directory.run import Run
 
@@ -118,13 +119,17 @@ def _resume(path: Path, options: TrainOptions, command: Sequence[str]) -> Genera
     manifest = run.load_manifest()
     manifest.check_not_private(run.path, "its training table")
     check_not_selected(run.path, manifest.selection, "trained further")
+    manifest.check_learns_alone(path, "it is not trained further by itself")
     findings = []
     if manifest.status == "done" and not any(text.lstrip().startswith("epochs") for text in options.set):
         hint = f"To train longer: nncli train --resume {shlex.quote(str(path))} --set epochs=N"
         findings.append(note(FindingCode.ALREADY_FINISHED, "this training had finished; it is scored again", hint=hint))
-    decision = read_decision(run)
-    if decision is not None:
-        command_words = ["nncli", "threshold", str(path), *threshold_options(decision), "--save"]
+    complete = [of_target for of_target in run.targets.values() if is_run(of_target.path)]
+    for decided in (run, *complete):
+        decision = read_decision(decided)
+        if decision is None:
+            continue
+        command_words = ["nncli", "threshold", str(decided.path), *threshold_options(decision), "--save"]
         message = "the saved decision is removed: it was chosen for the probabilities before"
         hint = f"Choose it again after the training: {shlex.join(command_words)}"
         findings.append(warning(FindingCode.DECISION_REMOVED, message, hint=hint))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,7 @@ from nncli.api.options import SourceOptions
 from nncli.base.option import INPUT, Option
 from nncli.base.text import MAX_QUOTE_LENGTH, escape_unprintable
 from nncli.cli.console import echo_err, format_number, interrupt_at_once, interval_text
-from nncli.cli.options import PageOptions, ResultOptions, requires_extra
+from nncli.cli.options import PageOptions, ResultOptions, each_target, requires_extra
 from nncli.cli.tables import on_one_line, prose, table
 
 if TYPE_CHECKING:
@@ -62,10 +63,19 @@ def compare(
     nncli compare runs/first runs/second --json | jq '.pairs[].sentence'
     """
     from nncli.api.compare import compare as compare_runs
+    from nncli.run_directory.run import targets_of
 
     interrupt_at_once()
     page.check()
-    comparison = compare_runs(runs, None if source.data is None else source.source(source.data))
+    data = None if source.data is None else source.source(source.data)
+    if len(runs) > 1 and all(map(targets_of, runs)):
+        for of_target, shown in each_target(runs[0], display, data, to_file=page.html is not None):
+            of_runs = [run / of_target.relative_to(runs[0]) for run in runs]
+            comparison = compare_runs(of_runs, data)
+            shown.note(*comparison.notes)
+            shown.show(comparison.json, partial(_text, comparison))
+        return
+    comparison = compare_runs(runs, data)
     if page.html is not None:
         with requires_extra("report"):
             from nncli.analysis.report.page import write_page
@@ -77,7 +87,7 @@ def compare(
             echo_err(f"warning: {note}")
         else:
             display.note(note)
-    display.show(comparison.json, lambda: "\n\n".join(_parts(comparison)))
+    display.show(comparison.json, partial(_text, comparison))
     words = [*map(str, runs), *([] if source.data is None else ["--data", source.data, *source.words])]
     if page.html is not None:
         display.next(f"open {page.html} in a browser")
@@ -85,6 +95,10 @@ def compare(
         display.next(f"nncli compare {shlex.join(words)} --data FRESH")
     else:
         display.next(f"nncli compare {shlex.join(words)} --html comparison.html")
+
+
+def _text(comparison: Comparison) -> str:
+    return "\n\n".join(_parts(comparison))
 
 
 def _parts(comparison: Comparison) -> list[str]:

@@ -141,7 +141,7 @@ class TargetOptions(Options):
 
     target: Annotated[
         Sequence[str],
-        Option("The column to predict. Repeatable for several numbers.", INPUT, short="-t", metavar="COLUMN"),
+        Option("The column to predict. Repeatable for several.", INPUT, short="-t", metavar="COLUMN"),
     ] = ()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -13,7 +14,7 @@ from nncli.api.options import DriftOptions, SourceOptions
 from nncli.base.option import OUTPUT, Option, Options
 from nncli.base.text import escape_unprintable, format_percent
 from nncli.cli.console import format_number, interrupt_at_once, rows
-from nncli.cli.options import PageOptions, ResultOptions, RunDirectory, input_table, requires_extra
+from nncli.cli.options import PageOptions, ResultOptions, RunDirectory, each_target, input_table, requires_extra
 from nncli.cli.tables import one_line_table, table
 
 if TYPE_CHECKING:
@@ -69,16 +70,23 @@ def drift(
 
     interrupt_at_once()
     page.check()
-    result = drift_with(run, input_table(place, data), replace(options, on_note=display.note))
-    if page.html is not None:
-        with requires_extra("report"):
-            from nncli.analysis.report.page import write_page
-            from nncli.analysis.report.pages import drift_page
+    source, has_drift = input_table(place, data), False
+    for of_target, shown in each_target(run, display, source, to_file=page.html is not None):
+        result = drift_with(of_target, source, replace(options, on_note=display.note))
+        if page.html is not None:
+            with requires_extra("report"):
+                from nncli.analysis.report.page import write_page
+                from nncli.analysis.report.pages import drift_page
 
-        write_page(drift_page(result), page.html, force=page.force)
-    display.show(result.json, lambda: "\n".join(_lines(result)))
-    if fail.fail_on is not None and result.has_drift:
+            write_page(drift_page(result), page.html, force=page.force)
+        shown.show(result.json, partial(_text, result))
+        has_drift |= result.has_drift
+    if fail.fail_on is not None and has_drift:
         raise typer.Exit(DRIFT_FOUND)
+
+
+def _text(result: Drift) -> str:
+    return "\n".join(_lines(result))
 
 
 def _lines(result: Drift) -> Iterator[str]:

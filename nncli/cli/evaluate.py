@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ import typer
 from nncli.api.options import EvaluateOptions, SourceOptions
 from nncli.base.text import escape_unprintable, format_percent
 from nncli.cli.console import format_number, interrupt_at_once, rows
-from nncli.cli.options import ForceOptions, ResultOptions, RunDirectory, input_table
+from nncli.cli.options import ForceOptions, ResultOptions, RunDirectory, each_target, input_table
 from nncli.cli.tables import fits, one_line_table, prose, table
 
 if TYPE_CHECKING:
@@ -58,10 +59,11 @@ def evaluate(
     source = input_table(place, data)
     if options.errors is not None:
         check_errors_file(Path(options.errors), source, None, force=file.force)
-    evaluation = evaluate_with(run, source, options)
-    display.note(*_notes(evaluation, as_json=display.as_json))
-    display.warn_of_training_rows(evaluation.training_rows)
-    display.show(evaluation.json, lambda: "\n\n".join(_text(evaluation)))
+    for of_target, shown in each_target(run, display, source):
+        evaluation = evaluate_with(of_target, source, options)
+        shown.note(*_notes(evaluation, as_json=shown.as_json))
+        shown.warn_of_training_rows(evaluation.training_rows)
+        shown.show(evaluation.json, partial(_joined, evaluation))
 
 
 def _notes(evaluation: Evaluation, *, as_json: bool) -> list[str]:
@@ -76,6 +78,10 @@ def _notes(evaluation: Evaluation, *, as_json: bool) -> list[str]:
     if evaluation.anomalies.note:
         notes.append(evaluation.anomalies.note)
     return notes
+
+
+def _joined(evaluation: Evaluation) -> str:
+    return "\n\n".join(_text(evaluation))
 
 
 def _text(evaluation: Evaluation) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +17,7 @@ from nncli.base.atomic_files import check_overwrite
 from nncli.base.option import OUTPUT, Option
 from nncli.base.text import MAX_QUOTE_LENGTH
 from nncli.cli.console import format_number, interrupt_at_once, rows
-from nncli.cli.options import ForceOptions, ResultOptions, RunDirectory, input_table
+from nncli.cli.options import ForceOptions, ResultOptions, RunDirectory, each_target, input_table
 from nncli.cli.progress.status import Plain, Steps
 from nncli.cli.tables import BAR_CELLS, bar, on_one_line, one_line_table, prose, signed_bar, table
 
@@ -89,14 +90,17 @@ def explain(
     lines = Plain(Steps())
     if not display.quiet:
         options = replace(options, on_progress=lambda *step: lines.update(step))
-    explanation = explain_with(run, source, options=options)
-    display.note(*explanation.notes)
-    display.warn_of_training_rows(explanation.training_rows)
-    if file.attributions is not None and explanation.attributions is not None:
-        write_table(
-            explanation.attributions.frame(explanation.attributed), file.attributions, FileOptions(force=file.force)
-        )
-    display.show(explanation.json, lambda: _text(explanation, options.top))
+    to_file = file.attributions is not None
+    for of_target, shown in each_target(run, display, source, only=options.target, to_file=to_file):
+        one_target = options if of_target == run else replace(options, target=None)
+        explanation = explain_with(of_target, source, options=one_target)
+        shown.note(*explanation.notes)
+        shown.warn_of_training_rows(explanation.training_rows)
+        if file.attributions is not None and explanation.attributions is not None:
+            write_table(
+                explanation.attributions.frame(explanation.attributed), file.attributions, FileOptions(force=file.force)
+            )
+        shown.show(explanation.json, partial(_text, explanation, options.top))
     display.next(f"nncli report {shlex.quote(str(run))}")
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 from nncli.api.options import ExportOptions
 from nncli.base.errors import UsageError
 from nncli.base.option import INPUT, OUTPUT, Option, Options
-from nncli.cli.console import echo_err, interrupt_at_once, print_json, print_path, rows
-from nncli.cli.options import ResultOptions, RunDirectory, requires_extra
+from nncli.cli.console import echo_err, interrupt_at_once, print_path, rows
+from nncli.cli.options import ResultOptions, RunDirectory, each_target, output_of_target, requires_extra
 
 if TYPE_CHECKING:
     from nncli.api.export import Export
@@ -55,17 +55,18 @@ def export(
     with requires_extra("export"):
         from nncli.api.export import MismatchError, export_with
 
+    for of_target, shown in each_target(run, display):
         try:
-            exported = export_with(run, file.output, options=options)
+            exported = export_with(of_target, output_of_target(file.output, of_target, run), options=options)
         except MismatchError as error:
             for line in _check_lines(error.export):
                 echo_err(line)
             raise
-    display.say(_sizes(exported), *_check_lines(exported))
-    if display.as_json:
-        print_json(exported.json())
-    else:
-        print_path(exported.path)
+        display.say(_sizes(exported), *_check_lines(exported))
+        if shown.as_json:
+            shown.show(exported.json, str)
+        else:
+            print_path(exported.path)
 
 
 def _sizes(exported: Export) -> str:

@@ -6,7 +6,7 @@ import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -16,6 +16,7 @@ from nncli.api.options import SourceOptions
 from nncli.base.atomic_files import check_overwrite
 from nncli.base.errors import Advice, InstallExtra, NncliError
 from nncli.base.option import DISPLAY, OUTPUT, Option, Options
+from nncli.base.text import escape_unprintable
 from nncli.cli.completion import complete_config, complete_run
 from nncli.cli.console import announce_input, echo_err, print_json, set_verbose
 
@@ -89,6 +90,69 @@ class ResultOptions(DisplayOptions):
             print_json(document())
         else:
             typer.echo(text().encode("utf-8", "backslashreplace"))
+
+
+class _KeptResult(ResultOptions):
+    """How the result of one of several targets is kept in `results`, to be printed with the others."""
+
+    name: str
+    results: list[Any]
+
+    @classmethod
+    def of(cls, display: ResultOptions, name: str, results: list[Any]) -> _KeptResult:
+        """The options of `display`; notes begin with the name of the target."""
+        kept = cls(**{field.name: getattr(display, field.name) for field in fields(display)})
+        object.__setattr__(kept, "name", name)
+        object.__setattr__(kept, "results", results)
+        return kept
+
+    def note(self, *notes: str) -> None:
+        super().note(*(f"{self.name}: {note}" for note in notes))
+
+    def show(self, document: Callable[[], Mapping[str, Any]], text: Callable[[], str]) -> None:
+        self.results.append(document() if self.as_json else text())
+
+
+def each_target(
+    run: Path,
+    display: ResultOptions,
+    data: TableSource | None = None,
+    *,
+    only: str | None = None,
+    to_file: bool = False,
+) -> Iterator[tuple[Path, ResultOptions]]:
+    """The run, or those of its targets, or `only` of one, with how each result is printed; then they are printed.
+
+    Raises:
+        UsageError: there are several targets, and the table cannot be read again, or one file would get all results.
+    """
+    from nncli.run_directory.run import Run, targets_of
+
+    targets = targets_of(run)
+    targets = {only: targets[only]} if only is not None and only in targets else targets
+    if len(targets) < 2:
+        yield next((of_target.path for of_target in targets.values()), run), display
+        return
+    if to_file or (data is not None and data.is_standard_input):
+        Run(run).check_one_target()
+    results: list[Any] = []
+    for name, of_target in targets.items():
+        yield of_target.path, _KeptResult.of(display, name, results)
+    by_name = dict(zip(targets, results, strict=False))
+    if display.as_json:
+        print_json({"targets": by_name})
+    elif by_name:
+        texts = [
+            f"{(title := escape_unprintable(name))}\n{'=' * len(title)}\n\n{text}" for name, text in by_name.items()
+        ]
+        typer.echo("\n\n".join(texts).encode("utf-8", "backslashreplace"))
+
+
+def output_of_target(output: Path | None, of_target: Path, run: Path) -> Path | None:
+    """The output of one of several targets: its name follows that of the file."""
+    if output is None or of_target == run:
+        return output
+    return output.with_name(f"{output.stem}-{of_target.name}{output.suffix}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -203,8 +204,23 @@ def summary(started: Started | MembersStarted, finished: Finished) -> str:
     If a class is rare, a confusion matrix comes first.
     """
     sizes = f"{_sizes(started, finished)}, {format_duration(finished.seconds)}"
+    of_targets = [
+        line
+        for name, (training, validation) in finished.targets.items()
+        for line in (
+            f"\n{escape_unprintable(name)}",
+            *_scores(replace(finished, training=training, validation=validation)),
+        )
+    ]
+    return "\n".join(
+        [sizes, *_scores(finished), *of_targets, *([] if finished.training is None else _meaning(finished))]
+    )
+
+
+def _scores(finished: Finished) -> list[str]:
+    """A table of the scores, after a confusion matrix if a class is rare; nothing without scores."""
     if finished.training is None:
-        return sizes
+        return []
     card = finished.validation or finished.training
     rows = "training" if finished.validation is None else "out-of-fold" if finished.out_of_fold else "validation"
     baseline, training = dict(headlines(card.baseline)), dict(headlines(finished.training.model))
@@ -222,7 +238,7 @@ def summary(started: Started | MembersStarted, finished: Finished) -> str:
     if finished.validation is None:
         titles, scores = ["", rows, "baseline"], [[name, value, other] for name, value, _, other, _ in scores]
     figures = table([titles, *scores], sys.stderr)
-    return "\n".join([sizes, *_confusion_matrix(rows, card), figures, *_meaning(finished)])
+    return [*_confusion_matrix(rows, card), figures]
 
 
 def _confusion_matrix(title: str, card: ScoreCard) -> list[str]:

@@ -16,7 +16,7 @@ from nncli.base.option import OUTPUT, Option, Options
 from nncli.base.text import escape_unprintable
 from nncli.cli.completion import complete_run
 from nncli.cli.console import format_number, interrupt_at_once, print_json, print_path
-from nncli.cli.options import ForceOptions, ResultOptions, RunDirectory, requires_extra
+from nncli.cli.options import ForceOptions, ResultOptions, RunDirectory, each_target, output_of_target, requires_extra
 from nncli.cli.tables import hanging, one_line_table, table
 
 if TYPE_CHECKING:
@@ -255,12 +255,13 @@ def report(*, run: RunDirectory, file: ReportFileOptions, display: ResultOptions
     interrupt_at_once()
     with requires_extra("report"):
         from nncli.api.report import report as write
-    files = write(run, file.output, force=file.force)
-    if display.as_json:
-        print_json(files.json())
-    else:
-        print_path(files.html)
-    display.next(f"open {files.html} in a browser")
+    for of_target, shown in each_target(run, display):
+        files = write(of_target, output_of_target(file.output, of_target, run), force=file.force)
+        if shown.as_json:
+            shown.show(files.json, str)
+        else:
+            print_path(files.html)
+        display.next(f"open {files.html} in a browser")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,20 +58,25 @@ def serve(*, runs: Runs, options: ServerOptions, display: DisplayOptions) -> Non
 
 
 def runs_and_names(words: Sequence[str]) -> list[tuple[str, Path]]:
-    """The name and the path of each `RUN` or `RUN=NAME`.
+    """The name and the path of each `RUN` or `RUN=NAME`; those of several targets follow the name of their run.
 
     Raises:
         UsageError: a name has other characters than letters, digits and . _ -, or two models have the same name.
     """
+    from nncli.run_directory.run import targets_of
+
     paths: dict[str, Path] = {}
     for word in words:
-        name, path = run_and_name(word)
-        if name in paths:
-            raise UsageError(
-                f"two models have the name {name}: {paths[name]} and {path}",
-                hint=f"Give one of them another name: {shlex.quote(f'{path}={name}-2')}",
-            )
-        paths[name] = path
+        run_name, run = run_and_name(word)
+        targets = targets_of(run).values()
+        named = [(f"{run_name}-{of_target.path.name}", of_target.path) for of_target in targets] or [(run_name, run)]
+        for name, path in named:
+            if name in paths:
+                raise UsageError(
+                    f"two models have the name {name}: {paths[name]} and {path}",
+                    hint=f"Give one of them another name: {shlex.quote(f'{run}={run_name}-2')}",
+                )
+            paths[name] = path
     return list(paths.items())
 
 

@@ -195,7 +195,8 @@ def _fold_scores(result: CrossValidation) -> str:
         ends = min(scores, default=None), max(scores, default=None)
         values = (result.means[name], result.standard_deviations[name], *ends, out_of_fold)
         lines.append([escape_unprintable(title_of(name, result.out_of_fold)), *map(format_number, values)])
-    return table(lines)
+    of_targets = [f"{escape_unprintable(name)}\n{_fold_scores(scores)}" for name, scores in result.targets.items()]
+    return "\n\n".join([table(lines), *of_targets])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,6 +34,23 @@ def conformal_predictor(run: Run, model: AnyModel, options: UncertaintyOptions) 
     return ConformalPredictor.of(model, rows, options, RowGroups.of(column, options.by))
 
 
+def target_predictors(run: Run, options: UncertaintyOptions) -> dict[str, tuple[AnyModel, ConformalPredictor | None]]:
+    """The model of each of several targets, calibrated for the levels of the options that fit it.
+
+    Raises:
+        UsageError: an option fits no target, or there are too few held-out rows for a level.
+        RunError: a run is damaged, or keeps no held-out rows.
+    """
+    models = {name: (of_target, of_target.load_model()) for name, of_target in run.targets.items()}
+    for kind in ("interval", "prediction_set"):
+        if getattr(options, kind) and all(model.spec.target.uncertainty != kind for _, model in models.values()):
+            options.check(next(iter(models.values()))[1].spec.target)
+    return {
+        name: (model, conformal_predictor(of_target, model, options.of_target(model.spec.target)))
+        for name, (of_target, model) in models.items()
+    }
+
+
 def held_out_column(run: Run, rows: HeldOutRows, name: str, dialect: CsvDialect) -> Table:
     """A column of the held-out rows, from the table that the run was trained on, which has this dialect.
 

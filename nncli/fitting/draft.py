@@ -42,7 +42,7 @@ from nncli.fitting.prepare.load import drop_missing_targets, load_table, table_c
 from nncli.nn.losses import MSE, BinaryCrossEntropy, Loss
 from nncli.targets.base import NUMERIC
 from nncli.targets.orders import word_order
-from nncli.targets.target import TargetKind, kind_of
+from nncli.targets.target import TargetKind, class_targets, kind_of
 
 USUAL_TARGETS = ("target", "label", "labels", "class", "y", "outcome", "response")
 NO_TARGET = "?"
@@ -75,6 +75,7 @@ class TableSummary:
     positive_class: str | None = None
     proposed_loss: tuple[str, str] | None = None
     label_note: str | None = None
+    kinds: tuple[TargetKind, ...] = ()
 
     @cached_property
     def _features(self) -> frozenset[str]:
@@ -168,9 +169,9 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
         return TableSummary(data, kind_of(MSE()), False, targets, (), 0, len(table), 0, ())
     if config.loss is None and config.output_activation is None and are_labels(table, data.target):
         config = config.model_copy(update={"loss": BinaryCrossEntropy()})
-    rows = drop_missing_targets(table, config)
+    rows = drop_missing_targets(table, config, every=False)
     seen = rows.columns(data.target)
-    loss, of_target = infer_loss(config, seen)
+    loss, of_targets = infer_loss(config, seen)
     columns = profile(rows, names)
     classes = [value for value, _ in targets[0].top_values] if kind_of(loss).has_labels else []
     of_classes, positive = positive_class(config, classes), None
@@ -180,6 +181,7 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
     return TableSummary(
         data=data,
         kind=kind_of(loss),
+        kinds=tuple(kind_of(part) for part in loss.parts),
         integer_classes=config.loss is None and kind_of(loss).has_labels and _are_integer_classes(seen, data.target[0]),
         targets=targets if len(rows) == len(table) else profile(rows, data.target),
         columns=columns,
@@ -190,7 +192,7 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
             *table_reading(rows.header),
             *removed_units(units),
             *_dates(config.data, columns),
-            *([of_target] if of_target is not None and of_target.level == "warning" else []),
+            *(finding for finding in of_targets if finding.level == "warning"),
             *([of_classes] if of_classes is not None else []),
             *_note_time(config, columns),
             *_groups(data, columns),
@@ -198,7 +200,7 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
                 rows,
                 data.target,
                 {column.name: column.kind for column in columns if column.recommended},
-                kind_of(loss),
+                classes=class_targets(config.data.target, loss, ordered=False),
             ),
         ),
         positive_class=positive,
@@ -359,21 +361,24 @@ def _overview(summary: TableSummary) -> list[str]:
     if summary.label_note is not None:
         lines.append(f"Target: {', '.join(map(_word, summary.data.target))}, {summary.task}: {summary.label_note}.")
     else:
-        targets = summary.targets
-        lines += [f"Target: {_word(target.name)}, {_target_description(summary, target)}." for target in targets]
+        kinds = summary.kinds or (summary.kind,) * len(summary.targets)
+        lines += [
+            f"Target: {_word(target.name)}, {_target_description(kind, target)}."
+            for kind, target in zip(kinds, summary.targets, strict=True)
+        ]
     if summary.integer_classes:
         lines.append("(Treated as class labels: few distinct integers without a gap. For regression set loss: mse.)")
     return [_comment(line) for line in lines]
 
 
-def _target_description(summary: TableSummary, target: ColumnProfile) -> str:
+def _target_description(kind: TargetKind, target: ColumnProfile) -> str:
     """The task of a target and its range or its classes."""
-    if not summary.kind.has_labels:
-        return f"{summary.task}: {_range(target)}"
+    if not kind.has_labels:
+        return f"{kind.task_name()}: {_range(target)}"
     classes = [f"{_word(value)} ({_count(count, 'row')})" for value, count in target.top_values]
     if target.distinct > len(classes):
         classes.append(f"… {target.distinct - len(classes):,} more")
-    return f"{summary.task}, {target.distinct:,} classes: {', '.join(classes)}"
+    return f"{kind.task_name()}, {target.distinct:,} classes: {', '.join(classes)}"
 
 
 def _data_section(summary: TableSummary, path: str) -> list[str]:
@@ -496,6 +501,8 @@ def _training_keys(
         inactive.append(("loss", "mse", NUMERIC))
     if summary.proposed_loss is not None:
         inactive.append(("loss", *summary.proposed_loss))
+    if summary.kinds:
+        inactive.append(("target_weights", {summary.data.target[0]: 2.0}, "weights of the targets in the loss, else 1"))
     if summary.kind.has_labels:
         inactive.append(("class_weight", "balanced", "all classes have the same total weight"))
     if summary.label_note is not None:

@@ -53,7 +53,12 @@ def student_config(path: Path, units: int, output: Path, assignments: Sequence[s
         DataError: its table cannot be read again.
     """
     run = Run.open(path)
-    manifest, model = run.load_manifest(), run.load_model()
+    manifest = run.load_manifest()
+    what = "it cannot teach: its rows are split with theirs"
+    for of_target in run.targets.values():
+        of_target.load_manifest().check_learns_alone(of_target.path, what, or_all=False)
+    manifest.check_learns_alone(path, what, or_all=False)
+    model = run.load_model()
     _check(path, manifest, levels=len(model.spec.loss.quantile_levels))
     config, held_out = _with_columns(read_config(path), manifest, model), run.load_held_out()
     preset = parse(Path(nncli.config.presets.__file__).with_name(STUDENT).read_text(encoding="utf-8"), STUDENT).value

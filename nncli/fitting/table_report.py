@@ -14,10 +14,17 @@ from nncli.config.schema import Config
 from nncli.data.profile import ColumnProfile
 from nncli.fitting.checks.column import Column, SplitTable
 from nncli.fitting.checks.notes import table_reading
-from nncli.fitting.checks.rows import check_features, check_sizes, check_targets, feature_names, read_targets
+from nncli.fitting.checks.rows import (
+    check_features,
+    check_sizes,
+    check_targets,
+    feature_names,
+    read_targets,
+    target_kinds,
+)
 from nncli.fitting.checks.target import check_constant
 from nncli.fitting.prepare.auto_values import resolve_members
-from nncli.fitting.prepare.fit import infer_loss
+from nncli.fitting.prepare.fit import infer_loss, with_losses
 from nncli.fitting.prepare.load import load_labeled_rows
 from nncli.fitting.prepare.validation import split_table
 from nncli.nn.training.state import RandomStreams
@@ -58,9 +65,10 @@ def check_table(config: Config, on_stage: Callable[[str], None] = lambda line: N
         config = resolve_members(config, len(table))
         split, targets = SplitTable(table, np.arange(len(table)), table, np.empty(0, np.int64)), list[Column]()
         try:
-            kind = kind_of(infer_loss(config, table.columns(config.data.target))[0])
-            for name in config.data.target:
-                check_constant(table, name, kind)  # raises a clearer error than the split
+            loss = infer_loss(config, table.columns(config.data.target))[0]
+            config, kind = with_losses(config, loss), kind_of(loss)
+            for name, of_target in target_kinds(config, kind):
+                check_constant(table, name, of_target)  # raises a clearer error than the split
             split = split_table(config, table, kind, RandomStreams.of(config.seed).split, scratch)
             split = replace(split, training=np.unique(split.training))
             targets = read_targets(config, split, kind)

@@ -27,6 +27,7 @@ from nncli.nn.losses import Loss
 from nncli.nn.member_predictor import MemberPredictor
 from nncli.nn.predictor import Input
 from nncli.targets.decision import Decision
+from nncli.targets.several import SeveralTargets
 from nncli.targets.target import Target, TargetKind, kind_of
 
 
@@ -115,6 +116,14 @@ class Ensemble:
             replace(member_predictions, anomalies=anomalies) if anomalies.columns else member_predictions
             for member_predictions, (*_, anomalies) in zip(decoded, encoded, strict=True)
         ]
+
+    def part(self, j: int) -> Ensemble:
+        """The ensemble of one of several targets."""
+        target, loss = self.spec.target, self.spec.loss
+        if not isinstance(target, SeveralTargets):
+            raise TypeError("an ensemble of one target has no parts")
+        update = {"target": target.parts[j], "loss": loss.parts[j]}
+        return Ensemble(self.spec.model_copy(update=update), tuple(member.part(j) for member in self.members))
 
     def anomalies(self, table: Table) -> Anomalies:
         """The anomalies of a table to all members, without predicting it."""

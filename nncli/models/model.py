@@ -27,11 +27,12 @@ from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Array, Codes, Mask, Matrix
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.inference.small_blocks import MAX_ROWS
-from nncli.nn.losses import Loss
+from nncli.nn.losses import Loss, SeveralLosses
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 from nncli.nn.predictor import BLOCK_ROWS, Predictor
 from nncli.targets.decision import Decision
+from nncli.targets.several import SeveralTargets
 from nncli.targets.target import Target
 
 Version = Literal[1]
@@ -86,6 +87,21 @@ class Model:
     def predictor(self) -> Predictor:
         """The network in prediction mode."""
         return Predictor(self.spec.network, self.parameters, final=True)
+
+    def part(self, j: int) -> Model:
+        """The model of one of several targets: the network with the outputs of that target alone."""
+        spec, target = self.spec, self.spec.target
+        if not isinstance(target, SeveralTargets) or not isinstance(spec.loss, SeveralLosses):
+            raise TypeError("a model of one target has no parts")
+        loss, fitted, outputs, _ = list(spec.loss.columns())[j]
+        fields = {name: getattr(spec.network, name) for name in Network.model_fields}
+        network = Network(**fields | {"n_outputs": fitted.outputs})
+        parameters = network.layout.empty(network.precision)
+        for name, view in parameters.by_name.items():
+            whole = self.parameters.by_name[name]
+            view[...] = whole if whole.shape == view.shape else whole[..., outputs]
+        update = {"target": target.parts[j], "loss": loss, "network": network}
+        return Model(spec.model_copy(update=update), parameters)
 
     @cached_property
     def _small_batch_encoder(self) -> SmallBatchEncoder:

@@ -13,6 +13,7 @@ from nncli.data.encoders.anomalies import Anomalies
 from nncli.nn.arrays import Precision
 from nncli.nn.losses import MEDIAN
 from nncli.targets.decision import Decision
+from nncli.targets.several import SeveralTargets
 from nncli.targets.target import Target
 
 
@@ -52,6 +53,15 @@ class Predictions:
     def loss_inputs(self) -> npt.NDArray[np.float64]:
         """What the loss of each row is computed from: the quantiles, or without them the values."""
         return self.values if self.quantiles is None else self.quantiles
+
+    def part(self, j: int) -> Predictions:
+        """The predictions of one of several targets."""
+        if not isinstance(self.target, SeveralTargets):
+            raise TypeError("predictions of one target have no parts")
+        part, values, levels = self.target.parts[j], self.values[:, self.target.spans[j]], self.target.levels[j]
+        if levels:
+            return Predictions.of_quantiles(part, values[:, None, :], levels, self.precision)
+        return Predictions(part, np.ascontiguousarray(values), self.precision)
 
     def take(self, rows: npt.NDArray[np.int64 | np.bool_]) -> Predictions:
         """The rows at these positions, or of a mask."""

@@ -207,6 +207,7 @@ def read_folds_manifest(folder: Path) -> FoldsManifest:
         blas_threads=1,
         versions=first.versions,
         machine=first.machine,
+        targets=first.targets,
         files=files,
     ).with_checksum()
 

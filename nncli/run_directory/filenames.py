@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,6 +33,8 @@ SNAPSHOTS = "snapshots"
 MEMBERS = "members"
 SCORED = "scored"
 """The folder of a network that is trained for the scores alone, without the rows that another one is trained on."""
+TARGETS = "targets"
+"""The folder of a run of several targets that holds a run of each."""
 LOCK = FOLDER_LOCK
 """Of a run directory too, so that one which is not whole is known to be in creation."""
 
@@ -40,6 +44,13 @@ FOLDS = "folds"
 
 
 Status = Literal["running", "done", "stopped", "failed"]
+
+
+def target_folders(names: Sequence[str]) -> list[str]:
+    """The folder of the run of each of several targets: its name, or its number, from 1, if it cannot be a folder's."""
+    plain = [re.fullmatch(r"\w[\w.-]{0,99}", name) is not None for name in names]
+    is_unique = len({name.casefold() for name in names}) == len(names)
+    return [f"{TARGETS}/{name if is_unique and all(plain) else j + 1}" for j, name in enumerate(names)]
 
 
 def checksum(document: dict[str, Any]) -> str:

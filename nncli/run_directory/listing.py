@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 MAX_BYTES = 1 << 26
 """Size limit of the files that are read; the scores of a thousand classes are far smaller."""
-MAIN_METRICS = ("cost_per_row", "rank_mae", "balanced_accuracy", "accuracy", "micro_f1", "rmse")
+MAIN_METRICS = ("cost_per_row", "rank_mae", "balanced_accuracy", "accuracy", "micro_f1", "rmse", "relative_loss")
 """The first of these among the scores of a run is its main one; if a class is rare, balanced_accuracy comes first."""
 TRIALS, TRIALS_TABLE = "trials", "trials.csv"
 """The folder of the trials of a search, and their table, whose third column is the metric."""
@@ -53,8 +53,8 @@ class RunInfo:
     """A run directory by its manifest and its scores. None is unknown.
 
     A run is `killed` if its manifest says that it is running and no process holds its lock. `value` is the `metric` on
-    validation rows: accuracy, balanced_accuracy if a class is rare, rmse, or the mean r2 of several targets; by a saved
-    decision, which may have costs, the cost per row. `started`
+    validation rows: accuracy, balanced_accuracy if a class is rare, rmse, the mean r2 of several numbers alike, or the
+    relative_loss of several targets; by a saved decision, which may have costs, the cost per row. `started`
     is ISO 8601 in UTC, `seconds` the training time, and `rows` the number of training rows, or that of all folds of a
     finished cross-validation. The score of a finished search is that of its best trial, `trials` the number of its
     trials. A trial has the state and the score that its `search` gave it. `error` says what is damaged.

@@ -12,6 +12,7 @@
     manifest.json      provenance, and the checksums of the other files
     checkpoints/       training states for `nncli train --resume`
     snapshots/         the weights after some epochs, if the members of an ensemble choose one epoch together
+    targets/           of a run of several targets, a run of each
     scored/            of a distillation, the run of the network that predicted the held-out rows
 
 The directory of an ensemble holds config.yaml, model.json, metrics.json, training_rows.safetensors,
@@ -29,8 +30,9 @@ from typing import Any, Literal, Self
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-from nncli.base.errors import Location, RunError
+from nncli.base.errors import Location, RunError, UsageError
 from nncli.base.spec import FiniteFloat, Members, NonNegativeInt, PositiveInt, Spec, StrictStr
+from nncli.base.text import join_quoted
 from nncli.data.sources.table_source import TableSource
 from nncli.models.model import FORMAT, Version
 from nncli.nn.arrays import Backend
@@ -52,6 +54,7 @@ from nncli.run_directory.filenames import (
     WEIGHTS,
     Status,
     checksum,
+    target_folders,
     train_command,
 )
 
@@ -205,6 +208,8 @@ class Manifest(Spec):
     A `private` run has no rows, rare categories and paths, see nncli/api/share.py.
     A `selection` says from which trials of a search the members of an ensemble were selected; other runs have none.
     `decided` is the score of a run with a saved decision, whose recorded scores are of the most probable class.
+    `targets` are those of a run of several, each of which has a run in `target_folders`; the network of such a run
+    learned the targets `beside` its own, too.
     `files` holds the SHA-256 of every other file of the directory. It is empty while the run is being written: the
     manifest is the last file that a finished run writes, so an interrupted run never looks damaged. `format` is also
     that of model.json. `checksum` is the SHA-256 of all other fields.
@@ -248,12 +253,14 @@ class Manifest(Spec):
     has_common_validation: bool = False
     decided: DecidedScore | None = None
     private: bool = False
+    targets: tuple[StrictStr, ...] = ()
+    beside: tuple[StrictStr, ...] = ()
 
     @model_serializer(mode="wrap")
     def _without_later_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """The fields, without those that older versions do not write unless they have a value."""
         document: dict[str, Any] = handler(self)
-        for name in ("selection", "has_common_validation", "decided", "private"):
+        for name in ("selection", "has_common_validation", "decided", "private", "targets", "beside"):
             if not getattr(self, name):
                 document.pop(name, None)
         return document
@@ -273,6 +280,24 @@ class Manifest(Spec):
                 f"this run is private: it lacks {lacks}",
                 location=Location(source=str(path)),
                 hint="Use the original run, or train again.",
+            )
+
+    @property
+    def target_folders(self) -> dict[str, str]:
+        """The folder of the run of each of several targets."""
+        return dict(zip(self.targets, target_folders(self.targets), strict=True))
+
+    def check_learns_alone(self, path: Path, what: str, *, or_all: bool = True) -> None:
+        """Raise a UsageError if the network of the run at `path` learned other targets, too; `what` follows from it.
+
+        With `or_all`, the run of all targets may be named instead.
+        """
+        if self.beside:
+            alone = f"rain this target alone: {train_command(path)}"
+            raise UsageError(
+                f"one network learned this target and {join_quoted(self.beside)}, so {what}",
+                location=Location(source=str(path)),
+                hint=f"Name the run of all: {path.parents[1]}. Or t{alone}" if or_all else f"T{alone}",
             )
 
     @property

@@ -173,6 +173,14 @@ def is_search(path: Path) -> bool:
     return os.path.lexists(path / SEARCH)
 
 
+def targets_of(path: Path) -> dict[str, Run]:
+    """The run of each of several targets of the run at `path`; none of one target, or where it cannot be read."""
+    try:
+        return Run.open(path).targets
+    except NncliError:  # who uses the run says what is wrong
+        return {}
+
+
 def check_is_no_search(path: Path) -> None:
     """Raise a RunError that says what to name instead, if the folder holds a search."""
     if is_search(path):
@@ -567,13 +575,34 @@ class Run:
         """Read the profile of the training rows; None for older runs and for members; RunError if damaged."""
         return read_reference(self.path, self.load_manifest())
 
-    def load_model(self) -> Model | Ensemble:
+    @property
+    def targets(self) -> dict[str, Run]:
+        """The run of each of several targets; none of one target."""
+        return {name: Run(self.path / folder) for name, folder in self.load_manifest().target_folders.items()}
+
+    def check_one_target(self, manifest: Manifest | None = None) -> None:
+        """Raise a UsageError if the run has several targets, so that the run of one is to be named."""
+        folders = (manifest or self.load_manifest()).target_folders
+        if folders:
+            runs = ", ".join(shlex.quote(str(self.path / folder)) for folder in folders.values())
+            raise UsageError(
+                f"this run has {len(folders)} targets, {join_quoted(folders)}, and this is about one",
+                location=Location(source=str(self.path)),
+                hint=f"Name the run of one: {runs}.",
+            )
+
+    def load_model(self, *, several: bool = False) -> Model | Ensemble:
         """Read the trained model or ensemble; of a cross-validation, the mean of the models of its folds.
 
+        That of `several` targets predicts what their runs are made of.
+
         Raises:
+            UsageError: the run has several targets.
             RunError: it is not trained yet, damaged, or written by a newer nncli.
         """
         manifest = self.load_manifest()
+        if not several:
+            self.check_one_target(manifest)
         if isinstance(manifest, FoldsManifest):
             return read_folds(self.path, manifest)
         is_ensemble = manifest.members > 1

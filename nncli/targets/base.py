@@ -124,6 +124,9 @@ class TargetBase(Spec):
     baseline_noun: ClassVar[str] = ""
     """What the baseline predicts, in messages; empty for the class shares or the mean."""
 
+    learns_from_any: ClassVar[bool] = False
+    """Whether a row with one of several targets is learned from; else a row needs all."""
+
     if TYPE_CHECKING:  # fields or properties
 
         @property
@@ -470,21 +473,21 @@ def missing_target_error(table: Table, name: str, row: int) -> DataError:
     return DataError("the target is missing", location=table.location(row=row, column=name), hint=hint)
 
 
-def rows_with_target(table: Table, names: tuple[str, ...]) -> RowIndices:
-    """Positions of the rows that have a value for every target.
+def rows_with_target(table: Table, names: tuple[str, ...], *, every: bool = True) -> RowIndices:
+    """Positions of the rows that have a value for every target, or else for any.
 
     Raises:
         DataError: there is no such column, or its type cannot be a target.
     """
     table.require(names)
-    present = np.ones(len(table), bool)
-    for name in names:
+    present = np.empty((len(names), len(table)), bool)
+    for has, name in zip(present, names, strict=True):
         cells = table.column(name)
         _check_type(table, name)
-        present &= cells.is_not_null().to_numpy()
+        has[:] = cells.is_not_null().to_numpy()
         if cells.dtype.is_float():
-            present &= ~cells.is_nan().fill_null(False).to_numpy()
-    return np.flatnonzero(present)
+            has &= ~cells.is_nan().fill_null(False).to_numpy()
+    return np.flatnonzero(present.all(axis=0) if every else present.any(axis=0))
 
 
 def _check_type(table: Table, name: str) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, TypeAlias, get_args
 
 from pydantic import Field
 
-from nncli.nn.losses import Loss
+from nncli.nn.losses import LossBase
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.labels import MultilabelTarget
 from nncli.targets.number import RegressionTarget
 from nncli.targets.ordinal import OrderedClasses
+from nncli.targets.several import SeveralTargets
 
-AnyTarget: TypeAlias = RegressionTarget | ClassificationTarget | MultilabelTarget | OrderedClasses
+AnyTarget: TypeAlias = RegressionTarget | ClassificationTarget | MultilabelTarget | OrderedClasses | SeveralTargets
 Target = Annotated[AnyTarget, Field(discriminator="task")]
 
 TargetKind: TypeAlias = type[AnyTarget]
@@ -22,6 +24,14 @@ KINDS: dict[str, TargetKind] = {kind.model_fields["task"].default: kind for kind
 """Each kind of target by the task of its losses."""
 
 
-def kind_of(loss: Loss) -> TargetKind:
+def class_targets(names: Sequence[str], loss: LossBase, *, ordered: bool = True) -> tuple[str, ...]:
+    """Those of the targets `names` that a loss takes for classes, or for classes without an order."""
+    kinds = [kind_of(part) for part in loss.parts or [loss] * len(names)]
+    return tuple(
+        name for name, kind in zip(names, kinds, strict=True) if kind.has_labels and (ordered or not kind.has_order)
+    )
+
+
+def kind_of(loss: LossBase) -> TargetKind:
     """The kind of target that a loss is for."""
     return KINDS[loss.task]

@@ -26,6 +26,7 @@ from nncli.fitting.ensemble.train import CONTROL_FOLDER
 from nncli.fitting.parallel.control_dir import ControlDirectory
 from nncli.fitting.parallel.task_stream import Workers
 from nncli.fitting.parallel.trainings import TrainingStream
+from nncli.fitting.prepare.fit import with_losses
 from nncli.fitting.time_limit import TimeLimit
 from nncli.models.scores import baseline_predictions
 from nncli.run_directory.filenames import METRICS
@@ -80,7 +81,9 @@ def _prepared(
         Sampler(build_space(loaded, section), section.sampler, loaded.config.seed, section.lag)
     config = with_one_network(loaded.config)
     _check(config, section)
-    data = replace(EnsembleData.of(_with_all_columns(config, section), scratch), config=config)
+    data = EnsembleData.of(_with_all_columns(config, section), scratch)
+    config = with_losses(config, data.config.loss or data.loss)
+    data = replace(data, config=config)
     data = with_row_checks(data, findings)
     features = TableFeatures.of(config, data.table, type(data.target))
     if not section.search:

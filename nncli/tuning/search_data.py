@@ -25,11 +25,12 @@ from nncli.fitting.ensemble.cross_validation import (
     data_of_trainings,
     new_record,
     score_folds,
+    score_targets,
     write_record,
 )
 from nncli.fitting.ensemble.out_of_fold import EnsembleData, LabeledRows, as_subtask, predict_table
 from nncli.fitting.parallel.trainings import TrainingTask
-from nncli.fitting.prepare.fit import infer_loss
+from nncli.fitting.prepare.fit import fit_loss, infer_loss, with_losses
 from nncli.fitting.prepare.validation import LOSS_NAMES, split_indices
 from nncli.models.held_out_rows import MemberPredictions
 from nncli.models.predictions import Predictions
@@ -178,7 +179,7 @@ class SearchData:
             return self.table_data.loss
         loss, _ = infer_loss(config, self.table_data.table.columns(config.data.target))
         self.objective.check(loss, type(self.table_data.target))
-        return loss
+        return fit_loss(config, self.table_data.table, self.table_data.target, loss)
 
     def score(self, held_out: Sequence[HeldOut]) -> float | None:
         """The metric of all rows of some trainings together; None where it is undefined."""
@@ -269,7 +270,8 @@ class TrialTraining:
     def __init__(self, number: int, config: Config, path: Path, search: SearchData, at_a_time: int) -> None:
         self.number, self.config, self.path, self._search = number, config, path, search
         self._at_a_time = at_a_time
-        data = replace(search.table_data, config=config, loss=search.loss_of(config))
+        loss = search.loss_of(config)
+        data = replace(search.table_data, config=with_losses(config, loss), loss=loss)
         self._fold_data = [data] if search.is_holdout else data_of_trainings(data, self._record)
         self._paths = [path] if search.is_holdout else [path / FOLDS / str(i + 1) for i in range(search.folds)]
         self.held_out: list[HeldOut] = []
@@ -315,7 +317,7 @@ class TrialTraining:
         if kept is not None and np.array_equal(kept.row_numbers, self._search.table.take(rows).row_ids.row_numbers):
             values = data.target.align(kept.predictions.values, kept.predictions.target)
             return self._search.held_out(fold, replace(kept.predictions, target=data.target, values=values))
-        predictions = predict_table(run.load_model(), self._search.fold_tables[fold], data.target)
+        predictions = predict_table(run.load_model(several=True), self._search.fold_tables[fold], data.target)
         return self._search.held_out(fold, predictions)
 
     def finish(self) -> None:
@@ -327,7 +329,8 @@ class TrialTraining:
         with batched_fsync():
             truth = self._search.fold_truth
             result = score_folds(run, self._fold_data, self._paths, self._record, folds, truth)
-            run.save_metrics(result.json())
+            targets = score_targets(run, self._fold_data, self._paths, self._record)
+            run.save_metrics(replace(result, targets=targets).json())
 
     @property
     def seconds(self) -> float:

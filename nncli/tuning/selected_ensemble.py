@@ -20,7 +20,7 @@ import numpy.typing as npt
 from nncli.base.atomic_files import batched_fsync, write_bytes
 from nncli.base.errors import Location, RunError, UsageError
 from nncli.base.scratch import Scratch, existing_parent
-from nncli.base.text import format_number
+from nncli.base.text import format_number, join_quoted
 from nncli.config.schema import Config
 from nncli.fitting.ensemble.build import BuiltEnsemble, training_scores
 from nncli.fitting.ensemble.out_of_fold import EnsembleData
@@ -148,6 +148,10 @@ def write_selected_ensemble(
 def candidates_of(trials: Sequence[FinishedTrial], metric: str | None = None) -> CandidatePredictions:
     """The held-out predictions of trials as candidates of a selection."""
     rows = trials[0].held_out
+    if rows.predictions.target.learns_from_any:
+        names = join_quoted(rows.predictions.target.names)
+        message = f"networks of several trials are averaged for one target, and there are {names}"
+        raise UsageError(message, hint="Train the best trial, or search for one target.")
     values = np.stack([trial.held_out.predictions.loss_inputs for trial in trials])
     if rows.predictions.target.has_labels:
         of = CandidatePredictions.of_errors if metric == "accuracy" else CandidatePredictions.of_classes
@@ -343,7 +347,9 @@ class FinishedTrial:
         run = Run.open(path)
         manifest = run.load_manifest()
         is_run, held_out = not isinstance(manifest, FoldsManifest), run.load_held_out(manifest)
-        model = run.load_model() if is_run else None  # the weights of a cross-validation are read once it is selected
+        model = (
+            run.load_model(several=True) if is_run else None
+        )  # the weights of a cross-validation are read once it is selected
         if held_out is None or not len(held_out):
             raise RunError(
                 "this trial keeps no predictions of rows that it did not train on, so that it cannot be selected",
@@ -361,7 +367,7 @@ class FinishedTrial:
 
     def load_networks(self) -> list[Model]:
         """Read the networks; RunError if one is damaged."""
-        return networks_of(Run(self.path).load_model())
+        return networks_of(Run(self.path).load_model(several=True))
 
     def read_config(self) -> Config:
         """Read the configuration; RunError if it is damaged."""

@@ -179,7 +179,7 @@ def _held_out(run: Run, manifest: Manifest, model: AnyModel, config: Config) -> 
     kept = run.load_held_out()
     decision, model = model.spec.decision, scored_model(run, config, model)
     with Scratch() as scratch:
-        if kept is None and manifest.selection is not None:
+        if kept is None and (manifest.selection is not None or manifest.beside):
             check_not_removed(run.path, manifest, HELD_OUT)
         if kept is not None:
             rows = load_numbered_rows(config, kept.row_numbers, model.spec.dialect, scratch)

@@ -18,6 +18,7 @@ from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.base.errors import DataError
 from nncli.base.scratch import Scratch
 from nncli.base.threads import limit_blas_threads
+from nncli.config.schema import ValidationFile
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.sample_weights import read_weights
 from nncli.data.store.column_store import ColumnStore
@@ -134,7 +135,10 @@ def _training_rows(held_out: HeldOutPredictions) -> Table:
     config, kind = held_out.config, type(held_out.predictions.target)
     with Scratch() as scratch:
         rows = load_labeled_rows(config, config.data, scratch)
-        if not isinstance(held_out.model, Ensemble):
+        if held_out.manifest.beside and not isinstance(config.validation, ValidationFile):  # split with other targets
+            numbers = np.arange(1, len(rows) + 1) if rows.row_numbers is None else rows.row_numbers
+            rows = rows.take(np.flatnonzero(~np.isin(numbers, held_out.row_numbers)))
+        elif not isinstance(held_out.model, Ensemble):
             rows = split_table(config, rows, kind, RandomStreams.of(config.seed).split, scratch).training_store
         return _sample(rows, config.seed, MAX_ROWS).columns(list(rows.types))
 

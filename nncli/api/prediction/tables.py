@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
@@ -13,13 +13,15 @@ import polars as pl
 from nncli.api.options import MISSING_OR_SKIP, InvalidCellOptions, OutputColumns, PredictOptions
 from nncli.base.errors import Advice, CellError, UsageError
 from nncli.base.logs import log_duration
-from nncli.base.text import join_quoted
+from nncli.base.text import join_quoted, quote
 from nncli.data.encoders.anomalies import Anomalies, InvalidCells, InvalidCounts
 from nncli.data.formats.prefetch import prefetch_map
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.table_source import TableLocation, as_source
 from nncli.data.table import Table
+from nncli.fitting.calibration import conformal_predictor, target_predictors
 from nncli.models.conformal.calibration import lists_of
+from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictions, ConformalPredictor
 from nncli.models.ensemble import AnyModel, average_members, predict_members
 from nncli.models.label_predictor import PredictedClasses, predict_classes
@@ -27,6 +29,7 @@ from nncli.models.predictions import Predictions
 from nncli.models.read_table import read_to_predict
 from nncli.nn.arrays import RowIndices
 from nncli.run_directory.monitoring.profiler import Profile, Profiler
+from nncli.run_directory.run import Run
 from nncli.targets.decision import decision_note
 
 OnInvalid: TypeAlias = Callable[[pl.DataFrame], object]
@@ -83,8 +86,64 @@ class PredictedFrame(NamedTuple):
     invalid: InvalidCells
 
 
+@dataclass(frozen=True)
+class TargetModels:
+    """The model of each of several targets, which read the same columns, with its calibration if it has one."""
+
+    models: Mapping[str, tuple[AnyModel, ConformalPredictor | None]]
+
+    @property
+    def set_columns(self) -> list[str]:
+        """The columns of sets, whose cells are lists."""
+        calibrated = ((name, conformal) for name, (_, conformal) in self.models.items() if conformal is not None)
+        return [title_of(column, name) for name, conformal in calibrated for column in conformal.set_columns]
+
+    @property
+    def first(self) -> AnyModel:
+        """The model by which tables are read."""
+        return next(iter(self.models.values()))[0]
+
+    def predict(self, table: Table, options: PredictOptions) -> PredictedFrame:
+        """The predictions of all targets, in columns such as `prediction_TARGET` and `proba_TARGET_CLASS`."""
+        if options.proba and not any(model.spec.target.has_probabilities for model, _ in self.models.values()):
+            options.check_proba(self.first)
+        frames, summaries, once = list[pl.DataFrame](), list[PredictionSummary](), options
+        for name, (model, conformal) in self.models.items():
+            proba = options.proba and model.spec.target.has_probabilities
+            predicted = predict_whole_table(model, table, replace(once, proba=proba), conformal=conformal)
+            columns = predicted.frame.columns[len(once.keep) :]
+            frames.append(predicted.frame.rename({column: title_of(column, name) for column in columns}))
+            summaries.append(predicted.summary)
+            once = replace(options, keep=(), flag_unusual=False)
+        unknown = sum(summary.unknown_groups for summary in summaries)
+        summary = replace(summaries[0], unknown_groups=unknown)
+        titles = [title for frame in frames for title in frame.columns]
+        if len(set(titles)) < len(titles):
+            repeated = next(title for title in titles if titles.count(title) > 1)
+            raise UsageError(f"two columns of the predictions would be {quote(repeated)}", hint="Rename a target.")
+        return PredictedFrame(pl.concat(frames, how="horizontal"), summary, predicted.invalid)
+
+
+def title_of(column: str, target: str) -> str:
+    """The name of a column of the predictions of one of several targets."""
+    if column == UNUSUAL:
+        return column
+    return f"proba_{target}_{rest}" if (rest := column.removeprefix("proba_")) != column else f"{column}_{target}"
+
+
+AnyPredictor: TypeAlias = AnyModel | TargetModels
+
+
+def load_predictor(run: Run, options: UncertaintyOptions) -> tuple[AnyPredictor, ConformalPredictor | None]:
+    """The model of a run with its calibration; of several targets those of each."""
+    if run.targets:
+        return TargetModels(target_predictors(run, options)), None
+    model = run.load_model()
+    return model, conformal_predictor(run, model, options)
+
+
 def predict_whole_table(
-    model: AnyModel,
+    model: AnyPredictor,
     table: Table,
     options: PredictOptions,
     *,
@@ -92,6 +151,8 @@ def predict_whole_table(
     profiler: Profiler | None = None,
 ) -> PredictedFrame:
     """Predict one table in memory; with `conformal`, also intervals or sets, and with `profiler` their profile."""
+    if isinstance(model, TargetModels):
+        return model.predict(table, replace(options, keep=tuple(dict.fromkeys(options.keep))))
     options.check_proba(model)
     proba, keep = options.proba, list(dict.fromkeys(options.keep))
     table.require(keep)
@@ -192,7 +253,7 @@ PREDICTORS = 2
 
 
 def predict_source(
-    model: AnyModel,
+    model: AnyPredictor,
     location: TableLocation | None,
     options: PredictOptions,
     *,
@@ -219,8 +280,10 @@ def predict_source(
         DataError: a column is missing.
         CellError: a cell cannot be read, and this is an error.
     """
-    as_text = conformal_columns(conformal)
-    tables = read_to_predict(model, location, keys=as_text, as_text=[*options.keep, *as_text])
+    as_text, reader = conformal_columns(conformal), model.first if isinstance(model, TargetModels) else model
+    if isinstance(model, TargetModels):
+        as_text = tuple({name: None for _, of_target in model.models.values() for name in conformal_columns(of_target)})
+    tables = read_to_predict(reader, location, keys=as_text, as_text=[*options.keep, *as_text])
     workers = predictor_threads(location) if predictors is None else predictors
     yield from predict_chunks(
         model,
@@ -245,7 +308,7 @@ def conformal_columns(conformal: ConformalPredictor | None) -> tuple[str, ...]:
 
 
 def predict_chunks(
-    model: AnyModel,
+    model: AnyPredictor,
     tables: Iterator[Table],
     options: PredictOptions,
     *,
@@ -258,13 +321,14 @@ def predict_chunks(
     """Predict the chunks of a table; for `workers` see `prefetch_map`, for the rest `predict_source`."""
     on_invalid = on_invalid or (lambda _: None)
     summary, n_chunks = PredictionSummary(), 0
-    if model.spec.decision is not None:
-        options.note(decision_note(model.spec.decision))
+    of_targets = model.models.items() if isinstance(model, TargetModels) else [("", (model, conformal))]
+    for name, (of_target, calibrated) in of_targets:
+        decision = of_target.spec.decision
+        notes = [*([] if decision is None else [decision_note(decision)]), *(calibrated.notes() if calibrated else [])]
+        options.note(*(f"{quote(name)}: {text}" if name else text for text in notes))
 
     def work(table: Table) -> PredictedFrame:
         return predict_whole_table(model, table, options, conformal=conformal, profiler=profiler)
-
-    options.note(*(() if conformal is None else conformal.notes()))
 
     with log_duration("reading, predicting and writing") as stage:
         for _, predicted in prefetch_map(_report_notes(tables, options), work, workers):

@@ -8,7 +8,14 @@ from itertools import chain
 from pathlib import Path
 
 from nncli.api.options import ErrorsOptions, WriteOptions
-from nncli.api.prediction.tables import UNUSUAL, OnInvalid, PredictionSummary, predict_source
+from nncli.api.prediction.tables import (
+    UNUSUAL,
+    AnyPredictor,
+    OnInvalid,
+    PredictionSummary,
+    TargetModels,
+    predict_source,
+)
 from nncli.base.atomic_files import check_overwrite
 from nncli.base.errors import Advice, Location, UsageError
 from nncli.data.encoders.anomalies import InvalidCells
@@ -18,7 +25,6 @@ from nncli.data.sources.open import open_reader
 from nncli.data.sources.output import OutputTarget, check_input_kept, has_lists, open_output
 from nncli.data.sources.table_source import TableSource
 from nncli.models.conformal.predictor import ConformalPredictor, sets_as_text
-from nncli.models.ensemble import AnyModel
 from nncli.run_directory.monitoring.profiler import Profiler
 
 
@@ -45,7 +51,7 @@ def open_errors(
 
 
 def write_predictions(
-    model: AnyModel,
+    model: AnyPredictor,
     source: TableSource,
     target: OutputTarget,
     options: WriteOptions,
@@ -78,7 +84,8 @@ def write_predictions(
         )
         first = next(frames)  # an error in the first rows shows before a file is created
         sink = stack.enter_context(open_output(target, options, append=append))
-        lists = [*([] if conformal is None else conformal.set_columns), *([UNUSUAL] if options.flag_unusual else [])]
+        calibrated = model if isinstance(model, TargetModels) else conformal
+        lists = [*([] if calibrated is None else calibrated.set_columns), *([UNUSUAL] if options.flag_unusual else [])]
         as_text = [] if has_lists(target, options.file_format) else lists
         for frame in chain([first], frames):
             sink.write(sets_as_text(frame, as_text))

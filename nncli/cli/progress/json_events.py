@@ -24,7 +24,7 @@ from nncli.fitting.train.events import (
     Started,
     TrackingStopped,
 )
-from nncli.models.scores import scores_json
+from nncli.models.scores import ScoreCard, scores_json
 from nncli.nn.training.health import Health
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
 
@@ -93,7 +93,14 @@ class JsonLines:
                     "validation": scores_json(event.validation),
                     "findings": [finding.as_json for finding in event.findings],
                     "out_of_fold": event.out_of_fold,
+                    **({"targets": dict(map(_target, event.targets.items()))} if event.targets else {}),
                 }
+
+
+def _target(scores: tuple[str, tuple[ScoreCard | None, ScoreCard | None]]) -> tuple[str, dict[str, Any]]:
+    """The scores of one of several targets."""
+    name, (training, validation) = scores
+    return name, {"training": scores_json(training), "validation": scores_json(validation)}
 
 
 def _picked(value: object, names: str) -> dict[str, Any]:

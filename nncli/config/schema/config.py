@@ -19,6 +19,7 @@ from nncli.base.spec import (
     StrictBool,
     StrictStr,
 )
+from nncli.base.text import quote
 from nncli.config.schema.data import DataSection, EncodingSection
 from nncli.config.schema.training import (
     AMOUNT,
@@ -36,7 +37,7 @@ from nncli.nn.arrays import Backend, Precision
 from nncli.nn.initializers import Initializer
 from nncli.nn.layers.dense import Dense, Parametrization
 from nncli.nn.layers.residual import Layer
-from nncli.nn.losses import Loss
+from nncli.nn.losses import Loss, SeveralLosses
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optim.optimizers import Adam, Optimizer
 from nncli.nn.optim.schedules import ConstantRate, Schedule
@@ -103,8 +104,15 @@ class Config(Spec):
     )
     loss: Loss | None = Field(
         None,
-        description="Loss function. Default: mse for regression, cross_entropy for classification. "
+        description="Loss function. Default: mse for regression, cross_entropy for classification. Of several targets "
+        "also a mapping, such as {price: gamma, sold: auto}; auto, and a target that is not in it, have the default. "
         "binary_cross_entropy is for several labels: columns of yes and no, or one of labels separated by | or ; or ,.",
+    )
+    target_weights: dict[str, PositiveFloat] | None = Field(
+        None,
+        description="Weights of several targets in the loss, 1 for those that are not named. The loss of each is "
+        "divided by that of its best constant prediction, so that they count the same whatever their units. "
+        "null: all are 1.",
     )
     output_activation: Activation | None = Field(
         None, description="Activation of the output, for regression only. Default: the inverse link of the loss."
@@ -220,8 +228,14 @@ class Config(Spec):
     def _check_combinations(self) -> Config:
         if self.loss is not None and self.loss.has_link and self.output_activation is not None:
             raise ValueError(f"output_activation cannot be set with the loss {self.loss.type}, which has its own link")
-        if self.loss is not None and not self.loss.has_several_targets and len(self.data.target) > 1:
-            raise ValueError("several targets must be numeric; a classification loss has one target")
+        for key, names in (
+            ("loss", self.loss.losses if isinstance(self.loss, SeveralLosses) else ()),
+            ("target_weights", self.target_weights or ()),
+        ):
+            if len(names) and len(self.data.target) < 2:
+                raise ValueError(f"{key} names targets, and there is one target")
+            if others := sorted(set(names).difference(self.data.target)):
+                raise ValueError(f"{key} names {quote(others[0])}, which is not in data.target")
         if isinstance(self.validation, Bootstrap) and self.data.time is not None:
             raise ValueError("a bootstrap ignores time; validate on a fold or a fraction, or remove data.time")
         if self.teacher is not None and self.is_ensemble:
@@ -229,6 +243,12 @@ class Config(Spec):
         if self.teacher is not None and self.class_weight is not None:
             raise ValueError("class_weight is the teacher's: its predictions have it already; remove class_weight")
         return self
+
+    def of_target(self, name: str, loss: Loss | None) -> Config:
+        """The configuration for one of several targets, with its loss; the others are dropped."""
+        others = tuple(other for other in self.data.target if other != name)
+        data = self.data.model_copy(update={"target": (name,), "drop": (*self.data.drop, *others)})
+        return self.model_copy(update={"data": data, "loss": loss, "target_weights": None})
 
     @property
     def hidden_layers(self) -> tuple[Layer, ...]:

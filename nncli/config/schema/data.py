@@ -57,7 +57,7 @@ class DataSection(TableSource):
     """Keys of other libraries, and what is written here."""
 
     target: Annotated[Targets, BeforeValidator(_one_or_many, json_schema_input_type=StrictStr | Targets)] = Field(
-        description="Column to predict, or a list of columns of numbers, or of labels with the loss "
+        description="Column to predict, or a list of columns, each a number or a class, or a label with the loss "
         "binary_cross_entropy."
     )
     features: tuple[StrictStr, ...] | None = Field(

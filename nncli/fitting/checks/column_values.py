@@ -333,11 +333,9 @@ class LeakageSample:
 
 def target_leakage(column: Column, target: Column, sample: LeakageSample, location: Location) -> Finding | None:
     """A finding if the `column` leaks the `target`."""
-    if len(sample.scored) < MIN_ROWS or len(sample.fitted) < MIN_ROWS:
-        return None
     x, x_scored = sample.of_column(column)
     y, y_scored = sample.of_column(target)
-    if y.has_nulls() or y_scored.has_nulls():  # a label that is missing
+    if y.has_nulls() or y_scored.has_nulls():  # a target that is missing
         x, x_scored = x.filter(y.is_not_null()), x_scored.filter(y_scored.is_not_null())
         y, y_scored = y.drop_nulls(), y_scored.drop_nulls()
     if min(len(y), len(y_scored)) < MIN_ROWS:

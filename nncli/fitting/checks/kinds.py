@@ -17,7 +17,6 @@ from nncli.fitting.checks.column import drop_key
 from nncli.nn.arrays import Floats
 from nncli.targets.labels import are_yes_no
 from nncli.targets.orders import word_order
-from nncli.targets.target import TargetKind
 
 TIMES = frozenset(("time", "duration", "survivaltime", "timetoevent", "followup", "followuptime", "futime"))
 EVENTS = frozenset(("event", "eventobserved", "death", "deathevent", "died", "dead", "deceased", "censored", "fustat"))
@@ -33,13 +32,13 @@ MIN_TAGGED, MIN_REPEATS, MAX_TAG_LENGTH = 0.3, 5, 40
 
 
 def kinds_not_supported(
-    table: ColumnStore, targets: Sequence[str], features: Mapping[str, Kind], kind: TargetKind
+    table: ColumnStore, targets: Sequence[str], features: Mapping[str, Kind], *, classes: Sequence[str]
 ) -> list[Finding]:
-    """Notes on the targets of a kind, and on the features of a table."""
+    """Notes on the targets, some of which are `classes`, and on the features of a table."""
     return [
-        *(_ordered_levels(table, targets[0]) if kind.has_labels and not kind.has_order else []),
-        *(_tags_as_classes(table, targets[0]) if kind.has_labels else []),
-        *([] if kind.reads_text else _several_yes_no(table, targets)),
+        *(finding for name in classes for finding in _ordered_levels(table, name)),
+        *(finding for name in classes for finding in _tags_as_classes(table, name)),
+        *_several_yes_no(table, [name for name in targets if name not in classes]),
         *_time_to_event(table, targets[0], features),
         *(_exposure(table, targets[0], features) if len(targets) == 1 else []),
         *_tags(table, features),
@@ -78,7 +77,7 @@ def _several_yes_no(table: ColumnStore, targets: Sequence[str]) -> Iterator[Find
     names = [name for name in targets if _are_yes_no(_numbers(table, name))] if len(targets) > 1 else []
     if len(names) > 1:
         message = f"targets {join_quoted(names)} hold only 0 and 1 and are predicted as numbers"
-        hint = "To predict which of them a row has, set loss: binary_cross_entropy."
+        hint = "To predict which of them a row has, set loss: binary_cross_entropy. To predict classes, leave loss out."
         yield note(FindingCode.TARGET_AS_NUMBER, message, hint=hint)
 
 

@@ -39,7 +39,7 @@ from nncli.fitting.checks.target import (
     check_rows_of_classes,
 )
 from nncli.nn.arrays import Floats
-from nncli.targets.target import TargetKind
+from nncli.targets.target import TargetKind, kind_of
 
 MAX_TRAINING, MAX_VALIDATION = 40_000, 10_000
 """Rows whose features are checked before a training; larger tables are sampled."""
@@ -106,8 +106,16 @@ def read_targets(config: Config, split: SplitTable, kind: TargetKind) -> list[Co
             Column(label, Kind.CATEGORICAL, _yes_no(y[split.training, j]), _yes_no(y_validation[split.validation, j]))
             for j, label in enumerate(target.output_names)
         ]
-    column_kind = Kind.CATEGORICAL if kind.has_labels else Kind.NUMERIC
-    return [Column.read(split, name, column_kind) for name in config.data.target]
+    return [
+        Column.read(split, name, Kind.CATEGORICAL if of_target.has_labels else Kind.NUMERIC)
+        for name, of_target in target_kinds(config, kind)
+    ]
+
+
+def target_kinds(config: Config, kind: TargetKind) -> list[tuple[str, TargetKind]]:
+    """Each target with its kind."""
+    kinds = [kind_of(loss) for loss in (() if config.loss is None else config.loss.parts)]
+    return list(zip(config.data.target, kinds or [kind] * len(config.data.target), strict=True))
 
 
 def _yes_no(y: Floats) -> pl.Series:
@@ -121,15 +129,21 @@ def check_targets(config: Config, split: SplitTable, targets: list[Column], kind
     Raises:
         DataError: there are too many classes of few rows.
     """
-    if kind.has_labels:
-        check_rows_of_classes(split.table, config.data.target[0])
-    names = () if kind.reads_text else config.data.target
-    labels = [] if kind.has_labels or not kind.reads_text else check_labels(targets, split.location)
-    findings = [check_constant(split.table, name, kind) for name in names]
+    findings: list[Finding | None] = []
+    for name, of_target in target_kinds(config, kind):
+        if of_target.has_labels:
+            check_rows_of_classes(split.table, name)
+        elif not of_target.reads_text:
+            findings.append(check_constant(split.table, name, of_target))
     findings += [check_outliers(target, split, clipped=False, target=True) for target in targets]
-    findings += [amount_like(config, target, split.location) for target in targets if not kind.has_labels]
-    classes = check_classes(config, targets[0], split.location) if kind.has_labels else []
-    return [*filter(None, findings), *labels, *classes]
+    if kind.reads_text and not kind.has_labels:
+        return [*filter(None, findings), *check_labels(targets, split.location)]
+    for target, (_, of_target) in zip(targets, target_kinds(config, kind), strict=True):
+        if of_target.has_labels:
+            findings += check_classes(config, target, split.location)
+        else:
+            findings.append(amount_like(config, target, split.location))
+    return [*filter(None, findings)]
 
 
 def check_features(config: Config, split: SplitTable, targets: list[Column], part: Part = WHOLE) -> FeatureReport:

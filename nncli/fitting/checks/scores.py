@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from nncli.base.findings import Finding, FindingCode, warning
@@ -23,6 +24,15 @@ def check_scores(card: ScoreCard | None, rows: Rows) -> tuple[Finding, ...]:
     scores = class_scores(card.model)
     never = None if scores is None else _never_predicted(scores, rows)
     return tuple(filter(None, [never, *_no_better(card, rows)]))
+
+
+def of_targets(findings: Mapping[str, Sequence[Finding]]) -> tuple[Finding, ...]:
+    """The warnings about each of several targets, which begin with its name."""
+    return tuple(
+        replace(finding, message=f"{quote(name)}: {finding.message}")
+        for name, of_target in findings.items()
+        for finding in of_target
+    )
 
 
 def _never_predicted(scores: ClassificationScores, rows: Rows) -> Finding | None:
@@ -53,6 +63,8 @@ def _no_better(card: ScoreCard, rows: Rows) -> list[Finding]:
     findings = []
     for model, baseline in zip(parts_of(card.model), parts_of(card.baseline), strict=True):
         figures = {name: (model[name], baseline[name]) for name in model.decisive if name in dict(model.values)}
+        if not figures:  # those of several targets together: each has its scores
+            continue
         gains = {
             score.name: score.improvement
             for score in (() if card.intervals is None else card.intervals.scores)

@@ -76,7 +76,8 @@ class BuiltEnsemble:
 
     `candidates` are the numbers of the candidates whose members are averaged, the best one first, and `held_out` are
     the rows that are scored, with the predictions of each member; `member_scores` are their scores. The rows are
-    `out_of_fold` unless all members have the same.
+    `out_of_fold` unless all members have the same. The `choice` is that of the candidates; its rows are scored
+    `optimistic` if they chose something themselves.
     """
 
     ensemble: Ensemble
@@ -87,6 +88,8 @@ class BuiltEnsemble:
     member_scores: tuple[ScoreCard, ...] = ()
     calibration: Calibration | None = None
     out_of_fold: bool = True
+    choice: EpochChoice | None = None
+    optimistic: bool = False
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
@@ -128,6 +131,11 @@ def build_ensemble(data: EnsembleData, candidates: Sequence[Candidate]) -> Built
     if choice is None:
         ensemble = Ensemble(spec, candidates[0].members)
         return BuiltEnsemble(ensemble, (0,), training_scores(data, ensemble, data.training_rows))
+    return built_by(choice, data, optimistic=choice.is_optimistic(candidates))
+
+
+def built_by(choice: EpochChoice, data: EnsembleData, *, optimistic: bool) -> BuiltEnsemble:
+    """The ensemble of the candidates of a choice, scored on its rows."""
     chosen, temperature, validation, calibration = choice.result()
     predictions = OutOfFoldPredictions.joined([choice.actual[i] for i in chosen])
     uncalibrated = predictions.ensemble
@@ -140,7 +148,7 @@ def build_ensemble(data: EnsembleData, candidates: Sequence[Candidate]) -> Built
         ensemble=ensemble,
         candidates=chosen,
         training_scores=training_scores(data, ensemble, data.training_rows),
-        validation_scores=validation_card(scored, data.config.seed, optimistic=choice.is_optimistic(candidates)),
+        validation_scores=validation_card(scored, data.config.seed, optimistic=optimistic),
         held_out=predictions.held_out_rows(scored, training.y),
         member_scores=tuple(
             data.scored_rows(rows.take(positions), training, of_member).card()
@@ -148,6 +156,8 @@ def build_ensemble(data: EnsembleData, candidates: Sequence[Candidate]) -> Built
         ),
         calibration=calibration and _averaged(calibration, averaging),
         out_of_fold=not data.has_common_validation,
+        choice=choice,
+        optimistic=optimistic,
     )
 
 

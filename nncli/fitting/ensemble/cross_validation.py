@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, TypeAlias
@@ -21,14 +22,22 @@ from nncli.config.schema import Config
 from nncli.data.sources.open import open_reader
 from nncli.fitting.checks.scores import check_scores
 from nncli.fitting.ensemble.out_of_fold import EnsembleData, LabeledRows, predict_table
+from nncli.fitting.ensemble.target_runs import TargetData
 from nncli.fitting.prepare.execution import Execution
 from nncli.fitting.train.provenance import fingerprint, fingerprints, with_recorded_features
+from nncli.fitting.train.target_runs import new_target_run
 from nncli.models.held_out_rows import LARGEST_FILE, HeldOutRows, MemberPredictions
 from nncli.models.predictions import Predictions
 from nncli.models.scores import headlines, to_json
 from nncli.run_directory.config import read_config
-from nncli.run_directory.cross_validation import CrossValidationRecord, KeptFolds, digest_of_models, read_record
-from nncli.run_directory.filenames import CROSS_VALIDATION
+from nncli.run_directory.cross_validation import (
+    CrossValidationRecord,
+    KeptFolds,
+    digest_of_models,
+    fold_folder,
+    read_record,
+)
+from nncli.run_directory.filenames import CROSS_VALIDATION, target_folders
 from nncli.run_directory.loader import read_file
 from nncli.run_directory.manifest import CONFIG, HELD_OUT
 from nncli.run_directory.run import Run
@@ -140,13 +149,14 @@ class CrossValidation:
 
     `predictions` has the columns `row` (from 1), `fold` (without repeats) and those of `nncli predict --proba`. With
     repeats a prediction is their mean. Rows that are in no fold are left out. `findings` are the warnings about rows
-    and scores.
+    and scores. Each of several `targets` has its own, which has the predictions.
     """
 
     folds: tuple[FoldScores, ...]
     out_of_fold: Scores
     predictions: pl.DataFrame
     findings: tuple[Finding, ...] = ()
+    targets: Mapping[str, CrossValidation] = field(default_factory=dict)
 
     @property
     def means(self) -> dict[str, float | None]:
@@ -177,6 +187,7 @@ class CrossValidation:
             "std": self.standard_deviations,
             "out_of_fold": {"rows": len(self.predictions), "metrics": to_json(self.out_of_fold)},
             "findings": warnings_json(self.findings),
+            **({"targets": {name: result.json() for name, result in self.targets.items()}} if self.targets else {}),
         }
 
 
@@ -241,8 +252,28 @@ def scores_of(
     columns = [pl.Series("row", table.take(rows).row_ids.row_numbers)] + (
         [pl.Series("fold", fold_of[rows])] if record.repeats == 1 else []
     )
-    frame = predictions.frame(proba=target.has_probabilities)
+    frame = pl.DataFrame() if target.learns_from_any else predictions.frame(proba=target.has_probabilities)
     return CrossValidation(tuple(scored), combined.model, pl.DataFrame(columns).hstack(frame), findings)
+
+
+def score_targets(
+    run: Run, fold_data: Sequence[EnsembleData], paths: Sequence[Path], record: CrossValidationRecord
+) -> dict[str, CrossValidation]:
+    """Write the cross-validation of each of several targets, of copies of their runs, and return their scores."""
+    target, results = fold_data[0].target, {}
+    for j, name in enumerate(target.names if target.learns_from_any else ()):
+        data = [TargetData.of_target(fold, j) for fold in fold_data]
+        of_target = new_target_run(run, target, j)
+        folds = [of_target.path / fold_folder(i) for i in range(len(paths))]
+        for path, fold in zip(paths, folds, strict=True):
+            shutil.copytree(path / target_folders(target.names)[j], fold)
+        section = data[0].config.data.model_copy(update={"leave_out": None})
+        config = data[0].config.model_copy(update={"data": section})
+        own = record.model_copy(update={"fingerprint": fingerprint(config, UNSET_EXECUTION)})
+        write_record(of_target.path, config, own, of_target.path)
+        results[name] = score_folds(of_target, data, folds, own)
+        of_target.save_metrics(results[name].json())
+    return results
 
 
 def mean_of_folds(data: EnsembleData, folds: Folds) -> Predictions:
@@ -264,7 +295,9 @@ def predict_folds(fold_data: Sequence[EnsembleData], paths: Sequence[Path]) -> F
     """Predict the rows of each fold by the run at its path."""
     rows = [data.excluded_rows for data in fold_data]
     return tuple(
-        MemberPredictions(fold_rows, predict_table(Run(path).load_model(), data.table.take(fold_rows), data.target))
+        MemberPredictions(
+            fold_rows, predict_table(Run(path).load_model(several=True), data.table.take(fold_rows), data.target)
+        )
         for data, path, fold_rows in zip(fold_data, paths, rows, strict=True)
     )
 

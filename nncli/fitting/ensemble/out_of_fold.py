@@ -26,7 +26,7 @@ from nncli.fitting.checks.notes import table_reading
 from nncli.fitting.checks.rows import training_warnings
 from nncli.fitting.prepare.auto_values import resolve_members
 from nncli.fitting.prepare.encode import memory_limit, record_rows
-from nncli.fitting.prepare.fit import fit_kind, infer_loss
+from nncli.fitting.prepare.fit import fit_kind, fit_loss, infer_loss, with_losses
 from nncli.fitting.prepare.load import load_table, select_rows
 from nncli.fitting.prepare.validation import (
     check_metric,
@@ -93,13 +93,14 @@ class EnsembleData:
         target_columns = table.columns(config.data.target)
         loss, of_target = infer_loss(config, target_columns)
         target = fit_kind(config, target_columns, loss)
+        config, loss = with_losses(config, loss), fit_loss(config, table, target, loss)
         validation_table = load_validation_file(config, table, scratch, all_columns=all_columns)
         # Both raise an error before training.
         should_calibrate(config, target, has_validation=config.validation != 0.0 or config.bagging_mode != "seeds")
         check_metric(config, target)
         findings = (
             *table_reading(table.header),
-            *([of_target] if of_target else []),
+            *of_target,
             *(table_reading(validation_table.header) if validation_table is not None else ()),
         )
         return cls(config, table, validation_table, target, loss, findings, number_of_folds(config.n_members))
@@ -355,7 +356,7 @@ class OutOfFoldPredictions:
     def averaging(self, temperature: float, scored: ScoredRows) -> Averaging | None:
         """The expected gain of the mean of all members over the `scored` rows; None if no two members share a row."""
         counts, members = self.counts // self.cycles, len(self.positions) // self.cycles
-        if counts.min() == members or counts.max() < 2:
+        if counts.min() == members or counts.max() < 2 or self.ensemble.spec.target.learns_from_any:
             return None
         # The networks of one member resemble each other: what they gain together is in the scores already.
         of_members = [self._cycle_mean(member, temperature) for member in range(members)]

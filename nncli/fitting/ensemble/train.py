@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from nncli.base.errors import NncliError
 from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch, existing_parent
 from nncli.config.schema import Config
+from nncli.fitting.checks.scores import of_targets
 from nncli.fitting.ensemble.build import (
     BuiltEnsemble,
     Candidate,
@@ -34,6 +35,7 @@ from nncli.fitting.ensemble.out_of_fold import (
     member_config,
     with_cycles,
 )
+from nncli.fitting.ensemble.target_runs import write_target_runs
 from nncli.fitting.parallel.control_dir import ControlDirectory
 from nncli.fitting.parallel.trainings import TrainingStream, TrainingTask, removed_if_untrained
 from nncli.fitting.prepare.auto_values import FIRST_DECISION, counted_rows, epochs_of_cycles, first_cycle, max_cycles
@@ -128,9 +130,12 @@ def _train(
         seconds=time.perf_counter() - clock,
         training=built.training_scores if built else None,
         validation=built.validation_scores if built else None,
-        findings=built.warnings if built else (),
+        findings=(*built.warnings, *of_targets({name: part.warnings for name, part in ensemble_run.targets.items()}))
+        if built
+        else (),
         out_of_fold=not ensemble_run.data.has_common_validation,
         averaged_epochs=ensemble_run.averaged_epochs,
+        targets={name: (part.training_scores, part.validation_scores) for name, part in ensemble_run.targets.items()},
     )
 
 
@@ -204,7 +209,7 @@ class EnsembleRun:
 
     Where out-of-fold rows choose the number of cycles, the members are trained for `cycles` of them now. Each member
     chooses its execution unless there are `executions`. At the end the networks after the `averaged_epochs` are the
-    ensemble's, where one or more epochs are chosen for all members.
+    ensemble's, where one or more epochs are chosen for all members. `targets` are the ensembles of several targets.
     """
 
     data: EnsembleData
@@ -215,6 +220,7 @@ class EnsembleRun:
     decisions: list[CycleDecision] = field(default_factory=list)
     executions: tuple[Execution, ...] | None = None
     averaged_epochs: tuple[int, ...] = ()
+    targets: Mapping[str, BuiltEnsemble] = field(default_factory=dict)
     _candidates: dict[int, Candidate] = field(default_factory=dict)
 
     @classmethod
@@ -334,6 +340,8 @@ class EnsembleRun:
             self.averaged_epochs = epochs
         cycles = [{**asdict(decision), "continues": decision.continues} for decision in self.decisions]
         built.save(run, data, {"cycles": cycles} if cycles else {})
+        of_candidates = [candidate.epoch for candidate in candidates]
+        self.targets = write_target_runs(run, data, built, of_candidates, self._finished("done"))
         models = built.ensemble.members
         features = len({column.name for model in models for column in model.spec.encoder.columns})
         self._close(
@@ -355,6 +363,10 @@ class EnsembleRun:
             self._close("failed" if isinstance(error, Exception) else "stopped")
 
     def _close(self, status: Status, **more: object) -> None:
+        self.run.save_manifest(self._finished(status, **more))
+
+    def _finished(self, status: Status, **more: object) -> Manifest:
+        """The manifest at the end."""
         update = {
             "status": status,
             "finished": self.manifest.end_time(),
@@ -362,7 +374,7 @@ class EnsembleRun:
             "epochs": max(task.saved().epoch for task in self.tasks(1)),
             "best_epoch": self.best_epoch,
         }
-        self.run.save_manifest(self.manifest.model_copy(update={**update, **more}))
+        return self.manifest.model_copy(update={**update, **more})
 
 
 def train_within(

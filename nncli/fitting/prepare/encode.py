@@ -28,7 +28,8 @@ from nncli.nn.batches.dataset import Dataset, DiskStorage
 from nncli.nn.batches.memmap import MatrixFile
 from nncli.nn.network import Network
 from nncli.run_directory.training_rows import TrainingRows
-from nncli.targets.base import Truth
+from nncli.targets.base import Truth, rows_with_target
+from nncli.targets.several import SeveralTargets
 from nncli.targets.target import Target
 
 
@@ -143,7 +144,7 @@ def _encode_target(table: Table, target: Target, y: Truth, network: Network) -> 
     """
     with np.errstate(over="ignore"):
         encoded = target.encode(y, network.precision)
-    finite = np.isfinite(encoded) | np.isnan(y)  # a missing label
+    finite = np.isfinite(encoded) | np.isnan(y)  # a missing label or target
     if not finite.all():
         row, j = np.argwhere(~finite)[0]
         raise DataError(
@@ -168,6 +169,19 @@ def record_rows(tables: Sequence[ColumnStore | None], encoder: Encoder, target: 
     """The hashes of the rows of stored tables, None for one that there is not; a row drawn repeatedly counts once."""
     with log_duration("recording the training rows"):
         return TrainingRows.of(_hashes(tables, encoder, target))
+
+
+def record_targets(tables: Sequence[ColumnStore | None], encoder: Encoder, target: Target) -> tuple[TrainingRows, ...]:
+    """The hashes of the rows that have each of several targets; none for one target."""
+    return tuple(
+        record_rows([table and rows_of_target(table, part) for table in tables], encoder, part)
+        for part in (target.parts if isinstance(target, SeveralTargets) else ())
+    )
+
+
+def rows_of_target(table: ColumnStore, target: Target) -> ColumnStore:
+    """The rows of a stored table that have a target."""
+    return table.take(rows_with_target(table.columns(target.names), target.names))
 
 
 def _hashes(tables: Sequence[ColumnStore | None], encoder: Encoder, target: Target) -> Iterator[Hashes]:

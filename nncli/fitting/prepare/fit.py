@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from math import inf
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,20 +17,32 @@ from nncli.base.findings import Finding, FindingCode, note
 from nncli.base.logs import log_duration
 from nncli.base.text import join_quoted, quote
 from nncli.config.schema import Config
-from nncli.data.columns.parsing import MAX_INTEGER_CLASSES, read_numbers, read_text, unit_of
+from nncli.data.columns.parsing import MAX_INTEGER_CLASSES, read_numbers, unit_of
 from nncli.data.columns.spellings import is_word
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Column, Kind, infer_kind
 from nncli.data.encoders.numeric import ExposureColumn, NumericColumn, columns_at_once, fit_dense
+from nncli.data.sample_weights import read_weights
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.fitting.checks.target import default_amount_loss
 from nncli.fitting.prepare.auto_values import max_features_of
 from nncli.nn.arrays import Floats, Matrix
-from nncli.nn.losses import AMOUNT_LOSSES, MSE, CrossEntropy, Loss, Ordinal
-from nncli.targets.base import FitOptions, TargetScaling, Truth
-from nncli.targets.labels import are_yes_no
+from nncli.nn.losses import (
+    AMOUNT_LOSSES,
+    MSE,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Loss,
+    LossBase,
+    Ordinal,
+    SeveralLosses,
+    TargetLoss,
+    fit_losses,
+)
+from nncli.targets.base import FitOptions, TargetScaling, Truth, rows_with_target
+from nncli.targets.several import SeveralTargets
 from nncli.targets.target import Target, kind_of
 
 MAX_LABELS = 8
@@ -50,7 +62,7 @@ def are_class_ids(y: npt.NDArray[np.float64]) -> bool:
     return len(counts) >= 2 and bool(counts.all()) and len(y) >= MIN_ROWS_PER_CLASS * len(counts)
 
 
-def infer_loss(config: Config, table: Table) -> tuple[Loss, Finding | None]:
+def infer_loss(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...]]:
     """The configured loss, or the usual one of the target's type, and a note if numbers are read as class ids.
 
     The loss says whether the target is a class: text, booleans, class ids, or anything with a classification loss.
@@ -59,6 +71,9 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, Finding | None]:
         ConfigError, DataError: the loss or another key does not fit the target.
     """
     names, finding = config.data.target, None
+    kind = None if config.loss is None else kind_of(config.loss)
+    if len(names) > 1 and (kind is None or kind.has_labels or not kind.reads_text):  # labels are one target
+        return infer_losses(config, table)
     if config.data.order is not None and config.loss is None and len(names) == 1:
         config = config.model_copy(update={"loss": Ordinal()})
 
@@ -69,16 +84,17 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, Finding | None]:
         kinds = [Kind.CATEGORICAL] * len(names)  # any column can be a class
     else:
         kinds = [config.data.columns.get(name) or infer_kind(table, name) for name in names]
-    if config.loss is None and len(names) == 1 and kinds[0] is Kind.DATE and names[0] not in config.data.columns:
+    if config.loss is None and kinds[0] is Kind.DATE and names[0] not in config.data.columns:
         finding = _date_target(table, names[0])
     class_like = [name for name, kind in zip(names, kinds, strict=True) if kind.needs_text]
     is_open = config.loss is None and config.output_activation is None and names[0] not in config.data.columns
     if is_open and config.data.exposure is not None and not class_like:
         loss = default_amount_loss(read_numbers(table, names[0], unit_of(table, names[0])))
         message = f"the loss is {loss.type}, as {quote(names[0])} has an exposure"
-        finding = note(FindingCode.TARGET_AS_AMOUNT, message, column=names[0], hint="To choose another, set loss.")
-        return loss.with_auto_values(read_targets), finding
-    if is_open and len(names) == 1 and not class_like and ((unit := unit_of(table, names[0])) is None or is_word(unit)):
+        hint = "To choose another, set loss."
+        finding = note(FindingCode.TARGET_AS_AMOUNT, message, column=names[0], hint=hint)
+        return loss.with_auto_values(read_targets), (finding,)
+    if is_open and not class_like and ((unit := unit_of(table, names[0])) is None or is_word(unit)):
         y = read_numbers(table, names[0], unit)
         if are_class_ids(y):
             class_like = list(names)
@@ -87,11 +103,64 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, Finding | None]:
                 "; for ordered classes loss: ordinal." if y.max() - y.min() > 1 else "."
             )
             finding = note(FindingCode.TARGET_AS_CLASS, message, column=names[0], hint=hint)
-    loss = config.loss or (CrossEntropy() if class_like and len(names) == 1 else MSE())
+    loss = config.loss or (CrossEntropy() if class_like else MSE())
     _check_loss(config, table, loss, class_like)
     if (text := kind_of(loss).note(table, names)) is not None:
         finding = note(FindingCode.TARGET_AS_LABELS, text)
-    return loss.with_auto_values(read_targets), finding
+    return loss.with_auto_values(read_targets), () if finding is None else (finding,)
+
+
+OF_ONE_TARGET = ("class_weight", "positive_class", "output_activation")
+"""Keys that are about one target."""
+
+
+def infer_losses(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...]]:
+    """The loss of several targets, each inferred as that of one, with the notes of each.
+
+    Numbers of one loss that no row misses are one kind of target; all others are learned side by side.
+
+    Raises:
+        ConfigError, DataError: a loss or another key does not fit the targets.
+    """
+    losses: dict[str, TargetLoss] = {}
+    findings: list[Finding] = []
+    configured, complete = config.loss, True
+    for name in config.data.target:
+        loss = configured.losses.get(name) if isinstance(configured, SeveralLosses) else configured
+        of_target = config.of_target(name, None if isinstance(loss, str) else loss)
+        rows = rows_with_target(table, (name,))
+        if not len(rows):
+            raise DataError("no row has this target", location=table.location(column=name), hint="Do not name it.")
+        complete &= len(rows) == len(table)
+        inferred, of_loss = infer_loss(of_target, table.take(rows))
+        assert not isinstance(inferred, SeveralLosses | BinaryCrossEntropy)
+        losses[name] = inferred
+        findings += of_loss
+    first, *others = losses.values()
+    is_mapping = isinstance(configured, SeveralLosses) or config.target_weights
+    if complete and not is_mapping and not kind_of(first).has_labels and all(loss == first for loss in others):
+        return first, tuple(findings)
+    if config.data.order is not None:
+        raise config_error("data.order", "it is about one target, and there are several", "Remove it: words have one.")
+    for key in OF_ONE_TARGET:
+        if getattr(config, key) is not None:
+            raise config_error(key, "it is about one target, and there are several", "Remove it, or name one target.")
+    if config.private:
+        raise config_error(
+            "private",
+            "a run of several targets cannot be made private as a whole",
+            "Remove it, and share the run of a target, which is private: nncli share RUN/targets/NAME.",
+        )
+    if config.teacher is not None:
+        raise config_error("teacher", "a student learns one target, and there are several", "Name one target.")
+    return SeveralLosses(losses=dict(losses)), tuple(findings)
+
+
+def with_losses(config: Config, loss: Loss) -> Config:
+    """The configuration with the losses of several targets that are learned side by side, so that rooms know each."""
+    if not isinstance(loss, SeveralLosses):
+        return config
+    return config.model_copy(update={"loss": SeveralLosses(losses=loss.losses)})
 
 
 def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str]) -> None:
@@ -113,29 +182,14 @@ def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str])
             )
         return
     if class_like and not kind.reads_text:
-        raise _not_a_number(table, names, class_like, loss)
+        cell = table.column(names[0]).drop_nulls()[0]
+        message = f"the loss {loss.type} needs numbers, and the target holds {quote(cell)}"
+        hint = "Leave `loss` out or use cross_entropy for classes."
+        raise DataError(message, location=table.location(column=names[0]), hint=hint)
     for key in ("class_weight", "positive_class"):
         if getattr(config, key) is not None:
             message = f"the target is a {kind.noun}, not a class"
             raise config_error(key, message, "Remove the key, or use loss: cross_entropy.")
-
-
-def _not_a_number(table: Table, names: tuple[str, ...], class_like: list[str], loss: Loss) -> DataError:
-    """The error of `class_like` targets, or one of them, where numbers are needed."""
-    name = class_like[0]
-    cell, location = table.column(name).drop_nulls()[0], table.location(column=name)
-    if len(names) == 1:
-        message = f"the loss {loss.type} needs numbers, and the target holds {quote(cell)}"
-        return DataError(message, location=location, hint="Leave `loss` out or use cross_entropy for classes.")
-    what = "classes" if len(class_like) == len(names) else "a number and a class"
-    message = f"a model predicts several numbers or one class, and the {len(names):,} targets are {what}"
-    hint = f"Train one run for each class: name {quote(name)} alone as data.target."
-    if all(are_yes_no(read_text(table, other)) for other in names):
-        hint = f"To predict which of them a row has, set loss: binary_cross_entropy. {hint}"
-    if len(class_like) < len(names):
-        numbers = join_quoted(other for other in names if other not in class_like)
-        hint = f"Train one run for {numbers} and one for {join_quoted(class_like)}."
-    return DataError(message, location=location, hint=hint)
 
 
 def _date_target(table: Table, name: str) -> Finding:
@@ -252,6 +306,8 @@ def fit_kind(
         ConfigError: there are more than two classes, or none has that name.
         DataError: the target cannot be of that kind.
     """
+    if isinstance(loss, SeveralLosses):
+        return _side_by_side(config, table, table, loss, fit_kind)
     options = FitOptions(scaling, clip, config.positive_class, config.data.order or ())
     target = kind_of(loss).fit(table, config.data.target, options)
     if config.positive_class is not None and (len(target.labels) != 2 or config.positive_class not in target.labels):
@@ -264,13 +320,58 @@ def fit_kind(
     return target
 
 
-def fit_target(config: Config, training: Table, every: Table, loss: Loss) -> tuple[Target, TargetScaling]:
+def _side_by_side(
+    config: Config, training: Table, every: Table, losses: SeveralLosses, fit: Callable[[Config, Table, Loss], Target]
+) -> SeveralTargets:
+    """Several targets, each fitted by `fit` on the training rows that have it, and classes on `every` such row.
+
+    A split is stratified by one target, so that rare classes of another may be in no training row.
+    """
+    parts = []
+    for name, loss in zip(losses.losses, losses.parts, strict=True):
+        table = every if kind_of(loss).has_labels else training
+        rows = rows_with_target(table, (name,))
+        if not len(rows) or not len(rows_with_target(training, (name,))):
+            message = f"no training row has the target {quote(name)}"
+            raise DataError(message, location=table.location(column=name), hint="Do not name it, or add rows.")
+        part = fit(config.of_target(name, loss), table.take(rows), loss)
+        assert not isinstance(part, SeveralTargets)
+        parts.append(part)
+    return SeveralTargets(parts=tuple(parts), levels=tuple(loss.quantile_levels for loss in losses.parts))
+
+
+def fit_loss(config: Config, training: ColumnStore, target: Target, loss: Loss) -> Loss:
+    """The loss, of several targets with their baselines and shares in the training rows."""
+    if not isinstance(target, SeveralTargets) or not isinstance(loss, SeveralLosses):
+        return loss
+    y, column = target.read(training.columns(target.names)), config.data.sample_weight
+    weights = read_weights(training.columns([column]), column) if column else None
+    encoded, widths = target.encode(y), [span.stop - span.start for span in target.spans]
+    importance = [(config.target_weights or {}).get(name, 1.0) for name in target.names]
+    targets = [
+        (of_target.outputs(part.n_outputs), widths[j], encoded[:, j], y[:, j])
+        for j, (part, of_target) in enumerate(zip(target.parts, loss.parts, strict=True))
+    ]
+    return fit_losses(loss, targets, weights, importance, target.scale.tolist())
+
+
+def fit_target(
+    config: Config, training: Table, every: Table, loss: Loss
+) -> tuple[Target, TargetScaling | Literal["auto"]]:
     """Fit the target on the training rows, or on `every` row if its kind needs them, and resolve how it is scaled.
+
+    Of several targets each has its scaling.
 
     Raises:
         ConfigError, DataError: the target or its scaling does not fit the loss.
     """
     names, kind = config.data.target, kind_of(loss)
+    if isinstance(loss, SeveralLosses):
+
+        def fit(config: Config, table: Table, loss: Loss) -> Target:
+            return fit_target(config, table, table, loss)[0]
+
+        return _side_by_side(config, training, every, loss, fit), config.encoding.target
     if kind.reads_text:
         return fit_kind(config, every if kind.fits_all_rows else training, loss), "none"
     configured = config.encoding.target
@@ -288,13 +389,17 @@ def fit_target(config: Config, training: Table, every: Table, loss: Loss) -> tup
     return target, scaling
 
 
-def check_valid(loss: Loss, table: Table, names: tuple[str, ...], y: Truth) -> None:
+def check_valid(loss: LossBase, table: Table, names: tuple[str, ...], y: Truth) -> None:
     """Raise a DataError unless the loss is for the targets y (rows, targets) of the columns `names` of a table."""
+    for j, of_target in enumerate(loss.parts):
+        has = np.flatnonzero(~np.isnan(y[:, j]))
+        if of_target.valid_targets:
+            check_valid(of_target, table.take(has), names[j : j + 1], y[has, j, None])
     invalid = ~loss.are_valid(y)
     if invalid.any():
         row, j = np.argwhere(invalid)[0]
         raise DataError(
-            f"{loss.type} needs targets that are {loss.valid_targets}, found {y[row, j]:g}",
+            f"{loss.model_dump()['type']} needs targets that are {loss.valid_targets}, found {y[row, j]:g}",
             location=table.location(row=int(row), column=names[j]),
             hint=loss.targets_hint,
         )
@@ -328,6 +433,11 @@ def of_selection(candidates: Encoder, selected: Encoder) -> list[Finding]:
 
 def _scores(training: ColumnStore, encoder: Encoder, target: Target) -> Floats:
     """The score of each column of the encoder: the best of the features that it becomes."""
+    if isinstance(target, SeveralTargets):
+        stores = (training.take(rows_with_target(training.columns(part.names), part.names)) for part in target.parts)
+        of_parts = [_scores(store, encoder, part) for store, part in zip(stores, target.parts, strict=True)]
+        best: Floats = np.max(of_parts, axis=0)
+        return best
     y = target.read(training.columns(target.names))
     if target.has_labels:
         scores = FeatureScores(encoder.width, classes=len(target.labels))

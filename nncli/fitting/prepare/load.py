@@ -22,7 +22,8 @@ from nncli.data.sources.table_source import TableSource
 from nncli.data.store.column_store import ColumnStore, write_store
 from nncli.data.table import Table
 from nncli.nn.arrays import RowIndices
-from nncli.targets.base import TargetBase
+from nncli.nn.losses import Loss, SeveralLosses
+from nncli.targets.base import TargetBase, rows_with_target
 from nncli.targets.target import kind_of
 
 COLUMNAR_ROWS = 1 << 17
@@ -78,7 +79,7 @@ def select_rows(config: Config, table: ColumnStore) -> ColumnStore:
         DataError: no row is left.
     """
     data = config.data
-    table = drop_missing_targets(table, config)
+    table = drop_missing_targets(table, config, every=False)
     if data.sample is None or len(table) <= data.sample.rows:
         return table
     rows = data.sample.draw(table.columns(data.target[:1]).column(data.target[0]))
@@ -145,12 +146,17 @@ def _text_columns(config: Config, *, all_columns: bool) -> tuple[set[str], froze
     Whether a target without a configured loss is a class is inferred later, from its original text.
     """
     data = config.data
-    inferred = config.loss is None and not all_columns
-    classes = data.target if config.loss is None or kind_of(config.loss).reads_text else ()
+    losses: list[Loss | None] = [config.loss] * len(data.target)
+    if isinstance(config.loss, SeveralLosses):
+        named = (config.loss.losses.get(name) for name in data.target)
+        losses = [None if isinstance(loss, str) else loss for loss in named]
+    open_targets = {name for name, loss in zip(data.target, losses, strict=True) if loss is None}
+    inferred = set() if all_columns else open_targets
+    classes = {name for name, loss in zip(data.target, losses, strict=True) if loss and kind_of(loss).reads_text}
     texts = {name for name, kind in data.columns.items() if kind.needs_text}
-    texts |= set() if inferred else set(classes)
+    texts |= (classes | open_targets) - inferred
     texts |= set(data.drop) if all_columns else set()
-    return texts, frozenset(data.target if inferred else ())
+    return texts, frozenset(inferred)
 
 
 def _passes(
@@ -173,14 +179,19 @@ def _passes(
     return (replace(options, numeric_columns=NumericColumns.any_except(texts), class_ids=class_ids), options)
 
 
-def drop_missing_targets(table: ColumnStore, config: Config) -> ColumnStore:
+def drop_missing_targets(table: ColumnStore, config: Config, *, every: bool = True) -> ColumnStore:
     """Drop the rows without a target, by the kind that the loss is for, and add a note of their number.
+
+    Unless rows need `every` one of several targets, as the loss may say, one suffices.
 
     Raises:
         DataError: no row is left.
     """
     names, kind = config.data.target, TargetBase if config.loss is None else kind_of(config.loss)
-    rows = kind.rows_with_target(table.columns(names), names)
+    if every or (kind.reads_text and not kind.has_labels):
+        rows = kind.rows_with_target(table.columns(names), names)
+    else:
+        rows = rows_with_target(table.columns(names), names, every=False)
     source = table.header.source
     if not len(table):
         raise DataError("the table has no rows", location=Location(source=source), hint="Is this the right file?")

@@ -7,7 +7,7 @@ training rows alone.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -43,8 +43,17 @@ from nncli.fitting.prepare.auto_values import (
     schedule_of,
 )
 from nncli.fitting.prepare.distillation import DistillationRows, LoadedTeacher, count_copies, distillation_rows
-from nncli.fitting.prepare.encode import PreparedRows, encode, memory_limit, record_rows
-from nncli.fitting.prepare.fit import check_valid, fit_features, fit_target, infer_loss, of_selection, select_features
+from nncli.fitting.prepare.encode import PreparedRows, encode, memory_limit, record_rows, record_targets
+from nncli.fitting.prepare.fit import (
+    check_valid,
+    fit_features,
+    fit_loss,
+    fit_target,
+    infer_loss,
+    of_selection,
+    select_features,
+    with_losses,
+)
 from nncli.fitting.prepare.load import load_table, select_rows
 from nncli.fitting.prepare.validation import (
     monitored_metric,
@@ -64,7 +73,7 @@ from nncli.nn.training.state import RandomStreams
 from nncli.run_directory.monitoring.reference import Bins, categories_of, fit_columns
 from nncli.run_directory.training_rows import TrainingRows
 from nncli.targets.base import TargetScaling
-from nncli.targets.target import Target, kind_of
+from nncli.targets.target import Target, class_targets, kind_of
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,7 @@ class PreparedTraining:
 
     `column_bins` are those of the training rows; None for a member of an ensemble, which has them itself, as it has the
     `categories` of the validation rows. `distilled` are the rows with the predictions of a teacher that the network is
-    fitted to instead of the training rows.
+    fitted to instead of the training rows. Of several targets, `recorded_targets` are the recorded rows of each.
     """
 
     config: Config
@@ -89,6 +98,7 @@ class PreparedTraining:
     column_bins: tuple[Bins, ...] | None = None
     categories: tuple[RowCategories, ...] = ()
     distilled: DistillationRows | None = None
+    recorded_targets: tuple[TrainingRows, ...] = ()
 
     @property
     def fitted(self) -> Dataset:
@@ -128,6 +138,9 @@ def prepare(
         training, validation = _encode(fitted, rows, scratch)
         distilled = None if teacher is None else _teach(teacher, configured, loaded, fitted, rows, training)
         recorded_rows = record_rows([rows.training, rows.validation], fitted.encoder, fitted.target)
+        of_targets = (
+            () if snapshots else record_targets([rows.training, rows.validation], fitted.encoder, fitted.target)
+        )
         bins = fit_columns(rows.training, fitted.encoder.columns, config.seed) if with_checks else None
         categories: tuple[RowCategories, ...] = ()
         if with_checks and rows.validation is not None:
@@ -139,7 +152,7 @@ def prepare(
         encoder=fitted.encoder,
         target=fitted.target,
         network=fitted.network,
-        loss=rows.loss,
+        loss=fitted.loss,
         missing_values=fitted.config.data.missing_values,
         dialect=rows.training.header.dialect,
     )
@@ -162,6 +175,7 @@ def prepare(
         column_bins=bins,
         categories=categories,
         distilled=distilled,
+        recorded_targets=of_targets,
     )
 
 
@@ -206,8 +220,9 @@ def _split(
     with log_duration("splitting") as stage:
         table_rows, table = table.height, select_rows(config, table)
         loss, of_target = infer_loss(config, table.columns(config.data.target))
+        config = with_losses(config, loss)
         split = split_table(config, table, kind_of(loss), streams.split, scratch)
-        findings = table_reading(table.header) + ([of_target] if of_target else [])
+        findings = [*table_reading(table.header), *of_target]
         if isinstance(config.validation, ValidationFile):
             findings += table_reading(split.validation_table.header)
         rows = _SplitRows(table, split.training_store, split.validation_store, loss, table_rows, tuple(findings))
@@ -226,7 +241,8 @@ class _Fitted:
     kinds: tuple[tuple[str, Kind], ...]
     encoder: Encoder
     target: Target
-    scaling: TargetScaling
+    loss: Loss
+    scaling: TargetScaling | Literal["auto"]
     network: Network
     findings: tuple[Finding, ...]
 
@@ -241,11 +257,12 @@ def _fit(config: Config, rows: _SplitRows) -> _Fitted:
             rows.table.columns(config.data.target),
             rows.loss,
         )
+        loss = fit_loss(config, rows.training, target, rows.loss)
         encoder = select_features(config, rows.training, features.encoder, target)
         embedding = resolve_embedding(config.numeric_embedding, len(encoder.embeddable_positions))
         layers = resolve_layers(config.layers, len(rows.training), encoder.width)
         config = config.model_copy(update={"layers": layers, "numeric_embedding": embedding})
-        network = build_network(config, encoder, target, rows.loss)
+        network = build_network(config, encoder, target, loss)
         stage.details.append(f"{len(encoder.columns):,} features, {network.layout.size:,} parameters")
     time_notes = (
         time_feature(config, encoder.names, encoder.dates),
@@ -261,9 +278,14 @@ def _fit(config: Config, rows: _SplitRows) -> _Fitted:
         *check_uninformative(encoder, Location(source=rows.training.header.source)),
         *check_similar_categories(encoder, target),
         *removed_units(column_units(encoder, target)),
-        *kinds_not_supported(rows.training, config.data.target, dict(kinds), type(target)),
+        *kinds_not_supported(
+            rows.training,
+            config.data.target,
+            dict(kinds),
+            classes=class_targets(config.data.target, loss, ordered=False),
+        ),
     )
-    return _Fitted(config, kinds, encoder, target, scaling, network, findings)
+    return _Fitted(config, kinds, encoder, target, loss, scaling, network, findings)
 
 
 def _teach(
@@ -300,7 +322,7 @@ def _encode(fitted: _Fitted, rows: _SplitRows, scratch: Scratch | None) -> tuple
         validation = None
         if rows.validation is not None:
             validation = encode(config, rows.validation, encoder, fitted.target, fitted.network, training, files)
-            if rows.loss.valid_targets:
+            if rows.loss.valid_targets or rows.loss.parts:
                 names = config.data.target
                 check_valid(rows.loss, rows.validation.columns(names), names, validation.y)
         where = "in memory" if files is None else "in a file, beyond memory_limit"
@@ -320,6 +342,8 @@ def _resolve_config(fitted: _Fitted, rows: _SplitRows, fitted_rows: int, *, has_
         dialect = rows.training.header.dialect
         data |= dialect.model_dump(exclude={"header_cells"}) | {"decimals": dict(dialect.decimals)}
     calibrates = should_calibrate(config, fitted.target, has_validation=has_validation)
+    calibration = "temperature" if calibrates else "none"
+    calibration = config.calibration if fitted.target.learns_from_any else calibration
     counted = counted_rows(fitted_rows, fitted.target.n_outputs)
     return config.model_copy(
         update={
@@ -333,7 +357,7 @@ def _resolve_config(fitted: _Fitted, rows: _SplitRows, fitted_rows: int, *, has_
             "learning_rate": schedule_of(config, rows.loss, counted),
             "batch_size": config.batch_size if config.batch_size == "full" else batch_rows(config, fitted_rows),
             "epochs": epochs_of(config, counted),
-            "calibration": "temperature" if calibrates else "none",
+            "calibration": calibration,
         }
     )
 

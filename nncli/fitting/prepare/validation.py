@@ -22,7 +22,7 @@ from nncli.models.model import ModelSpec, decode
 from nncli.nn.training.arguments import ValidationSet
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS, MANY_CLASSES
 from nncli.targets.metrics.registry import BoundMetric, higher_is_better
-from nncli.targets.target import Target, TargetKind
+from nncli.targets.target import Target, TargetKind, class_targets
 
 LOSS_NAMES = ("loss", "val_loss")
 MAX_SCORED_CELLS = 1 << 21
@@ -78,6 +78,8 @@ def should_calibrate(config: Config, target: Target, *, has_validation: bool) ->
         ConfigError: calibration is configured, and there are no probabilities or no validation rows.
     """
     if config.calibration == "none":
+        return False
+    if target.learns_from_any:  # the model of each target is calibrated by itself
         return False
     if config.calibration == "auto":
         return target.has_probabilities and has_validation
@@ -198,10 +200,13 @@ def strata_of(config: Config, table: ColumnStore, kind: TargetKind) -> Strata:
         DataError: a group or time is missing or cannot be read.
     """
     data = config.data
-    classes = None
-    if kind.has_labels:
-        name = data.target[0]
-        classes = table.columns([name]).column(name).rank("dense").to_numpy().astype(np.int64)
+    classes, names = None, data.target[:1] if kind.has_labels else ()
+    if config.loss is not None and config.loss.parts:
+        names = class_targets(data.target, config.loss)
+    name = next(iter(names), None)
+    if name is not None:
+        ranks = table.columns([name]).column(name).rank("dense")
+        classes = ranks.fill_null(0).to_numpy().astype(np.int64)
     return Strata(
         n=len(table),
         classes=classes,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -127,6 +128,7 @@ class Finished:
     `validation` scores are `out_of_fold` if each row is predicted by the members that were not trained on it, and
     `findings` are the warnings about the scores. Where the best epoch is chosen for all members together, it is the
     first of the `averaged_epochs`, and of several the networks after each are averaged.
+    `targets` has the training and the validation scores of each of several targets.
     A network is `taught` by a run; of a `refit`, another network, without the validation rows, predicted these.
     """
 
@@ -141,6 +143,7 @@ class Finished:
     findings: tuple[Finding, ...] = ()
     averaged_epochs: tuple[int, ...] = ()
     taught: Literal["once", "refit"] | None = None
+    targets: Mapping[str, tuple[ScoreCard | None, ScoreCard | None]] = field(default_factory=dict)
 
 
 Event: TypeAlias = (

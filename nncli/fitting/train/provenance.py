@@ -276,5 +276,6 @@ def new_manifest(
         time_limit=time_limit,
         has_common_validation=has_common_validation,
         teacher=_teacher_record(config),
+        targets=config.data.target if config.loss is not None and config.loss.parts else (),
         files={},
     )

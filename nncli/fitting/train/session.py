@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from nncli.base.logs import log_duration, log_info
 from nncli.config.schema import Checkpoint
 from nncli.data.sample_weights import Weights
 from nncli.fitting.checks.diagnosis import LIVE, Evidence, before_divergence, training_problems
-from nncli.fitting.checks.scores import check_scores
+from nncli.fitting.checks.scores import check_scores, of_targets
 from nncli.fitting.prepare.encode import PreparedRows
 from nncli.fitting.prepare.prepare import PreparedTraining
 from nncli.fitting.train.events import Event, Finished, HealthWarning, ScoredTraining, Started
@@ -65,12 +65,12 @@ class TrainingSession:
         self._estimate, self._predict_held_out = estimate, predict_held_out
         self._held_out: HeldOutRows | None = None
         self._warned = {FindingCode.STRONG_PENALTY}  # whether it harms, the rows tell after the training
-        self._prepared, self._state, self._reports, self._health = prepared, state, reports, health
-        self._directory, self._manifest = run_directory, manifest
+        self.prepared, self.state, self.reports, self.health = prepared, state, reports, health
+        self.directory, self.manifest = run_directory, manifest
         self._timer = CheckpointTimer(prepared.config.checkpoint, run_directory.watched(stop))
         self._model = Model(prepared.spec, state.best)
         self._temperature = 1.0
-        self._start_time = time.perf_counter()
+        self.start_time = time.perf_counter()
 
     def run(self) -> Generator[Event, None, None]:
         """Train, yielding `Started`, an `EpochReport` per epoch, `Health`, and `Finished`; complete the run directory.
@@ -85,10 +85,11 @@ class TrainingSession:
             yield from self._train()
             self.checkpoint()
             if self._predict_held_out is not None and self._has_all_epochs:
-                yield ScoredTraining(self._directory.path / SCORED)
+                yield ScoredTraining(self.directory.path / SCORED)
                 self._held_out = self._predict_held_out()
             scores = self.score() if self._chooses_epoch else self._leave_unscored()
             status = self._end_status()
+            targets = self._write_targets(status)
             self.close(status, keep_weights=True)
         except DivergedError as error:
             raise self._close_diverged(error) from None
@@ -96,40 +97,43 @@ class TrainingSession:
             self._close_aborted(error)
             raise
         yield Finished(
-            run=self._directory.path,
+            run=self.directory.path,
             status=status,
-            epochs=self._state.epoch,
+            epochs=self.state.epoch,
             best_epoch=self._best_epoch,
-            seconds=time.perf_counter() - self._start_time,
+            seconds=time.perf_counter() - self.start_time,
             training=scores.training,
             validation=scores.validation,
-            findings=scores.warnings if status == "done" else (),
+            findings=(*scores.warnings, *of_targets({name: part.warnings for name, part in targets.items()}))
+            if status == "done"
+            else (),
             taught=self._taught,
+            targets={name: (part.training, part.validation) for name, part in targets.items()},
         )
 
     def checkpoint(self) -> None:
         """Save the whole training state."""
-        self._directory.check_in_place()
+        self.directory.check_in_place()
         save_checkpoint(
-            self._directory.path,
-            self._state,
-            self._reports,
-            owner=self._manifest.checkpoint_owner,
-            keep=self._prepared.config.checkpoint.keep,
-            health=self._health,
+            self.directory.path,
+            self.state,
+            self.reports,
+            owner=self.manifest.checkpoint_owner,
+            keep=self.prepared.config.checkpoint.keep,
+            health=self.health,
         )
         self._timer.restart()
 
     @property
     def _chooses_epoch(self) -> bool:
         """Whether the training chooses its epoch; with snapshots the ensemble does, which then scores its members."""
-        return not self._prepared.arguments.snapshot_epochs
+        return not self.prepared.arguments.snapshot_epochs
 
     def _leave_unscored(self) -> TrainingScores:
         """Write a metrics.json without scores."""
         self._choose_weights()
-        findings = warnings_json(self._prepared.findings)
-        self._directory.save_metrics({"training": None, "validation": None, "findings": findings})
+        findings = warnings_json(self.prepared.findings)
+        self.directory.save_metrics({"training": None, "validation": None, "findings": findings})
         return TrainingScores(None, None)
 
     def score(self) -> TrainingScores:
@@ -138,92 +142,98 @@ class TrainingSession:
         Raises:
             DivergedError: its output is not finite.
         """
-        training, validation = self._prepared.training, self._prepared.validation
+        training, validation = self.prepared.training, self.prepared.validation
         with log_duration("scoring"):
             self._choose_weights()
-            predictions = self._predict(training)
+            predictions = self.predict(training)
             if not _is_finite(predictions):
-                raise _non_finite_output(self._state.epoch)
-            cross_fitted, held_out, card, seed = None, self._held_out, None, self._prepared.config.seed
+                raise _non_finite_output(self.state.epoch)
+            cross_fitted, held_out, card, seed = None, self._held_out, None, self.prepared.config.seed
             if held_out is not None:  # another network predicted these rows, which they were kept from
-                distilled, scored = self._prepared.distilled, held_out.scored(self._prepared.spec.loss)
+                distilled, scored = self.prepared.distilled, held_out.scored(self.prepared.spec.loss)
                 card = validation_card(scored, seed, optimistic=distilled is not None and distilled.optimistic)
             if validation is not None:
-                at_best_epoch = self._predict(validation)
-                cross_fitted = cross_fit_predictions(self._prepared, validation, at_best_epoch, self._state.cross_fit)
+                at_best_epoch = self.predict(validation)
+                cross_fitted = cross_fit_predictions(self.prepared, validation, at_best_epoch, self.state.cross_fit)
                 self._temperature = cross_fitted.temperature
                 predictions = predictions.with_temperature(self._temperature)
                 scored = self._scored_rows(validation, cross_fitted.predictions)
                 member = MemberPredictions(np.arange(len(validation)), at_best_epoch)
-                numbers, categories = validation.row_numbers, self._prepared.categories
+                numbers, categories = validation.row_numbers, self.prepared.categories
                 held_out = HeldOutRows.of(scored, numbers, [member], training.y, categories).bounded(seed)
                 card = validation_card(scored, seed, optimistic=cross_fitted.optimistic)
             if held_out is not None:
-                self._directory.save_held_out(held_out)
+                self.directory.save_held_out(held_out)
             self._save_reference(held_out)
             scores = TrainingScores(self._scored_rows(training, predictions).card(), card)
         warnings = scores.warnings if self._end_status() == "done" else ()
         metrics = {
             "training": scores_json(scores.training),
             "validation": scores_json(scores.validation),
-            "findings": warnings_json([*self._prepared.findings, *warnings]),
+            "findings": warnings_json([*self.prepared.findings, *warnings]),
         }
         calibration = cross_fitted and cross_fitted.calibration
-        self._directory.save_metrics({**metrics, "calibration": asdict(calibration)} if calibration else metrics)
+        self.directory.save_metrics({**metrics, "calibration": asdict(calibration)} if calibration else metrics)
         return scores
+
+    def _write_targets(self, status: Status) -> Mapping[str, TrainingScores]:
+        """Write the run of each of several targets; a member of an ensemble has none."""
+        from nncli.fitting.train.target_runs import write_target_runs  # which continues this class
+
+        return write_target_runs(self, status) if self.directory.path.parent.name != MEMBERS else {}
 
     def _save_reference(self, held_out: HeldOutRows | None) -> None:
         """Write the profile of the training rows, with the model's predictions of the rows held out, if any."""
-        bins, rows = self._prepared.column_bins, len(self._prepared.training)
+        bins, rows = self.prepared.column_bins, len(self.prepared.training.dataset)
         if bins is None:
             return
         if held_out is None:
-            self._directory.save_reference(reference_of(bins, rows, None))
+            self.directory.save_reference(reference_of(bins, rows, None))
             return
-        predictions, members = held_out.one_member_a_row(self._temperature, self._prepared.config.seed)
-        self._directory.save_reference(reference_of(bins, rows, predictions, members))
+        predictions, members = held_out.one_member_a_row(self._temperature, self.prepared.config.seed)
+        self.directory.save_reference(reference_of(bins, rows, predictions, members))
 
     def close(self, status: Status, *, keep_weights: bool) -> None:
         """Write the model, the history and the manifest."""
-        config = self._prepared.config
+        config = self.prepared.config
         with batched_fsync():
             # Both were written at the start, but may have been deleted since.
-            self._directory.save_spec(self._prepared.spec.model_copy(update={"temperature": self._temperature}))
-            self._directory.restore_config(config)
+            self.directory.save_spec(self.prepared.spec.model_copy(update={"temperature": self._temperature}))
+            self.directory.restore_config(config)
             if keep_weights:
-                self._directory.save_weights(self._model.parameters)
+                self.directory.save_weights(self._model.parameters)
             else:
-                self._directory.drop_weights()
-            self._directory.save_history(self._reports, self._metric)
-            self._directory.save_health(self._health)
-        seconds = (self._manifest.seconds or 0.0) + time.perf_counter() - self._start_time
+                self.directory.drop_weights()
+            self.directory.save_history(self.reports, self._metric)
+            self.directory.save_health(self.health)
+        seconds = (self.manifest.seconds or 0.0) + time.perf_counter() - self.start_time
         update = {
             "status": status,
-            "finished": self._manifest.end_time(),
+            "finished": self.manifest.end_time(),
             "seconds": round(seconds, 3),
-            "epochs": self._state.epoch,
+            "epochs": self.state.epoch,
             "best_epoch": self._best_epoch,
             **({} if self._held_out is None else {"validation_rows": self._held_out.total}),
         }
-        self._directory.save_manifest(self._manifest.model_copy(update=update))
+        self.directory.save_manifest(self.manifest.model_copy(update=update))
 
     @property
     def _taught(self) -> Literal["once", "refit"] | None:
-        teacher = self._prepared.config.teacher
+        teacher = self.prepared.config.teacher
         return None if teacher is None else "refit" if teacher.refit else "once"
 
     @property
     def _metric(self) -> str | None:
         """The name of the validation metric in the reports of epochs."""
-        return self._prepared.validation_set.metric if self._prepared.validation_set else None
+        return self.prepared.validation_set.metric if self.prepared.validation_set else None
 
     @property
     def _best_epoch(self) -> int:
         """The best epoch so far, from 1; 0 before the first one is complete."""
-        return self._state.early_stopping.best_epoch
+        return self.state.early_stopping.best_epoch
 
     def _log_execution(self) -> None:
-        manifest, arguments = self._manifest, self._prepared.arguments
+        manifest, arguments = self.manifest, self.prepared.arguments
         log_info(
             f"computing: backend {manifest.backend}, threads {max(manifest.n_shards, manifest.blas_threads)} "
             f"(shards of a batch {manifest.n_shards}, of the BLAS {manifest.blas_threads}), "
@@ -232,34 +242,34 @@ class TrainingSession:
 
     def _started(self) -> Started:
         return Started(
-            run=self._directory.path,
-            training_rows=len(self._prepared.training),
-            validation_rows=self._manifest.validation_rows,
-            features=self._manifest.features,
-            parameters=self._manifest.parameters,
-            epochs=self._prepared.arguments.epochs,
-            done=self._state.epoch,
+            run=self.directory.path,
+            training_rows=len(self.prepared.training),
+            validation_rows=self.manifest.validation_rows,
+            features=self.manifest.features,
+            parameters=self.manifest.parameters,
+            epochs=self.prepared.arguments.epochs,
+            done=self.state.epoch,
             metric=self._metric,
-            findings=self._prepared.findings,
-            reports=tuple(self._reports),
-            health=tuple(self._health),
-            monitor=self._prepared.arguments.monitor,
+            findings=self.prepared.findings,
+            reports=tuple(self.reports),
+            health=tuple(self.health),
+            monitor=self.prepared.arguments.monitor,
             estimate=self._estimate,
         )
 
     def _train(self) -> Generator[Event, None, None]:
         """Run the training loop, saving a checkpoint whenever one is due."""
-        state, reports = self._state, self._reports
+        state, reports = self.state, self.reports
         training = fit(
-            self._prepared.arguments,
+            self.prepared.arguments,
             state,
-            self._prepared.fitted,
-            self._prepared.validation_set,
+            self.prepared.fitted,
+            self.prepared.validation_set,
             after_batch=self._timer.after_batch,
             max_batches=self._timer.batches_to_checkpoint,
         )
         with log_duration("training") as stage, closing(training):
-            monitor = HealthMonitor(self._prepared.arguments, state, self._prepared.fitted)
+            monitor = HealthMonitor(self.prepared.arguments, state, self.prepared.fitted)
             if state.step == 0:
                 yield from self._measure(monitor)
             for event in training:
@@ -269,13 +279,13 @@ class TrainingSession:
                     continue
                 if isinstance(event, LearningRateHalved):
                     del reports[event.epoch :]
-                    self._health[:] = [health for health in self._health if health.epoch <= event.epoch]
+                    self.health[:] = [health for health in self.health if health.epoch <= event.epoch]
                 if isinstance(event, EpochReport):
                     reports.append(event)
                     if monitor.is_due(event.epoch):
                         measured = tuple(self._measure(monitor))
-                    if event.epoch in self._prepared.arguments.snapshot_epochs:  # before a checkpoint of this epoch
-                        self._directory.save_snapshot(event.epoch, state.parameters)
+                    if event.epoch in self.prepared.arguments.snapshot_epochs:  # before a checkpoint of this epoch
+                        self.directory.save_snapshot(event.epoch, state.parameters)
                     if self._timer.after_epoch(event.epoch, state.step):
                         self._save()
                 yield event
@@ -284,14 +294,14 @@ class TrainingSession:
 
     def _measure(self, monitor: HealthMonitor) -> Iterator[Event]:
         """Measure the health, and say what is clearly wrong for the first time, once the training has begun."""
-        self._health.append(monitor.measure())
-        yield self._health[-1]
-        if not self._state.epoch:
+        self.health.append(monitor.measure())
+        yield self.health[-1]
+        if not self.state.epoch:
             return
-        for problem in training_problems(Evidence(self._prepared.config, self._health, self._reports), LIVE):
+        for problem in training_problems(Evidence(self.prepared.config, self.health, self.reports), LIVE):
             if problem.code not in self._warned:
                 self._warned.add(problem.code)
-                path = self._directory.path
+                path = self.directory.path
                 run = path.parents[1] if path.parent.name == MEMBERS else path
                 run = run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run
                 yield HealthWarning(problem.finding(run))
@@ -300,12 +310,12 @@ class TrainingSession:
         """Save a checkpoint, and the weights of the best epoch, which predict while the training goes on."""
         self.checkpoint()
         if self._best_epoch:
-            self._directory.save_weights(self._model.parameters)
+            self.directory.save_weights(self._model.parameters)
 
     @property
     def _has_all_epochs(self) -> bool:
         """Whether all epochs are done, or early stopping has ended them."""
-        arguments, state = self._prepared.arguments, self._state
+        arguments, state = self.prepared.arguments, self.state
         return state.epoch >= arguments.epochs or state.early_stopping.should_stop(arguments.patience)
 
     def _end_status(self) -> Literal["done", "stopped"]:
@@ -320,15 +330,15 @@ class TrainingSession:
         """
         if self._best_epoch:
             return
-        current = Model(self._prepared.spec, self._state.parameters)
-        if _is_finite(_predict(current, self._prepared.training, self._prepared.arguments.n_shards)):
-            self._state.best.copy_from(self._state.parameters)
+        current = Model(self.prepared.spec, self.state.parameters)
+        if _is_finite(_predict(current, self.prepared.training, self.prepared.arguments.n_shards)):
+            self.state.best.copy_from(self.state.parameters)
 
-    def _predict(self, rows: PreparedRows) -> Predictions:
-        return _predict(self._model, rows, self._prepared.arguments.n_shards)
+    def predict(self, rows: PreparedRows) -> Predictions:
+        return _predict(self._model, rows, self.prepared.arguments.n_shards)
 
     def _scored_rows(self, rows: PreparedRows, predictions: Predictions) -> ScoredRows:
-        training, spec = self._prepared.training, self._prepared.spec
+        training, spec = self.prepared.training, self.prepared.spec
         levels = spec.loss.quantile_levels
         baseline = baseline_predictions(spec.target, training, rows, levels)
         predictions = replace(predictions, exposure=rows.exposure)
@@ -336,13 +346,13 @@ class TrainingSession:
 
     def _close_diverged(self, error: DivergedError) -> DivergedError:
         """Close the run directory after divergence, and return the error that says what was kept."""
-        keep_weights = self._best_epoch > 0 and _is_finite(self._predict(self._prepared.training))
+        keep_weights = self._best_epoch > 0 and _is_finite(self.predict(self.prepared.training))
         self.close("failed", keep_weights=keep_weights)
         if self._best_epoch and not keep_weights:
             error = _non_finite_output(self._best_epoch)
-        if before := before_divergence(self._health):
+        if before := before_divergence(self.health):
             error.message += f"; {before}"
-        error.location = Location(source=str(self._directory.path))
+        error.location = Location(source=str(self.directory.path))
         return error
 
     def _close_aborted(self, error: BaseException) -> None:
@@ -350,7 +360,7 @@ class TrainingSession:
         is_signal = not isinstance(error, Exception)
         with suppress(NncliError, OSError, MemoryError):
             # After a signal there is no time to check the weights.
-            keep_weights = self._best_epoch > 0 and (is_signal or _is_finite(self._predict(self._prepared.training)))
+            keep_weights = self._best_epoch > 0 and (is_signal or _is_finite(self.predict(self.prepared.training)))
             self.close("stopped" if is_signal else "failed", keep_weights=keep_weights)
 
 
@@ -458,7 +468,7 @@ def cross_fit_predictions(
         optimistic = taught
         with np.errstate(all="ignore"):
             uncalibrated = decode(prepared.spec, cross_fit.Z)
-    if prepared.config.calibration == "none":
+    if prepared.config.calibration == "none" or prepared.spec.target.learns_from_any:
         return CrossFittedPredictions(uncalibrated, 1.0, None, optimistic)
     temperature = _temperature(at_best_epoch, rows.y, rows.weights)
     calibrated, target = cross_fit_temperature(uncalibrated, rows), at_best_epoch.target

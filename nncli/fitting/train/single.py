@@ -31,7 +31,7 @@ from nncli.models.held_out_rows import HeldOutRows
 from nncli.nn.training.state import TrainState
 from nncli.run_directory.checkpoints import load_checkpoint
 from nncli.run_directory.loader import read_spec
-from nncli.run_directory.manifest import MANIFEST, MODEL, SCORED
+from nncli.run_directory.manifest import MANIFEST, MEMBERS, MODEL, SCORED
 from nncli.run_directory.run import Run
 
 
@@ -88,6 +88,8 @@ def train_network(
                 parameters=prepared.spec.network.layout.size,
                 time_limit=plan.decision,
             )
+            if path.parent.name == MEMBERS:  # the ensemble has the runs of its targets
+                manifest = manifest.model_copy(update={"targets": ()})
             seconds = None if snapshots or not with_checks else estimate_of(prepared)
             if seconds is not None and prepared.config.teacher is not None and prepared.config.teacher.refit:
                 seconds *= 2.0

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
 from nncli.base.errors import Advice, UsageError
 from nncli.base.option import UNCERTAINTY, Option, Options
@@ -93,6 +93,12 @@ class UncertaintyOptions(Options):
     def of_sets(self) -> str | None:
         """The name of an option that is given and for sets alone."""
         return "per_class" if self.per_class else "conformity_score" if self.conformity_score != "lac" else None
+
+    def of_target(self, target: Target) -> Self:
+        """The options for one of several targets: intervals of numbers, and sets of classes."""
+        others = {"interval": ()} if target.uncertainty != "interval" else {"prediction_set": (), "per_class": False}
+        alone = replace(self, **others)
+        return alone if alone.levels else replace(alone, by=None, per_class=False, conformity_score="lac")
 
     def check(self, target: Target) -> None:
         """Raise a UsageError if the options do not fit each other or the target."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from nncli.base.spec import NameShorthand
+from nncli.base.spec import Shorthand, expand_name
 from nncli.nn.losses.amounts import Gamma, LogNormal, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
 from nncli.nn.losses.base import MEDIAN, MIN_PROBABILITY, BoundLoss, LossBase
 from nncli.nn.losses.classification import ClassificationLoss, ClassLoss, CrossEntropy, Hinge, Ordinal
@@ -21,6 +21,7 @@ from nncli.nn.losses.regression import (
     Quantiles,
     RegressionLoss,
 )
+from nncli.nn.losses.several import SeveralLosses, TargetLoss, fit_losses
 
 __all__ = [
     "AMOUNT_LOSSES",
@@ -45,13 +46,24 @@ __all__ = [
     "Poisson",
     "Quantile",
     "Quantiles",
+    "SeveralLosses",
     "StudentT",
+    "TargetLoss",
     "Tweedie",
     "ZeroInflatedPoisson",
+    "fit_losses",
 ]
 
+
+def _expand(value: object) -> object:
+    """A name, or a mapping from targets to their losses, as a specification."""
+    if isinstance(value, dict) and value and "type" not in value:
+        return {"type": "several", "losses": value}
+    return expand_name(value)
+
+
 Loss: TypeAlias = Annotated[
-    Annotated[RegressionLoss | ClassLoss | BinaryCrossEntropy, Field(discriminator="type")],
-    NameShorthand,
+    Annotated[RegressionLoss | ClassLoss | BinaryCrossEntropy | SeveralLosses, Field(discriminator="type")],
+    Shorthand(_expand, dict[str, TargetLoss | Literal["auto"]]),
 ]
-"""Any loss, as the configuration names it."""
+"""Any loss, as the configuration names it, or a mapping from targets to their losses."""

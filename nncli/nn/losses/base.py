@@ -11,7 +11,7 @@ units of the target, or probabilities.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeAlias
@@ -77,8 +77,6 @@ class LossBase(Spec):
     )
     """Losses of other libraries, and what is written here."""
     task: ClassVar[Task] = "regression"
-    has_several_targets: ClassVar[bool] = True
-    """Whether a network can learn several targets at once."""
     needs_unscaled_targets: ClassVar[bool] = False
     """True if the target may not be standardized, because the loss gives its zero a meaning."""
     scales_by_mean: ClassVar[bool] = False
@@ -96,6 +94,11 @@ class LossBase(Spec):
     """Whether it has the CRPS of a row and `cdf`; see distributions.py."""
     is_comparison_measure: ClassVar[bool] = False
     """True if runs that all have this loss are compared by it alone, not by squared and absolute error."""
+
+    @property
+    def parts(self) -> Sequence[LossBase]:
+        """The losses of several targets; none for a loss of one target, or of several numbers alike."""
+        return ()
 
     def formulas(self, outputs: int) -> tuple[str, str]:
         """The formulas of the loss and of its gradient dZ for a number of outputs."""
@@ -116,6 +119,10 @@ class LossBase(Spec):
     def initial_outputs(self, y: Array) -> Array:
         """The outputs (k,) of the best constant prediction for the targets y (rows, targets)."""
         return np.zeros(self.outputs(y.shape[1]))
+
+    def split_targets(self, y: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The targets as `split_points` takes them: numbers (rows, targets), or class codes (rows,)."""
+        return y
 
     @property
     def deviance_power(self) -> float | None:

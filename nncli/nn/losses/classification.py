@@ -23,7 +23,6 @@ class ClassificationLoss(LossBase):
     """A loss of class codes. Two classes share one output; more classes have one output each."""
 
     task: ClassVar[Task] = "classification"
-    has_several_targets: ClassVar[bool] = False
     has_link: ClassVar[bool] = True
     per_row_name: ClassVar[str] = "log_loss"
 

@@ -122,7 +122,8 @@ class TrainState:
         parameters = network.initialize(streams.init)
         if dataset is not None and network.needs_data_init:
             rows = _init_rows(network, len(dataset), streams.init)
-            network.init_from_data(parameters, dataset.X[rows], dataset.codes[rows], streams.init, dataset.y[rows])
+            y = dataset.y[rows] if loss is None else loss.split_targets(dataset.y[rows])
+            network.init_from_data(parameters, dataset.X[rows], dataset.codes[rows], streams.init, y)
         if dataset is not None and loss is not None and (loss.starts_at_mean or network.offset is not None):
             parameters.by_name["output.bias"][...] += loss.initial_outputs(dataset.y)
         best = network.layout.empty(network.precision)

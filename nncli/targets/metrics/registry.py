@@ -27,6 +27,15 @@ BoundMetric = Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None], float]
 COST: Metric[Any] = cost_metric(np.zeros((2, 2)))
 """The mean cost of a row, whatever the costs are."""
 
+RELATIVE_LOSS: Metric[Any] = Metric(
+    name="relative_loss",
+    task="several",
+    function=lambda y, values, weight: None,  # the targets say what is computed of which columns
+    description="Mean over several targets of the squared error or the log loss, divided by that of the best constant.",
+    title="relative loss",
+)
+"""The score of several targets together."""
+
 _ALL: tuple[Metric[Any], ...] = (
     COST,
     *CLASSIFICATION_METRICS,
@@ -39,6 +48,7 @@ _ALL: tuple[Metric[Any], ...] = (
     gini_metric(None),
     *LABEL_METRICS,
     CALIBRATED_LABEL_LOG_LOSS,
+    RELATIVE_LOSS,
 )
 
 METRICS: Mapping[str, Metric[Any]] = MappingProxyType({metric.name: metric for metric in reversed(_ALL)})

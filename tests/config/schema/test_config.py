@@ -137,10 +137,14 @@ def test_an_invalid_value_is_an_issue_of_its_key(text: str, key: str | None) -> 
     assert issue_keys(REQUIRED + text) == [key]
 
 
-def test_several_targets_need_a_regression_loss() -> None:
+def test_a_mapping_of_losses_or_weights_is_for_several_targets_and_names_some_of_them() -> None:
     targets = "data: {path: t.csv, target: [y, z]}\n"
-    assert issue_keys(targets + "loss: hinge") == [None]
-    assert read(targets + "loss: mse").data.target == ("y", "z")
+    assert read(targets + "loss: hinge").data.target == ("y", "z")
+    assert read(targets + "loss: {z: mse}\ntarget_weights: {y: 2}").target_weights == {"y": 2.0}
+    for keys in ("loss: {x: mse}", "target_weights: {x: 2}"):
+        assert issue_keys(targets + keys) == [None]
+    for keys in ("loss: {y: mse}", "target_weights: {y: 2}"):
+        assert issue_keys("data: {path: t.csv, target: y}\n" + keys) == [None]
 
 
 def test_a_bootstrap_excludes_times() -> None:

@@ -84,7 +84,7 @@ def test_tables_of_other_kinds_have_no_note(table: str, target: str) -> None:
     assert of_kinds(summarize_table(DATA / table, [target]).findings) == []
 
 
-def test_two_yes_no_targets_are_noted_once_before_a_training(nncli: Cli, here: Path) -> None:
+def test_two_yes_no_targets_of_a_loss_of_numbers_are_noted_once_before_a_training(nncli: Cli, here: Path) -> None:
     written(here, {"x": X, "a": YES_NO, "b": YES_NO[::-1]})
     words = ["t.csv", "-t", "a", "-t", "b", "--set", "loss=mse"]
     trained = nncli("train", *words, "--set", "preset=textbook", "--set", "epochs=1").check()

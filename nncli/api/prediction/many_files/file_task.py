@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from nncli.api.options import PredictFilesOptions
-from nncli.api.prediction.tables import PredictionSummary
+from nncli.api.prediction.tables import AnyPredictor, PredictionSummary, load_predictor
 from nncli.api.prediction.to_file import write_predictions
 from nncli.base.errors import DataError, Location, NncliError, RunError, UsageError
 from nncli.base.spec import NonNegativeInt, Spec
@@ -22,11 +22,9 @@ from nncli.data.formats.writers import open_sink
 from nncli.data.sources.remote.stored_object import ObjectVersion, StoredObject
 from nncli.data.sources.remote.stores import ObjectUrl
 from nncli.data.sources.table_source import TableSource
-from nncli.fitting.calibration import conformal_predictor
 from nncli.fitting.parallel.task_stream import shutdown_requested, task_lock
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
-from nncli.models.ensemble import AnyModel
 from nncli.run_directory.run import Run
 
 
@@ -100,26 +98,17 @@ class LeavingError(Exception):
 
 
 @lru_cache(maxsize=1)
-def load_model(run: str, checksum: str) -> AnyModel:
-    """The model of a run, which a process reads once.
+def load_model(run: str, checksum: str, options: UncertaintyOptions) -> tuple[AnyPredictor, ConformalPredictor | None]:
+    """The model of a run with its calibration, which a process reads and computes once.
 
     Raises:
         RunError: the run is damaged, or has another checksum.
+        NncliError: see `conformal_predictor`.
     """
     opened = Run.open(Path(run))
     if opened.load_manifest().checksum != checksum:
         raise RunError("the run has changed since the command began", location=Location(source=run))
-    return opened.load_model()
-
-
-@lru_cache(maxsize=1)
-def load_calibration(run: str, checksum: str, options: UncertaintyOptions) -> ConformalPredictor | None:
-    """The calibration of a run, which a process computes once; None where no intervals or sets are asked for.
-
-    Raises:
-        NncliError: see `conformal_predictor`.
-    """
-    return conformal_predictor(Run.open(Path(run)), load_model(run, checksum), options)
+    return load_predictor(opened, options)
 
 
 def predict_file(task: PredictionTask) -> FileOutcome | None:
@@ -129,8 +118,7 @@ def predict_file(task: PredictionTask) -> FileOutcome | None:
         NncliError: the run cannot be read, or the answer not be written.
     """
     with task_lock:
-        model = load_model(task.run, task.checksum)
-        conformal = load_calibration(task.run, task.checksum, task.options.uncertainty)
+        model, conformal = load_model(task.run, task.checksum, task.options.uncertainty)
         try:
             return _predict(model, conformal, task)
         except LeavingError:
@@ -139,7 +127,7 @@ def predict_file(task: PredictionTask) -> FileOutcome | None:
             return FileOutcome(error=error.with_traceback(None))
 
 
-def _predict(model: AnyModel, conformal: ConformalPredictor | None, task: PredictionTask) -> FileOutcome:
+def _predict(model: AnyPredictor, conformal: ConformalPredictor | None, task: PredictionTask) -> FileOutcome:
     notes: list[str] = []
     chunks = count()
 

@@ -14,13 +14,13 @@ from nncli.api.prediction.many_files.file_task import (
     FileOutcome,
     FileToPredict,
     PredictionTask,
-    load_calibration,
     load_model,
     part_of,
     predict_file,
 )
 from nncli.api.prediction.many_files.inputs import input_files
 from nncli.api.prediction.many_files.record import AnswersRecord, new_record, options_of
+from nncli.api.prediction.tables import TargetModels
 from nncli.base.atomic_files import check_overwrite, clear_leftovers
 from nncli.base.errors import Advice, Location, NncliError, UsageError
 from nncli.base.logs import log_duration
@@ -69,11 +69,10 @@ class PredictionJob:
         """
         with log_duration(f"loading {run}"):
             checksum = Run.open(run).load_manifest().checksum
-            model = load_model(str(run.absolute()), checksum)
+            model, _ = load_model(str(run.absolute()), checksum, options.uncertainty)
         errors, force = options.errors_file, options.force
-        options.check_proba(model)
-        options.check(model.spec.target)
-        load_calibration(str(run.absolute()), checksum, options.uncertainty)
+        if not isinstance(model, TargetModels):
+            options.check_proba(model)
         if output.exists() and not output.is_dir():
             raise UsageError(
                 "this is a file, not a folder", location=Location(source=str(output)), hint="Name a folder."

@@ -1,0 +1,251 @@
+"""Several targets of any kind, for training one network on all of them; each has a run of its own kind afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, ClassVar, Literal, NoReturn, Self
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from nncli.base.errors import UsageError
+from nncli.base.spec import FiniteFloat, Task
+from nncli.base.text import format_number, join_quoted
+from nncli.data.columns.hashing import Hashes, hash_numbers, hash_texts
+from nncli.data.columns.parsing import CellErrors, read_text
+from nncli.data.table import Table
+from nncli.nn.arrays import Floats, Mask, Precision, RowIndices
+from nncli.nn.losses import MEDIAN, Loss
+from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, rows_with_target
+from nncli.targets.classes import ClassificationTarget
+from nncli.targets.decision import Decision
+from nncli.targets.metrics.bootstrap import Samples
+from nncli.targets.metrics.classification import one_hot
+from nncli.targets.metrics.classification_resamples import log_loss_per_row
+from nncli.targets.metrics.metric import ScoreValues
+from nncli.targets.metrics.registry import RELATIVE_LOSS, BoundMetric, metric_function
+from nncli.targets.number import RegressionTarget
+from nncli.targets.ordinal import OrderedClasses
+from nncli.targets.views import Intervals
+
+OneTarget = Annotated[RegressionTarget | ClassificationTarget | OrderedClasses, Field(discriminator="task")]
+
+
+class SeveralTargets(TargetBase):
+    """Several targets, each of its kind. y is (rows, targets): numbers, codes of classes, NaN where a row has no value.
+
+    Predicted values are those of the parts side by side; a part of quantiles has one for each of its `levels`.
+    """
+
+    task: Literal["several"] = "several"
+    noun: ClassVar[str] = "several targets"
+    family: ClassVar[Task] = "several"
+    learns_from_any: ClassVar[bool] = True
+    default_metric: ClassVar[str] = RELATIVE_LOSS.name
+
+    parts: Annotated[tuple[OneTarget, ...], Field(min_length=2)]
+    levels: tuple[tuple[FiniteFloat, ...], ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the target columns."""
+        return tuple(part.names[0] for part in self.parts)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """None: those of the classes are in the parts."""
+        return ()
+
+    @property
+    def spans(self) -> list[slice]:
+        """The columns of the predicted values of each part."""
+        ends = np.cumsum([self._width(j) for j in range(len(self.parts))]).tolist()
+        return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+
+    def _width(self, j: int) -> int:
+        return len(self.levels[j]) or self.parts[j].n_outputs
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return tuple(
+            name if name == part.names[0] else f"{part.names[0]} {name}"
+            for part, levels in zip(self.parts, self.levels, strict=True)
+            for name in (tuple(map(str, levels)) or part.output_names)
+        )
+
+    @classmethod
+    def fit(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> Self:
+        raise NotImplementedError("each part is fitted by itself, see fitting/prepare/fit.py")
+
+    @classmethod
+    def rows_with_target(cls, table: Table, names: tuple[str, ...]) -> RowIndices:
+        return rows_with_target(table, names, every=False)
+
+    def of_part(self, y: Truth, j: int) -> tuple[Mask, Truth]:
+        """Which rows have target `j`, and its values y there."""
+        has = ~np.isnan(y[:, j])
+        return has, y[has, j].astype(np.int64) if self.parts[j].has_labels else y[has, j, None]
+
+    def _pairs(self, other: SeveralTargets) -> Iterator[tuple[TargetBase, TargetBase]]:
+        return zip(self.parts, other.parts, strict=True)
+
+    # Cells
+
+    def read(self, table: Table) -> Truth:
+        y = np.full((len(table), len(self.parts)), np.nan)
+        for j, part in enumerate(self.parts):
+            rows = rows_with_target(table, part.names)
+            y[rows, j] = part.read(table.take(rows)).reshape(len(rows))
+        return y
+
+    def cell_errors(self, table: Table) -> list[tuple[str, list[CellErrors]]]:
+        return [errors for part in self.parts for errors in part.cell_errors(table)]
+
+    def hash_cells(self, table: Table) -> list[Hashes]:
+        """A hash of each cell; a missing number is NaN."""
+        y = self.read(table)
+        return [
+            hash_texts(read_text(table, part.names[0])) if part.has_labels else hash_numbers(y[:, j])
+            for j, part in enumerate(self.parts)
+        ]
+
+    @property
+    def removed_units(self) -> list[tuple[str, str | None]]:
+        return [unit for part in self.parts for unit in part.removed_units]
+
+    # Outputs of the network, and predictions
+
+    @property
+    def scale(self) -> Floats:
+        return np.array([float(np.squeeze(part.scale)) for part in self.parts])
+
+    def encode(self, y: Truth, precision: Precision = "float64") -> Truth:
+        columns = [
+            y[:, j] if part.has_labels else part.encode(y[:, j, None])[:, 0] for j, part in enumerate(self.parts)
+        ]
+        return np.column_stack(columns).astype(precision)
+
+    def decode(self, values: Floats) -> Floats:
+        parts = zip(self.parts, self.spans, strict=True)
+        return np.concatenate([part.decode(values[:, span]) for part, span in parts], axis=1)
+
+    def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
+        raise self._of_one("columns of predictions")
+
+    def _of_one(self, what: str) -> UsageError:
+        return UsageError(f"{what} are those of one target; there are {join_quoted(self.names)}")
+
+    # Members of an ensemble, folds and students
+
+    def accepts(self, member: TargetBase) -> bool:
+        return isinstance(member, SeveralTargets) and (
+            self.names == member.names
+            and self.levels == member.levels
+            and all(part.accepts(other) for part, other in self._pairs(member))
+        )
+
+    def is_same(self, other: TargetBase) -> bool:
+        return self.accepts(other) and isinstance(other, SeveralTargets) and other.accepts(self)
+
+    def align(self, values: Floats, source: TargetBase) -> Floats:
+        if not isinstance(source, SeveralTargets):
+            return values
+        spans = zip(self._pairs(source), source.spans, strict=True)
+        return np.concatenate([part.align(values[:, span], other) for (part, other), span in spans], axis=1)
+
+    def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
+        of_parts = zip(*(target.parts for target in targets if isinstance(target, SeveralTargets)), strict=True)
+        parts = tuple(part.joint(others, positive) for part, others in zip(self.parts, of_parts, strict=True))
+        return self.model_copy(update={"parts": parts})
+
+    @property
+    def is_whole(self) -> bool:
+        return len(self.levels) == len(self.parts) and all(part.is_whole for part in self.parts)
+
+    def check_truth(self, y: Truth, rows: int) -> None:
+        super().check_truth(y, rows)
+        for j, part in enumerate(self.parts):
+            has, of_part = self.of_part(y, j)
+            part.check_truth(of_part, int(has.sum()))
+
+    # Scores
+
+    def metric(self, name: str, decision: Decision | None = None) -> BoundMetric:
+        metric_function(name, self.family)
+
+        def relative_loss(y: Truth, values: Floats, weights: Floats | None) -> float:
+            W = np.ones((1, len(y))) if weights is None else weights[None, :]
+            return float(self._relative_losses(y, values, W)[0])
+
+        return relative_loss
+
+    def _relative_losses(self, y: Truth, values: Floats, W: Samples) -> Samples:
+        """The mean over the targets, for every row of weights in `W` (resamples, rows); NaN without a row of one.
+
+        That of a target is its squared error or log loss, divided by that of the best constant for the weighted rows.
+        """
+        ratios = np.empty((len(self.parts), len(W)))
+        for j, (part, span) in enumerate(zip(self.parts, self.spans, strict=True)):
+            has, actual = self.of_part(y, j)
+            w, predicted = W[:, has], values[has, span]
+            with np.errstate(all="ignore"):
+                w = w / w.sum(axis=1, keepdims=True)
+                if part.has_labels:
+                    shares = w @ one_hot(actual, part.n_outputs)
+                    best = -(shares * np.log(np.where(shares > 0.0, shares, 1.0))).sum(axis=1)
+                    loss = w @ log_loss_per_row(actual, predicted)
+                else:
+                    numbers = predicted[:, self.levels[j].index(MEDIAN) if self.levels[j] else 0]
+                    distance = actual[:, 0] - actual.mean()
+                    best = w @ distance**2 - (w @ distance) ** 2
+                    loss = w @ (actual[:, 0] - numbers) ** 2
+                ratios[j] = np.where(best > 0.0, loss / best, np.where(np.isnan(best), np.nan, 1.0))
+        return np.asarray(ratios.mean(axis=0))
+
+    def scores(self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss) -> tuple[ScoreValues, ...]:
+        value = self.metric(RELATIVE_LOSS.name)(y, predictions.values, weights)
+        return (ScoreValues(((RELATIVE_LOSS.name, value if np.isfinite(value) else None),)),)
+
+    def samples(self, predictions: Predicted, y: Truth, W: Samples, names: Sequence[str], loss: Loss) -> list[Samples]:
+        return [self._relative_losses(y, predictions.values, W)[:, None]]
+
+    def baseline(self, y: Truth, weights: Floats | None) -> Floats:
+        values = []
+        for j, part in enumerate(self.parts):
+            has, of_part = self.of_part(y, j)
+            w = None if weights is None else weights[has]
+            values.append(np.repeat(part.baseline(of_part, w), max(1, len(self.levels[j]))))
+        return np.concatenate(values)
+
+    def row_losses(self, loss: Loss, predicted: Floats, y: Truth, scale: Floats | float) -> Floats:
+        return loss.per_row(predicted, y, scale=scale)
+
+    def row_errors(self, predictions: Predicted, y: Truth) -> NoReturn:
+        raise self._of_one("errors of rows")
+
+    @classmethod
+    def loss_metric(cls, loss: Loss) -> str:
+        return RELATIVE_LOSS.name
+
+    @classmethod
+    def verdict_metric(cls, loss: Loss) -> str:
+        return RELATIVE_LOSS.name
+
+    def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:
+        return loss.per_row(predictions.values, y, scale=self.scale)
+
+    @classmethod
+    def test_loss_name(cls, metric: str) -> str:
+        return "relative loss"
+
+    def is_mean_of_rows(self, metric: str) -> bool:
+        return False
+
+    def view(self, predictions: Predicted, y: Truth, weights: Floats | None, intervals: Intervals | None) -> NoReturn:
+        raise self._of_one("pictures of predictions")
+
+    def outcome(
+        self, predictions: Predicted, y: Truth, row: int, error: float, form: Callable[[float], str] = format_number
+    ) -> NoReturn:
+        raise self._of_one("outcomes of rows")
