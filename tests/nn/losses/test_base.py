@@ -26,6 +26,8 @@ from nncli.nn.losses import (
 from tests.unions import plain_losses, tag
 
 Matrix = NDArray[np.float64]
+CODED = ("classification", "ordinal")
+"""The tasks whose targets are codes of classes."""
 
 
 EVERY = [pytest.param(cls(), id=tag(cls)) for cls in plain_losses()]
@@ -33,7 +35,7 @@ EVERY = [pytest.param(cls(), id=tag(cls)) for cls in plain_losses()]
 
 def value_and_slope(loss: LossBase, Z: Any, y: Any, w: Any = None, dtype: Any = np.float64) -> tuple[float, Any]:
     Z = np.array(Z, dtype)
-    y = np.array(y, dtype if loss.task == "regression" else np.int64)
+    y = np.array(y, np.int64 if loss.task in CODED else dtype)
     bound = loss.bind(Z, y, None if w is None else np.array(w, dtype))
     return bound.forward(), bound.backward().copy()
 
@@ -159,7 +161,7 @@ def random_targets(loss: LossBase, rng: np.random.Generator, rows: int, outputs:
 
 def width(loss: LossBase, targets: int) -> int:
     """The number of raw outputs for some targets, or for scores of classes."""
-    return loss.outputs(targets) if loss.task == "regression" else targets
+    return targets if loss.task in CODED else loss.outputs(targets)
 
 
 @st.composite
@@ -215,7 +217,7 @@ def test_the_mean_of_the_losses_per_row_is_the_value(loss: LossBase, rows: int, 
 
 @pytest.mark.parametrize("loss", EVERY)
 def test_a_nan_is_never_hidden(loss: LossBase) -> None:
-    y = [[1.0], [1.0]] if loss.task == "regression" else [0, 1]
+    y = [0, 1] if loss.task in CODED else [[1.0], [1.0]]
     with np.errstate(invalid="ignore"):
         value, _ = value_and_slope(loss, [[math.nan] * width(loss, 1), [0.0] * width(loss, 1)], y)
     assert math.isnan(value)
