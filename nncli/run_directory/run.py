@@ -586,7 +586,7 @@ class Run:
         if folders:
             runs = ", ".join(shlex.quote(str(self.path / folder)) for folder in folders.values())
             raise UsageError(
-                f"this run has {len(folders)} targets, {join_quoted(folders)}, and this is about one",
+                f"this needs one target, and the run has {len(folders)}: {join_quoted(folders)}",
                 location=Location(source=str(self.path)),
                 hint=f"Name the run of one: {runs}.",
             )

@@ -165,7 +165,7 @@ def _last(labels: Iterable[str]) -> str:
 
 
 def _counts(cells: pl.Series) -> dict[str, int]:
-    counts = cells.alias("label").value_counts(name="rows").sort("rows", "label")
+    counts = cells.drop_nulls().alias("label").value_counts(name="rows").sort("rows", "label")
     return dict(counts.iter_rows())
 
 

@@ -31,6 +31,12 @@ def test_a_rare_class_is_a_warning_without_one_of_imbalance(tmp_path: Path) -> N
     assert findings[0].location.column == "y"
 
 
+def test_missing_cells_of_one_of_several_targets_are_no_rare_class(tmp_path: Path) -> None:
+    table = {**sound(), "w": [None if i < 5 else "ab"[i % 2] for i in range(ROWS)]}
+    findings = found(tmp_path, table, data={"target": ["y", "w"]}, positive_class=None)
+    assert "rare-class" not in {finding.code for finding in findings}
+
+
 def test_a_class_missing_from_some_folds_is_a_warning(tmp_path: Path) -> None:
     findings = found(tmp_path, {**sound(), "y": shuffled({"a": 286, "b": 14})}, validation={"folds": 20, "fold": 0})
     assert "20 folds" in findings[0].message
