@@ -367,7 +367,10 @@ def _overview(summary: TableSummary) -> list[str]:
             for kind, target in zip(kinds, summary.targets, strict=True)
         ]
     if summary.integer_classes:
-        lines.append("(Treated as class labels: few distinct integers without a gap. For regression set loss: mse.)")
+        ordered = "; for ordered classes loss: ordinal" if summary.targets[0].distinct > 2 else ""
+        lines.append(
+            f"(Treated as class labels: few distinct integers without a gap. For regression set loss: mse{ordered}.)"
+        )
     return [_comment(line) for line in lines]
 
 
