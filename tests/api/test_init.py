@@ -217,7 +217,7 @@ def test_every_choice_that_is_off_can_be_turned_on(here: Path, preset: Preset | 
         assert loaded(here, text) != loaded(here, text.replace(line, line.removeprefix("# "))) or "quality" in line
 
 
-@pytest.mark.parametrize(("quality", "members"), [("fast", 4), ("balanced", "auto"), ("best", 20)])
+@pytest.mark.parametrize(("quality", "members"), [("fast", 4), ("balanced", "auto")])
 def test_quality_is_written_where_it_is_asked_for(here: Path, quality: Quality, members: int | str) -> None:
     text = init(DATA / "penguins.csv", "species", quality=quality)
     assert parse(text, "").value["quality"] == quality

@@ -12,6 +12,7 @@ from nncli import predict, predict_files
 from nncli.api.prediction.many_files import file_task as tasks
 from nncli.api.prediction.many_files.record import FilesProgress
 from nncli.base.errors import DataError, NncliError, RunError, UsageError
+from nncli.models.conformal.options import UncertaintyOptions
 from tests.assertions import raises
 from tests.cli.support import DATA, Cli
 
@@ -116,9 +117,9 @@ def test_a_file_that_changes_while_it_is_predicted_fails(
 ) -> None:
     load = tasks.load_model
 
-    def change(run: str, checksum: str) -> object:
+    def change(run: str, checksum: str, options: UncertaintyOptions) -> object:
         (inputs / "a.csv").write_bytes((inputs / "a.csv").read_bytes() + b"\n")
-        return load(run, checksum)
+        return load(run, checksum, options)
 
     monkeypatch.setattr(tasks, "load_model", change)
     result = predict_files(penguins, "in", "out", workers=1)
@@ -165,4 +166,4 @@ def test_leftovers_of_killed_processes_are_removed(penguins: Path, inputs: Path,
 def test_a_run_that_changed_is_refused_by_a_worker(penguins: Path, here: Path) -> None:
     shutil.copytree(penguins, "run")
     with raises(RunError):
-        tasks.load_model(str(Path("run").absolute()), "another checksum")
+        tasks.load_model(str(Path("run").absolute()), "another checksum", UncertaintyOptions())

@@ -272,9 +272,9 @@ def test_several_targets_are_learned_together(config: Callable[..., Path], tmp_p
     assert (y - guess).abs().mean() < 0.3  # type: ignore[operator]
 
 
-def test_several_targets_must_be_numbers(config: Callable[..., Path]) -> None:
+def test_several_targets_of_one_loss_of_numbers_must_be_numbers(config: Callable[..., Path]) -> None:
     with raises(DataError, file="t.csv", column="label"):
-        train(config("target: [y, label], features: [x]"))
+        train(config("target: [y, label], features: [x]", "loss: mse"))
 
 
 def test_few_whole_numbers_are_classes_unless_configured_otherwise(

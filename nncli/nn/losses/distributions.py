@@ -10,7 +10,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from math import exp as exp_
 from math import lgamma, log, pi, sqrt
-from statistics import NormalDist
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -129,6 +128,8 @@ class Normal(DistributionLoss):
     type: Literal["normal"] = "normal"
 
     def standard_quantile(self, level: float) -> float:
+        from statistics import NormalDist  # it takes some milliseconds
+
         return NormalDist().inv_cdf(level)
 
     def standard_cdf(self, u: Floats) -> Floats:

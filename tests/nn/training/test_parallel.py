@@ -128,7 +128,7 @@ def test_the_parts_add_up_to_the_batch(name: str, embedded: bool, weighted: bool
 @pytest.mark.parametrize("outputs", [1, 3])
 @pytest.mark.parametrize("loss", [pytest.param(cls(), id=tag(cls)) for cls in plain_losses()])
 def test_the_parts_of_any_loss_add_up(loss: LossBase, outputs: int) -> None:
-    network = network_of("dense", outputs=loss.outputs(outputs))
+    network = network_of("dense", outputs=max(1, loss.outputs(outputs)))
     dataset = example_rows(network, loss, ROWS, weighted=True)
     value, grad = learned(network, loss, dataset, 1, 1)
     result, in_parts = learned(network, loss, dataset, 3, 2)
