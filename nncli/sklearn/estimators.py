@@ -25,7 +25,6 @@ from nncli.sklearn.training import Columns, Request, calibrate_packed, fit, load
 from nncli.sklearn.validation import Array, class_cells, classes, features, free, labels, numbers, weights
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.labels import MultilabelTarget
-from nncli.targets.metrics.labels import THRESHOLD
 from nncli.targets.number import RegressionTarget
 from nncli.targets.target import TargetKind
 
@@ -203,7 +202,6 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
         """
         frame = features(self, X, reset=True)
         Y = labels(self, y)
-        self._is_multilabel = Y is not None
         if Y is not None:
             self.classes_ = np.arange(Y.shape[1])
             names = [free(f"y{j}", frame.columns) for j in range(Y.shape[1])]
@@ -221,10 +219,11 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
     def predict(self, X: Any) -> Array:
         """The class of each row of X, (rows,), or an indicator matrix of its labels, (rows, labels)."""
         P = self.predict_proba(X)
-        if self._is_multilabel:
-            return np.asarray(P >= THRESHOLD, np.int64)
+        target = self._loaded.model.spec.target
+        if not target.has_labels:
+            return target.decide(P, None)
         of_labels = np.array(self._label_positions())
-        return np.asarray(self.classes_[of_labels[self._loaded.model.spec.target.decide(P[:, of_labels], None)]])
+        return np.asarray(self.classes_[of_labels[target.decide(P[:, of_labels], None)]])
 
     def predict_proba(self, X: Any) -> Array:
         """The probability of each of `classes_`, (rows, classes); 0 for a class without weighted training rows.
@@ -232,7 +231,7 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
         Of labels, the probability of each, (rows, labels).
         """
         probabilities = self._predict(X, proba=True).drop("prediction").to_numpy().astype(np.float64)
-        if self._is_multilabel:
+        if not self._loaded.model.spec.target.has_labels:
             return np.asarray(probabilities)
         P = np.zeros((len(probabilities), len(self.classes_)))
         P[:, self._label_positions()] = probabilities

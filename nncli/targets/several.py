@@ -183,11 +183,15 @@ class SeveralTargets(TargetBase):
     def _relative_losses(self, y: Truth, values: Floats, W: Samples) -> Samples:
         """The mean over the targets, for every row of weights in `W` (resamples, rows); NaN without a row of one.
 
-        That of a target is its squared error or log loss, divided by that of the best constant for the weighted rows.
+        That of a target is its squared error or log loss, divided by that of the best constant for the weighted rows; 1
+        for a target that is the same in all of them.
         """
         ratios = np.empty((len(self.parts), len(W)))
         for j, (part, span) in enumerate(zip(self.parts, self.spans, strict=True)):
             has, actual = self.of_part(y, j)
+            if not has.any():
+                ratios[j] = np.nan
+                continue
             w, predicted = W[:, has], values[has, span]
             with np.errstate(all="ignore"):
                 w = w / w.sum(axis=1, keepdims=True)

@@ -43,7 +43,7 @@ from nncli.run_directory.run import Run
 from nncli.targets.metrics.amounts import TWEEDIE_DEVIANCE
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
 from nncli.targets.metrics.registry import higher_is_better
-from nncli.targets.number import PINBALL
+from nncli.targets.number import CRPS, PINBALL
 from nncli.targets.target import Target, TargetKind, kind_of
 
 MAX_KEPT_POSITIONS = 10_000_000
@@ -240,7 +240,7 @@ class Objective:
 
     def score(self, predictions: Predictions, rows: LabeledRows) -> float:
         """The metric of some rows; the mean over several targets. NaN where it is undefined."""
-        if self.metric == PINBALL:
+        if self.metric in (PINBALL, CRPS):
             return float(np.average(self.loss.per_row(predictions.loss_inputs, rows.y), weights=rows.weights))
         if self.metric == TWEEDIE_DEVIANCE:
             return float(np.average(self.row_losses(predictions, rows), weights=rows.weights))

@@ -43,6 +43,7 @@ from nncli.run_directory.run import Run
 from nncli.targets.metrics.classification_resamples import LOG_LOSS_EPS
 from nncli.targets.metrics.labels import label_log_losses
 from nncli.targets.number import ABSOLUTE_ERRORS
+from nncli.targets.target import Target
 from nncli.version import __version__
 
 ROUNDS = 10
@@ -154,8 +155,9 @@ def candidates_of(trials: Sequence[FinishedTrial], metric: str | None = None) ->
         raise UsageError(message, hint="Train the best trial, or search for one target.")
     values = np.stack([trial.held_out.predictions.loss_inputs for trial in trials])
     if rows.predictions.target.has_labels:
-        of = CandidatePredictions.of_errors if metric == "accuracy" else CandidatePredictions.of_classes
-        return of(values, rows.y, rows.weights)
+        if metric == "accuracy":
+            return CandidatePredictions.of_errors(values, rows.y, rows.weights, rows.predictions.target)
+        return CandidatePredictions.of_classes(values, rows.y, rows.weights)
     if rows.predictions.target.has_probabilities:
         return CandidatePredictions.of_labels(values, rows.y, rows.weights)
     is_absolute = metric in ABSOLUTE_ERRORS
@@ -239,10 +241,15 @@ class CandidatePredictions:
         return cls(of_truth, lambda p, _: -np.log(p.clip(LOG_LOSS_EPS, 1.0)), weights, "log loss")
 
     @classmethod
-    def of_errors(cls, probabilities: Floats, y: npt.NDArray[np.int64], weights: Floats | None) -> CandidatePredictions:
+    def of_errors(
+        cls, probabilities: Floats, y: npt.NDArray[np.int64], weights: Floats | None, target: Target
+    ) -> CandidatePredictions:
         """Candidates by the classification error, from probabilities (candidates, rows, classes) and codes (rows,)."""
-        measure = "classification error"
-        return cls(probabilities, lambda p, rows: (p.argmax(axis=1) != y[rows]).astype(np.float64), weights, measure)
+
+        def errors(p: Floats, rows: Mask) -> Floats:
+            return np.asarray(target.decide(p, None) != y[rows], np.float64)
+
+        return cls(probabilities, errors, weights, "classification error")
 
     @classmethod
     def of_labels(cls, probabilities: Floats, y: Floats, weights: Floats | None) -> CandidatePredictions:
@@ -253,7 +260,7 @@ class CandidatePredictions:
     def of_numbers(
         cls, predictions: Floats, y: Floats, weights: Floats | None, loss: Loss, *, absolute: bool = False
     ) -> CandidatePredictions:
-        """Candidates by the pinball loss of a `loss` of quantiles, else by the squared or `absolute` error.
+        """Candidates by the pinball loss or the CRPS of a `loss` of quantiles, else by the squared or `absolute` error.
 
         `predictions` are (candidates, rows, targets), or (candidates, rows, targets, levels) for several quantiles, and
         `y` (rows, targets). Of several targets, each is divided by its standard deviation.
@@ -262,7 +269,8 @@ class CandidatePredictions:
         unit = np.where(spread > 0.0, spread, 1.0)
         truth, values = y / unit, predictions / (unit[:, None] if predictions.ndim == 4 else unit)
         if loss.quantile is not None or loss.quantile_levels:
-            return cls(values, lambda z, rows: loss.per_row(z, truth[rows]), weights, "pinball loss")
+            measure = "CRPS" if loss.has_distribution else "pinball loss"
+            return cls(values, lambda z, rows: loss.per_row(z, truth[rows]), weights, measure)
         if absolute:
             return cls(values, lambda z, rows: np.abs(z - truth[rows]).mean(axis=1), weights, "absolute error")
         return cls(values, lambda z, rows: np.square(z - truth[rows]).mean(axis=1), weights, "squared error")

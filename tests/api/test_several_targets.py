@@ -185,9 +185,39 @@ def test_a_mapping_gives_some_targets_a_loss(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_about_one_target_is_refused_for_several(setting: str, key: str, tmp_path: Path) -> None:
-    with pytest.raises((ConfigError, DataError)):
+    with pytest.raises(ConfigError) as caught:
         train_on(tmp_path, setting)
-    assert key
+    (issue,) = caught.value.issues
+    assert issue.location.key == key
+
+
+def test_an_order_of_classes_is_that_of_the_target_with_ordered_classes(tmp_path: Path) -> None:
+    order = "data.order=[green, red, blue]"
+    for settings in ([], ["loss={color: ordinal}"]):
+        run = train_on(tmp_path, *settings, order, name=f"run{len(settings)}")
+        assert Run.open(run).targets["color"].load_model().spec.target.labels == ("green", "red", "blue")
+    with raises(ConfigError, key="data.order"):
+        train_on(tmp_path, "data.order=[green, red]", name="without")
+
+
+def test_a_target_without_a_weighted_row_is_an_error_at_its_column(tmp_path: Path) -> None:
+    frame = table_of().with_columns(w=pl.col("price").is_null().cast(pl.Int64))
+    with raises(DataError, column="price"):
+        train_on(tmp_path, "data.sample_weight=w", frame=frame)
+
+
+def test_a_sample_of_rows_may_have_missing_cells_of_the_first_target(tmp_path: Path) -> None:
+    frame = table_of().with_columns(price=pl.col("color"), color=pl.col("price"))
+    assert Run.open(train_on(tmp_path, "data.sample=100", frame=frame)).load_manifest().status == "done"
+
+
+def test_the_relative_loss_is_undefined_where_a_target_has_no_row(network: Path) -> None:
+    run = Run.open(network)
+    target, rows = run.load_model(several=True).spec.target, run.load_held_out()
+    assert rows is not None
+    y = rows.y.copy()
+    y[:, 0] = np.nan
+    assert np.isnan(target.metric("relative_loss")(y, rows.predictions.values, None))
 
 
 @pytest.mark.parametrize("setting", ["loss={prize: mse}", "target_weights={prize: 2}"])

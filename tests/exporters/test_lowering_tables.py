@@ -148,9 +148,7 @@ def test_a_network_for_any_table_has_the_predictions_of_its_program(
 
 @pytest.mark.parametrize("loss", [tag(cls) for cls in plain_losses()])
 def test_every_loss_has_the_predictions_of_its_program(tmp_path: Path, loss: str) -> None:
-    task = {"cross_entropy": "three", "hinge": "two", "binary_cross_entropy": "labels"}.get(
-        loss, "number"
-    )
+    task = {"cross_entropy": "three", "hinge": "two", "binary_cross_entropy": "labels"}.get(loss, "number")
     table = table_of(3, task, NAMES)
     if loss in AMOUNTS:
         table = table.with_columns(pl.col("y").abs().floor() + 1.0)

@@ -115,7 +115,7 @@ class TargetModels:
             frames.append(predicted.frame.rename({column: title_of(column, name) for column in columns}))
             summaries.append(predicted.summary)
             once = replace(options, keep=(), flag_unusual=False)
-        unknown = sum(summary.unknown_groups for summary in summaries)
+        unknown = max(summary.unknown_groups for summary in summaries)
         summary = replace(summaries[0], unknown_groups=unknown)
         titles = [title for frame in frames for title in frame.columns]
         if len(set(titles)) < len(titles):

@@ -37,7 +37,7 @@ from nncli.nn.arrays import Backend, Precision
 from nncli.nn.initializers import Initializer
 from nncli.nn.layers.dense import Dense, Parametrization
 from nncli.nn.layers.residual import Layer
-from nncli.nn.losses import Loss, SeveralLosses
+from nncli.nn.losses import Loss, Ordinal, SeveralLosses
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optim.optimizers import Adam, Optimizer
 from nncli.nn.optim.schedules import ConstantRate, Schedule
@@ -247,7 +247,8 @@ class Config(Spec):
     def of_target(self, name: str, loss: Loss | None) -> Config:
         """The configuration for one of several targets, with its loss; the others are dropped."""
         others = tuple(other for other in self.data.target if other != name)
-        data = self.data.model_copy(update={"target": (name,), "drop": (*self.data.drop, *others)})
+        order = self.data.order if isinstance(loss, Ordinal) else None
+        data = self.data.model_copy(update={"target": (name,), "drop": (*self.data.drop, *others), "order": order})
         return self.model_copy(update={"data": data, "loss": loss, "target_weights": None})
 
     @property

@@ -148,7 +148,7 @@ class Sample(Spec):
         if n <= self.rows:
             return np.arange(n)
         is_class = target.n_unique() <= min(MAX_CLASSES, self.rows)
-        classes = target.rank("dense").to_numpy().astype(np.int64) if is_class else None
+        classes = target.rank("dense").fill_null(0).to_numpy().astype(np.int64) if is_class else None
         rng = np.random.default_rng(self.seed)
         return stratified_split(n, 1.0 - self.rows / n, rng, classes).training
 

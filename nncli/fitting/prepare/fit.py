@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from nncli.base.errors import DataError, Location, config_error
 from nncli.base.findings import Finding, FindingCode, note
@@ -127,7 +128,11 @@ def infer_losses(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...
     configured, complete = config.loss, True
     for name in config.data.target:
         loss = configured.losses.get(name) if isinstance(configured, SeveralLosses) else configured
-        of_target = config.of_target(name, None if isinstance(loss, str) else loss)
+        loss = None if isinstance(loss, str) else loss
+        if loss is None and config.data.order is not None:
+            classes = table.column(name).drop_nulls().cast(pl.String).unique().to_list()
+            loss = Ordinal() if {*classes} <= {*config.data.order} else None
+        of_target = config.of_target(name, loss)
         rows = rows_with_target(table, (name,))
         if not len(rows):
             raise DataError("no row has this target", location=table.location(column=name), hint="Do not name it.")
@@ -140,8 +145,8 @@ def infer_losses(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...
     is_mapping = isinstance(configured, SeveralLosses) or config.target_weights
     if complete and not is_mapping and not kind_of(first).has_labels and all(loss == first for loss in others):
         return first, tuple(findings)
-    if config.data.order is not None:
-        raise config_error("data.order", "it is about one target, and there are several", "Remove it: words have one.")
+    if config.data.order is not None and not any(isinstance(loss, Ordinal) for loss in losses.values()):
+        raise config_error("data.order", "it is the order of no target", "Write every class of a target, or remove it.")
     for key in OF_ONE_TARGET:
         if getattr(config, key) is not None:
             raise config_error(key, "it is about one target, and there are several", "Remove it, or name one target.")
@@ -173,6 +178,8 @@ def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str])
         message = f"the loss {loss.type} has no use for the order of classes"
         raise config_error("data.order", message, "Use loss: ordinal, or remove the key.")
     kind = kind_of(loss)
+    if config.target_weights:
+        raise config_error("target_weights", "the labels of a row count the same", "Remove it.")
     if kind.has_labels:
         if config.output_activation is not None:
             raise config_error(
@@ -344,13 +351,18 @@ def fit_loss(config: Config, training: ColumnStore, target: Target, loss: Loss) 
     """The loss, of several targets with their baselines and shares in the training rows."""
     if not isinstance(target, SeveralTargets) or not isinstance(loss, SeveralLosses):
         return loss
-    y, column = target.read(training.columns(target.names)), config.data.sample_weight
+    table, column = training.columns(target.names), config.data.sample_weight
+    y = target.read(table)
     weights = read_weights(training.columns([column]), column) if column else None
+    for j, name in enumerate(target.names):
+        if weights is not None and not weights[~np.isnan(y[:, j])].any():
+            message = f"no training row with a weight above 0 has the target {quote(name)}"
+            raise DataError(message, location=table.location(column=name), hint="Do not name it, or add rows.")
     encoded, widths = target.encode(y), [span.stop - span.start for span in target.spans]
     importance = [(config.target_weights or {}).get(name, 1.0) for name in target.names]
     targets = [
-        (of_target.outputs(part.n_outputs), widths[j], encoded[:, j], y[:, j])
-        for j, (part, of_target) in enumerate(zip(target.parts, loss.parts, strict=True))
+        (of_part.outputs(part.n_outputs), widths[j], encoded[:, j], y[:, j])
+        for j, (part, of_part) in enumerate(zip(target.parts, loss.parts, strict=True))
     ]
     return fit_losses(loss, targets, weights, importance, target.scale.tolist())
 
@@ -375,6 +387,12 @@ def fit_target(
     if kind.reads_text:
         return fit_kind(config, every if kind.fits_all_rows else training, loss), "none"
     configured = config.encoding.target
+    if loss.has_distribution:
+        needs = f"the loss {loss.type} learns its scale in standard deviations of the target"
+        if config.output_activation is not None:
+            raise config_error("output_activation", needs, "Remove it.")
+        if configured not in ("auto", "standard"):
+            raise config_error("encoding.target", needs, "Use standard, or auto.")
     unscaled = loss.needs_unscaled_targets or config.output_activation is not None
     scaling: TargetScaling = "none" if unscaled else "standard"
     scaling = "mean" if loss.scales_by_mean else scaling
