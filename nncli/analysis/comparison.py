@@ -540,12 +540,11 @@ def _notes(
 
 
 def _reason_to_be_alone(name: str, run: ComparableRun | None, runs: Sequence[ComparableRun | None]) -> str:
-    """Why no other run is comparable to `run`: another table or target, or numbers against classes of the same one."""
+    """Why no other run is comparable to `run`: another table or target, or another kind of the same one."""
     others = [other for other in runs if other is not None and other is not run]
     if run is None or not any((other.table, other.target) == (run.table, run.target) for other in others):
         return f"no other run has the table and target of {name}"
-    mine, theirs = ("numbers", "classes") if run.labels is None else ("classes", "numbers")
-    return f"{name} predicts {mine}, and the other runs with its table and target predict {theirs}"
+    return f"{name} predicts another kind of target than the other runs with its table and target"
 
 
 def _score_json(row: ScoreRow) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from nncli.data.sources.table_source import TableLocation
 from nncli.models.ensemble import AnyModel
 from nncli.models.read_table import read_data
 from nncli.models.scores import baseline_predictions, headlines, no_better_note, score, to_json
-from nncli.run_directory.run import Run
+from nncli.run_directory.run import Run, targets_of
 from nncli.run_directory.training_rows import RowMatches, TrainingRows
 from nncli.targets.base import Scores
 from nncli.targets.decision import Decision, constant_decision
@@ -110,6 +110,21 @@ def evaluate_with(run: str | Path, data: TableLocation | Frame, options: Evaluat
 
 
 evaluate = operation(EvaluateOptions)(evaluate_with)
+
+
+def options_of_targets(run: Path, options: EvaluateOptions) -> dict[Path, EvaluateOptions]:
+    """The options for the run of each of several targets: intervals of numbers, and sets of classes.
+
+    Raises:
+        UsageError: an option fits no target.
+    """
+    if not options.levels:
+        return {}
+    targets = {of_target.path: of_target.load_model().spec.target for of_target in targets_of(run).values()}
+    for kind in ("interval", "prediction_set"):
+        if targets and getattr(options, kind) and all(target.uncertainty != kind for target in targets.values()):
+            options.uncertainty.check(next(iter(targets.values())))
+    return {path: options.of_target(target) for path, target in targets.items()}
 
 
 def evaluate_data(

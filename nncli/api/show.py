@@ -59,7 +59,8 @@ class RunDescription:
     The `columns`, `layers` and `loss` of an ensemble are those of its first member, `parameters` those of all members,
     `best_epoch` is the largest of the `best_epochs` of its members. A `teacher` is the path of the run whose
     predictions the network learned, and `selection` says from which trials the members were selected. A loss of
-    quantiles has `quantile_levels`. The validation rows are of the `held_out_kind`. Their `scores` are by the saved
+    quantiles has `quantile_levels`, and `tweedie` a `loss_power`.
+    The validation rows are of the `held_out_kind`. Their `scores` are by the saved
     `decision`, if there is one; those of the training rows then lack the scores of classes. With `averaging` the former
     include the expected gain of averaging all members.
     """
@@ -85,6 +86,7 @@ class RunDescription:
     layers: tuple[LayerSize, ...]
     loss: str | None
     quantile_levels: tuple[float, ...]
+    loss_power: float | None
     members: int
     parameters: int
     epochs: int
@@ -155,7 +157,8 @@ class RunDescription:
         """The loss, and the levels of the quantiles that it predicts."""
         levels = ", ".join(f"{level:g}" for level in self.quantile_levels)
         name = "levels" if len(self.quantile_levels) > 1 else "level"
-        return f"{self.loss}, {name} {levels}" if levels else self.loss or ""
+        power = "" if self.loss_power is None else f", power {self.loss_power:.4g}"
+        return f"{self.loss}, {name} {levels}" if levels else f"{self.loss or ''}{power}"
 
     def _averaging_text(self) -> str:
         """Which gain the out-of-fold scores include, and whether they are of rows that chose the threshold.
@@ -250,6 +253,7 @@ def show(run: str | Path) -> RunDescription:
         layers=() if spec is None else layer_sizes(spec.network),
         loss=None if spec is None else spec.loss.type,
         quantile_levels=() if spec is None else _quantile_levels(spec.loss),
+        loss_power=None if spec is None or spec.loss.type != "tweedie" else spec.loss.deviance_power,
         members=manifest.members,
         parameters=manifest.parameters,
         epochs=manifest.epochs,

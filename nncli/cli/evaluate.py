@@ -52,15 +52,16 @@ def evaluate(
     nncli evaluate runs/penguins labeled.csv --prediction-set 0.9
     nncli evaluate runs/penguins labeled.csv --json | jq .metrics.accuracy
     """
-    from nncli.api.evaluate import evaluate_with
+    from nncli.api.evaluate import evaluate_with, options_of_targets
     from nncli.api.prediction.to_file import check_errors_file
 
     interrupt_at_once()
     source = input_table(place, data)
     if options.errors is not None:
         check_errors_file(Path(options.errors), source, None, force=file.force)
+    of_targets = options_of_targets(run, options)
     for of_target, shown in each_target(run, display, source):
-        evaluation = evaluate_with(of_target, source, options)
+        evaluation = evaluate_with(of_target, source, of_targets.get(of_target, options))
         shown.note(*_notes(evaluation, as_json=shown.as_json))
         shown.warn_of_training_rows(evaluation.training_rows)
         shown.show(evaluation.json, partial(_joined, evaluation))

@@ -290,3 +290,12 @@ def test_a_search_compares_trials_by_the_relative_loss(tmp_path: Path) -> None:
     )
     assert result is not None
     assert all(trial.score is not None for trial in result.trials)
+
+
+def test_a_target_may_be_named_type(tmp_path: Path) -> None:
+    frame = table_of().rename({"color": "type"})
+    frame.write_csv(tmp_path / "t.csv")
+    settings = [*SHORT, "loss={price: huber, type: cross_entropy}"]
+    run = train(tmp_path / "t.csv", target=["price", "type"], output=tmp_path / "run", set=settings).run
+    losses = {name: of_target.load_model().spec.loss.type for name, of_target in Run.open(run).targets.items()}
+    assert losses == {"price": "huber", "type": "cross_entropy"}

@@ -32,6 +32,16 @@ def test_the_result_of_each_target_has_its_name(nncli: Cli, run: Path, table: Pa
     assert list(document["targets"]) == TARGETS
 
 
+def test_evaluate_gives_intervals_of_numbers_and_sets_of_classes(nncli: Cli, run: Path, table: Path) -> None:
+    levels = ["--interval", "0.8", "--prediction-set", "0.8"]
+    targets = json.loads(nncli("evaluate", run, table, *levels, "--json", "-q").check().out)["targets"]
+    assert {name: sorted({"intervals", "sets"} & {*document}) for name, document in targets.items()} == {
+        "price": ["intervals"],
+        "sold": ["sets"],
+        "color": ["sets"],
+    }
+
+
 def test_runs_are_compared_target_by_target(nncli: Cli, run: Path, table: Path, tmp_path: Path) -> None:
     other = train_on(tmp_path, "seed=1", name="other")
     document = json.loads(nncli("compare", run, other, "--data", table, "--json", "-q").check().out)

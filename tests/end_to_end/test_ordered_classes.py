@@ -87,6 +87,12 @@ def test_words_without_an_order_are_refused_until_it_is_given(table: Path, tmp_p
     assert refused.value.issues[0].location.key == "data.order"
 
 
+def test_a_class_that_an_order_has_twice_is_refused_at_its_key(table: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        train(table, target="size", set=[*QUICK, "data.order=[tiny, mid, mid, vast]"], output=tmp_path / "twice")
+    assert refused.value.issues[0].location.key == "data.order"
+
+
 def test_a_training_is_resumed_with_its_order(run: Path) -> None:
     copy = Path(shutil.copytree(run, run.parent / "copy"))
     resumed = train(resume=copy, set=["epochs=24"]).run

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from nncli.base.spec import PositiveInt, StrictBool, StrictStr
 from nncli.base.text import quote
@@ -48,6 +48,13 @@ CellText = Annotated[StrictStr, BeforeValidator(_quoted)]
 Targets = Annotated[tuple[StrictStr, ...], Field(min_length=1)]
 
 
+def _each_once(order: tuple[str, ...]) -> tuple[str, ...]:
+    for i, name in enumerate(order):
+        if name in order[:i]:
+            raise ValueError(f"a class must be written once, and {quote(name)} is there twice")
+    return order
+
+
 class DataSection(TableSource):
     """The table and the roles of its columns."""
 
@@ -74,7 +81,7 @@ class DataSection(TableSource):
         description="Column of how long, or for how much, each row was observed, such as years or persons: counts and "
         "amounts are proportional to it (a log offset). Needs a loss with a log link, such as poisson.",
     )
-    order: Annotated[tuple[CellText, ...], Field(min_length=2)] | None = Field(
+    order: Annotated[tuple[CellText, ...], Field(min_length=2), AfterValidator(_each_once)] | None = Field(
         None,
         description="The classes of the target, lowest first, for the loss `ordinal`. Default: by number, or by words "
         "such as low, medium and high.",

@@ -126,6 +126,9 @@ def infer_losses(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...
     losses: dict[str, TargetLoss] = {}
     findings: list[Finding] = []
     configured, complete = config.loss, True
+    for key in OF_ONE_TARGET:
+        if getattr(config, key) is not None and config.output_activation is None:
+            raise config_error(key, "it is about one target, and there are several", "Remove it, or name one target.")
     for name in config.data.target:
         loss = configured.losses.get(name) if isinstance(configured, SeveralLosses) else configured
         loss = None if isinstance(loss, str) else loss

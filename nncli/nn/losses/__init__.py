@@ -57,8 +57,10 @@ __all__ = [
 
 def _expand(value: object) -> object:
     """A name, or a mapping from targets to their losses, as a specification."""
-    if isinstance(value, dict) and value and "type" not in value:
-        return {"type": "several", "losses": value}
+    if isinstance(value, dict) and value and value.get("type") != "several":
+        name = value.get("type", {})  # no setting of a loss is a word or a mapping, so a column may be named type
+        if isinstance(name, dict) or any(isinstance(value[key], str | dict) for key in value if key != "type"):
+            return {"type": "several", "losses": value}
     return expand_name(value)
 
 
