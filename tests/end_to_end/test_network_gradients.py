@@ -47,6 +47,8 @@ def layers_of(cls: type[Any], units: int, activation: Any) -> tuple[LayerBase, .
 def targets(loss: LossBase, rng: np.random.Generator, rows: int, outputs: int) -> NDArray[Any]:
     if loss.task == "classification":
         return rng.integers(0, 2 if outputs == 1 else outputs, rows)
+    if loss.task == "ordinal":
+        return rng.integers(0, outputs + 1, rows)
     return np.abs(rng.normal(size=(rows, outputs)))  # a count may not be negative
 
 
