@@ -222,13 +222,12 @@ def _output(target: Target, class_label: str | None, name: str | None) -> str | 
             f"the model predicts {target.output_nouns} and has no classes",
             hint=Advice("Name one of several instead: ", ExplainOptions.use("target", target.output_names[0]), "."),
         )
-    if name is not None and name not in target.output_names:
-        close = closest_match(name, target.output_names)
+    names = target.names if target.has_labels else target.output_names
+    if name is not None and name not in names:
+        close = closest_match(name, names)
         raise UsageError(
             f"the model has no target {quote(name)}",
-            hint=f"Did you mean {quote(close)}?"
-            if close
-            else f"The model predicts {join_quoted(target.output_names)}.",
+            hint=f"Did you mean {quote(close)}?" if close else f"The model predicts {join_quoted(names)}.",
         )
     output = class_label if target.has_labels else name
     if output is not None:

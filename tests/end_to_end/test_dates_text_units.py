@@ -165,19 +165,6 @@ def test_a_target_of_dates_means_classification(config: Callable[..., Path], hom
     assert finding in draft(home / "days.csv", "y").findings
 
 
-@pytest.mark.parametrize(("targets", "hint"), [(["a", "b"], "'a' alone"), (["x", "a"], "'x'")])
-def test_several_targets_of_which_one_is_a_class_are_refused_with_the_runs_to_train(
-    home: Path, targets: list[str], hint: str
-) -> None:
-    frame = pl.DataFrame({"x": [i / 7 for i in range(40)], "a": ["u", "v"] * 20, "b": ["s", "t"] * 20, "z": range(40)})
-    frame.write_csv(home / "several.csv")
-    with pytest.raises(DataError) as caught:
-        draft(home / "several.csv", targets)
-    assert caught.value.location is not None
-    assert caught.value.location.column == "a"
-    assert hint in str(caught.value.hint)
-
-
 def test_a_currency_column_is_trained_predicted_and_evaluated(tmp_path: Path) -> None:
     rows = [f'"${1000 + 37 * i:,}",{i % 50} %,"€{1.5 * i:.2f}"' for i in range(N)]
     (tmp_path / "t.csv").write_text("\n".join(["price,share,y", *rows]) + "\n")
