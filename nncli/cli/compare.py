@@ -68,10 +68,11 @@ def compare(
     interrupt_at_once()
     page.check()
     data = None if source.data is None else source.source(source.data)
-    if len(runs) > 1 and all(map(targets_of, runs)):
+    by_name = [targets_of(run) for run in runs]
+    if len(runs) > 1 and all(by_name) and len({frozenset(targets) for targets in by_name}) == 1:
+        of_runs = {first.path: [targets[name].path for targets in by_name] for name, first in by_name[0].items()}
         for of_target, shown in each_target(runs[0], display, data, to_file=page.html is not None):
-            of_runs = [run / of_target.relative_to(runs[0]) for run in runs]
-            comparison = compare_runs(of_runs, data)
+            comparison = compare_runs(of_runs[of_target], data)
             shown.note(*comparison.notes)
             shown.show(comparison.json, partial(_text, comparison))
         return

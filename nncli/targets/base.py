@@ -124,8 +124,8 @@ class TargetBase(Spec):
     baseline_noun: ClassVar[str] = ""
     """What the baseline predicts, in messages; empty for the class shares or the mean."""
 
-    learns_from_any: ClassVar[bool] = False
-    """Whether a row with one of several targets is learned from; else a row needs all."""
+    has_parts: ClassVar[bool] = False
+    """Whether it consists of several targets, each with a run of its own; a row may lack some of them."""
 
     if TYPE_CHECKING:  # fields or properties
 

@@ -41,7 +41,7 @@ class SeveralTargets(TargetBase):
     task: Literal["several"] = "several"
     noun: ClassVar[str] = "several targets"
     family: ClassVar[Task] = "several"
-    learns_from_any: ClassVar[bool] = True
+    has_parts: ClassVar[bool] = True
     default_metric: ClassVar[str] = RELATIVE_LOSS.name
 
     parts: Annotated[tuple[OneTarget, ...], Field(min_length=2)]

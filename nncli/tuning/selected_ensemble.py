@@ -149,7 +149,7 @@ def write_selected_ensemble(
 def candidates_of(trials: Sequence[FinishedTrial], metric: str | None = None) -> CandidatePredictions:
     """The held-out predictions of trials as candidates of a selection."""
     rows = trials[0].held_out
-    if rows.predictions.target.learns_from_any:
+    if rows.predictions.target.has_parts:
         names = join_quoted(rows.predictions.target.names)
         message = f"networks of several trials are averaged for one target, and there are {names}"
         raise UsageError(message, hint="Train the best trial, or search for one target.")

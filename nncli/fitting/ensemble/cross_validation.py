@@ -252,7 +252,7 @@ def scores_of(
     columns = [pl.Series("row", table.take(rows).row_ids.row_numbers)] + (
         [pl.Series("fold", fold_of[rows])] if record.repeats == 1 else []
     )
-    frame = pl.DataFrame() if target.learns_from_any else predictions.frame(proba=target.has_probabilities)
+    frame = pl.DataFrame() if target.has_parts else predictions.frame(proba=target.has_probabilities)
     return CrossValidation(tuple(scored), combined.model, pl.DataFrame(columns).hstack(frame), findings)
 
 
@@ -261,7 +261,7 @@ def score_targets(
 ) -> dict[str, CrossValidation]:
     """Write the cross-validation of each of several targets, of copies of their runs, and return their scores."""
     target, results = fold_data[0].target, {}
-    for j, name in enumerate(target.names if target.learns_from_any else ()):
+    for j, name in enumerate(target.names if target.has_parts else ()):
         data = [TargetData.of_target(fold, j) for fold in fold_data]
         of_target = new_target_run(run, target, j)
         folds = [of_target.path / fold_folder(i) for i in range(len(paths))]

@@ -356,7 +356,7 @@ class OutOfFoldPredictions:
     def averaging(self, temperature: float, scored: ScoredRows) -> Averaging | None:
         """The expected gain of the mean of all members over the `scored` rows; None if no two members share a row."""
         counts, members = self.counts // self.cycles, len(self.positions) // self.cycles
-        if counts.min() == members or counts.max() < 2 or self.ensemble.spec.target.learns_from_any:
+        if counts.min() == members or counts.max() < 2 or self.ensemble.spec.target.has_parts:
             return None
         # The networks of one member resemble each other: what they gain together is in the scores already.
         of_members = [self._cycle_mean(member, temperature) for member in range(members)]

@@ -121,7 +121,7 @@ def peak_learning_rate(kind: TargetKind) -> float:
 
     Of several targets it is between those of numbers and classes.
     """
-    if kind.learns_from_any:
+    if kind.has_parts:
         return 0.07
     return 0.04 if kind.has_probabilities else 0.12
 

@@ -343,7 +343,7 @@ def _resolve_config(fitted: _Fitted, rows: _SplitRows, fitted_rows: int, *, has_
         data |= dialect.model_dump(exclude={"header_cells"}) | {"decimals": dict(dialect.decimals)}
     calibrates = should_calibrate(config, fitted.target, has_validation=has_validation)
     calibration = "temperature" if calibrates else "none"
-    calibration = config.calibration if fitted.target.learns_from_any else calibration
+    calibration = config.calibration if fitted.target.has_parts else calibration
     counted = counted_rows(fitted_rows, fitted.target.n_outputs)
     return config.model_copy(
         update={

@@ -79,7 +79,7 @@ def should_calibrate(config: Config, target: Target, *, has_validation: bool) ->
     """
     if config.calibration == "none":
         return False
-    if target.learns_from_any:  # the model of each target is calibrated by itself
+    if target.has_parts:  # the model of each target is calibrated by itself
         return False
     if config.calibration == "auto":
         return target.has_probabilities and has_validation

@@ -468,7 +468,7 @@ def cross_fit_predictions(
         optimistic = taught
         with np.errstate(all="ignore"):
             uncalibrated = decode(prepared.spec, cross_fit.Z)
-    if prepared.config.calibration == "none" or prepared.spec.target.learns_from_any:
+    if prepared.config.calibration == "none" or prepared.spec.target.has_parts:
         return CrossFittedPredictions(uncalibrated, 1.0, None, optimistic)
     temperature = _temperature(at_best_epoch, rows.y, rows.weights)
     calibrated, target = cross_fit_temperature(uncalibrated, rows), at_best_epoch.target

@@ -363,7 +363,7 @@ def measure_of(column: Column) -> Measure:
 def fit_predictions(predictions: Predictions) -> tuple[Bins, ...]:
     """The bins of predictions for rows that were held out."""
     target, values = predictions.target, predictions.values
-    if target.learns_from_any:  # the run of each target has its own
+    if target.has_parts:  # the run of each target has its own
         return ()
     if not target.has_labels:
         return tuple(
