@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, get_args
 
 from pydantic import Field
 
@@ -55,11 +55,17 @@ __all__ = [
 ]
 
 
+SETTINGS = frozenset(
+    name for loss in (*get_args(RegressionLoss), *get_args(ClassLoss), BinaryCrossEntropy) for name in loss.model_fields
+)
+"""The keys of losses; no target in a mapping has such a name beside one that is named type."""
+
+
 def _expand(value: object) -> object:
     """A name, or a mapping from targets to their losses, as a specification."""
     if isinstance(value, dict) and value and value.get("type") != "several":
-        name = value.get("type", {})  # no setting of a loss is a word or a mapping, so a column may be named type
-        if isinstance(name, dict) or any(isinstance(value[key], str | dict) for key in value if key != "type"):
+        is_loss = isinstance(value.get("type"), str)  # or a target has the name type
+        if not is_loss or any(isinstance(loss, str | dict) for key, loss in value.items() if key not in SETTINGS):
             return {"type": "several", "losses": value}
     return expand_name(value)
 

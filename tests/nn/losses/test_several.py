@@ -178,3 +178,20 @@ def test_splits_of_an_embedding_see_an_indicator_of_each_class_and_no_missing_ce
     np.testing.assert_allclose(
         loss.split_targets(y), [[1.0, 0.0, 0.0], [3.0, 0.0, 1.0], [3.0, 1.0, 0.0], [5.0, third, third]]
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "losses"),
+    [
+        ({"price": "huber", "type": "cross_entropy"}, {"price", "type"}),
+        ({"price": {"type": "tweedie"}, "type": "auto"}, {"price", "type"}),
+        ({"type": {"type": "mse"}}, {"type"}),
+        ({"type": "tweedie", "power": "auto"}, None),
+        ({"type": "quantiles", "levels": [0.1, 0.5]}, None),
+        ({"type": "cross_entropy"}, None),
+    ],
+)
+def test_a_mapping_with_a_target_named_type_is_no_loss_of_that_type(written: Any, losses: set[str] | None) -> None:
+    loss: Any = TypeAdapter(Loss).validate_python(written)
+    assert (set(loss.losses) if isinstance(loss, SeveralLosses) else None) == losses
+    assert TypeAdapter(Loss).validate_python(loss.model_dump(mode="json")) == loss
