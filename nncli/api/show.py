@@ -59,10 +59,9 @@ class RunDescription:
     The `columns`, `layers` and `loss` of an ensemble are those of its first member, `parameters` those of all members,
     `best_epoch` is the largest of the `best_epochs` of its members. A `teacher` is the path of the run whose
     predictions the network learned, and `selection` says from which trials the members were selected. A loss of
-    quantiles has `quantile_levels`, and `tweedie` a `loss_power`.
-    The validation rows are of the `held_out_kind`. Their `scores` are by the saved
-    `decision`, if there is one; those of the training rows then lack the scores of classes. With `averaging` the former
-    include the expected gain of averaging all members.
+    quantiles has `quantile_levels`, and `tweedie` a `loss_power`. The validation rows are of the `held_out_kind`. Their
+    `scores` are by the saved `decision`, if there is one; those of the training rows then lack the scores of classes.
+    With `averaging` the former include the expected gain of averaging all members.
     """
 
     path: Path

@@ -10,7 +10,6 @@ from nncli.base.findings import Finding, FindingCode, warning
 from nncli.base.text import format_number, join_quoted, quote
 from nncli.models.scores import ScoreCard, class_scores, has_better, parts_of
 from nncli.targets.metrics.classification import ClassificationScores
-from nncli.targets.metrics.labels import LabelScores
 
 MAX_NAMES = 3
 """Classes that a message lists."""
@@ -44,10 +43,7 @@ def _never_predicted(scores: ClassificationScores, rows: Rows) -> Finding | None
     support = sum(c.support for c in classes)
     what = f"{scores.noun} {quote(names[0])}" if len(names) == 1 else _several(names, scores.nouns)
     message = f"the model never predicts {what}, which {support:,.6g} of the {rows} rows have"
-    hint = "Set class_weight: balanced, or decide by the probabilities of `nncli predict --proba`."
-    if isinstance(scores, LabelScores):
-        hint = "Choose lower thresholds: nncli threshold RUN --f1 --save."
-    return warning(FindingCode.CLASS_NEVER_PREDICTED, message, hint=hint)
+    return warning(FindingCode.CLASS_NEVER_PREDICTED, message, hint=scores.never_predicted_hint)
 
 
 def _several(names: Sequence[str], nouns: str) -> str:
@@ -76,7 +72,7 @@ def _no_better(card: ScoreCard, rows: Rows) -> list[Finding]:
             continue
         name = clearly_worse[0] if is_any_better else next(iter(figures))
         value, of_baseline = figures[name]
-        what = model.baseline if isinstance(model, ClassificationScores) else f"the mean of {quote(model.title)}"
+        what = model.baseline or f"the mean of {quote(model.title or '')}"
         message = (
             f"the model is {'worse' if is_any_better else 'no better'} than the baseline, {what} of the training rows: "
             f"{name} {format_number(value)} against {format_number(of_baseline)} on the {rows} rows"

@@ -111,8 +111,8 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...]]
     return loss.with_auto_values(read_targets), () if finding is None else (finding,)
 
 
-OF_ONE_TARGET = ("class_weight", "positive_class", "output_activation")
-"""Keys that are about one target."""
+OF_ONE_TARGET = ("class_weight", "positive_class")
+"""Keys that are about one target; an `output_activation` may be that of several numbers with one loss, too."""
 
 
 def infer_losses(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...]]:
@@ -126,9 +126,10 @@ def infer_losses(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...
     losses: dict[str, TargetLoss] = {}
     findings: list[Finding] = []
     configured, complete = config.loss, True
+    of_one = "it is about one target, and there are several", "Remove it, or name one target."
     for key in OF_ONE_TARGET:
-        if getattr(config, key) is not None and config.output_activation is None:
-            raise config_error(key, "it is about one target, and there are several", "Remove it, or name one target.")
+        if getattr(config, key) is not None:
+            raise config_error(key, *of_one)
     for name in config.data.target:
         loss = configured.losses.get(name) if isinstance(configured, SeveralLosses) else configured
         loss = None if isinstance(loss, str) else loss
@@ -150,9 +151,8 @@ def infer_losses(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...
         return first, tuple(findings)
     if config.data.order is not None and not any(isinstance(loss, Ordinal) for loss in losses.values()):
         raise config_error("data.order", "it is the order of no target", "Write every class of a target, or remove it.")
-    for key in OF_ONE_TARGET:
-        if getattr(config, key) is not None:
-            raise config_error(key, "it is about one target, and there are several", "Remove it, or name one target.")
+    if config.output_activation is not None:
+        raise config_error("output_activation", *of_one)
     if config.private:
         raise config_error(
             "private",

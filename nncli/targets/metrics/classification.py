@@ -146,7 +146,10 @@ class ClassificationScores(ScoreValues):
     noun: ClassVar[str] = "class"
     nouns: ClassVar[str] = "classes"
     baseline: ClassVar[str] = "the class shares"
-    """What the baseline predicts, in messages."""
+    never_predicted_hint: ClassVar[str] = (
+        "Set class_weight: balanced, or decide by the probabilities of `nncli predict --proba`."
+    )
+    """What to do if the model never predicts a class."""
     decisive: ClassVar[tuple[str, ...]] = ("log_loss", "brier", "accuracy", "balanced_accuracy")
     rows: int
     labels: tuple[str, ...]

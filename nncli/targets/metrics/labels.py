@@ -255,6 +255,7 @@ class LabelScores(ClassificationScores):
     noun: ClassVar[str] = "label"
     nouns: ClassVar[str] = "labels"
     baseline: ClassVar[str] = "the share of each label"
+    never_predicted_hint: ClassVar[str] = "Choose lower thresholds: nncli threshold RUN --f1 --save."
     decisive: ClassVar[tuple[str, ...]] = ("log_loss", "hamming_loss", "micro_f1")
 
     @property

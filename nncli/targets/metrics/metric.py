@@ -58,6 +58,8 @@ class ScoreValues:
         *("poisson_deviance", "gamma_deviance", "tweedie_deviance"),
     )
     """Scores of which one must be better than that of the baseline."""
+    baseline: ClassVar[str] = ""
+    """What the baseline predicts, in messages; empty for the mean of a number."""
 
     values: tuple[tuple[str, float | None], ...]
 
