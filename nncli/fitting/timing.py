@@ -32,6 +32,7 @@ from nncli.fitting.prepare.fit import infer_loss
 from nncli.fitting.prepare.load import select_rows
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
 from nncli.fitting.time_limit import TimeLimit
+from nncli.models.scores import MAX_TRAINING_ROWS
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.predictor import Predictor
 from nncli.nn.training.arguments import TrainingArguments
@@ -117,6 +118,8 @@ def seconds_per_prediction(arguments: TrainingArguments, dataset: Dataset) -> fl
     return (time.perf_counter() - start) / len(X)
 
 
+PREPARING = 6.0
+"""Fitting, encoding and recording a row of a large table, in times of encoding it."""
 VALIDATION = 0.2
 """The fraction of the measured rows that are validation rows."""
 BATCHES = 3
@@ -150,8 +153,8 @@ class Measurement:
         return -(-training_rows // self.batch_size) * self.step + validation_rows * self.prediction
 
     def scoring(self, rows: int) -> float:
-        """Encoding rows for prediction, and predicting and scoring them, which costs as much again."""
-        return rows * (2.0 * self.prediction + self.preparing_row)
+        """Encoding the training rows that are scored, and predicting and scoring them, which costs as much again."""
+        return min(rows, MAX_TRAINING_ROWS) * (2.0 * self.prediction + self.preparing_row)
 
 
 def measure(
@@ -170,15 +173,25 @@ def measure(
     layers = resolve_layers(config.layers, training_rows, 0)
     data = config.data.model_copy(update={"leave_out": None, "sample": None})
     update = {"data": data, "validation": VALIDATION, "members": 1, "batch_size": batch, "layers": layers}
-    start = time.perf_counter()
-    prepared = prepare(config.model_copy(update=update), table=table.take(rows))
+    smaller, sample = config.model_copy(update=update), table.take(rows)
+    try:
+        copy = sample.copy()
+        start = time.perf_counter()
+        prepared = prepare(smaller, table=copy)
+    except NncliError:  # the rows of the table itself have the numbers that the error names
+        start = time.perf_counter()
+        prepared = prepare(smaller, table=sample)
     preparing = time.perf_counter() - start
+    encoder, encoded = prepared.spec.encoder, sample.columns(prepared.spec.encoder.names)
+    start = time.perf_counter()
+    encoder.encode(encoded, prepared.spec.network.precision)
+    encoding = time.perf_counter() - start
     epochs = epochs_of(config, counted_rows(training_rows, prepared.spec.target.n_outputs))
     return replace(
         measure_prepared(prepared, epochs * -(-training_rows // batch), min_seconds),
         reading=reading,
         preparing=preparing,
-        preparing_row=preparing / n,
+        preparing_row=PREPARING * encoding / n,
         rows=n,
     )
 

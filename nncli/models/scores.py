@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from nncli.base.text import format_number, quote
 from nncli.models.predictions import Predictions
+from nncli.nn.arrays import RowIndices
 from nncli.nn.losses import Loss
 from nncli.targets.base import Scores, Truth
 from nncli.targets.decision import Decision, constant_decision
@@ -24,6 +25,16 @@ from nncli.targets.metrics.regression import weighted_quantiles
 from nncli.targets.target import Target
 
 S = TypeVar("S", bound=ScoreValues)
+
+MAX_TRAINING_ROWS = 100_000
+"""Training rows that are scored at most: a random sample of more."""
+
+
+def training_sample(rows: int, seed: int) -> RowIndices:
+    """The positions of the training rows, of so many, that are scored."""
+    if rows <= MAX_TRAINING_ROWS:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(seed).choice(rows, MAX_TRAINING_ROWS, replace=False))
 
 
 def score(predictions: Predictions, y: Truth, weights: npt.NDArray[np.float64] | None, loss: Loss) -> Scores:

@@ -74,6 +74,13 @@ class ColumnStore:
         """Select rows by position (from 0, ascending, may repeat); rows keep their numbers."""
         return replace(self, row_numbers=rows + 1 if self.row_numbers is None else self.row_numbers[rows])
 
+    def copy(self) -> ColumnStore:
+        """A table of the selected rows alone, numbered from 1: a few of many rows are read faster from it."""
+        frame = self.columns(list(self.types)).frame
+        with self.scratch.translate_os_errors(), self.scratch.lock:
+            group = RowGroup(1, len(self), _StoreWriter(self.file, set()).write(frame))
+        return replace(self, row_groups=(group,), row_numbers=None)
+
     def with_columns(self, columns: Mapping[str, pl.Series]) -> ColumnStore:
         """The whole table with other cells (rows,) in some columns."""
         writer, groups, start = _StoreWriter(self.file, set()), list[RowGroup](), 0

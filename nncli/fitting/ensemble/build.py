@@ -33,7 +33,7 @@ from nncli.models.ensemble import Ensemble, EnsembleSpec
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.model import Model, ModelSpec
 from nncli.models.predictions import Predictions
-from nncli.models.scores import Averaging, ScoreCard, scores_json, validation_card
+from nncli.models.scores import Averaging, ScoreCard, scores_json, training_sample, validation_card
 from nncli.nn.parameters import Parameters
 from nncli.nn.training.early_stopping import part_numbers
 from nncli.run_directory.filenames import CHECKPOINTS, LOCK
@@ -322,8 +322,8 @@ class EpochChoice:
 
 
 def training_scores(data: EnsembleData, ensemble: Ensemble, positions: npt.NDArray[np.int64]) -> ScoreCard:
-    """The scores of an ensemble on the rows at these positions, those that a member is trained on."""
-    used = data.table.take(positions)
+    """The scores of an ensemble on a sample of the rows at these positions, those that a member is trained on."""
+    used = data.table.take(positions[training_sample(len(positions), data.config.seed)])
     rows = data.truth(used)
     return data.scored_rows(rows, rows, predict_table(ensemble, used, data.target)).card()
 

@@ -58,6 +58,8 @@ from nncli.run_directory.run import Run
 
 CONTROL_FOLDER = ".work"
 """The folder in the run directory for the control files of the members' training."""
+WORTH_PROCESSES = 20.0
+"""Estimated seconds from which worker processes start at once, before this one has prepared the rows of a member."""
 
 
 def train_ensemble(
@@ -108,7 +110,8 @@ def _train(
     control = ControlDirectory(run.path.absolute() / CONTROL_FOLDER)
     try:
         workers = call.workers(config)
-        with TrainingStream(config.n_members, control, workers, run.watched(call.stop)) as stream:
+        is_long = likely is not None and likely > WORTH_PROCESSES
+        with TrainingStream(config.n_members, control, workers, run.watched(call.stop), is_long=is_long) as stream:
             yield MembersStarted(
                 run.path,
                 config.n_members,

@@ -210,8 +210,9 @@ class TrainingStream(TaskStream[TrainingTask, Progress]):
     """Trainings in worker processes or on a Dask cluster; with one worker they run in this process.
 
     `tasks` is the largest number of them that may be useful at a time, `resume_option` the option by which a resumed
-    command runs one at a time. `stop` is called a few times a second, in this process after every batch. `outcomes`
-    holds what is saved of each task that `run` was given, by its number.
+    command runs one at a time. Trainings that take long do not begin in this process. `stop` is called a few times a
+    second, in this process after every batch. `outcomes` holds what is saved of each task that `run` was given, by its
+    number.
     """
 
     def __init__(
@@ -221,6 +222,8 @@ class TrainingStream(TaskStream[TrainingTask, Progress]):
         workers: Workers,
         stop: Callable[[], bool],
         resume_option: str = "--set workers=1",
+        *,
+        is_long: bool = False,
     ) -> None:
         work = partial(run_task, control=control, copies=copies_in_use())
         super().__init__(work, self._of_lost, tasks, workers, stop)
@@ -228,7 +231,7 @@ class TrainingStream(TaskStream[TrainingTask, Progress]):
         self._control, self._resume_option = control, resume_option
         self._progress = dict.fromkeys(range(tasks), Progress())
         self._is_here = self.workers == 1 and not workers.are_remote
-        self._may_begin_here = workers.begin_here(tasks)
+        self._may_begin_here = workers.begin_here(tasks) and not (is_long and self.workers > 1)
         self._here: tuple[TrainingTask, Generator[Progress, None, Progress]] | None = None
         self._start_here, self._done_here, self._factor = 0.0, 0, 1.0
 

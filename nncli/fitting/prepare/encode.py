@@ -23,7 +23,7 @@ from nncli.data.splitting.holdout import group_numbers
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.models.model import hash_rows
-from nncli.nn.arrays import Codes, Floats, Matrix
+from nncli.nn.arrays import Codes, Floats, Matrix, RowIndices
 from nncli.nn.batches.dataset import Dataset, DiskStorage
 from nncli.nn.batches.memmap import MatrixFile
 from nncli.nn.network import Network
@@ -51,6 +51,11 @@ class PreparedRows:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def take(self, rows: RowIndices) -> PreparedRows:
+        """Some of the rows, in memory."""
+        arrays = (self.y, self.weights, self.row_numbers, self.groups, self.exposure)
+        return PreparedRows(self.dataset.take(rows), *(None if array is None else array[rows] for array in arrays))
 
 
 def encode(

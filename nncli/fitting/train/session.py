@@ -26,7 +26,15 @@ from nncli.fitting.train.events import Event, Finished, HealthWarning, ScoredTra
 from nncli.models.held_out_rows import HeldOutRows, MemberPredictions
 from nncli.models.model import Model, decode
 from nncli.models.predictions import Predictions, stack_predictions
-from nncli.models.scores import ScoreCard, ScoredRows, baseline_predictions, scores_json, validation_card
+from nncli.models.scores import (
+    MAX_TRAINING_ROWS,
+    ScoreCard,
+    ScoredRows,
+    baseline_predictions,
+    scores_json,
+    training_sample,
+    validation_card,
+)
 from nncli.nn.training.early_stopping import CrossFit, number_of_parts, part_numbers
 from nncli.nn.training.epoch import DivergedError, LoopSignal
 from nncli.nn.training.health import Health, HealthMonitor
@@ -87,8 +95,9 @@ class TrainingSession:
             if self._predict_held_out is not None and self._has_all_epochs:
                 yield ScoredTraining(self.directory.path / SCORED)
                 self._held_out = self._predict_held_out()
-            scores = self.score() if self._chooses_epoch else self._leave_unscored()
             status = self._end_status()
+            is_scored = self._chooses_epoch and (status == "done" or not self._is_member)
+            scores = self.score() if is_scored else self._leave_unscored()
             targets = self._write_targets(status)
             self.close(status, keep_weights=True)
         except DivergedError as error:
@@ -125,6 +134,11 @@ class TrainingSession:
         self._timer.restart()
 
     @property
+    def _is_member(self) -> bool:
+        """Whether the network is a member of an ensemble."""
+        return self.directory.path.parent.name == MEMBERS
+
+    @property
     def _chooses_epoch(self) -> bool:
         """Whether the training chooses its epoch; with snapshots the ensemble does, which then scores its members."""
         return not self.prepared.arguments.snapshot_epochs
@@ -145,7 +159,8 @@ class TrainingSession:
         training, validation = self.prepared.training, self.prepared.validation
         with log_duration("scoring"):
             self._choose_weights()
-            predictions = self.predict(training)
+            sample = self.training_sample()
+            predictions = self.predict(sample)
             if not _is_finite(predictions):
                 raise _non_finite_output(self.state.epoch)
             cross_fitted, held_out, card, seed = None, self._held_out, None, self.prepared.config.seed
@@ -165,7 +180,7 @@ class TrainingSession:
             if held_out is not None:
                 self.directory.save_held_out(held_out)
             self._save_reference(held_out)
-            scores = TrainingScores(self._scored_rows(training, predictions).card(), card)
+            scores = TrainingScores(self._scored_rows(sample, predictions).card(), card)
         warnings = scores.warnings if self._end_status() == "done" else ()
         metrics = {
             "training": scores_json(scores.training),
@@ -180,7 +195,7 @@ class TrainingSession:
         """Write the run of each of several targets; a member of an ensemble has none."""
         from nncli.fitting.train.target_runs import write_target_runs  # which continues this class
 
-        return write_target_runs(self, status) if self.directory.path.parent.name != MEMBERS else {}
+        return {} if self._is_member else write_target_runs(self, status)
 
     def _save_reference(self, held_out: HeldOutRows | None) -> None:
         """Write the profile of the training rows, with the model's predictions of the rows held out, if any."""
@@ -331,8 +346,15 @@ class TrainingSession:
         if self._best_epoch:
             return
         current = Model(self.prepared.spec, self.state.parameters)
-        if _is_finite(_predict(current, self.prepared.training, self.prepared.arguments.n_shards)):
+        if _is_finite(_predict(current, self.training_sample(), self.prepared.arguments.n_shards)):
             self.state.best.copy_from(self.state.parameters)
+
+    def training_sample(self) -> PreparedRows:
+        """The training rows that are scored."""
+        training = self.prepared.training
+        if len(training) <= MAX_TRAINING_ROWS:
+            return training
+        return training.take(training_sample(len(training), self.prepared.config.seed))
 
     def predict(self, rows: PreparedRows) -> Predictions:
         return _predict(self._model, rows, self.prepared.arguments.n_shards)

@@ -96,6 +96,9 @@ class TargetSession(TrainingSession):
         if prepared.validation is not None:
             self._of_validation = whole.predict(prepared.validation).part(j).take(has_validation)
 
+    def training_sample(self) -> PreparedRows:
+        return self.prepared.training
+
     def predict(self, rows: PreparedRows) -> Predictions:
         if rows is self.prepared.training or self._of_validation is None:
             return self._of_training

@@ -9,7 +9,7 @@ from typing import Any
 import numpy.typing as npt
 
 from nncli.base.scratch import Scratch
-from nncli.nn.arrays import Codes, Matrix
+from nncli.nn.arrays import Codes, Matrix, RowIndices
 from nncli.nn.batches.memmap import MemmapMatrix
 
 CHUNK_MULTIPLE = 384
@@ -45,6 +45,11 @@ class Dataset:
 
     def part(self, rows: slice) -> Dataset:
         """A view of some of the rows."""
+        weights = None if self.weights is None else self.weights[rows]
+        return Dataset(self.X[rows], self.codes[rows], self.y[rows], weights)
+
+    def take(self, rows: RowIndices) -> Dataset:
+        """Some of the rows, in memory."""
         weights = None if self.weights is None else self.weights[rows]
         return Dataset(self.X[rows], self.codes[rows], self.y[rows], weights)
 

@@ -71,6 +71,16 @@ def test_rows_taken_of_rows_taken_keep_their_numbers() -> None:
         assert some.height == 10
 
 
+@given(cells=COLUMN, rows=st.integers(1, 13), chosen=st.sets(st.integers(0, 11), min_size=1))
+def test_a_copy_of_some_rows_has_their_cells_in_one_block(cells: list[str | None], rows: int, chosen: set[int]) -> None:
+    frame = pl.DataFrame({"a": cells, "b": cells[::-1]}, schema={"a": pl.String, "b": pl.String})
+    with Scratch() as scratch:
+        taken = stored(frame, scratch, rows).take(np.array(sorted(chosen)))
+        copy = taken.copy()
+        assert copy.columns(["a", "b"]).frame.equals(taken.columns(["a", "b"]).frame)
+        assert (len(copy.row_groups), len(copy), copy.first) == (1, len(chosen), 1)
+
+
 def test_types_of_other_formats_stay() -> None:
     frame = pl.DataFrame({"i": [1, 2, None], "b": [True, False, None], "f": [1.0, float("nan"), None]})
     with Scratch() as scratch:

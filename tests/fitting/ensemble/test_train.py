@@ -18,7 +18,9 @@ from nncli.config.loading import load_config
 from nncli.data.sources.read_table import read_table
 from nncli.data.splitting.folds import Bootstrap, Fold
 from nncli.fitting.prepare import auto_values
+from nncli.fitting.train import session
 from nncli.fitting.train.events import Finished, MembersProgress, MembersStarted
+from nncli.models import scores
 from nncli.models.scores import headlines
 from nncli.run_directory.loader import read_model
 from nncli.run_directory.manifest import CONFIG, HISTORY, METRICS, MODEL, WEIGHTS
@@ -194,6 +196,24 @@ def test_a_stopped_ensemble_does_not_predict_and_resumes_to_the_same_bits(run: P
         predict(finished.run, TABLE)
     assert train(resume=finished.run).status == "done"
     assert bits(finished.run) == bits(run)
+
+
+def test_a_stopped_member_is_not_scored(tmp_path: Path) -> None:
+    config = config_of(tmp_path, "members=2", "bagging=seeds", "validation=0.2")
+    finished = train(config, output=tmp_path / "run", stop=stop_at(3))
+    metrics = [json.loads((member / METRICS).read_text()) for member in members(finished.run)]
+    assert [(scores["training"], scores["validation"]) for scores in metrics] == [(None, None)]
+    done = train(resume=finished.run)
+    assert (done.status, done.training is None) == ("done", False)
+
+
+def test_at_most_a_sample_of_the_training_rows_is_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scores, "MAX_TRAINING_ROWS", 50)
+    monkeypatch.setattr(session, "MAX_TRAINING_ROWS", 50)
+    for members_ in (1, 3):
+        finished = train(config_of(tmp_path, f"members={members_}"), output=tmp_path / f"run-{members_}")
+        assert finished.training is not None
+        assert finished.training.rows == 50
 
 
 def test_stopping_once_ends_all_members(run: Path, tmp_path: Path) -> None:
