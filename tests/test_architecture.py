@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from nncli.targets.target import KINDS
 from tests.cli.support import ROOT
 
 SOURCES = {path: path.read_text() for path in sorted((ROOT / "nncli").rglob("*.py"))}
@@ -69,6 +70,20 @@ def test_nothing_is_pickled_evaluated_or_drawn_from_a_global_generator() -> None
     forbidden = r"\bpickle\b|np\.random\.(seed|rand|randn|random)\(|allow_pickle=True|\beval\(|\bexec\("
     code = {path: re.sub(r'""".*?"""', "", text, flags=re.DOTALL) for path, text in SOURCES.items()}
     assert [name_of(path) for path, text in code.items() if re.search(forbidden, text)] == []
+
+
+def test_other_rooms_ask_a_target_for_what_it_can_do_and_never_for_its_class() -> None:
+    kinds = {kind.__name__ for kind in KINDS.values()}
+    asked = {
+        path.name
+        for path, tree in TREES.items()
+        if "targets" not in path.parts
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "isinstance"
+        for name in ast.walk(node.args[1])
+        if isinstance(name, ast.Name) and name.id in kinds
+    }
+    assert not asked
 
 
 def test_processes_are_started_in_two_modules() -> None:

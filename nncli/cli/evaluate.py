@@ -134,15 +134,12 @@ def _confusions(scores: ClassificationScores, labels: Sequence[str]) -> str:
         [labels[pair.actual], labels[pair.predicted], f"{pair.rows:,.0f}", format_percent(pair.fraction)]
         for pair in scores.confusions[:MAX_PAIRS]
     ]
-    if scores.noun != "class":
-        title = "pairs of labels that are confused most often; --json has more of them"
-        titles = ["missed", "predicted instead", "rows", "of those with the first"]
-        return f"{prose(title)}\n{one_line_table([titles, *pairs])}" if pairs else "no two labels are confused"
+    words = scores.confusion_words
     if not pairs:
-        return "no row is misclassified"
+        return words.none
     more = "more of them" if matrix is None else "the whole matrix"
-    title = prose(f"most frequent confusions; --json has {more}")
-    return f"{title}\n{one_line_table([['true class', 'predicted', 'rows', 'of the class'], *pairs])}"
+    title = prose(f"{words.title}; --json has {more}")
+    return f"{title}\n{one_line_table([words.columns, *pairs])}"
 
 
 MAX_PARTS = 40

@@ -27,7 +27,6 @@ from nncli.nn.losses import Loss
 from nncli.nn.member_predictor import MemberPredictor
 from nncli.nn.predictor import Input
 from nncli.targets.decision import Decision
-from nncli.targets.several import SeveralTargets
 from nncli.targets.target import Target, TargetKind, kind_of
 
 
@@ -119,10 +118,7 @@ class Ensemble:
 
     def part(self, j: int) -> Ensemble:
         """The ensemble of one of several targets."""
-        target, loss = self.spec.target, self.spec.loss
-        if not isinstance(target, SeveralTargets):
-            raise TypeError("an ensemble of one target has no parts")
-        update = {"target": target.parts[j], "loss": loss.parts[j]}
+        update = {"target": self.spec.target.parts[j], "loss": self.spec.loss.parts[j]}
         return Ensemble(self.spec.model_copy(update=update), tuple(member.part(j) for member in self.members))
 
     def anomalies(self, table: Table) -> Anomalies:

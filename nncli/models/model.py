@@ -27,12 +27,11 @@ from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Array, Codes, Mask, Matrix
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.inference.small_blocks import MAX_ROWS
-from nncli.nn.losses import Loss, SeveralLosses
+from nncli.nn.losses import Loss
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 from nncli.nn.predictor import BLOCK_ROWS, Predictor
 from nncli.targets.decision import Decision
-from nncli.targets.several import SeveralTargets
 from nncli.targets.target import Target
 
 Version = Literal[1]
@@ -90,17 +89,15 @@ class Model:
 
     def part(self, j: int) -> Model:
         """The model of one of several targets: the network with the outputs of that target alone."""
-        spec, target = self.spec, self.spec.target
-        if not isinstance(target, SeveralTargets) or not isinstance(spec.loss, SeveralLosses):
-            raise TypeError("a model of one target has no parts")
-        loss, fitted, outputs, _ = list(spec.loss.columns())[j]
+        spec = self.spec
+        loss, outputs = spec.loss.parts[j], spec.loss.output_spans[j]
         fields = {name: getattr(spec.network, name) for name in Network.model_fields}
-        network = Network(**fields | {"n_outputs": fitted.outputs})
+        network = Network(**fields | {"n_outputs": outputs.stop - outputs.start})
         parameters = network.layout.empty(network.precision)
         for name, view in parameters.by_name.items():
             whole = self.parameters.by_name[name]
             view[...] = whole if whole.shape == view.shape else whole[..., outputs]
-        update = {"target": target.parts[j], "loss": loss, "network": network}
+        update = {"target": spec.target.parts[j], "loss": loss, "network": network}
         return Model(spec.model_copy(update=update), parameters)
 
     @cached_property

@@ -13,7 +13,6 @@ from nncli.data.encoders.anomalies import Anomalies
 from nncli.nn.arrays import Precision
 from nncli.nn.losses import MEDIAN
 from nncli.targets.decision import Decision
-from nncli.targets.several import SeveralTargets
 from nncli.targets.target import Target
 
 
@@ -56,9 +55,7 @@ class Predictions:
 
     def part(self, j: int) -> Predictions:
         """The predictions of one of several targets."""
-        if not isinstance(self.target, SeveralTargets):
-            raise TypeError("predictions of one target have no parts")
-        part, values, levels = self.target.parts[j], self.values[:, self.target.spans[j]], self.target.levels[j]
+        part, (values, levels) = self.target.parts[j], self.target.values_of_part(self.values, j)
         if levels:
             return Predictions.of_quantiles(part, values[:, None, :], levels, self.precision)
         return Predictions(part, np.ascontiguousarray(values), self.precision)

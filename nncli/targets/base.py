@@ -107,6 +107,8 @@ class TargetBase(Spec):
     """What is predicted for a row without a decision."""
     reads_text: ClassVar[bool] = False
     """Whether cells are read as text, of any type of column, and not as numbers."""
+    has_label_sets: ClassVar[bool] = False
+    """Whether a row has any number of the labels, which are one target in one column or in several."""
     fits_all_rows: ClassVar[bool] = False
     """Whether the validation rows tell, too, what there is to predict, as a rare label may be in one of them alone."""
     uncertainty: ClassVar[Literal["interval", "prediction_set", "none"]] = "interval"
@@ -125,7 +127,7 @@ class TargetBase(Spec):
     """What the baseline predicts, in messages; empty for the class shares or the mean."""
 
     has_parts: ClassVar[bool] = False
-    """Whether it consists of several targets, each with a run of its own; a row may lack some of them."""
+    """Whether it consists of several targets, its `parts`, each with a run of its own; a row may lack some of them."""
 
     if TYPE_CHECKING:  # fields or properties
 
@@ -136,6 +138,19 @@ class TargetBase(Spec):
         @property
         def labels(self) -> tuple[str, ...]:
             """The names of the classes, or of the labels that a row may have; none for numbers."""
+
+    @property
+    def parts(self) -> Sequence[Any]:
+        """The targets that it consists of; none for one target."""
+        return ()
+
+    def of_part(self, y: Truth, j: int) -> tuple[Mask, Truth]:
+        """Which rows have target `j` of `parts`, and its values y there."""
+        raise NotImplementedError(f"{self.title} has no parts")
+
+    def values_of_part(self, values: Floats, j: int) -> tuple[Floats, tuple[float, ...]]:
+        """The predicted values (rows, values) of target `j` of `parts`, and their levels if they are quantiles."""
+        raise NotImplementedError(f"{self.title} has no parts")
 
     def other_labels(self, rare: Sequence[str]) -> dict[str, str]:
         """Other names for some labels, which tell nothing about the table."""

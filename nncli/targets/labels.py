@@ -52,18 +52,20 @@ YES = frozenset(NO_YES.values())
 NO = frozenset(word for pair, yes in NO_YES.items() for word in pair if word != yes)
 
 
-class Labels(TargetBase):
+class MultilabelTarget(TargetBase):
     """Two or more labels of which a row has any number, in the columns `names`: one for each, or one for all.
 
     In the only column, labels are separated by the `separator`, and an empty cell means that a row has none. In
     columns of yes and no an empty cell is a missing label, which is neither learned nor scored.
     """
 
+    task: Literal["multilabel"] = "multilabel"
     noun: ClassVar[str] = "set of labels"
     output_noun: ClassVar[str] = "label"
     output_nouns: ClassVar[str] = "labels"
     has_probabilities: ClassVar[bool] = True
     reads_text: ClassVar[bool] = True
+    has_label_sets: ClassVar[bool] = True
     fits_all_rows: ClassVar[bool] = True
     uncertainty: ClassVar[Literal["interval", "prediction_set", "none"]] = "none"
     family: ClassVar[Task] = MULTILABEL
@@ -370,12 +372,6 @@ class Labels(TargetBase):
         labels = [self.labels[j] for j in np.flatnonzero(mask)]
         more = f" and {len(labels) - MAX_SHOWN:,} more" if len(labels) > MAX_SHOWN else ""
         return (", ".join(labels[:MAX_SHOWN]) or "none") + more
-
-
-class MultilabelTarget(Labels):
-    """Labels that a loss of several labels is for."""
-
-    task: Literal["multilabel"] = "multilabel"
 
 
 def are_yes_no(cells: pl.Series) -> bool:

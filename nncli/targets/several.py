@@ -44,8 +44,12 @@ class SeveralTargets(TargetBase):
     has_parts: ClassVar[bool] = True
     default_metric: ClassVar[str] = RELATIVE_LOSS.name
 
-    parts: Annotated[tuple[OneTarget, ...], Field(min_length=2)]
+    targets: Annotated[tuple[OneTarget, ...], Field(min_length=2)]
     levels: tuple[tuple[FiniteFloat, ...], ...]
+
+    @property
+    def parts(self) -> tuple[OneTarget, ...]:
+        return self.targets
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -83,9 +87,11 @@ class SeveralTargets(TargetBase):
         return rows_with_target(table, names, every=False)
 
     def of_part(self, y: Truth, j: int) -> tuple[Mask, Truth]:
-        """Which rows have target `j`, and its values y there."""
         has = ~np.isnan(y[:, j])
         return has, y[has, j].astype(np.int64) if self.parts[j].has_labels else y[has, j, None]
+
+    def values_of_part(self, values: Floats, j: int) -> tuple[Floats, tuple[float, ...]]:
+        return values[:, self.spans[j]], self.levels[j]
 
     def _pairs(self, other: SeveralTargets) -> Iterator[tuple[TargetBase, TargetBase]]:
         return zip(self.parts, other.parts, strict=True)
@@ -157,7 +163,7 @@ class SeveralTargets(TargetBase):
     def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
         of_parts = zip(*(target.parts for target in targets if isinstance(target, SeveralTargets)), strict=True)
         parts = tuple(part.joint(others, positive) for part, others in zip(self.parts, of_parts, strict=True))
-        return self.model_copy(update={"parts": parts})
+        return self.model_copy(update={"targets": parts})
 
     @property
     def is_whole(self) -> bool:

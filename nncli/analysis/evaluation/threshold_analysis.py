@@ -37,7 +37,7 @@ from nncli.targets.metrics.intervals import (
     rate_interval,
     score_interval,
 )
-from nncli.targets.metrics.labels import label_scores
+from nncli.targets.metrics.labels import COUNTED, counted_scores, label_scores
 from nncli.targets.metrics.metric import resampled_scores
 from nncli.targets.metrics.ordinal import ORDINAL_METRICS
 from nncli.targets.metrics.thresholds import FIGURES, ErrorCosts, Positions, ThresholdCounts, Thresholds
@@ -617,9 +617,6 @@ def _of_decision(
     )
 
 
-LABEL_FIGURES = ("micro_f1", "macro_f1", "micro_precision", "micro_recall")
-
-
 class _LabelCounts:
     """The thresholds of each label of some rows, and what they achieve together."""
 
@@ -662,16 +659,11 @@ class _LabelCounts:
         return [not self._goal.is_reached(counts) for counts in at]
 
     def figures(self, counts: Sequence[ThresholdCounts], chosen: Sequence[Positions]) -> Samples:
-        """LABEL_FIGURES (weightings, figures) at the `chosen` thresholds of each label."""
+        """COUNTED (weightings, figures) at the `chosen` thresholds of each label."""
         at = [of_label.at(positions) for of_label, positions in zip(counts, chosen, strict=True)]
         hits, predicted = (np.stack([getattr(c, name)[:, 0] for c in at], axis=1) for name in ("hits", "predicted"))
         actual = np.stack([c.positives for c in at], axis=1)
-        f1 = _quotient(2.0 * hits, actual + predicted)
-        counted = np.maximum((actual + predicted > 0.0).sum(axis=1), 1)
-        total, all_actual, all_predicted = hits.sum(axis=1), actual.sum(axis=1), predicted.sum(axis=1)
-        micro = _quotient(2.0 * total, all_actual + all_predicted)
-        rates = _quotient(total, all_predicted), _quotient(total, all_actual)
-        return np.stack([micro, f1.sum(axis=1) / counted, *rates], axis=1)
+        return np.stack(counted_scores(hits, actual, predicted), axis=1)
 
     def achieved(self, resampling: BootstrapResampler, drawn: _LabelCounts) -> tuple[Figure, ...]:
         """The figures that are expected on new rows, by the `drawn` rows; see `TwoClassRows.achieved`."""
@@ -691,12 +683,8 @@ class _LabelCounts:
         values = (apparent - share * means).clip(0.0, 1.0)
         return tuple(
             Figure(name, float(value), rate_interval(float(value), value + column - mean, resampling), float(seen))
-            for name, value, column, mean, seen in zip(LABEL_FIGURES, values, samples.T, means, apparent, strict=True)
+            for name, value, column, mean, seen in zip(COUNTED, values, samples.T, means, apparent, strict=True)
         )
-
-
-def _quotient(part: Samples, whole: Samples) -> Samples:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0.0)
 
 
 def analyze_labels(

@@ -68,7 +68,7 @@ def _number_reader(program: Program, column: Column, number: NumberInput, positi
     )
 
 
-def _missing_words(column: NumberInput | DateInput, position: int) -> tuple[str, str]:
+def _missing_words(column: ProgramInput, position: int) -> tuple[str, str]:
     """The table of the further spellings of a missing cell, and the cell, or NULL if it has one of them."""
     if not (words := column.missing_words):
         return "", "cell"

@@ -113,7 +113,7 @@ def input_data(column: ProgramInput) -> dict[str, Any]:
             data["categories"] = list(column.categories)
         case DateInput():
             data |= {"formats": list(column.formats), "lowest": _day(column.lowest), "highest": _day(column.highest)}
-    if isinstance(column, NumberInput | DateInput) and column.missing_words:
+    if column.missing_words:
         data["missing"] = list(column.missing_words)
     if isinstance(column, DateInput):
         data["typical"] = _day(column.typical)

@@ -98,7 +98,7 @@ def read_targets(config: Config, split: SplitTable, kind: TargetKind) -> list[Co
     Raises:
         DataError: a target cannot be read.
     """
-    if kind.reads_text and not kind.has_labels:
+    if kind.has_label_sets:
         tables = [table.columns(config.data.target) for table in (split.table, split.validation_table)]
         target = kind.fit(tables[0], config.data.target)
         y, y_validation = map(target.read, tables)
@@ -136,7 +136,7 @@ def check_targets(config: Config, split: SplitTable, targets: list[Column], kind
         elif not of_target.reads_text:
             findings.append(check_constant(split.table, name, of_target))
     findings += [check_outliers(target, split, clipped=False, target=True) for target in targets]
-    if kind.reads_text and not kind.has_labels:
+    if kind.has_label_sets:
         return [*filter(None, findings), *check_labels(targets, split.location)]
     for target, (_, of_target) in zip(targets, target_kinds(config, kind), strict=True):
         if of_target.has_labels:

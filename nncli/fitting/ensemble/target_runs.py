@@ -18,13 +18,11 @@ from nncli.fitting.train.target_runs import config_of_target, manifest_of_target
 from nncli.models.model import Model
 from nncli.models.scores import scores_json
 from nncli.nn.arrays import RowIndices
-from nncli.nn.losses import SeveralLosses
 from nncli.run_directory.config import read_config
 from nncli.run_directory.history_and_metrics import read_history
 from nncli.run_directory.manifest import Manifest, member_folder
 from nncli.run_directory.run import Run
 from nncli.targets.base import rows_with_target
-from nncli.targets.several import SeveralTargets
 
 
 @dataclass(frozen=True)
@@ -37,10 +35,8 @@ class TargetData(EnsembleData):
     @classmethod
     def of_target(cls, whole: EnsembleData, j: int) -> TargetData:
         """The data of target `j`."""
-        target, losses = whole.target, whole.loss
-        assert isinstance(target, SeveralTargets)
-        assert isinstance(losses, SeveralLosses)
-        part, validation = target.parts[j], whole.validation_table
+        target, validation = whole.target, whole.validation_table
+        part = target.parts[j]
         rows = rows_with_target(whole.table.columns(part.names), part.names)
         has_validation = whole.config.validation != 0.0 or whole.config.bagging_mode != "seeds"
         return cls(
@@ -48,7 +44,7 @@ class TargetData(EnsembleData):
             table=whole.table.take(rows),
             validation_table=None if validation is None else rows_of_target(validation, part),
             target=part,
-            loss=losses.parts[j],
+            loss=whole.loss.parts[j],
             findings=whole.findings,
             folds=whole.folds,
             whole=whole,
@@ -83,9 +79,7 @@ class TargetData(EnsembleData):
 
 def out_of_fold_of_target(whole: OutOfFoldPredictions, j: int) -> OutOfFoldPredictions:
     """The out-of-fold predictions of target `j` for the rows that have it."""
-    target = whole.ensemble.spec.target
-    assert isinstance(target, SeveralTargets)
-    has, y = target.of_part(whole.rows.y, j)
+    has, y = whole.ensemble.spec.target.of_part(whole.rows.y, j)
     kept, position = np.flatnonzero(has), np.cumsum(has) - 1
     members = zip(whole.positions, whole.member_predictions, strict=True)
     return replace(
@@ -100,9 +94,7 @@ def out_of_fold_of_target(whole: OutOfFoldPredictions, j: int) -> OutOfFoldPredi
 
 def _choice_of_target(whole: EpochChoice, data: TargetData, j: int) -> EpochChoice:
     """The choice among the epochs of the networks, and of a temperature, by the rows that have target `j`."""
-    target = data.whole.target
-    assert isinstance(target, SeveralTargets)
-    has, _ = target.of_part(whole.actual[0].rows.y, j)
+    has, _ = data.whole.target.of_part(whole.actual[0].rows.y, j)
     return replace(
         whole,
         monitor=monitor_name(data.config, type(data.target), has_validation=True),
@@ -120,13 +112,10 @@ def write_target_runs(
 
     `epochs` are those of the candidates, 0 for the best epoch of each member.
     """
-    target = data.target
-    if not isinstance(target, SeveralTargets):
-        return {}
-    parts = [TargetData.of_target(data, j) for j in range(len(target.parts))]
+    parts = [TargetData.of_target(data, j) for j in range(len(data.target.parts))]
     return {
-        name: _write(new_target_run(run, target, j), run, parts[j], built, epochs, manifest, j)
-        for j, name in enumerate(target.names)
+        part.target.names[0]: _write(new_target_run(run, data.target, j), run, part, built, epochs, manifest, j)
+        for j, part in enumerate(parts)
     }
 
 
@@ -156,9 +145,7 @@ def _write(
         "best_epoch": max(epochs[i] for i in built.candidates) or manifest.best_epoch,
         "status": "done",
     }
-    target = data.whole.target
-    assert isinstance(target, SeveralTargets)
-    of_target.save_manifest(manifest_of_target(manifest, config, target, **changes))
+    of_target.save_manifest(manifest_of_target(manifest, config, data.whole.target, **changes))
     return built
 
 
@@ -167,7 +154,6 @@ def _write_member(
 ) -> None:
     """Write the network of member `i`, whose copied directory lacks what is of one target."""
     target, manifest = data.whole.target, source.load_manifest()
-    assert isinstance(target, SeveralTargets)
     config = config_of_target(read_config(source.path), target, j, has_validation=False)
     config = config.model_copy(update={"output": str(member.path)})
     changes = {"parameters": model.spec.network.layout.size, "best_epoch": epoch or manifest.best_epoch}

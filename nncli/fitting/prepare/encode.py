@@ -29,7 +29,6 @@ from nncli.nn.batches.memmap import MatrixFile
 from nncli.nn.network import Network
 from nncli.run_directory.training_rows import TrainingRows
 from nncli.targets.base import Truth, rows_with_target
-from nncli.targets.several import SeveralTargets
 from nncli.targets.target import Target
 
 
@@ -179,8 +178,7 @@ def record_rows(tables: Sequence[ColumnStore | None], encoder: Encoder, target: 
 def record_targets(tables: Sequence[ColumnStore | None], encoder: Encoder, target: Target) -> tuple[TrainingRows, ...]:
     """The hashes of the rows that have each of several targets; none for one target."""
     return tuple(
-        record_rows([table and rows_of_target(table, part) for table in tables], encoder, part)
-        for part in (target.parts if isinstance(target, SeveralTargets) else ())
+        record_rows([table and rows_of_target(table, part) for table in tables], encoder, part) for part in target.parts
     )
 
 

@@ -73,7 +73,7 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...]]
     """
     names, finding = config.data.target, None
     kind = None if config.loss is None else kind_of(config.loss)
-    if len(names) > 1 and (kind is None or kind.has_labels or not kind.reads_text):  # labels are one target
+    if len(names) > 1 and (kind is None or not kind.has_label_sets):
         return infer_losses(config, table)
     if config.data.order is not None and config.loss is None and len(names) == 1:
         config = config.model_copy(update={"loss": Ordinal()})
@@ -131,8 +131,7 @@ def infer_losses(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...
         if getattr(config, key) is not None:
             raise config_error(key, *of_one)
     for name in config.data.target:
-        loss = configured.losses.get(name) if isinstance(configured, SeveralLosses) else configured
-        loss = None if isinstance(loss, str) else loss
+        loss = configured and configured.of_target(name)
         if loss is None and config.data.order is not None:
             classes = table.column(name).drop_nulls().cast(pl.String).unique().to_list()
             loss = Ordinal() if {*classes} <= {*config.data.order} else None
@@ -345,14 +344,13 @@ def _side_by_side(
             message = f"no training row has the target {quote(name)}"
             raise DataError(message, location=table.location(column=name), hint="Do not name it, or add rows.")
         part = fit(config.of_target(name, loss), table.take(rows), loss)
-        assert not isinstance(part, SeveralTargets)
         parts.append(part)
-    return SeveralTargets(parts=tuple(parts), levels=tuple(loss.quantile_levels for loss in losses.parts))
+    return SeveralTargets(targets=tuple(parts), levels=tuple(loss.quantile_levels for loss in losses.parts))
 
 
 def fit_loss(config: Config, training: ColumnStore, target: Target, loss: Loss) -> Loss:
     """The loss, of several targets with their baselines and shares in the training rows."""
-    if not isinstance(target, SeveralTargets) or not isinstance(loss, SeveralLosses):
+    if not isinstance(loss, SeveralLosses):
         return loss
     table, column = training.columns(target.names), config.data.sample_weight
     y = target.read(table)
@@ -361,13 +359,13 @@ def fit_loss(config: Config, training: ColumnStore, target: Target, loss: Loss) 
         if weights is not None and not weights[~np.isnan(y[:, j])].any():
             message = f"no training row with a weight above 0 has the target {quote(name)}"
             raise DataError(message, location=table.location(column=name), hint="Do not name it, or add rows.")
-    encoded, widths = target.encode(y), [span.stop - span.start for span in target.spans]
+    encoded, scales = target.encode(y), np.ravel(target.scale).tolist()
     importance = [(config.target_weights or {}).get(name, 1.0) for name in target.names]
     targets = [
-        (of_part.outputs(part.n_outputs), widths[j], encoded[:, j], y[:, j])
+        (of_part.outputs(part.n_outputs), len(of_part.quantile_levels) or part.n_outputs, encoded[:, j], y[:, j])
         for j, (part, of_part) in enumerate(zip(target.parts, loss.parts, strict=True))
     ]
-    return fit_losses(loss, targets, weights, importance, target.scale.tolist())
+    return fit_losses(loss, targets, weights, importance, scales)
 
 
 def fit_target(
@@ -454,7 +452,7 @@ def of_selection(candidates: Encoder, selected: Encoder) -> list[Finding]:
 
 def _scores(training: ColumnStore, encoder: Encoder, target: Target) -> Floats:
     """The score of each column of the encoder: the best of the features that it becomes."""
-    if isinstance(target, SeveralTargets):
+    if target.parts:
         stores = (training.take(rows_with_target(training.columns(part.names), part.names)) for part in target.parts)
         of_parts = [_scores(store, encoder, part) for store, part in zip(stores, target.parts, strict=True)]
         best: Floats = np.max(of_parts, axis=0)

@@ -22,7 +22,6 @@ from nncli.data.sources.table_source import TableSource
 from nncli.data.store.column_store import ColumnStore, write_store
 from nncli.data.table import Table
 from nncli.nn.arrays import RowIndices
-from nncli.nn.losses import Loss, SeveralLosses
 from nncli.targets.base import TargetBase, rows_with_target
 from nncli.targets.target import kind_of
 
@@ -146,10 +145,7 @@ def _text_columns(config: Config, *, all_columns: bool) -> tuple[set[str], froze
     Whether a target without a configured loss is a class is inferred later, from its original text.
     """
     data = config.data
-    losses: list[Loss | None] = [config.loss] * len(data.target)
-    if isinstance(config.loss, SeveralLosses):
-        named = (config.loss.losses.get(name) for name in data.target)
-        losses = [None if isinstance(loss, str) else loss for loss in named]
+    losses = [config.loss and config.loss.of_target(name) for name in data.target]
     open_targets = {name for name, loss in zip(data.target, losses, strict=True) if loss is None}
     inferred = set() if all_columns else open_targets
     classes = {name for name, loss in zip(data.target, losses, strict=True) if loss and kind_of(loss).reads_text}
@@ -188,7 +184,7 @@ def drop_missing_targets(table: ColumnStore, config: Config, *, every: bool = Tr
         DataError: no row is left.
     """
     names, kind = config.data.target, TargetBase if config.loss is None else kind_of(config.loss)
-    if every or (kind.reads_text and not kind.has_labels):
+    if every or kind.has_label_sets:
         rows = kind.rows_with_target(table.columns(names), names)
     else:
         rows = rows_with_target(table.columns(names), names, every=False)

@@ -15,19 +15,16 @@ from nncli.fitting.train.provenance import fingerprint, recorded_execution
 from nncli.fitting.train.session import TrainingScores, TrainingSession
 from nncli.models.model import Model
 from nncli.models.predictions import Predictions
-from nncli.nn.losses import SeveralLosses
 from nncli.run_directory.filenames import target_folders
 from nncli.run_directory.manifest import Manifest, Status
 from nncli.run_directory.run import Run
-from nncli.targets.several import SeveralTargets
 from nncli.targets.target import Target
 
 
-def config_of_target(config: Config, target: SeveralTargets, j: int, *, has_validation: bool) -> Config:
+def config_of_target(config: Config, target: Target, j: int, *, has_validation: bool) -> Config:
     """The resolved configuration of the run of one of several targets; a metric of all is none of one."""
-    losses, part = config.loss, target.parts[j]
-    assert isinstance(losses, SeveralLosses)
-    alone = config.of_target(target.names[j], losses.parts[j])
+    assert config.loss is not None
+    part, alone = target.parts[j], config.of_target(target.names[j], config.loss.parts[j])
     try:
         check_metric(alone, part)
     except (ConfigError, UsageError):
@@ -44,7 +41,7 @@ def new_target_run(run: Run, target: Target, j: int) -> Run:
     return Run(path)
 
 
-def manifest_of_target(manifest: Manifest, config: Config, target: SeveralTargets, **changes: object) -> Manifest:
+def manifest_of_target(manifest: Manifest, config: Config, target: Target, **changes: object) -> Manifest:
     """The manifest of the run of one of several targets."""
     beside = tuple(name for name in target.names if name not in config.data.target)
     fields: dict[str, object] = {"targets": (), "beside": beside, "files": {}, "status": "running"}
@@ -55,11 +52,11 @@ def manifest_of_target(manifest: Manifest, config: Config, target: SeveralTarget
 class TargetSession(TrainingSession):
     """The end of a training for one of several targets: it is scored, calibrated and written as a run of its own."""
 
-    def __init__(self, whole: TrainingSession, j: int) -> None:
+    def __init__(
+        self, whole: TrainingSession, of_training: Predictions, of_validation: Predictions | None, j: int
+    ) -> None:
         prepared, manifest, run = whole.prepared, whole.manifest, whole.directory
-        target, losses = prepared.spec.target, prepared.spec.loss
-        assert isinstance(target, SeveralTargets)
-        assert isinstance(losses, SeveralLosses)
+        target = prepared.spec.target
         config = config_of_target(prepared.config, target, j, has_validation=prepared.validation is not None)
         directory = new_target_run(run, target, j)
         config = config.model_copy(update={"output": str(directory.path)})
@@ -79,9 +76,8 @@ class TargetSession(TrainingSession):
         )
         cross_fit = whole.state.cross_fit
         if cross_fit is not None:
-            outputs = [outputs for _, _, outputs, _ in losses.columns()][j]
-            Z = np.ascontiguousarray(cross_fit.Z[has_validation][:, outputs])
-            cross_fit = replace(cross_fit, Z=Z)
+            Z = cross_fit.Z[has_validation][:, prepared.spec.loss.output_spans[j]]
+            cross_fit = replace(cross_fit, Z=np.ascontiguousarray(Z))
         state = replace(whole.state, best=model.parameters, cross_fit=cross_fit)
         changes = {
             "training_rows": len(training),
@@ -91,10 +87,8 @@ class TargetSession(TrainingSession):
         of_target = manifest_of_target(manifest, config, target, **changes)
         super().__init__(part, directory, state, whole.reports, whole.health, of_target, lambda: False)
         self.start_time = whole.start_time
-        self._of_training = whole.predict(prepared.training).part(j).take(has_training)
-        self._of_validation = None
-        if prepared.validation is not None:
-            self._of_validation = whole.predict(prepared.validation).part(j).take(has_validation)
+        self._of_training = of_training.part(j).take(has_training)
+        self._of_validation = of_validation and of_validation.part(j).take(has_validation)
 
     def training_sample(self) -> PreparedRows:
         return self.prepared.training
@@ -113,7 +107,7 @@ class TargetSession(TrainingSession):
         return scores
 
 
-def _rows_of_target(rows: PreparedRows, target: SeveralTargets, j: int) -> tuple[PreparedRows, np.ndarray]:
+def _rows_of_target(rows: PreparedRows, target: Target, j: int) -> tuple[PreparedRows, np.ndarray]:
     """The rows that have a target, still with the dataset of all rows, and which they are."""
     has, y = target.of_part(rows.y, j)
     numbers = np.arange(1, len(rows) + 1) if rows.row_numbers is None and not has.all() else rows.row_numbers
@@ -129,7 +123,12 @@ def _rows_of_target(rows: PreparedRows, target: SeveralTargets, j: int) -> tuple
 
 def write_target_runs(session: TrainingSession, status: Status) -> dict[str, TrainingScores]:
     """Write the run of each target of a training of several, and return their scores; nothing for one target."""
-    target = session.prepared.spec.target
-    if not isinstance(target, SeveralTargets) or not session.prepared.recorded_targets:
+    prepared = session.prepared
+    if not prepared.recorded_targets:
         return {}
-    return {name: TargetSession(session, j).write(status) for j, name in enumerate(target.names)}
+    training = session.predict(prepared.training)
+    validation = None if prepared.validation is None else session.predict(prepared.validation)
+    return {
+        name: TargetSession(session, training, validation, j).write(status)
+        for j, name in enumerate(prepared.spec.target.names)
+    }

@@ -100,6 +100,15 @@ class LossBase(Spec):
         """The losses of several targets; none for a loss of one target, or of several numbers alike."""
         return ()
 
+    @property
+    def output_spans(self) -> Sequence[slice]:
+        """The columns of Z of each of `parts`."""
+        return ()
+
+    def of_target(self, name: str) -> LossBase | None:
+        """The loss of a target; None if its rows are to say."""
+        return self
+
     def formulas(self, outputs: int) -> tuple[str, str]:
         """The formulas of the loss and of its gradient dZ for a number of outputs."""
         return self.formula(), "dZ = dL/dZ"

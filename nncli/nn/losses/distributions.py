@@ -8,9 +8,10 @@ quantiles of the `levels`, from which location and scale follow again, so an ens
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from math import exp as exp_
 from math import lgamma, log, pi, sqrt
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -66,8 +67,7 @@ class DistributionLoss(LossBase):
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         def terms(m: Floats, z: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
-            t = np.tanh(z / 2.0 + 1.0)
-            s = np.exp(4.0 * t - 3.0)
+            t, s = _scale(z, np.tanh, np.exp)
             u = (y - m) / s
             dm, r = 1.0 - 2.0 * self.standard_cdf(u), self.standard_spread(u)
             return s * (r - u * dm), dm, s * r * 2.0 * (1.0 - t * t)
@@ -86,13 +86,14 @@ class DistributionLoss(LossBase):
     def quantiles(self, Z: Array) -> npt.NDArray[np.float64]:
         k = Z.shape[1] // 2
         m, z = Z[:, :k].astype(np.float64), Z[:, k:].astype(np.float64)
-        s = np.exp(4.0 * np.tanh(z / 2.0 + 1.0) - 3.0)
+        _, s = _scale(z, np.tanh, np.exp)
         return np.asarray(m[:, :, None] + s[:, :, None] * self._standard_quantiles)
 
     def lower_quantiles(self, z: Value) -> Value:
         k, n = z.width // 2, len(self.levels)
         m, raw = (z.columns(np.repeat(range(start, start + k), n)) for start in (0, k))
-        return m + exp(tanh(raw * 0.5 + 1.0) * 4.0 - 3.0) * np.tile(self._standard_quantiles, k)
+        _, s = _scale(raw, tanh, exp)
+        return m + s * np.tile(self._standard_quantiles, k)
 
     def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
         """The mean CRPS of the targets, from quantiles (rows, targets, levels); for numbers the absolute error."""
@@ -120,6 +121,17 @@ class DistributionLoss(LossBase):
         low, high = self.standard_quantile(self.levels[0]), self.standard_quantile(self.levels[-1])
         s = (quantiles[:, :, -1] - quantiles[:, :, 0]) / (high - low)
         return quantiles[:, :, self.levels.index(MEDIAN)], np.maximum(s, SMALLEST)
+
+
+_Numbers = TypeVar("_Numbers", Floats, Value)
+
+
+def _scale(
+    z: _Numbers, tanh: Callable[[_Numbers], _Numbers], exp: Callable[[_Numbers], _Numbers]
+) -> tuple[_Numbers, _Numbers]:
+    """t and the scale s of the outputs z; see `DistributionLoss`."""
+    t = tanh(z * 0.5 + 1.0)
+    return t, exp(t * 4.0 - 3.0)
 
 
 class Normal(DistributionLoss):

@@ -72,6 +72,14 @@ class SeveralLosses(LossBase):
         """The loss of each target."""
         return tuple(loss for loss in self.losses.values() if not isinstance(loss, str))
 
+    @property
+    def output_spans(self) -> Sequence[slice]:
+        return [outputs for _, _, outputs, _ in self.columns()]
+
+    def of_target(self, name: str) -> TargetLoss | None:
+        loss = self.losses.get(name)
+        return None if isinstance(loss, str) else loss
+
     def formulas(self, outputs: int) -> tuple[str, str]:
         return self.formula(), "dZⱼ = vⱼ / (sⱼ cⱼ) · mⱼ dLⱼ/dZⱼ"
 
@@ -109,7 +117,7 @@ class SeveralLosses(LossBase):
             _bind_part(loss, Z[:, outputs], y[:, j], w, len(Z) if batch is None else batch, fit.factor)
             for j, (loss, fit, outputs, _) in enumerate(self.columns())
         ]
-        dZ, spans = np.empty_like(Z), [outputs for _, _, outputs, _ in self.columns()]
+        dZ, spans = np.empty_like(Z), self.output_spans
 
         def forward() -> float:
             value = 0.0

@@ -49,6 +49,7 @@ class CategoryInput:
     """
 
     kind: ClassVar[Literal["category"]] = "category"
+    missing_words: ClassVar[tuple[str, ...]] = ()
     width: ClassVar[int] = 1
     name: str
     categories: tuple[str, ...]
@@ -99,6 +100,7 @@ class TextInput:
     """
 
     kind: ClassVar[Literal["text"]] = "text"
+    missing_words: ClassVar[tuple[str, ...]] = ()
     name: str
     terms: tuple[str, ...]
     is_optional: bool = False

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.base.text import percent_digits
-from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput
+from nncli.nn.program.inputs import NumberInput, ProgramInput
 from nncli.nn.program.nodes import Constant, Floats, Input, Node, operands, renumbered
 from nncli.nn.program.values import Builder
 
@@ -140,8 +140,7 @@ class Program:
 
     def missing_values_of(self, column: ProgramInput) -> tuple[str, ...]:
         """The spellings of a missing cell of a column."""
-        words = column.missing_words if isinstance(column, NumberInput | DateInput) else ()
-        return (*self.missing_values, *words)
+        return (*self.missing_values, *column.missing_words)
 
     @property
     def constants(self) -> tuple[tuple[int, Constant], ...]:

@@ -135,6 +135,14 @@ def _count(codes: Codes, n: int, weight: Array | None) -> Counts:
     return np.bincount(codes, weights=weight, minlength=n)
 
 
+class ConfusionWords(NamedTuple):
+    """The title and the columns of a table of confusions, and what is said where there are `none`."""
+
+    title: str
+    columns: tuple[str, str, str, str]
+    none: str
+
+
 @dataclass(frozen=True)
 class ClassificationScores(ScoreValues):
     """All scores of one set of predictions.
@@ -145,6 +153,9 @@ class ClassificationScores(ScoreValues):
 
     noun: ClassVar[str] = "class"
     nouns: ClassVar[str] = "classes"
+    confusion_words: ClassVar[ConfusionWords] = ConfusionWords(
+        "most frequent confusions", ("true class", "predicted", "rows", "of the class"), "no row is misclassified"
+    )
     baseline: ClassVar[str] = "the class shares"
     never_predicted_hint: ClassVar[str] = (
         "Set class_weight: balanced, or decide by the probabilities of `nncli predict --proba`."

@@ -24,6 +24,7 @@ from nncli.targets.metrics.classification import (
     ClassCounts,
     ClassificationScores,
     Confusion,
+    ConfusionWords,
     class_scores,
 )
 from nncli.targets.metrics.classification_resamples import LOG_LOSS_EPS
@@ -76,24 +77,32 @@ def _ratio(part: Samples, whole: Samples) -> Samples:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
+COUNTED = ("micro_f1", "macro_f1", "micro_precision", "micro_recall")
+"""The metrics that hits and the numbers of actual and of predicted labels give."""
+
+
+def counted_scores(hits: Samples, actual: Samples, predicted: Samples) -> tuple[Samples, Samples, Samples, Samples]:
+    """COUNTED (resamples,), from the weights (resamples, labels) of hits, of actual and of predicted labels."""
+    either = actual + predicted
+    macro = _ratio(_ratio(2.0 * hits, either).sum(axis=1), (either > 0).sum(axis=1) * 1.0)
+    hits, actual, predicted = (counts.sum(axis=1) for counts in (hits, actual, predicted))
+    return _ratio(2.0 * hits, actual + predicted), macro, _ratio(hits, predicted), _ratio(hits, actual)
+
+
 def _micro_f1(r: LabelResamples) -> Samples:
-    hits, actual, predicted = (counts.sum(axis=1) for counts in r.counts)
-    return _ratio(2.0 * hits, actual + predicted)
+    return counted_scores(*r.counts)[0]
 
 
 def _macro_f1(r: LabelResamples) -> Samples:
-    hits, actual, predicted = r.counts
-    return _ratio((_ratio(2.0 * hits, actual + predicted)).sum(axis=1), (actual + predicted > 0).sum(axis=1) * 1.0)
+    return counted_scores(*r.counts)[1]
 
 
 def _micro_precision(r: LabelResamples) -> Samples:
-    hits, _, predicted = (counts.sum(axis=1) for counts in r.counts)
-    return _ratio(hits, predicted)
+    return counted_scores(*r.counts)[2]
 
 
 def _micro_recall(r: LabelResamples) -> Samples:
-    hits, actual, _ = (counts.sum(axis=1) for counts in r.counts)
-    return _ratio(hits, actual)
+    return counted_scores(*r.counts)[3]
 
 
 def _exact_match(r: LabelResamples) -> Samples:
@@ -254,6 +263,11 @@ class LabelScores(ClassificationScores):
 
     noun: ClassVar[str] = "label"
     nouns: ClassVar[str] = "labels"
+    confusion_words: ClassVar[ConfusionWords] = ConfusionWords(
+        "pairs of labels that are confused most often",
+        ("missed", "predicted instead", "rows", "of those with the first"),
+        "no two labels are confused",
+    )
     baseline: ClassVar[str] = "the share of each label"
     never_predicted_hint: ClassVar[str] = "Choose lower thresholds: nncli threshold RUN --f1 --save."
     decisive: ClassVar[tuple[str, ...]] = ("log_loss", "hamming_loss", "micro_f1")
