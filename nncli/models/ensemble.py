@@ -85,8 +85,9 @@ class Ensemble:
     @property
     def plain_number_columns(self) -> frozenset[str]:
         """The columns whose cells are plain numbers to every member that uses them."""
-        others = [name for member in self.members for name in member.names if name not in member.plain_number_columns]
-        return frozenset().union(*(member.plain_number_columns for member in self.members)).difference(others)
+        plain = [member.plain_number_columns for member in self.members]
+        others = (set(member.names) - names for member, names in zip(self.members, plain, strict=True))
+        return frozenset().union(*plain).difference(*others)
 
     @property
     def names(self) -> list[str]:
@@ -102,12 +103,21 @@ class Ensemble:
         return self.average(predict_members(self, table))
 
     @cached_property
+    def encoded_as(self) -> tuple[int, ...]:
+        """For each member the first one with the same encoder, as those of several cycles of a training have."""
+        encoders, first = [member.spec.encoder for member in self.members], list[int]()
+        for i, encoder in enumerate(encoders):
+            first.append(next((j for j in dict.fromkeys(first) if encoders[j] == encoder), i))
+        return tuple(first)
+
+    @cached_property
     def _member_predictor(self) -> MemberPredictor:
         return MemberPredictor([member.predictor for member in self.members])
 
     def predict_small_batch(self, table: Table) -> list[Predictions]:
         """The predictions of each member, by the calls of one network if theirs are equal; see `Model.predict`."""
-        encoded = [member.encode(table) for member in self.members]
+        each = {i: self.members[i].encode(table) for i in set(self.encoded_as)}
+        encoded = [each[i] for i in self.encoded_as]
         with limit_blas_threads(1):
             outputs = self._member_predictor.run([Input(X, codes) for X, codes, _ in encoded])
         decoded = [member.decode(Z) for member, Z in zip(self.members, outputs, strict=True)]
@@ -225,7 +235,12 @@ def predict_members(model: AnyModel, table: Table) -> list[Predictions]:
         return [model.predict(table)]
     table = table.with_cache()
     if len(table) > MAX_ROWS:
-        members = [member.predict(table) for member in model.members]
+        by_number: dict[int, Predictions] = {}
+        for first in dict.fromkeys(model.encoded_as):
+            encoded = model.members[first].encode(table)
+            same = [i for i, other in enumerate(model.encoded_as) if other == first]
+            by_number |= {i: model.members[i].predict_encoded(encoded) for i in same}
+        members = [by_number[i] for i in range(len(model.members))]
     else:
         members = model.predict_small_batch(table)
     if not all(member.anomalies.columns for member in members):

@@ -113,8 +113,12 @@ class Model:
         Raises:
             DataError: a column is missing, or a cell of a numeric column is not a number.
         """
+        return self.predict_encoded(self.encode(table))
+
+    def predict_encoded(self, encoded: Encoded) -> Predictions:
+        """Predict encoded rows; see `predict`."""
+        X, codes, anomalies = encoded
         with _CALLS.begin() as others:
-            X, codes, anomalies = self.encode(table)
             Z = self._run(X, codes, 1 if others else 2)
         return replace(self.decode(Z), anomalies=anomalies)
 

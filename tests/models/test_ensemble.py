@@ -104,6 +104,24 @@ def test_a_column_is_numeric_unless_a_member_reads_it_as_text(model: Model) -> N
     }
 
 
+def test_each_column_of_each_member_is_asked_once_whether_it_is_of_plain_numbers(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensemble, asked = Ensemble(spec_for(model, model.spec.target.labels), (model,) * 5), list[str]()
+    plain = ensemble.plain_number_columns
+    for kind in {type(column) for column in model.spec.encoder.columns}:
+        monkeypatch.setattr(kind, "accepts_plain_numbers", property(lambda column: asked.append(column.name) or True))
+    assert set(model.names) == ensemble.plain_number_columns > plain
+    assert len(asked) == 5 * len(model.names)
+
+
+def test_members_with_the_same_encoder_share_the_encoded_rows(model: Model, table: Table) -> None:
+    encoder = model.spec.encoder.model_copy(update={"columns": model.spec.encoder.columns[::-1]})
+    other = replace(model, spec=model.spec.model_copy(update={"encoder": encoder}))
+    ensemble = Ensemble(spec_for(model, model.spec.target.labels), (model, other, replace(model), other))
+    assert ensemble.encoded_as == (0, 1, 0, 1)
+
+
 def test_a_value_is_unexpected_if_it_is_to_all_members() -> None:
     single = Anomalies({"x": ColumnAnomalies(out_of_range=3, lowest=-5.0, highest=9.0), "c": ColumnAnomalies(unseen=2)})
     other = Anomalies({"x": ColumnAnomalies(out_of_range=1, highest=9.0), "d": ColumnAnomalies(missing=1)})

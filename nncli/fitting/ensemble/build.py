@@ -203,8 +203,11 @@ class EpochChoice:
     def of(cls, data: EnsembleData, candidates: Sequence[Candidate]) -> EpochChoice | None:
         """The choice among candidates; None if there are no validation rows."""
         spec = ensemble_spec(data, len(candidates[0].members))
+        new = [candidate.members for candidate in candidates if candidate.predictions is None]
+        computed = iter(data.predict_validation_rows(new) if new else ())
         actual = [
-            data.out_of_fold(Ensemble(spec, candidate.members), candidate.predictions) for candidate in candidates
+            data.out_of_fold(Ensemble(spec, candidate.members), candidate.predictions or next(computed))
+            for candidate in candidates
         ]
         scored = [
             data.out_of_fold(Ensemble(spec, candidate.members), candidate.recorded) if candidate.recorded else same

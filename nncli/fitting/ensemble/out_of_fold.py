@@ -37,9 +37,10 @@ from nncli.fitting.prepare.validation import (
 )
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.held_out_rows import HeldOutRows, MemberPredictions
+from nncli.models.model import Model
 from nncli.models.predictions import Predictions, stack_predictions
 from nncli.models.scores import Averaging, ScoredRows, baseline_predictions
-from nncli.nn.arrays import Floats
+from nncli.nn.arrays import Floats, RowIndices
 from nncli.nn.losses import MIN_PROBABILITY, Loss
 from nncli.nn.optim.schedules import CoslogRate
 from nncli.nn.training.state import RandomStreams
@@ -212,6 +213,25 @@ class EnsembleData:
         seed = self.config.seed
         return reference_of(bins, len(rows), *held_out.bounded(seed).one_member_a_row(ensemble.spec.temperature, seed))
 
+    def _validation_rows(self) -> tuple[ColumnStore, list[RowIndices]]:
+        """The table of the validation rows, and the positions of those of each member in it."""
+        if self.validation_table is not None:
+            every = np.arange(len(self.validation_table))
+            return self.validation_table, [every] * len(self.members)
+        return self.table, [self.held_out(member) for member in self.members]
+
+    def predict_validation_rows(self, groups: Sequence[Sequence[Model]]) -> list[tuple[Predictions, ...]]:
+        """Each member's predictions of its validation rows, for each group of all members, as after several epochs.
+
+        The rows of a member are encoded once for all groups.
+        """
+        table, positions = self._validation_rows()
+        by_member = [
+            predict_models(models, table.take(rows), self.target)
+            for models, rows in zip(zip(*groups, strict=True), positions, strict=True)
+        ]
+        return [*zip(*by_member, strict=True)]
+
     def out_of_fold(
         self, ensemble: Ensemble, recorded: Sequence[Predictions] | None = None
     ) -> OutOfFoldPredictions | None:
@@ -219,16 +239,10 @@ class EnsembleData:
 
         They are computed, unless the members have `recorded` them.
         """
-        if self.validation_table is not None:
-            table, positions = self.validation_table, [np.arange(len(self.validation_table))] * len(ensemble.members)
-        else:
-            table, positions = self.table, [self.held_out(member) for member in self.members]
+        table, positions = self._validation_rows()
         if not any(map(len, positions)):
             return None
-        predictions = recorded or [
-            predict_table(member, table.take(rows), self.target)
-            for member, rows in zip(ensemble.members, positions, strict=True)
-        ]
+        predictions = recorded or self.predict_validation_rows([ensemble.members])[0]
         rows = np.unique(np.concatenate(positions))
         return OutOfFoldPredictions(
             ensemble=ensemble,
@@ -410,15 +424,29 @@ class TableBlocks(Protocol):
         ...
 
 
+def predict_models(models: Sequence[Model], table: TableBlocks, target: Target) -> list[Predictions]:
+    """Predict all rows of a stored table by models with the same encoder, block by block."""
+    predicted: list[list[Predictions]] = [[] for _ in models]
+    with np.errstate(all="ignore"):  # an overflow is seen in the scores
+        for block in table.blocks(models[0].names):
+            encoded = models[0].encode(block)
+            for model, blocks in zip(models, predicted, strict=True):
+                blocks.append(model.predict_encoded(encoded))
+    return [_stacked(blocks, len(table), target) for blocks in predicted]
+
+
 def predict_table(model: AnyModel, table: TableBlocks, target: Target) -> Predictions:
     """Predict all rows of a stored table, block by block, with the classes of `target`."""
+    with np.errstate(all="ignore"):
+        return _stacked((model.predict(block) for block in table.blocks(model.names)), len(table), target)
 
-    def aligned(predictions: Predictions) -> Predictions:
-        return replace(predictions, target=target, values=target.align(predictions.values, predictions.target))
 
-    with np.errstate(all="ignore"):  # an overflow is seen in the scores
-        blocks = (aligned(model.predict(block)) for block in table.blocks(model.names))
-        return stack_predictions(blocks, len(table)) or Predictions(target, np.empty((0, target.n_outputs)))
+def _stacked(blocks: Iterable[Predictions], rows: int, target: Target) -> Predictions:
+    """The predictions of all blocks of a table, with the classes of `target`."""
+    stacked = stack_predictions(blocks, rows)
+    if stacked is None:
+        return Predictions(target, np.empty((0, target.n_outputs)))
+    return replace(stacked, target=target, values=target.align(stacked.values, stacked.target))
 
 
 MAX_MEMORY_LIMIT = 1e12
