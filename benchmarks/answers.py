@@ -9,7 +9,11 @@ quarter more for the 14 labels of yeast, if river is installed.
 
 Ordered classes are learned by `loss: ordinal`, beside cross_entropy, statsmodels' ordered logit, scikit-learn's
 logistic regression, LightGBM and CatBoost. The scores are quadratic weighted kappa, mean absolute error in ranks, and
-log loss; peers predict the most probable class. `--only` takes names such as MedExp and "ordered soup".
+log loss; peers predict the most probable class.
+
+Several targets are learned by one run and by one for each. Their squared errors and log losses are compared, and those
+of scikit-learn's chain of ridge regressions and random forest and of CatBoost's MultiRMSE where all are numbers.
+`--only` takes names such as MedExp, "ordered soup" and "several mpg".
 """
 
 from __future__ import annotations
@@ -53,6 +57,18 @@ def main() -> None:
         ratios: list[float] = []
         for name in document["ordered"]:
             _compare_ranks(folder, name, document, options.splits, options.quality)
+        logs: list[float] = []
+        seconds_of_all = np.zeros(2)
+        for name, (targets, peers) in document["several"].items():
+            of_table, seconds_of_table = _compare_targets(folder, name, targets, peers, options.quality)
+            logs += of_table
+            seconds_of_all += seconds_of_table
+        if logs:
+            joint, alone = seconds_of_all
+            print(
+                f"several targets at once: {float(np.exp(np.mean(logs))):.4f} of the losses of single runs, for "
+                f"{len(logs)} targets, in {joint:.0f} s against {alone:.0f} s"
+            )
         for name, of_peers in document["scores"].items():
             if name in document["ordered"]:
                 continue
@@ -137,6 +153,47 @@ def _compare_ranks(folder: Path, name: str, document: dict[str, Any], splits: in
     means = {peer: np.mean(scores, axis=0) for peer, scores in (own | document["scores"][name]).items()}
     text = "  ".join(f"{peer} {kappa:.4f} {mae:.4f} {loss:.4f}" for peer, (kappa, mae, loss) in means.items())
     print(f"{name:22} {text}  ({time.perf_counter() - start:.0f} s)", flush=True)
+
+
+def _compare_targets(
+    folder: Path, name: str, targets: list[str], peers: list[dict[str, list[float]]], quality: str
+) -> tuple[list[float], np.ndarray[Any, Any]]:
+    """Print the losses of one run of several targets and of a run of each, and the ratio of those of peers.
+
+    Returns the logarithms of the ratios of the first two, and their seconds.
+    """
+    losses, seconds = np.zeros((2, len(targets))), np.zeros(2)
+    of_peers: dict[str, list[list[float]]] = {}
+    for split, peers_of_split in enumerate(peers):
+        table, test = (folder / f"{name}-{split}-{part}.csv" for part in ("train", "test"))
+        settings = [f"quality={quality}"]
+        start = time.perf_counter()
+        joint = train(table, target=targets, set=settings, output=folder / f"run-{name}-{split}").run
+        seconds[0] += time.perf_counter() - start
+        for j, target in enumerate(targets):
+            others = ", ".join(map(yaml_quote, (other for other in targets if other != target)))
+            start = time.perf_counter()
+            one = [*settings, f"data.drop=[{others}]"]
+            alone = train(table, target=target, set=one, output=folder / f"run-{name}-{split}-{j}").run
+            seconds[1] += time.perf_counter() - start
+            for i, run in enumerate((joint, alone)):
+                loaded = load(run)
+                evaluated = loaded.targets.get(target, loaded).evaluate(test).json()["metrics"]
+                scores = evaluated.get("targets", {}).get(target, evaluated)
+                losses[i, j] += scores.get("log_loss", scores.get("rmse", 0.0) ** 2) / len(peers)
+        for peer, values in peers_of_split.items():
+            of_peers.setdefault(peer, []).append(values)
+    logs = np.log(losses[0] / losses[1])
+    shown = "  ".join(
+        f"{target} {joint:.4g}/{alone:.4g}" for target, joint, alone in zip(targets, *losses.tolist(), strict=True)
+    )
+    means = {peer: np.mean(np.log(np.mean(values, axis=0) / losses[1])) for peer, values in of_peers.items()}
+    others = "".join(f"  {peer} {np.exp(mean):.3f}" for peer, mean in means.items())
+    print(
+        f"{name:17} joint/alone {np.exp(logs.mean()):.4f}  {shown}{others}  ({seconds[0]:.0f}/{seconds[1]:.0f} s)",
+        flush=True,
+    )
+    return logs.tolist(), seconds
 
 
 if __name__ == "__main__":

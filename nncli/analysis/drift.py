@@ -6,15 +6,15 @@ without drift by a limit, and its p-value, corrected for all tests of the rows, 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from nncli.analysis.drift_limits import LIMIT, SIGNIFICANCE, VALIDITY
 from nncli.base.text import json_safe, quote
-from nncli.run_directory.monitoring.profiler import ClassSums, NumberSums, Profile
+from nncli.run_directory.monitoring.profiler import ClassSums, Profile, TrueSums
 from nncli.run_directory.monitoring.reference import Bins, CategoryBins, Counts, NumberBins, Reference
 from nncli.targets.metrics.drift import (
     chi_square_p,
@@ -107,14 +107,14 @@ class Comparison:
     """The drift of some rows: columns and predictions, those that have drifted most first.
 
     `performance` estimates the scores of a classification, and has the true ones of the labeled rows; `errors` has
-    those of a regression, None without labels.
+    those of numbers or labels, None without any.
     """
 
     rows: int
     columns: tuple[ColumnDrift, ...]
     predictions: tuple[ColumnDrift, ...]
     performance: ClassSums | None
-    errors: NumberSums | None = None
+    errors: TrueSums | None = None
 
     @property
     def drifted(self) -> tuple[ColumnDrift, ...]:
@@ -225,7 +225,7 @@ class Drift:
     """The drift of new rows, in batches; the `reference` is the profile of the training rows of `run`.
 
     `data` is the name of the table or profile. The column `by`, whose values divide the rows, and the column `time`,
-    by which the run split its rows, are not compared.
+    by which the run split its rows, are not compared. A run of several `targets` has the drift of each, and no batches.
     """
 
     reference: Reference
@@ -235,11 +235,13 @@ class Drift:
     data: str
     by: str | None = None
     time: str | None = None
+    targets: Mapping[str, Drift] = field(default_factory=dict)
 
     @property
     def has_drift(self) -> bool:
         """Whether a column or a prediction has drifted in any batch."""
-        return any(batch.comparison.drifted for batch in self.batches)
+        of_targets = any(of_target.has_drift for of_target in self.targets.values())
+        return of_targets or any(batch.comparison.drifted for batch in self.batches)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -254,7 +256,12 @@ class Drift:
         return tuple(notes)
 
     def json(self) -> dict[str, Any]:
-        """{"run": …, "data": …, "reference_rows": …, "limit": …, "drift": …, "batches": [{"batch": …, …}]}."""
+        """{"run": …, "data": …, "reference_rows": …, "limit": …, "drift": …, "batches": [{"batch": …, …}]}.
+
+        Of several targets, {"targets": {name: …}}.
+        """
+        if self.targets:
+            return {"targets": {name: of_target.json() for name, of_target in self.targets.items()}}
         document = {
             "run": self.run,
             "data": self.data,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 def drift_with(run: str | Path, data: TableLocation | Frame, options: DriftOptions) -> Drift:
     """Compare new rows with the training rows of a run: a table, a frame, or a profile that `predict` wrote (.json).
 
-    The new rows need the feature columns. With the target's column, true scores are computed too.
+    The new rows need the feature columns. With the target's column, true scores are computed too. A run of several
+    targets has a result for each.
 
     Raises:
         UsageError: `every` and `by` are both given, or with a profile; or there are too many batches.
@@ -41,6 +43,11 @@ def drift_with(run: str | Path, data: TableLocation | Frame, options: DriftOptio
     with log_duration(f"loading {run}"):
         opened = Run.open(Path(run))
         reference = reference_of_run(opened)
+    notes: dict[str, None] = {}
+    quiet = replace(options, on_note=lambda text: notes.setdefault(text))
+    if targets := opened.each_target(lambda _, path: drift_with(path, data, quiet), data):
+        options.note(*notes)  # each once
+        return Drift(reference, (), options.limit, str(run), source_name(data), by, targets=targets)
     if is_profile_file(data):
         path = Path(as_source(data).path) if isinstance(data, TableSource) else Path(str(data))
         if every is not None or by is not None:

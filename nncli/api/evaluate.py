@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from nncli.data.sources.table_source import TableLocation
 from nncli.models.ensemble import AnyModel
 from nncli.models.read_table import read_data
 from nncli.models.scores import baseline_predictions, headlines, no_better_note, score, to_json
-from nncli.run_directory.run import Run, targets_of
+from nncli.run_directory.run import Run
 from nncli.run_directory.training_rows import RowMatches, TrainingRows
 from nncli.targets.base import Scores
 from nncli.targets.decision import Decision, constant_decision
@@ -48,7 +49,8 @@ class Evaluation:
     `weighted_by` is the column of the sample weights, None for rows that count the same. `invalid_cells` could not be
     read, in `invalid_rows` rows; they were missing, or these rows are not scored. `uncertainty` are the scores of
     prediction intervals or sets, if they were asked for. The predicted classes follow the saved `decision` of the run,
-    None for the most probable class; one with costs is beside the best `constant` prediction.
+    None for the most probable class; one with costs is beside the best `constant` prediction. A run of several
+    `targets` has an evaluation of each; then there are no scores of all.
     """
 
     rows: int
@@ -63,6 +65,13 @@ class Evaluation:
     uncertainty: UncertaintyScores | None = None
     decision: Decision | None = None
     constant: ConstantPrediction | None = None
+    targets: Mapping[str, Evaluation] = field(default_factory=dict)
+
+    @classmethod
+    def of_targets(cls, targets: Mapping[str, Evaluation]) -> Evaluation:
+        """The evaluation of several targets, with the most rows that one has."""
+        each = targets.values()
+        return cls(max(one.rows for one in each), min(one.skipped for one in each), (), targets=targets)
 
     @property
     def cost_per_row(self) -> float | None:
@@ -72,8 +81,11 @@ class Evaluation:
     def json(self) -> dict[str, Any]:
         """The counts, `training_rows`, `weighted_by`, `decision`, its cost and `metrics` as a JSON object.
 
-        `constant` is the best constant prediction by its cost. With intervals or sets also "intervals" or "sets".
+        `constant` is the best constant prediction by its cost. With intervals or sets also "intervals" or "sets". Of
+        several targets, {"targets": {name: …}}.
         """
+        if self.targets:
+            return {"targets": {name: of_target.json() for name, of_target in self.targets.items()}}
         uncertainty = {} if self.uncertainty is None else self.uncertainty.json()
         return {
             "rows": self.rows,
@@ -95,7 +107,7 @@ def evaluate_with(run: str | Path, data: TableLocation | Frame, options: Evaluat
 
     `-` is the standard input. Unless invalid cells are errors, rows whose target cannot be read are left out. Rows
     count by their sample weights if the run has data.sample_weight and the table that column. With levels of prediction
-    intervals or sets, their coverage is measured.
+    intervals or sets, their coverage is measured. A run of several targets has an evaluation of each.
 
     Raises:
         RunError: the run directory is missing or damaged, or has no rows to calibrate with.
@@ -104,27 +116,20 @@ def evaluate_with(run: str | Path, data: TableLocation | Frame, options: Evaluat
     """
     with log_duration(f"loading {run}"):
         opened = Run.open(Path(run))
+        kinds = opened.each_target(lambda _, path: Run(path).load_model().spec.target) if options.levels else {}
+        options.uncertainty.check_any([*kinds.values()])
+
+        def of_target(name: str, path: Path) -> Evaluation:
+            return evaluate_with(path, data, options.of_target(kinds[name]) if kinds else options)
+
+        if targets := opened.each_target(of_target, data):
+            return Evaluation.of_targets(targets)
         model, training_rows = opened.load_model(), opened.load_training_rows()
         uncertainty = Uncertainty.of(opened, model, options.uncertainty)
     return evaluate_data(model, data, options, training_rows, sample_weight_column(opened), uncertainty)
 
 
 evaluate = operation(EvaluateOptions)(evaluate_with)
-
-
-def options_of_targets(run: Path, options: EvaluateOptions) -> dict[Path, EvaluateOptions]:
-    """The options for the run of each of several targets: intervals of numbers, and sets of classes.
-
-    Raises:
-        UsageError: an option fits no target.
-    """
-    if not options.levels:
-        return {}
-    targets = {of_target.path: of_target.load_model().spec.target for of_target in targets_of(run).values()}
-    for kind in ("interval", "prediction_set"):
-        if targets and getattr(options, kind) and all(target.uncertainty != kind for target in targets.values()):
-            options.uncertainty.check(next(iter(targets.values())))
-    return {path: options.of_target(target) for path, target in targets.items()}
 
 
 def evaluate_data(

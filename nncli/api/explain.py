@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,8 +62,8 @@ class Explanation:
     A table of at most FEW_ROWS rows has attributions in any case, which are also those of its `explained_rows`, and
     neither importances nor partial dependence; its `permutations` are 0.
 
-    `training_rows` says how many labeled rows of
-    another table the run was trained or validated on, if it is known.
+    `training_rows` says how many labeled rows of another table the run was trained or validated on, if it is known. A
+    run of several `targets` has an explanation of each; then there is none of all.
     """
 
     rows: int
@@ -81,10 +82,23 @@ class Explanation:
     prediction_of: PredictionOf = "model"
     permutations: int = PERMUTATIONS
     explained_rows: tuple[ExplainedRow, ...] = ()
+    targets: Mapping[str, Explanation] = field(default_factory=dict)
     target: Target = field(kw_only=True, repr=False)
 
+    @classmethod
+    def of_targets(cls, target: Target, targets: Mapping[str, Explanation]) -> Explanation:
+        """The explanation of several targets, with the most rows that one has."""
+        rows = (max(getattr(one, name) for one in targets.values()) for name in ("rows", "table_rows", "labeled_rows"))
+        nothing = np.arange(0)
+        return cls(*rows, "", None, "", None, None, (), None, nothing, (), targets=targets, target=target)
+
     def json(self) -> dict[str, Any]:
-        """The explanation, with attributions of a few rows only; null stands for unknown and infinite numbers."""
+        """The explanation, with attributions of a few rows only; null stands for unknown and infinite numbers.
+
+        Of several targets, {"targets": {name: …}}.
+        """
+        if self.targets:
+            return {"targets": {name: of_target.json() for name, of_target in self.targets.items()}}
         document = {
             "rows": self.rows,
             "table_rows": self.table_rows,
@@ -127,7 +141,7 @@ def explain_with(run: str | Path, data: TableLocation | Frame | None = None, *, 
 
     `data` is a file or a frame, with or without the target; `-` is the standard input. The default are the run's
     validation rows with their weights, or the out-of-fold rows of an ensemble. A table of at most 5 rows is explained
-    row by row.
+    row by row. A run of several targets has an explanation of each, or of the one that the options name.
 
     Raises:
         UsageError: a number is too small, there is no such class or target, or nothing is attributed to it.
@@ -138,7 +152,14 @@ def explain_with(run: str | Path, data: TableLocation | Frame | None = None, *, 
         raise UsageError("rows and permutations must be at least 1, and top at least 0")
     with log_duration(f"loading {run}"):
         opened = Run.open(Path(run))
-        model, manifest = opened.load_model(), opened.load_manifest()
+        runs = opened.targets
+        if options.target in runs:
+            return explain_with(runs[options.target].path, data, options=replace(options, target=None))
+        if runs and options.target is not None:
+            raise _no_target(options.target, [*runs])
+        model, manifest = opened.load_model(several=True), opened.load_manifest()
+    if targets := opened.each_target(lambda _, path: explain_with(path, data, options=options), data):
+        return Explanation.of_targets(model.spec.target, targets)
     output = _output(model.spec.target, options.class_label, options.target)
     config = check_config_unchanged(opened, manifest, ())
     model = scored_model(opened, config, model) if data is None else model
@@ -224,15 +245,17 @@ def _output(target: Target, class_label: str | None, name: str | None) -> str | 
         )
     names = target.names if target.has_labels else target.output_names
     if name is not None and name not in names:
-        close = closest_match(name, names)
-        raise UsageError(
-            f"the model has no target {quote(name)}",
-            hint=f"Did you mean {quote(close)}?" if close else f"The model predicts {join_quoted(names)}.",
-        )
+        raise _no_target(name, names)
     output = class_label if target.has_labels else name
     if output is not None:
         select_output(target, np.empty((0, 1)), output)  # raises the error before any work
     return output
+
+
+def _no_target(name: str, names: Sequence[str]) -> UsageError:
+    close = closest_match(name, names)
+    hint = f"Did you mean {quote(close)}?" if close else f"The model predicts {join_quoted(names)}."
+    return UsageError(f"the model has no target {quote(name)}", hint=hint)
 
 
 def _load_data(

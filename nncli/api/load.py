@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from nncli.analysis.evaluation.uncertainty import Uncertainty, recorded_config
 from nncli.api.evaluate import Evaluation, evaluate_data
 from nncli.api.options import EvaluateOptions, PredictOptions
 from nncli.api.predict import predict_data
+from nncli.api.prediction.tables import TargetModels
 from nncli.base.option import operation
 from nncli.data.sources.table_source import TableLocation
 from nncli.fitting.calibration import conformal_predictor
@@ -31,13 +33,15 @@ if TYPE_CHECKING:
 class Loaded:
     """A trained model or ensemble in memory. Threads may share it and predict at the same time.
 
-    Intervals and sets are calibrated by the files of its `run`.
+    Intervals and sets are calibrated by the files of its `run`. Of several `targets` each has a model of its own; the
+    `model` of all is the network that learned them.
     """
 
     model: AnyModel
     training_rows: TrainingRows | None = None
     sample_weight: str | None = None
     run: Run | None = None
+    targets: Mapping[str, Loaded] = field(default_factory=dict)
     _calibrated_models: dict[UncertaintyOptions, ConformalPredictor] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -67,7 +71,16 @@ class Loaded:
             RunError: the run has no held-out rows for intervals or sets.
             DataError: a column is missing, or a cell cannot be read and that is an error.
         """
+        if self.targets:
+            calibrated = {name: (one.model, one._calibrated(of_one)) for name, one, of_one in self._each(options)}
+            return predict_data(TargetModels(calibrated), None, data, options)
         return predict_data(self.model, self._calibrated(options.uncertainty), data, options)
+
+    def _each(self, options: UncertaintyOptions) -> Iterator[tuple[str, Loaded, UncertaintyOptions]]:
+        """Each of several targets, with the options that fit it."""
+        options.uncertainty.check_any([one.model.spec.target for one in self.targets.values()])
+        for name, one in self.targets.items():
+            yield name, one, options.uncertainty.of_target(one.model.spec.target)
 
     def _calibrated(self, options: UncertaintyOptions) -> ConformalPredictor | None:
         """The model, calibrated for some levels; the last calibration is kept."""
@@ -89,18 +102,25 @@ class Loaded:
             RunError: the run has no held-out rows for intervals or sets.
             DataError: the table cannot be read, lacks a column, or has a class that is unknown to the model.
         """
-        predictor = self._calibrated(options.uncertainty)
-        uncertainty = None
+        if self.targets:
+            each = self._each(options)
+            return Evaluation.of_targets({name: one._evaluate(data, options, of_one) for name, one, of_one in each})
+        return self._evaluate(data, options, options.uncertainty)
+
+    def _evaluate(self, data: TableLocation | Frame, options: EvaluateOptions, of: UncertaintyOptions) -> Evaluation:
+        predictor, uncertainty = self._calibrated(of), None
         if predictor is not None and self.run is not None:
             uncertainty = Uncertainty(predictor, recorded_config(self.run))
         return evaluate_data(self.model, data, options, self.training_rows, self.sample_weight, uncertainty)
 
 
 def load(run: str | Path) -> Loaded:
-    """Load the trained model of a run directory.
+    """Load the trained model of a run directory; of several targets that of each.
 
     Raises:
         RunError: the run directory is missing, damaged, or not trained yet.
     """
     opened = Run.open(Path(run))
-    return Loaded(opened.load_model(), opened.load_training_rows(), sample_weight_column(opened), opened)
+    targets = opened.each_target(lambda _, path: load(path))
+    model = opened.load_model(several=True)
+    return Loaded(model, opened.load_training_rows(), sample_weight_column(opened), opened, targets)

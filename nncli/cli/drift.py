@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -14,12 +13,12 @@ from nncli.api.options import DriftOptions, SourceOptions
 from nncli.base.option import OUTPUT, Option, Options
 from nncli.base.text import escape_unprintable, format_percent
 from nncli.cli.console import format_number, interrupt_at_once, rows
-from nncli.cli.options import PageOptions, ResultOptions, RunDirectory, each_target, input_table, requires_extra
+from nncli.cli.options import PageOptions, ResultOptions, RunDirectory, input_table, requires_extra, show_targets
 from nncli.cli.tables import one_line_table, table
 
 if TYPE_CHECKING:
     from nncli.analysis.drift import Batch, ColumnDrift, Drift
-    from nncli.run_directory.monitoring.profiler import ClassSums, NumberSums
+    from nncli.run_directory.monitoring.profiler import ClassSums, TrueSums
 
 MAX_COLUMNS = 30
 """Columns of a table that are shown; --json has all."""
@@ -57,8 +56,8 @@ def drift(
     --limit, and the difference is significant at 5 % over all tests of the same rows. So at most about one of 20
     batches without drift has a finding. For classes, accuracy, log loss and the area under the ROC curve are estimated
     from the probabilities, without labels; that is valid under covariate shift: P(class | features) unchanged. If TABLE
-    has the target's column, the true scores are printed too, for numbers RMSE and MAE. The column of data.time is not
-    compared: new rows are later ones.
+    has the target's column, the true scores are printed too: for numbers RMSE and MAE, for labels log loss and F1. The
+    column of data.time is not compared: new rows are later ones.
 
     \b
     nncli drift runs/penguins new.csv
@@ -67,21 +66,22 @@ def drift(
     nncli predict runs/penguins new.csv -o out.csv --profile seen.json; nncli drift runs/penguins seen.json
     """
     from nncli.api.drift import drift_with
+    from nncli.run_directory.run import Run
 
     interrupt_at_once()
     page.check()
-    source, has_drift = input_table(place, data), False
-    for of_target, shown in each_target(run, display, source, to_file=page.html is not None):
-        result = drift_with(of_target, source, replace(options, on_note=display.note))
-        if page.html is not None:
-            with requires_extra("report"):
-                from nncli.analysis.report.page import write_page
-                from nncli.analysis.report.pages import drift_page
+    source = input_table(place, data)
+    if page.html is not None:
+        Run.open(run).check_one_target()
+    result = drift_with(run, source, replace(options, on_note=display.note))
+    if page.html is not None:
+        with requires_extra("report"):
+            from nncli.analysis.report.page import write_page
+            from nncli.analysis.report.pages import drift_page
 
-            write_page(drift_page(result), page.html, force=page.force)
-        shown.show(result.json, partial(_text, result))
-        has_drift |= result.has_drift
-    if fail.fail_on is not None and has_drift:
+        write_page(drift_page(result), page.html, force=page.force)
+    show_targets(display, result, _text, lambda _: ())
+    if fail.fail_on is not None and result.has_drift:
         raise typer.Exit(DRIFT_FOUND)
 
 
@@ -98,11 +98,12 @@ def _lines(result: Drift) -> Iterator[str]:
     estimated = any(batch.comparison.performance for batch in result.batches)
     errors = [batch.comparison.errors for batch in result.batches]
     measured = [None if sums is None else next(iter(sums.actual.values()), None) for sums in errors]
-    has_rmse = any(measured) and all(sums is None or len(sums.names) == 1 for sums in errors)
-    lines = [titles + ["estimated accuracy"] * estimated + ["true rmse"] * has_rmse]
+    first = next(filter(None, measured), {}) if all(sums is None or len(sums.names) == 1 for sums in errors) else {}
+    shown = [*first][:1]  # RMSE of numbers, the log loss of labels
+    lines = [titles + ["estimated accuracy"] * estimated + [f"true {name}" for name in shown]]
     for batch, scores in zip(result.batches, measured, strict=True):
-        rmse = [format_number(None if scores is None else scores["rmse"])] * has_rmse
-        lines.append([*_batch_line(batch, estimated=estimated), *rmse])
+        values = [format_number(None if scores is None else scores[name]) for name in shown]
+        lines.append([*_batch_line(batch, estimated=estimated), *values])
     yield one_line_table(lines)
     n = sum(bool(batch.comparison.drifted) for batch in result.batches)
     yield f"{n:,} of {len(result.batches):,} batches have drifted"
@@ -161,7 +162,7 @@ def _lines_of(column: ColumnDrift) -> list[list[str]]:
     ] or [[title, *["-"] * 4, *shares]]
 
 
-def _errors(errors: NumberSums) -> Iterator[str]:
+def _errors(errors: TrueSums) -> Iterator[str]:
     """The true scores of the rows with a label."""
     for target, scores in errors.actual.items():
         name = f" of {escape_unprintable(target)}" if len(errors.names) > 1 else ""

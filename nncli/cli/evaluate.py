@@ -12,7 +12,7 @@ import typer
 from nncli.api.options import EvaluateOptions, SourceOptions
 from nncli.base.text import escape_unprintable, format_percent
 from nncli.cli.console import format_number, interrupt_at_once, rows
-from nncli.cli.options import ForceOptions, ResultOptions, RunDirectory, each_target, input_table
+from nncli.cli.options import ForceOptions, ResultOptions, RunDirectory, input_table, show_targets
 from nncli.cli.tables import fits, one_line_table, prose, table
 
 if TYPE_CHECKING:
@@ -52,19 +52,16 @@ def evaluate(
     nncli evaluate runs/penguins labeled.csv --prediction-set 0.9
     nncli evaluate runs/penguins labeled.csv --json | jq .metrics.accuracy
     """
-    from nncli.api.evaluate import evaluate_with, options_of_targets
+    from nncli.api.evaluate import evaluate_with
     from nncli.api.prediction.to_file import check_errors_file
 
     interrupt_at_once()
     source = input_table(place, data)
     if options.errors is not None:
         check_errors_file(Path(options.errors), source, None, force=file.force)
-    of_targets = options_of_targets(run, options)
-    for of_target, shown in each_target(run, display, source):
-        evaluation = evaluate_with(of_target, source, of_targets.get(of_target, options))
-        shown.note(*_notes(evaluation, as_json=shown.as_json))
-        shown.warn_of_training_rows(evaluation.training_rows)
-        shown.show(evaluation.json, partial(_joined, evaluation))
+    evaluation = evaluate_with(run, source, options)
+    notes = partial(_notes, as_json=display.as_json)
+    show_targets(display, evaluation, _joined, notes, lambda of_target: of_target.training_rows)
 
 
 def _notes(evaluation: Evaluation, *, as_json: bool) -> list[str]:

@@ -17,7 +17,7 @@ from nncli.base.atomic_files import check_overwrite
 from nncli.base.option import OUTPUT, Option
 from nncli.base.text import MAX_QUOTE_LENGTH
 from nncli.cli.console import format_number, interrupt_at_once, rows
-from nncli.cli.options import ForceOptions, ResultOptions, RunDirectory, each_target, input_table
+from nncli.cli.options import ForceOptions, ResultOptions, RunDirectory, input_table, show_targets
 from nncli.cli.progress.status import Plain, Steps
 from nncli.cli.tables import BAR_CELLS, bar, on_one_line, one_line_table, prose, signed_bar, table
 
@@ -83,32 +83,34 @@ def explain(
 
     interrupt_at_once()
     source = None if data is None else place.source(data)
-    _check_output(run, source, file)
+    _check_output(run, source, file, options.target)
     if data is not None:
         input_table(place, data)
     options = replace(options, attributions=file.attributions is not None)
     lines = Plain(Steps())
     if not display.quiet:
         options = replace(options, on_progress=lambda *step: lines.update(step))
-    to_file = file.attributions is not None
-    for of_target, shown in each_target(run, display, source, only=options.target, to_file=to_file):
-        one_target = options if of_target == run else replace(options, target=None)
-        explanation = explain_with(of_target, source, options=one_target)
-        shown.note(*explanation.notes)
-        shown.warn_of_training_rows(explanation.training_rows)
-        if file.attributions is not None and explanation.attributions is not None:
-            write_table(
-                explanation.attributions.frame(explanation.attributed), file.attributions, FileOptions(force=file.force)
-            )
-        shown.show(explanation.json, partial(_text, explanation, options.top))
+    explanation = explain_with(run, source, options=options)
+    if file.attributions is not None and explanation.attributions is not None:
+        write_table(
+            explanation.attributions.frame(explanation.attributed), file.attributions, FileOptions(force=file.force)
+        )
+    show_targets(
+        display,
+        explanation,
+        partial(_text, top=options.top),
+        lambda of_target: of_target.notes,
+        lambda of_target: of_target.training_rows,
+    )
     display.next(f"nncli report {shlex.quote(str(run))}")
 
 
-def _check_output(run: Path, source: TableSource | None, file: AttributionsFile) -> None:
+def _check_output(run: Path, source: TableSource | None, file: AttributionsFile, target: str | None) -> None:
     """Check the options of the output before any work is done.
 
     Raises:
-        UsageError: the file exists, is the input, or has no known format.
+        UsageError: the file exists, is the input, or has no known format, or would get the attributions of several
+            targets.
     """
     from nncli.data.formats.registry import writable_format
     from nncli.data.sources.output import check_input_kept
@@ -119,6 +121,8 @@ def _check_output(run: Path, source: TableSource | None, file: AttributionsFile)
         check_overwrite(file.attributions, force=file.force)
         check_input_kept(source or read_config(Run.open(run).path).data.source, file.attributions)
         writable_format(file.attributions)
+        if target is None:
+            Run.open(run).check_one_target()
 
 
 def _text(explanation: Explanation, top: int) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, TypeVar
 
 import typer
 
@@ -64,11 +64,6 @@ class DisplayOptions(ColorOptions, TalkOptions):
         """Print notes."""
         self.say(*(f"note: {note}" for note in notes))
 
-    def warn_of_training_rows(self, matches: RowMatches | None) -> None:
-        """Print a warning if rows were trained on, also with --quiet."""
-        if matches is not None and matches.warning:
-            echo_err(f"warning: {matches.warning}")
-
     def note_draft(self, drafted: Drafted) -> None:
         """Print how the configuration that was drafted for a table can be edited."""
         self.note(f"to edit this configuration: nncli init {shlex.join(drafted.arguments)} -o config.yaml")
@@ -118,10 +113,9 @@ def each_target(
     display: ResultOptions,
     data: TableSource | None = None,
     *,
-    only: str | None = None,
     to_file: bool = False,
 ) -> Iterator[tuple[Path, ResultOptions]]:
-    """The run, or those of its targets, or `only` of one, with how each result is printed; then they are printed.
+    """The run, or those of its targets, with how each result is printed; then they are printed.
 
     Raises:
         UsageError: there are several targets, and the table cannot be read again, or one file would get all results.
@@ -129,9 +123,8 @@ def each_target(
     from nncli.run_directory.run import Run, targets_of
 
     targets = targets_of(run)
-    targets = {only: targets[only]} if only is not None and only in targets else targets
-    if len(targets) < 2:
-        yield next((of_target.path for of_target in targets.values()), run), display
+    if not targets:
+        yield run, display
         return
     if to_file or (data is not None and data.is_standard_input):
         Run(run).check_one_target()
@@ -142,10 +135,51 @@ def each_target(
     if display.as_json:
         print_json({"targets": by_name})
     elif by_name:
-        texts = [
-            f"{(title := escape_unprintable(name))}\n{'=' * len(title)}\n\n{text}" for name, text in by_name.items()
-        ]
-        typer.echo("\n\n".join(texts).encode("utf-8", "backslashreplace"))
+        typer.echo(_titled(by_name))
+
+
+def _titled(texts: Mapping[str, str]) -> bytes:
+    """The text of each target below its name."""
+    titled = (f"{(title := escape_unprintable(name))}\n{'=' * len(title)}\n\n{text}" for name, text in texts.items())
+    return "\n\n".join(titled).encode("utf-8", "backslashreplace")
+
+
+class _Result(Protocol):
+    """The result of a command, or those for each of several targets."""
+
+    @property
+    def targets(self) -> Mapping[str, Any]: ...
+    def json(self) -> Mapping[str, Any]: ...
+
+
+R = TypeVar("R", bound=_Result)
+
+
+def show_targets(
+    display: ResultOptions,
+    result: R,
+    text: Callable[[R], str],
+    notes: Callable[[R], Iterable[str]],
+    matches: Callable[[R], RowMatches | None] = lambda _: None,
+) -> None:
+    """Print a result, or those of several targets, with notes and warnings; one of all targets is printed once."""
+    each: Mapping[str, R] = result.targets or {"": result}
+
+    def shared(texts: Callable[[R], Iterable[str]]) -> Iterator[str]:
+        names: dict[str, list[str]] = {}
+        for name, of_target in each.items():
+            for line in texts(of_target):
+                names.setdefault(line, []).append(name)
+        for line, of_targets in names.items():
+            yield line if len(of_targets) == len(each) else f"{', '.join(of_targets)}: {line}"
+
+    display.note(*shared(notes))
+    for warning in shared(lambda of_target: filter(None, [(found := matches(of_target)) and found.warning])):
+        echo_err(f"warning: {warning}")
+    if display.as_json or not result.targets:
+        display.show(result.json, lambda: text(result))
+    else:
+        typer.echo(_titled({name: text(of_target) for name, of_target in each.items()}))
 
 
 def output_of_target(output: Path | None, of_target: Path, run: Path) -> Path | None:

@@ -42,9 +42,7 @@ def target_predictors(run: Run, options: UncertaintyOptions) -> dict[str, tuple[
         RunError: a run is damaged, or keeps no held-out rows.
     """
     models = {name: (of_target, of_target.load_model()) for name, of_target in run.targets.items()}
-    for kind in ("interval", "prediction_set"):
-        if getattr(options, kind) and all(model.spec.target.uncertainty != kind for _, model in models.values()):
-            options.check(next(iter(models.values()))[1].spec.target)
+    options.check_any([model.spec.target for _, model in models.values()])
     return {
         name: (model, conformal_predictor(of_target, model, options.of_target(model.spec.target)))
         for name, (of_target, model) in models.items()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -20,7 +21,7 @@ from nncli.targets.metrics.bootstrap import BootstrapResampler, ConfidenceInterv
 from nncli.targets.metrics.classification import ClassificationScores
 from nncli.targets.metrics.intervals import WITHOUT_SKILL, difference_interval, score_interval
 from nncli.targets.metrics.metric import ScoreValues
-from nncli.targets.metrics.registry import METRICS, has_baseline, higher_is_better, is_better, with_class
+from nncli.targets.metrics.registry import METRICS, RELATIVE_LOSS, has_baseline, higher_is_better, is_better, with_class
 from nncli.targets.metrics.regression import weighted_quantiles
 from nncli.targets.target import Target
 
@@ -318,6 +319,22 @@ class ScoreCard:
     intervals: ScoresWithIntervals | None = None
     averaging: Averaging | None = None
     optimistic: bool = False
+
+
+def card_of_targets(cards: Sequence[ScoreCard]) -> ScoreCard:
+    """The scores of several targets together: the mean of their squared errors or log losses over the baseline's."""
+
+    def loss(scores: Scores) -> float:
+        values = dict(parts_of(scores)[0].values)
+        log_loss = values.get("log_loss")
+        return float(values["rmse"] or 0.0) ** 2 if log_loss is None else log_loss
+
+    pairs = [(loss(card.model), loss(card.baseline)) for card in cards]
+    mean = fmean(model / baseline if baseline > 0.0 else 1.0 for model, baseline in pairs)
+    model, baseline = ((ScoreValues(((RELATIVE_LOSS.name, value),)),) for value in (mean, 1.0))
+    return ScoreCard(
+        max(card.rows for card in cards), model, baseline, optimistic=any(card.optimistic for card in cards)
+    )
 
 
 def validation_card(rows: ScoredRows, seed: int, *, optimistic: bool) -> ScoreCard:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 import numpy as np
@@ -40,6 +40,7 @@ from nncli.base.errors import (
 )
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.formats.registry import SUFFIXES, suffix_of
+from nncli.data.sources.table_source import TableSource, as_source
 from nncli.models.ensemble import Ensemble, EnsembleSpec, spec_json
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.model import Model, ModelSpec
@@ -81,6 +82,8 @@ if TYPE_CHECKING:
     from nncli.config.schema import Config
     from nncli.nn.training.health import Health
     from nncli.nn.training.loop import EpochReport
+
+T = TypeVar("T")
 
 
 def check_run_name(requested: Path) -> None:
@@ -579,6 +582,17 @@ class Run:
     def targets(self) -> dict[str, Run]:
         """The run of each of several targets; none of one target."""
         return {name: Run(self.path / folder) for name, folder in self.load_manifest().target_folders.items()}
+
+    def each_target(self, work: Callable[[str, Path], T], data: object = None) -> dict[str, T]:
+        """What `work` makes of the name and the run of each of several targets; nothing for a run of one.
+
+        Raises:
+            UsageError: the `data` of the work are a pipe, which cannot be read for each.
+        """
+        targets = self.targets
+        if targets and isinstance(data, TableSource | str | os.PathLike) and as_source(data).is_standard_input:
+            self.check_one_target()
+        return {name: work(name, of_target.path) for name, of_target in targets.items()}
 
     def check_one_target(self, manifest: Manifest | None = None) -> None:
         """Raise a UsageError if the run has several targets, so that the run of one is to be named."""

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli import cross_validate, drift, evaluate, explain, export, predict, threshold, train, tune
+from nncli import cross_validate, drift, evaluate, explain, export, load, predict, show, threshold, train, tune
 from nncli.api.distill import distill
 from nncli.base.errors import ConfigError, DataError, UsageError
 from nncli.config.loading import load_config
@@ -102,6 +102,20 @@ def test_predictions_of_all_targets_are_those_of_each(ensemble: Path, tmp_path: 
     assert together["proba_color_red"].to_list() == color["proba_red"].to_list()
     with raises(UsageError):
         predict(ensemble, table_of().drop(TARGETS), keep=["x"], interval=1.5)
+
+
+@pytest.mark.parametrize("name", ["network", "ensemble"])
+def test_the_relative_loss_of_a_run_follows_from_the_scores_of_its_targets(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    shown = show(request.getfixturevalue(name))
+    for rows in ("training", "validation"):
+        scores = {(score.target, score.metric): score for score in shown.scores if score.rows == rows}
+        parts = [scores["price", "rmse"], scores["sold", "log_loss"], scores["color", "log_loss"]]
+        ratios = [score.value / score.baseline for score in parts if score.value and score.baseline]
+        ratios[0] **= 2
+        assert scores[None, "relative_loss"].value == pytest.approx(np.mean(ratios))
+        assert scores[None, "relative_loss"].baseline == 1.0
 
 
 def test_a_row_that_lacks_a_target_changes_no_score_of_it(network: Path) -> None:
@@ -227,19 +241,46 @@ def test_a_mapping_names_targets_of_the_configuration(setting: str, tmp_path: Pa
 
 
 def test_what_is_about_one_target_says_how_its_run_is_named(network: Path, tmp_path: Path) -> None:
-    for work in (
-        lambda: threshold(network),
-        lambda: explain(network),
-        lambda: evaluate(network, table_of()),
-        lambda: drift(network, table_of()),
-        lambda: export(network, tmp_path / "model.onnx"),
-    ):
+    for work in (lambda: threshold(network), lambda: export(network, tmp_path / "model.onnx")):
         with pytest.raises(UsageError) as caught:
             work()
         assert str(network / "targets" / "sold") in str(caught.value.hint)
     assert threshold(network / "targets" / "sold").rows
-    assert len(explain(network / "targets" / "color").importances or ()) == 3
-    assert not drift(network / "targets" / "price", table_of()).has_drift
+
+
+def test_a_run_is_evaluated_explained_and_compared_with_new_rows_target_by_target(network: Path) -> None:
+    of_run = {name: network / "targets" / name for name in TARGETS}
+    levels = {"interval": 0.8, "prediction_set": 0.8}
+    evaluation = evaluate(network, table_of(), **levels)
+    assert {name: of_target.scores for name, of_target in evaluation.targets.items()} == {
+        name: evaluate(run, table_of()).scores for name, run in of_run.items()
+    }
+    assert all(of_target.uncertainty is not None for of_target in evaluation.targets.values())
+    with raises(UsageError):
+        evaluate(network, table_of(), interval=1.5)
+    explanation = explain(network, table_of())
+    assert list(explanation.targets) == TARGETS
+    assert explanation.targets["color"].json() == explain(of_run["color"], table_of()).json()
+    assert explain(network, table_of(), target="color").json() == explanation.targets["color"].json()
+    with raises(UsageError):
+        explain(network, table_of(), target="colour")
+    notes: list[str] = []
+    result = drift(network, table_of(), on_note=notes.append)
+    assert result.targets["sold"].json() == drift(of_run["sold"], table_of()).json()
+    assert not result.has_drift
+    assert len(notes) == len({*notes})
+
+
+def test_a_loaded_run_predicts_and_evaluates_all_targets(ensemble: Path) -> None:
+    loaded = load(ensemble)
+    assert loaded.target == tuple(TARGETS)
+    assert loaded.targets["color"].classes == ("blue", "green", "red")
+    options = {"interval": 0.8, "prediction_set": 0.8}
+    predicted = loaded.predict(table_of(), proba=True, **options)
+    assert predicted.equals(predict(ensemble, table_of(), proba=True, **options))
+    assert loaded.evaluate(table_of(), **options).json() == evaluate(ensemble, table_of(), **options).json()
+    with raises(UsageError):
+        loaded.predict(table_of(), interval=1.5)
 
 
 def test_the_run_of_a_target_is_neither_trained_further_nor_a_teacher(network: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from nncli.cli.serve import runs_and_names
@@ -54,6 +55,12 @@ def test_one_result_file_and_a_pipe_are_for_one_target(nncli: Cli, run: Path, ta
     assert nncli("explain", run, table, "--attributions", tmp_path / "why.csv").code == 2
     nncli("explain", run, table, "--target", "price", "--attributions", tmp_path / "why.csv").check()
     assert (tmp_path / "why.csv").exists()
+
+
+def test_a_note_on_all_targets_is_printed_once(nncli: Cli, run: Path, tmp_path: Path) -> None:
+    table_of().drop_nulls().with_columns(shop=pl.lit("c")).write_csv(tmp_path / "new.csv")
+    notes = [line for line in nncli("evaluate", run, tmp_path / "new.csv").check().err.splitlines() if "'shop'" in line]
+    assert len(notes) == 1
 
 
 def test_show_has_the_scores_of_each_target(nncli: Cli, run: Path) -> None:

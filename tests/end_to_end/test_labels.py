@@ -166,10 +166,17 @@ def test_thresholds_are_chosen_saved_followed_and_removed(folder: Path) -> None:
 def test_every_goal_chooses_thresholds(network: Path, goal: dict[str, Any]) -> None:
     analysis = threshold(network, **goal)
     assert isinstance(analysis.decision, LabelThresholds)
-    assert len(analysis.achieved) == 4
+    assert [figure.name == "cost" for figure in analysis.achieved[4:]] == [True] * ("cost" in goal)
     if "at" in goal:
         assert set(analysis.decision.thresholds) == {0.3}
         assert all(figure.value == figure.apparent for figure in analysis.achieved)
+    if "cost" in goal:
+        rows = Run.open(network).load_held_out()
+        assert rows is not None
+        codes, cost = analysis.decision.classes(rows.predictions.values, analysis.decision.labels), analysis.achieved[4]
+        wrong = 1.0 * ((codes == 1) & (rows.y == 0.0)).sum() + 5.0 * ((codes == 0) & (rows.y == 1.0)).sum()
+        assert cost.apparent == pytest.approx(wrong / len(rows))
+        assert cost.apparent <= analysis.most_probable[4].apparent
     if "recall" in goal:
         assert all(label.recall >= 0.9 for label in analysis.by_label)
 
@@ -215,6 +222,10 @@ def test_every_other_command_takes_labels(folder: Path, network: Path, ensemble:
     assert diagnose(network).run == network
     (batch,) = drift(ensemble, folder / "columns.csv").batches
     assert {part.bins.name for part in batch.comparison.predictions} == {*NAMES}
+    assert batch.comparison.errors is not None
+    (actual,) = batch.comparison.errors.actual.values()
+    scores = evaluate(ensemble, folder / "columns.csv").json()["metrics"]
+    assert actual == pytest.approx({name: scores[name] for name in ("log_loss", "micro_f1", "macro_f1")})
     other = trained(folder, "other", more="calibration: temperature\nseed: 3\n")
     assert compare([network, other]).pairs[0].measure == "log loss"
     student = distill(network, output=folder / "student", set=["epochs=2"]).run

@@ -618,9 +618,12 @@ def _of_decision(
 
 
 class _LabelCounts:
-    """The thresholds of each label of some rows, and what they achieve together."""
+    """The thresholds of each label of some rows, and what they achieve together, also by `costs` of each label."""
 
-    def __init__(self, rows: HeldOutRows, among: NDArray[np.int64], goal: AnyGoal) -> None:
+    def __init__(
+        self, rows: HeldOutRows, among: NDArray[np.int64], goal: AnyGoal, costs: ErrorCosts | None = None
+    ) -> None:
+        self._costs, self._names = costs, (*COUNTED, "cost") if costs else COUNTED
         self._goal, y, P = goal, rows.y[among], rows.predictions.values[among]
         self._weights = np.ones(len(among)) if rows.weights is None else rows.weights[among]
         self._present = [np.flatnonzero(present) for present in ~np.isnan(y).T]
@@ -659,11 +662,15 @@ class _LabelCounts:
         return [not self._goal.is_reached(counts) for counts in at]
 
     def figures(self, counts: Sequence[ThresholdCounts], chosen: Sequence[Positions]) -> Samples:
-        """COUNTED (weightings, figures) at the `chosen` thresholds of each label."""
+        """COUNTED (weightings, figures) at the `chosen` thresholds of each label, and the cost of a row with costs.
+
+        That is the sum of the mean costs of the labels.
+        """
         at = [of_label.at(positions) for of_label, positions in zip(counts, chosen, strict=True)]
         hits, predicted = (np.stack([getattr(c, name)[:, 0] for c in at], axis=1) for name in ("hits", "predicted"))
         actual = np.stack([c.positives for c in at], axis=1)
-        return np.stack(counted_scores(hits, actual, predicted), axis=1)
+        costs = [] if self._costs is None else [np.sum([c.cost(self._costs)[:, 0] for c in at], axis=0)]
+        return np.stack([*counted_scores(hits, actual, predicted), *costs], axis=1)
 
     def achieved(self, resampling: BootstrapResampler, drawn: _LabelCounts) -> tuple[Figure, ...]:
         """The figures that are expected on new rows, by the `drawn` rows; see `TwoClassRows.achieved`."""
@@ -680,11 +687,14 @@ class _LabelCounts:
 
         samples, share = resampling.samples(optimism), len(resampling.rows) / resampling.n
         means = np.zeros(len(apparent)) if isinstance(self._goal, FixedThreshold) else samples.mean(axis=0)
-        values = (apparent - share * means).clip(0.0, 1.0)
-        return tuple(
-            Figure(name, float(value), rate_interval(float(value), value + column - mean, resampling), float(seen))
-            for name, value, column, mean, seen in zip(COUNTED, values, samples.T, means, apparent, strict=True)
-        )
+        values = (apparent - share * means).clip(0.0)
+        figures = []
+        for name, value, column, mean, seen in zip(
+            self._names, values.tolist(), samples.T, means, apparent, strict=True
+        ):
+            interval_of, value = (loss_interval, value) if name == "cost" else (rate_interval, min(value, 1.0))
+            figures.append(Figure(name, value, interval_of(value, value + column - mean, resampling), float(seen)))
+        return tuple(figures)
 
 
 def analyze_labels(
@@ -696,8 +706,10 @@ def analyze_labels(
     """
     resampling, every = BootstrapResampler.of(len(rows), manifest.seed, rows.groups), np.arange(len(rows))
     half: AnyGoal = FixedThreshold(threshold=0.5)
+    costs = None if goal is None else goal.costs
     by_goal = {
-        of: (_LabelCounts(rows, every, of), _LabelCounts(rows, resampling.rows, of)) for of in (half, goal or half)
+        of: (_LabelCounts(rows, every, of, costs), _LabelCounts(rows, resampling.rows, of, costs))
+        for of in (half, goal or half)
     }
     before, (chosen, drawn) = by_goal[half][0], by_goal[goal or half]
     decision, unreached = chosen.choose(target.labels), chosen.unreached()

@@ -13,6 +13,7 @@ from nncli.base.errors import ConfigError, ConfigFix, ConfigIssue, Location
 from nncli.base.text import join_quoted, quote
 from nncli.config.errors.suggestions import (
     CUSTOM_KINDS,
+    UNKNOWN_TARGET,
     FixChecker,
     Hint,
     LocatedError,
@@ -112,7 +113,7 @@ class IssueWriter:
 
     def _unknown_choice(self, error: LocatedError, word: str, choices: Sequence[str]) -> ConfigIssue:
         path = error.path
-        noun = "key" if error.about_key else _noun(path)
+        noun = "target" if error.kind == UNKNOWN_TARGET else "key" if error.about_key else _noun(path)
         message = f"unknown {noun} {quote(word)}{_did_you_mean(word, choices)}"
         fallback = _expected_hint(choices)
         if error.about_key:
@@ -167,13 +168,17 @@ class IssueWriter:
             return self._written(f"missing key {quote(path[-1])}", path, "key", candidates, fallback)
         if error.kind == "union_tag_invalid":
             key, tag = discriminator(error.details), context.get("tag", "")
-            owner = path[:-1] if path and path[-1] == key else path
-            message = f"unknown {f'{_noun(owner)} {key}'.strip()} {quote(tag)}{_did_you_mean(tag, error.choices)}"
+            owner, of = path[:-1] if path and path[-1] == key else path, ""
+            if owner[:1] == ("loss",) and len(owner) == 2:  # of a mapping from targets
+                owner, of = owner[:1], f" of the target {quote(owner[1])}"
+            message = f"unknown {f'{_noun(owner)} {key}'.strip()} {quote(tag)}{of}{_did_you_mean(tag, error.choices)}"
             foreign = [types[tag] for m in error.models if tag in (types := getattr(m, "foreign_types", {}))]
             if foreign:
                 return self._written(message, path, "value", (), Hint(foreign[0]))
             candidates = type_hints(path, tag, error.choices, error.models, self.root)
             return self._written(message, path, "value", candidates, _expected_hint(error.choices))
+        if error.kind == UNKNOWN_TARGET:
+            return self._unknown_choice(error, str(path[-1]), error.choices)
         message = str(context["error"]) if error.kind in CUSTOM_KINDS else error.details["msg"]
         value = error.details["input"]
         is_list = error.kind == "search_space" and isinstance(value, list)

@@ -21,6 +21,7 @@ from nncli.config.yaml.writer import one_line
 
 # Raised by our validators with our messages, as is every type of error that pydantic does not know.
 CUSTOM_KINDS = ("value_error", "assertion_error")
+UNKNOWN_TARGET = "unknown_target"  # about a name in a mapping from targets
 _PYDANTIC_KINDS = frozenset(get_args(ErrorType))
 
 
@@ -42,12 +43,14 @@ class LocatedError:
 
     @property
     def about_key(self) -> bool:
-        return bool(self.details["loc"]) and self.details["loc"][-1] == "[key]"
+        return self.kind == UNKNOWN_TARGET or (bool(self.details["loc"]) and self.details["loc"][-1] == "[key]")
 
     @property
     def choices(self) -> list[str]:
         """The valid words, if the error lists them."""
         context = self.details.get("ctx", {})
+        if self.kind == UNKNOWN_TARGET:
+            return list(context["targets"])
         return re.findall(r"'([^']*)'", str(context.get("expected_tags", context.get("expected", ""))))
 
 
@@ -96,6 +99,8 @@ def locate(details: ErrorDetails, model: type[BaseModel], document: Document) ->
             value, path = value[step], (*path, step)
             fields = [field_names(m)[step] for m in models if isinstance(step, str) and step in field_names(m)]
             models = tuple(m for annotation in fields for m in model_classes(annotation)) if fields else models
+    if kind == UNKNOWN_TARGET and isinstance(value, dict) and (name := details["ctx"]["name"]) in value:
+        path = (*path, name)
     tag = discriminator(details)
     if kind == "union_tag_not_found" or (kind == "union_tag_invalid" and isinstance(value, dict) and tag in value):
         path = (*path, tag)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from nncli.base.spec import (
     Members,
@@ -19,7 +20,6 @@ from nncli.base.spec import (
     StrictBool,
     StrictStr,
 )
-from nncli.base.text import quote
 from nncli.config.schema.data import DataSection, EncodingSection
 from nncli.config.schema.training import (
     AMOUNT,
@@ -224,18 +224,24 @@ class Config(Spec):
         False, description="At the end of `train` or `distill`, remove rows, rare categories and paths from the run."
     )
 
+    @field_validator("loss", "target_weights")
+    @classmethod
+    def _check_names(cls, value: object, info: ValidationInfo) -> object:
+        """A mapping from targets is for several, and names some of them."""
+        names = value.losses if isinstance(value, SeveralLosses) else value if isinstance(value, dict) else ()
+        if "data" not in info.data or not names:
+            return value
+        targets = info.data["data"].target
+        if len(targets) < 2:
+            raise ValueError("it names targets, and there is one target")
+        if others := [name for name in names if name not in targets]:
+            raise PydanticCustomError("unknown_target", "unknown target", {"name": others[0], "targets": targets})
+        return value
+
     @model_validator(mode="after")
     def _check_combinations(self) -> Config:
         if self.loss is not None and self.loss.has_link and self.output_activation is not None:
             raise ValueError(f"output_activation cannot be set with the loss {self.loss.type}, which has its own link")
-        for key, names in (
-            ("loss", self.loss.losses if isinstance(self.loss, SeveralLosses) else ()),
-            ("target_weights", self.target_weights or ()),
-        ):
-            if len(names) and len(self.data.target) < 2:
-                raise ValueError(f"{key} names targets, and there is one target")
-            if others := sorted(set(names).difference(self.data.target)):
-                raise ValueError(f"{key} names {quote(others[0])}, which is not in data.target")
         if isinstance(self.validation, Bootstrap) and self.data.time is not None:
             raise ValueError("a bootstrap ignores time; validate on a fold or a fraction, or remove data.time")
         if self.teacher is not None and self.is_ensemble:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from nncli.base.findings import Finding, FindingCode, warning
 from nncli.base.text import format_number, join_quoted, quote
+from nncli.fitting.checks.target import OF_SEVERAL
 from nncli.models.scores import ScoreCard, class_scores, has_better, parts_of
 from nncli.targets.metrics.classification import ClassificationScores
 
@@ -27,8 +28,9 @@ def check_scores(card: ScoreCard | None, rows: Rows) -> tuple[Finding, ...]:
 
 def of_targets(findings: Mapping[str, Sequence[Finding]]) -> tuple[Finding, ...]:
     """The warnings about each of several targets, which begin with its name."""
+    hints = {FindingCode.CLASS_NEVER_PREDICTED: f"{OF_SEVERAL[0].upper()}{OF_SEVERAL[1:]}."}
     return tuple(
-        replace(finding, message=f"{quote(name)}: {finding.message}")
+        replace(finding, message=f"{quote(name)}: {finding.message}", hint=hints.get(finding.code, finding.hint))
         for name, of_target in findings.items()
         for finding in of_target
     )

@@ -35,6 +35,8 @@ MIN_AMOUNTS = 50
 MANY_ZEROS = 0.3
 """The share of zeros from which amounts have many."""
 LARGEST_MEAN_COUNT = 30.0
+OF_SEVERAL = "choose a threshold or costs by nncli threshold, or learn this target alone with class_weight: balanced"
+"""What to do about a rare class of one of several targets, whose run takes no class_weight."""
 BALANCED_METRICS = ("roc_auc", "balanced_accuracy", "macro_f1", "f1", "precision", "recall", "average_precision")
 
 
@@ -52,25 +54,27 @@ def check_classes(config: Config, target: Column, location: Location) -> list[Fi
         return []
     location = Location(source=location.source, column=target.name)
     # The warning about a rare class names it as the positive one.
-    other = _imbalance(config, counts, location) or positive_class(config, list(counts))
+    of_several = target.name if len(config.data.target) > 1 else None
+    other = _imbalance(config, counts, location) or positive_class(config, list(counts), of_several)
     return [*_rare_classes(config, target, counts, location), *([other] if other else [])]
 
 
-def positive_class(config: Config, classes: Sequence[str]) -> Finding | None:
-    """A note on which of two `classes` is the positive one, unless it is configured or means yes."""
+def positive_class(config: Config, classes: Sequence[str], of_several: str | None = None) -> Finding | None:
+    """A note on which of two `classes`, perhaps `of_several` targets, is positive, unless that is set or means yes."""
     if len(classes) != 2 or config.positive_class is not None or yes_of(classes) == _last(classes):
         return None
-    return positive_class_note(_last(classes), classes, "the second in order")
+    return positive_class_note(_last(classes), classes, "the second in order", of_several)
 
 
-def positive_class_note(positive: str, classes: Sequence[str], reason: str) -> Finding:
-    """The note that `positive` is the positive one of two classes."""
+def positive_class_note(positive: str, classes: Sequence[str], reason: str, of_several: str | None = None) -> Finding:
+    """The note that `positive` is the positive one of two classes, perhaps of one `of_several` targets."""
     other = next(label for label in classes if label != positive)
     option = shlex.quote(f"positive_class={dump_scalar(other)}")
     return note(
         FindingCode.POSITIVE_CLASS,
-        f"f1, precision and recall are about {quote(positive)}, the positive class, {reason}",
-        hint=f"For the other one, --set {option}",
+        f"f1, precision and recall {f'of {quote(of_several)} ' if of_several else ''}are about {quote(positive)}, "
+        f"the positive class, {reason}",
+        hint=f"For the other one, {'learn this target alone with ' if of_several else ''}--set {option}",
     )
 
 
@@ -146,11 +150,12 @@ def _imbalance(config: Config, counts: dict[str, int], location: Location) -> Fi
         f"class {quote(smallest)} has {percentage(counts[smallest], total)} of the training rows and class "
         f"{quote(largest)} {percentage(counts[largest], total)}: predicting only the latter gives a high accuracy"
     )
-    hint = (
-        "Use balanced_accuracy or roc_auc rather than accuracy. If the classes are equally important, set "
-        "class_weight: balanced, or choose the best epoch with metric: "
-        f"{'average_precision' if len(counts) == 2 else 'balanced_accuracy'}."
-    )
+    hint = "Use balanced_accuracy or roc_auc rather than accuracy. If the classes are equally important, "
+    if len(config.data.target) > 1:
+        hint += f"{OF_SEVERAL}."
+        return Finding("warning", FindingCode.CLASS_IMBALANCE, location, message, hint)
+    metric = "average_precision" if len(counts) == 2 else "balanced_accuracy"
+    hint += f"set class_weight: balanced, or choose the best epoch with metric: {metric}."
     if len(counts) == 2 and smallest != (config.positive_class or _last(counts)):
         hint += f" Set positive_class: {yaml_quote(smallest)}, so that f1, precision and recall are about it."
     return Finding("warning", FindingCode.CLASS_IMBALANCE, location, message, hint)

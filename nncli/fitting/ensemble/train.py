@@ -53,6 +53,7 @@ from nncli.fitting.train.provenance import (
 )
 from nncli.fitting.train.single import train_network
 from nncli.fitting.training_call import TrainingCall
+from nncli.models.scores import card_of_targets
 from nncli.run_directory.manifest import MEMBERS, Manifest, Status, member_folder
 from nncli.run_directory.run import Run
 
@@ -342,9 +343,16 @@ class EnsembleRun:
             save_members(run.path, built, epochs)
             self.averaged_epochs = epochs
         cycles = [{**asdict(decision), "continues": decision.continues} for decision in self.decisions]
-        built.save(run, data, {"cycles": cycles} if cycles else {})
         of_candidates = [candidate.epoch for candidate in candidates]
         self.targets = write_target_runs(run, data, built, of_candidates, self._finished("done"))
+        if parts := [*self.targets.values()]:
+            validation = [card for part in parts if (card := part.validation_scores) is not None]
+            built = replace(
+                built,
+                training_scores=card_of_targets([part.training_scores for part in parts]),
+                validation_scores=card_of_targets(validation) if len(validation) == len(parts) else None,
+            )
+        built.save(run, data, {"cycles": cycles} if cycles else {})
         models = built.ensemble.members
         features = len({column.name for model in models for column in model.spec.encoder.columns})
         self._close(

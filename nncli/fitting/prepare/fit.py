@@ -18,6 +18,7 @@ from nncli.base.findings import Finding, FindingCode, note
 from nncli.base.logs import log_duration
 from nncli.base.text import join_quoted, quote
 from nncli.config.schema import Config
+from nncli.config.yaml.writer import one_line
 from nncli.data.columns.parsing import MAX_INTEGER_CLASSES, read_numbers, unit_of
 from nncli.data.columns.spellings import is_word
 from nncli.data.encoders.categorical import CategoricalColumn
@@ -91,24 +92,38 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...]]
     is_open = config.loss is None and config.output_activation is None and names[0] not in config.data.columns
     if is_open and config.data.exposure is not None and not class_like:
         loss = default_amount_loss(read_numbers(table, names[0], unit_of(table, names[0])))
-        message = f"the loss is {loss.type}, as {quote(names[0])} has an exposure"
-        hint = "To choose another, set loss."
-        finding = note(FindingCode.TARGET_AS_AMOUNT, message, column=names[0], hint=hint)
-        return loss.with_auto_values(read_targets), (finding,)
+        return loss.with_auto_values(read_targets), (_amount_note(names, loss),)
     if is_open and not class_like and ((unit := unit_of(table, names[0])) is None or is_word(unit)):
         y = read_numbers(table, names[0], unit)
         if are_class_ids(y):
             class_like = list(names)
-            message = f"{quote(names[0])} is treated as a class label (values {y.min():g} to {y.max():g})"
-            hint = "For regression set loss: mse" + (
-                "; for ordered classes loss: ordinal." if y.max() - y.min() > 1 else "."
-            )
-            finding = note(FindingCode.TARGET_AS_CLASS, message, column=names[0], hint=hint)
+            finding = _class_note(names, y.min(), y.max())
     loss = config.loss or (CrossEntropy() if class_like else MSE())
     _check_loss(config, table, loss, class_like)
     if (text := kind_of(loss).note(table, names)) is not None:
         finding = note(FindingCode.TARGET_AS_LABELS, text)
     return loss.with_auto_values(read_targets), () if finding is None else (finding,)
+
+
+def _class_note(names: Sequence[str], low: float, high: float, *, several: bool = False) -> Finding:
+    """The note on targets of numbers that are treated as classes; `several` targets have a mapping of losses."""
+    are = "is treated as a class label" if len(names) == 1 else "are treated as class labels"
+    number, order = (_loss_key(names, loss, several=several) for loss in ("mse", "ordinal"))
+    hint = f"For regression set {number}" + (f"; for ordered classes {order}." if high - low > 1 else ".")
+    message = f"{join_quoted(names)} {are} (values {low:g} to {high:g})"
+    return note(FindingCode.TARGET_AS_CLASS, message, column=names[0] if len(names) == 1 else None, hint=hint)
+
+
+def _amount_note(names: Sequence[str], loss: LossBase, *, several: bool = False) -> Finding:
+    """The note on the loss of targets that have an exposure."""
+    name, has = loss.model_dump()["type"], "has" if len(names) == 1 else "have"
+    message = f"the loss is {name}, as {join_quoted(names)} {has} an exposure"
+    hint = f"To choose another, set {_loss_key(names, '…', several=True) if several else 'loss'}."
+    return note(FindingCode.TARGET_AS_AMOUNT, message, column=names[0] if len(names) == 1 else None, hint=hint)
+
+
+def _loss_key(names: Sequence[str], loss: str, *, several: bool) -> str:
+    return f"loss: {one_line(dict.fromkeys(names, loss)) if several else loss}"
 
 
 OF_ONE_TARGET = ("class_weight", "positive_class")
@@ -125,6 +140,8 @@ def infer_losses(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...
     """
     losses: dict[str, TargetLoss] = {}
     findings: list[Finding] = []
+    as_classes: dict[tuple[float, float], list[str]] = {}
+    amounts: dict[TargetLoss, list[str]] = {}
     configured, complete = config.loss, True
     of_one = "it is about one target, and there are several", "Remove it, or name one target."
     for key in OF_ONE_TARGET:
@@ -143,7 +160,16 @@ def infer_losses(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...
         inferred, of_loss = infer_loss(of_target, table.take(rows))
         assert not isinstance(inferred, SeveralLosses | BinaryCrossEntropy)
         losses[name] = inferred
-        findings += of_loss
+        for finding in of_loss:  # the same notes are given once
+            if finding.code is FindingCode.TARGET_AS_CLASS:
+                y = read_numbers(table, name, unit_of(table, name))
+                as_classes.setdefault((np.nanmin(y), np.nanmax(y)), []).append(name)
+            elif finding.code is FindingCode.TARGET_AS_AMOUNT:
+                amounts.setdefault(inferred, []).append(name)
+            else:
+                findings.append(finding)
+    findings += [_class_note(names, *ends, several=True) for ends, names in as_classes.items()]
+    findings += [_amount_note(names, loss, several=True) for loss, names in amounts.items()]
     first, *others = losses.values()
     is_mapping = isinstance(configured, SeveralLosses) or config.target_weights
     if complete and not is_mapping and not kind_of(first).has_labels and all(loss == first for loss in others):

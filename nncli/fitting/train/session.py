@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -31,6 +31,7 @@ from nncli.models.scores import (
     ScoreCard,
     ScoredRows,
     baseline_predictions,
+    card_of_targets,
     scores_json,
     training_sample,
     validation_card,
@@ -98,7 +99,9 @@ class TrainingSession:
             status = self._end_status()
             is_scored = self._chooses_epoch and (status == "done" or not self._is_member)
             scores = self.score() if is_scored else self._leave_unscored()
-            targets = self._write_targets(status)
+            if targets := self._write_targets(status):
+                scores = TrainingScores.of_targets([*targets.values()])
+                self._save_scores(scores)
             self.close(status, keep_weights=True)
         except DivergedError as error:
             raise self._close_diverged(error) from None
@@ -181,15 +184,18 @@ class TrainingSession:
                 self.directory.save_held_out(held_out)
             self._save_reference(held_out)
             scores = TrainingScores(self._scored_rows(sample, predictions).card(), card)
+        self._save_scores(scores, None if cross_fitted is None else cross_fitted.calibration)
+        return scores
+
+    def _save_scores(self, scores: TrainingScores, calibration: Calibration | None = None) -> None:
+        """Write metrics.json."""
         warnings = scores.warnings if self._end_status() == "done" else ()
         metrics = {
             "training": scores_json(scores.training),
             "validation": scores_json(scores.validation),
             "findings": warnings_json([*self.prepared.findings, *warnings]),
         }
-        calibration = cross_fitted and cross_fitted.calibration
         self.directory.save_metrics({**metrics, "calibration": asdict(calibration)} if calibration else metrics)
-        return scores
 
     def _write_targets(self, status: Status) -> Mapping[str, TrainingScores]:
         """Write the run of each of several targets; a member of an ensemble has none."""
@@ -392,6 +398,12 @@ class TrainingScores:
 
     training: ScoreCard | None
     validation: ScoreCard | None
+
+    @classmethod
+    def of_targets(cls, targets: Sequence[TrainingScores]) -> TrainingScores:
+        """The scores of several targets together."""
+        sides = ([of_target.training for of_target in targets], [of_target.validation for of_target in targets])
+        return cls(*(card_of_targets([*filter(None, cards)]) if all(cards) else None for cards in sides))
 
     @property
     def warnings(self) -> tuple[Finding, ...]:

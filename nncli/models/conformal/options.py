@@ -100,6 +100,12 @@ class UncertaintyOptions(Options):
         alone = replace(self, **others)
         return alone if alone.levels else replace(alone, by=None, per_class=False, conformity_score="lac")
 
+    def check_any(self, targets: Sequence[Target]) -> None:
+        """Raise a UsageError if intervals or sets are asked for, and fit none of several targets."""
+        for kind in ("interval", "prediction_set"):
+            if getattr(self, kind) and targets and all(target.uncertainty != kind for target in targets):
+                self.check(targets[0])
+
     def check(self, target: Target) -> None:
         """Raise a UsageError if the options do not fit each other or the target."""
         use = UncertaintyOptions.use

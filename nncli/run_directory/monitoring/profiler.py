@@ -11,10 +11,11 @@ performance", 2022; NannyML's confidence-based performance estimation.
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from math import sqrt
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ from nncli.nn.arrays import Codes, Floats
 from nncli.nn.losses import MIN_PROBABILITY
 from nncli.run_directory.monitoring.reference import Bins, CategoryBins, Counts, Reference, columns_of, probability_of
 from nncli.targets.classes import UNKNOWN
+from nncli.targets.metrics.labels import counted_scores, label_log_losses
 
 UNIT = 1 << 30
 """Sums are in units of 1 / UNIT, whole numbers, so that they are the same in any order."""
@@ -120,16 +122,47 @@ def area_under_curve(positive: npt.NDArray[Any], negative: npt.NDArray[Any]) -> 
 
 
 @dataclass(frozen=True)
-class NumberSums:
+class TrueSums:
+    """Sums over the `labeled` rows of each of `names`, from which the true scores follow."""
+
+    names: tuple[str, ...]
+    labeled: tuple[int, ...]
+
+    def __add__(self, other: TrueSums) -> Self:
+        sums = [field.name for field in fields(self) if field.name not in ("names", "scales")]
+        pairs = {name: zip(getattr(self, name), getattr(other, name), strict=True) for name in sums}
+        return replace(self, **{name: tuple(map(sum, pair)) for name, pair in pairs.items()})
+
+    @classmethod
+    def of_json(cls, document: Mapping[str, Any]) -> Self:
+        """Read the sums of a JSON object; a ValueError, TypeError or KeyError if it is none."""
+        values = {field.name: tuple(document[field.name]) for field in fields(cls)}
+        sums = (n for name, value in values.items() if name not in ("names", "scales") for n in value)
+        if not all(isinstance(n, int) and n >= 0 for n in sums):
+            raise ValueError("not sums")
+        if len({len(values[name]) for name in cls.aligned}) > 1:
+            raise ValueError("other targets")
+        return cls(**values)
+
+    aligned: ClassVar[tuple[str, ...]]
+    """The fields of the same length."""
+
+    @property
+    @abstractmethod
+    def actual(self) -> dict[str, dict[str, float]]:
+        """The scores of the rows with a label, by the name of the target."""
+
+
+@dataclass(frozen=True)
+class NumberSums(TrueSums):
     """Sums over the rows with a label, for each target of `names` (targets,).
 
     They are the numbers of these rows, and their absolute and squared errors, in units of the target's `scales` and of
     1 / UNIT.
     """
 
-    names: tuple[str, ...]
+    aligned: ClassVar[tuple[str, ...]] = ("names", "labeled", "scales", "absolute", "squared")
     scales: tuple[float, ...]
-    labeled: tuple[int, ...]
     absolute: tuple[int, ...]
     squared: tuple[int, ...]
 
@@ -141,32 +174,51 @@ class NumberSums:
         with np.errstate(over="ignore"):
             units = [[np.rint(x * UNIT).clip(max=LARGEST) for x in (np.abs(e), np.square(e))] for e in scaled]
         sums = [[sum(map(int, x.tolist())) for x in of_target] for of_target in units]
-        return cls(names, scales, tuple(map(len, scaled)), tuple(s[0] for s in sums), tuple(s[1] for s in sums))
-
-    def __add__(self, other: NumberSums) -> NumberSums:
-        pairs = ((getattr(self, name), getattr(other, name)) for name in ("labeled", "absolute", "squared"))
-        return NumberSums(self.names, self.scales, *(tuple(map(sum, zip(*pair, strict=True))) for pair in pairs))
-
-    @classmethod
-    def of_json(cls, document: Mapping[str, Any], targets: int) -> NumberSums:
-        """Read the sums of a JSON object; a ValueError, TypeError or KeyError if it is none."""
-        values = {field.name: tuple(document[field.name]) for field in fields(cls)}
-        if any(len(value) != targets for value in values.values()):
-            raise ValueError("other targets")
-        counts = (n for name in ("labeled", "absolute", "squared") for n in values[name])
-        if not all(isinstance(n, int) and n >= 0 for n in counts):
-            raise ValueError("not sums")
-        return cls(**values)
+        return cls(names, tuple(map(len, scaled)), scales, tuple(s[0] for s in sums), tuple(s[1] for s in sums))
 
     @property
     def actual(self) -> dict[str, dict[str, float]]:
-        """RMSE and MAE of the rows with a label, in the units of the target, by its name."""
+        """RMSE and MAE, in the units of the target."""
         columns = zip(self.names, self.scales, self.labeled, self.absolute, self.squared, strict=True)
         return {
             name: {"rmse": scale * sqrt(squared / (UNIT * n)), "mae": scale * absolute / (UNIT * n)}
             for name, scale, n, absolute, squared in columns
             if n
         }
+
+
+@dataclass(frozen=True)
+class LabelSums(TrueSums):
+    """Sums over the rows with any of several labels, which have one name together.
+
+    `hits`, `actual` and `predicted` (labels,) are the rows of each label, and `log_loss` the sum of the log losses of
+    rows, in units of 1 / UNIT.
+    """
+
+    aligned: ClassVar[tuple[str, ...]] = ("hits", "actual_rows", "predicted")
+    hits: tuple[int, ...]
+    actual_rows: tuple[int, ...]
+    predicted: tuple[int, ...]
+    log_loss: tuple[int, ...]
+
+    @classmethod
+    def of(cls, name: str, y: Floats, P: Floats, predicted: Codes) -> LabelSums:
+        """The sums of labels y, NaN where one is missing, probabilities and predicted labels, all (rows, labels)."""
+        rows = np.isfinite(P).all(axis=1) & ~np.isnan(y).all(axis=1)
+        y, P, has = y[rows], P[rows], (predicted[rows] == 1) & ~np.isnan(y[rows])
+        counts = ((has & (y == 1.0)), y == 1.0, has)
+        sums = [tuple(map(int, of.sum(axis=0).tolist())) for of in counts]
+        return cls((name,), (len(y),), *sums, (int(_units(label_log_losses(y, P)).sum()),))
+
+    @property
+    def actual(self) -> dict[str, dict[str, float]]:
+        """The log loss, and F1 of all labels and of the mean label."""
+        (name,), (n,), (log_loss,) = self.names, self.labeled, self.log_loss
+        if not n:
+            return {}
+        counts = (np.array([of], np.float64) for of in (self.hits, self.actual_rows, self.predicted))
+        micro, macro, *_ = counted_scores(*counts)
+        return {name: {"log_loss": log_loss / (UNIT * n), "micro_f1": float(micro[0]), "macro_f1": float(macro[0])}}
 
 
 @dataclass(frozen=True)
@@ -270,12 +322,8 @@ class Profiler:
                 values, predictions.classes, bins, probability.n_bins, predictions.target.true_classes(table)
             )
         by_member = tuple(self._prediction_codes(member) for member in members) if reference.predictions else ()
-        target = predictions.target
-        truth = None if reference.is_classification else target.true_numbers(table)
-        errors = None if truth is None else predictions.values - truth
-        names = target.output_names
-        scales = tuple(np.broadcast_to(target.scale, len(names)).tolist())
-        return BinCodes(reference, len(table), tuple(columns), by_member, classes, self.decision, names, scales, errors)
+        truth = None if reference.is_classification else predictions.target.true_numbers(table)
+        return BinCodes(reference, len(table), tuple(columns), by_member, classes, self.decision, predictions, truth)
 
     def _prediction_codes(self, member: Predictions) -> tuple[Codes, ...]:
         """The bins (rows,) of the predictions of a member, in the order of the reference."""
@@ -292,7 +340,7 @@ class Profiler:
 class BinCodes:
     """The bins (rows,) of each column of some rows, and of the predictions of each member.
 
-    `errors` (rows, targets) are those of numbers, NaN for a row without a label, of `targets` with these `scales`.
+    Numbers and labels have `predictions` with the `truth` (rows, targets), NaN for a row without one.
     """
 
     reference: Reference
@@ -301,9 +349,8 @@ class BinCodes:
     members: tuple[tuple[Codes, ...], ...]
     performance: ClassRows | None
     decision: str = ""
-    targets: tuple[str, ...] = ()
-    scales: tuple[float, ...] = ()
-    errors: Floats | None = None
+    predictions: Predictions | None = None
+    truth: Floats | None = None
 
     def profile(self, rows: slice | Codes = slice(None)) -> Profile:
         """The profile of the rows at these positions, by default all."""
@@ -319,8 +366,17 @@ class BinCodes:
             predictions=predictions,
             performance=None if self.performance is None else self.performance.sums(rows),
             decision=self.decision,
-            errors=None if self.errors is None else NumberSums.of(self.targets, self.scales, self.errors[rows]),
+            errors=self._true_sums(rows),
         )
+
+    def _true_sums(self, rows: slice | Codes) -> TrueSums | None:
+        if self.truth is None or self.predictions is None:
+            return None
+        target, values, y = self.predictions.target, self.predictions.values[rows], self.truth[rows]
+        if target.has_label_sets:
+            return LabelSums.of(", ".join(target.names), y, values, self.predictions.classes[rows])
+        scales = np.broadcast_to(target.scale, len(target.output_names)).tolist()
+        return NumberSums.of(target.output_names, tuple(scales), values - y)
 
 
 def _counts(codes: tuple[Codes, ...], bins: tuple[Bins, ...], rows: slice | Codes) -> tuple[Counts, ...]:
@@ -340,6 +396,8 @@ def _codes(bins: Bins, column: Column, table: Table) -> Codes:
 
 FORMAT = 1
 """The format of a file."""
+TRUE_SUMS: dict[str, type[TrueSums]] = {"numbers": NumberSums, "labels": LabelSums}
+"""The sums of true scores by their keys in a file."""
 LARGEST_FILE = 1 << 28
 """Bytes of a file that are read at most."""
 
@@ -351,7 +409,7 @@ class Profile:
     `columns` are counts, in the order of the reference; `predictions` are those of all members, each of whose rows
     counts as often as the member predicted rows of the reference. `performance` are the sums that estimate the scores
     of a classification, None for a regression; its classes are those of `decision` in words, "" for the most probable
-    ones. `errors` are the sums of the rows with a label of a regression, None without the target's column.
+    ones. `errors` are the sums of the rows with true numbers or labels, None without the target's columns.
     """
 
     reference: str
@@ -360,7 +418,7 @@ class Profile:
     predictions: tuple[Counts, ...]
     performance: ClassSums | None = None
     decision: str = ""
-    errors: NumberSums | None = None
+    errors: TrueSums | None = None
 
     @classmethod
     def empty(cls, reference: Reference, decision: str = "") -> Profile:
@@ -398,7 +456,7 @@ class Profile:
             "columns": [counts.tolist() for counts in self.columns],
             "predictions": [counts.tolist() for counts in self.predictions],
             "classes": None if self.performance is None else self.performance.json(),
-            **({} if self.errors is None else {"numbers": asdict(self.errors)}),
+            **{key: asdict(self.errors) for key, sums in TRUE_SUMS.items() if isinstance(self.errors, sums)},
         }
         return json.dumps(document, separators=(",", ":")) + "\n"
 
@@ -423,8 +481,7 @@ class Profile:
             classes = None
             if reference.is_classification:
                 classes = ClassSums.of_json(sums, len(predictions[-1]))
-            numbers = document.get("numbers")
-            errors = None if numbers is None else NumberSums.of_json(numbers, len(numbers["names"]))
+            errors = next((sums.of_json(document[key]) for key, sums in TRUE_SUMS.items() if key in document), None)
         except (KeyError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError("not a profile") from error
         return cls(reference.checksum, rows, columns, predictions, classes, decision, errors)

@@ -141,10 +141,21 @@ def test_a_mapping_of_losses_or_weights_is_for_several_targets_and_names_some_of
     targets = "data: {path: t.csv, target: [y, z]}\n"
     assert read(targets + "loss: hinge").data.target == ("y", "z")
     assert read(targets + "loss: {z: mse}\ntarget_weights: {y: 2}").target_weights == {"y": 2.0}
-    for keys in ("loss: {x: mse}", "target_weights: {x: 2}"):
-        assert issue_keys(targets + keys) == [None]
-    for keys in ("loss: {y: mse}", "target_weights: {y: 2}"):
-        assert issue_keys("data: {path: t.csv, target: y}\n" + keys) == [None]
+    for key in ("loss: {x: mse}", "target_weights: {x: 2}"):
+        assert issue_keys(targets + key) == [f"{key.split(':')[0]}.x"]
+    for key in ("loss: {y: mse}", "target_weights: {y: 2}"):
+        assert issue_keys("data: {path: t.csv, target: y}\n" + key) == [key.split(":")[0]]
+
+
+@pytest.mark.parametrize("key", ["loss: {prcie: huber}", "target_weights: {prcie: 2}"])
+def test_a_misspelled_target_of_a_mapping_can_be_corrected(key: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read("data: {path: t.csv, target: [price, sold]}\n" + key)
+    (issue,) = caught.value.issues
+    name = key.split(":")[0]
+    assert issue.location.key == f"{name}.prcie"
+    assert issue.fix is not None
+    assert issue.fix.path == (name, "price")
 
 
 def test_a_bootstrap_excludes_times() -> None:

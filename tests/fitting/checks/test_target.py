@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 
 from nncli.api.train import train_events
 from nncli.base.errors import DataError
-from nncli.base.findings import Finding
+from nncli.base.findings import Finding, FindingCode
 from nncli.config.schema import Config
+from nncli.data.table import Table
+from nncli.fitting.prepare.fit import infer_loss
 from nncli.fitting.prepare.prepare import prepare
 from nncli.fitting.table_report import check_table
+from nncli.nn.losses import SeveralLosses
 from tests.fitting.checks.support import ROWS, codes, found, sound
 
 rng = np.random.default_rng(3)
@@ -62,6 +66,31 @@ def test_the_positive_one_of_two_classes_is_noted_unless_it_means_yes_or_is_name
     assert "--set positive_class=cat" in finding.hint
     assert told("cat dog", positive_class="cat") == told("no yes") == told("0 1", loss="cross_entropy") == []
     assert [f.hint for f in told("ja nein")] == ["For the other one, --set positive_class=ja"]
+
+
+def test_what_is_said_of_classes_of_several_targets_can_be_followed_in_their_run(tmp_path: Path) -> None:
+    rare, y = shuffled({"common": 580, "few": 20}), shuffled({"cat": 300, "dog": 300})
+    table = {
+        **sound(600),
+        "rare": rare,
+        "y": y,
+        "p": [i % 2 for i in range(600)],
+        "q": [i // 2 % 2 for i in range(600)],
+    }
+    findings = found(tmp_path, table, data={"target": ["rare", "y", "p", "q"]}, positive_class=None)
+    hints = {finding.code: finding.hint for finding in findings}
+    assert "set class_weight" not in hints[FindingCode.CLASS_IMBALANCE]
+    assert "alone with --set positive_class=" in hints[FindingCode.POSITIVE_CLASS]
+    config = Config.model_validate({"data": {"path": "t.csv", "target": ["z", "p", "q"]}})
+    targets = Table(pl.DataFrame(table, strict=False), "t.csv")
+    _, (as_class,) = infer_loss(config, targets)
+    assert "'p' and 'q'" in as_class.message
+    losses = yaml.safe_load(as_class.hint.partition("loss: ")[2].rstrip("."))
+    assert losses == {"p": "mse", "q": "mse"}
+    followed = Config.model_validate({"data": {"path": "t.csv", "target": ["z", "p", "q"]}, "loss": losses})
+    loss, notes = infer_loss(followed, targets)
+    assert isinstance(loss, SeveralLosses)
+    assert not notes
 
 
 def test_many_classes_of_equal_size_are_balanced(tmp_path: Path) -> None:

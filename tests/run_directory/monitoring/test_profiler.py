@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.run_directory.monitoring.profiler import NumberSums, OtherReferenceError, Profile
+from nncli.run_directory.monitoring.profiler import LabelSums, NumberSums, OtherReferenceError, Profile
 from tests.run_directory.monitoring.tables import bin_codes, profile_of, some_reference
 
 REFERENCE = some_reference()
@@ -35,7 +35,20 @@ def test_sums_of_errors_are_the_same_in_any_order_and_for_any_size(errors: list[
     half = [NumberSums.of(("y",), (0.5,), part) for part in (e[k:], e[:k])]
     assert half[0] + half[1] == NumberSums.of(("y",), (0.5,), e)
     again = json.loads(json.dumps(asdict(half[0])))
-    assert NumberSums.of_json(again, 1) == half[0]
+    assert NumberSums.of_json(again) == half[0]
+
+
+@given(st.integers(1, 30), st.integers(0, 30), st.integers(0, 9))
+def test_sums_of_labels_are_the_same_in_any_order(rows: int, k: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    y, P = rng.choice([0.0, 1.0, np.nan], (rows, 3)), rng.uniform(size=(rows, 3))
+    halves = [
+        LabelSums.of("tags", y[part], P[part], P[part].round().astype(int)) for part in (slice(k, None), slice(k))
+    ]
+    whole = LabelSums.of("tags", y, P, P.round().astype(int))
+    assert halves[0] + halves[1] == whole == LabelSums.of_json(json.loads(json.dumps(asdict(whole))))
+    with pytest.raises(ValueError, match="other targets"):
+        LabelSums.of_json(asdict(whole) | {"hits": [1]})
 
 
 def test_the_scores_of_errors_are_in_the_units_of_the_target() -> None:
