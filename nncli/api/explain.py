@@ -88,9 +88,13 @@ class Explanation:
     @classmethod
     def of_targets(cls, target: Target, targets: Mapping[str, Explanation]) -> Explanation:
         """The explanation of several targets, with the most rows that one has."""
-        rows = (max(getattr(one, name) for one in targets.values()) for name in ("rows", "table_rows", "labeled_rows"))
+        each = [*targets.values()]
+        rows, table_rows = max(part.rows for part in each), max(part.table_rows for part in each)
+        labeled = max(part.labeled_rows for part in each)
         nothing = np.arange(0)
-        return cls(*rows, "", None, "", None, None, (), None, nothing, (), targets=targets, target=target)
+        return cls(
+            rows, table_rows, labeled, "", None, "", None, None, (), None, nothing, (), targets=targets, target=target
+        )
 
     def json(self) -> dict[str, Any]:
         """The explanation, with attributions of a few rows only; null stands for unknown and infinite numbers.

@@ -168,13 +168,13 @@ def show_targets(
     def shared(texts: Callable[[R], Iterable[str]]) -> Iterator[str]:
         names: dict[str, list[str]] = {}
         for name, of_target in each.items():
-            for line in texts(of_target):
+            for line in dict.fromkeys(texts(of_target)):
                 names.setdefault(line, []).append(name)
         for line, of_targets in names.items():
             yield line if len(of_targets) == len(each) else f"{', '.join(of_targets)}: {line}"
 
     display.note(*shared(notes))
-    for warning in shared(lambda of_target: filter(None, [(found := matches(of_target)) and found.warning])):
+    for warning in shared(lambda part: [] if (seen := matches(part)) is None else filter(None, [seen.warning])):
         echo_err(f"warning: {warning}")
     if display.as_json or not result.targets:
         display.show(result.json, lambda: text(result))

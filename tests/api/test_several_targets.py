@@ -250,8 +250,7 @@ def test_what_is_about_one_target_says_how_its_run_is_named(network: Path, tmp_p
 
 def test_a_run_is_evaluated_explained_and_compared_with_new_rows_target_by_target(network: Path) -> None:
     of_run = {name: network / "targets" / name for name in TARGETS}
-    levels = {"interval": 0.8, "prediction_set": 0.8}
-    evaluation = evaluate(network, table_of(), **levels)
+    evaluation = evaluate(network, table_of(), interval=0.8, prediction_set=0.8)
     assert {name: of_target.scores for name, of_target in evaluation.targets.items()} == {
         name: evaluate(run, table_of()).scores for name, run in of_run.items()
     }
@@ -275,10 +274,10 @@ def test_a_loaded_run_predicts_and_evaluates_all_targets(ensemble: Path) -> None
     loaded = load(ensemble)
     assert loaded.target == tuple(TARGETS)
     assert loaded.targets["color"].classes == ("blue", "green", "red")
-    options = {"interval": 0.8, "prediction_set": 0.8}
-    predicted = loaded.predict(table_of(), proba=True, **options)
-    assert predicted.equals(predict(ensemble, table_of(), proba=True, **options))
-    assert loaded.evaluate(table_of(), **options).json() == evaluate(ensemble, table_of(), **options).json()
+    predicted = loaded.predict(table_of(), proba=True, interval=0.8, prediction_set=0.8)
+    assert predicted.equals(predict(ensemble, table_of(), proba=True, interval=0.8, prediction_set=0.8))
+    evaluation = loaded.evaluate(table_of(), interval=0.8, prediction_set=0.8)
+    assert evaluation.json() == evaluate(ensemble, table_of(), interval=0.8, prediction_set=0.8).json()
     with raises(UsageError):
         loaded.predict(table_of(), interval=1.5)
 

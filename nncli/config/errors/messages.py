@@ -169,8 +169,8 @@ class IssueWriter:
         if error.kind == "union_tag_invalid":
             key, tag = discriminator(error.details), context.get("tag", "")
             owner, of = path[:-1] if path and path[-1] == key else path, ""
-            if owner[:1] == ("loss",) and len(owner) == 2:  # of a mapping from targets
-                owner, of = owner[:1], f" of the target {quote(owner[1])}"
+            if len(owner) == 2 and owner[0] == "loss":  # of a mapping from targets
+                of, owner = f" of the target {quote(owner[1])}", ("loss",)
             message = f"unknown {f'{_noun(owner)} {key}'.strip()} {quote(tag)}{of}{_did_you_mean(tag, error.choices)}"
             foreign = [types[tag] for m in error.models if tag in (types := getattr(m, "foreign_types", {}))]
             if foreign:

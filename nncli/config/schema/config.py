@@ -250,6 +250,11 @@ class Config(Spec):
             raise ValueError("class_weight is the teacher's: its predictions have it already; remove class_weight")
         return self
 
+    def loss_of_target(self, name: str) -> Loss | None:
+        """The configured loss of a target; None if its rows are to say."""
+        loss = self.loss.losses.get(name) if isinstance(self.loss, SeveralLosses) else self.loss
+        return None if isinstance(loss, str) else loss
+
     def of_target(self, name: str, loss: Loss | None) -> Config:
         """The configuration for one of several targets, with its loss; the others are dropped."""
         others = tuple(other for other in self.data.target if other != name)

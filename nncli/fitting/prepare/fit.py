@@ -148,7 +148,7 @@ def infer_losses(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...
         if getattr(config, key) is not None:
             raise config_error(key, *of_one)
     for name in config.data.target:
-        loss = configured and configured.of_target(name)
+        loss = config.loss_of_target(name)
         if loss is None and config.data.order is not None:
             classes = table.column(name).drop_nulls().cast(pl.String).unique().to_list()
             loss = Ordinal() if {*classes} <= {*config.data.order} else None
@@ -379,13 +379,13 @@ def fit_loss(config: Config, training: ColumnStore, target: Target, loss: Loss) 
     if not isinstance(loss, SeveralLosses):
         return loss
     table, column = training.columns(target.names), config.data.sample_weight
-    y = target.read(table)
+    y: Floats = target.read(table)
     weights = read_weights(training.columns([column]), column) if column else None
     for j, name in enumerate(target.names):
         if weights is not None and not weights[~np.isnan(y[:, j])].any():
             message = f"no training row with a weight above 0 has the target {quote(name)}"
             raise DataError(message, location=table.location(column=name), hint="Do not name it, or add rows.")
-    encoded, scales = target.encode(y), np.ravel(target.scale).tolist()
+    encoded, scales = np.asarray(target.encode(y), np.float64), np.ravel(target.scale).tolist()
     importance = [(config.target_weights or {}).get(name, 1.0) for name in target.names]
     targets = [
         (of_part.outputs(part.n_outputs), len(of_part.quantile_levels) or part.n_outputs, encoded[:, j], y[:, j])

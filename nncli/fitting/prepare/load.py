@@ -145,7 +145,7 @@ def _text_columns(config: Config, *, all_columns: bool) -> tuple[set[str], froze
     Whether a target without a configured loss is a class is inferred later, from its original text.
     """
     data = config.data
-    losses = [config.loss and config.loss.of_target(name) for name in data.target]
+    losses = [config.loss_of_target(name) for name in data.target]
     open_targets = {name for name, loss in zip(data.target, losses, strict=True) if loss is None}
     inferred = set() if all_columns else open_targets
     classes = {name for name, loss in zip(data.target, losses, strict=True) if loss and kind_of(loss).reads_text}

@@ -96,7 +96,7 @@ class LossBase(Spec):
     """True if runs that all have this loss are compared by it alone, not by squared and absolute error."""
 
     @property
-    def parts(self) -> Sequence[LossBase]:
+    def parts(self) -> Sequence[Any]:
         """The losses of several targets; none for a loss of one target, or of several numbers alike."""
         return ()
 
@@ -104,10 +104,6 @@ class LossBase(Spec):
     def output_spans(self) -> Sequence[slice]:
         """The columns of Z of each of `parts`."""
         return ()
-
-    def of_target(self, name: str) -> LossBase | None:
-        """The loss of a target; None if its rows are to say."""
-        return self
 
     def formulas(self, outputs: int) -> tuple[str, str]:
         """The formulas of the loss and of its gradient dZ for a number of outputs."""

@@ -76,10 +76,6 @@ class SeveralLosses(LossBase):
     def output_spans(self) -> Sequence[slice]:
         return [outputs for _, _, outputs, _ in self.columns()]
 
-    def of_target(self, name: str) -> TargetLoss | None:
-        loss = self.losses.get(name)
-        return None if isinstance(loss, str) else loss
-
     def formulas(self, outputs: int) -> tuple[str, str]:
         return self.formula(), "dZⱼ = vⱼ / (sⱼ cⱼ) · mⱼ dLⱼ/dZⱼ"
 

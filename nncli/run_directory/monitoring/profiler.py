@@ -131,7 +131,8 @@ class TrueSums:
     def __add__(self, other: TrueSums) -> Self:
         sums = [field.name for field in fields(self) if field.name not in ("names", "scales")]
         pairs = {name: zip(getattr(self, name), getattr(other, name), strict=True) for name in sums}
-        return replace(self, **{name: tuple(map(sum, pair)) for name, pair in pairs.items()})
+        totals: dict[str, Any] = {name: tuple(map(sum, pair)) for name, pair in pairs.items()}
+        return replace(self, **totals)
 
     @classmethod
     def of_json(cls, document: Mapping[str, Any]) -> Self:
@@ -191,8 +192,8 @@ class NumberSums(TrueSums):
 class LabelSums(TrueSums):
     """Sums over the rows with any of several labels, which have one name together.
 
-    `hits`, `actual` and `predicted` (labels,) are the rows of each label, and `log_loss` the sum of the log losses of
-    rows, in units of 1 / UNIT.
+    `hits`, `actual_rows` and `predicted` (labels,) count the rows of each label, and `log_loss` is the sum of the log
+    losses of rows, in units of 1 / UNIT.
     """
 
     aligned: ClassVar[tuple[str, ...]] = ("hits", "actual_rows", "predicted")
@@ -206,9 +207,10 @@ class LabelSums(TrueSums):
         """The sums of labels y, NaN where one is missing, probabilities and predicted labels, all (rows, labels)."""
         rows = np.isfinite(P).all(axis=1) & ~np.isnan(y).all(axis=1)
         y, P, has = y[rows], P[rows], (predicted[rows] == 1) & ~np.isnan(y[rows])
-        counts = ((has & (y == 1.0)), y == 1.0, has)
-        sums = [tuple(map(int, of.sum(axis=0).tolist())) for of in counts]
-        return cls((name,), (len(y),), *sums, (int(_units(label_log_losses(y, P)).sum()),))
+        parts = (has & (y == 1.0), y == 1.0, has)
+        hits, actual, predicted_rows = (tuple(map(int, part.sum(axis=0).tolist())) for part in parts)
+        log_loss = int(_units(label_log_losses(y, P)).sum())
+        return cls((name,), (len(y),), hits, actual, predicted_rows, (log_loss,))
 
     @property
     def actual(self) -> dict[str, dict[str, float]]:
