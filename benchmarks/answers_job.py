@@ -287,7 +287,8 @@ def main() -> None:
             train = frame.drop(test.index)
             train.to_csv(folder / f"{name}-{split}-train.csv", index=False)
             test.to_csv(folder / f"{name}-{split}-test.csv", index=False)
-            are_numbers = all(pd.api.types.is_numeric_dtype(frame[target]) for target in targets)
+            columns = [frame[target] for target in targets]  # counts of few values are classes by default
+            are_numbers = all(pd.api.types.is_numeric_dtype(column) and column.nunique() > 10 for column in columns)
             several[name][1].append(peers_of_numbers(train, test, targets) if are_numbers else {})
     for name in (name for name in names if name.startswith("ordered ")):
         frame, target, levels = ordered_table_of(name.removeprefix("ordered "))

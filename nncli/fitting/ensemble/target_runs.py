@@ -92,6 +92,12 @@ def out_of_fold_of_target(whole: OutOfFoldPredictions, j: int) -> OutOfFoldPredi
     )
 
 
+def choices_of_targets(whole: EpochChoice, data: EnsembleData) -> list[EpochChoice]:
+    """The choice among the epochs by the rows of each of several targets; that of all rows for one target."""
+    parts = range(len(data.target.parts))
+    return [_choice_of_target(whole, TargetData.of_target(data, j), j) for j in parts] or [whole]
+
+
 def _choice_of_target(whole: EpochChoice, data: TargetData, j: int) -> EpochChoice:
     """The choice among the epochs of the networks, and of a temperature, by the rows that have target `j`."""
     has, _ = data.whole.target.of_part(whole.actual[0].rows.y, j)

@@ -35,7 +35,7 @@ from nncli.fitting.ensemble.out_of_fold import (
     member_config,
     with_cycles,
 )
-from nncli.fitting.ensemble.target_runs import write_target_runs
+from nncli.fitting.ensemble.target_runs import choices_of_targets, write_target_runs
 from nncli.fitting.parallel.control_dir import ControlDirectory
 from nncli.fitting.parallel.trainings import TrainingStream, TrainingTask, removed_if_untrained
 from nncli.fitting.prepare.auto_values import FIRST_DECISION, counted_rows, epochs_of_cycles, first_cycle, max_cycles
@@ -313,7 +313,8 @@ class EnsembleRun:
             choice = EpochChoice.of(self.data, candidates) if len(candidates) > 1 else None
             if choice is None:
                 return False
-            self.decisions.append(CycleDecision.of(epochs, choice.row_losses()))
+            decisions = [CycleDecision.of(epochs, part.row_losses()) for part in choices_of_targets(choice, self.data)]
+            self.decisions.append(next((each for each in decisions if each.continues), decisions[0]))
         for candidate, actual in zip(candidates, choice.actual, strict=True):
             self._candidates[candidate.epoch] = replace(candidate, predictions=actual.member_predictions)
         self.cycles += self.decisions[-1].continues

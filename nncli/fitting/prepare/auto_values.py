@@ -110,8 +110,12 @@ def first_cycle(rows: int) -> int:
 
 
 def max_cycles(config: Config, rows: int) -> int:
-    """The largest number of cycles for a number of training rows: those of the schedule, fewer for a large table."""
+    """The largest number of cycles for a number of training rows: those of the schedule, fewer for a large table.
+
+    Several targets share the steps, and may need a cycle more.
+    """
     limit = config.schedule.cycles if isinstance(config.schedule, CoslogRate) else MAX_CYCLES
+    limit = min(limit + 1, MAX_CYCLES) if config.loss is not None and config.loss.parts else limit
     fitting = [n for n in range(MIN_CYCLES, limit + 1) if epochs_of_cycles(rows, n) * rows <= MAX_ROW_VISITS]
     return max(fitting, default=min(limit, MIN_CYCLES))
 

@@ -81,6 +81,15 @@ def test_the_number_of_steps_is_bounded(rows: int) -> None:
     assert epochs_of(config(), rows) == epochs_of_cycles(rows, min(DEFAULT_CYCLES, cycles))
 
 
+@pytest.mark.parametrize(("cycles", "most"), [(4, 5), (MAX_CYCLES, MAX_CYCLES)])
+def test_several_targets_may_be_trained_for_a_cycle_more(cycles: int, most: int) -> None:
+    schedule = {"type": "coslog", "cycles": cycles}
+    data = {"path": "t.csv", "target": ["y", "z"]}
+    of_several = config(data=data, loss={"y": "mse", "z": "cross_entropy"}, learning_rate=schedule)
+    assert max_cycles(of_several, 100) == most
+    assert max_cycles(config(learning_rate=schedule), 100) == cycles
+
+
 @given(st.integers(1, 10**7), st.integers(1, 20_000))
 def test_rows_of_many_classes_count_in_proportion_and_those_of_few_as_they_are(rows: int, classes: int) -> None:
     counted = counted_rows(rows, classes)
