@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from nncli import train
@@ -19,6 +20,7 @@ from nncli.nn.optim.schedules import CoslogRate
 from nncli.run_directory.manifest import CONFIG
 from nncli.run_directory.run import Run
 from tests.api.ensembles import bits, config_of, written
+from tests.api.test_several_targets import TARGETS, table_of, train_on
 
 BY_CYCLES = ("learning_rate={type: coslog, peak: 0.02, first_cycle: auto}", "epochs=auto", "members=3")
 STEPS = 15
@@ -92,3 +94,22 @@ def test_an_ensemble_that_is_stopped_in_any_cycle_is_resumed_to_the_same_bits(tm
     assert Run(run / "members" / "2").load_manifest().epochs in (stop_epoch, stop_epoch + 1)
     assert train(resume=run).status == "done"
     assert bits(run) == bits(whole)
+
+
+@pytest.mark.usefixtures("short_cycles")
+def test_several_targets_are_trained_for_another_cycle_if_any_of_them_gains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, asked = table_of(), list[int]()
+    rows = [table[name].count() for name in TARGETS]
+
+    def decide(epochs: int, losses: list[npt.NDArray[np.float64]]) -> CycleDecision:
+        asked.append(len(losses[0]))
+        gains = len(losses) == 3 and len(losses[0]) == rows[-1]
+        return CycleDecision(len(losses), epochs, 1.0, 1.0 if gains else -1.0, 0.1)
+
+    monkeypatch.setattr(CycleDecision, "of", staticmethod(decide))
+    run = train_on(tmp_path, "layers=[4]", *BY_CYCLES, frame=table)
+    decisions = json.loads((run / "metrics.json").read_text())["cycles"]
+    assert [decision["continues"] for decision in decisions] == [True, False]
+    assert asked == [*rows, *rows]
