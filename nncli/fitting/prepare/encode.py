@@ -53,7 +53,7 @@ class PreparedRows:
 
     def take(self, rows: RowIndices) -> PreparedRows:
         """Some of the rows, in memory."""
-        arrays = (self.y, self.weights, self.row_numbers, self.groups, self.exposure)
+        arrays: tuple[Any, ...] = (self.y, self.weights, self.row_numbers, self.groups, self.exposure)
         return PreparedRows(self.dataset.take(rows), *(None if array is None else array[rows] for array in arrays))
 
 

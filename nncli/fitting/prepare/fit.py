@@ -379,7 +379,7 @@ def fit_loss(config: Config, training: ColumnStore, target: Target, loss: Loss) 
     if not isinstance(loss, SeveralLosses):
         return loss
     table, column = training.columns(target.names), config.data.sample_weight
-    y: Floats = target.read(table)
+    y = np.asarray(target.read(table), np.float64)
     weights = read_weights(training.columns([column]), column) if column else None
     for j, name in enumerate(target.names):
         if weights is not None and not weights[~np.isnan(y[:, j])].any():
