@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -330,7 +329,7 @@ def card_of_targets(cards: Sequence[ScoreCard]) -> ScoreCard:
         return float(values["rmse"] or 0.0) ** 2 if log_loss is None else log_loss
 
     pairs = [(loss(card.model), loss(card.baseline)) for card in cards]
-    mean = fmean(model / baseline if baseline > 0.0 else 1.0 for model, baseline in pairs)
+    mean = float(np.mean([model / baseline if baseline > 0.0 else 1.0 for model, baseline in pairs]))
     model, baseline = ((ScoreValues(((RELATIVE_LOSS.name, value),)),) for value in (mean, 1.0))
     return ScoreCard(
         max(card.rows for card in cards), model, baseline, optimistic=any(card.optimistic for card in cards)
