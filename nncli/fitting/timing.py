@@ -325,7 +325,7 @@ def _outputs(config: Config, table: ColumnStore) -> int:
     try:
         loss, _ = infer_loss(config, target)
         kind = kind_of(loss)
-        if kind.has_label_sets:
+        if kind.joins_columns:
             return kind.fit(target, config.data.target).n_outputs
     except NncliError:
         return 1

@@ -38,7 +38,16 @@ T = TypeVar("T")
 
 MAX_BYTES = 1 << 26
 """Size limit of the files that are read; the scores of a thousand classes are far smaller."""
-MAIN_METRICS = ("cost_per_row", "rank_mae", "balanced_accuracy", "accuracy", "micro_f1", "rmse", "relative_loss")
+MAIN_METRICS = (
+    "cost_per_row",
+    "rank_mae",
+    "balanced_accuracy",
+    "accuracy",
+    "micro_f1",
+    "rmse",
+    "relative_loss",
+    "concordance",
+)
 """The first of these among the scores of a run is its main one; if a class is rare, balanced_accuracy comes first."""
 TRIALS, TRIALS_TABLE = "trials", "trials.csv"
 """The folder of the trials of a search, and their table, whose third column is the metric."""

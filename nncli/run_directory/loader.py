@@ -314,7 +314,7 @@ def _check_parts(folder: Path, spec: ModelSpec) -> None:
         and network.offset == encoder.offset
         and [(e.name, e.n_embeddings, e.width) for e in network.embeddings] == tables
         and kind_of(loss) is type(target)
-        and (target.has_probabilities or spec.temperature == 1.0)
+        and (target.has_temperature or spec.temperature == 1.0)
         and network.n_outputs == loss.outputs(target.n_outputs)
         and target.is_whole
         and _decision_fits(spec)

@@ -78,7 +78,7 @@ def json_rows(predictions: pl.DataFrame) -> list[dict[str, Any]]:
 def json_cells(cells: pl.Series) -> Iterable[Any]:
     """The cells of a column as JSON."""
     if cells.dtype == pl.Float64:
-        return [x if isfinite(x) else None for x in cells.to_list()]
+        return [x if x is not None and isfinite(x) else None for x in cells.to_list()]
     if cells.dtype == pl.Float32:  # the digits of the float32, not of the float64 next to it
         return [float(str(x)) if isfinite(x) else None for x in cells.to_numpy()]
     return cells.to_list()

@@ -230,6 +230,7 @@ def prediction_parameters(model: ServedModel) -> list[Json]:
             "in": "query",
             "description": declared.option.http,
             "schema": parameter_schema(declared),
+            **({"explode": False} if declared.option.parse is not None else {}),
         }
         for declared in PARAMETERS.values()
         if declared.option.needs is None or declared.option.needs in gives
@@ -391,7 +392,7 @@ def value_text(value: float | str) -> str:
 def prediction_schema(model: ServedModel) -> Json:
     """The prediction of a row."""
     columns = empty_predictions(model)
-    required = [name for name in columns.columns if not name.startswith("proba_")]
+    required = [name for name in columns.columns if not name.startswith(("proba_", "survival_"))]
     patterns: Json = {"interval": {"^(lower|upper)_[0-9]": NUMBER}, "prediction_set": {"^set_[0-9]": {"type": "array"}}}
     return {
         "type": "object",
@@ -425,6 +426,8 @@ def _value_schema(dtype: pl.DataType) -> Json:
 
 def parameter_schema(declared: DeclaredOption) -> Json:
     """The value of a parameter of an address."""
+    if declared.option.parse is not None:
+        return {"type": "array", "items": {"type": "number", "minimum": 0}}
     if declared.item_type is not None:
         return {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}}
     return {**value_schema(declared), "default": declared.default}

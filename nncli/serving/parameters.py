@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from nncli.base.errors import UsageError
 from nncli.base.option import DeclaredOption, renamed
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.serving.models.effects import check_rows
@@ -45,6 +46,11 @@ def parse_parameters(pairs: Iterable[tuple[str, str]]) -> PredictionOptions:
 
 def _value(declared: DeclaredOption, texts: Sequence[str]) -> Any:
     """The value of a parameter: a list of levels, true or false, or one of a few texts."""
+    if declared.option.parse is not None:
+        try:
+            return declared.option.parse(declared.name, ",".join(texts))
+        except UsageError as error:
+            raise bad_request(f"the parameter {error.message}", error.hint) from None
     if declared.item_type is not None:
         return [_level(declared.name, text) for text in texts]
     (text,) = texts
@@ -60,7 +66,7 @@ def _value(declared: DeclaredOption, texts: Sequence[str]) -> Any:
 def check_options(options: PredictionOptions, model: ServedModel) -> None:
     """Raise a UsageError if a model does not have what the options ask for."""
     options.check(model.model.spec.target)
-    options.check_proba(model.model)
+    options.check_columns(model.model)
 
 
 def check_effects(options: PredictionOptions, rows: int, model: ServedModel) -> None:

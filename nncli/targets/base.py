@@ -48,13 +48,15 @@ TargetScaling: TypeAlias = Literal["standard", "mean", "none"]
 class FitOptions(NamedTuple):
     """How a target is fitted: the `scaling` of numbers; with `clip`, predictions stay in the range of the rows.
 
-    `positive` is the second of two classes, and `order` all classes that are ordered, lowest first.
+    `positive` is the second of two classes, and `order` all classes that are ordered, lowest first. Time has so many
+    `bins`, 0 for as many as suit the rows.
     """
 
     scaling: TargetScaling = "none"
     clip: bool = False
     positive: str | None = None
     order: tuple[str, ...] = ()
+    bins: int = 0
 
 
 UNSCALED = FitOptions()
@@ -101,14 +103,18 @@ class TargetBase(Spec):
     """Whether predicted values are probabilities of the outputs: they are calibrated, decided by, and rounded."""
     has_order: ClassVar[bool] = False
     """Whether the classes are ordered, so that their codes are ranks."""
+    has_temperature: ClassVar[bool] = False
+    """Whether a temperature calibrates its probabilities."""
+    has_curve: ClassVar[bool] = False
+    """Whether predictions are curves over time, which have values at any time."""
     predicts_most_probable: ClassVar[bool] = True
     """Whether the class of a row is the most probable one, if there is no decision."""
     usual_class: ClassVar[str] = "most probable class"
     """What is predicted for a row without a decision."""
     reads_text: ClassVar[bool] = False
     """Whether cells are read as text, of any type of column, and not as numbers."""
-    has_label_sets: ClassVar[bool] = False
-    """Whether a row has any number of the labels, which are one target in one column or in several."""
+    joins_columns: ClassVar[bool] = False
+    """Whether the columns are one target together: labels of which a row has any number, or a time and its event."""
     fits_all_rows: ClassVar[bool] = False
     """Whether the validation rows tell, too, what there is to predict, as a rare label may be in one of them alone."""
     uncertainty: ClassVar[Literal["interval", "prediction_set", "none"]] = "interval"
@@ -181,8 +187,8 @@ class TargetBase(Spec):
     @property
     def gives(self) -> frozenset[str]:
         """What predictions can have, which some options need: probabilities, and an interval or a set."""
-        given = (self.uncertainty, "probabilities" if self.has_probabilities else "none")
-        return frozenset(given) - {"none"}
+        has = {"probabilities": self.has_probabilities, "curve": self.has_curve}
+        return frozenset({self.uncertainty, *(name for name, is_there in has.items() if is_there)}) - {"none"}
 
     @property
     def no_labels(self) -> str:
@@ -205,6 +211,11 @@ class TargetBase(Spec):
     def note(cls, table: Table, names: tuple[str, ...]) -> str | None:
         """What a training says of how the target is read; None if there is nothing to say."""
         return None
+
+    @property
+    def truth_columns(self) -> tuple[tuple[str, bool], ...]:
+        """The columns of y of a kind that reads text and has no classes by name, and whether each is yes or no."""
+        return tuple((name, True) for name in self.output_names)
 
     @abstractmethod
     def read(self, table: Table) -> Truth:
@@ -255,6 +266,10 @@ class TargetBase(Spec):
     def encode(self, y: Truth, precision: Precision = "float64") -> Truth:
         """Targets as the loss takes them: codes, or numbers in the precision of the network."""
         return y
+
+    def encode_predictions(self, values: Floats, precision: Precision) -> Truth:
+        """Predictions (rows, outputs) of another model as the loss takes them, for a kind without labels."""
+        return self.encode(values, precision)
 
     def decode(self, values: Floats) -> Floats:
         """Predicted values (…, outputs) from those of the loss's inverse link."""
@@ -311,6 +326,10 @@ class TargetBase(Spec):
     @abstractmethod
     def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
         """The columns of predictions by name; with `proba` also of the probabilities, if there are any."""
+
+    def columns_at(self, values: Floats, times: Sequence[float]) -> Mapping[str, pl.Series]:
+        """The columns of a curve at some times; none without curves."""
+        return {}
 
     def program_columns(self, predictions: Predicted) -> Mapping[str, pl.Series]:
         """The columns that an exported program prints, by name."""

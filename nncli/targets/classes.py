@@ -51,6 +51,7 @@ class Classes(TargetBase):
     output_nouns: ClassVar[str] = "classes"
     has_labels: ClassVar[bool] = True
     has_probabilities: ClassVar[bool] = True
+    has_temperature: ClassVar[bool] = True
     reads_text: ClassVar[bool] = True
     uncertainty: ClassVar[Literal["interval", "prediction_set", "none"]] = "prediction_set"
     family: ClassVar[Task] = "classification"

@@ -64,8 +64,9 @@ class MultilabelTarget(TargetBase):
     output_noun: ClassVar[str] = "label"
     output_nouns: ClassVar[str] = "labels"
     has_probabilities: ClassVar[bool] = True
+    has_temperature: ClassVar[bool] = True
     reads_text: ClassVar[bool] = True
-    has_label_sets: ClassVar[bool] = True
+    joins_columns: ClassVar[bool] = True
     fits_all_rows: ClassVar[bool] = True
     uncertainty: ClassVar[Literal["interval", "prediction_set", "none"]] = "none"
     family: ClassVar[Task] = MULTILABEL

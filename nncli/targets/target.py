@@ -13,8 +13,11 @@ from nncli.targets.labels import MultilabelTarget
 from nncli.targets.number import RegressionTarget
 from nncli.targets.ordinal import OrderedClasses
 from nncli.targets.several import SeveralTargets
+from nncli.targets.survival import SurvivalTarget
 
-AnyTarget: TypeAlias = RegressionTarget | ClassificationTarget | MultilabelTarget | OrderedClasses | SeveralTargets
+AnyTarget: TypeAlias = (
+    RegressionTarget | ClassificationTarget | MultilabelTarget | OrderedClasses | SurvivalTarget | SeveralTargets
+)
 Target = Annotated[AnyTarget, Field(discriminator="task")]
 
 TargetKind: TypeAlias = type[AnyTarget]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nncli.nn.arrays import Floats
 from nncli.targets.metrics.classification import ClassScore
+from nncli.targets.metrics.survival import Calibration
 
 
 class Intervals(NamedTuple):
@@ -60,4 +61,19 @@ class LabelRates:
     thresholds: tuple[float, ...]
 
 
-View: TypeAlias = ActualByPredicted | Separation | Confusions | LabelRates
+@dataclass(frozen=True)
+class SurvivalCurves:
+    """The survival (groups, times) of groups of rows of rising risk: the Kaplan-Meier estimate, and the mean predicted.
+
+    `names` are the time and the event. The `calibration` is that of the survival at the `horizon`.
+    """
+
+    names: tuple[str, ...]
+    times: Floats
+    observed: Floats
+    predicted: Floats
+    horizon: float
+    calibration: Calibration
+
+
+View: TypeAlias = ActualByPredicted | Separation | Confusions | LabelRates | SurvivalCurves

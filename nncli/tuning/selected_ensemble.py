@@ -158,6 +158,11 @@ def candidates_of(trials: Sequence[FinishedTrial], metric: str | None = None) ->
         if metric == "accuracy":
             return CandidatePredictions.of_errors(values, rows.y, rows.weights, rows.predictions.target)
         return CandidatePredictions.of_classes(values, rows.y, rows.weights)
+    if rows.predictions.target.has_curve:
+        target, loss = rows.predictions.target, trials[0].first.loss
+        return CandidatePredictions(
+            values, lambda S, mask: target.row_losses(loss, S, rows.y[mask], 1.0), rows.weights, "survival loss"
+        )
     if rows.predictions.target.has_probabilities:
         return CandidatePredictions.of_labels(values, rows.y, rows.weights)
     is_absolute = metric in ABSOLUTE_ERRORS

@@ -49,6 +49,8 @@ def targets(loss: LossBase, rng: np.random.Generator, rows: int, outputs: int) -
         return rng.integers(0, 2 if outputs == 1 else outputs, rows)
     if loss.task == "ordinal":
         return rng.integers(0, outputs + 1, rows)
+    if loss.task == "survival":
+        return np.abs(rng.normal(size=(rows, 2 * outputs)))
     return np.abs(rng.normal(size=(rows, outputs)))  # a count may not be negative
 
 

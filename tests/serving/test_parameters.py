@@ -24,6 +24,8 @@ def parsed(query: str) -> PredictionOptions:
         ("proba=0", PredictionOptions()),
         ("effects=1", PredictionOptions(effects=True)),
         ("flag_unusual=true", PredictionOptions(flag_unusual=True)),
+        ("at=30,90.5", PredictionOptions(at=(30.0, 90.5))),
+        ("at=30&at=90", PredictionOptions(at=(30.0, 90.0))),
         ("interval=0.9", PredictionOptions(interval=(0.9,))),
         ("interval=.9&interval=0.5", PredictionOptions(interval=(0.9, 0.5))),
         (
@@ -42,6 +44,7 @@ def test_parameters_are_options(query: str, options: PredictionOptions) -> None:
         ("intervall=0.9", "'interval'"),
         ("nonsense=1", "'proba'"),
         ("proba=maybe", "true or false"),
+        ("at=soon", "30,90"),
         ("proba=", "true or false"),
         ("proba=true&proba=true", "Leave out"),
         ("interval=90", "interval=0.9"),

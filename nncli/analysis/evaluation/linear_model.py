@@ -85,6 +85,8 @@ def fit_linear_model(held_out: HeldOutPredictions) -> LinearModel:
     name = target.linear_model
     if held_out.split == "training":
         return LinearModel(name, None, "no rows are held out")
+    if target.has_curve:
+        return LinearModel(name, None, "none is fitted to times of which some are censored")
     outputs = held_out.predictions.values.shape[1]
     values, counts = np.zeros((len(held_out), outputs)), np.zeros((len(held_out), 1))
     try:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import exp, log
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,8 @@ from nncli.targets.target import KINDS, kind_of
 
 Floats = NDArray[np.float64]
 Truth: TypeAlias = NDArray[np.str_] | Floats
-Measure: TypeAlias = LossBase | Literal["log loss", "error rate", "cost per row"]
-"""A loss of each row of a regression, or one of the measures of a classification."""
+Measure: TypeAlias = LossBase | str
+"""A loss of each row of a regression, or the name of a measure of classes or curves, such as error rate."""
 
 MIN_EXCESS = log(2.0)
 """Log ratio of the numbers of models that two runs chose among, from which the larger one is named."""
@@ -53,6 +53,7 @@ class ComparableRun:
     `log_choices` is the natural logarithm of the number of models that the rows chose this one from, 0 for rows that
     chose nothing. `averaging` is the expected gain of an ensemble over its out-of-fold predictions, by which the losses
     are lowered as in its scores. A `decision` makes classes of the probabilities; `classes` (rows,) are their codes.
+    `losses` (rows,) are those of curves.
     """
 
     table: str
@@ -70,6 +71,7 @@ class ComparableRun:
     decision: Decision | None = None
     classes: NDArray[np.int64] | None = None
     quantiles: Floats | None = None
+    losses: Floats | None = None
     blocks: NDArray[np.int64] | None = None
     drawn: str | None = None
     rule: str = ""
@@ -115,6 +117,7 @@ class ComparableRun:
             truth=self.truth[rows],
             values=self.values[rows],
             classes=None if self.classes is None else self.classes[rows],
+            losses=None if self.losses is None else self.losses[rows],
             quantiles=None if self.quantiles is None else self.quantiles[rows],
             weights=None if self.weights is None else self.weights[rows],
             groups=None if self.groups is None else self.groups[rows],
@@ -149,11 +152,19 @@ def comparable_run(held_out: HeldOutPredictions, log_choices: float = 0.0) -> Co
         averaging=held_out.averaging,
         decision=held_out.predictions.decision,
         classes=None if labels is None else held_out.predictions.classes,
+        losses=_curve_losses(held_out),
         blocks=None if mask is None else np.unique(np.packbits(mask, axis=0), axis=1, return_inverse=True)[1].ravel(),
         drawn=_drawn(held_out),
         rule="" if held_out.split == "table" else validation_rule(held_out),
         total=held_out.total,
     )
+
+
+def _curve_losses(held_out: HeldOutPredictions) -> Floats | None:
+    """The losses of curves, which may have other times in other runs."""
+    target, loss = held_out.predictions.target, held_out.loss
+    metric = target.loss_metric(loss)
+    return target.test_losses(metric, loss, held_out.predictions, held_out.y) if target.has_curve else None
 
 
 def _drawn(held_out: HeldOutPredictions) -> str | None:
@@ -363,6 +374,8 @@ def _measures(runs: Sequence[ComparableRun]) -> _Measures:
     first = losses[0]
     if kind_of(first).has_labels:
         return _Measures(("log loss",), "cost per row" if have_equal_costs(runs) else "error rate")
+    if kind_of(first).has_curve:
+        return _Measures((kind_of(first).test_loss_name(kind_of(first).loss_metric(first)),))
     if all(loss == first for loss in losses):
         if first.is_comparison_measure:
             return _Measures((first,))
@@ -400,12 +413,14 @@ def _factor(averaging: Averaging, measure: Measure, *, decided: bool) -> float:
     factor = sum(averaging.factors) / len(averaging.factors)
     if decided and measure in ("error rate", "cost per row"):
         return 1.0
-    is_of_factor = isinstance(measure, MSE) or _name(measure) in ("log loss", "error rate")
+    is_of_factor = isinstance(measure, MSE | str) and measure != "cost per row"
     return factor if is_of_factor else factor**0.5
 
 
 def _losses_of_predictions(run: ComparableRun, measure: Measure) -> Floats:
     """The loss of each row (rows,) of the predictions themselves."""
+    if run.losses is not None:
+        return run.losses
     if not isinstance(measure, LossBase):
         codes_of = {label: k for k, label in enumerate(run.labels or ())}
         codes = np.array([codes_of[label] for label in run.truth.tolist()], np.int64)

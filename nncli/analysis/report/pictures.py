@@ -22,17 +22,22 @@ from nncli.analysis.report.charts import (
     SECOND,
     SHADE,
     SOFT,
+    Axis,
+    Color,
+    Line,
     Range,
     add_legend,
     draw,
     evenly_spaced,
+    lines,
     name_ticks,
     plain_numbers,
     ranges,
 )
 from nncli.analysis.report.page import Figure, Table, display
 from nncli.base.text import format_number, format_percent
-from nncli.targets.views import ActualByPredicted, Confusions, LabelRates, Separation, View
+from nncli.nn.arrays import Floats
+from nncli.targets.views import ActualByPredicted, Confusions, LabelRates, Separation, SurvivalCurves, View
 
 LARGEST = 1e300
 """Largest number that is drawn."""
@@ -42,6 +47,8 @@ MIN_BAND_ROWS = 10
 BINS = 25
 MAX_COUNTED, MAX_COLORED = 12, 40
 """Most classes whose cells have numbers, and whose matrix is drawn."""
+MAX_SHOWN_TIMES = 13
+"""Times of curves that a table has."""
 MAX_PAIRS = 20
 """Pairs of classes that are drawn where there are too many for a matrix."""
 
@@ -258,3 +265,30 @@ def _confused_pairs(counts: np.ndarray, shares: np.ndarray, names: list[str]) ->
 def row_count(n: float) -> str:
     """A number of rows, or a sum of weights."""
     return f"{n:,.0f}" if float(n).is_integer() else f"{n:,.1f}"
+
+
+RISKS: tuple[tuple[str, Color], ...] = (("lowest", "first"), ("middle", "second"), ("highest", "third"))
+
+
+@picture.register
+def _(view: SurvivalCurves) -> Figure | None:
+    """The Kaplan-Meier curves of thirds of the rows by predicted risk, and the mean predicted curves."""
+    time, event = (display(name, 30) for name in view.names)
+    drawn, columns = list[Line](), list[Floats]()
+    for (risk, color), observed, predicted in zip(RISKS, view.observed, view.predicted, strict=False):
+        steps = np.repeat(view.times, 2)[1:], np.repeat(observed, 2)[:-1]
+        drawn += [Line(f"{risk} risk", *steps, color), Line("predicted", view.times, predicted, color, dashed=True)]
+        columns += [observed, predicted]
+    shown = evenly_spaced(len(view.times), MAX_SHOWN_TIMES)
+    rows = tuple(
+        (format_number(float(view.times[k])), *(format_percent(float(curve[k])) for curve in columns)) for k in shown
+    )
+    titles = (time, *(f"{risk} risk, {kind}" for risk, _ in RISKS for kind in ("observed", "predicted")))
+    text = (
+        f"The Kaplan-Meier curves of thirds of the rows by their predicted risk of {event}, and dashed the mean of the "
+        "predicted curves. The further apart the thirds, the more the model tells; the closer each pair, the better it "
+        "is calibrated."
+    )
+    table = Table(f"Share of rows without {event} by predicted risk", titles[: len(columns) + 1], rows, ())
+    axis = Axis(time, f"share without {event}", (0.0, float(view.times[-1])), (0.0, 1.02))
+    return lines(f"{event} by predicted risk", text, axis, drawn, table)

@@ -31,7 +31,7 @@ from nncli.analysis.report.sections.classification import classification, decisi
 from nncli.analysis.report.sections.errors import largest_errors, slices
 from nncli.analysis.report.sections.feature_importance import FeatureImportance, feature_importance
 from nncli.analysis.report.sections.learning_curves import learning_curves
-from nncli.analysis.report.sections.predictions import headline_intervals, regression, uncertainty
+from nncli.analysis.report.sections.predictions import headline_intervals, regression, survival, uncertainty
 from nncli.analysis.report.sections.scores import (
     COMMANDS,
     held_out_scores,
@@ -200,6 +200,7 @@ def row_sections(
         decision(held_out),
         thresholds(held_out),
         regression(held_out),
+        survival(held_out),
         uncertainty(held_out, importance.columns),
         slices(held_out, scores, importance.columns),
     ]

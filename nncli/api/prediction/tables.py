@@ -106,7 +106,9 @@ class TargetModels:
     def predict(self, table: Table, options: PredictOptions) -> PredictedFrame:
         """The predictions of all targets, in columns such as `prediction_TARGET` and `proba_TARGET_CLASS`."""
         if options.proba and not any(model.spec.target.has_probabilities for model, _ in self.models.values()):
-            options.check_proba(self.first)
+            options.check_columns(self.first)
+        if options.at:
+            options.check_columns(self.first)
         frames, summaries, once = list[pl.DataFrame](), list[PredictionSummary](), options
         for name, (model, conformal) in self.models.items():
             proba = options.proba and model.spec.target.has_probabilities
@@ -153,7 +155,7 @@ def predict_whole_table(
     """Predict one table in memory; with `conformal`, also intervals or sets, and with `profiler` their profile."""
     if isinstance(model, TargetModels):
         return model.predict(table, replace(options, keep=tuple(dict.fromkeys(options.keep))))
-    options.check_proba(model)
+    options.check_columns(model)
     proba, keep = options.proba, list(dict.fromkeys(options.keep))
     table.require(keep)
     with np.errstate(
@@ -173,6 +175,10 @@ def predict_whole_table(
             valid = predict_valid(model, table, options, partial(predict_classes, model))
         predictions = valid.predictions
         predicted = predictions.frame() if isinstance(predictions, PredictedClasses) else predictions.frame(proba=proba)
+        if options.at:
+            assert isinstance(predictions, Predictions)
+            at = model.spec.target.columns_at(predictions.values, options.at)
+            predicted = predicted.with_columns(**at)
         if options.flag_unusual:
             predicted = predicted.with_columns(_unusual(model, valid.table, predictions.anomalies))
     duplicates = sorted(set(keep) & set(predicted.columns))

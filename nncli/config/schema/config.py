@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -20,6 +20,7 @@ from nncli.base.spec import (
     StrictBool,
     StrictStr,
 )
+from nncli.base.text import quote
 from nncli.config.schema.data import DataSection, EncodingSection
 from nncli.config.schema.training import (
     AMOUNT,
@@ -106,6 +107,7 @@ class Config(Spec):
         None,
         description="Loss function. Default: mse for regression, cross_entropy for classification. Of several targets "
         "also a mapping, such as {price: gamma, sold: auto}; auto, and a target that is not in it, have the default. "
+        "{type: survival, event: died} is for the time to an event. "
         "binary_cross_entropy is for several labels: columns of yes and no, or one of labels separated by | or ; or ,.",
     )
     target_weights: dict[str, PositiveFloat] | None = Field(
@@ -238,10 +240,29 @@ class Config(Spec):
             raise PydanticCustomError("unknown_target", "unknown target", {"name": others[0], "targets": targets})
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _add_target_columns(cls, document: Any) -> Any:
+        """Add the columns of the event and the start that a loss names to those of the target, so none is a feature."""
+        loss, data = (document.get(key) if isinstance(document, Mapping) else None for key in ("loss", "data"))
+        if not isinstance(loss, Mapping) or not isinstance(data, Mapping) or loss.get("type") != "survival":
+            return document
+        target, named = data.get("target"), (loss.get("event"), loss.get("start"))
+        names = [target] if isinstance(target, str) else target
+        if not isinstance(names, list | tuple) or not names:
+            return document
+        added = [name for name in named if isinstance(name, str) and name not in names]
+        return {**document, "data": {**data, "target": [*names, *added]}}
+
     @model_validator(mode="after")
     def _check_combinations(self) -> Config:
         if self.loss is not None and self.loss.has_link and self.output_activation is not None:
             raise ValueError(f"output_activation cannot be set with the loss {self.loss.type}, which has its own link")
+        columns = () if self.loss is None else self.loss.target_columns
+        if self.loss is not None and self.data.target[0] in columns:
+            raise ValueError(f"{quote(self.data.target[0])} is the target, and cannot also be the event or the start")
+        if self.loss is not None and columns and self.data.target[1:] != columns:
+            raise ValueError(f"the loss {self.loss.type} is for one target, the time to an event")
         if isinstance(self.validation, Bootstrap) and self.data.time is not None:
             raise ValueError("a bootstrap ignores time; validate on a fold or a fraction, or remove data.time")
         if self.teacher is not None and self.is_ensemble:

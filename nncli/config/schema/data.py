@@ -29,7 +29,6 @@ from nncli.data.encoders.options import EncodingOptions
 from nncli.data.invalid_cells import OnInvalidCell
 from nncli.data.sources.table_source import TableSource
 from nncli.data.splitting.folds import Fold, RowSample
-from nncli.nn.losses.base import NO_SURVIVAL
 
 
 def _one_or_many(value: object) -> object:
@@ -59,7 +58,11 @@ class DataSection(TableSource):
     """The table and the roles of its columns."""
 
     foreign_keys: ClassVar[Mapping[str, str]] = MappingProxyType(
-        dict.fromkeys(("event", "events", "censored", "censoring", "duration"), NO_SURVIVAL)
+        dict.fromkeys(
+            ("event", "events", "status", "censored", "censoring", "duration", "start", "entry"),
+            "For the time to an event write target: TIME and loss: {type: survival, event: COLUMN}, with the column "
+            "that is yes in rows with the event; start: COLUMN in the loss is the time from which on a row was seen.",
+        )
     )
     """Keys of other libraries, and what is written here."""
 

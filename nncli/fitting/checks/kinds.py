@@ -13,13 +13,32 @@ from nncli.base.text import join_quoted, name_key, quote, yaml_quote
 from nncli.data.columns.parsing import TEXT_TYPES, read_text
 from nncli.data.encoders.kinds import Kind
 from nncli.data.store.column_store import ColumnStore
-from nncli.fitting.checks.column import drop_key
 from nncli.nn.arrays import Floats
 from nncli.targets.labels import are_yes_no
 from nncli.targets.orders import word_order
+from nncli.targets.survival import are_events
 
-TIMES = frozenset(("time", "duration", "survivaltime", "timetoevent", "followup", "followuptime", "futime"))
-EVENTS = frozenset(("event", "eventobserved", "death", "deathevent", "died", "dead", "deceased", "censored", "fustat"))
+TIMES = frozenset(
+    (
+        *("time", "duration", "survivaltime", "timetoevent", "followup", "followuptime", "futime", "tenure"),
+        *("days", "weeks", "months", "years", "survivaldays", "survivalmonths", "survivalyears", "lifetime"),
+    )
+)
+EVENTS = frozenset(
+    (
+        "event",
+        "eventobserved",
+        "status",
+        "death",
+        "deathevent",
+        "died",
+        "dead",
+        "deceased",
+        "fustat",
+        "churn",
+        "churned",
+    )
+)
 EXPOSURES = frozenset(("exposure",))
 """Names, as `name_key` has them."""
 MAX_LEVELS = 20
@@ -111,14 +130,14 @@ def _time_to_event(table: ColumnStore, target: str, features: Mapping[str, Kind]
             continue
         time, event = (target, others[0]) if ours is TIMES else (others[0], target)
         times = _numbers(table, time)
-        if times is None or not (times >= 0).all() or not _are_yes_no(_numbers(table, event)):
+        if times is None or not (times >= 0).all() or not are_events(table.columns([event]), event):
             continue
         message = f"{quote(target)} is predicted {taken}, with {quote(others[0])} as a feature"
         hint = (
-            "There is no kind for the time until an event that may not have happened yet. "
-            f"If {quote(others[0])} is not known of new rows, drop it: {drop_key([others[0]])}."
+            f"To predict the time to an event that may not have happened yet, set target: {yaml_quote(time)} and "
+            f"loss: {{type: survival, event: {yaml_quote(event)}}}."
         )
-        yield _unsupported(message, others[0], hint)
+        yield note(FindingCode.TARGET_WITH_EVENT, message, column=others[0], hint=hint)
 
 
 def _exposure(table: ColumnStore, target: str, features: Mapping[str, Kind]) -> Iterator[Finding]:

@@ -93,18 +93,21 @@ def training_warnings(config: Config, split: SplitTable, kind: TargetKind) -> tu
 
 
 def read_targets(config: Config, split: SplitTable, kind: TargetKind) -> list[Column]:
-    """The target columns: classes as text, or numbers; of several labels a column of yes and no for each.
+    """The target columns: classes as text, or numbers; of several labels a column of yes and no for each, and
+    of a time to an event a number and a column of yes and no.
 
     Raises:
         DataError: a target cannot be read.
     """
-    if kind.has_label_sets:
+    if kind.joins_columns:
         tables = [table.columns(config.data.target) for table in (split.table, split.validation_table)]
         target = kind.fit(tables[0], config.data.target)
         y, y_validation = map(target.read, tables)
         return [
-            Column(label, Kind.CATEGORICAL, _yes_no(y[split.training, j]), _yes_no(y_validation[split.validation, j]))
-            for j, label in enumerate(target.output_names)
+            Column(name, Kind.CATEGORICAL if is_yes_no else Kind.NUMERIC, *cells)
+            for j, (name, is_yes_no) in enumerate(target.truth_columns)
+            for form in (_yes_no if is_yes_no else pl.Series,)
+            for cells in [(form(y[split.training, j]), form(y_validation[split.validation, j]))]
         ]
     return [
         Column.read(split, name, Kind.CATEGORICAL if of_target.has_labels else Kind.NUMERIC)
@@ -136,8 +139,9 @@ def check_targets(config: Config, split: SplitTable, targets: list[Column], kind
         elif not of_target.reads_text:
             findings.append(check_constant(split.table, name, of_target))
     findings += [check_outliers(target, split, clipped=False, target=True) for target in targets]
-    if kind.has_label_sets:
-        return [*filter(None, findings), *check_labels(targets, split.location)]
+    if kind.joins_columns:
+        labels = [target for target in targets if target.kind is Kind.CATEGORICAL]
+        return [*filter(None, findings), *check_labels(labels, split.location)]
     for target, (_, of_target) in zip(targets, target_kinds(config, kind), strict=True):
         if of_target.has_labels:
             findings += check_classes(config, target, split.location)

@@ -278,7 +278,7 @@ def _targets(
         rows, classes = values.shape
         soft = SoftOrdinal if isinstance(loss, Ordinal) else SoftCrossEntropy
         return soft.of(values.astype(network.precision)), np.arange(classes, classes + rows, dtype=np.int64)
-    return (loss if loss.has_link else MSE()), target.encode(values, network.precision)
+    return (loss if loss.has_link else MSE()), target.encode_predictions(values, network.precision)
 
 
 FEWEST, MOST = 0.1, 0.3

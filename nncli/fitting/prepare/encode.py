@@ -148,9 +148,9 @@ def _encode_target(table: Table, target: Target, y: Truth, network: Network) -> 
     """
     with np.errstate(over="ignore"):
         encoded = target.encode(y, network.precision)
-    finite = np.isfinite(encoded) | np.isnan(y)  # a missing label or target
-    if not finite.all():
-        row, j = np.argwhere(~finite)[0]
+    too_large = np.isinf(encoded)  # NaN is a missing label or target
+    if too_large.any():
+        row, j = np.argwhere(too_large)[0]
         raise DataError(
             f"{y[row, j]:g} is too large a target for {network.precision}",
             location=table.location(row=int(row), column=target.names[j]),

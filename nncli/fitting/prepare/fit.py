@@ -40,6 +40,7 @@ from nncli.nn.losses import (
     LossBase,
     Ordinal,
     SeveralLosses,
+    Survival,
     TargetLoss,
     fit_losses,
 )
@@ -74,7 +75,7 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...]]
     """
     names, finding = config.data.target, None
     kind = None if config.loss is None else kind_of(config.loss)
-    if len(names) > 1 and (kind is None or not kind.has_label_sets):
+    if len(names) > 1 and (kind is None or not kind.joins_columns):
         return infer_losses(config, table)
     if config.data.order is not None and config.loss is None and len(names) == 1:
         config = config.model_copy(update={"loss": Ordinal()})
@@ -158,7 +159,7 @@ def infer_losses(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...
             raise DataError("no row has this target", location=table.location(column=name), hint="Do not name it.")
         complete &= len(rows) == len(table)
         inferred, of_loss = infer_loss(of_target, table.take(rows))
-        assert not isinstance(inferred, SeveralLosses | BinaryCrossEntropy)
+        assert not isinstance(inferred, SeveralLosses | BinaryCrossEntropy | Survival)
         losses[name] = inferred
         for finding in of_loss:  # the same notes are given once
             if finding.code is FindingCode.TARGET_AS_CLASS:
@@ -206,6 +207,9 @@ def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str])
         message = f"the loss {loss.type} has no use for the order of classes"
         raise config_error("data.order", message, "Use loss: ordinal, or remove the key.")
     kind = kind_of(loss)
+    if isinstance(loss, Survival) and loss.event is None:
+        message = "survival needs the column that says in which rows the event happened"
+        raise config_error("loss", message, "Write loss: {type: survival, event: COLUMN}.")
     if config.target_weights:
         raise config_error("target_weights", "the labels of a row count the same", "Remove it.")
     if kind.has_labels:
@@ -343,7 +347,8 @@ def fit_kind(
     """
     if isinstance(loss, SeveralLosses):
         return _side_by_side(config, table, table, loss, fit_kind)
-    options = FitOptions(scaling, clip, config.positive_class, config.data.order or ())
+    bins = loss.bins if isinstance(loss, Survival) and loss.bins != "auto" else 0
+    options = FitOptions(scaling, clip, config.positive_class, config.data.order or (), bins)
     target = kind_of(loss).fit(table, config.data.target, options)
     if config.positive_class is not None and (len(target.labels) != 2 or config.positive_class not in target.labels):
         labels = join_quoted(target.labels[:MAX_LABELS])

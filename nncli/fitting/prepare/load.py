@@ -184,7 +184,7 @@ def drop_missing_targets(table: ColumnStore, config: Config, *, every: bool = Tr
         DataError: no row is left.
     """
     names, kind = config.data.target, TargetBase if config.loss is None else kind_of(config.loss)
-    if every or kind.has_label_sets:
+    if every or kind.joins_columns:
         rows = kind.rows_with_target(table.columns(names), names)
     else:
         rows = rows_with_target(table.columns(names), names, every=False)

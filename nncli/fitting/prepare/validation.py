@@ -82,10 +82,10 @@ def should_calibrate(config: Config, target: Target, *, has_validation: bool) ->
     if target.has_parts:  # the model of each target is calibrated by itself
         return False
     if config.calibration == "auto":
-        return target.has_probabilities and has_validation
-    if not target.has_probabilities:
+        return target.has_temperature and has_validation
+    if not target.has_temperature:
         raise config_error(
-            "calibration", f"the target is a {target.noun}, which has no probabilities", "Remove the key."
+            "calibration", f"the target is a {target.noun}, which has no probabilities of classes", "Remove the key."
         )
     if not has_validation:
         raise config_error("calibration", "it needs validation rows, and validation is 0", "Set validation: 0.2.")
@@ -128,7 +128,7 @@ def _chooses_by_calibrated_log_loss(config: Config, kind: TargetKind) -> bool:
     For numbers it is val_loss. With class weights too, which weights the classes as the training does: no temperature
     brings weighted probabilities near the real shares, so a network that has hardly learned would be the best.
     """
-    return config.metric == CALIBRATED_LOG_LOSS.name and kind.has_probabilities and config.class_weight is None
+    return config.metric == CALIBRATED_LOG_LOSS.name and kind.has_temperature and config.class_weight is None
 
 
 def split_table(

@@ -118,7 +118,9 @@ class UncertaintyOptions(Options):
                         hint=Advice(f"For {100 * valid:g} % write ", use(field, valid), "."),
                     )
         field = target.uncertainty
-        instead = Advice("Use ", use(field) if field != "none" else f"the {PROBABILITIES}", ".")
+        instead = Advice(
+            "Use ", use(field) if field != "none" else f"the {CURVE if target.has_curve else PROBABILITIES}", "."
+        )
         if self.prediction_set and field != "prediction_set":
             raise UsageError(Advice(use("prediction_set"), f" {target.no_labels}"), hint=instead)
         if self.interval and field != "interval":
@@ -144,8 +146,8 @@ class UncertaintyOptions(Options):
             raise UsageError(Advice(use("by"), " is for prediction intervals and sets"), hint=advice)
 
 
-PROBABILITIES = "calibrated probability of each label"
-"""What a model of several labels has instead of intervals and sets."""
+PROBABILITIES, CURVE = "calibrated probability of each label", "survival curve"
+"""What a model of several labels, or of the time to an event, has instead of intervals and sets."""
 
 
 def set_column(level: float) -> str:

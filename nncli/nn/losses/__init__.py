@@ -22,6 +22,7 @@ from nncli.nn.losses.regression import (
     RegressionLoss,
 )
 from nncli.nn.losses.several import SeveralLosses, TargetLoss, fit_losses
+from nncli.nn.losses.survival import Survival
 
 __all__ = [
     "AMOUNT_LOSSES",
@@ -48,6 +49,7 @@ __all__ = [
     "Quantiles",
     "SeveralLosses",
     "StudentT",
+    "Survival",
     "TargetLoss",
     "Tweedie",
     "ZeroInflatedPoisson",
@@ -63,7 +65,7 @@ SETTINGS = frozenset(
 
 def _expand(value: object) -> object:
     """A name, or a mapping from targets to their losses, as a specification."""
-    if isinstance(value, dict) and value and value.get("type") != "several":
+    if isinstance(value, dict) and value and value.get("type") not in ("several", "survival"):
         is_loss = isinstance(value.get("type"), str)  # or a target has the name type
         if not is_loss or any(isinstance(loss, str | dict) for key, loss in value.items() if key not in SETTINGS):
             return {"type": "several", "losses": value}
@@ -71,7 +73,7 @@ def _expand(value: object) -> object:
 
 
 Loss: TypeAlias = Annotated[
-    Annotated[RegressionLoss | ClassLoss | BinaryCrossEntropy | SeveralLosses, Field(discriminator="type")],
+    Annotated[RegressionLoss | ClassLoss | BinaryCrossEntropy | Survival | SeveralLosses, Field(discriminator="type")],
     Shorthand(_expand, dict[str, TargetLoss | Literal["auto"]]),
 ]
 """Any loss, as the configuration names it, or a mapping from targets to their losses."""

@@ -53,18 +53,25 @@ MIN_PROBABILITY = float(np.finfo(np.float32).tiny)
 """Lower bound of predictions whose logarithm is taken in `per_row`."""
 
 
-NO_SURVIVAL = (
-    "There are no models of censored times. Without censored rows, the time itself is a target: loss: gamma. With "
-    "some, use lifelines or scikit-survival, or predict whether the event happens within a fixed time."
-)
-"""What to do instead of a survival model."""
-
-
 class LossBase(Spec):
     """The interface of a loss function: value, gradient, inverse link and loss per row."""
 
     foreign_types: ClassVar[Mapping[str, str]] = MappingProxyType(
-        dict.fromkeys(("cox", "aft", "survival", "weibull"), NO_SURVIVAL)
+        dict.fromkeys(
+            (
+                "cox",
+                "coxph",
+                "aft",
+                "weibull",
+                "deephit",
+                "pc_hazard",
+                "logistic_hazard",
+                "nnet_survival",
+                "discrete_time",
+            ),
+            "Write loss: {type: survival, event: COLUMN} for the time to an event, with the column that says whether "
+            "it happened.",
+        )
         | dict.fromkeys(("corn", "coral", "ordered_logit"), "Write loss: ordinal for ordered classes.")
         | dict.fromkeys(
             ("lambdarank", "ranknet", "ndcg"), "There is no ranking loss: predict the relevance by loss: mse."
@@ -94,6 +101,11 @@ class LossBase(Spec):
     """Whether it has the CRPS of a row and `cdf`; see distributions.py."""
     is_comparison_measure: ClassVar[bool] = False
     """True if runs that all have this loss are compared by it alone, not by squared and absolute error."""
+
+    @property
+    def target_columns(self) -> tuple[str, ...]:
+        """The columns of the target besides the one that the configuration names as such."""
+        return ()
 
     @property
     def parts(self) -> Sequence[Any]:

@@ -44,7 +44,8 @@ class Outputs:
     `quantiles` that of (rows, targets · levels). `labels` are the classes, none for numbers; of `label_type` in
     predictions. `codes` is the node of the code of the predicted class (rows, 1): its position in `labels`, or -1 if an
     input is infinite. Of a class, `values` or `codes` is None if only the other is asked for. Of several labels,
-    `names`, `values` are their probabilities, and `decided` is the node of 1 for each that is predicted, 0 for others.
+    `names`, `values` are their probabilities, and `decided` the node of 1 for each that is predicted, 0 for others. Of
+    a time to an event, `curve` is the node of the survival (rows, times), in the columns `curve_names`.
     """
 
     names: tuple[str, ...]
@@ -56,13 +57,17 @@ class Outputs:
     label_type: LabelType = "text"
     codes: int | None = None
     decided: int | None = None
+    curve: int | None = None
+    curve_names: tuple[str, ...] = ()
 
     @property
     def nodes(self) -> tuple[int, ...]:
         """The nodes that are computed."""
         of_bounds = [node for bounds in self.bounds for node in (bounds.lower, bounds.upper)]
         return tuple(
-            node for node in (self.codes, self.values, self.quantiles, self.decided, *of_bounds) if node is not None
+            node
+            for node in (self.codes, self.values, self.quantiles, self.decided, self.curve, *of_bounds)
+            if node is not None
         )
 
     @property
@@ -85,6 +90,8 @@ class Outputs:
         if self.quantiles is not None:
             titles = [f"quantile_{percent_digits(level)}{suffix}" for suffix in suffixes for level in self.levels]
             columns += [OutputColumn(title, self.quantiles, k) for k, title in enumerate(titles)]
+        if self.curve is not None:
+            columns += [OutputColumn(title, self.curve, k) for k, title in enumerate(self.curve_names)]
         for bounds in self.bounds:
             digits = percent_digits(bounds.level)
             for j, suffix in enumerate(suffixes):
@@ -112,8 +119,10 @@ class Outputs:
 
         bounds = tuple(Bounds(bound.level, new[bound.lower], new[bound.upper]) for bound in self.bounds)
         values, quantiles, codes = moved(self.values), moved(self.quantiles), moved(self.codes)
-        decided = moved(self.decided)
-        return replace(self, values=values, quantiles=quantiles, codes=codes, bounds=bounds, decided=decided)
+        decided, curve = moved(self.decided), moved(self.curve)
+        return replace(
+            self, values=values, quantiles=quantiles, codes=codes, bounds=bounds, decided=decided, curve=curve
+        )
 
 
 @dataclass(frozen=True)

@@ -331,9 +331,8 @@ class Profiler:
         """The bins (rows,) of the predictions of a member, in the order of the reference."""
         values = self.model.member_values(member) if isinstance(self.model, Ensemble) else member.values
         if not self.reference.is_classification:
-            return tuple(
-                number_bins.bin_codes(y) for number_bins, y in zip(self.reference.numbers, values.T, strict=True)
-            )
+            shown = values.T[member.target.shown_outputs]
+            return tuple(number_bins.bin_codes(y) for number_bins, y in zip(self.reference.numbers, shown, strict=True))
         (probability,), p = self.reference.numbers, probability_of(values)
         return np.where(np.isnan(p), 0, values.argmax(axis=1) + 1), probability.bin_codes(p)
 

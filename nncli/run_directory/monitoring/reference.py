@@ -368,7 +368,7 @@ def fit_predictions(predictions: Predictions) -> tuple[Bins, ...]:
     if not target.has_labels:
         return tuple(
             NumberBins.fit(name, "prediction", y, N_QUANTILES)
-            for name, y in zip(target.output_names, values.T, strict=True)
+            for name, y in zip(target.output_names[target.shown_outputs], values.T[target.shown_outputs], strict=True)
         )
     classes = CategoryBins.of_classes(target.names[0], target.labels, values.argmax(axis=1))
     label = target.labels[POSITIVE] if len(target.labels) == 2 else ""

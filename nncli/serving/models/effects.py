@@ -52,7 +52,7 @@ def effect_columns(inputs: Sequence[ProgramInput], model: AnyModel) -> tuple[Eff
     columns, taken = list[EffectColumn](), set[str]()
     target_of_model = model.spec.target
     several = not target_of_model.has_labels and target_of_model.n_outputs > 1
-    for target in target_of_model.output_names if several else (None,):
+    for target in target_of_model.output_names[target_of_model.shown_outputs] if several else (None,):
         for column in inputs:
             title = base_title = f"effect_{column.name}" + ("" if target is None else f"_{target}")
             n = 1
@@ -95,6 +95,8 @@ def effects_of(model: AnyModel, inputs: Sequence[ProgramInput], table: Table) ->
                     chosen = predictions.target.default_output(predictions.values[:rows], model.spec.decision)
                     predicted = chosen.clip(0)  # -1 has no probability, so that its effects are NaN
                 predicted_values = np.take_along_axis(predicted_values, predicted[None, :, None], axis=2)
+            else:
+                predicted_values = predicted_values[:, :, predictions.target.shown_outputs]
             values.append(predicted_values)
         stacked = np.concatenate(values)
         changes: Floats = stacked[0] - stacked[1:]  # (columns, rows, targets)

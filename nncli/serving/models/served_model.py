@@ -125,7 +125,7 @@ class ServedModel:
             DataError: a column is missing, or a cell cannot be read.
         """
         conformal = self._calibrated(options.uncertainty)
-        columns = PredictOptions(proba=options.proba, flag_unusual=options.flag_unusual)
+        columns = PredictOptions(proba=options.proba, at=options.at, flag_unusual=options.flag_unusual)
         predicted = predict_whole_table(self.model, table, columns, conformal=conformal)
         if observe is not None:
             try:

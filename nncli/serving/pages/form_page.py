@@ -129,6 +129,9 @@ def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> di
     if outputs.labels:
         model_data |= {"labels": list(target.labels), "classes": classes_of(outputs)}
         output["sets"] = [["90 % set", set_column(LEVEL)]] if has_levels else []
+    elif target.has_curve:  # the effects are those on the curve at a time
+        (shown,) = model_data["targets"] = list(target.output_names[target.shown_outputs])
+        output["targets"][0]["effect"] = shown
     return {
         "inputs": [input_data(column) for column in form.inputs],
         "model": model_data,
@@ -145,7 +148,8 @@ def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> di
 def _table_options(model: ServedModel, *, has_levels: bool) -> list[tuple[str, str]]:
     """The parameters that add columns to the predictions, and their names on the page."""
     target = model.model.spec.target
-    options = [("proba=true", "probabilities")] if target.has_probabilities else []
+    probabilities = "survival curve" if target.has_curve else "probabilities"
+    options = [("proba=true", probabilities)] if target.has_probabilities else []
     if has_levels:
         options.append((f"{target.uncertainty}={LEVEL}", f"90 % {target.uncertainty.replace('_', ' ')}"))
     options.append(("flag_unusual=true", "columns with unusual cells"))

@@ -79,7 +79,7 @@ def _options(model: ServedModel, request: InferRequest) -> PredictionOptions:
     if "proba" in request.parameters:
         return options
     default = default_options(model).proba
-    has_proba = request.outputs is None or any(name.startswith("proba_") for name in request.outputs)
+    has_proba = request.outputs is None or any(name.startswith(("proba_", "survival_")) for name in request.outputs)
     return replace(options, proba=default and has_proba)
 
 

@@ -20,6 +20,7 @@ from nncli.targets.metrics.labels import CALIBRATED_LABEL_LOG_LOSS, LABEL_METRIC
 from nncli.targets.metrics.metric import Metric
 from nncli.targets.metrics.ordinal import ORDINAL_METRICS
 from nncli.targets.metrics.regression import REGRESSION_METRICS, crps_metric, pinball_metric
+from nncli.targets.metrics.survival import SURVIVAL_METRICS
 
 BoundMetric = Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None], float]
 """(y, predictions, weight) -> one number, NaN where it is undefined."""
@@ -48,6 +49,7 @@ _ALL: tuple[Metric[Any], ...] = (
     gini_metric(None),
     *LABEL_METRICS,
     CALIBRATED_LABEL_LOG_LOSS,
+    *SURVIVAL_METRICS,
     RELATIVE_LOSS,
 )
 

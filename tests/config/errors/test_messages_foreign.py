@@ -13,9 +13,11 @@ from nncli.config.loading import load_config
 @pytest.mark.parametrize(
     ("setting", "key", "mentions"),
     [
-        ("data.event=dead", "data.event", "gamma"),
-        ("data.censored=dead", "data.censored", "lifelines"),
-        ("loss=cox", "loss", "scikit-survival"),
+        ("data.event=dead", "data.event", "type: survival"),
+        ("data.censored=dead", "data.censored", "type: survival"),
+        ("data.start=entered", "data.start", "start"),
+        ("loss=cox", "loss", "type: survival"),
+        ("loss={type: survival, event: dead, status: died}", "loss.status", "event"),
         ("loss=corn", "loss", "ordinal"),
         ("loss=coral", "loss", "ordinal"),
         ("loss=lambdarank", "loss", "mse"),

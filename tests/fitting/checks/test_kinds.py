@@ -35,6 +35,11 @@ TABLES: dict[str, tuple[dict[str, Any], list[str], str]] = {
     "tags": ({"x": X, "genres": tagged("|"), "y": TIME}, ["y"], "genres"),
     "semicolons": ({"x": X, "genres": tagged(";"), "y": TIME}, ["y"], "genres"),
     "time": ({"x": X, "time": TIME, "Event": YES_NO}, ["time"], "Event"),
+    "words": (
+        {"x": X, "Survival_months": TIME, "status": np.where(YES_NO, "died", "alive")},
+        ["Survival_months"],
+        "status",
+    ),
     "event": ({"x": X, "follow_up": TIME, "death_event": YES_NO}, ["death_event"], "follow_up"),
     "exposure": ({"x": X, "Exposure": X + 0.1, "claims": COUNTS}, ["claims"], "Exposure"),
 }
@@ -56,7 +61,10 @@ def written(folder: Path, columns: dict[str, Any]) -> str:
 
 
 def of_kinds(findings: tuple[Finding, ...]) -> list[Finding]:
-    codes = (FindingCode.UNSUPPORTED_KIND, FindingCode.TARGET_AS_NUMBER, FindingCode.ORDERED_TARGET)
+    codes = (
+        *(FindingCode.UNSUPPORTED_KIND, FindingCode.TARGET_AS_NUMBER),
+        *(FindingCode.ORDERED_TARGET, FindingCode.TARGET_WITH_EVENT),
+    )
     return [finding for finding in findings if finding.code in codes]
 
 

@@ -143,6 +143,10 @@ def naive_row(loss: Any, z: Matrix, y: Any) -> float:
     if name == "ordinal":
         p = [1.0 / (1.0 + math.exp(-float(a))) for a in z]
         return -math.log(math.prod(p[:y]) * (1.0 - p[y] if y < len(p) else 1.0))
+    if name == "survival":
+        n, mean = len(z), math.fsum(map(float, z)) / len(z)
+        hazards = [1.0 / (1.0 + math.exp(-0.2 * float(a) - 0.8 * mean)) for a in z]
+        return -math.fsum(r * math.log1p(-h) + e * math.log(h) for h, r, e in zip(hazards, y[:n], y[n:], strict=True))
     assert name == "cross_entropy"
     scores = [0.0, float(z[0])] if len(z) == 1 else [float(a) for a in z]
     K, s, log_sum = len(scores), loss.label_smoothing, math.log(math.fsum(map(math.exp, scores)))
@@ -152,6 +156,9 @@ def naive_row(loss: Any, z: Matrix, y: Any) -> float:
 def random_targets(loss: LossBase, rng: np.random.Generator, rows: int, outputs: int) -> NDArray[Any]:
     if loss.task == "multilabel":
         return rng.choice([0.0, 1.0, math.nan], (rows, outputs))
+    if loss.task == "survival":
+        event = rng.multinomial(1, np.full(outputs, 1.0 / outputs), rows) * rng.integers(0, 2, (rows, 1))
+        return np.concatenate([rng.uniform(0.0, 1.0, (rows, outputs)) * (1 - event), event], axis=1)
     if loss.task != "regression":
         return rng.integers(0, outputs + 1 if outputs == 1 or loss.task == "ordinal" else outputs, rows)
     if loss.model_dump()["type"] in PER_PAIR:
@@ -218,6 +225,8 @@ def test_the_mean_of_the_losses_per_row_is_the_value(loss: LossBase, rows: int, 
 @pytest.mark.parametrize("loss", EVERY)
 def test_a_nan_is_never_hidden(loss: LossBase) -> None:
     y = [0, 1] if loss.task in CODED else [[1.0], [1.0]]
+    if loss.task == "survival":
+        y = [[0.0, 1.0], [0.0, 1.0]]
     with np.errstate(invalid="ignore"):
         value, _ = value_and_slope(loss, [[math.nan] * width(loss, 1), [0.0] * width(loss, 1)], y)
     assert math.isnan(value)
@@ -233,6 +242,7 @@ def test_the_derivative_at_a_perfect_fit_is_zero(loss: LossBase) -> None:
         "classification": ([[1e3, -1e3, -1e3], [-1e3, 1e3, -1e3]], np.array([0, 1])),
         "multilabel": ([[1e3, -1e3, 5.0]], np.array([[1.0, 0.0, math.nan]])),
         "ordinal": ([[-1e3, 0.0, 0.0], [1e3, -1e3, 0.0]], np.array([0, 1])),
+        "survival": ([[-1e3, 1e3, 5.0]], np.array([[1.0, 0.0, 0.0, 0.0, 1.0, 0.0]])),
         "regression": ([[0.0], [math.log(3.0)]], np.array([[1.0], [3.0]]) if loss.deviance_power else None),
     }[loss.task]
     _, dZ = value_and_slope(loss, Z, Z if y is None else y)

@@ -97,7 +97,9 @@ def _text(held_out: HeldOutPredictions, kind: str, *, has_sums: bool) -> str:
         return text
     target = held_out.predictions.target
     subject = f"probability of the {target.output_noun}" if target.labels else "prediction"
-    if len(target.names) > 1 and not target.labels:
+    if target.has_curve:
+        subject = display(target.describe_output(target.output_names[target.shown_outputs][0]))
+    elif len(target.names) > 1 and not target.labels:
         subject = f"prediction of {display(target.names[0], 30)}"
     return (
         f"{text} The errors are those of the {kind} predictions. The {subject} of the whole model is that of nncli "

@@ -10,12 +10,14 @@ from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.analysis.report.charts import (
     MAX_POINTS,
     Axis,
+    Bin,
     Color,
     Line,
     bars,
     evenly_spaced,
     lines,
     numeric_table,
+    points,
     scatter,
 )
 from nncli.analysis.report.page import (
@@ -50,7 +52,7 @@ from nncli.targets.metrics.amounts import lorenz_curve
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.coverage import Coverage, IntervalScores, SetScores, interval_scores, set_scores
 from nncli.targets.metrics.sorted_scores import Floats, Integers
-from nncli.targets.views import Intervals
+from nncli.targets.views import Intervals, SurvivalCurves
 
 MAX_TARGETS = 4
 BARS = 24
@@ -84,6 +86,30 @@ def regression(held_out: HeldOutPredictions) -> Section | None:
     if len(target.names) > MAX_TARGETS:
         parts.append(Paragraph(f"The first {MAX_TARGETS} of {len(target.names):,} targets are shown."))
     return Section("residuals", "Residuals", tuple(parts), wide=True)
+
+
+def survival(held_out: HeldOutPredictions) -> Section | None:
+    """The calibration of survival curves at a time; None without curves."""
+    predictions = held_out.predictions
+    view = predictions.target.view(predictions, held_out.y, held_out.weights, None)
+    if not isinstance(view, SurvivalCurves):
+        return None
+    predicted, observed, rows = view.calibration
+    (time, event), horizon = (display(name, 30) for name in view.names), format_number(view.horizon)
+    text = (
+        f"Fifths of the rows by the predicted share without {event} at {time} {horizon}, and the share that is "
+        "observed (Kaplan-Meier). Dotted line: perfect calibration."
+    )
+    cells = tuple(
+        (format_percent(p), format_percent(o), f"{n:,.0f}")
+        for p, o, n in zip(predicted.tolist(), observed.tolist(), rows.tolist(), strict=True)
+    )
+    table = Table(f"Calibration at {horizon}", ("predicted", "observed", "rows"), cells, ())
+    bins = [Bin(int(n), p, o, o, o) for p, o, n in zip(predicted, observed, rows, strict=True)]
+    axis = Axis(f"predicted share without {event}", "observed", (0.0, 1.0), (-0.02, 1.02), square=True)
+    sizes = np.sqrt(rows / rows.sum())
+    figure = points(f"Calibration at {time} {horizon}", text, axis, bins, sizes, table)
+    return Section("calibration", "Calibration", (Gallery((figure,)),))
 
 
 def _shares_below(held_out: HeldOutPredictions) -> Table:

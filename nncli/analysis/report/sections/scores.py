@@ -101,7 +101,7 @@ def lead(summary: RunSummary) -> str:
     if held_out is None:
         return f"{_networks(manifest)}: {_state(manifest)}."
     target, columns = held_out.predictions.target, len(held_out.model.names)
-    first, more = quoted_name(target.names[0]), len(target.names) - 1
+    first, more = quoted_name(target.names[0]), 0 if target.joins_columns else len(target.names) - 1
     what = f"predicts {first}" + (f" and {more:,} more" if more else "")
     if target.has_labels:
         what = f"classifies {first} into {len(target.labels):,} classes"
@@ -119,7 +119,7 @@ def summary_sentence(summary: RunSummary, scores: ScoresWithIntervals | None) ->
     form, of, guess = format_of(main.name), "", "the mean"
     if target.has_labels:
         guess = quoted_name(target.labels[int(held_out.baseline.classes[0])])
-    elif target.labels:
+    elif target.baseline_noun:
         guess = target.baseline_noun
     elif len(target.names) > 1:
         of = f" of {quoted_name(target.names[0])}"
@@ -177,8 +177,14 @@ def overview_facts(summary: RunSummary) -> tuple[tuple[str, str], ...]:
     pairs = []
     if held_out is not None:
         target = held_out.predictions.target
+        kind = target.noun if target.has_curve else "numeric"
         outputs = f"{len(target.labels):,} {target.output_nouns}, {quoted_names(target.labels)}"
-        pairs.append(("target", f"{quoted_names(target.names)}: {outputs if target.labels else 'numeric'}"))
+        pairs.append(
+            (
+                "target",
+                f"{quoted_names(target.names)}: {outputs if target.labels else kind}",
+            )
+        )
         pairs.append(("features", quoted_names(tuple(held_out.model.names))))
     pairs.append(("table", f"{display(manifest.data.title, 200)}, {manifest.data.rows:,} rows"))
     if held_out is not None:
@@ -325,7 +331,9 @@ def _holds_dates(table: tables.Table, name: str) -> bool:
 
 
 NAME, TITLE = "scores", "Scores"
-BASELINE = "The baseline uses no features: it predicts the class frequencies, or the mean, of the training rows."
+BASELINE = (
+    "The baseline uses no features: it predicts the class frequencies, the mean, or the curve of all training rows."
+)
 AVERAGING = (
     "The scores of the model include the expected gain of averaging all networks, which is measured on the rows that "
     "two of them held out. Charts and single rows below are of the out-of-fold predictions, without this gain."

@@ -72,7 +72,7 @@ class PredictionJob:
             model, _ = load_model(str(run.absolute()), checksum, options.uncertainty)
         errors, force = options.errors_file, options.force
         if not isinstance(model, TargetModels):
-            options.check_proba(model)
+            options.check_columns(model)
         if output.exists() and not output.is_dir():
             raise UsageError(
                 "this is a file, not a folder", location=Location(source=str(output)), hint="Name a folder."

@@ -80,8 +80,8 @@ class AnswersRecord(Spec):
 def options_of(options: WriteOptions, source: TableSource) -> dict[str, Any]:
     """What determines the answers besides run and input, as the record holds it; of the source the sheet and range.
 
-    There are no options of intervals and sets without levels, nor `flag_unusual` and `decimal` unless they are set, as
-    in the records of older versions.
+    There are no options of intervals and sets without levels, nor `at`, `flag_unusual` and `decimal` unless they are
+    set, as in the records of older versions.
     """
     uncertainty = {field.name for field in fields(UncertaintyOptions)}
     names = [
@@ -90,8 +90,9 @@ def options_of(options: WriteOptions, source: TableSource) -> dict[str, Any]:
         if declared.option.panel and declared.field not in uncertainty
     ]
     return {
-        **{name: getattr(options, name) for name in names if name not in ("force", "flag_unusual", "decimal")},
+        **{name: getattr(options, name) for name in names if name not in ("force", "flag_unusual", "decimal", "at")},
         **({"flag_unusual": True} if options.flag_unusual else {}),
+        **({"at": [*options.at]} if options.at else {}),
         **({"decimal": ","} if options.decimal == "," else {}),
         "keep": [*options.keep],
         **({"uncertainty": json.loads(json.dumps(asdict(options.uncertainty)))} if options.levels else {}),

@@ -4,7 +4,7 @@ const LARGEST = 3;
 /** The measures of a prediction: its numbers, or the probability of the second of two classes or of the predicted one. */
 function measuresOf(answer) {
   const { output } = page;
-  if (output.kind === "number") return output.targets.map((target) => ({ title: target.shown, of: (other) => other.get(target.column), show: shownNumber }));
+  if (output.kind === "number") return output.targets.map((target) => ({ title: target.effect ?? target.shown, of: (other) => other.get(target.column), show: shownNumber }));
   if (!hasShares(answer)) return [];
   const chosen = model.labels.length === 2 ? 1 : labelOf(answer, output);
   return chosen < 0 ? [] : [{ title: `probability of ${output.labels[chosen]}`, of: (other) => sharesOf(other)[chosen], show: (x) => `${shownNumber(Number((100 * x).toPrecision(x < 0.01 ? 1 : 3)))} points` }];

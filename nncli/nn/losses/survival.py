@@ -1,0 +1,138 @@
+"""Losses of the time to an event, of which some rows are censored: the event is known to be later than a time.
+
+Time is divided into bins, and the raw output Z is (B, bins). The targets y are (B, 2 bins): the share of each bin in
+which a row is at risk without an event, and 1 for the bin of its event. The target knows the times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from nncli.base.spec import StrictStr, Task
+from nncli.nn.activations import Sigmoid, Softplus
+from nncli.nn.arrays import Array, Floats
+from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise
+from nncli.nn.program.values import Value, exp, join
+
+MAX_BINS = 500
+IMAGINED = 0.5
+"""Events that are added to each bin for the outputs from which a training starts."""
+APART = 0.2
+"""By how much outputs differ from their mean: what makes all events earlier is learned faster than a single hazard."""
+
+
+class Survival(LossBase):
+    """Time to an event in bins, hazard hₖ = σ(xₖ): -Σₖ (rₖ log(1 - hₖ) + eₖ log hₖ), eₖ = 1 in the bin of the event.
+
+    rₖ is the share of bin k in which the row is at risk, before that bin 1: a row that is censored within a bin, or
+    enters within it, counts for a part. The survival at the end of bin k is (1 - h₀) … (1 - hₖ). The log-odds are
+    x = m + 0.2 (z - m) with the mean m of z, that is z A for a symmetric A, so dz = dx A with dxₖ = (rₖ + eₖ) hₖ - eₖ.
+    Gensheimer and Narasimhan, "A scalable discrete-time survival model for neural networks", 2019.
+    """
+
+    type: Literal["survival"] = "survival"
+    event: StrictStr | None = Field(
+        None,
+        description="Column that says whether the event happened at the time of the target: yes, 1, true or died. "
+        "Otherwise the row is censored: until then it had not happened.",
+    )
+    start: StrictStr | None = Field(
+        None, description="Column of the time from which on each row was observed. null: from 0 on."
+    )
+    bins: Annotated[int, Field(strict=True, ge=2, le=MAX_BINS)] | Literal["auto"] = Field(
+        "auto", description="Bins of time, between quantiles of the times of events. auto: by the number of events."
+    )
+
+    foreign_keys: ClassVar[Mapping[str, str]] = MappingProxyType(
+        dict.fromkeys(
+            ("status", "censored", "censoring", "indicator"),
+            "Name the column that is yes for rows with the event as event.",
+        )
+        | dict.fromkeys(("entry", "left", "truncation"), "Write start.")
+        | dict.fromkeys(("duration", "time"), "The time is data.target.")
+    )
+    task: ClassVar[Task] = "survival"
+    has_link: ClassVar[bool] = True
+    starts_at_mean: ClassVar[bool] = True
+    per_row_name: ClassVar[str] = "survival_loss"
+
+    @property
+    def target_columns(self) -> tuple[str, ...]:
+        return tuple(name for name in (self.event, self.start) if name is not None)
+
+    def formulas(self, outputs: int) -> tuple[str, str]:
+        loss = "L = 1/B Σᵢ Σₖ ((rᵢₖ + eᵢₖ) log(1 + exp(xᵢₖ)) - eᵢₖ xᵢₖ), x = m + 0.2 (z - m), m = mean(z)"
+        return loss, "dX = 1/B ((R + E) σ(X) - E), dZ = m + 0.2 (dX - m), m = mean(dX)"
+
+    def initial_outputs(self, y: Array) -> Array:
+        """The log-odds of the hazards of all rows, each bin with half an event more."""
+        at_risk, events = np.split(y.sum(axis=0, dtype=np.float64), 2)
+        x = np.log((events + IMAGINED) / (at_risk + IMAGINED))
+        return np.asarray(x.mean() + (x - x.mean()) / APART)
+
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
+        at_risk, has_event = np.split(y, 2, axis=1)
+        both, events, X, dX = (np.empty_like(Z) for _ in range(4))
+        A = (APART * np.eye(Z.shape[1]) + (1.0 - APART) / Z.shape[1]).astype(Z.dtype)
+        L, softplus, _ = Softplus().bind(X)
+        P, sigmoid, _ = Sigmoid().bind(X)
+
+        def loss(V: Array) -> None:
+            np.copyto(both, at_risk)
+            np.copyto(events, has_event)
+            np.add(both, events, out=both)
+            np.matmul(Z, A, out=X)
+            softplus()
+            np.multiply(both, L, out=V)
+            np.multiply(events, X, out=L)
+            np.subtract(V, L, out=V)
+
+        def grad(dZ: Array) -> None:
+            sigmoid()
+            np.multiply(both, P, out=dX)
+            np.subtract(dX, events, out=dX)
+            np.matmul(dX, A, out=dZ)
+
+        return bind_elementwise(Z, w, batch, loss, grad, targets=1)
+
+    def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
+        """The survival (B, bins) at the end of each bin, a product of numbers from 0 to 1, so that it never rises."""
+        with np.errstate(over="ignore"):
+            return np.asarray(np.multiply.accumulate(1.0 / (1.0 + np.exp(_log_odds(Z))), axis=1))
+
+    def lower_inverse_link(self, z: Value) -> Value:
+        survives = 1.0 / (1.0 + exp(z * APART + z.sum() * ((1.0 - APART) / z.width)))
+        parts = [survives.columns([0])]
+        for k in range(1, z.width):
+            parts.append(parts[-1] * survives.columns([k]))
+        return join(parts)
+
+    def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """dxₖ = -hₖ Σ_{j≥k} Sⱼ dSⱼ, and dz follows from dx as x from z."""
+        later = (self.inverse_link(Z) * dP)[:, ::-1].cumsum(axis=1)[:, ::-1]
+        dX: Floats = np.asarray(-later / (1.0 + np.exp(-_log_odds(Z))))
+        return _log_odds(dX)
+
+    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
+        """The loss (rows,) of each row, from the survival (rows, bins) and targets as those of the training."""
+        return survival_losses(predictions, y)
+
+
+def _log_odds(Z: Array) -> Floats:
+    """m + APART (z - m), the log-odds of hazards; the sum is in order, so that a row's bits depend on the row alone."""
+    z = Z.astype(np.float64)
+    return np.asarray(z * APART + np.cumsum(z, axis=1)[:, -1:] * ((1.0 - APART) / z.shape[1]))
+
+
+def survival_losses(S: Floats, y: npt.NDArray[Any]) -> Floats:
+    """The negative log-likelihood (rows,) of the survival S (rows, bins) for targets y (rows, 2 bins)."""
+    at_risk, events = np.split(y.astype(np.float64), 2, axis=1)
+    survives = S / np.maximum(np.concatenate([np.ones((len(S), 1)), S[:, :-1]], axis=1), MIN_PROBABILITY)
+    logs = [np.log(np.maximum(p, MIN_PROBABILITY)) for p in (survives, 1.0 - survives)]
+    return np.asarray(-(at_risk * logs[0] + events * logs[1]).sum(axis=1))

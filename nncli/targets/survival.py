@@ -1,0 +1,450 @@
+"""The time to an event, of which some rows are censored: predicted are survival curves and their medians."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, ClassVar, Literal, Self
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from nncli.base.errors import DataError
+from nncli.base.spec import PositiveFloat, StrictStr, Task
+from nncli.base.text import format_number, format_percent, quote
+from nncli.data.columns.hashing import Hashes, hash_numbers
+from nncli.data.columns.parsing import CellErrors, numbers_and_errors, raise_first, read_text, unit_of
+from nncli.data.columns.spellings import NO_YES, category_keys
+from nncli.data.table import Table
+from nncli.nn.arrays import Codes, Floats, Mask, Precision
+from nncli.nn.losses import MIN_PROBABILITY, Loss
+from nncli.nn.losses.survival import survival_losses
+from nncli.nn.program.program import Outputs
+from nncli.nn.program.values import Value, log, maximum, minimum, select
+from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
+from nncli.targets.decision import Decision
+from nncli.targets.metrics.bootstrap import Samples
+from nncli.targets.metrics.registry import BoundMetric, metric_function, metric_title
+from nncli.targets.metrics.survival import (
+    BRIER,
+    OF_ENTRIES,
+    SURVIVAL,
+    SURVIVAL_LOSS,
+    SURVIVAL_METRICS,
+    SurvivalRows,
+    SurvivalScores,
+    calibration_at,
+    kaplan_meier,
+    scored_times,
+)
+from nncli.targets.views import Intervals, SurvivalCurves
+
+MOST_BINS, EVENTS_PER_BIN = 20, 8
+"""Bins of time at most, and the events that each has at least, unless the loss says how many there are."""
+EVENT_WORDS = frozenset(NO_YES.values()) | {
+    "died",
+    "dead",
+    "death",
+    "deceased",
+    "event",
+    "failed",
+    "failure",
+    "churned",
+}
+CENSORED_WORDS = frozenset(word for pair, yes in NO_YES.items() for word in pair if word != yes) | {
+    *("alive", "living", "survived", "censored", "censor", "active", "none"),
+}
+GROUPS = 3
+"""Groups of rows by predicted risk whose curves are shown."""
+
+
+class SurvivalTarget(TargetBase):
+    """The time to an event in the columns `names`: the time, whether it is that of the event, and perhaps the start.
+
+    The truth y is (rows, names) of numbers, 1 for an event and 0 for a censored row. Predicted values (rows, edges)
+    are the probabilities that the event is after the ends of the bins of time, `edges`. Within a bin the hazard is
+    constant, and beyond the last event nothing is known: a median that is later is missing.
+    """
+
+    task: Literal["survival"] = "survival"
+
+    noun: ClassVar[str] = "time to an event"
+    output_noun: ClassVar[str] = "time"
+    output_nouns: ClassVar[str] = "times"
+    has_probabilities: ClassVar[bool] = True
+    has_curve: ClassVar[bool] = True
+    reads_text: ClassVar[bool] = True
+    joins_columns: ClassVar[bool] = True
+    fits_all_rows: ClassVar[bool] = True
+    uncertainty: ClassVar[Literal["interval", "prediction_set", "none"]] = "none"
+    family: ClassVar[Task] = SURVIVAL
+    default_loss: ClassVar[str] = "survival"
+    default_metric: ClassVar[str] = "concordance"
+    linear_model: ClassVar[str] = "proportional hazards"
+    error_title: ClassVar[str] = "error of the curve"
+    baseline_noun: ClassVar[str] = SurvivalScores.baseline
+
+    names: Annotated[tuple[StrictStr, ...], Field(min_length=2, max_length=3)]
+    edges: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)]
+    unit: StrictStr | None = None
+
+    @classmethod
+    def fit(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> Self:
+        """Fit the bins of time: between quantiles of the times of events.
+
+        Raises:
+            DataError: a cell cannot be read, or no event is after the time 0.
+        """
+        unit = unit_of(table, names[0])
+        y = cls(names=names, edges=(1.0,), unit=unit).read(table)
+        times = np.sort(y[(y[:, 1] == 1.0) & (y[:, 0] > 0.0), 0])
+        if not len(times):
+            raise DataError(
+                f"no row has the event {quote(names[1])} after the time 0",
+                location=table.location(column=names[1]),
+                hint=f"{quote(names[1])} must be yes, 1 or true in rows with the event, and no, 0 or false in others.",
+            )
+        bins = options.bins or min(max(len(times) // EVENTS_PER_BIN, 2), MOST_BINS)
+        places = np.ceil(np.arange(1, bins + 1) * len(times) / bins).astype(np.int64) - 1
+        return cls(names=names, edges=tuple(np.unique(times[places]).tolist()), unit=unit)
+
+    @classmethod
+    def note(cls, table: Table, names: tuple[str, ...]) -> str | None:
+        y = cls(names=names, edges=(1.0,), unit=unit_of(table, names[0])).read(table)
+        events = int(y[:, 1].sum())
+        return (
+            f"{quote(names[0])} is the time to the event {quote(names[1])}, which {events:,} of {len(y):,} rows have; "
+            f"the others, {format_percent(1.0 - events / max(len(y), 1))}, are censored"
+        )
+
+    def read(self, table: Table) -> Floats:
+        """The times, 1 for an event or 0 for a censored row, and the starts, if there are any (rows, names)."""
+        y, errors = self._read(table)
+        for name, of_column in errors:
+            raise_first(table, name, of_column)
+        for name, column in zip(self.names, y.T, strict=True):
+            if np.isnan(column).any():
+                raise missing_target_error(table, name, int(np.isnan(column).argmax()))
+        return y
+
+    def _read(self, table: Table) -> tuple[Floats, list[tuple[str, list[CellErrors]]]]:
+        """The targets (rows, names), NaN for a missing or wrong cell, and the cells that cannot be read."""
+        time, event, *start = self.names
+        columns = {time: numbers_and_errors(table, time, self.unit, alternatives=True), event: events(table, event)}
+        times, errors = columns[time]
+        errors += CellErrors.of(times < 0.0, "is a time below 0", "Write the time since the start, 0 or more.")
+        for name in start:
+            entries, of_entries = columns[name] = numbers_and_errors(
+                table, name, unit_of(table, name), alternatives=True
+            )
+            hint = f"{quote(name)} is the time from which on the row was observed."
+            of_entries += CellErrors.of(entries >= times, f"is not before {quote(time)} of the same row", hint)
+            of_entries += CellErrors.of(entries < 0.0, "is a time below 0", hint)
+        return np.column_stack([columns[name][0] for name in self.names]), [
+            (name, columns[name][1]) for name in self.names
+        ]
+
+    def cell_errors(self, table: Table) -> list[tuple[str, list[CellErrors]]]:
+        return self._read(table)[1]
+
+    @property
+    def truth_columns(self) -> tuple[tuple[str, bool], ...]:
+        return tuple((name, j == 1) for j, name in enumerate(self.names))
+
+    def hash_cells(self, table: Table) -> list[Hashes]:
+        return [hash_numbers(column) for column in self.read(table).T]
+
+    @property
+    def removed_units(self) -> list[tuple[str, str | None]]:
+        return [(self.names[0], self.unit)]
+
+    @property
+    def title(self) -> str:
+        return f"{quote(self.names[0])} to the event {quote(self.names[1])} ({self.task}, {len(self.edges):,} bins)"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return tuple(survival_name(time) for time in self.edges)
+
+    @property
+    def no_labels(self) -> str:
+        return "needs a row to have one of several classes; this model predicts the time to an event"
+
+    @property
+    def no_intervals(self) -> str:
+        return "needs numbers that are all observed; this model predicts survival curves"
+
+    # Outputs of the network, and predictions
+
+    def encode(self, y: Truth, precision: Precision = "float64") -> Truth:
+        """The shares of the bins in which rows are at risk, and 1 for the bin of an event (rows, 2 edges)."""
+        edges = np.array(self.edges)
+        lower = np.concatenate([[0.0], edges[:-1]])
+
+        def shares(times: Floats) -> Floats:
+            return np.asarray(np.clip((times[:, None] - lower) / (edges - lower), 0.0, 1.0))
+
+        at_risk, events = shares(y[:, 0]), np.zeros((len(y), len(edges)))
+        if len(self.names) > 2:
+            at_risk -= shares(y[:, 2])
+        rows = np.flatnonzero((y[:, 1] == 1.0) & (y[:, 0] <= edges[-1]))
+        places = np.searchsorted(edges, y[rows, 0], "left")
+        at_risk[rows, places], events[rows, places] = 0.0, 1.0
+        return np.concatenate([at_risk, events], axis=1).astype(precision)
+
+    def encode_predictions(self, values: Floats, precision: Precision) -> Truth:
+        """The targets whose loss is the expected one of the predicted times."""
+        before = np.concatenate([np.ones((len(values), 1)), values[:, :-1]], axis=1)
+        return np.concatenate([values, before - values], axis=1).astype(precision)
+
+    def curve(self, values: Floats, times: Floats) -> Floats:
+        """The survival (rows, times) at some times, from that at the ends of the bins; the last one beyond them."""
+        edges = np.concatenate([[0.0], self.edges])
+        time = np.clip(times, 0.0, edges[-1])
+        place = np.clip(np.searchsorted(edges, time, "left"), 1, len(edges) - 1)
+        share = (time - edges[place - 1]) / (edges[place] - edges[place - 1])
+        logs = np.log(np.maximum(np.concatenate([np.ones((len(values), 1)), values], axis=1), MIN_PROBABILITY))
+        return np.asarray(np.exp(logs[:, place - 1] * (1.0 - share) + logs[:, place] * share))
+
+    def medians(self, values: Floats) -> Floats:
+        """The times (rows,) at which curves reach 1/2; infinite where that is after the last bin."""
+        S = np.maximum(np.concatenate([np.ones((len(values), 1)), values], axis=1), MIN_PROBABILITY)
+        above = np.log(S[:, :-1] * 2.0) / np.maximum(np.log(S[:, :-1]) - np.log(S[:, 1:]), MIN_PROBABILITY)
+        # A sum in order: a row's bits depend on the row alone.
+        median = np.cumsum(np.clip(above, 0.0, 1.0) * np.diff(self.edges, prepend=0.0), axis=1)[:, -1]
+        return np.where(values[:, -1] > 0.5, np.inf, median)
+
+    def lower_codes(self, values: Value, decision: Decision | None) -> Value | None:
+        """The operations of `medians`."""
+        logs = [log(maximum(values.columns([k]), MIN_PROBABILITY)) for k in range(values.width)]
+        half, median, before = float(np.log(2.0)), values.columns([0]) * 0.0, values.columns([0]) * 0.0
+        for width, after in zip(np.diff(self.edges, prepend=0.0).tolist(), logs, strict=True):
+            share = (before + half) / maximum(before - after, MIN_PROBABILITY)
+            median, before = median + minimum(maximum(share, 0.0), 1.0) * width, after
+        return select(values.columns([values.width - 1]) > 0.5, np.inf, median)
+
+    def program_outputs(self, outputs: Outputs, codes: int | None) -> Outputs:
+        return replace(outputs, names=self.names[:1], values=codes, curve=outputs.values, curve_names=self.output_names)
+
+    def risk(self, values: Floats) -> Floats:
+        """The sum (rows,) over the bins of the cumulative hazard, which is higher for earlier events."""
+        return np.asarray(-np.log(np.maximum(values, MIN_PROBABILITY)).sum(axis=1))
+
+    def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
+        """`prediction`, the median time, null after the last bin; with `proba` `survival_TIME` for each edge."""
+        median = self.medians(predictions.values)
+        columns = {"prediction": pl.Series(np.where(np.isinf(median), np.nan, median), nan_to_null=True)}
+        if proba:
+            for name, S in zip(self.output_names, predictions.values.T, strict=True):
+                columns[name] = pl.Series(S.astype(predictions.precision))
+        return columns
+
+    def program_columns(self, predictions: Predicted) -> Mapping[str, pl.Series]:
+        """Those with the curve, and an infinite median after the last bin."""
+        return {
+            **self.columns(predictions, proba=True),
+            "prediction": pl.Series(self.medians(predictions.values)),
+        }
+
+    def columns_at(self, values: Floats, times: Sequence[float]) -> Mapping[str, pl.Series]:
+        S = self.curve(values, np.array(times, np.float64))
+        return {survival_name(time): pl.Series(column) for time, column in zip(times, S.T, strict=True)}
+
+    def distributions(self, values: Floats) -> tuple[Floats, ...]:
+        return values, 1.0 - values
+
+    def default_output(self, values: Floats, decision: Decision | None) -> Codes:
+        """The survival at the middle edge."""
+        return np.full(len(values), self.shown_outputs.start)
+
+    @property
+    def shown_outputs(self) -> slice:
+        middle = (len(self.edges) - 1) // 2
+        return slice(middle, middle + 1)
+
+    def accepts(self, member: TargetBase) -> bool:
+        return super().accepts(member) and self.is_same(member)
+
+    def is_same(self, other: TargetBase) -> bool:
+        return isinstance(other, SurvivalTarget) and (self.names, self.edges) == (other.names, other.edges)
+
+    def align(self, values: Floats, source: TargetBase) -> Floats:
+        """The curves at the edges of this target."""
+        if not isinstance(source, SurvivalTarget) or source.edges == self.edges:
+            return values
+        return source.curve(values, np.array(self.edges))
+
+    def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
+        """The target itself: all members have the bins of the whole table."""
+        return self
+
+    # Scores
+
+    def _rows(self, y: Floats, values: Floats, weights: Floats | None) -> SurvivalRows:
+        event, start = y[:, 1] == 1.0, y[:, 2] if len(self.names) > 2 else None
+        times = scored_times(y[:, 0], event) if len(y) else np.empty(0)
+        w = np.ones(len(y)) if weights is None else weights
+        return SurvivalRows(y[:, 0], event, start, self.risk(values), times, self.curve(values, times), w)
+
+    def _values(self, name: str, rows: SurvivalRows, losses: Callable[[], Floats], W: Samples) -> Samples:
+        if name == SURVIVAL_LOSS.name:
+            return np.asarray(W @ losses() / W.sum(axis=1))
+        return rows.values(name, W)
+
+    @property
+    def _score_names(self) -> list[str]:
+        names = [metric.name for metric in SURVIVAL_METRICS]
+        return [name for name in names if len(self.names) == 2 or name in OF_ENTRIES]
+
+    def metric(self, name: str, decision: Decision | None = None) -> BoundMetric:
+        metric_function(name, self.family)
+
+        def value(y: Truth, values: Floats, weights: Floats | None) -> float:
+            if name not in self._score_names or not len(y):
+                return np.nan
+            rows = self._rows(y, values, weights)
+            return float(self._values(name, rows, lambda: self._losses(y, values), rows.weight[None])[0])
+
+        return value
+
+    def _losses(self, y: Truth, values: Floats) -> Floats:
+        return survival_losses(values, self.encode(y))
+
+    def scores(self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss) -> tuple[SurvivalScores]:
+        W = (np.ones(len(y)) if weights is None else weights)[None]
+        with np.errstate(all="ignore"):
+            (values,) = self.samples(predictions, y, W, self._score_names, loss)
+        pairs = zip(self._score_names, values[0].tolist(), strict=True)
+        return (SurvivalScores(tuple((name, value if np.isfinite(value) else None) for name, value in pairs)),)
+
+    def samples(self, predictions: Predicted, y: Truth, W: Samples, names: Sequence[str], loss: Loss) -> list[Samples]:
+        # The pairs have the mean weights of the resamples, those of the rows.
+        rows = self._rows(y, predictions.values, W.mean(axis=0))
+        return [
+            np.column_stack(
+                [self._values(name, rows, lambda: self._losses(y, predictions.values), W) for name in names]
+            )
+        ]
+
+    def baseline(self, y: Truth, weights: Floats | None) -> Floats:
+        """The Kaplan-Meier curve, in which half a row survives the last event."""
+        start = y[:, 2] if len(self.names) > 2 else None
+        curve = kaplan_meier(y[:, 0], y[:, 1] == 1.0, weights, start).at(np.array(self.edges))
+        return np.maximum(curve, 0.5 / max(len(y), 1))
+
+    def row_losses(self, loss: Loss, predicted: Floats, y: Truth, scale: Floats | float) -> Floats:
+        return self._losses(y, predicted)
+
+    def row_errors(self, predictions: Predicted, y: Truth) -> tuple[Floats, str]:
+        """The mean distance over time of each curve from 1 before the event and from 0 after it.
+
+        After the time of a censored row nothing is known, and nothing is counted.
+        """
+        edges = np.array(self.edges)
+        lower, S = np.concatenate([[0.0], edges[:-1]]), predictions.values
+        middle = (np.concatenate([np.ones((len(S), 1)), S[:, :-1]], axis=1) + S) / 2.0
+        share = np.clip((y[:, [0]] - lower) / (edges - lower), 0.0, 1.0)
+        late = np.where(y[:, [1]] == 1.0, (1.0 - share) * middle, 0.0)
+        return np.asarray((share * (1.0 - middle) + late) @ (edges - lower) / edges[-1]), "mean error of the curve"
+
+    def surprises(self, predictions: Predicted, y: Truth) -> Floats:
+        """The negative log-likelihoods."""
+        return self._losses(y, predictions.values)
+
+    @classmethod
+    def loss_metric(cls, loss: Loss) -> str:
+        """The integrated Brier score, which bins of time do not change, unless rows enter late."""
+        return BRIER if len(loss.target_columns) < 2 else SURVIVAL_LOSS.name
+
+    @classmethod
+    def verdict_metric(cls, loss: Loss) -> str:
+        return cls.loss_metric(loss)
+
+    def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:
+        """The Brier score of each row, the mean over time, or else the negative log-likelihood."""
+        if metric == BRIER and len(self.names) == 2:
+            return self._rows(y, predictions.values, None).integrated_brier
+        return self._losses(y, predictions.values)
+
+    @classmethod
+    def test_loss_name(cls, metric: str) -> str:
+        return metric_title(BRIER) if metric == BRIER else SURVIVAL_LOSS.title
+
+    def is_mean_of_rows(self, metric: str) -> bool:
+        return metric in (BRIER, SURVIVAL_LOSS.name)
+
+    # Words and pictures for reports
+
+    def format(self, value: float, form: Callable[[float], str] = format_number) -> str:
+        return format_percent(value)
+
+    def format_change(self, value: float, form: Callable[[float], str] = format_number) -> str:
+        """In percentage points."""
+        return self.format(abs(value)).replace("%", "points")
+
+    def describe_output(self, output: str) -> str:
+        return f"probability that {quote(self.names[1])} is after {output.removeprefix(PREFIX)}"
+
+    def view(
+        self, predictions: Predicted, y: Truth, weights: Floats | None, intervals: Intervals | None
+    ) -> SurvivalCurves:
+        """The curves of groups of rows by predicted risk, observed and predicted, and the calibration at a time."""
+        S, event, start = predictions.values, y[:, 1] == 1.0, y[:, 2] if len(self.names) > 2 else None
+        w = np.ones(len(y)) if weights is None else weights
+        times = np.concatenate([[0.0], np.linspace(0.0, self.edges[-1], 61)[1:]])
+        groups = [
+            rows for rows in np.array_split(np.argsort(self.risk(S), kind="stable"), GROUPS) if w[rows].sum() > 0.0
+        ]
+        observed = [
+            kaplan_meier(y[rows, 0], event[rows], w[rows], None if start is None else start[rows]).at(times)
+            for rows in groups
+        ]
+        predicted = [np.average(self.curve(S[rows], times), axis=0, weights=w[rows]) for rows in groups]
+        middle = self.shown_outputs.start
+        calibration = calibration_at(y[:, 0], event, S[:, middle], self.edges[middle], w)
+        return SurvivalCurves(
+            self.names[:2], times, np.array(observed), np.array(predicted), self.edges[middle], calibration
+        )
+
+    def outcome(
+        self, predictions: Predicted, y: Truth, row: int, error: float, form: Callable[[float], str] = format_number
+    ) -> tuple[str, str, str]:
+        (median,) = self.medians(predictions.values[[row]]).tolist()
+        last = f"after {form(self.edges[-1])}"
+        actual = form(float(y[row, 0])) if y[row, 1] == 1.0 else f"after {form(float(y[row, 0]))}"
+        return actual, last if np.isinf(median) else form(median), format_percent(error)
+
+
+PREFIX = "survival_"
+
+
+def survival_name(time: float) -> str:
+    """The column of the survival at a time."""
+    return f"{PREFIX}{time:.12g}"
+
+
+def are_events(table: Table, name: str) -> bool:
+    """Whether the cells of a column tell which rows have an event, and some have it and others not."""
+    y, errors = events(table, name)
+    return not errors and {*np.unique(y)} == {0.0, 1.0}
+
+
+def events(table: Table, name: str) -> tuple[Floats, list[CellErrors]]:
+    """1 for an event, 0 for none and NaN for an empty cell (rows,), and the other cells, which are NaN too."""
+    cells = read_text(table, name)
+    words = category_keys(cells, folds_case=True)
+    is_event, is_censored = (
+        words.is_in(list(kind)).fill_null(False).to_numpy() for kind in (EVENT_WORDS, CENSORED_WORDS)
+    )
+    y = np.where(is_event, 1.0, np.where(is_censored, 0.0, np.nan))
+    others: Mask = np.isnan(y) & cells.is_not_null().to_numpy()
+    hint = "Write 1 for an event and 0 for a censored row, or yes and no."
+    if others.any() and set(words.drop_nulls().unique().to_list()) == {"1", "2"}:
+        hint = f"{hint} In the data sets of R, 1 is often a censored row and 2 an event."
+    return y, CellErrors.of(others, "does not tell whether the event happened", hint)

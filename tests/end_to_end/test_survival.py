@@ -1,0 +1,209 @@
+"""A table of times to an event through every operation: no leakage, and the same curves everywhere."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nncli import (
+    check,
+    compare,
+    cross_validate,
+    distill,
+    drift,
+    evaluate,
+    explain,
+    export,
+    init,
+    load,
+    predict,
+    report,
+    show,
+    threshold,
+    train,
+)
+from nncli.base.errors import ConfigError, DataError, UsageError
+from nncli.models.scores import headlines
+from nncli.run_directory.run import Run
+from nncli.serving.answers import json_rows
+from nncli.serving.models.served_model import ServedModel
+from nncli.serving.parameters import check_options, parse_parameters
+from nncli.sklearn import NNRegressor
+
+LOSS = "loss={type: survival, event: died, bins: 6}"
+QUICK = ["layers=[8]", "epochs=12", "learning_rate=0.02"]
+METRICS = ["concordance", "uno_concordance", "integrated_brier", "time_auc", "survival_loss"]
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rng = np.random.default_rng(0)
+    x, z = rng.normal(size=(2, 240))
+    until, seen = rng.exponential(10.0 * np.exp(-x)), rng.uniform(1.0, 30.0, 240)
+    path = tmp_path_factory.mktemp("table") / "t.csv"
+    months = np.minimum(until, seen)
+    died = np.where(until <= seen, "yes", "no")
+    entered = np.where(z > 0, 0.0, months * 0.5)
+    pl.DataFrame({"x": x, "z": z, "months": months, "died": died, "entered": entered}).write_csv(path)
+    return path
+
+
+def trained(table: Path, output: Path, *extra: str, loss: str = LOSS) -> Path:
+    return train(table, target="months", set=[*QUICK, loss, "data.features=[x, z]", *extra], output=output).run
+
+
+@pytest.fixture(scope="module")
+def run(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(table, tmp_path_factory.mktemp("run") / "run", "members=3")
+
+
+def curves(frame: pl.DataFrame) -> Any:
+    return frame.select(pl.col("^survival_.*$")).to_numpy().astype(np.float64)
+
+
+def test_predictions_are_medians_curves_and_survival_at_times(run: Path, table: Path) -> None:
+    summary = show(run)
+    assert (summary.task, summary.loss) == ("survival", "survival")
+    predicted = predict(run, table, proba=True)
+    S = curves(predicted)
+    assert S.shape == (240, 6)
+    assert (np.diff(S, axis=1) <= 0.0).all()
+    median, last = predicted["prediction"].to_numpy(), S[:, -1]
+    assert np.array_equal(np.isnan(median.astype(np.float64)), last > 0.5)
+    at = predict(run, table, at=[0, 5, 1e6])
+    assert at.columns == ["prediction", "survival_0", "survival_5", "survival_1000000"]
+    assert at["survival_0"].to_list() == [1.0] * 240
+    assert at["survival_1000000"].to_numpy() == pytest.approx(last, rel=1e-6)
+    assert predict(run, table, at=[5.0])["survival_5"].equals(at["survival_5"])
+    one = load(run).predict(pl.read_csv(table)[3:4], at=[5.0])
+    assert one["survival_5"][0] == at["survival_5"][3]
+
+
+def test_a_server_predicts_what_the_command_does(run: Path, table: Path) -> None:
+    model = ServedModel.load("m", run)
+    rows = [{"x": x, "z": 0.5} for x in (-3.0, 0.0, 2.0)]
+    options = parse_parameters([("at", "5,9"), ("proba", "true")])
+    check_options(options, model)
+    served = json_rows(model.predict(model.rows.table(rows), options).frame)
+    wanted = predict(run, pl.DataFrame(rows), at=[5.0, 9.0], proba=True)
+    assert served[0]["prediction"] is None  # after the last event
+    assert served == json_rows(wanted)
+    effects = model.predict(model.rows.table(rows), parse_parameters([("effects", "true")])).frame
+    assert len(effects.columns) == 3
+
+
+def test_an_ensemble_averages_curves(run: Path, table: Path) -> None:
+    members = [curves(predict(path, table, proba=True)) for path in sorted((run / "members").iterdir())]
+    assert curves(predict(run, table, proba=True)) == pytest.approx(np.mean(members, axis=0), abs=1e-6)
+
+
+def test_the_columns_of_the_loss_are_never_features(table: Path, tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    loss = "{type: survival, event: died, start: entered}"
+    path.write_text(f"data: {{path: {table}, target: months}}\nlayers: [4]\nepochs: 2\nloss: {loss}\n")
+    finished = train(path, output=tmp_path / "run")
+    model = Run.open(finished.run).load_model()
+    assert model.names == ["x", "z"]
+    assert model.spec.target.names == ("months", "died", "entered")
+    assert [name for name, _ in headlines(evaluate(finished.run, table).scores)] == ["concordance", "survival_loss"]
+    assert not [finding for finding in check(path).findings if finding.level == "error"]
+    report(finished.run)
+
+
+def test_scores_beside_the_kaplan_meier_curve(run: Path, table: Path) -> None:
+    scores = dict(headlines(evaluate(run, table).scores))
+    assert list(scores) == METRICS
+    assert (scores["concordance"] or 0.0) > 0.6
+    page = report(run).html.read_text(encoding="utf-8")
+    assert "Kaplan-Meier" in page
+    assert "Calibration" in page
+
+
+def test_runs_with_other_bins_are_compared_by_the_integrated_brier_score(
+    run: Path, table: Path, tmp_path: Path
+) -> None:
+    other = trained(table, tmp_path / "run", "members=3", loss="loss={type: survival, event: died, bins: 3}")
+    result = compare([run, other])
+    assert "integrated Brier score" in str(result.json())
+
+
+def test_columns_are_explained_and_profiled(run: Path, table: Path) -> None:
+    result = explain(run, table)
+    assert result.importances is not None
+    assert result.importances[0].column == "x"
+    drift(run, table)
+
+
+def test_what_needs_classes_or_intervals_is_refused(run: Path, table: Path, tmp_path: Path) -> None:
+    for options in ({"interval": 0.9}, {"prediction_set": 0.9}, {"at": [-1.0]}):
+        with pytest.raises(UsageError):
+            predict(run, table, **options)
+    with pytest.raises(UsageError):
+        threshold(run)
+    number = train(table, target="months", set=[*QUICK, "data.features=[x]"], output=tmp_path / "number").run
+    with pytest.raises(UsageError) as caught:
+        predict(number, table, at=[5.0])
+    assert caught.value.hint
+
+
+def test_mistakes_are_refused_at_their_place(table: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        train(table, target="months", set=[*QUICK, "loss=survival"], output=tmp_path / "r")
+    assert caught.value.issues[0].location.key == "loss"
+    with pytest.raises(ConfigError):
+        train(table, target="months", set=[*QUICK, "loss={type: survival, event: months}"], output=tmp_path / "r")
+    with pytest.raises(ConfigError):
+        train(table, target=["months", "x"], set=[*QUICK, LOSS], output=tmp_path / "r")
+    with pytest.raises(ConfigError):
+        train(table, target="months", set=[*QUICK, LOSS, "data.features=[died]"], output=tmp_path / "r")
+    with pytest.raises(ConfigError):
+        train(table, target="months", set=[*QUICK, LOSS, "calibration=temperature"], output=tmp_path / "r")
+    with pytest.raises(DataError) as missing:
+        train(table, target="months", set=[*QUICK, "loss={type: survival, event: dead}"], output=tmp_path / "r")
+    assert "dead" in str(missing.value)
+
+
+def test_a_draft_and_a_check_say_that_a_time_has_a_column_of_events(table: Path, tmp_path: Path) -> None:
+    drafted = init(table, "months", set=["loss.type=survival", "loss.event=died"], output=tmp_path / "c.yaml")
+    assert "target: months\n" in drafted
+    assert train(tmp_path / "c.yaml", set=QUICK, output=tmp_path / "r").epochs == 12
+    codes = [finding.code.value for finding in check(table, target="months").findings]
+    assert "target-with-event" in codes
+
+
+def test_a_training_is_resumed_with_its_bins(run: Path) -> None:
+    copy = Path(shutil.copytree(run, run.parent / "copy"))
+    edges = Run.open(run).load_model().spec.target.output_names
+    resumed = train(resume=copy, set=["epochs=14"]).run
+    assert Run.open(resumed).load_model().spec.target.output_names == edges
+
+
+def test_a_student_learns_the_curves(run: Path, table: Path, tmp_path: Path) -> None:
+    student = distill(run, output=tmp_path / "student", set=["epochs=6"]).run
+    S, of_student = (curves(predict(path, table, proba=True)) for path in (run, student))
+    assert np.corrcoef(S[:, 3], of_student[:, 3])[0, 1] > 0.8
+
+
+def test_folds_are_scored(table: Path, tmp_path: Path) -> None:
+    result = cross_validate(
+        table, target="months", set=[*QUICK, LOSS, "data.features=[x, z]"], folds=3, output=tmp_path / "cv"
+    )
+    assert "integrated_brier" in str(result)
+
+
+@pytest.mark.parametrize("kind", ["python", "onnx"])
+def test_an_export_gives_the_median_and_the_curve(run: Path, tmp_path: Path, kind: str) -> None:
+    exported = export(run, tmp_path / f"model.{kind}", to=kind)
+    assert exported.comparison is not None
+    assert exported.comparison.is_match
+
+
+def test_an_estimator_of_numbers_refuses_the_loss_in_a_sentence(table: Path) -> None:
+    frame = pl.read_csv(table)
+    with pytest.raises(ValueError, match="survival"):
+        NNRegressor(config={"loss": {"type": "survival", "event": "died"}}).fit(frame.select("x"), frame["months"])

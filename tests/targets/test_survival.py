@@ -1,0 +1,143 @@
+"""The target of a time to an event: cells, bins of time, curves and medians."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nncli.base.errors import DataError
+from nncli.data.table import Table
+from nncli.targets.base import FitOptions
+from nncli.targets.survival import SurvivalTarget
+
+NAMES = ("months", "died")
+
+
+def table(**columns: Any) -> Table:
+    return Table(pl.DataFrame(columns), "t.csv")
+
+
+def fit(months: list[Any], died: list[Any], **options: Any) -> SurvivalTarget:
+    return SurvivalTarget.fit(table(months=months, died=died), NAMES, FitOptions(**options))
+
+
+def place_of(error: DataError) -> tuple[int | None, str | None]:
+    assert error.location is not None
+    return error.location.row, error.location.column
+
+
+@dataclass
+class Predicted:
+    values: Any
+    precision: str = "float64"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[0, 1], [0.0, 1.0], [False, True], ["no", "yes"], ["Alive", "Died"], ["censored", "event"], ["nein", "ja"]],
+)
+def test_events_are_read_in_words_that_are_clear(words: list[Any]) -> None:
+    cells = table(months=[3.0, 5.0], died=words)
+    target = SurvivalTarget.fit(cells, NAMES)
+    assert target.read(cells).tolist() == [[3.0, 0.0], [5.0, 1.0]]
+    assert target.edges == (5.0,)
+
+
+def test_cells_that_are_unclear_are_errors_with_their_place() -> None:
+    with pytest.raises(DataError) as caught:
+        fit([1.0, 2.0], [1, 2])
+    assert place_of(caught.value) == (2, "died")
+    assert "an event" in str(caught.value.hint)
+    with pytest.raises(DataError) as caught:
+        fit([1.0, -2.0], [1, 1])
+    assert place_of(caught.value) == (2, "months")
+    with pytest.raises(DataError) as caught:
+        fit([1.0, 2.0], [0, 0])
+    assert place_of(caught.value)[1] == "died"
+    cells = table(months=[4.0, 5.0], died=[1, 1], entered=[0.0, 5.0])
+    with pytest.raises(DataError) as caught:
+        SurvivalTarget.fit(cells, (*NAMES, "entered"))
+    assert place_of(caught.value) == (2, "entered")
+
+
+def test_bins_end_at_quantiles_of_the_times_of_events() -> None:
+    times = list(range(1, 101))
+    assert fit([float(t) for t in times], [1] * 100, bins=4).edges == (25.0, 50.0, 75.0, 100.0)
+    assert fit([float(t) for t in times], [int(t % 2) for t in times], bins=2).edges == (49.0, 99.0)
+    few = fit([1.0, 2.0, 2.0, 2.0, 9.0], [1, 1, 1, 1, 0], bins=4)
+    assert few.edges == (1.0, 2.0)
+
+
+def test_rows_are_at_risk_until_their_time_and_from_their_start_on() -> None:
+    target = SurvivalTarget(names=(*NAMES, "entered"), edges=(2.0, 4.0, 8.0))
+    y = np.array([[4.0, 1.0, 0.0], [6.0, 0.0, 1.0], [9.0, 1.0, 3.0], [8.0, 0.0, 0.0]])
+    at_risk, events = np.split(target.encode(y), 2, axis=1)
+    assert at_risk.tolist() == [[1.0, 0.0, 0.0], [0.5, 1.0, 0.5], [0.0, 0.5, 1.0], [1.0, 1.0, 1.0]]
+    assert events.tolist() == [[0.0, 1.0, 0.0], [0.0] * 3, [0.0] * 3, [0.0] * 3]
+
+
+EDGES = st.lists(st.floats(0.1, 1e4), min_size=1, max_size=8, unique=True).map(lambda edges: tuple(sorted(edges)))
+
+
+@given(edges=EDGES, seed=st.integers(0, 2**16), exact=st.booleans())
+def test_curves_fall_from_1_and_pass_through_the_edges(edges: tuple[float, ...], seed: int, exact: bool) -> None:
+    rng = np.random.default_rng(seed)
+    target = SurvivalTarget(names=NAMES, edges=edges)
+    values = np.cumprod(rng.choice([0.0, 1.0, 0.5], (4, len(edges))) if exact else rng.random((4, len(edges))), axis=1)
+    assert target.curve(values, np.array(edges)) == pytest.approx(np.maximum(values, 1e-38), rel=1e-9)
+    times = np.sort(rng.uniform(0.0, 2.0 * edges[-1], 30))
+    S = target.curve(values, times)
+    assert ((S >= 0.0) & (S <= 1.0)).all()
+    assert (np.diff(S, axis=1) <= 1e-12).all()
+    assert target.curve(values, np.array([0.0])) == pytest.approx(1.0)
+    for one in range(4):  # a row's bits depend on the row alone
+        assert np.array_equal(target.curve(values[[one]], times)[0], S[one])
+        assert np.array_equal(target.medians(values[[one]]), target.medians(values)[[one]], equal_nan=True)
+
+
+@given(edges=EDGES, seed=st.integers(0, 2**16))
+def test_a_curve_is_one_half_at_its_median(edges: tuple[float, ...], seed: int) -> None:
+    target = SurvivalTarget(names=NAMES, edges=edges)
+    values = np.cumprod(np.random.default_rng(seed).uniform(0.2, 1.0, (4, len(edges))), axis=1)
+    medians = target.medians(values.astype(np.float64))
+    for row, median in zip(values, medians, strict=True):
+        if row[-1] > 0.5:
+            assert np.isinf(median)
+        else:
+            assert target.curve(row[None], np.array([median]))[0, 0] == pytest.approx(0.5, rel=1e-6)
+
+
+def test_a_median_after_the_last_event_is_missing() -> None:
+    target = SurvivalTarget(names=NAMES, edges=(10.0, 20.0))
+    columns = target.columns(Predicted(np.array([[0.9, 0.6], [0.5, 0.1]])), proba=True)  # type: ignore[arg-type]
+    assert {name: column.to_list() for name, column in columns.items()} == {
+        "prediction": [None, 10.0],
+        "survival_10": [0.9, 0.5],
+        "survival_20": [0.6, 0.1],
+    }
+    at = target.columns_at(np.array([[0.64, 0.16]]), (5.0, 15.0, 99.0))
+    assert [column[0] for column in at.values()] == pytest.approx([0.8, 0.32, 0.16])
+    assert list(at) == ["survival_5", "survival_15", "survival_99"]
+
+
+def test_the_baseline_is_the_kaplan_meier_curve_without_concordance() -> None:
+    rng = np.random.default_rng(0)
+    until, censored = rng.exponential(10.0, 200), rng.exponential(15.0, 200)
+    y = np.column_stack([np.minimum(until, censored), until <= censored]).astype(float)
+    target = SurvivalTarget(names=NAMES, edges=(3.0, 6.0, 12.0))
+    values = np.tile(target.baseline(y, None), (200, 1))
+    assert values[0] == pytest.approx(np.exp([-0.3, -0.6, -1.2]), abs=0.1)
+    assert target.metric("concordance")(y, values, None) == 0.5
+    assert target.metric("time_auc")(y, values, None) == pytest.approx(0.5)
+
+
+def test_members_have_the_same_bins_and_other_curves_are_aligned() -> None:
+    target, other = (SurvivalTarget(names=NAMES, edges=edges) for edges in ((2.0, 4.0), (4.0, 8.0)))
+    assert not target.accepts(other)
+    assert target.align(np.array([[0.64, 0.1]]), other) == pytest.approx(np.array([[0.8, 0.64]]))
