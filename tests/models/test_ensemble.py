@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from nncli.analysis.inspection.encoded_rows import EncodedRows
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
+from nncli.data.encoders.kinds import Column
 from nncli.data.sources.read_table import read_table
 from nncli.data.table import Table
 from nncli.models.ensemble import Ensemble, EnsembleSpec, predict_members, spec_json
@@ -109,8 +110,13 @@ def test_each_column_of_each_member_is_asked_once_whether_it_is_of_plain_numbers
 ) -> None:
     ensemble, asked = Ensemble(spec_for(model, model.spec.target.labels), (model,) * 5), list[str]()
     plain = ensemble.plain_number_columns
+
+    def accepts(column: Column) -> bool:
+        asked.append(column.name)
+        return True
+
     for kind in {type(column) for column in model.spec.encoder.columns}:
-        monkeypatch.setattr(kind, "accepts_plain_numbers", property(lambda column: asked.append(column.name) or True))
+        monkeypatch.setattr(kind, "accepts_plain_numbers", property(accepts))
     assert set(model.names) == ensemble.plain_number_columns > plain
     assert len(asked) == 5 * len(model.names)
 

@@ -53,8 +53,9 @@ class PreparedRows:
 
     def take(self, rows: RowIndices) -> PreparedRows:
         """Some of the rows, in memory."""
-        arrays: tuple[Any, ...] = (self.y, self.weights, self.row_numbers, self.groups, self.exposure)
-        return PreparedRows(self.dataset.take(rows), *(None if array is None else array[rows] for array in arrays))
+        names = ("y", "weights", "row_numbers", "groups", "exposure")
+        parts = {name: array[rows] for name in names if (array := getattr(self, name)) is not None}
+        return replace(self, dataset=self.dataset.take(rows), **parts)
 
 
 def encode(
