@@ -374,7 +374,7 @@ class BinCodes:
         if self.truth is None or self.predictions is None:
             return None
         target, values, y = self.predictions.target, self.predictions.values[rows], self.truth[rows]
-        if target.has_label_sets:
+        if target.labels:
             return LabelSums.of(", ".join(target.names), y, values, self.predictions.classes[rows])
         scales = np.broadcast_to(target.scale, len(target.output_names)).tolist()
         return NumberSums.of(target.output_names, tuple(scales), values - y)
