@@ -55,9 +55,9 @@ class Explanation:
 
     `rows` of the `table_rows` were used. `loss` and `score` (of the `metric`) are of the `labeled_rows` before
     shuffling, `importances` are ordered from the most important column on; all are None if no row has a target.
-    `partial_dependence` is of the most important columns. These are of predictions by the members that were not trained
-    on the row, or by the whole model (`prediction_of`). `attributions`, if requested, are of the whole model's
-    predictions for the rows with the numbers `attributed`, from 1.
+    `partial_dependence` is of the most important columns, then of other monotone ones. These are of predictions by the
+    members that were not trained on the row, or by the whole model (`prediction_of`). `attributions`, if requested, are
+    of the whole model's predictions for the rows with the numbers `attributed`, from 1.
 
     A table of at most FEW_ROWS rows has attributions in any case, which are also those of its `explained_rows`, and
     neither importances nor partial dependence; its `permutations` are 0.
@@ -122,6 +122,7 @@ class Explanation:
                     "outputs": list(curve.outputs),
                     "description": curve.meaning,
                     "mean_predictions": curve.means.tolist(),
+                    "monotone": curve.monotone,
                 }
                 for curve in self.partial_dependence
             ],

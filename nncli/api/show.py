@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nncli.base.findings import Finding
 from nncli.base.logs import format_duration
 from nncli.base.spec import Task
-from nncli.base.text import join_quoted
+from nncli.base.text import join_quoted, quote
+from nncli.nn.arrays import Direction
 from nncli.nn.network import LayerSize, layer_sizes
 from nncli.run_directory.cross_validation import is_cross_validation
 from nncli.run_directory.history_and_metrics import RecordedCycle, RecordedMetrics, read_metrics
@@ -61,7 +62,8 @@ class RunDescription:
     predictions the network learned, and `selection` says from which trials the members were selected. A loss of
     quantiles has `quantile_levels`, and `tweedie` a `loss_power`. The validation rows are of the `held_out_kind`. Their
     `scores` are by the saved `decision`, if there is one; those of the training rows then lack the scores of classes.
-    With `averaging` the former include the expected gain of averaging all members.
+    With `averaging` the former include the expected gain of averaging all members. `monotone` has the direction of each
+    column in which the predictions are monotone.
     """
 
     path: Path
@@ -102,6 +104,7 @@ class RunDescription:
     averaging: Averaging | None = None
     private: bool = False
     target_runs: tuple[str, ...] = ()
+    monotone: dict[str, Direction] = field(default_factory=dict)
 
     def json(self) -> dict[str, Any]:
         """All fields and the next steps as a JSON object."""
@@ -144,6 +147,7 @@ class RunDescription:
             ("rows", f"{self.training_rows:,} training, {self.validation_rows:,} {self.held_out_kind}"),
             ("target", self._target_text()),
             *self._columns_text(),
+            ("monotone", ", ".join(f"{direction} in {quote(name)}" for name, direction in self.monotone.items())),
             ("network", f"{members}{self.parameters:,} parameters" if self.parameters else ""),
             ("loss", self._loss_text()),
             ("epochs", f"{self.epochs:,}{best and f', {best}'}"),
@@ -268,6 +272,7 @@ def show(run: str | Path) -> RunDescription:
         decision=decision,
         averaging=None if metrics is None or metrics.validation is None else metrics.validation.averaging,
         private=manifest.private,
+        monotone={} if spec is None else spec.monotone,
         target_runs=tuple(str(of_target.path) for of_target in run_directory.targets.values()),
     )
 

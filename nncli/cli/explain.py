@@ -223,6 +223,7 @@ def _dependence(curve: PartialDependence) -> str:
     lines = [["", *map(on_one_line, curve.outputs)]]
     lines += [[points[i], *(format_number(value) for value in curve.means[i].tolist())] for i in shown]
     title = f"partial dependence on {on_one_line(curve.column)}: {on_one_line(curve.meaning, 2 * MAX_QUOTE_LENGTH)}"
+    title += f", {curve.monotone} by construction" if curve.monotone else ""
     return f"{prose(title)}\n{table(lines)}"
 
 

@@ -1,8 +1,8 @@
 """Load a configuration from a file or from standard input, with a preset beneath what the user wrote.
 
 `preset: textbook` adds nothing to the defaults of the schema. `preset: tabular`, the default if there are no layers, is
-tabular.yaml; `quality` puts a few keys of fast.yaml above it. What the user wrote has precedence over all
-of these. The result is an ordinary configuration without a preset.
+tabular.yaml; `quality` puts a few keys of fast.yaml above it, and the key `monotone` those of monotone.yaml. What the
+user wrote has precedence over all of these. The result is an ordinary configuration without a preset.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from nncli.config.yaml.parser import parse
 if TYPE_CHECKING:
     from nncli.config.schema.tune import TuneSection
 
-TABULAR, TEXTBOOK = "tabular", "textbook"
+TABULAR, TEXTBOOK, MONOTONE = "tabular", "textbook", "monotone"
 QUALITIES = {"fast": ("fast",), "balanced": ()}
 """The files that are put above tabular.yaml for each quality."""
 PRESET_KEYS = (("preset",), ("quality",), ("layers",))
@@ -50,7 +50,7 @@ def apply_preset(document: Document, assignments: Sequence[Assignment]) -> Merge
 
     The name of a preset or a quality that does not exist is kept, so that validation reports it.
     """
-    selecting = [assignment for assignment in assignments if assignment.path in PRESET_KEYS]
+    selecting = [assignment for assignment in assignments if _selects(assignment)]
     document, issues = override(document, selecting)
     written = document.value
     preset = written.get("preset") or (TEXTBOOK if "layers" in written else TABULAR)
@@ -68,11 +68,17 @@ def apply_preset(document: Document, assignments: Sequence[Assignment]) -> Merge
         quality = "balanced"
     without_preset = {key: value for key, value in written.items() if key not in ("preset", "quality")}
     if preset == TABULAR and isinstance(quality, str) and quality in QUALITIES:
-        document = reduce(_merge_defaults, (*QUALITIES[quality], TABULAR), replace(document, value=without_preset))
+        above = [*QUALITIES[quality], *([MONOTONE] if written.get(MONOTONE) else [])]
+        document = reduce(_merge_defaults, (*above, TABULAR), replace(document, value=without_preset))
     elif preset == TEXTBOOK:
         document = replace(document, value=without_preset)
-    document, later = override(document, [a for a in assignments if a.path not in PRESET_KEYS])
+    document, later = override(document, [a for a in assignments if not _selects(a)])
     return Merged(document, [*issues, *later], str(preset))
+
+
+def _selects(assignment: Assignment) -> bool:
+    """Whether an assignment selects the preset, and is not of a part of what is in it."""
+    return assignment.path in PRESET_KEYS or assignment.path[0] == MONOTONE
 
 
 def with_preset(document: Document, options: Iterable[str] = ()) -> Document:

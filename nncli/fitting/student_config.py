@@ -33,6 +33,8 @@ TEACHER_KEYS = (
     "encoding",
     "output_activation",
     "positive_class",
+    "monotone",
+    "interactions",
     "precision",
     "memory_limit",
     "backend",

@@ -66,12 +66,14 @@ def predicted_by(loss: Loss) -> tuple[TargetKind, float | None, tuple[float, ...
 
 
 def spec_json(spec: ModelSpec | EnsembleSpec) -> str:
-    """The JSON of a specification; without a decision, weights and an offset as versions before these wrote it."""
+    """The JSON of a specification; without a decision, weights, an offset and monotone features if there are none."""
     excluded: dict[str, bool | set[str]] = {
         name: True for name in ("decision", "weights") if getattr(spec, name, None) is None
     }
-    if isinstance(spec, ModelSpec) and spec.network.offset is None:
-        excluded["network"] = {"offset"}
+    if isinstance(spec, ModelSpec):
+        network = spec.network
+        unset = {name for name in ("monotone", "output_signs", "interactions") if not getattr(network, name)}
+        excluded["network"] = {*unset, "offset"} if network.offset is None else unset
     return spec.model_dump_json(indent=1, exclude=excluded)
 
 

@@ -24,7 +24,7 @@ from nncli.data.encoders.small_batch_encoder import SmallBatchEncoder
 from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
-from nncli.nn.arrays import Array, Codes, Mask, Matrix
+from nncli.nn.arrays import DIRECTIONS, Array, Codes, Direction, Mask, Matrix
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.inference.small_blocks import MAX_ROWS
 from nncli.nn.losses import Loss
@@ -60,6 +60,14 @@ class ModelSpec(Spec):
     temperature: PositiveFloat = 1.0
     decision: Decision | None = None
 
+    @property
+    def monotone(self) -> dict[str, Direction]:
+        """The columns in which the prediction is monotone, each with its direction."""
+        directions = {sign: direction for direction, sign in DIRECTIONS.items()}
+        signs = self.network.monotone or (0,) * self.encoder.width
+        places = self.encoder.places
+        return {c.name: directions[signs[place.start]] for place, c in places if c.width and signs[place.start]}
+
 
 @dataclass(frozen=True)
 class Model:
@@ -92,7 +100,11 @@ class Model:
         spec = self.spec
         loss, outputs = spec.loss.parts[j], spec.loss.output_spans[j]
         fields = {name: getattr(spec.network, name) for name in Network.model_fields}
-        network = Network(**fields | {"n_outputs": outputs.stop - outputs.start})
+        of_target = {
+            "n_outputs": outputs.stop - outputs.start,
+            "output_signs": spec.network.output_signs[outputs],
+        }
+        network = Network(**fields | of_target)
         parameters = network.layout.empty(network.precision)
         for name, view in parameters.by_name.items():
             whole = self.parameters.by_name[name]
@@ -210,7 +222,7 @@ def decode(spec: ModelSpec, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
     Values are rounded to the precision of the training, so two machines whose matrix products differ in the last place
     of a float64 give the same predictions.
     """
-    precision = spec.network.precision
+    precision, Z = spec.network.precision, spec.network.round_outputs(Z)
     quantiles = spec.loss.quantiles(Z)
     if quantiles is not None:
         by_target = quantiles.swapaxes(1, 2).astype(precision).astype(np.float64)

@@ -27,6 +27,8 @@ class ActivationBase(Spec):
     """The default initializer of the weights before this activation."""
     output_range: ClassVar[tuple[float, float]] = (-inf, inf)
     """Bounds of the output: a target beyond them cannot be reached."""
+    is_monotone: ClassVar[bool] = False
+    """Whether f never falls, also as it is rounded."""
 
     @abstractmethod
     def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
@@ -68,6 +70,7 @@ class Identity(ActivationBase):
     """f(z) = z."""
 
     type: Literal["identity"] = "identity"
+    is_monotone: ClassVar[bool] = True
     default_init: ClassVar[InitializerBase] = Glorot()
 
     def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
@@ -81,6 +84,7 @@ class Sigmoid(ActivationBase):
     """f(z) = 1 / (1 + e⁻ᶻ), computed as (1 + tanh(z/2)) / 2, which cannot overflow. f' = y (1 - y)."""
 
     type: Literal["sigmoid"] = "sigmoid"
+    is_monotone: ClassVar[bool] = True
     output_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     default_init: ClassVar[InitializerBase] = Glorot()
 
@@ -109,6 +113,7 @@ class Tanh(ActivationBase):
     """f(z) = tanh z. f' = 1 - y²."""
 
     type: Literal["tanh"] = "tanh"
+    is_monotone: ClassVar[bool] = True
     output_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     default_init: ClassVar[InitializerBase] = Glorot()
 
@@ -133,6 +138,7 @@ class Relu(ActivationBase):
     """f(z) = z where z > 0, else 0. f' = [z > 0]."""
 
     type: Literal["relu"] = "relu"
+    is_monotone: ClassVar[bool] = True
     output_range: ClassVar[tuple[float, float]] = (0.0, inf)
 
     def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
@@ -157,6 +163,7 @@ class LeakyRelu(ActivationBase):
     """f(z) = z where z > 0, else slope · z. Maas, Hannun and Ng, 2013."""
 
     type: Literal["leaky_relu"] = "leaky_relu"
+    is_monotone: ClassVar[bool] = True
     slope: NonNegativeFloat = 0.01
 
     def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
@@ -216,6 +223,7 @@ class Elu(ActivationBase):
     """f(z) = z where z > 0, else alpha (eᶻ - 1). Clevert, Unterthiner and Hochreiter, 2016."""
 
     type: Literal["elu"] = "elu"
+    is_monotone: ClassVar[bool] = True
     alpha: PositiveFloat = 1.0
 
     def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
@@ -229,6 +237,7 @@ class Selu(ActivationBase):
     """ELU with the constants that keep mean 0 and variance 1. Klambauer et al., "Self-normalizing networks", 2017."""
 
     type: Literal["selu"] = "selu"
+    is_monotone: ClassVar[bool] = True
     default_init: ClassVar[InitializerBase] = Lecun()
     ALPHA: ClassVar[float] = 1.6732632423543772848170429916717
     SCALE: ClassVar[float] = 1.0507009873554804934193349852946

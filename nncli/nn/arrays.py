@@ -7,7 +7,8 @@ of ours; the ufunc then gets operands of one shape and type, and the two calls a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -30,6 +31,17 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 """True for the selected elements of another array."""
 Weights: TypeAlias = Floats
 """Sample weights (rows,) or class weights (classes,)."""
+Sign: TypeAlias = Literal[-1, 0, 1]
+"""The direction of a feature, or how an output changes as the monotone features change in their directions."""
+RISING: Sign = 1
+FALLING: Sign = -1
+FIXED: Sign = 0
+Direction: TypeAlias = Literal["increasing", "decreasing"]
+DIRECTIONS: Mapping[Direction, Sign] = MappingProxyType({"increasing": 1, "decreasing": -1})
+"""How the prediction changes with a monotone column, and the sign of its feature."""
+Signs: TypeAlias = npt.NDArray[np.int8]
+"""Signs (units,) of the units of a layer: 1 for one that never falls, -1 for one that never rises, and 0 for one that
+does not depend on any monotone feature."""
 Precision: TypeAlias = Literal["float32", "float64"]
 Backend: TypeAlias = Literal["numpy", "numba"]
 """NumPy, or compiled loops."""

@@ -14,17 +14,20 @@ from pydantic import model_validator
 
 from nncli.base.spec import NonNegativeInt, PositiveInt, Spec
 from nncli.nn.activations import Activation, Identity
-from nncli.nn.arrays import Array, BoundLayer, Codes, Precision
+from nncli.nn.arrays import Array, BoundLayer, Codes, Precision, Sign
 from nncli.nn.embeddings import Embedding, bind_categorical, bind_numeric, bind_numeric_forward
 from nncli.nn.initializers import Initializer
-from nncli.nn.layers.base import TrainingContext, watch_output
+from nncli.nn.layers.base import TrainingContext, Units, watch_output
 from nncli.nn.layers.dense import Dense, Parametrization
 from nncli.nn.layers.residual import Layer
 from nncli.nn.layers.sequential import Sequential
 from nncli.nn.numeric_embeddings import NumericEmbedding
-from nncli.nn.parameters import Parameters, ParamGroup, ParamLayout, ParamSpec, ParamViews, with_prefix
-from nncli.nn.program.values import Value, join
+from nncli.nn.parameters import Bounds, Parameters, ParamGroup, ParamLayout, ParamSpec, ParamViews, with_prefix
+from nncli.nn.program.values import Value, floor, join
 from nncli.nn.split_points import split_points
+
+OUTPUT_STEP = 2.0**-40
+"""The step of the outputs of a monotone network in prediction."""
 
 
 class Network(Spec):
@@ -35,6 +38,11 @@ class Network(Spec):
 
     The output is (rows, n_outputs) of raw numbers, passed through `output_activation` if one is set. The loss applies
     its link to them. The feature at the position `offset` is added to the first output, and is 0 to all layers.
+
+    With `monotone`, the direction of each feature (1 increasing, -1 decreasing, 0 free), the outputs with the sign 1
+    never fall if a feature changes in its direction, those with -1 never rise, and those with 0 do not depend on such
+    features: the parameters stay within `bounds`. `interactions` are sets of features, and of embeddings, numbered
+    after these; the outputs are sums of a function of each set.
     """
 
     n_features: NonNegativeInt
@@ -48,6 +56,9 @@ class Network(Spec):
     output_init: Initializer | None = None
     output_parametrization: Parametrization | None = None
     offset: NonNegativeInt | None = None
+    monotone: tuple[Sign, ...] = ()
+    output_signs: tuple[Sign, ...] = ()
+    interactions: tuple[tuple[NonNegativeInt, ...], ...] = ()
 
     @model_validator(mode="after")
     def _numeric_columns_are_features(self) -> Network:
@@ -67,6 +78,11 @@ class Network(Spec):
     def embedded_numeric(self) -> tuple[int, ...]:
         """The positions in X of the features that are embedded."""
         return self.numeric_features if self.numeric_embedding else ()
+
+    @property
+    def monotone_columns(self) -> tuple[bool, ...]:
+        """Whether each of the features that are embedded is monotone."""
+        return tuple(bool(self.monotone and self.monotone[j]) for j in self.embedded_numeric)
 
     @property
     def needs_data_init(self) -> bool:
@@ -117,6 +133,44 @@ class Network(Spec):
         """
         return ParamLayout(tuple(self._param_specs()))
 
+    @cached_property
+    def bounds(self) -> tuple[Array, Array] | None:
+        """The lowest and the highest theta (size,); None if all is free.
+
+        The sign of a unit says how it depends on the monotone features. A unit depends on units of the same sign with
+        weights of at least 0, on those of the other sign with weights of at most 0, and on those of sign 0 with any.
+        A unit of sign 0 depends on none of the others. So every path from a feature to an output has its direction.
+        After Runje and Shankaranarayana, "Constrained monotonic neural networks", 2023.
+
+        Raises:
+            ValueError: a layer breaks it; the message names it.
+        """
+        if not any(self.monotone) and not self.interactions:
+            return None
+        low, high = self.layout.empty(self.precision), self.layout.empty(self.precision)
+        low.theta.fill(-np.inf)
+        high.theta.fill(np.inf)
+        bounds, embedded, width = Bounds(low.by_name, high.by_name), self.embedded_numeric, 1
+        if self.numeric_embedding and embedded:
+            width = self.numeric_embedding.out_features
+            try:
+                self.numeric_embedding.bound(bounds.within("numeric"), np.array(self.monotone_columns))
+            except ValueError as error:
+                raise ValueError(f"numeric_embedding: {error}") from error
+        if any(self.monotone) and self.output_activation is not None and not self.output_activation.is_monotone:
+            raise ValueError(f"output_activation: {self.output_activation.type} can break `monotone`")
+        d, n_sets = self.n_features, max(1, len(self.interactions))
+        numbers = [np.repeat(embedded, width).astype(np.intp), np.delete(np.arange(d), embedded)]
+        of_units = np.concatenate([*numbers, *(np.full(e.width, d + i) for i, e in enumerate(self.embeddings))])
+        signs, sets = np.zeros(d + len(self.embeddings), np.int8), np.ones((d + len(self.embeddings), n_sets), np.bool_)
+        signs[: len(self.monotone)] = self.monotone
+        for j, positions in enumerate(self.interactions):
+            sets[:, j] = np.isin(np.arange(len(sets)), positions)
+        outputs = Units(np.zeros(self.n_outputs, np.int8), np.ones((self.n_outputs, n_sets), np.bool_))
+        outputs.signs[: len(self.output_signs)] = self.output_signs
+        self.sequential.bound(bounds, Units(signs[of_units], sets[of_units]), outputs)
+        return low.theta, high.theta
+
     def _param_specs(self) -> Iterator[ParamSpec]:
         if self.numeric_embedding and self.embedded_numeric:
             yield from (
@@ -128,7 +182,12 @@ class Network(Spec):
 
     def initialize(self, rng: np.random.Generator) -> Parameters:
         """New parameters, drawn from each layer's initializer."""
-        return self.layout.initialize(rng, self.precision)
+        parameters = self.layout.initialize(rng, self.precision)
+        if self.bounds is not None:
+            low, high = self.bounds
+            theta = parameters.theta
+            theta[...] = np.where((theta < low) | (theta > high), -theta, theta).clip(low, high)
+        return parameters
 
     def init_from_data(
         self,
@@ -221,10 +280,14 @@ class Network(Spec):
         z = self.sequential.lower(p, join([*parts, *vectors]))
         z = z if x is None else z + (x - x).sum()
         z = (self.output_activation or Identity()).lower(z)
-        if x is None or self.offset is None:
-            return z
-        first = z.columns([0]) + x.columns([self.offset])
-        return join([first, z.columns(range(1, z.width))]) if z.width > 1 else first
+        if x is not None and self.offset is not None:
+            first = z.columns([0]) + x.columns([self.offset])
+            z = join([first, z.columns(range(1, z.width))]) if z.width > 1 else first
+        return floor(z / OUTPUT_STEP + 0.5) * OUTPUT_STEP if self.monotone else z
+
+    def round_outputs(self, Z: Array) -> Array:
+        """Z (rows, outputs) of a monotone network in steps that no link reorders by its rounding; else Z itself."""
+        return np.floor(Z / OUTPUT_STEP + 0.5) * OUTPUT_STEP if self.monotone else Z
 
     def bind_inputs(
         self,

@@ -16,9 +16,9 @@ import numpy as np
 from pydantic import Field
 
 from nncli.base.spec import NameShorthand, NonNegativeInt, PositiveFloat, PositiveInt, Spec
-from nncli.nn.arrays import Array, BoundLayer
+from nncli.nn.arrays import Array, BoundLayer, Mask
 from nncli.nn.initializers import InitializerBase, Normal, Uniform, Zeros
-from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
+from nncli.nn.parameters import Bounds, ParamGroup, ParamSpec, ParamViews
 from nncli.nn.program.values import Value, cos, join, maximum, minimum
 from nncli.nn.split_points import SplitPoint
 
@@ -61,6 +61,15 @@ class NumericEmbeddingBase(Spec):
 
     def init_from_data(self, p: ParamViews, X: Array, splits: Sequence[SplitPoint] = ()) -> None:
         """Initialize the data-dependent part of the parameters p from X (rows, columns) and splits of its columns."""
+
+    def bound(self, bounds: Bounds, monotone: Mask) -> None:
+        """Narrow the bounds of the parameters so that the units of the `monotone` columns (columns,) never fall.
+
+        Raises:
+            ValueError: there are no such bounds.
+        """
+        if monotone.any():
+            raise ValueError(f"a numeric_embedding of type {self.model_dump()['type']} can break `monotone`")
 
     @abstractmethod
     def bind(self, p: ParamViews, g: ParamViews, x: Array, *, needs_dx: bool) -> BoundLayer:
@@ -232,6 +241,10 @@ class PiecewiseLinear(NumericEmbeddingBase):
             ParamSpec("weight", (columns, self.bins, units), ParamGroup.NUMERIC, Zeros()),
             ParamSpec("edges", (columns, self.bins + 1), ParamGroup.STATISTIC, _Even()),
         )
+
+    def bound(self, bounds: Bounds, monotone: Mask) -> None:
+        bounds.low["slope"][monotone] = 0.0
+        bounds.low["weight"][monotone] = 0.0
 
     def init_from_data(self, p: ParamViews, X: Array, splits: Sequence[SplitPoint] = ()) -> None:
         """Place the inner edges at the distinct values of the rows, or at quantiles if there are more values.

@@ -19,6 +19,18 @@ from nncli.nn.initializers import InitializerBase
 ParamViews = Mapping[str, Array]
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """The lowest and the highest value of each parameter, by its name: infinite where it is free."""
+
+    low: ParamViews
+    high: ParamViews
+
+    def within(self, prefix: str) -> Bounds:
+        """The bounds of the parameters whose names begin with `prefix.`, by the rest of their names."""
+        return Bounds(with_prefix(self.low, prefix), with_prefix(self.high, prefix))
+
+
 class ParamGroup(IntEnum):
     """The role of a parameter. theta is laid out in this order, so that each group is one contiguous slice."""
 

@@ -127,7 +127,8 @@ def explain_rows(
     else:
         ranked = rank_by_prediction_change(encoded, rng) if top else []
     with log_duration("computing partial dependence"):
-        curves = partial_dependence(encoded, table, ranked[:top], rng, on_progress)
+        drawn = [*ranked[:top], *(name for name in encoded.monotone if top and name not in ranked[:top])]
+        curves = partial_dependence(encoded, table, drawn, rng, on_progress)
     return ModelExplanation(
         table, encoded, labeled, scorer.loss_name, scorer.metric, permutations, loss, score, importances, curves
     )

@@ -17,7 +17,7 @@ from nncli.data.sample_weights import Weights, combine
 from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel, Ensemble, shared_anomalies
 from nncli.models.model import Model
-from nncli.nn.arrays import Codes, Matrix
+from nncli.nn.arrays import Codes, Direction, Matrix
 from nncli.nn.batches.dataset import Dataset
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -128,6 +128,17 @@ class EncodedRows:
 
     def __len__(self) -> int:
         return len(self.parts[0].X)
+
+    @property
+    def monotone(self) -> dict[str, Direction]:
+        """The columns in which the predictions of all members that use them are monotone, each with its direction."""
+        specs = [part.model.spec for part in self.parts]
+        directions = {name: direction for spec in specs for name, direction in spec.monotone.items()}
+        return {
+            name: direction
+            for name, direction in directions.items()
+            if all(spec.monotone.get(name) == direction for spec in specs if name in spec.encoder.names)
+        }
 
     def take(self, rows: Rows) -> EncodedRows:
         """The rows at these positions."""

@@ -29,7 +29,7 @@ from nncli.base.threads import limit_blas_threads
 from nncli.data.sample_weights import Weights
 from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel, Ensemble
-from nncli.nn.arrays import Codes
+from nncli.nn.arrays import Codes, Direction
 from nncli.nn.losses import MEDIAN
 from nncli.targets.base import Truth
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
@@ -196,7 +196,7 @@ class PartialDependence:
     Any other column has `labels`, the most frequent first, with None for a missing cell. `outputs` are the names of
     the targets, of the classes, or of the second of two classes; `target` is the name of the target that has these
     classes, None for regression. `counts` are the rows of each label, or in equal intervals between the first and the
-    last value.
+    last value. A `monotone` column has the direction that the model holds for every row.
     """
 
     column: str
@@ -206,6 +206,7 @@ class PartialDependence:
     means: Floats
     target: str | None = None
     counts: Codes | None = None
+    monotone: Direction | None = None
 
     @property
     def meaning(self) -> str:
@@ -263,7 +264,7 @@ def partial_dependence(
     averaged = rows
     if len(rows) > MAX_ROWS:
         averaged = rows.take(np.sort(rng.choice(len(rows), MAX_ROWS, replace=False)))
-    dependences = []
+    dependences, directions = [], rows.monotone
     for i, column in enumerate(columns):
         on_progress("partial dependence", i, len(columns))
         fitted = (c for part in rows.parts for c in part.model.spec.encoder.columns if c.name == column)
@@ -271,7 +272,9 @@ def partial_dependence(
         each = averaged.predict_each(column, [rows.cells(column, np.array([row])) for row in grid.rows])
         means = np.array([averaged.mean(values[:, shown]) for values in each]).reshape(len(grid.rows), len(outputs))
         dependences.append(
-            PartialDependence(column, grid.values, grid.labels, outputs, means, target_name, grid.counts)
+            PartialDependence(
+                column, grid.values, grid.labels, outputs, means, target_name, grid.counts, directions.get(column)
+            )
         )
     on_progress("partial dependence", len(columns), len(columns))
     return tuple(dependences)

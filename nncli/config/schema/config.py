@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -34,7 +35,7 @@ from nncli.config.schema.training import (
 )
 from nncli.data.splitting.folds import Bootstrap
 from nncli.nn.activations import Activation, ElementwiseActivation, Relu
-from nncli.nn.arrays import Backend, Precision
+from nncli.nn.arrays import Backend, Direction, Precision
 from nncli.nn.initializers import Initializer
 from nncli.nn.layers.dense import Dense, Parametrization
 from nncli.nn.layers.residual import Layer
@@ -164,6 +165,19 @@ class Config(Spec):
         "null: the second one in order, such as 1, true or yes. A configuration that is drafted for a table names the "
         "one that means yes if it comes first, as ja before nein.",
     )
+    monotone: dict[StrictStr, Direction] = Field(
+        {},
+        description="Columns of numbers in which the prediction never falls (increasing) or never rises (decreasing) "
+        "while the other columns stay as they are, whatever the table says, such as {age: increasing, km: decreasing}. "
+        "The prediction is a number with all its quantiles, the probability of the positive class or of each label, or "
+        "the order of ordered classes; of several targets every one. The preset tabular then has other layers.",
+    )
+    interactions: tuple[tuple[StrictStr, ...], ...] = Field(
+        (),
+        description="Sets of columns that may act together: the output of the network is a sum of a function of each "
+        "set, before the link of the loss. A column may be in several; those in none are a further set. "
+        "[]: all columns act together.",
+    )
     calibration: Literal["none", "temperature", "auto"] = Field(
         "none",
         description="Calibration of predicted probabilities. temperature: temperature scaling on the validation rows. "
@@ -263,6 +277,10 @@ class Config(Spec):
             raise ValueError(f"{quote(self.data.target[0])} is the target, and cannot also be the event or the start")
         if self.loss is not None and columns and self.data.target[1:] != columns:
             raise ValueError(f"the loss {self.loss.type} is for one target, the time to an event")
+        for key, named in (("monotone", self.monotone), ("interactions", chain.from_iterable(self.interactions))):
+            for name in named:
+                if name in self.data.excluded or name not in (self.data.features or (name,)):
+                    raise ValueError(f"{key} names {quote(name)}, which is not a feature")
         if isinstance(self.validation, Bootstrap) and self.data.time is not None:
             raise ValueError("a bootstrap ignores time; validate on a fold or a fraction, or remove data.time")
         if self.teacher is not None and self.is_ensemble:

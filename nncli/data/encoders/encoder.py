@@ -27,7 +27,7 @@ from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.date import DateColumn
 from nncli.data.encoders.kinds import ENCODERS, Column, Kind
 from nncli.data.encoders.numeric import ExposureColumn, NumericColumn, encode_many, has_plain_scaling, lower_columns
-from nncli.data.encoders.options import DEFAULT_OPTIONS, Clip, EncodingOptions
+from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions, FittedClip
 from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Matrix
@@ -258,7 +258,7 @@ def lower_encoder(
         parts.append(value)
         return sum(part.width for part in parts[:-1])
 
-    jointly: dict[Clip, list[tuple[int, NumericColumn]]] = {}
+    jointly: dict[FittedClip, list[tuple[int, NumericColumn]]] = {}
     for columns_of_X, column in encoder.places:
         start = columns_of_X.start
         if isinstance(column, NumericColumn) and has_plain_scaling(column):

@@ -31,12 +31,12 @@ from nncli.data.columns.parsing import (
 from nncli.data.columns.raw_column import RawColumn, check_ambiguous_decimal, check_large_integers
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder, Grid, check_read_alike
-from nncli.data.encoders.options import DEFAULT_OPTIONS, Clip, EncodingOptions, NumericScaling
+from nncli.data.encoders.options import DEFAULT_OPTIONS, Clip, EncodingOptions, FittedClip, NumericScaling
 from nncli.data.encoders.scaling import (
+    CLIPS,
+    LOWERED_CLIPS,
     QUARTILES,
-    clip_smoothly,
     lower_quantile_transform,
-    lower_smooth_clip,
     quantile_transform,
     quantiles_of,
     robust_scale,
@@ -71,7 +71,7 @@ class NumberColumn(ColumnEncoder):
     lowest: FiniteFloat | None = None
     highest: FiniteFloat | None = None
     quantiles: Annotated[tuple[FiniteFloat, ...], Field(min_length=1)] | None = None
-    clip: Clip = "none"
+    clip: FittedClip = "none"
     clip_range: StrictBool = False
     unit: StrictStr | None = None
     is_binary: StrictBool = False
@@ -209,8 +209,8 @@ class NumberColumn(ColumnEncoder):
         else:
             z = x - self.center
             z /= self.scale
-        if self.clip == "smooth":
-            clip_smoothly(z)
+        if self.clip != "none":
+            CLIPS[self.clip](z)
         return z
 
     @classmethod
@@ -248,8 +248,8 @@ class NumberColumn(ColumnEncoder):
             z = lower_quantile_transform(z, np.array(self.quantiles))
         else:
             z = (z - self.center) / self.scale if self.scale else z * 0.0
-        if self.clip == "smooth":
-            z = lower_smooth_clip(z)
+        if self.clip != "none":
+            z = LOWERED_CLIPS[self.clip](z)
         return z + (x - x)
 
     @property
@@ -515,8 +515,8 @@ def encode_many(columns: Sequence[NumericColumn], x: Floats, out: Matrix) -> lis
         z = cells[:, : x.shape[1]]
         np.subtract(x, center, out=z)
         z /= scale
-        if columns[0].clip == "smooth":
-            clip_smoothly(z)
+        if columns[0].clip != "none":
+            CLIPS[columns[0].clip](z)
         return z
 
     lowest, highest = x.min(axis=1), x.max(axis=1)
@@ -543,8 +543,8 @@ def lower_columns(columns: Sequence[NumericColumn], x: Value) -> tuple[Value, Va
     missing = is_nan(x)
     filled = select(missing, [column.fill_value for column in columns], x)
     z = (filled - [column.center for column in columns]) / [column.scale for column in columns]
-    if columns[0].clip == "smooth":
-        z = lower_smooth_clip(z) + (filled - filled)
+    if columns[0].clip != "none":
+        z = LOWERED_CLIPS[columns[0].clip](z) + (filled - filled)
     return z, missing
 
 

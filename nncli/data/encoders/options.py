@@ -11,6 +11,8 @@ from nncli.base.spec import NonNegativeInt, PositiveInt, Spec
 
 NumericScaling = Literal["standard", "min_max", "robust", "quantile", "none"]
 Clip = Literal["none", "smooth"]
+FittedClip = Literal["none", "smooth", "ordered"]
+"""The clip of a column: `ordered` is the smooth one without rounding that could change the order of values."""
 OutOfRangeDates = Literal["extrapolate", "nearest_year"]
 
 

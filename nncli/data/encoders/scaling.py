@@ -14,6 +14,8 @@ QUARTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 CLIP_SATURATION = 1e9
 """Beyond it the smooth clip is ±3 to the last bit."""
+SMALLEST_SQUARE = 1e-300
+"""Squares are at least so large before a division by them."""
 MIN_SHARE = 1e-7
 """Shares are clipped to this distance from 0 and 1, whose normal quantiles are ∓5.199."""
 MIN_QUANTILES, MAX_QUANTILES, ROWS_PER_QUANTILE = 10, 1000, 30
@@ -83,6 +85,17 @@ def clip_smoothly(z: Floats) -> None:
     root += 1.0
     np.sqrt(root, out=root)
     z /= root
+
+
+def clip_in_order(z: Floats) -> None:
+    """As `clip_smoothly` up to rounding, in place: ±1 / √(1/z² + 1/9), of which no operation changes an order."""
+    np.clip(z, -CLIP_SATURATION, CLIP_SATURATION, out=z)
+    root = np.maximum(z * z, SMALLEST_SQUARE)
+    np.copysign(1.0 / np.sqrt(1.0 / root + 1.0 / 9.0), z, out=z)
+
+
+CLIPS = {"smooth": clip_smoothly, "ordered": clip_in_order}
+"""What clips the scaled values of columns, by the name of their clip."""
 
 
 def quantiles_of(present: Floats) -> Floats:
@@ -173,6 +186,16 @@ def lower_smooth_clip(z: Value) -> Value:
     z = minimum(maximum(z, -CLIP_SATURATION), CLIP_SATURATION)
     root = z / 3.0
     return z / sqrt(root * root + 1.0)
+
+
+def lower_ordered_clip(z: Value) -> Value:
+    """The operations of `clip_in_order`."""
+    z = minimum(maximum(z, -CLIP_SATURATION), CLIP_SATURATION)
+    return select(z < 0.0, -1.0, 1.0) / sqrt(1.0 / maximum(z * z, SMALLEST_SQUARE) + 1.0 / 9.0)
+
+
+LOWERED_CLIPS = {"smooth": lower_smooth_clip, "ordered": lower_ordered_clip}
+"""The operations of CLIPS."""
 
 
 def lower_quantile_transform(x: Value, quantiles: Floats) -> Value:

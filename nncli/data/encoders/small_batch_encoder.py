@@ -9,6 +9,7 @@ which raises the error.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -20,7 +21,7 @@ from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.encoders.categorical import FIRST_CATEGORY, UNSEEN, CategoricalColumn
 from nncli.data.encoders.encoder import Encoded, Encoder
 from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.encoders.scaling import MIN_SHARE, clip_smoothly, normal_quantile, quantile_cdf
+from nncli.data.encoders.scaling import CLIPS, MIN_SHARE, normal_quantile, quantile_cdf
 from nncli.data.encoders.text import TextColumn, unigrams
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Matrix
@@ -161,6 +162,10 @@ def _words(cells: pl.Series) -> tuple[list[int], list[str]]:
     return words["row"].to_list(), words["term"].to_list()
 
 
+def _has_clip(clip: str, column: NumericColumn) -> bool:
+    return column.clip == clip
+
+
 class SmallBatchNumbers:
     """Fitted numeric columns with their places in X, and their constants as arrays (columns, 1)."""
 
@@ -173,7 +178,7 @@ class SmallBatchNumbers:
         self._clipped_to_range = self._positions(lambda c: c.clip_range)
         self._ends = self._low[self._clipped_to_range], self._high[self._clipped_to_range]
         self._constant = self._positions(lambda c: c.scale == 0.0 and c.quantiles is None)
-        self._smooth = self._positions(lambda c: c.clip == "smooth")
+        self._clipped = [(clip, self._positions(partial(_has_clip, name))) for name, clip in CLIPS.items()]
         self._ranked = self._positions(lambda c: c.quantiles is not None)
         self._distributions = [quantile_cdf(np.array(c.quantiles)) for c in self._columns if c.quantiles is not None]
         self._places = np.array([at for at, _ in placed], np.intp)
@@ -222,12 +227,13 @@ class SmallBatchNumbers:
             p = np.stack([np.interp(x[j], *cdf) for j, cdf in zip(self._ranked, self._distributions, strict=True)])
             p = p.clip(MIN_SHARE, 1.0 - MIN_SHARE).reshape(-1)
             z[self._ranked] = normal_quantile(p).reshape(-1, x.shape[1])
-        if len(self._smooth) == len(z):
-            clip_smoothly(z)
-        elif self._smooth:
-            clipped = z[self._smooth]
-            clip_smoothly(clipped)
-            z[self._smooth] = clipped
+        for clip, positions in self._clipped:
+            if len(positions) == len(z):
+                clip(z)
+            elif positions:
+                clipped = z[positions]
+                clip(clipped)
+                z[positions] = clipped
         return z
 
 

@@ -305,11 +305,11 @@ def _fit_columns(
 
     def fit(name: str) -> _FittedColumn:
         if name in numbers:
-            return _FittedColumn(name, Kind.NUMERIC, _with_clipped_time(config, numbers[name]))
+            return _FittedColumn(name, Kind.NUMERIC, _configured(config, numbers[name]))
         table = training.columns([name])
         kind = columns.get(name) or _inferred_kind(table, whole, name)
         column = None if kind is Kind.EMPTY else kind.encoder.fit(table, name, encoding)
-        return _FittedColumn(name, kind, column and _with_clipped_time(config, column))
+        return _FittedColumn(name, kind, column and _configured(config, column))
 
     return [fit(name) for name in names]
 
@@ -325,15 +325,19 @@ def _inferred_kind(training: Table, whole: ColumnStore, name: str) -> Kind:
         return infer_kind(whole.columns([name]), name)
 
 
-def _with_clipped_time(config: Config, column: Column) -> Column:
-    """The encoder of a column; with `nearest_year`, numbers in the time column are clipped to the training range."""
-    if (
-        not isinstance(column, NumericColumn)
-        or column.name != config.data.time
-        or config.encoding.out_of_range_dates == "extrapolate"
-    ):
+def _configured(config: Config, column: Column) -> Column:
+    """The encoder of a column, whose clip keeps the order of values to the last bit if it is monotone.
+
+    With `nearest_year`, numbers in the time column are clipped to the training range.
+    """
+    if not isinstance(column, NumericColumn):
         return column
-    return column.model_copy(update={"clip_range": True})
+    update: dict[str, object] = {}
+    if column.name == config.data.time and config.encoding.out_of_range_dates != "extrapolate":
+        update["clip_range"] = True
+    if column.name in config.monotone and column.clip == "smooth":
+        update["clip"] = "ordered"
+    return column.model_copy(update=update)
 
 
 def fit_kind(

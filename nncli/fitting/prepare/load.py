@@ -110,7 +110,8 @@ def load_table(
     row_columns = data.row_columns
     if training_dialect is not None:
         row_columns = tuple(filter(None, (data.sample_weight, data.exposure)))
-    required = [*data.target, *(data.features or ()), *data.drop, *data.columns, *row_columns]
+    required = [*data.target, *(data.features or ()), *data.drop, *data.columns, *config.monotone, *row_columns]
+    required += [name for names in config.interactions for name in names]
 
     def kept(table: Table) -> set[str]:
         table.require(required)

@@ -16,9 +16,11 @@ from nncli.base.errors import Location, config_error
 from nncli.base.findings import Finding, ordered
 from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch
+from nncli.base.text import quote
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.store.column_store import ColumnStore
 from nncli.fitting.checks.kinds import kinds_not_supported
 from nncli.fitting.checks.notes import (
@@ -64,6 +66,7 @@ from nncli.fitting.prepare.validation import (
 )
 from nncli.models.held_out_rows import RowCategories
 from nncli.models.model import ModelSpec
+from nncli.nn.arrays import DIRECTIONS, Sign
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.embeddings import Embedding
 from nncli.nn.losses import Loss
@@ -366,6 +369,65 @@ MAX_PARAMETERS = 1_000_000_000_000
 """More are a typing error: no machine holds them."""
 
 
+BOUND_HINT = (
+    "Use dense, dropout, scale and residual layers of enough units, with activations such as relu, elu or tanh; or "
+    "leave out `layers`."
+)
+BOUND_HINTS = {
+    "numeric_embedding": "Use piecewise_linear, or null.",
+    "output_activation": "Remove the key; losses of amounts, such as gamma, keep predictions above 0.",
+}
+
+
+def _feature_signs(config: Config, encoder: Encoder) -> tuple[Sign, ...]:
+    """The direction of each encoded feature, 0 where it is free; nothing if all are.
+
+    Raises:
+        ConfigError: a monotone column is not one of numbers.
+    """
+    signs: list[Sign] = [0] * encoder.width
+    for place, column in encoder.places:
+        if (direction := config.monotone.get(column.name)) is None:
+            continue
+        if not isinstance(column, NumericColumn):
+            what = f"a {column.type} column has no direction"
+            hint = "Remove it, or make numbers of its cells, such as ranks or days."
+            raise config_error(f"monotone.{column.name}", what, hint)
+        if column.quantiles is not None:
+            what = f"quantile can reorder close values by its rounding, and {quote(column.name)} is monotone"
+            raise config_error("encoding.numeric", what, "Use robust or standard.")
+        signs[place.start] = DIRECTIONS[direction]
+    return tuple(signs) if any(signs) else ()
+
+
+def _interactions(config: Config, encoder: Encoder) -> tuple[tuple[int, ...], ...]:
+    """The positions of each set of columns in X, and of their codes after these; nothing if there is only one set."""
+    positions = {column.name: [*range(place.start, place.stop)] for place, column in encoder.places}
+    for j, column in enumerate(encoder.embedded):
+        positions[column.name].append(encoder.width + j)
+    if encoder.exposure is not None:
+        del positions[encoder.exposure.name]
+    rest = [name for name in positions if not any(name in names for names in config.interactions)]
+    each = (tuple(j for name in names for j in positions.get(name, ())) for names in (*config.interactions, rest))
+    sets = tuple(filter(None, each))
+    return sets if config.interactions and len(sets) > 1 else ()
+
+
+def _output_signs(config: Config, loss: Loss, target: Target) -> tuple[Sign, ...]:
+    """The sign of each output of the network that makes the prediction rise; nothing without monotone columns.
+
+    Raises:
+        ConfigError: the prediction has no direction.
+    """
+    if not config.monotone:
+        return ()
+    try:
+        return loss.output_signs(loss.outputs(target.n_outputs))
+    except ValueError as error:
+        hint = "Remove it, or use loss: ordinal if the classes have an order."
+        raise config_error("monotone", str(error), hint) from error
+
+
 def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) -> Network:
     """Build the network between the encoder and the loss.
 
@@ -389,6 +451,9 @@ def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) 
         output_init=config.init,
         output_parametrization=config.parametrization,
         offset=encoder.offset,
+        monotone=_feature_signs(config, encoder),
+        output_signs=_output_signs(config, loss, target),
+        interactions=_interactions(config, encoder),
     )
     try:
         size = network.layout.size
@@ -397,6 +462,11 @@ def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) 
         raise config_error(layer, message, "Change the units, or add a dense layer.") from error
     if size > MAX_PARAMETERS:
         raise config_error("layers", f"the network would have {size:.3g} parameters", "Use fewer units.")
+    try:
+        _ = network.bounds
+    except ValueError as error:
+        key, _, message = str(error).partition(": ")
+        raise config_error(key, message, BOUND_HINTS.get(key, BOUND_HINT)) from error
     return network
 
 

@@ -75,14 +75,19 @@ def should_calibrate(config: Config, target: Target, *, has_validation: bool) ->
     """Whether class probabilities are calibrated after the training.
 
     Raises:
-        ConfigError: calibration is configured, and there are no probabilities or no validation rows.
+        ConfigError: calibration is configured, and there are no probabilities or no validation rows, or more than two
+            classes with monotone columns.
     """
     if config.calibration == "none":
         return False
     if target.has_parts:  # the model of each target is calibrated by itself
         return False
+    reorders = bool(config.monotone) and target.has_labels and len(target.labels) > 2
     if config.calibration == "auto":
-        return target.has_temperature and has_validation
+        return target.has_temperature and has_validation and not reorders
+    if reorders:
+        what = "a temperature can lower the probability of high classes as a monotone column rises"
+        raise config_error("calibration", what, "Use auto or none.")
     if not target.has_temperature:
         raise config_error(
             "calibration", f"the target is a {target.noun}, which has no probabilities of classes", "Remove the key."

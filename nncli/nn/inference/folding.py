@@ -41,8 +41,11 @@ class PiecewiseTables:
     rise: Array
 
     @classmethod
-    def of(cls, p: ParamViews, edges_precision: str) -> PiecewiseTables:
-        """The tables of an embedding's parameters p in float64; `edges_precision` is that of the values to embed."""
+    def of(cls, p: ParamViews, edges_precision: str, monotone: Sequence[bool] = ()) -> PiecewiseTables:
+        """The tables of an embedding's parameters p in float64; `edges_precision` is that of the values to embed.
+
+        A segment of a `monotone` column starts where the one before it ends, to the last bit.
+        """
         columns, bins, units = p["weight"].shape
         edges, low, inverse = np.full((columns, bins), np.nan), np.zeros((columns, bins)), np.zeros((columns, bins))
         start, rise = np.zeros((columns, bins, units)), np.zeros((columns, bins, units))
@@ -52,6 +55,9 @@ class PiecewiseTables:
             n = len(at)
             edges[j, :n], low[j, :n], inverse[j, :n] = at, at, 1.0 / width
             start[j, :n], rise[j, :n] = total + c + at[:, None] * a, added + width[:, None] * a
+            if monotone and monotone[j]:
+                gained = rise[j, : n - 1] * (np.diff(at) > 0.0)[:, None]
+                start[j, :n] = np.add.accumulate(np.concatenate([start[j, :1], gained]))
         tables = (values.reshape(columns * bins, *values.shape[2:]) for values in (low, inverse, start, rise))
         later = np.ascontiguousarray(edges[:, 1:, None], edges_precision)
         return cls(later, *tables)
@@ -210,7 +216,7 @@ class FoldedNetwork:
         return cls(
             weights=tuple(_weights(stage, p).astype(np.float64, order="C")[None] for stage in stages),
             strengths=tuple(None if s.alpha is None else p[s.alpha].astype(np.float64)[None, :, None] for s in stages),
-            tables=PiecewiseTables.of(numeric, network.precision) if piecewise else None,
+            tables=PiecewiseTables.of(numeric, network.precision, network.monotone_columns) if piecewise else None,
             numeric={} if piecewise else {name: view.astype(np.float64) for name, view in numeric.items()},
             embeddings=tuple(p[e.param_spec.name].astype(np.float64) for e in network.embeddings),
         )

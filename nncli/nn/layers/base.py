@@ -11,8 +11,8 @@ from typing import Literal, Self, TypeAlias
 import numpy as np
 
 from nncli.base.spec import Spec
-from nncli.nn.arrays import Array, BoundLayer
-from nncli.nn.parameters import ParamSpec, ParamViews
+from nncli.nn.arrays import Array, BoundLayer, Mask, Signs
+from nncli.nn.parameters import Bounds, ParamSpec, ParamViews
 from nncli.nn.program.values import Value
 
 Annealing: TypeAlias = Literal["constant", "flat_cosine"]
@@ -26,6 +26,17 @@ def annealing_factor(annealing: Annealing, t: float) -> float:
     Holzmüller, Grinsztajn and Steinwart, "Better by default", 2024.
     """
     return 1.0 if annealing == "constant" or t < 0.5 else (1.0 + cos(pi * (2.0 * min(t, 1.0) - 1.0))) / 2.0
+
+
+@dataclass(frozen=True)
+class Units:
+    """What units depend on: their `signs` (units,), and the `sets` (units, sets) of columns that may act together.
+
+    A unit depends on columns of one set, but for inputs, which may belong to several, and outputs.
+    """
+
+    signs: Signs
+    sets: Mask
 
 
 @dataclass(frozen=True)
@@ -127,6 +138,19 @@ class LayerBase(Spec):
     def parameters(self, in_features: int) -> tuple[ParamSpec, ...]:
         """The layer's parameters for a number of input units."""
         return ()
+
+    def bound(self, bounds: Bounds, units: Units, out: Units | None) -> Units:
+        """Narrow the bounds of the parameters so that the outputs are what is returned, for inputs that are `units`.
+
+        `out` are given outputs. By default the layer has as many of them as inputs and does not mix these, and no
+        bounds make it monotone.
+
+        Raises:
+            ValueError: there are no such bounds.
+        """
+        if units.signs.any():
+            raise ValueError(f"a layer of type {self.model_dump()['type']} can break `monotone`")
+        return units
 
     @abstractmethod
     def bind(

@@ -10,13 +10,46 @@ import numpy as np
 
 from nncli.base.spec import PositiveInt, StrictBool
 from nncli.nn.activations import ElementwiseActivation, Identity
-from nncli.nn.arrays import Array, BoundLayer, scalar
+from nncli.nn.arrays import Array, BoundLayer, Signs, scalar
 from nncli.nn.initializers import DataDependent, Initializer, InitializerBase, Normal, Zeros, init_dense_from_data
-from nncli.nn.layers.base import LayerBase, TrainingContext, watch_input
-from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
+from nncli.nn.layers.base import LayerBase, TrainingContext, Units, watch_input
+from nncli.nn.parameters import Bounds, ParamGroup, ParamSpec, ParamViews
 from nncli.nn.program.values import Value
 
 Parametrization: TypeAlias = Literal["standard", "ntk"]
+
+
+MONOTONE_SHARE = 0.75
+"""The share of the units of a layer that depend on monotone features, if there are others."""
+
+
+def unit_signs(units: int, inputs: Signs) -> Signs:
+    """The signs (units,) of the units of a hidden layer: half of the monotone units rise, and half fall.
+
+    Rising units of a convex activation and weights above 0 make convex functions alone; falling ones make concave ones.
+    """
+    signs = np.zeros(units, np.int8)
+    n = 0 if not inputs.any() else units if inputs.all() else max(1, round(MONOTONE_SHARE * units))
+    signs[:n] = 1
+    signs[n - n // 2 : n] = -1
+    return signs
+
+
+def hidden_units(count: int, inputs: Units) -> Units:
+    """The units of a hidden layer: as many for each set of columns, with the signs of `unit_signs`."""
+    n_sets, signs = inputs.sets.shape[1], np.zeros(count, np.int8)
+    if count < n_sets:
+        raise ValueError(f"{count} units cannot be divided among {n_sets} sets of columns")
+    of_set = np.arange(count) * n_sets // count
+    for j in range(n_sets):
+        signs[of_set == j] = unit_signs(int(np.count_nonzero(of_set == j)), inputs.signs[inputs.sets[:, j]])
+    return Units(signs, of_set[:, None] == np.arange(n_sets))
+
+
+def check_monotone(activation: ElementwiseActivation) -> None:
+    """Raise a ValueError if an activation falls somewhere."""
+    if not activation.is_monotone:
+        raise ValueError(f"the activation {activation.type} falls somewhere, so it can break `monotone`")
 
 
 class Dense(LayerBase):
@@ -81,6 +114,21 @@ class Dense(LayerBase):
         if self.needs_data_init:
             init_dense_from_data(p["weight"], p.get("bias"), X, self.factor(X.shape[1]), rng)
         return super().init_from_data(p, X, rng)
+
+    def bound(self, bounds: Bounds, units: Units, out: Units | None) -> Units:
+        """A weight from a unit of sign s to one of sign t has the sign s t, and is 0 if t is 0 and s is not.
+
+        It is also 0 between units without a common set.
+        """
+        out = hidden_units(self.out_features(len(units.signs)), units) if out is None else out
+        if out.signs.any():
+            check_monotone(self.activation or Identity())
+        both, low, high = np.outer(units.signs, out.signs), bounds.low["weight"], bounds.high["weight"]
+        blocked = (units.signs != 0)[:, None] & (out.signs == 0)
+        blocked |= units.sets.astype(np.float32) @ out.sets.T.astype(np.float32) == 0.0
+        low[(both > 0) | blocked] = 0.0
+        high[(both < 0) | blocked] = 0.0
+        return out
 
     def bind(
         self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool

@@ -10,8 +10,8 @@ from pydantic import Field
 from nncli.base.spec import PositiveFloat
 from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.initializers import Constant, Zeros
-from nncli.nn.layers.base import LayerBase, TrainingContext
-from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
+from nncli.nn.layers.base import LayerBase, TrainingContext, Units
+from nncli.nn.parameters import Bounds, ParamGroup, ParamSpec, ParamViews
 from nncli.nn.program.values import Value, sqrt
 
 
@@ -113,6 +113,11 @@ class LayerNorm(LayerBase):
             ParamSpec("gamma", (in_features,), ParamGroup.SCALE, Constant(value=1.0)),
             ParamSpec("beta", (in_features,), ParamGroup.BIAS, Zeros()),
         )
+
+    def bound(self, bounds: Bounds, units: Units, out: Units | None) -> Units:
+        if units.sets.shape[1] > 1:
+            raise ValueError("a layer of type layer_norm mixes all units, which breaks `interactions`")
+        return super().bound(bounds, units, out)
 
     def bind(
         self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool

@@ -12,11 +12,11 @@ from nncli.base.spec import PositiveInt, Shorthand, expand_name
 from nncli.nn.activations import ElementwiseActivation
 from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.initializers import Constant
-from nncli.nn.layers.base import LayerBase, TrainingContext
+from nncli.nn.layers.base import LayerBase, TrainingContext, Units
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.normalization import Normalization
 from nncli.nn.layers.sequential import ActivationLayer, Dropout, Sequential
-from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
+from nncli.nn.parameters import Bounds, ParamGroup, ParamSpec, ParamViews
 from nncli.nn.program.values import Value
 
 
@@ -56,6 +56,10 @@ class Residual(LayerBase):
 
     def parameters(self, in_features: int) -> tuple[ParamSpec, ...]:
         return tuple(Sequential.of(self.layers).parameters(in_features))
+
+    def bound(self, bounds: Bounds, units: Units, out: Units | None) -> Units:
+        Sequential.of(self.layers).bound(bounds, units, units)
+        return units
 
     def init_from_data(self, p: ParamViews, X: Array, rng: np.random.Generator) -> Array:
         return X + Sequential.of(self.layers).init_from_data(p, X, rng)
@@ -108,6 +112,10 @@ class Scale(LayerBase):
 
     def parameters(self, in_features: int) -> tuple[ParamSpec, ...]:
         return (ParamSpec("scale", (in_features,), ParamGroup.SCALE, ONE),)
+
+    def bound(self, bounds: Bounds, units: Units, out: Units | None) -> Units:
+        bounds.low["scale"][units.signs != 0] = 0.0
+        return units
 
     def bind(
         self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool

@@ -12,8 +12,9 @@ import numpy.typing as npt
 from nncli.base.spec import Fraction
 from nncli.nn.activations import ElementwiseActivation
 from nncli.nn.arrays import Array, BoundLayer, scalar
-from nncli.nn.layers.base import Annealing, LayerBase, TrainingContext, annealing_factor, watch_output
-from nncli.nn.parameters import ParamSpec, ParamViews, with_prefix
+from nncli.nn.layers.base import Annealing, LayerBase, TrainingContext, Units, annealing_factor, watch_output
+from nncli.nn.layers.dense import Dense, check_monotone
+from nncli.nn.parameters import Bounds, ParamSpec, ParamViews, with_prefix
 from nncli.nn.program.values import Value
 
 
@@ -55,6 +56,19 @@ class Sequential:
         """The parameters of all layers, named `layers.0.weight` and so on."""
         for name, layer, d in self.infer_widths(in_features):
             yield from (spec.with_prefix(name) for spec in layer.parameters(d))
+
+    def bound(self, bounds: Bounds, units: Units, out: Units) -> None:
+        """Narrow the bounds of all layers so that the units of the last one are `out`.
+
+        Raises:
+            ValueError: a layer breaks it; the message names it.
+        """
+        last = max((i for i, (_, layer) in enumerate(self.named_layers) if isinstance(layer, Dense)), default=-1)
+        for i, (name, layer) in enumerate(self.named_layers):
+            try:
+                units = layer.bound(bounds.within(name), units, out if i == last else None)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
 
     def init_from_data(self, p: ParamViews, X: Array, rng: np.random.Generator) -> Array:
         """Initialize the data-dependent layers in turn, each from its input, and return the last output."""
@@ -111,6 +125,11 @@ class ActivationLayer(LayerBase):
     def formulas(self) -> Mapping[str, str]:
         return {"Y": f"Y = f(X), {self.activation.formula()}", "dX": "dX = dY ⊙ f'(X)"}
 
+    def bound(self, bounds: Bounds, units: Units, out: Units | None) -> Units:
+        if units.signs.any():
+            check_monotone(self.activation)
+        return units
+
     def bind(
         self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool
     ) -> BoundLayer:
@@ -135,6 +154,9 @@ class Dropout(LayerBase):
     def formulas(self) -> Mapping[str, str]:
         """Those of docs/mathematics.md, with the mask M."""
         return {"Y": "Y = X ⊙ M", "dX": "dX = dY ⊙ M"}
+
+    def bound(self, bounds: Bounds, units: Units, out: Units | None) -> Units:
+        return units
 
     def bind(
         self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool

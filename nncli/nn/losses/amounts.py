@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from nncli.nn.arrays import Array, Floats, Mask
+from nncli.nn.arrays import FIXED, RISING, Array, Floats, Mask, Sign
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise, bind_pairs
 from nncli.nn.program.values import Value, exp, tanh
 
@@ -207,6 +207,10 @@ class TwoParameterLoss(AmountLoss):
 
     def outputs(self, count: int) -> int:
         return 2 * count
+
+    def output_signs(self, outputs: int) -> tuple[Sign, ...]:
+        """The second outputs do not change, so that they cannot lower the mean."""
+        return (RISING,) * (outputs // 2) + (FIXED,) * (outputs // 2)
 
     @abstractmethod
     def terms(self, z: Floats, s: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from pydantic import AfterValidator, Field
 
 from nncli.base.spec import Spec, Task
-from nncli.nn.arrays import Array, Floats, Mask, scalar
+from nncli.nn.arrays import RISING, Array, Floats, Mask, Sign, scalar
 from nncli.nn.program.values import Value
 
 Level = Annotated[float, Field(strict=True, gt=0, lt=1)]
@@ -140,6 +140,14 @@ class LossBase(Spec):
     def split_targets(self, y: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The targets as `split_points` takes them: numbers (rows, targets), or class codes (rows,)."""
         return y
+
+    def output_signs(self, outputs: int) -> tuple[Sign, ...]:
+        """How each output of the network changes if the prediction rises: 1, or 0 if it must not change.
+
+        Raises:
+            ValueError: the prediction is not monotone in the outputs.
+        """
+        return (RISING,) * outputs
 
     @property
     def deviance_power(self) -> float | None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from nncli.base.spec import Fraction, Task
 from nncli.nn.activations import Sigmoid, Softmax, Softplus
-from nncli.nn.arrays import Array, Floats, scalar
+from nncli.nn.arrays import RISING, Array, Floats, Sign, scalar
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise
 from nncli.nn.program.values import Value, exp, join
 
@@ -31,6 +31,11 @@ class ClassificationLoss(LossBase):
 
     def outputs(self, count: int) -> int:
         return 1 if count == 2 else count
+
+    def output_signs(self, outputs: int) -> tuple[Sign, ...]:
+        if outputs > 1:
+            raise ValueError(f"a target of {outputs} classes without an order has no direction")
+        return super().output_signs(outputs)
 
     def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
         """The log loss (rows,) in nats, without label smoothing, for every classification loss: an ensemble has
@@ -191,6 +196,9 @@ class Ordinal(ClassificationLoss):
 
     def outputs(self, count: int) -> int:
         return count - 1
+
+    def output_signs(self, outputs: int) -> tuple[Sign, ...]:
+        return (RISING,) * outputs
 
     def of_student(self) -> LossBase:
         return self

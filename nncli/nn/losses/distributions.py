@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from nncli.nn.arrays import Array, Floats
+from nncli.nn.arrays import FIXED, RISING, Array, Floats, Sign
 from nncli.nn.losses.base import MEDIAN, BoundLoss, Levels, LossBase, bind_pairs
 from nncli.nn.program.values import Value, exp, tanh
 
@@ -48,6 +48,10 @@ class DistributionLoss(LossBase):
 
     def outputs(self, count: int) -> int:
         return 2 * count
+
+    def output_signs(self, outputs: int) -> tuple[Sign, ...]:
+        """The second outputs do not change, so that every quantile rises with the location."""
+        return (RISING,) * (outputs // 2) + (FIXED,) * (outputs // 2)
 
     @abstractmethod
     def standard_quantile(self, level: float) -> float:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from nncli.base.spec import NameShorthand, PositiveFloat, PositiveInt, Spec, StrictStr, Task
-from nncli.nn.arrays import Array, Floats
+from nncli.nn.arrays import Array, Floats, Sign
 from nncli.nn.losses.base import BoundLoss, LossBase
 from nncli.nn.losses.classification import ClassificationLoss, ClassLoss
 from nncli.nn.losses.regression import RegressionLoss
@@ -88,6 +88,9 @@ class SeveralLosses(LossBase):
 
     def outputs(self, count: int) -> int:
         return sum(fit.outputs for fit in self.fitted)
+
+    def output_signs(self, outputs: int) -> tuple[Sign, ...]:
+        return tuple(sign for loss, fit, _, _ in self.columns() for sign in loss.output_signs(fit.outputs))
 
     def split_targets(self, y: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Numbers, and an indicator of each class but the first; the mean where a row has no value."""

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from nncli.base.spec import StrictStr, Task
 from nncli.nn.activations import Sigmoid, Softplus
-from nncli.nn.arrays import Array, Floats
+from nncli.nn.arrays import FALLING, Array, Floats, Sign
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise
 from nncli.nn.program.values import Value, exp, join
 
@@ -65,6 +65,10 @@ class Survival(LossBase):
     @property
     def target_columns(self) -> tuple[str, ...]:
         return tuple(name for name in (self.event, self.start) if name is not None)
+
+    def output_signs(self, outputs: int) -> tuple[Sign, ...]:
+        """Time and survival rise as hazards fall."""
+        return (FALLING,) * outputs
 
     def formulas(self, outputs: int) -> tuple[str, str]:
         loss = "L = 1/B Σᵢ Σₖ ((rᵢₖ + eᵢₖ) log(1 + exp(xᵢₖ)) - eᵢₖ xᵢₖ), x = m + 0.2 (z - m), m = mean(z)"

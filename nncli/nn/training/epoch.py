@@ -66,7 +66,8 @@ def bind_batch_runner(
         return _compiled_runner(arguments, state, batches)
     parameters, replicas = state.parameters, gradient_replicas(state.parameters, arguments.n_shards)
     bind, optimizer = _bind_shards(arguments, state, batches)
-    updates = [bind_optimizer_shard(optimizer, state, span) for span in split_vector(parameters.theta, len(replicas))]
+    spans, bounds = split_vector(parameters.theta, len(replicas)), arguments.network.bounds
+    updates = [bind_optimizer_shard(optimizer, state, span, bounds) for span in spans]
     steps: dict[int, TrainStep] = {}
     length = TrainingLength(arguments.epochs, batches.steps)
     for rows in batches.sizes():

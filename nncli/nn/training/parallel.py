@@ -79,12 +79,27 @@ def sum_gradients(
     return gradient
 
 
-def bind_optimizer_shard(bind: Callable[..., Step], state: TrainState, span: slice) -> Step:
-    """The step on one slice of theta of an optimizer's `bind`; the update of a number does not depend on the others."""
+def bind_optimizer_shard(
+    bind: Callable[..., Step], state: TrainState, span: slice, bounds: tuple[Array, Array] | None = None
+) -> Step:
+    """The step on one slice of theta of an optimizer's `bind`; the update of a number does not depend on the others.
+
+    With `bounds`, the lowest and the highest theta, the step ends with a projection on them.
+    """
     parameters = state.parameters
     moments = {name: moment[span] for name, moment in state.moments.items()}
-    groups = slices_within(parameters.layout.groups, span)
-    return bind(parameters.theta[span], parameters.grad[span], moments, groups=groups, progress=state.progress)
+    groups, theta = slices_within(parameters.layout.groups, span), parameters.theta[span]
+    step = bind(theta, parameters.grad[span], moments, groups=groups, progress=state.progress)
+    if bounds is None:
+        return step
+    low, high = (bound[span] for bound in bounds)
+
+    def step_within_bounds(learning_rate: float, t: int) -> None:
+        step(learning_rate, t)
+        np.maximum(theta, low, out=theta)
+        np.minimum(theta, high, out=theta)
+
+    return step_within_bounds
 
 
 def slices_within(groups: Mapping[ParamGroup, slice], span: slice) -> dict[ParamGroup, slice]:

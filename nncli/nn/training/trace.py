@@ -135,7 +135,8 @@ def trace_step(
         arguments.network, parameters, arguments.loss, batches, slice(0, rows), rows, training=context
     )
     penalty = L1L2Penalty(parameters, l1=arguments.l1, l2=arguments.l2) if arguments.l1 or arguments.l2 else None
-    optimize = bind_optimizer_shard(optimizer.bind, state, slice(0, parameters.theta.size))
+    whole = slice(0, parameters.theta.size)
+    optimize = bind_optimizer_shard(optimizer.bind, state, whole, arguments.network.bounds)
     batch = _loaded(arguments.network, batches, position)
     check = _Differences(arguments, state, batch)
     before, loss_gradient = parameters.theta.copy(), np.empty_like(parameters.grad)

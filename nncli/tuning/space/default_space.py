@@ -103,9 +103,14 @@ def _fits(loaded: LoadedConfig, section: TuneSection, key: Key) -> bool:
 
 
 def _is_kept(loaded: LoadedConfig, key: Key, preset: str) -> bool:
-    """Whether the value of a key has keys that the user has set, so that it is not replaced as a whole."""
+    """Whether the value of a key has keys that the user has set, so that it is not replaced as a whole.
+
+    Nor is an embedding whose columns are monotone, as most others are not.
+    """
     if len(key) > 1:
         return False
+    if key == ("numeric_embedding",) and loaded.config.monotone:
+        return True
     value = getattr(loaded.config, key[0])
     if preset == TABULAR and value == getattr(_preset(), key[0]):
         return False

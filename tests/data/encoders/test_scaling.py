@@ -14,6 +14,7 @@ from nncli.data.encoders.scaling import (
     MAX_QUANTILES,
     MIN_QUANTILES,
     PIECE,
+    clip_in_order,
     clip_smoothly,
     normal_quantile,
     quantile_cdf,
@@ -170,3 +171,15 @@ def test_the_standard_deviation_is_that_of_numpy_to_the_bit(n: int, size: float)
     mean = float(x.mean())
     with np.errstate(over="ignore"):
         assert np.float64(std(x, mean)).tobytes() == x.std().tobytes()
+
+
+def test_the_ordered_clip_is_the_smooth_one_and_keeps_the_order_of_neighboring_numbers() -> None:
+    rng = np.random.default_rng(0)
+    z = np.concatenate([rng.normal(size=20_000), rng.normal(size=20_000) * 1e5, [0.0, -0.0, 1e-300, 1e300]])
+    above = np.nextafter(z, np.inf)
+    ordered, smooth, next_ordered = z.copy(), z.copy(), above.copy()
+    clip_in_order(ordered)
+    clip_in_order(next_ordered)
+    clip_smoothly(smooth)
+    np.testing.assert_allclose(ordered, smooth, rtol=1e-15, atol=1e-149)
+    assert (next_ordered >= ordered).all()

@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from nncli.data.encoders.scaling import (
+    clip_in_order,
     clip_smoothly,
     lower_normal_quantile,
+    lower_ordered_clip,
     lower_quantile_transform,
     lower_smooth_clip,
     normal_quantile,
@@ -24,6 +26,14 @@ def test_the_smooth_clip_has_the_same_bits(numbers: list[float]) -> None:
     clipped = z.copy()
     clip_smoothly(clipped)
     assert compute(lower_smooth_clip, z[:, None])[:, 0].tolist() == clipped.tolist()
+
+
+@given(NUMBERS)
+def test_the_ordered_clip_has_the_same_bits(numbers: list[float]) -> None:
+    z = np.array(numbers)
+    clipped = z.copy()
+    clip_in_order(clipped)
+    assert compute(lower_ordered_clip, z[:, None])[:, 0].tolist() == clipped.tolist()
 
 
 def test_the_smooth_clip_bounds_the_largest_numbers() -> None:

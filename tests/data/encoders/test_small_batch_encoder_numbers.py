@@ -24,6 +24,7 @@ def test_the_bits_and_anomalies_are_those_of_each_column(scaling: str, clip: str
     options = EncodingOptions.model_validate({"numeric": scaling, "clip": clip})
     columns = [NumericColumn.fit(TRAINING, name, options) for name in "abc"]
     columns[2] = columns[2].model_copy(update={"clip": "none" if clip == "smooth" else "smooth", "clip_range": True})
+    columns[0] = columns[0].model_copy(update={"clip": "ordered" if clip == "smooth" else "none"})
     starts = [0, 1, 1 + columns[1].width]
     expected, X = np.zeros((3, 5), np.float32), np.zeros((3, 5), np.float32)
     counts = [

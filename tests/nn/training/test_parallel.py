@@ -165,6 +165,22 @@ def test_an_optimizer_moves_the_parts_of_theta_as_the_whole(optimizer: Optimizer
     assert after[0] == after[1]
 
 
+@pytest.mark.parametrize("parts", [1, 3])
+def test_a_step_ends_within_the_bounds_of_theta(parts: int) -> None:
+    network, optimizer = network_of("residual", embedded=True), Adam()
+    state = TrainState.create(network, optimizer, RandomStreams.of(0))
+    parameters, rng = state.parameters, np.random.default_rng(1)
+    size = parameters.theta.size
+    low, high = np.full(size, -0.01, np.float32), np.full(size, 0.02, np.float32)
+    steps = [bind_optimizer_shard(optimizer.bind, state, span, (low, high)) for span in split_evenly(size, parts)]
+    parameters.grad[...] = rng.normal(size=size)
+    for t in range(1, 4):
+        for step in steps:
+            step(0.1, t)
+    assert parameters.theta.min() == low[0]
+    assert parameters.theta.max() == high[0]
+
+
 @pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
 @pytest.mark.parametrize("extras", [pytest.param(e, id=name) for name, e in EXTRAS.items()])
 @pytest.mark.parametrize("name", SILENT)

@@ -88,6 +88,7 @@ def test_label_smoothing_is_for_classes_alone() -> None:
         ("layers: [8]\noptimizer: {type: sgd, momentum: 0.9}", {"optimizer.momentum"}, {"optimizer"}),
         ("numeric_embedding: null", {"numeric_embedding", "learning_rate.peak"}, set()),
         ("numeric_embedding: {type: periodic, sigma: 1}", {"learning_rate.peak"}, {"numeric_embedding"}),
+        ("monotone: {x: increasing}", {"layers.*.units", "layers.*.rate"}, {"numeric_embedding"}),
         ("preset: tabular\nlayers: [64]", {"layers.*.units", "optimizer.beta2"}, {"layers.*.rate", "layers"}),
         ("learning_rate: 0.1", {"learning_rate.peak"}, set()),
         ("optimizer: sgd", {"learning_rate.peak"}, {"optimizer.beta2", "optimizer.weight_decay"}),

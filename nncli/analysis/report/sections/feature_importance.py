@@ -20,7 +20,7 @@ from nncli.analysis.inspection.permutation_importance import Importance, Partial
 from nncli.analysis.report.charts import DEPTH, Axis, Color, Distribution, Line, Range, evenly_spaced, lines, ranges
 from nncli.analysis.report.page import Figure, Gallery, Notice, Section, Table, display, method
 from nncli.analysis.report.sections.scores import format_interval
-from nncli.base.text import format_number
+from nncli.base.text import format_number, quote
 from nncli.targets.metrics.registry import higher_is_better, metric_title
 
 MAX_DRAWN, MAX_LISTED = 15, 100
@@ -78,7 +78,9 @@ def feature_importance(importance: FeatureImportance) -> Section:
         f"{len(explanation.table):,} rows. {PREDICTIONS[explanation.prediction_of]} Correlated columns "
         "share their importance, so each may seem less important than it is. Importance is not causality."
     )
-    curves = explanation.partial_dependence[:MAX_CURVES]
+    curves = [
+        curve for i, curve in enumerate(explanation.partial_dependence) if i < MAX_CURVES or curve.monotone is not None
+    ]
     outputs = _drawn_outputs(curves)
     limits = _limits(curves, outputs)
     drawn = [_dependence_figure(curve, outputs, limits) for curve in curves]
@@ -89,6 +91,9 @@ def feature_importance(importance: FeatureImportance) -> Section:
             "Partial dependence: the mean prediction if a column had the same value in every row, with all other "
             "columns unchanged. All charts of it have one scale. Gray bars are the distribution of the column."
         )
+    held = [f"{curve.monotone} in {quote(curve.column)}" for curve in curves if curve.monotone is not None]
+    if held:
+        texts.append(f"Whatever the other columns are, the prediction is monotone by construction: {', '.join(held)}.")
     return Section(name, title, (Gallery(tuple(figures)), method(*texts)), wide=True)
 
 

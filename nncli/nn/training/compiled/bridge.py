@@ -99,7 +99,9 @@ def bind_gradient(
     start, stop, values = rows.start, rows.stop, np.empty(1)
     network = kernel.network.bind(parameters, kernel.bins, stop - start, dropout_seed(stream))
     optimizer = _optimizer_arguments(arguments.optimizer, state.moments, {})
-    run = _bind_loop(kernel.data, network, optimizer, (0.0, 0.0, 0.0, 0), batches.order, stop - start, values)
+    run = _bind_loop(
+        kernel.data, network, optimizer, (0.0, 0.0, 0.0, 0, *NO_BOUNDS), batches.order, stop - start, values
+    )
 
     def gradient(i: int) -> float:
         annealing = np.array([annealing_factor("flat_cosine", state.progress.item())])
@@ -110,6 +112,7 @@ def bind_gradient(
 
 
 ONE = np.ones(1)
+NO_BOUNDS = (np.empty(0, np.float32), np.empty(0, np.float32))
 Loop: TypeAlias = Callable[[npt.NDArray[np.int64], Doubles, Doubles, int, int], tuple[int, bool]]
 """loop(order, rates, annealing, t, shard_of): see nncli.nn.training.compiled.kernels.train_batches."""
 
@@ -118,7 +121,7 @@ def _bind_loop(
     data: tuple[Any, ...],
     network: tuple[tuple[Any, ...], tuple[Any, ...]],
     optimizer: tuple[Any, ...],
-    extras: tuple[float, float, float, int],
+    extras: tuple[float, float, float, int, Array, Array],
     order: npt.NDArray[np.int64],
     batch: int,
     losses: Doubles,
@@ -188,7 +191,8 @@ def bind_run(arguments: TrainingArguments, state: TrainState, batches: Batches) 
     kernel = kernel_inputs(arguments, parameters, batches)
     network = kernel.network.bind(parameters, kernel.bins, batch, dropout_seed(state.streams.dropout))
     optimizer = _optimizer_arguments(arguments.optimizer, state.moments, parameters.layout.groups)
-    extras = (arguments.l1, arguments.l2, arguments.clip_norm or 0.0, parameters.layout.n_decayed)
+    bounds = arguments.network.bounds or NO_BOUNDS
+    extras = (arguments.l1, arguments.l2, arguments.clip_norm or 0.0, parameters.layout.n_decayed, *bounds)
     loop = _bind_loop(kernel.data, network, optimizer, extras, batches.order, batch, values)
 
     anneals = kernel.network.anneals or _anneals(arguments.optimizer)

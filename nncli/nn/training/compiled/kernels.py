@@ -246,9 +246,9 @@ def train_batches(
     """Train on the batches of `order`, one for each of `rates`, of which the first is step `t`, counted from 1.
 
     `annealing` are the factors of what falls to 0, one for each of `rates`; `extras` are l1, l2 and clip_norm, 0 for
-    none, and the number of decayed parameters. `losses` receives the loss of each batch. The loop ends at the first
-    loss or gradient that is not finite, and leaves the weights that led there. Returns the number of batches that were
-    run, and whether the last gradient was finite if the loss was.
+    none, the number of decayed parameters, and the bounds of theta, or nothing. `losses` receives the loss of each
+    batch. The loop ends at the first loss or gradient that is not finite, and leaves the weights that led there.
+    Returns the number of batches that were run, and whether the last gradient was finite if the loss was.
 
     If `shard_of` is not 0, `order` is a shard of a batch of so many rows, and only its gradient is computed.
     """
@@ -258,7 +258,7 @@ def train_batches(
     theta, grad, order = borrow(theta), borrow(grad), borrow(order)
     buffers = borrow(A), borrow(dA), borrow(derivatives), borrow(scaled), borrow(dscaled), borrow(ones)
     net = (borrow(blocks), borrow(numbers), borrow(matrix_order), theta, grad, *buffers, seed)
-    l1, l2, max_norm, decayed = extras
+    l1, l2, max_norm, decayed, low, high = extras
     for i in range(len(rates)):
         rows = order[i * batch : min((i + 1) * batch, len(order))]
         losses[i] = gradient(data, net, inputs, rows, shard_of or len(rows), t + i, annealing[i])
@@ -271,6 +271,7 @@ def train_batches(
         if max_norm > 0.0:
             clip(grad, max_norm)
         optimizer_step(theta, grad, optimizer, rates[i], annealing[i], t + i)
+        project_on_bounds(theta, low, high)
     return len(rates), True
 
 
@@ -478,6 +479,13 @@ def adam(theta: Floats, grad: Floats, M: Floats, V: Floats, h: Doubles, rate: fl
         M[i] = b1 * M[i] + grad[i]
         V[i] = b2 * V[i] + grad[i] * grad[i]
         theta[i] = s * theta[i] - eta * (M[i] / (np.sqrt(V[i]) + e))
+
+
+@compiled
+def project_on_bounds(theta: Floats, low: Floats, high: Floats) -> None:
+    """Cut theta off at its bounds, if there are any."""
+    for i in range(len(low)):
+        theta[i] = min(max(theta[i], low[i]), high[i])
 
 
 @compiled
