@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-answers bench-default bench-distill bench-drift bench-intervals bench-export bench-predict bench-serve bench-tune bench-tune-default coverage lock audit reliability mutation clean
+.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-answers bench-default bench-distill bench-drift bench-intervals bench-monotone bench-export bench-predict bench-serve bench-tune bench-tune-default coverage lock audit reliability mutation clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -103,6 +103,11 @@ bench-distill: .venv/dev
 # ONLY="--only survival --quality fast": times to an event, for which that Python needs SurvSet and scikit-survival
 bench-answers: .venv/dev
 	$(BIN)/python benchmarks/answers.py --peers-python $(PEERS_PYTHON) $(ONLY)
+
+# Monotone columns: what they cost or gain, beside CatBoost and LightGBM with the same, on tables with a monotone truth:
+# make bench-monotone TABLES=folder PEERS_PYTHON=a-python-with-catboost-and-lightgbm
+bench-monotone: .venv/dev
+	$(BIN)/python benchmarks/monotone.py $(TABLES) --peers-python $(PEERS_PYTHON)
 
 # Agreement, sizes and speed of exported models, on a folder of tables and a made one, beside CatBoost and sklearn-onnx:
 # make bench-export TABLES=folder PEERS_PYTHON=a-python-with-catboost-and-skl2onnx RUNS=folder-that-keeps-the-runs
