@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from nncli.api.evaluate import Evaluation, evaluate_data
 from nncli.api.options import EvaluateOptions, PredictOptions
 from nncli.api.predict import predict_data
 from nncli.api.prediction.tables import TargetModels
-from nncli.base.option import operation
+from nncli.base.option import CodeOptions, operation
 from nncli.data.sources.table_source import TableLocation
 from nncli.fitting.calibration import conformal_predictor
 from nncli.models.conformal.options import UncertaintyOptions
@@ -114,12 +114,14 @@ class Loaded:
         return evaluate_data(self.model, data, options, self.training_rows, self.sample_weight, uncertainty)
 
 
-def load(run: str | Path) -> Loaded:
-    """Load the trained model of a run directory; of several targets that of each.
+def load(run: str | Path, *, code: Sequence[str | PurePath | type] = ()) -> Loaded:
+    """Load the trained model of a run directory, of several targets that of each, after executing files of `code`.
 
     Raises:
-        RunError: the run directory is missing, damaged, or not trained yet.
+        RunError: the run directory is missing, damaged, or not trained yet; a file of code or a package is missing.
+        UsageError: a file of code cannot be executed.
     """
+    CodeOptions(code=code)
     opened = Run.open(Path(run))
     targets = opened.each_target(lambda _, path: load(path))
     model = opened.load_model(several=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from nncli.analysis.drift_limits import LIMIT
 from nncli.base.errors import Advice, Location, UsageError
-from nncli.base.option import GOAL, INPUT, OUTPUT, SEARCH, TRAINING, Option, Options, declared_options
+from nncli.base.option import GOAL, INPUT, OUTPUT, SEARCH, TRAINING, CodeOptions, Option, Options, declared_options
 from nncli.base.text import quote
 from nncli.data.formats.registry import FileOptions
 from nncli.fitting.time_limit import TimeLimit
@@ -44,7 +44,7 @@ def ignore(*values: object) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class InvalidCellOptions(Options):
+class InvalidCellOptions(CodeOptions):
     """What happens to cells that cannot be read."""
 
     on_error: Annotated[
@@ -306,7 +306,7 @@ class SourceOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AssignmentOptions(Options):
+class AssignmentOptions(CodeOptions):
     """Overrides of a configuration."""
 
     set: Annotated[
@@ -536,6 +536,7 @@ class ResumableOptions(ReplaceOptions, ClusterOptions, TrainingInputOptions):
         """
         options = {declared.field: declared for declared in declared_options(type(self)) if declared.option.panel}
         folder = options.pop("resume").option.metavar
+        del options["code"]
         if self.resume is None:
             if config is None:
                 hint = f"For a table: nncli {self.command} TABLE --target COLUMN"
@@ -750,7 +751,7 @@ class DistillOptions(PrivateOptions, ReplaceOptions, StopOptions, AssignmentOpti
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReproduceOptions(StopOptions):
+class ReproduceOptions(StopOptions, CodeOptions):
     """The options of `nncli.reproduce`."""
 
     data: Annotated[
@@ -765,7 +766,7 @@ class ReproduceOptions(StopOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiagnoseOptions(Options):
+class DiagnoseOptions(CodeOptions):
     """What a diagnosis looks at."""
 
     rates: Annotated[
@@ -838,7 +839,7 @@ def _costs(flag: str, text: str) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ThresholdOptions(Options):
+class ThresholdOptions(CodeOptions):
     """The options of `nncli.threshold`: at most one goal, and what is done with the threshold that it leads to.
 
     Of several labels, the goal is that of each.
@@ -878,7 +879,7 @@ class ThresholdOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportOptions(Options):
+class ExportOptions(CodeOptions):
     """The options of `nncli.export`."""
 
     to: Annotated[

@@ -142,5 +142,6 @@ def config_for(
     variables = {PREFIX + text.partition("=")[0].strip().replace(".", "__").upper() for text in of_data}
     environment = {name: text for name, text in os.environ.items() if name not in variables}
     others = [text for text in assignments if text not in of_data]
-    config = load_document(document, others, environment, folder=Path.cwd(), name=stem_of(source)).config
+    folder, name = Path.cwd(), stem_of(source)
+    config = load_document(document, others, environment, folder=folder, name=name, loads_code=True).config
     return config, result

@@ -21,6 +21,7 @@ from itertools import takewhile
 from pathlib import PurePath
 from types import NoneType, UnionType
 from typing import (
+    Annotated,
     Any,
     Concatenate,
     Generic,
@@ -108,7 +109,8 @@ class DeclaredOption:
     @property
     def item_type(self) -> Any:
         """The type of the items of an option that may be repeated, else None."""
-        return next((get_args(kind)[0] for kind in self.types if get_origin(kind) is Sequence), None)
+        item = next((get_args(kind)[0] for kind in self.types if get_origin(kind) is Sequence), None)
+        return str if str in get_args(item) else item
 
     @property
     def value_type(self) -> type:
@@ -141,6 +143,29 @@ class Options:
             elif declared.is_checked and value is not None and value not in declared.choices:
                 *others, last = declared.choices
                 raise UsageError(f"{declared.field} is {value!r}", hint=f"Use {', '.join(others)} or {last}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeOptions(Options):
+    """Files of code with further parts, which are executed as soon as the options are there.
+
+    Raises:
+        UsageError: as for `nncli.base.plugins.load_code`.
+    """
+
+    code: Annotated[
+        Sequence[str | PurePath | type],
+        Option(
+            "Execute a Python file that has losses, metrics, layers or other parts. Repeatable.", INPUT, metavar="FILE"
+        ),
+    ] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.code:
+            from nncli.base.plugins import load_code
+
+            load_code(self.code)
 
 
 def declared_options(options: type[Options]) -> tuple[DeclaredOption, ...]:

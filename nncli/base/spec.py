@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeAlias, get_args
+from functools import partial
+from typing import Annotated, Any, ClassVar, TypeAlias, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidatorFunctionWrapHandler,
+)
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
+
+from nncli.base import plugins
 
 PositiveInt = Annotated[int, Field(strict=True, ge=1)]
 NonNegativeInt = Annotated[int, Field(strict=True, ge=0)]
@@ -46,6 +57,22 @@ class Spec(BaseModel):
 
     # A class that is only a part of another one is not built by itself, which takes a third of the time of imports.
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    plugin_kind: ClassVar[str | None] = None
+    """The kind of part that a class of a union is, of which plugins may have more."""
+
+    @classmethod
+    def built_in_names(cls) -> frozenset[str]:
+        """The names of the classes of this package that are of the same kind of part."""
+        waiting = [base for base in cls.__mro__ if issubclass(base, Spec) and base.plugin_kind is not None][-1:]
+        names = set()
+        while waiting:
+            base = waiting.pop()
+            waiting += base.__subclasses__()
+            part = plugins.part_of(base)
+            if part is not None and base.__module__.startswith("nncli."):
+                names.add(part[1])
+        return frozenset(names)
 
     @classmethod
     def formula(cls) -> str:
@@ -86,6 +113,11 @@ def _differs(spec: Spec, name: str, field: FieldInfo) -> bool:
     return bool(getattr(spec, name) != field.get_default(call_default_factory=True))
 
 
+def unchanged(value: object) -> object:
+    """A value that has no short form."""
+    return value
+
+
 def expand_name(value: object) -> object:
     """`{type: adam}` for `adam`."""
     return {"type": value} if isinstance(value, str) else value
@@ -93,28 +125,73 @@ def expand_name(value: object) -> object:
 
 @dataclass(frozen=True)
 class Shorthand:
-    """Allows short forms of a specification in a discriminated union, and adds them to the JSON Schema.
+    """Allows short forms of a specification in a discriminated union, and the classes of plugins.
 
     `expand` expands a short form. Each name whose class needs no other key is one; `also` is the type of other ones.
+    The JSON Schema has these forms, and the classes of plugins that are loaded.
     """
 
     expand: Callable[[object], object] = expand_name
     also: Any = None
+    discriminator: str = "type"
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         full = handler(source)
-        short: list[CoreSchema | tuple[CoreSchema, str]] = [core_schema.literal_schema(list(_bare_names(source)))]
+        bare = self._bare_names(classes_of(source))
+        short: list[CoreSchema | tuple[CoreSchema, str]] = [core_schema.literal_schema(bare)] if bare else []
         if self.also is not None:
             short.append(handler.generate_schema(self.also))
         allowed = core_schema.union_schema([*short, full])
-        return core_schema.no_info_before_validator_function(self.expand, full, json_schema_input_schema=allowed)
+        members = classes_of(source)
+        kind = members[0].plugin_kind
+        if kind is None:
+            return core_schema.no_info_before_validator_function(self.expand, full, json_schema_input_schema=allowed)
+        names = frozenset(member.model_fields[self.discriminator].default for member in members)
+        return core_schema.no_info_wrap_validator_function(
+            partial(self._validate, kind, names),
+            full,
+            json_schema_input_schema=allowed,
+            serialization=core_schema.simple_ser_schema("any"),  # by the class of the value, which may be a plugin's
+            metadata={"plugin_kind": kind},
+        )
+
+    def _validate(
+        self, kind: str, names: frozenset[str], value: object, handler: ValidatorFunctionWrapHandler
+    ) -> object:
+        """A value of the union, or of the class of a plugin if its name is not built in."""
+        value = self.expand(value)
+        if isinstance(value, Spec):
+            if plugins.part_of(type(value)) == (kind, (tag := getattr(value, self.discriminator, ""))):
+                return value if plugins.find(kind, tag) is type(value) else handler(value)
+        elif isinstance(value, dict) and (tag := value.get(self.discriminator)) not in names:
+            part = plugins.find(kind, tag)
+            if part is not None:
+                return part.model_validate(value)
+        return handler(value)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The schema of the union, with the classes of plugins that are loaded as further choices."""
+        described = handler(schema)
+        parts = [*plugins.loaded(schema.get("metadata", {}).get("plugin_kind", "")).values()]
+        bare = self._bare_names(parts)
+        choices = [{"enum": bare}] if bare else []
+        for part in parts:
+            part.model_rebuild()
+            choices.append(handler(part.__pydantic_core_schema__))
+        return {"anyOf": [described, *choices]} if choices else described
+
+    def _bare_names(self, classes: Iterable[type[Spec]]) -> list[str]:
+        """The names of classes that need no other key."""
+        return [
+            cls.model_fields[self.discriminator].default
+            for cls in classes
+            if not any(field.is_required() for field in cls.model_fields.values())
+        ]
 
 
-def _bare_names(union: Any) -> Iterator[str]:
-    for member in get_args(union):
-        fields = member.model_fields
-        if not any(field.is_required() for field in fields.values()):
-            yield fields["type"].default
+def classes_of(union: Any) -> tuple[type[Spec], ...]:
+    """The classes of a union, with or without annotations."""
+    return get_args(get_args(union)[0] if get_origin(union) is Annotated else union)
 
 
 NameShorthand = Shorthand()

@@ -15,7 +15,7 @@ import typer
 from nncli.api.options import SourceOptions
 from nncli.base.atomic_files import check_overwrite
 from nncli.base.errors import Advice, InstallExtra, NncliError
-from nncli.base.option import DISPLAY, OUTPUT, Option, Options
+from nncli.base.option import DISPLAY, OUTPUT, CodeOptions, Option, Options
 from nncli.base.text import escape_unprintable
 from nncli.cli.completion import complete_config, complete_run
 from nncli.cli.console import announce_input, echo_err, print_json, set_verbose
@@ -43,8 +43,8 @@ class TalkOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ColorOptions(Options):
-    """Whether the output has colors."""
+class ColorOptions(CodeOptions):
+    """Whether the output has colors, and files of code, which any command may need."""
 
     no_color: Annotated[
         bool, Option("Disable colors, like the variable NO_COLOR.", DISPLAY, callback=_set_no_color)

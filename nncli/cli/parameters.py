@@ -17,7 +17,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from nncli.base.errors import Action, NncliError, UseOption, in_terminal, worded
-from nncli.base.option import DeclaredOption, Options, declared_options
+from nncli.base.option import CodeOptions, DeclaredOption, Options, declared_options
 from nncli.cli import completion
 
 
@@ -27,10 +27,14 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     parameters: list[inspect.Parameter] = []
     classes: dict[str, tuple[type[Options], dict[str, DeclaredOption]]] = {}
     used = {*hints}
+    common: list[DeclaredOption] = []  # what several classes of options have, and a command once
     for parameter in inspect.signature(command).parameters.values():
         kind = hints[parameter.name]
         if isinstance(kind, type) and issubclass(kind, Options):
-            shown = [declared for declared in declared_options(kind) if declared.option.panel]
+            shown = [
+                declared for declared in declared_options(kind) if declared.option.panel and declared not in common
+            ]
+            common += [declared for declared in shown if declared in declared_options(CodeOptions)]
             names = [
                 f"{parameter.name}_{declared.field}" if declared.field in used else declared.field for declared in shown
             ]

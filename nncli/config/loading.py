@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import ValidationError
 
-from nncli.base.errors import ConfigError, ConfigIssue
+from nncli.base import plugins
+from nncli.base.errors import ConfigError, ConfigIssue, UsageError
 from nncli.base.text import quote
 from nncli.config.errors.messages import validate
 from nncli.config.overrides import Assignment, from_environment, from_options, override
@@ -157,7 +158,7 @@ def load(path: str | Path, assignments: Sequence[str] = (), environment: Mapping
         document = _read(path)
     except ConfigError as error:
         raise with_issues_of(parsed, error) from None
-    return load_assigned(document, parsed, *folder_and_name(path))
+    return load_assigned(document, parsed, *folder_and_name(path), loads_code=True)
 
 
 def with_issues_of(assignments: Iterable[Assignment], error: ConfigError) -> ConfigError:
@@ -196,9 +197,10 @@ def load_document(
     *,
     folder: Path,
     name: str,
+    loads_code: bool = False,
 ) -> LoadedConfig:
     """As `load`, for a document whose paths are relative to `folder`; the default output is runs/`name`."""
-    return load_assigned(document, parse_assignments(assignments, environment), folder, name)
+    return load_assigned(document, parse_assignments(assignments, environment), folder, name, loads_code=loads_code)
 
 
 def load_partial(
@@ -225,7 +227,8 @@ def load_partial(
         document = _read(path)
         value = {key: item for key, item in document.value.items() if key not in invalid}
         value |= {"layers": []} if "layers" in invalid else {}
-        return load_assigned(replace(document, value=value), valid, *folder_and_name(path)).config, issues
+        valid_document = replace(document, value=value)
+        return load_assigned(valid_document, valid, *folder_and_name(path), loads_code=True).config, issues
     except ConfigError:
         return None, issues
 
@@ -264,15 +267,38 @@ def parse_assignments(assignments: Sequence[str], environment: Mapping[str, str]
     return [*from_environment(environment, (*Config.model_fields, "tune")), *from_options(assignments)]
 
 
-def load_assigned(document: Document, assignments: Sequence[Assignment], folder: Path, name: str) -> LoadedConfig:
-    """As `load_document`, with assignments that are parsed.
+def load_assigned(
+    document: Document, assignments: Sequence[Assignment], folder: Path, name: str, *, loads_code: bool = False
+) -> LoadedConfig:
+    """As `load_document`, with assignments that are parsed; `loads_code` executes the files of the key `code`.
 
     Raises:
         ConfigError: the configuration is wrong; holds every issue with its location.
     """
     merged = apply_preset(document, assignments)
+    if loads_code:
+        load_code(merged.document, folder)
     loaded = resolve(merged.document, assignments, merged.issues, folder, name)
     return replace(loaded, preset=merged.preset)
+
+
+def load_code(document: Document, folder: Path) -> None:
+    """Execute the files of code that a document names, which a person wrote.
+
+    Raises:
+        ConfigError: a file cannot be read or executed, has no part, or has a name that is taken.
+    """
+    code = document.value.get("code")
+    issues = []
+    for i, file in enumerate(code if isinstance(code, list) else ()):
+        try:
+            if isinstance(file, str):
+                plugins.load_file(folder / file)
+        except UsageError as error:
+            where = f" (line {error.location.line})" if error.location and error.location.line else ""
+            issues.append(document.issue(f"{error.message}{where}", ("code", i), hint=error.hint))
+    if issues:
+        raise ConfigError(*issues)
 
 
 def resolve(
@@ -296,6 +322,7 @@ def resolve(
     if teacher is not None:
         teacher = teacher.model_copy(update={"path": str(folder / teacher.path)})
     update = {
+        "code": (),
         "data": data,
         "validation": validation,
         "teacher": teacher,

@@ -23,6 +23,8 @@ from nncli.nn.program.values import Value, absolute, exp, expm1, log1p, maximum,
 class ActivationBase(Spec):
     """An element-wise function (softmax: row-wise) of a buffer Z (rows, units)."""
 
+    plugin_kind: ClassVar[str | None] = "activations"
+
     default_init: ClassVar[InitializerBase] = He()
     """The default initializer of the weights before this activation."""
     output_range: ClassVar[tuple[float, float]] = (-inf, inf)

@@ -13,6 +13,7 @@ from nncli.config.renamed_keys import with_present_names
 from nncli.config.schema import Config
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import read
+from nncli.run_directory.loader import check_plugins
 from nncli.run_directory.manifest import CONFIG
 
 NOT_VALID = "If you changed the file, undo the change. Otherwise restore the directory from a copy, or train again."
@@ -27,6 +28,7 @@ def read_config(folder: Path, assignments: Sequence[str] = ()) -> Config:
         UsageError: an assignment is not of the form key=value.
     """
     parent, name = folder_and_name(folder / CONFIG)
+    check_plugins(folder)
     try:
         document = _document(folder / CONFIG, _content(folder / CONFIG))
         config = load_document(document, (), folder=parent, name=name).config

@@ -208,6 +208,7 @@ def read_folds_manifest(folder: Path) -> FoldsManifest:
         versions=first.versions,
         machine=first.machine,
         targets=first.targets,
+        plugins=first.plugins,
         files=files,
     ).with_checksum()
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from nncli.base.plugins import CODE_FOLDER
 from nncli.run_directory.filenames import (
     CHECKPOINTS,
     CONFIG,
@@ -122,6 +123,7 @@ FILES = (
         "removed",
     ),
     WrittenFile("run", f"{SNAPSHOTS}/*.safetensors", frozenset(), "as model.safetensors", "removed"),
+    WrittenFile("run", f"{CODE_FOLDER}/*.py", frozenset(), "the Python files of `code` as they are"),
     WrittenFile("run", LOCK, frozenset(), "nothing", "removed"),
     WrittenFile(
         "report",

@@ -16,6 +16,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from nncli.base import plugins
 from nncli.base.errors import Advice, Location, ResumeRun, RunError
 from nncli.base.text import join_quoted, quote
 from nncli.config.renamed_keys import with_present_goal
@@ -25,7 +26,7 @@ from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.model import FORMAT, Model, ModelSpec
 from nncli.nn.parameters import Parameters
 from nncli.run_directory import training_rows
-from nncli.run_directory.filenames import TRAINING_ROWS_KEY, train_command
+from nncli.run_directory.filenames import FOLDS, TRAINING_ROWS_KEY, train_command
 from nncli.run_directory.manifest import (
     CONFIG,
     DAMAGED,
@@ -113,6 +114,18 @@ def read_manifest(folder: Path) -> Manifest:
     if manifest.files and manifest.status != "running" and not complete:
         raise damaged(folder, MANIFEST, "the file is damaged: it lists other files than a run has")
     return manifest
+
+
+def check_plugins(folder: Path) -> None:
+    """Check that the plugins that the run in `folder` needs are loaded, or load them; RunError as `plugins.require`.
+
+    The folder may be that of a cross-validation. What is wrong with a manifest is said by who reads it.
+    """
+    for path in (folder / MANIFEST, *sorted(folder.glob(f"{FOLDS}/*/{MANIFEST}"))[:1]):
+        with suppress(OSError, ValueError):
+            content = path.read_bytes()
+            needed = Manifest.model_validate_json(content).plugins if b'"plugins"' in content else ()
+            plugins.require([record.plugin for record in needed], path.parent)
 
 
 def read_verified(folder: Path, name: str, manifest: Manifest, largest: int) -> bytes:
@@ -291,6 +304,7 @@ def _parse_spec(folder: Path, manifest: Manifest, kind: type[S], what: str) -> S
     """
     text = read_file(folder, MODEL, LARGEST_TEXT)
     _refuse_newer(folder, MODEL, text)
+    plugins.require([record.plugin for record in manifest.plugins], folder)
     with suppress(ValueError):
         if hashlib.sha256(text).hexdigest() != manifest.files.get(MODEL, ""):
             spec = kind.model_validate_json(with_present_goal(text))

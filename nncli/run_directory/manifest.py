@@ -14,6 +14,7 @@
     snapshots/         the weights after some epochs, if the members of an ensemble choose one epoch together
     targets/           of a run of several targets, a run of each
     scored/            of a distillation, the run of the network that predicted the held-out rows
+    code/              copies of the files of code that the run needs, which are executed only if a person says so
 
 The directory of an ensemble holds config.yaml, model.json, metrics.json, training_rows.safetensors,
 held_out.safetensors, reference.safetensors and manifest.json, and in members/1, members/2 … a complete run directory
@@ -31,6 +32,7 @@ from typing import Any, Literal, Self
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from nncli.base.errors import Location, RunError, UsageError
+from nncli.base.plugins import Plugin
 from nncli.base.spec import FiniteFloat, Members, NonNegativeInt, PositiveInt, Spec, StrictStr
 from nncli.base.text import join_quoted
 from nncli.data.sources.table_source import TableSource
@@ -148,6 +150,32 @@ class Lengthening(Spec):
     status: Status
 
 
+class PluginRecord(Spec):
+    """A part of a package or of a file of code, whose copy is in the folder `code` of the run.
+
+    `path` is that of the class in its module.
+    """
+
+    kind: StrictStr
+    name: StrictStr
+    path: StrictStr
+    package: StrictStr = ""
+    version: StrictStr = ""
+    file: StrictStr = ""
+    sha256: StrictStr = ""
+
+    @classmethod
+    def of(cls, plugin: Plugin) -> PluginRecord:
+        """The record of a plugin; of the path of a file only the name is kept."""
+        file = "" if plugin.file is None else plugin.file.name
+        return cls(**{**vars(plugin), "file": file})
+
+    @property
+    def plugin(self) -> Plugin:
+        """The plugin that is recorded."""
+        return Plugin(**{**vars(self), "file": Path(self.file) if self.file else None})
+
+
 class SelectedTrial(Spec):
     """A trial whose networks are members, its path from the folder of the run, and how often it was picked."""
 
@@ -210,6 +238,7 @@ class Manifest(Spec):
     `decided` is the score of a run with a saved decision, whose recorded scores are of the most probable class.
     `targets` are those of a run of several, each of which has a run in `target_folders`; the network of such a run
     learned the targets `beside` its own, too.
+    `plugins` are the classes of packages and files of code that the configuration names.
     `files` holds the SHA-256 of every other file of the directory. It is empty while the run is being written: the
     manifest is the last file that a finished run writes, so an interrupted run never looks damaged. `format` is also
     that of model.json. `checksum` is the SHA-256 of all other fields.
@@ -255,12 +284,13 @@ class Manifest(Spec):
     private: bool = False
     targets: tuple[StrictStr, ...] = ()
     beside: tuple[StrictStr, ...] = ()
+    plugins: tuple[PluginRecord, ...] = ()
 
     @model_serializer(mode="wrap")
     def _without_later_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """The fields, without those that older versions do not write unless they have a value."""
         document: dict[str, Any] = handler(self)
-        for name in ("selection", "has_common_validation", "decided", "private", "targets", "beside"):
+        for name in ("selection", "has_common_validation", "decided", "private", "targets", "beside", "plugins"):
             if not getattr(self, name):
                 document.pop(name, None)
         return document

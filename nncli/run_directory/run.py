@@ -38,6 +38,7 @@ from nncli.base.errors import (
     UsageError,
     UseOption,
 )
+from nncli.base.plugins import CODE_FOLDER, content_of
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.formats.registry import SUFFIXES, suffix_of
 from nncli.data.sources.table_source import TableSource, as_source
@@ -531,6 +532,11 @@ class Run:
 
     def save_manifest(self, manifest: Manifest) -> None:
         """Write manifest.json; with the checksums of all files unless the status is "running"."""
+        for record in manifest.plugins:
+            copy = self.path / CODE_FOLDER / record.file
+            if record.file and not copy.exists():
+                copy.parent.mkdir(exist_ok=True)
+                write_bytes(copy, content_of(record.sha256))
         files = {} if manifest.status == "running" else self._checksums(manifest)
         signed_manifest = manifest.model_copy(update={"files": files}).with_checksum()
         self._write(MANIFEST, signed_manifest.model_dump_json(indent=1) + "\n")

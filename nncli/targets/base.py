@@ -89,6 +89,8 @@ class Predicted(Protocol):
 class TargetBase(Spec):
     """A kind of target, fitted on the training rows; a saved model tells kinds apart by `task`."""
 
+    plugin_kind: ClassVar[str | None] = "targets"
+
     task: Task = ""
 
     noun: ClassVar[str] = "number"

@@ -34,7 +34,7 @@ from nncli.targets.metrics.classification import (
 )
 from nncli.targets.metrics.classification_resamples import LOG_LOSS_EPS, ClassificationResamples, log_loss_per_row
 from nncli.targets.metrics.intervals import MEANS_OF_CLASSES, positive_class_interval
-from nncli.targets.metrics.metric import Metric, resampled_scores
+from nncli.targets.metrics.metric import Metric, plugin_metrics, resampled_scores
 from nncli.targets.metrics.registry import COST, METRICS, BoundMetric, metric_function
 from nncli.targets.views import Confusions, Intervals, Separation
 
@@ -248,7 +248,10 @@ class Classes(TargetBase):
     def scores(self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss) -> ClassificationScores:
         costs = self._costs(predictions)
         codes = self._decided(predictions)
-        return classification_scores(y, predictions.values, self.labels, weights, codes, costs, self.further_metrics)
+        last = plugin_metrics(self.family, self.task)
+        return classification_scores(
+            y, predictions.values, self.labels, weights, codes, costs, self.further_metrics, last
+        )
 
     def _decided(self, predictions: Predicted) -> Codes | None:
         """The codes of the predicted classes (rows,) where they may not be the most probable ones; else None."""

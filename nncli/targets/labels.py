@@ -36,7 +36,7 @@ from nncli.targets.metrics.labels import (
     label_log_losses,
     label_scores,
 )
-from nncli.targets.metrics.metric import resampled_scores
+from nncli.targets.metrics.metric import plugin_metrics, resampled_scores
 from nncli.targets.metrics.registry import METRICS, BoundMetric, metric_function
 from nncli.targets.views import Intervals, LabelRates
 
@@ -299,7 +299,7 @@ class MultilabelTarget(TargetBase):
         decided, P, by_name = (
             predictions.classes.astype(np.float64),
             predictions.values,
-            {m.name: m for m in LABEL_METRICS},
+            {m.name: m for m in (*LABEL_METRICS, *plugin_metrics(self.task))},
         )
         columns = []
         for name in names:

@@ -28,7 +28,7 @@ from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Trut
 from nncli.targets.decision import Decision
 from nncli.targets.metrics.amounts import DEVIANCE_NAMES, amount_metrics, deviance_name, deviances
 from nncli.targets.metrics.bootstrap import Samples
-from nncli.targets.metrics.metric import Metric, ScoreValues, resampled_scores
+from nncli.targets.metrics.metric import Metric, ScoreValues, plugin_metrics, resampled_scores
 from nncli.targets.metrics.registry import BoundMetric, metric_function, metric_title
 from nncli.targets.metrics.regression import (
     REGRESSION_METRICS,
@@ -285,6 +285,11 @@ class RegressionTarget(Numbers):
 
 
 def _metrics(predictions: Predicted, y: Truth, loss: Loss, j: int) -> tuple[Metric[RegressionResamples], ...]:
+    """The metrics of target `j`, and last those of plugins for its kind."""
+    return (*_built_in_metrics(predictions, y, loss, j), *plugin_metrics("regression", loss.task))
+
+
+def _built_in_metrics(predictions: Predicted, y: Truth, loss: Loss, j: int) -> tuple[Metric[RegressionResamples], ...]:
     """The metrics of target `j`, with the pinball loss of quantiles, the CRPS, or those of counts and amounts."""
     if loss.deviance_power is not None:
         return (*REGRESSION_METRICS, *amount_metrics(loss.deviance_power, predictions.exposure))

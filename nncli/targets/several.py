@@ -10,7 +10,7 @@ import polars as pl
 from pydantic import Field
 
 from nncli.base.errors import UsageError
-from nncli.base.spec import FiniteFloat, Task
+from nncli.base.spec import FiniteFloat, Shorthand, Task, unchanged
 from nncli.base.text import format_number, join_quoted
 from nncli.data.columns.hashing import Hashes, hash_numbers, hash_texts
 from nncli.data.columns.parsing import CellErrors, read_text
@@ -29,7 +29,11 @@ from nncli.targets.number import RegressionTarget
 from nncli.targets.ordinal import OrderedClasses
 from nncli.targets.views import Intervals
 
-OneTarget = Annotated[RegressionTarget | ClassificationTarget | OrderedClasses, Field(discriminator="task")]
+OneTarget = Annotated[
+    RegressionTarget | ClassificationTarget | OrderedClasses,
+    Field(discriminator="task"),
+    Shorthand(unchanged, discriminator="task"),
+]
 
 
 class SeveralTargets(TargetBase):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, TypeAlias, get_args
+from typing import Annotated, TypeAlias, cast, get_args
 
 from pydantic import Field
 
+from nncli.base import plugins
+from nncli.base.errors import UsageError
+from nncli.base.spec import Shorthand, unchanged
+from nncli.base.text import quote
 from nncli.nn.losses import LossBase
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.labels import MultilabelTarget
@@ -18,7 +22,7 @@ from nncli.targets.survival import SurvivalTarget
 AnyTarget: TypeAlias = (
     RegressionTarget | ClassificationTarget | MultilabelTarget | OrderedClasses | SurvivalTarget | SeveralTargets
 )
-Target = Annotated[AnyTarget, Field(discriminator="task")]
+Target = Annotated[AnyTarget, Field(discriminator="task"), Shorthand(unchanged, discriminator="task")]
 
 TargetKind: TypeAlias = type[AnyTarget]
 """A kind of target before it is fitted."""
@@ -37,4 +41,7 @@ def class_targets(names: Sequence[str], loss: LossBase, *, ordered: bool = True)
 
 def kind_of(loss: LossBase) -> TargetKind:
     """The kind of target that a loss is for."""
-    return KINDS[loss.task]
+    kind = KINDS.get(loss.task) or plugins.find("targets", loss.task)
+    if kind is None:
+        raise UsageError(f"there is no kind of target {quote(loss.task)}, which the loss {loss.type} is for")
+    return cast("TargetKind", kind)

@@ -560,6 +560,7 @@ def _manifest(
             "epochs": max(manifest.epochs for manifest in manifests),
             "best_epoch": max(manifest.best_epoch for manifest in manifests),
             "time_limit": None,
+            "plugins": tuple(dict.fromkeys(record for manifest in manifests for record in manifest.plugins)),
             "lengthened": (),
             "files": {},
             "checksum": "",

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
+from nncli.base import plugins
 from nncli.base.errors import ConfigFix
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.config.yaml.document import Document, Path
@@ -51,7 +52,9 @@ class LocatedError:
         context = self.details.get("ctx", {})
         if self.kind == UNKNOWN_TARGET:
             return list(context["targets"])
-        return re.findall(r"'([^']*)'", str(context.get("expected_tags", context.get("expected", ""))))
+        words = re.findall(r"'([^']*)'", str(context.get("expected_tags", context.get("expected", ""))))
+        kinds = {kind for model in self.models if (kind := getattr(model, "plugin_kind", None)) is not None}
+        return [*words, *(name for kind in kinds if self.kind == "union_tag_invalid" for name in plugins.names(kind))]
 
 
 def model_classes(annotation: object) -> Iterator[type[BaseModel]]:
@@ -95,16 +98,25 @@ def locate(details: ErrorDetails, model: type[BaseModel], document: Document) ->
             path = (*path, step)
         elif isinstance(value, list) and isinstance(step, int) and step < len(value):
             value, path = value[step], (*path, step)
+            models = _of_plugin(models, value) or models
         elif isinstance(value, dict) and step in value:
             value, path = value[step], (*path, step)
             fields = [field_names(m)[step] for m in models if isinstance(step, str) and step in field_names(m)]
             models = tuple(m for annotation in fields for m in model_classes(annotation)) if fields else models
+            models = _of_plugin(models, value) or models
     if kind == UNKNOWN_TARGET and isinstance(value, dict) and (name := details["ctx"]["name"]) in value:
         path = (*path, name)
     tag = discriminator(details)
     if kind == "union_tag_not_found" or (kind == "union_tag_invalid" and isinstance(value, dict) and tag in value):
         path = (*path, tag)
     return LocatedError(path, details, models)
+
+
+def _of_plugin(models: Sequence[type[BaseModel]], value: object) -> tuple[type[BaseModel], ...]:
+    """The class of a plugin that a value of a union names; none if it names a class of the union."""
+    name = value.get("type") if isinstance(value, dict) else value
+    kinds = dict.fromkeys(getattr(model, "plugin_kind", None) for model in models)
+    return tuple(part for kind in kinds if isinstance(name, str) and (part := plugins.loaded(kind or "").get(name)))
 
 
 def discriminator(details: ErrorDetails) -> str:

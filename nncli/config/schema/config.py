@@ -75,6 +75,12 @@ class Config(Spec):
         "default).",
     )
 
+    code: tuple[PathText, ...] = Field(
+        (),
+        description="Python files with losses, metrics, layers or other parts, relative to this file. They are "
+        "executed. The configuration of a run has none: the files that it needs are in its folder `code`.",
+        exclude=True,
+    )
     data: DataSection = Field(description="The table and the roles of its columns.")
     encoding: EncodingSection = Field(EncodingSection(), description="The encoding of features and target as numbers.")
     validation: Validation = Field(

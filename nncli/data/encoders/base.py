@@ -71,6 +71,8 @@ class ColumnEncoder(Spec):
     pydantic validators whenever a model is loaded. The class attributes tell other code how to present the column.
     """
 
+    plugin_kind: ClassVar[str | None] = "encoders"
+
     is_numeric: ClassVar[bool] = False
     """Whether cells are read as Float64. Such columns have a range and quantiles, and may be a regression target."""
     lists_values: ClassVar[bool] = False

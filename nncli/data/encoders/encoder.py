@@ -17,8 +17,9 @@ from typing import Annotated, NamedTuple, TypeVar
 import numpy as np
 from pydantic import Field
 
+from nncli.base import plugins
 from nncli.base.errors import UsageError
-from nncli.base.spec import Spec
+from nncli.base.spec import Shorthand, Spec, unchanged
 from nncli.base.text import quote
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
@@ -49,7 +50,7 @@ class Encoded(NamedTuple):
 class Encoder(Spec):
     """The fitted columns of all features, in the order of the matrix."""
 
-    columns: tuple[Annotated[Column, Field(discriminator="type")], ...]
+    columns: tuple[Annotated[Column, Field(discriminator="type"), Shorthand(unchanged)], ...]
 
     @classmethod
     def fit(
@@ -231,7 +232,7 @@ def _input_of(name: str, columns: Sequence[Column], *, lenient: bool) -> Program
             f"to some members {quote(name)} is {kinds[0]}, to others {kinds[1]}",
             hint="Train again with the kind of the column set under data: `columns`.",
         )
-    order = (*ENCODERS.values(), ExposureColumn)
+    order = (*ENCODERS.values(), *plugins.loaded("encoders").values(), ExposureColumn)
     kind = next(kind for kind in order if any(isinstance(column, kind) for column in columns))
     return _input_of_kind(kind, columns, lenient=lenient)
 

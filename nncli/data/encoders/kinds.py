@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TypeAlias, get_args
+from typing import TypeAlias, cast, get_args
 
+from nncli.base import plugins
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.date import DateColumn
@@ -28,10 +29,20 @@ class Kind(StrEnum):
     TEXT = "text"
     EMPTY = "ignore"
 
+    @classmethod
+    def _missing_(cls, value: object) -> Kind | None:
+        """The kind of a plugin, which columns are of if the configuration says so."""
+        if not isinstance(value, str) or plugins.find("encoders", value) is None:
+            return None
+        kind = str.__new__(cls, value)
+        kind._name_, kind._value_ = value.upper(), value
+        cls._value2member_map_[value] = kind
+        return kind
+
     @property
     def encoder(self) -> type[Feature]:
         """The class that encodes columns of this kind. EMPTY has none."""
-        return ENCODERS[self]
+        return ENCODERS[self] if self in ENCODERS else cast("type[Feature]", plugins.find("encoders", self.value))
 
     @property
     def is_numeric(self) -> bool:

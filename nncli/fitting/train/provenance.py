@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from nncli.base import plugins
 from nncli.base.credentials import redacted
 from nncli.base.errors import ConfigError, ConfigIssue, DataError, Location, RunError
 from nncli.base.findings import Finding, FindingCode, warning
@@ -28,7 +29,16 @@ from nncli.data.sources.table_source import TableSource
 from nncli.fitting.prepare.execution import Execution
 from nncli.nn.arrays import Backend
 from nncli.run_directory.config import read_config
-from nncli.run_directory.manifest import CONFIG, DataRecord, FileRecord, Lengthening, Machine, Manifest, TeacherRecord
+from nncli.run_directory.manifest import (
+    CONFIG,
+    DataRecord,
+    FileRecord,
+    Lengthening,
+    Machine,
+    Manifest,
+    PluginRecord,
+    TeacherRecord,
+)
 from nncli.run_directory.run import Run
 from nncli.version import __version__
 
@@ -231,6 +241,18 @@ def _teacher_record(config: Config) -> TeacherRecord | None:
     return TeacherRecord(path=teacher.path, sha256=teacher.sha256)
 
 
+def used_plugins(config: Config) -> tuple[PluginRecord, ...]:
+    """The records of the plugins that a configuration names."""
+    losses = [] if config.loss is None else [config.loss, *config.loss.parts]
+    named = [
+        ("metrics", config.metric),
+        *(("encoders", kind.value) for kind in config.data.columns.values()),
+        *(("targets", loss.task) for loss in losses),
+    ]
+    of_names = [about for kind, name in named if (about := plugins.plugin(kind, name)) is not None]
+    return tuple(map(PluginRecord.of, dict.fromkeys([*plugins.used_in(config), *of_names])))
+
+
 def new_manifest(
     config: Config,
     began: datetime,
@@ -276,6 +298,7 @@ def new_manifest(
         time_limit=time_limit,
         has_common_validation=has_common_validation,
         teacher=_teacher_record(config),
+        plugins=used_plugins(config),
         targets=config.data.target if config.loss is not None and config.loss.parts else (),
         files={},
     )

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import cos, pi
-from typing import Literal, Self, TypeAlias
+from typing import ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 
@@ -97,6 +97,8 @@ def watch_input(bound: BoundLayer, training: TrainingContext | None, name: str, 
 
 class LayerBase(Spec):
     """A layer: its output width, its parameters, and how it is bound to buffers."""
+
+    plugin_kind: ClassVar[str | None] = "layers"
 
     @property
     def mixes_rows(self) -> bool:

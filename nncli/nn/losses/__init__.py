@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeAlias, get_args
 
 from pydantic import Field
 
+from nncli.base import plugins
 from nncli.base.spec import Shorthand, expand_name
 from nncli.nn.losses.amounts import Gamma, LogNormal, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
 from nncli.nn.losses.base import MEDIAN, MIN_PROBABILITY, BoundLoss, LossBase
@@ -67,6 +68,8 @@ def _expand(value: object) -> object:
     """A name, or a mapping from targets to their losses, as a specification."""
     if isinstance(value, dict) and value and value.get("type") not in ("several", "survival"):
         is_loss = isinstance(value.get("type"), str)  # or a target has the name type
+        if is_loss and plugins.find("losses", value["type"]) is not None:
+            return value
         if not is_loss or any(isinstance(loss, str | dict) for key, loss in value.items() if key not in SETTINGS):
             return {"type": "several", "losses": value}
     return expand_name(value)

@@ -56,6 +56,8 @@ MIN_PROBABILITY = float(np.finfo(np.float32).tiny)
 class LossBase(Spec):
     """The interface of a loss function: value, gradient, inverse link and loss per row."""
 
+    plugin_kind: ClassVar[str | None] = "losses"
+
     foreign_types: ClassVar[Mapping[str, str]] = MappingProxyType(
         dict.fromkeys(
             (

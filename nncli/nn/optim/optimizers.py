@@ -63,6 +63,8 @@ def merge_groups(
 class OptimizerBase(Spec):
     """The interface of an optimizer, with learning rates and weight decay by group of parameters."""
 
+    plugin_kind: ClassVar[str | None] = "optimizers"
+
     param_groups: dict[GroupName, GroupOptions] = Field({})
 
     default_learning_rate: ClassVar[float] = 0.001

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from math import cos, floor, inf, log2, pi
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -49,6 +49,8 @@ class PlateauState:
 
 class ScheduleBase(Spec):
     """A learning rate for every step. It rises linearly during the first `warmup_steps` steps."""
+
+    plugin_kind: ClassVar[str | None] = "schedules"
 
     warmup_steps: NonNegativeInt = 0
 

@@ -196,11 +196,13 @@ def classification_scores(
     classes: Codes | None = None,
     costs: NDArray[np.float64] | None = None,
     further: tuple[Metric[ClassificationResamples], ...] = (),
+    last: tuple[Metric[ClassificationResamples], ...] = (),
 ) -> ClassificationScores:
     """Every score of the probabilities `P`; `labels` are the classes in the order of its columns.
 
     `classes` (rows,) are the predicted classes; None: the most probable ones. Their mean cost by `costs` (actual,
-    predicted) comes first, then `further` metrics. Scores of the positive class are None if no row is of it.
+    predicted) comes first, then `further` metrics; the `last` ones come last. Scores of the positive class are None if
+    no row is of it.
     """
     K, predicted, matrix = P.shape[1], P.argmax(axis=1) if classes is None else classes, None
     of_classes = P if classes is None else one_hot(classes, K)
@@ -212,7 +214,7 @@ def classification_scores(
     return ClassificationScores(
         values=tuple(
             (m.name, None if m.name in undefined else m.function(y, of_classes if m.of_classes else P, sample_weight))
-            for m in (*([] if costs is None else [cost_metric(costs)]), *further, *shown_metrics(counts.support))
+            for m in (*([] if costs is None else [cost_metric(costs)]), *further, *shown_metrics(counts.support), *last)
         ),
         rows=len(y),
         labels=labels,

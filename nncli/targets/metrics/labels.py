@@ -28,7 +28,7 @@ from nncli.targets.metrics.classification import (
     class_scores,
 )
 from nncli.targets.metrics.classification_resamples import LOG_LOSS_EPS
-from nncli.targets.metrics.metric import Metric
+from nncli.targets.metrics.metric import Metric, plugin_metrics
 from nncli.targets.metrics.precision_recall import bootstrap_roc_auc, roc_auc
 
 Floats = NDArray[np.float64]
@@ -290,11 +290,11 @@ def label_scores(
     Y: Floats, P: Floats, labels: tuple[str, ...], weight: Floats | None, predicted: NDArray[np.bool_]
 ) -> LabelScores:
     """Every score of the probabilities, and of the labels that are `predicted` (rows, labels)."""
-    w = np.ones(len(Y)) if weight is None else weight
+    w, shown = np.ones(len(Y)) if weight is None else weight, (*LABEL_METRICS, *plugin_metrics("multilabel"))
     decided = predicted.astype(np.float64)
     hits, actual, of_predicted = (counts[0] for counts in LabelResamples(Y, decided, w[None, :]).counts)
     return LabelScores(
-        values=tuple((m.name, m.function(Y, decided if m.of_classes else P, weight)) for m in LABEL_METRICS),
+        values=tuple((m.name, m.function(Y, decided if m.of_classes else P, weight)) for m in shown),
         rows=len(Y),
         labels=labels,
         confusion_matrix=None,

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from nncli.base import plugins
 from nncli.base.spec import Task
 from nncli.base.text import json_safe
 from nncli.targets.metrics.bootstrap import Samples
@@ -32,6 +33,8 @@ class Metric(Generic[R]):
     function is called for each resample.
     """
 
+    plugin_kind: ClassVar[str] = "metrics"
+
     name: str
     task: Task
     function: MetricFunction
@@ -43,10 +46,22 @@ class Metric(Generic[R]):
     of_classes: bool = False
     bootstrap: Callable[[R], Samples] | None = None
 
+    @classmethod
+    def built_in_names(cls) -> frozenset[str]:
+        """The names of all metrics but those of plugins."""
+        from nncli.targets.metrics.registry import BUILT_IN
+
+        return frozenset(BUILT_IN)
+
     @property
     def is_rate(self) -> bool:
         """Whether the metric is between 0 and 1, and 1 is perfect."""
-        return self.higher_is_better and self.name not in ("r2", "gini", "quadratic_kappa")
+        return self.higher_is_better and self.name not in ("r2", "gini", "quadratic_kappa", *plugins.loaded("metrics"))
+
+
+def plugin_metrics(*tasks: Task) -> tuple[Metric[Any], ...]:
+    """The metrics of plugins that are loaded and for one of these tasks: tables show them after all others."""
+    return tuple(metric for metric in plugins.loaded("metrics").values() if metric.task in tasks)
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nncli.base import plugins
 from nncli.base.errors import UsageError
 from nncli.base.spec import Task
 from nncli.base.text import closest_match, join_quoted, quote
@@ -17,7 +18,7 @@ from nncli.targets.metrics.amounts import deviance_metric, gini_metric
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
 from nncli.targets.metrics.classification import CLASSIFICATION_METRICS, POSITIVE_CLASS_METRICS, cost_metric
 from nncli.targets.metrics.labels import CALIBRATED_LABEL_LOG_LOSS, LABEL_METRICS
-from nncli.targets.metrics.metric import Metric
+from nncli.targets.metrics.metric import Metric, plugin_metrics
 from nncli.targets.metrics.ordinal import ORDINAL_METRICS
 from nncli.targets.metrics.regression import REGRESSION_METRICS, crps_metric, pinball_metric
 from nncli.targets.metrics.survival import SURVIVAL_METRICS
@@ -53,8 +54,10 @@ _ALL: tuple[Metric[Any], ...] = (
     RELATIVE_LOSS,
 )
 
-METRICS: Mapping[str, Metric[Any]] = MappingProxyType({metric.name: metric for metric in reversed(_ALL)})
-"""Every metric by its name; of classes and labels those of classes, such as log_loss, whose titles are the same."""
+BUILT_IN = {metric.name: metric for metric in reversed(_ALL)}
+"""The metrics that are built in; of names that classes and labels have in common, such as log_loss, that of classes."""
+METRICS: Mapping[str, Metric[Any]] = ChainMap(BUILT_IN, plugins.loaded("metrics"))
+"""Every metric by its name, with those of plugins that are loaded."""
 
 
 OF_POSITIVE_CLASS = frozenset(metric.name for metric in POSITIVE_CLASS_METRICS)
@@ -63,7 +66,8 @@ OF_POSITIVE_CLASS = frozenset(metric.name for metric in POSITIVE_CLASS_METRICS)
 
 def metric_names(*tasks: Task) -> tuple[str, ...]:
     """The metrics that a configuration for these tasks may name."""
-    return tuple(metric.name for metric in _ALL if metric.task in tasks and metric.is_selectable)
+    every = (*_ALL, *plugin_metrics(*tasks))
+    return tuple(metric.name for metric in every if metric.task in tasks and metric.is_selectable)
 
 
 def metric_function(name: str, *tasks: Task) -> BoundMetric:
@@ -73,13 +77,19 @@ def metric_function(name: str, *tasks: Task) -> BoundMetric:
         UsageError: there is no such metric for these tasks.
     """
     names = metric_names(*tasks)
+    if name not in names and (of_plugin := plugins.find("metrics", name)) is not None:
+        if of_plugin.task not in tasks:
+            raise UsageError(f"the metric {quote(name)} is for {of_plugin.task}, not for {tasks[-1]}")
+        names = (*names, name)
     if name not in names:
+        names = (*names, *plugins.names("metrics"))
         guess = closest_match(name, names)
         raise UsageError(
             f"there is no metric {quote(name)} for {tasks[-1]}",
             hint=f"Did you mean {quote(guess)}?" if guess else f"Choose from {join_quoted(names)}.",
         )
-    function = next(metric for metric in _ALL if metric.name == name and metric.task in tasks).function
+    every = (*_ALL, *plugin_metrics(*tasks))
+    function = next(metric for metric in every if metric.name == name and metric.task in tasks).function
 
     def bound(y: NDArray[Any], predictions: NDArray[Any], weight: NDArray[Any] | None) -> float:
         value = function(y, predictions, weight)

@@ -68,7 +68,7 @@ def load_search(
         document, folder = _read(source)
     except ConfigError as error:
         raise with_issues_of(given, error) from None
-    return load_assigned(document, given, folder, folder_and_name(source)[1])
+    return load_assigned(document, given, folder, folder_and_name(source)[1], loads_code=True)
 
 
 def _loaded(config: Config) -> LoadedConfig:

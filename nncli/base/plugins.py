@@ -1,0 +1,434 @@
+"""Plugins: parts of nncli that installed packages and files of code add, such as a loss or a metric.
+
+A part is a class, or a value, with a `plugin_kind`. A package names it in the group of entry points of its kind:
+
+    [project.entry-points."nncli.losses"]
+    focal = "acme_losses:Focal"
+
+Packages are searched only for a name that is not built in, so that a start costs nothing. A file of code is executed
+only if a person names it; a run names the files that it needs, and never executes one by itself.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import hashlib
+import inspect
+import os
+import re
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from nncli.base.errors import Advice, Location, NncliError, RunError, UsageError, UseOption
+from nncli.base.text import join_quoted, quote
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution, EntryPoint
+
+KINDS = MappingProxyType(
+    {
+        "layers": "layer",
+        "activations": "activation",
+        "losses": "loss",
+        "optimizers": "optimizer",
+        "schedules": "schedule",
+        "metrics": "metric",
+        "encoders": "column kind",
+        "targets": "kind of target",
+        "sources": "table source",
+        "formats": "file format",
+        "exports": "export target",
+        "trackers": "tracker",
+        "samplers": "sampler",
+        "commands": "command",
+    }
+)
+"""The kinds of parts, with what a part of each is called; `nncli.KIND` is the group of entry points."""
+ALLOWED, TRUST = "NNCLI_PLUGINS", "NNCLI_TRUST_CODE"
+"""The variables of the environment: the packages that may have plugins, and whether code in runs is executed."""
+THIS_PACKAGE = "nncli-train"
+MODULE = "nncli_code_"
+CODE_FOLDER = "code"
+"""The folder of a run that has copies of files of code."""
+
+
+class PluginWarning(UserWarning):
+    """A plugin cannot be used, and everything else can."""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A part of a package, or of a file of code with its SHA-256; `path` is that of the object in its module."""
+
+    kind: str
+    name: str
+    path: str
+    package: str = ""
+    version: str = ""
+    file: Path | None = None
+    sha256: str = ""
+
+    @property
+    def origin(self) -> str:
+        """Where the part is from, as the end of a sentence."""
+        return f"the package {self.package}" if self.file is None else f"the file {self.file}"
+
+    @property
+    def noun(self) -> str:
+        """What the part is, with its name."""
+        return f"the {KINDS[self.kind]} {quote(self.name)}"
+
+
+def part_of(value: object) -> tuple[str, str] | None:
+    """The kind and the name of a part; None for anything else, such as the base class of parts."""
+    cls = value if isinstance(value, type) else type(value)
+    kind = getattr(cls, "plugin_kind", None)
+    if not isinstance(kind, str) or kind not in KINDS:
+        return None
+    if cls is not value:
+        name = getattr(value, "name", None)
+    else:
+        fields = getattr(cls, "model_fields", {})
+        name = getattr(fields.get("task" if kind == "targets" else "type"), "default", None)
+    return (kind, name) if isinstance(name, str) and name else None
+
+
+_parts: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
+_plugins: dict[tuple[str, str], Plugin] = {}
+_failed: dict[tuple[str, str, str], str] = {}
+_files: dict[Path, str] = {}
+_contents: dict[str, bytes] = {}
+
+
+@cache
+def _entries(allowed: str | None) -> tuple[EntryPoint, ...]:
+    """The entry points of all packages that may have plugins."""
+    from importlib.metadata import distributions  # slow to import, and most commands need none
+
+    names = None if allowed is None else {THIS_PACKAGE, *(_package_key(name) for name in re.split(r"[,\s]+", allowed))}
+    packages: dict[str, Distribution] = {}
+    for distribution in distributions():  # the first of a name is the one that is imported
+        packages.setdefault(_package_key(distribution.name or ""), distribution)
+    return tuple(
+        entry
+        for name, distribution in sorted(packages.items())
+        if names is None or name in names
+        for entry in distribution.entry_points
+        if entry.group.startswith("nncli.") and entry.group.removeprefix("nncli.") in KINDS
+    )
+
+
+def _package_key(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _package(entry: EntryPoint) -> str:
+    return "" if entry.dist is None else entry.dist.name
+
+
+def entries(kind: str | None = None) -> tuple[EntryPoint, ...]:
+    """The entry points of parts of a kind, or of all kinds, in packages that may have plugins."""
+    every = _entries(os.environ.get(ALLOWED))
+    return tuple(entry for entry in every if kind is None or entry.group == f"nncli.{kind}")
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """The names of parts of a kind that plugins have, loaded or not."""
+    return tuple(sorted({*loaded(kind), *(entry.name for entry in entries(kind))}))
+
+
+def loaded(kind: str) -> dict[str, Any]:
+    """The parts of a kind that are loaded, by name; the same object each time."""
+    return _parts.get(kind, {})
+
+
+def plugin(kind: str, name: str) -> Plugin | None:
+    """Where a part that is loaded is from; None for a part that is built in."""
+    return _plugins.get((kind, name))
+
+
+def plugins() -> tuple[Plugin, ...]:
+    """The parts that are loaded."""
+    return tuple(_plugins.values())
+
+
+def find(kind: str, name: object) -> Any | None:
+    """The part of a name that is not built in, loaded if a package has it; None if there is none.
+
+    A package whose part cannot be loaded is warned of once, and skipped.
+
+    Raises:
+        UsageError: two packages have a part of this name.
+    """
+    if not isinstance(name, str):
+        return None
+    if name not in _parts[kind]:
+        entry = _entry(kind, name)
+        if entry is not None:
+            load_entry(entry)
+    return _parts[kind].get(name)
+
+
+def _entry(kind: str, name: str) -> EntryPoint | None:
+    """The entry point of a part; UsageError if several packages have one."""
+    same = [entry for entry in entries(kind) if entry.name == name]
+    if len(same) > 1:
+        packages = [_package(entry) for entry in same]
+        raise UsageError(
+            f"the packages {join_quoted(packages)} both have the {KINDS[kind]} {quote(name)}",
+            hint=f"Uninstall one of them, or allow one: {ALLOWED}={packages[0]}",
+        )
+    return same[0] if same else None
+
+
+def load_entry(entry: EntryPoint) -> str | None:
+    """Load the part of an entry point; the reason if it cannot be loaded, which is warned of once."""
+    kind, package = entry.group.removeprefix("nncli."), _package(entry)
+    key = (kind, entry.name, package)
+    if entry.name in _parts[kind]:
+        return None
+    if key not in _failed:
+        try:
+            value = entry.load()
+            if part_of(value) != (kind, entry.name):
+                raise TypeError(f"{entry.value} is no {KINDS[kind]} with the name {entry.name}")
+            if package != THIS_PACKAGE:
+                _refuse_built_in(value, f"the package {package}")
+            version = "" if entry.dist is None else entry.dist.version
+            _register(value, Plugin(kind, entry.name, entry.value, package, version))
+        except Exception as error:  # whatever somebody's package raises
+            first_line = (str(error).splitlines() or [""])[0]
+            _failed[key] = f"{type(error).__name__}: {first_line}" if not isinstance(error, NncliError) else first_line
+            about = f"the {KINDS[kind]} {quote(entry.name)} of the package {package} is skipped: {_failed[key]}"
+            warnings.warn(about, PluginWarning, stacklevel=2)
+    return _failed.get(key)
+
+
+def _register(value: Any, about: Plugin) -> None:
+    """Add a part, unless its name is built in or another package or file has it."""
+    key = (about.kind, about.name)
+    before = _plugins.get(key)
+    if before is not None and (before.package, before.file) != (about.package, about.file):
+        raise UsageError(
+            f"{about.noun} is in {before.origin} and in {about.origin}", hint="Rename one, or leave one out."
+        )
+    _parts[about.kind][about.name], _plugins[key] = value, about
+    if isinstance(value, type):
+        copyreg.pickle(type(value), _reduce)  # type: ignore[arg-type] # a metaclass
+
+
+def _refuse_built_in(value: Any, origin: str) -> None:
+    """Raise a UsageError if the name of a part is built in."""
+    kind, name = part_of(value) or ("", "")
+    cls = value if isinstance(value, type) else type(value)
+    if name in cls.built_in_names():
+        raise UsageError(f"the {KINDS[kind]} {quote(name)} is built in, and {origin} has one too", hint="Rename it.")
+
+
+def _reduce(cls: type) -> str | tuple[Callable[..., Any], tuple[Any, ...]]:
+    """A class as processes exchange it: by package or file, never by its code."""
+    part = part_of(cls)
+    about = _plugins.get(part) if part is not None and _parts[part[0]].get(part[1]) is cls else None
+    return cls.__qualname__ if about is None else (restore, (about,))
+
+
+def restore(about: Plugin) -> Any:
+    """The part that another process has.
+
+    Raises:
+        UsageError: its file or package is missing here, or is another one.
+    """
+    if about.file is not None:
+        load_file(about.file, about.sha256)
+    part = find(about.kind, about.name)
+    if part is None:
+        raise UsageError(f"{about.noun} of {about.origin} is missing here", hint=install_hint(about))
+    return part
+
+
+def install_hint(about: Plugin) -> str:
+    """How the package or file of a part is made available."""
+    return f"pip install {about.package}=={about.version}" if about.file is None else f"Provide the file {about.file}."
+
+
+def load_code(code: Iterable[object]) -> None:
+    """Load files of code, and parts that are given themselves, whose files other processes load.
+
+    Raises:
+        UsageError: a file cannot be read or executed, has no part, or has a name that is taken; a part has no file.
+    """
+    for item in code:
+        if isinstance(item, str | Path):
+            load_file(item)
+            continue
+        part = part_of(item)
+        if part is None:
+            raise UsageError(f"{item!r} is no part of nncli", hint="Derive it from a class of nncli.extend.")
+        home = item if isinstance(item, type) else getattr(item, "function", type(item))
+        try:
+            file = Path(inspect.getsourcefile(home) or "").resolve(strict=True)  # type: ignore[arg-type]
+            content = file.read_bytes()
+        except (OSError, TypeError) as error:
+            hint = "Write it to a file, and give its path: other processes and later predictions load it from there."
+            raise UsageError(f"{quote(part[1])} has no file", hint=hint) from error
+        _refuse_built_in(item, f"the file {file}")
+        _register(item, Plugin(*part, part[1], file=file, sha256=hashlib.sha256(content).hexdigest()))
+        _files[file] = hashlib.sha256(content).hexdigest()
+        _contents[_files[file]] = content
+
+
+def load_file(path: str | Path, sha256: str | None = None) -> tuple[Plugin, ...]:
+    """Execute a file of code once, and add its parts.
+
+    Raises:
+        UsageError: it cannot be read or executed, has no part or a name that is taken, or is not the one of `sha256`.
+    """
+    file = Path(path).resolve()
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        where = Location(source=str(path))
+        raise UsageError(f"the file of code cannot be read: {error.strerror or error}", location=where) from error
+    digest = hashlib.sha256(content).hexdigest()
+    if sha256 is not None and digest != sha256:
+        raise UsageError("the file of code is another one than before", location=Location(source=str(path)))
+    name = f"{MODULE}{digest[:16]}"
+    same = tuple(about for about in _plugins.values() if about.sha256 == digest)
+    if same:
+        return same
+    if _files.get(file, digest) != digest:
+        _forget(file)
+    module = ModuleType(name)
+    module.__file__, sys.modules[name] = str(file), module
+    try:
+        exec(compile(content, str(file), "exec"), vars(module))
+        parts = [(part, value) for value in vars(module).values() if (part := _part_here(value, name)) is not None]
+        if not parts:
+            hint = "A part is a class derived from one of nncli.extend, with a `type`, or a Metric."
+            raise UsageError("the file of code has no part of nncli", location=Location(source=str(path)), hint=hint)
+        for _, value in parts:
+            _refuse_built_in(value, "this file")
+        for (kind, of_part), value in parts:
+            _refuse_installed(kind, of_part, file)
+            _register(value, Plugin(kind, of_part, of_part, file=file, sha256=digest))
+    except NncliError as error:
+        del sys.modules[name]
+        error.location = error.location or Location(source=str(path))
+        raise
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+        line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else None
+        text = (str(error).splitlines() or [""])[0]
+        message = f"the file of code cannot be executed: {type(error).__name__}: {text}"
+        raise UsageError(message, location=Location(source=str(path), line=line)) from error
+    _files[file], _contents[digest] = digest, content
+    return tuple(about for about in _plugins.values() if about.sha256 == digest)
+
+
+def _part_here(value: object, module: str) -> tuple[str, str] | None:
+    """The kind and name of a part that is defined in a module, not imported into it."""
+    return None if isinstance(value, type) and value.__module__ != module else part_of(value)
+
+
+def _refuse_installed(kind: str, name: str, file: Path) -> None:
+    entry = _entry(kind, name)
+    if entry is not None:
+        message = f"the {KINDS[kind]} {quote(name)} is in the file {file} and in the package {_package(entry)}"
+        raise UsageError(message, hint=f"Rename one, or leave the package out: {ALLOWED}=")
+
+
+def _forget(file: Path) -> None:
+    """Forget the parts of a file that has changed."""
+    for key in [key for key, about in _plugins.items() if about.file == file]:
+        del _plugins[key], _parts[key[0]][key[1]]
+    _files.pop(file, None)
+
+
+def content_of(sha256: str) -> bytes:
+    """The content of a file of code that is loaded."""
+    return _contents[sha256]
+
+
+def reset() -> None:
+    """Forget everything that is loaded, and which packages are installed."""
+    for kept in (*_parts.values(), _plugins, _failed, _files, _contents):
+        kept.clear()
+    _entries.cache_clear()
+
+
+@dataclass(frozen=True)
+class WithCode:
+    """Work for another process, which loads the same files of code before it reads what the work is about."""
+
+    work: Callable[..., Any]
+
+    def __call__(self, *args: Any) -> Any:
+        """Do the work in this process, where the files are loaded."""
+        return self.work(*args)
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return _loading, (tuple(_files.items()), self.work)
+
+
+def _loading(code: Iterable[tuple[Path, str]], work: Callable[..., Any]) -> Callable[..., Any]:
+    for file, sha256 in code:
+        load_file(file, sha256)
+    return work
+
+
+def require(needed: Iterable[Plugin], folder: Path) -> None:
+    """Check that the parts that the run in `folder` needs are loaded, or load them.
+
+    Files are loaded from the run only where `NNCLI_TRUST_CODE=1` says so.
+
+    Raises:
+        RunError: a file is not loaded, or another one is, or a package is not installed.
+    """
+    for about in needed:
+        where = Location(source=str(folder))
+        if about.file is None:
+            if find(about.kind, about.name) is None:
+                message = f"this run needs {about.noun} of {about.origin} {about.version}, which is not available"
+                raise RunError(message, location=where, hint=install_hint(about))
+            continue
+        copy = folder / CODE_FOLDER / about.file.name
+        here = _plugins.get((about.kind, about.name))
+        if here is not None and here.sha256 == about.sha256:
+            continue
+        if here is not None:
+            message = f"{about.noun} of {here.file or here.package} is another one than that of this run"
+            raise RunError(message, location=where, hint=Advice("Use its file: ", UseOption("code", "code", str(copy))))
+        if os.environ.get(TRUST) != "1":
+            raise RunError(
+                f"this run needs {about.noun} of {about.file.name}, and a run never executes code by itself",
+                location=where,
+                hint=Advice(
+                    f"Read {copy}. If you trust it: ", UseOption("code", "code", str(copy)), f", or {TRUST}=1."
+                ),
+            )
+        try:
+            load_file(copy, about.sha256)
+        except UsageError as error:
+            raise RunError(error.message, location=error.location, hint=error.hint) from error
+
+
+def used_in(*values: object) -> Iterator[Plugin]:
+    """The plugins whose classes the specifications among the values have, also within them."""
+    for value in values:
+        if isinstance(value, list | tuple):
+            yield from used_in(*value)
+        elif isinstance(value, dict):
+            yield from used_in(*value.values())
+        elif hasattr(type(value), "model_fields"):
+            part = part_of(type(value))
+            if part is not None and part in _plugins and _parts[part[0]][part[1]] is type(value):
+                yield _plugins[part]
+            yield from used_in(*vars(value).values())
