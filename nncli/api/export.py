@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from nncli.api.options import ExportOptions
+from nncli.base import plugins
 from nncli.base.atomic_files import check_overwrite, write_bytes
 from nncli.base.errors import Advice, Location, NncliError, UsageError
 from nncli.base.logs import log_duration
@@ -156,8 +157,12 @@ def _target_and_path(run: Path, to: str | None, output: Path | None) -> tuple[Ta
     """
     if output is not None and str(output) == "-":
         raise UsageError("an exported file is not written to standard output", hint="Name a file.")
-    by_name = {target.name: target for target in TARGETS}
-    by_suffix = {suffix: target for target in TARGETS for suffix in target.suffixes}
+    is_built_in = to in {target.name for target in TARGETS} if to is not None else output is None
+    suffixes = {suffix for target in TARGETS for suffix in target.suffixes}
+    is_needed = not is_built_in and (to is not None or output.suffix.lower() not in suffixes if output else True)
+    targets = (*TARGETS, *(plugins.load_all("exports").values() if is_needed else ()))
+    by_name = {target.name: target for target in targets}
+    by_suffix = {suffix: target for target in reversed(targets) for suffix in target.suffixes}
     names = join_quoted(by_name)
     if to is None and output is None:
         raise UsageError(

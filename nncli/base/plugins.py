@@ -21,10 +21,11 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from nncli.base.errors import Advice, Location, NncliError, RunError, UsageError, UseOption
 from nncli.base.text import join_quoted, quote
@@ -61,6 +62,30 @@ CODE_FOLDER = "code"
 
 class PluginWarning(UserWarning):
     """A plugin cannot be used, and everything else can."""
+
+
+E = TypeVar("E", bound=StrEnum)
+
+
+class Part:
+    """Base of parts that are a value with a `name`, and no specification."""
+
+    plugin_kind: ClassVar[str]
+
+    @classmethod
+    def built_in_names(cls) -> frozenset[str]:
+        """The names that are built in, which no plugin can have."""
+        return frozenset()
+
+
+@dataclass(frozen=True)
+class Command(Part):
+    """A command: a function with annotations as Typer reads them. The first line of its docstring is its help."""
+
+    plugin_kind: ClassVar[str] = "commands"
+
+    name: str
+    function: Callable[..., object]
 
 
 @dataclass(frozen=True)
@@ -139,6 +164,19 @@ def entries(kind: str | None = None) -> tuple[EntryPoint, ...]:
     return tuple(entry for entry in every if kind is None or entry.group == f"nncli.{kind}")
 
 
+def new_member(cls: type[E], value: str) -> E:
+    """A member that an enumeration of texts has from now on, for the part of that name."""
+    member = str.__new__(cls, value)
+    member._name_, member._value_ = value.upper(), value
+    cls._value2member_map_[value] = member
+    return member
+
+
+def installed() -> tuple[EntryPoint, ...]:
+    """The entry points of all packages, also of those that may have no plugins."""
+    return _entries(None)
+
+
 def names(kind: str) -> tuple[str, ...]:
     """The names of parts of a kind that plugins have, loaded or not."""
     return tuple(sorted({*loaded(kind), *(entry.name for entry in entries(kind))}))
@@ -157,6 +195,13 @@ def plugin(kind: str, name: str) -> Plugin | None:
 def plugins() -> tuple[Plugin, ...]:
     """The parts that are loaded."""
     return tuple(_plugins.values())
+
+
+def load_all(kind: str) -> dict[str, Any]:
+    """Load every part of a kind that packages have, and return all that are loaded."""
+    for entry in entries(kind):
+        find(kind, entry.name)
+    return loaded(kind)
 
 
 def find(kind: str, name: object) -> Any | None:

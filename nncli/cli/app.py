@@ -50,6 +50,7 @@ COMMANDS = {
     "compare": "Compare runs: settings, scores and significance tests.",
     "reproduce": "Train a run again, and say whether the result is the same.",
     "generate_data": "Write a synthetic table.",
+    "plugins": "List, check and write parts that packages and files of code add.",
     "config": "Show configurations and their JSON Schema.",
 }
 """The commands in the order of the help, with its first sentence; each is the object of its name in nncli.cli.NAME."""
@@ -98,7 +99,7 @@ class Commands(TyperGroup):
         """A command by its name; None if there is no such command."""
         name = cmd_name.replace("-", "_")
         if cmd_name not in self.list_commands(ctx):
-            return None
+            return None if ctx.resilient_parsing else _plugin_command(cmd_name)
         if cmd_name not in self.commands:
             command = getattr(import_module(f"nncli.cli.{MODULES.get(name, name)}"), name)
             if isinstance(command, typer.Typer):
@@ -123,6 +124,18 @@ class Commands(TyperGroup):
         """The first sentence of the help of each command, whole."""
         with formatter.section("Commands"):
             formatter.write_dl([*zip(self.list_commands(ctx), COMMANDS.values(), strict=True)])
+
+
+def _plugin_command(name: str) -> Any:
+    """A command of a plugin by its name; None if there is none."""
+    from nncli.base import plugins
+
+    part = plugins.find("commands", name)
+    if part is None:
+        return None
+    command = typer.Typer(rich_markup_mode=None, add_completion=False)
+    command.command(name, cls=Command)(part.function)
+    return typer.main.get_command(command)
 
 
 # Without Rich's markup the help is plain text and takes half the time.

@@ -91,7 +91,9 @@ def complete_metric(incomplete: str) -> list[str]:
 
 def complete_tracker(incomplete: str) -> list[str]:
     """Complete the kind of a tracker."""
-    return [kind for kind in ("tensorboard", "mlflow") if kind.startswith(incomplete)]
+    from nncli.base import plugins
+
+    return [name for name in plugins.names("trackers") if name.startswith(incomplete)]
 
 
 def join_words(environment: MutableMapping[str, str]) -> None:

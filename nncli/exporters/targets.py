@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
+from typing import ClassVar, Protocol, cast
 
 import polars as pl
 
+from nncli.base.plugins import Part
 from nncli.nn.program.program import Program
 
 
@@ -34,7 +35,7 @@ class Runner(Protocol):
 
 
 @dataclass(frozen=True)
-class Target:
+class Target(Part):
     """A target: its name, the suffixes of its files, the usual one first, and the `runtime` that checks them.
 
     `printer` is the path of a function of a program and the information about its model, which returns the content of
@@ -42,12 +43,19 @@ class Target:
     `nncli predict` by up to `max_ulp` units in the last place of float32.
     """
 
+    plugin_kind: ClassVar[str] = "exports"
+
     name: str
     suffixes: tuple[str, ...]
     runtime: str
     max_ulp: int
     printer: str
     runner: str
+
+    @classmethod
+    def built_in_names(cls) -> frozenset[str]:
+        """The names of the targets below."""
+        return frozenset(target.name for target in TARGETS)
 
     @property
     def suffix(self) -> str:

@@ -20,8 +20,9 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from nncli.base.credentials import with_credentials
 from nncli.nn.training.health import LEVELS
-from nncli.tracking.tracker import Ending, Point, TrackedRun
+from nncli.tracking.tracker import Ending, Point, TrackedRun, TrackerKind
 
 EXPERIMENT = "nncli"
 """The experiment, unless MLFLOW_EXPERIMENT_NAME or MLFLOW_EXPERIMENT_ID says another one."""
@@ -203,3 +204,13 @@ def _parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
     every = list(items)
     for start in range(0, len(every), size):
         yield every[start : start + size]
+
+
+MLFLOW = TrackerKind(
+    "mlflow",
+    "MLflow",
+    lambda target, run: MLflow(None if target is None else with_credentials(target)),
+    "http://127.0.0.1:5000",
+    requires="mlflow",
+    extra="mlflow",
+)

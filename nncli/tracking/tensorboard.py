@@ -17,8 +17,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from nncli.base.errors import UsageError
+from nncli.base.text import quote
 from nncli.nn.training.health import LEVELS
-from nncli.tracking.tracker import Ending, Outcome, Point, TrackedRun, Value
+from nncli.tracking.tracker import Ending, Outcome, Point, TrackedRun, TrackerKind, Value
 
 OWNER = ".nncli-run"
 """The file in the folder of a run that holds its key: runs of one name in different places must not be mixed."""
@@ -161,3 +163,19 @@ def _markdown(pairs: Sequence[tuple[str, Value]]) -> str:
     """A table of keys and values in Markdown."""
     lines = [f"| {key} | {str(value).replace('|', '&#124;')} |" for key, value in pairs]
     return "\n".join(["| key | value |", "|---|---|", *lines])
+
+
+def _log_directory(target: str) -> str:
+    if os.path.lexists(target) and not os.path.isdir(target):  # noqa: PTH112 - the name may be too long
+        raise UsageError(f"{quote(target)} is a file", hint="Name a folder: --track tensorboard=logs")
+    return target
+
+
+def _open(target: str | None, run: Path) -> TensorBoard:
+    """By default the log directory is `tensorboard` in the folder that holds the run directory."""
+    return TensorBoard(Path(target) if target else run.absolute().parent / "tensorboard")
+
+
+TENSORBOARD = TrackerKind(
+    "tensorboard", "TensorBoard", _open, "logs", requires="tensorboardX", extra="tensorboard", target=_log_directory
+)

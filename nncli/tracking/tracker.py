@@ -1,17 +1,21 @@
-"""The interface of trackers, what they are given, and the choice of one by `tensorboard` or `mlflow=URI`."""
+"""The interface of trackers, what they are given, and the choice of one by `tensorboard` or `mlflow=URI`.
+
+The kinds of trackers are entry points, also those of this package: see pyproject.toml.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias, get_args
+from typing import ClassVar, Literal, Protocol, TypeAlias
 
-from nncli.base.credentials import with_credentials, without_credentials
+from nncli.base import plugins
+from nncli.base.credentials import without_credentials
 from nncli.base.errors import Advice, InstallExtra, UsageError
+from nncli.base.plugins import Part
 from nncli.base.text import closest_match, quote
 
 KEY_DIGITS = 32
@@ -93,19 +97,31 @@ class Tracker(Protocol):
         """End the runs that have not ended, as after an error, as failed; release files and connections."""
 
 
-Kind: TypeAlias = Literal["tensorboard", "mlflow"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-PACKAGES = {"tensorboard": "tensorboardX", "mlflow": "mlflow"}
-TITLES = {"tensorboard": "TensorBoard", "mlflow": "MLflow"}
-LOG_DIRECTORY = "tensorboard"
-"""The default log directory, in the folder that holds the run directory."""
+@dataclass(frozen=True)
+class TrackerKind(Part):
+    """A kind of tracker, as `--track NAME` or `--track NAME=TARGET` names it.
+
+    `title` is the name that people know, `example` a target. `requires` is a package that is imported when a tracker is
+    opened, and `extra` the extra of nncli that has it. `target` is the target as messages and runs may show it, without
+    credentials; it raises a UsageError for an invalid one. `open` makes the tracker of a target for a run directory.
+    """
+
+    plugin_kind: ClassVar[str] = "trackers"
+
+    name: str
+    title: str
+    open: Callable[[str | None, Path], Tracker]
+    example: str = ""
+    requires: str | None = None
+    extra: str = ""
+    target: Callable[[str], str] = without_credentials
 
 
 @dataclass(frozen=True)
 class TrackerChoice:
     """A kind of tracker and where it writes to: a log directory, or the URI of a server without its credentials."""
 
-    kind: Kind
+    kind: TrackerKind
     target: str | None = None
 
     @classmethod
@@ -116,39 +132,30 @@ class TrackerChoice:
             UsageError: there is no such kind, its package is not installed, or the target is no place to write to.
         """
         word, is_given, target = text.partition("=")
-        kind = next((kind for kind in KINDS if kind == word), None)
+        kind: TrackerKind | None = plugins.find("trackers", word)
         if kind is None:
-            near = closest_match(word, KINDS)
-            hint = f"Did you mean {near}?" if near else "Trackers are tensorboard[=DIR] and mlflow[=URI]."
+            near = closest_match(word, plugins.names("trackers"))
+            examples = [f"{each.name}={each.example}" for each in plugins.load_all("trackers").values()]
+            hint = f"Did you mean {near}?" if near else f"Trackers are {' and '.join(examples)}."
             raise UsageError(f"there is no tracker {quote(word)}", hint=hint)
         if is_given and not target:
-            hint = "For example tensorboard=logs, or mlflow=http://127.0.0.1:5000."
-            raise UsageError(f"nothing follows {kind}=", hint=hint)
-        if find_spec(PACKAGES[kind]) is None:
-            raise UsageError(f"the package {PACKAGES[kind]} is not installed", hint=Advice(InstallExtra(kind)))
-        if kind == "mlflow":
-            return cls(kind, without_credentials(target) if target else None)
-        if target and os.path.lexists(target) and not os.path.isdir(target):  # noqa: PTH112 - the name may be too long
-            raise UsageError(f"{quote(target)} is a file", hint="Name a folder: --track tensorboard=logs")
-        return cls(kind, target or None)
+            raise UsageError(f"nothing follows {word}=", hint=f"For example {word}={kind.example}.")
+        if kind.requires is not None and find_spec(kind.requires) is None:
+            hint = Advice(InstallExtra(kind.extra)) if kind.extra else f"pip install {kind.requires}"
+            raise UsageError(f"the package {kind.requires} is not installed", hint=hint)
+        return cls(kind, kind.target(target) if target else None)
 
     @property
     def title(self) -> str:
         """The name that people know."""
-        return TITLES[self.kind]
+        return self.kind.title
 
     def __str__(self) -> str:
-        return self.kind if self.target is None else f"{self.kind}={self.target}"
+        return self.kind.name if self.target is None else f"{self.kind.name}={self.target}"
 
     def open(self, run: Path) -> Tracker:
         """The tracker for a run directory; this imports its package."""
-        if self.kind == "tensorboard":
-            from nncli.tracking.tensorboard import TensorBoard
-
-            return TensorBoard(Path(self.target) if self.target else run.absolute().parent / LOG_DIRECTORY)
-        from nncli.tracking.mlflow import MLflow
-
-        return MLflow(None if self.target is None else with_credentials(self.target))
+        return self.kind.open(self.target, run)
 
 
 def parse_trackers(words: Iterable[str]) -> tuple[TrackerChoice, ...]:

@@ -11,13 +11,16 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, get_args
 
 import numpy as np
 
+from nncli.base import plugins
 from nncli.base.errors import RunError, UsageError, extra_required
+from nncli.base.plugins import Part
 from nncli.config.schema.tune import SamplerName
 from nncli.tuning.space.space import Domain, NumberDomain, SearchSpace, Value, Values
 
@@ -36,6 +39,21 @@ _REQUIRED: Mapping[SamplerName, tuple[tuple[str, ...], str]] = {
 }
 """The modules that samplers of Optuna import, and the packages that hold them."""
 ValuesKey: TypeAlias = tuple[tuple[str, Value], ...]
+
+
+@dataclass(frozen=True)
+class SamplerKind(Part):
+    """A sampler of Optuna for `sampler`: `make` gives it from a seed."""
+
+    plugin_kind: ClassVar[str] = "samplers"
+
+    name: str
+    make: Callable[[int], BaseSampler]
+
+    @classmethod
+    def built_in_names(cls) -> frozenset[str]:
+        """The names of the schema."""
+        return frozenset(get_args(SamplerName))
 
 
 class Sampler:
@@ -191,6 +209,9 @@ def _sampler_factory(name: SamplerName, space: SearchSpace, lag: int) -> Callabl
     except ImportError as error:
         hint = f"pip install {packages}, or use the sampler tpe."
         raise UsageError(f"the sampler {name} needs {error.name}, which is not installed", hint=hint) from error
+    if name not in SamplerKind.built_in_names():
+        kind: SamplerKind = plugins.find("samplers", name)
+        return kind.make
     if name == "gp":
         return lambda seed: optuna.samplers.GPSampler(seed=seed)
     if name == "cmaes":

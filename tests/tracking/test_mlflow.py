@@ -240,7 +240,7 @@ def test_a_server_that_dies_is_one_warning(tmp_path: Path, uri: str, experiment:
     text = NETWORK.replace("epochs: 5", "epochs: 60")
     events = track_events(
         train_events(config(tmp_path, text), output=tmp_path / "run"),
-        [TrackerChoice("mlflow", proxy.uri)],
+        [TrackerChoice.parse(f"mlflow={proxy.uri}")],
         CloseTimeouts(60.0, 2.0, 60.0),
     )
     stops, finished = [], None

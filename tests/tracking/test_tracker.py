@@ -25,7 +25,7 @@ from nncli.tracking.tracker import TrackerChoice, parse_trackers
 )
 def test_a_word_is_a_kind_and_where_it_writes_to(word: str, kind: str, target: str | None) -> None:
     parsed = TrackerChoice.parse(word)
-    assert (parsed.kind, parsed.target, str(parsed)) == (kind, target, word)
+    assert (parsed.kind.name, parsed.target, str(parsed)) == (kind, target, word)
 
 
 @pytest.mark.parametrize("word", ["", "=", "wandb", "tensor_board", "MLflow=x", "tensorboard=", "mlflow="])
@@ -70,5 +70,5 @@ def test_every_tracker_is_chosen_once() -> None:
 
 
 def test_tensorboard_writes_beside_the_run(tmp_path: Path) -> None:
-    assert isinstance(TrackerChoice("tensorboard").open(tmp_path / "runs" / "a"), TensorBoard)
+    assert isinstance(TrackerChoice.parse("tensorboard").open(tmp_path / "runs" / "a"), TensorBoard)
     assert not list(tmp_path.iterdir())

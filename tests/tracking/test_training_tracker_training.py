@@ -20,7 +20,7 @@ from nncli.tracking.tracker_thread import CloseTimeouts
 from nncli.tracking.training_tracker import track_events
 from tests.tracking.support import ENSEMBLE, NETWORK, Memory, config
 
-CHOICE = TrackerChoice("mlflow", "http://127.0.0.1:9")
+CHOICE = TrackerChoice.parse("mlflow=http://127.0.0.1:9")
 TIMEOUTS = CloseTimeouts(5.0, 0.3, 10.0)
 
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import isfinite
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias, get_args
 
-from pydantic import Discriminator, Field, Tag, WithJsonSchema, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    Tag,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+    model_validator,
+)
 from typing_extensions import TypeAliasType
 
+from nncli.base import plugins
 from nncli.base.spec import PathText, PositiveFloat, PositiveInt, Spec, StrictBool, StrictStr
 from nncli.config.schema.config import Config
 from nncli.config.schema.training import Duration
@@ -44,6 +53,14 @@ SEARCHABLE_DATA = ("features", "drop")
 
 SamplerName: TypeAlias = Literal["tpe", "random", "gp", "grid", "cmaes"]
 """The samplers, which choose the values of trials."""
+
+
+def _of_plugin(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+    """The name of a sampler, which may be that of a plugin."""
+    is_known = value in get_args(SamplerName) or plugins.find("samplers", value) is None
+    return handler(value) if is_known else value
+
+
 CHOICES_WORDS = frozenset({"choice", "values", "value", "options", "option", "one_of", "categories", "grid"})
 """Other names of the key `choices`."""
 
@@ -172,7 +189,7 @@ class TuneSection(Spec):
         description="Metric of the held-out rows that is optimized. Default: the configuration's `metric`; for a loss, "
         "log_loss for classes, mae for the loss mae, pinball for quantiles, else rmse.",
     )
-    sampler: SamplerName = Field(
+    sampler: Annotated[SamplerName, WrapValidator(_of_plugin)] = Field(
         "tpe",
         description="How values are chosen: tree-structured Parzen estimator, at random, Gaussian process (needs "
         "PyTorch), all combinations, or CMA-ES (numbers only).",

@@ -82,6 +82,9 @@ class ColumnEncoder(Spec):
     needs_repeats: ClassVar[bool] = False
     """Whether a column is useless if each value occurs in one row only."""
 
+    examples: ClassVar[tuple[str, ...]] = ()
+    """Cells of such a column, from which `nncli plugins check` makes a table."""
+
     type: str
     name: StrictStr
 

@@ -34,10 +34,7 @@ class Kind(StrEnum):
         """The kind of a plugin, which columns are of if the configuration says so."""
         if not isinstance(value, str) or plugins.find("encoders", value) is None:
             return None
-        kind = str.__new__(cls, value)
-        kind._name_, kind._value_ = value.upper(), value
-        cls._value2member_map_[value] = kind
-        return kind
+        return plugins.new_member(cls, value)
 
     @property
     def encoder(self) -> type[Feature]:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
+from nncli.base import plugins
 from nncli.base.errors import Location, UsageError, UseOption
 from nncli.base.option import OUTPUT, Option, Options
+from nncli.base.plugins import Part
 from nncli.base.text import closest_match
 from nncli.data.formats.compression import SUFFIXES as COMPRESSION_SUFFIXES
 from nncli.data.formats.compression import compression_of
@@ -23,18 +25,28 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class FormatEntry:
+class FormatEntry(Part):
     """A format: the suffixes of its files, and its class, which is imported only when a table is read or written.
+
+    One of a plugin has a `name`.
 
     `is_columnar` formats can be read from any row on; `is_compressed` ones are not compressed again; those that are not
     `is_written` can only be read.
     """
+
+    plugin_kind: ClassVar[str] = "formats"
 
     suffixes: tuple[str, ...]
     location: str
     is_columnar: bool = False
     is_compressed: bool = False
     is_written: bool = True
+    name: str = ""
+
+    @classmethod
+    def built_in_names(cls) -> frozenset[str]:
+        """The names of the formats below."""
+        return frozenset(FORMATS)
 
 
 class Format(StrEnum):
@@ -45,6 +57,17 @@ class Format(StrEnum):
     JSONL = "jsonl"
     ARROW = "arrow"
     AVRO = "avro"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Format | None:
+        """The format of a plugin."""
+        entry = plugins.find("formats", value)
+        if not isinstance(value, str) or entry is None:
+            return None
+        name = plugins.new_member(cls, value)
+        FORMATS[name] = entry
+        SUFFIXES.update((suffix, name) for suffix in entry.suffixes if suffix not in SUFFIXES)
+        return name
 
     @property
     def is_columnar(self) -> bool:
@@ -145,6 +168,10 @@ def format_of(path: PurePath) -> Format:
         UsageError: the suffix is unknown or missing, or it is one such as .parquet.gz.
     """
     suffix, place = suffix_of(path), Location(source=str(path))
+    if suffix and suffix not in SUFFIXES:
+        for name, entry in plugins.load_all("formats").items():
+            if suffix in entry.suffixes:
+                return Format(name)
     if suffix not in SUFFIXES:
         if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises when the name is too long
             raise UsageError("this is a folder, not a file", location=place, hint="Name a file inside it.")

@@ -5,9 +5,14 @@ To add a kind of source, write a subclass of TableReader in a new file and choos
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, cast
 
+from nncli.base import plugins
 from nncli.base.errors import Location, UsageError
+from nncli.base.plugins import Part
 from nncli.base.text import closest_match
 from nncli.data.formats.registry import Format
 from nncli.data.formats.streams import InputFile
@@ -17,6 +22,24 @@ from nncli.data.sources.files.single_file import open_file, selection_error
 from nncli.data.sources.local_copies import copy_of
 from nncli.data.sources.table_reader import TableReader
 from nncli.data.sources.table_source import TableSource
+
+
+@dataclass(frozen=True)
+class SourceKind(Part):
+    """A kind of source: the scheme of its addresses, such as mail for mail://inbox, and what opens one."""
+
+    plugin_kind: ClassVar[str] = "sources"
+
+    name: str
+    open: Callable[[TableSource], TableReader]
+
+    @classmethod
+    def built_in_names(cls) -> frozenset[str]:
+        """The schemes that are built in."""
+        from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
+        from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
+
+        return frozenset(("http", "https", "hf", *STORE_SCHEMES, *DATABASE_SCHEMES))
 
 
 def open_reader(source: TableSource, format: Format | None = None) -> TableReader:  # noqa: A002
@@ -55,7 +78,10 @@ def _open_url(source: TableSource, scheme: str, format: Format | None) -> TableR
         from nncli.data.sources.remote.reader import remote_reader
 
         return remote_reader(source, format, lambda file: open_file(file, format, source.sheet, source.range))
-    near = closest_match(scheme, (*DATABASE_SCHEMES, *remote))
+    kind = plugins.find("sources", scheme)
+    if kind is not None:
+        return cast("TableReader", kind.open(source))
+    near = closest_match(scheme, (*DATABASE_SCHEMES, *remote, *plugins.names("sources")))
     raise UsageError(
         f"{scheme}:// is no known kind of source",
         location=Location(source=source.path),

@@ -1,0 +1,369 @@
+"""`nncli plugins check`: what the tests of nncli prove of its parts, proven of a part of somebody else."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from nncli.api.export import export_with
+from nncli.api.load import load
+from nncli.api.options import ExportOptions, TrainOptions
+from nncli.api.train import train, train_events_with
+from nncli.base import plugins
+from nncli.base.errors import ConfigError, NncliError, UsageError
+from nncli.base.spec import non_defaults
+from nncli.base.text import closest_match, quote
+from nncli.config.errors.messages import validate
+from nncli.config.schema import Config
+from nncli.config.yaml.parser import parse
+from nncli.config.yaml.writer import dump
+from nncli.nn.arrays import Floats, Precision
+from nncli.nn.batches.batches import Batches
+from nncli.nn.batches.dataset import Dataset
+from nncli.nn.gradcheck import gradcheck
+from nncli.nn.layers.base import TrainingContext
+from nncli.nn.layers.dense import Dense
+from nncli.nn.losses import MSE, LossBase
+from nncli.nn.network import Network
+from nncli.nn.optim.optimizers import Adam
+from nncli.nn.training.loop import EpochReport
+from nncli.nn.training.step import bind_gradient, bind_step
+from nncli.run_directory.filenames import WEIGHTS
+from nncli.targets.target import kind_of
+
+ROWS, FEATURES, CLASSES = 240, 3, 2
+TOLERANCE, FLOAT32_TOLERANCE = 1e-6, 1e-3
+"""Relative errors of a gradient: of float64 against differences, and of float32 against float64."""
+STEP_ROWS, STEP_BYTES = 2048, 6 * 1024
+"""Rows of a step, and the bytes that a step may hold at once: less than an array of one float32 a row."""
+
+
+@dataclass(frozen=True)
+class CheckStep:
+    """One step of a check: `passed` is None if it does not apply, and `detail` says why or what was seen."""
+
+    name: str
+    passed: bool | None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class PluginCheck:
+    """The check of one part."""
+
+    plugin: plugins.Plugin
+    steps: tuple[CheckStep, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no step failed."""
+        return all(step.passed is not False for step in self.steps)
+
+    def json(self) -> dict[str, Any]:
+        """The check as JSON."""
+        steps = [{"name": step.name, "passed": step.passed, "detail": step.detail} for step in self.steps]
+        return {"name": self.plugin.name, "kind": self.plugin.kind, "passed": self.passed, "steps": steps}
+
+
+def check_plugin(what: str | Path) -> tuple[PluginCheck, ...]:
+    """Check the parts of a file of code, or those of a name in packages.
+
+    Raises:
+        UsageError: there is no such part, or it cannot be loaded.
+    """
+    if Path(what).suffix == ".py":
+        parts = plugins.load_file(what)
+    else:
+        for entry in plugins.entries():
+            if entry.name == what and (reason := plugins.load_entry(entry)) is not None:
+                raise UsageError(f"{quote(entry.name)} cannot be loaded: {reason}")
+        parts = tuple(about for about in plugins.plugins() if about.name == what)
+    if not parts:
+        near = closest_match(str(what), [entry.name for entry in plugins.entries()])
+        hint = f"Did you mean {quote(near)}?" if near else "`nncli plugins` lists them; a file of code ends in .py."
+        raise UsageError(f"there is no plugin {quote(str(what))}", hint=hint)
+    return tuple(PluginCheck(about, tuple(_steps(about))) for about in parts)
+
+
+def _steps(about: plugins.Plugin) -> Iterator[CheckStep]:
+    """The steps of a check, one after the other."""
+    part = plugins.loaded(about.kind)[about.name]
+    yield CheckStep("loads", True, about.origin)
+    if about.kind == "metrics":
+        yield from _metric_steps(part)
+    elif about.kind == "targets":
+        yield CheckStep("training", None, "check a loss with its task")
+        return
+    elif not isinstance(part, type):
+        yield CheckStep("training", None, f"{about.kind} do not take part in a training")
+        return
+    try:
+        keys, loss = _keys(about.kind, part), _loss(part)
+    except (NncliError, ValueError) as error:
+        yield CheckStep("keys", False, _first_line(error))
+        return
+    if isinstance(part, type) and about.kind != "encoders":
+        yield _step("YAML and JSON", lambda: _round_trip(keys))
+    if about.kind in ("losses", "layers", "activations"):
+        yield _step("gradient in float64", lambda: _gradient_error(keys, loss))
+        yield _step("gradient in float32", lambda: _float32_error(keys, loss))
+    if about.kind in ("losses", "layers", "activations", "optimizers"):
+        yield _step("no allocation in a step", lambda: _allocated(keys, loss))
+    if about.kind == "encoders" and not part.examples:
+        yield CheckStep("training", None, "the class has no `examples` of cells")
+        return
+    with TemporaryDirectory() as folder:
+        yield from _training_steps(Path(folder), about.kind, part, keys, loss)
+
+
+def _step(name: str, work: Callable[[], str]) -> CheckStep:
+    """A step that passes with the text that `work` returns, and fails with what it raises."""
+    try:
+        return CheckStep(name, True, work())
+    except NotImplementedError:
+        return CheckStep(name, None, "not implemented")
+    except Exception as error:  # whatever somebody's code raises
+        return CheckStep(name, False, _first_line(error))
+
+
+def _first_line(error: BaseException) -> str:
+    text = (str(error.issues[0]) if isinstance(error, ConfigError) else str(error)).splitlines()
+    return (
+        f"{text[0] if text else ''}"
+        if isinstance(error, NncliError | AssertionError)
+        else (f"{type(error).__name__}: {text[0] if text else ''}")
+    )
+
+
+def _keys(kind: str, part: Any) -> dict[str, Any]:
+    """The keys of a configuration with the part: required keys have the first of their `examples`."""
+    if kind == "metrics":
+        return {"metric": part.name}
+    if kind == "encoders":
+        return {}
+    value: dict[str, Any] = {"type": part.model_fields["type"].default}
+    for name, field in part.model_fields.items():
+        if field.is_required():
+            if not field.examples:
+                raise UsageError(f"the key {name} is required: give it Field(examples=[...]) for the check")
+            value[name] = field.examples[0]
+    return {
+        "losses": {"loss": value},
+        "layers": {"layers": [8, value, 8]},
+        "activations": {"activation": value},
+        "optimizers": {"optimizer": value},
+        "schedules": {"learning_rate": value},
+    }.get(kind, {})
+
+
+def _config(keys: dict[str, Any], path: str = "table.csv", **more: Any) -> Config:
+    data = {"path": path, "target": "y", **more.pop("data", {})}
+    return Config.model_validate({"data": data, "layers": [8, 8], "epochs": 4, "workers": 1, **keys, **more})
+
+
+def _loss(part: Any) -> LossBase:
+    """The loss of the check: the part itself, or the squared error."""
+    if isinstance(part, type) and issubclass(part, LossBase):
+        loss = _config(_keys("losses", part)).loss
+        assert loss is not None
+        return loss
+    return MSE()
+
+
+def _round_trip(keys: dict[str, Any]) -> str:
+    """The configuration with the part from YAML and from JSON is the same."""
+    config = _config(keys)
+    document = parse(dump(non_defaults(config)), "the YAML of the part")
+    if validate(Config, document) != config or Config.model_validate_json(config.model_dump_json()) != config:
+        raise AssertionError("it is another one after it was written and read")
+    return ""
+
+
+def _network(config: Config, loss: LossBase, precision: Precision) -> Network:
+    units = loss.outputs(CLASSES if loss.task == "classification" else 1)
+    layers = (Dense(units=4, activation=config.activation), *config.hidden_layers)
+    return Network(n_features=FEATURES, layers=layers, n_outputs=units, precision=precision)
+
+
+def _targets(loss: LossBase, rng: np.random.Generator, rows: int) -> Any:
+    if loss.task in ("classification", "ordinal"):
+        return rng.integers(0, CLASSES, rows)
+    if loss.task == "multilabel":
+        return rng.integers(0, 2, (rows, 1)).astype(np.float64)
+    return np.abs(rng.normal(size=(rows, 1)))
+
+
+def _gradient_error(keys: dict[str, Any], loss: LossBase) -> str:
+    network = _network(_config(keys), loss, "float64")
+    errors = []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        parameters = network.initialize(rng)
+        parameters.theta[...] = rng.normal(0.0, 0.6, parameters.theta.shape)
+        X, y, weights = rng.normal(size=(6, FEATURES)), _targets(loss, rng, 6), rng.uniform(0.2, 2.0, 6)
+        errors.append(gradcheck(network, loss, parameters, X, y, weights=weights, seed=seed).error)
+    if not max(errors) <= TOLERANCE:
+        raise AssertionError(f"it differs from differences by {max(errors):.2g} of its length; at most {TOLERANCE:g}")
+    return f"differs from differences by {max(errors):.1g} of its length"
+
+
+def _gradient(network: Network, loss: LossBase, theta: Floats) -> Floats:
+    rng = np.random.default_rng(1)
+    parameters = network.initialize(rng)
+    parameters.theta[...] = theta
+    y = _targets(loss, rng, 64)
+    bound = network.bind(parameters, 64, training=TrainingContext(rng), needs_dX=True)
+    bound.X[...] = rng.normal(size=bound.X.shape)
+    head = loss.bind(bound.Z, y.astype(network.precision) if y.dtype == np.float64 else y, None)
+    bound.forward()
+    head.forward()
+    bound.backward(head.backward())
+    if parameters.grad.dtype != network.precision:
+        raise AssertionError(f"the gradient is {parameters.grad.dtype}")
+    return parameters.grad.astype(np.float64)
+
+
+def _float32_error(keys: dict[str, Any], loss: LossBase) -> str:
+    double, single = (_network(_config(keys), loss, precision) for precision in ("float64", "float32"))
+    theta = np.random.default_rng(2).normal(0.0, 0.6, double.layout.size)
+    exact, rounded = _gradient(double, loss, theta), _gradient(single, loss, theta)
+    error = float(np.linalg.norm(exact - rounded) / max(np.linalg.norm(exact), 1e-12))
+    if not error <= FLOAT32_TOLERANCE:
+        raise AssertionError(f"it differs from that in float64 by {error:.2g} of its length")
+    return f"differs from that in float64 by {error:.1g} of its length"
+
+
+def _allocated(keys: dict[str, Any], loss: LossBase) -> str:
+    """A step holds no array that was not there before."""
+    config, rng = _config(keys), np.random.default_rng(0)
+    network = _network(config, loss, "float32")
+    parameters = network.initialize(rng)
+    y = _targets(loss, rng, 2 * STEP_ROWS)
+    X = rng.normal(size=(2 * STEP_ROWS, FEATURES)).astype(np.float32)
+    codes = np.empty((2 * STEP_ROWS, 0), np.int64)
+    batches = Batches(Dataset(X, codes, y.astype(np.float32) if y.dtype == np.float64 else y, None), STEP_ROWS, rng)
+    batches.shuffle()
+    optimizer = config.optimizer if "optimizer" in keys else Adam()
+    state, groups = optimizer.init_state(parameters.theta), parameters.layout.groups
+    optimize = optimizer.bind(parameters.theta, parameters.grad, state, groups=groups, progress=np.zeros(()))
+    gradient = bind_gradient(
+        network, parameters, loss, batches, slice(0, STEP_ROWS), STEP_ROWS, training=TrainingContext(rng)
+    )
+    step, peaks, t = bind_step(gradient, parameters.grad, optimize, penalty=None, clip_norm=None), [], 0
+    tracemalloc.start()
+    try:
+        for _ in range(5):
+            before, _peak = tracemalloc.get_traced_memory()
+            tracemalloc.reset_peak()
+            for _ in range(20):
+                t += 1
+                step(t % 2, 1e-4, t)
+            peaks.append(tracemalloc.get_traced_memory()[1] - before)
+    finally:
+        tracemalloc.stop()
+    if min(peaks) >= STEP_BYTES:
+        raise AssertionError(f"a step allocates {min(peaks):,} bytes: write into arrays of `bind` with out=")
+    return ""
+
+
+def _task(part: Any, kind: str, loss: LossBase) -> str:
+    """The task of the table: of a kind of target of a plugin, that whose metrics it shares."""
+    if kind == "metrics":
+        return str(part.task)
+    return kind_of(loss).family if loss.task in plugins.loaded("targets") else loss.task
+
+
+def _table(part: Any, kind: str, loss: LossBase) -> pl.DataFrame:
+    """A table that the part can be trained on."""
+    rng = np.random.default_rng(0)
+    frame = {name: rng.normal(size=ROWS) for name in ("a", "b")}
+    signal = frame["a"] - frame["b"] + 0.3 * rng.normal(size=ROWS)
+    task = _task(part, kind, loss)
+    target = np.where(signal > 0, "yes", "no") if task == "classification" else np.abs(signal) + 0.1
+    columns: dict[str, Any] = {**frame, "c": rng.choice(["u", "v"], ROWS), "y": target}
+    if kind == "encoders":
+        columns["x"] = [part.examples[i % len(part.examples)] for i in rng.permutation(ROWS)]
+    return pl.DataFrame(columns)
+
+
+def _training_steps(folder: Path, kind: str, part: Any, keys: dict[str, Any], loss: LossBase) -> Iterator[CheckStep]:
+    """The steps that need a trained run."""
+    task = _task(part, kind, loss)
+    if task not in ("classification", "regression"):
+        yield CheckStep("training", None, f"there is no table for {task}")
+        return
+    frame, path = _table(part, kind, loss), folder / "table.csv"
+    frame.write_csv(path)
+    data = {"columns": {"x": part.model_fields["type"].default}} if kind == "encoders" else {}
+
+    def config(name: str) -> Config:
+        return _config(keys, str(path), data=data, output=str(folder / name), backend="numpy")
+
+    trained = _step("training", lambda: f"{train(config('whole')).epochs} epochs")
+    yield trained
+    if not trained.passed:
+        return
+    whole = folder / "whole"
+
+    def resumed() -> str:
+        epochs = {"done": 0}
+        for event in train_events_with(config("cut"), options=TrainOptions(stop=lambda: epochs["done"] >= 2)):
+            if isinstance(event, EpochReport):
+                epochs["done"] = event.epoch
+        train(resume=folder / "cut")
+        if (folder / "cut" / WEIGHTS).read_bytes() != (whole / WEIGHTS).read_bytes():
+            raise AssertionError("the weights are other ones if the training was stopped and resumed")
+        return ""
+
+    def independent() -> str:
+        model = load(whole)
+        proba = model.classes is not None
+        rows = model.predict(frame, proba=proba)
+        ends = [0, 1, 2, 3, 10, 17, 120, ROWS]
+        parts = [model.predict(frame.slice(a, b - a), proba=proba) for a, b in pairwise(ends)]
+        if not pl.concat(parts).equals(rows):
+            raise AssertionError("the prediction of a row depends on the rows beside it")
+        return ""
+
+    def exported() -> str:
+        try:
+            comparison = export_with(whole, folder / "model.py", options=ExportOptions(to="python")).comparison
+        except UsageError as error:
+            raise NotImplementedError from error
+        return "" if comparison is None else "predicts the same"
+
+    yield _step("same bits after resume", resumed)
+    yield _step("same bits in any batch", independent)
+    if kind in ("losses", "layers", "activations", "encoders"):
+        yield _step("export", exported)
+
+
+def _metric_steps(metric: Any) -> Iterator[CheckStep]:
+    """What holds of every metric."""
+    rng = np.random.default_rng(0)
+    y: Any = rng.integers(0, CLASSES, 60) if metric.task == "classification" else np.abs(rng.normal(size=60)) + 0.1
+    P = rng.dirichlet([1.0, 1.0], 60) if metric.task == "classification" else y + 0.1 * rng.normal(size=60)
+    weights = rng.integers(1, 4, 60).astype(np.float64)
+
+    def value(y: Any, P: Any, w: Any) -> float:
+        number = metric.function(y, P, w)
+        return np.nan if number is None else float(number)
+
+    def same(name: str, first: float, second: float) -> str:
+        if not (np.isclose(first, second, rtol=1e-9, atol=1e-12) or (np.isnan(first) and np.isnan(second))):
+            raise AssertionError(f"{name}: {first:g} and {second:g}")
+        return ""
+
+    if metric.task not in ("classification", "regression"):
+        return
+    order, repeated = rng.permutation(60), np.repeat(np.arange(60), weights.astype(np.int64))
+    yield _step("order of rows", lambda: same("in another order", value(y, P, None), value(y[order], P[order], None)))
+    yield _step("weights", lambda: same("w times", value(y, P, weights), value(y[repeated], P[repeated], None)))
