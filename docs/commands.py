@@ -28,6 +28,9 @@ ENVIRONMENT = """
   [configuration.md](configuration.md).
   A variable of such a name that is no key is an error, unless Kubernetes sets it for a service called nncli.
 - `NNCLI_DEBUG=1`: like `--debug`.
+- `NNCLI_PLUGINS`: the packages whose parts may be used, separated by commas, such as `NNCLI_PLUGINS=acme-losses`; empty
+  for none. Without it, all may.
+- `NNCLI_TRUST_CODE=1`: execute the files of code in a run that is loaded; see [Extending](extending.md).
 - `NO_COLOR=1`: like `--no-color`.
 """
 
@@ -60,6 +63,8 @@ def _pages(group: Any, before: str) -> Iterator[tuple[str, Any]]:
     context = _context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
+        if getattr(command, "invoke_without_command", False):
+            yield f"{before} {name}", command
         if hasattr(command, "commands"):
             yield from _pages(command, f"{before} {name}")
         elif not command.hidden:

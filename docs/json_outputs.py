@@ -113,6 +113,7 @@ EXAMPLES = {
     "show": ("show runs/network", "show runs/members"),
     "compare": ("compare runs/sex runs/ensemble",),
     "reproduce": ("reproduce runs/network",),
+    "plugins": ("plugins",),
 }
 """Commands whose outputs are described, by the name of their command."""
 

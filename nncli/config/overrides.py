@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from nncli.base.errors import ConfigError, ConfigIssue, Location, UsageError
+from nncli.base.plugins import ALLOWED, TRUST
 from nncli.base.text import join_quoted, quote
 from nncli.config.errors.suggestions import suggest
 from nncli.config.yaml.document import Document, Path, SourceSpan, checked_lines, dotted
@@ -15,7 +16,7 @@ from nncli.config.yaml.parser import MAX_DEPTH, describe, parse_value
 
 OPTION = "--set"
 PREFIX = "NNCLI_"
-NO_KEYS = frozenset({"NNCLI_DEBUG"})
+NO_KEYS = frozenset({"NNCLI_DEBUG", ALLOWED, TRUST})
 """Variables of nncli that are not configuration keys."""
 OF_A_SERVICE = re.compile(
     r"NNCLI_(?=\w*+\Z)(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
