@@ -187,28 +187,27 @@ def _round_trip(keys: dict[str, Any]) -> str:
     return ""
 
 
-def _network(config: Config, loss: LossBase, precision: Precision) -> Network:
-    units = loss.outputs(CLASSES if loss.task == "classification" else 1)
+def _network(config: Config, loss: LossBase, precision: Precision, classes: int = CLASSES) -> Network:
+    units = loss.outputs(classes if loss.task == "classification" else 1)
     layers = (Dense(units=4, activation=config.activation), *config.hidden_layers)
     return Network(n_features=FEATURES, layers=layers, n_outputs=units, precision=precision)
 
 
-def _targets(loss: LossBase, rng: np.random.Generator, rows: int) -> Any:
+def _targets(loss: LossBase, rng: np.random.Generator, rows: int, classes: int = CLASSES) -> Any:
     if loss.task in ("classification", "ordinal"):
-        return rng.integers(0, CLASSES, rows)
+        return rng.integers(0, classes, rows)
     if loss.task == "multilabel":
         return rng.integers(0, 2, (rows, 1)).astype(np.float64)
     return np.abs(rng.normal(size=(rows, 1)))
 
 
 def _gradient_error(keys: dict[str, Any], loss: LossBase) -> str:
-    network = _network(_config(keys), loss, "float64")
     errors = []
-    for seed in range(3):
-        rng = np.random.default_rng(seed)
+    for seed, classes in ((0, 2), (1, 2), (2, 3)):
+        network, rng = _network(_config(keys), loss, "float64", classes), np.random.default_rng(seed)
         parameters = network.initialize(rng)
         parameters.theta[...] = rng.normal(0.0, 0.6, parameters.theta.shape)
-        X, y, weights = rng.normal(size=(6, FEATURES)), _targets(loss, rng, 6), rng.uniform(0.2, 2.0, 6)
+        X, y, weights = rng.normal(size=(6, FEATURES)), _targets(loss, rng, 6, classes), rng.uniform(0.2, 2.0, 6)
         errors.append(gradcheck(network, loss, parameters, X, y, weights=weights, seed=seed).error)
     if not max(errors) <= TOLERANCE:
         raise AssertionError(f"it differs from differences by {max(errors):.2g} of its length; at most {TOLERANCE:g}")

@@ -1,0 +1,64 @@
+"""The stable surface for plugins has not changed by accident.
+
+What is added breaks nothing: it is promised once `python -m tests.test_extend` has written the file again. A name, a
+parameter or a field that goes away or changes needs a deprecation of one minor version, and a note in the changelog.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from nncli import extend
+
+FILE = Path(__file__).with_name("extend_surface.txt")
+
+
+def surface() -> Iterator[str]:
+    """A line for each name, and for each public method, property and field of a class, after the name of the class."""
+    for name in sorted(extend.__all__):
+        value = getattr(extend, name)
+        if not inspect.isclass(value):
+            yield f"{name}{inspect.signature(value) if inspect.isfunction(value) else ''}"
+            continue
+        yield name
+        fields = value.model_fields if issubclass(value, BaseModel) else {}
+        if dataclasses.is_dataclass(value):
+            fields = {field.name: field for field in dataclasses.fields(value)}
+        yield from (f"{name}.{field}: field" for field in fields)
+        for attribute, member in sorted(inspect.getmembers_static(value)):
+            if (
+                attribute.startswith("_")
+                or attribute in fields
+                or hasattr(BaseModel, attribute)
+                or hasattr(tuple, attribute)
+            ):
+                continue
+            if not (getattr(inspect.getmodule(getattr(value, attribute)), "__name__", "nncli")).startswith("nncli"):
+                continue
+            called = member.__func__ if isinstance(member, classmethod | staticmethod) else member
+            signature = str(inspect.signature(called)) if inspect.isfunction(called) else ""
+            yield f"{name}.{attribute}{re.sub(' at 0x[0-9a-f]+', '', signature)}"
+
+
+def test_the_surface_is_the_one_that_was_promised() -> None:
+    promised = FILE.read_text("utf-8").splitlines()
+
+    assert promised
+    assert set(promised) - set(surface()) == set()
+
+
+def test_every_name_is_documented() -> None:
+    undocumented = [
+        name for name in extend.__all__ if inspect.isclass(getattr(extend, name)) and not getattr(extend, name).__doc__
+    ]
+    assert not undocumented
+
+
+if __name__ == "__main__":
+    FILE.write_text("\n".join([*surface(), ""]), "utf-8")
