@@ -21,15 +21,22 @@ config = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion
 def schema(color: ColorOptions) -> None:
     """Print the JSON Schema of a configuration.
 
-    Editors with the YAML language server complete and check a file whose first comment names the schema.
+    With --code it has the classes of the file. Editors with the YAML language server complete and check a file whose
+    first comment names the schema.
 
     \b
     nncli config schema > config.schema.json
     echo '# yaml-language-server: $schema=config.schema.json' >> config.yaml
     """
+    from nncli.base.plugins import plugins
     from nncli.config.schema_file import SCHEMA
 
-    typer.echo(SCHEMA.read_bytes(), nl=False)
+    if plugins():
+        from nncli.config.json_schema import json_schema
+
+        typer.echo(json_schema(), nl=False)
+    else:
+        typer.echo(SCHEMA.read_bytes(), nl=False)
 
 
 @config.command("show", cls=Command)
