@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -70,6 +71,8 @@ PYDANTIC_MESSAGES = (
     ("Input should be less than or equal to", "expected a number of at most"),
 )
 """The beginnings of pydantic's messages, which Typer passes on, and nncli's words for them."""
+SKIPPED_PLUGIN = "the .* of the package .* is skipped: "
+"""How the warning of a plugin begins."""
 NO_GPU = frozenset({"gpu", "gpus", "device", "devices", "cuda", "accelerator"})
 """Options of other tools that choose a processor."""
 INTERRUPTED = 128 + 2
@@ -183,11 +186,21 @@ def main() -> None:
     atexit.register(gc.freeze)
     # Looking for plugins of pydantic reads the metadata of every package that is installed.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    warnings.filterwarnings("always", SKIPPED_PLUGIN)
+    warnings.showwarning = _show_warning
     prepare_standard_streams()
     _remove_credentials()
     if os.environ.get("_NNCLI_COMPLETE") == "complete_bash":
         join_words(os.environ)
     _run()
+
+
+def _show_warning(message: Warning | str, category: type[Warning], file: str, line: int, *args: Any) -> None:
+    """Print the warning of a plugin that is skipped as other warnings of nncli, and any other one as Python does."""
+    is_ours = category.__name__ == "PluginWarning"
+    text = f"warning: {message}\n" if is_ours else warnings.formatwarning(message, category, file, line)
+    with suppress(OSError):
+        print(text, file=sys.stderr, end="")  # noqa: T201
 
 
 def _remove_credentials() -> None:

@@ -1,0 +1,161 @@
+"""`nncli plugins`, files of code and plugins of packages on the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nncli.base import plugins
+from nncli.base.plugins import KINDS
+from tests.cli.support import DATA, ROOT, Cli, Outcome, run
+
+FOCAL = ROOT / "examples" / "plugins" / "nncli-focal" / "nncli_focal.py"
+TRAIN = ("train", str(DATA / "xor.csv"), "-t", "label", "--set", "layers=[4]", "--set", "epochs=2")
+
+
+@pytest.fixture(autouse=True)
+def _no_plugins() -> Iterator[None]:
+    plugins.reset()
+    yield
+    plugins.reset()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A folder for packages."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    return folder
+
+
+def run_with(site: Path, *words: str, **variables: str) -> Outcome:
+    """Run a command as a process that has the packages in a folder."""
+    return run(*words, env={"PYTHONPATH": f"{ROOT}{os.pathsep}{site}", **variables})
+
+
+def install(site: Path, package: str, content: str, entry: str) -> None:
+    """A package with one module and one entry point, such as `nncli.losses: focal = X`."""
+    about = site / f"{package}-1.0.dist-info"
+    about.mkdir()
+    group, _, name = entry.partition(": ")
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(f"[{group}]\n{name.partition(' = ')[0]} = {package}_module:PART\n")
+    (site / f"{package}_module.py").write_text(content)
+
+
+def test_the_list_has_our_own_trackers_and_the_parts_of_files(nncli: Cli) -> None:
+    listed = json.loads(nncli("plugins", "--code", str(FOCAL), "--json").check().out)["plugins"]
+
+    assert [(item["name"], item["kind"], item["state"]) for item in listed if item["kind"] != "commands"] == [
+        ("focal", "losses", "ready"),
+        ("mlflow", "trackers", "ready"),
+        ("tensorboard", "trackers", "ready"),
+    ]
+    assert "tensorboard" in nncli("plugins").check().out
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_package_passes_the_check(nncli: Cli, tmp_path: Path, kind: str) -> None:
+    folder = nncli("plugins", "new", kind, "my_part", "-o", str(tmp_path / "new")).check().path
+
+    assert {path.name for path in folder.iterdir()} == {"pyproject.toml", "README.md", "nncli_my_part.py", "tests"}
+    checks = json.loads(nncli("plugins", "check", str(folder / "nncli_my_part.py"), "--json").check().out)["checks"]
+    assert checks[0]["name"] == "my_part"
+    assert all(step["passed"] is not False for checked in checks for step in checked["steps"])
+
+
+@pytest.mark.parametrize(
+    "words", [("lossy", "x"), ("loss", "My-Loss"), ("loss", "x", "-o", ".")], ids=["kind", "name", "folder"]
+)
+def test_a_package_that_cannot_be_written_is_a_usage_error(nncli: Cli, words: tuple[str, ...]) -> None:
+    nncli("plugins", "new", *words).check(2)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "step"),
+    [
+        ("np.tanh(dZ, out=dZ)", "np.sinh(dZ, out=dZ)", "gradient in float64"),
+        ("np.negative(V, out=S)", "S[...] = -V", "no allocation in a step"),
+    ],
+)
+def test_a_wrong_part_fails_with_exit_code_1(nncli: Cli, tmp_path: Path, old: str, new: str, step: str) -> None:
+    folder = nncli("plugins", "new", "loss", "wrong", "-o", str(tmp_path / "new")).check().path
+    file = folder / "nncli_wrong.py"
+    source = file.read_text()
+    assert old in source
+    file.write_text(source.replace(old, new))
+
+    (checked,) = json.loads(nncli("plugins", "check", str(file), "--json").check(1).out)["checks"]
+
+    assert step in [item["name"] for item in checked["steps"] if item["passed"] is False]
+
+
+def test_a_run_with_code_predicts_resumes_and_is_exported_with_the_same_file_alone(nncli: Cli, tmp_path: Path) -> None:
+    path, table = str(tmp_path / "run"), str(DATA / "xor.csv")
+    nncli(*TRAIN, "--code", str(FOCAL), "--set", "loss=focal", "-o", path).check()
+    plugins.reset()
+
+    assert "--code" in nncli("predict", path, table).check(5).err
+    assert "--code" in nncli("train", "--resume", path, "--set", "epochs=3").check(5).err
+    assert "--code" in nncli("show", path).check(5).err
+    assert nncli("runs", str(tmp_path)).check().out
+    for words in (("predict", path, table), ("show", path), ("explain", path, table), ("export", path, "--to", "c")):
+        nncli(
+            *words, "--code", f"{path}/code/nncli_focal.py", *(("-o", f"{path}.c") if "--to" in words else ())
+        ).check()
+    nncli("train", "--resume", path, "--set", "epochs=3", "--code", str(FOCAL)).check()
+    plugins.reset()
+    other = tmp_path / "focal.py"
+    other.write_text(FOCAL.read_text().replace("gamma: NonNegativeFloat = 2.0", "gamma: NonNegativeFloat = 3.0"))
+    assert "another one" in nncli("predict", path, table, "--code", str(other)).check(5).err
+
+
+def test_a_shared_run_keeps_its_code(nncli: Cli, tmp_path: Path) -> None:
+    path = str(tmp_path / "run")
+    nncli(*TRAIN, "--code", str(FOCAL), "--set", "loss=focal", "-o", path).check()
+
+    nncli("share", path, "-o", str(tmp_path / "shared.zip")).check()
+    nncli("reproduce", path).check()
+
+
+def test_a_search_proposes_the_keys_of_a_plugin(nncli: Cli, tmp_path: Path) -> None:
+    words = ("--trials", "2", "--folds", "2", "--set", "workers=1", "--search", "loss.gamma=0.5..3", "--json")
+    search = (*TRAIN[1:], "--code", str(FOCAL), "--set", "loss={type: focal, gamma: 1}", *words)
+
+    nncli("tune", *search, "-o", str(tmp_path / "tuned")).check()
+
+
+def test_a_command_of_a_package_is_one_of_nncli(site: Path) -> None:
+    source = """
+from nncli.extend import Command
+
+
+def hello(name: str) -> None:
+    '''Say hello.'''
+    print("hello", name)
+
+
+PART = Command("hello", hello)
+"""
+    install(site, "greetings", source, "nncli.commands: hello")
+
+    assert run_with(site, "hello", "you").check().out == "hello you\n"
+    assert "hello" not in run_with(site, "--help").check().out
+    run_with(site, "hello", "you", NNCLI_PLUGINS="").check(2)
+
+
+def test_a_broken_package_is_a_warning_and_an_unknown_name(site: Path) -> None:
+    install(site, "broken", "raise RuntimeError('no license')\n", "nncli.losses: shaky")
+
+    shown = run_with(site, *TRAIN, "--set", "loss=shaky", "-o", str(site / "run")).check(3)
+
+    assert "warning: the loss 'shaky' of the package broken is skipped: RuntimeError: no license" in shown.err
+    states = {
+        item["name"]: item["state"] for item in json.loads(run_with(site, "plugins", "--json").check().out)["plugins"]
+    }
+    assert states["shaky"] == "RuntimeError: no license"
+    run_with(site, *TRAIN, "-o", str(site / "run")).check()
