@@ -163,7 +163,7 @@ class Shorthand:
         if isinstance(value, Spec):
             if plugins.part_of(type(value)) == (kind, (tag := getattr(value, self.discriminator, ""))):
                 return value if plugins.find(kind, tag) is type(value) else handler(value)
-        elif isinstance(value, dict) and (tag := value.get(self.discriminator)) not in names:
+        elif isinstance(value, dict) and isinstance(tag := value.get(self.discriminator), str) and tag not in names:
             part = plugins.find(kind, tag)
             if part is not None:
                 return part.model_validate(value)

@@ -12,10 +12,12 @@ import pytest
 
 from nncli import train
 from nncli.api.train import train_events
+from nncli.base import plugins
 from nncli.base.errors import UsageError
 from nncli.fitting.train.events import Finished, MembersProgress
 from tests.api.ensembles import bits, config_of
 from tests.assertions import raises
+from tests.cli.support import ROOT
 
 distributed = pytest.importorskip("distributed")
 LONG = ("epochs=150", "checkpoint={every: 100 steps}", "members=3")
@@ -59,3 +61,44 @@ def test_a_scheduler_that_does_not_answer_is_an_error(tmp_path: Path, monkeypatc
     monkeypatch.setattr("nncli.fitting.parallel.task_stream.SECONDS_TO_CONNECT", 0.5)
     with raises(UsageError, mentions="tcp://127.0.0.1:9"):
         train(config_of(tmp_path), output=tmp_path / "run", scheduler="tcp://127.0.0.1:9")
+
+
+METRIC = """
+from nncli.extend import Metric
+
+
+def half_right(y, scores, weight=None):
+    return float(np.average(scores.argmax(axis=1) == y, weights=weight)) / 2.0
+
+
+HALF = Metric("half_right", "classification", half_right, "half the accuracy", "half", higher_is_better=True)
+"""
+
+
+@pytest.mark.parametrize("where", ["cluster", "processes"])
+def test_workers_load_the_files_of_code(cluster: Any, tmp_path: Path, where: str) -> None:
+    file = tmp_path / "metric.py"
+    file.write_text((ROOT / "examples" / "plugins" / "nncli-focal" / "nncli_focal.py").read_text() + METRIC)
+    plugins.load_code([file])
+    try:
+        config = config_of(tmp_path, "metric=half_right", "loss=focal", *LONG, "workers=2")
+        scheduler = cluster.scheduler_address if where == "cluster" else None
+        finished = train(config, output=tmp_path / "run", scheduler=scheduler)
+    finally:
+        plugins.reset()
+
+    assert finished.status == "done"
+    assert (tmp_path / "run" / "members" / "1" / "code" / "metric.py").read_bytes() == file.read_bytes()
+
+
+def test_a_worker_without_the_file_of_code_says_so(cluster: Any, tmp_path: Path) -> None:
+    file = tmp_path / "focal.py"
+    file.write_text((ROOT / "examples" / "plugins" / "nncli-focal" / "nncli_focal.py").read_text())
+    plugins.load_code([file])
+    try:
+        config = config_of(tmp_path, "loss=focal", *LONG)
+        file.unlink()
+        with raises(UsageError, mentions="focal.py"):
+            train(config, output=tmp_path / "run", scheduler=cluster.scheduler_address)
+    finally:
+        plugins.reset()

@@ -14,6 +14,7 @@ import safetensors.numpy
 from nncli import export, predict_to_file, report
 from nncli.api.options import TrainOptions
 from nncli.api.train import train_events_with
+from nncli.base import plugins
 from nncli.data.sources.read_table import read_table
 from nncli.run_directory.disclosure import FILES, Content, Group, file_of
 from nncli.run_directory.run import Run
@@ -35,6 +36,15 @@ MARKS: Mapping[Content, tuple[bytes, ...]] = {
     Content.PATHS: (b"markuser", b"markfolder"),
 }
 """What is searched in the bytes of a file; marks of rows depend on the run."""
+
+
+METRIC = Path(__file__).parents[2] / "examples" / "plugins" / "nncli-missed-cost" / "nncli_missed_cost.py"
+
+
+@pytest.fixture(autouse=True)
+def _no_plugins() -> Iterator[None]:
+    yield
+    plugins.reset()
 
 
 def of_rows(run: Path, table: Path) -> Mapping[Content, tuple[bytes, ...]]:
@@ -71,9 +81,15 @@ def test_files_hold_what_their_descriptions_say_and_nothing_else(
     given: dict[tuple[Group, str], set[Content]] = defaultdict(set)
     for members in (1, 2):
         run, exports = home / "runs" / str(members), home / f"exports{members}"
-        changes = ["epochs=5", f"members={members}", "data.drop=[MARKDROP]", "class_weight={classa: 2}"]
+        changes = [
+            "epochs=5",
+            f"members={members}",
+            "metric=missed_cost",
+            "data.drop=[MARKDROP]",
+            "class_weight={classa: 2}",
+        ]
         command = ["nncli", "train", str(table), "--target", "MARKTARGET"]
-        options = TrainOptions(target=("MARKTARGET",), set=changes, output=run)
+        options = TrainOptions(target=("MARKTARGET",), set=changes, output=run, code=(METRIC,))
         list(train_events_with(table, options=options, command=command))
         marks = {**MARKS, **of_rows(run, table)}
         hidden = replace(options, output=home / f"private{members}", private=True)

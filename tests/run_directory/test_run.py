@@ -209,7 +209,7 @@ def test_the_metrics_are_those_of_the_summary(penguins: Path) -> None:
 def test_the_saved_configuration_has_every_default(penguins: Path, tmp_path: Path) -> None:
     config = load_config(penguins / CONFIG)
     written = (penguins / CONFIG).read_text()
-    for key in type(config).model_fields:
+    for key in type(config).model_fields.keys() - {"code"}:  # a run executes no code by itself
         assert f"\n{key}:" in written
     assert config.loss is not None
     assert config.learning_rate is not None

@@ -36,6 +36,7 @@ from nncli.config.yaml.writer import one_line
 
 MAX_KEYS = 12  # in a hint
 NO_HINT = Hint("")
+CODE = "code"
 
 _EXPECTED = {
     kind: words
@@ -133,6 +134,9 @@ class IssueWriter:
         siblings = list(dict.fromkeys(key for error in group for model in error.models for key in field_names(model)))
         root_keys = [] if len(path) == 1 else list(field_names(self.root))
         better = suggest_key(word, siblings, root_keys, self.root)
+        renamed = ConfigFix((*path[:-1], str(better)), value, remove=path)
+        if better == CODE and isinstance(value, dict) and not self.checker.accepts(renamed):
+            better = None  # it is near to many words, and has no keys
         if better is not None:
             message += f"; did you mean {quote(better)}?"
         in_root = word in root_keys or (better in root_keys and better not in siblings)
