@@ -15,6 +15,7 @@ import copyreg
 import hashlib
 import inspect
 import os
+import pickle
 import re
 import sys
 import traceback
@@ -65,6 +66,7 @@ class PluginWarning(UserWarning):
 
 
 E = TypeVar("E", bound=StrEnum)
+R = TypeVar("R")
 
 
 class Part:
@@ -409,24 +411,21 @@ def reset() -> None:
     _entries.cache_clear()
 
 
-@dataclass(frozen=True)
-class WithCode:
-    """Work for another process, which loads the same files of code before it reads what the work is about."""
+def portable(work: Callable[..., R], *args: object) -> tuple[Callable[..., R], tuple[Any, ...]]:
+    """Work for another process, with its arguments, which loads the same plugins before it reads what they are.
 
-    work: Callable[..., Any]
-
-    def __call__(self, *args: Any) -> Any:
-        """Do the work in this process, where the files are loaded."""
-        return self.work(*args)
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return _loading, (tuple(_files.items()), self.work)
+    There, a UsageError says which one is missing.
+    """
+    if not _plugins:
+        return work, args
+    return _loaded_work, (plugins(), pickle.dumps((work, args)))
 
 
-def _loading(code: Iterable[tuple[Path, str]], work: Callable[..., Any]) -> Callable[..., Any]:
-    for file, sha256 in code:
-        load_file(file, sha256)
-    return work
+def _loaded_work(needed: Iterable[Plugin], content: bytes) -> Any:
+    for about in needed:
+        restore(about)
+    work, args = pickle.loads(content)
+    return work(*args)
 
 
 def require(needed: Iterable[Plugin], folder: Path) -> None:

@@ -31,7 +31,7 @@ from types import ModuleType, TracebackType
 from typing import Any, Generic, Literal, NamedTuple, Self, TypeVar
 
 from nncli.base.errors import Advice, Location, NncliError, UsageError, UseOption, extra_required
-from nncli.base.plugins import WithCode
+from nncli.base.plugins import portable
 from nncli.base.threads import available_cpus
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -413,7 +413,8 @@ class TaskStream(Generic[T, R]):
             try:
                 if self._executor is None:
                     self._executor = self._resources.enter_context(self._where.executor(self.workers))
-                self._running[self._executor.submit(WithCode(self._work), entry.job)] = entry
+                work, args = portable(self._work, entry.job)
+                self._running[self._executor.submit(work, *args)] = entry
             except self._loss_errors:
                 if not self._running:  # there is no other one that broke it
                     self._lose([entry])
