@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Container, Sequence
 from dataclasses import MISSING, dataclass, fields
 from enum import Enum
@@ -162,7 +163,8 @@ class CodeOptions(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.code:
+        plugins = sys.modules.get("nncli.base.plugins")  # not imported for the help of a command
+        if self.code or plugins is not None:
             from nncli.base.plugins import load_code
 
             load_code(self.code)

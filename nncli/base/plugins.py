@@ -56,7 +56,7 @@ KINDS = MappingProxyType(
 ALLOWED, TRUST = "NNCLI_PLUGINS", "NNCLI_TRUST_CODE"
 """The variables of the environment: the packages that may have plugins, and whether code in runs is executed."""
 THIS_PACKAGE = "nncli-train"
-MODULE = "nncli_code_"
+MODULE, EXECUTING = "nncli_code_", "__nncli_executing__"
 CODE_FOLDER = "code"
 """The folder of a run that has copies of files of code."""
 
@@ -309,8 +309,13 @@ def load_code(code: Iterable[object]) -> None:
     """Load files of code, and parts that are given themselves, whose files other processes load.
 
     Raises:
-        UsageError: a file cannot be read or executed, has no part, or has a name that is taken; a part has no file.
+        UsageError: a file cannot be read or executed, has no part, or has a name that is taken; a part has no file; a
+            file that is being executed begins other work.
     """
+    if any(vars(module).get(EXECUTING) for name, module in [*sys.modules.items()] if name.startswith(MODULE)):
+        raise UsageError(
+            "a file of code begins other work while it is loaded", hint="Put that under if __name__ == '__main__':"
+        )
     for item in code:
         if isinstance(item, str | Path):
             load_file(item)
@@ -354,8 +359,10 @@ def load_file(path: str | Path, sha256: str | None = None) -> tuple[Plugin, ...]
         _forget(file)
     module = ModuleType(name)
     module.__file__, sys.modules[name] = str(file), module
+    vars(module)[EXECUTING] = True
     try:
         exec(compile(content, str(file), "exec"), vars(module))
+        del vars(module)[EXECUTING]
         parts = [(part, value) for value in vars(module).values() if (part := _part_here(value, name)) is not None]
         if not parts:
             hint = "A part is a class derived from one of nncli.extend, with a `type`, or a Metric."
