@@ -321,8 +321,9 @@ class AssignmentOptions(CodeOptions):
 
     @property
     def set_words(self) -> list[str]:
-        """The overrides as command-line arguments."""
-        return [word for text in self.set for word in ("--set", text)]
+        """The files of code and the overrides as command-line arguments."""
+        files = [word for file in self.code if not isinstance(file, type) for word in ("--code", str(file))]
+        return [*files, *(word for text in self.set for word in ("--set", text))]
 
 
 @dataclass(frozen=True, kw_only=True)

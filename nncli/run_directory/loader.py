@@ -119,9 +119,10 @@ def read_manifest(folder: Path) -> Manifest:
 def check_plugins(folder: Path) -> None:
     """Check that the plugins that the run in `folder` needs are loaded, or load them; RunError as `plugins.require`.
 
-    The folder may be that of a cross-validation. What is wrong with a manifest is said by who reads it.
+    The folder may be that of a cross-validation or a search. What is wrong with a manifest is said by who reads it.
     """
-    for path in (folder / MANIFEST, *sorted(folder.glob(f"{FOLDS}/*/{MANIFEST}"))[:1]):
+    folds = f"{FOLDS}/*/{MANIFEST}"
+    for path in (folder / MANIFEST, *sorted(folder.glob(folds)), *sorted(folder.glob(f"trials/*/{folds}"))):
         with suppress(OSError, ValueError):
             content = path.read_bytes()
             needed = Manifest.model_validate_json(content).plugins if b'"plugins"' in content else ()

@@ -38,7 +38,7 @@ from nncli.config.schema.tune import TuneSection
 from nncli.config.yaml.parser import read
 from nncli.config.yaml.writer import dump, one_line
 from nncli.run_directory.filenames import CONFIG, FOLDS, SEARCH
-from nncli.run_directory.loader import LARGEST_TEXT, read_file
+from nncli.run_directory.loader import LARGEST_TEXT, check_plugins, read_file
 from nncli.run_directory.run import Run
 from nncli.tuning.search_data import Objective
 from nncli.tuning.space.space import ChoiceDomain, Key, SearchSpace, expand
@@ -124,6 +124,7 @@ def open_directory(path: Path) -> tuple[LoadedConfig, SearchRecord]:
         raise RunError(
             "the file is damaged, or was written by a newer nncli", location=Location(source=str(path / RECORD))
         ) from error
+    check_plugins(path)
     try:
         folder, name = folder_and_name(path / CONFIG)
         loaded = load_document(with_present_names(read(path / CONFIG)), (), folder=folder, name=name)
