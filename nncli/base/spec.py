@@ -160,14 +160,12 @@ class Shorthand:
     ) -> object:
         """A value of the union, or of the class of a plugin if its name is not built in."""
         value = self.expand(value)
-        if isinstance(value, Spec):
-            if plugins.part_of(type(value)) == (kind, (tag := getattr(value, self.discriminator, ""))):
-                return value if plugins.find(kind, tag) is type(value) else handler(value)
-        elif isinstance(value, dict) and isinstance(tag := value.get(self.discriminator), str) and tag not in names:
-            part = plugins.find(kind, tag)
-            if part is not None:
-                return part.model_validate(value)
-        return handler(value)
+        tag = value.get(self.discriminator) if isinstance(value, dict) else getattr(value, self.discriminator, None)
+        if not isinstance(tag, str) or tag in names:
+            return handler(value)
+        if isinstance(value, dict) and (part := plugins.find(kind, tag)) is not None:
+            return part.model_validate(value)
+        return value if type(value) is plugins.loaded(kind).get(tag) else handler(value)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """The schema of the union, with the classes of plugins that are loaded as further choices."""

@@ -19,6 +19,11 @@ from nncli.base.errors import ConfigError, RunError, UsageError
 from nncli.base.plugins import Plugin, PluginWarning
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
+from nncli.nn.activations import Tanh
+from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.sequential import Dropout
+from nncli.nn.losses import MAE
+from nncli.nn.optim.optimizers import Adam
 
 LOSS = '''
 from typing import Literal
@@ -85,6 +90,8 @@ def test_packages_are_not_searched_for_names_that_are_built_in(monkeypatch: pyte
 
     monkeypatch.setattr(plugins, "_entries", search)
 
+    config(loss=MAE(), layers=(Dense(units=2), Dropout(rate=0.1)), optimizer=Adam(), activation=Tanh())
+    config(loss={"type": "huber", "delta": 2.0})
     config(loss="mae", layers=[8], optimizer="adam", activation="tanh", learning_rate=0.1)
 
 

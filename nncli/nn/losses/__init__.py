@@ -67,10 +67,10 @@ SETTINGS = frozenset(
 def _expand(value: object) -> object:
     """A name, or a mapping from targets to their losses, as a specification."""
     if isinstance(value, dict) and value and value.get("type") not in ("several", "survival"):
-        is_loss = isinstance(value.get("type"), str)  # or a target has the name type
-        if is_loss and plugins.find("losses", value["type"]) is not None:
-            return value
-        if not is_loss or any(isinstance(loss, str | dict) for key, loss in value.items() if key not in SETTINGS):
+        name = value.get("type")
+        is_loss = isinstance(name, str)  # or a target has the name type
+        has_others = any(isinstance(loss, str | dict) for key, loss in value.items() if key not in SETTINGS)
+        if not is_loss or (has_others and plugins.find("losses", name) is None):
             return {"type": "several", "losses": value}
     return expand_name(value)
 
