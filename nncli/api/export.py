@@ -157,12 +157,13 @@ def _target_and_path(run: Path, to: str | None, output: Path | None) -> tuple[Ta
     """
     if output is not None and str(output) == "-":
         raise UsageError("an exported file is not written to standard output", hint="Name a file.")
-    is_built_in = to in {target.name for target in TARGETS} if to is not None else output is None
-    suffixes = {suffix for target in TARGETS for suffix in target.suffixes}
-    is_needed = not is_built_in and (to is not None or output.suffix.lower() not in suffixes if output else True)
-    targets = (*TARGETS, *(plugins.load_all("exports").values() if is_needed else ()))
-    by_name = {target.name: target for target in targets}
-    by_suffix = {suffix: target for target in reversed(targets) for suffix in target.suffixes}
+    by_name = {target.name: target for target in TARGETS}
+    by_suffix = {suffix: target for target in TARGETS for suffix in target.suffixes}
+    suffix = "" if output is None else output.suffix.lower()
+    if (to is not None and to not in by_name) or (to is None and suffix and suffix not in by_suffix):
+        others = plugins.load_all("exports").values()
+        by_name |= {target.name: target for target in others}
+        by_suffix = {suffix: target for target in others for suffix in target.suffixes} | by_suffix
     names = join_quoted(by_name)
     if to is None and output is None:
         raise UsageError(

@@ -65,9 +65,10 @@ def new_plugin(kind: str, name: str, output: str | Path | None = None) -> Path:
         near = closest_match(kind, [*registry.KINDS])
         hint = f"Did you mean {near}?" if near else f"The kinds are {', '.join(registry.KINDS)}."
         raise UsageError(f"there is no kind of part {quote(kind)}", hint=hint)
-    if not NAME.fullmatch(name):
+    if not NAME.fullmatch(name) or (plural == "sources" and "_" in name):  # the name of a source begins an address
         raise UsageError(
-            f"{quote(name)} is no name of a part", hint="Use small letters, digits and _, such as log_cosh."
+            f"{quote(name)} is no name of a part",
+            hint="Use small letters, digits and _, such as log_cosh; for a source no _.",
         )
     taken = [entry for entry in registry.entries(plural) if entry.name == name]
     if taken:

@@ -60,11 +60,11 @@ def test_the_list_has_our_own_trackers_and_the_parts_of_files(nncli: Cli) -> Non
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_new_package_passes_the_check(nncli: Cli, tmp_path: Path, kind: str) -> None:
-    folder = nncli("plugins", "new", kind, "my_part", "-o", str(tmp_path / "new")).check().path
+    folder = nncli("plugins", "new", kind, "mypart", "-o", str(tmp_path / "new")).check().path
 
-    assert {path.name for path in folder.iterdir()} == {"pyproject.toml", "README.md", "nncli_my_part.py", "tests"}
-    checks = json.loads(nncli("plugins", "check", str(folder / "nncli_my_part.py"), "--json").check().out)["checks"]
-    assert checks[0]["name"] == "my_part"
+    assert {path.name for path in folder.iterdir()} == {"pyproject.toml", "README.md", "nncli_mypart.py", "tests"}
+    checks = json.loads(nncli("plugins", "check", str(folder / "nncli_mypart.py"), "--json").check().out)["checks"]
+    assert checks[0]["name"] == "mypart"
     assert all(step["passed"] is not False for checked in checks for step in checked["steps"])
 
 
@@ -159,3 +159,31 @@ def test_a_broken_package_is_a_warning_and_an_unknown_name(site: Path) -> None:
     }
     assert states["shaky"] == "RuntimeError: no license"
     run_with(site, *TRAIN, "-o", str(site / "run")).check()
+
+
+def test_parts_beside_the_training_are_used_by_their_names(
+    nncli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = []
+    for kind in ("source", "format", "export", "tracker", "sampler"):
+        nncli("plugins", "new", kind, f"x{kind}").check()
+        code += ["--code", f"nncli-x{kind}/nncli_x{kind}.py"]
+    table, quick = "xsource://100", ("--set", "preset=textbook", "--set", "layers=[4]", "--set", "epochs=2")
+
+    nncli("train", table, "-t", "y", *quick, *code, "--track", "xtracker=m.jsonl", "-o", "run").check()
+    nncli("train", "--resume", "run", "--set", "epochs=3", *code).check()
+    nncli("predict", "run", "xsource://5", *code, "-o", "out.xformat").check()
+    nncli("export", "run", "-o", "run.listing", *code).check()
+    Path("c.yaml").write_text(
+        f"data: {{path: {DATA}/xor.csv, target: label}}\nlayers: [4]\nepochs: 2\nworkers: 1\n"
+        "tune: {sampler: xsampler, trials: 3, folds: 2, search: {l2: {from: 0.0001, to: 0.1, scale: log}}}\n"
+    )
+    nncli("tune", "c.yaml", *code, "-o", "tuned").check()
+
+    assert json.loads(Path("m.jsonl").read_text().splitlines()[-1])["run"] == "run"
+    assert len(json.loads(Path("out.xformat").read_text())) == 5
+    assert "MatMul" in Path("run.listing").read_text()
+    plugins.reset()
+    assert "tune.sampler" in nncli("tune", "c.yaml", "-o", "again").check(3).err
+    nncli("predict", "run", "xsource://5").check(2)

@@ -233,5 +233,5 @@ def writable_format(path: PurePath) -> Format:
 
 def detect_format(head: bytes) -> Format:
     """The format of a stream without a file name, from its first bytes; CSV if no other format matches."""
-    others = (name for name in Format if name is not Format.CSV)
+    others = (name for name in (*map(Format, plugins.loaded("formats")), *Format) if name is not Format.CSV)
     return next((name for name in others if name.load().detects(head)), Format.CSV)
