@@ -364,20 +364,24 @@ def load_file(path: str | Path, sha256: str | None = None) -> tuple[Plugin, ...]
         exec(compile(content, str(file), "exec"), vars(module))
         del vars(module)[EXECUTING]
         parts = [(part, value) for value in vars(module).values() if (part := _part_here(value, name)) is not None]
+        by_part = dict(parts)
+        if twice := [f"{KINDS[part[0]]} {quote(part[1])}" for part, value in parts if by_part[part] is not value]:
+            raise UsageError(f"the file of code has the {twice[0]} twice", hint="Rename one.")
         if not parts:
             hint = "A part is a class derived from one of nncli.extend, with a `type`, or a Metric."
-            raise UsageError("the file of code has no part of nncli", location=Location(source=str(path)), hint=hint)
+            raise UsageError("the file of code has no part of nncli", hint=hint)
         for _, value in parts:
             _refuse_built_in(value, "this file")
         for (kind, of_part), value in parts:
             _refuse_installed(kind, of_part, file)
             _register(value, Plugin(kind, of_part, of_part, file=file, sha256=digest))
-    except NncliError as error:
+    except BaseException as error:
         del sys.modules[name]
-        error.location = error.location or Location(source=str(path))
-        raise
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
+        _forget(file)
+        if isinstance(error, NncliError):
+            error.location = error.location or Location(source=str(path))
+        if isinstance(error, NncliError) or not isinstance(error, Exception | SystemExit):
+            raise
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
         line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else None
         text = (str(error).splitlines() or [""])[0]

@@ -161,6 +161,18 @@ def test_a_file_and_a_package_with_one_name_are_an_error(install: Install, tmp_p
         plugins.load_file(file)
 
 
+def test_a_file_with_two_parts_of_one_name_adds_none(tmp_path: Path) -> None:
+    file = tmp_path / "loss.py"
+    other = LOSS.format(name="scaled").replace("class Scaled", "class Other")
+    file.write_text(f"{LOSS.format(name='scaled')}\n{other}")
+
+    with pytest.raises(UsageError, match="twice") as error:
+        plugins.load_file(file)
+
+    assert error.value.location is not None
+    assert not plugins.loaded("losses")
+
+
 @pytest.mark.parametrize(
     ("content", "line", "message"),
     [
