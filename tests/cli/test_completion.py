@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from nncli.base import plugins
 from nncli.cli.completion import (
     MAX_FOLDERS,
     complete_config,
@@ -20,7 +21,6 @@ from nncli.cli.completion import (
     complete_tracker,
     join_words,
 )
-from nncli.tracking.tracker import KINDS
 from tests.cli.support import ROOT, Cli
 
 
@@ -187,4 +187,4 @@ print("loaded:", *sorted({"numpy", "polars", "yaml", "rich", "nncli.config.schem
 
 def test_the_kinds_of_trackers_are_completed() -> None:
     assert complete_tracker("t") == ["tensorboard"]
-    assert {*complete_tracker("")} == {*KINDS}
+    assert {*complete_tracker("")} == {*plugins.names("trackers")} == {"mlflow", "tensorboard"}

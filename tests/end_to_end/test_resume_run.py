@@ -153,7 +153,7 @@ OTHER = {
 
 
 def test_every_key_of_the_configuration_is_covered() -> None:
-    others = {"preset", "quality", "teacher", "time_limit", "target_weights"}  # the last is of several targets
+    others = {"preset", "quality", "code", "teacher", "time_limit", "target_weights"}  # the last is of several targets
     assert {*OTHER, *RESUMABLE_KEYS, *others} == set(Config.model_fields)
 
 

@@ -41,6 +41,7 @@ UNSEARCHABLE: Mapping[str, str] = MappingProxyType(
         "preset": "the preset is beneath all trials",
         "quality": "the preset is beneath all trials",
         "tune": "a search cannot search itself",
+        "code": "its files are loaded for all trials",
         **dict.fromkeys(
             ("workers", "output", "private", "memory_limit", "threads", "backend", "checkpoint", "time_limit"),
             NO_EFFECT,
