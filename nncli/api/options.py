@@ -376,6 +376,12 @@ class InitOptions(TableOptions, QualityOptions):
     ] = None
     force: Annotated[bool, Option("Replace an existing file.", OUTPUT)] = False
 
+    @property
+    def assignments(self) -> list[str]:
+        """As of other operations, and the files of code: the configuration names them."""
+        files = [str(Path(file).resolve()) for file in self.code if not isinstance(file, type)]
+        return [*([f"code={json.dumps(files)}"] if files else []), *super().assignments]
+
 
 @dataclass(frozen=True, kw_only=True)
 class ConfigShowOptions(QualityOptions, AssignmentOptions):

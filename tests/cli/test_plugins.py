@@ -122,6 +122,15 @@ def test_a_shared_run_keeps_its_code(nncli: Cli, tmp_path: Path) -> None:
     nncli("reproduce", path).check()
 
 
+def test_a_drafted_configuration_names_the_file_of_code(nncli: Cli, tmp_path: Path) -> None:
+    table, config = str(DATA / "xor.csv"), tmp_path / "c.yaml"
+    nncli("init", table, "-t", "label", "--code", str(FOCAL), "--set", "loss=focal", "-o", str(config)).check()
+    plugins.reset()
+
+    assert str(FOCAL) in config.read_text()
+    nncli("train", str(config), "--set", "layers=[4]", "--set", "epochs=2", "-o", str(tmp_path / "run")).check()
+
+
 def test_a_search_proposes_the_keys_of_a_plugin(nncli: Cli, tmp_path: Path) -> None:
     words = ("--trials", "2", "--folds", "2", "--set", "workers=1", "--search", "loss.gamma=0.5..3", "--json")
     search = (*TRAIN[1:], "--code", str(FOCAL), "--set", "loss={type: focal, gamma: 1}", *words)
