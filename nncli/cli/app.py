@@ -106,7 +106,10 @@ class Commands(TyperGroup):
         if cmd_name not in self.commands:
             command = getattr(import_module(f"nncli.cli.{MODULES.get(name, name)}"), name)
             if isinstance(command, typer.Typer):
-                command.info.name, command.info.help = cmd_name, COMMANDS[name]
+                callback = command.registered_callback
+                text = getdoc(callback.callback) if callback is not None else None
+                command.info.name = cmd_name
+                command.info.help = "\n\n".join(filter(None, (COMMANDS[name], text)))
             else:
                 text = "\n\n".join(filter(None, (COMMANDS[name], getdoc(command))))
                 app = typer.Typer(rich_markup_mode=None, add_completion=False)

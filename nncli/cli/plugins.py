@@ -21,7 +21,7 @@ plugins = typer.Typer(rich_markup_mode=None, add_completion=False)
 @plugins.callback(invoke_without_command=True)
 @with_options
 def listed(context: typer.Context, display: ResultOptions) -> None:
-    """List the losses, metrics, layers, column kinds, trackers, commands and other parts that packages add.
+    """Parts are losses, metrics, layers, column kinds, commands and others. Without a command they are listed.
 
     The state is ready, off (by the variable NNCLI_PLUGINS, which names the packages that may add parts), or why a part
     cannot be used. With --code, the parts of files are listed too.
