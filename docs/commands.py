@@ -82,7 +82,8 @@ def _body(command: Any, name: str, usage: str) -> str:
     prose = [" ".join(paragraph.split()) for paragraph in paragraphs if not paragraph.startswith("\b")]
     parts = [f"\n    {name} {usage}", "\n\n", "\n\n".join(prose), "\n"]
     if examples:
-        language = "text" if hasattr(command, "commands") else "sh"  # a group has a comment beside each example
+        is_group = hasattr(command, "commands") and not command.invoke_without_command
+        language = "text" if is_group else "sh"  # a group has a comment beside each example
         parts += [f"\n```{language}\n", "\n".join(examples), "\n```\n"]
     for title, parameters in option_groups(command.params):
         title = "Options" if hasattr(command, "commands") else title
