@@ -81,12 +81,12 @@ def _body(command: Any, name: str, usage: str) -> str:
     examples = [paragraph.removeprefix("\b\n") for paragraph in paragraphs if paragraph.startswith("\b")]
     prose = [" ".join(paragraph.split()) for paragraph in paragraphs if not paragraph.startswith("\b")]
     parts = [f"\n    {name} {usage}", "\n\n", "\n\n".join(prose), "\n"]
+    is_group = hasattr(command, "commands") and not command.invoke_without_command
     if examples:
-        is_group = hasattr(command, "commands") and not command.invoke_without_command
         language = "text" if is_group else "sh"  # a group has a comment beside each example
         parts += [f"\n```{language}\n", "\n".join(examples), "\n```\n"]
     for title, parameters in option_groups(command.params):
-        title = "Options" if hasattr(command, "commands") else title
+        title = "Options" if is_group else title
         parts += [f"\n{title}:\n\n", *(_line(parameter, command) for parameter in parameters)]
     return "".join(parts)
 
