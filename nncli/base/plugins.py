@@ -142,7 +142,8 @@ def _entries(allowed: str | None) -> tuple[EntryPoint, ...]:
     names = None if allowed is None else {THIS_PACKAGE, *(_package_key(name) for name in re.split(r"[,\s]+", allowed))}
     packages: dict[str, Distribution] = {}
     for distribution in distributions():  # the first of a name is the one that is imported
-        packages.setdefault(_package_key(distribution.name or ""), distribution)
+        if "nncli." in (distribution.read_text("entry_points.txt") or ""):  # the other metadata take long to read
+            packages.setdefault(_package_key(distribution.name or ""), distribution)
     return tuple(
         entry
         for name, distribution in sorted(packages.items())
