@@ -11,10 +11,14 @@ import polars as pl
 from nncli.extend import (
     ColumnAnomalies,
     ColumnEncoder,
+    DataError,
     EncodingOptions,
+    FiniteFloat,
     Floats,
+    Location,
     Matrix,
     NumberInput,
+    PositiveFloat,
     ProgramInput,
     RawColumn,
     Table,
@@ -31,10 +35,12 @@ PATTERN = r"^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$"
 
 
 class IPv4Column(ColumnEncoder):
-    """The four numbers of an address, from -1 to 1; all are 0 for a missing one."""
+    """The four numbers of an address, standardized; all are 0, the mean, for a missing one."""
 
     type: Literal["ipv4"] = "ipv4"
     examples: ClassVar[tuple[str, ...]] = ("10.0.0.1", "10.0.7.250", "192.168.1.17", "8.8.8.8", "172.16.254.3")
+    centers: tuple[FiniteFloat, ...]
+    scales: tuple[PositiveFloat, ...]
 
     @classmethod
     def matches(cls, column: RawColumn) -> bool:
@@ -43,8 +49,12 @@ class IPv4Column(ColumnEncoder):
 
     @classmethod
     def fit(cls, table: Table, name: str, options: EncodingOptions) -> Self:
-        """There is nothing to learn of the rows."""
-        return cls(name=name)
+        """Means and standard deviations of the four numbers in the training rows."""
+        address = read_addresses(table, name)
+        parts = split(address[~np.isnan(address)])
+        if not len(parts):
+            raise DataError("no cell is an IPv4 address", location=Location(column=name))
+        return cls(name=name, centers=tuple(parts.mean(axis=0)), scales=tuple(s or 1.0 for s in parts.std(axis=0)))
 
     @property
     def width(self) -> int:
@@ -59,11 +69,8 @@ class IPv4Column(ColumnEncoder):
     def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
         """Fill `out` (rows, 4)."""
         address = read_addresses(table, self.name)
-        rest = np.nan_to_num(address, nan=0.0)
-        for j, size in enumerate(PARTS):
-            part = np.floor(rest / size)
-            rest = rest - part * size
-            out[:, j] = np.where(np.isnan(address), 0.0, part / 127.5 - 1.0)
+        scaled = (split(np.nan_to_num(address)) - np.array(self.centers)) / np.array(self.scales)
+        out[:] = np.where(np.isnan(address)[:, None], 0.0, scaled)
         return ColumnAnomalies()
 
     @classmethod
@@ -78,11 +85,20 @@ class IPv4Column(ColumnEncoder):
     def lower(self, x: Value, column: ProgramInput) -> Value:
         """The same as `encode` for an exported file."""
         missing, rest, parts = is_nan(x), select(is_nan(x), 0.0, x), []
-        for size in PARTS:
+        for size, center, scale in zip(PARTS, self.centers, self.scales, strict=True):
             part = floor(rest / size)
             rest = rest - part * size
-            parts.append(select(missing, 0.0, part / 127.5 - 1.0))
+            parts.append(select(missing, 0.0, (part - center) / scale))
         return join(parts)
+
+
+def split(address: Floats) -> Floats:
+    """The four numbers (rows, 4) of addresses (rows,)."""
+    parts = []
+    for size in PARTS:
+        parts.append(np.floor(address / size))
+        address = address - parts[-1] * size
+    return np.stack(parts, axis=1)
 
 
 def read_addresses(table: Table, name: str) -> Floats:
