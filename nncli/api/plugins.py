@@ -43,7 +43,7 @@ def plugins() -> tuple[PluginInfo, ...]:
     for entry in every:
         kind, package = entry.group.removeprefix("nncli."), "" if entry.dist is None else entry.dist.name
         others = [other for other in every if (other.group, other.name) == (entry.group, entry.name)]
-        state = "off"
+        state: str | None = "off"
         if (entry.group, entry.name, entry.value) in allowed:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", registry.PluginWarning)

@@ -269,13 +269,13 @@ def _register(value: Any, about: Plugin) -> None:
         )
     _parts[about.kind][about.name], _plugins[key] = value, about
     if isinstance(value, type):
-        copyreg.pickle(type(value), _reduce)  # type: ignore[arg-type] # a metaclass
+        copyreg.pickle(type(value), _reduce)
 
 
 def _refuse_built_in(value: Any, origin: str) -> None:
     """Raise a UsageError if the name of a part is built in."""
     kind, name = part_of(value) or ("", "")
-    cls = value if isinstance(value, type) else type(value)
+    cls: Any = value if isinstance(value, type) else type(value)
     if name in cls.built_in_names():
         raise UsageError(f"the {KINDS[kind]} {quote(name)} is built in, and {origin} has one too", hint="Rename it.")
 
@@ -326,7 +326,7 @@ def load_code(code: Iterable[object]) -> None:
             raise UsageError(f"{item!r} is no part of nncli", hint="Derive it from a class of nncli.extend.")
         home = item if isinstance(item, type) else getattr(item, "function", type(item))
         try:
-            file = Path(inspect.getsourcefile(home) or "").resolve(strict=True)  # type: ignore[arg-type]
+            file = Path(inspect.getsourcefile(home) or "").resolve(strict=True)
             content = file.read_bytes()
         except (OSError, TypeError) as error:
             hint = "Write it to a file, and give its path: other processes and later predictions load it from there."
@@ -418,8 +418,9 @@ def content_of(sha256: str) -> bytes:
 
 def reset() -> None:
     """Forget everything that is loaded, and which packages are installed."""
-    for kept in (*_parts.values(), _plugins, _failed, _files, _contents):
-        kept.clear()
+    kept: tuple[dict[Any, Any], ...] = (*_parts.values(), _plugins, _failed, _files, _contents)
+    for values in kept:
+        values.clear()
     _entries.cache_clear()
 
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from importlib import import_module
 from inspect import getdoc
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TextIO
 
 import typer
 from typer.core import TyperGroup
@@ -198,12 +198,19 @@ def main() -> None:
     _run()
 
 
-def _show_warning(message: Warning | str, category: type[Warning], file: str, line: int, *args: Any) -> None:
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     """Print the warning of a plugin that is skipped as other warnings of nncli, and any other one as Python does."""
     is_ours = category.__name__ == "PluginWarning"
-    text = f"warning: {message}\n" if is_ours else warnings.formatwarning(message, category, file, line)
+    text = f"warning: {message}\n" if is_ours else warnings.formatwarning(message, category, filename, lineno, line)
     with suppress(OSError):
-        print(text, file=sys.stderr, end="")  # noqa: T201
+        print(text, file=file or sys.stderr, end="")
 
 
 def _remove_credentials() -> None:

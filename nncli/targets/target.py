@@ -43,5 +43,5 @@ def kind_of(loss: LossBase) -> TargetKind:
     """The kind of target that a loss is for."""
     kind = KINDS.get(loss.task) or plugins.find("targets", loss.task)
     if kind is None:
-        raise UsageError(f"there is no kind of target {quote(loss.task)}, which the loss {loss.type} is for")
+        raise UsageError(f"there is no kind of target {quote(loss.task)}, which {type(loss).__name__} is for")
     return cast("TargetKind", kind)

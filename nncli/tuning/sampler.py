@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, TypeAlias, get_args
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, cast, get_args
 
 import numpy as np
 
@@ -210,8 +210,7 @@ def _sampler_factory(name: SamplerName, space: SearchSpace, lag: int) -> Callabl
         hint = f"pip install {packages}, or use the sampler tpe."
         raise UsageError(f"the sampler {name} needs {error.name}, which is not installed", hint=hint) from error
     if name not in SamplerKind.built_in_names():
-        kind: SamplerKind = plugins.find("samplers", name)
-        return kind.make
+        return cast("SamplerKind", plugins.find("samplers", name)).make
     if name == "gp":
         return lambda seed: optuna.samplers.GPSampler(seed=seed)
     if name == "cmaes":

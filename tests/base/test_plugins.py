@@ -80,7 +80,7 @@ def test_a_loss_of_a_package_takes_part_by_its_name(install: Install) -> None:
     assert loss.model_dump() == {"type": "scaled", "factor": 2.0}
     about = plugins.plugin("losses", "scaled")
     assert about == Plugin("losses", "scaled", "acme_module:Scaled", "acme", "1.2")
-    assert config(loss="scaled").loss == type(loss)()
+    assert config(loss="scaled").loss == type(loss).model_validate({})
     assert Config.model_validate_json(config(loss=loss).model_dump_json()).loss == loss
 
 

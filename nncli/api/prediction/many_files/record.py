@@ -89,8 +89,9 @@ def options_of(options: WriteOptions, source: TableSource) -> dict[str, Any]:
         for declared in declared_options(WriteOptions)
         if declared.option.panel and declared.field not in uncertainty
     ]
+    apart = ("force", "flag_unusual", "decimal", "at", "code")
     return {
-        **{name: getattr(options, name) for name in names if name not in ("force", "flag_unusual", "decimal", "at")},
+        **{name: getattr(options, name) for name in names if name not in apart},
         **({"flag_unusual": True} if options.flag_unusual else {}),
         **({"at": [*options.at]} if options.at else {}),
         **({"decimal": ","} if options.decimal == "," else {}),
