@@ -115,7 +115,10 @@ class Loaded:
 
 
 def load(run: str | Path, *, code: Sequence[str | PurePath | type] = ()) -> Loaded:
-    """Load the trained model of a run directory, of several targets that of each, after executing files of `code`.
+    """Load the trained model of a run directory; of several targets that of each.
+
+    Args:
+        code: files of code, or classes of them, that the run needs; they are executed.
 
     Raises:
         RunError: the run directory is missing, damaged, or not trained yet; a file of code or a package is missing.
