@@ -27,9 +27,9 @@ def surface() -> Iterator[str]:
             yield f"{name}{inspect.signature(value) if inspect.isfunction(value) else ''}"
             continue
         yield name
-        fields = value.model_fields if issubclass(value, BaseModel) else {}
+        fields = [*value.model_fields] if issubclass(value, BaseModel) else []
         if dataclasses.is_dataclass(value):
-            fields = {field.name: field for field in dataclasses.fields(value)}
+            fields = [field.name for field in dataclasses.fields(value)]
         yield from (f"{name}.{field}: field" for field in fields)
         for attribute, member in sorted(inspect.getmembers_static(value)):
             if (

@@ -155,13 +155,14 @@ def _keys(kind: str, part: Any) -> dict[str, Any]:
             if not field.examples:
                 raise UsageError(f"the key {name} is required: give it Field(examples=[...]) for the check")
             value[name] = field.examples[0]
-    return {
+    keys: dict[str, dict[str, Any]] = {
         "losses": {"loss": value},
         "layers": {"layers": [8, value, 8]},
         "activations": {"activation": value},
         "optimizers": {"optimizer": value},
         "schedules": {"learning_rate": value},
-    }.get(kind, {})
+    }
+    return keys.get(kind, {})
 
 
 def _config(keys: dict[str, Any], path: str = "table.csv", **more: Any) -> Config:
@@ -234,7 +235,7 @@ def _float32_error(keys: dict[str, Any], loss: LossBase) -> str:
     double, single = (_network(_config(keys), loss, precision) for precision in ("float64", "float32"))
     theta = np.random.default_rng(2).normal(0.0, 0.6, double.layout.size)
     exact, rounded = _gradient(double, loss, theta), _gradient(single, loss, theta)
-    error = float(np.linalg.norm(exact - rounded) / max(np.linalg.norm(exact), 1e-12))
+    error = float(np.linalg.norm(exact - rounded) / max(float(np.linalg.norm(exact)), 1e-12))
     if not error <= FLOAT32_TOLERANCE:
         raise AssertionError(f"it differs from that in float64 by {error:.2g} of its length")
     return f"differs from that in float64 by {error:.1g} of its length"
