@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -24,7 +23,7 @@ def surface() -> Iterator[str]:
     for name in sorted(extend.__all__):
         value = getattr(extend, name)
         if not inspect.isclass(value):
-            yield f"{name}{inspect.signature(value) if inspect.isfunction(value) else ''}"
+            yield f"{name}{signature_of(value) if inspect.isfunction(value) else ''}"
             continue
         yield name
         fields = [*value.model_fields] if issubclass(value, BaseModel) else []
@@ -42,8 +41,17 @@ def surface() -> Iterator[str]:
             if not (getattr(inspect.getmodule(getattr(value, attribute)), "__name__", "nncli")).startswith("nncli"):
                 continue
             called = member.__func__ if isinstance(member, classmethod | staticmethod) else member
-            signature = str(inspect.signature(called)) if inspect.isfunction(called) else ""
-            yield f"{name}.{attribute}{re.sub(' at 0x[0-9a-f]+', '', signature)}"
+            yield f"{name}.{attribute}{signature_of(called) if inspect.isfunction(called) else ''}"
+
+
+def signature_of(function: Callable[..., object]) -> str:
+    """The parameters with their types, and `...` for each default."""
+    signature = inspect.signature(function)
+    parameters = [
+        parameter if parameter.default is parameter.empty else parameter.replace(default=...)
+        for parameter in signature.parameters.values()
+    ]
+    return str(signature.replace(parameters=parameters))
 
 
 def test_the_surface_is_the_one_that_was_promised() -> None:
