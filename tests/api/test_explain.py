@@ -236,7 +236,7 @@ def test_the_json_holds_everything_but_the_attributions(penguins: Path) -> None:
     assert document["loss_name"] == "log_loss"
     assert document["feature_importance"][0].keys() == {"column", "loss_increase", "low", "high", "metric_worsening"}
     (curve,) = document["partial_dependence"]
-    assert curve.keys() == {"column", "points", "outputs", "description", "mean_predictions"}
+    assert curve.keys() == {"column", "points", "outputs", "description", "mean_predictions", "monotone"}
     assert curve["description"] == "mean probability that species is …"
     assert len(curve["points"]) == len(curve["mean_predictions"])
 

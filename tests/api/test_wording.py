@@ -148,7 +148,7 @@ CASES: dict[str, tuple[Command, str]] = {
     ),
     "train a regression with calibration": (
         configured("y", "calibration: temperature"),
-        "calibration: the target is a number, which has no probabilities\n  Remove the key.",
+        "calibration: the target is a number, which has no probabilities of classes\n  Remove the key.",
     ),
     "train at a huge learning rate": (
         configured("y", "optimizer: sgd\nlearning_rate: 1e30"),

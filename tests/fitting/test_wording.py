@@ -44,7 +44,7 @@ CASES: dict[str, tuple[str, str]] = {
     ),
     "calibration of a regression": (
         "calibration=temperature",
-        "calibration: the target is a number, which has no probabilities\n  Remove the key.",
+        "calibration: the target is a number, which has no probabilities of classes\n  Remove the key.",
     ),
     "backend numba in float64": (
         "backend=numba precision=float64",
