@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from numpy.typing import NDArray
 
+from nncli import train
+from nncli.models.scores import headlines
 from nncli.nn.activations import Mish, Relu, Tanh
 from nncli.nn.embeddings import Embedding
-from nncli.nn.initializers import DataDependent, init_dense_from_data
+from nncli.nn.initializers import MIN_SPREAD, DataDependent, init_dense_from_data
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import ParametricActivation, Residual, Scale
 from nncli.nn.network import Network
@@ -43,6 +47,13 @@ def pre_activations(network: Network, parameters: Parameters, X: Matrix) -> list
     return out
 
 
+def assert_spread(Z: Matrix) -> None:
+    """The units of Z have standard deviation 1, but for some that varied far less than the others."""
+    std = Z.std(axis=0)
+    assert float(std.max()) == pytest.approx(1.0, rel=1e-12)
+    assert float(np.mean(std > 1.0 - 1e-12)) >= 0.5
+
+
 @pytest.mark.parametrize("parametrization", ["standard", "ntk"])
 def test_every_pre_activation_has_spread_one_the_output_included(parametrization: Any) -> None:
     dense = Dense(units=30, activation=Mish(), init=DataDependent(), parametrization=parametrization)
@@ -51,7 +62,24 @@ def test_every_pre_activation_has_spread_one_the_output_included(parametrization
     )
     X = np.random.default_rng(1).normal(3.0, [1.0, 10.0, 0.1, 5.0, 2.0], (700, 5))
     for Z in pre_activations(network, initialized(network, X), X):
-        np.testing.assert_allclose(Z.std(axis=0), 1.0, rtol=1e-12)
+        assert_spread(Z)
+
+
+def test_units_that_vary_far_less_than_others_get_no_huge_weights() -> None:
+    drawn = np.random.default_rng(0).normal(size=(1, 400))
+    X, W = np.random.default_rng(1).normal(3.0, 2.0, (200, 1)), drawn.copy()
+    init_dense_from_data(W, None, X, 1.0, np.random.default_rng(0))
+    least = MIN_SPREAD * np.sqrt(np.square(drawn).mean())
+    np.testing.assert_allclose(W * X.std(), drawn / np.maximum(np.abs(drawn), least), rtol=1e-12)
+
+
+def test_the_default_learns_from_a_single_column(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0.0, 10.0, 120)
+    pl.DataFrame({"x": x, "y": 20.0 + 4.0 * x + rng.normal(0.0, 8.0, 120)}).write_csv(tmp_path / "t.csv")
+    finished = train(tmp_path / "t.csv", target="y", quality="fast", output=tmp_path / "run")
+    assert finished.validation is not None
+    assert (dict(headlines(finished.validation.model))["r2"] or 0.0) > 0.5
 
 
 def test_each_kink_lies_within_the_data() -> None:
@@ -110,15 +138,15 @@ def test_layers_inside_a_residual_and_behind_embeddings_follow_too() -> None:
     wide = network.bind_inputs(parameters.by_name, parameters.by_name, X, codes)
     wide.forward()
     Z = wide.Y @ parameters.by_name["layers.0.layers.0.weight"]
-    np.testing.assert_allclose(Z.std(axis=0), 1.0, rtol=1e-12)
+    assert_spread(Z)
     H = np.tanh(Z + parameters.by_name["layers.0.layers.0.bias"])
-    np.testing.assert_allclose((H @ parameters.by_name["layers.0.layers.1.weight"]).std(axis=0), 1.0, rtol=1e-12)
+    assert_spread(H @ parameters.by_name["layers.0.layers.1.weight"])
 
 
 def test_a_layer_without_a_bias_follows_without_one() -> None:
     network = network_of(Dense(units=3, bias=False, init=DataDependent()), features=2)
     X = np.random.default_rng(0).normal(size=(50, 2))
-    np.testing.assert_allclose(pre_activations(network, initialized(network, X), X)[0].std(axis=0), 1.0, rtol=1e-12)
+    assert_spread(pre_activations(network, initialized(network, X), X)[0])
 
 
 def test_the_edges_of_bins_follow_though_no_dense_layer_does() -> None:
