@@ -105,7 +105,7 @@ def test_an_ensemble_averages_curves(run: Path, table: Path) -> None:
 def test_the_columns_of_the_loss_are_never_features(table: Path, tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     loss = "{type: survival, event: died, start: entered}"
-    path.write_text(f"data: {{path: {table}, target: months}}\nlayers: [4]\nepochs: 2\nloss: {loss}\n")
+    path.write_text(f"data: {{path: {table}, target: months}}\nlayers: [4]\nepochs: 2\nloss: {loss}\nmembers: 2\n")
     finished = train(path, output=tmp_path / "run")
     model = Run.open(finished.run).load_model()
     assert model.names == ["x", "z"]

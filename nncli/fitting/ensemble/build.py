@@ -351,8 +351,9 @@ def _row_losses(
 ) -> npt.NDArray[np.float64]:
     """The training loss of each row (rows,), in the scale of the first member's target."""
     target, loss = predictions.ensemble.members[0].spec.target, predictions.ensemble.spec.loss
+    y = target.encode(rows.y) if target.has_curve else rows.y  # of a curve the bins of the event
     with np.errstate(all="ignore"):
-        return np.asarray(loss.per_row(predicted.loss_inputs, rows.y, scale=target.scale))
+        return np.asarray(loss.per_row(predicted.loss_inputs, y, scale=target.scale))
 
 
 def read_candidates(

@@ -6,6 +6,8 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -18,16 +20,19 @@ from nncli.data.splitting.folds import Fold
 from nncli.fitting.ensemble.build import (
     Candidate,
     EpochChoice,
+    _row_losses,
     build_ensemble,
     read_candidates,
     read_snapshot,
     snapshot_epochs,
 )
-from nncli.fitting.ensemble.out_of_fold import EnsembleData
+from nncli.fitting.ensemble.out_of_fold import EnsembleData, LabeledRows
 from nncli.models.scores import headlines
+from nncli.nn.losses import Survival
 from nncli.run_directory.history_and_metrics import read_history, read_metrics
 from nncli.run_directory.manifest import CONFIG, HELD_OUT
 from nncli.run_directory.run import Run
+from nncli.targets.survival import SurvivalTarget
 from tests.api.ensembles import written
 
 MEMBERS = 6
@@ -145,3 +150,16 @@ def test_members_with_early_stopping_keep_their_own_epochs_and_are_scored_honest
     assert recorded is not None
     assert not recorded.optimistic
     assert recorded.averaging is None
+
+
+@pytest.mark.parametrize("names", [("months", "died"), ("months", "died", "entered")])
+def test_the_loss_of_a_curve_is_that_of_the_bins_of_its_event(names: tuple[str, ...]) -> None:
+    target, S = SurvivalTarget(names=names, edges=(2.0, 4.0)), np.array([[0.8, 0.4], [0.5, 0.3]])
+    rows = LabeledRows(np.array([[3.0, 1.0, 0.0], [5.0, 0.0, 1.0]])[:, : len(names)], None)
+    members = [SimpleNamespace(spec=SimpleNamespace(target=target))]
+    ensemble = SimpleNamespace(members=members, spec=SimpleNamespace(loss=Survival(event="died")))
+    losses = _row_losses(
+        cast("Any", SimpleNamespace(ensemble=ensemble)), rows, cast("Any", SimpleNamespace(loss_inputs=S))
+    )
+    before_entry = 0.5**0.5 if len(names) > 2 else 1.0
+    assert losses == pytest.approx([-np.log(0.8 - 0.4), -np.log(0.3 / before_entry)])
