@@ -135,7 +135,8 @@ def config_for(
     from nncli.api.init import draft, stem_of
 
     of_data = [text for text in assignments if text.lstrip().startswith("data.")]
-    result = draft(data, target, set=of_data)
+    of_loss = [text for text in assignments if text.lstrip().startswith("loss")]  # which may name columns
+    result = draft(data, target, set=[*of_data, *of_loss])
     source = as_source(data)
     document = parse(result.text, f"nncli init {source.path}")
     # The draft has the keys of data merged with what the table shows; set again, they would replace its lists.

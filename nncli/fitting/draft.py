@@ -360,7 +360,8 @@ def _overview(summary: TableSummary) -> list[str]:
         rows += f"; {summary.table_rows - summary.rows:,} rows without a target are not used"
     lines = [f"{_word(Path(summary.data.path).name)}: {rows}."]
     if summary.label_note is not None:
-        lines.append(f"Target: {', '.join(map(_word, summary.data.target))}, {summary.task}: {summary.label_note}.")
+        names = summary.data.target[:1] if summary.kind.has_curve else summary.data.target
+        lines.append(f"Target: {', '.join(map(_word, names))}, {summary.task}: {summary.label_note}.")
     else:
         kinds = summary.kinds or (summary.kind,) * len(summary.targets)
         lines += [

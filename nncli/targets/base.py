@@ -486,6 +486,10 @@ class TargetBase(Spec):
         """A predicted value, or an error, as text; numbers are written by `form`."""
         return form(value)
 
+    def format_error(self, value: float, form: Callable[[float], str] = format_number) -> str:
+        """An error of `row_errors` as text."""
+        return self.format(value, form)
+
     def format_change(self, value: float, form: Callable[[float], str] = format_number) -> str:
         """The size of a change of a predicted value, as text; numbers are written by `form`."""
         return self.format(abs(value), form)

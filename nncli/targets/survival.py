@@ -82,7 +82,7 @@ class SurvivalTarget(TargetBase):
     default_loss: ClassVar[str] = "survival"
     default_metric: ClassVar[str] = "concordance"
     linear_model: ClassVar[str] = "proportional hazards"
-    error_title: ClassVar[str] = "error of the curve"
+    error_title: ClassVar[str] = SURVIVAL_LOSS.title
     baseline_noun: ClassVar[str] = SurvivalScores.baseline
 
     names: Annotated[tuple[StrictStr, ...], Field(min_length=2, max_length=3)]
@@ -342,16 +342,11 @@ class SurvivalTarget(TargetBase):
         return self._losses(y, predicted)
 
     def row_errors(self, predictions: Predicted, y: Truth) -> tuple[Floats, str]:
-        """The mean distance over time of each curve from 1 before the event and from 0 after it.
-
-        After the time of a censored row nothing is known, and nothing is counted.
-        """
-        edges = np.array(self.edges)
-        lower, S = np.concatenate([[0.0], edges[:-1]]), predictions.values
-        middle = (np.concatenate([np.ones((len(S), 1)), S[:, :-1]], axis=1) + S) / 2.0
-        share = np.clip((y[:, [0]] - lower) / (edges - lower), 0.0, 1.0)
-        late = np.where(y[:, [1]] == 1.0, (1.0 - share) * middle, 0.0)
-        return np.asarray((share * (1.0 - middle) + late) @ (edges - lower) / edges[-1]), "mean error of the curve"
+        """The Brier score of each row, the mean over time; the loss where that is unknown."""
+        rows = self._rows(y, predictions.values, None)
+        if rows.start is None and len(rows.times):
+            return rows.integrated_brier, metric_title(BRIER)
+        return self._losses(y, predictions.values), SURVIVAL_LOSS.title
 
     def surprises(self, predictions: Predicted, y: Truth) -> Floats:
         """The negative log-likelihoods."""
@@ -383,6 +378,9 @@ class SurvivalTarget(TargetBase):
 
     def format(self, value: float, form: Callable[[float], str] = format_number) -> str:
         return format_percent(value)
+
+    def format_error(self, value: float, form: Callable[[float], str] = format_number) -> str:
+        return form(value)
 
     def format_change(self, value: float, form: Callable[[float], str] = format_number) -> str:
         """In percentage points."""
@@ -418,7 +416,7 @@ class SurvivalTarget(TargetBase):
         (median,) = self.medians(predictions.values[[row]]).tolist()
         last = f"after {form(self.edges[-1])}"
         actual = form(float(y[row, 0])) if y[row, 1] == 1.0 else f"after {form(float(y[row, 0]))}"
-        return actual, last if np.isinf(median) else form(median), format_percent(error)
+        return actual, last if np.isinf(median) else form(median), form(error)
 
 
 PREFIX = "survival_"

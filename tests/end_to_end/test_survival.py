@@ -27,6 +27,7 @@ from nncli import (
     threshold,
     train,
 )
+from nncli.api.init import draft
 from nncli.base.errors import ConfigError, DataError, UsageError
 from nncli.models.scores import headlines
 from nncli.run_directory.run import Run
@@ -166,6 +167,26 @@ def test_mistakes_are_refused_at_their_place(table: Path, tmp_path: Path) -> Non
     with pytest.raises(DataError) as missing:
         train(table, target="months", set=[*QUICK, "loss={type: survival, event: dead}"], output=tmp_path / "r")
     assert "dead" in str(missing.value)
+
+
+@pytest.mark.parametrize(("died", "rows"), [("yes", 0), ("no", 240), ("no", 5)])
+def test_the_events_of_all_rows_or_of_all_but_a_few_are_no_labels(
+    table: Path, tmp_path: Path, died: str, rows: int
+) -> None:
+    other = pl.when(pl.int_range(pl.len()) < rows).then(pl.lit(died)).otherwise(pl.lit("yes"))
+    pl.read_csv(table).with_columns(other.alias("died")).write_csv(tmp_path / "t.csv")
+    assignments = [*QUICK, "loss.type=survival", "loss.event=died", "data.drop=[entered]"]
+    codes = {finding.code.value for finding in draft(tmp_path / "t.csv", "months", set=assignments[-3:]).findings}
+    assert not codes & {"constant-target", "dropped-column"}
+    if rows == 240:
+        with pytest.raises(DataError) as caught:
+            train(tmp_path / "t.csv", target="months", set=assignments, output=tmp_path / "r")
+        assert caught.value.location is not None
+        assert caught.value.location.column == "died"
+        return
+    train(tmp_path / "t.csv", target="months", set=assignments, output=tmp_path / "r")
+    codes = {finding.code.value for finding in check(tmp_path / "t.csv", target="months", set=assignments).findings}
+    assert not codes & {"constant-target", "rare-class"}
 
 
 def test_a_draft_and_a_check_say_that_a_time_has_a_column_of_events(table: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from nncli.base.errors import DataError
 from nncli.data.table import Table
 from nncli.targets.base import FitOptions
+from nncli.targets.metrics.registry import metric_title
 from nncli.targets.survival import SurvivalTarget
 
 NAMES = ("months", "died")
@@ -135,6 +136,19 @@ def test_the_baseline_is_the_kaplan_meier_curve_without_concordance() -> None:
     assert values[0] == pytest.approx(np.exp([-0.3, -0.6, -1.2]), abs=0.1)
     assert target.metric("concordance")(y, values, None) == 0.5
     assert target.metric("time_auc")(y, values, None) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("names", "score"), [(NAMES, "integrated_brier"), ((*NAMES, "entered"), "survival_loss")])
+def test_the_errors_of_rows_have_the_mean_and_the_name_of_a_score(names: tuple[str, ...], score: str) -> None:
+    rng = np.random.default_rng(0)
+    y = np.column_stack([rng.uniform(1.0, 9.0, 60), rng.random(60) < 0.6, np.zeros(60)])[:, : len(names)]
+    target = SurvivalTarget(names=names, edges=(3.0, 6.0, 8.0))
+    predicted: Any = Predicted(np.cumprod(rng.uniform(0.5, 1.0, (60, 3)), axis=1))
+    errors, name = target.row_errors(predicted, y)
+    assert name == metric_title(score)
+    assert errors.mean() == pytest.approx(target.metric(score)(y, predicted.values, None))
+    assert target.format_error(5.9) == "5.9"
+    assert target.outcome(predicted, y, 0, 5.9)[2] == "5.9"
 
 
 def test_members_have_the_same_bins_and_other_curves_are_aligned() -> None:

@@ -140,7 +140,7 @@ def check_targets(config: Config, split: SplitTable, targets: list[Column], kind
             findings.append(check_constant(split.table, name, of_target))
     findings += [check_outliers(target, split, clipped=False, target=True) for target in targets]
     if kind.joins_columns:
-        labels = [target for target in targets if target.kind is Kind.CATEGORICAL]
+        labels = [target for target in targets if target.kind is Kind.CATEGORICAL and not kind.has_curve]
         return [*filter(None, findings), *check_labels(labels, split.location)]
     for target, (_, of_target) in zip(targets, target_kinds(config, kind), strict=True):
         if of_target.has_labels:

@@ -199,7 +199,7 @@ def slices(held_out: HeldOutPredictions, scores: ScoresWithIntervals, first: Seq
     ranked = sorted(standing_out, key=lambda part: (-part.lower_bound, part.column, part.value))
     target = held_out.predictions.target
     parts: list[Part] = [
-        Paragraph(_result(len(ranked), len(examined), f"{error_name} of all rows, {target.format(overall)}"))
+        Paragraph(_result(len(ranked), len(examined), f"{error_name} of all rows, {target.format_error(overall)}"))
     ]
     if len(columns) > MAX_EXAMINED:
         which = "most important" if first else "first"
@@ -222,22 +222,24 @@ def _result(significant: int, examined: int, overall: str) -> str:
 
 def _listed(ranked: Sequence[Slice], error_name: str, overall: float, target: Target) -> list[Part]:
     """A chart and a table of the slices."""
-    short = partial(target.format, form=short_number)
+    short = partial(target.format_error, form=short_number)
     note = f"The first {MAX_LISTED} slices." if len(ranked) > MAX_LISTED else ""
     rows = tuple(
         (
             display(part.column),
             display(part.value),
             f"{part.rows:,}",
-            shortened(short(part.error), target.format(part.error)),
-            shortened(format_interval(part.interval, short), format_interval(part.interval, target.format)),
+            shortened(short(part.error), target.format_error(part.error)),
+            shortened(format_interval(part.interval, short), format_interval(part.interval, target.format_error)),
             number_cell(part.p),
         )
         for part in ranked[:MAX_LISTED]
     )
     titles = ("column", "value", "rows", error_name, "95 % CI", "adjusted p-value")
     table = Table("Error by data slice", titles, rows, (0, 1), note)
-    unit, label = (100.0, f"{error_name}, %") if target.has_probabilities else (1.0, error_name)
+    unit, label = (
+        (100.0, f"{error_name}, %") if target.has_probabilities and not target.has_curve else (1.0, error_name)
+    )
     drawn = [
         Range(f"{display(part.column, 14)}: {part.value}", unit * part.error, *_ends(part.interval, unit))
         for part in ranked[:MAX_DRAWN]
