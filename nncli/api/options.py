@@ -6,8 +6,9 @@ The order of the bases of a class is the reverse of that of its options.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
@@ -127,7 +128,7 @@ class OutputColumns(Options):
         ),
     ] = False
     at: Annotated[
-        Sequence[float],
+        Sequence[float] | float,
         Option(
             "Add the probability that the event is after these times as survival_TIME.",
             OUTPUT,
@@ -155,21 +156,32 @@ class OutputColumns(Options):
         ),
     ] = ()
 
+    @property
+    def times(self) -> tuple[float, ...]:
+        """The times of `at`.
+
+        Raises:
+            UsageError: they are no numbers from 0 on, or too many.
+        """
+        times = tuple(self.at) if isinstance(self.at, Iterable) else (self.at,)
+        flag, hint = OutputColumns.use("at"), "Write numbers from 0 on."
+        if isinstance(self.at, str):
+            raise UsageError(Advice(flag, f": {self.at!r} is no list of times"), hint=hint)
+        if len(times) > MAX_TIMES:
+            raise UsageError(Advice(flag, f" has {len(times):,} times, and at most {MAX_TIMES} are possible"))
+        for time in times:
+            if not (isinstance(time, Real) and 0.0 <= time < float("inf")):
+                shown = f"{time:g}" if isinstance(time, Real) else repr(time)
+                raise UsageError(Advice(flag, f": {shown} is not a time"), hint=hint)
+        return times
+
     def check_columns(self, model: AnyModel) -> None:
         """Raise a UsageError if probabilities or times are asked for that the model does not have."""
         if self.proba and not model.spec.target.has_probabilities:
             raise UsageError(Advice(OutputColumns.use("proba"), f" {model.spec.target.no_labels}"))
-        if not self.at:
-            return
-        flag = OutputColumns.use("at")
-        if not model.spec.target.has_curve:
+        if self.times and not model.spec.target.has_curve:
             message = f" needs a model of the time to an event; this one is for {model.spec.target.task}"
-            raise UsageError(Advice(flag, message), hint="Leave it out.")
-        if len(self.at) > MAX_TIMES:
-            raise UsageError(Advice(flag, f" has {len(self.at):,} times, and at most {MAX_TIMES} are possible"))
-        for time in self.at:
-            if not 0.0 <= time < float("inf"):
-                raise UsageError(Advice(flag, f": {time:g} is not a time"), hint="Write numbers from 0 on.")
+            raise UsageError(Advice(OutputColumns.use("at"), message), hint="Leave it out.")
 
 
 @dataclass(frozen=True, kw_only=True)

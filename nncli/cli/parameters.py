@@ -12,6 +12,7 @@ from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from functools import partial, wraps
+from itertools import chain
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -98,7 +99,7 @@ def _parameter(name: str, declaration: DeclaredOption) -> inspect.Parameter:
 def _type(declared: DeclaredOption) -> Any:
     """The type that Typer reads an option as."""
     if declared.option.parse is not None:
-        return str
+        return list[str] if declared.item_type else str
     if declared.choices:
         return StrEnum(declared.field, [(choice.upper(), choice) for choice in declared.choices])
     return list[declared.item_type] if declared.item_type else declared.value_type  # type: ignore[name-defined]
@@ -111,6 +112,8 @@ def _values(shown: Mapping[str, DeclaredOption], given: dict[str, Any]) -> dict[
         value = given.pop(name)
         if declared.option.is_negated:
             value = False if value else None
+        if value and declared.option.parse is not None and declared.item_type:
+            value = tuple(chain.from_iterable(value))  # each word is a list
         if value is not None:
             values[declared.field] = str(value) if declared.choices else value
     return values

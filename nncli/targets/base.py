@@ -354,6 +354,11 @@ class TargetBase(Spec):
         """The outputs that partial dependence shows."""
         return slice(None)
 
+    @property
+    def last_event(self) -> float | None:
+        """The time from which on a curve stays as it is; None without curves."""
+        return None
+
     # Members of an ensemble, folds and students
 
     def accepts(self, member: TargetBase) -> bool:

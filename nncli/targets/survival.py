@@ -268,6 +268,10 @@ class SurvivalTarget(TargetBase):
         middle = (len(self.edges) - 1) // 2
         return slice(middle, middle + 1)
 
+    @property
+    def last_event(self) -> float:
+        return self.edges[-1]
+
     def accepts(self, member: TargetBase) -> bool:
         return super().accepts(member) and self.is_same(member)
 

@@ -12,7 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from nncli.api.options import PredictToFileOptions, TuneOptions
+from nncli.api.options import OutputColumns, PredictToFileOptions, TuneOptions
 from nncli.base.errors import UsageError
 from nncli.base.option import INPUT, Option, Options, declared_options
 from nncli.cli.parameters import level_of, with_options
@@ -100,3 +100,17 @@ def test_a_hint_names_options_of_the_command_alone(nncli: Cli, here: Path, pengu
     costs = nncli("threshold", penguins, "--costs", "sqlite:///two.db").check(2).err
     assert "The tables are 'a' and 'b'." in costs
     assert "--table" not in costs
+
+
+def test_lists_that_are_given_again_are_joined() -> None:
+    actual: list[OutputColumns] = []
+
+    def command(*, options: OutputColumns) -> None:
+        actual.append(options)
+
+    command.__annotations__ = {"options": OutputColumns, "return": None}
+    app = typer.Typer()
+    app.command()(with_options(command))
+    for words in ([], ["--at", "30,90", "--at", "365"]):
+        assert CliRunner().invoke(app, words).exit_code == 0
+    assert [options.times for options in actual] == [(), (30.0, 90.0, 365.0)]

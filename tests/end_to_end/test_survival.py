@@ -80,7 +80,13 @@ def test_predictions_are_medians_curves_and_survival_at_times(run: Path, table: 
     assert at.columns == ["prediction", "survival_0", "survival_5", "survival_1000000"]
     assert at["survival_0"].to_list() == [1.0] * 240
     assert at["survival_1000000"].to_numpy() == pytest.approx(last, rel=1e-6)
-    assert predict(run, table, at=[5.0])["survival_5"].equals(at["survival_5"])
+    for same in ([5.0], 5, np.array([5])):
+        assert predict(run, table, at=same)["survival_5"].equals(at["survival_5"])
+    notes = list[str]()
+    predict(run, table, at=5, on_note=notes.append)
+    assert sum(f"{predicted['prediction'].null_count()} of 240 medians" in note for note in notes) == 1
+    predict(run, table, at=[5, 1e6], on_note=notes.append)
+    assert len(notes) == 3
     one = load(run).predict(pl.read_csv(table)[3:4], at=[5.0])
     assert one["survival_5"][0] == at["survival_5"][3]
 
@@ -141,9 +147,16 @@ def test_columns_are_explained_and_profiled(run: Path, table: Path) -> None:
 
 
 def test_what_needs_classes_or_intervals_is_refused(run: Path, table: Path, tmp_path: Path) -> None:
-    for options in ({"interval": 0.9}, {"prediction_set": 0.9}, {"at": [-1.0]}):
+    invalid: list[dict[str, Any]] = [
+        {"interval": 0.9},
+        {"prediction_set": 0.9},
+        *({"at": at} for at in ([-1.0], "365,730", ["a"])),
+    ]
+    for options in invalid:
         with pytest.raises(UsageError):
             predict(run, table, **options)
+        with pytest.raises(UsageError):
+            load(run).predict(pl.read_csv(table), **options)
     with pytest.raises(UsageError):
         threshold(run)
     number = train(table, target="months", set=[*QUICK, "data.features=[x]"], output=tmp_path / "number").run

@@ -13,7 +13,7 @@ import polars as pl
 from nncli.api.options import MISSING_OR_SKIP, InvalidCellOptions, OutputColumns, PredictOptions
 from nncli.base.errors import Advice, CellError, UsageError
 from nncli.base.logs import log_duration
-from nncli.base.text import join_quoted, quote
+from nncli.base.text import format_number, join_quoted, quote
 from nncli.data.encoders.anomalies import Anomalies, InvalidCells, InvalidCounts
 from nncli.data.formats.prefetch import prefetch_map
 from nncli.data.sources.open import open_reader
@@ -46,6 +46,7 @@ class PredictionSummary:
     """Counts of the rows of one or several tables, of their anomalies and of their invalid cells.
 
     `unknown_groups` counts rows of groups that were not calibrated. `profile` is that of the rows, if it was asked for.
+    `late_medians` counts those after the last event of the training, at the time `last_event` of a model of curves.
     """
 
     rows: int = 0
@@ -53,6 +54,8 @@ class PredictionSummary:
     invalid: InvalidCounts = field(default_factory=InvalidCounts)
     unknown_groups: int = 0
     profile: Profile | None = None
+    late_medians: int = 0
+    last_event: float | None = None
 
     def __add__(self, other: PredictionSummary) -> PredictionSummary:
         return PredictionSummary(
@@ -61,6 +64,8 @@ class PredictionSummary:
             self.invalid + other.invalid,
             self.unknown_groups + other.unknown_groups,
             self.profile + other.profile if self.profile and other.profile else self.profile or other.profile,
+            self.late_medians + other.late_medians,
+            other.last_event if self.last_event is None else self.last_event,
         )
 
     def notes(self, options: InvalidCellOptions) -> list[str]:
@@ -69,6 +74,13 @@ class PredictionSummary:
         if self.unknown_groups:
             rows = f"{self.unknown_groups:,} row{'s' * (self.unknown_groups > 1)}"
             notes.append(f"{rows} of groups without held-out rows, which are calibrated like groups of few rows")
+        if self.last_event is not None:
+            event = f"the last event of the training, {format_number(self.last_event)}"
+            if self.late_medians:
+                message = f"{self.late_medians:,} of {self.rows:,} medians are after {event}, and empty"
+                notes.append(f"{message}; at and proba add the survival curve")
+            if isinstance(options, OutputColumns) and max(options.times, default=0.0) > self.last_event:
+                notes.append(f"some times of at are after {event}, where the survival stays as it is")
         return [note for note in notes if note is not None]
 
 
@@ -107,7 +119,7 @@ class TargetModels:
         """The predictions of all targets, in columns such as `prediction_TARGET` and `proba_TARGET_CLASS`."""
         if options.proba and not any(model.spec.target.has_probabilities for model, _ in self.models.values()):
             options.check_columns(self.first)
-        if options.at:
+        if options.times:
             options.check_columns(self.first)
         frames, summaries, once = list[pl.DataFrame](), list[PredictionSummary](), options
         for name, (model, conformal) in self.models.items():
@@ -175,9 +187,9 @@ def predict_whole_table(
             valid = predict_valid(model, table, options, partial(predict_classes, model))
         predictions = valid.predictions
         predicted = predictions.frame() if isinstance(predictions, PredictedClasses) else predictions.frame(proba=proba)
-        if options.at:
+        if options.times:
             assert isinstance(predictions, Predictions)
-            at = model.spec.target.columns_at(predictions.values, options.at)
+            at = model.spec.target.columns_at(predictions.values, options.times)
             predicted = predicted.with_columns(**at)
         if options.flag_unusual:
             predicted = predicted.with_columns(_unusual(model, valid.table, predictions.anomalies))
@@ -189,7 +201,9 @@ def predict_whole_table(
     frame = pl.concat([kept[keep], predicted], how="horizontal") if keep else predicted
     unknown = predictions.unknown_groups if isinstance(predictions, ConformalPredictions) else 0
     counts = InvalidCounts.of(valid.invalid)
-    summary = PredictionSummary(len(frame), predictions.anomalies, counts, unknown, profile)
+    last = model.spec.target.last_event
+    late = 0 if last is None else predicted["prediction"].null_count()
+    summary = PredictionSummary(len(frame), predictions.anomalies, counts, unknown, profile, late, last)
     return PredictedFrame(frame, summary, valid.invalid)
 
 

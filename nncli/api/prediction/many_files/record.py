@@ -93,7 +93,7 @@ def options_of(options: WriteOptions, source: TableSource) -> dict[str, Any]:
     return {
         **{name: getattr(options, name) for name in names if name not in apart},
         **({"flag_unusual": True} if options.flag_unusual else {}),
-        **({"at": [*options.at]} if options.at else {}),
+        **({"at": [*options.times]} if options.times else {}),
         **({"decimal": ","} if options.decimal == "," else {}),
         "keep": [*options.keep],
         **({"uncertainty": json.loads(json.dumps(asdict(options.uncertainty)))} if options.levels else {}),
