@@ -63,6 +63,8 @@ class LossBase(Spec):
             (
                 "cox",
                 "coxph",
+                "cox_ph",
+                "kaplan_meier",
                 "aft",
                 "weibull",
                 "deephit",
