@@ -222,5 +222,8 @@ def _select_outputs(program: Program, *, labels: bool, proba: bool) -> Program:
         if program.outputs.decided is not None:
             hint = "Leave it out: the file has the probability of each label, and whether it is predicted."
             raise UsageError(Advice(option, " is for classes, and this model predicts several labels"), hint=hint)
+        if program.outputs.curve is not None:
+            hint = "Leave it out: the file has the median and the survival curve."
+            raise UsageError(Advice(option, " is for classes, and this model predicts the time to an event"), hint=hint)
         raise UsageError(Advice(option, " needs a classification model; this one is for regression"))
     return select_class_outputs(program, labels=labels, probabilities=proba)

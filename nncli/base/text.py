@@ -96,13 +96,16 @@ def closest_file(name: str, candidates: Iterable[str]) -> str | None:
     return closest_match(name, [file for file in candidates if closest_match(stem, [PurePath(file).stem])])
 
 
-def join_quoted(words: Iterable[str], *, max_words: int = 8) -> str:
-    """Join words as `'a', 'b' and 'c'`; after `max_words` words, with the number of the others."""
+def join_quoted(words: Iterable[str], *, max_words: int = 8, last: str = "and") -> str:
+    """Join words as `'a', 'b' and 'c'`; after `max_words` words, with the number of the others.
+
+    Another word than and may stand before the `last`.
+    """
     items = list(words)
     shown = [quote(w) for w in items[:max_words]]
     if len(items) > max_words:
         return ", ".join(shown) + f" and {len(items) - max_words} more"
-    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]])) if shown else ""
+    return f" {last} ".join(filter(None, [", ".join(shown[:-1]), shown[-1]])) if shown else ""
 
 
 def format_number(value: float | None) -> str:

@@ -86,7 +86,8 @@ class Request:
         kind, expected = kind_of(config.loss), self.kind
         if kind is not expected and not (kind.has_labels and expected.has_labels):
             what = f"the loss {config.loss.type} is for {kind.task_name()}"
-            raise ValueError(f"{what}, but this estimator is for {expected.task_name()}")
+            hint = "; use nncli.train, which takes the columns of the time and the event" if kind.has_curve else ""
+            raise ValueError(f"{what}, but this estimator is for {expected.task_name()}{hint}")
         return config
 
     @property

@@ -184,6 +184,11 @@ class TargetBase(Spec):
         """What is predicted, and the task."""
         return f"{join_quoted(self.names)} ({self.task})"
 
+    @property
+    def predicted_names(self) -> tuple[str, ...]:
+        """The target columns that are predicted; others tell more about them."""
+        return self.names
+
     # What it has, as sentences that follow the name of an option
 
     @property

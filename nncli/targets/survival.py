@@ -164,6 +164,11 @@ class SurvivalTarget(TargetBase):
         return f"{quote(self.names[0])} to the event {quote(self.names[1])} ({self.task}, {len(self.edges):,} bins)"
 
     @property
+    def predicted_names(self) -> tuple[str, ...]:
+        """The time."""
+        return self.names[:1]
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """None."""
         return ()
@@ -230,7 +235,9 @@ class SurvivalTarget(TargetBase):
         return select(values.columns([values.width - 1]) > 0.5, np.inf, median)
 
     def program_outputs(self, outputs: Outputs, codes: int | None) -> Outputs:
-        return replace(outputs, names=self.names[:1], values=codes, curve=outputs.values, curve_names=self.output_names)
+        return replace(
+            outputs, names=self.predicted_names, values=codes, curve=outputs.values, curve_names=self.output_names
+        )
 
     def risk(self, values: Floats) -> Floats:
         """The sum (rows,) over the bins of the cumulative hazard, which is higher for earlier events."""

@@ -129,6 +129,7 @@ def test_scores_beside_the_kaplan_meier_curve(run: Path, table: Path) -> None:
     page = report(run).html.read_text(encoding="utf-8")
     assert "Kaplan-Meier" in page
     assert "Calibration" in page
+    assert "The model predicts “months” for" in page
 
 
 def test_runs_with_other_bins_are_compared_by_the_integrated_brier_score(
@@ -159,13 +160,16 @@ def test_what_needs_classes_or_intervals_is_refused(run: Path, table: Path, tmp_
             load(run).predict(pl.read_csv(table), **options)
     with pytest.raises(UsageError):
         threshold(run)
+    with pytest.raises(UsageError) as refused:
+        export(run, tmp_path / "model.onnx", to="onnx", proba=True)
+    assert "regression" not in str(refused.value)
     number = train(table, target="months", set=[*QUICK, "data.features=[x]"], output=tmp_path / "number").run
     with pytest.raises(UsageError) as caught:
         predict(number, table, at=[5.0])
     assert caught.value.hint
 
 
-def test_mistakes_are_refused_at_their_place(table: Path, tmp_path: Path) -> None:
+def test_mistakes_are_refused_at_their_place(run: Path, table: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         train(table, target="months", set=[*QUICK, "loss=survival"], output=tmp_path / "r")
     assert caught.value.issues[0].location.key == "loss"
@@ -180,6 +184,13 @@ def test_mistakes_are_refused_at_their_place(table: Path, tmp_path: Path) -> Non
     with pytest.raises(DataError) as missing:
         train(table, target="months", set=[*QUICK, "loss={type: survival, event: dead}"], output=tmp_path / "r")
     assert "dead" in str(missing.value)
+    for dropped in ("months", "died"):
+        with pytest.raises(DataError) as one:
+            evaluate(run, pl.read_csv(table).drop(dropped))
+        assert one.value.message.endswith(f"no target column '{dropped}'")
+    pl.read_csv(table).with_columns(died=pl.col("died").replace("no", None)).write_csv(tmp_path / "t.csv")
+    found = check(tmp_path / "t.csv", target="months", set=[LOSS, "data.features=[x]"])
+    assert "no 'months' or 'died'" in str(found.findings)
 
 
 @pytest.mark.parametrize(("died", "rows"), [("yes", 0), ("no", 240), ("no", 5)])
@@ -205,6 +216,7 @@ def test_the_events_of_all_rows_or_of_all_but_a_few_are_no_labels(
 def test_a_draft_and_a_check_say_that_a_time_has_a_column_of_events(table: Path, tmp_path: Path) -> None:
     drafted = init(table, "months", set=["loss.type=survival", "loss.event=died"], output=tmp_path / "c.yaml")
     assert "target: months\n" in drafted
+    assert "# Target: months, survival" in drafted
     assert train(tmp_path / "c.yaml", set=QUICK, output=tmp_path / "r").epochs == 12
     codes = [finding.code.value for finding in check(table, target="months").findings]
     assert "target-with-event" in codes
@@ -239,5 +251,5 @@ def test_an_export_gives_the_median_and_the_curve(run: Path, tmp_path: Path, kin
 
 def test_an_estimator_of_numbers_refuses_the_loss_in_a_sentence(table: Path) -> None:
     frame = pl.read_csv(table)
-    with pytest.raises(ValueError, match="survival"):
+    with pytest.raises(ValueError, match=r"nncli\.train"):
         NNRegressor(config={"loss": {"type": "survival", "event": "died"}}).fit(frame.select("x"), frame["months"])

@@ -279,7 +279,7 @@ def labeled_rows(table: Table, target: Target, features: Sequence[str]) -> Table
     """
     if missing := [name for name in target.names if name not in table.names]:
         raise DataError(
-            f"the table has no target column {join_quoted(missing)}",
+            f"the table has no target column{'s' * (len(missing) > 1)} {join_quoted(missing)}",
             location=Location(source=table.source),
             hint=_missing_target_hint(missing[0], table, features),
         )

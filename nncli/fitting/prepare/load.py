@@ -201,6 +201,6 @@ def drop_missing_targets(table: ColumnStore, config: Config, *, every: bool = Tr
     if len(rows) == len(table):
         return table
     dropped = len(table) - len(rows)
-    note = f"{source}: left out {dropped:,} of {len(table):,} rows, which have no {join_quoted(names)}"
+    note = f"{source}: left out {dropped:,} of {len(table):,} rows, which have no {join_quoted(names, last='or')}"
     header = replace(table.header, notes=(*table.header.notes, note))
     return replace(table.take(rows), header=header)

@@ -95,7 +95,8 @@ def _model(model: ServedModel, number: int, *, has_token: bool) -> str:
     )
     return (
         f'<section aria-labelledby="{heading}"><h3 id="{heading}">{name}</h3>'
-        f"<p>It predicts {', '.join(map(_name, target.names))} ({target.task}). Version {_code(model.version)}."
+        f"<p>It predicts {', '.join(map(_name, target.predicted_names))} ({target.task}). "
+        f"Version {_code(model.version)}."
         f"{page}</p>"
         f"{_table(f'Columns of a row of the model {readable_text(model.name)}', COLUMNS, rows)}"
         f"{_parameters(model)}{commands}</section>"

@@ -61,7 +61,7 @@ def model_page(model: ServedModel, options: ServerOptions, links: Links) -> str:
     """The page of a model."""
     form, target = model.schema, model.model.spec.target
     has_levels = model.has_uncertainty(_levels(model))
-    title = title_of(target.names)
+    title = title_of(target.predicted_names)
     body = Template(_template("form.html")).substitute(
         models=_models(model, links),
         title=html_text(title),
@@ -120,7 +120,7 @@ def _levels(model: ServedModel) -> UncertaintyOptions:
 def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> dict[str, Any]:
     """The data of a model that the scripts read."""
     form, target = model.schema, model.model.spec.target
-    model_data: dict[str, Any] = {"targets": list(target.names)}
+    model_data: dict[str, Any] = {"targets": list(target.predicted_names)}
     query = [value for value, _ in _table_options(model, has_levels=has_levels)]
     levels = model.model.spec.loss.quantile_levels
     bounds = (Bounds(LEVEL, 3, 4),) if has_levels else ()

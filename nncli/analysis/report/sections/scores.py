@@ -268,8 +268,9 @@ def intended(summary: RunSummary) -> str:
     held_out = summary.held_out
     if held_out is None:
         return "The model is meant for rows from the same source as its training table."
+    names = held_out.predictions.target.predicted_names
     return (
-        f"The model predicts {quoted_names(held_out.predictions.target.names)} for rows from the same source as its "
+        f"The model predicts {quoted_names(names)} for rows from the same source as its "
         f"training table, from the columns {quoted_names(tuple(held_out.model.names))}. The target column is not "
         "needed. For rows from another source or a later time, measure the error first with nncli evaluate."
     )
