@@ -21,9 +21,11 @@ from nncli.targets.survival import are_events
 TIMES = frozenset(
     (
         *("time", "duration", "survivaltime", "timetoevent", "followup", "followuptime", "futime", "tenure"),
-        *("days", "weeks", "months", "years", "survivaldays", "survivalmonths", "survivalyears", "lifetime"),
+        *("days", "weeks", "months", "years", "survivaldays", "survivalmonths", "survivalyears", "lifetime", "t"),
     )
 )
+UNITS = frozenset(("day", "week", "month", "year"))
+"""Names of a target that is a time, and of features that are rather parts of a date."""
 EVENTS = frozenset(
     (
         "event",
@@ -37,6 +39,14 @@ EVENTS = frozenset(
         "fustat",
         "churn",
         "churned",
+        "relapse",
+        "relapsed",
+        "arrest",
+        "failure",
+        "failed",
+        "e",
+        "cens",
+        "censored",
     )
 )
 EXPOSURES = frozenset(("exposure",))
@@ -124,11 +134,11 @@ def _tags_as_classes(table: ColumnStore, target: str) -> Iterator[Finding]:
 
 def _time_to_event(table: ColumnStore, target: str, features: Mapping[str, Kind]) -> Iterator[Finding]:
     """A time beside a column of 0 and 1 for whether it ended with an event, one of which is the target."""
-    for ours, theirs, taken in ((TIMES, EVENTS, "as a number"), (EVENTS, TIMES, "as a class")):
+    for ours, theirs, taken in ((TIMES | UNITS, EVENTS, "as a number"), (EVENTS, TIMES, "as a class")):
         others = [name for name in features if name_key(name) in theirs]
         if name_key(target) not in ours or not others:
             continue
-        time, event = (target, others[0]) if ours is TIMES else (others[0], target)
+        time, event = (target, others[0]) if theirs is EVENTS else (others[0], target)
         times = _numbers(table, time)
         if times is None or not (times >= 0).all() or not are_events(table.columns([event]), event):
             continue
@@ -137,6 +147,8 @@ def _time_to_event(table: ColumnStore, target: str, features: Mapping[str, Kind]
             f"To predict the time to an event that may not have happened yet, set target: {yaml_quote(time)} and "
             f"loss: {{type: survival, event: {yaml_quote(event)}}}."
         )
+        if name_key(event).startswith("cens"):
+            hint += f" {quote(event)} must then be 1 in rows with the event, not in censored ones."
         yield note(FindingCode.TARGET_WITH_EVENT, message, column=others[0], hint=hint)
 
 

@@ -41,6 +41,9 @@ TABLES: dict[str, tuple[dict[str, Any], list[str], str]] = {
         "status",
     ),
     "event": ({"x": X, "follow_up": TIME, "death_event": YES_NO}, ["death_event"], "follow_up"),
+    "censored": ({"x": X, "time": TIME, "cens": YES_NO}, ["time"], "cens"),
+    "letters": ({"x": X, "T": TIME, "E": YES_NO}, ["T"], "E"),
+    "week": ({"x": X, "week": TIME, "arrest": YES_NO}, ["week"], "arrest"),
     "exposure": ({"x": X, "Exposure": X + 0.1, "claims": COUNTS}, ["claims"], "Exposure"),
 }
 OTHERS: dict[str, tuple[dict[str, Any], list[str]]] = {
@@ -49,6 +52,7 @@ OTHERS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "a separator in free text": ({"x": X, "title": [f"Part {i}; of {i * 7}" for i in range(N)], "y": TIME}, ["y"]),
     "two fixed spellings": ({"x": X, "pair": ["a|b", "c|d"] * (N // 2), "y": TIME}, ["y"]),
     "a time of day": ({"x": X, "time": TIME, "sold": YES_NO}, ["sold"]),
+    "a month beside an event": ({"x": X, "month": TIME, "churn": YES_NO}, ["churn"]),
     "an event with negative times": ({"x": X, "time": TIME - 5, "event": YES_NO}, ["event"]),
     "amounts": ({"x": X, "exposure": X + 0.1, "cost": TIME}, ["cost"]),
     "one target of two": ({"x": X, "a": YES_NO, "b": TIME}, ["a", "b"]),
