@@ -113,10 +113,9 @@ class SurvivalTarget(TargetBase):
     def note(cls, table: Table, names: tuple[str, ...]) -> str | None:
         y = cls(names=names, edges=(1.0,), unit=unit_of(table, names[0])).read(table)
         events = int(y[:, 1].sum())
-        return (
-            f"{quote(names[0])} is the time to the event {quote(names[1])}, which {events:,} of {len(y):,} rows have; "
-            f"the others, {format_percent(1.0 - events / max(len(y), 1))}, are censored"
-        )
+        censored = f"; the others, {format_percent(1.0 - events / max(len(y), 1))}, are censored"
+        text = f"{quote(names[0])} is the time to the event {quote(names[1])}, which {events:,} of {len(y):,} rows have"
+        return text + censored * (events < len(y))
 
     def read(self, table: Table) -> Floats:
         """The times, 1 for an event or 0 for a censored row, and the starts, if there are any (rows, names)."""

@@ -80,7 +80,8 @@ def test_predictions_are_medians_curves_and_survival_at_times(run: Path, table: 
     assert at.columns == ["prediction", "survival_0", "survival_5", "survival_1000000"]
     assert at["survival_0"].to_list() == [1.0] * 240
     assert at["survival_1000000"].to_numpy() == pytest.approx(last, rel=1e-6)
-    for same in ([5.0], 5, np.array([5])):
+    one_time: tuple[Any, ...] = ([5.0], 5, np.array([5]))
+    for same in one_time:
         assert predict(run, table, at=same)["survival_5"].equals(at["survival_5"])
     notes = list[str]()
     predict(run, table, at=5, on_note=notes.append)
