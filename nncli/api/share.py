@@ -16,7 +16,7 @@ from nncli.base.atomic_files import atomic_writer, check_overwrite
 from nncli.base.errors import Advice, Location, ResumeRun, RunError, UsageError
 from nncli.base.logs import log_duration
 from nncli.base.option import operation
-from nncli.base.plugins import CODE_FOLDER
+from nncli.base.plugins import CODE_FOLDER, content_of
 from nncli.base.text import quote
 from nncli.config.schema import Config, ValidationFile
 from nncli.config.yaml.writer import dump
@@ -209,7 +209,7 @@ def _private_folder(
         files[METRICS] = (json.dumps(metrics, indent=1, ensure_ascii=False) + "\n").encode()
     for record in manifest.plugins:
         if record.file:
-            files[f"{CODE_FOLDER}/{record.file}"] = (folder / CODE_FOLDER / record.file).read_bytes()
+            files[f"{CODE_FOLDER}/{record.file}"] = content_of(record.sha256)
     for name in sorted(manifest.files.keys() - files.keys()):
         if "/" not in name and file_of("run", name).if_private == "kept":
             files[name] = (folder / name).read_bytes()

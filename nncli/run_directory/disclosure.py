@@ -123,7 +123,7 @@ FILES = (
         "removed",
     ),
     WrittenFile("run", f"{SNAPSHOTS}/*.safetensors", frozenset(), "as model.safetensors", "removed"),
-    WrittenFile("run", f"{CODE_FOLDER}/*.py", frozenset(), "the Python files of `code` as they are"),
+    WrittenFile("run", f"{CODE_FOLDER}/*", frozenset(), "the Python files of `code` as they are"),
     WrittenFile("run", LOCK, frozenset(), "nothing", "removed"),
     WrittenFile(
         "report",

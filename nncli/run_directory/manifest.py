@@ -26,10 +26,10 @@ A run directory needs no file outside it to predict, so it can be moved.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Literal, Self
+from pathlib import Path, PureWindowsPath
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer
+from pydantic import AfterValidator, SerializerFunctionWrapHandler, model_serializer
 
 from nncli.base.errors import Location, RunError, UsageError
 from nncli.base.plugins import Plugin
@@ -150,6 +150,12 @@ class Lengthening(Spec):
     status: Status
 
 
+def _check_name(file: str) -> str:
+    if file == ".." or "\0" in file or PureWindowsPath(file).name != file:  # also those of all other systems
+        raise ValueError("this is not the name of a file")
+    return file
+
+
 class PluginRecord(Spec):
     """A part of a package or of a file of code, whose copy is in the folder `code` of the run.
 
@@ -161,7 +167,7 @@ class PluginRecord(Spec):
     path: StrictStr
     package: StrictStr = ""
     version: StrictStr = ""
-    file: StrictStr = ""
+    file: Annotated[StrictStr, AfterValidator(_check_name)] = ""
     sha256: StrictStr = ""
 
     @classmethod
@@ -239,9 +245,9 @@ class Manifest(Spec):
     `targets` are those of a run of several, each of which has a run in `target_folders`; the network of such a run
     learned the targets `beside` its own, too.
     `plugins` are the classes of packages and files of code that the configuration names.
-    `files` holds the SHA-256 of every other file of the directory. It is empty while the run is being written: the
-    manifest is the last file that a finished run writes, so an interrupted run never looks damaged. `format` is also
-    that of model.json. `checksum` is the SHA-256 of all other fields.
+    `files` holds the SHA-256 of the other files of the directory; those in `code` have theirs in `plugins`. It is empty
+    while the run is being written: the manifest is the last file that a finished run writes, so an interrupted run never
+    looks damaged. `format` is also that of model.json. `checksum` is the SHA-256 of all other fields.
 
     For an ensemble, `parameters` is the sum over all `members`, `epochs` and `best_epoch` are the maximum,
     `training_rows` and `validation_rows` count the rows that any member trains or validates on. These are apart where

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,8 +119,15 @@ def test_a_shared_run_keeps_its_code(nncli: Cli, tmp_path: Path) -> None:
     path = str(tmp_path / "run")
     nncli(*TRAIN, "--code", str(FOCAL), "--set", "loss=focal", "-o", path).check()
 
-    nncli("share", path, "-o", str(tmp_path / "shared.zip")).check()
     nncli("reproduce", path).check()
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "run" / "code" / FOCAL.name).unlink()
+    (tmp_path / "run" / "code" / FOCAL.name).symlink_to(tmp_path / "secret")
+    nncli("share", path, "-o", str(tmp_path / "shared.zip")).check()
+
+    with zipfile.ZipFile(tmp_path / "shared.zip") as archive:
+        (copy,) = [name for name in archive.namelist() if name.endswith(f"code/{FOCAL.name}")]
+        assert archive.read(copy) == FOCAL.read_bytes()
 
 
 def test_a_drafted_configuration_names_the_file_of_code(nncli: Cli, tmp_path: Path) -> None:

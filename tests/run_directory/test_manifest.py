@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 import pytest
 import safetensors.numpy
+from pydantic import ValidationError
 
 from nncli import train
-from nncli.run_directory.manifest import CHECKSUMMED, HISTORY, MANIFEST, WEIGHTS, Manifest
+from nncli.run_directory.manifest import CHECKSUMMED, HISTORY, MANIFEST, WEIGHTS, Manifest, PluginRecord
 from tests.cli.support import DATA
 from tests.run_directory.support import stop_at
 
@@ -69,3 +70,11 @@ def test_the_status_of_a_stopped_training_is_stopped(tmp_path: Path, validation:
     recorded = manifest(train(config, output=tmp_path / "run", stop=stop_at(11)).run)
     assert recorded.status == "stopped"
     assert recorded.epochs < 30
+
+
+@pytest.mark.parametrize("file", ["../secret", "a/b.py", "/etc/passwd", "..", ".", "..\\secret", "C:x.py", "a\0"])
+def test_a_file_of_code_in_a_manifest_is_a_bare_name(file: str) -> None:
+    PluginRecord(kind="losses", name="x", path="x", file="x.py")
+
+    with pytest.raises(ValidationError):
+        PluginRecord(kind="losses", name="x", path="x", file=file)
