@@ -35,7 +35,8 @@ def check(
     display: ResultOptions,
 ) -> None:
     """A few training steps are tried; nothing is written. Errors prevent a training: exit code 3 (configuration) or 4
-    (data). Warnings are likely to harm the result; notes are good to know. Each finding has a hint.
+    (data). Warnings are likely to harm the result; notes are good to know. Each finding has a hint. The files of the
+    key `code` are executed.
 
     \b
     nncli check config.yaml

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from nncli.base import plugins
 from nncli.base.errors import ConfigError, ConfigIssue, UsageError
 from nncli.base.text import quote
+from nncli.config import RECORDS
 from nncli.config.errors.messages import validate
 from nncli.config.overrides import Assignment, from_environment, from_options, override
 from nncli.config.renamed_keys import read_configuration
@@ -261,10 +262,13 @@ def located(issue: ConfigIssue, document: Document) -> ConfigIssue:
 def parse_assignments(assignments: Sequence[str], environment: Mapping[str, str] = NOTHING) -> list[Assignment]:
     """The assignments of the environment and those of the command line, which have precedence.
 
+    The environment executes no code: it has no key `code`.
+
     Raises:
         UsageError: an assignment is not of the form key=value.
     """
-    return [*from_environment(environment, (*Config.model_fields, "tune")), *from_options(assignments)]
+    keys = (key for key in (*Config.model_fields, "tune") if key != "code")
+    return [*from_environment(environment, keys), *from_options(assignments)]
 
 
 def load_assigned(
@@ -286,9 +290,13 @@ def load_code(document: Document, folder: Path) -> None:
     """Execute the files of code that a document names, which a person wrote.
 
     Raises:
-        ConfigError: a file cannot be read or executed, has no part, or has a name that is taken.
+        ConfigError: a file cannot be read or executed, has no part, or has a name that is taken; the document is in the
+            directory of a run or of a search, which others may have written.
     """
     code = document.value.get("code")
+    if code and any((folder / name).is_file() for name in RECORDS):
+        hint = "Remove the key. If you trust the files, name them with --code."
+        raise ConfigError(document.issue("a run never executes code by itself", ("code",), hint=hint))
     issues = []
     for i, file in enumerate(code if isinstance(code, list) else ()):
         try:

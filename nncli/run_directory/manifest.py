@@ -246,8 +246,8 @@ class Manifest(Spec):
     learned the targets `beside` its own, too.
     `plugins` are the classes of packages and files of code that the configuration names.
     `files` holds the SHA-256 of the other files of the directory; those in `code` have theirs in `plugins`. It is empty
-    while the run is being written: the manifest is the last file that a finished run writes, so an interrupted run never
-    looks damaged. `format` is also that of model.json. `checksum` is the SHA-256 of all other fields.
+    while the run is being written: the manifest is the last file that a finished run writes, so an interrupted run
+    never looks damaged. `format` is also that of model.json. `checksum` is the SHA-256 of all other fields.
 
     For an ensemble, `parameters` is the sum over all `members`, `epochs` and `best_epoch` are the maximum,
     `training_rows` and `validation_rows` count the rows that any member trains or validates on. These are apart where

@@ -154,6 +154,8 @@ def test_empty_variables_and_those_without_the_prefix_are_ignored(config_file: P
         ("NNCLI_PORT_80_HTTP", "'NNCLI_PORT_80_HTTP' is not a key"),
         ("NNCLI_SERVICE", "'NNCLI_SERVICE' is not a key"),
         ("NNCLI_DATA__", "is not a key"),
+        ("NNCLI_CODE", "'NNCLI_CODE' is not a key"),
+        ("NNCLI_CODE__0", "'NNCLI_CODE__0' is not a key"),
         ("NNCLI_", "is not a key"),
     ],
 )
@@ -163,6 +165,20 @@ def test_a_variable_that_is_not_a_key_is_an_error(config_file: Path, name: str, 
     (issue,) = caught.value.issues
     assert words in issue.message
     assert issue.location.source == f"{name}=7"
+
+
+@pytest.mark.parametrize("record", ["manifest.json", "tune.json"])
+def test_a_configuration_in_a_run_executes_no_code(tmp_path: Path, record: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(f"{REQUIRED}code: [evil.py]\n")
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'executed')!r}, 'w')")
+    (tmp_path / record).write_text("{}")
+
+    with pytest.raises(ConfigError, match="never executes code") as caught:
+        load_config(path)
+
+    assert caught.value.issues[0].location.key == "code"
+    assert not (tmp_path / "executed").exists()
 
 
 KUBERNETES = {
