@@ -248,7 +248,7 @@ def load_entry(entry: EntryPoint) -> str | None:
             if part_of(value) != (kind, entry.name):
                 raise TypeError(f"{entry.value} is no {KINDS[kind]} with the name {entry.name}")
             if package != THIS_PACKAGE:
-                _refuse_built_in(value, f"the package {package}")
+                _check_part(value, f"the package {package}")
             version = "" if entry.dist is None else entry.dist.version
             _register(value, Plugin(kind, entry.name, entry.value, package, version))
         except Exception as error:  # whatever somebody's package raises
@@ -272,12 +272,15 @@ def _register(value: Any, about: Plugin) -> None:
         copyreg.pickle(type(value), _reduce)
 
 
-def _refuse_built_in(value: Any, origin: str) -> None:
-    """Raise a UsageError if the name of a part is built in."""
+def _check_part(value: Any, origin: str) -> None:
+    """Raise a UsageError if the name of a part is built in, or if its class is abstract."""
     kind, name = part_of(value) or ("", "")
     cls: Any = value if isinstance(value, type) else type(value)
     if name in cls.built_in_names():
         raise UsageError(f"the {KINDS[kind]} {quote(name)} is built in, and {origin} has one too", hint="Rename it.")
+    if inspect.isabstract(value):
+        lacks = ", ".join(sorted(value.__abstractmethods__))
+        raise UsageError(f"the {KINDS[kind]} {quote(name)} of {origin} lacks {lacks}", hint="Define what it lacks.")
 
 
 def _reduce(cls: type) -> str | tuple[Callable[..., Any], tuple[Any, ...]]:
@@ -331,7 +334,7 @@ def load_code(code: Iterable[object]) -> None:
         except (OSError, TypeError) as error:
             hint = "Write it to a file, and give its path: other processes and later predictions load it from there."
             raise UsageError(f"{quote(part[1])} has no file", hint=hint) from error
-        _refuse_built_in(item, f"the file {file}")
+        _check_part(item, f"the file {file}")
         _register(item, Plugin(*part, part[1], file=file, sha256=hashlib.sha256(content).hexdigest()))
         _files[file] = hashlib.sha256(content).hexdigest()
         _contents[_files[file]] = content
@@ -372,7 +375,7 @@ def load_file(path: str | Path, sha256: str | None = None) -> tuple[Plugin, ...]
             hint = "A part is a class derived from one of nncli.extend, with a `type`, or a Metric."
             raise UsageError("the file of code has no part of nncli", hint=hint)
         for _, value in parts:
-            _refuse_built_in(value, "this file")
+            _check_part(value, "this file")
         for (kind, of_part), value in parts:
             _refuse_installed(kind, of_part, file)
             _register(value, Plugin(kind, of_part, of_part, file=file, sha256=digest))
@@ -447,10 +450,16 @@ def require(needed: Iterable[Plugin], folder: Path) -> None:
     Files are loaded from the run only where `NNCLI_TRUST_CODE=1` says so.
 
     Raises:
-        RunError: a file is not loaded, or another one is, or a package is not installed.
+        RunError: a file is not loaded, or another one is, or a package is not installed; a newer
+            nncli wrote the run.
     """
     for about in needed:
         where = Location(source=str(folder))
+        if about.kind not in KINDS:
+            message = (
+                f"this run needs {quote(about.name)}, and was written by a newer nncli: there is no {about.kind} here"
+            )
+            raise RunError(message, location=where, hint="Install a newer nncli.")
         if about.file is None:
             if find(about.kind, about.name) is None:
                 message = f"this run needs {about.noun} of {about.origin} {about.version}, which is not available"

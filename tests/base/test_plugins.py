@@ -310,3 +310,28 @@ def test_a_run_that_lacks_a_package_says_how_to_install_it(tmp_path: Path) -> No
         plugins.require([needed], tmp_path)
 
     assert error.value.hint == "pip install acme==1.2"
+
+
+def test_a_class_without_an_abstract_method_is_refused_by_its_name(install: Install, tmp_path: Path) -> None:
+    content = """
+from typing import Literal
+
+from nncli.extend import LossBase
+
+
+class Scaled(LossBase):
+    type: Literal["scaled"] = "scaled"
+"""
+    file = tmp_path / "loss.py"
+    file.write_text(content)
+
+    with pytest.raises(UsageError, match="lacks bind"):
+        plugins.load_code([file])
+    install("acme", content, "scaled")
+    with pytest.warns(PluginWarning, match="lacks bind"):
+        assert plugins.find("losses", "scaled") is None
+
+
+def test_a_run_with_a_kind_of_part_of_a_newer_version_says_so(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="newer nncli"):
+        plugins.require([Plugin("oracles", "delphi", "x", "acme", "1.2")], tmp_path)
