@@ -18,6 +18,7 @@ import os
 import pickle
 import re
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -56,7 +57,7 @@ KINDS = MappingProxyType(
 ALLOWED, TRUST = "NNCLI_PLUGINS", "NNCLI_TRUST_CODE"
 """The variables of the environment: the packages that may have plugins, and whether code in runs is executed."""
 THIS_PACKAGE = "nncli-train"
-MODULE, EXECUTING = "nncli_code_", "__nncli_executing__"
+MODULE = "nncli_code_"
 CODE_FOLDER = "code"
 """The folder of a run that has copies of files of code."""
 
@@ -132,6 +133,9 @@ _plugins: dict[tuple[str, str], Plugin] = {}
 _failed: dict[tuple[str, str, str], str] = {}
 _files: dict[Path, str] = {}
 _contents: dict[str, bytes] = {}
+_lock = threading.RLock()
+_thread = threading.local()
+"""`is_executing` says whether this thread executes a file of code."""
 
 
 @cache
@@ -316,7 +320,7 @@ def load_code(code: Iterable[object]) -> None:
         UsageError: a file cannot be read or executed, has no part, or has a name that is taken; a part has no file; a
             file that is being executed begins other work.
     """
-    if any(vars(module).get(EXECUTING) for name, module in [*sys.modules.items()] if name.startswith(MODULE)):
+    if getattr(_thread, "is_executing", False):
         raise UsageError(
             "a file of code begins other work while it is loaded", hint="Put that under if __name__ == '__main__':"
         )
@@ -334,10 +338,12 @@ def load_code(code: Iterable[object]) -> None:
         except (OSError, TypeError) as error:
             hint = "Write it to a file, and give its path: other processes and later predictions load it from there."
             raise UsageError(f"{quote(part[1])} has no file", hint=hint) from error
+        digest = hashlib.sha256(content).hexdigest()
         _check_part(item, f"the file {file}")
-        _register(item, Plugin(*part, part[1], file=file, sha256=hashlib.sha256(content).hexdigest()))
-        _files[file] = hashlib.sha256(content).hexdigest()
-        _contents[_files[file]] = content
+        with _lock:
+            _refuse_same_name(file, digest)
+            _register(item, Plugin(*part, part[1], file=file, sha256=digest))
+            _files[file], _contents[digest] = digest, content
 
 
 def load_file(path: str | Path, sha256: str | None = None) -> tuple[Plugin, ...]:
@@ -355,18 +361,28 @@ def load_file(path: str | Path, sha256: str | None = None) -> tuple[Plugin, ...]
     digest = hashlib.sha256(content).hexdigest()
     if sha256 is not None and digest != sha256:
         raise UsageError("the file of code is another one than before", location=Location(source=str(path)))
-    name = f"{MODULE}{digest[:16]}"
-    same = tuple(about for about in _plugins.values() if about.sha256 == digest)
-    if same:
-        return same
+    with _lock:  # two threads execute it once
+        return _of_content(digest) or _execute(file, content, digest, str(path))
+
+
+def _of_content(digest: str) -> tuple[Plugin, ...]:
+    """The parts of a content of a file of code that are loaded."""
+    return tuple(about for about in _plugins.values() if about.sha256 == digest)
+
+
+def _execute(file: Path, content: bytes, digest: str, source: str) -> tuple[Plugin, ...]:
+    """Execute a file of code, and add its parts; errors are located in `source`."""
     if _files.get(file, digest) != digest:
         _forget(file)
-    module = ModuleType(name)
+    module = ModuleType(name := f"{MODULE}{digest[:16]}")
     module.__file__, sys.modules[name] = str(file), module
-    vars(module)[EXECUTING] = True
     try:
-        exec(compile(content, str(file), "exec"), vars(module))
-        del vars(module)[EXECUTING]
+        _refuse_same_name(file, digest)
+        _thread.is_executing = True
+        try:
+            exec(compile(content, str(file), "exec"), vars(module))
+        finally:
+            _thread.is_executing = False
         parts = [(part, value) for value in vars(module).values() if (part := _part_here(value, name)) is not None]
         by_part = dict(parts)
         if twice := [f"{KINDS[part[0]]} {quote(part[1])}" for part, value in parts if by_part[part] is not value]:
@@ -383,16 +399,23 @@ def load_file(path: str | Path, sha256: str | None = None) -> tuple[Plugin, ...]
         del sys.modules[name]
         _forget(file)
         if isinstance(error, NncliError):
-            error.location = error.location or Location(source=str(path))
+            error.location = error.location or Location(source=source)
         if isinstance(error, NncliError) or not isinstance(error, Exception | SystemExit):
             raise
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
         line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else None
         text = (str(error).splitlines() or [""])[0]
         message = f"the file of code cannot be executed: {type(error).__name__}: {text}"
-        raise UsageError(message, location=Location(source=str(path), line=line)) from error
+        raise UsageError(message, location=Location(source=source, line=line)) from error
     _files[file], _contents[digest] = digest, content
-    return tuple(about for about in _plugins.values() if about.sha256 == digest)
+    return _of_content(digest)
+
+
+def _refuse_same_name(file: Path, digest: str) -> None:
+    """Raise a UsageError if another file of this name is loaded: a run keeps its copies by their names."""
+    for other, sha256 in _files.items():
+        if other != file and other.name.casefold() == file.name.casefold() and sha256 != digest:
+            raise UsageError(f"the files {other} and {file} have the same name", hint="Rename one.")
 
 
 def _part_here(value: object, module: str) -> tuple[str, str] | None:

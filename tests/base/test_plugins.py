@@ -6,7 +6,9 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -335,3 +337,30 @@ class Scaled(LossBase):
 def test_a_run_with_a_kind_of_part_of_a_newer_version_says_so(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="newer nncli"):
         plugins.require([Plugin("oracles", "delphi", "x", "acme", "1.2")], tmp_path)
+
+
+def test_two_files_of_the_same_name_are_refused_unless_they_are_equal(tmp_path: Path) -> None:
+    for folder, name in (("a", "scaled"), ("b", "second"), ("c", "scaled")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "loss.py").write_text(LOSS.format(name=name))
+
+    plugins.load_code([tmp_path / "a" / "loss.py", tmp_path / "c" / "loss.py"])
+    with pytest.raises(UsageError, match="have the same name"):
+        plugins.load_code([tmp_path / "b" / "loss.py"])
+
+
+def test_threads_execute_a_file_once_and_begin_other_work_meanwhile(tmp_path: Path) -> None:
+    file = tmp_path / "loss.py"
+    log = tmp_path / "log"
+    wait = f"import time\nwith open({str(log)!r}, 'a') as log:\n    log.write('x')\ntime.sleep(0.5)\n"
+    file.write_text(f"{wait}{LOSS.format(name='scaled')}")
+
+    with ThreadPoolExecutor() as pool:
+        loads = [pool.submit(plugins.load_file, file) for _ in range(3)]
+        while not log.exists():
+            time.sleep(0.01)
+        plugins.load_code(())
+        assert not any(load.done() for load in loads)
+
+    assert len({load.result() for load in loads}) == 1
+    assert log.read_text() == "x"
