@@ -67,6 +67,7 @@ class PluginWarning(UserWarning):
 
 
 E = TypeVar("E", bound=StrEnum)
+A = TypeVar("A")
 R = TypeVar("R")
 
 
@@ -133,6 +134,8 @@ _plugins: dict[tuple[str, str], Plugin] = {}
 _failed: dict[tuple[str, str, str], str] = {}
 _files: dict[Path, str] = {}
 _contents: dict[str, bytes] = {}
+_members: set[tuple[type[StrEnum], str]] = set()
+_warned: set[Plugin] = set()
 _lock = threading.RLock()
 _thread = threading.local()
 """`is_executing` says whether this thread executes a file of code."""
@@ -176,6 +179,7 @@ def new_member(cls: type[E], value: str) -> E:
     member = str.__new__(cls, value)
     member._name_, member._value_ = value.upper(), value
     cls._value2member_map_[value] = member
+    _members.add((cls, value))
     return member
 
 
@@ -255,7 +259,7 @@ def load_entry(entry: EntryPoint) -> str | None:
                 _check_part(value, f"the package {package}")
             version = "" if entry.dist is None else entry.dist.version
             _register(value, Plugin(kind, entry.name, entry.value, package, version))
-        except Exception as error:  # whatever somebody's package raises
+        except (Exception, SystemExit) as error:  # whatever somebody's package raises
             first_line = (str(error).splitlines() or [""])[0]
             _failed[key] = f"{type(error).__name__}: {first_line}" if not isinstance(error, NncliError) else first_line
             about = f"the {KINDS[kind]} {quote(entry.name)} of the package {package} is skipped: {_failed[key]}"
@@ -434,7 +438,16 @@ def _forget(file: Path) -> None:
     """Forget the parts of a file that has changed."""
     for key in [key for key, about in _plugins.items() if about.file == file]:
         del _plugins[key], _parts[key[0]][key[1]]
+        _drop_members(key[1])
     _files.pop(file, None)
+
+
+def _drop_members(name: str | None = None) -> None:
+    """Forget the members of enumerations for the parts of a name, or for all: they are asked for again."""
+    for cls, value in [*_members]:
+        if name in (None, value):
+            cls._value2member_map_.pop(value, None)
+            _members.discard((cls, value))
 
 
 def content_of(sha256: str) -> bytes:
@@ -443,28 +456,29 @@ def content_of(sha256: str) -> bytes:
 
 
 def reset() -> None:
-    """Forget everything that is loaded, and which packages are installed."""
-    kept: tuple[dict[Any, Any], ...] = (*_parts.values(), _plugins, _failed, _files, _contents)
+    """Forget everything that is loaded, and which packages are installed: tests begin with nothing."""
+    _drop_members()
+    kept: tuple[dict[Any, Any] | set[Plugin], ...] = (*_parts.values(), _plugins, _failed, _files, _contents, _warned)
     for values in kept:
         values.clear()
     _entries.cache_clear()
 
 
-def portable(work: Callable[..., R], *args: object) -> tuple[Callable[..., R], tuple[Any, ...]]:
-    """Work for another process, with its arguments, which loads the same plugins before it reads what they are.
+def portable(work: Callable[[A], R], job: A) -> tuple[Callable[..., R], tuple[Any, ...]]:
+    """Work for another process, with its job, which loads the same plugins before it reads what they are.
 
     There, a UsageError says which one is missing.
     """
     if not _plugins:
-        return work, args
-    return _loaded_work, (plugins(), pickle.dumps((work, args)))
+        return work, (job,)
+    return _loaded_work, (plugins(), pickle.dumps((work, job)))
 
 
 def _loaded_work(needed: Iterable[Plugin], content: bytes) -> Any:
     for about in needed:
         restore(about)
-    work, args = pickle.loads(content)
-    return work(*args)
+    work, job = pickle.loads(content)
+    return work(job)
 
 
 def require(needed: Iterable[Plugin], folder: Path) -> None:
@@ -484,9 +498,18 @@ def require(needed: Iterable[Plugin], folder: Path) -> None:
             )
             raise RunError(message, location=where, hint="Install a newer nncli.")
         if about.file is None:
-            if find(about.kind, about.name) is None:
-                message = f"this run needs {about.noun} of {about.origin} {about.version}, which is not available"
+            find(about.kind, about.name)
+            here = _plugins.get((about.kind, about.name))
+            if here is None or _package_key(here.package) != _package_key(about.package):
+                instead = "which is not available" if here is None else f"and {here.origin} has it here"
+                message = f"this run needs {about.noun} of {about.origin} {about.version}, {instead}"
                 raise RunError(message, location=where, hint=install_hint(about))
+            if here.version != about.version and about not in _warned:
+                _warned.add(about)
+                message = (
+                    f"this run has {about.noun} of {about.origin} {about.version}, and {here.version} is installed"
+                )
+                warnings.warn(message, PluginWarning, stacklevel=2)
             continue
         copy = folder / CODE_FOLDER / about.file.name
         here = _plugins.get((about.kind, about.name))

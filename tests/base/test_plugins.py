@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,7 @@ def test_two_packages_with_one_name_are_an_error_that_names_both(install: Instal
     ("content", "reason"),
     [
         ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("raise SystemExit('no license')", "SystemExit: no license"),
         ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
         (LOSS.format(name="another"), "is no loss with the name scaled"),
         ("class Scaled:\n    pass", "is no loss with the name scaled"),
@@ -364,3 +366,24 @@ def test_threads_execute_a_file_once_and_begin_other_work_meanwhile(tmp_path: Pa
 
     assert len({load.result() for load in loads}) == 1
     assert log.read_text() == "x"
+
+
+def test_a_package_is_compared_and_another_version_is_warned_of_once(install: Install, tmp_path: Path) -> None:
+    install("acme", LOSS.format(name="scaled"), "scaled")
+    needed = Plugin("losses", "scaled", "x", "Acme", "1.1")
+
+    with pytest.warns(PluginWarning, match=r"Acme 1\.1, and 1\.2 is installed"):
+        plugins.require([needed], tmp_path)
+    plugins.require([needed, replace(needed, version="1.2")], tmp_path)
+    with pytest.raises(RunError, match="and the package acme has it here") as error:
+        plugins.require([replace(needed, package="bmce")], tmp_path)
+    assert error.value.hint == "pip install bmce==1.1"
+
+
+def test_a_package_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "loss.py"
+    file.write_text(LOSS.format(name="scaled"))
+    plugins.load_file(file)
+
+    with pytest.raises(RunError, match="has it here"):
+        plugins.require([Plugin("losses", "scaled", "x", "acme", "1.1")], tmp_path)

@@ -6,6 +6,8 @@ To add a format, write a subclass of FileFormat in a new file and add an entry h
 from __future__ import annotations
 
 import os
+from collections import ChainMap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
@@ -46,7 +48,7 @@ class FormatEntry(Part):
     @classmethod
     def built_in_names(cls) -> frozenset[str]:
         """The names of the formats below."""
-        return frozenset(FORMATS)
+        return frozenset(BUILT_IN)
 
 
 class Format(StrEnum):
@@ -65,7 +67,8 @@ class Format(StrEnum):
         if not isinstance(value, str) or entry is None:
             return None
         name = plugins.new_member(cls, value)
-        FORMATS[name] = entry
+        for suffix in [suffix for suffix, of in SUFFIXES.items() if of == value]:
+            del SUFFIXES[suffix]  # of a file that has changed
         SUFFIXES.update((suffix, name) for suffix in entry.suffixes if suffix not in SUFFIXES)
         return name
 
@@ -81,7 +84,7 @@ class Format(StrEnum):
         return file_format
 
 
-FORMATS = {
+BUILT_IN: dict[str, FormatEntry] = {
     Format.CSV: FormatEntry((".csv", ".tsv", ".txt"), "nncli.data.formats.csv.csv_format:CsvFormat"),
     Format.PARQUET: FormatEntry(
         (".parquet", ".pq"), "nncli.data.formats.parquet:ParquetFormat", is_columnar=True, is_compressed=True
@@ -94,6 +97,8 @@ FORMATS = {
         (".avro",), "nncli.data.formats.avro:AvroFormat", is_columnar=True, is_compressed=True, is_written=False
     ),
 }
+FORMATS: Mapping[str, FormatEntry] = ChainMap(BUILT_IN, plugins.loaded("formats"))
+"""Every format by its name, with those of plugins that are loaded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +110,7 @@ class FileOptions(Options):
         Option(
             "Format of the output. Default: by its file name, else CSV.",
             OUTPUT,
-            choices=tuple(name.value for name, entry in FORMATS.items() if entry.is_written),
+            choices=tuple(str(name) for name, entry in BUILT_IN.items() if entry.is_written),
         ),
     ] = None
     force: Annotated[bool, Option("Replace an existing file.", OUTPUT)] = False
@@ -138,7 +143,7 @@ class FileOptions(Options):
         return None if self.format is None else Format(self.format)
 
 
-SUFFIXES = {suffix: name for name, entry in FORMATS.items() for suffix in entry.suffixes}
+SUFFIXES = {suffix: Format(name) for name, entry in BUILT_IN.items() for suffix in entry.suffixes}
 SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 """Suffixes of workbooks, which are read by nncli/data/sources/workbook and never written."""
 READ_ONLY = {

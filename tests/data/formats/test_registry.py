@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from nncli.base import plugins
 from nncli.base.errors import UsageError
-from nncli.data.formats.registry import Format, format_of, writable_format
+from nncli.data.formats.registry import FORMATS, SUFFIXES, Format, format_of, writable_format
 
 
 @pytest.mark.parametrize(
@@ -72,3 +73,20 @@ def test_a_zip_is_not_written(name: str) -> None:
     with pytest.raises(UsageError) as caught:
         format_of(Path(name))
     assert "a.csv.gz" in str(caught.value.hint)
+
+
+def test_a_format_of_a_file_that_has_changed_is_loaded_again(tmp_path: Path) -> None:
+    file = tmp_path / "listing.py"
+    for suffix in (".first", ".second"):
+        file.write_text(
+            "from nncli.extend import FormatKind\n"
+            f"LISTING = FormatKind(({suffix!r},), 'nncli.data.formats.jsonlines:JsonLinesFormat', name='listing')\n"
+        )
+        plugins.load_file(file)
+
+        assert format_of(Path(f"table{suffix}")) == Format("listing") == "listing"
+        assert FORMATS["listing"].suffixes == (suffix,)
+    assert ".first" not in SUFFIXES
+    plugins.reset()
+    with pytest.raises(ValueError, match="listing"):
+        Format("listing")
