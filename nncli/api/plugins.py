@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import warnings
 from dataclasses import asdict, dataclass
+from importlib import import_module
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
 from nncli.base import plugins as registry
 from nncli.base.errors import Location, UsageError
+from nncli.base.spec import Spec
 from nncli.base.text import closest_match, join_quoted, quote
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -70,6 +73,12 @@ def new_plugin(kind: str, name: str, output: str | Path | None = None) -> Path:
             f"{quote(name)} is no name of a part",
             hint="Use small letters, digits and _, such as log_cosh; for a source no _.",
         )
+    class_name = "".join(word.capitalize() for word in name.split("_"))
+    source = (TEMPLATES / f"plugin_{plural}.txt").read_text(encoding="utf-8")
+    if iskeyword(class_name) or re.search(rf"\b{class_name}\b", source):
+        raise UsageError(f"the file would have another {class_name} already", hint="Use another name.")
+    if name in _base_of(plural).built_in_names():
+        raise UsageError(f"the {registry.KINDS[plural]} {quote(name)} is built in", hint="Use another name.")
     taken = [entry for entry in registry.entries(plural) if entry.name == name]
     if taken:
         packages = join_quoted([entry.dist.name for entry in taken if entry.dist is not None])
@@ -78,7 +87,6 @@ def new_plugin(kind: str, name: str, output: str | Path | None = None) -> Path:
     folder, module = Path(output or package), f"nncli_{name}"
     if folder.exists():
         raise UsageError("this exists already", location=Location(source=str(folder)), hint="Name another folder.")
-    class_name = "".join(word.capitalize() for word in name.split("_"))
     parts = [(plural, name, class_name)]
     if plural == "targets":  # a kind of target needs a loss
         parts.append(("losses", f"{name}_loss", f"{class_name}Loss"))
@@ -107,3 +115,13 @@ def new_plugin(kind: str, name: str, output: str | Path | None = None) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(pattern.sub(lambda match: words[match[0]], text), encoding="utf-8")
     return folder
+
+
+def _base_of(kind: str) -> Any:
+    """The class that parts of a kind are derived from."""
+    for module in ("config.schema", "data.sources.open", "exporters.targets", "tracking.tracker", "tuning.sampler"):
+        import_module(f"nncli.{module}")
+    waiting: list[Any] = [Spec, registry.Part]
+    while vars(cls := waiting.pop()).get("plugin_kind") != kind:
+        waiting += cls.__subclasses__()
+    return cls

@@ -88,8 +88,16 @@ class Command(Part):
 
     plugin_kind: ClassVar[str] = "commands"
 
+    built_in: ClassVar[frozenset[str]] = frozenset()
+    """The commands of nncli, as the command line says."""
+
     name: str
     function: Callable[..., object]
+
+    @classmethod
+    def built_in_names(cls) -> frozenset[str]:
+        """The names of the commands of nncli."""
+        return cls.built_in
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,15 @@ from typing import Annotated
 import typer
 
 from nncli.base.option import OUTPUT, Option, Options
+from nncli.base.plugins import Command as CommandPart
+from nncli.cli.app import COMMANDS
 from nncli.cli.completion import Command
 from nncli.cli.console import interrupt_at_once, print_path
 from nncli.cli.options import ColorOptions, ResultOptions
 from nncli.cli.parameters import with_options
 from nncli.cli.tables import table
 
+CommandPart.built_in = frozenset(COMMANDS) | {name.replace("_", "-") for name in COMMANDS}
 plugins = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 

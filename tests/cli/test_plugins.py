@@ -70,10 +70,30 @@ def test_a_new_package_passes_the_check(nncli: Cli, tmp_path: Path, kind: str) -
 
 
 @pytest.mark.parametrize(
-    "words", [("lossy", "x"), ("loss", "My-Loss"), ("loss", "x", "-o", ".")], ids=["kind", "name", "folder"]
+    "words",
+    [
+        *(("lossy", "x"), ("loss", "My-Loss"), ("loss", "x", "-o", "."), ("loss", "none"), ("loss", "literal")),
+        *(("loss", "mse"), ("metric", "accuracy"), ("source", "sqlite"), ("format", "csv"), ("command", "train")),
+        *(("sampler", "tpe"), ("export", "onnx"), ("layer", "dense"), ("encoder", "categorical")),
+    ],
 )
-def test_a_package_that_cannot_be_written_is_a_usage_error(nncli: Cli, words: tuple[str, ...]) -> None:
+def test_a_package_that_cannot_be_written_is_a_usage_error(
+    nncli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     nncli("plugins", "new", *words).check(2)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_command_with_the_name_of_one_of_nncli_is_not_ready(site: Path) -> None:
+    install(
+        site, "trains", "from nncli.extend import Command\nPART = Command('train', print)\n", "nncli.commands: train"
+    )
+
+    listed = json.loads(run_with(site, "plugins", "--json").check().out)["plugins"]
+
+    (state,) = (item["state"] for item in listed if item["name"] == "train")
+    assert "is built in" in state
 
 
 @pytest.mark.parametrize(
