@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from nncli.base.errors import DataError
+from nncli.base.errors import DataError, UsageError
 from nncli.base.spec import PositiveFloat, StrictStr, Task
-from nncli.base.text import format_number, format_percent, quote
+from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.data.columns.hashing import Hashes, hash_numbers
 from nncli.data.columns.parsing import CellErrors, numbers_and_errors, raise_first, read_text, unit_of
 from nncli.data.columns.spellings import NO_YES, category_keys
@@ -25,7 +25,7 @@ from nncli.nn.program.values import Value, log, maximum, minimum, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.decision import Decision
 from nncli.targets.metrics.bootstrap import Samples
-from nncli.targets.metrics.registry import BoundMetric, metric_function, metric_title
+from nncli.targets.metrics.registry import BUILT_IN, BoundMetric, metric_function, metric_title
 from nncli.targets.metrics.survival import (
     BRIER,
     OF_ENTRIES,
@@ -314,6 +314,12 @@ class SurvivalTarget(TargetBase):
 
     def metric(self, name: str, decision: Decision | None = None) -> BoundMetric:
         metric_function(name, self.family)
+        if name not in self._score_names:
+            reason = (
+                "cannot score rows with a start" if name in BUILT_IN else "of a plugin cannot score times to an event"
+            )
+            hint = f"Choose from {join_quoted(self._score_names)}."
+            raise UsageError(f"the metric {quote(name)} {reason}", hint=hint)
 
         def value(y: Truth, values: Floats, weights: Floats | None) -> float:
             if name not in self._score_names or not len(y):

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.base.errors import DataError
+from nncli.base import plugins
+from nncli.base.errors import DataError, UsageError
 from nncli.data.table import Table
 from nncli.targets.base import FitOptions
+from nncli.targets.metrics.metric import Metric
 from nncli.targets.metrics.registry import metric_title
 from nncli.targets.survival import SurvivalTarget
 
@@ -155,3 +157,23 @@ def test_members_have_the_same_bins_and_other_curves_are_aligned() -> None:
     target, other = (SurvivalTarget(names=NAMES, edges=edges) for edges in ((2.0, 4.0), (4.0, 8.0)))
     assert not target.accepts(other)
     assert target.align(np.array([[0.64, 0.1]]), other) == pytest.approx(np.array([[0.8, 0.64]]))
+
+
+def test_a_metric_that_is_never_defined_is_refused() -> None:
+    late = SurvivalTarget(names=(*NAMES, "entered"), edges=(3.0, 6.0, 12.0))
+    plugins.loaded("metrics")["reach"] = Metric("reach", "survival", lambda y, values, weight: 1.0, "x", "x")
+    try:
+        for target, name in (
+            (late, "uno_concordance"),
+            (late, "time_auc"),
+            (late, "reach"),
+            (fit([1.0], [1]), "reach"),
+        ):
+            with pytest.raises(UsageError, match=f"'{name}'") as caught:
+                target.metric(name)
+            assert "'concordance'" in str(caught.value.hint)
+        with pytest.raises(UsageError) as unknown:
+            late.metric("xyzzy")
+        assert str(unknown.value.hint).count("reach") == 1
+    finally:
+        plugins.loaded("metrics").clear()

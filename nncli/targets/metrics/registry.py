@@ -82,7 +82,7 @@ def metric_function(name: str, *tasks: Task) -> BoundMetric:
             raise UsageError(f"the metric {quote(name)} is for {of_plugin.task}, not for {tasks[-1]}")
         names = (*names, name)
     if name not in names:
-        names = (*names, *plugins.names("metrics"))
+        names = tuple(dict.fromkeys((*names, *plugins.names("metrics"))))
         guess = closest_match(name, names)
         raise UsageError(
             f"there is no metric {quote(name)} for {tasks[-1]}",
