@@ -166,7 +166,7 @@ class Network(Spec):
         signs[: len(self.monotone)] = self.monotone
         for j, positions in enumerate(self.interactions):
             sets[:, j] = np.isin(np.arange(len(sets)), positions)
-        outputs = Units(np.zeros(self.n_outputs, np.int8), np.ones((self.n_outputs, n_sets), np.bool_))
+        outputs = Units(np.zeros(self.n_outputs, np.int8), np.zeros((self.n_outputs, n_sets), np.bool_))
         outputs.signs[: len(self.output_signs)] = self.output_signs
         self.sequential.bound(bounds, Units(signs[of_units], sets[of_units]), outputs)
         return low.theta, high.theta

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -111,6 +112,21 @@ def test_outputs_are_sums_of_functions_of_each_set(activation: Any, embeds: bool
             corners.append(predictor.run(rows, codes))
         size = np.abs(corners).max()
         np.testing.assert_allclose(corners[0] + corners[3], corners[1] + corners[2], rtol=0, atol=1e-10 * size)
+
+
+@pytest.mark.parametrize("inner", [(Dense(units=3),), (Dense(units=8, activation="tanh"), Dense(units=3))])
+def test_a_residual_on_the_inputs_keeps_the_sets_of_a_shared_column(inner: tuple[Dense, ...]) -> None:
+    layers = (Residual(layers=inner), Dense(units=16, activation="tanh"))
+    network = network_of(*layers, features=3, interactions=((0, 1), (1, 2)), precision="float64")
+    rng = np.random.default_rng(0)
+    parameters, X = drawn(network, rng)
+    assert network.bounds is not None
+    np.clip(rng.normal(size=parameters.theta.shape), *network.bounds, out=parameters.theta)
+    first, third, both = X.copy(), X.copy(), X.copy()
+    first[:, 0], third[:, 2], both[:, 0], both[:, 2] = X[::-1, 0], X[::-1, 2], X[::-1, 0], X[::-1, 2]
+    run = partial(Predictor(network, parameters).run, codes=np.empty((ROWS, 0), np.int64))
+    assert np.abs(run(first) - run(X)).max() > 1e-3
+    np.testing.assert_allclose(run(X) + run(both), run(first) + run(third), rtol=0, atol=1e-9)
 
 
 def test_sets_of_columns_need_a_unit_each_and_no_layer_normalization() -> None:

@@ -32,7 +32,8 @@ def annealing_factor(annealing: Annealing, t: float) -> float:
 class Units:
     """What units depend on: their `signs` (units,), and the `sets` (units, sets) of columns that may act together.
 
-    A unit depends on columns of one set, but for inputs, which may belong to several, and outputs.
+    The units of a set read a unit that belongs to it. A hidden unit belongs to one set, an input to one or several, and
+    an output to none.
     """
 
     signs: Signs

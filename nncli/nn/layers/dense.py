@@ -118,14 +118,14 @@ class Dense(LayerBase):
     def bound(self, bounds: Bounds, units: Units, out: Units | None) -> Units:
         """A weight from a unit of sign s to one of sign t has the sign s t, and is 0 if t is 0 and s is not.
 
-        It is also 0 between units without a common set.
+        It is also 0 to a unit with a set that the other is not in: more columns would act together there.
         """
         out = hidden_units(self.out_features(len(units.signs)), units) if out is None else out
         if out.signs.any():
             check_monotone(self.activation or Identity())
         both, low, high = np.outer(units.signs, out.signs), bounds.low["weight"], bounds.high["weight"]
         blocked = (units.signs != 0)[:, None] & (out.signs == 0)
-        blocked |= units.sets.astype(np.float32) @ out.sets.T.astype(np.float32) == 0.0
+        blocked |= (~units.sets).astype(np.float32) @ out.sets.T.astype(np.float32) > 0.0
         low[(both > 0) | blocked] = 0.0
         high[(both < 0) | blocked] = 0.0
         return out
