@@ -146,7 +146,9 @@ def test_a_student_and_a_resumed_training_are_monotone(table: Path, tmp_path: Pa
 def test_folds_of_a_cross_validation_are_monotone(table: Path, tmp_path: Path) -> None:
     drop = "data.drop=[years, amount, count, class, size]"
     cross_validate(table, target="y", set=[*QUICK, MONOTONE, drop], folds=2, output=tmp_path / "cv")
-    for fold in (tmp_path / "cv").glob("fold-*"):
+    folds = sorted((tmp_path / "cv" / "folds").iterdir())
+    assert len(folds) == 2
+    for fold in folds:
         assert_monotone(load(fold).predict, table)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from nncli.nn.activations import Elu, LeakyRelu, Relu, Selu, Sigmoid, Tanh
 from nncli.nn.arrays import Array, Precision
-from nncli.nn.layers.base import LayerBase
+from nncli.nn.layers.base import LayerBase, Units
 from nncli.nn.layers.dense import Dense, unit_signs
 from nncli.nn.layers.residual import ParametricActivation, Residual, Scale
 from nncli.nn.layers.sequential import ActivationLayer, Dropout
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import Periodic, PiecewiseLinear
-from nncli.nn.parameters import Parameters
+from nncli.nn.parameters import Bounds, Parameters
 from nncli.nn.predictor import Predictor
 from tests.nn.networks import network_of
 
@@ -136,6 +136,21 @@ def test_sets_of_columns_need_a_unit_each_and_no_layer_normalization() -> None:
         _ = network_of(Dense(units=1), interactions=sets).bounds
     with pytest.raises(ValueError, match=r"^layers\.1: .*layer_norm"):
         _ = network_of(Dense(units=4), {"type": "layer_norm"}, interactions=sets).bounds  # type: ignore[arg-type]
+
+
+def test_every_layer_but_layer_normalization_keeps_sets_apart() -> None:
+    hidden: list[Any] = [{"type": "batch_norm"}, Scale(), ParametricActivation(activation="gelu"), Dropout()]
+    hidden += [Dense(units=4), ActivationLayer(activation="mish")]
+    assert network_of(*hidden, Residual(layers=hidden), interactions=((0,), (1,))).bounds is not None
+
+
+def test_a_layer_that_may_mix_units_is_refused_under_interactions() -> None:
+    class Mixer(ActivationLayer):
+        mixes_units: ClassVar[bool] = True
+        bound = LayerBase.bound
+
+    with pytest.raises(ValueError, match="mix units"):
+        Mixer(activation="relu").bound(Bounds({}, {}), Units(np.zeros(2, np.int8), np.eye(2, dtype=np.bool_)), None)
 
 
 @pytest.mark.parametrize(

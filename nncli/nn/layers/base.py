@@ -100,6 +100,8 @@ class LayerBase(Spec):
     """A layer: its output width, its parameters, and how it is bound to buffers."""
 
     plugin_kind: ClassVar[str | None] = "layers"
+    mixes_units: ClassVar[bool] = True
+    """Whether an output may depend on more than the input at its position, which `interactions` do not allow."""
 
     @property
     def mixes_rows(self) -> bool:
@@ -145,14 +147,16 @@ class LayerBase(Spec):
     def bound(self, bounds: Bounds, units: Units, out: Units | None) -> Units:
         """Narrow the bounds of the parameters so that the outputs are what is returned, for inputs that are `units`.
 
-        `out` are given outputs. By default the layer has as many of them as inputs and does not mix these, and no
-        bounds make it monotone.
+        `out` are given outputs. By default no bounds make the layer monotone, nor keep sets of columns apart if it
+        `mixes_units`.
 
         Raises:
             ValueError: there are no such bounds.
         """
         if units.signs.any():
             raise ValueError(f"a layer of type {self.model_dump()['type']} can break `monotone`")
+        if self.mixes_units and units.sets.shape[1] > 1:
+            raise ValueError(f"a layer of type {self.model_dump()['type']} can mix units, which breaks `interactions`")
         return units
 
     @abstractmethod

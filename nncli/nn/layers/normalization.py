@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from pydantic import Field
@@ -10,8 +10,8 @@ from pydantic import Field
 from nncli.base.spec import PositiveFloat
 from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.initializers import Constant, Zeros
-from nncli.nn.layers.base import LayerBase, TrainingContext, Units
-from nncli.nn.parameters import Bounds, ParamGroup, ParamSpec, ParamViews
+from nncli.nn.layers.base import LayerBase, TrainingContext
+from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
 from nncli.nn.program.values import Value, sqrt
 
 
@@ -23,6 +23,7 @@ class BatchNorm(LayerBase):
     """
 
     type: Literal["batch_norm"] = "batch_norm"
+    mixes_units: ClassVar[bool] = False
     momentum: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.1
     epsilon: PositiveFloat = 1e-5
 
@@ -113,11 +114,6 @@ class LayerNorm(LayerBase):
             ParamSpec("gamma", (in_features,), ParamGroup.SCALE, Constant(value=1.0)),
             ParamSpec("beta", (in_features,), ParamGroup.BIAS, Zeros()),
         )
-
-    def bound(self, bounds: Bounds, units: Units, out: Units | None) -> Units:
-        if units.sets.shape[1] > 1:
-            raise ValueError("a layer of type layer_norm mixes all units, which breaks `interactions`")
-        return super().bound(bounds, units, out)
 
     def bind(
         self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool

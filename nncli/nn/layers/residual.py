@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 from pydantic import Field
@@ -105,6 +105,7 @@ class Scale(LayerBase):
     """
 
     type: Literal["scale"] = "scale"
+    mixes_units: ClassVar[bool] = False
 
     @property
     def formulas(self) -> Mapping[str, str]:
@@ -145,6 +146,7 @@ class ParametricActivation(LayerBase):
     """
 
     type: Literal["parametric_activation"] = "parametric_activation"
+    mixes_units: ClassVar[bool] = False
     activation: ElementwiseActivation
 
     @property

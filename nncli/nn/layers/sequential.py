@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -119,6 +119,7 @@ class ActivationLayer(LayerBase):
     """Y = f(X), an activation that is not part of a dense layer, for example after a normalization."""
 
     type: Literal["activation"] = "activation"
+    mixes_units: ClassVar[bool] = False
     activation: ElementwiseActivation
 
     @property
@@ -147,6 +148,7 @@ class Dropout(LayerBase):
     """
 
     type: Literal["dropout"] = "dropout"
+    mixes_units: ClassVar[bool] = False
     rate: Fraction = 0.5
     schedule: Annealing = "constant"
 
