@@ -37,7 +37,7 @@ RISING: Sign = 1
 FALLING: Sign = -1
 FIXED: Sign = 0
 Direction: TypeAlias = Literal["increasing", "decreasing"]
-DIRECTIONS: Mapping[Direction, Sign] = MappingProxyType({"increasing": 1, "decreasing": -1})
+DIRECTIONS: Mapping[Direction, Sign] = MappingProxyType({"increasing": RISING, "decreasing": FALLING})
 """How the prediction changes with a monotone column, and the sign of its feature."""
 Signs: TypeAlias = npt.NDArray[np.int8]
 """Signs (units,) of the units of a layer: 1 for one that never falls, -1 for one that never rises, and 0 for one that
