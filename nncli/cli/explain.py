@@ -223,7 +223,10 @@ def _dependence(curve: PartialDependence) -> str:
     lines = [["", *map(on_one_line, curve.outputs)]]
     lines += [[points[i], *(format_number(value) for value in curve.means[i].tolist())] for i in shown]
     title = f"partial dependence on {on_one_line(curve.column)}: {on_one_line(curve.meaning, 2 * MAX_QUOTE_LENGTH)}"
-    title += f", {curve.monotone} by construction" if curve.monotone else ""
+    if curve.monotone is not None:
+        is_ordered = curve.target is not None and len(curve.outputs) > 1
+        title += "; the probability of more than each class is " if is_ordered else ", "
+        title += f"{curve.monotone} by construction"
     return f"{prose(title)}\n{table(lines)}"
 
 

@@ -46,6 +46,15 @@ def test_with_two_classes_the_explained_probability_is_named(nncli: Cli, here: P
     assert {curve["description"] for curve in document["partial_dependence"]} == {"mean probability that survived is 1"}
 
 
+def test_a_monotone_column_of_ordered_classes_raises_the_probability_of_more(nncli: Cli, here: Path) -> None:
+    rows = "\n".join(f"{i},{('low', 'mid', 'high')[i // 20]}" for i in range(60))
+    (here / "t.csv").write_text(f"a,band\n{rows}\n")
+    keys = "layers: []\nloss: ordinal\nepochs: 1\nmonotone: {a: increasing}\n"
+    (here / "c.yaml").write_text(f"data: {{path: t.csv, target: band, order: [low, mid, high]}}\n{keys}")
+    shown = " ".join(nncli("explain", nncli("train", "c.yaml", "-q").check().path, "-q").check().out.split())
+    assert "that band is …; the probability of more than each class is increasing by construction" in shown
+
+
 def test_attributions_are_written_for_the_rows_looked_at(nncli: Cli, penguins: Path, here: Path) -> None:
     nncli("explain", penguins, TABLE, "--attributions", "why.csv", "--rows", 9, "--top", 0, "--class", "Gentoo").check()
     frame = pl.read_csv(here / "why.csv")
