@@ -63,7 +63,7 @@ class RunDescription:
     quantiles has `quantile_levels`, and `tweedie` a `loss_power`. The validation rows are of the `held_out_kind`. Their
     `scores` are by the saved `decision`, if there is one; those of the training rows then lack the scores of classes.
     With `averaging` the former include the expected gain of averaging all members. `monotone` has the direction of each
-    column in which the predictions are monotone.
+    column in which the predictions are monotone, and `interactions` the sets of columns that act together.
     """
 
     path: Path
@@ -105,6 +105,7 @@ class RunDescription:
     private: bool = False
     target_runs: tuple[str, ...] = ()
     monotone: dict[str, Direction] = field(default_factory=dict)
+    interactions: tuple[tuple[str, ...], ...] = ()
 
     def json(self) -> dict[str, Any]:
         """All fields and the next steps as a JSON object."""
@@ -148,6 +149,7 @@ class RunDescription:
             ("target", self._target_text()),
             *self._columns_text(),
             ("monotone", ", ".join(f"{direction} in {quote(name)}" for name, direction in self.monotone.items())),
+            ("interactions", "; ".join(map(join_quoted, self.interactions))),
             ("network", f"{members}{self.parameters:,} parameters" if self.parameters else ""),
             ("loss", self._loss_text()),
             ("epochs", f"{self.epochs:,}{best and f', {best}'}"),
@@ -273,6 +275,7 @@ def show(run: str | Path) -> RunDescription:
         averaging=None if metrics is None or metrics.validation is None else metrics.validation.averaging,
         private=manifest.private,
         monotone={} if spec is None else spec.monotone,
+        interactions=() if spec is None else spec.interactions,
         target_runs=tuple(str(of_target.path) for of_target in run_directory.targets.values()),
     )
 

@@ -68,6 +68,15 @@ class ModelSpec(Spec):
         places = self.encoder.places
         return {c.name: directions[signs[place.start]] for place, c in places if c.width and signs[place.start]}
 
+    @property
+    def interactions(self) -> tuple[tuple[str, ...], ...]:
+        """The sets of columns that act together; none if all may."""
+        positions = self.encoder.positions.items()
+        return tuple(
+            tuple(name for name, places in positions if not members.isdisjoint(places))
+            for members in map(frozenset, self.network.interactions)
+        )
+
 
 @dataclass(frozen=True)
 class Model:

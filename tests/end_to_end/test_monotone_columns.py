@@ -215,6 +215,9 @@ def test_interactions_make_sums_of_functions_of_columns_numbers_and_categories_a
 ) -> None:
     sets = "interactions=[[up, kind], [down]]"  # free is a further set
     run = trained(table, tmp_path / "run", "y", ["loss=mse", sets, "precision=float64"])
+    assert show(run).interactions == (("up", "kind"), ("down",), ("free",))
+    assert ("interactions", "'up' and 'kind'; 'down'; 'free'") in show(run).facts()
+    assert "<dt>interactions</dt>" in report(run).html.read_text()
     rows = pl.read_csv(table).drop_nulls("up")
     other = rows.reverse()
     for together in (["up", "kind"], ["down"], ["free"]):

@@ -106,6 +106,14 @@ class Encoder(Spec):
         """The columns that become codes for learned embeddings."""
         return [c for c in self.columns if isinstance(c, CategoricalColumn) and c.embedding_width]
 
+    @property
+    def positions(self) -> dict[str, list[int]]:
+        """The positions of each column in X, and of its code after these."""
+        positions = {column.name: [*range(place.start, place.stop)] for place, column in self.places}
+        for j, column in enumerate(self.embedded, self.width):
+            positions[column.name].append(j)
+        return positions
+
     def empty(self, rows: int, dtype: str) -> tuple[Matrix, Codes]:
         """Uninitialized X of `dtype` and codes for a number of rows."""
         return np.empty((rows, self.width), dtype), np.empty((rows, len(self.embedded)), np.int64)

@@ -35,7 +35,8 @@ from nncli.base.text import format_number, format_percent, format_range, short_n
 from nncli.config.schema.training import Teacher
 from nncli.data import table as tables
 from nncli.data.encoders.kinds import Kind, infer_kind
-from nncli.models.ensemble import Ensemble
+from nncli.models.ensemble import AnyModel, Ensemble
+from nncli.models.model import Model
 from nncli.models.scores import ScoresWithIntervals, ScoreWithInterval
 from nncli.run_directory.history_and_metrics import RecordedMetrics, RecordedScores
 from nncli.run_directory.listing import MAIN_METRICS
@@ -192,6 +193,8 @@ def overview_facts(summary: RunSummary) -> tuple[tuple[str, str], ...]:
         if held_out.predictions.decision is not None:
             pairs.append(("decision", held_out.predictions.decision.text))
         pairs.append(("network", _layers(held_out)))
+        if sets := _first(held_out.model).spec.interactions:
+            pairs.append(("interactions", "; ".join(map(quoted_names, sets))))
     pairs.append(("trained", _when(manifest)))
     return tuple(pairs)
 
@@ -211,9 +214,13 @@ def _rows(held_out: HeldOutPredictions) -> str:
     return f"{rows}, each predicted at the epoch that the other rows choose"
 
 
+def _first(model: AnyModel) -> Model:
+    return model.members[0] if isinstance(model, Ensemble) else model
+
+
 def _layers(held_out: HeldOutPredictions) -> str:
     model = held_out.model
-    network = (model.members[0] if isinstance(model, Ensemble) else model).spec.network
+    network = _first(model).spec.network
     named = ((layer.type.replace("_", " "), getattr(layer, "units", None)) for layer in network.layers)
     layers = ", ".join(name if units is None else f"{name} ({units})" for name, units in named) or "no hidden layers"
     count = f"{len(model.members)} networks, each of " if isinstance(model, Ensemble) else ""
