@@ -231,6 +231,44 @@ def test_interactions_make_sums_of_functions_of_columns_numbers_and_categories_a
         assert np.abs(first - third).max() > 1e-3
 
 
+@pytest.mark.parametrize(
+    ("setting", "key", "hint"),
+    [
+        ("interactions=[up, kind]", "interactions", "[[up, kind]]"),
+        ("interactions=[[]]", "interactions", None),
+        ("interactions=[[up, up]]", "interactions", None),
+        ("interactions=[[up, down], [down, up]]", "interactions", None),
+        ("interactions=[[years]]", "interactions", None),
+        ("monotone={years: increasing}", "monotone", None),
+        ("monotone.up=up", "monotone.up", "increasing"),
+    ],
+)
+def test_what_is_set_wrong_is_refused_at_its_key(
+    table: Path, tmp_path: Path, setting: str, key: str, hint: str | None
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        trained(table, tmp_path / "run", "y", [setting])
+    (issue,) = refused.value.issues
+    assert issue.location.key == key
+    assert (issue.location.source or "").startswith(f"--set {key}")
+    assert hint is None or hint in str(issue.hint)
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "hint"),
+    [
+        (["layers=[8, layer_norm]", "quality=null", "interactions=[[up]]"], "layers.1", "layer_norm"),
+        (["data.features=[up, down, free, class]", "monotone={class: increasing}"], "monotone.class", "0 and 1"),
+    ],
+)
+def test_a_hint_says_what_fits(table: Path, tmp_path: Path, settings: list[str], key: str, hint: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        train(table, target="y", set=[*QUICK, *settings], output=tmp_path / "run")
+    (issue,) = refused.value.issues
+    assert issue.location.key == key
+    assert hint in str(issue.hint)
+
+
 def test_an_unknown_column_of_a_set_has_a_suggestion(table: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError) as refused:
         trained(table, tmp_path / "run", "y", ["interactions=[[upp]]"])

@@ -185,8 +185,8 @@ class IssueWriter:
             return self._unknown_choice(error, str(path[-1]), error.choices)
         message = str(context["error"]) if error.kind in CUSTOM_KINDS else error.details["msg"]
         value = error.details["input"]
-        is_list = error.kind == "search_space" and isinstance(value, list)
-        written = [write_hint(path, {"choices": value})] if is_list else []
+        forms = [{"choices": value} if error.kind == "search_space" else [value]] if isinstance(value, list) else []
+        written = [write_hint(path, form) for form in forms]
         return self._written(message or "this value is not valid", path, "value", written)
 
     def _written(
@@ -223,6 +223,8 @@ def _noun(path: Path) -> str:
         return "value" if path else ""
     if path[:-1] == ("data", "columns"):
         return "kind"
+    if path[:-1] == ("monotone",):
+        return "direction"
     return names[-1].removesuffix("s") if isinstance(path[-1], int) else names[-1]
 
 

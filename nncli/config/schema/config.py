@@ -21,7 +21,7 @@ from nncli.base.spec import (
     StrictBool,
     StrictStr,
 )
-from nncli.base.text import quote
+from nncli.base.text import join_quoted, quote
 from nncli.config.schema.data import DataSection, EncodingSection
 from nncli.config.schema.training import (
     AMOUNT,
@@ -261,6 +261,35 @@ class Config(Spec):
             raise PydanticCustomError("unknown_target", "unknown target", {"name": others[0], "targets": targets})
         return value
 
+    @field_validator("interactions", mode="before")
+    @classmethod
+    def _check_sets(cls, value: object) -> object:
+        if isinstance(value, list) and value and all(isinstance(name, str) for name in value):
+            raise ValueError("expected a list of sets of columns, found one set")
+        return value
+
+    @field_validator("interactions")
+    @classmethod
+    def _check_sets_differ(cls, value: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+        sets = [frozenset(names) for names in value]
+        for i, (names, members) in enumerate(zip(value, sets, strict=True)):
+            if not names:
+                raise ValueError("a set has no columns")
+            if len(members) < len(names) or members in sets[:i]:
+                what = "has a column twice" if len(members) < len(names) else "is there twice"
+                raise ValueError(f"the set of {join_quoted(names)} {what}")
+        return value
+
+    @field_validator("monotone", "interactions")
+    @classmethod
+    def _check_features(cls, value: Any, info: ValidationInfo) -> Any:
+        """All columns are features."""
+        data = info.data.get("data")
+        for name in () if data is None else value if isinstance(value, dict) else chain.from_iterable(value):
+            if name in data.excluded or name not in (data.features or (name,)):
+                raise ValueError(f"it names {quote(name)}, which is not a feature")
+        return value
+
     @model_validator(mode="before")
     @classmethod
     def _add_target_columns(cls, document: Any) -> Any:
@@ -284,10 +313,6 @@ class Config(Spec):
             raise ValueError(f"{quote(self.data.target[0])} is the target, and cannot also be the event or the start")
         if self.loss is not None and columns and self.data.target[1:] != columns:
             raise ValueError(f"the loss {self.loss.type} is for one target, the time to an event")
-        for key, named in (("monotone", self.monotone), ("interactions", chain.from_iterable(self.interactions))):
-            for name in named:
-                if name in self.data.excluded or name not in (self.data.features or (name,)):
-                    raise ValueError(f"{key} names {quote(name)}, which is not a feature")
         if isinstance(self.validation, Bootstrap) and self.data.time is not None:
             raise ValueError("a bootstrap ignores time; validate on a fold or a fraction, or remove data.time")
         if self.teacher is not None and self.is_ensemble:

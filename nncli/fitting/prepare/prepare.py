@@ -18,6 +18,7 @@ from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch
 from nncli.base.text import quote
 from nncli.config.schema import Config, ValidationFile
+from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.numeric import NumericColumn
@@ -373,6 +374,7 @@ BOUND_HINT = (
     "Use dense, dropout, scale and residual layers of enough units, with activations such as relu, elu or tanh; or "
     "leave out `layers`."
 )
+SETS_HINT = "Use any built-in layers but layer_norm, with at least a unit for each set; or leave out `layers`."
 BOUND_HINTS = {
     "numeric_embedding": "Use piecewise_linear, or null.",
     "output_activation": "Remove the key; losses of amounts, such as gamma, keep predictions above 0.",
@@ -391,7 +393,9 @@ def _feature_signs(config: Config, encoder: Encoder) -> tuple[Sign, ...]:
             continue
         if not isinstance(column, NumericColumn):
             what = f"a {column.type} column has no direction"
-            hint = "Remove it, or make numbers of its cells, such as ranks or days."
+            is_binary = isinstance(column, CategoricalColumn) and len(column.categories) == 2
+            numbers = "0 and 1 in its cells" if is_binary else "numbers in its cells, such as ranks or days"
+            hint = f"Remove it, or write {numbers}."
             raise config_error(f"monotone.{column.name}", what, hint)
         if column.quantiles is not None:
             what = f"quantile can reorder close values by its rounding, and {quote(column.name)} is monotone"
@@ -402,9 +406,7 @@ def _feature_signs(config: Config, encoder: Encoder) -> tuple[Sign, ...]:
 
 def _interactions(config: Config, encoder: Encoder) -> tuple[tuple[int, ...], ...]:
     """The positions of each set of columns in X, and of their codes after these; nothing if there is only one set."""
-    positions = {column.name: [*range(place.start, place.stop)] for place, column in encoder.places}
-    for j, column in enumerate(encoder.embedded):
-        positions[column.name].append(encoder.width + j)
+    positions = encoder.positions
     if encoder.exposure is not None:
         del positions[encoder.exposure.name]
     rest = [name for name in positions if not any(name in names for names in config.interactions)]
@@ -466,7 +468,8 @@ def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) 
         _ = network.bounds
     except ValueError as error:
         key, _, message = str(error).partition(": ")
-        raise config_error(key, message, BOUND_HINTS.get(key, BOUND_HINT)) from error
+        hint = BOUND_HINT if "`monotone`" in message else SETS_HINT
+        raise config_error(key, message, BOUND_HINTS.get(key, hint)) from error
     return network
 
 
