@@ -147,10 +147,10 @@ def test_every_layer_but_layer_normalization_keeps_sets_apart() -> None:
 def test_a_layer_that_may_mix_units_is_refused_under_interactions() -> None:
     class Mixer(ActivationLayer):
         mixes_units: ClassVar[bool] = True
-        bound = LayerBase.bound
 
+    units = Units(np.zeros(2, np.int8), np.eye(2, dtype=np.bool_))
     with pytest.raises(ValueError, match="mix units"):
-        Mixer(activation="relu").bound(Bounds({}, {}), Units(np.zeros(2, np.int8), np.eye(2, dtype=np.bool_)), None)
+        LayerBase.bound(Mixer(activation="relu"), Bounds({}, {}), units, None)
 
 
 @pytest.mark.parametrize(

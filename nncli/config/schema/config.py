@@ -284,8 +284,9 @@ class Config(Spec):
     @classmethod
     def _check_features(cls, value: Any, info: ValidationInfo) -> Any:
         """All columns are features."""
-        data = info.data.get("data")
-        for name in () if data is None else value if isinstance(value, dict) else chain.from_iterable(value):
+        if (data := info.data.get("data")) is None:
+            return value
+        for name in value if isinstance(value, dict) else chain.from_iterable(value):
             if name in data.excluded or name not in (data.features or (name,)):
                 raise ValueError(f"it names {quote(name)}, which is not a feature")
         return value
