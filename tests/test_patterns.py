@@ -66,7 +66,7 @@ BUILT: dict[str, list[tuple[Pattern, str]]] = {
     ],
 }
 """Patterns that functions build, as these or equal ones."""
-OWN_FILES = {"nncli.exporters.javascript.module"}
+OWN_FILES = {"nncli.api.plugins", "nncli.exporters.javascript.module"}
 """Modules whose patterns read files of the package alone."""
 SUSPECT, MEASURABLE = 0.0008, 0.005
 """Seconds: what growth is measured for, and what can be measured."""

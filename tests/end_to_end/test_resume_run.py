@@ -149,6 +149,8 @@ OTHER = {
     "members": "members=2",
     "bagging": "bagging=seeds",
     "seed": "seed=1",
+    "monotone": "monotone.body_mass_g=increasing",
+    "interactions": "interactions=[[bill_length_mm, bill_depth_mm]]",
 }
 
 
