@@ -91,7 +91,7 @@ FOLLOWING = Network(n_features=2, layers=(Dense(units=300, init=DataDependent())
 
 
 def examples_of(n: int) -> Dataset:
-    X = np.random.default_rng(0).normal(5.0, [1.0, 20.0], (n, 2)).astype(np.float32)
+    X = np.random.default_rng(0).normal(5.0, [20.0, 30.0], (n, 2)).astype(np.float32)
     return Dataset(X, np.empty((n, 0), np.int64), np.zeros((n, 1), np.float32))
 
 
