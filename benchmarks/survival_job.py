@@ -36,9 +36,9 @@ HELD_OUT = "phpl04K8a cancer zinc rdata grace whas500 colon mgus ova retinopathy
 
 
 def table_of(name: str) -> pd.DataFrame:
-    """A table with the columns time and event besides its features."""
+    """A table with the columns time and event besides its features; other events than the first are censored."""
     frame, _ = SurvLoader().load_dataset(ds_name=name).values()
-    return frame.drop(columns="pid").reset_index(drop=True)
+    return frame.drop(columns="pid").reset_index(drop=True).assign(event=(frame["event"] == 1).astype(int).to_numpy())
 
 
 def peers_of(train: pd.DataFrame, test: pd.DataFrame) -> dict[str, list[float]]:
