@@ -214,18 +214,21 @@ def compare_survival(folder: Path, python: str, names: list[str], options: argpa
     peers = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     differences, ratios = [], []
     for name, of_peers in peers.items():
-        own, start = [], time.perf_counter()
+        ours: dict[str, list[list[float]]] = {"nncli": [], "nncli cox": []}
+        start = time.perf_counter()
         for split in range(options.splits):
             table, test = (folder / f"{name}-{split}-{part}.csv" for part in ("train", "test"))
-            config = folder / f"{name}-{split}.yaml"
-            loss = "{type: survival, event: event}"
-            data = f"{{path: {table.name}, target: time}}"
-            config.write_text(f"data: {data}\nloss: {loss}\nquality: {options.quality}\n")
-            run = train(config, output=folder / f"run-{name}-{split}").run
-            scores = dict(headlines(evaluate(run, test).scores))
-            own.append([scores["concordance"], scores["integrated_brier"]])
-        means = {peer: np.nanmean(values, axis=0) for peer, values in ({"nncli": own} | of_peers).items()}
-        best = max(concordance for peer, (concordance, _) in means.items() if peer != "nncli")
+            for loss, rows in zip(("survival", "cox"), ours.values(), strict=True):
+                config = folder / f"{name}-{split}.yaml"
+                config.write_text(
+                    f"data: {{path: {table.name}, target: time}}\n"
+                    f"loss: {{type: {loss}, event: event}}\nquality: {options.quality}\n"
+                )
+                run = train(config, output=folder / f"run-{name}-{split}-{loss}").run
+                scores = dict(headlines(evaluate(run, test).scores))
+                rows.append([scores["concordance"], scores["integrated_brier"]])
+        means = {peer: np.nanmean(values, axis=0) for peer, values in (ours | of_peers).items()}
+        best = max(concordance for peer, (concordance, _) in means.items() if peer not in ours)
         differences.append(means["nncli"][0] - means["Cox"][0])
         ratios.append(means["nncli"][0] / best)
         text = "  ".join(f"{peer} {concordance:.4f} {brier:.4f}" for peer, (concordance, brier) in means.items())

@@ -72,7 +72,8 @@ def spec_json(spec: ModelSpec | EnsembleSpec) -> str:
     }
     if isinstance(spec, ModelSpec):
         network = spec.network
-        unset = {name for name in ("monotone", "output_signs", "interactions") if not getattr(network, name)}
+        restrictions = ("monotone", "output_signs", "constant_outputs", "interactions")
+        unset = {name for name in restrictions if not getattr(network, name)}
         excluded["network"] = {*unset, "offset"} if network.offset is None else unset
     return spec.model_dump_json(indent=1, exclude=excluded)
 

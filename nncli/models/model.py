@@ -112,6 +112,7 @@ class Model:
         of_target = {
             "n_outputs": outputs.stop - outputs.start,
             "output_signs": spec.network.output_signs[outputs],
+            "constant_outputs": loss.constant_outputs(outputs.stop - outputs.start),
         }
         network = Network(**fields | of_target)
         parameters = network.layout.empty(network.precision)

@@ -41,8 +41,8 @@ class Network(Spec):
 
     With `monotone`, the direction of each feature (1 increasing, -1 decreasing, 0 free), the outputs with the sign 1
     never fall if a feature changes in its direction, those with -1 never rise, and those with 0 do not depend on such
-    features: the parameters stay within `bounds`. `interactions` are sets of features, and of embeddings, numbered
-    after these; the outputs are sums of a function of each set.
+    features: the parameters stay within `bounds`. The `constant_outputs` depend on no feature at all. `interactions`
+    are sets of features, and of embeddings, numbered after these; the outputs are sums of a function of each set.
     """
 
     n_features: NonNegativeInt
@@ -58,6 +58,7 @@ class Network(Spec):
     offset: NonNegativeInt | None = None
     monotone: tuple[Sign, ...] = ()
     output_signs: tuple[Sign, ...] = ()
+    constant_outputs: tuple[NonNegativeInt, ...] = ()
     interactions: tuple[tuple[NonNegativeInt, ...], ...] = ()
 
     @model_validator(mode="after")
@@ -145,7 +146,7 @@ class Network(Spec):
         Raises:
             ValueError: a layer breaks it; the message names it.
         """
-        if not any(self.monotone) and not self.interactions:
+        if not any(self.monotone) and not self.interactions and not self.constant_outputs:
             return None
         low, high = self.layout.empty(self.precision), self.layout.empty(self.precision)
         low.theta.fill(-np.inf)
@@ -169,6 +170,8 @@ class Network(Spec):
         outputs = Units(np.zeros(self.n_outputs, np.int8), np.zeros((self.n_outputs, n_sets), np.bool_))
         outputs.signs[: len(self.output_signs)] = self.output_signs
         self.sequential.bound(bounds, Units(signs[of_units], sets[of_units]), outputs)
+        for bound in (low, high):
+            bound.by_name["output.weight"][:, list(self.constant_outputs)] = 0.0
         return low.theta, high.theta
 
     def _param_specs(self) -> Iterator[ParamSpec]:

@@ -28,6 +28,7 @@ TARGETS_AND_SETTINGS = {
     "classes": ("class", []),
     "ordered classes": ("size", ["data.order=[low, mid, high]"]),
     "time to an event": ("amount", ["loss={type: survival, event: class}"]),
+    "proportional hazards": ("amount", ["loss={type: cox, event: class}"]),
     "exposure": ("count", ["loss=poisson", "data.exposure=years"]),
 }
 
@@ -58,7 +59,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(table: Path, output: Path, target: str | list[str], settings: list[str], **options: Any) -> Path:
     names = [target] if isinstance(target, str) else target
     others = {"years", "y", "amount", "count", "class", "size"}.difference(names)
-    others -= {"class"} if any("survival" in setting for setting in settings) else set()
+    others -= {"class"} if any("event:" in setting for setting in settings) else set()
     others -= {"years"} if any("exposure" in setting for setting in settings) else set()
     drop = f"data.drop=[{', '.join(sorted(others))}]"
     return train(table, target=target, set=[*QUICK, MONOTONE, drop, *settings], output=output, **options).run

@@ -50,7 +50,7 @@ def targets(loss: LossBase, rng: np.random.Generator, rows: int, outputs: int) -
     if loss.task == "ordinal":
         return rng.integers(0, outputs + 1, rows)
     if loss.task == "survival":
-        return np.abs(rng.normal(size=(rows, 2 * outputs)))
+        return np.abs(rng.normal(size=(rows, 2 * (outputs - loss.outputs(0)))))
     return np.abs(rng.normal(size=(rows, outputs)))  # a count may not be negative
 
 

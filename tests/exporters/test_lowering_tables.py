@@ -154,7 +154,7 @@ def test_every_loss_has_the_predictions_of_its_program(tmp_path: Path, loss: str
         table = table.with_columns(pl.col("y").abs().floor() + 1.0)
     if loss == "ordinal":
         table = table.with_columns(pl.int_range(pl.len()).mod(3).alias("y"))
-    if loss == "survival":
+    if loss in ("survival", "cox"):
         events = pl.int_range(pl.len()).mod(3).eq(0).alias("z")
         model = trained(
             tmp_path, table.with_columns(pl.col("y").abs(), events), layers=[6], loss={"type": loss, "event": "z"}

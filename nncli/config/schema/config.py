@@ -39,7 +39,7 @@ from nncli.nn.arrays import Backend, Direction, Precision
 from nncli.nn.initializers import Initializer
 from nncli.nn.layers.dense import Dense, Parametrization
 from nncli.nn.layers.residual import Layer
-from nncli.nn.losses import Loss, Ordinal, SeveralLosses
+from nncli.nn.losses import Loss, Ordinal, SeveralLosses, target_keys
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optim.optimizers import Adam, Optimizer
 from nncli.nn.optim.schedules import ConstantRate, Schedule
@@ -114,7 +114,7 @@ class Config(Spec):
         None,
         description="Loss function. Default: mse for regression, cross_entropy for classification. Of several targets "
         "also a mapping, such as {price: gamma, sold: auto}; auto, and a target that is not in it, have the default. "
-        "{type: survival, event: died} is for the time to an event. "
+        "{type: survival, event: died} is for the time to an event, and cox with proportional hazards. "
         "binary_cross_entropy is for several labels: columns of yes and no, or one of labels separated by | or ; or ,.",
     )
     target_weights: dict[str, PositiveFloat] | None = Field(
@@ -294,11 +294,11 @@ class Config(Spec):
     @model_validator(mode="before")
     @classmethod
     def _add_target_columns(cls, document: Any) -> Any:
-        """Add the columns of the event and the start that a loss names to those of the target, so none is a feature."""
+        """Add the columns that a loss names, such as that of the event, to the target, so that none is a feature."""
         loss, data = (document.get(key) if isinstance(document, Mapping) else None for key in ("loss", "data"))
-        if not isinstance(loss, Mapping) or not isinstance(data, Mapping) or loss.get("type") != "survival":
+        if not isinstance(loss, Mapping) or not isinstance(data, Mapping):
             return document
-        target, named = data.get("target"), (loss.get("event"), loss.get("start"))
+        target, named = data.get("target"), [loss.get(key) for key in target_keys(loss.get("type"))]
         names = [target] if isinstance(target, str) else target
         if not isinstance(names, list | tuple) or not names:
             return document

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from math import inf
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -34,13 +34,11 @@ from nncli.nn.arrays import Floats, Matrix
 from nncli.nn.losses import (
     AMOUNT_LOSSES,
     MSE,
-    BinaryCrossEntropy,
     CrossEntropy,
     Loss,
     LossBase,
     Ordinal,
     SeveralLosses,
-    Survival,
     TargetLoss,
     fit_losses,
 )
@@ -159,14 +157,13 @@ def infer_losses(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...
             raise DataError("no row has this target", location=table.location(column=name), hint="Do not name it.")
         complete &= len(rows) == len(table)
         inferred, of_loss = infer_loss(of_target, table.take(rows))
-        assert not isinstance(inferred, SeveralLosses | BinaryCrossEntropy | Survival)
-        losses[name] = inferred
+        losses[name] = cast("TargetLoss", inferred)
         for finding in of_loss:  # the same notes are given once
             if finding.code is FindingCode.TARGET_AS_CLASS:
                 y = read_numbers(table, name, unit_of(table, name))
                 as_classes.setdefault((np.nanmin(y), np.nanmax(y)), []).append(name)
             elif finding.code is FindingCode.TARGET_AS_AMOUNT:
-                amounts.setdefault(inferred, []).append(name)
+                amounts.setdefault(losses[name], []).append(name)
             else:
                 findings.append(finding)
     findings += [_class_note(names, *ends, several=True) for ends, names in as_classes.items()]
@@ -207,9 +204,8 @@ def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str])
         message = f"the loss {loss.type} has no use for the order of classes"
         raise config_error("data.order", message, "Use loss: ordinal, or remove the key.")
     kind = kind_of(loss)
-    if isinstance(loss, Survival) and loss.event is None:
-        message = "survival needs the column that says in which rows the event happened"
-        raise config_error("loss", message, "Write loss: {type: survival, event: COLUMN}.")
+    if loss.missing_key is not None:
+        raise config_error("loss", *loss.missing_key)
     if config.target_weights:
         raise config_error("target_weights", "the labels of a row count the same", "Remove it.")
     if kind.has_labels:
@@ -351,8 +347,7 @@ def fit_kind(
     """
     if isinstance(loss, SeveralLosses):
         return _side_by_side(config, table, table, loss, fit_kind)
-    bins = loss.bins if isinstance(loss, Survival) and loss.bins != "auto" else 0
-    options = FitOptions(scaling, clip, config.positive_class, config.data.order or (), bins)
+    options = FitOptions(scaling, clip, config.positive_class, config.data.order or (), loss.time_bins)
     target = kind_of(loss).fit(table, config.data.target, options)
     if config.positive_class is not None and (len(target.labels) != 2 or config.positive_class not in target.labels):
         labels = join_quoted(target.labels[:MAX_LABELS])

@@ -455,6 +455,7 @@ def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) 
         offset=encoder.offset,
         monotone=_feature_signs(config, encoder),
         output_signs=_output_signs(config, loss, target),
+        constant_outputs=loss.constant_outputs(loss.outputs(target.n_outputs)),
         interactions=_interactions(config, encoder),
     )
     try:

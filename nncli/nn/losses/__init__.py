@@ -24,7 +24,7 @@ from nncli.nn.losses.regression import (
     RegressionLoss,
 )
 from nncli.nn.losses.several import SeveralLosses, TargetLoss, fit_losses
-from nncli.nn.losses.survival import Survival
+from nncli.nn.losses.survival import Cox, Survival
 
 __all__ = [
     "AMOUNT_LOSSES",
@@ -35,6 +35,7 @@ __all__ = [
     "BinaryCrossEntropy",
     "BoundLoss",
     "ClassificationLoss",
+    "Cox",
     "CrossEntropy",
     "DistributionLoss",
     "Gamma",
@@ -56,6 +57,7 @@ __all__ = [
     "Tweedie",
     "ZeroInflatedPoisson",
     "fit_losses",
+    "target_keys",
 ]
 
 
@@ -63,12 +65,20 @@ _TYPED = (*get_args(RegressionLoss), *get_args(ClassLoss), BinaryCrossEntropy)
 _TYPES = frozenset(("auto", *(loss.model_fields["type"].default for loss in _TYPED)))
 SETTINGS = frozenset(name for loss in _TYPED for name in loss.model_fields)
 """The keys of losses; no target in a mapping has such a name beside one that is named type."""
+_OF_COLUMNS: Mapping[object, type[LossBase]] = {loss.model_fields["type"].default: loss for loss in (Survival, Cox)}
+"""The losses that name further columns of the target, by their types."""
+
+
+def target_keys(name: object) -> tuple[str, ...]:
+    """The keys of the loss of this name that name further columns of the target."""
+    loss = (_OF_COLUMNS.get(name) or plugins.find("losses", name)) if isinstance(name, str) else None
+    return () if loss is None else loss.target_keys
 
 
 def _expand(value: object) -> object:
     """A name, or a mapping from targets to their losses, as a specification."""
-    if isinstance(value, dict) and value and value.get("type") not in ("several", "survival") and not _has_event(value):
-        name = value.get("type")
+    name = value.get("type") if isinstance(value, dict) else None
+    if isinstance(value, dict) and value and name != "several" and not target_keys(name) and not _names_columns(value):
         is_loss = isinstance(name, str)  # or a target has the name type
         has_others = any(isinstance(loss, str | dict) for key, loss in value.items() if key not in SETTINGS)
         if not is_loss or (has_others and plugins.find("losses", name) is None):
@@ -76,20 +86,21 @@ def _expand(value: object) -> object:
     return expand_name(value)
 
 
-def _has_event(value: Mapping[Any, object]) -> bool:
-    """Whether a mapping has the keys of `Survival` with the names of columns, not targets with their losses."""
-    columns = {key: value[key] for key in ("event", "start") if key in value}
-    return (
-        bool(columns)
-        and value.keys() <= Survival.model_fields.keys()
-        and not any(
-            not isinstance(name, str) or name in _TYPES or plugins.find("losses", name) for name in columns.values()
-        )
-    )
+def _names_columns(value: Mapping[Any, object]) -> bool:
+    """Whether a mapping without a type has the keys of a loss with the names of columns, not targets with losses."""
+    for loss in _OF_COLUMNS.values():
+        columns = [value[key] for key in loss.target_keys if key in value]
+        if columns and value.keys() <= loss.model_fields.keys():
+            return not any(
+                not isinstance(name, str) or name in _TYPES or plugins.find("losses", name) for name in columns
+            )
+    return False
 
 
 Loss: TypeAlias = Annotated[
-    Annotated[RegressionLoss | ClassLoss | BinaryCrossEntropy | Survival | SeveralLosses, Field(discriminator="type")],
+    Annotated[
+        RegressionLoss | ClassLoss | BinaryCrossEntropy | Survival | Cox | SeveralLosses, Field(discriminator="type")
+    ],
     Shorthand(_expand, dict[str, TargetLoss | Literal["auto"]]),
 ]
 """Any loss, as the configuration names it, or a mapping from targets to their losses."""

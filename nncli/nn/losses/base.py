@@ -61,9 +61,6 @@ class LossBase(Spec):
     foreign_types: ClassVar[Mapping[str, str]] = MappingProxyType(
         dict.fromkeys(
             (
-                "cox",
-                "coxph",
-                "cox_ph",
                 "kaplan_meier",
                 "aft",
                 "weibull",
@@ -75,6 +72,10 @@ class LossBase(Spec):
             ),
             "Write loss: {type: survival, event: COLUMN} for the time to an event, with the column that says whether "
             "it happened.",
+        )
+        | dict.fromkeys(
+            ("coxph", "cox_ph", "deepsurv", "proportional_hazards", "breslow", "efron"),
+            "Write loss: {type: cox, event: COLUMN} for proportional hazards.",
         )
         | dict.fromkeys(("corn", "coral", "ordered_logit"), "Write loss: ordinal for ordered classes.")
         | dict.fromkeys(
@@ -106,10 +107,24 @@ class LossBase(Spec):
     is_comparison_measure: ClassVar[bool] = False
     """True if runs that all have this loss are compared by it alone, not by squared and absolute error."""
 
+    target_keys: ClassVar[tuple[str, ...]] = ()
+    """Keys that name columns of the target besides the one that the configuration names as such."""
+
     @property
     def target_columns(self) -> tuple[str, ...]:
-        """The columns of the target besides the one that the configuration names as such."""
-        return ()
+        """The columns that the `target_keys` name."""
+        columns = (getattr(self, key) for key in self.target_keys)
+        return tuple(name for name in columns if name is not None)
+
+    @property
+    def missing_key(self) -> tuple[str, str] | None:
+        """What is wrong with a loss that lacks a key it cannot be without, and a hint; None if it lacks none."""
+        return None
+
+    @property
+    def time_bins(self) -> int:
+        """The number of bins into which the target divides time; 0 for as many as suit the rows."""
+        return 0
 
     @property
     def parts(self) -> Sequence[Any]:
@@ -152,6 +167,10 @@ class LossBase(Spec):
             ValueError: the prediction is not monotone in the outputs.
         """
         return (RISING,) * outputs
+
+    def constant_outputs(self, outputs: int) -> tuple[int, ...]:
+        """The positions of those outputs of the network that are the same for all rows."""
+        return ()
 
     @property
     def deviance_power(self) -> float | None:

@@ -1,6 +1,6 @@
 """Losses of the time to an event, of which some rows are censored: the event is known to be later than a time.
 
-Time is divided into bins, and the raw output Z is (B, bins). The targets y are (B, 2 bins): the share of each bin in
+Time is divided into bins. The targets y are (B, 2 bins): the share of each bin in
 which a row is at risk without an event, and 1 for the bin of its event. The target knows the times.
 """
 
@@ -16,7 +16,7 @@ from pydantic import Field
 
 from nncli.base.spec import StrictStr, Task
 from nncli.nn.activations import Sigmoid, Softplus
-from nncli.nn.arrays import FALLING, Array, Floats, Sign
+from nncli.nn.arrays import FALLING, FIXED, Array, Floats, Sign
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise
 from nncli.nn.program.values import Value, exp, join
 
@@ -25,18 +25,14 @@ IMAGINED = 0.5
 """Events that are added to each bin for the outputs from which a training starts."""
 APART = 0.2
 """By how much outputs differ from their mean: what makes all events earlier is learned faster than a single hazard."""
+MAX_HAZARD = 80.0
+"""The largest cumulative hazard in a bin, and logarithm of one, whose exponential is a number of float32."""
 
 
-class Survival(LossBase):
-    """Time to an event in bins, hazard hₖ = σ(xₖ): -Σₖ (rₖ log(1 - hₖ) + eₖ log hₖ), eₖ = 1 in the bin of the event.
+class EventLoss(LossBase):
+    """The interface of a loss of the time to an event, with the columns of the event and the start."""
 
-    rₖ is the share of bin k in which the row is at risk, before that bin 1: a row that is censored within a bin, or
-    enters within it, counts for a part. The survival at the end of bin k is (1 - h₀) … (1 - hₖ). The log-odds are
-    x = m + 0.2 (z - m) with the mean m of z, that is z A for a symmetric A, so dz = dx A with dxₖ = (rₖ + eₖ) hₖ - eₖ.
-    Gensheimer and Narasimhan, "A scalable discrete-time survival model for neural networks", 2019.
-    """
-
-    type: Literal["survival"] = "survival"
+    type: Literal["survival", "cox"]
     event: StrictStr | None = Field(
         None,
         description="Column that says whether the event happened at the time of the target: yes, 1, true or died. "
@@ -56,15 +52,40 @@ class Survival(LossBase):
         )
         | dict.fromkeys(("entry", "left", "truncation"), "Write start.")
         | dict.fromkeys(("duration", "time"), "The time is data.target.")
+        | dict.fromkeys(("ties", "tie_method"), "Remove it: events in the same bin of time need no method for ties.")
     )
     task: ClassVar[Task] = "survival"
     has_link: ClassVar[bool] = True
     starts_at_mean: ClassVar[bool] = True
     per_row_name: ClassVar[str] = "survival_loss"
+    target_keys: ClassVar[tuple[str, ...]] = ("event", "start")
 
     @property
-    def target_columns(self) -> tuple[str, ...]:
-        return tuple(name for name in (self.event, self.start) if name is not None)
+    def missing_key(self) -> tuple[str, str] | None:
+        if self.event is not None:
+            return None
+        message = f"{self.type} needs the column that says in which rows the event happened"
+        return message, f"Write loss: {{type: {self.type}, event: COLUMN}}."
+
+    @property
+    def time_bins(self) -> int:
+        return 0 if self.bins == "auto" else self.bins
+
+    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
+        """The loss (rows,) of each row, from the survival (rows, bins) and targets as those of the training."""
+        return survival_losses(predictions, y)
+
+
+class Survival(EventLoss):
+    """Time to an event in bins, hazard hₖ = σ(xₖ): -Σₖ (rₖ log(1 - hₖ) + eₖ log hₖ), eₖ = 1 in the bin of the event.
+
+    rₖ is the share of bin k in which the row is at risk, before that bin 1: a row that is censored within a bin, or
+    enters within it, counts for a part. The survival at the end of bin k is (1 - h₀) … (1 - hₖ). The log-odds are
+    x = m + 0.2 (z - m) with the mean m of z, that is z A for a symmetric A, so dz = dx A with dxₖ = (rₖ + eₖ) hₖ - eₖ.
+    Gensheimer and Narasimhan, "A scalable discrete-time survival model for neural networks", 2019.
+    """
+
+    type: Literal["survival"] = "survival"
 
     def output_signs(self, outputs: int) -> tuple[Sign, ...]:
         """Time and survival rise as hazards fall."""
@@ -123,9 +144,97 @@ class Survival(LossBase):
         dX: Floats = np.asarray(-later / (1.0 + np.exp(-_log_odds(Z))))
         return _log_odds(dX)
 
-    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
-        """The loss (rows,) of each row, from the survival (rows, bins) and targets as those of the training."""
-        return survival_losses(predictions, y)
+
+class Cox(EventLoss):
+    """Proportional hazards in bins of time: the cumulative hazard of a row in bin k is Hₖ = exp(z + bₖ), z its risk.
+
+    The first output is z, and the others are the baseline b, which is the same for all rows. With the share r of each
+    bin in which a row is at risk and 1 for the bin of its event, e, the loss is Σₖ (rₖ Hₖ - eₖ log(1 - exp(-Hₖ))), so
+    dxₖ = rₖ Hₖ - eₖ Hₖ / (exp(Hₖ) - 1) for xₖ = z + bₖ. The survival at the end of bin k is exp(-(H₀ + … + Hₖ)). This
+    is the likelihood of times that are known by their bins: ties need no approximation of Breslow or Efron, and rows
+    do not depend on the others of a batch, as they do in Cox's partial likelihood, the maximum over the baseline.
+    Cox, "Regression models and life-tables", 1972; Prentice and Gloeckler, "Regression analysis of grouped survival
+    data with application to breast cancer data", 1978.
+    """
+
+    type: Literal["cox"] = "cox"
+
+    def outputs(self, count: int) -> int:
+        return 1 + count
+
+    def constant_outputs(self, outputs: int) -> tuple[int, ...]:
+        """The baseline."""
+        return tuple(range(1, outputs))
+
+    def output_signs(self, outputs: int) -> tuple[Sign, ...]:
+        """Time and survival rise as the risk falls."""
+        return (FALLING, *(FIXED,) * (outputs - 1))
+
+    def formulas(self, outputs: int) -> tuple[str, str]:
+        loss = "L = 1/B Σᵢ Σₖ (rᵢₖ Hᵢₖ - eᵢₖ log(1 - exp(-Hᵢₖ))), H = exp(X), x = z + b"
+        return loss, "dX = 1/B (R H - E H / (exp(H) - 1)), dz = Σₖ dxₖ, db = dX"
+
+    def initial_outputs(self, y: Array) -> Array:
+        """A risk of 0, and the baseline of all rows, each bin with half an event more."""
+        at_risk, events = np.split(y.sum(axis=0, dtype=np.float64), 2)
+        return np.concatenate([[0.0], np.log(np.log1p((events + IMAGINED) / (at_risk + IMAGINED)))])
+
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
+        at_risk, events = np.split(y, 2, axis=1)
+        bins = Z.shape[1] - 1
+        R, E, X, H, P = (np.empty((len(Z), bins), Z.dtype) for _ in range(5))
+        A = np.concatenate([np.ones((1, bins)), np.eye(bins)]).astype(Z.dtype)  # X = Z A
+        row_sum = np.concatenate([np.ones((bins, 1)), np.zeros((bins, bins))], axis=1).astype(Z.dtype)
+        smallest = np.finfo(Z.dtype).tiny
+
+        def loss(V: Array) -> None:
+            np.copyto(R, at_risk)
+            np.copyto(E, events)
+            np.matmul(Z, A, out=X)
+            np.minimum(X, MAX_HAZARD, out=X)
+            np.exp(X, out=H)
+            np.clip(H, smallest, MAX_HAZARD, out=P)  # beyond, an event is certain
+            np.negative(P, out=X)
+            np.expm1(X, out=X)
+            np.negative(X, out=X)
+            np.log(X, out=X)
+            np.multiply(E, X, out=E)
+            np.multiply(R, H, out=R)
+            np.subtract(R, E, out=X)
+            np.matmul(X, row_sum, out=V)
+
+        def grad(dZ: Array) -> None:
+            np.expm1(P, out=X)
+            np.divide(P, X, out=X)
+            np.copyto(E, events)
+            np.multiply(E, X, out=E)
+            np.subtract(R, E, out=X)  # R is R H
+            np.matmul(X, A.T, out=dZ)
+
+        return bind_elementwise(Z, w, batch, loss, grad, targets=1)
+
+    def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
+        """The survival (B, bins) at the end of each bin."""
+        with np.errstate(over="ignore"):
+            return np.asarray(np.exp(-np.add.accumulate(_hazards(Z), axis=1)))
+
+    def lower_inverse_link(self, z: Value) -> Value:
+        H = [exp(z.columns([0]) + z.columns([k])) for k in range(1, z.width)]
+        parts = [H[0]]
+        for hazard in H[1:]:
+            parts.append(parts[-1] + hazard)
+        return exp(-1.0 * join(parts))
+
+    def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """dxₖ = -Hₖ Σ_{j≥k} Sⱼ dSⱼ, and dz is their sum."""
+        dX = -_hazards(Z) * (self.inverse_link(Z) * dP)[:, ::-1].cumsum(axis=1)[:, ::-1]
+        return np.concatenate([dX.sum(axis=1, keepdims=True), dX], axis=1)
+
+
+def _hazards(Z: Array) -> Floats:
+    """The cumulative hazard (B, bins) in each bin, from the outputs of `Cox`."""
+    z = Z.astype(np.float64)
+    return np.asarray(np.exp(z[:, :1] + z[:, 1:]))
 
 
 def _log_odds(Z: Array) -> Floats:

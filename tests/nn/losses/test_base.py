@@ -147,6 +147,9 @@ def naive_row(loss: Any, z: Matrix, y: Any) -> float:
         n, mean = len(z), math.fsum(map(float, z)) / len(z)
         hazards = [1.0 / (1.0 + math.exp(-0.2 * float(a) - 0.8 * mean)) for a in z]
         return -math.fsum(r * math.log1p(-h) + e * math.log(h) for h, r, e in zip(hazards, y[:n], y[n:], strict=True))
+    if name == "cox":
+        n, H = len(z) - 1, [math.exp(float(z[0]) + float(b)) for b in z[1:]]
+        return math.fsum(r * h - e * math.log(-math.expm1(-h)) for h, r, e in zip(H, y[:n], y[n:], strict=True))
     assert name == "cross_entropy"
     scores = [0.0, float(z[0])] if len(z) == 1 else [float(a) for a in z]
     K, s, log_sum = len(scores), loss.label_smoothing, math.log(math.fsum(map(math.exp, scores)))
@@ -214,6 +217,8 @@ def test_the_mean_of_the_losses_per_row_is_the_value(loss: LossBase, rows: int, 
         loss = reported.get(tag(type(loss)), Poisson())  # what these report of their means
     rng = np.random.default_rng(seed)
     Z, y = rng.normal(0.0, 3.0, (rows, width(loss, outputs))), random_targets(loss, rng, rows, outputs)
+    if tag(type(loss)) == "cox":
+        Z = Z.clip(-3.0, 1.0)  # a survival of almost 0 or 1 does not tell the hazard
     quantiles = loss.quantiles(Z)
     if quantiles is not None:
         Z = quantiles.reshape(rows, -1)  # predicted quantiles are sorted
@@ -242,7 +247,10 @@ def test_the_derivative_at_a_perfect_fit_is_zero(loss: LossBase) -> None:
         "classification": ([[1e3, -1e3, -1e3], [-1e3, 1e3, -1e3]], np.array([0, 1])),
         "multilabel": ([[1e3, -1e3, 5.0]], np.array([[1.0, 0.0, math.nan]])),
         "ordinal": ([[-1e3, 0.0, 0.0], [1e3, -1e3, 0.0]], np.array([0, 1])),
-        "survival": ([[-1e3, 1e3, 5.0]], np.array([[1.0, 0.0, 0.0, 0.0, 1.0, 0.0]])),
+        "survival": (
+            [[0.0] * loss.outputs(0) + [-1e3, 1e3, 5.0]],
+            np.array([[1.0, 0.0, 0.0, 0.0, 1.0, 0.0]]),
+        ),
         "regression": ([[0.0], [math.log(3.0)]], np.array([[1.0], [3.0]]) if loss.deviance_power else None),
     }[loss.task]
     _, dZ = value_and_slope(loss, Z, Z if y is None else y)
@@ -255,6 +263,9 @@ def test_width_of_the_output(loss: LossBase) -> None:
         assert [loss.outputs(classes) for classes in (2, 5)] == [1, 4]
         return
     each = 2 if tag(type(loss)) in PER_PAIR else max(1, len(loss.quantile_levels))
+    if tag(type(loss)) == "cox":
+        assert [loss.outputs(bins) for bins in (1, 5)] == [2, 6]
+        return
     assert loss.outputs(5) == 5 * each
     assert loss.outputs(2) == (1 if loss.task == "classification" else 2 * each)
 

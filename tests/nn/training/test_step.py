@@ -79,7 +79,8 @@ def example_rows(network: Network, loss: LossBase, count: int, *, weighted: bool
     )
     classes = network.n_outputs + 1 if loss.task == "ordinal" else max(2, network.n_outputs)
     targets = max(1, network.n_outputs // max(1, loss.outputs(1)))
-    targets *= 2 if loss.task == "survival" else 1  # the share of each bin at risk, and the event
+    if loss.task == "survival":  # the share of each bin at risk, and the event
+        targets = 2 * (network.n_outputs - loss.outputs(0))
     numbers = np.abs(rng.normal(size=(count, targets))).astype(network.precision)
     return Dataset(
         X,
