@@ -214,7 +214,7 @@ def compare_survival(folder: Path, python: str, names: list[str], options: argpa
     peers = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     differences, ratios = [], []
     for name, of_peers in peers.items():
-        ours: dict[str, list[list[float]]] = {"nncli": [], "nncli cox": []}
+        ours: dict[str, list[list[Any]]] = {"nncli": [], "nncli cox": []}
         start = time.perf_counter()
         for split in range(options.splits):
             table, test = (folder / f"{name}-{split}-{part}.csv" for part in ("train", "test"))

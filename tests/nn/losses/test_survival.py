@@ -120,7 +120,7 @@ def _maximum_likelihood(X: Floats, y: Floats) -> Floats:
     return theta[:d]
 
 
-def _cox_regression(X: Floats, time: Codes, event: Mask, *, efron: bool) -> Floats:
+def _cox_regression(X: Floats, time: Floats | Codes, event: Mask, *, efron: bool) -> Floats:
     """The coefficients at the maximum of the partial likelihood, with Efron's or Breslow's method for ties."""
     beta = np.zeros(X.shape[1])
     for _ in range(20):
