@@ -49,6 +49,8 @@ from nncli.nn.layers.base import LayerBase, TrainingContext
 from nncli.nn.losses.amounts import Poisson as PoissonLoss
 from nncli.nn.losses.base import BoundLoss, LossBase, bind_elementwise, bind_residual
 from nncli.nn.losses.classification import ClassificationLoss
+from nncli.nn.losses.survival import Cox as CoxLoss
+from nncli.nn.losses.survival import EventLoss
 from nncli.nn.optim.optimizers import DecoupledWeightDecay, OptimizerBase, Step
 from nncli.nn.optim.schedules import ScheduleBase, TrainingLength
 from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
@@ -85,17 +87,18 @@ if TYPE_CHECKING:
 __all__ = [
     "ActivationBase", "Array", "BoundLayer", "BoundLoss", "CategoryInput", "Checksum", "ClassificationLoss",
     "ClassificationTarget", "Codes", "ColumnAnomalies", "ColumnCheck", "ColumnEncoder", "Command", "Constant",
-    "DataError", "DateInput", "DecoupledWeightDecay", "EncodingOptions", "Ending", "ExportTarget",
-    "ExportedFileError", "FileFormat", "FileOptions", "FiniteFloat", "Floats", "FormatKind", "Fraction", "Glorot",
-    "Grid", "He", "InitializerBase", "InputFile", "LayerBase", "Lecun", "Location", "LossBase", "Mask", "Matrix",
-    "Metric", "ModelInfo", "NncliError", "NonNegativeFloat", "NonNegativeInt", "Normal", "NumberInput", "Numbers",
-    "OptimizerBase", "ParamGroup", "ParamSpec", "ParamViews", "PathText", "Point", "PoissonLoss", "PositiveFloat",
-    "PositiveInt", "Program", "ProgramInput", "RawColumn", "ReadOptions", "RunError", "Runner", "SamplerKind",
-    "ScheduleBase", "Sink", "SourceKind", "Spec", "Step", "StrictBool", "StrictStr", "Table", "TableReader",
-    "TableSource", "TextInput", "TrackedRun", "Tracker", "TrackerKind", "TrainingContext", "TrainingLength",
-    "Uniform", "UsageError", "Value", "Writable", "Zeros", "absolute", "as_tables", "bind_elementwise",
-    "bind_residual", "check_plugin", "cos", "exp", "expm1", "floor", "is_nan", "join", "load_code", "log", "log1p",
-    "maximum", "minimum", "output_buffer", "read_numbers", "read_text", "scalar", "select", "sin", "sqrt", "tanh",
+    "CoxLoss", "DataError", "DateInput", "DecoupledWeightDecay", "EncodingOptions", "Ending", "EventLoss",
+    "ExportTarget", "ExportedFileError", "FileFormat", "FileOptions", "FiniteFloat", "Floats", "FormatKind",
+    "Fraction", "Glorot", "Grid", "He", "InitializerBase", "InputFile", "LayerBase", "Lecun", "Location", "LossBase",
+    "Mask", "Matrix", "Metric", "ModelInfo", "NncliError", "NonNegativeFloat", "NonNegativeInt", "Normal",
+    "NumberInput", "Numbers", "OptimizerBase", "ParamGroup", "ParamSpec", "ParamViews", "PathText", "Point",
+    "PoissonLoss", "PositiveFloat", "PositiveInt", "Program", "ProgramInput", "RawColumn", "ReadOptions", "RunError",
+    "Runner", "SamplerKind", "ScheduleBase", "Sink", "SourceKind", "Spec", "Step", "StrictBool", "StrictStr", "Table",
+    "TableReader", "TableSource", "TextInput", "TrackedRun", "Tracker", "TrackerKind", "TrainingContext",
+    "TrainingLength", "Uniform", "UsageError", "Value", "Writable", "Zeros", "absolute", "as_tables",
+    "bind_elementwise", "bind_residual", "check_plugin", "cos", "exp", "expm1", "floor", "is_nan", "join", "load_code",
+    "log", "log1p", "maximum", "minimum", "output_buffer", "read_numbers", "read_text", "scalar", "select", "sin",
+    "sqrt", "tanh",
 ]
 # fmt: on
 

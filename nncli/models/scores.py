@@ -22,7 +22,6 @@ from nncli.targets.metrics.intervals import WITHOUT_SKILL, difference_interval, 
 from nncli.targets.metrics.metric import ScoreValues
 from nncli.targets.metrics.registry import METRICS, RELATIVE_LOSS, has_baseline, higher_is_better, is_better, with_class
 from nncli.targets.metrics.regression import weighted_quantiles
-from nncli.targets.metrics.survival import BRIER, SURVIVAL_LOSS
 from nncli.targets.target import Target
 
 S = TypeVar("S", bound=ScoreValues)
@@ -138,11 +137,8 @@ class Averaging:
             return value
         if higher_is_better(name):
             return 1.0 - (1.0 - value) * factor
-        return value * (
-            factor
-            if name in ("log_loss", "brier", "hamming_loss", BRIER, SURVIVAL_LOSS.name) or name.endswith("_deviance")
-            else factor**0.5
-        )
+        is_squared = name in METRICS and METRICS[name].is_squared
+        return value * (factor if is_squared else factor**0.5)
 
     def words(self, scores: Iterable[tuple[str, float | None]], *, decided: bool = False) -> str:
         """What the scores include, with the first score that would differ as it is without that."""

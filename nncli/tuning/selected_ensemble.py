@@ -161,7 +161,7 @@ def candidates_of(trials: Sequence[FinishedTrial], metric: str | None = None) ->
     if rows.predictions.target.has_curve:
         target, loss = rows.predictions.target, trials[0].first.loss
         return CandidatePredictions(
-            values, lambda S, mask: target.row_losses(loss, S, rows.y[mask], 1.0), rows.weights, "survival loss"
+            values, lambda S, mask: target.row_losses(loss, S, rows.y[mask], 1.0), rows.weights, target.error_title
         )
     if rows.predictions.target.has_probabilities:
         return CandidatePredictions.of_labels(values, rows.y, rows.weights)

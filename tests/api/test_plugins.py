@@ -8,11 +8,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import nncli
 from nncli.base import plugins
-from nncli.base.errors import RunError, UsageError
+from nncli.base.errors import ConfigError, RunError, UsageError
 from tests.cli.support import DATA, ROOT
 
 LOSS = (ROOT / "examples" / "plugins" / "nncli-focal" / "nncli_focal.py").read_text()
@@ -74,6 +75,45 @@ def test_a_class_of_a_script_needs_the_usual_guard(tmp_path: Path, is_guarded: b
     else:
         assert done.returncode
         assert "if __name__" in done.stderr
+
+
+TIMES = """
+from typing import ClassVar, Literal
+
+from nncli.extend import CoxLoss, StrictStr
+
+
+class Recurrence(CoxLoss):
+    \"""Cox's loss, with another column of the target.\"""
+
+    type: Literal["recurrence"] = "recurrence"
+    again: StrictStr | None = None
+    target_keys: ClassVar[tuple[str, ...]] = ("again",)
+
+    @property
+    def missing_key(self) -> tuple[str, str] | None:
+        return None if self.again is not None else ("recurrence needs again", "Name a column as again.")
+"""
+
+
+def test_a_loss_of_the_time_to_an_event_names_its_columns(tmp_path: Path) -> None:
+    (tmp_path / "recurrence.py").write_text(TIMES)
+    rows = "\n".join(f"{i % 7},{1 + i * i % 11},{'yes' if i % 3 else 'no'}" for i in range(60))
+    (tmp_path / "t.csv").write_text(f"x,days,again\n{rows}\n")
+    settings, code = ["preset=textbook", "layers=[4]", "epochs=2"], [tmp_path / "recurrence.py"]
+
+    def train(loss: str, name: str) -> Path:
+        output = tmp_path / name
+        return nncli.train(
+            tmp_path / "t.csv", target="days", code=code, set=[f"loss={loss}", *settings], output=output
+        ).run
+
+    with pytest.raises(ConfigError) as missing:
+        train("recurrence", "missing")
+    assert missing.value.location.key == "loss"
+    run = train("{type: recurrence, again: again}", "run")
+    predicted = nncli.predict(run, pl.DataFrame({"x": [3]}), at=[4], code=code)
+    assert predicted.columns == ["prediction", "survival_4"]
 
 
 def test_a_file_that_begins_work_while_it_is_loaded_is_refused(tmp_path: Path) -> None:

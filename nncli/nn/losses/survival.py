@@ -32,7 +32,7 @@ MAX_HAZARD = 80.0
 class EventLoss(LossBase):
     """The interface of a loss of the time to an event, with the columns of the event and the start."""
 
-    type: Literal["survival", "cox"]
+    type: str
     event: StrictStr | None = Field(
         None,
         description="Column that says whether the event happened at the time of the target: yes, 1, true or died. "

@@ -100,6 +100,7 @@ def deviance_metric(power: float) -> Metric[RegressionResamples]:
         f"mean {name.replace('_', ' ').capitalize()} of counts or amounts; lower is better",
         name.replace("_", " ").capitalize(),
         is_selectable=name != TWEEDIE_DEVIANCE,
+        is_squared=True,
         bootstrap=partial(_bootstrap_deviance, power=power),
     )
 

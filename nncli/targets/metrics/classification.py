@@ -417,12 +417,14 @@ CLASSIFICATION_METRICS: tuple[Metric[ClassificationResamples], ...] = (
         log_loss,
         "log loss",
         "mean of -ln(probability of the true class), in nats; lower is better",
+        is_squared=True,
         bootstrap=bootstrap_log_loss,
     ),
     _entry(
         brier,
         "Brier score",
         "mean squared distance of the probabilities from the true class; lower is better",
+        is_squared=True,
         bootstrap=bootstrap_brier,
     ),
     _entry(

@@ -236,6 +236,7 @@ LABEL_METRICS: tuple[Metric[LabelResamples], ...] = (
         _hamming_loss,
         "Hamming loss",
         "share of the labels of a row that are wrong, the mean over the rows; lower is better",
+        is_squared=True,
         of_classes=True,
     ),
     _entry(

@@ -27,6 +27,7 @@ class Metric(plugins.Part, Generic[R]):
     `title` is how people write it within a sentence.
     `is_selectable`: `metric:` in the configuration may name it. `has_baseline`: a comparison with the baseline, and a
     bootstrap interval, mean something.
+    `is_squared`: an error on the scale of a squared one, such as a likelihood, not in the units of the target.
     `of_classes`: the metric is of the predicted classes alone; its predictions are scores (rows, classes) of which the
     largest is that of the predicted class.
     `bootstrap` computes the metric for many resamples at once, from the sums that metrics share; without one the
@@ -43,6 +44,7 @@ class Metric(plugins.Part, Generic[R]):
     higher_is_better: bool = False
     is_selectable: bool = True
     has_baseline: bool = True
+    is_squared: bool = False
     of_classes: bool = False
     bootstrap: Callable[[R], Samples] | None = None
 

@@ -270,6 +270,7 @@ SURVIVAL_LOSS: Metric[Any] = _entry(
     "survival_loss",
     "survival loss",
     "negative log-likelihood of the time to an event in the bins of the model, per row; lower is better",
+    is_squared=True,
 )
 SURVIVAL_METRICS: tuple[Metric[Any], ...] = (
     _entry(
@@ -288,6 +289,7 @@ SURVIVAL_METRICS: tuple[Metric[Any], ...] = (
         BRIER,
         "integrated Brier score",
         "mean over time of the squared error of the survival probability, weighted for censoring; lower is better",
+        is_squared=True,
     ),
     _entry(
         "time_auc",
