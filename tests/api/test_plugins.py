@@ -110,6 +110,7 @@ def test_a_loss_of_the_time_to_an_event_names_its_columns(tmp_path: Path) -> Non
 
     with pytest.raises(ConfigError) as missing:
         train("recurrence", "missing")
+    assert missing.value.location is not None
     assert missing.value.location.key == "loss"
     run = train("{type: recurrence, again: again}", "run")
     predicted = nncli.predict(run, pl.DataFrame({"x": [3]}), at=[4], code=code)
