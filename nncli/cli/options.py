@@ -69,8 +69,15 @@ class DisplayOptions(ColorOptions, TalkOptions):
         self.note(f"to edit this configuration: nncli init {shlex.join(drafted.arguments)} -o config.yaml")
 
     def next(self, *commands: str) -> None:
-        """Print commands that may follow."""
+        """Print commands that may follow, and the files of code that they need."""
+        from nncli.base import plugins
+
         self.say(*(f"next: {command}" for command in commands))
+        if any(command.startswith("nncli") for command in commands):
+            files = {about.file for about in plugins.plugins() if about.file is not None}
+            names = (file.relative_to(here) if file.is_relative_to(here := Path.cwd()) else file for file in files)
+            words = [word for name in sorted(map(str, names)) for word in ("--code", name)]
+            self.note(*([f"these commands need {shlex.join(words)}"] if words else []))
 
 
 @dataclass(frozen=True, kw_only=True)

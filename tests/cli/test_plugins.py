@@ -166,6 +166,14 @@ def test_a_search_proposes_the_keys_of_a_plugin(nncli: Cli, tmp_path: Path) -> N
     nncli("tune", *search, "-o", str(tmp_path / "tuned")).check()
 
 
+def test_the_commands_that_follow_a_training_are_told_with_its_file_of_code(nncli: Cli, tmp_path: Path) -> None:
+    table = str(DATA / "xor.csv")
+    trained = nncli(*TRAIN, "--code", str(FOCAL), "--set", "loss=focal", "-o", str(tmp_path / "run")).check()
+    assert f"--code {FOCAL}" in trained.err
+    plugins.reset()
+    assert "--code" not in nncli("init", table, "-t", "label", "-o", str(tmp_path / "c.yaml")).check().err
+
+
 def test_a_command_of_a_package_is_one_of_nncli(site: Path) -> None:
     source = """
 from nncli.extend import Command
