@@ -23,8 +23,13 @@ from nncli.nn.program.values import Value, exp, join
 MAX_BINS = 500
 IMAGINED = 0.5
 """Events that are added to each bin for the outputs from which a training starts."""
-APART = 0.2
-"""By how much outputs differ from their mean: what makes all events earlier is learned faster than a single hazard."""
+SHARED, APART = 0.4, 0.1
+"""The factors of the mean of the outputs, and of what each differs from it.
+
+So what makes all events earlier is learned faster than a single hazard, and both slower than without them.
+"""
+RISK_FACTOR = 0.1
+"""The factor of the risk in proportional hazards, so that it is learned slower: its exponential overfits soon."""
 MAX_HAZARD = 80.0
 """The largest cumulative hazard in a bin, and logarithm of one, whose exponential is a number of float32."""
 
@@ -81,7 +86,8 @@ class Survival(EventLoss):
 
     rₖ is the share of bin k in which the row is at risk, before that bin 1: a row that is censored within a bin, or
     enters within it, counts for a part. The survival at the end of bin k is (1 - h₀) … (1 - hₖ). The log-odds are
-    x = m + 0.2 (z - m) with the mean m of z, that is z A for a symmetric A, so dz = dx A with dxₖ = (rₖ + eₖ) hₖ - eₖ.
+    x = 0.4 m + 0.1 (z - m) with the mean m of z, that is z A for a symmetric A, so dz = dx A with
+    dxₖ = (rₖ + eₖ) hₖ - eₖ.
     Gensheimer and Narasimhan, "A scalable discrete-time survival model for neural networks", 2019.
     """
 
@@ -92,19 +98,19 @@ class Survival(EventLoss):
         return (FALLING,) * outputs
 
     def formulas(self, outputs: int) -> tuple[str, str]:
-        loss = "L = 1/B Σᵢ Σₖ ((rᵢₖ + eᵢₖ) log(1 + exp(xᵢₖ)) - eᵢₖ xᵢₖ), x = m + 0.2 (z - m), m = mean(z)"
-        return loss, "dX = 1/B ((R + E) σ(X) - E), dZ = m + 0.2 (dX - m), m = mean(dX)"
+        loss = "L = 1/B Σᵢ Σₖ ((rᵢₖ + eᵢₖ) log(1 + exp(xᵢₖ)) - eᵢₖ xᵢₖ), x = 0.4 m + 0.1 (z - m), m = mean(z)"
+        return loss, "dX = 1/B ((R + E) σ(X) - E), dZ = 0.4 m + 0.1 (dX - m), m = mean(dX)"
 
     def initial_outputs(self, y: Array) -> Array:
         """The log-odds of the hazards of all rows, each bin with half an event more."""
         at_risk, events = np.split(y.sum(axis=0, dtype=np.float64), 2)
         x = np.log((events + IMAGINED) / (at_risk + IMAGINED))
-        return np.asarray(x.mean() + (x - x.mean()) / APART)
+        return np.asarray(x.mean() / SHARED + (x - x.mean()) / APART)
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         at_risk, has_event = np.split(y, 2, axis=1)
         both, events, X, dX = (np.empty_like(Z) for _ in range(4))
-        A = (APART * np.eye(Z.shape[1]) + (1.0 - APART) / Z.shape[1]).astype(Z.dtype)
+        A = (APART * np.eye(Z.shape[1]) + (SHARED - APART) / Z.shape[1]).astype(Z.dtype)
         L, softplus, _ = Softplus().bind(X)
         P, sigmoid, _ = Sigmoid().bind(X)
 
@@ -132,7 +138,7 @@ class Survival(EventLoss):
             return np.asarray(np.multiply.accumulate(1.0 / (1.0 + np.exp(_log_odds(Z))), axis=1))
 
     def lower_inverse_link(self, z: Value) -> Value:
-        survives = 1.0 / (1.0 + exp(z * APART + z.sum() * ((1.0 - APART) / z.width)))
+        survives = 1.0 / (1.0 + exp(z * APART + z.sum() * ((SHARED - APART) / z.width)))
         parts = [survives.columns([0])]
         for k in range(1, z.width):
             parts.append(parts[-1] * survives.columns([k]))
@@ -146,13 +152,14 @@ class Survival(EventLoss):
 
 
 class Cox(EventLoss):
-    """Proportional hazards in bins of time: the cumulative hazard of a row in bin k is Hₖ = exp(z + bₖ), z its risk.
+    """Proportional hazards in bins of time: the cumulative hazard of a row in bin k is Hₖ = exp(0.1 z + bₖ).
 
-    The first output is z, and the others are the baseline b, which is the same for all rows. With the share r of each
-    bin in which a row is at risk and 1 for the bin of its event, e, the loss is Σₖ (rₖ Hₖ - eₖ log(1 - exp(-Hₖ))), so
-    dxₖ = rₖ Hₖ - eₖ Hₖ / (exp(Hₖ) - 1) for xₖ = z + bₖ. The survival at the end of bin k is exp(-(H₀ + … + Hₖ)). This
-    is the likelihood of times that are known by their bins: ties need no approximation of Breslow or Efron, and rows
-    do not depend on the others of a batch, as they do in Cox's partial likelihood, the maximum over the baseline.
+    The first output is z, the risk of the row, and the others are the baseline b, which is the same for all rows. With
+    the share r of each bin in which a row is at risk and 1 for the bin of its event, e, the loss is
+    Σₖ (rₖ Hₖ - eₖ log(1 - exp(-Hₖ))), so dxₖ = rₖ Hₖ - eₖ Hₖ / (exp(Hₖ) - 1) for xₖ = 0.1 z + bₖ. The survival at the
+    end of bin k is exp(-(H₀ + … + Hₖ)). This is the likelihood of times that are known by their bins: ties need no
+    approximation of Breslow or Efron, and rows do not depend on the others of a batch, as they do in Cox's partial
+    likelihood, the maximum over the baseline.
     Cox, "Regression models and life-tables", 1972; Prentice and Gloeckler, "Regression analysis of grouped survival
     data with application to breast cancer data", 1978.
     """
@@ -171,8 +178,8 @@ class Cox(EventLoss):
         return (FALLING, *(FIXED,) * (outputs - 1))
 
     def formulas(self, outputs: int) -> tuple[str, str]:
-        loss = "L = 1/B Σᵢ Σₖ (rᵢₖ Hᵢₖ - eᵢₖ log(1 - exp(-Hᵢₖ))), H = exp(X), x = z + b"
-        return loss, "dX = 1/B (R H - E H / (exp(H) - 1)), dz = Σₖ dxₖ, db = dX"
+        loss = "L = 1/B Σᵢ Σₖ (rᵢₖ Hᵢₖ - eᵢₖ log(1 - exp(-Hᵢₖ))), H = exp(X), x = 0.1 z + b"
+        return loss, "dX = 1/B (R H - E H / (exp(H) - 1)), dz = 0.1 Σₖ dxₖ, db = dX"
 
     def initial_outputs(self, y: Array) -> Array:
         """A risk of 0, and the baseline of all rows, each bin with half an event more."""
@@ -183,7 +190,7 @@ class Cox(EventLoss):
         at_risk, events = np.split(y, 2, axis=1)
         bins = Z.shape[1] - 1
         R, E, X, H, P = (np.empty((len(Z), bins), Z.dtype) for _ in range(5))
-        A = np.concatenate([np.ones((1, bins)), np.eye(bins)]).astype(Z.dtype)  # X = Z A
+        A = np.concatenate([np.full((1, bins), RISK_FACTOR), np.eye(bins)]).astype(Z.dtype)  # X = Z A
         row_sum = np.concatenate([np.ones((bins, 1)), np.zeros((bins, bins))], axis=1).astype(Z.dtype)
         smallest = np.finfo(Z.dtype).tiny
 
@@ -219,28 +226,28 @@ class Cox(EventLoss):
             return np.asarray(np.exp(-np.add.accumulate(_hazards(Z), axis=1)))
 
     def lower_inverse_link(self, z: Value) -> Value:
-        H = [exp(z.columns([0]) + z.columns([k])) for k in range(1, z.width)]
+        H = [exp(z.columns([0]) * RISK_FACTOR + z.columns([k])) for k in range(1, z.width)]
         parts = [H[0]]
         for hazard in H[1:]:
             parts.append(parts[-1] + hazard)
         return exp(-1.0 * join(parts))
 
     def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """dxₖ = -Hₖ Σ_{j≥k} Sⱼ dSⱼ, and dz is their sum."""
+        """dxₖ = -Hₖ Σ_{j≥k} Sⱼ dSⱼ, and dz is 0.1 times their sum."""
         dX = -_hazards(Z) * (self.inverse_link(Z) * dP)[:, ::-1].cumsum(axis=1)[:, ::-1]
-        return np.concatenate([dX.sum(axis=1, keepdims=True), dX], axis=1)
+        return np.concatenate([RISK_FACTOR * dX.sum(axis=1, keepdims=True), dX], axis=1)
 
 
 def _hazards(Z: Array) -> Floats:
     """The cumulative hazard (B, bins) in each bin, from the outputs of `Cox`."""
     z = Z.astype(np.float64)
-    return np.asarray(np.exp(z[:, :1] + z[:, 1:]))
+    return np.asarray(np.exp(z[:, :1] * RISK_FACTOR + z[:, 1:]))
 
 
 def _log_odds(Z: Array) -> Floats:
-    """m + APART (z - m), the log-odds of hazards; the sum is in order, so that a row's bits depend on the row alone."""
+    """The log-odds of hazards; the sum is in order, so that a row's bits depend on the row alone."""
     z = Z.astype(np.float64)
-    return np.asarray(z * APART + np.cumsum(z, axis=1)[:, -1:] * ((1.0 - APART) / z.shape[1]))
+    return np.asarray(z * APART + np.cumsum(z, axis=1)[:, -1:] * ((SHARED - APART) / z.shape[1]))
 
 
 def survival_losses(S: Floats, y: npt.NDArray[Any]) -> Floats:

@@ -145,10 +145,10 @@ def naive_row(loss: Any, z: Matrix, y: Any) -> float:
         return -math.log(math.prod(p[:y]) * (1.0 - p[y] if y < len(p) else 1.0))
     if name == "survival":
         n, mean = len(z), math.fsum(map(float, z)) / len(z)
-        hazards = [1.0 / (1.0 + math.exp(-0.2 * float(a) - 0.8 * mean)) for a in z]
+        hazards = [1.0 / (1.0 + math.exp(-0.1 * float(a) - 0.3 * mean)) for a in z]
         return -math.fsum(r * math.log1p(-h) + e * math.log(h) for h, r, e in zip(hazards, y[:n], y[n:], strict=True))
     if name == "cox":
-        n, H = len(z) - 1, [math.exp(float(z[0]) + float(b)) for b in z[1:]]
+        n, H = len(z) - 1, [math.exp(0.1 * float(z[0]) + float(b)) for b in z[1:]]
         return math.fsum(r * h - e * math.log(-math.expm1(-h)) for h, r, e in zip(H, y[:n], y[n:], strict=True))
     assert name == "cross_entropy"
     scores = [0.0, float(z[0])] if len(z) == 1 else [float(a) for a in z]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nncli.nn.arrays import Codes, Floats, Mask
 from nncli.nn.losses import Cox, Survival
-from nncli.nn.losses.survival import EventLoss, survival_losses
+from nncli.nn.losses.survival import RISK_FACTOR, EventLoss, survival_losses
 
 RNG = np.random.default_rng(0)
 LOSSES = pytest.mark.parametrize("loss", [Survival(), Cox()], ids=lambda loss: loss.type)
@@ -107,10 +107,10 @@ def _maximum_likelihood(X: Floats, y: Floats) -> Floats:
     bound = Cox().bind(Z, y, None)
 
     def gradient(theta: Floats) -> Floats:
-        Z[:, 0], Z[:, 1:] = X @ theta[:d], theta[d:]
+        Z[:, 0], Z[:, 1:] = X @ theta[:d] / RISK_FACTOR, theta[d:]
         bound.forward()
         dZ = bound.backward()
-        return np.concatenate([dZ[:, 0] @ X, dZ[:, 1:].sum(axis=0)])
+        return np.concatenate([dZ[:, 0] @ X / RISK_FACTOR, dZ[:, 1:].sum(axis=0)])
 
     for _ in range(20):
         steps = 1e-5 * np.eye(len(theta))
