@@ -57,7 +57,8 @@ class Explanation:
     shuffling, `importances` are ordered from the most important column on; all are None if no row has a target.
     `partial_dependence` is of the most important columns, then of other monotone ones. These are of predictions by the
     members that were not trained on the row, or by the whole model (`prediction_of`). `attributions`, if requested, are
-    of the whole model's predictions for the rows with the numbers `attributed`, from 1.
+    of the whole model's predictions for the rows with the numbers `attributed`, from 1. `interactions` are the sets of
+    columns that act together by construction; none if all may.
 
     A table of at most FEW_ROWS rows has attributions in any case, which are also those of its `explained_rows`, and
     neither importances nor partial dependence; its `permutations` are 0.
@@ -82,6 +83,7 @@ class Explanation:
     prediction_of: PredictionOf = "model"
     permutations: int = PERMUTATIONS
     explained_rows: tuple[ExplainedRow, ...] = ()
+    interactions: tuple[tuple[str, ...], ...] = ()
     targets: Mapping[str, Explanation] = field(default_factory=dict)
     target: Target = field(kw_only=True, repr=False)
 
@@ -126,6 +128,7 @@ class Explanation:
                 }
                 for curve in self.partial_dependence
             ],
+            "interactions": [list(names) for names in self.interactions],
             "explained_rows": [asdict(row) for row in self.explained_rows],
             "notes": list(self.notes),
         }
@@ -232,6 +235,7 @@ def _explain(
         permutations=explained.permutations,
         target=model.spec.target,
         explained_rows=attributions.explained_rows(table, table.row_numbers) if attributions and are_few else (),
+        interactions=explained.encoded.interactions,
     )
 
 

@@ -15,7 +15,7 @@ import typer
 from nncli.api.options import ExplainOptions, SourceOptions
 from nncli.base.atomic_files import check_overwrite
 from nncli.base.option import OUTPUT, Option
-from nncli.base.text import MAX_QUOTE_LENGTH
+from nncli.base.text import MAX_QUOTE_LENGTH, join_quoted
 from nncli.cli.console import format_number, interrupt_at_once, rows
 from nncli.cli.options import ForceOptions, ResultOptions, RunDirectory, input_table, show_targets
 from nncli.cli.progress.status import Plain, Steps
@@ -129,7 +129,8 @@ def _text(explanation: Explanation, top: int) -> str:
     """What moved the predictions of a few rows; or a table of feature importance, and partial dependence."""
     if explanation.explained_rows:
         return "\n\n".join(_reasons(explanation, row, top) for row in explanation.explained_rows)
-    return "\n\n".join([*_importance(explanation), *map(_dependence, explanation.partial_dependence)])
+    sets = [_interactions(explanation)] if explanation.interactions else []
+    return "\n\n".join([*_importance(explanation), *sets, *map(_dependence, explanation.partial_dependence)])
 
 
 def _reasons(explanation: Explanation, row: ExplainedRow, top: int) -> str:
@@ -211,6 +212,14 @@ def _trend_title(explanation: Explanation) -> str:
             else on_one_line(f"probability of {item.target} = {item.outputs[0]}")
         )
     return ""
+
+
+def _interactions(explanation: Explanation) -> str:
+    """The sets of columns that act together."""
+    sets = "; ".join(map(join_quoted, explanation.interactions))
+    return prose(
+        f"interactions: {sets}; by construction, the output of the network is a sum of a function of each of these sets"
+    )
 
 
 def _dependence(curve: PartialDependence) -> str:

@@ -55,6 +55,16 @@ def test_a_monotone_column_of_ordered_classes_raises_the_probability_of_more(nnc
     assert "that band is …; the probability of more than each class is increasing by construction" in shown
 
 
+def test_columns_that_act_together_are_named(nncli: Cli, here: Path) -> None:
+    rows = "\n".join(f"{i},{i % 3},{i % 5},{i}" for i in range(60))
+    (here / "t.csv").write_text(f"a,b,c,y\n{rows}\n")
+    for keys, sets in (("", []), ("interactions: [[a, c], [b]]\n", [["a", "c"], ["b"]])):
+        (here / "c.yaml").write_text(f"data: {{path: t.csv, target: y}}\nlayers: [4]\nepochs: 1\n{keys}")
+        run = nncli("train", "c.yaml", "-q").check().path
+        assert ("interactions: 'a' and 'c'; 'b'; " in nncli("explain", run, "-q").check().out) == bool(sets)
+        assert json.loads(nncli("explain", run, "-q", "--json").check().out)["interactions"] == sets
+
+
 def test_attributions_are_written_for_the_rows_looked_at(nncli: Cli, penguins: Path, here: Path) -> None:
     nncli("explain", penguins, TABLE, "--attributions", "why.csv", "--rows", 9, "--top", 0, "--class", "Gentoo").check()
     frame = pl.read_csv(here / "why.csv")

@@ -218,7 +218,10 @@ def test_interactions_make_sums_of_functions_of_columns_numbers_and_categories_a
     run = trained(table, tmp_path / "run", "y", ["loss=mse", sets, "precision=float64"])
     assert show(run).interactions == (("up", "kind"), ("down",), ("free",))
     assert ("interactions", "'up' and 'kind'; 'down'; 'free'") in show(run).facts()
-    assert "<dt>interactions</dt>" in report(run).html.read_text()
+    page = report(run).html.read_text()
+    assert "<dt>interactions</dt>" in page
+    assert "By construction, the output of the network is a sum" in page
+    assert explain(run, top=1).interactions == show(run).interactions
     rows = pl.read_csv(table).drop_nulls("up")
     other = rows.reverse()
     for together in (["up", "kind"], ["down"], ["free"]):

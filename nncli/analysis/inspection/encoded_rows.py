@@ -140,6 +140,12 @@ class EncodedRows:
             if all(spec.monotone.get(name) == direction for spec in specs if name in spec.encoder.names)
         }
 
+    @property
+    def interactions(self) -> tuple[tuple[str, ...], ...]:
+        """The sets of columns that act together in all members; none if all may, or members differ."""
+        first, *others = (part.model.spec.interactions for part in self.parts)
+        return first if all(sets == first for sets in others) else ()
+
     def take(self, rows: Rows) -> EncodedRows:
         """The rows at these positions."""
         parts = tuple(part.take(rows) for part in self.parts)

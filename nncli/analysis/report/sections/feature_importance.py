@@ -19,7 +19,7 @@ from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.analysis.inspection.permutation_importance import Importance, PartialDependence, in_units
 from nncli.analysis.report.charts import DEPTH, Axis, Color, Distribution, Line, Range, evenly_spaced, lines, ranges
 from nncli.analysis.report.page import Figure, Gallery, Notice, Section, Table, display, method
-from nncli.analysis.report.sections.scores import format_interval
+from nncli.analysis.report.sections.scores import format_interval, quoted_names
 from nncli.base.text import format_number, quote
 from nncli.targets.metrics.registry import higher_is_better, metric_title
 
@@ -94,6 +94,11 @@ def feature_importance(importance: FeatureImportance) -> Section:
     held = [f"{curve.monotone} in {quote(curve.column)}" for curve in curves if curve.monotone is not None]
     if held:
         texts.append(f"Whatever the other columns are, the prediction is monotone by construction: {', '.join(held)}.")
+    if sets := explanation.encoded.interactions:
+        texts.append(
+            "By construction, the output of the network is a sum of a function of each of these sets of columns: "
+            f"{'; '.join(map(quoted_names, sets))}."
+        )
     return Section(name, title, (Gallery(tuple(figures)), method(*texts)), wide=True)
 
 
