@@ -136,6 +136,29 @@ def test_exports_are_monotone(table: Path, tmp_path: Path, to: str, precision: s
     assert_monotone(lambda rows: runner.run(file, rows.select(FEATURES)), table)
 
 
+@pytest.mark.parametrize("to", ["python", "c", "js", "onnx"])
+def test_a_later_date_is_never_predicted_lower(tmp_path: Path, to: str) -> None:
+    rng, n = np.random.default_rng(0), 300
+    seconds = rng.integers(1_400_000_000, 1_700_000_000, n)
+    moments = pl.Series(seconds * 1_000_000).cast(pl.Datetime("us"))
+    free = rng.normal(size=n)
+    y = seconds / 1e8 + np.sin(seconds / 2e6) + free  # with a season, which a date that is monotone must not show
+    (tmp_path / "t.csv").write_text(pl.DataFrame({"when": moments, "free": free, "y": y}).write_csv())
+    run = train(
+        tmp_path / "t.csv", target="y", set=[*QUICK, "monotone={when: increasing}"], output=tmp_path / "run"
+    ).run
+    assert show(run).monotone == {"when": "increasing"}
+    later = np.sort(np.concatenate([seconds, seconds + 1, rng.integers(-(10**10), 10**10, n)]))
+    table = pl.DataFrame({"when": pl.Series(later * 1_000_000).cast(pl.Datetime("us")), "free": 0.5})
+    assert (np.diff(load(run).predict(table)["prediction"].to_numpy()) >= 0.0).all()
+    runner = target_of(to).load_runner()
+    if runner.missing() is None:
+        file = export(run, tmp_path / f"model{target_of(to).suffix}", to=to, check=False).path
+        exported = runner.run(file, table)["prediction"].to_numpy()
+        assert (np.diff(exported) >= 0.0).all()
+        assert exported[-1] > exported[0]
+
+
 def test_a_student_and_a_resumed_training_are_monotone(table: Path, tmp_path: Path) -> None:
     run = trained(table, tmp_path / "run", "y", ["loss=mse", "members=1"])
     train(resume=run, set=["epochs=7"])
@@ -192,6 +215,17 @@ def test_what_cannot_be_monotone_is_refused_at_its_key(
     assert issue.location is not None
     assert issue.location.key == key
     assert issue.hint
+
+
+def test_all_that_cannot_be_monotone_is_told_at_once(table: Path, tmp_path: Path) -> None:
+    settings = ["monotone={kind: increasing, class: decreasing}", "encoding.numeric=quantile", "loss=cross_entropy"]
+    drop = "data.drop=[years, y, amount, count]"
+    with pytest.raises(ConfigError) as refused:
+        train(table, target="size", set=[*QUICK, *settings, drop], output=tmp_path / "run")
+    keys = [issue.location.key for issue in refused.value.issues]
+    assert keys == ["monotone.kind", "monotone.class", "encoding.numeric", "monotone"]
+    with pytest.raises(ConfigError, match="'amount' and 'years', which are no features"):
+        trained(table, tmp_path / "run", "y", ["monotone={amount: increasing, up: increasing, years: decreasing}"])
 
 
 def test_an_unknown_column_has_a_suggestion(table: Path, tmp_path: Path) -> None:

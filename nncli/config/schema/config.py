@@ -286,9 +286,12 @@ class Config(Spec):
         """All columns are features."""
         if (data := info.data.get("data")) is None:
             return value
-        for name in value if isinstance(value, dict) else chain.from_iterable(value):
-            if name in data.excluded or name not in (data.features or (name,)):
-                raise ValueError(f"it names {quote(name)}, which is not a feature")
+        names = value if isinstance(value, dict) else dict.fromkeys(chain.from_iterable(value))
+        if others := [name for name in names if name in data.excluded or name not in (data.features or (name,))]:
+            is_one = len(others) == 1
+            raise ValueError(
+                f"it names {join_quoted(others)}, which {'is not a feature' if is_one else 'are no features'}"
+            )
         return value
 
     @model_validator(mode="before")

@@ -82,6 +82,9 @@ class ColumnEncoder(Spec):
     needs_repeats: ClassVar[bool] = False
     """Whether a column is useless if each value occurs in one row only."""
 
+    has_direction: ClassVar[bool] = False
+    """Whether cells have an order that `in_order` encodes, so that the prediction may be monotone in them."""
+
     examples: ClassVar[tuple[str, ...]] = ()
     """Cells of such a column, from which `nncli plugins check` makes a table."""
 
@@ -124,6 +127,13 @@ class ColumnEncoder(Spec):
     def n_numeric(self) -> int:
         """Number of columns of the matrix, the first ones, that numeric embeddings may embed."""
         return 0
+
+    def in_order(self) -> Self:
+        """This encoder so that the first `n_numeric` columns of the matrix never fall as a cell rises, to the last bit.
+
+        No other column depends on the cell, but one that tells whether it is missing. For kinds with `has_direction`.
+        """
+        return self
 
     @property
     @abstractmethod

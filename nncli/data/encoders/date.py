@@ -124,6 +124,7 @@ class DateColumn(ColumnEncoder):
     """
 
     profiles_at_once: ClassVar[bool] = True
+    has_direction: ClassVar[bool] = True
 
     type: Literal["date"] = "date"
     name: StrictStr
@@ -198,6 +199,13 @@ class DateColumn(ColumnEncoder):
     def n_numeric(self) -> int:
         """Number of columns of the matrix that numeric embeddings may embed: days and year."""
         return 1 + (self.year is not None)
+
+    def in_order(self) -> DateColumn:
+        """The days and the year alone; with `nearest_year`, dates outside the training range become its nearest end."""
+        update = {"clip_range": True} if self.nearest_year else {}
+        days = self.days.in_order().model_copy(update=update)
+        year = self.year and self.year.in_order().model_copy(update=update)
+        return self.model_copy(update={"days": days, "year": year, "cycles": (), "nearest_year": False})
 
     def hash_cells(self, table: Table) -> Hashes:
         """A hash of each date and time (rows,)."""

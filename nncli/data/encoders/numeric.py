@@ -292,7 +292,12 @@ class NumberColumn(ColumnEncoder):
 class NumericColumn(NumberColumn):
     """A numeric feature."""
 
+    has_direction: ClassVar[bool] = True
+
     type: Literal["numeric"] = "numeric"
+
+    def in_order(self) -> NumericColumn:
+        return self.model_copy(update={"clip": "ordered"}) if self.clip == "smooth" else self
 
     @classmethod
     def fit(cls, table: Table, name: str, options: EncodingOptions = DEFAULT_OPTIONS) -> NumericColumn:

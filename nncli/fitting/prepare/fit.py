@@ -322,18 +322,14 @@ def _inferred_kind(training: Table, whole: ColumnStore, name: str) -> Kind:
 
 
 def _configured(config: Config, column: Column) -> Column:
-    """The encoder of a column, whose clip keeps the order of values to the last bit if it is monotone.
+    """The encoder of a column, which keeps the order of cells to the last bit if it is monotone.
 
     With `nearest_year`, numbers in the time column are clipped to the training range.
     """
-    if not isinstance(column, NumericColumn):
-        return column
-    update: dict[str, object] = {}
-    if column.name == config.data.time and config.encoding.out_of_range_dates != "extrapolate":
-        update["clip_range"] = True
-    if column.name in config.monotone and column.clip == "smooth":
-        update["clip"] = "ordered"
-    return column.model_copy(update=update)
+    if column.name in config.monotone:
+        column = column.in_order()
+    clips = column.name == config.data.time and config.encoding.out_of_range_dates != "extrapolate"
+    return column.model_copy(update={"clip_range": True}) if clips and isinstance(column, NumericColumn) else column
 
 
 def fit_kind(

@@ -12,16 +12,15 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from nncli.base.errors import Location, config_error
+from nncli.base.errors import ConfigError, ConfigIssue, Location, config_error
 from nncli.base.findings import Finding, ordered
 from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch
-from nncli.base.text import quote
+from nncli.base.text import join_quoted
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Kind
-from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.store.column_store import ColumnStore
 from nncli.fitting.checks.kinds import kinds_not_supported
 from nncli.fitting.checks.notes import (
@@ -381,27 +380,42 @@ BOUND_HINTS = {
 }
 
 
-def _feature_signs(config: Config, encoder: Encoder) -> tuple[Sign, ...]:
-    """The direction of each encoded feature, 0 where it is free; nothing if all are.
+def _monotone_signs(
+    config: Config, encoder: Encoder, loss: Loss, target: Target
+) -> tuple[tuple[Sign, ...], tuple[Sign, ...]]:
+    """The direction of each encoded feature, 0 where it is free, and the sign of each output for a rising prediction.
+
+    Both are empty if no column is monotone.
 
     Raises:
-        ConfigError: a monotone column is not one of numbers.
+        ConfigError: a column, its scaling or the prediction has no direction; it has an issue for each.
     """
+    if not config.monotone:
+        return (), ()
     signs: list[Sign] = [0] * encoder.width
+    outputs: tuple[Sign, ...] = ()
+    issues: list[ConfigIssue] = []
     for place, column in encoder.places:
         if (direction := config.monotone.get(column.name)) is None:
             continue
-        if not isinstance(column, NumericColumn):
+        signs[place.start : place.start + column.n_numeric] = [DIRECTIONS[direction]] * column.n_numeric
+        if not column.has_direction:
             what = f"a {column.type} column has no direction"
             is_binary = isinstance(column, CategoricalColumn) and len(column.categories) == 2
             numbers = "0 and 1 in its cells" if is_binary else "numbers in its cells, such as ranks or days"
             hint = f"Remove it, or write {numbers}."
-            raise config_error(f"monotone.{column.name}", what, hint)
-        if column.quantiles is not None:
-            what = f"quantile can reorder close values by its rounding, and {quote(column.name)} is monotone"
-            raise config_error("encoding.numeric", what, "Use robust or standard.")
-        signs[place.start] = DIRECTIONS[direction]
-    return tuple(signs) if any(signs) else ()
+            issues.append(ConfigIssue(what, Location(key=f"monotone.{column.name}"), hint))
+    if config.encoding.numeric == "quantile":
+        what = f"quantile can reorder close values by its rounding, and {join_quoted(config.monotone)} must keep theirs"
+        issues.append(ConfigIssue(what, Location(key="encoding.numeric"), "Use robust or standard."))
+    try:
+        outputs = loss.output_signs(loss.outputs(target.n_outputs))
+    except ValueError as error:
+        hint = "Remove it, or use loss: ordinal if the classes have an order."
+        issues.append(ConfigIssue(str(error), Location(key="monotone"), hint))
+    if issues:
+        raise ConfigError(*issues)
+    return (tuple(signs), outputs) if any(signs) else ((), outputs)
 
 
 def _interactions(config: Config, encoder: Encoder) -> tuple[tuple[int, ...], ...]:
@@ -415,27 +429,13 @@ def _interactions(config: Config, encoder: Encoder) -> tuple[tuple[int, ...], ..
     return sets if config.interactions and len(sets) > 1 else ()
 
 
-def _output_signs(config: Config, loss: Loss, target: Target) -> tuple[Sign, ...]:
-    """The sign of each output of the network that makes the prediction rise; nothing without monotone columns.
-
-    Raises:
-        ConfigError: the prediction has no direction.
-    """
-    if not config.monotone:
-        return ()
-    try:
-        return loss.output_signs(loss.outputs(target.n_outputs))
-    except ValueError as error:
-        hint = "Remove it, or use loss: ordinal if the classes have an order."
-        raise config_error("monotone", str(error), hint) from error
-
-
 def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) -> Network:
     """Build the network between the encoder and the loss.
 
     Raises:
         ConfigError: a layer does not fit the one before it, or the network is too large.
     """
+    monotone, output_signs = _monotone_signs(config, encoder, loss, target)
     network = Network(
         n_features=encoder.width,
         embeddings=tuple(
@@ -453,8 +453,8 @@ def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) 
         output_init=config.init,
         output_parametrization=config.parametrization,
         offset=encoder.offset,
-        monotone=_feature_signs(config, encoder),
-        output_signs=_output_signs(config, loss, target),
+        monotone=monotone,
+        output_signs=output_signs,
         constant_outputs=loss.constant_outputs(loss.outputs(target.n_outputs)),
         interactions=_interactions(config, encoder),
     )

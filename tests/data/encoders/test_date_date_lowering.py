@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from typing import Any
+
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +19,9 @@ from nncli.data.encoders.date import (
     lower_shift_into_range,
 )
 from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.number_and_date_forms import FIRST_DAY, LAST_DAY
+from nncli.data.encoders.options import EncodingOptions
+from nncli.data.number_and_date_forms import FIRST_DAY, LAST_DAY, MICROSECONDS_PER_DAY
+from nncli.data.table import Table
 from tests.nn.program.support import compute
 
 DAYS = st.lists(st.floats(FIRST_DAY, LAST_DAY), min_size=1, max_size=40)
@@ -55,3 +61,26 @@ def test_dates_outside_of_the_range_are_shifted_as_the_encoder_does(days: list[f
     x = np.array([*days, 10_000.0, 10_000.0 + length, 10_000.0 + length + 73_048.5, 10_000.0 - 73_048.0])
     lowered = compute(lambda v: lower_shift_into_range(v, 10_000.0, 10_000.0 + length, DAYS_PER_YEAR), x[:, None])
     assert lowered[:, 0].tolist() == column._shift_into_range(x).tolist()
+
+
+@pytest.mark.parametrize("out_of_range", ["extrapolate", "nearest_year"])
+@pytest.mark.parametrize("scaling", ["robust", "standard"])
+@given(days=st.lists(st.floats(FIRST_DAY, LAST_DAY), min_size=2, max_size=40), step=st.sampled_from([1e-5, 1.0, 366.0]))
+@settings(deadline=None)
+def test_in_order_no_column_falls_from_a_date_to_a_later_one(
+    days: list[float], step: float, scaling: Any, out_of_range: Any
+) -> None:
+    dates = [datetime(1970, 1, 1) + timedelta(day) for day in (-200.5, 15_000.0, 15_300.25, 19_000.0)]
+    options = EncodingOptions(numeric=scaling, clip="smooth", out_of_range_dates=out_of_range)
+    plain = DateColumn.fit(Table(pl.DataFrame({"d": dates}), "t"), "d", options)
+    column = plain.in_order()
+    assert plain.cycles
+    assert column.features == ("d: days", "d: year")
+    x = np.minimum(np.sort([*days, *np.add(days, step)]), LAST_DAY + 0.5)
+    stamps = pl.Series((x * MICROSECONDS_PER_DAY).astype(np.int64)).cast(pl.Datetime("us"))
+    out = np.empty((len(x), column.width))
+    column.encode(Table(pl.DataFrame({"d": stamps}), "t"), out)
+    lowered = compute(lambda v: column.lower(v, DateColumn.program_input([column])), x[:, None])
+    for columns in (out, lowered):
+        assert (np.diff(columns, axis=0) >= 0.0).all()
+    assert (np.abs(out) <= 3.0).all()
