@@ -104,10 +104,10 @@ bench-distill: .venv/dev
 bench-answers: .venv/dev
 	$(BIN)/python benchmarks/answers.py --peers-python $(PEERS_PYTHON) $(ONLY)
 
-# Monotone columns: what they cost or gain, beside CatBoost and LightGBM with the same, on tables with a monotone truth:
-# make bench-monotone TABLES=folder PEERS_PYTHON=a-python-with-catboost-and-lightgbm
+# Monotone columns and interactions: what they cost or gain, beside CatBoost and LightGBM with the same, on tables with
+# such a truth: make bench-monotone TABLES=folder PEERS_PYTHON=a-python-with-catboost-and-lightgbm ONLY="--quality fast"
 bench-monotone: .venv/dev
-	$(BIN)/python benchmarks/monotone.py $(TABLES) --peers-python $(PEERS_PYTHON)
+	$(BIN)/python benchmarks/monotone.py $(TABLES) --peers-python $(PEERS_PYTHON) $(ONLY)
 
 # Agreement, sizes and speed of exported models, on a folder of tables and a made one, beside CatBoost and sklearn-onnx:
 # make bench-export TABLES=folder PEERS_PYTHON=a-python-with-catboost-and-skl2onnx RUNS=folder-that-keeps-the-runs
