@@ -175,9 +175,9 @@ class Config(Spec):
         {},
         description="Columns of numbers or dates in which the prediction never falls (increasing) or never rises "
         "(decreasing) while the other columns stay as they are, whatever the table says, such as {age: increasing, "
-        "km: decreasing}. The prediction is a number with all its quantiles, the probability of the positive class or of each label, or "
-        "the order of ordered classes, or the time to an event; of several targets every one. The preset tabular then "
-        "has other layers.",
+        "km: decreasing}. The prediction is a number with all its quantiles, the probability of the positive class or "
+        "of each label, or the order of ordered classes, or the time to an event; of several targets every one. The "
+        "preset tabular then has other layers.",
     )
     interactions: tuple[tuple[StrictStr, ...], ...] = Field(
         (),
