@@ -919,7 +919,8 @@ class ExportOptions(CodeOptions):
     interval: Annotated[
         float | Sequence[float],
         Option(
-            "For numbers: also prediction intervals that cover this share of new rows, such as 0.9. Repeatable.",
+            "For numbers: also prediction intervals that cover this share of new rows, such as 0.9; for the time to an "
+            "event lower bounds. Repeatable.",
             OUTPUT,
             metavar="LEVEL",
         ),

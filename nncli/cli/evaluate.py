@@ -144,8 +144,8 @@ MAX_PARTS = 40
 
 
 def uncertainty_text(scores: UncertaintyScores) -> str:
-    """The coverage and the size of the intervals or sets of each level, by parts of the rows, and the guarantee."""
-    blocks = [*_intervals(scores), *_sets(scores)]
+    """The coverage and the size of what each level gives, by parts of the rows, and the guarantee."""
+    blocks = [*_intervals(scores), *_bounds(scores), *_sets(scores)]
     return "\n\n".join(blocks)
 
 
@@ -173,6 +173,32 @@ def _intervals(scores: UncertaintyScores) -> Iterator[str]:
         for title, parts in (("width", interval.scores.by_width), ("group", interval.scores.by_group)):
             yield from _parts(f"{name} intervals by {title}", parts, "mean width")
     for sentence in dict.fromkeys(interval.guarantee.sentence for interval in scores.intervals):
+        yield prose(escape_unprintable(sentence))
+
+
+def _bounds(scores: UncertaintyScores) -> Iterator[str]:
+    """The table of lower bounds, for each level."""
+    if not scores.bounds:
+        return
+    lines = [["level", "coverage", "95% interval", "mean bound", "median bound", "event before"]]
+    for bound in scores.bounds:
+        all_rows = bound.scores.coverage
+        lines.append(
+            [
+                _name(bound.scores.level),
+                *_shares(all_rows),
+                *map(format_number, (all_rows.size, bound.scores.median_bound)),
+                format_percent(bound.scores.events),
+            ]
+        )
+    yield f"lower bounds\n{table(lines)}"
+    for bound in scores.bounds:
+        yield from _parts(f"{_name(bound.scores.level)} bounds by group", bound.scores.by_group, "mean bound")
+    yield prose(
+        "The coverage is the share of the rows that were observed until the bound. Rows that were censored before it "
+        "may have their event after it, so more times may be covered, but at most those without an event before it."
+    )
+    for sentence in dict.fromkeys(bound.guarantee.sentence for bound in scores.bounds):
         yield prose(escape_unprintable(sentence))
 
 

@@ -62,11 +62,13 @@ class Check:
 
     def _predict(self, table: Table) -> tuple[Predictions, pl.DataFrame]:
         """The predictions for a table, and the columns of them that the program computes."""
-        if self.conformal is not None:
-            conformal = self.conformal.predict(table)
-            return conformal.predictions, conformal.frame()
-        predictions = self.model.predict(table)
-        return predictions, pl.DataFrame(predictions.target.program_columns(predictions))[self.program.outputs.titles]
+        conformal = None if self.conformal is None else self.conformal.predict(table)
+        predictions = self.model.predict(table) if conformal is None else conformal.predictions
+        columns = {
+            **predictions.target.program_columns(predictions),
+            **({} if conformal is None else conformal.region_columns),
+        }
+        return predictions, pl.DataFrame(columns)[self.program.outputs.titles]
 
 
 def table_of_features(model: AnyModel, table: Table) -> Table:

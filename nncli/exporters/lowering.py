@@ -11,7 +11,7 @@ import numpy as np
 
 from nncli.data.encoders.encoder import lower_encoder, program_inputs
 from nncli.data.table import Table
-from nncli.models.conformal.calibration import IntervalCalibration, lower_interval
+from nncli.models.conformal.calibration import BoundCalibration, IntervalCalibration, lower_interval
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.model import Model
@@ -46,7 +46,7 @@ def lower_model(model: AnyModel, conformal: ConformalPredictor | None = None) ->
     precision = members[0].spec.network.precision
     lowered = [_lower_member(member, builder, inputs) for member in members]
     mean = _lower_mean(model, lowered, precision)
-    bounds = () if conformal is None else _lower_intervals(conformal, lowered)
+    bounds = () if conformal is None else _lower_intervals(conformal, lowered, precision)
     target = model.spec.target
     codes = target.lower_codes(mean.values, model.spec.decision)
     outputs = Outputs(
@@ -62,17 +62,26 @@ def lower_model(model: AnyModel, conformal: ConformalPredictor | None = None) ->
     return replace(program, decimal=decimal, thousands=model.spec.dialect.thousands)
 
 
-def _lower_intervals(conformal: ConformalPredictor, members: Sequence[LoweredPredictions]) -> tuple[Bounds, ...]:
+def _lower_intervals(
+    conformal: ConformalPredictor, members: Sequence[LoweredPredictions], precision: Precision
+) -> tuple[Bounds, ...]:
     """The bounds of each level; the calibration must not depend on groups of rows."""
     weights = conformal.model.spec.weights if isinstance(conformal.model, Ensemble) else None
     quantiles = [member.quantiles for member in members if member.quantiles is not None]
+    rounded = conformal.model.spec.target.precision_of(precision)
     by_group = [
-        weighted_mean([member.values for member in members], group, weights) for group in conformal.groups.members
+        round_to(rounded, weighted_mean([member.values for member in members], group, weights))
+        for group in conformal.groups.members
     ]
     of_levels = [weighted_mean(quantiles, group, weights) for group in conformal.groups.members] if quantiles else []
-    levels, calibrations = len(conformal.model.spec.loss.quantile_levels), conformal.calibrations
-    intervals = [item for item in calibrations if isinstance(item, IntervalCalibration)]
-    return tuple(lower_interval(interval, by_group, of_levels, levels) for interval in intervals)
+    levels, target = len(conformal.model.spec.loss.quantile_levels), conformal.model.spec.target
+    bounds = list[Bounds]()
+    for calibration in conformal.calibrations:
+        if isinstance(calibration, IntervalCalibration):
+            bounds.append(lower_interval(calibration, by_group, of_levels, levels))
+        elif isinstance(calibration, BoundCalibration):
+            bounds.append(calibration.lower(target, by_group))
+    return tuple(bounds)
 
 
 def weighted_mean(values: Sequence[Value], members: Sequence[int], weights: Sequence[float] | None) -> Value:

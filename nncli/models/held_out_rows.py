@@ -125,7 +125,7 @@ class HeldOutRows:
         """The rows that are scored, with their row numbers, None for 1, 2 and so on; `training_y` gives the signs."""
         baseline, n = scored.baseline, len(scored.y)
         target = scored.predictions.target
-        is_number = target.uncertainty == "interval" and not target.has_parts
+        is_number = target.uncertainty == "interval" and not target.has_curve and not target.has_parts
         return cls(
             row_numbers=np.arange(1, n + 1) if numbers is None else numbers,
             y=scored.y,

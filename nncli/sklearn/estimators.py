@@ -305,10 +305,9 @@ class NNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-le
         Raises:
             ValueError: there are no validation rows to calibrate with, or too few for the level.
         """
-        bounds = self._calibrated(X, UncertaintyOptions(interval=interval)).intervals[0]
-        if self._is_flat:
-            return bounds.lower[:, 0], bounds.upper[:, 0]
-        return bounds.lower, bounds.upper
+        (bounds,) = self._calibrated(X, UncertaintyOptions(interval=interval)).intervals
+        assert bounds.upper is not None
+        return (bounds.lower[:, 0], bounds.upper[:, 0]) if self._is_flat else (bounds.lower, bounds.upper)
 
     def predict_quantiles(self, X: Any) -> Array:
         """The quantiles of the loss `quantiles` for X, (rows, levels) or (rows, targets, levels), in ascending order.

@@ -43,6 +43,7 @@ LABELED, NUMERIC = "classification", "regression"
 """The tasks that messages name for kinds that have classes, and for those that have intervals."""
 
 TargetScaling: TypeAlias = Literal["standard", "mean", "none"]
+Uncertainty: TypeAlias = Literal["interval", "prediction_set", "none"]
 
 
 class FitOptions(NamedTuple):
@@ -119,8 +120,8 @@ class TargetBase(Spec):
     """Whether the columns are one target together: labels of which a row has any number, or a time and its event."""
     fits_all_rows: ClassVar[bool] = False
     """Whether the validation rows tell, too, what there is to predict, as a rare label may be in one of them alone."""
-    uncertainty: ClassVar[Literal["interval", "prediction_set", "none"]] = "interval"
-    """What conformal calibration gives: an interval of numbers, or a set of classes; also the name of the option."""
+    has_upper_bound: ClassVar[bool] = True
+    """Whether its intervals have an upper bound; of a time of which some rows are censored, only the lower is known."""
     family: ClassVar[Task] = "regression"
     """The task whose metrics it shares."""
     default_loss: ClassVar[str] = "mse"
@@ -188,6 +189,11 @@ class TargetBase(Spec):
     def predicted_names(self) -> tuple[str, ...]:
         """The target columns that are predicted; others tell more about them."""
         return self.names
+
+    @property
+    def uncertainty(self) -> Uncertainty:
+        """What conformal calibration gives: an interval of numbers or a set of classes; also the name of the option."""
+        return "interval"
 
     # What it has, as sentences that follow the name of an option
 
@@ -353,6 +359,25 @@ class TargetBase(Spec):
     def default_output(self, values: Floats, decision: Decision | None) -> Codes:
         """The output (rows,) that is explained for each row: the first one."""
         return np.full(len(values), 0)
+
+    # Curves, of a kind that has them
+
+    @property
+    def time_edges(self) -> Floats:
+        """The times (bins + 1,), from 0 on, between which the logarithms of curves are straight."""
+        raise NotImplementedError(f"{self.title} has no curves")
+
+    def log_curve(self, values: Floats) -> Floats:
+        """The logarithms (…, rows, bins + 1) of the curves at `time_edges`."""
+        raise NotImplementedError(f"{self.title} has no curves")
+
+    def lower_log_curve(self, values: Value) -> list[Value]:
+        """The operations of `log_curve`, a column (rows, 1) for each edge."""
+        raise NotImplementedError(f"{self.title} has no curves")
+
+    def observed(self, y: Truth) -> tuple[Floats, Mask]:
+        """The times (rows,) for which rows were observed, and whether each ended with the event."""
+        raise NotImplementedError(f"{self.title} has no curves")
 
     @property
     def shown_outputs(self) -> slice:

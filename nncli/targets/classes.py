@@ -22,7 +22,7 @@ from nncli.nn.arrays import Codes, Floats
 from nncli.nn.losses import Loss
 from nncli.nn.program.program import LabelType, Outputs
 from nncli.nn.program.values import Value, is_nan, select
-from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
+from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, Uncertainty, missing_target_error
 from nncli.targets.decision import Decision, LabelThresholds, lower_decision
 from nncli.targets.metrics.bootstrap import ConfidenceInterval, Samples
 from nncli.targets.metrics.classification import (
@@ -53,7 +53,6 @@ class Classes(TargetBase):
     has_probabilities: ClassVar[bool] = True
     has_temperature: ClassVar[bool] = True
     reads_text: ClassVar[bool] = True
-    uncertainty: ClassVar[Literal["interval", "prediction_set", "none"]] = "prediction_set"
     family: ClassVar[Task] = "classification"
     default_loss: ClassVar[str] = "cross_entropy"
     default_metric: ClassVar[str] = "accuracy"
@@ -72,6 +71,10 @@ class Classes(TargetBase):
     def names(self) -> tuple[str, ...]:
         """The name of the target column, in a tuple as of numbers."""
         return (self.name,)
+
+    @property
+    def uncertainty(self) -> Uncertainty:
+        return "prediction_set"
 
     def other_labels(self, rare: Sequence[str]) -> dict[str, str]:
         """`rare class 1` and so on, negative numbers for numbers; true and false keep their names."""

@@ -23,7 +23,7 @@ from nncli.nn.losses import MIN_PROBABILITY, Loss
 from nncli.nn.losses.labels import logistic, lower_logistic
 from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value, is_nan, log, maximum, select
-from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, rows_with_target
+from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, Uncertainty, rows_with_target
 from nncli.targets.decision import Decision, LabelThresholds, constant_thresholds
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.labels import (
@@ -68,7 +68,6 @@ class MultilabelTarget(TargetBase):
     reads_text: ClassVar[bool] = True
     joins_columns: ClassVar[bool] = True
     fits_all_rows: ClassVar[bool] = True
-    uncertainty: ClassVar[Literal["interval", "prediction_set", "none"]] = "none"
     family: ClassVar[Task] = MULTILABEL
     default_loss: ClassVar[str] = "binary_cross_entropy"
     default_metric: ClassVar[str] = "micro_f1"
@@ -200,6 +199,10 @@ class MultilabelTarget(TargetBase):
     @property
     def title(self) -> str:
         return f"{join_quoted(self.names)} ({self.task}, {len(self.labels):,} labels)"
+
+    @property
+    def uncertainty(self) -> Uncertainty:
+        return "none"
 
     @property
     def no_labels(self) -> str:

@@ -22,7 +22,7 @@ from nncli.nn.losses import MIN_PROBABILITY, Loss
 from nncli.nn.losses.survival import survival_losses
 from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value, log, maximum, minimum, select
-from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
+from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, Uncertainty, missing_target_error
 from nncli.targets.decision import Decision
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.registry import BUILT_IN, BoundMetric, metric_function, metric_title
@@ -77,7 +77,7 @@ class SurvivalTarget(TargetBase):
     reads_text: ClassVar[bool] = True
     joins_columns: ClassVar[bool] = True
     fits_all_rows: ClassVar[bool] = True
-    uncertainty: ClassVar[Literal["interval", "prediction_set", "none"]] = "none"
+    has_upper_bound: ClassVar[bool] = False
     family: ClassVar[Task] = SURVIVAL
     default_loss: ClassVar[str] = "survival"
     default_metric: ClassVar[str] = "concordance"
@@ -181,8 +181,13 @@ class SurvivalTarget(TargetBase):
         return "needs a row to have one of several classes; this model predicts the time to an event"
 
     @property
+    def uncertainty(self) -> Uncertainty:
+        """A lower bound, unless rows enter late: those whose event was before they entered are not in the table."""
+        return "interval" if len(self.names) == 2 else "none"
+
+    @property
     def no_intervals(self) -> str:
-        return "needs numbers that are all observed; this model predicts survival curves"
+        return f"needs rows that were all observed from 0 on; here they were from {quote(self.names[-1])} on"
 
     # Outputs of the network, and predictions
 
@@ -209,12 +214,26 @@ class SurvivalTarget(TargetBase):
 
     def curve(self, values: Floats, times: Floats) -> Floats:
         """The survival (rows, times) at some times, from that at the ends of the bins; the last one beyond them."""
-        edges = np.concatenate([[0.0], self.edges])
+        edges, logs = self.time_edges, self.log_curve(values)
         time = np.clip(times, 0.0, edges[-1])
         place = np.clip(np.searchsorted(edges, time, "left"), 1, len(edges) - 1)
         share = (time - edges[place - 1]) / (edges[place] - edges[place - 1])
-        logs = np.log(np.maximum(np.concatenate([np.ones((len(values), 1)), values], axis=1), MIN_PROBABILITY))
         return np.asarray(np.exp(logs[:, place - 1] * (1.0 - share) + logs[:, place] * share))
+
+    @property
+    def time_edges(self) -> Floats:
+        return np.array([0.0, *self.edges])
+
+    def log_curve(self, values: Floats) -> Floats:
+        S = np.concatenate([np.ones((*values.shape[:-1], 1)), values], axis=-1)
+        return np.asarray(np.log(np.maximum(S, MIN_PROBABILITY)))
+
+    def lower_log_curve(self, values: Value) -> list[Value]:
+        logs = [log(maximum(values.columns([k]), MIN_PROBABILITY)) for k in range(values.width)]
+        return [values.columns([0]) * 0.0, *logs]
+
+    def observed(self, y: Truth) -> tuple[Floats, Mask]:
+        return y[:, 0], y[:, 1] == 1.0
 
     def medians(self, values: Floats) -> Floats:
         """The times (rows,) at which curves reach 1/2; infinite where that is after the last bin."""
@@ -226,8 +245,8 @@ class SurvivalTarget(TargetBase):
 
     def lower_codes(self, values: Value, decision: Decision | None) -> Value | None:
         """The operations of `medians`."""
-        logs = [log(maximum(values.columns([k]), MIN_PROBABILITY)) for k in range(values.width)]
-        half, median, before = float(np.log(2.0)), values.columns([0]) * 0.0, values.columns([0]) * 0.0
+        before, *logs = self.lower_log_curve(values)
+        half, median = float(np.log(2.0)), before
         for width, after in zip(np.diff(self.edges, prepend=0.0).tolist(), logs, strict=True):
             share = (before + half) / maximum(before - after, MIN_PROBABILITY)
             median, before = median + minimum(maximum(share, 0.0), 1.0) * width, after

@@ -24,7 +24,15 @@ from nncli.models.ensemble import AnyModel
 from nncli.run_directory.run import Run
 from nncli.targets.base import Truth
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
-from nncli.targets.metrics.coverage import Groups, IntervalScores, SetScores, interval_scores, set_scores
+from nncli.targets.metrics.coverage import (
+    BoundScores,
+    Groups,
+    IntervalScores,
+    SetScores,
+    bound_scores,
+    interval_scores,
+    set_scores,
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,26 @@ class IntervalEvaluation:
 
 
 @dataclass(frozen=True)
+class BoundEvaluation:
+    """The scores of the lower bounds of a level for a time to an event, and the coverage that is guaranteed."""
+
+    target: str
+    scores: BoundScores
+    guarantee: Guarantee
+
+    def json(self) -> dict[str, Any]:
+        """{"target": …, "level": …, "coverage": …, "mean_bound": …, "events_before": …, "by_group": […], …}."""
+        scores = self.scores
+        figures = {"mean_bound": scores.coverage.size, "median_bound": scores.median_bound}
+        return {
+            "target": self.target,
+            **_coverage_json(scores, {**json_safe(figures), "events_before": scores.events}),
+            **_parts_json(scores, ("by_group",), "mean_bound"),
+            "guarantee": self.guarantee.json(),
+        }
+
+
+@dataclass(frozen=True)
 class SetEvaluation:
     """The scores of the prediction sets of a level, and the coverage that is guaranteed."""
 
@@ -67,13 +95,16 @@ class SetEvaluation:
 
 @dataclass(frozen=True)
 class UncertaintyScores:
-    """The scores of the intervals or the sets of each level, of several targets one after the other."""
+    """The scores of the intervals, bounds or sets of each level, of several targets one after the other."""
 
     intervals: tuple[IntervalEvaluation, ...] = ()
     sets: tuple[SetEvaluation, ...] = ()
+    bounds: tuple[BoundEvaluation, ...] = ()
 
     def json(self) -> dict[str, Any]:
-        """{"intervals": […]} or {"sets": […]}."""
+        """{"intervals": […]}, {"bounds": […]} or {"sets": […]}."""
+        if self.bounds:
+            return {"bounds": [bound.json() for bound in self.bounds]}
         if self.intervals:
             return {"intervals": [interval.json() for interval in self.intervals]}
         return {"sets": [set_scores.json() for set_scores in self.sets]}
@@ -124,6 +155,18 @@ class Uncertainty:
                     for predicted_set in predicted.sets
                 )
             )
+        if not target.has_upper_bound:
+            time, event = target.observed(y)
+            return UncertaintyScores(
+                bounds=tuple(
+                    BoundEvaluation(
+                        target.predicted_names[0],
+                        bound_scores(time, event, bound.lower[:, 0], bound.level, weights, cluster, groups),
+                        self.guarantee(bound.level),
+                    )
+                    for bound in predicted.intervals
+                )
+            )
         with np.errstate(over="ignore", invalid="ignore"):  # numbers beyond measure have infinite widths
             return UncertaintyScores(
                 tuple(
@@ -142,6 +185,7 @@ class Uncertainty:
                     )
                     for j, name in enumerate(target.names)
                     for interval in predicted.intervals
+                    if interval.upper is not None
                 )
             )
 
@@ -172,12 +216,12 @@ def _groups(table: Table, row_groups: RowGroups) -> Groups:
     return Groups(numbers.astype(np.int64), tuple(map(str, names)))
 
 
-def _coverage_json(scores: IntervalScores | SetScores, figures: Mapping[str, float]) -> dict[str, Any]:
+def _coverage_json(scores: IntervalScores | BoundScores | SetScores, figures: Mapping[str, float]) -> dict[str, Any]:
     share, interval = scores.coverage.share, scores.coverage.interval
     return {"level": scores.level, "coverage": share, "coverage_interval": _interval_json(interval), **figures}
 
 
-def _parts_json(scores: IntervalScores | SetScores, names: Sequence[str], size: str) -> dict[str, Any]:
+def _parts_json(scores: IntervalScores | BoundScores | SetScores, names: Sequence[str], size: str) -> dict[str, Any]:
     """The coverage of parts of the rows, by what divides them."""
     return {
         by: [

@@ -177,10 +177,11 @@ def output_data(outputs: Outputs) -> dict[str, Any]:
 
 def _target(outputs: Outputs, j: int) -> dict[str, Any]:
     title = {(column.node, column.place): column.title for column in reversed(outputs.numbers)}
-    ranges = []
+    ranges = list[list[str | None]]()
     for bounds in outputs.bounds:
-        name = f"{percent_digits(bounds.level)} % interval"
-        ranges.append([name, title[bounds.lower, j], title[bounds.upper, j]])
+        name = f"{percent_digits(bounds.level)} % {'interval' if bounds.upper is not None else 'lower bound'}"
+        upper = None if bounds.upper is None else title[bounds.upper, j]
+        ranges.append([name, title[bounds.lower, j], upper])
     if outputs.quantiles is not None:
         n = len(outputs.levels)
         places = sorted(range(n), key=lambda k: outputs.levels[k])

@@ -41,6 +41,7 @@ from nncli.models.predictions import Predictions
 from nncli.nn.losses import MEDIAN, MIN_PROBABILITY, Loss
 from nncli.nn.program.program import Bounds
 from nncli.nn.program.values import Value, exp, join, log, maximum, select, smallest_sum
+from nncli.targets.base import Truth
 from nncli.targets.metrics.conformal import (
     aps_scores,
     is_in_set,
@@ -51,6 +52,7 @@ from nncli.targets.metrics.conformal import (
     upper_bounds,
 )
 from nncli.targets.metrics.sorted_scores import Floats, Integers, SortedScores
+from nncli.targets.metrics.survival_bounds import lower_time_bounds, observed_scores, time_bounds, times_at
 from nncli.targets.target import Target
 
 LOG_POWER = 2.0
@@ -153,19 +155,20 @@ class IntervalScore:
 
 @dataclass(frozen=True)
 class Interval:
-    """The bounds (rows, targets) of prediction intervals, in the units of the targets."""
+    """The bounds (rows, targets) of prediction intervals, in the units of the targets; `upper` is None if unknown."""
 
     level: float
     lower: Floats
-    upper: Floats
+    upper: Floats | None
 
     def columns(self, target: Target) -> dict[str, pl.Series]:
         """lower_90 and upper_90, with _TARGET for several targets."""
-        columns = {}
-        for j, name in enumerate(target.names):
-            suffix = percent_digits(self.level) + ("" if len(target.names) == 1 else f"_{name}")
+        columns, names = {}, target.predicted_names
+        for j, name in enumerate(names):
+            suffix = percent_digits(self.level) + ("" if len(names) == 1 else f"_{name}")
             columns[f"lower_{suffix}"] = pl.Series(self.lower[:, j])
-            columns[f"upper_{suffix}"] = pl.Series(self.upper[:, j])
+            if self.upper is not None:
+                columns[f"upper_{suffix}"] = pl.Series(self.upper[:, j])
         return columns
 
 
@@ -315,13 +318,53 @@ def _smallest(scores: SortedScores, shifts: Value, scales: Value | None, k: int)
     """The operations of `SortedScores.smallest` (rows, 1): infinite if fewer than k scores are finite."""
     if k > scores.finite:
         return shifts.columns([0]) * 0.0 + np.inf
-    return smallest_sum(shifts, scales, [_repeated(scores, g) for g in range(scores.groups)], k)
+    return smallest_sum(shifts, scales, [scores.ascending(g) for g in range(scores.groups)], k)
 
 
-def _repeated(scores: SortedScores, g: int) -> Floats:
-    """The finite scores of a group in ascending order, each as often as it occurs."""
-    counts = scores.counts[scores.starts[g] : scores.starts[g] + scores.sizes[g] + 1]
-    return np.repeat(scores.distinct(g), np.diff(counts))
+@dataclass(frozen=True)
+class BoundCalibration:
+    """The scores of the calibration rows, sorted for each part, for lower bounds of times; see `survival_bounds`."""
+
+    level: float
+    partition: Partition
+    scores: tuple[SortedScores, ...]
+
+    @classmethod
+    def of(
+        cls,
+        level: float,
+        partition: Partition,
+        rows: HeldOutRows,
+        groups: OutOfFoldGroups,
+        options: UncertaintyOptions,
+        loss: Loss,
+    ) -> BoundCalibration:
+        """Calibrate by the survival that is predicted for the times for which calibration rows were observed."""
+        scores = bound_scores(rows.predictions, rows.y)
+        parts = tuple(SortedScores.of(scores[part], groups.group[part], len(groups)) for part in partition.rows)
+        return cls(level, partition, parts)
+
+    def predict(self, of_groups: Sequence[Predictions], codes: Integers) -> Interval:
+        """The bounds of rows, from the predictions of each group; `codes` (rows,) are those of the partition."""
+        target = of_groups[0].target
+        curves, parts = target.log_curve(np.stack([group.values for group in of_groups])), self.partition.parts(codes)
+        lower = np.empty((len(parts), 1))
+        for p in np.unique(parts):
+            rows = np.flatnonzero(parts == p)
+            lower[rows, 0] = time_bounds(curves[:, rows], target.time_edges, self.scores[p], self.level)
+        return Interval(self.level, lower, None)
+
+    def lower(self, target: Target, values: Sequence[Value]) -> Bounds:
+        """The operations of `predict` for a partition of one part, from the values (rows, outputs) of each group."""
+        curves = [target.lower_log_curve(group) for group in values]
+        bound = lower_time_bounds(curves, target.time_edges, self.scores[0], self.level)
+        return Bounds(self.level, bound.position, None)
+
+
+def bound_scores(predictions: Predictions, y: Truth) -> Floats:
+    """The scores (rows,) of rows for lower bounds of times."""
+    target = predictions.target
+    return observed_scores(target.log_curve(predictions.values), target.time_edges, target.observed(y)[0])
 
 
 SCORES: dict[ConformityScore, Callable[[Floats], Floats]] = {"lac": lac_scores, "aps": aps_scores}
@@ -399,7 +442,15 @@ class SetCalibration:
         return PredictionSets(self.level, target.complete_sets(included))
 
 
-Calibration: TypeAlias = IntervalCalibration | SetCalibration
+Calibration: TypeAlias = IntervalCalibration | BoundCalibration | SetCalibration
+
+
+def calibration_of(target: Target) -> type[Calibration]:
+    """The calibration that gives a target its intervals, lower bounds or sets."""
+    if target.uncertainty == "prediction_set":
+        return SetCalibration
+    return IntervalCalibration if target.has_upper_bound else BoundCalibration
+
 
 PARTS, MAX_FOLDS = 5, 20
 """Parts of rows without folds, and folds from which on rows are dealt into parts instead: each fold costs a sort."""
@@ -457,6 +508,13 @@ def cross_intervals(
         if score.is_log:
             lower, upper = np.exp(lower), np.exp(upper)
         return clip_bounds(*ordered_bounds(lower, upper), signs)
+
+
+def cross_bounds(predictions: Predictions, y: Truth, folds: Integers, level: float) -> Floats:
+    """The lower bounds (n,) of the times of rows with the targets y."""
+    target = predictions.target
+    (scores,) = cross_quantiles(bound_scores(predictions, y), folds, [level])
+    return times_at(target.log_curve(predictions.values), target.time_edges, scores)
 
 
 def cross_sets(P: Floats, y: Integers, folds: Integers, levels: Sequence[float]) -> list[npt.NDArray[np.bool_]]:

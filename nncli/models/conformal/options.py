@@ -26,11 +26,12 @@ class UncertaintyOptions(Options):
     interval: Annotated[
         float | Sequence[float],
         Option(
-            "Prediction intervals that cover this share of new rows, such as 0.9. Repeatable.",
+            "Prediction intervals that cover this share of new rows, such as 0.9; of a time to an event a lower bound. "
+            "Repeatable.",
             UNCERTAINTY,
             metavar="LEVEL",
             http="A level such as 0.9: adds an interval that holds so many of the true values, as lower_90 and "
-            "upper_90. May be repeated.",
+            "upper_90; of a time to an event lower_90 alone. May be repeated.",
             needs="interval",
         ),
     ] = ()

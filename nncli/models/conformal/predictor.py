@@ -34,7 +34,7 @@ from nncli.models.conformal.calibration import (
     Interval,
     IntervalCalibration,
     PredictionSets,
-    SetCalibration,
+    calibration_of,
     covered_rows,
     lists_of,
 )
@@ -95,7 +95,7 @@ class ConformalPredictor:
                 return Partition.of(rows.y, target.n_outputs, min_rows(level))
             return Partition.whole(len(rows))
 
-        kind: type[Calibration] = IntervalCalibration if target.uncertainty == "interval" else SetCalibration
+        kind = calibration_of(target)
         calibrations = tuple(kind.of(level, partition(level), rows, groups, options, loss) for level in options.levels)
         uneven = [
             uneven_coverage(
@@ -215,11 +215,16 @@ class ConformalPredictions:
         return self.predictions.anomalies
 
     def frame(self, *, proba: bool = False) -> pl.DataFrame:
-        """The columns of `Predictions.frame`; then lower_90 and upper_90 (with _TARGET for several), or set_90."""
+        """The columns of `Predictions.frame`; then those of the intervals or sets."""
+        return pl.concat([self.predictions.frame(proba=proba), pl.DataFrame(self.region_columns)], how="horizontal")
+
+    @property
+    def region_columns(self) -> dict[str, pl.Series]:
+        """lower_90 and upper_90 (with _TARGET for several), or set_90, by name."""
         columns: dict[str, pl.Series] = {}
         for region in self.regions:
             columns |= region.columns(self.predictions.target)
-        return pl.concat([self.predictions.frame(proba=proba), pl.DataFrame(columns)], how="horizontal")
+        return columns
 
 
 def sets_as_text(frame: pl.DataFrame, names: list[str]) -> pl.DataFrame:

@@ -21,11 +21,11 @@ LabelType: TypeAlias = Literal["text", "integer", "float", "boolean"]
 
 @dataclass(frozen=True)
 class Bounds:
-    """The nodes of the bounds (rows, targets) of prediction intervals of a level."""
+    """The nodes of the bounds (rows, targets) of prediction intervals of a level; `upper` is None if unknown."""
 
     level: float
     lower: int
-    upper: int
+    upper: int | None
 
 
 class OutputColumn(NamedTuple):
@@ -96,7 +96,8 @@ class Outputs:
             digits = percent_digits(bounds.level)
             for j, suffix in enumerate(suffixes):
                 columns.append(OutputColumn(f"lower_{digits}{suffix}", bounds.lower, j))
-                columns.append(OutputColumn(f"upper_{digits}{suffix}", bounds.upper, j))
+                if bounds.upper is not None:
+                    columns.append(OutputColumn(f"upper_{digits}{suffix}", bounds.upper, j))
         return columns
 
     @property
@@ -117,7 +118,7 @@ class Outputs:
         def moved(node: int | None) -> int | None:
             return None if node is None else new[node]
 
-        bounds = tuple(Bounds(bound.level, new[bound.lower], new[bound.upper]) for bound in self.bounds)
+        bounds = tuple(Bounds(bound.level, new[bound.lower], moved(bound.upper)) for bound in self.bounds)
         values, quantiles, codes = moved(self.values), moved(self.quantiles), moved(self.codes)
         decided, curve = moved(self.decided), moved(self.curve)
         return replace(

@@ -123,7 +123,7 @@ def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> di
     model_data: dict[str, Any] = {"targets": list(target.predicted_names)}
     query = [value for value, _ in _table_options(model, has_levels=has_levels)]
     levels = model.model.spec.loss.quantile_levels
-    bounds = (Bounds(LEVEL, 3, 4),) if has_levels else ()
+    bounds = (Bounds(LEVEL, 3, 4 if target.has_upper_bound else None),) if has_levels else ()
     outputs = target.program_outputs(Outputs(target.names, 0, 2 if levels else None, levels, bounds), codes=1)
     output = output_data(outputs)
     if outputs.labels:
@@ -151,7 +151,8 @@ def _table_options(model: ServedModel, *, has_levels: bool) -> list[tuple[str, s
     probabilities = "survival curve" if target.has_curve else "probabilities"
     options = [("proba=true", probabilities)] if target.has_probabilities else []
     if has_levels:
-        options.append((f"{target.uncertainty}={LEVEL}", f"90 % {target.uncertainty.replace('_', ' ')}"))
+        noun = target.uncertainty.replace("_", " ") if target.has_upper_bound else "lower bound"
+        options.append((f"{target.uncertainty}={LEVEL}", f"90 % {noun}"))
     options.append(("flag_unusual=true", "columns with unusual cells"))
     if most_rows(len(model.schema.inputs)):
         options.append(("effects=true", "effect of each column"))

@@ -37,8 +37,8 @@ THIRDS = ("narrowest third", "middle third", "widest third")
 class Coverage:
     """The `share` of some rows that are covered, with its 95 % confidence interval.
 
-    `size` is the mean width of their intervals, or the mean number of classes of their sets. `name` says which rows
-    these are. The interval is None for fewer than five groups of rows.
+    `size` is the mean width of their intervals, the mean bound, or the mean number of classes of their sets. `name`
+    says which rows these are. The interval is None for fewer than five groups of rows.
     """
 
     name: str
@@ -63,6 +63,22 @@ class IntervalScores:
     below: float
     above: float
     by_width: tuple[Coverage, ...]
+    by_group: tuple[Coverage, ...] = ()
+
+
+@dataclass(frozen=True)
+class BoundScores:
+    """Lower bounds of times of one level compared with the times for which rows were observed.
+
+    `coverage` is the share that was observed until the bound, and its size the mean bound. `events` is the share of the
+    rows whose event was before the bound. Others were censored before it: so the share of the rows whose event is after
+    the bound is from the coverage to 1 - events.
+    """
+
+    level: float
+    coverage: Coverage
+    median_bound: float
+    events: float
     by_group: tuple[Coverage, ...] = ()
 
 
@@ -118,6 +134,30 @@ def interval_scores(
         below=rows.mean(y < lower),
         above=rows.mean(y > upper),
         by_width=rows.by(thirds(width, weight)),
+        by_group=() if groups is None else rows.by(groups),
+    )
+
+
+def bound_scores(
+    time: Numbers,
+    event: Mask,
+    lower: Numbers,
+    level: float,
+    weight: Numbers | None = None,
+    cluster: Codes | None = None,
+    groups: Groups | None = None,
+) -> BoundScores:
+    """Compare lower bounds with observed times, of which `event` (rows,) says whether they ended with the event.
+
+    A time at the bound is covered; a bound that is NaN counts as 0.
+    """
+    lower = np.where(np.isnan(lower), 0.0, lower)
+    rows = _Rows(lower <= time, lower, weight, cluster)
+    return BoundScores(
+        level=level,
+        coverage=rows.coverage("all"),
+        median_bound=weighted_median(lower, weight),
+        events=rows.mean(event & (time < lower)),
         by_group=() if groups is None else rows.by(groups),
     )
 

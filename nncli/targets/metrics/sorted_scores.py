@@ -79,6 +79,11 @@ class SortedScores:
         """The distinct finite scores of a group, in ascending order."""
         return self.values[self.starts[g] + 1 : self.starts[g] + 1 + self.sizes[g]]
 
+    def ascending(self, g: int) -> Floats:
+        """The finite scores of a group in ascending order, each as often as it occurs."""
+        counts = self.counts[self.starts[g] : self.starts[g] + self.sizes[g] + 1]
+        return np.repeat(self.distinct(g), np.diff(counts))
+
     def positions(self, at: Floats, *, right: bool) -> Integers:
         """Indices into `values` and `counts` of the last score below `at` (K, rows), or up to it if `right`."""
         positions = np.empty(at.shape, np.int64)

@@ -41,6 +41,7 @@ from nncli.data.splitting.holdout import group_numbers
 from nncli.models.conformal.calibration import (
     calibration_folds,
     covered_rows,
+    cross_bounds,
     cross_intervals,
     cross_sets,
     possible_levels,
@@ -50,7 +51,14 @@ from nncli.models.conformal.predictor import guarantee
 from nncli.models.conformal.uneven import uneven_coverage
 from nncli.targets.metrics.amounts import lorenz_curve
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
-from nncli.targets.metrics.coverage import Coverage, IntervalScores, SetScores, interval_scores, set_scores
+from nncli.targets.metrics.coverage import (
+    Coverage,
+    IntervalScores,
+    SetScores,
+    bound_scores,
+    interval_scores,
+    set_scores,
+)
 from nncli.targets.metrics.sorted_scores import Floats, Integers
 from nncli.targets.views import Intervals, SurvivalCurves
 
@@ -267,13 +275,16 @@ def uncertainty(held_out: HeldOutPredictions, columns: Sequence[str]) -> Section
         return None
     if held_out.predictions.target.uncertainty == "prediction_set":
         return _sets(held_out, folds, levels, cluster)
+    if not held_out.predictions.target.has_upper_bound:
+        return _bounds(held_out, folds, levels, cluster)
     return _intervals(held_out, folds, levels, cluster, columns)
 
 
 def headline_intervals(held_out: HeldOutPredictions) -> Intervals | None:
     """The intervals at LEVEL of the scored rows, each calibrated by the other folds; None where there are none."""
     cluster = group_numbers(held_out.table, held_out.config.data.group)
-    if held_out.split != "validation" or held_out.predictions.target.uncertainty != "interval":
+    target = held_out.predictions.target
+    if held_out.split != "validation" or target.uncertainty != "interval" or not target.has_upper_bound:
         return None
     folds = calibration_folds(held_out.oof_mask, len(held_out), cluster)
     if len(held_out) < MIN_ROWS or LEVEL not in possible_levels(LEVELS, folds):
@@ -363,6 +374,37 @@ def _sets(held_out: HeldOutPredictions, folds: Integers, levels: Sequence[float]
     of_level = scores[list(levels).index(LEVEL)]
     how, charts = _method(held_out, "prediction-set", "sets of classes"), Columns((figure, _sizes_figure(of_level)))
     return Section("prediction-sets", "Prediction sets", (charts, how), wide=True)
+
+
+def _bounds(
+    held_out: HeldOutPredictions, folds: Integers, levels: Sequence[float], cluster: Integers | None
+) -> Section:
+    time, event = held_out.predictions.target.observed(held_out.y)
+    scores = [
+        bound_scores(
+            time, event, cross_bounds(held_out.predictions, held_out.y, folds, level), level, held_out.weights, cluster
+        )
+        for level in levels
+    ]
+    rows = tuple(
+        (
+            f"{score.level:g}",
+            *_shares(score.coverage),
+            format_number(score.coverage.size),
+            format_percent(score.events),
+        )
+        for score in scores
+    )
+    titles = ("level", "coverage", "95 % CI", "mean bound", "event before")
+    table = Table("Coverage of lower bounds", titles, rows)
+    figure = _coverage_figure(levels, [("", [score.coverage.share for score in scores])], table)
+    text = (
+        "Covered are the rows that were observed until their bound. Rows that were censored before it may have their "
+        "event after it: so the share of the times that is covered is at least the coverage, and at most the share of "
+        "the rows without an event before the bound."
+    )
+    how = _method(held_out, "interval", "lower bounds of the times")
+    return Section("lower-bounds", "Lower bounds", (Paragraph(text), Columns((figure,)), how), wide=True)
 
 
 def _coverage_figure(levels: Sequence[float], curves: Sequence[tuple[str, list[float]]], table: Table) -> Figure:

@@ -41,23 +41,28 @@ const hasShares = (answer) => answer.has(`proba_${model.labels?.[0]}`);
 /** The probabilities of the classes. */
 const sharesOf = (answer) => model.labels.map((label) => answer.get(`proba_${label}`));
 
+/** A range in words; without an upper end it is a lower bound. */
+const rangeText = (low, high) => high === undefined ? `at least ${shownNumber(low)}` : `${shownNumber(low)} to ${shownNumber(high)}`;
+
 /** The number with its interval of one target. */
 function showNumber(answer, target) {
   const x = answer.get(target.column);
   const shown = [element("p", shownNumber(x), { className: "value" })];
   if (target.shown !== null) shown.unshift(element("p", element("bdi", target.shown), { className: "target" }));
   const ranges = target.ranges.map(([title, low, high]) => [title, answer.get(low), answer.get(high)]);
-  if (ranges.length) {
-    const ends = [x, ...ranges.flatMap(([, low, high]) => [low, high])].filter(Number.isFinite);
+  const closed = ranges.filter(([, , high]) => high !== undefined);
+  if (closed.length) {
+    const ends = [x, ...closed.flatMap(([, low, high]) => [low, high])].filter(Number.isFinite);
     const least = Math.min(...ends);
     const place = (value) => 4 + 92 * (value - least) / (Math.max(...ends) - least || 1);
     const dot = element("i", []);
     dot.style.left = `${place(x)}%`;
-    const widest = [...ranges].sort((a, b) => b[2] - b[1] - (a[2] - a[1]));
+    const widest = [...closed].sort((a, b) => b[2] - b[1] - (a[2] - a[1]));
     const lines = widest.map(([, low, high]) => bar(place(low), place(high) - place(low)));
     shown.push(element("div", [...lines, dot], { className: "interval", ariaHidden: "true" }));
-    shown.push(element("dl", ranges.flatMap(([title, low, high]) =>
-      [element("dt", title), element("dd", `${shownNumber(low)} to ${shownNumber(high)}`)])));
+  }
+  if (ranges.length) {
+    shown.push(element("dl", ranges.flatMap(([title, low, high]) => [element("dt", title), element("dd", rangeText(low, high))])));
   }
   return shown;
 }
@@ -111,7 +116,7 @@ function sentence(answer) {
   return `Prediction: ${output.targets.map((target) => {
     const name = target.shown === null ? "" : `${target.shown} `;
     const [range] = target.ranges.map(([title, low, high]) =>
-      `, ${title} ${shownNumber(answer.get(low))} to ${shownNumber(answer.get(high))}`);
+      `, ${title} ${rangeText(answer.get(low), answer.get(high))}`);
     return name + shownNumber(answer.get(target.column)) + (range ?? "");
   }).join("; ")}`;
 }
