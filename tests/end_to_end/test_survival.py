@@ -33,6 +33,8 @@ from nncli.models.scores import headlines
 from nncli.run_directory.run import Run
 from nncli.serving.answers import json_rows
 from nncli.serving.models.served_model import ServedModel
+from nncli.serving.options import ServerOptions
+from nncli.serving.pages.form_page import Links, model_page
 from nncli.serving.parameters import check_options, parse_parameters
 from nncli.sklearn import NNRegressor
 
@@ -148,9 +150,8 @@ def test_columns_are_explained_and_profiled(run: Path, table: Path) -> None:
     drift(run, table)
 
 
-def test_what_needs_classes_or_intervals_is_refused(run: Path, table: Path, tmp_path: Path) -> None:
+def test_what_needs_classes_is_refused(run: Path, table: Path, tmp_path: Path) -> None:
     invalid: list[dict[str, Any]] = [
-        {"interval": 0.9},
         {"prediction_set": 0.9},
         *({"at": at} for at in ([-1.0], "365,730", ["a"])),
     ]
@@ -168,6 +169,57 @@ def test_what_needs_classes_or_intervals_is_refused(run: Path, table: Path, tmp_
     with pytest.raises(UsageError) as caught:
         predict(number, table, at=[5.0])
     assert caught.value.hint
+
+
+def test_a_lower_bound_is_a_time_at_a_level(run: Path, table: Path) -> None:
+    frame = predict(run, table, interval=[0.9, 0.5], proba=True)
+    assert frame.columns[-2:] == ["lower_90", "lower_50"]
+    lower, half = frame["lower_90"].to_numpy(), frame["lower_50"].to_numpy()
+    last = float(frame.columns[-3].removeprefix("survival_"))
+    assert ((lower > 0.0) & (lower <= half) & (half < last * (1.0 + 1e-9))).all()
+    assert (lower < half).mean() > 0.9
+    assert np.corrcoef(lower, pl.read_csv(table)["x"])[0, 1] < -0.5
+    alone = load(run).predict(pl.read_csv(table)[7:8], interval=0.9)
+    assert alone["lower_90"][0] == lower[7]
+
+
+def test_the_coverage_of_bounds_is_measured_by_the_observed_times(run: Path, table: Path) -> None:
+    result = evaluate(run, table, interval=[0.9, 0.5], by="entered")
+    rows, lower = pl.read_csv(table), predict(run, table, interval=0.9, by="entered")["lower_90"]
+    (bound, half) = result.json()["bounds"]
+    assert bound["coverage"] == (rows["months"] >= lower).mean()
+    assert bound["events_before"] == ((rows["months"] < lower) & (rows["died"] == "yes")).mean()
+    assert bound["mean_bound"] == pytest.approx(lower.mean())
+    assert sum(group["rows"] for group in bound["by_group"]) == 240
+    assert 0.88 < bound["coverage"] <= 1.0 - bound["events_before"]
+    assert half["coverage"] < bound["coverage"]
+    page = report(run, force=True).html.read_text(encoding="utf-8")
+    assert "Coverage of lower bounds" in page
+
+
+def test_a_server_gives_lower_bounds_and_describes_them(run: Path, table: Path) -> None:
+    model = ServedModel.load("m", run)
+    rows = [{"x": x, "z": 0.5} for x in (-3.0, 0.0, 2.0)]
+    options = parse_parameters([("interval", "0.9")])
+    check_options(options, model)
+    served = json_rows(model.predict(model.rows.table(rows), options).frame)
+    assert served == json_rows(predict(run, pl.DataFrame(rows), interval=0.9))
+    assert list(served[0]) == ["prediction", "lower_90"]
+    assert "90 % lower bound" in model_page(model, ServerOptions(), Links(("m",), is_first_page=True))
+
+
+def test_rows_that_enter_late_have_no_bounds(table: Path, tmp_path: Path) -> None:
+    late = trained(table, tmp_path / "run", "validation=0.3", loss="loss={type: survival, event: died, start: entered}")
+    for call in (
+        lambda: predict(late, table, interval=0.9),
+        lambda: evaluate(late, table, interval=0.9),
+        lambda: export(late, tmp_path / "m.py", to="python", interval=0.9),
+    ):
+        with pytest.raises(UsageError) as caught:
+            call()
+        assert "'entered'" in caught.value.message
+        assert caught.value.hint
+    assert "Lower bounds" not in report(late).html.read_text(encoding="utf-8")
 
 
 def test_mistakes_are_refused_at_their_place(run: Path, table: Path, tmp_path: Path) -> None:
@@ -245,9 +297,10 @@ def test_folds_are_scored(table: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["python", "onnx"])
 def test_an_export_gives_the_median_and_the_curve(run: Path, tmp_path: Path, kind: str) -> None:
-    exported = export(run, tmp_path / f"model.{kind}", to=kind)
-    assert exported.comparison is not None
-    assert exported.comparison.is_match
+    for name, levels in (("curve", ()), ("bounds", (0.9, 0.5))):
+        exported = export(run, tmp_path / f"{name}.{kind}", to=kind, interval=levels)
+        assert exported.comparison is not None
+        assert exported.comparison.is_match
 
 
 def test_an_estimator_of_numbers_refuses_the_loss_in_a_sentence(table: Path) -> None:
