@@ -1,4 +1,4 @@
-"""Networks as estimators of scikit-learn: `from nncli.sklearn import NNClassifier, NNRegressor`."""
+"""Networks as estimators of scikit-learn: `from nncli.sklearn import NNClassifier, NNRegressor, NNSurvivalAnalysis`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ try:
 except ImportError as error:
     raise ImportError("nncli.sklearn needs scikit-learn: pip install 'nncli-train[sklearn]'") from error
 
-from nncli.sklearn.estimators import NNClassifier, NNRegressor
+from nncli.sklearn.estimators import NNClassifier, NNRegressor, NNSurvivalAnalysis
 
-__all__ = ["NNClassifier", "NNRegressor"]
+__all__ = ["NNClassifier", "NNRegressor", "NNSurvivalAnalysis"]

@@ -1,8 +1,9 @@
-"""NNClassifier and NNRegressor: scikit-learn estimators around `nncli train`."""
+"""NNClassifier, NNRegressor and NNSurvivalAnalysis: scikit-learn estimators around `nncli train`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
@@ -22,10 +23,12 @@ from nncli.models.read_table import table_of
 from nncli.run_directory.manifest import HISTORY
 from nncli.run_directory.run import from_bytes
 from nncli.sklearn.training import Columns, Request, calibrate_packed, fit, load_packed
-from nncli.sklearn.validation import Array, class_cells, classes, features, free, labels, numbers, weights
+from nncli.sklearn.validation import Array, class_cells, classes, features, free, labels, numbers, survival, weights
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.labels import MultilabelTarget
+from nncli.targets.metrics.survival import comparable_pairs
 from nncli.targets.number import RegressionTarget
+from nncli.targets.survival import SurvivalTarget
 from nncli.targets.target import TargetKind
 
 NOT_KEYS = ("config", "n_jobs", "random_state")
@@ -36,7 +39,7 @@ Given = Mapping[str, object] | str
 
 
 class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """The base of both estimators.
+    """The base of the estimators.
 
     Every parameter but the last three is the configuration's key of that name, see docs/configuration.md, and None
     leaves it as the configuration or the preset has it. Without `layers` that is the preset tabular, of which the
@@ -326,4 +329,93 @@ class NNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-le
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
+        return tags
+
+
+@dataclass(frozen=True, eq=False)
+class SurvivalFunction:
+    """The probability that the event of a row is after a time, which falls from 1 at 0 and stays after the last time.
+
+    `y` (times,) are the probabilities at the times `x` (times,). Between these the hazard is constant.
+    """
+
+    x: Array
+    y: Array
+    target: SurvivalTarget
+
+    def __call__(self, time: Any) -> Any:
+        """The probability at a time, or at each of an array of times."""
+        S = self.target.curve(self.y[None], np.atleast_1d(np.asarray(time, np.float64)))[0]
+        return S if np.ndim(time) else float(S[0])
+
+
+class NNSurvivalAnalysis(Estimator):
+    __doc__ = f"""The time to an event, of which some rows are censored: a neural network, or an ensemble of them.
+
+    The methods are those of scikit-survival. `unique_times_` (times,) are the ends of the bins of time.
+
+    {Estimator.__doc__}"""
+
+    _kind = SurvivalTarget
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NNSurvivalAnalysis:
+        """Train on X (rows, features) and a structured array y (rows,), weighted by sample_weight (rows,).
+
+        The first field of y is whether a row has the event, and the second its time, or that until which it was seen,
+        as of `sksurv.util.Surv`.
+
+        Raises:
+            ValueError: a parameter, or what is to be trained on, is not usable; the message says why.
+        """
+        frame = features(self, X, reset=True)
+        event, time = survival(self, y)
+        names = [free(name, frame.columns) for name in ("time", "event")]
+        self._train(frame, pl.DataFrame(dict(zip(names, (time, event), strict=True))), sample_weight)
+        self.unique_times_ = np.array(self._target.edges)
+        return self
+
+    @property
+    def _target(self) -> SurvivalTarget:
+        target = self._loaded.model.spec.target
+        assert isinstance(target, SurvivalTarget)
+        return target
+
+    def predict(self, X: Any) -> Array:
+        """The risk (rows,) of each row, higher for earlier events: the sum of its cumulative hazards."""
+        S = self.predict_survival_function(X, return_array=True)
+        return self._target.risk(S)
+
+    def predict_survival_function(self, X: Any, return_array: bool = False) -> Array:
+        """The survival functions (rows,) of the rows; as an array, their values (rows, times) at `unique_times_`."""
+        S = self._predict(X, proba=True).drop("prediction").to_numpy().astype(np.float64)
+        if return_array:
+            return np.asarray(S)
+        functions = np.empty(len(S), object)
+        functions[:] = [SurvivalFunction(self.unique_times_, row, self._target) for row in S]
+        return functions
+
+    def predict_median(self, X: Any) -> Array:
+        """The times (rows,) until which half of such rows have the event; infinite after the last event of the fit."""
+        return np.asarray(self._predict(X)["prediction"].fill_null(np.inf).to_numpy())
+
+    def predict_lower_bound(self, X: Any, interval: float = 0.9) -> Array:
+        """The lower bounds (rows,) of the times: a share `interval` of new rows is expected to have a later event.
+
+        See docs/howto/survival.md.
+
+        Raises:
+            ValueError: there are no validation rows to calibrate with, or too few for the level.
+        """
+        (bounds,) = self._calibrated(X, UncertaintyOptions(interval=interval)).intervals
+        return np.asarray(bounds.lower[:, 0])
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Harrell's concordance of the risks with the times of y."""
+        event, time = survival(self, y)
+        w = np.ones(len(time)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+        return comparable_pairs(time, event, self.predict(X), w).ratio(w)[0]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
         return tags

@@ -57,7 +57,10 @@ class Columns:
 
 @dataclass(frozen=True)
 class Request:
-    """The configuration of an estimator, a file or a mapping, and the `parameters` that override it."""
+    """The configuration of an estimator, a file or a mapping, and the `parameters` that override it.
+
+    Of the target columns of a time to an event the second one is the event, which the loss names.
+    """
 
     config: Mapping[str, object] | str | Path | None
     parameters: Mapping[str, object]
@@ -79,16 +82,22 @@ class Request:
         quality = value.get("quality") or ("fast" if preset == TABULAR else None)
         has_order = self.kind.has_labels and isinstance(section, dict) and section.get("order")
         loss = value.get("loss") or ("ordinal" if has_order else self.kind.default_loss)
+        if self.kind.has_curve and isinstance(loss, dict):
+            if loss.get("start") is not None:
+                raise ValueError("an estimator has no start of rows; use nncli.train with loss.start")
+            loss = {key: item for key, item in loss.items() if key != "event"}
         value = {**value, "data": data, "loss": loss, "quality": quality}
         config = validate(Config, with_preset(replace(document, value=value)))
         if config.loss is None:
             return config
         kind, expected = kind_of(config.loss), self.kind
-        if kind is not expected and not (kind.has_labels and expected.has_labels):
+        if not issubclass(kind, expected) and not (kind.has_labels and expected.has_labels):
             what = f"the loss {config.loss.type} is for {kind.task_name()}"
-            hint = "; use nncli.train, which takes the columns of the time and the event" if kind.has_curve else ""
+            hint = "; use NNSurvivalAnalysis" if kind.has_curve else ""
             raise ValueError(f"{what}, but this estimator is for {expected.task_name()}{hint}")
-        return config
+        if not kind.has_curve:
+            return config
+        return config.model_copy(update={"loss": config.loss.model_copy(update={"event": columns.target.columns[1]})})
 
     @property
     def _document(self) -> Document:

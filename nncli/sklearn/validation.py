@@ -92,6 +92,27 @@ def labels(estimator: Any, y: Any) -> Array | None:
     return np.asarray(Y)
 
 
+def survival(estimator: Any, y: Any) -> tuple[Array, Array]:
+    """Validate a structured array of times to an event: whether each row (rows,) has the event, and its time.
+
+    Raises:
+        ValueError: it has not two fields, of a boolean and a number of 0 or more, or no row has the event.
+    """
+    _require(estimator, y)
+    names: tuple[str, ...] = getattr(getattr(y, "dtype", None), "names", None) or ()
+    kinds = [y.dtype[name].kind for name in names]
+    if np.ndim(y) != 1 or len(names) != 2 or kinds[0] != "b" or kinds[1] not in "iuf":
+        raise ValueError(
+            "y must be a structured array of two fields: whether a row has the event, a boolean, and its time, such as "
+            "np.array([(True, 3.5), (False, 8.0)], dtype=[('event', bool), ('time', float)])"
+        )
+    event, time = np.asarray(y[names[0]]), np.asarray(y[names[1]], np.float64)
+    assert_all_finite(time, input_name="y", estimator_name=type(estimator).__name__)
+    if (time < 0.0).any():
+        raise ValueError("a time of y is below 0")
+    return event, time
+
+
 def _require(estimator: Any, y: Any) -> None:
     if y is None:
         name = type(estimator).__name__

@@ -26,7 +26,7 @@ from nncli.models.model import Model
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import Layer, Scale
 from nncli.run_directory.run import Run
-from nncli.sklearn import NNClassifier, NNRegressor
+from nncli.sklearn import NNClassifier, NNRegressor, NNSurvivalAnalysis
 from nncli.sklearn.estimators import NOT_KEYS
 from tests.cli.support import DATA, ROOT
 
@@ -205,7 +205,7 @@ def test_it_goes_into_pipelines_and_searches() -> None:
     assert scaled.predict(x).shape == (90,)
 
 
-@pytest.mark.parametrize("estimator", [NNClassifier(), NNRegressor()])
+@pytest.mark.parametrize("estimator", [NNClassifier(), NNRegressor(), NNSurvivalAnalysis()])
 def test_every_parameter_is_a_key_of_the_configuration_or_documented_as_none(estimator: Any) -> None:
     document = (ROOT / "docs" / "python.md").read_text("utf-8")
     names = estimator.get_params().keys()
