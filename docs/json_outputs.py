@@ -80,6 +80,7 @@ PREPARATION = (
     f"{TRAIN} runs/sex -t sex --set preset=textbook",
     f"{TRAIN} runs/quick -t species --set preset=textbook --set epochs=2",
     f"{TRAIN} runs/ensemble -t sex --quality fast --set members=2 --set workers=1",
+    "train times.csv -o runs/times -t months --set preset=textbook --set loss.type=survival --set loss.event=left",
 )
 """Commands that leave the runs of the examples."""
 EXAMPLES = {
@@ -100,6 +101,7 @@ EXAMPLES = {
     "evaluate": (
         "evaluate runs/mass data/penguins-test.csv --interval 0.9",
         "evaluate runs/network data/penguins-test.csv --prediction-set 0.9",
+        "evaluate runs/times times.csv --interval 0.5",
     ),
     "threshold": ("threshold runs/sex", "threshold runs/sex --cost fp=1,fn=5"),
     "drift": ("drift runs/network data/penguins-test.csv", "drift runs/network data/penguins-test.csv --every 40"),
@@ -159,6 +161,8 @@ def json_outputs() -> str:
         shutil.copytree(Path(__file__).parent.parent / "data", Path(folder) / "data")
         first_row = (Path(folder) / "data/penguins-test.csv").read_text().splitlines()[:2]
         (Path(folder) / "row.csv").write_text("\n".join(first_row))
+        times = [f"{i % 7},{1 + i * 37 % 50},{'yes' if i % 3 else 'no'}" for i in range(100)]
+        (Path(folder) / "times.csv").write_text("\n".join(["x,months,left", *times]))
         with contextlib.chdir(folder), _environment(NNCLI_EPOCHS="2", NNCLI_DEBUG="1", COLUMNS="100"):
             for line in PREPARATION:
                 _run(line)

@@ -29,7 +29,7 @@ from nncli.targets.labels import MultilabelTarget
 from nncli.targets.metrics.survival import comparable_pairs
 from nncli.targets.number import RegressionTarget
 from nncli.targets.survival import SurvivalTarget
-from nncli.targets.target import TargetKind
+from nncli.targets.target import Target, TargetKind
 
 NOT_KEYS = ("config", "n_jobs", "random_state")
 LARGEST_SEED = 2**31 - 1
@@ -341,7 +341,7 @@ class SurvivalFunction:
 
     x: Array
     y: Array
-    target: SurvivalTarget
+    target: Target
 
     def __call__(self, time: Any) -> Any:
         """The probability at a time, or at each of an array of times."""
@@ -371,27 +371,21 @@ class NNSurvivalAnalysis(Estimator):
         event, time = survival(self, y)
         names = [free(name, frame.columns) for name in ("time", "event")]
         self._train(frame, pl.DataFrame(dict(zip(names, (time, event), strict=True))), sample_weight)
-        self.unique_times_ = np.array(self._target.edges)
+        self.unique_times_ = self._loaded.model.spec.target.time_edges[1:]
         return self
-
-    @property
-    def _target(self) -> SurvivalTarget:
-        target = self._loaded.model.spec.target
-        assert isinstance(target, SurvivalTarget)
-        return target
 
     def predict(self, X: Any) -> Array:
         """The risk (rows,) of each row, higher for earlier events: the sum of its cumulative hazards."""
         S = self.predict_survival_function(X, return_array=True)
-        return self._target.risk(S)
+        return self._loaded.model.spec.target.risk(S)
 
     def predict_survival_function(self, X: Any, return_array: bool = False) -> Array:
         """The survival functions (rows,) of the rows; as an array, their values (rows, times) at `unique_times_`."""
         S = self._predict(X, proba=True).drop("prediction").to_numpy().astype(np.float64)
         if return_array:
             return np.asarray(S)
-        functions = np.empty(len(S), object)
-        functions[:] = [SurvivalFunction(self.unique_times_, row, self._target) for row in S]
+        functions, target = np.empty(len(S), object), self._loaded.model.spec.target
+        functions[:] = [SurvivalFunction(self.unique_times_, row, target) for row in S]
         return functions
 
     def predict_median(self, X: Any) -> Array:

@@ -367,6 +367,14 @@ class TargetBase(Spec):
         """The times (bins + 1,), from 0 on, between which the logarithms of curves are straight."""
         raise NotImplementedError(f"{self.title} has no curves")
 
+    def curve(self, values: Floats, times: Floats) -> Floats:
+        """The curves (rows, times) at some times, from predicted values."""
+        raise NotImplementedError(f"{self.title} has no curves")
+
+    def risk(self, values: Floats) -> Floats:
+        """A number (rows,) that is higher for rows whose event is expected earlier."""
+        raise NotImplementedError(f"{self.title} has no curves")
+
     def log_curve(self, values: Floats) -> Floats:
         """The logarithms (…, rows, bins + 1) of the curves at `time_edges`."""
         raise NotImplementedError(f"{self.title} has no curves")
