@@ -66,6 +66,14 @@ def test_survival_functions_are_called_with_times(fitted: NNSurvivalAnalysis) ->
         assert functions[i](median[i]) == pytest.approx(0.5, rel=1e-6)
 
 
+def test_the_loss_may_be_that_of_proportional_hazards() -> None:
+    cox = NNSurvivalAnalysis(**OPTIONS, loss="cox").fit(X, Y)
+    assert cox.score(X, Y) > 0.65
+    logs = -np.log(cox.predict_survival_function(X, return_array=True))
+    ratios = logs[1:] / logs[0]
+    assert ratios == pytest.approx(np.repeat(ratios[:, :1], logs.shape[1], axis=1), rel=1e-2)
+
+
 def test_a_lower_bound_is_a_time_at_a_level(fitted: NNSurvivalAnalysis) -> None:
     lower = fitted.predict_lower_bound(X)
     assert (lower <= fitted.predict_lower_bound(X, 0.5)).all()
