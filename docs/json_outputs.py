@@ -145,7 +145,7 @@ ALWAYS: dict[str, Any] = {
     "location": {},
 }
 """The shapes of keys whose values are lists that are often empty, or too many for the page."""
-SCORES = {"log_loss", "rmse"}
+SCORES = {"log_loss", "rmse", "concordance"}
 FINDING = {"level", "code", "message"}
 
 
@@ -219,7 +219,7 @@ def _selected() -> Any:
 def _recurring(printed: Mapping[str, list[Any]]) -> Iterable[str]:
     """The objects that are parts of many others."""
     yield "\n## Findings and scores\n\nA *finding* has a [code](commands.md#codes-of-findings). *Scores* are by metric;"
-    yield " those of classes, and of one number:\n"
+    yield " those of classes, of one number and of a time:\n"
     findings: list[Any] = []
     scores: dict[str, Any] = {}
     _collect(list(printed.values()), findings, scores)
