@@ -179,8 +179,10 @@ def test_a_lower_bound_is_a_time_at_a_level(run: Path, table: Path) -> None:
     assert ((lower > 0.0) & (lower <= half) & (half < last * (1.0 + 1e-9))).all()
     assert (lower < half).mean() > 0.9
     assert np.corrcoef(lower, pl.read_csv(table)["x"])[0, 1] < -0.5
-    alone = load(run).predict(pl.read_csv(table)[7:8], interval=0.9)
+    alone = load(run).predict(pl.read_csv(table)[7:8], interval=0.9, at=[5.0])
+    assert alone.columns == ["prediction", "lower_90", "survival_5"]
     assert alone["lower_90"][0] == lower[7]
+    assert alone["survival_5"][0] == predict(run, table, at=[5.0])["survival_5"][7]
 
 
 def test_the_coverage_of_bounds_is_measured_by_the_observed_times(run: Path, table: Path) -> None:
@@ -200,11 +202,11 @@ def test_the_coverage_of_bounds_is_measured_by_the_observed_times(run: Path, tab
 def test_a_server_gives_lower_bounds_and_describes_them(run: Path, table: Path) -> None:
     model = ServedModel.load("m", run)
     rows = [{"x": x, "z": 0.5} for x in (-3.0, 0.0, 2.0)]
-    options = parse_parameters([("interval", "0.9")])
+    options = parse_parameters([("interval", "0.9"), ("at", "5")])
     check_options(options, model)
     served = json_rows(model.predict(model.rows.table(rows), options).frame)
-    assert served == json_rows(predict(run, pl.DataFrame(rows), interval=0.9))
-    assert list(served[0]) == ["prediction", "lower_90"]
+    assert served == json_rows(predict(run, pl.DataFrame(rows), interval=0.9, at=5))
+    assert list(served[0]) == ["prediction", "lower_90", "survival_5"]
     assert "90 % lower bound" in model_page(model, ServerOptions(), Links(("m",), is_first_page=True))
 
 

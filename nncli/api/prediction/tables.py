@@ -188,8 +188,9 @@ def predict_whole_table(
         predictions = valid.predictions
         predicted = predictions.frame() if isinstance(predictions, PredictedClasses) else predictions.frame(proba=proba)
         if options.times:
-            assert isinstance(predictions, Predictions)
-            at = model.spec.target.columns_at(predictions.values, options.times)
+            curves = predictions.predictions if isinstance(predictions, ConformalPredictions) else predictions
+            assert isinstance(curves, Predictions)
+            at = model.spec.target.columns_at(curves.values, options.times)
             predicted = predicted.with_columns(**at)
         if options.flag_unusual:
             predicted = predicted.with_columns(_unusual(model, valid.table, predictions.anomalies))
