@@ -38,6 +38,14 @@ def test_intervals_and_pairs_of_quantiles_are_ranges_of_each_target() -> None:
     assert second["column"] == "prediction_b"
 
 
+def test_a_range_without_an_upper_bound_is_a_lower_bound() -> None:
+    program = program_of([NumberInput("x")], (), ["a"])
+    outputs = replace(program.outputs, bounds=(Bounds(0.9, 1, None),))
+    assert [column.title for column in outputs.numbers] == ["prediction", "lower_90"]
+    (target,) = data_of(replace(program, outputs=outputs))["output"]["targets"]
+    assert target["ranges"] == [["90 % lower bound", "lower_90", None]]
+
+
 def test_one_target_has_no_name_of_its_own() -> None:
     (target,) = data_of(program_of([NumberInput("x")], (), ["a"]))["output"]["targets"]
     assert target == {"column": "prediction", "shown": None, "ranges": []}

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
-from nncli.targets.metrics.coverage import Groups, IntervalScores, interval_score, interval_scores, set_scores, thirds
+from nncli.targets.metrics.coverage import (
+    Groups,
+    IntervalScores,
+    bound_scores,
+    interval_score,
+    interval_scores,
+    set_scores,
+    thirds,
+)
 
 LEVEL = 0.8
 
@@ -183,3 +191,15 @@ def test_parts_add_up_to_all_rows(rows: int, seed: int, weighted: bool) -> None:
         if not weighted and parts:
             mean = sum(part.rows * part.share for part in parts) / rows
             assert mean == pytest.approx(scores.coverage.share)
+
+
+def test_the_coverage_of_lower_bounds_is_between_two_shares() -> None:
+    time, event = np.array([1.0, 2.0, 3.0, 4.0, 5.0]), np.array([True, False, True, False, True])
+    lower = np.array([2.0, 3.0, 3.0, 1.0, np.nan])
+    scores = bound_scores(time, event, lower, 0.5, groups=Groups(np.array([0, 0, 1, 1, 1]), ("a", "b")))
+    assert scores.coverage.share == pytest.approx(3 / 5)  # the time of the third is its bound
+    assert scores.events == pytest.approx(1 / 5)  # the second may have its event after its bound
+    assert (scores.coverage.size, scores.median_bound) == (pytest.approx(9 / 5), 2.0)
+    assert [(part.name, part.share) for part in scores.by_group] == [("a", 0.0), ("b", 1.0)]
+    weighted = bound_scores(time, event, lower, 0.5, np.array([3.0, 0.0, 1.0, 0.0, 0.0]))
+    assert (weighted.coverage.share, weighted.events) == (0.25, 0.75)
