@@ -309,7 +309,6 @@ class NNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-le
             ValueError: there are no validation rows to calibrate with, or too few for the level.
         """
         (bounds,) = self._calibrated(X, UncertaintyOptions(interval=interval)).intervals
-        assert bounds.upper is not None
         return (bounds.lower[:, 0], bounds.upper[:, 0]) if self._is_flat else (bounds.lower, bounds.upper)
 
     def predict_quantiles(self, X: Any) -> Array:
@@ -400,8 +399,8 @@ class NNSurvivalAnalysis(Estimator):
         Raises:
             ValueError: there are no validation rows to calibrate with, or too few for the level.
         """
-        (bounds,) = self._calibrated(X, UncertaintyOptions(interval=interval)).intervals
-        return np.asarray(bounds.lower[:, 0])
+        (bounds,) = self._calibrated(X, UncertaintyOptions(interval=interval)).bounds
+        return np.asarray(bounds.lower)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Harrell's concordance of the risks with the times of y."""

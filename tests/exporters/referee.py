@@ -100,5 +100,6 @@ def _numbers(outputs: Outputs, values: Mapping[int, np.ndarray]) -> dict[str, np
         for j, name in enumerate(outputs.names):
             digits = percent_digits(bounds.level)
             columns[titled(f"lower_{digits}", name)] = values[bounds.lower][:, j]
-            columns[titled(f"upper_{digits}", name)] = values[bounds.upper][:, j]
+            if bounds.upper is not None:
+                columns[titled(f"upper_{digits}", name)] = values[bounds.upper][:, j]
     return columns

@@ -35,7 +35,7 @@ def compute(model: AnyModel, table: Table, conformal: ConformalPredictor | None 
     assert outputs.values is not None
     codes = None if outputs.codes is None else values[outputs.codes][:, 0]
     quantiles = None if outputs.quantiles is None else values[outputs.quantiles]
-    bounds = tuple((values[bound.lower], values[bound.upper]) for bound in outputs.bounds)
+    bounds = tuple((values[b.lower], values[b.upper]) for b in outputs.bounds if b.upper is not None)
     return Computed(values[outputs.values], codes, quantiles, bounds)
 
 

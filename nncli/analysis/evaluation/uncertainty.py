@@ -161,10 +161,10 @@ class Uncertainty:
                 bounds=tuple(
                     BoundEvaluation(
                         target.predicted_names[0],
-                        bound_scores(time, event, bound.lower[:, 0], bound.level, weights, cluster, groups),
+                        bound_scores(time, event, bound.lower, bound.level, weights, cluster, groups),
                         self.guarantee(bound.level),
                     )
-                    for bound in predicted.intervals
+                    for bound in predicted.bounds
                 )
             )
         with np.errstate(over="ignore", invalid="ignore"):  # numbers beyond measure have infinite widths
@@ -185,7 +185,6 @@ class Uncertainty:
                     )
                     for j, name in enumerate(target.names)
                     for interval in predicted.intervals
-                    if interval.upper is not None
                 )
             )
 

@@ -155,20 +155,19 @@ class IntervalScore:
 
 @dataclass(frozen=True)
 class Interval:
-    """The bounds (rows, targets) of prediction intervals, in the units of the targets; `upper` is None if unknown."""
+    """The bounds (rows, targets) of prediction intervals, in the units of the targets."""
 
     level: float
     lower: Floats
-    upper: Floats | None
+    upper: Floats
 
     def columns(self, target: Target) -> dict[str, pl.Series]:
         """lower_90 and upper_90, with _TARGET for several targets."""
-        columns, names = {}, target.predicted_names
-        for j, name in enumerate(names):
-            suffix = percent_digits(self.level) + ("" if len(names) == 1 else f"_{name}")
+        columns = {}
+        for j, name in enumerate(target.names):
+            suffix = percent_digits(self.level) + ("" if len(target.names) == 1 else f"_{name}")
             columns[f"lower_{suffix}"] = pl.Series(self.lower[:, j])
-            if self.upper is not None:
-                columns[f"upper_{suffix}"] = pl.Series(self.upper[:, j])
+            columns[f"upper_{suffix}"] = pl.Series(self.upper[:, j])
         return columns
 
 
@@ -322,6 +321,18 @@ def _smallest(scores: SortedScores, shifts: Value, scales: Value | None, k: int)
 
 
 @dataclass(frozen=True)
+class LowerBounds:
+    """Lower bounds (rows,) of times."""
+
+    level: float
+    lower: Floats
+
+    def columns(self, target: Target) -> dict[str, pl.Series]:
+        """lower_90."""
+        return {f"lower_{percent_digits(self.level)}": pl.Series(self.lower)}
+
+
+@dataclass(frozen=True)
 class BoundCalibration:
     """The scores of the calibration rows, sorted for each part, for lower bounds of times; see `survival_bounds`."""
 
@@ -344,15 +355,15 @@ class BoundCalibration:
         parts = tuple(SortedScores.of(scores[part], groups.group[part], len(groups)) for part in partition.rows)
         return cls(level, partition, parts)
 
-    def predict(self, of_groups: Sequence[Predictions], codes: Integers) -> Interval:
+    def predict(self, of_groups: Sequence[Predictions], codes: Integers) -> LowerBounds:
         """The bounds of rows, from the predictions of each group; `codes` (rows,) are those of the partition."""
         target = of_groups[0].target
         curves, parts = target.log_curve(np.stack([group.values for group in of_groups])), self.partition.parts(codes)
-        lower = np.empty((len(parts), 1))
+        lower = np.empty(len(parts))
         for p in np.unique(parts):
             rows = np.flatnonzero(parts == p)
-            lower[rows, 0] = time_bounds(curves[:, rows], target.time_edges, self.scores[p], self.level)
-        return Interval(self.level, lower, None)
+            lower[rows] = time_bounds(curves[:, rows], target.time_edges, self.scores[p], self.level)
+        return LowerBounds(self.level, lower)
 
     def lower(self, target: Target, values: Sequence[Value]) -> Bounds:
         """The operations of `predict` for a partition of one part, from the values (rows, outputs) of each group."""

@@ -33,6 +33,7 @@ from nncli.models.conformal.calibration import (
     Calibration,
     Interval,
     IntervalCalibration,
+    LowerBounds,
     PredictionSets,
     calibration_of,
     covered_rows,
@@ -196,13 +197,18 @@ class ConformalPredictions:
     """
 
     predictions: Predictions
-    regions: tuple[Interval | PredictionSets, ...] = ()
+    regions: tuple[Interval | LowerBounds | PredictionSets, ...] = ()
     unknown_groups: int = 0
 
     @property
     def intervals(self) -> tuple[Interval, ...]:
         """The intervals of each level, of numbers."""
         return tuple(region for region in self.regions if isinstance(region, Interval))
+
+    @property
+    def bounds(self) -> tuple[LowerBounds, ...]:
+        """The lower bounds of each level, of times."""
+        return tuple(region for region in self.regions if isinstance(region, LowerBounds))
 
     @property
     def sets(self) -> tuple[PredictionSets, ...]:
@@ -220,7 +226,7 @@ class ConformalPredictions:
 
     @property
     def region_columns(self) -> dict[str, pl.Series]:
-        """lower_90 and upper_90 (with _TARGET for several), or set_90, by name."""
+        """lower_90 and upper_90 (with _TARGET for several), lower_90 alone, or set_90, by name."""
         columns: dict[str, pl.Series] = {}
         for region in self.regions:
             columns |= region.columns(self.predictions.target)
