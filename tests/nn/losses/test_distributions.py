@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.nn.losses import DistributionLoss, Normal, StudentT
+from nncli.nn.losses import LocationScaleLoss, Normal, StudentT
 
 LOSSES = (Normal(), StudentT(degrees_of_freedom=3), StudentT(), StudentT(degrees_of_freedom=9))
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("weighted", [False, True])
-def test_the_gradient_is_that_of_differences(loss: DistributionLoss, weighted: bool) -> None:
+def test_the_gradient_is_that_of_differences(loss: LocationScaleLoss, weighted: bool) -> None:
     rng = np.random.default_rng(1)
     Z, y = rng.normal(size=(30, 4)), rng.normal(size=(30, 2))
     bound = loss.bind(Z, y, rng.uniform(0.5, 2.0, 30) if weighted else None)
@@ -39,7 +39,7 @@ def test_the_gradient_is_that_of_differences(loss: DistributionLoss, weighted: b
         (StudentT(degrees_of_freedom=30), 1.6972609),
     ],
 )
-def test_the_quantile_of_level_95_is_that_of_the_tables(loss: DistributionLoss, quantile: float) -> None:
+def test_the_quantile_of_level_95_is_that_of_the_tables(loss: LocationScaleLoss, quantile: float) -> None:
     assert loss.standard_quantile(0.95) == pytest.approx(quantile, abs=1e-6)
     assert loss.standard_quantile(0.05) == pytest.approx(-quantile, abs=1e-6)
     np.testing.assert_allclose(loss.standard_cdf(np.array([quantile, 0.0, -quantile])), [0.95, 0.5, 0.05], atol=1e-7)
@@ -47,7 +47,7 @@ def test_the_quantile_of_level_95_is_that_of_the_tables(loss: DistributionLoss, 
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("y", [-2.5, 0.0, 0.4, 6.0])
-def test_the_crps_is_the_integral_of_the_squared_distance_to_the_step_at_y(loss: DistributionLoss, y: float) -> None:
+def test_the_crps_is_the_integral_of_the_squared_distance_to_the_step_at_y(loss: LocationScaleLoss, y: float) -> None:
     x = np.concatenate([np.linspace(-3000.0, -30.0, 20_001)[:-1], np.linspace(-30.0, 30.0, 40_001)])
     x = np.unique(np.concatenate([x, -x, [y]]))
     middle = (x[1:] + x[:-1]) / 2.0
@@ -56,7 +56,7 @@ def test_the_crps_is_the_integral_of_the_squared_distance_to_the_step_at_y(loss:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_location_scale_and_shares_follow_from_the_quantiles(loss: DistributionLoss) -> None:
+def test_location_scale_and_shares_follow_from_the_quantiles(loss: LocationScaleLoss) -> None:
     rng = np.random.default_rng(2)
     Z, y = rng.normal(size=(20, 4)), rng.normal(size=(20, 2))
     s = np.exp(4.0 * np.tanh(Z[:, 2:] / 2.0 + 1.0) - 3.0)
@@ -77,6 +77,6 @@ def test_the_crps_of_a_number_is_its_absolute_error() -> None:
 @given(
     loss=st.sampled_from(LOSSES), z=st.floats(-1e3, 1e3), s=st.floats(-1e3, 1e3), levels=st.sets(st.floats(0.01, 0.99))
 )
-def test_quantiles_never_cross(loss: DistributionLoss, z: float, s: float, levels: set[float]) -> None:
+def test_quantiles_never_cross(loss: LocationScaleLoss, z: float, s: float, levels: set[float]) -> None:
     loss = loss.model_copy(update={"levels": tuple(sorted({*levels, 0.5, 0.995}))})
     assert (np.diff(loss.quantiles(np.array([[z, s]]))) >= 0.0).all()
