@@ -16,6 +16,7 @@ from nncli.nn.losses import (
     Gamma,
     Hinge,
     LogNormal,
+    Mixture,
     NegativeBinomial,
     Normal,
     Poisson,
@@ -68,7 +69,7 @@ def test_links_and_quantiles_give_the_predictions_of_a_model() -> None:
     for loss in (Gamma(), LogNormal(), Tweedie(), NegativeBinomial(), ZeroInflatedPoisson()):
         assert_equal_predictions(model_of(HIDDEN, target=NUMBER, loss=loss), TABLE)
     assert_equal_predictions(model_of(HIDDEN, target=THREE, loss=Hinge()), TABLE)
-    for quantiles in (Quantiles(), Normal(), StudentT()):
+    for quantiles in (Quantiles(), Normal(), StudentT(), Mixture()):
         assert_equal_predictions(model_of(HIDDEN, target=CLIPPED, loss=quantiles), TABLE)
 
 

@@ -26,7 +26,7 @@ from nncli.nn.program.values import Builder, Value, absolute, exp, join, maximum
 DEFAULT_LEVELS = (0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99)
 PARTS, STEPS = 4, 9
 """Into so many parts the search for a quantile divides its range, and how often."""
-BLOCK_ROWS = 1024
+BLOCK_ROWS = 128
 """Rows whose quantiles are computed together."""
 
 

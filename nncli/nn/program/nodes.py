@@ -153,7 +153,8 @@ class Columns(Operation):
 
     def value(self, of: Values) -> Numbers:
         x = of[self.x]
-        return np.concatenate([x, np.zeros((len(x), 1))], axis=1)[:, list(self.positions)]
+        padded = np.concatenate([x, np.zeros((len(x), 1))], axis=1) if -1 in self.positions else x
+        return padded[:, list(self.positions)]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.nn.losses import LocationScaleLoss, Normal, StudentT
+from tests.nn.losses.support import numeric_gradient
 
 LOSSES = (Normal(), StudentT(degrees_of_freedom=3), StudentT(), StudentT(degrees_of_freedom=9))
 
@@ -19,14 +20,7 @@ def test_the_gradient_is_that_of_differences(loss: LocationScaleLoss, weighted: 
     Z, y = rng.normal(size=(30, 4)), rng.normal(size=(30, 2))
     bound = loss.bind(Z, y, rng.uniform(0.5, 2.0, 30) if weighted else None)
     bound.forward()
-    dZ, numeric = bound.backward().copy(), np.zeros_like(Z)
-    for i in np.ndindex(Z.shape):
-        z, ends = Z[i], []
-        for Z[i] in (z + 1e-5, z - 1e-5):
-            ends.append(bound.forward())
-        Z[i] = z
-        numeric[i] = (ends[0] - ends[1]) / 2e-5
-    np.testing.assert_allclose(dZ, numeric, atol=1e-7)
+    np.testing.assert_allclose(bound.backward().copy(), numeric_gradient(bound, Z), atol=1e-7)
 
 
 @pytest.mark.parametrize(
