@@ -294,7 +294,7 @@ HELD_OUT = {
 
 Those in HELD_OUT took no part in any choice.
 """
-DISTRIBUTION_ROWS = 4_000
+DISTRIBUTION_ROWS = 2_000
 """Rows of a table at most."""
 
 

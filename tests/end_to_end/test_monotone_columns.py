@@ -22,6 +22,7 @@ TARGETS_AND_SETTINGS = {
     "number": ("y", ["loss=mse"]),
     "quantiles": ("y", ["loss={type: quantiles, levels: [0.1, 0.5, 0.9]}"]),
     "distribution": ("y", ["loss=normal"]),
+    "mixture": ("y", ["loss={type: mixture, components: 2}"]),
     "amount": ("amount", ["loss=gamma"]),
     "log-normal amount": ("amount", ["loss=log_normal"]),
     "count with zeros": ("count", ["loss=zero_inflated_poisson"]),

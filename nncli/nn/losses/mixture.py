@@ -21,11 +21,14 @@ from nncli.nn.losses.base import MEDIAN, BoundLoss, Levels, bind_elementwise
 from nncli.nn.losses.distributions import SMALLEST, DistributionLoss, erf, scale_of
 from nncli.nn.program.inputs import NumberInput
 from nncli.nn.program.program import Outputs, Program, build, run
-from nncli.nn.program.values import Builder, Value, absolute, exp, join, maximum, minimum, select, tanh
+from nncli.nn.program.values import Builder, Value, absolute, exp, floor, join, maximum, minimum, select, tanh
 
 DEFAULT_LEVELS = (0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99)
-PARTS, STEPS = 4, 9
-"""Into so many parts the search for a quantile divides its range, and how often."""
+PARTS, STEPS, CELL = 4, 11, 2.0**-14
+"""Into so many parts the search for a quantile divides its range, how often, and the length of the last parts.
+
+So the range is 256 standard deviations of the target, and the smallest scale of a component is 15 cells.
+"""
 BLOCK_ROWS = 128
 """Rows whose quantiles are computed together."""
 
@@ -99,9 +102,10 @@ class Mixture(DistributionLoss):
     def lower_quantiles(self, z: Value) -> Value:
         """The operations of `quantiles` (rows, targets · levels): where the distribution function is each level.
 
-        The range from the lowest to the highest quantile of a component holds them all. It is divided into `PARTS`
-        again and again; n counts the parts below the quantile, and in the last part the function is taken as linear.
-        All levels of a target divide the same range, so no quantile is below that of a lower level.
+        The quantiles are sought among the multiples of `CELL`, from below the lowest quantile of a component on: of
+        `PARTS` equal parts the one with the quantile, again and again, for which n counts the cells below it. In the
+        last cell the function is taken as linear. All levels and rows have the same multiples, so that no quantile is
+        below that of a lower level, or falls where locations rise.
         """
         K, L, k = self.components, len(self.levels), z.width // self.outputs(1)
         by_component = np.arange(k * K).reshape(k, K).T.ravel()
@@ -110,29 +114,26 @@ class Mixture(DistributionLoss):
         e = exp(r - _of_components(maximum, r, K).columns(np.tile(range(k), K)))
         p = e / _of_components(add, e, K).columns(np.tile(range(k), K))
         low = _of_components(minimum, m + s * _normal_quantile(self.levels[0]), K)
-        width = _of_components(maximum, m + s * _normal_quantile(self.levels[-1]), K) - low
+        low = floor(low / CELL) * CELL
 
-        def at(fractions: Value, points: int) -> tuple[Value, Value]:
-            """Numbers in the range at fractions (rows, targets · levels · points), and the distribution function."""
+        def at(cells: Value, points: int) -> tuple[Value, Value]:
+            """The ends of numbers of cells (rows, targets · levels · points), and the distribution function there."""
             target = np.repeat(range(k), L * points)
             of_component = (np.arange(K)[:, None] * k + target).ravel()
-            x = low.columns(target) + width.columns(target) * fractions
+            x = low.columns(target) + cells * CELL
             u = (x.columns(np.tile(range(x.width), K)) - m.columns(of_component)) / s.columns(of_component)
             return x, _of_components(add, _normal_cdf(u) * p.columns(of_component), K)
 
         n, levels = low.columns(np.repeat(range(k), L)) * 0.0, np.tile(self.levels, k)  # NaN for a row with NaN
-        for step in range(1, STEPS + 1):
-            inner = n.columns(np.repeat(range(k * L), PARTS - 1)) * PARTS + np.tile(np.arange(1.0, PARTS), k * L)
-            is_below = at(inner * float(PARTS) ** -step, PARTS - 1)[1] < np.repeat(levels, PARTS - 1)
+        for size in (PARTS**step for step in reversed(range(STEPS))):  # cells of a part
+            ends = n.columns(np.repeat(range(k * L), PARTS - 1)) + np.tile(np.arange(1.0, PARTS) * size, k * L)
+            is_below = at(ends, PARTS - 1)[1] < np.repeat(levels, PARTS - 1)
             counts = (is_below.columns(range(j, is_below.width, PARTS - 1)) for j in range(PARTS - 1))
-            n = n * PARTS + reduce(add, counts)
-        ends = n.columns(np.repeat(range(k * L), 2)) + np.tile([0.0, 1.0], k * L)
-        x, shares = at(ends * float(PARTS) ** -STEPS, 2)
-        (low_x, high_x), (below, above) = (
-            (value.columns(range(0, value.width, 2)), value.columns(range(1, value.width, 2))) for value in (x, shares)
-        )
+            n = n + reduce(add, counts) * float(size)
+        x, shares = at(n.columns(np.repeat(range(k * L), 2)) + np.tile([0.0, 1.0], k * L), 2)
+        below, above = (shares.columns(range(j, x.width, 2)) for j in range(2))
         part = (z.builder.constant(levels) - below) / maximum(above - below, SMALLEST)
-        return low_x + (high_x - low_x) * minimum(maximum(part, 0.0), 1.0)
+        return x.columns(range(0, x.width, 2)) + minimum(maximum(part, 0.0), 1.0) * CELL
 
     def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
         """The medians (B, targets)."""
