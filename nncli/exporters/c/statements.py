@@ -63,6 +63,7 @@ class Statements:
     lines: list[str] = field(default_factory=list)
     products: dict[str, str] = field(default_factory=dict)
     tables: list[str] = field(default_factory=list)
+    position_tables: dict[tuple[int, ...], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.places, self.memory = allocate(self.program)
@@ -200,11 +201,13 @@ class Statements:
         elif columns == tuple(range(columns[0], columns[0] + len(columns))) and columns[0] >= 0:
             self._each(position, f"v{x}[j + {columns[0]}]")
         else:
-            place = f"p{position}[j]"
+            table = self.position_tables.get(columns, f"p{position}")
+            place = f"{table}[j]"
             source = f"v{x}[{place}]" if is_array(self.program, x) else f"v{x}"
             source = f"{place} < 0 ? 0.0 : {source}" if min(columns) < 0 else source
-            if place in source:  # a compiler warns of a table that nothing reads
-                self.tables.append(int_array(f"p{position}", columns))
+            if place in source and columns not in self.position_tables:  # a compiler warns of a table nothing reads
+                self.tables.append(int_array(table, columns))
+                self.position_tables[columns] = table
             self._each(position, source)
 
     def _grouped(self, position: int, node: op.GroupedMatMul) -> None:

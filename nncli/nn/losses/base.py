@@ -81,6 +81,10 @@ class LossBase(Spec):
         | dict.fromkeys(
             ("lambdarank", "ranknet", "ndcg"), "There is no ranking loss: predict the relevance by loss: mse."
         )
+        | dict.fromkeys(
+            ("mdn", "mixture_density", "gaussian_mixture", "gmm"),
+            "Write loss: mixture to predict a mixture of normals.",
+        )
         | dict.fromkeys(("gaussian", "crps", "nll", "beta_nll"), "Write loss: normal to predict a distribution.")
         | dict.fromkeys(
             ("binary_crossentropy", "bce", "bce_with_logits", "multilogloss", "multilabel"),

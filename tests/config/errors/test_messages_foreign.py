@@ -28,6 +28,7 @@ from nncli.config.loading import load_config
         ("loss=coral", "loss", "ordinal"),
         ("loss=lambdarank", "loss", "mse"),
         ("loss=crps", "loss", "normal"),
+        ("loss=mdn", "loss", "mixture"),
         ("loss=negbin", "loss", "negative_binomial"),
         ("loss=lognormal", "loss", "log_normal"),
         ("target_transform=log", "target_transform", "log_normal"),
