@@ -47,14 +47,17 @@ def lower_model(model: AnyModel, conformal: ConformalPredictor | None = None) ->
     lowered = [_lower_member(member, builder, inputs) for member in members]
     mean = _lower_mean(model, lowered, precision)
     bounds = () if conformal is None else _lower_intervals(conformal, lowered, precision)
-    target = model.spec.target
+    target, loss = model.spec.target, model.spec.loss
+    of_distribution = mean.quantiles if loss.has_distribution else None
+    deviations = None if of_distribution is None else loss.lower_standard_deviations(of_distribution).position
     codes = target.lower_codes(mean.values, model.spec.decision)
     outputs = Outputs(
         target.names,
         target.lower_shown(mean.values).position,
         None if mean.quantiles is None else target.lower_shown(mean.quantiles).position,
-        model.spec.loss.quantile_levels,
+        loss.quantile_levels,
         bounds,
+        standard_deviations=deviations,
     )
     outputs = target.program_outputs(outputs, None if codes is None else codes.position)
     program = build(builder, outputs, precision, model.spec.missing_values)

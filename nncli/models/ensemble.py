@@ -215,11 +215,11 @@ class Ensemble:
         if quantiles is not None:
             weights = weights[:, :, None] if isinstance(weights, np.ndarray) else weights
             levels, precision = self.spec.loss.quantile_levels, self.members[0].spec.network.precision
-            mean = Predictions.of_quantiles(self.spec.target, quantiles / weights, levels, precision)
+            mean = Predictions.of_quantiles(self.spec.target, quantiles / weights, levels, precision, self.spec.loss)
             return replace(mean, anomalies=anomalies or Anomalies())
         target, precision = self.spec.target, self.members[0].spec.network.precision
         values = (total / weights).astype(target.precision_of(precision)).astype(np.float64)  # see model.decode
-        return Predictions(target, values, precision, anomalies or Anomalies(), self.spec.decision)
+        return Predictions(target, values, precision, anomalies or Anomalies(), self.spec.decision, loss=self.spec.loss)
 
 
 AnyModel: TypeAlias = Model | Ensemble

@@ -237,6 +237,7 @@ def decode(spec: ModelSpec, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
     if quantiles is not None:
         by_target = quantiles.swapaxes(1, 2).astype(precision).astype(np.float64)
         decoded = np.ascontiguousarray(spec.target.decode(by_target).swapaxes(1, 2))
-        return Predictions.of_quantiles(spec.target, decoded, spec.loss.quantile_levels, precision)
+        return Predictions.of_quantiles(spec.target, decoded, spec.loss.quantile_levels, precision, spec.loss)
     values = spec.target.decode(spec.loss.inverse_link(Z).astype(precision).astype(np.float64))
-    return Predictions(spec.target, values, precision, decision=spec.decision).with_temperature(spec.temperature)
+    predictions = Predictions(spec.target, values, precision, decision=spec.decision, loss=spec.loss)
+    return predictions.with_temperature(spec.temperature)

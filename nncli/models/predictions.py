@@ -11,7 +11,7 @@ import polars as pl
 
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.nn.arrays import Precision
-from nncli.nn.losses import MEDIAN
+from nncli.nn.losses import MEDIAN, LossBase
 from nncli.targets.decision import Decision
 from nncli.targets.target import Target
 
@@ -22,8 +22,8 @@ class Predictions:
 
     `anomalies` are the unexpected values in the rows, such as unseen categories. A `decision` makes classes of the
     probabilities; without one the most probable class is predicted. A loss of several quantiles predicts `quantiles`
-    (rows, targets, levels), ascending, of which `values` are the medians. Rows that are scored have their `exposure`
-    (rows,), if the model has one.
+    (rows, targets, levels), ascending, of which `values` are the medians; with the `loss` of the model, standard
+    deviations follow from them. Rows that are scored have their `exposure` (rows,), if the model has one.
     """
 
     target: Target
@@ -34,6 +34,7 @@ class Predictions:
     quantiles: npt.NDArray[np.float64] | None = None
     levels: tuple[float, ...] = ()
     exposure: npt.NDArray[np.float64] | None = None
+    loss: LossBase | None = None
 
     @property
     def classes(self) -> npt.NDArray[np.int64]:
@@ -42,11 +43,23 @@ class Predictions:
 
     @classmethod
     def of_quantiles(
-        cls, target: Target, quantiles: npt.NDArray[np.float64], levels: tuple[float, ...], precision: Precision
+        cls,
+        target: Target,
+        quantiles: npt.NDArray[np.float64],
+        levels: tuple[float, ...],
+        precision: Precision,
+        loss: LossBase | None = None,
     ) -> Predictions:
         """The predictions with these quantiles (rows, targets, levels)."""
         medians = np.ascontiguousarray(quantiles[:, :, levels.index(MEDIAN)])
-        return cls(target, medians, precision, quantiles=quantiles, levels=levels)
+        return cls(target, medians, precision, quantiles=quantiles, levels=levels, loss=loss)
+
+    @property
+    def standard_deviations(self) -> npt.NDArray[np.float64] | None:
+        """Those of the predicted distributions (rows, targets); None without distributions."""
+        if self.quantiles is None or self.loss is None or not self.loss.has_distribution:
+            return None
+        return self.loss.standard_deviations(self.quantiles)
 
     @property
     def loss_inputs(self) -> npt.NDArray[np.float64]:
@@ -57,7 +70,8 @@ class Predictions:
         """The predictions of one of several targets."""
         part, (values, levels) = self.target.parts[j], self.target.values_of_part(self.values, j)
         if levels:
-            return Predictions.of_quantiles(part, values[:, None, :], levels, self.precision)
+            loss = None if self.loss is None else self.loss.parts[j]
+            return Predictions.of_quantiles(part, values[:, None, :], levels, self.precision, loss)
         return Predictions(part, np.ascontiguousarray(values), self.precision)
 
     def take(self, rows: npt.NDArray[np.int64 | np.bool_]) -> Predictions:

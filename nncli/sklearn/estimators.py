@@ -295,7 +295,7 @@ class NNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-le
     def predict(self, X: Any) -> Array:
         """The predictions for X, in the shape of y: (rows,) or (rows, targets)."""
         frame = self._predict(X)
-        Y = frame[[name for name in frame.columns if not name.startswith("quantile_")]].to_numpy()
+        Y = frame[[name for name in frame.columns if name.startswith("prediction")]].to_numpy()
         return np.asarray(Y[:, 0] if self._is_flat else Y)
 
     @refuses_old_names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, Self
 
 import numpy as np
@@ -154,12 +155,15 @@ class Numbers(TargetBase):
         return d
 
     def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
-        """Those of the outputs of a program: `prediction`, or `prediction_TARGET`, then `quantile_05`."""
+        """Those of the outputs of a program: `prediction`, or `prediction_TARGET`, then `quantile_05` and `sd`."""
         nodes = [self.shown(predictions.values)]
         if predictions.quantiles is not None:
             width = len(self.names) * len(predictions.levels)
             nodes.append(self.shown(predictions.quantiles).reshape(-1, width))
         outputs = Outputs(self.names, 0, len(nodes) - 1 or None, predictions.levels)
+        if predictions.standard_deviations is not None:
+            nodes.append(predictions.standard_deviations)
+            outputs = replace(outputs, standard_deviations=len(nodes) - 1)
         return {title: pl.Series(nodes[node][:, place]) for title, node, place in outputs.numbers}
 
     def is_same(self, other: TargetBase) -> bool:

@@ -88,6 +88,7 @@ def test_a_mixture_is_learned_beside_a_class(folder: Path, tmp_path: Path) -> No
     loss = "loss={y: {type: mixture, levels: [0.1, 0.5, 0.9]}, kind: cross_entropy}"
     settings = ["data.target=[y, kind]", loss, "epochs=3"]
     frame = predict(train(folder / "config.yaml", output=tmp_path / "run", set=settings).run, folder / "table.csv")
+    assert "sd_y" in frame.columns
     columns = [name for name in frame.columns if name.startswith("quantile_")]
     assert columns == ["quantile_10_y", "quantile_50_y", "quantile_90_y"]
     assert (np.diff(frame.select(columns).to_numpy(), axis=1) >= 0.0).all()

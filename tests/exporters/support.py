@@ -25,6 +25,7 @@ class Computed:
     codes: Floats | None = None
     quantiles: Floats | None = None
     bounds: tuple[tuple[Floats, Floats], ...] = ()
+    standard_deviations: Floats | None = None
 
 
 def compute(model: AnyModel, table: Table, conformal: ConformalPredictor | None = None) -> Computed:
@@ -36,7 +37,8 @@ def compute(model: AnyModel, table: Table, conformal: ConformalPredictor | None 
     codes = None if outputs.codes is None else values[outputs.codes][:, 0]
     quantiles = None if outputs.quantiles is None else values[outputs.quantiles]
     bounds = tuple((values[b.lower], values[b.upper]) for b in outputs.bounds if b.upper is not None)
-    return Computed(values[outputs.values], codes, quantiles, bounds)
+    deviations = None if outputs.standard_deviations is None else values[outputs.standard_deviations]
+    return Computed(values[outputs.values], codes, quantiles, bounds, deviations)
 
 
 def assert_equal_predictions(model: AnyModel, table: Table) -> None:
@@ -49,3 +51,7 @@ def assert_equal_predictions(model: AnyModel, table: Table) -> None:
         assert computed.quantiles is not None
         wanted = predicted.quantiles.reshape(len(table), -1)
         np.testing.assert_allclose(computed.quantiles, wanted, rtol=1e-12)
+    if predicted.standard_deviations is None:
+        assert computed.standard_deviations is None
+    else:
+        np.testing.assert_allclose(computed.standard_deviations, predicted.standard_deviations, rtol=1e-12)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,10 @@ def test_a_distribution_is_scored_and_compared_by_its_crps_in_the_units_of_each_
     assert [part["crps"] for part in scores] == pytest.approx([part.mean() for part in of_each])
     assert target.verdict_metric(loss) == target.loss_metric(loss) == "crps"
     assert target.is_mean_of_rows("crps")
+    assert [*target.columns(predictions)][-1] == "quantile_95_b"
+    columns = target.columns(replace(predictions, loss=loss))
+    assert [*columns][-2:] == ["sd_a", "sd_b"]
+    np.testing.assert_allclose(columns["sd_b"], (columns["quantile_95_b"] - columns["prediction_b"]) / 1.6448536, 1e-7)
     (drawn, _) = target.samples(predictions, y, np.ones((1, 6)), ["crps"], loss)
     assert drawn[0] == pytest.approx(of_each[0].mean())
     spread = y.std(axis=0)

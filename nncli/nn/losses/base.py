@@ -245,6 +245,14 @@ class LossBase(Spec):
         """
         raise NotImplementedError
 
+    def standard_deviations(self, quantiles: Floats) -> Floats:
+        """Those (rows, targets) of the distributions with these quantiles; only with `has_distribution`."""
+        raise NotImplementedError
+
+    def lower_standard_deviations(self, quantiles: Value) -> Value:
+        """The operations of `standard_deviations`, from quantiles (rows, targets · levels)."""
+        raise NotImplementedError
+
     def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The gradient with respect to Z (B, k), from that with respect to P = inverse_link(Z)."""
         return dP

@@ -76,6 +76,11 @@ class LocationScaleLoss(DistributionLoss):
     def standard_quantile(self, level: float) -> float:
         """The quantile of the distribution of location 0 and scale 1."""
 
+    @property
+    @abstractmethod
+    def standard_deviation(self) -> float:
+        """The standard deviation of that distribution."""
+
     @abstractmethod
     def standard_cdf(self, u: Floats) -> Floats:
         """The share of that distribution below u."""
@@ -127,6 +132,20 @@ class LocationScaleLoss(DistributionLoss):
         with np.errstate(over="ignore", invalid="ignore"):
             return self.standard_cdf((y - m) / s)
 
+    def standard_deviations(self, quantiles: Floats) -> Floats:
+        return np.asarray((quantiles[..., -1] - quantiles[..., 0]) * self._deviation_of_range)
+
+    def lower_standard_deviations(self, quantiles: Value) -> Value:
+        n = len(self.levels)
+        low, high = (quantiles.columns(range(place, quantiles.width, n)) for place in (0, n - 1))
+        return (high - low) * self._deviation_of_range
+
+    @property
+    def _deviation_of_range(self) -> float:
+        """The standard deviation in relation to the range of the outermost quantiles."""
+        low, high = self.standard_quantile(self.levels[0]), self.standard_quantile(self.levels[-1])
+        return self.standard_deviation / (high - low)
+
     @property
     def _standard_quantiles(self) -> Floats:
         return np.array([self.standard_quantile(level) for level in self.levels])
@@ -138,12 +157,12 @@ class LocationScaleLoss(DistributionLoss):
         return quantiles[:, :, self.levels.index(MEDIAN)], np.maximum(s, SMALLEST)
 
 
-_Numbers = TypeVar("_Numbers", Floats, Value)
+Numbers = TypeVar("Numbers", Floats, Value)
 
 
 def scale_of(
-    z: _Numbers, tanh: Callable[[_Numbers], _Numbers], exp: Callable[[_Numbers], _Numbers]
-) -> tuple[_Numbers, _Numbers]:
+    z: Numbers, tanh: Callable[[Numbers], Numbers], exp: Callable[[Numbers], Numbers]
+) -> tuple[Numbers, Numbers]:
     """t and the scale s of the outputs z; see `LocationScaleLoss`."""
     t = tanh(z * 0.5 + 1.0)
     return t, exp(t * 4.0 - 3.0)
@@ -158,6 +177,10 @@ class Normal(LocationScaleLoss):
         from statistics import NormalDist  # it takes some milliseconds
 
         return NormalDist().inv_cdf(level)
+
+    @property
+    def standard_deviation(self) -> float:
+        return 1.0
 
     def standard_cdf(self, u: Floats) -> Floats:
         return np.asarray(0.5 + 0.5 * erf(u / sqrt(2.0)))
@@ -183,6 +206,10 @@ class StudentT(LocationScaleLoss):
             middle = (low + high) / 2.0
             low, high = (middle, high) if self.standard_cdf(np.array(middle)) < level else (low, middle)
         return (low + high) / 2.0
+
+    @property
+    def standard_deviation(self) -> float:
+        return sqrt(self.degrees_of_freedom / (self.degrees_of_freedom - 2.0))
 
     def standard_cdf(self, u: Floats) -> Floats:
         """Abramowitz and Stegun, "Handbook of mathematical functions", 1964, 26.7.3 and 26.7.4."""

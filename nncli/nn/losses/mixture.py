@@ -6,8 +6,9 @@ logarithms of the weights, each with the components of a target side by side. Bi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, reduce
+from itertools import pairwise
 from math import pi, sqrt
 from operator import add
 from typing import Annotated, Any, Literal
@@ -18,10 +19,11 @@ from pydantic import Field
 
 from nncli.nn.arrays import FIXED, RISING, Array, Floats, Sign
 from nncli.nn.losses.base import MEDIAN, BoundLoss, Levels, bind_elementwise
-from nncli.nn.losses.distributions import SMALLEST, DistributionLoss, erf, scale_of
+from nncli.nn.losses.distributions import SMALLEST, DistributionLoss, Numbers, erf, scale_of
 from nncli.nn.program.inputs import NumberInput
 from nncli.nn.program.program import Outputs, Program, build, run
 from nncli.nn.program.values import Builder, Value, absolute, exp, floor, join, maximum, minimum, select, tanh
+from nncli.nn.program.values import sqrt as value_sqrt
 
 DEFAULT_LEVELS = (0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99)
 PARTS, STEPS, CELL = 4, 11, 2.0**-14
@@ -166,6 +168,26 @@ class Mixture(DistributionLoss):
     def cdf(self, quantiles: Floats, y: Floats) -> Floats:
         share = self.levels[0] + (self._shares(quantiles, y)[1] - np.array(self.levels[:-1])).sum(axis=2)
         return np.where(y < quantiles[..., 0], 0.0, np.where(y > quantiles[..., -1], 1.0, share))
+
+    def standard_deviations(self, quantiles: Floats) -> Floats:
+        return self._standard_deviation([*np.moveaxis(quantiles, -1, 0)], np.sqrt)
+
+    def lower_standard_deviations(self, quantiles: Value) -> Value:
+        n = len(self.levels)
+        by_level = [quantiles.columns(range(place, quantiles.width, n)) for place in range(n)]
+        return self._standard_deviation(by_level, value_sqrt)
+
+    def _standard_deviation(self, quantiles: Sequence[Numbers], sqrt: Callable[[Numbers], Numbers]) -> Numbers:
+        """That of the distribution with quantiles (rows, targets) of each level."""
+        first, last = self.levels[0], 1.0 - self.levels[-1]
+        mean, shares = quantiles[0] * first + quantiles[-1] * last, [b - a for a, b in pairwise(self.levels)]
+        for (low, high), share in zip(pairwise(quantiles), shares, strict=True):
+            mean = mean + (low + high) * (share / 2.0)
+        d = [value - mean for value in quantiles]
+        variance = d[0] * d[0] * first + d[-1] * d[-1] * last
+        for (low, high), share in zip(pairwise(d), shares, strict=True):
+            variance = variance + (low * low + low * high + high * high) * (share / 3.0)
+        return sqrt(variance)
 
     def _shares(self, quantiles: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Between each two quantiles the number x that is next to y, and the distribution function at x."""

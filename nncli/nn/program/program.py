@@ -41,11 +41,12 @@ class Outputs:
     """What a program answers for a row: predicted numbers, or a class with its probabilities.
 
     `values` is the node of the numbers (rows, targets) in their own units, or of the probabilities (rows, classes);
-    `quantiles` that of (rows, targets · levels). `labels` are the classes, none for numbers; of `label_type` in
-    predictions. `codes` is the node of the code of the predicted class (rows, 1): its position in `labels`, or -1 if an
-    input is infinite. Of a class, `values` or `codes` is None if only the other is asked for. Of several labels,
-    `names`, `values` are their probabilities, and `decided` the node of 1 for each that is predicted, 0 for others. Of
-    a time to an event, `curve` is the node of the survival (rows, times), in the columns `curve_names`.
+    `quantiles` that of (rows, targets · levels), and `standard_deviations` that of (rows, targets). `labels` are the
+    classes, none for numbers; of `label_type` in predictions. `codes` is the node of the code of the predicted class
+    (rows, 1): its position in `labels`, or -1 if an input is infinite. Of a class, `values` or `codes` is None if only
+    the other is asked for. Of several labels, `names`, `values` are their probabilities, and `decided` the node of 1
+    for each that is predicted, 0 for others. Of a time to an event, `curve` is the node of the survival (rows, times),
+    in the columns `curve_names`.
     """
 
     names: tuple[str, ...]
@@ -59,15 +60,15 @@ class Outputs:
     decided: int | None = None
     curve: int | None = None
     curve_names: tuple[str, ...] = ()
+    standard_deviations: int | None = None
 
     @property
     def nodes(self) -> tuple[int, ...]:
         """The nodes that are computed."""
         of_bounds = [node for bounds in self.bounds for node in (bounds.lower, bounds.upper)]
+        of_values = self.values, self.quantiles, self.standard_deviations
         return tuple(
-            node
-            for node in (self.codes, self.values, self.quantiles, self.decided, self.curve, *of_bounds)
-            if node is not None
+            node for node in (self.codes, *of_values, self.decided, self.curve, *of_bounds) if node is not None
         )
 
     @property
@@ -90,6 +91,8 @@ class Outputs:
         if self.quantiles is not None:
             titles = [f"quantile_{percent_digits(level)}{suffix}" for suffix in suffixes for level in self.levels]
             columns += [OutputColumn(title, self.quantiles, k) for k, title in enumerate(titles)]
+        if self.standard_deviations is not None:
+            columns += [OutputColumn(f"sd{suffix}", self.standard_deviations, j) for j, suffix in enumerate(suffixes)]
         if self.curve is not None:
             columns += [OutputColumn(title, self.curve, k) for k, title in enumerate(self.curve_names)]
         for bounds in self.bounds:
@@ -119,10 +122,15 @@ class Outputs:
             return None if node is None else new[node]
 
         bounds = tuple(Bounds(bound.level, new[bound.lower], moved(bound.upper)) for bound in self.bounds)
-        values, quantiles, codes = moved(self.values), moved(self.quantiles), moved(self.codes)
-        decided, curve = moved(self.decided), moved(self.curve)
         return replace(
-            self, values=values, quantiles=quantiles, codes=codes, bounds=bounds, decided=decided, curve=curve
+            self,
+            values=moved(self.values),
+            quantiles=moved(self.quantiles),
+            standard_deviations=moved(self.standard_deviations),
+            codes=moved(self.codes),
+            bounds=bounds,
+            decided=moved(self.decided),
+            curve=moved(self.curve),
         )
 
 

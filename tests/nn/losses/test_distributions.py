@@ -61,6 +61,15 @@ def test_location_scale_and_shares_follow_from_the_quantiles(loss: LocationScale
     np.testing.assert_allclose(loss.cdf(quantiles, y), loss.standard_cdf(u), rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("loss", "factor"), [(Normal(), 1.0), (StudentT(degrees_of_freedom=3), 3.0**0.5), (StudentT(), 2.0**0.5)]
+)
+def test_the_standard_deviation_is_that_of_the_scale(loss: LocationScaleLoss, factor: float) -> None:
+    Z = np.random.default_rng(3).normal(size=(20, 4))
+    s = np.exp(4.0 * np.tanh(Z[:, 2:] / 2.0 + 1.0) - 3.0)
+    np.testing.assert_allclose(loss.standard_deviations(loss.quantiles(Z)), s * factor, rtol=1e-9)
+
+
 def test_the_crps_of_a_number_is_its_absolute_error() -> None:
     predicted, y = np.array([[1.0], [5.0]]), np.array([[3.0], [4.5]])
     np.testing.assert_array_equal(Normal().per_row(predicted, y), [2.0, 0.5])

@@ -111,6 +111,23 @@ def test_the_score_and_the_share_below_are_those_of_a_linear_distribution_functi
         assert loss.per_row(quantiles, y * 0.0 + value)[0] == pytest.approx(integral, abs=2e-4)
 
 
+def test_the_standard_deviation_is_that_of_the_told_distribution() -> None:
+    loss = Mixture(levels=(0.2, 0.5, 0.9))
+    told = np.concatenate([np.full(20_000, 1.0), np.linspace(1.0, 3.0, 30_000), np.linspace(3.0, 3.5, 40_000)])
+    told = np.concatenate([told, np.full(10_000, 3.5)])
+    assert loss.standard_deviations(np.array([[[1.0, 3.0, 3.5]]]))[0, 0] == pytest.approx(told.std(), rel=1e-4)
+
+
+def test_the_standard_deviation_of_the_default_levels_is_near_that_of_the_mixture() -> None:
+    loss, Z = Mixture(), np.random.default_rng(6).normal(size=(30, 9))
+    predicted = loss.standard_deviations(loss.quantiles(Z))[:, 0]
+    for z, sd in zip(Z, predicted, strict=True):
+        parts = components_of(loss, z)
+        mean = sum(w * part.mean for w, part in parts)
+        exact = sum(w * (part.variance + (part.mean - mean) ** 2) for w, part in parts) ** 0.5
+        assert sd == pytest.approx(exact, rel=0.06)
+
+
 def test_the_score_of_the_default_levels_is_near_that_of_the_mixture() -> None:
     rng = np.random.default_rng(5)
     loss, Z = Mixture(), np.repeat(rng.normal(scale=1.5, size=(20, 9)), 200, axis=0)
