@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli import evaluate, explain, export, load, predict, report, train
+from nncli import cross_validate, evaluate, explain, export, load, predict, report, train
 from nncli.analysis.inspection.attribution import attribute
 from nncli.analysis.inspection.encoded_rows import EncodedRows
 from nncli.data.sources.read_table import read_table
@@ -110,6 +110,14 @@ def test_exports_give_the_quantiles_and_intervals(folder: Path, tmp_path: Path, 
     if (missing := target.load_runner().missing()) is not None:
         pytest.skip(missing)
     export(folder / "run", tmp_path / f"model{target.suffix}", to=target.name, interval=(0.9,))
+
+
+def test_cross_validation_keeps_the_distributions(folder: Path, tmp_path: Path) -> None:
+    single = ["members=1", "bagging=seeds", "epochs=3"]
+    result = cross_validate(folder / "config.yaml", folds=2, output=tmp_path / "cv", set=single)
+    assert result is not None
+    assert {"quantile_05", "sd"} < {*result.predictions.columns}
+    assert "crps" in result.means
 
 
 def test_the_estimator_predicts_the_quantiles() -> None:

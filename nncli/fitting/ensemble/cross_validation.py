@@ -288,7 +288,7 @@ def mean_of_folds(data: EnsembleData, folds: Folds) -> Predictions:
     mean = total[rows] / counts[rows]
     if not levels:
         return Predictions(target, mean, precision)
-    return Predictions.of_quantiles(target, mean.reshape(len(mean), -1, len(levels)), levels, precision)
+    return Predictions.of_quantiles(target, mean.reshape(len(mean), -1, len(levels)), levels, precision, data.loss)
 
 
 def predict_folds(fold_data: Sequence[EnsembleData], paths: Sequence[Path]) -> Folds:
