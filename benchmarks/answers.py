@@ -18,7 +18,7 @@ of scikit-learn's chain of ridge regressions and random forest and of CatBoost's
 Distributions are learned by normal, student_t, mixture and quantiles, beside NGBoost, with either of its scores, and
 LightGBM's quantile regression, a model for each level. The score is the same for all: twice the mean pinball loss of
 the levels 0.05, 0.1, … 0.95, which approximates the CRPS. Their names are such as "distribution concrete";
-"distribution" is all of them.
+"distribution" is all of them, which takes a quarter of an hour with `--quality fast --splits 1`.
 
 Times to an event are those of SurvSet (see survival_job.py), beside scikit-survival's proportional hazards, random
 survival forest and gradient boosting, by Harrell's concordance and the integrated Brier score. Their names are such as

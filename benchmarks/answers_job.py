@@ -2,6 +2,8 @@
 
     python benchmarks/answers_job.py FOLDER SPLITS [NAMES]
 
+Those of distributions are only among all with the name "distribution".
+
 Writes FOLDER/NAME-SPLIT-{train,test}.csv, and prints a JSON object: the scores of the test rows by name and peer, mean
 deviances, or of ordered classes quadratic weighted kappa, mean absolute error in ranks, and log loss.
 """
@@ -339,7 +341,6 @@ def main() -> None:
         *TABLES,
         *(f"ordered {name}" for name in ORDERED),
         *(f"several {name}" for name in SEVERAL),
-        *(f"distribution {name}" for name in CHOSEN | HELD_OUT),
     ]
     if "distribution" in names:
         names = [*names, *(f"distribution {name}" for name in CHOSEN | HELD_OUT)]
