@@ -102,6 +102,8 @@ class TargetBase(Spec):
     """What an output of the network stands for, in messages."""
     output_nouns: ClassVar[str] = "targets"
     """Several of them."""
+    probability_prefix: ClassVar[str] = "proba_"
+    """How the names of the columns begin that are added by `proba`."""
     has_labels: ClassVar[bool] = False
     """Whether a row belongs to one of some classes, whose names are `labels`; y holds their codes."""
     has_probabilities: ClassVar[bool] = False

@@ -196,7 +196,9 @@ class Classes(TargetBase):
         columns = {"prediction": self.label_column(predictions.classes, "prediction")}
         if proba:
             for j, label in enumerate(self.labels):
-                columns[f"proba_{label}"] = pl.Series(predictions.values[:, j].astype(predictions.precision))
+                columns[self.probability_prefix + label] = pl.Series(
+                    predictions.values[:, j].astype(predictions.precision)
+                )
         return columns
 
     def lower_codes(self, values: Value, decision: Decision | None) -> Value | None:

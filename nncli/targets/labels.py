@@ -241,7 +241,9 @@ class MultilabelTarget(TargetBase):
         columns = {"prediction": pl.Series("prediction", words, dtype=pl.String).gather(which.ravel())}
         if proba:
             for j, label in enumerate(self.labels):
-                columns[f"proba_{label}"] = pl.Series(predictions.values[:, j].astype(predictions.precision))
+                columns[self.probability_prefix + label] = pl.Series(
+                    predictions.values[:, j].astype(predictions.precision)
+                )
         return columns
 
     def program_columns(self, predictions: Predicted) -> Mapping[str, pl.Series]:

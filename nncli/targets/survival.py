@@ -55,6 +55,8 @@ EVENT_WORDS = frozenset(NO_YES.values()) | {
 CENSORED_WORDS = frozenset(word for pair, yes in NO_YES.items() for word in pair if word != yes) | {
     *("alive", "living", "survived", "censored", "censor", "active", "none"),
 }
+PREFIX = "survival_"
+"""How the names of the columns of the survival at a time begin."""
 GROUPS = 3
 """Groups of rows by predicted risk whose curves are shown."""
 
@@ -74,6 +76,7 @@ class SurvivalTarget(TargetBase):
     output_nouns: ClassVar[str] = "times"
     has_probabilities: ClassVar[bool] = True
     has_curve: ClassVar[bool] = True
+    probability_prefix: ClassVar[str] = PREFIX
     reads_text: ClassVar[bool] = True
     joins_columns: ClassVar[bool] = True
     fits_all_rows: ClassVar[bool] = True
@@ -452,9 +455,6 @@ class SurvivalTarget(TargetBase):
         last = f"after {form(self.edges[-1])}"
         actual = form(float(y[row, 0])) if y[row, 1] == 1.0 else f"after {form(float(y[row, 0]))}"
         return actual, last if np.isinf(median) else form(median), form(error)
-
-
-PREFIX = "survival_"
 
 
 def survival_name(time: float) -> str:

@@ -54,4 +54,5 @@ def assert_equal_predictions(model: AnyModel, table: Table) -> None:
     if predicted.standard_deviations is None:
         assert computed.standard_deviations is None
     else:
+        assert computed.standard_deviations is not None
         np.testing.assert_allclose(computed.standard_deviations, predicted.standard_deviations, rtol=1e-12)

@@ -79,7 +79,8 @@ def _options(model: ServedModel, request: InferRequest) -> PredictionOptions:
     if "proba" in request.parameters:
         return options
     default = default_options(model).proba
-    has_proba = request.outputs is None or any(name.startswith(("proba_", "survival_")) for name in request.outputs)
+    prefix = model.model.spec.target.probability_prefix
+    has_proba = request.outputs is None or any(name.startswith(prefix) for name in request.outputs)
     return replace(options, proba=default and has_proba)
 
 

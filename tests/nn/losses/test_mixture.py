@@ -98,8 +98,8 @@ def test_the_score_and_the_share_below_are_those_of_a_linear_distribution_functi
     loss = Mixture(levels=(0.2, 0.5, 0.9))
     quantiles, y = np.array([[[1.0, 3.0, 3.5]]]), np.array([[2.0]])
     wanted = {-1.0: 0.0, 0.9: 0.0, 2.0: 0.35, 3.25: 0.7, 3.6: 1.0}
-    for x, share in wanted.items():
-        assert loss.cdf(quantiles, np.array([[x]]))[0, 0] == pytest.approx(share)
+    for value, share in wanted.items():
+        assert loss.cdf(quantiles, np.array([[value]]))[0, 0] == pytest.approx(share)
     knots = [(1.0, 0.2), (3.0, 0.5), (3.5, 0.9)]
     x = np.linspace(-2.0, 6.0, 80_001)
     middle, F = (x[1:] + x[:-1]) / 2.0, np.zeros(80_000)
