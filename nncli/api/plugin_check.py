@@ -40,6 +40,8 @@ from nncli.run_directory.filenames import WEIGHTS
 from nncli.targets.target import kind_of
 
 ROWS, FEATURES, CLASSES = 240, 3, 2
+EVENT = "happened"
+"""The column of the event in the table of a loss of the time to one."""
 TOLERANCE, FLOAT32_TOLERANCE = 1e-6, 1e-3
 """Relative errors of a gradient: of float64 against differences, and of float32 against float64."""
 STEP_ROWS, STEP_BYTES = 2048, 6 * 1024
@@ -155,6 +157,8 @@ def _keys(kind: str, part: Any) -> dict[str, Any]:
             if not field.examples:
                 raise UsageError(f"the key {name} is required: give it Field(examples=[...]) for the check")
             value[name] = field.examples[0]
+    if kind == "losses" and part.target_keys:
+        value[part.target_keys[0]] = EVENT
     keys: dict[str, dict[str, Any]] = {
         "losses": {"loss": value},
         "layers": {"layers": [8, value, 8]},
@@ -189,17 +193,10 @@ def _round_trip(keys: dict[str, Any]) -> str:
 
 
 def _network(config: Config, loss: LossBase, precision: Precision, classes: int = CLASSES) -> Network:
-    units = loss.outputs(classes if loss.task == "classification" else 1)
+    kind = kind_of(loss)
+    units = loss.outputs(classes if kind.has_labels or kind.has_curve else 1)
     layers = (Dense(units=4, activation=config.activation), *config.hidden_layers)
     return Network(n_features=FEATURES, layers=layers, n_outputs=units, precision=precision)
-
-
-def _targets(loss: LossBase, rng: np.random.Generator, rows: int, classes: int = CLASSES) -> Any:
-    if loss.task in ("classification", "ordinal"):
-        return rng.integers(0, classes, rows)
-    if loss.task == "multilabel":
-        return rng.integers(0, 2, (rows, 1)).astype(np.float64)
-    return np.abs(rng.normal(size=(rows, 1)))
 
 
 def _gradient_error(keys: dict[str, Any], loss: LossBase) -> str:
@@ -208,7 +205,7 @@ def _gradient_error(keys: dict[str, Any], loss: LossBase) -> str:
         network, rng = _network(_config(keys), loss, "float64", classes), np.random.default_rng(seed)
         parameters = network.initialize(rng)
         parameters.theta[...] = rng.normal(0.0, 0.6, parameters.theta.shape)
-        X, y, weights = rng.normal(size=(6, FEATURES)), _targets(loss, rng, 6, classes), rng.uniform(0.2, 2.0, 6)
+        X, y, weights = rng.normal(size=(6, FEATURES)), loss.random_targets(rng, 6, classes), rng.uniform(0.2, 2.0, 6)
         errors.append(gradcheck(network, loss, parameters, X, y, weights=weights, seed=seed).error)
     if not max(errors) <= TOLERANCE:
         raise AssertionError(f"it differs from differences by {max(errors):.2g} of its length; at most {TOLERANCE:g}")
@@ -219,7 +216,7 @@ def _gradient(network: Network, loss: LossBase, theta: Floats) -> Floats:
     rng = np.random.default_rng(1)
     parameters = network.initialize(rng)
     parameters.theta[...] = theta
-    y = _targets(loss, rng, 64)
+    y = loss.random_targets(rng, 64, CLASSES)
     bound = network.bind(parameters, 64, training=TrainingContext(rng), needs_dX=True)
     bound.X[...] = rng.normal(size=bound.X.shape)
     head = loss.bind(bound.Z, y.astype(network.precision) if y.dtype == np.float64 else y, None)
@@ -246,7 +243,7 @@ def _allocated(keys: dict[str, Any], loss: LossBase) -> str:
     config, rng = _config(keys), np.random.default_rng(0)
     network = _network(config, loss, "float32")
     parameters = network.initialize(rng)
-    y = _targets(loss, rng, 2 * STEP_ROWS)
+    y = loss.random_targets(rng, 2 * STEP_ROWS, CLASSES)
     X = rng.normal(size=(2 * STEP_ROWS, FEATURES)).astype(np.float32)
     codes = np.empty((2 * STEP_ROWS, 0), np.int64)
     batches = Batches(Dataset(X, codes, y.astype(np.float32) if y.dtype == np.float64 else y, None), STEP_ROWS, rng)
@@ -289,6 +286,8 @@ def _table(part: Any, kind: str, loss: LossBase) -> pl.DataFrame:
     task = _task(part, kind, loss)
     target = np.where(signal > 0, "yes", "no") if task == "classification" else np.abs(signal) + 0.1
     columns: dict[str, Any] = {**frame, "c": rng.choice(["u", "v"], ROWS), "y": target}
+    if loss.target_columns:
+        columns[EVENT] = rng.choice(["yes", "no"], ROWS)
     if kind == "encoders":
         columns["x"] = [part.examples[i % len(part.examples)] for i in rng.permutation(ROWS)]
     return pl.DataFrame(columns)
@@ -297,7 +296,7 @@ def _table(part: Any, kind: str, loss: LossBase) -> pl.DataFrame:
 def _training_steps(folder: Path, kind: str, part: Any, keys: dict[str, Any], loss: LossBase) -> Iterator[CheckStep]:
     """The steps that need a trained run."""
     task = _task(part, kind, loss)
-    if task not in ("classification", "regression"):
+    if task not in ("classification", "regression") and not loss.target_columns:
         yield CheckStep("training", None, f"there is no table for {task}")
         return
     frame, path = _table(part, kind, loss), folder / "table.csv"

@@ -144,6 +144,8 @@ _files: dict[Path, str] = {}
 _contents: dict[str, bytes] = {}
 _members: set[tuple[type[StrEnum], str]] = set()
 _warned: set[Plugin] = set()
+_named: set[tuple[str, str]] = set()
+"""The parts that were asked for by their names, as a configuration does."""
 _lock = threading.RLock()
 _thread = threading.local()
 """`is_executing` says whether this thread executes a file of code."""
@@ -237,7 +239,16 @@ def find(kind: str, name: object) -> Any | None:
         entry = _entry(kind, name)
         if entry is not None:
             load_entry(entry)
-    return _parts[kind].get(name)
+    part = _parts[kind].get(name)
+    if part is not None:
+        _named.add((kind, name))
+    return part
+
+
+def named_files() -> tuple[Path, ...]:
+    """The files of code that have a part which was asked for by its name."""
+    files = {about.file for key, about in _plugins.items() if key in _named and about.file is not None}
+    return tuple(sorted(files))
 
 
 def _entry(kind: str, name: str) -> EntryPoint | None:
@@ -466,8 +477,8 @@ def content_of(sha256: str) -> bytes:
 def reset() -> None:
     """Forget everything that is loaded, and which packages are installed: tests begin with nothing."""
     _drop_members()
-    kept: tuple[dict[Any, Any] | set[Plugin], ...] = (*_parts.values(), _plugins, _failed, _files, _contents, _warned)
-    for values in kept:
+    kept: tuple[dict[Any, Any] | set[Any], ...] = (*_parts.values(), _plugins, _failed, _files, _contents, _warned)
+    for values in (*kept, _named):
         values.clear()
     _entries.cache_clear()
 

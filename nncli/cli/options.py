@@ -73,11 +73,11 @@ class DisplayOptions(ColorOptions, TalkOptions):
         from nncli.base import plugins
 
         self.say(*(f"next: {command}" for command in commands))
-        if any(command.startswith("nncli") for command in commands):
-            files = {about.file for about in plugins.plugins() if about.file is not None}
-            names = (file.relative_to(here) if file.is_relative_to(here := Path.cwd()) else file for file in files)
-            words = [word for name in sorted(map(str, names)) for word in ("--code", name)]
-            self.note(*([f"these commands need {shlex.join(words)}"] if words else []))
+        files = plugins.named_files()
+        if files and plugins.TRUST not in os.environ and any(command.startswith("nncli") for command in commands):
+            here = Path.cwd()
+            names = [str(file.relative_to(here) if file.is_relative_to(here) else file) for file in files]
+            self.note(f"these commands need {shlex.join(word for name in names for word in ('--code', name))}")
 
 
 @dataclass(frozen=True, kw_only=True)

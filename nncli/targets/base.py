@@ -225,6 +225,11 @@ class TargetBase(Spec):
         return rows_with_target(table, names)
 
     @classmethod
+    def text_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the columns of the target whose cells are read as text."""
+        return names if cls.reads_text else ()
+
+    @classmethod
     def note(cls, table: Table, names: tuple[str, ...]) -> str | None:
         """What a training says of how the target is read; None if there is nothing to say."""
         return None

@@ -37,6 +37,7 @@ from nncli.serving.options import ServerOptions
 from nncli.serving.pages.form_page import Links, model_page
 from nncli.serving.parameters import check_options, parse_parameters
 from nncli.sklearn import NNRegressor
+from nncli.targets.metrics.survival import SurvivalRows, kaplan_meier
 
 LOSS = "loss={type: survival, event: died, bins: 6}"
 QUICK = ["layers=[8]", "epochs=12", "learning_rate=0.02"]
@@ -309,3 +310,24 @@ def test_an_estimator_of_numbers_refuses_the_loss_in_a_sentence(table: Path) -> 
     frame = pl.read_csv(table)
     with pytest.raises(ValueError, match="NNSurvivalAnalysis"):
         NNRegressor(config={"loss": {"type": "survival", "event": "died"}}).fit(frame.select("x"), frame["months"])
+
+
+def test_cells_that_are_no_time_leave_their_rows_out_if_errors_are_missing(table: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.csv"
+    frame = pl.read_csv(table).with_columns(pl.col("months").cast(pl.String))
+    frame[5, "months"] = "a year"
+    frame.write_csv(wrong)
+    with pytest.raises(DataError) as refused:
+        trained(wrong, tmp_path / "refused", "data.on_error=fail")
+    assert refused.value.location is not None
+    assert (refused.value.location.row, refused.value.location.column) == (6, "months")
+    run = trained(wrong, tmp_path / "run", "data.on_error=missing", "validation=0")
+    assert Run(run).load_manifest().training_rows == 239
+
+
+def test_scores_of_equal_times_take_events_before_censorings() -> None:
+    time, event = np.repeat([1.0, 2.0, 3.0, 4.0], 250), np.tile([True, True, False, False, False], 200)
+    rows = SurvivalRows(time, event, None, np.zeros(1000), np.array([1.0, 2.0, 3.0]), np.ones((1000, 3)), np.ones(1000))
+    # A certain survival is wrong by the share of the events until then, which the Kaplan-Meier estimate gives.
+    expected = 1.0 - kaplan_meier(time, event).at(rows.times)
+    np.testing.assert_allclose(rows.brier.mean(axis=0), expected, rtol=1e-9)

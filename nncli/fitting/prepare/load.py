@@ -149,7 +149,11 @@ def _text_columns(config: Config, *, all_columns: bool) -> tuple[set[str], froze
     losses = [config.loss_of_target(name) for name in data.target]
     open_targets = {name for name, loss in zip(data.target, losses, strict=True) if loss is None}
     inferred = set() if all_columns else open_targets
-    classes = {name for name, loss in zip(data.target, losses, strict=True) if loss and kind_of(loss).reads_text}
+    classes = {
+        name
+        for name, loss in zip(data.target, losses, strict=True)
+        if loss and name in kind_of(loss).text_columns(data.target)
+    }
     texts = {name for name, kind in data.columns.items() if kind.needs_text}
     texts |= (classes | open_targets) - inferred
     texts |= set(data.drop) if all_columns else set()

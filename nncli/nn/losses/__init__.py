@@ -74,7 +74,9 @@ _OF_COLUMNS: Mapping[object, type[LossBase]] = {loss.model_fields["type"].defaul
 
 def target_keys(name: object) -> tuple[str, ...]:
     """The keys of the loss of this name that name further columns of the target."""
-    loss = (_OF_COLUMNS.get(name) or plugins.find("losses", name)) if isinstance(name, str) else None
+    if not isinstance(name, str) or name in _TYPES or name == "several":
+        return ()
+    loss = _OF_COLUMNS.get(name) or plugins.find("losses", name)
     return () if loss is None else loss.target_keys
 
 

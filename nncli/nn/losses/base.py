@@ -160,6 +160,10 @@ class LossBase(Spec):
         """The outputs (k,) of the best constant prediction for the targets y (rows, targets)."""
         return np.zeros(self.outputs(y.shape[1]))
 
+    def random_targets(self, rng: np.random.Generator, rows: int, count: int) -> npt.NDArray[Any]:
+        """Targets of a number, of one of `count` classes, or of so many bins, as a training has them; for checks."""
+        return np.abs(rng.normal(size=(rows, 1)))
+
     def split_targets(self, y: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The targets as `split_points` takes them: numbers (rows, targets), or class codes (rows,)."""
         return y

@@ -29,6 +29,9 @@ class ClassificationLoss(LossBase):
     def of_student(self) -> LossBase:
         return CrossEntropy()
 
+    def random_targets(self, rng: np.random.Generator, rows: int, count: int) -> npt.NDArray[Any]:
+        return rng.integers(0, count, rows)
+
     def outputs(self, count: int) -> int:
         return 1 if count == 2 else count
 

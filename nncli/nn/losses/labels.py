@@ -38,6 +38,9 @@ class BinaryCrossEntropy(LossBase):
             "dZ = 1/(B kᵢ) (P - T), 0 for a missing label",
         )
 
+    def random_targets(self, rng: np.random.Generator, rows: int, count: int) -> npt.NDArray[Any]:
+        return rng.integers(0, 2, (rows, 1)).astype(np.float64)
+
     def initial_outputs(self, y: Array) -> Array:
         """The log-odds of the labels, from the rows that have them."""
         present = ~np.isnan(y)

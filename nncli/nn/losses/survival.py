@@ -26,16 +26,22 @@ IMAGINED = 0.5
 SHARED, APART = 0.4, 0.1
 """The factors of the mean of the outputs, and of what each differs from it.
 
-So what makes all events earlier is learned faster than a single hazard, and both slower than without them.
+So what makes all events earlier is learned faster than the hazard of a single bin; both are learned slower than
+with factors of 1, which overfits less.
 """
 RISK_FACTOR = 0.1
 """The factor of the risk in proportional hazards, so that it is learned slower: its exponential overfits soon."""
-MAX_HAZARD = 80.0
-"""The largest cumulative hazard in a bin, and logarithm of one, whose exponential is a number of float32."""
+MAX_LOG = 30.0
+"""Logarithms of hazards are not larger: from much less on the survival is 0, and their exponentials overflow."""
+CERTAIN = 80.0
+"""The hazard from which on an event is certain; its exponential is a number of float32."""
 
 
 class EventLoss(LossBase):
-    """The interface of a loss of the time to an event, with the columns of the event and the start."""
+    """The interface of a loss of the time to an event, in the bins of a target that reads times, events and starts.
+
+    The `target_keys` are the key of the column of the event, and then that of the start, if there is one.
+    """
 
     type: str
     event: StrictStr | None = Field(
@@ -64,6 +70,10 @@ class EventLoss(LossBase):
     starts_at_mean: ClassVar[bool] = True
     per_row_name: ClassVar[str] = "survival_loss"
     target_keys: ClassVar[tuple[str, ...]] = ("event", "start")
+
+    def random_targets(self, rng: np.random.Generator, rows: int, count: int) -> npt.NDArray[Any]:
+        event = np.eye(count)[rng.integers(0, count, rows)] * rng.integers(0, 2, (rows, 1))
+        return np.concatenate([rng.uniform(size=(rows, count)) * (1.0 - event), event], axis=1)
 
     @property
     def missing_key(self) -> tuple[str, str] | None:
@@ -147,7 +157,8 @@ class Survival(EventLoss):
     def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """dxₖ = -hₖ Σ_{j≥k} Sⱼ dSⱼ, and dz follows from dx as x from z."""
         later = (self.inverse_link(Z) * dP)[:, ::-1].cumsum(axis=1)[:, ::-1]
-        dX: Floats = np.asarray(-later / (1.0 + np.exp(-_log_odds(Z))))
+        with np.errstate(over="ignore"):
+            dX: Floats = np.asarray(-later / (1.0 + np.exp(-_log_odds(Z))))
         return _log_odds(dX)
 
 
@@ -198,9 +209,9 @@ class Cox(EventLoss):
             np.copyto(R, at_risk)
             np.copyto(E, events)
             np.matmul(Z, A, out=X)
-            np.minimum(X, MAX_HAZARD, out=X)
+            np.minimum(X, MAX_LOG, out=X)  # the gradient there is that of the end, which leads back
             np.exp(X, out=H)
-            np.clip(H, smallest, MAX_HAZARD, out=P)  # beyond, an event is certain
+            np.clip(H, smallest, CERTAIN, out=P)
             np.negative(P, out=X)
             np.expm1(X, out=X)
             np.negative(X, out=X)
@@ -222,8 +233,7 @@ class Cox(EventLoss):
 
     def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
         """The survival (B, bins) at the end of each bin."""
-        with np.errstate(over="ignore"):
-            return np.asarray(np.exp(-np.add.accumulate(_hazards(Z), axis=1)))
+        return np.asarray(np.exp(-np.add.accumulate(_hazards(Z), axis=1)))
 
     def lower_inverse_link(self, z: Value) -> Value:
         H = [exp(z.columns([0]) * RISK_FACTOR + z.columns([k])) for k in range(1, z.width)]
@@ -241,7 +251,7 @@ class Cox(EventLoss):
 def _hazards(Z: Array) -> Floats:
     """The cumulative hazard (B, bins) in each bin, from the outputs of `Cox`."""
     z = Z.astype(np.float64)
-    return np.asarray(np.exp(z[:, :1] * RISK_FACTOR + z[:, 1:]))
+    return np.asarray(np.exp(np.minimum(z[:, :1] * RISK_FACTOR + z[:, 1:], MAX_LOG)))
 
 
 def _log_odds(Z: Array) -> Floats:

@@ -3,7 +3,9 @@
 `time` (rows,) is when a row has its event or is last seen, and `event` (rows,) which of both. `risk` (rows,) is higher
 for rows whose event is expected earlier; `S` (rows, times) are the probabilities that the event is after the `times`
 (times,), ascending. `weight` (rows,) are weights of rows or None for ones, and `start` (rows,) is when they enter.
-Censored rows are made up for by the inverse probability of censoring, estimated from the same rows.
+Censored rows are made up for by the inverse probability of censoring, estimated from the same rows. Of equal times
+events come before censorings: a row that is censored at a time had no event until then, and the probability is that
+just before the time, so that the weights of all rows sum to their number at each time.
 Sources: scikit-survival's functions; Harrell et al., "Evaluating the yield of medical tests", 1982; Uno et al., "On the
 C-statistics for evaluating overall adequacy of risk prediction procedures with censored survival data", 2011; Graf et
 al., "Assessment and comparison of prognostic classification schemes for survival data", 1999.
@@ -35,6 +37,10 @@ class Steps(NamedTuple):
     def at(self, times: Floats) -> Floats:
         """The values at some times."""
         return np.concatenate([[1.0], self.values])[np.searchsorted(self.times, times, "right")]
+
+    def before(self, times: Floats) -> Floats:
+        """The values just before some times."""
+        return np.concatenate([[1.0], self.values])[np.searchsorted(self.times, times, "left")]
 
 
 def kaplan_meier(
@@ -173,7 +179,11 @@ class SurvivalRows:
     @cached_property
     def _factors(self) -> Floats:
         """The inverse probability of each row with an event to be seen until then, 0 where that is unknown."""
-        return _inverse(self.censoring.at(self.time)) * self.event
+        return _inverse(self.censoring.before(self.time)) * self.event
+
+    def _is_past(self, times: Floats) -> Mask:
+        """Whether the event, or the time until which a row was seen, is before or at some times (rows, times)."""
+        return (self.time[:, None] < times) | ((self.time[:, None] == times) & self.event[:, None])
 
     @cached_property
     def pairs(self) -> Pairs:
@@ -182,15 +192,16 @@ class SurvivalRows:
 
     @cached_property
     def weighted_pairs(self) -> Pairs:
-        """The comparable pairs by the squared inverse probability of censoring."""
-        return comparable_pairs(self.time, self.event, self.risk, self.weight, np.square(self._factors))
+        """The comparable pairs by the squared inverse probability of censoring, for events until the last time."""
+        factors = np.square(self._factors) * (self.time <= (self.times[-1] if len(self.times) else np.inf))
+        return comparable_pairs(self.time, self.event, self.risk, self.weight, factors)
 
     @cached_property
     def brier(self) -> Floats:
         """The Brier score (rows, times) of each row at each time."""
-        is_past = self.time[:, None] <= self.times
         of_events = np.square(self.S) * self._factors[:, None]
-        return np.where(is_past, of_events, np.square(1.0 - self.S) * _inverse(self.censoring.at(self.times)))
+        later = np.square(1.0 - self.S) * _inverse(self.censoring.before(self.times))
+        return np.where(self._is_past(self.times), of_events, later)
 
     @cached_property
     def integrated_brier(self) -> Floats:
@@ -204,8 +215,8 @@ class SurvivalRows:
         """The mean over the events of the AUC at each time: of a row whose event was until then against later ones."""
         falls = -np.diff(kaplan_meier(self.time, self.event, self.weight).at(self.times), prepend=1.0)
         total, value, slopes = 0.0, 0.0, np.zeros(len(self.time))
-        for t, S, fall in zip(self.times, self.S.T, falls, strict=True):
-            pairs = _pairs_of_groups(S, self._factors * (self.time <= t), self.time > t, self.weight)
+        for is_past, S, fall in zip(self._is_past(self.times).T, self.S.T, falls, strict=True):
+            pairs = _pairs_of_groups(S, self._factors * is_past, ~is_past, self.weight)
             auc, of_rows = pairs.ratio(self.weight)
             if not np.isnan(auc):
                 total, value, slopes = total + fall, value + fall * auc, slopes + fall * of_rows
