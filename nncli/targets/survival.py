@@ -103,14 +103,16 @@ class SurvivalTarget(TargetBase):
         y = cls(names=names, edges=(1.0,), unit=unit).read(table)
         times = np.sort(y[(y[:, 1] == 1.0) & (y[:, 0] > 0.0), 0])
         if not len(times):
-            values = f"{quote(names[1])} must be yes, 1 or true in rows with the event, and no, 0 or false in others."
+            of_events = (
+                f"{quote(names[1])} must be yes, 1 or true in rows with the event, and no, 0 or false in others."
+            )
             times = (
                 f"{quote(names[0])} must be the time from the start to the event, in such units that most are above 0."
             )
             raise DataError(
                 f"no row has the event {quote(names[1])} after the time 0",
                 location=table.location(column=names[1]),
-                hint=times if y[:, 1].any() else values,
+                hint=of_times if y[:, 1].any() else of_events,
             )
         bins = options.bins or min(max(len(times) // EVENTS_PER_BIN, 2), MOST_BINS)
         places = np.ceil(np.arange(1, bins + 1) * len(times) / bins).astype(np.int64) - 1

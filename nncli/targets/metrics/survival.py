@@ -183,7 +183,7 @@ class SurvivalRows:
 
     def _is_past(self, times: Floats) -> Mask:
         """Whether the event, or the time until which a row was seen, is before or at some times (rows, times)."""
-        return (self.time[:, None] < times) | ((self.time[:, None] == times) & self.event[:, None])
+        return np.asarray((self.time[:, None] < times) | ((self.time[:, None] == times) & self.event[:, None]))
 
     @cached_property
     def pairs(self) -> Pairs:
