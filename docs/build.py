@@ -82,9 +82,9 @@ tune:
     optimizer: {choices: [{type: sgd, momentum: {from: 0.5, to: 0.99}}, adam]}
 ```
 
-Rows, folds, target and seed cannot be searched, and neither can keys that have no effect on the scores, such as
-`workers`. On the command line: `--search learning_rate=1e-4..1e-1:log`, `--search layers.1.rate=0..0.5:0.1`,
-`--search batch_size=16,32,64` or `--search optimizer='[sgd, adam]'`.
+Rows, folds, the target with its bins of time and the seed cannot be searched, and neither can keys that have no effect
+on the scores, such as `workers`. On the command line: `--search learning_rate=1e-4..1e-1:log`,
+`--search layers.1.rate=0..0.5:0.1`, `--search batch_size=16,32,64` or `--search optimizer='[sgd, adam]'`.
 """
 
 TUNE_FILE = """

@@ -11,7 +11,6 @@ import numpy as np
 
 from nncli.data.encoders.encoder import lower_encoder, program_inputs
 from nncli.data.table import Table
-from nncli.models.conformal.calibration import BoundCalibration, IntervalCalibration, lower_interval
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.model import Model
@@ -77,14 +76,9 @@ def _lower_intervals(
         for group in conformal.groups.members
     ]
     of_levels = [weighted_mean(quantiles, group, weights) for group in conformal.groups.members] if quantiles else []
-    levels, target = len(conformal.model.spec.loss.quantile_levels), conformal.model.spec.target
-    bounds = list[Bounds]()
-    for calibration in conformal.calibrations:
-        if isinstance(calibration, IntervalCalibration):
-            bounds.append(lower_interval(calibration, by_group, of_levels, levels))
-        elif isinstance(calibration, BoundCalibration):
-            bounds.append(calibration.lower(target, by_group))
-    return tuple(bounds)
+    target = conformal.model.spec.target
+    bounds = (calibration.lower(target, by_group, of_levels) for calibration in conformal.calibrations)
+    return tuple(bound for bound in bounds if bound is not None)
 
 
 def weighted_mean(values: Sequence[Value], members: Sequence[int], weights: Sequence[float] | None) -> Value:

@@ -181,15 +181,25 @@ def has_better(
     return any(is_better(name, value, baseline.get(name)) for name, value in values.items())
 
 
+def decisive_figures(model: ScoreValues, baseline: ScoreValues) -> dict[str, tuple[float, float]]:
+    """The decisive scores of a model and of the baseline by name, without those of which either is unknown.
+
+    Of several targets together there are none: each has its scores.
+    """
+    values, others = dict(model.values), dict(baseline.values)
+    pairs = ((name, values.get(name), others.get(name)) for name in model.decisive)
+    return {name: (value, other) for name, value, other in pairs if value is not None and other is not None}
+
+
 def no_better_note(model: Scores, baseline: Scores, rows: int) -> str | None:
     """A note that no score of some rows is better than the baseline's, which predicts the same for all of them."""
     for part, other in zip(parts_of(model), parts_of(baseline), strict=True):
-        values, others = dict(part.values), dict(other.values)
-        if rows >= MIN_JUDGED_ROWS and not has_better(values, others, part.decisive):
-            name = next(name for name in part.decisive if name in values)
-            figures = f"{name} {format_number(values[name])} against {format_number(others[name])}"
+        figures = decisive_figures(part, other)
+        if rows >= MIN_JUDGED_ROWS and figures and not has_better(dict(part.values), dict(other.values), part.decisive):
+            name, (value, of_baseline) = next(iter(figures.items()))
+            scores = f"{name} {format_number(value)} against {format_number(of_baseline)}"
             of_target = "" if part.title is None else f" of {quote(part.title)}"
-            return f"no better than the baseline, the same prediction{of_target} for all of these rows: {figures}"
+            return f"no better than the baseline, the same prediction{of_target} for all of these rows: {scores}"
     return None
 
 

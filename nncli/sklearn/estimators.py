@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
+from warnings import warn
 
 import numpy as np
 import polars as pl
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -23,7 +25,18 @@ from nncli.models.read_table import table_of
 from nncli.run_directory.manifest import HISTORY
 from nncli.run_directory.run import from_bytes
 from nncli.sklearn.training import Columns, Request, calibrate_packed, fit, load_packed
-from nncli.sklearn.validation import Array, class_cells, classes, features, free, labels, numbers, survival, weights
+from nncli.sklearn.validation import (
+    Array,
+    class_cells,
+    classes,
+    features,
+    free,
+    labels,
+    numbers,
+    one_level,
+    survival,
+    weights,
+)
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.labels import MultilabelTarget
 from nncli.targets.metrics.survival import comparable_pairs
@@ -250,10 +263,10 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
         class; see docs/howto/uncertainty.md.
 
         Raises:
-            ValueError: there are no validation rows to calibrate with, or too few for the level.
+            ValueError: there are no validation rows to calibrate with, too few for the level, or several levels.
         """
         options = UncertaintyOptions(
-            prediction_set=prediction_set, per_class=per_class, conformity_score=conformity_score
+            prediction_set=one_level(prediction_set), per_class=per_class, conformity_score=conformity_score
         )
         included = self._calibrated(X, options).sets[0].included
         mask = np.zeros((len(included), len(self.classes_)), np.bool_)
@@ -306,9 +319,9 @@ class NNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-le
         docs/howto/uncertainty.md.
 
         Raises:
-            ValueError: there are no validation rows to calibrate with, or too few for the level.
+            ValueError: there are no validation rows to calibrate with, too few for the level, or several levels.
         """
-        (bounds,) = self._calibrated(X, UncertaintyOptions(interval=interval)).intervals
+        (bounds,) = self._calibrated(X, UncertaintyOptions(interval=one_level(interval))).intervals
         return (bounds.lower[:, 0], bounds.upper[:, 0]) if self._is_flat else (bounds.lower, bounds.upper)
 
     def predict_quantiles(self, X: Any) -> Array:
@@ -397,16 +410,31 @@ class NNSurvivalAnalysis(Estimator):
         See docs/howto/survival.md.
 
         Raises:
-            ValueError: there are no validation rows to calibrate with, or too few for the level.
+            ValueError: there are no validation rows to calibrate with, too few for the level, or several levels.
         """
-        (bounds,) = self._calibrated(X, UncertaintyOptions(interval=interval)).bounds
+        (bounds,) = self._calibrated(X, UncertaintyOptions(interval=one_level(interval))).bounds
         return np.asarray(bounds.lower)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Harrell's concordance of the risks with the times of y."""
+        """Harrell's concordance of the risks with the times of y, weighted by sample_weight (rows,).
+
+        NaN, with an `UndefinedMetricWarning`, if in no pair of rows with a weight one has the event before the other.
+
+        Raises:
+            ValueError: X, y or the weights are not usable, or their lengths differ.
+        """
+        risk = self.predict(X)
         event, time = survival(self, y)
-        w = np.ones(len(time)) if sample_weight is None else np.asarray(sample_weight, np.float64)
-        return comparable_pairs(time, event, self.predict(X), w).ratio(w)[0]
+        check_consistent_length(risk, time)
+        w = weights(sample_weight, risk)
+        w = np.ones(len(time)) if w is None else w
+        concordance = comparable_pairs(time, event, risk, w).ratio(w)[0]
+        if np.isnan(concordance):
+            message = (
+                "The concordance is not defined: in no pair of rows one is known to have the event before the other."
+            )
+            warn(message, UndefinedMetricWarning, stacklevel=2)
+        return concordance
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

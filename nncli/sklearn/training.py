@@ -93,7 +93,7 @@ class Request:
         if config.loss is None:
             return config
         kind, expected = kind_of(config.loss), self.kind
-        if not issubclass(kind, expected) and not (kind.has_labels and expected.has_labels):
+        if kind is not expected and not (kind.has_labels and expected.has_labels):
             what = f"the loss {config.loss.type} is for {kind.task_name()}"
             hint = "; use NNSurvivalAnalysis" if kind.has_curve else ""
             raise ValueError(f"{what}, but this estimator is for {expected.task_name()}{hint}")

@@ -96,7 +96,7 @@ def survival(estimator: Any, y: Any) -> tuple[Array, Array]:
     """Validate a structured array of times to an event: whether each row (rows,) has the event, and its time.
 
     Raises:
-        ValueError: it has not two fields, of a boolean and a number of 0 or more, or no row has the event.
+        ValueError: it has not two fields, of a boolean and a number of 0 or more.
     """
     _require(estimator, y)
     names: tuple[str, ...] = getattr(getattr(y, "dtype", None), "names", None) or ()
@@ -119,7 +119,7 @@ def _require(estimator: Any, y: Any) -> None:
         raise ValueError(f"This {name} estimator requires y to be passed, but the target y is None.")
 
 
-def weights(sample_weight: Any, frame: pl.DataFrame) -> Array | None:
+def weights(sample_weight: Any, rows: pl.DataFrame | Array) -> Array | None:
     """Validate sample weights (rows,), or None.
 
     Raises:
@@ -130,12 +130,23 @@ def weights(sample_weight: Any, frame: pl.DataFrame) -> Array | None:
     w = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
     if w.ndim != 1:
         raise ValueError("Sample weights must be 1D array or scalar")
-    check_consistent_length(w, frame)
+    check_consistent_length(w, rows)
     if (w < 0.0).any():
         raise ValueError("Negative values in data passed to `sample_weight`")
     if not w.any():
         raise ValueError("Sample weights must contain at least one non-zero number.")
     return np.asarray(w)
+
+
+def one_level(level: Any) -> float:
+    """Validate the level of intervals, bounds or sets.
+
+    Raises:
+        ValueError: there are several.
+    """
+    if np.ndim(level):
+        raise ValueError(f"expected one level at a time, such as 0.9, found {level!r}; call the method for each level")
+    return level  # type: ignore[no-any-return]  # what is no level is refused with the options
 
 
 def class_cells(labels: Array) -> pl.Series:

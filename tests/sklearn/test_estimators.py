@@ -285,6 +285,8 @@ def test_a_classifier_predicts_sets_of_its_classes(fitted: NNClassifier) -> None
     mask = fitted.predict_set(X, prediction_set=0.9)
     with pytest.raises(TypeError, match="Use prediction_set"):
         fitted.predict_set(X, level=0.9)  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="one level at a time"):
+        fitted.predict_set(X, [0.5, 0.9])  # type: ignore[arg-type]
     assert mask.shape == (len(X), 3)
     assert mask[np.arange(len(Y)), np.searchsorted(fitted.classes_, Y.to_numpy())].mean() > 0.85
     assert fitted.predict_set(X, 0.98, conformity_score="aps", per_class=True).sum() > mask.sum()
@@ -298,6 +300,8 @@ def test_a_regressor_predicts_intervals_in_the_shape_of_y() -> None:
     lower, upper = flat.predict_interval(X, interval=0.9)
     with pytest.raises(TypeError, match="Use interval"):
         flat.predict_interval(X, level=0.9)  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="one level at a time"):
+        flat.predict_interval(X, [0.5, 0.9])  # type: ignore[arg-type]
     assert lower.shape == upper.shape == y.shape
     assert ((lower <= y) & (y <= upper)).mean() > 0.85
     assert quick_regressor().fit(X, np.column_stack([y, -y])).predict_interval(X)[0].shape == (len(y), 2)

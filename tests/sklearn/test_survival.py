@@ -11,6 +11,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -52,6 +53,27 @@ def test_risks_are_higher_for_earlier_events_and_scored_by_harrells_concordance(
     assert fitted.score(X, Y, half) == pytest.approx(fitted.score(X[half == 1], Y[half == 1]))
 
 
+@pytest.mark.parametrize(
+    ("rows", "w", "words"),
+    [
+        (N - 1, None, "inconsistent numbers of samples"),
+        (N, np.ones(N - 1), "inconsistent numbers of samples"),
+        (N, -np.ones(N), "Negative values"),
+        (N, np.zeros(N), "non-zero"),
+        (N, np.ones((N, 1)), "1D array"),
+    ],
+)
+def test_a_score_of_other_rows_or_weights_is_refused(fitted: NNSurvivalAnalysis, rows: int, w: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        fitted.score(X, Y[:rows], w)
+
+
+def test_a_score_without_comparable_pairs_is_warned_of(fitted: NNSurvivalAnalysis) -> None:
+    censored = np.array([(False, 2.0), (False, 3.0)], Y.dtype)
+    with pytest.warns(UndefinedMetricWarning, match="concordance"):
+        assert np.isnan(fitted.score(X[:2], censored))
+
+
 def test_survival_functions_are_called_with_times(fitted: NNSurvivalAnalysis) -> None:
     functions, S = fitted.predict_survival_function(X), fitted.predict_survival_function(X, return_array=True)
     times = fitted.unique_times_
@@ -78,6 +100,8 @@ def test_a_lower_bound_is_a_time_at_a_level(fitted: NNSurvivalAnalysis) -> None:
     lower = fitted.predict_lower_bound(X)
     assert (lower <= fitted.predict_lower_bound(X, 0.5)).all()
     assert (Y["months"] >= lower).mean() > 0.85
+    with pytest.raises(ValueError, match="one level at a time"):
+        fitted.predict_lower_bound(X, [0.5, 0.9])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="needs 9,999 rows"):
         fitted.predict_lower_bound(X, 0.9999)
 

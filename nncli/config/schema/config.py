@@ -261,6 +261,26 @@ class Config(Spec):
             raise PydanticCustomError("unknown_target", "unknown target", {"name": others[0], "targets": targets})
         return value
 
+    @field_validator("loss")
+    @classmethod
+    def _check_target_columns(cls, value: Loss | None, info: ValidationInfo) -> Loss | None:
+        """The columns that a loss names are others than the target, and each is named once."""
+        if "data" not in info.data or value is None or not value.target_columns:
+            return value
+        target, *others = info.data["data"].target
+        named = {target: "data.target"}
+        for key in value.target_keys:
+            column = getattr(value, key)
+            if column in named:
+                raise ValueError(
+                    f"{key} names {quote(column)}, which {named[column]} names already; each has its own column"
+                )
+            if column is not None:
+                named[column] = key
+        if tuple(others) != value.target_columns:
+            raise ValueError(f"the loss {value.type} is for one target, such as data.target: {target}")
+        return value
+
     @field_validator("interactions", mode="before")
     @classmethod
     def _check_sets(cls, value: object) -> object:
@@ -305,18 +325,13 @@ class Config(Spec):
         names = [target] if isinstance(target, str) else target
         if not isinstance(names, list | tuple) or not names:
             return document
-        added = [name for name in named if isinstance(name, str) and name not in names]
+        added = dict.fromkeys(name for name in named if isinstance(name, str) and name not in names)
         return {**document, "data": {**data, "target": [*names, *added]}}
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Config:
         if self.loss is not None and self.loss.has_link and self.output_activation is not None:
             raise ValueError(f"output_activation cannot be set with the loss {self.loss.type}, which has its own link")
-        columns = () if self.loss is None else self.loss.target_columns
-        if self.loss is not None and self.data.target[0] in columns:
-            raise ValueError(f"{quote(self.data.target[0])} is the target, and cannot also be the event or the start")
-        if self.loss is not None and columns and self.data.target[1:] != columns:
-            raise ValueError(f"the loss {self.loss.type} is for one target, the time to an event")
         if isinstance(self.validation, Bootstrap) and self.data.time is not None:
             raise ValueError("a bootstrap ignores time; validate on a fold or a fraction, or remove data.time")
         if self.teacher is not None and self.is_ensemble:

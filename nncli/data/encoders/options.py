@@ -60,7 +60,8 @@ class EncodingOptions(Spec):
     out_of_range_dates: OutOfRangeDates = Field(
         "extrapolate",
         description="Dates outside the training range. nearest_year: days and year become those of the same day in the "
-        "nearest year of the range, and numbers in the column `data.time` are clipped to it. extrapolate: unchanged.",
+        "nearest year of the range; those of a monotone column become the nearest end of the range, which keeps the "
+        "order. Numbers in the column `data.time` are clipped to the range. extrapolate: unchanged.",
     )
     categories: CategoricalOptions = Field(CategoricalOptions(), description="The encoding of categorical columns.")
     max_text_features: PositiveInt = Field(

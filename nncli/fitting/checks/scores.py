@@ -9,7 +9,7 @@ from typing import Literal
 from nncli.base.findings import Finding, FindingCode, warning
 from nncli.base.text import format_number, join_quoted, quote
 from nncli.fitting.checks.target import OF_SEVERAL
-from nncli.models.scores import ScoreCard, class_scores, has_better, parts_of
+from nncli.models.scores import ScoreCard, class_scores, decisive_figures, has_better, parts_of
 from nncli.targets.metrics.classification import ClassificationScores
 
 MAX_NAMES = 3
@@ -60,8 +60,8 @@ def _no_better(card: ScoreCard, rows: Rows) -> list[Finding]:
     """
     findings = []
     for model, baseline in zip(parts_of(card.model), parts_of(card.baseline), strict=True):
-        figures = {name: (model[name], baseline[name]) for name in model.decisive if name in dict(model.values)}
-        if not figures:  # those of several targets together: each has its scores
+        figures = decisive_figures(model, baseline)
+        if not figures:
             continue
         gains = {
             score.name: score.improvement

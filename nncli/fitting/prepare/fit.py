@@ -157,6 +157,8 @@ def infer_losses(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...
             raise DataError("no row has this target", location=table.location(column=name), hint="Do not name it.")
         complete &= len(rows) == len(table)
         inferred, of_loss = infer_loss(of_target, table.take(rows))
+        is_of_one = not inferred.parts and not kind_of(inferred).joins_columns
+        assert is_of_one, f"the loss {inferred.type} is that of all targets"
         losses[name] = cast("TargetLoss", inferred)
         for finding in of_loss:  # the same notes are given once
             if finding.code is FindingCode.TARGET_AS_CLASS:

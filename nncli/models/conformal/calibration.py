@@ -1,5 +1,8 @@
-"""Prediction intervals and sets, calibrated by rows that a model did not train on: in memory, as operations of a
-program, and those of the held-out rows themselves.
+"""Prediction intervals, lower bounds of times and prediction sets, calibrated by rows that a model did not train on: in
+memory, as operations of a program, and those of the held-out rows themselves.
+
+Each has a score of a row, and covers what has no higher score than a share of the calibration rows, the level. That of
+lower bounds is explained in `survival_bounds`, and those of sets in `targets.metrics.conformal`.
 
 The score of a row is for intervals max(lower - y, y - upper) / scale, and the calibrated bounds are lower - scale *
 score and upper + scale * score. A model of one number has lower = upper = prediction and the scale 1: the score is
@@ -192,7 +195,6 @@ class IntervalCalibration:
         partition: Partition,
         rows: HeldOutRows,
         groups: OutOfFoldGroups,
-        options: UncertaintyOptions,
         loss: Loss,
     ) -> IntervalCalibration:
         """Calibrate by the scored predictions of calibration rows.
@@ -225,6 +227,27 @@ class IntervalCalibration:
         if self.score.is_log:
             lower, upper = np.exp(lower), np.exp(upper)
         return Interval(self.level, *clip_bounds(*ordered_bounds(lower, upper), self.signs))
+
+    def lower(self, target: Target, values: Sequence[Value], quantiles: Sequence[Value]) -> Bounds:
+        """The operations of `predict` for a partition of one part.
+
+        `values` (rows, targets) and `quantiles` (rows, targets · levels) are those of each group.
+        """
+        (by_target,) = self.scores
+        levels = quantiles[0].width // len(by_target) if quantiles else 0
+        lower, upper = [], []
+        for j, scores in enumerate(by_target):
+            bounds = [group.columns(range(j * levels, (j + 1) * levels)) for group in quantiles]
+            below, above, scale = _uncalibrated(self.score, [group.columns([j]) for group in values], bounds, j)
+            k = rank(self.level, scores.n)
+            lower.append(_smallest(scores, below * -1.0, scale, k) * -1.0)
+            upper.append(_smallest(scores, above, scale, k))
+        low, high = join(lower), join(upper)
+        if self.score.is_log:
+            low, high = exp(low), exp(high)
+        middle, crossed = (low + high) / 2.0, low > high  # as `ordered_bounds`
+        ends = (_lower_clip(select(crossed, middle, end), self.signs).position for end in (low, high))
+        return Bounds(self.level, *ends)
 
 
 def covered_rows(
@@ -260,29 +283,6 @@ def clip_bounds(lower: Floats, upper: Floats, signs: Sequence[int]) -> tuple[Flo
             if sign:
                 bounds[bounds[:, j] * sign <= 0.0, j] = 0.0
     return lower, upper
-
-
-def lower_interval(
-    calibration: IntervalCalibration, values: Sequence[Value], quantiles: Sequence[Value], levels: int
-) -> Bounds:
-    """The operations of `IntervalCalibration.predict` for a partition of one part.
-
-    `values` (rows, targets) and `quantiles` (rows, targets · levels) are those of each group.
-    """
-    (by_target,) = calibration.scores
-    lower, upper = [], []
-    for j, scores in enumerate(by_target):
-        bounds = [group.columns(range(j * levels, (j + 1) * levels)) for group in quantiles]
-        below, above, scale = _uncalibrated(calibration.score, [group.columns([j]) for group in values], bounds, j)
-        k = rank(calibration.level, scores.n)
-        lower.append(_smallest(scores, below * -1.0, scale, k) * -1.0)
-        upper.append(_smallest(scores, above, scale, k))
-    low, high = join(lower), join(upper)
-    if calibration.score.is_log:
-        low, high = exp(low), exp(high)
-    middle, crossed = (low + high) / 2.0, low > high  # as `ordered_bounds`
-    ends = (_lower_clip(select(crossed, middle, end), calibration.signs).position for end in (low, high))
-    return Bounds(calibration.level, *ends)
 
 
 def _lower_clip(bounds: Value, signs: Sequence[int]) -> Value:
@@ -347,11 +347,9 @@ class BoundCalibration:
         partition: Partition,
         rows: HeldOutRows,
         groups: OutOfFoldGroups,
-        options: UncertaintyOptions,
-        loss: Loss,
     ) -> BoundCalibration:
         """Calibrate by the survival that is predicted for the times for which calibration rows were observed."""
-        scores = bound_scores(rows.predictions, rows.y)
+        scores = time_scores(rows.predictions, rows.y)
         parts = tuple(SortedScores.of(scores[part], groups.group[part], len(groups)) for part in partition.rows)
         return cls(level, partition, parts)
 
@@ -365,14 +363,14 @@ class BoundCalibration:
             lower[rows] = time_bounds(curves[:, rows], target.time_edges, self.scores[p], self.level)
         return LowerBounds(self.level, lower)
 
-    def lower(self, target: Target, values: Sequence[Value]) -> Bounds:
+    def lower(self, target: Target, values: Sequence[Value], quantiles: Sequence[Value]) -> Bounds:
         """The operations of `predict` for a partition of one part, from the values (rows, outputs) of each group."""
         curves = [target.lower_log_curve(group) for group in values]
         bound = lower_time_bounds(curves, target.time_edges, self.scores[0], self.level)
         return Bounds(self.level, bound.position, None)
 
 
-def bound_scores(predictions: Predictions, y: Truth) -> Floats:
+def time_scores(predictions: Predictions, y: Truth) -> Floats:
     """The scores (rows,) of rows for lower bounds of times."""
     target = predictions.target
     return observed_scores(target.log_curve(predictions.values), target.time_edges, target.observed(y)[0])
@@ -425,7 +423,6 @@ class SetCalibration:
         rows: HeldOutRows,
         groups: OutOfFoldGroups,
         options: UncertaintyOptions,
-        loss: Loss,
     ) -> SetCalibration:
         """Calibrate by the scores of the true classes of calibration rows."""
         scores = SCORES[options.conformity_score](rows.predictions.values)
@@ -452,15 +449,28 @@ class SetCalibration:
                 included[rows, c] = is_in_set(self.scores[p], scores[:, rows, c], self.level)
         return PredictionSets(self.level, target.complete_sets(included))
 
+    def lower(self, target: Target, values: Sequence[Value], quantiles: Sequence[Value]) -> None:
+        """None: programs have no sets."""
+
 
 Calibration: TypeAlias = IntervalCalibration | BoundCalibration | SetCalibration
 
 
-def calibration_of(target: Target) -> type[Calibration]:
-    """The calibration that gives a target its intervals, lower bounds or sets."""
+def calibrate(
+    level: float,
+    partition: Partition,
+    rows: HeldOutRows,
+    groups: OutOfFoldGroups,
+    options: UncertaintyOptions,
+    loss: Loss,
+) -> Calibration:
+    """The calibration of the intervals, lower bounds or sets that the target of the rows has."""
+    target = rows.predictions.target
     if target.uncertainty == "prediction_set":
-        return SetCalibration
-    return IntervalCalibration if target.has_upper_bound else BoundCalibration
+        return SetCalibration.of(level, partition, rows, groups, options)
+    if target.has_upper_bound:
+        return IntervalCalibration.of(level, partition, rows, groups, loss)
+    return BoundCalibration.of(level, partition, rows, groups)
 
 
 PARTS, MAX_FOLDS = 5, 20
@@ -524,7 +534,7 @@ def cross_intervals(
 def cross_bounds(predictions: Predictions, y: Truth, folds: Integers, level: float) -> Floats:
     """The lower bounds (n,) of the times of rows with the targets y."""
     target = predictions.target
-    (scores,) = cross_quantiles(bound_scores(predictions, y), folds, [level])
+    (scores,) = cross_quantiles(time_scores(predictions, y), folds, [level])
     return times_at(target.log_curve(predictions.values), target.time_edges, scores)
 
 

@@ -35,7 +35,7 @@ from nncli.models.conformal.calibration import (
     IntervalCalibration,
     LowerBounds,
     PredictionSets,
-    calibration_of,
+    calibrate,
     covered_rows,
     lists_of,
 )
@@ -96,8 +96,9 @@ class ConformalPredictor:
                 return Partition.of(rows.y, target.n_outputs, min_rows(level))
             return Partition.whole(len(rows))
 
-        kind = calibration_of(target)
-        calibrations = tuple(kind.of(level, partition(level), rows, groups, options, loss) for level in options.levels)
+        calibrations = tuple(
+            calibrate(level, partition(level), rows, groups, options, loss) for level in options.levels
+        )
         uneven = [
             uneven_coverage(
                 item.level,

@@ -68,7 +68,10 @@ _TYPED = (*get_args(RegressionLoss), *get_args(ClassLoss), BinaryCrossEntropy)
 _TYPES = frozenset(("auto", *(loss.model_fields["type"].default for loss in _TYPED)))
 SETTINGS = frozenset(name for loss in _TYPED for name in loss.model_fields)
 """The keys of losses; no target in a mapping has such a name beside one that is named type."""
-_OF_COLUMNS: Mapping[object, type[LossBase]] = {loss.model_fields["type"].default: loss for loss in (Survival, Cox)}
+_BuiltIn: TypeAlias = RegressionLoss | ClassLoss | BinaryCrossEntropy | Survival | Cox | SeveralLosses
+_OF_COLUMNS: Mapping[object, type[LossBase]] = {
+    loss.model_fields["type"].default: loss for loss in get_args(_BuiltIn) if loss.target_keys
+}
 """The losses that name further columns of the target, by their types."""
 
 
@@ -103,9 +106,7 @@ def _names_columns(value: Mapping[Any, object]) -> bool:
 
 
 Loss: TypeAlias = Annotated[
-    Annotated[
-        RegressionLoss | ClassLoss | BinaryCrossEntropy | Survival | Cox | SeveralLosses, Field(discriminator="type")
-    ],
+    Annotated[_BuiltIn, Field(discriminator="type")],
     Shorthand(_expand, dict[str, TargetLoss | Literal["auto"]]),
 ]
 """Any loss, as the configuration names it, or a mapping from targets to their losses."""

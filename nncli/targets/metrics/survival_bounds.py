@@ -26,7 +26,10 @@ from nncli.targets.metrics.sorted_scores import SortedScores
 ALWAYS_COVERED = -100.0
 """The score of a row that was observed until the last edge, which every bound covers: below that of any survival."""
 ROUNDING = 1e-9
-"""What a score is higher by: rows with equal curves and times stay covered, whatever is rounded."""
+"""How much higher than its score, a logarithm, a curve is at the time of the bound, which is a little earlier by that.
+
+So a bound also covers rows with the curve and the time of the row whose score it is, whatever is rounded.
+"""
 FLAT = 1e-12
 """The least fall of a curve in a bin, in which a time is looked for."""
 
@@ -54,7 +57,9 @@ def time_bounds(log_S: Floats, edges: Floats, scores: SortedScores, level: float
     """The bounds (rows,) of a level, from the curves (groups, rows, bins + 1) that each group predicts.
 
     Each of the n scores is a time on the curve of its group; the bound is the floor((1 - level) (n + 1))-th smallest.
-    In a bin a time is linear in the score.
+    In a bin a time is linear in the score, and the bound is looked for bin by bin. As no curve rises, a time is past a
+    bin where the line of that bin says so, and times clipped to a bin keep their order: the k-th smallest of those is
+    the k-th smallest of all, clipped.
     """
     bounds, rows = np.zeros(log_S.shape[1]), np.arange(log_S.shape[1])
     for j, (start, end) in enumerate(itertools.pairwise(edges.tolist())):

@@ -60,6 +60,10 @@ def _in_order(issues: Sequence[ConfigIssue], written: Sequence[WrittenParameter]
     return sorted(dict.fromkeys(issues), key=position)
 
 
+def _time_bins(config: Config) -> int:
+    return 0 if config.loss is None else config.loss.time_bins
+
+
 Inside = list[tuple[Key, Range | Choices]]
 """What keys inside a choice are chosen from."""
 
@@ -342,6 +346,10 @@ class _SpaceBuilder:
             else:
                 if parameter.key[0] == "validation" and isinstance(config.validation, ValidationFile):
                     of_value = [self._issue(span, parameter, f"a validation file cannot be searched: {NOT_COMPARABLE}")]
+                if parameter.key[0] == "loss" and _time_bins(config) != (bins := _time_bins(self.space.base)):
+                    message = f"the bins of time cannot be searched: {NOT_COMPARABLE}"
+                    hint = f"All trials have those of the loss of the configuration, bins: {bins or 'auto'}. Remove it."
+                    of_value = [self._issue(span, parameter, message, hint)]
             issues |= {(issue.location, issue.message): issue for issue in of_value}
         return list(issues.values())
 

@@ -23,6 +23,7 @@ from nncli.nn.losses import Quantile
 from nncli.nn.numeric_embeddings import Periodic
 from nncli.nn.optim.optimizers import Sgd
 from nncli.nn.optim.schedules import ConstantRate, CosineRate
+from tests.assertions import raises
 
 REQUIRED = "data: {path: t.csv, target: y}\n"
 
@@ -252,3 +253,24 @@ layers:
 def test_a_numeric_embedding_is_a_name_or_a_section() -> None:
     assert read(REQUIRED + "numeric_embedding: periodic").numeric_embedding == Periodic()
     assert read(REQUIRED + "numeric_embedding: {type: periodic, sigma: 0.5}").numeric_embedding == Periodic(sigma=0.5)
+
+
+@pytest.mark.parametrize("kind", ["survival", "cox"])
+@pytest.mark.parametrize(
+    ("keys", "mentions"),
+    [
+        ("event: died, start: died", "start names 'died', which event"),
+        ("event: y", "event names 'y', which data.target"),
+        ("event: died, start: y", "start names 'y', which data.target"),
+    ],
+)
+def test_a_column_that_a_loss_names_again_is_an_error_of_the_loss(kind: str, keys: str, mentions: str) -> None:
+    with raises(ConfigError, line=2, key="loss", mentions=mentions):
+        read(f"{REQUIRED}loss: {{type: {kind}, {keys}}}")
+
+
+def test_a_loss_that_names_columns_of_the_target_is_for_one_target() -> None:
+    with raises(ConfigError, line=2, key="loss", mentions="data.target: y"):
+        read("data: {path: t.csv, target: [y, z]}\nloss: {type: cox, event: died}")
+    config = read("data: {path: t.csv, target: [y, died]}\nloss: {type: cox, event: died}")
+    assert config.data.target == ("y", "died")

@@ -10,12 +10,13 @@ import pytest
 from nncli.fitting.checks.scores import check_scores
 from nncli.fitting.ensemble.out_of_fold import LabeledRows
 from nncli.models.predictions import Predictions
-from nncli.models.scores import ScoreCard, ScoredRows, baseline_predictions, validation_card
+from nncli.models.scores import ScoreCard, ScoredRows, baseline_predictions, no_better_note, validation_card
 from nncli.nn.losses import CrossEntropy
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.classification import classification_scores
 from nncli.targets.metrics.regression import regression_scores
+from nncli.targets.metrics.survival import SurvivalScores
 from tests.assertions import lines
 
 N = 200
@@ -123,3 +124,24 @@ def test_infinite_and_undefined_scores_are_not_better() -> None:
     y = np.linspace(0.0, 1.0, N)
     with np.errstate(over="ignore", invalid="ignore"):
         assert codes(numbers_card(np.full(N, 1e308), y=y)) == ["no-better-than-baseline"]
+
+
+@pytest.mark.parametrize(
+    ("model", "baseline", "named"),
+    [
+        ({"integrated_brier": None, "survival_loss": None}, {"integrated_brier": None, "survival_loss": None}, None),
+        ({"integrated_brier": None, "survival_loss": 0.5}, {"integrated_brier": 0.2, "survival_loss": None}, None),
+        ({"integrated_brier": 0.3, "survival_loss": 0.5}, {"integrated_brier": None, "survival_loss": 0.4}, None),
+        ({"integrated_brier": None, "survival_loss": 0.5}, {"integrated_brier": 0.2, "survival_loss": 0.4}, "loss 0.5"),
+        ({"integrated_brier": 0.3, "survival_loss": 0.5}, {"integrated_brier": 0.2, "survival_loss": 0.4}, "brier 0.3"),
+    ],
+)
+def test_no_verdict_is_about_a_score_that_is_unknown(
+    model: dict[str, float | None], baseline: dict[str, float | None], named: str | None
+) -> None:
+    of_model, of_baseline = SurvivalScores(tuple(model.items())), SurvivalScores(tuple(baseline.items()))
+    findings = check_scores(ScoreCard(N, (of_model,), (of_baseline,)), "validation")
+    note = no_better_note((of_model,), (of_baseline,), N)
+    assert [named in finding.message for finding in findings if named] == [True] * (named is not None)
+    assert (len(findings), note is None) == ((0, True) if named is None else (1, False))
+    assert named is None or named in (note or "")

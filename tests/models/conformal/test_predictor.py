@@ -173,9 +173,9 @@ def test_bounds_that_cross_at_a_low_level_become_a_point() -> None:
     mask = np.eye(2, dtype=bool)[:, np.arange(20) % 2]
     rows = replace(held_out(mask), predictions=numbers_of(np.full(20, 0.5)))
     groups, far = OutOfFoldGroups.of(rows), [numbers_of([0.0]), numbers_of([10.0])]
-    calibration = IntervalCalibration.of(0.1, Partition.whole(20), rows, groups, UncertaintyOptions(), MSE())
+    calibration = IntervalCalibration.of(0.1, Partition.whole(20), rows, groups, MSE())
     interval = calibration.predict(far, np.zeros(1, np.int64))
     assert interval.lower.item() == interval.upper.item() == 5.0  # instead of 9.5 and 0.5
-    wide = IntervalCalibration.of(0.9, Partition.whole(20), rows, groups, UncertaintyOptions(), MSE())
+    wide = IntervalCalibration.of(0.9, Partition.whole(20), rows, groups, MSE())
     result = wide.predict(far, np.zeros(1, np.int64))
     assert (result.lower.item(), result.upper.item()) == (-0.5, 10.5)

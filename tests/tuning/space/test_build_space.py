@@ -171,6 +171,30 @@ def test_the_share_of_validation_rows_can_be_searched_if_others_are_held_out() -
     assert caught.value.issues[0].location.key == "validation"
 
 
+@pytest.mark.parametrize(
+    ("search", "places"),
+    [
+        ("loss.bins: {choices: [auto, 9, 12]}", [("loss.bins", 33), ("loss.bins", 36)]),
+        ("loss.bins: {from: 5, to: 9}", [("loss.bins", 5)]),
+        ("loss: {choices: [{type: cox, event: e}, {type: survival, event: e, bins: 9}]}", [("loss", 45)]),
+    ],
+)
+def test_bins_of_time_are_the_target_which_is_the_same_for_all_trials(
+    search: str, places: list[tuple[str, int]]
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        space_of(search, f"{BASE}loss: {{type: survival, event: e}}\n")
+    assert [(issue.location.key, issue.location.character) for issue in caught.value.issues] == places
+    assert all(issue.hint for issue in caught.value.issues)
+
+
+def test_losses_with_the_bins_of_the_configuration_can_be_searched() -> None:
+    search = "loss: {choices: [{type: cox, event: e, bins: 9}, {type: survival, event: e, bins: 9}]}"
+    space = space_of(search, f"{BASE}loss: {{type: survival, event: e, bins: 9}}\n")
+    losses = [space.config({"loss": i}).loss for i in range(2)]
+    assert [(loss.type, loss.time_bins) for loss in losses if loss is not None] == [("cox", 9), ("survival", 9)]
+
+
 def test_the_features_can_be_searched() -> None:
     space = space_of("data.features: {choices: [[a], [a, b]]}")
     assert space.config({"data.features": 1}).data.features == ("a", "b")
