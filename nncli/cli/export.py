@@ -10,7 +10,7 @@ from nncli.api.options import ExportOptions
 from nncli.base.errors import UsageError
 from nncli.base.option import INPUT, OUTPUT, Option, Options
 from nncli.cli.console import echo_err, interrupt_at_once, print_path, rows
-from nncli.cli.options import ResultOptions, RunDirectory, each_target, output_of_target, requires_extra
+from nncli.cli.options import ResultOptions, RunDirectory, each_target, output_of_target
 
 if TYPE_CHECKING:
     from nncli.api.export import Export
@@ -52,8 +52,7 @@ def export(
         if options.check is not True:
             raise UsageError("--check and --no-check exclude each other", hint="Leave one of them out.")
         options = replace(options, check=False)
-    with requires_extra("export"):
-        from nncli.api.export import MismatchError, export_with
+    from nncli.api.export import MismatchError, export_with
 
     for of_target, shown in each_target(run, display):
         try:

@@ -262,7 +262,6 @@ RunDirectory: TypeAlias = Annotated[
 ]
 
 EXTRAS = {
-    "export": ("onnx",),
     "report": ("jinja2", "markupsafe", "matplotlib"),
     "serve": ("h11", "prometheus_client", "starlette", "uvicorn"),
 }

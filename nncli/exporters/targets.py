@@ -7,13 +7,16 @@ A new target is one entry here, a printer (a file or a folder of nncli/exporters
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import ClassVar, Protocol, cast
 
 import polars as pl
 
+from nncli.base.errors import extra_required
 from nncli.base.plugins import Part
 from nncli.nn.program.program import Program
 
@@ -40,7 +43,7 @@ class Target(Part):
 
     `printer` is the path of a function of a program and the information about its model, which returns the content of
     the file, as bytes or text; `runner` is the path of a Runner. Numbers of the runtime may differ from those of
-    `nncli predict` by up to `max_ulp` units in the last place of float32.
+    `nncli predict` by up to `max_ulp` units in the last place of float32. Both may need an `extra` of the package.
     """
 
     plugin_kind: ClassVar[str] = "exports"
@@ -51,6 +54,7 @@ class Target(Part):
     max_ulp: int
     printer: str
     runner: str
+    extra: str | None = None
 
     @classmethod
     def built_in_names(cls) -> frozenset[str]:
@@ -69,14 +73,22 @@ class Target(Part):
             UsageError: the target cannot express the program.
         """
         module, _, function = self.printer.rpartition(".")
-        # A printer may need a package that is not installed, so it is imported only when it prints.
-        print_program = cast("Callable[[Program, ModelInfo], str | bytes]", getattr(import_module(module), function))
+        print_program = cast("Callable[[Program, ModelInfo], str | bytes]", getattr(self._imported(module), function))
         content = print_program(program, info)
         return content.encode() if isinstance(content, str) else content
 
     def load_runner(self) -> Runner:
         """What runs the files of the target."""
-        return cast("Runner", import_module(self.runner))
+        return cast("Runner", self._imported(self.runner))
+
+    def _imported(self, module: str) -> ModuleType:
+        """A module, imported only where it is used; UsageError with the extra that it needs."""
+        with (
+            nullcontext()
+            if self.extra is None
+            else extra_required(self.extra, f"the export to {self.name} needs a package that is not installed")
+        ):
+            return import_module(module)
 
 
 TARGETS = (
@@ -87,6 +99,7 @@ TARGETS = (
         1,
         "nncli.exporters.onnx.model.to_onnx",
         "nncli.exporters.runtimes.onnxruntime",
+        extra="export",
     ),
     Target(
         "js",

@@ -84,7 +84,7 @@ class Numbers(TargetBase):
                 center, scale = float(y.mean()), float(y.std())
             check_finite_scale(table, name, y, center, scale)
             centers.append(0.0 if scaling == "mean" else center)
-            scales.append((center or 1.0) if scaling == "mean" else safe_scale(center, scale))
+            scales.append((abs(center) or 1.0) if scaling == "mean" else safe_scale(center, scale))
         return cls(names=names, centers=tuple(centers), scales=tuple(scales), units=units, **ends)
 
     @staticmethod

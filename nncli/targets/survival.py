@@ -106,7 +106,7 @@ class SurvivalTarget(TargetBase):
             of_events = (
                 f"{quote(names[1])} must be yes, 1 or true in rows with the event, and no, 0 or false in others."
             )
-            times = (
+            of_times = (
                 f"{quote(names[0])} must be the time from the start to the event, in such units that most are above 0."
             )
             raise DataError(
