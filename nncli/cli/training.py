@@ -259,9 +259,12 @@ def tune(
     printer = SearchPrinter(display, as_json=display.as_json)
     options = replace(options, stop=printer.asked_to_stop, on_draft=printer.show_draft)
     with copied_table(config, options, options.output):
+        ensemble: Path | None = None
         result = printer.run(tune_events_with(config, options=options))
         if after.ensemble is not None:
-            printer.show_ensemble(select_ensemble(result.path, rounds=after.ensemble, command=sys.argv))
+            selected = select_ensemble(result.path, rounds=after.ensemble, command=sys.argv)
+            printer.show_ensemble(selected)
+            ensemble = selected.path
         if after.train:  # as `nncli train` does
             best, run = str(result.best_config), result.trained_run
             training = TrainingPrinter(display, as_json=display.as_json)
@@ -271,7 +274,7 @@ def tune(
             command = ["nncli", "train", best, "-o", str(run)]
             training.show_next(training.run(train_events_with(best, options=chosen, command=command)).run)
     if not display.as_json:
-        display.next(*next_commands(result, has_ensemble=after.ensemble is not None, is_trained=after.train))
+        display.next(*next_commands(result, ensemble, is_trained=after.train))
 
 
 SHORT = 12

@@ -7,6 +7,7 @@ import shlex
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -25,7 +26,6 @@ from nncli.cli.tables import table
 from nncli.run_directory.filenames import CONFIG
 from nncli.tuning.search import SearchStarted
 from nncli.tuning.trials import BEST
-from nncli.tuning.tune_result import ensemble_path
 
 if TYPE_CHECKING:
     from nncli.tuning.selected_ensemble import SelectedEnsemble
@@ -176,11 +176,11 @@ def _failures(trials: Sequence[Trial]) -> Iterator[str]:
         yield f"{len(reasons) - MAX_REASONS:,} more reasons why trials failed are in the files of trials/"
 
 
-def next_commands(result: TuneResult, *, has_ensemble: bool, is_trained: bool) -> Iterator[str]:
+def next_commands(result: TuneResult, ensemble_run: Path | None, *, is_trained: bool) -> Iterator[str]:
     """The commands that use the result of a search, by what has been made of it."""
     search = shlex.quote(str(result.path))
-    if has_ensemble:
-        ensemble = shlex.quote(str(ensemble_path(result.path)))
+    if ensemble_run is not None:
+        ensemble = shlex.quote(str(ensemble_run))
         yield f"nncli predict {ensemble} NEW_TABLE"
         if is_trained:
             run = shlex.quote(str(result.trained_run))

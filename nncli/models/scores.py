@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
@@ -22,6 +22,7 @@ from nncli.targets.metrics.intervals import WITHOUT_SKILL, difference_interval, 
 from nncli.targets.metrics.metric import ScoreValues
 from nncli.targets.metrics.registry import METRICS, RELATIVE_LOSS, has_baseline, higher_is_better, is_better, with_class
 from nncli.targets.metrics.regression import weighted_quantiles
+from nncli.targets.number import CRPS
 from nncli.targets.target import Target
 
 S = TypeVar("S", bound=ScoreValues)
@@ -173,12 +174,17 @@ MIN_JUDGED_ROWS = 20
 """Fewest rows on which a model is said to be no better than the baseline that their own labels make."""
 
 
-def has_better(
-    model: Mapping[str, float | None], baseline: Mapping[str, float | None], decisive: Collection[str]
-) -> bool:
-    """Whether any of the `decisive` scores of a model is better than that of the baseline."""
-    values = {name: value for name in decisive if (value := model.get(name)) is not None}
-    return any(is_better(name, value, baseline.get(name)) for name, value in values.items())
+def has_better(model: ScoreValues, baseline: ScoreValues) -> bool:
+    """Whether any of the decisive scores of a model is better than that of the baseline."""
+    others = dict(baseline.values)
+    values = {name: value for name in _decisive(model) if (value := dict(model.values)[name]) is not None}
+    return any(is_better(name, value, others.get(name)) for name, value in values.items())
+
+
+def _decisive(model: ScoreValues) -> tuple[str, ...]:
+    """The names of the decisive scores that a model has; the CRPS alone if a whole distribution is predicted."""
+    names = [name for name, _ in model.values]
+    return (CRPS,) if CRPS in names else tuple(name for name in model.decisive if name in names)
 
 
 def decisive_figures(model: ScoreValues, baseline: ScoreValues) -> dict[str, tuple[float, float]]:
@@ -187,7 +193,7 @@ def decisive_figures(model: ScoreValues, baseline: ScoreValues) -> dict[str, tup
     Of several targets together there are none: each has its scores.
     """
     values, others = dict(model.values), dict(baseline.values)
-    pairs = ((name, values.get(name), others.get(name)) for name in model.decisive)
+    pairs = ((name, values.get(name), others.get(name)) for name in _decisive(model))
     return {name: (value, other) for name, value, other in pairs if value is not None and other is not None}
 
 
@@ -195,7 +201,7 @@ def no_better_note(model: Scores, baseline: Scores, rows: int) -> str | None:
     """A note that no score of some rows is better than the baseline's, which predicts the same for all of them."""
     for part, other in zip(parts_of(model), parts_of(baseline), strict=True):
         figures = decisive_figures(part, other)
-        if rows >= MIN_JUDGED_ROWS and figures and not has_better(dict(part.values), dict(other.values), part.decisive):
+        if rows >= MIN_JUDGED_ROWS and figures and not has_better(part, other):
             name, (value, of_baseline) = next(iter(figures.items()))
             scores = f"{name} {format_number(value)} against {format_number(of_baseline)}"
             of_target = "" if part.title is None else f" of {quote(part.title)}"

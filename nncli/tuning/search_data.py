@@ -229,6 +229,8 @@ class Objective:
             message = f"with the loss {loss.type} the target is not the same: a {kind_of(loss).noun}"
         elif self.metric == PINBALL and loss.quantile_levels != self.loss.quantile_levels:
             message = f"with the loss {loss.type} other quantiles are predicted than trials are compared by"
+        elif self.metric == CRPS and (loss.type, loss.quantile_levels) != (self.loss.type, self.loss.quantile_levels):
+            message = f"with the loss {loss.type} the CRPS is of another kind of distribution, or of other levels"
         else:
             return
         raise config_error("loss", message, "Remove it from the search space, or set tune.metric to another metric.")

@@ -53,14 +53,14 @@ def test_a_time_limit_and_the_end_of_combinations_are_noted(result: TuneResult) 
 
 
 def test_what_comes_next_depends_on_what_was_made_of_the_search(result: TuneResult) -> None:
-    report, ensemble = next_commands(result, has_ensemble=False, is_trained=False)
+    report, ensemble = next_commands(result, None, is_trained=False)
     assert report == f"nncli report {result.path}, or nncli train {result.best_config}"
     assert ensemble.startswith(f"nncli tune --resume {result.path} --ensemble 10")
-    assert [*next_commands(result, has_ensemble=False, is_trained=True)] == []
-    (predict,) = next_commands(result, has_ensemble=True, is_trained=False)
-    assert predict.startswith(f"nncli predict {result.path}-ensemble ")
-    _, compare = next_commands(result, has_ensemble=True, is_trained=True)
-    assert compare.startswith(f"nncli compare {result.trained_run} {result.path}-ensemble --data ")
+    assert [*next_commands(result, None, is_trained=True)] == []
+    (predict,) = next_commands(result, Path("chosen"), is_trained=False)
+    assert predict.startswith("nncli predict chosen ")
+    _, compare = next_commands(result, Path("chosen"), is_trained=True)
+    assert compare.startswith(f"nncli compare {result.trained_run} chosen --data ")
 
 
 def test_a_search_whose_best_trial_is_no_better_than_the_baseline_is_warned_of(result: TuneResult) -> None:

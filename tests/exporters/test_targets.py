@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
 
+from nncli.base.errors import UsageError
 from nncli.exporters.targets import TARGETS, ModelInfo, Target
 from nncli.nn.program.inputs import NumberInput
 from nncli.nn.program.program import Outputs, Program
@@ -38,3 +40,11 @@ def test_names_and_suffixes_differ() -> None:
 def test_a_runner_says_what_is_missing(target: Target) -> None:
     missing = target.load_runner().missing()
     assert missing is None or missing
+
+
+def test_a_package_that_is_missing_is_told_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nncli.exporters.onnx.model", None)
+    with pytest.raises(UsageError, match="onnx") as missing:
+        TARGETS[0].content(doubled(), INFO)
+    assert missing.value.hint is not None
+    assert "export" in str(missing.value.hint)

@@ -11,9 +11,9 @@ from nncli.base.errors import ConfigError
 from nncli.config.schema import Config
 from nncli.fitting.ensemble.out_of_fold import LabeledRows
 from nncli.models.predictions import Predictions
-from nncli.nn.losses import MAE, MSE, CrossEntropy, Huber, Loss, Quantile, Quantiles
+from nncli.nn.losses import MAE, MSE, CrossEntropy, Huber, Loss, Mixture, Normal, Quantile, Quantiles
 from nncli.targets.classes import ClassificationTarget
-from nncli.targets.number import PINBALL, RegressionTarget
+from nncli.targets.number import CRPS, PINBALL, RegressionTarget
 from nncli.targets.target import Target
 from nncli.tuning.search_data import Objective
 from tests.assertions import raises
@@ -106,3 +106,11 @@ def test_trials_with_other_targets_or_quantiles_are_not_compared() -> None:
         with raises(ConfigError, key="loss"):
             objective.check(other, RegressionTarget)
     Objective("rmse", LEVELS).check(MSE(), RegressionTarget)
+
+
+def test_trials_with_other_distributions_are_not_compared_by_the_crps() -> None:
+    objective = Objective(CRPS, Mixture())
+    objective.check(Mixture(components=5), RegressionTarget)
+    for other in (Normal(), Mixture(levels=(0.2, 0.5, 0.8)), LEVELS):
+        with raises(ConfigError, key="loss"):
+            objective.check(other, RegressionTarget)

@@ -68,7 +68,7 @@ def _no_better(card: ScoreCard, rows: Rows) -> list[Finding]:
             for score in (() if card.intervals is None else card.intervals.scores)
             if score.name in figures and score.target in (None, model.title) and score.improvement is not None
         }
-        is_any_better = has_better(dict(model.values), dict(baseline.values), model.decisive)
+        is_any_better = has_better(model, baseline)
         clearly_worse = [name for name, gain in gains.items() if gain.high < 0]
         if is_any_better and (not clearly_worse or any(gain.low > 0 for gain in gains.values())):
             continue

@@ -142,3 +142,14 @@ def test_a_column_that_the_rows_of_a_member_leave_open_has_its_kind_in_the_whole
             infer_kind(table.take(rows).columns(["q"]), "q")
         features = fit_features(config, table.take(rows), table)
     assert features.kinds == (("q", Kind.CATEGORICAL),)
+
+
+@pytest.mark.parametrize("loss", ["gamma", "log_normal", "tweedie", "poisson", "negative_binomial"])
+def test_an_amount_below_0_is_refused_with_its_row(config: Path, loss: str) -> None:
+    table = pl.read_csv(config.with_name("t.csv")).with_columns(y=-1.0 - pl.col("y"))
+    table.write_csv(config.with_name("t.csv"))
+    with pytest.raises(DataError) as refused:
+        prepare(load_config(config, [f"loss={loss}", "encoding.clip_target=false"]))
+    assert refused.value.location is not None
+    assert refused.value.location.column == "y"
+    assert refused.value.location.row is not None
