@@ -82,7 +82,7 @@ def rises(predicted: pl.DataFrame) -> npt.NDArray[np.float64]:
     """The columns of predictions that rise with the prediction (rows, columns)."""
     probabilities = [name for name in predicted.columns if name.startswith("proba_")]
     if not probabilities:
-        return predicted.select(pl.selectors.numeric()).to_numpy().astype(np.float64)
+        return predicted.select(pl.selectors.numeric() - pl.selectors.matches("^sd")).to_numpy().astype(np.float64)
     P = predicted.select(probabilities).to_numpy().astype(np.float64)
     labels = [name.removeprefix("proba_") for name in probabilities]
     codes = np.array([labels.index(str(label)) for label in predicted["prediction"]])
