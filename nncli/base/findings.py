@@ -82,6 +82,7 @@ class FindingCode(StrEnum):
     FEW_ROWS = "few-rows", "There are too few rows to train and validate."
     FEW_VALIDATION_ROWS = "few-validation-rows", "There are too few validation rows for reliable scores."
     MEMORY = "memory", "The training needs more memory than is free."
+    SHRUNKEN_OUTPUTS = "shrunken-outputs", "The outputs of an ensemble are moved towards a constant prediction."
     CLASS_NEVER_PREDICTED = "class-never-predicted", "The trained model never predicts a class of the scored rows."
     NO_BETTER_THAN_BASELINE = "no-better-than-baseline", "No score of the trained model is better than the baseline's."
     WORSE_THAN_BASELINE = "worse-than-baseline", "A score of the trained model is clearly worse than the baseline's."

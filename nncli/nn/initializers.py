@@ -140,7 +140,7 @@ class Orthogonal(InitializerBase):
 class DataDependent(InitializerBase):
     """N(0, 1), then each unit scaled so that Z has standard deviation 1 over the training rows.
 
-    Where the inputs vary in about one direction, units that vary little stay smaller.
+    Units that vary far less than others stay smaller. The output layer starts at 0 and the best constant prediction.
 
     The bias puts a random mean of five rows (Dirichlet) at the activation's kink: "he+5" of Steinwart, "A sober look at
     neural network initializations", 2019.
@@ -177,29 +177,27 @@ Initializer = Annotated[
 
 
 ROWS_PER_BIAS = 5
-MIN_SPREAD, MAX_SHARE = 0.5, 0.25
-"""The least standard deviation that units are scaled by, in root mean squares of those of all units, where more than
-this share of them has a smaller one.
+MIN_SPREAD = 0.5
+"""The least standard deviation that a unit is scaled by, in that of units with weights from N(0, 1).
 
-That is so where the inputs vary in one direction, as those of one column do: units that are nearly constant would get
-huge weights, so a small step of the layer before would change them a thousandfold. A few such units do no harm.
+Where the inputs vary in few directions, as those of one or two columns do, some units are nearly constant. They would
+get huge weights, so that a small step of the layer before changes them a thousandfold.
 """
 
 
 def init_dense_from_data(W: Array, b: Array | None, X: Array, factor: float, rng: np.random.Generator) -> None:
     """Scale the columns of W (d, units), drawn from N(0, 1), and draw b (units,), for inputs X (rows, d).
 
-    Afterwards each unit of U = factor · X W has standard deviation 1 over the rows, unless it is constant, or smaller
-    by MIN_SPREAD; and
-    b_j = -Σ_k v_k U[i_k, j] for five rows i_k and weights v ~ Dirichlet(1, …, 1), drawn for each unit.
+    Afterwards each unit of U = factor · X W has standard deviation 1 over the rows, or less if it varied less than
+    MIN_SPREAD allows, and b_j = -Σ_k v_k U[i_k, j] for five rows i_k and weights v ~ Dirichlet(1, …, 1), drawn for each
+    unit. Where no input varies, W stays.
     """
     U = factor * (X @ W)
     std = U.std(axis=0, dtype=np.float64)
+    usual = factor * np.sqrt(X.var(axis=0, dtype=np.float64).sum())  # of a unit, in the square mean over all weights
     size = np.abs(U).max(axis=0, initial=0.0)
     constant = std <= 10.0 * np.finfo(U.dtype).eps * size  # apart from rounding
-    least = MIN_SPREAD * np.sqrt(np.square(std).mean())
-    if np.mean(std < least) > MAX_SHARE:
-        std = np.maximum(std, least)
+    std = np.maximum(std, MIN_SPREAD * usual)
     std[constant] = 1.0
     np.divide(W, std, out=W)
     if b is None:

@@ -174,6 +174,15 @@ class Network(Spec):
             bound.by_name["output.weight"][:, list(self.constant_outputs)] = 0.0
         return low.theta, high.theta
 
+    @property
+    def starts_constant(self) -> bool:
+        """Whether a training starts from the best constant prediction: the weights of the output layer start at 0.
+
+        Random outputs of standard deviation 1 would be e times too large or small for every third row of a loss with a
+        log link, and a small or noisy table has no steps to unlearn them.
+        """
+        return self.output.needs_data_init and self.output_activation is None
+
     def _param_specs(self) -> Iterator[ParamSpec]:
         if self.numeric_embedding and self.embedded_numeric:
             yield from (
@@ -212,6 +221,9 @@ class Network(Spec):
         first = self.bind_inputs(p, p, X, codes, forward_only=True)
         first.forward()
         self.sequential.init_from_data(p, first.Y, rng)
+        if self.starts_constant:
+            p["output.weight"][...] = 0.0
+            p["output.bias"][...] = 0.0
 
     def bind(
         self,

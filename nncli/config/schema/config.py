@@ -140,8 +140,10 @@ class Config(Spec):
     )
     l1: NonNegativeFloat = Field(0.0, description="L1 penalty: adds l1 · Σ|w| to the loss; biases are not penalized.")
     l2: NonNegativeFloat = Field(0.0, description="L2 penalty: adds l2/2 · Σw² to the loss; biases are not penalized.")
-    clip_norm: PositiveFloat | None = Field(
-        None, description="Largest norm of the gradient; a larger gradient is scaled down to it. null: no clipping."
+    clip_norm: PositiveFloat | Literal["auto"] | None = Field(
+        None,
+        description="Largest norm of the gradient; a larger gradient is scaled down to it. null: no clipping. auto: 1 "
+        "for a loss of counts or amounts, whose gradient grows exponentially, and no clipping for others.",
     )
     metric: StrictStr = Field(
         "auto",

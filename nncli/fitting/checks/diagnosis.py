@@ -315,7 +315,7 @@ def learning_rate_too_low(
         return None
     factor, clip = 1e-3 / max(e.update_ratio, 1e-9), e.config.clip_norm
     norm = median(np.array([moment.gradient_norm for moment in e.health]))
-    is_clipped = clip is not None and norm > 10.0 * clip
+    is_clipped = isinstance(clip, float) and norm > 10.0 * clip
     subject = f"the learning rate {e.peak:.3g} is too low"
     subject = f"clip_norm {clip:g} is too low for gradients of norm {norm:.2g}" if is_clipped else subject
     message = (

@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from nncli.base.atomic_files import batched_fsync
-from nncli.base.findings import Finding, warnings_json
+from nncli.base.findings import Finding, FindingCode, note, warnings_json
 from nncli.base.spec import MAX_MEMBERS
 from nncli.data.sample_weights import class_weights
 from nncli.fitting.checks.scores import check_scores
@@ -29,6 +30,7 @@ from nncli.fitting.ensemble.out_of_fold import (
     predict_table,
 )
 from nncli.fitting.prepare.validation import monitor_name, should_calibrate
+from nncli.fitting.train.session import START
 from nncli.models.ensemble import Ensemble, EnsembleSpec
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.model import Model, ModelSpec
@@ -61,13 +63,15 @@ class Candidate:
     """The members after an epoch, 0 for the best epoch of each.
 
     `predictions` are those of their validation rows, None before they are computed. `recorded` are the predictions of
-    these rows that the members kept for scoring; None: the same.
+    these rows that the members kept for scoring; None: the same. By a `shrinkage` above 0 the outputs of the members
+    are moved towards the constants from which their trainings started.
     """
 
     epoch: int
     members: tuple[Model, ...]
     recorded: tuple[Predictions, ...] | None = None
     predictions: tuple[Predictions, ...] | None = None
+    shrinkage: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,8 @@ class BuiltEnsemble:
     `candidates` are the numbers of the candidates whose members are averaged, the best one first, and `held_out` are
     the rows that are scored, with the predictions of each member; `member_scores` are their scores. The rows are
     `out_of_fold` unless all members have the same. The `choice` is that of the candidates; its rows are scored
-    `optimistic` if they chose something themselves.
+    `optimistic` if they chose something themselves. By the `shrinkage` the outputs of the members were moved towards
+    the constants at the start of their trainings.
     """
 
     ensemble: Ensemble
@@ -90,13 +95,23 @@ class BuiltEnsemble:
     out_of_fold: bool = True
     choice: EpochChoice | None = None
     optimistic: bool = False
+    shrinkage: float = 0.0
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """The warnings about the scores."""
-        if self.validation_scores is None:
+        """The warnings about the scores, and a note on the shrinkage."""
+        rows: Literal["out-of-fold", "validation"] = "out-of-fold" if self.out_of_fold else "validation"
+        scores = self.validation_scores
+        if scores is None:
             return check_scores(self.training_scores, "training")
-        return check_scores(self.validation_scores, "out-of-fold" if self.out_of_fold else "validation")
+        if not self.shrinkage:
+            return check_scores(scores, rows)
+        message = (
+            f"the outputs are moved {self.shrinkage:.0%} of the way to those of the best constant prediction, which "
+            f"lowers the loss of the {rows} rows"
+        )
+        hint = "More rows, or columns that tell more about the target, let the model rely on what it learned."
+        return (*check_scores(scores, rows), note(FindingCode.SHRUNKEN_OUTPUTS, message, hint=hint))
 
     def save(self, run: Run, data: EnsembleData, more: Mapping[str, object] = MappingProxyType({})) -> None:
         """Write all files of a run but the configuration and the manifest, with `more` in its metrics.json."""
@@ -108,6 +123,7 @@ class BuiltEnsemble:
             "training": scores_json(self.training_scores),
             "validation": validation,
             "findings": warnings_json([*data.findings, *self.warnings]),
+            **({"shrinkage": self.shrinkage} if self.shrinkage else {}),
             **more,
             **({"calibration": asdict(self.calibration)} if self.calibration else {}),
         }
@@ -158,6 +174,7 @@ def built_by(choice: EpochChoice, data: EnsembleData, *, optimistic: bool) -> Bu
         out_of_fold=not data.has_common_validation,
         choice=choice,
         optimistic=optimistic,
+        shrinkage=choice.shrinkages[chosen[0]],
     )
 
 
@@ -172,6 +189,11 @@ def ensemble_spec(data: EnsembleData, members: int) -> EnsembleSpec:
     )
 
 
+SHRINKAGES = (0.25, 0.5, 0.75, 0.9)
+"""Shares of the way from the outputs to the constants that they were before the first step.
+
+With a share of 1 all rows would have the same prediction.
+"""
 MAX_STANDARD_ERRORS = 2.0
 """Standard errors of the mean difference of losses by which an averaged candidate may be worse than the best."""
 
@@ -188,7 +210,8 @@ class EpochChoice:
     `actual` are the out-of-fold predictions of each candidate, `scored` the same or those that the members recorded.
     With `averages` all candidates are chosen that are about as good as the best. `class_weight` (classes,) are the
     weights of the training loss, or None. `parts` (rows,) numbers the part of each row: its fold, or one of five where
-    the members hold out no folds.
+    the members hold out no folds. `shrinkages` are those of the candidates: first all
+    without one, then the same with each one.
     """
 
     monitor: str
@@ -198,6 +221,7 @@ class EpochChoice:
     actual: tuple[OutOfFoldPredictions, ...]
     scored: tuple[OutOfFoldPredictions, ...]
     averages: bool = False
+    shrinkages: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, data: EnsembleData, candidates: Sequence[Candidate]) -> EpochChoice | None:
@@ -225,6 +249,7 @@ class EpochChoice:
             actual=tuple(value for value in actual if value is not None),
             scored=tuple(value for value in scored if value is not None),
             averages=averages_cycles(data.config),
+            shrinkages=tuple(candidate.shrinkage for candidate in candidates),
         )
 
     @property
@@ -261,20 +286,25 @@ class EpochChoice:
         """The candidate with the best value on some rows, the last of equals, and the temperature that fits them.
 
         With `averages`, the other candidates follow whose loss is at most MAX_STANDARD_ERRORS above that of the best.
+        All of them get the shrinkage with the least loss.
         """
-        values = [self._value(epoch, rows) for epoch in among] if len(among) > 1 else [0.0]
-        best = len(values) - 1 - int(np.argmin(values[::-1]))
+        unshrunk = [i for i, shrinkage in enumerate(self.shrinkages) if not shrinkage]
+        values = [self._value(among[i], rows) for i in unshrunk] if len(unshrunk) > 1 else [0.0]
+        best = unshrunk[len(values) - 1 - int(np.argmin(values[::-1]))]
         chosen: tuple[int, ...] = (best,)
-        if self.averages and len(among) > 1:
-            losses = [self._losses(epoch, rows) for epoch in among]
-            differences = [loss[rows] - losses[best][rows] for loss in losses]
+        if self.averages and len(unshrunk) > 1:
+            losses = {i: self._losses(among[i], rows)[rows] for i in unshrunk}
+            differences = {i: loss - losses[best] for i, loss in losses.items() if i != best}
             chosen += tuple(
                 i
-                for i, difference in enumerate(differences)
-                if i != best and difference.mean() <= MAX_STANDARD_ERRORS * standard_error(difference)
+                for i, difference in differences.items()
+                if difference.mean() <= MAX_STANDARD_ERRORS * standard_error(difference)
             )
-        whole = OutOfFoldPredictions.joined([among[i] for i in chosen])
-        return chosen, whole.temperature(rows) if self.calibrates else 1.0
+        shrunk = [tuple(i + start for i in chosen) for start in range(0, len(self.shrinkages), len(unshrunk))]
+        joined = [OutOfFoldPredictions.joined([among[i] for i in group]) for group in shrunk]
+        means = [self._losses(whole, rows)[rows].mean() for whole in joined] if len(shrunk) > 1 else [0.0]
+        least = int(np.argmin(means))
+        return shrunk[least], joined[least].temperature(rows) if self.calibrates else 1.0
 
     def row_losses(self) -> list[npt.NDArray[np.float64]]:
         """The training loss of each validation row (rows,) for each candidate, at the temperature that fits all rows.
@@ -379,8 +409,30 @@ def read_candidates(
         models = (Model(spec, read_snapshot(folder, epoch, spec)) for folder, spec in zip(folders, specs, strict=True))
         return Candidate(epoch, tuple(models))
 
-    wanted = [epoch for epoch in sorted(epochs) if max_epoch is None or epoch <= max_epoch]
-    return [(earlier or {}).get(epoch) or read(epoch) for epoch in wanted]
+    ends = [epoch for epoch in sorted(epochs) if epoch and (max_epoch is None or epoch <= max_epoch)]
+    candidates = [(earlier or {}).get(epoch) or read(epoch) for epoch in ends]
+    if START not in epochs or max_epoch is not None:
+        return candidates
+    starts = read(START).members
+    return candidates + [
+        Candidate(
+            candidate.epoch,
+            tuple(_shrunk(model, start, share) for model, start in zip(candidate.members, starts, strict=True)),
+            shrinkage=share,
+        )
+        for share in SHRINKAGES
+        for candidate in candidates
+    ]
+
+
+def _shrunk(model: Model, start: Model, share: float) -> Model:
+    """The model with each output moved by a share of the way to that at the start of its training, a constant."""
+    parameters = model.parameters.layout.empty(model.spec.network.precision)
+    parameters.copy_from(model.parameters)
+    p, constant = parameters.by_name, start.parameters.by_name["output.bias"]
+    p["output.weight"][...] *= 1.0 - share
+    p["output.bias"][...] += share * (constant - p["output.bias"])
+    return Model(model.spec, parameters)
 
 
 def _read_best(folders: list[Path], data: EnsembleData) -> Candidate:

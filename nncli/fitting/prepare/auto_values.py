@@ -130,6 +130,11 @@ def peak_learning_rate(kind: TargetKind) -> float:
     return 0.04 if kind.has_probabilities else 0.12
 
 
+def clip_norm_of(config: Config, loss: Loss) -> float | None:
+    """The largest norm of the gradient; None: no clipping."""
+    return loss.auto_clip_norm if config.clip_norm == "auto" else config.clip_norm
+
+
 def schedule_of(config: Config, loss: Loss, rows: int) -> Schedule:
     """The learning rate schedule, with the peak rate of the kind of target and the first cycle for a number of rows.
 

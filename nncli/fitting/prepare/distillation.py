@@ -35,6 +35,7 @@ from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Array, Codes, Matrix, RowIndices
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.losses import MSE, LossBase
+from nncli.nn.losses.base import column_sums
 from nncli.nn.losses.classification import CrossEntropy, Ordinal
 from nncli.nn.network import Network
 from nncli.run_directory.config import read_config
@@ -324,6 +325,11 @@ class SoftCrossEntropy(CrossEntropy):
     def targets(self, k: int, dtype: np.dtype[Any]) -> Array:
         return self._table.astype(dtype, copy=False)
 
+    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> npt.NDArray[np.float64]:
+        n = column_sums(self._table[y], w)
+        rows = len(y) if w is None else w.sum(dtype=np.float64)
+        return self.outputs_of_shares(1.0 + (np.append(rows - n, n) if len(n) == 1 else n))
+
 
 class SoftOrdinal(Ordinal):
     """The expected loss of ordered classes for rows with target distributions; see `SoftCrossEntropy`."""
@@ -340,5 +346,5 @@ class SoftOrdinal(Ordinal):
     def targets(self, classes: int, dtype: npt.DTypeLike) -> Array:
         return self._table.astype(dtype, copy=False)
 
-    def initial_outputs(self, y: Array) -> npt.NDArray[np.float64]:
-        return self.outputs_of_shares(1.0 + self._table[y].sum(axis=0, dtype=np.float64))
+    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> npt.NDArray[np.float64]:
+        return self.outputs_of_shares(1.0 + column_sums(self._table[y], w))

@@ -36,6 +36,7 @@ from nncli.fitting.checks.notes import (
 from nncli.fitting.checks.rows import groups_in_time, random_split, time_feature, training_warnings
 from nncli.fitting.prepare.auto_values import (
     batch_rows,
+    clip_norm_of,
     counted_rows,
     epochs_of,
     max_features_of,
@@ -360,6 +361,7 @@ def _resolve_config(fitted: _Fitted, rows: _SplitRows, fitted_rows: int, *, has_
             "learning_rate": schedule_of(config, rows.loss, counted),
             "batch_size": config.batch_size if config.batch_size == "full" else batch_rows(config, fitted_rows),
             "epochs": epochs_of(config, counted),
+            "clip_norm": clip_norm_of(config, rows.loss),
             "calibration": calibration,
         }
     )
@@ -499,7 +501,7 @@ def build_arguments(
         snapshot_epochs=schedule.snapshot_epochs(epochs) if snapshots else (),
         l1=config.l1,
         l2=config.l2,
-        clip_norm=config.clip_norm,
+        clip_norm=clip_norm_of(config, spec.loss),
         monitor=monitor,
         last_on_tie=config.best_epoch_tie == "last",
         patience=stopping.patience if stopping else None,

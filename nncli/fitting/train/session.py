@@ -49,6 +49,13 @@ from nncli.targets.base import Truth
 from nncli.targets.metrics.calibration import Calibration, fit_temperature
 from nncli.targets.metrics.classification import log_loss
 
+START, MAX_SHRUNK_ROWS = 0, 500
+"""The epoch of the weights at the start of a training, and the most training rows of which these are kept.
+
+An ensemble of few rows may move its outputs towards the constants that they were at the start; more rows carry what a
+network learns. See fitting/ensemble/build.py.
+"""
+
 
 class TrainingSession:
     """One training, from its first or its latest checkpoint to its end, in a run directory.
@@ -293,6 +300,9 @@ class TrainingSession:
             monitor = HealthMonitor(self.prepared.arguments, state, self.prepared.fitted)
             if state.step == 0:
                 yield from self._measure(monitor)
+                is_small = len(self.prepared.training.dataset) <= MAX_SHRUNK_ROWS
+                if is_small and not self._chooses_epoch and self.prepared.spec.network.starts_constant:
+                    self.directory.save_snapshot(START, state.parameters)
             for event in training:
                 measured: Iterable[Event] = ()
                 if isinstance(event, CheckpointDue):

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from nncli.nn.arrays import FIXED, RISING, Array, Floats, Mask, Sign
-from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise, bind_pairs
+from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise, bind_pairs, column_means
 from nncli.nn.program.values import Value, exp, tanh
 
 USUAL_POWER, MIN_POWER, MAX_POWER = 1.5, 1.1, 1.9
@@ -24,6 +24,12 @@ USUAL_POWER, MIN_POWER, MAX_POWER = 1.5, 1.1, 1.9
 
 MIN_MEAN = 1e-3
 """The least mean that a training starts from."""
+SMALLEST_VARIANCE, MAX_START = 1e-9, 0.9
+"""The least variance of logarithms, and the end of t in `LogNormal`, that a training starts from: beyond it is flat."""
+MIN_DISPERSION, MAX_DISPERSION = 0.01, 100.0
+"""The bounds of the dispersion of a negative binomial distribution that a training starts from."""
+EM_STEPS, MIN_SHARE = 50, 0.01
+"""Steps to the share of extra zeros that a training starts from, and the least such share."""
 
 
 class AmountLoss(LossBase):
@@ -41,12 +47,23 @@ class AmountLoss(LossBase):
     def deviance_power(self) -> float: ...
 
     @property
+    def auto_clip_norm(self) -> float:
+        """1, as e to the power z makes the gradient of a row that is far too high many times that of all others."""
+        return 1.0
+
+    @property
     def interval_power(self) -> float | None:
         return self.deviance_power
 
-    def initial_outputs(self, y: Array) -> Array:
-        start = np.zeros(self.outputs(y.shape[1]))
-        start[: y.shape[1]] = np.log(np.maximum(y.mean(axis=0, dtype=np.float64), MIN_MEAN))
+    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
+        """The logarithm of Σ y e⁽¹⁻ᵖ⁾ᵒ / Σ e⁽²⁻ᵖ⁾ᵒ for the offset o and the power p, where the deviance is least."""
+        start, p = np.zeros(self.outputs(y.shape[1])), self.deviance_power
+        if offset is None:
+            mean = column_means(y, w)
+        else:
+            o = offset.astype(np.float64)[:, None]
+            mean = column_means(y * np.exp((1.0 - p) * o), w) / column_means(np.exp((2.0 - p) * o), w)
+        start[: y.shape[1]] = np.log(np.maximum(mean, MIN_MEAN))
         return start
 
     def _mean_outputs(self, Z: Array) -> npt.NDArray[np.float64]:
@@ -69,7 +86,6 @@ class Poisson(AmountLoss):
     """Counts y ~ Poisson(eᶻ): eᶻ - y z, the negative log-likelihood without log y!. The link is exp."""
 
     type: Literal["poisson"] = "poisson"
-    starts_at_mean: ClassVar[bool] = False
     per_row_name: ClassVar[str] = "poisson"
     valid_targets: ClassVar[str] = "0 or more"
 
@@ -230,6 +246,14 @@ class LogNormal(PositiveAmountLoss, TwoParameterLoss):
 
     type: Literal["log_normal"] = "log_normal"
 
+    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
+        """Mean and standard deviation of log y less the offset, the latter within its bounds."""
+        logs = np.log(y.astype(np.float64)) - (0.0 if offset is None else offset[:, None])
+        mean = column_means(logs, w)
+        log_sigma = 0.5 * np.log(np.maximum(column_means((logs - mean) ** 2, w), SMALLEST_VARIANCE))
+        t = ((log_sigma + 1.0) / 2.0).clip(-MAX_START, MAX_START)
+        return np.concatenate([mean, 2.0 * np.arctanh(t) - 1.0])
+
     def terms(self, z: Floats, s: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
         t = np.tanh((s + 1.0) / 2.0)
         log_sigma, d = 2.0 * t - 1.0, z - np.log(y)
@@ -285,6 +309,14 @@ class NegativeBinomial(CountLoss):
 
     type: Literal["negative_binomial"] = "negative_binomial"
 
+    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
+        """The mean, and the dispersion by which the variances m + a m² add up to the squared residuals."""
+        start, k = super().initial_outputs(y, w, offset), y.shape[1]
+        m = np.exp(start[:k] + (0.0 if offset is None else offset.astype(np.float64)[:, None]))
+        excess = column_means((y - m) ** 2 - m, w) / column_means(np.broadcast_to(m * m, y.shape), w)
+        start[k:] = np.log(excess.clip(MIN_DISPERSION, MAX_DISPERSION))
+        return start
+
     def terms(self, z: Floats, s: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
         m, r = np.exp(z), np.exp(-s.clip(-10.0, 10.0))
         (gamma_r, psi_r), (gamma_y, psi_y) = _log_gamma(r), _log_gamma(y + r)
@@ -303,6 +335,20 @@ class ZeroInflatedPoisson(CountLoss):
     """
 
     type: Literal["zero_inflated_poisson"] = "zero_inflated_poisson"
+
+    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
+        """The mean and the share of extra zeros with the greatest likelihood, by the EM algorithm.
+
+        u is the probability that a zero is an extra one; then q is the mean of u, and m = Σ y / Σ (1 - u) e.
+        """
+        start, k = super().initial_outputs(y, w, offset), y.shape[1]
+        exposure = np.ones((1, 1)) if offset is None else np.exp(offset.astype(np.float64))[:, None]
+        zero, mean, m, q = y == 0.0, column_means(y, w), np.exp(start[:k]), np.full(k, 0.5)
+        for _ in range(EM_STEPS):
+            u = np.where(zero, q / (q + (1.0 - q) * np.exp(-m * exposure)), 0.0)
+            q = column_means(u, w).clip(MIN_SHARE, 1.0 - MIN_SHARE)
+            m = np.maximum(mean, MIN_MEAN) / np.maximum(column_means((1.0 - u) * exposure, w), MIN_SHARE)
+        return np.concatenate([np.log(m), np.log(q / (1.0 - q))])
 
     def terms(self, z: Floats, s: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
         m, zero = np.exp(z), y == 0.0

@@ -98,7 +98,10 @@ class LossBase(Spec):
     scales_by_mean: ClassVar[bool] = False
     """True if the target is divided by its mean, so that outputs start near those of the mean."""
     starts_at_mean: ClassVar[bool] = False
-    """True if a training starts from `initial_outputs`, and not from 0 unless there is an exposure."""
+    """True if a training starts from `initial_outputs` whatever the initializer.
+
+    Others do with the initializer data_dependent, or if there is an exposure.
+    """
     valid_targets: ClassVar[str] = ""
     """Which numbers the targets must be, after "needs targets that are"; see `are_valid`."""
     targets_hint: ClassVar[str] = "Use another loss, such as mse."
@@ -156,8 +159,11 @@ class LossBase(Spec):
         """The loss of a network that learns the predictions of one with this loss."""
         return self
 
-    def initial_outputs(self, y: Array) -> Array:
-        """The outputs (k,) of the best constant prediction for the targets y (rows, targets)."""
+    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
+        """The outputs (k,) from which a training starts: those of the best constant prediction, or close to them.
+
+        A row of weight 2 in `w` (rows,) counts as two rows. The `offset` (rows,) is added to the first output.
+        """
         return np.zeros(self.outputs(y.shape[1]))
 
     def random_targets(self, rng: np.random.Generator, rows: int, count: int) -> npt.NDArray[Any]:
@@ -186,6 +192,11 @@ class LossBase(Spec):
 
         Such a loss has a log link, so an exposure can be an offset.
         """
+        return None
+
+    @property
+    def auto_clip_norm(self) -> float | None:
+        """The largest norm of the gradient where `clip_norm` is auto; None: no clipping."""
         return None
 
     @property
@@ -260,6 +271,20 @@ class LossBase(Spec):
     def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The gradient with respect to Z (B, k), from that with respect to P = inverse_link(Z)."""
         return dP
+
+
+def column_sums(y: npt.NDArray[Any], w: Floats | None = None) -> npt.NDArray[np.float64]:
+    """The sum of each column of y (rows, columns), whose rows count by w (rows,)."""
+    if w is None:
+        return np.asarray(y.sum(axis=0, dtype=np.float64))
+    return np.asarray(w.astype(np.float64) @ y.astype(np.float64))
+
+
+def column_means(y: npt.NDArray[Any], w: Floats | None = None) -> npt.NDArray[np.float64]:
+    """The mean of each column of y (rows, columns), whose rows count by w (rows,)."""
+    if w is None:
+        return np.asarray(y.mean(axis=0, dtype=np.float64))
+    return column_sums(y, w) / w.sum(dtype=np.float64)
 
 
 def bind_elementwise(

@@ -77,6 +77,16 @@ class CrossEntropy(ClassificationLoss):
     type: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: Fraction = 0.0
 
+    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> npt.NDArray[np.float64]:
+        """The outputs of the shares of the classes, each with one row more."""
+        return self.outputs_of_shares(np.bincount(y, w) + np.float64(1.0))
+
+    @staticmethod
+    def outputs_of_shares(n: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The outputs for classes of n (K,) rows: their logarithms with the mean 0, or the log-odds of two."""
+        logs = np.log(n)
+        return np.asarray(logs[1:] - logs[0] if len(logs) == 2 else logs - logs.mean())
+
     def formulas(self, outputs: int) -> tuple[str, str]:
         if outputs == 1:
             return "L = 1/B Σᵢ (-t log p - (1 - t) log (1 - p)), p = σ(z)", "dZ = 1/B (p - t)"
@@ -210,9 +220,9 @@ class Ordinal(ClassificationLoss):
         """T (classes, classes): the probabilities of the ranks for each target, one-hot here."""
         return np.eye(classes, dtype=dtype)
 
-    def initial_outputs(self, y: Array) -> npt.NDArray[np.float64]:
+    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> npt.NDArray[np.float64]:
         """The outputs of the shares of the classes, each with one row more."""
-        return self.outputs_of_shares(np.bincount(y) + np.float64(1.0))
+        return self.outputs_of_shares(np.bincount(y, w) + np.float64(1.0))
 
     @staticmethod
     def outputs_of_shares(n: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -41,7 +41,7 @@ class BinaryCrossEntropy(LossBase):
     def random_targets(self, rng: np.random.Generator, rows: int, count: int) -> npt.NDArray[Any]:
         return rng.integers(0, 2, (rows, 1)).astype(np.float64)
 
-    def initial_outputs(self, y: Array) -> Array:
+    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
         """The log-odds of the labels, from the rows that have them."""
         present = ~np.isnan(y)
         share = np.nansum(y, axis=0, dtype=np.float64) / np.maximum(present.sum(axis=0), 1)

@@ -10,7 +10,16 @@ import numpy.typing as npt
 from nncli.base.spec import PositiveFloat
 from nncli.nn.arrays import Array, Floats
 from nncli.nn.losses.amounts import Gamma, LogNormal, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
-from nncli.nn.losses.base import MEDIAN, BoundLoss, Level, Levels, LossBase, bind_residual
+from nncli.nn.losses.base import (
+    MEDIAN,
+    BoundLoss,
+    Level,
+    Levels,
+    LossBase,
+    bind_residual,
+    column_means,
+    column_quantiles,
+)
 from nncli.nn.losses.distributions import Normal, StudentT
 from nncli.nn.losses.mixture import Mixture
 from nncli.nn.program.values import Value
@@ -21,6 +30,9 @@ class MSE(LossBase):
 
     type: Literal["mse"] = "mse"
     per_row_name: ClassVar[str] = "squared_error"
+
+    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
+        return column_means(y, w)
 
     def formulas(self, outputs: int) -> tuple[str, str]:
         return "L = 1/(Bk) Σᵢⱼ (zᵢⱼ - yᵢⱼ)²", "dZ = 2/(Bk) (Z - y)"
@@ -46,6 +58,9 @@ class MAE(LossBase):
     per_row_name: ClassVar[str] = "absolute_error"
     is_comparison_measure: ClassVar[bool] = True
 
+    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
+        return column_quantiles(y, [MEDIAN], w)[:, 0]
+
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         def loss(D: Array, V: Array) -> None:
             np.abs(D, out=V)
@@ -69,6 +84,10 @@ class Huber(LossBase):
     type: Literal["huber"] = "huber"
     per_row_name: ClassVar[str] = "huber"
     delta: PositiveFloat = 1.0
+
+    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
+        """The medians: close enough, as the best constant is between mean and median."""
+        return column_quantiles(y, [MEDIAN], w)[:, 0]
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         delta, C = self.delta, np.empty_like(Z)
@@ -119,6 +138,9 @@ class Quantile(LossBase):
     is_comparison_measure: ClassVar[bool] = True
     q: Level = 0.5
 
+    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
+        return column_quantiles(y, [self.q], w)[:, 0]
+
     @property
     def quantile(self) -> float | None:
         return self.q
@@ -147,6 +169,9 @@ class Quantiles(LossBase):
     @property
     def quantile_levels(self) -> tuple[float, ...]:
         return self.levels
+
+    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
+        return column_quantiles(y, self.levels, w).ravel()
 
     def outputs(self, count: int) -> int:
         return count * len(self.levels)

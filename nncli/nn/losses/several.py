@@ -76,6 +76,10 @@ class SeveralLosses(LossBase):
     def output_spans(self) -> Sequence[slice]:
         return [outputs for _, _, outputs, _ in self.columns()]
 
+    @property
+    def auto_clip_norm(self) -> float | None:
+        return min((loss.auto_clip_norm for loss in self.parts if loss.auto_clip_norm is not None), default=None)
+
     def formulas(self, outputs: int) -> tuple[str, str]:
         return self.formula(), "dZⱼ = vⱼ / (sⱼ cⱼ) · mⱼ dLⱼ/dZⱼ"
 
@@ -101,14 +105,16 @@ class SeveralLosses(LossBase):
             columns += [np.where(has, x, x[has].mean() if has.any() else 0.0) for x in numbers]
         return np.column_stack(columns)
 
-    def initial_outputs(self, y: Array) -> Array:
+    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
         start = np.zeros(self.outputs(0))
         for j, (loss, fit, outputs, _) in enumerate(self.columns()):
-            if loss.starts_at_mean:
-                values: npt.NDArray[Any] = y[~np.isnan(y[:, j]), j, None]
-                if isinstance(loss, ClassificationLoss):  # each class has a row, also one of other rows
-                    values = np.concatenate([values[:, 0].astype(np.int64), np.arange(fit.values)])
-                start[outputs] = loss.initial_outputs(values)
+            has = ~np.isnan(y[:, j])
+            values: npt.NDArray[Any] = y[has, j, None]
+            weights = None if w is None else w[has]
+            if isinstance(loss, ClassificationLoss):  # each class has a row, also one of other rows
+                values = np.concatenate([values[:, 0].astype(np.int64), np.arange(fit.values)])
+                weights = None if weights is None else np.concatenate([weights, np.ones(fit.values, weights.dtype)])
+            start[outputs] = loss.initial_outputs(values, weights)
         return start
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
