@@ -39,15 +39,28 @@ def read_weights(table: Table, name: str) -> Weights:
     return w
 
 
-def class_weights(spec: ClassWeight, labels: Sequence[str], codes: Codes) -> Weights:
+def row_counts(w: Weights) -> Weights:
+    """How many rows each row of sample weights w (rows,) stands for, where the number of rows matters.
+
+    Whole weights are such numbers. Others are relative, as those of a survey are: their mean is 1.
+    """
+    return w if not w.any() or (w == np.floor(w)).all() else np.asarray(w / w.mean())
+
+
+def class_weights(
+    spec: ClassWeight, labels: Sequence[str], codes: Codes, sample_weight: Weights | None = None
+) -> Weights:
     """The weight of each class (classes,). `balanced` gives n / (classes · rows of the class), so sums are equal.
+
+    Rows count by their sample weights (rows,).
 
     Raises:
         ConfigError: a key is not a class.
     """
     if spec == "balanced":
-        counts = np.bincount(codes, minlength=len(labels))
-        return np.asarray(len(codes) / (len(labels) * np.maximum(counts, 1)), np.float64)
+        counts = np.bincount(codes, sample_weight, minlength=len(labels))
+        n = len(codes) if sample_weight is None else counts.sum()
+        return np.asarray(n / (len(labels) * np.where(counts > 0.0, counts, 1.0)), np.float64)
     unknown = [key for key in spec if key not in labels]
     if unknown:
         close = closest_match(unknown[0], labels)

@@ -343,15 +343,17 @@ class ExposureColumn(NumberColumn):
         return cls(name=name, center=1.0, scale=1.0, fill_value=1.0, missing_indicator=False, unit=unit)
 
     @classmethod
-    def fit(cls, table: Table, name: str, options: EncodingOptions = DEFAULT_OPTIONS) -> ExposureColumn:
-        """Fit on `table`, the training rows.
+    def fit(
+        cls, table: Table, name: str, options: EncodingOptions = DEFAULT_OPTIONS, *, weights: Floats | None = None
+    ) -> ExposureColumn:
+        """Fit on `table`, the training rows, whose sample weights (rows,) count for the mean.
 
         Raises:
             DataError: a cell is missing, not a number, or not above 0.
         """
         column = cls.of(table, name)
         x = column.read(table)
-        center, ends = float(x.mean()), {"lowest": float(x.min()), "highest": float(x.max())}
+        center, ends = float(np.average(x, weights=weights)), {"lowest": float(x.min()), "highest": float(x.max())}
         check_finite_scale(table, name, x, center)
         return column.model_copy(update={"center": center, "fill_value": fast_median(x), **ends})
 

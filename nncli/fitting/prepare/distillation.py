@@ -32,9 +32,10 @@ from nncli.fitting.prepare.encode import PreparedRows, collect
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.predictions import Predictions
-from nncli.nn.arrays import Array, Codes, Matrix, RowIndices
+from nncli.nn.arrays import Array, Codes, Floats, Matrix, RowIndices
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.losses import MSE, LossBase
+from nncli.nn.losses.base import column_sums
 from nncli.nn.losses.classification import CrossEntropy, Ordinal
 from nncli.nn.network import Network
 from nncli.run_directory.config import read_config
@@ -263,7 +264,8 @@ def distillation_rows(
     of_row = np.where(rows >= 0, rows, -1 - rows)
     weights = None if training.dataset.weights is None else training.dataset.weights[of_row]
     loss, y = _targets(loss, target, values, network)
-    return DistillationRows(Dataset(X, codes, y, weights, storage), numbers[of_row], loss, teacher.choosing)
+    dataset = Dataset(X, codes, y, weights, storage, training.dataset.rows_per_weight)
+    return DistillationRows(dataset, numbers[of_row], loss, teacher.choosing)
 
 
 def _targets(
@@ -340,5 +342,5 @@ class SoftOrdinal(Ordinal):
     def targets(self, classes: int, dtype: npt.DTypeLike) -> Array:
         return self._table.astype(dtype, copy=False)
 
-    def initial_outputs(self, y: Array) -> npt.NDArray[np.float64]:
-        return self.outputs_of_shares(1.0 + self._table[y].sum(axis=0, dtype=np.float64))
+    def initial_outputs(self, y: Array, w: Floats | None = None) -> npt.NDArray[np.float64]:
+        return self.outputs_of_shares(1.0 + column_sums(self._table[y], w))

@@ -25,7 +25,7 @@ from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Column, Kind, infer_kind
 from nncli.data.encoders.numeric import ExposureColumn, NumericColumn, columns_at_once, fit_dense
-from nncli.data.sample_weights import read_weights
+from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.fitting.checks.target import default_amount_loss
@@ -42,6 +42,7 @@ from nncli.nn.losses import (
     TargetLoss,
     fit_losses,
 )
+from nncli.nn.losses.base import takes_weights
 from nncli.targets.base import FitOptions, TargetScaling, Truth, rows_with_target
 from nncli.targets.several import SeveralTargets
 from nncli.targets.target import Target, kind_of
@@ -63,6 +64,12 @@ def are_class_ids(y: npt.NDArray[np.float64]) -> bool:
     return len(counts) >= 2 and bool(counts.all()) and len(y) >= MIN_ROWS_PER_CLASS * len(counts)
 
 
+def target_columns(config: Config) -> list[str]:
+    """The columns by which a target is fitted: its own, and the sample weights."""
+    weight = config.data.sample_weight
+    return [*config.data.target, *(() if weight is None or weight in config.data.target else (weight,))]
+
+
 def infer_loss(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...]]:
     """The configured loss, or the usual one of the target's type, and a note if numbers are read as class ids.
 
@@ -78,6 +85,13 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...]]
     if config.data.order is not None and config.loss is None and len(names) == 1:
         config = config.model_copy(update={"loss": Ordinal()})
 
+    weights = _row_weights(config, table)
+
+    def with_auto_values(loss: LossBase) -> Loss:
+        if weights is None or not takes_weights(loss.with_auto_values):
+            return loss.with_auto_values(read_targets)
+        return loss.with_auto_values(read_targets, weights)
+
     def read_targets() -> Floats:
         return np.column_stack([read_numbers(table, name, unit_of(table, name)) for name in names])
 
@@ -91,7 +105,7 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...]]
     is_open = config.loss is None and config.output_activation is None and names[0] not in config.data.columns
     if is_open and config.data.exposure is not None and not class_like:
         loss = default_amount_loss(read_numbers(table, names[0], unit_of(table, names[0])))
-        return loss.with_auto_values(read_targets), (_amount_note(names, loss),)
+        return with_auto_values(loss), (_amount_note(names, loss),)
     if is_open and not class_like and ((unit := unit_of(table, names[0])) is None or is_word(unit)):
         y = read_numbers(table, names[0], unit)
         if are_class_ids(y):
@@ -101,7 +115,7 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...]]
     _check_loss(config, table, loss, class_like)
     if (text := kind_of(loss).note(table, names)) is not None:
         finding = note(FindingCode.TARGET_AS_LABELS, text)
-    return loss.with_auto_values(read_targets), () if finding is None else (finding,)
+    return with_auto_values(loss), () if finding is None else (finding,)
 
 
 def _class_note(names: Sequence[str], low: float, high: float, *, several: bool = False) -> Finding:
@@ -277,7 +291,8 @@ def fit_features(config: Config, training: ColumnStore, table: ColumnStore) -> F
         )
     columns = [column.encoder for column in fitted if column.encoder is not None]
     if data.exposure is not None:
-        columns.append(ExposureColumn.fit(training.columns([data.exposure]), data.exposure))
+        weights = None if data.sample_weight is None else _row_weights(config, training.columns([data.sample_weight]))
+        columns.append(ExposureColumn.fit(training.columns([data.exposure]), data.exposure, weights=weights))
     return FittedFeatures(kinds, Encoder(columns=tuple(columns)), empty)
 
 
@@ -334,6 +349,12 @@ def _configured(config: Config, column: Column) -> Column:
     return column.model_copy(update={"clip_range": True}) if clips and isinstance(column, NumericColumn) else column
 
 
+def _row_weights(config: Config, table: Table) -> Weights | None:
+    """The sample weights of a table; None without any, or if it has no column of them."""
+    column = config.data.sample_weight
+    return read_weights(table, column) if column is not None and column in table.names else None
+
+
 def fit_kind(
     config: Config, table: Table, loss: Loss, scaling: TargetScaling = "none", *, clip: bool = False
 ) -> Target:
@@ -345,7 +366,8 @@ def fit_kind(
     """
     if isinstance(loss, SeveralLosses):
         return _side_by_side(config, table, table, loss, fit_kind)
-    options = FitOptions(scaling, clip, config.positive_class, config.data.order or (), loss.time_bins)
+    weights = _row_weights(config, table)
+    options = FitOptions(scaling, clip, config.positive_class, config.data.order or (), loss.time_bins, weights)
     target = kind_of(loss).fit(table, config.data.target, options)
     if config.positive_class is not None and (len(target.labels) != 2 or config.positive_class not in target.labels):
         labels = join_quoted(target.labels[:MAX_LABELS])

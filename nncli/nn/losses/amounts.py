@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from nncli.nn.arrays import FIXED, RISING, Array, Floats, Mask, Sign
-from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise, bind_pairs
+from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise, bind_pairs, column_sums
 from nncli.nn.program.values import Value, exp, tanh
 
 USUAL_POWER, MIN_POWER, MAX_POWER = 1.5, 1.1, 1.9
@@ -44,9 +44,10 @@ class AmountLoss(LossBase):
     def interval_power(self) -> float | None:
         return self.deviance_power
 
-    def initial_outputs(self, y: Array) -> Array:
+    def initial_outputs(self, y: Array, w: Floats | None = None) -> Array:
         start = np.zeros(self.outputs(y.shape[1]))
-        start[: y.shape[1]] = np.log(np.maximum(y.mean(axis=0, dtype=np.float64), MIN_MEAN))
+        mean = y.mean(axis=0, dtype=np.float64) if w is None else column_sums(y, w) / w.sum()
+        start[: y.shape[1]] = np.log(np.maximum(mean, MIN_MEAN))
         return start
 
     def _mean_outputs(self, Z: Array) -> npt.NDArray[np.float64]:
@@ -166,7 +167,7 @@ class Tweedie(AmountLoss):
     def deviance_power(self) -> float:
         return USUAL_POWER if self.power == "auto" else self.power
 
-    def with_auto_values(self, read: Callable[[], Floats]) -> Self:
+    def with_auto_values(self, read: Callable[[], Floats], w: Floats | None = None) -> Self:
         """The loss whose power is that of sums of a Poisson number of gamma amounts with the moments of the targets.
 
         The share of zeros is e⁻ⁿ for n amounts on average, the variance φ mᵖ, and n = m²⁻ᵖ / (φ (2 - p)); so
@@ -175,7 +176,12 @@ class Tweedie(AmountLoss):
         if self.power != "auto" or not len(y := read()):
             return self
         with np.errstate(divide="ignore", invalid="ignore"):
-            power = float(np.mean(2.0 + (y.mean(axis=0) / y.std(axis=0)) ** 2 / np.log((y == 0.0).mean(axis=0))))
+            if w is None:
+                mean, deviation, zeros = y.mean(axis=0), y.std(axis=0), (y == 0.0).mean(axis=0)
+            else:
+                mean, zeros = (column_sums(values, w) / w.sum() for values in (y, y == 0.0))
+                deviation = np.sqrt(column_sums((y - mean) ** 2, w) / w.sum())
+            power = float(np.mean(2.0 + (mean / deviation) ** 2 / np.log(zeros)))
         power = round(min(max(power, MIN_POWER), MAX_POWER), 2) if isfinite(power) else USUAL_POWER
         return self.model_copy(update={"power": power})
 

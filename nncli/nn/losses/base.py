@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeAlias
@@ -20,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator, Field
 
+from nncli.base.median import weighted_quantiles
 from nncli.base.spec import Spec, Task
 from nncli.nn.arrays import RISING, Array, Floats, Mask, Sign, scalar
 from nncli.nn.program.values import Value
@@ -148,17 +150,31 @@ class LossBase(Spec):
         """Whether each target y (rows, targets), a number in its own units, is one that the loss is for."""
         return np.asarray(y >= 0.0) if self.valid_targets else np.ones(y.shape, np.bool_)
 
-    def with_auto_values(self, read: Callable[[], Floats]) -> Self:
-        """The loss with each `auto` value chosen by the targets (rows, targets) that `read` returns, in their units."""
+    def with_auto_values(self, read: Callable[[], Floats], w: Floats | None = None) -> Self:
+        """The loss with each `auto` value chosen by the targets (rows, targets) that `read` returns, in their units.
+
+        A row of weight 2 in `w` (rows,) counts as two rows.
+        """
         return self
 
     def of_student(self) -> LossBase:
         """The loss of a network that learns the predictions of one with this loss."""
         return self
 
-    def initial_outputs(self, y: Array) -> Array:
-        """The outputs (k,) of the best constant prediction for the targets y (rows, targets)."""
+    def initial_outputs(self, y: Array, w: Floats | None = None) -> Array:
+        """The outputs (k,) of the best constant prediction for the targets y (rows, targets).
+
+        A row of weight 2 in `w` (rows,) counts as two rows.
+        """
         return np.zeros(self.outputs(y.shape[1]))
+
+    def best_constant(self, y: Floats, w: Floats | None = None) -> Floats | None:
+        """The best constant (targets,) for targets y (rows, targets) of weights w (rows,); None if it is the mean."""
+        return None
+
+    def best_quantiles(self, y: Floats, w: Floats | None = None) -> Floats:
+        """The quantiles (targets, levels) of the best constant prediction; see `best_constant`."""
+        return weighted_quantiles(y, self.quantile_levels, w)
 
     def random_targets(self, rng: np.random.Generator, rows: int, count: int) -> npt.NDArray[Any]:
         """Targets of a number, of one of `count` classes, or of so many bins, as a training has them; for checks."""
@@ -260,6 +276,18 @@ class LossBase(Spec):
     def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The gradient with respect to Z (B, k), from that with respect to P = inverse_link(Z)."""
         return dP
+
+
+def takes_weights(method: Callable[..., Any]) -> bool:
+    """Whether a method of a loss takes weights `w`, as that of a plugin for an older version does not."""
+    return "w" in signature(method).parameters
+
+
+def column_sums(y: Array, w: Floats | None = None) -> npt.NDArray[np.float64]:
+    """The sum of each column of y (rows, columns), whose rows count by w (rows,)."""
+    if w is None:
+        return np.asarray(y.sum(axis=0, dtype=np.float64))
+    return np.asarray(w @ y.astype(np.float64))
 
 
 def bind_elementwise(

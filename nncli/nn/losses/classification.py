@@ -210,9 +210,9 @@ class Ordinal(ClassificationLoss):
         """T (classes, classes): the probabilities of the ranks for each target, one-hot here."""
         return np.eye(classes, dtype=dtype)
 
-    def initial_outputs(self, y: Array) -> npt.NDArray[np.float64]:
+    def initial_outputs(self, y: Array, w: Floats | None = None) -> npt.NDArray[np.float64]:
         """The outputs of the shares of the classes, each with one row more."""
-        return self.outputs_of_shares(np.bincount(y) + np.float64(1.0))
+        return self.outputs_of_shares(np.bincount(y, w) + np.float64(1.0))
 
     @staticmethod
     def outputs_of_shares(n: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.median import weighted_quantiles
 from nncli.base.spec import PositiveFloat
 from nncli.nn.arrays import Array, Floats
 from nncli.nn.losses.amounts import Gamma, LogNormal, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
@@ -45,6 +46,9 @@ class MAE(LossBase):
     type: Literal["mae"] = "mae"
     per_row_name: ClassVar[str] = "absolute_error"
     is_comparison_measure: ClassVar[bool] = True
+
+    def best_constant(self, y: Floats, w: Floats | None = None) -> Floats:
+        return weighted_quantiles(y, [MEDIAN], w)[:, 0]
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         def loss(D: Array, V: Array) -> None:
@@ -123,6 +127,9 @@ class Quantile(LossBase):
     def quantile(self) -> float | None:
         return self.q
 
+    def best_constant(self, y: Floats, w: Floats | None = None) -> Floats:
+        return weighted_quantiles(y, [self.q], w)[:, 0]
+
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         return _bind_pinball(Z, y, w, batch, self.q)
 
@@ -147,6 +154,9 @@ class Quantiles(LossBase):
     @property
     def quantile_levels(self) -> tuple[float, ...]:
         return self.levels
+
+    def best_constant(self, y: Floats, w: Floats | None = None) -> Floats:
+        return weighted_quantiles(y, [MEDIAN], w)[:, 0]
 
     def outputs(self, count: int) -> int:
         return count * len(self.levels)

@@ -17,7 +17,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from nncli.base.spec import NameShorthand, PositiveFloat, PositiveInt, Spec, StrictStr, Task
 from nncli.nn.arrays import Array, Floats, Sign
-from nncli.nn.losses.base import BoundLoss, LossBase
+from nncli.nn.losses.base import BoundLoss, LossBase, takes_weights
 from nncli.nn.losses.classification import ClassificationLoss, ClassLoss
 from nncli.nn.losses.regression import RegressionLoss
 
@@ -101,14 +101,18 @@ class SeveralLosses(LossBase):
             columns += [np.where(has, x, x[has].mean() if has.any() else 0.0) for x in numbers]
         return np.column_stack(columns)
 
-    def initial_outputs(self, y: Array) -> Array:
+    def initial_outputs(self, y: Array, w: Floats | None = None) -> Array:
         start = np.zeros(self.outputs(0))
         for j, (loss, fit, outputs, _) in enumerate(self.columns()):
             if loss.starts_at_mean:
-                values: npt.NDArray[Any] = y[~np.isnan(y[:, j]), j, None]
+                has = ~np.isnan(y[:, j])
+                values: npt.NDArray[Any] = y[has, j, None]
+                weights = None if w is None else w[has]
                 if isinstance(loss, ClassificationLoss):  # each class has a row, also one of other rows
                     values = np.concatenate([values[:, 0].astype(np.int64), np.arange(fit.values)])
-                start[outputs] = loss.initial_outputs(values)
+                    weights = None if weights is None else np.concatenate([weights, np.ones(fit.values)])
+                is_weighted = weights is not None and takes_weights(loss.initial_outputs)
+                start[outputs] = loss.initial_outputs(values, weights) if is_weighted else loss.initial_outputs(values)
         return start
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
@@ -194,7 +198,12 @@ def constant_loss(loss: TargetLoss, y: Floats, weights: Floats | None, scale: fl
         shares = np.bincount(y.astype(np.int64), weights)
         best = mean_loss(shares / shares.sum())
     elif loss.quantile_levels:
-        best = mean_loss(np.quantile(y, loss.quantile_levels))
+        is_weighted = weights is not None and (weights != weights[0]).any()
+        best = mean_loss(
+            loss.best_quantiles(y[:, None], weights)[0]
+            if is_weighted or loss.has_distribution
+            else np.quantile(y, loss.quantile_levels)
+        )
     else:
         best = _least(lambda value: mean_loss(np.array([value])), float(y.min()), float(y.max()))
         if loss.deviance_power is not None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from nncli.nn.arrays import Array
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.losses import LossBase
+from nncli.nn.losses.base import takes_weights
 from nncli.nn.network import Network
 from nncli.nn.optim.optimizers import OptimizerBase
 from nncli.nn.optim.schedules import PlateauState
@@ -125,7 +126,9 @@ class TrainState:
             y = dataset.y[rows] if loss is None else loss.split_targets(dataset.y[rows])
             network.init_from_data(parameters, dataset.X[rows], dataset.codes[rows], streams.init, y)
         if dataset is not None and loss is not None and (loss.starts_at_mean or network.offset is not None):
-            parameters.by_name["output.bias"][...] += loss.initial_outputs(dataset.y)
+            counts = dataset.row_counts if takes_weights(loss.initial_outputs) else None
+            start = loss.initial_outputs(dataset.y) if counts is None else loss.initial_outputs(dataset.y, counts)
+            parameters.by_name["output.bias"][...] += start
         best = network.layout.empty(network.precision)
         best.copy_from(parameters)
         return cls(parameters, best, optimizer.init_state(parameters.theta), streams.in_parts(parts))
