@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from nncli.base.bounds import LARGEST, SMALLEST
 from nncli.base.errors import ConfigError, ConfigIssue, DataError, Location
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.columns.parsing import read_numbers
@@ -21,7 +22,7 @@ def read_weights(table: Table, name: str) -> Weights:
     """Read the column of sample weights (rows,).
 
     Raises:
-        DataError: a weight is missing or negative, or all are zero.
+        DataError: a weight is missing, negative or above 1e30, or all are zero or below 1e-30.
     """
     w = read_numbers(table, name)
     invalid = np.isnan(w) | (w < 0.0)
@@ -31,6 +32,13 @@ def read_weights(table: Table, name: str) -> Weights:
             "a weight must be a number of 0 or more",
             location=table.location(row=row, column=name),
             hint="Fill in the cell, or remove the row.",
+        )
+    highest = w.max(initial=0.0)
+    if highest > LARGEST or 0.0 < highest < SMALLEST:
+        raise DataError(
+            f"the largest weight is {highest:g}; it must be from {SMALLEST:g} to {LARGEST:g}",
+            location=table.location(row=int(w.argmax()), column=name),
+            hint="Correct the cell, or divide all weights by the same number: they are relative.",
         )
     if len(w) and not w.any():
         raise DataError(

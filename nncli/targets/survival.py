@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
+from nncli.base.bounds import LARGEST
 from nncli.base.errors import DataError, UsageError
 from nncli.base.spec import PositiveFloat, StrictStr, Task
 from nncli.base.text import format_number, format_percent, join_quoted, quote
@@ -155,6 +156,8 @@ class SurvivalTarget(TargetBase):
         columns = {time: numbers_and_errors(table, time, self.unit, alternatives=True), event: events(table, event)}
         times, errors = columns[time]
         errors += CellErrors.of(times < 0.0, "is a time below 0", "Write the time since the start, 0 or more.")
+        in_unit = "Correct the cell, or write the column in a larger unit."
+        errors += CellErrors.of(times > LARGEST, f"is a time above {LARGEST:g}", in_unit)
         for name in start:
             entries, of_entries = columns[name] = numbers_and_errors(
                 table, name, unit_of(table, name), alternatives=True

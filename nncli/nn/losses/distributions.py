@@ -25,6 +25,8 @@ from nncli.nn.program.values import Value, exp, tanh
 
 FIT_STEPS, FIT_TOLERANCE, FIT_POINTS = 200, 1e-9, 1 << 12
 """Steps, the length of the last one, and the most values for which the best constant distribution is sought."""
+FARTHEST = 1e100
+"""A value of next to no weight is taken as no farther away, in mean distances, so that its square is a number."""
 DEFAULT_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 SMALLEST = float(np.finfo(np.float64).tiny)
 
@@ -146,7 +148,7 @@ class LocationScaleLoss(DistributionLoss):
         unit = float(p @ np.abs(y - middle))
         if not unit > 0.0 or not np.isfinite(unit):
             return middle, 0.0
-        x, damping, place = (y - middle) / unit, 1.0, np.array([0.0, 1.0])
+        x, damping, place = ((y - middle) / unit).clip(-FARTHEST, FARTHEST), 1.0, np.array([0.0, 1.0])
 
         def mean_crps(place: Floats) -> float:
             return float(p @ self.standard_crps((x - place[0]) / place[1]) * place[1])

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.base.median import weighted_quantiles
-from nncli.base.spec import PositiveFloat
+from nncli.base.spec import PositiveSetting
 from nncli.nn.arrays import Array, Floats
 from nncli.nn.losses.amounts import Gamma, LogNormal, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
 from nncli.nn.losses.base import MEDIAN, BoundLoss, Level, Levels, LossBase, bind_residual
@@ -72,7 +72,7 @@ class Huber(LossBase):
 
     type: Literal["huber"] = "huber"
     per_row_name: ClassVar[str] = "huber"
-    delta: PositiveFloat = 1.0
+    delta: PositiveSetting = 1.0
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         delta, C = self.delta, np.empty_like(Z)
