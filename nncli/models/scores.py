@@ -289,9 +289,11 @@ class ScoredRows:
                     interval.low - baseline_value, interval.high - baseline_value
                 )
             else:
+                with np.errstate(invalid="ignore"):  # both are infinite in a resample, which is left out
+                    differences = sign * (samples - baseline[:, j])
                 improvement = difference_interval(
                     sign * (value - baseline_value),
-                    sign * (samples - baseline[:, j]),
+                    differences,
                     resampling,
                     1.0 if METRICS[name].is_rate else np.inf,
                 )

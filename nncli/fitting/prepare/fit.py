@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from nncli.base.bounds import LARGEST
 from nncli.base.errors import DataError, Location, config_error
 from nncli.base.findings import Finding, FindingCode, note
 from nncli.base.logs import log_duration
@@ -471,6 +472,13 @@ def check_valid(loss: LossBase, table: Table, names: tuple[str, ...], y: Truth) 
             f"{loss.model_dump()['type']} needs targets that are {loss.valid_targets}, found {y[row, j]:g}",
             location=table.location(row=int(row), column=names[j]),
             hint=loss.targets_hint,
+        )
+    if loss.needs_unscaled_targets and not loss.scales_by_mean and (y > LARGEST).any():
+        row, j = np.argwhere(y > LARGEST)[0]
+        raise DataError(
+            f"{loss.model_dump()['type']} needs targets up to {LARGEST:g}, found {y[row, j]:g}",
+            location=table.location(row=int(row), column=names[j]),
+            hint="Correct the cell, or write the column in a larger unit.",
         )
 
 

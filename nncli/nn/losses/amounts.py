@@ -175,7 +175,7 @@ class Tweedie(AmountLoss):
         """
         if self.power != "auto" or not len(y := read()):
             return self
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             if w is None:
                 mean, deviation, zeros = y.mean(axis=0), y.std(axis=0), (y == 0.0).mean(axis=0)
             else:

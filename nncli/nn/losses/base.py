@@ -283,7 +283,7 @@ def takes_weights(method: Callable[..., Any]) -> bool:
     return "w" in signature(method).parameters
 
 
-def column_sums(y: Array, w: Floats | None = None) -> npt.NDArray[np.float64]:
+def column_sums(y: npt.NDArray[Any], w: Floats | None = None) -> npt.NDArray[np.float64]:
     """The sum of each column of y (rows, columns), whose rows count by w (rows,)."""
     if w is None:
         return np.asarray(y.sum(axis=0, dtype=np.float64))
