@@ -21,6 +21,8 @@ for variable in [name for name in os.environ if name.startswith("NNCLI_") or nam
     del os.environ[variable]
 # Without it every command that a test starts would compile all modules again, and every worker all tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# A warning of NumPy is a failure of the process that it is in, also of commands and workers that a test starts.
+os.environ["PYTHONWARNINGS"] = "error::RuntimeWarning"
 sys.dont_write_bytecode = False
 
 # A shell may have told its background jobs to ignore Ctrl-C, and nohup to ignore SIGHUP, which commands inherit.

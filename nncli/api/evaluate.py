@@ -168,7 +168,7 @@ def evaluate_data(
         y, weights, predictions = rows.y, rows.weights, replace(predictions, exposure=rows.exposure)
         scores, decision = score(predictions, y, weights, model.spec.loss), model.spec.decision
         constant = None
-        baseline = baseline_predictions(target, rows, rows, predictions.levels)
+        baseline = baseline_predictions(target, rows, rows, model.spec.loss)
         no_better = no_better_note(scores, score(baseline, y, weights, model.spec.loss), len(y))
         if (best := constant_decision(decision, target.labels)) is not None:
             baseline = replace(baseline, decision=best)

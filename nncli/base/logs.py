@@ -1,9 +1,10 @@
-"""Logging of stages and their durations to the logger "nncli", which -v shows."""
+"""Logging of stages and their durations to the logger "nncli", which -v shows, and what no person is to see."""
 
 from __future__ import annotations
 
 import logging
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -47,3 +48,12 @@ def format_duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def hide_numeric_warnings() -> None:
+    """Print no warning of NumPy in code of this package, which names a line of source and nothing to do about it.
+
+    What is not a number is an error or a null where it is written. Filters that were set, such as those by
+    PYTHONWARNINGS with which the tests make an error of such a warning, precede this one.
+    """
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"(nncli|numpy)(\.|$)", append=True)

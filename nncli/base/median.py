@@ -7,6 +7,7 @@ read, encoded and trained on for one epoch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,17 @@ def weighted_median(values: npt.NDArray[np.float64], weight: npt.NDArray[np.floa
     lower = np.searchsorted(below, half - slack, side="left")
     upper = np.searchsorted(below, half + slack, side="right")
     return float((values[order[lower]] + values[order[min(upper, len(w) - 1)]]) / 2)
+
+
+def weighted_quantiles(
+    values: npt.NDArray[np.float64], levels: Sequence[float], weight: npt.NDArray[np.float64] | None = None
+) -> npt.NDArray[np.float64]:
+    """The quantiles (columns, levels) of each column of `values` (rows, columns), a weight of 2 counting as two rows.
+
+    A quantile is the smallest value that at least its share of the weight does not exceed.
+    """
+    q = np.asarray(levels)
+    return np.stack([np.quantile(column, q, weights=weight, method="inverted_cdf") for column in values.T])
 
 
 def fast_median(x: npt.NDArray[np.float64]) -> float:

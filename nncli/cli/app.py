@@ -20,6 +20,7 @@ from typer.core import TyperGroup
 
 from nncli.base.credentials import argument_without_credentials, redacted
 from nncli.base.errors import NncliError, in_terminal, is_out_of_memory
+from nncli.base.logs import hide_numeric_warnings
 from nncli.base.text import closest_match
 from nncli.cli.completion import Command, join_words
 from nncli.cli.console import SecondSignalError, StoppedError, prepare_standard_streams
@@ -190,6 +191,7 @@ def main() -> None:
     # Looking for plugins of pydantic reads the metadata of every package that is installed.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     warnings.filterwarnings("always", SKIPPED_PLUGIN)
+    hide_numeric_warnings()
     warnings.showwarning = _show_warning
     prepare_standard_streams()
     _remove_credentials()

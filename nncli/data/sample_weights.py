@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from nncli.base.bounds import LARGEST, SMALLEST
 from nncli.base.errors import ConfigError, ConfigIssue, DataError, Location
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.columns.parsing import read_numbers
@@ -21,7 +22,7 @@ def read_weights(table: Table, name: str) -> Weights:
     """Read the column of sample weights (rows,).
 
     Raises:
-        DataError: a weight is missing or negative, or all are zero.
+        DataError: a weight is missing, negative or above 1e30, or all are zero or below 1e-30.
     """
     w = read_numbers(table, name)
     invalid = np.isnan(w) | (w < 0.0)
@@ -32,6 +33,13 @@ def read_weights(table: Table, name: str) -> Weights:
             location=table.location(row=row, column=name),
             hint="Fill in the cell, or remove the row.",
         )
+    highest = w.max(initial=0.0)
+    if highest > LARGEST or 0.0 < highest < SMALLEST:
+        raise DataError(
+            f"the largest weight is {highest:g}; it must be from {SMALLEST:g} to {LARGEST:g}",
+            location=table.location(row=int(w.argmax()), column=name),
+            hint="Correct the cell, or divide all weights by the same number: they are relative.",
+        )
     if len(w) and not w.any():
         raise DataError(
             "every weight is 0", location=table.location(column=name), hint="Name another column as data.sample_weight."
@@ -39,15 +47,28 @@ def read_weights(table: Table, name: str) -> Weights:
     return w
 
 
-def class_weights(spec: ClassWeight, labels: Sequence[str], codes: Codes) -> Weights:
+def row_counts(w: Weights) -> Weights:
+    """How many rows each row of sample weights w (rows,) stands for, where the number of rows matters.
+
+    Whole weights are such numbers. Others are relative, as those of a survey are: their mean is 1.
+    """
+    return w if not w.any() or (w == np.floor(w)).all() else np.asarray(w / w.mean())
+
+
+def class_weights(
+    spec: ClassWeight, labels: Sequence[str], codes: Codes, sample_weight: Weights | None = None
+) -> Weights:
     """The weight of each class (classes,). `balanced` gives n / (classes · rows of the class), so sums are equal.
+
+    Rows count by their sample weights (rows,).
 
     Raises:
         ConfigError: a key is not a class.
     """
     if spec == "balanced":
-        counts = np.bincount(codes, minlength=len(labels))
-        return np.asarray(len(codes) / (len(labels) * np.maximum(counts, 1)), np.float64)
+        counts = np.bincount(codes, sample_weight, minlength=len(labels))
+        n = len(codes) if sample_weight is None else counts.sum()
+        return np.asarray(n / (len(labels) * np.where(counts > 0.0, counts, 1.0)), np.float64)
     unknown = [key for key in spec if key not in labels]
     if unknown:
         close = closest_match(unknown[0], labels)

@@ -21,7 +21,6 @@ from nncli.targets.metrics.classification import ClassificationScores
 from nncli.targets.metrics.intervals import WITHOUT_SKILL, difference_interval, score_interval
 from nncli.targets.metrics.metric import ScoreValues
 from nncli.targets.metrics.registry import METRICS, RELATIVE_LOSS, has_baseline, higher_is_better, is_better, with_class
-from nncli.targets.metrics.regression import weighted_quantiles
 from nncli.targets.number import CRPS
 from nncli.targets.target import Target
 
@@ -54,23 +53,23 @@ class Labeled(Protocol):
     def exposure(self) -> npt.NDArray[np.float64] | None: ...
 
 
-def baseline_predictions(
-    target: Target, training: Labeled, rows: Labeled, levels: tuple[float, ...] = ()
-) -> Predictions:
-    """Predictions of the baseline for rows: the class shares, or the mean, of the training rows.
+def baseline_predictions(target: Target, training: Labeled, rows: Labeled, loss: Loss) -> Predictions:
+    """Predictions of the baseline for rows: the best constant by the training rows.
 
-    With an exposure it is Σ y / Σ exposure of the training rows times the exposure of the row. With `levels`, its
-    quantiles are those of the training rows.
+    That is the class shares, or the mean; with a loss of quantiles the quantile, and with one of distributions the best
+    of its family. With an exposure it is Σ y / Σ exposure of the training rows times the exposure of the row.
     """
     e, weights, n = training.exposure, training.weights, len(rows.y)
     if e is not None and rows.exposure is not None:
         rate = target.baseline(training.y / e[:, None], e if weights is None else weights * e)
         return Predictions(target, rate * rows.exposure[:, None], exposure=rows.exposure)
-    values = target.baseline(training.y, weights)
-    baseline = Predictions(target, np.broadcast_to(values, (n, len(values))))
+    values = loss.best_constant(training.y, weights)
+    if values is None:
+        values = target.baseline(training.y, weights)
+    baseline, levels = Predictions(target, np.broadcast_to(values, (n, len(values)))), loss.quantile_levels
     if not levels:
         return baseline
-    quantiles = weighted_quantiles(training.y, levels, weights)
+    quantiles = loss.best_quantiles(training.y, weights)
     return replace(baseline, quantiles=np.broadcast_to(quantiles, (n, *quantiles.shape)), levels=levels)
 
 
@@ -290,9 +289,11 @@ class ScoredRows:
                     interval.low - baseline_value, interval.high - baseline_value
                 )
             else:
+                with np.errstate(invalid="ignore"):  # both are infinite in a resample, which is left out
+                    differences = sign * (samples - baseline[:, j])
                 improvement = difference_interval(
                     sign * (value - baseline_value),
-                    sign * (samples - baseline[:, j]),
+                    differences,
                     resampling,
                     1.0 if METRICS[name].is_rate else np.inf,
                 )

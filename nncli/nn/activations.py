@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 import numpy as np
 from pydantic import Field
 
-from nncli.base.spec import NameShorthand, NonNegativeFloat, PositiveFloat, Spec
+from nncli.base.spec import NameShorthand, NonNegativeSetting, PositiveSetting, Spec
 from nncli.nn.arrays import Array, BoundLayer, scalar
 from nncli.nn.initializers import Glorot, He, InitializerBase, Lecun
 from nncli.nn.program.values import Value, absolute, exp, expm1, log1p, maximum, minimum, select, tanh
@@ -166,7 +166,7 @@ class LeakyRelu(ActivationBase):
 
     type: Literal["leaky_relu"] = "leaky_relu"
     is_monotone: ClassVar[bool] = True
-    slope: NonNegativeFloat = 0.01
+    slope: NonNegativeSetting = 0.01
 
     def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
         Y, D = output_buffer(Z, in_place=in_place), np.empty_like(Z)
@@ -226,7 +226,7 @@ class Elu(ActivationBase):
 
     type: Literal["elu"] = "elu"
     is_monotone: ClassVar[bool] = True
-    alpha: PositiveFloat = 1.0
+    alpha: PositiveSetting = 1.0
 
     def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
         return _exponential_tail(Z, output_buffer(Z, in_place=in_place), self.alpha, 1.0)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from nncli.base.spec import PositiveFloat, PositiveInt, Spec, StrictStr
+from nncli.base.spec import PositiveInt, PositiveSetting, Spec, StrictStr
 from nncli.nn.arrays import Array, Codes
 from nncli.nn.initializers import Normal
 from nncli.nn.numeric_embeddings import NumericEmbeddingBase
@@ -25,7 +25,7 @@ class Embedding(Spec):
     name: StrictStr
     n_embeddings: PositiveInt
     width: PositiveInt
-    init_std: PositiveFloat | None = None
+    init_std: PositiveSetting | None = None
 
     @property
     def param_spec(self) -> ParamSpec:

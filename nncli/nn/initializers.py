@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from nncli.base.spec import FiniteFloat, PositiveFloat, Shorthand, Spec
+from nncli.base.spec import PositiveSetting, Setting, Shorthand, Spec
 from nncli.nn.arrays import Array
 
 Distribution = Literal["uniform", "normal"]
@@ -36,7 +36,7 @@ class Constant(InitializerBase):
     """One value everywhere."""
 
     type: Literal["constant"] = "constant"
-    value: FiniteFloat = 0.0
+    value: Setting = 0.0
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return np.full(shape, self.value)
@@ -46,8 +46,8 @@ class Normal(InitializerBase):
     """N(mean, std²)."""
 
     type: Literal["normal"] = "normal"
-    mean: FiniteFloat = 0.0
-    std: PositiveFloat = 0.05
+    mean: Setting = 0.0
+    std: PositiveSetting = 0.05
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return rng.normal(self.mean, self.std, shape)
@@ -57,8 +57,8 @@ class Uniform(InitializerBase):
     """U(low, high)."""
 
     type: Literal["uniform"] = "uniform"
-    low: FiniteFloat = -0.05
-    high: FiniteFloat = 0.05
+    low: Setting = -0.05
+    high: Setting = 0.05
 
     @model_validator(mode="after")
     def _low_below_high(self) -> Uniform:
@@ -127,7 +127,7 @@ class Orthogonal(InitializerBase):
     """
 
     type: Literal["orthogonal"] = "orthogonal"
-    gain: PositiveFloat = 1.0
+    gain: PositiveSetting = 1.0
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         rows, columns = shape[0], prod(shape[1:])

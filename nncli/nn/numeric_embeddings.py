@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field
 
-from nncli.base.spec import NameShorthand, NonNegativeInt, PositiveFloat, PositiveInt, Spec
+from nncli.base.spec import NameShorthand, NonNegativeInt, PositiveInt, PositiveSetting, Spec
 from nncli.nn.arrays import Array, BoundLayer, Mask
 from nncli.nn.initializers import InitializerBase, Normal, Uniform, Zeros
 from nncli.nn.parameters import Bounds, ParamGroup, ParamSpec, ParamViews
@@ -93,7 +93,7 @@ class Periodic(NumericEmbeddingBase):
     type: Literal["periodic"] = "periodic"
     frequencies: PositiveInt = 16
     width: Annotated[int, Field(strict=True, ge=2)] = 4
-    sigma: PositiveFloat = 0.1
+    sigma: PositiveSetting = 0.1
 
     @property
     def out_features(self) -> int:

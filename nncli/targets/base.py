@@ -50,7 +50,7 @@ class FitOptions(NamedTuple):
     """How a target is fitted: the `scaling` of numbers; with `clip`, predictions stay in the range of the rows.
 
     `positive` is the second of two classes, and `order` all classes that are ordered, lowest first. Time has so many
-    `bins`, 0 for as many as suit the rows.
+    `bins`, 0 for as many as suit the rows. Rows count by their sample `weights` (rows,).
     """
 
     scaling: TargetScaling = "none"
@@ -58,6 +58,7 @@ class FitOptions(NamedTuple):
     positive: str | None = None
     order: tuple[str, ...] = ()
     bins: int = 0
+    weights: Floats | None = None
 
 
 UNSCALED = FitOptions()

@@ -75,13 +75,18 @@ class Numbers(TargetBase):
         inferred = tuple(unit_of(table, name) for name in names)
         units = inferred if any(inferred) else None
         Y = cls._read(table, names, units) if clip or scaling != "none" else np.empty((0, len(names)))
-        ends = {"lowest": tuple(Y.min(0).tolist()), "highest": tuple(Y.max(0).tolist())} if clip and len(Y) else {}
+        w = options.weights if options.weights is not None and options.weights.any() else None
+        counted = Y if w is None or not len(Y) else Y[w > 0.0]
+        ends = {}
+        if clip and len(Y):
+            ends = {"lowest": tuple(counted.min(0).tolist()), "highest": tuple(counted.max(0).tolist())}
         if scaling == "none":
             return cls(names=names, centers=(0.0,) * len(names), scales=(1.0,) * len(names), units=units, **ends)
         centers, scales = [], []
         for name, y in zip(names, Y.T, strict=True):
             with np.errstate(over="ignore", invalid="ignore"):
-                center, scale = float(y.mean()), float(y.std())
+                center = float(np.average(y, weights=w))
+                scale = float(y.std() if w is None else np.sqrt(np.average((y - center) ** 2, weights=w)))
             check_finite_scale(table, name, y, center, scale)
             centers.append(0.0 if scaling == "mean" else center)
             scales.append((abs(center) or 1.0) if scaling == "mean" else safe_scale(center, scale))

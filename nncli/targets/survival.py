@@ -10,12 +10,14 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
+from nncli.base.bounds import LARGEST
 from nncli.base.errors import DataError, UsageError
 from nncli.base.spec import PositiveFloat, StrictStr, Task
 from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.data.columns.hashing import Hashes, hash_numbers
 from nncli.data.columns.parsing import CellErrors, numbers_and_errors, raise_first, read_text, unit_of
 from nncli.data.columns.spellings import NO_YES, category_keys
+from nncli.data.sample_weights import row_counts
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask, Precision
 from nncli.nn.losses import MIN_PROBABILITY, Loss
@@ -101,7 +103,11 @@ class SurvivalTarget(TargetBase):
         """
         unit = unit_of(table, names[0])
         y = cls(names=names, edges=(1.0,), unit=unit).read(table)
-        times = np.sort(y[(y[:, 1] == 1.0) & (y[:, 0] > 0.0), 0])
+        counts = None if options.weights is None else row_counts(options.weights)
+        has_event = (y[:, 1] == 1.0) & (y[:, 0] > 0.0)
+        if counts is not None:
+            has_event &= counts > 0.0
+        times = np.sort(y[has_event, 0])
         if not len(times):
             of_events = (
                 f"{quote(names[1])} must be yes, 1 or true in rows with the event, and no, 0 or false in others."
@@ -114,8 +120,11 @@ class SurvivalTarget(TargetBase):
                 location=table.location(column=names[1]),
                 hint=of_times if y[:, 1].any() else of_events,
             )
-        bins = options.bins or min(max(len(times) // EVENTS_PER_BIN, 2), MOST_BINS)
-        places = np.ceil(np.arange(1, bins + 1) * len(times) / bins).astype(np.int64) - 1
+        below = np.arange(1.0, len(times) + 1.0)  # events up to each time
+        if counts is not None:
+            below = np.cumsum(counts[has_event][np.argsort(y[has_event, 0], kind="stable")])
+        bins = options.bins or min(max(int(below[-1] // EVENTS_PER_BIN), 2), MOST_BINS)
+        places = np.searchsorted(below, np.arange(1, bins + 1) * below[-1] / bins).clip(max=len(times) - 1)
         return cls(names=names, edges=tuple(np.unique(times[places]).tolist()), unit=unit)
 
     @classmethod
@@ -147,6 +156,8 @@ class SurvivalTarget(TargetBase):
         columns = {time: numbers_and_errors(table, time, self.unit, alternatives=True), event: events(table, event)}
         times, errors = columns[time]
         errors += CellErrors.of(times < 0.0, "is a time below 0", "Write the time since the start, 0 or more.")
+        in_unit = "Correct the cell, or write the column in a larger unit."
+        errors += CellErrors.of(times > LARGEST, f"is a time above {LARGEST:g}", in_unit)
         for name in start:
             entries, of_entries = columns[name] = numbers_and_errors(
                 table, name, unit_of(table, name), alternatives=True
@@ -385,7 +396,8 @@ class SurvivalTarget(TargetBase):
         """The Kaplan-Meier curve, in which half a row survives the last event."""
         start = y[:, 2] if len(self.names) > 2 else None
         curve = kaplan_meier(y[:, 0], y[:, 1] == 1.0, weights, start).at(np.array(self.edges))
-        return np.maximum(curve, 0.5 / max(len(y), 1))
+        rows = len(y) if weights is None else row_counts(weights).sum()
+        return np.maximum(curve, 0.5 / max(rows, 1))
 
     def row_losses(self, loss: Loss, predicted: Floats, y: Truth, scale: Floats | float) -> Floats:
         return self._losses(y, predicted)

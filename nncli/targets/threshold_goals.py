@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from nncli.base.spec import PositiveFloat, Spec
+from nncli.base.spec import PositiveSetting, Spec
 from nncli.targets.metrics.thresholds import ErrorCosts, Positions, ThresholdCounts
 
 ROUNDING = 1e-12
@@ -53,8 +53,8 @@ class LowestCost(Criterion):
     """The lowest mean cost, with the cost of a false positive and that of a false negative."""
 
     type: Literal["cost"] = "cost"
-    false_positive: PositiveFloat
-    false_negative: PositiveFloat
+    false_positive: PositiveSetting
+    false_negative: PositiveSetting
 
     @property
     def costs(self) -> ErrorCosts:
@@ -143,8 +143,8 @@ class FixedThreshold(Goal):
 
     type: Literal["given"] = "given"
     threshold: Probability
-    false_positive: PositiveFloat | None = None
-    false_negative: PositiveFloat | None = None
+    false_positive: PositiveSetting | None = None
+    false_negative: PositiveSetting | None = None
 
     @property
     def costs(self) -> ErrorCosts | None:

@@ -232,9 +232,8 @@ def _result_of(ended: SearchEnded, best: Trial, space: SearchSpace, data: Search
 def baseline_score(data: SearchData) -> float | None:
     """The metric of a prediction that is the same for every row; None where it is undefined."""
     rows = np.unique(np.concatenate(data.fold_rows))
-    training, levels = _training_rows(data), data.table_data.loss.quantile_levels
-    truth = data.truth.take(rows)
-    predictions = baseline_predictions(data.table_data.target, training, truth, levels)
+    training, truth = _training_rows(data), data.truth.take(rows)
+    predictions = baseline_predictions(data.table_data.target, training, truth, data.table_data.loss)
     with np.errstate(all="ignore"):
         score = data.objective.score(predictions, truth)
     return score if math.isfinite(score) else None

@@ -30,7 +30,7 @@ from nncli.fitting.ensemble.cross_validation import (
 )
 from nncli.fitting.ensemble.out_of_fold import EnsembleData, LabeledRows, as_subtask, predict_table
 from nncli.fitting.parallel.trainings import TrainingTask
-from nncli.fitting.prepare.fit import fit_loss, infer_loss, with_losses
+from nncli.fitting.prepare.fit import fit_loss, infer_loss, target_columns, with_losses
 from nncli.fitting.prepare.validation import LOSS_NAMES, split_indices
 from nncli.models.held_out_rows import MemberPredictions
 from nncli.models.predictions import Predictions
@@ -177,7 +177,7 @@ class SearchData:
         """
         if config.loss == self.table_data.config.loss:
             return self.table_data.loss
-        loss, _ = infer_loss(config, self.table_data.table.columns(config.data.target))
+        loss, _ = infer_loss(config, self.table_data.table.columns(target_columns(config)))
         self.objective.check(loss, type(self.table_data.target))
         return fit_loss(config, self.table_data.table, self.table_data.target, loss)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.base.errors import ConfigError, DataError
-from nncli.data.sample_weights import class_weights, combine, read_weights
+from nncli.data.sample_weights import class_weights, combine, read_weights, row_counts
 from nncli.data.table import Table
 
 WEIGHTS = st.lists(st.floats(0.0, 1.7e308), min_size=1, max_size=20).map(np.array)
@@ -108,3 +108,34 @@ def test_weights_whose_product_is_zero_everywhere_stay_zero() -> None:
     empty = combine(np.empty(0), None)
     assert empty is not None
     assert len(empty) == 0
+
+
+@pytest.mark.parametrize("cell", ["1e300", "1.1e30"])
+def test_a_weight_that_is_too_large_is_refused_with_its_row(cell: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read_weights(weights("1", "0", cell), "w")
+    assert caught.value.location is not None
+    assert (caught.value.location.row, caught.value.location.column) == (3, "w")
+
+
+def test_weights_may_be_tiny_beside_others_and_not_all_of_them() -> None:
+    assert read_weights(weights("1", "1e-300"), "w").tolist() == [1.0, 1e-300]
+    with pytest.raises(DataError) as caught:
+        read_weights(weights("1e-310", "1e-300"), "w")
+    assert caught.value.location is not None
+    assert caught.value.location.row == 2
+
+
+def test_whole_weights_are_numbers_of_rows_and_others_are_relative() -> None:
+    assert row_counts(np.array([0.0, 2.0, 3.0])).tolist() == [0.0, 2.0, 3.0]
+    assert row_counts(np.array([0.5, 1.5, 4.0])).tolist() == [0.25, 0.75, 2.0]
+    assert row_counts(np.zeros(2)).tolist() == [0.0, 0.0]
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 4)), min_size=1, max_size=20))
+def test_a_weight_counts_as_so_many_rows_in_balanced_class_weights(rows: list[tuple[int, int]]) -> None:
+    codes, w = np.array(rows).T
+    repeated = class_weights("balanced", ("a", "b", "c"), np.repeat(codes, w))
+    weighted = class_weights("balanced", ("a", "b", "c"), codes, w.astype(np.float64))
+    present = np.unique(codes)
+    np.testing.assert_allclose(weighted[present], repeated[present])

@@ -25,7 +25,7 @@ def scored(
 ) -> dict[str, ScoreWithInterval]:
     """The scores of predicted classes, whose probabilities order the rows as they do."""
     labeled = LabeledRows(y, weights)
-    baseline = baseline_predictions(TARGET, labeled, labeled)
+    baseline = baseline_predictions(TARGET, labeled, labeled, CrossEntropy())
     predictions = Predictions(TARGET, np.array([[0.9, 0.1], [0.1, 0.9]])[predicted])
     rows = ScoredRows(predictions, baseline, y, weights, CrossEntropy(), groups, averaging)
     return {score.name: score for score in rows.with_intervals(0).scores}

@@ -177,3 +177,21 @@ def test_a_metric_that_is_never_defined_is_refused() -> None:
         assert str(unknown.value.hint).count("reach") == 1
     finally:
         plugins.loaded("metrics").clear()
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.booleans(), st.integers(0, 3)), min_size=1, max_size=60), st.integers(0, 6)
+)
+def test_a_weight_counts_as_so_many_rows_in_the_bins_and_in_the_baseline(
+    rows: list[tuple[int, bool, int]], bins: int
+) -> None:
+    rows = [(1, True, 1), *rows]
+    months, died, w = zip(*rows, strict=True)
+    repeated = [row for row in rows for _ in range(row[2])]
+    bins = bins if bins > 1 else 0
+    weights = np.array(w, np.float64)
+    weighted = fit([*months], [*died], bins=bins, weights=weights)
+    target = fit([row[0] for row in repeated], [row[1] for row in repeated], bins=bins)
+    assert weighted.edges == target.edges
+    y, of_rows = (np.array([row[:2] for row in some], np.float64) for some in (rows, repeated))
+    np.testing.assert_allclose(weighted.baseline(y, weights), target.baseline(of_rows, None), atol=1e-12)

@@ -192,7 +192,7 @@ def _held_out(run: Run, manifest: Manifest, model: AnyModel, config: Config) -> 
                 if isinstance(model, Ensemble)
                 else _of_network(config, model, scratch)
             )
-            baseline = baseline_predictions(predictions.target, training, truth, predictions.levels)
+            baseline = baseline_predictions(predictions.target, training, truth, model.spec.loss)
             predictions = replace(predictions, exposure=truth.exposure)
         table = rows.columns(rows.header.names)
     weight = config.data.sample_weight
@@ -363,7 +363,7 @@ def predict_labeled(path: str | Path, read: Callable[[AnyModel], Table]) -> Held
         predictions = model.predict(table)
     rows = labeled_truth(table, model, config.data.sample_weight)[0]
     training_rows = run.load_training_rows()
-    baseline = baseline_predictions(target, rows, rows, predictions.levels)
+    baseline = baseline_predictions(target, rows, rows, model.spec.loss)
     return HeldOutPredictions(
         config=config,
         manifest=manifest,

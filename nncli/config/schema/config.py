@@ -12,11 +12,11 @@ from pydantic_core import PydanticCustomError
 
 from nncli.base.spec import (
     Members,
-    NonNegativeFloat,
     NonNegativeInt,
+    NonNegativeSetting,
     PathText,
-    PositiveFloat,
     PositiveInt,
+    PositiveSetting,
     Spec,
     StrictBool,
     StrictStr,
@@ -106,7 +106,7 @@ class Config(Spec):
         "their own. Default: standard.",
     )
     numeric_embedding: NumericEmbedding | None = Field(None, description="Embedding of numeric columns. null: none.")
-    embedding_init_std: PositiveFloat | None = Field(
+    embedding_init_std: PositiveSetting | None = Field(
         None,
         description="Standard deviation of the initial embeddings of categories. Default: 1/sqrt of their width.",
     )
@@ -117,7 +117,7 @@ class Config(Spec):
         "{type: survival, event: died} is for the time to an event, and cox with proportional hazards. "
         "binary_cross_entropy is for several labels: columns of yes and no, or one of labels separated by | or ; or ,.",
     )
-    target_weights: dict[str, PositiveFloat] | None = Field(
+    target_weights: dict[str, PositiveSetting] | None = Field(
         None,
         description="Weights of several targets in the loss, 1 for those that are not named. The loss of each is "
         "divided by that of its best constant prediction, so that they count the same whatever their units. "
@@ -138,9 +138,11 @@ class Config(Spec):
         description="Passes over the training rows. auto: of an ensemble, those of as many cycles of the learning "
         "rate as lower the loss of out-of-fold rows, 252 at most; of one network 60; fewer for large tables.",
     )
-    l1: NonNegativeFloat = Field(0.0, description="L1 penalty: adds l1 · Σ|w| to the loss; biases are not penalized.")
-    l2: NonNegativeFloat = Field(0.0, description="L2 penalty: adds l2/2 · Σw² to the loss; biases are not penalized.")
-    clip_norm: PositiveFloat | Literal["auto"] | None = Field(
+    l1: NonNegativeSetting = Field(0.0, description="L1 penalty: adds l1 · Σ|w| to the loss; biases are not penalized.")
+    l2: NonNegativeSetting = Field(
+        0.0, description="L2 penalty: adds l2/2 · Σw² to the loss; biases are not penalized."
+    )
+    clip_norm: PositiveSetting | Literal["auto"] | None = Field(
         None,
         description="Largest norm of the gradient; a larger gradient is scaled down to it. null: no clipping. auto: 1 "
         "for a loss of counts or amounts, whose gradient grows exponentially, and no clipping for others.",
@@ -164,7 +166,7 @@ class Config(Spec):
     early_stopping: EarlyStopping | None = Field(
         None, description="Early stopping. null: run all epochs; the weights of the best epoch are kept in any case."
     )
-    class_weight: Literal["balanced"] | dict[str, NonNegativeFloat] | None = Field(
+    class_weight: Literal["balanced"] | dict[str, NonNegativeSetting] | None = Field(
         None, description="Weights of the classes in the loss: balanced, or a weight for each class."
     )
     positive_class: StrictStr | None = Field(

@@ -9,11 +9,11 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from nncli.base.spec import (
     Fraction,
-    NonNegativeFloat,
     NonNegativeInt,
+    NonNegativeSetting,
     PathText,
-    PositiveFloat,
     PositiveInt,
+    PositiveSetting,
     Spec,
     StrictBool,
     StrictStr,
@@ -26,7 +26,7 @@ class EarlyStopping(Spec):
     """Stop training when the metric has not improved for a number of epochs."""
 
     patience: PositiveInt = Field(20, description="Epochs without improvement before training stops.")
-    min_delta: NonNegativeFloat = Field(0.0, description="Smallest change that counts as an improvement.")
+    min_delta: NonNegativeSetting = Field(0.0, description="Smallest change that counts as an improvement.")
 
 
 INTERVAL = re.compile(r"([1-9][0-9]{0,11}|[0-9]+\.[0-9]+) *(epochs?|steps?|s)")
@@ -82,7 +82,7 @@ def _check_duration(value: object) -> object:
     return value
 
 
-Duration = Annotated[StrictStr | PositiveFloat, BeforeValidator(_check_duration)]
+Duration = Annotated[StrictStr | PositiveSetting, BeforeValidator(_check_duration)]
 """A duration such as `60s`, `5m` or `1h`, or a number of seconds."""
 
 UNITS = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field, model_validator
 
+from nncli.base.bounds import LARGEST, SMALLEST
 from nncli.base.median import MIN_SAMPLED_SIZE, fast_median
 from nncli.base.spec import FiniteFloat, NonNegativeFloat, StrictBool, StrictStr
 from nncli.data.columns.hashing import Hashes, hash_numbers
@@ -326,6 +327,8 @@ class NumericColumn(NumberColumn):
 
 NO_EXPOSURE = "is no exposure, which must be a number above 0"
 EXPOSURE_HINT = "Fill in the cell, or remove the row."
+EXTREME_EXPOSURE = f"is no exposure, which must be a number from {SMALLEST:g} to {LARGEST:g}"
+EXTREME_EXPOSURE_HINT = "Correct the cell, or write the column in another unit."
 
 
 class ExposureColumn(NumberColumn):
@@ -343,15 +346,17 @@ class ExposureColumn(NumberColumn):
         return cls(name=name, center=1.0, scale=1.0, fill_value=1.0, missing_indicator=False, unit=unit)
 
     @classmethod
-    def fit(cls, table: Table, name: str, options: EncodingOptions = DEFAULT_OPTIONS) -> ExposureColumn:
-        """Fit on `table`, the training rows.
+    def fit(
+        cls, table: Table, name: str, options: EncodingOptions = DEFAULT_OPTIONS, *, weights: Floats | None = None
+    ) -> ExposureColumn:
+        """Fit on `table`, the training rows, whose sample weights (rows,) count for the mean.
 
         Raises:
             DataError: a cell is missing, not a number, or not above 0.
         """
         column = cls.of(table, name)
         x = column.read(table)
-        center, ends = float(x.mean()), {"lowest": float(x.min()), "highest": float(x.max())}
+        center, ends = float(np.average(x, weights=weights)), {"lowest": float(x.min()), "highest": float(x.max())}
         check_finite_scale(table, name, x, center)
         return column.model_copy(update={"center": center, "fill_value": fast_median(x), **ends})
 
@@ -378,7 +383,12 @@ class ExposureColumn(NumberColumn):
         is_read = np.ones(len(x), np.bool_)
         for error in errors:
             is_read[error.rows] = False
-        return [*errors, *CellErrors.of(is_read & ~(x > 0.0), NO_EXPOSURE, EXPOSURE_HINT)]
+        is_extreme = is_read & (x > 0.0) & ((x < SMALLEST) | (x > LARGEST))
+        return [
+            *errors,
+            *CellErrors.of(is_read & ~(x > 0.0), NO_EXPOSURE, EXPOSURE_HINT),
+            *CellErrors.of(is_extreme, EXTREME_EXPOSURE, EXTREME_EXPOSURE_HINT),
+        ]
 
     def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
         out[:, 0] = self.scale_values(self.read(table))

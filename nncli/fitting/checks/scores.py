@@ -74,7 +74,7 @@ def _no_better(card: ScoreCard, rows: Rows) -> list[Finding]:
             continue
         name = clearly_worse[0] if is_any_better else next(iter(figures))
         value, of_baseline = figures[name]
-        what = model.baseline or f"the mean of {quote(model.title or '')}"
+        what = model.baseline or f"the best constant for {quote(model.title or '')}"
         message = (
             f"the model is {'worse' if is_any_better else 'no better'} than the baseline, {what} of the training rows: "
             f"{name} {format_number(value)} against {format_number(of_baseline)} on the {rows} rows"

@@ -26,7 +26,7 @@ from nncli.fitting.checks.notes import table_reading
 from nncli.fitting.checks.rows import training_warnings
 from nncli.fitting.prepare.auto_values import resolve_members
 from nncli.fitting.prepare.encode import memory_limit, record_rows
-from nncli.fitting.prepare.fit import fit_kind, fit_loss, infer_loss, with_losses
+from nncli.fitting.prepare.fit import fit_kind, fit_loss, infer_loss, target_columns, with_losses
 from nncli.fitting.prepare.load import load_table, select_rows
 from nncli.fitting.prepare.validation import (
     check_metric,
@@ -91,9 +91,9 @@ class EnsembleData:
             table if table is not None else load_table(config, config.data, scratch, all_columns=all_columns),
         )
         config = resolve_members(config, len(table))
-        target_columns = table.columns(config.data.target)
-        loss, of_target = infer_loss(config, target_columns)
-        target = fit_kind(config, target_columns, loss)
+        columns = table.columns(target_columns(config))
+        loss, of_target = infer_loss(config, columns)
+        target = fit_kind(config, columns, loss)
         config, loss = with_losses(config, loss), fit_loss(config, table, target, loss)
         validation_table = load_validation_file(config, table, scratch, all_columns=all_columns)
         # Both raise an error before training.
@@ -258,8 +258,7 @@ class EnsembleData:
 
     def scored_rows(self, rows: LabeledRows, training: LabeledRows, predictions: Predictions) -> ScoredRows:
         """Rows for scoring, beside the baseline of the training rows."""
-        levels = self.loss.quantile_levels
-        baseline = baseline_predictions(self.target, training, rows, levels)
+        baseline = baseline_predictions(self.target, training, rows, self.loss)
         predictions = replace(predictions, exposure=rows.exposure)
         return ScoredRows(predictions, baseline, rows.y, rows.weights, self.loss, rows.groups)
 

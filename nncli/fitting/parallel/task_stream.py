@@ -31,6 +31,7 @@ from types import ModuleType, TracebackType
 from typing import Any, Generic, Literal, NamedTuple, Self, TypeVar
 
 from nncli.base.errors import Advice, Location, NncliError, UsageError, UseOption, extra_required
+from nncli.base.logs import hide_numeric_warnings
 from nncli.base.plugins import portable
 from nncli.base.threads import available_cpus
 
@@ -190,6 +191,7 @@ class _Spawning(SpawnContext):
 
 def _init_worker() -> None:
     """Initialize a worker: ignore Ctrl-C, which the parent handles; on SIGTERM or the parent's end, save and exit."""
+    hide_numeric_warnings()
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: shutdown_requested.set())

@@ -32,7 +32,7 @@ from nncli.fitting.prepare.encode import PreparedRows, collect
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.predictions import Predictions
-from nncli.nn.arrays import Array, Codes, Matrix, RowIndices
+from nncli.nn.arrays import Array, Codes, Floats, Matrix, RowIndices
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.losses import MSE, LossBase
 from nncli.nn.losses.base import column_sums
@@ -264,7 +264,8 @@ def distillation_rows(
     of_row = np.where(rows >= 0, rows, -1 - rows)
     weights = None if training.dataset.weights is None else training.dataset.weights[of_row]
     loss, y = _targets(loss, target, values, network)
-    return DistillationRows(Dataset(X, codes, y, weights, storage), numbers[of_row], loss, teacher.choosing)
+    dataset = Dataset(X, codes, y, weights, storage, training.dataset.rows_per_weight)
+    return DistillationRows(dataset, numbers[of_row], loss, teacher.choosing)
 
 
 def _targets(
@@ -325,7 +326,9 @@ class SoftCrossEntropy(CrossEntropy):
     def targets(self, k: int, dtype: np.dtype[Any]) -> Array:
         return self._table.astype(dtype, copy=False)
 
-    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> npt.NDArray[np.float64]:
+    def initial_outputs(
+        self, y: Array, w: Floats | None = None, offset: Array | None = None
+    ) -> npt.NDArray[np.float64]:
         n = column_sums(self._table[y], w)
         rows = len(y) if w is None else w.sum(dtype=np.float64)
         return self.outputs_of_shares(1.0 + (np.append(rows - n, n) if len(n) == 1 else n))
@@ -346,5 +349,7 @@ class SoftOrdinal(Ordinal):
     def targets(self, classes: int, dtype: npt.DTypeLike) -> Array:
         return self._table.astype(dtype, copy=False)
 
-    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> npt.NDArray[np.float64]:
+    def initial_outputs(
+        self, y: Array, w: Floats | None = None, offset: Array | None = None
+    ) -> npt.NDArray[np.float64]:
         return self.outputs_of_shares(1.0 + column_sums(self._table[y], w))

@@ -18,7 +18,7 @@ from nncli.config.schema import Config, bytes_of
 from nncli.data.columns.hashing import Hashes
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.formats.prefetch import prefetch
-from nncli.data.sample_weights import Weights, class_weights, combine, read_weights
+from nncli.data.sample_weights import Weights, class_weights, combine, read_weights, row_counts
 from nncli.data.splitting.holdout import group_numbers
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
@@ -81,13 +81,14 @@ def encode(
     y: Truth = target.read(table)
     encoded_y, class_weight = _encode_target(table, target, y, network), None
     if config.class_weight is not None and target.has_labels:
-        training_y = y if training is None else training.y
-        class_weight = class_weights(config.class_weight, target.labels, training_y)[y]
+        training_y, of_rows = (y, sample_weight) if training is None else (training.y, training.weights)
+        class_weight = class_weights(config.class_weight, target.labels, training_y, of_rows)[y]
     weights = combine(sample_weight, class_weight)
     scaled = None if weights is None else weights.astype(network.precision)
     group = config.data.group if config.data.group in store.header.names else None
     groups = None if group is None else group_numbers(store.columns([group]), group)
-    dataset, column = Dataset(X, codes, encoded_y, scaled, storage), encoder.exposure
+    rows_per_weight = 1.0 if sample_weight is None or not len(store) else float(row_counts(sample_weight).mean())
+    dataset, column = Dataset(X, codes, encoded_y, scaled, storage, rows_per_weight), encoder.exposure
     exposure = None if column is None else column.read(store.columns([column.name]))
     return PreparedRows(dataset, y, sample_weight, store.row_numbers, groups, exposure)
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from nncli.base.bounds import LARGEST
 from nncli.base.errors import DataError, Location, config_error
 from nncli.base.findings import Finding, FindingCode, note
 from nncli.base.logs import log_duration
@@ -25,7 +26,7 @@ from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Column, Kind, infer_kind
 from nncli.data.encoders.numeric import ExposureColumn, NumericColumn, columns_at_once, fit_dense
-from nncli.data.sample_weights import read_weights
+from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.fitting.checks.target import default_amount_loss
@@ -63,6 +64,12 @@ def are_class_ids(y: npt.NDArray[np.float64]) -> bool:
     return len(counts) >= 2 and bool(counts.all()) and len(y) >= MIN_ROWS_PER_CLASS * len(counts)
 
 
+def target_columns(config: Config) -> list[str]:
+    """The columns by which a target is fitted: its own, and the sample weights."""
+    weight = config.data.sample_weight
+    return [*config.data.target, *(() if weight is None or weight in config.data.target else (weight,))]
+
+
 def infer_loss(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...]]:
     """The configured loss, or the usual one of the target's type, and a note if numbers are read as class ids.
 
@@ -78,6 +85,8 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...]]
     if config.data.order is not None and config.loss is None and len(names) == 1:
         config = config.model_copy(update={"loss": Ordinal()})
 
+    weights = _row_weights(config, table)
+
     def read_targets() -> Floats:
         return np.column_stack([read_numbers(table, name, unit_of(table, name)) for name in names])
 
@@ -91,7 +100,7 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...]]
     is_open = config.loss is None and config.output_activation is None and names[0] not in config.data.columns
     if is_open and config.data.exposure is not None and not class_like:
         loss = default_amount_loss(read_numbers(table, names[0], unit_of(table, names[0])))
-        return loss.with_auto_values(read_targets), (_amount_note(names, loss),)
+        return loss.with_auto_values(read_targets, weights), (_amount_note(names, loss),)
     if is_open and not class_like and ((unit := unit_of(table, names[0])) is None or is_word(unit)):
         y = read_numbers(table, names[0], unit)
         if are_class_ids(y):
@@ -101,7 +110,7 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...]]
     _check_loss(config, table, loss, class_like)
     if (text := kind_of(loss).note(table, names)) is not None:
         finding = note(FindingCode.TARGET_AS_LABELS, text)
-    return loss.with_auto_values(read_targets), () if finding is None else (finding,)
+    return loss.with_auto_values(read_targets, weights), () if finding is None else (finding,)
 
 
 def _class_note(names: Sequence[str], low: float, high: float, *, several: bool = False) -> Finding:
@@ -277,7 +286,8 @@ def fit_features(config: Config, training: ColumnStore, table: ColumnStore) -> F
         )
     columns = [column.encoder for column in fitted if column.encoder is not None]
     if data.exposure is not None:
-        columns.append(ExposureColumn.fit(training.columns([data.exposure]), data.exposure))
+        weights = None if data.sample_weight is None else _row_weights(config, training.columns([data.sample_weight]))
+        columns.append(ExposureColumn.fit(training.columns([data.exposure]), data.exposure, weights=weights))
     return FittedFeatures(kinds, Encoder(columns=tuple(columns)), empty)
 
 
@@ -334,6 +344,12 @@ def _configured(config: Config, column: Column) -> Column:
     return column.model_copy(update={"clip_range": True}) if clips and isinstance(column, NumericColumn) else column
 
 
+def _row_weights(config: Config, table: Table) -> Weights | None:
+    """The sample weights of a table; None without any, or if it has no column of them."""
+    column = config.data.sample_weight
+    return read_weights(table, column) if column is not None and column in table.names else None
+
+
 def fit_kind(
     config: Config, table: Table, loss: Loss, scaling: TargetScaling = "none", *, clip: bool = False
 ) -> Target:
@@ -345,7 +361,8 @@ def fit_kind(
     """
     if isinstance(loss, SeveralLosses):
         return _side_by_side(config, table, table, loss, fit_kind)
-    options = FitOptions(scaling, clip, config.positive_class, config.data.order or (), loss.time_bins)
+    weights = _row_weights(config, table)
+    options = FitOptions(scaling, clip, config.positive_class, config.data.order or (), loss.time_bins, weights)
     target = kind_of(loss).fit(table, config.data.target, options)
     if config.positive_class is not None and (len(target.labels) != 2 or config.positive_class not in target.labels):
         labels = join_quoted(target.labels[:MAX_LABELS])
@@ -449,6 +466,13 @@ def check_valid(loss: LossBase, table: Table, names: tuple[str, ...], y: Truth) 
             f"{loss.model_dump()['type']} needs targets that are {loss.valid_targets}, found {y[row, j]:g}",
             location=table.location(row=int(row), column=names[j]),
             hint=loss.targets_hint,
+        )
+    if loss.needs_unscaled_targets and not loss.scales_by_mean and (y > LARGEST).any():
+        row, j = np.argwhere(y > LARGEST)[0]
+        raise DataError(
+            f"{loss.model_dump()['type']} needs targets up to {LARGEST:g}, found {y[row, j]:g}",
+            location=table.location(row=int(row), column=names[j]),
+            hint="Correct the cell, or write the column in a larger unit.",
         )
 
 

@@ -55,6 +55,7 @@ from nncli.fitting.prepare.fit import (
     infer_loss,
     of_selection,
     select_features,
+    target_columns,
     with_losses,
 )
 from nncli.fitting.prepare.load import load_table, select_rows
@@ -223,7 +224,7 @@ def _split(
     """Infer the loss from the target of a table, split its rows, and check them."""
     with log_duration("splitting") as stage:
         table_rows, table = table.height, select_rows(config, table)
-        loss, of_target = infer_loss(config, table.columns(config.data.target))
+        loss, of_target = infer_loss(config, table.columns(target_columns(config)))
         config = with_losses(config, loss)
         split = split_table(config, table, kind_of(loss), streams.split, scratch)
         findings = [*table_reading(table.header), *of_target]
@@ -255,12 +256,8 @@ def _fit(config: Config, rows: _SplitRows) -> _Fitted:
     """Fit the encoder and the target on the training rows, and build the network."""
     with log_duration("fitting") as stage:
         features = fit_features(config, rows.training, rows.table)
-        target, scaling = fit_target(
-            config,
-            rows.training.columns(config.data.target),
-            rows.table.columns(config.data.target),
-            rows.loss,
-        )
+        names = target_columns(config)
+        target, scaling = fit_target(config, rows.training.columns(names), rows.table.columns(names), rows.loss)
         loss = fit_loss(config, rows.training, target, rows.loss)
         encoder = select_features(config, rows.training, features.encoder, target)
         embedding = resolve_embedding(config.numeric_embedding, len(encoder.embeddable_positions))

@@ -377,8 +377,7 @@ class TrainingSession:
 
     def _scored_rows(self, rows: PreparedRows, predictions: Predictions) -> ScoredRows:
         training, spec = self.prepared.training, self.prepared.spec
-        levels = spec.loss.quantile_levels
-        baseline = baseline_predictions(spec.target, training, rows, levels)
+        baseline = baseline_predictions(spec.target, training, rows, spec.loss)
         predictions = replace(predictions, exposure=rows.exposure)
         return ScoredRows(predictions, baseline, rows.y, rows.weights, spec.loss, rows.groups)
 

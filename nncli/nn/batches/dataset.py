@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from nncli.base.scratch import Scratch
-from nncli.nn.arrays import Codes, Matrix, RowIndices
+from nncli.nn.arrays import Codes, Floats, Matrix, RowIndices
 from nncli.nn.batches.memmap import MemmapMatrix
 
 CHUNK_MULTIPLE = 384
@@ -31,7 +32,8 @@ class Dataset:
     """Encoded rows.
 
     X (n, features) numbers; codes (n, embeddings) category codes to embed; y (n, targets) numbers or (n,) class codes;
-    weights (n,) with mean 1, or None for equal weights. `storage` is None for a dataset in memory.
+    weights (n,) with mean 1, or None for equal weights. `storage` is None for a dataset in memory. A weight of 1 stands
+    for `rows_per_weight` rows, since a row of weight 2 in the table counts as two.
     """
 
     X: Matrix
@@ -39,6 +41,7 @@ class Dataset:
     y: npt.NDArray[Any]
     weights: Matrix | None = None
     storage: DiskStorage | None = None
+    rows_per_weight: float = 1.0
 
     def __len__(self) -> int:
         return len(self.X)
@@ -46,12 +49,19 @@ class Dataset:
     def part(self, rows: slice) -> Dataset:
         """A view of some of the rows."""
         weights = None if self.weights is None else self.weights[rows]
-        return Dataset(self.X[rows], self.codes[rows], self.y[rows], weights)
+        return Dataset(self.X[rows], self.codes[rows], self.y[rows], weights, None, self.rows_per_weight)
 
     def take(self, rows: RowIndices) -> Dataset:
         """Some of the rows, in memory."""
         weights = None if self.weights is None else self.weights[rows]
-        return Dataset(self.X[rows], self.codes[rows], self.y[rows], weights)
+        return Dataset(self.X[rows], self.codes[rows], self.y[rows], weights, None, self.rows_per_weight)
+
+    @property
+    def row_counts(self) -> Floats | None:
+        """How many rows each row stands for (n,), None if each for itself; for what is fitted to the rows."""
+        if self.weights is None or not self.weights.any():
+            return None
+        return self.weights.astype(np.float64) * self.rows_per_weight
 
     @property
     def bytes_per_row(self) -> int:

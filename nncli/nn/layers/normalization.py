@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 import numpy as np
 from pydantic import Field
 
-from nncli.base.spec import PositiveFloat
+from nncli.base.spec import PositiveSetting
 from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.initializers import Constant, Zeros
 from nncli.nn.layers.base import LayerBase, TrainingContext
@@ -25,7 +25,7 @@ class BatchNorm(LayerBase):
     type: Literal["batch_norm"] = "batch_norm"
     mixes_units: ClassVar[bool] = False
     momentum: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.1
-    epsilon: PositiveFloat = 1e-5
+    epsilon: PositiveSetting = 1e-5
 
     @property
     def mixes_rows(self) -> bool:
@@ -107,7 +107,7 @@ class LayerNorm(LayerBase):
     """Y = gamma · (x - mean(x)) / sqrt(var(x) + epsilon) + beta, within each row. Ba, Kiros and Hinton, 2016."""
 
     type: Literal["layer_norm"] = "layer_norm"
-    epsilon: PositiveFloat = 1e-5
+    epsilon: PositiveSetting = 1e-5
 
     def parameters(self, in_features: int) -> tuple[ParamSpec, ...]:
         return (

@@ -16,7 +16,15 @@ import numpy.typing as npt
 from pydantic import Field
 
 from nncli.nn.arrays import FIXED, RISING, Array, Floats, Mask, Sign
-from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise, bind_pairs, column_means
+from nncli.nn.losses.base import (
+    MIN_PROBABILITY,
+    BoundLoss,
+    LossBase,
+    bind_elementwise,
+    bind_pairs,
+    column_means,
+    column_sums,
+)
 from nncli.nn.program.values import Value, exp, tanh
 
 USUAL_POWER, MIN_POWER, MAX_POWER = 1.5, 1.1, 1.9
@@ -55,7 +63,7 @@ class AmountLoss(LossBase):
     def interval_power(self) -> float | None:
         return self.deviance_power
 
-    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
+    def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
         """The logarithm of Σ y e⁽¹⁻ᵖ⁾ᵒ / Σ e⁽²⁻ᵖ⁾ᵒ for the offset o and the power p, where the deviance is least."""
         start, p = np.zeros(self.outputs(y.shape[1])), self.deviance_power
         if offset is None:
@@ -182,7 +190,7 @@ class Tweedie(AmountLoss):
     def deviance_power(self) -> float:
         return USUAL_POWER if self.power == "auto" else self.power
 
-    def with_auto_values(self, read: Callable[[], Floats]) -> Self:
+    def with_auto_values(self, read: Callable[[], Floats], w: Floats | None = None) -> Self:
         """The loss whose power is that of sums of a Poisson number of gamma amounts with the moments of the targets.
 
         The share of zeros is e⁻ⁿ for n amounts on average, the variance φ mᵖ, and n = m²⁻ᵖ / (φ (2 - p)); so
@@ -190,8 +198,13 @@ class Tweedie(AmountLoss):
         """
         if self.power != "auto" or not len(y := read()):
             return self
-        with np.errstate(divide="ignore", invalid="ignore"):
-            power = float(np.mean(2.0 + (y.mean(axis=0) / y.std(axis=0)) ** 2 / np.log((y == 0.0).mean(axis=0))))
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            if w is None:
+                mean, deviation, zeros = y.mean(axis=0), y.std(axis=0), (y == 0.0).mean(axis=0)
+            else:
+                mean, zeros = (column_sums(values, w) / w.sum() for values in (y, y == 0.0))
+                deviation = np.sqrt(column_sums((y - mean) ** 2, w) / w.sum())
+            power = float(np.mean(2.0 + (mean / deviation) ** 2 / np.log(zeros)))
         power = round(min(max(power, MIN_POWER), MAX_POWER), 2) if isfinite(power) else USUAL_POWER
         return self.model_copy(update={"power": power})
 
@@ -246,7 +259,7 @@ class LogNormal(PositiveAmountLoss, TwoParameterLoss):
 
     type: Literal["log_normal"] = "log_normal"
 
-    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
+    def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
         """Mean and standard deviation of log y less the offset, the latter within its bounds."""
         logs = np.log(y.astype(np.float64)) - (0.0 if offset is None else offset[:, None])
         mean = column_means(logs, w)
@@ -309,7 +322,7 @@ class NegativeBinomial(CountLoss):
 
     type: Literal["negative_binomial"] = "negative_binomial"
 
-    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
+    def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
         """The mean, and the dispersion by which the variances m + a m² add up to the squared residuals."""
         start, k = super().initial_outputs(y, w, offset), y.shape[1]
         m = np.exp(start[:k] + (0.0 if offset is None else offset.astype(np.float64)[:, None]))
@@ -336,7 +349,7 @@ class ZeroInflatedPoisson(CountLoss):
 
     type: Literal["zero_inflated_poisson"] = "zero_inflated_poisson"
 
-    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
+    def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
         """The mean and the share of extra zeros with the greatest likelihood, by the EM algorithm.
 
         u is the probability that a zero is an extra one; then q is the mean of u, and m = Σ y / Σ (1 - u) e.

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator, Field
 
+from nncli.base.median import weighted_quantiles
 from nncli.base.spec import Spec, Task
 from nncli.nn.arrays import RISING, Array, Floats, Mask, Sign, scalar
 from nncli.nn.program.values import Value
@@ -151,20 +152,31 @@ class LossBase(Spec):
         """Whether each target y (rows, targets), a number in its own units, is one that the loss is for."""
         return np.asarray(y >= 0.0) if self.valid_targets else np.ones(y.shape, np.bool_)
 
-    def with_auto_values(self, read: Callable[[], Floats]) -> Self:
-        """The loss with each `auto` value chosen by the targets (rows, targets) that `read` returns, in their units."""
+    def with_auto_values(self, read: Callable[[], Floats], w: Floats | None = None) -> Self:
+        """The loss with each `auto` value chosen by the targets (rows, targets) that `read` returns, in their units.
+
+        A row of weight 2 in `w` (rows,) counts as two rows.
+        """
         return self
 
     def of_student(self) -> LossBase:
         """The loss of a network that learns the predictions of one with this loss."""
         return self
 
-    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
+    def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
         """The outputs (k,) from which a training starts: those of the best constant prediction, or close to them.
 
         A row of weight 2 in `w` (rows,) counts as two rows. The `offset` (rows,) is added to the first output.
         """
         return np.zeros(self.outputs(y.shape[1]))
+
+    def best_constant(self, y: Floats, w: Floats | None = None) -> Floats | None:
+        """The best constant (targets,) for targets y (rows, targets) of weights w (rows,); None if it is the mean."""
+        return None
+
+    def best_quantiles(self, y: Floats, w: Floats | None = None) -> Floats:
+        """The quantiles (targets, levels) of the best constant prediction; see `best_constant`."""
+        return weighted_quantiles(y, self.quantile_levels, w)
 
     def random_targets(self, rng: np.random.Generator, rows: int, count: int) -> npt.NDArray[Any]:
         """Targets of a number, of one of `count` classes, or of so many bins, as a training has them; for checks."""
@@ -284,7 +296,7 @@ def column_means(y: npt.NDArray[Any], w: Floats | None = None) -> npt.NDArray[np
     """The mean of each column of y (rows, columns), whose rows count by w (rows,)."""
     if w is None:
         return np.asarray(y.mean(axis=0, dtype=np.float64))
-    return column_sums(y, w) / w.sum(dtype=np.float64)
+    return np.asarray(column_sums(y, w) / w.sum(dtype=np.float64))
 
 
 def bind_elementwise(

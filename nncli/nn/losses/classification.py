@@ -77,7 +77,9 @@ class CrossEntropy(ClassificationLoss):
     type: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: Fraction = 0.0
 
-    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> npt.NDArray[np.float64]:
+    def initial_outputs(
+        self, y: Array, w: Floats | None = None, offset: Array | None = None
+    ) -> npt.NDArray[np.float64]:
         """The outputs of the shares of the classes, each with one row more."""
         return self.outputs_of_shares(np.bincount(y, w) + np.float64(1.0))
 
@@ -220,7 +222,9 @@ class Ordinal(ClassificationLoss):
         """T (classes, classes): the probabilities of the ranks for each target, one-hot here."""
         return np.eye(classes, dtype=dtype)
 
-    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> npt.NDArray[np.float64]:
+    def initial_outputs(
+        self, y: Array, w: Floats | None = None, offset: Array | None = None
+    ) -> npt.NDArray[np.float64]:
         """The outputs of the shares of the classes, each with one row more."""
         return self.outputs_of_shares(np.bincount(y, w) + np.float64(1.0))
 

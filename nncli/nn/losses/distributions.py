@@ -18,10 +18,15 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from nncli.base.median import weighted_quantiles
 from nncli.nn.arrays import FIXED, RISING, Array, Floats, Sign
 from nncli.nn.losses.base import MEDIAN, BoundLoss, Levels, LossBase, bind_pairs
 from nncli.nn.program.values import Value, exp, tanh
 
+FIT_STEPS, FIT_TOLERANCE, FIT_POINTS = 200, 1e-9, 1 << 12
+"""Steps, the length of the last one, and the most values for which the best constant distribution is sought."""
+FARTHEST = 1e100
+"""A value of next to no weight is taken as no farther away, in mean distances, so that its square is a number."""
 DEFAULT_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 SMALLEST = float(np.finfo(np.float64).tiny)
 
@@ -86,6 +91,10 @@ class LocationScaleLoss(DistributionLoss):
         """The share of that distribution below u."""
 
     @abstractmethod
+    def standard_density(self, u: Floats) -> Floats:
+        """The density of that distribution, the derivative of `standard_cdf`."""
+
+    @abstractmethod
     def standard_spread(self, u: Floats) -> Floats:
         """r(u), the derivative of the CRPS by the scale at s = 1."""
 
@@ -123,6 +132,47 @@ class LocationScaleLoss(DistributionLoss):
         _, s = scale_of(raw, tanh, exp)
         return m + s * np.tile(self._standard_quantiles, k)
 
+    def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
+        """Location and scale with the least mean CRPS, the latter within its bounds."""
+        m, s = np.array([self._best_location_scale(column, w) for column in y.T.astype(np.float64)]).T
+        return np.concatenate([m, output_of_scale(s)])
+
+    def best_quantiles(self, y: Floats, w: Floats | None = None) -> Floats:
+        """Those of the location and the scale with the least mean CRPS."""
+        fitted = np.array([self._best_location_scale(column, w) for column in y.T])
+        return np.asarray(fitted[:, :1] + fitted[:, 1:] * self._standard_quantiles)
+
+    def _best_location_scale(self, y: Floats, w: Floats | None) -> tuple[float, float]:
+        """Location and scale with the least mean CRPS of y (rows,), by damped steps of Newton.
+
+        The mean CRPS is convex in both, as a pinball loss of each quantile m + s q is. Its Hessian is that of
+        (2 / s) f(u) (1, u) (1, u)' for the density f.
+        """
+        y, p = _grouped(y, w)
+        middle = float(weighted_quantiles(y[:, None], [MEDIAN], p)[0, 0])
+        unit = float(p @ np.abs(y - middle))
+        if not unit > 0.0 or not np.isfinite(unit):
+            return middle, 0.0
+        x, damping, place = ((y - middle) / unit).clip(-FARTHEST, FARTHEST), 1.0, np.array([0.0, 1.0])
+
+        def mean_crps(place: Floats) -> float:
+            return float(p @ self.standard_crps((x - place[0]) / place[1]) * place[1])
+
+        value = mean_crps(place)
+        for _ in range(FIT_STEPS):
+            u = (x - place[0]) / place[1]
+            a, f = np.stack([np.ones_like(u), u]), 2.0 / place[1] * p * self.standard_density(u)
+            slope = np.array([p @ (1.0 - 2.0 * self.standard_cdf(u)), p @ self.standard_spread(u)])
+            step = np.linalg.solve((a * f) @ a.T + damping * np.eye(2), -slope)
+            tried = np.array([place[0] + step[0], max(place[1] + step[1], place[1] / 4.0)])
+            if (of_tried := mean_crps(tried)) < value:
+                place, value, damping = tried, of_tried, damping / 8.0
+            else:
+                damping *= 8.0
+            if np.abs(step).max() < FIT_TOLERANCE or place[1] < FIT_TOLERANCE:
+                break
+        return middle + unit * float(place[0]), unit * float(place[1])
+
     def crps(self, quantiles: Floats, y: Floats) -> Floats:
         m, s = self._location_scale(quantiles)
         return np.asarray(s * self.standard_crps((y - m) / s))
@@ -157,6 +207,19 @@ class LocationScaleLoss(DistributionLoss):
         return quantiles[:, :, self.levels.index(MEDIAN)], np.maximum(s, SMALLEST)
 
 
+def _grouped(y: Floats, w: Floats | None) -> tuple[Floats, Floats]:
+    """Values and their shares of the weight; means of neighbors where there are more than `FIT_POINTS`."""
+    if w is not None:
+        y, w = y[w > 0.0], w[w > 0.0]
+    p = np.full(len(y), 1.0 / len(y)) if w is None else w / w.sum()
+    if len(y) <= FIT_POINTS:
+        return y, p
+    order = np.argsort(y)
+    starts = np.unique(np.linspace(0, len(y), FIT_POINTS, endpoint=False).astype(np.int64))
+    shares = np.add.reduceat(p[order], starts)
+    return np.add.reduceat((p * y)[order], starts) / shares, shares
+
+
 Numbers = TypeVar("Numbers", Floats, Value)
 
 
@@ -166,6 +229,16 @@ def scale_of(
     """t and the scale s of the outputs z; see `LocationScaleLoss`."""
     t = tanh(z * 0.5 + 1.0)
     return t, exp(t * 4.0 - 3.0)
+
+
+MAX_START = 0.95
+"""The end of t that a training starts from: beyond it is flat."""
+
+
+def output_of_scale(s: Floats) -> Floats:
+    """The outputs z of scales s; see `scale_of`."""
+    t = (np.log(np.maximum(s, SMALLEST)) + 3.0) / 4.0
+    return np.asarray(2.0 * (np.arctanh(t.clip(-MAX_START, MAX_START)) - 1.0))
 
 
 class Normal(LocationScaleLoss):
@@ -184,6 +257,9 @@ class Normal(LocationScaleLoss):
 
     def standard_cdf(self, u: Floats) -> Floats:
         return np.asarray(0.5 + 0.5 * erf(u / sqrt(2.0)))
+
+    def standard_density(self, u: Floats) -> Floats:
+        return np.asarray(np.exp(-u * u / 2.0) / sqrt(2.0 * pi))
 
     def standard_spread(self, u: Floats) -> Floats:
         return np.asarray(sqrt(2.0 / pi) * np.exp(-u * u / 2.0) - 1.0 / sqrt(pi))
@@ -223,12 +299,16 @@ class StudentT(LocationScaleLoss):
         inner = np.sin(angle) * total
         return np.asarray(0.5 + (angle + inner) / pi if v % 2 else 0.5 + 0.5 * inner)
 
+    def standard_density(self, u: Floats) -> Floats:
+        v = float(self.degrees_of_freedom)
+        factor = exp_(lgamma((v + 1.0) / 2.0) - lgamma(v / 2.0) - 0.5 * log(v * pi))
+        return np.asarray(factor * (1.0 + u * u / v) ** (-(v + 1.0) / 2.0))
+
     def standard_spread(self, u: Floats) -> Floats:
         v = float(self.degrees_of_freedom)
         half, whole = lgamma((v + 1.0) / 2.0), lgamma(v / 2.0)
-        density = exp_(half - whole - 0.5 * log(v * pi)) * (1.0 + u * u / v) ** (-(v + 1.0) / 2.0)
         betas = exp_(lgamma(v - 0.5) + 2.0 * half - lgamma(v) - 2.0 * whole - 0.5 * log(pi))
-        return np.asarray(2.0 * (density * (v + u * u) - sqrt(v) * betas) / (v - 1.0))
+        return np.asarray(2.0 * (self.standard_density(u) * (v + u * u) - sqrt(v) * betas) / (v - 1.0))
 
 
 SERIES_END, SERIES_TERMS, FRACTION_TERMS = 2.5, 40, 40

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from nncli.base.spec import Fraction, Task
 from nncli.nn.activations import Sigmoid, Softplus
 from nncli.nn.arrays import Array, Floats, scalar
-from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase
+from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, column_sums
 from nncli.nn.program.values import Value, exp
 
 MIN_SHARE = 1e-4
@@ -41,11 +41,12 @@ class BinaryCrossEntropy(LossBase):
     def random_targets(self, rng: np.random.Generator, rows: int, count: int) -> npt.NDArray[Any]:
         return rng.integers(0, 2, (rows, 1)).astype(np.float64)
 
-    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
+    def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
         """The log-odds of the labels, from the rows that have them."""
         present = ~np.isnan(y)
-        share = np.nansum(y, axis=0, dtype=np.float64) / np.maximum(present.sum(axis=0), 1)
-        share = np.where(present.any(axis=0), share, 0.5).clip(MIN_SHARE, 1.0 - MIN_SHARE)
+        total, of_label = column_sums(present, w), column_sums(np.where(present, y, 0.0), w)
+        share = of_label / np.where(total > 0.0, total, 1.0)
+        share = np.where(total > 0.0, share, 0.5).clip(MIN_SHARE, 1.0 - MIN_SHARE)
         return np.asarray(np.log(share / (1.0 - share)))
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from nncli.nn.arrays import FIXED, RISING, Array, Floats, Sign
 from nncli.nn.losses.base import MEDIAN, BoundLoss, Levels, bind_elementwise
-from nncli.nn.losses.distributions import SMALLEST, DistributionLoss, Numbers, erf, scale_of
+from nncli.nn.losses.distributions import SMALLEST, DistributionLoss, Numbers, erf, output_of_scale, scale_of
 from nncli.nn.program.inputs import NumberInput
 from nncli.nn.program.program import Outputs, Program, build, run
 from nncli.nn.program.values import Builder, Value, absolute, exp, floor, join, maximum, minimum, select, tanh
@@ -62,6 +62,12 @@ class Mixture(DistributionLoss):
     def _starts(self) -> Floats:
         """The locations at the raw output 0: the middles of equal shares of the standard normal distribution."""
         return np.array([_normal_quantile((i + 0.5) / self.components) for i in range(self.components)])
+
+    def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
+        """Equal weights, and scales with which the mixture has the variance 1, as standardized targets have."""
+        start = np.zeros((3, y.shape[1] * self.components))
+        start[1] = output_of_scale(np.sqrt(1.0 - np.square(self._starts).mean(keepdims=True)))
+        return start.ravel()
 
     def _components(self, Z: Array) -> tuple[Floats, Floats, Floats, Floats]:
         """Weights, locations and scales (B, k, K), and the derivative of log s by its output."""

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
-from nncli.base.spec import PositiveFloat
+from nncli.base.median import weighted_quantiles
+from nncli.base.spec import PositiveSetting
 from nncli.nn.arrays import Array, Floats
 from nncli.nn.losses.amounts import Gamma, LogNormal, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
 from nncli.nn.losses.base import (
@@ -18,7 +19,6 @@ from nncli.nn.losses.base import (
     LossBase,
     bind_residual,
     column_means,
-    column_quantiles,
 )
 from nncli.nn.losses.distributions import Normal, StudentT
 from nncli.nn.losses.mixture import Mixture
@@ -31,7 +31,7 @@ class MSE(LossBase):
     type: Literal["mse"] = "mse"
     per_row_name: ClassVar[str] = "squared_error"
 
-    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
+    def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
         return column_means(y, w)
 
     def formulas(self, outputs: int) -> tuple[str, str]:
@@ -58,8 +58,11 @@ class MAE(LossBase):
     per_row_name: ClassVar[str] = "absolute_error"
     is_comparison_measure: ClassVar[bool] = True
 
-    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
-        return column_quantiles(y, [MEDIAN], w)[:, 0]
+    def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
+        return weighted_quantiles(y.astype(np.float64), [MEDIAN], w)[:, 0]
+
+    def best_constant(self, y: Floats, w: Floats | None = None) -> Floats:
+        return weighted_quantiles(y, [MEDIAN], w)[:, 0]
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         def loss(D: Array, V: Array) -> None:
@@ -83,11 +86,11 @@ class Huber(LossBase):
 
     type: Literal["huber"] = "huber"
     per_row_name: ClassVar[str] = "huber"
-    delta: PositiveFloat = 1.0
+    delta: PositiveSetting = 1.0
 
-    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
+    def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
         """The medians: close enough, as the best constant is between mean and median."""
-        return column_quantiles(y, [MEDIAN], w)[:, 0]
+        return weighted_quantiles(y.astype(np.float64), [MEDIAN], w)[:, 0]
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         delta, C = self.delta, np.empty_like(Z)
@@ -138,12 +141,15 @@ class Quantile(LossBase):
     is_comparison_measure: ClassVar[bool] = True
     q: Level = 0.5
 
-    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
-        return column_quantiles(y, [self.q], w)[:, 0]
+    def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
+        return weighted_quantiles(y.astype(np.float64), [self.q], w)[:, 0]
 
     @property
     def quantile(self) -> float | None:
         return self.q
+
+    def best_constant(self, y: Floats, w: Floats | None = None) -> Floats:
+        return weighted_quantiles(y, [self.q], w)[:, 0]
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         return _bind_pinball(Z, y, w, batch, self.q)
@@ -170,8 +176,11 @@ class Quantiles(LossBase):
     def quantile_levels(self) -> tuple[float, ...]:
         return self.levels
 
-    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
-        return column_quantiles(y, self.levels, w).ravel()
+    def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
+        return weighted_quantiles(y.astype(np.float64), self.levels, w).ravel()
+
+    def best_constant(self, y: Floats, w: Floats | None = None) -> Floats:
+        return weighted_quantiles(y, [MEDIAN], w)[:, 0]
 
     def outputs(self, count: int) -> int:
         return count * len(self.levels)

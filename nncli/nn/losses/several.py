@@ -105,7 +105,7 @@ class SeveralLosses(LossBase):
             columns += [np.where(has, x, x[has].mean() if has.any() else 0.0) for x in numbers]
         return np.column_stack(columns)
 
-    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
+    def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
         start = np.zeros(self.outputs(0))
         for j, (loss, fit, outputs, _) in enumerate(self.columns()):
             has = ~np.isnan(y[:, j])
@@ -200,7 +200,12 @@ def constant_loss(loss: TargetLoss, y: Floats, weights: Floats | None, scale: fl
         shares = np.bincount(y.astype(np.int64), weights)
         best = mean_loss(shares / shares.sum())
     elif loss.quantile_levels:
-        best = mean_loss(np.quantile(y, loss.quantile_levels))
+        is_weighted = weights is not None and (weights != weights[0]).any()
+        best = mean_loss(
+            loss.best_quantiles(y[:, None], weights)[0]
+            if is_weighted or loss.has_distribution
+            else np.quantile(y, loss.quantile_levels)
+        )
     else:
         best = _least(lambda value: mean_loss(np.array([value])), float(y.min()), float(y.max()))
         if loss.deviance_power is not None:

@@ -17,7 +17,7 @@ from pydantic import Field
 from nncli.base.spec import StrictStr, Task
 from nncli.nn.activations import Sigmoid, Softplus
 from nncli.nn.arrays import FALLING, FIXED, Array, Floats, Sign
-from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise
+from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise, column_sums
 from nncli.nn.program.values import Value, exp, join
 
 MAX_BINS = 500
@@ -111,9 +111,9 @@ class Survival(EventLoss):
         loss = "L = 1/B Σᵢ Σₖ ((rᵢₖ + eᵢₖ) log(1 + exp(xᵢₖ)) - eᵢₖ xᵢₖ), x = 0.4 m + 0.1 (z - m), m = mean(z)"
         return loss, "dX = 1/B ((R + E) σ(X) - E), dZ = 0.4 m + 0.1 (dX - m), m = mean(dX)"
 
-    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
+    def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
         """The log-odds of the hazards of all rows, each bin with half an event more."""
-        at_risk, events = np.split(y.sum(axis=0, dtype=np.float64), 2)
+        at_risk, events = np.split(column_sums(y, w), 2)
         x = np.log((events + IMAGINED) / (at_risk + IMAGINED))
         return np.asarray(x.mean() / SHARED + (x - x.mean()) / APART)
 
@@ -192,9 +192,9 @@ class Cox(EventLoss):
         loss = "L = 1/B Σᵢ Σₖ (rᵢₖ Hᵢₖ - eᵢₖ log(1 - exp(-Hᵢₖ))), H = exp(X), x = 0.1 z + b"
         return loss, "dX = 1/B (R H - E H / (exp(H) - 1)), dz = 0.1 Σₖ dxₖ, db = dX"
 
-    def initial_outputs(self, y: Array, w: Array | None = None, offset: Array | None = None) -> Array:
+    def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
         """A risk of 0, and the baseline of all rows, each bin with half an event more."""
-        at_risk, events = np.split(y.sum(axis=0, dtype=np.float64), 2)
+        at_risk, events = np.split(column_sums(y, w), 2)
         return np.concatenate([[0.0], np.log(np.log1p((events + IMAGINED) / (at_risk + IMAGINED)))])
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:

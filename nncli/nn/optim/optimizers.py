@@ -15,7 +15,7 @@ from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 import numpy as np
 from pydantic import Field, model_validator
 
-from nncli.base.spec import Fraction, NameShorthand, NonNegativeFloat, PositiveFloat, Spec, StrictBool
+from nncli.base.spec import Fraction, NameShorthand, NonNegativeSetting, PositiveSetting, Spec, StrictBool
 from nncli.nn.arrays import Array, scalar, zeros_aligned
 from nncli.nn.layers.base import Annealing, annealing_factor
 from nncli.nn.parameters import DECAYED, ParamGroup
@@ -37,8 +37,8 @@ class GroupOptions(Spec):
     Without `weight_decay_multiplier` it is 1 for weights and embeddings, and 0 for the others.
     """
 
-    learning_rate_multiplier: NonNegativeFloat = 1.0
-    weight_decay_multiplier: NonNegativeFloat | None = None
+    learning_rate_multiplier: NonNegativeSetting = 1.0
+    weight_decay_multiplier: NonNegativeSetting | None = None
 
     def decay_of(self, group: ParamGroup) -> float:
         """The multiplier of the weight decay."""
@@ -150,7 +150,7 @@ class DecoupledWeightDecay(OptimizerBase):
     Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
     """
 
-    weight_decay: NonNegativeFloat | Literal["auto"] = 0.0
+    weight_decay: NonNegativeSetting | Literal["auto"] = 0.0
     decay_schedule: Annealing = "constant"
 
     decays: ClassVar[bool] = True
@@ -233,7 +233,7 @@ class RmsProp(OptimizerBase):
 
     type: Literal["rmsprop"] = "rmsprop"
     rho: Fraction = 0.9
-    epsilon: PositiveFloat = 1e-8
+    epsilon: PositiveSetting = 1e-8
 
     state: ClassVar[tuple[str, ...]] = ("square",)
 
@@ -258,7 +258,7 @@ class Adagrad(OptimizerBase):
     """v ← v + g²; theta ← theta - rate · g / (sqrt(v) + epsilon). Duchi, Hazan and Singer, 2011."""
 
     type: Literal["adagrad"] = "adagrad"
-    epsilon: PositiveFloat = 1e-10
+    epsilon: PositiveSetting = 1e-10
 
     default_learning_rate: ClassVar[float] = 0.01
     state: ClassVar[tuple[str, ...]] = ("square",)
@@ -289,7 +289,7 @@ class Adam(OptimizerBase):
     type: Literal["adam"] = "adam"
     beta1: Fraction = 0.9
     beta2: Fraction = 0.999
-    epsilon: PositiveFloat = 1e-8
+    epsilon: PositiveSetting = 1e-8
 
     state: ClassVar[tuple[str, ...]] = ("mean", "square")
 
@@ -328,7 +328,7 @@ class AdamW(DecoupledWeightDecay, Adam):
     """
 
     type: Literal["adamw"] = "adamw"  # type: ignore[assignment]  # the tag of the union
-    weight_decay: NonNegativeFloat | Literal["auto"] = 0.01
+    weight_decay: NonNegativeSetting | Literal["auto"] = 0.01
 
 
 class Lion(DecoupledWeightDecay):

@@ -14,11 +14,20 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from nncli.base.spec import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Shorthand, Spec, expand_name
+from nncli.base.bounds import LARGEST
+from nncli.base.spec import (
+    NonNegativeInt,
+    NonNegativeSetting,
+    PositiveInt,
+    PositiveSetting,
+    Shorthand,
+    Spec,
+    expand_name,
+)
 from nncli.nn.layers.base import annealing_factor
 
 DecayFactor = Annotated[float, Field(strict=True, gt=0, lt=1)]
-Divisor = Annotated[float, Field(strict=True, ge=1, allow_inf_nan=False)]
+Divisor = Annotated[float, Field(strict=True, ge=1, le=LARGEST, allow_inf_nan=False)]
 
 
 MAX_SNAPSHOTS = 16
@@ -96,7 +105,7 @@ class ConstantRate(ScheduleBase):
     """A constant rate; a bare number in the configuration."""
 
     type: Literal["constant"] = "constant"
-    peak: PositiveFloat
+    peak: PositiveSetting
 
     def base_rate(self, step: int, length: TrainingLength) -> float:
         return self.peak
@@ -106,7 +115,7 @@ class StepRate(ScheduleBase):
     """peak · factor^(epoch // every)."""
 
     type: Literal["step"] = "step"
-    peak: PositiveFloat
+    peak: PositiveSetting
     factor: DecayFactor = 0.5
     every: PositiveInt = 10
 
@@ -118,7 +127,7 @@ class ExponentialRate(ScheduleBase):
     """peak · decay^epoch, updated at every step."""
 
     type: Literal["exponential"] = "exponential"
-    peak: PositiveFloat
+    peak: PositiveSetting
     decay: DecayFactor = 0.95
 
     def base_rate(self, step: int, length: TrainingLength) -> float:
@@ -129,8 +138,8 @@ class CosineRate(ScheduleBase):
     """From peak to final along half a cosine after the warm-up. Loshchilov and Hutter, "SGDR", 2017, one cycle."""
 
     type: Literal["cosine"] = "cosine"
-    peak: PositiveFloat
-    final: NonNegativeFloat = 0.0
+    peak: PositiveSetting
+    final: NonNegativeSetting = 0.0
 
     def base_rate(self, step: int, length: TrainingLength) -> float:
         n_steps = max(1, length.steps - self.warmup_steps)
@@ -145,7 +154,7 @@ class OneCycleRate(ScheduleBase):
     """
 
     type: Literal["one_cycle"] = "one_cycle"
-    peak: PositiveFloat
+    peak: PositiveSetting
     pct_start: DecayFactor = 0.3
     start_divisor: Divisor = 25.0
     end_divisor: Divisor = 10_000.0
@@ -168,8 +177,8 @@ class FlatCosineRate(ScheduleBase):
     """
 
     type: Literal["flat_cosine"] = "flat_cosine"
-    peak: PositiveFloat
-    final: NonNegativeFloat = 0.0
+    peak: PositiveSetting
+    final: NonNegativeSetting = 0.0
 
     def base_rate(self, step: int, length: TrainingLength) -> float:
         return self.final + (self.peak - self.final) * annealing_factor("flat_cosine", step / length.steps)
@@ -186,9 +195,9 @@ class CoslogRate(ScheduleBase):
     """
 
     type: Literal["coslog"] = "coslog"
-    peak: PositiveFloat | Literal["auto"] = "auto"
+    peak: PositiveSetting | Literal["auto"] = "auto"
     cycles: Annotated[int, Field(strict=True, ge=1, le=16)] = 4
-    first_cycle: PositiveFloat | Literal["auto"] | None = None
+    first_cycle: PositiveSetting | Literal["auto"] | None = None
 
     def with_auto_peak(self, peak: float) -> Self:
         return self.model_copy(update={"peak": peak}) if self.peak == "auto" else self
@@ -229,11 +238,11 @@ class ReduceOnPlateau(ScheduleBase):
     """peak, times `factor` whenever the monitored value has not fallen by `min_delta` for `patience` epochs."""
 
     type: Literal["reduce_on_plateau"] = "reduce_on_plateau"
-    peak: PositiveFloat
+    peak: PositiveSetting
     factor: DecayFactor = 0.5
     patience: PositiveInt = 10
-    min_delta: NonNegativeFloat = 0.0
-    final: NonNegativeFloat = 0.0
+    min_delta: NonNegativeSetting = 0.0
+    final: NonNegativeSetting = 0.0
 
     def base_rate(self, step: int, length: TrainingLength) -> float:
         return self.peak
@@ -265,5 +274,5 @@ Schedule = Annotated[
         | ReduceOnPlateau,
         Field(discriminator="type"),
     ],
-    Shorthand(_expand, also=PositiveFloat),
+    Shorthand(_expand, also=PositiveSetting),
 ]

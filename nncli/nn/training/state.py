@@ -130,7 +130,7 @@ class TrainState:
             and (loss.starts_at_mean or network.starts_constant or network.offset is not None)
         ):
             offset = dataset.X[:, network.offset] if network.offset is not None else None
-            parameters.by_name["output.bias"][...] += loss.initial_outputs(dataset.y, dataset.weights, offset)
+            parameters.by_name["output.bias"][...] += loss.initial_outputs(dataset.y, dataset.row_counts, offset)
         best = network.layout.empty(network.precision)
         best.copy_from(parameters)
         return cls(parameters, best, optimizer.init_state(parameters.theta), streams.in_parts(parts))

@@ -17,10 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.base.median import weighted_median
+from nncli.base.median import weighted_median, weighted_quantiles
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.intervals import share_interval
-from nncli.targets.metrics.regression import weighted_quantiles
 
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.float64]

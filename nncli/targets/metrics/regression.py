@@ -261,12 +261,3 @@ def crps_metric(losses: Floats | None) -> Metric[RegressionResamples]:
 
     description = "continuous ranked probability score of the predicted distributions; lower is better"
     return Metric("crps", "regression", mean, description, "CRPS", is_selectable=False, bootstrap=bootstrap)
-
-
-def weighted_quantiles(values: Floats, levels: Sequence[float], weight: Floats | None = None) -> Floats:
-    """The quantiles (columns, levels) of each column of `values` (rows, columns), a weight of 2 counting as two rows.
-
-    A quantile is the smallest value that at least its share of the weight does not exceed.
-    """
-    q = np.asarray(levels)
-    return np.stack([np.quantile(column, q, weights=weight, method="inverted_cdf") for column in values.T])

@@ -25,7 +25,7 @@ RARE = np.array([1] * 5 + [0] * (N - 5))
 
 def baseline_of(target: ClassificationTarget, y: np.ndarray) -> Predictions:
     rows = LabeledRows(y, None)
-    return baseline_predictions(target, rows, rows)
+    return baseline_predictions(target, rows, rows, CrossEntropy())
 
 
 def classes_card(y: np.ndarray, P: np.ndarray) -> ScoreCard:

@@ -83,3 +83,44 @@ def test_the_crps_of_a_number_is_its_absolute_error() -> None:
 def test_quantiles_never_cross(loss: LocationScaleLoss, z: float, s: float, levels: set[float]) -> None:
     loss = loss.model_copy(update={"levels": tuple(sorted({*levels, 0.5, 0.995}))})
     assert (np.diff(loss.quantiles(np.array([[z, s]]))) >= 0.0).all()
+
+
+@given(
+    st.lists(st.floats(-1e6, 1e6, allow_subnormal=False), min_size=1, max_size=30),
+    st.sampled_from([Normal(), StudentT(), StudentT(degrees_of_freedom=3)]),
+    st.tuples(st.floats(-1.0, 1.0), st.floats(-3.0, 3.0)),
+)
+def test_no_constant_distribution_of_the_family_has_a_lower_crps_than_the_best(
+    values: list[float], loss: LocationScaleLoss, change: tuple[float, float]
+) -> None:
+    y = np.array(values)[:, None]
+    best = loss.best_quantiles(y)
+    (m, s), unit = (part[0, 0] for part in loss._location_scale(best[None])), np.ptp(y)
+    other = m + change[0] * unit + max(s, 1e-3 * unit) * np.exp(change[1]) * loss._standard_quantiles
+
+    def mean_crps(quantiles: np.ndarray) -> float:
+        return float(loss.per_row(np.broadcast_to(quantiles, (len(y), 1, len(loss.levels))), y).mean())
+
+    assert mean_crps(best) <= mean_crps(other[None]) * (1.0 + 1e-9) + 1e-9 * unit
+
+
+@given(st.lists(st.tuples(st.floats(-1e3, 1e3), st.integers(0, 3)), min_size=1, max_size=20))
+def test_a_weight_counts_as_so_many_rows_in_the_best_distribution(rows: list[tuple[float, int]]) -> None:
+    y, w = np.array([value for value, _ in rows])[:, None], np.array([1.0, *(weight for _, weight in rows[1:])])
+    repeated = np.repeat(y, w.astype(int), axis=0)
+    for loss in (Normal(), StudentT()):
+        of_weights, of_rows = (
+            loss.per_row(np.broadcast_to(quantiles, (len(repeated), 1, 5)), repeated).mean()
+            for quantiles in (loss.best_quantiles(y, w), loss.best_quantiles(repeated))
+        )
+        assert of_weights == pytest.approx(of_rows, rel=1e-9, abs=1e-9)
+
+
+def test_the_best_distribution_of_many_rows_is_found_from_means_of_neighbors() -> None:
+    y, loss = np.random.default_rng(0).lognormal(0.0, 1.5, (20_000, 1)), Normal()
+    best = loss.best_quantiles(y)
+    step = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]) * 1e-2
+    (m, s) = (part[0, 0] for part in loss._location_scale(best[None]))
+    others = [m + s * dm + s * np.exp(ds) * loss._standard_quantiles for dm, ds in step]
+    scores = [loss.per_row(np.broadcast_to(q, (len(y), 1, 5)), y).mean() for q in (best[0], *others)]
+    assert scores[0] < min(scores[1:])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import mean_pinball_loss
 
-from nncli.targets.metrics.regression import RegressionResamples, crps_metric, mean_pinball_metric, weighted_quantiles
+from nncli.base.median import weighted_quantiles
+from nncli.targets.metrics.regression import RegressionResamples, crps_metric, mean_pinball_metric
 
 LEVELS = (0.1, 0.5, 0.9)
 
