@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-answers bench-default bench-distill bench-drift bench-intervals bench-monotone bench-export bench-predict bench-serve bench-tune bench-tune-default coverage lock audit reliability mutation clean
+.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-answers bench-default bench-distill bench-drift bench-intervals bench-monotone bench-small bench-export bench-predict bench-serve bench-tune bench-tune-default coverage lock audit reliability mutation clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -109,6 +109,11 @@ bench-answers: .venv/dev
 # such a truth: make bench-monotone TABLES=folder PEERS_PYTHON=a-python-with-catboost-and-lightgbm ONLY="--quality fast"
 bench-monotone: .venv/dev
 	$(BIN)/python benchmarks/monotone.py $(TABLES) --peers-python $(PEERS_PYTHON) $(ONLY)
+
+# Tables of 30 to 3,000 rows and 1 to 20 columns with every kind of answer, by the loss of fresh rows beside the best
+# constant and linear models: a quarter of an hour. make bench-small ONLY="--kinds gamma --rows 60 --seeds 5"
+bench-small: .venv/dev
+	$(BIN)/python benchmarks/small.py $(ONLY)
 
 # Agreement, sizes and speed of exported models, on a folder of tables and a made one, beside CatBoost and sklearn-onnx:
 # make bench-export TABLES=folder PEERS_PYTHON=a-python-with-catboost-and-skl2onnx RUNS=folder-that-keeps-the-runs
