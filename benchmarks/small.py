@@ -4,11 +4,11 @@
     make bench-small ONLY="--kinds gamma poisson --rows 60 --columns 1 --seeds 3"
 
 The truth is a linear function of the first two of 1, 2, 5 or 20 uniform columns, through the link of the kind; `noise`
-has no truth at all. Each cell of (kind, columns, rows) is trained as a whole, on one thread, by two processes. The score
-is the mean loss of 2,000 fresh rows as this file computes it, divided by that of the constant of the training rows: the
-deviance of numbers, counts and amounts, twice the mean pinball loss of quantiles, the log loss of classes and labels,
-and the Brier score at three times of times to an event. Where scikit-learn has the generalized linear model of the truth,
-it is measured beside. Cells are visited seed by seed until the minutes are over.
+and `coins` have no truth at all. Each cell of (kind, columns, rows) is trained as a whole, on one thread, by two
+processes. The score is the mean loss of 2,000 fresh rows as this file computes it, divided by that of the constant of
+the training rows: the deviance of numbers, counts and amounts, twice the mean pinball loss of quantiles, the log loss
+of classes and labels, and the Brier score at three times of times to an event. Where scikit-learn has the generalized
+linear model of the truth, it is measured beside. Cells are visited seed by seed until the minutes are over.
 
 Goals: no training fails; the mean ratio to the constant is at most 1.05 for 30 and 60 rows, and at most 1 from 400 on;
 from 400 rows on the loss is within 10 % of the linear model's in the mean.
@@ -37,6 +37,8 @@ import polars as pl
 from nncli import load, train
 
 Array = npt.NDArray[np.float64]
+Drawn = dict[str, npt.NDArray[Any]]
+"""The columns besides the features, by name."""
 
 COLUMNS, ROWS, SEEDS, FRESH = (1, 2, 5, 20), (30, 60, 400, 3_000), 3, 2_000
 FEW = 60
@@ -53,7 +55,7 @@ class Kind:
     without features would predict.
     """
 
-    draw: Callable[[np.random.Generator, Array], dict[str, Array]]
+    draw: Callable[[np.random.Generator, Array], Drawn]
     score: Callable[[pl.DataFrame, pl.DataFrame], float]
     constant: Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
     settings: tuple[str, ...]
@@ -192,65 +194,65 @@ def logistic(X: Array, training: pl.DataFrame, fresh: Array, rows: pl.DataFrame)
     return pl.DataFrame(estimator.predict_proba(fresh), [f"proba_{label}" for label in estimator.classes_])
 
 
-def _number(rng: np.random.Generator, eta: Array) -> dict[str, Array]:
+def _number(rng: np.random.Generator, eta: Array) -> Drawn:
     return {"y": eta + 0.5 * rng.normal(size=len(eta))}
 
 
-def _noise(rng: np.random.Generator, eta: Array) -> dict[str, Array]:
+def _noise(rng: np.random.Generator, eta: Array) -> Drawn:
     return {"y": rng.normal(size=len(eta))}
 
 
-def _amount(rng: np.random.Generator, eta: Array) -> dict[str, Array]:
+def _amount(rng: np.random.Generator, eta: Array) -> Drawn:
     return {"y": np.exp(eta) * rng.gamma(2.0, 0.5, len(eta))}
 
 
-def _log_normal(rng: np.random.Generator, eta: Array) -> dict[str, Array]:
+def _log_normal(rng: np.random.Generator, eta: Array) -> Drawn:
     return {"y": np.exp(eta + 0.5 * rng.normal(size=len(eta)))}
 
 
-def _count(rng: np.random.Generator, eta: Array) -> dict[str, Array]:
+def _count(rng: np.random.Generator, eta: Array) -> Drawn:
     return {"y": rng.poisson(np.exp(eta)).astype(np.float64)}
 
 
-def _spread_count(rng: np.random.Generator, eta: Array) -> dict[str, Array]:
+def _spread_count(rng: np.random.Generator, eta: Array) -> Drawn:
     return {"y": rng.poisson(np.exp(eta) * rng.gamma(2.0, 0.5, len(eta))).astype(np.float64)}
 
 
-def _exposed(rng: np.random.Generator, eta: Array) -> dict[str, Array]:
+def _exposed(rng: np.random.Generator, eta: Array) -> Drawn:
     e = rng.uniform(0.5, 2.0, len(eta))
     return {"e": e, "y": rng.poisson(np.exp(eta) * e) * (rng.uniform(size=len(eta)) > 0.3).astype(np.float64)}
 
 
-def _sum_of_amounts(rng: np.random.Generator, eta: Array) -> dict[str, Array]:
+def _sum_of_amounts(rng: np.random.Generator, eta: Array) -> Drawn:
     counts = rng.poisson(np.exp(eta))
     return {"y": np.where(counts > 0, rng.gamma(np.maximum(counts, 1), 1.0), 0.0)}
 
 
-def _class(rng: np.random.Generator, eta: Array) -> dict[str, Array]:
+def _class(rng: np.random.Generator, eta: Array) -> Drawn:
     return {"y": (rng.uniform(size=len(eta)) < 1.0 / (1.0 + np.exp(1.5 - 2.0 * eta))).astype(np.int64)}
 
 
-def _coin(rng: np.random.Generator, eta: Array) -> dict[str, Array]:
+def _coin(rng: np.random.Generator, eta: Array) -> Drawn:
     return {"y": rng.integers(0, 2, len(eta))}
 
 
-def _rare(rng: np.random.Generator, eta: Array) -> dict[str, Array]:
+def _rare(rng: np.random.Generator, eta: Array) -> Drawn:
     y = (rng.uniform(size=len(eta)) < 1.0 / (1.0 + np.exp(4.0 - eta))).astype(np.int64)
     y[:2] = 0, 1  # a training needs both
     return {"y": y}
 
 
-def _three(rng: np.random.Generator, eta: Array) -> dict[str, Array]:
+def _three(rng: np.random.Generator, eta: Array) -> Drawn:
     y = np.digitize(eta + rng.logistic(size=len(eta)) * 0.5, (0.4, 1.2))
     y[:3] = range(3)
     return {"y": y}
 
 
-def _labels(rng: np.random.Generator, eta: Array) -> dict[str, Array]:
+def _labels(rng: np.random.Generator, eta: Array) -> Drawn:
     return {"y1": _class(rng, eta)["y"], "y2": _class(rng, 1.5 - eta)["y"]}
 
 
-def _time(rng: np.random.Generator, eta: Array) -> dict[str, Array]:
+def _time(rng: np.random.Generator, eta: Array) -> Drawn:
     T, C = rng.exponential(np.exp(-eta)), rng.exponential(1.0, len(eta))
     return {"y": np.minimum(T, C), "event": (T <= C).astype(np.int64), "truth": T}
 

@@ -77,6 +77,10 @@ class MAE(LossBase):
         return np.asarray(np.abs(predictions - y).mean(axis=1))
 
 
+START_STEPS = 20
+"""Steps to the constant that a training with the Huber loss starts from."""
+
+
 class Huber(LossBase):
     """d²/2 within `delta`, delta (|d| - delta/2) beyond: squared near 0, linear far away. Huber, 1964.
 
@@ -89,8 +93,11 @@ class Huber(LossBase):
     delta: PositiveSetting = 1.0
 
     def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
-        """The medians: close enough, as the best constant is between mean and median."""
-        return weighted_quantiles(y.astype(np.float64), [MEDIAN], w)[:, 0]
+        """Steps from the medians by the mean of c, the derivative, which is 0 at the best constant."""
+        z = weighted_quantiles(y.astype(np.float64), [MEDIAN], w)[:, 0]
+        for _ in range(START_STEPS):
+            z = z + column_means((y - z).clip(-self.delta, self.delta), w)
+        return z
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         delta, C = self.delta, np.empty_like(Z)

@@ -157,7 +157,7 @@ def test_counts_start_at_their_mean() -> None:
     y = np.array([[1.0, 20.0], [3.0, 40.0]])
     start = NegativeBinomial().initial_outputs(y)
     np.testing.assert_allclose(NegativeBinomial().inverse_link(start[None]), [[2.0, 30.0]])
-    assert not Poisson().starts_at_mean  # but with an exposure
+    np.testing.assert_allclose(Poisson().inverse_link(Poisson().initial_outputs(y)[None]), [[2.0, 30.0]])
 
 
 @pytest.mark.parametrize("power", [1.2, 1.5, 1.8])
