@@ -88,7 +88,7 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...]]
 
     weights = _row_weights(config, table)
 
-    def with_auto_values(loss: LossBase) -> Loss:
+    def with_auto_values(loss: Loss) -> Loss:
         if weights is None or not takes_weights(loss.with_auto_values):
             return loss.with_auto_values(read_targets)
         return loss.with_auto_values(read_targets, weights)
