@@ -38,7 +38,7 @@ def read_weights(table: Table, name: str) -> Weights:
         raise DataError(
             f"the largest weight is {highest:g}; it must be from {SMALLEST:g} to {LARGEST:g}",
             location=table.location(row=int(w.argmax()), column=name),
-            hint="Correct the cell, or divide all weights by the same number: they are relative.",
+            hint="Correct the cell, or divide all weights by the same number.",
         )
     if len(w) and not w.any():
         raise DataError(

@@ -118,6 +118,7 @@ def test_a_weight_an_exposure_or_a_time_that_is_too_large_is_refused_with_its_ce
     )
     with pytest.raises(DataError) as raised:
         train(tmp_path / "c.yaml", output=tmp_path / "run")
+    assert raised.value.location is not None
     assert (raised.value.location.row, raised.value.location.column) == (7, column)
 
 

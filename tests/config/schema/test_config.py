@@ -213,7 +213,7 @@ CONFIGS = st.fixed_dictionaries(
             st.fixed_dictionaries({"path": TEXT}),
             st.fixed_dictionaries({"folds": st.integers(3, 9), "fold": st.integers(0, 2), "seed": st.integers(0, 9)}),
         ),
-        "clip_norm": st.none() | st.floats(1e-300, 1e300),
+        "clip_norm": st.none() | st.just("auto") | st.floats(1e-300, 1e30),
         "output": TEXT,
         "seed": st.integers(0, 2**70),
     },
