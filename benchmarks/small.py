@@ -10,8 +10,8 @@ the training rows: the deviance of numbers, counts and amounts, twice the mean p
 of classes and labels, and the Brier score at three times of times to an event. Where scikit-learn has the generalized
 linear model of the truth, it is measured beside. Cells are visited seed by seed until the minutes are over.
 
-Goals: no training fails; the mean ratio to the constant is at most 1.05 for 30 and 60 rows, and at most 1 from 400 on;
-from 400 rows on the loss is within 10 % of the linear model's in the mean.
+Goals: no training fails; the mean ratio to the constant is at most 1.05 for 30 and 60 rows, and at most 1 from 400 on,
+or 1.01 without a truth; from 400 rows on the loss is within 10 % of the linear model's in the mean.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ Drawn = dict[str, npt.NDArray[Any]]
 COLUMNS, ROWS, SEEDS, FRESH = (1, 2, 5, 20), (30, 60, 400, 3_000), 3, 2_000
 FEW = 60
 """Rows up to which a model may lose a twentieth to the constant."""
+WITHOUT_TRUTH = ("noise", "coins")
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -390,13 +391,14 @@ def report(results: dict[Cell, Measured]) -> bool:
         by_cell[cell.kind, cell.columns, cell.rows].append(measured)
     print("| kind | " + " | ".join(f"{n:,} rows" for n in rows) + " | worst mean of a cell | to the linear model |")
     print("| --- |" + " --- |" * (len(rows) + 2))
-    goals, near = {n: list[float]() for n in rows}, list[float]()
+    failed = sum(bool(m.error) for m in results.values())
+    goals, near, reached = {n: list[float]() for n in rows}, list[float](), not failed
     for kind in dict.fromkeys(cell.kind for cell in results):
         line, worst = [], (0.0, "")
         ratios_to_linear: list[float] = []
         for n in rows:
             means = {
-                d: float(np.nanmean([m.ratio for m in measured]))
+                d: float(np.mean([m.ratio for m in measured if not m.error] or [np.nan]))
                 for (of_kind, d, of_rows), measured in by_cell.items()
                 if of_kind == kind and of_rows == n
             }
@@ -405,6 +407,7 @@ def report(results: dict[Cell, Measured]) -> bool:
                 continue
             line.append(f"{np.mean([*means.values()]):.3f}")
             goals[n].append(float(np.mean([*means.values()])))
+            reached &= goals[n][-1] <= (1.05 if n <= FEW else 1.01 if kind in WITHOUT_TRUTH else 1.0)
             worst = max(worst, max((value, f"{n} x {d}") for d, value in means.items()))
             ratios_to_linear += [
                 m.ratio / m.linear
@@ -416,18 +419,13 @@ def report(results: dict[Cell, Measured]) -> bool:
         near += ratios_to_linear
         linear = f"{np.nanmean(ratios_to_linear):.3f}" if ratios_to_linear else "–"
         print(f"| {kind} | " + " | ".join(line) + f" | {worst[0]:.3f} ({worst[1]}) | {linear} |")
-    failed = sum(bool(m.error) for m in results.values())
-    reached = not failed
     print(f"\n{len(results)} trainings, {failed} failed; {np.mean([m.seconds for m in results.values()]):.1f} s each")
     for n, values in goals.items():
-        goal = 1.05 if n <= FEW else 1.0
-        reached &= max(values) <= goal
-        print(
-            f"{n:,} rows: {np.mean(values):.3f} of the constant's loss, the worst kind {max(values):.3f}; goal {goal}"
-        )
+        print(f"{n:,} rows: {np.mean(values):.3f} of the constant's loss, the worst kind {max(values):.3f}")
     if near:
         reached &= float(np.nanmean(near)) <= 1.1
-        print(f"from 400 rows on {np.nanmean(near):.3f} of the linear model's loss; goal 1.1")
+        print(f"from 400 rows on {np.nanmean(near):.3f} of the linear model's loss")
+    print("every goal is reached" if reached else "a goal is missed")
     return reached
 
 
