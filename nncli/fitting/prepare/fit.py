@@ -345,8 +345,9 @@ def fit_kind(
     """
     if isinstance(loss, SeveralLosses):
         return _side_by_side(config, table, table, loss, fit_kind)
-    options = FitOptions(scaling, clip, config.positive_class, config.data.order or (), loss.time_bins)
-    target = kind_of(loss).fit(table, config.data.target, options)
+    data = config.data
+    options = FitOptions(scaling, clip, config.positive_class, data.order or (), loss.time_bins, data.exposure)
+    target = kind_of(loss).fit(table, data.target, options)
     if config.positive_class is not None and (len(target.labels) != 2 or config.positive_class not in target.labels):
         labels = join_quoted(target.labels[:MAX_LABELS])
         raise config_error(

@@ -254,12 +254,8 @@ def _fit(config: Config, rows: _SplitRows) -> _Fitted:
     """Fit the encoder and the target on the training rows, and build the network."""
     with log_duration("fitting") as stage:
         features = fit_features(config, rows.training, rows.table)
-        target, scaling = fit_target(
-            config,
-            rows.training.columns(config.data.target),
-            rows.table.columns(config.data.target),
-            rows.loss,
-        )
+        names = (*config.data.target, *filter(None, (config.data.exposure,)))
+        target, scaling = fit_target(config, rows.training.columns(names), rows.table.columns(names), rows.loss)
         loss = fit_loss(config, rows.training, target, rows.loss)
         encoder = select_features(config, rows.training, features.encoder, target)
         embedding = resolve_embedding(config.numeric_embedding, len(encoder.embeddable_positions))
