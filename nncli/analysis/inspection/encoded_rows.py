@@ -208,6 +208,7 @@ class EncodedRows:
         )
         threads = 2 if len(members) == 1 else 1
         levels = len(self.model.spec.loss.quantile_levels) if quantiles else 0
+        has_rates = self.model.spec.target.has_rates
 
         def values_of(member: tuple[EncodedPart, Mask | None, tuple[ColumnValues | None, ...]]) -> Floats:
             part, mask, values = member
@@ -215,7 +216,9 @@ class EncodedRows:
                 predictions = part.predict_copies(mask, column, values, threads)
                 predicted_values = predictions.values
                 if isinstance(self.model, Ensemble):
-                    predicted_values = self.model.member_values(predictions)
+                    predicted_values = (
+                        predictions.per_exposure if has_rates else self.model.member_values(predictions)
+                    )
                 if levels:
                     predicted_values = predictions.loss_inputs.reshape(len(predicted_values), -1)
                 return predicted_values.reshape(len(cells), -1, predicted_values.shape[1])
@@ -228,7 +231,14 @@ class EncodedRows:
             total[:, slice(None) if mask is None else mask] += self.model.weighted(i, values)
         every = self.model.total_weight(range(len(members)))
         weights = every if self.oof_mask is None else self.model.total_weights(self.oof_mask)
-        return self.model.mean(total, weights).values
+        mean = self.model.mean(total, weights).values
+        return mean * self._exposures([of_cells[0] for of_cells in cells])[:, :, None] if has_rates else mean
+
+    def _exposures(self, cells: Sequence[ColumnValues | None]) -> Floats:
+        """The exposures (cells, rows), with those of each of the `cells` in place of those of the rows."""
+        replaced = (None if values is None else values.exposure for values in cells)
+        each = (self.parts[0].exposure if exposure is None else exposure for exposure in replaced)
+        return np.stack([np.broadcast_to(np.asarray(exposure), len(self)) for exposure in each])
 
 
 def _scaled(weights: Weights | None) -> Weights | None:
