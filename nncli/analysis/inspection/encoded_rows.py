@@ -216,9 +216,7 @@ class EncodedRows:
                 predictions = part.predict_copies(mask, column, values, threads)
                 predicted_values = predictions.values
                 if isinstance(self.model, Ensemble):
-                    predicted_values = (
-                        predictions.per_exposure if has_rates else self.model.member_values(predictions)
-                    )
+                    predicted_values = predictions.per_exposure if has_rates else self.model.member_values(predictions)
                 if levels:
                     predicted_values = predictions.loss_inputs.reshape(len(predicted_values), -1)
                 return predicted_values.reshape(len(cells), -1, predicted_values.shape[1])
