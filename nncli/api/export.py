@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +11,7 @@ from typing import Any
 
 from nncli.api.options import ExportOptions
 from nncli.base import plugins
-from nncli.base.atomic_files import check_overwrite, write_bytes
+from nncli.base.atomic_files import atomic_writer, check_overwrite
 from nncli.base.errors import Advice, Location, NncliError, UsageError
 from nncli.base.logs import log_duration
 from nncli.base.option import operation
@@ -75,6 +76,14 @@ class MismatchError(ExportedFileError):
         self.export = export
 
 
+@dataclass(frozen=True)
+class PreparedExport:
+    """An export whose file was checked and is not written yet, and the content of the file."""
+
+    export: Export
+    content: bytes
+
+
 def export_with(run: str | Path, output: str | Path | None = None, *, options: ExportOptions) -> Export:
     """Write a run as one file for another runtime, once its predictions were compared with those of nncli predict.
 
@@ -88,6 +97,16 @@ def export_with(run: str | Path, output: str | Path | None = None, *, options: E
         DataError: the table of the check cannot be read.
         ExportedFileError: the predictions of the file differ (MismatchError), its runtime refuses it, or is not
             installed although a table is given for the check.
+    """
+    prepared = prepare_export(run, output, options=options)
+    write_exports([prepared])
+    return prepared.export
+
+
+def prepare_export(run: str | Path, output: str | Path | None = None, *, options: ExportOptions) -> PreparedExport:
+    """Make the file of a run for another runtime, and compare its predictions with those of nncli predict.
+
+    `output`, the `check` and the errors are those of `export_with`.
     """
     check = options.check
     target, path = _target_and_path(Path(run), options.to, None if output is None else Path(output))
@@ -116,11 +135,17 @@ def export_with(run: str | Path, output: str | Path | None = None, *, options: E
     else:
         rows = None if isinstance(check, bool) else check
         exported = _checked(exported, content, Check(model, conformal, program, target), opened, rows)
-    write_bytes(path, content)
-    return exported
+    return PreparedExport(exported, content)
 
 
 export = operation(ExportOptions)(export_with)
+
+
+def write_exports(prepared: Iterable[PreparedExport]) -> None:
+    """Write files that were prepared, all of them or, if one cannot be written, none."""
+    with ExitStack() as stack:
+        for item in prepared:
+            stack.enter_context(atomic_writer(item.export.path)).write(item.content)
 
 
 def _checked(exported: Export, content: bytes, check: Check, run: Run, rows: TableLocation | None) -> Export:

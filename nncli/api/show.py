@@ -190,9 +190,10 @@ class RunDescription:
     def _target_text(self) -> str:
         if self.task is None:
             return ""
-        from nncli.targets.target import KINDS
+        from nncli.targets.target import kind_of_task
 
-        nouns = KINDS[self.task].output_nouns if self.task in KINDS else "classes"
+        kind = kind_of_task(self.task)
+        nouns = "classes" if kind is None else kind.output_nouns
         classes = f", {len(self.classes):,} {nouns}: {join_quoted(self.classes)}" if self.classes else ""
         return f"{join_quoted(self.target)} ({self.task}{classes})"
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from nncli.api.options import ExportOptions
-from nncli.base.errors import UsageError
+from nncli.base.errors import Advice, NncliError, UsageError, sentences
 from nncli.base.option import INPUT, OUTPUT, Option, Options
+from nncli.base.text import quote
 from nncli.cli.console import echo_err, interrupt_at_once, print_path, rows
 from nncli.cli.options import ResultOptions, RunDirectory, each_target, output_of_target
 
 if TYPE_CHECKING:
-    from nncli.api.export import Export
+    from nncli.api.export import Export, PreparedExport
     from nncli.exporters.comparison import Comparison
 
 
@@ -52,20 +55,38 @@ def export(
         if options.check is not True:
             raise UsageError("--check and --no-check exclude each other", hint="Leave one of them out.")
         options = replace(options, check=False)
-    from nncli.api.export import MismatchError, export_with
+    from nncli.api.export import write_exports
+    from nncli.run_directory.run import targets_of
 
+    targets = {of_target.path: name for name, of_target in targets_of(run).items()}
+    prepared = {path: _prepared(path, run, targets, file, options) for path in targets or [run]}
+    write_exports(prepared.values())
     for of_target, shown in each_target(run, display):
-        try:
-            exported = export_with(of_target, output_of_target(file.output, of_target, run), options=options)
-        except MismatchError as error:
-            for line in _check_lines(error.export):
-                echo_err(line)
-            raise
+        exported = prepared[of_target].export
         display.say(_sizes(exported), *_check_lines(exported))
         if shown.as_json:
             shown.show(exported.json, str)
         else:
             print_path(exported.path)
+
+
+def _prepared(
+    of_target: Path, run: Path, targets: Mapping[Path, str], file: ExportFileOptions, options: ExportOptions
+) -> PreparedExport:
+    """The checked file of a run, or of one of its `targets`, whose name an error then says."""
+    from nncli.api.export import MismatchError, prepare_export
+
+    try:
+        return prepare_export(of_target, output_of_target(file.output, of_target, run), options=options)
+    except NncliError as error:
+        if isinstance(error, MismatchError):
+            for line in _check_lines(error.export):
+                echo_err(line)
+        if targets:
+            error.message = Advice(f"the target {quote(targets[of_target])}: ", error.message)
+            others = ", ".join(shlex.quote(str(path)) for path in targets if path != of_target)
+            error.hint = sentences(error.hint, f"Nothing was written; other targets have runs of their own: {others}.")
+        raise
 
 
 def _sizes(exported: Export) -> str:

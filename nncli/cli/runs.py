@@ -255,6 +255,11 @@ def report(*, run: RunDirectory, file: ReportFileOptions, display: ResultOptions
     interrupt_at_once()
     with requires_extra("report"):
         from nncli.api.report import report as write
+        from nncli.api.report import report_paths
+    from nncli.run_directory.run import targets_of
+
+    for target in targets_of(run).values():  # a file that is in the way stops all reports, not those after the first
+        report_paths(target.path, output_of_target(file.output, target.path, run), force=file.force)
     for of_target, shown in each_target(run, display):
         files = write(of_target, output_of_target(file.output, of_target, run), force=file.force)
         if shown.as_json:

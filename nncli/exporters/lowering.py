@@ -24,10 +24,22 @@ from nncli.targets.target import Target
 
 @dataclass(frozen=True)
 class LoweredPredictions:
-    """The values of predictions: numbers or probabilities (rows, outputs), and quantiles (rows, targets · levels)."""
+    """The values of predictions: numbers or probabilities (rows, outputs), and quantiles (rows, targets · levels).
+
+    With an `exposure` (rows, 1) they are rates, which are to be multiplied by it.
+    """
 
     values: Value
     quantiles: Value | None = None
+    exposure: Value | None = None
+
+    def for_exposure(self) -> LoweredPredictions:
+        """The values for the exposure of each row."""
+        return self if self.exposure is None else LoweredPredictions(self.values * self.exposure)
+
+    def per(self, exposure: Value) -> LoweredPredictions:
+        """The rates of the values."""
+        return self if self.exposure is not None else LoweredPredictions(self.values / exposure, exposure=exposure)
 
 
 def lower_model(model: AnyModel, conformal: ConformalPredictor | None = None) -> Program:
@@ -44,7 +56,11 @@ def lower_model(model: AnyModel, conformal: ConformalPredictor | None = None) ->
         builder.input(column)
     precision = members[0].spec.network.precision
     lowered = [_lower_member(member, builder, inputs) for member in members]
-    mean = _lower_mean(model, lowered, precision)
+    exposure = members[0].spec.encoder.exposure
+    if exposure is not None:  # a member may be of an older version, without rates
+        e = builder.input(inputs[exposure.name])
+        lowered = [member.per(e) if model.spec.target.has_rates else member.for_exposure() for member in lowered]
+    mean = _lower_mean(model, lowered, precision).for_exposure()
     bounds = () if conformal is None else _lower_intervals(conformal, lowered, precision)
     target, loss = model.spec.target, model.spec.loss
     of_distribution = mean.quantiles if loss.has_distribution else None
@@ -77,7 +93,8 @@ def _lower_intervals(
     ]
     of_levels = [weighted_mean(quantiles, group, weights) for group in conformal.groups.members] if quantiles else []
     target = conformal.model.spec.target
-    bounds = (calibration.lower(target, by_group, of_levels) for calibration in conformal.calibrations)
+    exposure = members[0].exposure
+    bounds = (calibration.lower(target, by_group, of_levels, exposure) for calibration in conformal.calibrations)
     return tuple(bound for bound in bounds if bound is not None)
 
 
@@ -95,9 +112,13 @@ def _lower_member(model: Model, builder: Builder, inputs: Mapping[str, ProgramIn
     features = lower_encoder(spec.encoder, builder, inputs, spec.network.precision)
     embedded = zip(spec.network.embeddings, features.embedded, strict=True)
     vectors = [column.codes.look_up(p[e.param_spec.name][column.member_codes]) for e, column in embedded]
-    z = spec.network.lower(model.parameters, features.X, vectors)
-    precision, target = spec.network.precision, spec.target
+    precision, target, column = spec.network.precision, spec.target, spec.encoder.exposure
+    multiplies = column is not None and target.has_rates
+    z = spec.network.lower(model.parameters, features.X, vectors, adds_offset=not multiplies)
     values, quantiles = round_to(precision, spec.loss.lower_inverse_link(z)), spec.loss.lower_quantiles(z)
+    if column is not None and multiplies:
+        rates = target.lower_clip_rates(target.lower_decode(values) / column.center)
+        return LoweredPredictions(rates, exposure=builder.input(inputs[column.name]))
     if quantiles is None:
         return LoweredPredictions(_at_temperature(target, target.lower_decode(values), spec.temperature, precision))
     rounded, count = round_to(precision, quantiles), len(spec.loss.quantile_levels)
@@ -116,7 +137,8 @@ def _lower_mean(model: AnyModel, members: Sequence[LoweredPredictions], precisio
     values = mean_of(model, [member.values for member in members], precision)
     quantiles = [member.quantiles for member in members if member.quantiles is not None]
     every = range(len(members))
-    return LoweredPredictions(values, weighted_mean(quantiles, every, model.spec.weights) if quantiles else None)
+    of_levels = weighted_mean(quantiles, every, model.spec.weights) if quantiles else None
+    return LoweredPredictions(values, of_levels, members[0].exposure)
 
 
 def mean_of(model: Ensemble, values: Sequence[Value], precision: Precision) -> Value:

@@ -122,11 +122,15 @@ class Ensemble:
         each = {i: self.members[i].encode(table) for i in set(self.encoded_as)}
         encoded = [each[i] for i in self.encoded_as]
         with limit_blas_threads(1):
-            outputs = self._member_predictor.run([Input(X, codes) for X, codes, _ in encoded])
-        decoded = [member.decode(Z) for member, Z in zip(self.members, outputs, strict=True)]
+            outputs = self._member_predictor.run(
+                [Input(member.inputs(rows.X), rows.codes) for member, rows in zip(self.members, encoded, strict=True)]
+            )
+        decoded = [
+            member.decode(Z, rows.exposure) for member, Z, rows in zip(self.members, outputs, encoded, strict=True)
+        ]
         return [
-            replace(member_predictions, anomalies=anomalies) if anomalies.columns else member_predictions
-            for member_predictions, (*_, anomalies) in zip(decoded, encoded, strict=True)
+            replace(member_predictions, anomalies=rows.anomalies) if rows.anomalies.columns else member_predictions
+            for member_predictions, rows in zip(decoded, encoded, strict=True)
         ]
 
     def part(self, j: int) -> Ensemble:
@@ -155,7 +159,9 @@ class Ensemble:
 
     def averages(self, predictions: Sequence[Predictions], groups: Iterable[Sequence[int]]) -> list[Predictions]:
         """The mean of each group of members, from the predictions of all members for the same rows."""
-        values = [self.weighted(i, self.member_values(member)) for i, member in enumerate(predictions)]
+        exposure = predictions[0].exposure if self.spec.target.has_rates else None
+        each = [self.member_values(member) if exposure is None else member.per_exposure for member in predictions]
+        values = [self.weighted(i, of_member) for i, of_member in enumerate(each)]
         quantiles = [
             self.weighted(i, member.quantiles) for i, member in enumerate(predictions) if member.quantiles is not None
         ]
@@ -165,8 +171,14 @@ class Ensemble:
             for i in members:
                 total += values[i]
             of_levels = reduce(np.add, [quantiles[i] for i in members]) if quantiles else None
-            means.append(self.mean(total, self.total_weight(members), anomalies, quantiles=of_levels))
+            mean = self.mean(total, self.total_weight(members), anomalies, quantiles=of_levels)
+            means.append(mean if exposure is None else self._of_rates(mean, exposure))
         return means
+
+    def _of_rates(self, rates: Predictions, exposure: npt.NDArray[np.float64]) -> Predictions:
+        """The predictions of rows with these rates and exposures (rows,)."""
+        target, precision = rates.target, rates.precision
+        return Predictions.of_rates(target, rates.values, exposure, precision, rates.anomalies, rates.loss)
 
     @property
     def weights(self) -> tuple[float, ...]:

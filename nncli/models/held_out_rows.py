@@ -163,7 +163,7 @@ class HeldOutRows:
         """The prediction of the baseline for each row."""
         values = np.broadcast_to(self.baseline, self.predictions.values.shape)
         if self.predictions.exposure is not None:
-            return replace(self.predictions, values=values * self.predictions.exposure[:, None])
+            return replace(self.predictions, values=values * self.predictions.exposure[:, None], rates=None)
         if self.baseline_quantiles is None:
             return replace(self.predictions, values=values)
         quantiles = np.broadcast_to(self.baseline_quantiles, (len(self), *self.baseline_quantiles.shape))
@@ -211,7 +211,7 @@ class HeldOutRows:
             is_member = member[held_out.rows] == i
             values[held_out.rows[is_member]] = held_out.predictions.take(is_member).with_temperature(temperature).values
         counts = np.bincount(member, minlength=len(self.members))
-        return replace(self.predictions, values=values, quantiles=None), tuple(counts.tolist())
+        return replace(self.predictions, values=values, quantiles=None, rates=None), tuple(counts.tolist())
 
     def with_target(self, target: Target) -> HeldOutRows:
         """The rows for a target that lacks some classes, none of which these rows have."""

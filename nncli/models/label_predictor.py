@@ -90,7 +90,7 @@ def _approximate(model: AnyModel, members: Sequence[Model], table: Table) -> tup
     target, all_anomalies = model.spec.target, list[Anomalies]()
     values, error = np.zeros((len(table), target.n_outputs)), np.zeros(len(table))
     for i, member in enumerate(members):
-        X, codes, anomalies = member.encode(table)
+        X, codes, anomalies, _ = member.encode(table)
         Z, bound = member.predictor.run_rounded(X, codes)
         predictions, T, share = member.decode(Z), member.spec.temperature, 1.0
         smallest = predictions.values.min(axis=1)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +19,12 @@ from nncli.data.columns.hashing import Hashes, combine_columns, sum_of_numbers
 from nncli.data.columns.parsing import CellErrors
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.data.encoders.anomalies import Anomalies, InvalidCells
-from nncli.data.encoders.encoder import Encoded, Encoder
+from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.small_batch_encoder import SmallBatchEncoder
 from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
-from nncli.nn.arrays import DIRECTIONS, Array, Codes, Direction, Mask, Matrix
+from nncli.nn.arrays import DIRECTIONS, Array, Codes, Direction, Floats, Mask, Matrix
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.inference.small_blocks import MAX_ROWS
 from nncli.nn.losses import Loss
@@ -78,6 +78,15 @@ class ModelSpec(Spec):
         )
 
 
+class ModelInput(NamedTuple):
+    """Encoded rows, with their exposures (rows,), of which X has the rounded logarithms; None without."""
+
+    X: Matrix
+    codes: Codes
+    anomalies: Anomalies
+    exposure: Floats | None
+
+
 @dataclass(frozen=True)
 class Model:
     """A trained model in memory."""
@@ -101,8 +110,24 @@ class Model:
 
     @cached_property
     def predictor(self) -> Predictor:
-        """The network in prediction mode."""
-        return Predictor(self.spec.network, self.parameters, final=True)
+        """The network in prediction mode, for `inputs`."""
+        network = self.spec.network.model_copy(update={"offset": None}) if self._has_rates else self.spec.network
+        return Predictor(network, self.parameters, final=True)
+
+    @property
+    def _has_rates(self) -> bool:
+        return self.spec.target.has_rates and self.spec.network.offset is not None
+
+    def inputs(self, X: Matrix) -> Matrix:
+        """X (rows, features) as the predictor takes it: without the offset if predictions are rates times an exposure.
+
+        Layers see 0 in its place, in training too.
+        """
+        if not self._has_rates:
+            return X
+        X = X.copy()
+        X[:, self.spec.network.offset] = 0.0
+        return X
 
     def part(self, j: int) -> Model:
         """The model of one of several targets: the network with the outputs of that target alone."""
@@ -137,14 +162,14 @@ class Model:
         """
         return self.predict_encoded(self.encode(table))
 
-    def predict_encoded(self, encoded: Encoded) -> Predictions:
+    def predict_encoded(self, encoded: ModelInput) -> Predictions:
         """Predict encoded rows; see `predict`."""
-        X, codes, anomalies = encoded
+        X, codes, anomalies, exposure = encoded
         with _CALLS.begin() as others:
             Z = self._run(X, codes, 1 if others else 2)
-        return replace(self.decode(Z), anomalies=anomalies)
+        return replace(self.decode(Z, exposure), anomalies=anomalies)
 
-    def encode(self, table: Table) -> Encoded:
+    def encode(self, table: Table) -> ModelInput:
         """The features of a table, encoded for the network.
 
         Raises:
@@ -154,15 +179,18 @@ class Model:
         table.require_features(self.names)
         try:
             if len(table) <= MAX_ROWS:
-                return self._small_batch_encoder.encode(table)
-            return self.spec.encoder.encode(table, self.spec.network.precision)
+                encoded = self._small_batch_encoder.encode(table)
+            else:
+                encoded = self.spec.encoder.encode(table, self.spec.network.precision)
+            column = self.spec.encoder.exposure
+            return ModelInput(*encoded, None if column is None else column.read(table))
         except CellError as error:
             raise error.for_model() from None
 
     def anomalies(self, table: Table) -> Anomalies:
         """The anomalies of a table, without predicting it; see `encode` for the errors."""
         with np.errstate(all="ignore"):  # a value far out of the training range may overflow
-            return self.encode(table)[2]
+            return self.encode(table).anomalies
 
     def unusual_cells(self, table: Table, names: Iterable[str]) -> dict[str, Mask]:
         """Whether each cell (rows,) of the columns `names` is an anomaly; see `encode` for the errors."""
@@ -189,7 +217,7 @@ class Model:
         The BLAS is limited to one thread: its threads would synchronize, spinning, at every small product, and they
         give other bits.
         """
-        half = len(X) // (2 * BLOCK_ROWS) * BLOCK_ROWS
+        X, half = self.inputs(X), len(X) // (2 * BLOCK_ROWS) * BLOCK_ROWS
         if threads == 1 or half * self.spec.network.layout.n_decayed < WORTH_A_SECOND_THREAD:
             with limit_blas_threads(1):
                 return self.predictor.run(X, codes)
@@ -200,13 +228,16 @@ class Model:
             second.result()
         return Z
 
-    def predict_dataset(self, dataset: Dataset, threads: int = 1) -> Predictions:
-        """Predict encoded rows, on one thread, or on two if that pays off and `threads` allows it."""
-        return self.decode(self._run(dataset.X, dataset.codes, threads))
+    def predict_dataset(self, dataset: Dataset, threads: int = 1, exposure: Floats | None = None) -> Predictions:
+        """Predict encoded rows with their `exposure` (rows,), None for a model without.
 
-    def decode(self, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
-        """Predictions from raw outputs (rows, outputs)."""
-        return decode(self.spec, Z)
+        It is done on one thread, or on two if that pays off and `threads` allows it.
+        """
+        return self.decode(self._run(dataset.X, dataset.codes, threads), exposure)
+
+    def decode(self, Z: npt.NDArray[np.floating[Any]], exposure: Floats | None = None) -> Predictions:
+        """Predictions from the raw outputs (rows, outputs) of the predictor, and the exposures (rows,) if any."""
+        return decode(self.spec, Z, exposure, has_offset=False)
 
 
 def hash_rows(encoder: Encoder, target: Target, table: Table, dense: DenseColumns = NO_COLUMNS) -> Hashes:
@@ -226,8 +257,13 @@ def hash_rows(encoder: Encoder, target: Target, table: Table, dense: DenseColumn
     return combine_columns(names, cells, [sum_of_numbers(*part) for part in (dense, numbers) if part.names])
 
 
-def decode(spec: ModelSpec, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
+def decode(
+    spec: ModelSpec, Z: npt.NDArray[np.floating[Any]], exposure: Floats | None = None, *, has_offset: bool = True
+) -> Predictions:
     """Predictions from raw outputs (rows, outputs): the loss's inverse link, rounding, then temperature or unscaling.
+
+    If the target has rates, these are clipped, and last multiplied by the exposure (rows,). Outputs are for the
+    exposure of the row if they have the offset, as in training; without, they are for the encoder's usual exposure.
 
     Values are rounded to the precision of the training, so two machines whose matrix products differ in the last place
     of a float64 give the same predictions.
@@ -239,5 +275,9 @@ def decode(spec: ModelSpec, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
         decoded = np.ascontiguousarray(spec.target.decode(by_target).swapaxes(1, 2))
         return Predictions.of_quantiles(spec.target, decoded, spec.loss.quantile_levels, precision, spec.loss)
     values = spec.target.decode(spec.loss.inverse_link(Z).astype(precision).astype(np.float64))
-    predictions = Predictions(spec.target, values, precision, decision=spec.decision, loss=spec.loss)
+    if spec.encoder.exposure is not None and spec.target.has_rates:
+        assert exposure is not None
+        rates = spec.target.clip_rates(values / (exposure[:, None] if has_offset else spec.encoder.exposure.center))
+        return Predictions.of_rates(spec.target, rates, exposure, precision, loss=spec.loss)
+    predictions = Predictions(spec.target, values, precision, decision=spec.decision, exposure=exposure, loss=spec.loss)
     return predictions.with_temperature(spec.temperature)

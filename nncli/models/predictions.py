@@ -23,7 +23,8 @@ class Predictions:
     `anomalies` are the unexpected values in the rows, such as unseen categories. A `decision` makes classes of the
     probabilities; without one the most probable class is predicted. A loss of several quantiles predicts `quantiles`
     (rows, targets, levels), ascending, of which `values` are the medians; with the `loss` of the model, standard
-    deviations follow from them. Rows that are scored have their `exposure` (rows,), if the model has one.
+    deviations follow from them. Rows have their `exposure` (rows,), if the model has one. The `rates` (rows, targets)
+    of new rows, of which the values are the products with the exposure, are kept, since a quotient has other bits.
     """
 
     target: Target
@@ -35,6 +36,7 @@ class Predictions:
     levels: tuple[float, ...] = ()
     exposure: npt.NDArray[np.float64] | None = None
     loss: LossBase | None = None
+    rates: npt.NDArray[np.float64] | None = None
 
     @property
     def classes(self) -> npt.NDArray[np.int64]:
@@ -53,6 +55,26 @@ class Predictions:
         """The predictions with these quantiles (rows, targets, levels)."""
         medians = np.ascontiguousarray(quantiles[:, :, levels.index(MEDIAN)])
         return cls(target, medians, precision, quantiles=quantiles, levels=levels, loss=loss)
+
+    @classmethod
+    def of_rates(
+        cls,
+        target: Target,
+        rates: npt.NDArray[np.float64],
+        exposure: npt.NDArray[np.float64],
+        precision: Precision,
+        anomalies: Anomalies | None = None,
+        loss: LossBase | None = None,
+    ) -> Predictions:
+        """The predictions of rows with these rates (rows, targets) and exposures (rows,)."""
+        values = rates * exposure[:, None]
+        return cls(target, values, precision, anomalies or Anomalies(), exposure=exposure, loss=loss, rates=rates)
+
+    @property
+    def per_exposure(self) -> npt.NDArray[np.float64]:
+        """The values of rows with an exposure for an exposure of 1."""
+        assert self.exposure is not None
+        return self.values / self.exposure[:, None] if self.rates is None else self.rates
 
     @property
     def standard_deviations(self) -> npt.NDArray[np.float64] | None:
@@ -77,8 +99,8 @@ class Predictions:
     def take(self, rows: npt.NDArray[np.int64 | np.bool_]) -> Predictions:
         """The rows at these positions, or of a mask."""
         quantiles = None if self.quantiles is None else self.quantiles[rows]
-        exposure = None if self.exposure is None else self.exposure[rows]
-        return replace(self, values=self.values[rows], quantiles=quantiles, exposure=exposure)
+        exposure, rates = (None if array is None else array[rows] for array in (self.exposure, self.rates))
+        return replace(self, values=self.values[rows], quantiles=quantiles, exposure=exposure, rates=rates)
 
     def with_rows(self, rows: slice | npt.NDArray[np.int64 | np.bool_], other: Predictions) -> Predictions:
         """A copy in which some rows are those of `other`, in order."""
@@ -86,7 +108,7 @@ class Predictions:
         values[rows] = other.values
         if quantiles is not None:
             quantiles[rows] = other.quantiles
-        return replace(self, values=values, quantiles=quantiles)
+        return replace(self, values=values, quantiles=quantiles, rates=None)
 
     def with_temperature(self, T: float) -> Predictions:
         """Temperature scaling of the probabilities, rounded to the precision: less confident for T above 1."""
@@ -101,7 +123,10 @@ class Predictions:
 
 
 def stack_predictions(blocks: Iterable[Predictions], rows: int) -> Predictions | None:
-    """The predictions of consecutive blocks of `rows` rows together, without anomalies; None without a block."""
+    """The predictions of consecutive blocks of `rows` rows together, without anomalies and exposures.
+
+    None without a block.
+    """
     stacked, stop = None, 0
     for block in blocks:
         if stacked is None:
@@ -111,6 +136,8 @@ def stack_predictions(blocks: Iterable[Predictions], rows: int) -> Predictions |
                 values=np.empty((rows, block.values.shape[1])),
                 quantiles=None if block.quantiles is None else np.empty((rows, *shape)),
                 anomalies=Anomalies(),
+                exposure=None,
+                rates=None,
             )
         start, stop = stop, stop + len(block.values)
         stacked.values[start:stop] = block.values

@@ -279,10 +279,13 @@ class Network(Spec):
 
         return add
 
-    def lower(self, parameters: Parameters, X: Value | None, vectors: Sequence[Value]) -> Value:
+    def lower(
+        self, parameters: Parameters, X: Value | None, vectors: Sequence[Value], *, adds_offset: bool = True
+    ) -> Value:
         """The operations from X (rows, features) and the vectors of the embedded categories to the output.
 
-        X is None if there are no features but those. Where X is not finite, the output is NaN.
+        X is None if there are no features but those. Where X is not finite, the output is NaN. The offset is added if
+        `adds_offset`.
         """
         p, x = parameters.by_name, X
         if X is not None and self.offset is not None:
@@ -295,7 +298,7 @@ class Network(Spec):
         z = self.sequential.lower(p, join([*parts, *vectors]))
         z = z if x is None else z + (x - x).sum()
         z = (self.output_activation or Identity()).lower(z)
-        if x is not None and self.offset is not None:
+        if x is not None and self.offset is not None and adds_offset:
             first = z.columns([0]) + x.columns([self.offset])
             z = join([first, z.columns(range(1, z.width))]) if z.width > 1 else first
         return floor(z / OUTPUT_STEP + 0.5) * OUTPUT_STEP if self.monotone else z

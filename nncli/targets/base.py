@@ -49,8 +49,9 @@ Uncertainty: TypeAlias = Literal["interval", "prediction_set", "none"]
 class FitOptions(NamedTuple):
     """How a target is fitted: the `scaling` of numbers; with `clip`, predictions stay in the range of the rows.
 
-    `positive` is the second of two classes, and `order` all classes that are ordered, lowest first. Time has so many
-    `bins`, 0 for as many as suit the rows. Rows count by their sample `weights` (rows,).
+    Numbers are proportional to the column `exposure`, if there is one. `positive` is the second of two classes, and
+    `order` all classes that are ordered, lowest first. Time has so many `bins`, 0 for as many as suit the rows. Rows
+    count by their sample `weights` (rows,).
     """
 
     scaling: TargetScaling = "none"
@@ -59,6 +60,7 @@ class FitOptions(NamedTuple):
     order: tuple[str, ...] = ()
     bins: int = 0
     weights: Floats | None = None
+    exposure: str | None = None
 
 
 UNSCALED = FitOptions()
@@ -157,6 +159,14 @@ class TargetBase(Spec):
     def parts(self) -> Sequence[Any]:
         """The targets that it consists of; none for one target."""
         return ()
+
+    @property
+    def has_rates(self) -> bool:
+        """Whether the values of a row are its rates, which do not depend on its exposure, times the exposure.
+
+        Models of older versions add the logarithm of the exposure before the link instead.
+        """
+        return False
 
     def of_part(self, y: Truth, j: int) -> tuple[Mask, Truth]:
         """Which rows have target `j` of `parts`, and its values y there."""
@@ -305,6 +315,18 @@ class TargetBase(Spec):
     def lower_decode(self, values: Value, repeats: int = 1) -> Value:
         """The operations of `decode` for values (rows, outputs · repeats), with adjacent columns of each output."""
         return values
+
+    def clip_rates(self, rates: Floats) -> Floats:
+        """The rates (rows, outputs), within those of the training rows if these are kept."""
+        return rates
+
+    def clip_rates_vjp(self, rates: Floats, d: Floats) -> Floats:
+        """The gradient with respect to `rates`, before `clip_rates`, from that after it; both (rows, outputs)."""
+        return d
+
+    def lower_clip_rates(self, rates: Value) -> Value:
+        """The operations of `clip_rates`."""
+        return rates
 
     def lower_codes(self, values: Value, decision: Decision | None) -> Value | None:
         """The operations that make the codes (rows, 1) of predicted classes; -1 where a value is NaN. None without."""

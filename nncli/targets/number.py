@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import polars as pl
 
-from nncli.base.spec import FiniteFloat, PositiveFloat, StrictStr
+from nncli.base.spec import FiniteFloat, PositiveFloat, Spec, StrictStr
 from nncli.base.text import format_number
 from nncli.data.columns.hashing import Hashes, hash_numbers
 from nncli.data.columns.parsing import (
@@ -20,6 +20,7 @@ from nncli.data.columns.parsing import (
     safe_scale,
     unit_of,
 )
+from nncli.data.encoders.numeric import ExposureColumn
 from nncli.data.table import Table
 from nncli.nn.arrays import Floats, Precision
 from nncli.nn.losses import MAE, MSE, Loss
@@ -48,10 +49,24 @@ MAX_SHOWN = 4
 """Targets of a row that reports show."""
 
 
+class Rates(Spec):
+    """That numbers are proportional to an exposure, with the range of the training rows' rates if they are clipped."""
+
+    lowest: FiniteFloat | None = None
+    highest: FiniteFloat | None = None
+
+    @classmethod
+    def of(cls, y: Floats, exposure: Floats) -> Self:
+        """The range of the rates of numbers y (rows,) with their exposures (rows,)."""
+        rates = y / exposure
+        return cls(lowest=float(rates.min()), highest=float(rates.max()))
+
+
 class Numbers(TargetBase):
     """One or several numeric targets. The network learns (y - center) / scale; predictions are in the units of y.
 
-    With `lowest` and `highest`, the training range, predictions are clipped to it. `units` are removed from cells of
+    With `lowest` and `highest`, the training range, predictions are clipped to it. Of a target with an exposure the
+    `rates` are clipped instead; models of older versions have none. `units` are removed from cells of
     text, None for a target without; see spellings.py. Predictions have no unit.
     """
 
@@ -61,6 +76,7 @@ class Numbers(TargetBase):
     lowest: tuple[FiniteFloat, ...] | None = None
     highest: tuple[FiniteFloat, ...] | None = None
     units: tuple[StrictStr | None, ...] | None = None
+    rates: Rates | None = None
 
     @classmethod
     def fit(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> Self:
@@ -76,10 +92,13 @@ class Numbers(TargetBase):
         units = inferred if any(inferred) else None
         Y = cls._read(table, names, units) if clip or scaling != "none" else np.empty((0, len(names)))
         w = options.weights if options.weights is not None and options.weights.any() else None
-        counted = Y if w is None or not len(Y) else Y[w > 0.0]
-        ends = {}
-        if clip and len(Y):
-            ends = {"lowest": tuple(counted.min(0).tolist()), "highest": tuple(counted.max(0).tolist())}
+        counts = np.ones(len(Y), np.bool_) if w is None or not len(Y) else w > 0.0
+        ends: dict[str, Any] = {}
+        if options.exposure is not None:
+            exposure = ExposureColumn.of(table, options.exposure).read(table) if clip and len(Y) else None
+            ends = {"rates": Rates() if exposure is None else Rates.of(Y[counts, 0], exposure[counts])}
+        elif clip and len(Y):
+            ends = {"lowest": tuple(Y[counts].min(0).tolist()), "highest": tuple(Y[counts].max(0).tolist())}
         if scaling == "none":
             return cls(names=names, centers=(0.0,) * len(names), scales=(1.0,) * len(names), units=units, **ends)
         centers, scales = [], []
@@ -140,6 +159,23 @@ class Numbers(TargetBase):
         return minimum(maximum(scaled, np.repeat(self.lowest, repeats)), np.repeat(self.highest, repeats))
 
     @property
+    def has_rates(self) -> bool:
+        return self.rates is not None
+
+    def clip_rates(self, rates: Floats) -> Floats:
+        if self.rates is None or self.rates.lowest is None:
+            return rates
+        return rates.clip(self.rates.lowest, self.rates.highest)
+
+    def clip_rates_vjp(self, rates: Floats, d: Floats) -> Floats:
+        return np.where(self.clip_rates(rates) == rates, d, 0.0)
+
+    def lower_clip_rates(self, rates: Value) -> Value:
+        if self.rates is None or self.rates.lowest is None or self.rates.highest is None:
+            return rates
+        return minimum(maximum(rates, self.rates.lowest), self.rates.highest)
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """None."""
         return ()
@@ -176,14 +212,16 @@ class Numbers(TargetBase):
         return self.accepts(other)
 
     def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
-        """The target without scaling, since members predict in its own units."""
-        n = len(self.names)
-        return type(self)(names=self.names, centers=(0.0,) * n, scales=(1.0,) * n, units=self.units)
+        """The target without scaling and clipping, since members predict in its own units."""
+        n, rates = len(self.names), Rates() if all(target.has_rates for target in targets) else None
+        return type(self)(names=self.names, centers=(0.0,) * n, scales=(1.0,) * n, units=self.units, rates=rates)
 
     @property
     def is_whole(self) -> bool:
         parts = (self.centers, self.scales, self.lowest, self.highest)
         both = (self.lowest is None) == (self.highest is None)
+        if self.rates is not None:
+            both = both and len(self.names) == 1 and (self.rates.lowest is None) == (self.rates.highest is None)
         return both and all(part is None or len(part) == len(self.names) for part in parts)
 
     def metric(self, name: str, decision: Decision | None = None) -> BoundMetric:

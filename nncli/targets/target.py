@@ -41,7 +41,12 @@ def class_targets(names: Sequence[str], loss: LossBase, *, ordered: bool = True)
 
 def kind_of(loss: LossBase) -> TargetKind:
     """The kind of target that a loss is for."""
-    kind = KINDS.get(loss.task) or plugins.find("targets", loss.task)
+    kind = kind_of_task(loss.task)
     if kind is None:
         raise UsageError(f"there is no kind of target {quote(loss.task)}, which {type(loss).__name__} is for")
-    return cast("TargetKind", kind)
+    return kind
+
+
+def kind_of_task(task: str) -> TargetKind | None:
+    """The kind of target that losses of a task are for, also that of a plugin; None if there is none."""
+    return cast("TargetKind | None", KINDS.get(task) or plugins.find("targets", task))

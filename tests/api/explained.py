@@ -17,6 +17,7 @@ from nncli.data.encoders.text import TextColumn
 from nncli.data.table import Table
 from nncli.models.ensemble import Ensemble, EnsembleSpec
 from nncli.models.model import Model, ModelSpec
+from nncli.nn.arrays import Precision
 from nncli.nn.embeddings import Embedding
 from nncli.nn.losses import MSE, CrossEntropy, Loss, Ordinal
 from nncli.nn.network import Network
@@ -62,8 +63,9 @@ def model_of(
     columns: Sequence[Column] = COLUMNS,
     seed: int = 0,
     temperature: float = 1.0,
+    precision: Precision = "float64",
 ) -> Model:
-    """A model with weights of its own for every seed, in float64."""
+    """A model with weights of its own for every seed."""
     usual: dict[str, Loss] = {"regression": MSE(), "classification": CrossEntropy(), "ordinal": Ordinal()}
     encoder, loss = Encoder(columns=tuple(columns)), loss or usual[target.task]
     labels = target.n_outputs
@@ -75,7 +77,8 @@ def model_of(
             ],
             "layers": layers,
             "n_outputs": loss.outputs(labels),
-            "precision": "float64",
+            "precision": precision,
+            "offset": encoder.offset,
             "numeric_features": encoder.embeddable_positions,
         }
     )

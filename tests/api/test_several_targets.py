@@ -339,3 +339,15 @@ def test_a_target_may_be_named_type(tmp_path: Path) -> None:
     run = train(tmp_path / "t.csv", target=["price", "type"], output=tmp_path / "run", set=settings).run
     losses = {name: of_target.load_model().spec.loss.type for name, of_target in Run.open(run).targets.items()}
     assert losses == {"price": "huber", "type": "cross_entropy"}
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+def test_a_training_that_is_stopped_in_its_first_epoch_has_a_run_of_each_target(batches: int, tmp_path: Path) -> None:
+    stopped = train_on(tmp_path, "batch_size=16", stop=stop_at(batches))
+    manifest = Run.open(stopped).load_manifest()
+    assert (manifest.status, manifest.best_epoch) == ("stopped", 0)
+    rows = table_of(20)
+    together = predict(stopped, rows)
+    for name in TARGETS:
+        alone = predict(stopped / "targets" / name, rows)["prediction"]
+        assert together[f"prediction_{name}"].to_list() == alone.to_list()

@@ -76,6 +76,31 @@ def test_report_and_export_write_a_file_for_each_target(nncli: Cli, run: Path, t
     assert all((tmp_path / f"model-{name}.py").exists() for name in TARGETS)
 
 
+@pytest.mark.parametrize("options", [["--interval", "0.8"], ["--proba"]])
+def test_an_export_that_does_not_fit_one_of_the_targets_names_it_and_writes_no_file(
+    nncli: Cli, run: Path, tmp_path: Path, options: list[str]
+) -> None:
+    done = nncli("export", run, "-o", tmp_path / "model.py", "--no-check", "-q", *options)
+    refused = "sold" if "--interval" in options else "price"
+    assert done.code == 2
+    assert f"'{refused}'" in done.err
+    assert not list(tmp_path.iterdir())
+    fits = [name for name in TARGETS if str(run / "targets" / name) in done.err]
+    assert fits == [name for name in TARGETS if name != refused]
+    nncli("export", run / "targets" / fits[0 if "--interval" in options else 1], "-o", tmp_path / "m.py", *options)
+    assert (tmp_path / "m.py").exists()
+
+
+@pytest.mark.parametrize("command", ["export", "report"])
+def test_a_file_in_the_way_of_one_target_keeps_those_of_the_others_from_being_written(
+    nncli: Cli, run: Path, tmp_path: Path, command: str
+) -> None:
+    suffix, options = ("py", ["--no-check"]) if command == "export" else ("html", [])
+    (tmp_path / f"a-{TARGETS[-1]}.{suffix}").write_text("mine")
+    assert nncli(command, run, "-o", tmp_path / f"a.{suffix}", *options, "-q").code == 2
+    assert [path.name for path in tmp_path.iterdir()] == [f"a-{TARGETS[-1]}.{suffix}"]
+
+
 def test_the_end_of_a_training_has_the_scores_of_each_target(nncli: Cli, table: Path, tmp_path: Path) -> None:
     names = [word for name in TARGETS for word in ("-t", name)]
     settings = [word for key in ("epochs=2", "members=1", "layers=[8]") for word in ("--set", key)]

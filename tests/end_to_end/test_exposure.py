@@ -1,8 +1,12 @@
-"""A column of exposures is the log offset of counts, wherever rows are trained on, predicted, scored or exported."""
+"""Counts and amounts are proportional to a column of exposures, wherever rows are trained on, predicted or exported."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,16 +14,24 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli import cross_validate, distill, evaluate, explain, load, predict, report, train
+from nncli import cross_validate, distill, evaluate, explain, export, load, predict, report, train
 from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.base.errors import CellError, ConfigError, DataError
 from nncli.data.table import Table
 from nncli.models.scores import headlines
+from nncli.nn.losses.regression import AMOUNT_LOSSES
 from nncli.run_directory.manifest import METRICS
+from nncli.serving.app import build_app
 from nncli.serving.columns.input_schema import InputSchema
+from nncli.serving.models.reload import ModelSlot, ModelSlots
+from nncli.serving.models.served_model import ServedModel
+from nncli.serving.options import ServerOptions
+from nncli.serving.state import ServerState
 from nncli.sklearn import NNRegressor
 from tests.assertions import raises
 from tests.exporters.support import assert_equal_predictions
+from tests.models.test_rates import is_proportional
+from tests.serving.asgi_client import AsgiClient
 
 ONE = "data: {path: t.csv, target: claims, exposure: years}\nlayers: [6]\nepochs: 6\nbatch_size: 32\nseed: 1\n"
 SEVERAL = ONE + "members: 2\n"
@@ -31,6 +43,14 @@ def frame_of(rows: int = 160) -> pl.DataFrame:
     town = rng.choice(["Oslo", "Rome"], rows)
     claims = rng.poisson(years * np.exp(0.3 * x + 0.5 * (town == "Rome")))
     return pl.DataFrame({"x": x, "years": years, "town": town, "claims": claims})
+
+
+@contextmanager
+def client_of(run: Path) -> Iterator[AsgiClient]:
+    """A client of a server of one run."""
+    state = ServerState(ModelSlots([ModelSlot(run, ServedModel.load("model", run))]), ServerOptions())
+    yield AsgiClient(build_app(state))
+    state.batcher.close()
 
 
 @pytest.fixture(scope="module")
@@ -46,15 +66,41 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("run", ["one", "several"])
 def test_predictions_are_proportional_to_the_exposure(folder: Path, run: str) -> None:
     rows = frame_of().head(20)
-    once = predict(folder / run, rows)["prediction"]
-    twice = predict(folder / run, rows.with_columns(pl.col("years") * 2.0))["prediction"]
-    np.testing.assert_allclose(twice, once * 2.0, rtol=1e-6)
+    once = predict(folder / run, rows, interval=0.8)
+    twice = predict(folder / run, rows.with_columns(pl.col("years") * 2.0), interval=0.8)
+    for name in ("prediction", "lower_80", "upper_80"):
+        assert twice[name].to_list() == (once[name] * 2.0).to_list()
 
 
-def test_one_row_has_the_bits_that_it_has_among_others(folder: Path) -> None:
-    rows = frame_of()
-    together = predict(folder / "several", rows)["prediction"].to_list()
-    assert [predict(folder / "several", rows[i : i + 1])["prediction"].item() for i in range(8)] == together[:8]
+@pytest.mark.parametrize("members", [1, 2])
+@pytest.mark.parametrize("loss", AMOUNT_LOSSES)
+def test_clipped_rates_are_multiplied_by_the_exposure_in_python_over_http_and_in_exports(
+    loss: str, members: int, folder: Path, tmp_path: Path
+) -> None:
+    frame = frame_of().with_columns(claims=pl.col("claims") + 1)  # gamma and log_normal are for amounts above 0
+    frame.write_csv(tmp_path / "t.csv")
+    text = ONE + f"members: {members}\nloss: {loss}\nencoding: {{clip_target: true}}\n"
+    (tmp_path / "c.yaml").write_text(text.replace("epochs: 6", "epochs: 2"))
+    run = train(tmp_path / "c.yaml", output=tmp_path / "run").run
+    export(run, tmp_path / "model.py", interval=0.8)
+    rates = (frame["claims"] / frame["years"]).to_numpy()
+    rows = frame.head(12).with_columns(x=pl.Series(np.linspace(-9.0, 9.0, 12)))  # some are clipped
+    exposures = (1.0, 10.0, 100.0, 0.3)
+    new = pl.concat([rows.with_columns(years=pl.lit(exposure)) for exposure in exposures])
+    new.write_csv(tmp_path / "new.csv")
+    command = [sys.executable, str(tmp_path / "model.py"), str(tmp_path / "new.csv")]
+    printed = subprocess.run(command, capture_output=True, check=True).stdout
+    with client_of(run) as client:
+        answer = client.post_json("/predict?interval=0.8", {"rows": new.select("x", "years", "town").to_dicts()})
+    predicted = predict(run, new, interval=0.8)
+    for table in (predicted, pl.DataFrame(answer.json["rows"]), pl.read_csv(printed)):
+        for name in ("prediction", "lower_80", "upper_80"):
+            at_one, *others = table[name].to_numpy().reshape(len(exposures), -1)
+            for exposure, values in zip(exposures[1:], others, strict=True):
+                assert is_proportional(values, at_one, exposure), name
+    of_rate = predicted["prediction"].to_numpy()[: len(rows)]
+    assert rates.min() <= of_rate.min()
+    assert of_rate.max() <= rates.max()
 
 
 @pytest.mark.parametrize("run", ["one", "several"])
@@ -137,7 +183,7 @@ def test_folds_and_students_have_the_exposure(folder: Path, tmp_path: Path) -> N
     once, twice = (
         predict(tmp_path / "student", table)["prediction"] for table in (rows, rows.with_columns(pl.col("years") * 2.0))
     )
-    np.testing.assert_allclose(twice, once * 2.0, rtol=1e-6)
+    assert twice.to_list() == (once * 2.0).to_list()
 
 
 def test_an_estimator_names_the_column_in_its_configuration() -> None:
@@ -147,7 +193,7 @@ def test_an_estimator_names_the_column_in_its_configuration() -> None:
     ).fit(frame.drop("claims"), frame["claims"])
     rows = frame.drop("claims").head(4)
     doubled = model.predict(rows.with_columns(pl.col("years") * 2.0))
-    np.testing.assert_allclose(doubled, 2.0 * model.predict(rows), rtol=1e-6)
+    assert doubled.tolist() == (2.0 * model.predict(rows)).tolist()
 
 
 def test_scores_have_the_deviance_and_the_order_of_rates(folder: Path) -> None:

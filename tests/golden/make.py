@@ -41,6 +41,10 @@ CONFIGS = {
     "text": (
         "data: {path: table.csv, target: label, features: [x2, said]}\nencoding: {max_text_features: 8}\nlayers: [4]\n"
     ),
+    "exposure": (  # of a version that clipped numbers, not rates, and added the logarithm of the exposure
+        "data: {path: table.csv, target: count, exposure: years, features: [x1, few]}\nlayers: [4]\n"
+        "loss: tweedie\nencoding: {clip_target: true}\n"
+    ),
     "counts": "data: {path: table.csv, target: count}\nlayers: [4]\nactivation: mish\nloss: poisson\n",
 }
 
@@ -81,10 +85,18 @@ def with_dates_and_text(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def with_exposure(frame: pl.DataFrame) -> pl.DataFrame:
+    """Also how long each row was observed, for counts that depend on it."""
+    rng = np.random.default_rng(9)
+    years = np.round(rng.uniform(0.1, 5.0, len(frame)), 3)
+    return frame.with_columns(years=pl.Series(years), count=pl.Series(rng.poisson(years * np.exp(frame["x2"]))))
+
+
 def main() -> None:
     """Train a run for each configuration, and note what it predicts."""
     for name, text in CONFIGS.items():
         frame = with_dates_and_text(table()) if name in ("dates", "text") else table()
+        frame = with_exposure(frame) if name == "exposure" else frame
         home = HERE / f"format-{FORMAT}-{name}"
         if home.exists():
             continue

@@ -8,8 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
 
+from nncli import predict
 from nncli.models.model import FORMAT
 from tests.golden.make import CONFIGS
 
@@ -46,3 +49,13 @@ def test_golden_runs_predict_the_same_bits_with_any_kernel_this_machine_runs(ker
     if done.returncode == -signal.SIGILL:
         pytest.skip(f"this processor cannot run the {kernel} kernel")
     assert done.returncode == 0, done.stderr
+
+
+def test_a_run_of_before_rates_keeps_its_clipped_numbers_and_the_bounds_of_its_intervals() -> None:
+    home = HERE / "format-1-exposure"
+    rows = pl.read_csv(home / "rows.csv").with_columns(pl.col("years") * 20.0)
+    predicted = predict(home / "run", rows, interval=0.8)
+    expected = pl.read_csv(home / "expected_intervals.csv")
+    assert predicted["prediction"].max() == 33.0  # the largest count of its training rows
+    assert predicted["prediction"].to_list() == expected["prediction"].to_list()
+    np.testing.assert_allclose(predicted.to_numpy(), expected.to_numpy(), rtol=1e-13)

@@ -11,16 +11,18 @@ import pytest
 
 from nncli import export, threshold, train
 from nncli.data.table import Table
-from nncli.exporters.check import Check
+from nncli.exporters.check import Check, table_of_features
 from nncli.exporters.comparison import Comparison
-from nncli.exporters.lowering import lower_model
+from nncli.exporters.lowering import exported_cells, lower_model
 from nncli.exporters.targets import TARGETS, ModelInfo, Target
+from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel
 from nncli.nn.activations import ElementwiseActivation
 from nncli.nn.layers import Layer
 from nncli.nn.layers.base import LayerBase
 from nncli.nn.layers.dense import Dense
-from nncli.nn.losses import Quantiles
+from nncli.nn.losses import Loss, Quantiles
 from nncli.nn.losses.classification import ClassLoss
 from nncli.nn.losses.regression import RegressionLoss
 from nncli.targets.classes import ClassificationTarget
@@ -28,6 +30,8 @@ from nncli.targets.decision import CostMatrix
 from tests.api.explained import CITY, CLASSES, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
 from tests.cli.support import DATA
 from tests.exporters.test_lowering import CLIPPED, THREE, TWO_OF_THREE, with_decision
+from tests.models.test_rates import LOSSES as LOG_LINKS
+from tests.models.test_rates import RATES, held_out_rows, is_proportional, model_with, rows_of
 from tests.nn.test_lowering import REQUIRED
 from tests.unions import members, tag
 
@@ -88,6 +92,25 @@ def test_the_link_of_a_loss_is_computed_in_the_runtime(
 ) -> None:
     result = compared(model_of(HIDDEN, target=predicted, loss=loss()), target, tmp_path)
     assert result.is_match, result
+
+
+@pytest.mark.parametrize("members", [1, 2])
+@pytest.mark.parametrize("loss", LOG_LINKS, ids=lambda loss: loss.type)
+def test_numbers_and_bounds_are_rates_times_the_exposure_in_the_runtime(
+    loss: Loss, members: int, target: Target, tmp_path: Path
+) -> None:
+    model = model_with(members, loss, RATES, "float64")
+    conformal = ConformalPredictor.of(model, held_out_rows(model), UncertaintyOptions(interval=0.8))
+    program, file = lower_model(model, conformal), tmp_path / f"model{target.suffix}"
+    file.write_bytes(target.content(program, ModelInfo("a model", "0" * 64, "1")))
+    tables = [rows_of(exposure) for exposure in (1.0, 0.3, 10.0, 100.0)]
+    assert Check(model, conformal, program, target).run(file, tables).is_match
+    at_one, *others = (
+        target.load_runner().run(file, exported_cells(model, table_of_features(model, table)).frame) for table in tables
+    )
+    for exposure, rows in zip((0.3, 10.0, 100.0), others, strict=True):
+        for name in ("prediction", "lower_80", "upper_80"):
+            assert is_proportional(rows[name].to_numpy(), at_one[name].to_numpy(), exposure), name
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from nncli.data.table import Table
 from nncli.models.predictions import Predictions
 from nncli.nn.losses import Normal
 from nncli.targets.base import FitOptions, TargetScaling
-from nncli.targets.number import RegressionTarget
+from nncli.targets.number import Rates, RegressionTarget
 
 
 def one(cells: Sequence[Any] | pl.Series, name: str = "y") -> Table:
@@ -126,3 +126,28 @@ def test_a_distribution_is_scored_and_compared_by_its_crps_in_the_units_of_each_
     spread = y.std(axis=0)
     scaled = loss.per_row(quantiles / spread[:, None], y / spread)
     np.testing.assert_allclose(target.test_losses("crps", loss, predictions, y), scaled)
+
+
+def test_of_a_target_with_an_exposure_rates_are_clipped_to_those_of_the_training_rows() -> None:
+    table = Table(pl.DataFrame({"y": [1.0, 6.0, 8.0], "e": [2.0, 1.0, 16.0]}), "")
+    target = RegressionTarget.fit(table, ("y",), FitOptions("mean", clip=True, exposure="e"))
+    assert (target.rates, target.lowest, target.highest) == (Rates(lowest=0.5, highest=6.0), None, None)
+    assert target.decode(np.array([[99.0]])).tolist() == [[495.0]]  # for an exposure that is not said
+    assert target.clip_rates(np.array([[0.1], [3.0], [9.0]])).ravel().tolist() == [0.5, 3.0, 6.0]
+    d = target.clip_rates_vjp(np.array([[0.1], [3.0], [9.0]]), np.full((3, 1), 2.0))
+    assert d.ravel().tolist() == [0.0, 2.0, 0.0]
+    assert RegressionTarget.model_validate_json(target.model_dump_json()) == target
+    assert target.joint([target], None).rates == Rates()
+
+
+def test_a_target_of_an_older_version_has_no_rates_nor_one_that_is_joined_with_it() -> None:
+    old, new = (RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,), rates=rates) for rates in (None, Rates()))
+    assert (old.has_rates, new.has_rates, new.joint([new, old], None).has_rates) == (False, True, False)
+
+
+@pytest.mark.parametrize("names", [("y",), ("y", "z")])
+def test_the_bounds_of_rates_are_those_of_one_target(names: tuple[str, ...]) -> None:
+    n, half = len(names), Rates(lowest=0.5)
+    whole = RegressionTarget(names=names, centers=(0.0,) * n, scales=(1.0,) * n, rates=Rates())
+    assert whole.is_whole == (n == 1)
+    assert not whole.model_copy(update={"rates": half}).is_whole

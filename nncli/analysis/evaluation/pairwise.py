@@ -26,7 +26,7 @@ from nncli.targets.decision import Decision, constant_decision
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.classification_resamples import log_loss_per_row
 from nncli.targets.metrics.significance import LEVEL, PairedTest, paired_test
-from nncli.targets.target import KINDS, kind_of
+from nncli.targets.target import kind_of
 
 Floats = NDArray[np.float64]
 Truth: TypeAlias = NDArray[np.str_] | Floats
@@ -431,7 +431,7 @@ def _losses_of_predictions(run: ComparableRun, measure: Measure) -> Floats:
             if costs is not None:
                 return np.asarray(costs[codes, run.classes], np.float64)
         return np.asarray(run.classes != codes, np.float64)
-    if KINDS[measure.task].has_probabilities:
+    if kind_of(measure).has_probabilities:
         return measure.per_row(run.values, run.truth)
     with np.errstate(all="ignore"):
         truth, spread = np.asarray(run.truth, np.float64), run.truth.std(axis=0)

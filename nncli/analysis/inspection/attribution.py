@@ -255,10 +255,16 @@ class EmbeddedNetwork:
             dZ[:rows] = slope(outputs[:rows].astype(np.float64), slice(start, start + rows))
             d_offset = dZ[:rows, 0].copy()  # `backward` may change dZ
             G[start : start + rows] = self._layers.backward(self._last.backward(dZ))[:rows]
-            if self._offset is not None:  # an input of the output alone
-                j = len(self._embedded) * self._units + int(np.searchsorted(self._others, self._offset))
+            if (j := self.offset) is not None:  # an input of the output alone
                 E[start : start + rows, j], G[start : start + rows, j] = self._X[:rows, self._offset], d_offset
         return E, G
+
+    @property
+    def offset(self) -> int | None:
+        """The position of the offset among the inner inputs."""
+        if self._offset is None:
+            return None
+        return len(self._embedded) * self._units + int(np.searchsorted(self._others, self._offset))
 
     def by_input(self, values: Floats) -> Floats:
         """Values of the inner inputs (rows, width), summed over those of each input (rows, inputs)."""
@@ -466,18 +472,24 @@ def _of_part(rows: EncodedRows, background: EncodedRows, task: _Task, chosen: Ro
     spec, chosen = part.model.spec, chosen[task.rows]
     T = spec.temperature * (model.spec.temperature if isinstance(model, Ensemble) else 1.0)
     positions = model.spec.target.positions_in(spec.target)  # -1 for a class that the member does not have
+    column, offset = spec.encoder.exposure, spec.network.offset
     function = OutputFunction(spec, T, chosen if positions is None else positions[chosen])
     network = EmbeddedNetwork(spec.network, part.model.parameters)
     base = background.mean(network.embed(usual.X, usual.codes))
 
     def evaluate(points: Floats, rows: Rows) -> Evaluation:
         f = np.empty(len(points))
+        exposure = None if column is None or offset is None else column.center * np.exp(points[:, offset])
 
         def slope(Z: Floats, block: slice) -> Floats:
-            f[block] = function.value(Z, rows[block])
-            return function.slope(Z, rows[block])
+            of_block = None if exposure is None else exposure[block]
+            f[block] = function.value(Z, rows[block], of_block)
+            return function.slope(Z, rows[block], of_block)
 
-        return Evaluation(f, *network.gradients(points, slope))
+        E, G = network.gradients(points, slope)
+        if network.offset is not None and spec.target.has_rates:
+            G[:, network.offset] = f  # proportional to the exposure, whose logarithm the offset is, clipped or not
+        return Evaluation(f, E, G)
 
     with np.errstate(all="ignore"):  # not inherited by threads
         return integrate(
@@ -487,24 +499,31 @@ def _of_part(rows: EncodedRows, background: EncodedRows, task: _Task, chosen: Ro
 
 @dataclass(frozen=True)
 class OutputFunction:
-    """The output `chosen` (rows,) as a function of the raw outputs Z (n, outputs), and its gradient."""
+    """The output `chosen` (rows,) as a function of the raw outputs Z (n, outputs), and its gradient.
+
+    Z has the offset of the `exposure` (n,), if there is one.
+    """
 
     spec: ModelSpec
     temperature: float
     chosen: Rows
 
-    def value(self, Z: Floats, rows: Rows) -> Floats:
+    def value(self, Z: Floats, rows: Rows, exposure: Floats | None = None) -> Floats:
         """The probability, or the number in its own units, (n,)."""
         P, k = self.spec.loss.inverse_link(Z / self.temperature), self.chosen[rows]
         P = self.spec.target.decode(P)
+        if exposure is not None:
+            P = self.spec.target.clip_rates(P / exposure[:, None]) * exposure[:, None]
         return np.where(k < 0, 0.0, P[np.arange(len(P)), k])
 
-    def slope(self, Z: Floats, rows: Rows) -> Floats:
+    def slope(self, Z: Floats, rows: Rows, exposure: Floats | None = None) -> Floats:
         """dZ (n, outputs)."""
         loss, T, k, target = self.spec.loss, self.temperature, self.chosen[rows], self.spec.target
         P = loss.inverse_link(Z / T)
         dP = np.zeros(P.shape)
         dP[np.arange(len(P)), k] = np.where(k < 0, 0.0, 1.0)
+        if exposure is not None:
+            dP = target.clip_rates_vjp(target.decode(P) / exposure[:, None], dP)
         return np.asarray(loss.inverse_link_vjp(Z / T, target.decode_vjp(P, dP)) / T)
 
 

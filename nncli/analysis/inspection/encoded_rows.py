@@ -17,6 +17,7 @@ from nncli.data.sample_weights import Weights, combine
 from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel, Ensemble, shared_anomalies
 from nncli.models.model import Model
+from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Codes, Direction, Matrix
 from nncli.nn.batches.dataset import Dataset
 
@@ -47,10 +48,11 @@ class ColumnSlice(NamedTuple):
 
 
 class ColumnValues(NamedTuple):
-    """The encoded cells of one column for one network: a row each, or one row for all."""
+    """The encoded cells of one column for one network: a row each, or one row for all; of the exposures also these."""
 
     X: Matrix
     codes: Codes
+    exposure: Floats | None = None
 
 
 def column_slices(encoder: Encoder) -> dict[str, ColumnSlice]:
@@ -67,32 +69,44 @@ def column_slices(encoder: Encoder) -> dict[str, ColumnSlice]:
 
 @dataclass(frozen=True)
 class EncodedPart:
-    """Rows encoded for one network."""
+    """Rows encoded for one network, with their `exposure` (rows,), None for a model without."""
 
     model: Model
     X: Matrix
     codes: Codes
+    exposure: Floats | None = None
 
     def take(self, rows: Rows) -> EncodedPart:
         """The rows at these positions."""
-        return EncodedPart(self.model, self.X[rows], self.codes[rows])
+        exposure = None if self.exposure is None else self.exposure[rows]
+        return EncodedPart(self.model, self.X[rows], self.codes[rows], exposure)
 
     def cells(self, column: str, rows: Rows) -> ColumnValues | None:
         """The cells of a column in the rows at these positions; None if the network does not use the column."""
-        at = column_slices(self.model.spec.encoder).get(column)
-        return None if at is None else ColumnValues(self.X[rows, at.X], self.codes[rows, at.codes])
+        encoder = self.model.spec.encoder
+        at = column_slices(encoder).get(column)
+        if at is None:
+            return None
+        is_exposure = encoder.exposure is not None and encoder.exposure.name == column
+        exposure = self.exposure[rows] if is_exposure and self.exposure is not None else None
+        return ColumnValues(self.X[rows, at.X], self.codes[rows, at.codes], exposure)
 
-    def copies(self, mask: Mask | None, column: str, cells: Sequence[ColumnValues | None]) -> Dataset:
-        """The rows of a mask (rows,), None for all, as often as there are `cells` of a column to replace theirs."""
+    def predict_copies(
+        self, mask: Mask | None, column: str, cells: Sequence[ColumnValues | None], threads: int
+    ) -> Predictions:
+        """Predict the rows of a mask (rows,), None for all, as often as there are `cells` to replace a column's."""
         chosen = slice(None) if mask is None else mask
         X, codes = self.X[chosen], self.codes[chosen]
         n, at = len(X), column_slices(self.model.spec.encoder).get(column)
         X, codes = np.tile(X, (len(cells), 1)), np.tile(codes, (len(cells), 1))
+        exposure = None if self.exposure is None else np.tile(self.exposure[chosen], len(cells))
         for k, values in enumerate(cells):
             if values is not None and at is not None:
                 rows, source = slice(k * n, (k + 1) * n), slice(None) if len(values.X) == 1 else chosen
                 X[rows, at.X], codes[rows, at.codes] = values.X[source], values.codes[source]
-        return Dataset(X, codes, np.empty((len(X), 0)))
+                if exposure is not None and values.exposure is not None:
+                    exposure[rows] = values.exposure[source]
+        return self.model.predict_dataset(Dataset(X, codes, np.empty((len(X), 0))), threads, exposure)
 
 
 @dataclass(frozen=True)
@@ -121,7 +135,7 @@ class EncodedRows:
         parts, anomalies_of_members = [], []
         for member in model.members if isinstance(model, Ensemble) else (model,):
             encoded = member.encode(table)
-            parts.append(EncodedPart(member, encoded.X, encoded.codes))
+            parts.append(EncodedPart(member, encoded.X, encoded.codes, encoded.exposure))
             anomalies_of_members.append(encoded.anomalies)
         anomalies = shared_anomalies(model, table, anomalies_of_members)
         return cls(model, tuple(parts), oof_mask, anomalies, _scaled(weights))
@@ -194,14 +208,15 @@ class EncodedRows:
         )
         threads = 2 if len(members) == 1 else 1
         levels = len(self.model.spec.loss.quantile_levels) if quantiles else 0
+        has_rates = self.model.spec.target.has_rates
 
         def values_of(member: tuple[EncodedPart, Mask | None, tuple[ColumnValues | None, ...]]) -> Floats:
             part, mask, values = member
             with np.errstate(all="ignore"):  # not inherited by threads
-                predictions = part.model.predict_dataset(part.copies(mask, column, values), threads)
+                predictions = part.predict_copies(mask, column, values, threads)
                 predicted_values = predictions.values
                 if isinstance(self.model, Ensemble):
-                    predicted_values = self.model.member_values(predictions)
+                    predicted_values = predictions.per_exposure if has_rates else self.model.member_values(predictions)
                 if levels:
                     predicted_values = predictions.loss_inputs.reshape(len(predicted_values), -1)
                 return predicted_values.reshape(len(cells), -1, predicted_values.shape[1])
@@ -214,7 +229,14 @@ class EncodedRows:
             total[:, slice(None) if mask is None else mask] += self.model.weighted(i, values)
         every = self.model.total_weight(range(len(members)))
         weights = every if self.oof_mask is None else self.model.total_weights(self.oof_mask)
-        return self.model.mean(total, weights).values
+        mean = self.model.mean(total, weights).values
+        return mean * self._exposures([of_cells[0] for of_cells in cells])[:, :, None] if has_rates else mean
+
+    def _exposures(self, cells: Sequence[ColumnValues | None]) -> Floats:
+        """The exposures (cells, rows), with those of each of the `cells` in place of those of the rows."""
+        replaced = (None if values is None else values.exposure for values in cells)
+        each = (self.parts[0].exposure if exposure is None else exposure for exposure in replaced)
+        return np.stack([np.broadcast_to(np.asarray(exposure), len(self)) for exposure in each])
 
 
 def _scaled(weights: Weights | None) -> Weights | None:

@@ -234,8 +234,8 @@ class EncodingSection(EncodingOptions):
     )
     clip_target: StrictBool = Field(
         False,
-        description="Clip predicted numbers to the range of the target in the training rows. Distributions are not "
-        "clipped.",
+        description="Clip predicted numbers to the range of the target in the training rows; with an exposure, clip "
+        "rates to that of the target over the exposure. Distributions are not clipped.",
     )
     max_features: Literal["auto"] | PositiveInt | None = Field(
         None,

@@ -65,9 +65,9 @@ def are_class_ids(y: npt.NDArray[np.float64]) -> bool:
 
 
 def target_columns(config: Config) -> list[str]:
-    """The columns by which a target is fitted: its own, and the sample weights."""
-    weight = config.data.sample_weight
-    return [*config.data.target, *(() if weight is None or weight in config.data.target else (weight,))]
+    """The columns by which a target is fitted: its own, the sample weights and the exposure."""
+    further = (config.data.sample_weight, config.data.exposure)
+    return [*dict.fromkeys((*config.data.target, *filter(None, further)))]
 
 
 def infer_loss(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...]]:
@@ -361,9 +361,9 @@ def fit_kind(
     """
     if isinstance(loss, SeveralLosses):
         return _side_by_side(config, table, table, loss, fit_kind)
-    weights = _row_weights(config, table)
-    options = FitOptions(scaling, clip, config.positive_class, config.data.order or (), loss.time_bins, weights)
-    target = kind_of(loss).fit(table, config.data.target, options)
+    data, weights = config.data, _row_weights(config, table)
+    options = FitOptions(scaling, clip, config.positive_class, data.order or (), loss.time_bins, weights, data.exposure)
+    target = kind_of(loss).fit(table, data.target, options)
     if config.positive_class is not None and (len(target.labels) != 2 or config.positive_class not in target.labels):
         labels = join_quoted(target.labels[:MAX_LABELS])
         raise config_error(

@@ -426,9 +426,12 @@ class TrainingScores:
 
 def _predict(model: Model, rows: PreparedRows, threads: int) -> Predictions:
     """Predict encoded rows chunk by chunk."""
-    dataset = rows.dataset
+    dataset, e = rows.dataset, rows.exposure
     with np.errstate(all="ignore"):  # an overflow is seen in the predictions
-        chunks = (model.predict_dataset(dataset.part(span), threads) for span in dataset.row_chunks())
+        chunks = (
+            model.predict_dataset(dataset.part(span), threads, None if e is None else e[span])
+            for span in dataset.row_chunks()
+        )
         predictions = stack_predictions(chunks, len(rows))
     assert predictions is not None  # there is at least one row
     return predictions
@@ -510,7 +513,7 @@ def cross_fit_predictions(
     if cross_fit is not None and all(cross_fit.epochs):
         optimistic = taught
         with np.errstate(all="ignore"):
-            uncalibrated = decode(prepared.spec, cross_fit.Z)
+            uncalibrated = decode(prepared.spec, cross_fit.Z, rows.exposure)
     if prepared.config.calibration == "none" or prepared.spec.target.has_parts:
         return CrossFittedPredictions(uncalibrated, 1.0, None, optimistic)
     temperature = _temperature(at_best_epoch, rows.y, rows.weights)

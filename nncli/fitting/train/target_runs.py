@@ -90,6 +90,9 @@ class TargetSession(TrainingSession):
         self._of_training = of_training.part(j).take(has_training)
         self._of_validation = of_validation and of_validation.part(j).take(has_validation)
 
+    def _choose_weights(self) -> None:
+        """Do nothing: the session of all targets has chosen the weights, of which this one has a part."""
+
     def training_sample(self) -> PreparedRows:
         return self.prepared.training
 

@@ -19,8 +19,10 @@ measures for regression conformal prediction", 2008; Lei, G'Sell, Rinaldo, Tibsh
 level.
 
 A model of counts or amounts has the standard deviation that its loss assumes as the scale, the prediction to half the
-power of the variance. For amounts above 0, whose power is 2, bounds are computed of logarithms instead: the score is
-|log y - log prediction|, and the bounds are the prediction times and divided by the same factor.
+power of the variance. With an exposure, scores and bounds are those of rates, and the bounds are multiplied by the
+exposure of the row, so that they are proportional to it as the prediction is. For amounts above 0, whose power is 2,
+bounds are computed of logarithms instead: the score is |log y - log prediction|, and the bounds are the prediction
+times and divided by the same factor.
 
 For the form of CV+ see Gupta, Kuchibhotla and Ramdas, "Nested conformal prediction and quantile out-of-bag
 ensemble methods", 2022.
@@ -108,13 +110,14 @@ class IntervalScore:
 
     `pair` are the positions of two quantiles, None for a model of one number. The scale is their width, and at least
     `min_width` (targets,); None: the scale is 1, or the prediction to half the `power`, if there is one. With `is_log`
-    scores and bounds are of logarithms.
+    scores and bounds are of logarithms. Scores and bounds are those of rates, `per_exposure`, if the target has these.
     """
 
     pair: QuantilePair | None = None
     median: int = 0
     min_width: Floats | None = None
     power: float | None = None
+    per_exposure: bool = False
 
     @property
     def is_log(self) -> bool:
@@ -125,7 +128,7 @@ class IntervalScore:
         """The score for a level, from the predictions (n,) of calibration rows by a model of the loss."""
         levels, quantiles = predictions.levels, predictions.quantiles
         if quantiles is None:
-            return cls(power=loss.interval_power)
+            return cls(power=loss.interval_power, per_exposure=predictions.target.has_rates)
         pair = quantile_pair(levels, level)
         if levels[pair.upper] - levels[pair.lower] <= level + ROUNDING:
             return cls(pair)
@@ -133,6 +136,14 @@ class IntervalScore:
             widths = (quantiles[:, :, pair.upper] - quantiles[:, :, pair.lower]).T
             means = np.array([w[np.isfinite(w)].mean() if np.isfinite(w).any() else 0.0 for w in widths])
         return cls(pair, levels.index(MEDIAN), np.where(np.isfinite(means) & (means > 0.0), MIN_WIDTH * means, 1.0))
+
+    def values(self, predictions: Predictions) -> Floats:
+        """The predicted values (rows, targets), or the rates."""
+        return predictions.per_exposure if self.per_exposure else predictions.values
+
+    def factor(self, predictions: Predictions) -> Floats | float:
+        """What the bounds are multiplied by: the exposures (rows, 1) for those of rates, else 1."""
+        return predictions.exposure[:, None] if self.per_exposure and predictions.exposure is not None else 1.0
 
     def bounds(self, values: Floats, quantiles: Floats | None) -> UncalibratedBounds:
         """The bounds from predictions (…, rows, targets) or quantiles (…, rows, targets, levels)."""
@@ -150,7 +161,8 @@ class IntervalScore:
     def scores(self, predictions: Predictions, y: Floats) -> Floats:
         """The scores (n, targets) of rows with targets `y` (n, targets)."""
         with np.errstate(over="ignore", invalid="ignore"):
-            lower, upper, scale = self.bounds(predictions.values, predictions.quantiles)
+            lower, upper, scale = self.bounds(self.values(predictions), predictions.quantiles)
+            y = y / self.factor(predictions)
             y = np.log(np.maximum(y, MIN_PROBABILITY)) if self.is_log else y
             scores = np.maximum(lower - y, y - upper)
             return np.asarray(scores if scale is None else scores / scale)
@@ -213,7 +225,7 @@ class IntervalCalibration:
     def predict(self, of_groups: Sequence[Predictions], codes: Integers) -> Interval:
         """The intervals of rows, from the predictions of each group; `codes` (rows,) are those of the partition."""
         quantiles = [group.quantiles for group in of_groups if group.quantiles is not None]
-        values = np.stack([group.values for group in of_groups])
+        values = np.stack([self.score.values(group) for group in of_groups])
         below, above, scale = self.score.bounds(values, np.stack(quantiles) if quantiles else None)
         _, n, targets = below.shape
         lower, upper = np.empty((n, targets)), np.empty((n, targets))
@@ -226,12 +238,17 @@ class IntervalCalibration:
                 upper[rows, j] = upper_bounds(scores, above[:, rows, j], self.level, scales)
         if self.score.is_log:
             lower, upper = np.exp(lower), np.exp(upper)
-        return Interval(self.level, *clip_bounds(*ordered_bounds(lower, upper), self.signs))
+        lower, upper = clip_bounds(*ordered_bounds(lower, upper), self.signs)
+        factor = self.score.factor(of_groups[0])
+        return Interval(self.level, lower * factor, upper * factor)
 
-    def lower(self, target: Target, values: Sequence[Value], quantiles: Sequence[Value]) -> Bounds:
+    def lower(
+        self, target: Target, values: Sequence[Value], quantiles: Sequence[Value], exposure: Value | None = None
+    ) -> Bounds:
         """The operations of `predict` for a partition of one part.
 
-        `values` (rows, targets) and `quantiles` (rows, targets · levels) are those of each group.
+        `values` (rows, targets) and `quantiles` (rows, targets · levels) are those of each group; with an `exposure`
+        (rows, 1) they are rates.
         """
         (by_target,) = self.scores
         levels = quantiles[0].width // len(by_target) if quantiles else 0
@@ -246,8 +263,8 @@ class IntervalCalibration:
         if self.score.is_log:
             low, high = exp(low), exp(high)
         middle, crossed = (low + high) / 2.0, low > high  # as `ordered_bounds`
-        ends = (_lower_clip(select(crossed, middle, end), self.signs).position for end in (low, high))
-        return Bounds(self.level, *ends)
+        ends = [_lower_clip(select(crossed, middle, end), self.signs) for end in (low, high)]
+        return Bounds(self.level, *((end if exposure is None else end * exposure).position for end in ends))
 
 
 def covered_rows(
@@ -363,7 +380,9 @@ class BoundCalibration:
             lower[rows] = time_bounds(curves[:, rows], target.time_edges, self.scores[p], self.level)
         return LowerBounds(self.level, lower)
 
-    def lower(self, target: Target, values: Sequence[Value], quantiles: Sequence[Value]) -> Bounds:
+    def lower(
+        self, target: Target, values: Sequence[Value], quantiles: Sequence[Value], exposure: Value | None = None
+    ) -> Bounds:
         """The operations of `predict` for a partition of one part, from the values (rows, outputs) of each group."""
         curves = [target.lower_log_curve(group) for group in values]
         bound = lower_time_bounds(curves, target.time_edges, self.scores[0], self.level)
@@ -449,7 +468,9 @@ class SetCalibration:
                 included[rows, c] = is_in_set(self.scores[p], scores[:, rows, c], self.level)
         return PredictionSets(self.level, target.complete_sets(included))
 
-    def lower(self, target: Target, values: Sequence[Value], quantiles: Sequence[Value]) -> None:
+    def lower(
+        self, target: Target, values: Sequence[Value], quantiles: Sequence[Value], exposure: Value | None = None
+    ) -> None:
         """None: programs have no sets."""
 
 
@@ -520,15 +541,16 @@ def cross_intervals(
 ) -> tuple[Floats, Floats]:
     """The bounds (n, targets) of the intervals of rows with the targets y (n, targets); for signs see `clip_bounds`."""
     score = IntervalScore.of(predictions, level, loss)
-    lower, upper, scale = score.bounds(predictions.values, predictions.quantiles)
-    scores = score.scores(predictions, y)
+    lower, upper, scale = score.bounds(score.values(predictions), predictions.quantiles)
+    scores, factor = score.scores(predictions, y), score.factor(predictions)
     bounds = np.stack([cross_quantiles(column_scores, folds, [level])[0] for column_scores in scores.T], axis=1)
     with np.errstate(over="ignore", invalid="ignore"):
         bounds = bounds if scale is None else bounds * scale
         lower, upper = lower - bounds, upper + bounds
         if score.is_log:
             lower, upper = np.exp(lower), np.exp(upper)
-        return clip_bounds(*ordered_bounds(lower, upper), signs)
+        lower, upper = clip_bounds(*ordered_bounds(lower, upper), signs)
+        return lower * factor, upper * factor
 
 
 def cross_bounds(predictions: Predictions, y: Truth, folds: Integers, level: float) -> Floats:

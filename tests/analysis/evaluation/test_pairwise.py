@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 from math import log
+from typing import ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.analysis.evaluation.pairwise import ComparableRun, PairwiseResult, compare_pairwise
+from nncli.base import plugins
 from nncli.models.scores import Averaging
-from nncli.nn.losses import MAE, MSE, CrossEntropy, Loss, Quantile
+from nncli.nn.losses import MAE, MSE, CrossEntropy, Gamma, Loss, Quantile
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.significance import PairedTest
+from nncli.targets.number import Numbers
 from tests.thorough import every, partly
 
 
@@ -360,3 +363,18 @@ def test_losses_of_an_ensemble_are_those_expected_of_the_mean_of_its_members() -
     assert result.test
     assert result.a == 0
     assert result.test.mean == pytest.approx((1 - 0.25**0.5) * 1.5)
+
+
+def test_runs_of_a_kind_of_target_that_a_plugin_has_are_compared_by_its_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    class CountTarget(Numbers):
+        task: Literal["count"] = "count"
+
+    class Counts(Gamma):
+        task: ClassVar[str] = "count"
+
+    monkeypatch.setattr(
+        plugins, "find", lambda kind, name: CountTarget if (kind, name) == ("targets", "count") else None
+    )
+    runs = [numbers([float(i + j) for j in range(1, 21)], [float(j) for j in range(1, 21)], Counts()) for i in (0, 3)]
+    (result,) = compare_pairwise(runs)
+    assert (result.measure, result.test is not None) == ("gamma", True)
