@@ -190,10 +190,11 @@ class RunDescription:
     def _target_text(self) -> str:
         if self.task is None:
             return ""
+        from nncli.targets.classes import ClassificationTarget
         from nncli.targets.target import KINDS
 
-        nouns = KINDS[self.task].output_nouns if self.task in KINDS else "classes"
-        classes = f", {len(self.classes):,} {nouns}: {join_quoted(self.classes)}" if self.classes else ""
+        kind = KINDS.get(self.task, ClassificationTarget)
+        classes = f", {len(self.classes):,} {kind.output_nouns}: {kind.listed(self.classes)}" if self.classes else ""
         return f"{join_quoted(self.target)} ({self.task}{classes})"
 
     def _columns_text(self) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import takewhile
 
+from nncli.base.text import quote
 from nncli.targets.quantities import quantity_orders
 
 SCALES = (
@@ -128,6 +129,11 @@ def evident_order(labels: Sequence[str]) -> list[str] | None:
     if word_order(labels) is None and all(re.fullmatch(_NAME_OF_ANY, _plain(label)) for label in labels):
         return None
     return label_order(labels)
+
+
+def in_order(labels: Sequence[str]) -> str:
+    """Labels as messages list them in their order."""
+    return " < ".join(map(quote, labels))
 
 
 def _plain(label: str) -> str:
