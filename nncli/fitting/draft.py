@@ -41,7 +41,7 @@ from nncli.fitting.prepare.fit import MIN_ROWS_PER_CLASS, are_class_ids, infer_l
 from nncli.fitting.prepare.load import drop_missing_targets, load_table, table_copies
 from nncli.nn.losses import MSE, BinaryCrossEntropy, Loss
 from nncli.targets.base import NUMERIC, FitOptions, rows_with_target
-from nncli.targets.orders import in_order
+from nncli.targets.orders import in_order, label_order
 from nncli.targets.target import TargetKind, class_targets, kind_of
 
 USUAL_TARGETS = ("target", "label", "labels", "class", "y", "outcome", "response")
@@ -236,8 +236,8 @@ def _class_orders(config: Config, targets: Table, loss: Loss) -> list[Finding]:
     """The order of the classes of each target, or a warning that it is not understood."""
     findings = list[Finding]()
     for name, of_target in zip(config.data.target, loss.parts or [loss] * len(config.data.target), strict=False):
-        rows, own = targets.take(rows_with_target(targets, (name,))), config.of_target(name, of_target)
-        options = FitOptions(positive=own.positive_class, order=own.data.order or ())
+        rows, part = targets.take(rows_with_target(targets, (name,))), config.of_target(name, of_target)
+        options = FitOptions(positive=part.positive_class, order=part.data.order or ())
         try:
             labels = kind_of(of_target).class_order(rows, (name,), options)
         except DataError as error:
@@ -490,7 +490,7 @@ def _values(column: ColumnProfile) -> str:
     if not column.kind.encoder.lists_values:
         return f"such as {_word(values[0])}" if values else ""
     if column.kind.is_numeric:
-        values = sorted(values, key=lambda value: (len(value), value))
+        values = label_order(values) or sorted(values, key=lambda value: (len(value), value))
     while len(values) > 1 and len(", ".join(values)) > MAX_VALUES_LENGTH:
         values.pop()
     more = ", …" if column.distinct > len(values) else ""

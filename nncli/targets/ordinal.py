@@ -95,6 +95,11 @@ class OrderedClasses(Classes):
     def class_orders(self) -> list[tuple[str, tuple[str, ...]]]:
         return [(self.name, self.labels)]
 
+    def is_same(self, other: TargetBase) -> bool:
+        """Whether the classes and their order are the same, whoever told it."""
+        as_told = {"order": ()}
+        return isinstance(other, OrderedClasses) and self.model_copy(update=as_told) == other.model_copy(update=as_told)
+
     def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
         labels = list(dict.fromkeys(label for target in targets for label in target.labels))
         if len(labels) == len(self.labels):

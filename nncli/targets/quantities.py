@@ -191,10 +191,10 @@ def _interval(text: str) -> _Quantity | None:
     ends = re.split(r" ?; ?|, ", match[2])
     ends = ends if len(ends) == 2 else match[2].split(",")
     numbers = [re.fullmatch(rf"([-+]?)({_LITERAL.pattern})", end, re.IGNORECASE) for end in ends]
-    found = [_Number(number[1] == "-", number[2], "", "") for number in numbers if number]
-    if not len(found) == len(ends) == 2:
+    of_ends = [_Number(number[1] == "-", number[2], "", "") for number in numbers if number]
+    if not len(of_ends) == len(ends) == 2:
         return None
-    return _Quantity("", *found, low_open=match[1] == "(", high_open=match[3] == ")")
+    return _Quantity("", *of_ends, low_open=match[1] == "(", high_open=match[3] == ")")
 
 
 def _quantity(text: str) -> _Quantity | None:
@@ -202,24 +202,24 @@ def _quantity(text: str) -> _Quantity | None:
     if text.casefold() in ("none", "zero", "nil"):
         return _Quantity("", _ZERO, _ZERO)
     text = re.sub(r" ?(?:\.{2,3}|…) ?", " to ", text)
-    found = list(_LITERAL.finditer(text))
-    if not 1 <= len(found) <= 2:
+    matches = list(_LITERAL.finditer(text))
+    if not 1 <= len(matches) <= 2:
         return None
-    ahead = _AHEAD.fullmatch(text[: found[0].start()])
+    ahead = _AHEAD.fullmatch(text[: matches[0].start()])
     assert ahead is not None  # it matches any text
     words, bounds = ahead["words"], list[re.Pattern[str]]()
     for pattern in (_UP_TO, _FROM, _BELOW, _ABOVE):
         words, n = pattern.subn(" ", words)
         bounds += [pattern] * n
     words, between = re.subn(r"\bbetween\b", " ", words, flags=re.IGNORECASE)
-    prefix, tail = _words(words), text[found[-1].end() :]
+    prefix, tail = _words(words), text[matches[-1].end() :]
     tail, n_less = _OR_LESS.subn(" ", tail)
     tail, n_more = _OR_MORE.subn(" ", tail)
     if len(bounds) + n_less + n_more > 1:
         return None
     bound = bounds[0] if bounds else None
-    number = _Number.of(ahead, found[-1][0], tail)
-    if len(found) == 1:
+    number = _Number.of(ahead, matches[-1][0], tail)
+    if len(matches) == 1:
         if between:
             return None
         if n_less or bound in (_BELOW, _UP_TO):
@@ -227,7 +227,7 @@ def _quantity(text: str) -> _Quantity | None:
         if n_more or bound in (_ABOVE, _FROM):
             return _Quantity(prefix, number, None, low_open=bound is _ABOVE)
         return _Quantity(prefix, number, number)
-    middle = text[found[0].end() : found[1].start()]
+    middle = text[matches[0].end() : matches[1].start()]
     separator = _TO.search(middle)
     second = _AHEAD.fullmatch(middle[separator.end() :]) if separator else None
     if separator is None or second is None or n_less or n_more or bound in (_BELOW, _UP_TO):
@@ -237,8 +237,8 @@ def _quantity(text: str) -> _Quantity | None:
         return None
     if separator[0].lower() in ("and", "&") and not between and (bound is None or upper is None):
         return None
-    low = _Number.of(ahead, found[0][0], middle[: separator.start()])
-    high = _Number.of(second, found[1][0], tail)
+    low = _Number.of(ahead, matches[0][0], middle[: separator.start()])
+    high = _Number.of(second, matches[1][0], tail)
     return _Quantity(prefix, low, high, low_open=bound is _ABOVE, high_open=upper is _BELOW)
 
 
@@ -308,8 +308,8 @@ def _value(number: _Number, decimal: str, *, scaled: bool) -> tuple[_Value, floa
     if value is None or re.search("[<>≤≥=+]", tail) or (tail == "s" and number.literal.startswith("0")):  # the 00s
         return None
     scale = re.match(r"([a-z]+)(?![a-z])", tail, re.IGNORECASE) if scaled else None
-    if scale and (found := SCALES.get(_singular(scale[1].casefold()))):
-        factor, tail = found, tail[scale.end() :].strip()
+    if scale and (multiple := SCALES.get(_singular(scale[1].casefold()))):
+        factor, tail = multiple, tail[scale.end() :].strip()
     return _Value((-value if number.negative else value) * factor, _words(tail), tail), factor
 
 

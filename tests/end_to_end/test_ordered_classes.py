@@ -69,7 +69,7 @@ def test_scores_and_the_report_have_the_metrics_of_ranks(run: Path, table: Path)
 def test_a_grade_of_words_needs_no_order(table: Path, tmp_path: Path) -> None:
     drafted = init(table, "grade", output=tmp_path / "c.yaml")
     assert "# loss: ordinal" in drafted
-    assert "low < medium < high" in drafted
+    assert "'low' < 'medium' < 'high'" in drafted
     finished = train(
         table, target="grade", set=[*QUICK, "loss=ordinal", "metric=quadratic_kappa"], output=tmp_path / "r"
     )

@@ -112,6 +112,13 @@ def test_members_that_lack_a_rank_have_the_ranks_of_all_in_order() -> None:
     assert not ClassificationTarget(name="risk", labels=RANKS.labels).accepts(RANKS)
 
 
+def test_a_written_order_is_the_same_target_as_one_that_the_names_tell() -> None:
+    written = RANKS.model_copy(update={"order": RANKS.labels})
+    assert written.is_same(RANKS)
+    assert not written.is_same(RANKS.model_copy(update={"labels": RANKS.labels[::-1]}))
+    assert not written.is_same(ClassificationTarget(name="risk", labels=RANKS.labels))
+
+
 @given(P=arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(2, 6)), elements=st.floats(0.01, 1.0)))
 def test_the_predicted_rank_has_the_lowest_expected_error(P: NDArray[np.float64]) -> None:
     P /= P.sum(axis=1, keepdims=True)
