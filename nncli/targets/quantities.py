@@ -194,7 +194,8 @@ def _interval(text: str) -> _Quantity | None:
     of_ends = [_Number(number[1] == "-", number[2], "", "") for number in numbers if number]
     if not len(of_ends) == len(ends) == 2:
         return None
-    return _Quantity("", *of_ends, low_open=match[1] == "(", high_open=match[3] == ")")
+    low, high = of_ends
+    return _Quantity("", low, high, low_open=match[1] == "(", high_open=match[3] == ")")
 
 
 def _quantity(text: str) -> _Quantity | None:
