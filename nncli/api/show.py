@@ -190,11 +190,11 @@ class RunDescription:
     def _target_text(self) -> str:
         if self.task is None:
             return ""
+        from nncli.targets.classes import ClassificationTarget
         from nncli.targets.target import kind_of_task
 
-        kind = kind_of_task(self.task)
-        nouns = "classes" if kind is None else kind.output_nouns
-        classes = f", {len(self.classes):,} {nouns}: {join_quoted(self.classes)}" if self.classes else ""
+        kind = kind_of_task(self.task) or ClassificationTarget
+        classes = f", {len(self.classes):,} {kind.output_nouns}: {kind.listed(self.classes)}" if self.classes else ""
         return f"{join_quoted(self.target)} ({self.task}{classes})"
 
     def _columns_text(self) -> list[tuple[str, str]]:

@@ -63,6 +63,7 @@ class FindingCode(StrEnum):
     TARGET_AS_AMOUNT = "target-as-amount", "The target has an exposure, so its loss is that of counts or amounts."
     TARGET_AS_CLASS = "target-as-class", "Whole numbers of the target are read as class labels."
     ORDERED_TARGET = "ordered-target", "The classes of the target have an order, which its loss does not learn."
+    CLASS_ORDER = "class-order", "The order in which the classes of the target are learned."
     TARGET_OF_DATES = "target-of-dates", "Each date of the target is treated as a class."
     TARGET_AS_NUMBER = "target-as-number", "A target of two whole numbers is predicted as a number."
     TARGET_WITH_EVENT = (

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from nncli.base.errors import DataError, Location, UsageError
-from nncli.base.findings import Finding, FindingCode, warning
+from nncli.base.findings import Finding, FindingCode, of_error, warning
 from nncli.base.scratch import Scratch
 from nncli.base.spec import Task, non_defaults
 from nncli.base.text import escape_unprintable, format_number, join_quoted, quote
@@ -33,15 +33,15 @@ from nncli.data.sources.table_source import TableLocation, TableSource, as_sourc
 from nncli.data.table import Table
 from nncli.fitting.checks.column import percentage
 from nncli.fitting.checks.column_values import group_like
-from nncli.fitting.checks.kinds import MAX_LEVELS, are_labels, kinds_not_supported
-from nncli.fitting.checks.notes import ambiguous_dates, removed_units, table_reading
+from nncli.fitting.checks.kinds import MAX_LEVELS, are_labels, kinds_not_supported, ordered_levels
+from nncli.fitting.checks.notes import ambiguous_dates, class_orders, removed_units, table_reading
 from nncli.fitting.checks.rows import groups_in_time, random_split, time_feature
 from nncli.fitting.checks.target import positive_class, positive_class_note, proposed_loss
 from nncli.fitting.prepare.fit import MIN_ROWS_PER_CLASS, are_class_ids, infer_loss
 from nncli.fitting.prepare.load import drop_missing_targets, load_table, table_copies
 from nncli.nn.losses import MSE, BinaryCrossEntropy, Loss
-from nncli.targets.base import NUMERIC
-from nncli.targets.orders import word_order
+from nncli.targets.base import NUMERIC, FitOptions, rows_with_target
+from nncli.targets.orders import in_order, label_order
 from nncli.targets.target import TargetKind, class_targets, kind_of
 
 USUAL_TARGETS = ("target", "label", "labels", "class", "y", "outcome", "response")
@@ -195,6 +195,7 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
             *_dates(config.data, columns),
             *(finding for finding in of_targets if finding.level == "warning"),
             *([of_classes] if of_classes is not None else []),
+            *_class_orders(config, seen, loss),
             *_note_time(config, columns),
             *_groups(data, columns),
             *kinds_not_supported(
@@ -219,14 +220,31 @@ def _proposed_loss(config: Config, targets: Table, loss: Loss) -> tuple[str, str
     y = read_numbers(targets, name, unit_of(targets, name)) if is_number else np.empty(0)
     if isinstance(loss, MSE) and (proposed := proposed_loss(y)) is not None:
         return proposed[0].type, proposed[1]
-    levels, doubt = list[str](), ""
+    levels, text = list[str](), ""
     if is_number and (y == np.floor(y)).all():
-        levels, doubt = [f"{value:g}" for value in np.unique(y)], ", if that is an order"
+        levels = [f"{value:.0f}" for value in np.unique(y)]
+        text = f"{' < '.join(levels)}, if that is an order"
     elif kind_of(loss).has_labels:
-        levels = word_order(read_text(targets, name).unique().drop_nulls().to_list()) or []
+        levels = ordered_levels(read_text(targets, name)) or []
+        text = in_order(levels)
     if not 3 <= len(levels) <= MAX_LEVELS or len(targets) < MIN_ROWS_PER_CLASS * len(levels):
         return None
-    return "ordinal", " < ".join(levels) + doubt
+    return "ordinal", text
+
+
+def _class_orders(config: Config, targets: Table, loss: Loss) -> list[Finding]:
+    """The order of the classes of each target, or a warning that it is not understood."""
+    findings = list[Finding]()
+    for name, of_target in zip(config.data.target, loss.parts or [loss] * len(config.data.target), strict=False):
+        rows, part = targets.take(rows_with_target(targets, (name,))), config.of_target(name, of_target)
+        options = FitOptions(positive=part.positive_class, order=part.data.order or ())
+        try:
+            labels = kind_of(of_target).class_order(rows, (name,), options)
+        except DataError as error:
+            findings += [replace(finding, level="warning") for finding in of_error(error)]
+        else:
+            findings += class_orders([(name, labels)] if labels else [])
+    return findings
 
 
 def _dates(data: DataSection, columns: Sequence[ColumnProfile]) -> list[Finding]:
@@ -472,7 +490,7 @@ def _values(column: ColumnProfile) -> str:
     if not column.kind.encoder.lists_values:
         return f"such as {_word(values[0])}" if values else ""
     if column.kind.is_numeric:
-        values = sorted(values, key=lambda value: (len(value), value))
+        values = label_order(values) or sorted(values, key=lambda value: (len(value), value))
     while len(values) > 1 and len(", ".join(values)) > MAX_VALUES_LENGTH:
         values.pop()
     more = ", …" if column.distinct > len(values) else ""

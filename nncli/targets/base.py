@@ -50,8 +50,9 @@ class FitOptions(NamedTuple):
     """How a target is fitted: the `scaling` of numbers; with `clip`, predictions stay in the range of the rows.
 
     Numbers are proportional to the column `exposure`, if there is one. `positive` is the second of two classes, and
-    `order` all classes that are ordered, lowest first. Time has so many `bins`, 0 for as many as suit the rows. Rows
-    count by their sample `weights` (rows,).
+    `order` all classes that are ordered, lowest first. Without it the order is that of the classes of `every` row, if
+    the table has not all of them. Time has so many `bins`, 0 for as many as suit the rows. Rows count by their sample
+    `weights` (rows,).
     """
 
     scaling: TargetScaling = "none"
@@ -61,6 +62,7 @@ class FitOptions(NamedTuple):
     bins: int = 0
     weights: Floats | None = None
     exposure: str | None = None
+    every: Table | None = None
 
 
 UNSCALED = FitOptions()
@@ -190,6 +192,20 @@ class TargetBase(Spec):
         """
 
     @classmethod
+    def class_order(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> tuple[str, ...]:
+        """The classes of a table from the lowest on, before a fit; none of a kind without an order.
+
+        Raises:
+            DataError: the order is not understood.
+        """
+        return ()
+
+    @classmethod
+    def listed(cls, labels: Sequence[str]) -> str:
+        """Labels as messages list them."""
+        return join_quoted(labels)
+
+    @classmethod
     def task_name(cls) -> Task:
         """The name of the task that losses of this kind have."""
         task: Task = cls.model_fields["task"].default
@@ -277,6 +293,11 @@ class TargetBase(Spec):
     @property
     def removed_units(self) -> list[tuple[str, str | None]]:
         """The targets with the unit that is stripped from their cells, or None."""
+        return []
+
+    @property
+    def class_orders(self) -> list[tuple[str, tuple[str, ...]]]:
+        """The targets whose classes are ordered, with these, lowest first."""
         return []
 
     # Outputs of the network, and predictions

@@ -11,7 +11,8 @@ import polars as pl
 from nncli.base.errors import DataError, config_error
 from nncli.base.spec import StrictStr
 from nncli.base.text import join_quoted, quote, yaml_quote
-from nncli.data.columns.parsing import parse_numbers
+from nncli.data.columns.parsing import read_text
+from nncli.data.columns.spellings import yes_of
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask
 from nncli.nn.losses import Loss
@@ -22,7 +23,7 @@ from nncli.targets.decision import Decision, decide
 from nncli.targets.metrics.classification_resamples import ClassificationResamples
 from nncli.targets.metrics.metric import Metric
 from nncli.targets.metrics.ordinal import ORDINAL_METRICS
-from nncli.targets.orders import label_order
+from nncli.targets.orders import in_order, label_order
 
 MAX_WRITTEN = 12
 """Classes that a hint writes in full."""
@@ -36,7 +37,7 @@ class OrderedClasses(Classes):
 
     task: Literal["ordinal"] = "ordinal"
     order: tuple[StrictStr, ...] = ()
-    """The order that the configuration gives; without one that of the numbers or the words."""
+    """The order that the configuration gives; without one that which the names of the classes tell."""
 
     default_metric: ClassVar[str] = "rank_mae"
     has_order: ClassVar[bool] = True
@@ -47,27 +48,13 @@ class OrderedClasses(Classes):
 
     @classmethod
     def fit(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> Self:
-        """Fit the classes, in the order of the options, else by number or by the words of a scale.
+        """Fit the classes, in the order of the options, else in that which their names tell.
 
         Raises:
-            DataError: there are fewer than two classes, or their order is unknown.
+            DataError: there are fewer than two classes, or their order is not understood.
             ConfigError: the order lacks a class.
         """
-        target, order = super().fit(table, names, options), options.order
-        has_words = parse_numbers(pl.Series(target.labels), table.dialect_of(target.name)).has_nulls()
-        if not order and has_words and options.positive not in target.labels:
-            labels = label_order(target.labels) or (list(target.labels) if len(target.labels) == 2 else None)
-            if labels is None:
-                shown = [yaml_quote(label) for label in target.labels[:MAX_WRITTEN]]
-                more = ", …" * (len(target.labels) > MAX_WRITTEN)
-                raise DataError(
-                    f"the order of the classes of {quote(target.name)} is unknown: {join_quoted(target.labels[:8])}",
-                    location=table.location(column=target.name),
-                    hint=f"Set data.order: [{', '.join(shown)}{more}], the lowest first; or use loss: cross_entropy.",
-                )
-            return target.model_copy(update={"labels": tuple(labels)})
-        if not order:
-            return target
+        target, order = super().fit(table, names, options), cls.class_order(table, names, options)
         if missing := [label for label in target.labels if label not in order]:
             raise config_error(
                 "data.order",
@@ -75,7 +62,43 @@ class OrderedClasses(Classes):
                 f"Write every class of {quote(target.name)}, lowest first, exactly as in the table.",
             )
         labels = [label for label in order if label in target.labels]
-        return target.model_copy(update={"labels": tuple(labels), "order": order})
+        return target.model_copy(update={"labels": tuple(labels), "order": options.order})
+
+    @classmethod
+    def class_order(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> tuple[str, ...]:
+        """The classes in the order of the options, of numbers, of no and yes, or as their names tell it together."""
+        if options.order:
+            return options.order
+        table = options.every or table
+        by_number, name = super().fit(table, names, options), names[0]
+        if by_number.label_type != "text" or options.positive in by_number.labels:
+            return by_number.labels
+        if (yes := yes_of(by_number.labels)) is not None:
+            return tuple(sorted(by_number.labels, key=lambda label: label == yes))
+        labels = read_text(table, name).drop_nulls().unique(maintain_order=True).to_list()
+        order = label_order(labels, table.dialect_of(name).decimal)
+        if order is None:
+            shown = ", ".join(map(yaml_quote, labels[:MAX_WRITTEN])) + ", …" * (len(labels) > MAX_WRITTEN)
+            raise DataError(
+                f"the order of the {len(labels):,} classes of {quote(name)} is not understood",
+                location=table.location(column=name),
+                hint=f"Sort them yourself: set data.order: [LOWEST, …, HIGHEST] with every class, spelled as in the "
+                f"table, which has them in no order: {shown}; or use loss: cross_entropy.",
+            )
+        return tuple(order)
+
+    @classmethod
+    def listed(cls, labels: Sequence[str]) -> str:
+        return in_order(labels)
+
+    @property
+    def class_orders(self) -> list[tuple[str, tuple[str, ...]]]:
+        return [(self.name, self.labels)]
+
+    def is_same(self, other: TargetBase) -> bool:
+        """Whether the classes and their order are the same, whoever told it."""
+        as_told = {"order": ()}
+        return isinstance(other, OrderedClasses) and self.model_copy(update=as_told) == other.model_copy(update=as_told)
 
     def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
         labels = list(dict.fromkeys(label for target in targets for label in target.labels))

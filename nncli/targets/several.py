@@ -124,6 +124,10 @@ class SeveralTargets(TargetBase):
     def removed_units(self) -> list[tuple[str, str | None]]:
         return [unit for part in self.parts for unit in part.removed_units]
 
+    @property
+    def class_orders(self) -> list[tuple[str, tuple[str, ...]]]:
+        return [order for part in self.parts for order in part.class_orders]
+
     # Outputs of the network, and predictions
 
     @property

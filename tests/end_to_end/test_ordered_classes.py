@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -10,9 +11,26 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli import cross_validate, distill, evaluate, export, init, load, predict, report, share, show, threshold, train
+from nncli import (
+    check,
+    cross_validate,
+    distill,
+    evaluate,
+    export,
+    init,
+    load,
+    predict,
+    report,
+    share,
+    show,
+    threshold,
+    train,
+)
 from nncli.api.threshold import clear_threshold
+from nncli.api.train import train_events
 from nncli.base.errors import ConfigError, DataError, UsageError
+from nncli.base.findings import Finding, FindingCode
+from nncli.fitting.draft import summarize_table
 from nncli.models.scores import headlines
 from nncli.run_directory.run import Run
 from nncli.sklearn import NNClassifier
@@ -69,7 +87,7 @@ def test_scores_and_the_report_have_the_metrics_of_ranks(run: Path, table: Path)
 def test_a_grade_of_words_needs_no_order(table: Path, tmp_path: Path) -> None:
     drafted = init(table, "grade", output=tmp_path / "c.yaml")
     assert "# loss: ordinal" in drafted
-    assert "low < medium < high" in drafted
+    assert "'low' < 'medium' < 'high'" in drafted
     finished = train(
         table, target="grade", set=[*QUICK, "loss=ordinal", "metric=quadratic_kappa"], output=tmp_path / "r"
     )
@@ -78,10 +96,36 @@ def test_a_grade_of_words_needs_no_order(table: Path, tmp_path: Path) -> None:
     assert target.labels == ("low", "medium", "high")
 
 
+def orders(findings: Iterable[Finding]) -> list[tuple[str, str | None]]:
+    return [(f.level, f.location.column) for f in findings if f.code is FindingCode.CLASS_ORDER and DATES in f.message]
+
+
+DATES = "'Q4 2022' < 'Q1 2023' < 'Q3 2023'"
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_every_training_says_the_order_before_it_begins(tmp_path: Path, members: int) -> None:
+    rng = np.random.default_rng(1)
+    rank = np.arange(90) % 3
+    names = np.array(["Q4 2022", "Q1 2023", "Q3 2023"])[rank]
+    table = tmp_path / "t.csv"
+    pl.DataFrame({"x": rank + rng.normal(size=90), "z": rng.normal(size=90), "quarter": names}).write_csv(table)
+    assignments = [*QUICK, "loss=ordinal", f"members={members}"]
+    expected = [("note", "quarter")]
+    assert orders(summarize_table(table, ["quarter"], ["loss=ordinal"]).findings) == expected
+    assert orders(check(table, target="quarter", set=assignments).findings) == expected
+    events = train_events(table, target="quarter", set=assignments, output=tmp_path / "run")
+    said = [finding for event in events for finding in getattr(event, "findings", ())]
+    assert orders(said)[:1] == expected
+    assert DATES in dict(show(tmp_path / "run").facts())["target"]
+
+
 def test_words_without_an_order_are_refused_until_it_is_given(table: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         train(table, target="size", set=[*QUICK, "loss=ordinal"], output=tmp_path / "r")
     assert "data.order" in str(caught.value.hint)
+    drafted = summarize_table(table, ["size"], ["loss=ordinal"]).findings
+    assert [f.level for f in drafted if f.hint == caught.value.hint] == ["warning"]
     with pytest.raises(ConfigError) as refused:
         train(table, target="size", set=[*QUICK, "loss=cross_entropy", ORDER], output=tmp_path / "r")
     assert refused.value.issues[0].location.key == "data.order"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from nncli.base.errors import ConfigError, DataError
+from nncli.base.text import yaml_quote
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
 from nncli.nn.losses import Ordinal
@@ -49,12 +51,46 @@ def test_a_given_order_is_kept_without_classes_that_do_not_occur() -> None:
     assert fitted("b", "a", "b", order=("c", "b", "a")) == ("b", "a")
 
 
-def test_an_unknown_order_is_refused_with_the_key_that_says_it() -> None:
+@pytest.mark.parametrize(
+    "cells", [("red", "on: off", "blue"), ("red", "blue"), ("1k", "1000", "5k"), ("1.0", "1", "2")]
+)
+def test_an_order_that_is_not_understood_is_refused_with_the_key_that_says_it_and_none_proposed(
+    cells: tuple[str, ...],
+) -> None:
     with pytest.raises(DataError) as caught:
-        fitted("red", "on: off", "blue")
+        fitted(*cells)
     assert caught.value.location is not None
     assert caught.value.location.column == "risk"
-    assert 'data.order: ["blue", "on: off", "red"]' in str(caught.value.hint)
+    hint = str(caught.value.hint)
+    assert ", ".join(map(yaml_quote, cells)) in hint  # as the table has them
+    key = re.search(r"data\.order: \[(.*?)\]", hint)
+    assert key is not None
+    with pytest.raises(ConfigError):  # what is shown is no order that could be pasted by mistake
+        fitted(*cells, order=tuple(key[1].split(", ")))
+
+
+@pytest.mark.parametrize(
+    ("cells", "labels"),
+    [
+        (("5,000+", "500-999", "1,000-4,999"), ("500-999", "1,000-4,999", "5,000+")),
+        (("500", "1.000", "5.000"), ("500", "1.000", "5.000")),
+        (("Q1 2023", "Q4 2022"), ("Q4 2022", "Q1 2023")),
+        (("ja", "nein"), ("nein", "ja")),
+        (("A+", "F", "B"), ("F", "B", "A+")),
+    ],
+)
+def test_the_order_is_what_the_names_tell_together(cells: tuple[str, ...], labels: tuple[str, ...]) -> None:
+    assert fitted(*cells) == labels
+    assert fitted(*cells[::-1]) == labels
+
+
+def test_the_classes_of_every_row_tell_the_order_of_those_that_training_rows_have() -> None:
+    every = table("500-999", "1.000-4.999", "5.000+")
+    some = FitOptions(every=every)
+    target = OrderedClasses.fit(table("1.000-4.999", "500-999"), ("risk",), some)
+    assert target.labels == ("500-999", "1.000-4.999")
+    assert target.order == ()
+    assert OrderedClasses.class_order(table("5.000+", "500-999"), ("risk",), some) == (*target.labels, "5.000+")
 
 
 def test_an_order_that_lacks_a_class_is_refused_at_its_key() -> None:
@@ -74,6 +110,13 @@ def test_members_that_lack_a_rank_have_the_ranks_of_all_in_order() -> None:
     assert given_order[0].joint(given_order, None).labels == ("x", "a", "k")
     assert RANKS.accepts(parts[0])
     assert not ClassificationTarget(name="risk", labels=RANKS.labels).accepts(RANKS)
+
+
+def test_a_written_order_is_the_same_target_as_one_that_the_names_tell() -> None:
+    written = RANKS.model_copy(update={"order": RANKS.labels})
+    assert written.is_same(RANKS)
+    assert not written.is_same(RANKS.model_copy(update={"labels": RANKS.labels[::-1]}))
+    assert not written.is_same(ClassificationTarget(name="risk", labels=RANKS.labels))
 
 
 @given(P=arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(2, 6)), elements=st.floats(0.01, 1.0)))

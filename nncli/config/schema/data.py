@@ -86,8 +86,8 @@ class DataSection(TableSource):
     )
     order: Annotated[tuple[CellText, ...], Field(min_length=2), AfterValidator(_each_once)] | None = Field(
         None,
-        description="The classes of the target, lowest first, for the loss `ordinal`. Default: by number, or by words "
-        "such as low, medium and high.",
+        description="The classes of the target, lowest first, for the loss `ordinal`. Default: the order that their "
+        "names tell, by numbers and ranges, grades, periods, or words such as low, medium and high.",
     )
     group: StrictStr | None = Field(
         None,

@@ -15,7 +15,7 @@ from nncli.data.encoders.kinds import Kind
 from nncli.data.store.column_store import ColumnStore
 from nncli.nn.arrays import Floats
 from nncli.targets.labels import are_yes_no
-from nncli.targets.orders import word_order
+from nncli.targets.orders import evident_order, in_order
 from nncli.targets.survival import are_events
 
 TIMES = frozenset(
@@ -90,14 +90,17 @@ def _unsupported(message: str, column: str, hint: str) -> Finding:
     return note(FindingCode.UNSUPPORTED_KIND, message, column=column, hint=hint)
 
 
+def ordered_levels(cells: pl.Series) -> list[str] | None:
+    """The classes among cells in the order that they evidently have; None without, or if they are two or too many."""
+    labels = cells.unique().drop_nulls()
+    return evident_order(labels.to_list()) if 3 <= len(labels) <= MAX_LEVELS else None
+
+
 def _ordered_levels(table: ColumnStore, target: str) -> Iterator[Finding]:
-    """A target of three words or more such as low, medium and high."""
-    labels = read_text(table.columns([target]), target).unique().drop_nulls()
-    levels = word_order(labels.to_list()) if 3 <= len(labels) <= MAX_LEVELS else None
+    """A target of three levels or more such as low, medium and high."""
+    levels = ordered_levels(read_text(table.columns([target]), target))
     if levels is not None:
-        message = (
-            f"{quote(target)} has the levels {join_quoted(levels)}, which are predicted as classes without an order"
-        )
+        message = f"{quote(target)} has the levels {in_order(levels)}, which are predicted as classes without an order"
         yield note(FindingCode.ORDERED_TARGET, message, column=target, hint="To learn their order, set loss: ordinal.")
 
 

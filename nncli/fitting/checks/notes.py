@@ -19,6 +19,7 @@ from nncli.data.encoders.encoder import Encoder
 from nncli.data.number_and_date_forms import PARENTHESES, PERCENT
 from nncli.data.table import Table
 from nncli.fitting.checks.column import column_finding, drop_key
+from nncli.targets.orders import in_order
 from nncli.targets.target import Target
 
 YES_OR_NO = frozenset(["true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "0", "1", "0.0", "1.0"])
@@ -109,6 +110,19 @@ def removed_units(units: Iterable[tuple[str, str | None]]) -> list[Finding]:
             example = f": 12 {unit} is 12" if unit in PERCENT else ""
             messages.append(f"{join_quoted(names)} {are} read as numbers without their {unit}{example}")
     return [note(FindingCode.UNIT_REMOVED, message) for message in messages]
+
+
+def class_orders(orders: Iterable[tuple[str, Sequence[str]]]) -> list[Finding]:
+    """Notes on the order of classes, which are given for each target, lowest first."""
+    return [
+        note(
+            FindingCode.CLASS_ORDER,
+            f"the classes of {quote(name)} are learned in the order {in_order(labels)}",
+            column=name,
+            hint="To set another, write data.order, lowest first.",
+        )
+        for name, labels in orders
+    ]
 
 
 def constant_target(name: str, value: str, location: Location) -> Finding:

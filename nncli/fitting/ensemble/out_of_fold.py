@@ -22,7 +22,7 @@ from nncli.data.splitting.holdout import group_numbers
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.fitting.checks.column import SplitTable
-from nncli.fitting.checks.notes import table_reading
+from nncli.fitting.checks.notes import class_orders, table_reading
 from nncli.fitting.checks.rows import training_warnings
 from nncli.fitting.prepare.auto_values import resolve_members
 from nncli.fitting.prepare.encode import memory_limit, record_rows
@@ -102,6 +102,7 @@ class EnsembleData:
         findings = (
             *table_reading(table.header),
             *of_target,
+            *class_orders(target.class_orders),
             *(table_reading(validation_table.header) if validation_table is not None else ()),
         )
         return cls(config, table, validation_table, target, loss, findings, number_of_folds(config.n_members))

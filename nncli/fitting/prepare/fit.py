@@ -351,9 +351,17 @@ def _row_weights(config: Config, table: Table) -> Weights | None:
 
 
 def fit_kind(
-    config: Config, table: Table, loss: Loss, scaling: TargetScaling = "none", *, clip: bool = False
+    config: Config,
+    table: Table,
+    loss: Loss,
+    scaling: TargetScaling = "none",
+    *,
+    clip: bool = False,
+    every: Table | None = None,
 ) -> Target:
     """Fit the target of the kind that the loss is for; of two classes the `positive_class` is the second.
+
+    Its classes are those of `table`; `every` row tells their order.
 
     Raises:
         ConfigError: there are more than two classes, or none has that name.
@@ -362,7 +370,9 @@ def fit_kind(
     if isinstance(loss, SeveralLosses):
         return _side_by_side(config, table, table, loss, fit_kind)
     data, weights = config.data, _row_weights(config, table)
-    options = FitOptions(scaling, clip, config.positive_class, data.order or (), loss.time_bins, weights, data.exposure)
+    options = FitOptions(
+        scaling, clip, config.positive_class, data.order or (), loss.time_bins, weights, data.exposure, every
+    )
     target = kind_of(loss).fit(table, data.target, options)
     if config.positive_class is not None and (len(target.labels) != 2 or config.positive_class not in target.labels):
         labels = join_quoted(target.labels[:MAX_LABELS])
@@ -431,7 +441,7 @@ def fit_target(
 
         return _side_by_side(config, training, every, loss, fit), config.encoding.target
     if kind.reads_text:
-        return fit_kind(config, every if kind.fits_all_rows else training, loss), "none"
+        return fit_kind(config, every if kind.fits_all_rows else training, loss, every=every), "none"
     configured = config.encoding.target
     if loss.has_distribution:
         needs = f"the loss {loss.type} learns its scale in standard deviations of the target"

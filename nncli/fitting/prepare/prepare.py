@@ -26,6 +26,7 @@ from nncli.fitting.checks.kinds import kinds_not_supported
 from nncli.fitting.checks.notes import (
     check_similar_categories,
     check_uninformative,
+    class_orders,
     column_units,
     ignored_columns,
     removed_units,
@@ -279,6 +280,7 @@ def _fit(config: Config, rows: _SplitRows) -> _Fitted:
         *check_uninformative(encoder, Location(source=rows.training.header.source)),
         *check_similar_categories(encoder, target),
         *removed_units(column_units(encoder, target)),
+        *class_orders(target.class_orders),
         *kinds_not_supported(
             rows.training,
             config.data.target,

@@ -32,6 +32,7 @@ def tagged(separator: str) -> list[str]:
 
 TABLES: dict[str, tuple[dict[str, Any], list[str], str]] = {
     "levels": ({"x": X, "risk": np.array(["Low", "Medium", "High"])[np.arange(N) % 3]}, ["risk"], "risk"),
+    "ranges": ({"x": X, "pay": np.array(["<1k", "1k-1M", ">1M"])[np.arange(N) % 3]}, ["pay"], "pay"),
     "tags": ({"x": X, "genres": tagged("|"), "y": TIME}, ["y"], "genres"),
     "semicolons": ({"x": X, "genres": tagged(";"), "y": TIME}, ["y"], "genres"),
     "time": ({"x": X, "time": TIME, "Event": YES_NO}, ["time"], "Event"),
@@ -49,6 +50,7 @@ TABLES: dict[str, tuple[dict[str, Any], list[str], str]] = {
 OTHERS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "two levels": ({"x": X, "risk": np.array(["low", "high"])[np.arange(N) % 2]}, ["risk"]),
     "other words": ({"x": X, "risk": np.array(["low", "high", "blue"])[np.arange(N) % 3]}, ["risk"]),
+    "names with numbers": ({"x": X, "line": np.array(["line 1", "line 2", "line 3"])[np.arange(N) % 3]}, ["line"]),
     "a separator in free text": ({"x": X, "title": [f"Part {i}; of {i * 7}" for i in range(N)], "y": TIME}, ["y"]),
     "two fixed spellings": ({"x": X, "pair": ["a|b", "c|d"] * (N // 2), "y": TIME}, ["y"]),
     "a time of day": ({"x": X, "time": TIME, "sold": YES_NO}, ["sold"]),
