@@ -142,7 +142,7 @@ def find_layout(text: DecodedStream, source: str, dialect: CsvDialect, trained: 
     kept = tuple(cells[:used])
     named = name_columns(kept, source) if trained is None else name_like(kept, trained.header_cells, source)
     width = _width(body, used)
-    first_rows = FirstRows.of(sample.cells[at:])
+    first_rows = FirstRows(sample.cells[at:])
     _check_lines_above(records, number + 1, width, source, dialect, first_rows, for_model=trained is not None)
     if trained is None:
         _check_shifted_names(kept, body, place, is_short=len(cells) < width)
@@ -184,7 +184,7 @@ def _without_header(sample: _Sample, source: str, dialect: CsvDialect, *, for_mo
     shape = TableShape.of(body, used, width, are_spaced(sample.numbers[first_row:]))
     number = _end_of_titles(sample, first_row, shape)
     _check_quotes_above(records, records.line(number), source, dialect.separator)
-    first_rows = FirstRows.of([[], *body])
+    first_rows = FirstRows([[], *body])
     _check_lines_above(records, number, width, source, dialect, first_rows, for_model=for_model)
     n_titles = int(np.count_nonzero(~records.blank[:number]))
     return Layout(

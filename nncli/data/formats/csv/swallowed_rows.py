@@ -4,8 +4,9 @@ By RFC 4180 a quote that opens a cell by mistake, and a later one that happens t
 and the rows between them are gone. The lines of a cell are refused if at least three of four, blank ones aside, have as
 many separators as a row, unless something shows that they are text:
 
-- Most separators in the cell have a space or the end of a line behind them, as in prose, and those of the table do not.
-- Most of what would be their cells does not fit the columns of the first rows: text where these have numbers, or more
+- Most separators in the cell have a space or the end of a line behind them, as in prose, and those between the cells of
+  the first rows do not.
+- Most lines would have a cell that does not fit its column in the first rows: text where these have numbers, or more
   words and letters than these have.
 
 A table of one column has no separators to tell by, so its cells are never refused.
@@ -14,13 +15,14 @@ A table of one column has no separators to tell by, so its cells are never refus
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from nncli.base.errors import Advice, DataError, Location, SetKey, UseOption, sentences
+from nncli.data.columns.parsing import MISSING_WORDS
 from nncli.data.formats.csv.records import NEWLINE, RETURN, Block, positions_of
 from nncli.nn.arrays import BytePositions, Mask
 
@@ -30,12 +32,11 @@ MAX_SPACED = 0.01
 """Largest share of the separators between cells that have a space behind them, where one in a cell is punctuation."""
 MIN_CELLS = 10
 """Cells of a column from which their form can be told."""
-MIN_NUMBERS = 0.9
-"""Smallest share of numbers in a column of numbers."""
+MAX_OTHERS = 0.1
+"""Largest share of words in a column of numbers."""
 MAX_LETTERS = 3
 """Letters that a number or a date may have, such as those of a unit."""
 LETTER = re.compile(r"[^\W\d_]")
-BLANKS = b" \t\r\n"
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class _Lines:
 def check_swallowed_rows(
     block: Block, width: int, separator: str, source: str, *, first_rows: FirstRows, for_model: bool
 ) -> None:
-    """Raise a DataError if a cell of several lines can as well be rows of `width` cells.
+    """Raise a DataError if a cell of several lines can as well be rows of `width` cells, or of as many as the header.
 
     `for_model`: the table is read for a trained model, so that no configuration can be changed.
     """
@@ -94,25 +95,26 @@ def check_swallowed_rows(
     has_return = (lines.ends > starts) & (text[np.minimum(starts, text.size - 1)] == RETURN)
     is_blank = lines.ends == starts + has_return
     counts = np.diff(np.searchsorted(lines.marks, lines.ends), prepend=0)
-    is_row = ~is_blank & (counts == width - 1)
+    header = len(first_rows.records[0]) or width
+    is_row = ~is_blank & ((counts == width - 1) | (counts == max(header, 2) - 1))
     number = int(lines.records[-1]) + 1
     rows = np.bincount(lines.records[is_row], minlength=number)
     filled = np.bincount(lines.records[~is_blank], minlength=number)
     suspects = (filled > 1) & (rows * LINES >= filled * ROWS)
-    if suspects.any() and first_rows.has_dense_separators:
-        suspects &= ~_are_prose(lines, number)
+    if suspects.any() and first_rows.punctuation_ends:
+        suspects &= ~_are_prose(lines, number, first_rows.punctuation_ends)
     for record in np.flatnonzero(suspects).tolist():
         first, after = np.searchsorted(lines.records, [record, record + 1]).tolist()
         if not first_rows.contradict(_would_be_cells(lines, starts, range(first, after), is_row)):
             raise _error(block, source, width, first, after - 1, int(rows[record]), int(filled[record]), for_model)
 
 
-def _are_prose(lines: _Lines, number: int) -> Mask:
-    """Whether most separators in the cells of each record have a space or the end of a line behind them (records,)."""
+def _are_prose(lines: _Lines, number: int, ends: bytes) -> Mask:
+    """Whether most separators in the cells of each record have one of the bytes behind them (records,)."""
     marks = lines.marks[lines.within]
     text = lines.block.bytes()
     following = text[np.minimum(marks + 1, text.size - 1)]
-    is_spaced = np.isin(following, np.frombuffer(BLANKS, np.uint8))
+    is_spaced = np.isin(following, np.frombuffer(ends, np.uint8))
     records = lines.records[np.searchsorted(lines.ends, marks)]
     spaced = np.bincount(records[is_spaced], minlength=number)
     every = np.bincount(records, minlength=number)
@@ -121,83 +123,86 @@ def _are_prose(lines: _Lines, number: int) -> Mask:
 
 def _would_be_cells(
     lines: _Lines, starts: BytePositions, numbers: Sequence[int], is_row: Mask
-) -> Iterator[tuple[int, str]]:
-    """Yield the cells, each with the number of its column, that the lines of a record would have without its quotes.
+) -> Iterator[dict[int, str]]:
+    """Yield for each line of a record the cells, by the number of the column, that it would have without the quotes.
 
-    Those outside the cell of several lines are cells in any case, and are left out.
+    Those outside the cell of several lines are cells in any case, and are left out; so are those of its own column,
+    which has such texts.
     """
-    low, high = np.searchsorted(lines.marks, [starts[numbers[0]], lines.ends[numbers[-1]]])
-    data, quotes = lines.block.data, lines.block.quotes
+    data, quotes, marks = lines.block.data, lines.block.quotes, lines.marks
     opened = quotes[np.searchsorted(quotes, lines.ends[numbers[0]]) - 1]
     closed = quotes[np.searchsorted(quotes, starts[numbers[-1]])]
-    marks = lines.marks[low:high]
+    first, quoted = np.searchsorted(marks, [starts[numbers[0]], opened])
+    own = int(quoted - first)
     for i in numbers:
         if is_row[i]:
-            inner = marks[np.searchsorted(marks, starts[i]) : np.searchsorted(marks, lines.ends[i])].tolist()
+            low, high = np.searchsorted(marks, [starts[i], lines.ends[i]])
+            inner = marks[low:high].tolist()
             bounds = zip([int(starts[i]) - 1, *inner], [*inner, int(lines.ends[i])], strict=True)
-            for column, (start, end) in enumerate(bounds):
-                if end > opened and start < closed:
-                    yield column, data[start + 1 : end].decode(errors="replace").strip(' \t\r"')
+            yield {
+                column: data[start + 1 : end].decode(errors="replace").strip(' \t\r"')
+                for column, (start, end) in enumerate(bounds)
+                if end > opened and start < closed and column != own
+            }
 
 
 @dataclass(frozen=True)
 class FirstRows:
-    """What the first rows of a table, without those of several lines, say about others; the same for all of its blocks.
+    """What the first rows of a table say about others; the same for all of its blocks.
 
-    `records` are their cells, and those of the header.
+    `records` are the cells of its header (none, if it has no header) and of its first rows.
     """
 
     records: Sequence[Sequence[str]]
 
-    @classmethod
-    def of(cls, records: Iterable[Sequence[str]]) -> FirstRows:
-        """The rows among the first records."""
-        return cls([cells for cells in records if not any("\n" in cell for cell in cells)])
-
     @cached_property
-    def has_dense_separators(self) -> bool:
-        """Whether a separator hardly ever has a space or the end of a line behind it."""
-        spaced = sum(cell[:1] == " " for cells in self.records for cell in cells[1:])
-        spaced += sum(len(cells) > 1 and not cells[-1] for cells in self.records)
-        return spaced <= MAX_SPACED * sum(max(len(cells) - 1, 0) for cells in self.records)
+    def punctuation_ends(self) -> bytes:
+        """The bytes that hardly ever follow a separator of the table, but do follow one in prose."""
+        behind = [cell[:1] in (" ", "\t") for cells in self.records for cell in cells[1:]]
+        if sum(behind) > MAX_SPACED * len(behind):
+            return b""
+        last = [bool(cells[-1]) for cells in self.records[1:] if len(cells) > 1]
+        return b" \t\r\n" if len(last) >= MIN_CELLS and all(last) else b" \t"
 
-    def contradict(self, cells: Iterable[tuple[int, str]]) -> bool:
-        """Whether most of the cells, each with the number of its column, do not fit their columns."""
-        fits = [
-            form.fits(cell)
-            for column, cell in cells
-            if column < len(self._forms) and (form := self._forms[column]) is not None
-        ]
+    def contradict(self, lines: Iterable[Mapping[int, str]]) -> bool:
+        """Whether most lines have a cell that does not fit its column; they have cells by the number of the column."""
+        forms = self._forms
+        fits = [all(forms[j].fits(cell) for j, cell in cells.items() if j in forms) for cells in lines if cells]
         return 2 * sum(fits) < len(fits)
 
     @cached_property
-    def _forms(self) -> list[_Form | None]:
-        """The form of the cells of each column; None if there are too few to tell."""
+    def _forms(self) -> dict[int, _Form]:
+        """The form of the cells of one line in each column, if there are enough to tell it."""
         columns = range(max(map(len, self.records), default=0))
-        return [_Form.of([row[j].strip() for row in self.records[1:] if j < len(row)]) for j in columns]
+        rows = [[cell.strip() for cell in row] for row in self.records[1:]]
+        cells = {j: [row[j] for row in rows if j < len(row) and row[j] and "\n" not in row[j]] for j in columns}
+        return {j: _Form.of(present) for j, present in cells.items() if len(present) >= MIN_CELLS}
 
 
 @dataclass(frozen=True)
 class _Form:
-    """What the cells of a column look like: `are_numbers`, or texts of so many `words` and `letters` at most.
+    """What cells of a column look like: `are_numbers`, but for `others`, or of so many `words` and `letters` at most.
 
     Not which values they are: a table may be sorted, so that others come later.
     """
 
     are_numbers: bool
+    others: frozenset[str]
     words: int
     letters: int
 
     @classmethod
-    def of(cls, cells: Sequence[str]) -> _Form | None:
-        present = [cell for cell in cells if cell]
-        if len(present) < MIN_CELLS:
-            return None
-        are_numbers = sum(map(is_like_number, present)) >= MIN_NUMBERS * len(present)
-        return cls(are_numbers, max(len(cell.split()) for cell in present), max(map(len, present)))
+    def of(cls, cells: Sequence[str]) -> _Form:
+        others = [cell for cell in cells if not is_like_number(cell)]
+        return cls(
+            len(others) <= MAX_OTHERS * len(cells),
+            frozenset(others),
+            max(len(cell.split()) for cell in cells),
+            max(map(len, cells)),
+        )
 
     def fits(self, cell: str) -> bool:
-        if not cell or is_like_number(cell):
+        if not cell or is_like_number(cell) or cell in self.others or cell.casefold() in MISSING_WORDS:
             return True
         return not self.are_numbers and (len(cell.split()) <= self.words or len(cell) <= 2 * self.letters)
 
