@@ -35,7 +35,7 @@ from nncli.data.formats.csv.records import (
     unify_line_ends,
 )
 from nncli.data.formats.csv.sniffer import sniff_dialect
-from nncli.data.formats.csv.swallowed_rows import check_swallowed_rows
+from nncli.data.formats.csv.swallowed_rows import check_swallowed_rows, have_separators
 from nncli.data.formats.prefetch import prefetch_map
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.streams import POLARS_ERRORS
@@ -311,7 +311,11 @@ class _BlockParser:
         cells = self._finalize(attempt, block)
         # As many rows as lines: no cell has several of them.
         if self._dialect.quote == AUTO and block.quotes.size and cells.height < block.newlines:
-            self._check_swallowed_rows(block)
+            # Two rows of as many cells as the record or the header have more separators than the record.
+            width = self.header.width
+            least = 2 * (min(width, len(self.header.names)) - 1) - (width - 1)
+            if any(have_separators(column, self.header.separator, least) for column in cells):
+                self._check_swallowed_rows(block)
         if cells.height:
             if self._may_be_numbers and self._options.numeric_columns.inverted:
                 cells = self._find_numbers(cells)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import polars
 
 from nncli.base.errors import Advice, DataError, Location, SetKey, UseOption, sentences
 from nncli.data.columns.parsing import MISSING_WORDS
@@ -80,6 +81,14 @@ class _Lines:
 
     def starts(self) -> BytePositions:
         return np.concatenate([np.zeros(1, np.int64), self.ends[:-1] + 1])
+
+
+def have_separators(cells: polars.Series, separator: str, number: int) -> bool:
+    """Whether a cell of several lines has so many separators; fewer cannot make two rows of one."""
+    if cells.dtype != polars.String:
+        return False
+    several = cells.filter(cells.str.contains("\n", literal=True))
+    return bool((several.str.count_matches(separator, literal=True) >= number).any())
 
 
 def check_swallowed_rows(
