@@ -60,7 +60,7 @@ def test_spellings_of_a_label_are_warned_of() -> None:
     encoder = Encoder.fit(Table(pl.DataFrame({"x": ["a"]}), "t.csv"), [("x", Kind.CATEGORICAL)])
     target = MultilabelTarget(names=("tags",), labels=("Drama", "crime", "drama"), separator="|")
     (finding,) = check_similar_categories(encoder, target)
-    assert (finding.level, finding.code, finding.location.column) == ("warning", FindingCode.SIMILAR_CATEGORIES, "tags")
+    assert (finding.level, finding.code, finding.location.column) == ("warning", "similar-categories", "tags")
     columns = MultilabelTarget(names=("A", "a"), labels=("A", "a"))
     assert not check_similar_categories(encoder, columns)
 
