@@ -35,6 +35,7 @@ from nncli.base.errors import (
 )
 from nncli.base.text import join_quoted, json_safe
 from nncli.config.schema import Config, ValidationFile
+from nncli.data.dialect import AUTO
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.fitting.ensemble.out_of_fold import has_joint_epoch, recorded_folds
 from nncli.fitting.ensemble.train import CONTROL_FOLDER, RecordedMembers, resume_ensemble, train_ensemble
@@ -238,9 +239,10 @@ def _moved(recorded: TableSource, location: TableLocation) -> dict[str, Any]:
     source = as_source(location)
     source = source.model_copy(update=source.relative_to(Path.cwd()))
     chosen = {name: getattr(source, name) for name in SELECTIONS}
+    quote = {} if source.quote == AUTO else {"quote": source.quote}
     if any(value is not None for value in chosen.values()) or source.scheme != recorded.scheme:
-        return {"path": source.path, **chosen}
-    return {"path": source.path}
+        return {"path": source.path, **quote, **chosen}
+    return {"path": source.path, **quote}
 
 
 def _unfinished(path: Path, message: str, *, with_quick: bool = False) -> RunError:

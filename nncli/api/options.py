@@ -281,12 +281,20 @@ class PredictToFileOptions(PredictFilesOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class SourceOptions(Options):
-    """Which table of a workbook or database is meant."""
+    """Which table of a workbook or database is meant, and how a CSV file is read."""
 
     sheet: Annotated[str | None, Option("Sheet of a workbook, by name or number from 1.", INPUT, metavar="NAME")] = None
     range: Annotated[str | None, Option("Cells of the sheet, header included.", INPUT, metavar="B4:H200")] = None
     table: Annotated[str | None, Option("Table of a database.", INPUT, metavar="NAME")] = None
     query: Annotated[str | None, Option("Query of a database, instead of a table.", INPUT, metavar="SELECT")] = None
+    quote: Annotated[
+        Literal["double", "none"] | None,
+        Option(
+            "Quotes in a CSV file. double: around cells, also those of several lines that look like rows. none: "
+            "characters.",
+            INPUT,
+        ),
+    ] = None
 
     def source(self, path: str | None) -> TableSource:
         """The source of a TABLE argument; None is standard input.
@@ -313,7 +321,13 @@ class SourceOptions(Options):
 
     @property
     def _given(self) -> list[tuple[str, str]]:
-        values = {"sheet": self.sheet, "range": self.range, "table": self.table, "query": self.query}
+        values = {
+            "sheet": self.sheet,
+            "range": self.range,
+            "table": self.table,
+            "query": self.query,
+            "quote": self.quote,
+        }
         return [(key, value) for key, value in values.items() if value is not None]
 
 

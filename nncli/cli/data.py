@@ -131,7 +131,10 @@ def _next_of_table(table_head: TableHead, source: TableSource, given: HeadOption
             yield shlex.join([*words, f"--{table_head.choice.kind}", table_head.choice.names[0]])
     elif table_head.columns and not source.is_standard_input:
         sheet = None if source.sheet is None else str(source.sheet)
-        options = SourceOptions(sheet=sheet, range=source.range, table=source.table, query=source.query).words
+        quote = None if source.quote == "auto" else source.quote
+        options = SourceOptions(
+            sheet=sheet, range=source.range, table=source.table, query=source.query, quote=quote
+        ).words
         yield f"{shlex.join(['nncli', 'train', source.path, *options, *given.set_words])} --target COLUMN"
 
 

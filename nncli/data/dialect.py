@@ -83,6 +83,7 @@ Thousands = Annotated[StrictStr, AfterValidator(validate_thousands)]
 HeaderRow = Literal["auto"] | Annotated[int, Field(strict=True, ge=1)]
 FooterRows = Literal["auto"] | Annotated[int, Field(strict=True, ge=0, le=1000)]
 Ragged = Literal["refuse", "pad", "skip"]
+Quote = Literal["auto", "double", "none"]
 DateFormat = Annotated[StrictStr, AfterValidator(validate_date_format)]
 ColumnDecimals = Annotated[
     tuple[tuple[StrictStr, DecimalMark], ...],
@@ -99,7 +100,9 @@ class CsvDialect(Spec):
 
     `header` is whether a line holds the names of the columns, `header_row` its number (from 1); `footer_rows` is the
     number of records at the end that belong to no row; `ragged` is what happens to rows with another number of cells
-    than the header. `header_cells` are the cells of the header that was found, if names had to be made from them.
+    than the header. `quote` is what a double quote is: around a cell, or a character (none).
+    auto refuses cells of several lines that look like rows, as csv/swallowed_rows.py says; double takes them.
+    `header_cells` are the cells of the header that was found, if names had to be made from them.
     `missing_words` are the invalid cells of columns that were read as missing; see invalid_cells.py.
     """
 
@@ -113,6 +116,7 @@ class CsvDialect(Spec):
     header_row: HeaderRow = AUTO
     footer_rows: FooterRows = AUTO
     ragged: Ragged = "refuse"
+    quote: Quote = "auto"
     header_cells: tuple[StrictStr, ...] = ()
     missing_words: tuple[tuple[StrictStr, tuple[StrictStr, ...]], ...] = ()
 
@@ -131,6 +135,10 @@ class CsvDialect(Spec):
             return self
         thousands = None if self.thousands == mark else self.thousands
         return self.model_copy(update={"decimal": mark, "thousands": thousands, "decimals": ()})
+
+    def with_quote(self, quote: Quote) -> CsvDialect:
+        """The dialect with another meaning of quotes, where one is set."""
+        return self if quote in (AUTO, self.quote) else self.model_copy(update={"quote": quote})
 
     def with_missing_words(self, trained: CsvDialect | None) -> CsvDialect:
         """The dialect with the missing words of a training table; without any for None."""

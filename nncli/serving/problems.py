@@ -207,6 +207,8 @@ def in_request(action: Action) -> str | None:
             return name if value is None else f"{name}={json.dumps(value)}"
         case SetKey("data.encoding", value, in_command=False):
             return "charset" if value is None else f"`Content-Type: text/csv; charset={value}`"
+        case UseOption("quote", _, value) if value is not None:
+            return f"`Content-Type: text/csv; quote={value}`"
         case NameAsText():
             return "send it as text/csv, text/tab-separated-values or application/jsonl"
     return None

@@ -291,6 +291,11 @@ class TargetBase(Spec):
         return None
 
     @property
+    def spellings(self) -> Mapping[str, Sequence[str]]:
+        """The words in the cells of each column, where each is a class or a label of its own."""
+        return {}
+
+    @property
     def removed_units(self) -> list[tuple[str, str | None]]:
         """The targets with the unit that is stripped from their cells, or None."""
         return []

@@ -73,6 +73,10 @@ class Classes(TargetBase):
         return (self.name,)
 
     @property
+    def spellings(self) -> Mapping[str, Sequence[str]]:
+        return {self.name: self.labels}
+
+    @property
     def uncertainty(self) -> Uncertainty:
         return "prediction_set"
 

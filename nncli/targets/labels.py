@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
@@ -84,7 +85,8 @@ class MultilabelTarget(TargetBase):
         """The labels of a table: the names of its columns of yes and no, or those in its only column, by letter.
 
         Raises:
-            DataError: there are fewer than two labels, or too many, or a cell is neither yes nor no.
+            DataError: there are fewer than two labels, or too many, or a cell is neither yes nor no, or cells have
+            different separators.
         """
         if len(names) > 1:
             target = cls(names=names, labels=names)
@@ -101,6 +103,7 @@ class MultilabelTarget(TargetBase):
                 hint="For one class of each row use loss: cross_entropy. For labels in columns of yes and no, name all "
                 "of these columns as data.target.",
             )
+        _check_one_separator(table, name, separator)
         labels = tuple(sorted(_split(cells, separator)["label"].unique().to_list()))
         if len(labels) * len(table) > MAX_CELLS:
             raise DataError(
@@ -137,7 +140,14 @@ class MultilabelTarget(TargetBase):
             return text + (empty if missing else "")
         none = int((y.sum(axis=1) == 0.0).sum())
         text = f"{quote(names[0])} has {text}, separated by {quote(target.separator)}"
-        return text + (f"; {none:,} rows are empty, which means none of the labels" if none else "")
+        text += f"; {none:,} rows are empty, which means none of the labels" if none else ""
+        if joined := [label for label in target.labels if set(label) & set(SEPARATORS)]:
+            text += f"; {join_quoted(joined[:MAX_SHOWN])} {'is one label' if len(joined) == 1 else 'are a label each'}"
+        return text
+
+    @property
+    def spellings(self) -> Mapping[str, Sequence[str]]:
+        return {} if self.separator is None else {self.names[0]: self.labels}
 
     def _yes_no(self, table: Table, name: str) -> tuple[Floats, list[CellErrors]]:
         """1 for yes, 0 for no and NaN for an empty cell (rows,), and the other cells, which are NaN too."""
@@ -383,6 +393,32 @@ class MultilabelTarget(TargetBase):
 def are_yes_no(cells: pl.Series) -> bool:
     """Whether all cells of text mean yes or no, or are missing."""
     return bool(category_keys(cells.drop_nulls(), folds_case=True).is_in(list(YES | NO)).all())
+
+
+def _check_one_separator(table: Table, name: str, separator: str) -> None:
+    """Raise a DataError at the first cell whose labels seem to be separated by another mark than `separator`.
+
+    A label with such a mark in it is taken for several if all of its parts are labels of other cells, or any of them
+    is, unless the label is also one of several of a cell.
+    """
+    cells = read_text(table, name)
+    pairs = _split(cells, separator)
+    others = f"[{re.escape(SEPARATORS.replace(separator, ''))}]"
+    plain = frozenset(pairs.filter(~pl.col("label").str.contains(others))["label"])
+    several = frozenset(pairs.filter(pl.col("label").count().over("row") > 1)["label"])
+    for row, label in pairs.filter(pl.col("label").str.contains(others)).iter_rows():
+        parts = [part for word in re.split(others, label) if (part := word.strip())]
+        present = [part in plain for part in parts]
+        if parts and (all(present) or (any(present) and label not in several)):
+            mark = next(mark for mark in label if mark in SEPARATORS)
+            first = int(cells.str.contains(separator, literal=True).arg_max() or 0)
+            raise DataError(
+                f"the labels of {quote(cells[row])} are separated by {quote(mark)}, and those of "
+                f"{quote(cells[first])} in row {table.location(row=first).row:,} by {quote(separator)}",
+                location=table.location(row=row, column=name),
+                hint=f"Separate all labels of the column by {quote(separator)}. If {quote(label)} is one label, write "
+                f"it without {quote(mark)}.",
+            )
 
 
 def _split(cells: pl.Series, separator: str) -> pl.DataFrame:

@@ -59,6 +59,34 @@ def test_the_first_separator_that_occurs_is_that_of_the_column() -> None:
     assert target.labels == ("x, y", "z")
 
 
+@pytest.mark.parametrize(
+    ("cells", "row", "other"),
+    [
+        (["a|b", "b", "a;b"], 3, 1),
+        (["b;a", "a|b"], 1, 2),
+        (["a", "a|b", "c;a"], 3, 2),  # c is in no other cell
+        (["a|b", "b|a;b"], 2, 1),
+        (["a;b", "a, b"], 2, 1),
+        (["a|b", "b ;"], 2, 1),
+    ],
+)
+def test_cells_with_different_separators_are_refused_with_both_rows(cells: list[str], row: int, other: int) -> None:
+    with pytest.raises(DataError) as caught:
+        MultilabelTarget.fit(table(tags=cells), ("tags",))
+    assert caught.value.location is not None
+    assert (caught.value.location.row, caught.value.location.column) == (row, "tags")
+    assert f"row {other}" in caught.value.message
+    assert repr(cells[other - 1]) in caught.value.message
+
+
+@pytest.mark.parametrize("cells", [["x, y|z", "x, y", "z"], ["a, c|b", "a"], ["a|b", "c; d", "c; d|a"]])
+def test_a_label_with_another_mark_is_one_if_its_parts_are_none(cells: list[str]) -> None:
+    assert MultilabelTarget.fit(table(tags=cells), ("tags",)).separator == "|"
+    note = MultilabelTarget.note(table(tags=cells), ("tags",))
+    assert note is not None
+    assert "is one label" in note
+
+
 def test_a_row_without_any_cell_is_left_out_of_columns_and_kept_of_tags() -> None:
     rows = table(a=[1, None, None], b=[None, None, 0], tags=["x|y", None, None], none=[None, None, None])
     assert MultilabelTarget.rows_with_target(rows, ("a", "b")).tolist() == [0, 2]

@@ -72,6 +72,12 @@ class ReadOptions:
         return AUTO if self.training_dialect is None else self.training_dialect.encoding
 
     @property
+    def dialect_with_quote(self) -> CsvDialect:
+        """What the user configured, with the meaning of quotes in the training table unless that is configured too."""
+        trained = self.training_dialect
+        return self.dialect if trained is None or self.dialect.quote != AUTO else self.dialect.with_quote(trained.quote)
+
+    @property
     def known_dialect(self) -> CsvDialect | None:
         """The dialect that decides what the dialect of a file leaves open."""
         if self.training_dialect is not None or self.first_file is None:

@@ -43,7 +43,8 @@ def read_table(
         DataError: the file cannot be read, or is not a table.
         UsageError: `format` is None and the file name does not tell the format.
     """
-    reader = open_reader(as_source(location), format)
+    source = as_source(location)
+    reader, dialect = open_reader(source, format), dialect.with_quote(source.quote)
     options = ReadOptions(dialect, training_dialect, tuple(missing_values), keys=frozenset(keys))
     tables = list(read_pieces(reader, options))
     if len(tables) == 1:
@@ -77,8 +78,9 @@ def read_chunks(
     Raises:
         DataError, UsageError: as `read_table`, when the chunk is reached.
     """
+    source = as_source(location)
     options = ReadOptions(
-        dialect,
+        dialect.with_quote(source.quote),
         training_dialect,
         tuple(missing_values),
         numeric_columns=NumericColumns.only(numeric_names),
@@ -86,7 +88,7 @@ def read_chunks(
         rows=rows,
         block_bytes=block_bytes,
     )
-    return read_pieces(open_reader(as_source(location), format), options)
+    return read_pieces(open_reader(source, format), options)
 
 
 def read_pieces(reader: TableReader, options: ReadOptions) -> Generator[Table]:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 
 from nncli.base.credentials import redacted, without_credentials
 from nncli.base.spec import PathText, Spec, StrictStr
+from nncli.data.dialect import Quote
 
 STANDARD_INPUT = "-"
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
@@ -27,7 +28,8 @@ SheetName = Annotated[int, Field(strict=True, ge=1)] | StrictStr
 class TableSource(Spec):
     """Where a table is: the path of a file or folder, a pattern such as data/*.csv, a URL, or - for standard input.
 
-    `sheet` and `range` select a table in a workbook, `table` or `query` one in a database.
+    `sheet` and `range` select a table in a workbook, `table` or `query` one in a database. `quote` is how a CSV file is
+    to be read.
     """
 
     path: SourcePath = Field(
@@ -42,6 +44,11 @@ class TableSource(Spec):
     )
     table: StrictStr | None = Field(None, description="Table of a database, such as sales. Default: the only one.")
     query: StrictStr | None = Field(None, description="SELECT statement that a database answers, instead of a table.")
+    quote: Quote = Field(
+        "auto",
+        description="What a double quote is in a CSV file. double: it is around a cell, which may have several lines. "
+        "none: a character. auto: around a cell, but a cell of several lines is refused if these look like rows.",
+    )
 
     @property
     def source(self) -> TableSource:

@@ -64,12 +64,11 @@ def invalid_cells(cells: pl.DataFrame, table: Table) -> Finding:
 
 
 def check_similar_categories(encoder: Encoder, target: Target) -> list[Finding]:
-    """Categories, and classes of the target, that seem to mean the same."""
+    """Categories, and classes or labels of the target, that seem to mean the same."""
     similar = [similar_categories(column.name, column.spellings) for column in encoder.columns]
-    if target.has_labels:
-        (name,) = target.names
-        of_classes = similar_categories(name, target.labels, "class")
-        similar.append(of_classes and replace(of_classes, level="warning"))
+    for name, words in target.spellings.items():
+        of_target = similar_categories(name, words, target.output_noun)
+        similar.append(of_target and replace(of_target, level="warning"))
     return [finding for finding in similar if finding]
 
 

@@ -121,7 +121,8 @@ def load_table(
 
     read_once = training_dialect is not None or reader.is_read_once
     as_text, class_ids = _text_columns(config, all_columns=all_columns)
-    passes = iter(_passes(config, reader, training_dialect, as_text, class_ids, read_once=read_once))
+    dialect = data.dialect.with_quote(source.quote)
+    passes = iter(_passes(config, reader, dialect, training_dialect, as_text, class_ids, read_once=read_once))
     with log_duration(f"reading {reader.name}") as stage:
         table = write_store(
             lambda: read_pieces(reader, next(passes)),
@@ -163,6 +164,7 @@ def _text_columns(config: Config, *, all_columns: bool) -> tuple[set[str], froze
 def _passes(
     config: Config,
     reader: TableReader,
+    dialect: CsvDialect,
     training_dialect: CsvDialect | None,
     texts: set[str],
     class_ids: frozenset[str],
@@ -172,7 +174,7 @@ def _passes(
     """The options of each pass over the file: inferring numeric columns first, and all text if that fails."""
     data = config.data
     options = ReadOptions(
-        data.dialect, training_dialect, data.missing_values, rows=COLUMNAR_ROWS if reader.is_columnar else None
+        dialect, training_dialect, data.missing_values, rows=COLUMNAR_ROWS if reader.is_columnar else None
     )
     if read_once:
         return (options,)

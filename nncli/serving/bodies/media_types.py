@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
+from typing import cast, get_args
 
 from nncli.base.text import closest_match, quote
-from nncli.data.dialect import AUTO, validate_encoding
+from nncli.data.dialect import AUTO, Quote, validate_encoding
 from nncli.serving.problems import Problem, ProblemError
 
 
@@ -48,18 +50,19 @@ UTF_8 = ("utf-8", "utf8", "us-ascii", "ascii")
 
 @dataclass(frozen=True)
 class ContentType:
-    """The format of a body: its `name` in lower case, and the charset, auto if there is none."""
+    """The format of a body: its `name` in lower case, the charset, and what quotes are; auto if it does not say."""
 
     media_type: MediaType
     name: str
     charset: str = AUTO
+    quote: Quote = AUTO
 
 
-def split_content_type(header: str) -> tuple[str, str]:
-    """The media type and the charset of a Content-Type in lower case; the charset is empty if there is none."""
+def split_content_type(header: str) -> tuple[str, dict[str, str]]:
+    """The media type and the parameters of a Content-Type, in lower case."""
     name, *parameters = [part.strip() for part in header.lower().split(";")]
     values = dict(parameter.split("=", 1) for parameter in parameters if "=" in parameter)
-    return name, values.get("charset", "").strip("\"' ")
+    return name, {key: value.strip("\"' ") for key, value in values.items()}
 
 
 def is_form(header: str | None) -> bool:
@@ -71,17 +74,17 @@ def parse_content_type(header: str | None) -> ContentType:
     """The format that a Content-Type names; JSON if there is none.
 
     Raises:
-        ProblemError: it is not supported, or its charset is unknown.
+        ProblemError: it is not supported, or its charset or quote is unknown.
     """
     if header is None or not header.strip():
         return ContentType(MediaType.JSON, MediaType.JSON)
-    name, charset = split_content_type(header)
+    name, parameters = split_content_type(header)
     media_type = NAMES.get(name)
     if media_type is None:
         close = closest_match(name[:100], NAMES)
         hint = f"Did you mean {close}? {SUPPORTED}" if close else SUPPORTED
         raise unsupported(f"the body has the Content-Type {quote(name)}", hint)
-    return ContentType(media_type, name, _encoding(media_type, charset))
+    return ContentType(media_type, name, _encoding(media_type, parameters.get("charset", "")), _quote(parameters))
 
 
 def _encoding(media_type: MediaType, charset: str) -> str:
@@ -96,6 +99,14 @@ def _encoding(media_type: MediaType, charset: str) -> str:
         return validate_encoding(charset)
     except ValueError:
         raise unsupported(f"the charset {quote(charset)} is unknown", "Send UTF-8, or latin-1.") from None
+
+
+def _quote(parameters: Mapping[str, str]) -> Quote:
+    """What quotes are by the parameters of a Content-Type; auto if these do not say."""
+    value = parameters.get("quote", AUTO)
+    if value not in get_args(Quote):
+        raise unsupported(f"the quote {quote(value)} is unknown", "Write quote=double or quote=none.")
+    return cast("Quote", value)
 
 
 def unsupported(detail: str, hint: str) -> ProblemError:

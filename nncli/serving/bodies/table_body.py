@@ -123,7 +123,9 @@ def read_delimited_body(body: bytes, content_type: ContentType, model: AnyModel,
     spec = model.spec
     options = ReadOptions(
         dialect=CsvDialect(
-            encoding=content_type.charset, separator=TAB if content_type.media_type is MediaType.TSV else AUTO
+            encoding=content_type.charset,
+            separator=TAB if content_type.media_type is MediaType.TSV else AUTO,
+            quote=content_type.quote,
         ),
         training_dialect=spec.dialect,
         missing_values=spec.missing_values,

@@ -91,8 +91,8 @@ async def invocations(request: Request) -> Response:
 
 def _format(content_type: str) -> MediaType:
     """The format of a body by its Content-Type; a ProblemError if it is another, or not in UTF-8."""
-    name, charset = split_content_type(content_type)
-    if name in FORMATS and charset in ("", *UTF_8):
+    name, parameters = split_content_type(content_type)
+    if name in FORMATS and parameters.get("charset", "") in ("", *UTF_8):
         return MediaType(name)
     raise unsupported(f"the body has the Content-Type {quote(content_type)}", SUPPORTED)
 

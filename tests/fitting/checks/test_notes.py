@@ -17,6 +17,7 @@ from nncli.fitting.checks.notes import (
     unreachable_targets,
 )
 from nncli.targets.classes import ClassificationTarget
+from nncli.targets.labels import MultilabelTarget
 from nncli.targets.number import RegressionTarget
 from tests.assertions import lines
 
@@ -53,6 +54,15 @@ def test_spellings_of_a_class_are_warned_of_as_those_of_a_category_are_noted() -
     assert "each is a class of its own" in found[1].message
     assert len(check_similar_categories(encoder, target.model_copy(update={"labels": ("ja", "nein")}))) == 1
     assert len(check_similar_categories(encoder, TARGET)) == 1
+
+
+def test_spellings_of_a_label_are_warned_of() -> None:
+    encoder = Encoder.fit(Table(pl.DataFrame({"x": ["a"]}), "t.csv"), [("x", Kind.CATEGORICAL)])
+    target = MultilabelTarget(names=("tags",), labels=("Drama", "crime", "drama"), separator="|")
+    (finding,) = check_similar_categories(encoder, target)
+    assert (finding.level, finding.code, finding.location.column) == ("warning", "similar-categories", "tags")
+    columns = MultilabelTarget(names=("A", "a"), labels=("A", "a"))
+    assert not check_similar_categories(encoder, columns)
 
 
 def test_wording() -> None:

@@ -27,6 +27,11 @@ def test_content_types_are_read(header: str | None, media_type: MediaType, chars
     assert (result.media_type, result.charset) == (media_type, charset)
 
 
+def test_a_content_type_may_say_what_quotes_are() -> None:
+    assert parse_content_type('text/csv; Quote="none"').quote == "none"
+    assert parse_content_type("text/csv").quote == "auto"
+
+
 @pytest.mark.parametrize(
     ("header", "mentions"),
     [
@@ -34,6 +39,7 @@ def test_content_types_are_read(header: str | None, media_type: MediaType, chars
         ("aplication/json", "application/json"),
         ("application/json; charset=utf-16", "UTF-8"),
         ("text/csv; charset=klingon", "latin-1"),
+        ("text/csv; quote=single", "quote=none"),
         (";;", "text/csv"),
         ("*/*", "text/csv"),
         ("application/vnd.apache.parquet", "text/csv"),

@@ -61,6 +61,17 @@ def test_the_answer_notes_what_was_left_out_of_a_csv_body(client: AsgiClient) ->
     assert any("left out 1 line below the table" in note for note in notes)
 
 
+def test_the_parameter_of_a_content_type_says_what_stray_quotes_are(client: AsgiClient) -> None:
+    names, *rows = TABLE[:4].with_columns(note=pl.lit("n")).write_csv().encode().splitlines()
+    rows[1:3] = [rows[1][:-1] + b'"n', rows[2] + b'"']  # the last cells
+    body = b"\n".join([names, *rows, b""])
+    problem = client.post("/predict", body, "text/csv").problem(400)
+
+    assert "Content-Type: text/csv; quote=none" in problem["hint"]
+    assert client.post("/predict", body, "text/csv; quote=none").body.count(b"\n") == 1 + 4
+    assert client.post("/predict", body, "text/csv; quote=other").problem(415)
+
+
 @pytest.mark.parametrize("media_type", ["application/json", "application/jsonl", "text/csv"])
 @given(body=st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda text: text.encode(errors="replace"))))
 @example(b"ARROW1\0\0")

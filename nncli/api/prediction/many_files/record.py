@@ -19,6 +19,7 @@ from nncli.base.errors import Advice, Location, NncliError, UsageError
 from nncli.base.option import declared_options, renamed
 from nncli.base.spec import Spec
 from nncli.base.text import join_quoted
+from nncli.data.dialect import AUTO
 from nncli.data.sources.table_source import TableSource
 from nncli.models.conformal.options import UncertaintyOptions
 
@@ -80,8 +81,8 @@ class AnswersRecord(Spec):
 def options_of(options: WriteOptions, source: TableSource) -> dict[str, Any]:
     """What determines the answers besides run and input, as the record holds it; of the source the sheet and range.
 
-    There are no options of intervals and sets without levels, nor `at`, `flag_unusual` and `decimal` unless they are
-    set, as in the records of older versions.
+    There are no options of intervals and sets without levels, nor `at`, `flag_unusual`, `decimal` and `quote` unless
+    they are set, as in the records of older versions.
     """
     uncertainty = {field.name for field in fields(UncertaintyOptions)}
     names = [
@@ -98,7 +99,7 @@ def options_of(options: WriteOptions, source: TableSource) -> dict[str, Any]:
         "keep": [*options.keep],
         **({"uncertainty": json.loads(json.dumps(asdict(options.uncertainty)))} if options.levels else {}),
         "errors": None if options.errors_file is None else str(options.errors_file.absolute()),
-        "source": source.model_dump(mode="json", exclude={"path"}),
+        "source": source.model_dump(mode="json", exclude={"path", *(["quote"] if source.quote == AUTO else [])}),
     }
 
 

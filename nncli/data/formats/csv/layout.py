@@ -19,7 +19,7 @@ import numpy as np
 
 from nncli.base.errors import Advice, DataError, Location, SetKey, sentences
 from nncli.base.text import join_quoted, quote
-from nncli.data.dialect import AUTO, CsvDialect
+from nncli.data.dialect import AUTO, CsvDialect, Quote
 from nncli.data.formats.csv.decoding import DecodedStream
 from nncli.data.formats.csv.header import (
     MAX_TITLES,
@@ -43,16 +43,16 @@ from nncli.data.formats.csv.header import (
 from nncli.data.formats.csv.records import (
     DOUBLE_HINT,
     NO_POSITIONS,
-    QUOTE,
     Block,
     Records,
     check_strict_csv,
     check_utf8,
     end_of_records,
-    positions_of,
+    quotes_of,
     split_record,
 )
 from nncli.data.formats.csv.sniffer import SEPARATORS, as_yaml, complete_records
+from nncli.data.formats.csv.swallowed_rows import FirstRows, check_swallowed_rows
 
 MAX_RECORDS = 120
 BEGINNING = 1 << 17
@@ -65,7 +65,7 @@ class Layout:
 
     `names` are those of the columns, on line `header_line` (None: there is no header). A record has `width` cells, of
     which those without a name are empty. The rows begin at byte `start` of the text, on line `line`.
-    `shape` is that by which notes below the table are recognized.
+    `shape` is that by which notes below the table are recognized; `first_rows` tell cells of several lines from rows.
     """
 
     names: tuple[str, ...]
@@ -73,6 +73,7 @@ class Layout:
     start: int
     line: int
     shape: TableShape
+    first_rows: FirstRows
     header_cells: tuple[str, ...]
     notes: tuple[str, ...]
     header_line: int | None = None
@@ -117,19 +118,19 @@ def find_layout(text: DecodedStream, source: str, dialect: CsvDialect, trained: 
     Raises:
         DataError: the file is empty, or its header cannot be told from titles or rows.
     """
-    data = _beginning(complete_records(text))
-    records = Records.of_text(data, dialect.separator)
+    data = _beginning(complete_records(text, dialect.quote), dialect.quote)
+    records = Records.of_text(data, dialect.separator, dialect.quote)
     sample = _Sample.of(records, dialect.separator, source)
     if not sample.cells:
         _check_quotes_above(records, records.line(len(records)) + 1, source, dialect.separator)
         raise DataError("the file is empty", location=Location(source=source))
     if not (dialect if trained is None else trained).header:
-        return _without_header(sample, source, dialect.separator)
+        return _without_header(sample, source, dialect, for_model=trained is not None)
     at = _find_header(sample, source, dialect, () if trained is None else trained.header_cells)
     number = sample.numbers[at]
     start = records.position(number + 1)
     header = text.sample[records.position(number) : start]
-    if len(sample.cells[at]) > 1:  # else a lone \r is an error
+    if len(sample.cells[at]) > 1 or dialect.quote == "none":  # else a lone \r is an error
         header = records.data[records.starts[number] : records.ends[number] + 1]
     check_strict_csv(Block.of(header, sample.line(at)), source, dialect.separator)
     cells, body = sample.cells[at], sample.cells[at + 1 :]
@@ -141,6 +142,8 @@ def find_layout(text: DecodedStream, source: str, dialect: CsvDialect, trained: 
     kept = tuple(cells[:used])
     named = name_columns(kept, source) if trained is None else name_like(kept, trained.header_cells, source)
     width = _width(body, used)
+    first_rows = FirstRows(sample.cells[at:])
+    _check_lines_above(records, number + 1, width, source, dialect, first_rows, for_model=trained is not None)
     if trained is None:
         _check_shifted_names(kept, body, place, is_short=len(cells) < width)
     notes = [*_title_notes(at, f"the header is on line {place.line}", source), *named.notes]
@@ -157,20 +160,21 @@ def find_layout(text: DecodedStream, source: str, dialect: CsvDialect, trained: 
         start,
         records.line(number + 1),
         TableShape.of(body, used, width, are_spaced(sample.numbers[at + 1 :])),
+        first_rows,
         remembered,
         tuple(notes),
         place.line,
     )
 
 
-def _beginning(data: bytes) -> bytes:
+def _beginning(data: bytes, quote: Quote) -> bytes:
     """The first records, if they are enough."""
     head = data[:BEGINNING]
-    end = end_of_records(head, positions_of(head, QUOTE), inside=False)
+    end = end_of_records(head, quotes_of(head, quote), inside=False)
     return head[:end] if head.count(b"\n", 0, end) > MAX_RECORDS else data
 
 
-def _without_header(sample: _Sample, source: str, separator: str) -> Layout:
+def _without_header(sample: _Sample, source: str, dialect: CsvDialect, *, for_model: bool) -> Layout:
     """The layout of a table without a header, whose columns are numbered."""
     records = sample.records
     width = body_width(sample.cells)
@@ -179,7 +183,9 @@ def _without_header(sample: _Sample, source: str, separator: str) -> Layout:
     used = max([len(cells) - trailing_empty(cells) for cells in body if len(cells) == width], default=width) or width
     shape = TableShape.of(body, used, width, are_spaced(sample.numbers[first_row:]))
     number = _end_of_titles(sample, first_row, shape)
-    _check_quotes_above(records, records.line(number), source, separator)
+    _check_quotes_above(records, records.line(number), source, dialect.separator)
+    first_rows = FirstRows([[], *body])
+    _check_lines_above(records, number, width, source, dialect, first_rows, for_model=for_model)
     n_titles = int(np.count_nonzero(~records.blank[:number]))
     return Layout(
         tuple(f"column_{number}" for number in range(1, used + 1)),
@@ -187,6 +193,7 @@ def _without_header(sample: _Sample, source: str, separator: str) -> Layout:
         records.position(number),
         records.line(number),
         shape,
+        first_rows,
         header_cells=(),
         notes=_title_notes(n_titles, f"the table begins on line {records.line(number)}", source),
     )
@@ -319,6 +326,23 @@ def _check_quotes_above(records: Records, line: int, source: str, separator: str
         raise DataError("the quotes are unclear", location=Location(source=source, line=number), hint=DOUBLE_HINT)
 
 
+def _check_lines_above(
+    records: Records,
+    number: int,
+    width: int,
+    source: str,
+    dialect: CsvDialect,
+    first_rows: FirstRows,
+    *,
+    for_model: bool,
+) -> None:
+    """Raise a DataError if a cell of the first records, the header and titles, has lines that look like rows."""
+    if dialect.quote == AUTO:
+        end = int(records.starts[number]) if number < len(records) else len(records.data)
+        block = Block.of(records.data[:end], 1)
+        check_swallowed_rows(block, width, dialect.separator, source, first_rows=first_rows, for_model=for_model)
+
+
 WORDS = (
     "sources?|notes?|footnotes?|remarks?|comments?|disclaimer|copyright|license|generated|exported|created|printed|"
     "(?:last )?updated?|data as of|as of|accessed|end of (?:file|report|table)|"
@@ -413,6 +437,7 @@ class Footer:
     separator: str
     rows: int | str = AUTO
     for_model: bool = False
+    quote: Quote = AUTO
     notes: list[str] = field(default_factory=list)
     _held: bytes = b""
 
@@ -490,6 +515,9 @@ class Footer:
     def _describe(self, block: Block) -> None:
         """Note the records that are left out."""
         check_strict_csv(block, self.source, self.separator)  # a record that does not end may be several rows
+        if self.quote == AUTO:
+            width, rows = self.layout.width, self.layout.first_rows
+            check_swallowed_rows(block, width, self.separator, self.source, first_rows=rows, for_model=self.for_model)
         records = Records.of(block.data, block.quotes, self.separator)
         if number := int(np.count_nonzero(~records.blank)):
             first = block.data.decode(errors="replace").lstrip('" \t\r\n' + self.separator).split("\n")[0]

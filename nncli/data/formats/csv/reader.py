@@ -25,16 +25,17 @@ from nncli.data.formats.csv.layout import Footer, Layout, find_layout
 from nncli.data.formats.csv.numeric_columns import NumericParser, is_rectangular
 from nncli.data.formats.csv.records import (
     Block,
-    QuoteRepair,
     Records,
     blocks,
     check_strict_csv,
     check_utf8,
     outside_quotes,
     positions_of,
+    quote_repair,
     unify_line_ends,
 )
 from nncli.data.formats.csv.sniffer import sniff_dialect
+from nncli.data.formats.csv.swallowed_rows import check_swallowed_rows, have_separators
 from nncli.data.formats.prefetch import prefetch_map
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.streams import POLARS_ERRORS
@@ -223,7 +224,7 @@ def read_delimited(
     dialect, notes = sniff_dialect(
         text,
         source,
-        options.dialect,
+        options.dialect_with_quote,
         default_separator=default_separator,
         training_dialect=options.known_dialect,
         max_bytes=None if options.first_file is None else NEXT_FILE_BYTES,
@@ -234,13 +235,13 @@ def read_delimited(
     details = _details(encoding, dialect, layout)
     parser = _BlockParser(source, dialect, options, layout, old_mac=text.old_mac)
     text.read(layout.start)
-    repair = QuoteRepair(dialect.separator, layout.width)
+    repair = quote_repair(dialect.separator, layout.width, dialect.quote)
     size, first = options.block_bytes, options.first_bytes
     pieces = blocks(text, source, size=size, first=first, line=layout.line, quote_repair=repair)
     if layout.width > 1:
         pieces = map(unify_line_ends, pieces)
     for_model = options.training_dialect is not None
-    footer = Footer(layout, source, dialect.separator, dialect.footer_rows, for_model=for_model)
+    footer = Footer(layout, source, dialect.separator, dialect.footer_rows, for_model=for_model, quote=dialect.quote)
     for block, attempt in prefetch_map(footer.remove_from(pieces), parser.attempt, workers):
         row = parser.row
         cells = parser.cells(block, attempt)
@@ -259,6 +260,7 @@ def _details(encoding: str, dialect: CsvDialect, layout: Layout) -> tuple[tuple[
     details: dict[str, str | int | None] = {
         "encoding": UTF8 if encoding == AUTO else encoding,  # ASCII so far
         "separator": dialect.separator,
+        "quote": None if dialect.quote == AUTO else dialect.quote,
         "decimal mark": None if dialect.decimal == "." else dialect.decimal,
         "thousands separator": dialect.thousands,
         "header line": "none" if layout.header_line is None else layout.header_line,
@@ -276,7 +278,7 @@ class _BlockParser:
         trained = options.training_dialect
         self._ragged = dialect.ragged if trained is None or dialect.ragged != "refuse" else trained.ragged
         self._may_be_numbers = dialect.has_plain_numbers and not old_mac
-        self.row, self.repairs = 1, Repairs()
+        self.row, self.repairs, self._first_rows = 1, Repairs(), layout.first_rows
         self.header = CsvHeader(
             source, dialect.separator, layout.names, layout.width, options.missing_values, old_mac=old_mac
         )
@@ -307,6 +309,13 @@ class _BlockParser:
             attempt = self.attempt(block)
         skipped = self.repairs.blank_lines
         cells = self._finalize(attempt, block)
+        # As many rows as lines: no cell has several of them.
+        if self._dialect.quote == AUTO and block.quotes.size and cells.height < block.newlines:
+            # Two rows of as many cells as the record or the header have more separators than the record.
+            width = self.header.width
+            least = 2 * (min(width, len(self.header.names)) - 1) - (width - 1)
+            if any(have_separators(column, self.header.separator, least) for column in cells):
+                self._check_swallowed_rows(block)
         if cells.height:
             if self._may_be_numbers and self._options.numeric_columns.inverted:
                 cells = self._find_numbers(cells)
@@ -314,6 +323,11 @@ class _BlockParser:
                 self.repairs.trailing_blank_lines = 0
         self.row += cells.height
         return cells
+
+    def _check_swallowed_rows(self, block: Block) -> None:
+        header, for_model = self.header, self._options.training_dialect is not None
+        rows = self._first_rows
+        check_swallowed_rows(block, header.width, header.separator, self._source, first_rows=rows, for_model=for_model)
 
     def _find_numbers(self, cells: polars.DataFrame) -> polars.DataFrame:
         """The cells, with columns of plain numbers as Float64; later blocks are parsed with these as numbers.
@@ -377,5 +391,10 @@ class _BlockParser:
 
     def _repaired(self, block: Block, reason: BaseException | None, *, is_repaired: bool) -> Block:
         """The block with as many cells in every record; it is repaired once, so that nothing is counted twice."""
+        if self._dialect.quote == AUTO and block.quotes.size:
+            records = Records.of(block.data, block.quotes, self.header.separator)
+            for i in np.flatnonzero(records.counts != self.header.width).tolist():
+                if b"\n" in (text := records.bytes(i)):
+                    self._check_swallowed_rows(Block.of(text, block.line_at(int(records.starts[i]))))
         ragged = "refuse" if is_repaired else self._ragged
         return repair(block, self.header, self.row, ragged, self.repairs, reason=reason)

@@ -15,12 +15,14 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from nncli.base.errors import DataError, Location
+from nncli.data.dialect import AUTO, Quote
 from nncli.data.formats.csv.decoding import BINARY, BINARY_HINT, Readable
 from nncli.data.formats.read_options import BLOCK_BYTES
 from nncli.data.formats.streams import UTF8_HINT
@@ -51,6 +53,11 @@ class Block:
     def line_at(self, position: int) -> int:
         """The line of the file that contains the byte at `position`."""
         return self.line + self.data.count(b"\n", 0, position)
+
+    @cached_property
+    def newlines(self) -> int:
+        """The number of newlines."""
+        return count_of(self.bytes(), NEWLINE)
 
     def after(self, position: int) -> Block:
         """The records from `position` on."""
@@ -96,12 +103,12 @@ def blocks(
     first: int | None = None,
     quoting: bool = True,
     line: int = 1,
-    quote_repair: QuoteRepair | None = None,
+    quote_repair: QuoteRepair | LiteralQuotes | None = None,
 ) -> Iterator[Block]:
     """Yield the text of `file` in blocks of about `size` bytes (the first: about `first`), each of whole records.
 
-    The text begins on line `line` of the file. Misplaced quotes are repaired by `quote_repair`. The last block may lack
-    its last newline. `quoting` is False for formats whose records are lines.
+    The text begins on line `line` of the file. `quote_repair` rewrites quotes as RFC 4180 has them. The last block may
+    lack its last newline. `quoting` is False for formats whose records are lines.
 
     Raises:
         DataError: a record is longer than MAX_RECORD_BYTES.
@@ -123,7 +130,7 @@ def blocks(
             records = data if cut == len(data) and not rest else b"".join((rest, memoryview(data)[:cut]))
             block = Block(records, *split(quotes, len(rest) + cut)[:1], line)
             yield block
-            line += count_of(block.bytes(), NEWLINE)
+            line += block.newlines
             rest, rest_quotes = data[cut:], split(quotes, len(rest) + cut)[1]
         else:
             rest, rest_quotes = rest + data, quotes
@@ -330,6 +337,39 @@ class QuoteRepair:
         return re.compile(rb"[^\r\n%s]*" % re.escape(self.separator.encode()))
 
 
+@dataclass(frozen=True)
+class LiteralQuotes:
+    """Rewrites a text in which quotes are characters, so that every newline ends a record."""
+
+    separator: str
+
+    def is_needed(self, data: bytes, quotes: BytePositions) -> bool:
+        """Whether there are quotes."""
+        return quotes.size > 0
+
+    def repair(self, data: bytes, *, is_end: bool) -> Repaired:
+        """The records of `data`. A line that does not end is left out unless `is_end`."""
+        end = len(data) if is_end else data.rfind(b"\n") + 1
+        text = np.frombuffer(data, np.uint8, end)
+        quotes = np.flatnonzero(text == QUOTE)
+        marks = np.flatnonzero((text == ord(self.separator)) | (text == NEWLINE) | (text == RETURN))
+        cells = np.unique(np.searchsorted(marks, quotes))
+        bounds = np.concatenate([[-1], marks, [end]])
+        # A quote at both ends of each cell that has some, and before each of these.
+        where = np.concatenate([bounds[cells] + 1, quotes, bounds[cells + 1]])
+        return Repaired(np.insert(text, where, QUOTE).tobytes(), end)
+
+
+def quote_repair(separator: str, width: int | None, quote: Quote) -> QuoteRepair | LiteralQuotes:
+    """What rewrites the quotes of a table with `width` cells in a record."""
+    return LiteralQuotes(separator) if quote == "none" else QuoteRepair(separator, width)
+
+
+def quotes_of(data: bytes, quote: Quote) -> BytePositions:
+    """The positions of the quotes that may be around cells."""
+    return NO_POSITIONS if quote == "none" else positions_of(data, QUOTE)
+
+
 LINE_ENDS = re.compile(rb"(?<!\r)\r*+\n|\r")
 
 
@@ -366,9 +406,12 @@ class Records:
         return cls(data, starts, ends, counts, blank, data)
 
     @classmethod
-    def of_text(cls, data: bytes, separator: str) -> Records:
+    def of_text(cls, data: bytes, separator: str, quote: Quote = AUTO) -> Records:
         """Split a whole text; quotes within cells are characters of these."""
         quotes = positions_of(data, QUOTE)
+        if quote == "none":
+            text, *_ = LiteralQuotes(separator).repair(data, is_end=True)
+            return replace(cls.of(text, positions_of(text, QUOTE), separator), text=data)
         if not QuoteRepair(separator).is_needed(data, quotes):
             return cls.of(data, quotes, separator)
         width = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -17,17 +17,16 @@ import numpy.typing as npt
 from nncli.base.errors import Advice, DataError, Location, SetKey
 from nncli.base.text import quote
 from nncli.data.columns.decimal_marks import DecimalMarks
-from nncli.data.dialect import AUTO, BAR, COMMA, SEMICOLON, TAB, CsvDialect
+from nncli.data.dialect import AUTO, BAR, COMMA, SEMICOLON, TAB, CsvDialect, Quote
 from nncli.data.formats.csv.decoding import UTF8, DecodedStream
 from nncli.data.formats.csv.header import MAX_TITLES, find_header, has_gaps
 from nncli.data.formats.csv.records import (
     MAX_RECORD_BYTES,
-    QUOTE,
     Block,
     QuoteRepair,
     Records,
     end_of_records,
-    positions_of,
+    quotes_of,
     split_record,
     unify_line_ends,
 )
@@ -61,22 +60,27 @@ def sniff_dialect(
         # With both marks in the table a point or a comma is ambiguous, so the settings made for training apply.
         marks = {key: getattr(trained, key) for key in ("decimal", "decimals", "thousands")}
         configured = configured.model_copy(update=marks)
-    sample = complete_records(text)
+    sample = complete_records(text, configured.quote)
     if max_bytes is not None and (
-        end := end_of_records(head := sample[:max_bytes], positions_of(head, QUOTE), inside=False)
+        end := end_of_records(head := sample[:max_bytes], quotes_of(head, configured.quote), inside=False)
     ):
         sample = head[:end]
     check_not_json(sample, source)
     separator = configured.separator
     if separator == AUTO:
         separator = sniff_separator(
-            sample, source, default_separator, None if training_dialect is None else training_dialect.separator
+            sample,
+            source,
+            default_separator,
+            None if training_dialect is None else training_dialect.separator,
+            configured.quote,
         )
     decimal: str = configured.decimal_mark
     if decimal == AUTO:
         decimal = "." if training_dialect is None else training_dialect.decimal_mark
         if separator in (SEMICOLON, TAB) or decimal == COMMA:
-            decimal = sniff_decimal(sample, source, separator, configured.thousands or "", training_dialect)
+            cells = cells_of(sample, separator, configured.quote)
+            decimal = sniff_decimal(cells, source, separator, configured.thousands or "", training_dialect)
     dialect = configured.resolved(separator=separator, decimal=decimal)
     said = []
     if configured.encoding == AUTO and text.encoding not in (AUTO, UTF8):
@@ -102,33 +106,35 @@ def check_not_json(sample: bytes, source: str) -> None:
         )
 
 
-def complete_records(text: DecodedStream) -> bytes:
+def complete_records(text: DecodedStream, quote: Quote) -> bytes:
     """The complete records of the sample, which is extended until it has one; all of it if it is the whole file.
 
     Every record ends with a newline.
     """
     end = 0
     while not text.is_complete and not (
-        end := end_of_records(text.sample, positions_of(text.sample, QUOTE), inside=False)
+        end := end_of_records(text.sample, quotes_of(text.sample, quote), inside=False)
     ):
         if len(text.sample) > MAX_RECORD_BYTES:
             break
         text.extend_sample()
     sample = text.sample[:end] if end else text.sample
-    return unify_line_ends(Block.of(sample, 1)).data
+    return unify_line_ends(Block(sample, quotes_of(sample, quote), 1)).data
 
 
-def sniff_separator(sample: bytes, source: str, default_separator: str | None, training_separator: str | None) -> str:
+def sniff_separator(
+    sample: bytes, source: str, default_separator: str | None, training_separator: str | None, quote: Quote = AUTO
+) -> str:
     """The separator that occurs equally often in the header and all of the first records.
 
     If there is none, it is that with which most records have the same number of cells: there may be titles above the
     header, or rows of another length. If no records agree, the header decides, and a record that differs is refused
     when it is read.
     """
-    quotes = positions_of(sample, QUOTE)
+    quotes = quotes_of(sample, quote)
     marks = [mark for mark in SEPARATORS if mark.encode() in sample]
-    if all(QuoteRepair(mark).is_needed(sample, quotes) for mark in marks):
-        records = {mark: Records.of_text(sample, mark) for mark in marks}
+    if quote == "none" or all(QuoteRepair(mark).is_needed(sample, quotes) for mark in marks):
+        records = {mark: Records.of_text(sample, mark, quote) for mark in marks}
     else:
         records = {mark: Records.of(sample, quotes, mark) for mark in marks}
     if not records:
@@ -208,9 +214,10 @@ def as_yaml(mark: str) -> str:
     return '"\\t"' if mark == TAB else f'"{mark}"'
 
 
-def cells_of(sample: bytes, separator: str) -> Iterator[str]:
+def cells_of(sample: bytes, separator: str, quote: Quote = AUTO) -> Iterator[str]:
     """Yield the cells of the first records, without surrounding spaces."""
-    lines = csv.reader(io.StringIO(sample.decode(errors="replace"), newline=""), delimiter=separator)
+    quoting = csv.QUOTE_NONE if quote == "none" else csv.QUOTE_MINIMAL
+    lines = csv.reader(io.StringIO(sample.decode(errors="replace"), newline=""), delimiter=separator, quoting=quoting)
     try:
         for number, record in enumerate(lines):
             if number > SAMPLE_RECORDS:
@@ -221,14 +228,14 @@ def cells_of(sample: bytes, separator: str) -> Iterator[str]:
 
 
 def sniff_decimal(
-    sample: bytes, source: str, separator: str, thousands: str, training_dialect: CsvDialect | None
+    cells: Iterable[str], source: str, separator: str, thousands: str, training_dialect: CsvDialect | None
 ) -> str:
     """The decimal mark of the cells that look like numbers, or that of the training table if these are ambiguous.
 
     A file with both marks has decimal points; see columns/decimal_marks.py for its columns with a comma.
     The training table decides only for files with its separator: another one suggests that numbers differ, too.
     """
-    marks = DecimalMarks.of(cells_of(sample, separator), thousands)
+    marks = DecimalMarks.of(cells, thousands)
     clear, either = marks.clear, marks.either
     if len(clear) == 1:
         return next(iter(clear))
