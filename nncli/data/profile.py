@@ -275,7 +275,7 @@ def _infer_thousands(name: str, present: pl.Series, table: Table) -> str:
     unit = infer_unit(present)
     for mark in THOUSANDS:
         between = separator_pattern(mark)
-        if mark == dialect.decimal or present.str.contains(rf"^\s*[+-]?0+{between}").any():
+        if mark in (dialect.decimal, table.dialect.decimal) or present.str.contains(rf"^\s*[+-]?0+{between}").any():
             continue
         if mark == "," and table.dialect.decimals and not DecimalMarks.of(present.str.strip_chars(), None).clear:
             continue  # 1,234 beside columns with a decimal comma
