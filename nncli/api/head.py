@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from nncli.api.options import HeadOptions
-from nncli.base.errors import UsageError
+from nncli.base.errors import Location, UsageError
 from nncli.base.findings import Finding, FindingCode, note, ordered
 from nncli.base.option import operation
 from nncli.base.scratch import Scratch
@@ -30,7 +30,7 @@ from nncli.data.sources.table_reader import TableChoice, TableReader
 from nncli.data.sources.table_source import TableLocation, as_source
 from nncli.data.store.column_store import write_store
 from nncli.data.table import Table, replace_na_values
-from nncli.fitting.checks.notes import table_reading
+from nncli.fitting.checks.notes import dates_as_categories, short_years, table_reading
 from nncli.fitting.draft import NO_TARGET, unreadable_column
 
 SAMPLE_ROWS = 10_000
@@ -139,7 +139,7 @@ def head_with(source: TableLocation, options: HeadOptions) -> TableHead:
         tuple(HeadColumn(profile, types[profile.name]) for profile in profiles),
         _first_rows(tables, options.rows),
         first.details,
-        ordered([*reading, *findings, *_refused(profiles)]),
+        ordered([*reading, *findings, *_refused(profiles), *_dates(profiles, reader.name)]),
     )
 
 
@@ -206,6 +206,15 @@ def _notes(words: Sequence[str], thousands: str | None) -> list[Finding]:
 def _refused(profiles: Sequence[ColumnProfile]) -> list[Finding]:
     """Warnings of the columns that a training does not read as they are meant."""
     return [unreadable_column(profile, profile.error) for profile in profiles if profile.error is not None]
+
+
+def _dates(profiles: Sequence[ColumnProfile], source: str) -> list[Finding]:
+    """Warnings of the columns that look like dates and are not read as such, and notes on years of two digits."""
+    return [
+        dates_as_categories(profile.name, profile.date_doubt, Location(source=source))
+        for profile in profiles
+        if profile.date_doubt is not None
+    ] + short_years((profile.name, profile.short_dates) for profile in profiles)
 
 
 def shortest(frame: pl.DataFrame) -> pl.DataFrame:

@@ -39,7 +39,11 @@ class FindingCode(StrEnum):
     TRACKING = "tracking", "The metrics of a training are not written to a tracker any more."
     AMBIGUOUS_NUMBERS = "ambiguous-numbers", "A column of numbers can be read in more than one way."
     INVALID_CELLS = "invalid-cells", "Cells of columns of numbers or dates are none, and are treated as missing."
-    AMBIGUOUS_DATES = "ambiguous-dates", "Day and month of a column of dates cannot be told apart."
+    AMBIGUOUS_DATES = "ambiguous-dates", "Day, month and year of a column of dates cannot be told apart."
+    DATES_AS_CATEGORIES = (
+        "dates-as-categories",
+        "Most cells of a column look like dates, and are treated as categories.",
+    )
     UNIT_REMOVED = "unit-removed", "A column is read as numbers without their unit."
     SIMILAR_CATEGORIES = "similar-categories", "Categories of a column seem to mean the same."
     MISSING_VALUES = "missing-values", "Columns have missing cells."

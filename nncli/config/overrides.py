@@ -24,6 +24,8 @@ OF_A_SERVICE = re.compile(
 """Variables that Kubernetes sets in every pod for a service called nncli or nncli-something."""
 MARKS = frozenset(",|'`")
 """Words that are these characters, as separators and decimal marks are; as YAML they would be no values."""
+DIRECTIVE = "%"
+"""The beginning of a date format, with which no value of YAML begins."""
 MAX_SOURCE_LENGTH = 100
 MAX_NAMES = 3
 
@@ -173,7 +175,7 @@ def with_value(assignment: Assignment, text: str) -> Assignment:
 
 
 def _value(assignment: Assignment, text: str) -> object:
-    if text.strip() in MARKS:
+    if text.strip() in MARKS or text.lstrip().startswith(DIRECTIVE):
         return text.strip()
     source, depth = assignment.span.source, len(assignment.path)
     if depth > MAX_DEPTH:

@@ -95,7 +95,8 @@ class CsvDialect(Spec):
     """How a file is to be read, or was read. `auto` is inferred from the file; an ambiguous file is an error.
 
     `decimal` and `thousands` also apply to numbers in the text columns of other formats, where auto is the point.
-    `decimals` are the decimal marks of columns that have another one; see columns/decimal_marks.py.
+    `decimals` are the decimal marks of columns that have another one; see columns/decimal_marks.py. A `thousands`
+    separator that is the decimal mark of the table is that of these columns.
     `date_format` is the format of dates in text, where auto is inferred for each column.
 
     `header` is whether a line holds the names of the columns, `header_row` its number (from 1); `footer_rows` is the
@@ -122,7 +123,7 @@ class CsvDialect(Spec):
 
     @model_validator(mode="after")
     def _marks_differ(self) -> CsvDialect:
-        if self.thousands is not None and self.thousands == self.decimal:
+        if self.thousands is not None and self.thousands == self.decimal and not self._has_other_marks:
             raise ValueError(f"decimal and thousands cannot both be {self.thousands!r}")
         if not self.header and self.header_row != AUTO:
             raise ValueError(f"header_row is {self.header_row}, but header says that there is none")
@@ -130,8 +131,8 @@ class CsvDialect(Spec):
 
     def of_column(self, name: str) -> CsvDialect:
         """The dialect of a column: with its own decimal mark, if it has one."""
-        mark = dict(self.decimals).get(name) if self.decimals else None
-        if mark is None:
+        mark = dict(self.decimals).get(name, self.decimal) if self.decimals else self.decimal
+        if mark == self.decimal != self.thousands:
             return self
         thousands = None if self.thousands == mark else self.thousands
         return self.model_copy(update={"decimal": mark, "thousands": thousands, "decimals": ()})
@@ -147,13 +148,17 @@ class CsvDialect(Spec):
 
     @property
     def has_plain_numbers(self) -> bool:
-        """Whether numbers have a decimal point and no thousands separator."""
-        return self.decimal != "," and self.thousands is None
+        """Whether numbers have a decimal point and no thousands separator, except in columns with another mark."""
+        return self.decimal != "," and self.thousands in (None, self.decimal)
+
+    @property
+    def _has_other_marks(self) -> bool:
+        return any(mark != self.decimal for _, mark in self.decimals)
 
     @property
     def decimal_mark(self) -> Literal[".", ",", "auto"]:
         """The decimal mark as configured: if `thousands` is one of point and comma, the other."""
-        if self.decimal == AUTO and self.thousands == ".":
+        if self.decimal == AUTO and self.thousands == "." and "," not in dict(self.decimals).values():
             return ","
         return "." if self.decimal == AUTO and self.thousands == "," else self.decimal
 

@@ -73,7 +73,15 @@ YEAR_FIRST_OR_NAMED = (ISO, "%B %Y", *(form for form in DATE_FORMATS if form.sta
 """Formats in which a date has one meaning. By `%B %d %Y` May 2021 would be the 20th of May in the year 21."""
 ORDERS = {"/": ("%d/%m/%Y", "%m/%d/%Y"), "-": ("%d-%m-%Y", "%m-%d-%Y"), ".": ("%d.%m.%Y",)}
 """Formats in which the year comes last, by the separator; the first has the day first."""
-DAY_AND_MONTH = re.compile(r"%d([-./])%m|%m([-./])%d")
+SHORT_ORDERS = {
+    "/": ("%d/%m/%y", "%m/%d/%y", "%y/%m/%d"),
+    "-": ("%d-%m-%y", "%m-%d-%y", "%y-%m-%d"),
+    ".": ("%d.%m.%y", "%y.%m.%d"),
+}
+"""Formats of years of two digits, by the separator: 00 to 69 are 2000 to 2069, 70 to 99 are 1970 to 1999."""
+SHORT_NAMED = ("%d-%B-%y", "%d %B %y", "%B %d, %y")
+"""Formats of years of two digits with the month by name."""
+DAY_AND_MONTH = re.compile(r"(?<!%y[-./])(?:%d([-./])%m|%m([-./])%d)")
 TIME_FORMATS = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
 MICROSECONDS_PER_DAY = 86_400_000_000
 """Microseconds."""
@@ -84,7 +92,10 @@ LAST_MOMENT = 2_932_897 - 2.0**-31
 
 
 def orders_of(formats: Sequence[str]) -> dict[str, str]:
-    """The format with the year last that has the order of day and month of the `formats`, by separator."""
+    """The format with the year last that has the order of day and month of the `formats`, by separator.
+
+    24-05-31 says nothing about 05-06-2024.
+    """
     orders = {}
     for form in formats:
         if order := DAY_AND_MONTH.search(form):

@@ -13,7 +13,15 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.base.errors import DataError
-from nncli.data.columns.datetimes import DATE_LIKE, MONTH_LIKE, is_ambiguous_date, parse_dates, pattern_of
+from nncli.data.columns.datetimes import (
+    DATE_LIKE,
+    MONTH_LIKE,
+    DateDoubt,
+    date_doubt,
+    parse_dates,
+    pattern_of,
+    short_year_format,
+)
 from nncli.data.columns.decimal_marks import DecimalMarks
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER, MISSING_WORDS, parse_numbers, read_text, unit_of
 from nncli.data.columns.raw_column import (
@@ -21,6 +29,7 @@ from nncli.data.columns.raw_column import (
     DURATION,
     MAX_CATEGORIES,
     are_addresses_or_phone_numbers,
+    date_formats_of,
     looks_like_a_number,
 )
 from nncli.data.columns.spellings import AS_IN_ACCOUNTING, BOOLEAN_PAIRS, NUMBER_WITH_SIGN, NUMBER_WITH_WORD, infer_unit
@@ -54,8 +63,9 @@ class ColumnProfile:
     `rows` have no value; the others have `distinct` different values, of which `top_values` are the most frequent, with
     their counts. `lowest`, `highest`, `mean`, `median` and `histogram` are those of the finite numbers. The column
     would be numeric without the missing-value markers `na_spellings`; with the `thousands` separator most of its cells
-    are numbers. `unit` is the unit that is removed from numbers. With `has_ambiguous_dates`, the cells are dates whose
-    day and month could be in either order. `recommended` says whether to train on the column, and `reason` why not.
+    are numbers. `unit` is the unit that is removed from numbers. `short_dates` is the format of dates whose years have
+    two digits. With a `date_doubt`, most cells look like dates and are not read as such. `recommended` says whether to
+    train on the column, and `reason` why not.
     """
 
     name: str
@@ -76,7 +86,8 @@ class ColumnProfile:
     error: DataError | None = None
     recommended: bool = True
     reason: str = ""
-    has_ambiguous_dates: bool = False
+    short_dates: str | None = None
+    date_doubt: DateDoubt | None = None
 
     @property
     def present(self) -> int:
@@ -110,7 +121,6 @@ ENTITY_KEY = re.compile(
 )
 UNNAMED_COLUMN = re.compile(r"unnamed: ?[0-9]+|column_?[0-9]*|#|no\.?|nr\.?|")
 """Names that programs give to an unnamed column of row numbers."""
-AMBIGUOUS_DATES = "day and month of its dates cannot be told apart; set date_format, such as %d/%m/%Y, under data"
 SEVERAL_WORDS = r"\S\s+\S"
 THOUSANDS = (",", ".", "'", " ")
 TIME_WORDS = frozenset(
@@ -186,8 +196,10 @@ def profile_column(table: Table, name: str) -> ColumnProfile:
         column = replace(column, label=label, recommended=False, reason=read_error.message)
     if present.dtype.is_nested() or present.dtype in (pl.Binary, pl.Object, pl.Duration):
         return column
-    if kind is Kind.CATEGORICAL and present.dtype == pl.String:
-        column = replace(column, has_ambiguous_dates=is_ambiguous_date(present))
+    if kind in (Kind.CATEGORICAL, Kind.TEXT) and present.dtype == pl.String and kind_error is None:
+        column = replace(column, date_doubt=date_doubt(present, table.dialect.date_format))
+    if kind is Kind.DATE and present.dtype == pl.String:
+        column = replace(column, short_dates=short_year_format(date_formats_of(table, name).formats))
     column = _with_statistics(column, present, table)
     return column if read_error else _with_recommendation(column, present, table)
 
@@ -233,8 +245,8 @@ def _with_recommendation(
         if column.is_unique and column.rows >= MIN_ROWS_FOR_KEY:  # too many to be categories
             return replace(column, recommended=False, reason=error.message)
         return column
-    if column.is_unique and column.has_ambiguous_dates:
-        return replace(column, recommended=False, reason=AMBIGUOUS_DATES)
+    if column.is_unique and column.date_doubt is not None:
+        return replace(column, recommended=False, reason=f"{column.date_doubt.message}; set data.date_format")
     if column.is_unique and _is_key(column, present, table):
         return replace(column, label=Label.ID, recommended=False, reason="a different value in every row")
     if column.is_nearly_unique and is_named_like_a_key(column.name) and _is_key(column, present, table):
@@ -263,7 +275,7 @@ def _infer_thousands(name: str, present: pl.Series, table: Table) -> str:
     unit = infer_unit(present)
     for mark in THOUSANDS:
         between = separator_pattern(mark)
-        if mark == dialect.decimal or present.str.contains(rf"^\s*[+-]?0+{between}").any():
+        if mark in (dialect.decimal, table.dialect.decimal) or present.str.contains(rf"^\s*[+-]?0+{between}").any():
             continue
         if mark == "," and table.dialect.decimals and not DecimalMarks.of(present.str.strip_chars(), None).clear:
             continue  # 1,234 beside columns with a decimal comma

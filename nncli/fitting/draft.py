@@ -34,7 +34,7 @@ from nncli.data.table import Table
 from nncli.fitting.checks.column import percentage
 from nncli.fitting.checks.column_values import group_like
 from nncli.fitting.checks.kinds import MAX_LEVELS, are_labels, kinds_not_supported, ordered_levels
-from nncli.fitting.checks.notes import ambiguous_dates, class_orders, removed_units, table_reading
+from nncli.fitting.checks.notes import class_orders, dates_as_categories, removed_units, short_years, table_reading
 from nncli.fitting.checks.rows import groups_in_time, random_split, time_feature
 from nncli.fitting.checks.target import positive_class, positive_class_note, proposed_loss
 from nncli.fitting.prepare.fit import MIN_ROWS_PER_CLASS, are_class_ids, infer_loss
@@ -192,6 +192,7 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
         findings=(
             *table_reading(rows.header),
             *removed_units(units),
+            *short_years((column.name, column.short_dates) for column in columns if column.recommended),
             *_dates(config.data, columns),
             *(finding for finding in of_targets if finding.level == "warning"),
             *([of_classes] if of_classes is not None else []),
@@ -248,12 +249,12 @@ def _class_orders(config: Config, targets: Table, loss: Loss) -> list[Finding]:
 
 
 def _dates(data: DataSection, columns: Sequence[ColumnProfile]) -> list[Finding]:
-    """The columns of ambiguous dates that are read as categories."""
+    """The columns that look like dates and are read as categories."""
     location = Location(source=data.path)
     return [
-        ambiguous_dates(column.name, location)
+        dates_as_categories(column.name, column.date_doubt, location)
         for column in columns
-        if column.has_ambiguous_dates and column.recommended and column.name not in data.columns
+        if column.date_doubt is not None and column.recommended and column.name not in data.columns
     ]
 
 

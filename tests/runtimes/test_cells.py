@@ -81,6 +81,20 @@ DATES = (
     ),
     *("", " ", "\xa0", "1717113600", "2024-05", "2024", "2024-W22-5", "2024-05-31T24:00", "2024-05-31T23:59:60"),
 )
+SHORT_DATES = (
+    *("14.08.24", "8/20/24", "24-07-24", "27/02/24 14:05", "01/02/24", "31.12.69", "01.01.70", "14-Aug-24", "99-12-31"),
+    *(
+        "14.08.2024",
+        "8/20/2024",
+        "05/06/2024",
+        "05-06-2024",
+        "14.8.4",
+        "0.1.24",
+        "31.02.24",
+        "24-7-4 10:30 PM",
+        "29.2.23",
+    ),
+)
 MONTHS = (
     "2021-01",
     "2021-1",
@@ -181,6 +195,9 @@ def test_thousands_are_read_without_the_unit_as_by_predict(
         (NumberInput("x", "%"), ("5 %", "5%", "% 5", "5", " 5 ", "5 %%", "５%", "1e5 %", "NA", "%")),
         (DateInput("x", ("iso",)), DATES),
         (DateInput("x", ("%d.%m.%Y",)), DATES),
+        (DateInput("x", ("%d.%m.%y",)), (*DATES, *SHORT_DATES)),
+        (DateInput("x", ("%m/%d/%y", "iso")), (*DATES, *SHORT_DATES)),
+        (DateInput("x", ("%y-%m-%d", "%d-%B-%y")), (*DATES, *SHORT_DATES)),
         (DateInput("x", ("%Y-%m", *MONTH_FORMATS_OF_NEW_ROWS)), (*DATES, *MONTHS)),
         (category_input("x", ["red", "3", "-4", "é", "yes"]), CATEGORIES),
         (category_input("x", ["true", "False"]), CATEGORIES),
@@ -195,6 +212,9 @@ def test_thousands_are_read_without_the_unit_as_by_predict(
         "percent",
         "iso",
         "day first",
+        "short years",
+        "short years, month first",
+        "short years first",
         "months",
         "category",
         "truth",

@@ -200,7 +200,7 @@ class DataSection(TableSource):
             if len(set(names)) < len(names):
                 repeated = min(name for name, count in Counter(names).items() if count > 1)
                 raise ValueError(f"{key} lists {quote(repeated)} more than once")
-        if self.thousands is not None and self.thousands == self.decimal:
+        if self.thousands is not None and {self.thousands} == {self.decimal, *self.decimals.values()}:
             raise ValueError(f"decimal and thousands cannot both be {quote(self.decimal)}")
         if not self.header and self.header_row != "auto":
             raise ValueError("header_row is the line of the header, but `header: false` says that there is none")

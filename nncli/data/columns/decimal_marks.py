@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import polars as pl
@@ -15,6 +15,8 @@ from nncli.data.table import Table
 SAMPLE_ROWS = 1000
 """Rows from which the decimal mark of a column follows."""
 FIRST_GROUP = r"[+-]?[1-9][0-9]{0,2}"
+GROUPS = rf"^[^0-9]*[1-9][0-9]{{0,2}}(?:\.[0-9]{{3}})+(?:,[0-9]|[^0-9.,]|$)"
+"""7.110,20: a number with points between thousands, where the comma is the decimal mark."""
 EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
 AMBIGUOUS = {mark: re.compile(rf"{FIRST_GROUP}\{mark}[0-9]{{3}}") for mark in ",."}
 """1,234 and 1.234: thousands, or fractions of three digits."""
@@ -73,18 +75,21 @@ def with_column_decimals(
     """Yield the tables of a source with the decimal marks of the columns that have another one than the table.
 
     They follow from the first table with a row, unless the mark of the table is `configured` or that of a `trained`
-    model.
+    model. So does whether points separate the thousands of columns with a comma.
     """
     finds = trained is None and configured.decimal == AUTO
     decimals: tuple[tuple[str, str], ...] | None = None
+    thousands: str | None = None
     for table in tables:
         notes = table.notes
         if finds and len(table) and decimals is None:
             decimals = column_decimals(table)
+            thousands = thousands_of(table, [name for name, mark in decimals if mark == ","])
             if new := [name for name, mark in decimals if (name, mark) not in configured.decimals]:
                 word = "comma" if table.dialect.decimal == "." else "point"
                 notes += (f"{table.source}: read with a decimal {word} in {join_quoted(new)}",)
-        dialect = table.dialect.model_copy(update={"decimals": decimals}) if decimals else table.dialect
+        marks = {"decimals": decimals, "thousands": thousands or table.dialect.thousands}
+        dialect = table.dialect.model_copy(update=marks) if decimals else table.dialect
         yield replace(table, dialect=dialect, notes=notes) if decimals else table
 
 
@@ -101,11 +106,20 @@ def column_decimals(table: Table) -> tuple[tuple[str, str], ...]:
     decimals = dict(dialect.decimals)
     for name in _columns_with(other, table.frame, decimals):
         cells = table.column(name).head(SAMPLE_ROWS).drop_nulls().str.strip_chars()
-        thousands = None if dialect.thousands == other else dialect.thousands
+        thousands = None if dialect.thousands in (other, dialect.decimal) else dialect.thousands
         marks = DecimalMarks.of(cells.filter(cells != ""), thousands)
         if [*marks.clear] == [other] and dialect.decimal not in marks.either and marks.numbers > marks.others:
             decimals[name] = other
     return tuple(decimals.items())
+
+
+def thousands_of(table: Table, names: Sequence[str]) -> str | None:
+    """The point, if it separates the thousands of a column `names` with a decimal comma in a table of points."""
+    dialect = table.dialect
+    if dialect.decimal != "." or dialect.thousands is not None:
+        return None
+    texts = [table.column(name) for name in names if table.frame.schema.get(name) == pl.String]
+    return "." if any(cells.str.contains(GROUPS).any() for cells in texts) else None
 
 
 def _columns_with(mark: str, frame: pl.DataFrame, configured: Collection[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -10,7 +11,14 @@ import polars as pl
 
 from nncli.base.errors import DataError
 from nncli.base.text import quote, yaml_quote
-from nncli.data.columns.datetimes import infer_date_formats, parse_any_date
+from nncli.data.columns.datetimes import (
+    InferredFormats,
+    infer_date_formats,
+    parse_any_date,
+    parse_dates,
+    readings_hint,
+    undecided,
+)
 from nncli.data.columns.parsing import (
     LEADING_ZERO,
     MAX_EXACT_INTEGER,
@@ -307,7 +315,7 @@ def are_dates(table: Table, name: str) -> bool:
         DataError: more than half of the cells are dates, and the others look like errors rather than categories.
     """
     cells = table.column(name)
-    formats = infer_date_formats(cells, table.dialect.date_format).formats
+    formats, _, readings = date_formats_of(table, name)
     if not formats:
         return False
     is_odd = parse_any_date(cells, formats).is_null() & cells.is_not_null()
@@ -316,12 +324,28 @@ def are_dates(table: Table, name: str) -> bool:
             return False
         present = cells.count()
         row = int(is_odd.arg_max() or 0)
+        if readings and parse_dates(cells[row : row + 1], readings[0]).count():
+            raise ambiguous_date(table, name, row, readings)
         raise DataError(
             f"{quote(cells[row])} is not a date; {present - is_odd.sum():,} of {present:,} cells are dates",
             location=table.location(row=row, column=name),
             hint=date_hint(name),
         )
     return True
+
+
+def date_formats_of(table: Table, name: str) -> InferredFormats:
+    """The date formats of the column of text `name`."""
+    return table.once(("date formats", name), lambda: infer_date_formats(table.column(name), table.dialect.date_format))
+
+
+def ambiguous_date(table: Table, name: str, row: int, readings: Sequence[str]) -> DataError:
+    """The error of a date in the column `name` that no cell decides between several readings."""
+    return DataError(
+        f"the date {quote(table.column(name)[row])} is ambiguous: {undecided(readings)}",
+        location=table.location(row=row, column=name),
+        hint=readings_hint(readings),
+    )
 
 
 def check_large_integers(table: Table, name: str, numbers: pl.Series) -> None:

@@ -205,6 +205,11 @@ class ColumnEncoder(Spec):
         return Grid.of_labels(texts)
 
     @property
+    def short_dates(self) -> str | None:
+        """The format of dates that have years of two digits, if the column has any."""
+        return None
+
+    @property
     def removed_unit(self) -> str | None:
         """The currency or percent sign that is removed from each cell; see spellings.py."""
         return None

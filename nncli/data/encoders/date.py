@@ -11,13 +11,11 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import AfterValidator, model_validator
 
-from nncli.base.errors import DataError
 from nncli.base.spec import FiniteFloat, StrictBool, StrictStr
-from nncli.base.text import quote
-from nncli.data.columns.datetimes import infer_date_formats, parse_any_date
+from nncli.data.columns.datetimes import infer_date_formats, parse_any_date, short_year_format
 from nncli.data.columns.hashing import Hashes, hash_exact_numbers
 from nncli.data.columns.parsing import DATE_TYPES, EMPTY_CELL_HINT, CellErrors, raise_first, read_text
-from nncli.data.columns.raw_column import RawColumn, are_dates
+from nncli.data.columns.raw_column import RawColumn, ambiguous_date, are_dates
 from nncli.data.dialect import AUTO, validate_date_format
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder, Grid, check_read_alike
@@ -196,6 +194,10 @@ class DateColumn(ColumnEncoder):
         return tuple(dict.fromkeys((*trained, *MONTH_FORMATS_OF_NEW_ROWS))) if has_months else trained
 
     @property
+    def short_dates(self) -> str | None:
+        return short_year_format((self.date_format, *self.other_formats))
+
+    @property
     def n_numeric(self) -> int:
         """Number of columns of the matrix that numeric embeddings may embed: days and year."""
         return 1 + (self.year is not None)
@@ -336,12 +338,8 @@ def _date_formats_of(table: Table, name: str) -> tuple[str, ...]:
     text = read_text(table, name)
     formats = infer_date_formats(text, configured)
     if formats.is_ambiguous:
-        row = int(text.is_not_null().arg_max() or 0)
-        raise DataError(
-            f"the date {quote(text[row])} is ambiguous: day and month could be in either order",
-            location=table.location(row=row, column=name),
-            hint='Set the format under data: `date_format: "%d/%m/%Y"` or `date_format: "%m/%d/%Y"`.',
-        )
+        row = int(parse_any_date(text, formats.readings).is_not_null().arg_max() or 0)
+        raise ambiguous_date(table, name, row, formats.readings)
     return formats.formats or (ISO if configured == AUTO else configured,)
 
 

@@ -40,7 +40,7 @@ INPUT_TYPE = """{{
 
 def to_javascript(program: Program, info: ModelInfo) -> str:
     """The module: it exports `predict`, `inputs` and `model`."""
-    marks = {program.decimal: program.thousands}
+    marks = {program.decimal: None if program.thousands == program.decimal else program.thousands}
     marks |= dict(program.marks_of(column) for column in program.inputs if isinstance(column, NumberInput))
     numbers = [
         [decimal, separator_pattern(thousands), training_form(decimal, thousands), other_forms(decimal, thousands)]

@@ -14,6 +14,7 @@ from nncli.base.errors import Advice, Location, SetKey
 from nncli.base.findings import Finding, FindingCode, note, warning
 from nncli.base.text import join_quoted, quote, yaml_quote
 from nncli.config.schema import Config
+from nncli.data.columns.datetimes import DateDoubt, readings_hint
 from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.number_and_date_forms import PARENTHESES, PERCENT
@@ -153,11 +154,34 @@ def ignored_columns(names: Sequence[str]) -> list[Finding]:
     return [note(FindingCode.EMPTY_COLUMN, message)] if names else []
 
 
-def ambiguous_dates(name: str, location: Location) -> Finding:
-    """A warning of the column `name` of dates whose day and month are ambiguous."""
-    message = "the dates do not tell day and month apart, so they are treated as categories"
-    hint = 'Set `date_format: "%d/%m/%Y"` or `date_format: "%m/%d/%Y"` under data.'
-    return Finding("warning", FindingCode.AMBIGUOUS_DATES, replace(location, column=name), message, hint)
+def short_years(columns: Iterable[tuple[str, str | None]]) -> list[Finding]:
+    """Notes on columns of dates, given with their formats, whose years have two digits."""
+    names = defaultdict(list)
+    for name, form in columns:
+        if form is not None:
+            names[form].append(name)
+    return [
+        note(
+            FindingCode.TABLE_READING,
+            f"{join_quoted(of_form)} {'is' if len(of_form) == 1 else 'are'} read as dates in the format {form}: "
+            "the years 00 to 69 are 2000 to 2069, 70 to 99 are 1970 to 1999",
+            hint=Advice("For another format, ", SetKey("data.date_format", "%d/%m/%y", in_command=True)),
+        )
+        for form, of_form in names.items()
+    ]
+
+
+def dates_as_categories(name: str, doubt: DateDoubt, location: Location) -> Finding:
+    """The warning of a column of which most cells look like dates, and which is not read as such."""
+    place, message = replace(location, column=name), f"{doubt.message}; the column is treated as categories"
+    if doubt.readings:
+        return Finding("warning", FindingCode.AMBIGUOUS_DATES, place, message, readings_hint(doubt.readings))
+    hint = Advice(
+        "If these are dates, write all of them as 2024-05-31, or set their format, as in ",
+        SetKey("data.date_format", "%d/%m/%Y", in_command=True),
+        f". If they are not, set `columns: {{{yaml_quote(name)}: categorical}}` under data.",
+    )
+    return Finding("warning", FindingCode.DATES_AS_CATEGORIES, place, message, hint)
 
 
 def unreachable_targets(config: Config, y: npt.NDArray[Any]) -> Finding | None:

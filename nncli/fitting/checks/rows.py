@@ -30,7 +30,7 @@ from nncli.fitting.checks.column_values import (
     target_leakage,
     uninformative,
 )
-from nncli.fitting.checks.notes import ambiguous_dates
+from nncli.fitting.checks.notes import dates_as_categories
 from nncli.fitting.checks.target import (
     amount_like,
     check_classes,
@@ -233,8 +233,8 @@ class _FeatureChecker:
                 target_leakage(column, target, self._sample, split.location) for target in self._targets[:MAX_LEAKING]
             ]
             self._findings += filter(None, leaks)
-        if profile.has_ambiguous_dates and profile.name not in config.data.columns:
-            self._add(ambiguous_dates(profile.name, split.location))
+        if profile.date_doubt is not None and profile.name not in config.data.columns:
+            self._add(dates_as_categories(profile.name, profile.date_doubt, split.location))
         finding = None if self._part.rows else id_like(profile, column, split.location)
         finding = finding or group_like(profile, config.data.row_columns, split.location)
         encoding = config.encoding

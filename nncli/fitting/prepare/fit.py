@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from math import inf
 from typing import Any, Literal, cast
@@ -20,6 +20,7 @@ from nncli.base.logs import log_duration
 from nncli.base.text import join_quoted, quote
 from nncli.config.schema import Config
 from nncli.config.yaml.writer import one_line
+from nncli.data.columns.datetimes import DateDoubt, date_doubt, infer_date_formats
 from nncli.data.columns.parsing import MAX_INTEGER_CLASSES, read_numbers, unit_of
 from nncli.data.columns.spellings import is_word
 from nncli.data.encoders.categorical import CategoricalColumn
@@ -248,11 +249,15 @@ def _date_target(table: Table, name: str) -> Finding:
 
 @dataclass(frozen=True)
 class FittedFeatures:
-    """The feature columns with their kinds and the encoder fitted on the training rows; `ignored` ones are empty."""
+    """The feature columns with their kinds and the encoder fitted on the training rows; `ignored` ones are empty.
+
+    Most cells of those with `date_doubts` look like dates, and they are categories.
+    """
 
     kinds: tuple[tuple[str, Kind], ...]
     encoder: Encoder
     ignored: tuple[str, ...]
+    date_doubts: tuple[tuple[str, DateDoubt], ...] = ()
 
 
 def fit_features(config: Config, training: ColumnStore, table: ColumnStore) -> FittedFeatures:
@@ -288,7 +293,8 @@ def fit_features(config: Config, training: ColumnStore, table: ColumnStore) -> F
     if data.exposure is not None:
         weights = None if data.sample_weight is None else _row_weights(config, training.columns([data.sample_weight]))
         columns.append(ExposureColumn.fit(training.columns([data.exposure]), data.exposure, weights=weights))
-    return FittedFeatures(kinds, Encoder(columns=tuple(columns)), empty)
+    doubts = tuple((column.name, column.date_doubt) for column in fitted if column.date_doubt is not None)
+    return FittedFeatures(kinds, Encoder(columns=tuple(columns)), empty, doubts)
 
 
 @dataclass(frozen=True)
@@ -298,6 +304,7 @@ class _FittedColumn:
     name: str
     kind: Kind
     encoder: Column | None
+    date_doubt: DateDoubt | None = None
 
 
 def _fit_columns(
@@ -314,12 +321,28 @@ def _fit_columns(
     def fit(name: str) -> _FittedColumn:
         if name in numbers:
             return _FittedColumn(name, Kind.NUMERIC, _configured(config, numbers[name]))
-        table = training.columns([name])
+        table = _with_date_order(training.columns([name]), whole, name)
         kind = columns.get(name) or _inferred_kind(table, whole, name)
         column = None if kind is Kind.EMPTY else kind.encoder.fit(table, name, encoding)
-        return _FittedColumn(name, kind, column and _configured(config, column))
+        doubt = None
+        if name not in columns and kind in (Kind.CATEGORICAL, Kind.TEXT) and table.column(name).dtype == pl.String:
+            doubt = date_doubt(table.column(name), table.dialect.date_format)
+        return _FittedColumn(name, kind, column and _configured(config, column), doubt)
 
     return [fit(name) for name in names]
+
+
+def _with_date_order(training: Table, whole: ColumnStore, name: str) -> Table:
+    """The training rows with the date format that the whole table decides, if they leave it open.
+
+    The one cell that tells day and month apart may be a validation row, or in the rows of another member.
+    """
+    cells, configured = training.column(name), training.dialect.date_format
+    if cells.dtype != pl.String or not (readings := infer_date_formats(cells, configured).readings):
+        return training
+    decided = infer_date_formats(whole.columns([name]).column(name), configured).formats
+    form = next((form for form in decided if form in readings), configured)
+    return replace(training, dialect=training.dialect.model_copy(update={"date_format": form}))
 
 
 def _inferred_kind(training: Table, whole: ColumnStore, name: str) -> Kind:

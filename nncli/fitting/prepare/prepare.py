@@ -28,8 +28,10 @@ from nncli.fitting.checks.notes import (
     check_uninformative,
     class_orders,
     column_units,
+    dates_as_categories,
     ignored_columns,
     removed_units,
+    short_years,
     table_reading,
     two_valued_target,
     unreachable_targets,
@@ -275,8 +277,13 @@ def _fit(config: Config, rows: _SplitRows) -> _Fitted:
     kinds = tuple((name, kind) for name, kind in features.kinds if name in used)
     findings = (
         *ignored_columns(features.ignored),
+        *(
+            dates_as_categories(name, doubt, Location(source=rows.training.header.source))
+            for name, doubt in features.date_doubts
+        ),
         *of_selection(features.encoder, encoder),
         *filter(None, time_notes),
+        *short_years((column.name, column.short_dates) for column in encoder.columns),
         *check_uninformative(encoder, Location(source=rows.training.header.source)),
         *check_similar_categories(encoder, target),
         *removed_units(column_units(encoder, target)),

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta, timezone
+from itertools import chain
 
 import polars as pl
 import pytest
@@ -8,15 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.data.columns.datetimes import (
+    date_doubt,
     infer_date_format,
     infer_date_formats,
     infer_month_format,
-    is_ambiguous_date,
     parse_any_date,
     parse_dates,
 )
-from nncli.data.number_and_date_forms import DATE_FORMATS, ISO, MONTH_FORMATS
+from nncli.data.number_and_date_forms import DATE_FORMATS, ISO, MONTH_FORMATS, SHORT_NAMED, SHORT_ORDERS
 from nncli.data.number_and_date_forms import MICROSECONDS_PER_DAY as DAY
+
+
+def is_ambiguous_date(cells: pl.Series) -> bool:
+    return infer_date_formats(cells).is_ambiguous
+
 
 DAYS = st.dates(date(1, 1, 1), date(9999, 12, 31))
 EPOCH = datetime(1970, 1, 1)
@@ -81,7 +88,7 @@ def test_a_day_comes_back_from_every_form_that_is_found_out(days: list[date], fo
         (("2024-02-29", "soon", "later", None), None),
         (("1.2.3", "1.2.4"), None),
         (("10.0.0.1",), None),
-        (("01/02/24",), None),
+        (("14.08.2",), None),
         (("2024-13-01",), None),
         (("20240301",), None),
         ((None,), None),
@@ -152,7 +159,7 @@ def test_no_text_breaks_the_search_for_a_form(cells: list[str | None]) -> None:
 def test_dates_in_several_formats_are_read_if_each_has_one_meaning(
     cells: tuple[str, ...], formats: tuple[str, ...]
 ) -> None:
-    assert infer_date_formats(texts(*cells)) == (formats, False)
+    assert infer_date_formats(texts(*cells)) == (formats, False, ())
 
 
 @pytest.mark.parametrize(
@@ -165,13 +172,12 @@ def test_dates_in_several_formats_are_read_if_each_has_one_meaning(
     ],
 )
 def test_dates_are_ambiguous_if_no_cell_decides_or_two_contradict(cells: tuple[str, ...]) -> None:
-    assert infer_date_formats(texts(*cells)) == ((), True)
-    assert is_ambiguous_date(texts(*cells))
+    assert infer_date_formats(texts(*cells)) == ((), True, ("%d/%m/%Y", "%m/%d/%Y"))
 
 
 def test_the_configured_format_decides_in_a_column_of_several() -> None:
     cells = texts("2022-05-18", "2022-05-17", "05/07/2022", "05/06/2022")
-    assert infer_date_formats(cells, "%m/%d/%Y") == (("%m/%d/%Y", "iso"), False)
+    assert infer_date_formats(cells, "%m/%d/%Y") == (("%m/%d/%Y", "iso"), False, ())
 
 
 @pytest.mark.parametrize(
@@ -249,3 +255,76 @@ def test_a_column_of_months_reads_days_too() -> None:
         micros(datetime(2021, 3, 1)),
     ]
     assert parse_any_date(texts("March 2021", "2021-03"), (ISO,)).to_list() == [micros(datetime(2021, 3, 1)), None]
+
+
+def spelled(day: date, form: str) -> str:
+    parts = {"%y": f"{day.year % 100:02}", "%m": f"{day.month}", "%d": f"{day.day}", "%B": f"{day:%b}"}
+    return re.sub("%[ymdB]", lambda match: parts[match[0]], form)
+
+
+@pytest.mark.parametrize("form", [*SHORT_NAMED, *chain(*SHORT_ORDERS.values())])
+@pytest.mark.parametrize("first", [date(1970, 1, 1), date(1999, 12, 25), date(2024, 2, 29), date(2066, 12, 31)])
+def test_dates_with_two_digit_years_of_three_years_come_back(form: str, first: date) -> None:
+    days = [first + timedelta(11 * i) for i in range(100)]
+    cells = texts(*(spelled(day, form) for day in days))
+    inferred = infer_date_formats(cells)
+    assert inferred.formats == (form,)
+    assert parse_any_date(cells, inferred.formats).to_list() == [(d - EPOCH.date()).days * DAY for d in days]
+
+
+@pytest.mark.parametrize(
+    ("cells", "formats"),
+    [
+        (("14.08.24", "01.02.24"), ("%d.%m.%y",)),
+        (("8/20/24", "1/2/24"), ("%m/%d/%y",)),
+        (("27/02/24 14:05", "01/02/24 09:00"), ("%d/%m/%y",)),
+        (("72-08-14", "03-04-05"), ("%y-%m-%d",)),
+        (("14-08-72", "03-04-05"), ("%d-%m-%y",)),
+        (("14-Aug-24",), ("%d-%B-%y",)),
+        (("31/12/2024", "03/04/24", "05/06/24"), ("%d/%m/%y", "%d/%m/%Y")),
+        (("2024-05-31", "8/20/24", "2024-06-01"), ("iso", "%m/%d/%y")),
+        (("27/02/24 10:00:00.123456", "28/02/24 10:00:00.123456"), ("%d/%m/%y",)),
+        (("1.4.0", "1.4.12", "1.5.13"), ()),
+    ],
+)
+def test_the_column_decides_where_day_month_and_a_short_year_are(
+    cells: tuple[str, ...], formats: tuple[str, ...]
+) -> None:
+    assert infer_date_formats(texts(*cells)) == (formats, False, ())
+
+
+@pytest.mark.parametrize(
+    ("cells", "readings"),
+    [
+        (("03/04/24", "05/06/24"), ("%d/%m/%y", "%m/%d/%y")),
+        (("24-07-24", "24-07-23"), ("%d-%m-%y", "%y-%m-%d")),
+        (("04-05-06", "01-02-03"), ("%d-%m-%y", "%m-%d-%y", "%y-%m-%d")),
+        (("2024-05-31", "03/04/2024", "2024-05-30", "04/05/2024"), ("%d/%m/%Y", "%m/%d/%Y")),
+    ],
+)
+def test_each_reading_of_ambiguous_dates_can_be_set(cells: tuple[str, ...], readings: tuple[str, ...]) -> None:
+    assert infer_date_formats(texts(*cells)) == ((), True, readings)
+    for form in readings:
+        assert parse_any_date(texts(*cells), infer_date_formats(texts(*cells), form).formats).null_count() == 0
+
+
+@pytest.mark.parametrize(
+    ("cells", "doubt"),
+    [
+        (("03/04/24", "05/06/24"), (("%d/%m/%y", "%m/%d/%y"), "")),
+        (("14 août 2024", "15 mai 2024", "x"), ((), "14 août 2024")),
+        (("Aug-24", "Sep-24"), ((), "Aug-24")),
+        (("31.02.24", "30.02.24", "29.02.24"), ((), "31.02.24")),
+        (("2024-05-31", "2024-06-01", "never"), ((), "never")),
+        (("red", "blue"), None),
+        (("192.168.1.1", "192.168.1.20"), None),
+        (("1.4.0", "1.4.12"), None),
+        (("20-45-12", "30-90-88"), None),
+        (("2009/10", "2010/11"), None),
+        ((None,), None),
+    ],
+)
+def test_what_looks_like_dates_and_is_none_is_doubted(
+    cells: tuple[str | None, ...], doubt: tuple[tuple[str, ...], str] | None
+) -> None:
+    assert date_doubt(texts(*cells)) == doubt

@@ -96,7 +96,8 @@ function anyDate(text, formats) {
   }
   for (const orders of ORDERS) {
     const separator = orders[0][2], first = `%d${separator}%m`, last = `%m${separator}%d`;
-    const named = formats.filter((format) => format.includes(first) || format.includes(last)).at(-1);
+    const ordered = formats.filter((format) => !format.startsWith("%y")); // 24-05-31 says nothing about 05-06-2024
+    const named = ordered.filter((format) => format.includes(first) || format.includes(last)).at(-1);
     const all = named === undefined ? orders : [`${named.includes(first) ? first : last}${separator}%Y`];
     const readings = all.map((format) => dateOf(text, format)).filter((days) => days !== null);
     if (readings.length && readings.every((days) => days === readings[0])) return readings[0];

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from itertools import chain
 
 import polars as pl
 from hypothesis import example, given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from nncli.data.columns import datetimes
 from nncli.data.encoders.date import read_days
-from nncli.data.number_and_date_forms import DATE_FORMATS, ISO, MICROSECONDS_PER_DAY
+from nncli.data.number_and_date_forms import DATE_FORMATS, ISO, MICROSECONDS_PER_DAY, SHORT_NAMED, SHORT_ORDERS
 from nncli.data.table import Table
 from nncli.exporters.python.standalone.cells import days_of, parse_date, read_date
 
@@ -19,7 +20,8 @@ FORMATS = (
         ISO,
         *DATE_FORMATS,
         "%Y%m%d",
-        "%d.%m.%y",
+        *SHORT_NAMED,
+        *chain(*SHORT_ORDERS.values()),
         "%d-%b-%y",
         "%b %d %Y",
         "%m/%d/%Y %H:%M",

@@ -1,0 +1,135 @@
+"""One reader decides once: every command agrees on the kind and the value of every cell of polluted columns."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nncli import check, export, head, load, predict, train
+from nncli.api.init import draft
+from nncli.base.errors import NncliError
+from nncli.base.findings import Finding, FindingCode
+from nncli.base.scratch import Scratch
+from nncli.config.loading import load as load_config
+from nncli.data.encoders.date import DateColumn
+from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.numeric import NumericColumn
+from nncli.fitting.prepare.load import load_table
+from nncli.models.model import Model
+from nncli.serving.app import build_app
+from nncli.serving.models.reload import ModelSlot, ModelSlots
+from nncli.serving.models.served_model import ServedModel
+from nncli.serving.options import ServerOptions
+from nncli.serving.state import ServerState
+from tests.polluted_columns import PollutedColumn, polluted_table
+from tests.serving.asgi_client import AsgiClient
+
+TABLES, COLUMNS = 100, 5
+SETTINGS = ("epochs=1", "members=1", "layers=[2]", "loss=mse", "calibration=none")
+WORDS = {
+    FindingCode.AMBIGUOUS_DATES,
+    FindingCode.DATES_AS_CATEGORIES,
+    FindingCode.AMBIGUOUS_NUMBERS,
+    FindingCode.DROPPED_COLUMN,
+}
+
+
+def named(findings: tuple[Finding, ...], name: str) -> set[FindingCode]:
+    """The codes of the findings that say that a column is not read as it looks."""
+    return {
+        finding.code
+        for finding in findings
+        if finding.code in WORDS and (finding.location.column == name or f"'{name}'" in finding.message)
+    }
+
+
+def refusal(command: Callable[[], object]) -> str | None:
+    """The message with which a command refuses the table."""
+    try:
+        command()
+    except NncliError as error:
+        return error.message
+    return None
+
+
+@pytest.mark.parametrize("seed", range(TABLES))
+def test_every_command_reads_a_polluted_table_alike(tmp_path: Path, seed: int) -> None:
+    text, columns = polluted_table(seed, COLUMNS)
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    refusals = [refusal(command) for command in (lambda: head(path), lambda: draft(path, "y"))]
+    if any(refusals):
+        refusals.append(refusal(lambda: train(path, target="y", output=tmp_path / "run")))
+        assert len(set(refusals)) == 1
+        return
+    seen = head(path)
+    drafted = draft(path, "y")
+    profiles = {column.name: column.profile for column in seen.columns}
+    for profile in drafted.summary.columns:
+        of_head = profiles[profile.name]
+        assert (profile.kind, profile.recommended) == (of_head.kind, of_head.recommended), profile.name
+        assert (
+            named(drafted.findings, profile.name) - {FindingCode.DROPPED_COLUMN}
+            == named(seen.findings, profile.name) - {FindingCode.DROPPED_COLUMN}
+            or not profile.recommended
+        )
+        looks = columns[profile.name].what
+        if looks != "words" and profile.kind is Kind.CATEGORICAL:
+            assert named(drafted.findings, profile.name), (profile.name, columns[profile.name].cells[:5])
+
+    checked = check(path, target="y", set=SETTINGS)
+    train(path, target="y", set=SETTINGS, output=tmp_path / "run")
+    model = load(tmp_path / "run").model
+    assert isinstance(model, Model)
+    kept = {column.name: column.kind for column in drafted.summary.kept}
+    assert {column.name: column.type for column in model.spec.encoder.columns} == {n: k.value for n, k in kept.items()}
+    for name in kept:
+        assert named(checked.findings, name) >= named(drafted.findings, name) & {
+            FindingCode.AMBIGUOUS_DATES,
+            FindingCode.DATES_AS_CATEGORIES,
+        }
+
+    config = load_config(tmp_path / "run" / "config.yaml").config
+    with Scratch(None) as scratch:
+        for dialect in (None, model.spec.dialect):
+            table = load_table(config, config.data, scratch, dialect)
+            for column in model.spec.encoder.columns:
+                if isinstance(column, NumericColumn | DateColumn):
+                    values = np.asarray(column.comparable_cells(table.columns([column.name])), np.float64)
+                    check_values(columns[column.name], values, column.name)
+    check_predictions(tmp_path, model, exports=seed % 10 == 0)
+
+
+def check_values(column: PollutedColumn, values: np.ndarray, name: str) -> None:
+    """Every cell is read as what it means, or is missing."""
+    meant = np.array([np.nan if value is None else value for value in column.values])
+    wrong = ~np.isnan(values) & ~np.isclose(values, meant, rtol=1e-12, atol=0)
+    where = int(np.argmax(wrong))
+    assert not wrong.any(), (name, column.cells[where], values[where], meant[where])
+
+
+def check_predictions(folder: Path, model: Model, *, exports: bool) -> None:
+    """The table is predicted alike from its file, by a server from text cells, and by exported files."""
+    run, path = folder / "run", folder / "t.csv"
+    predicted = predict(run, path)["prediction"].to_list()
+    separator = model.spec.dialect.separator
+    frame = pl.read_csv(path, separator=separator, infer_schema=False, missing_utf8_is_empty_string=True)
+    rows = [{name: cell or None for name, cell in row.items()} for row in frame.drop("y").to_dicts()]
+    rows = [{name: None if cell == "NA" else cell for name, cell in row.items()} for row in rows]
+    served = ServedModel.load("m", run)
+    state = ServerState(ModelSlots([ModelSlot(run, served)]), ServerOptions())
+    answer = AsgiClient(build_app(state)).post_json("/predict", {"rows": rows})
+    state.batcher.close()
+    assert answer.status == 200, answer.body
+    assert [row["prediction"] for row in answer.json["rows"]] == pytest.approx(predicted, rel=1e-9)
+    if exports:
+        export(run, folder / "m.py", to="python", check=path)
+        if shutil.which("node"):
+            export(run, folder / "m.js", to="js", check=path)
+        if shutil.which("gcc"):
+            export(run, folder / "m.c", to="c", check=path)
