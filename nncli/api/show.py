@@ -97,6 +97,7 @@ class RunDescription:
     scores: tuple[RecordedScore, ...]
     findings: tuple[Finding, ...] = ()
     cycles: tuple[RecordedCycle, ...] = ()
+    shrinkage: float = 0.0
     time_limit: str | None = None
     teacher: str | None = None
     selection: str | None = None
@@ -269,6 +270,7 @@ def show(run: str | Path) -> RunDescription:
         scores=(*_scores(metrics), *_scores_of_targets(run_directory)),
         findings=() if metrics is None else metrics.findings,
         cycles=() if metrics is None else metrics.cycles,
+        shrinkage=0.0 if metrics is None else metrics.shrinkage,
         time_limit=manifest.time_limit,
         teacher=None if manifest.teacher is None else manifest.teacher.path,
         selection=None if manifest.selection is None else manifest.selection.text,

@@ -144,12 +144,13 @@ class RecordedCycle:
 
 @dataclass(frozen=True)
 class RecordedMetrics:
-    """The contents of metrics.json."""
+    """The contents of metrics.json; the `shrinkage` is the share by which outputs were moved towards a constant."""
 
     training: RecordedScores | None
     validation: RecordedScores | None
     findings: tuple[Finding, ...] = ()
     cycles: tuple[RecordedCycle, ...] = ()
+    shrinkage: float = 0.0
 
 
 def read_history(folder: Path, manifest: Manifest) -> History:
@@ -198,7 +199,8 @@ def read_metrics(folder: Path, manifest: Manifest) -> RecordedMetrics:
             RecordedCycle(cycle["epochs"], cycle["decrease"], cycle["standard_error"], cycle["continues"])
             for cycle in document.get("cycles", [])
         )
-        return RecordedMetrics(training, validation, _findings(document.get("findings", [])), cycles)
+        findings, shrinkage = _findings(document.get("findings", [])), float(document.get("shrinkage", 0.0))
+        return RecordedMetrics(training, validation, findings, cycles, shrinkage)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise damaged(folder, METRICS, "the file is damaged: it holds no scores") from error
 
