@@ -256,6 +256,7 @@ class ScoredRows:
         baseline = score(self.baseline, self.y, self.weights, self.loss)
         return ScoreCard(rows=len(self.y), model=self.scores, baseline=baseline)
 
+    @np.errstate(over="ignore", invalid="ignore")  # what is beyond measure is null in JSON
     def with_intervals(self, seed: int) -> ScoresWithIntervals:
         """All scores with intervals; model and baseline share the resamples, and groups are resampled as a whole."""
         resampling = BootstrapResampler.of(len(self.y), seed, self.groups)
@@ -289,11 +290,9 @@ class ScoredRows:
                     interval.low - baseline_value, interval.high - baseline_value
                 )
             else:
-                with np.errstate(invalid="ignore"):  # both are infinite in a resample, which is left out
-                    differences = sign * (samples - baseline[:, j])
                 improvement = difference_interval(
                     sign * (value - baseline_value),
-                    differences,
+                    sign * (samples - baseline[:, j]),
                     resampling,
                     1.0 if METRICS[name].is_rate else np.inf,
                 )

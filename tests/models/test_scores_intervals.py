@@ -8,9 +8,10 @@ import pytest
 from nncli.fitting.ensemble.out_of_fold import LabeledRows
 from nncli.models.predictions import Predictions
 from nncli.models.scores import Averaging, ScoredRows, ScoreWithInterval, baseline_predictions
-from nncli.nn.losses import CrossEntropy
+from nncli.nn.losses import MSE, CrossEntropy
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.metrics.intervals import positive_class_interval
+from nncli.targets.number import RegressionTarget
 
 TARGET = ClassificationTarget(name="t", labels=("no", "yes"))
 RATES = ("precision", "recall", "f1")
@@ -127,3 +128,12 @@ def test_about_95_of_100_intervals_hold_the_score_on_new_rows() -> None:
         coverage += [np.mean(covered[name]) for name in RATES]
     assert min(coverage) >= 0.9  # Wilson's interval of about three rows
     assert 0.945 <= np.mean(coverage) <= 0.975
+
+
+def test_numbers_whose_squares_overflow_have_intervals_without_a_warning() -> None:
+    y = np.concatenate([np.ones((59, 1)), [[3e153]]])
+    number = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
+    labeled = LabeledRows(y, None)
+    baseline = baseline_predictions(number, labeled, labeled, MSE())
+    rows = ScoredRows(Predictions(number, np.ones_like(y)), baseline, y, None, MSE())
+    assert rows.with_intervals(0).find("rmse").value == pytest.approx(3e153 / 60**0.5)
