@@ -226,10 +226,10 @@ def _error(
 ) -> DataError:
     each = "each" if rows == filled else f"{rows:,} of them"
     number = last - first + 1
-    if for_model:
-        none, double = UseOption("quote", "quote", "none"), UseOption("quote", "quote", "double")
-    else:
-        none, double = (SetKey("data.quote", value, in_command=True) for value in ("none", "double"))
+    none, double = (
+        UseOption("quote", "quote", value) if for_model else SetKey("data.quote", value, in_command=True)
+        for value in ("none", "double")
+    )
     return DataError(
         f"a quote on this line and one on line {block.line + last:,} make one cell of these {number:,} lines, "
         f"{each} with the {width:,} cells of a row",
