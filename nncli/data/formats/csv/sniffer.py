@@ -23,6 +23,7 @@ from nncli.data.formats.csv.header import MAX_TITLES, find_header, has_gaps
 from nncli.data.formats.csv.records import (
     MAX_RECORD_BYTES,
     Block,
+    LiteralQuotes,
     QuoteRepair,
     Records,
     end_of_records,
@@ -216,8 +217,9 @@ def as_yaml(mark: str) -> str:
 
 def cells_of(sample: bytes, separator: str, quote: Quote = AUTO) -> Iterator[str]:
     """Yield the cells of the first records, without surrounding spaces."""
-    quoting = csv.QUOTE_NONE if quote == "none" else csv.QUOTE_MINIMAL
-    lines = csv.reader(io.StringIO(sample.decode(errors="replace"), newline=""), delimiter=separator, quoting=quoting)
+    if quote == "none":
+        sample, *_ = LiteralQuotes(separator).repair(sample, is_end=True)
+    lines = csv.reader(io.StringIO(sample.decode(errors="replace"), newline=""), delimiter=separator)
     try:
         for number, record in enumerate(lines):
             if number > SAMPLE_RECORDS:

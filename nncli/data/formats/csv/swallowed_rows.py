@@ -37,6 +37,8 @@ MAX_OTHERS = 0.1
 """Largest share of words in a column of numbers."""
 MAX_LETTERS = 3
 """Letters that a number or a date may have, such as those of a unit."""
+MAX_LINES = 1000
+"""Lines of a cell that are looked at."""
 LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -133,7 +135,7 @@ def _are_prose(lines: _Lines, number: int, ends: bytes) -> Mask:
 def _would_be_cells(
     lines: _Lines, starts: BytePositions, numbers: Sequence[int], is_row: Mask
 ) -> Iterator[dict[int, str]]:
-    """Yield for each line of a record the cells, by the number of the column, that it would have without the quotes.
+    """Yield the cells, by the number of the column, that each of the first lines of a record would have without quotes.
 
     Those outside the cell of several lines are cells in any case, and are left out; so are those of its own column,
     which has such texts.
@@ -143,7 +145,7 @@ def _would_be_cells(
     closed = quotes[np.searchsorted(quotes, starts[numbers[-1]])]
     first, quoted = np.searchsorted(marks, [starts[numbers[0]], opened])
     own = int(quoted - first)
-    for i in numbers:
+    for i in numbers[:MAX_LINES]:
         if is_row[i]:
             low, high = np.searchsorted(marks, [starts[i], lines.ends[i]])
             inner = marks[low:high].tolist()
@@ -226,10 +228,10 @@ def _error(
 ) -> DataError:
     each = "each" if rows == filled else f"{rows:,} of them"
     number = last - first + 1
-    if for_model:
-        none, double = UseOption("quote", "quote", "none"), UseOption("quote", "quote", "double")
-    else:
-        none, double = (SetKey("data.quote", value, in_command=True) for value in ("none", "double"))
+    none, double = (
+        UseOption("quote", "quote", value) if for_model else SetKey("data.quote", value, in_command=True)
+        for value in ("none", "double")
+    )
     return DataError(
         f"a quote on this line and one on line {block.line + last:,} make one cell of these {number:,} lines, "
         f"{each} with the {width:,} cells of a row",

@@ -21,7 +21,7 @@ def options(trained: CsvDialect | None = None, **settings: Any) -> ReadOptions:
 
 def read(text: str, read_as: ReadOptions | None = None) -> Rows:
     tables = read_delimited(io.BytesIO(text.encode()), "t.csv", read_as or options())
-    return [[*row] for table in tables for row in table.frame.cast(str).rows()]
+    return [[*row] for table in tables for row in table.frame.rows()]
 
 
 def refused(text: str, read_as: ReadOptions | None = None) -> DataError:
