@@ -15,7 +15,7 @@ from nncli.data.table import Table
 SAMPLE_ROWS = 1000
 """Rows from which the decimal mark of a column follows."""
 FIRST_GROUP = r"[+-]?[1-9][0-9]{0,2}"
-GROUPS = rf"^[^0-9]*[1-9][0-9]{{0,2}}(?:\.[0-9]{{3}})+(?:,[0-9]|[^0-9.,]|$)"
+GROUPS = r"^[^0-9]*[1-9][0-9]{0,2}(?:\.[0-9]{3})+(?:,[0-9]|[^0-9.,]|$)"
 """7.110,20: a number with points between thousands, where the comma is the decimal mark."""
 EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
 AMBIGUOUS = {mark: re.compile(rf"{FIRST_GROUP}\{mark}[0-9]{{3}}") for mark in ",."}
