@@ -23,7 +23,7 @@ class PollutedColumn:
 
 def grouped(x: float, decimal: str, between: str) -> str:
     """1,234.50 with these marks."""
-    return f"{x:,.2f}".translate(str.maketrans({",": between, ".": decimal}))
+    return f"{x:,.2f}".translate(str.maketrans(",.", between + decimal))
 
 
 NUMBERS: dict[str, Callable[[float], str]] = {

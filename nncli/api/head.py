@@ -179,7 +179,8 @@ def _profiles(tables: list[Table], data: DataSection) -> tuple[list[Table], list
             notes = _notes(words, thousands if thousands != data.thousands else None)
             return tables, profiles, [*notes, *invalid]
         words, thousands = [*words, *spellings], thousands or separator
-        dialect = tables[0].dialect.model_copy(update={"thousands": thousands})
+        dialect = tables[0].dialect
+        dialect = dialect.model_copy(update={"thousands": separator or dialect.thousands})
         tables = [replace(t, frame=replace_na_values(t.frame, spellings), dialect=dialect) for t in tables]
 
 

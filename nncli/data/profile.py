@@ -18,6 +18,7 @@ from nncli.data.columns.datetimes import (
     MONTH_LIKE,
     DateDoubt,
     date_doubt,
+    looks_like_a_date,
     parse_dates,
     pattern_of,
     short_year_format,
@@ -468,10 +469,12 @@ def _words(cells: pl.Series, present: Counts, is_number: Mask) -> Mask:
     may_be_numbers |= any_in_column(looks_like_a_number(cells), n)
     durations = _count(cells.str.contains(DURATION), n)
     months = _count(cells.str.contains(MONTH_LIKE), n)
+    alike = _count(looks_like_a_date(cells), n)
     words: Mask = (
         (present > 0)
         & (2 * dates <= present)
         & (2 * months <= present)
+        & (2 * alike <= present)
         & (2 * durations <= present)
         & ~may_be_numbers
         & ~is_number

@@ -33,6 +33,8 @@ def values(text: str, *assignments: str) -> dict[str, object]:
         ("loss='a: b'", "a: b"),
         ("loss=a=b", "a=b"),
         (" loss =x", "x"),
+        ("loss=%d.%m.%y", "%d.%m.%y"),
+        ("loss= %H:%M %d/%m/%Y", "%H:%M %d/%m/%Y"),
     ],
 )
 def test_a_value_is_inline_yaml(assignment: str, value: object) -> None:

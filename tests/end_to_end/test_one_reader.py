@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 
 from nncli import check, export, head, load, predict, train
@@ -26,10 +25,11 @@ from nncli.serving.models.reload import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.options import ServerOptions
 from nncli.serving.state import ServerState
+from tests.cli.support import Cli
 from tests.polluted_columns import PollutedColumn, polluted_table
 from tests.serving.asgi_client import AsgiClient
 
-TABLES, COLUMNS = 100, 5
+TABLES, COLUMNS = 50, 10
 SETTINGS = ("epochs=1", "members=1", "layers=[2]", "loss=mse", "calibration=none")
 WORDS = {
     FindingCode.AMBIGUOUS_DATES,
@@ -78,8 +78,7 @@ def test_every_command_reads_a_polluted_table_alike(tmp_path: Path, seed: int) -
             == named(seen.findings, profile.name) - {FindingCode.DROPPED_COLUMN}
             or not profile.recommended
         )
-        looks = columns[profile.name].what
-        if looks != "words" and profile.kind is Kind.CATEGORICAL:
+        if columns[profile.name].what == "dates" and profile.kind is Kind.CATEGORICAL:
             assert named(drafted.findings, profile.name), (profile.name, columns[profile.name].cells[:5])
 
     checked = check(path, target="y", set=SETTINGS)
@@ -102,7 +101,7 @@ def test_every_command_reads_a_polluted_table_alike(tmp_path: Path, seed: int) -
                 if isinstance(column, NumericColumn | DateColumn):
                     values = np.asarray(column.comparable_cells(table.columns([column.name])), np.float64)
                     check_values(columns[column.name], values, column.name)
-    check_predictions(tmp_path, model, exports=seed % 10 == 0)
+    check_predictions(tmp_path, columns, config.data.missing_values, exports=seed % 10 == 0)
 
 
 def check_values(column: PollutedColumn, values: np.ndarray, name: str) -> None:
@@ -113,14 +112,15 @@ def check_values(column: PollutedColumn, values: np.ndarray, name: str) -> None:
     assert not wrong.any(), (name, column.cells[where], values[where], meant[where])
 
 
-def check_predictions(folder: Path, model: Model, *, exports: bool) -> None:
+def check_predictions(
+    folder: Path, columns: Mapping[str, PollutedColumn], missing_values: Sequence[str], *, exports: bool
+) -> None:
     """The table is predicted alike from its file, by a server from text cells, and by exported files."""
     run, path = folder / "run", folder / "t.csv"
     predicted = predict(run, path)["prediction"].to_list()
-    separator = model.spec.dialect.separator
-    frame = pl.read_csv(path, separator=separator, infer_schema=False, missing_utf8_is_empty_string=True)
-    rows = [{name: cell or None for name, cell in row.items()} for row in frame.drop("y").to_dicts()]
-    rows = [{name: None if cell == "NA" else cell for name, cell in row.items()} for row in rows]
+    missing = {"", "NA", *missing_values}
+    texts = [[None if cell in missing else cell for cell in column.cells] for column in columns.values()]
+    rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*texts, strict=True)]
     served = ServedModel.load("m", run)
     state = ServerState(ModelSlots([ModelSlot(run, served)]), ServerOptions())
     answer = AsgiClient(build_app(state)).post_json("/predict", {"rows": rows})
@@ -133,3 +133,39 @@ def check_predictions(folder: Path, model: Model, *, exports: bool) -> None:
             export(run, folder / "m.js", to="js", check=path)
         if shutil.which("gcc"):
             export(run, folder / "m.c", to="c", check=path)
+
+
+@pytest.mark.parametrize(
+    ("cells", "words", "form"),
+    [
+        (["03/04/24", "05/06/24", "07/12/23"], "either order", "%m/%d/%y"),
+        (["24-07-24", "24-07-23", "23-06-21"], "either order", "%y-%m-%d"),
+        (["2024-01-05", "03/04/2024", "2024-02-06", "04/05/2024"], "either order", "%d/%m/%Y"),
+        (["Aug-24", "Sep-24", "Oct-23"], "look like dates", "%b-%y"),
+    ],
+)
+def test_all_commands_say_why_dates_are_categories_and_the_hint_works(
+    nncli: Cli, here: Path, cells: list[str], words: str, form: str
+) -> None:
+    rows = [f"{cells[i % len(cells)]},{i * 37 % 101},{1000 + i}" for i in range(60)]
+    Path("t.csv").write_text("\n".join(["when,x,y", *rows]) + "\n")
+    settings = ["--set", "epochs=1", "--set", "members=1", "--set", "layers=[2]"]
+    table = [
+        ("head", "t.csv"),
+        ("init", "t.csv", "--target", "y", "-o", "c.yaml"),
+        ("check", "t.csv", "--target", "y", *settings),
+        ("check", "c.yaml", *settings),
+        ("train", "t.csv", "--target", "y", "-o", "run", *settings),
+        ("train", "c.yaml", "-o", "run2", *settings),
+    ]
+    for command in table:
+        outcome = nncli(*command).check()
+        assert words in outcome.err + outcome.out, command
+        if "either" in words:
+            assert f"--set data.date_format={form}" in outcome.err + outcome.out
+    nncli("train", "t.csv", "--target", "y", "-o", "dated", *settings, "--set", f"data.date_format={form}").check()
+    model = load("dated").model
+    assert isinstance(model, Model)
+    (column,) = [column for column in model.spec.encoder.columns if column.name == "when"]
+    assert isinstance(column, DateColumn)
+    assert column.date_format == form

@@ -321,16 +321,23 @@ class DateDoubt(NamedTuple):
         return f"most cells look like dates, and {quote(self.other)} is not read as one"
 
 
+def looks_like_a_date(cells: pl.Series) -> pl.Series:
+    """Mask of the cells that a person reads as a date; null where a cell is missing."""
+    mask = cells.str.contains(r"\d")
+    candidates = mask.arg_true()  # the long pattern is slow, and most text has no digit
+    return mask.scatter(candidates, cells[candidates].str.contains(LOOKS_LIKE_A_DATE)) if len(candidates) else mask
+
+
 def date_doubt(cells: pl.Series, configured: str = AUTO) -> DateDoubt | None:
     """The doubt about a column of text that is not read as dates; None if it does not look like dates."""
     present = cells.drop_nulls()
     sample = present.gather_every(max(len(present) // SAMPLE_CELLS, 1))
-    if not sample.str.contains(LOOKS_LIKE_A_DATE).sum() > MIN_SAMPLE_SHARE * len(sample):
+    if not looks_like_a_date(sample).sum() > MIN_SAMPLE_SHARE * len(sample):
         return None
     inferred = infer_date_formats(present, configured)
     if inferred.is_ambiguous:
         return DateDoubt(inferred.readings)
-    looks_alike = present.str.contains(LOOKS_LIKE_A_DATE)
+    looks_alike = looks_like_a_date(present)
     if 2 * looks_alike.sum() <= len(present):
         return None
     is_read = parse_any_date(present, inferred.formats or (ISO,)).is_not_null()

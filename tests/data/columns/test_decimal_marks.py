@@ -7,12 +7,14 @@ import polars as pl
 import pytest
 
 from nncli.api.head import head
+from nncli.api.init import draft
 from nncli.data.columns.decimal_marks import column_decimals
-from nncli.data.columns.parsing import read_numbers
+from nncli.data.columns.parsing import parse_numbers, read_numbers
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.kinds import Kind
 from nncli.data.sources.read_table import read_table
 from nncli.data.table import Table
+from tests.polluted_columns import polluted_table
 
 
 def decimals_of(cells: Sequence[str | None], **dialect: object) -> tuple[tuple[str, str], ...]:
@@ -101,3 +103,37 @@ def test_new_rows_are_read_with_the_marks_of_the_training_table(tmp_path: Path) 
     trained = CsvDialect(separator=";", decimal=".", decimals=(("a", ","),))
     table = read_table(str(path), training_dialect=trained)
     assert read_numbers(table, "a").tolist() == [1.234]
+
+
+def test_points_separate_the_thousands_of_a_column_with_a_comma_alone(tmp_path: Path) -> None:
+    rows = [f"{60 + i % 9}.5;{1 + i % 7}.{100 + i},25;{i}" for i in range(40)]
+    rows[::10] = [row.replace(".5;", ",5;") for row in rows[::10]]
+    (tmp_path / "t.csv").write_text("\n".join(["a;b;y", *rows]) + "\n")
+    table = read_table(tmp_path / "t.csv")
+    assert (table.dialect.decimal, table.dialect.decimals, table.dialect.thousands) == (".", (("b", ","),), ".")
+    assert read_numbers(table, "b").tolist() == [1000.0 * (1 + i % 7) + 100 + i + 0.25 for i in range(40)]
+    assert parse_numbers(table.column("a"), table.dialect_of("a")).null_count() == 4
+    assert CsvDialect.model_validate(table.dialect.model_dump()) == table.dialect, "a saved run has it"
+
+
+@pytest.mark.parametrize("on_error", ["auto", "missing"])
+def test_head_and_init_see_the_same_column_of_two_marks(tmp_path: Path, on_error: str) -> None:
+    rows = [f"{60 + i % 9}.{i % 10};{1 + i % 7}.{100 + i},25;{i * 37 % 101}" for i in range(200)]
+    rows[::10] = [f"{100 + i},2;1.200,25;{i * 37 % 101}" for i in range(0, 200, 10)]
+    (tmp_path / "t.csv").write_text("\n".join(["a;b;y", *rows]) + "\n")
+    options = [f"data.on_error={on_error}"]
+    seen = {column.name: column.profile for column in head(tmp_path / "t.csv", set=options).columns}
+    drafted = {column.name: column for column in draft(tmp_path / "t.csv", "y", set=options).summary.columns}
+    kind = Kind.NUMERIC if on_error == "missing" else Kind.CATEGORICAL
+    for profiles in (seen, drafted):
+        assert (profiles["a"].kind, profiles["b"].kind) == (kind, Kind.NUMERIC)
+        assert profiles["a"].missing == (20 if on_error == "missing" else 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_polluted_columns_have_one_kind_to_head_and_to_init(tmp_path: Path, seed: int) -> None:
+    """All commands, and the values of all cells: tests/end_to_end/test_one_reader.py."""
+    (tmp_path / "t.csv").write_text(polluted_table(seed, columns=8)[0])
+    seen = {column.name: column.profile.kind for column in head(tmp_path / "t.csv").columns}
+    drafted = draft(tmp_path / "t.csv", "y").summary
+    assert {column.name: column.kind for column in (*drafted.columns, *drafted.targets)} == seen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ from nncli import predict, train
 from nncli.base.errors import ConfigError, DataError
 from nncli.base.scratch import Scratch
 from nncli.config.loading import load_config
+from nncli.data.columns.datetimes import DateDoubt
 from nncli.data.encoders.categorical import CategoricalColumn
+from nncli.data.encoders.date import DateColumn
 from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.fitting.prepare.fit import are_class_ids, fit_features
@@ -142,6 +145,26 @@ def test_a_column_that_the_rows_of_a_member_leave_open_has_its_kind_in_the_whole
             infer_kind(table.take(rows).columns(["q"]), "q")
         features = fit_features(config, table.take(rows), table)
     assert features.kinds == (("q", Kind.CATEGORICAL),)
+
+
+@pytest.mark.parametrize("form", ["%d/%m/%Y", "%d/%m/%y"])
+def test_one_cell_in_the_rows_of_another_member_tells_day_and_month_apart(tmp_path: Path, form: str) -> None:
+    days = [date(2024, 1 + i % 12, 1 + i % 11) for i in range(60)]
+    days[7] = date(2024, 2, 28)
+    cells = [day.strftime(form) for day in days]
+    pl.DataFrame({"when": cells, "y": range(60)}).write_csv(tmp_path / "t.csv")
+    (tmp_path / "c.yaml").write_text("data: {path: t.csv, target: y}\nlayers: []\nepochs: 1\n")
+    config = load_config(tmp_path / "c.yaml")
+    with Scratch() as scratch:
+        table = load_table(config, config.data, scratch)
+        rows = np.delete(np.arange(60), 7)
+        features = fit_features(config, table.take(rows), table)
+        undecided = fit_features(config, table.take(rows), table.take(rows))
+    (column,) = features.encoder.columns
+    assert isinstance(column, DateColumn)
+    assert (features.kinds, column.date_format, features.date_doubts) == ((("when", Kind.DATE),), form, ())
+    assert undecided.kinds == (("when", Kind.CATEGORICAL),)
+    assert undecided.date_doubts == (("when", DateDoubt((form, form.replace("%d/%m", "%m/%d")))),)
 
 
 @pytest.mark.parametrize("loss", ["gamma", "log_normal", "tweedie", "poisson", "negative_binomial"])
