@@ -15,7 +15,7 @@ from nncli.base.spec import FiniteFloat, StrictBool, StrictStr
 from nncli.data.columns.datetimes import infer_date_formats, parse_any_date, short_year_format
 from nncli.data.columns.hashing import Hashes, hash_exact_numbers
 from nncli.data.columns.parsing import DATE_TYPES, EMPTY_CELL_HINT, CellErrors, raise_first, read_text
-from nncli.data.columns.raw_column import RawColumn, ambiguous_date, are_dates
+from nncli.data.columns.raw_column import RawColumn, ambiguous_date, are_dates, date_formats_of
 from nncli.data.dialect import AUTO, validate_date_format
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder, Grid, check_read_alike
@@ -336,7 +336,7 @@ def _date_formats_of(table: Table, name: str) -> tuple[str, ...]:
     if cells.dtype in DATE_TYPES:
         return (ISO,)
     text = read_text(table, name)
-    formats = infer_date_formats(text, configured)
+    formats = date_formats_of(table, name) if cells.dtype == pl.String else infer_date_formats(text, configured)
     if formats.is_ambiguous:
         row = int(parse_any_date(text, formats.readings).is_not_null().arg_max() or 0)
         raise ambiguous_date(table, name, row, formats.readings)

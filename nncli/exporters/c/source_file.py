@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -80,6 +80,8 @@ def to_c(program: Program, info: ModelInfo) -> str:
     vocabularies = {i: f"u{i}" for i in texts}
     statements = Statements(program, tuple(column.field for column in columns), vocabularies)
     predict = _predict(prediction, statements)
+    # A text column without a term and without a missing cell is an input that the network does not read.
+    read = {i: column for i, column in texts.items() if f"&{vocabularies[i]}," in predict}
     readers = "\n".join(reader(program, column, i) for i, column in enumerate(columns))
     main = _main(columns, prediction, is_float=program.precision == "float32")
     code = f"{predict}\n{readers}"
@@ -92,11 +94,11 @@ def to_c(program: Program, info: ModelInfo) -> str:
             _declarations(columns, prediction),
             "#ifndef DECLARATIONS_ONLY\n",
             GUARD,
-            _tables(program),
+            _tables(program, read),
             source_of(used, of_check),
             "/* ---- Cells of each column --- */\n",
             readers,
-            *[vocabulary(vocabularies[i], column, i) for i, column in texts.items()],
+            *[vocabulary(vocabularies[i], column, i) for i, column in read.items()],
             "/* ---- The network --- */\n",
             statements.constants,
             *statements.products.values(),
@@ -149,15 +151,14 @@ def _wrapped(text: str) -> str:
     return textwrap.fill(f"{text} */", 118, initial_indent="/* ", subsequent_indent=" * ", break_on_hyphens=False)
 
 
-def _tables(program: Program) -> str:
-    """The tables that the functions of cells use."""
-    has_text = any(isinstance(column, TextInput) for column in program.inputs)
+def _tables(program: Program, texts: Mapping[int, TextInput]) -> str:
+    """The tables that the functions of cells use, with those of the `texts` that the network reads."""
     return "\n".join(
         [
             "struct entry {\n    const char *text;\n    int value;\n};\n",
             missing_values(program),
             f"#define LONGEST_FOLDED_KEY {longest_folded_key(program.inputs)}\n",
-            *([character_tables(program.inputs)] if has_text else []),
+            *([character_tables(list(texts.values()))] if texts else []),
         ]
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from math import inf
 from typing import Any, Literal, cast
@@ -20,8 +20,9 @@ from nncli.base.logs import log_duration
 from nncli.base.text import join_quoted, quote
 from nncli.config.schema import Config
 from nncli.config.yaml.writer import one_line
-from nncli.data.columns.datetimes import DateDoubt, date_doubt, infer_date_formats
+from nncli.data.columns.datetimes import DateDoubt, date_doubt
 from nncli.data.columns.parsing import MAX_INTEGER_CLASSES, read_numbers, unit_of
+from nncli.data.columns.raw_column import RawColumn, date_formats_of
 from nncli.data.columns.spellings import is_word
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
@@ -263,7 +264,7 @@ class FittedFeatures:
 def fit_features(config: Config, training: ColumnStore, table: ColumnStore) -> FittedFeatures:
     """Infer the kind of each feature column and fit its encoder on the training rows, on two threads.
 
-    A column whose kind the training rows leave open has that of the whole `table`.
+    Kinds, units and date formats are those of the whole `table`, so that every member and command has the same.
 
     Raises:
         ConfigError, DataError: a column does not fit its kind, or none is left.
@@ -321,39 +322,39 @@ def _fit_columns(
     def fit(name: str) -> _FittedColumn:
         if name in numbers:
             return _FittedColumn(name, Kind.NUMERIC, _configured(config, numbers[name]))
-        table = _with_date_order(training.columns([name]), whole, name)
-        kind = columns.get(name) or _inferred_kind(table, whole, name)
+        table, every = training.columns([name]), whole.columns([name]).with_cache()
+        kind = columns.get(name) or _inferred_kind(table, every, name)
+        table = _read_as(every, table, name, kind)
         column = None if kind is Kind.EMPTY else kind.encoder.fit(table, name, encoding)
         doubt = None
         if name not in columns and kind in (Kind.CATEGORICAL, Kind.TEXT) and table.column(name).dtype == pl.String:
-            doubt = date_doubt(table.column(name), table.dialect.date_format)
+            doubt = date_doubt(every.column(name), every.dialect.date_format)
         return _FittedColumn(name, kind, column and _configured(config, column), doubt)
 
     return [fit(name) for name in names]
 
 
-def _with_date_order(training: Table, whole: ColumnStore, name: str) -> Table:
-    """The training rows with the date format that the whole table decides, if they leave it open.
-
-    The one cell that tells day and month apart may be a validation row, or in the rows of another member.
-    """
-    cells, configured = training.column(name), training.dialect.date_format
-    if cells.dtype != pl.String or not (readings := infer_date_formats(cells, configured).readings):
-        return training
-    decided = infer_date_formats(whole.columns([name]).column(name), configured).formats
-    form = next((form for form in decided if form in readings), configured)
-    return replace(training, dialect=training.dialect.model_copy(update={"date_format": form}))
-
-
-def _inferred_kind(training: Table, whole: ColumnStore, name: str) -> Kind:
-    """The kind of a column by the training rows, or by the whole table, which was accepted, if these are ambiguous.
+def _inferred_kind(training: Table, whole: Table, name: str) -> Kind:
+    """The kind of a column by the whole table, as `head` and `init` see it; EMPTY if no training row has a value.
 
     Words that are frequent enough for categories in the table may be a little too rare in the rows of a member.
     """
-    try:
-        return infer_kind(training, name)
-    except DataError:
-        return infer_kind(whole.columns([name]), name)
+    return Kind.EMPTY if RawColumn(training, name).is_empty else infer_kind(whole, name)
+
+
+def _read_as(whole: Table, training: Table, name: str, kind: Kind) -> Table:
+    """The training rows of a column of text, which is read with the unit, or the date formats, of the whole table.
+
+    The one cell that tells day and month apart may be a validation row, or in the rows of another member.
+    """
+    if training.column(name).dtype != pl.String:
+        return training
+    training = training.with_cache()
+    if kind.is_numeric:
+        training.once(("unit", name), lambda: unit_of(whole, name))
+    else:
+        training.once(("date formats", name), lambda: date_formats_of(whole, name))
+    return training
 
 
 def _configured(config: Config, column: Column) -> Column:

@@ -45,6 +45,14 @@ def test_only_the_functions_that_a_model_needs_are_in_its_file() -> None:
     assert len(source) < 30_000
 
 
+def test_a_text_column_that_the_network_does_not_read_has_no_vocabulary() -> None:
+    builder = Builder()
+    builder.input(TextInput("notes", ()))
+    program = build(builder, Outputs(("y",), builder.input(NumberInput("age")).position), "float64")
+    source = to_c(program, INFO)
+    assert not any(word in source for word in ("struct vocabulary", "lower_case_texts", "cased"))
+
+
 def test_weights_take_at_most_six_times_their_bytes() -> None:
     builder = Builder()
     x = join([builder.input(NumberInput(f"x{i}")) for i in range(20)])
