@@ -128,7 +128,7 @@ def brier(rows: pl.DataFrame, predicted: pl.DataFrame) -> float:
 def mean_of(training: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """The mean of the training rows, for each unit of exposure if there is one."""
     if "e" in training.columns:
-        return pl.DataFrame({"prediction": rows["e"] * (training["y"].sum() / training["e"].sum())})
+        return pl.DataFrame({"prediction": rows["e"] * float(training["y"].sum()) / float(training["e"].sum())})
     return pl.DataFrame({"prediction": np.full(len(rows), training["y"].mean())})
 
 

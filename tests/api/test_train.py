@@ -166,6 +166,7 @@ def test_validation_rows_may_come_from_a_file(config: Callable[..., Path], tmp_p
         "sha256": digest,
         "rows": 30,
         "files": [],
+        "quote": "auto",
         **NO_SELECTION,
     }
 

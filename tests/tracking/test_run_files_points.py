@@ -41,7 +41,8 @@ def test_parameters_are_what_differs_from_the_defaults_and_what_runs_are_compare
     assert values["seed"] == 0
     assert "layers" in values
     assert "epochs" in values
-    assert not values.keys() & {"output", "workers", "precision", "l2", "clip_norm"}
+    assert values["clip_norm"] == "auto"
+    assert not values.keys() & {"output", "workers", "precision", "l2", "l1"}
 
 
 def test_a_long_parameter_is_cut(tmp_path: Path) -> None:

@@ -422,9 +422,18 @@ def _side_by_side(
         if not len(rows) or not len(rows_with_target(training, (name,))):
             message = f"no training row has the target {quote(name)}"
             raise DataError(message, location=table.location(column=name), hint="Do not name it, or add rows.")
+        weights = _row_weights(config, table)
+        check_weighted(table, name, None if weights is None else weights[rows])
         part = fit(config.of_target(name, loss), table.take(rows), loss)
         parts.append(part)
     return SeveralTargets(targets=tuple(parts), levels=tuple(loss.quantile_levels for loss in losses.parts))
+
+
+def check_weighted(table: Table, name: str, weights: Weights | None) -> None:
+    """Raise a DataError if each training row that has the target `name` has the weight 0."""
+    if weights is not None and not weights.any():
+        message = f"no training row with a weight above 0 has the target {quote(name)}"
+        raise DataError(message, location=table.location(column=name), hint="Do not name it, or add rows.")
 
 
 def fit_loss(config: Config, training: ColumnStore, target: Target, loss: Loss) -> Loss:
@@ -435,9 +444,7 @@ def fit_loss(config: Config, training: ColumnStore, target: Target, loss: Loss) 
     y = np.asarray(target.read(table), np.float64)
     weights = read_weights(training.columns([column]), column) if column else None
     for j, name in enumerate(target.names):
-        if weights is not None and not weights[~np.isnan(y[:, j])].any():
-            message = f"no training row with a weight above 0 has the target {quote(name)}"
-            raise DataError(message, location=table.location(column=name), hint="Do not name it, or add rows.")
+        check_weighted(table, name, None if weights is None else weights[~np.isnan(y[:, j])])
     encoded, scales = np.asarray(target.encode(y), np.float64), np.ravel(target.scale).tolist()
     importance = [(config.target_weights or {}).get(name, 1.0) for name in target.names]
     targets = [

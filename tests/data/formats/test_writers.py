@@ -17,6 +17,7 @@ from nncli.data.formats.csv.csv_format import DelimitedSink
 from nncli.data.formats.registry import FileOptions, Format
 from nncli.data.formats.writers import ColumnCheck, open_sink, write_table
 from nncli.data.sources.read_table import read_table
+from nncli.data.sources.table_source import TableSource
 from tests.data.formats.support import FRAME, NAMES, TEXT_NAMES, TYPED_NAMES, texts
 
 
@@ -28,9 +29,11 @@ def test_text_is_read_back_byte_for_byte(
     with open_sink(path) as sink:
         sink.write(frame.head(cut))
         sink.write(frame.slice(cut))
-    assert read_table(path).frame.equals(frame.with_columns(polars.all().fill_null("")))
+    assert read_table(TableSource(path=str(path), quote="double")).frame.equals(
+        frame.with_columns(polars.all().fill_null(""))
+    )
     with_nulls = frame.with_columns(polars.when(polars.all() != "").then(polars.all()))
-    assert read_table(path, missing_values=[""]).frame.equals(with_nulls)
+    assert read_table(TableSource(path=str(path), quote="double"), missing_values=[""]).frame.equals(with_nulls)
 
 
 @given(frame=texts().filter(lambda frame: frame.height > 0), name=st.sampled_from(TYPED_NAMES))

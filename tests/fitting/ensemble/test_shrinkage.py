@@ -16,6 +16,7 @@ from nncli.base.findings import FindingCode
 from nncli.fitting.ensemble.build import SHRINKAGES, read_snapshot, snapshot_epochs
 from nncli.fitting.train.events import Finished
 from nncli.fitting.train.session import MAX_SHRUNK_ROWS, START
+from nncli.run_directory.loader import read_model
 from nncli.run_directory.run import Run
 
 
@@ -50,7 +51,7 @@ def test_outputs_of_noise_are_moved_towards_the_constant_of_each_member(noise: F
     (finding,) = (finding for finding in noise.findings if finding.code is FindingCode.SHRUNKEN_OUTPUTS)
     assert f"{share:.0%}" in finding.message
     for folder in (noise.run / "members" / str(i) for i in range(1, 5)):  # those that were trained
-        epoch, model = Run(folder).load_manifest().best_epoch, load(folder).model
+        epoch, model = Run(folder).load_manifest().best_epoch, read_model(folder)
         before, start = (read_snapshot(folder, number, model.spec).by_name for number in (epoch, START))
         assert not start["output.weight"].any()
         after = model.parameters.by_name
@@ -87,7 +88,7 @@ def test_what_the_columns_tell_is_left_as_it_is(tmp_path: Path) -> None:
 def test_the_constant_of_classes_is_their_shares_in_the_training_rows_of_the_member(tmp_path: Path) -> None:
     finished = trained(written(tmp_path / "t.csv", 40, 0.0, classes=True))
     for folder in (finished.run / "members" / str(i) for i in range(1, 4)):  # those that were trained
-        start = read_snapshot(folder, START, load(folder).model.spec).by_name["output.bias"]
+        start = read_snapshot(folder, START, read_model(folder).spec).by_name["output.bias"]
         share = 1.0 / (1.0 + np.exp(-float(start[0])))
         assert share == pytest.approx((pl.read_csv(tmp_path / "t.csv")["y"] == "yes").mean(), abs=0.1)
 

@@ -157,7 +157,7 @@ def test_the_rate_is_named_when_all_is_scaled(table: Path) -> None:
 
 @pytest.mark.parametrize(("layers", "place"), [("[]", "output"), ("[8, 8, 8]", "layers.0")])
 def test_the_first_layer_to_overflow_is_named(table: Path, layers: str, place: str) -> None:
-    error = diverged(table, f"layers: {layers}\nencoding: {{numeric: none}}\nlearning_rate: 1.0e+38")
+    error = diverged(table, f"layers: {layers}\nencoding: {{numeric: none}}\nlearning_rate: 1.0e+30")
     assert f"first in {place};" in error.message
 
 

@@ -313,7 +313,7 @@ class _BlockParser:
         if self._dialect.quote == AUTO and block.quotes.size and cells.height < block.newlines:
             # Two rows of as many cells as the record or the header have more separators than the record.
             width = self.header.width
-            least = 2 * (min(width, len(self.header.names)) - 1) - (width - 1)
+            least = max(0, 2 * (min(width, len(self.header.names)) - 1) - (width - 1))
             if any(have_separators(column, self.header.separator, least) for column in cells):
                 self._check_swallowed_rows(block)
         if cells.height:

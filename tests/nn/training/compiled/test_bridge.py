@@ -539,7 +539,7 @@ def test_a_gradient_that_is_not_finite_stops_at_its_step_with_the_words_of_numpy
     assert words[0] == words[1]
 
 
-@pytest.mark.parametrize("rate", [1e3, 1e8, 1e25, 1e38])
+@pytest.mark.parametrize("rate", [1e3, 1e8, 1e25, 1e30])
 @pytest.mark.parametrize("layers", [(), (dense(6, "relu"),), (dense(6, "tanh"),)])
 def test_a_reckless_rate_stops_where_it_stops_with_numpy(rate: float, layers: Any) -> None:
     arguments = arguments_of(network_of(*layers), optimizer=Sgd(), schedule=ConstantRate(peak=rate), epochs=30)
