@@ -166,6 +166,8 @@ def infer_losses(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...
         rows = rows_with_target(table, (name,))
         if not len(rows):
             raise DataError("no row has this target", location=table.location(column=name), hint="Do not name it.")
+        weights = _row_weights(config, table)
+        check_weighted(table, name, None if weights is None else weights[rows])
         complete &= len(rows) == len(table)
         inferred, of_loss = infer_loss(of_target, table.take(rows))
         is_of_one = not inferred.parts and not kind_of(inferred).joins_columns
