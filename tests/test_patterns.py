@@ -64,6 +64,7 @@ BUILT: dict[str, list[tuple[Pattern, str]]] = {
         *((re.compile(between), "sub") for between in SEPARATORS),
         (re.compile(rf"\A[{SPACE}(+-]*€|€[{SPACE})]*\Z"), "search"),
     ],
+    "nncli.targets.labels": [(re.compile(f"[{re.escape('|,')}]"), "split")],
 }
 """Patterns that functions build, as these or equal ones."""
 OWN_FILES = {"nncli.api.plugins", "nncli.exporters.javascript.module"}

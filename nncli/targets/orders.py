@@ -281,7 +281,9 @@ _NUMBERED = re.compile(
     r"\(?(?P<number>[0-9]{1,3})(?: ?[:.)=(] ?| - |(?P<gap>[ _]))"
     r"(?P<name>[^\W\d_].*|[<>≤≥].*|(?:(?<=[:.)=] )|(?<=\())[0-9].*)"
 )
-_WITH_RANGE = re.compile(r"(?P<name>[^\W\d_].*?)(?: ?[(\[]|: ?| - )(?P<range>[^()\[\]]*[0-9][^()\[\]]*)[)\]]?")
+_WITH_RANGE = re.compile(
+    r"(?P<name>[^\W\d_](?:(?! ?[(\[]|:| - ).)*+)(?: ?[(\[]|: ?| - )(?P<range>[^()\[\]0-9]*+[0-9][^()\[\]]*+)[)\]]?"
+)
 
 
 def _annotated_orders(labels: Sequence[str], texts: Sequence[str], decimal: str) -> Iterator[list[str]]:
