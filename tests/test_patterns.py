@@ -21,6 +21,7 @@ from nncli.data.number_and_date_forms import SEPARATORS
 from nncli.data.sources.database.writer_types import ACCEPTED, FLOAT
 from nncli.data.sources.workbook.xml_files import _not_computed
 from nncli.exporters.python.standalone.cells import SPACE, NumberFormat
+from nncli.targets.orders import _PERIODS
 from tests.test_architecture import SOURCES, TREES, module_of
 from tests.thorough import IS_THOROUGH
 
@@ -64,6 +65,7 @@ BUILT: dict[str, list[tuple[Pattern, str]]] = {
         *((re.compile(between), "sub") for between in SEPARATORS),
         (re.compile(rf"\A[{SPACE}(+-]*€|€[{SPACE})]*\Z"), "search"),
     ],
+    "nncli.targets.orders": [(re.compile(form), "fullmatch") for forms in _PERIODS for form in forms],
     "nncli.targets.labels": [(re.compile(f"[{re.escape('|,')}]"), "split")],
 }
 """Patterns that functions build, as these or equal ones."""

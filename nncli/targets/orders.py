@@ -118,7 +118,7 @@ def label_order(labels: Sequence[str], decimal: str = ".") -> list[str] | None:
     return (orders[0] or None) if orders and all(order == orders[0] for order in orders) else None
 
 
-_NAME_OF_ANY = r"(?:.*[\W_])?[^\W\d_]|[^0-9<>≤≥+]*[0-9][0-9.,]*|[0-9][0-9.,]*[^0-9<>≤≥+]*"
+_NAME_OF_ANY = r"(?:.*[\W_])?[^\W\d_]|[^0-9<>≤≥+]*[0-9][0-9.,]*|[0-9][0-9.,]*+[^0-9<>≤≥+]*"
 
 
 def evident_order(labels: Sequence[str]) -> list[str] | None:
