@@ -13,6 +13,7 @@ from nncli.data.formats.csv.csv_format import PLAIN_NUMBER, escape_formulas, sep
 from nncli.data.formats.registry import FileOptions
 from nncli.data.formats.writers import open_sink
 from nncli.data.sources.read_table import read_table
+from nncli.data.sources.table_source import TableSource
 from tests.data.formats.support import NAMES, texts
 
 BEGINNINGS = ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"]
@@ -24,7 +25,9 @@ def formulas_escaped(path: Path, *frames: polars.DataFrame) -> polars.DataFrame:
         for frame in frames:
             sink.write(frame)
     # A column of nothing but `;` would be ambiguous otherwise.
-    return read_table(path, dialect=CsvDialect(separator=separator_of(path) or COMMA)).frame
+    return read_table(
+        TableSource(path=str(path), quote="double"), dialect=CsvDialect(separator=separator_of(path) or COMMA)
+    ).frame
 
 
 @pytest.mark.parametrize(("name", "text"), [("a.csv", "x;s\n1,5;1.5\n;a,b\n"), ("a.tsv", "x\ts\n1,5\t1.5\n\ta,b\n")])
