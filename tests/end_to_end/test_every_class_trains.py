@@ -110,7 +110,7 @@ def test_every_loss_trains(table: Path, tmp_path: Path, cls: type[Any]) -> None:
     targets: dict[type[Any], str] = {
         CrossEntropy: CLASS,
         Hinge: CLASS,
-        Ordinal: CLASS,
+        Ordinal: f"{CLASS}, order: [died, alive]",
         Gamma: AMOUNT,
         LogNormal: AMOUNT,
         Survival: AMOUNT,
