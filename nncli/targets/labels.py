@@ -398,7 +398,7 @@ def are_yes_no(cells: pl.Series) -> bool:
 def _check_one_separator(table: Table, name: str, separator: str) -> None:
     """Raise a DataError at the first cell whose labels seem to be separated by another mark than `separator`.
 
-    A label with such a mark in it is taken for several if all of its parts are labels of other cells, or any of them
+    A label with such a mark in it counts as several if all of its parts are labels of other cells, or any of them
     is, unless the label is also one of several of a cell.
     """
     cells = read_text(table, name)

@@ -289,7 +289,7 @@ _WITH_RANGE = re.compile(
 def _annotated_orders(labels: Sequence[str], texts: Sequence[str], decimal: str) -> Iterator[list[str]]:
     """The orders of numbers and of names in labels such as `1 - low` or `low (0-10)`.
 
-    Numbers of names that have no order are taken for it only where a mark divides them, not in `1 mild`.
+    Numbers before names that have no order are their order only where a mark divides them, not in `1 mild`.
     """
     numbered = [match for text in texts if (match := _NUMBERED.fullmatch(text))]
     if len(numbered) == len(labels):

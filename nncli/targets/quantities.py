@@ -97,7 +97,7 @@ _AHEAD = re.compile(
 
 
 class _Number(NamedTuple):
-    """A number as it is written, with its sign, what stands behind it, and its currency."""
+    """A number as it is written, with its sign, the text after it, and its currency."""
 
     negative: bool
     literal: str

@@ -29,6 +29,16 @@ class ClassificationLoss(LossBase):
     def of_student(self) -> LossBase:
         return CrossEntropy()
 
+    def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Floats:
+        """The outputs of the shares of the classes, each with one row more."""
+        return self.outputs_of_shares(np.bincount(y, w) + np.float64(1.0))
+
+    @staticmethod
+    def outputs_of_shares(n: Floats) -> Floats:
+        """The outputs for classes of n (K,) rows: their logarithms with the mean 0, or the log-odds of two."""
+        logs = np.log(n)
+        return np.asarray(logs[1:] - logs[0] if len(logs) == 2 else logs - logs.mean())
+
     def random_targets(self, rng: np.random.Generator, rows: int, count: int) -> npt.NDArray[Any]:
         return rng.integers(0, count, rows)
 
@@ -76,18 +86,6 @@ class CrossEntropy(ClassificationLoss):
 
     type: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: Fraction = 0.0
-
-    def initial_outputs(
-        self, y: Array, w: Floats | None = None, offset: Array | None = None
-    ) -> npt.NDArray[np.float64]:
-        """The outputs of the shares of the classes, each with one row more."""
-        return self.outputs_of_shares(np.bincount(y, w) + np.float64(1.0))
-
-    @staticmethod
-    def outputs_of_shares(n: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """The outputs for classes of n (K,) rows: their logarithms with the mean 0, or the log-odds of two."""
-        logs = np.log(n)
-        return np.asarray(logs[1:] - logs[0] if len(logs) == 2 else logs - logs.mean())
 
     def formulas(self, outputs: int) -> tuple[str, str]:
         if outputs == 1:
@@ -222,14 +220,8 @@ class Ordinal(ClassificationLoss):
         """T (classes, classes): the probabilities of the ranks for each target, one-hot here."""
         return np.eye(classes, dtype=dtype)
 
-    def initial_outputs(
-        self, y: Array, w: Floats | None = None, offset: Array | None = None
-    ) -> npt.NDArray[np.float64]:
-        """The outputs of the shares of the classes, each with one row more."""
-        return self.outputs_of_shares(np.bincount(y, w) + np.float64(1.0))
-
     @staticmethod
-    def outputs_of_shares(n: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def outputs_of_shares(n: Floats) -> Floats:
         """The outputs (K - 1,) for classes of n (K,) rows: log(those above / those of the class)."""
         return np.asarray(np.log(n[::-1].cumsum()[-2::-1] / n[:-1]))
 

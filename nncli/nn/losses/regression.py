@@ -59,7 +59,7 @@ class MAE(LossBase):
     is_comparison_measure: ClassVar[bool] = True
 
     def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
-        return weighted_quantiles(y.astype(np.float64), [MEDIAN], w)[:, 0]
+        return self.best_constant(y.astype(np.float64), w)
 
     def best_constant(self, y: Floats, w: Floats | None = None) -> Floats:
         return weighted_quantiles(y, [MEDIAN], w)[:, 0]
@@ -149,7 +149,7 @@ class Quantile(LossBase):
     q: Level = 0.5
 
     def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
-        return weighted_quantiles(y.astype(np.float64), [self.q], w)[:, 0]
+        return self.best_constant(y.astype(np.float64), w)
 
     @property
     def quantile(self) -> float | None:
@@ -184,7 +184,7 @@ class Quantiles(LossBase):
         return self.levels
 
     def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
-        return weighted_quantiles(y.astype(np.float64), self.levels, w).ravel()
+        return self.best_quantiles(y.astype(np.float64), w).ravel()
 
     def best_constant(self, y: Floats, w: Floats | None = None) -> Floats:
         return weighted_quantiles(y, [MEDIAN], w)[:, 0]

@@ -14,6 +14,7 @@ from nncli.nn.layers.normalization import BatchNorm
 from nncli.nn.layers.sequential import Dropout
 from nncli.nn.losses import LossBase
 from nncli.nn.losses.amounts import Gamma, LogNormal, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
+from nncli.nn.losses.classification import ClassificationLoss, ClassLoss
 from nncli.nn.losses.regression import RegressionLoss
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import Periodic
@@ -141,6 +142,20 @@ def test_a_training_starts_from_a_constant_that_no_other_one_near_beats(loss: Lo
     for step in np.eye(loss.outputs(1)) * 0.1:
         assert value(start["output.bias"] + step) > least - 0.02 * scale
         assert value(start["output.bias"] - step) > least - 0.02 * scale
+
+
+@pytest.mark.parametrize("loss", [loss() for loss in get_args(ClassLoss)], ids=lambda loss: type(loss).__name__)
+@pytest.mark.parametrize("classes", [2, 4])
+def test_a_training_of_classes_starts_from_their_shares(loss: ClassificationLoss, classes: int) -> None:
+    y = np.random.default_rng(0).integers(0, classes, 400) ** 2 // classes
+    k = loss.outputs(classes)
+    network = Network(n_features=2, layers=FOLLOWING.layers, n_outputs=k, output_init=DataDependent())
+    X = np.random.default_rng(1).normal(size=(400, 2)).astype(np.float32)
+    y[:classes] = range(classes)
+    dataset = Dataset(X, np.empty((400, 0), np.int64), y)
+    start = TrainState.create(network, Adam(), RandomStreams.of(0), 1, dataset, loss).parameters.by_name
+    P = loss.inverse_link(start["output.bias"][None])
+    np.testing.assert_allclose(P[0], (np.bincount(y) + 1.0) / (400 + classes), rtol=1e-5)
 
 
 def test_an_offset_is_part_of_the_constant_from_which_a_training_starts() -> None:
