@@ -165,7 +165,7 @@ def short_years(columns: Iterable[tuple[str, str | None]]) -> list[Finding]:
             FindingCode.TABLE_READING,
             f"{join_quoted(of_form)} {'is' if len(of_form) == 1 else 'are'} read as dates in the format {form}: "
             "the years 00 to 69 are 2000 to 2069, 70 to 99 are 1970 to 1999",
-            hint=Advice("For another format, ", SetKey("data.date_format", "%d/%m/%y", in_command=True)),
+            hint=Advice("To set the format: ", SetKey("data.date_format", form, in_command=True)),
         )
         for form, of_form in names.items()
     ]
