@@ -243,7 +243,7 @@ def test_a_training_that_diverges_later_keeps_its_best_epoch(nncli: Cli, config:
     assert "inf" not in predicted.lower()
 
 
-@pytest.mark.parametrize("rate", ["1e30", "1e38"])
+@pytest.mark.parametrize("rate", ["1e25", "1e30"])
 def test_a_last_step_that_ruins_the_weights_is_a_failure(nncli: Cli, config: Path, rate: str) -> None:
     sets = (f"learning_rate={rate}", "batch_size=full", "epochs=1", "validation=0")
     done = nncli("train", config, *(word for s in sets for word in ("--set", s))).check(1)
@@ -394,7 +394,7 @@ def test_what_a_target_of_two_numbers_was_taken_for_is_said(
 
 
 def test_predicting_with_a_failed_run_does_not_send_one_round_in_circles(nncli: Cli, config: Path) -> None:
-    sets = ("learning_rate=1e38", "batch_size=full", "epochs=1", "validation=0")
+    sets = ("learning_rate=1e30", "batch_size=full", "epochs=1", "validation=0")
     nncli("train", config, *(word for s in sets for word in ("--set", s))).check(1)
     told = nncli("predict", "runs/c", DATA / "linear.csv").check(5).err
     assert "lower learning_rate" in told

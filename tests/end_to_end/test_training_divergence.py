@@ -77,7 +77,7 @@ def test_weights_that_overflow_in_the_last_step_of_an_epoch_are_never_kept_as_th
     arguments = arguments_of(
         network=network_of(precision="float32"),
         optimizer=Sgd(),
-        schedule=ConstantRate(peak=1e300),
+        schedule=ConstantRate.model_construct(peak=1e300),
         batch_size=29,
         epochs=epochs,
     )

@@ -261,7 +261,7 @@ class LogNormal(PositiveAmountLoss, TwoParameterLoss):
 
     def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
         """Mean and standard deviation of log y less the offset, the latter within its bounds."""
-        logs = np.log(y.astype(np.float64)) - (0.0 if offset is None else offset[:, None])
+        logs = np.log(np.maximum(y.astype(np.float64), MIN_PROBABILITY)) - (0.0 if offset is None else offset[:, None])
         mean = column_means(logs, w)
         log_sigma = 0.5 * np.log(np.maximum(column_means((logs - mean) ** 2, w), SMALLEST_VARIANCE))
         t = ((log_sigma + 1.0) / 2.0).clip(-MAX_START, MAX_START)
