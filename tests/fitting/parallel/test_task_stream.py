@@ -15,8 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.base import plugins
 from nncli.fitting.parallel import task_stream
 from nncli.fitting.parallel.task_stream import TaskStream, Workers
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_plugins() -> None:
+    """Plugins that a test before has loaded would be handed to the executor, too."""
+    plugins.reset()
 
 
 @dataclass(frozen=True)
