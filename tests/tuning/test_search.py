@@ -27,7 +27,7 @@ tune:
   lag: 2
   sampler: grid
   search:
-    learning_rate: {choices: [0.1, 1e+30, 0.01, 1e+31, 0.02]}
+    learning_rate: {choices: [0.1, 1e+29, 0.01, 1e+30, 0.02]}
     batch_size: {choices: [32, 16]}
 """
 """Trials 3 and 4 of a grid diverge."""
