@@ -93,12 +93,17 @@ def _bootstrap_deviance(r: RegressionResamples, power: float) -> Samples:
 def deviance_metric(power: float) -> Metric[RegressionResamples]:
     """The mean deviance of a power; `metric:` can name those that have no parameter."""
     name = deviance_name(power)
+    title = name.replace("_", " ").capitalize()
+    variance = {
+        1.0: "whose variance is proportional to the mean, also for negative_binomial and zero_inflated_poisson",
+        2.0: "whose standard deviation is proportional to the mean, also for log_normal",
+    }.get(power, "whose variance is proportional to the mean to the power of the loss, which nncli show prints")
     return Metric(
         name,
         "regression",
         partial(mean_deviance, power=power),
-        f"mean {name.replace('_', ' ').capitalize()} of counts or amounts; lower is better",
-        name.replace("_", " ").capitalize(),
+        f"mean {title} of counts or amounts, {variance}; lower is better",
+        title,
         is_selectable=name != TWEEDIE_DEVIANCE,
         is_squared=True,
         bootstrap=partial(_bootstrap_deviance, power=power),

@@ -235,7 +235,7 @@ LABEL_METRICS: tuple[Metric[LabelResamples], ...] = (
     _entry(
         _hamming_loss,
         "Hamming loss",
-        "share of the labels of a row that are wrong, the mean over the rows; lower is better",
+        "share of wrong ones among the labels that are known of a row, averaged over the rows; lower is better",
         is_squared=True,
         of_classes=True,
     ),

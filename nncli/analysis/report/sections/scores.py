@@ -340,7 +340,8 @@ def _holds_dates(table: tables.Table, name: str) -> bool:
 
 NAME, TITLE = "scores", "Scores"
 BASELINE = (
-    "The baseline uses no features: it predicts the class frequencies, the mean, or the curve of all training rows."
+    "The baseline uses no features: it predicts the class shares, the mean, or the Kaplan-Meier curve of the training "
+    "rows."
 )
 AVERAGING = (
     "The scores of the model include the expected gain of averaging all networks, which is measured on the rows that "
