@@ -325,6 +325,8 @@ class ScoreCard:
     """Scores of the model and of the baseline on the same rows.
 
     `intervals` are None for training rows. The scores are `optimistic` if these rows chose the epoch of the model.
+    Of out-of-fold rows, `cross_fitted_baseline` are the scores of the constants that the rows of the other folds give:
+    a baseline of many parameters, such as a survival curve, fits the rows that it comes from better than new ones.
     """
 
     rows: int
@@ -333,6 +335,7 @@ class ScoreCard:
     intervals: ScoresWithIntervals | None = None
     averaging: Averaging | None = None
     optimistic: bool = False
+    cross_fitted_baseline: Scores | None = None
 
 
 def card_of_targets(cards: Sequence[ScoreCard]) -> ScoreCard:

@@ -11,6 +11,7 @@ from nncli.base.text import format_number, join_quoted, quote
 from nncli.fitting.checks.target import OF_SEVERAL
 from nncli.models.scores import ScoreCard, class_scores, decisive_figures, has_better, parts_of
 from nncli.targets.metrics.classification import ClassificationScores
+from nncli.targets.metrics.registry import is_better
 
 MAX_NAMES = 3
 """Classes that a message lists."""
@@ -56,10 +57,13 @@ def _several(names: Sequence[str], nouns: str) -> str:
 def _no_better(card: ScoreCard, rows: Rows) -> list[Finding]:
     """A warning for each target for which no metric is better than that of the baseline.
 
-    Also for one by which the model is worse, if the intervals are clear about that and about no better one.
+    Also for one by which the model is worse, if the intervals are clear about that and about no better one, and the
+    model is worse than the cross-fitted baseline, too.
     """
     findings = []
-    for model, baseline in zip(parts_of(card.model), parts_of(card.baseline), strict=True):
+    parts = parts_of(card.model)
+    others = (None,) * len(parts) if card.cross_fitted_baseline is None else parts_of(card.cross_fitted_baseline)
+    for model, baseline, cross_fitted in zip(parts, parts_of(card.baseline), others, strict=True):
         figures = decisive_figures(model, baseline)
         if not figures:
             continue
@@ -69,7 +73,9 @@ def _no_better(card: ScoreCard, rows: Rows) -> list[Finding]:
             if score.name in figures and score.target in (None, model.title) and score.improvement is not None
         }
         is_any_better = has_better(model, baseline)
-        clearly_worse = [name for name, gain in gains.items() if gain.high < 0]
+        better_than = {} if cross_fitted is None else decisive_figures(model, cross_fitted)
+        better = {name for name, (value, other) in better_than.items() if is_better(name, value, other)}
+        clearly_worse = [name for name, gain in gains.items() if gain.high < 0 and name not in better]
         if is_any_better and (not clearly_worse or any(gain.low > 0 for gain in gains.values())):
             continue
         name = clearly_worse[0] if is_any_better else next(iter(figures))

@@ -35,7 +35,7 @@ from nncli.models.ensemble import Ensemble, EnsembleSpec
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.model import Model, ModelSpec
 from nncli.models.predictions import Predictions
-from nncli.models.scores import Averaging, ScoreCard, scores_json, training_sample, validation_card
+from nncli.models.scores import Averaging, ScoreCard, score, scores_json, training_sample, validation_card
 from nncli.nn.parameters import Parameters
 from nncli.nn.training.early_stopping import part_numbers
 from nncli.run_directory.filenames import CHECKPOINTS, LOCK
@@ -160,11 +160,15 @@ def built_by(choice: EpochChoice, data: EnsembleData, *, optimistic: bool) -> Bu
     scored = data.scored_rows(rows, training, validation)
     averaging = predictions.averaging(temperature, scored)
     scored = replace(scored, averaging=averaging)
+    card = validation_card(scored, data.config.seed, optimistic=optimistic)
+    if not data.has_common_validation:
+        baseline = data.cross_fitted_baseline(rows, choice.parts, scored.baseline)
+        card = replace(card, cross_fitted_baseline=score(baseline, rows.y, rows.weights, data.loss))
     return BuiltEnsemble(
         ensemble=ensemble,
         candidates=chosen,
         training_scores=training_scores(data, ensemble, data.training_rows),
-        validation_scores=validation_card(scored, data.config.seed, optimistic=optimistic),
+        validation_scores=card,
         held_out=predictions.held_out_rows(scored, training.y),
         member_scores=tuple(
             data.scored_rows(rows.take(positions), training, of_member).card()

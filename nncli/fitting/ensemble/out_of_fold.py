@@ -263,6 +263,22 @@ class EnsembleData:
         predictions = replace(predictions, exposure=rows.exposure)
         return ScoredRows(predictions, baseline, rows.y, rows.weights, self.loss, rows.groups)
 
+    def cross_fitted_baseline(
+        self, rows: LabeledRows, folds: npt.NDArray[np.int64], baseline: Predictions
+    ) -> Predictions:
+        """The `baseline` of out-of-fold rows, each from the rows of the other folds."""
+        values = baseline.values.copy()
+        quantiles = None if baseline.quantiles is None else baseline.quantiles.copy()
+        for fold in np.unique(folds):
+            held_out, others = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+            if not len(others):
+                continue
+            of_fold = baseline_predictions(self.target, rows.take(others), rows.take(held_out), self.loss)
+            values[held_out] = of_fold.values
+            if quantiles is not None and of_fold.quantiles is not None:
+                quantiles[held_out] = of_fold.quantiles
+        return replace(baseline, values=values, quantiles=quantiles, rates=None)
+
 
 @dataclass(frozen=True)
 class LabeledRows:

@@ -10,7 +10,7 @@ import pytest
 from nncli.fitting.checks.scores import check_scores
 from nncli.fitting.ensemble.out_of_fold import LabeledRows
 from nncli.models.predictions import Predictions
-from nncli.models.scores import ScoreCard, ScoredRows, baseline_predictions, no_better_note, validation_card
+from nncli.models.scores import ScoreCard, ScoredRows, Scores, baseline_predictions, no_better_note, validation_card
 from nncli.nn.losses import CrossEntropy
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
@@ -103,13 +103,17 @@ def test_an_accuracy_that_is_clearly_worse_is_found_unless_another_score_is_clea
     worse = {"accuracy": ConfidenceInterval(-0.2, -0.1)}
     better = {"log_loss": ConfidenceInterval(0.1, 0.2)}
 
-    def found(improvements: dict[str, ConfidenceInterval]) -> list[str]:
+    def found(improvements: dict[str, ConfidenceInterval], cross_fitted: Scores | None = None) -> list[str]:
         scores = tuple(replace(score, improvement=improvements.get(score.name)) for score in intervals.scores)
-        return codes(replace(card, intervals=replace(intervals, scores=scores)))
+        changed = replace(card, intervals=replace(intervals, scores=scores), cross_fitted_baseline=cross_fitted)
+        return codes(changed)
 
     assert found(unclear | worse) == ["worse-than-baseline"]
     assert found(unclear | worse | better) == []
     assert found(unclear) == []
+    right, wrong = (replace(rows, predictions=Predictions(target, two(1.0 * p))).scores for p in (y, 1 - y))
+    assert found(unclear | worse, cross_fitted=right) == ["worse-than-baseline"]
+    assert found(unclear | worse, cross_fitted=wrong) == []
 
 
 def test_a_regression_is_compared_for_each_target() -> None:
