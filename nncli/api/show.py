@@ -15,7 +15,7 @@ from nncli.base.text import join_quoted, quote
 from nncli.nn.arrays import Direction
 from nncli.nn.network import LayerSize, layer_sizes
 from nncli.run_directory.cross_validation import is_cross_validation
-from nncli.run_directory.history_and_metrics import RecordedCycle, RecordedMetrics, read_metrics
+from nncli.run_directory.history_and_metrics import RecordedCycle, RecordedMetrics, read_metrics, verify_records
 from nncli.run_directory.listing import Kind, RunStatus, info_of
 from nncli.run_directory.loader import read_manifest, read_spec
 from nncli.run_directory.manifest import MANIFEST, METRICS, MODEL, Manifest
@@ -231,6 +231,7 @@ def show(run: str | Path) -> RunDescription:
     path = Path(run)
     run_directory = Run.open(path)
     manifest = run_directory.load_manifest()
+    verify_records(path, manifest)
     info = info_of(path)
     spec = _spec(path, manifest)
     metrics = read_metrics(path, manifest) if METRICS in manifest.files else None

@@ -313,9 +313,13 @@ class CellError(DataError):
 
 
 class RunError(NncliError):
-    """A run directory is missing, damaged, or written by a newer version."""
+    """A run directory is missing, damaged, or written by a newer version.
+
+    `is_changed_file` says that a file is not the one that was written, by its checksum.
+    """
 
     exit_code = 5
+    is_changed_file = False
 
 
 class RunLockedError(RunError):

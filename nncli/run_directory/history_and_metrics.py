@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from nncli.base.findings import Finding, FindingCode, of_json
 from nncli.models.scores import Averaging, ScoreWithInterval
-from nncli.run_directory.loader import LARGEST_TEXT, damaged, read_verified
-from nncli.run_directory.manifest import HEALTH, HISTORY, METRICS, Manifest
+from nncli.run_directory.loader import LARGEST_TEXT, damaged, read_manifest, read_verified
+from nncli.run_directory.manifest import CONFIG, HEALTH, HISTORY, MANIFEST, METRICS, Manifest
 
 if TYPE_CHECKING:
     from nncli.nn.training.health import Health, LayerHealth
@@ -151,6 +152,20 @@ class RecordedMetrics:
     findings: tuple[Finding, ...] = ()
     cycles: tuple[RecordedCycle, ...] = ()
     shrinkage: float = 0.0
+
+
+def verify_records(folder: Path, manifest: Manifest) -> None:
+    """Verify the configuration, the metrics and the histories of a run and its members, as far as they are there.
+
+    Raises:
+        RunError: one of them was changed.
+    """
+    for name in (CONFIG, METRICS, HISTORY, HEALTH):
+        if name in manifest.files and os.path.lexists(folder / name):
+            read_verified(folder, name, manifest, LARGEST_TEXT + LARGEST_LINE * manifest.epochs)
+    for member in manifest.member_folders if manifest.members > 1 else ():
+        if os.path.lexists(folder / member / MANIFEST):
+            verify_records(folder / member, read_manifest(folder / member))
 
 
 def read_history(folder: Path, manifest: Manifest) -> History:

@@ -295,7 +295,9 @@ def _verify(folder: Path, name: str, content: bytes, manifest: Manifest) -> None
     if manifest.status == "running" and expected is None:
         return
     if hashlib.sha256(content).hexdigest() != expected:
-        raise damaged(folder, name, f"the file is not the one that was written: its checksum is not {MANIFEST}'s")
+        error = damaged(folder, name, f"the file is not the one that was written: its checksum is not {MANIFEST}'s")
+        error.is_changed_file = True
+        raise error
 
 
 def _parse_spec(folder: Path, manifest: Manifest, kind: type[S], what: str) -> S:

@@ -104,8 +104,13 @@ def test_a_damaged_run_and_another_folder_are_errors(tmp_path: Path) -> None:
     with pytest.raises(RunError):
         show(tmp_path)
     run = trained(tmp_path)
+    with (run / "history.csv").open("a") as file:
+        file.write("1,2\n")
+    with pytest.raises(RunError, match="history"):
+        show(run)
+    (run / "history.csv").unlink()
     (run / "model.json").write_text("{}")
-    with pytest.raises(RunError):
+    with pytest.raises(RunError, match="model"):
         show(run)
 
 

@@ -15,7 +15,7 @@ from nncli.config.schema import Config
 from nncli.fitting.prepare.validation import monitor_name
 from nncli.run_directory.config import read_config
 from nncli.run_directory.cross_validation import read_record, resume_command
-from nncli.run_directory.history_and_metrics import History, RecordedMetrics, read_history, read_metrics
+from nncli.run_directory.history_and_metrics import History, RecordedMetrics, read_history, read_metrics, verify_records
 from nncli.run_directory.loader import LARGEST_TEXT, read_json, read_manifest, read_verified
 from nncli.run_directory.manifest import CONFIG, HISTORY, METRICS, Manifest
 from nncli.run_directory.run import Run
@@ -54,10 +54,12 @@ class _Reader:
     problems: list[str] = field(default_factory=list)
 
     def of(self, what: str, read: Callable[[], T]) -> T | None:
-        """The result of `read`, or None and a problem."""
+        """The result of `read`, or None and a problem; a file that was changed is an error."""
         try:
             return read()
         except NncliError as error:
+            if isinstance(error, RunError) and error.is_changed_file:
+                raise
             place = f"{error.location}: " if error.location else ""
             self.problems.append(f"{what} is not available. {place}{error.message}. {error.hint or ''}".strip())
             return None
@@ -67,10 +69,11 @@ def summarize_run(path: Path, predict: Callable[[Path], HeldOutPredictions] = pr
     """Read the run at `path`, and predict the rows that it is scored on.
 
     Raises:
-        RunError: it is not a run directory, or its manifest is damaged.
+        RunError: it is not a run directory, or one of its files was changed.
     """
     run, reader = Run.open(path), _Reader()
     manifest = run.load_manifest()
+    verify_records(path, manifest)
     config = reader.of("The configuration", partial(read_verified, path, CONFIG, manifest, LARGEST_TEXT))
     metrics = None
     if METRICS in manifest.files:

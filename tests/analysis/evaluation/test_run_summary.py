@@ -9,7 +9,7 @@ import pytest
 
 from nncli.analysis.evaluation.run_summary import summarize_run
 from nncli.base.errors import RunError
-from nncli.run_directory.manifest import HISTORY, MANIFEST
+from nncli.run_directory.manifest import CONFIG, HELD_OUT, HISTORY, MANIFEST, METRICS, MODEL
 
 
 def test_a_whole_run_has_no_problems(penguins: Path) -> None:
@@ -22,9 +22,19 @@ def test_a_whole_run_has_no_problems(penguins: Path) -> None:
     assert (member, len(history.reports)) == (1, summary.manifest.epochs)
 
 
-def test_a_damaged_file_is_a_problem_and_the_rest_is_read(penguins: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [CONFIG, HISTORY, METRICS, MODEL, HELD_OUT])
+def test_a_file_that_was_changed_is_an_error(penguins: Path, tmp_path: Path, name: str) -> None:
     run = Path(shutil.copytree(penguins, tmp_path / "run"))
-    (run / HISTORY).write_text("epoch,loss\n1,2\n")
+    with (run / name).open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(RunError) as error:
+        summarize_run(run)
+    assert str(error.value.location) == str(run / name)
+
+
+def test_a_missing_file_is_a_problem_and_the_rest_is_read(penguins: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(penguins, tmp_path / "run"))
+    (run / HISTORY).unlink()
     summary = summarize_run(run)
     assert summary.histories == ()
     (problem,) = summary.problems

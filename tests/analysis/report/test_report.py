@@ -103,10 +103,10 @@ def test_without_the_table_the_rest_is_shown(tmp_path: Path, fault: str) -> None
     assert "config.yaml" in parsed(files).text
 
 
-def test_a_damaged_part_is_a_warning_and_the_rest_is_shown(tmp_path: Path) -> None:
+def test_a_missing_part_is_a_warning_and_the_rest_is_shown(tmp_path: Path) -> None:
     run = hostile_run(tmp_path)
-    (run / HISTORY).write_text("epoch,loss\n1,2\n")
-    (run / MODEL).write_text("{}")
+    (run / HISTORY).unlink()
+    (run / MODEL).unlink()
     files = report(run)
     texts = [notice["text"] for notice in files.content["notices"]]
     assert any("training history" in text and "Restore the directory from a copy" in text for text in texts)

@@ -37,6 +37,8 @@ SAMPLE_RECORDS = 1000
 """Number of records that are read to infer the dialect."""
 JSON = re.compile(rb'\s*(\[\s*)?\{\s*"[^"]*"\s*:')
 """How a JSON object, or a list of them, begins; no CSV does."""
+HTML = re.compile(rb"\s*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+"""How a web page begins, such as a login page that was downloaded instead of a table."""
 
 
 def sniff_dialect(
@@ -66,7 +68,7 @@ def sniff_dialect(
         end := end_of_records(head := sample[:max_bytes], quotes_of(head, configured.quote), inside=False)
     ):
         sample = head[:end]
-    check_not_json(sample, source)
+    check_format(sample, source)
     separator = configured.separator
     if separator == AUTO:
         separator = sniff_separator(
@@ -96,8 +98,14 @@ def sniff_dialect(
     return dialect, (f"{source}: read with {words}",) if said else ()
 
 
-def check_not_json(sample: bytes, source: str) -> None:
-    """Raise a DataError if a file that is named like a CSV holds JSON."""
+def check_format(sample: bytes, source: str) -> None:
+    """Raise a DataError if a file that is named like a CSV holds JSON or a web page."""
+    if HTML.match(sample):
+        raise DataError(
+            "the file holds a web page (HTML), not CSV",
+            location=Location(source=source, line=1),
+            hint="Open it in a browser: it may be a login page or an error message. Download the table itself.",
+        )
     if match := JSON.match(sample):
         fix = "Convert the list with `jq -c '.[]'`, and rename" if match[1] else "If it is in this form, rename"
         raise DataError(
