@@ -1,7 +1,8 @@
 """Building an ensemble of trained members: the epochs, the temperature, and scores of rows that chose neither.
 
 Where the members kept snapshots, the epoch is the one with the best value on the out-of-fold rows of all members. For
-scoring, the rows of each fold are predicted at the epoch, and with the temperature, that the other folds choose.
+scoring, the rows of each fold are predicted at the epoch, and with the temperature, that the other folds choose; of few
+rows, parts of a fold are.
 """
 
 from __future__ import annotations
@@ -202,6 +203,22 @@ MAX_STANDARD_ERRORS = 2.0
 """Standard errors of the mean difference of losses by which an averaged candidate may be worse than the best."""
 
 
+FEWEST_PARTS, MAX_SPLIT_ROWS = 24, 500
+"""Parts of few out-of-fold rows. If a whole fold of 45 rows has no say, others are chosen than by all rows."""
+
+
+def parts_of_folds(folds: npt.NDArray[np.int64], *, splits: bool) -> npt.NDArray[np.int64]:
+    """The part of each row (rows,): its fold; those of few rows are split if the rows do not belong together."""
+    if not splits or len(folds) > MAX_SPLIT_ROWS:
+        return folds
+    pieces = -(-FEWEST_PARTS // len(np.unique(folds)))
+    within = np.zeros_like(folds)
+    for fold in np.unique(folds):
+        rows = np.flatnonzero(folds == fold)
+        within[rows] = np.arange(len(rows)) % pieces
+    return folds * pieces + within
+
+
 def standard_error(values: npt.NDArray[np.float64]) -> float:
     """The standard error of the mean of values (rows,); 0 for a single one."""
     return float(values.std(ddof=1)) / len(values) ** 0.5 if len(values) > 1 else 0.0
@@ -213,8 +230,8 @@ class EpochChoice:
 
     `actual` are the out-of-fold predictions of each candidate, `scored` the same or those that the members recorded.
     With `averages` all candidates are chosen that are about as good as the best. `class_weight` (classes,) are the
-    weights of the training loss, or None. `parts` (rows,) numbers the part of each row: its fold, or one of five where
-    the members hold out no folds. `shrinkages` are those of the candidates: first all
+    weights of the training loss, or None. `parts` (rows,) numbers the part of each row, see `parts_of_folds`; where the
+    members hold out no folds it is one of five. `shrinkages` are those of the candidates: first all
     without one, then the same with each one.
     """
 
@@ -244,12 +261,16 @@ class EpochChoice:
         if actual[0] is None:
             return None
         first = actual[0]
-        is_folds = data.config.bagging_mode == "folds"
+        if data.config.bagging_mode == "folds":
+            are_alone = first.rows.groups is None and data.config.data.time is None
+            parts = parts_of_folds(first.oof_mask.argmax(axis=0), splits=are_alone)
+        else:
+            parts = part_numbers(len(first.rows.y))
         return cls(
             monitor=monitor_name(data.config, type(data.target), has_validation=True),
             calibrates=should_calibrate(data.config, data.target, has_validation=True),
             class_weight=_class_weights(data),
-            parts=first.oof_mask.argmax(axis=0) if is_folds else part_numbers(len(first.rows.y)),
+            parts=parts,
             actual=tuple(value for value in actual if value is not None),
             scored=tuple(value for value in scored if value is not None),
             averages=averages_cycles(data.config),

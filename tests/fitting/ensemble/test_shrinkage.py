@@ -9,11 +9,20 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nncli import load, show, train
 from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.base.findings import FindingCode
-from nncli.fitting.ensemble.build import SHRINKAGES, read_snapshot, snapshot_epochs
+from nncli.fitting.ensemble.build import (
+    FEWEST_PARTS,
+    MAX_SPLIT_ROWS,
+    SHRINKAGES,
+    parts_of_folds,
+    read_snapshot,
+    snapshot_epochs,
+)
 from nncli.fitting.train.events import Finished
 from nncli.fitting.train.session import MAX_SHRUNK_ROWS, START
 from nncli.run_directory.loader import read_model
@@ -98,3 +107,16 @@ def test_more_rows_are_not_shrunk_and_single_networks_keep_no_start(tmp_path: Pa
     assert START not in snapshot_epochs(many.run / "members" / "1")
     one = trained(written(tmp_path / "one.csv", 40, 0.0), "epochs=1", "members=1")
     assert snapshot_epochs(one.run) == set()
+
+
+@given(rows=st.integers(2, 700), folds=st.integers(2, 8), splits=st.booleans())
+def test_few_rows_choose_without_a_part_of_a_fold_and_many_without_a_fold(rows: int, folds: int, splits: bool) -> None:
+    numbers = np.arange(rows) * folds // rows
+    parts = parts_of_folds(numbers, splits=splits)
+    fold_of = {part: {*numbers[parts == part]} for part in np.unique(parts)}
+    assert all(len(of_part) == 1 for of_part in fold_of.values())
+    count = len(np.unique(numbers))
+    if splits and rows <= MAX_SPLIT_ROWS:
+        assert len(fold_of) >= min(rows, FEWEST_PARTS)
+    else:
+        assert len(fold_of) == count
