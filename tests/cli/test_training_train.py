@@ -35,8 +35,7 @@ note: dropped 'id': a different value in every row
 warning: only 8 validation rows: scores on so few are mostly chance. Add rows, increase validation, or use \
 nncli cross-validate, which scores every row.
 warning: 8 validation rows are equal to training rows, target included (100 %; for example row 7 and row 15): \
-validation scores are too optimistic. If they are copies, remove them; if they are different cases with equal \
-values, keep them.
+if they are copies, validation scores are too optimistic. Remove copies; keep different cases with equal values.
 epoch 1/1 loss N val_loss N accuracy N best val_loss N at 1 learning rate N N s left
 32 training rows, 8 validation rows, 1 feature, 13 parameters, best epoch 1 of 1 by val_loss, N s
  validation 95% interval baseline training

@@ -53,6 +53,8 @@ from nncli.targets.threshold_goals import (
 )
 
 Floats = NDArray[np.float64]
+FEW_ROWS = 10
+"""Rows of a class below which a note says that they hardly tell what a threshold achieves."""
 RECALLS = (1.0, 0.99, 0.975, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05)
 """Recalls of which the thresholds are listed."""
 
@@ -137,11 +139,15 @@ class TwoClassRows:
         thresholds = Thresholds.of(p, self.positive)
         position = np.array([thresholds.position(threshold)])
         apparent = self.counts(thresholds).at(position).figures(costs)[0, 0]
+        # a threshold that is not chosen is as good as it seems
+        means = np.zeros(len(apparent)) if isinstance(goal, FixedThreshold) else samples.mean(axis=0)
+        expected = dict(zip(FIGURES, (apparent - share * means).tolist(), strict=True))
+        if means.any():  # each by itself, shares would contradict each other
+            prevalence = float(np.average(self.positive, weights=self.weights))
+            expected |= consistent_shares(expected["recall"], expected["specificity"], prevalence)
         figures = []
         for j, name in enumerate(FIGURES if costs is not None else FIGURES[:-1]):
-            # a threshold that is not chosen is as good as it seems
-            mean = 0.0 if isinstance(goal, FixedThreshold) else float(np.mean(samples[:, j]))
-            value, spread = float(apparent[j]) - share * mean, samples[:, j] - mean
+            value, spread = expected[name], samples[:, j] - means[j]
             if name == "cost":
                 value = max(value, 0.0)
                 interval = loss_interval(value, value + spread, resampling)
@@ -182,6 +188,16 @@ class TwoClassRows:
         counts, last = self.counts(thresholds), len(thresholds.levels)
         positions = np.unique(np.linspace(0, last, min(n, last + 1)).round().astype(np.int64))[::-1]
         return tuple(_point(thresholds, counts, at, costs) for at in positions.tolist())
+
+
+def consistent_shares(recall: float, specificity: float, prevalence: float) -> dict[str, float]:
+    """All shares of rows that follow from the recall, the specificity and the share of positive rows."""
+    recall, specificity = min(max(recall, 0.0), 1.0), min(max(specificity, 0.0), 1.0)
+    hits = recall * prevalence
+    rate = hits + (1.0 - specificity) * (1.0 - prevalence)
+    precision = hits / rate if rate else 0.0
+    f1 = 2.0 * hits / (rate + prevalence) if rate + prevalence else 0.0
+    return {"positive_rate": rate, "precision": precision, "recall": recall, "f1": f1, "specificity": specificity}
 
 
 def _point(
@@ -437,7 +453,10 @@ def analyze_threshold(
         most_probable=scored.of_most_probable(costs),
         positive=label,
         curve=scored.curve(costs),
-        notes=() if positive is not None else _frequent_positive(run, scored, target.labels),
+        notes=(
+            *(() if positive is not None else _frequent_positive(run, scored, target.labels)),
+            *_few_rows(scored, target.labels, label),
+        ),
     )
     if goal is None:
         return analysis
@@ -478,6 +497,19 @@ def _frequent_positive(run: Run, rows: TwoClassRows, labels: Sequence[str]) -> t
     return (
         f"the positive class is the second of two by default, {quote(labels[1])}, and {format_percent(share)} of the "
         f"rows are of it. For the rarer one: {positive}",
+    )
+
+
+def _few_rows(rows: TwoClassRows, labels: Sequence[str], positive: str) -> tuple[str, ...]:
+    """A note if few rows of a class choose the threshold."""
+    count = int(rows.positive.sum())
+    others = next(label for label in labels if label != positive)
+    fewest, label = min((count, positive), (len(rows.p) - count, others))
+    if fewest >= FEW_ROWS:
+        return ()
+    return (
+        f"only {fewest} of the rows {'is' if fewest == 1 else 'are'} of class {quote(label)}: they choose the "
+        "threshold, and on new rows it may achieve something else",
     )
 
 

@@ -14,6 +14,17 @@ from nncli.data.splitting.holdout import SINGLE_ROWS_HINT, Split, indices_by_cla
 from nncli.data.splitting.strata import Strata, assign_groups, assign_rows, relabel_by_appearance, time_blocks
 from nncli.nn.arrays import Codes, RowIndices
 
+MIN_MEMBERS_OF_A_SHARED_FOLD = 6
+"""With fewer members a fold fewer would cost too many training rows."""
+
+
+def number_of_folds(members: int) -> int:
+    """The number of folds of an ensemble: from six members on one fewer, so that two members hold out the first fold.
+
+    Their predictions of it show how much the members differ on new rows; see nncli/targets/metrics/calibration.py.
+    """
+    return members - 1 if members >= MIN_MEMBERS_OF_A_SHARED_FOLD else members
+
 
 class Fold(Spec):
     """Validation rows are one of several folds of equal size; the other folds are the training rows.

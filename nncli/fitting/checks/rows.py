@@ -382,10 +382,10 @@ class DuplicateRows:
             others = "training rows" if groups is None else "others"
             message = (
                 f"{count(n, f'{kind} row is', f'{kind} rows are')} equal to {others}, target included "
-                f"({percentage(n, len(scored))}; for example row {rows[0]} and row {rows[1]}): {kind} scores are too "
-                "optimistic"
+                f"({percentage(n, len(scored))}; for example row {rows[0]} and row {rows[1]}): if they are copies, "
+                f"{kind} scores are too optimistic"
             )
-            hint = "If they are copies, remove them; if they are different cases with equal values, keep them."
+            hint = "Remove copies; keep different cases with equal values."
             level: Level = "warning" if n >= MAX_OVERLAP * len(scored) else "note"
             findings.append(Finding(level, FindingCode.TRAIN_VALIDATION_OVERLAP, self._split.location, message, hint))
         elif n_duplicates:
@@ -396,7 +396,7 @@ class DuplicateRows:
             n, other = int(same_features.sum()), "a training row" if groups is None else "another"
             message = (
                 f"{count(n, f'{kind} row has', f'{kind} rows have')} the features of {other} and another "
-                f"target ({percentage(n, len(scored))}): no model can predict both"
+                f"target ({percentage(n, len(scored))}): a model predicts the same for both"
             )
             hint = "Check whether a column is missing, or whether a case was entered twice."
             findings.append(Finding("note", FindingCode.CONFLICTING_TARGETS, self._split.location, message, hint))

@@ -16,7 +16,7 @@ from nncli.config.schema import Config
 from nncli.config.yaml.writer import dump_scalar
 from nncli.data.columns.parsing import parse_numbers
 from nncli.data.columns.spellings import yes_of
-from nncli.data.splitting.folds import Fold
+from nncli.data.splitting.folds import Fold, number_of_folds
 from nncli.data.store.column_store import ColumnStore
 from nncli.fitting.checks.column import MAX_NAMES, Column, count, percentage
 from nncli.fitting.checks.notes import constant_target
@@ -43,7 +43,7 @@ BALANCED_METRICS = ("roc_auc", "balanced_accuracy", "macro_f1", "f1", "precision
 def folds_of(config: Config) -> int:
     """The number of folds, 0 without folds."""
     if config.is_ensemble and config.bagging_mode == "folds":
-        return config.n_members
+        return number_of_folds(config.n_members)
     return config.validation.folds if isinstance(config.validation, Fold) else 0
 
 
@@ -127,7 +127,8 @@ def _rare_classes(config: Config, target: Column, counts: dict[str, int], locati
         message = _counted(rare)
         if any(totals[label] < folds for label in rare):
             message += f", fewer than the {folds} folds"
-        hint = "Add rows, merge the class with another one, or remove its rows."
+        merging = ", merge the class with another one, or remove its rows"
+        hint = f"Add rows{merging if len(counts) > 2 else ' of the class'}."
         findings.append(Finding("warning", code, location, message, hint))
     if below_folds:
         message = f"{_counted(below_folds)}, fewer than the {folds} folds"

@@ -17,7 +17,7 @@ from nncli.base.scratch import Scratch
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.encoders.numeric import ExposureColumn
 from nncli.data.sample_weights import Weights, read_weights
-from nncli.data.splitting.folds import Bootstrap, Fold
+from nncli.data.splitting.folds import Bootstrap, Fold, number_of_folds
 from nncli.data.splitting.holdout import group_numbers
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
@@ -469,10 +469,6 @@ MAX_MEMORY_LIMIT = 1e12
 """Bytes; a higher memory limit counts as none."""
 
 
-MIN_MEMBERS_OF_A_SHARED_FOLD = 6
-"""With fewer members a fold fewer would cost too many training rows."""
-
-
 def check_members(config: Config) -> None:
     """Check that the bagging of an ensemble fits its validation and its table.
 
@@ -501,14 +497,6 @@ def check_members(config: Config) -> None:
             f"with data.time no member may hold out what others train on, as {config.bagging_mode} would have it",
             "Set bagging: seeds.",
         )
-
-
-def number_of_folds(members: int) -> int:
-    """The number of folds of an ensemble: from six members on one fewer, so that two members hold out the first fold.
-
-    Their predictions of it show how much the members differ on new rows; see nncli/targets/metrics/calibration.py.
-    """
-    return members - 1 if members >= MIN_MEMBERS_OF_A_SHARED_FOLD else members
 
 
 def recorded_folds(run: Path, config: Config) -> int:

@@ -132,3 +132,22 @@ def test_the_interval_of_a_precision_counts_the_rows_predicted_as_positive() -> 
     assert precision.interval is not None
     assert (precision.value, precision.interval.high) == (1.0, 1.0)
     assert 0.3 < precision.interval.low < 0.45
+
+
+@pytest.mark.parametrize(
+    "goal", [HighestF1(), MinRecall(value=0.9), LowestCost(false_positive=1.0, false_negative=9.0)]
+)
+@pytest.mark.parametrize(("rows", "positives"), [(40, 3), (60, 3), (300, 80)])
+def test_expected_shares_of_one_confusion_matrix_do_not_contradict_each_other(
+    goal: HighestF1 | MinRecall | LowestCost, rows: int, positives: int
+) -> None:
+    rng = np.random.default_rng(rows)
+    positive = np.arange(rows) < positives
+    p = rng.uniform(size=rows) * np.where(positive, 0.3, 0.2)
+    two = TwoClassRows(p, positive, p > 0.5, None, None, 0)
+    share = {figure.name: figure.value for figure in two.achieved(goal, two.choose(goal)[0])}
+    prevalence = positives / rows
+    hits = share["recall"] * prevalence
+    assert share["positive_rate"] == pytest.approx(hits + (1.0 - share["specificity"]) * (1.0 - prevalence))
+    assert share["precision"] * share["positive_rate"] == pytest.approx(hits)
+    assert share["f1"] * (share["positive_rate"] + prevalence) == pytest.approx(2.0 * hits)

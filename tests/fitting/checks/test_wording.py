@@ -100,10 +100,7 @@ CASES: dict[str, tuple[Columns, dict[str, object], str]] = {
     "a rare class": (
         {"y": labels(10)},
         {"positive_class": "few"},
-        (
-            "warning: FOLDER/t.csv, column 'y': 1 class has few training rows: 'few' 8\n"
-            "  Add rows, merge the class with another one, or remove its rows."
-        ),
+        ("warning: FOLDER/t.csv, column 'y': 1 class has few training rows: 'few' 8\n  Add rows of the class."),
     ),
     "a constant target": (
         {"z": [2.5] * ROWS},
