@@ -139,7 +139,7 @@ def head_with(source: TableLocation, options: HeadOptions) -> TableHead:
         tuple(HeadColumn(profile, types[profile.name]) for profile in profiles),
         _first_rows(tables, options.rows),
         first.details,
-        ordered([*reading, *findings, *_refused(profiles), *_dates(profiles, reader.name)]),
+        ordered([*reading, *findings, *_refused(profiles), *_dates(profiles, reader.name, config.data.date_format)]),
     )
 
 
@@ -209,13 +209,13 @@ def _refused(profiles: Sequence[ColumnProfile]) -> list[Finding]:
     return [unreadable_column(profile, profile.error) for profile in profiles if profile.error is not None]
 
 
-def _dates(profiles: Sequence[ColumnProfile], source: str) -> list[Finding]:
+def _dates(profiles: Sequence[ColumnProfile], source: str, configured: str) -> list[Finding]:
     """Warnings of the columns that look like dates and are not read as such, and notes on years of two digits."""
     return [
         dates_as_categories(profile.name, profile.date_doubt, Location(source=source))
         for profile in profiles
         if profile.date_doubt is not None
-    ] + short_years((profile.name, profile.short_dates) for profile in profiles)
+    ] + short_years(((profile.name, profile.short_dates) for profile in profiles), configured)
 
 
 def shortest(frame: pl.DataFrame) -> pl.DataFrame:

@@ -39,6 +39,7 @@ class FindingCode(StrEnum):
     TRACKING = "tracking", "The metrics of a training are not written to a tracker any more."
     AMBIGUOUS_NUMBERS = "ambiguous-numbers", "A column of numbers can be read in more than one way."
     INVALID_CELLS = "invalid-cells", "Cells of columns of numbers or dates are none, and are treated as missing."
+    UNUSED_DATE_FORMAT = "unused-date-format", "No column of dates has the format that is set."
     AMBIGUOUS_DATES = "ambiguous-dates", "Day, month and year of a column of dates cannot be told apart."
     DATES_AS_CATEGORIES = (
         "dates-as-categories",

@@ -192,7 +192,9 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
         findings=(
             *table_reading(rows.header),
             *removed_units(units),
-            *short_years((column.name, column.short_dates) for column in columns if column.recommended),
+            *short_years(
+                ((column.name, column.short_dates) for column in columns if column.recommended), data.date_format
+            ),
             *_dates(config.data, columns),
             *(finding for finding in of_targets if finding.level == "warning"),
             *([of_classes] if of_classes is not None else []),

@@ -15,6 +15,7 @@ from nncli.base.findings import Finding, FindingCode, note, warning
 from nncli.base.text import join_quoted, quote, yaml_quote
 from nncli.config.schema import Config
 from nncli.data.columns.datetimes import DateDoubt, readings_hint
+from nncli.data.dialect import AUTO
 from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.number_and_date_forms import PARENTHESES, PERCENT
@@ -154,11 +155,23 @@ def ignored_columns(names: Sequence[str]) -> list[Finding]:
     return [note(FindingCode.EMPTY_COLUMN, message)] if names else []
 
 
-def short_years(columns: Iterable[tuple[str, str | None]]) -> list[Finding]:
-    """Notes on columns of dates, given with their formats, whose years have two digits."""
+def unused_date_format(configured: str, formats: Iterable[str]) -> list[Finding]:
+    """A warning if `data.date_format` is none of the formats of the columns of dates."""
+    if configured in (AUTO, *formats):
+        return []
+    message = f"no column has dates in the format {configured}, as data.date_format says"
+    hint = Advice("Leave it out, or correct it: ", SetKey("data.date_format", AUTO, in_command=True))
+    return [warning(FindingCode.UNUSED_DATE_FORMAT, message, hint=hint)]
+
+
+def short_years(columns: Iterable[tuple[str, str | None]], configured: str) -> list[Finding]:
+    """Notes on columns of dates, given with their formats, whose years have two digits.
+
+    There is none on the format that is `configured`.
+    """
     names = defaultdict(list)
     for name, form in columns:
-        if form is not None:
+        if form is not None and form != configured:
             names[form].append(name)
     return [
         note(

@@ -19,6 +19,7 @@ from nncli.base.scratch import Scratch
 from nncli.base.text import join_quoted
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.encoders.categorical import CategoricalColumn
+from nncli.data.encoders.date import DateColumn
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Kind
 from nncli.data.store.column_store import ColumnStore
@@ -35,6 +36,7 @@ from nncli.fitting.checks.notes import (
     table_reading,
     two_valued_target,
     unreachable_targets,
+    unused_date_format,
 )
 from nncli.fitting.checks.rows import groups_in_time, random_split, time_feature, training_warnings
 from nncli.fitting.prepare.auto_values import (
@@ -283,7 +285,11 @@ def _fit(config: Config, rows: _SplitRows) -> _Fitted:
         ),
         *of_selection(features.encoder, encoder),
         *filter(None, time_notes),
-        *short_years((column.name, column.short_dates) for column in encoder.columns),
+        *short_years(((column.name, column.short_dates) for column in encoder.columns), config.data.date_format),
+        *unused_date_format(
+            config.data.date_format,
+            (form for column in encoder.columns if isinstance(column, DateColumn) for form in column.formats),
+        ),
         *check_uninformative(encoder, Location(source=rows.training.header.source)),
         *check_similar_categories(encoder, target),
         *removed_units(column_units(encoder, target)),

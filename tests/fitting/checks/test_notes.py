@@ -13,8 +13,10 @@ from nncli.fitting.checks.notes import (
     check_similar_categories,
     constant_target,
     removed_units,
+    short_years,
     two_valued_target,
     unreachable_targets,
+    unused_date_format,
 )
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.labels import MultilabelTarget
@@ -69,3 +71,12 @@ def test_wording() -> None:
     message = "the target 'y' is '3' in all rows, so there is nothing to learn"
     assert constant_target("y", "3", Location()).message == message
     assert lines(removed_units([("share", "%")])) == ("'share' is read as numbers without their %: 12 % is 12",)
+
+
+def test_a_format_of_dates_that_is_set_is_not_proposed_again_and_one_that_no_column_has_is_warned_of() -> None:
+    columns = [("a", "%d.%m.%y"), ("b", "%m/%d/%y"), ("c", None)]
+    assert [finding.message.split("'")[1] for finding in short_years(columns, "auto")] == ["a", "b"]
+    assert [finding.message.split("'")[1] for finding in short_years(columns, "%d.%m.%y")] == ["b"]
+    assert unused_date_format("auto", []) == unused_date_format("%d.%m.%y", ["%Y-%m-%d", "%d.%m.%y"]) == []
+    (finding,) = unused_date_format("%d/%m/%Y", ["%d.%m.%y"])
+    assert (finding.level, finding.code) == ("warning", "unused-date-format")
