@@ -54,7 +54,8 @@ class Trace:
 
     The `step` is number `batch` of the `batches` of its `epoch`, on the `rows`, by their numbers in the table from 1.
     The columns of X are the encoded `features`. `predictions` are those before the step: numbers in the units of the
-    network, or probabilities (rows, classes) of the `labels`. If the network `is_taught` by another one, y is the
+    network, or probabilities (rows, classes) of the `labels`. The `exposure` is the feature that is no input of a layer,
+    but an offset. If the network `is_taught` by another one, y is the
     position of the row in the teacher's predictions.
     """
 
@@ -74,6 +75,7 @@ class Trace:
     predictions: Floats
     is_of_run: bool
     is_taught: bool
+    exposure: str | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -94,6 +96,7 @@ class Trace:
             "y": step.batch.y.tolist(),
             "weights": None if step.batch.weights is None else step.batch.weights.tolist(),
             "layers": [_layer_json(layer) for layer in step.layers],
+            "offset": None if step.offset is None else step.offset.tolist(),
             "output": step.output.tolist(),
             "predictions": self.predictions.tolist(),
             "loss": {
@@ -305,6 +308,7 @@ def _trace(
         predictions=arguments.loss.inverse_link(step.output),
         is_of_run=is_run(Path(source)),
         is_taught=prepared.distilled is not None,
+        exposure=None if spec.encoder.exposure is None else spec.encoder.exposure.name,
         notes=tuple(notes),
     )
 
