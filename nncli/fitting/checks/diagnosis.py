@@ -28,8 +28,11 @@ from nncli.nn.optim.optimizers import Sgd
 from nncli.nn.training.health import Health, LayerHealth
 from nncli.nn.training.loop import EpochReport
 from nncli.run_directory.filenames import CONFIG
+from nncli.run_directory.remedies import MeasuredRemedy
 
 MAX_FINDINGS = 5
+MAY_HELP = "May help (--try measures it)"
+"""What precedes a command that was not measured."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,43 @@ class RowEvidence:
 
 
 @dataclass(frozen=True)
+class HeldOutScore:
+    """What predicts, by the rows that it was not trained on: the weights of the best epochs, averaged over networks.
+
+    The `metric` is that of the verdict of a report, such as the log loss; `error` and `baseline` are its values, lower
+    being better. `linear` is that of a linear model, None if there is none, and the run is clearly worse than it if
+    `is_below_linear`.
+    """
+
+    metric: str
+    error: float
+    baseline: float
+    linear: float | None = None
+    is_below_linear: bool = False
+
+    @property
+    def gain(self) -> float:
+        """The fraction of the baseline's error that the model avoids."""
+        return (self.baseline - self.error) / abs(self.baseline) if self.baseline else 0.0
+
+
+@dataclass(frozen=True)
+class ClassRecall:
+    """A class that the model misses on held-out rows: its `share` of them, and the `recall` of the model."""
+
+    label: str
+    share: float
+    recall: float
+    n_classes: int
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What is known of a training; `rows` are None if its table is not there, `rates` empty without a sweep.
 
-    `recorded` are the findings that the run has about its scores. `diverged` if the training ended so.
+    `recorded` are the findings that the run has about its table and scores. `held_out` are the scores of what
+    predicts, None without validation rows, and `missed` is a class that it misses. `diverged` if the training ended so.
+    The training is one of so many `networks` that are averaged.
     """
 
     config: Config
@@ -84,6 +120,15 @@ class Evidence:
     rates: Sequence[RateTrial] = ()
     recorded: Sequence[Finding] = ()
     diverged: bool = False
+    held_out: HeldOutScore | None = None
+    missed: ClassRecall | None = None
+    networks: int = 1
+
+    @property
+    def predicts_well(self) -> bool:
+        """Whether what predicts is good by rows that it was not trained on, whatever its last epoch was like."""
+        score = self.held_out
+        return score is not None and not self.diverged and score.gain > 0.0 and not score.is_below_linear
 
     @cached_property
     def losses(self) -> npt.NDArray[np.float64]:
@@ -136,19 +181,41 @@ def _roughness(losses: npt.NDArray[np.float64], scale: float) -> float:
 
 @dataclass(frozen=True)
 class TrainingProblem:
-    """A problem of a training: its evidence in words, the keys to set, or other advice, and its cost from 0 to 1."""
+    """A problem of a training: its evidence in words, the keys to set, or other advice, and its cost from 0 to 1.
+
+    A `goal`, the options of `nncli threshold`, is a remedy without another training. One that `is_cause` follows from
+    no other problem.
+    """
 
     code: FindingCode
     message: str
     cost: float
     assignments: tuple[str, ...] = ()
     advice: str = ""
+    goal: tuple[str, ...] = ()
+    is_cause: bool = False
 
-    def finding(self, run: Path) -> Finding:
-        """The finding about a run, with the command that trains it again without the problem."""
+    @property
+    def remedy(self) -> tuple[FindingCode, tuple[str, ...], tuple[str, ...]]:
+        """What tells its remedy from those of other problems."""
+        return self.code, self.assignments, self.goal
+
+    def command(self, run: Path) -> str:
+        """What mends a run: a threshold to choose, or a training with other settings; empty if neither is known."""
+        if self.goal:
+            return f"nncli threshold {shlex.join([str(run), *self.goal])} --save"
         sets = " ".join(f"--set {shlex.quote(assignment)}" for assignment in self.assignments)
-        command = f"Try: nncli train {shlex.quote(str(run / CONFIG))} {sets}" if sets else ""
-        return warning(self.code, self.message, hint=". ".join(filter(None, (self.advice, command))))
+        return f"nncli train {shlex.quote(str(run / CONFIG))} {sets}" if sets else ""
+
+    def finding(self, run: Path, measured: MeasuredRemedy | None = None) -> Finding:
+        """The finding about a run, with what may help, or what that does as it was `measured`."""
+        command = self.command(run)
+        words = [self.advice, f"{MAY_HELP}: {command}" if command else ""]
+        if measured is not None and command:
+            is_followed = measured.effect == "better" or self.code is FindingCode.TARGET_LEAKAGE
+            text = f"{measured.words} was tried" if not is_followed else "Measured"
+            words = [self.advice, f"{text}: {measured.sentence}", f"To follow it: {command}" if is_followed else ""]
+        return warning(self.code, self.message, hint=". ".join(filter(None, words)))
 
 
 def dense(moment: Health) -> tuple[LayerHealth, ...]:
@@ -219,6 +286,23 @@ def _without_present(config: Config, assignments: tuple[str, ...]) -> tuple[str,
     has_init = any(getattr(layer, "init", None) is not None for layer in config.layers)
     unchanged = () if has_init or any(x.startswith("activation=") for x in others) else layers_with(config, dropout=1.0)
     return tuple(x for x in assignments if x in others or (x.startswith("layers=") and x not in unchanged))
+
+
+def target_leakage(e: Evidence) -> TrainingProblem | None:
+    """The checks of the table found a column that predicts the target nearly perfectly by itself.
+
+    Helps: the other columns alone, `data.features`.
+    """
+    code = FindingCode.TARGET_LEAKAGE
+    said = [finding for finding in e.recorded if finding.code == code and finding.location.column is not None]
+    if not said:
+        return None
+    leaks = {finding.location.column for finding in said}
+    message = "; ".join(finding.message.replace("this column", f"column {quote(finding.location.column or '')}", 1) for finding in said)
+    rest = [name for name in e.config.data.features or () if name not in leaks]
+    sets = (f"data.features={json.dumps(rest, ensure_ascii=False)}",) if rest else ()
+    advice = "The scores are not those of new rows if it is not known for them; without it they are honest"
+    return TrainingProblem(code, message, 1.0, sets, advice)
 
 
 EXPLODED = 100.0
@@ -624,7 +708,7 @@ def overfitting(
     """The validation loss rises by {rise:.0%}, and {share:.0%} of what was learned does not hold there; or the
     training loss ends at {exact:.0%} of it.
 
-    Helps: rows, `l2`, a smaller network.
+    Helps: rows, `members=8`, `l2`.
     """
     values = [report.val_loss for report in e.reports if report.val_loss is not None]
     if len(values) < 3 or len(values) < len(e.reports) or e.learned <= 0.0:
@@ -640,30 +724,45 @@ def overfitting(
         f"the network overfits: the validation loss was {format_number(values[best])} at epoch {best + 1:,}, and ends "
         f"at {format_number(values[-1])}, while the training loss fell to {format_number(e.losses[-1])}"
     )
-    advice = "More rows help most; else a penalty or a smaller network. The weights of the best epoch are kept anyway"
-    l2 = 0.1 if e.rows is not None and not e.rows.has_labels else 0.01  # cross-entropy has smaller gradients
-    sets = (f"l2={max(l2, 3.0 * e.config.l2):g}",)
-    return TrainingProblem(FindingCode.OVERFITTING, message, min(1.0, gap) / 2.0, sets, advice)
+    is_learned_by_heart = 0.0 <= e.losses[-1] <= exact * values[-1]
+    of_best = "The weights of the best epoch are kept anyway"
+    advice = f"More rows help most; else {{}}. {of_best}"
+    if e.networks > 1:
+        sets, other = (f"l2={max(0.03, 3.0 * e.config.l2):g}",), "a penalty"
+    elif is_learned_by_heart:
+        sets, other = (f"l2={max(0.1, 3.0 * e.config.l2):g}", "members=8"), "a penalty and the mean of several networks"
+    else:
+        sets, other = ("members=8",), "the mean of several networks, which take longer"
+    return TrainingProblem(FindingCode.OVERFITTING, message, min(1.0, gap) / 2.0, sets, advice.format(other))
 
 
-def class_never_predicted(e: Evidence, *, recall: float = 0.15) -> TrainingProblem | None:
-    """The scores say so; or the class is predicted for less than {recall:.0%} of its training rows.
+def class_never_predicted(e: Evidence, *, recall: float = 0.15, rare: float = 0.05) -> TrainingProblem | None:
+    """The scores say so; or the class is predicted for less than {recall:.0%} of its held-out or training rows. It is
+    said first if less than {rare:.0%} of the rows have it.
 
-    Helps: `class_weight=balanced`, [`nncli threshold`](../commands.md#nncli-threshold).
+    Helps: of two classes [`nncli threshold`](../commands.md#nncli-threshold); else `class_weight=balanced`, which makes
+    accuracy and log loss worse.
     """
     code = FindingCode.CLASS_NEVER_PREDICTED
     message = next((finding.message for finding in e.recorded if finding.code == code), "")
+    if not message and e.missed is not None and e.missed.recall < recall:
+        message = (
+            f"class {quote(e.missed.label)}, which {format_percent(e.missed.share)} of the held-out rows have, is "
+            f"predicted for {format_percent(e.missed.recall)} of these only"
+        )
     if not message and e.rows is not None and e.rows.missed and e.rows.recall < recall:
         message = (
             f"class {quote(e.rows.missed)} is predicted for {format_percent(e.rows.recall)} of its training rows only"
         )
     if not message:
         return None
-    advice = (
-        "With class_weight it is predicted more often, but accuracy and log loss get worse; of two classes, "
-        "`nncli threshold` chooses a threshold without another training"
-    )
-    return TrainingProblem(code, message, 0.55, ("class_weight=balanced",), advice)
+    if e.missed is not None and e.missed.n_classes == 2 and e.missed.recall < recall:
+        advice = "A lower threshold finds more of them, with more false alarms; costs may choose it, too"
+        is_rare = e.missed.share < rare
+        goal = ("--f1", "--positive", e.missed.label)
+        return TrainingProblem(code, message, 1.0 if is_rare else 0.55, (), advice, goal, is_cause=is_rare)
+    advice = "With class_weight=balanced it is predicted more often, but accuracy and log loss get worse"
+    return TrainingProblem(code, message, 0.2, (), advice)
 
 
 def plateau(e: Evidence, *, flat: float = 0.03, later: float = 0.15, share: float = 0.2) -> TrainingProblem | None:
@@ -802,6 +901,8 @@ LIVE: tuple[Rule, ...] = (
     dead_units,
 )
 RULES: tuple[Rule, ...] = (
+    target_leakage,
+    class_never_predicted,
     *LIVE,
     learning_rate_too_low,
     initial_loss,
@@ -809,7 +910,6 @@ RULES: tuple[Rule, ...] = (
     conflicting_targets,
     underfitting,
     overfitting,
-    class_never_predicted,
     plateau,
     too_few_epochs,
     batch_noise,
@@ -846,7 +946,8 @@ CONSEQUENCES = {
     CODE.VANISHING_GRADIENTS: OF_SETTING,
     CODE.PLATEAU: OF_STEPS | {CODE.BATCH_NOISE, CODE.DEAD_UNITS},
     **dict.fromkeys((CODE.OVERFITTING, CODE.BATCH_NOISE), OF_STEPS),
-    CODE.CLASS_NEVER_PREDICTED: OF_STEPS | {CODE.LEARNING_RATE_TOO_LOW, CODE.DEAD_UNITS, CODE.UNDERFITTING},
+    CODE.CLASS_NEVER_PREDICTED: OF_STEPS
+    | {CODE.LEARNING_RATE_TOO_LOW, CODE.DEAD_UNITS, CODE.UNDERFITTING, CODE.TOO_FEW_EPOCHS},
     CODE.LEARNING_RATE_TOO_HIGH: OF_SETTING | {CODE.UNSCALED_INPUTS},
     CODE.INITIAL_LOSS: OF_STEPS - {CODE.LEARNING_RATE_TOO_HIGH},
     CODE.DEAD_UNITS: OF_STEPS | {CODE.BATCH_NOISE},
@@ -857,6 +958,8 @@ CONSEQUENCES = {
     CODE.UNDERFITTING: OF_STEPS | {CODE.LEARNING_RATE_TOO_LOW, CODE.DEAD_UNITS, CODE.TOO_FEW_EPOCHS, CODE.PLATEAU},
 }
 """What a problem follows from: it is not named beside these."""
+OF_TABLE = {CODE.TARGET_LEAKAGE, CODE.CLASS_NEVER_PREDICTED, CODE.FEW_ROWS_DOMINATE, CODE.CONFLICTING_TARGETS}
+"""Problems that the scores of held-out rows do not refute."""
 
 
 def training_problems(evidence: Evidence, rules: Iterable[Rule] = RULES) -> tuple[TrainingProblem, ...]:
@@ -864,8 +967,10 @@ def training_problems(evidence: Evidence, rules: Iterable[Rule] = RULES) -> tupl
     with np.errstate(all="ignore"):
         problems = [problem for rule in rules if (problem := rule(evidence)) is not None]
     config = evidence.config
+    if evidence.predicts_well and evidence.networks > 1:
+        problems = [problem for problem in problems if problem.code in OF_TABLE]
     codes = {problem.code for problem in problems}
-    causes = [problem for problem in problems if codes.isdisjoint(CONSEQUENCES.get(problem.code, ()))]
+    causes = [p for p in problems if p.is_cause or codes.isdisjoint(CONSEQUENCES.get(p.code, ()))]
     if (swept := _swept(evidence)) is not None:
         best, nearest = swept
         rate = (
