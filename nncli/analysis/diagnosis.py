@@ -56,8 +56,8 @@ from nncli.targets.metrics.registry import higher_is_better
 MAX_ROWS, MAX_COMPARED = 20_000, 1_500
 """Rows that are searched for contradictions, and of which each is compared with each."""
 NEIGHBORS = 5
-MIN_OF_CLASS, MIN_OF_MISSED = 10, 3
-"""Training rows of a class whose recall is computed, and held-out rows."""
+MIN_OF_CLASS = 10
+"""Training rows of a class whose recall is computed."""
 CONSTANT_STEPS = 300
 """Steps in which the best constant output is fitted."""
 SWEEP_STEPS, SWEEP_SECONDS = 200, 20.0
@@ -128,9 +128,7 @@ def diagnose_run(path: Path, *, rates: bool = False, tries: bool = False) -> Dia
                 score, missed = held_out_evidence(predict_held_out(path))
     problems = [
         training_problems(
-            replace(
-                network, rows=of_rows, rates=trials, held_out=score, missed=missed, networks=manifest.members
-            )
+            replace(network, rows=of_rows, rates=trials, held_out=score, missed=missed, networks=manifest.members)
         )
         for network in networks
     ]
@@ -183,12 +181,12 @@ def held_out_evidence(held_out: HeldOutPredictions) -> tuple[HeldOutScore | None
         codes, counts = held_out.predictions.classes, np.bincount(held_out.y, minlength=len(target.labels))
         recalls = {
             int(c): float((codes[held_out.y == c] == c).mean())
-            for c in np.flatnonzero((counts >= MIN_OF_MISSED) & (counts < len(held_out) / len(target.labels)))
+            for c in np.flatnonzero((counts > 0) & (counts < len(held_out) / len(target.labels)))
         }
         if recalls:
             worst = min(recalls, key=lambda c: recalls[c])
             share = float(counts[worst]) / len(held_out)
-            missed = ClassRecall(target.labels[worst], share, recalls[worst], len(target.labels))
+            missed = ClassRecall(target.labels[worst], int(counts[worst]), share, recalls[worst], len(target.labels))
     scores = held_out.scores_with_intervals()
     score = next((score for score in scores.scores if score.name == metric), None)
     if score is None or score.value is None or score.baseline is None:

@@ -53,10 +53,9 @@ class Trace:
     """One step of a training with all its numbers.
 
     The `step` is number `batch` of the `batches` of its `epoch`, on the `rows`, by their numbers in the table from 1.
-    The columns of X are the encoded `features`. `predictions` are those before the step: numbers in the units of the
-    network, or probabilities (rows, classes) of the `labels`. The `exposure` is the feature that is no input of a layer,
-    but an offset. If the network `is_taught` by another one, y is the
-    position of the row in the teacher's predictions.
+    The columns of X are the encoded `features`; the `exposure` among them is no input of a layer but an offset.
+    `predictions` are those before the step: numbers in the units of the network, or probabilities (rows, classes) of
+    the `labels`. If the network `is_taught` by another one, y is the position of the row in the teacher's predictions.
     """
 
     source: str

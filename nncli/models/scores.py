@@ -148,8 +148,8 @@ class Averaging:
                 continue
             if at_one != zero:
                 without = f"{name} {format_number((value - zero) / (at_one - zero))} without"
-                return f"with the gain of averaging all members ({without})"
-        return "with the gain of averaging all members"
+                return f"with the gain of averaging all networks ({without})"
+        return "with the gain of averaging all networks"
 
 
 @dataclass(frozen=True)

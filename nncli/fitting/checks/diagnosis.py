@@ -31,7 +31,7 @@ from nncli.run_directory.filenames import CONFIG
 from nncli.run_directory.remedies import MeasuredRemedy
 
 MAX_FINDINGS = 5
-MAY_HELP = "May help (--try measures it)"
+MAY_HELP = "May help (`nncli diagnose --try` measures it)"
 """What precedes a command that was not measured."""
 
 
@@ -96,9 +96,10 @@ class HeldOutScore:
 
 @dataclass(frozen=True)
 class ClassRecall:
-    """A class that the model misses on held-out rows: its `share` of them, and the `recall` of the model."""
+    """A class that the model misses on held-out rows: `rows` of them have it, and the `recall` of the model."""
 
     label: str
+    rows: int
     share: float
     recall: float
     n_classes: int
@@ -298,7 +299,9 @@ def target_leakage(e: Evidence) -> TrainingProblem | None:
     if not said:
         return None
     leaks = {finding.location.column for finding in said}
-    message = "; ".join(finding.message.replace("this column", f"column {quote(finding.location.column or '')}", 1) for finding in said)
+    message = "; ".join(
+        finding.message.replace("this column", f"column {quote(finding.location.column or '')}", 1) for finding in said
+    )
     rest = [name for name in e.config.data.features or () if name not in leaks]
     sets = (f"data.features={json.dumps(rest, ensure_ascii=False)}",) if rest else ()
     advice = "The scores are not those of new rows if it is not known for them; without it they are honest"
@@ -474,11 +477,11 @@ def unscaled_target(e: Evidence, *, limit: float = 10.0, learned: float = 0.9) -
 
 
 def strong_penalty(
-    e: Evidence, *, shrunk: float = 0.25, alone: float = 0.1, gap: float = 0.05
+    e: Evidence, *, shrunk: float = 0.25, alone: float = 0.1, gap: float = 0.05, most: float = 0.8, little: float = 0.5
 ) -> TrainingProblem | None:
     """`l1`, `l2` or weight decay has shrunk the weights of a layer to less than {shrunk:.0%}, and the nearest rows
     predict better by {gap:g} (without rows, to less than {alone:.0%}); or dropout of more than half of the units,
-    without which the loss is lower by {gap:.0%}.
+    without which the loss is lower by {gap:.0%}; or of {most:.0%}, with which less than {little:.0%} is learned.
 
     Helps: a smaller penalty, less dropout.
     """
@@ -489,7 +492,8 @@ def strong_penalty(
     names += ["optimizer.weight_decay"] if isinstance(decay, float) and decay > 0.1 else []
     if _drops(e.config) and e.reports and e.rows is not None:
         loss, without = e.reports[-1].loss, e.reports[-1].val_loss
-        if underfitting(e) is not None or (without is not None and loss - without > gap * e.scale):
+        is_most = _drops(e.config, rate=most - 0.01) and e.learned < little
+        if is_most or underfitting(e) is not None or (without is not None and loss - without > gap * e.scale):
             message = f"dropout is too strong: with it, the training loss ends at {format_number(loss)}"
             message += "" if without is None else f", and the validation loss without it at {format_number(without)}"
             return TrainingProblem(FindingCode.STRONG_PENALTY, message, 1.0, layers_with(e.config, dropout=0.2))
@@ -607,7 +611,7 @@ def dead_units(
         FindingCode.DEAD_UNITS,
         message,
         0.6 * value,
-        (learning_rate(e.peak / 3.0), *layers_with(e.config, "leaky_relu")),
+        (learning_rate(e.peak / (10.0 if value >= nearly_all else 3.0)), *layers_with(e.config, "leaky_relu")),
     )
 
 
@@ -677,8 +681,9 @@ def conflicting_targets(e: Evidence, *, share: float = 0.1) -> TrainingProblem |
     return TrainingProblem(FindingCode.CONFLICTING_TARGETS, message, e.rows.contradicting, (), advice)
 
 
-def underfitting(e: Evidence, *, gap: float = 0.1) -> TrainingProblem | None:
-    """The scores of the five nearest other training rows are better by {gap:g} than those of the network.
+def underfitting(e: Evidence, *, gap: float = 0.1, narrow: int = 3) -> TrainingProblem | None:
+    """The scores of the five nearest other training rows are better by {gap:g} than those of the network. It is the
+    cause of other findings if a layer has at most {narrow} units.
 
     Helps: more layers or units, a smaller penalty, a better learning rate (`--rates`).
     """
@@ -694,12 +699,11 @@ def underfitting(e: Evidence, *, gap: float = 0.1) -> TrainingProblem | None:
     )
     weak = [f"{key}=0" for key in ("l1", "l2") if getattr(e.config, key)]
     units = [layer.units for layer in e.config.layers if isinstance(layer, Dense) and layer.units != "auto"]
-    is_large = len(units) > 1 and min(units) >= 64
+    is_large, is_narrow = len(units) > 1 and min(units) >= 64, bool(units) and min(units) <= narrow
     advice = "The network is not small: try learning rates with `nncli diagnose --rates`" if not e.rates else ""
     sets = weak if is_large else ["layers=[64, 64]", *weak]
-    return TrainingProblem(
-        FindingCode.UNDERFITTING, message, min(0.7, missing), tuple(sets), advice if is_large else ""
-    )
+    cost, advice = 0.8 if is_narrow else min(0.7, missing), advice if is_large else ""
+    return TrainingProblem(FindingCode.UNDERFITTING, message, cost, tuple(sets), advice, is_cause=is_narrow)
 
 
 def overfitting(
@@ -736,7 +740,9 @@ def overfitting(
     return TrainingProblem(FindingCode.OVERFITTING, message, min(1.0, gap) / 2.0, sets, advice.format(other))
 
 
-def class_never_predicted(e: Evidence, *, recall: float = 0.15, rare: float = 0.05) -> TrainingProblem | None:
+def class_never_predicted(
+    e: Evidence, *, recall: float = 0.15, rare: float = 0.05, rows: int = 3
+) -> TrainingProblem | None:
     """The scores say so; or the class is predicted for less than {recall:.0%} of its held-out or training rows. It is
     said first if less than {rare:.0%} of the rows have it.
 
@@ -757,10 +763,12 @@ def class_never_predicted(e: Evidence, *, recall: float = 0.15, rare: float = 0.
     if not message:
         return None
     if e.missed is not None and e.missed.n_classes == 2 and e.missed.recall < recall:
+        is_rare, enough = e.missed.share < rare, e.missed.rows >= rows
         advice = "A lower threshold finds more of them, with more false alarms; costs may choose it, too"
-        is_rare = e.missed.share < rare
-        goal = ("--f1", "--positive", e.missed.label)
-        return TrainingProblem(code, message, 1.0 if is_rare else 0.55, (), advice, goal, is_cause=is_rare)
+        advice = advice if enough else "More of them are found with class_weight, with more false alarms"
+        goal = ("--f1", "--positive", e.missed.label) if enough else ()
+        sets = () if enough else ("class_weight=balanced",)
+        return TrainingProblem(code, message, 1.0 if is_rare else 0.55, sets, advice, goal, is_cause=is_rare)
     advice = "With class_weight=balanced it is predicted more often, but accuracy and log loss get worse"
     return TrainingProblem(code, message, 0.2, (), advice)
 
@@ -947,7 +955,7 @@ CONSEQUENCES = {
     CODE.PLATEAU: OF_STEPS | {CODE.BATCH_NOISE, CODE.DEAD_UNITS},
     **dict.fromkeys((CODE.OVERFITTING, CODE.BATCH_NOISE), OF_STEPS),
     CODE.CLASS_NEVER_PREDICTED: OF_STEPS
-    | {CODE.LEARNING_RATE_TOO_LOW, CODE.DEAD_UNITS, CODE.UNDERFITTING, CODE.TOO_FEW_EPOCHS},
+    | {CODE.LEARNING_RATE_TOO_LOW, CODE.DEAD_UNITS, CODE.UNDERFITTING, CODE.TOO_FEW_EPOCHS, CODE.OVERFITTING},
     CODE.LEARNING_RATE_TOO_HIGH: OF_SETTING | {CODE.UNSCALED_INPUTS},
     CODE.INITIAL_LOSS: OF_STEPS - {CODE.LEARNING_RATE_TOO_HIGH},
     CODE.DEAD_UNITS: OF_STEPS | {CODE.BATCH_NOISE},

@@ -91,7 +91,8 @@ class TracedLayer:
 class TracedStep:
     """A step, counted from 1, on a batch.
 
-    `loss` is the sum of `row_losses` (rows,). `gradient_norm` is the norm of the gradient with the `penalty`'s, before it is clipped to `clip_norm`.
+    `loss` is the sum of `row_losses` (rows,). `gradient_norm` is the norm of the gradient with the `penalty`'s, before
+    it is clipped to `clip_norm`. `output` has the `offset` (rows,) of an exposure, which is added after the last layer.
     """
 
     step: int
