@@ -1,7 +1,8 @@
 """Measure what the remedies of a diagnosis do to the score of a run: each is trained on the same folds, shortly.
 
 A remedy is judged by what predicts: the weights of the best epochs, averaged over the networks, on the rows that they
-were not trained on. A run that took longer than a minute is shortened, and so is each remedy, to compare like with like.
+were not trained on. A run that took longer than a minute is shortened, and so is each remedy, to compare alike with
+alike.
 """
 
 from __future__ import annotations

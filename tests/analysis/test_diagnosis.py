@@ -8,6 +8,7 @@ import shlex
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 
 from nncli import diagnose, train
 from nncli.analysis.diagnosis import Diagnosis
+from nncli.analysis.remedies import measure_remedies
 from nncli.base.errors import NncliError, RunError
 from nncli.base.findings import FindingCode
 from nncli.config.loading import load_config
@@ -24,6 +26,7 @@ from nncli.fitting.checks.diagnosis import (
     MAY_HELP,
     RULES,
     Evidence,
+    HeldOutScore,
     RowEvidence,
     TrainingProblem,
     training_problems,
@@ -32,6 +35,8 @@ from nncli.fitting.checks.diagnosis import (
 from nncli.nn.training.epoch import DivergedError
 from nncli.nn.training.loop import EpochReport
 from nncli.run_directory.config import read_config
+from nncli.run_directory.history_and_metrics import read_metrics
+from nncli.run_directory.loader import read_manifest
 from nncli.run_directory.manifest import CONFIG, HEALTH
 from tests.assertions import raises
 from tests.cli.support import DATA, ROOT
@@ -418,3 +423,73 @@ def test_without_validation_rows_a_note_says_that_overfitting_is_not_seen(
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NncliError):
         diagnose(tmp_path)
+
+
+def test_the_default_is_judged_by_what_predicts_and_not_by_its_last_epoch(
+    tables: Callable[[str], Path], tmp_path: Path
+) -> None:
+    run = tmp_path / "default"
+    train(tables("classes"), target="y", quality="fast", set=["members=3", "workers=1"], output=run)
+    assert codes(diagnose(run)) == []
+    evidence = Evidence(read_config(run), networks=3, held_out=HeldOutScore("log_loss", 0.4, 0.7))
+    ill = TrainingProblem(CODE.OVERFITTING, "", 1.0, ("l2=0.5",))
+    assert training_problems(evidence, [lambda _: ill]) == ()
+    for other in (
+        replace(evidence, networks=1),
+        replace(evidence, diverged=True),
+        replace(evidence, held_out=HeldOutScore("log_loss", 0.8, 0.7)),
+        replace(evidence, held_out=HeldOutScore("log_loss", 0.4, 0.7, 0.2, is_below_linear=True)),
+    ):
+        assert training_problems(other, [lambda _: ill])
+    assert training_problems(evidence, [lambda _: replace(ill, code=CODE.TARGET_LEAKAGE)])
+
+
+def test_remedies_are_measured_on_the_same_rows_and_kept_in_the_run(
+    tables: Callable[[str], Path], tmp_path: Path
+) -> None:
+    run = trained(tables("numbers"), tmp_path / "run", ["epochs=3", "learning_rate=0.003"], target="y")
+    assert "--try" in diagnose(run).findings[0].hint
+    diagnosis = diagnose(run, tries=True)
+    (remedy,) = diagnosis.remedies
+    assert (remedy.code, remedy.effect) == (CODE.TOO_FEW_EPOCHS, "better")
+    assert remedy.after is not None
+    assert remedy.before is not None
+    assert remedy.after < remedy.before
+    rows = read_metrics(run, read_manifest(run)).validation
+    assert rows is not None
+    assert remedy.rows == rows.rows
+    assert remedy.sentence in diagnosis.findings[0].hint
+    assert diagnose(run).remedies == diagnosis.remedies
+    json.dumps(diagnosis.json(), allow_nan=False)
+    assert not [*tmp_path.glob("nncli-remedies-*")]
+
+
+def test_a_remedy_that_cannot_be_trained_says_why(tables: Callable[[str], Path], tmp_path: Path) -> None:
+    run = trained(tables("numbers"), tmp_path / "run", ["epochs=3", "learning_rate=0.003"], target="y")
+    problem = TrainingProblem(CODE.PLATEAU, "", 1.0, ("layers=[0]",))
+    (remedy,) = measure_remedies(run, [problem, TrainingProblem(CODE.CONFLICTING_TARGETS, "", 1.0)])
+    assert (remedy.effect, bool(remedy.reason)) == ("not measured", True)
+
+
+def test_a_long_run_and_its_remedies_are_shortened_alike(
+    tables: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nncli.analysis.remedies.SECONDS", 0.5)
+    run = trained(tables("numbers"), tmp_path / "run", ["epochs=20", "learning_rate=0.003"], target="y")
+    (remedy,) = measure_remedies(run, [TrainingProblem(CODE.PLATEAU, "", 1.0, ("batch_size=16",))])
+    assert remedy.is_short
+    assert remedy.effect != "not measured"
+
+
+def test_a_rare_class_of_two_is_found_by_a_threshold_whose_score_is_measured(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=800)
+    y = np.where(rng.random(800) < 0.12 / (1.0 + np.exp(3.0 - 2.0 * x)), "rare", "usual")
+    table = tmp_path / "t.csv"
+    table.write_text("\n".join(["x,y", *(f"{a:.4f},{b}" for a, b in zip(x, y, strict=True))]) + "\n")
+    assert 0 < np.mean(y == "rare") < 0.05
+    run = trained(table, tmp_path / "run", ["epochs=10", "validation=0.5"], target="y")
+    first = diagnose(run, tries=True)
+    assert codes(first)[0] == CODE.CLASS_NEVER_PREDICTED
+    assert first.remedies[0].goal == ("--f1", "--positive", "rare")
+    assert first.remedies[0].before == 0.0

@@ -244,8 +244,12 @@ def learning_rate(rate: float) -> str:
     return f"learning_rate.peak={rounded(rate)}"
 
 
-def layers_with(config: Config, activation: str | None = None, dropout: float | None = None) -> tuple[str, ...]:
+def layers_with(
+    config: Config, activation: str | None = None, dropout: float | None = None, most: int | None = None
+) -> tuple[str, ...]:
     """The assignments of the layers of a run without their initializers, and with another activation or dropout.
+
+    Of a network that is deeper than `most` dense layers, so many are left.
 
     The configuration of a run has activation and initializer written out in every layer. Nothing for a network of
     other layers than these and dropout, or if nothing would change.
@@ -264,7 +268,10 @@ def layers_with(config: Config, activation: str | None = None, dropout: float | 
         full = {"type": "dense", "units": layer.units, "bias": layer.bias} | ({"activation": other} if other else {})
         return layer.units if layer.bias and not other else full
 
-    layers = f"layers={json.dumps([short(layer) for layer in config.layers if isinstance(layer, Dense | Dropout)])}"
+    kept = [layer for layer in config.layers if isinstance(layer, Dense | Dropout)]
+    while most is not None and sum(isinstance(layer, Dense) for layer in kept) > most:
+        kept.pop()
+    layers = f"layers={json.dumps([short(layer) for layer in kept])}"
     of_activation = () if activation is None else (f"activation={activation}",)
     return (layers, *of_activation, *(() if config.init is None else ("init=null",)))
 
@@ -547,13 +554,17 @@ def exploding_gradients(e: Evidence, *, norm: float = 1e4, z: float = EXPLODED) 
     return None
 
 
+DEEP = 3
+"""Dense layers of a network that learns a table well."""
+
+
 def vanishing_gradients(
     e: Evidence, *, ratio: float = 1e-3, small: float = 0.02, learned: float = 0.5, z: float = 1e-3
 ) -> TrainingProblem | None:
     """At the start, the gradient of the first layer is less than {ratio:.1%} of that of the output, or less than
     {small:.0%} and at most {learned:.0%} of the loss is learned; or z of a layer has a standard deviation below {z:g}.
 
-    Helps: `activation`, `init`.
+    Helps: `activation`, `init`, fewer layers.
     """
     early = [m for m in e.health if m.epoch <= 2 and len(m.layers) > 3 and dense(m)[-1].gradient_norm > 0.0]
     if not early:
@@ -568,7 +579,8 @@ def vanishing_gradients(
     else:
         return None
     message = f"the {what}, so that the first layers hardly learn"
-    return TrainingProblem(FindingCode.VANISHING_GRADIENTS, message, 0.9, layers_with(e.config, "relu"))
+    sets = layers_with(e.config, "relu", most=DEEP)
+    return TrainingProblem(FindingCode.VANISHING_GRADIENTS, message, 0.9, sets)
 
 
 def saturated_units(e: Evidence, *, share: float = 0.5) -> TrainingProblem | None:
@@ -706,6 +718,10 @@ def underfitting(e: Evidence, *, gap: float = 0.1, narrow: int = 3) -> TrainingP
     return TrainingProblem(FindingCode.UNDERFITTING, message, cost, tuple(sets), advice, is_cause=is_narrow)
 
 
+FIRST_EPOCHS = 2
+"""Epochs after which a training of many has its best one only if its steps are large."""
+
+
 def overfitting(
     e: Evidence, *, share: float = 0.5, rise: float = 0.03, wide: float = 0.3, exact: float = 0.05
 ) -> TrainingProblem | None:
@@ -733,6 +749,9 @@ def overfitting(
     advice = f"More rows help most; else {{}}. {of_best}"
     if e.networks > 1:
         sets, other = (f"l2={max(0.03, 3.0 * e.config.l2):g}",), "a penalty"
+    elif is_learned_by_heart and best < FIRST_EPOCHS < len(values) // 10:
+        sets = (learning_rate(e.peak / 10.0), "members=8")
+        other = f"a lower learning rate, as the best epoch is number {best + 1:,}, and the mean of several networks"
     elif is_learned_by_heart:
         sets, other = (f"l2={max(0.1, 3.0 * e.config.l2):g}", "members=8"), "a penalty and the mean of several networks"
     else:
@@ -741,7 +760,7 @@ def overfitting(
 
 
 def class_never_predicted(
-    e: Evidence, *, recall: float = 0.15, rare: float = 0.05, rows: int = 3
+    e: Evidence, *, recall: float = 0.15, rare: float = 0.1, rows: int = 3
 ) -> TrainingProblem | None:
     """The scores say so; or the class is predicted for less than {recall:.0%} of its held-out or training rows. It is
     said first if less than {rare:.0%} of the rows have it.
