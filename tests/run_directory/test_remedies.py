@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,11 @@ HELPS = MeasuredRemedy(
 THRESHOLD = MeasuredRemedy(
     FindingCode.CLASS_NEVER_PREDICTED, (), ("--f1", "--positive", "b"), "f1", 90, 0.0, 0.3, higher_is_better=True
 )
+
+
+@pytest.fixture
+def penguins_copy(penguins: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(penguins, tmp_path / "run"))
 
 
 @pytest.mark.parametrize(
