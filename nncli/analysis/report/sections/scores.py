@@ -127,7 +127,7 @@ def summary_sentence(summary: RunSummary, scores: ScoresWithIntervals | None) ->
     elif len(target.names) > 1:
         of = f" of {quoted_name(target.names[0])}"
     interval = "" if main.interval is None else f"95 % CI {format_interval(main.interval, form)}"
-    about = ", ".join(filter(None, (interval, averaged(held_out, main))))
+    about = "; ".join(filter(None, (interval, averaged(held_out, main))))
     interval = f" ({about})" if about else ""
     return (
         f"{lead(summary)} {capitalized(metric_title(main.name))}{of} on {scored_rows(held_out)}: "
@@ -592,7 +592,11 @@ def averaged(held_out: HeldOutPredictions, score: ScoreWithInterval) -> str:
     """What a score includes besides the scored rows: the expected gain of averaging; empty without one."""
     if held_out.averaging is None:
         return ""
-    return held_out.averaging.words([(score.name, score.value)], decided=held_out.predictions.decision is not None)
+    is_decided = held_out.predictions.decision is not None
+    without = held_out.averaging.without(score.name, score.value, decided=is_decided)
+    if without is None:
+        return ""
+    return f"with the expected gain of averaging, {format_of(score.name)(without)} without it"
 
 
 def tiles(
@@ -603,7 +607,7 @@ def tiles(
     short, exact = format_of(main.name, short_number), format_of(main.name)
     name = capitalized(metric_title(main.name)) + (f" of {quoted_name(main.target)}" if main.target else "")
     interval = "" if main.interval is None else f"95 % CI {format_interval(main.interval, short)}"
-    interval = ", ".join(filter(None, (interval, averaged(held_out, main))))
+    interval = "; ".join(filter(None, (interval, averaged(held_out, main))))
     beside, rows = None if linear is None else linear.of(main), held_out.manifest.data.rows
     of_all = "" if len(held_out) == rows else f" of {rows:,} of the table"
     measured = [(name, main.value, interval), ("Baseline", main.baseline, f"{name} without features")]
