@@ -68,7 +68,7 @@ def leak(frame: pl.DataFrame, target: str) -> pl.DataFrame:
     y, rng = frame[target], np.random.default_rng(0)
     numbers = y.cast(pl.Float64, strict=False)
     if numbers.n_unique() > 10:
-        given = numbers * 3.0 + pl.Series(rng.normal(scale=0.01 * float(numbers.std() or 1.0), size=len(y)))
+        given = numbers * 3.0 + pl.Series(rng.normal(scale=0.01 * float(np.std(numbers.to_numpy())), size=len(y)))
         return frame.with_columns(given.alias("approved_value"))
     codes = y.cast(pl.String).replace_strict({v: f"k{i}" for i, v in enumerate(y.cast(pl.String).unique().sort())})
     return frame.with_columns(codes.alias("approved_value"))
@@ -198,7 +198,7 @@ def follow(shell: Shell, command: str, run: str) -> str:
 def loss_of(shell: Shell, run: str, test: Path) -> float:
     """The log loss of the test rows, or the RMSE."""
     metrics = scores(shell, run, test)
-    return float(metrics.get("log_loss", metrics.get("rmse")))
+    return float(metrics["log_loss" if "log_loss" in metrics else "rmse"])
 
 
 def scores(shell: Shell, run: str, test: Path) -> dict[str, Any]:

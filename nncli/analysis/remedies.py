@@ -20,7 +20,9 @@ from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_
 from nncli.analysis.evaluation.pairwise import comparable_run, shared_losses
 from nncli.analysis.evaluation.threshold_analysis import analyze_threshold
 from nncli.base.errors import NncliError
+from nncli.base.findings import FindingCode
 from nncli.base.logs import format_duration, log_duration
+from nncli.base.text import format_number
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.fitting.checks.diagnosis import TrainingProblem
@@ -30,14 +32,16 @@ from nncli.fitting.prepare.load import table_copies
 from nncli.fitting.train.events import Finished
 from nncli.fitting.train.single import train_network
 from nncli.fitting.training_call import TrainingCall
+from nncli.models.scores import parts_of
 from nncli.run_directory.filenames import CONFIG
 from nncli.run_directory.manifest import Manifest
 from nncli.run_directory.remedies import MeasuredRemedy
 from nncli.run_directory.run import Run
-from nncli.targets.threshold_goals import HighestF1
+from nncli.targets.threshold_goals import HighestF1, MinRecall
 
 SECONDS = 60.0
 """Seconds of a training from which it is shortened; a remedy that takes twice as long is not measured."""
+BALANCED = "balanced_accuracy"
 PREFIX = "nncli-remedies-"
 
 
@@ -76,19 +80,27 @@ def measure_remedies(path: Path, problems: Sequence[TrainingProblem]) -> Iterato
 
 
 def _threshold(run: Run, manifest: Manifest, problem: TrainingProblem) -> MeasuredRemedy:
-    """The F1 of a class by a threshold that is chosen for it, beside that without a threshold, both of new rows."""
+    """The recall or the F1 of a class by a threshold that is chosen for it, beside that without, both of new rows."""
     rows, positive = run.load_held_out(), problem.goal[-1]
     unmeasured = MeasuredRemedy(problem.code, (), problem.goal, higher_is_better=True)
     if rows is None:
         return replace(unmeasured, reason="the run keeps no held-out rows")
-    analysis = analyze_threshold(run, manifest, rows, rows.predictions.target, positive, HighestF1())
-    of = [{figure.name: figure for figure in part} for part in (analysis.most_probable, analysis.achieved)]
-    before, after = (figures["f1"].value for figures in of)
-    return replace(unmeasured, measure=f"f1 of {positive}", rows=analysis.rows, before=before, after=after)
+    name, goal = ("f1", HighestF1()) if "--f1" in problem.goal else ("recall", MinRecall(value=float(problem.goal[1])))
+    analysis = analyze_threshold(run, manifest, rows, rows.predictions.target, positive, goal)
+    before, after = ({figure.name: figure.value for figure in of} for of in (analysis.most_probable, analysis.achieved))
+    measure = f"{name} of {positive}, at a precision of {format_number(after['precision'])},"
+    return replace(unmeasured, measure=measure, rows=analysis.rows, before=before[name], after=after[name])
 
 
 def _compare(remedy: MeasuredRemedy, before: HeldOutPredictions, after: HeldOutPredictions) -> MeasuredRemedy:
-    """The remedy with the mean losses of the held-out rows that both trainings share."""
+    """The remedy with the mean losses of the held-out rows that both trainings share.
+
+    Where a class is missed, it is the balanced accuracy: the log loss is best for the class shares.
+    """
+    if remedy.code is FindingCode.CLASS_NEVER_PREDICTED:
+        of = [dict(parts_of(held_out.scores)[0].values).get(BALANCED) for held_out in (before, after)]
+        balanced = replace(remedy, measure="balanced accuracy", rows=len(before), higher_is_better=True)
+        return replace(balanced, before=of[0], after=of[1])
     a, b = comparable_run(before), comparable_run(after)
     shared = None if a is None or b is None else shared_losses(replace(a, decision=None), replace(b, decision=None))
     if shared is None:

@@ -483,13 +483,23 @@ def test_a_long_run_and_its_remedies_are_shortened_alike(
 
 def test_a_rare_class_of_two_is_found_by_a_threshold_whose_score_is_measured(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    x = rng.normal(size=800)
-    y = np.where(rng.random(800) < 0.12 / (1.0 + np.exp(3.0 - 2.0 * x)), "rare", "usual")
+    x = rng.normal(size=2000)
+    y = np.where(rng.random(2000) < 0.12 / (1.0 + np.exp(3.0 - 2.0 * x)), "rare", "usual")
     table = tmp_path / "t.csv"
     table.write_text("\n".join(["x,y", *(f"{a:.4f},{b}" for a, b in zip(x, y, strict=True))]) + "\n")
     assert 0 < np.mean(y == "rare") < 0.05
-    run = trained(table, tmp_path / "run", ["epochs=10", "validation=0.5"], target="y")
+    run = trained(table, tmp_path / "run", ["epochs=3", "validation=0.5"], target="y")
     first = diagnose(run, tries=True)
     assert codes(first)[0] == CODE.CLASS_NEVER_PREDICTED
-    assert first.remedies[0].goal == ("--f1", "--positive", "rare")
+    assert first.remedies[0].goal == ("--recall", "0.5", "--positive", "rare")
     assert first.remedies[0].before == 0.0
+
+
+def test_a_weight_of_a_missed_class_is_judged_by_the_balanced_accuracy(
+    tables: Callable[[str], Path], tmp_path: Path
+) -> None:
+    run = trained(tables("rare"), tmp_path / "run", ["layers=[]", "epochs=20"], target="y")
+    problem = TrainingProblem(CODE.CLASS_NEVER_PREDICTED, "", 1.0, ("class_weight=balanced",))
+    (remedy,) = measure_remedies(run, [problem])
+    assert (remedy.measure, remedy.higher_is_better) == ("balanced accuracy", True)
+    assert remedy.effect != "not measured"

@@ -760,7 +760,7 @@ def overfitting(
 
 
 def class_never_predicted(
-    e: Evidence, *, recall: float = 0.15, rare: float = 0.1, rows: int = 3
+    e: Evidence, *, recall: float = 0.15, rare: float = 0.1, rows: int = 10, found: float = 0.5
 ) -> TrainingProblem | None:
     """The scores say so; or the class is predicted for less than {recall:.0%} of its held-out or training rows. It is
     said first if less than {rare:.0%} of the rows have it.
@@ -784,8 +784,11 @@ def class_never_predicted(
     if e.missed is not None and e.missed.n_classes == 2 and e.missed.recall < recall:
         is_rare, enough = e.missed.share < rare, e.missed.rows >= rows
         advice = "A lower threshold finds more of them, with more false alarms; costs may choose it, too"
-        advice = advice if enough else "More of them are found with class_weight, with more false alarms"
-        goal = ("--f1", "--positive", e.missed.label) if enough else ()
+        advice = (
+            advice if enough else "class_weight finds more of them, with more false alarms, as `nncli threshold` does"
+        )
+        options = ("--recall", f"{found:g}") if is_rare else ("--f1",)  # a few rows do not tell the highest F1
+        goal = (*options, "--positive", e.missed.label) if enough else ()
         sets = () if enough else ("class_weight=balanced",)
         return TrainingProblem(code, message, 1.0 if is_rare else 0.55, sets, advice, goal, is_cause=is_rare)
     advice = "With class_weight=balanced it is predicted more often, but accuracy and log loss get worse"
