@@ -207,6 +207,7 @@ def _recorded(folder: Path, findings: Sequence[Finding]) -> Evidence:
         reports=history.reports,
         recorded=findings,
         diverged=manifest.status == "failed",
+        training_rows=manifest.training_rows,
     )
 
 

@@ -47,6 +47,7 @@ def test_an_exposure_is_an_offset_of_the_output_and_part_of_the_losses_of_rows(t
     step = result.step
     assert result.exposure == "years"
     last = step.layers[-1].forward[-1].values[:, 0]
+    assert step.offset is not None
     assert np.array_equal(step.output[:, 0], last + step.offset)
     assert step.row_losses.sum() == pytest.approx(step.loss, rel=1e-5)
     assert np.allclose(result.predictions[:, 0], np.exp(step.output[:, 0]))

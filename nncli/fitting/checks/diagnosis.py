@@ -111,7 +111,7 @@ class Evidence:
 
     `recorded` are the findings that the run has about its table and scores. `held_out` are the scores of what
     predicts, None without validation rows, and `missed` is a class that it misses. `diverged` if the training ended so.
-    The training is one of so many `networks` that are averaged.
+    The training, on so many `training_rows`, is one of so many `networks` that are averaged.
     """
 
     config: Config
@@ -124,6 +124,7 @@ class Evidence:
     held_out: HeldOutScore | None = None
     missed: ClassRecall | None = None
     networks: int = 1
+    training_rows: int = 0
 
     @property
     def predicts_well(self) -> bool:
@@ -722,6 +723,11 @@ FIRST_EPOCHS = 2
 """Epochs after which a training of many has its best one only if its steps are large."""
 
 
+def penalty_of(rows: int) -> float:
+    """The `l2` for so many training rows, 0.1 for a hundred: beside the mean loss it falls as they grow."""
+    return float(f"{min(0.1, 10.0 / max(1, rows)):.1g}")
+
+
 def overfitting(
     e: Evidence, *, share: float = 0.5, rise: float = 0.03, wide: float = 0.3, exact: float = 0.05
 ) -> TrainingProblem | None:
@@ -753,7 +759,8 @@ def overfitting(
         sets = (learning_rate(e.peak / 10.0), "members=8")
         other = f"a lower learning rate, as the best epoch is number {best + 1:,}, and the mean of several networks"
     elif is_learned_by_heart:
-        sets, other = (f"l2={max(0.1, 3.0 * e.config.l2):g}", "members=8"), "a penalty and the mean of several networks"
+        l2 = max(penalty_of(e.training_rows), 3.0 * e.config.l2)
+        sets, other = (f"l2={l2:g}", "members=8"), "a penalty and the mean of several networks"
     else:
         sets, other = ("members=8",), "the mean of several networks, which take longer"
     return TrainingProblem(FindingCode.OVERFITTING, message, min(1.0, gap) / 2.0, sets, advice.format(other))
@@ -787,7 +794,7 @@ def class_never_predicted(
         advice = (
             advice if enough else "class_weight finds more of them, with more false alarms, as `nncli threshold` does"
         )
-        options = ("--recall", f"{found:g}") if is_rare else ("--f1",)  # a few rows do not tell the highest F1
+        options: tuple[str, ...] = ("--recall", f"{found:g}") if is_rare else ("--f1",)  # a few rows do not tell the highest F1
         goal = (*options, "--positive", e.missed.label) if enough else ()
         sets = () if enough else ("class_weight=balanced",)
         return TrainingProblem(code, message, 1.0 if is_rare else 0.55, sets, advice, goal, is_cause=is_rare)
