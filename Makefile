@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-answers bench-default bench-distill bench-drift bench-intervals bench-monotone bench-small bench-export bench-predict bench-serve bench-tune bench-tune-default coverage lock audit reliability mutation clean
+.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-advice bench-answers bench-default bench-distill bench-drift bench-intervals bench-monotone bench-small bench-export bench-predict bench-serve bench-tune bench-tune-default coverage lock audit reliability mutation clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -93,6 +93,11 @@ bench-intervals: .venv/dev
 # False alarms, found shifts, estimated accuracy and time of `nncli drift`: make bench-drift TABLES=folder, some minutes.
 bench-drift: .venv/dev
 	$(BIN)/python benchmarks/drift.py $(TABLES)
+
+# What the first advice of `nncli diagnose` does to the test rows, followed in a shell, on trainings that are healthy and on
+# some that are spoiled on purpose: half an hour. make bench-advice TABLES=folder ONLY="--every"
+bench-advice: .venv/dev
+	$(BIN)/python benchmarks/advice.py $(TABLES) $(ONLY)
 
 # What `nncli distill` keeps of an ensemble's gain, and how much faster its student is, on a folder of tables: an hour.
 bench-distill: .venv/dev

@@ -106,7 +106,7 @@ EXAMPLES = {
     "threshold": ("threshold runs/sex", "threshold runs/sex --cost fp=1,fn=5"),
     "drift": ("drift runs/network data/penguins-test.csv", "drift runs/network data/penguins-test.csv --every 40"),
     "explain": ("explain runs/network --top 7", "explain runs/mass data/penguins-test.csv", "explain runs/sex row.csv"),
-    "diagnose": ("diagnose runs/network", "diagnose runs/quick --rates"),
+    "diagnose": ("diagnose runs/network", "diagnose runs/quick --rates --try"),
     "report": ("report runs/network",),
     "export": ("export runs/network -o network.py",),
     "track": ("track runs/network --to tensorboard",),

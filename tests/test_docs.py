@@ -63,7 +63,7 @@ def run(command: list[str], folder: Path, **variables: str) -> str:
 def without_numbers(line: str) -> str:
     """The line with # for each number, single spaces, and one best epoch: short trainings have one."""
     numbered = " ".join(re.sub(r"\d[\d.,e-]*(?=\s|,|$)", "#", line).split())
-    numbered = numbered.replace(", each at the ends of # cycles (# networks)", "")
+    numbered = numbered.replace(" (# trainings, # epochs of each)", "")
     return re.sub(r"best epochs (# )+and # of", "best epoch # of", numbered)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from math import inf, isfinite, sqrt
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
+from nncli.analysis.evaluation.linear_model import linear_benchmark
+from nncli.analysis.remedies import measure_remedies
 from nncli.base.errors import NncliError
 from nncli.base.findings import Finding
 from nncli.base.logs import log_duration
@@ -20,7 +24,10 @@ from nncli.base.scratch import Scratch
 from nncli.base.text import json_safe
 from nncli.fitting.checks.diagnosis import (
     MAX_FINDINGS,
+    OF_TABLE,
+    ClassRecall,
     Evidence,
+    HeldOutScore,
     RateTrial,
     RowEvidence,
     TrainingProblem,
@@ -42,13 +49,15 @@ from nncli.run_directory.cross_validation import check_is_run
 from nncli.run_directory.history_and_metrics import History, read_health, read_history, read_metrics
 from nncli.run_directory.loader import read_manifest
 from nncli.run_directory.manifest import HISTORY, MANIFEST, METRICS, WEIGHTS, Manifest
+from nncli.run_directory.remedies import MeasuredRemedy, read_remedies, save_remedies
 from nncli.run_directory.run import Run
+from nncli.targets.metrics.registry import higher_is_better
 
 MAX_ROWS, MAX_COMPARED = 20_000, 1_500
 """Rows that are searched for contradictions, and of which each is compared with each."""
 NEIGHBORS = 5
 MIN_OF_CLASS = 10
-"""Rows of a class whose recall is computed."""
+"""Training rows of a class whose recall is computed."""
 CONSTANT_STEPS = 300
 """Steps in which the best constant output is fitted."""
 SWEEP_STEPS, SWEEP_SECONDS = 200, 20.0
@@ -62,7 +71,7 @@ class Diagnosis:
     """What is wrong with the training of a run, the costliest first; nothing if `findings` is empty.
 
     `health` are the measurements of each network, `rates` the short trainings of a sweep, in the order of their rates.
-    `notes` say what could not be looked at.
+    `remedies` are those that were measured. `notes` say what could not be looked at.
     """
 
     run: Path
@@ -70,21 +79,23 @@ class Diagnosis:
     health: tuple[tuple[Health, ...], ...]
     rates: tuple[RateTrial, ...] = ()
     notes: tuple[str, ...] = ()
+    remedies: tuple[MeasuredRemedy, ...] = ()
 
     def json(self) -> dict[str, Any]:
         """All fields as a JSON object."""
         findings = [finding.as_json for finding in self.findings]
         health = [[asdict(moment) for moment in network] for network in self.health]
         rates = [asdict(trial) for trial in self.rates]
-        document = {"run": str(self.run), "findings": findings, "health": health, "rates": rates}
+        document: dict[str, Any] = {"run": str(self.run), "findings": findings, "health": health, "rates": rates}
+        document["remedies"] = [remedy.as_json for remedy in self.remedies]
         return {key: json_safe(value) for key, value in document.items()} | {"notes": list(self.notes)}
 
 
-def diagnose_run(path: Path, *, rates: bool = False, rows: bool = True) -> Diagnosis:
+def diagnose_run(path: Path, *, rates: bool = False, tries: bool = False) -> Diagnosis:
     """Say what is wrong with the training of a run.
 
-    With `rates`, short trainings from the first weights compare learning rates. Without `rows` the training table is
-    not read.
+    With `rates`, short trainings from the first weights compare learning rates. If it `tries`, each remedy is trained
+    shortly on the same folds, and what it does to the score is kept in the run.
 
     Raises:
         RunError: it is no run, or a file of it is damaged.
@@ -92,8 +103,7 @@ def diagnose_run(path: Path, *, rates: bool = False, rows: bool = True) -> Diagn
     check_is_run(path, ", not a run", "Name the run of one of its folds.")
     run, notes = Run.open(path), list[str]()
     manifest = run.load_manifest()
-    folders = [path] if manifest.members == 1 else [path / name for name in manifest.member_folders]
-    folders = [folder for folder in folders if (folder / MANIFEST).is_file()]
+    folders = _trainings(path, manifest)
     recorded = read_metrics(path, manifest).findings if METRICS in manifest.files else ()
     networks = [_recorded(folder, recorded) for folder in folders]
     if networks and not any(network.health for network in networks):
@@ -102,25 +112,89 @@ def diagnose_run(path: Path, *, rates: bool = False, rows: bool = True) -> Diagn
     if reports and all(report.val_loss is None for report in reports):
         notes.append("there are no validation losses: whether the network overfits cannot be seen")
     of_rows, trials = None, tuple[RateTrial, ...]()
+    score, missed = None, None
     if manifest.targets or manifest.beside:
         notes.append("the training rows were not looked at: one network learned several targets")
-    elif rows and networks and networks[0].config.teacher is not None:
+    elif networks and networks[0].config.teacher is not None:
         notes.append("the training rows were not looked at: a teacher's predictions are the targets")
-    elif rows and networks:
+    elif networks:
         try:
             with Scratch(path) as scratch:
                 of_rows, trials = _look_at_rows(folders[0], scratch, rates=rates)
         except NncliError as error:
             notes.append(f"the training rows were not looked at: {error.message}")
-    problems = [training_problems(replace(network, rows=of_rows, rates=trials)) for network in networks]
+        else:
+            with suppress(NncliError):  # as of a training that is not finished, which has no scores
+                score, missed = held_out_evidence(predict_held_out(path))
+    problems = [
+        training_problems(
+            replace(network, rows=of_rows, rates=trials, held_out=score, missed=missed, networks=manifest.members)
+        )
+        for network in networks
+    ]
     chosen = sorted(_common(problems), key=lambda problem: -problem.cost)[:MAX_FINDINGS]
+    remedies = read_remedies(path, manifest)
+    if tries:
+        try:
+            remedies = tuple(measure_remedies(path, chosen))
+            save_remedies(path, manifest, remedies)
+        except NncliError as error:
+            notes.append(f"the remedies were not measured, or not kept: {error.message}")
+    measured = {(remedy.code, remedy.assignments, remedy.goal): remedy for remedy in remedies}
     return Diagnosis(
         run=path,
-        findings=tuple(problem.finding(path) for problem in chosen),
+        findings=tuple(problem.finding(path, measured.get(problem.remedy)) for problem in chosen),
         health=tuple(tuple(network.health) for network in networks),
         rates=tuple(sorted(trials, key=lambda trial: trial.rate)),
         notes=tuple(notes),
+        remedies=remedies,
     )
+
+
+def recorded_diagnosis(path: Path) -> Diagnosis:
+    """What a run has recorded: the health of its networks, and the remedies that were measured.
+
+    Raises:
+        RunError: a file of it is damaged.
+    """
+    manifest = Run.open(path).load_manifest()
+    health = tuple(read_health(folder, read_manifest(folder)) for folder in _trainings(path, manifest))
+    return Diagnosis(path, (), health, remedies=read_remedies(path, manifest))
+
+
+def _trainings(path: Path, manifest: Manifest) -> list[Path]:
+    """The folders of the networks that were trained: one for each training, of which several epochs may be averaged."""
+    folders = [path]
+    if manifest.members > 1:
+        trained = read_config(path).n_members
+        folders = [path / name for name in manifest.member_folders[:trained]]
+    return [folder for folder in folders if (folder / MANIFEST).is_file()]
+
+
+def held_out_evidence(held_out: HeldOutPredictions) -> tuple[HeldOutScore | None, ClassRecall | None]:
+    """The score of what predicts beside those of the baseline and a linear model, and the rarest class it misses."""
+    if held_out.split != "validation":
+        return None, None
+    target, metric = held_out.predictions.target, held_out.predictions.target.verdict_metric(held_out.loss)
+    linear, missed = linear_benchmark(held_out), None
+    if target.has_labels:
+        codes, counts = held_out.predictions.classes, np.bincount(held_out.y, minlength=len(target.labels))
+        recalls = {
+            int(c): float((codes[held_out.y == c] == c).mean())
+            for c in np.flatnonzero((counts > 0) & (counts < len(held_out) / len(target.labels)))
+        }
+        if recalls:
+            worst = min(recalls, key=lambda c: recalls[c])
+            share = float(counts[worst]) / len(held_out)
+            missed = ClassRecall(target.labels[worst], int(counts[worst]), share, recalls[worst], len(target.labels))
+    scores = held_out.scores_with_intervals()
+    score = next((score for score in scores.scores if score.name == metric), None)
+    if score is None or score.value is None or score.baseline is None:
+        return None, missed
+    beside, sign = linear.of(score), -1.0 if higher_is_better(metric) else 1.0
+    is_below = beside is not None and beside.improvement is not None and beside.improvement.high < 0.0
+    of_linear = None if beside is None or beside.baseline is None else sign * beside.baseline
+    return HeldOutScore(metric, sign * score.value, sign * score.baseline, of_linear, is_below), missed
 
 
 def _recorded(folder: Path, findings: Sequence[Finding]) -> Evidence:
@@ -133,6 +207,7 @@ def _recorded(folder: Path, findings: Sequence[Finding]) -> Evidence:
         reports=history.reports,
         recorded=findings,
         diverged=manifest.status == "failed",
+        training_rows=manifest.training_rows,
     )
 
 
@@ -145,7 +220,8 @@ def _common(of_networks: Sequence[tuple[TrainingProblem, ...]]) -> Iterator[Trai
     for same in by_code.values():
         if 2 * len(same) > len(of_networks):
             middle = sorted(same, key=lambda problem: problem.cost)[len(same) // 2]
-            of_all = f" (in {len(same):,} of {len(of_networks):,} members)" if len(of_networks) > 1 else ""
+            is_of_some = len(of_networks) > 1 and middle.code not in OF_TABLE
+            of_all = f" (in {len(same):,} of {len(of_networks):,} trainings)" if is_of_some else ""
             yield replace(middle, message=f"{middle.message}{of_all}")
 
 

@@ -13,6 +13,8 @@ from nncli.base.option import operation
 def diagnose_with(run: str | Path, options: DiagnoseOptions) -> Diagnosis:
     """Say what went wrong in the training of a run, the costliest first, with the settings that help.
 
+    A run is judged by what predicts: the weights of the best epochs, averaged, on rows that they were not trained on.
+    With `tries`, each remedy is trained shortly on the same folds, and what it does to the score is kept in the run.
     The losses of the epochs, the measurements of health.csv and the training rows are looked at; without the table of
     the run the findings about rows are left out, and a note says so.
 
@@ -21,7 +23,7 @@ def diagnose_with(run: str | Path, options: DiagnoseOptions) -> Diagnosis:
     """
     path = Path(run)
     with run_copies(path):
-        return diagnose_run(path, rates=options.rates)
+        return diagnose_run(path, rates=options.rates, tries=options.tries)
 
 
 diagnose = operation(DiagnoseOptions)(diagnose_with)

@@ -805,6 +805,15 @@ class DiagnoseOptions(CodeOptions):
     rates: Annotated[
         bool, Option("Try learning rates in short trainings from the first weights, at most some 20 seconds.", TRAINING)
     ] = False
+    tries: Annotated[
+        bool,
+        Option(
+            "Train with each remedy on the same folds, at most some two minutes each, and print what it does to the "
+            "score.",
+            TRAINING,
+            name="try",
+        ),
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)

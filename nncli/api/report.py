@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nncli.analysis.diagnosis import diagnose_run
+from nncli.analysis.diagnosis import recorded_diagnosis
 from nncli.analysis.evaluation.held_out import run_copies
 from nncli.analysis.evaluation.linear_model import linear_benchmark
 from nncli.analysis.evaluation.run_summary import summarize_cross_validation, summarize_run
@@ -71,7 +71,7 @@ def _report(path: Path, files: ReportFiles) -> ReportFiles:
     with log_duration("drawing"):
         importance = None if summary.held_out is None else compute_importance(summary.held_out)
         with suppress(NncliError):  # what is wrong with the files is said already
-            diagnosis = diagnose_run(path, rows=False)
+            diagnosis = recorded_diagnosis(path)
         page = page_of(summary, scores, importance, linear, diagnosis)
     with batched_fsync():
         write_text(files.html, render(page))

@@ -62,8 +62,8 @@ class RunDescription:
     predictions the network learned, and `selection` says from which trials the members were selected. A loss of
     quantiles has `quantile_levels`, and `tweedie` a `loss_power`. The validation rows are of the `held_out_kind`. Their
     `scores` are by the saved `decision`, if there is one; those of the training rows then lack the scores of classes.
-    With `averaging` the former include the expected gain of averaging all members. `monotone` has the direction of each
-    column in which the predictions are monotone, and `interactions` the sets of columns that act together.
+    With `averaging` the former include the expected gain of averaging all networks. `monotone` has the direction of
+    each column in which the predictions are monotone, and `interactions` the sets of columns that act together.
     """
 
     path: Path

@@ -53,9 +53,9 @@ class Trace:
     """One step of a training with all its numbers.
 
     The `step` is number `batch` of the `batches` of its `epoch`, on the `rows`, by their numbers in the table from 1.
-    The columns of X are the encoded `features`. `predictions` are those before the step: numbers in the units of the
-    network, or probabilities (rows, classes) of the `labels`. If the network `is_taught` by another one, y is the
-    position of the row in the teacher's predictions.
+    The columns of X are the encoded `features`; the `exposure` among them is no input of a layer but an offset.
+    `predictions` are those before the step: numbers in the units of the network, or probabilities (rows, classes) of
+    the `labels`. If the network `is_taught` by another one, y is the position of the row in the teacher's predictions.
     """
 
     source: str
@@ -74,6 +74,7 @@ class Trace:
     predictions: Floats
     is_of_run: bool
     is_taught: bool
+    exposure: str | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -94,6 +95,7 @@ class Trace:
             "y": step.batch.y.tolist(),
             "weights": None if step.batch.weights is None else step.batch.weights.tolist(),
             "layers": [_layer_json(layer) for layer in step.layers],
+            "offset": None if step.offset is None else step.offset.tolist(),
             "output": step.output.tolist(),
             "predictions": self.predictions.tolist(),
             "loss": {
@@ -305,6 +307,7 @@ def _trace(
         predictions=arguments.loss.inverse_link(step.output),
         is_of_run=is_run(Path(source)),
         is_taught=prepared.distilled is not None,
+        exposure=None if spec.encoder.exposure is None else spec.encoder.exposure.name,
         notes=tuple(notes),
     )
 

@@ -289,14 +289,14 @@ def _sizes(started: Started | MembersStarted, finished: Finished) -> str:
             f"{started.parameters:,} parameters, {best}"
         )
     if finished.training is None:
-        return f"{started.members:,} members"
+        return f"{started.members:,} networks"
     kind = "out-of-fold" if finished.out_of_fold else "validation"
     validation = f"{finished.validation.rows:,} {kind} rows, " if finished.validation else ""
-    members, epochs = f"{started.members:,} members", f"up to {finished.epochs:,} epochs"
-    if (cycles := len(finished.averaged_epochs)) > 1:
-        members += f", each at the ends of {cycles} cycles ({cycles * started.members:,} networks)"
+    networks, epochs = f"{started.members:,} networks", f"up to {finished.epochs:,} epochs"
+    if (kept := len(finished.averaged_epochs)) > 1:
+        networks = f"{kept * started.members:,} networks ({started.members:,} trainings, {kept} epochs of each)"
     if finished.averaged_epochs:
         *first, last = (f"{epoch:,}" for epoch in sorted(finished.averaged_epochs))
         best = f"epochs {', '.join(first)} and {last}" if first else f"epoch {last}"
-        epochs = f"best {best} of {finished.epochs:,} for all members"
-    return f"{members}, {finished.training.rows:,} training rows, {validation}{epochs}"
+        epochs = f"best {best} of {finished.epochs:,}"
+    return f"{networks}, {finished.training.rows:,} training rows, {validation}{epochs}"

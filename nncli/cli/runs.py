@@ -204,10 +204,12 @@ def _recorded_scores(description: RunDescription) -> list[str]:
 
 def diagnose(*, run: RunDirectory, options: DiagnoseOptions, display: ResultOptions) -> None:
     """The losses, the layers and gradients that the training recorded, and the training rows are looked at. At most
-    five findings are printed, the costliest first, each with what helps, mostly a command that trains again.
+    five findings are printed, the costliest first, each with what may help, mostly a command that trains again. With
+    --try it is measured, and kept in RUN for its report.
 
     \b
     nncli diagnose runs/penguins
+    nncli diagnose runs/penguins --try
     nncli diagnose runs/penguins --rates
     nncli diagnose runs/penguins --json | jq .findings
     """

@@ -78,6 +78,11 @@ def _blocks(trace: Trace, *, everything: bool) -> Iterator[str]:
     for layer in step.layers:
         lines = [*_values(layer.parameters, everything=everything), *_values(layer.forward, everything=everything)]
         yield "\n".join([f"forward, {_title(layer)}", *lines])
+    if step.offset is not None:
+        lines = [*_beside("o", _matrix(step.offset[:, None], everything=everything))]
+        lines += _beside("Z + o", _matrix(step.output, everything=everything))
+        name = on_one_line(trace.exposure or "")
+        yield "\n".join([f"forward, offset: o = log({name} / its mean), added to the first output", *lines])
     yield _loss(trace, everything=everything)
     for layer in reversed(step.layers):
         yield "\n".join([f"backward, {_title(layer)}", *_values(layer.backward, everything=everything)])
@@ -93,7 +98,8 @@ def _batch(trace: Trace, *, everything: bool) -> str:
     batch, labels = trace.step.batch, trace.labels
     shown = len(batch) if everything else MAX_ROWS
     columns = len(trace.features) if everything else MAX_COLUMNS
-    head = ["row", *map(on_one_line, trace.features[:columns]), *(["…"] if columns < len(trace.features) else [])]
+    titles = [f"{name} (offset)" if name == trace.exposure else name for name in trace.features[:columns]]
+    head = ["row", *map(on_one_line, titles), *(["…"] if columns < len(trace.features) else [])]
     names, width = list(map(on_one_line, trace.targets)), 1 if batch.y.ndim == 1 else batch.y.shape[1]
     if len(names) != width:  # what a loss makes of the target
         names = [*(f"y{j + 1}" for j in range(min(width, columns))), *(["…"] if columns < width else [])]

@@ -140,16 +140,20 @@ class Averaging:
         is_squared = name in METRICS and METRICS[name].is_squared
         return value * (factor if is_squared else factor**0.5)
 
+    def without(self, name: str, value: float | None, *, decided: bool = False) -> float | None:
+        """The score that includes the gain as it is without it; None where it does not differ, or is not known."""
+        zero, at_one = (self.score(name, end, decided=decided) for end in (0.0, 1.0))
+        if value is None or zero is None or at_one is None or (zero, at_one) == (0.0, 1.0) or at_one == zero:
+            return None
+        return (value - zero) / (at_one - zero)
+
     def words(self, scores: Iterable[tuple[str, float | None]], *, decided: bool = False) -> str:
         """What the scores include, with the first score that would differ as it is without that."""
         for name, value in scores:
-            zero, at_one = (self.score(name, end, decided=decided) for end in (0.0, 1.0))
-            if value is None or zero is None or at_one is None or (zero, at_one) == (0.0, 1.0):
-                continue
-            if at_one != zero:
-                without = f"{name} {format_number((value - zero) / (at_one - zero))} without"
-                return f"with the gain of averaging all members ({without})"
-        return "with the gain of averaging all members"
+            without = self.without(name, value, decided=decided)
+            if without is not None:
+                return f"with the gain of averaging all networks ({name} {format_number(without)} without)"
+        return "with the gain of averaging all networks"
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from nncli.run_directory.filenames import (
     METRICS,
     MODEL,
     REFERENCE,
+    REMEDIES,
     SNAPSHOTS,
     TRAINING_ROWS,
     TRAINING_ROWS_KEY,
@@ -92,6 +93,13 @@ FILES = (
         frozenset({C.NAMES, C.CLASSES, C.PATHS}),
         "scores, the rows of each class, warnings about the scores",
         "reduced",
+    ),
+    WrittenFile(
+        "run",
+        REMEDIES,
+        frozenset({C.NAMES, C.CLASSES}),
+        "settings that `nncli diagnose --try` tried, and their scores",
+        "removed",
     ),
     WrittenFile(
         "run",

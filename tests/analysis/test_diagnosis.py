@@ -8,6 +8,7 @@ import shlex
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,15 @@ import pytest
 
 from nncli import diagnose, train
 from nncli.analysis.diagnosis import Diagnosis
+from nncli.analysis.remedies import measure_remedies
 from nncli.base.errors import NncliError, RunError
 from nncli.base.findings import FindingCode
+from nncli.config.loading import load_config
 from nncli.fitting.checks.diagnosis import (
+    MAY_HELP,
     RULES,
     Evidence,
+    HeldOutScore,
     RowEvidence,
     TrainingProblem,
     training_problems,
@@ -30,6 +35,8 @@ from nncli.fitting.checks.diagnosis import (
 from nncli.nn.training.epoch import DivergedError
 from nncli.nn.training.loop import EpochReport
 from nncli.run_directory.config import read_config
+from nncli.run_directory.history_and_metrics import read_metrics
+from nncli.run_directory.loader import read_manifest
 from nncli.run_directory.manifest import CONFIG, HEALTH
 from tests.assertions import raises
 from tests.cli.support import DATA, ROOT
@@ -58,6 +65,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         "coin": (X, np.where(rng.random(ROWS) > 0.5, "a", "b")),
         "rare": (X, np.where(rng.random(ROWS) < 0.06, "rare", "common")),
         "outliers": (X, outliers),
+        "leak": (np.column_stack([X, number * 3.0 + 1.0]), number),
         "contradictions": (coarse, np.where(rng.random(ROWS) < 0.7, np.where(coarse[:, 0] > 0, "a", "b"), "b")),
     }
     for name, (values, target) in of.items():
@@ -164,12 +172,13 @@ ILL = {
     "far cell": ("far cell", ["epochs=30", "learning_rate=0.003"], CODE.FEW_ROWS_DOMINATE),
     "outliers": ("outliers", ["epochs=10", "learning_rate=0.01"], CODE.FEW_ROWS_DOMINATE),
     "rare": ("rare", ["layers=[]", "epochs=20", "learning_rate=0.01"], CODE.CLASS_NEVER_PREDICTED),
+    "leak": ("leak", ["epochs=20", "learning_rate=0.01"], CODE.TARGET_LEAKAGE),
 }
 MISNAMED = 2
 """Ill trainings of ILL that may be named wrong: a tenth."""
 
 
-SETTINGS = {CODE.UNREACHABLE_TARGET, CODE.UNSCALED_TARGET, CODE.STRONG_PENALTY, CODE.EQUAL_UNITS}
+FIRST = {CODE.TARGET_LEAKAGE, CODE.UNREACHABLE_TARGET, CODE.UNSCALED_TARGET, CODE.STRONG_PENALTY, CODE.EQUAL_UNITS}
 """Causes that are named first."""
 
 
@@ -190,23 +199,24 @@ def test_ill_trainings_are_named_and_what_is_suggested_can_be_followed(
     for name, (table, sets, code) in ILL.items():
         run = trained(tables(table), tmp_path / name.replace(" ", "-"), sets, target="y")
         diagnosis = diagnose(run)
-        if code in SETTINGS:
+        if code in FIRST:
             assert codes(diagnosis)[0] == code, name
         misnamed += [(name, codes(diagnosis))] if code not in codes(diagnosis) else []
         assert len(diagnosis.findings) <= 5
         assert not diagnosis.notes
         for finding in diagnosis.findings:
-            command = finding.hint.rpartition("Try: ")[2]
+            command = finding.hint.rpartition(f"{MAY_HELP}: ")[2]
             if command:
                 nncli, command, config, *rest = shlex.split(command) if command.startswith("nncli") else [""] * 3
-                if nncli:
-                    assert (command, config) == ("train", str(run / CONFIG))
-                    read_config(run, [word for word in rest if word != "--set"])  # all are valid keys and values
+                if nncli and command == "train":
+                    assert config == str(run / CONFIG)
+                    load_config(config, [word for word in rest if word != "--set"])  # all are valid keys and values
     assert len(misnamed) <= MISNAMED, misnamed
     assert {code for _, _, code in ILL.values()} >= {*(c for c in CODE if c in RULE_CODES)}
 
 
 RULE_CODES = {
+    CODE.TARGET_LEAKAGE,
     CODE.LEARNING_RATE_TOO_HIGH,
     CODE.LEARNING_RATE_TOO_LOW,
     CODE.UNSCALED_INPUTS,
@@ -320,7 +330,7 @@ def test_a_rare_class_is_named_and_with_class_weight_the_scores_are_weighted(
 def test_what_is_suggested_differs_from_the_run(tables: Callable[[str], Path], tmp_path: Path) -> None:
     sets = ["layers=[16, {type: dropout, rate: 0.9}, 16]", "epochs=30", "optimizer=adam", "learning_rate=0.003"]
     findings = diagnose(trained(tables("waves"), tmp_path / "dropout", sets, target="y")).findings
-    commands = [finding.hint.rpartition("Try: ")[2] for finding in findings]
+    commands = [finding.hint.rpartition(f"{MAY_HELP}: ")[2] for finding in findings]
     assert len({*commands}) == len(commands)
     assert not any("0.9" in command for command in commands)
     (noise,) = diagnose(
@@ -342,7 +352,7 @@ def test_an_output_that_cannot_reach_the_target_is_named_first_and_the_suggestio
     settings = ["optimizer=adam", "learning_rate=0.01", "epochs=20", *sets]
     first = diagnose(trained(tables("far"), tmp_path / "bounded", settings, target="y")).findings[0]
     assert first.code == CODE.UNREACHABLE_TARGET
-    follow = [word for word in shlex.split(first.hint.rpartition("Try: ")[2])[3:] if word != "--set"]
+    follow = [word for word in shlex.split(first.hint.rpartition(f"{MAY_HELP}: ")[2])[3:] if word != "--set"]
     assert "output_activation=null" in follow
     run = tmp_path / "unbounded"
     train(tmp_path / "bounded" / CONFIG, set=follow, output=run)
@@ -413,3 +423,83 @@ def test_without_validation_rows_a_note_says_that_overfitting_is_not_seen(
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NncliError):
         diagnose(tmp_path)
+
+
+def test_the_default_is_judged_by_what_predicts_and_not_by_its_last_epoch(
+    tables: Callable[[str], Path], tmp_path: Path
+) -> None:
+    run = tmp_path / "default"
+    train(tables("classes"), target="y", quality="fast", set=["members=3", "workers=1"], output=run)
+    assert codes(diagnose(run)) == []
+    evidence = Evidence(read_config(run), networks=3, held_out=HeldOutScore("log_loss", 0.4, 0.7))
+    ill = TrainingProblem(CODE.OVERFITTING, "", 1.0, ("l2=0.5",))
+    assert training_problems(evidence, [lambda _: ill]) == ()
+    for other in (
+        replace(evidence, networks=1),
+        replace(evidence, diverged=True),
+        replace(evidence, held_out=HeldOutScore("log_loss", 0.8, 0.7)),
+        replace(evidence, held_out=HeldOutScore("log_loss", 0.4, 0.7, 0.2, is_below_linear=True)),
+    ):
+        assert training_problems(other, [lambda _: ill])
+    assert training_problems(evidence, [lambda _: replace(ill, code=CODE.TARGET_LEAKAGE)])
+
+
+def test_remedies_are_measured_on_the_same_rows_and_kept_in_the_run(
+    tables: Callable[[str], Path], tmp_path: Path
+) -> None:
+    run = trained(tables("numbers"), tmp_path / "run", ["epochs=3", "learning_rate=0.003"], target="y")
+    assert "--try" in diagnose(run).findings[0].hint
+    diagnosis = diagnose(run, tries=True)
+    (remedy,) = diagnosis.remedies
+    assert (remedy.code, remedy.effect) == (CODE.TOO_FEW_EPOCHS, "better")
+    assert remedy.after is not None
+    assert remedy.before is not None
+    assert remedy.after < remedy.before
+    rows = read_metrics(run, read_manifest(run)).validation
+    assert rows is not None
+    assert remedy.rows == rows.rows
+    assert remedy.sentence in diagnosis.findings[0].hint
+    assert diagnose(run).remedies == diagnosis.remedies
+    json.dumps(diagnosis.json(), allow_nan=False)
+    assert not [*tmp_path.glob("nncli-remedies-*")]
+
+
+def test_a_remedy_that_cannot_be_trained_says_why(tables: Callable[[str], Path], tmp_path: Path) -> None:
+    run = trained(tables("numbers"), tmp_path / "run", ["epochs=3", "learning_rate=0.003"], target="y")
+    problem = TrainingProblem(CODE.PLATEAU, "", 1.0, ("layers=[0]",))
+    (remedy,) = measure_remedies(run, [problem, TrainingProblem(CODE.CONFLICTING_TARGETS, "", 1.0)])
+    assert (remedy.effect, bool(remedy.reason)) == ("not measured", True)
+
+
+def test_a_long_run_and_its_remedies_are_shortened_alike(
+    tables: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nncli.analysis.remedies.SECONDS", 0.5)
+    run = trained(tables("numbers"), tmp_path / "run", ["epochs=20", "learning_rate=0.003"], target="y")
+    (remedy,) = measure_remedies(run, [TrainingProblem(CODE.PLATEAU, "", 1.0, ("batch_size=16",))])
+    assert remedy.is_short
+    assert remedy.effect != "not measured"
+
+
+def test_a_rare_class_of_two_is_found_by_a_threshold_whose_score_is_measured(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=2000)
+    y = np.where(rng.random(2000) < 0.12 / (1.0 + np.exp(3.0 - 2.0 * x)), "rare", "usual")
+    table = tmp_path / "t.csv"
+    table.write_text("\n".join(["x,y", *(f"{a:.4f},{b}" for a, b in zip(x, y, strict=True))]) + "\n")
+    assert 0 < np.mean(y == "rare") < 0.05
+    run = trained(table, tmp_path / "run", ["epochs=3", "validation=0.5"], target="y")
+    first = diagnose(run, tries=True)
+    assert codes(first)[0] == CODE.CLASS_NEVER_PREDICTED
+    assert first.remedies[0].goal == ("--recall", "0.5", "--positive", "rare")
+    assert first.remedies[0].before == 0.0
+
+
+def test_a_weight_of_a_missed_class_is_judged_by_the_balanced_accuracy(
+    tables: Callable[[str], Path], tmp_path: Path
+) -> None:
+    run = trained(tables("rare"), tmp_path / "run", ["layers=[]", "epochs=20"], target="y")
+    problem = TrainingProblem(CODE.CLASS_NEVER_PREDICTED, "", 1.0, ("class_weight=balanced",))
+    (remedy,) = measure_remedies(run, [problem])
+    assert (remedy.measure, remedy.higher_is_better) == ("balanced accuracy", True)
+    assert remedy.effect != "not measured"

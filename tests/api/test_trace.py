@@ -38,6 +38,22 @@ def test_all_numbers_of_a_wide_network_are_refused_at_once(here: Path) -> None:
     assert trace(LINEAR, set=["layers=[100]", "epochs=2"], all=True, rows=[1]).rows == (1,)
 
 
+def test_an_exposure_is_an_offset_of_the_output_and_part_of_the_losses_of_rows(tmp_path: Path) -> None:
+    rows = [f"{i % 7},{(0.5, 1.0, 2.0)[i % 3]},{i % 4}" for i in range(60)]
+    table = tmp_path / "claims.csv"
+    table.write_text("\n".join(["a,years,claims", *rows]) + "\n")
+    settings = ["preset=textbook", "layers=[2]", "data.exposure=years", "loss=poisson"]
+    result = trace(table, target="claims", set=settings)
+    step = result.step
+    assert result.exposure == "years"
+    last = step.layers[-1].forward[-1].values[:, 0]
+    assert step.offset is not None
+    assert np.array_equal(step.output[:, 0], last + step.offset)
+    assert step.row_losses.sum() == pytest.approx(step.loss, rel=1e-5)
+    assert np.allclose(result.predictions[:, 0], np.exp(step.output[:, 0]))
+    assert result.as_json["offset"] == pytest.approx(step.offset)
+
+
 @pytest.fixture
 def run(here: Path) -> Path:
     return train(LINEAR, set=SHORT).run

@@ -74,7 +74,7 @@ def test_an_ensemble_is_trained_predicts_and_is_scored(nncli: Cli, here: Path) -
     done = nncli("train", written(here), "-o", "run").check()
     assert done.path == Path("run")
     assert "epoch 9/9  members 3/3" in done.err
-    assert "3 members, 344 training rows, 344 out-of-fold rows" in done.err
+    assert "3 networks, 344 training rows, 344 out-of-fold rows" in done.err
     said = nncli("predict", "run", DATA / "penguins.csv", "--proba").check().out.splitlines()
     assert len(said) == 345
     assert said[0] == "prediction,proba_Adelie,proba_Chinstrap,proba_Gentoo"

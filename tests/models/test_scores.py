@@ -132,7 +132,7 @@ def test_the_line_on_averaging_has_a_score_without_it() -> None:
     )
     assert dict(headlines(gained.scores))["accuracy"] == 0.875
     assert "(accuracy 0.75 without)" in gained.averaging.words(headlines(gained.scores))  # type: ignore[union-attr]
-    assert Averaging((1.0,), 4).words([("accuracy", 0.5)]) == "with the gain of averaging all members"
+    assert Averaging((1.0,), 4).words([("accuracy", 0.5)]) == "with the gain of averaging all networks"
 
 
 def test_scores_of_classes_by_a_decision_have_no_gain_of_averaging() -> None:

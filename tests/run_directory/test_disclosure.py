@@ -15,8 +15,10 @@ from nncli import export, predict_to_file, report
 from nncli.api.options import TrainOptions
 from nncli.api.train import train_events_with
 from nncli.base import plugins
+from nncli.base.findings import FindingCode
 from nncli.data.sources.read_table import read_table
 from nncli.run_directory.disclosure import FILES, Content, Group, file_of
+from nncli.run_directory.remedies import MeasuredRemedy, save_remedies
 from nncli.run_directory.run import Run
 from nncli.serving.app import build_app
 from nncli.serving.models.reload import ModelSlot, ModelSlots
@@ -38,6 +40,7 @@ MARKS: Mapping[Content, tuple[bytes, ...]] = {
 """What is searched in the bytes of a file; marks of rows depend on the run."""
 
 
+CODE = FindingCode
 METRIC = Path(__file__).parents[2] / "examples" / "plugins" / "nncli-missed-cost" / "nncli_missed_cost.py"
 
 
@@ -94,6 +97,8 @@ def test_files_hold_what_their_descriptions_say_and_nothing_else(
         marks = {**MARKS, **of_rows(run, table)}
         hidden = replace(options, output=home / f"private{members}", private=True)
         list(train_events_with(table, options=hidden))
+        remedy = MeasuredRemedy(CODE.TARGET_LEAKAGE, ('data.features=["MARKNUM"]',), ("--positive", "classa"))
+        save_remedies(run, Run(run).load_manifest(), [remedy])
         key = home / f"private{members}" / "training_rows.key"
         files: list[tuple[Group, str, bytes]] = [("served page", *page) for page in served(run)]
         files += [("run", path.relative_to(run).as_posix(), path.read_bytes()) for path in run.rglob("*.*")]

@@ -306,6 +306,27 @@ def compare_pairwise(runs: Sequence[ComparableRun | None]) -> tuple[PairwiseResu
     return tuple(results)
 
 
+class SharedLosses(NamedTuple):
+    """The mean losses of two runs on the rows that both held out, and the test of that of `b` minus that of `a`."""
+
+    measure: str
+    rows: int
+    a: float
+    b: float
+    test: PairedTest
+
+
+def shared_losses(a: ComparableRun, b: ComparableRun) -> SharedLosses | None:
+    """The losses of two runs of the same table on their shared rows; None if there are none, or they are not finite."""
+    measure = _measures([a, b]).tested[0]
+    _, of_a, of_b = np.intersect1d(a.row_numbers, b.row_numbers, assume_unique=True, return_indices=True)
+    a, b = a.take(of_a), b.take(of_b)
+    test = _pair([a, b], 0, 1, measure, None, 1).test if len(of_a) else None
+    if test is None:
+        return None
+    return SharedLosses(_name(measure), len(of_a), _mean_loss(a, measure), _mean_loss(b, measure), test)
+
+
 def _present(run: ComparableRun | None) -> ComparableRun:
     assert run is not None
     return run

@@ -153,7 +153,8 @@ def page_of(
     head, numbers, shown = tuple[Verdict, ...](), tuple[Tile, ...](), None
     if held_out is not None and scores is not None and importance is not None:
         sections += row_sections(held_out, scores, metrics, importance, linear)
-        head, numbers = verdicts(held_out, scores, linear), tiles(held_out, scores, linear)
+        findings = () if metrics is None else metrics.findings
+        head, numbers = verdicts(held_out, scores, linear, findings), tiles(held_out, scores, linear)
         shown = _picture(held_out)
     elif held_out is None and metrics is not None:
         sections.append(recorded_scores(metrics, manifest.held_out_kind))

@@ -44,6 +44,8 @@ PYTHON_LOCALES = ("C.UTF-8", "C.utf8", "UTF-8")
 """Values to which Python itself sets LC_CTYPE if the locale is C (PEP 538)."""
 SECONDS_BETWEEN_LINES = 2.0
 MAX_SAMPLES = 64
+MIN_SHARE, ENOUGH_SHARE = 0.02, 0.05
+"""Share of the work that has to be done before a time left is told, and that from which one sample is enough."""
 
 
 class Speed:
@@ -72,8 +74,16 @@ class Speed:
         return (done - before) / max(now - then, 1e-9)
 
     def seconds_left(self, remaining: int) -> float | None:
-        """The seconds that the remaining work takes; None if the speed is unknown."""
-        return None if self.per_second is None else remaining / self.per_second
+        """The seconds that the remaining work takes; None if the speed is unknown.
+
+        The first steps tell nothing, since loops are compiled and processes start meanwhile.
+        """
+        if self.per_second is None:
+            return None
+        done = self._samples[-1][1] - self._samples[0][1]
+        if done < (MIN_SHARE if len(self._samples) > 2 else ENOUGH_SHARE) * (done + remaining):
+            return None
+        return remaining / self.per_second
 
 
 def left(seconds: float | None) -> str:

@@ -124,7 +124,7 @@ class TrainingsProgress(Work):
         values = [f"{self._noun} {progress.done}/{len(progress.members)}"]
         if progress.mean is not None:
             name, value = progress.mean
-            values.append(f"best {shown_name(name)} {format_number(value)} on average (optimistic)")
+            values.append(f"best {shown_name(name)} {format_number(value)} on average")
         return Status(
             "epoch",
             progress.epochs,

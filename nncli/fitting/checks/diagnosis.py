@@ -28,8 +28,11 @@ from nncli.nn.optim.optimizers import Sgd
 from nncli.nn.training.health import Health, LayerHealth
 from nncli.nn.training.loop import EpochReport
 from nncli.run_directory.filenames import CONFIG
+from nncli.run_directory.remedies import MeasuredRemedy
 
 MAX_FINDINGS = 5
+MAY_HELP = "May help (`nncli diagnose --try` measures it)"
+"""What precedes a command that was not measured."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,44 @@ class RowEvidence:
 
 
 @dataclass(frozen=True)
+class HeldOutScore:
+    """What predicts, by the rows that it was not trained on: the weights of the best epochs, averaged over networks.
+
+    The `metric` is that of the verdict of a report, such as the log loss; `error` and `baseline` are its values, lower
+    being better. `linear` is that of a linear model, None if there is none, and the run is clearly worse than it if
+    `is_below_linear`.
+    """
+
+    metric: str
+    error: float
+    baseline: float
+    linear: float | None = None
+    is_below_linear: bool = False
+
+    @property
+    def gain(self) -> float:
+        """The fraction of the baseline's error that the model avoids."""
+        return (self.baseline - self.error) / abs(self.baseline) if self.baseline else 0.0
+
+
+@dataclass(frozen=True)
+class ClassRecall:
+    """A class that the model misses on held-out rows: `rows` of them have it, and the `recall` of the model."""
+
+    label: str
+    rows: int
+    share: float
+    recall: float
+    n_classes: int
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What is known of a training; `rows` are None if its table is not there, `rates` empty without a sweep.
 
-    `recorded` are the findings that the run has about its scores. `diverged` if the training ended so.
+    `recorded` are the findings that the run has about its table and scores. `held_out` are the scores of what
+    predicts, None without validation rows, and `missed` is a class that it misses. `diverged` if the training ended so.
+    The training, on so many `training_rows`, is one of so many `networks` that are averaged.
     """
 
     config: Config
@@ -84,6 +121,16 @@ class Evidence:
     rates: Sequence[RateTrial] = ()
     recorded: Sequence[Finding] = ()
     diverged: bool = False
+    held_out: HeldOutScore | None = None
+    missed: ClassRecall | None = None
+    networks: int = 1
+    training_rows: int = 0
+
+    @property
+    def predicts_well(self) -> bool:
+        """Whether what predicts is good by rows that it was not trained on, whatever its last epoch was like."""
+        score = self.held_out
+        return score is not None and not self.diverged and score.gain > 0.0 and not score.is_below_linear
 
     @cached_property
     def losses(self) -> npt.NDArray[np.float64]:
@@ -136,19 +183,41 @@ def _roughness(losses: npt.NDArray[np.float64], scale: float) -> float:
 
 @dataclass(frozen=True)
 class TrainingProblem:
-    """A problem of a training: its evidence in words, the keys to set, or other advice, and its cost from 0 to 1."""
+    """A problem of a training: its evidence in words, the keys to set, or other advice, and its cost from 0 to 1.
+
+    A `goal`, the options of `nncli threshold`, is a remedy without another training. One that `is_cause` follows from
+    no other problem.
+    """
 
     code: FindingCode
     message: str
     cost: float
     assignments: tuple[str, ...] = ()
     advice: str = ""
+    goal: tuple[str, ...] = ()
+    is_cause: bool = False
 
-    def finding(self, run: Path) -> Finding:
-        """The finding about a run, with the command that trains it again without the problem."""
+    @property
+    def remedy(self) -> tuple[FindingCode, tuple[str, ...], tuple[str, ...]]:
+        """What tells its remedy from those of other problems."""
+        return self.code, self.assignments, self.goal
+
+    def command(self, run: Path) -> str:
+        """What mends a run: a threshold to choose, or a training with other settings; empty if neither is known."""
+        if self.goal:
+            return f"nncli threshold {shlex.join([str(run), *self.goal])} --save"
         sets = " ".join(f"--set {shlex.quote(assignment)}" for assignment in self.assignments)
-        command = f"Try: nncli train {shlex.quote(str(run / CONFIG))} {sets}" if sets else ""
-        return warning(self.code, self.message, hint=". ".join(filter(None, (self.advice, command))))
+        return f"nncli train {shlex.quote(str(run / CONFIG))} {sets}" if sets else ""
+
+    def finding(self, run: Path, measured: MeasuredRemedy | None = None) -> Finding:
+        """The finding about a run, with what may help, or what that does as it was `measured`."""
+        command = self.command(run)
+        words = [self.advice, f"{MAY_HELP}: {command}" if command else ""]
+        if measured is not None and command:
+            is_followed = measured.effect == "better" or self.code is FindingCode.TARGET_LEAKAGE
+            text = f"{measured.words} was tried" if not is_followed else "Measured"
+            words = [self.advice, f"{text}: {measured.sentence}", f"To follow it: {command}" if is_followed else ""]
+        return warning(self.code, self.message, hint=". ".join(filter(None, words)))
 
 
 def dense(moment: Health) -> tuple[LayerHealth, ...]:
@@ -176,8 +245,12 @@ def learning_rate(rate: float) -> str:
     return f"learning_rate.peak={rounded(rate)}"
 
 
-def layers_with(config: Config, activation: str | None = None, dropout: float | None = None) -> tuple[str, ...]:
+def layers_with(
+    config: Config, activation: str | None = None, dropout: float | None = None, most: int | None = None
+) -> tuple[str, ...]:
     """The assignments of the layers of a run without their initializers, and with another activation or dropout.
+
+    Of a network that is deeper than `most` dense layers, so many are left.
 
     The configuration of a run has activation and initializer written out in every layer. Nothing for a network of
     other layers than these and dropout, or if nothing would change.
@@ -196,7 +269,10 @@ def layers_with(config: Config, activation: str | None = None, dropout: float | 
         full = {"type": "dense", "units": layer.units, "bias": layer.bias} | ({"activation": other} if other else {})
         return layer.units if layer.bias and not other else full
 
-    layers = f"layers={json.dumps([short(layer) for layer in config.layers if isinstance(layer, Dense | Dropout)])}"
+    kept = [layer for layer in config.layers if isinstance(layer, Dense | Dropout)]
+    while most is not None and sum(isinstance(layer, Dense) for layer in kept) > most:
+        kept.pop()
+    layers = f"layers={json.dumps([short(layer) for layer in kept])}"
     of_activation = () if activation is None else (f"activation={activation}",)
     return (layers, *of_activation, *(() if config.init is None else ("init=null",)))
 
@@ -219,6 +295,25 @@ def _without_present(config: Config, assignments: tuple[str, ...]) -> tuple[str,
     has_init = any(getattr(layer, "init", None) is not None for layer in config.layers)
     unchanged = () if has_init or any(x.startswith("activation=") for x in others) else layers_with(config, dropout=1.0)
     return tuple(x for x in assignments if x in others or (x.startswith("layers=") and x not in unchanged))
+
+
+def target_leakage(e: Evidence) -> TrainingProblem | None:
+    """The checks of the table found a column that predicts the target nearly perfectly by itself.
+
+    Helps: the other columns alone, `data.features`.
+    """
+    code = FindingCode.TARGET_LEAKAGE
+    said = [finding for finding in e.recorded if finding.code == code and finding.location.column is not None]
+    if not said:
+        return None
+    leaks = {finding.location.column for finding in said}
+    message = "; ".join(
+        finding.message.replace("this column", f"column {quote(finding.location.column or '')}", 1) for finding in said
+    )
+    rest = [name for name in e.config.data.features or () if name not in leaks]
+    sets = (f"data.features={json.dumps(rest, ensure_ascii=False)}",) if rest else ()
+    advice = "The scores are not those of new rows if it is not known for them; without it they are honest"
+    return TrainingProblem(code, message, 1.0, sets, advice)
 
 
 EXPLODED = 100.0
@@ -390,11 +485,11 @@ def unscaled_target(e: Evidence, *, limit: float = 10.0, learned: float = 0.9) -
 
 
 def strong_penalty(
-    e: Evidence, *, shrunk: float = 0.25, alone: float = 0.1, gap: float = 0.05
+    e: Evidence, *, shrunk: float = 0.25, alone: float = 0.1, gap: float = 0.05, most: float = 0.8, little: float = 0.5
 ) -> TrainingProblem | None:
     """`l1`, `l2` or weight decay has shrunk the weights of a layer to less than {shrunk:.0%}, and the nearest rows
     predict better by {gap:g} (without rows, to less than {alone:.0%}); or dropout of more than half of the units,
-    without which the loss is lower by {gap:.0%}.
+    without which the loss is lower by {gap:.0%}; or of {most:.0%}, with which less than {little:.0%} is learned.
 
     Helps: a smaller penalty, less dropout.
     """
@@ -405,7 +500,8 @@ def strong_penalty(
     names += ["optimizer.weight_decay"] if isinstance(decay, float) and decay > 0.1 else []
     if _drops(e.config) and e.reports and e.rows is not None:
         loss, without = e.reports[-1].loss, e.reports[-1].val_loss
-        if underfitting(e) is not None or (without is not None and loss - without > gap * e.scale):
+        is_most = _drops(e.config, rate=most - 0.01) and e.learned < little
+        if is_most or underfitting(e) is not None or (without is not None and loss - without > gap * e.scale):
             message = f"dropout is too strong: with it, the training loss ends at {format_number(loss)}"
             message += "" if without is None else f", and the validation loss without it at {format_number(without)}"
             return TrainingProblem(FindingCode.STRONG_PENALTY, message, 1.0, layers_with(e.config, dropout=0.2))
@@ -459,13 +555,17 @@ def exploding_gradients(e: Evidence, *, norm: float = 1e4, z: float = EXPLODED) 
     return None
 
 
+DEEP = 3
+"""Dense layers of a network that learns a table well."""
+
+
 def vanishing_gradients(
     e: Evidence, *, ratio: float = 1e-3, small: float = 0.02, learned: float = 0.5, z: float = 1e-3
 ) -> TrainingProblem | None:
     """At the start, the gradient of the first layer is less than {ratio:.1%} of that of the output, or less than
     {small:.0%} and at most {learned:.0%} of the loss is learned; or z of a layer has a standard deviation below {z:g}.
 
-    Helps: `activation`, `init`.
+    Helps: `activation`, `init`, fewer layers.
     """
     early = [m for m in e.health if m.epoch <= 2 and len(m.layers) > 3 and dense(m)[-1].gradient_norm > 0.0]
     if not early:
@@ -480,7 +580,8 @@ def vanishing_gradients(
     else:
         return None
     message = f"the {what}, so that the first layers hardly learn"
-    return TrainingProblem(FindingCode.VANISHING_GRADIENTS, message, 0.9, layers_with(e.config, "relu"))
+    sets = layers_with(e.config, "relu", most=DEEP)
+    return TrainingProblem(FindingCode.VANISHING_GRADIENTS, message, 0.9, sets)
 
 
 def saturated_units(e: Evidence, *, share: float = 0.5) -> TrainingProblem | None:
@@ -523,7 +624,7 @@ def dead_units(
         FindingCode.DEAD_UNITS,
         message,
         0.6 * value,
-        (learning_rate(e.peak / 3.0), *layers_with(e.config, "leaky_relu")),
+        (learning_rate(e.peak / (10.0 if value >= nearly_all else 3.0)), *layers_with(e.config, "leaky_relu")),
     )
 
 
@@ -593,8 +694,9 @@ def conflicting_targets(e: Evidence, *, share: float = 0.1) -> TrainingProblem |
     return TrainingProblem(FindingCode.CONFLICTING_TARGETS, message, e.rows.contradicting, (), advice)
 
 
-def underfitting(e: Evidence, *, gap: float = 0.1) -> TrainingProblem | None:
-    """The scores of the five nearest other training rows are better by {gap:g} than those of the network.
+def underfitting(e: Evidence, *, gap: float = 0.1, narrow: int = 3) -> TrainingProblem | None:
+    """The scores of the five nearest other training rows are better by {gap:g} than those of the network. It is the
+    cause of other findings if a layer has at most {narrow} units.
 
     Helps: more layers or units, a smaller penalty, a better learning rate (`--rates`).
     """
@@ -610,12 +712,20 @@ def underfitting(e: Evidence, *, gap: float = 0.1) -> TrainingProblem | None:
     )
     weak = [f"{key}=0" for key in ("l1", "l2") if getattr(e.config, key)]
     units = [layer.units for layer in e.config.layers if isinstance(layer, Dense) and layer.units != "auto"]
-    is_large = len(units) > 1 and min(units) >= 64
+    is_large, is_narrow = len(units) > 1 and min(units) >= 64, bool(units) and min(units) <= narrow
     advice = "The network is not small: try learning rates with `nncli diagnose --rates`" if not e.rates else ""
     sets = weak if is_large else ["layers=[64, 64]", *weak]
-    return TrainingProblem(
-        FindingCode.UNDERFITTING, message, min(0.7, missing), tuple(sets), advice if is_large else ""
-    )
+    cost, advice = 0.8 if is_narrow else min(0.7, missing), advice if is_large else ""
+    return TrainingProblem(FindingCode.UNDERFITTING, message, cost, tuple(sets), advice, is_cause=is_narrow)
+
+
+FIRST_EPOCHS = 2
+"""Epochs after which a training of many has its best one only if its steps are large."""
+
+
+def penalty_of(rows: int) -> float:
+    """The `l2` for so many training rows, 0.1 for a hundred: beside the mean loss it falls as they grow."""
+    return float(f"{min(0.1, 10.0 / max(1, rows)):.1g}")
 
 
 def overfitting(
@@ -624,7 +734,7 @@ def overfitting(
     """The validation loss rises by {rise:.0%}, and {share:.0%} of what was learned does not hold there; or the
     training loss ends at {exact:.0%} of it.
 
-    Helps: rows, `l2`, a smaller network.
+    Helps: rows, `members=8`, `l2`.
     """
     values = [report.val_loss for report in e.reports if report.val_loss is not None]
     if len(values) < 3 or len(values) < len(e.reports) or e.learned <= 0.0:
@@ -640,30 +750,56 @@ def overfitting(
         f"the network overfits: the validation loss was {format_number(values[best])} at epoch {best + 1:,}, and ends "
         f"at {format_number(values[-1])}, while the training loss fell to {format_number(e.losses[-1])}"
     )
-    advice = "More rows help most; else a penalty or a smaller network. The weights of the best epoch are kept anyway"
-    l2 = 0.1 if e.rows is not None and not e.rows.has_labels else 0.01  # cross-entropy has smaller gradients
-    sets = (f"l2={max(l2, 3.0 * e.config.l2):g}",)
-    return TrainingProblem(FindingCode.OVERFITTING, message, min(1.0, gap) / 2.0, sets, advice)
+    is_learned_by_heart = 0.0 <= e.losses[-1] <= exact * values[-1]
+    of_best = "The weights of the best epoch are kept anyway"
+    advice = f"More rows help most; else {{}}. {of_best}"
+    if e.networks > 1:
+        sets, other = (f"l2={max(0.03, 3.0 * e.config.l2):g}",), "a penalty"
+    elif is_learned_by_heart and best < FIRST_EPOCHS < len(values) // 10:
+        sets = (learning_rate(e.peak / 10.0), "members=8")
+        other = f"a lower learning rate, as the best epoch is number {best + 1:,}, and the mean of several networks"
+    elif is_learned_by_heart:
+        l2 = max(penalty_of(e.training_rows), 3.0 * e.config.l2)
+        sets, other = (f"l2={l2:g}", "members=8"), "a penalty and the mean of several networks"
+    else:
+        sets, other = ("members=8",), "the mean of several networks, which take longer"
+    return TrainingProblem(FindingCode.OVERFITTING, message, min(1.0, gap) / 2.0, sets, advice.format(other))
 
 
-def class_never_predicted(e: Evidence, *, recall: float = 0.15) -> TrainingProblem | None:
-    """The scores say so; or the class is predicted for less than {recall:.0%} of its training rows.
+def class_never_predicted(
+    e: Evidence, *, recall: float = 0.15, rare: float = 0.1, rows: int = 10, found: float = 0.5
+) -> TrainingProblem | None:
+    """The scores say so; or the class is predicted for less than {recall:.0%} of its held-out or training rows. It is
+    said first if less than {rare:.0%} of the rows have it.
 
-    Helps: `class_weight=balanced`, [`nncli threshold`](../commands.md#nncli-threshold).
+    Helps: of two classes [`nncli threshold`](../commands.md#nncli-threshold); else `class_weight=balanced`, which makes
+    accuracy and log loss worse.
     """
     code = FindingCode.CLASS_NEVER_PREDICTED
     message = next((finding.message for finding in e.recorded if finding.code == code), "")
+    if not message and e.missed is not None and e.missed.recall < recall:
+        message = (
+            f"class {quote(e.missed.label)}, which {format_percent(e.missed.share)} of the held-out rows have, is "
+            f"predicted for {format_percent(e.missed.recall)} of these only"
+        )
     if not message and e.rows is not None and e.rows.missed and e.rows.recall < recall:
         message = (
             f"class {quote(e.rows.missed)} is predicted for {format_percent(e.rows.recall)} of its training rows only"
         )
     if not message:
         return None
-    advice = (
-        "With class_weight it is predicted more often, but accuracy and log loss get worse; of two classes, "
-        "`nncli threshold` chooses a threshold without another training"
-    )
-    return TrainingProblem(code, message, 0.55, ("class_weight=balanced",), advice)
+    if e.missed is not None and e.missed.n_classes == 2 and e.missed.recall < recall:
+        is_rare, enough = e.missed.share < rare, e.missed.rows >= rows
+        advice = "A lower threshold finds more of them, with more false alarms; costs may choose it, too"
+        advice = (
+            advice if enough else "class_weight finds more of them, with more false alarms, as `nncli threshold` does"
+        )
+        options: tuple[str, ...] = ("--recall", f"{found:g}") if is_rare else ("--f1",)  # a few rows do not tell the highest F1
+        goal = (*options, "--positive", e.missed.label) if enough else ()
+        sets = () if enough else ("class_weight=balanced",)
+        return TrainingProblem(code, message, 1.0 if is_rare else 0.55, sets, advice, goal, is_cause=is_rare)
+    advice = "With class_weight=balanced it is predicted more often, but accuracy and log loss get worse"
+    return TrainingProblem(code, message, 0.2, (), advice)
 
 
 def plateau(e: Evidence, *, flat: float = 0.03, later: float = 0.15, share: float = 0.2) -> TrainingProblem | None:
@@ -802,6 +938,8 @@ LIVE: tuple[Rule, ...] = (
     dead_units,
 )
 RULES: tuple[Rule, ...] = (
+    target_leakage,
+    class_never_predicted,
     *LIVE,
     learning_rate_too_low,
     initial_loss,
@@ -809,7 +947,6 @@ RULES: tuple[Rule, ...] = (
     conflicting_targets,
     underfitting,
     overfitting,
-    class_never_predicted,
     plateau,
     too_few_epochs,
     batch_noise,
@@ -846,7 +983,8 @@ CONSEQUENCES = {
     CODE.VANISHING_GRADIENTS: OF_SETTING,
     CODE.PLATEAU: OF_STEPS | {CODE.BATCH_NOISE, CODE.DEAD_UNITS},
     **dict.fromkeys((CODE.OVERFITTING, CODE.BATCH_NOISE), OF_STEPS),
-    CODE.CLASS_NEVER_PREDICTED: OF_STEPS | {CODE.LEARNING_RATE_TOO_LOW, CODE.DEAD_UNITS, CODE.UNDERFITTING},
+    CODE.CLASS_NEVER_PREDICTED: OF_STEPS
+    | {CODE.LEARNING_RATE_TOO_LOW, CODE.DEAD_UNITS, CODE.UNDERFITTING, CODE.TOO_FEW_EPOCHS, CODE.OVERFITTING},
     CODE.LEARNING_RATE_TOO_HIGH: OF_SETTING | {CODE.UNSCALED_INPUTS},
     CODE.INITIAL_LOSS: OF_STEPS - {CODE.LEARNING_RATE_TOO_HIGH},
     CODE.DEAD_UNITS: OF_STEPS | {CODE.BATCH_NOISE},
@@ -857,6 +995,8 @@ CONSEQUENCES = {
     CODE.UNDERFITTING: OF_STEPS | {CODE.LEARNING_RATE_TOO_LOW, CODE.DEAD_UNITS, CODE.TOO_FEW_EPOCHS, CODE.PLATEAU},
 }
 """What a problem follows from: it is not named beside these."""
+OF_TABLE = {CODE.TARGET_LEAKAGE, CODE.CLASS_NEVER_PREDICTED, CODE.FEW_ROWS_DOMINATE, CODE.CONFLICTING_TARGETS}
+"""Problems that the scores of held-out rows do not refute."""
 
 
 def training_problems(evidence: Evidence, rules: Iterable[Rule] = RULES) -> tuple[TrainingProblem, ...]:
@@ -864,8 +1004,10 @@ def training_problems(evidence: Evidence, rules: Iterable[Rule] = RULES) -> tupl
     with np.errstate(all="ignore"):
         problems = [problem for rule in rules if (problem := rule(evidence)) is not None]
     config = evidence.config
+    if evidence.predicts_well and evidence.networks > 1:
+        problems = [problem for problem in problems if problem.code in OF_TABLE]
     codes = {problem.code for problem in problems}
-    causes = [problem for problem in problems if codes.isdisjoint(CONSEQUENCES.get(problem.code, ()))]
+    causes = [p for p in problems if p.is_cause or codes.isdisjoint(CONSEQUENCES.get(p.code, ()))]
     if (swept := _swept(evidence)) is not None:
         best, nearest = swept
         rate = (

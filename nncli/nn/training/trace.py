@@ -92,7 +92,7 @@ class TracedStep:
     """A step, counted from 1, on a batch.
 
     `loss` is the sum of `row_losses` (rows,). `gradient_norm` is the norm of the gradient with the `penalty`'s, before
-    it is clipped to `clip_norm`.
+    it is clipped to `clip_norm`. `output` has the `offset` (rows,) of an exposure, which is added after the last layer.
     """
 
     step: int
@@ -105,6 +105,7 @@ class TracedStep:
     gradient_norm: float
     clip_norm: float | None
     learning_rate: float
+    offset: Array | None = None
 
 
 def trace_step(
@@ -161,7 +162,11 @@ def trace_step(
             hint="Trace an earlier step, or lower the learning_rate.",
         )
     state.step += 1
-    output = values[list(check.watched)[-1]]
+    output, offset = values[list(check.watched)[-1]], None
+    if (position_of_offset := arguments.network.offset) is not None:
+        offset = batch.X[:, position_of_offset].copy()
+        output = output.copy()
+        output[:, 0] += offset
     total = loss_gradient.astype(np.float64)
     if penalty is not None:
         n = parameters.layout.n_decayed
@@ -179,6 +184,7 @@ def trace_step(
         gradient_norm=float(np.linalg.norm(total)),
         clip_norm=arguments.clip_norm,
         learning_rate=rate,
+        offset=offset,
     )
 
 

@@ -35,6 +35,17 @@ def test_a_slow_beginning_is_forgotten(clock: list[float]) -> None:
     assert pace.seconds_left(5) == 5.0
 
 
+@pytest.mark.parametrize("steps", [[(31.0, 1)], [(31.0, 20)], [(31.0, 1), (33.0, 15)]])
+def test_the_first_steps_of_many_tell_no_time_left(clock: list[float], steps: list[tuple[float, int]]) -> None:
+    pace = Speed(0)
+    for clock[0], done in steps:
+        pace.add(done)
+    assert pace.seconds_left(992 - done) is None
+    clock[0] = 40.0
+    pace.add(100)
+    assert pace.seconds_left(892) is not None
+
+
 def test_few_samples_are_kept_however_long_it_takes(clock: list[float]) -> None:
     pace = Speed(0)
     for i in range(1, 10_000):

@@ -28,7 +28,7 @@ def test_figures_are_of_all_members() -> None:
     assert figures("members", FIRST, SECOND, Progress(epochs=10)) == [
         "epoch 6/30",
         "members 0/3",
-        "best accuracy 0.75 on average (optimistic)",
+        "best accuracy 0.75 on average",
     ]
     assert figures("trainings", Progress(epochs=10)) == ["epoch 0/10", "trainings 0/1"]
 
@@ -77,7 +77,7 @@ def test_a_log_has_a_line_now_and_then_and_the_last(
     shown.close()
     assert capsys.readouterr().err.splitlines() == [
         "epoch 0/20  members 0/2",
-        "epoch 6/20  members 0/2  best accuracy 0.75 on average (optimistic)  9.3 s left",
+        "epoch 6/20  members 0/2  best accuracy 0.75 on average  9.3 s left",
     ]
 
 
@@ -92,7 +92,7 @@ def test_a_terminal_has_a_bar_and_a_line_for_each_member_at_work() -> None:
     lines = [line.rstrip() for line in capture.get().splitlines()]
     assert "6/30" in lines[0]
     assert lines[1:] == [
-        "members 0/3  best accuracy 0.75 on average (optimistic)",
+        "members 0/3  best accuracy 0.75 on average",
         "1: epoch 2/10, best accuracy 0.5 at 1",
         "2: epoch 4/10, best accuracy 1 at 4",
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from math import exp, log
 
@@ -30,6 +31,7 @@ from nncli.analysis.report.page import (
     shortened,
 )
 from nncli.base.errors import DataError
+from nncli.base.findings import Finding, FindingCode
 from nncli.base.logs import format_duration
 from nncli.base.text import format_number, format_percent, format_range, short_number
 from nncli.config.schema.training import Teacher
@@ -124,7 +126,9 @@ def summary_sentence(summary: RunSummary, scores: ScoresWithIntervals | None) ->
         guess = target.baseline_noun
     elif len(target.names) > 1:
         of = f" of {quoted_name(target.names[0])}"
-    interval = "" if main.interval is None else f" (95 % CI {format_interval(main.interval, form)})"
+    interval = "" if main.interval is None else f"95 % CI {format_interval(main.interval, form)}"
+    about = "; ".join(filter(None, (interval, averaged(held_out, main))))
+    interval = f" ({about})" if about else ""
     return (
         f"{lead(summary)} {capitalized(metric_title(main.name))}{of} on {scored_rows(held_out)}: "
         f"{form(main.value)}{interval}; the baseline, which always predicts {guess}: {form(main.baseline)}"
@@ -364,7 +368,8 @@ def held_out_scores(
 ) -> Section:
     """The scores with intervals, and those of the training rows for comparison."""
     n, groups = len(held_out), scores.resampling.groups
-    parts: list[Part] = [Points(tuple(verdict.text for verdict in verdicts(held_out, scores, linear)))]
+    findings = () if metrics is None else metrics.findings
+    parts: list[Part] = [Points(tuple(verdict.text for verdict in verdicts(held_out, scores, linear, findings)))]
     methods = [scored_predictions(held_out), f"{BASELINE} {_method(scores)}"]
     if groups < MIN_GROUPS:
         unit = "row" if groups == len(scores.resampling.rows) else "group"
@@ -489,32 +494,78 @@ def _recorded(title: str, scores: RecordedScores, note: str = "") -> Table:
 
 MAX_VERDICTS = 3
 """Most targets with a verdict of their own."""
+TINY = 0.01
+"""Share of the other score below which a clear gain does not matter."""
 FRACTIONS = frozenset({"accuracy", "balanced_accuracy"})
 """Metrics that are shown in percent."""
 
 
 def verdicts(
-    held_out: HeldOutPredictions, scores: ScoresWithIntervals, linear: LinearModel | None = None
+    held_out: HeldOutPredictions,
+    scores: ScoresWithIntervals,
+    linear: LinearModel | None = None,
+    findings: Sequence[Finding] = (),
 ) -> tuple[Verdict, ...]:
-    """Whether the model is better than the baseline and a linear model, by intervals of the improvement."""
+    """Whether the scores can be believed, and whether the model is better than the baseline and a linear model.
+
+    Intervals of the improvement decide. A column that leaks the target, of the run's `findings`, comes first. A clear
+    gain over the linear model that is tiny is left out, and what is clearly worse than by it is named.
+    """
+    leaks = tuple(map(_leak, (finding for finding in findings if finding.code == FindingCode.TARGET_LEAKAGE)))
     if held_out.split == "training":
         text = "Not known to be better than the baseline: no rows were kept apart to measure it."
-        return (Verdict(text, False, "Not known to be better than", "the baseline"),)
+        return (*leaks, Verdict(text, False, "Not known to be better than", "the baseline"))
     other, metric = "the baseline", held_out.predictions.target.verdict_metric(held_out.loss)
     if held_out.baseline.decision is not None:
         constant = held_out.predictions.target.labels[held_out.baseline.classes[0]]
         other, metric = f"the best constant prediction, always {quoted_name(constant)}", COST.name
-    compared = [score for score in scores.scores if score.name == metric]
+    compared, main = [score for score in scores.scores if score.name == metric], main_score(scores)
     collected = []
     for score in compared[:MAX_VERDICTS]:
         collected.append(_verdict(score, other, score.improvement))
-        main, is_worse = main_score(scores), score.improvement is not None and score.improvement.high < 0
+        is_worse = score.improvement is not None and score.improvement.high < 0
         if not is_worse and main.improvement is not None and main.improvement.high < 0:
             collected.append(_verdict(main, other, main.improvement))
         beside = None if linear is None else linear.of(score)
-        if linear is not None and beside is not None and beside.baseline is not None:
-            collected.append(_verdict(score, f"a linear model ({linear.name})", beside.improvement))
-    return tuple(collected)
+        if linear is not None and beside is not None and beside.baseline is not None and not _is_tiny(beside):
+            collected.append(_verdict(beside, f"a linear model ({linear.name})", beside.improvement))
+    if collected and main.name != metric:
+        follows = f"The verdict follows the {metric_title(metric)}, not the {metric_title(main.name)}."
+        collected[0] = replace(collected[0], text=f"{collected[0].text} {follows}")
+    if linear is not None:
+        collected += _worse_than_linear(scores, linear, metric)
+    return (*leaks, *collected)
+
+
+def _leak(finding: Finding) -> Verdict:
+    """The verdict on a column that gives the target away."""
+    column = quoted_name(finding.location.column or "")
+    text = (
+        f"The scores are too good unless column {column} is known for new rows: by itself, it predicts the target "
+        "nearly perfectly. Train without it to see what the other columns predict."
+    )
+    return Verdict(text, False, "Leak: not to be believed unless known before the target:", f"column {column}")
+
+
+def _is_tiny(score: ScoreWithInterval) -> bool:
+    """Whether a gain is clear, and too small to matter."""
+    if score.improvement is None or score.improvement.low <= 0 or score.value is None or not score.baseline:
+        return False
+    return abs(score.value - score.baseline) < TINY * abs(score.baseline)
+
+
+def _worse_than_linear(scores: ScoresWithIntervals, linear: LinearModel, metric: str) -> list[Verdict]:
+    """A verdict on the scores that are clearly worse than those of the linear model, unless that of the `metric` is."""
+    compared = [beside for score in scores.scores if (beside := linear.of(score)) is not None]
+    worse = [beside for beside in compared if beside.improvement is not None and beside.improvement.high < 0]
+    if not worse or any(score.name == metric for score in worse):  # which is said
+        return []
+    names = dict.fromkeys(metric_title(score.name) for score in worse)
+    first = _verdict(worse[0], f"a linear model ({linear.name})", worse[0].improvement)
+    more = [*names][1:]
+    text = f"{first.text} So are {', '.join(more)}." if len(more) > 1 else first.text
+    text = f"{first.text} So is {more[0]}." if len(more) == 1 else text
+    return [replace(first, text=text, measure=", ".join(names))]
 
 
 def _verdict(score: ScoreWithInterval, other: str, gain: ConfidenceInterval | None) -> Verdict:
@@ -527,11 +578,25 @@ def _verdict(score: ScoreWithInterval, other: str, gain: ConfidenceInterval | No
     interval = f"(95 % CI of the difference: {format_range(format_number(low), format_number(high))})"
     relation, reason = "Not clearly better than", f"the difference in {title} may be chance"
     better, worse = ("higher", "lower") if higher_is_better(score.name) else ("lower", "higher")
-    if gain.low > 0:
+    if _is_tiny(score):
+        relation, reason = "Hardly better than", f"its {title} is {better} by less than {format_percent(TINY)}"
+    elif gain.low > 0:
         relation, reason = "Clearly better than", f"its {title} is {better}"
     elif gain.high < 0:
         relation, reason = "Worse than", f"its {title} is {worse}"
-    return Verdict(f"{relation} {other}: {reason} {interval}.", gain.low > 0, relation, other, title)
+    is_clear = relation == "Clearly better than"
+    return Verdict(f"{relation} {other}: {reason} {interval}.", is_clear, relation, other, title)
+
+
+def averaged(held_out: HeldOutPredictions, score: ScoreWithInterval) -> str:
+    """What a score includes besides the scored rows: the expected gain of averaging; empty without one."""
+    if held_out.averaging is None:
+        return ""
+    is_decided = held_out.predictions.decision is not None
+    without = held_out.averaging.without(score.name, score.value, decided=is_decided)
+    if without is None:
+        return ""
+    return f"with the expected gain of averaging, {format_of(score.name)(without)} without it"
 
 
 def tiles(
@@ -542,6 +607,7 @@ def tiles(
     short, exact = format_of(main.name, short_number), format_of(main.name)
     name = capitalized(metric_title(main.name)) + (f" of {quoted_name(main.target)}" if main.target else "")
     interval = "" if main.interval is None else f"95 % CI {format_interval(main.interval, short)}"
+    interval = "; ".join(filter(None, (interval, averaged(held_out, main))))
     beside, rows = None if linear is None else linear.of(main), held_out.manifest.data.rows
     of_all = "" if len(held_out) == rows else f" of {rows:,} of the table"
     measured = [(name, main.value, interval), ("Baseline", main.baseline, f"{name} without features")]

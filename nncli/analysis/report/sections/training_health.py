@@ -18,9 +18,9 @@ MAX_TEXT = 400
 
 
 def training_health(diagnosis: Diagnosis) -> Section | None:
-    """The findings, and a chart each of gradients, updates and, if there are any, useless units.
+    """The remedies that were measured, and a chart each of gradients, updates and, if there are any, useless units.
 
-    The charts are folded where nothing was found. Of an ensemble the lines are medians over its networks at the epochs
+    The charts are folded where none was measured. Of an ensemble the lines are medians over its networks at the epochs
     that all of them have.
     """
     networks = [moments for moments in diagnosis.health if moments]
@@ -49,18 +49,22 @@ def training_health(diagnosis: Diagnosis) -> Section | None:
     text = "Measured on two batches before the training and after some of the epochs."
     text += f" Medians of {len(networks):,} networks." if len(networks) > 1 else ""
     shown: tuple[Part, ...] = (Paragraph(text), Gallery(tuple(chart for chart in charts if chart is not None)))
-    if not diagnosis.findings:
+    if not diagnosis.remedies:
         shown = (Details("Gradients, updates and units of each layer", shown),)
-    return Section("training-health", "Health of the training", (_findings(diagnosis), *shown), wide=True)
+    return Section("training-health", "Health of the training", (_remedies(diagnosis), *shown), wide=True)
 
 
-def _findings(diagnosis: Diagnosis) -> Part:
-    if not diagnosis.findings:
-        return Paragraph("Nothing wrong was found in the losses, layers and gradients of the training.")
+def _remedies(diagnosis: Diagnosis) -> Part:
+    if not diagnosis.remedies:
+        return Paragraph(
+            "What may be wrong with the training is printed by nncli diagnose RUN; with --try it trains each remedy on "
+            "the same folds, and the report shows what that does to the score."
+        )
     rows = tuple(
-        (display(finding.message, MAX_TEXT), display(finding.hint, MAX_TEXT)) for finding in diagnosis.findings
+        (remedy.code.description, display(remedy.words, MAX_TEXT), display(remedy.sentence, MAX_TEXT))
+        for remedy in diagnosis.remedies
     )
-    return Table("What went wrong, the costliest first", ("finding", "what helps"), rows, (0, 1), folds=True)
+    return Table("Remedies that were measured", ("finding", "remedy", "what it does"), rows, (0, 1, 2), folds=True)
 
 
 def _chart(

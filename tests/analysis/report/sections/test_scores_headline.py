@@ -11,12 +11,15 @@ import pytest
 
 from nncli import threshold
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
-from nncli.analysis.evaluation.linear_model import linear_benchmark
+from nncli.analysis.evaluation.linear_model import LinearModel, linear_benchmark
 from nncli.analysis.evaluation.run_summary import summarize_run
 from nncli.analysis.report.page import Verdict, headline
 from nncli.analysis.report.run_page import page_of
 from nncli.analysis.report.sections.scores import summary_sentence, tiles, verdicts
+from nncli.base.errors import Location
+from nncli.base.findings import Finding, FindingCode
 from nncli.base.text import format_percent
+from nncli.models.scores import Averaging
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from tests.analysis.report.support import SMALL, trained_on
 
@@ -103,6 +106,52 @@ def test_a_linear_model_stands_beside_the_baseline(penguins: Path) -> None:
     baseline, beside = verdicts(held_out, scores, linear)
     assert baseline.is_clear
     assert "a linear model (logistic regression)" in beside.text
+
+
+def test_a_leak_is_said_first(penguins: Path) -> None:
+    held_out = predict_held_out(penguins)
+    leak = Finding("warning", FindingCode.TARGET_LEAKAGE, Location(column="bill"), "it leaks", "")
+    first, second = verdicts(held_out, held_out.scores_with_intervals(), None, [leak])
+    assert not first.is_clear
+    assert "“bill”" in first.text
+    assert second.is_clear
+
+
+def linear_with(held_out: HeldOutPredictions, **gains: tuple[float, ConfidenceInterval]) -> LinearModel:
+    """A linear model whose scores are worse by so much than those of the run, with these intervals."""
+    scores = held_out.scores_with_intervals()
+    beside = tuple(
+        replace(score, baseline=(score.value or 0.0) + gains[score.name][0], improvement=gains[score.name][1])
+        for score in scores.scores
+        if score.name in gains
+    )
+    return LinearModel("ridge regression", None, scores=replace(scores, scores=beside))
+
+
+def test_a_clear_gain_over_the_linear_model_that_is_tiny_is_left_out(penguins: Path) -> None:
+    held_out = predict_held_out(penguins)
+    scores = held_out.scores_with_intervals()
+    tiny, large = (linear_with(held_out, log_loss=(gain, ConfidenceInterval(1e-5, 1.0))) for gain in (1e-5, 0.5))
+    assert len(verdicts(held_out, scores, tiny)) == 1
+    assert [verdict.is_clear for verdict in verdicts(held_out, scores, large)] == [True, True]
+
+
+def test_what_is_clearly_worse_than_the_linear_model_is_named(penguins: Path) -> None:
+    held_out = predict_held_out(penguins)
+    unclear, worse = ConfidenceInterval(-0.1, 0.1), ConfidenceInterval(-0.2, -0.1)
+    linear = linear_with(held_out, log_loss=(0.0, unclear), accuracy=(0.1, worse), macro_f1=(0.1, worse))
+    *_, last = verdicts(held_out, held_out.scores_with_intervals(), linear)
+    assert not last.is_clear
+    assert last.measure == "accuracy, macro F1"
+
+
+def test_a_score_that_includes_the_gain_of_averaging_says_so(penguins: Path) -> None:
+    held_out = predict_held_out(penguins)
+    scores = held_out.scores_with_intervals()
+    averaged = replace(held_out, averaging=Averaging((0.9,), 40))
+    plain, told = (tiles(rows, scores)[0].remark for rows in (held_out, averaged))
+    assert told.startswith(plain)
+    assert "without" in told.removeprefix(plain)
 
 
 def test_the_headline_is_one_sentence_of_verdicts_that_agree() -> None:

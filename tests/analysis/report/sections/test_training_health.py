@@ -9,6 +9,7 @@ from nncli.analysis.report.page import Details, Gallery, Paragraph, Table
 from nncli.analysis.report.sections.training_health import training_health
 from nncli.base.findings import FindingCode, warning
 from nncli.nn.training.health import Health, LayerHealth
+from nncli.run_directory.remedies import MeasuredRemedy
 
 
 def layer(name: str, gradient: float, dead: float = 0.0, weight: float = 2.0) -> LayerHealth:
@@ -22,20 +23,23 @@ def network(*gradients: float, dead: float = 0.0) -> tuple[Health, ...]:
     )
 
 
-def test_the_section_has_the_findings_and_a_chart_for_gradients_and_updates() -> None:
-    finding = warning(FindingCode.DEAD_UNITS, "many units are dead", hint="Try: this")
-    section = training_health(Diagnosis(Path("run"), (finding,), (network(1.0, 2.0, 3.0),)))
+def test_the_section_has_the_measured_remedies_and_a_chart_for_gradients_and_updates() -> None:
+    remedy = MeasuredRemedy(FindingCode.DEAD_UNITS, ("epochs=9",), (), "log loss", 9, 0.5, 0.4, -0.2, -0.1)
+    finding = warning(FindingCode.OVERFITTING, "it overfits", hint="May help: this")
+    health = (network(1.0, 2.0, 3.0),)
+    section = training_health(Diagnosis(Path("run"), (finding,), health, remedies=(remedy,)))
     assert section is not None
     findings, _, gallery = section.parts
     assert isinstance(findings, Table)
     assert isinstance(gallery, Gallery)
-    assert [[cell.full for cell in row] for row in findings.cells] == [["many units are dead", "Try: this"]]
+    shown = [[cell.full for cell in row] for row in findings.cells]
+    assert shown == [[FindingCode.DEAD_UNITS.description, "epochs=9", remedy.sentence]]
     assert [figure.title for figure in gallery.figures] == ["Norm of the gradient", "Update relative to the weights"]
     assert [row[1].full for row in gallery.figures[0].table.cells] == ["1", "2", "3"]
     assert [row[0].full for row in gallery.figures[0].table.cells] == ["0", "1", "2"]
 
 
-def test_of_several_networks_the_lines_are_medians_at_common_epochs_folded_if_nothing_was_found() -> None:
+def test_of_several_networks_the_lines_are_medians_at_common_epochs_folded_if_no_remedy_was_measured() -> None:
     health = (network(1.0, 2.0), network(5.0, 6.0, 7.0, dead=0.5), network(2.0, 9.0, 9.0, dead=0.5))
     section = training_health(Diagnosis(Path("run"), (), health))
     assert section is not None
