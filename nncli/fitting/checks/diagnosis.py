@@ -794,7 +794,8 @@ def class_never_predicted(
         advice = (
             advice if enough else "class_weight finds more of them, with more false alarms, as `nncli threshold` does"
         )
-        options: tuple[str, ...] = ("--recall", f"{found:g}") if is_rare else ("--f1",)  # a few rows do not tell the highest F1
+        # a few rows do not tell the highest F1
+        options: tuple[str, ...] = ("--recall", f"{found:g}") if is_rare else ("--f1",)
         goal = (*options, "--positive", e.missed.label) if enough else ()
         sets = () if enough else ("class_weight=balanced",)
         return TrainingProblem(code, message, 1.0 if is_rare else 0.55, sets, advice, goal, is_cause=is_rare)

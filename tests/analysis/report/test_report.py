@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from nncli.api.report import ReportFiles, report
-from nncli.api.train import train_events
+from nncli.api.train import train, train_events
 from nncli.base.errors import RunError, UsageError
 from nncli.fitting.train.events import Finished
 from nncli.run_directory.manifest import HISTORY, MANIFEST, MODEL
@@ -47,6 +47,19 @@ def test_the_sections_of_a_regression(pair: Path, tmp_path: Path) -> None:
     found = titles(report(pair, tmp_path / "r.html"))
     assert found[:4] == ["Scores", "Feature importance", "Residuals", "Prediction intervals"]
     assert "Scores by class" not in found
+
+
+def test_an_exposure_is_no_feature_and_the_baseline_is_proportional_to_it(tmp_path: Path) -> None:
+    exposure = np.tile([0.5, 1.0, 2.0], 20)
+    frame = pl.DataFrame({"age": np.arange(60.0), "years": exposure, "claims": np.arange(60) % 4})
+    config = "data: {path: t.csv, target: claims, exposure: years}\nlayers: [2]\nepochs: 2\nloss: poisson\n"
+    frame.write_csv(tmp_path / "t.csv")
+    (tmp_path / "c.yaml").write_text(config)
+    files = report(train(tmp_path / "c.yaml", output=tmp_path / "run").run)
+    card = files.card.read_text()
+    assert "features: “age”\n" in card
+    assert "exposure: “years”" in card
+    assert "the mean rate times the exposure" in card
 
 
 def test_the_same_run_gives_the_same_bytes(penguins: Path, penguins_report: ReportFiles, tmp_path: Path) -> None:

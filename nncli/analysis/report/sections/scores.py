@@ -103,7 +103,7 @@ def lead(summary: RunSummary) -> str:
     held_out, manifest = summary.held_out, summary.manifest
     if held_out is None:
         return f"{_networks(manifest)}: {_state(manifest)}."
-    target, columns = held_out.predictions.target, len(held_out.model.names)
+    target, columns = held_out.predictions.target, len(_features(held_out))
     first, more = quoted_name(target.names[0]), 0 if target.joins_columns else len(target.names) - 1
     what = f"predicts {first}" + (f" and {more:,} more" if more else "")
     if target.has_labels:
@@ -111,6 +111,11 @@ def lead(summary: RunSummary) -> str:
     elif target.labels:
         what = f"predicts which of {len(target.labels):,} {target.output_nouns} a row has"
     return f"{_networks(manifest)} {what} from {columns:,} column{'s' * (columns != 1)}."
+
+
+def _features(held_out: HeldOutPredictions) -> tuple[str, ...]:
+    """The columns that a model learns from; it also reads the exposure."""
+    return tuple(name for name in held_out.model.names if name != held_out.config.data.exposure)
 
 
 def summary_sentence(summary: RunSummary, scores: ScoresWithIntervals | None) -> str:
@@ -124,6 +129,8 @@ def summary_sentence(summary: RunSummary, scores: ScoresWithIntervals | None) ->
         guess = quoted_name(target.labels[int(held_out.baseline.classes[0])])
     elif target.baseline_noun:
         guess = target.baseline_noun
+    elif held_out.baseline.exposure is not None:
+        guess = "the mean rate times the exposure"
     elif len(target.names) > 1:
         of = f" of {quoted_name(target.names[0])}"
     interval = "" if main.interval is None else f"95 % CI {format_interval(main.interval, form)}"
@@ -190,7 +197,9 @@ def overview_facts(summary: RunSummary) -> tuple[tuple[str, str], ...]:
                 f"{quoted_names(target.names)}: {outputs if target.labels else kind}",
             )
         )
-        pairs.append(("features", quoted_names(tuple(held_out.model.names))))
+        pairs.append(("features", quoted_names(_features(held_out))))
+        if (exposure := held_out.config.data.exposure) is not None:
+            pairs.append(("exposure", f"{quoted_name(exposure)}: predictions are proportional to it"))
     pairs.append(("table", f"{display(manifest.data.title, 200)}, {manifest.data.rows:,} rows"))
     if held_out is not None:
         pairs.append(("scored on", _rows(held_out)))
