@@ -432,12 +432,14 @@ def test_the_default_is_judged_by_what_predicts_and_not_by_its_last_epoch(
     train(tables("classes"), target="y", quality="fast", set=["members=3", "workers=1"], output=run)
     assert codes(diagnose(run)) == []
     evidence = Evidence(read_config(run), networks=3, held_out=HeldOutScore("log_loss", 0.4, 0.7))
-    ill = TrainingProblem(CODE.OVERFITTING, "", 1.0, ("l2=0.5",))
+    ill = TrainingProblem(CODE.TOO_FEW_EPOCHS, "", 1.0, ("l2=0.5",))
+    poor = replace(evidence, held_out=HeldOutScore("log_loss", 0.8, 0.7))
+    assert training_problems(poor, [lambda _: replace(ill, code=CODE.OVERFITTING)]) == ()
     assert training_problems(evidence, [lambda _: ill]) == ()
     for other in (
         replace(evidence, networks=1),
         replace(evidence, diverged=True),
-        replace(evidence, held_out=HeldOutScore("log_loss", 0.8, 0.7)),
+        poor,
         replace(evidence, held_out=HeldOutScore("log_loss", 0.4, 0.7, 0.2, is_below_linear=True)),
     ):
         assert training_problems(other, [lambda _: ill])

@@ -753,16 +753,14 @@ def overfitting(
     is_learned_by_heart = 0.0 <= e.losses[-1] <= exact * values[-1]
     of_best = "The weights of the best epoch are kept anyway"
     advice = f"More rows help most; else {{}}. {of_best}"
-    if e.networks > 1:
-        sets, other = (f"l2={max(0.03, 3.0 * e.config.l2):g}",), "a penalty"
-    elif is_learned_by_heart and best < FIRST_EPOCHS < len(values) // 10:
+    sets: tuple[str, ...] = ("members=8",)
+    other = "the mean of several networks, which take longer"
+    if is_learned_by_heart and best < FIRST_EPOCHS < len(values) // 10:
         sets = (learning_rate(e.peak / 10.0), "members=8")
         other = f"a lower learning rate, as the best epoch is number {best + 1:,}, and the mean of several networks"
     elif is_learned_by_heart:
         l2 = max(penalty_of(e.training_rows), 3.0 * e.config.l2)
         sets, other = (f"l2={l2:g}", "members=8"), "a penalty and the mean of several networks"
-    else:
-        sets, other = ("members=8",), "the mean of several networks, which take longer"
     return TrainingProblem(FindingCode.OVERFITTING, message, min(1.0, gap) / 2.0, sets, advice.format(other))
 
 
@@ -998,6 +996,8 @@ CONSEQUENCES = {
 """What a problem follows from: it is not named beside these."""
 OF_TABLE = {CODE.TARGET_LEAKAGE, CODE.CLASS_NEVER_PREDICTED, CODE.FEW_ROWS_DOMINATE, CODE.CONFLICTING_TARGETS}
 """Problems that the scores of held-out rows do not refute."""
+OF_LAST_EPOCH = {CODE.OVERFITTING, CODE.PLATEAU, CODE.BATCH_NOISE}
+"""Problems that the mean of networks at their best epochs does not have."""
 
 
 def training_problems(evidence: Evidence, rules: Iterable[Rule] = RULES) -> tuple[TrainingProblem, ...]:
@@ -1005,8 +1005,9 @@ def training_problems(evidence: Evidence, rules: Iterable[Rule] = RULES) -> tupl
     with np.errstate(all="ignore"):
         problems = [problem for rule in rules if (problem := rule(evidence)) is not None]
     config = evidence.config
-    if evidence.predicts_well and evidence.networks > 1:
-        problems = [problem for problem in problems if problem.code in OF_TABLE]
+    if evidence.networks > 1:
+        left = OF_TABLE if evidence.predicts_well else {*FindingCode} - OF_LAST_EPOCH
+        problems = [problem for problem in problems if problem.code in left]
     codes = {problem.code for problem in problems}
     causes = [p for p in problems if p.is_cause or codes.isdisjoint(CONSEQUENCES.get(p.code, ()))]
     if (swept := _swept(evidence)) is not None:
