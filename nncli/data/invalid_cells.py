@@ -113,7 +113,7 @@ def invalid_cells_of(
 def _mark_missing(words: pl.Series, present: int) -> bool:
     """Whether one word among numbers of few values, all of its cells `words`, marks missing cells and is no category.
 
-    It is rare, or means nothing else: persons of `2`, `4` and `more` are categories.
+    It is rare, or means nothing else: persons of "2", "4" and "more" are categories.
     """
     if words.n_unique() > 1 or len(words) < MIN_REPEATS or words.str.contains(DIGIT).any():
         return False

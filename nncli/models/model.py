@@ -105,7 +105,7 @@ class Model:
         return self.spec.encoder.names
 
     def hash_rows(self, table: Table) -> Hashes:
-        """A hash of the features and the target of each row (rows,); see runs/training_rows.py."""
+        """A hash of the features and the target of each row (rows,); see nncli/run_directory/training_rows.py."""
         return hash_rows(self.spec.encoder, self.spec.target, table)
 
     @cached_property

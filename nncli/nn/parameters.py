@@ -148,7 +148,7 @@ class Parameters:
         return {s.name: self._view(self.grad, s.name) for s in self.layout.specs if s.group is not ParamGroup.STATISTIC}
 
     def copy_from(self, source: Parameters) -> None:
-        """Copy the values of `other`, which has the same layout."""
+        """Copy the values of `source`, which has the same layout."""
         np.copyto(self.theta, source.theta)
         np.copyto(self.statistics, source.statistics)
 

@@ -95,7 +95,7 @@ def boolean_numbers(words: pl.Series) -> pl.Series:
 
 
 def alternative_categories(words: pl.Series, categories: Sequence[str]) -> pl.Series:
-    """The category of `known` that each cell means, null where it means none, or two of them.
+    """The one of the `categories` that each cell means, null where it means none, or two of them.
 
     Spaces around a cell do not count, nor the zeros of a whole number (3.0 for 3), nor the case of true and false or
     yes and no, if these are all categories.

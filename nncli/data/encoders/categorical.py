@@ -322,7 +322,7 @@ def _other_case(key: str, keys: Iterable[str]) -> str | None:
 def _merge_equal(codes_of_members: Codes, cells: Sequence[str | None]) -> tuple[Codes, list[str | None]]:
     """A code of each cell, the same for cells that no member tells apart, and a cell of each code.
 
-    `own` (members, cells) are the members' own codes. The first two cells are a missing and an unknown one.
+    `codes_of_members` is (members, cells). The first two cells are a missing and an unknown one.
     """
     codes, of_column = np.empty(len(cells), np.int64), dict[tuple[int, ...], int]()
     representatives: list[str | None] = []

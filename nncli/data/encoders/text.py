@@ -177,7 +177,7 @@ def unigrams(cells: pl.Series) -> pl.DataFrame:
 
 
 def bigrams(words: pl.DataFrame, words_of_terms: Collection[str]) -> pl.DataFrame:
-    """All pairs of adjacent words that are both in `known`, in the columns of `unigrams`."""
+    """All pairs of adjacent words that are both in `words_of_terms`, in the columns of `unigrams`."""
     row, word = pl.col("row"), pl.when(pl.col("term").is_in(list(words_of_terms))).then("term")
     both = pl.when(row == row.shift(-1)).then(pl.concat_str(word, word.shift(-1), separator=" "))
     return words.select(row, both.alias("term")).drop_nulls()

@@ -417,7 +417,7 @@ def read_candidates(
     """The candidates of an ensemble whose members are done, in the order of their epochs, up to `max_epoch`.
 
     If one epoch is chosen for all members, these are the epochs of which every member kept the weights, read unless
-    they are among the `known` ones. Otherwise, and where an older version began the training, there is one candidate,
+    they are among the `earlier` ones. Otherwise, and where an older version began the training, there is one candidate,
     of the best epoch of each member.
 
     Raises:

@@ -131,7 +131,7 @@ class _Domain:
 
 
 def _without_domains(value: object, key: Key, inside: Inside) -> object:
-    """The value with `_Domain` in place of each search space inside it, which are added to `found`."""
+    """The value with `_Domain` in place of each search space inside it, which are added to `inside`."""
     if isinstance(value, Range | Choices):
         inside.append((key, value))
         return _Domain()

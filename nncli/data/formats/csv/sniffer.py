@@ -242,7 +242,7 @@ def sniff_decimal(
 ) -> str:
     """The decimal mark of the cells that look like numbers, or that of the training table if these are ambiguous.
 
-    A file with both marks has decimal points; see columns/decimal_marks.py for its columns with a comma.
+    A file with both marks has decimal points; see nncli/data/columns/decimal_marks.py for its columns with a comma.
     The training table decides only for files with its separator: another one suggests that numbers differ, too.
     """
     marks = DecimalMarks.of(cells, thousands)
