@@ -32,6 +32,7 @@ from types import FrameType, MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from nncli.base.errors import Advice, Location, NncliError, RunError, UsageError, UseOption
+from nncli.base.regular_files import read_regular
 from nncli.base.text import join_quoted, quote
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ ALLOWED, TRUST = "NNCLI_PLUGINS", "NNCLI_TRUST_CODE"
 """The variables of the environment: the packages that may have plugins, and whether code in runs is executed."""
 THIS_PACKAGE = "nncli-train"
 MODULE = "nncli_code_"
+LARGEST_CODE = 1 << 24
+"""Bytes of a file of code at most."""
 CODE_FOLDER = "code"
 """The folder of a run that has copies of files of code."""
 
@@ -363,7 +366,7 @@ def load_code(code: Iterable[object]) -> None:
         home = item if isinstance(item, type) else getattr(item, "function", type(item))
         try:
             file = Path(inspect.getsourcefile(home) or "").resolve(strict=True)
-            content = file.read_bytes()
+            content = read_regular(file, LARGEST_CODE)
         except (OSError, TypeError) as error:
             hint = "Write it to a file, and give its path: other processes and later predictions load it from there."
             raise UsageError(f"{quote(part[1])} has no file", hint=hint) from error
@@ -383,7 +386,8 @@ def load_file(path: str | Path, sha256: str | None = None) -> tuple[Plugin, ...]
     """
     file = Path(path).resolve()
     try:
-        content = file.read_bytes()
+        # The copy in a run is no link; a person may name a file by one.
+        content = read_regular(file if sha256 is None else Path(path), LARGEST_CODE)
     except OSError as error:
         where = Location(source=str(path))
         raise UsageError(f"the file of code cannot be read: {error.strerror or error}", location=where) from error
