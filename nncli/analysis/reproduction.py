@@ -33,12 +33,13 @@ from nncli.base.errors import (
     UsageError,
     sentences,
 )
+from nncli.base.regular_files import read_regular
 from nncli.base.text import join_quoted, json_safe
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.dialect import AUTO
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.fitting.ensemble.out_of_fold import has_joint_epoch, recorded_folds
-from nncli.fitting.ensemble.train import CONTROL_FOLDER, RecordedMembers, resume_ensemble, train_ensemble
+from nncli.fitting.ensemble.train import RecordedMembers, resume_ensemble, train_ensemble
 from nncli.fitting.parallel.control_dir import ControlDirectory
 from nncli.fitting.parallel.task_stream import Workers
 from nncli.fitting.parallel.trainings import TrainingStream, TrainingTask, until_epoch
@@ -60,6 +61,7 @@ from nncli.nn.training.epoch import DivergedError
 from nncli.nn.training.loop import EpochReport
 from nncli.run_directory.config import read_config
 from nncli.run_directory.cross_validation import check_is_run, fold_folder
+from nncli.run_directory.filenames import CONTROL_FOLDER, LARGEST_FILE
 from nncli.run_directory.history_and_metrics import parse_history
 from nncli.run_directory.manifest import (
     CONFIG,
@@ -256,7 +258,7 @@ def _unfinished(path: Path, message: str, *, with_quick: bool = False) -> RunErr
 
 def _content(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return read_regular(path, LARGEST_FILE)
     except OSError:
         return None
 
@@ -486,7 +488,8 @@ def _compare_file(run: Path, again: Path, file: str, expected: str) -> Compariso
 def _compare_history(run: RunRecord, again: Path, file: str, quick: int | None) -> Comparison:
     """Compare a history.csv, epoch by epoch."""
     try:
-        before, after = (parse_history((path / file).read_bytes()).reports[:quick] for path in (run.path, again))
+        contents = [read_regular(path / file, LARGEST_FILE) for path in (run.path, again)]
+        before, after = (parse_history(content).reports[:quick] for content in contents)
     except (OSError, ValueError):
         return Comparison(file, inf, "the file cannot be read", 0)
     differences = [_of_epoch(*reports) for reports in zip(before, after, strict=False)]

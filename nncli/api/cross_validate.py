@@ -38,7 +38,7 @@ from nncli.fitting.ensemble.cross_validation import (
     with_row_checks,
 )
 from nncli.fitting.ensemble.out_of_fold import EnsembleData, as_subtask, check_members
-from nncli.fitting.ensemble.train import CONTROL_FOLDER, EnsembleRun, train_members
+from nncli.fitting.ensemble.train import EnsembleRun, train_members
 from nncli.fitting.parallel.control_dir import ControlDirectory
 from nncli.fitting.parallel.trainings import TrainingStream, TrainingTask, removed_if_untrained
 from nncli.fitting.prepare.load import table_copies
@@ -46,7 +46,7 @@ from nncli.fitting.train.events import MembersProgress, MembersStarted
 from nncli.fitting.training_call import TrainingCall
 from nncli.run_directory.config import read_config
 from nncli.run_directory.cross_validation import MAX_TRAININGS, CrossValidationRecord
-from nncli.run_directory.filenames import FOLDS, METRICS
+from nncli.run_directory.filenames import CONTROL_FOLDER, FOLDS, METRICS
 from nncli.run_directory.manifest import MEMBERS
 from nncli.run_directory.run import Run
 

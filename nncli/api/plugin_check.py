@@ -137,12 +137,12 @@ def _step(name: str, work: Callable[[], str]) -> CheckStep:
 
 
 def _first_line(error: BaseException) -> str:
-    text = (str(error.issues[0]) if isinstance(error, ConfigError) else str(error)).splitlines()
-    return (
-        f"{text[0] if text else ''}"
-        if isinstance(error, NncliError | AssertionError)
-        else (f"{type(error).__name__}: {text[0] if text else ''}")
-    )
+    named = error if isinstance(error, plugins.PluginError) else plugins.error_of_plugin(error)
+    raised = (error.__cause__ if named is error else None) or error
+    text = (str(raised.issues[0]) if isinstance(raised, ConfigError) else str(raised)).splitlines() or [""]
+    line = f"line {named.location.line}: " if named is not None and named.location is not None else ""
+    kind = "" if isinstance(raised, NncliError | AssertionError) else f"{type(raised).__name__}: "
+    return f"{line}{kind}{text[0]}"
 
 
 def _keys(kind: str, part: Any) -> dict[str, Any]:

@@ -17,6 +17,11 @@ from nncli.base.text import closest_match, join_quoted, quote
 
 TEMPLATES = Path(__file__).with_name("templates")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+HOMES = (
+    *("config.schema", "targets.target", "targets.metrics.metric"),
+    *("data.sources.open", "exporters.targets", "tracking.tracker", "tuning.sampler"),
+)
+"""The modules that import the classes of all parts."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,7 @@ def new_plugin(kind: str, name: str, output: str | Path | None = None) -> Path:
 
 def _base_of(kind: str) -> Any:
     """The class that parts of a kind are derived from."""
-    for module in ("config.schema", "data.sources.open", "exporters.targets", "tracking.tracker", "tuning.sampler"):
+    for module in HOMES:
         import_module(f"nncli.{module}")
     waiting: list[Any] = [Spec, registry.Part]
     while vars(cls := waiting.pop()).get("plugin_kind") != kind:

@@ -20,6 +20,7 @@ from nncli.analysis.report.sections.feature_importance import compute_importance
 from nncli.base.atomic_files import batched_fsync, check_overwrite, write_text
 from nncli.base.errors import NncliError
 from nncli.base.logs import log_duration
+from nncli.base.regular_files import open_regular
 from nncli.run_directory.cross_validation import is_cross_validation
 from nncli.run_directory.run import is_search
 from nncli.tuning.report import search_page
@@ -30,15 +31,22 @@ NAME = "report.html"
 
 @dataclass(frozen=True)
 class ReportFiles:
-    """The paths of the two files, and the content of the report as JSON."""
+    """The paths of the two files, whether they are `in_run`, and the content of the report as JSON."""
 
     html: Path
     card: Path
     content: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    in_run: bool = False
 
     def json(self) -> dict[str, Any]:
         """The content, and the paths of the files."""
         return {**self.content, "html": str(self.html), "card": str(self.card)}
+
+    def write(self, html: str, card: str) -> None:
+        """Write both files; links in a run, which may lead anywhere, are replaced."""
+        with batched_fsync():
+            write_text(self.html, html, in_place=self.in_run)
+            write_text(self.card, card, in_place=self.in_run)
 
 
 def report(run: str | Path, output: str | Path | None = None, *, force: bool = False) -> ReportFiles:
@@ -73,9 +81,7 @@ def _report(path: Path, files: ReportFiles) -> ReportFiles:
         with suppress(NncliError):  # what is wrong with the files is said already
             diagnosis = recorded_diagnosis(path)
         page = page_of(summary, scores, importance, linear, diagnosis)
-    with batched_fsync():
-        write_text(files.html, render(page))
-        write_text(files.card, model_card(summary, scores, page, files.html.name))
+    files.write(render(page), model_card(summary, scores, page, files.html.name))
     return replace(files, content=report_json(summary, scores, importance, page, linear))
 
 
@@ -83,9 +89,7 @@ def _report_cross_validation(path: Path, files: ReportFiles) -> ReportFiles:
     """Write the report of a cross-validation; as it has no model, its card is a summary."""
     summary = summarize_cross_validation(path)
     page = cross_validation_page(summary)
-    with batched_fsync():
-        write_text(files.html, render(page))
-        write_text(files.card, summary_card(page))
+    files.write(render(page), summary_card(page))
     return replace(files, content={**summary.json(), "title": page.title, "summary": page.summary})
 
 
@@ -94,9 +98,7 @@ def _report_search(path: Path, files: ReportFiles) -> ReportFiles:
     summary = read_search(path)
     with log_duration("drawing"):
         page = search_page(summary)
-    with batched_fsync():
-        write_text(files.html, render(page))
-        write_text(files.card, summary_card(page))
+    files.write(render(page), summary_card(page))
     return replace(files, content={**summary.json(), "title": page.title, "summary": page.summary})
 
 
@@ -109,14 +111,16 @@ def report_paths(run: Path, output: Path | None, *, force: bool) -> ReportFiles:
     page = run / NAME if output is None else output
     check_html_suffix(page)
     card_path = page.with_suffix(".md")
+    in_run = output is None
     for file, mark in ((page, MARK), (card_path, CARD_MARK)):
-        check_overwrite(file, force=force or (output is None and _begins_with(file, mark)))
-    return ReportFiles(page, card_path)
+        check_overwrite(file, force=force or (in_run and _begins_with(file, mark)), in_place=in_run)
+    return ReportFiles(page, card_path, in_run=in_run)
 
 
 def _begins_with(file: Path, mark: bytes) -> bool:
-    """Whether `mark` is among the first 4,096 bytes of a file."""
-    if not file.is_file():
+    """Whether `mark` is among the first 4,096 bytes of a regular file."""
+    try:
+        with open_regular(file) as content:
+            return mark in content.read(4096)
+    except OSError:
         return False
-    with file.open("rb") as content:
-        return mark in content.read(4096)

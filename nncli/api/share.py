@@ -29,7 +29,7 @@ from nncli.models.model import ModelSpec
 from nncli.run_directory.config import read_config
 from nncli.run_directory.cross_validation import check_is_run
 from nncli.run_directory.disclosure import file_of
-from nncli.run_directory.filenames import CONFIG, MANIFEST, METRICS, MODEL, REFERENCE
+from nncli.run_directory.filenames import CONFIG, LARGEST_FILE, MANIFEST, METRICS, MODEL, REFERENCE
 from nncli.run_directory.loader import (
     KEY_BYTES,
     LARGEST_TEXT,
@@ -212,7 +212,7 @@ def _private_folder(
             files[f"{CODE_FOLDER}/{record.file}"] = content_of(record.sha256)
     for name in sorted(manifest.files.keys() - files.keys()):
         if "/" not in name and file_of("run", name).if_private == "kept":
-            files[name] = (folder / name).read_bytes()
+            files[name] = read_verified(folder, name, manifest, LARGEST_FILE)
     sums = {
         name: hashlib.sha256(content).hexdigest()
         for name, content in sorted({**members, **files}.items())

@@ -160,7 +160,7 @@ def _resume(path: Path, options: TuneOptions, trackers: Sequence[TrackerChoice])
             )
         if changed != section:
             text = config_text(loaded.config, changed, "The configuration of a search by nncli tune.")
-            write_text(path / CONFIG, text)
+            write_text(path / CONFIG, text, in_place=True)
         yield from _search(replace(prepared, section=changed), run, options, trackers)
 
 

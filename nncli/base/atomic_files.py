@@ -75,16 +75,17 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def atomic_writer(path: Path) -> Iterator[BinaryIO]:
+def atomic_writer(path: Path, *, in_place: bool = False) -> Iterator[BinaryIO]:
     """Yield an open binary file beside `path`, which is renamed to `path` on success and deleted on failure.
 
-    A symbolic link is kept: the file that it points to is replaced. A device or a named pipe is written to.
+    A symbolic link is kept: the file that it points to is replaced. A device or a named pipe is written to. With
+    `in_place` the file replaces a link, a device or a pipe: in a run, others may have put them there.
 
     Raises:
         NncliError: the folder or the file cannot be written (the system's reason is given).
     """
-    path = Path(os.path.realpath(path))
-    if path.exists() and not path.is_file() and not path.is_dir():
+    path = Path(os.path.realpath(path.parent), path.name) if in_place else Path(os.path.realpath(path))
+    if not in_place and path.exists() and not path.is_file() and not path.is_dir():
         with tempfile.TemporaryFile() as content, open_device(path) as device:
             yield content
             content.seek(0)
@@ -266,15 +267,15 @@ def relabel_errors(before: Path, after: Path) -> Iterator[None]:
         raise
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path` atomically."""
-    with atomic_writer(path) as file:
+def write_bytes(path: Path, content: bytes, *, in_place: bool = False) -> None:
+    """Write `content` to `path` atomically; `in_place` as of `atomic_writer`."""
+    with atomic_writer(path, in_place=in_place) as file:
         file.write(content)
 
 
-def write_text(path: Path, content: str) -> None:
-    """Write `content` to `path` atomically, as UTF-8."""
-    write_bytes(path, content.encode("utf-8"))
+def write_text(path: Path, content: str, *, in_place: bool = False) -> None:
+    """Write `content` to `path` atomically, as UTF-8; `in_place` as of `atomic_writer`."""
+    write_bytes(path, content.encode("utf-8"), in_place=in_place)
 
 
 def check_no_login(path: Path) -> None:
@@ -287,17 +288,17 @@ def check_no_login(path: Path) -> None:
         )
 
 
-def check_overwrite(path: Path, *, force: bool) -> None:
+def check_overwrite(path: Path, *, force: bool, in_place: bool = False) -> None:
     """Raise a UsageError if `path` is a folder, looks like an address, or is an existing file without `force`.
 
-    Devices and named pipes may be written to.
+    Devices and named pipes may be written to. With `in_place` they and links would be replaced, as files are.
     """
     check_no_login(path)
     if path.is_dir():
         raise UsageError(
             "this is a folder, not a file", location=Location(source=str(path)), hint="Name a file inside it."
         )
-    if path.is_file() and not force:
+    if not force and (os.path.lexists(path) if in_place else path.is_file()):
         raise UsageError(
             "the file exists already",
             location=Location(source=str(path)),

@@ -38,6 +38,7 @@ from typing import (
 )
 
 from nncli.base.errors import RenamedError, UsageError, UseOption, in_terminal
+from nncli.base.plugins import named_exceptions
 
 INPUT, SEARCH, TRAINING, GOAL, UNCERTAINTY = "Input", "Search", "Training", "Goal", "Uncertainty"
 ADDRESS, LIMITS, ACCESS = "Address", "Limits", "Access"
@@ -301,7 +302,8 @@ class operation(Generic[P, O]):  # noqa: N801 - a decorator
         def call(*args: Any, **given: Any) -> Any:
             bound = public.bind(*args, **given).arguments
             values = {name: bound.pop(name) for name in [*bound] if name in declared}
-            return function(**bound, options=options(**values))
+            with named_exceptions():
+                return function(**bound, options=options(**values))
 
         vars(call).pop("__wrapped__")
         call.__name__ = function.__name__.removesuffix("_with")

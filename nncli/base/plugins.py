@@ -17,19 +17,22 @@ import inspect
 import os
 import pickle
 import re
+import shlex
 import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from pathlib import Path
-from types import MappingProxyType, ModuleType
+from pathlib import Path, PurePath
+from types import FrameType, MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from nncli.base.errors import Advice, Location, NncliError, RunError, UsageError, UseOption
+from nncli.base.regular_files import read_regular
 from nncli.base.text import join_quoted, quote
 
 if TYPE_CHECKING:
@@ -58,12 +61,18 @@ ALLOWED, TRUST = "NNCLI_PLUGINS", "NNCLI_TRUST_CODE"
 """The variables of the environment: the packages that may have plugins, and whether code in runs is executed."""
 THIS_PACKAGE = "nncli-train"
 MODULE = "nncli_code_"
+LARGEST_CODE = 1 << 24
+"""Bytes of a file of code at most."""
 CODE_FOLDER = "code"
 """The folder of a run that has copies of files of code."""
 
 
 class PluginWarning(UserWarning):
     """A plugin cannot be used, and everything else can."""
+
+
+class PluginError(NncliError):
+    """Code of a plugin raised an exception; the location is its line."""
 
 
 E = TypeVar("E", bound=StrEnum)
@@ -357,7 +366,7 @@ def load_code(code: Iterable[object]) -> None:
         home = item if isinstance(item, type) else getattr(item, "function", type(item))
         try:
             file = Path(inspect.getsourcefile(home) or "").resolve(strict=True)
-            content = file.read_bytes()
+            content = read_regular(file, LARGEST_CODE)
         except (OSError, TypeError) as error:
             hint = "Write it to a file, and give its path: other processes and later predictions load it from there."
             raise UsageError(f"{quote(part[1])} has no file", hint=hint) from error
@@ -377,7 +386,8 @@ def load_file(path: str | Path, sha256: str | None = None) -> tuple[Plugin, ...]
     """
     file = Path(path).resolve()
     try:
-        content = file.read_bytes()
+        # The copy in a run is no link; a person may name a file by one.
+        content = read_regular(file if sha256 is None else Path(path), LARGEST_CODE)
     except OSError as error:
         where = Location(source=str(path))
         raise UsageError(f"the file of code cannot be read: {error.strerror or error}", location=where) from error
@@ -497,7 +507,87 @@ def _loaded_work(needed: Iterable[Plugin], content: bytes) -> Any:
     for about in needed:
         restore(about)
     work, job = pickle.loads(content)
-    return work(job)
+    with named_exceptions():  # their tracebacks stay in this process
+        return work(job)
+
+
+@contextmanager
+def named_exceptions() -> Iterator[None]:
+    """Raise an exception of code of a plugin as a PluginError."""
+    try:
+        yield
+    except Exception as error:
+        if (named := error_of_plugin(error)) is not None:
+            raise named from error
+        raise
+
+
+def error_of_plugin(error: BaseException) -> PluginError | None:
+    """What says of an exception in which plugin and line it was raised, and what the function was given.
+
+    None if no code of a plugin took part, for errors of nncli and for a closed pipe.
+    """
+    if not _plugins or isinstance(error, NncliError | BrokenPipeError):
+        return None
+    frames = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if _parts_in(frame)]
+    if not frames:
+        return None
+    frame, line = frames[-1]  # the innermost
+    # A helper beside the class of a part is called by it.
+    about = next((part for other, _ in reversed(frames) for part in _parts_in(other) if _is_within(part, other)), None)
+    about = about or _parts_in(frame)[0]
+    text = (str(error).splitlines() or [""])[0]
+    given = ", ".join(f"{name}: {_outline(value)}" for name, value in _given(frame)) or "nothing"
+    test = about.name if about.file is None else shlex.quote(str(about.file))
+    return PluginError(
+        f"{about.noun} of {about.origin} raised {type(error).__name__}: {text}\n"
+        f"  {frame.f_code.co_qualname} was given {given}.",
+        location=Location(source=frame.f_code.co_filename, line=line),
+        hint=f"Correct it there, or tell its author. It is tested by: nncli plugins check {test}",
+    )
+
+
+def _parts_in(frame: FrameType) -> list[Plugin]:
+    """The plugins whose file or package has the code of a frame."""
+    file, package = frame.f_code.co_filename, str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    return [
+        about
+        for about in _plugins.values()
+        if about.package != THIS_PACKAGE
+        and (str(about.file) == file if about.file is not None else re.split(r"[.:]", about.path)[0] == package)
+    ]
+
+
+def _is_within(about: Plugin, frame: FrameType) -> bool:
+    """Whether a frame executes a method of the class of a part, or the function that it has."""
+    part = _parts[about.kind][about.name]
+    value = part if isinstance(part, type) else getattr(part, "function", None)
+    return getattr(value, "__qualname__", None) == frame.f_code.co_qualname.partition(".")[0]
+
+
+SHOWN_VALUES = 8
+
+
+def _given(frame: FrameType) -> list[tuple[str, object]]:
+    """The arguments of a function, or of one without any the variables of the function around it."""
+    code, values = frame.f_code, frame.f_locals
+    arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    names = [name for name in arguments if name not in ("self", "cls")] or code.co_freevars
+    return [(name, values[name]) for name in names if name in values][:SHOWN_VALUES]
+
+
+def _outline(value: object) -> str:
+    """A value in a few words: of an array its type and shape, of a table its rows."""
+    kind, shape = type(value).__name__, getattr(value, "shape", None)
+    if shape is not None and hasattr(value, "dtype"):
+        return f"{value.dtype} array {shape}".lower()
+    if shape is not None:
+        return f"{kind} {shape}"
+    if isinstance(value, str | PurePath):
+        return quote(str(value))
+    if value is None or isinstance(value, bool | int | float):
+        return str(value)
+    return f"{kind} of {len(value)}" if isinstance(value, Sized) else kind
 
 
 def require(needed: Iterable[Plugin], folder: Path) -> None:

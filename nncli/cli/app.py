@@ -240,6 +240,7 @@ def _run() -> None:
     except OSError as error:
         if is_out_of_memory(error):
             _fail(error, OUT_OF_MEMORY, 1)
+        _fail_in_plugin(error)
         if isinstance(error, FileNotFoundError) and _working_directory_is_gone():
             _fail(error, "the working directory was deleted\n  Change to another one: cd", 1)
         location = f"{error.filename}: " if error.filename else ""
@@ -249,6 +250,7 @@ def _run() -> None:
             _fail(error, OUT_OF_MEMORY, 1)
         if hasattr(error, "format_message"):  # a usage error from Typer
             _fail_usage(error)
+        _fail_in_plugin(error)
         _fail(
             error,
             f"internal error: {type(error).__name__}: {error}\n"
@@ -266,6 +268,15 @@ def _working_directory_is_gone() -> bool:
     except FileNotFoundError:
         return True
     return False
+
+
+def _fail_in_plugin(error: BaseException) -> None:
+    """Print an exception of code of a plugin, if it is one."""
+    from nncli.base.plugins import error_of_plugin
+
+    named = error_of_plugin(error)
+    if named is not None:
+        _fail(error, named.on(in_terminal), named.exit_code)
 
 
 def _fail_usage(error: Any) -> NoReturn:

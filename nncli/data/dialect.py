@@ -102,7 +102,7 @@ class CsvDialect(Spec):
     `header` is whether a line holds the names of the columns, `header_row` its number (from 1); `footer_rows` is the
     number of records at the end that belong to no row; `ragged` is what happens to rows with another number of cells
     than the header. `quote` is what a double quote is: around a cell, or a character (none).
-    auto refuses cells of several lines that look like rows, as nncli/data/formats/csv/swallowed_rows.py says; double takes them.
+    auto refuses cells of several lines that look like rows, as csv/swallowed_rows.py says; double takes them.
     `header_cells` are the cells of the header that was found, if names had to be made from them.
     `missing_words` are the invalid cells of columns that were read as missing; see invalid_cells.py.
     """

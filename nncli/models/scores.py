@@ -105,7 +105,7 @@ def to_json(scores: Scores) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Averaging:
-    """The expected gain from the out-of-fold predictions to the mean of all members; see nncli/targets/metrics/calibration.py.
+    """The expected gain from the out-of-fold predictions to the mean of all members; see metrics/calibration.py.
 
     `factors` are those of the mean squared error of each target, or the one of the log loss, which is also used for
     error rates. `rows` were held out by several members.

@@ -21,6 +21,7 @@ import safetensors.numpy
 
 from nncli.base.atomic_files import write_bytes
 from nncli.base.errors import Location, RunError
+from nncli.base.regular_files import NotRegularError, read_regular
 from nncli.nn.arrays import Array
 from nncli.nn.training.health import Health, LayerHealth
 from nncli.nn.training.loop import EpochReport
@@ -68,7 +69,7 @@ def save_checkpoint(
     arrays[TRAINING] = np.frombuffer(json.dumps(document).encode(), np.uint8)
     folder = run / CHECKPOINTS
     latest = folder / f"{state.step:012d}.safetensors"
-    write_bytes(latest, safetensors.numpy.save(arrays, {"sha256": _checksum(arrays)}))
+    write_bytes(latest, safetensors.numpy.save(arrays, {"sha256": _checksum(arrays)}), in_place=True)
     files = sorted(folder.glob("*.safetensors"))
     left_behind = [file for file in files if file > latest]
     for old in left_behind + files[: len(files) - len(left_behind)][:-keep]:
@@ -89,9 +90,7 @@ def load_checkpoint(run: Path, state: TrainState, *, owner: str) -> tuple[list[E
     largest = 2 * sum(vector.nbytes for vector in state.vectors.values()) + LARGEST_TRAINING
     for file in files:
         try:
-            if file.stat().st_size > largest:
-                continue
-            arrays, training = read_checkpoint(file)
+            arrays, training = read_checkpoint(file, largest)
             if training["owner"] != owner:
                 continue
             good = training["last_good"]
@@ -103,6 +102,8 @@ def load_checkpoint(run: Path, state: TrainState, *, owner: str) -> tuple[list[E
                 saved = {n.removeprefix(LAST_GOOD): a for n, a in arrays.items() if n.startswith(LAST_GOOD)}
                 state.last_good = Snapshot(saved, good)
             return reports, [_health(moment) for moment in training.get("health", [])]
+        except NotRegularError:
+            continue
         except OSError as error:
             refused = error
         except (ValueError, KeyError, TypeError, RecursionError, safetensors.SafetensorError):
@@ -130,13 +131,13 @@ def _health(document: dict[str, Any]) -> Health:
     return Health(**{**document, "layers": tuple(layers)})
 
 
-def read_checkpoint(file: Path) -> tuple[dict[str, Array], dict[str, Any]]:
+def read_checkpoint(file: Path, largest: int = LARGEST_TRAINING) -> tuple[dict[str, Array], dict[str, Any]]:
     """Read the vectors and the JSON document of a checkpoint.
 
     Raises:
         OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError: the file is damaged.
     """
-    content = file.read_bytes()
+    content = read_regular(file, largest)
     arrays = safetensors.numpy.load(content)
     size = int.from_bytes(content[:8], "little")
     if _checksum(arrays) != json.loads(content[8 : 8 + size])["__metadata__"]["sha256"]:

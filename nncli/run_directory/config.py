@@ -11,9 +11,9 @@ from nncli.base.errors import ConfigError, RunError
 from nncli.config.loading import folder_and_name, load_document
 from nncli.config.renamed_keys import with_present_names
 from nncli.config.schema import Config
-from nncli.config.yaml.document import Document
-from nncli.config.yaml.parser import read
-from nncli.run_directory.loader import check_plugins
+from nncli.config.yaml.document import MAX_TEXT_BYTES, Document
+from nncli.config.yaml.parser import parse_bytes
+from nncli.run_directory.loader import check_plugins, read_file
 from nncli.run_directory.manifest import CONFIG
 
 NOT_VALID = "If you changed the file, undo the change. Otherwise restore the directory from a copy, or train again."
@@ -30,7 +30,7 @@ def read_config(folder: Path, assignments: Sequence[str] = ()) -> Config:
     parent, name = folder_and_name(folder / CONFIG)
     check_plugins(folder)
     try:
-        document = _document(folder / CONFIG, _content(folder / CONFIG))
+        document = read_document(folder)
         config = load_document(document, (), folder=parent, name=name).config
     except ConfigError as error:
         issue = error.issues[0]
@@ -40,15 +40,17 @@ def read_config(folder: Path, assignments: Sequence[str] = ()) -> Config:
     return load_document(document, assignments, folder=parent, name=name).config if assignments else config
 
 
-def _content(path: Path) -> bytes:
-    """The bytes of a file; none if it cannot be read, which parsing reports."""
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
+def read_document(folder: Path) -> Document:
+    """The parsed config.yaml of a run or a search, with the names of today.
+
+    Raises:
+        RunError: it cannot be read.
+        ConfigError: it cannot be parsed.
+    """
+    return _document(str(folder / CONFIG), read_file(folder, CONFIG, MAX_TEXT_BYTES))
 
 
 @lru_cache(maxsize=64)
-def _document(path: Path, content: bytes) -> Document:
+def _document(source: str, content: bytes) -> Document:
     """The parsed file of a `content`. A member's is read several times in every cycle, and parsing takes 20 ms."""
-    return with_present_names(read(path))
+    return with_present_names(parse_bytes(content, source))

@@ -37,6 +37,8 @@ SCORED = "scored"
 """The folder of a network that is trained for the scores alone, without the rows that another one is trained on."""
 TARGETS = "targets"
 """The folder of a run of several targets that holds a run of each."""
+CONTROL_FOLDER = ".work"
+"""The folder for the control files of the members' training."""
 LOCK = FOLDER_LOCK
 """Of a run directory too, so that one which is not whole is known to be in creation."""
 
@@ -46,6 +48,10 @@ FOLDS = "folds"
 
 
 Status = Literal["running", "done", "stopped", "failed"]
+LARGEST_FILE = 1 << 33
+"""Bytes of any file of a run at most, where nothing says how many it has."""
+LARGEST_MANIFEST = 1 << 26
+"""Bytes of a manifest at most; a table of 100,000 files has some 20 MB."""
 
 
 def target_folders(names: Sequence[str]) -> list[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args
 
 from nncli.base.errors import Location, RunError
+from nncli.base.regular_files import read_regular
 from nncli.run_directory.filenames import (
     CONFIG,
     CROSS_VALIDATION,
@@ -244,8 +244,9 @@ def _as_trial(info: RunInfo) -> RunInfo:
     status = STATES.get(str(trial.get("state")))
     if status is None:
         return replace(info, status="running" if is_locked(search) else "stopped", search=search)
-    with suppress(OSError), (folder.parent / TRIALS_TABLE).open(encoding="utf-8") as file:
-        titles = file.readline().rstrip("\n").split(",")
+    with suppress(OSError, UnicodeError):
+        table = read_regular(folder.parent / TRIALS_TABLE, MAX_BYTES)
+        titles = table.partition(b"\n")[0].decode().split(",")
         metric = titles[2] if len(titles) > 2 else info.metric
         return replace(info, status=status, metric=metric, value=_number(trial.get("score")), search=search)
     return replace(info, status=status, search=search)
@@ -264,12 +265,8 @@ def notes_on_choice(runs: Sequence[RunInfo]) -> list[str]:
 
 
 def _bytes(folder: Path, name: str) -> bytes:
-    path = folder / name
     try:
-        status = path.lstat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
-            raise _DamageError(f"{name} is not a regular file of at most {MAX_BYTES >> 20} MiB")
-        return path.read_bytes()
+        return read_regular(folder / name, MAX_BYTES)
     except OSError as error:
         raise _DamageError(f"{name} cannot be read: {error.strerror or error}") from error
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -18,6 +17,7 @@ import safetensors.numpy
 
 from nncli.base import plugins
 from nncli.base.errors import Advice, Location, ResumeRun, RunError
+from nncli.base.regular_files import read_regular
 from nncli.base.text import join_quoted, quote
 from nncli.config.renamed_keys import with_present_goal
 from nncli.models import held_out_rows
@@ -26,7 +26,7 @@ from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.model import FORMAT, Model, ModelSpec
 from nncli.nn.parameters import Parameters
 from nncli.run_directory import training_rows
-from nncli.run_directory.filenames import FOLDS, TRAINING_ROWS_KEY, train_command
+from nncli.run_directory.filenames import FOLDS, LARGEST_MANIFEST, TRAINING_ROWS_KEY, train_command
 from nncli.run_directory.manifest import (
     CONFIG,
     DAMAGED,
@@ -68,14 +68,8 @@ def read_file(folder: Path, name: str, largest: int) -> bytes:
     Raises:
         RunError: it is missing, a link, not a regular file, or larger than `largest`.
     """
-    path = folder / name
     try:
-        about = path.lstat()
-        if not stat.S_ISREG(about.st_mode):
-            raise damaged(folder, name, "not a plain file: a run directory holds no links")
-        if about.st_size > largest:
-            raise damaged(folder, name, f"{about.st_size:,} bytes are more than the file can rightly have")
-        return path.read_bytes()
+        return read_regular(folder / name, largest)
     except OSError as error:
         raise damaged(folder, name, f"the file cannot be read: {error.strerror or error}") from error
 
@@ -101,7 +95,7 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         RunError: it is missing, damaged, or of a newer format.
     """
-    text = read_file(folder, MANIFEST, LARGEST_TEXT)
+    text = read_file(folder, MANIFEST, LARGEST_MANIFEST)
     _refuse_newer(folder, MANIFEST, text)
     try:
         manifest = Manifest.model_validate_json(text)
@@ -124,7 +118,7 @@ def check_plugins(folder: Path) -> None:
     folds = f"{FOLDS}/*/{MANIFEST}"
     for path in (folder / MANIFEST, *sorted(folder.glob(folds)), *sorted(folder.glob(f"trials/*/{folds}"))):
         with suppress(OSError, ValueError):
-            content = path.read_bytes()
+            content = read_regular(path, LARGEST_MANIFEST)
             needed = Manifest.model_validate_json(content).plugins if b'"plugins"' in content else ()
             plugins.require([record.plugin for record in needed], path.parent)
 

@@ -39,6 +39,7 @@ from nncli.base.errors import (
     UseOption,
 )
 from nncli.base.plugins import CODE_FOLDER, content_of
+from nncli.base.regular_files import read_regular
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.formats.registry import SUFFIXES, suffix_of
 from nncli.data.sources.table_source import TableSource, as_source
@@ -54,7 +55,7 @@ from nncli.run_directory.cross_validation import (
     read_folds_manifest,
     read_folds_training_rows,
 )
-from nncli.run_directory.filenames import LOCK, SEARCH, TRAINING_ROWS_KEY
+from nncli.run_directory.filenames import CONTROL_FOLDER, LARGEST_FILE, LOCK, SEARCH, TARGETS, TRAINING_ROWS_KEY
 from nncli.run_directory.listing import is_run
 from nncli.run_directory.loader import read_any_model, read_held_out, read_manifest, read_reference, read_training_rows
 from nncli.run_directory.manifest import (
@@ -357,11 +358,12 @@ class Run:
         """
         from filelock import FileLock, Timeout  # a slow import that predicting does not need
 
-        files = [self.path / name for name in (*CHECKSUMMED, MANIFEST, CHECKPOINTS, SNAPSHOTS, MEMBERS, SCORED, LOCK)]
-        for path in [*files, *(self.path / CHECKPOINTS).glob("*"), *(self.path / MEMBERS).glob("*")]:
-            if path.is_symlink():
+        folders = (CHECKPOINTS, SNAPSHOTS, MEMBERS, SCORED, TARGETS, CODE_FOLDER, CONTROL_FOLDER)
+        files = [self.path / name for name in (*CHECKSUMMED, TRAINING_ROWS_KEY, MANIFEST, LOCK, *folders)]
+        for path in [*files, *(entry for folder in folders for entry in (self.path / folder).glob("*"))]:
+            if os.path.lexists(path) and (path.is_symlink() or not (path.is_file() or path.is_dir())):
                 raise RunError(
-                    "not a plain file: a run directory holds no links",
+                    "it is a link, a pipe or a device, which a run directory does not hold",
                     location=Location(source=str(path)),
                     hint="Put the file itself there.",
                 )
@@ -452,7 +454,7 @@ class Run:
 
     def _write(self, name: str, content: str | bytes) -> None:
         self.check_in_place()
-        write_bytes(self.path / name, content.encode() if isinstance(content, str) else content)
+        write_bytes(self.path / name, content.encode() if isinstance(content, str) else content, in_place=True)
 
     def save_config(self, config: Config, header: str = CONFIG_HEADER) -> None:
         """Write config.yaml, with comment lines before it.
@@ -480,7 +482,11 @@ class Run:
     def save_spec(self, spec: ModelSpec | EnsembleSpec) -> None:
         """Write model.json, unless it is there already: at the end of a training it mostly is as at the start."""
         path, content = self.path / MODEL, (spec_json(spec) + "\n").encode()
-        if not (path.is_file() and path.read_bytes() == content):
+        try:
+            is_there = read_regular(path, len(content)) == content
+        except OSError:
+            is_there = False
+        if not is_there:
             self._write(MODEL, content)
 
     def save_weights(self, parameters: Parameters) -> None:
@@ -536,7 +542,7 @@ class Run:
             copy = self.path / CODE_FOLDER / record.file
             if record.file and not copy.exists():
                 copy.parent.mkdir(exist_ok=True)
-                write_bytes(copy, content_of(record.sha256))
+                write_bytes(copy, content_of(record.sha256), in_place=True)
         files = {} if manifest.status == "running" else self._checksums(manifest)
         signed_manifest = manifest.model_copy(update={"files": files}).with_checksum()
         self._write(MANIFEST, signed_manifest.model_dump_json(indent=1) + "\n")
@@ -544,7 +550,7 @@ class Run:
     def _checksums(self, manifest: Manifest) -> dict[str, str]:
         there = [name for name in sorted(manifest.allowed_files) if (self.path / name).is_file()]
         try:
-            return {name: hashlib.sha256((self.path / name).read_bytes()).hexdigest() for name in there}
+            return {name: hashlib.sha256(read_regular(self.path / name, LARGEST_FILE)).hexdigest() for name in there}
         except OSError as error:
             raise NncliError(
                 f"a file just written cannot be read back: {error.strerror or error}",
@@ -657,7 +663,7 @@ def to_bytes(run: Path) -> dict[str, bytes]:
     paths = sorted(path for path in run.rglob("*") if path.is_file())
     named = {path.relative_to(run): path for path in paths}
     return {
-        name.as_posix(): path.read_bytes()
+        name.as_posix(): read_regular(path, LARGEST_FILE)
         for name, path in named.items()
         if CHECKPOINTS not in name.parts and not any(part.startswith(".") for part in name.parts)
     }
@@ -674,5 +680,5 @@ def from_bytes(files: Mapping[str, bytes], run: Path, *, exist_ok: bool = False)
     with batched_fsync():
         for name, content in files.items():
             if name != MANIFEST:
-                write_bytes(run / name, content)
-    write_bytes(run / MANIFEST, files[MANIFEST])
+                write_bytes(run / name, content, in_place=True)
+    write_bytes(run / MANIFEST, files[MANIFEST], in_place=True)

@@ -121,7 +121,7 @@ def _write(
     written = [(MODEL, content), (MANIFEST, (signed.model_dump_json(indent=1) + "\n").encode())]
     for name, text in written if decision is not None else reversed(written):
         run.check_in_place()
-        write_bytes(run.path / name, text)
+        write_bytes(run.path / name, text, in_place=True)
 
 
 def calibration_rows(run: Run) -> HeldOutRows:

@@ -15,6 +15,7 @@ import polars as pl
 from starlette.types import Scope
 
 from nncli.base.errors import CellError, NncliError, RunError
+from nncli.base.plugins import error_of_plugin
 from nncli.base.text import quote
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.table import Table
@@ -149,7 +150,9 @@ def as_problem(error: BaseException) -> Problem:
         logging.getLogger(__name__).error("a request failed: %s: %s", error.location, error.message)
     if isinstance(error, NncliError):
         return problem_of(error)
-    logging.getLogger(__name__).error("a request failed", exc_info=error)
+    plugin = error_of_plugin(error)
+    detail = "" if plugin is None else f": {plugin.location}: {plugin.message}"
+    logging.getLogger(__name__).error("a request failed%s", detail, exc_info=error)
     return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the server has failed; see its log")
 
 

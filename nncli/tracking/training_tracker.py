@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nncli.base.errors import Advice, Location, ResumeRun, RunError
-from nncli.fitting.ensemble.train import CONTROL_FOLDER
 from nncli.fitting.parallel.control_dir import ControlDirectory, EpochsReader
 from nncli.fitting.train.events import Event, Finished, MembersProgress, MembersStarted, Started, TrackingStopped
 from nncli.nn.training.health import Health
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
 from nncli.run_directory.cross_validation import is_cross_validation
+from nncli.run_directory.filenames import CONTROL_FOLDER
 from nncli.run_directory.manifest import member_folder
 from nncli.tracking.run_files import RunFiles, epoch_points, health_points, read_cross_validation
 from nncli.tracking.tracker import Outcome, Point, TrackedRun, Tracker, TrackerChoice

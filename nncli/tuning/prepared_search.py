@@ -22,14 +22,13 @@ from nncli.config.yaml.document import Document, SourceSpan, excerpt
 from nncli.data.sources.open import open_reader
 from nncli.fitting.ensemble.cross_validation import with_row_checks
 from nncli.fitting.ensemble.out_of_fold import EnsembleData, LabeledRows, as_subtask
-from nncli.fitting.ensemble.train import CONTROL_FOLDER
 from nncli.fitting.parallel.control_dir import ControlDirectory
 from nncli.fitting.parallel.task_stream import Workers
 from nncli.fitting.parallel.trainings import TrainingStream
 from nncli.fitting.prepare.fit import with_losses
 from nncli.fitting.time_limit import TimeLimit
 from nncli.models.scores import baseline_predictions
-from nncli.run_directory.filenames import METRICS
+from nncli.run_directory.filenames import CONTROL_FOLDER, METRICS
 from nncli.run_directory.run import Run
 from nncli.tuning.gain import TrialReader, compute_gain, compute_importance
 from nncli.tuning.sampler import Sampler
@@ -195,7 +194,7 @@ def save_result(ended: SearchEnded, space: SearchSpace, data: SearchData) -> Sea
         return None
     with log_duration("computing the gain of the search"):
         result = _result_of(ended, ended.best, space, data)
-    write_text(file, result.model_dump_json(indent=1) + "\n")
+    write_text(file, result.model_dump_json(indent=1) + "\n", in_place=True)
     return result
 
 

@@ -360,7 +360,7 @@ class SearchFiles:
         """Write best.yaml, the configuration of the best trial."""
         config = self._space.rounded_config(trial.values)
         comment = f"The best configuration of a search by nncli tune: trial {trial.number}."
-        write_text(self.path / BEST, config_text(config, None, comment))
+        write_text(self.path / BEST, config_text(config, None, comment), in_place=True)
 
     def save_table(self, trials: Sequence[Trial], *, is_last: bool = False) -> None:
         """Write trials.csv, unless it was written a moment ago and this is not the last time."""

@@ -36,7 +36,7 @@ from nncli.nn.losses import Loss
 from nncli.nn.training.early_stopping import part_numbers
 from nncli.run_directory.config import read_config
 from nncli.run_directory.cross_validation import FoldsManifest, joint_spec, networks_of, read_record
-from nncli.run_directory.filenames import CONFIG, HEALTH, HISTORY, METRICS, WEIGHTS
+from nncli.run_directory.filenames import CONFIG, HEALTH, HISTORY, LARGEST_FILE, METRICS, WEIGHTS
 from nncli.run_directory.loader import read_file, read_manifest, read_spec
 from nncli.run_directory.manifest import Manifest, SelectedTrial, SelectionRecord, member_folder
 from nncli.run_directory.run import Run
@@ -466,8 +466,6 @@ CONFIG_HEADER = """\
 # The configuration of trial {number}, which has the largest weight in this ensemble: nncli tune selected the networks
 # from {candidates:,} trials. Training this configuration gives another model.
 """
-LARGEST_MEMBER_FILE = 1 << 33
-"""Bytes of a file of a member at most."""
 
 
 def write_ensemble_run(
@@ -521,7 +519,7 @@ def _write_members(folder: Path, trials: Sequence[FinishedTrial], counts: Sequen
             run = Run(folder / member_folder(len(members)))
             run.path.mkdir(parents=True)
             for name in (CONFIG, WEIGHTS, HISTORY, METRICS, *([HEALTH] if (source / HEALTH).exists() else [])):
-                write_bytes(run.path / name, read_file(source, name, LARGEST_MEMBER_FILE))
+                write_bytes(run.path / name, read_file(source, name, LARGEST_FILE), in_place=True)
             run.save_spec(network.spec)
             run.save_manifest(read_manifest(source))
             members.append(network)

@@ -32,11 +32,11 @@ from nncli.base.atomic_files import (
 from nncli.base.errors import ConfigError, Location, NncliError, RunError
 from nncli.base.spec import NonNegativeInt, Spec, StrictStr, non_defaults
 from nncli.config.loading import LoadedConfig, folder_and_name, load_document
-from nncli.config.renamed_keys import present_key, with_earlier_names, with_present_names
+from nncli.config.renamed_keys import present_key, with_earlier_names
 from nncli.config.schema import Config
 from nncli.config.schema.tune import TuneSection
-from nncli.config.yaml.parser import read
 from nncli.config.yaml.writer import dump, one_line
+from nncli.run_directory.config import read_document
 from nncli.run_directory.filenames import CONFIG, FOLDS, SEARCH
 from nncli.run_directory.loader import LARGEST_TEXT, check_plugins, read_file
 from nncli.run_directory.run import Run
@@ -101,8 +101,8 @@ def create_directory(
     text = config_text(config, section, "The configuration of a search by nncli tune.")
     with Run.temporary(requested) as run, relabel_errors(run.path, requested):
         with batched_fsync():
-            write_text(run.path / CONFIG, text)
-            write_text(run.path / RECORD, record.model_dump_json(indent=1) + "\n")
+            write_text(run.path / CONFIG, text, in_place=True)
+            write_text(run.path / RECORD, record.model_dump_json(indent=1) + "\n", in_place=True)
         return run.rename_to_free_name(requested, lambda path: None, replaces=replaces).path
 
 
@@ -127,7 +127,7 @@ def open_directory(path: Path) -> tuple[LoadedConfig, SearchRecord]:
     check_plugins(path)
     try:
         folder, name = folder_and_name(path / CONFIG)
-        loaded = load_document(with_present_names(read(path / CONFIG)), (), folder=folder, name=name)
+        loaded = load_document(read_document(path), (), folder=folder, name=name)
     except ConfigError as error:
         raise RunError(
             f"the configuration of the search is damaged: {error.issues[0].message}",
@@ -189,7 +189,7 @@ def record_of(path: Path, number: int) -> Path:
 
 def save_trial(path: Path, trial: Trial) -> None:
     """Write the record of a trial."""
-    write_text(record_of(path, trial.number), trial.model_dump_json(indent=1) + "\n")
+    write_text(record_of(path, trial.number), trial.model_dump_json(indent=1) + "\n", in_place=True)
 
 
 def load_trials(path: Path) -> list[Trial]:
@@ -252,7 +252,7 @@ def write_trials_table(path: Path, trials: Sequence[Trial], space: SearchSpace, 
             labels = space.labels(space.rounded(trial.values))
             score = "" if trial.score is None else repr(trial.score)
             writer.writerow([trial.number, trial.state, score, len(trial.folds), *(labels.get(n, "") for n in names)])
-    write_text(path / TRIALS_TABLE, text.getvalue())
+    write_text(path / TRIALS_TABLE, text.getvalue(), in_place=True)
 
 
 DEFAULT = "default"

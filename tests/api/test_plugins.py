@@ -123,3 +123,22 @@ def test_a_file_that_begins_work_while_it_is_loaded_is_refused(tmp_path: Path) -
 
     with pytest.raises(UsageError, match="begins other work"):
         plugins.load_file(file)
+
+
+def test_a_package_of_every_kind_is_written_by_a_process_that_did_nothing_before(tmp_path: Path) -> None:
+    names = {"targets": "numberlike", **{kind: f"my{kind}" for kind in plugins.KINDS if kind != "targets"}}
+    written = f"for kind, name in {names}.items(): print(new_plugin(kind, name).name)"
+    taken = "[new_plugin(kind, name) for kind, name in (('target', 'regression'), ('metric', 'rmse'))]"
+
+    for work, code in ((written, 0), (taken, 1)):
+        done = subprocess.run(
+            [sys.executable, "-c", f"from nncli.api.plugins import new_plugin\n{work}"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        assert code == 0 or "UsageError" in done.stderr
+    assert len([*tmp_path.iterdir()]) == len(plugins.KINDS)

@@ -236,3 +236,34 @@ def test_parts_beside_the_training_are_used_by_their_names(
     plugins.reset()
     assert "tune.sampler" in nncli("tune", "c.yaml", "-o", "again").check(3).err
     nncli("predict", "run", "xsource://5").check(2)
+
+
+RAISING = {
+    "metric": ("return float(", "y.nothing", "y: float64 array (", "--set metric=mypart"),
+    "loss": ("S, scale, log_2 = ", "Z.nothing", "Z: float32 array (", "--set loss=mypart"),
+    "layer": ("return BoundLayer(", "X.nothing", "X: float32 array (", "--set layers=[mypart,4]"),
+    "format": ("try:", "stream.nothing", "options: ReadOptions", ""),
+}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("kind", RAISING)
+def test_an_exception_of_a_part_names_it_with_its_file_its_line_and_what_it_was_given(
+    nncli: Cli, tmp_path: Path, kind: str, workers: int
+) -> None:
+    folder = nncli("plugins", "new", kind, "mypart", "-o", str(tmp_path / "new")).check().path
+    file, (anchor, fault, given, words) = folder / "nncli_mypart.py", RAISING[kind]
+    lines = file.read_text().splitlines()
+    (line,) = (i for i, text in enumerate(lines) if text.strip().startswith(anchor))
+    lines.insert(line, lines[line][: -len(lines[line].lstrip())] + fault)
+    file.write_text("\n".join(lines) + "\n")
+    table = tmp_path / f"table.{'mypart' if kind == 'format' else 'csv'}"
+    table.write_bytes((DATA / "linear.csv").read_bytes())
+
+    quick = ("--set", "members=2", "--set", f"workers={workers}", "--set", "epochs=3", "-o", str(tmp_path / "run"))
+    shown = nncli("train", str(table), "-t", "y", "--code", str(file), *quick, *words.split()).check(1).err
+
+    assert f"{file}:{line + 1}: the " in shown
+    assert "'mypart'" in shown
+    assert "has no attribute 'nothing'" in shown
+    assert given in shown

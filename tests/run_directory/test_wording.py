@@ -130,7 +130,7 @@ CASES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a symbolic link": (
         link_weights,
         (
-            "RUN/model.safetensors: not a plain file: a run directory holds no links\n"
+            "RUN/model.safetensors: the file cannot be read: it is a link\n"
             "  Restore the directory from a copy, or train again."
         ),
     ),

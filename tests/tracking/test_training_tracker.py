@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from nncli.api.train import train_events
-from nncli.fitting.ensemble.train import CONTROL_FOLDER
 from nncli.fitting.parallel.control_dir import ControlDirectory, EpochsWriter
 from nncli.fitting.train.events import MembersProgress, MembersStarted, Progress, Started
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
+from nncli.run_directory.filenames import CONTROL_FOLDER
 from nncli.run_directory.history_and_metrics import read_history
 from nncli.run_directory.run import Run
 from nncli.tracking.training_tracker import Aborted, TrainingTracker, track_finished_run

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nncli.base.atomic_files import write_text
 from nncli.base.errors import DataError, Location, RunError, UsageError
+from nncli.base.regular_files import read_regular
 from nncli.data.sources.table_source import TableSource
 from nncli.models.ensemble import AnyModel
 from nncli.run_directory.filenames import REFERENCE, train_command
@@ -62,9 +63,7 @@ def read_profile(path: Path, reference: Reference) -> Profile:
     """
     place = Location(source=str(path))
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise ValueError("too large")
-        return Profile.from_json(path.read_bytes(), reference)
+        return Profile.from_json(read_regular(Path(os.path.realpath(path)), LARGEST_FILE), reference)
     except OSError as error:
         raise DataError(f"the profile cannot be read: {error.strerror or error}", location=place) from error
     except OtherReferenceError:

@@ -391,6 +391,11 @@ def read(path: str | FilePath) -> Document:
                 data = file.read(MAX_TEXT_BYTES + 1)
     except (OSError, ValueError) as error:
         raise ConfigError(_unreadable(FilePath(path), error)) from None
+    return parse_bytes(data, source)
+
+
+def parse_bytes(data: bytes, source: str) -> Document:
+    """Parse the content of a file; ConfigError as `read`."""
     if len(data) > MAX_TEXT_BYTES:
         raise too_large(source)
     try:

@@ -100,7 +100,7 @@ def start_record(
 def write_record(folder: Path, config: Config, record: CrossValidationRecord, path: Path) -> None:
     """Write the configuration and the record of a cross-validation into a folder, whose path is to be `path`."""
     Run(folder).save_config(config.model_copy(update={"output": str(path)}))
-    write_text(folder / CROSS_VALIDATION, record.model_dump_json(indent=1) + "\n")
+    write_text(folder / CROSS_VALIDATION, record.model_dump_json(indent=1) + "\n", in_place=True)
 
 
 def open_record(path: Path) -> tuple[Run, CrossValidationRecord, Config]:
@@ -210,10 +210,10 @@ def score_folds(
     held_out = HeldOutRows.of(scored, data.table.take(rows).row_numbers, members).bounded(data.config.seed)
     with batched_fsync():
         run.save_held_out(held_out)
-        sha256 = hashlib.sha256((run.path / HELD_OUT).read_bytes()).hexdigest()
+        sha256 = hashlib.sha256(read_file(run.path, HELD_OUT, LARGEST_FILE)).hexdigest()
         kept = None if held_out.is_sample else KeptFolds(sha256=sha256, models=tuple(map(digest_of_models, paths)))
         record = record.model_copy(update={"held_out": kept})
-        write_text(run.path / CROSS_VALIDATION, record.model_dump_json(indent=1) + "\n")
+        write_text(run.path / CROSS_VALIDATION, record.model_dump_json(indent=1) + "\n", in_place=True)
     return scores_of(fold_data, folds, record, truth)
 
 

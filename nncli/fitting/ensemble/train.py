@@ -54,11 +54,10 @@ from nncli.fitting.train.provenance import (
 from nncli.fitting.train.single import train_network
 from nncli.fitting.training_call import TrainingCall
 from nncli.models.scores import card_of_targets
+from nncli.run_directory.filenames import CONTROL_FOLDER
 from nncli.run_directory.manifest import MEMBERS, Manifest, Status, member_folder
 from nncli.run_directory.run import Run
 
-CONTROL_FOLDER = ".work"
-"""The folder in the run directory for the control files of the members' training."""
 WORTH_PROCESSES = 20.0
 """Estimated seconds from which worker processes start at once, before this one has prepared the rows of a member."""
 

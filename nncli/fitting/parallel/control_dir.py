@@ -23,6 +23,7 @@ from secrets import token_hex
 
 from nncli.base.atomic_files import TEMPORARY_SUFFIX
 from nncli.base.findings import of_json
+from nncli.base.regular_files import open_regular, read_regular
 from nncli.fitting.train.events import Event, Progress, Started
 from nncli.nn.training.loop import EpochReport
 from nncli.run_directory.history_and_metrics import history_csv, parse_history
@@ -32,6 +33,8 @@ POLL_SECONDS = 0.4
 """Seconds between two reads of a file, and between two writes."""
 MAX_SILENCE = 120.0
 """Seconds without a heartbeat after which a task assumes that its parent has ended."""
+LARGEST_NOTE = 1 << 24
+"""Bytes of a signal or of a progress at most."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,8 @@ class ControlDirectory:
     def read_signal(self) -> str:
         """Read the signal; `stop` if the folder was removed, or is another parent's, since the training has ended."""
         try:
-            signal = (self.folder / "signal").read_text()
-        except OSError:
+            signal = read_regular(self.folder / "signal", LARGEST_NOTE).decode()
+        except (OSError, UnicodeError):
             return STOP
         return signal if signal.startswith(f"{self.owner} ") else STOP
 
@@ -92,7 +95,7 @@ class ControlDirectory:
     def read_progress(self, task: int) -> Progress | None:
         """Read the progress of a task, or None if there is none."""
         try:
-            document = json.loads((self.folder / f"{task}.json").read_text())
+            document = json.loads(read_regular(self.folder / f"{task}.json", LARGEST_NOTE))
             return Progress(**{**document, "findings": tuple(map(of_json, document["findings"]))})
         except (OSError, ValueError, TypeError, KeyError):
             return None
@@ -171,7 +174,7 @@ class EpochsReader:
     def new(self) -> tuple[str | None, tuple[EpochReport, ...]]:
         """The metric of the reports, and the reports; none if the file is not there."""
         try:
-            with self.control.epochs_file(self.number).open("rb") as file:
+            with open_regular(self.control.epochs_file(self.number)) as file:
                 about = os.fstat(file.fileno())
                 if about.st_ino != self._file or about.st_size < self._position:
                     self._file, self._position, self._titles = about.st_ino, 0, b""

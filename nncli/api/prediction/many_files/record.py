@@ -17,6 +17,7 @@ from nncli.api.prediction.tables import PredictionSummary
 from nncli.base.atomic_files import write_text
 from nncli.base.errors import Advice, Location, NncliError, UsageError
 from nncli.base.option import declared_options, renamed
+from nncli.base.regular_files import read_regular
 from nncli.base.spec import Spec
 from nncli.base.text import join_quoted
 from nncli.data.dialect import AUTO
@@ -24,6 +25,9 @@ from nncli.data.sources.table_source import TableSource
 from nncli.models.conformal.options import UncertaintyOptions
 
 FORCE = Advice("Pass ", WriteOptions.use("force", True), " to predict them all again, or name another folder with -o.")
+
+LARGEST_RECORD = 1 << 30
+"""Bytes of a record at most: some 100 for each file."""
 
 
 class FileRecord(Spec):
@@ -57,7 +61,7 @@ class AnswersRecord(Spec):
             UsageError: it is damaged.
         """
         try:
-            found = cls.model_validate_json(path.read_bytes())
+            found = cls.model_validate_json(read_regular(path, LARGEST_RECORD))
         except FileNotFoundError:
             return None
         except (OSError, ValidationError) as error:
