@@ -143,7 +143,8 @@ def test_a_file_is_loaded_as_a_module_that_is_in_no_table_of_modules(tmp_path: P
     path = tmp_path / "model.py"
     path.write_text(to_python(program_of([NumberInput("x")], ["a", "b"]), INFO))
     spec = spec_from_file_location("model_of_nowhere", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     assert "model_of_nowhere" not in sys.modules
