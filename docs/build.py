@@ -49,8 +49,9 @@ INTRODUCTION = """# Configuration
 Generated from the code by `python docs/build.py`; a test checks that it is current.
 
 A configuration is a YAML file. Only `data.path` and `data.target` are required. Any key can be overridden on the
-command line: `--set epochs=10`, `--set optimizer.type=adam`, `--set layers=[64,64]`. An option without further
-settings can be given by its name alone: `optimizer: adam` is `optimizer: {type: adam}`.
+command line: `--set epochs=10`, `--set optimizer.type=adam`, `--set layers=64,64`. Where a key takes a list, items
+with commas between them become one, and `+=` adds to it: `--set data.drop+=region`, for which `--drop region` is short.
+An option without further settings can be given by its name alone: `optimizer: adam` is `optimizer: {type: adam}`.
 
 Order of precedence, lowest first: defaults, preset, file, environment variables, `--set`. An environment variable is
 `NNCLI_` and the key in capitals, with two underscores before a key inside a section: `NNCLI_EPOCHS=10`,

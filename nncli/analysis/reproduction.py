@@ -32,6 +32,7 @@ from nncli.base.errors import (
     RunError,
     UsageError,
     sentences,
+    without_resuming,
 )
 from nncli.base.regular_files import read_regular
 from nncli.base.text import join_quoted, json_safe
@@ -42,7 +43,7 @@ from nncli.fitting.ensemble.out_of_fold import has_joint_epoch, recorded_folds
 from nncli.fitting.ensemble.train import RecordedMembers, resume_ensemble, train_ensemble
 from nncli.fitting.parallel.control_dir import ControlDirectory
 from nncli.fitting.parallel.task_stream import Workers
-from nncli.fitting.parallel.trainings import TrainingStream, TrainingTask, until_epoch
+from nncli.fitting.parallel.trainings import MORE_MEMORY, TrainingStream, TrainingTask, until_epoch
 from nncli.fitting.prepare.load import table_copies
 from nncli.fitting.train.events import Event, Finished, MembersProgress, MembersStarted, Started
 from nncli.fitting.train.provenance import (
@@ -760,7 +761,7 @@ def reproduce_run(
         with _moved_tables("--data"):
             stack.enter_context(table_copies(config, folder))
         again = folder / "run"
-        stack.enter_context(relabel_errors(again, recorded.path))
+        stack.enter_context(_named_as(again, recorded.path))
         checks, clock, divergence = check_run(recorded, config), time.perf_counter(), None
         if quick is None:
             events = _train(recorded, config, again, stop)
@@ -795,6 +796,17 @@ def _explained(checks: Sequence[Check]) -> Iterator[None]:
     except DataError as error:
         error.hint = sentences(error.hint, more)
         raise
+
+
+@contextmanager
+def _named_as(again: Path, recorded: Path) -> Iterator[None]:
+    """Let errors within the block name the recorded run instead of its copy, which is gone and cannot be resumed."""
+    with relabel_errors(again, recorded):
+        try:
+            yield
+        except NncliError as error:
+            error.hint = without_resuming(error.hint)
+            raise
 
 
 @contextmanager
@@ -851,7 +863,7 @@ def _train_first_epochs(
         for i, (of_network, (folder, manifest)) in enumerate(zip(configs, recorded.networks.items(), strict=True))
     ]
     control = ControlDirectory(again / CONTROL_FOLDER)
-    with TrainingStream(len(tasks), control, Workers(config.workers), stop) as stream:
+    with TrainingStream(len(tasks), control, Workers(config.workers), stop, MORE_MEMORY) as stream:
         yield MembersStarted(recorded.path, len(tasks), stream.workers, ())
         for progress in stream.run(tasks):
             yield MembersProgress(

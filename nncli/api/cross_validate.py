@@ -40,7 +40,7 @@ from nncli.fitting.ensemble.cross_validation import (
 from nncli.fitting.ensemble.out_of_fold import EnsembleData, as_subtask, check_members
 from nncli.fitting.ensemble.train import EnsembleRun, train_members
 from nncli.fitting.parallel.control_dir import ControlDirectory
-from nncli.fitting.parallel.trainings import TrainingStream, TrainingTask, removed_if_untrained
+from nncli.fitting.parallel.trainings import MORE_MEMORY, TrainingStream, TrainingTask, removed_if_untrained
 from nncli.fitting.prepare.load import table_copies
 from nncli.fitting.train.events import MembersProgress, MembersStarted
 from nncli.fitting.training_call import TrainingCall
@@ -189,7 +189,7 @@ def _cross_validate(
             tasks = [TrainingTask(i, member, member.output or "") for i, member in enumerate(members)]
         control = ControlDirectory(path / CONTROL_FOLDER)
         try:
-            with TrainingStream(count, control, workers, run.watched(call.stop)) as stream:
+            with TrainingStream(count, control, workers, run.watched(call.stop), MORE_MEMORY) as stream:
                 yield MembersStarted(run.path, count, stream.workers, data.findings, "trainings")
                 yield from train_members(stream, runs, at_a_time, tasks)
             built = [ensemble_run.finalize() is not None for ensemble_run in runs]

@@ -372,6 +372,28 @@ class TableOptions(AssignmentOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class KeyOptions(TableOptions):
+    """Keys of a configuration that are options of their own."""
+
+    drop: Annotated[Sequence[str], Option("Do not use a column. Repeatable.", INPUT, metavar="COLUMN")] = ()
+    seed: Annotated[int | None, Option("Seed of the random numbers. Default: 0.", TRAINING, metavar="N", minimum=0)] = (
+        None
+    )
+
+    @property
+    def assignments(self) -> list[str]:
+        """As of other operations, and these keys; a column is dropped besides those of the configuration."""
+        drop = [f"data.drop+={json.dumps(self.drop, ensure_ascii=False)}"] if self.drop else []
+        return [*super().assignments, *drop, *([] if self.seed is None else [f"seed={self.seed}"])]
+
+    @property
+    def key_words(self) -> list[str]:
+        """These options as command-line arguments."""
+        drop = [word for name in self.drop for word in ("--drop", name)]
+        return [*drop, *([] if self.seed is None else ["--seed", str(self.seed)])]
+
+
+@dataclass(frozen=True, kw_only=True)
 class QualityOptions(Options):
     """The level of the preset tabular: training time against accuracy."""
 
@@ -389,7 +411,7 @@ class HeadOptions(TableOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class InitOptions(TableOptions, QualityOptions):
+class InitOptions(KeyOptions, QualityOptions):
     """The options of `nncli.init`."""
 
     preset: Annotated[
@@ -429,7 +451,7 @@ class TargetOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingInputOptions(QualityOptions, SourceOptions, TableOptions, TargetOptions):
+class TrainingInputOptions(QualityOptions, SourceOptions, KeyOptions, TargetOptions):
     """What is trained: a configuration with changes, or a table."""
 
     on_draft: Annotated[
@@ -442,7 +464,7 @@ class TrainingInputOptions(QualityOptions, SourceOptions, TableOptions, TargetOp
         targets = [word for name in self.target for word in ("--target", name)]
         quality = [] if self.quality is None else ["--quality", self.quality]
         on_error = [] if self.on_error is None else ["--set", f"data.on_error={self.on_error}"]
-        return (config, *self.words, *targets, *quality, *self.set_words, *on_error)
+        return (config, *self.words, *targets, *quality, *self.key_words, *self.set_words, *on_error)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,7 +68,7 @@ def resolve_input(config: Config | str | Path, options: TrainingInputOptions) ->
         ConfigError, DataError: no configuration can be drafted for the table.
     """
     if isinstance(config, Config):
-        if options.set or options.target or options.quality or options.words or options.on_error:
+        if options.assignments or options.target or options.quality or options.words:
             raise UsageError("set goes with the path of a configuration, not with a Config")
         return TrainingInput(config)
     path, quality = str(config), [] if options.quality is None else [f"quality={options.quality}"]
@@ -140,7 +140,8 @@ def config_for(
     source = as_source(data)
     document = parse(result.text, f"nncli init {source.path}")
     # The draft has the keys of data merged with what the table shows; set again, they would replace its lists.
-    variables = {PREFIX + text.partition("=")[0].strip().replace(".", "__").upper() for text in of_data}
+    keys = (text.partition("=")[0].strip().removesuffix("+") for text in of_data)
+    variables = {PREFIX + key.replace(".", "__").upper() for key in keys}
     environment = {name: text for name, text in os.environ.items() if name not in variables}
     others = [text for text in assignments if text not in of_data]
     folder, name = Path.cwd(), stem_of(source)

@@ -115,14 +115,20 @@ def _public(path: str) -> str:
     login, _, host = url.netloc.rpartition("@")
     if url.scheme in CONTAINER_SCHEMES and ":" not in login:
         host = url.netloc
-    pairs = url.query.split("&") if url.query else []
+    query, fragment = map(_without_logins, (url.query, url.fragment))
+    if (host, query, fragment) == (url.netloc, url.query, url.fragment):
+        return path
+    rest = (f"?{query}" if query else "") + (f"#{fragment}" if fragment else "")
+    return f"{url.scheme}://{host}{url.path}{rest}"
+
+
+def _without_logins(query: str) -> str:
+    """A query or a fragment without the parameters that log in; nothing if it is signed."""
+    pairs = query.split("&") if query else []
     names = [unquote_plus(pair.partition("=")[0]) for pair in pairs]
     if any(SIGNATURE.fullmatch(name) for name in names):
-        pairs = names = []
-    query = "&".join(pair for pair, name in zip(pairs, names, strict=True) if not LOGIN.fullmatch(name))
-    if (host, query) == (url.netloc, url.query):
-        return path
-    return f"{url.scheme}://{host}{url.path}" + (f"?{query}" if query else "")
+        return ""
+    return "&".join(pair for pair, name in zip(pairs, names, strict=True) if not LOGIN.fullmatch(name))
 
 
 def split_url(path: str) -> SplitResult | None:

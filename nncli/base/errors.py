@@ -167,6 +167,16 @@ class Advice(str):
         return "" if None in words else "".join(filter(None, words))
 
 
+def without_resuming(text: str | None) -> str | None:
+    """A text without advice to resume a run, for work that is not resumed; None if nothing is left."""
+    if not isinstance(text, Advice):
+        return text
+    if any(isinstance(part, ResumeRun) for part in text.parts):
+        return None
+    parts = (without_resuming(part) if isinstance(part, str) else part for part in text.parts)
+    return Advice(*(part for part in parts if part))
+
+
 def sentences(*texts: str | None) -> Advice:
     """An advice of several, each of which stands or falls alone."""
     first, *others = [text for text in texts if text] or [""]

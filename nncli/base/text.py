@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable
 from math import isfinite
@@ -12,6 +13,10 @@ from typing import Any
 MAX_QUOTE_LENGTH = 60
 
 
+FIRST_BYTE, LAST_BYTE = 0xDC80, 0xDCFF
+"""What stands in Python for the bytes 80 to FF of a path that is not UTF-8."""
+UNDECODED = re.compile("[\udc80-\udcff]")
+
 # Spaces and joiners that are part of French, Japanese and Persian text and of emoji.
 INVISIBLE_LETTERS = "\xa0\u202f\u3000\u200c\u200d"
 
@@ -19,10 +24,18 @@ INVISIBLE_LETTERS = "\xa0\u202f\u3000\u200c\u200d"
 def escape_unprintable(text: str, *, keep: str = "\n\t" + INVISIBLE_LETTERS) -> str:
     """Escape the characters of `text` that are not printable, except for those in `keep`.
 
-    >>> escape_unprintable("a\\x1b[31mb")
-    'a\\\\x1b[31mb'
+    A byte of a path that is not UTF-8 is shown as itself, not as what stands for it in Python.
+
+    >>> escape_unprintable("a\\x1b[31mb"), escape_unprintable("caf\\udce9.csv")
+    ('a\\\\x1b[31mb', 'caf\\\\xe9.csv')
     """
-    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode("ascii") for c in text)
+    return "".join(c if c.isprintable() or c in keep else _escaped(c) for c in text)
+
+
+def _escaped(c: str) -> str:
+    code = ord(c)
+    of_path = FIRST_BYTE <= code <= LAST_BYTE
+    return f"\\x{code - FIRST_BYTE + 0x80:02x}" if of_path else c.encode("unicode_escape").decode("ascii")
 
 
 def quote(value: object) -> str:
@@ -33,7 +46,7 @@ def quote(value: object) -> str:
     """
     text = str(value)
     shown = text if len(text) <= MAX_QUOTE_LENGTH else text[: MAX_QUOTE_LENGTH - 1] + "…"
-    return repr(shown).replace(r"\\", "\\")
+    return repr(UNDECODED.sub(lambda match: _escaped(match[0]), shown)).replace(r"\\", "\\")
 
 
 def yaml_quote(text: str) -> str:

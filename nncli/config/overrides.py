@@ -10,7 +10,7 @@ from types import MappingProxyType
 from nncli.base.errors import ConfigError, ConfigIssue, Location, UsageError
 from nncli.base.plugins import ALLOWED, TRUST
 from nncli.base.text import join_quoted, quote
-from nncli.config.errors.suggestions import suggest
+from nncli.config.errors.suggestions import item_type, suggest
 from nncli.config.yaml.document import Document, Path, SourceSpan, checked_lines, dotted
 from nncli.config.yaml.parser import MAX_DEPTH, describe, parse_value
 
@@ -34,7 +34,8 @@ MAX_NAMES = 3
 class Assignment:
     """A value for the key at `path`, or the issues of a text that has none. `span` names the option or variable.
 
-    `inner_spans` are those of entries inside the value, by their path in it, where they are known.
+    `inner_spans` are those of entries inside the value, by their path in it, where they are known. A value that `adds`
+    is a list whose items follow those that are there.
     """
 
     path: tuple[str, ...]
@@ -42,6 +43,7 @@ class Assignment:
     value: object = None
     issues: tuple[ConfigIssue, ...] = ()
     inner_spans: Mapping[Path, SourceSpan] = field(default_factory=dict)
+    adds: bool = False
 
     def error(self, message: str, hint: str | None = None) -> ConfigError:
         """An error of this assignment."""
@@ -88,6 +90,8 @@ def _assign(document: Document, assignment: Assignment) -> Document:
                 del spans[old]
             spans.update({(*path, *inner): span for inner, span in assignment.inner_spans.items()})
             spans[path] = assignment.span
+            if assignment.adds and isinstance(node, list) and isinstance(assignment.value, list):
+                return [*node, *(item for item in assignment.value if item not in node)]
             return assignment.value
         key, *rest = keys
         if isinstance(node, list):
@@ -114,18 +118,19 @@ def _assign(document: Document, assignment: Assignment) -> Document:
 
 
 def from_options(texts: Iterable[str]) -> Iterator[Assignment]:
-    """Parse each `a.b.0.c=value` of a `--set`; the value is inline YAML.
+    """Parse each `a.b.0.c=value` of a `--set`; the value is inline YAML. A `+=` adds to a list.
 
     Raises:
         UsageError: a text is not of this form.
     """
     for text in texts:
         key, equals, value = text.partition("=")
-        path = tuple(key.strip().split("."))
+        path, adds = tuple(key.strip().removesuffix("+").split(".")), key.rstrip().endswith("+")
         if not equals or not all(path):
             hint = "For example --set optimizer.type=adam"
             raise UsageError(f"expected key=value, found {quote(text)}", location=Location(OPTION), hint=hint)
-        yield with_value(Assignment(path, SourceSpan(f"{OPTION} {shortened(text)}", setter=OPTION)), value)
+        span = SourceSpan(f"{OPTION} {shortened(text)}", setter=OPTION)
+        yield with_value(Assignment(path, span, adds=adds), value)
 
 
 def from_environment(environment: Mapping[str, str], keys: Iterable[str]) -> Iterator[Assignment]:
@@ -169,9 +174,20 @@ def shortened(text: str) -> str:
 def with_value(assignment: Assignment, text: str) -> Assignment:
     """The assignment with the value of `text`, which is inline YAML, or with the issues in it."""
     try:
-        return replace(assignment, value=_value(assignment, text))
+        return replace(assignment, value=_listed(assignment.path, text, _value(assignment, text)))
     except ConfigError as error:
         return replace(assignment, issues=error.issues)
+
+
+def _listed(path: Sequence[str], text: str, value: object) -> object:
+    """The value of a text; where a key takes a list alone, one item or several with commas between them become one."""
+    items = None if isinstance(value, list | dict | bool | None) else item_type(path)
+    if items is None:
+        return value
+    if text.lstrip()[:1] in ("'", '"'):
+        return [value]
+    words = [word for word in (part.strip() for part in text.split(",")) if word]
+    return [word if items is str else parse_value(word, OPTION).value for word in words]
 
 
 def _value(assignment: Assignment, text: str) -> object:

@@ -42,7 +42,7 @@ from nncli.fitting.prepare.load import drop_missing_targets, load_table, table_c
 from nncli.nn.losses import MSE, BinaryCrossEntropy, Loss
 from nncli.targets.base import NUMERIC, FitOptions, rows_with_target
 from nncli.targets.orders import in_order, label_order
-from nncli.targets.target import TargetKind, class_targets, kind_of
+from nncli.targets.target import TargetKind, kind_of
 
 USUAL_TARGETS = ("target", "label", "labels", "class", "y", "outcome", "response")
 NO_TARGET = "?"
@@ -205,7 +205,7 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
                 rows,
                 data.target,
                 {column.name: column.kind for column in columns if column.recommended},
-                classes=class_targets(config.data.target, loss, ordered=False),
+                loss=loss,
             ),
         ),
         positive_class=positive,

@@ -108,7 +108,7 @@ def check_run_name(requested: Path) -> None:
     except UnicodeEncodeError:
         raise UsageError(
             "the run directory's name is not UTF-8 text",
-            location=Location(source=os.fsencode(requested).decode("utf-8", "backslashreplace")),
+            location=Location(source=str(requested)),
             hint="Name another one with -o.",
         ) from None
 

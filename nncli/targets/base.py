@@ -144,6 +144,9 @@ class TargetBase(Spec):
     baseline_noun: ClassVar[str] = ""
     """What the baseline predicts, in messages; empty for the class shares or the mean."""
 
+    no_target_weights: ClassVar[str] = "there is one target"
+    """Why its columns have no weights of their own in the loss."""
+
     has_parts: ClassVar[bool] = False
     """Whether it consists of several targets, its `parts`, each with a run of its own; a row may lack some of them."""
 

@@ -75,6 +75,7 @@ class MultilabelTarget(TargetBase):
     linear_model: ClassVar[str] = "logistic regression"
     error_title: ClassVar[str] = "Hamming loss"
     baseline_noun: ClassVar[str] = LabelScores.baseline
+    no_target_weights: ClassVar[str] = "the labels of a row count the same"
 
     names: tuple[StrictStr, ...]
     labels: Annotated[tuple[StrictStr, ...], Field(min_length=2)]

@@ -89,6 +89,7 @@ class SurvivalTarget(TargetBase):
     linear_model: ClassVar[str] = "proportional hazards"
     error_title: ClassVar[str] = SURVIVAL_LOSS.title
     baseline_noun: ClassVar[str] = SurvivalScores.baseline
+    no_target_weights: ClassVar[str] = "a time and its event are one target"
 
     names: Annotated[tuple[StrictStr, ...], Field(min_length=2, max_length=3)]
     edges: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)]

@@ -9,7 +9,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nncli.base.atomic_files import write_text
-from nncli.base.errors import ConfigError, ConfigIssue, Location, RunError, UsageError, config_error, in_terminal
+from nncli.base.errors import (
+    Advice,
+    ConfigError,
+    ConfigIssue,
+    Location,
+    RunError,
+    UsageError,
+    UseOption,
+    config_error,
+    in_terminal,
+)
 from nncli.base.findings import Finding
 from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch
@@ -24,7 +34,7 @@ from nncli.fitting.ensemble.cross_validation import with_row_checks
 from nncli.fitting.ensemble.out_of_fold import EnsembleData, LabeledRows, as_subtask
 from nncli.fitting.parallel.control_dir import ControlDirectory
 from nncli.fitting.parallel.task_stream import Workers
-from nncli.fitting.parallel.trainings import TrainingStream
+from nncli.fitting.parallel.trainings import FEWER_WORKERS, TrainingStream
 from nncli.fitting.prepare.fit import with_losses
 from nncli.fitting.time_limit import TimeLimit
 from nncli.models.scores import baseline_predictions
@@ -138,7 +148,8 @@ def run_search(
     search = Search(run.path.absolute(), prepared.space, section, limit, data, prepared.sampler)
     control = ControlDirectory(run.path.absolute() / CONTROL_FOLDER)
     tasks = section.lag * (1 if section.prune else data.folds)
-    with TrainingStream(tasks, control, workers, run.watched(stop), "--workers 1") as stream:
+    fewer = Advice(FEWER_WORKERS, UseOption("workers", "workers", 1))
+    with TrainingStream(tasks, control, workers, run.watched(stop), fewer) as stream:
         for event in search.run(stream, data.table_data.findings):
             if isinstance(event, SearchEnded):
                 event = replace(event, result=save_result(event, prepared.space, data))

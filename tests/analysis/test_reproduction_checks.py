@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from nncli import train
+from nncli.analysis import reproduction
 from nncli.analysis.reproduction import OTHERS, RunRecord, Verdict, changed_keys
-from nncli.base.errors import DataError
+from nncli.base.errors import Advice, DataError, Location, ResumeRun, in_python, in_terminal, sentences
+from nncli.config.schema import Config
 from nncli.run_directory.config import read_config
 from nncli.run_directory.manifest import CONFIG, HISTORY, METRICS, MODEL, WEIGHTS
 from nncli.run_directory.run import Run
@@ -241,3 +244,23 @@ def test_code_that_changed_between_releases_is_named(penguins: Path, tmp_path: P
     run = copied(penguins, tmp_path)
     change_manifest(run, changed(**{"versions__nncli code": "0" * 12}))
     assert differing(reproduced(run, quick=1)) == {"nncli code"}
+
+
+def test_no_error_of_a_training_again_names_its_folder(
+    penguins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unreadable = DataError("unreadable", hint=Advice("Mend it.", Advice(" To go on: ", ResumeRun(tmp_path / "again"))))
+
+    def fail(config: Config, path: Path, **_: object) -> None:
+        unreadable.location = Location(source=str(path / HISTORY))
+        unreadable.hint = sentences(unreadable.hint, Advice("Once it can, go on: ", ResumeRun(path)))
+        raise unreadable
+
+    monkeypatch.setattr(reproduction, "train_network", fail)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(DataError) as caught:
+        reproduced(penguins)
+    assert caught.value.location == Location(source=str(penguins / HISTORY))
+    for surface in (in_terminal, in_python):
+        assert str(tmp_path) not in caught.value.on(surface).replace(str(penguins), "")
+        assert "Mend it." in caught.value.on(surface)

@@ -47,6 +47,14 @@ def test_no_secret_parameter_survives_and_others_do(
     assert with_credentials(public) == url
 
 
+@given(SCHEMES, HOSTS, PATHS, SECRET_NAMES | SIGNATURES, st.sampled_from(["", "?x=1", f"?token={SECRET}"]))
+def test_no_secret_of_a_fragment_survives(scheme: str, host: str, path: str, name: str, query: str) -> None:
+    url = f"{scheme}://{host}{path}{query}#{name}={SECRET}"
+    assert SECRET not in without_credentials(url)
+    assert SECRET not in redacted(f"cannot read {url}: it is gone")
+    assert with_credentials(without_credentials(url)) == url
+
+
 @given(HOSTS, PATHS, SIGNATURES, st.lists(st.tuples(PLAIN_NAMES, TEXTS), max_size=3))
 def test_a_signed_url_has_no_query(host: str, path: str, name: str, plain: list[tuple[str, str]]) -> None:
     query = "&".join([*(f"{key}={value}" for key, value in plain), f"{name}={SECRET}", f"X-Amz-Credential={SECRET}"])

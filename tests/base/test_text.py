@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.base.errors import Location
 from nncli.base.text import (
+    INVISIBLE_LETTERS,
     MAX_QUOTE_LENGTH,
     closest_file,
     closest_match,
@@ -168,3 +172,14 @@ def test_short_numbers(value: float | None, text: str) -> None:
 )
 def test_ranges(low: str, high: str, text: str) -> None:
     assert format_range(low, high) == text
+
+
+@given(st.binary(min_size=1, max_size=9).filter(lambda name: b"\0" not in name and b"/" not in name))
+def test_a_path_that_is_not_utf_8_is_shown_by_its_bytes_everywhere(name: bytes) -> None:
+    path = os.fsdecode(name)
+    shown = {escape_unprintable(path, keep=""), str(Location(source=path)).replace("\n", r"\n").replace("\t", r"\t")}
+    undecoded = {f"\\x{ord(c) - 0xDC00:02x}" for c in path if 0xDC80 <= ord(c) <= 0xDCFF}
+    for text in (*shown, quote(path)):
+        assert text.isprintable() or any(c in INVISIBLE_LETTERS for c in text)
+        assert all(byte in text for byte in undecoded)
+        assert r"\udc" not in text.replace(r"\\", "")

@@ -21,7 +21,7 @@ CASES = {
     "--learning-rate 0.1": "learning_rate=0.1",
     "--optimizer.type adam": "optimizer.type=adam",
     "--layers '[64, 32]'": "layers=[64, 32]",
-    "--drop id": "data.drop=id",
+    "--group id": "data.group=id",
     "--optimiser adam": "optimizer=adam",
     "--learning-rate -1": "learning_rate=-1",
     "--test-size 0.2": "validation=0.2",
@@ -57,7 +57,7 @@ def test_a_key_given_as_an_option_is_suggested_with_its_value(
 def test_every_command_with_set_suggests_it(
     nncli: Cli, config: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    assert suggested(nncli, monkeypatch, *command.split(), config, "--seed", 3) == "seed=3"
+    assert suggested(nncli, monkeypatch, *command.split(), config, "--epochs", 3) == "epochs=3"
 
 
 def test_the_suggestion_works(nncli: Cli, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

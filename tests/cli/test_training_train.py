@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from nncli.run_directory.config import read_config
 from nncli.run_directory.manifest import HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS
 from tests.cli.support import (
     COMMAND,
@@ -407,3 +408,23 @@ def test_the_whole_output_of_a_small_training(nncli: Cli, here: Path) -> None:
     assert done.out == "runs/t\n"
     numbers_replaced = re.sub(r" +", " ", re.sub(r"\b\d+\.\d+\b", "N", done.err))
     assert numbers_replaced == PINNED
+
+
+@pytest.mark.parametrize("command", ["init", "check", "train", "cross-validate", "tune"])
+def test_every_command_that_trains_has_options_for_dropped_columns_and_the_seed(nncli: Cli, command: str) -> None:
+    help_text = nncli(command, "--help").check().out
+    assert "--drop" in help_text
+    assert "--seed" in help_text
+
+
+def test_dropped_columns_are_those_of_the_configuration_and_of_the_option(nncli: Cli, here: Path) -> None:
+    (here / "t.csv").write_text("a,b,c,y\n" + "".join(f"{i % 7},{i % 5},{i % 3},{i / 9}\n" for i in range(60)))
+    (here / "c.yaml").write_text("data: {path: t.csv, target: y, drop: [a]}\nlayers: [4]\nepochs: 1\nseed: 1\n")
+    run = nncli("train", "c.yaml", "--drop", "b", "--seed", "7", "-q").check().path
+    config = read_config(run)
+    assert (config.data.drop, config.seed) == (("a", "b"), 7)
+    words = ["--set", "preset=textbook", "--set", "epochs=1", "--drop", "b", "--drop", "c", "--seed", "7"]
+    drafted = nncli("train", "t.csv", "-t", "y", *words).check()
+    assert read_config(drafted.path).data.drop == ("b", "c")
+    assert "--drop b --drop c --seed 7" in drafted.err
+    assert nncli("train", "--resume", run, "--seed", "8").code == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -152,3 +154,33 @@ def test_no_override_raises_another_exception(value: dict[str, object], assignme
         assert isinstance(apply_overrides(document, [assignment]), Document)
     except (ConfigError, UsageError) as error:
         str(error)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "path", "value"),
+    [
+        ("layers=64,32", ("layers",), [64, 32]),
+        ("layers=64", ("layers",), [64]),
+        ("layers=[64]", ("layers",), [64]),
+        ("data.drop=region", ("data", "drop"), ["region"]),
+        ("data.drop=a b, 2020", ("data", "drop"), ["a b", "2020"]),
+        ("data.drop='a, b'", ("data", "drop"), ["a, b"]),
+        ("data.drop=[a, b]", ("data", "drop"), ["a", "b"]),
+        ("data.features=", ("data", "features"), None),
+        ("data.missing_values=-9,?", ("data", "missing_values"), ["-9", "?"]),
+        ("data.target=a,b", ("data", "target"), "a,b"),
+        ("data.date_format=%d.%m.%y", ("data", "date_format"), "%d.%m.%y"),
+        ("loss.levels=0.1,0.9", ("loss", "levels"), [0.1, 0.9]),
+        ("tune.search=3", ("tune", "search"), 3),
+    ],
+)
+def test_items_are_a_list_where_a_key_takes_nothing_else(assignment: str, path: tuple[str, ...], value: object) -> None:
+    found: Any = values("data: {}\nloss: {}", assignment)
+    for key in path:
+        found = found[key]
+    assert found == value
+
+
+def test_items_are_added_to_a_list_once() -> None:
+    assert values("data: {drop: [a]}", "data.drop+=b", "data.drop+=[a, c]")["data"] == {"drop": ["a", "b", "c"]}
+    assert values("data: {}", "data.drop+=b")["data"] == {"drop": ["b"]}

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path as FilePath
-from typing import Literal, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
@@ -70,6 +72,33 @@ def model_classes(annotation: object) -> Iterator[type[BaseModel]]:
 def field_names(model: type[BaseModel]) -> Mapping[str, object]:
     """The keys of `model` with their annotations."""
     return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+
+
+def item_type(path: Sequence[str]) -> object:
+    """The type of the items where the key at `path` of a configuration takes a list and nothing else, else None."""
+    from nncli.config.schema import Config
+
+    fields: list[FieldInfo] = [FieldInfo(annotation=Config)]
+    for name in path:
+        models = [model for field in fields for model in model_classes(field.annotation)]
+        fields = [model.model_fields[name] for model in models if name in model.model_fields]
+    types = {_item_type(field) for field in fields}
+    return types.pop() if len(types) == 1 else None
+
+
+def _item_type(field: FieldInfo) -> object:
+    """The type of the items of a field that takes a list and nothing else, without what is said of it besides."""
+    if any(isinstance(rule, BeforeValidator) for rule in field.metadata):  # takes one item, too
+        return None
+    forms = [form for form in (get_args(field.annotation) or ()) if form is not NoneType]
+    is_optional = get_origin(field.annotation) in (Union, UnionType)
+    annotation = forms[0] if is_optional and len(forms) == 1 else field.annotation
+    annotation = annotation.__origin__ if get_origin(annotation) is Annotated else annotation
+    if get_origin(annotation) not in (tuple, list):
+        return None
+    item = get_args(annotation)[0]
+    item = item.__origin__ if get_origin(item) is Annotated else item
+    return None if get_origin(item) in (tuple, list) else item
 
 
 @cache

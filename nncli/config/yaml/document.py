@@ -10,7 +10,7 @@ from typing import Literal
 
 from nncli.base.credentials import redacted
 from nncli.base.errors import ConfigError, ConfigFix, ConfigIssue, Location
-from nncli.base.text import escape_unprintable
+from nncli.base.text import UNDECODED, escape_unprintable, quote
 
 Path = tuple[str | int, ...]
 
@@ -53,6 +53,9 @@ def checked_lines(text: str, source: str) -> tuple[str, ...]:
     if match:
         message = f"the character U+{ord(match[0]):04X} is not allowed in a configuration"
         hint = r'Delete it, or write it as an escape in double quotes: "\u' + f'{ord(match[0]):04x}".'
+        if UNDECODED.fullmatch(match[0]):
+            message = f"the byte {quote(match[0])[1:-1]} is not UTF-8"
+            hint = "Write the text in UTF-8; a file whose name is not must be renamed."
         raise ConfigError(syntax_issue(message, source, lines, position(text, match.start()), hint))
     return lines
 

@@ -20,7 +20,7 @@ from types import ModuleType
 import nncli.base.text
 from nncli.data import number_and_date_forms
 from nncli.data.columns.datetimes import date_text
-from nncli.exporters.python.standalone import cells, predictions, script
+from nncli.exporters.python.standalone import cells, classes, predictions, script
 from nncli.exporters.targets import ModelInfo
 from nncli.nn.program import inputs, nodes, program
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
@@ -67,7 +67,8 @@ class ModulePart:
             elif isinstance(node, ast.ImportFrom):
                 module = node.module or ""
                 if module.partition(".")[0] not in ("nncli", "__future__"):
-                    yield from ((module, ast.unparse(alias)) for alias in node.names)
+                    names = (ast.unparse(alias) for alias in node.names)
+                    yield from ((module, name) for name in names if name != classes.dataclass.__name__)
 
 
 def join_parts(parts: Sequence[ModulePart], *imports: tuple[str, str]) -> str:
@@ -90,6 +91,7 @@ def _span(node: ast.stmt) -> slice:
 
 
 PARTS = (
+    ModulePart(classes),
     ModulePart(nncli.base.text, only=("percent_digits",)),
     *map(ModulePart, (number_and_date_forms, inputs, nodes)),
     ModulePart(program, without=UNUSED),

@@ -14,9 +14,11 @@ from nncli.data.columns.parsing import TEXT_TYPES, read_text
 from nncli.data.encoders.kinds import Kind
 from nncli.data.store.column_store import ColumnStore
 from nncli.nn.arrays import Floats
+from nncli.nn.losses.base import LossBase
 from nncli.targets.labels import are_yes_no
 from nncli.targets.orders import evident_order, in_order
 from nncli.targets.survival import are_events
+from nncli.targets.target import class_targets, number_targets
 
 TIMES = frozenset(
     (
@@ -61,14 +63,15 @@ MIN_TAGGED, MIN_REPEATS, MAX_TAG_LENGTH = 0.3, 5, 40
 
 
 def kinds_not_supported(
-    table: ColumnStore, targets: Sequence[str], features: Mapping[str, Kind], *, classes: Sequence[str]
+    table: ColumnStore, targets: Sequence[str], features: Mapping[str, Kind], *, loss: LossBase
 ) -> list[Finding]:
-    """Notes on the targets, some of which are `classes`, and on the features of a table."""
+    """Notes on the targets, which a loss takes for numbers, classes or others, and on the features of a table."""
+    classes, numbers = class_targets(targets, loss, ordered=False), number_targets(targets, loss)
     return [
         *(finding for name in classes for finding in _ordered_levels(table, name)),
         *(finding for name in classes for finding in _tags_as_classes(table, name)),
-        *_several_yes_no(table, [name for name in targets if name not in classes]),
-        *_time_to_event(table, targets[0], features),
+        *_several_yes_no(table, numbers),
+        *_time_to_event(table, targets[0], features, "as a number" if targets[0] in numbers else "as a class"),
         *(_exposure(table, targets[0], features) if len(targets) == 1 else []),
         *_tags(table, features),
     ]
@@ -135,9 +138,9 @@ def _tags_as_classes(table: ColumnStore, target: str) -> Iterator[Finding]:
         yield _unsupported(message, target, hint)
 
 
-def _time_to_event(table: ColumnStore, target: str, features: Mapping[str, Kind]) -> Iterator[Finding]:
+def _time_to_event(table: ColumnStore, target: str, features: Mapping[str, Kind], taken: str) -> Iterator[Finding]:
     """A time beside a column of 0 and 1 for whether it ended with an event, one of which is the target."""
-    for ours, theirs, taken in ((TIMES | UNITS, EVENTS, "as a number"), (EVENTS, TIMES, "as a class")):
+    for ours, theirs in ((TIMES | UNITS, EVENTS), (EVENTS, TIMES)):
         others = [name for name in features if name_key(name) in theirs]
         if name_key(target) not in ours or not others:
             continue

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias
 
-from nncli.base.errors import ConfigError, DataError, NncliError, RunLockedError
+from nncli.base.errors import Advice, ConfigError, DataError, NncliError, RunLockedError, SetKey
 from nncli.base.logs import log_duration
 from nncli.config.schema import Config
 from nncli.data.sources.local_copies import LocalCopies, copies_in_use
@@ -206,13 +206,18 @@ def _changes(run: Run, new_config: Config) -> list[str]:
 TrainingResult: TypeAlias = TaskResult[TrainingTask, Progress]
 
 
+FEWER_WORKERS = "What was saved is there. Resume with fewer workers: "
+RESUME_WITH_FEWER = Advice(FEWER_WORKERS, SetKey("workers", "1", in_command=True))
+MORE_MEMORY = "Close other programs, or use a machine with more memory, and start it again."
+"""What helps where a run is resumed with other settings, and where it is not."""
+
+
 class TrainingStream(TaskStream[TrainingTask, Progress]):
     """Trainings in worker processes or on a Dask cluster; with one worker they run in this process.
 
-    `tasks` is the largest number of them that may be useful at a time, `resume_option` the option by which a resumed
-    command runs one at a time. Trainings that take long do not begin in this process. `stop` is called a few times a
-    second, in this process after every batch. `outcomes` holds what is saved of each task that `run` was given, by its
-    number.
+    `tasks` is the largest number of them that may be useful at a time, `few_at_a_time` says how to have few of them.
+    Trainings that take long do not begin in this process. `stop` is called a few times a second, in this process after
+    every batch. `outcomes` holds what is saved of each task that `run` was given, by its number.
     """
 
     def __init__(
@@ -221,14 +226,14 @@ class TrainingStream(TaskStream[TrainingTask, Progress]):
         control: ControlDirectory,
         workers: Workers,
         stop: Callable[[], bool],
-        resume_option: str = "--set workers=1",
+        few_at_a_time: str = RESUME_WITH_FEWER,
         *,
         is_long: bool = False,
     ) -> None:
         work = partial(run_task, control=control, copies=copies_in_use())
         super().__init__(work, self._of_lost, tasks, workers, stop)
         self.outcomes: dict[int, Progress] = {}
-        self._control, self._resume_option = control, resume_option
+        self._control, self._few_at_a_time = control, few_at_a_time
         self._progress = dict.fromkeys(range(tasks), Progress())
         self._is_here = self.workers == 1 and not workers.are_remote
         self._may_begin_here = workers.begin_here(tasks) and not (is_long and self.workers > 1)
@@ -358,7 +363,7 @@ class TrainingStream(TaskStream[TrainingTask, Progress]):
         return NncliError(
             f"the process of a training ended before its time, {1 + MAX_LOSSES} times: perhaps the system was short of "
             "memory and killed it",
-            hint=f"What was saved is there. Resume with fewer workers: {self._resume_option}",
+            hint=self._few_at_a_time,
         )
 
 

@@ -222,7 +222,7 @@ def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str])
     if loss.missing_key is not None:
         raise config_error("loss", *loss.missing_key)
     if config.target_weights:
-        raise config_error("target_weights", "the labels of a row count the same", "Remove it.")
+        raise config_error("target_weights", kind.no_target_weights, "Remove it.")
     if kind.has_labels:
         if config.output_activation is not None:
             raise config_error(

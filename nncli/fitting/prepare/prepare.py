@@ -83,7 +83,7 @@ from nncli.nn.training.state import RandomStreams
 from nncli.run_directory.monitoring.reference import Bins, categories_of, fit_columns
 from nncli.run_directory.training_rows import TrainingRows
 from nncli.targets.base import TargetScaling
-from nncli.targets.target import Target, class_targets, kind_of
+from nncli.targets.target import Target, kind_of
 
 
 @dataclass(frozen=True)
@@ -298,7 +298,7 @@ def _fit(config: Config, rows: _SplitRows) -> _Fitted:
             rows.training,
             config.data.target,
             dict(kinds),
-            classes=class_targets(config.data.target, loss, ordered=False),
+            loss=loss,
         ),
     )
     return _Fitted(config, kinds, encoder, target, loss, scaling, network, findings)

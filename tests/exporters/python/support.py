@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib.util import module_from_spec, spec_from_loader
 from typing import Any
 
@@ -18,6 +17,5 @@ def imported(program: Program, info: ModelInfo = INFO) -> Any:
     spec = spec_from_loader("exported", loader=None)
     assert spec is not None
     module = module_from_spec(spec)
-    sys.modules["exported"] = module  # dataclasses look it up
     exec(compile(to_python(program, info), "exported.py", "exec"), module.__dict__)
     return module

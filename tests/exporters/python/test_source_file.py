@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections import Counter
 from dataclasses import replace
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -134,3 +137,15 @@ def test_the_beginning_of_a_file_says_what_it_is_and_how_it_is_used() -> None:
     row = ast.literal_eval(example.strip()[len("predict(") : -1])
     assert row == {"age": 41.0, "città": "Oslo", "since": "2011-01-26", "review": "some words"}
     assert list(exported.predict(row)) == ["prediction"]
+
+
+def test_a_file_is_loaded_as_a_module_that_is_in_no_table_of_modules(tmp_path: Path) -> None:
+    path = tmp_path / "model.py"
+    path.write_text(to_python(program_of([NumberInput("x")], ["a", "b"]), INFO))
+    spec = spec_from_file_location("model_of_nowhere", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert "model_of_nowhere" not in sys.modules
+    assert module.predict({"x": 1.0})

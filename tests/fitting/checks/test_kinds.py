@@ -15,6 +15,9 @@ from nncli import check, train
 from nncli.base.findings import Finding, FindingCode
 from nncli.config.schema import Config
 from nncli.fitting.draft import summarize_table
+from nncli.targets.base import TargetBase
+from nncli.targets.labels import MultilabelTarget
+from nncli.targets.survival import SurvivalTarget
 from tests.cli.support import DATA, Cli
 
 N = 120
@@ -139,3 +142,29 @@ def test_dates_with_a_type_are_no_tags(tmp_path: Path) -> None:
     data = {"path": str(tmp_path / "t.parquet"), "target": "y"}
     config = Config.model_validate({"data": data, "layers": [4], "epochs": 1})
     assert train(config, output=tmp_path / "run").run.is_dir()
+
+
+@pytest.mark.parametrize("loss", ["binary_cross_entropy", "{a: cross_entropy, b: cross_entropy}"])
+def test_columns_of_0_and_1_that_are_labels_or_classes_are_not_called_numbers(tmp_path: Path, loss: str) -> None:
+    path = written(tmp_path, {"x": X, "a": YES_NO, "b": YES_NO[::-1]})
+    assert of_kinds(check(path, target=["a", "b"], set=[f"loss={loss}"]).findings) == []
+
+
+@pytest.mark.parametrize(("loss", "taken"), [("mse", "number"), ("cross_entropy", "class")])
+def test_an_event_beside_a_time_is_called_what_its_loss_takes_it_for(tmp_path: Path, loss: str, taken: str) -> None:
+    path = written(tmp_path, {"x": X, "time": TIME, "event": YES_NO})
+    findings = check(path, target="event", set=[f"loss={loss}"]).findings
+    (message,) = (finding.message for finding in findings if finding.code is FindingCode.TARGET_WITH_EVENT)
+    assert f"as a {taken}" in message
+
+
+@pytest.mark.parametrize(
+    ("loss", "kind"), [("{type: survival, event: b}", SurvivalTarget), ("binary_cross_entropy", MultilabelTarget)]
+)
+def test_weights_of_columns_that_are_one_target_are_refused_for_the_reason_of_its_kind(
+    tmp_path: Path, loss: str, kind: type[TargetBase]
+) -> None:
+    path = written(tmp_path, {"x": X, "a": YES_NO, "b": YES_NO[::-1]})
+    targets = ["a"] if kind is SurvivalTarget else ["a", "b"]
+    (finding,) = check(path, target=targets, set=[f"loss={loss}", "target_weights={a: 2}"]).findings
+    assert (finding.location.key, finding.message) == ("target_weights", kind.no_target_weights)

@@ -19,7 +19,7 @@ import pytest
 from nncli import train
 from nncli.api.cross_validate import cross_validate
 from nncli.api.train import train_events
-from nncli.base.errors import ConfigError, DataError, NncliError, RunError, RunLockedError
+from nncli.base.errors import ConfigError, DataError, NncliError, RunError, RunLockedError, in_terminal
 from nncli.base.findings import FindingCode, note, warning
 from nncli.config.loading import load_config
 from nncli.fitting.parallel import task_stream
@@ -271,7 +271,7 @@ def test_a_task_that_is_lost_again_and_again_is_an_error(tmp_path: Path, monkeyp
                 kills += 1
     assert kills >= 2
     assert isinstance(result[0].outcome, NncliError)
-    assert "--set workers=1" in str(result[0].outcome)
+    assert "--set workers=1" in result[0].outcome.on(in_terminal)
     assert not multiprocessing.active_children()
 
 
