@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 import shutil
+import stat
 import struct
 import sys
 import tempfile
@@ -68,6 +70,24 @@ def is_stream(path: Path | None) -> bool:
     return path is None or (path.exists() and not path.is_file() and not path.is_dir())
 
 
+def _is_endless(path: Path | None) -> bool:
+    """Whether a path, or standard input, is a device such as /dev/zero: no terminal, and not empty as /dev/null."""
+    try:
+        status = os.fstat(sys.stdin.fileno()) if path is None else path.stat()
+        is_device = stat.S_ISCHR(status.st_mode) and not os.path.samestat(status, Path(os.devnull).stat())
+        if not is_device:
+            return False
+        if path is None:
+            return not sys.stdin.isatty()
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
+    except (OSError, ValueError, AttributeError):  # there is no standard input, or none with a number
+        return False
+    try:
+        return not os.isatty(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def missing_file_hint(path: Path) -> str:
     """The hint for a missing file: the closest name in its folder, or that the folder is missing."""
     with suppress(OSError):
@@ -83,6 +103,8 @@ def translate_os_errors(path: Path | None, name: str | None = None) -> Iterator[
     try:
         if path is not None and path.is_dir():
             raise DataError("this is a folder, not a file", location=place, hint="Name a file inside it.")
+        if _is_endless(path):
+            raise DataError("this is a device, which never ends", location=place, hint="Name a file or a pipe.")
         yield
     except FileNotFoundError as error:
         raise DataError("there is no such file", location=place, hint=missing_file_hint(path or Path())) from error

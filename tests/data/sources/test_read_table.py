@@ -18,7 +18,10 @@ from nncli.data.columns.parsing import read_numbers
 from nncli.data.dialect import CsvDialect
 from nncli.data.formats.registry import Format, format_of
 from nncli.data.formats.streams import digest
+from nncli.data.sources.local_copies import local_copies
+from nncli.data.sources.open import open_original
 from nncli.data.sources.read_table import read_chunks, read_table
+from nncli.data.sources.table_source import TableSource
 from nncli.data.table import Table
 
 CSV = b"id,city\n007,Oslo\n008,\n009,NA\n"
@@ -252,3 +255,23 @@ def test_numbers_in_any_dialect_are_read_as_the_same_or_refused(
             assert not told
             return
     assert list(zip(*read, strict=True)) == [tuple(map(float, row)) for row in numbers]
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no devices here")
+@pytest.mark.parametrize("suffix", ["", ".csv", ".csv.gz", ".jsonl", ".parquet", ".arrow", ".avro", ".xlsx", ".zip"])
+def test_a_device_that_never_ends_is_refused_whatever_its_name(tmp_path: Path, suffix: str) -> None:
+    endless = tmp_path / f"table{suffix}"
+    endless.symlink_to("/dev/zero")
+
+    with pytest.raises(DataError) as caught:
+        read_table(str(endless))
+
+    assert caught.value.location is not None
+    assert caught.value.location.source == str(endless)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no devices here")
+def test_a_device_is_not_copied_for_a_training(tmp_path: Path) -> None:
+    with pytest.raises(DataError), local_copies([TableSource(path="/dev/zero")], open_original, tmp_path):
+        pass
+    assert sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file()) == 0
