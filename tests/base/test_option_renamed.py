@@ -12,6 +12,7 @@ from nncli.api.load import Loaded
 from nncli.base.errors import NncliError
 from nncli.base.option import RENAMED, Options, renamed
 from nncli.cli.explain import AttributionsFile
+from nncli.serving.models.served_model import PredictionOptions
 
 PYTHON = {
     "predict": (("intervals", "interval"), ("sets", "prediction_set"), ("score", "conformity_score")),
@@ -60,6 +61,7 @@ def subclasses(options: type[Options]) -> Iterator[type[Options]]:
 @pytest.mark.parametrize(("old", "new"), RENAMED)
 def test_every_row_of_the_table_is_about_an_option_of_today(old: str, new: str) -> None:
     assert issubclass(AttributionsFile, Options)  # the command line alone has it
+    assert issubclass(PredictionOptions, Options)  # the server alone has it
     names = [{field.name for field in fields(options)} for options in subclasses(Options)]
     assert any(new in each and old not in each for each in names)
     assert RENAMED.count((old, new)) == 1
