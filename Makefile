@@ -16,12 +16,15 @@ test: lint
 
 # Whole programs, which take as long as all other tests together: examples of the documentation, processes that are killed,
 # small versions of the benchmarks and of the reliability scripts, clients of the server, scikit-learn's checks, a server of
-# MLflow, searches, repeated and failing trainings, the time that every regular expression takes.
+# MLflow, searches, trainings of ensembles, repeated and failing trainings, files that are damaged at random, the time
+# that every regular expression takes.
 SYSTEM_TESTS := tests/test_docs.py tests/test_extending.py tests/test_patterns.py tests/analysis/test_diagnosis.py \
-	tests/analysis/test_reproduction.py \
-	tests/benchmarks tests/cli tests/deploy tests/end_to_end tests/fitting/parallel tests/packaging tests/reliability \
-	tests/serving/clients tests/sklearn tests/tracking/test_mlflow.py tests/tuning/test_search.py \
-	tests/tuning/test_search_data_trial_training.py tests/tuning/test_selected_ensemble_run.py
+	tests/analysis/test_reproduction.py tests/analysis/test_reproduction_checks.py tests/api/test_cross_validate.py \
+	tests/api/test_distill.py tests/api/test_several_targets.py tests/api/test_share.py tests/api/test_tune.py \
+	tests/benchmarks tests/cli tests/data/test_mutated_files.py tests/deploy tests/end_to_end tests/fitting/ensemble \
+	tests/fitting/parallel tests/packaging tests/reliability tests/serving/clients tests/serving/test_server.py tests/sklearn \
+	tests/tracking/test_mlflow.py tests/tuning/test_search.py tests/tuning/test_search_data_trial_training.py \
+	tests/tuning/test_selected_ensemble_run.py
 
 test-units: .venv/dev
 	$(BIN)/python -m pytest -n auto $(SYSTEM_TESTS:%=--ignore=%)
