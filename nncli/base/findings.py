@@ -70,7 +70,7 @@ class FindingCode(StrEnum):
     ORDERED_TARGET = "ordered-target", "The classes of the target have an order, which its loss does not learn."
     CLASS_ORDER = "class-order", "The order in which the classes of the target are learned."
     TARGET_OF_DATES = "target-of-dates", "Each date of the target is treated as a class."
-    TARGET_AS_NUMBER = "target-as-number", "A target of two whole numbers is predicted as a number."
+    TARGET_AS_NUMBER = "target-as-number", "A target of few whole numbers is predicted as a number."
     TARGET_WITH_EVENT = (
         "target-with-event",
         "A time or an event is predicted by itself, with the other one as a feature.",

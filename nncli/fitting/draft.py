@@ -390,7 +390,9 @@ def _overview(summary: TableSummary) -> list[str]:
             for kind, target in zip(kinds, summary.targets, strict=True)
         ]
     if summary.integer_classes:
-        ordered = "; for ordered classes loss: ordinal" if summary.targets[0].distinct > 2 else ""
+        target = summary.targets[0]
+        ordered = "; for ordered classes loss: ordinal" if target.distinct > 2 else ""
+        ordered += "; for counts loss: poisson" if target.distinct > 2 and target.lowest == 0 else ""
         lines.append(
             f"(Treated as class labels: few distinct integers without a gap. For regression set loss: mse{ordered}.)"
         )

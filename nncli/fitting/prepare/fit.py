@@ -66,6 +66,17 @@ def are_class_ids(y: npt.NDArray[np.float64]) -> bool:
     return len(counts) >= 2 and bool(counts.all()) and len(y) >= MIN_ROWS_PER_CLASS * len(counts)
 
 
+def may_be_classes(y: npt.NDArray[np.float64]) -> bool:
+    """Whether numbers y (rows,) read as a quantity are few whole numbers of 0 or more, of several rows each.
+
+    Two numbers have a note of their own.
+    """
+    if not len(y) or y.min() < 0.0 or y.max() > MAX_INTEGER_CLASSES or not (y == np.floor(y)).all():
+        return False
+    distinct = len(np.unique(y))
+    return 2 < distinct <= MAX_INTEGER_CLASSES and len(y) >= MIN_ROWS_PER_CLASS * distinct
+
+
 def target_columns(config: Config) -> list[str]:
     """The columns by which a target is fitted: its own, the sample weights and the exposure."""
     further = (config.data.sample_weight, config.data.exposure)
@@ -108,6 +119,8 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...]]
         if are_class_ids(y):
             class_like = list(names)
             finding = _class_note(names, y.min(), y.max())
+        elif may_be_classes(y):
+            finding = _number_note(names[0], y.min(), y.max())
     loss = config.loss or (CrossEntropy() if class_like else MSE())
     _check_loss(config, table, loss, class_like)
     if (text := kind_of(loss).note(table, names)) is not None:
@@ -119,9 +132,20 @@ def _class_note(names: Sequence[str], low: float, high: float, *, several: bool 
     """The note on targets of numbers that are treated as classes; `several` targets have a mapping of losses."""
     are = "is treated as a class label" if len(names) == 1 else "are treated as class labels"
     number, order = (_loss_key(names, loss, several=several) for loss in ("mse", "ordinal"))
-    hint = f"For regression set {number}" + (f"; for ordered classes {order}." if high - low > 1 else ".")
+    hint = f"For regression set {number}"
+    if high - low > 1:
+        hint += f"; for ordered classes {order}"
+        hint += "" if several or low else f"; for counts {_loss_key(names, 'poisson', several=False)}"
+    hint += "."
     message = f"{join_quoted(names)} {are} (values {low:g} to {high:g})"
     return note(FindingCode.TARGET_AS_CLASS, message, column=names[0] if len(names) == 1 else None, hint=hint)
+
+
+def _number_note(name: str, low: float, high: float) -> Finding:
+    """The note on a target of few whole numbers that is treated as a number."""
+    message = f"{quote(name)} is treated as a number (whole numbers from {low:g} to {high:g})"
+    hint = "For classes set loss: cross_entropy; for counts loss: poisson."
+    return note(FindingCode.TARGET_AS_NUMBER, message, column=name, hint=hint)
 
 
 def _amount_note(names: Sequence[str], loss: LossBase, *, several: bool = False) -> Finding:

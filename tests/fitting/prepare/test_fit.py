@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -13,12 +14,14 @@ from nncli import predict, train
 from nncli.base.errors import ConfigError, DataError
 from nncli.base.scratch import Scratch
 from nncli.config.loading import load_config
+from nncli.config.schema import Config
 from nncli.data.columns.datetimes import DateDoubt
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.date import DateColumn
 from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.encoders.numeric import NumericColumn
-from nncli.fitting.prepare.fit import are_class_ids, fit_features
+from nncli.data.table import Table
+from nncli.fitting.prepare.fit import are_class_ids, fit_features, infer_loss, may_be_classes
 from nncli.fitting.prepare.load import load_table
 from nncli.fitting.prepare.prepare import prepare
 
@@ -176,3 +179,42 @@ def test_an_amount_below_0_is_refused_with_its_row(config: Path, loss: str) -> N
     assert refused.value.location is not None
     assert refused.value.location.column == "y"
     assert refused.value.location.row is not None
+
+
+@pytest.mark.parametrize(
+    ("y", "expected"),
+    [
+        ([1, 2, 4, 5] * 10, True),
+        ([0, 2, 3] * 10, True),
+        ([0, 2] * 10, False),
+        ([0, 1, 2, 3, 4] * 2, False),
+        ([0, 1, 2, 7], False),
+        ([1, 2, 4, 5.5] * 10, False),
+        ([-1, 1, 2] * 10, False),
+        ([1, 30] * 10, False),
+        ([3] * 10, False),
+        ([], False),
+    ],
+)
+def test_few_whole_numbers_may_be_classes(y: list[float], expected: bool) -> None:
+    assert may_be_classes(np.array(y, np.float64)) is expected
+
+
+@pytest.mark.parametrize(
+    ("y", "code", "losses"),
+    [
+        ([1, 2, 4, 5] * 10, "target-as-number", ["cross_entropy", "poisson"]),
+        ([0, 1, 2, 3] * 10, "target-as-class", ["mse", "ordinal", "poisson"]),
+        ([1, 2, 3] * 10, "target-as-class", ["mse", "ordinal"]),
+    ],
+)
+def test_what_few_whole_numbers_are_taken_for_is_said_with_the_other_losses(
+    y: list[int], code: str, losses: list[str]
+) -> None:
+    config = Config.model_validate({"data": {"path": "t.csv", "target": "y"}})
+    _, (finding,) = infer_loss(config, Table(pl.DataFrame({"y": y}), "t.csv"))
+    assert finding.code == code
+    assert re.findall(r"loss: (\w+)", finding.hint) == losses
+    for loss in losses:
+        followed = Config.model_validate({"data": {"path": "t.csv", "target": "y"}, "loss": loss})
+        assert infer_loss(followed, Table(pl.DataFrame({"y": y}), "t.csv"))[0].type == loss
