@@ -296,9 +296,9 @@ def test_a_process_that_is_killed_leaves_a_run_that_predicts(
     before = predict(copy, tables / "t.csv")
     writes = 0
 
-    def write(path: Path, content: bytes) -> None:
+    def write(path: Path, content: bytes, *, in_place: bool) -> None:
         nonlocal writes
-        writes += 1
+        writes += in_place
         if writes == killed_at:
             raise KeyboardInterrupt
         path.write_bytes(content)

@@ -55,7 +55,8 @@ def test_a_name_that_is_taken_gets_a_number(config: LoadedConfig, tmp_path: Path
 def test_a_directory_that_cannot_be_written_leaves_nothing(
     config: LoadedConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(path: Path, text: str) -> None:
+    def fail(path: Path, text: str, *, in_place: bool) -> None:
+        assert in_place
         if path.name == RECORD:
             raise NncliError("no space left on the device", location=Location(source=str(path)))
         path.write_text(text)

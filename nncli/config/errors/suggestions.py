@@ -92,7 +92,7 @@ def _item_type(field: FieldInfo) -> object:
         return None
     forms = [form for form in (get_args(field.annotation) or ()) if form is not NoneType]
     is_optional = get_origin(field.annotation) in (Union, UnionType)
-    annotation = forms[0] if is_optional and len(forms) == 1 else field.annotation
+    annotation: Any = forms[0] if is_optional and len(forms) == 1 else field.annotation
     annotation = annotation.__origin__ if get_origin(annotation) is Annotated else annotation
     if get_origin(annotation) not in (tuple, list):
         return None

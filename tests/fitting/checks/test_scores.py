@@ -10,8 +10,9 @@ import pytest
 from nncli.fitting.checks.scores import check_scores
 from nncli.fitting.ensemble.out_of_fold import LabeledRows
 from nncli.models.predictions import Predictions
-from nncli.models.scores import ScoreCard, ScoredRows, Scores, baseline_predictions, no_better_note, validation_card
+from nncli.models.scores import ScoreCard, ScoredRows, baseline_predictions, no_better_note, validation_card
 from nncli.nn.losses import CrossEntropy
+from nncli.targets.base import Scores
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.classification import classification_scores
