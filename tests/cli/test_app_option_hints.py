@@ -77,7 +77,7 @@ def test_other_options_are_not_taken_for_keys(
 
 def test_every_key_is_suggested(nncli: Cli, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """But for those that are options, and the argument."""
-    for key in set(Config.model_fields) - {"quality", "output", "time_limit", "private", "data", "code"}:
+    for key in set(Config.model_fields) - {"quality", "output", "seed", "time_limit", "private", "data", "code"}:
         assert suggested(nncli, monkeypatch, "train", config, f"--{key.replace('_', '-')}", "x") == f"{key}=x"
 
 
