@@ -6,8 +6,8 @@
 
 TABLES holds NAME/train.csv, NAME/test.csv and NAME/meta.json (target, task). Healthy trainings are those of the default
 and of three plain configurations: following the advice to the default must not raise the loss of the test rows by more
-than 1 %. A training is spoiled by its settings or its table. Its first advice mends it if the loss of the test rows is
-nearer to that of the training which was not spoiled than to its own; a leak is mended if its column is dropped, and a
+than 1 %. A training is spoiled by its settings or its table. Its first advice fixes it if the loss of the test rows is
+nearer to that of the training which was not spoiled than to its own; a leak is fixed if its column is dropped, and a
 rare class if its recall rises by 0.15. What a spoiling does not harm by 5 % is not counted.
 """
 
@@ -147,7 +147,7 @@ class Measured:
         return self.name.startswith((RARE, LEAK)) or self.before > HARMED * self.usual
 
     @property
-    def is_mended(self) -> bool:
+    def is_fixed(self) -> bool:
         """Whether the advice helps as it should."""
         if self.after is None:
             return False
@@ -284,16 +284,16 @@ def report(normal: Sequence[Measured], ill: Sequence[Measured]) -> bool:
     print(f"default: {sum(bool(m.command) for m in normal if m.name == 'default')} advised, {len(worse)} made worse")
     print(f"plain: {sum(bool(m.command) for m in plain)} advised, {sum(m.ratio > WORSE for m in plain)} made worse")
     counted = [m for m in ill if m.is_harmed]
-    mended = sum(m.is_mended for m in counted)
-    print(f"spoiled: {mended} of {len(counted)} mended by the first advice; {len(ill) - len(counted)} were not harmed")
-    return not worse and mended >= GOAL * len(counted)
+    fixed = sum(m.is_fixed for m in counted)
+    print(f"spoiled: {fixed} of {len(counted)} fixed by the first advice; {len(ill) - len(counted)} were not harmed")
+    return not worse and fixed >= GOAL * len(counted)
 
 
 def line(measured: Measured, *, is_ill: bool) -> str:
     """A measurement in a line."""
     after = "–" if measured.after is None else f"{measured.after:.4g}"
     usual = f" usual {measured.usual:.4g}" if is_ill else ""
-    verdict = ("mended" if measured.is_mended else "NOT MENDED") if measured.is_harmed else "not harmed"
+    verdict = ("fixed" if measured.is_fixed else "NOT FIXED") if measured.is_harmed else "not harmed"
     verdict = verdict if is_ill else ("WORSE" if measured.ratio > WORSE else "")
     what = f"{measured.finding or 'nothing'} {measured.before:.4g} -> {after}{usual} {verdict}"
     return f"{measured.table:14} {measured.name:28} {what}\n    {measured.command}"

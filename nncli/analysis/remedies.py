@@ -1,7 +1,7 @@
 """Measure what the remedies of a diagnosis do to the score of a run: each is trained on the same folds, shortly.
 
-A remedy is judged by what predicts: the weights of the best epochs, averaged over the networks, on the rows that they
-were not trained on. A run that took longer than a minute is shortened, and so is each remedy, to compare alike with
+A remedy is scored as a run is: by the averaged predictions of the networks of the best epochs on rows that they were
+not trained on. A run that took longer than a minute is shortened, and so is each remedy, to compare alike with
 alike.
 """
 
@@ -67,7 +67,7 @@ def measure_remedies(path: Path, problems: Sequence[TrainingProblem]) -> Iterato
         for i, problem in enumerate(problems):
             unmeasured = MeasuredRemedy(problem.code, problem.assignments, problem.goal, is_short=share < 1.0)
             try:
-                with log_duration(f"trying {unmeasured.words}"):
+                with log_duration(f"trying {unmeasured.options}"):
                     yield (
                         _threshold(run, manifest, problem)
                         if problem.goal

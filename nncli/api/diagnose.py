@@ -13,7 +13,7 @@ from nncli.base.option import operation
 def diagnose_with(run: str | Path, options: DiagnoseOptions) -> Diagnosis:
     """Say what went wrong in the training of a run, the costliest first, with the settings that help.
 
-    A run is judged by what predicts: the weights of the best epochs, averaged, on rows that they were not trained on.
+    A run is scored by the averaged predictions of its best epochs, on rows that the networks were not trained on.
     With `tries`, each remedy is trained shortly on the same folds, and what it does to the score is kept in the run.
     The losses of the epochs, the measurements of health.csv and the training rows are looked at; without the table of
     the run the findings about rows are left out, and a note says so.

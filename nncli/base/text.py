@@ -14,7 +14,7 @@ MAX_QUOTE_LENGTH = 60
 
 
 FIRST_BYTE, LAST_BYTE = 0xDC80, 0xDCFF
-"""What stands in Python for the bytes 80 to FF of a path that is not UTF-8."""
+"""The surrogates of Python for the bytes 80 to FF of a path that is not UTF-8."""
 UNDECODED = re.compile("[\udc80-\udcff]")
 
 # Spaces and joiners that are part of French, Japanese and Persian text and of emoji.
@@ -24,7 +24,7 @@ INVISIBLE_LETTERS = "\xa0\u202f\u3000\u200c\u200d"
 def escape_unprintable(text: str, *, keep: str = "\n\t" + INVISIBLE_LETTERS) -> str:
     """Escape the characters of `text` that are not printable, except for those in `keep`.
 
-    A byte of a path that is not UTF-8 is shown as itself, not as what stands for it in Python.
+    A byte of a path that is not UTF-8 is shown as itself, not as the surrogate that Python has for it.
 
     >>> escape_unprintable("a\\x1b[31mb"), escape_unprintable("caf\\udce9.csv")
     ('a\\\\x1b[31mb', 'caf\\\\xe9.csv')

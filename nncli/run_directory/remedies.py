@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from math import isfinite
@@ -17,6 +19,11 @@ from nncli.run_directory.loader import damaged, read_file
 from nncli.run_directory.manifest import Manifest
 
 LARGEST = 1_000_000
+
+
+def remedy_options(assignments: Sequence[str], goal: Sequence[str]) -> str:
+    """A remedy as options of `nncli threshold`, or of `nncli train`."""
+    return shlex.join(goal or [word for assignment in assignments for word in ("--set", assignment)])
 
 
 @dataclass(frozen=True)
@@ -67,9 +74,9 @@ class MeasuredRemedy:
         return f"{text}: {verdict.get(self.effect, '')}"
 
     @property
-    def words(self) -> str:
+    def options(self) -> str:
         """The remedy as options of a command."""
-        return " ".join(self.goal) if self.goal else ", ".join(self.assignments)
+        return remedy_options(self.assignments, self.goal)
 
     @property
     def as_json(self) -> dict[str, Any]:
@@ -84,7 +91,7 @@ def save_remedies(run: Path, manifest: Manifest, remedies: Sequence[MeasuredReme
         NncliError: the run directory cannot be written.
     """
     document = {"finished": manifest.finished, "remedies": [remedy.as_json for remedy in remedies]}
-    write_text(run / REMEDIES, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    write_text(run / REMEDIES, json.dumps(document, indent=1, ensure_ascii=False) + "\n", in_place=True)
 
 
 def read_remedies(run: Path, manifest: Manifest) -> tuple[MeasuredRemedy, ...]:
@@ -93,7 +100,7 @@ def read_remedies(run: Path, manifest: Manifest) -> tuple[MeasuredRemedy, ...]:
     Raises:
         RunError: the file is damaged.
     """
-    if not (run / REMEDIES).is_file():
+    if not os.path.lexists(run / REMEDIES):
         return ()
     try:
         document = json.loads(read_file(run, REMEDIES, LARGEST))

@@ -425,7 +425,7 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
         diagnose(tmp_path)
 
 
-def test_the_default_is_judged_by_what_predicts_and_not_by_its_last_epoch(
+def test_the_default_is_scored_by_its_averaged_predictions_and_not_by_its_last_epoch(
     tables: Callable[[str], Path], tmp_path: Path
 ) -> None:
     run = tmp_path / "default"
@@ -497,7 +497,7 @@ def test_a_rare_class_of_two_is_found_by_a_threshold_whose_score_is_measured(tmp
     assert first.remedies[0].before == 0.0
 
 
-def test_a_weight_of_a_missed_class_is_judged_by_the_balanced_accuracy(
+def test_a_weight_of_a_missed_class_is_scored_by_the_balanced_accuracy(
     tables: Callable[[str], Path], tmp_path: Path
 ) -> None:
     run = trained(tables("rare"), tmp_path / "run", ["layers=[]", "epochs=20"], target="y")

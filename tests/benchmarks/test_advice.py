@@ -19,7 +19,7 @@ def measured(name: str, before: float, after: float | None, usual: float) -> Mea
 
 
 @pytest.mark.parametrize(
-    ("result", "is_harmed", "is_mended"),
+    ("result", "is_harmed", "is_fixed"),
     [
         (measured("3 epochs", 1.0, 0.7, 0.5), True, True),
         (measured("3 epochs", 1.0, 0.8, 0.5), True, False),
@@ -31,10 +31,10 @@ def measured(name: str, before: float, after: float | None, usual: float) -> Mea
         (measured(RARE, 0.0, 0.1, 1.0), True, False),
     ],
 )
-def test_a_training_is_mended_if_it_is_nearer_to_one_that_is_not_spoiled(
-    result: Measured, is_harmed: bool, is_mended: bool
+def test_a_training_is_fixed_if_it_is_nearer_to_one_that_is_not_spoiled(
+    result: Measured, is_harmed: bool, is_fixed: bool
 ) -> None:
-    assert (result.is_harmed, result.is_mended) == (is_harmed, is_mended)
+    assert (result.is_harmed, result.is_fixed) == (is_harmed, is_fixed)
 
 
 def test_goals_are_missed_by_a_default_that_is_made_worse_and_by_trainings_that_are_not_mended(
@@ -72,7 +72,7 @@ def test_every_spoiling_has_its_tables(folder: Path) -> None:
 def test_the_first_advice_mends_a_spoiled_training(folder: Path, tmp_path: Path, name: str) -> None:
     result = spoiled(folder, BY_NAME[name], tmp_path)
     assert result.is_harmed
-    assert result.is_mended
+    assert result.is_fixed
 
 
 def test_advice_to_a_healthy_default_makes_it_no_worse(folder: Path, tmp_path: Path) -> None:

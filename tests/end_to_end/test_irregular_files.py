@@ -23,7 +23,7 @@ COMMANDS = (
     ("drift", "RUN", "TABLE"),
     ("threshold", "RUN", "--at", "0.4", "--save"),
     ("report", "RUN"),
-    ("diagnose", "RUN"),
+    ("diagnose", "RUN", "--try"),
     ("compare", "RUN", "RUN"),
     ("runs", "."),
     ("share", "RUN", "-o", "shared.zip", "--force"),
@@ -65,7 +65,7 @@ def within(seconds: int) -> Iterator[None]:
 NAMES = (
     *("config.yaml", "model.json", "model.safetensors", "manifest.json", "metrics.json", "history.csv", "health.csv"),
     *("held_out.safetensors", "reference.safetensors", "training_rows.safetensors", "code/nncli_focal.py", ".lock"),
-    *("checkpoints/*", "report.html", "report.md"),
+    *("checkpoints/*", "report.html", "report.md", "remedies.json"),
 )
 
 

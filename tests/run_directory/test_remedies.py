@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -58,6 +59,24 @@ def test_a_damaged_file_is_an_error(penguins_copy: Path, content: str) -> None:
     (penguins_copy / REMEDIES).write_text(content)
     with pytest.raises(RunError):
         read_remedies(penguins_copy, manifest)
+
+
+def test_a_link_is_neither_written_nor_read_through(penguins_copy: Path, tmp_path: Path) -> None:
+    manifest, outside = Run(penguins_copy).load_manifest(), tmp_path / "outside"
+    (penguins_copy / REMEDIES).symlink_to(outside)
+    with pytest.raises(RunError):
+        read_remedies(penguins_copy, manifest)
+    save_remedies(penguins_copy, manifest, [HELPS])
+    assert not outside.exists()
+    assert read_remedies(penguins_copy, manifest) == (HELPS,)
+
+
+def test_a_remedy_is_shown_as_options_that_a_shell_reads() -> None:
+    assert shlex.split(replace(HELPS, assignments=("layers=[{units: 4}]", "l2=0.1")).options) == [
+        *("--set", "layers=[{units: 4}]"),
+        *("--set", "l2=0.1"),
+    ]
+    assert shlex.split(THRESHOLD.options) == ["--f1", "--positive", "b"]
 
 
 def test_texts_that_are_none_are_an_error(penguins_copy: Path) -> None:

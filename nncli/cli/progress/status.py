@@ -45,7 +45,7 @@ PYTHON_LOCALES = ("C.UTF-8", "C.utf8", "UTF-8")
 SECONDS_BETWEEN_LINES = 2.0
 MAX_SAMPLES = 64
 MIN_SHARE, ENOUGH_SHARE = 0.02, 0.05
-"""Share of the work that has to be done before a time left is told, and that from which one sample is enough."""
+"""Shares of the work after which the remaining time is estimated, the second one if there is a single sample."""
 
 
 class Speed:
@@ -76,7 +76,7 @@ class Speed:
     def seconds_left(self, remaining: int) -> float | None:
         """The seconds that the remaining work takes; None if the speed is unknown.
 
-        The first steps tell nothing, since loops are compiled and processes start meanwhile.
+        The first steps are slower, since loops are compiled and processes start meanwhile.
         """
         if self.per_second is None:
             return None

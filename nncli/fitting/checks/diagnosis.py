@@ -28,7 +28,7 @@ from nncli.nn.optim.optimizers import Sgd
 from nncli.nn.training.health import Health, LayerHealth
 from nncli.nn.training.loop import EpochReport
 from nncli.run_directory.filenames import CONFIG
-from nncli.run_directory.remedies import MeasuredRemedy
+from nncli.run_directory.remedies import MeasuredRemedy, remedy_options
 
 MAX_FINDINGS = 5
 MAY_HELP = "May help (`nncli diagnose --try` measures it)"
@@ -203,11 +203,11 @@ class TrainingProblem:
         return self.code, self.assignments, self.goal
 
     def command(self, run: Path) -> str:
-        """What mends a run: a threshold to choose, or a training with other settings; empty if neither is known."""
+        """The command of the remedy: a threshold, or a training with other settings; empty if neither is known."""
+        options = remedy_options(self.assignments, self.goal)
         if self.goal:
-            return f"nncli threshold {shlex.join([str(run), *self.goal])} --save"
-        sets = " ".join(f"--set {shlex.quote(assignment)}" for assignment in self.assignments)
-        return f"nncli train {shlex.quote(str(run / CONFIG))} {sets}" if sets else ""
+            return f"nncli threshold {shlex.quote(str(run))} {options} --save"
+        return f"nncli train {shlex.quote(str(run / CONFIG))} {options}" if options else ""
 
     def finding(self, run: Path, measured: MeasuredRemedy | None = None) -> Finding:
         """The finding about a run, with what may help, or what that does as it was `measured`."""
@@ -215,7 +215,7 @@ class TrainingProblem:
         words = [self.advice, f"{MAY_HELP}: {command}" if command else ""]
         if measured is not None and command:
             is_followed = measured.effect == "better" or self.code is FindingCode.TARGET_LEAKAGE
-            text = f"{measured.words} was tried" if not is_followed else "Measured"
+            text = f"{measured.options} was tried" if not is_followed else "Measured"
             words = [self.advice, f"{text}: {measured.sentence}", f"To follow it: {command}" if is_followed else ""]
         return warning(self.code, self.message, hint=". ".join(filter(None, words)))
 

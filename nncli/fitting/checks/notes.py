@@ -156,10 +156,10 @@ def ignored_columns(names: Sequence[str]) -> list[Finding]:
 
 
 def unused_date_format(configured: str, formats: Iterable[str]) -> list[Finding]:
-    """A warning if `data.date_format` is none of the formats of the columns of dates."""
+    """A warning if `data.date_format` is none of the formats of the features that are dates."""
     if configured in (AUTO, *formats):
         return []
-    message = f"no column has dates in the format {configured}, as data.date_format says"
+    message = f"no feature has dates in the format {configured}, as data.date_format says"
     hint = Advice("Leave it out, or correct it: ", SetKey("data.date_format", AUTO, in_command=True))
     return [warning(FindingCode.UNUSED_DATE_FORMAT, message, hint=hint)]
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.base.bounds import LARGEST
-from nncli.base.errors import DataError, Location, config_error
+from nncli.base.errors import Advice, DataError, Location, SetKey, config_error
 from nncli.base.findings import Finding, FindingCode, note
 from nncli.base.logs import log_duration
 from nncli.base.text import join_quoted, quote
@@ -144,7 +144,8 @@ def _class_note(names: Sequence[str], low: float, high: float, *, several: bool 
 def _number_note(name: str, low: float, high: float) -> Finding:
     """The note on a target of few whole numbers that is treated as a number."""
     message = f"{quote(name)} is treated as a number (whole numbers from {low:g} to {high:g})"
-    hint = "For classes set loss: cross_entropy; for counts loss: poisson."
+    classes, counts = (SetKey("loss", loss, in_command=True) for loss in ("cross_entropy", "poisson"))
+    hint = Advice("For classes: ", classes, "; for counts: ", counts)
     return note(FindingCode.TARGET_AS_NUMBER, message, column=name, hint=hint)
 
 

@@ -286,9 +286,13 @@ def _fit(config: Config, rows: _SplitRows) -> _Fitted:
         *of_selection(features.encoder, encoder),
         *filter(None, time_notes),
         *short_years(((column.name, column.short_dates) for column in encoder.columns), config.data.date_format),
-        *unused_date_format(
-            config.data.date_format,
-            (form for column in encoder.columns if isinstance(column, DateColumn) for form in column.formats),
+        *(
+            unused_date_format(
+                config.data.date_format,
+                (form for column in encoder.columns if isinstance(column, DateColumn) for form in column.formats),
+            )
+            if config.data.time is None  # a column of dates that may be no feature
+            else ()
         ),
         *check_uninformative(encoder, Location(source=rows.training.header.source)),
         *check_similar_categories(encoder, target),

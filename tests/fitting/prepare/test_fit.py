@@ -214,7 +214,7 @@ def test_what_few_whole_numbers_are_taken_for_is_said_with_the_other_losses(
     config = Config.model_validate({"data": {"path": "t.csv", "target": "y"}})
     _, (finding,) = infer_loss(config, Table(pl.DataFrame({"y": y}), "t.csv"))
     assert finding.code == code
-    assert re.findall(r"loss: (\w+)", finding.hint) == losses
+    assert re.findall(r"loss[:=] ?(\w+)", finding.hint) == losses
     for loss in losses:
         followed = Config.model_validate({"data": {"path": "t.csv", "target": "y"}, "loss": loss})
         assert infer_loss(followed, Table(pl.DataFrame({"y": y}), "t.csv"))[0].type == loss

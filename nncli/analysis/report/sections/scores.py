@@ -550,10 +550,10 @@ def _leak(finding: Finding) -> Verdict:
     """The verdict on a column that gives the target away."""
     column = quoted_name(finding.location.column or "")
     text = (
-        f"The scores are too good unless column {column} is known for new rows: by itself, it predicts the target "
-        "nearly perfectly. Train without it to see what the other columns predict."
+        f"Column {column} may leak the target: by itself, it predicts it nearly perfectly. The scores hold only if "
+        "it is known for new rows. Train without it to see what the other columns predict."
     )
-    return Verdict(text, False, "Leak: not to be believed unless known before the target:", f"column {column}")
+    return Verdict(text, False, "Possible leak of the target:", f"column {column}")
 
 
 def _is_tiny(score: ScoreWithInterval) -> bool:

@@ -61,7 +61,7 @@ def _remedies(diagnosis: Diagnosis) -> Part:
             "the same folds, and the report shows what that does to the score."
         )
     rows = tuple(
-        (remedy.code.description, display(remedy.words, MAX_TEXT), display(remedy.sentence, MAX_TEXT))
+        (remedy.code.description, display(remedy.options, MAX_TEXT), display(remedy.sentence, MAX_TEXT))
         for remedy in diagnosis.remedies
     )
     return Table("Remedies that were measured", ("finding", "remedy", "what it does"), rows, (0, 1, 2), folds=True)
