@@ -105,10 +105,12 @@ class BuiltEnsemble:
         scores = self.validation_scores
         if scores is None:
             return check_scores(self.training_scores, "training")
-        if not self.shrinkage:
+        # The temperature divides the logits, and may undo most of it.
+        moved = 1.0 - (1.0 - self.shrinkage) / self.ensemble.spec.temperature
+        if not self.shrinkage or moved < LEAST_MOVED:
             return check_scores(scores, rows)
         message = (
-            f"the outputs are moved {self.shrinkage:.0%} of the way to those of the best constant prediction, which "
+            f"the outputs are moved {moved:.0%} of the way to those of the best constant prediction, which "
             f"lowers the loss of the {rows} rows"
         )
         hint = "More rows, or columns that tell more about the target, let the model rely on what it learned."
@@ -199,6 +201,8 @@ SHRINKAGES = (0.25, 0.5, 0.75, 0.9)
 
 With a share of 1 all rows would have the same prediction.
 """
+LEAST_MOVED = 0.05
+"""Share of the way to the constants below which no note is given."""
 MAX_STANDARD_ERRORS = 2.0
 """Standard errors of the mean difference of losses by which an averaged candidate may be worse than the best."""
 

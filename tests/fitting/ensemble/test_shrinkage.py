@@ -120,3 +120,13 @@ def test_few_rows_choose_without_a_part_of_a_fold_and_many_without_a_fold(rows: 
         assert len(fold_of) >= min(rows, FEWEST_PARTS)
     else:
         assert len(fold_of) == count
+
+
+def test_a_shrinkage_that_the_temperature_undoes_is_not_noted(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    y = rng.choice(["a", "b"], 120)
+    frame = pl.DataFrame({"x": rng.uniform(size=120), "same": y, "y": y})
+    frame.write_csv(tmp_path / "t.csv")
+    finished = trained(tmp_path / "t.csv")
+    assert metrics_of(finished)["validation"]["metrics"]["log_loss"] < 0.05
+    assert not any(finding.code is FindingCode.SHRUNKEN_OUTPUTS for finding in finished.findings)
