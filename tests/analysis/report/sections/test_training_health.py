@@ -33,7 +33,7 @@ def test_the_section_has_the_measured_remedies_and_a_chart_for_gradients_and_upd
     assert isinstance(findings, Table)
     assert isinstance(gallery, Gallery)
     shown = [[cell.full for cell in row] for row in findings.cells]
-    assert shown == [[FindingCode.DEAD_UNITS.description, "epochs=9", remedy.sentence]]
+    assert shown == [[FindingCode.DEAD_UNITS.description, "--set epochs=9", remedy.sentence]]
     assert [figure.title for figure in gallery.figures] == ["Norm of the gradient", "Update relative to the weights"]
     assert [row[1].full for row in gallery.figures[0].table.cells] == ["1", "2", "3"]
     assert [row[0].full for row in gallery.figures[0].table.cells] == ["0", "1", "2"]
