@@ -12,6 +12,7 @@ from pydantic import Field
 
 from nncli.base.bounds import LARGEST
 from nncli.base.errors import DataError, UsageError
+from nncli.base.rounding import rounded_apart
 from nncli.base.spec import PositiveFloat, StrictStr, Task
 from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.data.columns.hashing import Hashes, hash_numbers
@@ -321,6 +322,9 @@ class SurvivalTarget(TargetBase):
     @property
     def last_event(self) -> float:
         return self.edges[-1]
+
+    def without_cells(self) -> Self:
+        return self.model_copy(update={"edges": rounded_apart(self.edges)})
 
     def accepts(self, member: TargetBase) -> bool:
         return super().accepts(member) and self.is_same(member)
