@@ -29,7 +29,7 @@ from nncli.data.sources.read_table import read_pieces
 from nncli.data.sources.table_reader import TableChoice, TableReader
 from nncli.data.sources.table_source import TableLocation, as_source
 from nncli.data.store.column_store import write_store
-from nncli.data.table import Table, replace_na_values
+from nncli.data.table import Table, joined, replace_na_values
 from nncli.fitting.checks.notes import dates_as_categories, short_years, table_reading
 from nncli.fitting.draft import NO_TARGET, unreadable_column
 
@@ -165,7 +165,7 @@ def _first_rows(tables: Sequence[Table], rows: int) -> pl.DataFrame:
     """The first rows of the tables below each other, with the columns of the first table."""
     names = tables[0].names
     frames = [table.frame.head(rows)[names] for table in tables]
-    return pl.concat(frames, how="vertical_relaxed").head(rows)
+    return joined(frames).head(rows)
 
 
 def _profiles(tables: list[Table], data: DataSection) -> tuple[list[Table], list[ColumnProfile], list[Finding]]:

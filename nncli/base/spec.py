@@ -37,6 +37,16 @@ StrictBool = Annotated[bool, Field(strict=True)]
 StrictStr = Annotated[str, Field(strict=True)]
 
 
+def _check_distinct(texts: tuple[str, ...]) -> tuple[str, ...]:
+    if len({*texts}) < len(texts):
+        raise ValueError("a name is there twice")
+    return texts
+
+
+DistinctTexts = Annotated[tuple[StrictStr, ...], AfterValidator(_check_distinct)]
+"""Names of columns, labels or categories, each once."""
+
+
 def _check_path(path: str) -> str:
     if "\0" in path:
         raise ValueError("a path cannot have the character U+0000")

@@ -13,7 +13,7 @@ from pydantic import Field
 from nncli.base.bounds import LARGEST
 from nncli.base.errors import DataError, UsageError
 from nncli.base.rounding import rounded_apart
-from nncli.base.spec import PositiveFloat, StrictStr, Task
+from nncli.base.spec import DistinctTexts, PositiveFloat, StrictStr, Task
 from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.data.columns.hashing import Hashes, hash_numbers
 from nncli.data.columns.parsing import CellErrors, numbers_and_errors, raise_first, read_text, unit_of
@@ -91,7 +91,7 @@ class SurvivalTarget(TargetBase):
     error_title: ClassVar[str] = SURVIVAL_LOSS.title
     baseline_noun: ClassVar[str] = SurvivalScores.baseline
 
-    names: Annotated[tuple[StrictStr, ...], Field(min_length=2, max_length=3)]
+    names: Annotated[DistinctTexts, Field(min_length=2, max_length=3)]
     edges: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)]
     unit: StrictStr | None = None
 

@@ -154,6 +154,12 @@ def check_column_names(names: Sequence[str], source: str) -> None:
         )
     if not names:
         raise DataError("the query returns no columns", location=Location(source=source))
+    if "" in names:
+        raise DataError(
+            f"the column {names.index('') + 1:,} of the table or query has no name",
+            location=Location(source=source),
+            hint="Name it in a query, with AS.",
+        )
 
 
 def database_of(source: TableSource) -> Database:
