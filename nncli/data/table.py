@@ -254,10 +254,12 @@ def replace_na_values(frame: pl.DataFrame, missing_values: Sequence[str]) -> pl.
         affected = {cells.name for cells in texts}
     changes = []
     for i, (name, dtype) in enumerate(frame.schema.items()):
+        if dtype == pl.String and name not in affected:
+            continue
         column = pl.nth(i)  # by its name, one called * would be all of them
         if dtype == pl.Null:
             changes.append(column.cast(pl.String))
-        elif words and dtype == pl.String and name in affected:
+        elif words and dtype == pl.String:
             changes.append(pl.when(~column.is_in(words)).then(column).alias(name))
         elif words and dtype in (pl.Categorical, pl.Enum):
             changes.append(pl.when(~column.cast(pl.String).is_in(words)).then(column).alias(name))
@@ -267,6 +269,8 @@ def replace_na_values(frame: pl.DataFrame, missing_values: Sequence[str]) -> pl.
 def joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Frames of the same columns below each other; where one lacks all cells of a column, others say the type."""
     types: dict[str, pl.DataType] = {}
+    if all(frame.schema == frames[0].schema for frame in frames):
+        return pl.concat(frames)
     for frame in frames:
         for cells in frame:
             if cells.name not in types and cells.null_count() < len(cells):
