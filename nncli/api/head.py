@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from nncli.api.options import HeadOptions
-from nncli.base.errors import Location, UsageError
+from nncli.base.errors import Advice, Location, UsageError
 from nncli.base.findings import Finding, FindingCode, note, ordered
 from nncli.base.option import operation
 from nncli.base.scratch import Scratch
@@ -29,7 +29,7 @@ from nncli.data.sources.read_table import read_pieces
 from nncli.data.sources.table_reader import TableChoice, TableReader
 from nncli.data.sources.table_source import TableLocation, as_source
 from nncli.data.store.column_store import write_store
-from nncli.data.table import Table, replace_na_values
+from nncli.data.table import Table, joined, replace_na_values
 from nncli.fitting.checks.notes import dates_as_categories, short_years, table_reading
 from nncli.fitting.draft import NO_TARGET, unreadable_column
 
@@ -64,9 +64,10 @@ class HeadColumn:
 class TableHead:
     """The beginning of a table.
 
-    The columns are those of the first `seen` rows; `rows` is the number of all rows, None if that is not known without
-    reading them. `frame` has the first rows, `details` say how the table was read. If the source does not say which of
-    several tables is meant, `choice` has their names, and there are no columns.
+    The `columns` are those of the first `seen` rows, and `width` is the number of all; `rows` is the number of all
+    rows, None if that is not known without reading them. `frame` has the first rows, `details` say how the table was
+    read. If the source does not say which of several tables is meant, `choice` has their names, and there are no
+    columns.
     """
 
     source: str
@@ -77,6 +78,7 @@ class TableHead:
     details: tuple[tuple[str, str | int], ...] = ()
     findings: tuple[Finding, ...] = ()
     choice: TableChoice | None = None
+    width: int = 0
 
     @property
     def kinds(self) -> dict[str, str]:
@@ -89,6 +91,7 @@ class TableHead:
             "source": self.source,
             "rows": self.rows,
             "seen": self.seen,
+            "width": self.width,
             "read_as": dict(self.details),
             "columns": [
                 {
@@ -115,12 +118,14 @@ def head_with(source: TableLocation, options: HeadOptions) -> TableHead:
     data, such as `data.separator=;`.
 
     Raises:
-        UsageError: the source is of no known kind, or `rows` is negative.
+        UsageError: the source is of no known kind, `rows` is negative, or `columns` is not positive.
         ConfigError: an assignment is wrong.
         DataError: the table cannot be read.
     """
     if options.rows < 0:
         raise UsageError("the number of rows is negative")
+    if options.columns < 1:
+        raise UsageError("the number of columns is less than 1")
     table_source = as_source(source)
     section = {**non_defaults(table_source), "target": NO_TARGET}
     config = validate(Config, with_preset(Document({"data": section}, {}, "nncli head", ()), options.assignments))
@@ -128,10 +133,19 @@ def head_with(source: TableLocation, options: HeadOptions) -> TableHead:
     if (choice := reader.choice()) is not None:
         return TableHead(reader.name, None, 0, (), pl.DataFrame(), choice=choice)
     tables, is_whole = _beginning(reader, ReadOptions(config.data.dialect, None, config.data.missing_values))
-    first, seen = tables[0], sum(map(len, tables))
+    seen, width = sum(map(len, tables)), len(tables[0].names)
+    if width > options.columns:
+        names = tables[0].names[: options.columns]
+        tables = [replace(table, frame=table.frame[names]) for table in tables]
+    first = tables[0]
     types = {name: str(dtype) for name, dtype in first.frame.schema.items()}
     tables, profiles, findings = _profiles(tables, config.data)
     reading = [note(FindingCode.TABLE_READING, text) for table in tables for text in table.notes]
+    if width > options.columns:
+        text = f"the first {options.columns:,} of {width:,} columns are shown"
+        reading.append(
+            note(FindingCode.TABLE_READING, text, hint=Advice("For all: ", HeadOptions.use("columns", width)))
+        )
     return TableHead(
         reader.name,
         seen if is_whole else reader.count_rows(),
@@ -139,7 +153,10 @@ def head_with(source: TableLocation, options: HeadOptions) -> TableHead:
         tuple(HeadColumn(profile, types[profile.name]) for profile in profiles),
         _first_rows(tables, options.rows),
         first.details,
-        ordered([*reading, *findings, *_refused(profiles), *_dates(profiles, reader.name, config.data.date_format)]),
+        width=width,
+        findings=ordered(
+            [*reading, *findings, *_refused(profiles), *_dates(profiles, reader.name, config.data.date_format)]
+        ),
     )
 
 
@@ -165,7 +182,7 @@ def _first_rows(tables: Sequence[Table], rows: int) -> pl.DataFrame:
     """The first rows of the tables below each other, with the columns of the first table."""
     names = tables[0].names
     frames = [table.frame.head(rows)[names] for table in tables]
-    return pl.concat(frames, how="vertical_relaxed").head(rows)
+    return joined(frames).head(rows)
 
 
 def _profiles(tables: list[Table], data: DataSection) -> tuple[list[Table], list[ColumnProfile], list[Finding]]:

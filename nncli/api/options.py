@@ -408,6 +408,7 @@ class HeadOptions(TableOptions):
     """The options of `nncli.head`."""
 
     rows: Annotated[int, Option("Number of rows to show.", OUTPUT, short="-n", metavar="N", minimum=0)] = 5
+    columns: Annotated[int, Option("Number of columns to show at most.", OUTPUT, metavar="N", minimum=1)] = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)

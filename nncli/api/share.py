@@ -263,8 +263,15 @@ def _private_config(config: Config, classes: Mapping[str, str]) -> Config:
 
 
 def _private_spec(spec: ModelSpec | EnsembleSpec, names: Names, classes: Mapping[str, str]) -> ModelSpec | EnsembleSpec:
-    """The specification without rare categories and classes, and without words of cells but marks such as n/a."""
-    document = json.loads(spec_json(spec))
+    """The specification without rare categories and classes, and without words of cells but marks such as n/a.
+
+    Numbers that are cells of single rows are rounded.
+    """
+    changes: dict[str, Any] = {"target": spec.target.without_cells()}
+    if isinstance(spec, ModelSpec):
+        columns = tuple(column.without_cells() for column in spec.encoder.columns)
+        changes["encoder"] = spec.encoder.model_copy(update={"columns": columns})
+    document = json.loads(spec_json(spec.model_copy(update=changes)))
     marks = [
         (name, [word for word in words if word.strip().casefold() in MISSING_WORDS])
         for name, words in spec.dialect.missing_words

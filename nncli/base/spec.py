@@ -37,9 +37,25 @@ StrictBool = Annotated[bool, Field(strict=True)]
 StrictStr = Annotated[str, Field(strict=True)]
 
 
+def _check_distinct(texts: tuple[str, ...]) -> tuple[str, ...]:
+    if len({*texts}) < len(texts):
+        raise ValueError("a name is there twice")
+    return texts
+
+
+DistinctTexts = Annotated[tuple[StrictStr, ...], AfterValidator(_check_distinct)]
+"""Names of columns, labels or categories, each once."""
+
+
+LONGEST_PATH = 1 << 16
+"""Characters of a path or address: more than any system and most servers take."""
+
+
 def _check_path(path: str) -> str:
     if "\0" in path:
         raise ValueError("a path cannot have the character U+0000")
+    if len(path) > LONGEST_PATH:
+        raise ValueError(f"a path or address has at most {LONGEST_PATH:,} characters, found {len(path):,}")
     return path
 
 

@@ -59,8 +59,17 @@ def yaml_quote(text: str) -> str:
     return f'"{escape_unprintable(escaped, keep=INVISIBLE_LETTERS)}"'
 
 
+LONGEST_WORD = 1_000
+"""Characters of a word up to which similar ones are searched."""
+
+
 def closest_match(word: str, candidates: Iterable[str]) -> str | None:
-    """The word among `candidates` that is most similar to `word`, or None if none is similar."""
+    """The word among `candidates` that is most similar to `word`, or None if none is similar.
+
+    None is similar to a word of more than LONGEST_WORD characters, which would take long to compare.
+    """
+    if len(word) > LONGEST_WORD:
+        return None
     words = list(candidates)
     close = near_names(word, words) or difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     return close[0] if close else None

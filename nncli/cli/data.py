@@ -72,7 +72,7 @@ def _size(table_head: TableHead) -> str:
     if table_head.choice is not None:
         count = len(table_head.choice.names)
         return f"{count:,} {table_head.choice.kind}{'' if count == 1 else 's'}"
-    columns = f"{len(table_head.columns):,} column{'' if len(table_head.columns) == 1 else 's'}"
+    columns = f"{table_head.width:,} column{'' if table_head.width == 1 else 's'}"
     if table_head.rows == table_head.seen:
         return f"{rows(table_head.seen)}, {columns}"
     count_text = f"more than {table_head.seen:,} rows" if table_head.rows is None else rows(table_head.rows)

@@ -21,7 +21,7 @@ from nncli.base import plugins
 from nncli.base.errors import ConfigError, ConfigIssue, UsageError
 from nncli.base.text import quote
 from nncli.config import RECORDS
-from nncli.config.errors.messages import validate
+from nncli.config.errors.messages import MAX_ISSUES, validate
 from nncli.config.overrides import Assignment, from_environment, from_options, override
 from nncli.config.renamed_keys import read_configuration
 from nncli.config.schema import Config, ValidationFile
@@ -223,7 +223,7 @@ def load_partial(
     parsed = parse_assignments(assignments, environment)
     valid = [assignment for assignment in parsed if not assignment.issues and assignment.path[0] not in invalid]
     try:
-        if str(path) == "-" or "data" in invalid:
+        if str(path) == "-" or "data" in invalid or len(issues) > MAX_ISSUES:  # then some keys are not among them
             return None, issues
         document = _read(path)
         value = {key: item for key, item in document.value.items() if key not in invalid}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
@@ -254,14 +254,42 @@ def replace_na_values(frame: pl.DataFrame, missing_values: Sequence[str]) -> pl.
         affected = {cells.name for cells in texts}
     changes = []
     for i, (name, dtype) in enumerate(frame.schema.items()):
+        if dtype == pl.String and name not in affected:
+            continue
         column = pl.nth(i)  # by its name, one called * would be all of them
         if dtype == pl.Null:
             changes.append(column.cast(pl.String))
-        elif words and dtype == pl.String and name in affected:
+        elif words and dtype == pl.String:
             changes.append(pl.when(~column.is_in(words)).then(column).alias(name))
         elif words and dtype in (pl.Categorical, pl.Enum):
             changes.append(pl.when(~column.cast(pl.String).is_in(words)).then(column).alias(name))
     return frame.with_columns(changes) if changes else frame
+
+
+def joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Frames of the same columns below each other; where one lacks all cells of a column, others say the type."""
+    types: dict[str, pl.DataType] = {}
+    if all(frame.schema == frames[0].schema for frame in frames):
+        return pl.concat(frames)
+    for frame in frames:
+        for cells in frame:
+            if cells.name not in types and cells.null_count() < len(cells):
+                types[cells.name] = cells.dtype
+    alike = [
+        frame.with_columns(missing_cells(cells, types[cells.name]) for cells in frame if is_without(cells, types))
+        for frame in frames
+    ]
+    return pl.concat(alike, how="vertical_relaxed")
+
+
+def is_without(cells: pl.Series, types: Mapping[str, pl.DataType]) -> bool:
+    """Whether a column lacks all cells, and has a type that is not the one of `types`."""
+    return cells.dtype != types.get(cells.name, cells.dtype) and cells.null_count() == len(cells)
+
+
+def missing_cells(cells: pl.Series, dtype: pl.DataType) -> pl.Series:
+    """A column of so many missing cells of a type."""
+    return pl.Series(cells.name, [], dtype).clear(len(cells))
 
 
 MANY_COLUMNS = 64

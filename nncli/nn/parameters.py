@@ -5,7 +5,7 @@ One flat vector makes optimizers, clipping, weight decay, checkpoints and gradie
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -151,6 +151,18 @@ class Parameters:
         """Copy the values of `source`, which has the same layout."""
         np.copyto(self.theta, source.theta)
         np.copyto(self.statistics, source.statistics)
+
+
+def by_prefix(views: ParamViews, prefixes: Iterable[str]) -> dict[str, dict[str, Array]]:
+    """The views of each prefix by the rest of their names: `with_prefix` for all of many layers at once."""
+    parts: dict[str, dict[str, Array]] = {prefix: {} for prefix in prefixes}
+    for name, view in views.items():
+        end = name.find(".")
+        while end >= 0 and name[:end] not in parts:
+            end = name.find(".", end + 1)
+        if end >= 0:
+            parts[name[:end]][name[end + 1 :]] = view
+    return parts
 
 
 def with_prefix(views: ParamViews, prefix: str) -> dict[str, Array]:

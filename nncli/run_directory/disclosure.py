@@ -66,7 +66,13 @@ class WrittenFile:
 
 
 FILES = (
-    WrittenFile("run", CONFIG, frozenset({C.NAMES, C.CLASSES, C.PATHS}), "the keys that you set", "reduced"),
+    WrittenFile(
+        "run",
+        CONFIG,
+        frozenset({C.NAMES, C.CLASSES, C.PATHS}),
+        "the keys that you set, so the words of `data.missing_values`",
+        "reduced",
+    ),
     WrittenFile(
         "run",
         MANIFEST,
@@ -78,8 +84,10 @@ FILES = (
         "run",
         MODEL,
         MODEL_CONTENT,
-        "the smallest, the largest and the median number of a column, categories of one row too, words of at least 20 "
-        "rows, cells among numbers that were read as missing",
+        "of the rows of each network the smallest, the largest and the median number of a column, categories of one "
+        "row too, words of at least 20 rows, cells among numbers that were read as missing, the words of "
+        "`data.missing_values`; quantiles of columns with the encoding `quantile` and times of events at the ends of "
+        "bins, in a private run with three digits",
         "reduced",
     ),
     WrittenFile(

@@ -185,6 +185,10 @@ class TargetBase(Spec):
         """Other names for some labels, which tell nothing about the table."""
         return {}
 
+    def without_cells(self) -> Self:
+        """The target with rounded numbers where it holds cells of single rows, as a private run keeps it."""
+        return self
+
     @classmethod
     @abstractmethod
     def fit(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> Self:

@@ -12,7 +12,7 @@ import polars as pl
 from pydantic import Field
 
 from nncli.base.errors import DataError, UsageError
-from nncli.base.spec import StrictStr, Task
+from nncli.base.spec import DistinctTexts, StrictStr, Task
 from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.data.columns.hashing import Hashes, hash_texts
 from nncli.data.columns.parsing import CellErrors, parse_numbers, read_text
@@ -64,7 +64,7 @@ class Classes(TargetBase):
     """The metrics besides those of all classes, which are shown first."""
 
     name: StrictStr
-    labels: Annotated[tuple[StrictStr, ...], Field(min_length=2)]
+    labels: Annotated[DistinctTexts, Field(min_length=2)]
     label_type: LabelType = "text"
 
     @property

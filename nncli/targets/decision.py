@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from nncli.base.spec import FiniteFloat, NonNegativeFloat, Spec, StrictStr
+from nncli.base.spec import DistinctTexts, FiniteFloat, NonNegativeFloat, Spec, StrictStr
 from nncli.base.text import quote
 from nncli.nn.program.values import Value, select
 from nncli.targets.threshold_goals import AnyGoal, FixedThreshold, Probability
@@ -85,7 +85,7 @@ class CostMatrix(Spec):
     """
 
     type: Literal["costs"] = "costs"
-    labels: Annotated[tuple[StrictStr, ...], Field(min_length=2)]
+    labels: Annotated[DistinctTexts, Field(min_length=2)]
     costs: tuple[tuple[NonNegativeFloat, ...], ...]
 
     @property
@@ -139,7 +139,7 @@ class LabelThresholds(Spec):
     """Of several `labels`, each is predicted where its probability is at least its threshold."""
 
     type: Literal["label_thresholds"] = "label_thresholds"
-    labels: tuple[StrictStr, ...]
+    labels: DistinctTexts
     thresholds: tuple[Probability, ...]
     goal: AnyGoal
 

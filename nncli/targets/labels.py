@@ -13,7 +13,7 @@ import polars as pl
 from pydantic import Field
 
 from nncli.base.errors import DataError
-from nncli.base.spec import StrictStr, Task
+from nncli.base.spec import DistinctTexts, StrictStr, Task
 from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.data.columns.hashing import Hashes, hash_numbers
 from nncli.data.columns.parsing import CellErrors, raise_first, read_text
@@ -77,8 +77,8 @@ class MultilabelTarget(TargetBase):
     baseline_noun: ClassVar[str] = LabelScores.baseline
     no_target_weights: ClassVar[str] = "the labels of a row count the same"
 
-    names: tuple[StrictStr, ...]
-    labels: Annotated[tuple[StrictStr, ...], Field(min_length=2)]
+    names: DistinctTexts
+    labels: Annotated[DistinctTexts, Field(min_length=2)]
     separator: StrictStr | None = None
 
     @classmethod

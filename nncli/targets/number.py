@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import polars as pl
 
-from nncli.base.spec import FiniteFloat, PositiveFloat, Spec, StrictStr
+from nncli.base.spec import DistinctTexts, FiniteFloat, PositiveFloat, Spec, StrictStr
 from nncli.base.text import format_number
 from nncli.data.columns.hashing import Hashes, hash_numbers
 from nncli.data.columns.parsing import (
@@ -70,7 +70,7 @@ class Numbers(TargetBase):
     text, None for a target without; see spellings.py. Predictions have no unit.
     """
 
-    names: tuple[StrictStr, ...]
+    names: DistinctTexts
     centers: tuple[FiniteFloat, ...]
     scales: tuple[PositiveFloat, ...]
     lowest: tuple[FiniteFloat, ...] | None = None

@@ -12,7 +12,8 @@ from pydantic import Field
 
 from nncli.base.bounds import LARGEST
 from nncli.base.errors import DataError, UsageError
-from nncli.base.spec import PositiveFloat, StrictStr, Task
+from nncli.base.rounding import rounded_apart
+from nncli.base.spec import DistinctTexts, PositiveFloat, StrictStr, Task
 from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.data.columns.hashing import Hashes, hash_numbers
 from nncli.data.columns.parsing import CellErrors, numbers_and_errors, raise_first, read_text, unit_of
@@ -91,7 +92,7 @@ class SurvivalTarget(TargetBase):
     baseline_noun: ClassVar[str] = SurvivalScores.baseline
     no_target_weights: ClassVar[str] = "a time and its event are one target"
 
-    names: Annotated[tuple[StrictStr, ...], Field(min_length=2, max_length=3)]
+    names: Annotated[DistinctTexts, Field(min_length=2, max_length=3)]
     edges: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)]
     unit: StrictStr | None = None
 
@@ -322,6 +323,9 @@ class SurvivalTarget(TargetBase):
     @property
     def last_event(self) -> float:
         return self.edges[-1]
+
+    def without_cells(self) -> Self:
+        return self.model_copy(update={"edges": rounded_apart(self.edges)})
 
     def accepts(self, member: TargetBase) -> bool:
         return super().accepts(member) and self.is_same(member)

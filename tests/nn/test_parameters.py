@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli.nn.initializers import Constant, Normal
-from nncli.nn.parameters import DECAYED, ParamGroup, ParamLayout, ParamSpec, with_prefix
+from nncli.nn.parameters import DECAYED, ParamGroup, ParamLayout, ParamSpec, by_prefix, with_prefix
 
 SHAPES = st.lists(st.integers(0, 4), min_size=1, max_size=3).map(tuple)
 
@@ -119,3 +119,17 @@ def test_a_prefix_is_taken_off_whole_and_never_within_a_word() -> None:
 def test_a_spec_goes_under_a_prefix_and_stays_the_same_otherwise() -> None:
     spec = ParamSpec("weight", (2, 3), ParamGroup.WEIGHT, Normal())
     assert spec.with_prefix("layers.0") == ParamSpec("layers.0.weight", (2, 3), ParamGroup.WEIGHT, Normal())
+
+
+def test_the_views_of_many_prefixes_are_those_of_each() -> None:
+    names = ("layers.0.weight", "layers.0.layers.1.bias", "layers.10.weight", "output.weight", "embeddings.0")
+    views = {name: np.zeros(i) for i, name in enumerate(names)}
+    prefixes = ("layers.0", "layers.1", "layers.10", "output")
+
+    parts = by_prefix(views, prefixes)
+
+    assert {*parts} == {*prefixes}
+    for prefix in prefixes:
+        expected = with_prefix(views, prefix)
+        assert parts[prefix].keys() == expected.keys()
+        assert all(parts[prefix][name] is view for name, view in expected.items())

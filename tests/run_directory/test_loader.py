@@ -462,3 +462,22 @@ def test_a_huge_number_in_a_file_neither_allocates_nor_loops(copy: Path, tmp_pat
 def test_a_number_of_members_that_no_configuration_has_is_refused(copy: Path, members: int) -> None:
     change_manifest(copy, changed(members=members))
     assert file_of(refused(copy)) == MANIFEST
+
+
+TWICE: dict[str, Callable[[dict[str, Any]], None]] = {
+    "a column": lambda d: d["encoder"]["columns"][1].update(name=d["encoder"]["columns"][0]["name"]),
+    "a label": lambda d: d["target"]["labels"].__setitem__(1, d["target"]["labels"][0]),
+    "a category": lambda d: next(c for c in d["encoder"]["columns"] if c["type"] == "categorical")["categories"].append(
+        next(c for c in d["encoder"]["columns"] if c["type"] == "categorical")["categories"][0]
+    ),
+}
+
+
+@pytest.mark.parametrize("change", TWICE.values(), ids=TWICE)
+def test_a_model_with_a_name_twice_is_damaged(copy: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    document = json.loads((copy / MODEL).read_text())
+    change(document)
+    (copy / MODEL).write_text(json.dumps(document))
+    signed(copy)
+
+    assert file_of(refused(copy)) == MODEL

@@ -402,6 +402,7 @@ M = TypeVar("M", bound=BaseModel)
 Group = Sequence[LocatedError]
 
 MAX_ISSUES = 20  # shown in full
+MAX_ERRORS = 5_000  # located and grouped to issues
 MAX_SUGGESTIONS = 100  # unknown keys that are compared with the missing keys
 
 
@@ -414,17 +415,24 @@ def validate(model: type[M], document: Document) -> M:
     try:
         return model.model_validate(document.value)
     except ValidationError as error:
-        errors = [locate(details, model, document) for details in error.errors(include_url=False)]
-        raise ConfigError(*_issues(errors, model, document)) from None
+        details = error.errors(include_url=False)
+        errors = [locate(of_error, model, document) for of_error in details[:MAX_ERRORS]]
+        raise ConfigError(*_issues(errors, model, document, len(details) - len(errors))) from None
 
 
-def _issues(errors: Sequence[LocatedError], model: type[BaseModel], document: Document) -> list[ConfigIssue]:
-    """One issue for each location, in the order of the file, and one that counts those that are left out."""
+def _issues(
+    errors: Sequence[LocatedError], model: type[BaseModel], document: Document, others: int = 0
+) -> list[ConfigIssue]:
+    """One issue for each location, in the order of the file, and one that counts those that are left out.
+
+    `others` is the number of errors that are not looked at.
+    """
     groups = sorted(_by_location(errors).values(), key=lambda group: _order(document.location(group[0].path), document))
     writer = IssueWriter(model, document, FixChecker(model, document, errors))
     issues = sorted(map(writer.issue, groups[:MAX_ISSUES]), key=lambda issue: _order(issue.location, document))
     if len(groups) > MAX_ISSUES:
-        issues.append(document.issue(f"and {len(groups) - MAX_ISSUES:,} more", groups[MAX_ISSUES][0].path))
+        more = len(groups) - MAX_ISSUES + others
+        issues.append(document.issue(f"and {more:,} more", groups[MAX_ISSUES][0].path))
     return issues
 
 

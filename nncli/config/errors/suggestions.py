@@ -17,7 +17,7 @@ from pydantic_core.core_schema import ErrorType
 
 from nncli.base import plugins
 from nncli.base.errors import ConfigFix
-from nncli.base.text import closest_match, join_quoted, quote
+from nncli.base.text import LONGEST_WORD, closest_match, join_quoted, quote
 from nncli.config.yaml.document import Document, Path
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.writer import one_line
@@ -355,8 +355,8 @@ class FixChecker:
 
 
 def normalized(word: str) -> str:
-    """`word` in lower case without separators."""
-    return re.sub(r"[\s_.-]", "", word).lower()
+    """The beginning of `word` in lower case without separators; no key or value is as long."""
+    return re.sub(r"[\s_.-]", "", word[:LONGEST_WORD]).lower()
 
 
 @cache

@@ -18,6 +18,8 @@ Path = tuple[str | int, ...]
 MAX_TEXT_BYTES = 64 << 20
 """Bytes of a configuration: that of a run lists its columns twice, and a table may have tens of thousands."""
 MAX_EXCERPT_WIDTH = 100
+MAX_EXCERPT_SEARCH = 10_000
+"""Characters before and after a place in a line that may be shown, and are searched for passwords."""
 LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _BLANK = " \t"  # other blank characters are shown as escapes
 
@@ -81,7 +83,9 @@ def excerpt(lines: Sequence[str], line: int | None, character: int | None) -> st
     """
     if line is None or character is None or not 0 < line <= len(lines) or not lines[line - 1].strip(_BLANK):
         return None
-    text = redacted(lines[line - 1])
+    text, start = lines[line - 1], max(0, character - MAX_EXCERPT_SEARCH)
+    text = redacted(text[start : character + MAX_EXCERPT_SEARCH])  # a line may be as long as the text
+    character -= start
     before, after = text[: character - 1].lstrip(_BLANK), text[character - 1 :].rstrip(_BLANK)
     if not before:
         after = after.lstrip(_BLANK)

@@ -13,6 +13,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path as FilePath
 from types import MappingProxyType
 
@@ -34,9 +35,16 @@ from nncli.config.yaml.document import (
 )
 
 MAX_DEPTH = 50  # nested sections and lists
+MAX_KEYS = 10_000  # at the top level
 MAX_VALUES = 1_000_000  # after aliases are expanded
 MAX_ALIASED_VALUES = 100_000  # those that aliases repeat, which cost a few bytes each
 MAX_ISSUES = 20  # in one text
+FAST_TEXT = 1 << 16
+"""Characters from which libyaml parses a text, if it is there."""
+MAX_SLOW_TEXT = 1 << 20
+"""Characters before an error up to which PyYAML parses the text once more, to say what is wrong."""
+FAST_LOADER = getattr(yaml, "CSafeLoader", None)
+NOT_YAML = "this is not valid YAML"
 
 
 @dataclass(frozen=True)
@@ -156,6 +164,8 @@ class _Parser:
             value_event = next(self.events)
             if key is not None and key not in values:
                 self.spans[entry] = SourceSpan(self.source, start_of(event), start_of(value_event))
+            if depth == 1 and len(values) >= MAX_KEYS:
+                raise self.error(event, f"the configuration has more than {MAX_KEYS:,} keys at its top level")
             value = self.node(value_event, entry, depth)
             if key is not None:
                 values.setdefault(key, value)
@@ -331,7 +341,7 @@ def reworded(context: str, problem: str) -> tuple[str, str, bool]:
     for part, message, hint in _SYNTAX:
         if part in error:
             return message, hint, any(start in message for start in _POINTS_AT_START)
-    return "this is not valid YAML", _QUOTE_IT, False
+    return NOT_YAML, _QUOTE_IT, False
 
 
 def _column_of_key_below(lines: Sequence[str], colon: Position) -> int | None:
@@ -356,8 +366,21 @@ def events(text: str, source: str, lines: Sequence[str], earlier: Sequence[Confi
         ConfigError: a syntax error, after the `earlier` issues.
     """
     last: Position = (1, 1)
+    done = 0
+    if len(text) > FAST_TEXT and FAST_LOADER is not None:
+        # libyaml is twenty times as fast. Its errors are others: those of a text of some size are said by PyYAML.
+        try:
+            for event in yaml.parse(text, Loader=FAST_LOADER):
+                last, done = start_of(event), done + 1
+                yield event
+            return
+        except (yaml.YAMLError, ValueError) as error:
+            mark = getattr(error, "problem_mark", None)
+            if mark is not None and mark.index > MAX_SLOW_TEXT:
+                place = (mark.line + 1, mark.column + 1)
+                raise ConfigError(*earlier, syntax_issue(NOT_YAML, source, lines, place, _QUOTE_IT)) from None
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        for event in islice(yaml.parse(text, Loader=yaml.SafeLoader), done, None):
             last = start_of(event)
             yield event
     except yaml.MarkedYAMLError as error:

@@ -179,6 +179,13 @@ class ColumnEncoder(Spec):
     def lower(self, x: Value, column: ProgramInput) -> Value:
         """The operations that make columns of the matrix (rows, width) of the value x of the input `column`."""
 
+    def without_cells(self) -> Self:
+        """The encoder with rounded numbers where it holds cells of single rows, as a private run keeps it.
+
+        The smallest, the largest and the median number stay.
+        """
+        return self
+
     def exported_cells(self, table: Table) -> pl.Series:
         """The cells as an exported file takes them; a kind that no runtime can read gives what its input holds.
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from pydantic import model_validator
 
-from nncli.base.spec import FiniteFloat, NonNegativeFloat, PositiveInt, StrictBool, StrictStr
+from nncli.base.spec import DistinctTexts, FiniteFloat, NonNegativeFloat, PositiveInt, StrictBool, StrictStr
 from nncli.base.text import quote, yaml_quote
 from nncli.data.columns.parsing import read_text
 from nncli.data.columns.raw_column import RawColumn
@@ -52,11 +52,11 @@ class CategoricalColumn(ColumnEncoder):
 
     type: Literal["categorical"] = "categorical"
     name: StrictStr
-    categories: tuple[StrictStr, ...]
+    categories: DistinctTexts
     has_other: StrictBool
     has_missing: StrictBool
     embedding_width: PositiveInt | None = None
-    rare_categories: tuple[StrictStr, ...] | None = None
+    rare_categories: DistinctTexts | None = None
     binary_sign: StrictBool = False
     centers: tuple[FiniteFloat, ...] | None = None
     scales: tuple[NonNegativeFloat, ...] | None = None

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
-from typing import Annotated, NamedTuple, TypeVar
+from typing import Annotated, NamedTuple, Self, TypeVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nncli.base import plugins
 from nncli.base.errors import UsageError
@@ -51,6 +51,12 @@ class Encoder(Spec):
     """The fitted columns of all features, in the order of the matrix."""
 
     columns: tuple[Annotated[Column, Field(discriminator="type"), Shorthand(unchanged)], ...]
+
+    @model_validator(mode="after")
+    def _names_are_distinct(self) -> Self:
+        if len({column.name for column in self.columns}) < len(self.columns):
+            raise ValueError("a column is there twice")
+        return self
 
     @classmethod
     def fit(

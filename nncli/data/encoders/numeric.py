@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 
 from nncli.base.bounds import LARGEST, SMALLEST
 from nncli.base.median import MIN_SAMPLED_SIZE, fast_median
+from nncli.base.rounding import rounded_apart
 from nncli.base.spec import FiniteFloat, NonNegativeFloat, StrictBool, StrictStr
 from nncli.data.columns.hashing import Hashes, hash_numbers
 from nncli.data.columns.parsing import (
@@ -193,6 +194,14 @@ class NumberColumn(ColumnEncoder):
     def accepts_plain_numbers(self) -> bool:
         """Whether a reader may parse the column directly as Float64: there is no unit to remove."""
         return self.unit is None
+
+    def without_cells(self) -> Self:
+        """The encoder with rounded quantiles; the smallest and the largest are the range, which stays."""
+        if self.quantiles is None:
+            return self
+        lowest, *_, highest = (*self.quantiles, self.quantiles[-1])
+        inner = (min(max(x, lowest), highest) for x in rounded_apart(self.quantiles, self.fill_value)[1:-1])
+        return self.model_copy(update={"quantiles": (lowest, *inner, highest)[: len(self.quantiles)]})
 
     @property
     def is_linear(self) -> bool:

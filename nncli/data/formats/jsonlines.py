@@ -15,7 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, NoReturn
@@ -34,7 +34,7 @@ from nncli.data.formats.read_options import BLOCK_BYTES, ReadOptions
 from nncli.data.formats.registry import FileOptions
 from nncli.data.formats.streams import POLARS_ERRORS, UTF8_BOM, InputFile
 from nncli.data.formats.writers import ColumnCheck, Sink, Writable, translate_write_errors
-from nncli.data.table import Table
+from nncli.data.table import Table, missing_cells
 
 MAX_DEPTH = 128
 """Largest depth of nested lists and objects. At some hundreds Polars overflows the stack and crashes the process."""
@@ -98,7 +98,7 @@ def read_json_lines(
     Raises:
         DataError: a line is not a JSON object, or the values of a key have incompatible types.
     """
-    row, keys = 1, dict[str, None]()
+    row, keys, nested = 1, dict[str, None](), dict[str, polars.DataType | None]()
     text = DecodedStream(file, source, encoding, UTF8 if fallback == AUTO else fallback)
     if size is None:
         pieces = iter([Block(b"".join(iter(partial(text.read, BLOCK_BYTES), b"")), NO_POSITIONS, 1)])
@@ -107,13 +107,40 @@ def read_json_lines(
     for block in pieces:
         if block.data.isspace():
             continue
-        frame = parse_block(block, source)
+        frame = _alike(parse_block(block, source), nested, Location(source=source, line=block.line))
         frame = frame.with_columns(polars.Series(key, [None] * frame.height) for key in keys if key not in frame.schema)
         keys |= dict.fromkeys(frame.columns)
         yield row, frame
         row += frame.height
     if row == 1:
         raise DataError("the file is empty", location=Location(source=source))
+
+
+def _alike(frame: polars.DataFrame, nested: dict[str, polars.DataType | None], place: Location) -> polars.DataFrame:
+    """A block whose lists and objects have the types of earlier blocks: `nested`, where other columns have None.
+
+    Raises:
+        DataError: an earlier block has other cells in a column of lists or objects.
+    """
+    changed = []
+    for cells in frame:
+        if cells.null_count() == len(cells):
+            continue
+        of_block = cells.dtype if cells.dtype.is_nested() else None
+        before = nested.setdefault(cells.name, of_block)
+        if type(before) is not type(of_block):
+            raise DataError(
+                "the values from this line on are of another kind than in earlier lines, where "
+                f"{'they are lists or objects' if before else 'none is a list or an object'}",
+                location=replace(place, column=cells.name),
+                hint="Write all values of a key as the same type.",
+            )
+        if before != of_block and before is not None:
+            try:
+                changed.append(cells.cast(before, strict=False))  # no training reads them
+            except POLARS_ERRORS:
+                changed.append(missing_cells(cells, before))
+    return frame.with_columns(changed)
 
 
 def parse_block(block: Block, source: str) -> polars.DataFrame:

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import replace
 
-import polars
-
 from nncli.data.dialect import CsvDialect
 from nncli.data.formats.prefetch import prefetch
 from nncli.data.formats.read_options import ANY_DIALECT, BLOCK_BYTES, NumericColumns, ReadOptions
@@ -19,7 +17,7 @@ from nncli.data.formats.registry import Format
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.table_reader import TableReader
 from nncli.data.sources.table_source import TableLocation, as_source
-from nncli.data.table import RowOrigins, Table
+from nncli.data.table import RowOrigins, Table, joined
 
 CHUNK_ROWS = 65_536
 
@@ -49,7 +47,7 @@ def read_table(
     tables = list(read_pieces(reader, options))
     if len(tables) == 1:
         return tables[0]
-    frame = polars.concat([table.frame for table in tables], how="vertical_relaxed")
+    frame = joined([table.frame for table in tables])
     notes = tuple(note for table in tables for note in table.notes)
     return replace(tables[0], frame=frame, notes=notes, origins=RowOrigins.joined(table.origins for table in tables))
 

@@ -18,7 +18,7 @@ import polars as pl
 from nncli.base.errors import DataError, Location
 from nncli.base.scratch import Scratch, ScratchFile
 from nncli.data.columns.parsing import exact_numbers, may_be_class_ids
-from nncli.data.table import RowOrigins, Table, unnamed
+from nncli.data.table import RowOrigins, Table, is_without, missing_cells, unnamed
 from nncli.nn.arrays import Floats, RowIndices
 
 
@@ -208,7 +208,10 @@ class ColumnStore:
                     self.file.seek(span.offset)
                     content = self.file.read(span.size)
                 cells = pl.read_ipc_stream(io.BytesIO(content)).to_series()
-            columns[name] = cells if cells.dtype == self.types[name] else cells.cast(self.types[name])
+            if is_without(cells.alias(name), self.types):
+                columns[name] = missing_cells(cells, self.types[name])
+            else:
+                columns[name] = cells if cells.dtype == self.types[name] else cells.cast(self.types[name])
         return pl.DataFrame(columns)
 
     def _read_matrix(self, group: RowGroup, names: Sequence[str]) -> Floats:
@@ -275,6 +278,8 @@ class _StoreWriter:
     row_groups: list[RowGroup] = field(default_factory=list)
     numeric_columns: set[str] = field(default_factory=set)
     types: dict[str, pl.DataType] = field(default_factory=dict)
+    with_cells: set[str] = field(default_factory=set)
+    """Columns that had a cell which is not missing."""
 
     def add(self, table: Table, names: Collection[str]) -> None:
         """Write the columns `names` of the next block; text whose spelling cannot matter is written as numbers."""
@@ -289,12 +294,16 @@ class _StoreWriter:
         for (name, dtype), nulls in zip(frame.schema.items(), missing, strict=True):
             if dtype == pl.Float64 and name not in self.text_columns and nulls < len(frame):
                 self.numeric_columns.add(name)
-        self.types |= {name: self._common_type(name, dtype) for name, dtype in frame.schema.items()}
+        for cells, nulls in zip(frame, missing, strict=True):
+            self.types[cells.name] = self._common_type(cells.name, cells.dtype, is_missing=nulls == len(frame))
+            self.with_cells |= {cells.name} if nulls < len(frame) else set()
         self.row_groups.append(RowGroup(table.first_row, len(table), self.write(frame)))
 
-    def _common_type(self, name: str, dtype: pl.DataType) -> pl.DataType:
-        """The type of a column with a block of this type: that of the block, but floats stay floats."""
+    def _common_type(self, name: str, dtype: pl.DataType, *, is_missing: bool) -> pl.DataType:
+        """The type of a column with a block of this type: that of the block, but text, lists and floats stay such."""
         before = self.types.get(name, dtype)
+        if (before == pl.String and name in self.with_cells) or (before.is_nested() and is_missing):
+            return before
         return before if before.is_float() and dtype.is_integer() else dtype
 
     def write(self, frame: pl.DataFrame) -> dict[str, ColumnSpan]:

@@ -14,7 +14,7 @@ from nncli.nn.activations import ElementwiseActivation
 from nncli.nn.arrays import Array, BoundLayer, scalar
 from nncli.nn.layers.base import Annealing, LayerBase, TrainingContext, Units, annealing_factor, watch_output
 from nncli.nn.layers.dense import Dense, check_monotone
-from nncli.nn.parameters import Bounds, ParamSpec, ParamViews, with_prefix
+from nncli.nn.parameters import Bounds, ParamSpec, ParamViews, by_prefix
 from nncli.nn.program.values import Value
 
 
@@ -72,8 +72,9 @@ class Sequential:
 
     def init_from_data(self, p: ParamViews, X: Array, rng: np.random.Generator) -> Array:
         """Initialize the data-dependent layers in turn, each from its input, and return the last output."""
+        parts = by_prefix(p, dict(self.named_layers))
         for name, layer in self.named_layers:
-            X = layer.init_from_data(with_prefix(p, name), X, rng)
+            X = layer.init_from_data(parts[name], X, rng)
         return X
 
     def bind(
@@ -86,9 +87,11 @@ class Sequential:
         forwards: list[Callable[[], None]] = []
         backwards: list[Callable[[Array], Array]] = []
         Y, needs_grad = X, needs_dX
+        names = dict(self.named_layers)
+        of_p, of_g = by_prefix(p, names), by_prefix(g, names)
         for name, layer, d in self.infer_widths(X.shape[1]):
             context = training and training.within(name)
-            bound = layer.bind(with_prefix(p, name), with_prefix(g, name), Y, training=context, needs_dX=needs_grad)
+            bound = layer.bind(of_p[name], of_g[name], Y, training=context, needs_dX=needs_grad)
             bound = watch_output(bound, context, layer.output_name)
             Y = bound.Y
             forwards.append(bound.forward)
@@ -110,8 +113,9 @@ class Sequential:
 
     def lower(self, p: ParamViews, x: Value) -> Value:
         """The operations of the layers in turn."""
+        parts = by_prefix(p, dict(self.named_layers))
         for name, layer in self.named_layers:
-            x = layer.lower(with_prefix(p, name), x)
+            x = layer.lower(parts[name], x)
         return x
 
 

@@ -13,7 +13,7 @@ from nncli.base.text import quote
 from nncli.nn.arrays import Array, Codes
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.network import Network
-from nncli.nn.parameters import Parameters, with_prefix
+from nncli.nn.parameters import Parameters, by_prefix
 from nncli.nn.training.arguments import TrainingArguments
 
 UNSCALED_LIMIT = 1e3
@@ -101,8 +101,10 @@ def _first_of(network: Network, parameters: Parameters, X: Array, codes: Codes) 
     p, g = parameters.by_name, parameters.gradients
     Y, forward, _ = network.bind_inputs(p, g, X, codes, forward_only=True)
     forward()
-    for i, (name, layer) in enumerate(network.sequential.named_layers):
-        Y, forward, _ = layer.bind(with_prefix(p, name), with_prefix(g, name), Y, training=None, needs_dX=False)
+    names = dict(network.sequential.named_layers)
+    of_p, of_g = by_prefix(p, names), by_prefix(g, names)
+    for i, (name, layer) in enumerate(names.items()):
+        Y, forward, _ = layer.bind(of_p[name], of_g[name], Y, training=None, needs_dX=False)
         forward()
         if not np.isfinite(Y).all():
             return i

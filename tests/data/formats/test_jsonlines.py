@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import polars
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.api.head import head
 from nncli.base.errors import DataError
 from nncli.data.formats.jsonlines import read_json_lines
 from nncli.data.formats.registry import Format, detect_format
@@ -182,3 +185,18 @@ def test_a_key_that_a_later_block_lacks_is_null_there(size: int) -> None:
     table = polars.concat(frames, how="diagonal_relaxed")
     assert table["b"].to_list() == ["x"] + [None] * 15
     assert all({"a", "b"} <= {*frame.columns} for frame in frames)
+
+
+VALUES = [None, ["x"], [1], {"k": 1}, {"k": 1, "l": "z"}, 1, 2.5, "word", True]
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+@pytest.mark.parametrize("first", VALUES)
+@pytest.mark.parametrize("second", [*VALUES, ...])
+def test_a_key_of_several_kinds_is_read_or_refused(tmp_path: Path, first: object, second: object, end: str) -> None:
+    rows = [{"a": 1, "t": first}, {"a": 2, "t": first}, {"a": 3} if second is ... else {"a": 3, "t": second}]
+    table = tmp_path / "t.jsonl"
+    table.write_text("\n".join(map(json.dumps, rows)) + end)
+
+    with suppress(DataError):
+        assert [column.name for column in head(table).columns] == ["a", "t"]

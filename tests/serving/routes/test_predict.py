@@ -304,3 +304,18 @@ def test_a_row_of_csv_has_the_prediction_of_its_line_in_a_file(
 
 def _text(cell: Any) -> str | None:
     return str(cell).lower() if isinstance(cell, bool) else None if cell is None else str(cell)
+
+
+@pytest.mark.parametrize("media_type", [JSON_TYPE, CSV_TYPE, LINES_TYPE])
+@pytest.mark.parametrize("charset", ["utf-16", "utf-32", "utf-7", "utf-16-be", "idna", "hex", "utf-8-sig", "cp037"])
+def test_no_charset_is_a_fault_of_the_server(client: AsgiClient, media_type: str, charset: str) -> None:
+    text = body_of([ROW], media_type).decode()
+    for body in (text.encode(), text.encode("utf-16-le"), text.encode("utf-32-be") + b"x", b"", b"\xff\xfe\0"):
+        assert client.post("/predict", body, f"{media_type}; charset={charset}").status in (200, 400, 415, 422)
+
+
+@pytest.mark.parametrize("order", ["le", "be"])
+def test_a_csv_in_utf_16_without_a_mark_is_read(client: AsgiClient, order: str) -> None:
+    body = body_of([ROW], CSV_TYPE).decode()
+    answer = client.post("/predict", body.encode(f"utf-16-{order}"), "text/csv; charset=utf-16")
+    assert (answer.status, answer.body) == (200, client.post("/predict", body, CSV_TYPE).body)

@@ -102,8 +102,26 @@ class DecodedStream:
                 location=Location(source=self._source, line=1),
                 hint=Advice("Leave out `", SetKey("data.encoding"), "`: the encoding is inferred from the mark."),
             )
-        self._set_decoder(codec if mark else encoding)
+        self._set_decoder(codec if mark else self._order_of_bytes(encoding, head))
         return encoding
+
+    def _order_of_bytes(self, encoding: str, head: bytes) -> str:
+        """The encoding, of UTF-16 and UTF-32 without a mark with the order of the bytes, which the text shows."""
+        name = codecs.lookup(encoding).name
+        if name not in ("utf-16", "utf-32") or not head:
+            return encoding
+        inferred = infer_wide_encoding(head)
+        if inferred is None or not inferred.startswith(name):
+            raise DataError(
+                f"the text is not {encoding}, or does not show in which order its bytes are: it has no byte-order mark",
+                location=Location(source=self._source, line=1),
+                hint=Advice(
+                    "Save it as UTF-8, or set the encoding with the order, such as ",
+                    SetKey("data.encoding", f"{name}-le"),
+                    ".",
+                ),
+            )
+        return inferred
 
     def _set_decoder(self, codec: str) -> None:
         if codecs.lookup(codec).name not in (UTF8, "utf-8-sig"):
@@ -153,6 +171,9 @@ class DecodedStream:
             text = self._decoder.decode(raw, final)
         except UnicodeDecodeError as error:
             raise self._decoding_error(error) from error
+        except UnicodeError as error:  # other codecs say it without a place
+            message = f"the text is not {self.encoding}: {error}"
+            raise DataError(message, location=Location(source=self._source, line=self._line_of(b"", 0))) from error
         self._line += text.count("\n")
         return text.encode("utf-8", "surrogatepass")
 
@@ -215,9 +236,9 @@ def is_ascii_compatible(encoding: str) -> bool:
     try:
         if ascii_bytes.decode(encoding) != ascii_bytes.decode("ascii"):
             return False
-    except UnicodeDecodeError:
+        foreign = "éЖ日한".encode(encoding, "ignore")
+    except UnicodeError:
         return False
-    foreign = "éЖ日한".encode(encoding, "ignore")
     return not foreign or not foreign.isascii()
 
 
@@ -225,7 +246,7 @@ def bom_matches(mark: bytes, encoding: str) -> bool:
     """Whether `mark` is one of text in `encoding`."""
     try:
         return mark.decode(encoding) in ("", "\ufeff")
-    except UnicodeDecodeError:
+    except UnicodeError:
         return False
 
 

@@ -65,10 +65,11 @@ class Connection(ABC):
         """
 
     @abstractmethod
-    def frames(self, statement: str) -> Iterator[pl.DataFrame]:
+    def frames(self, statement: str, limit: int | None = None) -> Iterator[pl.DataFrame]:
         """Yield the rows that a SELECT statement returns, in its order; at least one frame, if of no rows.
 
-        All frames have the same types. Memory does not grow with the number of rows.
+        With a `limit` the first rows are enough: the statement may have no end. All frames have the same types. Memory
+        does not grow with the number of rows.
 
         Raises:
             DataError: the database refuses the statement, or two columns have the same name.
@@ -122,13 +123,14 @@ def quoted_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def with_casts(statement: str, names: Sequence[str], expressions: Sequence[str]) -> str:
-    """The statement with expressions in place of its columns, in which {} stands for the column."""
-    if all(expression == "{}" for expression in expressions):
+def with_casts(statement: str, names: Sequence[str], expressions: Sequence[str], limit: int | None = None) -> str:
+    """The statement with expressions in place of its columns, in which {} stands for the column, and with a limit."""
+    if all(expression == "{}" for expression in expressions) and limit is None:
         return statement
     quoted = map(quoted_name, names)
     columns = [f"{expression.format(name)} AS {name}" for expression, name in zip(expressions, quoted, strict=True)]
-    return f"SELECT {', '.join(columns)} FROM ({statement}) AS nncli_rows"
+    end = "" if limit is None else f" LIMIT {limit}"
+    return f"SELECT {', '.join(columns)} FROM ({statement}) AS nncli_rows{end}"
 
 
 @contextmanager
@@ -154,6 +156,12 @@ def check_column_names(names: Sequence[str], source: str) -> None:
         )
     if not names:
         raise DataError("the query returns no columns", location=Location(source=source))
+    if "" in names:
+        raise DataError(
+            f"the column {names.index('') + 1:,} of the table or query has no name",
+            location=Location(source=source),
+            hint="Name it in a query, with AS.",
+        )
 
 
 def database_of(source: TableSource) -> Database:

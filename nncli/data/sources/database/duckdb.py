@@ -138,14 +138,14 @@ class DuckdbConnection(Connection):
             tables.append(DatabaseTable(name if schema == "main" else f"{schema}.{name}", sql_name, pairs))
         return tuple(sorted(tables, key=lambda table: table.name))
 
-    def frames(self, statement: str) -> Iterator[pl.DataFrame]:
+    def frames(self, statement: str, limit: int | None = None) -> Iterator[pl.DataFrame]:
         """Yield the batches of DuckDB."""
         with translate_errors(self.url):
             rows = self.connection.sql(statement)
             check_column_names(rows.columns, self.url)
             types = [str(type_name) for type_name in rows.types]
             decimals = [name for name, type_name in zip(rows.columns, types, strict=True) if type_name in INTEGERS]
-            statement = with_casts(statement, rows.columns, [_expression(type_name) for type_name in types])
+            statement = with_casts(statement, rows.columns, [_expression(type_name) for type_name in types], limit)
             yield from frames_of(self.connection.sql(statement), self.url, decimals)
 
 

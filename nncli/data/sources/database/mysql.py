@@ -258,7 +258,7 @@ class MysqlConnection(Connection):
             columns.append(f"({name} + 0e0) AS {name}" if is_float else name)
         return f"SELECT {', '.join(columns)} FROM {table.sql_name}"
 
-    def frames(self, statement: str) -> Iterator[pl.DataFrame]:
+    def frames(self, statement: str, limit: int | None = None) -> Iterator[pl.DataFrame]:
         """Yield BATCH_ROWS rows at a time."""
         from pymysql.cursors import SSCursor
 
@@ -269,7 +269,8 @@ class MysqlConnection(Connection):
                 columns = [MysqlColumn.of(field) for field in cursor._result.fields]
                 check_column_names([column.name for column in columns], self.address.url)
                 first_row = 1
-                while (rows := cursor.fetchmany(BATCH_ROWS)) or first_row == 1:
+                size = BATCH_ROWS if limit is None else min(BATCH_ROWS, limit)  # a subquery would lose the order
+                while (rows := cursor.fetchmany(size)) or first_row == 1:
                     yield self._frame(columns, rows, first_row)
                     first_row += max(len(rows), 1)
             finally:

@@ -225,7 +225,7 @@ class PostgresqlConnection(Connection):
                 tables.append(DatabaseTable(name, sql_name, tuple(DatabaseColumn(*pair) for pair in pairs)))
         return tuple(tables)
 
-    def frames(self, statement: str) -> Iterator[pl.DataFrame]:
+    def frames(self, statement: str, limit: int | None = None) -> Iterator[pl.DataFrame]:
         """Yield the batches of the driver."""
         import nanoarrow
         from adbc_driver_manager import AdbcStatement
@@ -235,7 +235,7 @@ class PostgresqlConnection(Connection):
             types = _types_of(nanoarrow.Schema(sender.execute_schema()))
             check_column_names([name for name, _, _ in types], self.address.url)
             expressions = [_expression(type_name, is_text=is_text) for _, type_name, is_text in types]
-            sender.set_sql_query(with_casts(statement, [name for name, _, _ in types], expressions))
+            sender.set_sql_query(with_casts(statement, [name for name, _, _ in types], expressions, limit))
             sender.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(BATCH_BYTES)})
             handle, _ = sender.execute_query()
             decimals = [name for name, type_name, _ in types if type_name == "numeric"]

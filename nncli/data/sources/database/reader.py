@@ -99,14 +99,22 @@ class DatabaseReader(TableReader):
             return use(frames)
 
     def _frames(self, limit: int | None = None) -> Generator[pl.DataFrame]:
-        with self.database.connect() as connection:
-            yield from connection.frames(self._statement(connection, limit))
+        with self.database.connect() as connection, closing(self._of(connection, limit)) as frames:
+            left = limit
+            for frame in frames:
+                yield frame if left is None else frame.head(left)
+                if left is not None:
+                    left -= frame.height
+                    if left <= 0:
+                        return
 
-    def _statement(self, connection: Connection, limit: int | None) -> str:
-        if self.source.query is not None:
-            return check_query(self.source.query, self.database.address.kind, self.source.path)
-        statement = connection.select_all(find_table(connection.tables(), self.source))
-        return statement if limit is None else f"{statement} LIMIT {limit}"
+    def _of(self, connection: Connection, limit: int | None) -> Generator[pl.DataFrame]:
+        if self.source.query is None:
+            statement = connection.select_all(find_table(connection.tables(), self.source))
+            yield from connection.frames(statement if limit is None else f"{statement} LIMIT {limit}")
+        else:
+            statement = check_query(self.source.query, self.database.address.kind, self.source.path)
+            yield from connection.frames(statement, limit)
 
 
 def digest_of(frames: Iterable[pl.DataFrame]) -> str:

@@ -123,28 +123,31 @@ class SqliteConnection(Connection):
         rows = self.database.execute("SELECT name, type FROM pragma_table_info(?)", [table])
         return tuple(DatabaseColumn(name, type_name) for name, type_name in rows)
 
-    def frames(self, statement: str) -> Iterator[pl.DataFrame]:
+    def frames(self, statement: str, limit: int | None = None) -> Iterator[pl.DataFrame]:
         """Yield BATCH_ROWS rows at a time."""
         with translate_errors(self.url, self.database), closing(self.database.execute(statement)) as cursor:
             names = [column[0] for column in cursor.description]
             check_column_names(names, self.url)
-            columns = dict(zip(names, self._column_types(statement, len(names)), strict=True))
+            columns = dict(zip(names, self._column_types(statement, len(names), limit), strict=True))
             empty = pl.DataFrame(schema={name: dtype for name, (dtype, _) in columns.items()})
             yield empty
-            while rows := cursor.fetchmany(BATCH_ROWS):
+            while rows := cursor.fetchmany(BATCH_ROWS if limit is None else min(BATCH_ROWS, limit)):
                 cells = zip(*rows, strict=True)
                 yield pl.DataFrame(
                     [_series(name, values, *columns[name]) for name, values in zip(names, cells, strict=True)]
                 )
 
-    def _column_types(self, statement: str, n_columns: int) -> list[tuple[pl.DataType, Convert | None]]:
-        """The type of each column and the conversion of its cells, from the types of all its cells."""
+    def _column_types(
+        self, statement: str, n_columns: int, limit: int | None
+    ) -> list[tuple[pl.DataType, Convert | None]]:
+        """The type of each column and the conversion of its cells, from the types of its cells, all or `limit`."""
+        rows = "nncli_rows" if limit is None else f"(SELECT * FROM nncli_rows LIMIT {limit})"
         names = [f"c{i}" for i in range(n_columns)]
         types: list[tuple[pl.DataType, Convert | None]] = []
         for start in range(0, n_columns, COLUMNS_AT_A_TIME):
             part = names[start : start + COLUMNS_AT_A_TIME]
             tests = ", ".join(f"max({test.format(name)})" for name in part for test in TESTS.values())
-            query = f"WITH nncli_rows({', '.join(names)}) AS ({statement}) SELECT {tests} FROM nncli_rows"
+            query = f"WITH nncli_rows({', '.join(names)}) AS ({statement}) SELECT {tests} FROM {rows}"
             flags = [bool(cell) for cell in self.database.execute(query).fetchone()]
             types += [_column_type(*flags[i : i + len(TESTS)]) for i in range(0, len(flags), len(TESTS))]
         return types

@@ -1,12 +1,33 @@
 from __future__ import annotations
 
 import codecs
+import encodings.aliases
+import io
+from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.data.formats.csv.decoding import infer_wide_encoding, utf8_error, utf8_line, windows_1252_error
+from nncli.base.errors import DataError
+from nncli.data.dialect import validate_encoding
+from nncli.data.formats.csv.decoding import (
+    DecodedStream,
+    infer_wide_encoding,
+    utf8_error,
+    utf8_line,
+    windows_1252_error,
+)
+from tests.assertions import raises
+
+
+def accepts(encoding: str) -> bool:
+    """Whether a configuration may name the encoding."""
+    try:
+        return bool(validate_encoding(encoding))
+    except ValueError:
+        return False
+
 
 TABLE = "Größe;Straße;Preis €\n1,5;Café „Über“;12,50\n2;l’été – né…\xa0»;7\n"
 WIDE = ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]
@@ -92,3 +113,27 @@ def test_a_line_of_utf8_is_found_among_others() -> None:
     assert utf8_line("l’été, né…\xa0»\n".encode("cp1252")) is None
     assert utf8_line(b"abc\n") is None
     assert utf8_line(codecs.BOM_UTF8) == 0
+
+
+ENCODINGS = sorted({name for name in {*encodings.aliases.aliases.values()} if accepts(name)})
+BYTES = st.binary(max_size=60) | st.text(max_size=30).map(lambda text: text.encode("utf-16-le", "surrogatepass"))
+
+
+@settings(max_examples=150)
+@given(BYTES, st.sampled_from([*ENCODINGS, "utf-16", "utf-32", "utf-7", "utf-8-sig"]), st.booleans())
+def test_bytes_that_are_not_of_an_encoding_are_data_errors(data: bytes, encoding: str, is_fallback: bool) -> None:
+    words = {"fallback" if is_fallback else "encoding": encoding}
+    with suppress(DataError):
+        stream = DecodedStream(io.BytesIO(data), "t.csv", **words)
+        while stream.read(7):
+            pass
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "UTF_16"])
+@pytest.mark.parametrize("order", ["le", "be"])
+def test_wide_text_without_a_mark_is_read_in_the_order_that_it_shows(encoding: str, order: str) -> None:
+    data = TABLE.encode(f"{encoding.lower().replace('_', '-')}-{order}")
+
+    assert DecodedStream(io.BytesIO(data), "t.csv", encoding).read(10_000).decode() == TABLE
+    with raises(DataError, file="t.csv", line=1):
+        DecodedStream(io.BytesIO(b"abc,d"), "t.csv", encoding)

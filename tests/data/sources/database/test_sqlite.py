@@ -205,3 +205,12 @@ def test_a_lack_of_memory_is_damage_if_the_file_is_damaged(tmp_path: Path) -> No
     damaged = pytest.raises(DataError, match="damaged")
     with closing(sqlite3.connect(path)) as connection, damaged, translate_errors(url, connection):
         raise MemoryError
+
+
+@pytest.mark.parametrize("query", ['SELECT a AS "" FROM t', 'SELECT a, a AS "" FROM t', None])
+def test_a_column_without_a_name_is_refused_by_its_place(tmp_path: Path, query: str | None) -> None:
+    url = database(tmp_path, 'CREATE TABLE t (a, "")', "INSERT INTO t VALUES (1, 2), (3, 4)")
+
+    with pytest.raises(DataError) as caught:
+        read_table(TableSource(path=url, query=query))
+    assert caught.value.location is not None
