@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,7 +18,7 @@ from nncli.analysis.evaluation.pairwise import (
     have_equal_costs,
 )
 from nncli.analysis.evaluation.run_summary import summarize_run
-from nncli.base.errors import DataError, NncliError, RunError, UsageError, in_terminal
+from nncli.base.errors import Advice, DataError, NncliError, ResumeRun, RunError, UsageError, UseOption, in_terminal
 from nncli.base.findings import FindingCode
 from nncli.base.logs import log_duration
 from nncli.base.spec import non_defaults
@@ -296,6 +295,14 @@ class Comparison:
         warnings = {f"{run.name}: {run.training_rows.warning}" for run in self.runs if run.training_rows is not None}
         return tuple(note for note in self.notes if note in warnings)
 
+    @property
+    def apart(self) -> str | None:
+        """Why nothing can be compared, if every run has a table or a target of its own, else None."""
+        ids = self.task_ids
+        if self.data is not None or len(ids) < 2 or None in ids or len({*ids}) < len(ids):
+            return None
+        return "the runs have different tables or targets, so neither their settings nor their scores can be compared"
+
     def sentence(self, pair: PairwiseResult) -> str:
         """The result of a pair as a sentence."""
         return pair.sentence(self.runs[pair.a].name, self.runs[pair.b].name)
@@ -426,11 +433,7 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
         return ComparedRun(path, name, info, problems=(error.on(in_terminal),)), None
     problems, config = list(summary.problems), None
     if info.status in ("running", "killed"):
-        state = (
-            "it is still running"
-            if info.status == "running"
-            else f"it was killed; nncli train --resume {shlex.quote(str(path))}"
-        )
+        state = "it is still running" if info.status == "running" else f"it was killed; {in_terminal(ResumeRun(path))}"
         problems.append(f"The training is not finished: {state}")
     if summary.config is not None:
         first = path / summary.manifest.member_folders[0]
@@ -526,11 +529,15 @@ def _notes(
             notes.append(f"{_reason_to_be_alone(run.name, predictions, comparable)}: its scores cannot be compared")
     tested = [pair for pair in pairs if pair.test is not None]
     if any(pair.rules is not None for pair in pairs):
-        notes.append("new rows rank runs whose validation rows were chosen differently: --data FRESH")
+        new = UseOption("data", "data", placeholder="FRESH")
+        notes.append(Advice("new rows rank runs whose validation rows were chosen differently: ", new))
     if any(pair.optimistic is not None for pair in pairs):
         notes.append(
-            "p-values and intervals are corrected where the rows chose the epoch of one run from more epochs; compare "
-            "on new rows: --data TABLE"
+            Advice(
+                "p-values and intervals are corrected where the rows chose the epoch of one run from more epochs; "
+                "compare on new rows: ",
+                UseOption("data", "data", placeholder="TABLE"),
+            )
         )
     if tested and any(run.scored_on != "table" for run in runs):
         notes += notes_on_choice([run.info for run in runs])

@@ -11,7 +11,7 @@ from typing import Any
 
 from nncli.api.options import InitOptions
 from nncli.base.atomic_files import check_overwrite, write_text
-from nncli.base.errors import Advice, Location, UsageError, sentences
+from nncli.base.errors import Advice, Location, SetKey, UsageError, sentences
 from nncli.base.findings import Finding, FindingCode, Level, note, ordered, warning
 from nncli.base.option import operation
 from nncli.base.scratch import existing_parent
@@ -29,7 +29,9 @@ from nncli.fitting.draft import TableSummary, draft_config, summarize_table, unr
 
 MIN_ROWS = 10
 """Rows below which a warning is given: the folds of an ensemble need some each."""
-ADD_ROWS = "Add rows, or train without validation rows: --set quality=fast --set validation=0"
+ADD_ROWS = Advice(
+    *("Add rows, or train without validation rows: ", SetKey("quality", "fast"), " ", SetKey("validation", "0"))
+)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -17,7 +16,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args
 
-from nncli.base.errors import Location, RunError
+from nncli.base.errors import Advice, Location, RunCommand, RunError, UseOption
 from nncli.run_directory.filenames import (
     CONFIG,
     CROSS_VALIDATION,
@@ -258,8 +257,12 @@ def notes_on_choice(runs: Sequence[RunInfo]) -> list[str]:
         return []
     names = ", ".join(run.path.name for run in chosen)
     return [
-        f"{names}: a search chose its trials by the scores of these rows, so that their differences and tests are too "
-        f"good; corrected for the choice: nncli show {shlex.quote(str(chosen[0].search))}; on new rows: --data TABLE"
+        Advice(
+            f"{names}: a search chose its trials by the scores of these rows, so that their differences and tests are "
+            "too good; corrected for the choice: ",
+            *(RunCommand("show", (str(chosen[0].search),)), "; on new rows: "),
+            UseOption("data", "data", placeholder="TABLE"),
+        )
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from nncli.base.errors import ConfigError, ConfigFix, ConfigIssue, Location
+from nncli.base.errors import Advice, ConfigError, ConfigFix, ConfigIssue, Location, SetKey
 from nncli.base.text import join_quoted, quote
 from nncli.config.errors.suggestions import (
     CUSTOM_KINDS,
@@ -30,7 +30,7 @@ from nncli.config.errors.suggestions import (
     suggest_key,
     type_of,
 )
-from nncli.config.yaml.document import Document, Path
+from nncli.config.yaml.document import Document, Path, dotted
 from nncli.config.yaml.parser import describe, parse_scalar
 from nncli.config.yaml.writer import one_line
 
@@ -195,7 +195,16 @@ class IssueWriter:
         """The issue with the first hint that is accepted when it is followed, or else the fallback."""
         hint = next((hint for hint in candidates if hint.fix is None or self.checker.accepts(hint.fix)), fallback)
         fix = hint.fix if hint.fix and is_complete(hint.fix.value) else None
-        return self.document.issue(message, path, "key" if at == "key" else "value", hint.text or None, fix)
+        text, span = hint.text, self.document.spans.get(path)
+        if (
+            fix is not None
+            and fix.remove is None
+            and text.startswith(WRITE)
+            and span is not None
+            and span.setter == SET
+        ):
+            text = Advice("Use ", SetKey(dotted(fix.path), one_line(fix.value)), ".")
+        return self.document.issue(message, path, "key" if at == "key" else "value", text or None, fix)
 
 
 def error_value(document: Document, path: Path) -> object:
@@ -247,13 +256,15 @@ MAX_NUMBER_LENGTH = 40
 MIN_PERCENTAGE = 5
 """A number from which on it is rather meant as a percentage than as a fraction."""
 _COUNT = re.compile("[1-9][0-9]{0,8}")
+WRITE, SET = "Write ", "--set"
+"""How a hint to write a line begins, and what sets values that no line has."""
 YES, NO = ("yes", "true", "on"), ("no", "false", "off")
 
 
 def write_hint(path: Path, value: object, suffix: str = "") -> Hint:
     """A hint to write `value` at `path`. A placeholder `...` in it is for the user to fill in."""
     key = f"{one_line(path[-1])}: " if path and isinstance(path[-1], str) else ""
-    return Hint(f"Write {key}{one_line(value)}{suffix}.", ConfigFix(path, value))
+    return Hint(f"{WRITE}{key}{one_line(value)}{suffix}.", ConfigFix(path, value))
 
 
 def value_hints(group: Sequence[LocatedError]) -> Iterator[Hint]:
