@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nncli.api.options import InitOptions
 from nncli.base.atomic_files import check_overwrite, write_text
-from nncli.base.errors import Advice, Location, SetKey, UsageError, sentences
+from nncli.base.errors import Advice, Location, SetKey, UsageError
 from nncli.base.findings import Finding, FindingCode, Level, note, ordered, warning
 from nncli.base.option import operation
 from nncli.base.scratch import existing_parent
@@ -230,13 +230,4 @@ def _was_unreadable(column: ColumnProfile) -> bool:
 def _column_warnings(summary: TableSummary) -> tuple[Finding, ...]:
     """Warnings of columns whose kind is ambiguous: they are dropped or treated as categorical."""
     columns = [*(column for column in summary.dropped if _was_unreadable(column)), *summary.ambiguous]
-    warnings = [unreadable_column(column, column.error) for column in columns if column.error is not None]
-    return tuple(
-        replace(
-            warning,
-            hint=sentences(
-                warning.hint, "To read the column as numbers or dates, remove its line under columns or drop, too."
-            ),
-        )
-        for warning in warnings
-    )
+    return tuple(unreadable_column(column, column.error) for column in columns if column.error is not None)

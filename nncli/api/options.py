@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from nncli.analysis.drift_limits import LIMIT
-from nncli.base.errors import Advice, Location, RunCommand, UsageError, UseOption
+from nncli.base.errors import Advice, Location, RunCommand, UsageError, UseOption, output_to
 from nncli.base.option import GOAL, INPUT, OUTPUT, SEARCH, TRAINING, CodeOptions, Option, Options, declared_options
 from nncli.base.text import quote
 from nncli.data.formats.registry import FileOptions
@@ -611,7 +611,7 @@ class ResumableOptions(ReplaceOptions, ClusterOptions, TrainingInputOptions):
                         *(use("resume"), f" keeps the settings of {folder}; what may change is "),
                         *(*listed[1:], " and " if others else "", last),
                     ),
-                    hint=Advice("Remove ", use(declared.field), "."),
+                    hint=Advice("Remove ", output_to() if declared.field == "output" else use(declared.field), "."),
                 )
 
 

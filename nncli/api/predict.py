@@ -21,7 +21,7 @@ from nncli.api.prediction.tables import (
     predict_source,
 )
 from nncli.api.prediction.to_file import check_errors_file, open_errors, write_predictions
-from nncli.base.errors import Advice, Location, UsageError, UseOption
+from nncli.base.errors import Advice, Location, UsageError, output_to
 from nncli.base.logs import log_duration
 from nncli.base.option import operation
 from nncli.data.formats.streams import is_stream
@@ -126,8 +126,8 @@ def predict_to_file_with(
 predict_to_file = operation(PredictToFileOptions)(predict_to_file_with)
 
 
-OUTPUT_FILE = UseOption("output", "output", "predictions.csv")
-OUTPUT_FOLDER = UseOption("output", "output", "predictions/")
+OUTPUT_FILE = output_to("predictions.csv")
+OUTPUT_FOLDER = output_to("predictions/")
 
 
 def names_folder(output: str) -> bool:
@@ -179,8 +179,8 @@ def _check_target(source: TableSource, target: OutputTarget, options: PredictToF
             "the file name does not tell the format",
             location=Location(source=str(file)),
             hint=Advice(
-                *("For a file for each file of TABLE: ", UseOption("output", "output", f"{file}/"), ". For one file: "),
-                *(UseOption("output", "output", f"{file}.csv"), ", or ", PredictToFileOptions.use("format"), "."),
+                *("For a file for each file of TABLE: ", output_to(f"{file}/"), ". For one file: "),
+                *(output_to(f"{file}.csv"), ", or ", PredictToFileOptions.use("format"), "."),
             ),
         )
     if options.errors is not None:

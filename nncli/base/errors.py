@@ -85,6 +85,12 @@ class UseOption:
     value: object = None
     is_parameter: bool = False
     placeholder: str | None = None
+    short: str | None = None
+
+
+def output_to(value: object = None, placeholder: str | None = None) -> UseOption:
+    """The action of naming an output, which has a short option."""
+    return UseOption("output", "output", value, placeholder=placeholder, short="-o")
 
 
 @dataclass(frozen=True)
@@ -130,8 +136,8 @@ def in_terminal(action: Action) -> str:
             return key
         case SetKey(key, value):
             return f"--set {shlex.quote(f'{key}={value}')}"
-        case UseOption(_, name, value, _, placeholder):
-            flag = f"--{'no-' if value is False else ''}{name.replace('_', '-')}"
+        case UseOption(_, name, value, _, placeholder, short):
+            flag = short or f"--{'no-' if value is False else ''}{name.replace('_', '-')}"
             given = None if value is None or isinstance(value, bool) else shlex.quote(str(value))
             argument = placeholder or given
             return f"{flag} {argument}" if argument else flag

@@ -25,6 +25,7 @@ from nncli.config.errors.suggestions import (
     normalized,
     same_spelling,
     section_hints,
+    sections_with_key,
     sections_with_type,
     suggest,
     suggest_key,
@@ -139,6 +140,12 @@ class IssueWriter:
             better = None  # it is near to many words, and has no keys
         if better is not None:
             message += f"; did you mean {quote(better)}?"
+        span = self.document.spans.get(path)
+        is_set = span is not None and span.setter == SET
+        if is_set and not isinstance(value, dict) and not better and word not in root_keys:
+            for match in sections_with_key(self.root, word)[:1]:
+                key = SetKey(f"{match.section}.{word}", one_line(value))
+                return self._written(message, path, "key", (), Hint(Advice("Use ", key, ".")))
         in_root = word in root_keys or (better in root_keys and better not in siblings)
         if in_root:
             text = f"It belongs at the top level, next to {quote(path[0])}."
@@ -196,13 +203,7 @@ class IssueWriter:
         hint = next((hint for hint in candidates if hint.fix is None or self.checker.accepts(hint.fix)), fallback)
         fix = hint.fix if hint.fix and is_complete(hint.fix.value) else None
         text, span = hint.text, self.document.spans.get(path)
-        if (
-            fix is not None
-            and fix.remove is None
-            and text.startswith(WRITE)
-            and span is not None
-            and span.setter == SET
-        ):
+        if fix is not None and fix.remove in (None, path) and span is not None and span.setter == SET:
             text = Advice("Use ", SetKey(dotted(fix.path), one_line(fix.value)), ".")
         return self.document.issue(message, path, "key" if at == "key" else "value", text or None, fix)
 
@@ -256,15 +257,15 @@ MAX_NUMBER_LENGTH = 40
 MIN_PERCENTAGE = 5
 """A number from which on it is rather meant as a percentage than as a fraction."""
 _COUNT = re.compile("[1-9][0-9]{0,8}")
-WRITE, SET = "Write ", "--set"
-"""How a hint to write a line begins, and what sets values that no line has."""
+SET = "--set"
+"""What sets values that no line of the file has."""
 YES, NO = ("yes", "true", "on"), ("no", "false", "off")
 
 
 def write_hint(path: Path, value: object, suffix: str = "") -> Hint:
     """A hint to write `value` at `path`. A placeholder `...` in it is for the user to fill in."""
     key = f"{one_line(path[-1])}: " if path and isinstance(path[-1], str) else ""
-    return Hint(f"{WRITE}{key}{one_line(value)}{suffix}.", ConfigFix(path, value))
+    return Hint(f"Write {key}{one_line(value)}{suffix}.", ConfigFix(path, value))
 
 
 def value_hints(group: Sequence[LocatedError]) -> Iterator[Hint]:

@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 import yaml
 
-from nncli.base.errors import Advice, ConfigError, ConfigIssue, Location, RunCommand, UseOption
+from nncli.base.errors import Advice, ConfigError, ConfigIssue, Location, RunCommand, UseOption, output_to
 from nncli.base.text import closest_file, join_quoted, quote
 from nncli.config.yaml.document import (
     LINE_BREAK,
@@ -401,7 +401,7 @@ def read(path: str | FilePath) -> Document:
         raise ConfigError(syntax_issue(message, source, lines, start, "Save the file as UTF-8.")) from None
 
 
-TO_CONFIG = UseOption("output", "output", "config.yaml")
+TO_CONFIG = output_to("config.yaml")
 
 
 def _check_not_table(path: FilePath) -> None:

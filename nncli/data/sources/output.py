@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from typing import TypeAlias, TypeGuard
 
 from nncli.base.atomic_files import check_overwrite
-from nncli.base.errors import Advice, Location, UsageError, UseOption
+from nncli.base.errors import Advice, Location, UsageError, UseOption, output_to
 from nncli.data.formats.registry import FileOptions, Format, writable_format
 from nncli.data.formats.streams import is_stream
 from nncli.data.formats.writers import Sink, open_sink
@@ -40,7 +40,7 @@ def output_target(output: str, table: str | None = None) -> OutputTarget:
         raise UsageError(
             Advice(OUTPUT_TABLE, " is for predictions in a database, and the output is none"),
             location=Location(source=output),
-            hint=Advice("Name a database: ", UseOption("output", "output", "sqlite:///predictions.db"), "."),
+            hint=Advice("Name a database: ", output_to("sqlite:///predictions.db"), "."),
         )
     if output == STANDARD_INPUT:
         return None
@@ -121,7 +121,7 @@ def _check_options(target: OutputTarget, options: FileOptions, *, append: bool) 
     elif append:
         raise UsageError(
             Advice(UseOption("append", "append"), " is for tables of databases"),
-            hint=Advice("Remove it, or name a database: ", UseOption("output", "output", placeholder="URL"), "."),
+            hint=Advice("Remove it, or name a database: ", output_to(placeholder="URL"), "."),
         )
     elif isinstance(target, TableSource) and target.scheme not in STORE_SCHEMES:
         raise UsageError(
@@ -162,7 +162,9 @@ def check_input_kept(source: TableSource, target: Path | TableSource | None, *, 
         raise UsageError(
             "the output would replace the input table",
             location=Location(source=target.path if isinstance(target, TableSource) else str(target)),
-            hint=Advice("Name another one with ", UseOption(option, option), "."),
+            hint=Advice(
+                "Name another one with ", output_to() if option == "output" else UseOption(option, option), "."
+            ),
         )
 
 
