@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,8 +19,7 @@ from tests.cli.support import Cli, Outcome
 ROWS = 60
 A = [i % 7 for i in range(ROWS)]
 Y = [f"{(i * 37 % 60) / 9:.3f}" for i in range(ROWS)]
-SHORT = "--set preset=textbook --set layers=4 --set epochs=1"
-TABLES = {
+TABLES: dict[str, dict[str, list[Any]]] = {
     "plain": {"a": A, "y": Y},
     "numbers_with_commas": {"a": [f'"{i},{i + 10}"' for i in A], "y": Y},
     "words_among_numbers": {"a": [*A[:-9], *["n.k."] * 5, *["x"] * 4], "b": A, "y": Y},
@@ -134,7 +134,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-COMMAND = re.compile(r"nncli (?!is|has|and|computes|lists|creates)(?:[^\s.,;`]+|[.,;](?!\s|$)|\s+)+")
 OPTION = re.compile(r"(?<![\w=-])--?[a-z][a-z0-9-]*")
 WORD = re.compile(r"""(?:'[^']*'|"[^"]*"|[^\s'"])+""")
 PLACEHOLDERS = {

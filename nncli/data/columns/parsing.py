@@ -152,14 +152,14 @@ def date_hint(name: str) -> str:
 
 def kind_is(name: str, kind: str) -> SetKey:
     """The action of setting the kind of a column."""
-    if re.search(r"[.=+]|^\s|\s$", name):
+    if not name or re.search(r"[.=+]|^\s|\s$", name) or not name.isprintable():
         return SetKey("data.columns", f"{{{yaml_quote(name)}: {kind}}}")
     return SetKey(f"data.columns.{name}", kind)
 
 
-def leave_out(name: str) -> UseOption:
-    """The action of not using a column."""
-    return UseOption("drop", "drop", name)
+def leave_out(name: str) -> UseOption | SetKey:
+    """The action of not using a column; a name that a terminal does not show is escaped as YAML."""
+    return UseOption("drop", "drop", name) if name.isprintable() else SetKey("data.drop+", f"[{yaml_quote(name)}]")
 
 
 def to_categories(name: str) -> Advice:
@@ -183,15 +183,14 @@ def guess_meaning(text: str, dialect: CsvDialect, name: str, *, has_mark: bool =
     if not (match := NUMBER_WITH_SEPARATORS.fullmatch(text)):
         return ""
     group, mark = match["group"], match["mark"]
-    readings = list[Advice | None]()
+    found = list[Advice | None]()
     if group is None or (not has_mark and group in ",." and mark is None and text.count(group) == 1):
-        readings.append(alternative_reading(text, None, mark or group, dialect, name))
+        found.append(alternative_reading(text, None, mark or group, dialect, name))
     if group is not None and group != mark:
-        readings.append(alternative_reading(text, group, mark, dialect, name))
-    first, *others = [*filter(None, readings)] or [None]
-    if first is None:
-        return ""
-    return Advice("With ", *first.parts, *(part for reading in others for part in (", with ", *reading.parts)), ".")
+        found.append(alternative_reading(text, group, mark, dialect, name))
+    readings = [reading for reading in found if reading is not None]
+    parts = [part for reading in readings for part in (", with ", *reading.parts)]
+    return Advice("With ", *parts[1:], ".") if readings else ""
 
 
 def alternative_reading(

@@ -331,7 +331,7 @@ def check_sizes(config: Config, split: SplitTable) -> list[Finding]:
     location = Location(key="validation")
     if not validation:
         message = "there are no validation rows, so the score on new rows is unknown"
-        hint = Advice(
+        hint: str = Advice(
             *("Use ", SetKey("validation", "0.2"), ", or score the run on a test table: "),
             *(RunCommand("evaluate", ("RUN", "TABLE")), "."),
         )

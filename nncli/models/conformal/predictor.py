@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from nncli.base.errors import UsageError
+from nncli.base.errors import Advice, SetKey, UsageError
 from nncli.base.text import format_percent, join_quoted, quote
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.table import Table
@@ -338,7 +338,7 @@ def _reason(config: Config | None, kind: TargetKind, method: Method) -> tuple[st
     chosen = " and ".join(
         [*(["the epoch"] if config.metric != "loss" else []), *(["the temperature"] if calibrates else [])]
     )
-    settings = " and ".join(
-        [*(["the metric loss"] if config.metric != "loss" else []), *(["`calibration: none`"] if calibrates else [])]
-    )
-    return f"the calibration rows also chose {chosen}", f"A run trained with {settings} has a guarantee."
+    settings = [SetKey("metric", "loss")] if config.metric != "loss" else []
+    settings += [SetKey("calibration", "none")] if calibrates else []
+    parts = [part for key in settings for part in (" and ", key)]
+    return f"the calibration rows also chose {chosen}", Advice("A run trained with ", *parts[1:], " has a guarantee.")

@@ -14,7 +14,7 @@ from math import exp, lgamma, log
 import numpy as np
 import numpy.typing as npt
 
-from nncli.base.errors import Advice, SetKey, UseOption
+from nncli.base.errors import Action, Advice, SetKey, UseOption
 from nncli.base.text import format_percent, quote
 from nncli.models.held_out_rows import MIN_CATEGORY_ROWS, RowCategories
 from nncli.models.predictions import Predictions
@@ -47,7 +47,9 @@ class UnevenCoverage:
         target = f" of {quote(self.target)}" if len(predictions.target.names) > 1 else ""
         group = f"whose {quote(self.column)} is {quote(self.group)}" if self.column else f"in the {self.group} third"
         of_third = "" if self.column else " of the predictions"
-        remedies = [("to correct this, use ", UseOption("by", "by", self.column))] if self.column and by is None else []
+        remedies = list[tuple[str, Action]]()
+        if self.column and by is None:
+            remedies.append(("to correct this, use ", UseOption("by", "by", self.column)))
         if predictions.quantiles is None:  # a category may be covered unevenly for another reason than its predictions
             may = "it may help to" if self.column else "to correct this,"
             remedies.append((f"{may} train with ", SetKey("loss", "quantiles")))

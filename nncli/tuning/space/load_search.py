@@ -161,7 +161,8 @@ def _with_domain(assignment: Assignment, text: str) -> Assignment:
 
 def _not_a_domain(assignment: Assignment, text: str) -> ConfigError:
     """The error of a text that is neither a range nor choices."""
-    hint, other = EXAMPLES, _OTHER_RANGE.fullmatch(text)
+    hint: str = EXAMPLES
+    other = _OTHER_RANGE.fullmatch(text)
     if other is not None:
         low, high, rest = other.groups()
         scale = rest if rest is None or re.fullmatch(_NUMBER, rest) else closest_match(rest, SCALES)

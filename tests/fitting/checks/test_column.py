@@ -75,7 +75,7 @@ def test_the_location_of_a_finding_names_its_only_column(names: list[str], colum
 def test_options_that_drop_list_at_most_eight_columns() -> None:
     assert dropping(["a", "b c"]) == "--drop a --drop 'b c'"
     many = dropping(f"c{i}" for i in range(MAX_NAMES + 1))
-    assert f'"c{MAX_NAMES - 1}", …]' in many
+    assert many.endswith(f"--drop c{MAX_NAMES - 1} …")
     assert f"c{MAX_NAMES}" not in many
 
 
