@@ -269,6 +269,9 @@ class ScoreRow:
         return name if self.target is None else f"{name}, {self.target}"
 
 
+APART = "the runs have different tables or targets, so neither their settings nor their scores can be compared"
+
+
 @dataclass(frozen=True)
 class Comparison:
     """The comparison of several runs; `task_ids` numbers the table and target of each, None where not known.
@@ -298,10 +301,7 @@ class Comparison:
     @property
     def apart(self) -> str | None:
         """Why nothing can be compared, if every run has a table or a target of its own, else None."""
-        ids = self.task_ids
-        if self.data is not None or len(ids) < 2 or None in ids or len({*ids}) < len(ids):
-            return None
-        return "the runs have different tables or targets, so neither their settings nor their scores can be compared"
+        return APART if APART in self.notes and self.data is None else None
 
     def sentence(self, pair: PairwiseResult) -> str:
         """The result of a pair as a sentence."""
@@ -520,12 +520,15 @@ def _notes(
             if run.decision.chosen_note and run.scored_on != "table":
                 notes.append(f"{run.name}: {run.decision.chosen_note}, and so are the costs of a pair of runs")
     notes += [f"{run.name}: {run.no_better}" for run in runs if run.no_better is not None]
+    tasks = {None if run is None else (run.table, run.target) for run in comparable}
+    are_apart = 1 < len(runs) == len(tasks) and None not in tasks
+    notes += [APART] if are_apart else []
     for run, task_id, predictions in zip(runs, task_ids, comparable, strict=True):
         if run.scored_on == "training":
             notes.append(f"{run.name} has no validation rows: its scores are of the training rows")
         elif run.scored_on is not None and predictions is None and task_id is None and not run.problems:
             notes.append(f"{run.name} validates on its training table: its scores say little about new rows")
-        elif task_id is not None and task_ids.count(task_id) == 1 and len(runs) > 1:
+        elif task_id is not None and task_ids.count(task_id) == 1 and len(runs) > 1 and not are_apart:
             notes.append(f"{_reason_to_be_alone(run.name, predictions, comparable)}: its scores cannot be compared")
     tested = [pair for pair in pairs if pair.test is not None]
     if any(pair.rules is not None for pair in pairs):

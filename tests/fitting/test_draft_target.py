@@ -7,8 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nncli import init
+from nncli import check, init
 from nncli.base.errors import UsageError, in_terminal
+from nncli.base.findings import FindingCode
 from nncli.fitting.draft import likely_target
 
 
@@ -38,3 +39,20 @@ def test_the_error_of_a_missing_target_proposes_it(tmp_path: Path) -> None:
         init(str(tmp_path / "t.csv"), [])
     assert "Try --target price." in caught.value.on(in_terminal)
     assert "Try target='price'." in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "proposed"),
+    [([0, 1, 2, 3, 4], True), ([0, 1], False), ([1, 2, 3, 4, 5], False), ([0.5, 1.5, 2.5], False)],
+)
+def test_a_loss_of_counts_is_proposed_for_whole_numbers_from_0_on(
+    tmp_path: Path, values: list[float], proposed: bool
+) -> None:
+    path = str(tmp_path / "t.csv")
+    pl.DataFrame({"a": [i % 7 for i in range(60)], "n": [values[i % len(values)] for i in range(60)]}).write_csv(path)
+    hints = [finding.hint for finding in check(path, target="n", set=["preset=textbook"]).findings]
+    assert any("--set loss=poisson" in hint for hint in hints) is proposed
+    assert ("for counts loss: poisson" in init(path, "n").replace("\n# ", " ")) is proposed
+    if proposed:
+        followed = check(path, target="n", set=["preset=textbook", "loss=poisson"]).findings
+        assert FindingCode.TARGET_AS_CLASS not in [finding.code for finding in followed]
