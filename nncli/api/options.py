@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from nncli.analysis.drift_limits import LIMIT
-from nncli.base.errors import Advice, Location, RunCommand, UsageError, UseOption, output_to
+from nncli.base.errors import Advice, Location, RunCommand, UsageError, UseOption, in_python, output_to
 from nncli.base.option import GOAL, INPUT, OUTPUT, SEARCH, TRAINING, CodeOptions, Option, Options, declared_options
 from nncli.base.text import quote
 from nncli.data.formats.registry import FileOptions
@@ -196,7 +196,7 @@ class NoteOptions(Options):
         """Call `on_note`, if there is one, with each text."""
         for text in texts:
             if self.on_note is not None:
-                self.on_note(text)
+                self.on_note(text.spelled(in_python) if isinstance(text, Advice) else text)
 
 
 @dataclass(frozen=True, kw_only=True)

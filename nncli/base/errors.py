@@ -189,6 +189,12 @@ class Advice(str):
         advice.parts = parts
         return advice
 
+    def spelled(self, surface: Surface) -> Advice:
+        """The same advice, whose text as a str is that for another surface."""
+        advice = super().__new__(type(self), self.on(surface))
+        advice.parts = self.parts
+        return advice
+
     def on(self, surface: Surface) -> str:
         """The text for a surface; empty if one of its actions cannot be done there."""
         words = [worded(part, surface) if isinstance(part, str) else surface(part) for part in self.parts]

@@ -74,6 +74,13 @@ def test_an_advice_that_cannot_be_followed_is_left_out_and_the_others_stay() -> 
     assert sentences(None, None) == ""
 
 
+def test_an_advice_that_is_spelled_for_python_is_still_worded_for_a_terminal() -> None:
+    advice = Advice("Use ", UseOption("by", "by", "a b"), ".")
+    spelled = advice.spelled(in_python)
+    assert spelled == "Use by='a b'."
+    assert worded(spelled, in_terminal) == advice == "Use --by 'a b'."
+
+
 def test_a_text_is_the_same_everywhere() -> None:
     assert worded("Correct it.", lambda action: None) == "Correct it."
 

@@ -197,6 +197,10 @@ def test_a_hint_that_is_followed_to_the_letter_makes_the_mistake_go_away(
     for hint in hints_of(before):
         assert "YAML" not in hint or "yaml" in mistake, hint
         assert "under data" not in hint, hint
+        for command in commands_in(hint):
+            answer = nncli(*command)
+            assert "internal error" not in answer.err, command
+            assert re.search("no such option|unexpected|requires an argument|missing arg", answer.err) is None, command
         for options in options_in(hint):
             after = nncli(*_with(words, options))
             known = before.err.partition("nncli: ")[2].splitlines()[:1]
@@ -204,6 +208,12 @@ def test_a_hint_that_is_followed_to_the_letter_makes_the_mistake_go_away(
             assert "internal error" not in after.err, (hint, options)
             if known and "Remove" not in hint and "eave" not in hint:
                 assert known[0] not in after.err.splitlines(), (hint, options)
+
+
+def commands_in(hint: str) -> Iterator[list[str]]:
+    """Each command that a hint names after a colon or `Write`, with placeholders filled in."""
+    for match in re.finditer(r"(?:: |Write )nncli ((?:[^.;]|[.;](?! |$))+)", hint):
+        yield [PLACEHOLDERS.get(word, word) for word in shlex.split(match[1])]
 
 
 def _with(words: list[str], options: list[str]) -> list[str]:
