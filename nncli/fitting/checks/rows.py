@@ -319,7 +319,8 @@ MIN_VALIDATION_ROWS = 30
 
 def check_sizes(config: Config, split: SplitTable) -> list[Finding]:
     """A batch larger than the training set; few or no validation rows."""
-    findings, rows, validation = [], len(split.training), len(split.validation)
+    findings, rows, validation = list[Finding](), len(split.training), len(split.validation)
+    hint: str
     if isinstance(config.batch_size, int) and config.batch_size > rows:
         message = f"batch_size {config.batch_size:,} exceeds the {count(rows, 'training row', 'training rows')}"
         hint = Advice(
@@ -331,7 +332,7 @@ def check_sizes(config: Config, split: SplitTable) -> list[Finding]:
     location = Location(key="validation")
     if not validation:
         message = "there are no validation rows, so the score on new rows is unknown"
-        hint: str = Advice(
+        hint = Advice(
             *("Use ", SetKey("validation", "0.2"), ", or score the run on a test table: "),
             *(RunCommand("evaluate", ("RUN", "TABLE")), "."),
         )

@@ -172,18 +172,18 @@ class ClassificationScores(ScoreValues):
 
     @property
     def threshold_options(self) -> tuple[UseOption, ...]:
-        """The options of a threshold that finds rows of a class which is rare and never predicted; none without one.
+        """The options of a threshold that finds rows of the one of two classes that is never predicted; none without.
 
-        A missed row costs as many times what a false alarm costs as the other class is more frequent.
+        If it is rare, a missed row costs as many times what a false alarm costs as the other class is more frequent.
         """
-        if len(self.by_class) != 2:
+        missed = [each for each in self.by_class if each.support and not each.recall]
+        if len(self.by_class) != 2 or len(missed) != 1:
             return ()
-        rare, other = sorted(self.by_class, key=lambda each: each.support)
-        if rare.recall > 0.0 or not rare.support or not self.has_rare_class:
-            return ()
-        ratio = round(other.support / rare.support)
-        cost = UseOption("cost", "cost", (1, ratio), placeholder=f"fp=1,fn={ratio}")
-        return (cost, UseOption("positive", "positive", rare.label))
+        goal = UseOption("f1", "f1", True)
+        if self.has_rare_class:
+            ratio = round(sum(each.support for each in self.by_class) / missed[0].support - 1.0)
+            goal = UseOption("cost", "cost", (1, ratio), placeholder=f"fp=1,fn={ratio}")
+        return (goal, UseOption("positive", "positive", missed[0].label))
 
     def json(self) -> dict[str, Any]:
         """The scores, the labels, the confusion matrix (of many classes the most frequent pairs), and each class."""
