@@ -130,3 +130,42 @@ def test_a_name_from_the_data_in_a_polars_expression_is_found(monkeypatch: pytes
     for text in ("frame.select(name)", "pl.col(names)", "frame.sort(['a', name])", "frame.drop(*names)"):
         monkeypatch.setitem(TREES, path, ast.parse(text))
         assert len(list(patterns(path))) == 1
+
+
+FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+OWN_FLAGS = {
+    "api/options.py": "words of a command that is started again, or of the one that a note names",
+    "base/errors.py": "in_terminal, which words actions for the command line",
+    "config/errors/messages.py": "the source of a value that is set on the command line",
+    "config/overrides.py": "the source of a value that is set on the command line",
+    "exporters/python/standalone/script.py": "the help of an exported file, which is a program",
+    "exporters/runtimes/chromium.py": "options of Chromium",
+    "exporters/runtimes/node.py": "an option of Node",
+    "fitting/checks/diagnosis.py": "remedies, which are commands",
+    "serving/bodies/body_hints.py": "options of curl",
+    "serving/pages/docs_page.py": "options of curl",
+    "tuning/space/load_search.py": "the source of a range that is given on the command line",
+}
+"""The files outside of cli/ with literal options, and why; advice names options by actions, which surfaces word."""
+
+
+def test_no_message_outside_of_the_command_line_names_its_options() -> None:
+    found = {
+        name_of(path).removeprefix("nncli/")
+        for path, tree in TREES.items()
+        if not name_of(path).startswith("nncli/cli/") and any(map(FLAG.search, _texts(tree)))
+    }
+    assert found == set(OWN_FLAGS)
+
+
+def _texts(tree: ast.AST) -> Iterator[str]:
+    """The strings of a module besides docstrings and what is declared of options, which the command line shows."""
+    left_out = set[int]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            left_out.add(id(node.value))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Option":
+            left_out.update(map(id, ast.walk(node)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in left_out:
+            yield node.value

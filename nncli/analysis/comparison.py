@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,7 +18,7 @@ from nncli.analysis.evaluation.pairwise import (
     have_equal_costs,
 )
 from nncli.analysis.evaluation.run_summary import summarize_run
-from nncli.base.errors import DataError, NncliError, RunError, UsageError, in_terminal
+from nncli.base.errors import Advice, DataError, NncliError, ResumeRun, RunError, UsageError, UseOption, in_terminal
 from nncli.base.findings import FindingCode
 from nncli.base.logs import log_duration
 from nncli.base.spec import non_defaults
@@ -270,6 +269,9 @@ class ScoreRow:
         return name if self.target is None else f"{name}, {self.target}"
 
 
+APART = "the runs have different tables or targets, so neither their settings nor their scores can be compared"
+
+
 @dataclass(frozen=True)
 class Comparison:
     """The comparison of several runs; `task_ids` numbers the table and target of each, None where not known.
@@ -295,6 +297,11 @@ class Comparison:
         """Those of the notes that say that a run was trained on the rows it is scored on."""
         warnings = {f"{run.name}: {run.training_rows.warning}" for run in self.runs if run.training_rows is not None}
         return tuple(note for note in self.notes if note in warnings)
+
+    @property
+    def apart(self) -> str | None:
+        """Why nothing can be compared, if every run has a table or a target of its own, else None."""
+        return APART if APART in self.notes and self.data is None else None
 
     def sentence(self, pair: PairwiseResult) -> str:
         """The result of a pair as a sentence."""
@@ -426,11 +433,7 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
         return ComparedRun(path, name, info, problems=(error.on(in_terminal),)), None
     problems, config = list(summary.problems), None
     if info.status in ("running", "killed"):
-        state = (
-            "it is still running"
-            if info.status == "running"
-            else f"it was killed; nncli train --resume {shlex.quote(str(path))}"
-        )
+        state = "it is still running" if info.status == "running" else f"it was killed; {in_terminal(ResumeRun(path))}"
         problems.append(f"The training is not finished: {state}")
     if summary.config is not None:
         first = path / summary.manifest.member_folders[0]
@@ -517,20 +520,27 @@ def _notes(
             if run.decision.chosen_note and run.scored_on != "table":
                 notes.append(f"{run.name}: {run.decision.chosen_note}, and so are the costs of a pair of runs")
     notes += [f"{run.name}: {run.no_better}" for run in runs if run.no_better is not None]
+    tasks = {None if run is None else (run.table, run.target) for run in comparable}
+    are_apart = 1 < len(runs) == len(tasks) and None not in tasks
+    notes += [APART] if are_apart else []
     for run, task_id, predictions in zip(runs, task_ids, comparable, strict=True):
         if run.scored_on == "training":
             notes.append(f"{run.name} has no validation rows: its scores are of the training rows")
         elif run.scored_on is not None and predictions is None and task_id is None and not run.problems:
             notes.append(f"{run.name} validates on its training table: its scores say little about new rows")
-        elif task_id is not None and task_ids.count(task_id) == 1 and len(runs) > 1:
+        elif task_id is not None and task_ids.count(task_id) == 1 and len(runs) > 1 and not are_apart:
             notes.append(f"{_reason_to_be_alone(run.name, predictions, comparable)}: its scores cannot be compared")
     tested = [pair for pair in pairs if pair.test is not None]
     if any(pair.rules is not None for pair in pairs):
-        notes.append("new rows rank runs whose validation rows were chosen differently: --data FRESH")
+        new = UseOption("data", "data", placeholder="FRESH")
+        notes.append(Advice("new rows rank runs whose validation rows were chosen differently: ", new))
     if any(pair.optimistic is not None for pair in pairs):
         notes.append(
-            "p-values and intervals are corrected where the rows chose the epoch of one run from more epochs; compare "
-            "on new rows: --data TABLE"
+            Advice(
+                "p-values and intervals are corrected where the rows chose the epoch of one run from more epochs; "
+                "compare on new rows: ",
+                UseOption("data", "data", placeholder="TABLE"),
+            )
         )
     if tested and any(run.scored_on != "table" for run in runs):
         notes += notes_on_choice([run.info for run in runs])

@@ -31,6 +31,7 @@ from nncli.base.errors import (
     ResumeRun,
     RunError,
     UsageError,
+    UseOption,
     sentences,
     without_resuming,
 )
@@ -83,6 +84,9 @@ from nncli.run_directory.run import Run
 from nncli.version import __version__
 
 PREFIX = "nncli-reproduce-"
+QUICK, QUICK_1 = UseOption("quick", "quick"), UseOption("quick", "quick", 1)
+DATA = UseOption("data", "data", placeholder="TABLE")
+VALIDATION = UseOption("validation", "validation", placeholder="TABLE")
 """The beginning of the name of the temporary folder."""
 
 SELECTIONS = ("sheet", "range", "table", "query")
@@ -163,7 +167,7 @@ class RunRecord:
 
     def check_finished(self) -> None:
         """Raise a RunError unless the training ended by itself, so that its end can be compared."""
-        first_epochs = "Compare its first epochs: --quick 1"
+        first_epochs = Advice("Compare its first epochs: ", QUICK_1)
         if self.manifest.status == "failed":
             raise RunError(
                 "the training of this run failed, so there is no result to compare",
@@ -182,12 +186,13 @@ class RunRecord:
     def check_epochs(self, quick: int) -> None:
         """Raise a UsageError unless the run has epochs up to `quick`."""
         if quick < 1:
-            raise UsageError("--quick needs 1 epoch or more", hint="For example --quick 3.")
+            hint = Advice("For example ", UseOption("quick", "quick", 3), ".")
+            raise UsageError(Advice(QUICK, " needs 1 epoch or more"), hint=hint)
         if quick > self.manifest.epochs:
             raise UsageError(
                 f"the run has {self.manifest.epochs:,} epochs, fewer than {quick:,}",
                 location=Location(source=str(self.path)),
-                hint="Leave --quick out to compare all of them, with the result.",
+                hint=Advice("Leave ", QUICK, " out to compare all of them, with the result."),
             )
 
     def config(self, data: TableLocation | None, validation: TableLocation | None, folder: str = "") -> Config:
@@ -207,12 +212,14 @@ class RunRecord:
             raise DataError(
                 "the table came from a pipe, which cannot be read again",
                 location=Location(source=config.data.path),
-                hint="Name a file with the same rows: --data TABLE",
+                hint=Advice("Name a file with the same rows: ", DATA),
             )
         if validation is None:
             return config
         if not isinstance(config.validation, ValidationFile):
-            raise UsageError("the run has no validation file", hint="Leave --validation out.")
+            raise UsageError(
+                "the run has no validation file", hint=Advice("Leave ", UseOption("validation", "validation"), " out.")
+            )
         moved = config.validation.model_copy(update=_moved(config.validation, validation))
         return config.model_copy(update={"validation": moved})
 
@@ -229,7 +236,7 @@ class RunRecord:
             raise UsageError(
                 f"the training was resumed with another number of epochs after {first:,} epochs or fewer",
                 location=Location(source=str(self.path)),
-                hint=f"Compare {first:,} epochs at most, or leave --quick out.",
+                hint=Advice(f"Compare {first:,} epochs at most, or leave ", QUICK, " out."),
             )
         return config.model_copy(update={"epochs": first})
 
@@ -249,7 +256,7 @@ def _moved(recorded: TableSource, location: TableLocation) -> dict[str, Any]:
 
 
 def _unfinished(path: Path, message: str, *, with_quick: bool = False) -> RunError:
-    more = "\n  To compare its first epochs: --quick 1" if with_quick else ""
+    more = Advice("\n  To compare its first epochs: ", QUICK_1) if with_quick else ""
     return RunError(
         message,
         location=Location(source=str(path)),
@@ -323,9 +330,9 @@ def check_run(recorded: RunRecord, config: Config) -> tuple[Check, ...]:
 
 
 def _tables(manifest: Manifest, config: Config) -> Iterator[Check]:
-    tables: list[tuple[str, str, DataRecord, TableSource]] = [("table", "--data", manifest.data, config.data)]
+    tables: list[tuple[str, UseOption, DataRecord, TableSource]] = [("table", DATA, manifest.data, config.data)]
     if manifest.validation_data is not None and isinstance(config.validation, ValidationFile):
-        tables.append(("validation file", "--validation", manifest.validation_data, config.validation))
+        tables.append(("validation file", VALIDATION, manifest.validation_data, config.validation))
     for name, option, record, source in tables:
         with _moved_tables(option):
             now = record_table(source, record.rows)
@@ -334,12 +341,12 @@ def _tables(manifest: Manifest, config: Config) -> Iterator[Check]:
 
 
 @contextmanager
-def _moved_tables(option: str) -> Iterator[None]:
+def _moved_tables(option: UseOption) -> Iterator[None]:
     """Add to the hint of a table that cannot be read within the block the option that says where it is now."""
     try:
         yield
     except DataError as error:
-        error.hint = sentences(error.hint, f"If it is in another place now, name that: {option} TABLE")
+        error.hint = sentences(error.hint, Advice("If it is in another place now, name that: ", option))
         raise
 
 
@@ -758,7 +765,7 @@ def reproduce_run(
     for manifest in recorded.networks.values():
         recorded_execution(manifest).check_available(str(recorded.path))
     with _temporary_folder() as folder, ExitStack() as stack:
-        with _moved_tables("--data"):
+        with _moved_tables(DATA):
             stack.enter_context(table_copies(config, folder))
         again = folder / "run"
         stack.enter_context(_named_as(again, recorded.path))

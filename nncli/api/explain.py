@@ -211,7 +211,8 @@ def _explain(
         attributed = sample_positions(len(table), options.rows or MAX_ATTRIBUTED, rng)
         notes = []
         if len(attributed) < len(explained.encoded):
-            notes.append(f"attributions are of {len(attributed):,} of the rows; set --rows for more")
+            more = ExplainOptions.use("rows")
+            notes.append(Advice(f"attributions are of {len(attributed):,} of the rows; set ", more, " for more"))
         background, note = background_rows(config, run.load_manifest(), model, explained.encoded)
         with log_duration("computing attributions") as log:
             attributions = attribute(explained.encoded.take(attributed), background, output, options.on_progress)

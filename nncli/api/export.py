@@ -129,7 +129,7 @@ def prepare_export(run: str | Path, output: str | Path | None = None, *, options
         content = target.content(program, info)
     exported = Export(path, target.name, target.runtime, len(content), program.constant_bytes)
     if check is False:
-        exported = replace(exported, unchecked="--no-check is given")
+        exported = replace(exported, unchecked=Advice(ExportOptions.use("check", False), " is given"))
     elif missing is not None:
         exported = replace(exported, unchecked=f"{target.runtime} cannot be used: {missing}")
     else:
@@ -212,7 +212,10 @@ def _target_and_path(run: Path, to: str | None, output: Path | None) -> tuple[Ta
         raise UsageError(
             f"the target is {to}, and the suffix of the file is that of another one",
             location=Location(source=str(output)),
-            hint=f"Name the file {output.stem + target.suffix if output else ''}, or leave out --to.",
+            hint=Advice(
+                f"Name the file {output.stem + target.suffix if output else ''}, or leave out ",
+                *(ExportOptions.use("to"), "."),
+            ),
         )
     return target, output or Path(_name(run) + target.suffix)
 

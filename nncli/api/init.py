@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nncli.api.options import InitOptions
 from nncli.base.atomic_files import check_overwrite, write_text
-from nncli.base.errors import Advice, Location, UsageError, sentences
+from nncli.base.errors import Advice, Location, SetKey, UsageError
 from nncli.base.findings import Finding, FindingCode, Level, note, ordered, warning
 from nncli.base.option import operation
 from nncli.base.scratch import existing_parent
@@ -29,7 +29,9 @@ from nncli.fitting.draft import TableSummary, draft_config, summarize_table, unr
 
 MIN_ROWS = 10
 """Rows below which a warning is given: the folds of an ensemble need some each."""
-ADD_ROWS = "Add rows, or train without validation rows: --set quality=fast --set validation=0"
+ADD_ROWS = Advice(
+    *("Add rows, or train without validation rows: ", SetKey("quality", "fast"), " ", SetKey("validation", "0"))
+)
 
 
 @dataclass(frozen=True)
@@ -228,13 +230,4 @@ def _was_unreadable(column: ColumnProfile) -> bool:
 def _column_warnings(summary: TableSummary) -> tuple[Finding, ...]:
     """Warnings of columns whose kind is ambiguous: they are dropped or treated as categorical."""
     columns = [*(column for column in summary.dropped if _was_unreadable(column)), *summary.ambiguous]
-    warnings = [unreadable_column(column, column.error) for column in columns if column.error is not None]
-    return tuple(
-        replace(
-            warning,
-            hint=sentences(
-                warning.hint, "To read the column as numbers or dates, remove its line under columns or drop, too."
-            ),
-        )
-        for warning in warnings
-    )
+    return tuple(unreadable_column(column, column.error) for column in columns if column.error is not None)

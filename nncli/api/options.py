@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from nncli.analysis.drift_limits import LIMIT
-from nncli.base.errors import Advice, Location, UsageError
+from nncli.base.errors import Advice, Location, RunCommand, UsageError, UseOption, in_python, output_to
 from nncli.base.option import GOAL, INPUT, OUTPUT, SEARCH, TRAINING, CodeOptions, Option, Options, declared_options
 from nncli.base.text import quote
 from nncli.data.formats.registry import FileOptions
@@ -196,7 +196,7 @@ class NoteOptions(Options):
         """Call `on_note`, if there is one, with each text."""
         for text in texts:
             if self.on_note is not None:
-                self.on_note(text)
+                self.on_note(text.spelled(in_python) if isinstance(text, Advice) else text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -591,22 +591,28 @@ class ResumableOptions(ReplaceOptions, ClusterOptions, TrainingInputOptions):
             UsageError: there is neither or both, or an option that only a new one takes.
         """
         options = {declared.field: declared for declared in declared_options(type(self)) if declared.option.panel}
-        folder = options.pop("resume").option.metavar
+        folder, use = options.pop("resume").option.metavar, type(self).use
+        resume = use("resume", placeholder=folder)
         del options["code"]
         if self.resume is None:
             if config is None:
-                hint = f"For a table: nncli {self.command} TABLE --target COLUMN"
-                raise UsageError(f"{self.command} needs a CONFIG, or --resume {folder}", hint=hint)
+                target = UseOption("target", "target", placeholder="COLUMN")
+                hint = Advice("For a table: ", RunCommand(self.command, ("TABLE",), (target,)))
+                raise UsageError(Advice(f"{self.command} needs a CONFIG, or ", resume), hint=hint)
             return
         if config is not None:
-            raise UsageError(f"--resume uses the configuration in {folder}", hint=f"Remove {quote(str(config))}.")
+            message = Advice(use("resume"), f" uses the configuration in {folder}")
+            raise UsageError(message, hint=f"Remove {quote(str(config))}.")
         for declared in options.values():
             if declared.field not in self.may_change and getattr(self, declared.field) != declared.default:
-                flags = [options[name].flag for name in self.may_change]
-                may_change = f"{', '.join(flags[:-1])} and {flags[-1]}" if len(flags) > 1 else flags[0]
+                *others, last = (use(name) for name in self.may_change)
+                listed = [part for option in others for part in (", ", option)]
                 raise UsageError(
-                    f"--resume keeps the settings of {folder}; what may change is {may_change}",
-                    hint=f"Remove {declared.option.short if declared.field == 'output' else declared.flag}.",
+                    Advice(
+                        *(use("resume"), f" keeps the settings of {folder}; what may change is "),
+                        *(*listed[1:], " and " if others else "", last),
+                    ),
+                    hint=Advice("Remove ", output_to() if declared.field == "output" else use(declared.field), "."),
                 )
 
 

@@ -21,7 +21,7 @@ from nncli.api.prediction.tables import (
     predict_source,
 )
 from nncli.api.prediction.to_file import check_errors_file, open_errors, write_predictions
-from nncli.base.errors import Location, UsageError
+from nncli.base.errors import Advice, Location, UsageError, output_to
 from nncli.base.logs import log_duration
 from nncli.base.option import operation
 from nncli.data.formats.streams import is_stream
@@ -126,6 +126,10 @@ def predict_to_file_with(
 predict_to_file = operation(PredictToFileOptions)(predict_to_file_with)
 
 
+OUTPUT_FILE = output_to("predictions.csv")
+OUTPUT_FOLDER = output_to("predictions/")
+
+
 def names_folder(output: str) -> bool:
     """Whether an output is a folder: it ends in a separator, or there is such a folder."""
     if "://" in output:
@@ -136,13 +140,14 @@ def names_folder(output: str) -> bool:
 def _check_folder(options: PredictToFileOptions) -> None:
     """Raise a UsageError if options are given that are not for a folder."""
     if options.output_table is not None or options.append:
-        option = "--append" if options.output_table is None else "--output-table"
-        raise UsageError(f"{option} is for a database, but the output is a folder", hint=f"Remove {option}.")
+        option = PredictToFileOptions.use("append" if options.output_table is None else "output_table")
+        message = Advice(option, " is for a database, but the output is a folder")
+        raise UsageError(message, hint=Advice("Remove ", option, "."))
     if options.profile is not None:
         raise UsageError(
-            "--profile is for one output, but the output is a folder",
+            Advice(PredictToFileOptions.use("profile"), " is for one output, but the output is a folder"),
             location=Location(source=str(options.profile)),
-            hint="Predict the files into one: -o predictions.csv with a pattern such as 'new/*.csv' in quotes.",
+            hint=Advice("Predict the files into one: ", OUTPUT_FILE, " with a pattern such as 'new/*.csv' in quotes."),
         )
 
 
@@ -151,13 +156,16 @@ def _only(sources: Sequence[TableSource], options: PredictToFileOptions) -> Tabl
     if len(sources) > 1:
         raise UsageError(
             "several inputs, but the output is one file",
-            hint="To predict each into its own file, name a folder: -o predictions/. "
-            "To predict all into one, put a pattern such as 'new/*.csv' in quotes.",
+            hint=Advice(
+                *("To predict each into its own file, name a folder: ", OUTPUT_FOLDER, ". "),
+                "To predict all into one, put a pattern such as 'new/*.csv' in quotes.",
+            ),
         )
+    use = PredictToFileOptions.use
     if options.workers != "auto" or options.scheduler is not None:
         raise UsageError(
-            "--workers and --scheduler are for many files, but the output is one file",
-            hint="Name a folder: -o predictions/.",
+            Advice(use("workers"), " and ", use("scheduler"), " are for many files, but the output is one file"),
+            hint=Advice("Name a folder: ", OUTPUT_FOLDER, "."),
         )
     return sources[0]
 
@@ -170,7 +178,10 @@ def _check_target(source: TableSource, target: OutputTarget, options: PredictToF
         raise UsageError(
             "the file name does not tell the format",
             location=Location(source=str(file)),
-            hint=f"For a file for each file of TABLE: -o {file}/. For one file: -o {file}.csv, or --format.",
+            hint=Advice(
+                *("For a file for each file of TABLE: ", output_to(f"{file}/"), ". For one file: "),
+                *(output_to(f"{file}.csv"), ", or ", PredictToFileOptions.use("format"), "."),
+            ),
         )
     if options.errors is not None:
         check_errors_file(Path(options.errors), source, file, force=options.force)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from nncli.base.errors import ResumeRun, in_terminal
 from nncli.base.findings import Finding
 from nncli.base.logs import format_duration
 from nncli.base.spec import Task
@@ -122,7 +123,7 @@ class RunDescription:
         predict = f"nncli predict {run} NEW_TABLE"
         if self.status == "done":
             return f"nncli report {run}", predict
-        resume = f"nncli train --resume {run}"
+        resume = in_terminal(ResumeRun(self.path))
         if self.status == "stopped":
             return (resume, predict) if self.kind == "network" else (resume,)
         return (resume,) if self.status == "killed" else ()

@@ -18,7 +18,7 @@ from nncli.analysis.evaluation.threshold_analysis import (
     with_costs,
 )
 from nncli.api.options import ThresholdOptions
-from nncli.base.errors import DataError, Location, RunError, UsageError
+from nncli.base.errors import Advice, DataError, Location, RunError, UsageError
 from nncli.base.logs import log_duration
 from nncli.base.option import operation
 from nncli.base.text import join_quoted, quote
@@ -48,16 +48,19 @@ def threshold_with(run: str | Path, options: ThresholdOptions) -> ThresholdAnaly
         RunError: the run directory is damaged or keeps no held-out rows, or cannot be changed.
         DataError: the table of costs cannot be used, or the held-out rows have one class only.
     """
-    costs, positive = options.costs, options.positive
+    costs, positive, use = options.costs, options.positive, ThresholdOptions.use
     goal = goal_of(options.cost, options.recall, options.precision, options.positive_rate, options.at, f1=options.f1)
     opened = Run.open(Path(run))
     opened.check_one_target()
     if goal is not None and costs is not None and not (isinstance(goal, FixedThreshold) and goal.costs is None):
         raise UsageError("a threshold has one goal, and several are given", hint="Use one of the options.")
     if options.kappa and not (goal is None and costs is None and positive is None):
-        raise UsageError("a threshold has one goal, and several are given", hint="Use --kappa alone.")
+        raise UsageError(
+            "a threshold has one goal, and several are given", hint=Advice("Use ", use("kappa", True), " alone.")
+        )
     if options.save and goal is None and costs is None and not options.kappa:
-        raise UsageError("there is nothing to save", hint="Say what to choose by, for example --f1 or --recall 0.9.")
+        hint = Advice("Say what to choose by, for example ", use("f1", True), " or ", use("recall", 0.9), ".")
+        raise UsageError("there is nothing to save", hint=hint)
     with log_duration(f"reading the held-out rows of {run}"):
         manifest, rows = opened.load_manifest(), opened.load_held_out()
         rows = _require_rows(opened, manifest, rows)
@@ -68,13 +71,13 @@ def threshold_with(run: str | Path, options: ThresholdOptions) -> ThresholdAnaly
         analysis = analyze_ranks(opened.path, manifest, rows)
     elif not target.has_labels:
         if positive is not None or costs is not None:
-            option = (
-                "--costs is for classes, of which a row has one"
-                if positive is None
-                else "--positive is for two classes"
+            option = use("costs" if positive is None else "positive")
+            what = "classes, of which a row has one" if positive is None else "two classes"
+            goals = [part for name in ("f1", "recall", "precision", "cost") for part in (use(name), ", ")]
+            hint = Advice("Leave it out: each label has a threshold, chosen by ", *goals[:-1], " or ", use("at"), ".")
+            raise UsageError(
+                Advice(option, f" is for {what}, and a row of this run has any number of labels"), hint=hint
             )
-            hint = "Leave it out: each label has a threshold, chosen by --f1, --recall, --precision, --cost or --at."
-            raise UsageError(f"{option}, and a row of this run has any number of labels", hint=hint)
         analysis = analyze_labels(opened.path, manifest, rows, target, goal)
     elif isinstance(goal, FixedThreshold) and costs is not None:
         goal = with_costs(goal, read_costs(costs, target.labels), positive)
@@ -83,7 +86,8 @@ def threshold_with(run: str | Path, options: ThresholdOptions) -> ThresholdAnaly
         analysis = analyze_threshold(opened, manifest, rows, target, positive, goal)
     else:
         if positive is not None:
-            raise UsageError("--positive is for a threshold, and costs are of every class", hint="Leave one out.")
+            message = Advice(use("positive"), " is for a threshold, and costs are of every class")
+            raise UsageError(message, hint="Leave one out.")
         analysis = analyze_costs(opened.path, manifest, rows, read_costs(costs, target.labels))
     if options.save:
         cost = [figure.value for figure in analysis.achieved if figure.name == "cost"]
@@ -123,7 +127,7 @@ def _require_rows(run: Run, manifest: Manifest, rows: HeldOutRows | None) -> Hel
         location=Location(source=str(run.path)),
         hint=f"Train it again: {train_command(run.path)}"
         if is_old
-        else "Train again with validation: 0.2, or with members.",
+        else "Train again with validation rows, or with members.",
     )
 
 

@@ -17,7 +17,7 @@ from nncli.api.options import TraceOptions
 from nncli.api.training_input import copied_table, resolve_input
 from nncli.base.atomic_files import check_overwrite, write_text
 from nncli.base.credentials import redacted
-from nncli.base.errors import UsageError
+from nncli.base.errors import Advice, UsageError, sentences
 from nncli.base.option import operation
 from nncli.base.scratch import Scratch
 from nncli.base.text import json_safe
@@ -257,7 +257,10 @@ def _advance(prepared: PreparedTraining, state: TrainState, step: int | None) ->
         deque(training, maxlen=0)
     arguments = prepared.arguments
     if state.step < last or state.epoch >= arguments.epochs or state.early_stopping.should_stop(arguments.patience):
-        raise UsageError(f"the training ends with step {state.step:,}", hint=f"Use a --step of at most {state.step:,}.")
+        raise UsageError(
+            f"the training ends with step {state.step:,}",
+            hint=Advice("Use at most ", TraceOptions.use("step", state.step), "."),
+        )
 
 
 def _trace(
@@ -321,10 +324,14 @@ def _check_size(arguments: TrainingArguments, rows: int, options: TraceOptions) 
     network = arguments.network
     widths = [d for *_, d in network.sequential.infer_widths(network.input_width)]
     n = sum(prod(spec.shape) for spec in network.layout.specs) + rows * sum(widths)
+    use = TraceOptions.use
     if options.all and n > MAX_ALL:
         raise UsageError(
-            f"--all would show {n:,} numbers and their gradients, more than {MAX_ALL:,}",
-            hint="Choose few rows by --rows 1, or a smaller network; or leave --all out: --json has all numbers.",
+            Advice(use("all"), f" would show {n:,} numbers and their gradients, more than {MAX_ALL:,}"),
+            hint=sentences(
+                Advice("Choose few rows by ", use("rows", (1,), "1"), ", or a smaller network."),
+                Advice("Or leave ", use("all"), " out: the JSON has all numbers."),
+            ),
         )
 
 

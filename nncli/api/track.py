@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from nncli.base.errors import Location, NncliError, UsageError
+from nncli.base.errors import Advice, Location, NncliError, UsageError, UseOption
 from nncli.run_directory.run import is_search
 from nncli.tracking.tracker import TrackerChoice, parse_trackers
 from nncli.tracking.tracker_thread import is_connection_error, reason_of
@@ -40,7 +40,7 @@ def track(*runs: str | Path, to: Sequence[str]) -> tuple[Tracked, ...]:
     """
     choices = parse_trackers(to)
     if not choices:
-        raise UsageError("track needs a tracker", hint="For example --to tensorboard")
+        raise UsageError("track needs a tracker", hint=Advice("For example ", UseOption("to", "to", "tensorboard")))
     return tuple(tracked for run in runs for tracked in _track(Path(run), choices))
 
 

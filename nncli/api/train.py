@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from nncli.api.options import ClusterOptions, TrainOptions, begun
 from nncli.api.training_input import TrainingInput, copied_table, resolve_input
-from nncli.base.errors import Advice, SetKey, UsageError
+from nncli.base.errors import Advice, ResumeRun, RunCommand, SetKey, UsageError, UseOption
 from nncli.base.findings import FindingCode, note, warning
 from nncli.base.option import operation
 from nncli.base.scratch import existing_parent
@@ -22,7 +22,7 @@ from nncli.fitting.train.events import Event, Finished
 from nncli.fitting.train.single import resume_network, train_network
 from nncli.fitting.training_call import TrainingCall
 from nncli.run_directory.config import read_config
-from nncli.run_directory.cross_validation import check_is_run, resume_command
+from nncli.run_directory.cross_validation import check_is_run, resuming
 from nncli.run_directory.listing import is_run
 from nncli.run_directory.manifest import check_not_selected
 from nncli.run_directory.run import Run
@@ -92,7 +92,7 @@ def _train(given: TrainingInput, options: TrainOptions, call: TrainingCall) -> G
     config = config.model_copy(update={"time_limit": None, "private": config.private or options.private})
     if limit is not None and config.teacher is not None:
         message = "a time limit chooses rows and members, and those of a teacher are given"
-        raise UsageError(message, hint=Advice("Set fewer epochs: ", SetKey("epochs", "15", in_command=True)))
+        raise UsageError(message, hint=Advice("Use fewer epochs: ", SetKey("epochs", "15")))
     if not config.is_ensemble:
         _refuse_scheduler(options)
     with table_copies(config, existing_parent(path)):
@@ -114,7 +114,7 @@ def _resume(path: Path, options: TrainOptions, command: Sequence[str]) -> Genera
     from nncli.analysis.evaluation.threshold_analysis import threshold_options
     from nncli.run_directory.saved_decision import read_decision
 
-    check_is_run(path, ", not a run", f"To resume: {resume_command(path)}")
+    check_is_run(path, ", not a run", Advice("To resume: ", resuming(path)))
     run = Run.open(path)
     manifest = run.load_manifest()
     manifest.check_not_private(run.path, "its training table")
@@ -122,16 +122,16 @@ def _resume(path: Path, options: TrainOptions, command: Sequence[str]) -> Genera
     manifest.check_learns_alone(path, "it is not trained further by itself")
     findings = []
     if manifest.status == "done" and not any(text.lstrip().startswith("epochs") for text in options.set):
-        hint = f"To train longer: nncli train --resume {shlex.quote(str(path))} --set epochs=N"
+        hint = Advice("To train longer: ", ResumeRun(path, (SetKey("epochs", "N"),)))
         findings.append(note(FindingCode.ALREADY_FINISHED, "this training had finished; it is scored again", hint=hint))
     complete = [of_target for of_target in run.targets.values() if is_run(of_target.path)]
     for decided in (run, *complete):
         decision = read_decision(decided)
         if decision is None:
             continue
-        command_words = ["nncli", "threshold", str(decided.path), *threshold_options(decision), "--save"]
+        choice = (*threshold_options(decision), UseOption("save", "save", True))
         message = "the saved decision is removed: it was chosen for the probabilities before"
-        hint = f"Choose it again after the training: {shlex.join(command_words)}"
+        hint = Advice("Choose it again after the training: ", RunCommand("threshold", (str(decided.path),), choice))
         findings.append(warning(FindingCode.DECISION_REMOVED, message, hint=hint))
     if manifest.members == 1:
         _refuse_scheduler(options)
@@ -178,4 +178,4 @@ def _trackers(words: Sequence[str]) -> Callable[[Events], Events]:
 def _refuse_scheduler(options: ClusterOptions) -> None:
     if options.scheduler is not None:
         message = Advice(ClusterOptions.use("scheduler"), " is for ensembles, and members is 1")
-        raise UsageError(message, hint="Set members: 8, say.")
+        raise UsageError(message, hint=Advice("Use ", SetKey("members", "8"), ", say."))

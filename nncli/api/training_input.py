@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nncli.api.options import TrainingInputOptions
-from nncli.base.errors import Location, UsageError
+from nncli.base.errors import Advice, Location, SetKey, UsageError
 from nncli.base.findings import Finding
 from nncli.base.scratch import existing_parent
-from nncli.base.text import quote
 from nncli.config.loading import LoadedConfig, load, load_document
 from nncli.config.overrides import PREFIX
 from nncli.config.schema import Config
 from nncli.config.yaml.parser import parse
+from nncli.config.yaml.writer import dump_scalar
 from nncli.data.formats.registry import SPREADSHEETS, SUFFIXES, ZIP, suffix_of
 from nncli.data.sources.files.several_files import names_several
 from nncli.data.sources.local_copies import local_copies
@@ -111,9 +111,9 @@ def is_table(argument: str, target: Sequence[str]) -> bool:
         return (suffix in SUFFIXES and suffix != ".txt") or suffix in (*SPREADSHEETS, ZIP)  # .txt may be either
     if Path(argument).suffix.lower() in YAML_SUFFIXES:
         raise UsageError(
-            "--target needs a table, not a configuration",
+            Advice(TrainingInputOptions.use("target"), " needs a table, not a configuration"),
             location=Location(source=argument),
-            hint=f"Set data.target to {quote(target[0])} in the file, or use --set data.target=….",
+            hint=Advice("Use instead ", SetKey("data.target", dump_scalar(target[0])), "."),
         )
     return True
 

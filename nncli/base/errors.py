@@ -64,12 +64,11 @@ class Location:
 class SetKey:
     """Set a dotted key of the configuration to a value as YAML spells it; without one, the key alone is named.
 
-    It is worded as a line of the file, or with `in_command` as an option of the command.
+    It is worded as an assignment, which works beside a file and for a table that is trained without one.
     """
 
     key: str
     value: str | None = None
-    in_command: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,8 @@ class UseOption:
     """Use an option of an operation, with a value if there is one; `Options.use` makes it.
 
     `field` is the keyword in Python, `name` that of a parameter of an address, if it `is_parameter`; the option of the
-    command line is made from it, with the `placeholder` of a value that only the command line needs.
+    command line is made from it, where a `placeholder` stands for a value that only it needs, or that it spells
+    otherwise.
     """
 
     field: str
@@ -85,6 +85,12 @@ class UseOption:
     value: object = None
     is_parameter: bool = False
     placeholder: str | None = None
+    short: str | None = None
+
+
+def output_to(value: object = None, placeholder: str | None = None) -> UseOption:
+    """The action of naming an output, which has a short option."""
+    return UseOption("output", "output", value, placeholder=placeholder, short="-o")
 
 
 @dataclass(frozen=True)
@@ -96,9 +102,20 @@ class InstallExtra:
 
 @dataclass(frozen=True)
 class ResumeRun:
-    """Continue the training of a run."""
+    """Continue the training of a run, or another `operation` in its directory, perhaps with other settings."""
 
     path: str | PathLike[str]
+    settings: tuple[SetKey | UseOption, ...] = ()
+    operation: str = "train"
+
+
+@dataclass(frozen=True)
+class RunCommand:
+    """Run an operation with arguments, each a name or what stands for one, such as TABLE, and options."""
+
+    operation: str
+    arguments: tuple[str, ...]
+    options: tuple[SetKey | UseOption, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,7 +123,7 @@ class NameAsText:
     """Say that a table is text, whose name or type says that it is of another format."""
 
 
-Action: TypeAlias = SetKey | UseOption | InstallExtra | ResumeRun | NameAsText
+Action: TypeAlias = SetKey | UseOption | InstallExtra | ResumeRun | RunCommand | NameAsText
 """What a person can do about a mistake."""
 Surface: TypeAlias = Callable[[Action], str | None]
 """Words an action for who reads it; None if that person cannot do it."""
@@ -117,16 +134,20 @@ def in_terminal(action: Action) -> str:
     match action:
         case SetKey(key, None):
             return key
-        case SetKey(key, value, in_command):
-            return f"--set {key}={value}" if in_command else f"`{key}: {value}`"
-        case UseOption(_, name, value, _, placeholder):
-            flag = f"--{'no-' if value is False else ''}{name.replace('_', '-')}"
-            argument = placeholder if value is None or isinstance(value, bool) else shlex.quote(str(value))
+        case SetKey(key, value):
+            return f"--set {shlex.quote(f'{key}={value}')}"
+        case UseOption(_, name, value, _, placeholder, short):
+            flag = short or f"--{'no-' if value is False else ''}{name.replace('_', '-')}"
+            given = None if value is None or isinstance(value, bool) else shlex.quote(str(value))
+            argument = placeholder or given
             return f"{flag} {argument}" if argument else flag
         case InstallExtra(extra):
             return f"pip install 'nncli-train[{extra}]'"
-        case ResumeRun(path):
-            return f"nncli train --resume {shlex.quote(str(path))}"
+        case ResumeRun(path, settings, operation):
+            words = (operation, "--resume", shlex.quote(str(path)), *map(in_terminal, settings))
+            return f"nncli {' '.join(words)}"
+        case RunCommand(operation, arguments, options):
+            return f"nncli {' '.join((operation, *map(shlex.quote, arguments), *map(in_terminal, options)))}"
         case NameAsText():
             return "name it .csv, .tsv or .jsonl, or set its format"
 
@@ -136,11 +157,18 @@ def in_python(action: Action) -> str:
     match action:
         case UseOption(field, _, value):
             return field if value is None else f"{field}={value!r}"
-        case ResumeRun(path):
-            return f"nncli.train(resume={str(path)!r})"
-        case SetKey(key, value, in_command=True):
-            return repr(f"{key}={value}")
+        case ResumeRun(path, settings, operation):
+            return _call(operation, f"resume={str(path)!r}", *map(in_python, settings))
+        case RunCommand(operation, arguments, options):
+            names = (word if word.isupper() else repr(word) for word in arguments)
+            return _call(operation, *names, *map(in_python, options))
+        case SetKey(key, value) if value is not None:
+            return f"set={f'{key}={value}'!r}"
     return in_terminal(action)
+
+
+def _call(operation: str, *arguments: str) -> str:
+    return f"nncli.{operation.replace('-', '_')}({', '.join(arguments)})"
 
 
 class Advice(str):
@@ -159,6 +187,12 @@ class Advice(str):
         """An advice of these parts, which follow each other without a space."""
         advice = super().__new__(cls, "".join(part if isinstance(part, str) else in_terminal(part) for part in parts))
         advice.parts = parts
+        return advice
+
+    def spelled(self, surface: Surface) -> Advice:
+        """The same advice, whose text as a str is that for another surface."""
+        advice = super().__new__(type(self), self.on(surface))
+        advice.parts = self.parts
         return advice
 
     def on(self, surface: Surface) -> str:
@@ -276,10 +310,15 @@ class ConfigIssue:
             object.__setattr__(self, name, None if text is None else redacted(text))
 
     def __str__(self) -> str:
-        text = f"{self.location}: {self.message}" if str(self.location) else self.message
+        return self.on(in_python)
+
+    def on(self, surface: Surface) -> str:
+        """The issue with its location, excerpt and hint, for a surface."""
+        message, hint = worded(self.message, surface), worded(self.hint or "", surface)
+        text = f"{self.location}: {message}" if str(self.location) else message
         if self.excerpt:
             text += "".join(f"\n    {line}" for line in self.excerpt.split("\n"))
-        return f"{text}\n  {self.hint}" if self.hint else text
+        return f"{text}\n  {hint}" if hint else text
 
 
 class ConfigError(NncliError):
@@ -295,7 +334,7 @@ class ConfigError(NncliError):
 
     def on(self, surface: Surface) -> str:
         """All issues, one below the other."""
-        return "\n".join(map(str, self.issues))
+        return "\n".join(issue.on(surface) for issue in self.issues)
 
 
 class DataError(NncliError):

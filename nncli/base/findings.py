@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
 from nncli.base.credentials import redacted
-from nncli.base.errors import ConfigError, DataError, Location, NncliError
+from nncli.base.errors import ConfigError, DataError, Location, NncliError, Surface, in_python, in_terminal, worded
 from nncli.base.text import quote
 
 Level: TypeAlias = Literal["error", "warning", "note"]
@@ -141,20 +141,29 @@ class Finding:
         return ConfigError.exit_code if self.code == FindingCode.CONFIGURATION else DataError.exit_code
 
     def __str__(self) -> str:
+        return self.on(in_python)
+
+    def on(self, surface: Surface) -> str:
+        """The finding with its location, excerpt and hint, for a surface."""
+        message, hint = worded(self.message, surface), worded(self.hint, surface)
         column = self.location.column
         is_named = self.location.source is None and column is not None and quote(column) in self.message
         location = str(replace(self.location, column=None) if is_named else self.location)
-        lines = [f"{self.level}: {location}{': ' if location else ''}{self.message}"]
+        lines = [f"{self.level}: {location}{': ' if location else ''}{message}"]
         lines += [f"    {line}" for line in (self.excerpt or "").splitlines()]
-        return "\n".join([*lines, *[f"  {self.hint}"] * bool(self.hint)])
+        return "\n".join([*lines, *[f"  {hint}"] * bool(hint)])
 
     @property
     def line(self) -> str:
-        """The finding on one line, without its level: the column unless the message names it, message and hint."""
+        """The finding on one line of a terminal, without its level."""
+        return self.on_one_line(in_terminal)
+
+    def on_one_line(self, surface: Surface) -> str:
+        """The finding without its level: its column unless the message names it, message and hint."""
         column = self.location.column
         about = "" if column is None or quote(column) in self.message else f"column {quote(column)}: "
-        sentence = f"{about}{self.message}"
-        return f"{sentence}{'' if sentence.endswith('?') else '.'} {self.hint}" if self.hint else sentence
+        sentence, hint = f"{about}{worded(self.message, surface)}", worded(self.hint, surface)
+        return f"{sentence}{'' if sentence.endswith('?') else '.'} {hint}" if hint else sentence
 
     @property
     def as_json(self) -> dict[str, Any]:

@@ -228,7 +228,10 @@ def _run() -> None:
     except StoppedError as error:
         _fail(error, error.on(in_terminal), error.code)
     except NncliError as error:
-        _fail(error, error.on(in_terminal), error.exit_code)
+        code = error.exit_code
+        if (meant := _meant(sys.argv[1:])) is not None:
+            error = NncliError(error.message, location=error.location, hint=f"Write {meant}")
+        _fail(error, error.on(in_terminal), code)
     except SecondSignalError as error:
         resume = f"\n  {error.hint}" if error.hint else ""
         _fail(error, f"stopped at once; the last checkpoint is kept{resume}", 128 + error.number)
@@ -262,6 +265,18 @@ def _run() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _meant(words: Sequence[str]) -> str | None:
+    """The command that was meant, if the arguments are in another order."""
+    places = [i for i, word in enumerate(words) if not word.startswith("-")]
+    if not places or words[places[0]] not in {name.replace("_", "-") for name in COMMANDS}:
+        return None
+    from nncli.cli.swapped_arguments import corrected_command
+
+    group: Any = typer.main.get_command(app)
+    command = group.get_command(typer.Context(group), words[places[0]])
+    return corrected_command(command, words[places[0] + 1 :])
+
+
 def _working_directory_is_gone() -> bool:
     try:
         Path.cwd()
@@ -289,6 +304,8 @@ def _fail_usage(error: Any) -> NoReturn:
         message = message.replace(theirs, ours)
     command = error.ctx.command_path if error.ctx else "nncli"
     hint = key_hint(error, sys.argv[1:]) or argument_hint(error, sys.argv[1:])
+    if "unexpected extra argument" in error.format_message() and (meant := _meant(sys.argv[1:])) is not None:
+        _fail(error, f"{message[:1].lower()}{message[1:]}\n  Write {meant}", error.exit_code)
     message = message if hint is None else message.partition(" (Possible")[0]
     help_text = f"See `{command} --help`."
     _fail(error, f"{message[:1].lower()}{message[1:]}\n  {f'{hint} ' if hint else ''}{help_text}", error.exit_code)

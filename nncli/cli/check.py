@@ -11,6 +11,7 @@ import typer
 
 from nncli.api.options import CheckOptions
 from nncli.base.credentials import redacted
+from nncli.base.errors import in_terminal
 from nncli.base.findings import LEVELS
 from nncli.base.logs import format_duration
 from nncli.base.memory import format_bytes
@@ -63,7 +64,7 @@ def _text(config: str, result: CheckResult) -> str:
     """The findings, the network and the estimate as text."""
     heading = ": ".join(filter(None, [redacted(config), counted(result.findings)]))
     blocks = [f"{heading}\ntable: {result.table}" if result.table else heading]
-    blocks += [str(without_table(finding, result.table)) for finding in result.findings]
+    blocks += [without_table(finding, result.table).on(in_terminal) for finding in result.findings]
     search = [] if result.search is None else [escape_unprintable(_search(result.search))]
     return "\n\n".join([*map(escape_unprintable, blocks), *_network(result), *search])
 

@@ -83,6 +83,9 @@ def compare(
             from nncli.analysis.report.pages import comparison_page
 
         write_page(comparison_page(comparison), page.html, force=page.force)
+    if comparison.apart is not None and page.html is None:
+        display.show(comparison.json, partial(_text, comparison))
+        return
     for note in comparison.notes:
         if note in comparison.warnings:
             echo_err(f"warning: {note}")
@@ -99,6 +102,8 @@ def compare(
 
 
 def _text(comparison: Comparison) -> str:
+    if comparison.apart is not None:
+        return comparison.apart
     return "\n\n".join(_parts(comparison))
 
 

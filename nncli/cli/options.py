@@ -14,7 +14,7 @@ import typer
 
 from nncli.api.options import SourceOptions
 from nncli.base.atomic_files import check_overwrite
-from nncli.base.errors import Advice, InstallExtra, NncliError
+from nncli.base.errors import Advice, InstallExtra, NncliError, in_terminal, worded
 from nncli.base.option import DISPLAY, OUTPUT, CodeOptions, Option, Options
 from nncli.base.text import escape_unprintable
 from nncli.cli.completion import complete_config, complete_run
@@ -62,7 +62,7 @@ class DisplayOptions(ColorOptions, TalkOptions):
 
     def note(self, *notes: str) -> None:
         """Print notes."""
-        self.say(*(f"note: {note}" for note in notes))
+        self.say(*(f"note: {worded(note, in_terminal)}" for note in notes))
 
     def note_draft(self, drafted: Drafted) -> None:
         """Print how the configuration that was drafted for a table can be edited."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nncli.api.training_input import Drafted
+from nncli.base.errors import RunCommand, UseOption, in_terminal
 from nncli.base.logs import format_duration
 from nncli.base.text import escape_unprintable
 from nncli.base.threads import available_cpus
@@ -182,10 +183,16 @@ class TrainingPrinter(Printer):
             )
         return finished
 
-    def show_next(self, run: Path, *, has_report: bool = False) -> None:
-        """Print the commands that use the run."""
+    def show_next(self, finished: Finished, *, has_report: bool = False) -> None:
+        """Print the commands that use the run; first that which finds the rows of a class that is never predicted."""
         if not self.as_json:
-            name = shlex.quote(str(run))
+            name = shlex.quote(str(finished.run))
+            card = finished.validation
+            scores = None if card is None else class_scores(card.model)
+            if scores is not None and any(not each.predicted for each in scores.by_class if each.support):
+                options = (*scores.threshold_options, UseOption("save", "save", True))
+                if len(options) > 1:
+                    self.display.next(in_terminal(RunCommand("threshold", (str(finished.run),), options)))
             commands = [f"nncli report {name}"] * (not has_report) + [f"nncli predict {name} NEW_TABLE"]
             self.display.next(", or ".join(commands))
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from nncli.api.options import ThresholdOptions
-from nncli.base.errors import UsageError
+from nncli.base.errors import UsageError, in_terminal
 from nncli.base.option import OUTPUT, Option, Options
 from nncli.base.text import escape_unprintable, format_percent
 from nncli.cli.console import format_number, interrupt_at_once, interval_text, rows
@@ -184,13 +184,14 @@ def _messages(analysis: ThresholdAnalysis, options: ThresholdOptions) -> Sequenc
     if analysis.costs_less_calibrated:
         assert analysis.calibrated is not None
         assert analysis.calibrated_decision is not None
-        at = shlex.join(threshold_options(analysis.calibrated_decision))
+        at = " ".join(map(in_terminal, threshold_options(analysis.calibrated_decision)))
         cost = f"{analysis.calibrated.cost:.4g} a row"
         messages.append(f"note: fp/(fp+fn), which no row chose, is expected to cost less, {cost}: {at}")
     cheapest = analysis.calibrated_decision if analysis.costs_less_calibrated else analysis.decision
     if cheapest is not None:
         is_matrix = isinstance(cheapest, CostMatrix)
-        words = shlex.join(("--costs", str(options.costs)) if is_matrix else threshold_options(cheapest))
+        chosen = (ThresholdOptions.use("costs", str(options.costs)),) if is_matrix else threshold_options(cheapest)
+        words = " ".join(map(in_terminal, chosen))
         if analysis.saved != cheapest:
             messages.append(f"next: nncli threshold {run} {words} --save")
     else:

@@ -98,7 +98,7 @@ def train(
             from nncli.api.report import report
 
             display.say(f"report: {report(finished.run).html}")
-    printer.show_next(finished.run, has_report=besides.report)
+    printer.show_next(finished, has_report=besides.report)
 
 
 def distill(
@@ -127,7 +127,7 @@ def distill(
     interrupt_at_once()
     printer = TrainingPrinter(display, as_json=display.as_json)
     finished = printer.run(distill_events_with(run, replace(options, stop=printer.asked_to_stop), sys.argv))
-    printer.show_next(finished.run)
+    printer.show_next(finished)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +167,7 @@ def cross_validate(
     if file.predictions is not None:
         check_overwrite(file.predictions, force=options.force)
         if config is not None:
-            check_input_kept(options.source(config), file.predictions, option="--predictions")
+            check_input_kept(options.source(config), file.predictions, option="predictions")
     interrupt_at_once()
     announce_config(config, display)
     printer = Printer(display, "cross-validate")
@@ -272,7 +272,7 @@ def tune(
                 set=[f"output={json.dumps(str(run))}"], stop=training.asked_to_stop, track=options.track
             )
             command = ["nncli", "train", best, "-o", str(run)]
-            training.show_next(training.run(train_events_with(best, options=chosen, command=command)).run)
+            training.show_next(training.run(train_events_with(best, options=chosen, command=command)))
     if not display.as_json:
         display.next(*next_commands(result, ensemble, is_trained=after.train))
 

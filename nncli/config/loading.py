@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import ValidationError
 
 from nncli.base import plugins
-from nncli.base.errors import ConfigError, ConfigIssue, UsageError
+from nncli.base.errors import Advice, ConfigError, ConfigIssue, UsageError, UseOption
 from nncli.base.text import quote
 from nncli.config import RECORDS
 from nncli.config.errors.messages import MAX_ISSUES, validate
@@ -295,7 +295,9 @@ def load_code(document: Document, folder: Path) -> None:
     """
     code = document.value.get("code")
     if code and any((folder / name).is_file() for name in RECORDS):
-        hint = "Remove the key. If you trust the files, name them with --code."
+        hint = Advice(
+            "Remove the key. If you trust the files, name each: ", UseOption("code", "code", placeholder="FILE"), "."
+        )
         raise ConfigError(document.issue("a run never executes code by itself", ("code",), hint=hint))
     issues = []
     for i, file in enumerate(code if isinstance(code, list) else ()):

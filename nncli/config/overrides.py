@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from nncli.base.errors import ConfigError, ConfigIssue, Location, UsageError
+from nncli.base.errors import Advice, ConfigError, ConfigIssue, Location, SetKey, UsageError
 from nncli.base.plugins import ALLOWED, TRUST
 from nncli.base.text import join_quoted, quote
 from nncli.config.errors.suggestions import item_type, suggest
@@ -127,7 +127,7 @@ def from_options(texts: Iterable[str]) -> Iterator[Assignment]:
         key, equals, value = text.partition("=")
         path, adds = tuple(key.strip().removesuffix("+").split(".")), key.rstrip().endswith("+")
         if not equals or not all(path):
-            hint = "For example --set optimizer.type=adam"
+            hint = Advice("For example ", SetKey("optimizer.type", "adam"))
             raise UsageError(f"expected key=value, found {quote(text)}", location=Location(OPTION), hint=hint)
         span = SourceSpan(f"{OPTION} {shortened(text)}", setter=OPTION)
         yield with_value(Assignment(path, span, adds=adds), value)

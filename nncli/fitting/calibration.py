@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nncli.base.errors import DataError
+from nncli.base.errors import Advice, DataError, UseOption
 from nncli.base.scratch import Scratch
 from nncli.base.text import quote
 from nncli.data.dialect import CsvDialect
@@ -69,6 +69,6 @@ def held_out_column(run: Run, rows: HeldOutRows, name: str, dialect: CsvDialect)
             raise DataError(
                 f"the groups of {quote(name)} cannot be read from the training table: {error.message}",
                 location=error.location,
-                hint="Restore the table, or leave out --by.",
+                hint=Advice("Restore the table, or leave out ", UseOption("by", "by"), "."),
             ) from error
         return load_numbered_rows(config, rows.row_numbers, dialect, scratch).columns([name])

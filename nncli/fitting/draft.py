@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nncli.base.errors import DataError, Location, UsageError
+from nncli.base.errors import Advice, DataError, Location, UsageError, UseOption
 from nncli.base.findings import Finding, FindingCode, of_error, warning
 from nncli.base.scratch import Scratch
 from nncli.base.spec import Task, non_defaults
@@ -45,8 +44,76 @@ from nncli.targets.orders import in_order, label_order
 from nncli.targets.target import TargetKind, kind_of
 
 USUAL_TARGETS = ("target", "label", "labels", "class", "y", "outcome", "response")
+TARGET_WORDS = frozenset(
+    [
+        "target",
+        "label",
+        "labels",
+        "class",
+        "outcome",
+        "response",
+        "price",
+        "value",
+        "churn",
+        "churned",
+        "survived",
+        "species",
+        "diagnosis",
+        "quality",
+        "rating",
+        "score",
+        "default",
+        "fraud",
+        "income",
+        "salary",
+        "sales",
+        "claims",
+    ]
+)
+"""Words in names of columns that are often predicted."""
+NOT_A_TARGET = frozenset(
+    [
+        "longitude",
+        "latitude",
+        "lon",
+        "lat",
+        "lng",
+        "long",
+        "x",
+        "id",
+        "index",
+        "key",
+        "uuid",
+        "name",
+        "date",
+        "time",
+        "timestamp",
+        "year",
+        "month",
+        "day",
+        "zip",
+        "zipcode",
+        "postcode",
+        "postal",
+        "address",
+        "url",
+        "email",
+        "phone",
+        "comment",
+        "comments",
+        "notes",
+        "note",
+        "description",
+        "unnamed",
+        "created",
+        "updated",
+    ]
+)
+"""Words in names of columns that are hardly ever predicted: places, keys, dates and remarks."""
 NO_TARGET = "?"
 """The target of a configuration that has none yet."""
+WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_a-zA-Z]+")
+"""A word in a name such as `SalePrice`, `sale_price` or `PRICE`."""
 HEADER_BYTES = 1 << 16
 """Bytes of a table that are parsed for the names of its columns."""
 
@@ -311,13 +378,21 @@ def _no_target_error(source: TableSource, dialect: CsvDialect) -> UsageError:
     """The error of a missing target, with the most likely column."""
     rows = 1 if open_reader(source).is_columnar else 1_000
     names = next(read_chunks(source, rows=rows, block_bytes=HEADER_BYTES, dialect=dialect)).names
-    usual = [name for word in USUAL_TARGETS for name in names if name.strip().lower() == word]
-    guess = (usual or names[-1:] or ["COLUMN"])[0]
+    guess = UseOption("target", "target", likely_target(names))
     return UsageError(
         "no target is given",
         location=Location(source=source.path),
-        hint=f"Try --target {shlex.quote(guess)}. The columns are {join_quoted(names)}.",
+        hint=Advice("Try ", guess, f". The columns are {join_quoted(names)}."),
     )
+
+
+def likely_target(names: Sequence[str]) -> str:
+    """The column that is most likely predicted: one of a usual name, or else the last that is no place, key or date."""
+    usual = [name for word in USUAL_TARGETS for name in names if name.strip().lower() == word]
+    words = {name: {word.lower() for word in WORD.findall(name)} for name in names if name.strip()}
+    named = [name for name in words if words[name] & TARGET_WORDS and not words[name] & NOT_A_TARGET]
+    others = [name for name in words if not words[name] & NOT_A_TARGET]
+    return (usual or named[-1:] or others[-1:] or [*words][-1:] or ["COLUMN"])[0]
 
 
 MAX_COLUMN_LINES = 200
@@ -392,9 +467,10 @@ def _overview(summary: TableSummary) -> list[str]:
     if summary.integer_classes:
         target = summary.targets[0]
         ordered = "; for ordered classes loss: ordinal" if target.distinct > 2 else ""
-        ordered += "; for counts loss: poisson" if target.distinct > 2 and target.lowest == 0 else ""
+        counts = "; for counts loss: poisson" if target.distinct > 2 and target.lowest == 0 else ""
         lines.append(
-            f"(Treated as class labels: few distinct integers without a gap. For regression set loss: mse{ordered}.)"
+            "(Treated as class labels: few distinct integers without a gap. For regression set loss: mse"
+            f"{counts}{ordered}.)"
         )
     return [_comment(line) for line in lines]
 

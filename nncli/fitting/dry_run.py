@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nncli.base.errors import Location
+from nncli.base.errors import Advice, Location, SetKey
 from nncli.base.findings import Finding, FindingCode
 from nncli.base.text import json_safe
 from nncli.fitting.prepare.prepare import PreparedTraining
@@ -22,6 +22,7 @@ from nncli.nn.optim.schedules import ConstantRate, PlateauState, TrainingLength
 from nncli.nn.parameters import Parameters, ParamGroup
 from nncli.nn.predictor import Predictor, block_rows_for
 from nncli.nn.training.arguments import TrainingArguments
+from nncli.nn.training.divergence import CLIP, LOWER_RATE
 from nncli.nn.training.epoch import DivergedError
 from nncli.nn.training.loop import fit
 from nncli.nn.training.state import MAX_INIT_BYTES, MAX_INIT_ROWS, RandomStreams, TrainState
@@ -87,13 +88,14 @@ def _finding(result: DryRun, error: DivergedError | None) -> Finding:
     location = Location(key="learning_rate")
     if error is not None:
         message = f"on a batch of {result.rows:,} rows the training diverged: {error.message.partition(';')[0]}"
-        hint = error.hint or "Use a lower learning_rate, or clip_norm: 1."
+        hint = error.hint or LOWER_RATE
         return Finding("warning", FindingCode.DIVERGENCE, location, message, hint)
     message = (
         f"on a batch of {result.rows:,} rows at learning rate {result.learning_rate:.3g} the loss does not decrease: "
         f"{result.loss_before:.4g} before and {result.loss_after:.4g} after {result.steps} steps"
     )
-    hint = f"Use a lower learning_rate, for example {result.learning_rate / 10.0:.1g}, or clip_norm: 1."
+    lower = SetKey("learning_rate", f"{result.learning_rate / 10.0:.1g}")
+    hint = Advice("Use a lower learning_rate, for example ", lower, ", or ", CLIP, ".")
     return Finding("warning", FindingCode.LOSS_NOT_DECREASING, location, message, hint)
 
 

@@ -112,7 +112,7 @@ def load_checkpoint(run: Path, state: TrainState, *, owner: str) -> tuple[list[E
         raise RunError(
             f"no checkpoint of this run can be read: {refused.strerror or refused}",
             location=Location(source=str(run / CHECKPOINTS)),
-            hint="They may be undamaged: make them readable, and --resume continues from them.",
+            hint="They may be undamaged: make them readable, and a resumed training continues from them.",
         )
     if files:
         raise RunError(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from nncli.base.errors import Location, RunError
+from nncli.base.errors import Advice, Location, ResumeRun, RunError, in_terminal
 from nncli.base.spec import PositiveInt, Spec
 from nncli.data.splitting.folds import Fold
 from nncli.models import held_out_rows
@@ -119,9 +118,14 @@ def is_cross_validation(path: Path) -> bool:
     return os.path.lexists(path / CROSS_VALIDATION) and not os.path.lexists(path / MANIFEST)
 
 
+def resuming(path: Path) -> ResumeRun:
+    """The action of continuing a cross-validation."""
+    return ResumeRun(path, operation="cross-validate")
+
+
 def resume_command(path: Path) -> str:
     """The command that continues a cross-validation."""
-    return f"nncli cross-validate --resume {shlex.quote(str(path))}"
+    return in_terminal(resuming(path))
 
 
 def fold_folder(i: int) -> str:
@@ -168,7 +172,7 @@ def read_folds_manifest(folder: Path) -> FoldsManifest:
         raise RunError(
             "this cross-validation is not finished",
             location=Location(source=str(folder)),
-            hint=f"To resume: {resume_command(folder)}",
+            hint=Advice("To resume: ", resuming(folder)),
         )
     folds = [read_manifest(folder / fold_folder(i)) for i in range(record.trainings)]
     _check_models(folder, record)
@@ -304,7 +308,7 @@ def _check_models(folder: Path, record: CrossValidationRecord) -> None:
             raise RunError(
                 "this model is not the one that the cross-validation scored: it was trained again",
                 location=Location(source=str(path)),
-                hint=f"To score it again: {resume_command(folder)}",
+                hint=Advice("To score it again: ", resuming(folder)),
             )
 
 

@@ -150,14 +150,14 @@ FILES = (
     ),
     WrittenFile("report", "report.md", frozenset({C.NAMES, C.CLASSES, C.PATHS}), "scores, as a model card", "removed"),
     *(
-        WrittenFile("export", pattern, MODEL_CONTENT, "the model; quantiles of residuals with `--interval`")
+        WrittenFile("export", pattern, MODEL_CONTENT, "the model; quantiles of residuals with intervals")
         for pattern in ("*.onnx", "*.mjs", "*.html", "*.py")
     ),
     WrittenFile(
         "export",
         "*.c",
         MODEL_CONTENT - {C.NUMBERS},
-        "the model, with center and scale of columns of numbers; quantiles of residuals with `--interval`",
+        "the model, with center and scale of columns of numbers; quantiles of residuals with intervals",
     ),
     WrittenFile(
         "profile",

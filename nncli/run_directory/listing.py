@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +15,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args
 
-from nncli.base.errors import Location, RunError
+from nncli.base.errors import Advice, Location, RunCommand, RunError, UseOption
 from nncli.base.regular_files import read_regular
 from nncli.run_directory.filenames import (
     CONFIG,
@@ -259,8 +258,12 @@ def notes_on_choice(runs: Sequence[RunInfo]) -> list[str]:
         return []
     names = ", ".join(run.path.name for run in chosen)
     return [
-        f"{names}: a search chose its trials by the scores of these rows, so that their differences and tests are too "
-        f"good; corrected for the choice: nncli show {shlex.quote(str(chosen[0].search))}; on new rows: --data TABLE"
+        Advice(
+            f"{names}: a search chose its trials by the scores of these rows, so that their differences and tests are "
+            "too good; corrected for the choice: ",
+            *(RunCommand("show", (str(chosen[0].search),)), "; on new rows: "),
+            UseOption("data", "data", placeholder="TABLE"),
+        )
     ]
 
 

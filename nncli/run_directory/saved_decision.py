@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import isfinite
 
 from nncli.base.atomic_files import write_bytes
-from nncli.base.errors import Advice, Location, ResumeRun, RunError
+from nncli.base.errors import Advice, Location, ResumeRun, RunError, SetKey
 from nncli.models.ensemble import EnsembleSpec, spec_json
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.model import ModelSpec
@@ -146,5 +146,7 @@ def calibration_rows(run: Run) -> HeldOutRows:
     raise RunError(
         "there are no rows to calibrate intervals or sets with: all rows were used for training",
         location=place,
-        hint=f"Train again with validation rows: {train_command(run.path)} --set validation=0.2",
+        hint=Advice(
+            f"Train again with validation rows: {train_command(run.path)}", Advice(" ", SetKey("validation", "0.2"))
+        ),
     )

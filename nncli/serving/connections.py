@@ -82,7 +82,7 @@ class HttpLimits:
         return Problem(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"the body is larger than {self.max_body:,} bytes",
-            "Send fewer rows at a time, or start the server with a larger --max-body.",
+            "Send fewer rows at a time, or have the server started with a larger max-body.",
         )
 
     @property
@@ -112,7 +112,7 @@ class HttpLimits:
     def too_long(self) -> Problem:
         """The answer to a request that was not answered in time."""
         detail = f"the response takes more than {self.timeout:g} seconds"
-        return busy(detail, "Send fewer rows in a request, or start the server with a larger --timeout.")
+        return busy(detail, "Send fewer rows in a request, or have the server started with a longer timeout.")
 
     def problem(self, scope: MutableMapping[str, Any]) -> Problem | None:
         """What keeps a head from being answered."""

@@ -70,13 +70,13 @@ def refusal(scope: Scope, options: ServerOptions) -> Problem | None:
         return Problem(
             HTTPStatus.MISDIRECTED_REQUEST,
             "the header Host is not an address of this machine, where alone the server can be reached",
-            "Call it as localhost, let the proxy send that as Host, or start the server with --token-file.",
+            "Call it as localhost, let the proxy send that as Host, or have the server ask for a token.",
         )
     if scope["method"] not in SAFE_METHODS and _is_foreign(scope["headers"], options.cors):
         return Problem(
             HTTPStatus.FORBIDDEN,
             "a page of another origin may not call the server",
-            "Start it with --cors ORIGIN to let the pages of an origin call it. "
+            "The server must be started so that pages of this origin may call it (CORS). "
             "A proxy must pass on the header Host, or send X-Forwarded-Host.",
         )
     return None

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
-from nncli.base.errors import Location, UsageError
+from nncli.base.errors import Advice, Location, UsageError, UseOption
 from nncli.base.option import ACCESS, ADDRESS, LIMITS, Option, Options
 from nncli.base.text import quote
 
@@ -85,7 +85,7 @@ def _host(flag: str, host: str) -> str:
     if not host or re.search(r"[\s/@?#]", host):
         raise UsageError(
             f"{flag}: {quote(host)} is not a valid address",
-            hint="For example --host 127.0.0.1, or --host 0.0.0.0 for all.",
+            hint=Advice("For example ", UseOption("host", "host", "127.0.0.1"), ", or 0.0.0.0 for all."),
         )
     return host
 
@@ -202,7 +202,8 @@ class ServerOptions(Options):
             path = shlex.quote(str(self.token.path))
             yield f"every user of this machine may read the token; to change that: chmod 600 {path}"
         if not self.is_loopback and self.token is None:
-            yield f"everyone who reaches {self.host} may use the models; to change that: --token-file FILE"
+            token = UseOption("token", "token_file", placeholder="FILE")
+            yield Advice(f"everyone who reaches {self.host} may use the models; to change that: ", token)
 
     @cached_property
     def is_loopback(self) -> bool:

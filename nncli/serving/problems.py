@@ -205,7 +205,7 @@ def in_request(action: Action) -> str | None:
     match action:
         case UseOption(_, name, value, is_parameter=True):
             return name if value is None else f"{name}={json.dumps(value)}"
-        case SetKey("data.encoding", value, in_command=False):
+        case SetKey("data.encoding", value):
             return "charset" if value is None else f"`Content-Type: text/csv; charset={value}`"
         case UseOption("quote", _, value) if value is not None:
             return f"`Content-Type: text/csv; quote={value}`"

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from nncli.base.errors import NncliError
+from nncli.base.errors import Advice, NncliError, UseOption
 from nncli.base.native_stderr import native_text_to
 from nncli.base.threads import limit_blas_threads
 from nncli.serving.app import connections_of
@@ -150,7 +150,7 @@ class PredictionServer:
             raise NncliError(
                 f"stopped, but requests were not answered within {self._state.options.timeout:g} s: "
                 f"{self._unanswered:,} of them",
-                hint="A larger --timeout gives slow requests more time.",
+                hint=Advice("A longer ", UseOption("timeout", "timeout"), " gives slow requests more time."),
             )
         self._state.batcher.close()
         self._state.metrics.close()

@@ -18,7 +18,7 @@ import polars as pl
 
 from nncli.api.load import Loaded, load
 from nncli.api.train import train_events
-from nncli.base.errors import ConfigError, DataError, NncliError
+from nncli.base.errors import ConfigError, DataError, NncliError, in_python
 from nncli.config.errors.messages import validate
 from nncli.config.loading import TABULAR, TEXTBOOK, with_preset
 from nncli.config.schema import Config
@@ -148,7 +148,7 @@ def fit(request: Request, frame: pl.DataFrame, columns: Columns) -> Fitted:
         try:
             for event in train_events(request.config_of(str(table), columns), output=run):
                 if isinstance(event, Started | MembersStarted):
-                    notes = tuple(finding.line for finding in event.findings)
+                    notes = tuple(finding.on_one_line(in_python) for finding in event.findings)
                 if isinstance(event, Finished):
                     epochs = event.epochs
         except NncliError as error:

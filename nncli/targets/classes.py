@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from nncli.base.errors import DataError, UsageError
+from nncli.base.errors import Advice, DataError, SetKey, UsageError
 from nncli.base.spec import DistinctTexts, StrictStr, Task
 from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.data.columns.hashing import Hashes, hash_texts
@@ -111,7 +111,7 @@ class Classes(TargetBase):
             raise DataError(
                 f"the target has the value {quote(fraction)}: numbers with fractions cannot be classes",
                 location=table.location(column=name),
-                hint="For regression set loss: mse, or choose another target.",
+                hint=Advice("For regression use ", SetKey("loss", "mse"), ", or choose another target."),
             )
         if len(labels) < 2:
             raise DataError(

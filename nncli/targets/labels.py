@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from nncli.base.errors import DataError
+from nncli.base.errors import Advice, DataError, SetKey
 from nncli.base.spec import DistinctTexts, StrictStr, Task
 from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.data.columns.hashing import Hashes, hash_numbers
@@ -101,8 +101,10 @@ class MultilabelTarget(TargetBase):
             raise DataError(
                 f"no cell of {quote(name)} has several labels, separated by {' or '.join(SEPARATORS)}",
                 location=table.location(column=name),
-                hint="For one class of each row use loss: cross_entropy. For labels in columns of yes and no, name all "
-                "of these columns as data.target.",
+                hint=Advice(
+                    *("For one class of each row use ", SetKey("loss", "cross_entropy"), ". For labels in columns of "),
+                    "yes and no, name all of these columns as data.target.",
+                ),
             )
         _check_one_separator(table, name, separator)
         labels = tuple(sorted(_split(cells, separator)["label"].unique().to_list()))

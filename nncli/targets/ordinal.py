@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 import polars as pl
 
-from nncli.base.errors import DataError, config_error
+from nncli.base.errors import Advice, DataError, SetKey, config_error
 from nncli.base.spec import StrictStr
 from nncli.base.text import join_quoted, quote, yaml_quote
 from nncli.data.columns.parsing import read_text
@@ -82,8 +82,11 @@ class OrderedClasses(Classes):
             raise DataError(
                 f"the order of the {len(labels):,} classes of {quote(name)} is not understood",
                 location=table.location(column=name),
-                hint=f"Sort them yourself: set data.order: [LOWEST, …, HIGHEST] with every class, spelled as in the "
-                f"table, which has them in no order: {shown}; or use loss: cross_entropy.",
+                hint=Advice(
+                    "Sort them yourself in the key data.order, lowest first, spelled as in the table, which has them "
+                    f"in no order: {shown}; or use ",
+                    *(SetKey("loss", "cross_entropy"), "."),
+                ),
             )
         return tuple(order)
 

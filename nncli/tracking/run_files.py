@@ -10,14 +10,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from nncli.base.errors import Location, RunError
+from nncli.base.errors import Advice, Location, RunError
 from nncli.base.findings import Finding
 from nncli.base.spec import non_defaults
 from nncli.config.schema import Config
 from nncli.nn.training.health import Health
 from nncli.nn.training.loop import EpochReport
 from nncli.run_directory.config import read_config
-from nncli.run_directory.cross_validation import read_record, resume_command
+from nncli.run_directory.cross_validation import read_record, resuming
 from nncli.run_directory.filenames import CONFIG, FOLDS, HISTORY, MANIFEST, MEMBERS, METRICS
 from nncli.run_directory.history_and_metrics import (
     History,
@@ -258,7 +258,7 @@ def read_cross_validation(path: Path) -> tuple[TrackedRun, list[RunFiles], Endin
     folds = [RunFiles.read(folder) for folder in _folders(path / FOLDS)]
     started = min((fold.manifest.started for fold in folds), default="")
     if not started:
-        hint = f"To resume: {resume_command(path)}"
+        hint = Advice("To resume: ", resuming(path))
         raise RunError("no fold is trained yet", location=Location(source=str(path)), hint=hint)
     run = TrackedRun(
         key=run_key(record.fingerprint, record.data_sha256, started, name),

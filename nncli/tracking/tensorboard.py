@@ -167,7 +167,7 @@ def _markdown(pairs: Sequence[tuple[str, Value]]) -> str:
 
 def _log_directory(target: str) -> str:
     if os.path.lexists(target) and not os.path.isdir(target):  # noqa: PTH112 - the name may be too long
-        raise UsageError(f"{quote(target)} is a file", hint="Name a folder: --track tensorboard=logs")
+        raise UsageError(f"{quote(target)} is a file", hint="Name a folder: tensorboard=logs")
     return target
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from threading import Event, Thread
 from typing import Generic, Protocol, TypeVar
 
 from nncli.base.credentials import redacted
+from nncli.base.errors import Advice, RunCommand, UseOption
 from nncli.base.findings import Finding, FindingCode, warning
 from nncli.tracking.tracker import Tracker, TrackerChoice
 
@@ -183,8 +183,10 @@ class TrackerThreads(Generic[T]):
             warning(
                 FindingCode.TRACKING,
                 f"{choice.title} is not written to any more: {reason}",
-                hint="The training is not affected. To write it later: "
-                f"nncli track {shlex.quote(str(self._run))} --to {shlex.quote(str(choice))}",
+                hint=Advice(
+                    "The training is not affected. To write it later: ",
+                    RunCommand("track", (str(self._run),), (UseOption("to", "to", str(choice)),)),
+                ),
             )
             for choice, reason in new.items()
         )

@@ -17,7 +17,7 @@ from typing import TypeAlias
 import numpy as np
 
 from nncli.base.atomic_files import write_text
-from nncli.base.errors import ConfigError, DataError, NncliError
+from nncli.base.errors import Advice, ConfigError, DataError, NncliError, UseOption
 from nncli.base.findings import Finding
 from nncli.config.schema.tune import TuneSection
 from nncli.fitting.parallel.trainings import TrainingResult, TrainingStream
@@ -250,7 +250,10 @@ class Search:
             return self._finish(number, "complete", score=score)
         message = f"{metric} of the held-out rows is not a finite number"
         if number == 0:
-            raise NncliError(f"{message}, so trials cannot be compared", hint="Choose another one: --metric NAME")
+            raise NncliError(
+                f"{message}, so trials cannot be compared",
+                hint=Advice("Choose another one: ", UseOption("metric", "metric", placeholder="NAME")),
+            )
         return self._finish(number, "failed", message=message)
 
     def _is_pruned(self, training: TrialTraining, incumbent: Trial) -> bool:

@@ -106,7 +106,7 @@ def write_selected_ensemble(
         DataError: the table has changed.
     """
     if rounds < 1:
-        raise UsageError("an ensemble needs at least 1 pick", hint="For example --ensemble 10.")
+        raise UsageError("an ensemble needs at least 1 pick", hint="For example 10.")
     read = read_trials(trials)
     candidates, everything = candidates_of(read, metric), np.ones(len(read[0].held_out), np.bool_)
     selection = candidates.pick(rounds, everything)

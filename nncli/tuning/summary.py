@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from nncli.base.errors import Location, RunError
+from nncli.base.errors import Advice, Location, ResumeRun, RunError, in_terminal
 from nncli.base.logs import format_duration
 from nncli.base.spec import NonNegativeInt, Spec
 from nncli.base.text import format_number
@@ -81,7 +81,7 @@ def load_result(path: Path) -> SearchResult | None:
         raise RunError(
             "the file is damaged, or was written by a newer nncli",
             location=Location(source=str(path / METRICS)),
-            hint="`nncli tune --resume` writes it again.",
+            hint=Advice("To write it again: ", ResumeRun(path, operation="tune"), "."),
         ) from error
     importance = result.importance and tuple(
         share.model_copy(update={"parameter": present_key(share.parameter)}) for share in result.importance
@@ -175,7 +175,7 @@ class SearchSummary:
     @property
     def resume_command(self) -> str:
         """The command that continues the search."""
-        return f"nncli tune --resume {shlex.quote(str(self.path))}"
+        return in_terminal(ResumeRun(self.path, operation="tune"))
 
     @property
     def train_command(self) -> str:
@@ -192,7 +192,7 @@ class SearchSummary:
         if self.status != "stopped":
             return self.status
         if sum(trial.is_finished for trial in self.trials) > self.section.trials:
-            return "all trials have ended; nncli tune --resume computes the result"  # a version without results
+            return "all trials have ended; resumed, the search computes the result"  # a version without results
         return "not finished"
 
     def facts(self) -> list[tuple[str, str]]:

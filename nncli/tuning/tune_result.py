@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from nncli.base.errors import NncliError
+from nncli.base.errors import Advice, NncliError, ResumeRun, UseOption
 from nncli.base.findings import Finding, FindingCode, keeps_rows, note
 from nncli.config.schema import Config
 from nncli.config.schema.tune import Range, TuneSection
@@ -59,7 +58,10 @@ class TuneResult:
             NncliError: the time limit was over before trial 0.
         """
         if ended.best is None:
-            raise NncliError("the time limit was over before the first trial", hint="Allow more time: --time-limit 10m")
+            raise NncliError(
+                "the time limit was over before the first trial",
+                hint=Advice("Allow more time: ", UseOption("time_limit", "time_limit", "10m")),
+            )
         return cls(
             path=started.path,
             metric=started.metric,
@@ -140,8 +142,8 @@ def notes_before(config: Config, section: TuneSection, wanted: Path) -> tuple[Fi
 def _stopped(wanted: Path) -> Iterator[Finding]:
     """A stopped search has the directory, so that another one is made."""
     if is_search(wanted) and not (wanted / METRICS).exists() and not is_locked(wanted):
-        resume = f"nncli tune --resume {shlex.quote(str(wanted))}"
-        yield note(FindingCode.SEARCH, f"{wanted} has a search that was stopped", hint=f"To go on with it: {resume}")
+        resume = Advice("To go on with it: ", ResumeRun(wanted, operation="tune"))
+        yield note(FindingCode.SEARCH, f"{wanted} has a search that was stopped", hint=resume)
 
 
 def _ensemble(config: Config, section: TuneSection) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from nncli.base.errors import (
     InstallExtra,
     NameAsText,
     ResumeRun,
+    RunCommand,
     SetKey,
     UsageError,
     UseOption,
@@ -30,9 +31,24 @@ from nncli.models.conformal.options import UncertaintyOptions
 @pytest.mark.parametrize(
     ("action", "terminal", "python"),
     [
-        (SetKey("data.decimal", "','"), "`data.decimal: ','`", "`data.decimal: ','`"),
+        (SetKey("data.decimal", ","), "--set data.decimal=,", "set='data.decimal=,'"),
+        (SetKey("loss", "{type: cox}"), "--set 'loss={type: cox}'", "set='loss={type: cox}'"),
         (SetKey("data.decimal"), "data.decimal", "data.decimal"),
-        (SetKey("epochs", "15", in_command=True), "--set epochs=15", "'epochs=15'"),
+        (
+            ResumeRun("r", (SetKey("epochs", "9"),)),
+            "nncli train --resume r --set epochs=9",
+            "nncli.train(resume='r', set='epochs=9')",
+        ),
+        (
+            ResumeRun("r", operation="cross-validate"),
+            "nncli cross-validate --resume r",
+            "nncli.cross_validate(resume='r')",
+        ),
+        (
+            RunCommand("threshold", ("RUN",), (UseOption("cost", "cost", (1, 20), placeholder="fp=1,fn=20"),)),
+            "nncli threshold RUN --cost fp=1,fn=20",
+            "nncli.threshold(RUN, cost=(1, 20))",
+        ),
         (UncertaintyOptions.use("interval", 0.9), "--interval 0.9", "interval=0.9"),
         (UncertaintyOptions.use("per_class"), "--per-class", "per_class"),
         (OutputColumns.use("proba", True), "--proba", "proba=True"),
@@ -53,9 +69,16 @@ def test_an_option_that_is_not_declared_cannot_be_advised() -> None:
 
 def test_an_advice_that_cannot_be_followed_is_left_out_and_the_others_stay() -> None:
     advice = sentences("Correct it.", Advice("Set ", SetKey("a", "1"), "."), None, "Or stop.")
-    assert advice == "Correct it. Set `a: 1`. Or stop."
+    assert advice == "Correct it. Set --set a=1. Or stop."
     assert advice.on(lambda action: None) == "Correct it. Or stop."
     assert sentences(None, None) == ""
+
+
+def test_an_advice_that_is_spelled_for_python_is_still_worded_for_a_terminal() -> None:
+    advice = Advice("Use ", UseOption("by", "by", "a b"), ".")
+    spelled = advice.spelled(in_python)
+    assert spelled == "Use by='a b'."
+    assert worded(spelled, in_terminal) == advice == "Use --by 'a b'."
 
 
 def test_a_text_is_the_same_everywhere() -> None:

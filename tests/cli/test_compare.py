@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from nncli import train
+from nncli.analysis.comparison import APART
 from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.base.errors import NncliError
 from nncli.cli.options import requires_extra
@@ -136,3 +137,14 @@ def test_rows_that_were_trained_on_are_named(nncli: Cli, folder: Path) -> None:
     shown = nncli("compare", "runs/a", "runs/b", "--data", DATA / "penguins.csv").check()
     assert next(line for line in shown.out.splitlines() if line.startswith("trained on")).split()[-2:] == ["yes", "yes"]
     assert "344 of 344 rows" in shown.err
+
+
+def test_runs_of_different_tables_or_targets_are_one_sentence(nncli: Cli, folder: Path) -> None:
+    train("c.yaml", output="runs/island", set=["data.target=island"])
+    (folder / "t.csv").write_text("a,y\n" + "".join(f"{i % 7},{i / 9}\n" for i in range(60)))
+    train("t.csv", target="y", output="runs/t", set=["preset=textbook", "layers=4", "epochs=1"])
+    compared = nncli("compare", "runs/a", "runs/island", "runs/t").check()
+    assert (compared.err, len(compared.out.splitlines())) == ("", 1)
+    assert APART in compared.out
+    some = nncli("compare", "runs/a", "runs/b", "runs/t").check()
+    assert APART not in some.out + some.err

@@ -52,10 +52,11 @@ precision of yes N N to N 0 N
 recall of yes 1 N to 1 0 1
 average_precision of yes N N to N N N
 validation: each row at the epoch that other rows choose
-warning: the model never predicts class 'no', which 4 of the validation rows have. Set class_weight: balanced, or \
-decide by the probabilities of `nncli predict --proba`.
+warning: the model never predicts class 'no', which 4 of the validation rows have. Choose another threshold: nncli \
+threshold RUN --f1 --positive no --save.
 warning: the model is no better than the baseline, the class shares of the training rows: log_loss N against N on \
 the validation rows. Check that the columns tell about the target, or add rows or columns.
+next: nncli threshold runs/t --f1 --positive no --save
 next: nncli report runs/t, or nncli predict runs/t NEW_TABLE
 """
 """What a small training prints on stderr, with N for numbers that have a fraction."""
@@ -379,8 +380,8 @@ def test_a_configuration_typed_at_a_terminal_ends_with_ctrl_d(here: Path) -> Non
 @pytest.mark.parametrize(
     ("loss", "said"),
     [
-        ("", "note: 'y' is treated as a class label (values 0 to 1). For regression set loss: mse."),
-        ("loss: mse\n", "If these are classes, set loss: cross_entropy"),
+        ("", "note: 'y' is treated as a class label (values 0 to 1). For regression: --set loss=mse."),
+        ("loss: mse\n", "If these are classes, use --set loss=cross_entropy"),
         ("loss: cross_entropy\n", None),
     ],
 )

@@ -108,9 +108,9 @@ def found_in(name: str, content: bytes, columns: Columns, numbers_of: set[float]
         listed = {value for place, value in values if name.endswith(MODEL) and LISTED.search(place)}
         found |= {f"{name}: {place}" for place, value in values if value in numbers_of - listed}
     elif name.endswith(".safetensors"):
-        for array, values in safetensors.numpy.load(content).items():
+        for array, weights in safetensors.numpy.load(content).items():
             is_listed = name.endswith(WEIGHTS) and array.endswith(EDGES)
-            if not is_listed and numbers_of & {*values.astype(float).ravel().tolist()}:
+            if not is_listed and numbers_of & {*weights.astype(float).ravel().tolist()}:
                 found.add(f"{name}: {array}")
     else:
         texts = re.findall(rb"\d+\.\d{6,}", content)

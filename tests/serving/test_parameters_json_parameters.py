@@ -55,7 +55,9 @@ def test_other_parameters_are_refused(models: Mapping[str, ServedModel], paramet
     assert error.value.problem.status == 400
 
 
-@pytest.mark.parametrize(("name", "value", "hint"), [("prediction_set", 0.9, "Use interval."), ("proba", True, None)])
+@pytest.mark.parametrize(
+    ("name", "value", "hint"), [("prediction_set", 0.9, "Use interval=0.9."), ("proba", True, None)]
+)
 def test_a_parameter_of_another_kind_of_model_is_refused(
     models: Mapping[str, ServedModel], name: str, value: object, hint: str | None
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,10 +62,8 @@ def test_an_order_that_is_not_understood_is_refused_with_the_key_that_says_it_an
     assert caught.value.location.column == "risk"
     hint = str(caught.value.hint)
     assert ", ".join(map(yaml_quote, cells)) in hint  # as the table has them
-    key = re.search(r"data\.order: \[(.*?)\]", hint)
-    assert key is not None
-    with pytest.raises(ConfigError):  # what is shown is no order that could be pasted by mistake
-        fitted(*cells, order=tuple(key[1].split(", ")))
+    assert "the key data.order" in hint
+    assert "data.order=" not in hint  # what is shown is no order that could be pasted by mistake
 
 
 @pytest.mark.parametrize(

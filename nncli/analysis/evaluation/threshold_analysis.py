@@ -8,7 +8,6 @@ Source: Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapter 
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.base.errors import DataError, RunError, UsageError
+from nncli.base.errors import Advice, DataError, RunError, SetKey, UsageError, UseOption
 from nncli.base.text import closest_match, format_number, format_percent, join_quoted, json_safe, quote
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.run_directory.config import read_config
@@ -232,6 +231,10 @@ def expected_costs(
     return Figure("cost", value, loss_interval(value, samples, resampling), value)
 
 
+AT, KAPPA = UseOption("at", "at"), UseOption("kappa", "kappa", True)
+COSTS = UseOption("costs", "costs", "COSTS.csv")
+
+
 def goal_of(
     cost: tuple[float, float] | None,
     recall: float | None,
@@ -244,13 +247,15 @@ def goal_of(
     """The goal of the options, checked; None without one."""
     for name, value in (("recall", recall), ("precision", precision), ("positive_rate", positive_rate)):
         if value is not None and not 0.0 < value <= 1.0:
-            raise UsageError(f"--{name} is {value:g}", hint="It is a share above 0 and up to 1, for example 0.9.")
+            message = Advice(UseOption(name, name), f" is {value:g}")
+            raise UsageError(message, hint=Advice("It is a share, such as ", UseOption(name, name, 0.9), "."))
     if at is not None and not 0.0 <= at <= 1.0:
-        raise UsageError(f"--at is {at:g}", hint="A threshold is a probability from 0 to 1.")
+        raise UsageError(Advice(AT, f" is {at:g}"), hint="A threshold is a probability from 0 to 1.")
     if cost is not None and not all(isfinite(amount) for amount in cost):
+        recall_all = UseOption("recall", "recall", 1)
         raise UsageError(
-            f"--cost fp={cost[0]:g},fn={cost[1]:g}: both costs must be finite numbers",
-            hint="Use a large one, such as fn=1000, or --recall 1 to miss no positive row.",
+            Advice(_cost(*cost), ": both costs must be finite numbers"),
+            hint=Advice("Use a large one, such as fn=1000, or ", recall_all, " to miss no positive row."),
         )
     if cost is not None and not all(amount > 0.0 for amount in cost):
         raise UsageError(
@@ -283,7 +288,8 @@ def with_costs(goal: FixedThreshold, matrix: CostMatrix, positive: str | None) -
     """The goal with the costs of a table of two classes; a UsageError unless a threshold can have them."""
     if len(matrix.labels) != 2:
         raise UsageError(
-            f"a threshold is for two classes, and the target has {len(matrix.labels):,}", hint="Leave out --at."
+            f"a threshold is for two classes, and the target has {len(matrix.labels):,}",
+            hint=Advice("Leave out ", AT, "."),
         )
     if positive is not None and positive not in matrix.labels:
         return goal  # which is refused with the classes
@@ -291,42 +297,46 @@ def with_costs(goal: FixedThreshold, matrix: CostMatrix, positive: str | None) -
     C = matrix.costs
     if C[0][0] or C[1][1] or not (C[0][1] and C[1][0]):
         raise UsageError(
-            "with --at, wrong predictions have costs above 0, and right ones none",
-            hint="Leave out --at, or use --cost fp=1,fn=20.",
+            Advice("with ", AT, ", wrong predictions have costs above 0, and right ones none"),
+            hint=Advice("Leave out ", AT, ", or use ", _cost(1, 20), "."),
         )
     return fixed_threshold(goal.threshold, (C[1 - j][j], C[j][1 - j]))
 
 
-def threshold_options(decision: Decision) -> tuple[str, ...]:
-    """The words of the command line; a decision by costs does not know the file that they came from."""
+def threshold_options(decision: Decision) -> tuple[UseOption, ...]:
+    """The options that choose a decision; one by costs does not know the file that they came from."""
     if isinstance(decision, RankCuts):
-        return ("--kappa",)
+        return (KAPPA,)
     if isinstance(decision, CostMatrix):
-        return ("--costs", "COSTS.csv")
+        return (COSTS,)
     if isinstance(decision, LabelThresholds):
         return _goal_options(decision.goal)
-    return (*_goal_options(decision.goal), "--positive", decision.positive)
+    return (*_goal_options(decision.goal), UseOption("positive", "positive", decision.positive))
 
 
-def _goal_options(goal: AnyGoal) -> tuple[str, ...]:
+def _goal_options(goal: AnyGoal) -> tuple[UseOption, ...]:
     match goal:
         case LowestCost():
-            return _costs(goal.costs)
+            return (_costs(goal.costs),)
         case HighestF1():
-            return ("--f1",)
+            return (UseOption("f1", "f1", True),)
         case MinRecall():
-            return ("--recall", repr(goal.value))
+            return (UseOption("recall", "recall", goal.value),)
         case MinPrecision():
-            return ("--precision", repr(goal.value))
+            return (UseOption("precision", "precision", goal.value),)
         case MaxPositiveRate():
-            return ("--positive-rate", repr(goal.value))
+            return (UseOption("positive_rate", "positive_rate", goal.value),)
         case FixedThreshold():
             costs = goal.costs
-            return (*(() if costs is None else _costs(costs)), "--at", repr(goal.threshold))
+            return (*(() if costs is None else (_costs(costs),)), UseOption("at", "at", goal.threshold))
 
 
-def _costs(costs: ErrorCosts) -> tuple[str, str]:
-    return ("--cost", f"fp={costs.false_positive!r},fn={costs.false_negative!r}")
+def _costs(costs: ErrorCosts) -> UseOption:
+    return _cost(costs.false_positive, costs.false_negative)
+
+
+def _cost(fp: float, fn: float) -> UseOption:
+    return UseOption("cost", "cost", (fp, fn), placeholder=f"fp={fp!r},fn={fn!r}")
 
 
 @dataclass(frozen=True)
@@ -493,10 +503,12 @@ def _frequent_positive(run: Run, rows: TwoClassRows, labels: Sequence[str]) -> t
     with suppress(RunError):  # a run predicts without its configuration, too
         if read_config(run.path).positive_class is not None:
             return ()
-    positive = " ".join(["--positive", shlex.quote(labels[0])])
     return (
-        f"the positive class is the second of two by default, {quote(labels[1])}, and {format_percent(share)} of the "
-        f"rows are of it. For the rarer one: {positive}",
+        Advice(
+            f"the positive class is the second of two by default, {quote(labels[1])}, and {format_percent(share)} of "
+            "the rows are of it. For the rarer one: ",
+            UseOption("positive", "positive", labels[0]),
+        ),
     )
 
 
@@ -538,8 +550,10 @@ def two_class_rows(rows: HeldOutRows, target: Target, positive: str | None, seed
     if len(labels) != 2:
         raise UsageError(
             f"a threshold needs two classes, and {quote(target.names[0])} has {len(labels):,}",
-            hint="Write the cost of each prediction to a table, and use --costs COSTS.csv. Its header is "
-            f"{','.join(['actual', *labels[:20]])}, with a row for each actual class.",
+            hint=Advice(
+                *("Write the cost of each prediction to a table, and use ", COSTS, ". Its header is "),
+                f"{','.join(['actual', *labels[:20]])}, with a row for each actual class.",
+            ),
         )
     if positive is not None and positive not in labels:
         close = closest_match(positive, labels)
@@ -554,7 +568,9 @@ def two_class_rows(rows: HeldOutRows, target: Target, positive: str | None, seed
         missing = labels[j if not w[is_positive].any() else 1 - j]
         raise DataError(
             f"no held-out row is of class {quote(missing)}, so no threshold can be chosen",
-            hint="Train on more rows of the class, or hold out more: validation: 0.3, say.",
+            hint=Advice(
+                "Train on more rows of the class, or hold out more, with ", SetKey("validation", "0.3"), ", say."
+            ),
         )
     P = rows.predictions.values
     return TwoClassRows(P[:, j], is_positive, P.argmax(axis=1) == j, rows.weights, rows.groups, seed)
@@ -570,8 +586,11 @@ def _unreachable(goal: AnyGoal, nearest: CurvePoint, positive: str) -> UsageErro
         precision, recall = format_number(nearest.precision), format_number(nearest.recall)
         fact = f"the highest precision is {precision}, with a recall of {recall}"
     fixed = FixedThreshold(threshold=nearest.threshold)
-    options = shlex.join(threshold_options(Threshold(positive=positive, threshold=nearest.threshold, goal=fixed)))
-    return UsageError(message, hint=f"The nearest threshold is {nearest.threshold!r}: {fact}. To use it: {options}")
+    options = threshold_options(Threshold(positive=positive, threshold=nearest.threshold, goal=fixed))
+    used = (part for option in options for part in (" ", option))
+    return UsageError(
+        message, hint=Advice(f"The nearest threshold is {nearest.threshold!r}: {fact}. To use it:", *used)
+    )
 
 
 def analyze_costs(path: Path, manifest: Manifest, rows: HeldOutRows, decision: CostMatrix) -> ThresholdAnalysis:
@@ -597,8 +616,8 @@ def analyze_ranks(path: Path, manifest: Manifest, rows: HeldOutRows) -> Threshol
     target, P = rows.predictions.target, rows.predictions.values
     if not target.has_order:
         raise UsageError(
-            f"--kappa is for ordered classes, and those of {quote(target.names[0])} have no order",
-            hint="Train with loss: ordinal.",
+            Advice(KAPPA, f" is for ordered classes, and those of {quote(target.names[0])} have no order"),
+            hint=Advice("Train with ", SetKey("loss", "ordinal"), "."),
         )
     decision = RankCuts.highest_kappa(P, rows.y, rows.weights)
     if decision is None:

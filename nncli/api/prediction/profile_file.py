@@ -74,7 +74,7 @@ def read_profile(path: Path, reference: Reference) -> Profile:
         ) from None
     except ValueError as error:
         raise DataError(
-            "the file is damaged, or not a profile that `nncli predict --profile` wrote",
+            "the file is damaged, or not a profile that nncli predict wrote",
             location=place,
             hint="Predict the rows again with another name, or name a table.",
         ) from error

@@ -108,4 +108,4 @@ def check_errors_file(errors: Path, source: TableSource, target: Path | None, *,
         message = "the predictions are written to this file"
         raise UsageError(message, location=Location(source=str(errors)), hint=ANOTHER_FILE)
     check_overwrite(errors, force=force)
-    check_input_kept(source, errors, option="--errors")
+    check_input_kept(source, errors, option="errors")

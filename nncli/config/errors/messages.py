@@ -9,7 +9,7 @@ from typing import Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from nncli.base.errors import ConfigError, ConfigFix, ConfigIssue, Location
+from nncli.base.errors import Advice, ConfigError, ConfigFix, ConfigIssue, Location, SetKey
 from nncli.base.text import join_quoted, quote
 from nncli.config.errors.suggestions import (
     CUSTOM_KINDS,
@@ -25,12 +25,13 @@ from nncli.config.errors.suggestions import (
     normalized,
     same_spelling,
     section_hints,
+    sections_with_key,
     sections_with_type,
     suggest,
     suggest_key,
     type_of,
 )
-from nncli.config.yaml.document import Document, Path
+from nncli.config.yaml.document import Document, Path, dotted
 from nncli.config.yaml.parser import describe, parse_scalar
 from nncli.config.yaml.writer import one_line
 
@@ -139,6 +140,12 @@ class IssueWriter:
             better = None  # it is near to many words, and has no keys
         if better is not None:
             message += f"; did you mean {quote(better)}?"
+        span = self.document.spans.get(path)
+        is_set = span is not None and span.setter == SET
+        if is_set and not isinstance(value, dict) and not better and word not in root_keys:
+            for match in sections_with_key(self.root, word)[:1]:
+                key = SetKey(f"{match.section}.{word}", one_line(value))
+                return self._written(message, path, "key", (), Hint(Advice("Use ", key, ".")))
         in_root = word in root_keys or (better in root_keys and better not in siblings)
         if in_root:
             text = f"It belongs at the top level, next to {quote(path[0])}."
@@ -195,7 +202,10 @@ class IssueWriter:
         """The issue with the first hint that is accepted when it is followed, or else the fallback."""
         hint = next((hint for hint in candidates if hint.fix is None or self.checker.accepts(hint.fix)), fallback)
         fix = hint.fix if hint.fix and is_complete(hint.fix.value) else None
-        return self.document.issue(message, path, "key" if at == "key" else "value", hint.text or None, fix)
+        text, span = hint.text, self.document.spans.get(path)
+        if fix is not None and fix.remove in (None, path) and span is not None and span.setter == SET:
+            text = Advice("Use ", SetKey(dotted(fix.path), one_line(fix.value)), ".")
+        return self.document.issue(message, path, "key" if at == "key" else "value", text or None, fix)
 
 
 def error_value(document: Document, path: Path) -> object:
@@ -247,6 +257,8 @@ MAX_NUMBER_LENGTH = 40
 MIN_PERCENTAGE = 5
 """A number from which on it is rather meant as a percentage than as a fraction."""
 _COUNT = re.compile("[1-9][0-9]{0,8}")
+SET = "--set"
+"""What sets values that no line of the file has."""
 YES, NO = ("yes", "true", "on"), ("no", "false", "off")
 
 

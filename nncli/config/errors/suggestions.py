@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path as FilePath
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 from pydantic.fields import FieldInfo
@@ -92,13 +92,18 @@ def _item_type(field: FieldInfo) -> object:
         return None
     forms = [form for form in (get_args(field.annotation) or ()) if form is not NoneType]
     is_optional = get_origin(field.annotation) in (Union, UnionType)
-    annotation: Any = forms[0] if is_optional and len(forms) == 1 else field.annotation
-    annotation = annotation.__origin__ if get_origin(annotation) is Annotated else annotation
+    annotation = forms[0] if is_optional and len(forms) == 1 else field.annotation
+    annotation = _bare(annotation)
     if get_origin(annotation) not in (tuple, list):
         return None
     item = get_args(annotation)[0]
-    item = item.__origin__ if get_origin(item) is Annotated else item
+    item = _bare(item)
     return None if get_origin(item) in (tuple, list) else item
+
+
+def _bare(annotation: object) -> object:
+    """A type without what is said of it by Annotated."""
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
 @cache

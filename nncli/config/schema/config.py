@@ -56,11 +56,11 @@ class Config(Spec):
     foreign_keys: ClassVar[Mapping[str, str]] = MappingProxyType(
         dict.fromkeys(
             ("target_transform", "transform_target", "log_target"),
-            "Write loss: log_normal for a target whose logarithm should be learned: the predictions are means of the "
+            "Use the loss log_normal for a target whose logarithm should be learned: the predictions are means of the "
             "target itself, without a correction, and intervals are a factor around them.",
         )
         | {
-            "task": "Leave it out: the target and the loss say whether a class or a number is predicted, and loss: "
+            "task": "Leave it out: the target and the loss say whether a class or a number is predicted, and the loss "
             "binary_cross_entropy is for any number of labels of a row."
         }
     )
@@ -339,7 +339,7 @@ class Config(Spec):
         if isinstance(self.validation, Bootstrap) and self.data.time is not None:
             raise ValueError("a bootstrap ignores time; validate on a fold or a fraction, or remove data.time")
         if self.teacher is not None and self.is_ensemble:
-            raise ValueError("a teacher teaches one network; set members: 1, or remove the teacher")
+            raise ValueError("a teacher teaches one network; use one member, or remove the teacher")
         if self.teacher is not None and self.class_weight is not None:
             raise ValueError("class_weight is the teacher's: its predictions have it already; remove class_weight")
         return self

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from types import MappingProxyType
 
 import yaml
 
-from nncli.base.errors import ConfigError, ConfigIssue, Location
+from nncli.base.errors import Advice, ConfigError, ConfigIssue, Location, RunCommand, UseOption, output_to
 from nncli.base.text import closest_file, join_quoted, quote
 from nncli.config.yaml.document import (
     LINE_BREAK,
@@ -430,6 +429,9 @@ def parse_bytes(data: bytes, source: str) -> Document:
         raise ConfigError(syntax_issue(message, source, lines, start, "Save the file as UTF-8.")) from None
 
 
+TO_CONFIG = output_to("config.yaml")
+
+
 def _check_not_table(path: FilePath) -> None:
     """Raise a ConfigError if the file name is that of a table: YAML syntax errors would not help."""
     if path.suffix.lower() in (".yaml", ".yml", ".txt", "") or not path.is_file():
@@ -437,7 +439,8 @@ def _check_not_table(path: FilePath) -> None:
     from nncli.data.formats.registry import SUFFIXES, ZIP, suffix_of  # rarely needed
 
     if suffix_of(path) in (*SUFFIXES, ZIP):
-        hint = f"Write a configuration for it: nncli init {shlex.quote(str(path))} --target COLUMN -o config.yaml"
+        target = UseOption("target", "target", placeholder="COLUMN")
+        hint = Advice("Write a configuration for it: ", RunCommand("init", (str(path),), (target, TO_CONFIG)))
         raise ConfigError(ConfigIssue("this is a table, not a configuration", Location(str(path)), hint))
 
 

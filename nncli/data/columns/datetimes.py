@@ -359,8 +359,8 @@ def undecided(readings: Sequence[str]) -> str:
 
 def readings_hint(readings: Sequence[str]) -> Advice:
     """The advice to choose one of the formats."""
-    first, *others = [SetKey("data.date_format", form, in_command=True) for form in readings]
-    return Advice("Set the format: ", first, *(part for key in others for part in (", or ", key)))
+    first, *others = [SetKey("data.date_format", form) for form in readings]
+    return Advice("Use its format: ", first, *(part for key in others for part in (", or ", key)))
 
 
 def _count_parsed(present: pl.Series, date_format: str) -> int:

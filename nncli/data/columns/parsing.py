@@ -97,14 +97,15 @@ def number_hint(
     meaning = guess_meaning(cell.strip(), dialect, name, has_mark=has_mark)
     if has_mark and other in DecimalMarks.of([cell.strip()], None).clear:
         meaning = BOTH_MARKS
-    as_categories = f"To treat the column as categories, set `columns: {{{yaml_quote(name)}: categorical}}` under data."
+    as_categories = to_categories(name)
     are_numbers = 2 * parse_numbers(cells, dialect, unit).count() > cells.count()
     if meaning and not are_numbers:
-        return f"{meaning} {as_categories}"
+        return sentences(meaning, as_categories)
     added = ", ".join(map(yaml_quote, words or [cell]))
     return sentences(
         meaning,
-        f"Correct the cell, or empty it. If it means a missing value, add {added} to data.missing_values.",
+        "Correct the cell, or empty it.",
+        Advice("If it means a missing value: ", SetKey("data.missing_values", f"[{added}]"), "."),
         ON_ERROR_HINT if are_numbers else "",
         as_categories,
     )
@@ -142,11 +143,28 @@ def plain_number_hint(dialect: CsvDialect) -> str:
 def date_hint(name: str) -> str:
     """The hint for a cell of the column `name` that is not a date."""
     return sentences(
-        "Correct the cell. If it means a missing value, add it to data.missing_values. If dates have another "
-        'format, set it under data, such as `date_format: "%d/%m/%Y"`. '
-        f"To treat the column as categories, set `columns: {{{yaml_quote(name)}: categorical}}` under data.",
+        "Correct the cell. If it means a missing value, add it to data.missing_values.",
+        Advice("If dates have another format, use it, such as ", SetKey("data.date_format", "%d/%m/%Y"), "."),
+        to_categories(name),
         ON_ERROR_HINT,
     )
+
+
+def kind_is(name: str, kind: str) -> SetKey:
+    """The action of setting the kind of a column."""
+    if not name or re.search(r"[.=+]|^\s|\s$", name) or not name.isprintable():
+        return SetKey("data.columns", f"{{{yaml_quote(name)}: {kind}}}")
+    return SetKey(f"data.columns.{name}", kind)
+
+
+def leave_out(name: str) -> UseOption | SetKey:
+    """The action of not using a column; a name that a terminal does not show is escaped as YAML."""
+    return UseOption("drop", "drop", name) if name.isprintable() else SetKey("data.drop+", f"[{yaml_quote(name)}]")
+
+
+def to_categories(name: str) -> Advice:
+    """The advice to treat a column as categories."""
+    return Advice("To treat the column as categories: ", kind_is(name, "categorical"), ".")
 
 
 def guess_meaning(text: str, dialect: CsvDialect, name: str, *, has_mark: bool = False) -> str:
@@ -165,30 +183,36 @@ def guess_meaning(text: str, dialect: CsvDialect, name: str, *, has_mark: bool =
     if not (match := NUMBER_WITH_SEPARATORS.fullmatch(text)):
         return ""
     group, mark = match["group"], match["mark"]
-    readings = []
+    found = list[Advice | None]()
     if group is None or (not has_mark and group in ",." and mark is None and text.count(group) == 1):
-        readings.append(alternative_reading(text, None, mark or group, dialect, name))
+        found.append(alternative_reading(text, None, mark or group, dialect, name))
     if group is not None and group != mark:
-        readings.append(alternative_reading(text, group, mark, dialect, name))
-    sentence = ", ".join(filter(None, readings))
-    return f"{sentence[0].upper()}{sentence[1:]}." if sentence else ""
+        found.append(alternative_reading(text, group, mark, dialect, name))
+    readings = [reading for reading in found if reading is not None]
+    parts = [part for reading in readings for part in (", with ", *reading.parts)]
+    return Advice("With ", *parts[1:], ".") if readings else ""
 
 
-def alternative_reading(text: str, group: str | None, mark: str | None, dialect: CsvDialect, name: str) -> str:
-    """`with data.decimal: "," it is 1.5`; empty if the dialect has these settings already.
+def alternative_reading(
+    text: str, group: str | None, mark: str | None, dialect: CsvDialect, name: str
+) -> Advice | None:
+    """The settings and `it is 1.5`; None if the dialect has these settings already.
 
     In a table with both decimal marks, it is that of the column called `name`.
     """
-    settings, number = [], text.replace(group or "", "") if group else text
+    settings, number = list[SetKey](), text.replace(group or "", "") if group else text
     if mark is not None and mark != dialect.decimal:
         is_of_table = dialect.decimal == "." and not dialect.decimals
         own = f'{{{yaml_quote(name)}: "{mark}"}}'
-        settings.append(f'data.decimal: "{mark}"' if is_of_table else f"data.decimals: {own}")
+        settings.append(SetKey("data.decimal", mark) if is_of_table else SetKey("data.decimals", own))
     if group is not None and group != dialect.thousands:
-        settings.append(f"data.thousands: {yaml_quote(' ' if group.isspace() else group)}")
+        thousands = yaml_quote(" ") if group.isspace() else group if group in ",.'" else yaml_quote(group)
+        settings.append(SetKey("data.thousands", thousands))
     if not settings:
-        return ""
-    return f"with {' and '.join(settings)} it is {quote(number.replace(mark, '.') if mark else number)[1:-1]}"
+        return None
+    first, *others = settings
+    value = quote(number.replace(mark, ".") if mark else number)[1:-1]
+    return Advice(first, *(part for key in others for part in (" and ", key)), f" it is {value}")
 
 
 def is_non_ascii_number_char(c: str) -> bool:
@@ -389,7 +413,7 @@ def readable(table: Table, name: str) -> pl.Series:
         location=table.location(column=name),
         hint=Advice(
             "Convert it to numbers or text",
-            Advice(", or leave it out: ", SetKey("drop", f"[{yaml_quote(name)}]"), " under data"),
+            Advice(", or leave it out: ", leave_out(name)),
             ".",
         ),
     )

@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from nncli.base.errors import DataError
-from nncli.base.text import quote, yaml_quote
+from nncli.base.errors import Advice, DataError, SetKey, sentences
+from nncli.base.text import quote
 from nncli.data.columns.datetimes import (
     InferredFormats,
     infer_date_formats,
@@ -24,8 +24,11 @@ from nncli.data.columns.parsing import (
     MAX_EXACT_INTEGER,
     MISSING_WORDS,
     date_hint,
+    kind_is,
+    leave_out,
     number_hint,
     parse_numbers,
+    to_categories,
 )
 from nncli.data.columns.spellings import (
     MEASURES,
@@ -214,7 +217,7 @@ def check_units(column: RawColumn) -> None:
     Few distinct cells, each in many rows, are categories.
     """
     table, name, cells, unit = column.table, column.name, column.cells, column.unit
-    present, as_categories = cells.count(), f"set `columns: {{{yaml_quote(name)}: categorical}}` under data."
+    present = cells.count()
     measures = MEASURES.split("|")
     units = [word for word in words_behind(column.present.head(UNIT_ROWS)) if word in measures]
     if len(units) > 1 and column.present.n_unique() > MAX_CATEGORIES:
@@ -224,7 +227,7 @@ def check_units(column: RawColumn) -> None:
             raise DataError(
                 f"the numbers of the column have different units: {words} of {present:,} cells",
                 location=table.location(column=name),
-                hint=f"Write all of them in the same unit. To treat the column as categories, {as_categories}",
+                hint=sentences("Write all of them in the same unit.", to_categories(name)),
             )
     if unit is None or unit == PARENTHESES:
         return
@@ -287,8 +290,11 @@ def check_durations(table: Table, name: str) -> None:
     raise DataError(
         f"{quote(cells[row])} is a duration or a time of day; so are {count:,} of {cells.count():,} cells",
         location=table.location(row=row, column=name),
-        hint=f"Convert it to a number, such as minutes, or leave the column out: `drop: [{yaml_quote(name)}]` under "
-        f"data. To treat the column as categories, set `columns: {{{yaml_quote(name)}: categorical}}` under data.",
+        hint=sentences(
+            "Convert it to a number, such as minutes.",
+            Advice("To leave the column out: ", leave_out(name), "."),
+            to_categories(name),
+        ),
     )
 
 
@@ -303,8 +309,10 @@ def check_ambiguous_decimal(table: Table, name: str, unit: str) -> None:
     raise DataError(
         f"the number {quote(cells[row])} is ambiguous",
         location=table.location(row=row, column=name),
-        hint=f"For {number.replace(mark, '')} set `thousands: {yaml_quote(mark)}` under data; "
-        f"for {number.replace(mark, '.')} set `columns: {{{yaml_quote(name)}: numeric}}`.",
+        hint=Advice(
+            *(f"For {number.replace(mark, '')} use ", SetKey("data.thousands", mark)),
+            *(f"; for {number.replace(mark, '.')} use ", kind_is(name, "numeric"), "."),
+        ),
     )
 
 
@@ -364,6 +372,8 @@ def check_large_integers(table: Table, name: str, numbers: pl.Series) -> None:
             raise DataError(
                 f"{quote(spelled)} has more digits than a float64 can represent; is it an id?",
                 location=table.location(row=row, column=name),
-                hint=f"Leave the column out: `drop: [{yaml_quote(name)}]` under data. Or set its kind in data.columns: "
-                "categorical, or numeric if its last digits do not matter.",
+                hint=Advice(
+                    *("Leave the column out: ", leave_out(name), "; or set its kind: ", kind_is(name, "categorical")),
+                    *(", or ", kind_is(name, "numeric"), " if its last digits do not matter."),
+                ),
             )

@@ -250,5 +250,5 @@ def check_read_alike(columns: Sequence[ColumnEncoder], *fields: str) -> None:
             listed = join_quoted(sorted(str(value) for value in values))
             raise UsageError(
                 f"the members read {quote(columns[0].name)} differently: {field} is {listed}",
-                hint="Train again with the kind or the format of the column set under data.",
+                hint="Train again, and set the kind or the format of the column.",
             )

@@ -10,9 +10,10 @@ import numpy as np
 import polars as pl
 from pydantic import model_validator
 
+from nncli.base.errors import Advice
 from nncli.base.spec import DistinctTexts, FiniteFloat, NonNegativeFloat, PositiveInt, StrictBool, StrictStr
-from nncli.base.text import quote, yaml_quote
-from nncli.data.columns.parsing import read_text
+from nncli.base.text import quote
+from nncli.data.columns.parsing import kind_is, read_text
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.columns.spellings import alternative_categories, category_keys, folds_case
 from nncli.data.encoders.anomalies import ColumnAnomalies
@@ -128,7 +129,7 @@ class CategoricalColumn(ColumnEncoder):
         """A note about a column in which no value occurs twice."""
         return (
             f"{quote(name)} has a different value in every row and carries no information",
-            f"If its words matter: `columns: {{{yaml_quote(name)}: text}}` under data.",
+            Advice("If its words matter: ", kind_is(name, "text"), "."),
         )
 
     @property

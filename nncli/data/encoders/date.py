@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import AfterValidator, model_validator
 
+from nncli.base.errors import Advice, SetKey, sentences
 from nncli.base.spec import FiniteFloat, StrictBool, StrictStr
 from nncli.data.columns.datetimes import infer_date_formats, parse_any_date, short_year_format
 from nncli.data.columns.hashing import Hashes, hash_exact_numbers
@@ -36,7 +37,9 @@ from nncli.nn.arrays import Floats, Mask, Matrix
 from nncli.nn.program.inputs import DateInput, ProgramInput
 from nncli.nn.program.values import Value, absolute, cos, floor, is_nan, join, maximum, minimum, select, sin
 
-DATE_HINT = f'{EMPTY_CELL_HINT} To train with another format, set it under data: `date_format: "%d/%m/%Y"`.'
+DATE_HINT = sentences(
+    EMPTY_CELL_HINT, Advice("To train with another format, such as: ", SetKey("data.date_format", "%d/%m/%Y"), ".")
+)
 DATE_MODEL_HINT = f"The model also reads dates such as 2024-05-31. {EMPTY_CELL_HINT}"
 UNITS_PER_DAY = {"ms": MICROSECONDS_PER_DAY // 1_000, "us": MICROSECONDS_PER_DAY, "ns": MICROSECONDS_PER_DAY * 1_000}
 DAYS_PER_YEAR = 365.2425

@@ -18,9 +18,10 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nncli.base import plugins
-from nncli.base.errors import UsageError
+from nncli.base.errors import Advice, UsageError
 from nncli.base.spec import Shorthand, Spec, unchanged
 from nncli.base.text import quote
+from nncli.data.columns.parsing import kind_is
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder
@@ -244,7 +245,7 @@ def _input_of(name: str, columns: Sequence[Column], *, lenient: bool) -> Program
     if len(kinds) > 1 and not lenient:
         raise UsageError(
             f"to some members {quote(name)} is {kinds[0]}, to others {kinds[1]}",
-            hint="Train again with the kind of the column set under data: `columns`.",
+            hint=Advice("Train again, and set the kind of the column, such as ", kind_is(name, kinds[0]), "."),
         )
     order = (*ENCODERS.values(), *plugins.loaded("encoders").values(), ExposureColumn)
     kind = next(kind for kind in order if any(isinstance(column, kind) for column in columns))

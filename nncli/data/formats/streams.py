@@ -53,10 +53,7 @@ DAMAGE_ERRORS: tuple[type[BaseException], ...] = (
 ENCODING = SetKey("data.encoding", "latin-1")
 NOT_TEXT = Advice("If it is text, ", NameAsText(), ".")
 UTF8_HINT = Advice(
-    "Save the file as UTF-8 ('CSV UTF-8' in a spreadsheet), or, for a CSV, set its encoding, such as ",
-    ENCODING,
-    Advice(" (", SetKey("data.encoding", "latin-1", in_command=True), ")"),
-    ".",
+    "Save the file as UTF-8 ('CSV UTF-8' in a spreadsheet), or, for a CSV, use its encoding, such as ", ENCODING, "."
 )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from typing import TypeAlias, TypeGuard
 
 from nncli.base.atomic_files import check_overwrite
-from nncli.base.errors import Advice, Location, UsageError, UseOption
+from nncli.base.errors import Advice, Location, UsageError, UseOption, output_to
 from nncli.data.formats.registry import FileOptions, Format, writable_format
 from nncli.data.formats.streams import is_stream
 from nncli.data.formats.writers import Sink, open_sink
@@ -23,13 +23,14 @@ from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
 from nncli.data.sources.table_source import LOCAL_DATABASES, STANDARD_INPUT, TableSource
 
 OUTPUT_TABLE = UseOption("output_table", "output_table")
+APPEND, FORCE = UseOption("append", "append", True), UseOption("force", "force", True)
 """What names the table that is written."""
 OutputTarget: TypeAlias = Path | TableSource | None
 """A local file, what a URL names, or standard output."""
 
 
 def output_target(output: str, table: str | None = None) -> OutputTarget:
-    """The target that -o names, and --output-table if it is a database.
+    """The target that an output names, with its table if it is a database.
 
     Raises:
         UsageError: a table is named, and the target is no database.
@@ -39,7 +40,7 @@ def output_target(output: str, table: str | None = None) -> OutputTarget:
         raise UsageError(
             Advice(OUTPUT_TABLE, " is for predictions in a database, and the output is none"),
             location=Location(source=output),
-            hint="Name a database with -o, such as -o sqlite:///predictions.db.",
+            hint=Advice("Name a database: ", output_to("sqlite:///predictions.db"), "."),
         )
     if output == STANDARD_INPUT:
         return None
@@ -106,19 +107,22 @@ def open_output(
 def _check_options(target: OutputTarget, options: FileOptions, *, append: bool) -> None:
     """Raise a UsageError if no tables are written to such URLs, or options are for another kind of target."""
     if is_database(target):
-        for option, is_set in (
-            ("--format", options.format),
-            ("--escape-formulas", options.escape_formulas),
-            ("--decimal", options.decimal != "."),
+        for name, is_set in (
+            ("format", options.format),
+            ("escape_formulas", options.escape_formulas),
+            ("decimal", options.decimal != "."),
         ):
             if is_set:
                 raise UsageError(
-                    f"{option} is for files, and the output is a database",
+                    Advice(option := FileOptions.use(name), " is for files, and the output is a database"),
                     location=Location(source=target.path),
-                    hint=f"Remove {option}.",
+                    hint=Advice("Remove ", option, "."),
                 )
     elif append:
-        raise UsageError("--append is for tables of databases", hint="Remove it, or name a database with -o.")
+        raise UsageError(
+            Advice(UseOption("append", "append"), " is for tables of databases"),
+            hint=Advice("Remove it, or name a database: ", output_to(placeholder="URL"), "."),
+        )
     elif isinstance(target, TableSource) and target.scheme not in STORE_SCHEMES:
         raise UsageError(
             f"a table cannot be written to {target.scheme}://",
@@ -146,8 +150,8 @@ def is_database(target: OutputTarget) -> TypeGuard[TableSource]:
     return isinstance(target, TableSource) and target.scheme in DATABASE_SCHEMES
 
 
-def check_input_kept(source: TableSource, target: Path | TableSource | None, *, option: str = "-o") -> None:
-    """Raise an error if the file or object `target`, which `option` names, is among those that the source names.
+def check_input_kept(source: TableSource, target: Path | TableSource | None, *, option: str = "output") -> None:
+    """Raise an error if the file or object `target`, which an `option` names, is among those that the source names.
 
     Raises:
         UsageError: it is, or a pattern matches both files and folders.
@@ -158,7 +162,9 @@ def check_input_kept(source: TableSource, target: Path | TableSource | None, *, 
         raise UsageError(
             "the output would replace the input table",
             location=Location(source=target.path if isinstance(target, TableSource) else str(target)),
-            hint=f"Name another one with {option}.",
+            hint=Advice(
+                "Name another one with ", output_to() if option == "output" else UseOption(option, option), "."
+            ),
         )
 
 

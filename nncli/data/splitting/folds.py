@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from pydantic import BeforeValidator, Field, model_validator
 
-from nncli.base.errors import DataError
+from nncli.base.errors import Advice, DataError, SetKey, sentences
 from nncli.base.spec import NonNegativeInt, PositiveInt, Spec
 from nncli.data.splitting.holdout import SINGLE_ROWS_HINT, Split, indices_by_class, stratified_split
 from nncli.data.splitting.strata import Strata, assign_groups, assign_rows, relabel_by_appearance, time_blocks
@@ -105,7 +105,11 @@ def _draw_groups(strata: Strata, of_rows: Codes, rng: np.random.Generator) -> Co
     return np.repeat(np.arange(strata.n), times[groups])
 
 
-FEWER_FOLDS = "Add rows, or use fewer folds: an ensemble has one per member, or one fewer (--set members=3)."
+FEWER_FOLDS = Advice(
+    "Add rows, or use fewer folds: an ensemble has one per member, or one fewer. For example ",
+    SetKey("members", "3"),
+    ".",
+)
 
 
 def assign_folds(strata: Strata, folds: int, seed: int) -> Codes:
@@ -135,7 +139,7 @@ def assign_folds(strata: Strata, folds: int, seed: int) -> Codes:
         raise DataError(
             f"found {strata.description}, too few for {folds} folds{extra}",
             location=strata.location,
-            hint=SINGLE_ROWS_HINT if strata.has_only_unique_classes else f"{FEWER_FOLDS} {reason}".rstrip(),
+            hint=SINGLE_ROWS_HINT if strata.has_only_unique_classes else sentences(FEWER_FOLDS, reason),
         )
     return assigned
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from nncli.base.errors import DataError
-from nncli.base.text import quote, yaml_quote
+from nncli.base.errors import Advice, DataError, SetKey
+from nncli.base.text import quote
 from nncli.data.columns.datetimes import infer_date_formats, parse_any_date
 from nncli.data.columns.parsing import TEXT_TYPES, parse_numbers
 from nncli.data.number_and_date_forms import ISO
@@ -16,7 +16,9 @@ from nncli.data.splitting.strata import Strata, assign_groups, time_blocks
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, RowIndices
 
-SINGLE_ROWS_HINT = "A class needs at least two rows. Check the target column; to predict numbers, set loss: mse."
+SINGLE_ROWS_HINT = Advice(
+    "A class needs at least two rows. Check the target column; to predict numbers, use ", SetKey("loss", "mse"), "."
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,9 @@ def holdout_split(strata: Strata, fraction: float, rng: np.random.Generator) -> 
         raise DataError(
             f"found {strata.description}, too few for a validation fraction of {fraction:g}",
             location=strata.location,
-            hint=SINGLE_ROWS_HINT if strata.has_only_unique_classes else "Add rows, or set validation: 0.",
+            hint=SINGLE_ROWS_HINT
+            if strata.has_only_unique_classes
+            else Advice("Add rows, or use ", SetKey("validation", "0"), "."),
         )
     return split
 
@@ -136,8 +140,11 @@ def read_times(table: Table, name: str) -> Codes:
         raise DataError(
             f"{quote(cells[row])} is not a time",
             location=table.location(row=row, column=name),
-            hint="Write the column as numbers, or as dates such as 2024-05-31 or 2024-05-31 14:30, or set the "
-            'format, such as `data.date_format: "%d/%m/%Y"`.',
+            hint=Advice(
+                "Write the column as numbers, or as dates such as 2024-05-31 or 2024-05-31 14:30, or use its format, "
+                "such as ",
+                *(SetKey("data.date_format", "%d/%m/%Y"), "."),
+            ),
         )
     return np.unique(times.to_numpy(), return_inverse=True)[1].astype(np.int64)
 
@@ -158,6 +165,8 @@ def _require_present(table: Table, name: str, what: str) -> pl.Series:
         raise DataError(
             f"the {what} is missing",
             location=table.location(row=row, column=name),
-            hint=f"Fill in the cell, remove the row, or remove `{what}: {yaml_quote(name)}` under data.",
+            hint=Advice(
+                "Fill in the cell, remove the row, or do not name the column: ", SetKey(f"data.{what}", "null"), "."
+            ),
         )
     return cells

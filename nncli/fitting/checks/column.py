@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.base.errors import Location
+from nncli.base.errors import Advice, Location
 from nncli.base.findings import Finding, FindingCode, Level
-from nncli.base.text import yaml_quote
+from nncli.data.columns.parsing import leave_out
 from nncli.data.encoders.kinds import Kind
 from nncli.data.store.column_store import ColumnStore
 
@@ -145,11 +145,11 @@ def column_finding(
     return Finding(level, code, Location(source=location.source, row=location.row, column=column), message, hint)
 
 
-def drop_key(names: Iterable[str]) -> str:
-    """The line of YAML that drops columns, for example `drop: ["a", "b"]`."""
+def dropping(names: Iterable[str]) -> Advice:
+    """The options that drop columns, for example `--drop a --drop b`."""
     columns = list(names)
-    more = ", …" if len(columns) > MAX_NAMES else ""
-    return f"`drop: [{', '.join(map(yaml_quote, columns[:MAX_NAMES]))}{more}]` under data"
+    used = [part for name in columns[:MAX_NAMES] for part in (" ", leave_out(name))]
+    return Advice(*used[1:], " …" if len(columns) > MAX_NAMES else "")
 
 
 def percentage(part: int, whole: int) -> str:

@@ -7,7 +7,6 @@ same category, so that a single copy of the row is outvoted. Large tables are sa
 
 from __future__ import annotations
 
-import shlex
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.base.errors import Location
+from nncli.base.errors import Advice, Location, SetKey
 from nncli.base.findings import Finding, FindingCode, Level
 from nncli.base.median import median
 from nncli.base.text import join_quoted, quote, yaml_quote
 from nncli.config.yaml.writer import dump_scalar
+from nncli.data.columns.parsing import leave_out
 from nncli.data.encoders.categorical import MIN_COUNT
 from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key
 from nncli.fitting.checks.column import (
@@ -31,7 +31,7 @@ from nncli.fitting.checks.column import (
     column_finding,
     count,
     draw,
-    drop_key,
+    dropping,
     percentage,
 )
 from nncli.fitting.checks.notes import uninformative_column
@@ -50,7 +50,7 @@ def missing_cells(profiles: Sequence[ColumnProfile], location: Location) -> list
     if nearly_empty:
         names = [p.name for p in nearly_empty]
         message = f"nearly empty: {_shares(nearly_empty)} of the cells are missing"
-        hint = f"If the remaining values matter little, drop {_them(names)}: {drop_key(names)}."
+        hint: str = Advice(f"If the remaining values matter little, drop {_them(names)}: ", *dropping(names).parts, ".")
         findings.append(column_finding("note", FindingCode.NEARLY_EMPTY_COLUMN, location, names, message, hint))
     rest = incomplete[len(nearly_empty) :]
     if rest:
@@ -76,22 +76,22 @@ def uninformative(profiles: Sequence[ColumnProfile], location: Location) -> list
     findings = []
     if empty:
         message = f"{join_quoted(empty)} {_has(empty)} no value in any row and will be ignored"
-        hint = f"No action needed; to drop it explicitly: {drop_key(empty)}."
+        hint = Advice("No action needed; to drop it explicitly: ", *dropping(empty).parts, ".")
         findings.append(column_finding("note", FindingCode.EMPTY_COLUMN, location, empty, message, hint))
     if constant:
         message = (
             f"{join_quoted(constant)} {_has(constant)} the same value in every row, so nothing can be learned from it"
         )
-        hint = f"Drop {_them(constant)}: {drop_key(constant)}."
+        hint = Advice(f"Drop {_them(constant)}: ", *dropping(constant).parts, ".")
         findings.append(column_finding("note", FindingCode.CONSTANT_COLUMN, location, constant, message, hint))
     return findings
 
 
 def id_like(profile: ColumnProfile, column: Column, location: Location) -> Finding | None:
     """A column whose values identify rows."""
-    name, drop = quote(profile.name), drop_key([profile.name])
+    name = quote(profile.name)
     needs_repeats = column.kind.encoder.needs_repeats
-    hint = f"If so, drop it: {drop}."
+    hint = Advice("If so, drop it: ", leave_out(profile.name), ".")
     if needs_repeats and len(column.training) > 1 and not _has_frequent_value(column):
         return uninformative_column(column.kind.encoder, profile.name, location)
     if profile.label is Label.ID and profile.is_unique:
@@ -123,8 +123,8 @@ def group_like(profile: ColumnProfile, row_columns: Sequence[str], location: Loc
         f"{quote(profile.name)} is named like a key, and each of its {profile.distinct:,} values occurs in "
         f"{profile.present / profile.distinct:.2g} rows on average; do these rows belong together?"
     )
-    option = shlex.quote(f"data.group={dump_scalar(profile.name)}")
-    hint = f"If so, --set {option}: each group is then either in training or in validation."
+    option = SetKey("data.group", dump_scalar(profile.name))
+    hint = Advice("If so, ", option, ": each group is then either in training or in validation.")
     return column_finding("note", FindingCode.GROUP_LIKE_COLUMN, location, [profile.name], message, hint)
 
 
@@ -149,7 +149,7 @@ class IdenticalColumns:
                 message = (
                     f"{join_quoted(rest)} {'is' if len(rest) == 1 else 'are'} equal to {quote(first)} in every row"
                 )
-                hint = f"Drop {_them(rest)}: {drop_key(rest)}."
+                hint = Advice(f"Drop {_them(rest)}: ", *dropping(rest).parts, ".")
                 findings.append(column_finding("note", FindingCode.DUPLICATE_COLUMN, location, rest, message, hint))
         return findings
 
@@ -252,18 +252,17 @@ def check_outliers(column: Column, split: SplitTable, *, clipped: bool, target: 
         )
         decimal = split.table.header.dialect_of(column.name).decimal
         spellings = ", ".join(yaml_quote(text) for text in (f"{value:.0f}", f"{value:.0f}{decimal}0"))
-        hint = f"If so, add its spelling to data.missing_values, such as [{spellings}], or empty these cells."
+        hint = Advice("If so, ", SetKey("data.missing_values", f"[{spellings}]"), ", or empty these cells.")
         return Finding("note" if clipped else "warning", FindingCode.SENTINEL_VALUE, location, message, hint)
     outliers = outliers_of(x)
     if outliers is None:
         return None
     header, numbers = split.table.header, [split.row_number(int(rows[i])) for i in outliers.positions]
     rows_named = [header.row_name(number) for number in numbers]
-    hint = (
-        "If it is an error, correct or empty the cell; if it is right, encoding: {numeric: quantile} limits its effect."
-    )
+    mend, limit = "correct or empty the cell", SetKey("encoding.numeric", "quantile")
     if target:
-        hint = "If it is an error, correct the cell or remove the row; if it is right, loss: huber limits its effect."
+        mend, limit = "correct the cell or remove the row", SetKey("loss", "huber")
+    hint = Advice(f"If it is an error, {mend}; if it is right, ", limit, " limits its effect.")
     location = header.location_of(numbers[0], column.name)
     return Finding(level, FindingCode.OUTLIER, location, _message(column.name, outliers, rows_named), hint)
 
@@ -347,7 +346,7 @@ def target_leakage(column: Column, target: Column, sample: LeakageSample, locati
     if evidence is None:
         return None
     message = f"this column alone predicts {quote(target.name)}: {evidence}; is it known before the target?"
-    hint = f"If it is not known for new rows, drop it: {drop_key([column.name])}."
+    hint = Advice("If it is not known for new rows, drop it: ", leave_out(column.name), ".")
     return column_finding("warning", FindingCode.TARGET_LEAKAGE, location, [column.name], message, hint)
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from nncli.base.errors import DataError
+from nncli.base.errors import Advice, DataError, SetKey, UseOption, sentences
 from nncli.base.findings import Finding, FindingCode, note
-from nncli.base.text import join_quoted, name_key, quote, yaml_quote
+from nncli.base.text import join_quoted, name_key, quote
+from nncli.config.yaml.writer import dump_scalar
 from nncli.data.columns.parsing import TEXT_TYPES, read_text
 from nncli.data.encoders.kinds import Kind
 from nncli.data.store.column_store import ColumnStore
@@ -62,6 +63,9 @@ MIN_TAGGED, MIN_REPEATS, MAX_TAG_LENGTH = 0.3, 5, 40
 """Least fraction of cells with several tags, least mean count of a tag, and length of the longest tag."""
 
 
+LABELS = SetKey("loss", "binary_cross_entropy")
+
+
 def kinds_not_supported(
     table: ColumnStore, targets: Sequence[str], features: Mapping[str, Kind], *, loss: LossBase
 ) -> list[Finding]:
@@ -104,7 +108,12 @@ def _ordered_levels(table: ColumnStore, target: str) -> Iterator[Finding]:
     levels = ordered_levels(read_text(table.columns([target]), target))
     if levels is not None:
         message = f"{quote(target)} has the levels {in_order(levels)}, which are predicted as classes without an order"
-        yield note(FindingCode.ORDERED_TARGET, message, column=target, hint="To learn their order, set loss: ordinal.")
+        yield note(
+            FindingCode.ORDERED_TARGET,
+            message,
+            column=target,
+            hint=Advice("To learn their order: ", SetKey("loss", "ordinal"), "."),
+        )
 
 
 def _several_yes_no(table: ColumnStore, targets: Sequence[str]) -> Iterator[Finding]:
@@ -112,7 +121,7 @@ def _several_yes_no(table: ColumnStore, targets: Sequence[str]) -> Iterator[Find
     names = [name for name in targets if _are_yes_no(_numbers(table, name))] if len(targets) > 1 else []
     if len(names) > 1:
         message = f"targets {join_quoted(names)} hold only 0 and 1 and are predicted as numbers"
-        hint = "To predict which of them a row has, set loss: binary_cross_entropy. To predict classes, leave loss out."
+        hint = Advice("To predict which of them a row has: ", LABELS, ". To predict classes, leave loss out.")
         yield note(FindingCode.TARGET_AS_NUMBER, message, hint=hint)
 
 
@@ -134,7 +143,7 @@ def _tags_as_classes(table: ColumnStore, target: str) -> Iterator[Finding]:
     """A target whose cells list tags, each combination of which is a class."""
     if are_labels(table, [target]):
         message = f"{quote(target)} lists several labels in a cell, and each combination of them is a class"
-        hint = "To predict which labels a row has, set loss: binary_cross_entropy."
+        hint = Advice("To predict which labels a row has: ", LABELS, ".")
         yield _unsupported(message, target, hint)
 
 
@@ -149,12 +158,14 @@ def _time_to_event(table: ColumnStore, target: str, features: Mapping[str, Kind]
         if times is None or not (times >= 0).all() or not are_events(table.columns([event]), event):
             continue
         message = f"{quote(target)} is predicted {taken}, with {quote(others[0])} as a feature"
-        hint = (
-            f"To predict the time to an event that may not have happened yet, set target: {yaml_quote(time)} and "
-            f"loss: {{type: survival, event: {yaml_quote(event)}}}."
+        loss = SetKey("loss", f"{{type: survival, event: {dump_scalar(event)}}}")
+        hint = Advice(
+            "To predict the time to an event that may not have happened yet, use ",
+            *((UseOption("target", "target", time), " ") if time != target else ()),
+            *(loss, "."),
         )
         if name_key(event).startswith("cens"):
-            hint += f" {quote(event)} must then be 1 in rows with the event, not in censored ones."
+            hint = sentences(hint, f"{quote(event)} must then be 1 in rows with the event, not in censored ones.")
         yield note(FindingCode.TARGET_WITH_EVENT, message, column=others[0], hint=hint)
 
 
@@ -167,7 +178,7 @@ def _exposure(table: ColumnStore, target: str, features: Mapping[str, Kind]) -> 
         if exposure is None or y is None or not ((exposure > 0) & (y >= 0) & (y == np.round(y))).all():
             continue
         message = f"{quote(name)} is a feature; the counts of {quote(target)} are not divided by it"
-        hint = f"To learn counts per {name}, set `exposure: {yaml_quote(name)}` under data."
+        hint = Advice(f"To learn counts per {name}: ", SetKey("data.exposure", dump_scalar(name)), ".")
         yield note(FindingCode.UNSUPPORTED_KIND, message, column=name, hint=hint)
 
 

@@ -10,17 +10,18 @@ from typing import Any
 import numpy.typing as npt
 import polars as pl
 
-from nncli.base.errors import Advice, Location, SetKey
+from nncli.base.errors import Advice, Location, SetKey, UseOption, sentences
 from nncli.base.findings import Finding, FindingCode, note, warning
-from nncli.base.text import join_quoted, quote, yaml_quote
+from nncli.base.text import join_quoted, quote
 from nncli.config.schema import Config
 from nncli.data.columns.datetimes import DateDoubt, readings_hint
+from nncli.data.columns.parsing import kind_is, leave_out
 from nncli.data.dialect import AUTO
 from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.number_and_date_forms import PARENTHESES, PERCENT
 from nncli.data.table import Table
-from nncli.fitting.checks.column import column_finding, drop_key
+from nncli.fitting.checks.column import column_finding
 from nncli.targets.orders import in_order
 from nncli.targets.target import Target
 
@@ -54,13 +55,11 @@ def invalid_cells(cells: pl.DataFrame, table: Table) -> Finding:
     if len(cells) > 1:
         are = "cells are not numbers like the others of their columns and are"
     message = f"{len(cells):,} {are} treated as missing ({'; '.join(words)}{others})"
-    columns = ", ".join(f"{yaml_quote(name)}: categorical" for name in names[:MAX_CELLS])
+    columns = [part for name in names[:MAX_CELLS] for part in (" ", kind_is(name, "categorical"))]
     hint = Advice(
         "The same cells are missing in new rows, too; for others, add them to data.missing_values. The model marks "
-        "missing cells by a feature of their column. To treat such a column as categories, set ",
-        f"`columns: {{{columns}}}` under data; to refuse the cells, set ",
-        SetKey("data.on_error", "fail"),
-        ".",
+        "missing cells by a feature of their column. To treat such a column as categories, use",
+        *(*columns, "; to refuse the cells, ", UseOption("on_error", "on_error", "fail"), "."),
     )
     return Finding("warning", FindingCode.INVALID_CELLS, Location(source=table.source), message, hint)
 
@@ -136,7 +135,7 @@ def constant_target(name: str, value: str, location: Location) -> Finding:
 def uninformative_column(column: type[ColumnEncoder], name: str, location: Location) -> Finding:
     """A column that carries no information, such as a categorical column in which every value is unique."""
     message, alternative = column.uninformative_note(name)
-    hint = f"Drop it: {drop_key([name])}. {alternative}".strip()
+    hint = sentences(Advice("Drop it: ", leave_out(name), "."), alternative)
     return column_finding("warning", FindingCode.ID_LIKE_COLUMN, location, [name], message, hint)
 
 
@@ -160,7 +159,7 @@ def unused_date_format(configured: str, formats: Iterable[str]) -> list[Finding]
     if configured in (AUTO, *formats):
         return []
     message = f"no feature has dates in the format {configured}, as data.date_format says"
-    hint = Advice("Leave it out, or correct it: ", SetKey("data.date_format", AUTO, in_command=True))
+    hint = Advice("Leave it out, or correct it: ", SetKey("data.date_format", AUTO))
     return [warning(FindingCode.UNUSED_DATE_FORMAT, message, hint=hint)]
 
 
@@ -178,7 +177,7 @@ def short_years(columns: Iterable[tuple[str, str | None]], configured: str) -> l
             FindingCode.TABLE_READING,
             f"{join_quoted(of_form)} {'is' if len(of_form) == 1 else 'are'} read as dates in the format {form}: "
             "the years 00 to 69 are 2000 to 2069, 70 to 99 are 1970 to 1999",
-            hint=Advice("To set the format: ", SetKey("data.date_format", form, in_command=True)),
+            hint=Advice("For another format: ", SetKey("data.date_format", form)),
         )
         for form, of_form in names.items()
     ]
@@ -190,9 +189,9 @@ def dates_as_categories(name: str, doubt: DateDoubt, location: Location) -> Find
     if doubt.readings:
         return Finding("warning", FindingCode.AMBIGUOUS_DATES, place, message, readings_hint(doubt.readings))
     hint = Advice(
-        "If these are dates, write all of them as 2024-05-31, or set their format, as in ",
-        SetKey("data.date_format", "%d/%m/%Y", in_command=True),
-        f". If they are not, set `columns: {{{yaml_quote(name)}: categorical}}` under data.",
+        "If these are dates, write all of them as 2024-05-31, or use their format, as in ",
+        SetKey("data.date_format", "%d/%m/%Y"),
+        *(". If they are not: ", kind_is(name, "categorical"), "."),
     )
     return Finding("warning", FindingCode.DATES_AS_CATEGORIES, place, message, hint)
 
@@ -225,6 +224,6 @@ def two_valued_target(target: Target, y: npt.NDArray[Any]) -> Finding | None:
     low, high = float(y.min()), float(y.max())
     if low < high and low.is_integer() and high.is_integer() and ((y == low) | (y == high)).all():
         message = f"{quote(target.names[0])} holds only {low:g} and {high:g} and is predicted as a number"
-        hint = "If these are classes, set loss: cross_entropy."
+        hint = Advice("If these are classes, use ", SetKey("loss", "cross_entropy"), ".")
         return note(FindingCode.TARGET_AS_NUMBER, message, column=target.names[0], hint=hint)
     return None

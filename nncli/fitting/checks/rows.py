@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.base.errors import DataError, Location
+from nncli.base.errors import Advice, DataError, Location, RunCommand, SetKey
 from nncli.base.findings import Finding, FindingCode, Level, note, of_error, ordered
 from nncli.base.text import join_quoted, quote
 from nncli.config.schema import Config, ValidationFile
 from nncli.config.yaml.writer import dump_scalar
+from nncli.data.columns.parsing import leave_out
 from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.numeric import columns_at_once
 from nncli.data.profile import ColumnProfile, Label, profile
@@ -263,15 +263,17 @@ def time_feature(config: Config, features: Iterable[str], dates: Iterable[str] =
     message = (
         f"rows are split in time by {quote(time)}, which is also a feature; the latest are scored and not trained on"
     )
-    drop = f"--set {shlex.quote(f'data.drop=[{dump_scalar(time)}]')}"
-    hint = f"To leave the column out, {drop}"
+    hint = Advice("To leave the column out, ", leave_out(time))
     if time in dates and config.encoding.out_of_range_dates == "nearest_year":
         message += ". New dates are read as the same day of an earlier year, which suits a season and misses a trend"
-        hint = (
-            f"If the target grows or falls over time, compare the validation score with that of "
-            f"--set encoding.out_of_range_dates=extrapolate, and without the column: {drop}"
+        hint = Advice(
+            "If the target grows or falls over time, compare the validation score with that of ",
+            SetKey("encoding.out_of_range_dates", "extrapolate"),
+            *(", and without the column: ", leave_out(time)),
         )
-    hint += ". For the final model --set validation=0.05, so that few rows are left out"
+    hint = Advice(
+        *hint.parts, ". For the final model ", SetKey("validation", "0.05"), ", so that few rows are left out"
+    )
     return note(FindingCode.TIME_FEATURE, message, column=time, hint=hint)
 
 
@@ -300,12 +302,15 @@ def random_split(config: Config, dates: Sequence[str]) -> Finding | None:
         or isinstance(validation, ValidationFile)
     ):
         return None
-    option = shlex.quote(f"data.time={dump_scalar(dates[0])}")
     message = (
         f"rows are split at random, so the scores are for dates among those of training ({join_quoted(dates)}); "
         "later dates are usually predicted worse"
     )
-    return note(FindingCode.RANDOM_SPLIT, message, hint=f"To score the latest rows, --set {option}")
+    return note(
+        FindingCode.RANDOM_SPLIT,
+        message,
+        hint=Advice("To score the latest rows, ", SetKey("data.time", dump_scalar(dates[0]))),
+    )
 
 
 MIN_VALIDATION_ROWS = 30
@@ -314,17 +319,23 @@ MIN_VALIDATION_ROWS = 30
 
 def check_sizes(config: Config, split: SplitTable) -> list[Finding]:
     """A batch larger than the training set; few or no validation rows."""
-    findings, rows, validation = [], len(split.training), len(split.validation)
+    findings, rows, validation = list[Finding](), len(split.training), len(split.validation)
+    hint: str
     if isinstance(config.batch_size, int) and config.batch_size > rows:
         message = f"batch_size {config.batch_size:,} exceeds the {count(rows, 'training row', 'training rows')}"
-        hint = "Set batch_size: full for one step per epoch, or a smaller number for more steps."
+        hint = Advice(
+            "Use ", SetKey("batch_size", "full"), " for one step per epoch, or a smaller number for more steps."
+        )
         findings.append(Finding("warning", FindingCode.BATCH_SIZE, Location(key="batch_size"), message, hint))
     if config.is_ensemble and config.bagging_mode != "seeds":
         validation += rows  # each row is a validation row of some member
     location = Location(key="validation")
     if not validation:
         message = "there are no validation rows, so the score on new rows is unknown"
-        hint = "Set validation: 0.2, or score the run with nncli evaluate on a test table."
+        hint = Advice(
+            *("Use ", SetKey("validation", "0.2"), ", or score the run on a test table: "),
+            *(RunCommand("evaluate", ("RUN", "TABLE")), "."),
+        )
         findings.append(Finding("note", FindingCode.NO_VALIDATION, location, message, hint))
     elif validation < MIN_VALIDATION_ROWS:
         message = f"only {count(validation, 'validation row', 'validation rows')}: scores on so few are mostly chance"

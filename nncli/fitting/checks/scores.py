@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from nncli.base.errors import Advice, RunCommand, SetKey, UseOption
 from nncli.base.findings import Finding, FindingCode, warning
 from nncli.base.text import format_number, join_quoted, quote
 from nncli.fitting.checks.target import OF_SEVERAL
@@ -29,7 +30,7 @@ def check_scores(card: ScoreCard | None, rows: Rows) -> tuple[Finding, ...]:
 
 def of_targets(findings: Mapping[str, Sequence[Finding]]) -> tuple[Finding, ...]:
     """The warnings about each of several targets, which begin with its name."""
-    hints = {FindingCode.CLASS_NEVER_PREDICTED: f"{OF_SEVERAL[0].upper()}{OF_SEVERAL[1:]}."}
+    hints = {FindingCode.CLASS_NEVER_PREDICTED: Advice("To mend that, ", *OF_SEVERAL.parts, ".")}
     return tuple(
         replace(finding, message=f"{quote(name)}: {finding.message}", hint=hints.get(finding.code, finding.hint))
         for name, of_target in findings.items()
@@ -46,7 +47,11 @@ def _never_predicted(scores: ClassificationScores, rows: Rows) -> Finding | None
     support = sum(c.support for c in classes)
     what = f"{scores.noun} {quote(names[0])}" if len(names) == 1 else _several(names, scores.nouns)
     message = f"the model never predicts {what}, which {support:,.6g} of the {rows} rows have"
-    return warning(FindingCode.CLASS_NEVER_PREDICTED, message, hint=scores.never_predicted_hint)
+    hint: str = Advice("Train with ", SetKey("class_weight", "balanced"), ".")
+    if options := scores.threshold_options:
+        saved = (*options, UseOption("save", "save", True))
+        hint = Advice("Choose another threshold: ", RunCommand("threshold", ("RUN",), saved), ".")
+    return warning(FindingCode.CLASS_NEVER_PREDICTED, message, hint=hint)
 
 
 def _several(names: Sequence[str], nouns: str) -> str:

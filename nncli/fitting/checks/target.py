@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 import numpy as np
 import polars as pl
 
-from nncli.base.errors import DataError, Location
+from nncli.base.errors import Advice, DataError, Location, RunCommand, SetKey, sentences
 from nncli.base.findings import Finding, FindingCode, note
-from nncli.base.text import join_quoted, quote, yaml_quote
+from nncli.base.text import join_quoted, quote
 from nncli.config.schema import Config
 from nncli.config.yaml.writer import dump_scalar
-from nncli.data.columns.parsing import parse_numbers
+from nncli.data.columns.parsing import kind_is, parse_numbers
 from nncli.data.columns.spellings import yes_of
 from nncli.data.splitting.folds import Fold, number_of_folds
 from nncli.data.store.column_store import ColumnStore
@@ -35,7 +34,10 @@ MIN_AMOUNTS = 50
 MANY_ZEROS = 0.3
 """The share of zeros from which amounts have many."""
 LARGEST_MEAN_COUNT = 30.0
-OF_SEVERAL = "choose a threshold or costs by nncli threshold, or learn this target alone with class_weight: balanced"
+OF_SEVERAL = Advice(
+    *("choose a threshold or costs by ", RunCommand("threshold", ("RUN",))),
+    *(", or learn this target alone with ", SetKey("class_weight", "balanced")),
+)
 """What to do about a rare class of one of several targets, whose run takes no class_weight."""
 BALANCED_METRICS = ("roc_auc", "balanced_accuracy", "macro_f1", "f1", "precision", "recall", "average_precision")
 
@@ -69,12 +71,12 @@ def positive_class(config: Config, classes: Sequence[str], of_several: str | Non
 def positive_class_note(positive: str, classes: Sequence[str], reason: str, of_several: str | None = None) -> Finding:
     """The note that `positive` is the positive one of two classes, perhaps of one `of_several` targets."""
     other = next(label for label in classes if label != positive)
-    option = shlex.quote(f"positive_class={dump_scalar(other)}")
+    option = SetKey("positive_class", dump_scalar(other))
     return note(
         FindingCode.POSITIVE_CLASS,
         f"f1, precision and recall {f'of {quote(of_several)} ' if of_several else ''}are about {quote(positive)}, "
         f"the positive class, {reason}",
-        hint=f"For the other one, {'learn this target alone with ' if of_several else ''}--set {option}",
+        hint=Advice(f"For the other one, {'learn this target alone with ' if of_several else ''}", option),
     )
 
 
@@ -87,8 +89,8 @@ def check_rows_of_classes(table: ColumnStore, name: str) -> None:
         return
     hint = "Merge rare classes into one, or remove their rows; an id of rows or cases is no target."
     if not parse_numbers(cells, target.dialect_of(name)).has_nulls():
-        key = f"columns: {{{yaml_quote(name)}: numeric}}"
-        hint = f"To predict it as a number instead, set `loss: mse`, and `{key}` under data. {hint}"
+        number = SetKey("loss", "mse"), " ", kind_is(name, "numeric")
+        hint = sentences(Advice("To predict it as a number instead: ", *number, "."), hint)
     raise DataError(
         f"{classes:,} classes in {rows:,} rows are too many: a class has {rows / classes:.3g} rows on average, too few "
         f"to learn it, and with less than {MIN_CLASS_ROWS}, rows times classes may be at most "
@@ -151,14 +153,16 @@ def _imbalance(config: Config, counts: dict[str, int], location: Location) -> Fi
         f"class {quote(smallest)} has {percentage(counts[smallest], total)} of the training rows and class "
         f"{quote(largest)} {percentage(counts[largest], total)}: predicting only the latter gives a high accuracy"
     )
-    hint = "Use balanced_accuracy or roc_auc rather than accuracy. If the classes are equally important, "
+    begin = "Use balanced_accuracy or roc_auc rather than accuracy. If the classes are equally important, "
     if len(config.data.target) > 1:
-        hint += f"{OF_SEVERAL}."
+        hint = Advice(begin, *OF_SEVERAL.parts, ".")
         return Finding("warning", FindingCode.CLASS_IMBALANCE, location, message, hint)
-    metric = "average_precision" if len(counts) == 2 else "balanced_accuracy"
-    hint += f"set class_weight: balanced, or choose the best epoch with metric: {metric}."
+    metric = SetKey("metric", "average_precision" if len(counts) == 2 else "balanced_accuracy")
+    balanced = SetKey("class_weight", "balanced")
+    hint = Advice(begin, "use ", balanced, ", or choose the best epoch with ", metric, ".")
     if len(counts) == 2 and smallest != (config.positive_class or _last(counts)):
-        hint += f" Set positive_class: {yaml_quote(smallest)}, so that f1, precision and recall are about it."
+        positive = SetKey("positive_class", dump_scalar(smallest))
+        hint = sentences(hint, Advice("With ", positive, " f1, precision and recall are about it."))
     return Finding("warning", FindingCode.CLASS_IMBALANCE, location, message, hint)
 
 
@@ -218,7 +222,10 @@ def amount_like(config: Config, target: Column, location: Location) -> Finding |
         return None
     loss, why = proposed
     message = f"{quote(target.name)} looks like {why}, and is predicted with loss mse"
-    hint = f"Compare with loss: {loss.type}. A column of times or sizes that it is proportional to is data.exposure."
+    hint = Advice(
+        *("Compare with ", SetKey("loss", loss.type), ". A column of times or sizes that it is proportional to is "),
+        "data.exposure.",
+    )
     return note(FindingCode.AMOUNT_LIKE_TARGET, message, column=target.name, hint=hint)
 
 

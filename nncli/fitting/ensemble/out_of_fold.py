@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from nncli.base.errors import config_error
+from nncli.base.errors import Advice, SetKey, config_error
 from nncli.base.findings import Finding, ordered
 from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch
@@ -482,7 +482,7 @@ def check_members(config: Config) -> None:
     )
     if config.bagging_mode == "seeds":
         return
-    hint = "Leave validation out, or set bagging: seeds."
+    hint = Advice("Leave validation out, or use ", SetKey("bagging", "seeds"), ".")
     if isinstance(config.validation, ValidationFile):
         raise config_error("validation", f"{reason}, so the rows cannot come from a file of their own", hint)
     if config.validation == 0.0 or isinstance(config.validation, Fold | Bootstrap):
@@ -495,7 +495,7 @@ def check_members(config: Config) -> None:
         raise config_error(
             "bagging",
             f"with data.time no member may hold out what others train on, as {config.bagging_mode} would have it",
-            "Set bagging: seeds.",
+            Advice("Use ", SetKey("bagging", "seeds"), "."),
         )
 
 

@@ -207,7 +207,7 @@ TrainingResult: TypeAlias = TaskResult[TrainingTask, Progress]
 
 
 FEWER_WORKERS = "What was saved is there. Resume with fewer workers: "
-RESUME_WITH_FEWER = Advice(FEWER_WORKERS, SetKey("workers", "1", in_command=True))
+RESUME_WITH_FEWER = Advice(FEWER_WORKERS, SetKey("workers", "1"))
 MORE_MEMORY = "Close other programs, or use a machine with more memory, and start it again."
 """What helps where a run is resumed with other settings, and where it is not."""
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.base.bounds import LARGEST
-from nncli.base.errors import Advice, DataError, Location, SetKey, config_error
+from nncli.base.errors import Advice, DataError, Location, RunCommand, SetKey, config_error
 from nncli.base.findings import Finding, FindingCode, note
 from nncli.base.logs import log_duration
 from nncli.base.text import join_quoted, quote
@@ -131,12 +131,10 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...]]
 def _class_note(names: Sequence[str], low: float, high: float, *, several: bool = False) -> Finding:
     """The note on targets of numbers that are treated as classes; `several` targets have a mapping of losses."""
     are = "is treated as a class label" if len(names) == 1 else "are treated as class labels"
-    number, order = (_loss_key(names, loss, several=several) for loss in ("mse", "ordinal"))
-    hint = f"For regression set {number}"
-    if high - low > 1:
-        hint += f"; for ordered classes {order}"
-        hint += "" if several or low else f"; for counts {_loss_key(names, 'poisson', several=False)}"
-    hint += "."
+    number, counts, order = (_loss_key(names, loss, several=several) for loss in ("mse", "poisson", "ordinal"))
+    of_counts = ("; for counts: ", counts) if low == 0 and high > 1 else ()
+    of_order = ("; for ordered classes: ", order) if high - low > 1 else ()
+    hint = Advice("For regression: ", number, *of_counts, *of_order, ".")
     message = f"{join_quoted(names)} {are} (values {low:g} to {high:g})"
     return note(FindingCode.TARGET_AS_CLASS, message, column=names[0] if len(names) == 1 else None, hint=hint)
 
@@ -144,7 +142,7 @@ def _class_note(names: Sequence[str], low: float, high: float, *, several: bool 
 def _number_note(name: str, low: float, high: float) -> Finding:
     """The note on a target of few whole numbers that is treated as a number."""
     message = f"{quote(name)} is treated as a number (whole numbers from {low:g} to {high:g})"
-    classes, counts = (SetKey("loss", loss, in_command=True) for loss in ("cross_entropy", "poisson"))
+    classes, counts = (SetKey("loss", loss) for loss in ("cross_entropy", "poisson"))
     hint = Advice("For classes: ", classes, "; for counts: ", counts)
     return note(FindingCode.TARGET_AS_NUMBER, message, column=name, hint=hint)
 
@@ -153,12 +151,12 @@ def _amount_note(names: Sequence[str], loss: LossBase, *, several: bool = False)
     """The note on the loss of targets that have an exposure."""
     name, has = loss.model_dump()["type"], "has" if len(names) == 1 else "have"
     message = f"the loss is {name}, as {join_quoted(names)} {has} an exposure"
-    hint = f"To choose another, set {_loss_key(names, '…', several=True) if several else 'loss'}."
+    hint = "To choose another, set the key loss."
     return note(FindingCode.TARGET_AS_AMOUNT, message, column=names[0] if len(names) == 1 else None, hint=hint)
 
 
-def _loss_key(names: Sequence[str], loss: str, *, several: bool) -> str:
-    return f"loss: {one_line(dict.fromkeys(names, loss)) if several else loss}"
+def _loss_key(names: Sequence[str], loss: str, *, several: bool) -> SetKey:
+    return SetKey("loss", one_line(dict.fromkeys(names, loss)) if several else loss)
 
 
 OF_ONE_TARGET = ("class_weight", "positive_class")
@@ -220,7 +218,10 @@ def infer_losses(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...
         raise config_error(
             "private",
             "a run of several targets cannot be made private as a whole",
-            "Remove it, and share the run of a target, which is private: nncli share RUN/targets/NAME.",
+            Advice(
+                "Remove it, and share the run of a target, which is private: ",
+                *(RunCommand("share", ("RUN/targets/NAME", "FILE.zip")), "."),
+            ),
         )
     if config.teacher is not None:
         raise config_error("teacher", "a student learns one target, and there are several", "Name one target.")
@@ -242,7 +243,7 @@ def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str])
         raise config_error("data.exposure", message, f"Use one of the losses {join_quoted(AMOUNT_LOSSES)}.")
     if config.data.order is not None and not isinstance(loss, Ordinal):
         message = f"the loss {loss.type} has no use for the order of classes"
-        raise config_error("data.order", message, "Use loss: ordinal, or remove the key.")
+        raise config_error("data.order", message, Advice("Use ", SetKey("loss", "ordinal"), ", or remove the key."))
     kind = kind_of(loss)
     if loss.missing_key is not None:
         raise config_error("loss", *loss.missing_key)
@@ -259,12 +260,12 @@ def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str])
     if class_like and not kind.reads_text:
         cell = table.column(names[0]).drop_nulls()[0]
         message = f"the loss {loss.type} needs numbers, and the target holds {quote(cell)}"
-        hint = "Leave `loss` out or use cross_entropy for classes."
+        hint = "Leave loss out or use cross_entropy for classes."
         raise DataError(message, location=table.location(column=names[0]), hint=hint)
     for key in ("class_weight", "positive_class"):
         if getattr(config, key) is not None:
             message = f"the target is a {kind.noun}, not a class"
-            raise config_error(key, message, "Remove the key, or use loss: cross_entropy.")
+            raise config_error(key, message, Advice("Remove the key, or use ", SetKey("loss", "cross_entropy"), "."))
 
 
 def _date_target(table: Table, name: str) -> Finding:

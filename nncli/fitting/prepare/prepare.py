@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from nncli.base.errors import ConfigError, ConfigIssue, Location, config_error
+from nncli.base.errors import Advice, ConfigError, ConfigIssue, Location, SetKey, config_error
 from nncli.base.findings import Finding, ordered
 from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch
@@ -429,7 +429,7 @@ def _monotone_signs(
     try:
         outputs = loss.output_signs(loss.outputs(target.n_outputs))
     except ValueError as error:
-        hint = "Remove it, or use loss: ordinal if the classes have an order."
+        hint = Advice("Remove it, or use ", SetKey("loss", "ordinal"), " if the classes have an order.")
         issues.append(ConfigIssue(str(error), Location(key="monotone"), hint))
     if issues:
         raise ConfigError(*issues)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nncli.base.errors import Location, UsageError, config_error
+from nncli.base.errors import Advice, Location, SetKey, UsageError, config_error
 from nncli.base.scratch import Scratch
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.encoders.kinds import Kind
@@ -26,6 +26,7 @@ from nncli.targets.target import Target, TargetKind, class_targets
 
 LOSS_NAMES = ("loss", "val_loss")
 MAX_SCORED_CELLS = 1 << 21
+HOLD_OUT = SetKey("validation", "0.2")
 """Cells of rows and MANY_CLASSES or more that are scored after an epoch: all would take longer than the epoch."""
 
 
@@ -93,7 +94,9 @@ def should_calibrate(config: Config, target: Target, *, has_validation: bool) ->
             "calibration", f"the target is a {target.noun}, which has no probabilities of classes", "Remove the key."
         )
     if not has_validation:
-        raise config_error("calibration", "it needs validation rows, and validation is 0", "Set validation: 0.2.")
+        raise config_error(
+            "calibration", "it needs validation rows, and validation is 0", Advice("Use ", HOLD_OUT, ".")
+        )
     return True
 
 
@@ -111,7 +114,7 @@ def monitored_metric(config: Config, kind: TargetKind, *, has_validation: bool) 
         raise config_error(
             key,
             f"{what} needs validation rows, and validation is 0",
-            "Set validation: 0.2, or metric: loss.",
+            Advice("Use ", HOLD_OUT, ", or ", SetKey("metric", "loss"), "."),
         )
     return monitor_name(config, kind, has_validation=has_validation)
 

@@ -36,6 +36,7 @@ from nncli.models.scores import (
     training_sample,
     validation_card,
 )
+from nncli.nn.training.divergence import LOWER_RATE
 from nncli.nn.training.early_stopping import CrossFit, number_of_parts, part_numbers
 from nncli.nn.training.epoch import DivergedError, LoopSignal
 from nncli.nn.training.health import Health, HealthMonitor
@@ -444,7 +445,7 @@ def _is_finite(predictions: Predictions) -> bool:
 def _non_finite_output(epoch: int) -> DivergedError:
     return DivergedError(
         f"after epoch {epoch} the network's output is no longer a finite number; nothing was kept",
-        hint="Use a lower learning_rate, or clip_norm: 1.",
+        hint=LOWER_RATE,
     )
 
 

@@ -120,7 +120,7 @@ class UncertaintyOptions(Options):
                     )
         field = target.uncertainty
         instead = Advice(
-            "Use ", use(field) if field != "none" else f"the {CURVE if target.has_curve else PROBABILITIES}", "."
+            "Use ", use(field, 0.9) if field != "none" else f"the {CURVE if target.has_curve else PROBABILITIES}", "."
         )
         if self.prediction_set and field != "prediction_set":
             raise UsageError(Advice(use("prediction_set"), f" {target.no_labels}"), hint=instead)

@@ -12,7 +12,7 @@ p-values via averaging", 2020). For folds of one size it is theorem 4 of Barber,
 "Predictive inference with the jackknife+", 2021, by the first term of its minimum. In practice the coverage is near the
 level.
 
-Held-out rows choose the epoch unless `metric: loss` lets the training rows choose it, and they choose the temperature
+Held-out rows choose the epoch unless the metric loss lets the training rows choose it, and they choose the temperature
 of class probabilities unless `calibration: none`.
 """
 
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from nncli.base.errors import UsageError
+from nncli.base.errors import Advice, SetKey, UsageError
 from nncli.base.text import format_percent, join_quoted, quote
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.table import Table
@@ -130,7 +130,7 @@ class ConformalPredictor:
             if self.row_groups is not None and len(calibration.partition.rows) == 1:
                 notes.append(
                     f"level {level:g}: no group of {quote(self.row_groups.name)} has {min_rows(level):,} "
-                    "calibration rows, so all rows are calibrated together, as without --by"
+                    "calibration rows, so all rows are calibrated together"
                 )
             elif small:
                 what = "classes" if self.row_groups is None else f"groups of {quote(self.row_groups.name)}"
@@ -179,7 +179,7 @@ def _check_enough(level: float, n: int, held_out: int) -> None:
     has, more = f"the run has {n:,}", "train on more rows"
     if n < held_out:
         has = f"{n:,} of the {held_out:,} of the run are used, since its members draw rows in very many ways"
-        more = "train with `bagging: folds`, where all are used"
+        more = "train with bagging by folds, where all are used"
     hint = ", or ".join([*lower, more])
     raise UsageError(
         f"the level {level:g} needs {min_rows(level):,} rows that the model did not train on; {has}",
@@ -327,7 +327,7 @@ def _reason(config: Config | None, kind: TargetKind, method: Method) -> tuple[st
     if config.data.group is not None:
         return f"rows of a group in {quote(config.data.group)} are alike, and new groups may differ from all", None
     if method == "jackknife+-after-bootstrap":
-        return "members that each hold out other rows have no guarantee", "A run with `bagging: folds` can have one."
+        return "members that each hold out other rows have no guarantee", "A run with bagging by folds can have one."
     if config.teacher is not None and config.teacher.refit:
         return "another network predicted the calibration rows, taught by fewer members and on fewer rows", None
     if config.teacher is not None:
@@ -338,7 +338,7 @@ def _reason(config: Config | None, kind: TargetKind, method: Method) -> tuple[st
     chosen = " and ".join(
         [*(["the epoch"] if config.metric != "loss" else []), *(["the temperature"] if calibrates else [])]
     )
-    settings = " and ".join(
-        [*(["`metric: loss`"] if config.metric != "loss" else []), *(["`calibration: none`"] if calibrates else [])]
-    )
-    return f"the calibration rows also chose {chosen}", f"A run trained with {settings} has a guarantee."
+    settings = [SetKey("metric", "loss")] if config.metric != "loss" else []
+    settings += [SetKey("calibration", "none")] if calibrates else []
+    parts = [part for key in settings for part in (" and ", key)]
+    return f"the calibration rows also chose {chosen}", Advice("A run trained with ", *parts[1:], " has a guarantee.")

@@ -14,6 +14,7 @@ from math import exp, lgamma, log
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.errors import Action, Advice, SetKey, UseOption
 from nncli.base.text import format_percent, quote
 from nncli.models.held_out_rows import MIN_CATEGORY_ROWS, RowCategories
 from nncli.models.predictions import Predictions
@@ -46,12 +47,15 @@ class UnevenCoverage:
         target = f" of {quote(self.target)}" if len(predictions.target.names) > 1 else ""
         group = f"whose {quote(self.column)} is {quote(self.group)}" if self.column else f"in the {self.group} third"
         of_third = "" if self.column else " of the predictions"
-        remedies = [f"to correct this, use --by {quote(self.column)}"] if self.column and by is None else []
+        remedies = list[tuple[str, Action]]()
+        if self.column and by is None:
+            remedies.append(("to correct this, use ", UseOption("by", "by", self.column)))
         if predictions.quantiles is None:  # a category may be covered unevenly for another reason than its predictions
-            train = "train with --set loss=quantiles"
-            remedies.append(f"it may help to {train}" if self.column else f"to correct this, {train}")
+            may = "it may help to" if self.column else "to correct this,"
+            remedies.append((f"{may} train with ", SetKey("loss", "quantiles")))
         covered = f"the intervals{target} cover {format_percent(self.share)} of the {self.rows:,} {kind} rows"
-        return "; ".join([f"level {self.level:g}: {covered} {group}{of_third}", *remedies])
+        more = (part for words, action in remedies for part in (f"; {words}", action))
+        return Advice(f"level {self.level:g}: {covered} {group}{of_third}", *more)
 
 
 def uneven_coverage(

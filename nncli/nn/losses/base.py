@@ -71,25 +71,25 @@ class LossBase(Spec):
                 "nnet_survival",
                 "discrete_time",
             ),
-            "Write loss: {type: survival, event: COLUMN} for the time to an event, with the column that says whether "
+            "Use the loss {type: survival, event: COLUMN} for the time to an event, with the column that says whether "
             "it happened.",
         )
         | dict.fromkeys(
             ("coxph", "cox_ph", "deepsurv", "proportional_hazards", "breslow", "efron"),
-            "Write loss: {type: cox, event: COLUMN} for proportional hazards.",
+            "Use the loss {type: cox, event: COLUMN} for proportional hazards.",
         )
-        | dict.fromkeys(("corn", "coral", "ordered_logit"), "Write loss: ordinal for ordered classes.")
+        | dict.fromkeys(("corn", "coral", "ordered_logit"), "Use the loss ordinal for ordered classes.")
         | dict.fromkeys(
-            ("lambdarank", "ranknet", "ndcg"), "There is no ranking loss: predict the relevance by loss: mse."
+            ("lambdarank", "ranknet", "ndcg"), "There is no ranking loss: predict the relevance by the loss mse."
         )
         | dict.fromkeys(
             ("mdn", "mixture_density", "gaussian_mixture", "gmm"),
-            "Write loss: mixture to predict a mixture of normals.",
+            "Use the loss mixture to predict a mixture of normals.",
         )
-        | dict.fromkeys(("gaussian", "crps", "nll", "beta_nll"), "Write loss: normal to predict a distribution.")
+        | dict.fromkeys(("gaussian", "crps", "nll", "beta_nll"), "Use the loss normal to predict a distribution.")
         | dict.fromkeys(
             ("binary_crossentropy", "bce", "bce_with_logits", "multilogloss", "multilabel"),
-            "Write loss: cross_entropy for a class of each row, or binary_cross_entropy for any number of labels.",
+            "Use the loss cross_entropy for a class of each row, or binary_cross_entropy for any number of labels.",
         )
     )
     """Losses of other libraries, and what is written here."""

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from nncli.base.errors import Advice, SetKey
 from nncli.base.spec import StrictStr, Task
 from nncli.nn.activations import Sigmoid, Softplus
 from nncli.nn.arrays import FALLING, FIXED, Array, Floats, Sign
@@ -80,7 +81,7 @@ class EventLoss(LossBase):
         if self.event is not None:
             return None
         message = f"{self.type} needs the column that says in which rows the event happened"
-        return message, f"Write loss: {{type: {self.type}, event: COLUMN}}."
+        return message, Advice("Use ", SetKey("loss", f"{{type: {self.type}, event: COLUMN}}"), ".")
 
     @property
     def time_bins(self) -> int:

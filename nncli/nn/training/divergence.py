@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.errors import Advice, SetKey
 from nncli.base.median import median
 from nncli.base.text import quote
 from nncli.nn.arrays import Array, Codes
@@ -28,7 +29,9 @@ MAX_LEARNING_RATE = 10.0
 CHUNK_ROWS = 1024
 """Rows checked at a time."""
 
-SLOWER = "lower learning_rate, or set clip_norm: 1 or on_divergence: halve_learning_rate"
+CLIP = SetKey("clip_norm", "1")
+LOWER_RATE = Advice("Use a lower learning_rate, or ", CLIP, ".")
+SLOWER = Advice("lower learning_rate, or use ", CLIP, " or ", SetKey("on_divergence", "halve_learning_rate"))
 
 
 @dataclass(frozen=True)
@@ -112,11 +115,17 @@ def _first_of(network: Network, parameters: Parameters, X: Array, codes: Codes) 
 
 
 def _cause(arguments: TrainingArguments, dataset: Dataset, rate: float) -> str:
-    target_hint = "use encoding: {target: standard}"
+    target_hint = Advice("use ", SetKey("encoding.target", "standard"))
     if arguments.loss.needs_unscaled_targets or arguments.network.output_activation is not None:
-        target_hint = "write it in a larger unit, or set clip_norm: 1"
+        target_hint = Advice("write it in a larger unit, or use ", CLIP)
     weights = np.ones((0, 1)) if dataset.weights is None else dataset.weights[:, None]
-    X = _Numbers(dataset.X, arguments.features, "feature", arguments.scaled, "use encoding: {numeric: standard}")
+    X = _Numbers(
+        dataset.X,
+        arguments.features,
+        "feature",
+        arguments.scaled,
+        Advice("use ", SetKey("encoding.numeric", "standard")),
+    )
     y = _Numbers(
         dataset.y if dataset.y.dtype.kind == "f" else np.ones((0, 1)),
         arguments.targets,

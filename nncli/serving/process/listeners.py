@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
-from nncli.base.errors import UsageError
+from nncli.base.errors import Advice, UsageError, UseOption
 from nncli.base.text import quote
 from nncli.serving.options import ServerOptions
 
@@ -28,7 +28,11 @@ ACCEPT_SECONDS = 5.0
 ATTEMPTS_AT_A_FREE_PORT = 20
 LARGEST_PRIVILEGED_PORT = 1023
 
-ANY_PORT = "--port 0 picks a free one; --reuse-port shares the port with a running server that has this option, too."
+HOST = UseOption("host", "host")
+ANY_PORT = Advice(
+    *(UseOption("port", "port", 0), " picks a free one; ", UseOption("reuse_port", "reuse_port", True)),
+    " shares the port with a running server that has this option, too.",
+)
 SO_ATTACH_FILTER = 26
 SYN_FILTER = (
     (0x30, 0, 0, 13),  # load byte 13 of the TCP header, the flags
@@ -116,13 +120,19 @@ def _addresses(options: ServerOptions) -> list[tuple[socket.AddressFamily, Socke
         results = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         raise UsageError(
-            f"--host: the address of {quote(options.host)} is unknown",
-            hint="For example --host 127.0.0.1, or --host 0.0.0.0 for all addresses of this machine.",
+            Advice(HOST, f": the address of {quote(options.host)} is unknown"),
+            hint=Advice(
+                *(
+                    "For example ",
+                    UseOption("host", "host", "127.0.0.1"),
+                    ", or 0.0.0.0 for all addresses of this machine.",
+                )
+            ),
         ) from error
     families = {socket.AF_INET, socket.AF_INET6} if socket.has_ipv6 else {socket.AF_INET}
     usable = dict.fromkeys((family, address) for family, _, _, _, address in results if family in families)
     if not usable:
-        raise UsageError(f"--host: this machine has no IPv6, which {quote(options.host)} is an address of")
+        raise UsageError(Advice(HOST, f": this machine has no IPv6, which {quote(options.host)} is an address of"))
     return list(usable)
 
 
@@ -136,7 +146,9 @@ def _bound(family: socket.AddressFamily, address: SocketAddress, options: Server
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if options.reuse_port:
             if not hasattr(socket, "SO_REUSEPORT"):
-                raise UsageError("--reuse-port: servers cannot share a port on this system")
+                raise UsageError(
+                    Advice(UseOption("reuse_port", "reuse_port"), ": servers cannot share a port on this system")
+                )
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             is_dual = options.host == "::" and socket.has_dualstack_ipv6()
@@ -154,13 +166,14 @@ def cannot_listen(options: ServerOptions, error: OSError) -> UsageError:
     if error.errno == errno.EADDRINUSE:
         return UsageError(f"{place}: another program listens there already", hint=ANY_PORT)
     if error.errno == errno.EACCES:
-        hint = "Choose a port from 1024, for example --port 8000, and a proxy for this one."
+        port = UseOption("port", "port", 8000)
+        hint = Advice("Choose a port from 1024, for example ", port, ", and a proxy for this one.")
         return UsageError(
             f"{place}: this user may not listen there",
             hint=hint if options.port <= LARGEST_PRIVILEGED_PORT else None,
         )
     if error.errno == errno.EADDRNOTAVAIL:
-        hint = "--host is an address of this machine: 127.0.0.1, that of a network card, or 0.0.0.0 for all."
+        hint = Advice(HOST, " is an address of this machine: 127.0.0.1, that of a network card, or 0.0.0.0 for all.")
         return UsageError(f"{place}: this machine does not have the address", hint=hint)
     return UsageError(f"{place}: cannot listen there: {error.strerror or error}")
 

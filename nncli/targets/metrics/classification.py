@@ -17,6 +17,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nncli.base.errors import UseOption
 from nncli.nn.arrays import Array, Codes
 from nncli.targets.metrics.classification_resamples import (
     BINS,
@@ -157,10 +158,6 @@ class ClassificationScores(ScoreValues):
         "most frequent confusions", ("true class", "predicted", "rows", "of the class"), "no row is misclassified"
     )
     baseline: ClassVar[str] = "the class shares"
-    never_predicted_hint: ClassVar[str] = (
-        "Set class_weight: balanced, or decide by the probabilities of `nncli predict --proba`."
-    )
-    """What to do if the model never predicts a class."""
     decisive: ClassVar[tuple[str, ...]] = ("log_loss", "brier", "accuracy", "balanced_accuracy")
     rows: int
     labels: tuple[str, ...]
@@ -172,6 +169,21 @@ class ClassificationScores(ScoreValues):
     def has_rare_class(self) -> bool:
         """Whether a class is rare among the scored rows."""
         return has_rare_class(np.array([each.support for each in self.by_class]))
+
+    @property
+    def threshold_options(self) -> tuple[UseOption, ...]:
+        """The options of a threshold that finds rows of the one of two classes that is never predicted; none without.
+
+        If it is rare, a missed row costs as many times what a false alarm costs as the other class is more frequent.
+        """
+        missed = [each for each in self.by_class if each.support and not each.recall]
+        if len(self.by_class) != 2 or len(missed) != 1:
+            return ()
+        goal = UseOption("f1", "f1", True)
+        if self.has_rare_class:
+            ratio = round(sum(each.support for each in self.by_class) / missed[0].support - 1.0)
+            goal = UseOption("cost", "cost", (1, ratio), placeholder=f"fp=1,fn={ratio}")
+        return (goal, UseOption("positive", "positive", missed[0].label))
 
     def json(self) -> dict[str, Any]:
         """The scores, the labels, the confusion matrix (of many classes the most frequent pairs), and each class."""

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from nncli.base.errors import UseOption
 from nncli.nn.arrays import Array, Codes
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS, calibrated_log_loss
@@ -270,12 +271,15 @@ class LabelScores(ClassificationScores):
         "no two labels are confused",
     )
     baseline: ClassVar[str] = "the share of each label"
-    never_predicted_hint: ClassVar[str] = "Choose lower thresholds: nncli threshold RUN --f1 --save."
     decisive: ClassVar[tuple[str, ...]] = ("log_loss", "hamming_loss", "micro_f1")
 
     @property
     def has_rare_class(self) -> bool:
         return False
+
+    @property
+    def threshold_options(self) -> tuple[UseOption, ...]:
+        return (UseOption("f1", "f1", True),)
 
     def json(self) -> dict[str, Any]:
         """The scores, the labels, the pairs that are confused most often, and each label."""

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from pydantic import Field
 
-from nncli.base.errors import ConfigError, UsageError
+from nncli.base.errors import Advice, ConfigError, UsageError, UseOption
 from nncli.base.spec import Spec, non_defaults
 from nncli.config.errors.messages import validate
 from nncli.config.loading import TABULAR, TEXTBOOK, LoadedConfig, load_document
@@ -62,7 +62,10 @@ def with_default_space(
             is_wanted = features.has_effect(key_of(key)) and not _is_kept(loaded, key_of(key), name)
             search |= {key: domain} if is_wanted and _fits(*alone, key_of(key)) else {}
     if not search:
-        raise UsageError("there is nothing to search", hint="Write tune.search, or use --search KEY=FROM..TO.")
+        raise UsageError(
+            "there is nothing to search",
+            hint=Advice("Write tune.search, or use ", UseOption("search", "search", "KEY=FROM..TO"), "."),
+        )
     return _with_search(loaded, section, search, written, parts)
 
 

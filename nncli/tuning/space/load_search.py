@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from nncli.base.errors import ConfigError, Location, UsageError
+from nncli.base.errors import Advice, ConfigError, Location, UsageError, UseOption
 from nncli.base.spec import non_defaults
 from nncli.base.text import closest_file, closest_match, quote
 from nncli.config.errors.messages import validate
@@ -113,9 +113,9 @@ def _read(path: str | Path) -> tuple[Document, Path]:
 
 
 OPTION = "--search"
-EXAMPLES = (
-    "For example --search learning_rate=1e-4..1e-1:log, layers.0.units=16..256, layers.1.rate=0..0.5:0.1, "
-    "batch_size=32,64 or optimizer='[adam, {type: sgd, momentum: {from: 0.5, to: 0.99}}]'"
+EXAMPLES = Advice(
+    *("For example ", UseOption("search", "search", "learning_rate=1e-4..1e-1:log"), ", layers.0.units=16..256, "),
+    "layers.1.rate=0..0.5:0.1, batch_size=32,64 or optimizer='[adam, {type: sgd, momentum: {from: 0.5, to: 0.99}}]'",
 )
 _NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 _RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})(?::(log|linear|{_NUMBER}))?")
@@ -161,7 +161,8 @@ def _with_domain(assignment: Assignment, text: str) -> Assignment:
 
 def _not_a_domain(assignment: Assignment, text: str) -> ConfigError:
     """The error of a text that is neither a range nor choices."""
-    hint, other = EXAMPLES, _OTHER_RANGE.fullmatch(text)
+    hint: str = EXAMPLES
+    other = _OTHER_RANGE.fullmatch(text)
     if other is not None:
         low, high, rest = other.groups()
         scale = rest if rest is None or re.fullmatch(_NUMBER, rest) else closest_match(rest, SCALES)

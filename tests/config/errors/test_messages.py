@@ -87,7 +87,7 @@ def test_an_issue_of_the_command_line_names_the_option() -> None:
     assert str(issue) == (
         "--set optimizer.learning_rat=1, optimizer.learning_rat: "
         "unknown key 'learning_rat'; did you mean 'learning_rate'?\n"
-        "  The keys here are 'type' and 'learning_rate'."
+        "  Use set='optimizer.learning_rate=1'."
     )
 
 

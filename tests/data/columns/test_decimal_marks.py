@@ -70,7 +70,7 @@ def test_the_hint_for_ambiguous_money_works_beside_a_column_of_points(tmp_path: 
     path.write_text("size,price\n" + "".join(f"{i}.{i % 9 + 1},€ {100 + i}.000\n" for i in range(1, 60)))
     refused = head(path).columns[1].profile
     assert refused.error is not None
-    assert 'set `thousands: "."`' in str(refused.error.hint)
+    assert "--set data.thousands=." in str(refused.error.hint)
     size, price = (column.profile for column in head(path, set=["data.thousands=."]).columns)
     assert (size.kind, size.lowest) == (Kind.NUMERIC, 1.2)
     assert (price.kind, price.lowest) == (Kind.NUMERIC, 101_000.0)

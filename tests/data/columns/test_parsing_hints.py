@@ -12,9 +12,9 @@ POINT = CsvDialect(decimal=".")
 @pytest.mark.parametrize(
     ("text", "settings"),
     [
-        ("1,5", ['data.decimal: ","', "1.5"]),
-        ("1.234,5", ['data.decimal: ","', 'data.thousands: "."', "1234.5"]),
-        ("1 234", ['data.thousands: " "', "1234"]),
+        ("1,5", ["data.decimal=,", "1.5"]),
+        ("1.234,5", ["data.decimal=,", "data.thousands=.", "1234.5"]),
+        ("1 234", ['data.thousands=" "', "1234"]),
         ("2024-05-31", ["date"]),
         ("abc", []),
     ],
@@ -27,8 +27,8 @@ def test_the_settings_that_would_read_a_number_are_named(text: str, settings: li
 
 def test_the_wording_of_a_hint() -> None:
     assert number_hint("n/a", "x", POINT, pl.Series(["1", "n/a", "n/a"])) == (
-        'Correct the cell, or empty it. If it means a missing value, add "n/a" to data.missing_values. '
-        'To treat the column as categories, set `columns: {"x": categorical}` under data.'
+        "Correct the cell, or empty it. If it means a missing value: --set 'data.missing_values=[\"n/a\"]'. "
+        "To treat the column as categories: --set data.columns.x=categorical."
     )
     assert "--on-error missing" in number_hint("n/a", "x", POINT, pl.Series(["1", "2", "n/a"]))
     assert date_hint("x").startswith("Correct the cell. If it means a missing value")
@@ -43,9 +43,9 @@ def test_the_wording_of_a_hint() -> None:
 @pytest.mark.parametrize(
     ("decimal", "decimals", "cell", "key"),
     [
-        (".", (), "1,5", 'data.decimal: ","'),
-        (".", (("y", ","),), "1,5", 'data.decimals: {"x": ","}'),
-        (",", (), "1.5", 'data.decimals: {"x": "."}'),
+        (".", (), "1,5", "data.decimal=,"),
+        (".", (("y", ","),), "1,5", 'data.decimals={"x": ","}'),
+        (",", (), "1.5", 'data.decimals={"x": "."}'),
     ],
 )
 def test_the_decimal_mark_of_a_column_is_named_where_other_columns_have_another_one(
@@ -65,6 +65,6 @@ def test_no_decimal_mark_is_named_for_a_column_with_both() -> None:
 @pytest.mark.parametrize(("cell", "number"), [("$1,986.39", "1986.39"), ("$1,986", "1986")])
 def test_separators_of_thousands_are_no_other_decimal_mark(cell: str, number: str) -> None:
     hint = number_hint(cell, "x", POINT, pl.Series(["$986.39", cell, "n/a"]))
-    assert f'With data.thousands: "," it is {number}.' in hint
+    assert f"With --set data.thousands=, it is {number}." in hint
     assert "decimal" not in hint
     assert "missing_values" not in hint  # the cell is good

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shlex
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -32,17 +34,17 @@ def refused(table: Table) -> DataError:
 @pytest.mark.parametrize(
     ("cells", "way"),
     [
-        (["1,5", "2,25"], 'With data.decimal: "," it is 1.5.'),
-        (["1,234", "5,678"], 'With data.decimal: "," it is 1.234, with data.thousands: "," it is 1234.'),
-        (["1.234,5", "1,5"], 'With data.decimal: "," and data.thousands: "." it is 1234.5.'),
-        (["1,234.5", "2,000.5"], 'With data.thousands: "," it is 1234.5.'),
-        (["1 234", "5 678"], 'With data.thousands: " " it is 1234.'),
-        (["1\xa0234", "5\u202f678"], 'With data.thousands: " " it is 1234.'),
-        (["1'234'567", "5'678"], 'With data.thousands: "\'" it is 1234567.'),
+        (["1,5", "2,25"], "With --set data.decimal=, it is 1.5."),
+        (["1,234", "5,678"], "With --set data.decimal=, it is 1.234, with --set data.thousands=, it is 1234."),
+        (["1.234,5", "1,5"], "With --set data.decimal=, and --set data.thousands=. it is 1234.5."),
+        (["1,234.5", "2,000.5"], "With --set data.thousands=, it is 1234.5."),
+        (["1 234", "5 678"], "With --set 'data.thousands=\" \"' it is 1234."),
+        (["1\xa0234", "5\u202f678"], "With --set 'data.thousands=\" \"' it is 1234."),
+        (["1'234'567", "5'678"], "With --set " + shlex.quote("data.thousands='") + " it is 1234567."),
         (["12%", "$13"], "have the same one"),
         (["$5", "€ 6.50"], "have the same one"),
-        (["(1,000)", "(5)"], 'With data.decimal: "," it is 1.000, with data.thousands: "," it is 1000.'),
-        (["$1,234.5", "$6"], 'With data.thousands: "," it is 1234.5.'),
+        (["(1,000)", "(5)"], "With --set data.decimal=, it is 1.000, with --set data.thousands=, it is 1000."),
+        (["$1,234.5", "$6"], "With --set data.thousands=, it is 1234.5."),
         (["５", "６．５"], "digits 0 to 9"),
         (["٥", "٦"], "digits 0 to 9"),
         (["−5", "−6"], "digits 0 to 9"),
@@ -65,8 +67,8 @@ def test_durations_of_many_values_are_refused_with_what_to_do(form: str) -> None
     assert error.location is not None
     assert (error.location.row, error.location.column) == (2, "x")
     assert "100 of 101 cells" in error.message
-    assert 'drop: ["x"]' in str(error.hint)
-    assert 'columns: {"x": categorical}' in str(error.hint)
+    assert "--drop x" in str(error.hint)
+    assert "data.columns.x=categorical" in str(error.hint)
     few = [form.format(h=i % 8, m=0) for i in range(100)]
     assert infer_kind(texts(*few), "x") is Kind.CATEGORICAL
     frame = pl.DataFrame({"x": cells, "few": few, "word": ["a", "b"] * 50})
@@ -78,12 +80,12 @@ def test_durations_of_many_values_are_refused_with_what_to_do(form: str) -> None
 @pytest.mark.parametrize(
     ("odd", "way"),
     [
-        ("n/a", 'add "n/a", "other" to data.missing_values'),
+        ("n/a", 'data.missing_values=["n/a", "other"]'),
         ("?", "data.missing_values"),
         ("2024-01-05", "a date"),
         ("05.01.2024", "a date"),
         ("12:30", "a time"),
-        ("unbekannt", "to data.missing_values"),
+        ("unbekannt", "data.missing_values="),
         ("3+", "categorical"),
         ("true", "categorical"),
         ("1,5", "data.decimal"),
@@ -100,7 +102,7 @@ def test_an_odd_cell_among_numbers_is_named_with_the_mends(odd: str, way: str) -
 def test_the_words_among_numbers_are_named_with_their_counts() -> None:
     error = refused(texts(*(str(i) for i in range(30)), "soon", "later", "soon"))
     assert "30 of 33 cells are numbers, 'soon' 2, 'later' 1" in error.message
-    assert 'add "soon", "later" to data.missing_values' in str(error.hint)
+    assert 'data.missing_values=["soon", "later"]' in str(error.hint)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +192,7 @@ def test_whole_numbers_that_would_lose_digits_are_ids(cells: pl.Series) -> None:
     assert "has more digits than a float64 can represent" in error.message
     assert error.location is not None
     assert error.location.row == len(cells)
-    assert 'drop: ["x"]' in str(error.hint)
+    assert "--drop x" in str(error.hint)
 
 
 @pytest.mark.parametrize("cell", ["9007199254740992", "1e300", "9007199254740993.0", "1" + "0" * 22])

@@ -42,9 +42,9 @@ def test_an_existing_file_and_the_table_itself_are_not_replaced(tmp_path: Path) 
 
 @pytest.mark.parametrize("target", [Path("a.csv"), TableSource(path="s3://data/a.csv"), None])
 def test_only_a_table_of_a_database_is_appended_to(target: OutputTarget) -> None:
-    with pytest.raises(UsageError, match="--append"):
+    with pytest.raises(UsageError, match="append is for"):
         check_output(target, STANDARD_INPUT, FileOptions(force=False), append=True)
-    with pytest.raises(UsageError, match="--append"), open_output(target, append=True):
+    with pytest.raises(UsageError, match="append is for"), open_output(target, append=True):
         pass
 
 

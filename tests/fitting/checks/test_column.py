@@ -16,7 +16,7 @@ from nncli.base.errors import CellError, Location
 from nncli.base.findings import FindingCode
 from nncli.base.scratch import Scratch
 from nncli.data.encoders.kinds import Kind
-from nncli.fitting.checks.column import MAX_NAMES, Column, SplitTable, column_finding, count, drop_key, percentage
+from nncli.fitting.checks.column import MAX_NAMES, Column, SplitTable, column_finding, count, dropping, percentage
 from tests.assertions import raises
 from tests.data.store.support import stored
 
@@ -72,10 +72,10 @@ def test_the_location_of_a_finding_names_its_only_column(names: list[str], colum
     assert finding.location == Location("t.csv", row=3, column=column)
 
 
-def test_drop_key_lists_at_most_eight_columns() -> None:
-    assert drop_key(["a", 'b"']) == '`drop: ["a", "b\\""]` under data'
-    many = drop_key(f"c{i}" for i in range(MAX_NAMES + 1))
-    assert f'"c{MAX_NAMES - 1}", …]' in many
+def test_options_that_drop_list_at_most_eight_columns() -> None:
+    assert dropping(["a", "b c"]) == "--drop a --drop 'b c'"
+    many = dropping(f"c{i}" for i in range(MAX_NAMES + 1))
+    assert many.endswith(f"--drop c{MAX_NAMES - 1} …")
     assert f"c{MAX_NAMES}" not in many
 
 

@@ -69,7 +69,7 @@ def test_the_note_says_what_becomes_of_later_dates_and_how_to_compare(rule: str,
     assert finding is not None
     assert ("same day of an earlier year" in finding.message) is told
     assert ("--set encoding.out_of_range_dates=extrapolate" in finding.hint) is told
-    assert "--set 'data.drop=[day]'" in finding.hint
+    assert "--drop day" in finding.hint
     assert "--set validation=0.05" in finding.hint
 
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from nncli.api.train import train_events
-from nncli.base.errors import DataError
+from nncli.base.errors import Advice, DataError, SetKey
 from nncli.base.findings import Finding, FindingCode
 from nncli.config.schema import Config
 from nncli.data.table import Table
@@ -50,7 +50,7 @@ def test_class_imbalance_is_a_warning_until_weights_or_a_metric_address_it(tmp_p
     table = {**sound(600), "y": shuffled({"common": 580, "few": 20})}
     (finding,) = found(tmp_path, table)
     assert codes([finding]) == ["warning class-imbalance"]
-    assert "class_weight: balanced" in finding.hint
+    assert "class_weight=balanced" in finding.hint
     assert "roc_auc" in finding.hint
     assert found(tmp_path, table, class_weight="balanced", positive_class="few") == []
     assert found(tmp_path, table, metric="roc_auc", positive_class="few") == []
@@ -79,13 +79,15 @@ def test_what_is_said_of_classes_of_several_targets_can_be_followed_in_their_run
     }
     findings = found(tmp_path, table, data={"target": ["rare", "y", "p", "q"]}, positive_class=None)
     hints = {finding.code: finding.hint for finding in findings}
-    assert "set class_weight" not in hints[FindingCode.CLASS_IMBALANCE]
+    assert "use --set class_weight" not in hints[FindingCode.CLASS_IMBALANCE]
     assert "alone with --set positive_class=" in hints[FindingCode.POSITIVE_CLASS]
     config = Config.model_validate({"data": {"path": "t.csv", "target": ["z", "p", "q"]}})
     targets = Table(pl.DataFrame(table, strict=False), "t.csv")
     _, (as_class,) = infer_loss(config, targets)
     assert "'p' and 'q'" in as_class.message
-    losses = yaml.safe_load(as_class.hint.partition("loss: ")[2].rstrip("."))
+    assert isinstance(as_class.hint, Advice)
+    (key,) = (part for part in as_class.hint.parts if isinstance(part, SetKey))
+    losses = yaml.safe_load(key.value or "")
     assert losses == {"p": "mse", "q": "mse"}
     followed = Config.model_validate({"data": {"path": "t.csv", "target": ["z", "p", "q"]}, "loss": losses})
     loss, notes = infer_loss(followed, targets)
@@ -141,7 +143,7 @@ def test_numbers_that_are_too_many_classes_are_trained_as_the_hint_says(tmp_path
     config = of_classes(tmp_path, 5_000, 15_000, "", {"y": "categorical"})
     with pytest.raises(DataError, match="classes") as refused:
         prepare(config, with_checks=True)
-    assert '`columns: {"y": numeric}`' in (refused.value.hint or "")
+    assert "--set data.columns.y=numeric" in (refused.value.hint or "")
     config = of_classes(tmp_path, 5_000, 15_000, "", {"y": "numeric"})
     followed = Config.model_validate({**config.model_dump(exclude_unset=True), "loss": "mse"})
     assert prepare(followed, with_checks=True).spec.target.task == "regression"

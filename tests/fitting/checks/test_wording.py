@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nncli.base.errors import in_terminal
 from tests.fitting.checks.support import ROWS, found, sound
 
 TABLE = sound()
@@ -32,7 +33,7 @@ CASES: dict[str, tuple[Columns, dict[str, object], str]] = {
         {},
         (
             "note: FOLDER/t.csv, column 'rest': nearly empty: 'rest' 99 % of the cells are missing\n"
-            '  If the remaining values matter little, drop it: `drop: ["rest"]` under data.'
+            "  If the remaining values matter little, drop it: --drop rest."
         ),
     ),
     "an empty column": (
@@ -40,7 +41,7 @@ CASES: dict[str, tuple[Columns, dict[str, object], str]] = {
         {},
         (
             "note: FOLDER/t.csv, column 'empty': 'empty' has no value in any row and will be ignored\n"
-            '  No action needed; to drop it explicitly: `drop: ["empty"]` under data.'
+            "  No action needed; to drop it explicitly: --drop empty."
         ),
     ),
     "constant columns": (
@@ -49,7 +50,7 @@ CASES: dict[str, tuple[Columns, dict[str, object], str]] = {
         (
             "note: FOLDER/t.csv: 'k' and 'same' have the same value in every row, so nothing can be learned "
             "from it\n"
-            '  Drop them: `drop: ["k", "same"]` under data.'
+            "  Drop them: --drop k --drop same."
         ),
     ),
     "an id": (
@@ -58,16 +59,13 @@ CASES: dict[str, tuple[Columns, dict[str, object], str]] = {
         (
             "warning: FOLDER/t.csv, column 'name': 'name' has a different value in every row and carries no "
             "information\n"
-            '  Drop it: `drop: ["name"]` under data. If its words matter: `columns: {"name": text}` under data.'
+            "  Drop it: --drop name. If its words matter: --set data.columns.name=text."
         ),
     ),
     "a duplicate column": (
         {"copy": TABLE["a"]},
         {},
-        (
-            "note: FOLDER/t.csv, column 'copy': 'copy' is equal to 'a' in every row\n"
-            '  Drop it: `drop: ["copy"]` under data.'
-        ),
+        ("note: FOLDER/t.csv, column 'copy': 'copy' is equal to 'a' in every row\n  Drop it: --drop copy."),
     ),
     "leakage": (
         {"after": [1 if y == "yes" else 0 for y in TABLE["y"]]},
@@ -75,7 +73,7 @@ CASES: dict[str, tuple[Columns, dict[str, object], str]] = {
         (
             "warning: FOLDER/t.csv, column 'after': this column alone predicts 'y': accuracy 100 % on "
             "held-out rows; is it known before the target?\n"
-            '  If it is not known for new rows, drop it: `drop: ["after"]` under data.'
+            "  If it is not known for new rows, drop it: --drop after."
         ),
     ),
     "a sentinel value": (
@@ -84,7 +82,7 @@ CASES: dict[str, tuple[Columns, dict[str, object], str]] = {
         (
             "warning: FOLDER/t.csv, column 'age': 'age' is -999 in 34 rows, far from all other values; does "
             "it stand for a missing value?\n"
-            '  If so, add its spelling to data.missing_values, such as ["-999", "-999.0"], or empty these cells.'
+            '  If so, --set \'data.missing_values=["-999", "-999.0"]\', or empty these cells.'
         ),
     ),
     "an outlier": (
@@ -93,7 +91,7 @@ CASES: dict[str, tuple[Columns, dict[str, object], str]] = {
         (
             "warning: FOLDER/t.csv, row 78, column 'a': 'a' is 1e+06 in row 78, 973,429 robust scales from "
             "the median (-0.0765235)\n"
-            "  If it is an error, correct or empty the cell; if it is right, encoding: {numeric: quantile} "
+            "  If it is an error, correct or empty the cell; if it is right, --set encoding.numeric=quantile "
             "limits its effect."
         ),
     ),
@@ -116,7 +114,7 @@ CASES: dict[str, tuple[Columns, dict[str, object], str]] = {
         {"batch_size": 512},
         (
             "warning: batch_size: batch_size 512 exceeds the 240 training rows\n"
-            "  Set batch_size: full for one step per epoch, or a smaller number for more steps."
+            "  Use --set batch_size=full for one step per epoch, or a smaller number for more steps."
         ),
     ),
     "few validation rows": (
@@ -132,7 +130,7 @@ CASES: dict[str, tuple[Columns, dict[str, object], str]] = {
         {"validation": 0.0},
         (
             "note: validation: there are no validation rows, so the score on new rows is unknown\n"
-            "  Set validation: 0.2, or score the run with nncli evaluate on a test table."
+            "  Use --set validation=0.2, or score the run on a test table: nncli evaluate RUN TABLE."
         ),
     ),
 }
@@ -141,4 +139,4 @@ CASES: dict[str, tuple[Columns, dict[str, object], str]] = {
 @pytest.mark.parametrize(("columns", "keys", "text"), CASES.values(), ids=CASES)
 def test_the_wording_of_a_finding(tmp_path: Path, columns: Columns, keys: dict[str, object], text: str) -> None:
     (finding,) = found(tmp_path, {**TABLE, **columns}, **keys)  # type: ignore[arg-type]
-    assert str(finding).replace(str(tmp_path), "FOLDER") == text
+    assert finding.on(in_terminal).replace(str(tmp_path), "FOLDER") == text

@@ -106,7 +106,7 @@ def test_a_column_of_which_no_group_has_enough_rows_has_no_effect_and_a_note_say
     rows, options = predicted_rows(REGRESSION, LABELED, MASK), UncertaintyOptions(interval=0.9, by="id")
     predictor = ConformalPredictor.of(REGRESSION, rows, options, RowGroups.of(replace(LABELED, frame=frame), "id"))
     (note,) = predictor.notes()
-    assert "--by" in note
+    assert "calibrated together" in note
     new = replace(NEW, frame=NEW.frame.with_columns(pl.Series("id", ["r1", "x", None] * 10)))
     whole = predictor_of(UncertaintyOptions(interval=0.9)).predict(NEW).intervals[0]
     assert predictor.predict(new).intervals[0].lower.tolist() == whole.lower.tolist()

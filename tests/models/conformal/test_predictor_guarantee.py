@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def test_too_few_rows_for_the_bound_have_no_guarantee() -> None:
 def test_the_advice_leads_to_a_guarantee() -> None:
     result = guarantee(config(calibration="auto"), ClassificationTarget, "CV+", 0.9, 1_000, 7)
     assert result.advice is not None
-    settings = dict(setting.split(": ") for setting in result.advice.split("`")[1::2])
+    settings = dict(setting.split("=") for setting in re.findall(r"--set (\S+=\w+)", result.advice))
     assert guarantee(config(**settings), ClassificationTarget, "CV+", 0.9, 1_000, 7).coverage is not None
 
 

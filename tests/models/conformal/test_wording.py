@@ -31,12 +31,12 @@ CLASSES = ClassificationTarget(name="y", labels=("a", "b"))
         (
             NUMBER,
             {"prediction_set": 0.9},
-            "--prediction-set needs a classification model; this one is for regression\n  Use --interval.",
+            "--prediction-set needs a classification model; this one is for regression\n  Use --interval 0.9.",
         ),
         (
             CLASSES,
             {"interval": 0.9},
-            "--interval needs a regression model; this one is for classification\n  Use --prediction-set.",
+            "--interval needs a regression model; this one is for classification\n  Use --prediction-set 0.9.",
         ),
         (NUMBER, {"by": "g"}, "--by is for prediction intervals and sets\n  Add --interval 0.9."),
         (CLASSES, {"per_class": True}, "--per-class is for prediction sets of classes\n  Add --prediction-set 0.9."),

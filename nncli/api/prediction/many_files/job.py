@@ -84,7 +84,7 @@ class PredictionJob:
         if errors is not None:
             check_overwrite(errors, force=force or (old is not None and old.options == recorded))
             for file in files:
-                check_input_kept(file.source, errors, option="--errors")
+                check_input_kept(file.source, errors, option="errors")
         record, done = new_record(output, checksum, recorded, files, old, force=force)
         return cls(run.absolute(), checksum, files, done, record, output.absolute(), options)
 

@@ -100,7 +100,7 @@ class DecodedStream:
             raise DataError(
                 f"the text is {called.upper()}, not {encoding}: it begins with the byte-order mark of {called.upper()}",
                 location=Location(source=self._source, line=1),
-                hint=Advice("Leave out `", SetKey("data.encoding"), "`: the encoding is inferred from the mark."),
+                hint=Advice("Leave out ", SetKey("data.encoding"), ": the encoding is inferred from the mark."),
             )
         self._set_decoder(codec if mark else self._order_of_bytes(encoding, head))
         return encoding
@@ -226,7 +226,7 @@ class DecodedStream:
         return DataError(
             f"the bytes 0x{error.object[error.start : error.end].hex()[:8]} are not {self.encoding} text",
             location=Location(source=self._source, line=self._line_of(b"", 0)),
-            hint=Advice("Set the encoding, such as ", ENCODING, ", or save the file as UTF-8."),
+            hint=Advice("Use its encoding, such as ", ENCODING, ", or save the file as UTF-8."),
         )
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from nncli.base.errors import Advice, SetKey
 from nncli.base.text import join_quoted, quote
 from nncli.nn.arrays import RowIndices
 
@@ -196,8 +197,10 @@ def notice_of_missing_header(names: Sequence[str], body: Sequence[Sequence[str]]
         return []
     shown = join_quoted([names[j] for j in given[:3]])
     return [
-        f"{source}: the names of the columns look like a row of data ({shown}); if there are no names, "
-        "set data.header: false"
+        Advice(
+            f"{source}: the names of the columns look like a row of data ({shown}); if there are no names, ",
+            SetKey("data.header", "false"),
+        )
     ]
 
 

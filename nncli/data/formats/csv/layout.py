@@ -51,7 +51,7 @@ from nncli.data.formats.csv.records import (
     quotes_of,
     split_record,
 )
-from nncli.data.formats.csv.sniffer import SEPARATORS, as_yaml, complete_records
+from nncli.data.formats.csv.sniffer import SEPARATORS, complete_records, separator_is
 from nncli.data.formats.csv.swallowed_rows import FirstRows, check_swallowed_rows
 
 MAX_RECORDS = 120
@@ -238,7 +238,7 @@ def _find_header(sample: _Sample, source: str, dialect: CsvDialect, trained: Seq
             f"it is unclear whether this line or line {second} is the header",
             location=Location(source=source, line=first),
             hint=Advice(
-                *("Set ", SetKey("data.header_row", f"{first}"), " or ", SetKey("data.header_row", f"{second}"), ".")
+                *("Use ", SetKey("data.header_row", f"{first}"), " or ", SetKey("data.header_row", f"{second}"), ".")
             ),
         )
     _check_quotes_above(sample.records, second, source, dialect.separator)
@@ -253,7 +253,7 @@ def _check_second_header(sample: _Sample, at: int, source: str) -> None:
             f"this line is no row of data: {join_quoted(names)} stand where all other rows have numbers or dates",
             location=Location(source=source, line=sample.line(at + 1)),
             hint=Advice(
-                "If it is the header, set ",
+                "If it is the header, use ",
                 SetKey("data.header_row", f"{sample.line(at + 1)}"),
                 "; else remove the line.",
             ),
@@ -270,7 +270,7 @@ def _check_one_name(cells: Sequence[str], record: bytes, separator: str, place: 
                 f"the header has one name only, {quote(cells[0])}; the cells seem to be separated by {called}",
                 location=place,
                 hint=sentences(
-                    Advice("Set ", SetKey("data.separator", as_yaml(other)), "."),
+                    Advice("Use ", separator_is(other), "."),
                     "If it is one name, put it in quotes.",
                 ),
             )
@@ -537,8 +537,8 @@ def note_of_total(cells: Sequence[str], *, for_model: bool) -> list[str]:
     present = filled(cells)
     if not present or not TOTAL.fullmatch(present[0]):
         return []
-    action = "remove the row" if for_model else "--set data.footer_rows=1"
-    return [f"the last row begins with {quote(present[0])}; to leave out a sum of the others, {action}"]
+    action = "remove the row" if for_model else SetKey("data.footer_rows", "1")
+    return [Advice(f"the last row begins with {quote(present[0])}; to leave out a sum of the others, ", action)]
 
 
 def _start_of_record(block: Block, end: int) -> int:

@@ -185,7 +185,7 @@ def _ragged_error(records: Records, i: int, number: int, block: Block, header: C
         location=Location(source=header.source, line=block.line_at(int(records.starts[i])), row=row),
         hint=sentences(
             "Quote cells that contain the separator, and write empty cells too (a,,c).",
-            Advice(SetKey("data.ragged", "skip"), " leaves out such rows, `pad` fills short ones."),
+            Advice(SetKey("data.ragged", "skip"), " leaves out such rows, pad fills short ones."),
         ),
     )
 

@@ -156,11 +156,11 @@ def sniff_separator(
     if len(agreeing) > 1 and default_separator != TAB and training_separator not in agreeing:
         first = records[agreeing[0]]  # has a record, which by another separator may be a quotation that never ends
         called = [SEPARATORS[mark] for mark in agreeing]
-        choices = [part for mark in agreeing for part in (" or ", SetKey("data.separator", as_yaml(mark)))]
+        choices = [part for mark in agreeing for part in (" or ", separator_is(mark))]
         raise DataError(
             f"the separator is ambiguous: {called[0]} or {called[1]}",
             location=Location(source=source, line=first.line(int(np.argmin(first.blank)))),
-            hint=Advice("Set one: ", *choices[1:], "."),
+            hint=Advice("Use one: ", *choices[1:], "."),
         )
     if default_separator in (TAB, None):  # the suffix .tsv, or none that says anything
         preferred = [TAB, training_separator, default_separator] if default_separator else [training_separator, TAB]
@@ -188,8 +188,15 @@ def _check_one_column(separator: str, counts: dict[str, npt.NDArray[np.int64]], 
                 f"the table has one column, or {int(np.bincount(count).argmax())} columns separated by "
                 f"{SEPARATORS[mark]} below titles",
                 location=Location(source=source, line=1),
-                hint=f"Set `data.separator: {as_yaml(mark)}` and data.header_row, the line of the names; or "
-                f"`data.separator: {as_yaml(separator)}` if it is one column.",
+                hint=Advice(
+                    *(
+                        "Use ",
+                        separator_is(mark),
+                        " and the line of the names, such as ",
+                        SetKey("data.header_row", "2"),
+                    ),
+                    *("; or ", separator_is(separator), " if it is one column."),
+                ),
             )
 
 
@@ -216,6 +223,11 @@ def _has_titles(records: Records, numbers: npt.NDArray[np.int64], separator: str
         return False
     header = find_header(rows, has_blank_lines=has_gaps(numbers[: MAX_TITLES + 1]))
     return header.at > 0 and header.instead is None
+
+
+def separator_is(mark: str) -> SetKey:
+    """The action of naming the separator."""
+    return SetKey("data.separator", mark if mark.strip() else as_yaml(mark))
 
 
 def as_yaml(mark: str) -> str:
@@ -257,9 +269,9 @@ def sniff_decimal(
     ambiguous = {mark: cell for mark, cell in either.items() if mark == "," or separator == SEMICOLON}
     if ambiguous:
         mark, cell = next(iter(ambiguous.items()))
-        hint = (
-            f'With `data.decimal: "{mark}"` it is {cell.replace(mark, ".")}; '
-            f'with `data.thousands: "{mark}"` it is {cell.replace(mark, "")}.'
+        hint: str = Advice(
+            *("With ", SetKey("data.decimal", mark), f" it is {cell.replace(mark, '.')}; with "),
+            *(SetKey("data.thousands", mark), f" it is {cell.replace(mark, '')}."),
         )
         if training_dialect is not None:
             hint = f"Separate the cells as in the training table, by {SEPARATORS[training_dialect.separator]}."

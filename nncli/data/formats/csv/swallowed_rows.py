@@ -229,8 +229,7 @@ def _error(
     each = "each" if rows == filled else f"{rows:,} of them"
     number = last - first + 1
     none, double = (
-        UseOption("quote", "quote", value) if for_model else SetKey("data.quote", value, in_command=True)
-        for value in ("none", "double")
+        UseOption("quote", "quote", value) if for_model else SetKey("data.quote", value) for value in ("none", "double")
     )
     return DataError(
         f"a quote on this line and one on line {block.line + last:,} make one cell of these {number:,} lines, "

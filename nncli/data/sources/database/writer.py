@@ -20,7 +20,7 @@ from nncli.data.sources.database.address import DatabaseKind
 from nncli.data.sources.database.database import Database, DatabaseTable, database_of, find_table, tables_of
 from nncli.data.sources.database.sql import mentions
 from nncli.data.sources.database.writer_types import check_writable, fitted
-from nncli.data.sources.output import OUTPUT_TABLE, is_same_database
+from nncli.data.sources.output import APPEND, FORCE, OUTPUT_TABLE, is_same_database
 from nncli.data.sources.table_source import TableSource
 
 
@@ -33,13 +33,13 @@ class IfExists(StrEnum):
 
 
 def if_exists(*, force: bool, append: bool) -> IfExists:
-    """What --force and --append mean for a table.
+    """What the options force and append mean for a table.
 
     Raises:
         UsageError: both are set.
     """
     if force and append:
-        raise UsageError("--force and --append exclude each other", hint="Remove one of them.")
+        raise UsageError(Advice(FORCE, " and ", APPEND, " exclude each other"), hint="Remove one of them.")
     return IfExists.REPLACE if force else IfExists.APPEND if append else IfExists.REFUSE
 
 
@@ -175,7 +175,9 @@ class DatabaseWriter:
             raise UsageError(
                 f"the table {quote(self.target.table)} exists already",
                 location=Location(source=self.target.path),
-                hint="Use --force to replace its rows, --append to add rows to them, or name another table.",
+                hint=Advice(
+                    *("Use ", FORCE, " to replace its rows, ", APPEND, " to add rows to them, or name another table.")
+                ),
             )
 
     def write(self, frames: Iterable[pl.DataFrame], schema: pl.Schema) -> None:

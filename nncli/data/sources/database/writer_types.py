@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from nncli.base.errors import DataError, Location
+from nncli.base.errors import Advice, DataError, Location, UseOption
 from nncli.base.text import join_quoted, quote
 from nncli.data.columns.parsing import LEADING_ZERO
 from nncli.data.sources.database.address import DatabaseKind
@@ -67,7 +67,7 @@ def check_writable(frame: pl.DataFrame, source: str) -> None:
             raise DataError(
                 f"a column of type {dtype} cannot be written to a database",
                 location=Location(source=source, column=name),
-                hint="Leave it out of --keep.",
+                hint=Advice("Leave it out of ", UseOption("keep", "keep"), "."),
             )
 
 

@@ -27,7 +27,7 @@ from typing import IO, NoReturn
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from nncli.base.credentials import split_url, with_credentials
-from nncli.base.errors import DataError, Location, UsageError
+from nncli.base.errors import Advice, DataError, Location, SetKey, UsageError
 from nncli.data.formats.compression import GZIP, ByteStream, CompressionError, DecompressedStream, GrowthError
 from nncli.data.sources.remote import remote_file
 from nncli.data.sources.remote.opener import has_server, open_url
@@ -255,9 +255,10 @@ def _denied_hint(url: str) -> str:
         return "Set the variable HF_TOKEN to an access token that may read the data set."
     if with_credentials(url) != url:
         return "Check the user name, password, token or signature in the URL; signatures expire."
-    return (
-        "Put user and password into ~/.netrc, or add them, or the token, to the URL: in a TABLE, or with "
-        "--set data.path=URL. They are not recorded, so each command needs them again."
+    return Advice(
+        "Put user and password into ~/.netrc, or add them, or the token, to the URL",
+        Advice(": in a TABLE, or with ", SetKey("data.path", "URL")),
+        ". They are not recorded, so each command needs them again.",
     )
 
 

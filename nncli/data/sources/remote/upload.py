@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from nncli.base.errors import DataError, Location, NncliError, UsageError
+from nncli.base.errors import Advice, DataError, Location, NncliError, UsageError, UseOption
 from nncli.base.logs import log_duration
 from nncli.data.formats.registry import FileOptions, writable_format
 from nncli.data.formats.writers import Sink, open_sink
@@ -58,7 +58,7 @@ def _check_missing(url: ObjectUrl, store: ObjectStore) -> None:
     raise UsageError(
         "the object exists already",
         location=Location(source=url.url),
-        hint="Pass --force to replace it, or name another one.",
+        hint=Advice("Pass ", UseOption("force", "force", True), " to replace it, or name another one."),
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars
 
-from nncli.base.errors import Advice, DataError, Location, UsageError, UseOption, sentences
+from nncli.base.errors import Advice, DataError, Location, SetKey, UsageError, UseOption, sentences
 from nncli.base.text import join_quoted
 from nncli.data.columns.decimal_marks import with_column_decimals
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER
@@ -147,7 +147,9 @@ class LayoutFinder:
             raise DataError(
                 f"it is unclear whether row {first} or row {two} of the sheet is the header",
                 location=self._place(),
-                hint=f"Set `data.header_row: {first}` or `data.header_row: {two}`.",
+                hint=Advice(
+                    *("Use ", SetKey("data.header_row", str(first)), " or ", SetKey("data.header_row", str(two)), ".")
+                ),
             )
         if names := second_header(sample, header.at):
             number = self._row_number(int(rows[header.at + 1]))
@@ -155,7 +157,9 @@ class LayoutFinder:
                 f"row {number} of the sheet is no row of data: {join_quoted(names)} stand where all other rows have "
                 "numbers or dates",
                 location=self._place(),
-                hint=f"If it is the header, set `data.header_row: {number}`; else remove the row.",
+                hint=Advice(
+                    "If it is the header, use ", SetKey("data.header_row", str(number)), "; else remove the row."
+                ),
             )
         return header.at
 

@@ -59,7 +59,7 @@ def test_the_first_line_is_the_header_without_evidence_of_titles(text: str) -> N
 
 @pytest.mark.parametrize("text", ["Report,,\nname,city,land\nann,oslo,no\nbob,rome,it\n"])
 def test_a_line_that_may_be_title_or_header_is_refused_with_a_hint_that_helps(text: str) -> None:
-    with raises(DataError, file="t.csv", line=1, mentions="data.header_row: 2"):
+    with raises(DataError, file="t.csv", line=1, mentions="data.header_row=2"):
         layout(text)
     assert layout(text, header_row=2).names == ("name", "city", "land")
     assert layout(text, header_row=1).names == ("Report", "column_2", "column_3")
@@ -67,7 +67,7 @@ def test_a_line_that_may_be_title_or_header_is_refused_with_a_hint_that_helps(te
 
 def test_a_second_line_of_names_is_refused() -> None:
     rows = "".join(f"x{i},{i},{i}.5\n" for i in range(20))
-    with raises(DataError, line=2, mentions="data.header_row: 2"):
+    with raises(DataError, line=2, mentions="data.header_row=2"):
         layout(f"name,height,weight\n,cm,kg\n{rows}")
     with raises(DataError, line=2):
         layout(f",Men,Women\nname,count,share\n{rows}")

@@ -57,7 +57,7 @@ def test_the_separator_is_the_one_that_header_and_records_agree_on(
 def test_two_separators_that_fit_are_refused_with_both(data: str) -> None:
     with pytest.raises(DataError, match="separator is ambiguous:") as caught:
         found("\n" + data)
-    assert '`data.separator: ";"`' in str(caught.value.hint)
+    assert "--set 'data.separator=;'" in str(caught.value.hint)
     assert caught.value.location is not None
     assert caught.value.location.line == 2
     assert found(data, separator=";")[0] == ";"
