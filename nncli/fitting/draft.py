@@ -44,72 +44,16 @@ from nncli.targets.orders import in_order, label_order
 from nncli.targets.target import TargetKind, kind_of
 
 USUAL_TARGETS = ("target", "label", "labels", "class", "y", "outcome", "response")
-TARGET_WORDS = frozenset(
-    [
-        "target",
-        "label",
-        "labels",
-        "class",
-        "outcome",
-        "response",
-        "price",
-        "value",
-        "churn",
-        "churned",
-        "survived",
-        "species",
-        "diagnosis",
-        "quality",
-        "rating",
-        "score",
-        "default",
-        "fraud",
-        "income",
-        "salary",
-        "sales",
-        "claims",
-    ]
+TARGET_WORD = re.compile(
+    "target|labels?|class|outcome|response|price|value|churn(ed)?|survived|species|diagnosis|quality|rating|score|default"
+    "|fraud|income|salary|sales|claims"
 )
-"""Words in names of columns that are often predicted."""
-NOT_A_TARGET = frozenset(
-    [
-        "longitude",
-        "latitude",
-        "lon",
-        "lat",
-        "lng",
-        "long",
-        "x",
-        "id",
-        "index",
-        "key",
-        "uuid",
-        "name",
-        "date",
-        "time",
-        "timestamp",
-        "year",
-        "month",
-        "day",
-        "zip",
-        "zipcode",
-        "postcode",
-        "postal",
-        "address",
-        "url",
-        "email",
-        "phone",
-        "comment",
-        "comments",
-        "notes",
-        "note",
-        "description",
-        "unnamed",
-        "created",
-        "updated",
-    ]
+"""A word in names of columns that are often predicted."""
+OTHER_WORD = re.compile(
+    "longitude|latitude|lon|lat|lng|long|x|id|index|key|uuid|name|date|time|timestamp|year|month|day|zip|zipcode"
+    "|postcode|postal|address|url|email|phone|comments?|notes?|description|unnamed|created|updated"
 )
-"""Words in names of columns that are hardly ever predicted: places, keys, dates and remarks."""
+"""A word in names of columns that are hardly ever predicted: places, keys, dates and remarks."""
 NO_TARGET = "?"
 """The target of a configuration that has none yet."""
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_a-zA-Z]+")
@@ -389,9 +333,9 @@ def _no_target_error(source: TableSource, dialect: CsvDialect) -> UsageError:
 def likely_target(names: Sequence[str]) -> str:
     """The column that is most likely predicted: one of a usual name, or else the last that is no place, key or date."""
     usual = [name for word in USUAL_TARGETS for name in names if name.strip().lower() == word]
-    words = {name: {word.lower() for word in WORD.findall(name)} for name in names if name.strip()}
-    named = [name for name in words if words[name] & TARGET_WORDS and not words[name] & NOT_A_TARGET]
-    others = [name for name in words if not words[name] & NOT_A_TARGET]
+    words = {name: [word.lower() for word in WORD.findall(name)] for name in names if name.strip()}
+    others = [name for name in words if not any(map(OTHER_WORD.fullmatch, words[name]))]
+    named = [name for name in others if any(map(TARGET_WORD.fullmatch, words[name]))]
     return (usual or named[-1:] or others[-1:] or [*words][-1:] or ["COLUMN"])[0]
 
 
