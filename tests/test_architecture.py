@@ -134,6 +134,7 @@ def test_a_name_from_the_data_in_a_polars_expression_is_found(monkeypatch: pytes
 
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 OWN_FLAGS = {
+    "analysis/report/sections/training_health.py": "a command in a report, which people read",
     "api/options.py": "words of a command that is started again, or of the one that a note names",
     "base/errors.py": "in_terminal, which words actions for the command line",
     "config/errors/messages.py": "the source of a value that is set on the command line",
@@ -142,6 +143,8 @@ OWN_FLAGS = {
     "exporters/runtimes/chromium.py": "options of Chromium",
     "exporters/runtimes/node.py": "an option of Node",
     "fitting/checks/diagnosis.py": "remedies, which are commands",
+    "run_directory/disclosure.py": "a command in a table of the documentation",
+    "run_directory/remedies.py": "remedies, which are commands",
     "serving/bodies/body_hints.py": "options of curl",
     "serving/pages/docs_page.py": "options of curl",
     "tuning/space/load_search.py": "the source of a range that is given on the command line",

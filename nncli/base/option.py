@@ -14,8 +14,8 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable, Container, Sequence
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from enum import Enum
 from functools import cached_property, wraps
 from itertools import takewhile
@@ -37,7 +37,7 @@ from typing import (
     overload,
 )
 
-from nncli.base.errors import RenamedError, UsageError, UseOption, in_terminal
+from nncli.base.errors import Advice, RenamedError, UsageError, UseOption, in_python, in_terminal
 from nncli.base.plugins import named_exceptions
 
 INPUT, SEARCH, TRAINING, GOAL, UNCERTAINTY = "Input", "Search", "Training", "Goal", "Uncertainty"
@@ -303,7 +303,7 @@ class operation(Generic[P, O]):  # noqa: N801 - a decorator
             bound = public.bind(*args, **given).arguments
             values = {name: bound.pop(name) for name in [*bound] if name in declared}
             with named_exceptions():
-                return function(**bound, options=options(**values))
+                return _worded_for_python(function(**bound, options=options(**values)))
 
         vars(call).pop("__wrapped__")
         call.__name__ = function.__name__.removesuffix("_with")
@@ -314,3 +314,17 @@ class operation(Generic[P, O]):  # noqa: N801 - a decorator
         lines = re.sub("--[a-z-]+", lambda match: f"`{words.get(match[0], match[0])}`", lines)
         call.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\nOptions:\n{lines}\n"
         return refuses_old_names(call)
+
+
+def _worded_for_python(result: Any) -> Any:
+    """A result whose notes, and those of its targets, name keywords instead of options of the command line."""
+    if not is_dataclass(result) or isinstance(result, type):
+        return result
+    given = {field.name: getattr(result, field.name) for field in fields(result) if field.name in ("notes", "targets")}
+    notes, targets = given.get("notes"), given.get("targets")
+    changes: dict[str, Any] = {}
+    if isinstance(notes, tuple) and any(isinstance(note, Advice) for note in notes):
+        changes["notes"] = tuple(note.spelled(in_python) if isinstance(note, Advice) else note for note in notes)
+    if isinstance(targets, Mapping) and targets:
+        changes["targets"] = {name: _worded_for_python(of_target) for name, of_target in targets.items()}
+    return replace(result, **changes) if changes else result

@@ -194,7 +194,7 @@ def test_a_group_that_is_rarely_covered_is_named_with_what_helps(prices: Path) -
     predict(prices / "run", prices / "prices.csv", interval=0.9, on_note=notes.append)
     (note,) = (note for note in notes if note.startswith("level 0.9"))
     assert "80 out-of-fold rows whose 'city' is 'Zug'" in note
-    assert "--by 'city'" in note
+    assert "by='city'" in note
     assert note in evaluate(prices / "run", prices / "prices.csv", interval=0.9).notes
     notes.clear()
     predict(prices / "run", prices / "prices.csv", interval=0.9, by="city", on_note=notes.append)

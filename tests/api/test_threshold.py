@@ -472,7 +472,7 @@ def test_a_frequent_positive_class_is_noted_unless_it_was_named(tables: Path, ne
     run = train(config, output=tables / "default").run
     (note,) = threshold(run).notes
     assert "'well'" in note
-    assert "--positive sick" in note
+    assert "positive='sick'" in note
     assert threshold(run, positive="well").notes == ()
     assert threshold(network).notes == ()
     config.write_text(config.read_text() + "positive_class: well\n")

@@ -85,7 +85,7 @@ def test_a_table_is_trained_from_python_as_on_the_command_line(table: str, nncli
 
 @pytest.mark.parametrize("function", [train, cross_validate, tune])
 def test_there_is_a_configuration_or_something_to_resume(function: Callable[..., object]) -> None:
-    with pytest.raises(UsageError, match="needs a CONFIG, or --resume"):
+    with pytest.raises(UsageError, match="needs a CONFIG, or resume"):
         function()
     with pytest.raises(UsageError, match="uses the configuration"):
         function("c.yaml", resume="runs/c")

@@ -143,7 +143,7 @@ CASES: dict[str, tuple[Command, str]] = {
         configured("y", "validation: 0\nearly_stopping: {patience: 3}"),
         (
             "early_stopping: waiting for val_loss needs validation rows, and validation is 0\n"
-            "  Set validation: 0.2, or metric: loss."
+            "  Use --set validation=0.2, or --set metric=loss."
         ),
     ),
     "train a regression with calibration": (
@@ -155,8 +155,8 @@ CASES: dict[str, tuple[Command, str]] = {
         (
             "FOLDER/run: the loss became inf at step 2 (epoch 1), first in output; nothing was kept; the first step "
             "changed output by 2.2e+31 times the size of its weights, and the norm of the gradient was 27\n"
-            "  Most likely the learning rate, 1e+30, is too high: lower learning_rate, or set clip_norm: 1 "
-            "or on_divergence: halve_learning_rate."
+            "  Most likely the learning rate, 1e+30, is too high: lower learning_rate, or use --set clip_norm=1 "
+            "or --set on_divergence=halve_learning_rate."
         ),
     ),
 }

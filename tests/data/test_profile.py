@@ -44,7 +44,7 @@ def test_ambiguous_numbers_beside_a_decimal_comma_have_no_thousands_separator() 
     found = profile_column(replace(table, dialect=dialect), "x")
     assert found.thousands == ""
     assert found.error is not None
-    assert 'data.decimals: {"x": ","}' in str(found.error.hint)
+    assert 'data.decimals={"x": ","}' in str(found.error.hint)
 
 
 def test_nan_among_numbers_is_missing() -> None:

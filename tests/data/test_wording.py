@@ -55,8 +55,8 @@ WORDING = {
     ),
     "csv short row": (
         "t.csv:3, row 2: the row has 1 cell, the header has 2",
-        "  Quote cells that contain the separator, and write empty cells too (a,,c). `data.ragged: skip` leaves out "
-        "such rows, `pad` fills short ones.",
+        "  Quote cells that contain the separator, and write empty cells too (a,,c). set='data.ragged=skip' leaves "
+        "out such rows, pad fills short ones.",
     ),
     "json type": (
         "t.jsonl:2, column 'a': the value is a number, but true or false in an earlier line",
@@ -76,20 +76,20 @@ WORDING = {
     ),
     "time": (
         "t.csv, row 2, column 't': 'soon' is not a time",
-        "  Write the column as numbers, or as dates such as 2024-05-31 or 2024-05-31 14:30, or set the format, "
-        'such as `data.date_format: "%d/%m/%Y"`.',
+        "  Write the column as numbers, or as dates such as 2024-05-31 or 2024-05-31 14:30, or use its format, "
+        "such as set='data.date_format=%d/%m/%Y'.",
     ),
     "group": (
         "t.csv, row 2, column 'g': the group is missing",
-        '  Fill in the cell, remove the row, or remove `group: "g"` under data.',
+        "  Fill in the cell, remove the row, or do not name the column: set='data.group=null'.",
     ),
     "folds": (
         "found 3 rows, too few for 4 folds",
-        "  Add rows, or use fewer folds: an ensemble has one per member, or one fewer (--set members=3).",
+        "  Add rows, or use fewer folds: an ensemble has one per member, or one fewer. For example set='members=3'.",
     ),
     "validation": (
         "found 3 rows, each of a different class, too few for a validation fraction of 0.2",
-        "  A class needs at least two rows. Check the target column; to predict numbers, set loss: mse.",
+        "  A class needs at least two rows. Check the target column; to predict numbers, use set='loss=mse'.",
     ),
     "dataset": (
         "there is no dataset called 'moon'",

@@ -76,7 +76,7 @@ def test_a_column_that_is_requested_by_name_is_kept(table: Path) -> None:
 
 
 def test_a_table_without_target_or_features_is_refused(table: Path) -> None:
-    with pytest.raises(UsageError, match="--target y"):
+    with pytest.raises(UsageError, match="target='y'"):
         summarize_table(table, [])
     table.write_text("same,y\n" + "".join(f"c,{i}\n" for i in range(30)))
     with pytest.raises(DataError, match="'same'"):

@@ -47,7 +47,7 @@ def test_a_learning_rate_that_is_too_high_is_found_and_a_lower_one_suggested(tmp
     trial, finding = tried(tmp_path, "learning_rate: 30.0\n", layers="[]")
     assert finding is not None
     assert (finding.code, finding.location.key) == ("loss-not-decreasing", "learning_rate")
-    assert " 3," in finding.hint
+    assert "=3," in finding.hint
     assert trial.loss_after > trial.loss_before
 
 

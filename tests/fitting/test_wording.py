@@ -20,7 +20,7 @@ CASES: dict[str, tuple[str, str]] = {
         (
             "validation: each member holds out another fold: with members and bagging folds no other validation is "
             "possible\n"
-            "  Leave validation out, or set bagging: seeds."
+            "  Leave validation out, or use set='bagging=seeds'."
         ),
     ),
     "bagging with a validation file": (
@@ -28,19 +28,19 @@ CASES: dict[str, tuple[str, str]] = {
         (
             "validation: each member holds out another fold, so the rows cannot come from a file of their "
             "own\n"
-            "  Leave validation out, or set bagging: seeds."
+            "  Leave validation out, or use set='bagging=seeds'."
         ),
     ),
     "more folds than rows": (
         "members=100",
         (
             "FOLDER/t.csv: found 40 rows, too few for 99 folds\n"
-            "  Add rows, or use fewer folds: an ensemble has one per member, or one fewer (--set members=3)."
+            "  Add rows, or use fewer folds: an ensemble has one per member, or one fewer. For example set='members=3'."
         ),
     ),
     "a metric without validation rows": (
         "validation=0 metric=rmse",
-        "metric: rmse needs validation rows, and validation is 0\n  Set validation: 0.2, or metric: loss.",
+        "metric: rmse needs validation rows, and validation is 0\n  Use set='validation=0.2', or set='metric=loss'.",
     ),
     "calibration of a regression": (
         "calibration=temperature",
@@ -130,7 +130,7 @@ def test_the_wording_of_notes(config: Path) -> None:
     notes = lines(prepare(load_config(config)).findings)
     assert "\n".join(notes).replace(str(config.parent), "FOLDER") == (
         "'id' has a different value in every row and carries no information. Drop it: "
-        '`drop: ["id"]` under data. If its words matter: `columns: {"id": text}` under data.\n'
+        "--drop id. If its words matter: --set data.columns.id=text.\n"
         "FOLDER/t.csv: left out 3 of 40 rows, which have no 'y'\n"
         "ignored 'empty': no value in any training row\n"
         "'price' is read as numbers without their $"

@@ -145,7 +145,7 @@ def test_the_column_that_was_not_scaled_is_named_whatever_stands_before_it(table
     error = diverged(table, "encoding: {numeric: none}\nlayers: [8]\nlearning_rate: 0.1")
     assert error.hint is not None
     assert "'salary' reaches" in error.hint
-    assert "encoding: {numeric: standard}" in error.hint
+    assert "--set encoding.numeric=standard" in error.hint
 
 
 def test_the_rate_is_named_when_all_is_scaled(table: Path) -> None:
@@ -226,7 +226,7 @@ def test_a_target_that_is_not_scaled_is_named(tmp_path: Path) -> None:
     pl.DataFrame({"x": noise(), "y": 1e6 * noise(seed=1)}).write_csv(tmp_path / "t.csv")
     hint = sentence(tmp_path / "t.csv", "encoding: {target: none}\nlayers: [8]\nlearning_rate: 0.1")
     assert "'y' reaches 3" in hint
-    assert "use encoding: {target: standard}" in hint
+    assert "use --set encoding.target=standard" in hint
 
 
 def test_a_row_that_outweighs_the_others_is_named(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_counts_that_poisson_takes_as_they_are_get_a_mend_it_allows(tmp_path: Pa
     pl.DataFrame({"x": noise(), "y": counts}).write_csv(tmp_path / "t.csv")
     hint = sentence(tmp_path / "t.csv", "loss: poisson\nlayers: [8]\nlearning_rate: 0.1")
     assert "'y' is about 2e+06 in every row" in hint or "'y' reaches 2" in hint
-    assert "write it in a larger unit, or set clip_norm: 1" in hint
+    assert "write it in a larger unit, or use --set clip_norm=1" in hint
     assert "standard" not in hint
 
 

@@ -90,7 +90,7 @@ def test_sets_are_counted_by_size(classes: HeldOutPredictions) -> None:
 def test_the_guarantee_is_in_the_text_without_markup(classes: HeldOutPredictions) -> None:
     (text,) = (part.text for part in flat(section_of(classes).parts) if isinstance(part, Paragraph))
     assert "guaranteed" in text
-    assert "metric: loss" in text
+    assert "--set metric=loss" in text
     assert "`" not in text
 
 
