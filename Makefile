@@ -14,23 +14,13 @@ train: .venv/installed
 test: lint
 	@$(MAKE) --no-print-directory --jobs 2 types test-units
 
-# Whole programs, which take as long as all other tests together: examples of the documentation, processes that are killed,
-# small versions of the benchmarks and of the reliability scripts, clients of the server, scikit-learn's checks, a server of
-# MLflow, searches, trainings of ensembles, repeated and failing trainings, files that are damaged at random, the time
-# that every regular expression takes.
-SYSTEM_TESTS := tests/test_docs.py tests/test_extending.py tests/test_patterns.py tests/analysis/test_diagnosis.py \
-	tests/analysis/test_reproduction.py tests/analysis/test_reproduction_checks.py tests/api/test_cross_validate.py \
-	tests/api/test_distill.py tests/api/test_several_targets.py tests/api/test_share.py tests/api/test_tune.py \
-	tests/benchmarks tests/cli tests/data/test_mutated_files.py tests/deploy tests/end_to_end tests/fitting/ensemble \
-	tests/fitting/parallel tests/packaging tests/reliability tests/serving/clients tests/serving/test_server.py tests/sklearn \
-	tests/tracking/test_mlflow.py tests/tuning/test_search.py tests/tuning/test_search_data_trial_training.py \
-	tests/tuning/test_selected_ensemble_run.py
+test-units: .venv/test
+	$(BIN)/python -m pytest -n auto --suite units
 
-test-units: .venv/dev
-	$(BIN)/python -m pytest -n auto $(SYSTEM_TESTS:%=--ignore=%)
-
+# Whole programs and slow tests: examples of the documentation, processes that are killed, small versions of the benchmarks
+# and of the reliability scripts, clients of the server, scikit-learn's checks, searches, trainings of ensembles.
 test-system: .venv/dev
-	$(BIN)/python -m pytest -n auto $(SYSTEM_TESTS)
+	$(BIN)/python -m pytest -n auto --suite system
 
 # Properties with many random examples, and soaks of which `make test` runs a part: ten minutes.
 test-thorough: .venv/dev
@@ -53,12 +43,12 @@ test-export: .venv/dev
 
 check: lint types
 
-lint: .venv/dev
+lint: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 
-types: .venv/dev
+types: .venv/test
 	$(BIN)/mypy
 
 # The documentation site, in site/. A broken link or a page missing from the navigation fails.
@@ -158,10 +148,12 @@ coverage: .venv/dev
 	$(BIN)/python -m pytest -n auto -k "not allocates_nothing" --cov=nncli --cov-branch --cov-append \
 	  --cov-report=term-missing:skip-covered
 
+# The packages of the tests are those of all suites, at the same versions.
+LOCK := --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header
 lock: .venv/created
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
-	  --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dev $(LOCK) --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra test --constraint requirements.lock $(LOCK) --output-file requirements-test.lock
 
 # Known vulnerabilities among the locked packages.
 audit: .venv/created
@@ -194,12 +186,24 @@ clean:
 	$(BIN)/pip install --quiet -e .
 	touch $@
 
-# With LOCKED=1, as in CI, the very packages of requirements.lock; otherwise the newest that pyproject.toml admits.
-.venv/dev: .venv/created pyproject.toml requirements.lock
+# With LOCKED=1, as in CI, the very packages of the lock files; otherwise the newest that pyproject.toml admits. Modules are
+# compiled when they are first imported: most never are.
+INSTALL := $(BIN)/pip install --quiet --no-compile
+
+.venv/test: .venv/created pyproject.toml requirements-test.lock
 ifdef LOCKED
-	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --no-deps -e .
+	$(INSTALL) --require-hashes -r requirements-test.lock
+	$(INSTALL) --no-deps -e .
 else
-	$(BIN)/pip install --quiet -e '.[dev]'
+	$(INSTALL) -e '.[test]'
 endif
 	touch $@
+
+.venv/dev: .venv/created pyproject.toml requirements.lock
+ifdef LOCKED
+	$(INSTALL) --require-hashes -r requirements.lock
+	$(INSTALL) --no-deps -e .
+else
+	$(INSTALL) -e '.[dev]'
+endif
+	touch $@ .venv/test

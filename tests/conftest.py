@@ -30,6 +30,52 @@ for name in ("SIGINT", "SIGTERM", "SIGHUP"):
     if (number := getattr(signal, name, None)) is not None and signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 
+ROOMS_OF_PROGRAMS = (
+    "benchmarks",
+    "cli",
+    "deploy",
+    "end_to_end",
+    "packaging",
+    "reliability",
+    "serving/clients",
+    "sklearn",
+)
+"""Folders of tests/ whose tests run whole programs; they are of `make test-system`, as are tests marked as slow."""
+SUITES = ("units", "system", "all")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--suite`, which chooses the tests of `make test` or of `make test-system`."""
+    parser.addoption(
+        "--suite", choices=SUITES, default="all", help="tests of `make test`, of `make test-system`, or all"
+    )
+
+
+def is_of_programs(path: Path) -> bool:
+    """Whether a file of tests, or a folder, is in a room of programs."""
+    relative = path.relative_to(Path(__file__).parent).as_posix() if path.is_relative_to(Path(__file__).parent) else ""
+    return any(f"{relative}/".startswith(f"{room}/") for room in ROOMS_OF_PROGRAMS)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out rooms of programs before they are imported."""
+    return True if config.getoption("suite") == "units" and is_of_programs(collection_path) else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests of the suite."""
+    suite = config.getoption("suite")
+    if suite != "all":
+        kept = [item for item in items if is_system(item) == (suite == "system")]
+        config.hook.pytest_deselected(items=[item for item in items if is_system(item) != (suite == "system")])
+        items[:] = kept
+
+
+def is_system(item: pytest.Item) -> bool:
+    """Whether a test is of `make test-system`."""
+    return item.get_closest_marker("slow") is not None or is_of_programs(item.path)
+
+
 # Collecting makes millions of objects that remain to the end: no garbage is looked for meanwhile, nor among them later.
 gc.disable()
 

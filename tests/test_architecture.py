@@ -43,6 +43,7 @@ def imports_of(module: str, tree: ast.Module, modules: set[str]) -> Iterator[str
             yield from (alias.name for alias in node.names)
 
 
+@pytest.mark.slow
 def test_packages_import_downwards_only() -> None:
     program = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -66,6 +67,7 @@ def test_every_module_has_a_docstring() -> None:
     assert [name_of(path) for path, tree in TREES.items() if tree.body and not ast.get_docstring(tree)] == []
 
 
+@pytest.mark.slow
 def test_nothing_is_pickled_evaluated_or_drawn_from_a_global_generator() -> None:
     forbidden = r"\bpickle\b|np\.random\.(seed|rand|randn|random)\(|allow_pickle=True|\beval\(|\bexec\("
     code = {path: re.sub(r'""".*?"""', "", text, flags=re.DOTALL) for path, text in SOURCES.items()}
@@ -73,6 +75,7 @@ def test_nothing_is_pickled_evaluated_or_drawn_from_a_global_generator() -> None
     assert [name_of(path) for path, text in code.items() if re.search(forbidden, text)] == executes_files
 
 
+@pytest.mark.slow
 def test_other_rooms_ask_a_target_for_what_it_can_do_and_never_for_its_class() -> None:
     kinds = {kind.__name__ for kind in KINDS.values()}
     asked = {
@@ -92,6 +95,7 @@ def test_processes_are_started_in_two_modules() -> None:
     assert {name_of(path) for path, text in SOURCES.items() if pattern.search(text)} <= STARTS_PROCESSES
 
 
+@pytest.mark.slow
 def test_the_commands_import_no_terminal_library() -> None:
     program = "import sys, nncli; nncli.train, nncli.predict, nncli.evaluate\n"
     program += "assert not {'rich', 'typer', 'click'} & set(sys.modules)"
@@ -121,6 +125,7 @@ def patterns(path: Path) -> Iterator[str]:
                 yield f"{name_of(path)}:{node.lineno}: {ast.unparse(node)}"
 
 
+@pytest.mark.slow
 def test_columns_are_selected_by_literal_names() -> None:
     assert [call for path in SOURCES for call in patterns(path)] == []
 
@@ -152,6 +157,7 @@ OWN_FLAGS = {
 """The files outside of cli/ with literal options, and why; advice names options by actions, which surfaces word."""
 
 
+@pytest.mark.slow
 def test_no_message_outside_of_the_command_line_names_its_options() -> None:
     found = {
         name_of(path).removeprefix("nncli/")

@@ -33,6 +33,7 @@ def test_every_configuration_is_tested_here() -> None:
     assert names == {"linear", "linear-regression", "penguins", "spirals", "tabular", "xor"}
 
 
+@pytest.mark.slow
 def test_tabular_needs_nothing_but_a_table_and_a_target(tmp_path: Path) -> None:
     finished = trained("tabular", tmp_path / "run")
     assert finished.validation is not None  # by the members that held a row out
@@ -57,6 +58,7 @@ def test_linear_regression_is_as_good_as_any_model_can_be(tmp_path: Path) -> Non
     assert regression(evaluate(run, held_out).scores)["rmse"] ** 2 <= 0.09
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "least"), [("penguins", 0.97), ("xor", 0.97)])
 def test_the_accuracy_on_validation_rows(tmp_path: Path, name: str, least: float) -> None:
     card = trained(name, tmp_path / "run").validation
@@ -65,6 +67,7 @@ def test_the_accuracy_on_validation_rows(tmp_path: Path, name: str, least: float
     assert card.model["accuracy"] >= least
 
 
+@pytest.mark.slow
 def test_spirals_are_classified_on_new_rows(tmp_path: Path) -> None:
     run = trained("spirals", tmp_path / "run").run
     fresh: pl.DataFrame = generate("spirals", 2000, seed=99)

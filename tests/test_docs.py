@@ -67,6 +67,7 @@ def without_numbers(line: str) -> str:
     return re.sub(r"best epochs (# )+and # of", "best epoch # of", numbered)
 
 
+@pytest.mark.slow
 def test_every_shell_example_of_the_readme_runs_and_prints_what_is_shown(copy: Path) -> None:
     examples = [block for block in blocks("sh") if not block.startswith(INSTALLATION)]
     assert len(examples) == 4
@@ -79,6 +80,7 @@ def test_every_shell_example_of_the_readme_runs_and_prints_what_is_shown(copy: P
     assert {without_numbers(line) for line in shown} <= printed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
 def test_the_python_examples_run(copy: Path, page: str) -> None:
     examples = list(blocks("python", (ROOT / page).read_text("utf-8")))
@@ -104,6 +106,7 @@ def test_the_make_targets_of_the_readme_exist() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_what_is_made_from_the_code_is_current() -> None:
     run([sys.executable, "docs/build.py", "--check"], ROOT)
 
@@ -113,6 +116,7 @@ def words_of(picture: str) -> list[str]:
     return re.findall(r"[a-z_]{2,}", " ".join(re.findall(r">([^<]+)</text>", picture.partition("</defs>")[2])))
 
 
+@pytest.mark.slow
 def test_the_picture_of_a_training_shows_what_the_terminal_shows_now() -> None:
     shown = "import sys; sys.path.insert(0, 'docs'); from build import training_picture; print(training_picture())"
     now = run([sys.executable, "-c", shown], ROOT)
@@ -166,6 +170,7 @@ OUTPUTS = re.compile(r"```sh\n[^`]*```\n\n```text\n(.*?)```", re.DOTALL)
 """What is shown directly below commands."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", EXECUTED, ids=lambda page: page.relative_to(DOCS).with_suffix("").as_posix())
 def test_every_command_of_a_page_runs_in_order_and_prints_what_is_shown(copy: Path, page: Path) -> None:
     text = page.read_text("utf-8")
@@ -207,6 +212,7 @@ def test_the_lines_beside_a_formula_are_those_of_the_code(file: str, lines: str)
     assert lines in (ROOT / file).read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_the_example_worked_by_hand_comes_out_of_the_layers_too() -> None:
     (example,) = re.findall(r"```python\n(import.*?)```", MATHEMATICS, re.DOTALL)
     (printed,) = re.findall(r"```text\n(.*?)```", MATHEMATICS, re.DOTALL)
@@ -261,6 +267,7 @@ print(words_of(REPORT.read_text("utf-8")))
 """
 
 
+@pytest.mark.slow
 def test_the_site_builds_without_a_broken_link_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     for name in ("mkdocs.yml", "CHANGELOG.md"):
         shutil.copy2(ROOT / name, tmp_path)

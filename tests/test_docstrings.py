@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import nncli
 
 PACKAGE = Path(nncli.__file__).parent
@@ -51,6 +53,7 @@ def definitions(tree: ast.Module) -> Iterator[str]:
             yield node.value
 
 
+@pytest.mark.slow
 def test_names_in_docstrings_of_functions_are_those_of_their_module_or_are_defined_elsewhere() -> None:
     defined = {name for tree in TREES.values() for name in definitions(tree)} | EXAMPLES | OF_LIBRARIES
     unknown = [
@@ -65,12 +68,14 @@ def test_names_in_docstrings_of_functions_are_those_of_their_module_or_are_defin
     assert unknown == []
 
 
+@pytest.mark.slow
 def test_names_of_examples_are_needed() -> None:
     defined = {name for tree in TREES.values() for name in definitions(tree)}
     text = "".join(str(constant.value) for tree in TREES.values() for _, constant in docstrings(tree))
     assert [name for name in EXAMPLES | OF_LIBRARIES if name in defined or f"`{name}`" not in text] == []
 
 
+@pytest.mark.slow
 def test_files_that_docstrings_name_are_there() -> None:
     files = [*TREES, *(PACKAGE.parent / folder for folder in ("tests", "benchmarks", "reliability", "docs"))]
     files += [file for folder in files[len(TREES) :] for file in folder.rglob("*.py")]

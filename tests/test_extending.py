@@ -67,6 +67,7 @@ def test_the_table_lists_every_extension_point_with_its_number_of_files() -> Non
     assert listed == {title: len(names) for title, names in files.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", SECTIONS)
 def test_the_example_works_in_a_copy_of_the_package(title: str, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "nncli", tmp_path / "nncli", ignore=UNFINISHED)

@@ -51,6 +51,7 @@ def test_it_is_an_error_in_a_process_that_a_test_starts() -> None:
     assert "RuntimeWarning: overflow" in done.stderr
 
 
+@pytest.mark.slow
 def test_it_is_an_error_in_a_worker() -> None:
     tasks = [Product(1.0), Product(1e308)]
     with (

@@ -302,11 +302,13 @@ PATTERNS = {(place, pattern): methods for place, pattern, methods in patterns_of
 IN_MODULES = {pattern for _, pattern in PATTERNS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("place", "pattern"), PATTERNS, ids=[place for place, _ in PATTERNS])
 def test_patterns_of_modules_are_linear(place: str, pattern: Pattern) -> None:
     assert slow_text(pattern, PATTERNS[place, pattern]) is None
 
 
+@pytest.mark.slow
 def test_patterns_within_functions_are_linear() -> None:
     slow = {
         place: text
@@ -316,6 +318,7 @@ def test_patterns_within_functions_are_linear() -> None:
     assert slow == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pattern",
     [r"[^A-Za-z]*[0-9][^A-Za-z]*(?:e[0-9]+)?", r"\W*(?:na)?\W*", r"(a+)+b", r"\s+$", r"<svg.*?>", r"\}\s*\n\s*\{"],

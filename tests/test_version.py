@@ -75,6 +75,7 @@ TRAINING = r"nncli\.(nn\.training|fitting\.(prepare|train|checks)|config\.schema
 DISTANT = r"nncli\.data\.sources\.(workbook|remote|database)"
 
 
+@pytest.mark.slow
 def test_commands_import_only_what_they_need_and_disable_garbage_collection(tmp_path: Path) -> None:
     """The modules of nncli that a training of a small table, its prediction and its description import.
 

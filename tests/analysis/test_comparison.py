@@ -64,6 +64,7 @@ def of(trained: Path) -> Folder:
     return Folder(trained)
 
 
+@pytest.mark.slow
 def test_two_runs_of_the_same_split_share_all_their_validation_rows(of: Folder) -> None:
     result = of("a", "b")
     assert [setting.key for setting in result.settings] == ["learning_rate.peak", "epochs"]
@@ -108,6 +109,7 @@ def test_rows_that_chose_the_epoch_of_one_run_from_more_epochs_are_named(of: Fol
     assert any("--data" in note for note in result.notes)
 
 
+@pytest.mark.slow
 def test_the_best_run_is_marked_among_those_with_the_same_rows_and_as_many_epochs(of: Folder, tmp_path: Path) -> None:
     config = of.path / "c.yaml"
     train(config, output=tmp_path / "slow", set=["learning_rate=0.0001", "epochs=8"])
@@ -136,6 +138,7 @@ def test_runs_with_other_rows_drawn_at_random_are_ranked_by_those_that_both_held
     assert not any(best for line in result.scores for best in line.best)
 
 
+@pytest.mark.slow
 def test_runs_that_are_split_in_time_and_at_random_are_ranked_on_new_rows(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     days = pl.DataFrame({"day": range(120), "x": rng.normal(size=120)}).with_columns(y=pl.col("x") + pl.col("day") / 50)
@@ -169,6 +172,7 @@ def test_a_run_without_validation_rows_is_not_compared(of: Folder) -> None:
     assert not any(best for line in result.scores for best in line.best)
 
 
+@pytest.mark.slow
 def test_a_run_that_validates_on_its_training_table_is_not_comparable(of: Folder, tmp_path: Path) -> None:
     shutil.copy(DATA / "penguins.csv", tmp_path / "penguins.csv")
     (tmp_path / "c.yaml").write_text(f"{PENGUINS}validation: {{path: penguins.csv}}\n")
@@ -210,6 +214,7 @@ def test_a_run_of_the_same_target_as_numbers_is_not_said_to_have_another_target(
     assert sum("another kind of target" in note for note in result.notes) == 2
 
 
+@pytest.mark.slow
 def test_damaged_and_unfinished_runs_are_compared_by_what_is_readable(trained: Path, tmp_path: Path) -> None:
     runs = Path(shutil.copytree(trained / "runs", tmp_path / "runs"))
     (runs / "a" / MANIFEST).write_text("nonsense")
@@ -224,6 +229,7 @@ def test_damaged_and_unfinished_runs_are_compared_by_what_is_readable(trained: P
     assert {result.runs[pair.b].name for pair in result.pairs} == {"five", "seed"}  # by the weights saved so far
 
 
+@pytest.mark.slow
 def test_without_the_table_settings_and_recorded_scores_are_compared(trained: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(trained, tmp_path / "moved"))
     (folder / "c.yaml").write_text(PENGUINS)
@@ -259,6 +265,7 @@ def test_fewer_than_two_runs_are_an_error(trained: Path, tmp_path: Path) -> None
         compare([trained / "runs" / "a", tmp_path / "nothing"])
 
 
+@pytest.mark.slow
 def test_a_cross_validation_and_its_folds_are_compared(trained: Path, tmp_path: Path) -> None:
     cross_validate(trained / "lin.yaml", output=tmp_path / "cv", folds=2, set=["epochs=1", "workers=1"])
     found = compare([trained / "runs" / "lin", tmp_path / "cv"])
@@ -289,6 +296,7 @@ def test_a_run_with_a_changed_file_is_not_scored_and_the_others_are(of: Folder, 
     assert [score is None for score in scores] == [True, False]
 
 
+@pytest.mark.slow
 def test_runs_are_compared_on_a_table_of_new_rows(of: Folder, tmp_path: Path) -> None:
     new, rows = tmp_path / "new.csv", 115
     pl.read_csv(DATA / "penguins.csv", null_values=["NA"])[::3].with_columns(pl.col("body_mass_g") + 1).write_csv(
@@ -307,6 +315,7 @@ def test_runs_are_compared_on_a_table_of_new_rows(of: Folder, tmp_path: Path) ->
     assert compare(runs, pl.read_csv(new, null_values=["NA"])).scores[0].values == accuracy.values
 
 
+@pytest.mark.slow
 def test_a_run_that_is_no_better_than_the_baseline_is_named(of: Folder, trained: Path, tmp_path: Path) -> None:
     frame = pl.read_csv(DATA / "penguins.csv", null_values=["NA"])
     runs = [trained / "runs" / name for name in ("b", "five")]
@@ -364,6 +373,7 @@ def test_rows_count_by_their_weights_where_the_table_has_them(tmp_path: Path) ->
     assert rmse["w"] != rmse["v"]
 
 
+@pytest.mark.slow
 def test_a_trial_of_a_search_was_chosen_and_a_search_is_no_run(tmp_path: Path) -> None:
     path = search(tmp_path)
     result = compare([path / "trials" / "0000", path / "trials" / "0001"])

@@ -17,6 +17,7 @@ from tests.cli.support import DATA
 SMALL = "layers: []\nepochs: 4\nbatch_size: 64\nworkers: 1\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [

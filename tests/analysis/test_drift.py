@@ -34,6 +34,7 @@ def drift_of(x: Floats, c: Codes, p: Floats) -> dict[str, tuple[TestKind, ...]]:
     return {column.name: column.drifted for column in result.drifted}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [30, 100, 1_000, 10_000])
 def test_few_batches_without_drift_have_a_finding(n: int) -> None:
     result = [bool(drift_of(*rows(n, seed))) for seed in range(200)]

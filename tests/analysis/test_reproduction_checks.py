@@ -41,6 +41,7 @@ def table_with(folder: Path, before: bytes, after: bytes) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_flipped_byte_of_the_table_is_named_and_the_weights_differ(penguins: Path, tmp_path: Path) -> None:
     result = reproduced(penguins, data=table_with(tmp_path, b",39.1,", b",38.1,"))
     assert differing(result) == {"table"}
@@ -66,6 +67,7 @@ def test_a_table_that_cannot_be_trained_on_any_more_is_an_error_that_says_that_i
     assert "the table differs" in str(caught.value.hint)
 
 
+@pytest.mark.slow
 def test_a_changed_version_is_named_and_alone_changes_nothing(penguins: Path, tmp_path: Path) -> None:
     run = copied(penguins, tmp_path)
     change_manifest(run, changed(nncli_version="0.0.1", versions__numpy="1.0.0"))
@@ -87,6 +89,7 @@ def test_another_machine_is_the_cause_of_weights_that_differ_little(penguins: Pa
     assert differing(result) == {"BLAS kernel"}
 
 
+@pytest.mark.slow
 def test_an_edited_configuration_is_named_and_the_first_epoch_that_differs(penguins: Path, tmp_path: Path) -> None:
     run = copied(penguins, tmp_path)
     edited(run, "learning_rate=0.04")
@@ -98,6 +101,7 @@ def test_an_edited_configuration_is_named_and_the_first_epoch_that_differs(pengu
     assert reproduced(run, quick=1).exit_code == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("assignments", "detail"),
     [
@@ -117,6 +121,7 @@ def test_keys_that_were_changed_are_named_where_the_run_tells(
     assert check.detail == detail
 
 
+@pytest.mark.slow
 def test_a_key_of_an_ensemble_is_told_by_its_members(tmp_path: Path) -> None:
     config = written(tmp_path, "members=2", "epochs=1", "learning_rate=0.01")
     run = train(config, output=tmp_path / "run").run
@@ -129,6 +134,7 @@ def test_a_key_of_an_ensemble_is_told_by_its_members(tmp_path: Path) -> None:
     assert changed_keys(recorded, read_config(run)) == ("members", OTHERS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("members", [1, 2])
 def test_a_training_that_diverges_now_is_different(tmp_path: Path, members: int) -> None:
     config = tmp_path / "c.yaml"
@@ -144,6 +150,7 @@ def test_a_training_that_diverges_now_is_different(tmp_path: Path, members: int)
         assert result.json()["divergence"] == result.divergence
 
 
+@pytest.mark.slow
 def test_an_edit_that_means_the_same_is_named_though_the_training_is_the_same(penguins: Path, tmp_path: Path) -> None:
     run = copied(penguins, tmp_path)
     (run / CONFIG).write_text("# checked\n" + (run / CONFIG).read_text())
@@ -153,6 +160,7 @@ def test_an_edit_that_means_the_same_is_named_though_the_training_is_the_same(pe
     assert all(comparison.is_identical for comparison in result.comparisons)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [WEIGHTS, MODEL])
 def test_a_changed_file_is_named_though_the_training_leads_to_the_recorded_one(
     penguins: Path, tmp_path: Path, name: str
@@ -169,6 +177,7 @@ def test_a_changed_file_is_named_though_the_training_leads_to_the_recorded_one(
     assert said["difference"] != 0.0
 
 
+@pytest.mark.slow
 def test_files_of_members_that_were_changed_or_removed_are_not_called_identical(nncli: Cli, tmp_path: Path) -> None:
     run = train(written(tmp_path, "members=2", "epochs=1"), output=tmp_path / "run").run
     flipped(run / "members" / "2" / WEIGHTS)
@@ -180,6 +189,7 @@ def test_files_of_members_that_were_changed_or_removed_are_not_called_identical(
         assert any(line.startswith(name) and "changed or removed since" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_epochs_that_were_edited_are_not_called_the_same(penguins: Path, tmp_path: Path) -> None:
     run = copied(penguins, tmp_path)
     edited(run, "epochs=7")
@@ -198,6 +208,7 @@ def test_a_missing_file_is_named(penguins: Path, tmp_path: Path) -> None:
     assert result.exit_code == 1
 
 
+@pytest.mark.slow
 def test_a_changed_history_is_named_with_the_epoch(penguins: Path, tmp_path: Path) -> None:
     run = copied(penguins, tmp_path)
     lines = (run / HISTORY).read_text().splitlines()
@@ -213,6 +224,7 @@ def test_a_changed_history_is_named_with_the_epoch(penguins: Path, tmp_path: Pat
     assert reproduced(run, quick=2).comparisons[0].is_identical
 
 
+@pytest.mark.slow
 def test_the_weights_of_a_member_are_named_with_its_folder(tmp_path: Path) -> None:
     run = train(written(tmp_path, "members=2", "epochs=1"), output=tmp_path / "run").run
     flipped(run / "members" / "2" / WEIGHTS)
@@ -221,6 +233,7 @@ def test_the_weights_of_a_member_are_named_with_its_folder(tmp_path: Path) -> No
     assert result.exit_code == 1
 
 
+@pytest.mark.slow
 def test_a_compiled_training_records_the_versions_of_its_compiler(penguins: Path, tmp_path: Path) -> None:
     run = copied(penguins, tmp_path)
     manifest = Run(run).load_manifest()
@@ -231,6 +244,7 @@ def test_a_compiled_training_records_the_versions_of_its_compiler(penguins: Path
     assert RunRecord.open(run).networks[""].backend == "numba"
 
 
+@pytest.mark.slow
 def test_a_decision_that_was_saved_after_the_training_is_no_difference(penguins: Path, tmp_path: Path) -> None:
     run = copied(penguins, tmp_path)
     labels, costs = ("Adelie", "Chinstrap", "Gentoo"), ((0.0, 1.0, 1.0), (5.0, 0.0, 1.0), (1.0, 1.0, 0.0))

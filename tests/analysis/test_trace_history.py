@@ -73,6 +73,7 @@ def test_the_lowest_point_of_the_surface_is_the_least_squares_solution(here: Pat
     assert descent["surface"][middle] == pytest.approx(float((residual**2).mean()), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_fits_of_one_and_two_inputs_are_drawn_and_of_more_are_not(here: Path) -> None:
     x = np.linspace(-1.0, 1.0, 40)
     Path("one.csv").write_text("x,y\n" + "".join(f"{v},{v * v}\n" for v in x), "utf-8")

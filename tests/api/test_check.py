@@ -27,6 +27,7 @@ def of(folder: Path, text: str, *assignments: str) -> CheckResult:
 SOUND = "data: {path: t.csv, target: y, drop: [z]}\nlayers: [4]\nepochs: 3\n"
 
 
+@pytest.mark.slow
 def test_a_valid_configuration_is_tried_and_nothing_is_written(folder: Path) -> None:
     result = of(folder, SOUND)
     assert result.findings == ()
@@ -48,6 +49,7 @@ def test_every_error_of_the_file_is_found_and_the_table_is_checked_as_well(folde
     assert result.network is None
 
 
+@pytest.mark.slow
 def test_a_finding_about_a_key_shows_its_line(folder: Path) -> None:
     (finding,) = of(folder, SOUND + "batch_size: 512\n").findings
     assert str(finding.location).endswith("c.yaml:4:1, batch_size")
@@ -72,6 +74,7 @@ def test_errors_that_need_the_table_are_found_together(folder: Path) -> None:
     assert result.exit_code == 3
 
 
+@pytest.mark.slow
 def test_all_unreadable_columns_are_found_and_the_network_is_tried_without_them(folder: Path) -> None:
     table = pl.read_csv(folder / "t.csv").with_columns(
         price=pl.Series([f"{i}.5" if i % 40 else ("n/a", "k.A.", "soon")[i // 40 % 3] for i in range(300)]),
@@ -88,6 +91,7 @@ def test_all_unreadable_columns_are_found_and_the_network_is_tried_without_them(
     assert result.dry_run is not None
 
 
+@pytest.mark.slow
 def test_a_configured_column_kind_resolves_an_ambiguous_column(folder: Path) -> None:
     table = pl.read_csv(folder / "t.csv")
     table.with_columns(price=pl.Series([f"{i % 5}" if i % 40 else "n/a" for i in range(300)])).write_csv(
@@ -122,6 +126,7 @@ def test_the_exit_code_is_that_of_the_configuration_when_the_table_is_wrong_too(
     assert result.exit_code == 3
 
 
+@pytest.mark.slow
 def test_a_note_of_training_is_one_finding(folder: Path) -> None:
     table = pl.read_csv(folder / "t.csv").with_columns(
         y=pl.Series([i % 2 for i in range(300)]),
@@ -133,6 +138,7 @@ def test_a_note_of_training_is_one_finding(folder: Path) -> None:
     assert sorted(codes(result.findings)) == ["note empty-column", "note target-as-class", "warning id-like-column"]
 
 
+@pytest.mark.slow
 def test_an_unreachable_target_is_one_finding(folder: Path) -> None:
     result = of(
         folder, "data: {path: t.csv, target: z, drop: [y]}\nlayers: []\noutput_activation: sigmoid\nepochs: 1\n"
@@ -140,12 +146,14 @@ def test_an_unreachable_target_is_one_finding(folder: Path) -> None:
     assert codes(result.findings) == ["warning unreachable-target"]
 
 
+@pytest.mark.slow
 def test_the_number_of_members_is_estimated_from_the_rows(folder: Path) -> None:
     result = of(folder, SOUND + "members: auto\nworkers: 1\n")
     assert result.estimate is not None
     assert result.estimate.members == 8
 
 
+@pytest.mark.slow
 def test_one_member_is_tried_and_all_members_are_estimated(folder: Path) -> None:
     first, several = of(folder, SOUND), of(folder, SOUND + "members: 4\nworkers: 1\n")
     assert several.findings == ()
@@ -168,6 +176,7 @@ def test_a_network_beyond_the_memory_is_not_tried(folder: Path, monkeypatch: pyt
     assert result.dry_run is None
 
 
+@pytest.mark.slow
 def test_a_config_can_be_checked_from_python(folder: Path) -> None:
     config = Config.model_validate(
         {"data": {"path": str(folder / "t.csv"), "target": "y", "drop": ["z"]}, "layers": [4]}
@@ -179,6 +188,7 @@ def test_a_config_can_be_checked_from_python(folder: Path) -> None:
         check(config, set=["epochs=2"])
 
 
+@pytest.mark.slow
 def test_mistakes_of_the_search_space_are_found(folder: Path) -> None:
     text = "data: {path: t.csv, target: y}\nlayers: [4]\nepochs: 2\ntune:\n  search:\n"
     assert of(folder, f"{text}    l2: {{from: 0, to: 1}}\n").exit_code == 0

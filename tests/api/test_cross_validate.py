@@ -38,6 +38,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CrossValidatio
     return folder / "cv", result
 
 
+@pytest.mark.slow
 def test_a_fold_is_scored_on_its_left_out_rows(done: tuple[Path, CrossValidation]) -> None:
     path, result = done
     for i, fold in enumerate(result.folds):
@@ -82,6 +83,7 @@ def test_without_folds_there_are_no_means() -> None:
     assert CrossValidation((), (), pl.DataFrame()).means == {}
 
 
+@pytest.mark.slow
 def test_repeats_use_other_folds_and_average_predictions(tmp_path: Path) -> None:
     config = config_of(tmp_path, "members=1", "epochs=1")
     result = cross_validate(config, folds=2, repeats=2, output=tmp_path / "cv")
@@ -92,6 +94,7 @@ def test_repeats_use_other_folds_and_average_predictions(tmp_path: Path) -> None
     assert len(result.predictions) == 344
 
 
+@pytest.mark.slow
 def test_each_fold_of_an_ensemble_is_an_ensemble(tmp_path: Path) -> None:
     events = list(
         cross_validation_events(config_of(tmp_path, "epochs=1", "members=2"), folds=2, output=tmp_path / "cv")
@@ -106,6 +109,7 @@ def test_each_fold_of_an_ensemble_is_an_ensemble(tmp_path: Path) -> None:
         assert manifest.validation_rows == 172  # what one member holds out the other trains on
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("members", [1, 2])
 def test_a_stopped_cross_validation_resumes_to_the_same_scores(tmp_path: Path, members: int) -> None:
     config = config_of(tmp_path, f"members={members}", "epochs=2")
@@ -126,6 +130,7 @@ def test_a_stopped_cross_validation_resumes_to_the_same_scores(tmp_path: Path, m
     assert again.predictions.equals(expected.predictions)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("table", "assignments", "repeats"),
     [
@@ -151,6 +156,7 @@ def test_a_finished_cross_validation_is_scored_again_without_its_models(
     assert again.predictions.equals(expected.predictions)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["damaged", "missing", "another model"])
 def test_kept_predictions_that_are_not_those_of_the_models_are_made_again(
     done: tuple[Path, CrossValidation], tmp_path: Path, harm: str
@@ -171,6 +177,7 @@ def test_kept_predictions_that_are_not_those_of_the_models_are_made_again(
     assert json.loads((path / CROSS_VALIDATION).read_text()) == record
 
 
+@pytest.mark.slow
 def test_groups_are_left_out_together_and_times_in_order(tmp_path: Path) -> None:
     rows = range(60)
     table = {"x": [float(i % 7) for i in rows], "g": [i // 6 for i in rows], "y": [float(i % 5) for i in rows]}
@@ -192,6 +199,7 @@ def test_groups_are_left_out_together_and_times_in_order(tmp_path: Path) -> None
         cross_validate(config_of(tmp_path, "members=1", data + "time: g}"), folds=3, repeats=2, output=tmp_path / "r")
 
 
+@pytest.mark.slow
 def test_invalid_settings_are_refused_before_a_directory_is_made(tmp_path: Path) -> None:
     config, where = config_of(tmp_path, "members=1"), tmp_path / "cv"
     with raises(UsageError):

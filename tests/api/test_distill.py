@@ -42,6 +42,7 @@ def of_numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return student(number_teacher(tmp_path_factory.mktemp("numbers")), "epochs=15")
 
 
+@pytest.mark.slow
 def test_it_is_one_network_beside_its_teacher_with_the_rows_of_the_fold_as_validation_rows(taught: Path) -> None:
     manifest, held_out = Run.open(taught).load_manifest(), Run.open(taught).load_held_out()
     assert taught.name == "teacher-student"
@@ -65,6 +66,7 @@ def test_the_scores_are_of_the_network_without_these_rows_and_its_teachers_witho
     assert not metrics["optimistic"]
 
 
+@pytest.mark.slow
 def test_a_student_of_numbers_learns_what_its_teacher_predicts(of_numbers: Path) -> None:
     table = DATA / "linear.csv"
     ours, theirs = (predict(run, table)["prediction"].to_numpy() for run in (of_numbers, of_numbers.parent / "teacher"))
@@ -92,6 +94,7 @@ def test_it_says_who_taught_it_and_whose_scores_these_are(taught: Path) -> None:
     assert manifest.teacher.sha256 in str(provenance(summary))
 
 
+@pytest.mark.slow
 def test_a_threshold_is_chosen_by_the_held_out_rows(tmp_path: Path) -> None:
     table = tmp_path / "two.csv"
     pl.read_csv(PENGUINS).filter(pl.col("sex") != "NA").write_csv(table)
@@ -99,12 +102,14 @@ def test_a_threshold_is_chosen_by_the_held_out_rows(tmp_path: Path) -> None:
     assert threshold(run) is not None
 
 
+@pytest.mark.slow
 def test_it_is_reproduced_to_the_bit(taught: Path) -> None:
     result = reproduce(taught)
     assert result is not None
     assert result.verdict is Verdict.IDENTICAL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [(1,), (30,), (40,), (50,)])  # the last two in the network for the scores
 def test_a_stopped_distillation_is_resumed_to_the_same_bits(
     taught: Path, tmp_path: Path, steps: tuple[int, ...]
@@ -119,6 +124,7 @@ def test_a_stopped_distillation_is_resumed_to_the_same_bits(
     assert outcome(finished.run) == outcome(taught)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_before_its_scores_says_that_they_are_missing(taught: Path, tmp_path: Path) -> None:
     events = [*distill_events(taught.parent / "teacher", output=tmp_path / "s", units=8, set=QUICK, stop=stop_at(40))]
     started, finished = events[0], events[-1]
@@ -128,6 +134,7 @@ def test_a_run_that_is_stopped_before_its_scores_says_that_they_are_missing(taug
     assert finished.validation is None
 
 
+@pytest.mark.slow
 def test_the_teacher_is_needed_to_resume_and_not_to_predict(taught: Path, tmp_path: Path) -> None:
     shutil.copytree(taught.parent / "teacher", tmp_path / "teacher")
     *_, finished = distill_events(tmp_path / "teacher", units=8, set=QUICK, stop=stop_at(1))
@@ -154,6 +161,7 @@ def test_what_would_be_scored_too_well_or_chooses_rows_is_refused(taught: Path) 
         train(taught / CONFIG, output=taught.with_name("limited"), time_limit="5s")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("settings", "optimistic"), [(("members=1",), True), (("members=1", "metric=loss"), False)])
 def test_rows_that_chose_the_epoch_of_the_teacher_make_the_scores_optimistic(
     tmp_path: Path, settings: tuple[str, ...], optimistic: bool

@@ -94,6 +94,7 @@ def test_the_average_row_is_a_weighted_average(weighted: Path) -> None:
     assert result.attributions.base == pytest.approx(np.full(3, expected), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_explained_on_out_of_fold_predictions(ensemble: Path) -> None:
     result, held_out = explain(ensemble, top=0), predict_held_out(ensemble)
     assert result.rows == 344
@@ -147,6 +148,7 @@ def test_a_sample_of_rows_is_drawn_with_the_seed_of_the_run_and_keeps_row_number
     )  # the average row is that of the run's table
 
 
+@pytest.mark.slow
 def test_without_the_runs_table_the_average_row_is_of_the_given_rows(tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
     PENGUINS.write_csv(table)
@@ -293,6 +295,7 @@ def test_rows_that_miss_completeness_are_a_note(
     assert any(rows in note and "0.1" in note for note in result.notes)
 
 
+@pytest.mark.slow
 def test_rows_of_a_table_with_typed_dates_are_explained_and_reported(tmp_path: Path) -> None:
     days = [date(2024, 1, 1) + timedelta(days=i) for i in range(60)]
     columns = {"day": days, "x": [i % 5 for i in range(60)], "y": [float(i % 7) for i in range(60)]}

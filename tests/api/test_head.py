@@ -102,6 +102,7 @@ def test_wide_rows_are_fewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert head(tmp_path / "t.parquet").seen == 50
 
 
+@pytest.mark.slow
 def test_the_time_of_wide_tables_grows_with_the_number_of_columns(tmp_path: Path) -> None:
     def seconds(columns: int) -> float:
         path = tmp_path / f"{columns}.csv"

@@ -77,6 +77,7 @@ def resolved_config(folder: Path, text: str) -> Config:
     return prepare(loaded(folder, text)).config.model_copy(update={"output": None})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("table", "target"), [("penguins.csv", "species"), ("linear.csv", "y"), ("xor.csv", "target"), ("spirals.csv", "")]
 )
@@ -167,6 +168,7 @@ def test_a_doubtful_column_goes_as_categories_with_the_doubt_beside_it(here: Pat
     prepare(loaded(here, begun.text))
 
 
+@pytest.mark.slow
 def test_money_and_percent_are_numbers_and_it_is_said(here: Path) -> None:
     columns: dict[str, Sequence[object]] = {
         "price": [f"${i * 997:,}" for i in range(N)],
@@ -267,6 +269,7 @@ def test_several_targets_are_a_list(here: Path) -> None:
     assert text.count("# Target: ") == 2
 
 
+@pytest.mark.slow
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(names=st.lists(st.sampled_from(HOSTILE) | st.text(min_size=1, max_size=5), min_size=3, max_size=3, unique=True))
 def test_hostile_names_survive(here: Path, names: list[str]) -> None:
@@ -283,6 +286,7 @@ def test_hostile_names_survive(here: Path, names: list[str]) -> None:
     assert loaded(here, text).data.target == (names[2],)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_and_values_train(here: Path, name: str) -> None:
     columns: dict[str, list[Any]] = {name: [name, *["c"] * (N - 1)], "x": numbers(), "y": [name, "b"] * (N // 2)}
@@ -370,6 +374,7 @@ def test_a_wide_table_is_not_told_column_by_column(here: Path) -> None:
     assert "… and 100 more" in init(path, "y")
 
 
+@pytest.mark.slow
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     cells=st.lists(

@@ -48,6 +48,7 @@ def run(folder: Path, *words: str, **variables: str) -> str:
     return result.stdout
 
 
+@pytest.mark.slow
 def test_an_option_that_is_declared_once_is_on_every_surface(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "nncli", tmp_path / "nncli", ignore=shutil.ignore_patterns("__pycache__"))
     home = tmp_path / "nncli" / "api" / "options.py"

@@ -52,6 +52,7 @@ def test_a_class_of_a_module_takes_part_and_its_file_is_kept(tmp_path: Path, mon
     assert nncli.load(run, code=[run / "code" / "my_losses.py"]).classes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_guarded", [True, False])
 def test_a_class_of_a_script_needs_the_usual_guard(tmp_path: Path, is_guarded: bool) -> None:
     script, train = tmp_path / "script.py", TRAIN.format(table=str(DATA / "xor.csv"))
@@ -125,6 +126,7 @@ def test_a_file_that_begins_work_while_it_is_loaded_is_refused(tmp_path: Path) -
         plugins.load_file(file)
 
 
+@pytest.mark.slow
 def test_a_package_of_every_kind_is_written_by_a_process_that_did_nothing_before(tmp_path: Path) -> None:
     names = {"targets": "numberlike", **{kind: f"my{kind}" for kind in plugins.KINDS if kind != "targets"}}
     written = f"for kind, name in {names}.items(): print(new_plugin(kind, name).name)"

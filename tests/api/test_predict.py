@@ -32,6 +32,7 @@ def test_a_frame_and_a_file_get_the_same_predictions(penguins: Path) -> None:
     assert predict(penguins, frame, proba=True).equals(predict(penguins, TABLE, proba=True))
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(rows=st.integers(1, 400), block=st.integers(200, 20_000))
 def test_predictions_do_not_depend_on_the_chunk_size(penguins: Path, rows: int, block: int) -> None:

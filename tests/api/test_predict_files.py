@@ -38,6 +38,7 @@ def names(files: object) -> list[str]:
     return [file.name for file in files]  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_each_file_has_the_bytes_of_its_own_prediction_with_one_and_two_workers(
     nncli: Cli, penguins: Path, inputs: Path
 ) -> None:
@@ -55,6 +56,7 @@ def test_each_file_has_the_bytes_of_its_own_prediction_with_one_and_two_workers(
     assert content("one") == content("two") == content("alone")
 
 
+@pytest.mark.slow
 def test_a_second_start_does_what_failed_and_no_more(penguins: Path, inputs: Path) -> None:
     whole = (inputs / "c.jsonl").read_bytes()
     (inputs / "c.jsonl").write_bytes(whole[:-9])
@@ -79,6 +81,7 @@ def test_the_answers_may_be_in_the_folder_of_the_inputs(penguins: Path, inputs: 
     assert len(predict_files(penguins, "in", "in/answers").skipped) == 3
 
 
+@pytest.mark.slow
 def test_the_invalid_cells_of_all_files_are_in_one_table(penguins: Path, inputs: Path) -> None:
     for name, row in (("a.csv", 3), ("e.csv", 2)):
         cells = TABLE[:100].with_columns(pl.col("body_mass_g").cast(pl.String))

@@ -157,6 +157,7 @@ def test_a_run_without_validation_rows_says_what_to_do(tmp_path: Path) -> None:
         predict(run, LINE, interval=0.9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("assignments", "method"),
     [
@@ -189,6 +190,7 @@ def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_group_that_is_rarely_covered_is_named_with_what_helps(prices: Path) -> None:
     notes = list[str]()
     predict(prices / "run", prices / "prices.csv", interval=0.9, on_note=notes.append)

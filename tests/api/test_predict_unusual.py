@@ -27,6 +27,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
+@pytest.mark.slow
 def test_columns_with_unusual_cells_are_named_in_each_row(run: Path) -> None:
     frame = predict(run, NEW, flag_unusual=True)
     assert frame.columns == ["prediction", "unusual"]

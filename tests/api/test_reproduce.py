@@ -48,6 +48,7 @@ def test_the_events_are_those_of_a_training_and_then_the_result(penguins: Path) 
     assert (result.quick, result.run) == (3, penguins)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quick", [None, 2])
 @pytest.mark.parametrize("members", [1, 2])
 def test_a_stopped_reproduction_has_no_result(tmp_path: Path, members: int, quick: int | None) -> None:
@@ -96,6 +97,7 @@ def test_a_training_that_failed_is_refused_but_for_its_first_epochs(penguins: Pa
     assert result.exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_member_is_reproduced_with_its_ensemble(tmp_path: Path) -> None:
     run = train(written(tmp_path, "members=2", "epochs=1"), output=tmp_path / "run").run
     assert f"nncli reproduce {run}" in str(refusal(run / "members" / "1").hint)

@@ -57,6 +57,7 @@ def test_a_pattern_is_relative_to_its_configuration(run: Path) -> None:
     assert "year" in Run.open(run).load_model().names
 
 
+@pytest.mark.slow
 def test_members_in_processes_read_the_same_rows_as_one_process(here: Path) -> None:
     files(here / "data", suffix=".parquet")
     runs = []
@@ -112,6 +113,7 @@ def test_a_drafted_configuration_is_named_by_the_folder(here: Path, path: str) -
     assert result.summary.rows == (48 if path.endswith("2024") else 96)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", range(4))
 def test_ids_of_numbers_stay_apart_from_those_with_zeros_whichever_file_has_text(here: Path, place: int) -> None:
     for i in range(4):

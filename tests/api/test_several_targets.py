@@ -63,6 +63,7 @@ def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train_on(tmp_path_factory.mktemp("ensemble"), "members=3")
 
 
+@pytest.mark.slow
 def test_each_target_has_the_kind_and_the_loss_that_it_has_alone(network: Path) -> None:
     assert load_config(network / CONFIG).loss == SeveralLosses(
         losses={"price": MSE(), "sold": CrossEntropy(), "color": CrossEntropy()}
@@ -72,6 +73,7 @@ def test_each_target_has_the_kind_and_the_loss_that_it_has_alone(network: Path) 
     assert [model.spec.network.n_outputs for model in models if isinstance(model, Model)] == [1, 1, 3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["network", "ensemble"])
 def test_the_model_of_a_target_has_its_outputs_of_the_network_of_all(
     name: str, request: pytest.FixtureRequest, tmp_path: Path
@@ -126,6 +128,7 @@ def test_a_row_that_lacks_a_target_changes_no_score_of_it(network: Path) -> None
     assert recorded["training"]["rows"] + recorded["validation"]["rows"] == frame["price"].count()
 
 
+@pytest.mark.slow
 def test_a_row_that_lacks_a_target_teaches_the_others(tmp_path: Path) -> None:
     frame = table_of()
     changed = frame.with_columns(sold=pl.when(pl.col("price").is_null()).then(1 - pl.col("sold")).otherwise("sold"))
@@ -134,6 +137,7 @@ def test_a_row_that_lacks_a_target_teaches_the_others(tmp_path: Path) -> None:
     assert not probabilities[0].equals(probabilities[1])
 
 
+@pytest.mark.slow
 def test_rows_without_any_target_are_left_out(tmp_path: Path) -> None:
     frame = table_of()
     empty = frame.head(20).with_columns(pl.lit(None).alias(name) for name in TARGETS)
@@ -142,6 +146,7 @@ def test_rows_without_any_target_are_left_out(tmp_path: Path) -> None:
     assert manifest.training_rows + manifest.validation_rows == len(frame)
 
 
+@pytest.mark.slow
 def test_a_stopped_training_is_resumed_to_the_same_bits(network: Path, tmp_path: Path) -> None:
     stopped = train_on(tmp_path, stop=stop_at(7))
     assert Run.open(stopped).load_manifest().status == "stopped"
@@ -151,6 +156,7 @@ def test_a_stopped_training_is_resumed_to_the_same_bits(network: Path, tmp_path:
             assert (resumed / folder / name).read_bytes() == (network / folder / name).read_bytes(), (folder, name)
 
 
+@pytest.mark.slow
 def test_a_heavier_target_is_learned_better_in_the_training_rows(tmp_path: Path) -> None:
     runs = [train_on(tmp_path, f"target_weights={{price: {weight}}}", name=f"w{weight}") for weight in (0.01, 100.0)]
     losses = [
@@ -159,6 +165,7 @@ def test_a_heavier_target_is_learned_better_in_the_training_rows(tmp_path: Path)
     assert losses[1] < losses[0]
 
 
+@pytest.mark.slow
 def test_numbers_of_one_loss_that_no_row_lacks_are_one_kind(tmp_path: Path) -> None:
     table = tmp_path / "numbers.csv"
     rng = np.random.default_rng(0)
@@ -170,6 +177,7 @@ def test_numbers_of_one_loss_that_no_row_lacks_are_one_kind(tmp_path: Path) -> N
     assert Run.open(train(table, target=["a", "b"], output=tmp_path / "side", set=settings).run).targets
 
 
+@pytest.mark.slow
 def test_several_columns_of_0_and_1_are_classes_unless_a_loss_says_otherwise(tmp_path: Path) -> None:
     table = tmp_path / "yes_no.csv"
     rng = np.random.default_rng(0)
@@ -181,6 +189,7 @@ def test_several_columns_of_0_and_1_are_classes_unless_a_loss_says_otherwise(tmp
     assert isinstance(Run.open(numbers).load_model().spec.target, RegressionTarget)
 
 
+@pytest.mark.slow
 def test_a_mapping_gives_some_targets_a_loss(tmp_path: Path) -> None:
     frame = table_of().with_columns(price=pl.col("price").abs() + 1.0)
     run = train_on(tmp_path, "loss={price: gamma}", frame=frame)
@@ -205,6 +214,7 @@ def test_what_is_about_one_target_is_refused_for_several(setting: str, key: str,
     assert issue.location.key == key
 
 
+@pytest.mark.slow
 def test_an_order_of_classes_is_that_of_the_target_with_ordered_classes(tmp_path: Path) -> None:
     order = "data.order=[green, red, blue]"
     for settings in ([], ["loss={color: ordinal}"]):
@@ -220,6 +230,7 @@ def test_a_target_without_a_weighted_row_is_an_error_at_its_column(tmp_path: Pat
         train_on(tmp_path, "data.sample_weight=w", frame=frame)
 
 
+@pytest.mark.slow
 def test_a_sample_of_rows_may_have_missing_cells_of_the_first_target(tmp_path: Path) -> None:
     frame = table_of().with_columns(price=pl.col("color"), color=pl.col("price"))
     assert Run.open(train_on(tmp_path, "data.sample=100", frame=frame)).load_manifest().status == "done"
@@ -248,6 +259,7 @@ def test_what_is_about_one_target_says_how_its_run_is_named(network: Path, tmp_p
     assert threshold(network / "targets" / "sold").rows
 
 
+@pytest.mark.slow
 def test_a_run_is_evaluated_explained_and_compared_with_new_rows_target_by_target(network: Path) -> None:
     of_run = {name: network / "targets" / name for name in TARGETS}
     evaluation = evaluate(network, table_of(), interval=0.8, prediction_set=0.8)
@@ -291,6 +303,7 @@ def test_the_run_of_a_target_is_neither_trained_further_nor_a_teacher(network: P
             distill(run, output=tmp_path / "student")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".py", ".onnx"])
 @pytest.mark.parametrize("target", TARGETS)
 def test_an_exported_target_predicts_the_same(network: Path, target: str, suffix: str, tmp_path: Path) -> None:
@@ -301,6 +314,7 @@ def test_an_exported_target_predicts_the_same(network: Path, target: str, suffix
     assert exported.comparison.is_match
 
 
+@pytest.mark.slow
 def test_a_cross_validation_scores_each_target(tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     table_of().write_csv(table)
@@ -315,6 +329,7 @@ def test_a_cross_validation_scores_each_target(tmp_path: Path) -> None:
     assert again.json() == result.json()
 
 
+@pytest.mark.slow
 def test_a_search_compares_trials_by_the_relative_loss(tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     table_of().write_csv(table)
@@ -332,6 +347,7 @@ def test_a_search_compares_trials_by_the_relative_loss(tmp_path: Path) -> None:
     assert all(trial.score is not None for trial in result.trials)
 
 
+@pytest.mark.slow
 def test_a_target_may_be_named_type(tmp_path: Path) -> None:
     frame = table_of().rename({"color": "type"})
     frame.write_csv(tmp_path / "t.csv")
@@ -341,6 +357,7 @@ def test_a_target_may_be_named_type(tmp_path: Path) -> None:
     assert losses == {"price": "huber", "type": "cross_entropy"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batches", [1, 2])
 def test_a_training_that_is_stopped_in_its_first_epoch_has_a_run_of_each_target(batches: int, tmp_path: Path) -> None:
     stopped = train_on(tmp_path, "batch_size=16", stop=stop_at(batches))

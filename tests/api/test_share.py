@@ -76,6 +76,7 @@ def unpacked(file: Path) -> Path:
     return file.with_suffix("")
 
 
+@pytest.mark.slow
 def test_no_file_has_a_row_a_rare_category_or_a_path(run: Path, copy: Path, table: Path) -> None:
     hashes = [hash_.tobytes() for hash_ in Run(run).load_model().hash_rows(read_table(str(table)))]
     for path in copy.rglob("*.*"):
@@ -96,6 +97,7 @@ def test_the_copy_predicts_the_same_bits_and_rare_categories_as_unseen_ones(run:
     assert predict(copy, as_unseen, proba=True).equals(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["onnx", "mjs", "html", "c", "py"])
 def test_the_copy_is_exported_without_a_sign_of_what_was_removed(
     copy: Path, table: Path, tmp_path: Path, suffix: str
@@ -148,6 +150,7 @@ def test_what_needs_removed_files_says_so_at_the_run(copy: Path, table: Path, na
     assert raised.value.location.source == str(copy)
 
 
+@pytest.mark.slow
 def test_a_report_a_score_and_an_explanation_of_a_table_need_none_of_them(
     copy: Path, table: Path, tmp_path: Path
 ) -> None:
@@ -172,6 +175,7 @@ def test_a_rare_class_that_is_a_number_becomes_a_negative_one(tmp_path: Path) ->
     assert predict(copy, rows)["prediction"].dtype == pl.Int64
 
 
+@pytest.mark.slow
 def test_a_saved_decision_stays(run: Path, tmp_path: Path) -> None:
     rows = pl.DataFrame({"x": range(60), "y": ["a" if i % 3 else "b" for i in range(60)]})
     rows.write_csv(tmp_path / "table.csv")
@@ -206,6 +210,7 @@ def test_the_file_tells_neither_user_nor_time_of_packing(run: Path, tmp_path: Pa
         assert json.loads(archive.read("copy/manifest.json"))["command"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("members", [1, 2])
 def test_a_private_training_leaves_what_would_be_shared_and_keyed_hashes(
     table: Path, tmp_path: Path, members: int
@@ -233,6 +238,7 @@ def test_a_private_training_leaves_what_would_be_shared_and_keyed_hashes(
         train(resume=run)
 
 
+@pytest.mark.slow
 def test_a_stopped_private_training_says_that_it_keeps_rows_until_it_is_finished(table: Path, tmp_path: Path) -> None:
     changes = ["epochs=3", "members=1", "layers=[4]", "data.drop=[MARKDROP]"]
     calls = iter(range(1000))
@@ -246,6 +252,7 @@ def test_a_stopped_private_training_says_that_it_keeps_rows_until_it_is_finished
     assert Run(stopped.run).load_manifest().private
 
 
+@pytest.mark.slow
 def test_the_key_private_is_the_same_as_the_option_and_a_student_may_be_private(table: Path, tmp_path: Path) -> None:
     changes = ["epochs=2", "members=1", "layers=[4]", "data.drop=[MARKDROP]"]
     private = train(table, target="MARKTARGET", set=[*changes, "private=true"], output=tmp_path / "private").run
@@ -257,6 +264,7 @@ def test_the_key_private_is_the_same_as_the_option_and_a_student_may_be_private(
         assert not [mark for mark in PRIVATE if mark in path.read_bytes()], path
 
 
+@pytest.mark.slow
 def test_a_search_and_a_cross_validation_say_that_they_keep_rows(table: Path, tmp_path: Path) -> None:
     changes = ["epochs=1", "members=1", "layers=[4]", "data.drop=[MARKDROP]"]
     given: dict[str, Any] = {"target": "MARKTARGET", "set": changes, "private": True}

@@ -48,6 +48,7 @@ def test_the_scores_are_those_of_metrics_json(tmp_path: Path) -> None:
         assert score.baseline == recorded[rows]["baseline"]["log_loss"]
 
 
+@pytest.mark.slow
 def test_an_ensemble_has_the_layers_of_one_member_and_the_parameters_of_all(tmp_path: Path) -> None:
     description = show(trained(tmp_path, "members: 2\nworkers: 1\n"))
     assert (description.kind, description.members) == ("ensemble", 2)
@@ -78,6 +79,7 @@ def test_the_best_epochs_of_members_are_a_range(best_epochs: tuple[int, ...], te
     assert span_of_epochs(best_epochs) == text
 
 
+@pytest.mark.slow
 def test_a_stopped_ensemble_has_the_best_epoch_of_each_member(tmp_path: Path) -> None:
     run = trained(tmp_path, "members: 2\nworkers: 1\n")
     for folder, status, best in ((run, "stopped", 9), (run / "members" / "2", "stopped", 1)):

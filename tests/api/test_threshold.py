@@ -79,6 +79,7 @@ def test_without_a_goal_nothing_is_chosen(network: Path) -> None:
     assert [item.name for item in result.most_probable] == ["positive_rate", "precision", "recall", "f1", "specificity"]
 
 
+@pytest.mark.slow
 def test_the_chosen_cost_is_the_lowest_of_all_thresholds(ensemble: Path) -> None:
     result = threshold(ensemble, cost=(1, 4))
     assert isinstance(result.decision, Threshold)
@@ -113,6 +114,7 @@ def test_the_positive_class_may_be_either(network: Path, positive: str) -> None:
     assert result.decision.positive == positive
 
 
+@pytest.mark.slow
 def test_a_saved_decision_is_followed_by_all_predictions_and_scores(copy: Path, tables: Path) -> None:
     table = tables / "t.csv"
     result = threshold(copy, at=0.1, save=True)
@@ -174,6 +176,7 @@ def test_a_comparison_scores_each_run_by_its_decision(copy: Path, network: Path)
     assert result.json()["runs"][1]["decision"]["type"] == "threshold"
 
 
+@pytest.mark.slow
 def test_every_command_scores_the_held_out_rows_by_the_saved_costs(copy: Path, tables: Path) -> None:
     found = threshold(copy, cost=(1, 4), save=True)
     assert found.chosen is not None
@@ -237,6 +240,7 @@ def test_resuming_a_training_removes_the_decision_and_says_how_to_choose_it_agai
     assert "--recall 0.8 --positive sick --save" in messages[0]
 
 
+@pytest.mark.slow
 def test_a_resumed_training_is_the_same_without_the_decision(
     copy: Path, tables: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,6 +290,7 @@ def test_a_damaged_run_gets_no_new_checksums(copy: Path) -> None:
     assert (copy / MANIFEST).read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed_at", [1, 2, 3, 4])
 @pytest.mark.parametrize("after", [None, 0.7])
 def test_a_process_that_is_killed_leaves_a_run_that_predicts(

@@ -123,6 +123,7 @@ def test_a_row_of_the_table_that_is_not_trained_on_is_no_row_out_of_the_table(he
     assert "128 rows" not in str(raised.value.hint)
 
 
+@pytest.mark.slow
 def test_of_large_gradients_every_number_is_shown_and_the_norm_is_checked(here: Path) -> None:
     result = trace(ROOT / "configs" / "spirals.yaml", set=["layers=[300,300]"], all=True)
     weight = next(g for g in result.step.layers[1].backward if g.symbol == "dW")
@@ -153,6 +154,7 @@ def test_the_example_of_the_documentation_comes_out(here: Path) -> None:
     assert after(result)["output.weight"].tolist() == [[pytest.approx(W[i, 0] - 0.01 * x[i] * dz)] for i in (0, 1)]
 
 
+@pytest.mark.slow
 def test_of_an_ensemble_the_first_member_is_traced(here: Path) -> None:
     settings = ["members=3", "workers=1", "epochs=1", "layers=[4]", "preset=textbook"]
     run = train(ROOT / "data" / "xor.csv", target="label", set=settings, output="runs/three").run
@@ -174,6 +176,7 @@ def test_the_default_network_is_traced_too(here: Path) -> None:
         assert gradient.norm_difference == pytest.approx(gradient.norm, rel=1e-3, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_compiled_training_says_that_its_last_digits_may_differ(here: Path) -> None:
     xor = ROOT / "configs" / "xor.yaml"
     result = trace(xor, set=["backend=numba"], step=12)

@@ -21,6 +21,7 @@ def data_of(page: str) -> dict[str, dict[str, object]]:
     return dict(json.loads(line[1]))
 
 
+@pytest.mark.slow
 def test_the_page_has_the_numbers_of_the_trace_and_loads_nothing(here: Path) -> None:
     result = trace(CONFIGS / "linear.yaml", set=["epochs=2"], html="page.html")
     page = Path("page.html").read_text("utf-8")

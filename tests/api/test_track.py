@@ -15,6 +15,7 @@ from tests.cli.support import ROOT
 from tests.tracking.support import config, scalars
 
 
+@pytest.mark.slow
 def test_a_run_is_written_to_every_tracker(tmp_path: Path, penguins: Path, line: Path) -> None:
     words = [f"tensorboard={tmp_path / name}" for name in ("a", "b")]
     written = track(penguins, line, to=words)
@@ -61,6 +62,7 @@ def test_a_log_directory_that_cannot_be_made_does_not_end_a_training(tmp_path: P
     assert finished.status == "done"
 
 
+@pytest.mark.slow
 def test_a_training_without_a_tracker_imports_none() -> None:
     program = "import sys, nncli; nncli.train; print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)

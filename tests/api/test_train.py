@@ -71,6 +71,7 @@ def manifest(finished: Finished) -> dict[str, object]:
     return content
 
 
+@pytest.mark.slow
 def test_train_accepts_a_path_a_string_and_a_config(config: Callable[..., Path]) -> None:
     path = config(f"target: y, {ONLY_X}")
     weights = {
@@ -109,6 +110,7 @@ def test_float64_is_float64_throughout(config: Callable[..., Path]) -> None:
     assert read_model(run).parameters.theta.dtype == np.float64
 
 
+@pytest.mark.slow
 def test_penalties_shrink_the_weights_and_are_reported_separately(config: Callable[..., Path]) -> None:
     def size(rest: str) -> float:
         path = config(f"target: y, {ONLY_X}", f"learning_rate: 0.05\n{rest}")
@@ -123,6 +125,7 @@ def test_penalties_shrink_the_weights_and_are_reported_separately(config: Callab
     assert size("l2: 0.1") < free
 
 
+@pytest.mark.slow
 def test_clip_norm_prevents_divergence_at_a_high_learning_rate(config: Callable[..., Path]) -> None:
     wild = "optimizer: sgd\nlearning_rate: 1000\n"
     with raises(DivergedError, file="run", mentions="layers.0"):
@@ -145,6 +148,7 @@ def test_a_weight_column_is_not_a_feature(config: Callable[..., Path]) -> None:
     assert prepared.spec.encoder.names == ["x"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", ["balanced", "{yes: 50, no: 1}"])
 def test_class_weights_move_predictions_to_the_rare_class(config: Callable[..., Path], weights: str) -> None:
     def predicted(rest: str) -> int:
@@ -204,6 +208,7 @@ def test_early_stopping_ends_early_with_the_best_weights(config: Callable[..., P
     assert values.item(finished.best_epoch - 1) == (values.min() if metric == "val_loss" else values.max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "metric"), [("label", "accuracy"), ("label", "roc_auc"), ("label", "log_loss"), ("y", "mae")]
 )
@@ -378,6 +383,7 @@ def test_a_configuration_that_does_not_fit_makes_no_run_directory(config: Callab
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_the_seed_decides_everything(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(
@@ -394,6 +400,7 @@ parametrization: ntk
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("embedding", ["periodic", "piecewise_linear"])
 def test_a_realmlp_network_trains_predicts_and_resumes(
     config: Callable[..., Path], table: pl.DataFrame, tmp_path: Path, embedding: str

@@ -75,6 +75,7 @@ def test_the_table_of_a_database_is_in_the_configuration_and_in_the_commands(her
     assert drafts[0].arguments == ("sqlite:///t.db", "--table", "sales", "--target", "y")
 
 
+@pytest.mark.slow
 def test_a_table_is_trained_from_python_as_on_the_command_line(table: str, nncli: Cli) -> None:
     options = ("--target", "y", "--quality", "fast", "--set", "epochs=2", "--set", "members=1")
     nncli("train", table, *options, "-o", "command").check()

@@ -34,6 +34,7 @@ def files(path: Path) -> list[bytes]:
     return [(path / name).read_bytes() for name in ("trials.csv", "best.yaml")]
 
 
+@pytest.mark.slow
 def test_the_best_of_the_trials_is_written(done: TuneResult) -> None:
     assert [trial.number for trial in done.trials] == [0, 1, 2, 3]
     assert done.best.score == min(trial.score or 9.0 for trial in done.trials)
@@ -50,6 +51,7 @@ def test_the_best_configuration_trains_to_the_score_of_its_trial(done: TuneResul
     assert dict(headlines(finished.validation.model))["log_loss"] == done.best.score
 
 
+@pytest.mark.slow
 def test_events_are_those_of_the_trials_between_a_start_and_an_end(tmp_path: Path) -> None:
     events = list(tune_events(load(search_config(tmp_path)), output=tmp_path / "t"))
     assert isinstance(events[0], SearchStarted)
@@ -61,6 +63,7 @@ def test_events_are_those_of_the_trials_between_a_start_and_an_end(tmp_path: Pat
     assert events[-1].result
 
 
+@pytest.mark.slow
 def test_a_stopped_search_resumes_to_the_same_files(done: TuneResult, tmp_path: Path) -> None:
     left = 40
 
@@ -76,6 +79,7 @@ def test_a_stopped_search_resumes_to_the_same_files(done: TuneResult, tmp_path: 
     assert files(tmp_path / "t") == files(done.path)
 
 
+@pytest.mark.slow
 def test_more_trials_continue_a_finished_search(tmp_path: Path, done: TuneResult) -> None:
     first = tune(search_config(tmp_path, "trials: 1"), output=tmp_path / "t")
     assert first
@@ -85,6 +89,7 @@ def test_more_trials_continue_a_finished_search(tmp_path: Path, done: TuneResult
     assert files(tmp_path / "t") == files(done.path)
 
 
+@pytest.mark.slow
 def test_a_time_limit_ends_the_search_and_says_so(tmp_path: Path) -> None:
     config = search_config(tmp_path, "trials: 5000")
     result = tune(config, output=tmp_path / "t", set=["tune.time_limit=1s"])
@@ -95,6 +100,7 @@ def test_a_time_limit_ends_the_search_and_says_so(tmp_path: Path) -> None:
         tune(config, output=tmp_path / "u", set=["tune.time_limit=1e-9"])
 
 
+@pytest.mark.slow
 def test_a_search_of_an_older_version_resumes_with_its_time_limit(tmp_path: Path) -> None:
     first = tune(search_config(tmp_path, "trials: 1", "time_limit: 1h"), output=tmp_path / "t")
     assert first
@@ -107,6 +113,7 @@ def test_a_search_of_an_older_version_resumes_with_its_time_limit(tmp_path: Path
     assert 'time_limit: "1h"' in (tmp_path / "t" / "config.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_all_combinations_are_tried_once(tmp_path: Path) -> None:
     search = "search: {epochs: {choices: [1, 2, 3]}}"
     result = tune(search_config(tmp_path, "trials: 9", search), output=tmp_path / "t")
@@ -127,6 +134,7 @@ def test_a_search_that_cannot_start_leaves_no_directory(tmp_path: Path) -> None:
         assert not (tmp_path / "t").exists()
 
 
+@pytest.mark.slow
 def test_only_a_search_is_resumed_and_only_with_its_table(tmp_path: Path, penguins: Path) -> None:
     with raises(RunError):
         tune(resume=penguins)
@@ -141,6 +149,7 @@ def test_only_a_search_is_resumed_and_only_with_its_table(tmp_path: Path, pengui
         tune(resume=tmp_path / "t", trials=2)
 
 
+@pytest.mark.slow
 def test_settings_and_the_search_space_may_be_arguments(tmp_path: Path) -> None:
     config = load(search_config(tmp_path)).config
     result = tune(

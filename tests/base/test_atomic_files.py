@@ -240,6 +240,7 @@ def test_links_and_special_files_and_folders_without_a_lock_stay(tmp_path: Path)
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 @needs_locks
 def test_many_that_clear_and_write_at_once_lose_nothing(tmp_path: Path) -> None:
     def work(seed: int) -> None:

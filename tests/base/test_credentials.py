@@ -215,6 +215,7 @@ FORMS = [
 """Addresses with a password that is {}, mistyped in many ways."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 @given(
     st.from_regex(r"[A-Za-z0-9!$%^*_+.~-]{3,20}", fullmatch=True), st.sampled_from(["", "'", '"', "(", "cannot read "])

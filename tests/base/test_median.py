@@ -50,6 +50,7 @@ def test_fast_median_of_a_small_sample_is_numpys(numbers: list[float]) -> None:
         assert is_numpys(np.array(numbers))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "n", [MIN_SAMPLED_SIZE, MIN_SAMPLED_SIZE + 1, MIN_SAMPLED_SIZE + 2, 3 * MIN_SAMPLED_SIZE, 80 * MAX_SAMPLE]
 )

@@ -33,6 +33,7 @@ def test_a_panic_is_found_with_or_without_the_number_of_its_thread() -> None:
     assert panics_of("a warning\n") == []
 
 
+@pytest.mark.slow
 def test_a_panic_is_kept_off_stderr_and_other_text_is_not() -> None:
     assert ran("with without_panics(): os.write(2, panic)").stderr == ""
     assert ran("with without_panics(): os.write(2, b'warning\\n')").stderr == "warning\n"
@@ -72,6 +73,7 @@ def test_native_text_is_handled_up_to_the_end_of_the_block() -> None:
     assert (done.stdout, done.stderr) == ("'one\\n'\n", "two\n")
 
 
+@pytest.mark.slow
 def test_the_command_shows_the_error_of_a_library_once(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     duckdb.sql(f"COPY (SELECT INTERVAL 1 DAY AS x) TO '{path}' (FORMAT parquet)")  # a type that Polars fails at

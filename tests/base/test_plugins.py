@@ -234,6 +234,7 @@ def test_a_file_of_code_that_is_missing_is_an_issue_at_its_key(tmp_path: Path) -
     assert [(issue.location.line, issue.location.key) for issue in error.value.issues] == [(3, "code.0")]
 
 
+@pytest.mark.slow
 def test_the_json_schema_has_the_classes_of_plugins(tmp_path: Path) -> None:
     file = tmp_path / "loss.py"
     file.write_text(LOSS.format(name="scaled"))
@@ -250,6 +251,7 @@ def test_the_json_schema_has_the_classes_of_plugins(tmp_path: Path) -> None:
     assert not accepted({**documents[0], "loss": {"type": "scaled", "factor": "two"}})
 
 
+@pytest.mark.slow
 def test_classes_are_pickled_by_file_and_never_by_their_code(tmp_path: Path) -> None:
     file = tmp_path / "loss.py"
     file.write_text(LOSS.format(name="scaled"))
@@ -275,6 +277,7 @@ def test_a_class_without_a_file_is_refused() -> None:
         plugins.load_code([made["Scaled"]])
 
 
+@pytest.mark.slow
 def test_a_package_that_is_missing_where_work_is_done_is_named(install: Install) -> None:
     install("acme", LOSS.format(name="scaled"), "scaled")
     content = pickle.dumps(config(loss="scaled"))
@@ -351,6 +354,7 @@ def test_two_files_of_the_same_name_are_refused_unless_they_are_equal(tmp_path: 
         plugins.load_code([tmp_path / "b" / "loss.py"])
 
 
+@pytest.mark.slow
 def test_threads_execute_a_file_once_and_begin_other_work_meanwhile(tmp_path: Path) -> None:
     file = tmp_path / "loss.py"
     log = tmp_path / "log"

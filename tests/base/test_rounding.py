@@ -14,6 +14,7 @@ from nncli.base.rounding import rounded_apart
 SIZES = st.floats(1e-6, 1e9)
 
 
+@pytest.mark.slow
 @given(st.lists(SIZES, min_size=1, max_size=60), st.sampled_from([0.0, 3.7, -1e4]))
 def test_the_order_the_ties_and_the_sizes_are_kept(values: list[float], center: float) -> None:
     values = sorted(values)

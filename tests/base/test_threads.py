@@ -45,6 +45,7 @@ def test_of_threads_that_hold_it_at_a_time_the_last_to_end_gives_back_what_was_b
         assert threads() == {2}
 
 
+@pytest.mark.slow
 def test_every_thread_can_hold_it_and_each_sees_it() -> None:
     """threadpoolctl itself lets the first thread alone set it while it lives."""
     seen = set[int]()
@@ -101,6 +102,7 @@ def test_cores_are_those_of_the_process_and_no_more_than_its_container_has(
     assert available_cpus(tmp_path) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="OpenBLAS with kernels for several processors")
 def test_the_blas_kernel_is_the_one_that_computes() -> None:
     script = "import numpy; from nncli.base.threads import blas_kernel; print(blas_kernel())"

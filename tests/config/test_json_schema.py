@@ -74,6 +74,7 @@ def written() -> dict[str, Mapping[str, object]]:
 WRITTEN = written()
 
 
+@pytest.mark.slow
 def test_it_is_a_valid_schema_with_a_name() -> None:
     Draft202012Validator.check_schema(WHOLE)
     assert WHOLE["$id"] == "urn:nncli:config"

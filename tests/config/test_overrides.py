@@ -131,6 +131,7 @@ def test_a_long_assignment_is_shortened_in_its_location() -> None:
     assert source.endswith("x…")
 
 
+@pytest.mark.slow
 @given(SECTIONS, st.lists(WORDS, min_size=1, max_size=4), SCALARS.filter(lambda v: not isinstance(v, str)))
 def test_an_override_sets_its_key_only(value: dict[str, object], words: list[str], new: str | float | None) -> None:
     written = dump({"v": new}).removeprefix("v: ").strip()

@@ -69,6 +69,7 @@ def test_the_configuration_of_an_older_run_is_the_one_that_its_digest_is_of() ->
     assert not is_config_recorded(config.model_copy(update={"seed": 4}), manifest)
 
 
+@pytest.mark.slow
 def test_an_older_run_is_resumed(run: Run) -> None:
     result = train(resume=run.path, set=["epochs=7"])
     assert result.run == run.path

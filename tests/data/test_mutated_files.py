@@ -121,6 +121,7 @@ def duckdb_file(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes()}
 
 
+@pytest.mark.slow
 @partly
 @pytest.mark.parametrize(
     ("kind", "mutate", "n"),

@@ -239,6 +239,7 @@ def test_a_stored_table_is_described_column_by_column() -> None:
             profile(table, ["c"])
 
 
+@pytest.mark.slow
 @given(st.lists(st.none() | st.text(max_size=4) | st.integers().map(str) | st.floats().map(str), max_size=30))
 def test_any_column_has_a_profile_that_adds_up(cells: list[str | None]) -> None:
     result = of(cells, dtype=pl.String)

@@ -36,6 +36,7 @@ def statistics(column: ColumnProfile) -> dict[str, object]:
     return {key: value + 0.0 if isinstance(value, float) else str(value) for key, value in values.items()}  # no -0
 
 
+@pytest.mark.slow
 @given(
     st.integers(1, 30).flatmap(lambda n: st.lists(st.lists(VALUES, min_size=n, max_size=n), min_size=2, max_size=5)),
     st.permutations(["id", "a", "b", "time", "^.*$"]),
@@ -67,6 +68,7 @@ def test_bars_count_every_number() -> None:
     assert sum(histogram_of(np.random.default_rng(0).normal(size=500))) == 500
 
 
+@pytest.mark.slow
 def test_a_column_takes_less_than_a_tenth_of_a_millisecond_to_profile() -> None:
     x = np.random.default_rng(0).normal(size=(4000, 10))
     dense = DenseColumns([f"x{j}" for j in range(len(x))], x)

@@ -67,6 +67,7 @@ def check_profiles(frame: pl.DataFrame, dialect: CsvDialect) -> None:
             assert facts(result) == facts(profile_column(table.columns([result.name]), result.name))
 
 
+@pytest.mark.slow
 @given(
     frames(),
     st.sampled_from(
@@ -126,6 +127,7 @@ def test_words_and_days_are_profiled_together_and_what_may_be_numbers_is_not() -
     assert kinds == {name: kind for name, (_, kind) in plain.items()}
 
 
+@pytest.mark.slow
 def test_a_column_of_words_or_days_takes_less_than_a_quarter_of_a_millisecond() -> None:
     words = [pl.Series(f"w{j}", ["red", "green", f"c{j}"]) for j in range(4000)]
     days = [pl.Series(f"d{j}", ["2024-05-31", "2024-06-01", f"2024-07-{1 + j % 31:02}"]) for j in range(4000)]

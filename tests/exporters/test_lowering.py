@@ -64,6 +64,7 @@ def test_targets_and_temperatures_give_the_predictions_of_a_model(target: Target
     assert_equal_predictions(model_of(HIDDEN, target=target, temperature=temperature), TABLE)
 
 
+@pytest.mark.slow
 def test_links_and_quantiles_give_the_predictions_of_a_model() -> None:
     assert_equal_predictions(model_of(HIDDEN, target=NUMBER, loss=Poisson()), TABLE)
     for loss in (Gamma(), LogNormal(), Tweedie(), NegativeBinomial(), ZeroInflatedPoisson()):

@@ -107,6 +107,7 @@ EMBEDDINGS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 # Every example is a training, so that no smallest one is searched for.
 @settings(max_examples=10, phases=[Phase.explicit, Phase.generate])
 @given(
@@ -146,6 +147,7 @@ def test_a_network_for_any_table_has_the_predictions_of_its_program(
     assert_same(model, new_rows(seed, table), UNSCALED_ULP if encoding["numeric"] == "none" else 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [tag(cls) for cls in plain_losses()])
 def test_every_loss_has_the_predictions_of_its_program(tmp_path: Path, loss: str) -> None:
     task = {"cross_entropy": "three", "hinge": "two", "binary_cross_entropy": "labels"}.get(loss, "number")
@@ -164,6 +166,7 @@ def test_every_loss_has_the_predictions_of_its_program(tmp_path: Path, loss: str
     assert_same(trained(tmp_path, table, layers=[6], loss=loss), new_rows(3, table))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_every_layer_and_activation_has_the_predictions_of_its_program(tmp_path: Path, precision: str) -> None:
     table = table_of(4, "numbers", NAMES)
@@ -173,6 +176,7 @@ def test_every_layer_and_activation_has_the_predictions_of_its_program(tmp_path:
     assert_same(trained(tmp_path, table, layers=layers, precision=precision), new_rows(4, table))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quality", ["fast", "balanced"])
 def test_every_preset_has_the_predictions_of_its_program(tmp_path: Path, quality: str) -> None:
     task = {"fast": "three", "balanced": "numbers"}[quality]

@@ -27,6 +27,7 @@ def test_columns_are_kept_or_dropped_with_a_reason(table: Path) -> None:
     assert (summary.rows, summary.table_rows, summary.n_columns, summary.task) == (40, 40, 5, "regression")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["n/a", "tbd", "withheld"])
 def test_a_word_beside_amounts_with_thousands_separators_is_a_missing_cell(tmp_path: Path, word: str) -> None:
     path = tmp_path / "rents.csv"
@@ -83,6 +84,7 @@ def test_a_table_without_target_or_features_is_refused(table: Path) -> None:
         summarize_table(table, ["y"])
 
 
+@pytest.mark.slow
 def test_dates_whose_day_and_month_are_ambiguous_are_noted(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     rows = [f"{1 + i % 6:02}/{1 + i % 5:02}/2024,{i}" for i in range(40)]

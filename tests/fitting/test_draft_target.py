@@ -41,6 +41,7 @@ def test_the_error_of_a_missing_target_proposes_it(tmp_path: Path) -> None:
     assert "Try target='price'." in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "proposed"),
     [([0, 1, 2, 3, 4], True), ([0, 1], False), ([1, 2, 3, 4, 5], False), ([0.5, 1.5, 2.5], False)],

@@ -27,6 +27,7 @@ def tried_of(path: Path) -> tuple[DryRun, Finding | None]:
         return dry_run(ready)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_loss_decreases_for_every_shipped_configuration(config: Path) -> None:
     trial, finding = tried_of(config)

@@ -39,6 +39,7 @@ def run_before_and_after(folder: Path, config: str) -> tuple[Path, Path]:
     return before, train(path, output=folder / "after").run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [SMALL, SMALL + "bagging: bootstrap\n", "preset: tabular\n"])
 def test_members_do_not_depend_on_the_targets_of_their_held_out_rows(tmp_path: Path, more: str) -> None:
     before, after = run_before_and_after(tmp_path, CONFIG + "members: 2\n" + more)

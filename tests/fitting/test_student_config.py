@@ -26,6 +26,7 @@ def folds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return teacher(tmp_path_factory.mktemp("folds"))
 
 
+@pytest.mark.slow
 def test_the_first_fold_is_kept_from_the_scored_network_and_taught_by_the_member_that_held_it_out(folds: Path) -> None:
     config = student_config(folds, 8, folds.with_name("s"))
     assert config.validation == Fold(folds=3, fold=0, seed=0)
@@ -34,12 +35,14 @@ def test_the_first_fold_is_kept_from_the_scored_network_and_taught_by_the_member
     assert Path(config.teacher.path).is_absolute()
 
 
+@pytest.mark.slow
 def test_two_members_that_hold_out_the_same_fold_both_teach_it(tmp_path: Path) -> None:
     config = student_config(teacher(tmp_path, "members=6"), 8, tmp_path / "s")
     assert config.teacher is not None
     assert config.teacher.members == (1, 6)
 
 
+@pytest.mark.slow
 def test_members_that_draw_their_rows_teach_by_themselves(tmp_path: Path) -> None:
     config = student_config(teacher(tmp_path, "bagging=bootstrap"), 8, tmp_path / "s")
     assert config.validation == Bootstrap(bootstrap=0)
@@ -47,6 +50,7 @@ def test_members_that_draw_their_rows_teach_by_themselves(tmp_path: Path) -> Non
     assert (config.teacher.members, config.teacher.refit) == ((1,), True)
 
 
+@pytest.mark.slow
 def test_where_no_member_was_trained_on_the_validation_rows_all_teach_without_a_refit(tmp_path: Path) -> None:
     (tmp_path / "v.csv").write_bytes((DATA / "penguins.csv").read_bytes())
     config = student_config(teacher(tmp_path, f"validation={{path: {tmp_path}/v.csv}}"), 8, tmp_path / "s")
@@ -62,6 +66,7 @@ def test_a_single_network_keeps_its_validation_rows(penguins: Path, tmp_path: Pa
     assert (config.teacher.members, config.teacher.refit) == (None, False)
 
 
+@pytest.mark.slow
 def test_without_validation_rows_the_student_has_none_either(tmp_path: Path) -> None:
     config = student_config(teacher(tmp_path, "validation=0.0"), 8, tmp_path / "s")
     assert config.validation == 0.0
@@ -75,6 +80,7 @@ def test_the_units_are_those_asked_for_and_assignments_win(folds: Path) -> None:
     assert (config.epochs, config.members, config.output) == (7, 1, str(folds.with_name("s")))
 
 
+@pytest.mark.slow
 def test_the_loss_of_classes_is_the_cross_entropy_and_a_link_is_kept(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     assert student_config(teacher(tmp_path, "loss=hinge", "metric=accuracy"), 8, tmp_path / "s").loss == CrossEntropy()
@@ -97,6 +103,7 @@ def refusal(run: Path, *assignments: str) -> NncliError:
     return caught.value
 
 
+@pytest.mark.slow
 def test_several_quantiles_are_refused(tmp_path: Path) -> None:
     run = number_teacher(tmp_path, "loss={type: quantiles}")
     assert isinstance(refusal(run), UsageError)
@@ -114,6 +121,7 @@ def test_a_table_from_a_pipe_is_refused(tmp_path: Path) -> None:
     assert isinstance(refusal(run), DataError)
 
 
+@pytest.mark.slow
 def test_an_ensemble_that_lost_its_out_of_fold_predictions_is_refused(tmp_path: Path) -> None:
     run = teacher(tmp_path)
     (run / "held_out.safetensors").unlink()

@@ -19,6 +19,7 @@ CELLS = st.sampled_from((*ODD, "no", "a b c d", "\x1b[31m", "é", "9007199254740
 COLUMN = st.lists(CELLS, min_size=1, max_size=6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [{}, {"loss": "mse"}, {"validation": 0.0}, {"members": 3}], ids=str)
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(pools=st.lists(COLUMN, min_size=2, max_size=4), rows=st.integers(0, 45), step=st.integers(1, 7))

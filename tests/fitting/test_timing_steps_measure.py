@@ -29,6 +29,7 @@ def test_a_measurement_is_of_the_batch_of_the_whole_table_and_of_few_of_its_rows
     assert result.preparation(3_000) > result.preparation(1_500) == result.preparing
 
 
+@pytest.mark.slow
 def test_the_seconds_of_a_row_do_not_grow_with_the_table(tmp_path: Path) -> None:
     words = {f"c{i}": [f"word {k % 7}" for k in range(60_000)] for i in range(20)}
     pl.DataFrame(words | {"y": [k % 2 for k in range(60_000)]}).write_csv(tmp_path / "t.csv")

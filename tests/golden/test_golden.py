@@ -39,6 +39,7 @@ def test_the_present_format_has_its_golden_runs() -> None:
     assert {f"format-{FORMAT}-{name}" for name in CONFIGS} <= {home.name for home in HOMES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", [None, "Haswell", "Zen", "SkylakeX", "Nehalem"])
 def test_golden_runs_predict_the_same_bits_with_any_kernel_this_machine_runs(kernel: str | None) -> None:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}

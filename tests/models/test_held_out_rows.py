@@ -180,6 +180,7 @@ def test_scores_and_reports_come_from_the_kept_predictions(copy: Path) -> None:
     assert predict_held_out(copy).predictions.values.tobytes() == equal.values.tobytes()
 
 
+@pytest.mark.slow
 def test_an_ensemble_keeps_the_rows_of_each_member(tmp_path: Path) -> None:
     run = Run(train(written(tmp_path, "epochs=4", "workers=1"), output=tmp_path / "run").run)
     whole, members = run.load_held_out(), run.load_manifest().members

@@ -43,6 +43,7 @@ def table() -> Table:
     return read_table(DATA / "penguins.csv", missing_values=("", "NA"))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(order=st.lists(st.integers(0, 343), min_size=1, max_size=1200))
 def test_any_rows_in_any_order_get_the_same_predictions(model: Model, table: Table, order: list[int]) -> None:
@@ -51,6 +52,7 @@ def test_any_rows_in_any_order_get_the_same_predictions(model: Model, table: Tab
     assert model.predict(table.take(rows)).values.tobytes() == alone[rows].tobytes()
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(cuts=st.lists(st.integers(0, 344), max_size=6).map(sorted))
 def test_a_table_cut_anywhere_gets_the_same_bits(model: Model, table: Table, cuts: list[int]) -> None:

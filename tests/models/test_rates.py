@@ -75,6 +75,7 @@ CASES = (
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(*CASES, st.sampled_from((1, N, MAX_ROWS + 1)))
 def test_predictions_are_proportional_to_the_exposure_to_one_ulp(
@@ -88,6 +89,7 @@ def test_predictions_are_proportional_to_the_exposure_to_one_ulp(
         assert (at_one <= 1.5).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(*CASES)
 def test_programs_and_intervals_are_proportional_to_the_exposure_to_one_ulp(

@@ -104,6 +104,7 @@ def test_predicted_classes_follow_the_decision_and_probabilities_do_not() -> Non
     assert usual.with_intervals(0).find("recall").value == pytest.approx(1 / 3)
 
 
+@pytest.mark.slow
 def test_the_rates_of_a_frequent_positive_class_do_not_count_the_rows_of_the_other_one() -> None:
     target = ClassificationTarget(name="t", labels=("no", "yes"))
     y = np.repeat([0, 1], [100, 1900])

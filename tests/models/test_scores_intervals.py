@@ -75,6 +75,7 @@ def test_the_improvement_over_a_constant_score_is_that_of_the_interval(hits: int
         assert low <= (score.value or 0.0) <= high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("positive", [3, 300, 597])
 def test_no_improvement_is_larger_than_1(positive: int) -> None:
     for hits, predicted in ((1, 1), (3, 3), (2, 3), (0, 3)):
@@ -92,6 +93,7 @@ def test_perfect_scores_of_3_positive_rows_are_no_certainty() -> None:
         assert ends(scores[name])[0] < 0.6, name
 
 
+@pytest.mark.slow
 def test_an_equal_weight_changes_no_interval_and_groups_widen_it() -> None:
     y, k = few_predicted(20, 30)
     plain, weighted = scored(y, k), scored(y, k, np.full(len(y), 7.0))
@@ -101,6 +103,7 @@ def test_an_equal_weight_changes_no_interval_and_groups_widen_it() -> None:
         assert ends(grouped[name]) == pytest.approx(ends(plain[name]), abs=0.03)
 
 
+@pytest.mark.slow
 def test_rows_beyond_those_that_are_resampled_keep_their_count() -> None:
     scores = scored(*few_predicted(3, 3, positive=1_000, rows=40_000))
     assert 0.3 < ends(scores["precision"])[0] < 0.45

@@ -73,6 +73,7 @@ def numbers(low: float, high: float, *, shape: tuple[int, int] = (4, 3)) -> st.S
     return arrays(np.float64, shape, elements=st.floats(low, high))
 
 
+@pytest.mark.slow
 @every
 @given(Z=numbers(-20.0, 20.0))
 @settings(max_examples=30, deadline=None)
@@ -81,6 +82,7 @@ def test_forward_is_the_formula(activation: ActivationBase, Z: Matrix) -> None:
     np.testing.assert_allclose(Y, formula(activation, Z), rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.slow
 @every
 @given(Z=numbers(-20.0, 20.0))
 @settings(max_examples=30, deadline=None)
@@ -91,6 +93,7 @@ def test_float32_agrees_with_the_formula_to_its_precision(activation: Activation
     np.testing.assert_allclose(Y, expected, rtol=2e-6, atol=2e-6)
 
 
+@pytest.mark.slow
 @elementwise
 @given(Z=numbers(1e-2, 15.0), signs=arrays(np.bool_, (4, 3)), dY=numbers(-2.0, 2.0))
 @settings(max_examples=30, deadline=None)
@@ -230,6 +233,7 @@ def test_a_slope_or_an_alpha_is_obeyed_below_zero_and_not_above(text: dict[str, 
     assert dZ[0, 1] == 1.0
 
 
+@pytest.mark.slow
 def test_selu_keeps_mean_zero_and_variance_one() -> None:
     z = np.linspace(-12.0, 12.0, 2_400_001)[None]
     density = np.exp(-(z**2) / 2.0) / math.sqrt(2.0 * math.pi) * (z[0, 1] - z[0, 0])

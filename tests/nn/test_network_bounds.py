@@ -59,6 +59,7 @@ def networks(draw: st.DrawFn) -> Network:
     return network_of(*hidden, features=3, outputs=2, **options, **embedded)
 
 
+@pytest.mark.slow
 @given(networks(), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 1e-9, 1e-3, 1.0, 1e4]))
 def test_outputs_follow_their_signs_for_every_pair_of_rows(network: Network, seed: int, size: float) -> None:
     rng = np.random.default_rng(seed)
@@ -86,6 +87,7 @@ def test_a_network_without_monotone_features_has_no_bounds() -> None:
     assert network_of(Dense(units=2), monotone=(0, 0)).bounds is None
 
 
+@pytest.mark.slow
 @given(st.sampled_from(ACTIVATIONS), st.booleans(), st.booleans(), st.integers(0, 2**32 - 1))
 def test_outputs_are_sums_of_functions_of_each_set(activation: Any, embeds: bool, is_monotone: bool, seed: int) -> None:
     rng = np.random.default_rng(seed)

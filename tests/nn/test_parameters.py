@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -54,6 +55,7 @@ def test_groups_lie_in_order_and_the_decayed_come_first(layout: ParamLayout) -> 
         assert (parameters.theta[span] == group).all()
 
 
+@pytest.mark.slow
 @given(layout=layouts())
 @settings(max_examples=50, deadline=None)
 def test_names_keep_the_order_and_the_shapes_of_the_network(layout: ParamLayout) -> None:

@@ -112,6 +112,7 @@ def test_blocks_of_few_rows_are_small_and_of_many_rows_hardly_padded(rows: int) 
     assert n_blocks * block_rows - rows <= MIN_BLOCK_ROWS * n_blocks + n_blocks
 
 
+@pytest.mark.slow
 @every
 @bound_and_folded
 def test_the_bits_of_a_row_do_not_depend_on_how_many_rows_follow_it(network: Network, final: bool) -> None:
@@ -185,6 +186,7 @@ for threads in (1, 2):
 PRODUCT = "import numpy as np; A = np.ones((1000, 1000)); [A @ A for _ in range(20)]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["Haswell", "Zen", "SkylakeX", "Nehalem", "Sandybridge"])
 def test_the_bits_of_a_row_do_not_depend_on_its_place_with_any_kernel_this_machine_runs(kernel: str) -> None:
     environment = {**os.environ, "OPENBLAS_CORETYPE": kernel}

@@ -68,7 +68,7 @@ def test_a_divergence_does_not_claim_to_have_saved_what_could_not_be(
 def test_files_that_cannot_be_read_back_are_told(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = train(config, output=tmp_path / "a").run
     manifest = Run.open(run).load_manifest()
-    monkeypatch.setattr(Path, "read_bytes", full)
+    monkeypatch.setattr("nncli.run_directory.run.read_regular", full)
     with pytest.raises(NncliError, match="read back: No space left") as caught:
         Run.open(run).save_manifest(manifest)
     assert f"--resume {run}" in caught.value.on(in_terminal)
@@ -80,7 +80,7 @@ def test_checkpoints_that_cannot_be_read_are_not_called_damaged(
 ) -> None:
     run = train(config, output=tmp_path / "a").run
 
-    def refuse(file: Path) -> None:
+    def refuse(*_: object) -> None:
         raise ValueError("damaged") if code is None else OSError(code, os.strerror(code))
 
     monkeypatch.setattr("nncli.run_directory.checkpoints.read_checkpoint", refuse)

@@ -146,6 +146,7 @@ def test_when_all_are_damaged_the_run_is_refused(saved: Path) -> None:
     assert caught.value.hint
 
 
+@pytest.mark.slow
 @partly
 def test_every_flipped_bit_is_detected_or_harmless(saved: Path) -> None:
     """Bits here and there; all of them when it is thorough. Harmless are a space more in the header, and such."""
@@ -208,6 +209,7 @@ def test_many_epochs_fit_into_the_header(tmp_path: Path) -> None:
     assert max(sizes) < 2_000
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
 def test_a_huge_checkpoint_is_skipped_within_bounded_memory(saved: Path) -> None:
     with file_of(saved, 7).open("r+b") as file:
@@ -252,6 +254,7 @@ def test_a_run_whose_checkpoints_are_all_damaged_is_refused_and_still_predicts(c
     Run.open(run).load_model()
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_its_first_checkpoint_starts_again(config: Path, tmp_path: Path) -> None:
     expected = outcome(train(config, output=tmp_path / "whole").run)
     copy = tmp_path / "copy"
@@ -268,6 +271,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(config: Path, tmp
     assert outcome(train(resume=copy).run) == expected
 
 
+@pytest.mark.slow
 def test_checkpoints_swapped_between_two_runs_of_one_shape_are_refused(config: Path, tmp_path: Path) -> None:
     runs = [
         train(config, output=tmp_path / name, set=[f"seed={seed}"], stop=stop_at(17)).run

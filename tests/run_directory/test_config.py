@@ -83,6 +83,7 @@ def table(path: Path, columns: int, width: int) -> Path:
     return config
 
 
+@pytest.mark.slow
 def test_a_configuration_of_more_than_a_mebibyte_is_read_again(tmp_path: Path) -> None:
     run = train(table(tmp_path / "t.csv", 12, 46_000), output=tmp_path / "run").run
     assert (run / CONFIG).stat().st_size > 1 << 20

@@ -45,6 +45,7 @@ def probabilities(run: Path) -> np.ndarray[tuple[int, int], np.dtype[np.float64]
     return predict(run, TABLE, proba=True).select(pl.selectors.starts_with("proba_")).to_numpy().astype(np.float64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["networks", "ensembles"])
 def test_it_predicts_the_mean_of_the_models_of_its_folds(kind: str, request: pytest.FixtureRequest) -> None:
     path: Path = request.getfixturevalue(kind)
@@ -77,6 +78,7 @@ def test_its_out_of_fold_predictions_are_scored_calibrate_sets_and_are_explained
     assert len(explain(path, permutations=1, top=1).importances or ()) == 7
 
 
+@pytest.mark.slow
 def test_it_is_compared_with_runs_on_the_rows_that_both_held_out(networks: Path, ensembles: Path) -> None:
     result = compare([networks, ensembles, networks / "folds" / "1"])
     assert not any(run.problems for run in result.runs)
@@ -86,6 +88,7 @@ def test_it_is_compared_with_runs_on_the_rows_that_both_held_out(networks: Path,
     assert all(pair.test is not None for pair in result.pairs)
 
 
+@pytest.mark.slow
 def test_an_evaluation_tells_that_it_was_trained_on_the_rows_and_a_program_is_exported(
     networks: Path, tmp_path: Path
 ) -> None:

@@ -71,6 +71,7 @@ def served(run: Path) -> Iterator[tuple[str, bytes]]:
     state.batcher.close()
 
 
+@pytest.mark.slow
 def test_files_hold_what_their_descriptions_say_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,7 @@ def of(runs: Path) -> dict[str, RunInfo]:
     return {run.path.name: run for run in nncli.runs(runs)}
 
 
+@pytest.mark.slow
 def test_every_kind_of_run_is_listed_once_and_members_and_folds_are_not(runs: Path) -> None:
     kinds = {name: (run.kind, run.status) for name, run in of(runs).items()}
     assert kinds == {

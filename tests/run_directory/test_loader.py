@@ -228,6 +228,7 @@ def tried(tiny: Path, folder: Path, name: str, contents: Iterator[bytes]) -> lis
     return wrong
 
 
+@pytest.mark.slow
 @partly
 @pytest.mark.parametrize("name", READ)
 def test_every_flipped_bit_is_detected_or_harmless(tiny: Path, tmp_path: Path, name: str) -> None:
@@ -235,6 +236,7 @@ def test_every_flipped_bit_is_detected_or_harmless(tiny: Path, tmp_path: Path, n
     assert tried(tiny, tmp_path, name, islice(every_bit, None, None, every(23))) == []  # 23: other bits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [MODEL, WEIGHTS])
 def test_every_flipped_bit_of_model_and_weights_is_detected(tiny: Path, tmp_path: Path, name: str) -> None:
     copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
@@ -243,6 +245,7 @@ def test_every_flipped_bit_of_model_and_weights_is_detected(tiny: Path, tmp_path
         assert answer(copy) is None
 
 
+@pytest.mark.slow
 @partly
 def test_every_flipped_bit_of_the_manifest_is_detected_or_harmless(tiny: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
@@ -275,6 +278,7 @@ def test_every_truncation_is_detected(tiny: Path, tmp_path: Path, name: str) -> 
     assert answer(copy) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", READ)
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -394,6 +398,7 @@ except RunError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
 @pytest.mark.parametrize("name", READ)
 def test_memory_stays_bounded_when_a_file_is_huge(copy: Path, name: str) -> None:
@@ -404,6 +409,7 @@ def test_memory_stays_bounded_when_a_file_is_huge(copy: Path, name: str) -> None
     assert peak < 256 * 2**20
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
 def test_a_network_beyond_memory_is_never_allocated(copy: Path) -> None:
     layers = [{"type": "dense", "units": 10**9, "activation": {"type": "relu"}}] * 3
@@ -438,6 +444,7 @@ print("all")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
 @pytest.mark.parametrize("name", [MODEL, MANIFEST])
 def test_a_huge_number_in_a_file_neither_allocates_nor_loops(copy: Path, tmp_path: Path, name: str) -> None:

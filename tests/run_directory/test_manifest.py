@@ -46,6 +46,7 @@ def test_the_manifest_has_the_checksum_of_every_other_file(penguins: Path) -> No
     assert manifest(penguins).files == sums
 
 
+@pytest.mark.slow
 def test_the_manifest_of_a_running_training_has_no_checksums(tmp_path: Path) -> None:
     config = tmp_path / "c.yaml"
     config.write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\nepochs: 3\n")
@@ -59,6 +60,7 @@ def test_the_manifest_of_a_running_training_has_no_checksums(tmp_path: Path) -> 
     assert {(recorded.status, recorded.finished, len(recorded.files)) for recorded in seen} == {("running", None, 0)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("validation", ["0.2", "{path: TABLE}"])
 def test_the_status_of_a_stopped_training_is_stopped(tmp_path: Path, validation: str) -> None:
     config = tmp_path / "c.yaml"

@@ -101,6 +101,7 @@ def test_only_a_run_may_be_replaced(tmp_path: Path, parts: Parts) -> None:
             check_new_directory(taken, force=force)
 
 
+@pytest.mark.slow
 def test_concurrent_runs_get_their_own_directories(tmp_path: Path, parts: Parts) -> None:
     with ThreadPoolExecutor(8) as pool:
         paths = list(pool.map(lambda _: made(tmp_path / "run", parts), range(40)))
@@ -219,6 +220,7 @@ def test_the_saved_configuration_has_every_default(penguins: Path, tmp_path: Pat
     assert (tmp_path / CONFIG).read_text() == written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["penguins", "line", "pair"])
 def test_the_saved_configuration_trains_the_same_weights(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
@@ -264,6 +266,7 @@ def holder(run: Path) -> Process:
     return process
 
 
+@pytest.mark.slow
 def test_a_lock_of_another_process_is_respected_until_it_is_killed(nncli: Cli, copy: Path) -> None:
     before = {path.name: path.read_bytes() for path in copy.iterdir() if path.is_file()}
     with holder(copy) as process:
@@ -275,6 +278,7 @@ def test_a_lock_of_another_process_is_respected_until_it_is_killed(nncli: Cli, c
     nncli("train", "--resume", copy, "--set", "epochs=21").check()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_a_second_training_of_one_run_is_refused(nncli: Cli, copy: Path) -> None:
     with start("train", "--resume", copy, "--set", "epochs=100000000") as process:
@@ -302,6 +306,7 @@ def test_incomplete_directories_are_deleted_by_the_next_run(tmp_path: Path, part
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
+@pytest.mark.slow
 def test_a_directory_in_creation_is_not_deleted(tmp_path: Path, parts: Parts) -> None:
     making = tmp_path / f".run.0123456789ab{TEMPORARY_SUFFIX}"
     making.mkdir()

@@ -67,6 +67,7 @@ def test_a_training_whose_directory_is_gone_ends_with_an_error_and_makes_no_othe
     assert run.parent.exists() == (change is not move_parent)
 
 
+@pytest.mark.slow
 def test_a_moved_run_resumes_at_its_new_place(config: Path, tmp_path: Path) -> None:
     run, moved = tmp_path / "a", tmp_path / "moved"
     with pytest.raises(RunError):

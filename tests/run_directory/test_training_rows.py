@@ -75,6 +75,7 @@ def test_a_row_among_training_rows_is_no_proof_and_all_rows_are() -> None:
     assert not matches(rows, []).are_optimistic
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", [2, 10, 100, 1_000, 10_000, 10**6])
 @pytest.mark.parametrize("n", [20, 150, 1_000])
 def test_new_rows_that_equal_training_rows_by_chance_raise_no_alarm(values: int, n: int) -> None:

@@ -29,6 +29,7 @@ def expected(model: ServedModel, rows: list[dict[str, Any]]) -> list[str]:
     return [] if note is None else [note]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGS)
 @pytest.mark.parametrize("row", [UNSEEN, FAR])
 def test_an_answer_in_json_has_the_notes_of_nncli_predict(
@@ -74,6 +75,7 @@ def test_other_protocols_have_the_same_notes(client: AsgiClient, models: Mapping
     assert answer.json["parameters"] == {"notes": notes[0]}
 
 
+@pytest.mark.slow
 def test_requests_that_are_predicted_together_have_their_own_notes(
     client: AsgiClient, models: Mapping[str, ServedModel]
 ) -> None:

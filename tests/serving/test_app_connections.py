@@ -117,6 +117,7 @@ def test_without_the_option_nothing_is_logged(state: ServerState, capsys: pytest
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_an_answer_that_takes_too_long_is_counted_as_what_the_client_gets(
     state: ServerState, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,6 +64,7 @@ requests = st.builds(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.hypothesis
 @settings(deadline=None)
 @given(st.lists(st.tuples(requests, st.sampled_from([0.0, 0.0, 0.0, 0.001])), max_size=30), st.integers(1, 3))

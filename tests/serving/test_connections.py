@@ -36,6 +36,7 @@ def server() -> Iterator[Server]:
         yield running
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "data",
     [b"G", GET[:-2], b"POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc", post(b"")[:-2] + b"X"],
@@ -54,6 +55,7 @@ def trickle(client: Client) -> None:
             time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_trickle_does_not_extend_the_time(server: Server) -> None:
     with server.client() as client:
         client.send(b"GET /p HTTP/1.1\r\nHost: x\r\n")
@@ -66,6 +68,7 @@ def test_a_trickle_does_not_extend_the_time(server: Server) -> None:
         sent.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", [b"", b"\r\n", GET])
 def test_an_idle_connection_is_closed_without_a_word(server: Server, data: bytes) -> None:
     with server.client() as client:
@@ -77,6 +80,7 @@ def test_an_idle_connection_is_closed_without_a_word(server: Server, data: bytes
         assert 0.2 < time.monotonic() - begun < 2
 
 
+@pytest.mark.slow
 def test_an_answer_that_takes_too_long_is_a_503(server: Server) -> None:
     with server.client() as client:
         answer = client.send(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").answer()
@@ -94,6 +98,7 @@ def test_the_work_for_a_client_that_left_ends(server: Server) -> None:
     assert eventually(lambda: server.logged == [("/slow", None)])
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_read_is_dropped() -> None:
     with serving(replace(LIMITS, timeout=1.0)) as server, server.client() as client:
         client.send(post(b"50000000", b"/large"))
@@ -136,6 +141,7 @@ def test_chunks_are_counted(server: Server, size: int) -> None:
     assert eventually(lambda: server.connections.bodies.used == 0)
 
 
+@pytest.mark.slow
 def test_no_more_is_read_than_what_waits_for_the_answer_before(server: Server) -> None:
     with server.client() as client:
         client.send(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" + GET * 400)
@@ -252,6 +258,7 @@ def test_connections_are_closed_without_an_answer_if_too_many_wait_for_their_ref
         assert [client.send(GET[1:]).answer().status for client in clients] == [200] * 2
 
 
+@pytest.mark.slow
 def test_a_server_that_stops_answers_what_it_has_begun() -> None:
     with serving(replace(LIMITS, timeout=5.0, idle=5.0)) as server:
         idle, next_one, half = (server.client() for _ in range(3))

@@ -162,6 +162,7 @@ def test_a_head_may_be_as_large_as_the_limits(server: Server, data: bytes) -> No
     assert server.answer(data).status == 200
 
 
+@pytest.mark.slow
 def test_requests_that_were_sent_at_once_are_answered_in_order(server: Server) -> None:
     many = 3000
     with server.client() as client:
@@ -169,6 +170,7 @@ def test_requests_that_were_sent_at_once_are_answered_in_order(server: Server) -
         assert [json.loads(client.answer().body)[1] for _ in range(many)] == [f"/{k}" for k in range(many)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", [CHUNKED + b"f" * 17 + b"\r\nabc\r\n0\r\n\r\n", CHUNKED + b"3\nabc\n0\n\n"])
 def test_chunks_that_do_not_end_are_a_timeout(data: bytes) -> None:
     with serving(HttpLimits(timeout=0.4, linger=0.4)) as server, server.client() as client:

@@ -133,6 +133,7 @@ def test_all_pipelined_requests_are_answered_and_only_the_last_answer_closes() -
     connected(test)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [5, len(REQUEST % b"p1") - 1])
 def test_a_request_that_has_half_arrived_is_answered(sent: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also if its other half comes after the time at which idle connections are closed."""

@@ -27,6 +27,7 @@ def _operations(document: Any) -> Iterator[tuple[str, str, Any]]:
             yield path, method, operation
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_token", [False, True])
 def test_the_document_is_valid(models: Mapping[str, ServedModel], has_token: bool) -> None:
     document = openapi_document(list(models.values()), has_token=has_token)
@@ -78,6 +79,7 @@ def _examples(document: Any) -> Iterator[tuple[str, str, str]]:
                 yield path, media_type, body if isinstance(body, str) else json.dumps(body)
 
 
+@pytest.mark.slow
 def test_every_example_request_is_answered_as_described(document: Any, client: AsgiClient) -> None:
     examples = list(_examples(document))
     assert {media_type for _, media_type, _ in examples} == {

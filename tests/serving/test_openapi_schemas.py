@@ -18,6 +18,7 @@ CELLS: list[Any] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", table_of().drop(TARGETS).columns)
 def test_a_schema_refuses_nothing_that_the_server_answers(
     client: AsgiClient, models: Mapping[str, ServedModel], column: str

@@ -87,6 +87,7 @@ def test_what_a_model_does_not_have_is_refused(client: AsgiClient, target: str) 
     assert "--" not in problem["detail"] + problem.get("hint", "")
 
 
+@pytest.mark.slow
 def test_any_number_of_levels_leaves_few_calibrations(client: AsgiClient, models: Mapping[str, ServedModel]) -> None:
     for k in range(40):
         assert client.post_json(f"/models/number/predict?interval=0.{50 + k % 40}", ROW).status == 200

@@ -68,6 +68,7 @@ SLOW_BODIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["busy", *SLOW_BODIES])
 def test_health_and_a_signal_are_answered_while_a_request_computes(
     runs: Mapping[str, Path], row: dict[str, Any], name: str
@@ -95,6 +96,7 @@ def test_health_and_a_signal_are_answered_while_a_request_computes(
         assert_no_traceback(server)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_server_with_success_once_all_is_answered(
     runs: Mapping[str, Path], row: dict[str, Any], number: int
@@ -122,6 +124,7 @@ def test_a_signal_ends_the_server_with_success_once_all_is_answered(
         assert_no_traceback(server)
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_it_at_once(runs: Mapping[str, Path]) -> None:
     with running(runs["number"], "--port", "0") as server:
         with socket.create_connection(("127.0.0.1", server.port)) as waiting:
@@ -136,6 +139,7 @@ def test_a_second_signal_ends_it_at_once(runs: Mapping[str, Path]) -> None:
         assert_no_traceback(server)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGHUP, None)])
 def test_a_signal_while_the_models_are_loaded(runs: Mapping[str, Path], number: int, code: int | None) -> None:
     """SIGTERM ends the process without a traceback, and SIGHUP does nothing."""
@@ -150,6 +154,7 @@ def test_a_signal_while_the_models_are_loaded(runs: Mapping[str, Path], number: 
         assert_no_traceback(server)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there are no terminals")
 def test_a_server_whose_terminal_is_closed_stops(runs: Mapping[str, Path]) -> None:
     outside, inside = os.openpty()
@@ -169,6 +174,7 @@ def test_a_server_whose_terminal_is_closed_stops(runs: Mapping[str, Path]) -> No
         assert process.wait(30) == 0
 
 
+@pytest.mark.slow
 def test_a_request_that_never_arrives_does_not_keep_it(runs: Mapping[str, Path]) -> None:
     with running(runs["number"], "--port", "0", "--timeout", "1s") as server:
         with socket.create_connection(("127.0.0.1", server.port)) as waiting:
@@ -178,6 +184,7 @@ def test_a_request_that_never_arrives_does_not_keep_it(runs: Mapping[str, Path])
         assert_no_traceback(server)
 
 
+@pytest.mark.slow
 def test_sighup_loads_the_run_that_is_there_now(run: Path, runs: Mapping[str, Path], row: dict[str, Any]) -> None:
     with running(run, "--port", "0") as server:
         before = prediction(server, row)
@@ -192,6 +199,7 @@ def test_sighup_loads_the_run_that_is_there_now(run: Path, runs: Mapping[str, Pa
         assert_no_traceback(server)
 
 
+@pytest.mark.slow
 def test_sighup_reads_the_token_again(runs: Mapping[str, Path], tmp_path: Path) -> None:
     first, second = "first-token-of-the-server", "second-token-of-the-server"
     file = tmp_path / "token"
@@ -221,6 +229,7 @@ def test_sighup_reads_the_token_again(runs: Mapping[str, Path], tmp_path: Path) 
         assert not any(token in line for line in server.lines for token in (first, second))
 
 
+@pytest.mark.slow
 def test_a_run_that_is_damaged_while_it_is_served_changes_nothing(run: Path, row: dict[str, Any]) -> None:
     with running(run, "--port", "0") as server:
         before = prediction(server, row)
@@ -236,6 +245,7 @@ def test_a_run_that_is_damaged_while_it_is_served_changes_nothing(run: Path, row
         assert_no_traceback(server)
 
 
+@pytest.mark.slow
 def test_after_sigkill_it_starts_again_on_the_same_port_at_once(runs: Mapping[str, Path], row: dict[str, Any]) -> None:
     with running(runs["number"], "--port", "0") as server:
         before, port = prediction(server, row), server.port
@@ -248,6 +258,7 @@ def test_after_sigkill_it_starts_again_on_the_same_port_at_once(runs: Mapping[st
             assert again.port == port
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(socket, "SO_REUSEPORT"), reason="ports cannot be shared here")
 def test_a_second_server_takes_over_the_port(runs: Mapping[str, Path], row: dict[str, Any]) -> None:
     with running(runs["number"], "--port", "0", "--reuse-port") as first:
@@ -258,6 +269,7 @@ def test_a_second_server_takes_over_the_port(runs: Mapping[str, Path], row: dict
             assert prediction(second, row) == before
 
 
+@pytest.mark.slow
 def test_errors_at_the_start_are_one_message_with_their_code(runs: Mapping[str, Path], tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -289,6 +301,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="the descriptor is redirected on POSIX alone")
 def test_the_log_of_json_stays_json_when_a_library_writes_to_stderr(
     runs: Mapping[str, Path], row: dict[str, Any]

@@ -44,6 +44,7 @@ def test_other_words_have_no_order(labels: list[str]) -> None:
     assert label_order(labels) is None
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_a_subset_of_a_scale_keeps_its_order(data: st.DataObject) -> None:
     levels = [level.split("/") for level in data.draw(st.sampled_from(SCALES)).split(", ")]

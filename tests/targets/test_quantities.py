@@ -169,6 +169,7 @@ def test_ranges_with_bounds_are_in_order(data: st.DataObject) -> None:
         assert order == labels
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_ranges_that_overlap_have_no_order(data: st.DataObject) -> None:
     low, middle, high, top = sorted(data.draw(st.sets(st.integers(0, 99), min_size=4, max_size=4)))

@@ -179,6 +179,7 @@ def test_a_metric_that_is_never_defined_is_refused() -> None:
         plugins.loaded("metrics").clear()
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.integers(1, 9), st.booleans(), st.integers(0, 3)), min_size=1, max_size=60), st.integers(0, 6)
 )

@@ -25,6 +25,7 @@ def test_a_run_has_its_name_its_parameters_and_where_they_come_from(penguins: Pa
     assert tags["nncli.data.sha256"] == manifest["data"]["sha256"]
 
 
+@pytest.mark.slow
 def test_the_key_is_the_same_for_a_copy_and_another_for_another_training(tmp_path: Path, penguins: Path) -> None:
     first = trained(tmp_path)
     copy = shutil.copytree(first, tmp_path / "elsewhere" / "run")

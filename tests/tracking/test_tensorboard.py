@@ -34,6 +34,7 @@ def written(events: dict[str, list[tuple[int, float, float]]], metric: str) -> l
     return [(step, value) for step, value, _ in events[metric]]
 
 
+@pytest.mark.slow
 def test_a_training_writes_every_epoch_beside_the_run(tmp_path: Path) -> None:
     run = train(config(tmp_path), output=tmp_path / "run", track=["tensorboard"]).run
     events = scalars(tmp_path / "tensorboard" / "run")
@@ -63,6 +64,7 @@ def test_the_health_of_each_layer_is_in_scalars_and_histograms(tmp_path: Path) -
     assert "health/input/weight" not in events.Tags()["histograms"]
 
 
+@pytest.mark.slow
 def test_what_is_written_afterwards_is_the_same(tmp_path: Path) -> None:
     run = train(config(tmp_path), output=tmp_path / "run", track=[f"tensorboard={tmp_path / 'live'}"]).run
     tracker = TensorBoard(tmp_path / "later")
@@ -85,6 +87,7 @@ def test_parameters_and_final_scores_are_in_the_tab_hparams(tmp_path: Path, peng
     assert {*read_events(tmp_path / "run").Tags()["tensors"]} == {"parameters/text_summary", "tags/text_summary"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("set_back", [0.0, 7200.0])
 def test_a_resumed_training_has_every_step_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_back: float
@@ -110,6 +113,7 @@ def test_a_training_that_goes_back_has_the_repeated_steps_once(tmp_path: Path) -
     assert written(scalars(tmp_path / "run"), "loss") == [(1, 1.0), (2, 2.0), (3, 2.0)]
 
 
+@pytest.mark.slow
 def test_an_ensemble_has_a_folder_for_every_member(tmp_path: Path) -> None:
     run = train(config(tmp_path, ENSEMBLE), output=tmp_path / "run", track=["tensorboard"]).run
     folder = tmp_path / "tensorboard" / "run"
@@ -151,6 +155,7 @@ def test_what_is_flushed_can_be_read_while_the_training_goes_on(tmp_path: Path) 
     tracker.close()
 
 
+@pytest.mark.slow
 def test_the_run_directory_holds_no_event_file(tmp_path: Path) -> None:
     plain, tracked = trained(tmp_path, name="plain"), train(config(tmp_path), output=tmp_path / "run").run
     assert {path.name for path in plain.iterdir()} == {path.name for path in tracked.iterdir()}

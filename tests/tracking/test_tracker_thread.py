@@ -39,6 +39,7 @@ class Items:
         self.calls.append("close")
 
 
+@pytest.mark.slow
 def test_all_items_arrive_in_order() -> None:
     items = Items()
     work: TrackerThread[int] = TrackerThread(lambda: items)
@@ -98,6 +99,7 @@ def test_an_opening_that_hangs_is_not_waited_for_either() -> None:
     freed.set()
 
 
+@pytest.mark.slow
 def test_a_slow_tracker_is_waited_for_while_it_answers() -> None:
     items = Items(seconds=0.1)
     work: TrackerThread[int] = TrackerThread(lambda: items)
@@ -108,6 +110,7 @@ def test_a_slow_tracker_is_waited_for_while_it_answers() -> None:
     assert len(items.received) == 8
 
 
+@pytest.mark.slow
 def test_there_is_an_end_to_that() -> None:
     items = Items(seconds=0.1)
     work: TrackerThread[int] = TrackerThread(lambda: items)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from nncli.api.train import train_events
 from nncli.fitting.parallel.control_dir import ControlDirectory, EpochsWriter
 from nncli.fitting.train.events import MembersProgress, MembersStarted, Progress, Started
@@ -55,6 +57,7 @@ def test_a_training_that_goes_back_repeats_its_epochs(penguins: Path) -> None:
     assert memory.points["run"]["loss", 2].time == start + 2.0
 
 
+@pytest.mark.slow
 def test_a_member_is_logged_once_its_training_has_ended(tmp_path: Path) -> None:
     run = trained(tmp_path, ENSEMBLE)
     memory = Memory()
@@ -70,6 +73,7 @@ def test_a_member_is_logged_once_its_training_has_ended(tmp_path: Path) -> None:
     assert memory.endings["run"].outcome == "stopped"
 
 
+@pytest.mark.slow
 def test_a_member_is_logged_while_it_is_trained(tmp_path: Path) -> None:
     run = trained(tmp_path, ENSEMBLE)
     history = read_history(run / "members" / "2", Run.open(run / "members" / "2").load_manifest())
@@ -94,6 +98,7 @@ def test_a_member_is_logged_while_it_is_trained(tmp_path: Path) -> None:
     assert [*memory.runs] == ["run", "run/members/2"]
 
 
+@pytest.mark.slow
 def test_a_member_that_is_written_again_is_logged_later(tmp_path: Path) -> None:
     run = trained(tmp_path, ENSEMBLE)
     memory = Memory()

@@ -29,6 +29,7 @@ def followed(folder: Path, text: str) -> tuple[Path, Memory]:
     return folder / "run", memory
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [NETWORK, ENSEMBLE, REGRESSION])
 def test_a_finished_run_is_tracked_as_it_was_during_its_training(tmp_path: Path, text: str) -> None:
     run, live = followed(tmp_path, text)
@@ -47,6 +48,7 @@ def test_every_epoch_of_the_history_is_tracked(penguins: Path) -> None:
     assert memory.values("run", f"val_{history.metric}") == {report.epoch: report.metric for report in history.reports}
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_a_run_with_a_child_for_every_member(tmp_path: Path) -> None:
     memory = Memory()
     track_finished_run(trained(tmp_path, ENSEMBLE), memory)
@@ -59,6 +61,7 @@ def test_an_ensemble_is_a_run_with_a_child_for_every_member(tmp_path: Path) -> N
     assert [file.name for file in memory.endings["run"].files] == ["config.yaml", "metrics.json"]
 
 
+@pytest.mark.slow
 def test_a_cross_validation_is_a_run_with_a_child_for_every_fold(tmp_path: Path) -> None:
     result = cross_validate(config(tmp_path, NETWORK + "workers: 1\n"), folds=3, output=tmp_path / "cv")
     assert result is not None
@@ -74,6 +77,7 @@ def test_a_cross_validation_is_a_run_with_a_child_for_every_fold(tmp_path: Path)
     assert memory.endings["cv"].outcome == "done"
 
 
+@pytest.mark.slow
 def test_a_stopped_run_is_tracked_up_to_its_last_epoch(tmp_path: Path) -> None:
     epochs = 0
 
@@ -89,6 +93,7 @@ def test_a_stopped_run_is_tracked_up_to_its_last_epoch(tmp_path: Path) -> None:
     assert len(memory.values("run", "loss")) == Run.open(run).load_manifest().epochs
 
 
+@pytest.mark.slow
 def test_a_run_in_training_and_a_folder_without_a_run_are_refused(tmp_path: Path) -> None:
     for event in train_events(config(tmp_path), output=tmp_path / "run"):
         if isinstance(event, Started):

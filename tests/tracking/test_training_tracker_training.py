@@ -71,6 +71,7 @@ def test_the_events_of_a_training_pass_through(tmp_path: Path, monkeypatch: pyte
     assert memory.calls == ["start run", "end run", "close"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["start", "log", "flush", "end", "close"])
 @pytest.mark.parametrize("text", [NETWORK, ENSEMBLE])
 def test_a_tracker_that_fails_is_one_warning(
@@ -86,6 +87,7 @@ def test_a_tracker_that_fails_is_one_warning(
     assert "http://127.0.0.1:9" in stop.finding.hint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["start", "log", "end"])
 def test_a_tracker_that_hangs_is_one_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
     freed = threading.Event()
@@ -98,6 +100,7 @@ def test_a_tracker_that_hangs_is_one_warning(tmp_path: Path, monkeypatch: pytest
     freed.set()
 
 
+@pytest.mark.slow
 def test_the_result_is_the_same_with_a_tracker_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, Broken("log"))
     for folder in ("a", "b"):

@@ -174,6 +174,7 @@ def climbed(seed: int, n: int = 150, trials: int = 40) -> Made:
     return Made(rows, RMSE, [np.sqrt(item)[:, None] for item in (first, *losses)], {})
 
 
+@pytest.mark.slow
 def test_a_search_that_climbs_noise_is_rarely_more_than_chance() -> None:
     gains = [search.gain(best_of(search)) for search in map(climbed, range(30))]
     assert sum(gain.p is not None and gain.p < 0.05 for gain in gains) > 0
@@ -187,6 +188,7 @@ def test_a_gain_whose_interval_is_not_known_is_not_significant() -> None:
     assert "not significant" in gain.model_copy(update={"low": -0.1}).sentence
 
 
+@pytest.mark.slow
 def test_the_luck_of_trainings_is_no_gain_and_a_real_effect_is_found() -> None:
     """By rows alone, more than half of these searches have a p-value below 0.05."""
     lucky = [search.gain(best_of(search)) for search in (with_luck(0.1, seed) for seed in range(60))]

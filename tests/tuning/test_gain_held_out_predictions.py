@@ -45,6 +45,7 @@ def reader(path: Path) -> Iterator[TrialReader]:
         yield reader_of(path, scratch)
 
 
+@pytest.mark.slow
 def test_the_predictions_give_the_recorded_score(path: Path, reader: TrialReader) -> None:
     for trial in load_trials(path):
         read = reader.read(trial)
@@ -97,6 +98,7 @@ def test_predictions_that_are_damaged_are_computed_again(path: Path, tmp_path: P
         assert np.allclose(reader.read(trial).predictions.values, before)
 
 
+@pytest.mark.slow
 def test_of_too_many_rows_those_that_are_kept_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nncli.models.held_out_rows.MAX_ROWS", 50)
     path = search(tmp_path, assignments=["tune.trials=1"])

@@ -16,6 +16,7 @@ def files(path: Path) -> list[bytes]:
     return [(path / name).read_bytes() for name in ("trials.csv", "best.yaml")]
 
 
+@pytest.mark.slow
 def test_the_space_that_ships_is_written_into_the_directory_and_searched_on(tmp_path: Path) -> None:
     config = search_config(tmp_path, "search: {}", "trials: 2")
     whole = tune(config, output=tmp_path / "whole")
@@ -28,6 +29,7 @@ def test_the_space_that_ships_is_written_into_the_directory_and_searched_on(tmp_
     assert files(tmp_path / "parts") == files(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_file_of_its_own_leads_to_the_same_search(tmp_path: Path) -> None:
     config = search_config(tmp_path, "trials: 1")
     text = config.read_text()

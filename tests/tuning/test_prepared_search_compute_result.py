@@ -26,6 +26,7 @@ def copy(path: Path, tmp_path: Path) -> Path:
     return tmp_path / "copy"
 
 
+@pytest.mark.slow
 def test_a_search_that_has_ended_keeps_its_result(path: Path) -> None:
     result = load_result(path)
     assert result is not None
@@ -38,6 +39,7 @@ def test_a_search_that_has_ended_keeps_its_result(path: Path) -> None:
     assert result.gain.apparent == pytest.approx(result.first_score - result.best_score)
 
 
+@pytest.mark.slow
 def test_the_command_returns_the_gain(path: Path, tmp_path: Path) -> None:
     tuned = tune(load(path.parent / "search.yaml"), output=tmp_path / "again", workers=2)
     assert tuned is not None

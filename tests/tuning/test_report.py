@@ -24,6 +24,7 @@ def names_of(page: Page) -> list[str]:
     return [section.name for section in page.sections]
 
 
+@pytest.mark.slow
 def test_a_search_has_a_report_of_its_trials(tmp_path: Path) -> None:
     path = made_search(tmp_path, made_trials())
     files = report(path)
@@ -38,6 +39,7 @@ def test_a_search_has_a_report_of_its_trials(tmp_path: Path) -> None:
     assert files.html.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_the_page_has_a_section_for_each_question(tmp_path: Path) -> None:
     page = page_of(made_search(tmp_path, made_trials()))
     assert names_of(page) == [
@@ -56,6 +58,7 @@ def test_the_page_has_a_section_for_each_question(tmp_path: Path) -> None:
     assert [verdict.is_clear for verdict in page.verdicts] == [True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("gain", "is_clear"),
     [(GAIN.model_copy(update={"p": 0.4}), False), (GAIN.model_copy(update={"trial": 0, "p": None}), False)],
@@ -65,6 +68,7 @@ def test_a_gain_that_may_be_chance_is_no_clear_verdict(tmp_path: Path, gain: Gai
     assert [verdict.is_clear for verdict in page.verdicts] == [is_clear]
 
 
+@pytest.mark.slow
 def test_a_search_that_is_not_finished_says_how_to_resume(tmp_path: Path) -> None:
     path = made_search(tmp_path, made_trials(), ended=False)
     page = page_of(path)
@@ -75,6 +79,7 @@ def test_a_search_that_is_not_finished_says_how_to_resume(tmp_path: Path) -> Non
     assert {"slices", "trials"} <= set(names_of(page))
 
 
+@pytest.mark.slow
 def test_a_time_limit_that_ended_the_search_is_a_note(tmp_path: Path) -> None:
     page = page_of(made_search(tmp_path, made_trials(), timed_out=True))
     assert [notice.level for notice in page.notices] == ["note"]
@@ -86,12 +91,14 @@ def test_a_search_without_a_finished_trial_has_a_page(tmp_path: Path) -> None:
     assert names_of(page_of(path)) == ["best-configuration", "model"]
 
 
+@pytest.mark.slow
 def test_too_few_trials_have_no_importance(tmp_path: Path) -> None:
     page = page_of(made_search(tmp_path, made_trials()[:5]))
     (section,) = (section for section in page.sections if section.name == "importance")
     assert [part.kind for part in section.parts] == ["notice"]
 
 
+@pytest.mark.slow
 def test_the_best_trials_are_listed_first_and_of_many_only_some(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

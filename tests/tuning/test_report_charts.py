@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from nncli.config.yaml.document import SourceSpan
 from nncli.tuning.report import ScoredTrial, history, number_of_best, parallel_coordinates, slice_chart
@@ -90,6 +91,7 @@ def test_parallel_coordinates_list_the_best_trials(tmp_path: Path) -> None:
     assert "best trial" in figure.svg
 
 
+@pytest.mark.slow
 def test_equal_scores_and_scores_of_other_signs_can_be_drawn() -> None:
     equal = [ScoredTrial(i, -1.0, False, {"units": 8.0}, {"units": "8"}) for i in range(3)]
     assert parallel_coordinates("r2", PARAMETERS[1:2], equal, [0]).svg

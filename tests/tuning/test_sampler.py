@@ -79,6 +79,7 @@ def test_proposals_do_not_depend_on_results_that_came_early(conditional: SearchS
         losses.append(loss_of(values))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("done", [1, 7, 16])
 def test_a_restored_sampler_goes_on_with_the_same_proposals(
@@ -101,6 +102,7 @@ def test_another_seed_or_lag_gives_other_proposals(conditional: SearchSpace, nam
         assert plain(proposals(conditional, name, 20, lag=1)) != single
 
 
+@pytest.mark.slow
 def test_the_results_of_trials_change_what_tpe_proposes(conditional: SearchSpace) -> None:
     late = [float(proposal["learning_rate"]) for proposal in proposals(conditional, "tpe", 60)[30:]]
     at_random = [float(proposal["learning_rate"]) for proposal in proposals(conditional, "random", 60)[30:]]

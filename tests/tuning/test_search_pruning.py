@@ -21,6 +21,7 @@ def test_a_clearly_worse_trial_is_worse_and_a_better_one_is_not(n: int) -> None:
     assert not is_worse([better], [worse], SEED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [NORMAL_ROWS // 2, NORMAL_ROWS * 2])
 def test_equal_trials_are_worse_by_chance_as_often_as_the_level_says(n: int) -> None:
     result = sum(is_worse([losses(0.0, n, 2 * i)], [losses(0.0, n, 2 * i + 1)], [i]) for i in range(400))

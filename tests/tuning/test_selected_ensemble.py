@@ -28,6 +28,7 @@ def selected(request: pytest.FixtureRequest) -> Selected:
     return result
 
 
+@pytest.mark.slow
 def test_trials_that_complete_each_other_are_selected(selected: Selected) -> None:
     result = selected.result
     assert len(result.picks) >= 2
@@ -72,6 +73,7 @@ def test_an_equal_ensemble_is_not_written_again_and_another_one_has_another_name
     assert not [path for path in numbers.path.parent.iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.slow
 def test_the_same_trials_lead_to_the_same_bytes(selected: Selected, tmp_path: Path) -> None:
     again = write_selected_ensemble(selected.trials, selected.path.parent.parent / "again" / "ensemble", 10)
     assert (again.picks, again.loss) == (selected.result.picks, selected.result.loss)
@@ -133,6 +135,7 @@ def test_no_pick_no_trial_and_predictions_that_are_not_finite_are_refused(
         write_selected_ensemble(numbers.trials, tmp_path / "best")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("validation", ["validation=0.3", "validation.path=VALIDATION"])
 def test_runs_with_the_same_validation_rows_are_selected_by_these(
     tmp_path: Path, numbers: Selected, validation: str

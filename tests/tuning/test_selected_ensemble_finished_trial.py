@@ -48,6 +48,7 @@ def test_a_trial_that_is_not_finished_tells_how_to_resume_it(numbers: Selected, 
     assert "--resume" in (caught.value.hint or "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("assignments", "folds", "what"),
     [
@@ -71,6 +72,7 @@ def test_a_trial_that_cannot_be_averaged_with_the_first_is_refused(
     assert caught.value.location.source == str(other)
 
 
+@pytest.mark.slow
 def test_a_trial_of_another_table_is_refused(tmp_path: Path, numbers: Selected) -> None:
     table = numbers_table(tmp_path)
     table.write_text(table.read_text().replace("u", "w"))
@@ -79,6 +81,7 @@ def test_a_trial_of_another_table_is_refused(tmp_path: Path, numbers: Selected) 
         read_trials({0: numbers.trials[0], 5: other})
 
 
+@pytest.mark.slow
 def test_runs_with_the_same_validation_rows_are_trials_too(tmp_path: Path, numbers: Selected) -> None:
     text = NUMBERS.replace("TABLE", str(numbers.trials[0].parent / "numbers.csv"))
     (tmp_path / "c.yaml").write_text(text)

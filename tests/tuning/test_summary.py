@@ -69,6 +69,7 @@ def test_a_folder_without_a_search_is_an_error(tmp_path: Path) -> None:
         read_search(tmp_path)
 
 
+@pytest.mark.slow
 def test_reading_needs_no_optuna(tmp_path: Path) -> None:
     path = made_search(tmp_path, made_trials())
     code = (

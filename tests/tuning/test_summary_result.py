@@ -23,6 +23,7 @@ def test_a_search_that_has_not_ended_has_none(tmp_path: Path) -> None:
     assert load_result(made_search(tmp_path, made_trials(), ended=False)) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"{", b"{}", b'{"format": 2}', b"\xff"])
 def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
     path = made_search(tmp_path, made_trials())

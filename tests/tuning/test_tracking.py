@@ -23,6 +23,7 @@ def searched(folder: Path, *track: str) -> list[TuneEvent]:
     return [*tune_events(loaded(folder), output=folder / "search", workers=1, track=track)]
 
 
+@pytest.mark.slow
 def test_a_search_is_a_run_with_a_child_for_every_trial(tmp_path: Path) -> None:
     searched(tmp_path)
     memory, trials = Memory(), load_trials(tmp_path / "search")
@@ -39,6 +40,7 @@ def test_a_search_is_a_run_with_a_child_for_every_trial(tmp_path: Path) -> None:
     assert [file.name for file in memory.endings["search"].files] == ["config.yaml", "trials.csv", "best.yaml"]
 
 
+@pytest.mark.slow
 def test_a_search_that_runs_writes_what_is_written_afterwards(tmp_path: Path) -> None:
     searched(tmp_path, f"tensorboard={tmp_path / 'live'}")
     tracker = TensorBoard(tmp_path / "later")
@@ -50,6 +52,7 @@ def test_a_search_that_runs_writes_what_is_written_afterwards(tmp_path: Path) ->
     assert len(scalars(tmp_path / "live" / "search")["best_rmse"]) == 7
 
 
+@pytest.mark.slow
 def test_a_search_that_is_resumed_has_every_trial_once(tmp_path: Path) -> None:
     word = f"tensorboard={tmp_path / 'logs'}"
     searched(tmp_path, word)
@@ -59,6 +62,7 @@ def test_a_search_that_is_resumed_has_every_trial_once(tmp_path: Path) -> None:
     assert len([*(tmp_path / "logs").iterdir()]) == 1
 
 
+@pytest.mark.slow
 def test_a_tracker_that_fails_is_one_warning(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     events = searched(tmp_path, f"tensorboard={tmp_path / 'file' / 'logs'}")
@@ -67,6 +71,7 @@ def test_a_tracker_that_fails_is_one_warning(tmp_path: Path) -> None:
     assert load_trials(tmp_path / "search")[-1].is_finished
 
 
+@pytest.mark.slow
 def test_the_names_of_parameters_are_those_that_trackers_take(tmp_path: Path) -> None:
     search(tmp_path)
     memory = Memory()

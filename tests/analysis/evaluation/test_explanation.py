@@ -26,6 +26,7 @@ def held_out(tmp_path_factory: pytest.TempPathFactory) -> HeldOutPredictions:
     return predict_held_out(train(folder / "c.yaml", output=folder / "run").run)
 
 
+@pytest.mark.slow
 def test_own_rows_are_explained_by_the_members_that_did_not_train_on_them(
     held_out: HeldOutPredictions,
 ) -> None:

@@ -71,6 +71,7 @@ def found(held_out: HeldOutPredictions) -> tuple[int, object]:
     return len(held_out), json.loads(json.dumps(to_json(held_out.scores)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "options"),
     [
@@ -100,6 +101,7 @@ def test_the_scores_are_those_of_the_run(table: Path, text: str, options: dict[s
     assert guessed(held_out) == baseline(run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [SMALL, ENSEMBLE])
 def test_without_validation_rows_the_training_rows_are_scored(table: Path, text: str) -> None:
     run = trained(table, f"{text}validation: 0")
@@ -127,6 +129,7 @@ def test_the_rows_of_a_validation_file_are_numbered_as_there(table: Path) -> Non
     assert held_out.table.frame["id"].to_list() == other[held_out.row_numbers - 1]["id"].to_list()
 
 
+@pytest.mark.slow
 def test_ensemble_predictions_are_out_of_fold(table: Path) -> None:
     run = trained(table, ENSEMBLE, target="y")
     held_out = predict_held_out(run)

@@ -13,6 +13,7 @@ from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.data.table import Table
 
 
+@pytest.mark.slow
 def test_every_score_but_the_calibration_error_is_inside_its_interval(penguins: Path, pair: Path) -> None:
     for run, count in ((penguins, 7), (pair, 10)):
         held_out = predict_held_out(run)

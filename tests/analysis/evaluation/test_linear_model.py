@@ -63,6 +63,7 @@ def test_the_rows_of_a_network_are_its_validation_rows(penguins: Path, pair: Pat
     assert numbers.predictions is not None
 
 
+@pytest.mark.slow
 def test_the_rows_of_an_ensemble_are_predicted_out_of_fold(tmp_path: Path) -> None:
     """A feature that is different in every row says nothing of rows that a model was not fitted on."""
     rng = np.random.default_rng(0)

@@ -197,6 +197,7 @@ def test_p_values_are_adjusted_for_all_possible_pairs() -> None:
     assert all(pair.is_significant for pair in found)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.floats(0.0, 0.6), st.sampled_from([0.0, log(3), log(1000)]))
 def test_a_difference_is_significant_where_its_interval_excludes_0(seed: int, shift: float, choices: float) -> None:
     rng = np.random.default_rng(seed)
@@ -299,6 +300,7 @@ def epochs(rng: np.random.Generator, hard: np.ndarray, count: int, smoothness: f
     return np.asarray(losses[losses.mean(axis=1).argmin()])
 
 
+@pytest.mark.slow
 @partly
 @pytest.mark.parametrize("smoothness", [0.0, 0.9, 0.99])
 @pytest.mark.parametrize(("of_a", "of_b"), [(1, 1), (40, 40), (1, 5), (1, 100), (30, 300)])

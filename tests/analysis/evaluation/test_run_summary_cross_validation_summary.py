@@ -23,6 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path / "cv"
 
 
+@pytest.mark.slow
 def test_the_scores_are_those_of_its_files(folder: Path) -> None:
     assert is_cross_validation(folder)
     assert not is_cross_validation(folder / "folds" / "1")

@@ -56,6 +56,7 @@ def test_a_given_threshold_is_as_good_as_it_seems() -> None:
     )
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_recall_of_new_rows() -> None:
     hits = 0
     for seed in range(30):
@@ -82,6 +83,7 @@ def test_whole_groups_give_wider_intervals() -> None:
     assert width(whole) > 2 * width(alone)
 
 
+@pytest.mark.slow
 def test_of_many_rows_a_sample_is_drawn_from_and_the_figures_are_of_all() -> None:
     rows = drawn(12_000, 1)
     goal = LowestCost(false_positive=1.0, false_negative=4.0)

@@ -56,6 +56,7 @@ def sets(evaluation: Evaluation) -> tuple[SetEvaluation, ...]:
     return evaluation.uncertainty.sets
 
 
+@pytest.mark.slow
 def test_new_rows_are_covered_as_often_as_the_level_says(honest: Path) -> None:
     half, most = intervals(evaluate(honest, noisy_line(2_000, 1), interval=[0.5, 0.9]))
     assert half.scores.coverage.share == pytest.approx(0.5, abs=0.06)

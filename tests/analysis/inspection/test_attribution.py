@@ -81,6 +81,7 @@ def test_attributions_add_up_to_the_prediction(model: AnyModel) -> None:
     np.testing.assert_allclose(result.base + result.values.sum(axis=1), result.predictions, atol=1e-3 * spread)
 
 
+@pytest.mark.slow
 @given(
     units=st.lists(st.integers(1, 6), max_size=2),
     target=st.sampled_from([NUMBER, CLASSES, THREE]),

@@ -146,6 +146,7 @@ def test_every_layer_is_among_those_drawn() -> None:
     assert set(LAYERS) == {tag(cls) for cls in members(Layer)}
 
 
+@pytest.mark.slow
 @given(
     layers=st.lists(st.one_of(*LAYERS.values()), max_size=4),
     embeddings=st.integers(0, 2),

@@ -82,6 +82,7 @@ def test_an_unused_column_has_zero_importance(members: int) -> None:
     assert (unused.loss_increase, unused.low, unused.high, unused.metric_worsening) == (0.0, 0.0, 0.0, 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("repeats", [1, 5])
 def test_the_interval_covers_the_value_of_many_rows(repeats: int) -> None:
     model = linear(2.0, -1.0)
@@ -115,6 +116,7 @@ def test_by_hand_where_rows_have_weights() -> None:
     assert (loss, score) == pytest.approx((np.average(before, weights=w), np.sqrt(np.average(before, weights=w))))
 
 
+@pytest.mark.slow
 def test_the_interval_covers_where_rows_have_weights() -> None:
     model, result = linear(2.0, -1.0), []
     for seed in range(200):

@@ -61,6 +61,7 @@ def test_short_numbers_leave_text_alone() -> None:
     assert re.search(r">0\.12\d\d</text>", svg)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_any_name_can_be_drawn(name: str) -> None:
     for figure in (
@@ -73,6 +74,7 @@ def test_any_name_can_be_drawn(name: str) -> None:
         ET.fromstring(figure.svg)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("y", [(0.0, 0.0, 0.0), (float("nan"), 1.0, 2.0), (1e-300, 1.0, 1e300), (-1e9, 0.0, 1e9)])
 def test_any_numbers_can_be_drawn(y: tuple[float, ...]) -> None:
     ET.fromstring(a_line(y=y).svg)

@@ -21,6 +21,7 @@ def numbers_of_y(svg: str) -> list[str]:
     return re.findall(r">([−\d.ekMBT]+)</text>", axis[: axis.index('id="patch_')])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "y",
     [

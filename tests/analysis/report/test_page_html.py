@@ -13,6 +13,7 @@ from nncli.base.errors import UsageError
 from tests.analysis.report.support import parsed
 
 
+@pytest.mark.slow
 def test_hostile_names_are_text(hostile_report: ReportFiles) -> None:
     result = parsed(hostile_report)
     assert not result.tags & {"script", "img", "i", "b", "iframe"}
@@ -22,6 +23,7 @@ def test_hostile_names_are_text(hostile_report: ReportFiles) -> None:
     assert "\u202e" not in result.text
 
 
+@pytest.mark.slow
 def test_a_page_loads_nothing_and_runs_nothing(penguins_report: ReportFiles) -> None:
     text = penguins_report.html.read_text("utf-8")
     assert "default-src 'none'" in text

@@ -28,6 +28,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [*paths, hostile_run(folder)]
 
 
+@pytest.mark.slow
 def test_the_page_has_the_results_of_the_comparison(runs: list[Path]) -> None:
     result = compare(runs)
     page = comparison_page(result)
@@ -46,6 +47,7 @@ def test_the_page_has_the_results_of_the_comparison(runs: list[Path]) -> None:
     assert {"epochs", "members", "learning_rate.peak"} <= {row[0] for row in table.rows}
 
 
+@pytest.mark.slow
 def test_the_file_is_complete_safe_and_reproducible(runs: list[Path], tmp_path: Path) -> None:
     result = compare(runs)
     write_page(comparison_page(result), tmp_path / "c.html")
@@ -60,6 +62,7 @@ def test_the_file_is_complete_safe_and_reproducible(runs: list[Path], tmp_path: 
     assert (tmp_path / "d.html").read_text("utf-8") == text
 
 
+@pytest.mark.slow
 def test_a_page_is_written_for_runs_without_their_table(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(f"data: {{path: t.csv, target: species}}\n{SMALL}")
     table = tmp_path / "t.csv"
@@ -75,6 +78,7 @@ def test_a_page_is_written_for_runs_without_their_table(tmp_path: Path) -> None:
     assert [section.name for section in page.sections] == ["pairwise", "settings", "runs"]
 
 
+@pytest.mark.slow
 def test_the_summary_says_which_differences_are_significant(runs: list[Path]) -> None:
     result = compare(runs[:2])
     best, other = (result.runs[run].name for run in (result.pairs[0].a, result.pairs[0].b))

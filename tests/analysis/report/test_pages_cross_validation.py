@@ -24,6 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path / "cv"
 
 
+@pytest.mark.slow
 def test_a_cross_validation_has_a_report_of_its_folds(folder: Path) -> None:
     files = report(folder)
     assert (files.html, files.card) == (folder / "report.html", folder / "report.md")

@@ -43,12 +43,14 @@ def test_the_sections_of_a_classification_in_order(penguins_report: ReportFiles)
     assert names[:4] == ["scores", "feature-importance", "classes", "calibration"]
 
 
+@pytest.mark.slow
 def test_the_sections_of_a_regression(pair: Path, tmp_path: Path) -> None:
     found = titles(report(pair, tmp_path / "r.html"))
     assert found[:4] == ["Scores", "Feature importance", "Residuals", "Prediction intervals"]
     assert "Scores by class" not in found
 
 
+@pytest.mark.slow
 def test_an_exposure_is_no_feature_and_the_baseline_is_proportional_to_it(tmp_path: Path) -> None:
     exposure = np.tile([0.5, 1.0, 2.0], 20)
     frame = pl.DataFrame({"age": np.arange(60.0), "years": exposure, "claims": np.arange(60) % 4})
@@ -62,6 +64,7 @@ def test_an_exposure_is_no_feature_and_the_baseline_is_proportional_to_it(tmp_pa
     assert "the mean rate times the exposure" in card
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes(penguins: Path, penguins_report: ReportFiles, tmp_path: Path) -> None:
     again = report(penguins, tmp_path / "r.html")
     assert again.html.read_bytes() == penguins_report.html.read_bytes()
@@ -77,6 +80,7 @@ def test_the_page_has_the_recorded_scores(penguins: Path, penguins_report: Repor
     assert "“Adelie”" in penguins_report.content["summary"]
 
 
+@pytest.mark.slow
 def test_hundreds_of_classes_and_columns_are_cut_to_a_page_of_two_megabytes(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     columns = {f"c{j}": rng.normal(size=400) for j in range(120)}
@@ -88,6 +92,7 @@ def test_hundreds_of_classes_and_columns_are_cut_to_a_page_of_two_megabytes(tmp_
     assert (run / "report.html").stat().st_size < 2_000_000
 
 
+@pytest.mark.slow
 def test_enormous_errors_are_shown(tmp_path: Path) -> None:
     x = [float(i) for i in range(40)]
     frame = pl.DataFrame({"x": x, "y": [v * 1e120 for v in x]})
@@ -96,6 +101,7 @@ def test_enormous_errors_are_shown(tmp_path: Path) -> None:
     parsed(files)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["missing", "changed"])
 def test_without_the_table_the_rest_is_shown(tmp_path: Path, fault: str) -> None:
     run = hostile_run(tmp_path)
@@ -116,6 +122,7 @@ def test_without_the_table_the_rest_is_shown(tmp_path: Path, fault: str) -> None
     assert "config.yaml" in parsed(files).text
 
 
+@pytest.mark.slow
 def test_a_missing_part_is_a_warning_and_the_rest_is_shown(tmp_path: Path) -> None:
     run = hostile_run(tmp_path)
     (run / HISTORY).unlink()
@@ -126,6 +133,7 @@ def test_a_missing_part_is_a_warning_and_the_rest_is_shown(tmp_path: Path) -> No
     assert "Scores" in titles(files)
 
 
+@pytest.mark.slow
 def test_a_run_that_never_ended_is_reported_as_unfinished(tmp_path: Path) -> None:
     run = hostile_run(tmp_path)
     change_manifest(run, changed(status="running", files={}))
@@ -135,6 +143,7 @@ def test_a_run_that_never_ended_is_reported_as_unfinished(tmp_path: Path) -> Non
     assert any("not finished" in notice["text"] for notice in files.content["notices"])
 
 
+@pytest.mark.slow
 def test_a_stopped_training_is_reported_up_to_where_it_stopped(tmp_path: Path) -> None:
     frame = pl.DataFrame({"x": [0.5 * i for i in range(40)], "label": ["a", "b"] * 20})
     frame.write_csv(tmp_path / "t.csv")
@@ -153,6 +162,7 @@ def test_a_damaged_manifest_is_an_error(tmp_path: Path) -> None:
         report(run)
 
 
+@pytest.mark.slow
 def test_only_an_earlier_report_is_replaced(tmp_path: Path) -> None:
     run = hostile_run(tmp_path)
     (tmp_path / "t.csv").unlink()  # for speed

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from nncli.analysis.report.page import Cell
 from nncli.analysis.report.run_page import bullets, plain, table
@@ -36,6 +37,7 @@ def test_hostile_names_are_escaped(hostile_report: ReportFiles) -> None:
     assert "n" * 61 not in card
 
 
+@pytest.mark.slow
 def test_notices_are_in_the_card(tmp_path: Path) -> None:
     frame = pl.DataFrame({"x": [0.5 * i for i in range(40)], "label": ["a", "b"] * 20})
     files = report(trained_on(tmp_path, frame, "label", SMALL + "validation: 0"))

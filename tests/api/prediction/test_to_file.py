@@ -51,6 +51,7 @@ def write(table: pl.DataFrame, path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_one_bad_cell_ends_the_command_by_default(nncli: Cli, here: Path, trained: Path) -> None:
     write(frame(bad=True), here / "bad.csv")
     done = nncli("predict", trained, "bad.csv", "-o", "out.csv")
@@ -62,6 +63,7 @@ def test_one_bad_cell_ends_the_command_by_default(nncli: Cli, here: Path, traine
         predict(trained, here / "bad.csv")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
 @pytest.mark.parametrize("way", ["file", "pipe"])
 def test_bad_cells_are_missing_or_their_rows_are_skipped(

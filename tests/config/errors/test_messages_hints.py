@@ -225,6 +225,7 @@ def test_every_fix_of_a_broken_value_is_accepted(data: st.DataObject) -> None:
 KEYS = sorted({str(path[-1]) for path in PATHS})
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_every_fix_of_a_misspelled_or_misplaced_key_is_accepted(data: st.DataObject) -> None:
     path = data.draw(st.sampled_from([path for path in PATHS if isinstance(path[-1], str)]))
@@ -266,6 +267,7 @@ def check_fixes(values: dict[str, object]) -> None:
             assert parse(f"x: {shown}", "c").value["x"] == issue.fix.value
 
 
+@pytest.mark.slow
 def test_most_broken_values_have_a_fix() -> None:
     with_fix = total = 0
     for path in PATHS:

@@ -88,6 +88,7 @@ def test_issues_beyond_the_first_twenty_are_counted() -> None:
     assert len(refused(unknown_keys(20))) == 20
 
 
+@pytest.mark.slow
 def test_the_time_for_many_issues_is_linear_in_their_number() -> None:
     def seconds(count: int) -> float:
         document = parse(unknown_keys(count), "c.yaml")

@@ -220,6 +220,7 @@ CONFIGS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(CONFIGS)
 def test_a_dumped_configuration_reads_as_the_same(written: dict[str, object]) -> None:
     config = Config.model_validate(written)

@@ -112,6 +112,7 @@ def test_the_depth_is_limited_after_aliases_are_expanded() -> None:
     assert parse(f"a: &a {deep}\nb: {'[' * 9}*a{']' * 9}\n", "c").value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["[" * ONE_MIB, "{" * ONE_MIB, "? " * 500_000, "- " * 500_000, "{a: " * 200_000])
 def test_too_deep_nesting_is_refused_without_recursion(text: str) -> None:
     assert "nested" in only(text).message

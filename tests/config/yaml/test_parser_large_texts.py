@@ -41,6 +41,7 @@ def value_at(value: Any, path: tuple[str | int, ...]) -> object:
     return value
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.lists(PIECES, max_size=8), st.sampled_from(["\n", "\r\n"]))
 def test_what_pyyaml_reads_and_refuses_is_the_same_in_a_large_text(lines: list[str], end: str) -> None:

@@ -78,6 +78,7 @@ def test_comments_are_aligned_and_appear_once_for_a_section_with_the_same_commen
     )
 
 
+@pytest.mark.slow
 @given(SECTIONS, st.text())
 def test_comments_do_not_change_the_values(value: dict[str, object], comment: str) -> None:
     assert parse(dump_with_comments({"k": 1, **value}, lambda path: comment if len(path) % 2 else "x"), "c").value == {

@@ -51,6 +51,7 @@ def test_an_offset_is_taken_off_whatever_it_is(moment: datetime, minutes: int) -
     assert parse_dates(texts(there.isoformat(), f"{here.isoformat()}Z")).to_list() == [micros(here)] * 2
 
 
+@pytest.mark.slow
 @given(st.lists(DAYS, min_size=1, max_size=20), st.sampled_from(DATE_FORMATS))
 def test_a_day_comes_back_from_every_form_that_is_found_out(days: list[date], form: str) -> None:
     cells = texts(
@@ -135,6 +136,7 @@ def test_what_is_no_date_of_a_form_is_none(cell: str) -> None:
     assert parse_dates(texts(cell), "%d.%m.%Y").to_list() == [None]
 
 
+@pytest.mark.slow
 @given(st.lists(st.none() | st.text(max_size=12) | st.from_regex(r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}.{0,6}")))
 def test_no_text_breaks_the_search_for_a_form(cells: list[str | None]) -> None:
     form = infer_date_format(texts(*cells))
@@ -209,6 +211,7 @@ def test_a_date_in_another_format_is_read_if_it_has_one_meaning(
     assert parse_any_date(texts(cell, None), formats).to_list() == [expected, None]
 
 
+@pytest.mark.slow
 @given(st.lists(DAYS, min_size=1, max_size=20), st.data())
 def test_unambiguous_dates_in_any_mixture_come_back(days: list[date], data: st.DataObject) -> None:
     forms = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d %b %Y")
@@ -224,6 +227,7 @@ def test_unambiguous_dates_in_any_mixture_come_back(days: list[date], data: st.D
     assert parse_any_date(cells, inferred.formats).to_list() == [(d - EPOCH.date()).days * DAY for d in days]
 
 
+@pytest.mark.slow
 @given(st.lists(DAYS, min_size=1, max_size=20), st.sampled_from(MONTH_FORMATS))
 def test_months_are_read_as_their_first_day(days: list[date], form: str) -> None:
     cells = texts(
@@ -262,6 +266,7 @@ def spelled(day: date, form: str) -> str:
     return re.sub("%[ymdB]", lambda match: parts[match[0]], form)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [*SHORT_NAMED, *chain(*SHORT_ORDERS.values())])
 @pytest.mark.parametrize("first", [date(1970, 1, 1), date(1999, 12, 25), date(2024, 2, 29), date(2066, 12, 31)])
 def test_dates_with_two_digit_years_of_three_years_come_back(form: str, first: date) -> None:

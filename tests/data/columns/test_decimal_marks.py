@@ -130,6 +130,7 @@ def test_head_and_init_see_the_same_column_of_two_marks(tmp_path: Path, on_error
         assert profiles["a"].missing == (20 if on_error == "missing" else 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_polluted_columns_have_one_kind_to_head_and_to_init(tmp_path: Path, seed: int) -> None:
     """All commands, and the values of all cells: tests/end_to_end/test_one_reader.py."""

@@ -169,6 +169,7 @@ def read_fails(table: Table) -> bool:
     return True
 
 
+@pytest.mark.slow
 @given(st.lists(st.none() | st.text(st.characters(codec="utf-8"), max_size=6) | st.sampled_from([*NUMBERS, *INFINITE])))
 def test_the_kind_and_the_reader_agree_on_any_text(cells: list[str | None]) -> None:
     table = texts(*cells)

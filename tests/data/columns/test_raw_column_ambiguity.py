@@ -207,6 +207,7 @@ def test_grouped_whole_numbers_that_would_lose_digits_are_ids() -> None:
 numbers = st.from_regex(r"[+-]?([1-9][0-9]{0,8}|0)([.][0-9]{1,4})?(e-?[0-9])?", fullmatch=True)
 
 
+@pytest.mark.slow
 @given(
     st.lists(numbers, min_size=1),
     st.sampled_from([(".", None), (",", None), (".", ","), (",", "."), (".", "'"), (",", " "), (".", " ")]),

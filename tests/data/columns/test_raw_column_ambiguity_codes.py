@@ -17,6 +17,7 @@ def table_of(cells: list[str | None]) -> Table:
     return Table(pl.DataFrame({"x": pl.Series(cells, dtype=pl.String)}), "t.csv")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", [0.0, 0.3])
 @pytest.mark.parametrize("n", [60, 400])
 @pytest.mark.parametrize("name", CODES)
@@ -36,6 +37,7 @@ def test_a_column_of_numbers_with_few_misfits_or_another_spelling_is_doubted(nam
     assert profile_column(table, "x").error is not None
 
 
+@pytest.mark.slow
 @given(st.lists(st.from_regex(r"[A-Za-z]{1,2}[0-9]{1,3}", fullmatch=True), min_size=1, max_size=30))
 def test_letters_before_digits_are_never_numbers(cells: list[str]) -> None:
     assert not looks_like_a_number(pl.Series(cells)).any()

@@ -70,6 +70,7 @@ def test_a_number_with_separators_and_a_fraction_is_itself(x: float, separator: 
     assert result.to_list() == [float(f"{x:.2f}")]
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(max_size=8)))
 def test_no_text_breaks_the_search(cells: list[str]) -> None:
     words = pl.Series(cells, dtype=pl.String)

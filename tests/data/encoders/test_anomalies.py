@@ -69,12 +69,14 @@ def plainly(seen: Table, table: Table) -> Anomalies:
     )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(seen=tables(), table=tables())
 def test_the_count_is_the_one_made_by_hand(seen: Table, table: Table) -> None:
     assert Encoder.fit(seen, KINDS).encode(table, "float32").anomalies == plainly(seen, table)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(seen=tables(), table=tables(), scaling=st.sampled_from(SCALINGS), clip=st.sampled_from(CLIPS))
 def test_how_columns_are_encoded_changes_nothing_of_the_count(
@@ -92,6 +94,7 @@ def test_the_training_rows_hold_nothing_strange(table: Table) -> None:
     )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(seen=tables(), table=tables(), cuts=st.lists(st.integers(0, 12), max_size=4))
 def test_the_counts_of_chunks_add_up_to_the_whole(seen: Table, table: Table, cuts: list[int]) -> None:

@@ -60,6 +60,7 @@ def test_the_table_without_them_can_be_encoded() -> None:
     assert cleaned.location(row=0) == TABLE.location(row=0)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.floats(allow_nan=True, allow_infinity=True) | st.none(), min_size=4, max_size=4),
     st.lists(st.none() | st.text(max_size=12), min_size=4, max_size=4),

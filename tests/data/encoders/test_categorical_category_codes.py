@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,6 +36,7 @@ def columns(draw: st.DrawFn) -> list[CategoricalColumn]:
     return members
 
 
+@pytest.mark.slow
 @given(columns(), st.lists(WORDS | st.none(), max_size=12))
 @settings(deadline=None, max_examples=300)
 def test_every_member_reads_every_cell_as_it_does_itself(

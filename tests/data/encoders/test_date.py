@@ -108,6 +108,7 @@ def test_dates_outside_the_training_range_are_told_from_one_end_too() -> None:
         assert (anomalies & anomalies).note == anomalies.note
 
 
+@pytest.mark.slow
 @given(st.lists(st.datetimes(), min_size=1, max_size=12), st.sampled_from(["ms", "us", "ns"]))
 def test_typed_moments_and_their_spelling_are_the_same(moments: list[datetime], unit: Any) -> None:
     moments = [m.replace(microsecond=m.microsecond // 1000 * 1000) for m in moments]
@@ -184,6 +185,7 @@ def test_the_form_of_training_holds_for_other_rows() -> None:
         column.encode(table(["31/01/2024", "01/02/2024"]), np.empty((2, column.width)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", MONTH_FORMATS)
 def test_a_model_of_months_reads_them_in_any_format(form: str) -> None:
     months = [date(2014 + i // 12, 1 + i % 12, 1) for i in range(40)]

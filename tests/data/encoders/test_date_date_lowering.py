@@ -63,6 +63,7 @@ def test_dates_outside_of_the_range_are_shifted_as_the_encoder_does(days: list[f
     assert lowered[:, 0].tolist() == column._shift_into_range(x).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("out_of_range", ["extrapolate", "nearest_year"])
 @pytest.mark.parametrize("scaling", ["robust", "standard"])
 @given(days=st.lists(st.floats(FIRST_DAY, LAST_DAY), min_size=2, max_size=40), step=st.sampled_from([1e-5, 1.0, 366.0]))

@@ -22,6 +22,7 @@ from nncli.data.table import Table
 from tests.data.encoders.support import CLIPS, KINDS, RECIPE, SCALINGS, bits, numeric, one, tables
 
 
+@pytest.mark.slow
 @given(tables())
 def test_every_finite_cell_gives_a_finite_row(table: Table) -> None:
     for scaling in SCALINGS:
@@ -32,6 +33,7 @@ def test_every_finite_cell_gives_a_finite_row(table: Table) -> None:
             assert np.isfinite(X).all()
 
 
+@pytest.mark.slow
 @given(tables(), st.sampled_from(SCALINGS), st.sampled_from(["float32", "float64"]))
 def test_an_encoder_from_json_gives_the_same_bits(table: Table, scaling: NumericScaling, dtype: str) -> None:
     encoder = Encoder.fit(table, KINDS, EncodingOptions(numeric=scaling, clip="smooth", categories=RECIPE))
@@ -40,6 +42,7 @@ def test_an_encoder_from_json_gives_the_same_bits(table: Table, scaling: Numeric
     assert bits(again, table, dtype) == bits(encoder, table, dtype)
 
 
+@pytest.mark.slow
 @given(tables(), st.lists(st.integers(0, 12), max_size=4))
 def test_chunks_give_the_same_bits_as_the_whole(table: Table, cuts: list[int]) -> None:
     encoder = Encoder.fit(table, KINDS)
@@ -50,6 +53,7 @@ def test_chunks_give_the_same_bits_as_the_whole(table: Table, cuts: list[int]) -
     assert np.concatenate([part[1] for part in parts]).tobytes() == codes.tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_blocks_give_the_same_bits_as_the_whole(monkeypatch: pytest.MonkeyPatch, scaling: NumericScaling) -> None:
     rng = np.random.default_rng(0)
@@ -63,6 +67,7 @@ def test_blocks_give_the_same_bits_as_the_whole(monkeypatch: pytest.MonkeyPatch,
         assert bits(encoder, table) == whole
 
 
+@pytest.mark.slow
 @given(tables(), st.permutations(["number", "text", "word", "extra", "more"]))
 def test_permuted_and_extra_columns_give_the_same_bits(table: Table, order: list[str]) -> None:
     encoder = Encoder.fit(table, KINDS)
@@ -70,6 +75,7 @@ def test_permuted_and_extra_columns_give_the_same_bits(table: Table, order: list
     assert bits(encoder, Table(other, "other.csv")) == bits(encoder, table)
 
 
+@pytest.mark.slow
 @given(tables(), st.permutations(range(12)), st.sampled_from(SCALINGS))
 def test_a_row_has_the_same_bits_wherever_it_stands(table: Table, order: list[int], scaling: NumericScaling) -> None:
     encoder = Encoder.fit(table, KINDS, EncodingOptions(numeric=scaling, clip="smooth", categories=RECIPE))
@@ -78,6 +84,7 @@ def test_a_row_has_the_same_bits_wherever_it_stands(table: Table, order: list[in
     assert moved.tobytes() == X[order].tobytes()
 
 
+@pytest.mark.slow
 @given(tables(), tables(), st.sets(st.integers(0, 11), min_size=1), st.sampled_from(SCALINGS))
 def test_fitting_never_looks_at_validation_rows(
     table: Table, edits: Table, held: set[int], scaling: NumericScaling
@@ -138,6 +145,7 @@ def test_the_numeric_positions_are_those_of_values_alone() -> None:
     assert Encoder(columns=()).embeddable_positions == ()
 
 
+@pytest.mark.slow
 @given(
     values=st.lists(
         st.lists(st.floats(-1e30, 1e30) | st.sampled_from([0.0, -0.0, 1.0, 3e38, -1e39, 1e300, math.inf]), min_size=9),

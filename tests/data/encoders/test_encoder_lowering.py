@@ -76,6 +76,7 @@ def lowered(encoder: Encoder, members: list[Encoder], rows: Table, precision: st
     return values[program.outputs.nodes[0]], codes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize(("precision", "error"), [("float32", 0.0), ("float64", 1e-14)])
 def test_the_operations_make_the_matrix_of_the_encoder(options: dict[str, Any], precision: str, error: float) -> None:
@@ -103,6 +104,7 @@ def test_quantile_scaling_is_the_same_within_rounding() -> None:
     np.testing.assert_allclose(values, encoder.encode(rows, "float64").X, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [np.inf, -np.inf])
 @pytest.mark.parametrize("options", [*OPTIONS, {"numeric": "quantile"}])
 def test_an_infinite_number_or_date_becomes_nan(options: dict[str, Any], value: float) -> None:

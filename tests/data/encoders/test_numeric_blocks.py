@@ -74,6 +74,7 @@ def test_few_columns_of_many_rows_are_fitted_at_once() -> None:
     assert columns_at_once(MIN_SAMPLED_SIZE + 1) == 1
 
 
+@pytest.mark.slow
 def test_a_column_takes_less_than_a_tenth_of_a_millisecond_to_fit_encode_and_recognize() -> None:
     n_columns = 4000
     x = np.random.default_rng(0).normal(size=(n_columns, 10))

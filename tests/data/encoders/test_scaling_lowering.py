@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -45,6 +46,7 @@ def test_normal_quantiles_have_the_same_bits_in_the_middle_and_in_the_tails() ->
     assert compute(lower_normal_quantile, p[:, None])[:, 0].tolist() == normal_quantile(p).tolist()
 
 
+@pytest.mark.slow
 @given(NUMBERS, NUMBERS)
 @settings(max_examples=60, deadline=None)
 def test_the_quantile_transform_is_that_of_the_encoder(quantiles: list[float], numbers: list[float]) -> None:

@@ -109,6 +109,7 @@ def assert_equal(encoder: Encoder, table: Table, dtype: str = "float32") -> None
     assert result(lambda: few.encode(cached)) == expected  # nothing in the cache was changed
 
 
+@pytest.mark.slow
 @given(st.data(), st.sampled_from(ENCODERS), st.sampled_from(["float32", "float64"]))
 @settings(max_examples=150)
 def test_any_rows_have_the_bits_and_the_anomalies_of_the_encoder(
@@ -131,6 +132,7 @@ def test_rows_of_training_have_the_bits_of_the_encoder(encoder: Encoder, rows: i
     assert_equal(encoder, Table(frame, "new.csv"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "dtype", [pl.Int64, pl.Int8, pl.UInt64, pl.Float32, pl.Boolean, pl.String, pl.Null, pl.Decimal(9, 2)]
 )
@@ -145,6 +147,7 @@ def test_numbers_of_any_type_are_read(cells: list[int | None], dtype: Any) -> No
         assert_equal(encoder, Table(frame, "new.csv"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [[name] for name in ODD] + [["day", "whole"], ["gaps", "price"]])
 def test_a_cell_that_cannot_be_read_is_the_same_error(names: list[str]) -> None:
     changed = TRAINING[:4]

@@ -92,6 +92,7 @@ def test_missing_cells_are_counted_where_training_had_none() -> None:
     assert encoder.embeddable_positions == ()
 
 
+@pytest.mark.slow
 @given(TEXTS)
 def test_terms_and_counts_are_those_of_a_loop(cells: list[str | None]) -> None:
     cells = [*cells * MIN_ROWS, *["."] * MIN_ROWS]
@@ -107,6 +108,7 @@ def test_terms_and_counts_are_those_of_a_loop(cells: list[str | None]) -> None:
     ]
 
 
+@pytest.mark.slow
 @given(TEXTS, st.integers(1, 30))
 def test_a_row_is_the_same_in_any_company(cells: list[str | None], piece: int) -> None:
     column = fitted(*["a b", "b a", "1 é", "."] * MIN_ROWS, None)

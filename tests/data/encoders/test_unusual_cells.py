@@ -22,6 +22,7 @@ CELLS: dict[Kind, list[Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", CELLS)
 @given(st.data())
 def test_a_cell_is_unusual_if_its_row_alone_has_an_anomaly(kind: Kind, data: st.DataObject) -> None:

@@ -95,6 +95,7 @@ def test_a_table_of_no_rows_has_its_columns(tmp_path: Path) -> None:
     assert read_table(tmp_path / "a.avro").frame.schema == {"a": pl.Int32, "b": pl.String}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["uncompressed", "deflate", "snappy"])
 def test_a_truncated_file_is_refused(tmp_path: Path, codec: str) -> None:
     content = write(tmp_path / "a.avro", codec).read_bytes()

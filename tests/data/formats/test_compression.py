@@ -207,6 +207,7 @@ def changed(content: bytes, changes: list[tuple[str, float, int]]) -> bytes:
     return bytes(result)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [*COMPRESS, ".zip"])
 @settings(max_examples=60, deadline=20_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=CONTENT, changes=st.lists(CHANGE, min_size=1, max_size=3))

@@ -190,6 +190,7 @@ def test_a_key_that_a_later_block_lacks_is_null_there(size: int) -> None:
 VALUES = [None, ["x"], [1], {"k": 1}, {"k": 1, "l": "z"}, 1, 2.5, "word", True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["", "\n"])
 @pytest.mark.parametrize("first", VALUES)
 @pytest.mark.parametrize("second", [*VALUES, ...])

@@ -21,6 +21,7 @@ from nncli.data.sources.table_source import TableSource
 from tests.data.formats.support import FRAME, NAMES, TEXT_NAMES, TYPED_NAMES, texts
 
 
+@pytest.mark.slow
 @given(frame=texts(), name=st.sampled_from(TEXT_NAMES), cut=st.integers(0, 6))
 def test_text_is_read_back_byte_for_byte(
     tmp_path_factory: pytest.TempPathFactory, frame: polars.DataFrame, name: str, cut: int
@@ -36,6 +37,7 @@ def test_text_is_read_back_byte_for_byte(
     assert read_table(TableSource(path=str(path), quote="double"), missing_values=[""]).frame.equals(with_nulls)
 
 
+@pytest.mark.slow
 @given(frame=texts().filter(lambda frame: frame.height > 0), name=st.sampled_from(TYPED_NAMES))
 def test_typed_formats_tell_empty_from_null(
     tmp_path_factory: pytest.TempPathFactory, frame: polars.DataFrame, name: str

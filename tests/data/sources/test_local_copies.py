@@ -141,6 +141,7 @@ def age(folder: Path) -> None:
         os.utime(path, (time.time() - 3600,) * 2)
 
 
+@pytest.mark.slow
 def test_the_copies_of_a_killed_process_are_removed_by_the_next_and_those_of_a_running_one_are_not(
     tmp_path: Path,
 ) -> None:

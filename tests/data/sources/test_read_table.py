@@ -109,6 +109,7 @@ def test_chunks_of_any_format_put_together_are_the_table(tmp_path: Path, name: s
     ]
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(*[st.sampled_from(["", "NA", "7", "a,b", '"', "x\ny", "é"])] * 2), max_size=9), st.data())
 def test_chunks_miss_the_same_words_as_the_whole(cells: list[tuple[str, str]], data: st.DataObject) -> None:
     text = polars.DataFrame(cells, schema=["a", "b"], orient="row", schema_overrides={"a": polars.String}).write_csv()
@@ -227,6 +228,7 @@ def test_numbers_in_the_text_of_typed_tables_are_spelled_as_told_or_as_in_traini
         read_numbers(read_table(tmp_path / "b.jsonl"), "x")
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(*[st.decimals(-(10**6), 10**6, places=3)] * 2), min_size=1, max_size=6),
     st.sampled_from(",;\t|"),

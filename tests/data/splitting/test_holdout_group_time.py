@@ -42,6 +42,7 @@ def test_numbers_are_read_in_the_dialect_of_the_table() -> None:
     assert read_times(spelled, "t").tolist() == [1, 0]
 
 
+@pytest.mark.slow
 @given(st.lists(st.datetimes(datetime(1700, 1, 1), datetime(2200, 1, 1)), min_size=1, max_size=20))
 def test_iso_dates_are_ranked_in_order(moments: list[datetime]) -> None:
     later = sorted(set(moments))

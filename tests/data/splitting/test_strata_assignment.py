@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,6 +71,7 @@ def test_a_small_share_gets_the_smallest_group_rather_than_nothing() -> None:
     assert set(groups[bins == 0]) == {2}
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_groups_and_ten_thousand_classes_take_no_time() -> None:
     start = time.process_time()
     groups, classes = np.arange(200_000) // 2, np.arange(200_000) % 10_000

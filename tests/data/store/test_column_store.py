@@ -33,6 +33,7 @@ def outcome(table: Table, name: str) -> tuple[object, ...]:
     return kind, values if kind is not Kind.EMPTY else None
 
 
+@pytest.mark.slow
 @given(cells=COLUMN, rows=st.integers(1, 13), chosen=st.sets(st.integers(0, 11), min_size=1))
 def test_a_column_means_the_same_whatever_the_blocks_and_the_rows_chosen(
     cells: list[str | None], rows: int, chosen: set[int]
@@ -95,6 +96,7 @@ def test_a_column_of_numbers_that_are_missing_in_one_block_and_nan_in_another_ke
         assert pl.concat(block.frame for block in table.blocks(["f"])).equals(frame)
 
 
+@pytest.mark.slow
 @given(rows=st.integers(1, 12), chosen=st.none() | st.sets(st.integers(0, 11)))
 @settings(max_examples=60, deadline=None)
 def test_the_halves_together_are_the_table(rows: int, chosen: set[int] | None) -> None:
@@ -141,6 +143,7 @@ def test_a_column_without_a_name_keeps_having_none() -> None:
         assert next(table.blocks(["", "column_0"])).frame.equals(frame)
 
 
+@pytest.mark.slow
 @given(cells=COLUMN, rows=st.integers(1, 13), chosen=st.none() | st.sets(st.integers(0, 11), min_size=1))
 def test_plain_numbers_come_apart_from_the_rest_and_are_those_of_the_block(
     cells: list[str | None], rows: int, chosen: set[int] | None

@@ -3,10 +3,13 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+import pytest
+
 from nncli.exporters.c.columns import all_characters, character_tables, ranges, vocabulary, words_of_terms
 from nncli.nn.program.inputs import TextInput
 
 
+@pytest.mark.slow
 def test_characters_of_words_are_letters_marks_and_numbers() -> None:
     tables = character_tables([TextInput("notes", ("good",))])
     text = tables[tables.index(" word_characters[]") : tables.index("N_LOWER_CASE")]
@@ -15,12 +18,14 @@ def test_characters_of_words_are_letters_marks_and_numbers() -> None:
     assert all(b < c for (_, b), (c, _) in pairwise(result))
 
 
+@pytest.mark.slow
 def test_only_letters_of_the_terms_have_a_lower_case() -> None:
     tables = character_tables([TextInput("notes", ("ok",))])
     assert "#define N_LOWER_CASE 5\n" in tables  # K, O, k, o and the Kelvin sign
     assert "#define N_CASED 0\n" in tables
 
 
+@pytest.mark.slow
 def test_a_term_with_sigma_needs_the_letters_that_decide_its_form() -> None:
     tables = character_tables([TextInput("notes", ("όχις",))])
     assert re.search(r"#define N_CASED [1-9]", tables)

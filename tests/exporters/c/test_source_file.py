@@ -22,6 +22,7 @@ INPUTS: list[ProgramInput] = [
 ]
 
 
+@pytest.mark.slow
 def test_a_file_declares_a_row_and_its_prediction() -> None:
     source = to_c(program_of(INPUTS), INFO)
     assert "    double age; /* age: NAN if it is missing */\n    enum city city; /* city: see enum city */\n" in source
@@ -30,6 +31,7 @@ def test_a_file_declares_a_row_and_its_prediction() -> None:
     assert source.startswith("/* runs/sales: a model that nncli 1.0 exported.\n")
 
 
+@pytest.mark.slow
 def test_no_library_but_that_of_mathematics_is_included_outside_of_main() -> None:
     source = to_c(program_of(INPUTS), INFO)
     library, main = source.split("#ifdef MAIN")

@@ -132,6 +132,7 @@ def test_free_text_is_an_area() -> None:
     assert len(elements(TextInput("note", ("good",))).attributes("textarea")) == 1
 
 
+@pytest.mark.slow
 def test_hostile_names_and_categories_make_no_elements() -> None:
     for text in texts(2000):
         number = elements(NumberInput(text, text))

@@ -117,6 +117,7 @@ def hostile(names: list[str]) -> Program:
     return program_of(columns, names[600:], [names[0]])
 
 
+@pytest.mark.slow
 def test_hostile_names_and_labels_change_no_element() -> None:
     plain = Skeleton(to_html(hostile([f"n{i}" for i in range(1000)]), INFO)).tags
     result = texts(4000)

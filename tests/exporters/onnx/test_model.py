@@ -22,6 +22,7 @@ def test_the_versions_are_those_of_onnx_runtime_1_13() -> None:
     assert (model.producer_name, model.producer_version) == ("nncli", "1.2.3")
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_hostile_programs_are_valid_models_of_the_same_bytes_each_time(data: st.DataObject) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,6 +38,7 @@ def answers_of(program: Program, table: pl.DataFrame) -> list[npt.NDArray[np.flo
     return [values[node] for node in program.outputs.nodes]
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(st.data())
 def test_an_exported_file_has_the_same_program_and_answers_as_the_interpreter_does(data: st.DataObject) -> None:
@@ -64,6 +66,7 @@ def test_an_exported_file_has_the_same_program_and_answers_as_the_interpreter_do
     assert np.column_stack([*answers.values()]).tolist() == wanted[0].tolist()
 
 
+@pytest.mark.slow
 def test_hostile_texts_stay_names_labels_and_categories() -> None:
     check_hostile_texts(texts(2 * PER_FILE))
 

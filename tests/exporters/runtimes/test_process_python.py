@@ -26,6 +26,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "model.py"
 
 
+@pytest.mark.slow
 def test_a_file_answers_in_an_interpreter_with_numpy_alone(file: Path) -> None:
     assert python.missing() is None
     result = python.run(file, ROWS)
@@ -34,6 +35,7 @@ def test_a_file_answers_in_an_interpreter_with_numpy_alone(file: Path) -> None:
     assert result.dtypes == [pl.String, pl.Float64, pl.Float64]
 
 
+@pytest.mark.slow
 def test_dates_are_dates_there(file: Path) -> None:
     rows = ROWS.with_columns(since=pl.Series([date(1, 1, 1), date(9999, 12, 31)]))
     result = python.run(file, rows)
@@ -46,6 +48,7 @@ def test_another_package_cannot_be_imported(file: Path) -> None:
         python.run(file, ROWS)
 
 
+@pytest.mark.slow
 def test_a_row_that_is_refused_is_an_error(file: Path) -> None:
     with pytest.raises(ExportedFileError, match="row 2, column 'age': inf is not a finite number"):
         python.run(file, ROWS.with_columns(age=pl.Series([1.0, float("inf")])))

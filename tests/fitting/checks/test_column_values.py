@@ -70,6 +70,7 @@ def test_measurements_categories_dates_and_texts_are_not_ids(tmp_path: Path, nam
     assert found(tmp_path, {**sound(), name: cells}) == []
 
 
+@pytest.mark.slow
 def test_a_repeated_key_may_be_a_group_unless_data_group_is_set(tmp_path: Path) -> None:
     table = {**sound(), "patient_id": [f"p{i % 75}" for i in range(ROWS)]}
     (finding,) = found(tmp_path, table)

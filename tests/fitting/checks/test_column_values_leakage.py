@@ -69,6 +69,7 @@ def test_the_only_feature_is_not_leakage(tmp_path: Path) -> None:
     assert found(tmp_path, {"a": np.exp(np.array(table["z"])).tolist(), "z": table["z"]}, target="z") == []
 
 
+@pytest.mark.slow
 def test_chance_in_a_small_table_is_not_leakage(tmp_path: Path) -> None:
     for seed in range(5):
         findings = found(tmp_path, sound(60, seed), validation=0.3)

@@ -13,6 +13,7 @@ from nncli.fitting.checks.column_values import outliers_of, sentinel_values
 from tests.fitting.checks.support import codes, found, sound
 
 
+@pytest.mark.slow
 def test_an_outlier_is_one_finding_with_its_row(tmp_path: Path) -> None:
     table = {**sound(), "h": [1.7 + 0.001 * (i % 97) for i in range(300)]}
     table["h"] = [*table["h"][:77], 178.0, *table["h"][78:]]

@@ -77,6 +77,7 @@ def of_kinds(findings: tuple[Finding, ...]) -> list[Finding]:
     return [finding for finding in findings if finding.code in codes]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TABLES)
 def test_a_draft_and_a_check_note_the_kind_once_with_its_column(tmp_path: Path, name: str) -> None:
     columns, targets, column = TABLES[name]
@@ -101,6 +102,7 @@ def test_tables_of_other_kinds_have_no_note(table: str, target: str) -> None:
     assert of_kinds(summarize_table(DATA / table, [target]).findings) == []
 
 
+@pytest.mark.slow
 def test_two_yes_no_targets_of_a_loss_of_numbers_are_noted_once_before_a_training(nncli: Cli, here: Path) -> None:
     written(here, {"x": X, "a": YES_NO, "b": YES_NO[::-1]})
     words = ["t.csv", "-t", "a", "-t", "b", "--set", "loss=mse"]
@@ -144,12 +146,14 @@ def test_dates_with_a_type_are_no_tags(tmp_path: Path) -> None:
     assert train(config, output=tmp_path / "run").run.is_dir()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["binary_cross_entropy", "{a: cross_entropy, b: cross_entropy}"])
 def test_columns_of_0_and_1_that_are_labels_or_classes_are_not_called_numbers(tmp_path: Path, loss: str) -> None:
     path = written(tmp_path, {"x": X, "a": YES_NO, "b": YES_NO[::-1]})
     assert of_kinds(check(path, target=["a", "b"], set=[f"loss={loss}"]).findings) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("loss", "taken"), [("mse", "number"), ("cross_entropy", "class")])
 def test_an_event_beside_a_time_is_called_what_its_loss_takes_it_for(tmp_path: Path, loss: str, taken: str) -> None:
     path = written(tmp_path, {"x": X, "time": TIME, "event": YES_NO})

@@ -58,6 +58,7 @@ FAULTS: dict[str, dict[str, object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", FAULTS)
 def test_a_training_warns_of_what_check_warns_of(tmp_path: Path, code: str) -> None:
     assert warnings_of(config_of(tmp_path, FAULTS[code])) == [code]

@@ -41,6 +41,7 @@ def test_the_loss_with_an_exposure_follows_from_the_numbers() -> None:
         assert default_amount_loss(np.array(y)).type == loss
 
 
+@pytest.mark.slow
 def test_init_and_check_propose_the_loss(tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
     pl.DataFrame({"x": RNG.normal(size=400), "price": PRICES}).write_csv(table)

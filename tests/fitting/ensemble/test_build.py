@@ -56,6 +56,7 @@ def folders(run: Path) -> list[Path]:
     return [run / "members" / str(i + 1) for i in range(MEMBERS)]
 
 
+@pytest.mark.slow
 def test_two_members_hold_out_the_first_of_one_fold_fewer(run: Path) -> None:
     folds = [load_config(folder / CONFIG).validation for folder in folders(run)]
     assert folds == [Fold(folds=5, fold=i % 5, seed=0) for i in range(MEMBERS)]
@@ -73,6 +74,7 @@ def test_all_members_have_the_weights_of_the_same_epoch(run: Path) -> None:
         assert history.best.epoch == epoch
 
 
+@pytest.mark.slow
 def test_the_epoch_has_the_best_value_on_all_out_of_fold_rows(
     run: Path, chosen: tuple[EnsembleData, list[Candidate]]
 ) -> None:
@@ -89,6 +91,7 @@ def test_the_epoch_has_the_best_value_on_all_out_of_fold_rows(
     assert candidates[built.candidates[0]].epoch == Run(run).load_manifest().best_epoch
 
 
+@pytest.mark.slow
 def test_rows_of_a_fold_are_predicted_at_the_epoch_that_the_others_choose(
     chosen: tuple[EnsembleData, list[Candidate]],
 ) -> None:
@@ -125,6 +128,7 @@ def test_the_intervals_are_recorded_around_the_scores(run: Path) -> None:
     assert {"accuracy", "log_loss"} <= card["intervals"].keys()
 
 
+@pytest.mark.slow
 def test_an_ensemble_of_an_older_version_keeps_the_best_epoch_of_each_member(
     run: Path, tmp_path: Path, chosen: tuple[EnsembleData, list[Candidate]]
 ) -> None:
@@ -142,6 +146,7 @@ def test_an_ensemble_of_an_older_version_keeps_the_best_epoch_of_each_member(
     assert scores.optimistic
 
 
+@pytest.mark.slow
 def test_members_with_early_stopping_keep_their_own_epochs_and_are_scored_honestly(tmp_path: Path) -> None:
     config = written(tmp_path, "epochs=6", "early_stopping={patience: 2}")
     run = train(config, output=tmp_path / "run").run

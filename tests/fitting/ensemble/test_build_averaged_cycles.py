@@ -41,6 +41,7 @@ def ensemble(run: Path) -> Ensemble:
     return model
 
 
+@pytest.mark.slow
 def test_the_members_are_the_networks_at_the_ends_of_the_cycles(run: Path) -> None:
     model = ensemble(run)
     manifests = [Run(run / "members" / str(i)).load_manifest() for i in range(1, 7)]
@@ -76,6 +77,7 @@ def test_the_out_of_fold_scores_are_those_of_the_mean(run: Path) -> None:
         np.testing.assert_allclose(uncalibrated, calibrated, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_gain_of_averaging_is_that_of_members_not_of_their_networks(tmp_path: Path) -> None:
     """Three members hold out other rows each: no row tells what averaging gains, though two networks predict it."""
     with pytest.MonkeyPatch.context() as patch:
@@ -89,6 +91,7 @@ def test_the_gain_of_averaging_is_that_of_members_not_of_their_networks(tmp_path
     assert shared.validation.averaging.rows < alone.validation.rows
 
 
+@pytest.mark.slow
 def test_networks_of_a_clearly_worse_cycle_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "MAX_STANDARD_ERRORS", -np.inf)
     alone = train(written(tmp_path, *CYCLES), output=tmp_path / "alone").run
@@ -102,6 +105,7 @@ def test_a_schedule_without_cycles_has_no_average(tmp_path: Path) -> None:
     assert not averages_cycles(config_of(tmp_path, *CYCLES, "learning_rate=0.1"))
 
 
+@pytest.mark.slow
 def test_resuming_chooses_anew_and_removes_the_copies(run: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(run, tmp_path / "copy"))
     with pytest.MonkeyPatch.context() as patch:

@@ -17,6 +17,7 @@ class Killed(BaseException):
     """Ends a process at a chosen place."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("place", "calls_before"), [("save_held_out", 0), ("save_history", 1)])
 def test_an_ensemble_killed_while_it_writes_the_members_is_resumed(
     place: str, calls_before: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from nncli.base.errors import RunError
 from nncli.fitting.ensemble.build import read_snapshot, snapshot_epochs
@@ -14,6 +15,7 @@ from nncli.run_directory.run import Run
 from tests.assertions import raises
 
 
+@pytest.mark.slow
 def test_a_snapshot_is_read_as_it_was_kept(penguins: Path, tmp_path: Path) -> None:
     model, run = read_model(penguins), Run(tmp_path)
     (tmp_path / SNAPSHOTS).mkdir()

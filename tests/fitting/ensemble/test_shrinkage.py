@@ -53,6 +53,7 @@ def noise(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     return trained(written(tmp_path_factory.mktemp("noise") / "t.csv", 40, 0.0))
 
 
+@pytest.mark.slow
 def test_outputs_of_noise_are_moved_towards_the_constant_of_each_member(noise: Finished) -> None:
     share = metrics_of(noise)["shrinkage"]
     assert share in SHRINKAGES
@@ -88,12 +89,14 @@ def test_the_shrinkage_by_which_rows_are_scored_was_chosen_by_other_rows(noise: 
     assert held_out.averaging == recorded.averaging
 
 
+@pytest.mark.slow
 def test_what_the_columns_tell_is_left_as_it_is(tmp_path: Path) -> None:
     finished = trained(written(tmp_path / "t.csv", 120, 4.0))
     assert "shrinkage" not in metrics_of(finished)
     assert not any(finding.code is FindingCode.SHRUNKEN_OUTPUTS for finding in finished.findings)
 
 
+@pytest.mark.slow
 def test_the_constant_of_classes_is_their_shares_in_the_training_rows_of_the_member(tmp_path: Path) -> None:
     finished = trained(written(tmp_path / "t.csv", 40, 0.0, classes=True))
     for folder in (finished.run / "members" / str(i) for i in range(1, 4)):  # those that were trained
@@ -102,6 +105,7 @@ def test_the_constant_of_classes_is_their_shares_in_the_training_rows_of_the_mem
         assert share == pytest.approx((pl.read_csv(tmp_path / "t.csv")["y"] == "yes").mean(), abs=0.1)
 
 
+@pytest.mark.slow
 def test_more_rows_are_not_shrunk_and_single_networks_keep_no_start(tmp_path: Path) -> None:
     many = trained(written(tmp_path / "many.csv", 3 * MAX_SHRUNK_ROWS, 0.0), "epochs=1", "members=2")
     assert START not in snapshot_epochs(many.run / "members" / "1")

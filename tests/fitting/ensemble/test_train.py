@@ -49,6 +49,7 @@ def members(run: Path) -> list[Path]:
     return sorted((run / "members").iterdir())
 
 
+@pytest.mark.slow
 def test_an_ensemble_predicts_the_mean_of_its_members(run: Path) -> None:
     together = predict(run, TABLE, proba=True).drop("prediction").to_numpy()
     each = [predict(member, TABLE, proba=True).drop("prediction").to_numpy() for member in members(run)]
@@ -67,6 +68,7 @@ def test_a_member_is_an_ordinary_run_on_its_fold_with_its_seed(run: Path, tmp_pa
     assert alone.equals(together)  # the ensemble chooses the epoch, nothing else
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("limits", "bagging"), [(((1_000, 2),), "auto"), ((), "seeds")])
 def test_an_automatic_number_of_members_is_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: tuple[tuple[int, int], ...], bagging: str
@@ -97,6 +99,7 @@ def test_validation_scores_are_out_of_fold(run: Path) -> None:
     assert metrics["training"]["metrics"] == json.loads(json.dumps(evaluate(run, TABLE).json()))["metrics"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bagging", "validation"),
     [("seeds", 0.2), ("bootstrap", None)],
@@ -111,6 +114,7 @@ def test_bagging_sets_the_rows_of_each_member(tmp_path: Path, bagging: str, vali
     assert 0 < finished.validation.rows < 344
 
 
+@pytest.mark.slow
 def test_bagging_seeds_allows_a_validation_file_or_none(tmp_path: Path) -> None:
     path = f"validation={{path: {TABLE}}}"
     finished = train(config_of(tmp_path, "bagging=seeds", "epochs=1", path), output=tmp_path / "run")
@@ -123,6 +127,7 @@ def test_bagging_seeds_allows_a_validation_file_or_none(tmp_path: Path) -> None:
     assert none.validation is None
 
 
+@pytest.mark.slow
 def test_a_regression_ensemble_predicts_in_the_units_of_the_targets(tmp_path: Path) -> None:
     config = config_of(tmp_path, "data.target=[body_mass_g, flipper_length_mm]", "members=2")
     run = train(config, output=tmp_path / "run").run
@@ -158,6 +163,7 @@ def test_more_members_than_rows_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_events_report_the_progress_of_all_members(tmp_path: Path) -> None:
     started, *between, last = train_events(config_of(tmp_path), output=tmp_path / "run")
     assert isinstance(started, MembersStarted)
@@ -180,6 +186,7 @@ def test_a_scheduler_needs_several_members(tmp_path: Path) -> None:
 # --- stopped and gone on with
 
 
+@pytest.mark.slow
 def test_a_stopped_ensemble_does_not_predict_and_resumes_to_the_same_bits(run: Path, tmp_path: Path) -> None:
     left = 30
 
@@ -198,6 +205,7 @@ def test_a_stopped_ensemble_does_not_predict_and_resumes_to_the_same_bits(run: P
     assert bits(finished.run) == bits(run)
 
 
+@pytest.mark.slow
 def test_a_stopped_member_is_not_scored(tmp_path: Path) -> None:
     config = config_of(tmp_path, "members=2", "bagging=seeds", "validation=0.2")
     finished = train(config, output=tmp_path / "run", stop=stop_at(3))
@@ -207,6 +215,7 @@ def test_a_stopped_member_is_not_scored(tmp_path: Path) -> None:
     assert (done.status, done.training is None) == ("done", False)
 
 
+@pytest.mark.slow
 def test_at_most_a_sample_of_the_training_rows_is_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scores, "MAX_TRAINING_ROWS", 50)
     monkeypatch.setattr(session, "MAX_TRAINING_ROWS", 50)
@@ -216,6 +225,7 @@ def test_at_most_a_sample_of_the_training_rows_is_scored(tmp_path: Path, monkeyp
         assert finished.training.rows == 50
 
 
+@pytest.mark.slow
 def test_stopping_once_ends_all_members(run: Path, tmp_path: Path) -> None:
     finished = train(written(tmp_path), output=tmp_path / "run", stop=stop_at(30))
     assert finished.status == "stopped"
@@ -224,6 +234,7 @@ def test_stopping_once_ends_all_members(run: Path, tmp_path: Path) -> None:
     assert bits(finished.run) == bits(run)
 
 
+@pytest.mark.slow
 def test_members_can_be_trained_longer(run: Path, copy: Path, tmp_path: Path) -> None:
     train(resume=copy, set=["epochs=5", "workers=1"])
     longer = train(config_of(tmp_path, "epochs=5"), output=tmp_path / "longer").run
@@ -235,6 +246,7 @@ def test_members_can_be_trained_longer(run: Path, copy: Path, tmp_path: Path) ->
         train(resume=copy, set=["members=4"])
 
 
+@pytest.mark.slow
 def test_resuming_a_finished_ensemble_changes_nothing(run: Path, copy: Path) -> None:
     times = [(member / "manifest.json").stat().st_mtime_ns for member in members(copy)]
     train(resume=copy)
@@ -242,12 +254,14 @@ def test_resuming_a_finished_ensemble_changes_nothing(run: Path, copy: Path) -> 
     assert [(member / "manifest.json").stat().st_mtime_ns for member in members(copy)] == times
 
 
+@pytest.mark.slow
 def test_a_missing_member_is_trained_again(run: Path, copy: Path) -> None:
     shutil.rmtree(copy / "members" / "2")
     train(resume=copy)
     assert bits(copy) == bits(run)
 
 
+@pytest.mark.slow
 def test_an_ensemble_with_a_member_resumed_separately_is_refused(copy: Path) -> None:
     train(resume=copy / "members" / "2", set=["epochs=4"])
     with raises(RunError, file="2", mentions="resume"):
@@ -299,6 +313,7 @@ def test_chunks_of_a_table_get_the_same_predictions_as_the_table(run: Path) -> N
 # --- calibration
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bagging", ["folds", "bootstrap"])
 def test_one_temperature_for_all_members_is_kept_where_it_helps(tmp_path: Path, bagging: str) -> None:
     plain = train(config_of(tmp_path, f"bagging={bagging}"), output=tmp_path / "plain").run
@@ -323,6 +338,7 @@ def test_calibration_without_classes_or_validation_rows_is_refused(tmp_path: Pat
         train(config, output=tmp_path / "run")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", ["data.time=year", "validation={folds: 4, fold: 1}"])
 def test_members_with_the_same_validation_rows_count_them_apart_from_the_training_rows(
     tmp_path: Path, keys: str

@@ -58,6 +58,7 @@ def test_explicit_epochs_and_early_stopping_leave_the_cycles_as_they_are(tmp_pat
     assert not chooses_cycles(config_of(tmp_path, *BY_CYCLES, "bagging=seeds"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_cycles")
 def test_the_decisions_are_recorded_and_the_members_have_as_many_epochs(tmp_path: Path) -> None:
     run = train(written(tmp_path, *BY_CYCLES), output=tmp_path / "run").run
@@ -72,6 +73,7 @@ def test_the_decisions_are_recorded_and_the_members_have_as_many_epochs(tmp_path
     assert load_config(run / CONFIG).epochs == "auto"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_cycles", "always_another")
 def test_members_trained_cycle_by_cycle_have_the_bits_of_one_training(tmp_path: Path) -> None:
     by_cycles = train(written(tmp_path, *BY_CYCLES), output=tmp_path / "run").run
@@ -80,6 +82,7 @@ def test_members_trained_cycle_by_cycle_have_the_bits_of_one_training(tmp_path: 
     assert bits(by_cycles)[:-1] == bits(at_once)[:-1]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_cycles", "always_another")
 @pytest.mark.parametrize("stop_epoch", [3, 20])
 def test_an_ensemble_that_is_stopped_in_any_cycle_is_resumed_to_the_same_bits(tmp_path: Path, stop_epoch: int) -> None:
@@ -96,6 +99,7 @@ def test_an_ensemble_that_is_stopped_in_any_cycle_is_resumed_to_the_same_bits(tm
     assert bits(run) == bits(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_cycles")
 def test_several_targets_are_trained_for_another_cycle_if_any_of_them_gains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

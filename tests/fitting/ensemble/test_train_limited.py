@@ -29,6 +29,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "MIN_ROWS", 200)  # the table has fewer rows than the smallest sample
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("slow")
 @pytest.mark.parametrize(
     ("limit", "members", "epochs", "rows"),
@@ -51,6 +52,7 @@ def test_the_configuration_of_the_run_trains_the_same_bits_without_a_limit(
     assert predict(again, TABLE, proba=True).equals(predict(run, TABLE, proba=True))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("slow")
 def test_a_limit_in_the_configuration_is_not_one_of_the_run(tmp_path: Path) -> None:
     config = config_of(tmp_path, "members=1", "epochs=1", "time_limit=1h")

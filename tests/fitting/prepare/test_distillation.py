@@ -60,6 +60,7 @@ def learned(training: PreparedTraining) -> npt.NDArray[Any]:
     return np.asarray(loss.targets(len(target.labels), np.dtype(np.float32))[y])
 
 
+@pytest.mark.slow
 def test_a_refit_is_taught_on_all_rows_and_the_scored_network_without_the_fold(classes: Path) -> None:
     refit, scored = prepared(classes), prepared(classes, "teacher.refit=false")
     assert refit.validation is None
@@ -69,6 +70,7 @@ def test_a_refit_is_taught_on_all_rows_and_the_scored_network_without_the_fold(c
     assert refit.config.validation == scored.config.validation
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["classes", "numbers"])
 def test_a_row_learns_the_mean_of_its_out_of_fold_and_its_in_sample_prediction(
     run: str, request: pytest.FixtureRequest
@@ -96,6 +98,7 @@ def test_rows_with_swapped_cells_have_the_row_numbers_and_weights_of_their_rows(
     assert (training.fitted.X[n:] != np.concatenate([training.fitted.X[:n]] * 2)).any(axis=1).mean() > 0.5
 
 
+@pytest.mark.slow
 def test_the_rows_are_the_same_every_time_and_in_files(classes: Path, tmp_path: Path) -> None:
     first, again = prepared(classes).fitted, prepared(classes).fitted
     with Scratch(tmp_path) as scratch:
@@ -107,6 +110,7 @@ def test_the_rows_are_the_same_every_time_and_in_files(classes: Path, tmp_path: 
             assert (first.y == other.y).all()
 
 
+@pytest.mark.slow
 def test_numbers_are_learned_in_least_squares_unless_the_loss_has_a_link(tmp_path: Path, numbers: Path) -> None:
     plain = prepared(numbers)
     assert plain.distilled is not None

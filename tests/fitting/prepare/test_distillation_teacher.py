@@ -45,6 +45,7 @@ def loaded(folder: Path, run: Path, *assignments: str) -> LoadedTeacher:
     return LoadedTeacher.of(config.teacher, config)
 
 
+@pytest.mark.slow
 def test_a_teacher_that_is_gone_or_another_one_is_refused(tmp_path: Path, run: Path) -> None:
     for error in (refusal(tmp_path, tmp_path / "gone"), refusal(tmp_path, run, f"teacher.sha256={'0' * 64}")):
         assert isinstance(error, RunError)
@@ -102,6 +103,7 @@ def test_validation_rows_that_alone_chose_an_epoch_make_scores_optimistic(
     assert chose_epoch(load_config(path, settings)) is expected
 
 
+@pytest.mark.slow
 def test_a_teacher_without_held_out_rows_saw_every_row(tmp_path: Path) -> None:
     run = teacher(tmp_path, "validation=0.0")
     single = loaded(tmp_path, run)

@@ -82,6 +82,7 @@ WAYS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_the_memory_limit_does_not_change_the_weights(csv: Path, tmp_path: Path, way: dict[str, Any]) -> None:
     more = {**way, "data": {"path": str(csv), "missing_values": ["NA"], **way["data"]}} if "data" in way else way
@@ -94,6 +95,7 @@ def test_the_memory_limit_does_not_change_the_weights(csv: Path, tmp_path: Path,
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "memory", "t.csv"]
 
 
+@pytest.mark.slow
 def test_compiled_loops_train_from_a_file_to_the_same_bits(csv: Path, tmp_path: Path) -> None:
     pytest.importorskip("numba")
     more: dict[str, Any] = {"layers": [{"type": "dense", "units": 6}], "backend": "numba"}
@@ -108,6 +110,7 @@ def after(steps: int) -> Callable[[], bool]:
     return lambda: next(left, None) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, 20, 37])
 def test_a_training_resumes_with_another_memory_limit_to_the_same_bits(csv: Path, tmp_path: Path, steps: int) -> None:
     train(config(csv, "1 GiB"), output=tmp_path / "whole")
@@ -117,6 +120,7 @@ def test_a_training_resumes_with_another_memory_limit_to_the_same_bits(csv: Path
     assert results(tmp_path / "cut") == results(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_ends_the_training_which_can_be_resumed(
     csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +141,7 @@ def test_a_disk_that_fills_up_ends_the_training_which_can_be_resumed(
     assert results(tmp_path / "run") == results(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_killed_training_leaves_no_file_behind_and_is_resumed(csv: Path, tmp_path: Path) -> None:
     endless = config(csv, "0 B", epochs=100_000, checkpoint={"every": "1 epoch"})
     (tmp_path / "c.yaml").write_text(dump(endless.model_dump(mode="json")))

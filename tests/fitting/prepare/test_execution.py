@@ -78,6 +78,7 @@ def pays(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- what is chosen
 
 
+@pytest.mark.slow
 @with_numba
 @pytest.mark.parametrize(("wanted", "chosen"), [("auto", "numba"), ("numba", "numba"), ("numpy", "numpy")])
 @pytest.mark.parametrize(("threads", "parts"), [("auto", 1), ("1", 1), ("3", 3)])
@@ -161,6 +162,7 @@ def test_where_numba_does_not_work_backend_numba_is_an_error(tmp_path: Path, now
 # --- what is said
 
 
+@pytest.mark.slow
 @with_numba
 @pytest.mark.parametrize("threads", [1, 2])
 def test_only_the_first_training_reports_that_it_compiles(
@@ -201,6 +203,7 @@ def test_only_the_first_training_reports_that_it_compiles(
 # --- a resumed run
 
 
+@pytest.mark.slow
 @with_numba
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize(("began", "now"), [("numba", "numpy"), ("numpy", "numba")])
@@ -218,6 +221,7 @@ def test_a_resumed_run_keeps_its_backend(
     assert recorded(run) == (began, threads, 1)
 
 
+@pytest.mark.slow
 @with_numba
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_network_of_the_default_is_compiled_and_resumes_to_the_same_bits(tmp_path: Path, threads: int) -> None:
@@ -287,6 +291,7 @@ def test_checkpoints_are_saved_at_the_exact_steps(tmp_path: Path, every: int) ->
     assert checkpoints(run) == sorted({*range(every, 37, every), 36})
 
 
+@pytest.mark.slow
 @with_numba
 def test_a_stop_takes_effect_at_once_and_resumes_to_the_same_bits(tmp_path: Path) -> None:
     rest = "epochs: 40000\nbackend: numba\ncheckpoint: {every: 1000000 steps}\n"
@@ -313,6 +318,7 @@ def test_a_stop_takes_effect_at_once_and_resumes_to_the_same_bits(tmp_path: Path
 IMPORTED = "\nimport sys; print(sorted({'numba', 'llvmlite', 'scipy'} & set(sys.modules)))"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "program",
     [
@@ -334,6 +340,7 @@ def test_numba_is_imported_only_by_a_training_that_uses_it(tmp_path: Path, progr
     assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
 
 
+@pytest.mark.slow
 @with_numba
 def test_a_training_with_numba_imports_it(tmp_path: Path) -> None:
     program = f"from nncli import train; train({str(config_of(tmp_path))!r}, output={str(tmp_path / 'run')!r}, "

@@ -89,6 +89,7 @@ def test_a_run_needs_only_its_features_and_trains_again_to_the_same_bits(tmp_pat
     assert len({str(item) for item in predicted}) == 1
 
 
+@pytest.mark.slow
 def test_each_member_selects_on_its_own_training_rows(tmp_path: Path) -> None:
     assignments = ["members=3", "workers=1", "encoding.max_features=4"]
     train(write_table(tmp_path), set=assignments, output=tmp_path / "run")

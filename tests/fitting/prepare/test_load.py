@@ -63,6 +63,7 @@ def csv(tmp_path: Path) -> Path:
     return tmp_path / "t.csv"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [120, 500, 3000])
 @pytest.mark.parametrize(("target", "more"), [("y", {}), ("label", {"loss": {"type": "cross_entropy"}})])
 def test_the_block_size_changes_nothing(
@@ -77,6 +78,7 @@ def test_the_block_size_changes_nothing(
     assert in_blocks.findings == whole.findings
 
 
+@pytest.mark.slow
 def test_a_pipe_is_prepared_to_the_same_bits(csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load, "ReadOptions", partial(ReadOptions, block_bytes=500))
     os.mkfifo(tmp_path / "pipe")
@@ -121,6 +123,7 @@ def test_a_validation_file_of_typed_numbers_is_read_once(tmp_path: Path, trainin
     assert np.array_equal(prepared.validation.dataset.X, prepared.training.dataset.X)
 
 
+@pytest.mark.slow
 def test_a_sample_is_drawn_of_the_rows_with_a_target_and_noted(csv: Path) -> None:
     loaded = prepare(config(csv, "label"))
     assert loaded.validation is not None

@@ -96,6 +96,7 @@ def prepared(folder: Path, name: str, weights: np.ndarray | None, scratch: Scrat
     return training, state.parameters.by_name["output.bias"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_a_weight_of_two_is_a_row_twice_in_what_a_training_starts_from(tmp_path: Path, name: str) -> None:
     with Scratch(tmp_path) as scratch:

@@ -63,6 +63,7 @@ def values(numbers: list[int], name: str) -> list[Any]:
     return TABLE[name].gather([n - 1 for n in numbers]).to_list()
 
 
+@pytest.mark.slow
 def test_validation_folds_cover_every_row_once(path: Path) -> None:
     folds = [prepared(path, {}, "label", validation={"folds": 5, "fold": k}, seed=k) for k in range(5)]
     assert sorted(n for some in folds for n in numbers(some)[1]) == list(range(1, N + 1))
@@ -79,6 +80,7 @@ def test_the_training_seed_does_not_change_the_folds(path: Path) -> None:
     assert numbers(a) == numbers(b)
 
 
+@pytest.mark.slow
 def test_left_out_rows_are_in_neither_split(path: Path) -> None:
     left = {"leave_out": {"folds": 4, "fold": 2, "seed": 9}}
     out = numbers(prepared(path, {}, validation={"folds": 4, "fold": 2, "seed": 9}))[1]

@@ -51,6 +51,7 @@ def test_divergence_says_what_the_training_was_like_before(tmp_path: Path) -> No
 # --- health
 
 
+@pytest.mark.slow
 def test_what_is_clearly_wrong_is_said_once_while_it_trains(tmp_path: Path) -> None:
     config = config_of(tmp_path, "epochs: 16\nlearning_rate: 0.01\nactivation: sigmoid\n", f"{[8] * 9}")
     events = list(train_events(config, output=tmp_path / "run"))
@@ -68,6 +69,7 @@ def test_what_is_clearly_wrong_is_said_once_while_it_trains(tmp_path: Path) -> N
         assert not any(isinstance(event, HealthWarning) for event in train_events(given, output=tmp_path / name))
 
 
+@pytest.mark.slow
 def test_a_diverging_learning_rate_is_halved_until_it_trains(tmp_path: Path) -> None:
     config = halved(tmp_path)
     with pytest.raises(DivergedError):
@@ -104,6 +106,7 @@ def test_the_history_has_only_epochs_that_were_kept(tmp_path: Path) -> None:
     assert history["loss"].max() < 100  # type: ignore[operator]
 
 
+@pytest.mark.slow
 @partly
 def test_a_run_with_a_halved_rate_resumes_from_every_step_to_the_same_bits(tmp_path: Path) -> None:
     config = halved(tmp_path)
@@ -122,6 +125,7 @@ def test_a_run_with_a_halved_rate_resumes_from_every_step_to_the_same_bits(tmp_p
         assert outcome(train(resume=run).run) == uninterrupted, step
 
 
+@pytest.mark.slow
 def test_progress_after_a_rollback_replaces_later_checkpoints(tmp_path: Path) -> None:
     config = config_of(tmp_path, HALVED.replace("every: 3 steps", "every: 1 steps, keep: 1"))
     config.write_text(config.read_text().replace("layers: [4]\n", ""))
@@ -151,6 +155,7 @@ def blas_threads() -> set[int]:
     return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wanted", "layers", "parts", "threads"),
     [("1", "[4]", 1, 1), ("2", "[4]", 2, 1), ("2", "[4, batch_norm]", 1, 2), ("auto", "[4]", 1, 1)],
@@ -191,6 +196,7 @@ def test_a_resumed_training_keeps_its_threads(tmp_path: Path, monkeypatch: pytes
 # --- whoever leaves
 
 
+@pytest.mark.slow
 def test_a_closed_resumed_training_can_be_resumed_again(tmp_path: Path) -> None:
     config = config_of(tmp_path, "epochs: 6\ncheckpoint: {every: 1 epoch}")
     uninterrupted = outcome(train(config, output=tmp_path / "whole").run)

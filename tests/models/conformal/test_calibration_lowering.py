@@ -38,6 +38,7 @@ X = np.random.default_rng(3).uniform(0.0, 1.0, 200)
 NOISE = np.random.default_rng(4).normal(size=200)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["mse", QUANTILES])
 @pytest.mark.parametrize("bagging", BAGGING)
 @pytest.mark.parametrize("signs", ["any", "one"])

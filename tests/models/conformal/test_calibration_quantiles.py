@@ -75,6 +75,7 @@ def test_the_nearest_levels_beside_the_median_are_used_and_of_two_the_outer_one(
     assert quantile_pair((0.5,), 0.8) == (0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAGGING)
 @pytest.mark.parametrize(("level", "is_scaled"), [(0.9, False), (0.5, False), (0.8, True), (0.2, True)])
 def test_bounds_are_those_of_the_definition(folder: Path, name: str, level: float, is_scaled: bool) -> None:

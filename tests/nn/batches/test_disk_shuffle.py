@@ -42,6 +42,7 @@ def content(batch: Batch) -> list[bytes]:
     return [a.tobytes() for a in (batch.X, batch.codes, batch.y, batch.weights) if a is not None]
 
 
+@pytest.mark.slow
 @given(
     n=st.integers(1, 60),
     size=st.integers(1, 20),

@@ -152,6 +152,7 @@ with limit_blas_threads(1):
 KERNELS = ("Prescott", "Nehalem", "Sandybridge", "Haswell", "Zen", "SkylakeX", "Cooperlake", "Sapphirerapids")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", ["1", "2"])
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_the_bits_of_a_row_are_the_same_in_blocks_of_all_sizes_with_any_kernel(kernel: str, threads: str) -> None:

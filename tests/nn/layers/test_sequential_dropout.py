@@ -55,6 +55,7 @@ def test_all_sixteen_bits_are_used() -> None:
         assert np.abs(places - share).max() < 5.0 * (share * (1.0 - share) / 60_000) ** 0.5 + 1e-9, bit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [12, 24, 36])
 def test_two_units_are_uncorrelated(size: int) -> None:
     masks, _ = drawn((size,), 0.3, 40_000)
@@ -62,6 +63,7 @@ def test_two_units_are_uncorrelated(size: int) -> None:
     assert np.abs(correlation).max() < 5.0 / 200.0
 
 
+@pytest.mark.slow
 def test_three_units_are_independent() -> None:
     # a fourth word that were shared, rather than taken apart, would show in threes, though not in twos
     masks, share = drawn((12,), 0.5, 40_000)

@@ -77,6 +77,7 @@ def test_the_crps_of_a_number_is_its_absolute_error() -> None:
     np.testing.assert_allclose(Normal().per_row(narrow, y), [2.0, 0.5])
 
 
+@pytest.mark.slow
 @given(
     loss=st.sampled_from(LOSSES), z=st.floats(-1e3, 1e3), s=st.floats(-1e3, 1e3), levels=st.sets(st.floats(0.01, 0.99))
 )
@@ -85,6 +86,7 @@ def test_quantiles_never_cross(loss: LocationScaleLoss, z: float, s: float, leve
     assert (np.diff(loss.quantiles(np.array([[z, s]]))) >= 0.0).all()
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.floats(-1e6, 1e6, allow_subnormal=False), min_size=1, max_size=30),
     st.sampled_from([Normal(), StudentT(), StudentT(degrees_of_freedom=3)]),
@@ -104,6 +106,7 @@ def test_no_constant_distribution_of_the_family_has_a_lower_crps_than_the_best(
     assert mean_crps(best) <= mean_crps(other[None]) * (1.0 + 1e-9) + 1e-9 * unit
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.floats(-1e3, 1e3), st.integers(0, 3)), min_size=1, max_size=20))
 def test_a_weight_counts_as_so_many_rows_in_the_best_distribution(rows: list[tuple[float, int]]) -> None:
     y, w = np.array([value for value, _ in rows])[:, None], np.array([1.0, *(weight for _, weight in rows[1:])])

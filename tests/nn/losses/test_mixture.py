@@ -30,6 +30,7 @@ def cdf(parts: list[tuple[float, NormalDist]], x: float) -> float:
     return sum(w * part.cdf(x) for w, part in parts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_gradient_is_that_of_differences(loss: Mixture, weighted: bool) -> None:
@@ -68,6 +69,7 @@ def test_the_quantiles_of_equal_components_are_those_of_the_normal_distribution(
     assert loss.inverse_link(Z)[0, 0] == loss.quantiles(Z)[0, 0, loss.levels.index(0.5)]
 
 
+@pytest.mark.slow
 @given(
     z=st.lists(st.floats(-1e3, 1e3), min_size=12, max_size=12),
     levels=st.sets(st.floats(0.01, 0.99)),
@@ -128,6 +130,7 @@ def test_the_standard_deviation_of_the_default_levels_is_near_that_of_the_mixtur
         assert sd == pytest.approx(exact, rel=0.06)
 
 
+@pytest.mark.slow
 def test_the_score_of_the_default_levels_is_near_that_of_the_mixture() -> None:
     rng = np.random.default_rng(5)
     loss, Z = Mixture(), np.repeat(rng.normal(scale=1.5, size=(20, 9)), 200, axis=0)

@@ -75,6 +75,7 @@ def test_a_training_starts_from_the_shares_of_the_classes() -> None:
         np.testing.assert_allclose(P[0], [0.05, 0.3, 0.01, 0.64], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_without_hidden_layers_it_is_a_logistic_regression_for_each_rank_on_the_rows_from_it_on() -> None:
     rng = np.random.default_rng(2)
     X, K = rng.normal(size=(400, 3)), 4

@@ -78,6 +78,7 @@ def test_poisson_predicts_the_expected_count() -> None:
     np.testing.assert_allclose(Poisson().inverse_link(np.array([[0.0], [math.log(7.0)]])), [[1.0], [7.0]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "low", "high"),
     [

@@ -74,6 +74,7 @@ def test_a_loss_worked_by_hand() -> None:
     np.testing.assert_allclose(dZ[:, 1], 0.25 / 3 / entropy * np.array([0.5, -0.5, -0.5, 0.0]), rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_gradient_is_that_of_finite_differences_with_missing_cells(weighted: bool) -> None:
     rng = np.random.default_rng(0)

@@ -91,6 +91,7 @@ def test_events_and_risks_beyond_float32_are_finite() -> None:
         assert np.isfinite(bound.backward()).all()
 
 
+@pytest.mark.slow
 def test_the_coefficients_of_a_linear_risk_are_those_of_coxs_regression() -> None:
     rng, n = np.random.default_rng(3), 600
     X = rng.normal(size=(n, 2))

@@ -301,6 +301,7 @@ def test_a_gradient_that_is_not_finite_is_told_from_a_loss() -> None:
 FILES = ["t.csv", "t.parquet", "t.jsonl"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("column", ["x", "w", "y"])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e39, -1e39, 1e308, 1e400])

@@ -56,6 +56,7 @@ def test_rows_are_dealt_evenly(rows: int, parts: int) -> None:
     assert counts.max() - counts.min() <= 1
 
 
+@pytest.mark.slow
 def test_the_loss_of_pure_noise_is_not_flattered() -> None:
     """Every epoch's loss has the mean 1: the best of 100 epochs looks better, the cross-fitted outputs do not."""
     rng, chosen, cross_fitted = np.random.default_rng(0), [], []

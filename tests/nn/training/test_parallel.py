@@ -112,6 +112,7 @@ def learned(network: Network, loss: LossBase, dataset: Dataset, parts: int, thre
         return gradient(0), parameters.grad.copy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
 @pytest.mark.parametrize("embedded", [False, True], ids=["numbers", "embedded"])
 @pytest.mark.parametrize("name", SILENT)
@@ -181,6 +182,7 @@ def test_a_step_ends_within_the_bounds_of_theta(parts: int) -> None:
     assert parameters.theta.max() == high[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
 @pytest.mark.parametrize("extras", [pytest.param(e, id=name) for name, e in EXTRAS.items()])
 @pytest.mark.parametrize("name", SILENT)
@@ -363,6 +365,7 @@ def advances(arguments: TrainingArguments) -> Iterator[RunBatches]:
         yield bind_batch_runner(arguments, state, batches, penalty, crew)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("extras", [pytest.param(e, id=key) for key, e in EXTRAS.items()])
 def test_a_step_in_parts_allocates_nothing(name: str, extras: Any) -> None:

@@ -66,6 +66,7 @@ def test_a_thread_that_is_not_awake_is_not_waited_for() -> None:
         crew._done.get()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", [{0}, {1}, {2}, {0, 1}, {1, 2}, {0, 1, 2}, {3}, {1, 4}], ids=str)
 @pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt])
 def test_an_error_reaches_the_caller_after_the_others_ended_and_the_crew_goes_on(

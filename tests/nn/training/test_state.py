@@ -105,6 +105,7 @@ def first_weights(dataset: Dataset | None, seed: int = 0) -> Any:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [40, state.MAX_INIT_ROWS, 5 * state.MAX_INIT_ROWS])
 def test_first_weights_follow_from_the_examples_or_from_a_part_of_many(n: int) -> None:
     dataset = examples_of(n)

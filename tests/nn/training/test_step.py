@@ -156,6 +156,7 @@ IN_GROUPS = {
 OPTIMIZERS.append(pytest.param(AdamW.model_validate(IN_GROUPS), id="adamw-in-groups"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("network", [pytest.param(n, id=name) for name, n in NETWORKS.items()])
 def test_a_step_allocates_nothing(network: Network, optimizer: OptimizerBase) -> None:
@@ -191,6 +192,7 @@ IN_DOUBLE = [cls for cls in plain_losses() if issubclass(cls, TwoParameterLoss |
 """Losses that are computed in temporary arrays of float64, for the functions of their distributions."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
 @pytest.mark.parametrize("outputs", [1, 3, 20])
 @pytest.mark.parametrize("loss", [pytest.param(cls(), id=tag(cls)) for cls in plain_losses() if cls not in IN_DOUBLE])
@@ -199,6 +201,7 @@ def test_a_step_on_any_loss_allocates_nothing(loss: LossBase, outputs: int, weig
     assert peak_of(bound_step(network, loss, Sgd(), weighted=weighted)) < LARGEST
 
 
+@pytest.mark.slow
 def test_the_meter_sees_an_array_of_one_number_a_row() -> None:
     def wasteful(i: int, learning_rate: float, t: int) -> float:
         return float(np.ones(ROWS, np.float32)[0])

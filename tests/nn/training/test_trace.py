@@ -108,6 +108,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [0, 2, 4, 7])
 @pytest.mark.parametrize("case", CASES)
 def test_the_weights_after_a_traced_step_are_those_of_the_training_to_the_bit(case: str, steps: int) -> None:

@@ -53,6 +53,7 @@ def test_other_counts_are_refused() -> None:
         Reference.from_bytes(wrong.to_bytes())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("columns", "most"), [(10, 100_000), (30, 100_000), (100, 110_000), (3_000, 1_500_000)])
 def test_the_size_of_the_file_is_bounded(columns: int, most: int) -> None:
     x = np.random.default_rng(0).normal(size=400)

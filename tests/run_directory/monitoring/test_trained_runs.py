@@ -30,6 +30,7 @@ def weak_signal(rows: int, seed: int) -> pl.DataFrame:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["y", "z"])
 @pytest.mark.parametrize("training", list(TRAINING))
 def test_new_rows_of_the_same_distribution_have_no_drift(tmp_path: Path, training: str, target: str) -> None:

@@ -22,6 +22,7 @@ SCHEMA = InputSchema(
 TEXT = json.dumps(ROW)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "content_type", "status", "mentions"),
     [

@@ -17,6 +17,7 @@ documents = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(documents, st.booleans())
 def test_what_python_writes_is_read(document: Any, ascii_only: bool) -> None:
     if "Infinity" in (text := json.dumps(document, ensure_ascii=ascii_only)) and "inf" in repr(document):

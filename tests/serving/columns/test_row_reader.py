@@ -25,6 +25,7 @@ def column(reader: RowReader, name: str, cells: list[Any]) -> pl.Series:
     return reader.table([{**ROW, name: cell} for cell in cells]).column(name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, FEW_ROWS, FEW_ROWS + 1])
 @pytest.mark.parametrize(
     ("name", "cell", "read"),
@@ -59,6 +60,7 @@ values = st.one_of(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["x", "price", "color", "note", "day"])
 @given(cells=st.lists(values, min_size=1, max_size=5))
 def test_a_cell_is_read_by_itself(reader: RowReader, name: str, cells: list[Any]) -> None:

@@ -83,6 +83,7 @@ def test_long_cells_are_bounded_in_bytes(models: Mapping[str, ServedModel], prof
     assert rows_of(profiles, models["number"]) == 2
 
 
+@pytest.mark.slow
 def test_a_thread_profiles_what_waits(
     models: Mapping[str, ServedModel], profiles: ServedProfiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -231,6 +231,7 @@ def test_other_answers_have_a_column_for_each_effect(client: AsgiClient, models:
     assert pl.read_ndjson(lines.body)[wanted.columns].equals(wanted)
 
 
+@pytest.mark.slow
 def test_effects_are_the_same_beside_other_requests(client: AsgiClient) -> None:
     rows = rows_of(12).frame.to_dicts()
     target = "/models/many/predict?effects=true&proba=true"

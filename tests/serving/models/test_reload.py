@@ -75,6 +75,7 @@ def test_nothing_is_loaded_while_nothing_changes(slot: ModelSlot, log: Callable[
     assert log() == []
 
 
+@pytest.mark.slow
 def test_a_replaced_run_is_served_once_its_files_are_quiet(
     slot: ModelSlot, retrained: Path, log: Callable[[], list[str]]
 ) -> None:
@@ -145,6 +146,7 @@ DAMAGES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_of_a_damaged_run_the_former_model_stays_and_the_log_says_so_once(
     slot: ModelSlot, damage: Callable[[Path], None], log: Callable[[], list[str]], retrained: Path
@@ -199,6 +201,7 @@ def test_a_request_verifies_a_run_that_has_not_changed(slot: ModelSlot, log: Cal
     assert len(log()) == 2
 
 
+@pytest.mark.slow
 def test_the_memory_of_the_former_model_is_freed(slot: ModelSlot, retrained: Path) -> None:
     served = weakref.ref(slot.current.model)
     slot.current.predict(table_of(slot.current), INTERVAL)

@@ -150,6 +150,7 @@ def test_connections_that_wait_are_accepted_before_the_socket_is_closed(waiting:
     asyncio.run(test())
 
 
+@pytest.mark.slow
 def test_connections_that_nobody_accepts_do_not_keep_the_server_from_stopping(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nncli.serving.process.listeners.ACCEPT_SECONDS", 0.1)
 
@@ -165,6 +166,7 @@ def test_connections_that_nobody_accepts_do_not_keep_the_server_from_stopping(mo
     asyncio.run(test())
 
 
+@pytest.mark.slow
 @needs_reuse_port
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such filter")
 def test_no_connection_is_lost_to_a_socket_that_is_closed_while_another_shares_its_port() -> None:

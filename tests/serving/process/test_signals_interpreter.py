@@ -10,6 +10,7 @@ import pytest
 from nncli.serving.process.signals import short_pauses
 
 
+@pytest.mark.slow
 def test_the_settings_of_before_are_restored() -> None:
     before, frozen = (gc.get_threshold(), sys.getswitchinterval()), gc.get_freeze_count()
     with short_pauses():

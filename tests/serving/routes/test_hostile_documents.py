@@ -44,6 +44,7 @@ def _keys(value: Any) -> list[Any]:
     return [*value] if isinstance(value, dict) else [*range(len(value))] if isinstance(value, list) else []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_no_document_is_answered_by_a_fault(client: AsgiClient, models: Mapping[str, ServedModel], seed: int) -> None:
     rng, model = random.Random(seed), models["number"]

@@ -82,6 +82,7 @@ def test_binary_tables_are_refused_with_the_formats_that_are_read(
     assert CSV_TYPE in text.replace(media_type, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGS)
 @pytest.mark.parametrize("media_type", TYPES)
 def test_rows_in_every_format_have_the_predictions_of_a_file(
@@ -93,6 +94,7 @@ def test_rows_in_every_format_have_the_predictions_of_a_file(
     assert read_answer(answer).equals(wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accept", [*TYPES, *ARROW_TYPES, PARQUET_TYPE])
 @pytest.mark.parametrize("media_type", [JSON_TYPE, CSV_TYPE])
 def test_the_answer_has_the_format_that_is_accepted(
@@ -184,6 +186,7 @@ def test_a_missing_column_is_named_with_its_row(client: AsgiClient) -> None:
     assert "cuont" in problem["hint"]
 
 
+@pytest.mark.slow
 def test_invalid_cells_are_listed(client: AsgiClient) -> None:
     rows = [ROW, {**ROW, "x": "many"}, {**ROW, "x": 1.0, "day": "tomorrow"}, {**ROW, "count": "?" * 500}]
     problem = client.post_json("/predict", {"rows": rows}).problem(422)
@@ -236,6 +239,7 @@ valid = st.fixed_dictionaries(
 rows = st.one_of(valid, valid, st.fixed_dictionaries(cells))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGS)
 @settings(max_examples=12)
 @given(st.lists(rows, min_size=1, max_size=4))
@@ -268,6 +272,7 @@ def test_a_row_of_json_has_the_prediction_of_its_line_in_a_file(
         assert together.json["rows"] == answers
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(st.lists(st.tuples(st.sampled_from(list(CONFIGS)), st.lists(rows, min_size=1, max_size=3)), max_size=12))
 def test_requests_at_the_same_time_get_the_answers_that_they_get_alone(
@@ -279,6 +284,7 @@ def test_requests_at_the_same_time_get_the_answers_that_they_get_alone(
     assert [(item.status, item.body) for item in client.call_all(calls)] == [(item.status, item.body) for item in alone]
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(st.lists(st.one_of(valid, rows), min_size=1, max_size=4))
 def test_a_row_of_csv_has_the_prediction_of_its_line_in_a_file(

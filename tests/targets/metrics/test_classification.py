@@ -15,6 +15,7 @@ from nncli.targets.metrics.classification import CLASSIFICATION_METRICS, ClassSc
 from tests.targets.metrics.cases import Classified, assert_same, classified, quickly, their, weights
 
 
+@pytest.mark.slow
 @quickly
 @given(classified())
 def test_scores_of_the_predicted_class_agree_with_scikit_learn(case: Classified) -> None:
@@ -32,6 +33,7 @@ def test_scores_of_the_predicted_class_agree_with_scikit_learn(case: Classified)
         )
 
 
+@pytest.mark.slow
 @quickly
 @given(classified())
 def test_confusion_and_classes_agree_with_scikit_learn(case: Classified) -> None:
@@ -46,6 +48,7 @@ def test_confusion_and_classes_agree_with_scikit_learn(case: Classified) -> None
             assert_same([mine.precision, mine.recall, mine.f1, mine.support], wanted)
 
 
+@pytest.mark.slow
 @quickly
 @given(classified())
 def test_log_loss_agrees_with_scikit_learn(case: Classified) -> None:
@@ -55,6 +58,7 @@ def test_log_loss_agrees_with_scikit_learn(case: Classified) -> None:
         assert_same(ours.log_loss(case.y, case.P, weight), wanted, rtol=1e-12, atol=1e-15 * case.K)
 
 
+@pytest.mark.slow
 @quickly
 @given(classified())
 def test_brier_agrees_with_scikit_learn_class_by_class(case: Classified) -> None:
@@ -67,6 +71,7 @@ def test_brier_agrees_with_scikit_learn_class_by_class(case: Classified) -> None
         assert_same(ours.brier(case.y, case.P, weight), wanted)
 
 
+@pytest.mark.slow
 @quickly
 @given(classified(), st.integers(1, 20))
 def test_calibration_error_agrees_with_its_definition(case: Classified, bins: int) -> None:
@@ -83,6 +88,7 @@ def test_calibration_error_agrees_with_its_definition(case: Classified, bins: in
         assert_same(ours.calibration_error(case.y, case.P, weight, bins=bins), wanted)
 
 
+@pytest.mark.slow
 @quickly
 @given(classified())
 def test_a_weight_stands_for_that_many_rows_of_a_class(case: Classified) -> None:
@@ -95,6 +101,7 @@ def test_a_weight_stands_for_that_many_rows_of_a_class(case: Classified) -> None
             assert_same(weighted, plain)
 
 
+@pytest.mark.slow
 @quickly
 @given(classified())
 def test_float32_probabilities_are_scored_in_float64(case: Classified) -> None:

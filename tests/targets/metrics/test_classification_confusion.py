@@ -69,6 +69,7 @@ def test_of_many_classes_the_scores_hold_the_most_frequent_confusions_only(K: in
         assert set(document["confusions"][0]) == {"actual", "predicted", "rows"}
 
 
+@pytest.mark.slow
 def test_memory_and_json_grow_with_the_classes_and_not_with_their_square() -> None:
     K = 2_000
     y, P = scores_of(K, 200)

@@ -73,6 +73,7 @@ def test_the_scores_of_classes_by_hand() -> None:
     assert aps_scores(P).tolist() == [[0.0, 0.875, 0.5], [0.5, 0.0, 0.75]]
 
 
+@pytest.mark.slow
 def test_split_conformal_covers_as_often_as_its_level() -> None:
     rng = np.random.default_rng(0)
     errors = np.abs(rng.standard_t(3, size=(2_000, 20)))

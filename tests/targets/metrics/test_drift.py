@@ -97,6 +97,7 @@ def test_the_tail_of_chi_square_is_that_of_scipy(x: float, degrees: int) -> None
     assert chi_square_tail(x, degrees) == pytest.approx(scipy.stats.chi2.sf(x, degrees), abs=1e-12)
 
 
+@pytest.mark.slow
 @given(st.integers(1, 120), st.integers(1, 120), st.data())
 def test_proportions_are_compared_by_the_exact_test(m: int, n: int, data: st.DataObject) -> None:
     a, b = data.draw(st.integers(0, m)), data.draw(st.integers(0, n))

@@ -52,6 +52,7 @@ def test_few_rows_and_undefined_scores_have_none() -> None:
     assert score_interval(METRICS["roc_auc"], 0.7, np.full(1000, np.nan), resampling) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [20, 100, 1000])
 @pytest.mark.parametrize("name", ["accuracy", "log_loss"])
 def test_the_mean_is_covered_in_95_of_100_draws(rows: int, name: str) -> None:

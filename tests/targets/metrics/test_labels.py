@@ -54,6 +54,7 @@ def test_scores_of_a_few_rows_are_those_of_scikit_learn() -> None:
     assert {name: scores[name] for name in SCIKIT_LEARN} == pytest.approx(SCIKIT_LEARN, rel=1e-12)
 
 
+@pytest.mark.slow
 @given(rows=st.integers(2, 40), labels=st.integers(2, 6), ties=st.booleans(), seed=st.integers(0, 2**16))
 def test_scores_are_those_of_scikit_learn(rows: int, labels: int, ties: bool, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -99,6 +100,7 @@ def test_a_missing_label_is_not_scored() -> None:
     assert numbers(y, other) == scores
 
 
+@pytest.mark.slow
 @given(rows=st.integers(3, 12), seed=st.integers(0, 2**16))
 def test_every_resample_has_the_score_of_its_rows(rows: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

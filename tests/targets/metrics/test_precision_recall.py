@@ -28,6 +28,7 @@ def case(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return rng.integers(0, 2, N), np.column_stack([1 - p, p]), rng.random(N) + 0.1
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.booleans())
 def test_they_are_those_of_scikit_learn(seed: int, weighted: bool) -> None:
     y, P, w = case(seed)

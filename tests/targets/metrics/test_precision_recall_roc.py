@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import sklearn.metrics as theirs
 from hypothesis import given
 
@@ -10,6 +11,7 @@ from nncli.targets.metrics.precision_recall import bootstrap_roc_auc, roc_auc
 from tests.targets.metrics.cases import Classified, assert_same, classified, quickly, their, weights
 
 
+@pytest.mark.slow
 @quickly
 @given(classified())
 def test_roc_auc_agrees_with_scikit_learn_class_by_class(case: Classified) -> None:

@@ -14,6 +14,7 @@ from nncli.targets.metrics.regression import REGRESSION_METRICS, regression_metr
 from tests.targets.metrics.cases import Numbers, assert_same, numbers, quickly, weights
 
 
+@pytest.mark.slow
 @quickly
 @given(numbers())
 def test_errors_agree_with_scikit_learn(case: Numbers) -> None:
@@ -33,6 +34,7 @@ def test_errors_agree_with_scikit_learn(case: Numbers) -> None:
     assert_same(regression.median_absolute_error(*given_ours), theirs.median_absolute_error(*given_ours))
 
 
+@pytest.mark.slow
 @quickly
 @given(numbers())
 def test_ratios_agree_with_scikit_learn_where_they_are_defined(case: Numbers) -> None:
@@ -53,6 +55,7 @@ def test_ratios_agree_with_scikit_learn_where_they_are_defined(case: Numbers) ->
             assert_same(mape, wanted)
 
 
+@pytest.mark.slow
 @quickly
 @given(numbers())
 def test_a_weight_stands_for_that_many_rows_of_a_number(case: Numbers) -> None:

@@ -67,6 +67,7 @@ def test_a_candidate_that_is_repeated_keeps_its_p_value_and_others_raise_it() ->
     assert max_sign_flip_test(gains, 0)[1] > 2 * alone[1]
 
 
+@pytest.mark.slow
 def test_without_an_effect_small_p_values_are_as_rare_as_they_say() -> None:
     rng = np.random.default_rng(5)
     smallest = np.array([max_sign_flip_test(_gains(rng, [0.0] * 20, 40), seed)[1:].min() for seed in range(150)])
@@ -82,6 +83,7 @@ def test_a_real_gain_is_found_among_many() -> None:
     assert p[:-1].min() > 0.001
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("means", "n", "bias"), [([0.0] * 30, 100, 0.15), ([0.0] * 29 + [0.4], 100, 0.0), ([0.2] * 5, 200, 0.03)]
 )
@@ -119,6 +121,7 @@ def test_rows_of_a_group_are_in_the_same_unit() -> None:
         assert len(np.unique(unit)) == min(limit, 50)
 
 
+@pytest.mark.slow
 def test_merged_rows_give_the_same_p_value_and_the_same_spread() -> None:
     gains = _gains(np.random.default_rng(8), [0.05], 4_000)
     unit = resampling_units(4_000, None, 0, 400)

@@ -159,6 +159,7 @@ def segments_of(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray
     return np.concatenate([values == k for k in range(3)], axis=1).astype(np.float64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["errors of classes", "heavy tails"])
 def test_segments_of_noise_stand_out_in_one_draw_of_twenty(kind: str) -> None:
     rng, result = np.random.default_rng(6), 0

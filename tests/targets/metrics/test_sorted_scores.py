@@ -33,6 +33,7 @@ def test_the_value_is_that_of_the_matrix_to_the_bit(
     assert sorted_scores.at_least(shifts).tolist() == np.sum(counted, axis=0).tolist()
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 10_000), groups=st.integers(1, 5), n=st.integers(1, 400), decimals=st.integers(0, 4))
 def test_scaled_scores_are_those_of_the_matrix_to_the_bit(seed: int, groups: int, n: int, decimals: int) -> None:
     rng = np.random.default_rng(seed)

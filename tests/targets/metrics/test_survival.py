@@ -63,6 +63,7 @@ def _concordance(time: Any, event: Any, risk: Any, w: Any, start: Any) -> float:
     return agreeing / total if total > 0.0 else np.nan
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 2**16), n=st.integers(2, 40), ties=st.integers(1, 20), enters=st.booleans())
 def test_concordance_is_the_share_of_agreeing_pairs(seed: int, n: int, ties: int, enters: bool) -> None:
     rng = np.random.default_rng(seed)

@@ -43,6 +43,7 @@ def time_of(log_S: Any, score: float) -> float:
     return high
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 2**16), groups=st.integers(1, 3), level=st.sampled_from([0.5, 0.8, 0.9]))
 def test_a_bound_is_a_quantile_of_the_times_at_which_the_curves_of_the_groups_fall_to_the_scores(
     seed: int, groups: int, level: float
@@ -95,6 +96,7 @@ def test_equal_rows_with_whole_times_stay_covered() -> None:
     assert bound == pytest.approx(np.sort(time)[19], abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [0.5, 0.9])
 @pytest.mark.parametrize("censoring", ["none", "random", "by risk"])
 def test_bounds_cover_the_times_of_new_rows_whatever_the_curves_and_the_censoring(level: float, censoring: str) -> None:

@@ -74,6 +74,7 @@ def test_label_smoothing_is_for_classes_alone() -> None:
     assert "loss" not in searched("", RegressionTarget)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "present", "absent"),
     [

@@ -131,6 +131,7 @@ def space_or_issues(search: dict[str, object]) -> tuple[SearchSpace | None, tupl
         return None, error.issues
 
 
+@pytest.mark.slow
 @given(SPACES, st.data())
 def test_whatever_is_written_every_proposal_is_a_configuration_or_an_error(
     search: dict[str, object], draw: st.DataObject

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.analysis.report.page import Figure, Gallery
@@ -28,6 +29,7 @@ def test_a_regression_has_no_such_sections(line: Path) -> None:
     assert classification(predict_held_out(line)) == ()
 
 
+@pytest.mark.slow
 def test_the_matrix_of_two_classes_counts_rows_by_actual_and_predicted_class(penguins: Path) -> None:
     held_out = with_classes(predict_held_out(penguins), 2, 1)
     matrix, curves = classification(held_out)
@@ -42,6 +44,7 @@ def test_the_matrix_of_two_classes_counts_rows_by_actual_and_predicted_class(pen
     assert [figure.title for figure in gallery.figures] == ["ROC curve", "Precision-recall curve", "Calibration curve"]
 
 
+@pytest.mark.slow
 def test_the_matrix_of_more_classes_is_the_picture_of_the_report_and_no_part_of_a_section(penguins: Path) -> None:
     by_class, _ = classification(with_classes(predict_held_out(penguins), 20, 2))
     assert [part.kind for part in flat(by_class.parts)] == ["table", "paragraph"]

@@ -81,6 +81,7 @@ def test_rows_of_one_class_say_nothing_about_a_threshold(two_classes: HeldOutPre
     assert "one class" in str(section.parts[-1])
 
 
+@pytest.mark.slow
 def test_a_report_of_a_saved_decision_is_written(tmp_path: Path) -> None:
     from nncli import threshold
     from nncli.analysis.evaluation.run_summary import summarize_run

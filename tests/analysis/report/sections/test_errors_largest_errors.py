@@ -33,6 +33,7 @@ def number(text: str) -> float:
     return float(words.replace("−", "-").replace("+", ""))
 
 
+@pytest.mark.slow
 def test_contributions_add_up_to_the_prediction_of_nncli_predict(ensemble: Path) -> None:
     held_out = predict_held_out(ensemble)
     table = table_of(ensemble)

@@ -92,6 +92,7 @@ def test_without_errors_none_stands_out(penguins: Path) -> None:
     assert section.parts[0].text.startswith("None of ")
 
 
+@pytest.mark.slow
 def test_slices_of_noise_seldom_stand_out(penguins: Path) -> None:
     held_out, rng = predict_held_out(penguins), np.random.default_rng(0)
     scores, n, result = held_out.scores_with_intervals(), len(held_out), 0

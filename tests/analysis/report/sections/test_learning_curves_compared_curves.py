@@ -34,6 +34,7 @@ def report(epoch: int, loss: float) -> EpochReport:
     )
 
 
+@pytest.mark.slow
 def test_curves_of_one_kind_share_a_chart(runs: list[Path]) -> None:
     section = compared_curves(compare(runs))
     assert section
@@ -55,6 +56,7 @@ def test_a_run_has_a_value_after_an_epoch_if_all_of_its_networks_have() -> None:
     assert at_epochs(((1, single),), "loss", np.array([1, 3])).tolist() == [4.0, 2.0]
 
 
+@pytest.mark.slow
 def test_the_history_of_a_resumed_run_is_drawn_completely(runs: list[Path], tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(f"data: {{path: {DATA}/penguins.csv, target: species}}\n{SMALL}")
     longer = train(resume=train(tmp_path / "c.yaml", output=tmp_path / "longer").run, set=["epochs=5"]).run

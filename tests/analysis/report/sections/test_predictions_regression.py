@@ -47,6 +47,7 @@ def test_without_finite_residuals_there_is_a_note(line: Path) -> None:
     assert "finite" in str(only)
 
 
+@pytest.mark.slow
 def test_a_quantile_is_compared_with_the_fraction_below_it(line: Path) -> None:
     held_out = predict_held_out(line)
     values = held_out.y.astype(np.float64) - 1.0
@@ -56,6 +57,7 @@ def test_a_quantile_is_compared_with_the_fraction_below_it(line: Path) -> None:
     assert f"0.25 quantile: {100 * share:.1f} %" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("spread", "is_u"), [(0.3, True), (3.0, False)])
 def test_the_histogram_of_the_integral_transform_is_a_u_for_narrow_distributions(
     line: Path, spread: float, *, is_u: bool

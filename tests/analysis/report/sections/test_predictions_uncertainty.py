@@ -49,6 +49,7 @@ def tables(section: Section) -> list[Table]:
     ]
 
 
+@pytest.mark.slow
 def test_the_coverage_is_near_each_level(numbers: HeldOutPredictions) -> None:
     coverage, *_ = tables(section_of(numbers, "x"))
     for level, share, *_ in coverage.rows:
@@ -68,6 +69,7 @@ def test_without_a_numeric_column_the_coverage_alone_is_drawn(numbers: HeldOutPr
     assert len(tables(section_of(numbers, "word"))) == 1
 
 
+@pytest.mark.slow
 def test_intervals_of_predicted_quantiles_follow_the_spread(numbers: HeldOutPredictions) -> None:
     spread = np.where(np.arange(len(numbers)) % 4, 1.0, 9.0)[:, None, None]
     y = numbers.y + spread[:, :, 0] * np.random.default_rng(0).normal(size=numbers.y.shape)

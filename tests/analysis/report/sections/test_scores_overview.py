@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 
 from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.analysis.evaluation.run_summary import summarize_run
@@ -43,6 +44,7 @@ def test_the_summary_of_a_regression(pair: Path) -> None:
     assert "; the baseline, which always predicts the mean: " in text
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_scored_on_out_of_fold_rows(tmp_path: Path) -> None:
     frame = pl.DataFrame({"x": np.random.default_rng(0).normal(size=60), "label": ["a", "b"] * 30})
     run = trained_on(tmp_path, frame, "label", SMALL + "members: 3\nworkers: 1")
@@ -73,6 +75,7 @@ def test_names_are_quoted_and_cut() -> None:
     assert quoted_names(tuple("abcdefghij")).endswith("“h” and 2 more")
 
 
+@pytest.mark.slow
 def test_sections_say_which_predictions_they_are_of(penguins: Path) -> None:
     held_out = predict_held_out(penguins)
     several = replace(held_out, oof_mask=np.arange(len(held_out)) % 2 == np.arange(2)[:, None])

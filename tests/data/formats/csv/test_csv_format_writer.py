@@ -77,6 +77,7 @@ def test_names_and_every_kind_of_text_are_escaped_and_numbers_are_not(tmp_path: 
     assert safe.rows() == [("'=a", "-3", "'@b", "'-x", "true"), ("", "", "b", "'-x", "")] * 2
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(frame=texts())
 @example(frame=polars.DataFrame({"a": [";", ";"]}))

@@ -93,6 +93,7 @@ def rows_of(tables: list[Table] | None) -> tuple[list[str], list[tuple[Any, ...]
     return None if tables is None else (tables[0].names, [row for table in tables for row in table.frame.rows()])
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(texts(), SETTINGS)
 @example('1,"a,b","x\n2,"c,d",y\n3,"e,f",z\n', {"header": False})
@@ -118,6 +119,7 @@ def test_every_record_is_read_or_counted_or_refused(text: str, given: dict[str, 
     assert len(lost) <= counted
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(texts(), st.booleans(), st.integers(1, 40))
 def test_a_file_a_pipe_and_a_body_are_read_alike(text: str, header: bool, size: int) -> None:

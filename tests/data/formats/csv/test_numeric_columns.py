@@ -102,6 +102,7 @@ def outcome(tables: Iterable[Table]) -> tuple[list[bytes], list[object], str]:
     return bits, texts, "read"
 
 
+@pytest.mark.slow
 @given(
     rows=st.lists(
         st.tuples(cell, cell, st.sampled_from(["a", "", "NA", "b c", " ", "q,", '"'])), min_size=1, max_size=6
@@ -132,6 +133,7 @@ def test_numbers_parsed_with_the_cells_are_those_of_their_text(
     assert outcome(tables_of(data, missing, "xy", separator, size, workers=2)) == told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", SPELLINGS)
 @pytest.mark.parametrize("quote_all", [False, True])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
@@ -147,6 +149,7 @@ def test_every_spelling_is_read_as_its_text_is(text: str, quote_all: bool, end: 
 RARELY_ODD = [*["1", "2.5", "-3", "", "NA", "12e3"] * 12, *SPELLINGS]
 
 
+@pytest.mark.slow
 @given(
     rows=st.lists(
         st.tuples(

@@ -59,6 +59,7 @@ def written(rows: Iterable[Iterable[str]], *, separator: str, end: str, quote_al
     return "".join(separator.join(map(spelled, row)) + end for row in rows)
 
 
+@pytest.mark.slow
 @given(
     rows=tables(),
     separator=st.sampled_from(",\t"),
@@ -203,6 +204,7 @@ def test_an_endless_name_is_refused() -> None:
     assert "header cannot be read" in refused(b"a" * 200_000 + b",b\n1,2\n").message
 
 
+@pytest.mark.slow
 def test_an_endless_list_of_equal_names_is_numbered_at_once() -> None:
     names, _ = read(b"c,d," * 20_000 + b"e\n")
     assert (names[-2], len({*names})) == ("d_20000", 40_001)
@@ -249,6 +251,7 @@ def test_twenty_thousand_columns_are_columns() -> None:
     assert read(text, separator=None) == (names, [row])
 
 
+@pytest.mark.slow
 @given(
     rows=tables(),
     separator=st.sampled_from(",;\t|"),

@@ -51,6 +51,7 @@ def test_separators_at_the_ends_of_lines_are_forgiven(text: str, size: int, numb
     assert [tuple(map(float, row)) for row in rows(text, size, numbers=numbers)] == [(1, 2), (3, 4)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 def test_a_cell_behind_the_columns_is_refused(size: int) -> None:
     with raises(DataError, file="t.csv", row=1200):
@@ -101,6 +102,7 @@ def test_a_return_within_a_cell_is_no_line_end(size: int) -> None:
         rows("a\n1\r2\n", size)
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(["1,2,3", "4,5", "6", "", "7,8,9,", "7,8,9,,"]), max_size=12), st.integers(1, 40))
 def test_blocks_of_any_size_are_repaired_alike(lines: list[str], size: int) -> None:
     text = "\n".join(["a,b,c", *lines]) + "\n"

@@ -34,6 +34,7 @@ def test_lines_without_quotes_are_split_at_newlines_and_separators(rows: list[li
     assert result.counts.tolist() == [*map(len, plain)]
 
 
+@pytest.mark.slow
 def test_the_time_for_unclear_quotes_does_not_grow_with_the_square_of_the_text() -> None:
     times = []
     for n in (2_000, 4_000, 8_000):

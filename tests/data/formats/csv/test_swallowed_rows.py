@@ -118,6 +118,7 @@ def test_no_row_of_any_small_table_vanishes_between_stray_quotes(
     check_that_no_row_vanishes(tables, ragged, size)
 
 
+@pytest.mark.slow
 @given(stray(word, 40), st.sampled_from(["refuse", "pad", "skip"]))
 def test_no_row_of_a_table_of_numbers_and_words_vanishes_between_stray_quotes(
     tables: tuple[Rows, Rows], ragged: str
@@ -175,6 +176,7 @@ def test_separators_with_spaces_behind_them_in_the_whole_table_are_no_prose() ->
     assert refused(text).location is not None
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.lists(st.text(alphabet='ab" \t;é', max_size=5), min_size=2, max_size=3), min_size=1, max_size=6),
     st.sampled_from([",", "|"]),

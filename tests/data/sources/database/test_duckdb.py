@@ -61,6 +61,7 @@ def database(folder: Path, *statements: str) -> str:
     return f"duckdb:///{folder / 'shop.duckdb'}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("expression", "dtype", "value"), CELLS)
 def test_a_column_of_each_type_is_read_as_documented(
     tmp_path: Path, expression: str, dtype: pl.DataType, value: Any
@@ -113,6 +114,7 @@ def test_a_table_is_found_by_its_name_with_schema_and_quotes(tmp_path: Path) -> 
         read_table(TableSource(path=url))
 
 
+@pytest.mark.slow
 def test_the_digest_is_that_of_the_copy_and_changes_with_the_rows(tmp_path: Path) -> None:
     url = database(tmp_path, "CREATE TABLE many AS SELECT i, 'x' || i % 9 AS c FROM range(300000) t(i)")
     reader = open_reader(TableSource(path=url, table="many"))
@@ -142,6 +144,7 @@ def test_a_file_that_is_missing_or_no_database_is_refused(tmp_path: Path) -> Non
         read_table(TableSource(path=f"duckdb:///{tmp_path / 'text.duckdb'}", table="t"))
 
 
+@pytest.mark.slow
 def test_a_file_that_another_program_writes_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = database(tmp_path, "CREATE TABLE t AS SELECT 1 AS a")
     program = (
@@ -194,6 +197,7 @@ def test_rows_that_wait_in_the_log_of_a_database_are_read(tmp_path: Path) -> Non
     assert read_table(TableSource(path=f"duckdb:///{tmp_path / 'shop.duckdb'}")).frame.rows() == [(1,), (2,)]
 
 
+@pytest.mark.slow
 def test_more_rows_than_memory_are_sorted_in_a_temporary_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,6 +40,7 @@ def parts(frame: pl.DataFrame, cuts: list[int]) -> list[pl.DataFrame]:
     return [frame[start:stop].clone() for start, stop in pairwise(bounds)]
 
 
+@pytest.mark.slow
 @given(ROWS, st.lists(st.integers(0, 20), max_size=5), st.lists(st.integers(0, 20), max_size=5), st.integers(1, 25))
 def test_the_digest_depends_on_the_rows_and_not_on_their_batches(
     rows: list[tuple[object, ...]], cuts: list[int], other_cuts: list[int], block: int

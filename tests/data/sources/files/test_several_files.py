@@ -72,6 +72,7 @@ def test_files_of_every_format_are_one_table(tmp_path: Path, suffix: str) -> Non
         assert table.source == str(path)
 
 
+@pytest.mark.slow
 @given(cuts=st.lists(st.integers(0, 30), max_size=4), rows=st.integers(1, 40), n=st.integers(0, 30))
 def test_chunks_number_the_rows_through(
     tmp_path_factory: pytest.TempPathFactory, cuts: list[int], rows: int, n: int
@@ -261,6 +262,7 @@ IDS = {"numbers": "7,1\n70,2\n", "zeros": "007,1\n7,2\n", "decimals": "7.0,1\n7,
 IDS |= {"late text": "7,1\n70,2\nA7,3\n", "no rows": ""}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", [["decimals", "numbers"], ["missing"]], ids=" | ".join)
 @pytest.mark.parametrize("kinds", [*itertools.product(IDS, repeat=2)], ids=" | ".join)
 def test_ids_keep_their_spelling_in_all_files_whichever_has_the_text(

@@ -156,6 +156,7 @@ def test_a_single_pipe_is_no_folder_and_may_be_read(here: Path) -> None:
     assert find_files("pip[e]").files == (Path("pipe"),)
 
 
+@pytest.mark.slow
 def test_links_in_circles_end(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folders = [here / "in" / str(i) for i in range(9)]
     for folder in folders:

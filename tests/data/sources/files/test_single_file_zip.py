@@ -89,6 +89,7 @@ def test_a_damaged_or_truncated_file_is_refused_by_its_name(tmp_path: Path) -> N
         assert caught.value.location.source == str(tmp_path / "a.zip")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
 def test_a_table_that_grows_absurdly_is_refused(tmp_path: Path, method: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nncli.data.formats.compression.FREE_BYTES", 1 << 20)

@@ -159,6 +159,7 @@ def test_an_encoding_that_was_not_asked_for_is_refused(site: Site) -> None:
     assert site.asked("Accept-Encoding") == ["identity"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatience")
 @pytest.mark.parametrize(
     "damage",
@@ -228,6 +229,7 @@ def test_a_server_that_does_not_exist_is_refused_at_once(monkeypatch: pytest.Mon
         rows("http://server.invalid/a.csv")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatience")
 def test_a_silent_server_is_given_up(site: Site) -> None:
     site.faults = [lambda handler: time.sleep(0.3)] * 9

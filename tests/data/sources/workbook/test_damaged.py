@@ -92,6 +92,7 @@ def test_a_workbook_without_cells_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "t.xlsx", sheet="A")
 
 
+@pytest.mark.slow
 def test_a_zip_bomb_is_refused_by_its_declared_size(tmp_path: Path) -> None:
     path = write(tmp_path / "t.xlsx", ROWS)
     change(path, "xl/styles.xml", lambda text: text + b" " * (101 << 20))

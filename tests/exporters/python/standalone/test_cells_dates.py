@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import chain
 
 import polars as pl
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -56,6 +57,7 @@ def cells(draw: st.DrawFn) -> str:
     return text
 
 
+@pytest.mark.slow
 @given(st.lists(cells(), min_size=1, max_size=40), st.sampled_from(FORMATS))
 @example(["01.02.24 12:00:00.1234", "1.2.2024", "2024-03-01 23:59:60.5"], "%d.%m.%Y")
 def test_a_date_in_one_format_is_read_as_by_polars(texts: list[str], form: str) -> None:
@@ -65,6 +67,7 @@ def test_a_date_in_one_format_is_read_as_by_polars(texts: list[str], form: str) 
     )
 
 
+@pytest.mark.slow
 @given(
     st.lists(cells(), min_size=1, max_size=20), st.lists(st.sampled_from(FORMATS), min_size=1, max_size=3, unique=True)
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -66,6 +67,7 @@ def cells(draw: st.DrawFn) -> str:
     return f"{before}{text}{after}"
 
 
+@pytest.mark.slow
 @given(st.lists(cells(), min_size=1, max_size=40), st.sampled_from(MARKS), st.sampled_from(UNITS), st.booleans())
 @example(["1,234", "1,234.5", "1.234,5", "n,an"], (".", ","), None, False)
 @example(["(1.5)", "$ (1.5)", "-1", "- 1", "($1)"], (".", None), "$", True)

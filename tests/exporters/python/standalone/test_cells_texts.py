@@ -63,6 +63,7 @@ def test_other_cells_are_not_missing(cell: object) -> None:
     assert not is_missing(cell)
 
 
+@pytest.mark.slow
 def test_white_space_is_that_of_polars() -> None:
     characters = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
     stripped = pl.Series(characters).str.strip_chars()

@@ -7,6 +7,7 @@ import unicodedata
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -28,6 +29,7 @@ def known(text: str) -> str:
     return "".join(c for c in text if unicodedata.category(c) != "Cn")
 
 
+@pytest.mark.slow
 @given(st.lists(phrases, min_size=1))
 @example(["a" * MAX_CHARACTERS + " b", "İ" * (MAX_CHARACTERS + 5)])
 def test_words_are_those_of_polars(texts: list[str]) -> None:
@@ -36,6 +38,7 @@ def test_words_are_those_of_polars(texts: list[str]) -> None:
     assert result == list(wanted.iter_rows())
 
 
+@pytest.mark.slow
 @given(st.lists(st.one_of(phrases, st.sampled_from((*TERMS, "not good good good"))), min_size=1))
 def test_counts_of_terms_are_those_of_the_encoder(texts: list[str]) -> None:
     column = TextColumn(name="x", vocabulary=TERMS, has_missing=False)
@@ -45,6 +48,7 @@ def test_counts_of_terms_are_those_of_the_encoder(texts: list[str]) -> None:
     assert [[float(np.log2(1.0 + n)) for n in count(text)] for text in texts] == X.tolist()
 
 
+@pytest.mark.slow
 def test_characters_that_this_version_of_unicode_has_are_classified_as_by_polars() -> None:
     characters = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
     assigned = [c for c in characters if known(c)]

@@ -26,6 +26,7 @@ def read(column: ProgramInput, *cells: object) -> list[object]:
     return [*values.tolist()] if column.width > 1 else [*values[:, 0].tolist()]
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_columns_have_the_values_that_polars_reads(data: st.DataObject) -> None:
     program = data.draw(programs())

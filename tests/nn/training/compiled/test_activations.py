@@ -63,6 +63,7 @@ def activated(f: Any, Z: Vector, b: Vector = NONE) -> Vector:
     return result
 
 
+@pytest.mark.slow
 def test_tanh_is_within_4_units_of_the_truth_everywhere() -> None:
     x = np.concatenate([GRID, -GRID])
     assert ulps(activated(Tanh(), x.reshape(1, -1))[0], np.tanh(x.astype(np.float64))) <= 4.0
@@ -79,6 +80,7 @@ def test_sigmoid_is_within_4_units_of_the_truth_while_it_is_not_all_but_0() -> N
     np.testing.assert_allclose(result[~ordinary], truth[~ordinary], rtol=0, atol=1.8e-38)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("f", ACTIVATIONS, ids=lambda f: f.model_dump_json())
 @compiling
 @given(values=wild_vectors)
@@ -118,6 +120,7 @@ def stored(f: Any, Z: Vector, alpha: Vector, dropped: int = 0, key: tuple[int, i
     return Y, D, S
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("f", STORED, ids=lambda f: f.model_dump_json())
 @compiling
 @given(values=wild_vectors)

@@ -284,6 +284,7 @@ def test_numbers_beyond_all_bins_and_columns_of_few_values_learn_what_they_learn
     np.testing.assert_allclose(result[0], result[1], rtol=1e-5)
 
 
+@pytest.mark.slow
 @given(
     widths=st.lists(st.integers(1, 9), max_size=3),
     kinds=st.lists(st.sampled_from(["tanh", "sigmoid", "relu", "identity", "leaky_relu"]), min_size=3, max_size=3),
@@ -324,6 +325,7 @@ def compiled_gradient(arguments: TrainingArguments, parameters: Parameters, batc
     return compiled.bind_gradient(arguments, inputs, batches, state, 0, parameters, slice(0, rows), rows)(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
 @pytest.mark.parametrize(("loss", "outputs"), [(MSE(), 2), (CrossEntropy(label_smoothing=0.1), 1), (CrossEntropy(), 4)])
 @pytest.mark.parametrize("name", ["linear", "smooth", "relu", "preset", "projected"])
@@ -428,6 +430,7 @@ def resumed(arguments: TrainingArguments, state: TrainState, dataset: Dataset) -
     return other, [replace(event, seconds=0.0) for event in events if isinstance(event, EpochReport)]
 
 
+@pytest.mark.slow
 @PARTS
 @BOTH
 def test_stopped_at_any_step_and_resumed_it_ends_in_the_same_bits(cut: TrainingArguments, parts: int) -> None:
@@ -564,6 +567,7 @@ def test_a_training_that_goes_back_does_so_as_with_numpy() -> None:
 # --- in time
 
 
+@pytest.mark.slow
 def test_a_wish_to_stop_is_asked_for_every_tenth_of_a_second() -> None:
     network = network_of(dense(32, "tanh"), features=8)
     arguments = arguments_of(network, batch_size=4, epochs=10**6)

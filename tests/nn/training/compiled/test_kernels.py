@@ -98,6 +98,7 @@ def test_rows_that_are_learned_well_have_slopes_that_are_never_subnormal(k: int,
     np.testing.assert_allclose(dZ, expected, rtol=0.0, atol=1e-8)
 
 
+@pytest.mark.slow
 @compiling
 @given(values=st.lists(numbers.filter(lambda z: abs(z) < 1e15), min_size=6, max_size=6), codes=st.integers(0, 5))
 @pytest.mark.parametrize(("loss", "k"), LOSSES)

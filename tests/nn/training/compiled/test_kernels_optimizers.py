@@ -123,6 +123,7 @@ def moved(optimizer: OptimizerBase, bind: Any, theta: Vector, grads: list[Vector
     return [*after, *moments.values()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o.model_dump_json())
 @compiling
 @given(theta=st.lists(numbers | st.sampled_from(EXTREMES), min_size=6, max_size=6), values=wild_vectors)

@@ -140,11 +140,13 @@ def loaded(before: str) -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_numba_that_cannot_be_imported_is_reported() -> None:
     pytest.importorskip("numba")
     assert "cannot be imported" in loaded("sys.modules['scipy.linalg'] = None")
 
 
+@pytest.mark.slow
 def test_a_missing_cache_folder_is_reported_with_a_hint() -> None:
     pytest.importorskip("numba")
     nowhere = "os.environ |= {'NUMBA_CACHE_DIR': '/dev/null/x'}\n"
@@ -152,11 +154,13 @@ def test_a_missing_cache_folder_is_reported_with_a_hint() -> None:
     assert "NUMBA_CACHE_DIR" in loaded(nowhere)
 
 
+@pytest.mark.slow
 def test_a_disabled_jit_is_reported() -> None:
     pytest.importorskip("numba")
     assert "NUMBA_DISABLE_JIT" in loaded("os.environ['NUMBA_DISABLE_JIT'] = '1'")
 
 
+@pytest.mark.slow
 def test_an_installed_numba_is_no_problem() -> None:
     pytest.importorskip("numba")
     pytest.importorskip("scipy")

@@ -18,6 +18,7 @@ def run(program: str) -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
+@pytest.mark.slow
 def test_the_blas_is_imported_without_the_rest_of_scipys_linear_algebra() -> None:
     run("""
 import sys
@@ -35,6 +36,7 @@ assert cython_blas is alone and solve(np.eye(2), np.ones(2)).tolist() == [1, 1]
 """)
 
 
+@pytest.mark.slow
 def test_a_blas_that_is_not_found_is_imported_in_the_usual_way() -> None:
     program = "from types import SimpleNamespace\nimport nncli.nn.training.compiled.support as b\n"
     program += "b.PathFinder = SimpleNamespace(find_spec=lambda name, path: None)\n"
