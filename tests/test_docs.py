@@ -94,6 +94,7 @@ def test_the_readme_is_one_page() -> None:
     assert len(re.sub(r"```.*?```", "", README, flags=re.DOTALL).split()) <= 600
 
 
+@pytest.mark.slow
 def test_the_configuration_of_the_readme_trains(copy: Path) -> None:
     (example,) = blocks("yaml")
     (copy / "configs" / "readme.yaml").write_text(example, "utf-8")

@@ -93,6 +93,7 @@ def older(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nncli.analysis.comparison.predict_held_out", predict)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("older")
 def test_rows_that_chose_the_epoch_of_one_run_from_more_epochs_are_named(of: Folder) -> None:
     result = of("a", "b")
@@ -122,6 +123,7 @@ def test_the_best_run_is_marked_among_those_with_the_same_rows_and_as_many_epoch
     assert not any(best for line in result.scores for best in line.best)
 
 
+@pytest.mark.slow
 def test_the_order_of_the_runs_changes_no_result(of: Folder) -> None:
     first, other = of("a", "b"), of("b", "a")
     assert [first.sentence(pair) for pair in first.pairs] == [other.sentence(pair) for pair in other.pairs]
@@ -185,6 +187,7 @@ def test_a_run_that_validates_on_its_training_table_is_not_comparable(of: Folder
     assert any("same" in note for note in result.notes)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_trained_on_the_validation_table_of_another_is_not_ranked(of: Folder, tmp_path: Path) -> None:
     shutil.copy(DATA / "penguins.csv", tmp_path / "held.csv")
     lines = (DATA / "penguins.csv").read_text().splitlines()
@@ -340,6 +343,7 @@ def test_a_run_that_cannot_predict_the_table_is_a_problem(of: Folder, tmp_path: 
         compare(runs, "-")
 
 
+@pytest.mark.slow
 def test_an_error_of_the_given_table_is_raised_and_that_of_one_run_is_a_problem(of: Folder, tmp_path: Path) -> None:
     runs, table = [of.path / "runs" / name for name in ("a", "b", "lin")], tmp_path / "t.csv"
     with raises(DataError, file="t.csv"):

@@ -192,6 +192,7 @@ def codes(diagnosis: Diagnosis) -> list[FindingCode]:
     return [finding.code for finding in diagnosis.findings]
 
 
+@pytest.mark.slow
 def test_ill_trainings_are_named_and_what_is_suggested_can_be_followed(
     tables: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -275,6 +276,7 @@ HEALTHY: dict[str, tuple[Path | str, str | None, list[str]]] = {
 }
 
 
+@pytest.mark.slow
 def test_healthy_trainings_have_no_findings(tables: Callable[[str], Path], tmp_path: Path) -> None:
     false = []
     for name, (table, target, sets) in HEALTHY.items():
@@ -287,6 +289,7 @@ def test_healthy_trainings_have_no_findings(tables: Callable[[str], Path], tmp_p
     assert len(false) <= 1, "\n".join(map(str, false))
 
 
+@pytest.mark.slow
 def test_a_sweep_of_rates_finds_a_better_one(tables: Callable[[str], Path], tmp_path: Path) -> None:
     for rate, code in ((1.0, CODE.LEARNING_RATE_TOO_HIGH), (1e-6, CODE.LEARNING_RATE_TOO_LOW)):
         run = trained(tables("numbers"), tmp_path / str(rate), [f"learning_rate={rate}", "epochs=4"], target="y")
@@ -316,6 +319,7 @@ def test_without_its_table_or_health_a_run_is_diagnosed_from_what_is_left(
         diagnose(run)
 
 
+@pytest.mark.slow
 def test_a_rare_class_is_named_and_with_class_weight_the_scores_are_weighted(
     tables: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -327,6 +331,7 @@ def test_a_rare_class_is_named_and_with_class_weight_the_scores_are_weighted(
     assert not {CODE.CLASS_NEVER_PREDICTED, CODE.UNDERFITTING} & {*codes(diagnose(run))}
 
 
+@pytest.mark.slow
 def test_what_is_suggested_differs_from_the_run(tables: Callable[[str], Path], tmp_path: Path) -> None:
     sets = ["layers=[16, {type: dropout, rate: 0.9}, 16]", "epochs=30", "optimizer=adam", "learning_rate=0.003"]
     findings = diagnose(trained(tables("waves"), tmp_path / "dropout", sets, target="y")).findings
@@ -339,6 +344,7 @@ def test_what_is_suggested_differs_from_the_run(tables: Callable[[str], Path], t
     assert noise.hint.endswith("--set batch_size=8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sets",
     [
@@ -377,6 +383,7 @@ def test_a_setting_that_the_run_has_is_not_suggested(tables: Callable[[str], Pat
     assert problem.assignments == ("epochs=9",)
 
 
+@pytest.mark.slow
 def test_a_sentinel_is_named_with_all_its_columns_and_its_spellings_make_its_cells_missing(tmp_path: Path) -> None:
     X = np.random.default_rng(0).normal(20.0, 5.0, size=(ROWS, 3)).round(3)
     y = X.sum(axis=1).round(3)
@@ -393,6 +400,7 @@ def test_a_sentinel_is_named_with_all_its_columns_and_its_spellings_make_its_cel
     assert CODE.FEW_ROWS_DOMINATE not in codes(diagnose(tmp_path / "follow"))
 
 
+@pytest.mark.slow
 def test_batch_norm_with_tiny_batches_is_named_and_a_usual_batch_size_is_not(
     tables: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -405,6 +413,7 @@ def test_batch_norm_with_tiny_batches_is_named_and_a_usual_batch_size_is_not(
     assert CODE.BATCH_NOISE not in codes(diagnose(run))
 
 
+@pytest.mark.slow
 def test_rare_classes_and_class_weights_are_not_a_bad_initialization(
     tables: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -425,6 +434,7 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
         diagnose(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_default_is_scored_by_its_averaged_predictions_and_not_by_its_last_epoch(
     tables: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -446,6 +456,7 @@ def test_the_default_is_scored_by_its_averaged_predictions_and_not_by_its_last_e
     assert training_problems(evidence, [lambda _: replace(ill, code=CODE.TARGET_LEAKAGE)])
 
 
+@pytest.mark.slow
 def test_remedies_are_measured_on_the_same_rows_and_kept_in_the_run(
     tables: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -473,6 +484,7 @@ def test_a_remedy_that_cannot_be_trained_says_why(tables: Callable[[str], Path],
     assert (remedy.effect, bool(remedy.reason)) == ("not measured", True)
 
 
+@pytest.mark.slow
 def test_a_long_run_and_its_remedies_are_shortened_alike(
     tables: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -483,6 +495,7 @@ def test_a_long_run_and_its_remedies_are_shortened_alike(
     assert remedy.effect != "not measured"
 
 
+@pytest.mark.slow
 def test_a_rare_class_of_two_is_found_by_a_threshold_whose_score_is_measured(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=2000)
@@ -497,6 +510,7 @@ def test_a_rare_class_of_two_is_found_by_a_threshold_whose_score_is_measured(tmp
     assert first.remedies[0].before == 0.0
 
 
+@pytest.mark.slow
 def test_a_weight_of_a_missed_class_is_scored_by_the_balanced_accuracy(
     tables: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -42,11 +42,13 @@ def test_every_configuration_that_ships_is_trained_again_here() -> None:
     assert SHORT.keys() == {path.stem for path in CONFIGS.iterdir()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHORT)
 def test_a_configuration_that_ships_leads_to_the_same_bits(tmp_path: Path, name: str) -> None:
     assert_identical(trained(tmp_path, name, *SHORT[name]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "assignments",
     [
@@ -67,12 +69,14 @@ def test_settings_lead_to_the_same_bits(tmp_path: Path, assignments: list[str]) 
     assert_identical(train(config, output=tmp_path / "run", set=assignments).run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bagging", ["folds", "bootstrap"])
 def test_members_lead_to_the_same_bits(tmp_path: Path, bagging: str) -> None:
     config = written(tmp_path, f"bagging={bagging}", "members=2")
     assert_identical(train(config, output=tmp_path / "run").run)
 
 
+@pytest.mark.slow
 def test_members_lead_to_the_same_bits_in_processes_of_their_own(tmp_path: Path) -> None:
     run = train(written(tmp_path, "members=2"), output=tmp_path / "run").run
     edited(run, "workers=2")
@@ -80,6 +84,7 @@ def test_members_lead_to_the_same_bits_in_processes_of_their_own(tmp_path: Path)
     assert_identical(run)
 
 
+@pytest.mark.slow
 def test_members_that_chose_their_number_of_cycles_choose_the_same(tmp_path: Path) -> None:
     config = tmp_path / "c.yaml"
     config.write_text(f"data: {{path: {DATA}/xor.csv, target: label, sample: 60}}\nquality: fast\nmembers: 2")
@@ -88,12 +93,14 @@ def test_members_that_chose_their_number_of_cycles_choose_the_same(tmp_path: Pat
     assert_identical(run)
 
 
+@pytest.mark.slow
 def test_a_training_within_a_time_limit_leads_to_the_same_bits_without_one(tmp_path: Path) -> None:
     config = tmp_path / "c.yaml"
     config.write_text(f"data: {{path: {DATA}/xor.csv, target: label}}\nlayers: [4]\nepochs: 6")
     assert_identical(train(config, output=tmp_path / "run", time_limit=30).run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("members", [1, 2])
 def test_a_training_that_was_stopped_and_resumed_leads_to_the_same_bits(tmp_path: Path, members: int) -> None:
     config = written(tmp_path, f"members={members}")
@@ -102,6 +109,7 @@ def test_a_training_that_was_stopped_and_resumed_leads_to_the_same_bits(tmp_path
     assert_identical(train(resume=stopped.run).run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("members", [1, 2])
 def test_a_training_that_was_lengthened_is_lengthened_again(tmp_path: Path, members: int) -> None:
     config = written(tmp_path, f"members={members}", "learning_rate={type: cosine, peak: 0.01}", "epochs=2")
@@ -114,6 +122,7 @@ def test_a_training_that_was_lengthened_is_lengthened_again(tmp_path: Path, memb
         reproduced(run, quick=3)
 
 
+@pytest.mark.slow
 def test_a_training_that_was_lengthened_before_its_end_is_refused_but_for_its_first_epochs(tmp_path: Path) -> None:
     config = written(tmp_path, "members=1", "learning_rate={type: cosine, peak: 0.01}")
     run = train(config, output=tmp_path / "run", stop=stop_at(30)).run
@@ -123,12 +132,14 @@ def test_a_training_that_was_lengthened_before_its_end_is_refused_but_for_its_fi
     assert reproduced(run, quick=1).verdict is Verdict.IDENTICAL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("members", [1, 2])
 def test_the_training_of_a_fold_leads_to_the_same_bits(tmp_path: Path, members: int) -> None:
     cross_validate(written(tmp_path, f"members={members}"), folds=2, output=tmp_path / "cv")
     assert_identical(tmp_path / "cv" / "folds" / "2")
 
 
+@pytest.mark.slow
 def test_a_validation_file_and_a_table_in_several_files_may_have_moved(tmp_path: Path) -> None:
     table = pl.read_csv(DATA / "penguins.csv", infer_schema=False)
     (tmp_path / "parts").mkdir()

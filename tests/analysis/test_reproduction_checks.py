@@ -76,6 +76,7 @@ def test_a_changed_version_is_named_and_alone_changes_nothing(penguins: Path, tm
     assert result.verdict is Verdict.IDENTICAL
 
 
+@pytest.mark.slow
 def test_another_machine_is_the_cause_of_weights_that_differ_little(penguins: Path, tmp_path: Path) -> None:
     run = copied(penguins, tmp_path)
     content = bytearray((run / WEIGHTS).read_bytes())
@@ -200,6 +201,7 @@ def test_epochs_that_were_edited_are_not_called_the_same(penguins: Path, tmp_pat
     assert "configuration without epochs" in {check.name for check in result.checks}
 
 
+@pytest.mark.slow
 def test_a_missing_file_is_named(penguins: Path, tmp_path: Path) -> None:
     run = copied(penguins, tmp_path)
     (run / HISTORY).unlink()

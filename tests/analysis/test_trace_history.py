@@ -28,6 +28,7 @@ def history_of(config: str | Path, *settings: str, target: str = "") -> dict[str
         )
 
 
+@pytest.mark.slow
 def test_the_last_weights_are_those_of_the_training(here: Path) -> None:
     settings = ("epochs=20", "backend=numpy")
     history = history_of(REGRESSION, *settings)

@@ -58,6 +58,7 @@ def test_a_finding_about_a_key_shows_its_line(folder: Path) -> None:
     assert str(finding.location) == "--set batch_size=512, batch_size"
 
 
+@pytest.mark.slow
 def test_valid_keys_apply_to_the_table_checks_of_an_invalid_configuration(folder: Path) -> None:
     pl.DataFrame({**sound(), "y": ["few" if i % 40 == 0 else "many" for i in range(300)]}).write_csv(folder / "t.csv")
     wrong = "data: {path: t.csv, target: y, drop: [z]}\nlayers: [4]\nsead: 1\npositive_class: few\n"
@@ -67,6 +68,7 @@ def test_valid_keys_apply_to_the_table_checks_of_an_invalid_configuration(folder
     assert codes(of(folder, wrong + "class_weight: balanced\n").findings) == ["error configuration"]
 
 
+@pytest.mark.slow
 def test_errors_that_need_the_table_are_found_together(folder: Path) -> None:
     result = of(folder, SOUND + "metric: acuracy\ncalibration: temperature\nvalidation: 0\noptimizer: sgd\n")
     places = [finding.location.key for finding in result.findings if finding.level == "error"]
@@ -163,6 +165,7 @@ def test_one_member_is_tried_and_all_members_are_estimated(folder: Path) -> None
     assert several.estimate.memory_bytes == pytest.approx(first.estimate.memory_bytes, rel=0.1)
 
 
+@pytest.mark.slow
 def test_bagging_that_contradicts_validation_is_found(folder: Path) -> None:
     result = of(folder, SOUND + "members: 4\nvalidation: {folds: 5, fold: 0}\nbagging: folds\n")
     assert "error configuration" in codes(result.findings)

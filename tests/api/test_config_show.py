@@ -45,6 +45,7 @@ def test_resolved_values_come_from_the_table(config: Path) -> None:
     assert document["loss"] is not None
 
 
+@pytest.mark.slow
 def test_the_number_of_members_comes_from_the_table(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_config(config, ["members=auto"]).members == "auto"
     assert resolve(load_config(config, ["members=auto"])).members == 8

@@ -53,6 +53,7 @@ def test_a_fold_is_scored_on_its_left_out_rows(done: tuple[Path, CrossValidation
         )
 
 
+@pytest.mark.slow
 def test_every_row_is_predicted_in_the_order_of_the_table(done: tuple[Path, CrossValidation]) -> None:
     _, result = done
     assert result.predictions["row"].to_list() == list(range(1, 345))

@@ -51,6 +51,7 @@ def test_it_is_one_network_beside_its_teacher_with_the_rows_of_the_fold_as_valid
     assert manifest.validation_rows == len(held_out) == 115
 
 
+@pytest.mark.slow
 def test_the_scores_are_of_the_network_without_these_rows_and_its_teachers_without_them_too(taught: Path) -> None:
     scored, held_out = Run.open(taught / SCORED), Run.open(taught).load_held_out()
     held_out_of_scored = scored.load_held_out()
@@ -73,6 +74,7 @@ def test_a_student_of_numbers_learns_what_its_teacher_predicts(of_numbers: Path)
     assert np.corrcoef(ours, theirs)[0, 1] > 0.95
 
 
+@pytest.mark.slow
 def test_everything_else_works_on_it(taught: Path, of_numbers: Path, tmp_path: Path) -> None:
     assert set(predict(taught, PENGUINS)["prediction"]) <= {"Adelie", "Chinstrap", "Gentoo"}
     assert "lower_90" in predict(of_numbers, DATA / "linear.csv", interval=0.9).columns

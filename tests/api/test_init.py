@@ -312,6 +312,7 @@ def test_paths_are_those_of_where_the_configuration_stands(here: Path) -> None:
     assert load_config("configs/deep/c.yaml").data.path == str(here / "data" / "t.csv")
 
 
+@pytest.mark.slow
 def test_a_file_begins_with_the_schema_for_editors_and_a_stream_does_not(here: Path) -> None:
     text = init(DATA / "xor.csv", pl.read_csv(DATA / "xor.csv").columns[-1], output="c.yaml")
     assert (here / "c.yaml").read_text("utf-8") == text

@@ -35,6 +35,7 @@ def _no_plugins() -> Iterator[None]:
     plugins.reset()
 
 
+@pytest.mark.slow
 def test_a_class_of_a_module_takes_part_and_its_file_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "my_losses.py").write_text(LOSS)
     monkeypatch.syspath_prepend(os.fspath(tmp_path))

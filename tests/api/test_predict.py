@@ -42,6 +42,7 @@ def test_predictions_do_not_depend_on_the_chunk_size(penguins: Path, rows: int, 
     assert pl.concat(frames).equals(predict(penguins, TABLE, proba=True, keep=["sex"]))
 
 
+@pytest.mark.slow
 def test_a_column_may_change_from_whole_numbers_to_fractions_between_chunks(line: Path, tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     with path.open("w") as file:
@@ -52,6 +53,7 @@ def test_a_column_may_change_from_whole_numbers_to_fractions_between_chunks(line
     assert answers["x2"][-1] == 0.25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", [5, 60_000])
 def test_an_invalid_row_is_located_after_the_chunks_before_it(line: Path, tmp_path: Path, bad: int) -> None:
     path, notes = tmp_path / "t.txt", list[str]()

@@ -70,6 +70,7 @@ def test_a_set_is_a_list_where_cells_can_be_lists(nncli: Cli, here: Path, pengui
         assert frame["set_90"].to_list() == expected
 
 
+@pytest.mark.slow
 def test_sets_are_text_in_a_database(nncli: Cli, here: Path, penguins: Path) -> None:
     nncli(
         "predict", penguins, PENGUINS, "--prediction-set", "0.9", "-o", "sqlite:///t.db", "--output-table", "t"
@@ -203,6 +204,7 @@ def test_a_group_that_is_rarely_covered_is_named_with_what_helps(prices: Path) -
     assert not any("whose 'city'" in note for note in notes)
 
 
+@pytest.mark.slow
 def test_bounds_of_prices_are_not_below_zero(prices: Path) -> None:
     frame = predict(prices / "run", prices / "prices.csv", interval=[0.9, 0.99])
     assert frame["lower_99"].min() == 0.0

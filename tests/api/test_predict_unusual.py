@@ -37,6 +37,7 @@ def test_columns_with_unusual_cells_are_named_in_each_row(run: Path) -> None:
     assert pl.concat(rows).equals(frame)
 
 
+@pytest.mark.slow
 def test_other_columns_have_the_same_bits(run: Path) -> None:
     assert predict(run, NEW, flag_unusual=True).drop("unusual").equals(predict(run, NEW))
 

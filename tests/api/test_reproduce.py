@@ -39,6 +39,7 @@ def test_the_run_is_not_changed(penguins: Path) -> None:
     assert {path: path.read_bytes() for path in penguins.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow
 def test_the_events_are_those_of_a_training_and_then_the_result(penguins: Path) -> None:
     started, *reports, result = reproduction_events(penguins, quick=3)
     assert isinstance(started, Started)
@@ -56,6 +57,7 @@ def test_a_stopped_reproduction_has_no_result(tmp_path: Path, members: int, quic
     assert reproduce(run, quick=quick, stop=stop_at(*range(3, 999))) is None
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_it(penguins: Path) -> None:
     def interrupt() -> bool:
         raise KeyboardInterrupt
@@ -70,6 +72,7 @@ def refusal(run: Path, **options: object) -> NncliError:
     return caught.value
 
 
+@pytest.mark.slow
 def test_a_training_that_was_stopped_is_refused_but_for_its_first_epochs(tmp_path: Path) -> None:
     run = train(written(tmp_path, "members=1"), output=tmp_path / "run", stop=stop_at(40)).run
     error = refusal(run)
@@ -88,6 +91,7 @@ def test_a_training_that_was_killed_is_refused(penguins: Path, tmp_path: Path) -
     assert refusal(run, quick=1).exit_code == 5
 
 
+@pytest.mark.slow
 def test_a_training_that_failed_is_refused_but_for_its_first_epochs(penguins: Path, tmp_path: Path) -> None:
     run = copied(penguins, tmp_path)
     change_manifest(run, changed(status="failed"))
@@ -114,6 +118,7 @@ def test_a_validation_file_for_a_run_without_one_is_refused(penguins: Path) -> N
     assert isinstance(refusal(penguins, validation=DATA / "penguins.csv"), UsageError)
 
 
+@pytest.mark.slow
 def test_a_table_that_is_gone_is_an_error_that_names_the_option(tmp_path: Path) -> None:
     table = Path(shutil.copy(DATA / "xor.csv", tmp_path / "table.csv"))
     config = tmp_path / "c.yaml"
@@ -126,6 +131,7 @@ def test_a_table_that_is_gone_is_an_error_that_names_the_option(tmp_path: Path) 
     assert reproduce(run, data=DATA / "xor.csv") is not None
 
 
+@pytest.mark.slow
 def test_a_table_of_a_database_is_known_by_its_rows_and_may_have_moved(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "a.db")) as database:
         database.execute("create table t (x real, y real)")

@@ -94,6 +94,7 @@ def test_the_model_of_a_target_has_its_outputs_of_the_network_of_all(
     assert isinstance(whole.spec.target, SeveralTargets)
 
 
+@pytest.mark.slow
 def test_predictions_of_all_targets_are_those_of_each(ensemble: Path, tmp_path: Path) -> None:
     together = predict(ensemble, table_of(), proba=True, interval=0.8, prediction_set=0.8)
     assert together.columns[:4] == ["prediction_price", "lower_80_price", "upper_80_price", "prediction_sold"]
@@ -106,6 +107,7 @@ def test_predictions_of_all_targets_are_those_of_each(ensemble: Path, tmp_path: 
         predict(ensemble, table_of().drop(TARGETS), keep=["x"], interval=1.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["network", "ensemble"])
 def test_the_relative_loss_of_a_run_follows_from_the_scores_of_its_targets(
     name: str, request: pytest.FixtureRequest

@@ -86,6 +86,7 @@ def test_no_file_has_a_row_a_rare_category_or_a_path(run: Path, copy: Path, tabl
     assert not [*copy.rglob("*_rows.*"), *copy.rglob("held_out.*"), *copy.rglob("checkpoints")]
 
 
+@pytest.mark.slow
 def test_the_copy_predicts_the_same_bits_and_rare_categories_as_unseen_ones(run: Path, copy: Path, table: Path) -> None:
     rows = pl.read_csv(table)
     is_rare = pl.col("MARKCAT").is_in(["rarecat", "singlecat"])

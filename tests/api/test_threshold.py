@@ -136,6 +136,7 @@ def test_a_saved_decision_is_followed_by_all_predictions_and_scores(copy: Path, 
     assert show(copy).decision == result.decision
 
 
+@pytest.mark.slow
 def test_the_probabilities_stay_as_they_were(copy: Path, tables: Path) -> None:
     before = predict(copy, tables / "t.csv", proba=True).drop("prediction")
     scores = dict(headlines(evaluate(copy, tables / "t.csv").scores))
@@ -164,6 +165,7 @@ def test_removing_a_decision_restores_every_byte(copy: Path) -> None:
     assert clear_threshold(copy) is None
 
 
+@pytest.mark.slow
 def test_a_comparison_scores_each_run_by_its_decision(copy: Path, network: Path) -> None:
     if copy.name != "network":
         return
@@ -227,6 +229,7 @@ def test_recorded_scores_follow_the_decision_without_the_table(copy: Path) -> No
     assert recall == pytest.approx(np.mean(rows.predictions.values[rows.y == 1, 1] >= 0.02))
 
 
+@pytest.mark.slow
 def test_resuming_a_training_removes_the_decision_and_says_how_to_choose_it_again(
     copy: Path, tables: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -319,6 +322,7 @@ def test_a_process_that_is_killed_leaves_a_run_that_predicts(
         assert predict(copy, tables / "t.csv").equals(before)
 
 
+@pytest.mark.slow
 def test_a_run_is_reproduced_whatever_was_decided_since(network: Path, tmp_path: Path, tables: Path) -> None:
     run = Path(shutil.copytree(network, tmp_path / "run"))
     threshold(run, f1=True, save=True)
@@ -471,6 +475,7 @@ def test_right_predictions_that_cost_more_than_wrong_ones_are_noted(network: Pat
     assert threshold(network, costs=tmp_path / "costs.csv").notes == ()
 
 
+@pytest.mark.slow
 def test_a_frequent_positive_class_is_noted_unless_it_was_named(tables: Path, network: Path) -> None:
     config = tables / "default.yaml"
     config.write_text(f"data: {{path: t.csv, target: state, drop: [w]}}\nvalidation: 0.5\n{NETWORK}")

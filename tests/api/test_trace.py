@@ -73,6 +73,7 @@ def test_the_weights_after_the_last_step_are_those_of_the_run(here: Path, epochs
         assert np.array_equal(values, model.parameters.by_name[name])
 
 
+@pytest.mark.slow
 def test_a_step_of_a_run_is_that_of_its_configuration(run: Path) -> None:
     for step in (1, 4, 6):
         result = trace(run, step=step)
@@ -88,6 +89,7 @@ def test_a_run_goes_on_with_the_step_after_its_last_checkpoint(run: Path) -> Non
     assert len(result.notes) == 1
 
 
+@pytest.mark.slow
 def test_rows_and_tables_replace_the_batch(here: Path) -> None:
     chosen = trace(LINEAR, rows=[5, 1])
     rows = [line.split(",") for line in TABLE.read_text("utf-8").splitlines()]
@@ -165,6 +167,7 @@ def test_of_an_ensemble_the_first_member_is_traced(here: Path) -> None:
     assert len(of_config.notes) == len(of_run.notes) == 1
 
 
+@pytest.mark.slow
 def test_the_default_network_is_traced_too(here: Path) -> None:
     result = trace(ROOT / "data" / "penguins.csv", target="species")
     kinds = {layer.type for layer in result.step.layers}
@@ -187,6 +190,7 @@ def test_a_compiled_training_says_that_its_last_digits_may_differ(here: Path) ->
     assert np.allclose(after(result)["output.weight"], after(plain)["output.weight"], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_all_numbers_of_a_trace_are_in_its_json(here: Path) -> None:
     document = json.loads(json.dumps(trace(ROOT / "configs" / "penguins.yaml", step=2).as_json, allow_nan=False))
     assert document["labels"] == ["Adelie", "Chinstrap", "Gentoo"]
@@ -209,6 +213,7 @@ def test_a_training_that_diverges_is_an_error(here: Path) -> None:
         trace(ROOT / "configs" / "linear-regression.yaml", set=["learning_rate=10"], step=1000)
 
 
+@pytest.mark.slow
 def test_a_run_without_its_table_is_not_traced(here: Path) -> None:
     shutil.copy(TABLE, "linear.csv")
     run = train("linear.csv", target="y", set=["preset=textbook", "epochs=1"], output="runs/a").run

@@ -52,6 +52,7 @@ def test_names_cannot_become_part_of_the_page(here: Path) -> None:
     assert data_of(page)["trace"]["targets"] == [name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["page.txt", "old.html"])
 def test_a_page_is_an_html_file_and_replaces_none_unless_forced(here: Path, name: str) -> None:
     Path("old.html").write_text("old", "utf-8")

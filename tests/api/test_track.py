@@ -23,6 +23,7 @@ def test_a_run_is_written_to_every_tracker(tmp_path: Path, penguins: Path, line:
     assert len(scalars(tmp_path / "a" / "run")["loss"]) == len(scalars(tmp_path / "b" / "run")["loss"]) > 0
 
 
+@pytest.mark.slow
 def test_writing_it_twice_changes_nothing(tmp_path: Path, penguins: Path) -> None:
     word = f"tensorboard={tmp_path}"
     track(penguins, to=[word])
@@ -56,6 +57,7 @@ def test_an_unknown_tracker_is_refused_before_the_training(tmp_path: Path) -> No
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_log_directory_that_cannot_be_made_does_not_end_a_training(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     finished = train(config(tmp_path), output=tmp_path / "run", track=[f"tensorboard={tmp_path / 'file' / 'logs'}"])

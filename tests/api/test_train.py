@@ -159,6 +159,7 @@ def test_class_weights_move_predictions_to_the_rare_class(config: Callable[..., 
     assert predicted(f"class_weight: {weights}") > predicted("")
 
 
+@pytest.mark.slow
 def test_validation_rows_may_come_from_a_file(config: Callable[..., Path], tmp_path: Path, table: pl.DataFrame) -> None:
     table.head(30).write_csv(tmp_path / "v.csv")
     finished = train(config(f"target: label, {ONLY_X}", "validation: {path: v.csv}"))
@@ -197,6 +198,7 @@ def test_validation_is_stratified(config: Callable[..., Path]) -> None:
     assert abs(shares[0] - shares[1]) < 0.04
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("target", "metric"), [("label", "accuracy"), ("y", "r2"), ("y", "val_loss")])
 def test_early_stopping_ends_early_with_the_best_weights(config: Callable[..., Path], target: str, metric: str) -> None:
     rest = f"metric: {metric}\nearly_stopping: {{patience: 2}}\nlearning_rate: 0.1"
@@ -233,6 +235,7 @@ def test_an_unknown_metric_is_an_error(config: Callable[..., Path], metric: str)
     assert [issue.location.key for issue in caught.value.issues] == ["metric"]
 
 
+@pytest.mark.slow
 def test_early_stopping_without_validation_rows_needs_metric_loss(config: Callable[..., Path]) -> None:
     with raises(ConfigError, key="early_stopping"):
         train(config(f"target: y, {ONLY_X}", "validation: 0\nearly_stopping: {patience: 3}"))
@@ -241,6 +244,7 @@ def test_early_stopping_without_validation_rows_needs_metric_loss(config: Callab
     assert train(config(f"target: y, {ONLY_X}", "validation: 0\nmetric: loss\nearly_stopping: {patience: 3}"))
 
 
+@pytest.mark.slow
 def test_a_temperature_is_fitted_on_validation_rows_and_recorded(config: Callable[..., Path], tmp_path: Path) -> None:
     path = config(f"target: label, {ONLY_X}")
     finished = train(path)
@@ -283,6 +287,7 @@ def test_several_targets_of_one_loss_of_numbers_must_be_numbers(config: Callable
         train(config("target: [y, label], features: [x]", "loss: mse"))
 
 
+@pytest.mark.slow
 def test_few_whole_numbers_are_classes_unless_configured_otherwise(
     config: Callable[..., Path],
 ) -> None:
@@ -333,6 +338,7 @@ def test_the_baseline_is_the_most_frequent_class_or_the_mean(config: Callable[..
     assert numbers["r2"] == pytest.approx(0.0)
 
 
+@pytest.mark.slow
 def test_dropped_rows_and_columns_are_noted(config: Callable[..., Path], tmp_path: Path, table: pl.DataFrame) -> None:
     table.with_columns(y=pl.when(pl.int_range(pl.len()) >= 5).then("y"), empty=pl.lit(None, dtype=pl.String)).write_csv(
         tmp_path / "t.csv"
@@ -418,6 +424,7 @@ def test_a_realmlp_network_trains_predicts_and_resumes(
     assert np.isfinite(predict(long.run, table)["prediction"].to_numpy()).all()
 
 
+@pytest.mark.slow
 def test_numeric_class_labels_are_predicted_as_they_were_spelled(
     config: Callable[..., Path], table: pl.DataFrame
 ) -> None:

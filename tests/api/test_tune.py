@@ -45,6 +45,7 @@ def test_the_best_of_the_trials_is_written(done: TuneResult) -> None:
     assert not done.exhausted
 
 
+@pytest.mark.slow
 def test_the_best_configuration_trains_to_the_score_of_its_trial(done: TuneResult, tmp_path: Path) -> None:
     finished = train(done.best_config, output=tmp_path / "run")
     assert finished.validation

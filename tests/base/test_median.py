@@ -22,6 +22,7 @@ def is_numpys(x: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:
         return np.float64(fast_median(x)).tobytes() == np.median(x).tobytes()
 
 
+@pytest.mark.slow
 @given(arrays(floating_dtypes(endianness="=", sizes=(32, 64)), array_shapes(min_dims=1, max_dims=1, max_side=9)))
 def test_median_is_numpys(values: np.ndarray) -> None:
     with np.errstate(all="ignore"):

@@ -206,6 +206,7 @@ def described(draw: Callable[[st.SearchStrategy[Any]], Any], schema: dict[str, A
             return {"boolean": True, "null": None}[kind]
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_whatever_is_valid_breaks_at_most_rules_of_several_keys(data: st.DataObject) -> None:
     value = described(data.draw, WHOLE)

@@ -148,6 +148,7 @@ def test_an_override_sets_its_key_only(value: dict[str, object], words: list[str
     assert apply_overrides(after, [assignment]).value == after.value
 
 
+@pytest.mark.slow
 @given(SECTIONS, st.text(max_size=12) | YAML_LIKE)
 def test_no_override_raises_another_exception(value: dict[str, object], assignment: str) -> None:
     document = parse(dump(value), "c")

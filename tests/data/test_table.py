@@ -76,6 +76,7 @@ def test_control_characters_in_names_are_spelled_out() -> None:
     assert "\x07" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_thousands_of_columns_are_looked_up_in_no_time() -> None:
     names = [f"column {i}" for i in range(20_000)]
     table = Table(pl.DataFrame({name: [i] for i, name in enumerate(names)}), "wide.csv")

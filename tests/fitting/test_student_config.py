@@ -74,6 +74,7 @@ def test_without_validation_rows_the_student_has_none_either(tmp_path: Path) -> 
     assert not config.teacher.refit
 
 
+@pytest.mark.slow
 def test_the_units_are_those_asked_for_and_assignments_win(folds: Path) -> None:
     config = student_config(folds, 24, folds.with_name("s"), ["epochs=7"])
     assert [layer.units for layer in config.layers if isinstance(layer, Dense)] == [24, 24]

@@ -26,6 +26,7 @@ def layouts(draw: st.DrawFn) -> ParamLayout:
     )
 
 
+@pytest.mark.slow
 @given(layout=layouts())
 def test_every_number_belongs_to_exactly_one_name(layout: ParamLayout) -> None:
     parameters = layout.empty("float64")

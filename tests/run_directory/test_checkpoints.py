@@ -234,6 +234,7 @@ def config(tmp_path: Path) -> Path:
     return path  # 102 training rows: four steps an epoch
 
 
+@pytest.mark.slow
 def test_a_run_whose_latest_checkpoint_is_damaged_ends_in_the_same_bits(config: Path, tmp_path: Path) -> None:
     expected = outcome(train(config, output=tmp_path / "whole").run)
     run = train(config, output=tmp_path / "run", stop=stop_at(17)).run

@@ -53,6 +53,7 @@ def test_it_predicts_the_mean_of_the_models_of_its_folds(kind: str, request: pyt
     np.testing.assert_allclose(probabilities(path), np.mean(each, axis=0), atol=3e-7)
 
 
+@pytest.mark.slow
 def test_networks_of_fold_ensembles_are_members_with_the_temperature_of_their_fold(ensembles: Path) -> None:
     model, manifest = load(ensembles).model, Run.open(ensembles).load_manifest()
     assert isinstance(model, Ensemble)
@@ -63,6 +64,7 @@ def test_networks_of_fold_ensembles_are_members_with_the_temperature_of_their_fo
     assert [member.spec.temperature for member in model.members] == [T for T in temperatures for _ in range(3)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["networks", "ensembles"])
 def test_its_out_of_fold_predictions_are_scored_calibrate_sets_and_are_explained(
     kind: str, request: pytest.FixtureRequest

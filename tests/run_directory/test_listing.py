@@ -59,6 +59,7 @@ def test_every_kind_of_run_is_listed_once_and_members_and_folds_are_not(runs: Pa
     }
 
 
+@pytest.mark.slow
 def test_the_score_is_that_of_the_validation_rows(runs: Path) -> None:
     metrics = json.loads((runs / "done" / METRICS).read_text())
     done = of(runs)["done"]

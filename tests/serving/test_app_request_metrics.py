@@ -83,6 +83,7 @@ def test_a_fault_of_the_server_is_counted_as_500(state: ServerState, monkeypatch
     assert counted(done.metrics) == {("/predict", "POST", "500"): 1.0, ("/health/live", "GET", "200"): 1.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/predict", "/models/number/predict", "/invocations", "/v2/models/number/infer"])
 def test_a_refusal_of_a_full_queue_is_counted_at_its_address(state: ServerState, path: str) -> None:
     full = ServerState(state.slots, ServerOptions(queue=0))

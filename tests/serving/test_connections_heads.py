@@ -190,6 +190,7 @@ def test_a_length_of_many_digits_is_refused(server: Server, digits: int, caplog:
     assert "Traceback" not in caplog.text
 
 
+@pytest.mark.slow
 def test_small_chunks_do_not_hold_up_other_connections(server: Server) -> None:
     sizes: list[int] = []
     connections = [server.client() for _ in range(2)]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
+
 from nncli.serving.models.served_model import ServedModel
 from tests.serving.asgi_client import AsgiClient
 
 
+@pytest.mark.slow
 def test_predictions_and_errors_of_rows_have_the_version_of_their_model(
     client: AsgiClient, models: Mapping[str, ServedModel]
 ) -> None:

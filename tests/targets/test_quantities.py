@@ -179,6 +179,7 @@ def test_ranges_that_overlap_have_no_order(data: st.DataObject) -> None:
     assert label_order(data.draw(st.permutations(labels))) is None
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_factors_multiply(data: st.DataObject) -> None:
     factors = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "m": 10**6, "B": 10**9, " thousand": 10**3, " million": 10**6}
@@ -190,6 +191,7 @@ def test_factors_multiply(data: st.DataObject) -> None:
     assert label_order(data.draw(st.permutations(labels))) == labels
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_times_are_in_the_order_of_their_lengths(data: st.DataObject) -> None:
     units = (("second", 59), ("minute", 59), ("hour", 23), ("day", 6), ("week", 3), ("month", 11), ("year", 99))

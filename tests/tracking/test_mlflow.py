@@ -49,6 +49,7 @@ def losses(run: Path) -> list[tuple[int, float]]:
     return [(report.epoch, report.loss) for report in history.reports]
 
 
+@pytest.mark.slow
 def test_a_training_sends_every_epoch_parameters_scores_and_files(tmp_path: Path, uri: str, experiment: str) -> None:
     run = train(config(tmp_path), output=tmp_path / "run", track=[f"mlflow={uri}"]).run
     (sent,) = runs_of(uri, experiment).values()
@@ -63,6 +64,7 @@ def test_a_training_sends_every_epoch_parameters_scores_and_files(tmp_path: Path
     assert sent.info.start_time <= sent.info.end_time
 
 
+@pytest.mark.slow
 def test_what_is_sent_afterwards_is_the_same(
     tmp_path: Path, uri: str, experiment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +81,7 @@ def test_what_is_sent_afterwards_is_the_same(
         assert first == second
 
 
+@pytest.mark.slow
 def test_sending_it_twice_changes_nothing(tmp_path: Path, uri: str, experiment: str, penguins: Path) -> None:
     track(penguins, to=[f"mlflow={uri}"])
     (before,) = runs_of(uri, experiment).values()
@@ -90,6 +93,7 @@ def test_sending_it_twice_changes_nothing(tmp_path: Path, uri: str, experiment: 
     assert values(uri, after, "loss") == losses(penguins)
 
 
+@pytest.mark.slow
 def test_a_resumed_training_continues_its_run(tmp_path: Path, uri: str, experiment: str) -> None:
     run = train(config(tmp_path), output=tmp_path / "run", track=[f"mlflow={uri}"]).run
     train(resume=run, set=["epochs=8"], track=[f"mlflow={uri}"])
@@ -100,6 +104,7 @@ def test_a_resumed_training_continues_its_run(tmp_path: Path, uri: str, experime
     assert (sent.data.params["epochs"], sent.data.tags["nncli.changed.epochs"]) == ("5", "8")
 
 
+@pytest.mark.slow
 def test_a_training_that_was_not_tracked_from_its_start_is_sent_whole(
     tmp_path: Path, uri: str, experiment: str
 ) -> None:
@@ -109,6 +114,7 @@ def test_a_training_that_was_not_tracked_from_its_start_is_sent_whole(
     assert values(uri, sent, "loss") == losses(run)
 
 
+@pytest.mark.slow
 def test_a_stopped_training_is_killed_and_goes_on(tmp_path: Path, uri: str, experiment: str) -> None:
     batches = 0
 
@@ -126,6 +132,7 @@ def test_a_stopped_training_is_killed_and_goes_on(tmp_path: Path, uri: str, expe
     assert values(uri, sent, "loss") == losses(run)
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_a_run_with_nested_runs(tmp_path: Path, uri: str, experiment: str) -> None:
     run = train(config(tmp_path, ENSEMBLE), output=tmp_path / "run", track=[f"mlflow={uri}"]).run
     sent = runs_of(uri, experiment)
@@ -138,6 +145,7 @@ def test_an_ensemble_is_a_run_with_nested_runs(tmp_path: Path, uri: str, experim
     assert "out_of_fold/accuracy" in sent["run"].data.metrics
 
 
+@pytest.mark.slow
 def test_a_cross_validation_is_a_run_with_nested_runs(tmp_path: Path, uri: str, experiment: str) -> None:
     result = cross_validate(config(tmp_path, NETWORK + "workers: 1\n"), folds=2, output=tmp_path / "cv")
     assert result is not None
@@ -148,6 +156,7 @@ def test_a_cross_validation_is_a_run_with_nested_runs(tmp_path: Path, uri: str, 
     assert sent["cv"].data.params["folds"] == "2"
 
 
+@pytest.mark.slow
 def test_a_search_is_a_run_with_nested_runs(uri: str, experiment: str) -> None:
     for count in (2, 4):  # it is resumed
         track_search(SEARCH, TRIALS[:count], "done", MLflow(uri))
@@ -162,6 +171,7 @@ def test_a_search_is_a_run_with_nested_runs(uri: str, experiment: str) -> None:
     assert sent["search/trials/0003"].info.status == "FAILED"
 
 
+@pytest.mark.slow
 def test_a_search_that_fails_half_way_is_failed_and_a_repeat_completes_it(uri: str, experiment: str) -> None:
     tracker = MLflow(uri)
     refused = replace(TRIALS[1], values=(("no*name", 0.2),))
@@ -180,6 +190,7 @@ def test_a_search_that_fails_half_way_is_failed_and_a_repeat_completes_it(uri: s
     assert sent["search/trials/0001"].data.params == {"learning_rate": "0.2", "trial.state": "complete"}
 
 
+@pytest.mark.slow
 def test_the_parameters_of_a_search_have_names_that_mlflow_takes(tmp_path: Path, uri: str, experiment: str) -> None:
     track(search(tmp_path), to=[f"mlflow={uri}"])
     assert {run.info.status for run in runs_of(uri, experiment).values()} == {"FINISHED"}
@@ -191,6 +202,7 @@ def test_a_folder_as_the_store_is_refused_with_the_database_to_use(penguins: Pat
     assert failed.value.hint is None
 
 
+@pytest.mark.slow
 def test_the_address_and_the_experiment_are_those_of_mlflow(
     tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch, line: Path
 ) -> None:
@@ -204,6 +216,7 @@ def test_the_address_and_the_experiment_are_those_of_mlflow(
     assert {*runs_of(uri, "by id")} == {"run"}
 
 
+@pytest.mark.slow
 def test_a_member_of_many_epochs_and_parameters_is_sent_in_parts(tmp_path: Path, uri: str, experiment: str) -> None:
     columns = "".join(f", c{i}: numeric" for i in range(120))
     table = tmp_path / "t.csv"
@@ -217,6 +230,7 @@ def test_a_member_of_many_epochs_and_parameters_is_sent_in_parts(tmp_path: Path,
     assert values(uri, sent, "loss") == losses(run)
 
 
+@pytest.mark.slow
 def test_nothing_is_printed_but_the_path(tmp_path: Path, uri: str, experiment: str) -> None:
     words = ("--track", f"mlflow={uri}", "--set", "layers=[8]")
     outcome = run_command("train", config(tmp_path), "-o", tmp_path / "run", "-q", *words).check()
@@ -225,6 +239,7 @@ def test_nothing_is_printed_but_the_path(tmp_path: Path, uri: str, experiment: s
     assert "MLflow" not in outcome.err
 
 
+@pytest.mark.slow
 def test_a_server_that_never_answers_neither_slows_nor_fails_a_training(tmp_path: Path) -> None:
     with silent_server() as uri:
         started = time.monotonic()
@@ -235,6 +250,7 @@ def test_a_server_that_never_answers_neither_slows_nor_fails_a_training(tmp_path
     assert '"status": "done"' in outcome.out
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_is_one_warning(tmp_path: Path, uri: str, experiment: str) -> None:
     proxy = Proxy(uri)
     text = NETWORK.replace("epochs: 5", "epochs: 60")
@@ -263,6 +279,7 @@ def test_a_server_that_dies_is_one_warning(tmp_path: Path, uri: str, experiment:
     assert values(uri, sent, "loss") == losses(tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_the_process_ends_though_the_client_would_try_again_for_minutes(
     tmp_path: Path, uri: str, experiment: str
 ) -> None:

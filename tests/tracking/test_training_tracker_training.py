@@ -145,6 +145,7 @@ def test_a_tracker_that_fails_at_the_end_of_a_training_that_diverges_is_one_warn
     assert len(stops(result)) == 1
 
 
+@pytest.mark.slow
 def test_without_trackers_nothing_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nncli.tracking.training_tracker.TrackerThreads", None)
     events = [*track_events(train_events(config(tmp_path), output=tmp_path / "run"), [])]

@@ -53,6 +53,7 @@ def test_the_predictions_give_the_recorded_score(path: Path, reader: TrialReader
         assert rmse(read, reader.rows) == pytest.approx(trial.score)
 
 
+@pytest.mark.slow
 def test_a_run_gives_the_recorded_score_of_its_validation_rows(tmp_path: Path) -> None:
     path = search(tmp_path, assignments=["tune.folds=holdout", "tune.trials=1"])
     with Scratch() as scratch:
@@ -65,6 +66,7 @@ def rmse(read: TrialPredictions, rows: SearchRows) -> float:
     return float(np.sqrt(np.mean((read.predictions.values - rows.truth.y) ** 2)))
 
 
+@pytest.mark.slow
 def test_rows_have_the_folds_that_their_trials_left_out(path: Path, reader: TrialReader) -> None:
     (first, *_), rows = load_trials(path), reader.rows
     for fold, score in enumerate(first.folds):

@@ -49,6 +49,7 @@ def test_the_command_returns_the_gain(path: Path, tmp_path: Path) -> None:
     assert (tmp_path / "again" / METRICS).read_bytes() == (path / METRICS).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_search_that_is_resumed_at_its_end_has_the_same_result(copy: Path) -> None:
     before = (copy / METRICS).read_bytes()
     (copy / METRICS).unlink()

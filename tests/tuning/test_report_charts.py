@@ -35,6 +35,7 @@ def trials(n: int = 12) -> list[ScoredTrial]:
     return all_trials
 
 
+@pytest.mark.slow
 def test_the_history_has_a_row_for_each_trial() -> None:
     all_trials = trials()
     figure = history("rmse", all_trials, np.minimum.accumulate([trial.score for trial in all_trials]).tolist())

@@ -127,6 +127,7 @@ def with_older_tables(path: Path) -> None:
     (path / BEST).write_text("epochs: 1\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "interruption",
     [
@@ -170,6 +171,7 @@ def test_a_trial_that_is_finished_is_not_touched_by_a_resume(finished: Path, tmp
     assert not folder_of(path, 0).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batches", [1, 40, 75, 120])
 def test_a_search_that_is_stopped_resumes_to_the_same_results(finished: Path, tmp_path: Path, batches: int) -> None:
     calls = 0
@@ -185,6 +187,7 @@ def test_a_search_that_is_stopped_resumes_to_the_same_results(finished: Path, tm
     assert results(tmp_path / "stopped") == results(finished)
 
 
+@pytest.mark.slow
 def test_events_that_are_closed_save_the_search(finished: Path, tmp_path: Path) -> None:
     events = tune_events(loaded(tmp_path), output=tmp_path / "closed", workers=1)
     for event in events:
@@ -196,6 +199,7 @@ def test_events_that_are_closed_save_the_search(finished: Path, tmp_path: Path) 
     assert results(tmp_path / "closed") == results(finished)
 
 
+@pytest.mark.slow
 def test_more_trials_are_those_of_a_search_that_had_them_from_the_start(finished: Path, tmp_path: Path) -> None:
     short = loaded(tmp_path, NUMBERS + SPACE.replace("trials: 6", "trials: 2"))
     assert len(run_search(short, tmp_path / "short").trials) == 3
@@ -206,6 +210,7 @@ def test_more_trials_are_those_of_a_search_that_had_them_from_the_start(finished
 # --- events
 
 
+@pytest.mark.slow
 def test_events_come_in_order_and_name_each_trial_once(tmp_path: Path) -> None:
     events: list[TuneEvent] = []
     run_search(loaded(tmp_path), tmp_path / "found", on_event=events.append)
@@ -236,11 +241,13 @@ def test_a_pruned_trial_is_no_better_than_the_best_and_has_fewer_folds(finished:
             assert trial.seconds > 0.0
 
 
+@pytest.mark.slow
 def test_without_pruning_all_trials_are_complete(finished: Path, tmp_path: Path) -> None:
     ended = run_search(loaded(tmp_path, NUMBERS + SPACE + "  prune: false\n"), tmp_path / "found")
     assert {trial.state for trial in ended.trials} == {"complete"}
 
 
+@pytest.mark.slow
 def test_a_space_that_is_exhausted_ends_the_search_also_when_it_is_resumed(tmp_path: Path) -> None:
     text = NUMBERS + "tune: {trials: 9, folds: 2, search: {batch_size: {choices: [16, 32, 64]}}}"
     ended = run_search(loaded(tmp_path, text), tmp_path / "found")
@@ -250,6 +257,7 @@ def test_a_space_that_is_exhausted_ends_the_search_also_when_it_is_resumed(tmp_p
     assert resume_search(tmp_path / "found", trials=50) == ended
 
 
+@pytest.mark.slow
 def test_after_its_time_no_trial_begins_and_a_resume_goes_on(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -285,6 +293,7 @@ def test_after_its_time_no_trial_begins_and_a_resume_goes_on(
 # --- failures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prune", ["true", "false"])
 def test_a_trial_that_diverges_fails_and_the_search_goes_on(tmp_path: Path, prune: str) -> None:
     config = loaded(tmp_path, NUMBERS + DIVERGING + f"  prune: {prune}\n")
@@ -304,6 +313,7 @@ def test_a_configuration_that_diverges_itself_is_an_error(tmp_path: Path) -> Non
     assert load_trials(tmp_path / "found")[0].state == "running"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_a_trial_without_a_finite_score_fails_and_is_never_the_best(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: float
@@ -333,6 +343,7 @@ def test_a_metric_that_is_undefined_for_the_configuration_itself_is_an_error(
         run_search(loaded(tmp_path), tmp_path / "found")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["removed", "other values", "another column"])
 def test_a_table_that_changes_ends_the_search_and_fails_no_trial(finished: Path, tmp_path: Path, change: str) -> None:
     table = tmp_path / "linear.csv"

@@ -65,6 +65,7 @@ TABLES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("table", "tune", "metric"), TABLES.values(), ids=TABLES)
 def test_the_score_of_a_trial_is_that_of_its_cross_validation(
     tmp_path: Path, table: str, tune: str, metric: str
@@ -74,6 +75,7 @@ def test_the_score_of_a_trial_is_that_of_its_cross_validation(
     assert scores(ended)[0] == written(ended, 0)[metric]
 
 
+@pytest.mark.slow
 def test_a_trial_is_what_cross_validate_makes_of_its_configuration(tmp_path: Path) -> None:
     ended = search(tmp_path, PENGUINS % "")
     trial = folder_of(ended.path, 0)
@@ -85,18 +87,21 @@ def test_a_trial_is_what_cross_validate_makes_of_its_configuration(tmp_path: Pat
         assert files["model.safetensors"] == other["model.safetensors"]
 
 
+@pytest.mark.slow
 def test_several_targets_are_scored_by_their_mean(tmp_path: Path) -> None:
     ended = search(tmp_path, NUMBERS.replace("target: y", "target: [x2, y]"))
     each = written(ended, 0)["targets"]
     assert scores(ended)[0] == pytest.approx((each["x2"]["rmse"] + each["y"]["rmse"]) / 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["quantiles", "{type: quantile, q: 0.9}"])
 def test_quantiles_are_scored_by_their_pinball_loss(tmp_path: Path, loss: str) -> None:
     ended = search(tmp_path, NUMBERS + f"loss: {loss}\n")
     assert scores(ended)[0] == pytest.approx(written(ended, 0)["pinball"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prune", ["true", "false"])
 def test_rows_that_are_in_no_fold_are_not_scored(tmp_path: Path, prune: str) -> None:
     text = f"data: {{path: {made_table(tmp_path)}, target: y, time: t}}\nlayers: []\nepochs: 2\nbatch_size: 64\n"
@@ -109,6 +114,7 @@ def test_rows_that_are_in_no_fold_are_not_scored(tmp_path: Path, prune: str) -> 
 LOSSES = "tune: {trials: 2, folds: 2, lag: 1, prune: false, sampler: grid, search: {loss: {choices: [%s]}}%s}\n"
 
 
+@pytest.mark.slow
 def test_each_trial_is_trained_and_recorded_with_its_own_loss(tmp_path: Path) -> None:
     text = NUMBERS + LOSSES % ("mae, {type: huber, delta: 0.1}", ", metric: rmse")
     ended = run_search(loaded(tmp_path, text), tmp_path / "found")
@@ -120,6 +126,7 @@ def test_each_trial_is_trained_and_recorded_with_its_own_loss(tmp_path: Path) ->
         assert scores(ended)[number] == written(ended, number)["rmse"]
 
 
+@pytest.mark.slow
 def test_a_loss_with_other_quantiles_fails_where_trials_are_compared_by_quantiles(tmp_path: Path) -> None:
     text = NUMBERS + "loss: quantiles\n" + LOSSES % ("mse, {type: quantiles, levels: [0.2, 0.5, 0.8]}", "")
     ended = run_search(loaded(tmp_path, text), tmp_path / "found")
@@ -149,6 +156,7 @@ def test_a_class_that_a_fold_cannot_learn_has_no_probability_there(tmp_path: Pat
 HOLDOUT = "tune: {trials: 3, folds: holdout, lag: 2, search: {batch_size: {choices: [16, 32, 48]}}}\n"
 
 
+@pytest.mark.slow
 def test_with_holdout_a_trial_is_a_run_that_is_scored_on_its_validation_rows(tmp_path: Path) -> None:
     ended = run_search(loaded(tmp_path, PENGUINS % "" + "validation: 0.3\n" + HOLDOUT), tmp_path / "found")
     assert [trial.state for trial in ended.trials] == ["complete"] * 4
@@ -160,6 +168,7 @@ def test_with_holdout_a_trial_is_a_run_that_is_scored_on_its_validation_rows(tmp
         assert len(trial.folds) == 1
 
 
+@pytest.mark.slow
 def test_the_rows_of_a_validation_file_are_scored_also_where_a_run_keeps_a_sample(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,6 +182,7 @@ def test_the_rows_of_a_validation_file_are_scored_also_where_a_run_keeps_a_sampl
         assert item.score == pytest.approx(other.score)
 
 
+@pytest.mark.slow
 def test_a_search_with_holdout_resumes_to_the_same_results(tmp_path: Path) -> None:
     config = loaded(tmp_path, PENGUINS % "" + "validation: 0.3\n" + HOLDOUT)
     whole = run_search(config, tmp_path / "whole")
@@ -188,6 +198,7 @@ def test_a_search_with_holdout_resumes_to_the_same_results(tmp_path: Path) -> No
     assert [trial.score for trial in resumed.trials] == [trial.score for trial in whole.trials]
 
 
+@pytest.mark.slow
 def test_a_trial_may_have_columns_that_the_configuration_drops(tmp_path: Path) -> None:
     text = PENGUINS % ", drop: [year, island]"
     text += "tune: {trials: 1, folds: 2, sampler: grid, prune: false, search: {data.drop: {choices: [[year]]}}}\n"
@@ -197,6 +208,7 @@ def test_a_trial_may_have_columns_that_the_configuration_drops(tmp_path: Path) -
     assert "island" in model.names
 
 
+@pytest.mark.slow
 def test_the_record_of_a_trial_is_that_of_a_cross_validation(tmp_path: Path) -> None:
     ended = search(tmp_path, PENGUINS % "")
     _, record, config = open_record(folder_of(ended.path, 0))

@@ -39,6 +39,7 @@ def test_trials_that_complete_each_other_are_selected(selected: Selected) -> Non
     assert [count for _, count in result.picks] == sorted((count for _, count in result.picks), reverse=True)
 
 
+@pytest.mark.slow
 def test_the_recorded_score_is_the_cross_fitted_one(classes: Selected, numbers: Selected, quantiles: Selected) -> None:
     def recorded(run: Path) -> dict[str, float]:
         scores: dict[str, float] = json.loads((run / METRICS).read_text())["validation"]["metrics"]

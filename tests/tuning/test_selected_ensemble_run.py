@@ -91,6 +91,7 @@ def test_classes_of_many_rows_are_those_of_the_probabilities(
     assert predict_classes(model, table).codes.tolist() == model.predict(table).classes.tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", TARGETS)
 @pytest.mark.parametrize("kind", ["classes", "numbers", "quantiles"])
 def test_every_target_computes_the_same(kind: str, to: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
@@ -102,6 +103,7 @@ def test_every_target_computes_the_same(kind: str, to: str, request: pytest.Fixt
     assert done.comparison.is_match
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["classes", "numbers", "quantiles"])
 def test_a_server_answers_what_predict_does_with_intervals_sets_and_effects(
     kind: str, request: pytest.FixtureRequest
@@ -134,6 +136,7 @@ def test_intervals_and_sets_hold_on_the_rows_that_calibrate_them(kind: str, requ
     assert inside.mean() == pytest.approx(0.85, abs=0.15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["classes", "numbers", "quantiles"])
 def test_it_is_explained_evaluated_compared_shown_and_reported(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path

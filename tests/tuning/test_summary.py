@@ -14,6 +14,7 @@ from nncli.tuning.trials import Trial, save_trial
 from tests.tuning.made_searches import GAIN, made_search, made_trials
 
 
+@pytest.mark.slow
 def test_a_search_that_has_ended_is_described(tmp_path: Path) -> None:
     summary = read_search(made_search(tmp_path, made_trials()))
     assert (summary.status, summary.is_done, summary.is_repeatable) == ("done", True, True)

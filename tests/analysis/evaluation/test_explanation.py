@@ -43,6 +43,7 @@ def test_own_rows_are_explained_by_the_members_that_did_not_train_on_them(
     assert other.importances != result.importances
 
 
+@pytest.mark.slow
 def test_the_same_rows_are_sampled_each_time(held_out: HeldOutPredictions) -> None:
     rows = RowsToExplain.of(held_out)
     first, other = (

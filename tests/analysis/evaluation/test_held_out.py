@@ -123,6 +123,7 @@ def test_the_rows_come_with_their_numbers_and_all_their_columns(table: Path) -> 
     assert [said.labels[code] for code in held_out.y] == rows["answer"].to_list()
 
 
+@pytest.mark.slow
 def test_the_rows_of_a_validation_file_are_numbered_as_there(table: Path) -> None:
     held_out = predict_held_out(trained(table, SMALL + "validation: {path: other.csv}"))
     other = pl.read_csv(table.with_name("other.csv"), infer_schema=False)

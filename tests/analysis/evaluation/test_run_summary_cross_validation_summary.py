@@ -36,6 +36,7 @@ def test_the_scores_are_those_of_its_files(folder: Path) -> None:
     assert dict(result.facts())["target"] == "species"
 
 
+@pytest.mark.slow
 def test_an_unfinished_one_says_how_to_go_on(folder: Path, tmp_path: Path) -> None:
     for name in ("cross-validation.json", "config.yaml"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())

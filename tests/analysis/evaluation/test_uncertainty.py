@@ -65,6 +65,7 @@ def test_new_rows_are_covered_as_often_as_the_level_says(honest: Path) -> None:
     assert half.scores.below + half.scores.above + half.scores.coverage.share == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_held_out_rows_that_chose_nothing_have_the_guarantee_of_cv_plus(honest: Path) -> None:
     (result,) = intervals(evaluate(honest, noisy_line(50, 1), interval=[0.9]))
     assert (result.guarantee.method, result.guarantee.rows, result.guarantee.folds) == ("CV+", ROWS, 4)

@@ -23,6 +23,7 @@ def titles(files: ReportFiles) -> list[str]:
     return [section["title"] for section in files.content["sections"]]
 
 
+@pytest.mark.slow
 def test_the_sections_of_a_classification_in_order(penguins_report: ReportFiles) -> None:
     assert titles(penguins_report) == [
         "Scores",

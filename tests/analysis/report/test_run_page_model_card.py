@@ -29,6 +29,7 @@ def test_the_calibration_error_has_neither_interval_nor_baseline(penguins_report
     assert line.endswith(" | – | – |")
 
 
+@pytest.mark.slow
 def test_hostile_names_are_escaped(hostile_report: ReportFiles) -> None:
     card = hostile_report.card.read_text("utf-8")
     assert "\\<script\\>" in card

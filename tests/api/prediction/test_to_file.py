@@ -90,6 +90,7 @@ def test_bad_cells_are_missing_or_their_rows_are_skipped(
             assert predicted["x"][6] == "abc"  # kept columns are as in the input
 
 
+@pytest.mark.slow
 def test_the_python_functions_do_the_same(trained: Path, tmp_path: Path) -> None:
     bad, notes = frame(bad=True), list[str]()
     whole = predict(trained, bad, on_error="missing", errors=tmp_path / "e.csv", on_note=notes.append)
@@ -104,6 +105,7 @@ def test_the_python_functions_do_the_same(trained: Path, tmp_path: Path) -> None
         predict(trained, bad, errors=tmp_path / "e.csv")
 
 
+@pytest.mark.slow
 def test_evaluate_leaves_out_rows_whose_target_cannot_be_read(
     nncli: Cli, here: Path, trained: Path, tmp_path: Path
 ) -> None:

@@ -215,6 +215,7 @@ def broken(value: Any) -> list[object]:
     return [next(iter(value.values())), [value], list(value), True, "off", "on", value.get("type", "none")]
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_every_fix_of_a_broken_value_is_accepted(data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(PATHS))

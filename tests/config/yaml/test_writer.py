@@ -17,6 +17,7 @@ def test_awkward_text_is_read_back_as_key_and_value(text: str) -> None:
     assert parse(dump(value), "c").value == value
 
 
+@pytest.mark.slow
 @given(SECTIONS)
 def test_a_dump_is_read_back(value: dict[str, object]) -> None:
     # repr tells 1 from 1.0 and from True, and -0.0 from 0.0

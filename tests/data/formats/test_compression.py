@@ -95,6 +95,7 @@ def test_a_changed_byte_is_refused_with_the_name_of_the_file(compression: Compre
     assert caught.value.location.source == "s3://x/a.csv"
 
 
+@pytest.mark.slow
 @every_compression
 def test_the_same_content_gives_the_same_bytes(compression: Compression) -> None:
     content, results = os.urandom(1000) * 500, set()

@@ -23,6 +23,7 @@ WITHOUT_TIMES = st.builds(Strata, st.just(N), COLUMN, GROUPS)
 SEEDS = st.integers(0, 99)
 
 
+@pytest.mark.slow
 @given(TRAITS, st.integers(2, 4), SEEDS)
 def test_every_row_is_validated_at_most_once_and_groups_are_whole(strata: Strata, folds: int, seed: int) -> None:
     try:

@@ -72,6 +72,7 @@ def test_rows_taken_of_rows_taken_keep_their_numbers() -> None:
         assert some.height == 10
 
 
+@pytest.mark.slow
 @given(cells=COLUMN, rows=st.integers(1, 13), chosen=st.sets(st.integers(0, 11), min_size=1))
 def test_a_copy_of_some_rows_has_their_cells_in_one_block(cells: list[str | None], rows: int, chosen: set[int]) -> None:
     frame = pl.DataFrame({"a": cells, "b": cells[::-1]}, schema={"a": pl.String, "b": pl.String})

@@ -60,6 +60,7 @@ def test_the_model_tells_its_name_and_classes_in_their_type(
     assert (model["classes"], model["labelType"]) == (classes, label_type)
 
 
+@pytest.mark.slow
 def test_no_text_can_end_a_string_a_comment_or_a_script() -> None:
     texts = hostile.texts(2000)
     columns = [NumberInput(name, unit=name) for name in texts]

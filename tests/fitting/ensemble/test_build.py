@@ -62,6 +62,7 @@ def test_two_members_hold_out_the_first_of_one_fold_fewer(run: Path) -> None:
     assert folds == [Fold(folds=5, fold=i % 5, seed=0) for i in range(MEMBERS)]
 
 
+@pytest.mark.slow
 def test_all_members_have_the_weights_of_the_same_epoch(run: Path) -> None:
     epochs = {Run(folder).load_manifest().best_epoch for folder in folders(run)}
     assert epochs == {Run(run).load_manifest().best_epoch}

@@ -54,6 +54,7 @@ def test_the_members_are_the_networks_at_the_ends_of_the_cycles(run: Path) -> No
         assert member.parameters.theta.tobytes() == snapshot.theta.tobytes()
 
 
+@pytest.mark.slow
 def test_a_prediction_is_the_mean_of_all_networks(run: Path) -> None:
     model = ensemble(run)
     table = read_table(str(TABLE), missing_values=model.spec.missing_values)

@@ -71,6 +71,7 @@ def test_outputs_of_noise_are_moved_towards_the_constant_of_each_member(noise: F
         np.testing.assert_array_equal(after["layers.1.weight"], before["layers.1.weight"])
 
 
+@pytest.mark.slow
 def test_the_rows_that_are_kept_were_predicted_by_the_members_that_are_saved(noise: Finished) -> None:
     held_out = Run(noise.run).load_held_out()
     assert held_out is not None
@@ -126,6 +127,7 @@ def test_few_rows_choose_without_a_part_of_a_fold_and_many_without_a_fold(rows: 
         assert len(fold_of) == count
 
 
+@pytest.mark.slow
 def test_a_shrinkage_that_the_temperature_undoes_is_not_noted(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     y = rng.choice(["a", "b"], 120)

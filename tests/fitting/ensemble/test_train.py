@@ -57,6 +57,7 @@ def test_an_ensemble_predicts_the_mean_of_its_members(run: Path) -> None:
     assert np.ptp(each, axis=0).max() > 0.01
 
 
+@pytest.mark.slow
 def test_a_member_is_an_ordinary_run_on_its_fold_with_its_seed(run: Path, tmp_path: Path) -> None:
     for i, member in enumerate(members(run)):
         config = load_config(member / CONFIG)

@@ -52,11 +52,13 @@ def results(tasks: Sequence[Task], workers: int) -> dict[Task, int | None]:
         return dict(stream.results(tasks))
 
 
+@pytest.mark.slow
 def test_each_task_has_its_result_after_its_process_was_killed(tmp_path: Path) -> None:
     tasks = [Task(number, str(tmp_path), kills=2 if number == 3 else 0) for number in range(9)]
     assert results(tasks, 2) == {task: 2 * task.number for task in tasks}
 
 
+@pytest.mark.slow
 def test_a_task_that_always_ends_its_process_is_given_up_and_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,11 +68,13 @@ def test_a_task_that_always_ends_its_process_is_given_up_and_no_other(
     assert len(list(tmp_path.glob("0-*"))) == 3
 
 
+@pytest.mark.slow
 def test_a_task_whose_process_had_to_leave_is_started_again(tmp_path: Path) -> None:
     tasks = [Task(number, str(tmp_path)) for number in (-1, 1)]
     assert results(tasks, 1) == dict(zip(tasks, [-2, 2], strict=True))
 
 
+@pytest.mark.slow
 def test_an_error_of_a_task_ends_all(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="-2"):
         results([Task(number, str(tmp_path)) for number in (1, -2, 3)], 1)
@@ -176,6 +180,7 @@ def test_each_task_ends_once_and_a_loss_harms_no_other(
     assert max(map(len, pool.in_flight)) <= workers + queued
 
 
+@pytest.mark.slow
 def test_tasks_start_in_the_order_of_submission_and_the_first_one_before_those_that_wait() -> None:
     stream = TaskStream[int, int](same, lambda task: -1, 4, Workers(1))
     for number in range(3):

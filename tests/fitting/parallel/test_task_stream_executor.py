@@ -39,6 +39,7 @@ def test_the_number_of_workers_is_limited_by_cores_and_tasks(
     assert Workers(wanted).count(tasks) == expected
 
 
+@pytest.mark.slow
 def test_a_worker_has_one_blas_thread_and_ignores_ctrl_c(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

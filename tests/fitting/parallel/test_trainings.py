@@ -59,6 +59,7 @@ def task_in(tmp_path: Path, *assignments: str) -> TrainingTask:
     return TrainingTask(0, config_of(tmp_path, "members=1", *assignments), str(tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_a_task_trains_a_new_run_skips_a_finished_one_and_extends_a_shorter_one(
     tmp_path: Path, control: ControlDirectory
 ) -> None:
@@ -71,6 +72,7 @@ def test_a_task_trains_a_new_run_skips_a_finished_one_and_extends_a_shorter_one(
     assert outcome(tmp_path / "run") == outcome(train(longer.config, output=tmp_path / "at once").run)
 
 
+@pytest.mark.slow
 def test_a_run_of_fewer_epochs_is_not_done_until_it_is_extended(tmp_path: Path, control: ControlDirectory) -> None:
     run_task(task_in(tmp_path), control)
     longer = task_in(tmp_path, "epochs=5")
@@ -85,6 +87,7 @@ def test_a_run_of_more_cycles_is_done(tmp_path: Path, control: ControlDirectory)
     assert not task_in(tmp_path).saved().done
 
 
+@pytest.mark.slow
 def test_a_stopped_task_resumes_to_the_same_bits(tmp_path: Path, control: ControlDirectory) -> None:
     task = task_in(tmp_path)
     progress = list(task_events(task, control, stop_at(25)))
@@ -100,6 +103,7 @@ def test_a_stopped_task_does_not_begin(tmp_path: Path, control: ControlDirectory
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_locked_run_is_waited_for(tmp_path: Path, control: ControlDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
     task = task_in(tmp_path)
     train(task.config, output=tmp_path / "run", stop=stop_at(25))
@@ -178,6 +182,7 @@ def wait_for_checkpoint(tasks: TrainingStream, folder: Path) -> None:
         assert time.monotonic() < end
 
 
+@pytest.mark.slow
 @without_signals
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_task_comes_back_once(tmp_path: Path, workers: int) -> None:
@@ -191,6 +196,7 @@ def test_every_task_comes_back_once(tmp_path: Path, workers: int) -> None:
     assert not multiprocessing.active_children()
 
 
+@pytest.mark.slow
 @without_signals
 def test_one_worker_trains_in_the_order_of_submission(tmp_path: Path) -> None:
     with stream(tmp_path, 1) as open_stream:
@@ -212,6 +218,7 @@ def test_there_is_room_for_as_many_tasks_as_workers(tmp_path: Path) -> None:
         assert open_stream.has_room
 
 
+@pytest.mark.slow
 @without_signals
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_error_is_the_result_of_its_task_alone(tmp_path: Path, workers: int) -> None:
@@ -224,6 +231,7 @@ def test_an_error_is_the_result_of_its_task_alone(tmp_path: Path, workers: int) 
     assert actual == {0: DivergedError, 1: Progress}
 
 
+@pytest.mark.slow
 @losing_workers
 @without_signals
 def test_a_task_whose_process_is_killed_starts_again_and_has_the_same_bits(
@@ -241,6 +249,7 @@ def test_a_task_whose_process_is_killed_starts_again_and_has_the_same_bits(
         assert outcome(tmp_path / "runs" / str(number)) == expected_training
 
 
+@pytest.mark.slow
 @without_signals
 def test_a_task_whose_process_is_terminated_goes_on_in_another(
     tmp_path: Path, expected_training: tuple[object, ...]
@@ -254,6 +263,7 @@ def test_a_task_whose_process_is_terminated_goes_on_in_another(
     assert outcome(tmp_path / "runs" / "0") == expected_training
 
 
+@pytest.mark.slow
 @losing_workers
 @without_signals
 def test_a_task_that_is_lost_again_and_again_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,6 +285,7 @@ def test_a_task_that_is_lost_again_and_again_is_an_error(tmp_path: Path, monkeyp
     assert not multiprocessing.active_children()
 
 
+@pytest.mark.slow
 @without_signals
 def test_after_a_stop_running_tasks_are_saved_and_waiting_ones_do_not_start(
     tmp_path: Path, expected_training: tuple[object, ...]
@@ -328,6 +339,7 @@ def test_with_one_worker_a_stop_ends_the_training_at_once(tmp_path: Path) -> Non
         assert open_stream.stopped()
 
 
+@pytest.mark.slow
 @without_signals
 def test_canceled_tasks_are_saved_and_have_no_result_and_others_go_on(
     tmp_path: Path, expected_training: tuple[object, ...]
@@ -343,6 +355,7 @@ def test_canceled_tasks_are_saved_and_have_no_result_and_others_go_on(
     assert outcome(tmp_path / "runs" / "1") == expected_training
 
 
+@pytest.mark.slow
 @without_signals
 def test_with_one_worker_a_long_training_returns_now_and_then(
     tmp_path: Path, expected_training: tuple[object, ...]
@@ -359,6 +372,7 @@ def test_with_one_worker_a_long_training_returns_now_and_then(
     assert outcome(tmp_path / "runs" / "0") == expected_training
 
 
+@pytest.mark.slow
 @without_signals
 def test_an_error_of_the_caller_saves_all_tasks_and_ends_all_processes(tmp_path: Path) -> None:
     def fail() -> None:
@@ -392,6 +406,7 @@ def statuses(run: Path) -> list[str]:
     return [Run.open(member).load_manifest().status for member in (run / "members").iterdir()]
 
 
+@pytest.mark.slow
 @losing_workers
 @without_signals
 def test_killed_workers_are_replaced_and_the_bits_stay_the_same(
@@ -410,6 +425,7 @@ def test_killed_workers_are_replaced_and_the_bits_stay_the_same(
     assert not list(event.run.rglob(".*nncli-tmp")) + list(event.run.glob(".work"))
 
 
+@pytest.mark.slow
 @without_signals
 def test_a_terminated_worker_saves_and_is_replaced(tmp_path: Path, expected_members: tuple[Any, ...]) -> None:
     terminated = False
@@ -422,6 +438,7 @@ def test_a_terminated_worker_saves_and_is_replaced(tmp_path: Path, expected_memb
     assert bits(event.run) == expected_members
 
 
+@pytest.mark.slow
 @without_signals
 def test_stopped_members_are_saved_and_resume_to_the_same_bits(
     tmp_path: Path, expected_members: tuple[Any, ...]
@@ -438,6 +455,7 @@ def test_stopped_members_are_saved_and_resume_to_the_same_bits(
     assert bits(run) == expected_members
 
 
+@pytest.mark.slow
 @without_signals
 def test_closing_the_events_saves_all_members(tmp_path: Path, expected_members: tuple[Any, ...]) -> None:
     events = train_events(config_of(tmp_path, *LONG_MEMBERS), output=tmp_path / "run")
@@ -467,6 +485,7 @@ def test_repeatedly_lost_processes_are_an_error(tmp_path: Path, monkeypatch: pyt
     assert Run.open(tmp_path / "run").load_manifest().status == "failed"
 
 
+@pytest.mark.slow
 @without_signals
 def test_a_diverging_member_ends_the_others_and_is_named(tmp_path: Path) -> None:
     config = config_of(tmp_path, *LONG_MEMBERS, "learning_rate=1e30", "optimizer=sgd", "loss=cross_entropy")
@@ -499,6 +518,7 @@ def wait_for_members(run: Path) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 @without_signals
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads /proc")
 def test_workers_end_with_a_killed_parent_and_the_run_resumes_to_the_same_bits(
@@ -518,6 +538,7 @@ def test_workers_end_with_a_killed_parent_and_the_run_resumes_to_the_same_bits(
     assert not any(map(is_there, children))
 
 
+@pytest.mark.slow
 @without_signals
 def test_a_signal_to_the_parent_saves_all_members(tmp_path: Path, expected_members: tuple[Any, ...]) -> None:
     with start("train", written(tmp_path, *LONG_MEMBERS), "-o", "run", cwd=tmp_path) as process:
@@ -534,6 +555,7 @@ def test_a_signal_to_the_parent_saves_all_members(tmp_path: Path, expected_membe
     assert bits(tmp_path / "run") == expected_members
 
 
+@pytest.mark.slow
 @without_signals
 def test_ctrl_c_at_a_terminal_saves_all_members(tmp_path: Path, expected_members: tuple[Any, ...]) -> None:
     path = written(tmp_path, *LONG_MEMBERS)
@@ -547,6 +569,7 @@ def test_ctrl_c_at_a_terminal_saves_all_members(tmp_path: Path, expected_members
     assert bits(tmp_path / "run") == expected_members
 
 
+@pytest.mark.slow
 @without_signals
 def test_a_second_signal_stops_at_once_and_the_run_still_resumes(
     tmp_path: Path, expected_members: tuple[Any, ...]
@@ -563,6 +586,7 @@ def test_a_second_signal_stops_at_once_and_the_run_still_resumes(
     assert bits(tmp_path / "run") == expected_members
 
 
+@pytest.mark.slow
 @without_signals
 def test_a_script_that_trains_needs_no_guard(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
@@ -602,6 +626,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
 @pytest.mark.parametrize("members", [1, 2])
 @pytest.mark.parametrize("command", [train, cross_validate])

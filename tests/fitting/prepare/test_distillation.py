@@ -80,6 +80,7 @@ def test_a_row_learns_the_mean_of_its_out_of_fold_and_its_in_sample_prediction(
     assert learned(prepared(path)) == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_scored_network_learns_nothing_from_members_that_saw_its_validation_rows(classes: Path) -> None:
     scored = prepared(classes, "teacher.refit=false")
     assert scored.training.row_numbers is not None

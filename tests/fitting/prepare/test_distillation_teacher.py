@@ -53,6 +53,7 @@ def test_a_teacher_that_is_gone_or_another_one_is_refused(tmp_path: Path, run: P
         assert error.location.source in (str(tmp_path / "gone"), str(run))
 
 
+@pytest.mark.slow
 def test_its_checksum_is_that_of_what_it_teaches_not_of_its_place(tmp_path: Path, run: Path) -> None:
     shutil.copytree(run, tmp_path / "moved")
     sha256 = loaded(tmp_path, run).sha256

@@ -111,6 +111,7 @@ UNSUPPORTED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("what", "line"), UNSUPPORTED.items(), ids=UNSUPPORTED)
 def test_numba_with_an_unsupported_setting_is_an_error(tmp_path: Path, pays: None, what: str, line: str) -> None:
     config = config_of(tmp_path, f"{SHORT}backend: numba\n{line}\n")
@@ -283,6 +284,7 @@ def test_a_backend_edited_in_the_manifest_is_refused(tmp_path: Path) -> None:
 # --- checkpoints and signals
 
 
+@pytest.mark.slow
 @with_numba
 @pytest.mark.parametrize("every", [1, 3, 4, 5])
 def test_checkpoints_are_saved_at_the_exact_steps(tmp_path: Path, every: int) -> None:

@@ -77,6 +77,7 @@ def test_columns_of_many_categories_are_kept(tmp_path: Path) -> None:
     assert names(prepared) == ["signal", "code"]
 
 
+@pytest.mark.slow
 def test_a_run_needs_only_its_features_and_trains_again_to_the_same_bits(tmp_path: Path) -> None:
     finished = train(write_table(tmp_path), output=tmp_path / "run")
     again = train(finished.run / "config.yaml", output=tmp_path / "again")

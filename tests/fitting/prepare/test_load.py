@@ -89,6 +89,7 @@ def test_a_pipe_is_prepared_to_the_same_bits(csv: Path, tmp_path: Path, monkeypa
     assert everything(piped) == everything(prepare(config(csv, "y")))
 
 
+@pytest.mark.slow
 def test_parquet_read_in_chunks_gives_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     typed = TABLE.with_columns(pl.col("number", "y").cast(pl.Float64), pl.col("w").cast(pl.Int64))
     typed.write_parquet(tmp_path / "t.parquet")

@@ -111,6 +111,7 @@ def test_bounds_are_those_of_the_definition(folder: Path, name: str, level: floa
         assert interval.upper[i, 0] == pytest.approx(ends[1], rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [0.3, 0.5, 0.7, 0.8])
 def test_levels_below_that_of_the_quantiles_are_covered_without_empty_intervals(folder: Path, level: float) -> None:
     model, table = Run(folder / "three").load_model(), read_table(folder / "new.csv")

@@ -75,6 +75,7 @@ def test_an_alpha_of_one_is_the_activation_and_of_zero_the_identity(activation: 
     np.testing.assert_array_equal(result[:, 1], 1.0)
 
 
+@pytest.mark.slow
 @elementwise
 @given(Z=arrays(np.float64, (3, 2), elements=st.floats(-30.0, 30.0)))
 @settings(max_examples=30, deadline=None)

@@ -29,6 +29,7 @@ def test_any_partition_of_the_rows_gives_the_same_profile(n: int, parts: list[in
     assert total.to_json() == rows.profile(slice(None)).to_json()
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(-1e200, 1e200, allow_nan=False), max_size=30), st.integers(0, 30))
 def test_sums_of_errors_are_the_same_in_any_order_and_for_any_size(errors: list[float], k: int) -> None:
     e = np.array([*errors, np.nan])[:, None]

@@ -55,6 +55,7 @@ def test_the_hint_fits_the_body(
     assert "file to" not in problem["hint"]
 
 
+@pytest.mark.slow
 def test_a_form_is_refused_at_the_address_of_mlflow_too(client: AsgiClient) -> None:
     problem = client.post("/invocations", CSV, FORM).problem(415)
     assert "-H 'Content-Type: text/csv'" in problem["message"]

@@ -91,6 +91,7 @@ def test_a_replaced_run_is_served_once_its_files_are_quiet(
     assert slot.current.version in log()[0]
 
 
+@pytest.mark.slow
 def test_a_link_that_is_switched_leads_to_the_other_run(
     runs: Mapping[str, Path], retrained: Path, tmp_path: Path
 ) -> None:

@@ -42,6 +42,7 @@ def test_few_signs_are_all_thrown(sums: tuple[float, ...], p: float) -> None:
     assert flips(*sums) == p
 
 
+@pytest.mark.slow
 def test_the_p_value_is_that_of_scipy() -> None:
     d = np.random.default_rng(1).normal(0.4, 1, MAX_EXACT_UNITS - 3)
     exact = scipy.stats.permutation_test((d,), np.sum, permutation_type="samples", n_resamples=np.inf)
@@ -117,6 +118,7 @@ def test_a_mean_lies_within_its_interval() -> None:
     assert (interval.low, interval.high) == pytest.approx(expected, abs=0.02)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(EIGHTHS, st.integers(0, 3)), min_size=1, max_size=40).filter(
         lambda rows: any(w for _, w in rows)

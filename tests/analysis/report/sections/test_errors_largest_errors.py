@@ -73,6 +73,7 @@ def test_rows_of_a_regression_come_by_their_absolute_error(line: Path) -> None:
     assert errors == sorted(errors, reverse=True)
 
 
+@pytest.mark.slow
 def test_contributions_are_signed_bars_of_which_the_largest_is_whole(ensemble: Path) -> None:
     for row in table_of(ensemble).cells:
         effects = row[5].effects

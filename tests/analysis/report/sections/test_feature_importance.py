@@ -105,6 +105,7 @@ def test_all_charts_of_partial_dependence_have_one_scale() -> None:
     assert all(figure is not None and ">10<" in figure.svg for figure in figures)
 
 
+@pytest.mark.slow
 def test_importance_for_numbers_is_the_increase_of_the_rmse(line: Path) -> None:
     held_out = predict_held_out(line)
     section = module.feature_importance(compute_importance(held_out))

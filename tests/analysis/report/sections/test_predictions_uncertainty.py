@@ -56,6 +56,7 @@ def test_the_coverage_is_near_each_level(numbers: HeldOutPredictions) -> None:
         assert float(str(share).rstrip(" %>")) == pytest.approx(100 * float(str(level)), abs=8.0)
 
 
+@pytest.mark.slow
 def test_intervals_are_drawn_over_the_first_numeric_column(numbers: HeldOutPredictions) -> None:
     _, over = tables(section_of(numbers, "word", "x"))
     assert over.columns[0] == "x"

@@ -163,6 +163,7 @@ def test_the_headline_is_one_sentence_of_verdicts_that_agree() -> None:
     assert headline([Verdict("A sentence.", is_clear=True)]) == (Verdict("A sentence.", is_clear=True),)
 
 
+@pytest.mark.slow
 def test_without_rows_there_is_no_head(penguins: Path) -> None:
     page = page_of(replace(summarize_run(penguins), held_out=None), None, None)
     assert (page.verdicts, page.tiles) == ((), ())

@@ -39,6 +39,7 @@ def test_limitations_depend_on_the_run(penguins: Path) -> None:
     assert "stopped" in limitations(unfinished)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "settings", "mentioned"),
     [

@@ -161,6 +161,7 @@ PARTS = pytest.mark.parametrize("parts", [1, 2, 3])
 # --- NumPy's numbers
 
 
+@pytest.mark.slow
 @PARTS
 @pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
 @pytest.mark.parametrize("network", [pytest.param(n, id=name) for name, n in NETWORKS.items()])
@@ -169,6 +170,7 @@ def test_a_network_learns_what_it_learns_with_numpy(network: Network, weighted: 
     assert_alike(arguments, example_rows(network, arguments.loss, ROWS, weighted=weighted))
 
 
+@pytest.mark.slow
 @PARTS
 @pytest.mark.parametrize(
     ("loss", "outputs"),
@@ -218,6 +220,7 @@ def test_an_option_does_what_it_does_with_numpy(options: dict[str, Any], parts: 
     assert_alike(arguments_of(network, n_shards=parts, **options), example_rows(network, MSE(), ROWS))
 
 
+@pytest.mark.slow
 @PARTS
 @pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
 @pytest.mark.parametrize(("loss", "outputs"), [(MSE(), 2), (CrossEntropy(label_smoothing=0.1), 1), (CrossEntropy(), 4)])
