@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-advice bench-answers bench-default bench-distill bench-drift bench-intervals bench-monotone bench-small bench-export bench-predict bench-serve bench-tune bench-tune-default coverage lock audit reliability mutation clean
+.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-advice bench-answers bench-default bench-distill bench-drift bench-intervals bench-monotone bench-small bench-export bench-predict bench-serve bench-tune bench-tune-default coverage lock audit reliability flaky mutation clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -21,6 +21,12 @@ test-units: .venv/test
 # and of the reliability scripts, clients of the server, scikit-learn's checks, searches, trainings of ensembles.
 test-system: .venv/dev
 	$(BIN)/python -m pytest -n auto --suite system
+
+# Repeats tests in random order beside other load, and lists those that do not pass each time. make flaky N=200 TESTS=tests/serving
+N ?= 20
+TESTS ?= --suite units
+flaky: .venv/dev
+	$(BIN)/python reliability/flaky.py -n $(N) $(TESTS)
 
 # Properties with many random examples, and soaks of which `make test` runs a part: ten minutes.
 test-thorough: .venv/dev

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import random
 import signal
 import sys
 from pathlib import Path
@@ -41,34 +42,42 @@ ROOMS_OF_PROGRAMS = (
     "sklearn",
 )
 """Folders of tests/ whose tests run whole programs; they are of `make test-system`, as are tests marked as slow."""
+FILES_OF_PEERS = ("targets/metrics/test_conformal_mapie.py", "tracking/test_mlflow.py", "tracking/test_tensorboard.py")
+"""Files that import packages which only `make test-system` installs."""
 SUITES = ("units", "system", "all")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--suite`, which chooses the tests of `make test` or of `make test-system`."""
+    """Add `--suite`, which chooses the tests of `make test` or of `make test-system`, and `--random-order`."""
     parser.addoption(
         "--suite", choices=SUITES, default="all", help="tests of `make test`, of `make test-system`, or all"
     )
+    parser.addoption("--random-order", type=int, help="a seed: files, and tests within each file, run in random order")
 
 
 def is_of_programs(path: Path) -> bool:
-    """Whether a file of tests, or a folder, is in a room of programs."""
+    """Whether a file of tests, or a folder, is in a room of programs, or needs their packages."""
     relative = path.relative_to(Path(__file__).parent).as_posix() if path.is_relative_to(Path(__file__).parent) else ""
-    return any(f"{relative}/".startswith(f"{room}/") for room in ROOMS_OF_PROGRAMS)
+    return any(f"{relative}/".startswith(f"{name}/") for name in (*ROOMS_OF_PROGRAMS, *FILES_OF_PEERS))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out rooms of programs before they are imported."""
+    """Leave out what is not of the suite before it is imported."""
     return True if config.getoption("suite") == "units" and is_of_programs(collection_path) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests of the suite."""
+    """Keep the tests of the suite, in a random order if that is asked for."""
     suite = config.getoption("suite")
     if suite != "all":
         kept = [item for item in items if is_system(item) == (suite == "system")]
         config.hook.pytest_deselected(items=[item for item in items if is_system(item) != (suite == "system")])
         items[:] = kept
+    if (seed := config.getoption("random_order")) is not None:
+        order = random.Random(seed)
+        rank = {path: order.random() for path in dict.fromkeys(item.path for item in items)}
+        # Tests of a file stay together: their fixtures are made once.
+        items.sort(key=lambda item: (rank[item.path], order.random()))
 
 
 def is_system(item: pytest.Item) -> bool:
