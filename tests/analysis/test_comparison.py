@@ -130,6 +130,7 @@ def test_the_order_of_the_runs_changes_no_result(of: Folder) -> None:
     assert [line.best for line in first.scores] == [line.best[::-1] for line in other.scores]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["seed", "five"])
 def test_runs_with_other_rows_drawn_at_random_are_ranked_by_those_that_both_held_out(of: Folder, name: str) -> None:
     result = of("b", name)

@@ -69,6 +69,7 @@ def accuracy(scores: object) -> float:
     return scores["accuracy"]
 
 
+@pytest.mark.slow
 def test_mean_and_standard_deviation_are_over_the_folds(done: tuple[Path, CrossValidation]) -> None:
     path, result = done
     values = [dict(headlines(fold.scores))["log_loss"] for fold in result.folds]

@@ -84,6 +84,7 @@ def test_everything_else_works_on_it(taught: Path, of_numbers: Path, tmp_path: P
     assert drift(taught, PENGUINS) is not None
 
 
+@pytest.mark.slow
 def test_it_says_who_taught_it_and_whose_scores_these_are(taught: Path) -> None:
     teacher_run, manifest = taught.parent / "teacher", Run.open(taught).load_manifest()
     assert manifest.teacher is not None

@@ -70,6 +70,7 @@ def test_labeled_rows_of_numbers_have_the_scores_of_evaluate(line: Path) -> None
     assert (performance["labeled_rows"], [*performance["actual"]]) == (5, ["rmse", "mae"])
 
 
+@pytest.mark.slow
 def test_the_column_by_which_rows_are_split_in_time_is_not_compared(tmp_path: Path) -> None:
     days = [date(2024, 1, 1) + timedelta(days=i) for i in range(300)]
     rng = np.random.default_rng(0)

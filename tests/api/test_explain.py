@@ -59,6 +59,7 @@ def weighted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(folder / "c.yaml", output=folder / "run").run
 
 
+@pytest.mark.slow
 def test_the_validation_rows_of_the_run_are_weighted(weighted: Path) -> None:
     result, held_out = explain(weighted, top=1), predict_held_out(weighted)
     of_model = score(held_out.model.predict(held_out.table), held_out.y, held_out.weights, held_out.loss)

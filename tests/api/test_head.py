@@ -127,6 +127,7 @@ def test_standard_input_is_read_as_a_file_is(tmp_path: Path, monkeypatch: pytest
     assert of_file.frame.equals(of_stream.frame)
 
 
+@pytest.mark.slow
 def test_spellings_of_missing_and_thousands_are_found_as_init_finds_them(tmp_path: Path) -> None:
     lines = "".join(f'{i}{i}5.5,"{i + 1},{i * 37 % 900 + 100}"\n' for i in range(1, 30)) + 'unknown,"1,000"\n'
     (tmp_path / "t.csv").write_text("x,y\n" + lines)

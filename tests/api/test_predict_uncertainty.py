@@ -211,6 +211,7 @@ def test_bounds_of_prices_are_not_below_zero(prices: Path) -> None:
     assert (frame["lower_99"] <= frame["lower_90"]).all()
 
 
+@pytest.mark.slow
 def test_a_run_without_the_record_has_the_same_bounds_as_before(prices: Path) -> None:
     run = Run.open(prices / "run")
     rows = run.load_held_out()

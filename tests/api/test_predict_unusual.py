@@ -42,6 +42,7 @@ def test_other_columns_have_the_same_bits(run: Path) -> None:
     assert predict(run, NEW, flag_unusual=True).drop("unusual").equals(predict(run, NEW))
 
 
+@pytest.mark.slow
 def test_the_names_are_text_where_cells_cannot_be_lists(nncli: Cli, here: Path, run: Path) -> None:
     new = run.parent / "new.csv"
     nncli("predict", run, new, "--flag-unusual", "-o", "p.csv").check()

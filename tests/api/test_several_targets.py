@@ -122,6 +122,7 @@ def test_the_relative_loss_of_a_run_follows_from_the_scores_of_its_targets(
         assert scores[None, "relative_loss"].baseline == 1.0
 
 
+@pytest.mark.slow
 def test_a_row_that_lacks_a_target_changes_no_score_of_it(network: Path) -> None:
     of_price, frame = network / "targets" / "price", table_of()
     more = pl.concat([frame, frame.with_columns(price=None)], how="vertical_relaxed")
@@ -284,6 +285,7 @@ def test_a_run_is_evaluated_explained_and_compared_with_new_rows_target_by_targe
     assert len(notes) == len({*notes})
 
 
+@pytest.mark.slow
 def test_a_loaded_run_predicts_and_evaluates_all_targets(ensemble: Path) -> None:
     loaded = load(ensemble)
     assert loaded.target == tuple(TARGETS)

@@ -117,6 +117,7 @@ def test_the_copy_is_exported_without_a_sign_of_what_was_removed(
     assert not [mark for mark in (*PRIVATE, *removed) if mark in content]
 
 
+@pytest.mark.slow
 def test_the_copy_is_served(copy: Path) -> None:
     served = ServedModel.load("copy", copy)
     served.warm_up()

@@ -92,6 +92,7 @@ def test_a_stopped_ensemble_has_the_best_epoch_of_each_member(tmp_path: Path) ->
     assert facts["rows"] == "344 training, 344 out-of-fold"
 
 
+@pytest.mark.slow
 def test_a_run_whose_process_is_gone_is_to_be_resumed(tmp_path: Path) -> None:
     run = trained(tmp_path)
     manifest = read_manifest(run).model_copy(update={"status": "running", "files": {}})

@@ -146,6 +146,7 @@ def test_the_probabilities_stay_as_they_were(copy: Path, tables: Path) -> None:
         assert dict(headlines(evaluate(copy, tables / "t.csv").scores))[name] == scores[name]
 
 
+@pytest.mark.slow
 def test_a_table_is_scored_by_the_costs_of_the_decision(copy: Path, tables: Path) -> None:
     assert evaluate(copy, tables / "t.csv").cost_per_row is None
     threshold(copy, cost=(1, 4), save=True)

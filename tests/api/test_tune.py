@@ -169,6 +169,7 @@ def test_settings_and_the_search_space_may_be_arguments(tmp_path: Path) -> None:
     assert set(result.values.labels(result.trials[1])) == {"learning_rate", "batch_size"}
 
 
+@pytest.mark.slow
 def test_limits_of_a_resumption_are_checked(done: TuneResult) -> None:
     with raises(UsageError):
         tune(resume=done.path, trials=0)

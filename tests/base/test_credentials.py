@@ -62,6 +62,7 @@ def test_a_signed_url_has_no_query(host: str, path: str, name: str, plain: list[
     assert public == f"https://{host}{path}"
 
 
+@pytest.mark.slow
 @given(SCHEMES, HOSTS, PATHS, st.lists(st.tuples(PLAIN_NAMES, TEXTS), max_size=3), st.sampled_from(["", "#part"]))
 def test_a_url_without_secrets_is_unchanged(
     scheme: str, host: str, path: str, plain: list[tuple[str, str]], fragment: str

@@ -83,6 +83,7 @@ def test_columns_profiled_together_have_the_profiles_of_single_ones(frame: pl.Da
     check_profiles(frame, dialect)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 2, 19, 20, 40, 200])
 def test_typical_columns_have_the_profiles_of_single_ones(rows: int) -> None:
     n = range(rows)

@@ -40,6 +40,7 @@ def copied(tmp_path: Path) -> tuple[Run, Path]:
     return Run.open(train(config, output=tmp_path / "run").run), table
 
 
+@pytest.mark.slow
 def test_a_table_that_is_gone_or_changed_has_no_sample(tmp_path: Path) -> None:
     run, table = copied(tmp_path)
     assert training_sample(run, run.load_model())

@@ -37,6 +37,7 @@ def test_the_loss_decreases_for_every_shipped_configuration(config: Path) -> Non
     assert 0.0 < trial.seconds_per_step < 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", ["[8, batch_norm, 8]", "[8, {type: dropout, rate: 0.5}]", "[]"])
 def test_the_loss_decreases_with_batch_norm_and_with_dropout(tmp_path: Path, layers: str) -> None:
     trial, finding = tried(tmp_path, "", layers)

@@ -129,6 +129,7 @@ def test_an_ensemble_that_lost_its_out_of_fold_predictions_is_refused(tmp_path: 
     assert isinstance(refusal(run), RunError)
 
 
+@pytest.mark.slow
 def test_a_wrong_assignment_is_refused(folds: Path) -> None:
     assert isinstance(refusal(folds, "members=2"), ConfigError)
     assert isinstance(refusal(folds, "epoch=2"), ConfigError)

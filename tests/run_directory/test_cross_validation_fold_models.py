@@ -100,6 +100,7 @@ def test_an_evaluation_tells_that_it_was_trained_on_the_rows_and_a_program_is_ex
     assert export(networks, tmp_path / "cv.onnx").path.is_file()
 
 
+@pytest.mark.slow
 def test_an_unfinished_one_tells_how_to_resume_it(networks: Path, tmp_path: Path) -> None:
     path = shutil.copytree(networks, tmp_path / "cv")
     (path / METRICS).unlink()

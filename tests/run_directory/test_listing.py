@@ -82,6 +82,7 @@ def test_the_score_of_numbers(tmp_path: Path, target: str, metric: str) -> None:
     assert isinstance(run.value, float)
 
 
+@pytest.mark.slow
 def test_the_newest_is_last_and_the_damaged_first(runs: Path) -> None:
     for name, when in (("done", "2031-01-01T00:00:00+00:00"), ("stopped", "2001-01-01T00:00:00+00:00")):
         change_manifest(runs / name, changed(started=when))

@@ -77,6 +77,7 @@ def test_a_moved_run_resumes_at_its_new_place(config: Path, tmp_path: Path) -> N
     assert (moved / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_resumed_training_is_watched_too(config: Path, tmp_path: Path) -> None:
     run = train(config, output=tmp_path / "a").run
     with pytest.raises(RunError):
@@ -84,6 +85,7 @@ def test_a_resumed_training_is_watched_too(config: Path, tmp_path: Path) -> None
     assert not run.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [move, shutil.rmtree])
 def test_an_ensemble_and_a_cross_validation_are_watched_too(
     config: Path, tmp_path: Path, change: Callable[[Path], None]

@@ -111,6 +111,7 @@ def test_a_client_that_does_not_read_is_dropped() -> None:
         assert eventually(lambda: server.connections.answers.used == server.connections.bodies.used == 0)
 
 
+@pytest.mark.slow
 def test_a_client_that_reads_slowly_gets_all() -> None:
     with serving(replace(LIMITS, timeout=5.0)) as server, server.client() as client:
         client.send(post(b"20000000", b"/large"))

@@ -60,6 +60,7 @@ def test_every_address_of_the_server_is_described_and_no_other(
     assert {(path, method) for path, method, _ in _operations(document)} == served
 
 
+@pytest.mark.slow
 def test_addresses_without_parameters_answer_as_described(document: Any, client: AsgiClient) -> None:
     for path, method, operation in _operations(document):
         if method != "get" or "{" in path or path in ("/docs", "/openapi.json"):

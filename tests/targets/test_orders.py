@@ -109,6 +109,7 @@ MIXED = (
 ENERGY = ("G", "F", "E", "D", "C", "B", "A", "A+", "A++", "A+++")
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_grades_and_ratings_are_from_the_worst_to_the_best(data: st.DataObject) -> None:
     family: Sequence[str] = data.draw(st.sampled_from([GRADES, LETTERS, MIXED, ENERGY]))

@@ -196,6 +196,7 @@ def test_the_parameters_of_a_search_have_names_that_mlflow_takes(tmp_path: Path,
     assert {run.info.status for run in runs_of(uri, experiment).values()} == {"FINISHED"}
 
 
+@pytest.mark.slow
 def test_a_folder_as_the_store_is_refused_with_the_database_to_use(penguins: Path, tmp_path: Path) -> None:
     with pytest.raises(NncliError, match=r"sqlite:///mlflow\.db") as failed:
         track(penguins, to=[f"mlflow=file:{tmp_path / 'store'}"])

@@ -45,6 +45,7 @@ def test_a_training_writes_every_epoch_beside_the_run(tmp_path: Path) -> None:
     assert times == sorted(times)
 
 
+@pytest.mark.slow
 def test_the_health_of_each_layer_is_in_scalars_and_histograms(tmp_path: Path) -> None:
     run = train(config(tmp_path), output=tmp_path / "run", track=["tensorboard"]).run
     health = read_health(run, Run.open(run).load_manifest())

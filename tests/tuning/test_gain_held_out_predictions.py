@@ -74,6 +74,7 @@ def test_rows_have_the_folds_that_their_trials_left_out(path: Path, reader: Tria
         assert np.sqrt(np.mean(error**2)) == pytest.approx(score)
 
 
+@pytest.mark.slow
 def test_a_pruned_trial_is_known_on_its_folds_and_filled_by_another(path: Path, reader: TrialReader) -> None:
     first, second, *_ = load_trials(path)
     whole, other = reader.read(second), reader.read(first)

@@ -57,6 +57,7 @@ def test_a_search_that_is_resumed_at_its_end_has_the_same_result(copy: Path) -> 
     assert (copy / METRICS).read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_search_that_is_stopped_has_no_result(copy: Path) -> None:
     assert tune(resume=copy, trials=6, workers=1, stop=lambda: True) is None
     assert load_result(copy) is None

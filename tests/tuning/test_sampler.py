@@ -94,6 +94,7 @@ def test_a_restored_sampler_goes_on_with_the_same_proposals(
         assert dict(sampler.propose(losses[: max(0, t - LAG + 1)]) or {}) == dict(values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_another_seed_or_lag_gives_other_proposals(conditional: SearchSpace, name: SamplerName) -> None:
     single = plain(proposals(conditional, name, 20))
@@ -162,6 +163,7 @@ def test_trials_that_all_fail_give_proposals_still(conditional: SearchSpace) -> 
     assert len({str(item) for item in seen}) == 15
 
 
+@pytest.mark.slow
 def test_a_failed_trial_counts_as_the_worst_one(conditional: SearchSpace) -> None:
     failed, worst = Sampler(conditional, "tpe", 0, 1), Sampler(conditional, "tpe", 0, 1)
     for t in range(1, 25):

@@ -156,6 +156,7 @@ def test_an_interrupted_search_resumes_to_the_same_results_and_files(
     assert [trial.score for trial in ended.trials] == [trial.score for trial in load_trials(finished)]
 
 
+@pytest.mark.slow
 def test_a_record_that_follows_from_an_unfinished_trial_is_refused(finished: Path, tmp_path: Path) -> None:
     path = copied(finished, tmp_path / "again")
     running(path, 2)

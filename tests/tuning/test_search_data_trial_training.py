@@ -144,6 +144,7 @@ def rare_class(folder: Path) -> Path:
     return folder / "rare.csv"
 
 
+@pytest.mark.slow
 def test_a_class_that_a_fold_cannot_learn_has_no_probability_there(tmp_path: Path) -> None:
     text = f"data: {{path: {rare_class(tmp_path)}, target: y}}\nlayers: []\nepochs: 2\nbatch_size: 8\n"
     ended = search(tmp_path, text)

@@ -50,6 +50,7 @@ def test_the_recorded_score_is_the_cross_fitted_one(classes: Selected, numbers: 
     assert recorded(quantiles.path)["pinball"] == pytest.approx(quantiles.result.cross_fitted_loss)
 
 
+@pytest.mark.slow
 def test_the_rows_of_a_fold_are_predicted_by_what_the_other_folds_select(classes: Selected) -> None:
     from nncli.tuning.selected_ensemble import read_trials
 
@@ -65,6 +66,7 @@ def test_the_rows_of_a_fold_are_predicted_by_what_the_other_folds_select(classes
     assert log_loss(held_out.y, expected) == pytest.approx(classes.result.cross_fitted_loss)
 
 
+@pytest.mark.slow
 def test_an_equal_ensemble_is_not_written_again_and_another_one_has_another_name(numbers: Selected) -> None:
     before = (numbers.path / METRICS).stat()
     assert write_selected_ensemble(numbers.trials, numbers.path, 10) == numbers.result

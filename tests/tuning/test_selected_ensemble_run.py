@@ -122,6 +122,7 @@ def test_a_server_answers_what_predict_does_with_intervals_sets_and_effects(
     assert served.profiler is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["classes", "numbers", "quantiles"])
 def test_intervals_and_sets_hold_on_the_rows_that_calibrate_them(kind: str, request: pytest.FixtureRequest) -> None:
     selected: Selected = request.getfixturevalue(kind)
@@ -163,6 +164,7 @@ def test_it_is_explained_evaluated_compared_shown_and_reported(
     assert not nncli.drift(selected.path, data_of(selected)).has_drift
 
 
+@pytest.mark.slow
 def test_it_cannot_be_trained_further_or_again_and_its_configuration_says_so(numbers: Selected) -> None:
     for command in (lambda path: nncli.train(resume=path), nncli.reproduce):
         with raises(RunError, file=numbers.path.name) as caught:
@@ -171,6 +173,7 @@ def test_it_cannot_be_trained_further_or_again_and_its_configuration_says_so(num
     assert (numbers.path / CONFIG).read_text().startswith(f"# The configuration of trial {numbers.result.picks[0][0]}")
 
 
+@pytest.mark.slow
 def test_a_decision_is_saved_in_it(classes: Selected, tmp_path: Path) -> None:
     path = shutil.copytree(classes.path, tmp_path / "run")
     spec = model_of(classes).spec

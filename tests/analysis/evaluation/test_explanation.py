@@ -54,6 +54,7 @@ def test_the_same_rows_are_sampled_each_time(held_out: HeldOutPredictions) -> No
     assert first.importances == other.importances
 
 
+@pytest.mark.slow
 def test_unlabeled_rows_have_partial_dependence_only(held_out: HeldOutPredictions) -> None:
     table = replace(held_out.table, frame=held_out.table.frame.drop("species"))
     result = explain_rows(held_out.model, held_out.config, RowsToExplain(table), size=20, top=1)

@@ -31,6 +31,7 @@ def test_every_score_but_the_calibration_error_is_inside_its_interval(penguins: 
     assert {score.target for score in result.scores} == {"x2", "y"}
 
 
+@pytest.mark.slow
 def test_the_improvement_is_positive_where_the_model_is_better(penguins: Path) -> None:
     result = predict_held_out(penguins).scores_with_intervals()
     for name in ("accuracy", "log_loss"):

@@ -45,6 +45,7 @@ def test_an_unfinished_one_says_how_to_go_on(folder: Path, tmp_path: Path) -> No
     assert result.resume == f"nncli cross-validate --resume {tmp_path}"
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_an_error(folder: Path, tmp_path: Path) -> None:
     for name in ("cross-validation.json", "config.yaml"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())

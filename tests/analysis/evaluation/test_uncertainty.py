@@ -78,6 +78,7 @@ def test_rows_that_chose_the_epoch_have_none(line: Path) -> None:
     assert "epoch" in str(result.guarantee.reason)
 
 
+@pytest.mark.slow
 def test_a_changed_configuration_has_none(honest: Path, tmp_path: Path) -> None:
     changed = tmp_path / "changed"
     shutil.copytree(honest, changed)

@@ -73,6 +73,7 @@ def test_the_same_run_gives_the_same_bytes(penguins: Path, penguins_report: Repo
     assert len(again.html.read_bytes()) < 1_000_000
 
 
+@pytest.mark.slow
 def test_the_page_has_the_recorded_scores(penguins: Path, penguins_report: ReportFiles) -> None:
     text = penguins_report.html.read_text("utf-8")
     metrics = json.loads((penguins / "metrics.json").read_text())["validation"]

@@ -121,6 +121,7 @@ def test_evaluate_leaves_out_rows_whose_target_cannot_be_read(
     assert '"invalid_rows": 5' in done.out
 
 
+@pytest.mark.slow
 def test_a_table_of_bad_rows_alone_predicts_nothing(trained: Path) -> None:
     rows = frame(bad=True)[[6, 8]]
     assert len(predict(trained, rows, on_error="skip")) == 0

@@ -124,6 +124,7 @@ def test_fifty_levels_are_accepted_and_one_more_is_refused() -> None:
     assert "nested" in only("a: " + "[" * MAX_DEPTH + "]" * MAX_DEPTH).message
 
 
+@pytest.mark.slow
 @given(YAML_LIKE)
 def test_no_text_raises_another_exception(text: str) -> None:
     try:
@@ -134,6 +135,7 @@ def test_no_text_raises_another_exception(text: str) -> None:
         assert repr(parse(dump(document.value), "c").value) == repr(document.value)
 
 
+@pytest.mark.slow
 def test_the_parser_imports_no_heavy_libraries() -> None:
     code = (
         "import sys, nncli.config.yaml.parser, nncli.config.overrides\n"

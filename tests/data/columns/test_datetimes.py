@@ -37,6 +37,7 @@ def micros(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
+@pytest.mark.slow
 @given(st.lists(st.datetimes(), min_size=1, max_size=20), st.sampled_from([" ", "T"]))
 def test_a_moment_comes_back_from_iso_8601(moments: list[datetime], between: str) -> None:
     cells = texts(*(moment.isoformat(between) for moment in moments))

@@ -45,6 +45,7 @@ def test_every_row_is_validated_at_most_once_and_groups_are_whole(strata: Strata
                 assert set(strata.classes[split.training]) == set(strata.classes)
 
 
+@pytest.mark.slow
 @given(st.builds(Strata, st.just(N), COLUMN, GROUPS, TIMES.filter(lambda t: t is not None)), st.integers(2, 4))
 def test_time_never_goes_backwards(strata: Strata, folds: int) -> None:
     try:

@@ -84,6 +84,7 @@ def test_any_row_may_be_held_out() -> None:
     assert seen == set(range(10))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [np.arange(100_000) // 2, np.maximum(np.arange(100_000) - 50_000, 0)])
 def test_tens_of_thousands_of_classes_take_no_time(classes: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
     start = time.process_time()

@@ -47,6 +47,7 @@ def test_a_column_means_the_same_whatever_the_blocks_and_the_rows_chosen(
             assert outcome(table.take(positions).columns([name]), name) == outcome(whole.take(positions), name)
 
 
+@pytest.mark.slow
 @given(cells=COLUMN, rows=st.integers(1, 13), chosen=st.sets(st.integers(0, 11)))
 @settings(max_examples=50, deadline=None)
 def test_texts_come_back_as_they_are_spelled_each_with_its_number(

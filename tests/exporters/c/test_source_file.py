@@ -63,6 +63,7 @@ def test_weights_take_at_most_six_times_their_bytes() -> None:
     assert len(to_c(program, INFO)) < 4 * W.nbytes + 50_000
 
 
+@pytest.mark.slow
 def test_the_names_of_hostile_columns_and_classes_stay_in_comments_and_strings() -> None:
     names = texts(400)
     inputs = [NumberInput(name) for name in names[:200]] + [category_input("c", names[200:])]

@@ -92,6 +92,7 @@ def check_hostile_texts(hostile: list[str]) -> None:
         assert answer["prediction"] in part
 
 
+@pytest.mark.slow
 def test_a_file_has_hostile_texts_as_ascii_and_defines_no_name_twice() -> None:
     text = to_python(program_of([category_input("é", ["日本", "😀"])], ["a", "б"]), INFO)
     assert text.partition("PREDICTOR = ")[2].isascii()

@@ -46,6 +46,7 @@ def test_a_cell_that_is_not_a_number_is_located(split: SplitTable) -> None:
         Column.read(split, "x", Kind.NUMERIC)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.lists(st.sampled_from([0.0, -0.0, 1.5, 1e300, None, np.inf]), min_size=6, max_size=6), min_size=1),
     st.booleans(),

@@ -113,6 +113,7 @@ def test_two_yes_no_targets_of_a_loss_of_numbers_are_noted_once_before_a_trainin
         assert [item["code"] for item in findings].count("target-as-number") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("columns", "targets", "expected"),
     [

@@ -136,6 +136,7 @@ CASES: dict[str, tuple[Columns, dict[str, object], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("columns", "keys", "text"), CASES.values(), ids=CASES)
 def test_the_wording_of_a_finding(tmp_path: Path, columns: Columns, keys: dict[str, object], text: str) -> None:
     (finding,) = found(tmp_path, {**TABLE, **columns}, **keys)  # type: ignore[arg-type]

@@ -110,6 +110,7 @@ def test_rows_of_a_fold_are_predicted_at_the_epoch_that_the_others_choose(
         np.testing.assert_array_equal(built.held_out.predictions.values[in_fold], predicted.values[in_fold])
 
 
+@pytest.mark.slow
 def test_the_recorded_scores_are_those_of_the_kept_predictions_with_the_gain_of_averaging(run: Path) -> None:
     recorded = read_metrics(run, Run(run).load_manifest()).validation
     held_out = predict_held_out(run)

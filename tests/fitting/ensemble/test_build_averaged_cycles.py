@@ -63,6 +63,7 @@ def test_a_prediction_is_the_mean_of_all_networks(run: Path) -> None:
     np.testing.assert_allclose(model.predict(table).values, expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_out_of_fold_scores_are_those_of_the_mean(run: Path) -> None:
     model, held_out = ensemble(run), Run(run).load_held_out()
     assert held_out is not None

@@ -82,6 +82,7 @@ def test_the_rows_that_are_kept_were_predicted_by_the_members_that_are_saved(noi
         np.testing.assert_array_equal(member.predictions.values[:, 0], predicted.astype(np.float64))
 
 
+@pytest.mark.slow
 def test_the_shrinkage_by_which_rows_are_scored_was_chosen_by_other_rows(noise: Finished) -> None:
     held_out = predict_held_out(noise.run)
     recorded = noise.validation

@@ -84,6 +84,7 @@ def test_an_automatic_number_of_members_is_recorded(
         assert [Run.open(member).load_manifest().validation_rows for member in members(run)] == [50] * 3
 
 
+@pytest.mark.slow
 def test_a_moved_ensemble_predicts_the_same(run: Path, copy: Path) -> None:
     assert predict(copy, TABLE, proba=True).equals(predict(run, TABLE, proba=True))
 

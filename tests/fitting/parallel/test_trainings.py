@@ -317,6 +317,7 @@ def wait_for_running(tasks: TrainingStream, folder: Path, n: int) -> None:
         assert time.monotonic() < end
 
 
+@pytest.mark.slow
 @without_signals
 def test_with_one_worker_a_stop_ends_the_training_at_once(tmp_path: Path) -> None:
     calls = 0

@@ -88,6 +88,7 @@ def test_the_scored_network_learns_nothing_from_members_that_saw_its_validation_
     assert learned(scored) == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_rows_with_swapped_cells_have_the_row_numbers_and_weights_of_their_rows(classes: Path) -> None:
     training = prepared(classes, "teacher.swapped_rows=2", "data.sample_weight=year")
     assert training.distilled is not None

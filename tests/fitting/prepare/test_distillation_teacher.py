@@ -60,6 +60,7 @@ def test_its_checksum_is_that_of_what_it_teaches_not_of_its_place(tmp_path: Path
     assert loaded(tmp_path, tmp_path / "moved", f"teacher.sha256={sha256}").sha256 == sha256
 
 
+@pytest.mark.slow
 def test_another_table_another_target_or_no_such_member_is_refused(tmp_path: Path, run: Path) -> None:
     other = tmp_path / "other.csv"
     other.write_bytes(Path(read_config(run).data.path).read_bytes() + b"\n")

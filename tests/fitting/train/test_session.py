@@ -89,6 +89,7 @@ def test_a_diverging_learning_rate_is_halved_until_it_trains(tmp_path: Path) -> 
     assert read_model(finished.run).parameters.theta.any()
 
 
+@pytest.mark.slow
 def test_the_history_has_only_epochs_that_were_kept(tmp_path: Path) -> None:
     events = list(train_events(halved(tmp_path), output=tmp_path / "run"))
     lasting: list[EpochReport] = []
@@ -183,6 +184,7 @@ def test_the_number_of_threads_is_recorded_and_applied(
     assert blas_threads() == before
 
 
+@pytest.mark.slow
 def test_a_resumed_training_keeps_its_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = config_of(tmp_path, "epochs: 2")
     monkeypatch.setattr("nncli.fitting.prepare.execution.choose_threads", lambda *_: Threads(n_shards=2, blas=1))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from nncli.config.loading import load_config
 from nncli.fitting.prepare.encode import PreparedRows
@@ -27,6 +28,7 @@ def prepared(tmp_path: Path, rest: str = "") -> tuple[PreparedTraining, Prepared
     return training, rows, Predictions(training.spec.target, P)
 
 
+@pytest.mark.slow
 def test_a_training_without_cross_fitted_outputs_is_optimistic_if_the_rows_chose_the_epoch(tmp_path: Path) -> None:
     training, rows, best = prepared(tmp_path)
     assert cross_fit_predictions(training, rows, best, None).optimistic

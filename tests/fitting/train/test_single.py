@@ -31,6 +31,7 @@ def test_the_events_are_a_start_a_report_per_epoch_and_an_end(config: Config, tm
     assert (finished.status, finished.epochs, finished.run) == ("done", 3, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_stopped_training_resumes_to_the_weights_of_an_uninterrupted_one(config: Config, tmp_path: Path) -> None:
     *_, finished = train_network(config, tmp_path / "whole")
     calls = iter([False] * 5)
@@ -54,6 +55,7 @@ def test_a_changed_table_or_key_cannot_be_resumed(config: Config, tmp_path: Path
         list(resume_network(run, ["epochs=9"]))
 
 
+@pytest.mark.slow
 def test_resuming_with_another_blas_kernel_gives_a_warning(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,6 +124,7 @@ def test_levels_below_that_of_the_quantiles_are_covered_without_empty_intervals(
     assert width[x > 0.8].mean() > 2.0 * width[x < 0.2].mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAGGING)
 def test_new_rows_are_covered_and_the_width_follows_the_spread(folder: Path, name: str) -> None:
     model, table = Run(folder / name).load_model(), read_table(folder / "new.csv")

@@ -39,6 +39,7 @@ def test_sums_of_errors_are_the_same_in_any_order_and_for_any_size(errors: list[
     assert NumberSums.of_json(again) == half[0]
 
 
+@pytest.mark.slow
 @given(st.integers(1, 30), st.integers(0, 30), st.integers(0, 9))
 def test_sums_of_labels_are_the_same_in_any_order(rows: int, k: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -24,6 +24,7 @@ def having(**cells: Any) -> bytes:
     return json.dumps({**ROW, **cells}).encode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "status"),
     [

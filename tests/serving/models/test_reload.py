@@ -170,6 +170,7 @@ def test_of_a_damaged_run_the_former_model_stays_and_the_log_says_so_once(
     assert slot.current is not served
 
 
+@pytest.mark.slow
 def test_intervals_of_the_former_model_are_not_calibrated_by_the_rows_of_the_new_run(
     slot: ModelSlot, retrained: Path, runs: Mapping[str, Path]
 ) -> None:
@@ -230,6 +231,7 @@ def test_a_fault_while_loading_does_not_end_the_thread(
     assert len(log()) == 1
 
 
+@pytest.mark.slow
 def test_the_thread_notices_changes_and_requests(
     slot: ModelSlot, runs: Mapping[str, Path], retrained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -145,6 +145,7 @@ def test_a_server_with_a_token_has_no_link_that_would_need_it(
     assert "t" * 32 not in page
 
 
+@pytest.mark.slow
 def test_hostile_names_and_categories_are_text(tmp_path: Path, models: Mapping[str, ServedModel]) -> None:
     model = ServedModel.load("</script>", hostile_run(tmp_path))
     page = page_of(model)

@@ -124,6 +124,7 @@ def test_what_the_system_refuses_names_the_address(number: int) -> None:
     assert "10.0.0.1, port 80" in error.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("waiting", [1, 300])
 def test_connections_that_wait_are_accepted_before_the_socket_is_closed(waiting: int) -> None:
     accepted: list[object] = []

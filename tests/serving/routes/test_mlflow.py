@@ -62,6 +62,7 @@ def test_classes_are_in_the_form_of_the_training_table(client: AsgiClient) -> No
     assert set(predictions) <= {"yes", "no"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("document", "status", "code"),
     [

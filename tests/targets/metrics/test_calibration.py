@@ -41,6 +41,7 @@ def test_how_much_too_sure_probabilities_are_is_found(K: int, sure: float) -> No
     assert fit_temperature(P, y) == pytest.approx(sure, rel=0.05)
 
 
+@pytest.mark.slow
 @given(st.integers(2, 4), st.floats(0.3, 5.0), st.integers(0, 99))
 def test_no_temperature_of_a_grid_is_better(K: int, sure: float, seed: int) -> None:
     P, y = drawn(60, K, sure, seed)

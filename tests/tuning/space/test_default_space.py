@@ -144,6 +144,7 @@ def test_keys_without_an_effect_on_the_table_are_left_out(features: TableFeature
     assert len(section.search) < len(keys)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS.values())
 def test_the_preset_tabular_is_in_its_space(kind: TargetKind) -> None:
     features = replace(MIXED, kind=kind)

@@ -38,6 +38,7 @@ def test_without_a_decision_there_is_no_section(two_classes: HeldOutPredictions)
     assert decision(two_classes) is None
 
 
+@pytest.mark.slow
 def test_a_threshold_shows_what_it_achieves_and_the_curve_of_its_costs(two_classes: HeldOutPredictions) -> None:
     goal = LowestCost(false_positive=1.0, false_negative=2.0)
     held_out = decided(two_classes, Threshold(positive="yes", threshold=0.4, goal=goal))

@@ -27,6 +27,7 @@ def two_classes(tmp_path_factory: pytest.TempPathFactory) -> HeldOutPredictions:
     return replace(held_out, predictions=predictions, y=y, weights=None)
 
 
+@pytest.mark.slow
 def test_precision_and_recall_at_each_threshold(two_classes: HeldOutPredictions) -> None:
     section = thresholds(two_classes)
     assert section is not None
@@ -37,6 +38,7 @@ def test_precision_and_recall_at_each_threshold(two_classes: HeldOutPredictions)
     assert rows["0.95"][:3] == ["10.0 %", "100 %", "25.0 %"]
 
 
+@pytest.mark.slow
 def test_lift_is_the_share_of_the_class_among_the_first_rows(two_classes: HeldOutPredictions) -> None:
     section = thresholds(two_classes)
     assert section is not None

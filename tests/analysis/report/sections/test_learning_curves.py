@@ -57,6 +57,7 @@ def test_infinite_losses_are_gaps() -> None:
     assert loss.table.rows[0][1] == "∞"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("monitor", "titles", "marked"),
     [

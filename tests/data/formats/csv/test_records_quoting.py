@@ -74,6 +74,7 @@ def test_records_that_follow_the_rules_are_not_changed(table: list[tuple[str, st
     assert [*csv.reader(io.StringIO(repaired.decode(), newline=""))] == [["n0", "n1"], *map(list, table)]
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(st.text(alphabet='ab "', max_size=6), st.sampled_from(["1", "x y", '"q"', '"a,b"'])), max_size=5

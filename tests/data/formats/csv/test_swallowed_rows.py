@@ -111,6 +111,7 @@ label = st.sampled_from(["yes", "no", "maybe"])
 words = st.lists(st.text(alphabet="abcde", min_size=1, max_size=6), min_size=1, max_size=3).map(" ".join)
 
 
+@pytest.mark.slow
 @given(stray(word, 9), st.sampled_from(["refuse", "pad", "skip"]), st.sampled_from([1, 30, 1 << 20]))
 def test_no_row_of_any_small_table_vanishes_between_stray_quotes(
     tables: tuple[Rows, Rows], ragged: str, size: int

@@ -160,6 +160,7 @@ def test_a_store_that_is_busy_is_asked_again(site: Site, number: int) -> None:
     assert len(rows("s3://data/a.csv")) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatience")
 @pytest.mark.parametrize("number", [429, 500, 503])
 def test_a_store_that_stays_busy_is_given_up(site: Site, number: int) -> None:

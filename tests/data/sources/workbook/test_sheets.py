@@ -15,6 +15,7 @@ from tests.data.sources.workbook.support import write
 WORKBOOKS = Path("tests/data/workbooks")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sheet", ["Sales", "Merged", "Times", "Hidden"])
 @pytest.mark.parametrize("suffix", ["xlsx", "xls", "ods"])
 def test_a_copy_is_read_as_its_workbook_with_any_options(tmp_path: Path, sheet: str, suffix: str) -> None:

@@ -43,6 +43,7 @@ def quiet() -> Any:
         yield
 
 
+@pytest.mark.slow
 def test_exp_is_within_2_units_of_the_truth() -> None:
     x = np.concatenate([np.linspace(-87.33, 88.37, 20_001), [0.0, -0.0, 1e-40, -1e-40]]).astype(np.float32)
     result = array([activations.exp(v) for v in x])
@@ -69,6 +70,7 @@ def test_tanh_is_within_4_units_of_the_truth_everywhere() -> None:
     assert ulps(activated(Tanh(), x.reshape(1, -1))[0], np.tanh(x.astype(np.float64))) <= 4.0
 
 
+@pytest.mark.slow
 def test_sigmoid_is_within_4_units_of_the_truth_while_it_is_not_all_but_0() -> None:
     x = np.concatenate([GRID, -GRID])
     result = activated(Sigmoid(), x.reshape(1, -1))[0]
@@ -141,6 +143,7 @@ def test_a_parametric_activation_is_that_of_numpy_there_and_back(f: Any, values:
     close(dalpha[finite[0]], gradients["alpha"][finite[0]], scale=4.0 * size[finite])
 
 
+@pytest.mark.slow
 def test_nan_stays_nan_in_every_activation() -> None:
     for f in STORED:
         Y, _, _ = stored(f, array([np.nan, 1.0], 1, 2), np.ones(2, np.float32))

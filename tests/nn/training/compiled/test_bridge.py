@@ -191,6 +191,7 @@ def test_a_loss_leads_where_it_leads_with_numpy(loss: LossBase, outputs: int, we
     assert_alike(arguments_of(network, loss, n_shards=parts), example_rows(network, loss, ROWS, weighted=weighted))
 
 
+@pytest.mark.slow
 @PARTS
 @pytest.mark.parametrize(
     "options",
