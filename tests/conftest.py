@@ -98,7 +98,7 @@ def pytest_collection_finish() -> None:
 # A deadline for an example, or for making it, would fail on a busy machine and say nothing of the code. The examples
 # are always the same; `make test-thorough` tries more, and new ones.
 UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("ordinary", UNTIMED, max_examples=40, derandomize=True, database=None)
+settings.register_profile("ordinary", UNTIMED, max_examples=25, derandomize=True, database=None)
 settings.register_profile("thorough", UNTIMED, max_examples=300)
 settings.load_profile("ordinary")
 # Thousands of mutants are run against the tests: few examples, always the same, and no search for the smallest.

@@ -20,6 +20,7 @@ from nncli.config.schema import EncodingSection
 from nncli.data.encoders.options import CategoricalOptions
 from nncli.data.formats.registry import FORMATS
 from nncli.run_directory import filenames
+from tests.warm_commands import warm_commands
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -171,9 +172,18 @@ OUTPUTS = re.compile(r"```sh\n[^`]*```\n\n```text\n(.*?)```", re.DOTALL)
 """What is shown directly below commands."""
 
 
+@pytest.fixture(scope="module")
+def path_of_commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PATH whose `nncli` starts at once: the pages have hundreds of commands."""
+    with warm_commands(tmp_path_factory.mktemp("commands")) as folder:
+        yield os.pathsep.join((str(folder), str(Path(sys.executable).parent), os.environ["PATH"]))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", EXECUTED, ids=lambda page: page.relative_to(DOCS).with_suffix("").as_posix())
-def test_every_command_of_a_page_runs_in_order_and_prints_what_is_shown(copy: Path, page: Path) -> None:
+def test_every_command_of_a_page_runs_in_order_and_prints_what_is_shown(
+    copy: Path, page: Path, path_of_commands: str
+) -> None:
     text = page.read_text("utf-8")
     script, is_exact = "\n".join(blocks("sh", text)), page.name in EXACT
     if "['accuracy']" not in script and not is_exact:
@@ -182,7 +192,7 @@ def test_every_command_of_a_page_runs_in_order_and_prints_what_is_shown(copy: Pa
         with socket.create_server(("127.0.0.1", 0)) as free:
             script = script.replace(PORT, str(free.getsockname()[1]))
     end_servers = "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n"
-    variables = {} if is_exact else SHORT
+    variables = {"PATH": path_of_commands, **({} if is_exact else SHORT)}
     printed = run(["bash", "-euo", "pipefail", "-c", f"exec 2>&1\n{end_servers}{script}"], copy, **variables)
     if is_exact:
         lines = printed.splitlines()

@@ -18,7 +18,7 @@ PAGE = (ROOT / "docs" / "extending.md").read_text("utf-8")
 SECTIONS: dict[str, str] = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 BLOCK = re.compile(r'^```(python|diff|yaml) title="([^",]+)(?:, above ([^"]+))?"\n(.*?)^```', re.MULTILINE | re.DOTALL)
 
-UNFINISHED = shutil.ignore_patterns("*.pyc.*", "*.nb?*")
+UNFINISHED = shutil.ignore_patterns("*.pyc.*", "*.nb?.*")
 """What other processes may be writing while the package is copied. What they have compiled is copied with it."""
 
 

@@ -41,7 +41,7 @@ BYTES = [*map(chr, range(256))]
 
 SIZES = (16, 20, 24, 64, 256, 1_024, 4_096)
 LONG = 100_000
-MAX_TEXTS = 1_000 if IS_THOROUGH else 100
+MAX_TEXTS = 1_000 if IS_THOROUGH else 50
 QUOTING = [QuoteRepair(separator) for separator in (",", "\t")]
 NUMBERS = [NumberFormat(), NumberFormat(",", "."), NumberFormat(".", " ")]
 BUILT: dict[str, list[tuple[Pattern, str]]] = {

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
 import pytest
 from hypothesis import settings
 
@@ -15,3 +19,11 @@ partly = pytest.mark.thorough
 def every(n: int) -> int:
     """The step with which a test goes through its cases: `n`, or 1 when it is thorough."""
     return 1 if IS_THOROUGH else n
+
+
+def pairs_of(first: Sequence[Any], second: Sequence[Any], shortest: Sequence[Any]) -> list[tuple[Any, Any, Any]]:
+    """Combinations of three values in which each pair of two values occurs; all combinations when it is thorough."""
+    if IS_THOROUGH:
+        return list(product(first, second, shortest))
+    assert len(shortest) <= min(len(first), len(second)), "other pairs would be missing"
+    return [(a, b, shortest[(i + j) % len(shortest)]) for i, a in enumerate(first) for j, b in enumerate(second)]

@@ -151,4 +151,4 @@ def test_a_damaged_file_is_read_or_refused(tmp_path: Path, kind: str, mutate: Mu
         "sqlite": lambda: sqlite_file(tmp_path),
         "duckdb": lambda: duckdb_file(tmp_path),
     }
-    assert failures(files[kind](), mutate, range(0, n, every(20))) == []
+    assert failures(files[kind](), mutate, range(0, n, every(60))) == []

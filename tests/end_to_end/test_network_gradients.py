@@ -23,6 +23,7 @@ from nncli.nn.losses import MAE, MSE, CrossEntropy, Hinge, Huber, LossBase, Pois
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import NumericEmbedding, Periodic, PiecewiseLinear
 from tests.nn.networks import network_of
+from tests.thorough import pairs_of, partly
 from tests.unions import members, plain_losses, tag
 
 ACTIVATIONS = [cls() for cls in members(Activation)]
@@ -85,20 +86,24 @@ def check(
     raise AssertionError(f"every point lay beside a kink: {result}")
 
 
-every_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: tag(type(loss)))
+def name_of(value: Any) -> str:
+    """As a configuration names a class or a value of it; other values as they are."""
+    cls = value if isinstance(value, type) else type(value)
+    return tag(cls) if hasattr(cls, "model_fields") else str(value)
 
 
-@every_loss
-@pytest.mark.parametrize("activation", ELEMENTWISE, ids=lambda f: tag(type(f)))
-@pytest.mark.parametrize("layer", members(Layer), ids=tag)
+every_loss = pytest.mark.parametrize("loss", LOSSES, ids=name_of)
+
+
+@partly
+@pytest.mark.parametrize(("activation", "loss", "layer"), pairs_of(ELEMENTWISE, LOSSES, members(Layer)), ids=name_of)
 def test_gradient_through_every_layer_activation_and_loss(layer: type[Any], activation: Any, loss: LossBase) -> None:
     network = network_of(Dense(units=3, activation=Tanh()), *layers_of(layer, 3, activation))
     assert check(network, loss, weighted=True).error <= TOLERANCE
 
 
-@every_loss
-@pytest.mark.parametrize("outputs", [1, 2, 3])
-@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda f: tag(type(f)))
+@partly
+@pytest.mark.parametrize(("activation", "loss", "outputs"), pairs_of(ACTIVATIONS, LOSSES, [1, 2, 3]), ids=name_of)
 def test_gradient_through_every_forced_output_activation_and_loss(
     activation: Any, outputs: int, loss: LossBase
 ) -> None:
@@ -106,10 +111,12 @@ def test_gradient_through_every_forced_output_activation_and_loss(
     assert check(network, loss).error <= TOLERANCE
 
 
-@every_loss
-@pytest.mark.parametrize("layer", members(Layer), ids=tag)
-@pytest.mark.parametrize(("rows", "units"), [(1, 3), (1, 1), (4, 1)])
-def test_gradient_of_one_row_and_of_one_unit(layer: type[Any], loss: LossBase, rows: int, units: int) -> None:
+@partly
+@pytest.mark.parametrize(
+    ("layer", "loss", "size"), pairs_of(members(Layer), LOSSES, [(1, 3), (1, 1), (4, 1)]), ids=name_of
+)
+def test_gradient_of_one_row_and_of_one_unit(layer: type[Any], loss: LossBase, size: tuple[int, int]) -> None:
+    rows, units = size
     network = network_of(Dense(units=units, activation=Tanh()), *layers_of(layer, units, Tanh()), outputs=1)
     assert check(network, loss, rows=rows).error <= TOLERANCE
 
