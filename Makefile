@@ -15,12 +15,12 @@ test: lint
 	@$(MAKE) --no-print-directory --jobs 2 types test-units
 
 test-units: .venv/test
-	$(BIN)/python -m pytest -n auto --suite units
+	$(BIN)/python -m pytest -n auto --dist worksteal --suite units
 
 # Whole programs and slow tests: examples of the documentation, processes that are killed, small versions of the benchmarks
 # and of the reliability scripts, clients of the server, scikit-learn's checks, searches, trainings of ensembles.
 test-system: .venv/dev
-	$(BIN)/python -m pytest -n auto --suite system
+	$(BIN)/python -m pytest -n auto --dist worksteal --suite system
 
 # Repeats tests in random order beside other load, and lists those that do not pass each time. make flaky N=200 TESTS=tests/serving
 N ?= 20

@@ -235,7 +235,7 @@ def training_picture() -> str:
     return console.export_svg(title="nncli", unique_id="nncli")
 
 
-PEERS_AND_TESTS = ("bench", "docs", "dev")
+PEERS_AND_TESTS = ("bench", "docs", "test", "dev")
 """The extras that only somebody who works on nncli needs."""
 
 

@@ -54,7 +54,7 @@ server = subprocess.Popen([*nncli, "serve", "runs/several", "--port", str(port)]
 try:
     for _ in range(600):
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/ready").close()
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready").close()
             break
         except OSError:
             time.sleep(0.1)

@@ -166,4 +166,4 @@ def test_a_missing_extra_is_answered_with_the_command_that_installs_it(scripts: 
 def test_the_extra_all_holds_the_extras_of_one_machine() -> None:
     extras = PYPROJECT["project"]["optional-dependencies"]
     (everything,) = map(Requirement, extras["all"])
-    assert everything.extras == extras.keys() - {"all", "bench", "dask", "dev", "docs", "mlflow"}
+    assert everything.extras == extras.keys() - {"all", "bench", "dask", "dev", "docs", "mlflow", "test"}

@@ -145,7 +145,7 @@ def test_progress_is_that_of_the_best_epoch() -> None:
 
 # --- trainings that are submitted one after another
 
-LONG_TRAINING = ("members=1", "epochs=4000", "checkpoint={every: 500 steps}")
+LONG_TRAINING = ("members=1", "epochs=2000", "checkpoint={every: 250 steps}")
 """Long enough for a signal to meet it."""
 
 
