@@ -31,7 +31,7 @@ for name in ("SIGINT", "SIGTERM", "SIGHUP"):
     if (number := getattr(signal, name, None)) is not None and signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 
-ROOMS_OF_PROGRAMS = (
+PROGRAMS = (
     "benchmarks",
     "cli",
     "deploy",
@@ -41,9 +41,9 @@ ROOMS_OF_PROGRAMS = (
     "serving/clients",
     "sklearn",
 )
-"""Folders of tests/ whose tests run whole programs; they are of `make test-system`, as are tests marked as slow."""
-FILES_OF_PEERS = ("targets/metrics/test_conformal_mapie.py", "tracking/test_mlflow.py", "tracking/test_tensorboard.py")
-"""Files that import packages which only `make test-system` installs."""
+"""Folders of tests that run whole programs; they are of `make test-system`, as are tests marked as slow."""
+PEERS = ("exporters/runtimes/test_chromium.py", "targets/metrics/test_conformal_mapie.py", "tracking")
+"""Tests beside packages that only `make test-system` installs."""
 SUITES = ("units", "system", "all")
 
 
@@ -56,9 +56,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def is_of_programs(path: Path) -> bool:
-    """Whether a file of tests, or a folder, is in a room of programs, or needs their packages."""
+    """Whether a file of tests, or a folder, runs whole programs or needs peers."""
     relative = path.relative_to(Path(__file__).parent).as_posix() if path.is_relative_to(Path(__file__).parent) else ""
-    return any(f"{relative}/".startswith(f"{name}/") for name in (*ROOMS_OF_PROGRAMS, *FILES_OF_PEERS))
+    return any(f"{relative}/".startswith(f"{name}/") for name in (*PROGRAMS, *PEERS))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
