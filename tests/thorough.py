@@ -21,6 +21,13 @@ def every(n: int) -> int:
     return 1 if IS_THOROUGH else n
 
 
+def in_turn(first: Sequence[Any], second: Sequence[Any]) -> list[tuple[Any, Any]]:
+    """Each of the first with one of the second in turn; all combinations when it is thorough."""
+    if IS_THOROUGH:
+        return list(product(first, second))
+    return [(value, second[i % len(second)]) for i, value in enumerate(first)]
+
+
 def pairs_of(first: Sequence[Any], second: Sequence[Any], shortest: Sequence[Any]) -> list[tuple[Any, Any, Any]]:
     """Combinations of three values in which each pair of two values occurs; all combinations when it is thorough."""
     if IS_THOROUGH:

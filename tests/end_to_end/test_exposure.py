@@ -32,6 +32,7 @@ from tests.assertions import raises
 from tests.exporters.support import assert_equal_predictions
 from tests.models.test_rates import is_proportional
 from tests.serving.asgi_client import AsgiClient
+from tests.thorough import in_turn, partly
 
 ONE = "data: {path: t.csv, target: claims, exposure: years}\nlayers: [6]\nepochs: 6\nbatch_size: 32\nseed: 1\n"
 SEVERAL = ONE + "members: 2\n"
@@ -72,8 +73,8 @@ def test_predictions_are_proportional_to_the_exposure(folder: Path, run: str) ->
         assert twice[name].to_list() == (once[name] * 2.0).to_list()
 
 
-@pytest.mark.parametrize("members", [1, 2])
-@pytest.mark.parametrize("loss", AMOUNT_LOSSES)
+@partly
+@pytest.mark.parametrize(("loss", "members"), in_turn(AMOUNT_LOSSES, (1, 2)))
 def test_clipped_rates_are_multiplied_by_the_exposure_in_python_over_http_and_in_exports(
     loss: str, members: int, folder: Path, tmp_path: Path
 ) -> None:

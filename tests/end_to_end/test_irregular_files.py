@@ -13,7 +13,7 @@ from types import FrameType
 import pytest
 
 from tests.cli.support import DATA, Cli
-from tests.thorough import IS_THOROUGH, partly
+from tests.thorough import in_turn, partly
 
 SECONDS = 30
 COMMANDS = (
@@ -68,14 +68,10 @@ NAMES = (
     *("held_out.safetensors", "reference.safetensors", "training_rows.safetensors", "code/nncli_focal.py", ".lock"),
     *("checkpoints/*", "report.html", "report.md", "remedies.json"),
 )
-KINDS = ("pipe", "link")
 
 
 @partly
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [(name, kind) for i, name in enumerate(NAMES) for kind in (KINDS if IS_THOROUGH else [KINDS[i % 2]])],
-)
+@pytest.mark.parametrize(("name", "kind"), in_turn(NAMES, ("pipe", "link")))
 def test_no_command_waits_or_writes_outside(
     nncli: Cli, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: str
 ) -> None:

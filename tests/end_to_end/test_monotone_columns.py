@@ -14,6 +14,7 @@ from nncli import cross_validate, distill, explain, export, load, predict, repor
 from nncli.base.errors import ConfigError, DataError, Location
 from nncli.exporters.targets import TARGETS, Target
 from nncli.run_directory.run import Run
+from tests.thorough import in_turn, partly
 
 QUICK = ["quality=fast", "epochs=3", "members=2", "encoding.clip_target=false"]
 MONOTONE = "monotone={up: increasing, down: decreasing}"
@@ -99,8 +100,8 @@ def assert_monotone(predictions: Any, table: Path) -> None:
         assert (second != first).any()
 
 
-@pytest.mark.parametrize("precision", ["float32", "float64"])
-@pytest.mark.parametrize("kind", TARGETS_AND_SETTINGS)
+@partly
+@pytest.mark.parametrize(("kind", "precision"), in_turn([*TARGETS_AND_SETTINGS], ("float32", "float64")))
 def test_predictions_of_every_kind_are_monotone(table: Path, tmp_path: Path, kind: str, precision: str) -> None:
     target, settings = TARGETS_AND_SETTINGS[kind]
     run = trained(table, tmp_path / "run", target, [*settings, f"precision={precision}"])

@@ -13,6 +13,7 @@ import pytest
 
 from nncli.tuning.trials import RECORD, TRIALS
 from tests.cli.support import COMMAND, DATA, SECONDS
+from tests.thorough import every, partly
 from tests.tuning.searches import loaded, results, resume_search, run_search
 
 pytest.importorskip("optuna")
@@ -41,7 +42,8 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
     return results(folder / "found")
 
 
-@pytest.mark.parametrize("workers", [2, 4])
+@partly
+@pytest.mark.parametrize("workers", (4, 2)[:: every(2)])
 def test_more_workers_give_the_same_bytes(tmp_path: Path, expected: tuple[bytes, bytes], workers: int) -> None:
     ended = run_search(loaded(tmp_path, PENGUINS), tmp_path / "found", workers=workers)
     assert len(ended.trials) == 9
@@ -53,7 +55,8 @@ def started(words: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen([*COMMAND, *words], stdout=subprocess.DEVNULL, start_new_session=True)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@partly
+@pytest.mark.parametrize("seed", range(0, 2, every(2)))
 def test_sigkills_of_all_processes_lose_nothing(tmp_path: Path, expected: tuple[bytes, bytes], seed: int) -> None:
     rng, path, kills = random.Random(seed), tmp_path / "found", 0
     loaded(tmp_path, PENGUINS)
