@@ -45,7 +45,7 @@ def outcomes(report: Path) -> dict[str, str]:
         elif first.tag == "skipped":
             outcome = "skipped"
         else:
-            outcome = f"{first.tag}: {(first.get('message') or '').splitlines()[0][:160]}"
+            outcome = f"{first.tag}: {first.get('message', '')[:160]}"
         found[f"{case.get('classname')}::{case.get('name')}"] = outcome
     return found
 

@@ -31,6 +31,7 @@ def ran(script: str, *words: str) -> subprocess.CompletedProcess[str]:
         ("serve_restarts.py", ["--requests", "300", "--swaps", "1", "--restarts", "1", "--clients", "4"]),
         ("serve_fuzz.py", ["--requests", "250"]),
         ("tune_kills.py", ["--kills", "1", "--trials", "4", "--kills-of-sweep", "1"]),
+        ("flaky.py", ["-n", "2", "--load", "1", "tests/base/test_rounding.py"]),
     ],
 )
 def test_a_small_version_keeps_the_promise(script: str, words: list[str]) -> None:
@@ -59,3 +60,25 @@ def test_the_fuzzer_sees_and_keeps_what_is_not_clean(tmp_path: Path, fault: str)
     assert done.returncode == 1, done.stderr
     assert "wrong: traceback" in done.stdout
     assert any((tmp_path / "kept").glob("*/input.yaml"))
+
+
+def test_a_test_that_does_not_pass_each_time_is_listed_with_its_orders(tmp_path: Path) -> None:
+    """Of two reports as pytest writes them, one with a failure."""
+    (tmp_path / "listed.py").write_text(
+        "import subprocess, sys; from pathlib import Path\n"
+        f"sys.path[:0] = [{str(ROOT / 'reliability')!r}]\n"
+        "import flaky\n"
+        "def pytest(command, **_):\n"
+        "    seed = command[command.index('--random-order') + 1]\n"
+        "    report = next(word for word in command if word.startswith('--junitxml=')).partition('=')[2]\n"
+        "    failure = '<failure message=\"assert 1 == 2\"/>' if seed == '4' else ''\n"
+        '    case = \'<testcase classname="a" name="%s">%s</testcase>\'\n'
+        '    Path(report).write_text(f\'<suite>{case % ("same", "")}{case % ("other", failure)}</suite>\')\n'
+        "    return subprocess.CompletedProcess(command, int(bool(failure)), '', '')\n"
+        "flaky.subprocess.run = pytest\n"
+        "sys.exit(flaky.main(['-n', '3', '--seed', '3', '--load', '0']))\n"
+    )
+    done = subprocess.run([sys.executable, str(tmp_path / "listed.py")], capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "a::other: not passed in 1 of 3\n  order 4: failure: assert 1 == 2\n" in done.stdout
+    assert "a::same" not in done.stdout
