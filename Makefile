@@ -20,7 +20,7 @@ test-units: .venv/test
 # Whole programs and slow tests: examples of the documentation, processes that are killed, small versions of the benchmarks
 # and of the reliability scripts, clients of the server, scikit-learn's checks, searches, trainings of ensembles.
 test-system: .venv/dev
-	$(BIN)/python -m pytest -n auto --dist worksteal --suite system
+	$(BIN)/python -m pytest -n auto --dist worksteal --durations 30 --suite system
 
 # Repeats tests in random order beside other load, and lists those that do not pass each time. make flaky N=200 TESTS=tests/serving
 N ?= 20
