@@ -33,6 +33,7 @@ from tests.exporters.test_lowering import CLIPPED, THREE, TWO_OF_THREE, with_dec
 from tests.models.test_rates import LOSSES as LOG_LINKS
 from tests.models.test_rates import RATES, held_out_rows, is_proportional, model_with, rows_of
 from tests.nn.test_lowering import REQUIRED
+from tests.thorough import in_turn, partly
 from tests.unions import members, tag
 
 
@@ -94,8 +95,10 @@ def test_the_link_of_a_loss_is_computed_in_the_runtime(
     assert result.is_match, result
 
 
-@pytest.mark.parametrize("members", [1, 2])
-@pytest.mark.parametrize("loss", LOG_LINKS, ids=lambda loss: loss.type)
+@partly
+@pytest.mark.parametrize(
+    ("loss", "members"), in_turn(LOG_LINKS, (1, 2)), ids=lambda value: getattr(value, "type", None)
+)
 def test_numbers_and_bounds_are_rates_times_the_exposure_in_the_runtime(
     loss: Loss, members: int, target: Target, tmp_path: Path
 ) -> None:
