@@ -44,21 +44,22 @@ PROGRAMS = (
 """Folders of tests that run whole programs; they are of `make test-system`, as are tests marked as slow."""
 PEERS = ("exporters/runtimes/test_chromium.py", "targets/metrics/test_conformal_mapie.py", "tracking")
 """Tests beside packages that only `make test-system` installs."""
-SUITES = ("units", "system", "all")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--suite`, which chooses the tests of `make test` or of `make test-system`, and `--random-order`."""
     parser.addoption(
-        "--suite", choices=SUITES, default="all", help="tests of `make test`, of `make test-system`, or all"
+        "--suite",
+        choices=("units", "system", "all"),
+        default="all",
+        help="tests of `make test`, of `make test-system`, or all",
     )
     parser.addoption("--random-order", type=int, help="a seed: files, and tests within each file, run in random order")
 
 
 def is_of_programs(path: Path) -> bool:
     """Whether a file of tests, or a folder, runs whole programs or needs peers."""
-    relative = path.relative_to(Path(__file__).parent).as_posix() if path.is_relative_to(Path(__file__).parent) else ""
-    return any(f"{relative}/".startswith(f"{name}/") for name in (*PROGRAMS, *PEERS))
+    return any(path.is_relative_to(Path(__file__).parent / name) for name in (*PROGRAMS, *PEERS))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -70,9 +71,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Keep the tests of the suite, in a random order if that is asked for."""
     suite = config.getoption("suite")
     if suite != "all":
-        kept = [item for item in items if is_system(item) == (suite == "system")]
         config.hook.pytest_deselected(items=[item for item in items if is_system(item) != (suite == "system")])
-        items[:] = kept
+        items[:] = [item for item in items if is_system(item) == (suite == "system")]
     if (seed := config.getoption("random_order")) is not None:
         order = random.Random(seed)
         rank = {path: order.random() for path in dict.fromkeys(item.path for item in items)}

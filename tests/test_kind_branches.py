@@ -24,12 +24,17 @@ from tests.unions import members
 RECORDED = Path(__file__).parent / "kind_branches.json"
 BELOW = ("targets/", "nn/losses/")
 FLAGS = {
-    *("has_labels", "has_probabilities", "has_order", "has_temperature", "has_curve", "has_parts", "has_upper_bound"),
-    *("predicts_most_probable", "reads_text", "joins_columns", "fits_all_rows", "baseline_noun", "last_event"),
-    *("quantile_levels", "has_distribution", "deviance_power", "interval_power", "needs_unscaled_targets"),
-    *("scales_by_mean", "starts_at_mean", "valid_targets", "has_link", "is_comparison_measure", "target_keys"),
-    *("target_columns", "missing_key", "constant_outputs", "per_row_name", "loss_power", "is_classification"),
+    *(
+        name
+        for base in (TargetBase, LossBase)
+        for name, annotation in base.__annotations__.items()
+        if annotation == "ClassVar[bool]"
+    ),
+    *("baseline_noun", "last_event", "quantile_levels", "deviance_power", "interval_power", "valid_targets"),
+    *("target_keys", "target_columns", "missing_key", "constant_outputs", "per_row_name", "loss_power"),
+    "is_classification",
 }
+"""All flags of targets and losses, and what else is asked of a kind."""
 RESULTS = {
     *("SurvivalCurves", "Threshold", "CostMatrix", "LabelThresholds", "RankCuts", "ClassificationScores"),
     *("PredictedClasses", "ClassificationLoss", "EventLoss", "DistributionLoss", "LocationScaleLoss", "AmountLoss"),

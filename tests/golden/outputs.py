@@ -1,8 +1,8 @@
-"""What every command answers for every kind of target: python -m tests.golden.outputs records it anew.
+"""What commands, exports and requests answer for every kind of target: python -m tests.golden.outputs records it anew.
 
 For each kind a network and an ensemble of three are trained once and stored, as machines differ in the last bits of a
 training. The commands run on the stored runs, on any machine, and what they print and write is compared with what is
-recorded: words exactly, numbers up to their last digits. Refusals of options that a kind lacks are recorded as well.
+recorded: words exactly, numbers to one in ten thousand. Refusals of options that a kind lacks are recorded as well.
 A change that is meant is recorded anew, and the difference of the recorded files is reviewed with it.
 """
 
@@ -56,14 +56,14 @@ KINDS = {
 REST = "layers: [4]\nepochs: 4\nlearning_rate: 0.02\nseed: 3\nworkers: 1\n"
 RUNS = {"network": "members: 1\nvalidation: 0.3\n", "ensemble": "members: 3\nbagging: folds\n"}
 COMMANDS = (
-    "predict RUN TABLE",
-    "predict RUN TABLE --proba --format jsonl",
-    "predict RUN TABLE --interval 0.8",
-    "predict RUN TABLE --prediction-set 0.8",
-    "predict RUN TABLE --prediction-set 0.8 --per-class",
-    "predict RUN TABLE --at 2,5",
-    "predict RUN TABLE --flag-unusual --keep few",
-    "predict RUN TABLE --profile profile.json",
+    "predict RUN SOME",
+    "predict RUN SOME --proba --format jsonl",
+    "predict RUN SOME --interval 0.8",
+    "predict RUN SOME --prediction-set 0.8",
+    "predict RUN SOME --prediction-set 0.8 --per-class",
+    "predict RUN SOME --at 2,5",
+    "predict RUN SOME --flag-unusual --keep few",
+    "predict RUN TABLE -o predictions.csv --profile profile.json",
     "evaluate RUN TABLE",
     "evaluate RUN TABLE --json",
     "evaluate RUN TABLE --interval 0.8 --json",
@@ -105,8 +105,8 @@ REQUESTS = (
     "POST /predict?effects=true",
     "POST /predict?at=2",
 )
-SHORT = 3_000
-"""Characters up to which a text is recorded as a whole."""
+SHORT, BLOCK = 6_000, 50
+"""Characters up to which a text is recorded as a whole, and numbers of a longer one that are recorded as one."""
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w])")
 TIMES = re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|\+\d\d:?\d\d)?|(?<=, )\d+\.\d s\b")
 WEIGHTS = re.compile(r"[A-Za-z0-9+/=]{100,}")
@@ -115,7 +115,10 @@ WEIGHTS = re.compile(r"[A-Za-z0-9+/=]{100,}")
 
 @dataclass(frozen=True)
 class Text:
-    """A text: its words, with # for each number, and its numbers; of a long one a hash, their count and their sum."""
+    """A text: its words, with # for each number, and its numbers; of a long one a hash, and sums of its numbers.
+
+    The sums are of blocks, and weighted by place: the probabilities of a row add up to 1 whatever they are.
+    """
 
     words: str
     numbers: tuple[float, ...]
@@ -129,11 +132,14 @@ class Text:
         words = NUMBER.sub("#", text)
         if len(text) <= SHORT:
             return cls(words, tuple(numbers), len(numbers))
-        total = math.fsum(value for value in numbers if math.isfinite(value))
-        return cls(hashlib.sha256(words.encode()).hexdigest(), (total,), len(numbers))
+        blocks = (numbers[start : start + BLOCK] for start in range(0, len(numbers), BLOCK))
+        sums = (math.fsum(value * (1.0 + i / BLOCK) for i, value in enumerate(block)) for block in blocks)
+        return cls(
+            hashlib.sha256(words.encode()).hexdigest(), tuple(float(f"{each:.8g}") for each in sums), len(numbers)
+        )
 
     def differs(self, other: Text) -> bool:
-        """Whether words differ, or numbers by more than their last digits."""
+        """Whether words differ, or numbers by more than one in ten thousand."""
         alike = (self.words, self.n_numbers) == (other.words, other.n_numbers)
         return not alike or not np.allclose(self.numbers, other.numbers, rtol=1e-4, atol=1e-6, equal_nan=True)
 
@@ -177,6 +183,7 @@ def make_runs() -> None:
     HERE.mkdir(exist_ok=True)
     if not (HERE / "table.csv").exists():
         table().write_csv(HERE / "table.csv")
+        table().head(25).write_csv(HERE / "some.csv")
         table().head(3).write_csv(HERE / "rows.csv")
     for name, text in KINDS.items():
         for form, members in RUNS.items():
@@ -204,9 +211,9 @@ def answers_of(name: str, form: str, patch: pytest.MonkeyPatch) -> Iterator[tupl
         other = next(each for each in RUNS if each != form)
         for each in RUNS:
             shutil.copytree(HERE / name / each, folder / each)
-        for file in ("table.csv", "rows.csv"):
+        for file in ("table.csv", "some.csv", "rows.csv"):
             shutil.copy(HERE / file, folder)
-        given = {"RUN": form, "OTHER": other, "TABLE": "table.csv", "ROWS": "rows.csv"}
+        given = {"RUN": form, "OTHER": other, "TABLE": "table.csv", "SOME": "some.csv", "ROWS": "rows.csv"}
         for command in COMMANDS:
             before = {path for path in folder.iterdir() if path.is_file()}
             outcome = call(patch, *(given.get(word, word) for word in command.split()))

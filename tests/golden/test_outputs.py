@@ -1,4 +1,4 @@
-"""What every command answers for every kind of target is what is recorded: its words, and its numbers."""
+"""What commands, exports and requests answer for every kind of target is what is recorded."""
 
 from __future__ import annotations
 
@@ -39,3 +39,5 @@ def test_words_and_numbers_of_a_text_are_compared() -> None:
     assert Text.of(long).differs(Text.of(long.replace("1.5", "1.6", 5)))
     assert Text.of(long).differs(Text.of(long.replace("x", "y", 1)))
     assert not Text.of(long).differs(Text.of(long))
+    shares = "0.25, 0.75\n" * 1_000
+    assert Text.of(shares).differs(Text.of(shares.replace("0.25, 0.75", "0.75, 0.25", 1)))
