@@ -41,9 +41,12 @@ from tests.serving.asgi_client import AsgiClient
 HERE = Path(__file__).parent / "kinds"
 FEATURES = "features: [x1, x2, few]"
 KINDS = {
-    "two-classes": f"data: {{path: table.csv, target: two, {FEATURES}}}\n",
+    "two-classes": f"data: {{path: table.csv, target: two, {FEATURES}}}\ncalibration: temperature\n",
     "classes": f"data: {{path: table.csv, target: label, {FEATURES}}}\n",
-    "ordered": f"data: {{path: table.csv, target: grade, order: [low, mid, high], {FEATURES}}}\nloss: ordinal\n",
+    "ordered": (
+        f"data: {{path: table.csv, target: grade, order: [low, mid, high], {FEATURES}}}\n"
+        "loss: ordinal\ncalibration: temperature\n"
+    ),
     "number": f"data: {{path: table.csv, target: y, {FEATURES}}}\n",
     "numbers": f"data: {{path: table.csv, target: [y, z], {FEATURES}}}\nloss: mse\n",
     "quantiles": f"data: {{path: table.csv, target: y, {FEATURES}}}\nloss: quantiles\n",
@@ -51,7 +54,9 @@ KINDS = {
     "distribution": f"data: {{path: table.csv, target: y, {FEATURES}}}\nloss: normal\n",
     "survival": f"data: {{path: table.csv, target: days, {FEATURES}}}\nloss: {{type: survival, event: died}}\n",
     "several": f"data: {{path: table.csv, target: [y, two], {FEATURES}}}\nloss: {{y: mse, two: cross_entropy}}\n",
-    "labels": f"data: {{path: table.csv, target: tags, {FEATURES}}}\nloss: binary_cross_entropy\n",
+    "labels": (
+        f"data: {{path: table.csv, target: tags, {FEATURES}}}\nloss: binary_cross_entropy\ncalibration: temperature\n"
+    ),
 }
 REST = "layers: [4]\nepochs: 4\nlearning_rate: 0.02\nseed: 3\nworkers: 1\n"
 RUNS = {"network": "members: 1\nvalidation: 0.3\n", "ensemble": "members: 3\nbagging: folds\n"}
