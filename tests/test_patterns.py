@@ -182,15 +182,25 @@ def seconds(pattern: Pattern, method: str, text: Any) -> float:
 
 
 def is_slow(pattern: Pattern, method: str, text: Callable[[int], Any]) -> bool:
-    """Whether four times the text takes more than eight times as long; measured where the times are long enough."""
+    """Whether a text of four times the length takes more than eight times as long; measured where times are long enough.
+
+    The engine's stack outgrows caches and is given back to the system from some length on, which is a step of up to four
+    times and no growth. So a second step from four to sixteen times the length must be as steep, but where the first one
+    is steeper than such a step can be.
+    """
     size = SIZES[0]
     while size < LONG and seconds(pattern, method, text(size)) < MEASURABLE:
         size += size // 4
     if size < 64:  # four times the text might take hours
         return True
-    times = [(seconds(pattern, method, text(size)), seconds(pattern, method, text(4 * size))) for _ in range(3)]
-    short, long = map(min, zip(*times, strict=True))
-    return bool(long > max(MEASURABLE, 8 * short))
+
+    def shortest(length: int) -> float:
+        return min(seconds(pattern, method, text(length)) for _ in range(3))
+
+    short, long = shortest(size), shortest(4 * size)
+    if long <= max(MEASURABLE, 8 * short):
+        return False
+    return long > 40 * short or shortest(16 * size) > 8 * long
 
 
 def slow_text(pattern: Pattern, methods: Iterable[str]) -> str | None:
