@@ -182,11 +182,10 @@ def seconds(pattern: Pattern, method: str, text: Any) -> float:
 
 
 def is_slow(pattern: Pattern, method: str, text: Callable[[int], Any]) -> bool:
-    """Whether a text of four times the length takes more than eight times as long; measured where times are long enough.
+    """Whether four times the text takes more than eight times as long; measured where the times are long enough.
 
-    The engine's stack outgrows caches and is given back to the system from some length on, which is a step of up to four
-    times and no growth. So a second step from four to sixteen times the length must be as steep, but where the first one
-    is steeper than such a step can be.
+    The stack of the engine outgrows caches from some length on, which is a step of up to four times and no growth. So a
+    second step from four to sixteen times the length must be as steep, but where the first one is steeper than that.
     """
     size = SIZES[0]
     while size < LONG and seconds(pattern, method, text(size)) < MEASURABLE:

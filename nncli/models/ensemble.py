@@ -160,18 +160,13 @@ class Ensemble:
     def averages(self, predictions: Sequence[Predictions], groups: Iterable[Sequence[int]]) -> list[Predictions]:
         """The mean of each group of members, from the predictions of all members for the same rows."""
         exposure = predictions[0].exposure if self.spec.target.has_rates else None
-        each = [self.member_values(member) if exposure is None else member.per_exposure for member in predictions]
-        values = [self.weighted(i, of_member) for i, of_member in enumerate(each)]
-        quantiles = [
-            self.weighted(i, member.quantiles) for i, member in enumerate(predictions) if member.quantiles is not None
-        ]
+        points = [self.weighted(i, self.member_points(member)) for i, member in enumerate(predictions)]
         anomalies, means = reduce(and_, (member.anomalies for member in predictions)), []
         for members in groups:
-            total = np.zeros(values[0].shape)
+            total = np.zeros(points[0].shape)
             for i in members:
-                total += values[i]
-            of_levels = reduce(np.add, [quantiles[i] for i in members]) if quantiles else None
-            mean = self.mean(total, self.total_weight(members), anomalies, quantiles=of_levels)
+                total += points[i]
+            mean = replace(self.mean(total, self.total_weight(members)), anomalies=anomalies)
             means.append(mean if exposure is None else self._of_rates(mean, exposure))
         return means
 
@@ -206,32 +201,31 @@ class Ensemble:
         spec = self.spec.model_copy(update={"members": len(chosen), "weights": weights})
         return Ensemble(spec, tuple(self.members[i] for i in chosen))
 
-    def member_values(self, predictions: Predictions) -> npt.NDArray[np.float64]:
-        """What a member adds to the mean (rows, outputs): its predictions at the temperature, with all classes."""
-        values = predictions.with_temperature(self.spec.temperature).values
-        return self.spec.target.align(values, predictions.target)
+    def of_member(self, predictions: Predictions) -> Predictions:
+        """The predictions of a member at the temperature, with all classes."""
+        return predictions.with_temperature(self.spec.temperature).aligned(self.spec.target)
+
+    def member_points(self, predictions: Predictions) -> npt.NDArray[np.float64]:
+        """What a member adds to the mean: its points, or rates."""
+        return predictions.per_exposure if self.spec.target.has_rates else self.of_member(predictions).points
 
     def mean(
         self,
         total: npt.NDArray[np.float64],
         weights: npt.NDArray[np.float64] | npt.NDArray[np.int64] | float,
-        anomalies: Anomalies | None = None,
-        *,
-        quantiles: npt.NDArray[np.float64] | None = None,
     ) -> Predictions:
-        """The mean from a weighted sum (rows, outputs) and the sum of the weights, (rows, 1) or the same for all rows.
+        """The mean from a weighted sum of points and the sum of the weights, (rows, 1) or the same for all rows.
 
-        `quantiles` is the sum of their quantiles (rows, targets, levels): level by level, the mean of the quantiles.
-        Vincent, "The functions of the vibrissae in the behavior of the white rat", 1912.
+        Of quantiles it is that of each level: Vincent, "The functions of the vibrissae in the behavior of the white
+        rat", 1912.
         """
-        if quantiles is not None:
-            weights = weights[:, :, None] if isinstance(weights, np.ndarray) else weights
-            levels, precision = self.spec.loss.quantile_levels, self.members[0].spec.network.precision
-            mean = Predictions.of_quantiles(self.spec.target, quantiles / weights, levels, precision, self.spec.loss)
-            return replace(mean, anomalies=anomalies or Anomalies())
-        target, precision = self.spec.target, self.members[0].spec.network.precision
-        values = (total / weights).astype(target.precision_of(precision)).astype(np.float64)  # see model.decode
-        return Predictions(target, values, precision, anomalies or Anomalies(), self.spec.decision, loss=self.spec.loss)
+        target, loss, precision = self.spec.target, self.spec.loss, self.members[0].spec.network.precision
+        if isinstance(weights, np.ndarray):
+            weights = weights.reshape(-1, *(1,) * (total.ndim - 1))
+        points = (total / weights).astype(target.precision_of(precision)).astype(np.float64)  # see model.decode
+        return Predictions(
+            target, points, precision, decision=self.spec.decision, levels=loss.quantile_levels, loss=loss
+        )
 
 
 AnyModel: TypeAlias = Model | Ensemble

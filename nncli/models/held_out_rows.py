@@ -161,13 +161,13 @@ class HeldOutRows:
     @property
     def baseline_predictions(self) -> Predictions:
         """The prediction of the baseline for each row."""
-        values = np.broadcast_to(self.baseline, self.predictions.values.shape)
+        values = np.broadcast_to(self.baseline, (len(self), len(self.baseline)))
         if self.predictions.exposure is not None:
-            return replace(self.predictions, values=values * self.predictions.exposure[:, None], rates=None)
+            return replace(self.predictions, points=values * self.predictions.exposure[:, None], rates=None)
         if self.baseline_quantiles is None:
-            return replace(self.predictions, values=values)
-        quantiles = np.broadcast_to(self.baseline_quantiles, (len(self), *self.baseline_quantiles.shape))
-        return replace(self.predictions, values=values, quantiles=quantiles)
+            return replace(self.predictions, points=values)
+        quantiles = np.broadcast_to(self.baseline_quantiles, self.predictions.points.shape)
+        return replace(self.predictions, points=quantiles, means=values)
 
     def scored(self, loss: Loss, decision: Decision | None = None) -> ScoredRows:
         """The rows with their predictions, for scoring a model of a `loss` whose classes follow a `decision`."""
@@ -206,12 +206,12 @@ class HeldOutRows:
             is_larger = draws > largest[held_out.rows]
             chosen = held_out.rows[is_larger]
             largest[chosen], member[chosen] = draws[is_larger], i
-        values = np.empty_like(self.predictions.values)
+        points = np.empty_like(self.predictions.points)
         for i, held_out in enumerate(self.members):
             is_member = member[held_out.rows] == i
-            values[held_out.rows[is_member]] = held_out.predictions.take(is_member).with_temperature(temperature).values
+            points[held_out.rows[is_member]] = held_out.predictions.take(is_member).with_temperature(temperature).points
         counts = np.bincount(member, minlength=len(self.members))
-        return replace(self.predictions, values=values, quantiles=None, rates=None), tuple(counts.tolist())
+        return replace(self.predictions, points=points, rates=None), tuple(counts.tolist())
 
     def with_target(self, target: Target) -> HeldOutRows:
         """The rows for a target that lacks some classes, none of which these rows have."""
@@ -223,7 +223,7 @@ class HeldOutRows:
         code[kept] = np.arange(len(kept))
 
         def convert(predictions: Predictions) -> Predictions:
-            return replace(predictions, target=target, values=predictions.values[:, kept])
+            return replace(predictions, target=target, points=predictions.points[:, kept])
 
         members = tuple(MemberPredictions(member.rows, convert(member.predictions)) for member in self.members)
         predictions, baseline = convert(self.predictions), self.baseline[kept]
@@ -331,7 +331,7 @@ class _Reader:
         values = self.array(name, precision, (n, outputs))
         if self.levels:
             of_levels = self.array(quantiles, np.float64, (n, outputs, len(self.levels)))
-            predictions = Predictions.of_quantiles(self.target, of_levels, self.levels, precision)
+            predictions = Predictions(self.target, of_levels, precision, levels=self.levels)
             if not np.array_equal(predictions.values, values, equal_nan=True):
                 raise ValueError(f"{name} are not the medians of {quantiles}")
             return predictions

@@ -273,7 +273,7 @@ def decode(
     if quantiles is not None:
         by_target = quantiles.swapaxes(1, 2).astype(precision).astype(np.float64)
         decoded = np.ascontiguousarray(spec.target.decode(by_target).swapaxes(1, 2))
-        return Predictions.of_quantiles(spec.target, decoded, spec.loss.quantile_levels, precision, spec.loss)
+        return Predictions(spec.target, decoded, precision, levels=spec.loss.quantile_levels, loss=spec.loss)
     values = spec.target.decode(spec.loss.inverse_link(Z).astype(precision).astype(np.float64))
     if spec.encoder.exposure is not None and spec.target.has_rates:
         assert exposure is not None

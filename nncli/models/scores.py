@@ -66,11 +66,12 @@ def baseline_predictions(target: Target, training: Labeled, rows: Labeled, loss:
     values = loss.best_constant(training.y, weights)
     if values is None:
         values = target.baseline(training.y, weights)
-    baseline, levels = Predictions(target, np.broadcast_to(values, (n, len(values)))), loss.quantile_levels
-    if not levels:
-        return baseline
+    each = np.broadcast_to(values, (n, len(values)))
     quantiles = loss.best_quantiles(training.y, weights)
-    return replace(baseline, quantiles=np.broadcast_to(quantiles, (n, *quantiles.shape)), levels=levels)
+    if quantiles is None:
+        return Predictions(target, each)
+    points = np.broadcast_to(quantiles, (n, *quantiles.shape))
+    return Predictions(target, points, levels=loss.quantile_levels, means=each)
 
 
 def parts_of(scores: Scores) -> tuple[ScoreValues, ...]:

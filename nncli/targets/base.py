@@ -75,6 +75,8 @@ class Predicted(Protocol):
     """Predictions of rows; see `nncli.models.predictions.Predictions`."""
 
     @property
+    def points(self) -> Floats: ...
+    @property
     def values(self) -> Floats: ...
     @property
     def quantiles(self) -> Floats | None: ...
@@ -86,8 +88,6 @@ class Predicted(Protocol):
     def decision(self) -> Decision | None: ...
     @property
     def classes(self) -> Codes: ...
-    @property
-    def loss_inputs(self) -> Floats: ...
     @property
     def exposure(self) -> Floats | None: ...
     @property
@@ -545,7 +545,7 @@ class TargetBase(Spec):
 
     @abstractmethod
     def row_losses(self, loss: Loss, predicted: Floats, y: Truth, scale: Floats | float) -> Floats:
-        """The training loss of each row (rows,) from `loss_inputs`, in units that suit several targets.
+        """The training loss of each row (rows,) from the points, in units that suit several targets.
 
         `scale` is that of the target the model was trained with.
         """

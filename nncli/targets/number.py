@@ -288,7 +288,7 @@ class Numbers(TargetBase):
                 return np.asarray(deviances(y, predictions.values, power).mean(axis=1))
             if metric in (PINBALL, CRPS):
                 units = unit if predictions.quantiles is None else unit[:, None]
-                return loss.per_row(predictions.loss_inputs / units, y / unit)
+                return loss.per_row(predictions.points / units, y / unit)
             measure = MAE() if metric in ABSOLUTE_ERRORS else MSE()
             return measure.per_row(predictions.values / unit, y / unit)
 

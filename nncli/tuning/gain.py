@@ -139,8 +139,7 @@ class TrialReader:
     def _aligned(self, held_out: list[HeldOut]) -> TrialPredictions:
         first = held_out[0].predictions
         n = len(self.positions)
-        quantiles = None if first.quantiles is None else np.full((n, *first.quantiles.shape[1:]), np.nan)
-        predictions = replace(first, values=np.full((n, first.values.shape[1]), np.nan), quantiles=quantiles)
+        predictions = replace(first, points=np.full((n, *first.points.shape[1:]), np.nan))
         is_predicted = np.zeros(n, np.bool_)
         for fold in held_out:
             places = np.searchsorted(self.positions, fold.rows).clip(max=n - 1)

@@ -184,10 +184,8 @@ class SearchData:
     def score(self, held_out: Sequence[HeldOut]) -> float | None:
         """The metric of all rows of some trainings together; None where it is undefined."""
         rows = np.concatenate([fold.rows for fold in held_out])
-        values = np.concatenate([fold.predictions.values for fold in held_out])
-        first = held_out[0].predictions
-        parts = [fold.predictions.quantiles for fold in held_out if fold.predictions.quantiles is not None]
-        predictions = replace(first, values=values, quantiles=np.concatenate(parts) if parts else None)
+        points = np.concatenate([fold.predictions.points for fold in held_out])
+        predictions = replace(held_out[0].predictions, points=points)
         order = np.argsort(rows, kind="stable")
         with np.errstate(all="ignore"):
             score = self.objective.score(predictions.take(order), self.truth.take(rows[order]))
@@ -243,7 +241,7 @@ class Objective:
     def score(self, predictions: Predictions, rows: LabeledRows) -> float:
         """The metric of some rows; the mean over several targets. NaN where it is undefined."""
         if self.metric in (PINBALL, CRPS):
-            return float(np.average(self.loss.per_row(predictions.loss_inputs, rows.y), weights=rows.weights))
+            return float(np.average(self.loss.per_row(predictions.points, rows.y), weights=rows.weights))
         if self.metric == TWEEDIE_DEVIANCE:
             return float(np.average(self.row_losses(predictions, rows), weights=rows.weights))
         metric = predictions.target.metric(self.metric, predictions.decision)
@@ -317,8 +315,7 @@ class TrialTraining:
         self._search.check_table(run.load_manifest().data.sha256)
         kept = run.load_held_out() if self._search.is_holdout else None
         if kept is not None and np.array_equal(kept.row_numbers, self._search.table.take(rows).row_ids.row_numbers):
-            values = data.target.align(kept.predictions.values, kept.predictions.target)
-            return self._search.held_out(fold, replace(kept.predictions, target=data.target, values=values))
+            return self._search.held_out(fold, kept.predictions.aligned(data.target))
         predictions = predict_table(run.load_model(several=True), self._search.fold_tables[fold], data.target)
         return self._search.held_out(fold, predictions)
 

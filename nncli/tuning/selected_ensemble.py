@@ -153,7 +153,7 @@ def candidates_of(trials: Sequence[FinishedTrial], metric: str | None = None) ->
         names = join_quoted(rows.predictions.target.names)
         message = f"networks of several trials are averaged for one target, and there are {names}"
         raise UsageError(message, hint="Train the best trial, or search for one target.")
-    values = np.stack([trial.held_out.predictions.loss_inputs for trial in trials])
+    values = np.stack([trial.held_out.predictions.points for trial in trials])
     if rows.predictions.target.has_labels:
         if metric == "accuracy":
             return CandidatePredictions.of_errors(values, rows.y, rows.weights, rows.predictions.target)
@@ -177,14 +177,14 @@ def _scored_predictions(
     """The predictions of the rows of each part, by the trials that its selection has picked."""
     first = trials[0].held_out.predictions
     target, precision = first.target.joint([first.target], None), trials[0].first.network.precision
-    values = np.empty(first.loss_inputs.shape)
+    values = np.empty(first.points.shape)
     for k, selection in selections.items():
-        in_part, total = part == k, np.zeros(first.loss_inputs[part == k].shape)
+        in_part, total = part == k, np.zeros(first.points[part == k].shape)
         for pick in selection.picks:
-            total += trials[pick].held_out.predictions.loss_inputs[in_part]
+            total += trials[pick].held_out.predictions.points[in_part]
         values[in_part] = total / len(selection.picks)
-    if first.quantiles is not None:
-        return Predictions.of_quantiles(target, values, first.levels, precision)
+    if first.levels:
+        return Predictions(target, values, precision, levels=first.levels)
     values = values.astype(target.precision_of(precision)).astype(np.float64)  # as the mean of an ensemble
     return Predictions(target, values, precision)
 

@@ -152,7 +152,7 @@ def test_levels_that_cannot_be_are_an_error_at_the_key(tmp_path: Path, levels: s
 def test_blocks_of_predictions_are_stacked_with_their_quantiles() -> None:
     target = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
     quantiles = np.arange(15.0).reshape(5, 1, 3)
-    whole = Predictions.of_quantiles(target, quantiles, LEVELS, "float32")
+    whole = Predictions(target, quantiles, "float32", levels=LEVELS)
     stacked = stack_predictions([whole.take(np.arange(2)), whole.take(np.arange(2, 5))], 5)
     assert stacked is not None
     np.testing.assert_array_equal(stacked.quantiles, quantiles)
@@ -160,7 +160,7 @@ def test_blocks_of_predictions_are_stacked_with_their_quantiles() -> None:
     assert (stacked.precision, stacked.levels) == ("float32", LEVELS)
     assert stack_predictions([], 0) is None
     swapped = whole.with_rows(np.array([0, 4]), whole.take(np.array([4, 0])))
-    np.testing.assert_array_equal(swapped.loss_inputs, quantiles[[4, 1, 2, 3, 0]])
+    np.testing.assert_array_equal(swapped.points, quantiles[[4, 1, 2, 3, 0]])
     np.testing.assert_array_equal(swapped.values, quantiles[[4, 1, 2, 3, 0], :, 1])
     np.testing.assert_array_equal(whole.quantiles, quantiles)
 
@@ -177,7 +177,7 @@ def test_a_column_that_moves_the_spread_alone_is_important(tmp_path: Path) -> No
     assert explained.importances[0].column == "x"
     assert explained.importances[0].low > 0.0
     assert kept is not None
-    loss = Quantiles().per_row(kept.members[0].predictions.loss_inputs, kept.y).mean()
+    loss = Quantiles().per_row(kept.members[0].predictions.points, kept.y).mean()
     assert explained.loss == pytest.approx(loss)
 
 

@@ -69,7 +69,7 @@ def test_the_quantiles_of_members_are_averaged_level_by_level(line: Path) -> Non
     target = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
     spec = EnsembleSpec(members=2, target=target, loss=Quantiles(), missing_values=())
     of_members = [
-        Predictions.of_quantiles(target, np.array([[quantiles]]), (0.05, 0.5, 0.95), "float64")
+        Predictions(target, np.array([[quantiles]]), levels=(0.05, 0.5, 0.95))
         for quantiles in ([1.0, 2.0, 6.0], [2.0, 4.0, 5.0])
     ]
     result = Ensemble(spec, (member, member)).average(of_members)

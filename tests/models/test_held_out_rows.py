@@ -41,7 +41,7 @@ def made(target: Target, n: int = 30, members: int = 3, seed: int = 0, levels: t
 
     def predictions(rows: int) -> Predictions:
         if levels:
-            return Predictions.of_quantiles(target, rng.random((rows, outputs, len(levels))), levels, "float64")
+            return Predictions(target, rng.random((rows, outputs, len(levels))), levels=levels)
         values = rng.random((rows, outputs))
         if target.task == "classification":
             values = (values / values.sum(axis=1, keepdims=True)).astype(np.float32).astype(np.float64)
@@ -84,8 +84,8 @@ def test_quantiles_are_kept_of_all_rows_and_members() -> None:
     assert part.predictions.quantiles is not None
     assert rows.predictions.quantiles is not None
     np.testing.assert_array_equal(part.predictions.quantiles, rows.predictions.quantiles[[1, 4]])
-    assert part.members[1].predictions.loss_inputs.shape == (2, 2, 3)
-    np.testing.assert_array_equal(part.baseline_predictions.loss_inputs[1], rows.baseline_quantiles)
+    assert part.members[1].predictions.points.shape == (2, 2, 3)
+    np.testing.assert_array_equal(part.baseline_predictions.points[1], rows.baseline_quantiles)
 
 
 @pytest.mark.parametrize("levels", [(), (0.5, 0.9), (0.1, 0.2, 0.5)], ids=str)
@@ -174,7 +174,7 @@ def test_scores_and_reports_come_from_the_kept_predictions(copy: Path) -> None:
     assert kept is not None
     np.testing.assert_array_equal(kept.y, before.y)
     np.testing.assert_array_equal(kept.row_numbers, before.row_numbers)
-    equal = replace(kept.predictions, values=np.full((len(kept), 3), 0.25))
+    equal = replace(kept.predictions, points=np.full((len(kept), 3), 0.25))
     run.save_held_out(replace(kept, predictions=equal))
     run.save_manifest(run.load_manifest())
     assert predict_held_out(copy).predictions.values.tobytes() == equal.values.tobytes()

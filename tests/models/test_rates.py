@@ -122,7 +122,7 @@ def held_out_rows(model: AnyModel, n: int = 60) -> HeldOutRows:
         y=values * rng.gamma(4.0, 0.25, (n, 1)),
         weights=None,
         groups=None,
-        predictions=replace(model.predict(table), values=values, rates=None),
+        predictions=replace(model.predict(table), points=values, rates=None),
         members=tuple(
             MemberPredictions(np.flatnonzero(fold == i), item.take(fold == i)) for i, item in enumerate(each)
         ),
@@ -164,4 +164,4 @@ def test_replacing_the_exposure_of_encoded_rows_predicts_as_rows_that_have_it(me
     rows = EncodedRows.of(model, rows_of(np.geomspace(0.1, 9.0, N)))
     seven = EncodedRows.of(model, rows_of(7.0, 1)).cells("years", np.array([0]))
     (replaced,) = rows.predict_each("years", [seven])
-    assert replaced.tolist() == model.predict(rows_of(7.0)).values.tolist()
+    assert replaced.values.tolist() == model.predict(rows_of(7.0)).values.tolist()

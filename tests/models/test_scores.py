@@ -39,8 +39,8 @@ def test_no_other_constant_is_better_than_the_baseline_by_the_loss(loss: Loss, m
     baseline = baseline_predictions(NUMBER, rows, rows, loss)
     scores = []
     for factor in (1.0, 0.5, 0.9, 0.99, 1.01, 1.1, 2.0):
-        quantiles = None if baseline.quantiles is None else baseline.quantiles * factor
-        other = replace(baseline, values=baseline.values * factor, quantiles=quantiles)
+        means = None if baseline.means is None else baseline.means * factor
+        other = replace(baseline, points=baseline.points * factor, means=means)
         scores.append(dict(headlines(score(other, y, None, loss)))[metric] or np.inf)
     assert scores[0] == min(scores)
 

@@ -96,7 +96,7 @@ def test_the_error_of_a_row_is_absolute_or_of_several_targets_in_their_spread() 
 def test_columns_of_several_targets_and_quantiles_are_named_after_both(n: int) -> None:
     target = RegressionTarget(names=("y", "z"), centers=(0.0, 0.0), scales=(1.0, 1.0))
     quantiles = np.arange(12.0).reshape(2, 2, 3)[:n]
-    columns = target.columns(Predictions.of_quantiles(target, quantiles, (0.25, 0.5, 0.75), "float64"))
+    columns = target.columns(Predictions(target, quantiles, levels=(0.25, 0.5, 0.75)))
     titles = [f"quantile_{level}_{name}" for name in target.names for level in (25, 50, 75)]
     assert list(columns) == ["prediction_y", "prediction_z", *titles]
     assert columns["prediction_z"].to_list() == [4.0, 10.0][:n]
@@ -111,7 +111,7 @@ def test_a_distribution_is_scored_and_compared_by_its_crps_in_the_units_of_each_
     )
     y = rng.normal(size=(6, 2)) * [1.0, 100.0]
     quantiles = loss.quantiles(rng.normal(size=(6, 4)))
-    predictions = Predictions.of_quantiles(target, quantiles, loss.levels, "float64")
+    predictions = Predictions(target, quantiles, levels=loss.levels)
     scores = target.scores(predictions, y, None, loss)
     of_each = [loss.per_row(quantiles[:, [j]], y[:, [j]]) for j in range(2)]
     assert [part["crps"] for part in scores] == pytest.approx([part.mean() for part in of_each])

@@ -56,7 +56,7 @@ def test_more_classes_are_a_matrix_of_weighted_counts() -> None:
 def test_numbers_have_the_given_intervals_else_those_of_their_outermost_quantiles() -> None:
     y = np.array([[1.0], [2.0]])
     quantiles = np.array([[[0.0, 1.0, 3.0]], [[1.0, 2.0, 5.0]]])
-    predictions = Predictions(NUMBER, y, quantiles=quantiles, levels=(0.1, 0.5, 0.9))
+    predictions = Predictions(NUMBER, quantiles, levels=(0.1, 0.5, 0.9))
     view = NUMBER.view(predictions, y, None, None)
     assert isinstance(view, ActualByPredicted)
     assert view.intervals is not None

@@ -45,8 +45,8 @@ class Made:
     def read(self, trial: Trial) -> TrialPredictions:
         is_predicted = self.rows.fold_of < len(trial.folds)
         predictions = self._predicted[trial.number]
-        values = np.where(is_predicted[:, None], predictions.values, np.nan)
-        return TrialPredictions(replace(predictions, values=values), is_predicted)
+        points = np.where(is_predicted[:, None], predictions.points, np.nan)
+        return TrialPredictions(replace(predictions, points=points), is_predicted)
 
     def gain(self, best: int) -> Gain:
         return compute_gain(self.trials, self.trials[best], self.rows, self.read, self.objective, seed=0)

@@ -91,7 +91,7 @@ def test_several_targets_count_in_units_of_their_spread() -> None:
 
 def test_the_pinball_score_of_quantiles_is_the_weighted_mean_of_the_rows() -> None:
     quantiles = np.array([[[0.0, 1.0, 2.0]], [[0.0, 1.0, 2.0]]])
-    predictions = Predictions.of_quantiles(NUMBER, quantiles, LEVELS.quantile_levels, "float64")
+    predictions = Predictions(NUMBER, quantiles, levels=LEVELS.quantile_levels)
     objective = Objective(PINBALL, LEVELS)
     each = objective.row_losses(predictions, rows([[1.0], [5.0]]))
     assert each[0] < each[1]

@@ -408,11 +408,11 @@ def attribute(
     chosen = (
         output
         if isinstance(output, np.ndarray)
-        else select_output(target, predictions, output, rows.model.spec.decision)
+        else select_output(target, predictions.values, output, rows.model.spec.decision)
     )
     spread = 1.0
     if not target.has_probabilities:
-        spread = float(np.std(background.predict()[:, chosen[0]])) if len(chosen) else 1.0
+        spread = float(np.std(background.predict().values[:, chosen[0]])) if len(chosen) else 1.0
     tolerance = TOLERANCE * (spread if np.isfinite(spread) and spread > 0.0 else 1.0)
     names, members, shares = rows.model.names, len(rows.parts), _shares(rows.model)
     values, base, ends = np.zeros((len(rows), len(names))), np.zeros(len(rows)), np.zeros(len(rows))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import NamedTuple, TypeAlias
 
@@ -176,67 +176,54 @@ class EncodedRows:
         """The cells of a column in the rows at these positions, for every network."""
         return [part.cells(column, rows) for part in self.parts]
 
-    def predict(self, *, quantiles: bool = False) -> Floats:
-        """Predictions (rows, outputs), as `Predictions.values`.
-
-        With `quantiles`, of a model that predicts several, these instead: (rows, targets · levels).
+    def predict(self) -> Predictions:
+        """The predictions of the rows.
 
         The caller limits BLAS to one thread, as `Model.predict` does, once for many predictions.
         """
-        return next(self.predict_each("", [[None] * len(self.parts)], quantiles=quantiles))
+        return next(self.predict_each("", [[None] * len(self.parts)]))
 
-    def predict_each(
-        self, column: str, cells: Sequence[Sequence[ColumnValues | None]], *, quantiles: bool = False
-    ) -> Iterator[Floats]:
+    def predict_each(self, column: str, cells: Sequence[Sequence[ColumnValues | None]]) -> Iterator[Predictions]:
         """Predictions as those of `predict`, with each of the `cells` of a column in place of those of the rows.
 
         Many are computed at once, since a network takes rows in blocks of some hundred.
         """
         size = max(1, MAX_VALUES // max(1, max(part.X.size for part in self.parts)))
         for start in range(0, len(cells), size):
-            yield from self._predict_each(column, cells[start : start + size], quantiles=quantiles)
+            yield from self._predict_each(column, cells[start : start + size])
 
-    def _predict_each(self, column: str, cells: Sequence[Sequence[ColumnValues | None]], *, quantiles: bool) -> Floats:
-        """Predictions (cells, rows, outputs)."""
-        members = list(
-            zip(
-                self.parts,
-                self.oof_mask if self.oof_mask is not None else [None] * len(self.parts),
-                zip(*cells, strict=True),
-                strict=True,
-            )
-        )
+    def _predict_each(self, column: str, cells: Sequence[Sequence[ColumnValues | None]]) -> Iterator[Predictions]:
+        masks = self.oof_mask if self.oof_mask is not None else [None] * len(self.parts)
+        members = list(zip(self.parts, masks, zip(*cells, strict=True), strict=True))
         threads = 2 if len(members) == 1 else 1
-        levels = len(self.model.spec.loss.quantile_levels) if quantiles else 0
-        has_rates = self.model.spec.target.has_rates
 
-        def values_of(member: tuple[EncodedPart, Mask | None, tuple[ColumnValues | None, ...]]) -> Floats:
+        def predicted_by(member: tuple[EncodedPart, Mask | None, tuple[ColumnValues | None, ...]]) -> Predictions:
             part, mask, values = member
             with np.errstate(all="ignore"):  # not inherited by threads
-                predictions = part.predict_copies(mask, column, values, threads)
-                predicted_values = predictions.values
-                if isinstance(self.model, Ensemble):
-                    predicted_values = predictions.per_exposure if has_rates else self.model.member_values(predictions)
-                if levels:
-                    predicted_values = predictions.loss_inputs.reshape(len(predicted_values), -1)
-                return predicted_values.reshape(len(cells), -1, predicted_values.shape[1])
+                return part.predict_copies(mask, column, values, threads)
 
         if not isinstance(self.model, Ensemble):
-            return values_of(members[0])
-        total = np.zeros((len(cells), len(self), self.model.spec.target.n_outputs * max(1, levels)))
-        predicted = prefetch_map(iter(members), values_of, MEMBER_THREADS)
-        for i, ((_, mask, _), values) in enumerate(predicted):
-            total[:, slice(None) if mask is None else mask] += self.model.weighted(i, values)
+            predictions = predicted_by(members[0])
+            for k in range(len(cells)):
+                yield predictions.take(np.arange(k * len(self), (k + 1) * len(self)))
+            return
+        total: Floats | None = None
+        for i, (_, predictions) in enumerate(prefetch_map(iter(members), predicted_by, MEMBER_THREADS)):
+            points, mask = self.model.weighted(i, self.model.member_points(predictions)), members[i][1]
+            total = np.zeros((len(cells), len(self), *points.shape[1:])) if total is None else total
+            total[:, slice(None) if mask is None else mask] += points.reshape(len(cells), -1, *points.shape[1:])
+        assert total is not None
         every = self.model.total_weight(range(len(members)))
         weights = every if self.oof_mask is None else self.model.total_weights(self.oof_mask)
-        mean = self.model.mean(total, weights).values
-        return mean * self._exposures([of_cells[0] for of_cells in cells])[:, :, None] if has_rates else mean
+        for of_cells, of_rows in zip(cells, total, strict=True):
+            mean = self.model.mean(of_rows, weights)
+            yield self._times_exposure(mean, of_cells[0]) if self.model.spec.target.has_rates else mean
 
-    def _exposures(self, cells: Sequence[ColumnValues | None]) -> Floats:
-        """The exposures (cells, rows), with those of each of the `cells` in place of those of the rows."""
-        replaced = (None if values is None else values.exposure for values in cells)
-        each = (self.parts[0].exposure if exposure is None else exposure for exposure in replaced)
-        return np.stack([np.broadcast_to(np.asarray(exposure), len(self)) for exposure in each])
+    def _times_exposure(self, rates: Predictions, cells: ColumnValues | None) -> Predictions:
+        """The predictions of the rows with these rates, with the exposure of `cells` if they have it."""
+        exposure = self.parts[0].exposure if cells is None or cells.exposure is None else cells.exposure
+        each = np.broadcast_to(np.asarray(exposure), len(self))
+        return replace(rates, points=rates.points * each[:, None])
 
 
 def _scaled(weights: Weights | None) -> Weights | None:

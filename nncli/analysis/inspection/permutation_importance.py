@@ -29,8 +29,8 @@ from nncli.base.threads import limit_blas_threads
 from nncli.data.sample_weights import Weights
 from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel, Ensemble
+from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Codes, Direction
-from nncli.nn.losses import MEDIAN
 from nncli.targets.base import Truth
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.registry import higher_is_better
@@ -101,33 +101,24 @@ class Scorer:
         """The name of the loss."""
         return self.model.spec.loss.per_row_name
 
-    def losses(self, values: Floats) -> Floats:
-        """The losses (rows,) of predictions (rows, outputs), or of quantiles (rows, targets · levels)."""
+    def losses(self, predictions: Predictions) -> Floats:
+        """The losses (rows,) of predictions."""
         target, loss = self.model.spec.target, self.model.spec.loss
         member = self.model.members[0] if isinstance(self.model, Ensemble) else self.model
-        quantiles = self._quantiles(values)
         with np.errstate(all="ignore"):
-            predicted = values if quantiles is None else quantiles
-            return target.row_losses(loss, predicted, self.y, member.spec.target.scale)
+            return target.row_losses(loss, predictions.points, self.y, member.spec.target.scale)
 
     @limit_blas_threads(1)
     def unshuffled(self, rows: EncodedRows) -> tuple[float, float]:
         """The mean loss and the metric of the rows as they are."""
-        values = rows.predict(quantiles=True)
-        return float(rows.mean(self.losses(values))), self.score(values, rows.weights)
+        predictions = rows.predict()
+        return float(rows.mean(self.losses(predictions))), self.score(predictions, rows.weights)
 
-    def score(self, values: Floats, weights: Weights | None = None) -> float:
+    def score(self, predictions: Predictions, weights: Weights | None = None) -> float:
         """The weighted metric; NaN where it is undefined."""
-        spec, quantiles = self.model.spec, self._quantiles(values)
-        if quantiles is not None:
-            values = quantiles[:, :, spec.loss.quantile_levels.index(MEDIAN)]
+        spec = self.model.spec
         with np.errstate(all="ignore"):
-            return spec.target.metric(self.metric, spec.decision)(self.y, values, weights)
-
-    def _quantiles(self, values: Floats) -> Floats | None:
-        """The quantiles (rows, targets, levels) that `values` holds; None if it holds predictions."""
-        targets, levels = self.model.spec.target.n_outputs, len(self.model.spec.loss.quantile_levels)
-        return values.reshape(len(values), targets, levels) if levels and values.shape[1] == targets * levels else None
+            return spec.target.metric(self.metric, spec.decision)(self.y, predictions.values, weights)
 
 
 @np.errstate(all="ignore")  # infinities are kept in the result
@@ -144,7 +135,7 @@ def permutation_importance(
     All columns are shuffled by the same `permutations`, drawn from `rng`.
     """
     orders = [rng.permutation(len(rows)) for _ in range(permutations)]
-    predictions = rows.predict(quantiles=True)
+    predictions = rows.predict()
     losses, score = scorer.losses(predictions), scorer.score(predictions, rows.weights)
     w = np.ones(len(rows)) if rows.weights is None else rows.weights
     sign = 1.0 if higher_is_better(scorer.metric) else -1.0
@@ -152,12 +143,12 @@ def permutation_importance(
     for i, column in enumerate(rows.model.names):
         on_progress("feature importance", i, len(rows.model.names))
         as_receiver, as_donor, scores = np.zeros(len(rows)), np.zeros(len(rows)), []
-        replaced = rows.predict_each(column, [rows.cells(column, order) for order in orders], quantiles=True)
-        for order, values in zip(orders, replaced, strict=True):
-            increases = w * (scorer.losses(values) - losses)
+        replaced = rows.predict_each(column, [rows.cells(column, order) for order in orders])
+        for order, shuffled in zip(orders, replaced, strict=True):
+            increases = w * (scorer.losses(shuffled) - losses)
             as_receiver += increases / permutations
             as_donor[order] += increases / permutations
-            scores.append(scorer.score(values, rows.weights))
+            scores.append(scorer.score(shuffled, rows.weights))
         mean = float(as_receiver.mean())
         margin = (
             NORMAL_95 * float((as_receiver + as_donor - w * mean).std(ddof=1)) / sqrt(len(rows))
@@ -174,10 +165,10 @@ def permutation_importance(
 @limit_blas_threads(1)
 def rank_by_prediction_change(rows: EncodedRows, rng: np.random.Generator) -> list[str]:
     """The columns by how much shuffling them changes the predictions, most first; needs no labels."""
-    order, predictions = rng.permutation(len(rows)), rows.predict()
+    order, values = rng.permutation(len(rows)), rows.predict().values
     changes = {
         column: float(
-            rows.mean(np.abs(next(rows.predict_each(column, [rows.cells(column, order)])) - predictions)).mean()
+            rows.mean(np.abs(next(rows.predict_each(column, [rows.cells(column, order)])).values - values)).mean()
         )
         for column in rows.model.names
     }
@@ -270,7 +261,8 @@ def partial_dependence(
         fitted = (c for part in rows.parts for c in part.model.spec.encoder.columns if c.name == column)
         grid = next(fitted).grid(table)
         each = averaged.predict_each(column, [rows.cells(column, np.array([row])) for row in grid.rows])
-        means = np.array([averaged.mean(values[:, shown]) for values in each]).reshape(len(grid.rows), len(outputs))
+        means = np.array([averaged.mean(predictions.values[:, shown]) for predictions in each])
+        means = means.reshape(len(grid.rows), len(outputs))
         dependences.append(
             PartialDependence(
                 column, grid.values, grid.labels, outputs, means, target_name, grid.counts, directions.get(column)

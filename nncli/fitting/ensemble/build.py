@@ -412,7 +412,7 @@ def _row_losses(
     target, loss = predictions.ensemble.members[0].spec.target, predictions.ensemble.spec.loss
     y = target.encode(rows.y) if target.has_curve else rows.y  # of a curve the bins of the event
     with np.errstate(all="ignore"):
-        return np.asarray(loss.per_row(predicted.loss_inputs, y, scale=target.scale))
+        return np.asarray(loss.per_row(predicted.points, y, scale=target.scale))
 
 
 def read_candidates(
@@ -482,8 +482,7 @@ def _recorded(folder: Path, target: Target, rows: int) -> Predictions | None:
         return None
     if held_out.total != rows:
         raise damaged(folder, HELD_OUT, "the file does not hold the validation rows of this member")
-    kept = held_out.predictions
-    return replace(kept, target=target, values=target.align(kept.values, kept.target))
+    return held_out.predictions.aligned(target)
 
 
 def save_members(run: Path, built: BuiltEnsemble, epochs: Sequence[int]) -> None:
@@ -506,7 +505,7 @@ def save_members(run: Path, built: BuiltEnsemble, epochs: Sequence[int]) -> None
             if (
                 manifest.best_epoch == epoch
                 and kept is not None
-                and np.array_equal(kept.loss_inputs, held_out.predictions.loss_inputs)
+                and np.array_equal(kept.points, held_out.predictions.points)
             ):
                 continue
             member.save_manifest(manifest.model_copy(update={"status": "running"}))  # killed here, it is resumed

@@ -282,13 +282,14 @@ def mean_of_folds(data: EnsembleData, folds: Folds) -> Predictions:
     total = np.zeros((len(data.table), target.n_outputs * max(1, len(levels))))
     counts = np.zeros((len(data.table), 1), np.int64)
     for fold in folds:
-        total[fold.rows] += fold.predictions.loss_inputs.reshape(len(fold.rows), -1)
+        total[fold.rows] += fold.predictions.points.reshape(len(fold.rows), -1)
         counts[fold.rows] += 1
     rows = np.flatnonzero(counts)
     mean = total[rows] / counts[rows]
     if not levels:
         return Predictions(target, mean, precision)
-    return Predictions.of_quantiles(target, mean.reshape(len(mean), -1, len(levels)), levels, precision, data.loss)
+    quantiles = mean.reshape(len(mean), -1, len(levels))
+    return Predictions(target, quantiles, precision, levels=levels, loss=data.loss)
 
 
 def predict_folds(fold_data: Sequence[EnsembleData], paths: Sequence[Path]) -> Folds:

@@ -267,17 +267,13 @@ class EnsembleData:
         self, rows: LabeledRows, folds: npt.NDArray[np.int64], baseline: Predictions
     ) -> Predictions:
         """The `baseline` of out-of-fold rows, each from the rows of the other folds."""
-        values = baseline.values.copy()
-        quantiles = None if baseline.quantiles is None else baseline.quantiles.copy()
         for fold in np.unique(folds):
             held_out, others = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
             if not len(others):
                 continue
             of_fold = baseline_predictions(self.target, rows.take(others), rows.take(held_out), self.loss)
-            values[held_out] = of_fold.values
-            if quantiles is not None and of_fold.quantiles is not None:
-                quantiles[held_out] = of_fold.quantiles
-        return replace(baseline, values=values, quantiles=quantiles, rates=None)
+            baseline = baseline.with_rows(held_out, of_fold)
+        return baseline
 
 
 @dataclass(frozen=True)
@@ -351,9 +347,8 @@ class OutOfFoldPredictions:
 
     def predicted(self, temperature: float) -> Predictions:
         """For every row, the mean prediction of the members that did not train on it."""
-        values = [predictions.with_temperature(temperature).values for predictions in self.member_predictions]
-        total, counts = self._sum_of(values), self.counts[:, None]
-        return self.ensemble.mean(total, counts, quantiles=self._sum_of_quantiles())
+        points = [predictions.with_temperature(temperature).points for predictions in self.member_predictions]
+        return self.ensemble.mean(self._sum_of(points), self.counts[:, None])
 
     def held_out_rows(self, scored: ScoredRows, training_y: Truth) -> HeldOutRows:
         """These rows with the predictions that are scored, as a run keeps them; `training_y` are the training rows'."""
@@ -412,19 +407,10 @@ class OutOfFoldPredictions:
         return np.asarray(np.mean(values, axis=0))
 
     def _sum_of(self, values: Sequence[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
-        """The sum (rows, outputs) over members of `values` (rows of the member, outputs)."""
-        total = np.zeros((len(self.rows.y), self.ensemble.spec.target.n_outputs))
+        """The sum (rows, …) over members of `values` (rows of the member, …)."""
+        total = np.zeros((len(self.rows.y), *values[0].shape[1:]))
         for rows, of_member in zip(self.positions, values, strict=False):
             total[rows] += of_member
-        return total
-
-    def _sum_of_quantiles(self) -> npt.NDArray[np.float64] | None:
-        """The sum (rows, targets, levels) over members of their quantiles; None if they predict none."""
-        total = None
-        for rows, predictions in zip(self.positions, self.member_predictions, strict=True):
-            if predictions.quantiles is not None:
-                total = np.zeros((len(self.rows.y), *predictions.quantiles.shape[1:])) if total is None else total
-                total[rows] += predictions.quantiles
         return total
 
 
@@ -462,7 +448,7 @@ def _stacked(blocks: Iterable[Predictions], rows: int, target: Target) -> Predic
     stacked = stack_predictions(blocks, rows)
     if stacked is None:
         return Predictions(target, np.empty((0, target.n_outputs)))
-    return replace(stacked, target=target, values=target.align(stacked.values, stacked.target))
+    return stacked.aligned(target)
 
 
 MAX_MEMORY_LIMIT = 1e12

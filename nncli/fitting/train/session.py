@@ -439,7 +439,7 @@ def _predict(model: Model, rows: PreparedRows, threads: int) -> Predictions:
 
 
 def _is_finite(predictions: Predictions) -> bool:
-    return bool(np.isfinite(predictions.loss_inputs).all())
+    return bool(np.isfinite(predictions.points).all())
 
 
 def _non_finite_output(epoch: int) -> DivergedError:
@@ -537,10 +537,10 @@ def cross_fit_temperature(predictions: Predictions, rows: PreparedRows) -> Predi
     """Calibrate the predictions of each part of rows with the temperature that fits the other parts."""
     if number_of_parts(len(rows)) == 1:
         return predictions.with_temperature(_temperature(predictions, rows.y, rows.weights))
-    number, values = part_numbers(len(rows)), predictions.values.copy()
+    number, points = part_numbers(len(rows)), predictions.points.copy()
     for part in range(number_of_parts(len(rows))):
         others, in_part = np.flatnonzero(number != part), np.flatnonzero(number == part)
         weights = None if rows.weights is None else rows.weights[others]
         T = _temperature(predictions.take(others), rows.y[others], weights)
-        values[in_part] = replace(predictions, values=predictions.values[in_part]).with_temperature(T).values
-    return replace(predictions, values=values)
+        points[in_part] = replace(predictions, points=predictions.points[in_part]).with_temperature(T).points
+    return replace(predictions, points=points)

@@ -174,9 +174,9 @@ class LossBase(Spec):
         """The best constant (targets,) for targets y (rows, targets) of weights w (rows,); None if it is the mean."""
         return None
 
-    def best_quantiles(self, y: Floats, w: Floats | None = None) -> Floats:
-        """The quantiles (targets, levels) of the best constant prediction; see `best_constant`."""
-        return weighted_quantiles(y, self.quantile_levels, w)
+    def best_quantiles(self, y: Floats, w: Floats | None = None) -> Floats | None:
+        """The quantiles (targets, levels) of the best constant prediction; None if it has none. See `best_constant`."""
+        return weighted_quantiles(y, self.quantile_levels, w) if self.quantile_levels else None
 
     def random_targets(self, rng: np.random.Generator, rows: int, count: int) -> npt.NDArray[Any]:
         """Targets of a number, of one of `count` classes, or of so many bins, as a training has them; for checks."""

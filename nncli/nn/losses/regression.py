@@ -184,7 +184,7 @@ class Quantiles(LossBase):
         return self.levels
 
     def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
-        return self.best_quantiles(y.astype(np.float64), w).ravel()
+        return weighted_quantiles(y.astype(np.float64), self.levels, w).ravel()
 
     def best_constant(self, y: Floats, w: Floats | None = None) -> Floats:
         return weighted_quantiles(y, [MEDIAN], w)[:, 0]

@@ -199,13 +199,9 @@ def constant_loss(loss: TargetLoss, y: Floats, weights: Floats | None, scale: fl
     if isinstance(loss, ClassificationLoss):
         shares = np.bincount(y.astype(np.int64), weights)
         best = mean_loss(shares / shares.sum())
-    elif loss.quantile_levels:
+    elif (quantiles := loss.best_quantiles(y[:, None], weights)) is not None:
         is_weighted = weights is not None and (weights != weights[0]).any()
-        best = mean_loss(
-            loss.best_quantiles(y[:, None], weights)[0]
-            if is_weighted or loss.has_distribution
-            else np.quantile(y, loss.quantile_levels)
-        )
+        best = mean_loss(quantiles[0] if is_weighted or loss.has_distribution else np.quantile(y, loss.quantile_levels))
     else:
         best = _least(lambda value: mean_loss(np.array([value])), float(y.min()), float(y.max()))
         if loss.deviance_power is not None:

@@ -329,7 +329,7 @@ class Profiler:
 
     def _prediction_codes(self, member: Predictions) -> tuple[Codes, ...]:
         """The bins (rows,) of the predictions of a member, in the order of the reference."""
-        values = self.model.member_values(member) if isinstance(self.model, Ensemble) else member.values
+        values = (self.model.of_member(member) if isinstance(self.model, Ensemble) else member).values
         if not self.reference.is_classification:
             shown = values.T[member.target.shown_outputs]
             return tuple(number_bins.bin_codes(y) for number_bins, y in zip(self.reference.numbers, shown, strict=True))

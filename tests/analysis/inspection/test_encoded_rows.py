@@ -43,7 +43,7 @@ def test_every_column_has_slices_of_x_and_codes() -> None:
 
 @every
 def test_encoded_rows_are_predicted_as_the_table_is(model: AnyModel) -> None:
-    assert np.array_equal(EncodedRows.of(model, TABLE).predict(), model.predict(TABLE).values)
+    assert np.array_equal(EncodedRows.of(model, TABLE).predict().values, model.predict(TABLE).values)
 
 
 @every
@@ -52,27 +52,31 @@ def test_shuffling_encoded_cells_is_shuffling_cells(model: AnyModel, column: str
     order = np.random.default_rng(0).permutation(len(TABLE))
     shuffled = Table(TABLE.frame.with_columns(TABLE.frame[column].gather(order)), "rows")
     rows = EncodedRows.of(model, TABLE)
-    assert np.array_equal(next(rows.predict_each(column, [rows.cells(column, order)])), model.predict(shuffled).values)
-    assert np.array_equal(rows.predict(), model.predict(TABLE).values)  # and nothing is left of it
+    assert np.array_equal(
+        next(rows.predict_each(column, [rows.cells(column, order)])).values, model.predict(shuffled).values
+    )
+    assert np.array_equal(rows.predict().values, model.predict(TABLE).values)  # and nothing is left of it
 
 
 @every
 def test_the_cell_of_one_row_is_copied_to_all(model: AnyModel) -> None:
     rows = EncodedRows.of(model, TABLE)
     same = Table(TABLE.frame.with_columns(TABLE.frame["x1"].gather([3] * len(TABLE))), "rows")
-    assert np.array_equal(next(rows.predict_each("x1", [rows.cells("x1", np.array([3]))])), model.predict(same).values)
+    assert np.array_equal(
+        next(rows.predict_each("x1", [rows.cells("x1", np.array([3]))])).values, model.predict(same).values
+    )
 
 
 @every
 def test_some_rows_are_predicted_as_among_all(model: AnyModel) -> None:
     some = np.array([4, 2, 29])
-    assert np.array_equal(EncodedRows.of(model, TABLE).take(some).predict(), model.predict(TABLE).values[some])
+    assert np.array_equal(EncodedRows.of(model, TABLE).take(some).predict().values, model.predict(TABLE).values[some])
 
 
 def test_the_out_of_fold_mask_selects_the_members_of_each_row() -> None:
     first, second = model_of(5), model_of(3, seed=4)
     spoken = np.array([[True] * 10 + [False] * 10 + [True] * 10, [False] * 10 + [True] * 20])
-    predictions = EncodedRows.of(ensemble_of(first, second), TABLE, spoken).predict()
+    predictions = EncodedRows.of(ensemble_of(first, second), TABLE, spoken).predict().values
     one, two = first.predict(TABLE).values, second.predict(TABLE).values
     assert np.array_equal(predictions[:10], one[:10])
     assert np.array_equal(predictions[10:20], two[10:20])
@@ -82,7 +86,7 @@ def test_the_out_of_fold_mask_selects_the_members_of_each_row() -> None:
 def test_the_members_of_each_row_have_their_weights() -> None:
     first, second = model_of(5), model_of(3, seed=4)
     mask = np.array([[True] * 20 + [False] * 10, [False] * 10 + [True] * 20])
-    predictions = EncodedRows.of(ensemble_of(first, second, weights=(3.0, 1.0)), TABLE, mask).predict()
+    predictions = EncodedRows.of(ensemble_of(first, second, weights=(3.0, 1.0)), TABLE, mask).predict().values
     one, two = first.predict(TABLE).values, second.predict(TABLE).values
     np.testing.assert_allclose(predictions[:10], one[:10], rtol=1e-15)
     assert np.array_equal(predictions[10:20], (3.0 * one[10:20] + two[10:20]) / 4.0)
@@ -102,13 +106,13 @@ def test_many_replacements_at_once_are_each_predicted_as_alone(
     alone = [next(rows.predict_each(column, [each])) for each in cells]
     monkeypatch.setattr(encoded_rows, "MAX_VALUES", values)
     result = list(rows.predict_each(column, cells))
-    assert [a.tobytes() for a in result] == [a.tobytes() for a in alone]
-    assert len({a.tobytes() for a in result}) == len(cells)
+    assert [a.points.tobytes() for a in result] == [a.points.tobytes() for a in alone]
+    assert len({a.points.tobytes() for a in result}) == len(cells)
 
 
 def test_no_rows_have_no_predictions() -> None:
     empty = EncodedRows.of(model_of(5), TABLE).take(np.array([], np.int64))
-    assert empty.predict().shape == (0, 1)
+    assert empty.predict().points.shape == (0, 1)
 
 
 def test_means_are_weighted_unless_no_row_counts() -> None:

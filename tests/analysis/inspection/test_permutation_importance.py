@@ -20,6 +20,7 @@ from nncli.analysis.inspection.permutation_importance import (
 from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel
 from nncli.models.model import Model
+from nncli.models.predictions import Predictions
 from nncli.nn.losses import MAE, MSE, CrossEntropy, Huber, Loss, Poisson, Quantile
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.number import RegressionTarget
@@ -175,7 +176,7 @@ def test_losses_are_in_the_targets_units(loss: Loss, name: str, y: float, predic
     target = RegressionTarget(names=("y",), centers=(5.0,), scales=(4.0,))
     judge = Scorer(model_of(target=target, loss=loss), np.array([[y]]), "rmse")
     assert judge.loss_name == name
-    assert judge.losses(np.array([[predicted]])) == pytest.approx([expected])
+    assert judge.losses(Predictions(target, np.array([[predicted]]))) == pytest.approx([expected])
 
 
 class FourthPower(MSE):
@@ -193,13 +194,13 @@ def test_a_new_loss_is_explained_by_its_own_values() -> None:
     spec = model.spec.model_copy(update={"loss": FourthPower()})
     scorer = Scorer(replace(model, spec=spec), np.array([[1.0]]), "rmse")
     assert scorer.loss_name == "fourth_power"
-    assert scorer.losses(np.array([[3.0]])) == pytest.approx([16.0])
+    assert scorer.losses(Predictions(spec.target, np.array([[3.0]]))) == pytest.approx([16.0])
 
 
 def test_the_loss_of_classes_is_the_log_loss() -> None:
     judge = Scorer(model_of(target=CLASSES, loss=CrossEntropy(label_smoothing=0.1)), np.array([0, 1, 1]), "accuracy")
     assert judge.loss_name == "log_loss"
-    losses = judge.losses(np.array([[0.5, 0.5], [0.75, 0.25], [1.0, 0.0]]))
+    losses = judge.losses(Predictions(CLASSES, np.array([[0.5, 0.5], [0.75, 0.25], [1.0, 0.0]])))
     assert losses[:2] == pytest.approx(-np.log([0.5, 0.25]))
     assert 80.0 < losses[2] < 100.0
 
@@ -207,7 +208,7 @@ def test_the_loss_of_classes_is_the_log_loss() -> None:
 def test_losses_of_several_targets_are_in_standard_deviations() -> None:
     target = RegressionTarget(names=("y", "z"), centers=(0.0, 0.0), scales=(4.0, 100.0))
     judge = Scorer(model_of(target=target), np.array([[0.0, 0.0]]), "rmse")
-    assert judge.losses(np.array([[4.0, 300.0]])) == pytest.approx([(1.0 + 9.0) / 2.0])
+    assert judge.losses(Predictions(target, np.array([[4.0, 300.0]]))) == pytest.approx([(1.0 + 9.0) / 2.0])
 
 
 def test_without_labels_columns_are_ranked_by_prediction_change() -> None:

@@ -117,7 +117,7 @@ def test_a_weight_of_two_is_a_row_twice_in_what_a_training_starts_from(tmp_path:
             for training in (weighted, repeated)
         )
         of_exposure = [1.0 if rows.exposure is None else rows.exposure[0] for rows in (of_weighted, of_repeated)]
-        for a, b in ((of_weighted.values, of_repeated.values), (of_weighted.loss_inputs, of_repeated.loss_inputs)):
+        for a, b in ((of_weighted.values, of_repeated.values), (of_weighted.points, of_repeated.points)):
             np.testing.assert_allclose(a[0] / of_exposure[0], b[0] / of_exposure[1], rtol=1e-6)
 
 

@@ -54,7 +54,7 @@ def predicted_rows(model: Ensemble, table: Table, mask: npt.NDArray[np.bool_]) -
         axis=0,
     )
     members = tuple(
-        MemberPredictions(np.flatnonzero(is_held_out), replace(item, values=item.values[is_held_out]))
+        MemberPredictions(np.flatnonzero(is_held_out), replace(item, points=item.values[is_held_out]))
         for item, is_held_out in zip(each, mask, strict=True)
     )
     return replace(

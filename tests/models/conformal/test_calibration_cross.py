@@ -81,7 +81,7 @@ def test_intervals_of_the_held_out_rows_by_hand() -> None:
 
 def test_quantiles_that_are_moved_past_each_other_become_a_point() -> None:
     quantiles = np.tile([-5.0, 0.0, 3.0], (20, 1, 1))
-    predictions = Predictions.of_quantiles(TARGET, quantiles, (0.25, 0.5, 0.75), "float64")
+    predictions = Predictions(TARGET, quantiles, levels=(0.25, 0.5, 0.75))
     lower, upper = cross_intervals(predictions, np.full((20, 1), -1.0), np.arange(20) % 2, 0.5, MSE())
     assert (lower.tolist(), upper.tolist()) == ([[-1.0]] * 20, [[-1.0]] * 20)
 
@@ -96,11 +96,11 @@ def test_a_row_without_probabilities_has_every_class() -> None:
 def test_a_held_out_row_is_scaled_by_its_own_width() -> None:
     y, folds = np.array([[1.0], [2.0], [-4.0], [8.0]]), np.array([0, 0, 1, 1])
     quantiles = np.array([2.0, 4.0, 8.0, 4.0])[:, None, None] * np.array([-0.5, 0.0, 0.5])
-    predictions = Predictions.of_quantiles(TARGET, quantiles, (0.05, 0.5, 0.95), "float64")
+    predictions = Predictions(TARGET, quantiles, levels=(0.05, 0.5, 0.95))
     lower, upper = cross_intervals(predictions, y, folds, 0.6, MSE())
     # the errors by the width are 0.5, 0.5, 0.5 and 2
     assert upper[:, 0].tolist() == [4.0, 8.0, 4.0, 2.0]
     assert lower.tolist() == (-upper).tolist()
-    of_pair = Predictions.of_quantiles(TARGET, quantiles, (0.25, 0.5, 0.75), "float64")
+    of_pair = Predictions(TARGET, quantiles, levels=(0.25, 0.5, 0.75))
     # the distances from the pair are 0 of fold 0, and 0 and 6 of fold 1
     assert cross_intervals(of_pair, y, folds, 0.6, MSE())[1][:, 0].tolist() == [7.0, 8.0, 4.0, 2.0]

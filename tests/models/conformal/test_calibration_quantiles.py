@@ -142,7 +142,7 @@ def test_new_rows_are_covered_and_the_width_follows_the_spread(folder: Path, nam
 def test_the_median_alone_has_the_intervals_of_absolute_errors(folder: Path) -> None:
     rows = held_out(folder, "folds")
     assert rows.predictions.quantiles is not None
-    median = Predictions.of_quantiles(rows.predictions.target, rows.predictions.quantiles[:, :, 2:3], (0.5,), "float64")
+    median = Predictions(rows.predictions.target, rows.predictions.quantiles[:, :, 2:3], levels=(0.5,))
     score = IntervalScore.of(median, 0.9, Quantiles())
     np.testing.assert_array_equal(score.scores(median, rows.y), np.abs(rows.y - median.values))
     assert score.bounds(median.values, median.quantiles).scale is None
@@ -151,13 +151,13 @@ def test_the_median_alone_has_the_intervals_of_absolute_errors(folder: Path) -> 
 def test_equal_quantiles_have_a_least_width(folder: Path) -> None:
     target, levels = held_out(folder, "folds").predictions.target, (0.05, 0.5, 0.95)
     quantiles = np.array([[[0.0, 0.0, 0.0]], [[-100.0, 0.0, 100.0]]])
-    predictions = Predictions.of_quantiles(target, quantiles, levels, "float64")
+    predictions = Predictions(target, quantiles, levels=levels)
     scores = IntervalScore.of(predictions, 0.5, Quantiles()).scores(predictions, np.array([[0.0], [100.0]]))
     assert scores.tolist() == [[0.0], [0.5]]
     scale = IntervalScore.of(predictions, 0.5, Quantiles()).bounds(predictions.values, quantiles).scale
     assert scale is not None
     assert scale[:, 0].tolist() == pytest.approx([1.0, 200.0])
-    flat = Predictions.of_quantiles(target, quantiles[:1], levels, "float64")
+    flat = Predictions(target, quantiles[:1], levels=levels)
     assert IntervalScore.of(flat, 0.5, Quantiles()).scores(flat, np.array([[3.0]])).tolist() == [[3.0]]
 
 
@@ -165,7 +165,7 @@ def test_bounds_that_cross_become_their_mean(folder: Path) -> None:
     rows, model = held_out(folder, "one"), Run(folder / "one").load_model()
     assert rows.predictions.quantiles is not None
     far = rows.predictions.quantiles + np.array([-99.0, -1, 0, 1, 99])
-    wide = replace(rows, predictions=Predictions.of_quantiles(rows.predictions.target, far, LEVELS, "float64"))
+    wide = replace(rows, predictions=Predictions(rows.predictions.target, far, levels=LEVELS))
     table = read_table(folder / "new.csv").take(np.arange(9))
     interval = ConformalPredictor.of(model, wide, UncertaintyOptions(interval=(0.9,))).predict(table).intervals[0]
     np.testing.assert_array_equal(interval.lower, interval.upper)

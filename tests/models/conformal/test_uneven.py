@@ -97,7 +97,7 @@ def test_a_tail_is_that_of_the_binomial_distribution(n: int, data: st.DataObject
 
 def test_the_remedies_are_those_that_the_model_has() -> None:
     city, third = (UnevenCoverage(0.9, "y", column, "Zug", 100, 0.7) for column in ("city", None))
-    quantiles = Predictions.of_quantiles(CONSTANT.target, np.zeros((1, 1, 3)), (0.05, 0.5, 0.95), "float64")
+    quantiles = Predictions(CONSTANT.target, np.zeros((1, 1, 3)), levels=(0.05, 0.5, 0.95))
     assert "--by city" in city.note(CONSTANT, "out-of-fold")
     assert "loss=quantiles" in city.note(CONSTANT, "out-of-fold")
     assert "--by" not in city.note(CONSTANT, "out-of-fold", by="town")

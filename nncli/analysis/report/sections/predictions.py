@@ -123,7 +123,7 @@ def survival(held_out: HeldOutPredictions) -> Section | None:
 def _shares_below(held_out: HeldOutPredictions) -> Table:
     """The share of the actual values of each target that is at most the predicted quantile of each level."""
     predictions = held_out.predictions
-    shares = np.average(held_out.y[:, :, None] <= predictions.loss_inputs, axis=0, weights=held_out.weights)
+    shares = np.average(held_out.y[:, :, None] <= predictions.points, axis=0, weights=held_out.weights)
     rows = tuple(
         (f"{level:g}", *(format_percent(float(share)) for share in shares[:MAX_TARGETS, k]))
         for k, level in enumerate(predictions.levels)
@@ -137,7 +137,7 @@ def _shares_below(held_out: HeldOutPredictions) -> Table:
 
 def _cdf_histogram(held_out: HeldOutPredictions, j: int, name: str) -> Figure:
     """The probability integral transform of target `j`: the share of each predicted distribution below the value."""
-    shares = held_out.loss.cdf(held_out.predictions.loss_inputs[:, [j]], held_out.y[:, [j]])[:, 0]
+    shares = held_out.loss.cdf(held_out.predictions.points[:, [j]], held_out.y[:, [j]])[:, 0]
     edges = np.linspace(0.0, 1.0, CDF_BARS + 1)
     heights, _ = np.histogram(shares[np.isfinite(shares)], edges)
     text = (

@@ -66,7 +66,7 @@ def test_the_histogram_of_the_integral_transform_is_a_u_for_narrow_distributions
     target, n = held_out.predictions.target, len(held_out.y)
     centers = held_out.y + np.random.default_rng(0).normal(size=(n, 1))
     quantiles = centers[:, :, None] + spread * np.array([loss.standard_quantile(q) for q in loss.levels])
-    predictions = Predictions.of_quantiles(target, quantiles, loss.levels, "float64")
+    predictions = Predictions(target, quantiles, levels=loss.levels)
     parts = parts_of(replace(held_out, predictions=predictions, loss=loss))
     (figure,) = (
         figure

@@ -76,9 +76,9 @@ def test_intervals_of_predicted_quantiles_follow_the_spread(numbers: HeldOutPred
     y = numbers.y + spread[:, :, 0] * np.random.default_rng(0).normal(size=numbers.y.shape)
     quantiles = numbers.y[:, :, None] + spread * np.array([-1.28, 0.0, 1.28])
     target = numbers.predictions.target
-    predictions = Predictions.of_quantiles(target, quantiles, (0.1, 0.5, 0.9), "float64")
+    predictions = Predictions(target, quantiles, levels=(0.1, 0.5, 0.9))
     coverage, *_ = tables(section_of(replace(numbers, y=y, predictions=predictions)))
-    same_width = replace(predictions, quantiles=None, levels=())
+    same_width = Predictions(target, predictions.values)
     others, *_ = tables(section_of(replace(numbers, y=y, predictions=same_width)))
     by_level, by_level_of_others = ({row[0]: row for row in table.rows} for table in (coverage, others))
     assert float(str(by_level["0.8"][4])) < 0.8 * float(str(by_level_of_others["0.8"][4]))  # the interval score
@@ -111,7 +111,7 @@ def test_too_few_rows_and_training_rows_have_no_section(numbers: HeldOutPredicti
 
 def test_infinite_predictions_have_no_section(numbers: HeldOutPredictions) -> None:
     values = np.full_like(numbers.predictions.values, np.inf)
-    assert uncertainty(replace(numbers, predictions=replace(numbers.predictions, values=values)), ()) is None
+    assert uncertainty(replace(numbers, predictions=replace(numbers.predictions, points=values)), ()) is None
 
 
 def test_a_third_of_the_predictions_that_is_rarely_covered_is_named(numbers: HeldOutPredictions) -> None:

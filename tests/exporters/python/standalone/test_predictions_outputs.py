@@ -18,7 +18,7 @@ def test_numbers_have_the_columns_of_predict(names: tuple[str, ...]) -> None:
     k = len(names)
     quantiles = np.arange(6.0 * k).reshape(2, k, 3)
     target = RegressionTarget(names=names, centers=(0.0,) * k, scales=(1.0,) * k)
-    wanted = Predictions.of_quantiles(target, quantiles, (0.05, 0.5, 0.975), "float64").frame()
+    wanted = Predictions(target, quantiles, levels=(0.05, 0.5, 0.975)).frame()
     values = {3: quantiles[:, :, 1], 4: quantiles.reshape(2, 3 * k), 7: quantiles[:, :, 0], 8: quantiles[:, :, 2]}
     outputs = Outputs(names, 3, 4, (0.05, 0.5, 0.975), (Bounds(0.9, 7, 8),))
     columns = output_columns(outputs, "float64", values)
