@@ -27,6 +27,7 @@ from nncli.nn.losses import Loss
 from nncli.nn.member_predictor import MemberPredictor
 from nncli.nn.predictor import Input
 from nncli.targets.decision import Decision
+from nncli.targets.head import Head
 from nncli.targets.target import Target, TargetKind, kind_of
 
 
@@ -48,6 +49,11 @@ class EnsembleSpec(Spec):
     temperature: PositiveFloat = 1.0
     decision: Decision | None = None
     weights: tuple[PositiveFloat, ...] | None = None
+
+    @property
+    def head(self) -> Head:
+        """The target with the loss, as the parts that other rooms call."""
+        return self.target.head(self.loss)
 
     @model_validator(mode="after")
     def _check_weights(self) -> Self:

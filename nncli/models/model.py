@@ -32,6 +32,7 @@ from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 from nncli.nn.predictor import BLOCK_ROWS, Predictor
 from nncli.targets.decision import Decision
+from nncli.targets.head import Head
 from nncli.targets.target import Target
 
 Version = Literal[1]
@@ -59,6 +60,11 @@ class ModelSpec(Spec):
     dialect: CsvDialect = PLAIN_NUMBERS
     temperature: PositiveFloat = 1.0
     decision: Decision | None = None
+
+    @property
+    def head(self) -> Head:
+        """The target with the loss, as the parts that other rooms call."""
+        return self.target.head(self.loss)
 
     @property
     def monotone(self) -> dict[str, Direction]:

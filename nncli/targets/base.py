@@ -25,10 +25,11 @@ from nncli.data.columns.hashing import Hashes
 from nncli.data.columns.parsing import CellErrors, readable
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask, Precision, RowIndices
-from nncli.nn.losses import Loss
+from nncli.nn.losses import Loss, LossBase
 from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value
 from nncli.targets.decision import Decision, decide
+from nncli.targets.head import Head
 from nncli.targets.metrics.bootstrap import ConfidenceInterval, Samples
 from nncli.targets.metrics.calibration import apply_temperature, lower_temperature
 from nncli.targets.metrics.classification import ClassificationScores
@@ -217,6 +218,10 @@ class TargetBase(Spec):
         """The name of the task that losses of this kind have."""
         task: Task = cls.model_fields["task"].default
         return task
+
+    def head(self, loss: LossBase) -> Head:
+        """The parts of this target with the loss that it is learned by."""
+        return Head(self, loss)
 
     @property
     def title(self) -> str:
