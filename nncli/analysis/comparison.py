@@ -472,8 +472,8 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
 def _score_rows(runs: Sequence[ComparedRun], comparable: Sequence[ComparableRun | None]) -> tuple[ScoreRow, ...]:
     """Every score that any run has."""
     scores_of = [{(score.target, score.name): score for score in run.scores} for run in runs]
-    positive = {run.labels for run in comparable if run is not None and run.labels is not None}
-    labels = positive.pop() if len(positive) == 1 else ()
+    classes = {run.scoring.classes for run in comparable if run is not None} - {()}
+    labels = classes.pop() if len(classes) == 1 else ()
     rows = []
     for target, name in dict.fromkeys(key for scores in scores_of for key in scores):
         values = tuple(scores.get((target, name)) for scores in scores_of)

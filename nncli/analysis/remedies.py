@@ -102,7 +102,7 @@ def _compare(remedy: MeasuredRemedy, before: HeldOutPredictions, after: HeldOutP
         balanced = replace(remedy, measure="balanced accuracy", rows=len(before), higher_is_better=True)
         return replace(balanced, before=of[0], after=of[1])
     a, b = comparable_run(before), comparable_run(after)
-    shared = None if a is None or b is None else shared_losses(replace(a, decision=None), replace(b, decision=None))
+    shared = None if a is None or b is None else shared_losses(a, b)
     if shared is None:
         return replace(remedy, reason="the trainings share no held-out rows")
     interval = shared.test.interval

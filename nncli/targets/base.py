@@ -25,7 +25,7 @@ from nncli.data.columns.hashing import Hashes
 from nncli.data.columns.parsing import CellErrors, readable
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask, Precision, RowIndices
-from nncli.nn.losses import Loss, LossBase
+from nncli.nn.losses import Loss
 from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value
 from nncli.targets.decision import Decision, decide
@@ -36,6 +36,9 @@ from nncli.targets.metrics.classification import ClassificationScores
 from nncli.targets.metrics.metric import ScoreValues
 from nncli.targets.metrics.registry import BoundMetric, metric_names
 from nncli.targets.views import Intervals, View
+
+if TYPE_CHECKING:
+    from nncli.targets.scoring import Scoring
 
 Truth: TypeAlias = NDArray[Any]
 """True targets: class codes (rows,), or numbers (rows, targets) in their own units."""
@@ -75,6 +78,8 @@ Scores: TypeAlias = ClassificationScores | tuple[ScoreValues, ...]
 class Predicted(Protocol):
     """Predictions of rows; see `nncli.models.predictions.Predictions`."""
 
+    @property
+    def target(self) -> TargetBase: ...
     @property
     def points(self) -> Floats: ...
     @property
@@ -219,9 +224,13 @@ class TargetBase(Spec):
         task: Task = cls.model_fields["task"].default
         return task
 
-    def head(self, loss: LossBase) -> Head:
+    def head(self, loss: Loss) -> Head:
         """The parts of this target with the loss that it is learned by."""
-        return Head(self, loss)
+        return Head(self, loss, scoring=self.scoring(loss))
+
+    @abstractmethod
+    def scoring(self, loss: Loss) -> Scoring:
+        """How predictions by a loss are compared."""
 
     @property
     def title(self) -> str:
@@ -293,6 +302,10 @@ class TargetBase(Spec):
     @abstractmethod
     def hash_cells(self, table: Table) -> list[Hashes]:
         """A hash of each cell (rows,), for each target."""
+
+    def truth_texts(self, y: Truth) -> Truth:
+        """The targets as people know them: the names of classes, or the numbers."""
+        return y
 
     def true_classes(self, table: Table) -> Codes | None:
         """The class codes (rows,) of a table, -1 where a cell is missing and -2 where it is unknown; None without."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -18,12 +18,12 @@ from nncli.data.columns.hashing import Hashes, hash_texts
 from nncli.data.columns.parsing import CellErrors, parse_numbers, read_text
 from nncli.data.columns.spellings import alternative_categories
 from nncli.data.table import Table
-from nncli.nn.arrays import Codes, Floats
+from nncli.nn.arrays import Codes, Floats, Mask
 from nncli.nn.losses import Loss
 from nncli.nn.program.program import LabelType, Outputs
 from nncli.nn.program.values import Value, is_nan, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, Uncertainty, missing_target_error
-from nncli.targets.decision import Decision, LabelThresholds, lower_decision
+from nncli.targets.decision import Decision, LabelThresholds, constant_decision, lower_decision
 from nncli.targets.metrics.bootstrap import ConfidenceInterval, Samples
 from nncli.targets.metrics.classification import (
     POSITIVE_CLASS_METRICS,
@@ -36,6 +36,7 @@ from nncli.targets.metrics.classification_resamples import LOG_LOSS_EPS, Classif
 from nncli.targets.metrics.intervals import MEANS_OF_CLASSES, positive_class_interval
 from nncli.targets.metrics.metric import Metric, plugin_metrics, resampled_scores
 from nncli.targets.metrics.registry import COST, METRICS, BoundMetric, metric_function
+from nncli.targets.scoring import Comparison, LinearFit, Measure, Scoring, SelectionLoss, fit_logistic, softmax
 from nncli.targets.views import Confusions, Intervals, Separation
 
 INTEGER_TYPES = (pl.Int64, pl.UInt64, pl.Int128)
@@ -315,6 +316,12 @@ class Classes(TargetBase):
     def verdict_metric(cls, loss: Loss) -> str:
         return cls.loss_metric(loss)
 
+    def truth_texts(self, y: Truth) -> Truth:
+        return np.array(self.labels)[y]
+
+    def scoring(self, loss: Loss) -> Scoring:
+        return ClassScoring(self)
+
     def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:
         """The log loss, or for accuracy the error."""
         return self.row_errors(predictions, y)[0] if metric == "accuracy" else log_loss_per_row(y, predictions.values)
@@ -361,3 +368,61 @@ class ClassificationTarget(Classes):
     """Classes that a loss of a classification is for."""
 
     task: Literal["classification"] = "classification"
+
+
+def _costs_of_rows(predictions: Predicted, y: Truth) -> Floats:
+    """What the predicted classes (rows,) cost."""
+    costs = None if predictions.decision is None else predictions.decision.cost_of(predictions.target.labels)
+    return _errors(predictions, y) if costs is None else np.asarray(costs[y, predictions.classes], np.float64)
+
+
+def _errors(predictions: Predicted, y: Truth) -> Floats:
+    return np.asarray(predictions.classes != y, np.float64)
+
+
+LOG_LOSS = Measure("log loss", lambda predictions, y: log_loss_per_row(y, predictions.values))
+ERROR_RATE = Measure("error rate", _errors, of_classes=True)
+
+
+@dataclass(frozen=True)
+class ClassScoring:
+    """Classes are compared by the log loss.
+
+    By the error rate the better of two models of a rare class would be the one that never predicts it, so it is shown
+    beside only, or the cost of a row if the classes of all are decided by the same costs.
+    """
+
+    target: Classes
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.target.labels
+
+    @property
+    def in_common(self) -> Comparison:
+        return Comparison((LOG_LOSS,), beside=ERROR_RATE)
+
+    def comparison(self, decision: Decision | None) -> Comparison:
+        costs = constant_decision(decision, self.target.labels)
+        if costs is None:
+            return self.in_common
+        beside = Measure("cost per row", _costs_of_rows, key=costs, is_square=False, of_classes=True)
+        return Comparison((LOG_LOSS,), beside=beside)
+
+    @property
+    def linear(self) -> LinearFit | None:
+        def fit(X: Floats, y: Truth, w: Floats, new: Floats) -> Floats:
+            return softmax(new @ fit_logistic(X, np.eye(self.target.n_outputs)[y], w, softmax))
+
+        return fit
+
+    def selection(self, points: Floats, y: Truth, metric: str | None) -> SelectionLoss:
+        """By the log loss, or for the accuracy by the classification error."""
+        if metric == "accuracy":
+
+            def errors(p: Floats, rows: Mask) -> Floats:
+                return np.asarray(self.target.decide(p, None) != y[rows], np.float64)
+
+            return SelectionLoss(points, errors, "classification error")
+        of_truth = np.take_along_axis(points, y[None, :, None], axis=2)[:, :, 0]
+        return SelectionLoss(of_truth, lambda p, _: -np.log(p.clip(LOG_LOSS_EPS, 1.0)), "log loss")

@@ -1,7 +1,8 @@
 """A head: a fitted target with the loss that it is learned by, as the rooms above `targets` know it.
 
-It is composed of parts, which know arrays, Polars series and words, and nothing of files, pictures or HTTP. A room calls
-a part; it never asks of which kind a target or a loss is. Where a kind has nothing to give, a part returns nothing.
+It is composed of parts, which know arrays, Polars series and words, and nothing of files, pictures or HTTP. A room
+calls a part; it never asks of which kind a target or a loss is. Where a kind has nothing to give, a part returns
+nothing.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nncli.nn.losses import LossBase
+from nncli.nn.losses import Loss
 
 if TYPE_CHECKING:
     from nncli.targets.base import TargetBase
+    from nncli.targets.scoring import Scoring
 
 
 @dataclass(frozen=True)
@@ -20,4 +22,5 @@ class Head:
     """The parts of a target and its loss. It is derived from them, and never stored."""
 
     target: TargetBase
-    loss: LossBase
+    loss: Loss
+    scoring: Scoring

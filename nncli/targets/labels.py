@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -39,6 +39,7 @@ from nncli.targets.metrics.labels import (
 )
 from nncli.targets.metrics.metric import plugin_metrics, resampled_scores
 from nncli.targets.metrics.registry import METRICS, BoundMetric, metric_function
+from nncli.targets.scoring import NUMBERS, Comparison, LinearFit, Measure, Scoring, SelectionLoss, fit_logistic
 from nncli.targets.views import Intervals, LabelRates
 
 SEPARATORS = "|;,"
@@ -350,6 +351,9 @@ class MultilabelTarget(TargetBase):
     def verdict_metric(cls, loss: Loss) -> str:
         return "log_loss"
 
+    def scoring(self, loss: Loss) -> Scoring:
+        return LabelScoring(loss)
+
     def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:
         """The log loss, or for the Hamming loss that."""
         if metric == "hamming_loss":
@@ -428,3 +432,36 @@ def _split(cells: pl.Series, separator: str) -> pl.DataFrame:
     """The `label`s of cells, each with its `row`, without spaces around them and empty ones."""
     frame = pl.DataFrame({"row": np.arange(len(cells)), "label": cells.fill_null("").str.split(separator)})
     return frame.explode("label").with_columns(pl.col("label").str.strip_chars()).filter(pl.col("label") != "")
+
+
+def _logistic_regression(X: Floats, y: Truth, w: Floats, new: Floats) -> Floats:
+    return logistic(new @ fit_logistic(X, y, w, logistic))
+
+
+@dataclass(frozen=True)
+class LabelScoring:
+    """Labels are compared by the loss that runs share."""
+
+    loss: Loss
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def in_common(self) -> Comparison:
+        return NUMBERS
+
+    @property
+    def linear(self) -> LinearFit | None:
+        return _logistic_regression
+
+    def comparison(self, decision: Decision | None) -> Comparison:
+        loss, name = self.loss, self.loss.per_row_name.replace("_", " ")
+        if not loss.is_comparison_measure:
+            return self.in_common
+        own = Measure(name, lambda predictions, y: loss.per_row(predictions.values, y), key=loss, is_square=False)
+        return Comparison((own,))
+
+    def selection(self, points: Floats, y: Truth, metric: str | None) -> SelectionLoss:
+        return SelectionLoss(points, lambda P, rows: label_log_losses(y[rows], P), "log loss")

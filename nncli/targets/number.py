@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -39,6 +39,15 @@ from nncli.targets.metrics.regression import (
     mean_pinball_metric,
     regression_metrics,
     regression_scores,
+)
+from nncli.targets.scoring import (
+    NUMBERS,
+    Comparison,
+    LinearFit,
+    Scoring,
+    SelectionLoss,
+    number_measure,
+    ridge_regression,
 )
 from nncli.targets.views import ActualByPredicted, Intervals
 
@@ -278,6 +287,9 @@ class Numbers(TargetBase):
             return deviance_name(loss.deviance_power)
         return "mae" if isinstance(loss, MAE) else "rmse"
 
+    def scoring(self, loss: Loss) -> Scoring:
+        return NumberScoring(loss)
+
     def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:
         """The squared or absolute error, of several targets in units of their spread, or the pinball loss."""
         spread = y.std(axis=0)
@@ -323,6 +335,45 @@ class Numbers(TargetBase):
             ", ".join(form(float(value)) for value in values[row, :MAX_SHOWN]) for values in (y, predictions.values)
         )
         return actual, predicted, form(error)
+
+
+@dataclass(frozen=True)
+class NumberScoring:
+    """Numbers are compared by the loss that runs share, or else by the squared and the absolute error."""
+
+    loss: Loss
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def in_common(self) -> Comparison:
+        return NUMBERS
+
+    @property
+    def linear(self) -> LinearFit | None:
+        return ridge_regression
+
+    def comparison(self, decision: Decision | None) -> Comparison:
+        if isinstance(self.loss, MSE):
+            return Comparison((number_measure(self.loss),), beside=number_measure(MAE()))
+        return Comparison((number_measure(self.loss),)) if self.loss.is_comparison_measure else self.in_common
+
+    def selection(self, points: Floats, y: Truth, metric: str | None) -> SelectionLoss:
+        """By the pinball loss or the CRPS of a loss of quantiles, else by the squared or the absolute error.
+
+        Of several targets, each is divided by its standard deviation.
+        """
+        loss, spread = self.loss, y.std(axis=0) if y.shape[1] > 1 else np.ones(1)
+        unit = np.where(spread > 0.0, spread, 1.0)
+        truth, values = y / unit, points / (unit[:, None] if points.ndim == 4 else unit)
+        if loss.quantile is not None or loss.quantile_levels:
+            measure = "CRPS" if loss.has_distribution else "pinball loss"
+            return SelectionLoss(values, lambda z, rows: loss.per_row(z, truth[rows]), measure)
+        if metric in ABSOLUTE_ERRORS:
+            return SelectionLoss(values, lambda z, rows: np.abs(z - truth[rows]).mean(axis=1), "absolute error")
+        return SelectionLoss(values, lambda z, rows: np.square(z - truth[rows]).mean(axis=1), "squared error")
 
 
 class RegressionTarget(Numbers):

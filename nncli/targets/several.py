@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, NoReturn, Self
 
 import numpy as np
@@ -27,6 +28,7 @@ from nncli.targets.metrics.metric import ScoreValues
 from nncli.targets.metrics.registry import RELATIVE_LOSS, BoundMetric, metric_function
 from nncli.targets.number import RegressionTarget
 from nncli.targets.ordinal import OrderedClasses
+from nncli.targets.scoring import Comparison, LinearFit, Scoring, SelectionLoss
 from nncli.targets.views import Intervals
 
 OneTarget = Annotated[
@@ -250,6 +252,9 @@ class SeveralTargets(TargetBase):
     def verdict_metric(cls, loss: Loss) -> str:
         return RELATIVE_LOSS.name
 
+    def scoring(self, loss: Loss) -> Scoring:
+        return SeveralScoring(self)
+
     def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:
         return loss.per_row(predictions.values, y, scale=self.scale)
 
@@ -267,3 +272,30 @@ class SeveralTargets(TargetBase):
         self, predictions: Predicted, y: Truth, row: int, error: float, form: Callable[[float], str] = format_number
     ) -> NoReturn:
         raise self._of_one("outcomes of rows")
+
+
+@dataclass(frozen=True)
+class SeveralScoring:
+    """The run of each target has its own."""
+
+    target: SeveralTargets
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def in_common(self) -> Comparison:
+        return Comparison(())
+
+    @property
+    def linear(self) -> LinearFit | None:
+        return None
+
+    def comparison(self, decision: Decision | None) -> Comparison:
+        return self.in_common
+
+    def selection(self, points: Floats, y: Truth, metric: str | None) -> SelectionLoss:
+        message = "networks of several trials are averaged for one target, and there are"
+        hint = "Train the best trial, or search for one target."
+        raise UsageError(f"{message} {join_quoted(self.target.names)}", hint=hint)

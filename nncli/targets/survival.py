@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
@@ -41,6 +41,7 @@ from nncli.targets.metrics.survival import (
     kaplan_meier,
     scored_times,
 )
+from nncli.targets.scoring import Comparison, LinearFit, Measure, Scoring, SelectionLoss
 from nncli.targets.views import Intervals, SurvivalCurves
 
 MOST_BINS, EVENTS_PER_BIN = 20, 8
@@ -427,6 +428,9 @@ class SurvivalTarget(TargetBase):
     def verdict_metric(cls, loss: Loss) -> str:
         return cls.loss_metric(loss)
 
+    def scoring(self, loss: Loss) -> Scoring:
+        return CurveScoring(self, loss)
+
     def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:
         """The Brier score of each row, the mean over time, or else the negative log-likelihood."""
         if metric == BRIER and len(self.names) == 2:
@@ -509,3 +513,35 @@ def events(table: Table, name: str) -> tuple[Floats, list[CellErrors]]:
     if others.any() and set(words.drop_nulls().unique().to_list()) == {"1", "2"}:
         hint = f"{hint} In the data sets of R, 1 is often a censored row and 2 an event."
     return y, CellErrors.of(others, "does not tell whether the event happened", hint)
+
+
+@dataclass(frozen=True)
+class CurveScoring:
+    """Curves, which may be of other times in each run, are compared by the Brier score or the log-likelihood."""
+
+    target: SurvivalTarget
+    loss: Loss
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def linear(self) -> LinearFit | None:
+        return None
+
+    @property
+    def in_common(self) -> Comparison:
+        metric = self.target.loss_metric(self.loss)
+
+        def prepare(predictions: Predicted, y: Truth) -> Floats:
+            return predictions.target.test_losses(metric, self.loss, predictions, y)
+
+        return Comparison((Measure(self.target.test_loss_name(metric), prepare),))
+
+    def comparison(self, decision: Decision | None) -> Comparison:
+        return self.in_common
+
+    def selection(self, points: Floats, y: Truth, metric: str | None) -> SelectionLoss:
+        """By the negative log-likelihood."""
+        return SelectionLoss(points, lambda S, rows: self.target._losses(y[rows], S), self.target.error_title)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, sqrt
 from pathlib import Path
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from nncli.base.atomic_files import batched_fsync, write_bytes
 from nncli.base.errors import Location, RunError, UsageError
 from nncli.base.scratch import Scratch, existing_parent
-from nncli.base.text import format_number, join_quoted
+from nncli.base.text import format_number
 from nncli.config.schema import Config
 from nncli.fitting.ensemble.build import BuiltEnsemble, training_scores
 from nncli.fitting.ensemble.out_of_fold import EnsembleData
@@ -32,7 +32,6 @@ from nncli.models.model import Model, ModelSpec
 from nncli.models.predictions import Predictions
 from nncli.models.scores import validation_card
 from nncli.nn.arrays import Floats
-from nncli.nn.losses import Loss
 from nncli.nn.training.early_stopping import part_numbers
 from nncli.run_directory.config import read_config
 from nncli.run_directory.cross_validation import FoldsManifest, joint_spec, networks_of, read_record
@@ -40,10 +39,7 @@ from nncli.run_directory.filenames import CONFIG, HEALTH, HISTORY, LARGEST_FILE,
 from nncli.run_directory.loader import read_file, read_manifest, read_spec
 from nncli.run_directory.manifest import Manifest, SelectedTrial, SelectionRecord, member_folder
 from nncli.run_directory.run import Run
-from nncli.targets.metrics.classification_resamples import LOG_LOSS_EPS
-from nncli.targets.metrics.labels import label_log_losses
-from nncli.targets.number import ABSOLUTE_ERRORS
-from nncli.targets.target import Target
+from nncli.targets.scoring import SelectionLoss
 from nncli.version import __version__
 
 ROUNDS = 10
@@ -125,7 +121,7 @@ def write_selected_ensemble(
         ),
         candidates=len(read),
         rounds=rounds,
-        measure=candidates.measure,
+        measure=candidates.loss.measure,
         loss=selection.loss,
         cross_fitted_loss=cross_fitted.loss,
     )
@@ -148,25 +144,10 @@ def write_selected_ensemble(
 
 def candidates_of(trials: Sequence[FinishedTrial], metric: str | None = None) -> CandidatePredictions:
     """The held-out predictions of trials as candidates of a selection."""
-    rows = trials[0].held_out
-    if rows.predictions.target.has_parts:
-        names = join_quoted(rows.predictions.target.names)
-        message = f"networks of several trials are averaged for one target, and there are {names}"
-        raise UsageError(message, hint="Train the best trial, or search for one target.")
-    values = np.stack([trial.held_out.predictions.points for trial in trials])
-    if rows.predictions.target.has_labels:
-        if metric == "accuracy":
-            return CandidatePredictions.of_errors(values, rows.y, rows.weights, rows.predictions.target)
-        return CandidatePredictions.of_classes(values, rows.y, rows.weights)
-    if rows.predictions.target.has_curve:
-        target, loss = rows.predictions.target, trials[0].first.loss
-        return CandidatePredictions(
-            values, lambda S, mask: target.row_losses(loss, S, rows.y[mask], 1.0), rows.weights, target.error_title
-        )
-    if rows.predictions.target.has_probabilities:
-        return CandidatePredictions.of_labels(values, rows.y, rows.weights)
-    is_absolute = metric in ABSOLUTE_ERRORS
-    return CandidatePredictions.of_numbers(values, rows.y, rows.weights, trials[0].first.loss, absolute=is_absolute)
+    rows, first = trials[0].held_out, trials[0].first
+    scoring = rows.predictions.target.head(first.loss).scoring
+    points = np.stack([trial.held_out.predictions.points for trial in trials])
+    return CandidatePredictions(scoring.selection(points, rows.y, metric), rows.weights)
 
 
 def _scored_predictions(
@@ -226,73 +207,24 @@ class Selection:
 
 @dataclass(frozen=True)
 class CandidatePredictions:
-    """What the loss of a mean of candidates is computed from: `values` (candidates, rows, …) and the loss of each row.
+    """What candidates predict, with the loss that they are selected by, and the sample weights (rows,)."""
 
-    `row_losses` are those (rows,) of values (rows, …) of some rows, given by their mask. `weights` (rows,) are sample
-    weights. `measure` is the name of the loss.
-    """
-
-    values: Floats
-    row_losses: Callable[[Floats, Mask], Floats]
+    loss: SelectionLoss
     weights: Floats | None
-    measure: str
-
-    @classmethod
-    def of_classes(
-        cls, probabilities: Floats, y: npt.NDArray[np.int64], weights: Floats | None
-    ) -> CandidatePredictions:
-        """Candidates by the log loss, from probabilities (candidates, rows, classes) and class codes (rows,)."""
-        of_truth = np.take_along_axis(probabilities, y[None, :, None], axis=2)[:, :, 0]
-        return cls(of_truth, lambda p, _: -np.log(p.clip(LOG_LOSS_EPS, 1.0)), weights, "log loss")
-
-    @classmethod
-    def of_errors(
-        cls, probabilities: Floats, y: npt.NDArray[np.int64], weights: Floats | None, target: Target
-    ) -> CandidatePredictions:
-        """Candidates by the classification error, from probabilities (candidates, rows, classes) and codes (rows,)."""
-
-        def errors(p: Floats, rows: Mask) -> Floats:
-            return np.asarray(target.decide(p, None) != y[rows], np.float64)
-
-        return cls(probabilities, errors, weights, "classification error")
-
-    @classmethod
-    def of_labels(cls, probabilities: Floats, y: Floats, weights: Floats | None) -> CandidatePredictions:
-        """Candidates by the log loss, from probabilities (candidates, rows, labels) and labels (rows, labels)."""
-        return cls(probabilities, lambda P, rows: label_log_losses(y[rows], P), weights, "log loss")
-
-    @classmethod
-    def of_numbers(
-        cls, predictions: Floats, y: Floats, weights: Floats | None, loss: Loss, *, absolute: bool = False
-    ) -> CandidatePredictions:
-        """Candidates by the pinball loss or the CRPS of a `loss` of quantiles, else by the squared or `absolute` error.
-
-        `predictions` are (candidates, rows, targets), or (candidates, rows, targets, levels) for several quantiles, and
-        `y` (rows, targets). Of several targets, each is divided by its standard deviation.
-        """
-        spread = y.std(axis=0) if y.shape[1] > 1 else np.ones(1)
-        unit = np.where(spread > 0.0, spread, 1.0)
-        truth, values = y / unit, predictions / (unit[:, None] if predictions.ndim == 4 else unit)
-        if loss.quantile is not None or loss.quantile_levels:
-            measure = "CRPS" if loss.has_distribution else "pinball loss"
-            return cls(values, lambda z, rows: loss.per_row(z, truth[rows]), weights, measure)
-        if absolute:
-            return cls(values, lambda z, rows: np.abs(z - truth[rows]).mean(axis=1), weights, "absolute error")
-        return cls(values, lambda z, rows: np.square(z - truth[rows]).mean(axis=1), weights, "squared error")
 
     def mean_loss(self, values: Floats, rows: Mask) -> float:
         """The weighted mean loss of values (rows, …) of some rows; infinite if it is not finite."""
         with np.errstate(all="ignore"):
-            losses = self.row_losses(values, rows)
+            losses = self.loss.row_losses(values, rows)
             weights = None if self.weights is None or not self.weights[rows].any() else self.weights[rows]
             mean = float(np.average(losses, weights=weights))
         return mean if np.isfinite(mean) else np.inf
 
     def mean_of(self, picks: tuple[int, ...], rows: Mask) -> Floats:
         """The mean of the values of some candidates (rows, …) of some rows."""
-        total = np.zeros(self.values[0][rows].shape)
+        total = np.zeros(self.loss.values[0][rows].shape)
         for pick in picks:
-            total += self.values[pick][rows]
+            total += self.loss.values[pick][rows]
         return total / len(picks)
 
     def pick(self, rounds: int, rows: Mask) -> Selection:
@@ -300,7 +232,7 @@ class CandidatePredictions:
 
         A candidate can be picked again, which gives it a larger weight. Of equals, the first is picked.
         """
-        values = self.values[:, rows]
+        values = self.loss.values[:, rows]
         total, picks, losses = np.zeros(values.shape[1:]), list[int](), list[float]()
         for n in range(1, rounds + 1):
             each = [self.mean_loss((total + value) / n, rows) for value in values]
@@ -316,7 +248,7 @@ class CandidatePredictions:
         The loss of all rows is then not lower by the choice, unlike that of rows that choose.
         """
         selections = {int(k): self.pick(rounds, part != k) for k in np.unique(part)}
-        values = np.empty(self.values.shape[1:])
+        values = np.empty(self.loss.values.shape[1:])
         for k, selection in selections.items():
             values[part == k] = self.mean_of(selection.picks, part == k)
         return CrossFittedSelection(selections, self.mean_loss(values, np.ones(len(part), np.bool_)))

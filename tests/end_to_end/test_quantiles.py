@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -124,17 +125,16 @@ def test_the_score_is_the_mean_pinball_loss_beside_that_of_the_quantiles_of_the_
 def test_runs_are_compared_by_all_quantiles(held_out: HeldOutPredictions) -> None:
     run = comparable_run(held_out)
     assert run is not None
-    assert run.quantiles is not None
-    wide = run.quantiles + np.array([-50.0, 0.0, 50.0])
+    wide = run.predictions.points + np.array([-50.0, 0.0, 50.0])
     worse = comparable_run(held_out)
     assert worse is not None
-    (pair,) = compare_pairwise([run, type(worse)(**{**vars(worse), "quantiles": wide})])
+    (pair,) = compare_pairwise([run, replace(worse, predictions=replace(worse.predictions, points=wide))])
     assert (pair.measure, pair.favored) == ("pinball loss", 0)
     assert pair.is_significant
     unit = held_out.y.std(axis=0)
     loss = Quantiles(levels=LEVELS)
     expected = loss.per_row(wide / unit[:, None], held_out.y / unit) - loss.per_row(
-        run.quantiles / unit[:, None], held_out.y / unit
+        run.predictions.points / unit[:, None], held_out.y / unit
     )
     factor = 1.0 if run.averaging is None else np.mean(run.averaging.factors) ** 0.5
     assert pair.test is not None

@@ -116,14 +116,16 @@ def test_it_is_selected_by_the_metric_of_the_search(numbers: Selected, classes: 
     from nncli.tuning.selected_ensemble import read_trials
 
     trials, of_classes = read_trials(numbers.trials), read_trials(classes.trials)
-    measures = {metric: candidates_of(trials, metric).measure for metric in ("rmse", "mae", "r2")}
+    measures = {metric: candidates_of(trials, metric).loss.measure for metric in ("rmse", "mae", "r2")}
     assert measures == {"rmse": "squared error", "mae": "absolute error", "r2": "squared error"}
     errors = candidates_of(of_classes, "accuracy")
-    assert errors.measure == "classification error"
+    assert errors.loss.measure == "classification error"
     first = of_classes[0].held_out
     every = np.ones(len(first), np.bool_)
-    assert errors.mean_loss(errors.values[0], every) == pytest.approx(np.mean(first.predictions.classes != first.y))
-    assert candidates_of(of_classes, "macro_f1").measure == "log loss"
+    assert errors.mean_loss(errors.loss.values[0], every) == pytest.approx(
+        np.mean(first.predictions.classes != first.y)
+    )
+    assert candidates_of(of_classes, "macro_f1").loss.measure == "log loss"
 
 
 def test_no_pick_no_trial_and_predictions_that_are_not_finite_are_refused(

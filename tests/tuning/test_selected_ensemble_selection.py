@@ -10,22 +10,29 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nncli.nn.losses import MSE, Quantile, Quantiles
+from nncli.nn.losses import MSE, Loss, Quantile, Quantiles
+from nncli.targets.classes import ClassificationTarget, ClassScoring
 from nncli.targets.metrics.classification import log_loss
+from nncli.targets.number import NumberScoring
 from nncli.tuning.selected_ensemble import CandidatePredictions, Selection
 
 Floats = npt.NDArray[np.float64]
 
 
+CLASSES = ClassificationTarget(name="t", labels=("no", "yes"))
+
+
+def candidates_of(points: Floats, y: Floats, weights: Floats | None, loss: Loss) -> CandidatePredictions:
+    return CandidatePredictions(NumberScoring(loss).selection(points, y, None), weights)
+
+
 def numbers(*predictions: list[float], y: list[float], weights: list[float] | None = None) -> CandidatePredictions:
     values = np.array(predictions)[:, :, None]
-    return CandidatePredictions.of_numbers(
-        values, np.array(y)[:, None], None if weights is None else np.array(weights), MSE()
-    )
+    return candidates_of(values, np.array(y)[:, None], None if weights is None else np.array(weights), MSE())
 
 
 def every(candidates: CandidatePredictions) -> npt.NDArray[np.bool_]:
-    return np.ones(candidates.values.shape[1], np.bool_)
+    return np.ones(candidates.loss.values.shape[1], np.bool_)
 
 
 def test_the_example_worked_by_hand() -> None:
@@ -59,8 +66,8 @@ def test_of_equal_candidates_the_first_is_picked_and_of_equal_prefixes_the_short
 
 def test_classes_are_selected_by_the_log_loss_of_the_mean_probabilities() -> None:
     P = np.array([[[0.9, 0.1], [0.1, 0.9]], [[0.2, 0.8], [0.8, 0.2]]])
-    candidates = CandidatePredictions.of_classes(P, np.array([0, 0]), None)
-    assert candidates.measure == "log loss"
+    candidates = CandidatePredictions(ClassScoring(CLASSES).selection(P, np.array([0, 0]), None), None)
+    assert candidates.loss.measure == "log loss"
     selection = candidates.pick(3, every(candidates))
     assert selection.picks == (1, 0)
     assert selection.losses[0] == pytest.approx(-(math.log(0.2) + math.log(0.8)) / 2)
@@ -69,18 +76,18 @@ def test_classes_are_selected_by_the_log_loss_of_the_mean_probabilities() -> Non
 
 def test_quantiles_are_selected_by_the_pinball_loss() -> None:
     y, rng = np.arange(6.0)[:, None], np.random.default_rng(0)
-    single = CandidatePredictions.of_numbers(y[None] + rng.normal(size=(3, 6, 1)), y, None, Quantile(q=0.9))
-    assert single.measure == "pinball loss"
-    assert single.pick(1, every(single)).loss == min(Quantile(q=0.9).per_row(z, y).mean() for z in single.values)
+    single = candidates_of(y[None] + rng.normal(size=(3, 6, 1)), y, None, Quantile(q=0.9))
+    assert single.loss.measure == "pinball loss"
+    assert single.pick(1, every(single)).loss == min(Quantile(q=0.9).per_row(z, y).mean() for z in single.loss.values)
     loss = Quantiles(levels=(0.1, 0.5, 0.9))
-    several = CandidatePredictions.of_numbers(np.sort(rng.normal(size=(3, 6, 1, 3))), y, None, loss)
-    assert several.pick(1, every(several)).loss == min(loss.per_row(z, y).mean() for z in several.values)
+    several = candidates_of(np.sort(rng.normal(size=(3, 6, 1, 3))), y, None, loss)
+    assert several.pick(1, every(several)).loss == min(loss.per_row(z, y).mean() for z in several.loss.values)
 
 
 def test_several_targets_count_in_units_of_their_spread() -> None:
     y = np.array([[0.0, 0.0], [2.0, 2000.0]])
     first, second = y + np.array([1.0, 0.0]), y + np.array([0.0, 10.0])
-    candidates = CandidatePredictions.of_numbers(np.stack([first, second]), y, None, MSE())
+    candidates = candidates_of(np.stack([first, second]), y, None, MSE())
     selection = candidates.pick(1, every(candidates))
     assert selection.picks == (1,)
     assert selection.loss == pytest.approx((10.0 / 1000.0) ** 2 / 2)
@@ -117,7 +124,7 @@ def first_lowest(losses: list[float]) -> int:
 def test_the_second_implementation_picks_the_same(seed: int, n: int, rounds: int) -> None:
     rng = np.random.default_rng(seed)
     predictions, y, weights = rng.normal(size=(n, 12)), rng.normal(size=12), rng.uniform(0.1, 3.0, 12)
-    candidates = CandidatePredictions.of_numbers(predictions[:, :, None], y[:, None], weights, MSE())
+    candidates = candidates_of(predictions[:, :, None], y[:, None], weights, MSE())
     selection = candidates.pick(rounds, every(candidates))
     picks, losses = picked_by_brute_force(predictions, y, weights, rounds)
     assert list(selection.picks) == picks
@@ -127,7 +134,7 @@ def test_the_second_implementation_picks_the_same(seed: int, n: int, rounds: int
 def test_the_rows_of_a_part_are_predicted_by_what_the_other_parts_select() -> None:
     rng = np.random.default_rng(3)
     predictions, y, part = rng.normal(size=(5, 30)), rng.normal(size=30), np.arange(30) % 3
-    candidates = CandidatePredictions.of_numbers(predictions[:, :, None], y[:, None], None, MSE())
+    candidates = candidates_of(predictions[:, :, None], y[:, None], None, MSE())
     result, errors = candidates.cross_fit(4, part), []
     for k in range(3):
         others, in_part = part != k, part == k
@@ -140,7 +147,7 @@ def test_the_rows_of_a_part_are_predicted_by_what_the_other_parts_select() -> No
 def test_the_selection_of_noise_looks_better_than_it_is_and_the_cross_fitted_loss_does_not() -> None:
     rng = np.random.default_rng(0)
     y, part = rng.normal(size=60), np.arange(60) % 5
-    candidates = CandidatePredictions.of_numbers(rng.normal(size=(40, 60, 1)), y[:, None], None, MSE())
+    candidates = candidates_of(rng.normal(size=(40, 60, 1)), y[:, None], None, MSE())
     constant = float(np.mean(np.square(y)))  # of the prediction 0, the best one
     assert candidates.pick(20, every(candidates)).loss < 0.8 * constant
     assert candidates.cross_fit(20, part).loss > 0.95 * constant

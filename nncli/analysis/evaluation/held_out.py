@@ -40,6 +40,7 @@ from nncli.run_directory.run import Run
 from nncli.run_directory.training_rows import RowMatches
 from nncli.targets.base import Scores, Truth
 from nncli.targets.decision import Threshold, constant_decision
+from nncli.targets.head import Head
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.registry import COST
 from nncli.targets.target import Target
@@ -84,6 +85,11 @@ class HeldOutPredictions:
     total: int | None = None
     signs: tuple[int, ...] = ()
     categories: tuple[RowCategories, ...] = ()
+
+    @property
+    def head(self) -> Head:
+        """The target with the loss."""
+        return self.predictions.target.head(self.loss)
 
     @property
     def is_out_of_fold(self) -> bool:

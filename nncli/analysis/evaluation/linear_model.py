@@ -7,7 +7,7 @@ out-of-fold as well. Both penalties are those of scikit-learn's defaults, for st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -30,10 +30,9 @@ from nncli.models.model import Model
 from nncli.models.predictions import Predictions
 from nncli.models.scores import ScoresWithIntervals, ScoreWithInterval
 from nncli.nn.arrays import Weights
-from nncli.nn.losses.labels import logistic
 from nncli.nn.training.state import RandomStreams
 from nncli.targets.base import Truth
-from nncli.targets.target import Target
+from nncli.targets.scoring import ITERATIONS, LinearFit
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -47,10 +46,6 @@ MAX_FEATURES = 2_000
 """Most encoded features: the time grows with their square."""
 MAX_CATEGORIES = 100
 """Most frequent categories of an embedded column that have a feature of their own."""
-PENALTY = 1.0
-ITERATIONS = 100
-TOLERANCE = 1e-6
-"""Largest change of a raw output at which the iterations stop."""
 
 
 @dataclass(frozen=True)
@@ -85,14 +80,15 @@ def fit_linear_model(held_out: HeldOutPredictions) -> LinearModel:
     name = target.linear_model
     if held_out.split == "training":
         return LinearModel(name, None, "no rows are held out")
-    if target.has_curve:
+    fit = held_out.head.scoring.linear
+    if fit is None:
         return LinearModel(name, None, "none is fitted to times of which some are censored")
     outputs = held_out.predictions.values.shape[1]
     values, counts = np.zeros((len(held_out), outputs)), np.zeros((len(held_out), 1))
     try:
         with np.errstate(all="ignore"), limit_blas_threads(1):
             for split in _splits(held_out):
-                P = _predict(split, target)
+                P = _predict(split, fit)
                 if P is None:
                     return LinearModel(name, None, f"there are more than {MAX_FEATURES:,} features")
                 values[split.scored] += P
@@ -181,58 +177,9 @@ def _features(encoder: Encoder, training: Table, new: Table) -> tuple[Floats, Fl
     )
 
 
-def _predict(split: _Split, target: Target) -> Floats | None:
+def _predict(split: _Split, fit: LinearFit) -> Floats | None:
     """Predictions (rows, outputs) of the new rows; None if there are too many features."""
     if split.X.shape[1] > MAX_FEATURES:
         return None
     w = np.ones(len(split.X)) if split.weights is None else split.weights * (len(split.X) / split.weights.sum())
-    if target.has_labels:
-        return softmax(split.new @ fit_logistic(split.X, np.eye(target.n_outputs)[split.y], w, softmax))
-    if target.has_probabilities:
-        return logistic(split.new @ fit_logistic(split.X, split.y, w, logistic))
-    return np.asarray(split.new @ fit_ridge(split.X, split.y, w))
-
-
-def fit_ridge(X: Floats, Y: Floats, w: Floats) -> Floats:
-    """Coefficients (features, targets) of ridge regression; the first feature is constant and has no penalty."""
-    scale = np.where(Y.std(axis=0) > 0, Y.std(axis=0), 1.0)
-    A, XT = _gram(X, w), X.T * w
-    return np.asarray(np.linalg.solve(A, XT @ (Y / scale)) * scale)
-
-
-def fit_logistic(X: Floats, Y: Floats, w: Floats, link: Callable[[Floats], Floats]) -> Floats:
-    """Coefficients (features, outputs) of logistic regression with an L2 penalty: multinomial, or one for each label.
-
-    `Y` (rows, outputs) is one-hot for the link softmax, or has the labels, NaN for a missing one. The Hessian is at
-    most half the Gram matrix of the features, whatever the coefficients. Steps with this bound need no line search, and
-    momentum with restarts makes them fast.
-    Source: Böhning, "Multinomial logistic regression algorithm", 1992; O'Donoghue and Candès, "Adaptive restart for
-    accelerated gradient schemes", 2015.
-    """
-    step = np.linalg.inv(_gram(X, w / 2))
-    penalty, missing = PENALTY * (np.arange(X.shape[1]) > 0)[:, None], np.isnan(Y)
-    B = previous = np.zeros((X.shape[1], Y.shape[1]))
-    k = 0
-    for _ in range(ITERATIONS):
-        point = B + k / (k + 3) * (B - previous)
-        residual = np.where(missing, 0.0, link(X @ point) - Y)
-        gradient = X.T @ (w[:, None] * residual) + penalty * point
-        previous, B = B, point - step @ gradient
-        change = B - previous
-        k = 0 if float((gradient * change).sum()) > 0 else k + 1
-        if np.abs(change).sum(axis=0).max() < TOLERANCE:
-            break
-    return B
-
-
-def _gram(X: Floats, w: Floats) -> Floats:
-    """The weighted Gram matrix of the features (features, features), with the penalty."""
-    A = (X.T * w) @ X
-    A[np.diag_indices_from(A)] += np.where(np.arange(len(A)) > 0, PENALTY, 1e-9)
-    return np.asarray(A)
-
-
-def softmax(Z: Floats) -> Floats:
-    """Class probabilities (rows, classes) of the raw outputs."""
-    E = np.exp(Z - Z.max(axis=1, keepdims=True))
-    return np.asarray(E / E.sum(axis=1, keepdims=True))
+    return fit(split.X, split.y, w, split.new)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import exp, log
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +20,16 @@ from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.base.text import quote
 from nncli.data.splitting.folds import Fold
 from nncli.data.splitting.strata import relabel_by_appearance
+from nncli.models.predictions import Predictions
 from nncli.models.scores import Averaging
-from nncli.nn.losses import MAE, MSE, Loss, LossBase
-from nncli.targets.decision import Decision, constant_decision
+from nncli.nn.losses import Loss
+from nncli.targets.base import Truth
+from nncli.targets.decision import constant_decision
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
-from nncli.targets.metrics.classification_resamples import log_loss_per_row
 from nncli.targets.metrics.significance import LEVEL, PairedTest, paired_test
-from nncli.targets.target import kind_of
+from nncli.targets.scoring import Comparison, Measure, Scoring
 
 Floats = NDArray[np.float64]
-Truth: TypeAlias = NDArray[np.str_] | Floats
-Measure: TypeAlias = LossBase | str
-"""A loss of each row of a regression, or the name of a measure of classes or curves, such as error rate."""
 
 MIN_EXCESS = log(2.0)
 """Log ratio of the numbers of models that two runs chose among, from which the larger one is named."""
@@ -44,43 +42,44 @@ class ComparableRun:
     """The predictions of a run for rows that it was not trained on.
 
     `table` is the SHA-256 of their file, or the name of another table, `row_numbers` (rows,) their numbers, from 1.
-    `truth` are labels (rows,) or numbers (rows, targets) in their own units, `values` probabilities (rows, classes) of
-    the classes `labels`, or numbers (rows, targets), `quantiles` (rows, targets, levels) those of a loss of several.
+    `truth` are labels (rows,) or numbers (rows, targets) in their own units. `rows` are their positions among the
+    `predictions`, of which `y` are the targets; None for all in order.
     `groups` (rows,) numbers the groups of dependent rows, and `blocks` (rows,) the folds: the rows that the same
     networks were not trained on; None if that is all of them. `drawn` is what was held out at random, "rows" or
     groups of a column; None for rows held out by another rule, such as in time. `rule` says in words how the rows were
     chosen. They are a random sample of `total` rows where there are too many.
     `log_choices` is the natural logarithm of the number of models that the rows chose this one from, 0 for rows that
     chose nothing. `averaging` is the expected gain of an ensemble over its out-of-fold predictions, by which the losses
-    are lowered as in its scores. A `decision` makes classes of the probabilities; `classes` (rows,) are their codes.
-    `losses` (rows,) are those of curves.
+    are lowered as in its scores.
     """
 
     table: str
     target: tuple[str, ...]
-    labels: tuple[str, ...] | None
     row_numbers: NDArray[np.int64]
     truth: Truth
-    values: Floats
+    predictions: Predictions
+    y: Truth
     loss: Loss
     weights: Floats | None
     groups: NDArray[np.int64] | None
     seed: int
     log_choices: float = 0.0
     averaging: Averaging | None = None
-    decision: Decision | None = None
-    classes: NDArray[np.int64] | None = None
-    quantiles: Floats | None = None
-    losses: Floats | None = None
+    rows: NDArray[np.int64] | None = None
     blocks: NDArray[np.int64] | None = None
     drawn: str | None = None
     rule: str = ""
     total: int | None = None
 
     @property
-    def task_key(self) -> tuple[str, tuple[str, ...], bool]:
-        """What two runs must have in common to be compared: table, target and task."""
-        return self.table, self.target, self.labels is None
+    def task_key(self) -> tuple[str, tuple[str, ...], str]:
+        """What two runs must have in common to be compared: table, target, and the type of the truth."""
+        return self.table, self.target, self.truth.dtype.kind
+
+    @property
+    def scoring(self) -> Scoring:
+        """How its predictions are compared."""
+        return self.predictions.target.head(self.loss).scoring
 
     def is_validated_like(self, other: ComparableRun) -> bool:
         """Whether the held-out rows of both runs can rank them: of the same task, and held out in the same way.
@@ -115,10 +114,7 @@ class ComparableRun:
             self,
             row_numbers=self.row_numbers[rows],
             truth=self.truth[rows],
-            values=self.values[rows],
-            classes=None if self.classes is None else self.classes[rows],
-            losses=None if self.losses is None else self.losses[rows],
-            quantiles=None if self.quantiles is None else self.quantiles[rows],
+            rows=rows if self.rows is None else self.rows[rows],
             weights=None if self.weights is None else self.weights[rows],
             groups=None if self.groups is None else self.groups[rows],
             blocks=None if self.blocks is None else self.blocks[rows],
@@ -135,36 +131,24 @@ def comparable_run(held_out: HeldOutPredictions, log_choices: float = 0.0) -> Co
     trained_on = held_out.training_rows is not None and held_out.training_rows.are_optimistic
     if held_out.split == "training" or name is None or trained_on or (held_out.split == "validation" and same_file):
         return None
-    labels = target.labels if target.has_labels else None
     return ComparableRun(
         table=name,
         target=target.names,
-        labels=labels,
         row_numbers=held_out.row_numbers,
-        truth=held_out.y if labels is None else np.array(labels)[held_out.y],
-        values=held_out.predictions.values,
-        quantiles=held_out.predictions.quantiles,
+        truth=target.truth_texts(held_out.y),
+        predictions=held_out.predictions,
+        y=held_out.y,
         loss=held_out.loss,
         weights=held_out.weights,
         groups=held_out.scored_rows.groups,
         seed=held_out.manifest.seed,
         log_choices=log_choices,
         averaging=held_out.averaging,
-        decision=held_out.predictions.decision,
-        classes=None if labels is None else held_out.predictions.classes,
-        losses=_curve_losses(held_out),
         blocks=None if mask is None else np.unique(np.packbits(mask, axis=0), axis=1, return_inverse=True)[1].ravel(),
         drawn=_drawn(held_out),
         rule="" if held_out.split == "table" else validation_rule(held_out),
         total=held_out.total,
     )
-
-
-def _curve_losses(held_out: HeldOutPredictions) -> Floats | None:
-    """The losses of curves, which may have other times in other runs."""
-    target, loss = held_out.predictions.target, held_out.loss
-    metric = target.loss_metric(loss)
-    return target.test_losses(metric, loss, held_out.predictions, held_out.y) if target.has_curve else None
 
 
 def _drawn(held_out: HeldOutPredictions) -> str | None:
@@ -278,7 +262,7 @@ def compare_pairwise(runs: Sequence[ComparableRun | None]) -> tuple[PairwiseResu
     tested on, so the correction of p-values and intervals (Bonferroni's) counts every possible pair, not only the
     tested ones.
     """
-    tasks: dict[tuple[str, tuple[str, ...], bool], list[list[int]]] = {}
+    tasks: dict[tuple[str, tuple[str, ...], str], list[list[int]]] = {}
     for i, run in enumerate(runs):
         if run is not None:
             alike = tasks.setdefault(run.task_key, [])
@@ -302,7 +286,7 @@ def compare_pairwise(runs: Sequence[ComparableRun | None]) -> tuple[PairwiseResu
                     results += [_pair(runs, first, i, measure, beside, tests) for measure in tested]
         for other in best[1:]:
             rules = _present(runs[best[0]]).rule, _present(runs[other]).rule
-            results.append(PairwiseResult(best[0], other, _name(tested[0]), reason=NOT_ALIKE, rules=rules))
+            results.append(PairwiseResult(best[0], other, tested[0].name, reason=NOT_ALIKE, rules=rules))
     return tuple(results)
 
 
@@ -324,7 +308,7 @@ def shared_losses(a: ComparableRun, b: ComparableRun) -> SharedLosses | None:
     test = _pair([a, b], 0, 1, measure, None, 1).test if len(of_a) else None
     if test is None:
         return None
-    return SharedLosses(_name(measure), len(of_a), _mean_loss(a, measure), _mean_loss(b, measure), test)
+    return SharedLosses(measure.name, len(of_a), _mean_loss(a, measure), _mean_loss(b, measure), test)
 
 
 def _present(run: ComparableRun | None) -> ComparableRun:
@@ -341,7 +325,7 @@ def _pair(
     runs: Sequence[ComparableRun | None], i: int, j: int, measure: Measure, beside: Measure | None, tests: int
 ) -> PairwiseResult:
     """Compare runs number i and j, whose validation rows were chosen alike, in one of so many `tests`."""
-    a, b, pair = _present(runs[i]), _present(runs[j]), PairwiseResult(i, j, _name(measure), tests=tests)
+    a, b, pair = _present(runs[i]), _present(runs[j]), PairwiseResult(i, j, measure.name, tests=tests)
     _, of_a, of_b = np.intersect1d(a.row_numbers, b.row_numbers, assume_unique=True, return_indices=True)
     a, b, pair = a.take(of_a), b.take(of_b), replace(pair, rows=len(of_a))
     if not pair.rows:
@@ -358,7 +342,7 @@ def _pair(
         return replace(pair, reason="the shared rows have zero weight")
     if beside is not None:
         means = (float(np.average(_losses(run, beside), weights=weight)) for run in (a, b))
-        pair = replace(pair, beside=Beside(_name(beside), *means))
+        pair = replace(pair, beside=Beside(beside.name, *means))
     # The limit of the interval on the side that is in favor of the run with more choices is that of the corrected test.
     excess = b.log_choices - a.log_choices
     factors = exp(min(max(-excess, 0.0), 700.0)), exp(min(max(excess, 0.0), 700.0))
@@ -370,44 +354,17 @@ def _pair(
     return replace(pair, test=test, corrected_p=corrected, adjusted_p=adjusted, optimistic=optimistic)
 
 
-class _Measures(NamedTuple):
-    """The measures that the verdict follows, and the one that is shown beside them."""
-
-    tested: tuple[Measure, ...]
-    beside: Measure | None = None
-
-
 def have_equal_costs(runs: Sequence[ComparableRun | None]) -> bool:
     """Whether the classes of all runs are decided by the same costs."""
-    costs = [constant_decision(run.decision, run.labels or ()) for run in runs if run is not None]
+    predictions = [run.predictions for run in runs if run is not None]
+    costs = [constant_decision(each.decision, each.target.labels) for each in predictions]
     return bool(costs) and costs[0] is not None and all(other == costs[0] for other in costs)
 
 
-def _measures(runs: Sequence[ComparableRun]) -> _Measures:
-    """The measures that suit all of the runs.
-
-    The verdict follows a proper score, which no model can lower by predicting other than what it expects: for classes
-    the log loss. By the error rate the better of two models of a rare class would be the one that never predicts it, so
-    it is shown beside only, or the cost of a row if the classes of all are decided by the same costs. For numbers the
-    loss that all runs share, or else the squared and the absolute error.
-    """
-    losses = [run.loss for run in runs]
-    first = losses[0]
-    if kind_of(first).has_labels:
-        return _Measures(("log loss",), "cost per row" if have_equal_costs(runs) else "error rate")
-    if kind_of(first).has_curve:
-        return _Measures((kind_of(first).test_loss_name(kind_of(first).loss_metric(first)),))
-    if all(loss == first for loss in losses):
-        if first.is_comparison_measure:
-            return _Measures((first,))
-        if isinstance(first, MSE):
-            return _Measures((first,), MAE())
-    return _Measures((MSE(), MAE()))
-
-
-def _name(measure: Measure) -> str:
-    """The name of a measure in messages and JSON, such as squared error."""
-    return measure.per_row_name.replace("_", " ") if isinstance(measure, LossBase) else measure
+def _measures(runs: Sequence[ComparableRun]) -> Comparison:
+    """The measures that suit all of the runs: those which they share, or else what the kind has in common."""
+    first, *others = (run.scoring.comparison(run.predictions.decision) for run in runs)
+    return first if all(other == first for other in others) else runs[0].scoring.in_common
 
 
 def _mean_loss(run: ComparableRun, measure: Measure) -> float:
@@ -423,43 +380,12 @@ def _losses(run: ComparableRun, measure: Measure) -> Floats:
 
     Of several targets, the mean of their losses, each divided by the spread of its target.
     """
-    losses = _losses_of_predictions(run, measure)
-    return (
-        losses if run.averaging is None else losses * _factor(run.averaging, measure, decided=run.decision is not None)
-    )
-
-
-def _factor(averaging: Averaging, measure: Measure, *, decided: bool) -> float:
-    """The factor of the loss by averaging: that of the squared error or the log loss, or its root; see `Averaging`."""
-    factor = sum(averaging.factors) / len(averaging.factors)
-    if decided and measure in ("error rate", "cost per row"):
-        return 1.0
-    is_of_factor = isinstance(measure, MSE | str) and measure != "cost per row"
-    return factor if is_of_factor else factor**0.5
-
-
-def _losses_of_predictions(run: ComparableRun, measure: Measure) -> Floats:
-    """The loss of each row (rows,) of the predictions themselves."""
-    if run.losses is not None:
-        return run.losses
-    if not isinstance(measure, LossBase):
-        codes_of = {label: k for k, label in enumerate(run.labels or ())}
-        codes = np.array([codes_of[label] for label in run.truth.tolist()], np.int64)
-        if measure == "log loss":
-            return log_loss_per_row(codes, run.values)
-        if measure == "cost per row" and run.decision is not None and run.labels:
-            costs = run.decision.cost_of(run.labels)
-            if costs is not None:
-                return np.asarray(costs[codes, run.classes], np.float64)
-        return np.asarray(run.classes != codes, np.float64)
-    if kind_of(measure).has_probabilities:
-        return measure.per_row(run.values, run.truth)
-    with np.errstate(all="ignore"):
-        truth, spread = np.asarray(run.truth, np.float64), run.truth.std(axis=0)
-        unit = np.where(spread > 0, spread, 1) if truth.shape[1] > 1 else np.ones(1)
-        if measure.quantile_levels and run.quantiles is not None:
-            return measure.per_row(run.quantiles / unit[:, None], truth / unit)
-        return measure.per_row(run.values / unit, truth / unit)
+    rows = slice(None) if run.rows is None else run.rows
+    losses = measure.losses(measure.prepare(run.predictions, run.y)[rows], run.y[rows])
+    if run.averaging is None:
+        return losses
+    factor = sum(run.averaging.factors) / len(run.averaging.factors)
+    return losses * measure.gain(factor, run.predictions.decision)
 
 
 def _figure(value: float) -> str:

@@ -11,8 +11,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from nncli.analysis.evaluation import linear_model as module
 from nncli.analysis.evaluation.held_out import predict_held_out
-from nncli.analysis.evaluation.linear_model import fit_linear_model, fit_logistic, fit_ridge, softmax
+from nncli.analysis.evaluation.linear_model import fit_linear_model
 from nncli.targets.metrics.classification import accuracy
+from nncli.targets.scoring import fit_logistic, fit_ridge, softmax
 from tests.analysis.report.support import SMALL, trained_on
 
 

@@ -14,12 +14,16 @@ from hypothesis import strategies as st
 
 from nncli.analysis.evaluation.pairwise import ComparableRun, PairwiseResult, compare_pairwise
 from nncli.base import plugins
+from nncli.models.predictions import Predictions
 from nncli.models.scores import Averaging
 from nncli.nn.losses import MAE, MSE, CrossEntropy, Gamma, Loss, Quantile
+from nncli.targets.classes import ClassificationTarget
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.significance import PairedTest
-from nncli.targets.number import Numbers
+from nncli.targets.number import Numbers, RegressionTarget
 from tests.thorough import every, partly
+
+CLASSES = ClassificationTarget(name="t", labels=("no", "yes"))
 
 
 def classes(p_yes: list[float], truth: list[str], numbers: list[int], **more: object) -> ComparableRun:
@@ -28,11 +32,10 @@ def classes(p_yes: list[float], truth: list[str], numbers: list[int], **more: ob
     held = ComparableRun(
         table="sum",
         target=("t",),
-        labels=("no", "yes"),
         row_numbers=np.array(numbers),
         truth=np.array(truth),
-        values=np.column_stack([1 - p, p]),
-        classes=(p > 0.5).astype(np.int64),
+        predictions=Predictions(CLASSES, np.column_stack([1 - p, p])),
+        y=np.array([CLASSES.labels.index(label) for label in truth], np.int64),
         loss=CrossEntropy(),
         weights=None,
         groups=None,
@@ -46,13 +49,13 @@ def numbers(predicted: object, truth: object, loss: Loss) -> ComparableRun:
     y, values = (np.array(item, np.float64).reshape(len(truth), -1) for item in (truth, predicted))  # type: ignore[arg-type]
     single = classes([], [], [])
     names = tuple(f"y{j}" for j in range(y.shape[1]))
+    target = RegressionTarget(names=names, centers=(0.0,) * len(names), scales=(1.0,) * len(names))
     return replace(
         single,
-        labels=None,
-        classes=None,
         target=names,
         truth=y,
-        values=values,
+        predictions=Predictions(target, values),
+        y=y,
         loss=loss,
         row_numbers=np.arange(1, len(y) + 1),
     )
@@ -122,7 +125,8 @@ def test_the_best_run_is_compared_with_the_others_in_any_order() -> None:
 
 def test_classes_are_matched_by_their_names() -> None:
     a = classes([0.9, 0.2], ["yes", "no"], [1, 2])
-    b = replace(a, labels=("yes", "no"), values=a.values[:, ::-1], classes=np.array([0, 1]))
+    target = ClassificationTarget(name="t", labels=("yes", "no"))
+    b = replace(a, predictions=Predictions(target, a.predictions.values[:, ::-1]), y=1 - a.y)
     (loss,) = compare_pairwise([a, b])
     assert loss.test
     assert loss.beside

@@ -165,8 +165,6 @@ def test_the_loss_of_a_curve_is_that_of_the_bins_of_its_event(names: tuple[str, 
     rows = LabeledRows(np.array([[3.0, 1.0, 0.0], [5.0, 0.0, 1.0]])[:, : len(names)], None)
     members = [SimpleNamespace(spec=SimpleNamespace(target=target))]
     ensemble = SimpleNamespace(members=members, spec=SimpleNamespace(loss=Survival(event="died")))
-    losses = _row_losses(
-        cast("Any", SimpleNamespace(ensemble=ensemble)), rows, cast("Any", SimpleNamespace(points=S))
-    )
+    losses = _row_losses(cast("Any", SimpleNamespace(ensemble=ensemble)), rows, cast("Any", SimpleNamespace(points=S)))
     before_entry = 0.5**0.5 if len(names) > 2 else 1.0
     assert losses == pytest.approx([-np.log(0.8 - 0.4), -np.log(0.3 / before_entry)])
