@@ -29,7 +29,7 @@ MODULES = (
     "rich.progress",
     "rich.table",
 )
-"""None of them starts a thread, so that the process may be forked."""
+"""None of them starts a thread of its own, so that the process may be forked."""
 COMMAND = """\
 #!{python} -IS
 import json, os, signal, socket, sys
@@ -69,6 +69,7 @@ def serve(listener: socket.socket) -> None:
     """Fork a command for each connection."""
     for module in MODULES:
         import_module(module)
+    import_module("nncli.nn.training.compiled.support").load("numba")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
     while True:
         connection, _ = listener.accept()

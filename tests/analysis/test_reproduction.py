@@ -33,6 +33,9 @@ def assert_identical(run: Path) -> None:
     result = reproduced(run)
     assert result.verdict is Verdict.IDENTICAL, result.sentence
     assert differing(result) == set()
+
+
+def assert_quickly_identical(run: Path) -> None:
     quick = reproduced(run, quick=2)
     assert quick.verdict is Verdict.IDENTICAL, quick.sentence
     assert {comparison.epochs for comparison in quick.comparisons} == {2}
@@ -72,8 +75,9 @@ def test_settings_lead_to_the_same_bits(tmp_path: Path, assignments: list[str]) 
 @pytest.mark.slow
 @pytest.mark.parametrize("bagging", ["folds", "bootstrap"])
 def test_members_lead_to_the_same_bits(tmp_path: Path, bagging: str) -> None:
-    config = written(tmp_path, f"bagging={bagging}", "members=2")
-    assert_identical(train(config, output=tmp_path / "run").run)
+    run = train(written(tmp_path, f"bagging={bagging}", "members=2"), output=tmp_path / "run").run
+    assert_identical(run)
+    assert_quickly_identical(run)
 
 
 @pytest.mark.slow
@@ -91,6 +95,7 @@ def test_members_that_chose_their_number_of_cycles_choose_the_same(tmp_path: Pat
     run = train(config, output=tmp_path / "run").run
     assert Run(run).load_manifest().epochs >= 28
     assert_identical(run)
+    assert_quickly_identical(run)
 
 
 @pytest.mark.slow
@@ -106,7 +111,9 @@ def test_a_training_that_was_stopped_and_resumed_leads_to_the_same_bits(tmp_path
     config = written(tmp_path, f"members={members}")
     stopped = train(config, output=tmp_path / "run", stop=stop_at(20))
     assert stopped.status == "stopped"
-    assert_identical(train(resume=stopped.run).run)
+    run = train(resume=stopped.run).run
+    assert_identical(run)
+    assert_quickly_identical(run)
 
 
 @pytest.mark.slow
@@ -118,6 +125,7 @@ def test_a_training_that_was_lengthened_is_lengthened_again(tmp_path: Path, memb
     train(resume=run, set=["epochs=4"])
     assert [item.epochs for item in Run(run).load_manifest().lengthened] == [2, 3]
     assert_identical(run)
+    assert_quickly_identical(run)
     with pytest.raises(UsageError):
         reproduced(run, quick=3)
 

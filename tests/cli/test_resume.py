@@ -23,7 +23,7 @@ data: {{path: {DATA}/penguins.csv, target: species}}
 layers: [16, batch_norm, {{type: dropout, rate: 0.2}}]
 learning_rate: {{type: cosine, peak: 0.01}}
 batch_size: 8
-epochs: 200
+epochs: 120
 checkpoint: {{every: 1 s}}
 """
 
@@ -60,7 +60,7 @@ def test_a_signal_ends_a_training_in_time_and_resume_leads_to_the_same_bits(
     assert b"Traceback" not in err
     stopped = Run.open(tmp_path / "run")
     assert stopped.load_manifest().status == "stopped"
-    assert 0 < stopped.load_manifest().epochs < 200
+    assert 0 < stopped.load_manifest().epochs < 120
     assert outcome(stopped.path) != whole
     done = run("train", "--resume", "run", cwd=tmp_path).check()
     assert done.out == "run\n"
@@ -124,7 +124,7 @@ def test_a_killed_training_resumes_to_the_same_bits(config: Path, whole: object,
 
 
 def test_what_nohup_ignores_stays_ignored(config: Path, tmp_path: Path) -> None:
-    line = 'trap "" HUP; exec "$@" train "$CONFIG" -o run --set epochs=150'
+    line = 'trap "" HUP; exec "$@" train "$CONFIG" -o run --set epochs=100'
     env = os.environ | {"CONFIG": str(config), "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         ["bash", "-c", line, "-", *COMMAND], cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -133,7 +133,7 @@ def test_what_nohup_ignores_stays_ignored(config: Path, tmp_path: Path) -> None:
         process.send_signal(signal.SIGHUP)
         process.communicate(timeout=SECONDS)
     assert process.returncode == 0
-    assert Run.open(tmp_path / "run").load_manifest().epochs == 150
+    assert Run.open(tmp_path / "run").load_manifest().epochs == 100
 
 
 def test_ctrl_c_at_a_terminal_and_a_resume_lead_to_the_same_bits(config: Path, whole: object, tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_ctrl_c_at_a_terminal_and_a_resume_lead_to_the_same_bits(config: Path, w
     assert "nncli train --resume run" in seen
     code, seen = on_terminal("train", "--resume", "run", cwd=tmp_path)
     assert code == 0
-    assert "200/200" in seen
+    assert "120/120" in seen
     assert outcome(tmp_path / "run") == whole
 
 

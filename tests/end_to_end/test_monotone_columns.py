@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from nncli.exporters.targets import TARGETS, Target
 from nncli.run_directory.run import Run
 from tests.thorough import in_turn, partly
 
-QUICK = ["quality=fast", "epochs=3", "members=2", "encoding.clip_target=false"]
+QUICK = ["quality=fast", "epochs=3", "members=2", "workers=1", "encoding.clip_target=false"]
 MONOTONE = "monotone={up: increasing, down: decreasing}"
 FEATURES = ("up", "down", "free", "kind")
 TARGETS_AND_SETTINGS = {
@@ -58,6 +59,12 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def number(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that predicts y; not to be changed."""
+    return trained(table, tmp_path_factory.mktemp("number") / "run", "y", ["loss=mse"])
+
+
 def trained(table: Path, output: Path, target: str | list[str], settings: list[str], **options: Any) -> Path:
     names = [target] if isinstance(target, str) else target
     others = {"years", "y", "amount", "count", "class", "size"}.difference(names)
@@ -67,11 +74,11 @@ def trained(table: Path, output: Path, target: str | list[str], settings: list[s
     return train(table, target=target, set=[*QUICK, MONOTONE, drop, *settings], output=output, **options).run
 
 
-def pairs(table: Path, column: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+def pairs(table: Path, column: str, repeats: int = 4) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows, and the same with a higher value of a column: far, near, and the next number."""
     rng = np.random.default_rng(1)
     rows = pl.read_csv(table).drop_nulls("up")
-    rows = pl.concat([rows] * 4)
+    rows = pl.concat([rows] * repeats)
     low = rng.normal(size=len(rows)) * rng.choice([0.1, 1.0, 100.0], len(rows))
     steps = rng.exponential(size=len(rows)) * rng.choice([1e-6, 1.0, 100.0], len(rows))
     high = np.where(rng.random(len(rows)) < 0.3, np.nextafter(low, np.inf), low + steps)
@@ -92,10 +99,10 @@ def rises(predicted: pl.DataFrame) -> npt.NDArray[np.float64]:
     return np.column_stack([codes, -P[:, 0], P[:, -1]])
 
 
-def assert_monotone(predictions: Any, table: Path) -> None:
+def assert_monotone(predictions: Any, table: Path, repeats: int = 4) -> None:
     """No pair of rows is in the wrong order; `predictions` are those of a table."""
     for column, sign in (("up", 1.0), ("down", -1.0)):
-        first, second = (rises(predictions(rows)) for rows in pairs(table, column))
+        first, second = (rises(predictions(rows)) for rows in pairs(table, column, repeats))
         assert (sign * (second - first) >= 0.0).all(), column
         assert (second != first).any()
 
@@ -137,7 +144,7 @@ def test_exports_are_monotone(table: Path, tmp_path: Path, precision: str) -> No
         runner = target_of(to).load_runner()
         if runner.missing() is None:
             file = export(run, tmp_path / f"model{target_of(to).suffix}", to=to, check=False).path
-            assert_monotone(lambda rows, file=file, runner=runner: runner.run(file, rows.select(FEATURES)), table)
+            assert_monotone(lambda rows, file=file, runner=runner: runner.run(file, rows.select(FEATURES)), table, 1)
 
 
 def test_a_later_date_is_never_predicted_lower(tmp_path: Path) -> None:
@@ -180,14 +187,13 @@ def test_folds_of_a_cross_validation_are_monotone(table: Path, tmp_path: Path) -
         assert_monotone(load(fold).predict, table)
 
 
-def test_a_missing_cell_of_a_monotone_column_is_free(table: Path, tmp_path: Path) -> None:
-    run = trained(table, tmp_path / "run", "y", ["loss=mse"])
+def test_a_missing_cell_of_a_monotone_column_is_free(table: Path, number: Path) -> None:
     rows = pl.read_csv(table).with_columns(up=None)
-    assert predict(run, rows)["prediction"].is_finite().all()
+    assert predict(number, rows)["prediction"].is_finite().all()
 
 
-def test_what_is_shown_of_a_run_has_the_directions(table: Path, tmp_path: Path) -> None:
-    run = trained(table, tmp_path / "run", "y", ["loss=mse"])
+def test_what_is_shown_of_a_run_has_the_directions(number: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(number, tmp_path / "run"))
     assert ("monotone", "increasing in 'up', decreasing in 'down'") in show(run).facts()
     curves = {curve.column: curve for curve in explain(run, top=1).partial_dependence}
     assert {name: curve.monotone for name, curve in curves.items() if curve.monotone} == show(run).monotone

@@ -70,6 +70,7 @@ CASES: dict[str, Case] = {
         loss: ({"y": ["rareclass" if i % 40 == 0 else f"class{i % 2}" for i in range(ROWS)]}, ["y"], [f"loss={loss}"])
         for loss in ("cross_entropy", "hinge")
     },
+    "two members": ({"y": AMOUNT}, ["y"], ["members=2"]),
     "ordinal": ({"y": cells("low", "middle", "high")}, ["y"], ["loss=ordinal", "data.order=[low,middle,high]"]),
     "binary_cross_entropy": ({"a": cells("0", "1"), "b": cells("0", "1")}, ["a", "b"], ["loss=binary_cross_entropy"]),
     **{loss: (TIMES, ["days"], [f"loss={{type: {loss}, event: event, start: entry}}"]) for loss in ("survival", "cox")},
@@ -80,9 +81,9 @@ CASES: dict[str, Case] = {
     "quantiles of columns": ({"y": AMOUNT}, ["y"], ["encoding.numeric=quantile"]),
     "robust": ({"y": AMOUNT}, ["y"], ["encoding.numeric=robust"]),
     "embeddings": ({"y": AMOUNT}, ["y"], ["numeric_embedding=piecewise_linear"]),
-    "the default": ({"y": AMOUNT}, ["y"], ["preset=tabular"]),
+    "the default": ({"y": AMOUNT}, ["y"], ["preset=tabular", "members=2"]),
 }
-QUICK = ["preset=textbook", "epochs=1", "layers=[4]", "members=2", f"data.missing_values=[{SECRET}]"]
+QUICK = ["preset=textbook", "epochs=1", "layers=[4]", "members=1", f"data.missing_values=[{SECRET}]"]
 
 
 def test_every_loss_has_a_case() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from nncli.tuning.trials import RECORD, TRIALS
 from tests.cli.support import COMMAND, DATA, SECONDS
-from tests.thorough import every, partly
+from tests.thorough import IS_THOROUGH, every, partly
 from tests.tuning.searches import loaded, results, resume_search, run_search
 
 pytest.importorskip("optuna")
@@ -61,7 +61,7 @@ def test_sigkills_of_all_processes_lose_nothing(tmp_path: Path, expected: tuple[
     rng, path, kills = random.Random(seed), tmp_path / "found", 0
     loaded(tmp_path, PENGUINS)
     words = ["tune", str(tmp_path / "search.yaml"), "-o", str(path), "--workers", "2"]
-    while kills < 4:
+    while kills < 2 + 2 * IS_THOROUGH:
         process = started(["tune", "--resume", str(path), "--workers", "2"] if path.exists() else words)
         wait_for_more(path, process)
         time.sleep(rng.uniform(0.0, 0.5))

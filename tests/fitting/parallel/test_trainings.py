@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ from tests.api.ensembles import bits, config_of, written
 from tests.assertions import raises
 from tests.cli.support import ROOT, SECONDS, on_terminal, start
 from tests.run_directory.support import outcome, stop_at
+from tests.thorough import in_turn, partly
 
 without_signals = pytest.mark.skipif(os.name == "nt", reason="signals")
 losing_workers = pytest.mark.filterwarnings("ignore:Exception in thread:pytest.PytestUnhandledThreadExceptionWarning")
@@ -145,7 +147,7 @@ def test_progress_is_that_of_the_best_epoch() -> None:
 
 # --- trainings that are submitted one after another
 
-LONG_TRAINING = ("members=1", "epochs=2000", "checkpoint={every: 250 steps}")
+LONG_TRAINING = ("members=1", "epochs=1000", "checkpoint={every: 250 steps}")
 """Long enough for a signal to meet it."""
 
 
@@ -628,9 +630,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
-@pytest.mark.parametrize("members", [1, 2])
-@pytest.mark.parametrize("command", [train, cross_validate])
+@partly
+@pytest.mark.parametrize(
+    ("mistake", "members", "command"),
+    [
+        pytest.param(MISTAKES[name], members, command, id=f"{name}, {members}, {command.__name__}")
+        for (name, (members, command)) in in_turn([*MISTAKES], [*product((1, 2), (train, cross_validate))])
+    ],
+)
 def test_a_mistake_leaves_no_directory(folder: Path, command: object, members: int, mistake: str) -> None:
     data = "" if mistake.startswith("data") else "data: {path: t.csv, target: y}\n"
     Path("c.yaml").write_text(f"{data}layers: [2]\nepochs: 1\nmembers: {members}\nworkers: 1\n{mistake}\n")
