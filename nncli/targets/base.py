@@ -25,7 +25,7 @@ from nncli.data.columns.hashing import Hashes
 from nncli.data.columns.parsing import CellErrors, readable
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask, Precision, RowIndices
-from nncli.nn.losses import Loss, LossBase
+from nncli.nn.losses import Loss, LossBase, TargetScaling
 from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value
 from nncli.targets.decision import Decision, decide
@@ -43,7 +43,6 @@ Truth: TypeAlias = NDArray[Any]
 LABELED, NUMERIC = "classification", "regression"
 """The tasks that messages name for kinds that have classes, and for those that have intervals."""
 
-TargetScaling: TypeAlias = Literal["standard", "mean", "none"]
 Uncertainty: TypeAlias = Literal["interval", "prediction_set", "none"]
 
 

@@ -24,6 +24,7 @@ from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.config.schema import Config
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.sequential import Dropout
+from nncli.nn.losses import LossBase
 from nncli.nn.optim.optimizers import Sgd
 from nncli.nn.training.health import Health, LayerHealth
 from nncli.nn.training.loop import EpochReport
@@ -440,8 +441,8 @@ def unscaled_inputs(e: Evidence, *, limit: float = 10.0) -> TrainingProblem | No
 def _without_output_activation(config: Config) -> tuple[str, ...]:
     """The assignments that leave the output unbounded, with a target of the size 1."""
     given = ("output_activation=null",) if config.output_activation is not None else ()
-    is_scaled = config.encoding.target != "none" or (config.loss is not None and config.loss.needs_unscaled_targets)
-    return given if is_scaled else (*given, "encoding.target=standard")
+    is_chosen = (config.loss or LossBase).scaling.is_chosen(config.encoding.target)
+    return (*given, "encoding.target=standard") if is_chosen else given
 
 
 def unreachable_target(e: Evidence, *, learned: float = 0.1) -> TrainingProblem | None:
@@ -473,7 +474,7 @@ def unscaled_target(e: Evidence, *, limit: float = 10.0, learned: float = 0.9) -
     Helps: `encoding.target=standard`.
     """
     loss = e.config.loss
-    if e.config.encoding.target != "none" or loss is None or loss.needs_unscaled_targets or not e.health:
+    if loss is None or not loss.scaling.is_chosen(e.config.encoding.target) or not e.health:
         return None
     size = 1.0 if e.rows is None else e.rows.target_size
     if e.rows is None and loss.per_row_name == "squared_error" and not e.health[0].epoch:

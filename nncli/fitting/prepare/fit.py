@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.base.bounds import LARGEST
 from nncli.base.errors import Advice, DataError, Location, RunCommand, SetKey, config_error
 from nncli.base.findings import Finding, FindingCode, note
 from nncli.base.logs import log_duration
@@ -43,9 +42,10 @@ from nncli.nn.losses import (
     Ordinal,
     SeveralLosses,
     TargetLoss,
+    TargetScaling,
     fit_losses,
 )
-from nncli.targets.base import FitOptions, TargetScaling, Truth, rows_with_target
+from nncli.targets.base import FitOptions, Truth, rows_with_target
 from nncli.targets.several import SeveralTargets
 from nncli.targets.target import Target, kind_of
 
@@ -501,48 +501,20 @@ def fit_target(
         return _side_by_side(config, training, every, loss, fit), config.encoding.target
     if kind.reads_text:
         return fit_kind(config, every if kind.fits_all_rows else training, loss, every=every), "none"
-    configured = config.encoding.target
-    if loss.has_distribution:
-        needs = f"the loss {loss.type} learns its scale in standard deviations of the target"
-        if config.output_activation is not None:
-            raise config_error("output_activation", needs, "Remove it.")
-        if configured not in ("auto", "standard"):
-            raise config_error("encoding.target", needs, "Use standard, or auto.")
-    unscaled = loss.needs_unscaled_targets or config.output_activation is not None
-    scaling: TargetScaling = "none" if unscaled else "standard"
-    scaling = "mean" if loss.scales_by_mean else scaling
-    if loss.needs_unscaled_targets and configured not in ("auto", "none", scaling):
-        raise config_error("encoding.target", f"{loss.type} needs the unscaled target", "Use none, or auto.")
-    if configured != "auto":
-        scaling = configured
-    clip = config.encoding.clip_target and not loss.has_distribution
+    has_activation = config.output_activation is not None
+    scaling = loss.scaling.resolved(loss.type, config.encoding.target, has_activation=has_activation)
+    clip = loss.scaling.clips(config.encoding.clip_target)
     target = fit_kind(config, training, loss, scaling, clip=clip)
-    if loss.valid_targets:
-        check_valid(loss, training, names, target.read(training))
+    check_valid(loss, lambda: training, names, lambda: target.read(training))
     return target, scaling
 
 
-def check_valid(loss: LossBase, table: Table, names: tuple[str, ...], y: Truth) -> None:
-    """Raise a DataError unless the loss is for the targets y (rows, targets) of the columns `names` of a table."""
-    for j, of_target in enumerate(loss.parts):
-        has = np.flatnonzero(~np.isnan(y[:, j]))
-        if of_target.valid_targets:
-            check_valid(of_target, table.take(has), names[j : j + 1], y[has, j, None])
-    invalid = ~loss.are_valid(y)
-    if invalid.any():
-        row, j = np.argwhere(invalid)[0]
-        raise DataError(
-            f"{loss.model_dump()['type']} needs targets that are {loss.valid_targets}, found {y[row, j]:g}",
-            location=table.location(row=int(row), column=names[j]),
-            hint=loss.targets_hint,
-        )
-    if loss.needs_unscaled_targets and not loss.scales_by_mean and (y > LARGEST).any():
-        row, j = np.argwhere(y > LARGEST)[0]
-        raise DataError(
-            f"{loss.model_dump()['type']} needs targets up to {LARGEST:g}, found {y[row, j]:g}",
-            location=table.location(row=int(row), column=names[j]),
-            hint="Correct the cell, or write the column in a larger unit.",
-        )
+def check_valid(loss: LossBase, table: Callable[[], Table], names: tuple[str, ...], read: Callable[[], Truth]) -> None:
+    """Raise a DataError unless the loss is for the targets (rows, targets) that `read` returns of a table."""
+    invalid = loss.invalid_target(read)
+    if invalid is not None:
+        location = table().location(row=invalid.row, column=names[invalid.column])
+        raise DataError(invalid.message, location=location, hint=invalid.hint)
 
 
 def select_features(config: Config, training: ColumnStore, encoder: Encoder, target: Target) -> Encoder:

@@ -76,13 +76,12 @@ from nncli.models.model import ModelSpec
 from nncli.nn.arrays import DIRECTIONS, Sign
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.embeddings import Embedding
-from nncli.nn.losses import Loss
+from nncli.nn.losses import Loss, TargetScaling
 from nncli.nn.network import Network
 from nncli.nn.training.arguments import TrainingArguments, ValidationSet
 from nncli.nn.training.state import RandomStreams
 from nncli.run_directory.monitoring.reference import Bins, categories_of, fit_columns
 from nncli.run_directory.training_rows import TrainingRows
-from nncli.targets.base import TargetScaling
 from nncli.targets.target import Target, kind_of
 
 
@@ -342,9 +341,8 @@ def _encode(fitted: _Fitted, rows: _SplitRows, scratch: Scratch | None) -> tuple
         validation = None
         if rows.validation is not None:
             validation = encode(config, rows.validation, encoder, fitted.target, fitted.network, training, files)
-            if rows.loss.valid_targets or rows.loss.parts:
-                names = config.data.target
-                check_valid(rows.loss, rows.validation.columns(names), names, validation.y)
+            columns, y, names = rows.validation.columns, validation.y, config.data.target
+            check_valid(rows.loss, lambda: columns(names), names, lambda: y)
         where = "in memory" if files is None else "in a file, beyond memory_limit"
         stage.details.append(f"{encoder.width:,} numbers and {len(encoder.embedded):,} codes a row, {where}")
     return training, validation

@@ -23,6 +23,7 @@ from pydantic import AfterValidator, Field
 from nncli.base.median import weighted_quantiles
 from nncli.base.spec import Spec, Task
 from nncli.nn.arrays import RISING, Array, Floats, Mask, Sign, scalar
+from nncli.nn.losses.scaling import Scaling
 from nncli.nn.program.values import Value
 
 Level = Annotated[float, Field(strict=True, gt=0, lt=1)]
@@ -48,6 +49,15 @@ class BoundLoss(NamedTuple):
 
     forward: Callable[[], float]
     backward: Callable[[], Array]
+
+
+class InvalidTarget(NamedTuple):
+    """A target that a loss is not for: its row and its column of y, and the message and the hint of the error."""
+
+    row: int
+    column: int
+    message: str
+    hint: str
 
 
 MIN_PROBABILITY = float(np.finfo(np.float32).tiny)
@@ -94,10 +104,8 @@ class LossBase(Spec):
     )
     """Losses of other libraries, and what is written here."""
     task: ClassVar[Task] = "regression"
-    needs_unscaled_targets: ClassVar[bool] = False
-    """True if the target may not be standardized, because the loss gives its zero a meaning."""
-    scales_by_mean: ClassVar[bool] = False
-    """True if the target is divided by its mean, so that outputs start near those of the mean."""
+    scaling: ClassVar[Scaling] = Scaling()
+    """How its targets are scaled."""
     starts_at_mean: ClassVar[bool] = False
     """True if a training starts from `initial_outputs` whatever the initializer.
 
@@ -151,6 +159,19 @@ class LossBase(Spec):
     def are_valid(self, y: Floats) -> Mask:
         """Whether each target y (rows, targets), a number in its own units, is one that the loss is for."""
         return np.asarray(y >= 0.0) if self.valid_targets else np.ones(y.shape, np.bool_)
+
+    def invalid_target(self, read: Callable[[], Floats]) -> InvalidTarget | None:
+        """The first of the targets (rows, targets) that `read` returns, in their units, that the loss is not for."""
+        if not self.valid_targets:
+            return None
+        name, y = self.model_dump()["type"], read()
+        for row, j in np.argwhere(~self.are_valid(y))[:1]:
+            message = f"{name} needs targets that are {self.valid_targets}, found {y[row, j]:g}"
+            return InvalidTarget(int(row), int(j), message, self.targets_hint)
+        for row, j in np.argwhere(y > self.scaling.largest)[:1]:
+            message = f"{name} needs targets up to {self.scaling.largest:g}, found {y[row, j]:g}"
+            return InvalidTarget(int(row), int(j), message, "Correct the cell, or write the column in a larger unit.")
+        return None
 
     def with_auto_values(self, read: Callable[[], Floats], w: Floats | None = None) -> Self:
         """The loss with each `auto` value chosen by the targets (rows, targets) that `read` returns, in their units.
