@@ -19,7 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from nncli.base.errors import DataError
-from nncli.base.spec import Spec, Task
+from nncli.base.spec import Task
 from nncli.base.text import format_number, join_quoted, quote
 from nncli.data.columns.hashing import Hashes
 from nncli.data.columns.parsing import CellErrors, readable
@@ -29,7 +29,9 @@ from nncli.nn.losses import Loss, LossBase, TargetScaling
 from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value
 from nncli.targets.decision import Decision, decide
+from nncli.targets.feature_scores import FeatureScores, NumberScores
 from nncli.targets.head import Head
+from nncli.targets.kind import KindBase, L
 from nncli.targets.metrics.bootstrap import ConfidenceInterval, Samples
 from nncli.targets.metrics.calibration import apply_temperature, lower_temperature
 from nncli.targets.metrics.classification import ClassificationScores
@@ -94,15 +96,13 @@ class Predicted(Protocol):
     def standard_deviations(self) -> Floats | None: ...
 
 
-class TargetBase(Spec):
+class TargetBase(KindBase):
     """A kind of target, fitted on the training rows; a saved model tells kinds apart by `task`."""
 
     plugin_kind: ClassVar[str | None] = "targets"
 
     task: Task = ""
 
-    noun: ClassVar[str] = "number"
-    """What is predicted for a row, in messages."""
     output_noun: ClassVar[str] = "target"
     """What an output of the network stands for, in messages."""
     output_nouns: ClassVar[str] = "targets"
@@ -123,12 +123,6 @@ class TargetBase(Spec):
     """Whether the class of a row is the most probable one, if there is no decision."""
     usual_class: ClassVar[str] = "most probable class"
     """What is predicted for a row without a decision."""
-    reads_text: ClassVar[bool] = False
-    """Whether cells are read as text, of any type of column, and not as numbers."""
-    joins_columns: ClassVar[bool] = False
-    """Whether the columns are one target together: labels of which a row has any number, or a time and its event."""
-    fits_all_rows: ClassVar[bool] = False
-    """Whether the validation rows tell, too, what there is to predict, as a rare label may be in one of them alone."""
     has_upper_bound: ClassVar[bool] = True
     """Whether its intervals have an upper bound; of a time of which some rows are censored, only the lower is known."""
     family: ClassVar[Task] = "regression"
@@ -143,9 +137,6 @@ class TargetBase(Spec):
     """What the largest errors of rows are shown as."""
     baseline_noun: ClassVar[str] = ""
     """What the baseline predicts, in messages; empty for the class shares or the mean."""
-
-    no_target_weights: ClassVar[str] = "there is one target"
-    """Why its columns have no weights of their own in the loss."""
 
     has_parts: ClassVar[bool] = False
     """Whether it consists of several targets, its `parts`, each with a run of its own; a row may lack some of them."""
@@ -255,17 +246,18 @@ class TargetBase(Spec):
         """Why an option of intervals cannot be used."""
         return f"needs a {NUMERIC} model; this one is for {self.task}"
 
+    def fit_loss(
+        self, loss: L, read: Callable[[Sequence[str]], Table], weight: str | None, importance: Mapping[str, float]
+    ) -> L:
+        """The loss with what it has to know of the training rows, whose columns `read` returns, with their `weight`."""
+        return loss
+
     # Cells
 
     @classmethod
-    def rows_with_target(cls, table: Table, names: tuple[str, ...]) -> RowIndices:
+    def rows_with_target(cls, table: Table, names: tuple[str, ...], *, every: bool = True) -> RowIndices:
         """The positions of the rows from which something can be learned; see the function of that name."""
-        return rows_with_target(table, names)
-
-    @classmethod
-    def text_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Those of the columns of the target whose cells are read as text."""
-        return names if cls.reads_text else ()
+        return rows_with_target(table, names, every=every)
 
     @classmethod
     def note(cls, table: Table, names: tuple[str, ...]) -> str | None:
@@ -553,6 +545,10 @@ class TargetBase(Spec):
 
         `scale` is that of the target the model was trained with.
         """
+
+    def feature_scores(self, y: Truth, width: int) -> FeatureScores:
+        """Scores of so many features by which they tell about the targets y of some rows, which are still to add."""
+        return NumberScores(width, y)
 
     @abstractmethod
     def row_errors(self, predictions: Predicted, y: Truth) -> tuple[Floats, str]:

@@ -17,6 +17,7 @@ from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.data.columns.hashing import Hashes, hash_texts
 from nncli.data.columns.parsing import CellErrors, parse_numbers, read_text
 from nncli.data.columns.spellings import alternative_categories
+from nncli.data.encoders.kinds import Kind
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats
 from nncli.nn.losses import Loss
@@ -24,6 +25,8 @@ from nncli.nn.program.program import LabelType, Outputs
 from nncli.nn.program.values import Value, is_nan, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, Uncertainty, missing_target_error
 from nncli.targets.decision import Decision, LabelThresholds, lower_decision
+from nncli.targets.feature_scores import ClassScores, FeatureScores
+from nncli.targets.kind import Refusal, Setting, T
 from nncli.targets.metrics.bootstrap import ConfidenceInterval, Samples
 from nncli.targets.metrics.classification import (
     POSITIVE_CLASS_METRICS,
@@ -52,7 +55,11 @@ class Classes(TargetBase):
     has_labels: ClassVar[bool] = True
     has_probabilities: ClassVar[bool] = True
     has_temperature: ClassVar[bool] = True
-    reads_text: ClassVar[bool] = True
+    cell_kind: ClassVar[Kind | None] = Kind.CATEGORICAL
+    draft_options: ClassVar[tuple[Setting, ...]] = (
+        ("class_weight", "balanced", "all classes have the same total weight"),
+    )
+    peak_learning_rate: ClassVar[float] = 0.04
     family: ClassVar[Task] = "classification"
     default_loss: ClassVar[str] = "cross_entropy"
     default_metric: ClassVar[str] = "accuracy"
@@ -131,6 +138,37 @@ class Classes(TargetBase):
         if positive in ordered and len(ordered) == 2:
             ordered.sort(key=lambda label: label == positive)
         return cls(name=name, labels=tuple(ordered), label_type=spelling)
+
+    @classmethod
+    def text_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return names
+
+    @classmethod
+    def classes_among(cls, values: Sequence[T]) -> Sequence[T]:
+        return values
+
+    @classmethod
+    def count_outputs(cls, table: Table, names: tuple[str, ...]) -> int:
+        """The number of classes."""
+        return table.column(names[0]).n_unique()
+
+    @classmethod
+    def rows_to_fit(cls, training: Table, every: Table, *, of_several: bool = False) -> Table:
+        """Every row of one of several targets: a split is stratified by one, so that classes of another may be rare."""
+        return every if of_several else training
+
+    @classmethod
+    def refusal(cls, key: str, loss: str, names: tuple[str, ...]) -> Refusal | None:
+        match key:
+            case "output_activation":
+                message = f"the target, {quote(names[0])}, is a class: {loss} has its own link function"
+                return f"cannot be set when {message}", "Remove the key."
+            case "class_weight" | "positive_class":
+                return None
+        return super().refusal(key, loss, names)
+
+    def feature_scores(self, y: Truth, width: int) -> FeatureScores:
+        return ClassScores(width, y, len(self.labels))
 
     def read(self, table: Table) -> Codes:
         """The class of each row as a code (rows,).

@@ -27,6 +27,7 @@ from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value, log, maximum, minimum, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, Uncertainty, missing_target_error
 from nncli.targets.decision import Decision
+from nncli.targets.joined import JoinedColumns
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.registry import BUILT_IN, BoundMetric, metric_function, metric_title
 from nncli.targets.metrics.survival import (
@@ -64,7 +65,7 @@ GROUPS = 3
 """Groups of rows by predicted risk whose curves are shown."""
 
 
-class SurvivalTarget(TargetBase):
+class SurvivalTarget(JoinedColumns):
     """The time to an event in the columns `names`: the time, whether it is that of the event, and perhaps the start.
 
     The truth y is (rows, names) of numbers, 1 for an event and 0 for a censored row. Predicted values (rows, edges)
@@ -80,9 +81,7 @@ class SurvivalTarget(TargetBase):
     has_probabilities: ClassVar[bool] = True
     has_curve: ClassVar[bool] = True
     probability_prefix: ClassVar[str] = PREFIX
-    reads_text: ClassVar[bool] = True
-    joins_columns: ClassVar[bool] = True
-    fits_all_rows: ClassVar[bool] = True
+    peak_learning_rate: ClassVar[float] = 0.04
     has_upper_bound: ClassVar[bool] = False
     family: ClassVar[Task] = SURVIVAL
     default_loss: ClassVar[str] = "survival"
@@ -128,6 +127,16 @@ class SurvivalTarget(TargetBase):
         bins = options.bins or min(max(int(below[-1] // EVENTS_PER_BIN), 2), MOST_BINS)
         places = np.searchsorted(below, np.arange(1, bins + 1) * below[-1] / bins).clip(max=len(times) - 1)
         return cls(names=names, edges=tuple(np.unique(times[places]).tolist()), unit=unit)
+
+    @classmethod
+    def written_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The time; the loss names the other columns."""
+        return names[:1]
+
+    @classmethod
+    def varying_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        """None: all rows may have the event."""
+        return ()
 
     @classmethod
     def text_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:

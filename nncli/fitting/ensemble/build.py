@@ -400,7 +400,7 @@ def _averaged(calibration: Calibration, averaging: Averaging | None) -> Calibrat
 
 
 def _class_weights(data: EnsembleData) -> npt.NDArray[np.float64] | None:
-    if data.config.class_weight is None or not data.target.has_labels:
+    if data.config.class_weight is None:
         return None
     return class_weights(data.config.class_weight, data.target.labels, data.truth(data.table.take(data.used_rows)).y)
 

@@ -50,6 +50,7 @@ class AmountLoss(LossBase):
     starts_at_mean: ClassVar[bool] = True
     scaling: ClassVar[Scaling] = LogLinkScaling("none")
     has_link: ClassVar[bool] = True
+    keys: ClassVar[frozenset[str]] = frozenset({"data.exposure"})
 
     @property
     @abstractmethod

@@ -22,6 +22,7 @@ from pydantic import AfterValidator, Field
 
 from nncli.base.median import weighted_quantiles
 from nncli.base.spec import Spec, Task
+from nncli.base.text import quote
 from nncli.nn.arrays import RISING, Array, Floats, Mask, Sign, scalar
 from nncli.nn.losses.scaling import Scaling
 from nncli.nn.program.values import Value
@@ -123,6 +124,8 @@ class LossBase(Spec):
     is_comparison_measure: ClassVar[bool] = False
     """True if runs that all have this loss are compared by it alone, not by squared and absolute error."""
 
+    keys: ClassVar[frozenset[str]] = frozenset()
+    """Those of the keys of a configuration that it takes and most losses do not; see keys.py."""
     target_keys: ClassVar[tuple[str, ...]] = ()
     """Keys that name columns of the target besides the one that the configuration names as such."""
 
@@ -131,6 +134,29 @@ class LossBase(Spec):
         """The columns that the `target_keys` name."""
         columns = (getattr(self, key) for key in self.target_keys)
         return tuple(name for name in columns if name is not None)
+
+    def check_target_columns(self, target: str, others: tuple[str, ...]) -> None:
+        """Raise a ValueError unless the columns of a target are `target` and `others`, which the loss names."""
+        if not self.target_columns:
+            return
+        named = {target: "data.target"}
+        for key in self.target_keys:
+            column = getattr(self, key)
+            if column in named:
+                raise ValueError(
+                    f"{key} names {quote(column)}, which {named[column]} names already; each has its own column"
+                )
+            if column is not None:
+                named[column] = key
+        if others != self.target_columns:
+            name = self.model_dump()["type"]
+            raise ValueError(f"the loss {name} is for one target, such as data.target: {target}")
+
+    def check_output_activation(self, given: object | None) -> None:
+        """Raise a ValueError if an output activation is given beside a link of the loss."""
+        if given is not None and self.has_link:
+            name = self.model_dump()["type"]
+            raise ValueError(f"output_activation cannot be set with the loss {name}, which has its own link")
 
     @property
     def missing_key(self) -> tuple[str, str] | None:
@@ -146,6 +172,19 @@ class LossBase(Spec):
     def parts(self) -> Sequence[Any]:
         """The losses of several targets; none for a loss of one target, or of several numbers alike."""
         return ()
+
+    @property
+    def named_targets(self) -> tuple[str, ...]:
+        """The names of the targets to which it gives a loss each."""
+        return ()
+
+    def of_target(self, name: str) -> LossBase | None:
+        """The loss of a target; None if the rows are to say."""
+        return self
+
+    def before_fit(self, configured: LossBase | None) -> LossBase | None:
+        """The loss by which a configuration tells of which kind each target is: the `configured` one, of one target."""
+        return configured
 
     @property
     def output_spans(self) -> Sequence[slice]:
@@ -173,6 +212,10 @@ class LossBase(Spec):
             return InvalidTarget(int(row), int(j), message, "Correct the cell, or write the column in a larger unit.")
         return None
 
+    def alternative(self, y: Floats) -> tuple[str, str] | None:
+        """The type of a loss that suits numbers y (rows,) better, and why; None if there is nothing to propose."""
+        return None
+
     def with_auto_values(self, read: Callable[[], Floats], w: Floats | None = None) -> Self:
         """The loss with each `auto` value chosen by the targets (rows, targets) that `read` returns, in their units.
 
@@ -183,6 +226,13 @@ class LossBase(Spec):
     def of_student(self) -> LossBase:
         """The loss of a network that learns the predictions of one with this loss."""
         return self
+
+    def of_distributions(self, distributions: Array) -> LossBase | None:
+        """The loss of targets of which each is a distribution (rows, classes): their codes follow those of the classes.
+
+        None but for classes.
+        """
+        return None
 
     def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
         """The outputs (k,) from which a training starts: those of the best constant prediction, or close to them.
@@ -198,6 +248,16 @@ class LossBase(Spec):
     def best_quantiles(self, y: Floats, w: Floats | None = None) -> Floats | None:
         """The quantiles (targets, levels) of the best constant prediction; None if it has none. See `best_constant`."""
         return weighted_quantiles(y, self.quantile_levels, w) if self.quantile_levels else None
+
+    def of_predictions(self) -> LossBase:
+        """The loss of predicted numbers as targets.
+
+        A loss without a link of its own is for noisy targets, such as the mean absolute error for medians; predictions
+        are approximated in least squares.
+        """
+        from nncli.nn.losses.regression import MSE
+
+        return self if self.has_link else MSE()
 
     def random_targets(self, rng: np.random.Generator, rows: int, count: int) -> npt.NDArray[Any]:
         """Targets of a number, of one of `count` classes, or of so many bins, as a training has them; for checks."""

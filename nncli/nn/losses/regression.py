@@ -22,6 +22,7 @@ from nncli.nn.losses.base import (
 )
 from nncli.nn.losses.distributions import Normal, StudentT
 from nncli.nn.losses.mixture import Mixture
+from nncli.nn.losses.proposals import proposed_loss
 from nncli.nn.program.values import Value
 
 
@@ -33,6 +34,10 @@ class MSE(LossBase):
 
     def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
         return column_means(y, w)
+
+    def alternative(self, y: Floats) -> tuple[str, str] | None:
+        proposed = proposed_loss(y)
+        return None if proposed is None else (proposed[0].type, proposed[1])
 
     def formulas(self, outputs: int) -> tuple[str, str]:
         return "L = 1/(Bk) Σᵢⱼ (zᵢⱼ - yᵢⱼ)²", "dZ = 2/(Bk) (Z - y)"

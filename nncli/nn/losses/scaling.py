@@ -47,6 +47,19 @@ class Scaling:
         return inf
 
 
+class NoScaling(Scaling):
+    """The scaling of a loss of classes, labels or times: none, whatever is configured."""
+
+    def resolved(self, loss: str, configured: LossScaling, *, has_activation: bool) -> TargetScaling:
+        return "none"
+
+    def clips(self, configured: bool) -> bool:
+        return False
+
+    def is_chosen(self, configured: LossScaling) -> bool:
+        return False
+
+
 class LogLinkScaling(Scaling):
     """The scaling of a loss with a log link: none, or by the mean, as 0 has a meaning."""
 

@@ -74,6 +74,17 @@ class SeveralLosses(LossBase):
         return tuple(loss for loss in self.losses.values() if not isinstance(loss, str))
 
     @property
+    def named_targets(self) -> tuple[str, ...]:
+        return tuple(self.losses)
+
+    def of_target(self, name: str) -> LossBase | None:
+        loss = self.losses.get(name)
+        return None if isinstance(loss, str) else loss
+
+    def before_fit(self, configured: LossBase | None) -> LossBase:
+        return SeveralLosses(losses=self.losses)
+
+    @property
     def output_spans(self) -> Sequence[slice]:
         return [outputs for _, _, outputs, _ in self.columns()]
 

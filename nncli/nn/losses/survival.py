@@ -19,6 +19,7 @@ from nncli.base.spec import StrictStr, Task
 from nncli.nn.activations import Sigmoid, Softplus
 from nncli.nn.arrays import FALLING, FIXED, Array, Floats, Sign
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise, column_sums
+from nncli.nn.losses.scaling import NoScaling, Scaling
 from nncli.nn.program.values import Value, exp, join
 
 MAX_BINS = 500
@@ -68,6 +69,7 @@ class EventLoss(LossBase):
     )
     task: ClassVar[Task] = "survival"
     has_link: ClassVar[bool] = True
+    scaling: ClassVar[Scaling] = NoScaling()
     starts_at_mean: ClassVar[bool] = True
     per_row_name: ClassVar[str] = "survival_loss"
     target_keys: ClassVar[tuple[str, ...]] = ("event", "start")
