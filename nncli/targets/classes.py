@@ -26,8 +26,9 @@ from nncli.nn.program.values import Value, is_nan, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, Uncertainty, missing_target_error
 from nncli.targets.decision import Decision, LabelThresholds, lower_decision
 from nncli.targets.feature_scores import ClassScores, FeatureScores
-from nncli.targets.kind import Refusal, Setting, T
+from nncli.targets.kind import Calibration, Refusal, Setting, T
 from nncli.targets.metrics.bootstrap import ConfidenceInterval, Samples
+from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
 from nncli.targets.metrics.classification import (
     POSITIVE_CLASS_METRICS,
     ClassificationScores,
@@ -55,6 +56,8 @@ class Classes(TargetBase):
     has_labels: ClassVar[bool] = True
     has_probabilities: ClassVar[bool] = True
     has_temperature: ClassVar[bool] = True
+    calibrations: ClassVar[tuple[Calibration, ...]] = ("auto", "none", "temperature")
+    epoch_metrics: ClassVar[tuple[str, ...]] = (CALIBRATED_LOG_LOSS.name,)
     cell_kind: ClassVar[Kind | None] = Kind.CATEGORICAL
     draft_options: ClassVar[tuple[Setting, ...]] = (
         ("class_weight", "balanced", "all classes have the same total weight"),
@@ -142,6 +145,25 @@ class Classes(TargetBase):
     @classmethod
     def text_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return names
+
+    def averaging_factors(
+        self,
+        members: Callable[[], list[Floats]],
+        total: Callable[[Sequence[Floats]], Floats],
+        counts: Codes,
+        scored: tuple[Floats, Truth, Floats | None],
+    ) -> tuple[float, ...]:
+        return self._log_loss_factors(members(), total, counts)
+
+    @classmethod
+    def strata_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return names
+
+    def no_temperature(self, *, is_monotone: bool, has_validation: bool) -> Refusal | None:
+        if is_monotone and len(self.labels) > 2:
+            what = "a temperature can lower the probability of high classes as a monotone column rises"
+            return what, "Use auto or none."
+        return super().no_temperature(is_monotone=is_monotone, has_validation=has_validation)
 
     @classmethod
     def classes_among(cls, values: Sequence[T]) -> Sequence[T]:

@@ -8,8 +8,8 @@ import polars as pl
 
 from nncli.data.encoders.kinds import Kind
 from nncli.data.table import Table
-from nncli.nn.arrays import Floats
-from nncli.targets.base import TargetBase
+from nncli.nn.arrays import Codes, Floats
+from nncli.targets.base import TargetBase, Truth
 
 
 class JoinedColumns(TargetBase):
@@ -39,6 +39,15 @@ class JoinedColumns(TargetBase):
     @classmethod
     def count_outputs(cls, table: Table, names: tuple[str, ...]) -> int:
         return cls.fit(table, names).n_outputs
+
+    def averaging_factors(
+        self,
+        members: Callable[[], list[Floats]],
+        total: Callable[[Sequence[Floats]], Floats],
+        counts: Codes,
+        scored: tuple[Floats, Truth, Floats | None],
+    ) -> tuple[float, ...]:
+        return self._log_loss_factors(members(), total, counts)
 
     @classmethod
     def rows_to_fit(cls, training: Table, every: Table, *, of_several: bool = False) -> Table:

@@ -6,7 +6,7 @@ All of it is of the class, by the names of the target columns and their table.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
 import polars as pl
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 L = TypeVar("L", bound=LossBase)
 T = TypeVar("T")
 
+Calibration = Literal["none", "temperature", "auto"]
 Setting = tuple[str, object, str]
 Refusal = tuple[str, str]
 """Why a key of the configuration is not taken, and a hint."""
@@ -36,6 +37,10 @@ class KindBase(Spec):
     """What is predicted for a row, in messages."""
     no_target_weights: ClassVar[str] = "there is one target"
     """Why its columns have no weights of their own in the loss."""
+    calibrations: ClassVar[tuple[Calibration, ...]] = ("auto", "none")
+    """The values of the key calibration that it takes; of several targets those that one of them takes."""
+    epoch_metrics: ClassVar[tuple[str, ...]] = ()
+    """The metrics, besides those of its predictions, that choose the best epoch unless classes have weights."""
     cell_kind: ClassVar[Kind | None] = None
     """The kind of column that each of its columns is checked as by itself."""
     draft_settings: ClassVar[tuple[Setting, ...]] = ()
@@ -65,6 +70,11 @@ class KindBase(Spec):
     @classmethod
     def number_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the columns that are predicted as numbers."""
+        return ()
+
+    @classmethod
+    def strata_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the columns whose cells have the same shares in all parts of a split."""
         return ()
 
     @classmethod

@@ -28,8 +28,9 @@ from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Trut
 from nncli.targets.decision import Decision, LabelThresholds, constant_thresholds
 from nncli.targets.feature_scores import FeatureScores, NumberScores
 from nncli.targets.joined import JoinedColumns
-from nncli.targets.kind import Setting, T
+from nncli.targets.kind import Calibration, Setting, T
 from nncli.targets.metrics.bootstrap import Samples
+from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
 from nncli.targets.metrics.labels import (
     LABEL_METRICS,
     MULTILABEL,
@@ -69,6 +70,8 @@ class MultilabelTarget(JoinedColumns):
     output_nouns: ClassVar[str] = "labels"
     has_probabilities: ClassVar[bool] = True
     has_temperature: ClassVar[bool] = True
+    calibrations: ClassVar[tuple[Calibration, ...]] = ("auto", "none", "temperature")
+    epoch_metrics: ClassVar[tuple[str, ...]] = (CALIBRATED_LOG_LOSS.name,)
     draft_settings: ClassVar[tuple[Setting, ...]] = (
         ("loss", "binary_cross_entropy", "a row has any number of the labels"),
     )

@@ -16,12 +16,12 @@ from nncli.data.columns.hashing import Hashes, hash_numbers, hash_texts
 from nncli.data.columns.parsing import CellErrors, read_text
 from nncli.data.sample_weights import read_weights
 from nncli.data.table import Table
-from nncli.nn.arrays import Floats, Mask, Precision, RowIndices
+from nncli.nn.arrays import Codes, Floats, Mask, Precision, RowIndices
 from nncli.nn.losses import MEDIAN, Loss, LossBase, SeveralLosses, fit_losses
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, rows_with_target
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.decision import Decision
-from nncli.targets.kind import L, check_weighted
+from nncli.targets.kind import Calibration, L, Refusal, check_weighted
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.classification import one_hot
 from nncli.targets.metrics.classification_resamples import log_loss_per_row
@@ -172,7 +172,29 @@ class SeveralTargets(TargetBase):
         return np.concatenate([part.decode(values[:, span]) for part, span in parts], axis=1)
 
     def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
-        raise self._of_one("columns of predictions")
+        """None: the run of each target has its own."""
+        return {}
+
+    def no_temperature(self, *, is_monotone: bool, has_validation: bool) -> Refusal | None:
+        """None: each target is calibrated by itself."""
+        return None
+
+    def resolved_calibration(
+        self, configured: Calibration, *, is_monotone: bool = False, has_validation: bool = True
+    ) -> Calibration:
+        return configured
+
+    def calibrates(self, resolved: Calibration) -> bool:
+        return False
+
+    def averaging_factors(
+        self,
+        members: Callable[[], list[Floats]],
+        total: Callable[[Sequence[Floats]], Floats],
+        counts: Codes,
+        scored: tuple[Floats, Truth, Floats | None],
+    ) -> tuple[float, ...]:
+        return ()
 
     def _of_one(self, what: str) -> UsageError:
         return UsageError(f"{what} are those of one target; there are {join_quoted(self.names)}")

@@ -187,6 +187,10 @@ class SurvivalTarget(JoinedColumns):
     def truth_columns(self) -> tuple[tuple[str, bool], ...]:
         return tuple((name, j == 1) for j, name in enumerate(self.names))
 
+    def loss_targets(self, y: Truth) -> Truth:
+        """The bins of the events."""
+        return self.encode(y)
+
     def hash_cells(self, table: Table) -> list[Hashes]:
         return [hash_numbers(column) for column in self.read(table).T]
 

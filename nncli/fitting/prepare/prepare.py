@@ -65,8 +65,8 @@ from nncli.fitting.prepare.fit import (
 )
 from nncli.fitting.prepare.load import load_table, select_rows
 from nncli.fitting.prepare.validation import (
+    calibration_of,
     monitored_metric,
-    should_calibrate,
     split_indices,
     split_table,
     validation_set,
@@ -359,9 +359,6 @@ def _resolve_config(fitted: _Fitted, rows: _SplitRows, fitted_rows: int, *, has_
     if not isinstance(config.validation, ValidationFile):  # else its dialect, which may differ, is sniffed again
         dialect = rows.training.header.dialect
         data |= dialect.model_dump(exclude={"header_cells"}) | {"decimals": dict(dialect.decimals)}
-    calibrates = should_calibrate(config, fitted.target, has_validation=has_validation)
-    calibration = "temperature" if calibrates else "none"
-    calibration = config.calibration if fitted.target.has_parts else calibration
     counted = counted_rows(fitted_rows, fitted.target.n_outputs)
     return config.model_copy(
         update={
@@ -376,7 +373,7 @@ def _resolve_config(fitted: _Fitted, rows: _SplitRows, fitted_rows: int, *, has_
             "batch_size": config.batch_size if config.batch_size == "full" else batch_rows(config, fitted_rows),
             "epochs": epochs_of(config, counted),
             "clip_norm": clip_norm_of(config, rows.loss),
-            "calibration": calibration,
+            "calibration": calibration_of(config, fitted.target, has_validation=has_validation),
         }
     )
 
