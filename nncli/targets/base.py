@@ -132,8 +132,6 @@ class TargetBase(KindBase):
     """Whether its intervals have an upper bound; of a time of which some rows are censored, only the lower is known."""
     family: ClassVar[Task] = "regression"
     """The task whose metrics it shares."""
-    default_loss: ClassVar[str] = "mse"
-    """The loss of an estimator without one."""
     default_metric: ClassVar[str] = "rmse"
     """The metric that is shown for each epoch if the configuration names none."""
     linear_model: ClassVar[str] = "ridge regression"

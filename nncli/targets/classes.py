@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
@@ -164,6 +165,10 @@ class Classes(TargetBase):
             what = "a temperature can lower the probability of high classes as a monotone column rises"
             return what, "Use auto or none."
         return super().no_temperature(is_monotone=is_monotone, has_validation=has_validation)
+
+    @classmethod
+    def estimator_loss(cls, loss: object, data: Mapping[str, object]) -> object:
+        return loss or ("ordinal" if data.get("order") else cls.default_loss)
 
     @classmethod
     def classes_among(cls, values: Sequence[T]) -> Sequence[T]:
@@ -421,3 +426,11 @@ class ClassificationTarget(Classes):
     """Classes that a loss of a classification is for."""
 
     task: Literal["classification"] = "classification"
+
+    @classmethod
+    def example(cls, signal: Floats, rng: np.random.Generator) -> tuple[npt.NDArray[Any], ...]:
+        return (np.where(signal > 0, "yes", "no"),)
+
+    @classmethod
+    def example_predictions(cls, rng: np.random.Generator, rows: int) -> tuple[npt.NDArray[Any], Floats]:
+        return rng.integers(0, 2, rows), rng.dirichlet([1.0, 1.0], rows)

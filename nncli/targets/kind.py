@@ -6,8 +6,10 @@ All of it is of the class, by the names of the target columns and their table.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from nncli.base.errors import Advice, DataError, SetKey
@@ -16,6 +18,7 @@ from nncli.base.text import quote
 from nncli.data.encoders.kinds import Kind
 from nncli.data.sample_weights import Weights
 from nncli.data.table import Table
+from nncli.nn.arrays import Floats
 from nncli.nn.losses import LossBase
 
 if TYPE_CHECKING:
@@ -43,6 +46,10 @@ class KindBase(Spec):
     """The metrics, besides those of its predictions, that choose the best epoch unless classes have weights."""
     cell_kind: ClassVar[Kind | None] = None
     """The kind of column that each of its columns is checked as by itself."""
+    default_loss: ClassVar[str] = "mse"
+    """The loss of an estimator without one."""
+    estimator_hint: ClassVar[str] = ""
+    """What estimator suits it, where another one is used."""
     draft_settings: ClassVar[tuple[Setting, ...]] = ()
     """The keys with values, and what they mean, that a drafted configuration has to set."""
     draft_options: ClassVar[tuple[Setting, ...]] = ()
@@ -125,6 +132,27 @@ class KindBase(Spec):
     def rows_to_fit(cls, training: Table, every: Table, *, of_several: bool = False) -> Table:
         """The rows that a target is fitted on, alone or as one `of_several`: the training rows, or every row."""
         return training
+
+    @classmethod
+    def example(cls, signal: Floats, rng: np.random.Generator) -> tuple[npt.NDArray[Any], ...]:
+        """Columns of a target that depends on a signal (rows,), for checks of parts; there may be none."""
+        return ()
+
+    @classmethod
+    def example_predictions(cls, rng: np.random.Generator, rows: int) -> tuple[npt.NDArray[Any], Floats] | None:
+        """Targets y and predictions of so many rows, for checks of metrics; None if there are none."""
+        return None
+
+    # Estimators of scikit-learn
+
+    @classmethod
+    def estimator_loss(cls, loss: object, data: Mapping[str, object]) -> object:
+        """The loss of an estimator: the configured one, or the usual one with the section `data`.
+
+        Raises:
+            ValueError: a column that it names is not in the y of an estimator.
+        """
+        return loss or cls.default_loss
 
     # Keys of the configuration
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from nncli.base.errors import DataError
@@ -115,6 +116,15 @@ class Numbers(TargetBase):
         return cls(names=names, centers=tuple(centers), scales=tuple(scales), units=units, **ends)
 
     cell_kind: ClassVar[Kind | None] = Kind.NUMERIC
+
+    @classmethod
+    def example(cls, signal: Floats, rng: np.random.Generator) -> tuple[npt.NDArray[Any], ...]:
+        return (np.abs(signal) + 0.1,)
+
+    @classmethod
+    def example_predictions(cls, rng: np.random.Generator, rows: int) -> tuple[npt.NDArray[Any], Floats]:
+        y = np.abs(rng.normal(size=rows)) + 0.1
+        return y, y + 0.1 * rng.normal(size=rows)
 
     @classmethod
     def number_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
@@ -21,7 +22,7 @@ from nncli.data.columns.spellings import NO_YES, category_keys
 from nncli.data.sample_weights import row_counts
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask, Precision
-from nncli.nn.losses import MIN_PROBABILITY, Loss
+from nncli.nn.losses import MIN_PROBABILITY, Loss, target_keys
 from nncli.nn.losses.survival import survival_losses
 from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value, log, maximum, minimum, select
@@ -85,6 +86,7 @@ class SurvivalTarget(JoinedColumns):
     has_upper_bound: ClassVar[bool] = False
     family: ClassVar[Task] = SURVIVAL
     default_loss: ClassVar[str] = "survival"
+    estimator_hint: ClassVar[str] = "; use NNSurvivalAnalysis"
     default_metric: ClassVar[str] = "concordance"
     linear_model: ClassVar[str] = "proportional hazards"
     error_title: ClassVar[str] = SURVIVAL_LOSS.title
@@ -132,6 +134,20 @@ class SurvivalTarget(JoinedColumns):
     def written_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         """The time; the loss names the other columns."""
         return names[:1]
+
+    @classmethod
+    def example(cls, signal: Floats, rng: np.random.Generator) -> tuple[npt.NDArray[Any], ...]:
+        return np.abs(signal) + 0.1, rng.choice(["yes", "no"], len(signal))
+
+    @classmethod
+    def estimator_loss(cls, loss: object, data: Mapping[str, object]) -> object:
+        """The loss without the event, the second column of y, which has no start."""
+        if not isinstance(loss, dict) or not loss:
+            return loss or cls.default_loss
+        event, *others = target_keys(loss.get("type")) or ("event",)
+        if start := next((key for key in others if loss.get(key) is not None), None):
+            raise ValueError(f"an estimator has no {start} of rows; use nncli.train with loss.{start}")
+        return {key: item for key, item in loss.items() if key != event}
 
     @classmethod
     def varying_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,9 @@ def _check_levels(levels: tuple[float, ...]) -> tuple[float, ...]:
 
 Levels: TypeAlias = Annotated[tuple[Level, ...], Field(min_length=2), AfterValidator(_check_levels)]
 """The levels of the quantiles that a loss predicts."""
+
+
+Kernel: TypeAlias = Literal["mse", "logistic", "softmax", "pinball"]
 
 
 class BoundLoss(NamedTuple):
@@ -117,6 +120,8 @@ class LossBase(Spec):
     targets_hint: ClassVar[str] = "Use another loss, such as mse."
     has_link: ClassVar[bool] = False
     """True where the loss applies its own link to the raw output, so that no output activation can be set."""
+    robust: ClassVar[tuple[str, ...]] = ()
+    """The assignments of a loss in which few rows have less weight, for one that predicts the mean."""
     per_row_name: ClassVar[str]
     """Name of the `per_row` values in reports and JSON, such as squared_error."""
     has_distribution: ClassVar[bool] = False
@@ -134,6 +139,10 @@ class LossBase(Spec):
         """The columns that the `target_keys` name."""
         columns = (getattr(self, key) for key in self.target_keys)
         return tuple(name for name in columns if name is not None)
+
+    def naming(self, columns: Sequence[str]) -> Self:
+        """The loss that names further columns of the target, in the order of its `target_keys`."""
+        return self.model_copy(update=dict(zip(self.target_keys, columns, strict=False)))
 
     def check_target_columns(self, target: str, others: tuple[str, ...]) -> None:
         """Raise a ValueError unless the columns of a target are `target` and `others`, which the loss names."""
@@ -212,6 +221,10 @@ class LossBase(Spec):
             return InvalidTarget(int(row), int(j), message, "Correct the cell, or write the column in a larger unit.")
         return None
 
+    def target_size(self, value: float) -> float:
+        """The size of the targets by the loss of outputs near 0; 1 where that does not tell."""
+        return 1.0
+
     def alternative(self, y: Floats) -> tuple[str, str] | None:
         """The type of a loss that suits numbers y (rows,) better, and why; None if there is nothing to propose."""
         return None
@@ -258,6 +271,14 @@ class LossBase(Spec):
         from nncli.nn.losses.regression import MSE
 
         return self if self.has_link else MSE()
+
+    def kernel(self, outputs: int) -> tuple[Kernel, Array] | None:
+        """The name of its compiled loop and the table that it takes, in float32; None if there is no loop for it."""
+        return None
+
+    def checked_outputs(self, count: int) -> int:
+        """The number of network outputs for `random_targets` of `count` classes or bins."""
+        return self.outputs(1)
 
     def random_targets(self, rng: np.random.Generator, rows: int, count: int) -> npt.NDArray[Any]:
         """Targets of a number, of one of `count` classes, or of so many bins, as a training has them; for checks."""

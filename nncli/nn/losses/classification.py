@@ -15,7 +15,7 @@ import numpy.typing as npt
 from nncli.base.spec import Fraction, Task
 from nncli.nn.activations import Sigmoid, Softmax, Softplus
 from nncli.nn.arrays import RISING, Array, Floats, Sign, scalar
-from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise, column_sums
+from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, Kernel, LossBase, bind_elementwise, column_sums
 from nncli.nn.losses.scaling import NoScaling, Scaling
 from nncli.nn.program.values import Value, exp, join
 
@@ -43,6 +43,9 @@ class ClassificationLoss(LossBase):
         """The outputs for classes of n (K,) rows: their logarithms with the mean 0, or the log-odds of two."""
         logs = np.log(n)
         return np.asarray(logs[1:] - logs[0] if len(logs) == 2 else logs - logs.mean())
+
+    def checked_outputs(self, count: int) -> int:
+        return self.outputs(count)
 
     def random_targets(self, rng: np.random.Generator, rows: int, count: int) -> npt.NDArray[Any]:
         return rng.integers(0, count, rows)
@@ -96,6 +99,9 @@ class CrossEntropy(ClassificationLoss):
         if outputs == 1:
             return "L = 1/B Σᵢ (-t log p - (1 - t) log (1 - p)), p = σ(z)", "dZ = 1/B (p - t)"
         return "L = -1/B Σᵢₖ tᵢₖ log pᵢₖ, pₖ = exp(zₖ) / Σₘ exp(zₘ)", "dZ = 1/B (P - T)"
+
+    def kernel(self, outputs: int) -> tuple[Kernel, Array]:
+        return "logistic" if outputs == 1 else "softmax", self.targets(outputs, np.dtype(np.float32))
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         bind = self._bind_logistic if Z.shape[1] == 1 else self._bind_softmax

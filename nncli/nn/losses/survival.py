@@ -74,6 +74,9 @@ class EventLoss(LossBase):
     per_row_name: ClassVar[str] = "survival_loss"
     target_keys: ClassVar[tuple[str, ...]] = ("event", "start")
 
+    def checked_outputs(self, count: int) -> int:
+        return self.outputs(count)
+
     def random_targets(self, rng: np.random.Generator, rows: int, count: int) -> npt.NDArray[Any]:
         event = np.eye(count)[rng.integers(0, count, rows)] * rng.integers(0, 2, (rows, 1))
         return np.concatenate([rng.uniform(size=(rows, count)) * (1.0 - event), event], axis=1)
