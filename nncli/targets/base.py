@@ -18,30 +18,24 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from nncli.base.errors import Advice, DataError, SetKey, config_error
+from nncli.base.errors import DataError
 from nncli.base.spec import Task
 from nncli.base.text import format_number, join_quoted, quote
 from nncli.data.columns.hashing import Hashes
 from nncli.data.columns.parsing import CellErrors, readable
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask, Precision, RowIndices
-from nncli.nn.losses import MIN_PROBABILITY, Loss, LossBase, TargetScaling
+from nncli.nn.losses import Loss, LossBase, TargetScaling
 from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value
 from nncli.targets.decision import Decision, decide
-from nncli.targets.feature_scores import FeatureScores, NumberScores
 from nncli.targets.head import Head
-from nncli.targets.kind import Calibration, KindBase, L, Refusal
 from nncli.targets.metrics.bootstrap import ConfidenceInterval, Samples
-from nncli.targets.metrics.calibration import (
-    apply_temperature,
-    classification_factor,
-    lower_temperature,
-    regression_factor,
-)
+from nncli.targets.metrics.calibration import apply_temperature, lower_temperature
 from nncli.targets.metrics.classification import ClassificationScores
 from nncli.targets.metrics.metric import ScoreValues
 from nncli.targets.metrics.registry import BoundMetric, metric_names
+from nncli.targets.training import TrainingBase
 from nncli.targets.views import Intervals, View
 
 Truth: TypeAlias = NDArray[Any]
@@ -101,7 +95,7 @@ class Predicted(Protocol):
     def standard_deviations(self) -> Floats | None: ...
 
 
-class TargetBase(KindBase):
+class TargetBase(TrainingBase):
     """A kind of target, fitted on the training rows; a saved model tells kinds apart by `task`."""
 
     plugin_kind: ClassVar[str | None] = "targets"
@@ -249,12 +243,6 @@ class TargetBase(KindBase):
         """Why an option of intervals cannot be used."""
         return f"needs a {NUMERIC} model; this one is for {self.task}"
 
-    def fit_loss(
-        self, loss: L, read: Callable[[Sequence[str]], Table], weight: str | None, importance: Mapping[str, float]
-    ) -> L:
-        """The loss with what it has to know of the training rows, whose columns `read` returns, with their `weight`."""
-        return loss
-
     # Cells
 
     @classmethod
@@ -379,63 +367,6 @@ class TargetBase(KindBase):
     def lower_temperature(self, values: Value, T: float) -> Value:
         """The operations of `at_temperature`."""
         return lower_temperature(values, T)
-
-    def no_temperature(self, *, is_monotone: bool, has_validation: bool) -> Refusal | None:
-        """Why no temperature calibrates it, perhaps with monotone columns, and a hint; None if one does."""
-        if "temperature" not in self.calibrations:
-            return f"the target is a {self.noun}, which has no probabilities of classes", "Remove the key."
-        if not has_validation:
-            return "it needs validation rows, and validation is 0", Advice("Use ", SetKey("validation", "0.2"), ".")
-        return None
-
-    def resolved_calibration(
-        self, configured: Calibration, *, is_monotone: bool = False, has_validation: bool = True
-    ) -> Calibration:
-        """The calibration of a training: temperature or none; of several targets, of which each has its own, as it is.
-
-        Raises:
-            ConfigError: a temperature is configured, and does not calibrate the target.
-        """
-        refusal = self.no_temperature(is_monotone=is_monotone, has_validation=has_validation)
-        if configured == "temperature" and refusal is not None:
-            raise config_error("calibration", *refusal)
-        return "none" if configured == "none" or refusal is not None else "temperature"
-
-    def calibrates(self, resolved: Calibration) -> bool:
-        """Whether a temperature calibrates it as a whole, with a resolved calibration."""
-        return resolved == "temperature"
-
-    def averaging_factors(
-        self,
-        members: Callable[[], list[Floats]],
-        total: Callable[[Sequence[Floats]], Floats],
-        counts: Codes,
-        scored: tuple[Floats, Truth, Floats | None],
-    ) -> tuple[float, ...]:
-        """The factors of the mean squared errors from those of held-out rows to those of the mean of all members.
-
-        `members` returns the predictions of each member for the rows that it held out, `counts` says how many members
-        held a row out, and `total` sums arrays of members. The mean of those has the values, y and weights `scored`.
-        """
-        values, y, weights = scored
-        each = members()
-        error = np.square(values - y)
-        mse = np.average(error, axis=0, weights=weights)
-        squares = total([np.square(values) for values in each])
-        return tuple(regression_factor(total(each), squares, counts, mse, len(each)).tolist())
-
-    def _log_loss_factors(
-        self, each: list[Floats], total: Callable[[Sequence[Floats]], Floats], counts: Codes
-    ) -> tuple[float, ...]:
-        """The factor of the log loss of the `distributions`, by the predictions of each member."""
-        parts = [*zip(*map(self.distributions, each), strict=True)]
-        logarithms = [total([np.log(np.maximum(P, MIN_PROBABILITY)) for P in part]) for part in parts]
-        sums = np.concatenate([total(part) for part in parts], axis=1)
-        return (classification_factor(sums, np.concatenate(logarithms, axis=1), counts, len(each)),)
-
-    def loss_targets(self, y: Truth) -> Truth:
-        """The targets y as the loss of a row takes them."""
-        return y
 
     def as_classes(self, y: Truth, values: Floats, weights: Floats | None) -> tuple[Codes, Floats, Floats | None]:
         """Codes (cells,), probabilities (cells, classes) and weights (cells,), by which a temperature is fitted."""
@@ -605,10 +536,6 @@ class TargetBase(KindBase):
 
         `scale` is that of the target the model was trained with.
         """
-
-    def feature_scores(self, y: Truth, width: int) -> FeatureScores:
-        """Scores of so many features by which they tell about the targets y of some rows, which are still to add."""
-        return NumberScores(width, y)
 
     @abstractmethod
     def row_errors(self, predictions: Predicted, y: Truth) -> tuple[Floats, str]:

@@ -41,6 +41,7 @@ from nncli.targets.metrics.classification_resamples import LOG_LOSS_EPS, Classif
 from nncli.targets.metrics.intervals import MEANS_OF_CLASSES, positive_class_interval
 from nncli.targets.metrics.metric import Metric, plugin_metrics, resampled_scores
 from nncli.targets.metrics.registry import COST, METRICS, BoundMetric, metric_function
+from nncli.targets.probabilities import Probabilities
 from nncli.targets.views import Confusions, Intervals, Separation
 
 INTEGER_TYPES = (pl.Int64, pl.UInt64, pl.Int128)
@@ -48,7 +49,7 @@ UNKNOWN = -2
 """The code of a class that did not occur in the training rows."""
 
 
-class Classes(TargetBase):
+class Classes(Probabilities):
     """A target of two or more classes, named as in the table. Of two classes the second is the positive one."""
 
     noun: ClassVar[str] = "class"
@@ -63,7 +64,6 @@ class Classes(TargetBase):
     draft_options: ClassVar[tuple[Setting, ...]] = (
         ("class_weight", "balanced", "all classes have the same total weight"),
     )
-    peak_learning_rate: ClassVar[float] = 0.04
     family: ClassVar[Task] = "classification"
     default_loss: ClassVar[str] = "cross_entropy"
     default_metric: ClassVar[str] = "accuracy"
@@ -146,15 +146,6 @@ class Classes(TargetBase):
     @classmethod
     def text_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return names
-
-    def averaging_factors(
-        self,
-        members: Callable[[], list[Floats]],
-        total: Callable[[Sequence[Floats]], Floats],
-        counts: Codes,
-        scored: tuple[Floats, Truth, Floats | None],
-    ) -> tuple[float, ...]:
-        return self._log_loss_factors(members(), total, counts)
 
     @classmethod
     def strata_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,11 +8,11 @@ import polars as pl
 
 from nncli.data.encoders.kinds import Kind
 from nncli.data.table import Table
-from nncli.nn.arrays import Codes, Floats
-from nncli.targets.base import TargetBase, Truth
+from nncli.nn.arrays import Floats
+from nncli.targets.probabilities import Probabilities
 
 
-class JoinedColumns(TargetBase):
+class JoinedColumns(Probabilities):
     """The interface of a target of several columns, which is fitted on every row.
 
     The validation rows tell, too, what there is to predict, as a rare label may be in one of them alone.
@@ -39,15 +39,6 @@ class JoinedColumns(TargetBase):
     @classmethod
     def count_outputs(cls, table: Table, names: tuple[str, ...]) -> int:
         return cls.fit(table, names).n_outputs
-
-    def averaging_factors(
-        self,
-        members: Callable[[], list[Floats]],
-        total: Callable[[Sequence[Floats]], Floats],
-        counts: Codes,
-        scored: tuple[Floats, Truth, Floats | None],
-    ) -> tuple[float, ...]:
-        return self._log_loss_factors(members(), total, counts)
 
     @classmethod
     def rows_to_fit(cls, training: Table, every: Table, *, of_several: bool = False) -> Table:

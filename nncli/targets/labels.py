@@ -75,7 +75,6 @@ class MultilabelTarget(JoinedColumns):
     draft_settings: ClassVar[tuple[Setting, ...]] = (
         ("loss", "binary_cross_entropy", "a row has any number of the labels"),
     )
-    peak_learning_rate: ClassVar[float] = 0.04
     family: ClassVar[Task] = MULTILABEL
     default_loss: ClassVar[str] = "binary_cross_entropy"
     default_metric: ClassVar[str] = "micro_f1"

@@ -29,6 +29,7 @@ from nncli.targets.metrics.metric import ScoreValues
 from nncli.targets.metrics.registry import RELATIVE_LOSS, BoundMetric, metric_function
 from nncli.targets.number import RegressionTarget
 from nncli.targets.ordinal import OrderedClasses
+from nncli.targets.training import Members, MemberSum
 from nncli.targets.views import Intervals
 
 OneTarget = Annotated[
@@ -188,11 +189,7 @@ class SeveralTargets(TargetBase):
         return False
 
     def averaging_factors(
-        self,
-        members: Callable[[], list[Floats]],
-        total: Callable[[Sequence[Floats]], Floats],
-        counts: Codes,
-        scored: tuple[Floats, Truth, Floats | None],
+        self, members: Members, total: MemberSum, counts: Codes, scored: tuple[Floats, Truth, Floats | None]
     ) -> tuple[float, ...]:
         return ()
 

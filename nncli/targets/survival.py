@@ -82,7 +82,6 @@ class SurvivalTarget(JoinedColumns):
     has_probabilities: ClassVar[bool] = True
     has_curve: ClassVar[bool] = True
     probability_prefix: ClassVar[str] = PREFIX
-    peak_learning_rate: ClassVar[float] = 0.04
     has_upper_bound: ClassVar[bool] = False
     family: ClassVar[Task] = SURVIVAL
     default_loss: ClassVar[str] = "survival"

@@ -441,8 +441,8 @@ def unscaled_inputs(e: Evidence, *, limit: float = 10.0) -> TrainingProblem | No
 def _without_output_activation(config: Config) -> tuple[str, ...]:
     """The assignments that leave the output unbounded, with a target of the size 1."""
     given = ("output_activation=null",) if config.output_activation is not None else ()
-    is_chosen = (config.loss or LossBase).scaling.is_chosen(config.encoding.target)
-    return (*given, "encoding.target=standard") if is_chosen else given
+    is_left_out = (config.loss or LossBase).scaling.is_left_out(config.encoding.target)
+    return (*given, "encoding.target=standard") if is_left_out else given
 
 
 def unreachable_target(e: Evidence, *, learned: float = 0.1) -> TrainingProblem | None:
@@ -474,7 +474,7 @@ def unscaled_target(e: Evidence, *, limit: float = 10.0, learned: float = 0.9) -
     Helps: `encoding.target=standard`.
     """
     loss = e.config.loss
-    if loss is None or not loss.scaling.is_chosen(e.config.encoding.target) or not e.health:
+    if loss is None or not loss.scaling.is_left_out(e.config.encoding.target) or not e.health:
         return None
     size = 1.0 if e.rows is None else e.rows.target_size
     if e.rows is None and not e.health[0].epoch:

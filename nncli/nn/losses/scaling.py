@@ -37,8 +37,8 @@ class Scaling:
         """Whether targets of another size can be standardized instead."""
         return not has_activation
 
-    def is_chosen(self, configured: LossScaling) -> bool:
-        """Whether it is for the configuration to say that targets are not scaled, and it does."""
+    def is_left_out(self, configured: LossScaling) -> bool:
+        """Whether the configuration leaves targets unscaled that could be scaled."""
         return configured == "none"
 
     @property
@@ -56,7 +56,7 @@ class NoScaling(Scaling):
     def clips(self, configured: bool) -> bool:
         return False
 
-    def is_chosen(self, configured: LossScaling) -> bool:
+    def is_left_out(self, configured: LossScaling) -> bool:
         return False
 
 
@@ -74,7 +74,7 @@ class LogLinkScaling(Scaling):
     def can_be_standard(self, *, has_activation: bool) -> bool:
         return False
 
-    def is_chosen(self, configured: LossScaling) -> bool:
+    def is_left_out(self, configured: LossScaling) -> bool:
         return False
 
     @property
