@@ -41,8 +41,8 @@ import polars as pl
 
 from nncli import evaluate, load, threshold, train
 from nncli.base.text import yaml_quote
-from nncli.fitting.checks.target import proposed_loss
 from nncli.models.scores import headlines
+from nncli.nn.losses.proposals import proposed_loss
 from nncli.targets.metrics.amounts import mean_deviance
 from nncli.targets.metrics.classification import log_loss
 from nncli.targets.metrics.labels import LABEL_METRICS

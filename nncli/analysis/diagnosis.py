@@ -270,8 +270,8 @@ def row_evidence(prepared: PreparedTraining, weights: Parameters | None = None) 
     widest = int(sizes.argmax()) if sizes.size else -1
     return RowEvidence(
         baseline=baseline,
-        zero=zero,
-        has_labels=has_labels,
+        zero=zero if has_labels else 0.0,
+        score="accuracy" if has_labels else "R²",
         target_size=1.0 if target.has_probabilities else sqrt(float(np.square(data.y, dtype=np.float64).mean())),
         contradicting=contradicting,
         example=None

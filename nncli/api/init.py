@@ -209,8 +209,8 @@ def _decisions(summary: TableSummary) -> tuple[Finding, ...]:
 
 def _training_warnings(summary: TableSummary) -> tuple[Finding, ...]:
     """Warnings of a constant target and of too few rows."""
-    targets = () if summary.kind.has_curve else summary.targets  # all rows may have the event
-    constant = [target for target in targets if target.distinct == 1 < summary.rows]
+    varying = summary.kind.varying_columns(summary.data.target)
+    constant = [target for target in summary.targets if target.name in varying and target.distinct == 1 < summary.rows]
     count = "only 1 row has" if summary.rows == 1 else f"only {summary.rows:,} rows have"
     return (
         *(constant_target(target.name, target.top_values[0][0], summary.location) for target in constant),

@@ -37,7 +37,7 @@ from nncli.nn.optim.optimizers import Adam
 from nncli.nn.training.loop import EpochReport
 from nncli.nn.training.step import bind_gradient, bind_step
 from nncli.run_directory.filenames import WEIGHTS
-from nncli.targets.target import kind_of
+from nncli.targets.target import kind_of, kind_of_task
 
 ROWS, FEATURES, CLASSES = 240, 3, 2
 EVENT = "happened"
@@ -108,7 +108,7 @@ def _steps(about: plugins.Plugin) -> Iterator[CheckStep]:
         yield CheckStep("training", None, f"{about.kind} do not take part in a training")
         return
     try:
-        keys, loss = _keys(about.kind, part), _loss(part)
+        keys, loss = _keys(about.kind, part), _loss(about.kind, part)
     except (NncliError, ValueError) as error:
         yield CheckStep("keys", False, _first_line(error))
         return
@@ -157,8 +157,8 @@ def _keys(kind: str, part: Any) -> dict[str, Any]:
             if not field.examples:
                 raise UsageError(f"the key {name} is required: give it Field(examples=[...]) for the check")
             value[name] = field.examples[0]
-    if kind == "losses" and part.target_keys:
-        value[part.target_keys[0]] = EVENT
+    if kind == "losses":
+        value |= dict.fromkeys(part.target_keys[:1], EVENT)
     keys: dict[str, dict[str, Any]] = {
         "losses": {"loss": value},
         "layers": {"layers": [8, value, 8]},
@@ -174,13 +174,9 @@ def _config(keys: dict[str, Any], path: str = "table.csv", **more: Any) -> Confi
     return Config.model_validate({"data": data, "layers": [8, 8], "epochs": 4, "workers": 1, **keys, **more})
 
 
-def _loss(part: Any) -> LossBase:
+def _loss(kind: str, part: Any) -> LossBase:
     """The loss of the check: the part itself, or the squared error."""
-    if isinstance(part, type) and issubclass(part, LossBase):
-        loss = _config(_keys("losses", part)).loss
-        assert loss is not None
-        return loss
-    return MSE()
+    return (_config(_keys("losses", part)).loss if kind == "losses" else None) or MSE()
 
 
 def _round_trip(keys: dict[str, Any]) -> str:
@@ -193,10 +189,8 @@ def _round_trip(keys: dict[str, Any]) -> str:
 
 
 def _network(config: Config, loss: LossBase, precision: Precision, classes: int = CLASSES) -> Network:
-    kind = kind_of(loss)
-    units = loss.outputs(classes if kind.has_labels or kind.has_curve else 1)
     layers = (Dense(units=4, activation=config.activation), *config.hidden_layers)
-    return Network(n_features=FEATURES, layers=layers, n_outputs=units, precision=precision)
+    return Network(n_features=FEATURES, layers=layers, n_outputs=loss.checked_outputs(classes), precision=precision)
 
 
 def _gradient_error(keys: dict[str, Any], loss: LossBase) -> str:
@@ -271,23 +265,17 @@ def _allocated(keys: dict[str, Any], loss: LossBase) -> str:
     return ""
 
 
-def _task(part: Any, kind: str, loss: LossBase) -> str:
-    """The task of the table: of a kind of target of a plugin, that whose metrics it shares."""
-    if kind == "metrics":
-        return str(part.task)
-    return kind_of(loss).family if loss.task in plugins.loaded("targets") else loss.task
-
-
-def _table(part: Any, kind: str, loss: LossBase) -> pl.DataFrame:
-    """A table that the part can be trained on."""
+def _table(part: Any, kind: str, loss: LossBase) -> pl.DataFrame | None:
+    """A table that the part can be trained on; None if there is none."""
     rng = np.random.default_rng(0)
     frame = {name: rng.normal(size=ROWS) for name in ("a", "b")}
     signal = frame["a"] - frame["b"] + 0.3 * rng.normal(size=ROWS)
-    task = _task(part, kind, loss)
-    target = np.where(signal > 0, "yes", "no") if task == "classification" else np.abs(signal) + 0.1
-    columns: dict[str, Any] = {**frame, "c": rng.choice(["u", "v"], ROWS), "y": target}
-    if loss.target_columns:
-        columns[EVENT] = rng.choice(["yes", "no"], ROWS)
+    columns: dict[str, Any] = {**frame, "c": rng.choice(["u", "v"], ROWS)}
+    target = kind_of_task(part.task) if kind == "metrics" else kind_of(loss)
+    names, cells = ("y", *loss.target_columns), () if target is None else target.example(signal, rng)
+    if len(names) != len(cells):
+        return None
+    columns |= zip(names, cells, strict=True)
     if kind == "encoders":
         columns["x"] = [part.examples[i % len(part.examples)] for i in rng.permutation(ROWS)]
     return pl.DataFrame(columns)
@@ -295,11 +283,11 @@ def _table(part: Any, kind: str, loss: LossBase) -> pl.DataFrame:
 
 def _training_steps(folder: Path, kind: str, part: Any, keys: dict[str, Any], loss: LossBase) -> Iterator[CheckStep]:
     """The steps that need a trained run."""
-    task = _task(part, kind, loss)
-    if task not in ("classification", "regression") and not loss.target_columns:
+    frame, path = _table(part, kind, loss), folder / "table.csv"
+    if frame is None:
+        task = part.task if kind == "metrics" else loss.task
         yield CheckStep("training", None, f"there is no table for {task}")
         return
-    frame, path = _table(part, kind, loss), folder / "table.csv"
     frame.write_csv(path)
     data = {"columns": {"x": part.model_fields["type"].default}} if kind == "encoders" else {}
 
@@ -348,8 +336,11 @@ def _training_steps(folder: Path, kind: str, part: Any, keys: dict[str, Any], lo
 def _metric_steps(metric: Any) -> Iterator[CheckStep]:
     """What holds of every metric."""
     rng = np.random.default_rng(0)
-    y: Any = rng.integers(0, CLASSES, 60) if metric.task == "classification" else np.abs(rng.normal(size=60)) + 0.1
-    P = rng.dirichlet([1.0, 1.0], 60) if metric.task == "classification" else y + 0.1 * rng.normal(size=60)
+    kind = kind_of_task(metric.task)
+    example = None if kind is None else kind.example_predictions(rng, 60)
+    if example is None:
+        return
+    y, P = example
     weights = rng.integers(1, 4, 60).astype(np.float64)
 
     def value(y: Any, P: Any, w: Any) -> float:
@@ -361,8 +352,6 @@ def _metric_steps(metric: Any) -> Iterator[CheckStep]:
             raise AssertionError(f"{name}: {first:g} and {second:g}")
         return ""
 
-    if metric.task not in ("classification", "regression"):
-        return
     order, repeated = rng.permutation(60), np.repeat(np.arange(60), weights.astype(np.int64))
     yield _step("order of rows", lambda: same("in another order", value(y, P, None), value(y[order], P[order], None)))
     yield _step("weights", lambda: same("w times", value(y, P, weights), value(y[repeated], P[repeated], None)))

@@ -35,11 +35,12 @@ from nncli.fitting.checks.column_values import group_like
 from nncli.fitting.checks.kinds import MAX_LEVELS, are_labels, kinds_not_supported, ordered_levels
 from nncli.fitting.checks.notes import class_orders, dates_as_categories, removed_units, short_years, table_reading
 from nncli.fitting.checks.rows import groups_in_time, random_split, time_feature
-from nncli.fitting.checks.target import positive_class, positive_class_note, proposed_loss
+from nncli.fitting.checks.target import positive_class, positive_class_note
 from nncli.fitting.prepare.fit import MIN_ROWS_PER_CLASS, are_class_ids, infer_loss
 from nncli.fitting.prepare.load import drop_missing_targets, load_table, table_copies
 from nncli.nn.losses import MSE, BinaryCrossEntropy, Loss
 from nncli.targets.base import NUMERIC, FitOptions, rows_with_target
+from nncli.targets.kind import Setting
 from nncli.targets.orders import in_order, label_order
 from nncli.targets.target import TargetKind, kind_of
 
@@ -185,7 +186,7 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
     seen = rows.columns(data.target)
     loss, of_targets = infer_loss(config, seen)
     columns = profile(rows, names)
-    classes = [value for value, _ in targets[0].top_values] if kind_of(loss).has_labels else []
+    classes = kind_of(loss).classes_among([value for value, _ in targets[0].top_values])
     of_classes, positive = positive_class(config, classes), None
     if of_classes is not None and (positive := yes_of(classes)) is not None:
         of_classes = positive_class_note(positive, classes, "as it means yes")
@@ -194,7 +195,7 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
         data=data,
         kind=kind_of(loss),
         kinds=tuple(kind_of(part) for part in loss.parts),
-        integer_classes=config.loss is None and kind_of(loss).has_labels and _are_integer_classes(seen, data.target[0]),
+        integer_classes=config.loss is None and bool(classes) and _are_integer_classes(seen, data.target[0]),
         targets=targets if len(rows) == len(table) else profile(rows, data.target),
         columns=columns,
         rows=len(rows),
@@ -232,15 +233,16 @@ def _proposed_loss(config: Config, targets: Table, loss: Loss) -> tuple[str, str
         return None
     is_number = infer_kind(targets, name) is Kind.NUMERIC
     y = read_numbers(targets, name, unit_of(targets, name)) if is_number else np.empty(0)
-    if isinstance(loss, MSE) and (proposed := proposed_loss(y)) is not None:
-        return proposed[0].type, proposed[1]
+    if (proposed := loss.alternative(y)) is not None:
+        return proposed
     levels, text = list[str](), ""
     if is_number and (y == np.floor(y)).all():
         levels = [f"{value:.0f}" for value in np.unique(y)]
         text = f"{' < '.join(levels)}, if that is an order"
-    elif kind_of(loss).has_labels:
-        levels = ordered_levels(read_text(targets, name)) or []
-        text = in_order(levels)
+    else:
+        for column in kind_of(loss).text_columns((name,)):
+            levels = ordered_levels(read_text(targets, column)) or []
+            text = in_order(levels)
     if not 3 <= len(levels) <= MAX_LEVELS or len(targets) < MIN_ROWS_PER_CLASS * len(levels):
         return None
     return "ordinal", text
@@ -343,7 +345,6 @@ MAX_COLUMN_LINES = 200
 """Columns described by a line each."""
 MAX_WORD_LENGTH, MAX_VALUES_LENGTH, MAX_COMMENT_LENGTH = 32, 64, 240
 MAX_ALIGNED_WIDTH = 36
-Setting = tuple[str, object, str]
 """A key, its value and its comment."""
 
 TEXTBOOK_SETTINGS: tuple[Setting, ...] = (
@@ -400,7 +401,7 @@ def _overview(summary: TableSummary) -> list[str]:
         rows += f"; {summary.table_rows - summary.rows:,} rows without a target are not used"
     lines = [f"{_word(Path(summary.data.path).name)}: {rows}."]
     if summary.label_note is not None:
-        names = summary.data.target[:1] if summary.kind.has_curve else summary.data.target
+        names = summary.kind.written_names(summary.data.target)
         lines.append(f"Target: {', '.join(map(_word, names))}, {summary.task}: {summary.label_note}.")
     else:
         kinds = summary.kinds or (summary.kind,) * len(summary.targets)
@@ -421,9 +422,9 @@ def _overview(summary: TableSummary) -> list[str]:
 
 def _target_description(kind: TargetKind, target: ColumnProfile) -> str:
     """The task of a target and its range or its classes."""
-    if not kind.has_labels:
+    classes = [f"{_word(value)} ({_count(count, 'row')})" for value, count in kind.classes_among(target.top_values)]
+    if not classes:
         return f"{kind.task_name()}: {_range(target)}"
-    classes = [f"{_word(value)} ({_count(count, 'row')})" for value, count in target.top_values]
     if target.distinct > len(classes):
         classes.append(f"… {target.distinct - len(classes):,} more")
     return f"{kind.task_name()}, {target.distinct:,} classes: {', '.join(classes)}"
@@ -431,8 +432,8 @@ def _target_description(kind: TargetKind, target: ColumnProfile) -> str:
 
 def _data_section(summary: TableSummary, path: str) -> list[str]:
     """The lines of the section `data`."""
-    is_one = len(summary.data.target) == 1 or summary.kind.has_curve  # the loss names the other columns
-    target: object = summary.data.target[0] if is_one else list(summary.data.target)
+    names = summary.kind.written_names(summary.data.target)
+    target: object = names[0] if len(names) == 1 else list(names)
     lines = ["data:", *_settings([("path", path, ""), ("target", target, "")], "  ")]
     settings = non_defaults(summary.data)
     for key in ("path", "target", "drop", "columns"):
@@ -552,10 +553,8 @@ def _training_keys(
         inactive.append(("loss", *summary.proposed_loss))
     if summary.kinds:
         inactive.append(("target_weights", {summary.data.target[0]: 2.0}, "weights of the targets in the loss, else 1"))
-    if summary.kind.has_labels:
-        inactive.append(("class_weight", "balanced", "all classes have the same total weight"))
-    if summary.label_note is not None and not summary.kind.has_curve:
-        active.insert(0, ("loss", BinaryCrossEntropy().type, "a row has any number of the labels"))
+    inactive += summary.kind.draft_options
+    active = [*summary.kind.draft_settings, *active]
     if summary.positive_class is not None:
         active.append(("positive_class", summary.positive_class, "f1, precision and recall are about it"))
     on = [(key, extra.get(key, value), comment) for key, value, comment in active]

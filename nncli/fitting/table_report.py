@@ -68,7 +68,7 @@ def check_table(config: Config, on_stage: Callable[[str], None] = lambda line: N
             loss = infer_loss(config, table.columns(config.data.target))[0]
             config, kind = with_losses(config, loss), kind_of(loss)
             for name, of_target in target_kinds(config, kind):
-                check_constant(table, name, of_target)  # raises a clearer error than the split
+                check_constant(table, name, of_target.cell_kind)  # raises a clearer error than the split
             split = split_table(config, table, kind, RandomStreams.of(config.seed).split, scratch)
             split = replace(split, training=np.unique(split.training))
             targets = read_targets(config, split, kind)

@@ -324,12 +324,9 @@ def _outputs(config: Config, table: ColumnStore) -> int:
     target = table.columns(config.data.target)
     try:
         loss, _ = infer_loss(config, target)
-        kind = kind_of(loss)
-        if kind.joins_columns:
-            return kind.fit(target, config.data.target).n_outputs
+        return kind_of(loss).count_outputs(target, config.data.target)
     except NncliError:
         return 1
-    return target.column(config.data.target[0]).n_unique() if kind.has_labels else 1
 
 
 def estimate(

@@ -146,7 +146,8 @@ class Network(Spec):
         Raises:
             ValueError: a layer breaks it; the message names it.
         """
-        if not any(self.monotone) and not self.interactions and not self.constant_outputs:
+        restrictions = (*filter(None, self.monotone), *self.interactions, *self.constant_outputs)
+        if not restrictions:
             return None
         low, high = self.layout.empty(self.precision), self.layout.empty(self.precision)
         low.theta.fill(-np.inf)

@@ -29,7 +29,6 @@ from nncli.fitting.train.events import Finished, MembersStarted, Started
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel
-from nncli.nn.losses import target_keys
 from nncli.nn.training.epoch import DivergedError
 from nncli.run_directory.run import Run, from_bytes, to_bytes
 from nncli.run_directory.saved_decision import calibration_rows
@@ -81,26 +80,16 @@ class Request:
         data = columns.section(section, table) if isinstance(section, dict) else section  # for validation to refuse
         preset = value.get("preset") or (TEXTBOOK if "layers" in value else TABULAR)
         quality = value.get("quality") or ("fast" if preset == TABULAR else None)
-        has_order = self.kind.has_labels and isinstance(section, dict) and section.get("order")
-        loss = value.get("loss") or ("ordinal" if has_order else self.kind.default_loss)
-        if self.kind.has_curve and isinstance(loss, dict):  # y has the event, and no start
-            event, *others = target_keys(loss.get("type")) or ("event",)
-            if start := next((key for key in others if loss.get(key) is not None), None):
-                raise ValueError(f"an estimator has no {start} of rows; use nncli.train with loss.{start}")
-            loss = {key: item for key, item in loss.items() if key != event}
+        loss = self.kind.estimator_loss(value.get("loss"), section if isinstance(section, dict) else {})
         value = {**value, "data": data, "loss": loss, "quality": quality}
         config = validate(Config, with_preset(replace(document, value=value)))
         if config.loss is None:
             return config
         kind, expected = kind_of(config.loss), self.kind
-        if kind is not expected and not (kind.has_labels and expected.has_labels):
-            what = f"the loss {config.loss.type} is for {kind.task_name()}"
-            hint = "; use NNSurvivalAnalysis" if kind.has_curve else ""
+        if kind.family != expected.family:
+            what, hint = f"the loss {config.loss.type} is for {kind.task_name()}", kind.estimator_hint
             raise ValueError(f"{what}, but this estimator is for {expected.task_name()}{hint}")
-        if not kind.has_curve:
-            return config
-        update = {config.loss.target_keys[0]: columns.target.columns[1]}
-        return config.model_copy(update={"loss": config.loss.model_copy(update=update)})
+        return config.model_copy(update={"loss": config.loss.naming(columns.target.columns[1:])})
 
     @property
     def _document(self) -> Document:

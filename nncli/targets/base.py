@@ -19,13 +19,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from nncli.base.errors import DataError
-from nncli.base.spec import Spec, Task
+from nncli.base.spec import Task
 from nncli.base.text import format_number, join_quoted, quote
 from nncli.data.columns.hashing import Hashes
 from nncli.data.columns.parsing import CellErrors, readable
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask, Precision, RowIndices
-from nncli.nn.losses import Loss
+from nncli.nn.losses import Loss, TargetScaling
 from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value
 from nncli.targets.decision import Decision, decide
@@ -35,6 +35,7 @@ from nncli.targets.metrics.calibration import apply_temperature, lower_temperatu
 from nncli.targets.metrics.classification import ClassificationScores
 from nncli.targets.metrics.metric import ScoreValues
 from nncli.targets.metrics.registry import BoundMetric, metric_names
+from nncli.targets.training import TrainingBase
 from nncli.targets.views import Intervals, View
 
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ Truth: TypeAlias = NDArray[Any]
 LABELED, NUMERIC = "classification", "regression"
 """The tasks that messages name for kinds that have classes, and for those that have intervals."""
 
-TargetScaling: TypeAlias = Literal["standard", "mean", "none"]
 Uncertainty: TypeAlias = Literal["interval", "prediction_set", "none"]
 
 
@@ -100,15 +100,13 @@ class Predicted(Protocol):
     def standard_deviations(self) -> Floats | None: ...
 
 
-class TargetBase(Spec):
+class TargetBase(TrainingBase):
     """A kind of target, fitted on the training rows; a saved model tells kinds apart by `task`."""
 
     plugin_kind: ClassVar[str | None] = "targets"
 
     task: Task = ""
 
-    noun: ClassVar[str] = "number"
-    """What is predicted for a row, in messages."""
     output_noun: ClassVar[str] = "target"
     """What an output of the network stands for, in messages."""
     output_nouns: ClassVar[str] = "targets"
@@ -129,18 +127,10 @@ class TargetBase(Spec):
     """Whether the class of a row is the most probable one, if there is no decision."""
     usual_class: ClassVar[str] = "most probable class"
     """What is predicted for a row without a decision."""
-    reads_text: ClassVar[bool] = False
-    """Whether cells are read as text, of any type of column, and not as numbers."""
-    joins_columns: ClassVar[bool] = False
-    """Whether the columns are one target together: labels of which a row has any number, or a time and its event."""
-    fits_all_rows: ClassVar[bool] = False
-    """Whether the validation rows tell, too, what there is to predict, as a rare label may be in one of them alone."""
     has_upper_bound: ClassVar[bool] = True
     """Whether its intervals have an upper bound; of a time of which some rows are censored, only the lower is known."""
     family: ClassVar[Task] = "regression"
     """The task whose metrics it shares."""
-    default_loss: ClassVar[str] = "mse"
-    """The loss of an estimator without one."""
     default_metric: ClassVar[str] = "rmse"
     """The metric that is shown for each epoch if the configuration names none."""
     linear_model: ClassVar[str] = "ridge regression"
@@ -149,9 +139,6 @@ class TargetBase(Spec):
     """What the largest errors of rows are shown as."""
     baseline_noun: ClassVar[str] = ""
     """What the baseline predicts, in messages; empty for the class shares or the mean."""
-
-    no_target_weights: ClassVar[str] = "there is one target"
-    """Why its columns have no weights of their own in the loss."""
 
     has_parts: ClassVar[bool] = False
     """Whether it consists of several targets, its `parts`, each with a run of its own; a row may lack some of them."""
@@ -268,14 +255,9 @@ class TargetBase(Spec):
     # Cells
 
     @classmethod
-    def rows_with_target(cls, table: Table, names: tuple[str, ...]) -> RowIndices:
+    def rows_with_target(cls, table: Table, names: tuple[str, ...], *, every: bool = True) -> RowIndices:
         """The positions of the rows from which something can be learned; see the function of that name."""
-        return rows_with_target(table, names)
-
-    @classmethod
-    def text_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Those of the columns of the target whose cells are read as text."""
-        return names if cls.reads_text else ()
+        return rows_with_target(table, names, every=every)
 
     @classmethod
     def note(cls, table: Table, names: tuple[str, ...]) -> str | None:

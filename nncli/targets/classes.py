@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
@@ -17,6 +18,7 @@ from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.data.columns.hashing import Hashes, hash_texts
 from nncli.data.columns.parsing import CellErrors, parse_numbers, read_text
 from nncli.data.columns.spellings import alternative_categories
+from nncli.data.encoders.kinds import Kind
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask
 from nncli.nn.losses import Loss
@@ -24,7 +26,10 @@ from nncli.nn.program.program import LabelType, Outputs
 from nncli.nn.program.values import Value, is_nan, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, Uncertainty, missing_target_error
 from nncli.targets.decision import Decision, LabelThresholds, constant_decision, lower_decision
+from nncli.targets.feature_scores import ClassScores, FeatureScores
+from nncli.targets.kind import Calibration, Refusal, Setting, T
 from nncli.targets.metrics.bootstrap import ConfidenceInterval, Samples
+from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
 from nncli.targets.metrics.classification import (
     POSITIVE_CLASS_METRICS,
     ClassificationScores,
@@ -36,6 +41,7 @@ from nncli.targets.metrics.classification_resamples import LOG_LOSS_EPS, Classif
 from nncli.targets.metrics.intervals import MEANS_OF_CLASSES, positive_class_interval
 from nncli.targets.metrics.metric import Metric, plugin_metrics, resampled_scores
 from nncli.targets.metrics.registry import COST, METRICS, BoundMetric, metric_function
+from nncli.targets.probabilities import Probabilities
 from nncli.targets.scoring import Comparison, LinearFit, Measure, Scoring, SelectionLoss, fit_logistic, softmax
 from nncli.targets.views import Confusions, Intervals, Separation
 
@@ -44,7 +50,7 @@ UNKNOWN = -2
 """The code of a class that did not occur in the training rows."""
 
 
-class Classes(TargetBase):
+class Classes(Probabilities):
     """A target of two or more classes, named as in the table. Of two classes the second is the positive one."""
 
     noun: ClassVar[str] = "class"
@@ -53,7 +59,12 @@ class Classes(TargetBase):
     has_labels: ClassVar[bool] = True
     has_probabilities: ClassVar[bool] = True
     has_temperature: ClassVar[bool] = True
-    reads_text: ClassVar[bool] = True
+    calibrations: ClassVar[tuple[Calibration, ...]] = ("auto", "none", "temperature")
+    epoch_metrics: ClassVar[tuple[str, ...]] = (CALIBRATED_LOG_LOSS.name,)
+    cell_kind: ClassVar[Kind | None] = Kind.CATEGORICAL
+    draft_options: ClassVar[tuple[Setting, ...]] = (
+        ("class_weight", "balanced", "all classes have the same total weight"),
+    )
     family: ClassVar[Task] = "classification"
     default_loss: ClassVar[str] = "cross_entropy"
     default_metric: ClassVar[str] = "accuracy"
@@ -132,6 +143,51 @@ class Classes(TargetBase):
         if positive in ordered and len(ordered) == 2:
             ordered.sort(key=lambda label: label == positive)
         return cls(name=name, labels=tuple(ordered), label_type=spelling)
+
+    @classmethod
+    def text_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return names
+
+    @classmethod
+    def strata_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return names
+
+    def no_temperature(self, *, is_monotone: bool, has_validation: bool) -> Refusal | None:
+        if is_monotone and len(self.labels) > 2:
+            what = "a temperature can lower the probability of high classes as a monotone column rises"
+            return what, "Use auto or none."
+        return super().no_temperature(is_monotone=is_monotone, has_validation=has_validation)
+
+    @classmethod
+    def estimator_loss(cls, loss: object, data: Mapping[str, object]) -> object:
+        return loss or ("ordinal" if data.get("order") else cls.default_loss)
+
+    @classmethod
+    def classes_among(cls, values: Sequence[T]) -> Sequence[T]:
+        return values
+
+    @classmethod
+    def count_outputs(cls, table: Table, names: tuple[str, ...]) -> int:
+        """The number of classes."""
+        return table.column(names[0]).n_unique()
+
+    @classmethod
+    def rows_to_fit(cls, training: Table, every: Table, *, of_several: bool = False) -> Table:
+        """Every row of one of several targets: a split is stratified by one, so that classes of another may be rare."""
+        return every if of_several else training
+
+    @classmethod
+    def refusal(cls, key: str, loss: str, names: tuple[str, ...]) -> Refusal | None:
+        match key:
+            case "output_activation":
+                message = f"the target, {quote(names[0])}, is a class: {loss} has its own link function"
+                return f"cannot be set when {message}", "Remove the key."
+            case "class_weight" | "positive_class":
+                return None
+        return super().refusal(key, loss, names)
+
+    def feature_scores(self, y: Truth, width: int) -> FeatureScores:
+        return ClassScores(width, y, len(self.labels))
 
     def read(self, table: Table) -> Codes:
         """The class of each row as a code (rows,).
@@ -368,6 +424,14 @@ class ClassificationTarget(Classes):
     """Classes that a loss of a classification is for."""
 
     task: Literal["classification"] = "classification"
+
+    @classmethod
+    def example(cls, signal: Floats, rng: np.random.Generator) -> tuple[npt.NDArray[Any], ...]:
+        return (np.where(signal > 0, "yes", "no"),)
+
+    @classmethod
+    def example_predictions(cls, rng: np.random.Generator, rows: int) -> tuple[npt.NDArray[Any], Floats]:
+        return rng.integers(0, 2, rows), rng.dirichlet([1.0, 1.0], rows)
 
 
 def _costs_of_rows(predictions: Predicted, y: Truth) -> Floats:

@@ -26,7 +26,11 @@ from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value, is_nan, log, maximum, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, Uncertainty, rows_with_target
 from nncli.targets.decision import Decision, LabelThresholds, constant_thresholds
+from nncli.targets.feature_scores import FeatureScores, NumberScores
+from nncli.targets.joined import JoinedColumns
+from nncli.targets.kind import Calibration, Setting, T
 from nncli.targets.metrics.bootstrap import Samples
+from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
 from nncli.targets.metrics.labels import (
     LABEL_METRICS,
     MULTILABEL,
@@ -54,7 +58,7 @@ YES = frozenset(NO_YES.values())
 NO = frozenset(word for pair, yes in NO_YES.items() for word in pair if word != yes)
 
 
-class MultilabelTarget(TargetBase):
+class MultilabelTarget(JoinedColumns):
     """Two or more labels of which a row has any number, in the columns `names`: one for each, or one for all.
 
     In the only column, labels are separated by the `separator`, and an empty cell means that a row has none. In
@@ -67,9 +71,11 @@ class MultilabelTarget(TargetBase):
     output_nouns: ClassVar[str] = "labels"
     has_probabilities: ClassVar[bool] = True
     has_temperature: ClassVar[bool] = True
-    reads_text: ClassVar[bool] = True
-    joins_columns: ClassVar[bool] = True
-    fits_all_rows: ClassVar[bool] = True
+    calibrations: ClassVar[tuple[Calibration, ...]] = ("auto", "none", "temperature")
+    epoch_metrics: ClassVar[tuple[str, ...]] = (CALIBRATED_LOG_LOSS.name,)
+    draft_settings: ClassVar[tuple[Setting, ...]] = (
+        ("loss", "binary_cross_entropy", "a row has any number of the labels"),
+    )
     family: ClassVar[Task] = MULTILABEL
     default_loss: ClassVar[str] = "binary_cross_entropy"
     default_metric: ClassVar[str] = "micro_f1"
@@ -124,7 +130,15 @@ class MultilabelTarget(TargetBase):
         return cls(names=names, labels=labels, separator=separator)
 
     @classmethod
-    def rows_with_target(cls, table: Table, names: tuple[str, ...]) -> RowIndices:
+    def label_columns(cls, columns: Sequence[T]) -> Sequence[T]:
+        return columns
+
+    @classmethod
+    def text_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return names
+
+    @classmethod
+    def rows_with_target(cls, table: Table, names: tuple[str, ...], *, every: bool = True) -> RowIndices:
         """The rows with a cell in any of several columns; with one column all, unless all cells are empty.
 
         Raises:
@@ -334,6 +348,10 @@ class MultilabelTarget(TargetBase):
 
     def row_losses(self, loss: Loss, predicted: Floats, y: Truth, scale: Floats | float) -> Floats:
         return loss.per_row(predicted, y)
+
+    def feature_scores(self, y: Truth, width: int) -> FeatureScores:
+        """Scores by labels, of which some rows lack some."""
+        return NumberScores(width, np.where(np.isnan(y), self.baseline(y, None), y) if np.isnan(y).any() else y)
 
     def row_errors(self, predictions: Predicted, y: Truth) -> tuple[Floats, str]:
         """The share of the labels of each row that are wrong."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from nncli.base.errors import DataError
 from nncli.base.spec import DistinctTexts, FiniteFloat, PositiveFloat, Spec, StrictStr
-from nncli.base.text import format_number
+from nncli.base.text import format_number, quote
 from nncli.data.columns.hashing import Hashes, hash_numbers
 from nncli.data.columns.parsing import (
     CellErrors,
@@ -20,6 +22,7 @@ from nncli.data.columns.parsing import (
     safe_scale,
     unit_of,
 )
+from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.encoders.numeric import ExposureColumn
 from nncli.data.table import Table
 from nncli.nn.arrays import Floats, Precision
@@ -28,6 +31,7 @@ from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value, maximum, minimum
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.decision import Decision
+from nncli.targets.kind import L
 from nncli.targets.metrics.amounts import DEVIANCE_NAMES, amount_metrics, deviance_name, deviances
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.metric import Metric, ScoreValues, plugin_metrics, resampled_scores
@@ -119,6 +123,34 @@ class Numbers(TargetBase):
             centers.append(0.0 if scaling == "mean" else center)
             scales.append((abs(center) or 1.0) if scaling == "mean" else safe_scale(center, scale))
         return cls(names=names, centers=tuple(centers), scales=tuple(scales), units=units, **ends)
+
+    cell_kind: ClassVar[Kind | None] = Kind.NUMERIC
+
+    @classmethod
+    def example(cls, signal: Floats, rng: np.random.Generator) -> tuple[npt.NDArray[Any], ...]:
+        return (np.abs(signal) + 0.1,)
+
+    @classmethod
+    def example_predictions(cls, rng: np.random.Generator, rows: int) -> tuple[npt.NDArray[Any], Floats]:
+        y = np.abs(rng.normal(size=rows)) + 0.1
+        return y, y + 0.1 * rng.normal(size=rows)
+
+    @classmethod
+    def number_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return names
+
+    @classmethod
+    def check_columns(cls, table: Table, names: tuple[str, ...], kinds: Mapping[str, Kind], loss: str) -> None:
+        if any((kinds.get(name) or infer_kind(table, name)).needs_text for name in names):
+            cell = table.column(names[0]).drop_nulls()[0]
+            message = f"the loss {loss} needs numbers, and the target holds {quote(cell)}"
+            hint = "Leave loss out or use cross_entropy for classes."
+            raise DataError(message, location=table.location(column=names[0]), hint=hint)
+
+    @classmethod
+    def joint_loss(cls, losses: Sequence[L]) -> L | None:
+        first, *others = losses
+        return first if all(loss == first for loss in others) else None
 
     @staticmethod
     def _read(table: Table, names: tuple[str, ...], units: tuple[str | None, ...] | None) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, NoReturn, Self
+from typing import Annotated, ClassVar, Literal, NoReturn, Self, cast
 
 import numpy as np
 import polars as pl
@@ -15,12 +15,14 @@ from nncli.base.spec import FiniteFloat, Shorthand, Task, unchanged
 from nncli.base.text import format_number, join_quoted
 from nncli.data.columns.hashing import Hashes, hash_numbers, hash_texts
 from nncli.data.columns.parsing import CellErrors, read_text
+from nncli.data.sample_weights import read_weights
 from nncli.data.table import Table
-from nncli.nn.arrays import Floats, Mask, Precision, RowIndices
-from nncli.nn.losses import MEDIAN, Loss
+from nncli.nn.arrays import Codes, Floats, Mask, Precision, RowIndices
+from nncli.nn.losses import MEDIAN, Loss, LossBase, SeveralLosses, fit_losses
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, rows_with_target
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.decision import Decision
+from nncli.targets.kind import Calibration, L, Refusal, check_weighted
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.classification import one_hot
 from nncli.targets.metrics.classification_resamples import log_loss_per_row
@@ -29,6 +31,7 @@ from nncli.targets.metrics.registry import RELATIVE_LOSS, BoundMetric, metric_fu
 from nncli.targets.number import RegressionTarget
 from nncli.targets.ordinal import OrderedClasses
 from nncli.targets.scoring import Comparison, LinearFit, Scoring, SelectionLoss
+from nncli.targets.training import Members, MemberSum
 from nncli.targets.views import Intervals
 
 OneTarget = Annotated[
@@ -49,6 +52,7 @@ class SeveralTargets(TargetBase):
     family: ClassVar[Task] = "several"
     has_parts: ClassVar[bool] = True
     default_metric: ClassVar[str] = RELATIVE_LOSS.name
+    peak_learning_rate: ClassVar[float] = 0.07  # between those of numbers and classes
 
     targets: Annotated[tuple[OneTarget, ...], Field(min_length=2)]
     levels: tuple[tuple[FiniteFloat, ...], ...]
@@ -89,7 +93,31 @@ class SeveralTargets(TargetBase):
         raise NotImplementedError("each part is fitted by itself, see fitting/prepare/fit.py")
 
     @classmethod
-    def rows_with_target(cls, table: Table, names: tuple[str, ...]) -> RowIndices:
+    def fit_parts(cls, loss: LossBase, fit: Callable[[str, LossBase], TargetBase]) -> Self:
+        """Several targets, fitted side by side."""
+        fitted = (fit(*part) for part in zip(loss.named_targets, loss.parts, strict=True))
+        targets = tuple(cast("OneTarget", target) for target in fitted)
+        return cls(targets=targets, levels=tuple(part.quantile_levels for part in loss.parts))
+
+    def fit_loss(
+        self, loss: L, read: Callable[[Sequence[str]], Table], weight: str | None, importance: Mapping[str, float]
+    ) -> L:
+        """The losses with their baselines, and the shares of the targets in the training rows."""
+        table = read(self.names)
+        y = np.asarray(self.read(table), np.float64)
+        weights = read_weights(read([weight]), weight) if weight else None
+        for j, name in enumerate(self.names):
+            check_weighted(table, name, None if weights is None else weights[~np.isnan(y[:, j])])
+        encoded, scales = np.asarray(self.encode(y), np.float64), np.ravel(self.scale).tolist()
+        targets = [
+            (of_part.outputs(part.n_outputs), self._width(j), encoded[:, j], y[:, j])
+            for j, (part, of_part) in enumerate(zip(self.parts, loss.parts, strict=True))
+        ]
+        each = [importance.get(name, 1.0) for name in self.names]
+        return cast("L", fit_losses(cast("SeveralLosses", loss), targets, weights, each, scales))
+
+    @classmethod
+    def rows_with_target(cls, table: Table, names: tuple[str, ...], *, every: bool = True) -> RowIndices:
         return rows_with_target(table, names, every=False)
 
     def of_part(self, y: Truth, j: int) -> tuple[Mask, Truth]:
@@ -147,7 +175,25 @@ class SeveralTargets(TargetBase):
         return np.concatenate([part.decode(values[:, span]) for part, span in parts], axis=1)
 
     def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
-        raise self._of_one("columns of predictions")
+        """None: the run of each target has its own."""
+        return {}
+
+    def no_temperature(self, *, is_monotone: bool, has_validation: bool) -> Refusal | None:
+        """None: each target is calibrated by itself."""
+        return None
+
+    def resolved_calibration(
+        self, configured: Calibration, *, is_monotone: bool = False, has_validation: bool = True
+    ) -> Calibration:
+        return configured
+
+    def calibrates(self, resolved: Calibration) -> bool:
+        return False
+
+    def averaging_factors(
+        self, members: Members, total: MemberSum, counts: Codes, scored: tuple[Floats, Truth, Floats | None]
+    ) -> tuple[float, ...]:
+        return ()
 
     def _of_one(self, what: str) -> UsageError:
         return UsageError(f"{what} are those of one target; there are {join_quoted(self.names)}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
@@ -21,12 +22,13 @@ from nncli.data.columns.spellings import NO_YES, category_keys
 from nncli.data.sample_weights import row_counts
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask, Precision
-from nncli.nn.losses import MIN_PROBABILITY, Loss
+from nncli.nn.losses import MIN_PROBABILITY, Loss, target_keys
 from nncli.nn.losses.survival import survival_losses
 from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value, log, maximum, minimum, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, Uncertainty, missing_target_error
 from nncli.targets.decision import Decision
+from nncli.targets.joined import JoinedColumns
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.registry import BUILT_IN, BoundMetric, metric_function, metric_title
 from nncli.targets.metrics.survival import (
@@ -65,7 +67,7 @@ GROUPS = 3
 """Groups of rows by predicted risk whose curves are shown."""
 
 
-class SurvivalTarget(TargetBase):
+class SurvivalTarget(JoinedColumns):
     """The time to an event in the columns `names`: the time, whether it is that of the event, and perhaps the start.
 
     The truth y is (rows, names) of numbers, 1 for an event and 0 for a censored row. Predicted values (rows, edges)
@@ -81,12 +83,10 @@ class SurvivalTarget(TargetBase):
     has_probabilities: ClassVar[bool] = True
     has_curve: ClassVar[bool] = True
     probability_prefix: ClassVar[str] = PREFIX
-    reads_text: ClassVar[bool] = True
-    joins_columns: ClassVar[bool] = True
-    fits_all_rows: ClassVar[bool] = True
     has_upper_bound: ClassVar[bool] = False
     family: ClassVar[Task] = SURVIVAL
     default_loss: ClassVar[str] = "survival"
+    estimator_hint: ClassVar[str] = "; use NNSurvivalAnalysis"
     default_metric: ClassVar[str] = "concordance"
     linear_model: ClassVar[str] = "proportional hazards"
     error_title: ClassVar[str] = SURVIVAL_LOSS.title
@@ -129,6 +129,30 @@ class SurvivalTarget(TargetBase):
         bins = options.bins or min(max(int(below[-1] // EVENTS_PER_BIN), 2), MOST_BINS)
         places = np.searchsorted(below, np.arange(1, bins + 1) * below[-1] / bins).clip(max=len(times) - 1)
         return cls(names=names, edges=tuple(np.unique(times[places]).tolist()), unit=unit)
+
+    @classmethod
+    def written_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The time; the loss names the other columns."""
+        return names[:1]
+
+    @classmethod
+    def example(cls, signal: Floats, rng: np.random.Generator) -> tuple[npt.NDArray[Any], ...]:
+        return np.abs(signal) + 0.1, rng.choice(["yes", "no"], len(signal))
+
+    @classmethod
+    def estimator_loss(cls, loss: object, data: Mapping[str, object]) -> object:
+        """The loss without the event, the second column of y, which has no start."""
+        if not isinstance(loss, dict) or not loss:
+            return loss or cls.default_loss
+        event, *others = target_keys(loss.get("type")) or ("event",)
+        if start := next((key for key in others if loss.get(key) is not None), None):
+            raise ValueError(f"an estimator has no {start} of rows; use nncli.train with loss.{start}")
+        return {key: item for key, item in loss.items() if key != event}
+
+    @classmethod
+    def varying_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        """None: all rows may have the event."""
+        return ()
 
     @classmethod
     def text_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -178,6 +202,10 @@ class SurvivalTarget(TargetBase):
     @property
     def truth_columns(self) -> tuple[tuple[str, bool], ...]:
         return tuple((name, j == 1) for j, name in enumerate(self.names))
+
+    def loss_targets(self, y: Truth) -> Truth:
+        """The bins of the events."""
+        return self.encode(y)
 
     def hash_cells(self, table: Table) -> list[Hashes]:
         return [hash_numbers(column) for column in self.read(table).T]

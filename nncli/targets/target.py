@@ -42,7 +42,7 @@ def class_targets(names: Sequence[str], loss: LossBase, *, ordered: bool = True)
 def number_targets(names: Sequence[str], loss: LossBase) -> tuple[str, ...]:
     """Those of the targets `names` that a loss takes for numbers."""
     kinds = [kind_of(part) for part in loss.parts or [loss] * len(names)]
-    return tuple(name for name, kind in zip(names, kinds, strict=True) if not kind.reads_text)
+    return tuple(column for name, kind in zip(names, kinds, strict=True) for column in kind.number_columns((name,)))
 
 
 def kind_of(loss: LossBase) -> TargetKind:

@@ -43,7 +43,7 @@ def target_of(rates: Rates | None, scale: float = 1.0) -> RegressionTarget:
 
 def member_of(loss: Loss, rates: Rates | None, seed: int = 0, precision: Precision = "float64") -> Model:
     years = YEARS.model_copy(update={"center": YEARS.center + 0.1 * seed})  # members have other training rows
-    scale = 3.0 if loss.scales_by_mean else 1.0
+    scale = 3.0 if loss.scaling.resolved(loss.type, "auto", has_activation=False) == "mean" else 1.0
     columns = (X1, X2, COLOR, years)
     return model_of(target=target_of(rates, scale), loss=loss, columns=columns, seed=seed, precision=precision)
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from nncli.base.errors import DataError
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
-from nncli.nn.losses import Normal
-from nncli.targets.base import FitOptions, TargetScaling
+from nncli.nn.losses import Normal, TargetScaling
+from nncli.targets.base import FitOptions
 from nncli.targets.number import Rates, RegressionTarget
 
 

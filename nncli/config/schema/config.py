@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -21,7 +21,7 @@ from nncli.base.spec import (
     StrictBool,
     StrictStr,
 )
-from nncli.base.text import join_quoted, quote
+from nncli.base.text import join_quoted
 from nncli.config.schema.data import DataSection, EncodingSection
 from nncli.config.schema.training import (
     AMOUNT,
@@ -39,7 +39,7 @@ from nncli.nn.arrays import Backend, Direction, Precision
 from nncli.nn.initializers import Initializer
 from nncli.nn.layers.dense import Dense, Parametrization
 from nncli.nn.layers.residual import Layer
-from nncli.nn.losses import Loss, Ordinal, SeveralLosses, target_keys
+from nncli.nn.losses import Loss, target_keys
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optim.optimizers import Adam, Optimizer
 from nncli.nn.optim.schedules import ConstantRate, Schedule
@@ -251,38 +251,21 @@ class Config(Spec):
         False, description="At the end of `train` or `distill`, remove rows, rare categories and paths from the run."
     )
 
-    @field_validator("loss", "target_weights")
+    @field_validator("target_weights")
     @classmethod
-    def _check_names(cls, value: object, info: ValidationInfo) -> object:
-        """A mapping from targets is for several, and names some of them."""
-        names = value.losses if isinstance(value, SeveralLosses) else value if isinstance(value, dict) else ()
-        if "data" not in info.data or not names:
-            return value
-        targets = info.data["data"].target
-        if len(targets) < 2:
-            raise ValueError("it names targets, and there is one target")
-        if others := [name for name in names if name not in targets]:
-            raise PydanticCustomError("unknown_target", "unknown target", {"name": others[0], "targets": targets})
+    def _check_weighted(cls, value: dict[str, float] | None, info: ValidationInfo) -> dict[str, float] | None:
+        """Weights are for several targets, and name some of them."""
+        _check_names(value or (), info)
         return value
 
     @field_validator("loss")
     @classmethod
-    def _check_target_columns(cls, value: Loss | None, info: ValidationInfo) -> Loss | None:
-        """The columns that a loss names are others than the target, and each is named once."""
-        if "data" not in info.data or value is None or not value.target_columns:
-            return value
-        target, *others = info.data["data"].target
-        named = {target: "data.target"}
-        for key in value.target_keys:
-            column = getattr(value, key)
-            if column in named:
-                raise ValueError(
-                    f"{key} names {quote(column)}, which {named[column]} names already; each has its own column"
-                )
-            if column is not None:
-                named[column] = key
-        if tuple(others) != value.target_columns:
-            raise ValueError(f"the loss {value.type} is for one target, such as data.target: {target}")
+    def _check_loss(cls, value: Loss | None, info: ValidationInfo) -> Loss | None:
+        """The columns that a loss names are others than the target, and each is named once; it names known targets."""
+        if value is not None and "data" in info.data:
+            _check_names(value.named_targets, info)
+            target, *others = info.data["data"].target
+            value.check_target_columns(target, tuple(others))
         return value
 
     @field_validator("interactions", mode="before")
@@ -334,8 +317,8 @@ class Config(Spec):
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Config:
-        if self.loss is not None and self.loss.has_link and self.output_activation is not None:
-            raise ValueError(f"output_activation cannot be set with the loss {self.loss.type}, which has its own link")
+        if self.loss is not None:
+            self.loss.check_output_activation(self.output_activation)
         if isinstance(self.validation, Bootstrap) and self.data.time is not None:
             raise ValueError("a bootstrap ignores time; validate on a fold or a fraction, or remove data.time")
         if self.teacher is not None and self.is_ensemble:
@@ -346,13 +329,12 @@ class Config(Spec):
 
     def loss_of_target(self, name: str) -> Loss | None:
         """The configured loss of a target; None if its rows are to say."""
-        loss = self.loss.losses.get(name) if isinstance(self.loss, SeveralLosses) else self.loss
-        return None if isinstance(loss, str) else loss
+        return None if self.loss is None else cast("Loss | None", self.loss.of_target(name))
 
     def of_target(self, name: str, loss: Loss | None) -> Config:
         """The configuration for one of several targets, with its loss; the others are dropped."""
         others = tuple(other for other in self.data.target if other != name)
-        order = self.data.order if isinstance(loss, Ordinal) else None
+        order = self.data.order if loss is not None and "data.order" in loss.keys else None
         data = self.data.model_copy(update={"target": (name,), "drop": (*self.data.drop, *others), "order": order})
         return self.model_copy(update={"data": data, "loss": loss, "target_weights": None})
 
@@ -390,3 +372,13 @@ class Config(Spec):
             return self.bagging
         fixed_rows = self.validation == 0.0 or not isinstance(self.validation, float) or self.data.time is not None
         return "seeds" if fixed_rows else "folds"
+
+
+def _check_names(names: Iterable[str], info: ValidationInfo) -> None:
+    """Raise an error if targets are named where there is one, or one that there is not."""
+    targets = info.data["data"].target if "data" in info.data else ()
+    named = list(names) if targets else []
+    if named and len(targets) < 2:
+        raise ValueError("it names targets, and there is one target")
+    if others := [name for name in named if name not in targets]:
+        raise PydanticCustomError("unknown_target", "unknown target", {"name": others[0], "targets": targets})

@@ -24,6 +24,7 @@ from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.config.schema import Config
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.sequential import Dropout
+from nncli.nn.losses import LossBase
 from nncli.nn.optim.optimizers import Sgd
 from nncli.nn.training.health import Health, LayerHealth
 from nncli.nn.training.loop import EpochReport
@@ -47,19 +48,19 @@ class RateTrial:
 class RowEvidence:
     """What the training rows tell about a training.
 
-    `baseline` is the loss of the best constant output, `zero` that of the output 0, which of classes are equal
-    probabilities. `contradicting` is the fraction of rows with the features of
-    another row and another target than most of these; two such rows are an `example`. `heavy` is the fraction of the
-    gradient at that constant that the steepest hundredth of the rows has, such as `heavy_rows`. `widest` is the
-    feature with the largest values as the network gets it, of the root mean square `size`. `neighbors` and `network`
-    are scores of the training rows, accuracies or squared correlations: of the five nearest other rows, and of the
-    network, with the weights of the loss. Of the classes of ten rows, `missed` has the lowest `recall` of the network.
-    The target `has_labels`, or is numbers of the root mean square `target_size`.
+    `baseline` is the loss of the best constant output, `zero` that of equal probabilities of classes, 0 without.
+    `contradicting` is the fraction of rows with the features of another row and another target than most of these;
+    two such rows are an `example`. `heavy` is the fraction of the gradient at that constant that the steepest
+    hundredth of the rows has, such as `heavy_rows`. `widest` is the feature with the largest values as the network
+    gets it, of the root mean square `size`. `neighbors` and `network` are scores of the training rows, of the name
+    `score`: of the five nearest other rows, and of the network, with the weights of the loss. Of the classes of ten
+    rows, `missed` has the lowest `recall` of the network. Numbers of a target have the root mean square
+    `target_size`.
     """
 
     baseline: float
     zero: float = 0.0
-    has_labels: bool = False
+    score: str = "R²"
     target_size: float = 1.0
     contradicting: float = 0.0
     example: tuple[int, int] | None = None
@@ -440,8 +441,8 @@ def unscaled_inputs(e: Evidence, *, limit: float = 10.0) -> TrainingProblem | No
 def _without_output_activation(config: Config) -> tuple[str, ...]:
     """The assignments that leave the output unbounded, with a target of the size 1."""
     given = ("output_activation=null",) if config.output_activation is not None else ()
-    is_scaled = config.encoding.target != "none" or (config.loss is not None and config.loss.needs_unscaled_targets)
-    return given if is_scaled else (*given, "encoding.target=standard")
+    is_left_out = (config.loss or LossBase).scaling.is_left_out(config.encoding.target)
+    return (*given, "encoding.target=standard") if is_left_out else given
 
 
 def unreachable_target(e: Evidence, *, learned: float = 0.1) -> TrainingProblem | None:
@@ -473,11 +474,11 @@ def unscaled_target(e: Evidence, *, limit: float = 10.0, learned: float = 0.9) -
     Helps: `encoding.target=standard`.
     """
     loss = e.config.loss
-    if e.config.encoding.target != "none" or loss is None or loss.needs_unscaled_targets or not e.health:
+    if loss is None or not loss.scaling.is_left_out(e.config.encoding.target) or not e.health:
         return None
     size = 1.0 if e.rows is None else e.rows.target_size
-    if e.rows is None and loss.per_row_name == "squared_error" and not e.health[0].epoch:
-        size = sqrt(max(0.0, e.health[0].loss))
+    if e.rows is None and not e.health[0].epoch:
+        size = loss.target_size(e.health[0].loss)
     if size <= limit or e.learned > learned:
         return None
     message = f"the target is not scaled: it is of the size {format_number(size)}, and 1 is usual"
@@ -640,7 +641,7 @@ def initial_loss(e: Evidence, *, factor: float = 20.0, falling: float = 5.0) -> 
     """
     if e.rows is None or not e.health or e.health[0].epoch or e.rows.baseline <= 0.0:
         return None
-    start, is_zero = e.health[0].loss, e.rows.has_labels and e.rows.zero > e.rows.baseline
+    start, is_zero = e.health[0].loss, e.rows.zero > e.rows.baseline
     usual = e.rows.zero if is_zero else e.rows.baseline
     if _drops(e.config) or start <= (factor if too_few_epochs(e) is None else falling) * usual:
         return None
@@ -673,9 +674,9 @@ def few_rows_dominate(e: Evidence, *, share: float = 0.3) -> TrainingProblem | N
     rows = ", ".join(f"{row:,}" for row in e.rows.heavy_rows)
     heavy = format_percent(e.rows.heavy)
     message = f"1 % of the rows, such as rows {rows}, have {heavy} of the gradient: they decide what is learned"
-    is_mean = not e.rows.has_labels and e.config.loss is not None and e.config.loss.per_row_name == "squared_error"
+    robust = () if e.config.loss is None else e.config.loss.robust
     advice = "Check these rows for wrong cells"
-    return TrainingProblem(code, message, e.rows.heavy, ("loss=huber",) if is_mean else (), advice)
+    return TrainingProblem(code, message, e.rows.heavy, robust, advice)
 
 
 def conflicting_targets(e: Evidence, *, share: float = 0.1) -> TrainingProblem | None:
@@ -705,9 +706,8 @@ def underfitting(e: Evidence, *, gap: float = 0.1, narrow: int = 3) -> TrainingP
     missing = e.rows.neighbors - e.rows.network
     if missing <= gap:
         return None
-    score = "accuracy" if e.rows.has_labels else "R²"
     message = (
-        f"the network underfits: on the training rows its {score} is {e.rows.network:.2f}, and that of the five "
+        f"the network underfits: on the training rows its {e.rows.score} is {e.rows.network:.2f}, and that of the five "
         f"nearest other rows {e.rows.neighbors:.2f}"
     )
     weak = [f"{key}=0" for key in ("l1", "l2") if getattr(e.config, key)]

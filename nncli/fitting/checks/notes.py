@@ -219,7 +219,7 @@ def unreachable_targets(config: Config, y: npt.NDArray[Any]) -> Finding | None:
 
 def two_valued_target(target: Target, y: npt.NDArray[Any]) -> Finding | None:
     """A note if a regression target has only two values, both whole numbers, and so may be a class."""
-    if target.has_probabilities or len(target.names) > 1:
+    if len(target.number_columns(target.names)) != 1:
         return None
     low, high = float(y.min()), float(y.max())
     if low < high and low.is_integer() and high.is_integer() and ((y == low) | (y == high)).all():

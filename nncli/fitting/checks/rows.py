@@ -38,7 +38,6 @@ from nncli.fitting.checks.target import (
     check_labels,
     check_rows_of_classes,
 )
-from nncli.nn.arrays import Floats
 from nncli.targets.target import TargetKind, kind_of
 
 MAX_TRAINING, MAX_VALIDATION = 40_000, 10_000
@@ -99,19 +98,15 @@ def read_targets(config: Config, split: SplitTable, kind: TargetKind) -> list[Co
     Raises:
         DataError: a target cannot be read.
     """
-    if kind.joins_columns:
-        tables = [table.columns(config.data.target) for table in (split.table, split.validation_table)]
-        target = kind.fit(tables[0], config.data.target)
-        y, y_validation = map(target.read, tables)
+    names = config.data.target
+    joined = kind.joined_cells(lambda: [split.table.columns(names), split.validation_table.columns(names)], names)
+    if joined:
         return [
-            Column(name, Kind.CATEGORICAL if is_yes_no else Kind.NUMERIC, *cells)
-            for j, (name, is_yes_no) in enumerate(target.truth_columns)
-            for form in (_yes_no if is_yes_no else pl.Series,)
-            for cells in [(form(y[split.training, j]), form(y_validation[split.validation, j]))]
+            Column(name, of_column, training[split.training], validation[split.validation])
+            for name, (of_column, (training, validation)) in joined.items()
         ]
     return [
-        Column.read(split, name, Kind.CATEGORICAL if of_target.has_labels else Kind.NUMERIC)
-        for name, of_target in target_kinds(config, kind)
+        Column.read(split, name, of_target.cell_kind or Kind.NUMERIC) for name, of_target in target_kinds(config, kind)
     ]
 
 
@@ -121,11 +116,6 @@ def target_kinds(config: Config, kind: TargetKind) -> list[tuple[str, TargetKind
     return list(zip(config.data.target, kinds or [kind] * len(config.data.target), strict=True))
 
 
-def _yes_no(y: Floats) -> pl.Series:
-    """yes for 1, no for 0, and null for NaN."""
-    return pl.Series(y, nan_to_null=True).replace_strict({1.0: "yes", 0.0: "no"}, default=None, return_dtype=pl.String)
-
-
 def check_targets(config: Config, split: SplitTable, targets: list[Column], kind: TargetKind) -> list[Finding]:
     """Constant targets, outliers, and rare or imbalanced classes; a single class is an error of the target's fit.
 
@@ -133,20 +123,21 @@ def check_targets(config: Config, split: SplitTable, targets: list[Column], kind
         DataError: there are too many classes of few rows.
     """
     findings: list[Finding | None] = []
-    for name, of_target in target_kinds(config, kind):
-        if of_target.has_labels:
-            check_rows_of_classes(split.table, name)
-        elif not of_target.reads_text:
-            findings.append(check_constant(split.table, name, of_target))
+    kinds = {name: of_target.cell_kind for name, of_target in target_kinds(config, kind)}
+    for name, of_cells in kinds.items():
+        match of_cells:
+            case Kind.CATEGORICAL:
+                check_rows_of_classes(split.table, name)
+            case Kind.NUMERIC:
+                findings.append(check_constant(split.table, name, of_cells))
     findings += [check_outliers(target, split, clipped=False, target=True) for target in targets]
-    if kind.joins_columns:
-        labels = [target for target in targets if target.kind is Kind.CATEGORICAL and not kind.has_curve]
-        return [*filter(None, findings), *check_labels(labels, split.location)]
-    for target, (_, of_target) in zip(targets, target_kinds(config, kind), strict=True):
-        if of_target.has_labels:
-            findings += check_classes(config, target, split.location)
-        else:
-            findings.append(amount_like(config, target, split.location))
+    findings += check_labels(kind.label_columns(targets), split.location)
+    for target in targets:
+        match kinds.get(target.name):
+            case Kind.CATEGORICAL:
+                findings += check_classes(config, target, split.location)
+            case Kind.NUMERIC:
+                findings.append(amount_like(config, target, split.location))
     return [*filter(None, findings)]
 
 

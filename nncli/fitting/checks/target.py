@@ -15,25 +15,19 @@ from nncli.config.schema import Config
 from nncli.config.yaml.writer import dump_scalar
 from nncli.data.columns.parsing import kind_is, parse_numbers
 from nncli.data.columns.spellings import yes_of
+from nncli.data.encoders.kinds import Kind
 from nncli.data.splitting.folds import Fold, number_of_folds
 from nncli.data.store.column_store import ColumnStore
 from nncli.fitting.checks.column import MAX_NAMES, Column, count, percentage
 from nncli.fitting.checks.notes import constant_target
-from nncli.nn.arrays import Floats
-from nncli.nn.losses import Gamma, Loss, NegativeBinomial, Poisson, Tweedie
+from nncli.nn.losses.proposals import proposed_loss
 from nncli.targets.metrics.classification import has_rare_class
-from nncli.targets.target import TargetKind
 
 MIN_CLASS_ROWS = 10
 """Training rows below which a class is rare."""
 MAX_PREDICTIONS_OF_RARE_CLASSES = 20_000_000
 """Rows times classes up to which a class may have fewer than MIN_CLASS_ROWS rows on average: beyond, next to nothing is
 learned in minutes and gigabytes."""
-MIN_AMOUNTS = 50
-"""Rows from which the distribution of a target says that it may be a count or an amount."""
-MANY_ZEROS = 0.3
-"""The share of zeros from which amounts have many."""
-LARGEST_MEAN_COUNT = 30.0
 OF_SEVERAL = Advice(
     *("choose a threshold or costs by ", RunCommand("threshold", ("RUN",))),
     *(", or learn this target alone with ", SetKey("class_weight", "balanced")),
@@ -186,33 +180,6 @@ def _counted(classes: dict[str, int]) -> str:
     return f"{count(len(classes), 'class has', 'classes have')} few training rows: {', '.join([*shown, *more])}"
 
 
-def default_amount_loss(y: Floats) -> Loss:
-    """The loss of counts or amounts y (rows,), by whether they are whole, or some are 0."""
-    if (y == np.floor(y)).all():
-        return Poisson()
-    return Gamma() if (y > 0.0).all() else Tweedie()
-
-
-def proposed_loss(y: Floats) -> tuple[Loss, str] | None:
-    """A loss for numbers y (rows,) that look like counts or amounts, and why; None for other numbers.
-
-    They are 0 or more, skewed to the right, and counts are whole from 0 or 1 on.
-    """
-    if len(y) < MIN_AMOUNTS or not np.isfinite(y).all() or y.min() < 0.0 or not y.std() > 0.0:
-        return None
-    mean, spread, zeros = float(y.mean()), float(y.std()), float((y == 0.0).mean())
-    if not (((y - mean) / spread) ** 3).mean() > 1.0:
-        return None
-    if (y == np.floor(y)).all() and y.min() <= 1.0 and mean <= LARGEST_MEAN_COUNT:
-        loss: Loss = NegativeBinomial() if spread**2 > 1.5 * mean else Poisson()
-        return loss, f"counts of mean {mean:.3g} and variance {spread**2:.3g}"
-    if zeros >= MANY_ZEROS:
-        return Tweedie(), f"amounts of which {zeros:.0%} are 0"
-    if zeros == 0.0 and y.max() > 10.0 * np.median(y):
-        return Gamma(), f"amounts above 0, of which the largest is {y.max() / np.median(y):,.0f} times the median"
-    return None
-
-
 def amount_like(config: Config, target: Column, location: Location) -> Finding | None:
     """A note on the loss of a numeric target that looks like counts or amounts, unless a loss is configured."""
     if config.loss is not None or config.output_activation is not None or not target.numeric:
@@ -229,8 +196,8 @@ def amount_like(config: Config, target: Column, location: Location) -> Finding |
     return note(FindingCode.AMOUNT_LIKE_TARGET, message, column=target.name, hint=hint)
 
 
-def check_constant(table: ColumnStore, name: str, kind: TargetKind) -> Finding | None:
-    """A numeric target with the same value in all rows.
+def check_constant(table: ColumnStore, name: str, kind: Kind | None) -> Finding | None:
+    """A target, a column of this kind, with the same value in all rows.
 
     Raises:
         DataError: all rows are of the same class.
@@ -239,6 +206,6 @@ def check_constant(table: ColumnStore, name: str, kind: TargetKind) -> Finding |
     if len(values) != 1 or len(table) == 1:
         return None
     finding = constant_target(name, str(values[0]), Location(source=table.header.source))
-    if kind.has_labels:
+    if kind is Kind.CATEGORICAL:
         raise DataError(finding.message, location=finding.location, hint=finding.hint)
     return finding

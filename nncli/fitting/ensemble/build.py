@@ -30,7 +30,7 @@ from nncli.fitting.ensemble.out_of_fold import (
     has_joint_epoch,
     predict_table,
 )
-from nncli.fitting.prepare.validation import monitor_name, should_calibrate
+from nncli.fitting.prepare.validation import calibration_of, monitor_name
 from nncli.fitting.train.session import START
 from nncli.models.ensemble import Ensemble, EnsembleSpec
 from nncli.models.held_out_rows import HeldOutRows
@@ -272,7 +272,7 @@ class EpochChoice:
             parts = part_numbers(len(first.rows.y))
         return cls(
             monitor=monitor_name(data.config, type(data.target), has_validation=True),
-            calibrates=should_calibrate(data.config, data.target, has_validation=True),
+            calibrates=data.target.calibrates(calibration_of(data.config, data.target, has_validation=True)),
             class_weight=_class_weights(data),
             parts=parts,
             actual=tuple(value for value in actual if value is not None),
@@ -400,7 +400,7 @@ def _averaged(calibration: Calibration, averaging: Averaging | None) -> Calibrat
 
 
 def _class_weights(data: EnsembleData) -> npt.NDArray[np.float64] | None:
-    if data.config.class_weight is None or not data.target.has_labels:
+    if data.config.class_weight is None:
         return None
     return class_weights(data.config.class_weight, data.target.labels, data.truth(data.table.take(data.used_rows)).y)
 
@@ -410,9 +410,8 @@ def _row_losses(
 ) -> npt.NDArray[np.float64]:
     """The training loss of each row (rows,), in the scale of the first member's target."""
     target, loss = predictions.ensemble.members[0].spec.target, predictions.ensemble.spec.loss
-    y = target.encode(rows.y) if target.has_curve else rows.y  # of a curve the bins of the event
     with np.errstate(all="ignore"):
-        return np.asarray(loss.per_row(predicted.points, y, scale=target.scale))
+        return np.asarray(loss.per_row(predicted.points, target.loss_targets(rows.y), scale=target.scale))
 
 
 def read_candidates(

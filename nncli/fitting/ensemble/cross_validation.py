@@ -237,7 +237,7 @@ def scores_of(
     fold_truth: FoldTruth | None = None,
 ) -> CrossValidation:
     """The scores of the predictions of each fold."""
-    table, target = fold_data[0].table, fold_data[0].target
+    table = fold_data[0].table
     fold_truth = fold_truth or FoldTruth.of(fold_data)
     truth, fold_of, scored = fold_truth.rows, np.zeros(len(table), np.int64), []
     for i, (data, held_out) in enumerate(zip(fold_data, folds, strict=True)):
@@ -252,8 +252,8 @@ def scores_of(
     columns = [pl.Series("row", table.take(rows).row_ids.row_numbers)] + (
         [pl.Series("fold", fold_of[rows])] if record.repeats == 1 else []
     )
-    frame = pl.DataFrame() if target.has_parts else predictions.frame(proba=target.has_probabilities)
-    return CrossValidation(tuple(scored), combined.model, pl.DataFrame(columns).hstack(frame), findings)
+    frame = pl.DataFrame(columns).hstack(predictions.frame(proba=True))
+    return CrossValidation(tuple(scored), combined.model, frame, findings)
 
 
 def score_targets(
@@ -261,7 +261,7 @@ def score_targets(
 ) -> dict[str, CrossValidation]:
     """Write the cross-validation of each of several targets, of copies of their runs, and return their scores."""
     target, results = fold_data[0].target, {}
-    for j, name in enumerate(target.names if target.has_parts else ()):
+    for j, part in enumerate(target.parts):
         data = [TargetData.of_target(fold, j) for fold in fold_data]
         of_target = new_target_run(run, target, j)
         folds = [of_target.path / fold_folder(i) for i in range(len(paths))]
@@ -271,8 +271,8 @@ def score_targets(
         config = data[0].config.model_copy(update={"data": section})
         own = record.model_copy(update={"fingerprint": fingerprint(config, UNSET_EXECUTION)})
         write_record(of_target.path, config, own, of_target.path)
-        results[name] = score_folds(of_target, data, folds, own)
-        of_target.save_metrics(results[name].json())
+        results[part.names[0]] = scores = score_folds(of_target, data, folds, own)
+        of_target.save_metrics(scores.json())
     return results
 
 

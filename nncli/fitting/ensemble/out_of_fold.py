@@ -29,9 +29,9 @@ from nncli.fitting.prepare.encode import memory_limit, record_rows
 from nncli.fitting.prepare.fit import fit_kind, fit_loss, infer_loss, target_columns, with_losses
 from nncli.fitting.prepare.load import load_table, select_rows
 from nncli.fitting.prepare.validation import (
+    calibration_of,
     check_metric,
     load_validation_file,
-    should_calibrate,
     split_indices,
     strata_of,
 )
@@ -41,7 +41,7 @@ from nncli.models.model import Model
 from nncli.models.predictions import Predictions, stack_predictions
 from nncli.models.scores import Averaging, ScoredRows, baseline_predictions
 from nncli.nn.arrays import Floats, RowIndices
-from nncli.nn.losses import MIN_PROBABILITY, Loss
+from nncli.nn.losses import Loss
 from nncli.nn.optim.schedules import CoslogRate
 from nncli.nn.training.state import RandomStreams
 from nncli.run_directory.config import read_config
@@ -49,13 +49,7 @@ from nncli.run_directory.manifest import CONFIG, member_folder
 from nncli.run_directory.monitoring.reference import Reference, categories_of, columns_of, fit_columns, reference_of
 from nncli.run_directory.training_rows import TrainingRows
 from nncli.targets.base import Truth
-from nncli.targets.metrics.calibration import (
-    classification_factor,
-    fit_mean_temperature,
-    fit_temperature,
-    regression_factor,
-    smoothed_log_loss,
-)
+from nncli.targets.metrics.calibration import fit_mean_temperature, fit_temperature, smoothed_log_loss
 from nncli.targets.target import Target
 
 
@@ -97,7 +91,7 @@ class EnsembleData:
         config, loss = with_losses(config, loss), fit_loss(config, table, target, loss)
         validation_table = load_validation_file(config, table, scratch, all_columns=all_columns)
         # Both raise an error before training.
-        should_calibrate(config, target, has_validation=config.validation != 0.0 or config.bagging_mode != "seeds")
+        calibration_of(config, target, has_validation=config.validation != 0.0 or config.bagging_mode != "seeds")
         check_metric(config, target)
         findings = (
             *table_reading(table.header),
@@ -381,24 +375,16 @@ class OutOfFoldPredictions:
     def averaging(self, temperature: float, scored: ScoredRows) -> Averaging | None:
         """The expected gain of the mean of all members over the `scored` rows; None if no two members share a row."""
         counts, members = self.counts // self.cycles, len(self.positions) // self.cycles
-        if counts.min() == members or counts.max() < 2 or self.ensemble.spec.target.has_parts:
+        if counts.min() == members or counts.max() < 2:
             return None
-        # The networks of one member resemble each other: what they gain together is in the scores already.
-        of_members = [self._cycle_mean(member, temperature) for member in range(members)]
-        total, target = self._sum_of(of_members), self.ensemble.spec.target
-        if target.has_probabilities:
-            parts = [*zip(*map(target.distributions, of_members), strict=True)]
-            total = np.concatenate([self._sum_of(part) for part in parts], axis=1)
-            logarithms = np.concatenate(
-                [self._sum_of([np.log(np.maximum(P, MIN_PROBABILITY)) for P in part]) for part in parts], axis=1
-            )
-            factors = (classification_factor(total, logarithms, counts, members),)
-        else:
-            squares = self._sum_of([np.square(values) for values in of_members])
-            error = np.square(scored.predictions.values - scored.y)
-            mse = np.average(error, axis=0, weights=scored.weights)
-            factors = tuple(regression_factor(total, squares, counts, mse, members).tolist())
-        return Averaging(factors, int((counts >= 2).sum()))
+        factors = self.ensemble.spec.target.averaging_factors(
+            # The networks of one member resemble each other: what they gain together is in the scores already.
+            lambda: [self._cycle_mean(member, temperature) for member in range(members)],
+            self._sum_of,
+            counts,
+            (scored.predictions.values, scored.y, scored.weights),
+        )
+        return Averaging(factors, int((counts >= 2).sum())) if factors else None
 
     def _cycle_mean(self, member: int, temperature: float) -> npt.NDArray[np.float64]:
         """The mean (its rows, outputs) of the predictions of a member at the ends of its cycles."""

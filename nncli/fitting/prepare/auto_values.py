@@ -11,7 +11,7 @@ from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optim.optimizers import Optimizer
 from nncli.nn.optim.schedules import CoslogRate, Schedule, ScheduleBase
 from nncli.targets.metrics.calibration import MANY_CLASSES
-from nncli.targets.target import TargetKind, kind_of
+from nncli.targets.target import kind_of
 
 BATCHES = ((2_000, 64), (6_000, 128), (20_000, 256), (80_000, 512))
 """(training rows at most, batch size); beyond the last, MAX_BATCH."""
@@ -120,16 +120,6 @@ def max_cycles(config: Config, rows: int) -> int:
     return max(fitting, default=min(limit, MIN_CYCLES))
 
 
-def peak_learning_rate(kind: TargetKind) -> float:
-    """The peak of a schedule: 0.12 was better for numbers than 0.2 of RealMLP (benchmarks/ablations.md).
-
-    Of several targets it is between those of numbers and classes.
-    """
-    if kind.has_parts:
-        return 0.07
-    return 0.04 if kind.has_probabilities else 0.12
-
-
 def clip_norm_of(config: Config, loss: Loss) -> float | None:
     """The largest norm of the gradient; None: no clipping."""
     return loss.auto_clip_norm if config.clip_norm == "auto" else config.clip_norm
@@ -140,7 +130,7 @@ def schedule_of(config: Config, loss: Loss, rows: int) -> Schedule:
 
     A configured number of epochs consists of whole cycles, whatever the number of rows.
     """
-    schedule = config.schedule.with_auto_peak(peak_learning_rate(kind_of(loss)))
+    schedule = config.schedule.with_auto_peak(kind_of(loss).peak_learning_rate)
     if config.epochs == "auto" or not isinstance(schedule, CoslogRate):
         return schedule.with_auto_cycle(first_cycle(rows))
     cycles = min(schedule.cycles, int(log2(config.epochs + 1)))

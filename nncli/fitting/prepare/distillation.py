@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,11 +32,9 @@ from nncli.fitting.prepare.encode import PreparedRows, collect
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.predictions import Predictions
-from nncli.nn.arrays import Array, Codes, Floats, Matrix, RowIndices
+from nncli.nn.arrays import Codes, Matrix, RowIndices
 from nncli.nn.batches.dataset import Dataset
-from nncli.nn.losses import MSE, LossBase
-from nncli.nn.losses.base import column_sums
-from nncli.nn.losses.classification import CrossEntropy, Ordinal
+from nncli.nn.losses import LossBase
 from nncli.nn.network import Network
 from nncli.run_directory.config import read_config
 from nncli.run_directory.manifest import HELD_OUT, WEIGHTS, Manifest
@@ -271,16 +269,12 @@ def distillation_rows(
 def _targets(
     loss: LossBase, target: Target, values: npt.NDArray[np.float64], network: Network
 ) -> tuple[LossBase, npt.NDArray[Any]]:
-    """The loss of predictions as targets, and these targets, from predictions (rows, outputs).
-
-    A loss without a link of its own is for noisy targets, such as the mean absolute error for medians; predictions are
-    approximated in least squares.
-    """
-    if target.has_labels:
-        rows, classes = values.shape
-        soft = SoftOrdinal if isinstance(loss, Ordinal) else SoftCrossEntropy
-        return soft.of(values.astype(network.precision)), np.arange(classes, classes + rows, dtype=np.int64)
-    return (loss if loss.has_link else MSE()), target.encode_predictions(values, network.precision)
+    """The loss of predictions as targets, and these targets, from predictions (rows, outputs)."""
+    soft = loss.of_distributions(values.astype(network.precision))
+    if soft is None:
+        return loss.of_predictions(), target.encode_predictions(values, network.precision)
+    rows, classes = values.shape
+    return soft, np.arange(classes, classes + rows, dtype=np.int64)
 
 
 FEWEST, MOST = 0.1, 0.3
@@ -304,52 +298,3 @@ def swap_cells(table: Table, random: np.random.Generator) -> Table:
         keeps = pl.Series(random.random(n) >= shares)
         columns.append(cells.zip_with(keeps, cells.gather(donors)))
     return replace(table, frame=pl.DataFrame(columns))
-
-
-class SoftCrossEntropy(CrossEntropy):
-    """-Σ_k t_k log p_k for rows with target distributions t. Hinton, Vinyals and Dean, 2015.
-
-    The table of targets has a row for each class, one-hot, and then one for each distribution. So the target of a row
-    is its class, or the code of its distribution. No configuration names this loss, since the distributions are data.
-    """
-
-    _table: Array
-
-    @classmethod
-    def of(cls, distributions: Array) -> Self:
-        """The loss for distributions (rows, classes)."""
-        loss, classes = cls(), distributions.shape[1]
-        soft = distributions[:, 1:] if classes == 2 else distributions  # two classes share an output
-        loss._table = np.concatenate([CrossEntropy().targets(loss.outputs(classes), soft.dtype), soft])
-        return loss
-
-    def targets(self, k: int, dtype: np.dtype[Any]) -> Array:
-        return self._table.astype(dtype, copy=False)
-
-    def initial_outputs(
-        self, y: Array, w: Floats | None = None, offset: Array | None = None
-    ) -> npt.NDArray[np.float64]:
-        n = column_sums(self._table[y], w)
-        rows = len(y) if w is None else w.sum(dtype=np.float64)
-        return self.outputs_of_shares(1.0 + (np.append(rows - n, n) if len(n) == 1 else n))
-
-
-class SoftOrdinal(Ordinal):
-    """The expected loss of ordered classes for rows with target distributions; see `SoftCrossEntropy`."""
-
-    _table: Array
-
-    @classmethod
-    def of(cls, distributions: Array) -> Self:
-        """The loss for distributions (rows, classes)."""
-        loss, classes = cls(), distributions.shape[1]
-        loss._table = np.concatenate([np.eye(classes, dtype=distributions.dtype), distributions])
-        return loss
-
-    def targets(self, classes: int, dtype: npt.DTypeLike) -> Array:
-        return self._table.astype(dtype, copy=False)
-
-    def initial_outputs(
-        self, y: Array, w: Floats | None = None, offset: Array | None = None
-    ) -> npt.NDArray[np.float64]:
-        return self.outputs_of_shares(1.0 + column_sums(self._table[y], w))

@@ -80,7 +80,7 @@ def encode(
     table = store.columns(target.names)
     y: Truth = target.read(table)
     encoded_y, class_weight = _encode_target(table, target, y, network), None
-    if config.class_weight is not None and target.has_labels:
+    if config.class_weight is not None:
         training_y, of_rows = (y, sample_weight) if training is None else (training.y, training.weights)
         class_weight = class_weights(config.class_weight, target.labels, training_y, of_rows)[y]
     weights = combine(sample_weight, class_weight)

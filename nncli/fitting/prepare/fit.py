@@ -7,13 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from math import inf
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.base.bounds import LARGEST
 from nncli.base.errors import Advice, DataError, Location, RunCommand, SetKey, config_error
 from nncli.base.findings import Finding, FindingCode, note
 from nncli.base.logs import log_duration
@@ -31,22 +30,13 @@ from nncli.data.encoders.numeric import ExposureColumn, NumericColumn, columns_a
 from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
-from nncli.fitting.checks.target import default_amount_loss
 from nncli.fitting.prepare.auto_values import max_features_of
-from nncli.nn.arrays import Floats, Matrix
-from nncli.nn.losses import (
-    AMOUNT_LOSSES,
-    MSE,
-    CrossEntropy,
-    Loss,
-    LossBase,
-    Ordinal,
-    SeveralLosses,
-    TargetLoss,
-    fit_losses,
-)
-from nncli.targets.base import FitOptions, TargetScaling, Truth, rows_with_target
-from nncli.targets.several import SeveralTargets
+from nncli.nn.arrays import Floats
+from nncli.nn.losses import MSE, CrossEntropy, Loss, LossBase, Ordinal, SeveralLosses, TargetLoss, TargetScaling
+from nncli.nn.losses.keys import check_keys
+from nncli.nn.losses.proposals import default_amount_loss
+from nncli.targets.base import FitOptions, TargetBase, Truth, rows_with_target
+from nncli.targets.kind import check_weighted
 from nncli.targets.target import Target, kind_of
 
 MAX_LABELS = 8
@@ -91,41 +81,44 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...]]
     Raises:
         ConfigError, DataError: the loss or another key does not fit the target.
     """
-    names, finding = config.data.target, None
-    kind = None if config.loss is None else kind_of(config.loss)
-    if len(names) > 1 and (kind is None or not kind.joins_columns):
+    names = config.data.target
+    kind = TargetBase if config.loss is None else kind_of(config.loss)
+    if len(kind.split_names(names)) > 1:
         return infer_losses(config, table)
-    if config.data.order is not None and config.loss is None and len(names) == 1:
+    if config.data.order is not None and config.loss is None:
         config = config.model_copy(update={"loss": Ordinal()})
-
     weights = _row_weights(config, table)
+    loss, finding = (config.loss, None) if config.loss is not None else _usual_loss(config, table)
+    _check_loss(config, table, loss)
+    if (text := kind_of(loss).note(table, names)) is not None:
+        finding = note(FindingCode.TARGET_AS_LABELS, text)
 
     def read_targets() -> Floats:
         return np.column_stack([read_numbers(table, name, unit_of(table, name)) for name in names])
 
-    if config.loss is not None and kind_of(config.loss).reads_text:
-        kinds = [Kind.CATEGORICAL] * len(names)  # any column can be a class
-    else:
-        kinds = [config.data.columns.get(name) or infer_kind(table, name) for name in names]
-    if config.loss is None and kinds[0] is Kind.DATE and names[0] not in config.data.columns:
-        finding = _date_target(table, names[0])
-    class_like = [name for name, kind in zip(names, kinds, strict=True) if kind.needs_text]
-    is_open = config.loss is None and config.output_activation is None and names[0] not in config.data.columns
-    if is_open and config.data.exposure is not None and not class_like:
-        loss = default_amount_loss(read_numbers(table, names[0], unit_of(table, names[0])))
-        return loss.with_auto_values(read_targets, weights), (_amount_note(names, loss),)
-    if is_open and not class_like and ((unit := unit_of(table, names[0])) is None or is_word(unit)):
-        y = read_numbers(table, names[0], unit)
-        if are_class_ids(y):
-            class_like = list(names)
-            finding = _class_note(names, y.min(), y.max())
-        elif may_be_classes(y):
-            finding = _number_note(names[0], y.min(), y.max())
-    loss = config.loss or (CrossEntropy() if class_like else MSE())
-    _check_loss(config, table, loss, class_like)
-    if (text := kind_of(loss).note(table, names)) is not None:
-        finding = note(FindingCode.TARGET_AS_LABELS, text)
     return loss.with_auto_values(read_targets, weights), () if finding is None else (finding,)
+
+
+def _usual_loss(config: Config, table: Table) -> tuple[Loss, Finding | None]:
+    """The usual loss of a target by its cells, and what a training says of it."""
+    (name,), finding = config.data.target, None
+    is_open = name not in config.data.columns
+    kind = config.data.columns.get(name) or infer_kind(table, name)
+    if kind.needs_text:
+        return CrossEntropy(), _date_target(table, name) if is_open and kind is Kind.DATE else None
+    if config.output_activation is not None or not is_open:
+        return MSE(), None
+    unit = unit_of(table, name)
+    if config.data.exposure is not None:
+        loss = default_amount_loss(read_numbers(table, name, unit))
+        return loss, _amount_note((name,), loss)
+    if unit is None or is_word(unit):
+        y = read_numbers(table, name, unit)
+        if are_class_ids(y):
+            return CrossEntropy(), _class_note((name,), y.min(), y.max())
+        if may_be_classes(y):
+            finding = _number_note(name, y.min(), y.max())
+    return MSE(), finding
 
 
 def _class_note(names: Sequence[str], low: float, high: float, *, several: bool = False) -> Finding:
@@ -175,7 +168,7 @@ def infer_losses(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...
     findings: list[Finding] = []
     as_classes: dict[tuple[float, float], list[str]] = {}
     amounts: dict[TargetLoss, list[str]] = {}
-    configured, complete = config.loss, True
+    complete = True
     of_one = "it is about one target, and there are several", "Remove it, or name one target."
     for key in OF_ONE_TARGET:
         if getattr(config, key) is not None:
@@ -193,8 +186,6 @@ def infer_losses(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...
         check_weighted(table, name, None if weights is None else weights[rows])
         complete &= len(rows) == len(table)
         inferred, of_loss = infer_loss(of_target, table.take(rows))
-        is_of_one = not inferred.parts and not kind_of(inferred).joins_columns
-        assert is_of_one, f"the loss {inferred.type} is that of all targets"
         losses[name] = cast("TargetLoss", inferred)
         for finding in of_loss:  # the same notes are given once
             if finding.code is FindingCode.TARGET_AS_CLASS:
@@ -206,11 +197,11 @@ def infer_losses(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...
                 findings.append(finding)
     findings += [_class_note(names, *ends, several=True) for ends, names in as_classes.items()]
     findings += [_amount_note(names, loss, several=True) for loss, names in amounts.items()]
-    first, *others = losses.values()
-    is_mapping = isinstance(configured, SeveralLosses) or config.target_weights
-    if complete and not is_mapping and not kind_of(first).has_labels and all(loss == first for loss in others):
-        return first, tuple(findings)
-    if config.data.order is not None and not any(isinstance(loss, Ordinal) for loss in losses.values()):
+    first = next(iter(losses.values()))
+    names_targets = config.target_weights or (config.loss is not None and config.loss.named_targets)
+    if complete and not names_targets and (loss := kind_of(first).joint_loss([*losses.values()])) is not None:
+        return loss, tuple(findings)
+    if config.data.order is not None and not any("data.order" in loss.keys for loss in losses.values()):
         raise config_error("data.order", "it is the order of no target", "Write every class of a target, or remove it.")
     if config.output_activation is not None:
         raise config_error("output_activation", *of_one)
@@ -230,42 +221,24 @@ def infer_losses(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...
 
 def with_losses(config: Config, loss: Loss) -> Config:
     """The configuration with the losses of several targets that are learned side by side, so that rooms know each."""
-    if not isinstance(loss, SeveralLosses):
-        return config
-    return config.model_copy(update={"loss": SeveralLosses(losses=loss.losses)})
+    return config.model_copy(update={"loss": loss.before_fit(config.loss)})
 
 
-def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str]) -> None:
-    """Raise an error when the loss does not fit the target or another key; `class_like` targets are not numbers."""
-    names = config.data.target
-    if config.data.exposure is not None and loss.deviance_power is None:
-        message = f"the loss {loss.type} has no log link, so it takes no exposure"
-        raise config_error("data.exposure", message, f"Use one of the losses {join_quoted(AMOUNT_LOSSES)}.")
-    if config.data.order is not None and not isinstance(loss, Ordinal):
-        message = f"the loss {loss.type} has no use for the order of classes"
-        raise config_error("data.order", message, Advice("Use ", SetKey("loss", "ordinal"), ", or remove the key."))
-    kind = kind_of(loss)
-    if loss.missing_key is not None:
-        raise config_error("loss", *loss.missing_key)
-    if config.target_weights:
-        raise config_error("target_weights", kind.no_target_weights, "Remove it.")
-    if kind.has_labels:
-        if config.output_activation is not None:
-            raise config_error(
-                "output_activation",
-                f"cannot be set when the target, {quote(names[0])}, is a class: {loss.type} has its own link function",
-                "Remove the key.",
-            )
-        return
-    if class_like and not kind.reads_text:
-        cell = table.column(names[0]).drop_nulls()[0]
-        message = f"the loss {loss.type} needs numbers, and the target holds {quote(cell)}"
-        hint = "Leave loss out or use cross_entropy for classes."
-        raise DataError(message, location=table.location(column=names[0]), hint=hint)
-    for key in ("class_weight", "positive_class"):
-        if getattr(config, key) is not None:
-            message = f"the target is a {kind.noun}, not a class"
-            raise config_error(key, message, Advice("Remove the key, or use ", SetKey("loss", "cross_entropy"), "."))
+def _check_loss(config: Config, table: Table, loss: Loss) -> None:
+    """Raise an error when the loss does not fit the target or another key."""
+    kind, names, data = kind_of(loss), config.data.target, config.data
+    check_keys(loss, loss.type, {"data.exposure": data.exposure, "data.order": data.order})
+    _refuse(config, loss, ("target_weights", "output_activation"))
+    kind.check_columns(table, names, data.columns, loss.type)
+    _refuse(config, loss, OF_ONE_TARGET)
+
+
+def _refuse(config: Config, loss: Loss, keys: Sequence[str]) -> None:
+    """Raise a ConfigError if one of some keys is set that the kind of target does not take."""
+    for key in keys:
+        refusal = kind_of(loss).refusal(key, loss.type, config.data.target) if getattr(config, key) else None
+        if refusal is not None:
+            raise config_error(key, *refusal)
 
 
 def _date_target(table: Table, name: str) -> Finding:
@@ -419,8 +392,13 @@ def fit_kind(
         ConfigError: there are more than two classes, or none has that name.
         DataError: the target cannot be of that kind.
     """
-    if isinstance(loss, SeveralLosses):
-        return _side_by_side(config, table, table, loss, fit_kind)
+
+    def fit_part(name: str, part: LossBase) -> Target:
+        of_part, rows = _rows_of_part(config, table, table, name, part)
+        return fit_kind(of_part, rows, cast("Loss", part))
+
+    if (several := kind_of(loss).fit_parts(loss, fit_part)) is not None:
+        return cast("Target", several)
     data, weights = config.data, _row_weights(config, table)
     options = FitOptions(
         scaling, clip, config.positive_class, data.order or (), loss.time_bins, weights, data.exposure, every
@@ -436,50 +414,21 @@ def fit_kind(
     return target
 
 
-def _side_by_side(
-    config: Config, training: Table, every: Table, losses: SeveralLosses, fit: Callable[[Config, Table, Loss], Target]
-) -> SeveralTargets:
-    """Several targets, each fitted by `fit` on the training rows that have it, and classes on `every` such row.
-
-    A split is stratified by one target, so that rare classes of another may be in no training row.
-    """
-    parts = []
-    for name, loss in zip(losses.losses, losses.parts, strict=True):
-        table = every if kind_of(loss).has_labels else training
-        rows = rows_with_target(table, (name,))
-        if not len(rows) or not len(rows_with_target(training, (name,))):
-            message = f"no training row has the target {quote(name)}"
-            raise DataError(message, location=table.location(column=name), hint="Do not name it, or add rows.")
-        weights = _row_weights(config, table)
-        check_weighted(table, name, None if weights is None else weights[rows])
-        part = fit(config.of_target(name, loss), table.take(rows), loss)
-        parts.append(part)
-    return SeveralTargets(targets=tuple(parts), levels=tuple(loss.quantile_levels for loss in losses.parts))
-
-
-def check_weighted(table: Table, name: str, weights: Weights | None) -> None:
-    """Raise a DataError if each training row that has the target `name` has the weight 0."""
-    if weights is not None and not weights.any():
-        message = f"no training row with a weight above 0 has the target {quote(name)}"
+def _rows_of_part(config: Config, training: Table, every: Table, name: str, loss: LossBase) -> tuple[Config, Table]:
+    """The configuration of one of several targets, and the rows that have it by which it is fitted."""
+    table = kind_of(loss).rows_to_fit(training, every, of_several=True)
+    rows = rows_with_target(table, (name,))
+    if not len(rows) or not len(rows_with_target(training, (name,))):
+        message = f"no training row has the target {quote(name)}"
         raise DataError(message, location=table.location(column=name), hint="Do not name it, or add rows.")
+    weights = _row_weights(config, table)
+    check_weighted(table, name, None if weights is None else weights[rows])
+    return config.of_target(name, cast("Loss", loss)), table.take(rows)
 
 
 def fit_loss(config: Config, training: ColumnStore, target: Target, loss: Loss) -> Loss:
     """The loss, of several targets with their baselines and shares in the training rows."""
-    if not isinstance(loss, SeveralLosses):
-        return loss
-    table, column = training.columns(target.names), config.data.sample_weight
-    y = np.asarray(target.read(table), np.float64)
-    weights = read_weights(training.columns([column]), column) if column else None
-    for j, name in enumerate(target.names):
-        check_weighted(table, name, None if weights is None else weights[~np.isnan(y[:, j])])
-    encoded, scales = np.asarray(target.encode(y), np.float64), np.ravel(target.scale).tolist()
-    importance = [(config.target_weights or {}).get(name, 1.0) for name in target.names]
-    targets = [
-        (of_part.outputs(part.n_outputs), len(of_part.quantile_levels) or part.n_outputs, encoded[:, j], y[:, j])
-        for j, (part, of_part) in enumerate(zip(target.parts, loss.parts, strict=True))
-    ]
-    return fit_losses(loss, targets, weights, importance, scales)
+    return target.fit_loss(loss, training.columns, config.data.sample_weight, config.target_weights or {})
 
 
 def fit_target(
@@ -492,57 +441,27 @@ def fit_target(
     Raises:
         ConfigError, DataError: the target or its scaling does not fit the loss.
     """
-    names, kind = config.data.target, kind_of(loss)
-    if isinstance(loss, SeveralLosses):
 
-        def fit(config: Config, table: Table, loss: Loss) -> Target:
-            return fit_target(config, table, table, loss)[0]
+    def fit_part(name: str, part: LossBase) -> Target:
+        of_part, rows = _rows_of_part(config, training, every, name, part)
+        return fit_target(of_part, rows, rows, cast("Loss", part))[0]
 
-        return _side_by_side(config, training, every, loss, fit), config.encoding.target
-    if kind.reads_text:
-        return fit_kind(config, every if kind.fits_all_rows else training, loss, every=every), "none"
-    configured = config.encoding.target
-    if loss.has_distribution:
-        needs = f"the loss {loss.type} learns its scale in standard deviations of the target"
-        if config.output_activation is not None:
-            raise config_error("output_activation", needs, "Remove it.")
-        if configured not in ("auto", "standard"):
-            raise config_error("encoding.target", needs, "Use standard, or auto.")
-    unscaled = loss.needs_unscaled_targets or config.output_activation is not None
-    scaling: TargetScaling = "none" if unscaled else "standard"
-    scaling = "mean" if loss.scales_by_mean else scaling
-    if loss.needs_unscaled_targets and configured not in ("auto", "none", scaling):
-        raise config_error("encoding.target", f"{loss.type} needs the unscaled target", "Use none, or auto.")
-    if configured != "auto":
-        scaling = configured
-    clip = config.encoding.clip_target and not loss.has_distribution
-    target = fit_kind(config, training, loss, scaling, clip=clip)
-    if loss.valid_targets:
-        check_valid(loss, training, names, target.read(training))
+    kind, configured = kind_of(loss), config.encoding.target
+    if (several := kind.fit_parts(loss, fit_part)) is not None:
+        return cast("Target", several), configured
+    scaling = loss.scaling.resolved(loss.type, configured, has_activation=config.output_activation is not None)
+    clip = loss.scaling.clips(config.encoding.clip_target)
+    target = fit_kind(config, kind.rows_to_fit(training, every), loss, scaling, clip=clip, every=every)
+    check_valid(loss, lambda: training, config.data.target, lambda: target.read(training))
     return target, scaling
 
 
-def check_valid(loss: LossBase, table: Table, names: tuple[str, ...], y: Truth) -> None:
-    """Raise a DataError unless the loss is for the targets y (rows, targets) of the columns `names` of a table."""
-    for j, of_target in enumerate(loss.parts):
-        has = np.flatnonzero(~np.isnan(y[:, j]))
-        if of_target.valid_targets:
-            check_valid(of_target, table.take(has), names[j : j + 1], y[has, j, None])
-    invalid = ~loss.are_valid(y)
-    if invalid.any():
-        row, j = np.argwhere(invalid)[0]
-        raise DataError(
-            f"{loss.model_dump()['type']} needs targets that are {loss.valid_targets}, found {y[row, j]:g}",
-            location=table.location(row=int(row), column=names[j]),
-            hint=loss.targets_hint,
-        )
-    if loss.needs_unscaled_targets and not loss.scales_by_mean and (y > LARGEST).any():
-        row, j = np.argwhere(y > LARGEST)[0]
-        raise DataError(
-            f"{loss.model_dump()['type']} needs targets up to {LARGEST:g}, found {y[row, j]:g}",
-            location=table.location(row=int(row), column=names[j]),
-            hint="Correct the cell, or write the column in a larger unit.",
-        )
+def check_valid(loss: LossBase, table: Callable[[], Table], names: tuple[str, ...], read: Callable[[], Truth]) -> None:
+    """Raise a DataError unless the loss is for the targets (rows, targets) that `read` returns of a table."""
+    invalid = loss.invalid_target(read)
+    if invalid is not None:
+        location = table().location(row=invalid.row, column=names[invalid.column])
+        raise DataError(invalid.message, location=location, hint=invalid.hint)
 
 
 def select_features(config: Config, training: ColumnStore, encoder: Encoder, target: Target) -> Encoder:
@@ -578,19 +497,13 @@ def _scores(training: ColumnStore, encoder: Encoder, target: Target) -> Floats:
         of_parts = [_scores(store, encoder, part) for store, part in zip(stores, target.parts, strict=True)]
         best: Floats = np.max(of_parts, axis=0)
         return best
-    y = target.read(training.columns(target.names))
-    if target.has_labels:
-        scores = FeatureScores(encoder.width, classes=len(target.labels))
-    else:
-        if (missing := np.isnan(y)).any():  # labels that some rows lack
-            y = np.where(missing, target.baseline(y, None), y)
-        scores = FeatureScores(encoder.width, center=y.mean(axis=0))
+    scores = target.feature_scores(target.read(training.columns(target.names)), encoder.width)
     stop = 0
     for block, dense in training.iter_dense(encoder.names, encoder.jointly_encoded):
         start, stop = stop, stop + max(len(block), dense.values.shape[1])
         X, codes = encoder.empty(stop - start, "float32")
         encoder.encode_into(block, X, codes, dense)
-        scores.add(X, y[start:stop])
+        scores.add(X)
     values = scores.values()
     edges = list(accumulate((column.width for column in encoder.columns), initial=0))
     return np.array(
@@ -601,54 +514,3 @@ def _scores(training: ColumnStore, encoder: Encoder, target: Target) -> Floats:
             for column, (start, stop) in zip(encoder.columns, pairwise(edges), strict=True)
         ]
     )
-
-
-class FeatureScores:
-    """Scores of `width` encoded features, from rows that are added in blocks.
-
-    With `classes`, targets are class codes (rows,); else numbers (rows, targets), whose `center` (targets,) should be
-    near their mean.
-    """
-
-    def __init__(self, width: int, *, classes: int = 0, center: Floats | None = None) -> None:
-        self._classes = classes
-        self._center = np.zeros(classes) if center is None else center
-        n_outputs = len(self._center)
-        self._rows = 0
-        self._x, self._xx = np.zeros(width), np.zeros(width)
-        self._y, self._yy, self._xy = np.zeros(n_outputs), np.zeros(n_outputs), np.zeros((width, n_outputs))
-
-    def add(self, X: Matrix, y: npt.NDArray[Any]) -> None:
-        """Add the encoded features X (rows, width) of some rows, and their targets."""
-        X = X.astype(np.float64)
-        Y = np.eye(self._classes)[y] if self._classes else y - self._center
-        self._rows += len(X)
-        self._x += X.sum(axis=0)
-        self._xx += np.einsum("ij,ij->j", X, X)
-        self._y += Y.sum(axis=0)
-        self._yy += np.einsum("ij,ij->j", Y, Y)
-        self._xy += X.T @ Y
-
-    def values(self) -> Floats:
-        """The share of the variance that each feature explains (width,), of the best target; 0 for a constant one."""
-        n = max(self._rows, 1)
-        spread = self._xx - self._x**2 / n
-        if self._classes:
-            counts = np.maximum(self._y, 1.0)
-            between = (self._xy**2 / counts).sum(axis=1) - self._x**2 / n
-            return _ratio(between, spread, self._xx)
-        covariance = self._xy - np.outer(self._x, self._y) / n
-        target_spread = self._yy - self._y**2 / n
-        shares = [
-            _ratio(covariance[:, j] ** 2, spread * target_spread[j], self._xx * self._yy[j])
-            for j in range(len(target_spread))
-        ]
-        best: Floats = np.max(shares, axis=0)
-        return best
-
-
-def _ratio(part: Floats, whole: Floats, size: Floats) -> Floats:
-    """part / whole, 0 where `whole` is 0 up to rounding of sums of this `size`."""
-    is_constant = ~(whole > size * 1e-12)
-    values: Floats = np.where(is_constant, 0.0, part / np.where(is_constant, 1.0, whole))
-    return values

@@ -22,7 +22,7 @@ from nncli.data.sources.table_source import TableSource
 from nncli.data.store.column_store import ColumnStore, write_store
 from nncli.data.table import Table
 from nncli.nn.arrays import RowIndices
-from nncli.targets.base import TargetBase, rows_with_target
+from nncli.targets.base import TargetBase
 from nncli.targets.target import kind_of
 
 COLUMNAR_ROWS = 1 << 17
@@ -191,10 +191,7 @@ def drop_missing_targets(table: ColumnStore, config: Config, *, every: bool = Tr
         DataError: no row is left.
     """
     names, kind = config.data.target, TargetBase if config.loss is None else kind_of(config.loss)
-    if every or kind.joins_columns:
-        rows = kind.rows_with_target(table.columns(names), names)
-    else:
-        rows = rows_with_target(table.columns(names), names, every=False)
+    rows = kind.rows_with_target(table.columns(names), names, every=every)
     source = table.header.source
     if not len(table):
         raise DataError("the table has no rows", location=Location(source=source), hint="Is this the right file?")

@@ -65,8 +65,8 @@ from nncli.fitting.prepare.fit import (
 )
 from nncli.fitting.prepare.load import load_table, select_rows
 from nncli.fitting.prepare.validation import (
+    calibration_of,
     monitored_metric,
-    should_calibrate,
     split_indices,
     split_table,
     validation_set,
@@ -76,13 +76,12 @@ from nncli.models.model import ModelSpec
 from nncli.nn.arrays import DIRECTIONS, Sign
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.embeddings import Embedding
-from nncli.nn.losses import Loss
+from nncli.nn.losses import Loss, TargetScaling
 from nncli.nn.network import Network
 from nncli.nn.training.arguments import TrainingArguments, ValidationSet
 from nncli.nn.training.state import RandomStreams
 from nncli.run_directory.monitoring.reference import Bins, categories_of, fit_columns
 from nncli.run_directory.training_rows import TrainingRows
-from nncli.targets.base import TargetScaling
 from nncli.targets.target import Target, kind_of
 
 
@@ -342,9 +341,8 @@ def _encode(fitted: _Fitted, rows: _SplitRows, scratch: Scratch | None) -> tuple
         validation = None
         if rows.validation is not None:
             validation = encode(config, rows.validation, encoder, fitted.target, fitted.network, training, files)
-            if rows.loss.valid_targets or rows.loss.parts:
-                names = config.data.target
-                check_valid(rows.loss, rows.validation.columns(names), names, validation.y)
+            columns, y, names = rows.validation.columns, validation.y, config.data.target
+            check_valid(rows.loss, lambda: columns(names), names, lambda: y)
         where = "in memory" if files is None else "in a file, beyond memory_limit"
         stage.details.append(f"{encoder.width:,} numbers and {len(encoder.embedded):,} codes a row, {where}")
     return training, validation
@@ -361,9 +359,6 @@ def _resolve_config(fitted: _Fitted, rows: _SplitRows, fitted_rows: int, *, has_
     if not isinstance(config.validation, ValidationFile):  # else its dialect, which may differ, is sniffed again
         dialect = rows.training.header.dialect
         data |= dialect.model_dump(exclude={"header_cells"}) | {"decimals": dict(dialect.decimals)}
-    calibrates = should_calibrate(config, fitted.target, has_validation=has_validation)
-    calibration = "temperature" if calibrates else "none"
-    calibration = config.calibration if fitted.target.has_parts else calibration
     counted = counted_rows(fitted_rows, fitted.target.n_outputs)
     return config.model_copy(
         update={
@@ -378,7 +373,7 @@ def _resolve_config(fitted: _Fitted, rows: _SplitRows, fitted_rows: int, *, has_
             "batch_size": config.batch_size if config.batch_size == "full" else batch_rows(config, fitted_rows),
             "epochs": epochs_of(config, counted),
             "clip_norm": clip_norm_of(config, rows.loss),
-            "calibration": calibration,
+            "calibration": calibration_of(config, fitted.target, has_validation=has_validation),
         }
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,15 @@ from nncli.data.splitting.holdout import Split, holdout_split, read_groups, read
 from nncli.data.splitting.strata import Strata
 from nncli.data.store.column_store import ColumnStore
 from nncli.fitting.checks.column import SplitTable
+from nncli.fitting.checks.rows import target_kinds
 from nncli.fitting.prepare.encode import PreparedRows
 from nncli.fitting.prepare.load import load_labeled_rows
 from nncli.models.model import ModelSpec, decode
 from nncli.nn.training.arguments import ValidationSet
+from nncli.targets.kind import Calibration
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS, MANY_CLASSES
 from nncli.targets.metrics.registry import BoundMetric, higher_is_better
-from nncli.targets.target import Target, TargetKind, class_targets
+from nncli.targets.target import Target, TargetKind
 
 LOSS_NAMES = ("loss", "val_loss")
 MAX_SCORED_CELLS = 1 << 21
@@ -62,9 +65,7 @@ def check_metric(config: Config, target: Target) -> tuple[str, BoundMetric]:
         ConfigError: there is no such metric for the target.
     """
     name = config.metric
-    if _chooses_by_calibrated_log_loss(config, type(target)):
-        name = CALIBRATED_LOG_LOSS.name
-    elif name in ("auto", CALIBRATED_LOG_LOSS.name, *LOSS_NAMES):
+    if not _chooses_epoch(config, target.epoch_metrics) and name in ("auto", CALIBRATED_LOG_LOSS.name, *LOSS_NAMES):
         name = target.default_metric
     try:
         return name, target.metric(name)
@@ -72,32 +73,15 @@ def check_metric(config: Config, target: Target) -> tuple[str, BoundMetric]:
         raise config_error("metric", error.message, error.hint or "") from error
 
 
-def should_calibrate(config: Config, target: Target, *, has_validation: bool) -> bool:
-    """Whether class probabilities are calibrated after the training.
+def calibration_of(config: Config, target: Target, *, has_validation: bool) -> Calibration:
+    """How predicted probabilities are calibrated after the training; of several targets as it is configured.
 
     Raises:
         ConfigError: calibration is configured, and there are no probabilities or no validation rows, or more than two
             classes with monotone columns.
     """
-    if config.calibration == "none":
-        return False
-    if target.has_parts:  # the model of each target is calibrated by itself
-        return False
-    reorders = bool(config.monotone) and target.has_labels and len(target.labels) > 2
-    if config.calibration == "auto":
-        return target.has_temperature and has_validation and not reorders
-    if reorders:
-        what = "a temperature can lower the probability of high classes as a monotone column rises"
-        raise config_error("calibration", what, "Use auto or none.")
-    if not target.has_temperature:
-        raise config_error(
-            "calibration", f"the target is a {target.noun}, which has no probabilities of classes", "Remove the key."
-        )
-    if not has_validation:
-        raise config_error(
-            "calibration", "it needs validation rows, and validation is 0", Advice("Use ", HOLD_OUT, ".")
-        )
-    return True
+    is_monotone = bool(config.monotone)
+    return target.resolved_calibration(config.calibration, is_monotone=is_monotone, has_validation=has_validation)
 
 
 def monitored_metric(config: Config, kind: TargetKind, *, has_validation: bool) -> str:
@@ -127,16 +111,16 @@ def monitor_name(config: Config, kind: TargetKind, *, has_validation: bool) -> s
         return f"val_{config.metric}"
     if not has_validation:
         return "loss"
-    return f"val_{CALIBRATED_LOG_LOSS.name}" if _chooses_by_calibrated_log_loss(config, kind) else "val_loss"
+    return f"val_{config.metric}" if _chooses_epoch(config, kind.epoch_metrics) else "val_loss"
 
 
-def _chooses_by_calibrated_log_loss(config: Config, kind: TargetKind) -> bool:
-    """Whether the log loss after temperature scaling chooses the epoch, and not val_loss.
+def _chooses_epoch(config: Config, metrics: Sequence[str]) -> bool:
+    """Whether one of the `metrics`, the log loss after temperature scaling, chooses the epoch, and not val_loss.
 
-    For numbers it is val_loss. With class weights too, which weights the classes as the training does: no temperature
+    With class weights too, which weights the classes as the training does: no temperature
     brings weighted probabilities near the real shares, so a network that has hardly learned would be the best.
     """
-    return config.metric == CALIBRATED_LOG_LOSS.name and kind.has_temperature and config.class_weight is None
+    return config.metric in metrics and config.class_weight is None
 
 
 def split_table(
@@ -207,11 +191,9 @@ def strata_of(config: Config, table: ColumnStore, kind: TargetKind) -> Strata:
     Raises:
         DataError: a group or time is missing or cannot be read.
     """
-    data = config.data
-    classes, names = None, data.target[:1] if kind.has_labels else ()
-    if config.loss is not None and config.loss.parts:
-        names = class_targets(data.target, config.loss)
-    name = next(iter(names), None)
+    data, classes = config.data, None
+    kinds = target_kinds(config, kind)
+    name = next((column for target, of_target in kinds for column in of_target.strata_columns((target,))), None)
     if name is not None:
         ranks = table.columns([name]).column(name).rank("dense")
         classes = ranks.fill_null(0).to_numpy().astype(np.int64)

@@ -515,7 +515,7 @@ def cross_fit_predictions(
         optimistic = taught
         with np.errstate(all="ignore"):
             uncalibrated = decode(prepared.spec, cross_fit.Z, rows.exposure)
-    if prepared.config.calibration == "none" or prepared.spec.target.has_parts:
+    if not prepared.spec.target.calibrates(prepared.config.calibration):
         return CrossFittedPredictions(uncalibrated, 1.0, None, optimistic)
     temperature = _temperature(at_best_epoch, rows.y, rows.weights)
     calibrated, target = cross_fit_temperature(uncalibrated, rows), at_best_epoch.target

@@ -10,7 +10,7 @@ import numpy as np
 from nncli.base.errors import ConfigError, UsageError
 from nncli.config.schema import Config
 from nncli.fitting.prepare.encode import PreparedRows
-from nncli.fitting.prepare.validation import check_metric, should_calibrate
+from nncli.fitting.prepare.validation import calibration_of, check_metric
 from nncli.fitting.train.provenance import fingerprint, recorded_execution
 from nncli.fitting.train.session import TrainingScores, TrainingSession
 from nncli.models.model import Model
@@ -29,8 +29,9 @@ def config_of_target(config: Config, target: Target, j: int, *, has_validation: 
         check_metric(alone, part)
     except (ConfigError, UsageError):
         alone = alone.model_copy(update={"metric": "val_loss"})
-    calibrates = should_calibrate(alone, part, has_validation=has_validation) if part.has_probabilities else False
-    return alone.model_copy(update={"calibration": "temperature" if calibrates else "none"})
+    if alone.calibration not in part.calibrations:
+        alone = alone.model_copy(update={"calibration": "none"})
+    return alone.model_copy(update={"calibration": calibration_of(alone, part, has_validation=has_validation)})
 
 
 def new_target_run(run: Run, target: Target, j: int) -> Run:

@@ -24,6 +24,7 @@ from nncli.nn.losses.regression import (
     Quantiles,
     RegressionLoss,
 )
+from nncli.nn.losses.scaling import TargetScaling
 from nncli.nn.losses.several import SeveralLosses, TargetLoss, fit_losses
 from nncli.nn.losses.survival import Cox, Survival
 
@@ -57,6 +58,7 @@ __all__ = [
     "StudentT",
     "Survival",
     "TargetLoss",
+    "TargetScaling",
     "Tweedie",
     "ZeroInflatedPoisson",
     "fit_losses",

@@ -25,6 +25,7 @@ from nncli.nn.losses.base import (
     column_means,
     column_sums,
 )
+from nncli.nn.losses.scaling import LogLinkScaling, Scaling
 from nncli.nn.program.values import Value, exp, tanh
 
 USUAL_POWER, MIN_POWER, MAX_POWER = 1.5, 1.1, 1.9
@@ -47,8 +48,9 @@ class AmountLoss(LossBase):
     """
 
     starts_at_mean: ClassVar[bool] = True
-    needs_unscaled_targets: ClassVar[bool] = True
+    scaling: ClassVar[Scaling] = LogLinkScaling("none")
     has_link: ClassVar[bool] = True
+    keys: ClassVar[frozenset[str]] = frozenset({"data.exposure"})
 
     @property
     @abstractmethod
@@ -131,7 +133,7 @@ class PositiveAmountLoss(AmountLoss):
     per_row_name: ClassVar[str] = "gamma"
     valid_targets: ClassVar[str] = "above 0"
     targets_hint: ClassVar[str] = "Use tweedie for amounts of which some are 0."
-    scales_by_mean: ClassVar[bool] = True
+    scaling: ClassVar[Scaling] = LogLinkScaling("mean")
 
     @property
     def deviance_power(self) -> float:
@@ -183,7 +185,7 @@ class Tweedie(AmountLoss):
     per_row_name: ClassVar[str] = "tweedie"
     is_comparison_measure: ClassVar[bool] = True
     valid_targets: ClassVar[str] = "0 or more"
-    scales_by_mean: ClassVar[bool] = True
+    scaling: ClassVar[Scaling] = LogLinkScaling("mean")
     power: Annotated[float, Field(strict=True, gt=1, lt=2)] | Literal["auto"] = "auto"
 
     @property

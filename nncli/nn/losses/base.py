@@ -14,7 +14,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,9 @@ from pydantic import AfterValidator, Field
 
 from nncli.base.median import weighted_quantiles
 from nncli.base.spec import Spec, Task
+from nncli.base.text import quote
 from nncli.nn.arrays import RISING, Array, Floats, Mask, Sign, scalar
+from nncli.nn.losses.scaling import Scaling
 from nncli.nn.program.values import Value
 
 Level = Annotated[float, Field(strict=True, gt=0, lt=1)]
@@ -43,11 +45,23 @@ Levels: TypeAlias = Annotated[tuple[Level, ...], Field(min_length=2), AfterValid
 """The levels of the quantiles that a loss predicts."""
 
 
+Kernel: TypeAlias = Literal["mse", "logistic", "softmax", "pinball"]
+
+
 class BoundLoss(NamedTuple):
     """A loss bound to its buffers: `forward()` computes the value; then `backward()` returns dZ."""
 
     forward: Callable[[], float]
     backward: Callable[[], Array]
+
+
+class InvalidTarget(NamedTuple):
+    """A target that a loss is not for: its row and its column of y, and the message and the hint of the error."""
+
+    row: int
+    column: int
+    message: str
+    hint: str
 
 
 MIN_PROBABILITY = float(np.finfo(np.float32).tiny)
@@ -94,10 +108,8 @@ class LossBase(Spec):
     )
     """Losses of other libraries, and what is written here."""
     task: ClassVar[Task] = "regression"
-    needs_unscaled_targets: ClassVar[bool] = False
-    """True if the target may not be standardized, because the loss gives its zero a meaning."""
-    scales_by_mean: ClassVar[bool] = False
-    """True if the target is divided by its mean, so that outputs start near those of the mean."""
+    scaling: ClassVar[Scaling] = Scaling()
+    """How its targets are scaled."""
     starts_at_mean: ClassVar[bool] = False
     """True if a training starts from `initial_outputs` whatever the initializer.
 
@@ -108,6 +120,8 @@ class LossBase(Spec):
     targets_hint: ClassVar[str] = "Use another loss, such as mse."
     has_link: ClassVar[bool] = False
     """True where the loss applies its own link to the raw output, so that no output activation can be set."""
+    robust: ClassVar[tuple[str, ...]] = ()
+    """The assignments of a loss in which few rows have less weight, for one that predicts the mean."""
     per_row_name: ClassVar[str]
     """Name of the `per_row` values in reports and JSON, such as squared_error."""
     has_distribution: ClassVar[bool] = False
@@ -115,6 +129,8 @@ class LossBase(Spec):
     is_comparison_measure: ClassVar[bool] = False
     """True if runs that all have this loss are compared by it alone, not by squared and absolute error."""
 
+    keys: ClassVar[frozenset[str]] = frozenset()
+    """Those of the keys of a configuration that it takes and most losses do not; see keys.py."""
     target_keys: ClassVar[tuple[str, ...]] = ()
     """Keys that name columns of the target besides the one that the configuration names as such."""
 
@@ -123,6 +139,33 @@ class LossBase(Spec):
         """The columns that the `target_keys` name."""
         columns = (getattr(self, key) for key in self.target_keys)
         return tuple(name for name in columns if name is not None)
+
+    def naming(self, columns: Sequence[str]) -> Self:
+        """The loss that names further columns of the target, in the order of its `target_keys`."""
+        return self.model_copy(update=dict(zip(self.target_keys, columns, strict=False)))
+
+    def check_target_columns(self, target: str, others: tuple[str, ...]) -> None:
+        """Raise a ValueError unless the columns of a target are `target` and `others`, which the loss names."""
+        if not self.target_columns:
+            return
+        named = {target: "data.target"}
+        for key in self.target_keys:
+            column = getattr(self, key)
+            if column in named:
+                raise ValueError(
+                    f"{key} names {quote(column)}, which {named[column]} names already; each has its own column"
+                )
+            if column is not None:
+                named[column] = key
+        if others != self.target_columns:
+            name = self.model_dump()["type"]
+            raise ValueError(f"the loss {name} is for one target, such as data.target: {target}")
+
+    def check_output_activation(self, given: object | None) -> None:
+        """Raise a ValueError if an output activation is given beside a link of the loss."""
+        if given is not None and self.has_link:
+            name = self.model_dump()["type"]
+            raise ValueError(f"output_activation cannot be set with the loss {name}, which has its own link")
 
     @property
     def missing_key(self) -> tuple[str, str] | None:
@@ -140,6 +183,19 @@ class LossBase(Spec):
         return ()
 
     @property
+    def named_targets(self) -> tuple[str, ...]:
+        """The names of the targets to which it gives a loss each."""
+        return ()
+
+    def of_target(self, name: str) -> LossBase | None:
+        """The loss of a target; None if the rows are to say."""
+        return self
+
+    def before_fit(self, configured: LossBase | None) -> LossBase | None:
+        """The loss by which a configuration tells of which kind each target is: the `configured` one, of one target."""
+        return configured
+
+    @property
     def output_spans(self) -> Sequence[slice]:
         """The columns of Z of each of `parts`."""
         return ()
@@ -152,6 +208,27 @@ class LossBase(Spec):
         """Whether each target y (rows, targets), a number in its own units, is one that the loss is for."""
         return np.asarray(y >= 0.0) if self.valid_targets else np.ones(y.shape, np.bool_)
 
+    def invalid_target(self, read: Callable[[], Floats]) -> InvalidTarget | None:
+        """The first of the targets (rows, targets) that `read` returns, in their units, that the loss is not for."""
+        if not self.valid_targets:
+            return None
+        name, y = self.model_dump()["type"], read()
+        for row, j in np.argwhere(~self.are_valid(y))[:1]:
+            message = f"{name} needs targets that are {self.valid_targets}, found {y[row, j]:g}"
+            return InvalidTarget(int(row), int(j), message, self.targets_hint)
+        for row, j in np.argwhere(y > self.scaling.largest)[:1]:
+            message = f"{name} needs targets up to {self.scaling.largest:g}, found {y[row, j]:g}"
+            return InvalidTarget(int(row), int(j), message, "Correct the cell, or write the column in a larger unit.")
+        return None
+
+    def target_size(self, value: float) -> float:
+        """The size of the targets by the loss of outputs near 0; 1 where that does not tell."""
+        return 1.0
+
+    def alternative(self, y: Floats) -> tuple[str, str] | None:
+        """The type of a loss that suits numbers y (rows,) better, and why; None if there is nothing to propose."""
+        return None
+
     def with_auto_values(self, read: Callable[[], Floats], w: Floats | None = None) -> Self:
         """The loss with each `auto` value chosen by the targets (rows, targets) that `read` returns, in their units.
 
@@ -162,6 +239,13 @@ class LossBase(Spec):
     def of_student(self) -> LossBase:
         """The loss of a network that learns the predictions of one with this loss."""
         return self
+
+    def of_distributions(self, distributions: Array) -> LossBase | None:
+        """The loss of targets of which each is a distribution (rows, classes): their codes follow those of the classes.
+
+        None but for classes.
+        """
+        return None
 
     def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
         """The outputs (k,) from which a training starts: those of the best constant prediction, or close to them.
@@ -177,6 +261,24 @@ class LossBase(Spec):
     def best_quantiles(self, y: Floats, w: Floats | None = None) -> Floats | None:
         """The quantiles (targets, levels) of the best constant prediction; None if it has none. See `best_constant`."""
         return weighted_quantiles(y, self.quantile_levels, w) if self.quantile_levels else None
+
+    def of_predictions(self) -> LossBase:
+        """The loss of predicted numbers as targets.
+
+        A loss without a link of its own is for noisy targets, such as the mean absolute error for medians; predictions
+        are approximated in least squares.
+        """
+        from nncli.nn.losses.regression import MSE
+
+        return self if self.has_link else MSE()
+
+    def kernel(self, outputs: int) -> tuple[Kernel, Array] | None:
+        """The name of its compiled loop and the table that it takes, in float32; None if there is no loop for it."""
+        return None
+
+    def checked_outputs(self, count: int) -> int:
+        """The number of network outputs for `random_targets` of `count` classes or bins."""
+        return self.outputs(1)
 
     def random_targets(self, rng: np.random.Generator, rows: int, count: int) -> npt.NDArray[Any]:
         """Targets of a number, of one of `count` classes, or of so many bins, as a training has them; for checks."""

@@ -7,7 +7,7 @@ same code: a look-up.
 from __future__ import annotations
 
 from math import log
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,8 @@ import numpy.typing as npt
 from nncli.base.spec import Fraction, Task
 from nncli.nn.activations import Sigmoid, Softmax, Softplus
 from nncli.nn.arrays import RISING, Array, Floats, Sign, scalar
-from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise
+from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, Kernel, LossBase, bind_elementwise, column_sums
+from nncli.nn.losses.scaling import NoScaling, Scaling
 from nncli.nn.program.values import Value, exp, join
 
 
@@ -24,10 +25,14 @@ class ClassificationLoss(LossBase):
 
     task: ClassVar[Task] = "classification"
     has_link: ClassVar[bool] = True
+    scaling: ClassVar[Scaling] = NoScaling()
     per_row_name: ClassVar[str] = "log_loss"
 
     def of_student(self) -> LossBase:
         return CrossEntropy()
+
+    def of_distributions(self, distributions: Array) -> LossBase:
+        return SoftCrossEntropy.of(distributions)
 
     def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Floats:
         """The outputs of the shares of the classes, each with one row more."""
@@ -38,6 +43,9 @@ class ClassificationLoss(LossBase):
         """The outputs for classes of n (K,) rows: their logarithms with the mean 0, or the log-odds of two."""
         logs = np.log(n)
         return np.asarray(logs[1:] - logs[0] if len(logs) == 2 else logs - logs.mean())
+
+    def checked_outputs(self, count: int) -> int:
+        return self.outputs(count)
 
     def random_targets(self, rng: np.random.Generator, rows: int, count: int) -> npt.NDArray[Any]:
         return rng.integers(0, count, rows)
@@ -91,6 +99,9 @@ class CrossEntropy(ClassificationLoss):
         if outputs == 1:
             return "L = 1/B Σᵢ (-t log p - (1 - t) log (1 - p)), p = σ(z)", "dZ = 1/B (p - t)"
         return "L = -1/B Σᵢₖ tᵢₖ log pᵢₖ, pₖ = exp(zₖ) / Σₘ exp(zₘ)", "dZ = 1/B (P - T)"
+
+    def kernel(self, outputs: int) -> tuple[Kernel, Array]:
+        return "logistic" if outputs == 1 else "softmax", self.targets(outputs, np.dtype(np.float32))
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         bind = self._bind_logistic if Z.shape[1] == 1 else self._bind_softmax
@@ -201,6 +212,7 @@ class Ordinal(ClassificationLoss):
 
     type: Literal["ordinal"] = "ordinal"
     task: ClassVar[Task] = "ordinal"
+    keys: ClassVar[frozenset[str]] = frozenset({"data.order"})
     starts_at_mean: ClassVar[bool] = True
 
     def formulas(self, outputs: int) -> tuple[str, str]:
@@ -215,6 +227,9 @@ class Ordinal(ClassificationLoss):
 
     def of_student(self) -> LossBase:
         return self
+
+    def of_distributions(self, distributions: Array) -> LossBase:
+        return SoftOrdinal.of(distributions)
 
     def targets(self, classes: int, dtype: npt.DTypeLike) -> Array:
         """T (classes, classes): the probabilities of the ranks for each target, one-hot here."""
@@ -272,6 +287,51 @@ class Ordinal(ClassificationLoss):
         S = 1.0 / (1.0 + np.exp(-Z.astype(np.float64)))
         later = A[:, ::-1].cumsum(axis=1)[:, -2::-1]
         return np.asarray((1.0 - S) * later - S * A[:, :-1])
+
+
+class SoftCrossEntropy(CrossEntropy):
+    """-Σ_k t_k log p_k for rows with target distributions t. Hinton, Vinyals and Dean, 2015.
+
+    The table of targets has a row for each class, one-hot, and then one for each distribution. So the target of a row
+    is its class, or the code of its distribution. No configuration names this loss, since the distributions are data.
+    """
+
+    _table: Array
+
+    @classmethod
+    def of(cls, distributions: Array) -> Self:
+        """The loss for distributions (rows, classes)."""
+        loss, classes = cls(), distributions.shape[1]
+        soft = distributions[:, 1:] if classes == 2 else distributions  # two classes share an output
+        loss._table = np.concatenate([CrossEntropy().targets(loss.outputs(classes), soft.dtype), soft])
+        return loss
+
+    def targets(self, k: int, dtype: np.dtype[Any]) -> Array:
+        return self._table.astype(dtype, copy=False)
+
+    def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Floats:
+        n = column_sums(self._table[y], w)
+        rows = len(y) if w is None else w.sum(dtype=np.float64)
+        return self.outputs_of_shares(1.0 + (np.append(rows - n, n) if len(n) == 1 else n))
+
+
+class SoftOrdinal(Ordinal):
+    """The expected loss of ordered classes for rows with target distributions; see `SoftCrossEntropy`."""
+
+    _table: Array
+
+    @classmethod
+    def of(cls, distributions: Array) -> Self:
+        """The loss for distributions (rows, classes)."""
+        loss, classes = cls(), distributions.shape[1]
+        loss._table = np.concatenate([np.eye(classes, dtype=distributions.dtype), distributions])
+        return loss
+
+    def targets(self, classes: int, dtype: npt.DTypeLike) -> Array:
+        return self._table.astype(dtype, copy=False)
+
+    def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Floats:
+        return self.outputs_of_shares(1.0 + column_sums(self._table[y], w))
 
 
 ClassLoss: TypeAlias = CrossEntropy | Hinge | Ordinal

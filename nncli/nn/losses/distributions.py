@@ -21,6 +21,7 @@ from pydantic import Field
 from nncli.base.median import weighted_quantiles
 from nncli.nn.arrays import FIXED, RISING, Array, Floats, Sign
 from nncli.nn.losses.base import MEDIAN, BoundLoss, Levels, LossBase, bind_pairs
+from nncli.nn.losses.scaling import DistributionScaling, Scaling
 from nncli.nn.program.values import Value, exp, tanh
 
 FIT_STEPS, FIT_TOLERANCE, FIT_POINTS = 200, 1e-9, 1 << 12
@@ -41,6 +42,7 @@ class DistributionLoss(LossBase):
     per_row_name: ClassVar[str] = "crps"
     is_comparison_measure: ClassVar[bool] = True
     has_distribution: ClassVar[bool] = True
+    scaling: ClassVar[Scaling] = DistributionScaling()
     levels: Levels = DEFAULT_LEVELS
 
     @property

@@ -11,6 +11,7 @@ from nncli.base.spec import Fraction, Task
 from nncli.nn.activations import Sigmoid, Softplus
 from nncli.nn.arrays import Array, Floats, scalar
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, column_sums
+from nncli.nn.losses.scaling import NoScaling, Scaling
 from nncli.nn.program.values import Value, exp
 
 MIN_SHARE = 1e-4
@@ -27,6 +28,7 @@ class BinaryCrossEntropy(LossBase):
     type: Literal["binary_cross_entropy"] = "binary_cross_entropy"
     task: ClassVar[Task] = "multilabel"
     has_link: ClassVar[bool] = True
+    scaling: ClassVar[Scaling] = NoScaling()
     starts_at_mean: ClassVar[bool] = True
     per_row_name: ClassVar[str] = "log_loss"
     is_comparison_measure: ClassVar[bool] = True

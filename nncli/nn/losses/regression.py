@@ -14,6 +14,7 @@ from nncli.nn.losses.amounts import Gamma, LogNormal, NegativeBinomial, Poisson,
 from nncli.nn.losses.base import (
     MEDIAN,
     BoundLoss,
+    Kernel,
     Level,
     Levels,
     LossBase,
@@ -22,6 +23,7 @@ from nncli.nn.losses.base import (
 )
 from nncli.nn.losses.distributions import Normal, StudentT
 from nncli.nn.losses.mixture import Mixture
+from nncli.nn.losses.proposals import proposed_loss
 from nncli.nn.program.values import Value
 
 
@@ -30,9 +32,20 @@ class MSE(LossBase):
 
     type: Literal["mse"] = "mse"
     per_row_name: ClassVar[str] = "squared_error"
+    robust: ClassVar[tuple[str, ...]] = ("loss=huber",)
 
     def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
         return column_means(y, w)
+
+    def target_size(self, value: float) -> float:
+        return float(np.sqrt(max(0.0, value)))
+
+    def kernel(self, outputs: int) -> tuple[Kernel, Array]:
+        return "mse", np.array([()], np.float32)
+
+    def alternative(self, y: Floats) -> tuple[str, str] | None:
+        proposed = proposed_loss(y)
+        return None if proposed is None else (proposed[0].type, proposed[1])
 
     def formulas(self, outputs: int) -> tuple[str, str]:
         return "L = 1/(Bk) Σᵢⱼ (zᵢⱼ - yᵢⱼ)²", "dZ = 2/(Bk) (Z - y)"
@@ -158,6 +171,9 @@ class Quantile(LossBase):
     def best_constant(self, y: Floats, w: Floats | None = None) -> Floats:
         return weighted_quantiles(y, [self.q], w)[:, 0]
 
+    def kernel(self, outputs: int) -> tuple[Kernel, Array]:
+        return "pinball", np.array([(self.quantile,)], np.float32)
+
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         return _bind_pinball(Z, y, w, batch, self.q)
 
@@ -191,6 +207,9 @@ class Quantiles(LossBase):
 
     def outputs(self, count: int) -> int:
         return count * len(self.levels)
+
+    def kernel(self, outputs: int) -> tuple[Kernel, Array]:
+        return "pinball", np.array([self.quantile_levels], np.float32)
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         T = np.empty_like(Z)

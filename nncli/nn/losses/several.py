@@ -9,6 +9,7 @@ i has target j. So the loss of a target is a mean over the rows that have it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -17,7 +18,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from nncli.base.spec import NameShorthand, PositiveFloat, PositiveInt, Spec, StrictStr, Task
 from nncli.nn.arrays import Array, Floats, Sign
-from nncli.nn.losses.base import BoundLoss, LossBase
+from nncli.nn.losses.base import BoundLoss, InvalidTarget, LossBase
 from nncli.nn.losses.classification import ClassificationLoss, ClassLoss
 from nncli.nn.losses.regression import RegressionLoss
 
@@ -73,6 +74,17 @@ class SeveralLosses(LossBase):
         return tuple(loss for loss in self.losses.values() if not isinstance(loss, str))
 
     @property
+    def named_targets(self) -> tuple[str, ...]:
+        return tuple(self.losses)
+
+    def of_target(self, name: str) -> LossBase | None:
+        loss = self.losses.get(name)
+        return None if isinstance(loss, str) else loss
+
+    def before_fit(self, configured: LossBase | None) -> LossBase:
+        return SeveralLosses(losses=self.losses)
+
+    @property
     def output_spans(self) -> Sequence[slice]:
         return [outputs for _, _, outputs, _ in self.columns()]
 
@@ -89,6 +101,16 @@ class SeveralLosses(LossBase):
         for loss, fit in zip(self.parts, self.fitted, strict=True):
             yield loss, fit, slice(output, output + fit.outputs), slice(value, value + fit.values)
             output, value = output + fit.outputs, value + fit.values
+
+    def invalid_target(self, read: Callable[[], Floats]) -> InvalidTarget | None:
+        """The first of the targets, NaN where a row has none, that its loss is not for."""
+        y = read()
+        for j, loss in enumerate(self.parts):
+            rows = np.flatnonzero(~np.isnan(y[:, j]))
+            invalid = loss.invalid_target(partial(np.take, y[:, j, None], rows, axis=0))
+            if invalid is not None:
+                return invalid._replace(row=int(rows[invalid.row]), column=j)
+        return None
 
     def outputs(self, count: int) -> int:
         return sum(fit.outputs for fit in self.fitted)

@@ -19,6 +19,7 @@ from nncli.base.spec import StrictStr, Task
 from nncli.nn.activations import Sigmoid, Softplus
 from nncli.nn.arrays import FALLING, FIXED, Array, Floats, Sign
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise, column_sums
+from nncli.nn.losses.scaling import NoScaling, Scaling
 from nncli.nn.program.values import Value, exp, join
 
 MAX_BINS = 500
@@ -68,9 +69,13 @@ class EventLoss(LossBase):
     )
     task: ClassVar[Task] = "survival"
     has_link: ClassVar[bool] = True
+    scaling: ClassVar[Scaling] = NoScaling()
     starts_at_mean: ClassVar[bool] = True
     per_row_name: ClassVar[str] = "survival_loss"
     target_keys: ClassVar[tuple[str, ...]] = ("event", "start")
+
+    def checked_outputs(self, count: int) -> int:
+        return self.outputs(count)
 
     def random_targets(self, rng: np.random.Generator, rows: int, count: int) -> npt.NDArray[Any]:
         event = np.eye(count)[rng.integers(0, count, rows)] * rng.integers(0, 2, (rows, 1))

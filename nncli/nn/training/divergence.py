@@ -116,7 +116,7 @@ def _first_of(network: Network, parameters: Parameters, X: Array, codes: Codes) 
 
 def _cause(arguments: TrainingArguments, dataset: Dataset, rate: float) -> str:
     target_hint = Advice("use ", SetKey("encoding.target", "standard"))
-    if arguments.loss.needs_unscaled_targets or arguments.network.output_activation is not None:
+    if not arguments.loss.scaling.can_be_standard(has_activation=arguments.network.output_activation is not None):
         target_hint = Advice("write it in a larger unit, or use ", CLIP)
     weights = np.ones((0, 1)) if dataset.weights is None else dataset.weights[:, None]
     X = _Numbers(

@@ -20,7 +20,7 @@ from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import parse
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.store.column_store import ColumnStore
-from nncli.fitting.prepare.auto_values import MAX_EMBEDDED, WEIGHT_DECAY, peak_learning_rate
+from nncli.fitting.prepare.auto_values import MAX_EMBEDDED, WEIGHT_DECAY
 from nncli.fitting.prepare.fit import fit_features
 from nncli.nn.optim.schedules import ConstantRate
 from nncli.targets.target import TargetKind
@@ -165,5 +165,5 @@ class TableFeatures:
         optimizer = config.optimizer
         if self.width <= MAX_EMBEDDED:
             optimizer = optimizer.with_auto_weight_decay(WEIGHT_DECAY)
-        schedule = config.schedule.with_auto_peak(peak_learning_rate(self.kind))
+        schedule = config.schedule.with_auto_peak(self.kind.peak_learning_rate)
         return config.model_copy(update={"learning_rate": schedule, "optimizer": optimizer})

@@ -10,7 +10,7 @@ import pytest
 
 from nncli import check, init
 from nncli.base.findings import FindingCode
-from nncli.fitting.checks.target import default_amount_loss, proposed_loss
+from nncli.nn.losses.proposals import default_amount_loss, proposed_loss
 
 RNG = np.random.default_rng(0)
 PRICES = np.exp(RNG.normal(5.0, 1.2, 400))

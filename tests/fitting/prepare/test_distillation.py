@@ -13,10 +13,11 @@ from nncli import predict
 from nncli.base.scratch import Scratch
 from nncli.config.schema.training import Teacher
 from nncli.fitting.prepare.auto_values import MAX_SWAPPED_ROWS, swapped_rows
-from nncli.fitting.prepare.distillation import SoftCrossEntropy, count_copies
+from nncli.fitting.prepare.distillation import count_copies
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
 from nncli.fitting.student_config import student_config
 from nncli.nn.losses import MSE, Poisson
+from nncli.nn.losses.classification import SoftCrossEntropy
 from nncli.run_directory.config import read_config
 from nncli.run_directory.run import Run
 from tests.fitting.support import QUICK, number_teacher, teacher

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nncli.fitting.prepare.distillation import SoftCrossEntropy
 from nncli.nn.losses import CrossEntropy
+from nncli.nn.losses.classification import SoftCrossEntropy
 
 
 def bound(P: np.ndarray, Z: np.ndarray, y: np.ndarray | None = None) -> tuple[float, np.ndarray]:

@@ -218,3 +218,11 @@ def test_what_few_whole_numbers_are_taken_for_is_said_with_the_other_losses(
     for loss in losses:
         followed = Config.model_validate({"data": {"path": "t.csv", "target": "y"}, "loss": loss})
         assert infer_loss(followed, Table(pl.DataFrame({"y": y}), "t.csv"))[0].type == loss
+
+
+@pytest.mark.parametrize("key", [{"class_weight": "balanced"}, {"positive_class": "1"}])
+def test_a_number_with_an_exposure_takes_no_key_of_classes(key: dict[str, str]) -> None:
+    data = {"path": "t.csv", "target": "y", "exposure": "years"}
+    table = Table(pl.DataFrame({"y": [0, 1, 4] * 10, "years": [1.0, 2.0, 3.0] * 10}), "t.csv")
+    with pytest.raises(ConfigError, match="the target is a number, not a class"):
+        infer_loss(Config.model_validate({"data": data, **key}), table)

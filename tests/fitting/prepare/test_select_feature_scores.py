@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from sklearn.feature_selection import f_classif, f_regression
 
-from nncli.fitting.prepare.fit import FeatureScores
+from nncli.targets.feature_scores import ClassScores, NumberScores
 
 ROWS, WIDTH = 60, 7
 
@@ -23,9 +23,9 @@ def X() -> npt.NDArray[np.float64]:
 
 
 def scores(X: npt.NDArray[np.float64], y: npt.NDArray[Any], cuts: tuple[int, ...] = (), classes: int = 0) -> Any:
-    result = FeatureScores(X.shape[1], classes=classes, center=None if classes else y.mean(axis=0))
+    result = ClassScores(X.shape[1], y, classes) if classes else NumberScores(X.shape[1], y)
     for rows in np.split(np.arange(len(X)), cuts):
-        result.add(X[rows], y[rows])
+        result.add(X[rows])
     values: npt.NDArray[np.float64] = result.values()
     return values
 

@@ -24,6 +24,7 @@ from nncli.nn.losses import (
     LossBase,
     Poisson,
 )
+from nncli.nn.losses.scaling import LogLinkScaling
 from tests.unions import plain_losses, tag
 
 Matrix = NDArray[np.float64]
@@ -296,7 +297,7 @@ def test_width_of_the_output(loss: LossBase) -> None:
 
 
 def test_losses_with_a_log_link_are_those_of_counts_and_amounts() -> None:
-    unscaled = {tag(cls) for cls in plain_losses() if cls.needs_unscaled_targets}
+    unscaled = {tag(cls) for cls in plain_losses() if isinstance(cls.scaling, LogLinkScaling)}
     limited = {tag(cls) for cls in plain_losses() if cls.valid_targets}
     assert unscaled == limited == {*AMOUNT_LOSSES}
     assert {"poisson", "gamma", "log_normal", "tweedie", "negative_binomial", "zero_inflated_poisson"} == unscaled

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from nncli.fitting.prepare.distillation import SoftOrdinal
 from nncli.nn.losses import Ordinal
+from nncli.nn.losses.classification import SoftOrdinal
 
 Floats = NDArray[np.float64]
 

@@ -104,7 +104,7 @@ def lead(summary: RunSummary) -> str:
     if held_out is None:
         return f"{_networks(manifest)}: {_state(manifest)}."
     target, columns = held_out.predictions.target, len(_features(held_out))
-    first, more = quoted_name(target.names[0]), 0 if target.joins_columns else len(target.names) - 1
+    first, more = quoted_name(target.names[0]), len(target.split_names(target.names)) - 1
     what = f"predicts {first}" + (f" and {more:,} more" if more else "")
     if target.has_labels:
         what = f"classifies {first} into {len(target.labels):,} classes"

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from nncli.nn.arrays import Array
 from nncli.nn.batches.batches import Batches
 from nncli.nn.layers.base import annealing_factor
-from nncli.nn.losses import CrossEntropy, LossBase
+from nncli.nn.losses import LossBase
+from nncli.nn.losses.base import Kernel
 from nncli.nn.optim.optimizers import DecoupledWeightDecay, OptimizerBase, Sgd, Step, merge_groups
 from nncli.nn.optim.schedules import TrainingLength
 from nncli.nn.parameters import Parameters, ParamGroup
@@ -39,6 +40,15 @@ def is_cached() -> bool:
     return cache.is_cached(kernels.train_batches)
 
 
+KERNELS: dict[Kernel, int] = {
+    "mse": kernels.MSE,
+    "logistic": kernels.LOGISTIC,
+    "softmax": kernels.SOFTMAX,
+    "pinball": kernels.PINBALL,
+}
+"""The number of the loop of each loss."""
+
+
 @dataclass(frozen=True)
 class KernelInputs:
     """The rows, loss and network of a training as arguments of the loops."""
@@ -51,7 +61,7 @@ class KernelInputs:
 def kernel_inputs(arguments: TrainingArguments, parameters: Parameters, batches: Batches) -> KernelInputs:
     """The inputs of the loops for a training that they support, whose edges of bins are placed."""
     dataset, network, loss = batches.pool, arguments.network, arguments.loss
-    k, classes = network.n_outputs, isinstance(loss, CrossEntropy)
+    k, classes = network.n_outputs, dataset.y.dtype.kind == "i"
     y = np.empty((0, k), np.float32) if classes else _contiguous(dataset.y)
     codes = _contiguous(dataset.y) if classes else np.empty(0, np.int64)
     w = np.empty(0, np.float32) if dataset.weights is None else _contiguous(dataset.weights)
@@ -64,11 +74,11 @@ def kernel_inputs(arguments: TrainingArguments, parameters: Parameters, batches:
 
 
 def _loss_arguments(loss: LossBase, k: int) -> tuple[npt.NDArray[np.float32], int]:
-    """The table of a loss, of its targets or its levels, and its number; the network has k outputs."""
-    if isinstance(loss, CrossEntropy):
-        return loss.targets(k, np.dtype(np.float32)), kernels.LOGISTIC if k == 1 else kernels.SOFTMAX
-    levels = loss.quantile_levels if loss.quantile is None else (loss.quantile,)
-    return np.array([levels], np.float32), kernels.PINBALL if levels else kernels.MSE
+    """The table of a loss, of its targets or its levels, and the number of its loop; the network has k outputs."""
+    kernel = loss.kernel(k)
+    assert kernel is not None
+    name, table = kernel
+    return table, KERNELS[name]
 
 
 def _contiguous(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -8,13 +8,12 @@ from importlib.util import find_spec, module_from_spec
 from typing import NamedTuple
 
 from nncli.nn.arrays import Backend
-from nncli.nn.losses import MSE, CrossEntropy, LossBase, Quantile, Quantiles
+from nncli.nn.losses import LossBase
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import PiecewiseLinear
 from nncli.nn.optim.optimizers import Adam, OptimizerBase, Sgd
 from nncli.nn.training.compiled.blocks import UnsupportedError, blocks_of
 
-COMPILED_LOSSES = (MSE, CrossEntropy, Quantile, Quantiles)
 COMPILED_OPTIMIZERS = (Sgd, Adam)  # AdamW is an Adam
 
 SECONDS_SAVED_PER_STEP = 10e-6
@@ -44,10 +43,9 @@ def unsupported_reason(network: Network, loss: LossBase, optimizer: OptimizerBas
         blocks_of(network)
     except UnsupportedError as error:
         return str(error)
-    for part, supported in ((loss, COMPILED_LOSSES), (optimizer, COMPILED_OPTIMIZERS)):
-        if not isinstance(part, supported):
-            return f"{part.model_dump()['type']}"
-    return None
+    if loss.kernel(network.n_outputs) is None:
+        return f"{loss.model_dump()['type']}"
+    return None if isinstance(optimizer, COMPILED_OPTIMIZERS) else f"{optimizer.model_dump()['type']}"
 
 
 def installed() -> bool:

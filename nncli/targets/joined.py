@@ -1,0 +1,50 @@
+"""Targets whose columns are one target together: labels of which a row has any number, or a time and its event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import polars as pl
+
+from nncli.data.encoders.kinds import Kind
+from nncli.data.table import Table
+from nncli.nn.arrays import Floats
+from nncli.targets.probabilities import Probabilities
+
+
+class JoinedColumns(Probabilities):
+    """The interface of a target of several columns, which is fitted on every row.
+
+    The validation rows tell, too, what there is to predict, as a rare label may be in one of them alone.
+    """
+
+    @classmethod
+    def split_names(cls, names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+        return (names,)
+
+    @classmethod
+    def joined_cells(
+        cls, read: Callable[[], Sequence[Table]], names: tuple[str, ...]
+    ) -> Mapping[str, tuple[Kind, Sequence[pl.Series]]]:
+        tables = read()
+        target = cls.fit(tables[0], names)
+        ys = [target.read(table) for table in tables]
+        return {
+            name: (Kind.CATEGORICAL, [_yes_no(y[:, j]) for y in ys])
+            if is_yes_no
+            else (Kind.NUMERIC, [pl.Series(y[:, j]) for y in ys])
+            for j, (name, is_yes_no) in enumerate(target.truth_columns)
+        }
+
+    @classmethod
+    def count_outputs(cls, table: Table, names: tuple[str, ...]) -> int:
+        return cls.fit(table, names).n_outputs
+
+    @classmethod
+    def rows_to_fit(cls, training: Table, every: Table, *, of_several: bool = False) -> Table:
+        return every
+
+
+def _yes_no(y: Floats) -> pl.Series:
+    """yes for 1, no for 0, and null for NaN."""
+    return pl.Series(y, nan_to_null=True).replace_strict({1.0: "yes", 0.0: "no"}, default=None, return_dtype=pl.String)

@@ -1,0 +1,21 @@
+"""Targets whose predicted values are probabilities: of classes, of labels, or at times."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from nncli.nn.arrays import Codes, Floats
+from nncli.targets.base import TargetBase, Truth
+from nncli.targets.training import Members, MemberSum, log_loss_factors
+
+
+class Probabilities(TargetBase):
+    """The interface of a target whose predicted values are probabilities."""
+
+    peak_learning_rate: ClassVar[float] = 0.04
+
+    def averaging_factors(
+        self, members: Members, total: MemberSum, counts: Codes, scored: tuple[Floats, Truth, Floats | None]
+    ) -> tuple[float, ...]:
+        """The factor of the log loss."""
+        return log_loss_factors([self.distributions(P) for P in members()], total, counts)
