@@ -8,7 +8,7 @@ import polars as pl
 
 from nncli.data.encoders.kinds import Kind
 from nncli.data.table import Table
-from nncli.nn.arrays import Floats
+from nncli.nn.arrays import Floats, RowIndices
 from nncli.targets.probabilities import Probabilities
 
 
@@ -21,6 +21,11 @@ class JoinedColumns(Probabilities):
     @classmethod
     def split_names(cls, names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
         return (names,)
+
+    @classmethod
+    def rows_with_target(cls, table: Table, names: tuple[str, ...], *, every: bool = True) -> RowIndices:
+        """The rows that have all columns: they are one target, of which no part tells anything by itself."""
+        return super().rows_with_target(table, names)
 
     @classmethod
     def joined_cells(
