@@ -115,7 +115,7 @@ def found_shifts(trained: Trained, size: int, batches: int) -> dict[str, float]:
 
 def accuracy_errors(trained: Trained) -> list[float]:
     """Estimated minus true accuracy, in points, where each important column moves up and down."""
-    labels = trained.predictions.target.true_classes(trained.table)
+    labels = trained.predictions.target.monitoring().truth(trained.table)
     assert labels is not None
     values = trained.predictions.values
     correct, confidence = (values.argmax(axis=1) == labels).astype(np.float64), values.max(axis=1)

@@ -14,7 +14,7 @@ import numpy as np
 
 from nncli.analysis.drift_limits import LIMIT, SIGNIFICANCE, VALIDITY
 from nncli.base.text import json_safe, quote
-from nncli.run_directory.monitoring.profiler import ClassSums, Profile, TrueSums
+from nncli.run_directory.monitoring.profiler import Profile
 from nncli.run_directory.monitoring.reference import Bins, CategoryBins, Counts, NumberBins, Reference
 from nncli.targets.metrics.drift import (
     chi_square_p,
@@ -26,6 +26,7 @@ from nncli.targets.metrics.drift import (
     proportion_p,
 )
 from nncli.targets.metrics.significance import holm_correction
+from nncli.targets.metrics.sums import ClassSums, TrueSums
 
 TestKind: TypeAlias = Literal["values", "missing", "unseen"]
 """What is compared: the distribution of the values, the share of missing cells, or that of unseen categories."""

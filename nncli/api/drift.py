@@ -60,7 +60,7 @@ def drift_with(run: str | Path, data: TableLocation | Frame, options: DriftOptio
         model = opened.load_model()
         profiler = profiler_of(opened, model)
         profiled, decision = _profile(model, profiler, data, options), profiler.decision
-    if decision and reference.is_classification:
+    if decision and any(profile.performance is not None for profile in profiled.batches.values()):
         options.note(f"accuracy is that of the classes by the saved decision: {decision}")
     with log_duration("comparing"):
         time = _time_column(opened, reference)

@@ -18,7 +18,7 @@ from nncli.cli.tables import one_line_table, table
 
 if TYPE_CHECKING:
     from nncli.analysis.drift import Batch, ColumnDrift, Drift
-    from nncli.run_directory.monitoring.profiler import ClassSums, TrueSums
+    from nncli.targets.metrics.sums import ClassSums, TrueSums
 
 MAX_COLUMNS = 30
 """Columns of a table that are shown; --json has all."""

@@ -35,6 +35,7 @@ from nncli.targets.metrics.calibration import apply_temperature, lower_temperatu
 from nncli.targets.metrics.classification import ClassificationScores
 from nncli.targets.metrics.metric import ScoreValues
 from nncli.targets.metrics.registry import BoundMetric, metric_names
+from nncli.targets.monitoring import Monitoring
 from nncli.targets.training import TrainingBase
 from nncli.targets.views import Intervals, View
 
@@ -213,11 +214,15 @@ class TargetBase(TrainingBase):
 
     def head(self, loss: Loss) -> Head:
         """The parts of this target with the loss that it is learned by."""
-        return Head(self, loss, scoring=self.scoring(loss))
+        return Head(self, loss, scoring=self.scoring(loss), monitoring=self.monitoring())
 
     @abstractmethod
     def scoring(self, loss: Loss) -> Scoring:
         """How predictions by a loss are compared."""
+
+    def monitoring(self) -> Monitoring:
+        """What drift of predictions is measured of."""
+        return Monitoring(self)
 
     @property
     def title(self) -> str:
@@ -288,14 +293,6 @@ class TargetBase(TrainingBase):
     def truth_texts(self, y: Truth) -> Truth:
         """The targets as people know them: the names of classes, or the numbers."""
         return y
-
-    def true_classes(self, table: Table) -> Codes | None:
-        """The class codes (rows,) of a table, -1 where a cell is missing and -2 where it is unknown; None without."""
-        return None
-
-    def true_numbers(self, table: Table) -> Floats | None:
-        """The numbers (rows, targets) of a table, NaN where there is none; None without a target's column."""
-        return None
 
     @property
     def spellings(self) -> Mapping[str, Sequence[str]]:

@@ -41,13 +41,13 @@ from nncli.targets.metrics.classification_resamples import LOG_LOSS_EPS, Classif
 from nncli.targets.metrics.intervals import MEANS_OF_CLASSES, positive_class_interval
 from nncli.targets.metrics.metric import Metric, plugin_metrics, resampled_scores
 from nncli.targets.metrics.registry import COST, METRICS, BoundMetric, metric_function
+from nncli.targets.metrics.sums import UNKNOWN, ClassRows
+from nncli.targets.monitoring import Binned, Monitoring, Tracked, TrackedClasses, TrackedNumbers
 from nncli.targets.probabilities import Probabilities
 from nncli.targets.scoring import Comparison, LinearFit, Measure, Scoring, SelectionLoss, fit_logistic, softmax
 from nncli.targets.views import Confusions, Intervals, Separation
 
 INTEGER_TYPES = (pl.Int64, pl.UInt64, pl.Int128)
-UNKNOWN = -2
-"""The code of a class that did not occur in the training rows."""
 
 
 class Classes(Probabilities):
@@ -243,14 +243,8 @@ class Classes(Probabilities):
             labels = labels == "true"
         return labels.gather(pl.Series(codes))
 
-    def true_classes(self, table: Table) -> Codes | None:
-        if self.name not in table.names:
-            return None
-        codes = self.codes(table)
-        unknown = codes < 0
-        if unknown.any():
-            codes = np.where(unknown & read_text(table, self.name).is_not_null().to_numpy(), UNKNOWN, codes)
-        return codes
+    def monitoring(self) -> Monitoring:
+        return ClassMonitoring(self)
 
     def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
         """`prediction`; with `proba` also `proba_CLASS` for each class."""
@@ -418,6 +412,32 @@ class Classes(Probabilities):
         actual, predicted = int(y[row]), int(predictions.classes[row])
         probability = format_percent(float(predictions.values[row, actual]))
         return self.labels[actual], self.labels[predicted], probability
+
+
+@dataclass(frozen=True)
+class ClassMonitoring(Monitoring):
+    """Tracked are the most probable class, and the probability of the second of two classes or the largest of more."""
+
+    target: Classes
+
+    def tracked(self, predictions: Predicted) -> tuple[Tracked, ...]:
+        values, labels = predictions.values, self.target.labels
+        positive, p = (labels[1], values[:, 1]) if len(labels) == 2 else ("", values.max(axis=1))
+        codes = np.where(np.isnan(p), -1, values.argmax(axis=1))
+        return (TrackedClasses(self.target.name, labels, codes), TrackedNumbers(positive, "probability", p))
+
+    def truth(self, table: Table) -> Truth | None:
+        """The class codes (rows,), -1 where a cell is missing and UNKNOWN where it is another class."""
+        if self.target.name not in table.names:
+            return None
+        codes = self.target.codes(table)
+        unknown = codes < 0
+        if unknown.any():
+            codes = np.where(unknown & read_text(table, self.target.name).is_not_null().to_numpy(), UNKNOWN, codes)
+        return codes
+
+    def estimates(self, predictions: Predicted, truth: Truth | None, tracked: Sequence[Binned]) -> ClassRows | None:
+        return ClassRows.of(predictions.values, predictions.classes, *tracked[-1], truth) if tracked else None
 
 
 class ClassificationTarget(Classes):

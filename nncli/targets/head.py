@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nncli.nn.losses import Loss
+from nncli.targets.monitoring import Monitoring
 
 if TYPE_CHECKING:
     from nncli.targets.base import TargetBase
@@ -24,3 +25,4 @@ class Head:
     target: TargetBase
     loss: Loss
     scoring: Scoring
+    monitoring: Monitoring

@@ -43,6 +43,8 @@ from nncli.targets.metrics.labels import (
 )
 from nncli.targets.metrics.metric import plugin_metrics, resampled_scores
 from nncli.targets.metrics.registry import METRICS, BoundMetric, metric_function
+from nncli.targets.metrics.sums import LabelSums, TrueSums
+from nncli.targets.monitoring import Monitoring
 from nncli.targets.scoring import NUMBERS, Comparison, LinearFit, Measure, Scoring, SelectionLoss, fit_logistic
 from nncli.targets.views import Intervals, LabelRates
 
@@ -177,7 +179,7 @@ class MultilabelTarget(JoinedColumns):
         hint = f"Write 1 and 0, or yes and no. Is {quote(name)} a label, which a row has or not?"
         return y, CellErrors.of(others, "is neither yes nor no", hint)
 
-    def _read(self, table: Table) -> tuple[Floats, list[tuple[str, list[CellErrors]]]]:
+    def cells(self, table: Table) -> tuple[Floats, list[tuple[str, list[CellErrors]]]]:
         """The targets (rows, labels), NaN for a missing label, and the cells of each column that cannot be read."""
         if self.separator is None:
             read = [(name, *self._yes_no(table, name)) for name in self.names]
@@ -196,13 +198,13 @@ class MultilabelTarget(JoinedColumns):
 
     def read(self, table: Table) -> Floats:
         """1 for the labels of each row, 0 for others, and NaN for missing ones (rows, labels)."""
-        y, errors = self._read(table)
+        y, errors = self.cells(table)
         for name, of_column in errors:
             raise_first(table, name, of_column)
         return y
 
     def cell_errors(self, table: Table) -> list[tuple[str, list[CellErrors]]]:
-        return self._read(table)[1]
+        return self.cells(table)[1]
 
     def hash_cells(self, table: Table) -> list[Hashes]:
         """A hash of each label (rows,), or of all labels of the only column."""
@@ -212,8 +214,8 @@ class MultilabelTarget(JoinedColumns):
         place = np.random.default_rng(0).integers(1, 1 << 62, len(self.labels), dtype=np.int64).astype(np.uint64)
         return [(y.astype(np.uint64) * place).sum(axis=1, dtype=np.uint64)]
 
-    def true_numbers(self, table: Table) -> Floats | None:
-        return self._read(table)[0] if {*self.names} <= {*table.names} else None
+    def monitoring(self) -> Monitoring:
+        return LabelMonitoring(self)
 
     def encode(self, y: Truth, precision: Precision = "float64") -> Truth:
         return np.asarray(y.astype(precision))
@@ -413,6 +415,20 @@ class MultilabelTarget(JoinedColumns):
         labels = [self.labels[j] for j in np.flatnonzero(mask)]
         more = f" and {len(labels) - MAX_SHOWN:,} more" if len(labels) > MAX_SHOWN else ""
         return (", ".join(labels[:MAX_SHOWN]) or "none") + more
+
+
+@dataclass(frozen=True)
+class LabelMonitoring(Monitoring):
+    """Of labels, hits and log losses are summed."""
+
+    target: MultilabelTarget
+
+    def truth(self, table: Table) -> Truth | None:
+        return self.target.cells(table)[0] if {*self.target.names} <= {*table.names} else None
+
+    def errors(self, predictions: Predicted, truth: Truth, rows: slice | Codes) -> TrueSums:
+        name = ", ".join(self.target.names)
+        return LabelSums.of(name, truth[rows], predictions.values[rows], predictions.classes[rows])
 
 
 def are_yes_no(cells: pl.Series) -> bool:

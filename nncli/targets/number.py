@@ -25,7 +25,7 @@ from nncli.data.columns.parsing import (
 from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.encoders.numeric import ExposureColumn
 from nncli.data.table import Table
-from nncli.nn.arrays import Floats, Precision
+from nncli.nn.arrays import Codes, Floats, Precision
 from nncli.nn.losses import MAE, MSE, Loss
 from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value, maximum, minimum
@@ -44,6 +44,8 @@ from nncli.targets.metrics.regression import (
     regression_metrics,
     regression_scores,
 )
+from nncli.targets.metrics.sums import NumberSums, TrueSums
+from nncli.targets.monitoring import Monitoring
 from nncli.targets.scoring import (
     NUMBERS,
     Comparison,
@@ -167,11 +169,8 @@ class Numbers(TargetBase):
         """The targets in their original units (rows, targets)."""
         return self._read(table, self.names, self.units)
 
-    def true_numbers(self, table: Table) -> Floats | None:
-        if not {*self.names} <= {*table.names}:
-            return None
-        columns = zip(self.names, self.units or (None,) * len(self.names), strict=True)
-        return np.column_stack([numbers_and_errors(table, name, unit, alternatives=True)[0] for name, unit in columns])
+    def monitoring(self) -> Monitoring:
+        return NumberMonitoring(self)
 
     def hash_cells(self, table: Table) -> list[Hashes]:
         """A hash of each number (rows,), for each target."""
@@ -179,9 +178,12 @@ class Numbers(TargetBase):
 
     def cell_errors(self, table: Table) -> list[tuple[str, list[CellErrors]]]:
         """The cells of each target that are not numbers."""
-        units = self.units or (None,) * len(self.names)
-        columns = zip(self.names, units, strict=True)
-        return [(name, numbers_and_errors(table, name, unit, alternatives=True)[1]) for name, unit in columns]
+        return [(name, errors) for name, (_, errors) in zip(self.names, self.cells(table), strict=True)]
+
+    def cells(self, table: Table) -> list[tuple[Floats, list[CellErrors]]]:
+        """The numbers (rows,) of each target, NaN where there is none, and the cells that are not numbers."""
+        columns = zip(self.names, self.units or (None,) * len(self.names), strict=True)
+        return [numbers_and_errors(table, name, unit, alternatives=True) for name, unit in columns]
 
     def encode(self, y: Truth, precision: Precision = "float64") -> Truth:
         """Scale targets for the network."""
@@ -406,6 +408,22 @@ class NumberScoring:
         if metric in ABSOLUTE_ERRORS:
             return SelectionLoss(values, lambda z, rows: np.abs(z - truth[rows]).mean(axis=1), "absolute error")
         return SelectionLoss(values, lambda z, rows: np.square(z - truth[rows]).mean(axis=1), "squared error")
+
+
+@dataclass(frozen=True)
+class NumberMonitoring(Monitoring):
+    """Of numbers the errors are summed, in the units of their target."""
+
+    target: Numbers
+
+    def truth(self, table: Table) -> Truth | None:
+        if not {*self.target.names} <= {*table.names}:
+            return None
+        return np.column_stack([numbers for numbers, _ in self.target.cells(table)])
+
+    def errors(self, predictions: Predicted, truth: Truth, rows: slice | Codes) -> TrueSums:
+        scales = np.broadcast_to(self.target.scale, len(self.target.names)).tolist()
+        return NumberSums.of(self.target.names, tuple(scales), predictions.values[rows] - truth[rows])
 
 
 class RegressionTarget(Numbers):

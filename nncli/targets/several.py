@@ -28,6 +28,7 @@ from nncli.targets.metrics.classification import one_hot
 from nncli.targets.metrics.classification_resamples import log_loss_per_row
 from nncli.targets.metrics.metric import ScoreValues
 from nncli.targets.metrics.registry import RELATIVE_LOSS, BoundMetric, metric_function
+from nncli.targets.monitoring import Monitoring, Tracked
 from nncli.targets.number import RegressionTarget
 from nncli.targets.ordinal import OrderedClasses
 from nncli.targets.scoring import Comparison, LinearFit, Scoring, SelectionLoss
@@ -195,6 +196,9 @@ class SeveralTargets(TargetBase):
     ) -> tuple[float, ...]:
         return ()
 
+    def monitoring(self) -> Monitoring:
+        return SeveralMonitoring(self)
+
     def _of_one(self, what: str) -> UsageError:
         return UsageError(f"{what} are those of one target; there are {join_quoted(self.names)}")
 
@@ -345,3 +349,11 @@ class SeveralScoring:
         message = "networks of several trials are averaged for one target, and there are"
         hint = "Train the best trial, or search for one target."
         raise UsageError(f"{message} {join_quoted(self.target.names)}", hint=hint)
+
+
+@dataclass(frozen=True)
+class SeveralMonitoring(Monitoring):
+    """Nothing is tracked: the run of each target has its own reference."""
+
+    def tracked(self, predictions: Predicted) -> tuple[Tracked, ...]:
+        return ()

@@ -128,7 +128,7 @@ def test_scores_without_labels_have_no_true_ones() -> None:
 
 
 def test_the_area_under_the_curve_by_hand() -> None:
-    from nncli.run_directory.monitoring.profiler import area_under_curve
+    from nncli.targets.metrics.sums import area_under_curve
 
     # Bins with 1 positive and 2 negative rows, and 3 and 1: (1·1 + 3·2 + 3·0.5) / (4·3).
     assert area_under_curve(np.array([1, 3]), np.array([2, 1])) == pytest.approx(8.5 / 12)

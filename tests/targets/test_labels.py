@@ -122,7 +122,7 @@ def test_a_label_that_did_not_occur_names_its_row() -> None:
     assert caught.value.location.row == 2
     ((name, errors),) = target.cell_errors(rows)
     assert (name, errors[0].rows.tolist()) == ("tags", [1])
-    assert target.true_numbers(rows) is not None
+    assert target.monitoring().truth(rows) is not None
 
 
 def test_a_hash_depends_on_the_labels_and_not_on_their_spelling() -> None:

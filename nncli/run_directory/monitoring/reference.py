@@ -34,6 +34,7 @@ from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.held_out_rows import RowCategories
 from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Codes, Floats
+from nncli.targets.monitoring import Tracked, TrackedClasses
 from nncli.targets.target import Target
 
 Counts: TypeAlias = npt.NDArray[np.int64]
@@ -129,7 +130,8 @@ class CategoryBins:
     @classmethod
     def of_classes(cls, name: str, labels: tuple[str, ...], codes: Codes) -> CategoryBins:
         """The bins of predicted classes (rows,)."""
-        return cls(name, labels, np.array([0, *np.bincount(codes, minlength=len(labels)), 0], np.int64), 0, 0)
+        counts = np.bincount(codes.clip(0), minlength=len(labels))
+        return cls(name, labels, np.array([0, *counts, 0], np.int64), 0, 0)
 
     @property
     def n_bins(self) -> int:
@@ -228,9 +230,9 @@ class Reference:
         return tuple(bins for bins in self.predictions if isinstance(bins, NumberBins))
 
     @property
-    def is_classification(self) -> bool:
-        """Whether the predictions are classes and probabilities; False without held-out rows, too."""
-        return bool(self.predictions) and isinstance(self.predictions[0], CategoryBins)
+    def probability(self) -> NumberBins | None:
+        """The bins of a class's probability, by which scores are estimated; None without one."""
+        return next((bins for bins in self.numbers if bins.measure == "probability"), None)
 
     @cached_property
     def checksum(self) -> str:
@@ -313,10 +315,6 @@ def _bins(
     return tuple(bins)
 
 
-POSITIVE = 1
-"""The code of the positive one of two classes."""
-
-
 def columns_of(model: AnyModel) -> tuple[Column, ...]:
     """The columns of a model, of an ensemble those of the first member that has them."""
     members = model.members if isinstance(model, Ensemble) else (model,)
@@ -361,24 +359,19 @@ def measure_of(column: Column) -> Measure:
     return "length" if isinstance(column, TextColumn) else "number"
 
 
-def fit_predictions(predictions: Predictions) -> tuple[Bins, ...]:
-    """The bins of predictions for rows that were held out."""
-    target, values = predictions.target, predictions.values
-    if target.has_parts:  # the run of each target has its own
-        return ()
-    if not target.has_labels:
-        return tuple(
-            NumberBins.fit(name, "prediction", y, N_QUANTILES)
-            for name, y in zip(target.output_names[target.shown_outputs], values.T[target.shown_outputs], strict=True)
-        )
-    classes = CategoryBins.of_classes(target.names[0], target.labels, values.argmax(axis=1))
-    label = target.labels[POSITIVE] if len(target.labels) == 2 else ""
-    return (classes, NumberBins.fit(label, "probability", probability_of(values), N_QUANTILES))
+def _fit_tracked(tracked: Tracked) -> Bins:
+    """The bins of what is tracked of predictions for rows that were held out."""
+    if isinstance(tracked, TrackedClasses):
+        return CategoryBins.of_classes(*tracked)
+    return NumberBins.fit(*tracked, N_QUANTILES)
 
 
-def probability_of(values: Floats) -> Floats:
-    """The probability (rows,) of the positive of two classes, or the largest one of more."""
-    return values[:, POSITIVE] if values.shape[1] == 2 else values.max(axis=1)
+def tracked_codes(bins: Bins, tracked: Tracked) -> Codes:
+    """The bin (rows,) of each tracked prediction."""
+    if isinstance(tracked, TrackedClasses):
+        return tracked.codes + 1
+    assert isinstance(bins, NumberBins)
+    return bins.bin_codes(tracked.values)
 
 
 def reference_of(
@@ -388,5 +381,5 @@ def reference_of(
 
     `members` are the numbers of rows that each member predicted, see `HeldOutRows.one_member_a_row`.
     """
-    predictions = () if held_out is None else fit_predictions(held_out)
-    return Reference(min(total, MAX_ROWS), total, bins, predictions, members)
+    tracked = () if held_out is None else held_out.target.monitoring().tracked(held_out)
+    return Reference(min(total, MAX_ROWS), total, bins, tuple(map(_fit_tracked, tracked)), members)

@@ -20,9 +20,8 @@ import polars as pl
 
 from nncli.base.errors import NncliError
 from nncli.data.table import Table
-from nncli.models.predictions import Predictions
 from nncli.run_directory.monitoring.profiler import BinCodes, Profile, Profiler
-from nncli.run_directory.monitoring.reference import Counts, Reference
+from nncli.run_directory.monitoring.reference import Counts, NumberBins, Reference
 from nncli.serving.models.served_model import ServedModel
 
 MAX_ROWS = 4_096
@@ -59,17 +58,17 @@ class ServedProfile:
         histograms = tuple(np.zeros(bins.n_bins, np.int64) for bins in reference.numbers)
         return cls(Profile.empty(reference, profiler.decision), reference, histograms)
 
-    def add(self, predictions: Predictions, codes: BinCodes) -> ServedProfile:
+    def add(self, codes: BinCodes) -> ServedProfile:
         """That of more rows, with their bins."""
-        new = _histograms(self.reference, predictions, codes)
+        new = _histograms(self.reference, codes)
         histograms = tuple(histogram + other for histogram, other in zip(self.histograms, new, strict=True))
         return ServedProfile(self.profile + codes.profile(), self.reference, histograms)
 
 
-def _histograms(reference: Reference, predictions: Predictions, codes: BinCodes) -> Iterator[Counts]:
-    for k, bins in enumerate(reference.numbers):
-        binned = bins.bin_codes(predictions.values[:, k]) if codes.performance is None else codes.performance.bins
-        yield np.bincount(binned, minlength=bins.n_bins).astype(np.int64)
+def _histograms(reference: Reference, codes: BinCodes) -> Iterator[Counts]:
+    for bins, binned in zip(reference.predictions, codes.tracked, strict=True):
+        if isinstance(bins, NumberBins):
+            yield np.bincount(binned, minlength=bins.n_bins).astype(np.int64)
 
 
 class ServedProfiles:
@@ -177,15 +176,15 @@ class ServedProfiles:
         assert profiler is not None
         with np.errstate(all="ignore"):
             try:
-                predictions, codes = profiler.predict(table)
+                _, codes = profiler.predict(table)
             except NncliError:  # the true values, which no prediction needs, cannot be read
                 names = [name for name in table.names if name in model.model.names]
                 table = replace(table, frame=table.frame[names])
-                predictions, codes = profiler.predict(table)
+                _, codes = profiler.predict(table)
         kept = self._profiles.get(model.name)
         if kept is None or not kept.is_of(profiler):  # the first rows of a model, or of its next version
             kept = ServedProfile.empty(profiler)
-        self._profiles[model.name] = kept.add(predictions, codes)
+        self._profiles[model.name] = kept.add(codes)
 
 
 def _joined(waiting: list[tuple[ServedModel, Table]]) -> Iterator[tuple[ServedModel, Table]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from nncli.nn.arrays import Codes, Floats
-from nncli.run_directory.monitoring.profiler import BinCodes, ClassRows, Profile
+from nncli.run_directory.monitoring.profiler import BinCodes, Profile
 from nncli.run_directory.monitoring.reference import CategoryBins, NumberBins, Reference
+from nncli.targets.metrics.sums import ClassRows
 
 LABELS = ("no", "yes")
 

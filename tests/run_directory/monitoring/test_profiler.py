@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.run_directory.monitoring.profiler import LabelSums, NumberSums, OtherReferenceError, Profile
+from nncli.run_directory.monitoring.profiler import OtherReferenceError, Profile
+from nncli.targets.metrics.sums import LabelSums, NumberSums
 from tests.run_directory.monitoring.tables import bin_codes, profile_of, some_reference
 
 REFERENCE = some_reference()
