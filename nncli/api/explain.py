@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from nncli.analysis.evaluation.explanation import (
     sample_positions,
 )
 from nncli.analysis.evaluation.held_out import predict_held_out, run_copies, scored_model, weights_of
-from nncli.analysis.inspection.attribution import Attributions, ExplainedRow, attribute, select_output
+from nncli.analysis.inspection.attribution import Attributions, ExplainedRow, attribute
 from nncli.analysis.inspection.encoded_rows import Rows
 from nncli.analysis.inspection.permutation_importance import Importance, PartialDependence
 from nncli.api.options import ExplainOptions
@@ -27,7 +27,7 @@ from nncli.api.prediction.tables import ON_ERROR_HINT, without_invalid_cells
 from nncli.base.errors import Advice, CellError, DataError, Location, UsageError
 from nncli.base.logs import log_duration
 from nncli.base.option import operation
-from nncli.base.text import closest_match, join_quoted, json_safe, quote
+from nncli.base.text import json_safe, quote
 from nncli.config.schema import Config
 from nncli.data.encoders.anomalies import InvalidCounts
 from nncli.data.sources.table_source import TableLocation
@@ -38,6 +38,7 @@ from nncli.models.read_table import read_data
 from nncli.run_directory.run import Run
 from nncli.run_directory.training_rows import RowMatches
 from nncli.targets.decision import decision_note
+from nncli.targets.explained import check_target
 from nncli.targets.target import Target
 
 if TYPE_CHECKING:
@@ -163,12 +164,12 @@ def explain_with(run: str | Path, data: TableLocation | Frame | None = None, *, 
         runs = opened.targets
         if options.target in runs:
             return explain_with(runs[options.target].path, data, options=replace(options, target=None))
-        if runs and options.target is not None:
-            raise _no_target(options.target, [*runs])
+        if runs:
+            check_target(options.target, [*runs])
         model, manifest = opened.load_model(several=True), opened.load_manifest()
     if targets := opened.each_target(lambda _, path: explain_with(path, data, options=options), data):
         return Explanation.of_targets(model.spec.target, targets)
-    output = _output(model.spec.target, options.class_label, options.target)
+    output = model.spec.head.explained.named(options.class_label, options.target)
     config = check_config_unchanged(opened, manifest, ())
     model = scored_model(opened, config, model) if data is None else model
     with run_copies(opened.path):
@@ -188,7 +189,7 @@ def _explain(
     """The explanation of a model on a sample of the data, drawn with the run's seed."""
     are_few = len(whole.rows) <= FEW_ROWS
     if output is not None and not (options.attributions or are_few):
-        option = ExplainOptions.use("class_label" if model.spec.target.has_labels else "target")
+        option = ExplainOptions.use(model.spec.head.explained.option)
         raise UsageError(
             Advice(option, " selects what attributions explain"),
             hint=Advice(
@@ -244,28 +245,6 @@ def _training_rows(run: Run, model: AnyModel, labeled: Table) -> RowMatches | No
     """How many of the labeled rows the run was trained or validated on; None if there are none, or it is not known."""
     training_rows = run.load_training_rows()
     return None if training_rows is None or not len(labeled) else training_rows.match(model.hash_rows(labeled))
-
-
-def _output(target: Target, class_label: str | None, name: str | None) -> str | None:
-    """The class or target to attribute, checked; None for the default."""
-    if class_label is not None and not target.has_labels:
-        raise UsageError(
-            f"the model predicts {target.output_nouns} and has no classes",
-            hint=Advice("Name one of several instead: ", ExplainOptions.use("target", target.output_names[0]), "."),
-        )
-    names = target.names if target.has_labels else target.output_names
-    if name is not None and name not in names:
-        raise _no_target(name, names)
-    output = class_label if target.has_labels else name
-    if output is not None:
-        select_output(target, np.empty((0, 1)), output)  # raises the error before any work
-    return output
-
-
-def _no_target(name: str, names: Sequence[str]) -> UsageError:
-    close = closest_match(name, names)
-    hint = f"Did you mean {quote(close)}?" if close else f"The model predicts {join_quoted(names)}."
-    return UsageError(f"the model has no target {quote(name)}", hint=hint)
 
 
 def _load_data(

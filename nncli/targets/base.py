@@ -29,6 +29,7 @@ from nncli.nn.losses import Loss, TargetScaling
 from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value
 from nncli.targets.decision import Decision, decide
+from nncli.targets.explained import Explained
 from nncli.targets.head import Head
 from nncli.targets.metrics.bootstrap import ConfidenceInterval, Samples
 from nncli.targets.metrics.calibration import apply_temperature, lower_temperature
@@ -214,11 +215,16 @@ class TargetBase(TrainingBase):
 
     def head(self, loss: Loss) -> Head:
         """The parts of this target with the loss that it is learned by."""
-        return Head(self, loss, scoring=self.scoring(loss), monitoring=self.monitoring())
+        parts = self.scoring(loss), self.explained(), self.monitoring()
+        return Head(self, loss, *parts)
 
     @abstractmethod
     def scoring(self, loss: Loss) -> Scoring:
         """How predictions by a loss are compared."""
+
+    def explained(self) -> Explained:
+        """Which output an explanation is of."""
+        return Explained(self)
 
     def monitoring(self) -> Monitoring:
         """What drift of predictions is measured of."""
@@ -417,10 +423,6 @@ class TargetBase(TrainingBase):
     def label_column(self, codes: Codes, name: str) -> pl.Series:
         """The labels of codes (rows,), in the type of the training table."""
         return pl.Series(name, list(self.labels), dtype=pl.String).gather(pl.Series(codes))
-
-    def default_output(self, values: Floats, decision: Decision | None) -> Codes:
-        """The output (rows,) that is explained for each row: the first one."""
-        return np.full(len(values), 0)
 
     # Curves, of a kind that has them
 

@@ -26,6 +26,7 @@ from nncli.nn.program.program import LabelType, Outputs
 from nncli.nn.program.values import Value, is_nan, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, Uncertainty, missing_target_error
 from nncli.targets.decision import Decision, LabelThresholds, constant_decision, lower_decision
+from nncli.targets.explained import Explained, ExplainedProbability, check_target
 from nncli.targets.feature_scores import ClassScores, FeatureScores
 from nncli.targets.kind import Calibration, Refusal, Setting, T
 from nncli.targets.metrics.bootstrap import ConfidenceInterval, Samples
@@ -243,6 +244,9 @@ class Classes(Probabilities):
             labels = labels == "true"
         return labels.gather(pl.Series(codes))
 
+    def explained(self) -> Explained:
+        return ExplainedClass(self)
+
     def monitoring(self) -> Monitoring:
         return ClassMonitoring(self)
 
@@ -262,10 +266,6 @@ class Classes(Probabilities):
 
     def program_outputs(self, outputs: Outputs, codes: int | None) -> Outputs:
         return replace(outputs, labels=self.labels, label_type=self.label_type, codes=codes)
-
-    def default_output(self, values: Floats, decision: Decision | None) -> Codes:
-        """The second of two classes, the predicted one of more."""
-        return self.decide(values, decision) if len(self.labels) > 2 else np.full(len(values), 1)
 
     @property
     def shown_outputs(self) -> slice:
@@ -412,6 +412,40 @@ class Classes(Probabilities):
         actual, predicted = int(y[row]), int(predictions.classes[row])
         probability = format_percent(float(predictions.values[row, actual]))
         return self.labels[actual], self.labels[predicted], probability
+
+
+@dataclass(frozen=True)
+class ExplainedClass(ExplainedProbability):
+    """Explained is the probability of the second of two classes, or of the predicted one of more."""
+
+    target: Classes
+    option: ClassVar[Literal["class_label", "target"]] = "class_label"
+
+    @property
+    def of_classes(self) -> str:
+        return self.target.name
+
+    @property
+    def in_each_row(self) -> tuple[str, ...]:
+        return ()
+
+    def named(self, class_label: str | None, target: str | None) -> str | None:
+        check_target(target, self.target.names)
+        if class_label is not None:
+            self.place(class_label)  # raises the error before any work
+        return class_label
+
+    def of_rows(self, values: Floats, decision: Decision | None) -> Codes:
+        return self.target.decide(values, decision) if len(self.target.labels) > 2 else np.full(len(values), 1)
+
+    def selection(self, values: Floats, decision: Decision | None) -> Callable[[Floats], Floats]:
+        places = self.of_rows(values, decision).clip(0)  # -1 has no probability, so that its effects are NaN
+        return lambda each: np.take_along_axis(each, places[None, :, None], axis=2)
+
+    def labels(self, predictions: pl.DataFrame) -> list[str | None]:
+        if len(self.target.labels) == 2:
+            return [self.target.labels[1]] * len(predictions)
+        return predictions["prediction"].cast(pl.String).to_list()
 
 
 @dataclass(frozen=True)

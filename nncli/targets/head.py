@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nncli.nn.losses import Loss
+from nncli.targets.explained import Explained
 from nncli.targets.monitoring import Monitoring
 
 if TYPE_CHECKING:
@@ -25,4 +26,5 @@ class Head:
     target: TargetBase
     loss: Loss
     scoring: Scoring
+    explained: Explained
     monitoring: Monitoring

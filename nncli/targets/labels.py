@@ -26,6 +26,7 @@ from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value, is_nan, log, maximum, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, Uncertainty, rows_with_target
 from nncli.targets.decision import Decision, LabelThresholds, constant_thresholds
+from nncli.targets.explained import Explained, ExplainedProbability
 from nncli.targets.feature_scores import FeatureScores, NumberScores
 from nncli.targets.joined import JoinedColumns
 from nncli.targets.kind import Calibration, Setting, T
@@ -214,6 +215,9 @@ class MultilabelTarget(JoinedColumns):
         place = np.random.default_rng(0).integers(1, 1 << 62, len(self.labels), dtype=np.int64).astype(np.uint64)
         return [(y.astype(np.uint64) * place).sum(axis=1, dtype=np.uint64)]
 
+    def explained(self) -> Explained:
+        return ExplainedLabel(self)
+
     def monitoring(self) -> Monitoring:
         return LabelMonitoring(self)
 
@@ -307,10 +311,6 @@ class MultilabelTarget(JoinedColumns):
 
     def distributions(self, values: Floats) -> tuple[Floats, ...]:
         return values, 1.0 - values
-
-    def default_output(self, values: Floats, decision: Decision | None) -> Codes:
-        """The most probable label."""
-        return np.asarray(values.argmax(axis=1))
 
     def accepts(self, member: TargetBase) -> bool:
         return super().accepts(member) and self.labels == member.labels
@@ -415,6 +415,14 @@ class MultilabelTarget(JoinedColumns):
         labels = [self.labels[j] for j in np.flatnonzero(mask)]
         more = f" and {len(labels) - MAX_SHOWN:,} more" if len(labels) > MAX_SHOWN else ""
         return (", ".join(labels[:MAX_SHOWN]) or "none") + more
+
+
+@dataclass(frozen=True)
+class ExplainedLabel(ExplainedProbability):
+    """Explained is the probability of the most probable label."""
+
+    def of_rows(self, values: Floats, decision: Decision | None) -> Codes:
+        return np.asarray(values.argmax(axis=1))
 
 
 @dataclass(frozen=True)

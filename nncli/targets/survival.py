@@ -28,6 +28,7 @@ from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value, log, maximum, minimum, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, Uncertainty, missing_target_error
 from nncli.targets.decision import Decision
+from nncli.targets.explained import Explained, ExplainedProbability, Shorten
 from nncli.targets.joined import JoinedColumns
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.registry import BUILT_IN, BoundMetric, metric_function, metric_title
@@ -340,9 +341,8 @@ class SurvivalTarget(JoinedColumns):
     def distributions(self, values: Floats) -> tuple[Floats, ...]:
         return values, 1.0 - values
 
-    def default_output(self, values: Floats, decision: Decision | None) -> Codes:
-        """The survival at the middle edge."""
-        return np.full(len(values), self.shown_outputs.start)
+    def explained(self) -> Explained:
+        return ExplainedSurvival(self)
 
     @property
     def shown_outputs(self) -> slice:
@@ -515,6 +515,18 @@ class SurvivalTarget(JoinedColumns):
         last = f"after {form(self.edges[-1])}"
         actual = form(float(y[row, 0])) if y[row, 1] == 1.0 else f"after {form(float(y[row, 0]))}"
         return actual, last if np.isinf(median) else form(median), form(error)
+
+
+@dataclass(frozen=True)
+class ExplainedSurvival(ExplainedProbability):
+    """Explained is the survival at the middle edge."""
+
+    def of_rows(self, values: Floats, decision: Decision | None) -> Codes:
+        return np.full(len(values), self.target.shown_outputs.start)
+
+    def subject(self, shorten: Shorten) -> str:
+        (shown,) = self.target.output_names[self.target.shown_outputs]
+        return shorten(self.target.describe_output(shown))
 
 
 def survival_name(time: float) -> str:

@@ -32,8 +32,6 @@ from nncli.analysis.inspection.encoded_rows import (
     column_slices,
     no_progress,
 )
-from nncli.base.errors import UsageError
-from nncli.base.text import closest_match, join_quoted, quote
 from nncli.base.threads import limit_blas_threads
 from nncli.data.columns.parsing import read_text
 from nncli.data.formats.prefetch import prefetch_map
@@ -44,8 +42,6 @@ from nncli.nn.activations import Identity
 from nncli.nn.arrays import Array, Codes
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
-from nncli.targets.decision import Decision
-from nncli.targets.target import Target
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
@@ -404,16 +400,14 @@ def attribute(
     Raises:
         UsageError: there is no such class or target.
     """
-    target, predictions = rows.model.spec.target, replace(rows, oof_mask=None).predict()
-    chosen = (
-        output
-        if isinstance(output, np.ndarray)
-        else select_output(target, predictions.values, output, rows.model.spec.decision)
-    )
-    spread = 1.0
-    if not target.has_probabilities:
-        spread = float(np.std(background.predict().values[:, chosen[0]])) if len(chosen) else 1.0
-    tolerance = TOLERANCE * (spread if np.isfinite(spread) and spread > 0.0 else 1.0)
+    spec, predictions = rows.model.spec, replace(rows, oof_mask=None).predict()
+    explained = spec.head.explained
+    if output is None:
+        chosen = explained.of_rows(predictions.values, spec.decision)
+    else:
+        chosen = np.full(len(rows), explained.place(output)) if isinstance(output, str) else output
+    scale = explained.scale(lambda: background.predict().values[:, chosen[0]]) if len(chosen) else 1.0
+    tolerance = TOLERANCE * (scale if np.isfinite(scale) and scale > 0.0 else 1.0)
     names, members, shares = rows.model.names, len(rows.parts), _shares(rows.model)
     values, base, ends = np.zeros((len(rows), len(names))), np.zeros(len(rows)), np.zeros(len(rows))
 
@@ -432,7 +426,7 @@ def attribute(
         ends[task.rows] += integrated.ends * share
         done += task.rows.stop - task.rows.start
         on_progress("attributions", done, members * len(rows))
-    labels = target.output_names
+    labels = spec.target.output_names
     error = Integrated(values, base, ends).error
     return Attributions(tuple(names), tuple(labels[k] for k in chosen), values, base, ends, error, tolerance)
 
@@ -443,20 +437,6 @@ def _shares(model: AnyModel) -> list[float]:
         return [1.0]
     total = model.total_weight(range(len(model.members)))
     return [weight / total for weight in model.weights]
-
-
-def select_output(target: Target, predictions: Floats, output: str | None, decision: Decision | None = None) -> Rows:
-    """Index of the output to explain, for each row (rows,); see `attribute`. A `decision` makes classes."""
-    names = target.output_names
-    if output is None:
-        return target.default_output(predictions, decision)
-    if output not in names:
-        close = closest_match(output, names)
-        raise UsageError(
-            f"the model has no {target.output_noun} {quote(output)}",
-            hint=f"Did you mean {quote(close)}?" if close else f"The model predicts {join_quoted(names)}.",
-        )
-    return np.full(len(predictions), names.index(output))
 
 
 class _Task(NamedTuple):

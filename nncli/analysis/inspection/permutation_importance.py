@@ -251,7 +251,7 @@ def partial_dependence(
     """
     target = rows.model.spec.target
     shown, outputs = target.shown_outputs, target.output_names[target.shown_outputs]
-    target_name = target.names[0] if target.has_labels else None
+    target_name = rows.model.spec.head.explained.of_classes
     averaged = rows
     if len(rows) > MAX_ROWS:
         averaged = rows.take(np.sort(rng.choice(len(rows), MAX_ROWS, replace=False)))

@@ -50,9 +50,7 @@ def effect_columns(inputs: Sequence[ProgramInput], model: AnyModel) -> tuple[Eff
     Where names with underscores give two columns the same title, the later one gets a number.
     """
     columns, taken = list[EffectColumn](), set[str]()
-    target_of_model = model.spec.target
-    several = not target_of_model.has_labels and target_of_model.n_outputs > 1
-    for target in target_of_model.output_names[target_of_model.shown_outputs] if several else (None,):
+    for target in model.spec.head.explained.in_each_row or (None,):
         for column in inputs:
             title = base_title = f"effect_{column.name}" + ("" if target is None else f"_{target}")
             n = 1
@@ -84,20 +82,15 @@ def effects_of(model: AnyModel, inputs: Sequence[ProgramInput], table: Table) ->
     cells = exported_cells(model, table)
     variants = _Variants(table, [_cells_and_typical(column, cells) for column in inputs])
     at_once = max(1, CELLS_AT_ONCE // max(1, rows * n))
-    values, predicted = [], None
+    values, select = [], None
     with np.errstate(all="ignore"):  # a value far out of the training range may overflow
         for start in range(0, n + 1, at_once):
             some = range(start, min(start + at_once, n + 1))
             predictions = model.predict(variants.table(some))
             predicted_values = predictions.values.reshape(len(some), rows, predictions.values.shape[1])
-            if predictions.target.has_labels:
-                if predicted is None:
-                    chosen = predictions.target.default_output(predictions.values[:rows], model.spec.decision)
-                    predicted = chosen.clip(0)  # -1 has no probability, so that its effects are NaN
-                predicted_values = np.take_along_axis(predicted_values, predicted[None, :, None], axis=2)
-            else:
-                predicted_values = predicted_values[:, :, predictions.target.shown_outputs]
-            values.append(predicted_values)
+            if select is None:
+                select = model.spec.head.explained.selection(predicted_values[0], model.spec.decision)
+            values.append(select(predicted_values))
         stacked = np.concatenate(values)
         changes: Floats = stacked[0] - stacked[1:]  # (columns, rows, targets)
     titles = [column.title for column in effect_columns(inputs, model)]

@@ -140,12 +140,7 @@ class ServedModel:
 
     def explained_classes(self, predictions: pl.DataFrame) -> list[str | None]:
         """The class whose probability is explained for each row of the predictions; empty if there are no classes."""
-        target = self.model.spec.target
-        if not target.has_labels:
-            return []
-        shown = target.labels[target.shown_outputs]
-        predicted: list[str | None] = predictions["prediction"].cast(pl.String).to_list()
-        return [*shown] * len(predicted) if len(shown) == 1 else predicted
+        return self.model.spec.head.explained.labels(predictions)
 
     @property
     def effect_columns(self) -> tuple[EffectColumn, ...]:

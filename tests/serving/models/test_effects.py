@@ -63,7 +63,7 @@ def test_an_effect_is_the_prediction_minus_that_with_the_typical_value_to_the_bi
     for feature in FEATURES:
         other = model.model.predict(with_typical(model, table, feature))
         if base.target.task == "classification":
-            at = np.arange(7), base.target.default_output(base.values, None)
+            at = np.arange(7), base.target.explained().of_rows(base.values, None)
             changes: dict[str | None, Any] = {None: base.values[at] - other.values[at]}
         else:
             names: tuple[str | None, ...] = base.target.names if len(base.target.names) > 1 else (None,)
@@ -215,7 +215,7 @@ def test_effects_on_classes_name_the_class_that_explain_names(
         answers = client.post_json(f"/models/{name}/predict?effects=true", {"rows": rows}).json["rows"]
         target = models[name].model.spec.target
         values = models[name].model.predict(rows_of(6)).values
-        classes = [target.labels[k] for k in target.default_output(values, None)]
+        classes = [target.labels[k] for k in target.explained().of_rows(values, None)]
         for answer, label in zip(answers, classes, strict=True):
             assert {item["class"] for item in answer["effects"]} == {label}
 

@@ -95,12 +95,7 @@ def _text(held_out: HeldOutPredictions, kind: str, *, has_sums: bool) -> str:
     text = "Rows are numbered as in the table, from 1."
     if not has_sums:
         return text
-    target = held_out.predictions.target
-    subject = f"probability of the {target.output_noun}" if target.labels else "prediction"
-    if target.has_curve:
-        subject = display(target.describe_output(target.output_names[target.shown_outputs][0]))
-    elif len(target.names) > 1 and not target.labels:
-        subject = f"prediction of {display(target.names[0], 30)}"
+    subject = held_out.head.explained.subject(display)
     return (
         f"{text} The errors are those of the {kind} predictions. The {subject} of the whole model is that of nncli "
         "predict, which may have been trained on the row. It is the sum of that of the average row and of the "
