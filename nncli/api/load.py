@@ -59,8 +59,8 @@ class Loaded:
     @property
     def classes(self) -> tuple[Any, ...] | None:
         """The class labels, of the training table's type, in the order of the probabilities; None for regression."""
-        target = self.model.spec.target
-        return tuple(target.label_column(np.arange(len(target.labels)), "class")) if target.has_labels else None
+        target, classes = self.model.spec.target, self.model.spec.head.scoring.classes
+        return tuple(target.label_column(np.arange(len(classes)), "class")) or None
 
     @operation(PredictOptions)
     def predict(self, data: TableLocation | Frame, options: PredictOptions) -> pl.DataFrame:

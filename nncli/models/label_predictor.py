@@ -45,8 +45,8 @@ class PredictedClasses:
     codes: Codes
     anomalies: Anomalies = field(default_factory=Anomalies)
 
-    def frame(self) -> pl.DataFrame:
-        """The column `prediction`, as of `Predictions.frame`."""
+    def frame(self, *, proba: bool = False) -> pl.DataFrame:
+        """The column `prediction`, as of `Predictions.frame`; there are no probabilities."""
         return pl.DataFrame({"prediction": self.target.label_column(self.codes, "prediction")})
 
 

@@ -296,7 +296,7 @@ def _target(folder: Path, targets: Sequence[Target]) -> Target:
     """The joint target of the folds; the configuration is needed only if classes differ."""
     from nncli.run_directory.config import read_config  # a slow import that most cross-validations do not need
 
-    differ = any(target.has_labels and target != targets[0] for target in targets)
+    differ = any(target.labels != targets[0].labels for target in targets)
     return targets[0].joint(targets, read_config(folder).positive_class if differ else None)
 
 

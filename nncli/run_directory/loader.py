@@ -45,7 +45,6 @@ from nncli.run_directory.manifest import (
 from nncli.run_directory.monitoring import reference
 from nncli.run_directory.monitoring.reference import Reference
 from nncli.run_directory.training_rows import TrainingRows
-from nncli.targets.target import kind_of
 
 S = TypeVar("S", ModelSpec, EnsembleSpec)
 T = TypeVar("T")
@@ -324,8 +323,7 @@ def _check_parts(folder: Path, spec: ModelSpec) -> None:
         and network.embedded_numeric in ((), encoder.embeddable_positions)
         and network.offset == encoder.offset
         and [(e.name, e.n_embeddings, e.width) for e in network.embeddings] == tables
-        and kind_of(loss) is type(target)
-        and (target.has_temperature or spec.temperature == 1.0)
+        and target.learns_by(loss, spec.temperature)
         and network.n_outputs == loss.outputs(target.n_outputs)
         and target.is_whole
         and _decision_fits(spec)

@@ -25,7 +25,7 @@ from nncli.data.columns.hashing import Hashes
 from nncli.data.columns.parsing import CellErrors, readable
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask, Precision, RowIndices
-from nncli.nn.losses import Loss, TargetScaling
+from nncli.nn.losses import Loss, LossBase, TargetScaling
 from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value
 from nncli.targets.decision import Decision, decide
@@ -39,6 +39,7 @@ from nncli.targets.metrics.registry import BoundMetric, metric_names
 from nncli.targets.monitoring import Monitoring
 from nncli.targets.training import TrainingBase
 from nncli.targets.views import Intervals, View
+from nncli.targets.wording import Wording
 
 if TYPE_CHECKING:
     from nncli.targets.scoring import Scoring
@@ -139,8 +140,6 @@ class TargetBase(TrainingBase):
     """The linear model of this kind that a network is compared with."""
     error_title: ClassVar[str] = "error"
     """What the largest errors of rows are shown as."""
-    baseline_noun: ClassVar[str] = ""
-    """What the baseline predicts, in messages; empty for the class shares or the mean."""
 
     has_parts: ClassVar[bool] = False
     """Whether it consists of several targets, its `parts`, each with a run of its own; a row may lack some of them."""
@@ -215,7 +214,7 @@ class TargetBase(TrainingBase):
 
     def head(self, loss: Loss) -> Head:
         """The parts of this target with the loss that it is learned by."""
-        parts = self.scoring(loss), self.explained(), self.monitoring()
+        parts = self.scoring(loss), self.explained(), self.monitoring(), self.wording()
         return Head(self, loss, *parts)
 
     @abstractmethod
@@ -229,6 +228,10 @@ class TargetBase(TrainingBase):
     def monitoring(self) -> Monitoring:
         """What drift of predictions is measured of."""
         return Monitoring(self)
+
+    def wording(self) -> Wording:
+        """What is said of predictions."""
+        return Wording(self)
 
     @property
     def title(self) -> str:
@@ -456,16 +459,19 @@ class TargetBase(TrainingBase):
         """The outputs that partial dependence shows."""
         return slice(None)
 
-    @property
-    def last_event(self) -> float | None:
-        """The time from which on a curve stays as it is; None without curves."""
-        return None
-
     # Members of an ensemble, folds and students
 
     def accepts(self, member: TargetBase) -> bool:
         """Whether a model of this target can have a member of that one."""
-        return (self.task, self.names) == (member.task, member.names)
+        return self.answers_as(member)
+
+    def answers_as(self, other: TargetBase) -> bool:
+        """Whether another target is of the same kind, and of the same columns."""
+        return (self.task, self.names) == (other.task, other.names)
+
+    def learns_by(self, loss: LossBase, temperature: float = 1.0) -> bool:
+        """Whether a model can have this loss, and probabilities of this temperature."""
+        return loss.task == self.task and (self.has_temperature or temperature == 1.0)
 
     def is_same(self, other: TargetBase) -> bool:
         """Whether two targets have the same columns and classes, so that predictions can be compared."""

@@ -39,7 +39,7 @@ from nncli.targets.metrics.classification import (
     one_hot,
 )
 from nncli.targets.metrics.classification_resamples import LOG_LOSS_EPS, ClassificationResamples, log_loss_per_row
-from nncli.targets.metrics.intervals import MEANS_OF_CLASSES, positive_class_interval
+from nncli.targets.metrics.intervals import MEANS_OF_CLASSES, max_error_rate, positive_class_interval
 from nncli.targets.metrics.metric import Metric, plugin_metrics, resampled_scores
 from nncli.targets.metrics.registry import COST, METRICS, BoundMetric, metric_function
 from nncli.targets.metrics.sums import UNKNOWN, ClassRows
@@ -47,6 +47,7 @@ from nncli.targets.monitoring import Binned, Monitoring, Tracked, TrackedClasses
 from nncli.targets.probabilities import Probabilities
 from nncli.targets.scoring import Comparison, LinearFit, Measure, Scoring, SelectionLoss, fit_logistic, softmax
 from nncli.targets.views import Confusions, Intervals, Separation
+from nncli.targets.wording import LabelWording, Wording
 
 INTEGER_TYPES = (pl.Int64, pl.UInt64, pl.Int128)
 
@@ -250,6 +251,9 @@ class Classes(Probabilities):
     def monitoring(self) -> Monitoring:
         return ClassMonitoring(self)
 
+    def wording(self) -> Wording:
+        return ClassWording(self)
+
     def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
         """`prediction`; with `proba` also `proba_CLASS` for each class."""
         columns = {"prediction": self.label_column(predictions.classes, "prediction")}
@@ -429,8 +433,12 @@ class ExplainedClass(ExplainedProbability):
     def in_each_row(self) -> tuple[str, ...]:
         return ()
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return self.target.names
+
     def named(self, class_label: str | None, target: str | None) -> str | None:
-        check_target(target, self.target.names)
+        check_target(target, self.targets)
         if class_label is not None:
             self.place(class_label)  # raises the error before any work
         return class_label
@@ -460,6 +468,13 @@ class ClassMonitoring(Monitoring):
         codes = np.where(np.isnan(p), -1, values.argmax(axis=1))
         return (TrackedClasses(self.target.name, labels, codes), TrackedNumbers(positive, "probability", p))
 
+    def class_names(self, most: int) -> tuple[str, ...]:
+        codes = np.arange(min(len(self.target.labels), most))
+        return tuple(self.target.label_column(codes, "prediction").cast(pl.String))
+
+    def predicted_classes(self, frame: pl.DataFrame) -> tuple[pl.Series, ...]:
+        return (frame.get_column("prediction"),) if "prediction" in frame.columns else ()
+
     def truth(self, table: Table) -> Truth | None:
         """The class codes (rows,), -1 where a cell is missing and UNKNOWN where it is another class."""
         if self.target.name not in table.names:
@@ -472,6 +487,30 @@ class ClassMonitoring(Monitoring):
 
     def estimates(self, predictions: Predicted, truth: Truth | None, tracked: Sequence[Binned]) -> ClassRows | None:
         return ClassRows.of(predictions.values, predictions.classes, *tracked[-1], truth) if tracked else None
+
+
+@dataclass(frozen=True)
+class ClassWording(LabelWording):
+    """The words of classes, of which a row has one."""
+
+    target: Classes
+
+    def task(self, quoted: Callable[[str], str]) -> str:
+        return f"classifies {quoted(self.target.name)} into {len(self.target.labels):,} classes"
+
+    def baseline(self, baseline: Predicted, quoted: Callable[[str], str]) -> str:
+        return quoted(self.target.labels[int(baseline.classes[0])])
+
+    def decided_baseline(self, baseline: Predicted) -> str:
+        usual = f"{self.target.usual_class} of the class shares"
+        how = usual if baseline.decision is None else "class of the lowest cost for all"
+        return f"Those of the baseline are the {how}."
+
+    def without_errors(self, predictions: Predicted, y: Truth) -> str:
+        if len(y) < 2 or (predictions.classes != y).any():
+            return ""
+        bound = format_percent(max_error_rate(len(y)))
+        return f"No row is misclassified. With {len(y):,} rows the error rate may still be {bound}."
 
 
 class ClassificationTarget(Classes):

@@ -41,13 +41,23 @@ class Explained:
         """The outputs that columns have effects on in each row; none where there is one for a row."""
         return self.target.output_names[self.target.shown_outputs] if self.target.n_outputs > 1 else ()
 
+    @property
+    def in_place(self) -> tuple[str, ...]:
+        """The outputs that are explained in place of what is predicted; none where that is explained."""
+        return ()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The targets by name, of which a user may choose one."""
+        return self.target.output_names
+
     def named(self, class_label: str | None, target: str | None) -> str | None:
         """The output that a user names by the options of these names; None for that of `of_rows`.
 
         Raises:
             UsageError: there is none of that name.
         """
-        names = self.target.output_names
+        names = self.targets
         if class_label is not None:
             hint = ("Name one of several instead: ", UseOption("target", "target", names[0]), ".")
             raise UsageError(f"the model predicts {self.target.output_nouns} and has no classes", hint=Advice(*hint))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from nncli.nn.losses import Loss
 from nncli.targets.explained import Explained
 from nncli.targets.monitoring import Monitoring
+from nncli.targets.wording import Wording
 
 if TYPE_CHECKING:
     from nncli.targets.base import TargetBase
@@ -28,3 +29,4 @@ class Head:
     scoring: Scoring
     explained: Explained
     monitoring: Monitoring
+    wording: Wording

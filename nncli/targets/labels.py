@@ -48,6 +48,7 @@ from nncli.targets.metrics.sums import LabelSums, TrueSums
 from nncli.targets.monitoring import Monitoring
 from nncli.targets.scoring import NUMBERS, Comparison, LinearFit, Measure, Scoring, SelectionLoss, fit_logistic
 from nncli.targets.views import Intervals, LabelRates
+from nncli.targets.wording import LabelWording, Wording
 
 SEPARATORS = "|;,"
 """What separates labels in a cell; the first that a column has is that of the column."""
@@ -84,7 +85,6 @@ class MultilabelTarget(JoinedColumns):
     default_metric: ClassVar[str] = "micro_f1"
     linear_model: ClassVar[str] = "logistic regression"
     error_title: ClassVar[str] = "Hamming loss"
-    baseline_noun: ClassVar[str] = LabelScores.baseline
     no_target_weights: ClassVar[str] = "the labels of a row count the same"
 
     names: DistinctTexts
@@ -220,6 +220,9 @@ class MultilabelTarget(JoinedColumns):
 
     def monitoring(self) -> Monitoring:
         return LabelMonitoring(self)
+
+    def wording(self) -> Wording:
+        return MultilabelWording(self)
 
     def encode(self, y: Truth, precision: Precision = "float64") -> Truth:
         return np.asarray(y.astype(precision))
@@ -437,6 +440,17 @@ class LabelMonitoring(Monitoring):
     def errors(self, predictions: Predicted, truth: Truth, rows: slice | Codes) -> TrueSums:
         name = ", ".join(self.target.names)
         return LabelSums.of(name, truth[rows], predictions.values[rows], predictions.classes[rows])
+
+
+@dataclass(frozen=True)
+class MultilabelWording(LabelWording):
+    """The words of labels, of which a row has any number."""
+
+    def task(self, quoted: Callable[[str], str]) -> str:
+        return f"predicts which of {len(self.target.labels):,} {self.target.output_nouns} a row has"
+
+    def baseline(self, baseline: Predicted, quoted: Callable[[str], str]) -> str:
+        return LabelScores.baseline
 
 
 def are_yes_no(cells: pl.Series) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+import polars as pl
+
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats
 from nncli.targets.metrics.sums import ClassRows, TrueSums
@@ -51,6 +53,14 @@ class Monitoring:
         shown = self.target.shown_outputs
         named = zip(self.target.output_names[shown], predictions.values.T[shown], strict=True)
         return tuple(TrackedNumbers(name, "prediction", y) for name, y in named)
+
+    def class_names(self, most: int) -> tuple[str, ...]:
+        """The classes that predicted rows are counted by, at most so many; none without classes."""
+        return ()
+
+    def predicted_classes(self, frame: pl.DataFrame) -> tuple[pl.Series, ...]:
+        """The columns of a frame of predictions that have classes."""
+        return ()
 
     def truth(self, table: Table) -> Truth | None:
         """The true targets of a table, as far as they can be read; None without the columns of the target."""

@@ -46,6 +46,7 @@ from nncli.targets.metrics.survival import (
 )
 from nncli.targets.scoring import Comparison, LinearFit, Measure, Scoring, SelectionLoss
 from nncli.targets.views import Intervals, SurvivalCurves
+from nncli.targets.wording import Wording
 
 MOST_BINS, EVENTS_PER_BIN = 20, 8
 """Bins of time at most, and the events that each has at least, unless the loss says how many there are."""
@@ -91,7 +92,6 @@ class SurvivalTarget(JoinedColumns):
     default_metric: ClassVar[str] = "concordance"
     linear_model: ClassVar[str] = "proportional hazards"
     error_title: ClassVar[str] = SURVIVAL_LOSS.title
-    baseline_noun: ClassVar[str] = SurvivalScores.baseline
     no_target_weights: ClassVar[str] = "a time and its event are one target"
 
     names: Annotated[DistinctTexts, Field(min_length=2, max_length=3)]
@@ -310,9 +310,9 @@ class SurvivalTarget(JoinedColumns):
         return select(values.columns([values.width - 1]) > 0.5, np.inf, median)
 
     def program_outputs(self, outputs: Outputs, codes: int | None) -> Outputs:
-        return replace(
-            outputs, names=self.predicted_names, values=codes, curve=outputs.values, curve_names=self.output_names
-        )
+        bounds = tuple(replace(bound, upper=None) for bound in outputs.bounds)
+        curve = replace(outputs, curve=outputs.values, curve_names=self.output_names, bounds=bounds)
+        return replace(curve, names=self.predicted_names, values=codes)
 
     def risk(self, values: Floats) -> Floats:
         """The sum (rows,) over the bins of the cumulative hazard, which is higher for earlier events."""
@@ -344,14 +344,13 @@ class SurvivalTarget(JoinedColumns):
     def explained(self) -> Explained:
         return ExplainedSurvival(self)
 
+    def wording(self) -> Wording:
+        return SurvivalWording(self)
+
     @property
     def shown_outputs(self) -> slice:
         middle = (len(self.edges) - 1) // 2
         return slice(middle, middle + 1)
-
-    @property
-    def last_event(self) -> float:
-        return self.edges[-1]
 
     def without_cells(self) -> Self:
         return self.model_copy(update={"edges": rounded_apart(self.edges)})
@@ -524,9 +523,46 @@ class ExplainedSurvival(ExplainedProbability):
     def of_rows(self, values: Floats, decision: Decision | None) -> Codes:
         return np.full(len(values), self.target.shown_outputs.start)
 
+    @property
+    def in_place(self) -> tuple[str, ...]:
+        return self.target.output_names[self.target.shown_outputs]
+
     def subject(self, shorten: Shorten) -> str:
-        (shown,) = self.target.output_names[self.target.shown_outputs]
-        return shorten(self.target.describe_output(shown))
+        return shorten(self.target.describe_output(self.in_place[0]))
+
+
+@dataclass(frozen=True)
+class SurvivalWording(Wording):
+    """The words of times to an event, and of their curves."""
+
+    target: SurvivalTarget
+
+    @property
+    def added_by_proba(self) -> tuple[str, ...]:
+        return ("survival curve",)
+
+    @property
+    def region(self) -> str:
+        return "lower bound"
+
+    def answer(self, quoted: Callable[[tuple[str, ...]], str]) -> str:
+        return self.target.noun
+
+    def baseline(self, baseline: Predicted, quoted: Callable[[str], str]) -> str:
+        return SurvivalScores.baseline
+
+    def empty_rows(self, frame: pl.DataFrame) -> int:
+        return frame["prediction"].null_count()
+
+    def notes(self, rows: int, empty: int, times: Sequence[float]) -> list[str]:
+        last, notes = self.target.edges[-1], list[str]()
+        event = f"the last event of the training, {format_number(last)}"
+        if empty:
+            message = f"{empty:,} of {rows:,} medians are after {event}, and empty"
+            notes.append(f"{message}; at and proba add the survival curve")
+        if max(times, default=0.0) > last:
+            notes.append(f"some times of at are after {event}, where the survival stays as it is")
+        return notes
 
 
 def survival_name(time: float) -> str:

@@ -13,7 +13,7 @@ import polars as pl
 from nncli.api.options import MISSING_OR_SKIP, InvalidCellOptions, OutputColumns, PredictOptions
 from nncli.base.errors import Advice, CellError, UsageError
 from nncli.base.logs import log_duration
-from nncli.base.text import format_number, join_quoted, quote
+from nncli.base.text import join_quoted, quote
 from nncli.data.encoders.anomalies import Anomalies, InvalidCells, InvalidCounts
 from nncli.data.formats.prefetch import prefetch_map
 from nncli.data.sources.open import open_reader
@@ -31,6 +31,7 @@ from nncli.nn.arrays import RowIndices
 from nncli.run_directory.monitoring.profiler import Profile, Profiler
 from nncli.run_directory.run import Run
 from nncli.targets.decision import decision_note
+from nncli.targets.wording import Wording
 
 OnInvalid: TypeAlias = Callable[[pl.DataFrame], object]
 """Called with the invalid cells of each chunk: the number of the row, the column, the value and the reason."""
@@ -46,7 +47,7 @@ class PredictionSummary:
     """Counts of the rows of one or several tables, of their anomalies and of their invalid cells.
 
     `unknown_groups` counts rows of groups that were not calibrated. `profile` is that of the rows, if it was asked for.
-    `late_medians` counts those after the last event of the training, at the time `last_event` of a model of curves.
+    Of the rows, `empty` have no prediction, which the `wording` of a model explains.
     """
 
     rows: int = 0
@@ -54,8 +55,8 @@ class PredictionSummary:
     invalid: InvalidCounts = field(default_factory=InvalidCounts)
     unknown_groups: int = 0
     profile: Profile | None = None
-    late_medians: int = 0
-    last_event: float | None = None
+    empty: int = 0
+    wording: Wording | None = None
 
     def __add__(self, other: PredictionSummary) -> PredictionSummary:
         return PredictionSummary(
@@ -64,8 +65,8 @@ class PredictionSummary:
             self.invalid + other.invalid,
             self.unknown_groups + other.unknown_groups,
             self.profile + other.profile if self.profile and other.profile else self.profile or other.profile,
-            self.late_medians + other.late_medians,
-            other.last_event if self.last_event is None else self.last_event,
+            self.empty + other.empty,
+            self.wording or other.wording,
         )
 
     def notes(self, options: InvalidCellOptions) -> list[str]:
@@ -74,13 +75,9 @@ class PredictionSummary:
         if self.unknown_groups:
             rows = f"{self.unknown_groups:,} row{'s' * (self.unknown_groups > 1)}"
             notes.append(f"{rows} of groups without held-out rows, which are calibrated like groups of few rows")
-        if self.last_event is not None:
-            event = f"the last event of the training, {format_number(self.last_event)}"
-            if self.late_medians:
-                message = f"{self.late_medians:,} of {self.rows:,} medians are after {event}, and empty"
-                notes.append(f"{message}; at and proba add the survival curve")
-            if isinstance(options, OutputColumns) and max(options.times, default=0.0) > self.last_event:
-                notes.append(f"some times of at are after {event}, where the survival stays as it is")
+        if self.wording is not None:
+            times = options.times if isinstance(options, OutputColumns) else ()
+            notes += self.wording.notes(self.rows, self.empty, times)
         return [note for note in notes if note is not None]
 
 
@@ -186,7 +183,7 @@ def predict_whole_table(
         else:
             valid = predict_valid(model, table, options, partial(predict_classes, model))
         predictions = valid.predictions
-        predicted = predictions.frame() if isinstance(predictions, PredictedClasses) else predictions.frame(proba=proba)
+        predicted = predictions.frame(proba=proba)
         if options.times:
             curves = predictions.predictions if isinstance(predictions, ConformalPredictions) else predictions
             assert isinstance(curves, Predictions)
@@ -202,9 +199,9 @@ def predict_whole_table(
     frame = pl.concat([kept[keep], predicted], how="horizontal") if keep else predicted
     unknown = predictions.unknown_groups if isinstance(predictions, ConformalPredictions) else 0
     counts = InvalidCounts.of(valid.invalid)
-    last = model.spec.target.last_event
-    late = 0 if last is None else predicted["prediction"].null_count()
-    summary = PredictionSummary(len(frame), predictions.anomalies, counts, unknown, profile, late, last)
+    wording = model.spec.head.wording
+    empty = wording.empty_rows(predicted)
+    summary = PredictionSummary(len(frame), predictions.anomalies, counts, unknown, profile, empty, wording)
     return PredictedFrame(frame, summary, valid.invalid)
 
 

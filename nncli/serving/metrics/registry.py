@@ -219,11 +219,8 @@ class RowMetrics:
         """Begin the time series of a model with 0, so that a rate is known from the first cell on."""
         self._rows.labels(model.name)
         self._batches.labels(model.name)
-        target = model.model.spec.target
-        if target.has_labels:
-            codes = np.arange(min(len(target.labels), MAX_LABELS))
-            for label in target.label_column(codes, "prediction").cast(pl.String):
-                self._classes.add(0, model.name, label)
+        for label in model.model.spec.head.monitoring.class_names(MAX_LABELS):
+            self._classes.add(0, model.name, label)
         for column in columns_of(model.model)[:MAX_LABELS]:
             for kind in _kinds(column):
                 self._cells.add(0, model.name, column.name, kind)
@@ -233,8 +230,8 @@ class RowMetrics:
         self._rows.labels(model.name).inc(len(table))
         self._batches.labels(model.name).observe(len(table))
         self._count_cells(model.name, predicted.summary.anomalies)
-        if model.model.spec.target.has_labels and "prediction" in predicted.frame.columns:
-            for label, rows in _rows_by_class(predicted.frame.get_column("prediction")):
+        for column in model.model.spec.head.monitoring.predicted_classes(predicted.frame):
+            for label, rows in _rows_by_class(column):
                 self._classes.add(rows, model.name, label)
         self.profiles.add(model, table)
 

@@ -161,7 +161,7 @@ def curl_examples(model: ServedModel, *, has_token: bool) -> list[tuple[str, str
     """What each command does, and the command: a row and rows in JSON, effects, and a row in CSV."""
     url = _url(model)
     parameter, words = "", ""
-    if model.model.spec.target.has_probabilities:
+    if model.model.spec.head.wording.added_by_proba:
         parameter, words = "?proba=true", ", with probabilities"
     elif model.has_uncertainty(UncertaintyOptions(interval=LEVEL)):
         parameter, words = f"?interval={LEVEL}", ", with its 90 % interval"

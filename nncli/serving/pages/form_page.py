@@ -120,18 +120,18 @@ def _levels(model: ServedModel) -> UncertaintyOptions:
 def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> dict[str, Any]:
     """The data of a model that the scripts read."""
     form, target = model.schema, model.model.spec.target
-    model_data: dict[str, Any] = {"targets": list(target.predicted_names)}
+    effects = model.model.spec.head.explained.in_place
+    model_data: dict[str, Any] = {"targets": list(effects or target.predicted_names)}
     query = [value for value, _ in _table_options(model, has_levels=has_levels)]
     levels = model.model.spec.loss.quantile_levels
-    bounds = (Bounds(LEVEL, 3, 4 if target.has_upper_bound else None),) if has_levels else ()
+    bounds = (Bounds(LEVEL, 3, 4),) if has_levels else ()
     outputs = target.program_outputs(Outputs(target.names, 0, 2 if levels else None, levels, bounds), codes=1)
     output = output_data(outputs)
     if outputs.labels:
         model_data |= {"labels": list(target.labels), "classes": classes_of(outputs)}
         output["sets"] = [["90 % set", set_column(LEVEL)]] if has_levels else []
-    elif target.has_curve:  # the effects are those on the curve at a time
-        (shown,) = model_data["targets"] = list(target.output_names[target.shown_outputs])
-        output["targets"][0]["effect"] = shown
+    for of_target, effect in zip(output["targets"] if effects else (), effects, strict=True):
+        of_target["effect"] = effect
     return {
         "inputs": [input_data(column) for column in form.inputs],
         "model": model_data,
@@ -147,12 +147,10 @@ def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> di
 
 def _table_options(model: ServedModel, *, has_levels: bool) -> list[tuple[str, str]]:
     """The parameters that add columns to the predictions, and their names on the page."""
-    target = model.model.spec.target
-    probabilities = "survival curve" if target.has_curve else "probabilities"
-    options = [("proba=true", probabilities)] if target.has_probabilities else []
+    target, wording = model.model.spec.target, model.model.spec.head.wording
+    options = [("proba=true", columns) for columns in wording.added_by_proba]
     if has_levels:
-        noun = target.uncertainty.replace("_", " ") if target.has_upper_bound else "lower bound"
-        options.append((f"{target.uncertainty}={LEVEL}", f"90 % {noun}"))
+        options.append((f"{target.uncertainty}={LEVEL}", f"90 % {wording.region}"))
     options.append(("flag_unusual=true", "columns with unusual cells"))
     if most_rows(len(model.schema.inputs)):
         options.append(("effects=true", "effect of each column"))

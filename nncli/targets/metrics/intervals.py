@@ -226,3 +226,8 @@ def wilson_interval(
     center = (value + quantile**2 / (2 * n)) / (1 + quantile**2 / n)
     half = quantile * sqrt(value * (1 - value) / n + quantile**2 / (4 * n**2)) / (1 + quantile**2 / n)
     return ConfidenceInterval(max(center - half, 0.0), min(center + half, 1.0))
+
+
+def max_error_rate(n: int) -> float:
+    """The upper 95 % bound of the error rate if n rows have no error, about 3 / n (the rule of three)."""
+    return 1 - exp(log(1 - 0.95) / n)

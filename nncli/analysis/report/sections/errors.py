@@ -232,9 +232,7 @@ def _listed(ranked: Sequence[Slice], error_name: str, overall: float, target: Ta
     )
     titles = ("column", "value", "rows", error_name, "95 % CI", "adjusted p-value")
     table = Table("Error by data slice", titles, rows, (0, 1), note)
-    unit, label = (
-        (100.0, f"{error_name}, %") if target.has_probabilities and not target.has_curve else (1.0, error_name)
-    )
+    unit, label = target.wording().error_axis(error_name)
     drawn = [
         Range(f"{display(part.column, 14)}: {part.value}", unit * part.error, *_ends(part.interval, unit))
         for part in ranked[:MAX_DRAWN]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from math import exp, log
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.analysis.evaluation.linear_model import LinearModel
@@ -103,13 +102,7 @@ def lead(summary: RunSummary) -> str:
     held_out, manifest = summary.held_out, summary.manifest
     if held_out is None:
         return f"{_networks(manifest)}: {_state(manifest)}."
-    target, columns = held_out.predictions.target, len(_features(held_out))
-    first, more = quoted_name(target.names[0]), len(target.split_names(target.names)) - 1
-    what = f"predicts {first}" + (f" and {more:,} more" if more else "")
-    if target.has_labels:
-        what = f"classifies {first} into {len(target.labels):,} classes"
-    elif target.labels:
-        what = f"predicts which of {len(target.labels):,} {target.output_nouns} a row has"
+    what, columns = held_out.head.wording.task(quoted_name), len(_features(held_out))
     return f"{_networks(manifest)} {what} from {columns:,} column{'s' * (columns != 1)}."
 
 
@@ -123,16 +116,9 @@ def summary_sentence(summary: RunSummary, scores: ScoresWithIntervals | None) ->
     held_out = summary.held_out
     if held_out is None or scores is None:
         return f"{lead(summary)} {_recorded_score(summary)}"
-    target, main = held_out.predictions.target, main_score(scores)
-    form, of, guess = format_of(main.name), "", "the mean"
-    if target.has_labels:
-        guess = quoted_name(target.labels[int(held_out.baseline.classes[0])])
-    elif target.baseline_noun:
-        guess = target.baseline_noun
-    elif held_out.baseline.exposure is not None:
-        guess = "the mean rate times the exposure"
-    elif len(target.names) > 1:
-        of = f" of {quoted_name(target.names[0])}"
+    main = main_score(scores)
+    form, of = format_of(main.name), f" of {quoted_name(main.target)}" if main.target else ""
+    guess = held_out.head.wording.baseline(held_out.baseline, quoted_name)
     interval = "" if main.interval is None else f"95 % CI {format_interval(main.interval, form)}"
     about = "; ".join(filter(None, (interval, averaged(held_out, main))))
     interval = f" ({about})" if about else ""
@@ -188,15 +174,8 @@ def overview_facts(summary: RunSummary) -> tuple[tuple[str, str], ...]:
     manifest, held_out = summary.manifest, summary.held_out
     pairs = []
     if held_out is not None:
-        target = held_out.predictions.target
-        kind = target.noun if target.has_curve else "numeric"
-        outputs = f"{len(target.labels):,} {target.output_nouns}, {quoted_names(target.labels)}"
-        pairs.append(
-            (
-                "target",
-                f"{quoted_names(target.names)}: {outputs if target.labels else kind}",
-            )
-        )
+        names, answer = held_out.predictions.target.names, held_out.head.wording.answer(quoted_names)
+        pairs.append(("target", f"{quoted_names(names)}: {answer}"))
         pairs.append(("features", quoted_names(_features(held_out))))
         if (exposure := held_out.config.data.exposure) is not None:
             pairs.append(("exposure", f"{quoted_name(exposure)}: predictions are proportional to it"))
@@ -376,7 +355,7 @@ def held_out_scores(
     linear: LinearModel | None = None,
 ) -> Section:
     """The scores with intervals, and those of the training rows for comparison."""
-    n, groups = len(held_out), scores.resampling.groups
+    groups = scores.resampling.groups
     findings = () if metrics is None else metrics.findings
     parts: list[Part] = [Points(tuple(verdict.text for verdict in verdicts(held_out, scores, linear, findings)))]
     methods = [scored_predictions(held_out), f"{BASELINE} {_method(scores)}"]
@@ -384,9 +363,9 @@ def held_out_scores(
         unit = "row" if groups == len(scores.resampling.rows) else "group"
         count = f"Only {groups} {unit}{'s' * (groups != 1)} {'is' if groups == 1 else 'are'} scored"
         parts.append(Notice("warning", f"{count}: scores are very uncertain, and their intervals are too narrow."))
-    if held_out.predictions.target.has_labels and (held_out.predictions.classes == held_out.y).all() and n > 1:
-        bound = format_percent(max_error_rate(n))
-        parts.append(Notice("note", f"No row is misclassified. With {n:,} rows the error rate may still be {bound}."))
+    wording = held_out.head.wording
+    if text := wording.without_errors(held_out.predictions, held_out.y):
+        parts.append(Notice("note", text))
     saved = held_out.predictions.decision
     if held_out.averaging is not None:
         methods.append(AVERAGING if saved is None else DECIDED)
@@ -395,11 +374,7 @@ def held_out_scores(
         methods.append(f"{capitalized(saved.chosen_note)}: `nncli threshold` has those expected on new rows.")
     if held_out.predictions.decision is not None:
         text = f"Predicted {outputs} follow the saved decision: {held_out.predictions.decision.text}."
-        constant = "class of the lowest cost for all"
-        if held_out.baseline.decision is None:
-            constant = f"{held_out.predictions.target.usual_class} of the class shares"
-        of_baseline = f" Those of the baseline are the {constant}." if held_out.predictions.target.has_labels else ""
-        parts.append(Paragraph(text + of_baseline))
+        parts.append(Paragraph(f"{text} {wording.decided_baseline(held_out.baseline)}".rstrip()))
     labels = held_out.predictions.target.labels
     rows = tuple(score_row(score, linear, labels) for score in scores.scores)
     columns: tuple[str, ...] = ("metric", "model", "95 % CI", "baseline", "improvement (95 % CI)")
@@ -635,8 +610,3 @@ def format_of(metric: str, form: Callable[[float | None], str] = format_number) 
 
 def _percent(value: float | None) -> str:
     return "–" if value is None else format_percent(value)
-
-
-def max_error_rate(n: int) -> float:
-    """The upper 95 % bound of the error rate if n rows have no error, about 3 / n (the rule of three)."""
-    return 1 - exp(log(1 - 0.95) / n)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from nncli.analysis.report.sections.classification import calibration_bins, class_curves
-from nncli.analysis.report.sections.scores import max_error_rate
+from nncli.targets.metrics.intervals import max_error_rate
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -1,0 +1,78 @@
+"""The words of a kind of target in reports, notes and pages: a part of a head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from nncli.targets.base import Predicted, TargetBase, Truth
+
+
+@dataclass(frozen=True)
+class Wording:
+    """The words of numbers. Texts that have nothing to say are empty; `quoted` writes a name, or several."""
+
+    target: TargetBase
+
+    @property
+    def added_by_proba(self) -> tuple[str, ...]:
+        """What the option `proba` adds to predictions."""
+        return ()
+
+    @property
+    def region(self) -> str:
+        """What conformal calibration gives."""
+        return self.target.uncertainty.replace("_", " ")
+
+    def task(self, quoted: Callable[[str], str]) -> str:
+        """What a model does."""
+        first, *others = self.target.predicted_names
+        return f"predicts {quoted(first)}" + (f" and {len(others):,} more" if others else "")
+
+    def answer(self, quoted: Callable[[tuple[str, ...]], str]) -> str:
+        """What is predicted."""
+        return "numeric"
+
+    def baseline(self, baseline: Predicted, quoted: Callable[[str], str]) -> str:
+        """What the baseline predicts for every row."""
+        return "the mean" if baseline.exposure is None else "the mean rate times the exposure"
+
+    def decided_baseline(self, baseline: Predicted) -> str:
+        """How a saved decision makes classes of the baseline, as a sentence."""
+        return ""
+
+    def without_errors(self, predictions: Predicted, y: Truth) -> str:
+        """What scores of rows without any error do not tell."""
+        return ""
+
+    def error_axis(self, name: str) -> tuple[float, str]:
+        """The factor by which errors of this name are drawn, and the title of their axis."""
+        return 1.0, name
+
+    def empty_rows(self, frame: pl.DataFrame) -> int:
+        """The number of rows without a prediction in a frame of predictions."""
+        return 0
+
+    def notes(self, rows: int, empty: int, times: Sequence[float]) -> list[str]:
+        """What is said of predictions of so many rows, of which some are `empty`, and at some times."""
+        return []
+
+
+@dataclass(frozen=True)
+class LabelWording(Wording):
+    """The words of classes and labels, which have probabilities."""
+
+    @property
+    def added_by_proba(self) -> tuple[str, ...]:
+        return ("probabilities",)
+
+    def answer(self, quoted: Callable[[tuple[str, ...]], str]) -> str:
+        labels = self.target.labels
+        return f"{len(labels):,} {self.target.output_nouns}, {quoted(labels)}"
+
+    def error_axis(self, name: str) -> tuple[float, str]:
+        return 100.0, f"{name}, %"
