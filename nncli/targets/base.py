@@ -38,7 +38,7 @@ from nncli.targets.metrics.metric import ScoreValues
 from nncli.targets.metrics.registry import BoundMetric, metric_names
 from nncli.targets.monitoring import Monitoring
 from nncli.targets.training import TrainingBase
-from nncli.targets.views import Intervals, View
+from nncli.targets.views import Intervals, View, Views
 from nncli.targets.wording import Wording
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ class TargetBase(TrainingBase):
 
     def head(self, loss: Loss) -> Head:
         """The parts of this target with the loss that it is learned by."""
-        parts = self.scoring(loss), self.explained(), self.monitoring(), self.wording()
+        parts = self.scoring(loss), self.explained(), self.monitoring(), self.wording(), self.views(loss)
         return Head(self, loss, *parts)
 
     @abstractmethod
@@ -228,6 +228,10 @@ class TargetBase(TrainingBase):
     def monitoring(self) -> Monitoring:
         """What drift of predictions is measured of."""
         return Monitoring(self)
+
+    def views(self, loss: Loss) -> Views:
+        """What sections on predictions are made of."""
+        return Views(self)
 
     def wording(self) -> Wording:
         """What is said of predictions."""

@@ -34,6 +34,7 @@ from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
 from nncli.targets.metrics.classification import (
     POSITIVE_CLASS_METRICS,
     ClassificationScores,
+    calibration_error,
     classification_scores,
     cost_metric,
     one_hot,
@@ -46,7 +47,17 @@ from nncli.targets.metrics.sums import UNKNOWN, ClassRows
 from nncli.targets.monitoring import Binned, Monitoring, Tracked, TrackedClasses, TrackedNumbers
 from nncli.targets.probabilities import Probabilities
 from nncli.targets.scoring import Comparison, LinearFit, Measure, Scoring, SelectionLoss, fit_logistic, softmax
-from nncli.targets.views import Confusions, Intervals, Separation
+from nncli.targets.views import (
+    ClassProbabilities,
+    Confusions,
+    Intervals,
+    OneClass,
+    PositiveClass,
+    Reliability,
+    Separation,
+    View,
+    Views,
+)
 from nncli.targets.wording import LabelWording, Wording
 
 INTEGER_TYPES = (pl.Int64, pl.UInt64, pl.Int128)
@@ -250,6 +261,9 @@ class Classes(Probabilities):
 
     def monitoring(self) -> Monitoring:
         return ClassMonitoring(self)
+
+    def views(self, loss: Loss) -> Views:
+        return ClassViews(self)
 
     def wording(self) -> Wording:
         return ClassWording(self)
@@ -487,6 +501,29 @@ class ClassMonitoring(Monitoring):
 
     def estimates(self, predictions: Predicted, truth: Truth | None, tracked: Sequence[Binned]) -> ClassRows | None:
         return ClassRows.of(predictions.values, predictions.classes, *tracked[-1], truth) if tracked else None
+
+
+@dataclass(frozen=True)
+class ClassViews(Views):
+    """The probabilities of each class, and of two classes the rows by that of the second."""
+
+    target: Classes
+
+    def of_rows(
+        self, predictions: Predicted, y: Truth, weights: Floats | None, baseline: Predicted
+    ) -> tuple[View, ...]:
+        P, labels = predictions.values, self.target.labels
+
+        def of_class(k: int) -> OneClass:
+            return OneClass(y == k, P[:, k], weights)
+
+        error = calibration_error(y, P, weights)
+        if len(labels) != 2:
+            most_probable = "the most probable class", P.max(axis=1), P.argmax(axis=1) == y
+            return (ClassProbabilities(of_class, Reliability(*most_probable, weights, error)),)
+        second = of_class(1)
+        reliability = Reliability(labels[1], second.probability, second.is_positive, weights, error)
+        return (ClassProbabilities(of_class, reliability), PositiveClass(labels[1], second))
 
 
 @dataclass(frozen=True)

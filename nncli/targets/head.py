@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from nncli.nn.losses import Loss
 from nncli.targets.explained import Explained
 from nncli.targets.monitoring import Monitoring
+from nncli.targets.views import Views
 from nncli.targets.wording import Wording
 
 if TYPE_CHECKING:
@@ -30,3 +31,4 @@ class Head:
     explained: Explained
     monitoring: Monitoring
     wording: Wording
+    views: Views

@@ -32,6 +32,7 @@ from nncli.targets.joined import JoinedColumns
 from nncli.targets.kind import Calibration, Setting, T
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
+from nncli.targets.metrics.classification import calibration_error
 from nncli.targets.metrics.labels import (
     LABEL_METRICS,
     MULTILABEL,
@@ -47,7 +48,7 @@ from nncli.targets.metrics.registry import METRICS, BoundMetric, metric_function
 from nncli.targets.metrics.sums import LabelSums, TrueSums
 from nncli.targets.monitoring import Monitoring
 from nncli.targets.scoring import NUMBERS, Comparison, LinearFit, Measure, Scoring, SelectionLoss, fit_logistic
-from nncli.targets.views import Intervals, LabelRates
+from nncli.targets.views import ClassProbabilities, Intervals, LabelRates, OneClass, Reliability, View, Views
 from nncli.targets.wording import LabelWording, Wording
 
 SEPARATORS = "|;,"
@@ -220,6 +221,9 @@ class MultilabelTarget(JoinedColumns):
 
     def monitoring(self) -> Monitoring:
         return LabelMonitoring(self)
+
+    def views(self, loss: Loss) -> Views:
+        return LabelViews(self)
 
     def wording(self) -> Wording:
         return MultilabelWording(self)
@@ -440,6 +444,23 @@ class LabelMonitoring(Monitoring):
     def errors(self, predictions: Predicted, truth: Truth, rows: slice | Codes) -> TrueSums:
         name = ", ".join(self.target.names)
         return LabelSums.of(name, truth[rows], predictions.values[rows], predictions.classes[rows])
+
+
+@dataclass(frozen=True)
+class LabelViews(Views):
+    """The probabilities of each label, of the rows that do not lack it."""
+
+    def of_rows(
+        self, predictions: Predicted, y: Truth, weights: Floats | None, baseline: Predicted
+    ) -> tuple[View, ...]:
+        def of_label(k: int) -> OneClass:
+            present = ~np.isnan(y[:, k])
+            w = None if weights is None else weights[present]
+            return OneClass(y[present, k] == 1.0, predictions.values[present, k], w)
+
+        codes, P, w = self.target.as_classes(y, predictions.values, weights)
+        reliability = Reliability("a label", P[:, 1], codes == 1, w, calibration_error(codes, P, w))
+        return (ClassProbabilities(of_label, reliability),)
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,17 @@ from nncli.targets.scoring import (
     number_measure,
     ridge_regression,
 )
-from nncli.targets.views import ActualByPredicted, Intervals
+from nncli.targets.views import (
+    ActualByPredicted,
+    Amounts,
+    IntegralTransform,
+    Intervals,
+    QuantileShare,
+    QuantileShares,
+    Residuals,
+    View,
+    Views,
+)
 
 PINBALL, CRPS, DEVIANCE = "pinball", "crps", "_deviance"
 NAMED_POWERS = {name: power for power, name in DEVIANCE_NAMES.items()}
@@ -168,6 +178,9 @@ class Numbers(TargetBase):
     def read(self, table: Table) -> Floats:
         """The targets in their original units (rows, targets)."""
         return self._read(table, self.names, self.units)
+
+    def views(self, loss: Loss) -> Views:
+        return NumberViews(self, loss)
 
     def monitoring(self) -> Monitoring:
         return NumberMonitoring(self)
@@ -424,6 +437,34 @@ class NumberMonitoring(Monitoring):
     def errors(self, predictions: Predicted, truth: Truth, rows: slice | Codes) -> TrueSums:
         scales = np.broadcast_to(self.target.scale, len(self.target.names)).tolist()
         return NumberSums.of(self.target.names, tuple(scales), predictions.values[rows] - truth[rows])
+
+
+@dataclass(frozen=True)
+class NumberViews(Views):
+    """The residuals, and what a loss of quantiles, distributions, counts or amounts tells besides."""
+
+    loss: Loss
+
+    def of_rows(
+        self, predictions: Predicted, y: Truth, weights: Floats | None, baseline: Predicted
+    ) -> tuple[View, ...]:
+        names, values, loss, of_all = self.target.names, predictions.values, self.loss, list[View]()
+        if loss.quantile is not None:
+            of_all.append(QuantileShare(loss.quantile, float((y <= values).mean())))
+        if predictions.quantiles is not None:
+            shares = np.average(y[:, :, None] <= predictions.points, axis=0, weights=weights)
+            of_all.append(QuantileShares(names, predictions.levels, shares))
+
+        def of_target(j: int) -> tuple[View, ...]:
+            views = list[View]()
+            if loss.has_distribution:
+                views.append(IntegralTransform(names[j], loss.cdf(predictions.points[:, [j]], y[:, [j]])[:, 0]))
+            if loss.deviance_power is not None:
+                columns = (y[:, j], values[:, j], baseline.values[:, j])
+                views.append(Amounts(names[j], *columns, weights, predictions.exposure))
+            return tuple(views)
+
+        return (Residuals(names, y, values, tuple(of_all), of_target),)
 
 
 class RegressionTarget(Numbers):

@@ -45,7 +45,7 @@ from nncli.targets.metrics.survival import (
     scored_times,
 )
 from nncli.targets.scoring import Comparison, LinearFit, Measure, Scoring, SelectionLoss
-from nncli.targets.views import Intervals, SurvivalCurves
+from nncli.targets.views import Intervals, SurvivalCurves, View, Views
 from nncli.targets.wording import Wording
 
 MOST_BINS, EVENTS_PER_BIN = 20, 8
@@ -344,6 +344,9 @@ class SurvivalTarget(JoinedColumns):
     def explained(self) -> Explained:
         return ExplainedSurvival(self)
 
+    def views(self, loss: Loss) -> Views:
+        return SurvivalViews(self)
+
     def wording(self) -> Wording:
         return SurvivalWording(self)
 
@@ -529,6 +532,16 @@ class ExplainedSurvival(ExplainedProbability):
 
     def subject(self, shorten: Shorten) -> str:
         return shorten(self.target.describe_output(self.in_place[0]))
+
+
+@dataclass(frozen=True)
+class SurvivalViews(Views):
+    """The curves, which the picture has, too."""
+
+    def of_rows(
+        self, predictions: Predicted, y: Truth, weights: Floats | None, baseline: Predicted
+    ) -> tuple[View, ...]:
+        return (self.target.view(predictions, y, weights, None),)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
-"""What a picture of predictions is made of; the report draws each, and knows no kinds of targets."""
+"""What pictures and sections on predictions are made of: a part of a head gives views, which a report draws."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from nncli.nn.arrays import Floats
 from nncli.targets.metrics.classification import ClassScore
 from nncli.targets.metrics.survival import Calibration
+
+if TYPE_CHECKING:
+    from nncli.targets.base import Predicted, TargetBase, Truth
 
 
 class Intervals(NamedTuple):
@@ -76,4 +80,114 @@ class SurvivalCurves:
     calibration: Calibration
 
 
-View: TypeAlias = ActualByPredicted | Separation | Confusions | LabelRates | SurvivalCurves
+@dataclass(frozen=True)
+class OneClass:
+    """Which rows are of a class or have a label, with their probability and weights (rows,), None for equal ones."""
+
+    is_positive: NDArray[np.bool_]
+    probability: Floats
+    weights: Floats | None
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """The probability `of` a class in some cells (cells,), whether it was that class, and the calibration error."""
+
+    of: str
+    probability: Floats
+    is_observed: NDArray[np.bool_]
+    weights: Floats | None
+    error: float
+
+
+@dataclass(frozen=True)
+class ClassProbabilities:
+    """The probabilities of each class or label against the rest, by its position, and their reliability."""
+
+    of_class: Callable[[int], OneClass]
+    reliability: Reliability
+
+
+@dataclass(frozen=True)
+class PositiveClass:
+    """The rows of the positive one of two classes, by its probability."""
+
+    label: str
+    rows: OneClass
+
+
+@dataclass(frozen=True)
+class QuantileShare:
+    """The share of the actual numbers that are at most the predicted quantile of a level."""
+
+    level: float
+    share: float
+
+
+@dataclass(frozen=True)
+class QuantileShares:
+    """The shares (targets, levels) of the actual numbers that are at most the predicted quantiles."""
+
+    names: tuple[str, ...]
+    levels: tuple[float, ...]
+    shares: Floats
+
+
+@dataclass(frozen=True)
+class IntegralTransform:
+    """The share (rows,) of each predicted distribution that is below the actual number."""
+
+    name: str
+    shares: Floats
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """Counts or amounts (rows,), those that a model and the baseline predict, and the exposure, None without."""
+
+    name: str
+    actual: Floats
+    predicted: Floats
+    baseline: Floats
+    weights: Floats | None
+    exposure: Floats | None
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """Actual and predicted numbers (rows, targets), with further views of all and of the target at a position."""
+
+    names: tuple[str, ...]
+    actual: Floats
+    predicted: Floats
+    of_all: tuple[View, ...]
+    of_target: Callable[[int], tuple[View, ...]]
+
+
+View: TypeAlias = (
+    ActualByPredicted
+    | Separation
+    | Confusions
+    | LabelRates
+    | SurvivalCurves
+    | ClassProbabilities
+    | PositiveClass
+    | QuantileShare
+    | QuantileShares
+    | IntegralTransform
+    | Amounts
+    | Residuals
+)
+
+
+@dataclass(frozen=True)
+class Views:
+    """What sections on the predictions of rows are made of; none where only the picture is known."""
+
+    target: TargetBase
+
+    def of_rows(
+        self, predictions: Predicted, y: Truth, weights: Floats | None, baseline: Predicted
+    ) -> tuple[View, ...]:
+        """The views of rows, and of the predictions of the baseline for them."""
+        return ()

@@ -15,7 +15,6 @@ from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_
 from nncli.analysis.evaluation.pairwise import comparable_run, compare_pairwise
 from nncli.analysis.inspection.attribution import attribute
 from nncli.analysis.inspection.encoded_rows import EncodedRows
-from nncli.analysis.report.sections.predictions import regression
 from nncli.api.report import report
 from nncli.base.errors import ConfigError
 from nncli.data.sources.read_table import read_table
@@ -24,6 +23,7 @@ from nncli.nn.losses import Quantiles
 from nncli.run_directory.run import Run
 from nncli.sklearn import NNRegressor
 from nncli.targets.number import RegressionTarget
+from tests.analysis.report.support import section_of
 from tests.assertions import raises
 
 LEVELS = (0.1, 0.5, 0.9)
@@ -189,8 +189,7 @@ def test_contributions_add_up_to_the_median(folder: Path) -> None:
 
 
 def test_the_report_says_how_many_values_are_below_each_quantile(held_out: HeldOutPredictions) -> None:
-    section = regression(held_out)
-    assert section is not None
+    section = section_of(held_out, "residuals")
     table = section.parts[0]
     assert [row[0] for row in table.rows] == ["0.1", "0.5", "0.9"]  # type: ignore[union-attr]
     assert len(table.rows[0]) == 3  # type: ignore[union-attr]

@@ -27,11 +27,10 @@ from nncli.analysis.report.page import (
     display,
 )
 from nncli.analysis.report.pictures import picture
-from nncli.analysis.report.sections.classification import classification, decision, thresholds
 from nncli.analysis.report.sections.errors import largest_errors, slices
 from nncli.analysis.report.sections.feature_importance import FeatureImportance, feature_importance
 from nncli.analysis.report.sections.learning_curves import learning_curves
-from nncli.analysis.report.sections.predictions import headline_intervals, regression, survival, uncertainty
+from nncli.analysis.report.sections.predictions import headline_intervals, uncertainty
 from nncli.analysis.report.sections.scores import (
     COMMANDS,
     held_out_scores,
@@ -52,6 +51,7 @@ from nncli.analysis.report.sections.scores import (
     verdicts,
 )
 from nncli.analysis.report.sections.training_health import training_health
+from nncli.analysis.report.sections.views import view_sections
 from nncli.base.findings import Finding
 from nncli.base.logs import format_duration
 from nncli.base.text import format_number, format_percent, json_safe
@@ -197,11 +197,7 @@ def row_sections(
 ) -> list[Section | None]:
     """The sections that need the scored rows, each with the predictions that it is of."""
     of_predictions = [
-        *classification(held_out),
-        decision(held_out),
-        thresholds(held_out),
-        regression(held_out),
-        survival(held_out),
+        *view_sections(held_out),
         uncertainty(held_out, importance.columns),
         slices(held_out, scores, importance.columns),
     ]

@@ -10,7 +10,9 @@ import numpy as np
 import polars as pl
 
 from nncli import train
-from nncli.analysis.report.page import Columns, Details, Part, Table
+from nncli.analysis.evaluation.held_out import HeldOutPredictions
+from nncli.analysis.report.page import Columns, Details, Part, Section, Table
+from nncli.analysis.report.sections.views import view_sections
 from nncli.api.report import ReportFiles, report
 
 HOSTILE = (
@@ -124,3 +126,9 @@ def trained_on(folder: Path, frame: pl.DataFrame, target: str, text: str = SMALL
     frame.write_csv(folder / "t.csv")
     (folder / "c.yaml").write_text(f"data: {{path: t.csv, target: {target}{data}}}\n{text}")
     return train(folder / "c.yaml", output=folder / "run").run
+
+
+def section_of(held_out: HeldOutPredictions, name: str) -> Section:
+    """The only section of this name on the predictions of the scored rows."""
+    (section,) = (section for section in view_sections(held_out) if section.name == name)
+    return section

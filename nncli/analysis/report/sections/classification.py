@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import singledispatch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +30,13 @@ from nncli.analysis.report.page import (
 from nncli.analysis.report.pictures import MAX_PAIRS, confusion_matrix, row_count
 from nncli.analysis.report.sections.scores import format_interval, scored_rows
 from nncli.base.text import format_number, format_percent, short_number
-from nncli.models.scores import class_scores
-from nncli.targets.decision import CostMatrix, LabelThresholds, RankCuts, Threshold
+from nncli.models.scores import class_scores, headlines
+from nncli.targets.decision import CostMatrix, Decision, LabelThresholds, RankCuts, Threshold
 from nncli.targets.metrics.bootstrap import RESAMPLES
-from nncli.targets.metrics.classification import ClassificationScores, calibration_error
+from nncli.targets.metrics.classification import ClassificationScores
 from nncli.targets.metrics.intervals import Z, wilson_interval
-from nncli.targets.views import Confusions
+from nncli.targets.metrics.labels import LabelScores
+from nncli.targets.views import ClassProbabilities, Confusions, OneClass, PositiveClass, Reliability
 
 Floats = NDArray[np.float64]
 
@@ -50,72 +53,82 @@ STYLES: tuple[tuple[Color, bool], ...] = (
 )  # fmt: skip
 
 
-def classification(held_out: HeldOutPredictions) -> tuple[Section, ...]:
-    """The sections on the confusion matrix and on the curves; none without classes."""
-    target, scores = held_out.predictions.target, class_scores(held_out.scores)
-    if scores is None:
-        return ()
-    labels = [display(label, 40) for label in target.labels]
-    each = {k: class_curves(*_against_the_rest(held_out, k)) for k in _shown_classes(scores)}
+def classification(view: ClassProbabilities, held_out: HeldOutPredictions) -> tuple[Section, ...]:
+    """The sections on the confusion matrix and on the curves."""
+    scores = class_scores(held_out.scores)
+    assert scores is not None
+    labels = [display(label, 40) for label in scores.labels]
+    each = {k: class_curves(view.of_class(k)) for k in _shown_classes(scores)}
     curves = {k: curve for k, curve in each.items() if curve is not None}
-    figures = [_calibration(held_out, labels)]
+    figures = [_calibration(view.reliability)]
     if curves:
         present = sum(of_class.support > 0 for of_class in scores.by_class)
-        largest = sorted(curves, key=lambda k: -scores.by_class[k].support)[:MAX_CURVES]
-        chosen = sorted(largest)
-        if len(labels) == 2 and target.has_labels:
-            chosen = [1] if 1 in curves else chosen[:1]
+        chosen = _drawn_classes(scores, curves)
         figures = [*_roc_and_precision_recall([(labels[k], curves[k]) for k in chosen], present), *figures]
-    noun, nouns = target.output_noun, target.output_nouns
-    by_class, title = _by_class(scores, labels, curves, noun), f"Scores by {noun}"
-    parts: tuple[Part, ...] = (by_class, method(MEANINGS.replace("class", noun)))
-    if not target.has_labels and scores.confusions:
-        parts = (Columns((by_class, _confused(scores, labels))), method(MEANINGS.replace("class", noun)))
-    if len(labels) == 2 and scores.confusion_matrix is not None:  # of more classes it is the picture of the report
-        matrix = confusion_matrix(
-            Confusions(target.labels, np.array(scores.confusion_matrix, np.float64)), charts.WIDTH
-        )
-        assert matrix is not None
-        parts, title = (Columns((matrix, by_class)), method(MEANINGS)), "Confusion matrix and scores by class"
+    title, part = _confusions(scores, _by_class(scores, labels, curves, scores.noun))
+    parts = (*_gain(held_out), part, method(MEANINGS.replace("class", scores.noun)))
     return (
-        Section(nouns, title, (*_gain(held_out), *parts), wide=True),
+        Section(scores.nouns, title, parts, wide=True),
         Section("calibration", "ROC and calibration curves", (Gallery(tuple(figures)),), wide=True),
     )
 
 
-def _against_the_rest(held_out: HeldOutPredictions, k: int) -> tuple[NDArray[np.bool_], Floats, Floats | None]:
-    """Which rows are of a class or have a label, their probabilities and weights; without those that lack the label."""
-    y, p, w = held_out.y, held_out.predictions.values[:, k], held_out.weights
-    if held_out.predictions.target.has_labels:
-        return y == k, p, w
-    present = ~np.isnan(y[:, k])
-    return y[present, k] == 1.0, p[present], None if w is None else w[present]
+@singledispatch
+def _drawn_classes(scores: ClassificationScores, curves: Collection[int]) -> list[int]:
+    """The classes whose curves are drawn: the most frequent ones; the second of two, whose curves are those of both."""
+    most_frequent = _most_frequent(scores, curves)
+    if len(scores.labels) != 2:
+        return most_frequent
+    return [1] if 1 in curves else most_frequent[:1]
 
 
-def _confused(scores: ClassificationScores, labels: list[str]) -> Table:
-    """The pairs of labels that are confused most often."""
+@_drawn_classes.register
+def _(scores: LabelScores, curves: Collection[int]) -> list[int]:
+    return _most_frequent(scores, curves)
+
+
+def _most_frequent(scores: ClassificationScores, curves: Collection[int]) -> list[int]:
+    return sorted(sorted(curves, key=lambda k: -scores.by_class[k].support)[:MAX_CURVES])
+
+
+@singledispatch
+def _confusions(scores: ClassificationScores, by_class: Table) -> tuple[str, Part]:
+    """The scores by class beside the matrix of two classes; of more classes it is the picture of the report."""
+    if len(scores.labels) != 2 or scores.confusion_matrix is None:
+        return "Scores by class", by_class
+    counts = np.array(scores.confusion_matrix, np.float64)
+    matrix = confusion_matrix(Confusions(scores.labels, counts), charts.WIDTH)
+    assert matrix is not None
+    return "Confusion matrix and scores by class", Columns((matrix, by_class))
+
+
+@_confusions.register
+def _(scores: LabelScores, by_class: Table) -> tuple[str, Part]:
+    """The scores by label beside the pairs of labels that are confused most often."""
+    labels, title = [display(label, 40) for label in scores.labels], "Scores by label"
+    if not scores.confusions:
+        return title, by_class
     rows = tuple(
         (labels[pair.actual], labels[pair.predicted], row_count(pair.rows), format_percent(pair.fraction))
         for pair in scores.confusions[:MAX_PAIRS]
     )
     titles = ("label that is missed", "label that is predicted instead", "rows", "of those with the label")
-    return Table("Labels that are confused most often", titles, rows, (0, 1))
+    return title, Columns((by_class, Table("Labels that are confused most often", titles, rows, (0, 1))))
 
 
 def _gain(held_out: HeldOutPredictions) -> tuple[Paragraph, ...]:
     """The accuracy of the predictions that are counted, beside that which is expected of the mean of all networks."""
-    scores = class_scores(held_out.scores)
-    has_accuracy = held_out.predictions.target.has_labels and held_out.predictions.decision is None
-    if scores is None or held_out.averaging is None or not has_accuracy:
+    if held_out.averaging is None or held_out.predictions.decision is not None:
+        return ()
+    both = (held_out, replace(held_out, averaging=None))
+    expected, counted = (dict(headlines(each.scores)).get("accuracy") for each in both)
+    if expected is None or counted is None:
         return ()
     wrong = int((held_out.predictions.classes != held_out.y).sum())
-    counted = class_scores(replace(held_out, averaging=None).scores)
-    assert counted is not None
     return (
         Paragraph(
-            f"{wrong:,} of {scored_rows(held_out)} are misclassified here, an accuracy of "
-            f"{format_percent(counted['accuracy'])}; {format_percent(scores['accuracy'])} is expected of all networks "
-            "together."
+            f"{wrong:,} of {scored_rows(held_out)} are misclassified here, an accuracy of {format_percent(counted)}; "
+            f"{format_percent(expected)} is expected of all networks together."
         ),
     )
 
@@ -177,16 +190,11 @@ def _roc_and_precision_recall(chosen: list[tuple[str, ClassCurves]], n_classes: 
     return [roc_figure, precision_recall_figure]
 
 
-def _calibration(held_out: HeldOutPredictions, labels: list[str]) -> Figure:
+def _calibration(view: Reliability) -> Figure:
     """Observed frequency by probability: of the second of two classes, of labels, or of the predicted class."""
-    target = held_out.predictions.target
-    y, P, weights = target.as_classes(held_out.y, held_out.predictions.values, held_out.weights)
-    if P.shape[1] == 2:
-        p, observed, subject = P[:, 1], y == 1, f"of {labels[1]}" if target.has_labels else "of a label"
-    else:
-        p, observed, subject = P.max(axis=1), P.argmax(axis=1) == y, "of the most probable class"
-    bins = calibration_bins(p, np.asarray(observed, np.bool_), weights)
-    error = short_number(calibration_error(y, P, weights))
+    subject = f"of {display(view.of, 40)}"
+    bins = calibration_bins(view.probability, view.is_observed, view.weights)
+    error = short_number(view.error)
     text = (
         f"Observed frequency by predicted probability {subject}, with 95 % confidence intervals; larger dots are more "
         f"rows. Dotted line: perfect calibration. Expected calibration error: {error}."
@@ -201,7 +209,7 @@ def _calibration(held_out: HeldOutPredictions, labels: list[str]) -> Figure:
         for group in bins
     )
     table = Table("Calibration curve", ("predicted", "observed", "95 % CI", "rows"), rows, ())
-    sizes: NDArray[np.float64] = np.sqrt([group.rows / len(y) for group in bins])
+    sizes: NDArray[np.float64] = np.sqrt([group.rows / len(view.probability) for group in bins])
     axis = Axis(f"probability {display(subject, 30)}", "observed", (0.0, 1.0), (-0.02, 1.02), square=True)
     return points("Calibration curve", text, axis, bins, sizes, table)
 
@@ -222,25 +230,30 @@ def decision(held_out: HeldOutPredictions) -> Section | None:
     if saved is None:
         return None
     outputs = held_out.predictions.target.output_nouns.capitalize()
-    parts: list[Part] = [Paragraph(f"The saved decision predicts {saved.text}. {outputs} in this report follow it.")]
-    if isinstance(saved, LabelThresholds):
-        titles = ("label", "threshold")
-        rows = tuple((display(label, 40), repr(at)) for label, at in zip(saved.labels, saved.thresholds, strict=True))
-        parts.append(Table("The probability from which a label is predicted", titles, rows))
-    elif isinstance(saved, CostMatrix):
-        parts.append(_of_costs(held_out, saved))
-    elif isinstance(saved, RankCuts):
-        parts.append(
-            Paragraph("Its quadratic weighted kappa is higher than that of the median rank, and its errors larger.")
-        )
-    elif 0 < len(np.unique(held_out.y)) < 2:
-        parts.append(Paragraph("All rows are of one class, so nothing can be said about the threshold."))
-    else:
-        parts += _of_threshold(held_out, saved)
-    return Section("decision", "Saved decision", tuple(parts), wide=True)
+    text = Paragraph(f"The saved decision predicts {saved.text}. {outputs} in this report follow it.")
+    return Section("decision", "Saved decision", (text, *_of_decision(saved, held_out)), wide=True)
 
 
-def _of_costs(held_out: HeldOutPredictions, saved: CostMatrix) -> Table:
+@singledispatch
+def _of_decision(saved: Decision, held_out: HeldOutPredictions) -> tuple[Part, ...]:
+    """What a decision achieves."""
+    return ()
+
+
+@_of_decision.register
+def _(saved: LabelThresholds, held_out: HeldOutPredictions) -> tuple[Part, ...]:
+    titles = ("label", "threshold")
+    rows = tuple((display(label, 40), repr(at)) for label, at in zip(saved.labels, saved.thresholds, strict=True))
+    return (Table("The probability from which a label is predicted", titles, rows),)
+
+
+@_of_decision.register
+def _(saved: RankCuts, held_out: HeldOutPredictions) -> tuple[Part, ...]:
+    return (Paragraph("Its quadratic weighted kappa is higher than that of the median rank, and its errors larger."),)
+
+
+@_of_decision.register
+def _(saved: CostMatrix, held_out: HeldOutPredictions) -> tuple[Part, ...]:
     """The mean cost of the predictions, and that of the classes that are predicted without costs."""
     predictions, groups = held_out.predictions, held_out.scored_rows.groups
     rows = tuple(
@@ -251,16 +264,19 @@ def _of_costs(held_out: HeldOutPredictions, saved: CostMatrix) -> Table:
         )
         for cost in [expected_costs(saved, held_out.y, classes, held_out.weights, groups, held_out.manifest.seed)]
     )
-    return Table("Mean cost of a row", ("predicting", "cost per row", "95 % CI"), rows)
+    return (Table("Mean cost of a row", ("predicting", "cost per row", "95 % CI"), rows),)
 
 
-def _of_threshold(held_out: HeldOutPredictions, saved: Threshold) -> list[Part]:
+@_of_decision.register
+def _(saved: Threshold, held_out: HeldOutPredictions) -> tuple[Part, ...]:
+    if 0 < len(np.unique(held_out.y)) < 2:
+        return (Paragraph("All rows are of one class, so nothing can be said about the threshold."),)
     rows = held_out.rows_of(saved)
     achieved, others = rows.achieved(saved.goal, saved.threshold), rows.of_most_probable(saved.goal.costs)
     note = "" if held_out.averaging is None else "Without the expected gain of averaging all networks."
     table = _achieved(achieved, others, display(saved.positive, 30), note)
     shown: Part = table if saved.goal.costs is None else Columns((table, _cost_curve(rows, saved)))
-    return [shown, method(CORRECTED)] if saved.is_chosen else [shown]
+    return (shown, method(CORRECTED)) if saved.is_chosen else (shown,)
 
 
 def _achieved(achieved: tuple[AchievedFigure, ...], others: tuple[AchievedFigure, ...], label: str, note: str) -> Table:
@@ -303,15 +319,12 @@ FRACTIONS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 """Fractions of the rows, those with the highest probability, for which the lift is listed."""
 
 
-def thresholds(held_out: HeldOutPredictions) -> Section | None:
-    """The charts and tables for two classes; None otherwise, or if all rows are of one class."""
-    target = held_out.predictions.target
-    if len(target.labels) != 2 or not target.has_labels:
-        return None
-    ranking = ranking_of(held_out.y == 1, held_out.predictions.values[:, 1], held_out.weights)
+def thresholds(view: PositiveClass, held_out: HeldOutPredictions) -> Section | None:
+    """The charts and tables for two classes; None if all rows are of one class."""
+    ranking = ranking_of(view.rows)
     if ranking is None:
         return None
-    label = display(target.labels[1], 30)
+    label = display(view.label, 30)
     text = (
         f"A row is predicted as {label} where its probability is at least the threshold{_usual(held_out)}. A lower "
         "threshold finds more of the rows of the class, at the price of more false alarms. nncli threshold chooses one "
@@ -391,9 +404,9 @@ class ClassCurves:
     average_precision: float
 
 
-def class_curves(positive: NDArray[np.bool_], p: Floats, sample_weight: Floats | None) -> ClassCurves | None:
-    """The curves of the probabilities p (rows,); None unless there are positive and negative rows."""
-    _, hits, predicted = _ranked(positive, p, sample_weight)
+def class_curves(rows: OneClass) -> ClassCurves | None:
+    """The curves of the probabilities of rows; None unless there are positive and negative ones."""
+    _, hits, predicted = _ranked(rows)
     misses = predicted - hits
     if not (hits[-1] > 0 and misses[-1] > 0):
         return None
@@ -409,9 +422,10 @@ def class_curves(positive: NDArray[np.bool_], p: Floats, sample_weight: Floats |
     )
 
 
-def _ranked(positive: NDArray[np.bool_], p: Floats, sample_weight: Floats | None) -> tuple[Floats, Floats, Floats]:
+def _ranked(rows: OneClass) -> tuple[Floats, Floats, Floats]:
     """The different probabilities, the highest first, with the weights of the positive and of all rows from each up."""
-    w = np.ones(len(p)) if sample_weight is None else sample_weight
+    positive, p = rows.is_positive, rows.probability
+    w = np.ones(len(p)) if rows.weights is None else rows.weights
     order = np.argsort(-p, kind="stable")
     ends = np.flatnonzero(np.append(np.diff(p[order]) != 0, True))
     return p[order][ends], np.cumsum(w[order] * positive[order])[ends], np.cumsum(w[order])[ends]
@@ -441,9 +455,9 @@ class Ranking:
         return self.captured(fraction) / fraction
 
 
-def ranking_of(positive: NDArray[np.bool_], p: Floats, sample_weight: Floats | None) -> Ranking | None:
-    """The ranking by the probabilities p (rows,); None unless there are positive and negative rows."""
-    threshold, hits, predicted = _ranked(positive, p, sample_weight)
+def ranking_of(rows: OneClass) -> Ranking | None:
+    """The ranking by the probabilities of rows; None unless there are positive and negative ones."""
+    threshold, hits, predicted = _ranked(rows)
     if not 0 < hits[-1] < predicted[-1]:
         return None
     counted = np.diff(predicted, prepend=0.0) > 0

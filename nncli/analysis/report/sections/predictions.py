@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import singledispatch
 
 import numpy as np
 
@@ -60,7 +61,16 @@ from nncli.targets.metrics.coverage import (
     set_scores,
 )
 from nncli.targets.metrics.sorted_scores import Floats, Integers
-from nncli.targets.views import Intervals, SurvivalCurves
+from nncli.targets.views import (
+    Amounts,
+    IntegralTransform,
+    Intervals,
+    QuantileShare,
+    QuantileShares,
+    Residuals,
+    SurvivalCurves,
+    View,
+)
 
 MAX_TARGETS = 4
 BARS = 24
@@ -70,38 +80,22 @@ LARGEST = 1e300
 """Largest number that is drawn."""
 
 
-def regression(held_out: HeldOutPredictions) -> Section | None:
-    """Charts for each target that is a number; None without."""
-    target = held_out.predictions.target
-    if target.has_probabilities:
-        return None
-    parts: list[Part] = []
-    if held_out.loss.quantile is not None:
-        below = format_percent(float((held_out.y <= held_out.predictions.values).mean()))
-        text = f"The model predicts the {held_out.loss.quantile:g} quantile: {below} of the actual values are below it."
-        parts.append(Paragraph(text))
-    if held_out.predictions.quantiles is not None:
-        parts.append(_shares_below(held_out))
-    for j, name in enumerate(target.names[:MAX_TARGETS]):
-        if len(target.names) > 1:
+def residuals(view: Residuals) -> Section:
+    """Charts for each target."""
+    parts = [part for of_all in view.of_all for part in _parts(of_all)]
+    for j, name in enumerate(view.names[:MAX_TARGETS]):
+        if len(view.names) > 1:
             parts.append(Heading(display(name)))
         # that of the first target is the picture of the report
-        parts += _charts(held_out.y[:, j], held_out.predictions.values[:, j], display(name, 30), is_drawn=j == 0)
-        if held_out.loss.has_distribution:
-            parts.append(Gallery((_cdf_histogram(held_out, j, display(name, 30)),)))
-        if held_out.loss.deviance_power is not None:
-            parts += _amounts(held_out, j, display(name, 30))
-    if len(target.names) > MAX_TARGETS:
-        parts.append(Paragraph(f"The first {MAX_TARGETS} of {len(target.names):,} targets are shown."))
+        parts += _charts(view.actual[:, j], view.predicted[:, j], display(name, 30), is_drawn=j == 0)
+        parts += [part for of_target in view.of_target(j) for part in _parts(of_target)]
+    if len(view.names) > MAX_TARGETS:
+        parts.append(Paragraph(f"The first {MAX_TARGETS} of {len(view.names):,} targets are shown."))
     return Section("residuals", "Residuals", tuple(parts), wide=True)
 
 
-def survival(held_out: HeldOutPredictions) -> Section | None:
-    """The calibration of survival curves at a time; None without curves."""
-    predictions = held_out.predictions
-    view = predictions.target.view(predictions, held_out.y, held_out.weights, None)
-    if not isinstance(view, SurvivalCurves):
-        return None
+def survival(view: SurvivalCurves) -> Section:
+    """The calibration of survival curves at a time."""
     predicted, observed, rows = view.calibration
     (time, event), horizon = (display(name, 30) for name in view.names), format_number(view.horizon)
     text = (
@@ -120,24 +114,33 @@ def survival(held_out: HeldOutPredictions) -> Section | None:
     return Section("calibration", "Calibration", (Gallery((figure,)),))
 
 
-def _shares_below(held_out: HeldOutPredictions) -> Table:
-    """The share of the actual values of each target that is at most the predicted quantile of each level."""
-    predictions = held_out.predictions
-    shares = np.average(held_out.y[:, :, None] <= predictions.points, axis=0, weights=held_out.weights)
+@singledispatch
+def _parts(view: View) -> tuple[Part, ...]:
+    """What a section shows of a view; nothing of one that reports do not know."""
+    return ()
+
+
+@_parts.register
+def _(view: QuantileShare) -> tuple[Part, ...]:
+    below = format_percent(view.share)
+    return (Paragraph(f"The model predicts the {view.level:g} quantile: {below} of the actual values are below it."),)
+
+
+@_parts.register
+def _(view: QuantileShares) -> tuple[Part, ...]:
     rows = tuple(
-        (f"{level:g}", *(format_percent(float(share)) for share in shares[:MAX_TARGETS, k]))
-        for k, level in enumerate(predictions.levels)
+        (f"{level:g}", *(format_percent(float(share)) for share in view.shares[:MAX_TARGETS, k]))
+        for k, level in enumerate(view.levels)
     )
-    names = predictions.target.names[:MAX_TARGETS]
-    titles = (
-        ("below",) if len(predictions.target.names) == 1 else tuple(f"below, {display(name, 30)}" for name in names)
-    )
-    return Table("Share of the actual values that is below each predicted quantile", ("level", *titles), rows)
+    names = view.names[:MAX_TARGETS]
+    titles = ("below",) if len(view.names) == 1 else tuple(f"below, {display(name, 30)}" for name in names)
+    return (Table("Share of the actual values that is below each predicted quantile", ("level", *titles), rows),)
 
 
-def _cdf_histogram(held_out: HeldOutPredictions, j: int, name: str) -> Figure:
-    """The probability integral transform of target `j`: the share of each predicted distribution below the value."""
-    shares = held_out.loss.cdf(held_out.predictions.points[:, [j]], held_out.y[:, [j]])[:, 0]
+@_parts.register
+def _(view: IntegralTransform) -> tuple[Part, ...]:
+    """The histogram of the probability integral transform."""
+    shares, name = view.shares, display(view.name, 30)
     edges = np.linspace(0.0, 1.0, CDF_BARS + 1)
     heights, _ = np.histogram(shares[np.isfinite(shares)], edges)
     text = (
@@ -148,7 +151,7 @@ def _cdf_histogram(held_out: HeldOutPredictions, j: int, name: str) -> Figure:
     rows = tuple((f"{low:.1f} to {low + 0.1:.1f}", f"{count:,}") for low, count in zip(edges, heights, strict=False))
     table = Table(f"{name}: rows by probability integral transform", ("share below", "rows"), rows)
     axis = Axis("share of the predicted distribution below the actual value", "rows", (0.0, 1.0))
-    return bars("Calibration of the distributions", text, axis, edges, heights.astype(np.float64), table)
+    return (Gallery((bars("Calibration of the distributions", text, axis, edges, heights.astype(np.float64), table),)),)
 
 
 def _charts(y: Floats, predicted: Floats, name: str, *, is_drawn: bool) -> list[Part]:
@@ -168,14 +171,14 @@ def _charts(y: Floats, predicted: Floats, name: str, *, is_drawn: bool) -> list[
     return [*parts, Gallery(tuple(figures))]
 
 
-def _amounts(held_out: HeldOutPredictions, j: int, name: str) -> list[Part]:
+@_parts.register
+def _(view: Amounts) -> tuple[Part, ...]:
     """The Lorenz curve of counts or amounts, and their means by predicted rate beside those of the baseline."""
-    y, m, baseline = held_out.y[:, j], held_out.predictions.values[:, j], held_out.baseline.values[:, j]
-    e = held_out.predictions.exposure
-    w = np.ones(len(y)) if held_out.weights is None else held_out.weights
+    y, m, baseline, e, name = view.actual, view.predicted, view.baseline, view.exposure, display(view.name, 30)
+    w = np.ones(len(y)) if view.weights is None else view.weights
     exposure = np.ones(len(y)) if e is None else e
     if not (np.isfinite(m).all() and (w * y).sum() > 0.0):
-        return []
+        return ()
     per = "rows" if e is None else "exposure"
     (x, share), (x_best, best) = (lorenz_curve(y, score, w, exposure) for score in (m / exposure, y / exposure))
     text = (
@@ -210,7 +213,7 @@ def _amounts(held_out: HeldOutPredictions, j: int, name: str) -> list[Part]:
     titles = ("group", "actual", "predicted", "baseline")
     table = numeric_table(f"{name}: double lift", titles, (numbers, actual, predicted, constant))
     figures.append(lines("Double lift", text, Axis("group", unit, integer=True), drawn, table, dots=True))
-    return [Gallery(tuple(figures))]
+    return (Gallery(tuple(figures)),)
 
 
 def _sampling_note(n: int) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.analysis.report.page import Figure, Gallery
-from nncli.analysis.report.sections.classification import classification
+from nncli.analysis.report.sections.views import view_sections
 from nncli.models.predictions import Predictions
 from nncli.targets.classes import ClassificationTarget
 from tests.analysis.report.support import flat
@@ -26,13 +26,14 @@ def with_classes(held_out: HeldOutPredictions, n: int, shift: int) -> HeldOutPre
 
 
 def test_a_regression_has_no_such_sections(line: Path) -> None:
-    assert classification(predict_held_out(line)) == ()
+    names = [section.name for section in view_sections(predict_held_out(line))]
+    assert names == ["residuals"]
 
 
 @pytest.mark.slow
 def test_the_matrix_of_two_classes_counts_rows_by_actual_and_predicted_class(penguins: Path) -> None:
     held_out = with_classes(predict_held_out(penguins), 2, 1)
-    matrix, curves = classification(held_out)
+    matrix, curves, *_ = view_sections(held_out)
     assert (matrix.name, curves.name) == ("classes", "calibration")
     chart = flat(matrix.parts)[0]
     assert isinstance(chart, Figure)
@@ -46,5 +47,5 @@ def test_the_matrix_of_two_classes_counts_rows_by_actual_and_predicted_class(pen
 
 @pytest.mark.slow
 def test_the_matrix_of_more_classes_is_the_picture_of_the_report_and_no_part_of_a_section(penguins: Path) -> None:
-    by_class, _ = classification(with_classes(predict_held_out(penguins), 20, 2))
+    by_class, _ = view_sections(with_classes(predict_held_out(penguins), 20, 2))
     assert [part.kind for part in flat(by_class.parts)] == ["table", "paragraph"]

@@ -11,12 +11,12 @@ import pytest
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.analysis.report.page import Figure, Table
-from nncli.analysis.report.sections.classification import decision, thresholds
+from nncli.analysis.report.sections.classification import decision
 from nncli.analysis.report.sections.scores import overview_facts
 from nncli.models.predictions import Predictions
 from nncli.targets.decision import CostMatrix, Decision, Threshold
 from nncli.targets.threshold_goals import FixedThreshold, LowestCost
-from tests.analysis.report.support import flat, trained_on
+from tests.analysis.report.support import flat, section_of, trained_on
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +52,7 @@ def test_a_threshold_shows_what_it_achieves_and_the_curve_of_its_costs(two_class
     assert curve.title == "Cost by threshold"
     assert (held_out.predictions.classes == (held_out.predictions.values[:, 1] >= 0.4)).all()
     assert held_out.predictions.target.row_errors(held_out.predictions, held_out.y)[0].sum() == 1.0
-    text = thresholds(held_out)
-    assert text is not None
+    text = section_of(held_out, "thresholds")
     assert "which is 0.5" not in str(text.parts[0])
 
 

@@ -8,6 +8,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from nncli.analysis.report.sections.classification import calibration_bins, class_curves
 from nncli.targets.metrics.intervals import max_error_rate
+from nncli.targets.views import OneClass
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -16,7 +17,7 @@ def test_the_curve_is_that_of_scikit_learn(weighted: bool) -> None:
     p = rng.random(200).round(1)
     positive = rng.random(200) < p
     weight = rng.random(200) + 0.1 if weighted else None
-    result = class_curves(positive, p, weight)
+    result = class_curves(OneClass(positive, p, weight))
     assert result is not None
     false_rate, true_rate, _ = roc_curve(positive, p, sample_weight=weight, drop_intermediate=False)
     assert result.false_rate == pytest.approx(false_rate)
@@ -27,9 +28,9 @@ def test_the_curve_is_that_of_scikit_learn(weighted: bool) -> None:
 
 def test_a_class_without_rows_or_with_all_has_no_curve() -> None:
     p = np.array([0.1, 0.9])
-    assert class_curves(np.array([True, True]), p, None) is None
-    assert class_curves(np.array([False, False]), p, None) is None
-    assert class_curves(np.array([True, False]), p, np.array([0.0, 1.0])) is None
+    assert class_curves(OneClass(np.array([True, True]), p, None)) is None
+    assert class_curves(OneClass(np.array([False, False]), p, None)) is None
+    assert class_curves(OneClass(np.array([True, False]), p, np.array([0.0, 1.0]))) is None
 
 
 def test_bins_have_mean_predictions_and_observed_frequencies() -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.analysis.report.page import Figure, Table
-from nncli.analysis.report.sections.classification import thresholds
+from nncli.analysis.report.sections.views import view_sections
 from nncli.models.predictions import Predictions
-from tests.analysis.report.support import flat, full_rows, trained_on
+from tests.analysis.report.support import flat, full_rows, section_of, trained_on
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,7 @@ def two_classes(tmp_path_factory: pytest.TempPathFactory) -> HeldOutPredictions:
 
 @pytest.mark.slow
 def test_precision_and_recall_at_each_threshold(two_classes: HeldOutPredictions) -> None:
-    section = thresholds(two_classes)
-    assert section is not None
+    section = section_of(two_classes, "thresholds")
     (table,) = (part for part in flat(section.parts) if isinstance(part, Table))
     rows = {row[0]: row[1:] for row in full_rows(table)}
     assert rows["0.5"] == ["40.0 %", "75.0 %", "75.0 %", "0.75"]
@@ -40,8 +39,7 @@ def test_precision_and_recall_at_each_threshold(two_classes: HeldOutPredictions)
 
 @pytest.mark.slow
 def test_lift_is_the_share_of_the_class_among_the_first_rows(two_classes: HeldOutPredictions) -> None:
-    section = thresholds(two_classes)
-    assert section is not None
+    section = section_of(two_classes, "thresholds")
     _, lift = (part for part in flat(section.parts) if isinstance(part, Figure))
     rows = {row[0]: row[1:] for row in lift.table.rows}
     assert rows["20.0 %"] == ("50.0 %", "2.5")
@@ -52,13 +50,12 @@ def test_lift_is_the_share_of_the_class_among_the_first_rows(two_classes: HeldOu
 def test_no_row_above_a_threshold_has_no_precision(two_classes: HeldOutPredictions) -> None:
     flat_p = np.full((10, 2), 0.5)
     held_out = replace(two_classes, predictions=Predictions(two_classes.predictions.target, flat_p))
-    section = thresholds(held_out)
-    assert section is not None
+    section = section_of(held_out, "thresholds")
     (table,) = (part for part in flat(section.parts) if isinstance(part, Table))
     assert table.rows[-1] == ("0.95", "0 %", "–", "0 %", "–")
 
 
 def test_other_targets_have_no_threshold(penguins: Path, pair: Path, two_classes: HeldOutPredictions) -> None:
-    assert thresholds(predict_held_out(penguins)) is None
-    assert thresholds(predict_held_out(pair)) is None
-    assert thresholds(replace(two_classes, y=np.zeros(10, np.int64))) is None
+    of_one_class = replace(two_classes, y=np.zeros(10, np.int64))
+    for held_out in (predict_held_out(penguins), predict_held_out(pair), of_one_class):
+        assert "thresholds" not in [section.name for section in view_sections(held_out)]

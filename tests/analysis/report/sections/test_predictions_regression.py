@@ -11,15 +11,14 @@ import pytest
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.analysis.report.page import Gallery, Part
 from nncli.analysis.report.sections import predictions as module
-from nncli.analysis.report.sections.predictions import regression
+from nncli.analysis.report.sections.views import view_sections
 from nncli.models.predictions import Predictions
 from nncli.nn.losses import Normal, Quantile
+from tests.analysis.report.support import section_of
 
 
 def parts_of(held_out: HeldOutPredictions) -> tuple[Part, ...]:
-    section = regression(held_out)
-    assert section is not None
-    return section.parts
+    return section_of(held_out, "residuals").parts
 
 
 def with_predictions(held_out: HeldOutPredictions, values: np.ndarray) -> HeldOutPredictions:
@@ -27,7 +26,7 @@ def with_predictions(held_out: HeldOutPredictions, values: np.ndarray) -> HeldOu
 
 
 def test_classes_have_no_such_section(penguins: Path) -> None:
-    assert regression(predict_held_out(penguins)) is None
+    assert "residuals" not in [section.name for section in view_sections(predict_held_out(penguins))]
 
 
 def test_rows_with_infinite_residuals_are_counted_and_not_drawn(line: Path) -> None:
