@@ -28,7 +28,7 @@ TESTS ?= --suite units
 flaky: .venv/dev
 	$(BIN)/python reliability/flaky.py -n $(N) $(TESTS)
 
-# Properties with many random examples, and soaks of which `make test` runs a part: ten minutes.
+# Properties with many random examples, and soaks of which `make test` runs a part.
 test-thorough: .venv/dev
 	$(BIN)/python -m pytest -n auto -m "hypothesis or thorough" --hypothesis-profile thorough
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, ClassVar, TypeAlias, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -68,6 +68,8 @@ Members = Annotated[int, Field(strict=True, ge=1, le=MAX_MEMBERS)]
 
 Task: TypeAlias = str
 """What a loss or a metric is for, and what saved models know a kind of target by: classification, regression."""
+Calibration: TypeAlias = Literal["none", "temperature", "auto"]
+"""How predicted probabilities are calibrated, as a configuration says it."""
 
 
 class Spec(BaseModel):

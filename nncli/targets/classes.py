@@ -13,7 +13,7 @@ import polars as pl
 from pydantic import Field
 
 from nncli.base.errors import Advice, DataError, SetKey, UsageError
-from nncli.base.spec import DistinctTexts, StrictStr, Task
+from nncli.base.spec import Calibration, DistinctTexts, StrictStr, Task
 from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.data.columns.hashing import Hashes, hash_texts
 from nncli.data.columns.parsing import CellErrors, parse_numbers, read_text
@@ -28,7 +28,7 @@ from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Trut
 from nncli.targets.decision import Decision, LabelThresholds, constant_decision, lower_decision
 from nncli.targets.explained import Explained, ExplainedProbability, check_target
 from nncli.targets.feature_scores import ClassScores, FeatureScores
-from nncli.targets.kind import Calibration, Refusal, Setting, T
+from nncli.targets.kind import Refusal, Setting, T
 from nncli.targets.metrics.bootstrap import ConfidenceInterval, Samples
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
 from nncli.targets.metrics.classification import (
@@ -579,7 +579,7 @@ ERROR_RATE = Measure("error rate", _errors, of_classes=True)
 
 
 @dataclass(frozen=True)
-class ClassScoring:
+class ClassScoring(Scoring):
     """Classes are compared by the log loss.
 
     By the error rate the better of two models of a rare class would be the one that never predicts it, so it is shown

@@ -9,6 +9,7 @@ import polars as pl
 from nncli.data.encoders.kinds import Kind
 from nncli.data.table import Table
 from nncli.nn.arrays import Floats, RowIndices
+from nncli.targets.kind import Refusal
 from nncli.targets.probabilities import Probabilities
 
 
@@ -44,6 +45,13 @@ class JoinedColumns(Probabilities):
     @classmethod
     def count_outputs(cls, table: Table, names: tuple[str, ...]) -> int:
         return cls.fit(table, names).n_outputs
+
+    @classmethod
+    def refusal(cls, key: str, loss: str, names: tuple[str, ...]) -> Refusal | None:
+        refusal = super().refusal(key, loss, names)
+        if refusal is None or key == "target_weights":
+            return refusal
+        return refusal[0], "Remove the key."  # no other loss makes classes of several columns
 
     @classmethod
     def rows_to_fit(cls, training: Table, every: Table, *, of_several: bool = False) -> Table:

@@ -6,14 +6,14 @@ All of it is of the class, by the names of the target columns and their table.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from nncli.base.errors import Advice, DataError, SetKey
-from nncli.base.spec import Spec
+from nncli.base.spec import Calibration, Spec
 from nncli.base.text import quote
 from nncli.data.encoders.kinds import Kind
 from nncli.data.sample_weights import Weights
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 L = TypeVar("L", bound=LossBase)
 T = TypeVar("T")
 
-Calibration = Literal["none", "temperature", "auto"]
 Setting = tuple[str, object, str]
 Refusal = tuple[str, str]
 """Why a key of the configuration is not taken, and a hint."""

@@ -13,7 +13,7 @@ import polars as pl
 from pydantic import Field
 
 from nncli.base.errors import Advice, DataError, SetKey
-from nncli.base.spec import DistinctTexts, StrictStr, Task
+from nncli.base.spec import Calibration, DistinctTexts, StrictStr, Task
 from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.data.columns.hashing import Hashes, hash_numbers
 from nncli.data.columns.parsing import CellErrors, raise_first, read_text
@@ -29,7 +29,7 @@ from nncli.targets.decision import Decision, LabelThresholds, constant_threshold
 from nncli.targets.explained import Explained, ExplainedProbability
 from nncli.targets.feature_scores import FeatureScores, NumberScores
 from nncli.targets.joined import JoinedColumns
-from nncli.targets.kind import Calibration, Setting, T
+from nncli.targets.kind import Setting, T
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
 from nncli.targets.metrics.classification import calibration_error
@@ -47,7 +47,7 @@ from nncli.targets.metrics.metric import plugin_metrics, resampled_scores
 from nncli.targets.metrics.registry import METRICS, BoundMetric, metric_function
 from nncli.targets.metrics.sums import LabelSums, TrueSums
 from nncli.targets.monitoring import Monitoring
-from nncli.targets.scoring import NUMBERS, Comparison, LinearFit, Measure, Scoring, SelectionLoss, fit_logistic
+from nncli.targets.scoring import Comparison, LinearFit, Measure, Scoring, SelectionLoss, fit_logistic
 from nncli.targets.views import ClassProbabilities, Intervals, LabelRates, OneClass, Reliability, View, Views
 from nncli.targets.wording import LabelWording, Wording
 
@@ -78,11 +78,9 @@ class MultilabelTarget(JoinedColumns):
     has_temperature: ClassVar[bool] = True
     calibrations: ClassVar[tuple[Calibration, ...]] = ("auto", "none", "temperature")
     epoch_metrics: ClassVar[tuple[str, ...]] = (CALIBRATED_LOG_LOSS.name,)
-    draft_settings: ClassVar[tuple[Setting, ...]] = (
-        ("loss", "binary_cross_entropy", "a row has any number of the labels"),
-    )
-    family: ClassVar[Task] = MULTILABEL
     default_loss: ClassVar[str] = "binary_cross_entropy"
+    draft_settings: ClassVar[tuple[Setting, ...]] = (("loss", default_loss, "a row has any number of the labels"),)
+    family: ClassVar[Task] = MULTILABEL
     default_metric: ClassVar[str] = "micro_f1"
     linear_model: ClassVar[str] = "logistic regression"
     error_title: ClassVar[str] = "Hamming loss"
@@ -516,18 +514,10 @@ def _logistic_regression(X: Floats, y: Truth, w: Floats, new: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class LabelScoring:
+class LabelScoring(Scoring):
     """Labels are compared by the loss that runs share."""
 
     loss: Loss
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return ()
-
-    @property
-    def in_common(self) -> Comparison:
-        return NUMBERS
 
     @property
     def linear(self) -> LinearFit | None:

@@ -47,7 +47,6 @@ from nncli.targets.metrics.regression import (
 from nncli.targets.metrics.sums import NumberSums, TrueSums
 from nncli.targets.monitoring import Monitoring
 from nncli.targets.scoring import (
-    NUMBERS,
     Comparison,
     LinearFit,
     Scoring,
@@ -385,18 +384,10 @@ class Numbers(TargetBase):
 
 
 @dataclass(frozen=True)
-class NumberScoring:
+class NumberScoring(Scoring):
     """Numbers are compared by the loss that runs share, or else by the squared and the absolute error."""
 
     loss: Loss
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return ()
-
-    @property
-    def in_common(self) -> Comparison:
-        return NUMBERS
 
     @property
     def linear(self) -> LinearFit | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +60,7 @@ class SelectionLoss(NamedTuple):
     measure: str
 
 
-class Scoring(Protocol):
+class Scoring(ABC):
     """How predictions of a target by a loss are compared.
 
     Runs whose own comparisons are equal are compared by these, others of the kind by what they have in common.
@@ -67,22 +68,27 @@ class Scoring(Protocol):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The classes of which metrics of one class are; none of numbers, curves and labels."""
+        """The classes by which a metric of one class is named; none where no metric is of one class."""
+        return ()
 
     @property
     def in_common(self) -> Comparison:
         """What all runs of the kind can be compared by."""
+        return NUMBERS
 
     @property
     def linear(self) -> LinearFit | None:
-        """The linear model that a network is compared with."""
+        """The linear model that a network is compared with; None where none is fitted."""
+        return None
 
     def comparison(self, decision: Decision | None) -> Comparison:
-        """What runs of equal ones are compared by.
+        """What runs with equal comparisons are compared by.
 
         It is a proper score, which no model can lower by predicting other than what it expects.
         """
+        return self.in_common
 
+    @abstractmethod
     def selection(self, points: Floats, y: Truth, metric: str | None) -> SelectionLoss:
         """What an ensemble is selected by, from the points (candidates, rows, …), for the metric of a search.
 

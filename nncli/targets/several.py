@@ -11,7 +11,7 @@ import polars as pl
 from pydantic import Field
 
 from nncli.base.errors import UsageError
-from nncli.base.spec import FiniteFloat, Shorthand, Task, unchanged
+from nncli.base.spec import Calibration, FiniteFloat, Shorthand, Task, unchanged
 from nncli.base.text import format_number, join_quoted
 from nncli.data.columns.hashing import Hashes, hash_numbers, hash_texts
 from nncli.data.columns.parsing import CellErrors, read_text
@@ -22,7 +22,7 @@ from nncli.nn.losses import MEDIAN, Loss, LossBase, SeveralLosses, fit_losses
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, rows_with_target
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.decision import Decision
-from nncli.targets.kind import Calibration, L, Refusal, check_weighted
+from nncli.targets.kind import L, Refusal, check_weighted
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.classification import one_hot
 from nncli.targets.metrics.classification_resamples import log_loss_per_row
@@ -31,7 +31,7 @@ from nncli.targets.metrics.registry import RELATIVE_LOSS, BoundMetric, metric_fu
 from nncli.targets.monitoring import Monitoring, Tracked
 from nncli.targets.number import RegressionTarget
 from nncli.targets.ordinal import OrderedClasses
-from nncli.targets.scoring import Comparison, LinearFit, Scoring, SelectionLoss
+from nncli.targets.scoring import Scoring, SelectionLoss
 from nncli.targets.training import Members, MemberSum
 from nncli.targets.views import Intervals
 
@@ -325,25 +325,10 @@ class SeveralTargets(TargetBase):
 
 
 @dataclass(frozen=True)
-class SeveralScoring:
+class SeveralScoring(Scoring):
     """The run of each target has its own."""
 
     target: SeveralTargets
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return ()
-
-    @property
-    def in_common(self) -> Comparison:
-        return Comparison(())
-
-    @property
-    def linear(self) -> LinearFit | None:
-        return None
-
-    def comparison(self, decision: Decision | None) -> Comparison:
-        return self.in_common
 
     def selection(self, points: Floats, y: Truth, metric: str | None) -> SelectionLoss:
         message = "networks of several trials are averaged for one target, and there are"

@@ -44,7 +44,7 @@ from nncli.targets.metrics.survival import (
     kaplan_meier,
     scored_times,
 )
-from nncli.targets.scoring import Comparison, LinearFit, Measure, Scoring, SelectionLoss
+from nncli.targets.scoring import Comparison, Measure, Scoring, SelectionLoss
 from nncli.targets.views import Intervals, SurvivalCurves, View, Views
 from nncli.targets.wording import Wording
 
@@ -605,19 +605,11 @@ def events(table: Table, name: str) -> tuple[Floats, list[CellErrors]]:
 
 
 @dataclass(frozen=True)
-class CurveScoring:
+class CurveScoring(Scoring):
     """Curves, which may be of other times in each run, are compared by the Brier score or the log-likelihood."""
 
     target: SurvivalTarget
     loss: Loss
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return ()
-
-    @property
-    def linear(self) -> LinearFit | None:
-        return None
 
     @property
     def in_common(self) -> Comparison:
@@ -627,9 +619,6 @@ class CurveScoring:
             return predictions.target.test_losses(metric, self.loss, predictions, y)
 
         return Comparison((Measure(self.target.test_loss_name(metric), prepare),))
-
-    def comparison(self, decision: Decision | None) -> Comparison:
-        return self.in_common
 
     def selection(self, points: Floats, y: Truth, metric: str | None) -> SelectionLoss:
         """By the negative log-likelihood."""

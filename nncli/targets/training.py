@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nncli.base.errors import Advice, SetKey, config_error
+from nncli.base.spec import Calibration
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats
 from nncli.nn.losses import MIN_PROBABILITY
 from nncli.targets.feature_scores import FeatureScores, NumberScores
-from nncli.targets.kind import Calibration, KindBase, L, Refusal
+from nncli.targets.kind import KindBase, L, Refusal
 from nncli.targets.metrics.calibration import classification_factor, regression_factor
 
 if TYPE_CHECKING:
     from nncli.targets.base import Truth
 
+HOLD_OUT = SetKey("validation", "0.2")
+"""What gives a training validation rows."""
 Members = Callable[[], list[Floats]]
 """Returns the predictions (rows, outputs) of each member for the rows that it held out."""
 MemberSum = Callable[[Sequence[Floats]], Floats]
@@ -46,7 +49,7 @@ class TrainingBase(KindBase):
         if "temperature" not in self.calibrations:
             return f"the target is a {self.noun}, which has no probabilities of classes", "Remove the key."
         if not has_validation:
-            return "it needs validation rows, and validation is 0", Advice("Use ", SetKey("validation", "0.2"), ".")
+            return "it needs validation rows, and validation is 0", Advice("Use ", HOLD_OUT, ".")
         return None
 
     def resolved_calibration(

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from nncli.base.spec import (
+    Calibration,
     Members,
     NonNegativeInt,
     NonNegativeSetting,
@@ -189,7 +190,7 @@ class Config(Spec):
         "set, before the link of the loss. A column may be in several; those in none are a further set. "
         "[]: all columns act together.",
     )
-    calibration: Literal["none", "temperature", "auto"] = Field(
+    calibration: Calibration = Field(
         "none",
         description="Calibration of predicted probabilities. temperature: temperature scaling on the validation rows. "
         "auto: temperature, if there are probabilities and validation rows.",

@@ -29,6 +29,7 @@ from nncli.data.encoders.options import EncodingOptions
 from nncli.data.invalid_cells import OnInvalidCell
 from nncli.data.sources.table_source import TableSource
 from nncli.data.splitting.folds import Fold, RowSample
+from nncli.nn.losses.scaling import LossScaling
 
 
 def _one_or_many(value: object) -> object:
@@ -226,7 +227,7 @@ class DataSection(TableSource):
 class EncodingSection(EncodingOptions):
     """The encoding of features and target as numbers."""
 
-    target: Literal["auto", "standard", "mean", "none"] = Field(
+    target: LossScaling = Field(
         "auto",
         description="Scaling of numeric targets. standard: mean 0 and standard deviation 1. mean: divided by the mean. "
         "auto: mean for the losses of amounts, none if the loss or the output activation needs unscaled values, else "

@@ -33,8 +33,8 @@ from nncli.data.table import Table
 from nncli.fitting.prepare.auto_values import max_features_of
 from nncli.nn.arrays import Floats
 from nncli.nn.losses import MSE, CrossEntropy, Loss, LossBase, Ordinal, SeveralLosses, TargetLoss, TargetScaling
-from nncli.nn.losses.keys import check_keys
 from nncli.nn.losses.proposals import default_amount_loss
+from nncli.nn.losses.regression import AMOUNT_LOSSES
 from nncli.targets.base import FitOptions, TargetBase, Truth, rows_with_target
 from nncli.targets.kind import check_weighted
 from nncli.targets.target import Target, kind_of
@@ -224,10 +224,27 @@ def with_losses(config: Config, loss: Loss) -> Config:
     return config.model_copy(update={"loss": loss.before_fit(config.loss)})
 
 
+OF_FEW_LOSSES = {
+    "data.exposure": (
+        "has no log link, so it takes no exposure",
+        f"Use one of the losses {join_quoted(AMOUNT_LOSSES)}.",
+    ),
+    "data.order": (
+        "has no use for the order of classes",
+        Advice("Use ", SetKey("loss", "ordinal"), ", or remove the key."),
+    ),
+}
+"""The keys of a configuration that few losses take, by their `keys`, and why others do not."""
+
+
 def _check_loss(config: Config, table: Table, loss: Loss) -> None:
     """Raise an error when the loss does not fit the target or another key."""
     kind, names, data = kind_of(loss), config.data.target, config.data
-    check_keys(loss, loss.type, {"data.exposure": data.exposure, "data.order": data.order})
+    for key, given in {"data.exposure": data.exposure, "data.order": data.order}.items():
+        if given is not None and key not in loss.keys:
+            why, hint = OF_FEW_LOSSES[key]
+            raise config_error(key, f"the loss {loss.type} {why}", hint)
+    loss.check_complete()
     _refuse(config, loss, ("target_weights", "output_activation"))
     kind.check_columns(table, names, data.columns, loss.type)
     _refuse(config, loss, OF_ONE_TARGET)
@@ -236,8 +253,8 @@ def _check_loss(config: Config, table: Table, loss: Loss) -> None:
 def _refuse(config: Config, loss: Loss, keys: Sequence[str]) -> None:
     """Raise a ConfigError if one of some keys is set that the kind of target does not take."""
     for key in keys:
-        refusal = kind_of(loss).refusal(key, loss.type, config.data.target) if getattr(config, key) else None
-        if refusal is not None:
+        is_set = getattr(config, key) not in (None, {})
+        if is_set and (refusal := kind_of(loss).refusal(key, loss.type, config.data.target)) is not None:
             raise config_error(key, *refusal)
 
 

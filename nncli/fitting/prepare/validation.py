@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from nncli.base.errors import Advice, Location, SetKey, UsageError, config_error
 from nncli.base.scratch import Scratch
+from nncli.base.spec import Calibration
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.encoders.kinds import Kind
 from nncli.data.splitting.folds import Bootstrap, Fold
@@ -22,14 +23,13 @@ from nncli.fitting.prepare.encode import PreparedRows
 from nncli.fitting.prepare.load import load_labeled_rows
 from nncli.models.model import ModelSpec, decode
 from nncli.nn.training.arguments import ValidationSet
-from nncli.targets.kind import Calibration
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS, MANY_CLASSES
 from nncli.targets.metrics.registry import BoundMetric, higher_is_better
 from nncli.targets.target import Target, TargetKind
+from nncli.targets.training import HOLD_OUT
 
 LOSS_NAMES = ("loss", "val_loss")
 MAX_SCORED_CELLS = 1 << 21
-HOLD_OUT = SetKey("validation", "0.2")
 """Cells of rows and MANY_CLASSES or more that are scored after an epoch: all would take longer than the epoch."""
 
 

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator, Field
 
+from nncli.base.errors import config_error
 from nncli.base.median import weighted_quantiles
 from nncli.base.spec import Spec, Task
 from nncli.base.text import quote
@@ -46,6 +47,7 @@ Levels: TypeAlias = Annotated[tuple[Level, ...], Field(min_length=2), AfterValid
 
 
 Kernel: TypeAlias = Literal["mse", "logistic", "softmax", "pinball"]
+"""The name of a compiled loop."""
 
 
 class BoundLoss(NamedTuple):
@@ -130,7 +132,7 @@ class LossBase(Spec):
     """True if runs that all have this loss are compared by it alone, not by squared and absolute error."""
 
     keys: ClassVar[frozenset[str]] = frozenset()
-    """Those of the keys of a configuration that it takes and most losses do not; see keys.py."""
+    """Those of the keys of a configuration that it takes and most losses do not: data.exposure, data.order."""
     target_keys: ClassVar[tuple[str, ...]] = ()
     """Keys that name columns of the target besides the one that the configuration names as such."""
 
@@ -171,6 +173,11 @@ class LossBase(Spec):
     def missing_key(self) -> tuple[str, str] | None:
         """What is wrong with a loss that lacks a key it cannot be without, and a hint; None if it lacks none."""
         return None
+
+    def check_complete(self) -> None:
+        """Raise a ConfigError if it lacks a key that it cannot be without."""
+        if self.missing_key is not None:
+            raise config_error("loss", *self.missing_key)
 
     @property
     def time_bins(self) -> int:
@@ -215,7 +222,8 @@ class LossBase(Spec):
         name, y = self.model_dump()["type"], read()
         for row, j in np.argwhere(~self.are_valid(y))[:1]:
             message = f"{name} needs targets that are {self.valid_targets}, found {y[row, j]:g}"
-            return InvalidTarget(int(row), int(j), message, self.targets_hint)
+            hint = self.targets_hint if y[row, j] >= 0.0 else LossBase.targets_hint  # no loss of amounts is for those
+            return InvalidTarget(int(row), int(j), message, hint)
         for row, j in np.argwhere(y > self.scaling.largest)[:1]:
             message = f"{name} needs targets up to {self.scaling.largest:g}, found {y[row, j]:g}"
             return InvalidTarget(int(row), int(j), message, "Correct the cell, or write the column in a larger unit.")

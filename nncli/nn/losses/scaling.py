@@ -9,7 +9,7 @@ from nncli.base.bounds import LARGEST
 from nncli.base.errors import config_error
 
 TargetScaling: TypeAlias = Literal["standard", "mean", "none"]
-LossScaling: TypeAlias = Literal["standard", "mean", "none", "auto"]
+LossScaling: TypeAlias = Literal["auto", "standard", "mean", "none"]
 """A scaling as the configuration has it."""
 
 

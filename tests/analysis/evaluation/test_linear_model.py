@@ -1,4 +1,4 @@
-"""A linear model beside a run: against scikit-learn, and on the rows that the run is scored on."""
+"""A linear model beside a run, on the rows that the run is scored on."""
 
 from __future__ import annotations
 
@@ -7,49 +7,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from sklearn.linear_model import LogisticRegression, Ridge
 
 from nncli.analysis.evaluation import linear_model as module
 from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.analysis.evaluation.linear_model import fit_linear_model
 from nncli.targets.metrics.classification import accuracy
-from nncli.targets.scoring import fit_logistic, fit_ridge, softmax
 from tests.analysis.report.support import SMALL, trained_on
-
-
-def features(n: int, p: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Correlated features after a column of ones."""
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(n, p)) @ rng.normal(size=(p, p))
-    return np.concatenate([np.ones((n, 1)), (X - X.mean(axis=0)) / X.std(axis=0)], axis=1)
-
-
-@pytest.mark.parametrize("weighted", [False, True])
-def test_ridge_regression_is_that_of_scikit_learn(weighted: bool) -> None:
-    X, rng = features(60, 5), np.random.default_rng(1)
-    Y = X @ rng.normal(size=(6, 2)) * [1.0, 1000.0] + rng.normal(size=(60, 2))
-    w = rng.random(60) + 0.5 if weighted else np.ones(60)
-    expected = Ridge(alpha=1.0).fit(X[:, 1:], Y, sample_weight=w).predict(X[:, 1:])
-    assert X @ fit_ridge(X, Y, w) == pytest.approx(expected, rel=1e-5)
-
-
-@pytest.mark.parametrize("weighted", [False, True])
-def test_logistic_regression_of_three_classes_is_that_of_scikit_learn(weighted: bool) -> None:
-    X, rng = features(150, 6), np.random.default_rng(2)
-    y = (X @ rng.normal(size=(7, 3)) + rng.gumbel(size=(150, 3))).argmax(axis=1)
-    w = rng.random(150) + 0.5 if weighted else np.ones(150)
-    expected = LogisticRegression(C=1.0, tol=1e-10, max_iter=5000).fit(X[:, 1:], y, sample_weight=w)
-    assert softmax(X @ fit_logistic(X, np.eye(3)[y], w, softmax)) == pytest.approx(
-        expected.predict_proba(X[:, 1:]), abs=2e-4
-    )
-
-
-def test_separable_classes_have_finite_coefficients() -> None:
-    X = features(40, 2)
-    y = (X[:, 1] > 0).astype(np.int64)
-    B = fit_logistic(X, np.eye(2)[y], np.ones(40), softmax)
-    assert np.isfinite(B).all()
-    assert accuracy(y, softmax(X @ B)) > 0.9
 
 
 def test_the_rows_of_a_network_are_its_validation_rows(penguins: Path, pair: Path) -> None:

@@ -175,3 +175,12 @@ def test_the_power_is_that_of_sums_of_gamma_amounts(power: float) -> None:
 )
 def test_the_power_of_targets_that_say_little_is_within_bounds(y: list[float], power: float | str) -> None:
     assert Tweedie().with_auto_values(lambda: np.array(y)[:, None]).power == power
+
+
+def test_of_a_negative_amount_no_other_loss_of_amounts_is_named() -> None:
+    zero, negative = (Gamma().invalid_target(lambda y=y: np.array([[1.0], [y]])) for y in (0.0, -0.2))  # type: ignore[misc]
+    assert zero is not None
+    assert negative is not None
+    assert (zero.row, negative.row) == (1, 1)
+    assert "tweedie" in zero.hint
+    assert "tweedie" not in negative.hint

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
 from typing import NamedTuple
 
+from nncli.base.spec import Spec
 from nncli.nn.arrays import Backend
 from nncli.nn.losses import LossBase
 from nncli.nn.network import Network
@@ -39,6 +41,9 @@ def unsupported_reason(network: Network, loss: LossBase, optimizer: OptimizerBas
     embedding = network.numeric_embedding
     if embedding and network.embedded_numeric and not isinstance(embedding, PiecewiseLinear):
         return f"a numeric_embedding of type {embedding.type}"
+    for part in _specs((network.layers, embedding, loss, optimizer)):
+        if not type(part).__module__.startswith("nncli."):  # whatever it inherits, it may compute something else
+            return f"{part.model_dump()['type']}, which is of a plugin"
     try:
         blocks_of(network)
     except UnsupportedError as error:
@@ -46,6 +51,15 @@ def unsupported_reason(network: Network, loss: LossBase, optimizer: OptimizerBas
     if loss.kernel(network.n_outputs) is None:
         return f"{loss.model_dump()['type']}"
     return None if isinstance(optimizer, COMPILED_OPTIMIZERS) else f"{optimizer.model_dump()['type']}"
+
+
+def _specs(value: object) -> Iterator[Spec]:
+    """The specifications in a value, and in their fields."""
+    if isinstance(value, Spec):
+        yield value
+        value = tuple(getattr(value, name) for name in type(value).model_fields)
+    for inner in value if isinstance(value, tuple) else ():
+        yield from _specs(inner)
 
 
 def installed() -> bool:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from nncli.nn.activations import ElementwiseActivation
+from nncli.nn.activations import ElementwiseActivation, Relu
+from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import Layer
 from nncli.nn.losses import MSE, CrossEntropy, LossBase
 from nncli.nn.network import Network
-from nncli.nn.optim.optimizers import Adam, AdamW, Optimizer, OptimizerBase
+from nncli.nn.optim.optimizers import Adam, AdamW, Optimizer, OptimizerBase, Sgd
 from nncli.nn.training.compiled import support as backend
 from nncli.nn.training.compiled.support import (
     LONG_STEP_MULTIPLICATIONS,
@@ -165,3 +166,30 @@ def test_an_installed_numba_is_no_problem() -> None:
     pytest.importorskip("numba")
     pytest.importorskip("scipy")
     assert loaded("") == "None"
+
+
+class OtherError(MSE):
+    type: Literal["other_error"] = "other_error"  # type: ignore[assignment]
+
+
+class OtherSgd(Sgd):
+    type: Literal["other_sgd"] = "other_sgd"  # type: ignore[assignment]
+
+
+class OtherDense(Dense):
+    type: Literal["other_dense"] = "other_dense"  # type: ignore[assignment]
+
+
+class OtherRelu(Relu):
+    type: Literal["other_relu"] = "other_relu"  # type: ignore[assignment]
+
+
+def test_a_part_of_a_plugin_runs_by_itself_whatever_it_inherits() -> None:
+    assert found(network_of(), OtherError()) == "other_error, which is of a plugin"
+    assert found(network_of(), CrossEntropy(), OtherSgd()) == "other_sgd, which is of a plugin"
+    for layer, name in (
+        (OtherDense(units=3), "other_dense"),
+        (Dense.model_construct(units=3, activation=OtherRelu()), "other_relu"),
+    ):
+        network = network_of().model_copy(update={"layers": (layer,)})
+        assert found(network) == f"{name}, which is of a plugin"
