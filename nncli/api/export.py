@@ -116,10 +116,8 @@ def prepare_export(run: str | Path, output: str | Path | None = None, *, options
         raise ExportedFileError(f"{target.runtime}, which checks the file, cannot be used", hint=_sentence(missing))
     opened = Run.open(Path(run))
     model = opened.load_model()
-    target_of_model = model.spec.target
-    if options.interval and target_of_model.uncertainty != "interval":
-        hint = f"Leave it out: the file has the probability of each {target_of_model.output_noun}."
-        raise UsageError(Advice(ExportOptions.use("interval"), f" {target_of_model.no_intervals}"), hint=hint)
+    if options.interval:
+        model.spec.target.require("interval", ExportOptions.use("interval"))
     conformal = conformal_predictor(opened, model, UncertaintyOptions(interval=options.interval))
     with log_duration("describing the model as a program"):
         program = _select_outputs(lower_model(model, conformal), labels=options.labels, proba=options.proba)

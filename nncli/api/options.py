@@ -177,11 +177,10 @@ class OutputColumns(Options):
 
     def check_columns(self, model: AnyModel) -> None:
         """Raise a UsageError if probabilities or times are asked for that the model does not have."""
-        if self.proba and not model.spec.target.has_probabilities:
-            raise UsageError(Advice(OutputColumns.use("proba"), f" {model.spec.target.no_labels}"))
-        if self.times and not model.spec.target.has_curve:
-            message = f" needs a model of the time to an event; this one is for {model.spec.target.task}"
-            raise UsageError(Advice(OutputColumns.use("at"), message), hint="Leave it out.")
+        if self.proba:
+            model.spec.target.require("probabilities", OutputColumns.use("proba"))
+        if self.times:
+            model.spec.target.require("curve", OutputColumns.use("at"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,7 @@ from typing import (
     Literal,
     ParamSpec,
     Protocol,
+    TypeAlias,
     TypeVar,
     Union,
     get_args,
@@ -43,6 +44,9 @@ from nncli.base.plugins import named_exceptions
 INPUT, SEARCH, TRAINING, GOAL, UNCERTAINTY = "Input", "Search", "Training", "Goal", "Uncertainty"
 ADDRESS, LIMITS, ACCESS = "Address", "Limits", "Access"
 OUTPUT, DISPLAY = "Output", "Display"
+
+Needed: TypeAlias = Literal["probabilities", "curve", "prediction_set", "interval"]
+"""What predictions of a kind of target may have, and an option needs."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class Option:
     choices: tuple[str, ...] = ()
     is_negated: bool = False
     http: str | None = None
-    needs: Literal["probabilities", "curve", "prediction_set", "interval"] | None = None
+    needs: Needed | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from operator import add
 
 import numpy as np
 
+from nncli.base.errors import UsageError
 from nncli.data.encoders.encoder import lower_encoder, program_inputs
 from nncli.data.table import Table
 from nncli.models.conformal.predictor import ConformalPredictor
@@ -48,7 +49,7 @@ def lower_model(model: AnyModel, conformal: ConformalPredictor | None = None) ->
     A row with an infinite number has NaN as its prediction, or the class code -1.
 
     Raises:
-        UsageError: the members of an ensemble read a column differently.
+        UsageError: the members of an ensemble read a column differently, or no program computes what it predicts.
     """
     members = model.members if isinstance(model, Ensemble) else (model,)
     builder, inputs = Builder(), program_inputs([member.spec.encoder for member in members], model.spec.dialect)
@@ -74,8 +75,11 @@ def lower_model(model: AnyModel, conformal: ConformalPredictor | None = None) ->
         bounds,
         standard_deviations=deviations,
     )
-    outputs = target.program_outputs(outputs, None if codes is None else codes.position)
-    program = build(builder, outputs, precision, model.spec.missing_values)
+    printed = target.program_outputs(outputs, None if codes is None else codes.position)
+    if printed is None:
+        message = f"a model of {target.title} cannot be exported: only nncli computes its columns of predictions"
+        raise UsageError(message, hint="Use `nncli predict` or `nncli serve`.")
+    program = build(builder, printed, precision, model.spec.missing_values)
     decimal = "," if model.spec.dialect.decimal == "," else "."
     return replace(program, decimal=decimal, thousands=model.spec.dialect.thousands)
 

@@ -39,7 +39,7 @@ from nncli.fitting.checks.target import positive_class, positive_class_note
 from nncli.fitting.prepare.fit import MIN_ROWS_PER_CLASS, are_class_ids, infer_loss
 from nncli.fitting.prepare.load import drop_missing_targets, load_table, table_copies
 from nncli.nn.losses import MSE, BinaryCrossEntropy, Loss
-from nncli.targets.base import NUMERIC, FitOptions, rows_with_target
+from nncli.targets.base import FitOptions, rows_with_target
 from nncli.targets.kind import Setting
 from nncli.targets.orders import in_order, label_order
 from nncli.targets.target import TargetKind, kind_of
@@ -548,7 +548,7 @@ def _training_keys(
         if quality is None and preset is None:
             inactive.append(("layers", [64, 32], "units of each hidden layer, without the preset tabular"))
     if summary.integer_classes:
-        inactive.append(("loss", "mse", NUMERIC))
+        inactive.append(("loss", "mse", "regression"))
     if summary.proposed_loss is not None:
         inactive.append(("loss", *summary.proposed_loss))
     if summary.kinds:

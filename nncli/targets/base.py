@@ -18,7 +18,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from nncli.base.errors import DataError
+from nncli.base.errors import Advice, DataError, UsageError, UseOption
+from nncli.base.option import Needed
 from nncli.base.spec import Task
 from nncli.base.text import format_number, join_quoted, quote
 from nncli.data.columns.hashing import Hashes
@@ -46,9 +47,6 @@ if TYPE_CHECKING:
 
 Truth: TypeAlias = NDArray[Any]
 """True targets: class codes (rows,), or numbers (rows, targets) in their own units."""
-
-LABELED, NUMERIC = "classification", "regression"
-"""The tasks that messages name for kinds that have classes, and for those that have intervals."""
 
 Uncertainty: TypeAlias = Literal["interval", "prediction_set", "none"]
 
@@ -252,23 +250,21 @@ class TargetBase(TrainingBase):
         """What conformal calibration gives: an interval of numbers or a set of classes; also the name of the option."""
         return "interval"
 
-    # What it has, as sentences that follow the name of an option
-
     @property
     def gives(self) -> frozenset[str]:
         """What predictions can have, which some options need: probabilities, and an interval or a set."""
         has = {"probabilities": self.has_probabilities, "curve": self.has_curve}
         return frozenset({self.uncertainty, *(name for name, is_there in has.items() if is_there)}) - {"none"}
 
-    @property
-    def no_labels(self) -> str:
-        """Why an option of classes cannot be used."""
-        return f"needs a {LABELED} model; this one is for {self.task}"
+    def require(self, needed: Needed, option: UseOption, instead: Advice | None = None) -> None:
+        """Refuse an option that needs what predictions do not have, perhaps with another hint.
 
-    @property
-    def no_intervals(self) -> str:
-        """Why an option of intervals cannot be used."""
-        return f"needs a {NUMERIC} model; this one is for {self.task}"
+        Raises:
+            UsageError: they do not have it.
+        """
+        if needed not in self.gives:
+            why, hint = self.wording().refusal(needed)
+            raise UsageError(Advice(option, f" {why}"), hint=instead or hint)
 
     # Cells
 
@@ -375,9 +371,12 @@ class TargetBase(TrainingBase):
         """The operations that make the codes (rows, 1) of predicted classes; -1 where a value is NaN. None without."""
         return None
 
-    def program_outputs(self, outputs: Outputs, codes: int | None) -> Outputs:
-        """The outputs of a program, which exporters print, from the nodes of values and those of `lower_codes`."""
-        return outputs
+    def program_outputs(self, outputs: Outputs, codes: int | None) -> Outputs | None:
+        """The outputs of a program, which exporters print, from the nodes of values and those of `lower_codes`.
+
+        None where a program cannot compute the columns of predictions, so that a model cannot be exported.
+        """
+        return None
 
     def decide(self, values: Floats, decision: Decision | None) -> Codes:
         """The codes (rows,) of the predicted classes; of several labels 1 or 0 for each (rows, labels)."""
@@ -552,12 +551,12 @@ class TargetBase(TrainingBase):
     def baseline(self, y: Truth, weights: Floats | None) -> Floats:
         """The values (outputs,) that the baseline predicts for any row, from the training rows."""
 
-    @abstractmethod
     def row_losses(self, loss: Loss, predicted: Floats, y: Truth, scale: Floats | float) -> Floats:
         """The training loss of each row (rows,) from the points, in units that suit several targets.
 
         `scale` is that of the target the model was trained with.
         """
+        return loss.per_row(predicted, self.loss_targets(y))
 
     @abstractmethod
     def row_errors(self, predictions: Predicted, y: Truth) -> tuple[Floats, str]:

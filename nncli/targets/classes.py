@@ -365,9 +365,6 @@ class Classes(Probabilities):
         counts = np.bincount(y, weights, minlength=len(self.labels)).astype(np.float64)
         return np.asarray(counts / counts.sum())
 
-    def row_losses(self, loss: Loss, predicted: Floats, y: Truth, scale: Floats | float) -> Floats:
-        return loss.per_row(predicted, y)
-
     def row_errors(self, predictions: Predicted, y: Truth) -> tuple[Floats, str]:
         """1 for a misclassified row."""
         return (predictions.classes != y).astype(np.float64), "error rate"

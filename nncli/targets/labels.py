@@ -13,6 +13,7 @@ import polars as pl
 from pydantic import Field
 
 from nncli.base.errors import Advice, DataError, SetKey
+from nncli.base.option import Needed
 from nncli.base.spec import Calibration, DistinctTexts, StrictStr, Task
 from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.data.columns.hashing import Hashes, hash_numbers
@@ -29,7 +30,7 @@ from nncli.targets.decision import Decision, LabelThresholds, constant_threshold
 from nncli.targets.explained import Explained, ExplainedProbability
 from nncli.targets.feature_scores import FeatureScores, NumberScores
 from nncli.targets.joined import JoinedColumns
-from nncli.targets.kind import Setting, T
+from nncli.targets.kind import Refusal, Setting, T
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
 from nncli.targets.metrics.classification import calibration_error
@@ -243,17 +244,6 @@ class MultilabelTarget(JoinedColumns):
     def uncertainty(self) -> Uncertainty:
         return "none"
 
-    @property
-    def no_labels(self) -> str:
-        return (
-            "needs a row to have one of several classes, and a row of this model has any number of "
-            f"{len(self.labels):,} labels, each with a probability of its own"
-        )
-
-    @property
-    def no_intervals(self) -> str:
-        return "needs numbers; this model predicts labels, each with a probability"
-
     def other_labels(self, rare: Sequence[str]) -> dict[str, str]:
         """`rare label 1` and so on; names of columns are no secret."""
         free = (name for n in count(1) if (name := f"rare label {n}") not in self.labels)
@@ -352,9 +342,6 @@ class MultilabelTarget(JoinedColumns):
         w = (np.ones(len(y)) if weights is None else weights)[:, None] * ~np.isnan(y)
         total = w.sum(axis=0)
         return np.asarray((w * (y == 1.0)).sum(axis=0) / np.where(total > 0.0, total, 1.0))
-
-    def row_losses(self, loss: Loss, predicted: Floats, y: Truth, scale: Floats | float) -> Floats:
-        return loss.per_row(predicted, y)
 
     def feature_scores(self, y: Truth, width: int) -> FeatureScores:
         """Scores by labels, of which some rows lack some."""
@@ -470,6 +457,16 @@ class MultilabelWording(LabelWording):
 
     def baseline(self, baseline: Predicted, quoted: Callable[[str], str]) -> str:
         return LabelScores.baseline
+
+    def refusal(self, needed: Needed) -> Refusal:
+        instead = "Use the calibrated probability of each label."
+        match needed:
+            case "prediction_set":
+                why = "needs a row to have one of several classes, and a row of this model has any number of"
+                return f"{why} {len(self.target.labels):,} labels, each with a probability of its own", instead
+            case "interval":
+                return "needs numbers; this model predicts labels, each with a probability", instead
+        return super().refusal(needed)
 
 
 def are_yes_no(cells: pl.Series) -> bool:

@@ -230,6 +230,9 @@ class Numbers(TargetBase):
             return rates
         return minimum(maximum(rates, self.rates.lowest), self.rates.highest)
 
+    def program_outputs(self, outputs: Outputs, codes: int | None) -> Outputs:
+        return outputs
+
     @property
     def labels(self) -> tuple[str, ...]:
         """None."""

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from nncli.base.bounds import LARGEST
 from nncli.base.errors import DataError, UsageError
+from nncli.base.option import Needed
 from nncli.base.rounding import rounded_apart
 from nncli.base.spec import DistinctTexts, PositiveFloat, StrictStr, Task
 from nncli.base.text import format_number, format_percent, join_quoted, quote
@@ -30,6 +31,7 @@ from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Trut
 from nncli.targets.decision import Decision
 from nncli.targets.explained import Explained, ExplainedProbability, Shorten
 from nncli.targets.joined import JoinedColumns
+from nncli.targets.kind import Refusal
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.registry import BUILT_IN, BoundMetric, metric_function, metric_title
 from nncli.targets.metrics.survival import (
@@ -234,17 +236,9 @@ class SurvivalTarget(JoinedColumns):
         return tuple(survival_name(time) for time in self.edges)
 
     @property
-    def no_labels(self) -> str:
-        return "needs a row to have one of several classes; this model predicts the time to an event"
-
-    @property
     def uncertainty(self) -> Uncertainty:
         """A lower bound, unless rows enter late: those whose event was before they entered are not in the table."""
         return "interval" if len(self.names) == 2 else "none"
-
-    @property
-    def no_intervals(self) -> str:
-        return f"needs rows that were all observed from 0 on; here they were from {quote(self.names[-1])} on"
 
     # Outputs of the network, and predictions
 
@@ -563,6 +557,16 @@ class SurvivalWording(Wording):
 
     def baseline(self, baseline: Predicted, quoted: Callable[[str], str]) -> str:
         return SurvivalScores.baseline
+
+    def refusal(self, needed: Needed) -> Refusal:
+        instead = "Use the survival curve."
+        match needed:
+            case "prediction_set":
+                return "needs a row to have one of several classes; this model predicts the time to an event", instead
+            case "interval":
+                entered = quote(self.target.names[-1])
+                return f"needs rows that were all observed from 0 on; here they were from {entered} on", instead
+        return super().refusal(needed)
 
     def empty_rows(self, frame: pl.DataFrame) -> int:
         return frame["prediction"].null_count()

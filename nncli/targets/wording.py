@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from nncli.base.option import Needed
+from nncli.targets.kind import Refusal
+
 if TYPE_CHECKING:
     from nncli.targets.base import Predicted, TargetBase, Truth
 
@@ -52,6 +55,12 @@ class Wording:
     def error_axis(self, name: str) -> tuple[float, str]:
         """The factor by which errors of this name are drawn, and the title of their axis."""
         return 1.0, name
+
+    def refusal(self, needed: Needed) -> Refusal:
+        """Why an option cannot be used that needs what predictions do not have, after its name, and a hint."""
+        model = {"interval": "a regression model", "curve": "a model of the time to an event"}
+        why = f"needs {model.get(needed, 'a classification model')}; this one is for {self.target.task}"
+        return why, "Leave it out."
 
     def empty_rows(self, frame: pl.DataFrame) -> int:
         """The number of rows without a prediction in a frame of predictions."""

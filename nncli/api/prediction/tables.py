@@ -114,13 +114,13 @@ class TargetModels:
 
     def predict(self, table: Table, options: PredictOptions) -> PredictedFrame:
         """The predictions of all targets, in columns such as `prediction_TARGET` and `proba_TARGET_CLASS`."""
-        if options.proba and not any(model.spec.target.has_probabilities for model, _ in self.models.values()):
+        if options.proba and all("probabilities" not in model.spec.target.gives for model, _ in self.models.values()):
             options.check_columns(self.first)
         if options.times:
             options.check_columns(self.first)
         frames, summaries, once = list[pl.DataFrame](), list[PredictionSummary](), options
         for name, (model, conformal) in self.models.items():
-            proba = options.proba and model.spec.target.has_probabilities
+            proba = options.proba and "probabilities" in model.spec.target.gives
             predicted = predict_whole_table(model, table, replace(once, proba=proba), conformal=conformal)
             columns = predicted.frame.columns[len(once.keep) :]
             frames.append(predicted.frame.rename({column: title_of(column, name) for column in columns}))

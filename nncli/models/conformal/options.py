@@ -119,13 +119,11 @@ class UncertaintyOptions(Options):
                         hint=Advice(f"For {100 * valid:g} % write ", use(field, valid), "."),
                     )
         field = target.uncertainty
-        instead = Advice(
-            "Use ", use(field, 0.9) if field != "none" else f"the {CURVE if target.has_curve else PROBABILITIES}", "."
-        )
-        if self.prediction_set and field != "prediction_set":
-            raise UsageError(Advice(use("prediction_set"), f" {target.no_labels}"), hint=instead)
-        if self.interval and field != "interval":
-            raise UsageError(Advice(use("interval"), f" {target.no_intervals}"), hint=instead)
+        instead = Advice("Use ", use(field, 0.9), ".") if field != "none" else None
+        if self.prediction_set:
+            target.require("prediction_set", use("prediction_set"), instead)
+        if self.interval:
+            target.require("interval", use("interval"), instead)
         if self.per_class and self.by is not None:
             raise UsageError(
                 Advice(use("per_class"), " and ", use("by"), " exclude each other"), hint="Leave one of them out."
@@ -133,22 +131,18 @@ class UncertaintyOptions(Options):
         if not self.prediction_set and self.of_sets is not None:
             hint = (
                 Advice("Add ", use("prediction_set", 0.9))
-                if target.has_labels
+                if field == "prediction_set"
                 else Advice("Remove ", use(self.of_sets))
             )
             raise UsageError(Advice(use(self.of_sets), " is for prediction sets of classes"), hint=Advice(hint, "."))
         if self.by in target.names:
             raise UsageError(
                 Advice(use("by"), f" {quote(self.by)} is the target, which new rows do not have"),
-                hint=Advice("Use ", use("per_class"), ".") if target.has_labels else "Name another column.",
+                hint=Advice("Use ", use("per_class"), ".") if field == "prediction_set" else "Name another column.",
             )
         if not self.levels and self.by is not None:
-            advice = Advice("Add ", use(field, 0.9), ".") if field != "none" else Advice("Leave it out.")
+            advice = "Leave it out." if field == "none" else Advice("Add ", use(field, 0.9), ".")
             raise UsageError(Advice(use("by"), " is for prediction intervals and sets"), hint=advice)
-
-
-PROBABILITIES, CURVE = "calibrated probability of each label", "survival curve"
-"""What a model of several labels, or of the time to an event, has instead of intervals and sets."""
 
 
 def set_column(level: float) -> str:

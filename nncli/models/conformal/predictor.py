@@ -145,7 +145,7 @@ class ConformalPredictor:
     def _title(self, code: int) -> str:
         target = self.model.spec.target
         if self.row_groups is None:
-            return target.labels[code] if target.has_labels else ""
+            return target.labels[code] if target.labels else ""
         return self.row_groups.title(code)
 
     def predict(self, table: Table) -> ConformalPredictions:

@@ -125,7 +125,8 @@ def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> di
     query = [value for value, _ in _table_options(model, has_levels=has_levels)]
     levels = model.model.spec.loss.quantile_levels
     bounds = (Bounds(LEVEL, 3, 4),) if has_levels else ()
-    outputs = target.program_outputs(Outputs(target.names, 0, 2 if levels else None, levels, bounds), codes=1)
+    numbers = Outputs(target.names, 0, 2 if levels else None, levels, bounds)
+    outputs = target.program_outputs(numbers, codes=1) or numbers
     output = output_data(outputs)
     if outputs.labels:
         model_data |= {"labels": list(target.labels), "classes": classes_of(outputs)}
