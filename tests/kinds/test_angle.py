@@ -13,7 +13,6 @@ import polars as pl
 import pytest
 
 from nncli.cli.app import COMMANDS
-
 from tests.kinds.angle import Angle, degrees_of, nearest
 from tests.warm_commands import warm_commands
 
