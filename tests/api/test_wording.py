@@ -72,7 +72,7 @@ CASES: dict[str, tuple[Command, str]] = {
     ),
     "predict probabilities of a regression": (
         lambda penguins, line, folder: predict(line, LINEAR, proba=True),
-        "--proba needs a classification model; this one is for regression",
+        "--proba needs a classification model; this one is for regression\n  Leave it out.",
     ),
     "predict without a column": (
         lambda penguins, line, folder: predict(line, LINEAR.drop("x2")),
