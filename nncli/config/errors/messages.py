@@ -157,7 +157,7 @@ class IssueWriter:
             fallback = Hint(f"The {verb} {join_quoted(siblings, max_words=MAX_KEYS)}." if listed else "")
             if better is not None:
                 candidates = [Hint(fallback.text, ConfigFix((*path[:-1], better), value, remove=path))]
-            elif isinstance(value, dict) and any(key in field_names(self.root) for key in value):
+            elif len(path) == 1 and isinstance(value, dict) and any(key in field_names(self.root) for key in value):
                 fallback = Hint(f"Its keys belong at the top level, not under {quote(word)}.")
                 candidates = ()
             else:

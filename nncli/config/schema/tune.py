@@ -171,6 +171,14 @@ Domain: TypeAlias = Annotated[
 class TuneSection(Spec):
     """How `nncli tune` searches for better hyperparameters. `nncli train` ignores it."""
 
+    foreign_keys: ClassVar[Mapping[str, str]] = MappingProxyType(
+        dict.fromkeys(
+            ("parameters", "params", "space", "search_space", "hyperparameters", "grid", "param_grid", "distributions"),
+            "Write the search space as search, for example search: {learning_rate: {from: 1e-4, to: 0.1, scale: log}}.",
+        )
+    )
+    """Keys of other libraries, and what is written here."""
+
     trials: Annotated[PositiveInt, Field(le=MAX_TRIALS)] = Field(
         30, description="Number of trials, besides trial 0, which is the configuration itself."
     )

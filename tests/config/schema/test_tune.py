@@ -121,6 +121,18 @@ def test_settings_are_checked(settings: str) -> None:
     assert caught.value.issues[0].location.line == FIRST_LINE - 1
 
 
+@pytest.mark.parametrize("word", ["parameters", "search_space", "grid"])
+def test_the_search_space_of_another_program_is_not_moved_to_the_top_level(word: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        loaded("l2: {from: 0, to: 1}", settings=f"{word}: {{batch_size: {{choices: [16, 32]}}}}")
+
+    (issue,) = caught.value.issues
+    assert issue.location.key == f"tune.{word}"
+    assert issue.hint is not None
+    example = issue.hint.removeprefix("Write the search space as search, for example search: ").removesuffix(".")
+    assert loaded(example[1:-1]).tune is not None
+
+
 def test_a_configuration_without_the_section_has_none() -> None:
     document = parse("data: {path: t.csv, target: y}", "c.yaml")
     assert load_document(document, (), folder=Path(), name="c").tune is None
