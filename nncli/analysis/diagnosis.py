@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from math import inf, isfinite, sqrt
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ from nncli.fitting.checks.diagnosis import (
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
 from nncli.fitting.train.provenance import check_tables_unchanged
 from nncli.models.model import Model
-from nncli.nn.arrays import RowIndices
+from nncli.nn.arrays import Floats, RowIndices
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.optim.schedules import ConstantRate
 from nncli.nn.parameters import Parameters
@@ -52,6 +52,7 @@ from nncli.run_directory.manifest import HISTORY, MANIFEST, METRICS, WEIGHTS, Ma
 from nncli.run_directory.remedies import MeasuredRemedy, read_remedies, save_remedies
 from nncli.run_directory.run import Run
 from nncli.targets.metrics.registry import higher_is_better
+from nncli.targets.row_scores import SquaredCorrelation
 
 MAX_ROWS, MAX_COMPARED = 20_000, 1_500
 """Rows that are searched for contradictions, and of which each is compared with each."""
@@ -256,23 +257,21 @@ def row_evidence(prepared: PreparedTraining, weights: Parameters | None = None) 
     arguments, data = prepared.arguments, prepared.fitted
     many, few = _sample(data, MAX_ROWS), _sample(data, MAX_COMPARED)
     target = prepared.spec.target
-    has_labels, is_scored = target.has_labels, target.has_labels or not target.has_probabilities
-    contradicting, example = _contradictions(_part(data, many), has_labels=has_labels) if is_scored else (0.0, None)
+    by = target.row_score
+    contradicting, example = (0.0, None) if by is None else _contradictions(_part(data, many), by)
     compared = _part(data, few)
     zero, baseline, dZ = _best_constant(prepared, compared)
     heavy, rows = _heavy_rows(compared, dZ)
-    predicted = None if weights is None else _predictions(prepared, weights, compared)
-    is_right = predicted == compared.y if has_labels and predicted is not None else np.ones(0, bool)
-    counts = np.bincount(compared.y) if len(is_right) else np.zeros(0, int)
-    recalls = {int(c): float(is_right[compared.y == c].mean()) for c in np.flatnonzero(counts >= MIN_OF_CLASS)}
+    predicted = None if weights is None or by is None else by.of_outputs(_values(prepared, weights, compared))
+    recalls = {} if by is None else by.recalls(predicted, by.values(compared.y), MIN_OF_CLASS)
     missed = min(recalls, key=lambda c: recalls[c], default=None)
     sizes = np.sqrt(np.square(compared.X, dtype=np.float64).mean(axis=0)) if compared.X.size else np.zeros(0)
     widest = int(sizes.argmax()) if sizes.size else -1
     return RowEvidence(
         baseline=baseline,
-        zero=zero if has_labels else 0.0,
-        score="accuracy" if has_labels else "R²",
-        target_size=1.0 if target.has_probabilities else sqrt(float(np.square(data.y, dtype=np.float64).mean())),
+        zero=0.0 if by is None else by.of_chance(zero),
+        score="" if by is None else by.name,
+        target_size=target.encoded_size(data.y),
         contradicting=contradicting,
         example=None
         if example is None
@@ -281,8 +280,8 @@ def row_evidence(prepared: PreparedTraining, weights: Parameters | None = None) 
         heavy_rows=tuple(arguments.row(int(few[i])) for i in rows),
         widest=arguments.features[widest] if 0 <= widest < len(arguments.features) else "",
         size=float(sizes[widest]) if sizes.size else 0.0,
-        neighbors=_neighbor_score(compared, has_labels=has_labels) if is_scored else None,
-        network=None if predicted is None or not is_scored else _score(predicted, compared),
+        neighbors=None if by is None else _neighbor_score(compared, by),
+        network=None if predicted is None or by is None else _score(by, predicted, compared),
         missed="" if missed is None else prepared.spec.target.labels[missed],
         recall=1.0 if missed is None else recalls[missed],
     )
@@ -318,22 +317,20 @@ def _best_constant(prepared: PreparedTraining, data: Dataset) -> tuple[float, fl
         return zero, head.forward(), head.backward().astype(np.float64)
 
 
-def _contradictions(data: Dataset, *, has_labels: bool) -> tuple[float, tuple[int, int] | None]:
+def _contradictions(data: Dataset, by: SquaredCorrelation) -> tuple[float, tuple[int, int] | None]:
     """The fraction of rows with another target than most rows of the same features, and two such rows."""
     features = np.ascontiguousarray(np.hstack([data.X, data.codes.astype(data.X.dtype)]))
-    y = data.y if has_labels else data.y[:, 0]
+    y = by.values(data.y)
     if not features.shape[1]:
         return 0.0, None
     keys = features.view(np.dtype((np.void, features.itemsize * features.shape[1])))[:, 0]
     _, group = np.unique(keys, return_inverse=True)
     order = np.argsort(group, kind="stable")
-    n, example, far = 0, None, 0.0 if has_labels else 0.5 * float(np.std(y))
+    n, example, far = 0, None, by.tolerance(y)
     for rows in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
         if len(rows) < 2:
             continue
-        values = y[rows]
-        usual = np.bincount(values).argmax() if has_labels else np.sort(values)[len(values) // 2]
-        other = np.abs(values - usual) > far
+        other = np.abs(y[rows] - by.usual(y[rows])) > far
         n += int(other.sum())
         if example is None and other.any():
             example = int(rows[np.argmin(other)]), int(rows[np.argmax(other)])
@@ -351,7 +348,7 @@ def _heavy_rows(data: Dataset, dZ: npt.NDArray[np.float64]) -> tuple[float, list
     return (float(norms[order].sum()) / total if total > 0.0 else 0.0), order[:3].tolist()
 
 
-def _neighbor_score(data: Dataset, *, has_labels: bool) -> float | None:
+def _neighbor_score(data: Dataset, by: SquaredCorrelation) -> float | None:
     """The score of the targets of each row's five nearest other rows, all features having the same spread."""
     X = data.X.astype(np.float64)
     X = (X - X.mean(axis=0)) / np.maximum(X.std(axis=0), 1e-12)
@@ -363,30 +360,21 @@ def _neighbor_score(data: Dataset, *, has_labels: bool) -> float | None:
         distance += 2.0 * (column[:, None] != column[None, :])
     np.fill_diagonal(distance, inf)
     nearest = np.argpartition(distance, NEIGHBORS, axis=1)[:, :NEIGHBORS]
-    if has_labels:
-        return _score(np.array([np.bincount(row).argmax() for row in data.y[nearest]]), data)
-    return _score(data.y[nearest, 0].mean(axis=1), data)
+    return _score(by, by.of_neighbors(by.values(data.y)[nearest]), data)
 
 
-def _predictions(prepared: PreparedTraining, weights: Parameters, data: Dataset) -> npt.NDArray[Any] | None:
-    """The codes of the classes, or the first outputs (rows,); None if one output has labels."""
+def _values(prepared: PreparedTraining, weights: Parameters, data: Dataset) -> Floats:
+    """The predicted values (rows, outputs) of encoded rows."""
     network, loss = prepared.arguments.network, prepared.arguments.loss
     bound = network.bind(weights, len(data), training=None, forward_only=True)
     bound.X[...], bound.codes[...] = data.X, data.codes
     bound.forward()
-    outputs = loss.inverse_link(bound.Z)
-    if not prepared.spec.target.has_labels:
-        return outputs[:, 0].copy()
-    return outputs.argmax(axis=1) if outputs.shape[1] > 1 else None
+    return loss.inverse_link(bound.Z)
 
 
-def _score(predicted: npt.NDArray[Any], data: Dataset) -> float:
-    """The accuracy of predicted classes, with the weights of the loss, or the squared correlation of numbers."""
-    if data.y.ndim == 1:
-        return float(np.average(predicted == data.y, weights=data.weights))
-    with np.errstate(all="ignore"):
-        value = float(np.corrcoef(predicted.astype(np.float64), data.y[:, 0].astype(np.float64))[0, 1]) ** 2
-    return value if isfinite(value) else 0.0
+def _score(by: SquaredCorrelation, predicted: npt.NDArray[Any], data: Dataset) -> float:
+    """The score of predictions (rows,), of classes with the weights of the loss."""
+    return by.score(predicted, by.values(data.y), data.weights)
 
 
 def sweep(prepared: PreparedTraining) -> Iterator[RateTrial]:

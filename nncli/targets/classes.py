@@ -46,6 +46,7 @@ from nncli.targets.metrics.registry import COST, METRICS, BoundMetric, metric_fu
 from nncli.targets.metrics.sums import UNKNOWN, ClassRows
 from nncli.targets.monitoring import Binned, Monitoring, Tracked, TrackedClasses, TrackedNumbers
 from nncli.targets.probabilities import Probabilities
+from nncli.targets.row_scores import Accuracy, SquaredCorrelation
 from nncli.targets.scoring import Comparison, LinearFit, Measure, Scoring, SelectionLoss, fit_logistic, softmax
 from nncli.targets.views import (
     ClassProbabilities,
@@ -96,6 +97,10 @@ class Classes(Probabilities):
     def names(self) -> tuple[str, ...]:
         """The name of the target column, in a tuple as of numbers."""
         return (self.name,)
+
+    @property
+    def row_score(self) -> SquaredCorrelation | None:
+        return Accuracy()
 
     @property
     def spellings(self) -> Mapping[str, Sequence[str]]:

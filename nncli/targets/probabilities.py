@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from nncli.nn.arrays import Codes, Floats
 from nncli.targets.base import TargetBase, Truth
+from nncli.targets.row_scores import SquaredCorrelation
 from nncli.targets.training import Members, MemberSum, log_loss_factors
 
 
@@ -13,6 +14,13 @@ class Probabilities(TargetBase):
     """The interface of a target whose predicted values are probabilities."""
 
     peak_learning_rate: ClassVar[float] = 0.04
+
+    @property
+    def row_score(self) -> SquaredCorrelation | None:
+        return None
+
+    def encoded_size(self, y: Truth) -> float:
+        return 1.0
 
     def averaging_factors(
         self, members: Members, total: MemberSum, counts: Codes, scored: tuple[Floats, Truth, Floats | None]

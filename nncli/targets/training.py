@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from nncli.nn.losses import MIN_PROBABILITY
 from nncli.targets.feature_scores import FeatureScores, NumberScores
 from nncli.targets.kind import KindBase, L, Refusal
 from nncli.targets.metrics.calibration import classification_factor, regression_factor
+from nncli.targets.row_scores import SquaredCorrelation
 
 if TYPE_CHECKING:
     from nncli.targets.base import Truth
@@ -39,6 +41,15 @@ class TrainingBase(KindBase):
     def feature_scores(self, y: Truth, width: int) -> FeatureScores:
         """Scores of so many features by which they tell about the targets y of some rows, which are still to add."""
         return NumberScores(width, y)
+
+    @property
+    def row_score(self) -> SquaredCorrelation | None:
+        """What the targets of training rows are scored by in a diagnosis; None where no score is known of a row."""
+        return SquaredCorrelation()
+
+    def encoded_size(self, y: Truth) -> float:
+        """The size of encoded targets y: the root of their mean square, or 1 where probabilities are predicted."""
+        return sqrt(float(np.square(y, dtype=np.float64).mean()))
 
     def loss_targets(self, y: Truth) -> Truth:
         """The targets y as the loss of a row takes them."""
