@@ -52,7 +52,7 @@ from nncli.run_directory.manifest import HISTORY, MANIFEST, METRICS, WEIGHTS, Ma
 from nncli.run_directory.remedies import MeasuredRemedy, read_remedies, save_remedies
 from nncli.run_directory.run import Run
 from nncli.targets.metrics.registry import higher_is_better
-from nncli.targets.row_scores import SquaredCorrelation
+from nncli.targets.row_scores import RowScore
 
 MAX_ROWS, MAX_COMPARED = 20_000, 1_500
 """Rows that are searched for contradictions, and of which each is compared with each."""
@@ -263,13 +263,14 @@ def row_evidence(prepared: PreparedTraining, weights: Parameters | None = None) 
     zero, baseline, dZ = _best_constant(prepared, compared)
     heavy, rows = _heavy_rows(compared, dZ)
     predicted = None if weights is None or by is None else by.of_outputs(_values(prepared, weights, compared))
-    recalls = {} if by is None else by.recalls(predicted, by.values(compared.y), MIN_OF_CLASS)
+    truth = compared.y if by is None else by.values(compared.y)
+    recalls = {} if by is None else by.recalls(predicted, truth, MIN_OF_CLASS)
     missed = min(recalls, key=lambda c: recalls[c], default=None)
     sizes = np.sqrt(np.square(compared.X, dtype=np.float64).mean(axis=0)) if compared.X.size else np.zeros(0)
     widest = int(sizes.argmax()) if sizes.size else -1
     return RowEvidence(
         baseline=baseline,
-        zero=0.0 if by is None else by.of_chance(zero),
+        zero=0.0 if by is None else by.chance_loss(zero),
         score="" if by is None else by.name,
         target_size=target.encoded_size(data.y),
         contradicting=contradicting,
@@ -281,7 +282,7 @@ def row_evidence(prepared: PreparedTraining, weights: Parameters | None = None) 
         widest=arguments.features[widest] if 0 <= widest < len(arguments.features) else "",
         size=float(sizes[widest]) if sizes.size else 0.0,
         neighbors=None if by is None else _neighbor_score(compared, by),
-        network=None if predicted is None or by is None else _score(by, predicted, compared),
+        network=None if predicted is None or by is None else by.score(predicted, truth, compared.weights),
         missed="" if missed is None else prepared.spec.target.labels[missed],
         recall=1.0 if missed is None else recalls[missed],
     )
@@ -317,7 +318,7 @@ def _best_constant(prepared: PreparedTraining, data: Dataset) -> tuple[float, fl
         return zero, head.forward(), head.backward().astype(np.float64)
 
 
-def _contradictions(data: Dataset, by: SquaredCorrelation) -> tuple[float, tuple[int, int] | None]:
+def _contradictions(data: Dataset, by: RowScore) -> tuple[float, tuple[int, int] | None]:
     """The fraction of rows with another target than most rows of the same features, and two such rows."""
     features = np.ascontiguousarray(np.hstack([data.X, data.codes.astype(data.X.dtype)]))
     y = by.values(data.y)
@@ -330,7 +331,7 @@ def _contradictions(data: Dataset, by: SquaredCorrelation) -> tuple[float, tuple
     for rows in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
         if len(rows) < 2:
             continue
-        other = np.abs(y[rows] - by.usual(y[rows])) > far
+        other = np.abs(y[rows] - by.typical(y[rows])) > far
         n += int(other.sum())
         if example is None and other.any():
             example = int(rows[np.argmin(other)]), int(rows[np.argmax(other)])
@@ -348,7 +349,7 @@ def _heavy_rows(data: Dataset, dZ: npt.NDArray[np.float64]) -> tuple[float, list
     return (float(norms[order].sum()) / total if total > 0.0 else 0.0), order[:3].tolist()
 
 
-def _neighbor_score(data: Dataset, by: SquaredCorrelation) -> float | None:
+def _neighbor_score(data: Dataset, by: RowScore) -> float | None:
     """The score of the targets of each row's five nearest other rows, all features having the same spread."""
     X = data.X.astype(np.float64)
     X = (X - X.mean(axis=0)) / np.maximum(X.std(axis=0), 1e-12)
@@ -360,7 +361,8 @@ def _neighbor_score(data: Dataset, by: SquaredCorrelation) -> float | None:
         distance += 2.0 * (column[:, None] != column[None, :])
     np.fill_diagonal(distance, inf)
     nearest = np.argpartition(distance, NEIGHBORS, axis=1)[:, :NEIGHBORS]
-    return _score(by, by.of_neighbors(by.values(data.y)[nearest]), data)
+    values = by.values(data.y)
+    return by.score(by.of_neighbors(values[nearest]), values, data.weights)
 
 
 def _values(prepared: PreparedTraining, weights: Parameters, data: Dataset) -> Floats:
@@ -370,11 +372,6 @@ def _values(prepared: PreparedTraining, weights: Parameters, data: Dataset) -> F
     bound.X[...], bound.codes[...] = data.X, data.codes
     bound.forward()
     return loss.inverse_link(bound.Z)
-
-
-def _score(by: SquaredCorrelation, predicted: npt.NDArray[Any], data: Dataset) -> float:
-    """The score of predictions (rows,), of classes with the weights of the loss."""
-    return by.score(predicted, by.values(data.y), data.weights)
 
 
 def sweep(prepared: PreparedTraining) -> Iterator[RateTrial]:

@@ -117,10 +117,7 @@ def prepare_export(run: str | Path, output: str | Path | None = None, *, options
     opened = Run.open(Path(run))
     model = opened.load_model()
     if options.interval:
-        noun = model.spec.target.output_noun
-        instead = Advice(f"Leave it out: the file has the probability of each {noun}.")
-        has_labels = bool(model.spec.target.labels)
-        model.spec.target.require("interval", ExportOptions.use("interval"), instead if has_labels else None)
+        model.spec.target.require("interval", ExportOptions.use("interval"))
     conformal = conformal_predictor(opened, model, UncertaintyOptions(interval=options.interval))
     with log_duration("describing the model as a program"):
         program = _select_outputs(lower_model(model, conformal), labels=options.labels, proba=options.proba)

@@ -323,7 +323,7 @@ def _check_parts(folder: Path, spec: ModelSpec) -> None:
         and network.embedded_numeric in ((), encoder.embeddable_positions)
         and network.offset == encoder.offset
         and [(e.name, e.n_embeddings, e.width) for e in network.embeddings] == tables
-        and target.learns_by(loss, spec.temperature)
+        and target.accepts_loss(loss, spec.temperature)
         and network.n_outputs == loss.outputs(target.n_outputs)
         and target.is_whole
         and _decision_fits(spec)

@@ -339,6 +339,10 @@ class TargetBase(TrainingBase):
         """Targets as the loss takes them: codes, or numbers in the precision of the network."""
         return y
 
+    def loss_targets(self, y: Truth) -> Truth:
+        """Targets as `per_row` of the loss takes them: encoded, or in the units to which `decode` returns."""
+        return self.encode(y)
+
     def encode_predictions(self, values: Floats, precision: Precision) -> Truth:
         """Predictions (rows, outputs) of another model as the loss takes them, for a kind without labels."""
         return self.encode(values, precision)
@@ -466,13 +470,13 @@ class TargetBase(TrainingBase):
 
     def accepts(self, member: TargetBase) -> bool:
         """Whether a model of this target can have a member of that one."""
-        return self.answers_as(member)
+        return self.is_same_kind(member)
 
-    def answers_as(self, other: TargetBase) -> bool:
+    def is_same_kind(self, other: TargetBase) -> bool:
         """Whether another target is of the same kind, and of the same columns."""
         return (self.task, self.names) == (other.task, other.names)
 
-    def learns_by(self, loss: LossBase, temperature: float = 1.0) -> bool:
+    def accepts_loss(self, loss: LossBase, temperature: float = 1.0) -> bool:
         """Whether a model can have this loss, and probabilities of this temperature."""
         return loss.task == self.task and (self.has_temperature or temperature == 1.0)
 

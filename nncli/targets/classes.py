@@ -46,7 +46,7 @@ from nncli.targets.metrics.registry import COST, METRICS, BoundMetric, metric_fu
 from nncli.targets.metrics.sums import UNKNOWN, ClassRows
 from nncli.targets.monitoring import Binned, Monitoring, Tracked, TrackedClasses, TrackedNumbers
 from nncli.targets.probabilities import Probabilities
-from nncli.targets.row_scores import Accuracy, SquaredCorrelation
+from nncli.targets.row_scores import Accuracy, RowScore
 from nncli.targets.scoring import Comparison, LinearFit, Measure, Scoring, SelectionLoss, fit_logistic, softmax
 from nncli.targets.views import (
     ClassProbabilities,
@@ -99,7 +99,7 @@ class Classes(Probabilities):
         return (self.name,)
 
     @property
-    def row_score(self) -> SquaredCorrelation | None:
+    def row_score(self) -> RowScore | None:
         return Accuracy()
 
     @property

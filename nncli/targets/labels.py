@@ -459,7 +459,7 @@ class MultilabelWording(LabelWording):
         return LabelScores.baseline
 
     def refusal(self, needed: Needed) -> Refusal:
-        instead = "Use the calibrated probability of each label."
+        instead = "Leave it out, and use the calibrated probability of each label."
         match needed:
             case "prediction_set":
                 why = "needs a row to have one of several classes, and a row of this model has any number of"

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from nncli.nn.arrays import Codes, Floats
 from nncli.targets.base import TargetBase, Truth
-from nncli.targets.row_scores import SquaredCorrelation
+from nncli.targets.row_scores import RowScore
 from nncli.targets.training import Members, MemberSum, log_loss_factors
 
 
@@ -16,7 +16,7 @@ class Probabilities(TargetBase):
     peak_learning_rate: ClassVar[float] = 0.04
 
     @property
-    def row_score(self) -> SquaredCorrelation | None:
+    def row_score(self) -> RowScore | None:
         return None
 
     def encoded_size(self, y: Truth) -> float:

@@ -206,10 +206,6 @@ class SurvivalTarget(JoinedColumns):
     def truth_columns(self) -> tuple[tuple[str, bool], ...]:
         return tuple((name, j == 1) for j, name in enumerate(self.names))
 
-    def loss_targets(self, y: Truth) -> Truth:
-        """The bins of the events."""
-        return self.encode(y)
-
     def hash_cells(self, table: Table) -> list[Hashes]:
         return [hash_numbers(column) for column in self.read(table).T]
 
@@ -559,7 +555,7 @@ class SurvivalWording(Wording):
         return SurvivalScores.baseline
 
     def refusal(self, needed: Needed) -> Refusal:
-        instead = "Use the survival curve."
+        instead = "Leave it out, and use the survival curve."
         match needed:
             case "prediction_set":
                 return "needs a row to have one of several classes; this model predicts the time to an event", instead

@@ -16,7 +16,7 @@ from nncli.nn.losses import MIN_PROBABILITY
 from nncli.targets.feature_scores import FeatureScores, NumberScores
 from nncli.targets.kind import KindBase, L, Refusal
 from nncli.targets.metrics.calibration import classification_factor, regression_factor
-from nncli.targets.row_scores import SquaredCorrelation
+from nncli.targets.row_scores import RowScore, RSquared
 
 if TYPE_CHECKING:
     from nncli.targets.base import Truth
@@ -43,17 +43,13 @@ class TrainingBase(KindBase):
         return NumberScores(width, y)
 
     @property
-    def row_score(self) -> SquaredCorrelation | None:
+    def row_score(self) -> RowScore | None:
         """What the targets of training rows are scored by in a diagnosis; None where no score is known of a row."""
-        return SquaredCorrelation()
+        return RSquared()
 
     def encoded_size(self, y: Truth) -> float:
         """The size of encoded targets y: the root of their mean square, or 1 where probabilities are predicted."""
         return sqrt(float(np.square(y, dtype=np.float64).mean()))
-
-    def loss_targets(self, y: Truth) -> Truth:
-        """The targets y as the loss of a row takes them."""
-        return y
 
     def no_temperature(self, *, is_monotone: bool, has_validation: bool) -> Refusal | None:
         """Why no temperature calibrates it, perhaps with monotone columns, and a hint; None if one does."""

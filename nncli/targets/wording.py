@@ -83,5 +83,10 @@ class LabelWording(Wording):
         labels = self.target.labels
         return f"{len(labels):,} {self.target.output_nouns}, {quoted(labels)}"
 
+    def refusal(self, needed: Needed) -> Refusal:
+        why, instead = super().refusal(needed)
+        each = f"Leave it out, and use the probability of each {self.target.output_noun}."
+        return why, each if needed == "interval" else instead
+
     def error_axis(self, name: str) -> tuple[float, str]:
         return 100.0, f"{name}, %"

@@ -12,8 +12,9 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 import polars as pl
 
+from nncli.base.errors import UsageError
 from nncli.base.spec import DistinctTexts
-from nncli.base.text import format_number
+from nncli.base.text import format_number, join_quoted, quote
 from nncli.data.columns.hashing import Hashes, hash_numbers
 from nncli.data.columns.parsing import CellErrors, numbers_and_errors, raise_first
 from nncli.data.table import Table
@@ -27,6 +28,10 @@ from nncli.targets.metrics.registry import BoundMetric, metric_function
 from nncli.targets.metrics.regression import REGRESSION_METRICS, RegressionResamples, regression_scores
 from nncli.targets.scoring import Comparison, Measure, Scoring, SelectionLoss
 from nncli.targets.views import ActualByPredicted, Intervals, View
+
+METRIC_NAMES = ("rmse", "mae", "median_absolute_error")
+METRICS = tuple(metric for metric in REGRESSION_METRICS if metric.name in METRIC_NAMES)
+"""Those of the difference of two angles alone; the R² and the relative error of angles depend on where 0 is."""
 
 
 class AngleLoss(MSE):
@@ -77,9 +82,6 @@ class Angle(TargetBase):
         radians = np.radians(y[:, 0])
         return np.stack([np.cos(radians), np.sin(radians)], axis=1).astype(precision)
 
-    def loss_targets(self, y: Truth) -> Truth:
-        return self.encode(y)
-
     def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
         return {"prediction": pl.Series(degrees_of(predictions.values))}
 
@@ -89,17 +91,23 @@ class Angle(TargetBase):
     def scoring(self, loss: Loss) -> Scoring:
         return AngleScoring()
 
+    @classmethod
+    def metric_names(cls) -> tuple[str, ...]:
+        return METRIC_NAMES
+
     def metric(self, name: str, decision: Decision | None = None) -> BoundMetric:
+        if name not in self.metric_names():
+            raise UsageError(f"an angle has no metric {quote(name)}", hint=f"Use one of {join_quoted(METRIC_NAMES)}.")
         metric = metric_function(name, self.family)
         return lambda y, values, weights: metric(y[:, 0], nearest(values, y), weights)
 
     def scores(self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss) -> tuple[ScoreValues, ...]:
         predicted = nearest(predictions.values, y)
-        return (regression_scores(self.names[0], y[:, 0], predicted, weights, REGRESSION_METRICS),)
+        return (regression_scores(self.names[0], y[:, 0], predicted, weights, METRICS),)
 
     def samples(self, predictions: Predicted, y: Truth, W: Samples, names: Sequence[str], loss: Loss) -> list[Samples]:
         actual, predicted = y[:, 0], nearest(predictions.values, y)
-        metrics = tuple(metric for metric in REGRESSION_METRICS if metric.name in names)
+        metrics = tuple(metric for metric in METRICS if metric.name in names)
         return [resampled_scores(metrics, RegressionResamples(actual, predicted, W), actual, predicted, W)]
 
     def baseline(self, y: Truth, weights: Floats | None) -> Floats:

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from nncli.base.errors import UsageError
 from nncli.cli.app import COMMANDS
 from tests.kinds.angle import Angle, degrees_of, nearest
 from tests.warm_commands import warm_commands
@@ -166,3 +167,9 @@ def test_the_mean_of_angles_is_that_of_their_points() -> None:
     points = Angle(names=("wind",)).encode(np.array([[359.0], [1.0]])).mean(axis=0, keepdims=True)
 
     assert nearest(points, np.zeros((1, 1))) == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["r2", "mape"])
+def test_a_metric_that_depends_on_where_zero_is_is_refused(name: str) -> None:
+    with pytest.raises(UsageError):
+        Angle(names=("wind",)).metric(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
+from functools import singledispatch
 from typing import Any
 
 from nncli.analysis.diagnosis import Diagnosis
@@ -27,10 +28,11 @@ from nncli.analysis.report.page import (
     display,
 )
 from nncli.analysis.report.pictures import picture
+from nncli.analysis.report.sections.classification import classification, decision, thresholds
 from nncli.analysis.report.sections.errors import largest_errors, slices
 from nncli.analysis.report.sections.feature_importance import FeatureImportance, feature_importance
 from nncli.analysis.report.sections.learning_curves import learning_curves
-from nncli.analysis.report.sections.predictions import headline_intervals, uncertainty
+from nncli.analysis.report.sections.predictions import headline_intervals, residuals, survival, uncertainty
 from nncli.analysis.report.sections.scores import (
     COMMANDS,
     held_out_scores,
@@ -51,7 +53,6 @@ from nncli.analysis.report.sections.scores import (
     verdicts,
 )
 from nncli.analysis.report.sections.training_health import training_health
-from nncli.analysis.report.sections.views import view_sections
 from nncli.base.findings import Finding
 from nncli.base.logs import format_duration
 from nncli.base.text import format_number, format_percent, json_safe
@@ -60,6 +61,7 @@ from nncli.fitting.table_report import TableReport, check_table
 from nncli.models.scores import ScoresWithIntervals, ScoreWithInterval
 from nncli.run_directory.history_and_metrics import RecordedMetrics
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
+from nncli.targets.views import ClassProbabilities, PositiveClass, Residuals, SurvivalCurves, View
 from nncli.version import __version__
 
 MAX_FINDINGS = 40
@@ -209,6 +211,38 @@ def row_sections(
         largest_errors(held_out, importance),
         data(held_out),
     ]
+
+
+def view_sections(held_out: HeldOutPredictions) -> tuple[Section, ...]:
+    """The sections of all views of the scored rows."""
+    views = held_out.head.views.of_rows(held_out.predictions, held_out.y, held_out.weights, held_out.baseline)
+    return tuple(section for view in views for section in _sections(view, held_out) if section is not None)
+
+
+@singledispatch
+def _sections(view: View, held_out: HeldOutPredictions) -> tuple[Section | None, ...]:
+    """The sections of a view; none of one that reports do not know."""
+    return ()
+
+
+@_sections.register
+def _(view: ClassProbabilities, held_out: HeldOutPredictions) -> tuple[Section | None, ...]:
+    return (*classification(view, held_out), decision(held_out))
+
+
+@_sections.register
+def _(view: PositiveClass, held_out: HeldOutPredictions) -> tuple[Section | None, ...]:
+    return (thresholds(view, held_out),)
+
+
+@_sections.register
+def _(view: Residuals, held_out: HeldOutPredictions) -> tuple[Section | None, ...]:
+    return (residuals(view),)
+
+
+@_sections.register
+def _(view: SurvivalCurves, held_out: HeldOutPredictions) -> tuple[Section | None, ...]:
+    return (survival(view),)
 
 
 def provenance(summary: RunSummary) -> Section:

@@ -234,7 +234,7 @@ def incompatibilities(served: ServedModel, new: ServedModel) -> list[str]:
     """
     reasons = []
     old_target, target = served.model.spec.target, new.model.spec.target
-    if not target.answers_as(old_target):
+    if not target.is_same_kind(old_target):
         reasons.append(f"it predicts {target.title} in place of {old_target.title}")
     unknown = [name for name in new.schema.required if name not in served.schema.by_name]
     if unknown:

@@ -12,7 +12,7 @@ import polars as pl
 from nncli import train
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.analysis.report.page import Columns, Details, Part, Section, Table
-from nncli.analysis.report.sections.views import view_sections
+from nncli.analysis.report.run_page import view_sections
 from nncli.api.report import ReportFiles, report
 
 HOSTILE = (

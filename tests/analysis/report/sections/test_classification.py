@@ -10,7 +10,7 @@ import pytest
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.analysis.report.page import Figure, Gallery
-from nncli.analysis.report.sections.views import view_sections
+from nncli.analysis.report.run_page import view_sections
 from nncli.models.predictions import Predictions
 from nncli.targets.classes import ClassificationTarget
 from tests.analysis.report.support import flat

@@ -10,8 +10,8 @@ import pytest
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.analysis.report.page import Gallery, Part
+from nncli.analysis.report.run_page import view_sections
 from nncli.analysis.report.sections import predictions as module
-from nncli.analysis.report.sections.views import view_sections
 from nncli.models.predictions import Predictions
 from nncli.nn.losses import Normal, Quantile
 from tests.analysis.report.support import section_of
