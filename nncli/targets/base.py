@@ -521,7 +521,13 @@ class TargetBase(TrainingBase):
     @classmethod
     def metric_names(cls) -> tuple[str, ...]:
         """The metrics that a configuration may name."""
-        return metric_names(cls.family, cls.task_name())
+        return metric_names(*cls.metric_tasks())
+
+    @classmethod
+    def metric_tasks(cls) -> tuple[Task, ...]:
+        """The tasks whose metrics it has: that of its family, and those of the kinds that it extends, its own last."""
+        extended = (kind.task_name() for kind in reversed(cls.__mro__) if issubclass(kind, TargetBase))
+        return tuple(dict.fromkeys(task for task in (cls.family, *extended) if task))
 
     @abstractmethod
     def metric(self, name: str, decision: Decision | None = None) -> BoundMetric:

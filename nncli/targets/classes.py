@@ -320,7 +320,7 @@ class Classes(Probabilities):
             raise ValueError("y: no such class")
 
     def metric(self, name: str, decision: Decision | None = None) -> BoundMetric:
-        metric, K = metric_function(name, self.family, self.task), len(self.labels)
+        metric, K = metric_function(name, *self.metric_tasks()), len(self.labels)
         if name in {metric.name for metric in POSITIVE_CLASS_METRICS} and K != 2:
             message = f"{name} needs two classes, and {quote(self.name)} has {K:,}"
             raise UsageError(message, hint="Use macro_f1 or balanced_accuracy.")
@@ -331,7 +331,7 @@ class Classes(Probabilities):
     def scores(self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss) -> ClassificationScores:
         costs = self._costs(predictions)
         codes = self._decided(predictions)
-        last = plugin_metrics(self.family, self.task)
+        last = plugin_metrics(*self.metric_tasks())
         return classification_scores(
             y, predictions.values, self.labels, weights, codes, costs, self.further_metrics, last
         )

@@ -1,0 +1,45 @@
+"""A kind of answer composed of ordered classes: school grades from F to A, with the grade points that they are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
+
+import numpy as np
+import polars as pl
+
+from nncli.nn.arrays import Floats
+from nncli.nn.losses.classification import Ordinal
+from nncli.targets.base import UNSCALED, FitOptions, Predicted
+from nncli.targets.ordinal import OrderedClasses
+from nncli.data.table import Table
+
+POINTS = {"F": 0.0, "D": 1.0, "C": 2.0, "B": 3.0, "A": 4.0}
+
+
+class GradeLoss(Ordinal):
+    """The loss of ordered classes, for grades."""
+
+    type: Literal["grade"] = "grade"  # type: ignore[assignment]  # a name of its own
+    task: ClassVar[str] = "grade"
+
+
+class Grade(OrderedClasses):
+    """A grade. `points` are the expected grade points of a row."""
+
+    task: Literal["grade"] = "grade"  # type: ignore[assignment]  # a name of its own
+    noun: ClassVar[str] = "grade"
+
+    @classmethod
+    def class_order(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> tuple[str, ...]:
+        return tuple(POINTS)
+
+    def points(self, probabilities: Floats) -> Floats:
+        """The expected grade points (rows,) of probabilities (rows, grades)."""
+        return np.asarray(probabilities @ np.array([POINTS[label] for label in self.labels]))
+
+    def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
+        return {
+            **super().columns(predictions, proba=proba),
+            "points": pl.Series(self.points(predictions.values)),
+        }
