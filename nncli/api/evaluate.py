@@ -165,7 +165,7 @@ def evaluate_data(
         raise DataError("no row can be read", location=Location(source=table.source), hint="Correct the cells.")
     with log_duration("scoring"):
         rows, note = labeled_truth(labeled, model, sample_weight)
-        y, weights, predictions = rows.y, rows.weights, replace(predictions, exposure=rows.exposure)
+        y, weights, predictions = rows.y, rows.weights, replace(predictions, context=rows.context)
         scores, decision = score(predictions, y, weights, model.spec.loss), model.spec.decision
         constant = None
         baseline = baseline_predictions(target, rows, rows, model.spec.loss)

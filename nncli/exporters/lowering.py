@@ -10,7 +10,8 @@ from operator import add
 import numpy as np
 
 from nncli.base.errors import UsageError
-from nncli.data.encoders.encoder import lower_encoder, program_inputs
+from nncli.data.encoders.encoder import Encoder, lower_encoder, program_inputs
+from nncli.data.encoders.numeric import OffsetColumn, PositiveColumn
 from nncli.data.table import Table
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel, Ensemble
@@ -24,23 +25,53 @@ from nncli.targets.target import Target
 
 
 @dataclass(frozen=True)
+class LoweredContext:
+    """What predictions of rows are relative to; see `nncli.data.encoders.row_context.RowContext`."""
+
+    exposure: Value | None
+    offset: Value | None
+
+    def absolute(self, relative: Value) -> Value:
+        """The operations of `RowContext.absolute`."""
+        values = relative if self.exposure is None else relative * self.exposure
+        return values if self.offset is None else values + self.offset
+
+
+def _lower_context(encoder: Encoder, builder: Builder, inputs: Mapping[str, ProgramInput]) -> LoweredContext | None:
+    """The columns that answers are relative to; None if there are none."""
+    columns = encoder.context_columns
+    if not columns:
+        return None
+    exposure, offset = (
+        next((builder.input(inputs[column.name]) for column in columns if isinstance(column, kind)), None)
+        for kind in (PositiveColumn, OffsetColumn)
+    )
+    return LoweredContext(exposure, offset)
+
+
+@dataclass(frozen=True)
 class LoweredPredictions:
     """The values of predictions: numbers or probabilities (rows, outputs), and quantiles (rows, targets · levels).
 
-    With an `exposure` (rows, 1) they are rates, which are to be multiplied by it.
+    They are relative to the `context`, if there is one.
     """
 
     values: Value
     quantiles: Value | None = None
-    exposure: Value | None = None
+    context: LoweredContext | None = None
 
-    def for_exposure(self) -> LoweredPredictions:
-        """The values for the exposure of each row."""
-        return self if self.exposure is None else LoweredPredictions(self.values * self.exposure)
+    def absolute(self) -> LoweredPredictions:
+        """The values in the context of their rows."""
+        if self.context is None:
+            return self
+        quantiles = None if self.quantiles is None else self.context.absolute(self.quantiles)
+        return LoweredPredictions(self.context.absolute(self.values), quantiles)
 
-    def per(self, exposure: Value) -> LoweredPredictions:
-        """The rates of the values."""
-        return self if self.exposure is not None else LoweredPredictions(self.values / exposure, exposure=exposure)
+    def relative_to(self, context: LoweredContext) -> LoweredPredictions:
+        """The values relative to a context."""
+        if self.context is not None or context.exposure is None:
+            return self
+        return LoweredPredictions(self.values / context.exposure, context=context)
 
 
 def lower_model(model: AnyModel, conformal: ConformalPredictor | None = None) -> Program:
@@ -57,11 +88,11 @@ def lower_model(model: AnyModel, conformal: ConformalPredictor | None = None) ->
         builder.input(column)
     precision = members[0].spec.network.precision
     lowered = [_lower_member(member, builder, inputs) for member in members]
-    exposure = members[0].spec.encoder.exposure
-    if exposure is not None:  # a member may be of an older version, without rates
-        e = builder.input(inputs[exposure.name])
-        lowered = [member.per(e) if model.spec.target.has_rates else member.for_exposure() for member in lowered]
-    mean = _lower_mean(model, lowered, precision).for_exposure()
+    context = _lower_context(members[0].spec.encoder, builder, inputs)
+    if context is not None:  # a member may be of an older version, whose values are not relative
+        is_relative = model.spec.target.is_relative
+        lowered = [member.relative_to(context) if is_relative else member.absolute() for member in lowered]
+    mean = _lower_mean(model, lowered, precision).absolute()
     bounds = () if conformal is None else _lower_intervals(conformal, lowered, precision)
     target, loss = model.spec.target, model.spec.loss
     of_distribution = mean.quantiles if loss.has_distribution else None
@@ -97,8 +128,11 @@ def _lower_intervals(
     ]
     of_levels = [weighted_mean(quantiles, group, weights) for group in conformal.groups.members] if quantiles else []
     target = conformal.model.spec.target
-    exposure = members[0].exposure
-    bounds = (calibration.lower(target, by_group, of_levels, exposure) for calibration in conformal.calibrations)
+    context = members[0].context
+    bounds = (
+        calibration.lower(target, by_group, of_levels, None if context is None else context.exposure)
+        for calibration in conformal.calibrations
+    )
     return tuple(bound for bound in bounds if bound is not None)
 
 
@@ -117,12 +151,17 @@ def _lower_member(model: Model, builder: Builder, inputs: Mapping[str, ProgramIn
     embedded = zip(spec.network.embeddings, features.embedded, strict=True)
     vectors = [column.codes.look_up(p[e.param_spec.name][column.member_codes]) for e, column in embedded]
     precision, target, column = spec.network.precision, spec.target, spec.encoder.exposure
-    multiplies = column is not None and target.has_rates
-    z = spec.network.lower(model.parameters, features.X, vectors, adds_offset=not multiplies)
+    context = _lower_context(spec.encoder, builder, inputs) if target.is_relative else None
+    z = spec.network.lower(model.parameters, features.X, vectors, adds_offset=context is None)
     values, quantiles = round_to(precision, spec.loss.lower_inverse_link(z)), spec.loss.lower_quantiles(z)
-    if column is not None and multiplies:
-        rates = target.lower_clip_rates(target.lower_decode(values) / column.center)
-        return LoweredPredictions(rates, exposure=builder.input(inputs[column.name]))
+    if context is not None:
+        decoded = target.lower_decode(values)
+        relative = target.lower_clip_relative(decoded if column is None else decoded / column.center)
+        if quantiles is None:
+            return LoweredPredictions(relative, context=context)
+        rounded, count = round_to(precision, quantiles), len(spec.loss.quantile_levels)
+        of_levels = target.lower_clip_relative(target.lower_decode(rounded, count))
+        return LoweredPredictions(relative, of_levels, context)
     if quantiles is None:
         return LoweredPredictions(_at_temperature(target, target.lower_decode(values), spec.temperature, precision))
     rounded, count = round_to(precision, quantiles), len(spec.loss.quantile_levels)
@@ -142,7 +181,7 @@ def _lower_mean(model: AnyModel, members: Sequence[LoweredPredictions], precisio
     quantiles = [member.quantiles for member in members if member.quantiles is not None]
     every = range(len(members))
     of_levels = weighted_mean(quantiles, every, model.spec.weights) if quantiles else None
-    return LoweredPredictions(values, of_levels, members[0].exposure)
+    return LoweredPredictions(values, of_levels, members[0].context)
 
 
 def mean_of(model: Ensemble, values: Sequence[Value], precision: Precision) -> Value:

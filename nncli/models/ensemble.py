@@ -132,7 +132,7 @@ class Ensemble:
                 [Input(member.inputs(rows.X), rows.codes) for member, rows in zip(self.members, encoded, strict=True)]
             )
         decoded = [
-            member.decode(Z, rows.exposure) for member, Z, rows in zip(self.members, outputs, encoded, strict=True)
+            member.decode(Z, rows.context) for member, Z, rows in zip(self.members, outputs, encoded, strict=True)
         ]
         return [
             replace(member_predictions, anomalies=rows.anomalies) if rows.anomalies.columns else member_predictions
@@ -165,7 +165,7 @@ class Ensemble:
 
     def averages(self, predictions: Sequence[Predictions], groups: Iterable[Sequence[int]]) -> list[Predictions]:
         """The mean of each group of members, from the predictions of all members for the same rows."""
-        exposure = predictions[0].exposure if self.spec.target.has_rates else None
+        context = predictions[0].context if self.spec.target.is_relative else None
         points = [self.weighted(i, self.member_points(member)) for i, member in enumerate(predictions)]
         anomalies, means = reduce(and_, (member.anomalies for member in predictions)), []
         for members in groups:
@@ -173,13 +173,8 @@ class Ensemble:
             for i in members:
                 total += points[i]
             mean = replace(self.mean(total, self.total_weight(members)), anomalies=anomalies)
-            means.append(mean if exposure is None else self._of_rates(mean, exposure))
+            means.append(mean if context is None else mean.in_context(context))
         return means
-
-    def _of_rates(self, rates: Predictions, exposure: npt.NDArray[np.float64]) -> Predictions:
-        """The predictions of rows with these rates and exposures (rows,)."""
-        target, precision = rates.target, rates.precision
-        return Predictions.of_rates(target, rates.values, exposure, precision, rates.anomalies, rates.loss)
 
     @property
     def weights(self) -> tuple[float, ...]:
@@ -212,8 +207,8 @@ class Ensemble:
         return predictions.with_temperature(self.spec.temperature).aligned(self.spec.target)
 
     def member_points(self, predictions: Predictions) -> npt.NDArray[np.float64]:
-        """What a member adds to the mean: its points, or rates."""
-        return predictions.per_exposure if self.spec.target.has_rates else self.of_member(predictions).points
+        """What a member adds to the mean: its points, relative ones if there are."""
+        return predictions.relative_points if self.spec.target.is_relative else self.of_member(predictions).points
 
     def mean(
         self,

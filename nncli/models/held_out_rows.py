@@ -19,6 +19,7 @@ import safetensors
 import safetensors.numpy
 
 from nncli.data.columns.parsing import read_text
+from nncli.data.encoders.row_context import RowContext
 from nncli.data.sample_weights import Weights
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
@@ -41,6 +42,7 @@ LARGEST_FILE = 16 * MAX_VALUES + 64 * MAX_ROWS + MAX_CATEGORY_CELLS + (1 << 24)
 MEMBER_ROWS, MEMBER_PREDICTIONS = "member_rows.", "member_predictions."
 QUANTILES, BASELINE_QUANTILES, MEMBER_QUANTILES = "quantiles", "baseline_quantiles", "member_quantiles."
 SIGNS, CATEGORIES, CATEGORY_CODES = "signs", "categories", "category_codes"
+EXPOSURE, OFFSET = "exposure", "offset"
 MIN_CATEGORY_ROWS, MAX_CATEGORIES = 30, 255
 """Rows of a category from which on it is kept, and categories of a column that are kept at most."""
 
@@ -82,6 +84,11 @@ class RowCategories:
         return replace(self, codes=self.codes[rows])
 
 
+def _relative(predictions: Predictions, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The values of predictions relative to their context, if they have one."""
+    return values if predictions.context is None else predictions.context.relative(values)
+
+
 def signs_of(parts: Iterable[Truth]) -> tuple[int, ...]:
     """For each target of the parts (rows, targets) 1 if no number is below 0, -1 if none is above, else 0."""
     lowest, highest = (np.stack([end(part, axis=0) for part in parts if len(part)]) for end in (np.min, np.max))
@@ -95,7 +102,7 @@ class HeldOutRows:
     `row_numbers` (n,) are those in the table, from 1, or in the validation file if there is one. `y` holds class
     codes (n,) or numbers (n, targets), `weights` (n,) sample weights, and `groups` (n,) the number of each row's group.
     `predictions` are those that are scored. `baseline` (outputs,) is the prediction of the baseline for any row,
-    or for an exposure of 1, and `baseline_quantiles` (targets, levels) are its quantiles where the loss has several.
+    or what is relative to its context, and `baseline_quantiles` (targets, levels) its quantiles of a loss of several.
     The rows are a random sample of `total` rows where there are too many.
     `signs` (targets,) are those of all training and held-out rows, see `signs_of`, and `categories` those of the rows;
     both are empty in runs of older versions, for classes, and for members.
@@ -125,7 +132,8 @@ class HeldOutRows:
         """The rows that are scored, with their row numbers, None for 1, 2 and so on; `training_y` gives the signs."""
         baseline, n = scored.baseline, len(scored.y)
         target = scored.predictions.target
-        is_number = target.uncertainty == "interval" and not target.has_curve and not target.has_parts
+        is_offset = baseline.context is not None and baseline.context.offset is not None
+        is_number = not is_offset and target.uncertainty == "interval" and not target.has_curve and not target.has_parts
         return cls(
             row_numbers=np.arange(1, n + 1) if numbers is None else numbers,
             y=scored.y,
@@ -133,10 +141,10 @@ class HeldOutRows:
             groups=scored.groups,
             predictions=scored.predictions,
             members=tuple(members),
-            baseline=np.array(
-                baseline.values[0] if baseline.exposure is None else baseline.values[0] / baseline.exposure[0]
+            baseline=np.array(_relative(baseline, baseline.values)[0]),
+            baseline_quantiles=(
+                None if baseline.quantiles is None else np.array(_relative(baseline, baseline.quantiles)[0])
             ),
-            baseline_quantiles=None if baseline.quantiles is None else np.array(baseline.quantiles[0]),
             total=n,
             signs=() if training_y is None or not is_number else signs_of([scored.y, training_y]),
             categories=tuple(categories),
@@ -162,12 +170,13 @@ class HeldOutRows:
     def baseline_predictions(self) -> Predictions:
         """The prediction of the baseline for each row."""
         values = np.broadcast_to(self.baseline, (len(self), len(self.baseline)))
-        if self.predictions.exposure is not None:
-            return replace(self.predictions, points=values * self.predictions.exposure[:, None], rates=None)
-        if self.baseline_quantiles is None:
-            return replace(self.predictions, points=values)
-        quantiles = np.broadcast_to(self.baseline_quantiles, self.predictions.points.shape)
-        return replace(self.predictions, points=quantiles, means=values)
+        context, quantiles = self.predictions.context, self.baseline_quantiles
+        values = values if context is None else context.absolute(values)
+        if quantiles is None:
+            return replace(self.predictions, points=values, relative=None)
+        quantiles = np.broadcast_to(quantiles, self.predictions.points.shape)
+        quantiles = quantiles if context is None else context.absolute(quantiles)
+        return replace(self.predictions, points=quantiles, means=values, relative=None)
 
     def scored(self, loss: Loss, decision: Decision | None = None) -> ScoredRows:
         """The rows with their predictions, for scoring a model of a `loss` whose classes follow a `decision`."""
@@ -211,7 +220,7 @@ class HeldOutRows:
             is_member = member[held_out.rows] == i
             points[held_out.rows[is_member]] = held_out.predictions.take(is_member).with_temperature(temperature).points
         counts = np.bincount(member, minlength=len(self.members))
-        return replace(self.predictions, points=points, rates=None), tuple(counts.tolist())
+        return replace(self.predictions, points=points, relative=None), tuple(counts.tolist())
 
     def with_target(self, target: Target) -> HeldOutRows:
         """The rows for a target that lacks some classes, none of which these rows have."""
@@ -252,7 +261,9 @@ class HeldOutRows:
         }
         arrays |= {} if self.weights is None else {"weights": self.weights}
         arrays |= {} if self.groups is None else {"groups": self.groups}
-        arrays |= {} if predictions.exposure is None else {"exposure": predictions.exposure}
+        if (context := predictions.context) is not None:
+            of_context = {EXPOSURE: context.exposure, OFFSET: context.offset}
+            arrays |= {name: values for name, values in of_context.items() if values is not None}
         arrays |= {SIGNS: np.array(self.signs, np.int8)} if self.signs else {}
         if self.categories:
             names = json.dumps([[column.column, column.values] for column in self.categories], ensure_ascii=False)
@@ -284,13 +295,16 @@ class HeldOutRows:
         if "y" not in arrays:
             raise ValueError("no y")
         target.check_truth(arrays["y"], n)
-        exposure = reader.array("exposure", np.float64, (n,)) if "exposure" in arrays else None
+        exposure, offset = (
+            reader.array(name, np.float64, (n,)) if name in arrays else None for name in (EXPOSURE, OFFSET)
+        )
+        context = None if exposure is None and offset is None else RowContext(exposure, offset)
         rows = cls(
             row_numbers=numbers,
             y=arrays["y"],
             weights=reader.array("weights", np.float64, (n,)) if "weights" in arrays else None,
             groups=reader.array("groups", np.int64, (n,)) if "groups" in arrays else None,
-            predictions=replace(reader.predictions("predictions", QUANTILES, n), exposure=exposure),
+            predictions=replace(reader.predictions("predictions", QUANTILES, n), context=context),
             members=tuple(reader.member(i + 1, n) for i in range(members)),
             baseline=reader.array("baseline", np.float64, (outputs,)),
             total=int(total[0]),

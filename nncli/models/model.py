@@ -20,11 +20,12 @@ from nncli.data.columns.parsing import CellErrors
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.data.encoders.anomalies import Anomalies, InvalidCells
 from nncli.data.encoders.encoder import Encoder
+from nncli.data.encoders.row_context import RowContext
 from nncli.data.encoders.small_batch_encoder import SmallBatchEncoder
 from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
-from nncli.nn.arrays import DIRECTIONS, Array, Codes, Direction, Floats, Mask, Matrix
+from nncli.nn.arrays import DIRECTIONS, Array, Codes, Direction, Mask, Matrix
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.inference.small_blocks import MAX_ROWS
 from nncli.nn.losses import Loss
@@ -85,12 +86,12 @@ class ModelSpec(Spec):
 
 
 class ModelInput(NamedTuple):
-    """Encoded rows, with their exposures (rows,), of which X has the rounded logarithms; None without."""
+    """Encoded rows, with what their answers are relative to; None without."""
 
     X: Matrix
     codes: Codes
     anomalies: Anomalies
-    exposure: Floats | None
+    context: RowContext | None
 
 
 @dataclass(frozen=True)
@@ -117,19 +118,19 @@ class Model:
     @cached_property
     def predictor(self) -> Predictor:
         """The network in prediction mode, for `inputs`."""
-        network = self.spec.network.model_copy(update={"offset": None}) if self._has_rates else self.spec.network
+        network = self.spec.network.model_copy(update={"offset": None}) if self._omits_offset else self.spec.network
         return Predictor(network, self.parameters, final=True)
 
     @property
-    def _has_rates(self) -> bool:
-        return self.spec.target.has_rates and self.spec.network.offset is not None
+    def _omits_offset(self) -> bool:
+        return self.spec.target.is_relative and self.spec.network.offset is not None
 
     def inputs(self, X: Matrix) -> Matrix:
-        """X (rows, features) as the predictor takes it: without the offset if predictions are rates times an exposure.
+        """X (rows, features) as the predictor takes it: without the offset if predictions are relative to the exposure.
 
         Layers see 0 in its place, in training too.
         """
-        if not self._has_rates:
+        if not self._omits_offset:
             return X
         X = X.copy()
         X[:, self.spec.network.offset] = 0.0
@@ -170,10 +171,10 @@ class Model:
 
     def predict_encoded(self, encoded: ModelInput) -> Predictions:
         """Predict encoded rows; see `predict`."""
-        X, codes, anomalies, exposure = encoded
+        X, codes, anomalies, context = encoded
         with _CALLS.begin() as others:
             Z = self._run(X, codes, 1 if others else 2)
-        return replace(self.decode(Z, exposure), anomalies=anomalies)
+        return replace(self.decode(Z, context), anomalies=anomalies)
 
     def encode(self, table: Table) -> ModelInput:
         """The features of a table, encoded for the network.
@@ -188,8 +189,7 @@ class Model:
                 encoded = self._small_batch_encoder.encode(table)
             else:
                 encoded = self.spec.encoder.encode(table, self.spec.network.precision)
-            column = self.spec.encoder.exposure
-            return ModelInput(*encoded, None if column is None else column.read(table))
+            return ModelInput(*encoded, self.spec.encoder.context(table))
         except CellError as error:
             raise error.for_model() from None
 
@@ -234,16 +234,16 @@ class Model:
             second.result()
         return Z
 
-    def predict_dataset(self, dataset: Dataset, threads: int = 1, exposure: Floats | None = None) -> Predictions:
-        """Predict encoded rows with their `exposure` (rows,), None for a model without.
+    def predict_dataset(self, dataset: Dataset, threads: int = 1, context: RowContext | None = None) -> Predictions:
+        """Predict encoded rows with what their answers are relative to, None for a model without.
 
         It is done on one thread, or on two if that pays off and `threads` allows it.
         """
-        return self.decode(self._run(dataset.X, dataset.codes, threads), exposure)
+        return self.decode(self._run(dataset.X, dataset.codes, threads), context)
 
-    def decode(self, Z: npt.NDArray[np.floating[Any]], exposure: Floats | None = None) -> Predictions:
-        """Predictions from the raw outputs (rows, outputs) of the predictor, and the exposures (rows,) if any."""
-        return decode(self.spec, Z, exposure, has_offset=False)
+    def decode(self, Z: npt.NDArray[np.floating[Any]], context: RowContext | None = None) -> Predictions:
+        """Predictions from the raw outputs (rows, outputs) of the predictor, and what they are relative to, if any."""
+        return decode(self.spec, Z, context, has_offset=False)
 
 
 def hash_rows(encoder: Encoder, target: Target, table: Table, dense: DenseColumns = NO_COLUMNS) -> Hashes:
@@ -264,26 +264,32 @@ def hash_rows(encoder: Encoder, target: Target, table: Table, dense: DenseColumn
 
 
 def decode(
-    spec: ModelSpec, Z: npt.NDArray[np.floating[Any]], exposure: Floats | None = None, *, has_offset: bool = True
+    spec: ModelSpec, Z: npt.NDArray[np.floating[Any]], context: RowContext | None = None, *, has_offset: bool = True
 ) -> Predictions:
     """Predictions from raw outputs (rows, outputs): the loss's inverse link, rounding, then temperature or unscaling.
 
-    If the target has rates, these are clipped, and last multiplied by the exposure (rows,). Outputs are for the
-    exposure of the row if they have the offset, as in training; without, they are for the encoder's usual exposure.
+    Relative values are clipped, and last put in the context of their rows. With a log link, outputs are for the
+    exposure of the row if they have the offset, as in training; without, for the encoder's usual exposure.
 
     Values are rounded to the precision of the training, so two machines whose matrix products differ in the last place
     of a float64 give the same predictions.
     """
     precision, Z = spec.network.precision, spec.network.round_outputs(Z)
-    quantiles = spec.loss.quantiles(Z)
+    quantiles, relative_to = spec.loss.quantiles(Z), context if spec.target.is_relative else None
     if quantiles is not None:
         by_target = quantiles.swapaxes(1, 2).astype(precision).astype(np.float64)
-        decoded = np.ascontiguousarray(spec.target.decode(by_target).swapaxes(1, 2))
-        return Predictions(spec.target, decoded, precision, levels=spec.loss.quantile_levels, loss=spec.loss)
-    values = spec.target.decode(spec.loss.inverse_link(Z).astype(precision).astype(np.float64))
-    if spec.encoder.exposure is not None and spec.target.has_rates:
-        assert exposure is not None
-        rates = spec.target.clip_rates(values / (exposure[:, None] if has_offset else spec.encoder.exposure.center))
-        return Predictions.of_rates(spec.target, rates, exposure, precision, loss=spec.loss)
-    predictions = Predictions(spec.target, values, precision, decision=spec.decision, exposure=exposure, loss=spec.loss)
-    return predictions.with_temperature(spec.temperature)
+        values = np.ascontiguousarray(spec.target.decode(by_target).swapaxes(1, 2))
+    else:
+        values = spec.target.decode(spec.loss.inverse_link(Z).astype(precision).astype(np.float64))
+    if relative_to is not None:
+        if spec.encoder.exposure is not None:
+            values = relative_to.relative(values) if has_offset else values / spec.encoder.exposure.center
+        values = spec.target.clip_relative(values)
+    predictions = Predictions(
+        *(spec.target, values, precision),
+        decision=spec.decision,
+        levels=spec.loss.quantile_levels,
+        context=context,
+        loss=spec.loss,
+    ).with_temperature(spec.temperature)
+    return predictions if relative_to is None else predictions.in_context(relative_to)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.data.encoders.anomalies import Anomalies
+from nncli.data.encoders.row_context import RowContext
 from nncli.nn.arrays import Precision
 from nncli.nn.losses import MEDIAN, LossBase
 from nncli.targets.decision import Decision
@@ -23,10 +24,10 @@ class Predictions:
 
     Points are numbers in the target's own units, or probabilities of classes. `anomalies` are the unexpected values in
     the rows, such as unseen categories. A `decision` makes classes of the probabilities; without one the most probable
-    class is predicted. With the `loss` of the model, standard deviations follow from quantiles. Rows have their
-    `exposure` (rows,), if the model has one. The `rates` (rows, targets) of new rows, of which the points are the
-    products with the exposure, are kept, since a quotient has other bits. The baseline of a distribution has `means`
-    (rows, targets), which are its values in place of the medians.
+    class is predicted. With the `loss` of the model, standard deviations follow from quantiles. Rows have the
+    `context` that the points are relative to, if the model has one; of new rows the `relative` points are kept, since
+    a quotient has other bits. The baseline of a distribution has `means` (rows, targets), which are its values in place
+    of the medians.
     """
 
     target: Target
@@ -35,9 +36,9 @@ class Predictions:
     anomalies: Anomalies = field(default_factory=Anomalies)
     decision: Decision | None = None
     levels: tuple[float, ...] = ()
-    exposure: npt.NDArray[np.float64] | None = None
+    context: RowContext | None = None
     loss: LossBase | None = None
-    rates: npt.NDArray[np.float64] | None = None
+    relative: npt.NDArray[np.float64] | None = None
     means: npt.NDArray[np.float64] | None = None
 
     @cached_property
@@ -59,25 +60,21 @@ class Predictions:
         """The codes of the predicted classes (rows,); of several labels 1 or 0 for each (rows, labels)."""
         return self.target.decide(self.points, self.decision)
 
-    @classmethod
-    def of_rates(
-        cls,
-        target: Target,
-        rates: npt.NDArray[np.float64],
-        exposure: npt.NDArray[np.float64],
-        precision: Precision,
-        anomalies: Anomalies | None = None,
-        loss: LossBase | None = None,
-    ) -> Predictions:
-        """The predictions of rows with these rates (rows, targets) and exposures (rows,)."""
-        values = rates * exposure[:, None]
-        return cls(target, values, precision, anomalies or Anomalies(), exposure=exposure, loss=loss, rates=rates)
+    def in_context(self, context: RowContext) -> Predictions:
+        """The predictions of rows with this context, where the points are relative to it."""
+        return replace(self, points=context.absolute(self.points), context=context, relative=self.points)
 
     @property
-    def per_exposure(self) -> npt.NDArray[np.float64]:
-        """The values of rows with an exposure for an exposure of 1."""
-        assert self.exposure is not None
-        return self.values / self.exposure[:, None] if self.rates is None else self.rates
+    def exposure(self) -> npt.NDArray[np.float64] | None:
+        """The exposures (rows,); None without."""
+        return None if self.context is None else self.context.exposure
+
+    @property
+    def relative_points(self) -> npt.NDArray[np.float64]:
+        """The points relative to the context: those of rows with an exposure of 1 and no offset."""
+        if self.relative is not None:
+            return self.relative
+        return self.points if self.context is None else self.context.relative(self.points)
 
     @property
     def standard_deviations(self) -> npt.NDArray[np.float64] | None:
@@ -96,8 +93,9 @@ class Predictions:
 
     def take(self, rows: npt.NDArray[np.int64 | np.bool_]) -> Predictions:
         """The rows at these positions, or of a mask."""
-        exposure, rates, means = (None if x is None else x[rows] for x in (self.exposure, self.rates, self.means))
-        return replace(self, points=self.points[rows], exposure=exposure, rates=rates, means=means)
+        relative, means = (None if x is None else x[rows] for x in (self.relative, self.means))
+        context = None if self.context is None else self.context.take(rows)
+        return replace(self, points=self.points[rows], context=context, relative=relative, means=means)
 
     def with_rows(self, rows: slice | npt.NDArray[np.int64 | np.bool_], other: Predictions) -> Predictions:
         """A copy in which some rows are those of `other`, in order."""
@@ -105,7 +103,7 @@ class Predictions:
         points[rows] = other.points
         if means is not None:
             means[rows] = other.values
-        return replace(self, points=points, means=means, rates=None)
+        return replace(self, points=points, means=means, relative=None)
 
     def aligned(self, target: Target) -> Predictions:
         """The predictions in the order of the classes of a `target`; 0 where this one has none."""
@@ -124,7 +122,7 @@ class Predictions:
 
 
 def stack_predictions(blocks: Iterable[Predictions], rows: int) -> Predictions | None:
-    """The predictions of consecutive blocks of `rows` rows together, without anomalies and exposures.
+    """The predictions of consecutive blocks of `rows` rows together, without anomalies and context.
 
     None without a block.
     """
@@ -132,7 +130,7 @@ def stack_predictions(blocks: Iterable[Predictions], rows: int) -> Predictions |
     for block in blocks:
         if stacked is None:
             points = np.empty((rows, *block.points.shape[1:]))
-            stacked = replace(block, points=points, anomalies=Anomalies(), exposure=None, rates=None)
+            stacked = replace(block, points=points, anomalies=Anomalies(), context=None, relative=None)
         start, stop = stop, stop + len(block.points)
         stacked.points[start:stop] = block.points
     return stacked

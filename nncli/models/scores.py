@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.base.text import format_number, quote
+from nncli.data.encoders.row_context import RowContext
 from nncli.models.predictions import Predictions
 from nncli.nn.arrays import RowIndices
 from nncli.nn.losses import Loss
@@ -43,35 +44,38 @@ def score(predictions: Predictions, y: Truth, weights: npt.NDArray[np.float64] |
 
 
 class Labeled(Protocol):
-    """Rows with their true targets, their sample weights and their exposure, None if they have none."""
+    """Rows with their true targets, their sample weights and what answers are relative to, None if they have none."""
 
     @property
     def y(self) -> Truth: ...
     @property
     def weights(self) -> npt.NDArray[np.float64] | None: ...
     @property
-    def exposure(self) -> npt.NDArray[np.float64] | None: ...
+    def context(self) -> RowContext | None: ...
 
 
 def baseline_predictions(target: Target, training: Labeled, rows: Labeled, loss: Loss) -> Predictions:
     """Predictions of the baseline for rows: the best constant by the training rows.
 
     That is the class shares, or the mean; with a loss of quantiles the quantile, and with one of distributions the best
-    of its family. With an exposure it is Σ y / Σ exposure of the training rows times the exposure of the row.
+    of its family, put in the context of the row: with an exposure Σ y / Σ exposure of the training rows times it.
     """
-    e, weights, n = training.exposure, training.weights, len(rows.y)
-    if e is not None and rows.exposure is not None:
-        rate = target.baseline(training.y / e[:, None], e if weights is None else weights * e)
-        return Predictions(target, rate * rows.exposure[:, None], exposure=rows.exposure)
-    values = loss.best_constant(training.y, weights)
-    if values is None:
-        values = target.baseline(training.y, weights)
-    each = np.broadcast_to(values, (n, len(values)))
-    quantiles = loss.best_quantiles(training.y, weights)
+    y, weights, n, e = training.y, training.weights, len(rows.y), None
+    if training.context is not None:
+        y, e = training.context.relative(y), training.context.exposure
+    if e is not None:
+        values = target.baseline(y, e if weights is None else weights * e)
+    elif (best := loss.best_constant(y, weights)) is not None:
+        values = best
+    else:
+        values = target.baseline(y, weights)
+    each, quantiles = np.broadcast_to(values, (n, len(values))), loss.best_quantiles(y, weights)
+    points = each if quantiles is None else np.broadcast_to(quantiles, (n, *quantiles.shape))
+    if (context := rows.context) is not None:
+        each, points = context.absolute(each), context.absolute(points)
     if quantiles is None:
-        return Predictions(target, each)
-    points = np.broadcast_to(quantiles, (n, *quantiles.shape))
-    return Predictions(target, points, levels=loss.quantile_levels, means=each)
+        return Predictions(target, points, context=context)
+    return Predictions(target, points, levels=loss.quantile_levels, context=context, means=each)
 
 
 def parts_of(scores: Scores) -> tuple[ScoreValues, ...]:

@@ -24,6 +24,7 @@ from nncli.base.spec import Task
 from nncli.base.text import format_number, join_quoted, quote
 from nncli.data.columns.hashing import Hashes
 from nncli.data.columns.parsing import CellErrors, readable
+from nncli.data.encoders.row_context import RowContext
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask, Precision, RowIndices
 from nncli.nn.losses import Loss, LossBase, TargetScaling
@@ -54,7 +55,7 @@ Uncertainty: TypeAlias = Literal["interval", "prediction_set", "none"]
 class FitOptions(NamedTuple):
     """How a target is fitted: the `scaling` of numbers; with `clip`, predictions stay in the range of the rows.
 
-    Numbers are proportional to the column `exposure`, if there is one. `positive` is the second of two classes, and
+    Numbers are relative to the `context` of the rows, if there is one. `positive` is the second of two classes, and
     `order` all classes that are ordered, lowest first. Without it the order is that of the classes of `every` row, if
     the table has not all of them. Time has so many `bins`, 0 for as many as suit the rows. Rows count by their sample
     `weights` (rows,).
@@ -66,7 +67,7 @@ class FitOptions(NamedTuple):
     order: tuple[str, ...] = ()
     bins: int = 0
     weights: Floats | None = None
-    exposure: str | None = None
+    context: RowContext | None = None
     every: Table | None = None
 
 
@@ -158,10 +159,10 @@ class TargetBase(TrainingBase):
         return ()
 
     @property
-    def has_rates(self) -> bool:
-        """Whether the values of a row are its rates, which do not depend on its exposure, times the exposure.
+    def is_relative(self) -> bool:
+        """Whether predictions are relative to the context of their rows, if they have one.
 
-        Models of older versions add the logarithm of the exposure before the link instead.
+        Models of older versions only add the logarithm of the exposure before the link.
         """
         return False
 
@@ -359,17 +360,17 @@ class TargetBase(TrainingBase):
         """The operations of `decode` for values (rows, outputs · repeats), with adjacent columns of each output."""
         return values
 
-    def clip_rates(self, rates: Floats) -> Floats:
-        """The rates (rows, outputs), within those of the training rows if these are kept."""
-        return rates
+    def clip_relative(self, values: Floats) -> Floats:
+        """Relative values (rows, outputs, …), within those of the training rows if these are kept."""
+        return values
 
-    def clip_rates_vjp(self, rates: Floats, d: Floats) -> Floats:
-        """The gradient with respect to `rates`, before `clip_rates`, from that after it; both (rows, outputs)."""
+    def clip_relative_vjp(self, values: Floats, d: Floats) -> Floats:
+        """The gradient with respect to `values`, before `clip_relative`, from that after it; both (rows, outputs)."""
         return d
 
-    def lower_clip_rates(self, rates: Value) -> Value:
-        """The operations of `clip_rates`."""
-        return rates
+    def lower_clip_relative(self, values: Value) -> Value:
+        """The operations of `clip_relative`."""
+        return values
 
     def lower_codes(self, values: Value, decision: Decision | None) -> Value | None:
         """The operations that make the codes (rows, 1) of predicted classes; -1 where a value is NaN. None without."""

@@ -23,7 +23,6 @@ from nncli.data.columns.parsing import (
     unit_of,
 )
 from nncli.data.encoders.kinds import Kind, infer_kind
-from nncli.data.encoders.numeric import ExposureColumn
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Precision
 from nncli.nn.losses import MAE, MSE, Loss
@@ -74,24 +73,23 @@ MAX_SHOWN = 4
 
 
 class Rates(Spec):
-    """That numbers are proportional to an exposure, with the range of the training rows' rates if they are clipped."""
+    """That numbers are relative to a context, with the range of the relative ones of the training rows if clipped."""
 
     lowest: FiniteFloat | None = None
     highest: FiniteFloat | None = None
 
     @classmethod
-    def of(cls, y: Floats, exposure: Floats) -> Self:
-        """The range of the rates of numbers y (rows,) with their exposures (rows,)."""
-        rates = y / exposure
-        return cls(lowest=float(rates.min()), highest=float(rates.max()))
+    def of(cls, relative: Floats) -> Self:
+        """The range of relative numbers (rows,)."""
+        return cls(lowest=float(relative.min()), highest=float(relative.max()))
 
 
 class Numbers(TargetBase):
     """One or several numeric targets. The network learns (y - center) / scale; predictions are in the units of y.
 
-    With `lowest` and `highest`, the training range, predictions are clipped to it. Of a target with an exposure the
-    `rates` are clipped instead; models of older versions have none. `units` are removed from cells of
-    text, None for a target without; see spellings.py. Predictions have no unit.
+    With `lowest` and `highest`, the training range, predictions are clipped to it. Of a target with a context the
+    relative numbers are clipped to the `rates` instead; models of older versions have none. `units` are removed from
+    cells of text, None for a target without; see spellings.py. Predictions have no unit.
     """
 
     names: DistinctTexts
@@ -118,9 +116,10 @@ class Numbers(TargetBase):
         w = options.weights if options.weights is not None and options.weights.any() else None
         counts = np.ones(len(Y), np.bool_) if w is None or not len(Y) else w > 0.0
         ends: dict[str, Any] = {}
-        if options.exposure is not None:
-            exposure = ExposureColumn.of(table, options.exposure).read(table) if clip and len(Y) else None
-            ends = {"rates": Rates() if exposure is None else Rates.of(Y[counts, 0], exposure[counts])}
+        if (context := options.context) is not None:
+            relative = context.relative(Y) if len(Y) else Y
+            ends = {"rates": Rates.of(relative[counts, 0]) if clip and len(Y) else Rates()}
+            Y = Y if context.in_link else relative
         elif clip and len(Y):
             ends = {"lowest": tuple(Y[counts].min(0).tolist()), "highest": tuple(Y[counts].max(0).tolist())}
         if scaling == "none":
@@ -217,21 +216,21 @@ class Numbers(TargetBase):
         return minimum(maximum(scaled, np.repeat(self.lowest, repeats)), np.repeat(self.highest, repeats))
 
     @property
-    def has_rates(self) -> bool:
+    def is_relative(self) -> bool:
         return self.rates is not None
 
-    def clip_rates(self, rates: Floats) -> Floats:
+    def clip_relative(self, values: Floats) -> Floats:
         if self.rates is None or self.rates.lowest is None:
-            return rates
-        return rates.clip(self.rates.lowest, self.rates.highest)
+            return values
+        return values.clip(self.rates.lowest, self.rates.highest)
 
-    def clip_rates_vjp(self, rates: Floats, d: Floats) -> Floats:
-        return np.where(self.clip_rates(rates) == rates, d, 0.0)
+    def clip_relative_vjp(self, values: Floats, d: Floats) -> Floats:
+        return np.where(self.clip_relative(values) == values, d, 0.0)
 
-    def lower_clip_rates(self, rates: Value) -> Value:
+    def lower_clip_relative(self, values: Value) -> Value:
         if self.rates is None or self.rates.lowest is None or self.rates.highest is None:
-            return rates
-        return minimum(maximum(rates, self.rates.lowest), self.rates.highest)
+            return values
+        return minimum(maximum(values, self.rates.lowest), self.rates.highest)
 
     def program_outputs(self, outputs: Outputs, codes: int | None) -> Outputs:
         return outputs
@@ -274,7 +273,7 @@ class Numbers(TargetBase):
 
     def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
         """The target without scaling and clipping, since members predict in its own units."""
-        n, rates = len(self.names), Rates() if all(target.has_rates for target in targets) else None
+        n, rates = len(self.names), Rates() if all(target.is_relative for target in targets) else None
         return type(self)(names=self.names, centers=(0.0,) * n, scales=(1.0,) * n, units=self.units, rates=rates)
 
     @property

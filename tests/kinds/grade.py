@@ -1,18 +1,18 @@
-"""A kind of answer composed of ordered classes: school grades from F to A, with the grade points that they are worth."""
+"""A kind of answer composed of ordered classes: school grades, with the grade points that they are worth."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
 import polars as pl
 
+from nncli.data.table import Table
 from nncli.nn.arrays import Floats
 from nncli.nn.losses.classification import Ordinal
 from nncli.targets.base import UNSCALED, FitOptions, Predicted
 from nncli.targets.ordinal import OrderedClasses
-from nncli.data.table import Table
 
 POINTS = {"F": 0.0, "D": 1.0, "C": 2.0, "B": 3.0, "A": 4.0}
 

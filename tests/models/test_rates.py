@@ -122,7 +122,7 @@ def held_out_rows(model: AnyModel, n: int = 60) -> HeldOutRows:
         y=values * rng.gamma(4.0, 0.25, (n, 1)),
         weights=None,
         groups=None,
-        predictions=replace(model.predict(table), points=values, rates=None),
+        predictions=replace(model.predict(table), points=values, relative=None),
         members=tuple(
             MemberPredictions(np.flatnonzero(fold == i), item.take(fold == i)) for i, item in enumerate(each)
         ),

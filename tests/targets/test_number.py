@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.base.errors import DataError
+from nncli.data.encoders.row_context import RowContext
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
 from nncli.nn.losses import Normal, TargetScaling
@@ -129,12 +130,15 @@ def test_a_distribution_is_scored_and_compared_by_its_crps_in_the_units_of_each_
 
 
 def test_of_a_target_with_an_exposure_rates_are_clipped_to_those_of_the_training_rows() -> None:
-    table = Table(pl.DataFrame({"y": [1.0, 6.0, 8.0], "e": [2.0, 1.0, 16.0]}), "")
-    target = RegressionTarget.fit(table, ("y",), FitOptions("mean", clip=True, exposure="e"))
+    table, context = (
+        Table(pl.DataFrame({"y": [1.0, 6.0, 8.0]}), ""),
+        RowContext(np.array([2.0, 1.0, 16.0]), in_link=True),
+    )
+    target = RegressionTarget.fit(table, ("y",), FitOptions("mean", clip=True, context=context))
     assert (target.rates, target.lowest, target.highest) == (Rates(lowest=0.5, highest=6.0), None, None)
     assert target.decode(np.array([[99.0]])).tolist() == [[495.0]]  # for an exposure that is not said
-    assert target.clip_rates(np.array([[0.1], [3.0], [9.0]])).ravel().tolist() == [0.5, 3.0, 6.0]
-    d = target.clip_rates_vjp(np.array([[0.1], [3.0], [9.0]]), np.full((3, 1), 2.0))
+    assert target.clip_relative(np.array([[0.1], [3.0], [9.0]])).ravel().tolist() == [0.5, 3.0, 6.0]
+    d = target.clip_relative_vjp(np.array([[0.1], [3.0], [9.0]]), np.full((3, 1), 2.0))
     assert d.ravel().tolist() == [0.0, 2.0, 0.0]
     assert RegressionTarget.model_validate_json(target.model_dump_json()) == target
     assert target.joint([target], None).rates == Rates()
@@ -142,7 +146,7 @@ def test_of_a_target_with_an_exposure_rates_are_clipped_to_those_of_the_training
 
 def test_a_target_of_an_older_version_has_no_rates_nor_one_that_is_joined_with_it() -> None:
     old, new = (RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,), rates=rates) for rates in (None, Rates()))
-    assert (old.has_rates, new.has_rates, new.joint([new, old], None).has_rates) == (False, True, False)
+    assert (old.is_relative, new.is_relative, new.joint([new, old], None).is_relative) == (False, True, False)
 
 
 @pytest.mark.parametrize("names", [("y",), ("y", "z")])

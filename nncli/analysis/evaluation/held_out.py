@@ -199,7 +199,7 @@ def _held_out(run: Run, manifest: Manifest, model: AnyModel, config: Config) -> 
                 else _of_network(config, model, scratch)
             )
             baseline = baseline_predictions(predictions.target, training, truth, model.spec.loss)
-            predictions = replace(predictions, exposure=truth.exposure)
+            predictions = replace(predictions, context=truth.context)
         table = rows.columns(rows.header.names)
     weight = config.data.sample_weight
     return HeldOutPredictions(
@@ -307,15 +307,14 @@ def _missing_target_hint(missing: str, table: Table, features: Sequence[str]) ->
 
 
 def labeled_truth(table: Table, model: AnyModel, weight: str | None) -> tuple[LabeledRows, str | None]:
-    """The targets, the sample weights and the exposure of a table for a trained model, and a note on the weights.
+    """The targets, the sample weights and the context of a table for a trained model, and a note on the weights.
 
     Raises:
         DataError: see `labels_of` and `weights_of`.
     """
     weights, note = weights_of(table, weight)
-    column = (model.members[0] if isinstance(model, Ensemble) else model).spec.encoder.exposure
-    exposure = None if column is None else column.read(table)
-    return LabeledRows(labels_of(table, model.spec.target), weights, exposure=exposure), note
+    context = (model.members[0] if isinstance(model, Ensemble) else model).spec.encoder.context(table)
+    return LabeledRows(labels_of(table, model.spec.target), weights, context=context), note
 
 
 def labels_of(table: Table, target: Target) -> npt.NDArray[Any]:
@@ -378,7 +377,7 @@ def predict_labeled(path: str | Path, read: Callable[[AnyModel], Table]) -> Held
         row_numbers=table.row_numbers,
         y=rows.y,
         weights=rows.weights,
-        predictions=replace(predictions, exposure=rows.exposure),
+        predictions=replace(predictions, context=rows.context),
         loss=model.spec.loss,
         split="table",
         baseline=replace(baseline, decision=constant_decision(model.spec.decision, target.labels)),

@@ -34,6 +34,8 @@ from nncli.analysis.inspection.encoded_rows import (
 )
 from nncli.base.threads import limit_blas_threads
 from nncli.data.columns.parsing import read_text
+from nncli.data.encoders.numeric import MultiplierColumn, OffsetColumn
+from nncli.data.encoders.row_context import RowContext
 from nncli.data.formats.prefetch import prefetch_map
 from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel, Ensemble
@@ -455,9 +457,19 @@ def _of_part(rows: EncodedRows, background: EncodedRows, task: _Task, chosen: Ro
     column, offset = spec.encoder.exposure, spec.network.offset
     function = OutputFunction(spec, T, chosen if positions is None else positions[chosen])
     network = EmbeddedNetwork(spec.network, part.model.parameters)
-    base = background.mean(network.embed(usual.X, usual.codes))
+    n_inputs = network.inputs
+
+    def inputs(rows: EncodedPart) -> Floats:
+        """The inputs of the network, and after these an exposure and an offset that are not in its link."""
+        U = network.embed(rows.X, rows.codes)
+        return U if rows.context is None or offset is not None else np.hstack([U, _factors(rows.context, len(U))])
+
+    def by_input(values: Floats) -> Floats:
+        width = values.shape[1] - (part.context is not None and offset is None) * 2
+        return np.hstack([network.by_input(values[:, :width]), values[:, width:]])
 
     def evaluate(points: Floats, rows: Rows) -> Evaluation:
+        points, factors = points[:, :n_inputs], points[:, n_inputs:]
         f = np.empty(len(points))
         exposure = None if column is None or offset is None else column.center * np.exp(points[:, offset])
 
@@ -467,14 +479,22 @@ def _of_part(rows: EncodedRows, background: EncodedRows, task: _Task, chosen: Ro
             return function.slope(Z, rows[block], of_block)
 
         E, G = network.gradients(points, slope)
-        if network.offset is not None and spec.target.has_rates:
+        if network.offset is not None and spec.target.is_relative:
             G[:, network.offset] = f  # proportional to the exposure, whose logarithm the offset is, clipped or not
+        if factors.shape[1]:
+            multiplier, added = factors.T
+            E, G = np.hstack([E, factors]), np.hstack([G * multiplier[:, None], f[:, None], np.ones((len(f), 1))])
+            f = f * multiplier + added
         return Evaluation(f, E, G)
 
     with np.errstate(all="ignore"):  # not inherited by threads
-        return integrate(
-            evaluate, network.by_input, base, network.embed(part.X[task.rows], part.codes[task.rows]), tolerance
-        )
+        return integrate(evaluate, by_input, background.mean(inputs(usual)), inputs(part)[task.rows], tolerance)
+
+
+def _factors(context: RowContext, rows: int) -> Floats:
+    """The exposure and the offset (rows, 2), 1 and 0 where there is none."""
+    exposure = np.ones(rows) if context.exposure is None else context.exposure
+    return np.stack([exposure, np.zeros(rows) if context.offset is None else context.offset], axis=1)
 
 
 @dataclass(frozen=True)
@@ -491,9 +511,11 @@ class OutputFunction:
     def value(self, Z: Floats, rows: Rows, exposure: Floats | None = None) -> Floats:
         """The probability, or the number in its own units, (n,)."""
         P, k = self.spec.loss.inverse_link(Z / self.temperature), self.chosen[rows]
-        P = self.spec.target.decode(P)
-        if exposure is not None:
-            P = self.spec.target.clip_rates(P / exposure[:, None]) * exposure[:, None]
+        P, target = self.spec.target.decode(P), self.spec.target
+        if exposure is None:
+            P = target.clip_relative(P)
+        else:
+            P = target.clip_relative(P / exposure[:, None]) * exposure[:, None]
         return np.where(k < 0, 0.0, P[np.arange(len(P)), k])
 
     def slope(self, Z: Floats, rows: Rows, exposure: Floats | None = None) -> Floats:
@@ -502,8 +524,8 @@ class OutputFunction:
         P = loss.inverse_link(Z / T)
         dP = np.zeros(P.shape)
         dP[np.arange(len(P)), k] = np.where(k < 0, 0.0, 1.0)
-        if exposure is not None:
-            dP = target.clip_rates_vjp(target.decode(P) / exposure[:, None], dP)
+        values = target.decode(P) if exposure is None else target.decode(P) / exposure[:, None]
+        dP = target.clip_relative_vjp(values, dP)
         return np.asarray(loss.inverse_link_vjp(Z / T, target.decode_vjp(P, dP)) / T)
 
 
@@ -511,8 +533,10 @@ def _by_column(part: EncodedPart, attributions: Floats) -> Floats:
     """Attributions to inputs (rows, inputs), summed over the inputs of each column (rows, columns)."""
     spec = part.model.spec
     ends = spec.network.n_features + np.cumsum([0, *(e.width for e in spec.network.embeddings)])
-    columns = []
-    for at in column_slices(spec.encoder).values():
+    columns, relative_to = [], {type(column): column.name for column in spec.encoder.context_columns}
+    factors = {relative_to.get(MultiplierColumn): ends[-1], relative_to.get(OffsetColumn): ends[-1] + 1}
+    for name, at in column_slices(spec.encoder).items():
         embedding = slice(ends[at.codes.start], ends[at.codes.stop]) if at.codes.stop else slice(0, 0)
-        columns.append(attributions[:, at.X].sum(axis=1) + attributions[:, embedding].sum(axis=1))
+        of_column = attributions[:, at.X].sum(axis=1) + attributions[:, embedding].sum(axis=1)
+        columns.append(of_column + attributions[:, factors[name]] if name in factors else of_column)
     return np.stack(columns, axis=1) if columns else np.zeros((len(attributions), 0))

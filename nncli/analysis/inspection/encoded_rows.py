@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.encoder import Encoder
+from nncli.data.encoders.row_context import RowContext
 from nncli.data.formats.prefetch import prefetch_map
 from nncli.data.sample_weights import Weights, combine
 from nncli.data.table import Table
@@ -48,11 +49,14 @@ class ColumnSlice(NamedTuple):
 
 
 class ColumnValues(NamedTuple):
-    """The encoded cells of one column for one network: a row each, or one row for all; of the exposures also these."""
+    """The encoded cells of one column for one network: a row each, or one row for all.
+
+    Of a column that answers are relative to, these are in the `context`.
+    """
 
     X: Matrix
     codes: Codes
-    exposure: Floats | None = None
+    context: RowContext | None = None
 
 
 def column_slices(encoder: Encoder) -> dict[str, ColumnSlice]:
@@ -69,17 +73,17 @@ def column_slices(encoder: Encoder) -> dict[str, ColumnSlice]:
 
 @dataclass(frozen=True)
 class EncodedPart:
-    """Rows encoded for one network, with their `exposure` (rows,), None for a model without."""
+    """Rows encoded for one network, with what their answers are relative to, None for a model without."""
 
     model: Model
     X: Matrix
     codes: Codes
-    exposure: Floats | None = None
+    context: RowContext | None = None
 
     def take(self, rows: Rows) -> EncodedPart:
         """The rows at these positions."""
-        exposure = None if self.exposure is None else self.exposure[rows]
-        return EncodedPart(self.model, self.X[rows], self.codes[rows], exposure)
+        context = None if self.context is None else self.context.take(rows)
+        return EncodedPart(self.model, self.X[rows], self.codes[rows], context)
 
     def cells(self, column: str, rows: Rows) -> ColumnValues | None:
         """The cells of a column in the rows at these positions; None if the network does not use the column."""
@@ -87,9 +91,8 @@ class EncodedPart:
         at = column_slices(encoder).get(column)
         if at is None:
             return None
-        is_exposure = encoder.exposure is not None and encoder.exposure.name == column
-        exposure = self.exposure[rows] if is_exposure and self.exposure is not None else None
-        return ColumnValues(self.X[rows, at.X], self.codes[rows, at.codes], exposure)
+        context = None if self.context is None else encoder.of_column(column, self.context.take(rows))
+        return ColumnValues(self.X[rows, at.X], self.codes[rows, at.codes], context)
 
     def predict_copies(
         self, mask: Mask | None, column: str, cells: Sequence[ColumnValues | None], threads: int
@@ -99,14 +102,14 @@ class EncodedPart:
         X, codes = self.X[chosen], self.codes[chosen]
         n, at = len(X), column_slices(self.model.spec.encoder).get(column)
         X, codes = np.tile(X, (len(cells), 1)), np.tile(codes, (len(cells), 1))
-        exposure = None if self.exposure is None else np.tile(self.exposure[chosen], len(cells))
+        context = None if self.context is None else self.context.take(chosen).repeat(len(cells))
         for k, values in enumerate(cells):
             if values is not None and at is not None:
                 rows, source = slice(k * n, (k + 1) * n), slice(None) if len(values.X) == 1 else chosen
                 X[rows, at.X], codes[rows, at.codes] = values.X[source], values.codes[source]
-                if exposure is not None and values.exposure is not None:
-                    exposure[rows] = values.exposure[source]
-        return self.model.predict_dataset(Dataset(X, codes, np.empty((len(X), 0))), threads, exposure)
+                if context is not None and values.context is not None:
+                    context = context.replaced(values.context.take(source), rows)
+        return self.model.predict_dataset(Dataset(X, codes, np.empty((len(X), 0))), threads, context)
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ class EncodedRows:
         parts, anomalies_of_members = [], []
         for member in model.members if isinstance(model, Ensemble) else (model,):
             encoded = member.encode(table)
-            parts.append(EncodedPart(member, encoded.X, encoded.codes, encoded.exposure))
+            parts.append(EncodedPart(member, encoded.X, encoded.codes, encoded.context))
             anomalies_of_members.append(encoded.anomalies)
         anomalies = shared_anomalies(model, table, anomalies_of_members)
         return cls(model, tuple(parts), oof_mask, anomalies, _scaled(weights))
@@ -217,13 +220,13 @@ class EncodedRows:
         weights = every if self.oof_mask is None else self.model.total_weights(self.oof_mask)
         for of_cells, of_rows in zip(cells, total, strict=True):
             mean = self.model.mean(of_rows, weights)
-            yield self._times_exposure(mean, of_cells[0]) if self.model.spec.target.has_rates else mean
-
-    def _times_exposure(self, rates: Predictions, cells: ColumnValues | None) -> Predictions:
-        """The predictions of the rows with these rates, with the exposure of `cells` if they have it."""
-        exposure = self.parts[0].exposure if cells is None or cells.exposure is None else cells.exposure
-        each = np.broadcast_to(np.asarray(exposure), len(self))
-        return replace(rates, points=rates.points * each[:, None])
+            context, cells_of_first = self.parts[0].context, of_cells[0]
+            if context is None or not self.model.spec.target.is_relative:
+                yield mean
+                continue
+            if cells_of_first is not None and cells_of_first.context is not None:
+                context = context.replaced(cells_of_first.context)
+            yield replace(mean, points=context.absolute(mean.points))
 
 
 def _scaled(weights: Weights | None) -> Weights | None:

@@ -85,6 +85,11 @@ class DataSection(TableSource):
         description="Column of how long, or for how much, each row was observed, such as years or persons: counts and "
         "amounts are proportional to it (a log offset). Needs a loss with a log link, such as poisson.",
     )
+    offset: StrictStr | None = Field(
+        None,
+        description="Column of numbers that are added to the predictions: what is learned is the difference of the "
+        "target from it, such as from an earlier value or from the prediction of another model. It is no feature.",
+    )
     order: Annotated[tuple[CellText, ...], Field(min_length=2), AfterValidator(_each_once)] | None = Field(
         None,
         description="The classes of the target, lowest first, for the loss `ordinal`. Default: the order that their "
@@ -177,8 +182,13 @@ class DataSection(TableSource):
 
     @property
     def row_columns(self) -> tuple[str, ...]:
-        """The columns of sample weights, exposures, groups and times, where configured."""
-        return tuple(filter(None, (self.sample_weight, self.exposure, self.group, self.time)))
+        """The columns of sample weights, exposures, offsets, groups and times, where configured."""
+        return tuple(filter(None, (self.sample_weight, *self.context_columns, self.group, self.time)))
+
+    @property
+    def context_columns(self) -> tuple[str, ...]:
+        """The columns that predictions are relative to."""
+        return tuple(filter(None, (self.exposure, self.offset)))
 
     @property
     def excluded(self) -> frozenset[str]:
@@ -187,7 +197,7 @@ class DataSection(TableSource):
         A group is one if its rows are on both sides of a split in time.
         """
         group = self.group if self.time in (None, self.group) else None
-        return frozenset({*self.target, *self.drop, *filter(None, (self.sample_weight, self.exposure, group))})
+        return frozenset({*self.target, *self.drop, *self.context_columns, *filter(None, (self.sample_weight, group))})
 
     @field_validator("missing_values")
     @classmethod
@@ -209,15 +219,16 @@ class DataSection(TableSource):
         conflicts = sorted(set(self.target) & {*features, *dropped, *self.row_columns})
         if conflicts:
             raise ValueError(
-                f"{quote(conflicts[0])} is the target; it cannot also be a feature, weight, exposure, group, time or "
-                "dropped"
+                f"{quote(conflicts[0])} is the target; it cannot also be a feature, weight, exposure, offset, group, "
+                "time or dropped"
             )
-        if self.exposure is not None and self.exposure in {*features, *dropped, *self.columns}:
-            raise ValueError(
-                f"{quote(self.exposure)} is the exposure; it cannot also be in features, in drop or in columns"
-            )
-        if self.exposure is not None and len(self.target) > 1:
-            raise ValueError("exposure needs one target")
+        for key, column in (("exposure", self.exposure), ("offset", self.offset)):
+            if column is not None and column in {*features, *dropped, *self.columns}:
+                raise ValueError(f"{quote(column)} is the {key}; it cannot also be in features, in drop or in columns")
+            if column is not None and len(self.target) > 1:
+                raise ValueError(f"{key} needs one target")
+        if self.exposure is not None and self.exposure == self.offset:
+            raise ValueError(f"{quote(self.exposure)} is the exposure; it cannot also be the offset")
         conflicts = sorted(features & dropped)
         if conflicts:
             raise ValueError(f"{quote(conflicts[0])} is both in features and in drop")

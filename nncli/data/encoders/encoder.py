@@ -28,8 +28,18 @@ from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.date import DateColumn
 from nncli.data.encoders.kinds import ENCODERS, Column, Kind
-from nncli.data.encoders.numeric import ExposureColumn, NumericColumn, encode_many, has_plain_scaling, lower_columns
+from nncli.data.encoders.numeric import (
+    ContextColumn,
+    ExposureColumn,
+    NumericColumn,
+    OffsetColumn,
+    PositiveColumn,
+    encode_many,
+    has_plain_scaling,
+    lower_columns,
+)
 from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions, FittedClip
+from nncli.data.encoders.row_context import RowContext
 from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Matrix
@@ -93,8 +103,33 @@ class Encoder(Spec):
         return tuple(j for place, column in self.places for j in range(place.start, place.start + column.n_numeric))
 
     @property
+    def context_columns(self) -> tuple[ContextColumn, ...]:
+        """The columns that answers are relative to; they are no features."""
+        return tuple(column for column in self.columns if isinstance(column, ContextColumn))
+
+    def context(self, table: Table) -> RowContext | None:
+        """What the answers of the rows of a table are relative to; None if there are no such columns.
+
+        Raises:
+            CellError: a cell is missing, or not a number that it may be.
+        """
+        columns = self.context_columns
+        if not columns:
+            return None
+        exposure = next((column.read(table) for column in columns if isinstance(column, PositiveColumn)), None)
+        offset = next((column.read(table) for column in columns if isinstance(column, OffsetColumn)), None)
+        return RowContext(exposure, offset, in_link=self.exposure is not None)
+
+    def of_column(self, name: str, context: RowContext) -> RowContext | None:
+        """What of the context is in a column; None if nothing is."""
+        column = next((column for column in self.context_columns if column.name == name), None)
+        if column is None:
+            return None
+        return RowContext(offset=context.offset) if isinstance(column, OffsetColumn) else RowContext(context.exposure)
+
+    @property
     def exposure(self) -> ExposureColumn | None:
-        """The column of exposures, if there is one."""
+        """The column of exposures that the network adds in its link, if there is one."""
         return next((column for column in self.columns if isinstance(column, ExposureColumn)), None)
 
     @property
@@ -247,7 +282,7 @@ def _input_of(name: str, columns: Sequence[Column], *, lenient: bool) -> Program
             f"to some members {quote(name)} is {kinds[0]}, to others {kinds[1]}",
             hint=Advice("Train again, and set the kind of the column, such as ", kind_is(name, kinds[0]), "."),
         )
-    order = (*ENCODERS.values(), *plugins.loaded("encoders").values(), ExposureColumn)
+    order = (*ENCODERS.values(), *plugins.loaded("encoders").values(), ContextColumn)
     kind = next(kind for kind in order if any(isinstance(column, kind) for column in columns))
     return _input_of_kind(kind, columns, lenient=lenient)
 

@@ -1,4 +1,4 @@
-"""The kinds of column: their registry, and the inference of a column's kind. The exposure is none of them."""
+"""The kinds of column: their registry, and the inference of a column's kind. Exposures and offsets are none of them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from nncli.base import plugins
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.date import DateColumn
-from nncli.data.encoders.numeric import ExposureColumn, NumericColumn
+from nncli.data.encoders.numeric import ExposureColumn, MultiplierColumn, NumericColumn, OffsetColumn
 from nncli.data.encoders.text import TextColumn
 from nncli.data.table import Table
 
 Feature: TypeAlias = NumericColumn | DateColumn | TextColumn | CategoricalColumn
 """All kinds, in the order in which inference asks them; categories accept every column, so they come last."""
-Column: TypeAlias = Feature | ExposureColumn
-"""All columns that a model reads: features, and the exposure."""
+Column: TypeAlias = Feature | ExposureColumn | MultiplierColumn | OffsetColumn
+"""All columns that a model reads: features, and those that answers are relative to."""
 
 
 class Kind(StrEnum):

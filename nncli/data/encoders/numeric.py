@@ -335,39 +335,38 @@ class NumericColumn(NumberColumn):
 
 
 NO_EXPOSURE = "is no exposure, which must be a number above 0"
-EXPOSURE_HINT = "Fill in the cell, or remove the row."
+CONTEXT_HINT = "Fill in the cell, or remove the row."
 EXTREME_EXPOSURE = f"is no exposure, which must be a number from {SMALLEST:g} to {LARGEST:g}"
 EXTREME_EXPOSURE_HINT = "Correct the cell, or write the column in another unit."
 
 
-class ExposureColumn(NumberColumn):
-    """How long, or for how much, a row was observed: log(x / center), with the mean of the training rows as center.
-
-    It is no feature but the offset of the network; every cell must be a number above 0.
-    """
-
-    type: Literal["exposure"] = "exposure"
+class ContextColumn(NumberColumn):
+    """A column that answers of rows are relative to; see row_context.py. It is no feature, and no cell may lack."""
 
     @classmethod
-    def of(cls, table: Table, name: str) -> ExposureColumn:
+    def of(cls, table: Table, name: str) -> Self:
         """The column as `table` spells it, with 1 as its center."""
-        unit = unit_of(table, name)
-        return cls(name=name, center=1.0, scale=1.0, fill_value=1.0, missing_indicator=False, unit=unit)
+        fields = {"name": name, "center": 1.0, "scale": 1.0, "fill_value": 1.0, "missing_indicator": False}
+        return cls.model_validate({**fields, "unit": unit_of(table, name)})
 
     @classmethod
     def fit(
         cls, table: Table, name: str, options: EncodingOptions = DEFAULT_OPTIONS, *, weights: Floats | None = None
-    ) -> ExposureColumn:
-        """Fit on `table`, the training rows, whose sample weights (rows,) count for the mean.
+    ) -> Self:
+        """Fit on `table`, the training rows, whose sample weights (rows,) count for the mean, which is the center.
 
         Raises:
-            DataError: a cell is missing, not a number, or not above 0.
+            DataError: a cell is missing, or not a number that it may be.
         """
         column = cls.of(table, name)
         x = column.read(table)
         center, ends = float(np.average(x, weights=weights)), {"lowest": float(x.min()), "highest": float(x.max())}
         check_finite_scale(table, name, x, center)
         return column.model_copy(update={"center": center, "fill_value": fast_median(x), **ends})
+
+    @property
+    def width(self) -> int:
+        return 0
 
     @property
     def n_numeric(self) -> int:
@@ -378,33 +377,71 @@ class ExposureColumn(NumberColumn):
         return False
 
     def read(self, table: Table) -> Floats:
-        """The exposures (rows,).
+        """The numbers (rows,).
 
         Raises:
-            CellError: a cell is missing, not a number, or not above 0.
+            CellError: a cell is missing, or not a number that it may be.
         """
         raise_first(table, self.name, self.cell_errors(table, "float64"))
         return self._read_all(table)[0]
 
     def cell_errors(self, table: Table, dtype: str) -> list[CellErrors]:
-        """The cells that are missing, not numbers, or not above 0."""
+        """The cells that are missing, or not numbers that they may be."""
         x, errors = self._read_all(table)
         is_read = np.ones(len(x), np.bool_)
         for error in errors:
             is_read[error.rows] = False
-        is_extreme = is_read & (x > 0.0) & ((x < SMALLEST) | (x > LARGEST))
-        return [
-            *errors,
-            *CellErrors.of(is_read & ~(x > 0.0), NO_EXPOSURE, EXPOSURE_HINT),
-            *CellErrors.of(is_extreme, EXTREME_EXPOSURE, EXTREME_EXPOSURE_HINT),
-        ]
+        return [*errors, *self._errors_of(x, is_read)]
+
+    def _errors_of(self, x: Floats, is_read: Mask) -> list[CellErrors]:
+        """The errors of numbers x (rows,), of which some are not read."""
+        return CellErrors.of(is_read & np.isnan(x), "is missing, and predictions are relative to it", CONTEXT_HINT)
 
     def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
-        out[:, 0] = self.scale_values(self.read(table))
         return ColumnAnomalies()
 
     def unusual_cells(self, table: Table) -> Mask:
         return np.zeros(len(table), np.bool_)
+
+
+class OffsetColumn(ContextColumn):
+    """What is added to the predictions of a row."""
+
+    type: Literal["offset"] = "offset"
+
+
+class PositiveColumn(ContextColumn):
+    """What predictions of a row are multiplied by: every cell must be a number above 0."""
+
+    def _errors_of(self, x: Floats, is_read: Mask) -> list[CellErrors]:
+        is_extreme = is_read & (x > 0.0) & ((x < SMALLEST) | (x > LARGEST))
+        return [
+            *CellErrors.of(is_read & ~(x > 0.0), NO_EXPOSURE, CONTEXT_HINT),
+            *CellErrors.of(is_extreme, EXTREME_EXPOSURE, EXTREME_EXPOSURE_HINT),
+        ]
+
+
+class MultiplierColumn(PositiveColumn):
+    """An exposure where the loss has no log link."""
+
+    type: Literal["multiplier"] = "multiplier"
+
+
+class ExposureColumn(PositiveColumn):
+    """How long, or for how much, a row was observed: log(x / center), with the mean of the training rows as center.
+
+    It is no feature but the offset of the network.
+    """
+
+    type: Literal["exposure"] = "exposure"
+
+    @property
+    def width(self) -> int:
+        return 1
+
+    def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
+        out[:, 0] = self.scale_values(self.read(table))
+        return ColumnAnomalies()
 
     def scale_values(self, x: Floats) -> Floats:
         return np.asarray(np.log(x / self.center))

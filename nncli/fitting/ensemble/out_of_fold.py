@@ -15,7 +15,7 @@ from nncli.base.findings import Finding, ordered
 from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch
 from nncli.config.schema import Config, ValidationFile
-from nncli.data.encoders.numeric import ExposureColumn
+from nncli.data.encoders.row_context import RowContext
 from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.splitting.folds import Bootstrap, Fold, number_of_folds
 from nncli.data.splitting.holdout import group_numbers
@@ -26,7 +26,7 @@ from nncli.fitting.checks.notes import class_orders, table_reading
 from nncli.fitting.checks.rows import training_warnings
 from nncli.fitting.prepare.auto_values import resolve_members
 from nncli.fitting.prepare.encode import memory_limit, record_rows
-from nncli.fitting.prepare.fit import fit_kind, fit_loss, infer_loss, target_columns, with_losses
+from nncli.fitting.prepare.fit import fit_kind, fit_loss, infer_loss, read_context, target_columns, with_losses
 from nncli.fitting.prepare.load import load_table, select_rows
 from nncli.fitting.prepare.validation import (
     calibration_of,
@@ -40,7 +40,7 @@ from nncli.models.held_out_rows import HeldOutRows, MemberPredictions
 from nncli.models.model import Model
 from nncli.models.predictions import Predictions, stack_predictions
 from nncli.models.scores import Averaging, ScoredRows, baseline_predictions
-from nncli.nn.arrays import Floats, RowIndices
+from nncli.nn.arrays import RowIndices
 from nncli.nn.losses import Loss
 from nncli.nn.optim.schedules import CoslogRate
 from nncli.nn.training.state import RandomStreams
@@ -248,13 +248,13 @@ class EnsembleData:
         )
 
     def truth(self, table: ColumnStore) -> LabeledRows:
-        """The true targets, the sample weights, the group numbers and the exposure of the rows of a table."""
+        """The true targets, the sample weights, the group numbers and the context of the rows of a table."""
         return truth_of(table, self.target, self.config)
 
     def scored_rows(self, rows: LabeledRows, training: LabeledRows, predictions: Predictions) -> ScoredRows:
         """Rows for scoring, beside the baseline of the training rows."""
         baseline = baseline_predictions(self.target, training, rows, self.loss)
-        predictions = replace(predictions, exposure=rows.exposure)
+        predictions = replace(predictions, context=rows.context)
         return ScoredRows(predictions, baseline, rows.y, rows.weights, self.loss, rows.groups)
 
     def cross_fitted_baseline(
@@ -272,27 +272,27 @@ class EnsembleData:
 
 @dataclass(frozen=True)
 class LabeledRows:
-    """The true targets, the sample weights, the group numbers and the exposure of some rows."""
+    """The true targets, the sample weights, the group numbers and the context of some rows."""
 
     y: Truth
     weights: Weights | None
     groups: npt.NDArray[np.int64] | None = None
-    exposure: Floats | None = None
+    context: RowContext | None = None
 
     def take(self, rows: npt.NDArray[np.int64]) -> LabeledRows:
         """The rows at these positions."""
-        weights, exposure = (None if values is None else values[rows] for values in (self.weights, self.exposure))
-        return LabeledRows(self.y[rows], weights, None if self.groups is None else self.groups[rows], exposure)
+        weights, groups = None if self.weights is None else self.weights[rows], self.groups
+        context = None if self.context is None else self.context.take(rows)
+        return LabeledRows(self.y[rows], weights, None if groups is None else groups[rows], context)
 
 
 def truth_of(table: ColumnStore, target: Target, config: Config) -> LabeledRows:
-    """Read the true targets, the sample weights, the group numbers and the exposure of a table."""
+    """Read the true targets, the sample weights, the group numbers and the context of a table."""
     weight, group = config.data.sample_weight, config.data.group
     weights = read_weights(table.columns([weight]), weight) if weight else None
     groups = group_numbers(table.columns([group]), group) if group in table.header.names else None
-    name = config.data.exposure
-    exposure = None if name is None else ExposureColumn.of(columns := table.columns([name]), name).read(columns)
-    return LabeledRows(target.read(table.columns(target.names)), weights, groups, exposure)
+    context = read_context(config, table.columns(config.data.context_columns))
+    return LabeledRows(target.read(table.columns(target.names)), weights, groups, context)
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ class LoadedTeacher:
 
     def restrict(self, config: Config) -> Config:
         """The configuration with only the features that the teaching members use."""
-        columns = {*self.names} - {config.data.exposure}
+        columns = {*self.names} - {*config.data.context_columns}
         names = self.names if config.data.features is None else config.data.features
         data = config.data.model_copy(update={"features": tuple(name for name in names if name in columns)})
         return config.model_copy(update={"data": data})

@@ -17,13 +17,14 @@ from nncli.base.scratch import Scratch
 from nncli.config.schema import Config, bytes_of
 from nncli.data.columns.hashing import Hashes
 from nncli.data.encoders.encoder import Encoder
+from nncli.data.encoders.row_context import RowContext
 from nncli.data.formats.prefetch import prefetch
 from nncli.data.sample_weights import Weights, class_weights, combine, read_weights, row_counts
 from nncli.data.splitting.holdout import group_numbers
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.models.model import hash_rows
-from nncli.nn.arrays import Codes, Floats, Matrix, RowIndices
+from nncli.nn.arrays import Codes, Matrix, RowIndices
 from nncli.nn.batches.dataset import Dataset, DiskStorage
 from nncli.nn.batches.memmap import MatrixFile
 from nncli.nn.network import Network
@@ -36,8 +37,8 @@ from nncli.targets.target import Target
 class PreparedRows:
     """Rows encoded for the network, with their targets and sample weights as in the table.
 
-    `y` holds class codes (rows,) or numbers in their own units (rows, targets), and `exposure` (rows,) what the encoder
-    reads of it, None if the model has none; `row_numbers` (rows,) each row's
+    `y` holds class codes (rows,) or numbers in their own units (rows, targets), and `context` what these are
+    relative to, None if the model has none; `row_numbers` (rows,) each row's
     number in its table, from 1, or None for all rows in order; `groups` (rows,) the number of its group, or None.
     """
 
@@ -46,16 +47,17 @@ class PreparedRows:
     weights: Weights | None
     row_numbers: npt.NDArray[np.int64] | None = None
     groups: npt.NDArray[np.int64] | None = None
-    exposure: Floats | None = None
+    context: RowContext | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
     def take(self, rows: RowIndices) -> PreparedRows:
         """Some of the rows, in memory."""
-        names = ("y", "weights", "row_numbers", "groups", "exposure")
+        names = ("y", "weights", "row_numbers", "groups")
         parts = {name: array[rows] for name in names if (array := getattr(self, name)) is not None}
-        return replace(self, dataset=self.dataset.take(rows), **parts)
+        context = None if self.context is None else self.context.take(rows)
+        return replace(self, dataset=self.dataset.take(rows), context=context, **parts)
 
 
 def encode(
@@ -79,7 +81,9 @@ def encode(
     sample_weight = read_weights(store.columns([weight]), weight) if weight else None
     table = store.columns(target.names)
     y: Truth = target.read(table)
-    encoded_y, class_weight = _encode_target(table, target, y, network), None
+    context = encoder.context(store.columns([column.name for column in encoder.context_columns]))
+    learned = y if context is None or context.in_link else context.relative(y)
+    encoded_y, class_weight = _encode_target(table, target, learned, network), None
     if config.class_weight is not None:
         training_y, of_rows = (y, sample_weight) if training is None else (training.y, training.weights)
         class_weight = class_weights(config.class_weight, target.labels, training_y, of_rows)[y]
@@ -88,9 +92,8 @@ def encode(
     group = config.data.group if config.data.group in store.header.names else None
     groups = None if group is None else group_numbers(store.columns([group]), group)
     rows_per_weight = 1.0 if sample_weight is None or not len(store) else float(row_counts(sample_weight).mean())
-    dataset, column = Dataset(X, codes, encoded_y, scaled, storage, rows_per_weight), encoder.exposure
-    exposure = None if column is None else column.read(store.columns([column.name]))
-    return PreparedRows(dataset, y, sample_weight, store.row_numbers, groups, exposure)
+    dataset = Dataset(X, codes, encoded_y, scaled, storage, rows_per_weight)
+    return PreparedRows(dataset, y, sample_weight, store.row_numbers, groups, context)
 
 
 def _encode_features(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -26,7 +26,16 @@ from nncli.data.columns.spellings import is_word
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Column, Kind, infer_kind
-from nncli.data.encoders.numeric import ExposureColumn, NumericColumn, columns_at_once, fit_dense
+from nncli.data.encoders.numeric import (
+    ContextColumn,
+    ExposureColumn,
+    MultiplierColumn,
+    NumericColumn,
+    OffsetColumn,
+    columns_at_once,
+    fit_dense,
+)
+from nncli.data.encoders.row_context import RowContext
 from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
@@ -68,8 +77,8 @@ def may_be_classes(y: npt.NDArray[np.float64]) -> bool:
 
 
 def target_columns(config: Config) -> list[str]:
-    """The columns by which a target is fitted: its own, the sample weights and the exposure."""
-    further = (config.data.sample_weight, config.data.exposure)
+    """The columns by which a target is fitted: its own, the sample weights and its context."""
+    further = (config.data.sample_weight, *config.data.context_columns)
     return [*dict.fromkeys((*config.data.target, *filter(None, further)))]
 
 
@@ -106,7 +115,7 @@ def _usual_loss(config: Config, table: Table) -> tuple[Loss, Finding | None]:
     kind = config.data.columns.get(name) or infer_kind(table, name)
     if kind.needs_text:
         return CrossEntropy(), _date_target(table, name) if is_open and kind is Kind.DATE else None
-    if config.output_activation is not None or not is_open:
+    if config.output_activation is not None or config.data.offset is not None or not is_open:
         return MSE(), None
     unit = unit_of(table, name)
     if config.data.exposure is not None:
@@ -229,6 +238,10 @@ OF_FEW_LOSSES = {
         "has no log link, so it takes no exposure",
         f"Use one of the losses {join_quoted(AMOUNT_LOSSES)}.",
     ),
+    "data.offset": (
+        "is no loss of numbers without a link, so it takes no offset",
+        Advice("Remove the key; for counts and amounts that are proportional to a column use data.exposure."),
+    ),
     "data.order": (
         "has no use for the order of classes",
         Advice("Use ", SetKey("loss", "ordinal"), ", or remove the key."),
@@ -240,7 +253,8 @@ OF_FEW_LOSSES = {
 def _check_loss(config: Config, table: Table, loss: Loss) -> None:
     """Raise an error when the loss does not fit the target or another key."""
     kind, names, data = kind_of(loss), config.data.target, config.data
-    for key, given in {"data.exposure": data.exposure, "data.order": data.order}.items():
+    keys = {"data.exposure": data.exposure, "data.offset": data.offset, "data.order": data.order}
+    for key, given in keys.items():
         if given is not None and key not in loss.keys:
             why, hint = OF_FEW_LOSSES[key]
             raise config_error(key, f"the loss {loss.type} {why}", hint)
@@ -264,6 +278,20 @@ def _date_target(table: Table, name: str) -> Finding:
     message = f"{quote(name)} holds dates, and each of the {n:,} is treated as a class"
     hint = "To predict when something happens, make a number of the dates, such as the days from another date."
     return Finding("warning", FindingCode.TARGET_OF_DATES, table.location(column=name), message, hint)
+
+
+def context_columns(config: Config) -> Iterator[tuple[type[ExposureColumn | MultiplierColumn | OffsetColumn], str]]:
+    """The columns that answers are relative to, with their kinds."""
+    if config.data.exposure is not None:
+        has_log_link = config.loss is None or config.loss.has_log_link
+        yield ExposureColumn if has_log_link else MultiplierColumn, config.data.exposure
+    if config.data.offset is not None:
+        yield OffsetColumn, config.data.offset
+
+
+def read_context(config: Config, table: Table) -> RowContext | None:
+    """What the answers of the rows of a table are relative to; None if there are no such columns."""
+    return Encoder(columns=tuple(kind.of(table, name) for kind, name in context_columns(config))).context(table)
 
 
 @dataclass(frozen=True)
@@ -309,9 +337,9 @@ def fit_features(config: Config, training: ColumnStore, table: ColumnStore) -> F
             hint="Name some as data.features, or drop fewer.",
         )
     columns = [column.encoder for column in fitted if column.encoder is not None]
-    if data.exposure is not None:
-        weights = None if data.sample_weight is None else _row_weights(config, training.columns([data.sample_weight]))
-        columns.append(ExposureColumn.fit(training.columns([data.exposure]), data.exposure, weights=weights))
+    weights = None if data.sample_weight is None else _row_weights(config, training.columns([data.sample_weight]))
+    for kind, name in context_columns(config):
+        columns.append(kind.fit(training.columns([name]), name, weights=weights))
     doubts = tuple((column.name, column.date_doubt) for column in fitted if column.date_doubt is not None)
     return FittedFeatures(kinds, Encoder(columns=tuple(columns)), empty, doubts)
 
@@ -416,9 +444,9 @@ def fit_kind(
 
     if (several := kind_of(loss).fit_parts(loss, fit_part)) is not None:
         return cast("Target", several)
-    data, weights = config.data, _row_weights(config, table)
+    data, weights, context = config.data, _row_weights(config, table), read_context(config, table)
     options = FitOptions(
-        scaling, clip, config.positive_class, data.order or (), loss.time_bins, weights, data.exposure, every
+        scaling, clip, config.positive_class, data.order or (), loss.time_bins, weights, context, every
     )
     target = kind_of(loss).fit(table, data.target, options)
     if config.positive_class is not None and (len(target.labels) != 2 or config.positive_class not in target.labels):
@@ -526,7 +554,7 @@ def _scores(training: ColumnStore, encoder: Encoder, target: Target) -> Floats:
     return np.array(
         [
             inf
-            if isinstance(column, ExposureColumn) or (isinstance(column, CategoricalColumn) and column.embedding_width)
+            if isinstance(column, ContextColumn) or (isinstance(column, CategoricalColumn) and column.embedding_width)
             else values[start:stop].max(initial=0.0)
             for column, (start, stop) in zip(encoder.columns, pairwise(edges), strict=True)
         ]

@@ -109,7 +109,7 @@ def load_table(
     # A validation or test table is not split, so it needs neither group nor time.
     row_columns = data.row_columns
     if training_dialect is not None:
-        row_columns = tuple(filter(None, (data.sample_weight, data.exposure)))
+        row_columns = tuple(filter(None, (data.sample_weight, *data.context_columns)))
     required = [*data.target, *(data.features or ()), *data.drop, *data.columns, *config.monotone, *row_columns]
     required += [name for names in config.interactions for name in names]
 

@@ -434,8 +434,8 @@ def _monotone_signs(
 def _interactions(config: Config, encoder: Encoder) -> tuple[tuple[int, ...], ...]:
     """The positions of each set of columns in X, and of their codes after these; nothing if there is only one set."""
     positions = encoder.positions
-    if encoder.exposure is not None:
-        del positions[encoder.exposure.name]
+    for column in encoder.context_columns:
+        del positions[column.name]
     rest = [name for name in positions if not any(name in names for names in config.interactions)]
     each = (tuple(j for name in names for j in positions.get(name, ())) for names in (*config.interactions, rest))
     sets = tuple(filter(None, each))

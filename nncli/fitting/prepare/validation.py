@@ -44,13 +44,13 @@ def validation_set(config: Config, spec: ModelSpec, validation: PreparedRows | N
     name, metric = check_metric(config, spec.target)
     if validation is None:
         return None
-    y, weights, exposure = validation.y, validation.weights, validation.exposure
+    y, weights, context = validation.y, validation.weights, validation.context
 
     def score(Z: npt.NDArray[np.floating[Any]], rows: npt.NDArray[np.int64] | None = None) -> float:
         if Z.shape[1] >= MANY_CLASSES and Z.size > MAX_SCORED_CELLS:
             step = -(-Z.size // MAX_SCORED_CELLS)
             Z, rows = Z[::step], np.arange(len(Z))[::step] if rows is None else rows[::step]
-        values = decode(spec, Z, exposure if rows is None or exposure is None else exposure[rows]).values
+        values = decode(spec, Z, context if rows is None or context is None else context.take(rows)).values
         if rows is None:
             return metric(y, values, weights)
         return metric(y[rows], values, None if weights is None else weights[rows])

@@ -379,7 +379,7 @@ class TrainingSession:
     def _scored_rows(self, rows: PreparedRows, predictions: Predictions) -> ScoredRows:
         training, spec = self.prepared.training, self.prepared.spec
         baseline = baseline_predictions(spec.target, training, rows, spec.loss)
-        predictions = replace(predictions, exposure=rows.exposure)
+        predictions = replace(predictions, context=rows.context)
         return ScoredRows(predictions, baseline, rows.y, rows.weights, spec.loss, rows.groups)
 
     def _close_diverged(self, error: DivergedError) -> DivergedError:
@@ -427,10 +427,10 @@ class TrainingScores:
 
 def _predict(model: Model, rows: PreparedRows, threads: int) -> Predictions:
     """Predict encoded rows chunk by chunk."""
-    dataset, e = rows.dataset, rows.exposure
+    dataset, context = rows.dataset, rows.context
     with np.errstate(all="ignore"):  # an overflow is seen in the predictions
         chunks = (
-            model.predict_dataset(dataset.part(span), threads, None if e is None else e[span])
+            model.predict_dataset(dataset.part(span), threads, None if context is None else context.take(span))
             for span in dataset.row_chunks()
         )
         predictions = stack_predictions(chunks, len(rows))
@@ -514,7 +514,7 @@ def cross_fit_predictions(
     if cross_fit is not None and all(cross_fit.epochs):
         optimistic = taught
         with np.errstate(all="ignore"):
-            uncalibrated = decode(prepared.spec, cross_fit.Z, rows.exposure)
+            uncalibrated = decode(prepared.spec, cross_fit.Z, rows.context)
     if not prepared.spec.target.calibrates(prepared.config.calibration):
         return CrossFittedPredictions(uncalibrated, 1.0, None, optimistic)
     temperature = _temperature(at_best_epoch, rows.y, rows.weights)

@@ -110,14 +110,14 @@ class IntervalScore:
 
     `pair` are the positions of two quantiles, None for a model of one number. The scale is their width, and at least
     `min_width` (targets,); None: the scale is 1, or the prediction to half the `power`, if there is one. With `is_log`
-    scores and bounds are of logarithms. Scores and bounds are those of rates, `per_exposure`, if the target has these.
+    scores and bounds are of logarithms. Scores and bounds are those of rates, `is_relative`, if the target has these.
     """
 
     pair: QuantilePair | None = None
     median: int = 0
     min_width: Floats | None = None
     power: float | None = None
-    per_exposure: bool = False
+    is_relative: bool = False
 
     @property
     def is_log(self) -> bool:
@@ -128,7 +128,7 @@ class IntervalScore:
         """The score for a level, from the predictions (n,) of calibration rows by a model of the loss."""
         levels, quantiles = predictions.levels, predictions.quantiles
         if quantiles is None:
-            return cls(power=loss.interval_power, per_exposure=predictions.target.has_rates)
+            return cls(power=loss.interval_power, is_relative=predictions.target.is_relative)
         pair = quantile_pair(levels, level)
         if levels[pair.upper] - levels[pair.lower] <= level + ROUNDING:
             return cls(pair)
@@ -139,11 +139,11 @@ class IntervalScore:
 
     def values(self, predictions: Predictions) -> Floats:
         """The predicted values (rows, targets), or the rates."""
-        return predictions.per_exposure if self.per_exposure else predictions.values
+        return predictions.relative_points if self.is_relative else predictions.values
 
     def factor(self, predictions: Predictions) -> Floats | float:
         """What the bounds are multiplied by: the exposures (rows, 1) for those of rates, else 1."""
-        return predictions.exposure[:, None] if self.per_exposure and predictions.exposure is not None else 1.0
+        return predictions.exposure[:, None] if self.is_relative and predictions.exposure is not None else 1.0
 
     def bounds(self, values: Floats, quantiles: Floats | None) -> UncalibratedBounds:
         """The bounds from predictions (…, rows, targets) or quantiles (…, rows, targets, levels)."""

@@ -122,6 +122,8 @@ class LossBase(Spec):
     targets_hint: ClassVar[str] = "Use another loss, such as mse."
     has_link: ClassVar[bool] = False
     """True where the loss applies its own link to the raw output, so that no output activation can be set."""
+    has_log_link: ClassVar[bool] = False
+    """True where the logarithm of an exposure is added to the raw output; others learn targets divided by it."""
     robust: ClassVar[tuple[str, ...]] = ()
     """The assignments of a loss in which few rows have less weight, for one that predicts the mean."""
     per_row_name: ClassVar[str]
@@ -131,8 +133,8 @@ class LossBase(Spec):
     is_comparison_measure: ClassVar[bool] = False
     """True if runs that all have this loss are compared by it alone, not by squared and absolute error."""
 
-    keys: ClassVar[frozenset[str]] = frozenset()
-    """Those of the keys of a configuration that it takes and most losses do not: data.exposure, data.order."""
+    keys: ClassVar[frozenset[str]] = frozenset({"data.offset"})
+    """Those of the keys data.exposure, data.offset and data.order that it takes."""
     target_keys: ClassVar[tuple[str, ...]] = ()
     """Keys that name columns of the target besides the one that the configuration names as such."""
 

@@ -24,6 +24,7 @@ class ClassificationLoss(LossBase):
     """A loss of class codes. Two classes share one output; more classes have one output each."""
 
     task: ClassVar[Task] = "classification"
+    keys: ClassVar[frozenset[str]] = frozenset()
     has_link: ClassVar[bool] = True
     scaling: ClassVar[Scaling] = NoScaling()
     per_row_name: ClassVar[str] = "log_loss"

@@ -27,6 +27,7 @@ class BinaryCrossEntropy(LossBase):
 
     type: Literal["binary_cross_entropy"] = "binary_cross_entropy"
     task: ClassVar[Task] = "multilabel"
+    keys: ClassVar[frozenset[str]] = frozenset()
     has_link: ClassVar[bool] = True
     scaling: ClassVar[Scaling] = NoScaling()
     starts_at_mean: ClassVar[bool] = True

@@ -54,6 +54,7 @@ class SeveralLosses(LossBase):
 
     type: Literal["several"] = "several"
     task: ClassVar[Task] = "several"
+    keys: ClassVar[frozenset[str]] = frozenset()
     has_link: ClassVar[bool] = True
     starts_at_mean: ClassVar[bool] = True
     per_row_name: ClassVar[str] = "relative_loss"

@@ -68,6 +68,7 @@ class EventLoss(LossBase):
         | dict.fromkeys(("ties", "tie_method"), "Remove it: events in the same bin of time need no method for ties.")
     )
     task: ClassVar[Task] = "survival"
+    keys: ClassVar[frozenset[str]] = frozenset()
     has_link: ClassVar[bool] = True
     scaling: ClassVar[Scaling] = NoScaling()
     starts_at_mean: ClassVar[bool] = True

@@ -154,7 +154,7 @@ REQUIRED = "data: {path: t.csv, target: y}\n"
                                 ^
   Write target: ["12"], in quotes."""),
         ("data: {path: t.csv, target: y, drop: [y]}", """\
-1:7, data: 'y' is the target; it cannot also be a feature, weight, exposure, group, time or dropped
+1:7, data: 'y' is the target; it cannot also be a feature, weight, exposure, offset, group, time or dropped
     data: {path: t.csv, target: y, drop: [y]}
           ^"""),
         ("data: [1,\nseed: 2", """\
