@@ -34,7 +34,8 @@ from nncli.config.loading import load_config
         ("target_transform=log", "target_transform", "log_normal"),
         ("task=regression", "task", "loss"),
         ("loss=zip", "loss", "zero_inflated_poisson"),
-        ("data.offset=years", "data.offset", "exposure"),
+        ("data.base_margin=years", "data.base_margin", "offset"),
+        ("data.log_offset=years", "data.log_offset", "exposure"),
         ("data.exposur=years", "data.exposur", "exposure"),
     ],
 )
