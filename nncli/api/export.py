@@ -26,9 +26,10 @@ from nncli.exporters.targets import TARGETS, ModelInfo, Target
 from nncli.fitting.calibration import conformal_predictor
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.read_table import read_to_predict
-from nncli.nn.program.program import Program, select_class_outputs
+from nncli.nn.program.program import Program, select_outputs
 from nncli.run_directory import filenames
 from nncli.run_directory.run import Run
+from nncli.targets.base import TargetBase
 from nncli.version import __version__
 
 NOT_WRITTEN = Advice(
@@ -120,7 +121,7 @@ def prepare_export(run: str | Path, output: str | Path | None = None, *, options
         model.spec.target.require("interval", ExportOptions.use("interval"))
     conformal = conformal_predictor(opened, model, UncertaintyOptions(interval=options.interval))
     with log_duration("describing the model as a program"):
-        program = _select_outputs(lower_model(model, conformal), labels=options.labels, proba=options.proba)
+        program = _select_outputs(lower_model(model, conformal), model.spec.target, options)
         program = with_typical_values(program, opened.load_reference())
     info = ModelInfo(_name(opened.path), opened.load_manifest().checksum, __version__)
     with log_duration(f"writing the program for {target.runtime}"):
@@ -229,27 +230,19 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _select_outputs(program: Program, *, labels: bool, proba: bool) -> Program:
+def _select_outputs(program: Program, target: TargetBase, options: ExportOptions) -> Program:
     """The program with the outputs that are asked for.
 
     Raises:
-        UsageError: the options exclude each other, or the program is that of a regression.
+        UsageError: the options exclude each other, or the program has no classes.
     """
-    if not labels and not proba:
-        return program
-    use = ExportOptions.use
+    labels, proba, use = options.labels, options.proba, ExportOptions.use
     if labels and proba:
         raise UsageError(
             Advice(use("labels"), " leaves out the probabilities, and ", use("proba"), " the label"),
             hint="For both, leave out both options.",
         )
-    if not program.outputs.labels:
-        option = use("labels" if labels else "proba")
-        if program.outputs.decided is not None:
-            hint = "Leave it out: the file has the probability of each label, and whether it is predicted."
-            raise UsageError(Advice(option, " is for classes, and this model predicts several labels"), hint=hint)
-        if program.outputs.curve is not None:
-            hint = "Leave it out: the file has the median and the survival curve."
-            raise UsageError(Advice(option, " is for classes, and this model predicts the time to an event"), hint=hint)
-        raise UsageError(Advice(option, " needs a classification model; this one is for regression"))
-    return select_class_outputs(program, labels=labels, probabilities=proba)
+    if not labels and not proba:
+        return program
+    target.require("classes", use("labels" if labels else "proba"))
+    return select_outputs(program, "class" if labels else "probability")

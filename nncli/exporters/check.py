@@ -20,7 +20,7 @@ from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel
 from nncli.models.predictions import Predictions
 from nncli.models.read_table import read_to_predict
-from nncli.nn.program.program import Program
+from nncli.nn.program.program import Program, groups_of
 from nncli.run_directory.run import Run
 
 ROWS_AT_A_TIME = 100_000
@@ -58,7 +58,8 @@ class Check:
             number = int(table.row_numbers[row])
             return UNUSUAL_ROW if number < 1 else f"row {table.row_name(number)}"
 
-        return compare(predictions, frame, exported, self.target.max_ulp, row_name)
+        classes = [column.title for column in groups_of(self.program.outputs).classes]
+        return compare(predictions, frame, exported, self.target.max_ulp, row_name, classes)
 
     def _predict(self, table: Table) -> tuple[Predictions, pl.DataFrame]:
         """The predictions for a table, and the columns of them that the program computes."""
@@ -68,7 +69,7 @@ class Check:
             **predictions.target.program_columns(predictions),
             **({} if conformal is None else conformal.region_columns),
         }
-        return predictions, pl.DataFrame(columns)[self.program.outputs.titles]
+        return predictions, pl.DataFrame(columns)[[column.title for column in self.program.outputs]]
 
 
 def table_of_features(model: AnyModel, table: Table) -> Table:

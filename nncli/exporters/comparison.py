@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -82,9 +81,16 @@ class Comparison:
 
 
 def compare(
-    predictions: Predictions, predicted: pl.DataFrame, exported: pl.DataFrame, max_ulp: int, row_name: RowName
+    predictions: Predictions,
+    predicted: pl.DataFrame,
+    exported: pl.DataFrame,
+    max_ulp: int,
+    row_name: RowName,
+    classes: Collection[str] = (),
 ) -> Comparison:
     """Compare the outputs of a file with predictions, and with the columns that `nncli predict` prints of them.
+
+    The columns `classes` are those of the predicted class.
 
     Raises:
         ExportedFileError: the columns or the numbers of rows differ.
@@ -92,12 +98,12 @@ def compare(
     # A file whose outputs have names may have them in another order.
     if sorted(exported.columns) != sorted(predicted.columns) or exported.height != predicted.height:
         raise ExportedFileError(_difference(predicted, exported))
-    is_class = predictions.target.has_labels
-    names = [name for name in predicted.columns if not (is_class and name == "prediction")]
-    numbers = [_compare_numbers(predicted[name], exported[name], max_ulp, row_name) for name in names]
-    comparison = reduce(_beside, numbers, Comparison(max_ulp, predicted.height))
-    if is_class and "prediction" in predicted.columns:
-        return _compare_classes(comparison, predictions, exported["prediction"], row_name)
+    comparison = Comparison(max_ulp, predicted.height)
+    for name in predicted.columns:
+        if name in classes:
+            comparison = _compare_classes(comparison, predictions, exported[name], row_name)
+        else:
+            comparison = _beside(comparison, _compare_numbers(predicted[name], exported[name], max_ulp, row_name))
     return comparison
 
 

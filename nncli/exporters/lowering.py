@@ -18,9 +18,10 @@ from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.model import Model
 from nncli.nn.arrays import Precision
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
-from nncli.nn.program.program import Bounds, Outputs, Program, build
+from nncli.nn.program.program import Program, build
 from nncli.nn.program.values import Builder, Value, round_to
 from nncli.run_directory.monitoring.reference import Bins, CategoryBins, NumberBins, Reference, columns_of
+from nncli.targets.output_columns import Bounds, OutputNodes
 from nncli.targets.target import Target
 
 
@@ -95,22 +96,21 @@ def lower_model(model: AnyModel, conformal: ConformalPredictor | None = None) ->
     mean = _lower_mean(model, lowered, precision).absolute()
     bounds = () if conformal is None else _lower_intervals(conformal, lowered, precision)
     target, loss = model.spec.target, model.spec.loss
-    of_distribution = mean.quantiles if loss.has_distribution else None
-    deviations = None if of_distribution is None else loss.lower_standard_deviations(of_distribution).position
+    deviations = None if mean.quantiles is None else target.lower_standard_deviations(loss, mean.quantiles)
     codes = target.lower_codes(mean.values, model.spec.decision)
-    outputs = Outputs(
-        target.names,
+    nodes = OutputNodes(
         target.lower_shown(mean.values).position,
+        codes.position,
         None if mean.quantiles is None else target.lower_shown(mean.quantiles).position,
         loss.quantile_levels,
+        None if deviations is None else deviations.position,
         bounds,
-        standard_deviations=deviations,
     )
-    printed = target.program_outputs(outputs, None if codes is None else codes.position)
-    if printed is None:
+    outputs = target.program_outputs(nodes)
+    if not outputs:
         message = f"a model of {target.title} cannot be exported: only nncli computes its columns of predictions"
         raise UsageError(message, hint="Use `nncli predict` or `nncli serve`.")
-    program = build(builder, printed, precision, model.spec.missing_values)
+    program = build(builder, outputs, precision, model.spec.missing_values)
     decimal = "," if model.spec.dialect.decimal == "," else "."
     return replace(program, decimal=decimal, thousands=model.spec.dialect.thousands)
 

@@ -28,7 +28,7 @@ from nncli.data.encoders.row_context import RowContext
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask, Precision, RowIndices
 from nncli.nn.losses import Loss, LossBase, TargetScaling
-from nncli.nn.program.program import Outputs
+from nncli.nn.program.program import OutputColumn
 from nncli.nn.program.values import Value
 from nncli.targets.decision import Decision, decide
 from nncli.targets.explained import Explained
@@ -39,6 +39,7 @@ from nncli.targets.metrics.classification import ClassificationScores
 from nncli.targets.metrics.metric import ScoreValues
 from nncli.targets.metrics.registry import BoundMetric, metric_names
 from nncli.targets.monitoring import Monitoring
+from nncli.targets.output_columns import OutputNodes
 from nncli.targets.training import TrainingBase
 from nncli.targets.views import Intervals, View, Views
 from nncli.targets.wording import Wording
@@ -253,8 +254,8 @@ class TargetBase(TrainingBase):
 
     @property
     def gives(self) -> frozenset[str]:
-        """What predictions can have, which some options need: probabilities, and an interval or a set."""
-        has = {"probabilities": self.has_probabilities, "curve": self.has_curve}
+        """What predictions can have, which some options need: probabilities, classes, and an interval or a set."""
+        has = {"probabilities": self.has_probabilities, "classes": self.has_labels, "curve": self.has_curve}
         return frozenset({self.uncertainty, *(name for name, is_there in has.items() if is_there)}) - {"none"}
 
     def require(self, needed: Needed, option: UseOption, instead: Advice | None = None) -> None:
@@ -265,7 +266,7 @@ class TargetBase(TrainingBase):
         """
         if needed not in self.gives:
             why, hint = self.wording().refusal(needed)
-            raise UsageError(Advice(option, f" {why}"), hint=instead or hint)
+            raise UsageError(Advice(option, f" {why}"), hint=instead or hint or None)
 
     # Cells
 
@@ -372,16 +373,20 @@ class TargetBase(TrainingBase):
         """The operations of `clip_relative`."""
         return values
 
-    def lower_codes(self, values: Value, decision: Decision | None) -> Value | None:
-        """The operations that make the codes (rows, 1) of predicted classes; -1 where a value is NaN. None without."""
+    def lower_codes(self, values: Value, decision: Decision | None) -> Value:
+        """The operations of what is decided by values: the codes (rows, 1) of classes, -1 where a value is NaN."""
+        return values
+
+    def lower_standard_deviations(self, loss: Loss, quantiles: Value) -> Value | None:
+        """The operations of the standard deviations (rows, targets) of predicted distributions; None without these."""
         return None
 
-    def program_outputs(self, outputs: Outputs, codes: int | None) -> Outputs | None:
-        """The outputs of a program, which exporters print, from the nodes of values and those of `lower_codes`.
+    def program_outputs(self, nodes: OutputNodes) -> tuple[OutputColumn, ...]:
+        """The columns of a program, which exporters print.
 
         None where a program cannot compute the columns of predictions, so that a model cannot be exported.
         """
-        return None
+        return ()
 
     def decide(self, values: Floats, decision: Decision | None) -> Codes:
         """The codes (rows,) of the predicted classes; of several labels 1 or 0 for each (rows, labels)."""

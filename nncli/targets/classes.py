@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -22,7 +22,7 @@ from nncli.data.encoders.kinds import Kind
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask
 from nncli.nn.losses import Loss
-from nncli.nn.program.program import LabelType, Outputs
+from nncli.nn.program.program import LabelType, OutputColumn
 from nncli.nn.program.values import Value, is_nan, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, Uncertainty, missing_target_error
 from nncli.targets.decision import Decision, LabelThresholds, constant_decision, lower_decision
@@ -45,6 +45,7 @@ from nncli.targets.metrics.metric import Metric, plugin_metrics, resampled_score
 from nncli.targets.metrics.registry import COST, METRICS, BoundMetric, metric_function
 from nncli.targets.metrics.sums import UNKNOWN, ClassRows
 from nncli.targets.monitoring import Binned, Monitoring, Tracked, TrackedClasses, TrackedNumbers
+from nncli.targets.output_columns import OutputNodes
 from nncli.targets.probabilities import Probabilities
 from nncli.targets.row_scores import Accuracy, RowScore
 from nncli.targets.scoring import Comparison, LinearFit, Measure, Scoring, SelectionLoss, fit_logistic, softmax
@@ -283,12 +284,19 @@ class Classes(Probabilities):
                 )
         return columns
 
-    def lower_codes(self, values: Value, decision: Decision | None) -> Value | None:
+    def lower_codes(self, values: Value, decision: Decision | None) -> Value:
         codes = lower_decision(values, self.labels, decision)
         return select(is_nan(values.columns([0])), -1.0, codes)
 
-    def program_outputs(self, outputs: Outputs, codes: int | None) -> Outputs:
-        return replace(outputs, labels=self.labels, label_type=self.label_type, codes=codes)
+    def program_outputs(self, nodes: OutputNodes) -> tuple[OutputColumn, ...]:
+        name, of_type, prefix = self.name, self.label_type, self.probability_prefix
+        return (
+            OutputColumn("prediction", "class", nodes.codes, 0, name, None, self.labels, of_type),
+            *(
+                OutputColumn(prefix + label, "probability", nodes.values, j, name, None, (label,), of_type)
+                for j, label in enumerate(self.labels)
+            ),
+        )
 
     @property
     def shown_outputs(self) -> slice:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -23,7 +23,7 @@ from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask, Precision, RowIndices
 from nncli.nn.losses import MIN_PROBABILITY, Loss
 from nncli.nn.losses.labels import logistic, lower_logistic
-from nncli.nn.program.program import Outputs
+from nncli.nn.program.program import OutputColumn
 from nncli.nn.program.values import Value, is_nan, log, maximum, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, Uncertainty, rows_with_target
 from nncli.targets.decision import Decision, LabelThresholds, constant_thresholds
@@ -48,6 +48,7 @@ from nncli.targets.metrics.metric import plugin_metrics, resampled_scores
 from nncli.targets.metrics.registry import METRICS, BoundMetric, metric_function
 from nncli.targets.metrics.sums import LabelSums, TrueSums
 from nncli.targets.monitoring import Monitoring
+from nncli.targets.output_columns import OutputNodes
 from nncli.targets.scoring import Comparison, LinearFit, Measure, Scoring, SelectionLoss, fit_logistic
 from nncli.targets.views import ClassProbabilities, Intervals, LabelRates, OneClass, Reliability, View, Views
 from nncli.targets.wording import LabelWording, Wording
@@ -285,11 +286,15 @@ class MultilabelTarget(JoinedColumns):
             for j, label in enumerate(self.labels)
         }
 
-    def lower_codes(self, values: Value, decision: Decision | None) -> Value | None:
+    def lower_codes(self, values: Value, decision: Decision | None) -> Value:
         return select(is_nan(values), values, self._thresholds(decision).lower(values, self.labels))
 
-    def program_outputs(self, outputs: Outputs, codes: int | None) -> Outputs:
-        return replace(outputs, names=self.labels, decided=codes)
+    def program_outputs(self, nodes: OutputNodes) -> tuple[OutputColumn, ...]:
+        each, values, codes = [*enumerate(self.labels)], nodes.values, nodes.codes
+        return (
+            *(OutputColumn(f"proba_{label}", "probability", values, j, label) for j, label in each),
+            *(OutputColumn(f"prediction_{label}", "decided", codes, j, label) for j, label in each),
+        )
 
     def at_temperature(self, values: Floats, T: float) -> Floats:
         """σ(logit p / T) for each label."""
@@ -466,6 +471,9 @@ class MultilabelWording(LabelWording):
                 return f"{why} {len(self.target.labels):,} labels, each with a probability of its own", instead
             case "interval":
                 return "needs numbers; this model predicts labels, each with a probability", instead
+            case "classes":
+                each = "Leave it out: the file has the probability of each label, and whether it is predicted."
+                return "is for classes, and this model predicts several labels", each
         return super().refusal(needed)
 
 

@@ -26,7 +26,7 @@ from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Precision
 from nncli.nn.losses import MAE, MSE, Loss
-from nncli.nn.program.program import Outputs
+from nncli.nn.program.program import OutputColumn
 from nncli.nn.program.values import Value, maximum, minimum
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.decision import Decision
@@ -45,6 +45,7 @@ from nncli.targets.metrics.regression import (
 )
 from nncli.targets.metrics.sums import NumberSums, TrueSums
 from nncli.targets.monitoring import Monitoring
+from nncli.targets.output_columns import OutputNodes, number_columns
 from nncli.targets.scoring import (
     Comparison,
     LinearFit,
@@ -232,8 +233,11 @@ class Numbers(TargetBase):
             return values
         return minimum(maximum(values, self.rates.lowest), self.rates.highest)
 
-    def program_outputs(self, outputs: Outputs, codes: int | None) -> Outputs:
-        return outputs
+    def lower_standard_deviations(self, loss: Loss, quantiles: Value) -> Value | None:
+        return loss.lower_standard_deviations(quantiles) if loss.has_distribution else None
+
+    def program_outputs(self, nodes: OutputNodes) -> tuple[OutputColumn, ...]:
+        return number_columns(self.names, nodes)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -257,15 +261,15 @@ class Numbers(TargetBase):
 
     def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
         """Those of the outputs of a program: `prediction`, or `prediction_TARGET`, then `quantile_05` and `sd`."""
-        nodes = [self.shown(predictions.values)]
+        arrays, nodes = [self.shown(predictions.values)], OutputNodes(0, 0)
         if predictions.quantiles is not None:
             width = len(self.names) * len(predictions.levels)
-            nodes.append(self.shown(predictions.quantiles).reshape(-1, width))
-        outputs = Outputs(self.names, 0, len(nodes) - 1 or None, predictions.levels)
+            arrays.append(self.shown(predictions.quantiles).reshape(-1, width))
+            nodes = replace(nodes, quantiles=1, levels=predictions.levels)
         if predictions.standard_deviations is not None:
-            nodes.append(predictions.standard_deviations)
-            outputs = replace(outputs, standard_deviations=len(nodes) - 1)
-        return {title: pl.Series(nodes[node][:, place]) for title, node, place in outputs.numbers}
+            nodes = replace(nodes, standard_deviations=len(arrays))
+            arrays.append(predictions.standard_deviations)
+        return {column.title: pl.Series(arrays[column.node][:, column.place]) for column in self.program_outputs(nodes)}
 
     def is_same(self, other: TargetBase) -> bool:
         """Numbers are in their own units, whatever their scaling."""

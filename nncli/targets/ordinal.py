@@ -120,7 +120,7 @@ class OrderedClasses(Classes):
             codes += reached < 0.5
         return codes
 
-    def lower_codes(self, values: Value, decision: Decision | None) -> Value | None:
+    def lower_codes(self, values: Value, decision: Decision | None) -> Value:
         if decision is not None:
             return super().lower_codes(values, decision)
         reached = values.columns([0])

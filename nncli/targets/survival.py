@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -25,7 +25,7 @@ from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask, Precision
 from nncli.nn.losses import MIN_PROBABILITY, Loss, target_keys
 from nncli.nn.losses.survival import survival_losses
-from nncli.nn.program.program import Outputs
+from nncli.nn.program.program import OutputColumn
 from nncli.nn.program.values import Value, log, maximum, minimum, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, Uncertainty, missing_target_error
 from nncli.targets.decision import Decision
@@ -46,6 +46,7 @@ from nncli.targets.metrics.survival import (
     kaplan_meier,
     scored_times,
 )
+from nncli.targets.output_columns import OutputNodes
 from nncli.targets.scoring import Comparison, Measure, Scoring, SelectionLoss
 from nncli.targets.views import Intervals, SurvivalCurves, View, Views
 from nncli.targets.wording import Wording
@@ -290,7 +291,7 @@ class SurvivalTarget(JoinedColumns):
         median = np.cumsum(np.clip(above, 0.0, 1.0) * np.diff(self.edges, prepend=0.0), axis=1)[:, -1]
         return np.where(values[:, -1] > 0.5, np.inf, median)
 
-    def lower_codes(self, values: Value, decision: Decision | None) -> Value | None:
+    def lower_codes(self, values: Value, decision: Decision | None) -> Value:
         """The operations of `medians`."""
         before, *logs = self.lower_log_curve(values)
         half, median = float(np.log(2.0)), before
@@ -299,10 +300,13 @@ class SurvivalTarget(JoinedColumns):
             median, before = median + minimum(maximum(share, 0.0), 1.0) * width, after
         return select(values.columns([values.width - 1]) > 0.5, np.inf, median)
 
-    def program_outputs(self, outputs: Outputs, codes: int | None) -> Outputs:
-        bounds = tuple(replace(bound, upper=None) for bound in outputs.bounds)
-        curve = replace(outputs, curve=outputs.values, curve_names=self.output_names, bounds=bounds)
-        return replace(curve, names=self.predicted_names, values=codes)
+    def program_outputs(self, nodes: OutputNodes) -> tuple[OutputColumn, ...]:
+        (name,) = names = self.predicted_names
+        return (
+            OutputColumn("prediction", "value", nodes.codes, 0, name),
+            *(OutputColumn(title, "curve", nodes.values, k, name) for k, title in enumerate(self.output_names)),
+            *(bounds.columns(names)[0] for bounds in nodes.bounds),
+        )
 
     def risk(self, values: Floats) -> Floats:
         """The sum (rows,) over the bins of the cumulative hazard, which is higher for earlier events."""
@@ -562,6 +566,9 @@ class SurvivalWording(Wording):
             case "interval":
                 entered = quote(self.target.names[-1])
                 return f"needs rows that were all observed from 0 on; here they were from {entered} on", instead
+            case "classes":
+                why = "is for classes, and this model predicts the time to an event"
+                return why, "Leave it out: the file has the median and the survival curve."
         return super().refusal(needed)
 
     def empty_rows(self, frame: pl.DataFrame) -> int:

@@ -57,10 +57,10 @@ class Wording:
         return 1.0, name
 
     def refusal(self, needed: Needed) -> Refusal:
-        """Why an option cannot be used that needs what predictions do not have, after its name, and a hint."""
+        """Why an option cannot be used that needs what predictions do not have, after its name, and a hint, if any."""
         model = {"interval": "a regression model", "curve": "a model of the time to an event"}
         why = f"needs {model.get(needed, 'a classification model')}; this one is for {self.target.task}"
-        return why, "Leave it out."
+        return why, "" if needed == "classes" else "Leave it out."
 
     def empty_rows(self, frame: pl.DataFrame) -> int:
         """The number of rows without a prediction in a frame of predictions."""

@@ -71,13 +71,9 @@ def test_an_existing_file_is_replaced_only_by_force(
 def test_labels_and_probabilities_are_selected(penguins: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with referee(monkeypatch):
         labels = nncli.export(penguins, "labels.ref", labels=True)
-        outputs = printed[penguins.name].outputs
-        assert outputs.labels
-        assert (outputs.codes is None, outputs.probabilities is None) == (False, True)
+        assert {column.role for column in printed[penguins.name].outputs} == {"class"}
         proba = nncli.export(penguins, "proba.ref", proba=True)
-        outputs = printed[penguins.name].outputs
-        assert outputs.labels
-        assert (outputs.codes is None, outputs.probabilities is None) == (True, False)
+        assert {column.role for column in printed[penguins.name].outputs} == {"probability"}
     assert labels.comparison is not None
     assert proba.comparison is not None
     assert labels.comparison.numbers == 0
@@ -88,8 +84,10 @@ def test_intervals_are_computed_by_the_file(line: Path, here: Path, monkeypatch:
     with referee(monkeypatch):
         done = nncli.export(line, "line.ref", interval=[0.9, 0.5], check=DATA / "linear.csv")
     outputs = printed[line.name].outputs
-    assert outputs.values is not None
-    assert [bounds.level for bounds in outputs.bounds] == [0.9, 0.5]
+    assert [(column.role, column.level) for column in outputs] == [
+        ("value", None),
+        *(("lower", 0.9), ("upper", 0.9), ("lower", 0.5), ("upper", 0.5)),
+    ]
     assert done.comparison is not None
     assert done.comparison.numbers == 5 * done.comparison.rows
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,13 +11,13 @@ import polars as pl
 import pytest
 
 from nncli.api import export as api_export
-from nncli.base.text import percent_digits
 from nncli.data.table import Table
 from nncli.exporters import targets
 from nncli.exporters.read_inputs import read_inputs
 from nncli.exporters.targets import ModelInfo, Target
-from nncli.nn.program.program import Outputs, Program
+from nncli.nn.program.program import Program
 from nncli.nn.program.program import run as interpret
+from tests.nn.program.support import answers_of
 
 TARGET = Target("referee", (".ref",), "the interpreter", 2, f"{__name__}.print_program", __name__)
 
@@ -63,8 +63,7 @@ def run(file: Path, rows: pl.DataFrame) -> pl.DataFrame:
         wrong[2] = np.nextafter(wrong[2].astype(np.float32), np.float32(np.inf)) * (1.0 + 1e-6)
         return result.with_columns(pl.Series(name, wrong))
     if state["fault"] == "class":
-        assert program.outputs.labels
-        first, second, *_ = program.outputs.labels
+        first, second, *_ = program.outputs[0].labels
         label = result["prediction"][3]
         return result.with_columns(result["prediction"].scatter(3, second if label == first else first))
     return result
@@ -72,34 +71,4 @@ def run(file: Path, rows: pl.DataFrame) -> pl.DataFrame:
 
 def answers(program: Program, rows: pl.DataFrame) -> pl.DataFrame:
     """The outputs of a program with the columns that `nncli predict` prints."""
-    values, outputs = interpret(program, read_inputs(program, Table(rows, "rows"))), program.outputs
-    if not outputs.labels:
-        return pl.DataFrame(_numbers(outputs, values))
-    columns: dict[str, object] = {}
-    if outputs.codes is not None:
-        columns["prediction"] = [outputs.labels[int(code)] for code in values[outputs.codes][:, 0]]
-    if outputs.probabilities is not None:
-        columns |= {f"proba_{label}": values[outputs.probabilities][:, j] for j, label in enumerate(outputs.labels)}
-    return pl.DataFrame(columns)
-
-
-def _numbers(outputs: Outputs, values: Mapping[int, np.ndarray]) -> dict[str, np.ndarray]:
-    several = len(outputs.names) > 1
-
-    def titled(title: str, name: str) -> str:
-        return f"{title}_{name}" if several else title
-
-    assert outputs.values is not None
-    columns = {titled("prediction", name): values[outputs.values][:, j] for j, name in enumerate(outputs.names)}
-    if outputs.quantiles is not None:
-        for j, name in enumerate(outputs.names):
-            for k, level in enumerate(outputs.levels):
-                column = values[outputs.quantiles][:, j * len(outputs.levels) + k]
-                columns[titled(f"quantile_{percent_digits(level)}", name)] = column
-    for bounds in outputs.bounds:
-        for j, name in enumerate(outputs.names):
-            digits = percent_digits(bounds.level)
-            columns[titled(f"lower_{digits}", name)] = values[bounds.lower][:, j]
-            if bounds.upper is not None:
-                columns[titled(f"upper_{digits}", name)] = values[bounds.upper][:, j]
-    return columns
+    return pl.DataFrame(answers_of(program, interpret(program, read_inputs(program, Table(rows, "rows")))))

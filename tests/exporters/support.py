@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from nncli.exporters.lowering import lower_model
 from nncli.exporters.read_inputs import read_inputs
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel
-from nncli.nn.program.program import run
+from nncli.nn.program.program import Role, run
 
 Floats = npt.NDArray[np.float64]
 
@@ -32,13 +33,15 @@ def compute(model: AnyModel, table: Table, conformal: ConformalPredictor | None 
     """The outputs of the program of a model for a table."""
     program = lower_model(model, conformal)
     values = run(program, read_inputs(program, table))
-    outputs = program.outputs
-    assert outputs.values is not None
-    codes = None if outputs.codes is None else values[outputs.codes][:, 0]
-    quantiles = None if outputs.quantiles is None else values[outputs.quantiles]
-    bounds = tuple((values[b.lower], values[b.upper]) for b in outputs.bounds if b.upper is not None)
-    deviations = None if outputs.standard_deviations is None else values[outputs.standard_deviations]
-    return Computed(values[outputs.values], codes, quantiles, bounds, deviations)
+    nodes = {role: [*dict.fromkeys(c.node for c in program.outputs if c.role == role)] for role in get_args(Role)}
+
+    def computed(role: Role) -> Floats | None:
+        return values[nodes[role][0]] if nodes[role] else None
+
+    codes, shares = computed("class"), computed("value") if nodes["value"] else computed("probability")
+    assert shares is not None
+    bounds = tuple((values[low], values[high]) for low, high in zip(nodes["lower"], nodes["upper"], strict=True))
+    return Computed(shares, None if codes is None else codes[:, 0], computed("quantile"), bounds, computed("sd"))
 
 
 def assert_equal_predictions(model: AnyModel, table: Table) -> None:

@@ -16,6 +16,7 @@ from nncli.targets.threshold_goals import FixedThreshold
 
 NUMBERS = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
 CLASSES = ClassificationTarget(name="c", labels=("a", "b", "c"))
+CLASS = ("prediction",)
 PAIR = ClassificationTarget(name="c", labels=("no", "yes"))
 
 
@@ -78,7 +79,7 @@ def test_the_first_column_that_differs_is_named(lacks: str | None, has: str | No
     frame = predictions.frame(proba=True)
     theirs = frame.drop([lacks] if lacks else []).with_columns([pl.lit(0.0).alias(has)] if has else [])
     with pytest.raises(ExportedFileError) as error:
-        compare(predictions, frame, theirs, 1, str)
+        compare(predictions, frame, theirs, 1, str, CLASS)
     assert [name for name in [*frame.columns, "proba_40"] if f"'{name}'" in str(error.value)] == [
         name for name in (lacks, has) if name
     ]
@@ -92,7 +93,7 @@ def classification(
 
 def compare_labels(predictions: Predictions, labels: list[str], max_ulp: int = 1) -> Comparison:
     frame = predictions.frame(proba=True)
-    return compare(predictions, frame, frame.with_columns(pl.Series("prediction", labels)), max_ulp, str)
+    return compare(predictions, frame, frame.with_columns(pl.Series("prediction", labels)), max_ulp, str, CLASS)
 
 
 def test_another_class_is_a_mismatch_unless_the_two_are_equally_probable() -> None:
@@ -124,7 +125,7 @@ def test_probabilities_without_labels_and_labels_without_probabilities_are_compa
     frame = predictions.frame(proba=True)
     probabilities, labels = frame[["proba_a", "proba_b", "proba_c"]], frame[["prediction"]]
     assert compare(predictions, probabilities, probabilities, 1, str).numbers == 3
-    assert compare(predictions, labels, labels, 1, str).numbers == 0
+    assert compare(predictions, labels, labels, 1, str, CLASS).numbers == 0
 
 
 def test_parts_of_a_table_add_up() -> None:

@@ -135,7 +135,7 @@ def test_a_row_with_an_infinite_number_has_no_prediction(target: Target) -> None
     inputs = [column.copy() for column in read_inputs(program, TABLE)]
     inputs[1][5] = np.inf
     values = run(program, inputs)
-    for node in program.outputs.nodes:
+    for node in program.output_nodes:
         is_refused = np.isnan(values[node]) | (values[node] == -1.0)
         assert is_refused.all(axis=1).tolist() == [i == 5 for i in range(len(TABLE))]
 

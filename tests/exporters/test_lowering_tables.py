@@ -50,6 +50,7 @@ def assert_same(model: AnyModel, rows: pl.DataFrame, max_ulp: int = 1) -> None:
         pl.DataFrame(predictor.predict(rows)),
         max_ulp,
         str,
+        [column.title for column in predictor.program.outputs if column.role == "class"],
     )
     assert result.is_match, result
 

@@ -8,8 +8,9 @@ import pytest
 from nncli.base.errors import UsageError
 from nncli.exporters.targets import TARGETS, ModelInfo, Target
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import Outputs, Program
+from nncli.nn.program.program import Program
 from nncli.nn.program.values import Builder
+from tests.nn.program.support import number
 
 INFO = ModelInfo("penguins", "0" * 64, "1.0")
 
@@ -17,7 +18,7 @@ INFO = ModelInfo("penguins", "0" * 64, "1.0")
 def doubled() -> Program:
     builder = Builder()
     y = 2.0 * builder.input(NumberInput("x"))
-    outputs = Outputs(("y",), y.position)
+    outputs = number(y)
     return Program(tuple(builder.inputs), tuple(builder.nodes), tuple(builder.widths), outputs, "float64")
 
 

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from nncli.data.columns.spellings import WHOLE_NUMBER
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.program import LabelType, Outputs, Program
+from nncli.nn.program.program import LabelType, Program
 from nncli.nn.program.values import Builder, Value, exp, is_nan, join, round_to, select, tanh
+from tests.nn.program.support import classes, target_numbers
 
 KEYWORDS = (
     *("class", "constructor", "__proto__", "prototype", "toString", "default", "await", "null", "undefined", "NaN"),
@@ -160,16 +161,10 @@ def program_of(
         odds = exp(logits - logits.max())
         probabilities = select(bad, np.nan, odds / odds.sum())
         codes = select(bad, -1.0, odds.argmax())
-        outputs = Outputs(
-            (targets[0],),
-            probabilities.position,
-            labels=tuple(labels),
-            label_type=label_type,
-            codes=codes.position,
-        )
+        outputs = classes(targets[0], labels, codes.position, probabilities.position, label_type)
     else:
         values = select(bad, np.nan, _layer(hidden, len(targets), generator))
-        outputs = Outputs(tuple(targets), values.position)
+        outputs = target_numbers(targets, values)
     return Program(
         *(tuple(inputs), tuple(builder.nodes), tuple(builder.widths), outputs, "float64"),
         missing_values=("", "NA"),
@@ -178,11 +173,7 @@ def program_of(
 
 def titles_of(program: Program) -> list[str]:
     """The titles of the columns that `nncli predict` prints of the program's outputs."""
-    outputs = program.outputs
-    if not outputs.labels:
-        return [column.title for column in outputs.numbers]
-    labels = ["prediction"] if outputs.codes is not None else []
-    return labels + [f"proba_{label}" for label in outputs.labels if outputs.probabilities is not None]
+    return [column.title for column in program.outputs]
 
 
 def _feature(value: Value, column: ProgramInput, generator: np.random.Generator) -> Value:

@@ -23,8 +23,9 @@ from nncli.exporters.javascript.module import to_javascript
 from nncli.exporters.read_inputs import read_input
 from nncli.exporters.targets import ModelInfo
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput
-from nncli.nn.program.program import Outputs, Program
+from nncli.nn.program.program import Program
 from nncli.nn.program.values import Builder, is_nan, select
+from tests.nn.program.support import target_numbers
 
 INFO = ModelInfo("model", "0" * 64, "1.0")
 MISSING = -1e99
@@ -61,7 +62,7 @@ class Reading:
         """A module that predicts the value of a cell itself, MISSING for NaN."""
         builder = Builder()
         x = builder.input(self.column)
-        outputs = Outputs(tuple(map(str, range(x.width))), select(is_nan(x), MISSING, x).position)
+        outputs = target_numbers(map(str, range(x.width)), select(is_nan(x), MISSING, x))
         nodes, widths = tuple(builder.nodes), tuple(builder.widths)
         marks = self.decimal, self.thousands
         return to_javascript(Program((self.column,), nodes, widths, outputs, "float64", ("",), *marks), INFO)

@@ -16,7 +16,9 @@ from nncli.exporters.html.page import to_html
 from nncli.exporters.read_inputs import read_inputs
 from nncli.exporters.targets import ModelInfo
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.program import Bounds, Program, run
+from nncli.nn.program.program import Program, run
+from nncli.targets.output_columns import Bounds
+from tests.nn.program.support import answers_of
 from tests.runtimes.hostile import category_input, program_of
 from tests.web_page import Scheme, visit
 
@@ -41,9 +43,9 @@ CLASSES = program_of(COLUMNS, ["Adelie", "Chinstrap", "Gentoo"], ["species"])
 
 def with_interval(program: Program) -> Program:
     """The program with its own predictions as bounds, and a second target as a wider one."""
-    outputs = program.outputs
-    assert outputs.values is not None
-    return replace(program, outputs=replace(outputs, bounds=(Bounds(0.9, outputs.values, outputs.values),)))
+    (column,) = program.outputs
+    bounds = Bounds(0.9, column.node, column.node).columns([column.target])
+    return replace(program, outputs=(column, *bounds))
 
 
 NUMBERS = with_interval(program_of(COLUMNS, (), ["weight"]))
@@ -61,17 +63,11 @@ PROGRAMS = {"classes": CLASSES, "numbers": NUMBERS, "targets": TARGETS, "many": 
 
 
 def predicted(program: Program, row: Mapping[str, object]) -> dict[str, Any]:
-    """The prediction of a row by NumPy, and its probabilities."""
+    """The prediction of a row by NumPy, of each target, or with the probabilities."""
     frame = pl.DataFrame({name: [cell] for name, cell in row.items()})
-    values = run(program, read_inputs(program, Table(frame, "rows")))
-    outputs = program.outputs
-    if outputs.labels:
-        assert outputs.codes is not None
-        assert outputs.probabilities is not None
-        shares = dict(zip(outputs.labels, values[outputs.probabilities][0].tolist(), strict=True))
-        return {"prediction": outputs.labels[int(values[outputs.codes][0, 0])], **shares}
-    assert outputs.values is not None
-    return dict(zip(outputs.names, values[outputs.values][0].tolist(), strict=True))
+    answers = answers_of(program, run(program, read_inputs(program, Table(frame, "rows"))))
+    names = {c.title: c.target if c.role == "value" else c.title.removeprefix("proba_") for c in program.outputs}
+    return {names[title]: cells[0] for title, cells in answers.items()}
 
 
 @contextmanager

@@ -23,9 +23,10 @@ from nncli.exporters.read_inputs import read_inputs
 from nncli.exporters.runtimes import c_compiler
 from nncli.exporters.targets import ModelInfo
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.program import Outputs, Program, build, run
+from nncli.nn.program.program import Program, build, run
 from nncli.nn.program.values import Builder
 from tests.cli.support import ROOT
+from tests.nn.program.support import answers_of, number
 from tests.runtimes.hostile import category_input, frames, program_of, programs, texts, titles_of
 
 INFO = ModelInfo('run */ "??/\n', "0123abcd", "1.0")
@@ -61,13 +62,13 @@ def ran(program: Path, table: str | bytes) -> subprocess.CompletedProcess[bytes]
 def assert_same_answers(program: Program, rows: pl.DataFrame, result: pl.DataFrame) -> None:
     dialect = CsvDialect(decimal=program.decimal, thousands=program.thousands)
     values = run(program, read_inputs(program, Table(rows, "t", dialect=dialect)))
-    wanted = [values[node] for node in program.outputs.nodes]
+    wanted = answers_of(program, values)
     assert result.columns == titles_of(program)
-    if program.outputs.labels:
-        labels = [program.outputs.labels[int(code)] for code in wanted.pop(0)[:, 0]]
-        assert result["prediction"].to_list() == labels
+    if program.outputs[0].labels:
+        assert result["prediction"].to_list() == wanted.pop("prediction")
         result = result[:, 1:]
-    np.testing.assert_array_max_ulp(result.to_numpy().astype(np.float32), wanted[0].astype(np.float32), maxulp=1)
+    numbers = np.column_stack([*wanted.values()]).astype(np.float32)
+    np.testing.assert_array_max_ulp(result.to_numpy().astype(np.float32), numbers, maxulp=1)
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
@@ -97,7 +98,7 @@ def test_a_table_that_a_single_number_is_repeated_by_is_not_defined(tmp_path: Pa
     builder = Builder()
     x = builder.input(NumberInput("x"))
     repeated = x.columns((0,) * 16).sum() + x.columns((0, -1, -1)).sum()
-    compiled(tmp_path, build(builder, Outputs(("y",), repeated.position), "float64"))
+    compiled(tmp_path, build(builder, number(repeated), "float64"))
 
 
 def test_a_program_reads_csv_with_any_separator_order_and_line_end(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from nncli.exporters.c.source_file import to_c
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.program import Outputs, Program, build
+from nncli.nn.program.program import Program, build
 from nncli.nn.program.values import Builder, is_nan, join, select
+from tests.nn.program.support import target_numbers
 from tests.runtimes.hostile import FRAGMENTS, category_input
 from tests.runtimes.javascript_readers import INFO, MISSING, Reading, date_texts, number_texts
 from tests.runtimes.test_c import CHECKED
@@ -56,7 +57,7 @@ def read_in_c(folder: Path, readings: Sequence[Reading]) -> list[list[list[float
     """The values of the cells of each reading, which have the same marks; None for a cell that is refused."""
     program = program_of([reading.column for reading in readings], readings[0])
     (folder / "model.c").write_text(to_c(program, INFO), "utf-8")
-    outputs = program.widths[program.outputs.nodes[0]]
+    outputs = program.widths[program.output_nodes[0]]
     predict = "values[0] = predict(&row)" if outputs == 1 else "predict(&row, (struct prediction *)(void *)values)"
     (folder / "read.c").write_text(READ.format(outputs=outputs, predict=predict))
     subprocess.run(["gcc", *CHECKED, str(folder / "read.c"), "-o", str(folder / "read"), "-lm"], check=True)
@@ -79,7 +80,7 @@ def program_of(columns: Sequence[ProgramInput], marks: Reading) -> Program:
     # Columns have the same name in readings, and different ones in a table.
     named = [type(column)(**{**vars(column), "name": f"x{j}"}) for j, column in enumerate(columns)]
     x = join([builder.input(column) for column in named])
-    outputs = Outputs(tuple(map(str, range(x.width))), select(is_nan(x), MISSING, x).position)
+    outputs = target_numbers(map(str, range(x.width)), select(is_nan(x), MISSING, x))
     return build(builder, outputs, "float64", ("",), marks.decimal, marks.thousands)
 
 

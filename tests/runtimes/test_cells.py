@@ -22,8 +22,9 @@ from nncli.exporters.runtimes import c_compiler
 from nncli.exporters.runtimes.process import ExportedFileError
 from nncli.exporters.targets import TARGETS, ModelInfo, Target
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput
-from nncli.nn.program.program import Outputs, Program, build, run
+from nncli.nn.program.program import Program, build, run
 from nncli.nn.program.values import Builder, is_nan, select
+from tests.nn.program.support import number
 from tests.runtimes.hostile import category_input
 
 INFO = ModelInfo("cells", "ab" * 32, "1.0")
@@ -119,7 +120,7 @@ def program_of_input(column: ProgramInput) -> Program:
     builder = Builder()
     value = builder.input(column)
     result = select(is_nan(value), -7.0, value)
-    return build(builder, Outputs(("y",), result.position), "float64", ("", "NA"))
+    return build(builder, number(result), "float64", ("", "NA"))
 
 
 def by_predict(program: Program, cell: str | None) -> float | None:
@@ -131,7 +132,7 @@ def by_predict(program: Program, cell: str | None) -> float | None:
         inputs = read_inputs(program, Table(rows, "rows", dialect=dialect))
     except CellError:
         return None
-    return float(run(program, inputs)[program.outputs.nodes[0]][0, 0])
+    return float(run(program, inputs)[program.output_nodes[0]][0, 0])
 
 
 def runner_of(target: Target, file: Path) -> Callable[[pl.DataFrame], pl.DataFrame]:

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from nncli.exporters.html.fields import readable_text
 from nncli.exporters.html.page import to_html
 from nncli.nn.program.inputs import NumberInput, ProgramInput
-from nncli.nn.program.program import Program, select_class_outputs
+from nncli.nn.program.program import Program, groups_of, select_outputs
 from tests.runtimes.hostile import category_input, program_of, texts
 from tests.runtimes.pages import CLASSES, INFO, NUMBERS, PROGRAMS, TYPICAL, opened, predicted
 from tests.web_page import SCHEMES, WIDTHS, Scheme, check_accessibility, enter, exact
@@ -83,7 +83,7 @@ def test_the_three_largest_effects_are_differences_to_typical_values(
     row = {**TYPICAL, "mass": 6000.0, "temperature": -10.0, "island": "Biscoe", "shop": "S299", "comment": "good"}
     cells = {"mass": "6000", "temperature": "-10", "island": "Biscoe", "shop": "S299", "comment": "good"}
     wanted = predicted(program, row)
-    labels = program.outputs.labels
+    labels = groups_of(program.outputs).labels
     measure = labels[1] if len(labels) == 2 else wanted.get("prediction", "weight")
     effects = {}
     for name in cells:
@@ -105,7 +105,7 @@ def test_the_three_largest_effects_are_differences_to_typical_values(
 
 @pytest.mark.parametrize("labels", [True, False], ids=["labels", "probabilities"])
 def test_labels_or_probabilities_alone_are_shown(browser: Browser, tmp_path: Path, labels: bool) -> None:
-    program = select_class_outputs(CLASSES, labels=labels, probabilities=not labels)
+    program = select_outputs(CLASSES, "class" if labels else "probability")
     wanted = predicted(CLASSES, TYPICAL)["prediction"]
     with opened(browser, program, tmp_path) as page:
         enter(page, "temperature", "9.5")

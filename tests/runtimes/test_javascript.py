@@ -26,7 +26,7 @@ from nncli.exporters.runtimes.node import run as run_in_node
 from nncli.exporters.runtimes.process import ExportedFileError
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, TextInput
 from nncli.nn.program.nodes import NODE_TYPES, Binary, BinaryFunction, Unary, UnaryFunction
-from nncli.nn.program.program import Outputs, Program, build, run
+from nncli.nn.program.program import Program, build, run
 from nncli.nn.program.values import (
     Builder,
     absolute,
@@ -45,6 +45,7 @@ from nncli.nn.program.values import (
     sqrt,
     tanh,
 )
+from tests.nn.program.support import answers_of, number, target_numbers
 from tests.runtimes import hostile
 from tests.runtimes.javascript_readers import INFO, Reading, date_texts, number_texts, read_in_node, run_script
 from tests.test_docs import ROOT, SHORT, blocks, copy
@@ -111,14 +112,7 @@ def predictions(program: Program, rows: pl.DataFrame) -> pl.DataFrame:
     """The predictions of the interpreter, in the columns of `predict`."""
     dialect = CsvDialect(decimal=program.decimal, thousands=program.thousands)
     values = run(program, read_inputs(program, Table(rows, "rows", dialect=dialect)))
-    outputs = program.outputs
-    if not outputs.labels:
-        return pl.DataFrame({name: values[node][:, j] for name, node, j in outputs.numbers})
-    assert outputs.codes is not None
-    assert outputs.probabilities is not None
-    labels = [outputs.labels[int(code)] for code in values[outputs.codes][:, 0]]
-    P = values[outputs.probabilities]
-    return pl.DataFrame({"prediction": labels} | {f"proba_{name}": P[:, j] for j, name in enumerate(outputs.labels)})
+    return pl.DataFrame(answers_of(program, values))
 
 
 @settings(max_examples=25)
@@ -192,7 +186,7 @@ def test_a_number_is_not_blamed_for_a_row_without_a_prediction_whatever_its_numb
     builder = Builder()
     x, day = builder.input(NumberInput("x")), builder.input(DateInput("d", ("iso",)))
     far = select(is_nan(x), 0.0, x * 1e300) * 0.0 + day * 1e306 * 0.0
-    program = build(builder, Outputs(("y",), far.position), "float64")
+    program = build(builder, number(far), "float64")
     (tmp_path / "model.mjs").write_text(to_javascript(program, INFO), "utf-8")
     assert run_script(tmp_path, TOO_FAR) == [None, "x"]
 
@@ -304,7 +298,7 @@ def every_operation() -> Program:
     reduced += [smallest_sum(shifts, absolute(shifts), scores, rank) for rank in (2, 30)]
     value = join([*unary, rounded, *binary, *chosen, *products, *places, *reduced])
     filled = select(is_nan(value), -12345.0, value)
-    return build(builder, Outputs(tuple(map(str, range(filled.width))), filled.position), "float64")
+    return build(builder, target_numbers(map(str, range(filled.width)), filled), "float64")
 
 
 def test_every_operation_and_function_is_that_of_the_interpreter(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from nncli.exporters.runtimes.process import ExportedFileError
 from nncli.exporters.targets import ModelInfo
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
 from nncli.nn.program.program import Program, run
+from tests.nn.program.support import answers_of
 from tests.runtimes.hostile import category_input, frames, key_of, program_of, programs, texts, titles_of
 
 INFO = ModelInfo("penguins", "ab" * 32, "1.2.3")
@@ -32,17 +33,14 @@ def check(program: Program, rows: pl.DataFrame, folder: Path) -> pl.DataFrame:
     file.write_bytes(to_onnx(program, INFO))
     result = runner.run(file, rows)
     table = Table(rows, "rows", dialect=CsvDialect(decimal=program.decimal, thousands=program.thousands))
-    values, outputs = run(program, read_inputs(program, table)), program.outputs
+    wanted = answers_of(program, run(program, read_inputs(program, table)))
     assert result.columns == titles_of(program)
-    if not outputs.labels:
-        assert outputs.values is not None
-        assert_allclose(result.to_numpy(), values[outputs.values], rtol=1e-12, atol=1e-13)
-        return result
-    assert outputs.codes is not None
-    assert outputs.probabilities is not None
-    codes = values[outputs.codes][:, 0].astype(int).tolist()
-    assert result["prediction"].to_list() == [None if code < 0 else outputs.labels[code] for code in codes]
-    assert_allclose(result.to_numpy()[:, 1:].astype(float), values[outputs.probabilities], rtol=1e-12, atol=1e-300)
+    for column in program.outputs:
+        if column.role == "class":
+            assert result[column.title].to_list() == wanted[column.title]
+        else:
+            smallest = 1e-300 if column.labels else 1e-13
+            assert_allclose(result[column.title], wanted[column.title], rtol=1e-12, atol=smallest)
     return result
 
 

@@ -22,6 +22,7 @@ from nncli.nn.program.inputs import NumberInput
 from nncli.nn.program.program import Program, run
 from tests.exporters.python.support import INFO
 from tests.exporters.python.test_source_file import check_hostile_texts
+from tests.nn.program.support import answers_of
 from tests.runtimes.hostile import frames, program_of, programs, texts, titles_of
 
 OTHERS = filter(None, os.environ.get("TEST_PYTHONS", "").split(os.pathsep))
@@ -40,13 +41,13 @@ def test_hostile_programs_and_tables_have_the_answers_of_the_interpreter(
     file.write_text(to_python(program, INFO), "utf-8")
     result = python.run(file, table, interpreter)
     values = run(program, read_inputs(program, Table(table, "t")))
-    wanted = [values[node] for node in program.outputs.nodes]
+    wanted = answers_of(program, values)
     assert result.columns == titles_of(program)
-    if program.outputs.labels:
-        labels = [program.outputs.labels[int(code)] for code in wanted.pop(0)[:, 0]]
-        assert result["prediction"].to_list() == labels
+    if program.outputs[0].labels:
+        assert result["prediction"].to_list() == wanted.pop("prediction")
         result = result[result.columns[1:]]
-    np.testing.assert_array_max_ulp(result.to_numpy().astype(np.float32), wanted[0].astype(np.float32), maxulp=1)
+    numbers = np.column_stack([*wanted.values()]).astype(np.float32)
+    np.testing.assert_array_max_ulp(result.to_numpy().astype(np.float32), numbers, maxulp=1)
 
 
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -63,8 +64,8 @@ def test_a_script_reads_and_writes_csv(tmp_path: Path, data: st.DataObject) -> N
     lines = pl.read_csv(result.stdout, has_header=False, infer_schema=False)
     assert lines.height == 1 + table.height
     assert [cells[0] for cells in lines] == titles_of(program)
-    if program.outputs.labels:
-        assert {*lines[1:, 0]} <= {*program.outputs.labels}
+    if labels := program.outputs[0].labels:
+        assert {*lines[1:, 0]} <= {*labels}
 
 
 def script(file: Path, table: bytes) -> subprocess.CompletedProcess[bytes]:

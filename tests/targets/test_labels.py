@@ -14,11 +14,13 @@ from nncli.data.table import Table
 from nncli.models.predictions import Predictions
 from nncli.nn.losses import BinaryCrossEntropy
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import Outputs, build, run
+from nncli.nn.program.program import build, run
 from nncli.nn.program.values import Builder, join
 from nncli.targets.decision import LabelThresholds
 from nncli.targets.labels import MultilabelTarget
+from nncli.targets.output_columns import OutputNodes
 from nncli.targets.threshold_goals import HighestF1
+from tests.nn.program.support import answers_of
 
 
 def table(**columns: Any) -> Table:
@@ -157,15 +159,14 @@ def test_a_program_computes_temperatures_and_decisions_as_predictions_do(tempera
     p = join(columns)
     value = p if temperature == 1.0 else target.lower_temperature(p, temperature)
     codes = target.lower_codes(value, THRESHOLDS)
-    assert codes is not None
-    outputs = target.program_outputs(Outputs(target.names, value.position), codes.position)
+    outputs = target.program_outputs(OutputNodes(value.position, codes.position))
     program = build(builder, outputs, "float64")
     computed = run(program, [P[:, :1], P[:, 1:]])
     predictions = Predictions(target, P, decision=THRESHOLDS).with_temperature(temperature)
     expected = pl.DataFrame(target.program_columns(predictions))
-    assert expected.columns == program.outputs.titles
-    for title, node, place in program.outputs.numbers:
-        np.testing.assert_allclose(computed[node][:, place], expected[title].to_numpy(), rtol=1e-12)
+    assert expected.columns == [column.title for column in program.outputs]
+    for title, cells in answers_of(program, computed).items():
+        np.testing.assert_allclose(cells, expected[title].to_numpy(), rtol=1e-12)
 
 
 def test_a_temperature_scales_the_log_odds() -> None:

@@ -34,7 +34,7 @@ from nncli.exporters.c.identifiers import LONGEST_FIELD, Identifiers, comment, s
 from nncli.exporters.c.statements import Statements, is_array
 from nncli.exporters.targets import ModelInfo
 from nncli.nn.program.inputs import CategoryInput, TextInput
-from nncli.nn.program.program import Outputs, Program
+from nncli.nn.program.program import OutputColumn, OutputGroups, Program, groups_of, targets_of
 
 HEAD = """\
 /* {name}: a model that nncli {version} exported.
@@ -83,7 +83,7 @@ def to_c(program: Program, info: ModelInfo) -> str:
     # A text column without a term and without a missing cell is an input that the network does not read.
     read = {i: column for i, column in texts.items() if f"&{vocabularies[i]}," in predict}
     readers = "\n".join(reader(program, column, i) for i, column in enumerate(columns))
-    main = _main(columns, prediction, is_float=program.precision == "float32")
+    main = _main(program, columns, prediction)
     code = f"{predict}\n{readers}"
     used = used_parts(code)
     of_check = check_parts(code, without=used)
@@ -112,12 +112,12 @@ def to_c(program: Program, info: ModelInfo) -> str:
 
 def _check_texts(program: Program) -> None:
     """Raise a UsageError if a text that the file has to read or print has a NUL character."""
-    outputs = program.outputs
+    labels = groups_of(program.outputs).labels
     texts = {f"column {quote(column.name)}": column.name for column in program.inputs}
     for column in program.inputs:
         for text, _ in column.texts if isinstance(column, CategoryInput) else ():
             texts[f"category {quote(text)} of the column {quote(column.name)}"] = text
-    kind, names = ("class", outputs.labels) if outputs.labels else ("target", outputs.names)
+    kind, names = ("class", labels) if labels else ("target", targets_of(program.outputs))
     texts |= {f"{kind} {quote(name)}": name for name in names}
     for title, text in texts.items():
         if "\0" in text:
@@ -178,8 +178,9 @@ def _predict(prediction: NumberPrediction | ClassPrediction, statements: Stateme
     return f"{prediction.prototype}\n{{\n{body}\n}}\n"
 
 
-def _main(columns: Sequence[Column], prediction: NumberPrediction | ClassPrediction, *, is_float: bool) -> str:
+def _main(program: Program, columns: Sequence[Column], prediction: NumberPrediction | ClassPrediction) -> str:
     """What is compiled with -DMAIN alone."""
+    titles = header_line([column.title for column in program.outputs])
     rows = [f"    {{{string(column.input.name)}, {string(column.expected)}}}," for column in columns]
     cases = [
         f"    case {i}:\n        return {column.reader}(cell, &row->{column.field});"
@@ -191,14 +192,14 @@ def _main(columns: Sequence[Column], prediction: NumberPrediction | ClassPredict
             "static const struct {\n    const char *name, *message;\n} columns[N_COLUMNS + 1] = {",
             *rows,
             "    {NULL, NULL}};",
-            f"static const char *const output_header = {string(header_line(prediction.titles))};\n",
+            f"static const char *const output_header = {string(titles)};\n",
             "static int parse_cell(struct row *row, int column, const char *cell)\n{\n    switch (column) {",
             *cases,
             "    default:\n        return 0;\n    }\n}\n",
             "static int write_row(const struct row *row);\n",
         ]
     )
-    writer = prediction.writer(is_float)
+    writer = prediction.writer(is_float=program.precision == "float32")
     numbers = f"{template('write_number')}\n" if "write_number(" in writer else ""
     return f"{table}\n{template('main')}\n{numbers}{writer}"
 
@@ -210,24 +211,23 @@ Element: TypeAlias = Callable[[int, int], str]
 class NumberPrediction:
     """One number, or a structure of several."""
 
-    def __init__(self, outputs: Outputs) -> None:
-        self._columns, self._are_probabilities = outputs.numbers, outputs.decided is not None
-        self.titles = outputs.titles
+    def __init__(self, outputs: Sequence[OutputColumn]) -> None:
+        self._columns, targets = outputs, targets_of(outputs)
         fields = Identifiers()
-        self._fields = [fields.of(title, longest=LONGEST_FIELD + 12) for title in self.titles]
-        self._is_alone = len(self.titles) == 1
-        self._returns = len(outputs.names) == 1
+        self._fields = [fields.of(column.title, longest=LONGEST_FIELD + 12) for column in outputs]
+        self._is_alone = len(outputs) == 1
+        self._returns = len(targets) == 1
         self.types = "" if self._is_alone else self._structure()
         kind = "double" if self._returns else "void"
         self.prototype = f"{kind} predict(const struct row *row{'' if self._is_alone else ', struct prediction *all'})"
-        self.note = f"The prediction of {comment(outputs.names[0])}." if self._returns else "The predictions."
+        self.note = f"The prediction of {comment(targets[0])}." if self._returns else "The predictions."
         self.note += " NAN if a number of the row is infinite, or too far from those of the training rows."
         self.note += "" if self._is_alone or not self._returns else " `all` may be NULL."
 
     def _structure(self) -> str:
         lines = [
-            f"    double {field}; /* {comment(title)} */"
-            for field, title in zip(self._fields, self.titles, strict=True)
+            f"    double {field}; /* {comment(column.title)} */"
+            for field, column in zip(self._fields, self._columns, strict=True)
         ]
         return "struct prediction {\n" + "\n".join(lines) + "\n};\n"
 
@@ -249,8 +249,8 @@ class NumberPrediction:
             lines = ["struct prediction all;", "predict(row, &all);"]
             values = [f"all.{field}" for field in self._fields]
         lines += [f"if ({' || '.join(f'isnan({value})' for value in values)})", "    return 0;"]
-        is_single = int(is_float and self._are_probabilities)
-        for j, value in enumerate(values):
+        for j, (value, column) in enumerate(zip(values, self._columns, strict=True)):
+            is_single = int(is_float and column.is_rounded)
             lines += [*["putchar(',');"] * (j > 0), f"write_number({value}, {is_single});"]
         return _writer(lines)
 
@@ -258,45 +258,42 @@ class NumberPrediction:
 class ClassPrediction:
     """The code of a class as an enumeration, and an array of probabilities; or only one of the two."""
 
-    def __init__(self, outputs: Outputs, ordinary: Identifiers) -> None:
-        self._outputs = outputs
-        self._tag = Identifiers(("row", "prediction")).of(f"class_{outputs.names[0]}", longest=LONGEST_FIELD)
-        prefix = f"{Identifiers().of(outputs.names[0], fallback='class', longest=LONGEST_FIELD)}_"
+    def __init__(self, groups: OutputGroups, ordinary: Identifiers) -> None:
+        self._groups = groups
+        (target,) = targets_of(groups.classes or groups.probabilities)
+        self._tag = Identifiers(("row", "prediction")).of(f"class_{target}", longest=LONGEST_FIELD)
+        prefix = f"{Identifiers().of(target, fallback='class', longest=LONGEST_FIELD)}_"
         self._unknown = ordinary.of("unknown", prefix=prefix)
-        self._names = [ordinary.of(label, prefix=prefix, fallback="value") for label in outputs.labels]
-        self._has_code, self._has_probabilities = outputs.codes is not None, outputs.probabilities is not None
+        self._names = [ordinary.of(label, prefix=prefix, fallback="value") for label in groups.labels]
+        self._has_code, self._has_probabilities = bool(groups.classes), bool(groups.probabilities)
         self.types = self._enumeration() if self._has_code else ""
-        n = len(outputs.labels)
-        self._array = f"double probabilities[{n}]"
+        self._array = f"double probabilities[{len(groups.labels)}]"
         kind = f"enum {self._tag}" if self._has_code else "void"
         self.prototype = f"{kind} predict(const struct row *row{f', {self._array}' if self._has_probabilities else ''})"
-        order = "of the enumerators" if self._has_code else ", ".join(map(comment, outputs.labels))
-        self.note = f"The class of {comment(outputs.names[0])}; {self._unknown} if" if self._has_code else "NAN if"
+        order = "of the enumerators" if self._has_code else ", ".join(map(comment, groups.labels))
+        self.note = f"The class of {comment(target)}; {self._unknown} if" if self._has_code else "NAN if"
         self.note += " a number of the row is infinite, or too far from those of the training rows."
         if self._has_probabilities:
             self.note += f" The probabilities are in the order {order}."
             self.note += " `probabilities` may be NULL." if self._has_code else ""
-        self.titles = outputs.titles
 
     def _enumeration(self) -> str:
         last = len(self._names) - 1
         lines = [f"    {self._unknown} = -1,"] + [
             f"    {name} = {code}{',' if code < last else ''} /* {comment(label)} */"
-            for code, (name, label) in enumerate(zip(self._names, self._outputs.labels, strict=True))
+            for code, (name, label) in enumerate(zip(self._names, self._groups.labels, strict=True))
         ]
         return enumeration(self._tag, lines)
 
     def statements(self, element: Element) -> list[str]:
         """The end of `predict`."""
-        lines = []
-        if self._outputs.probabilities is not None:
-            n = len(self._names)
-            lines = [f"probabilities[{j}] = {element(self._outputs.probabilities, j)};" for j in range(n)]
-        if self._outputs.codes is None:
+        shares = [element(column.node, column.place) for column in self._groups.probabilities]
+        lines = [f"probabilities[{j}] = {share};" for j, share in enumerate(shares)]
+        if not self._has_code:
             return lines
         if lines:
             lines = ["if (probabilities != NULL) {", *(f"    {line}" for line in lines), "}"]
-        return [*lines, f"return (enum {self._tag})(int){element(self._outputs.codes, 0)};"]
+        return [*lines, f"return (enum {self._tag})(int){element(self._groups.classes[0].node, 0)};"]
 
     def writer(self, is_float: bool) -> str:
         """The function that writes a row, after the table of the classes."""
@@ -304,9 +301,9 @@ class ClassPrediction:
         argument = ", probabilities" if self._has_probabilities else ""
         table = ""
         if self._has_code:
-            texts = ",\n    ".join(string(cell(label)) for label in self._outputs.labels)
+            texts = ",\n    ".join(string(cell(label)) for label in self._groups.labels)
             table = f"static const char *const classes[] = {{\n    {texts}\n}};\n\n"
-            table = f"/* Classes: {self._outputs.label_type} */\n{table}"
+            table = f"/* Classes: {self._groups.label_type} */\n{table}"
             lines += [f"int code = (int)predict(row{argument});", "if (code < 0)", "    return 0;"]
             lines.append("fputs(classes[code], stdout);")
         else:
@@ -333,9 +330,16 @@ def header_line(titles: Sequence[str]) -> str:
     return header(list(titles), ",").decode().removesuffix("\n")
 
 
-def prediction_of(outputs: Outputs, ordinary: Identifiers) -> NumberPrediction | ClassPrediction:
-    """What `predict` returns for these outputs."""
-    return ClassPrediction(outputs, ordinary) if outputs.labels else NumberPrediction(outputs)
+def prediction_of(outputs: Sequence[OutputColumn], ordinary: Identifiers) -> NumberPrediction | ClassPrediction:
+    """What `predict` returns for these outputs.
+
+    Raises:
+        UsageError: there are numbers beside classes.
+    """
+    groups = groups_of(outputs)
+    if groups.labels and groups.numbers:
+        raise UsageError("numbers and classes together cannot be exported to C", hint="Use another target, such as js.")
+    return ClassPrediction(groups, ordinary) if groups.labels else NumberPrediction(outputs)
 
 
 FILES = ("cells", "categories", "numbers", "number_spellings", "dates", "date_formats", "text", "helpers")

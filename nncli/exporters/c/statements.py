@@ -260,7 +260,7 @@ def is_array(program: Program, position: int) -> bool:
 
 def allocate(program: Program) -> tuple[dict[int, int], int]:
     """The place of each row of numbers, and the size of the memory. A place is free again after its last use."""
-    last_use = dict.fromkeys(program.outputs.nodes, len(program.nodes))
+    last_use = dict.fromkeys(program.output_nodes, len(program.nodes))
     for position in reversed(range(len(program.nodes))):
         for operand in op.operands(program.nodes[position]):
             last_use.setdefault(operand, position)

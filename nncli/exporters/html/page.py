@@ -17,7 +17,7 @@ from nncli.exporters.html.fields import MAX_OPTIONS, FormInputs, field, html_tex
 from nncli.exporters.javascript.module import as_literal, to_javascript
 from nncli.exporters.targets import ModelInfo
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
-from nncli.nn.program.program import Outputs, Program
+from nncli.nn.program.program import OutputColumn, Program, groups_of, targets_of
 
 SCRIPTS = ("form.js", "answer.js", "effects.js", "csv.js", "drop.js", "predictions.js", "table.js", "main.js")
 """The scripts of the page, in the order in which they run."""
@@ -38,12 +38,12 @@ def page_of(program: Program, info: ModelInfo, module: str) -> str:
     metadata = Template(template("metadata.html")).substitute(
         policy=f"{policy}; base-uri 'none'; form-action 'none'", version=html_text(info.nncli_version)
     )
-    title = title_of(program.outputs.names)
+    title = title_of(targets_of(program.outputs))
     body = Template(template("page.html")).substitute(
         title=html_text(title),
         summary=html_text(_summary(program, info)),
         fields="\n".join(field(program, i) for i in range(len(program.inputs))),
-        explanation=explanation(program.inputs, are_classes=bool(program.outputs.labels)),
+        explanation=explanation(program.inputs, are_classes=bool(groups_of(program.outputs).labels)),
         origin=html_text(f"Exported by nncli {info.nncli_version}. Checksum of the run: {info.checksum}"),
     )
     return document(title, style, body, script=script, metadata=metadata)
@@ -168,28 +168,39 @@ def unseen_category(form: FormInputs, column: CategoryInput) -> str:
     return text
 
 
-def output_data(outputs: Outputs) -> dict[str, Any]:
+def output_data(outputs: Sequence[OutputColumn]) -> dict[str, Any]:
     """The columns of predictions, and what they are called."""
-    if outputs.labels:
-        return {"kind": "class", "labels": [readable_text(label) for label in outputs.labels]}
-    return {"kind": "number", "targets": [_target(outputs, j) for j in range(len(outputs.names))]}
+    if labels := groups_of(outputs).labels:
+        return {"kind": "class", "labels": [readable_text(label) for label in labels]}
+    shown = [column for column in outputs if column.role in ("value", "probability")]
+    # Columns of the same target differ by their titles.
+    names = [column.target for column in shown]
+    names = names if len({*names}) == len(names) else [column.title for column in shown]
+    return {
+        "kind": "number",
+        "targets": [
+            {
+                "column": column.title,
+                "shown": readable_text(name) if len(shown) > 1 else None,
+                "ranges": _ranges([other for other in outputs if other.target == column.target]),
+            }
+            for column, name in zip(shown, names, strict=True)
+        ],
+    }
 
 
-def _target(outputs: Outputs, j: int) -> dict[str, Any]:
-    title = {(column.node, column.place): column.title for column in reversed(outputs.numbers)}
+def _ranges(columns: Sequence[OutputColumn]) -> list[list[str | None]]:
+    """The intervals among the columns of a target: the name, and the columns of both ends."""
     ranges = list[list[str | None]]()
-    for bounds in outputs.bounds:
-        name = f"{percent_digits(bounds.level)} % {'interval' if bounds.upper is not None else 'lower bound'}"
-        upper = None if bounds.upper is None else title[bounds.upper, j]
-        ranges.append([name, title[bounds.lower, j], upper])
-    if outputs.quantiles is not None:
-        n = len(outputs.levels)
-        places = sorted(range(n), key=lambda k: outputs.levels[k])
-        for low, high in zip(places[: n // 2], reversed(places), strict=False):
-            name = f"{_percent(outputs.levels[low])} % to {_percent(outputs.levels[high])} % quantile"
-            ranges.append([name, *(title[outputs.quantiles, j * n + k] for k in (low, high))])
-    target = readable_text(outputs.names[j]) if len(outputs.names) > 1 else None
-    return {"column": outputs.numbers[j].title, "shown": target, "ranges": ranges}
+    upper = {column.level: column.title for column in columns if column.role == "upper"}
+    for column in columns:
+        if column.role == "lower" and column.level is not None:
+            name = f"{percent_digits(column.level)} % {'interval' if column.level in upper else 'lower bound'}"
+            ranges.append([name, column.title, upper.get(column.level)])
+    quantiles = sorted((c.level, c.title) for c in columns if c.role == "quantile" and c.level is not None)
+    for (a, low), (b, high) in zip(quantiles[: len(quantiles) // 2], reversed(quantiles), strict=False):
+        ranges.append([f"{_percent(a)} % to {_percent(b)} % quantile", low, high])
+    return ranges
 
 
 def _percent(level: float) -> str:

@@ -26,7 +26,7 @@ from nncli.data.number_and_date_forms import (
 from nncli.exporters.targets import ModelInfo
 from nncli.nn.program import nodes as op
 from nncli.nn.program.inputs import OTHER_CODE, CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.program import Outputs, Program
+from nncli.nn.program.program import OutputGroups, Program, groups_of, targets_of
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """Beyond it a number of JavaScript does not hold every integer."""
@@ -81,10 +81,10 @@ def _escape(character: str) -> str:
 def _header(program: Program, info: ModelInfo) -> str:
     """The comment with the types of rows and predictions."""
     row = [(column.name, "Date | Cell" if column.kind == "date" else "Cell") for column in program.inputs]
-    outputs = program.outputs
-    prediction = [("prediction", LABEL_TYPES[outputs.label_type])] * (outputs.codes is not None)
-    prediction += [(column.title, "number") for column in outputs.numbers]
-    prediction += [("probabilities", "Object<string, number>")] * (outputs.probabilities is not None)
+    numbers, classes, probabilities = groups_of(program.outputs)
+    prediction = [(column.title, LABEL_TYPES[column.label_type]) for column in classes]
+    prediction += [(column.title, "number") for column in numbers]
+    prediction += [("probabilities", "Object<string, number>")] * bool(probabilities)
     return (
         f"// The model {as_literal(info.name)}, exported by nncli {as_literal(info.nncli_version)[1:-1]}. "
         "For Node 18 and browsers of 2022 or newer.\n\n"
@@ -131,36 +131,36 @@ def _day(days: float | None) -> str | None:
 
 
 def _model_data(program: Program, info: ModelInfo) -> dict[str, Any]:
-    outputs = program.outputs
-    data = {"name": info.name, "checksum": info.checksum, "nncli": info.nncli_version, "targets": list(outputs.names)}
-    if not outputs.labels:
+    targets, groups = targets_of(program.outputs), groups_of(program.outputs)
+    data = {"name": info.name, "checksum": info.checksum, "nncli": info.nncli_version, "targets": targets}
+    if not groups.labels:
         return data
-    return data | {"labels": list(outputs.labels), "labelType": outputs.label_type, "classes": classes_of(outputs)}
+    return data | {"labels": list(groups.labels), "labelType": groups.label_type, "classes": classes_of(groups)}
 
 
-def classes_of(outputs: Outputs) -> list[str | int | float | bool]:
+def classes_of(groups: OutputGroups) -> list[str | int | float | bool]:
     """The classes in the type of predictions; an integer too long for a number is text."""
-    match outputs.label_type:
+    match groups.label_type:
         case "text":
-            return list(outputs.labels)
+            return list(groups.labels)
         case "boolean":
-            return [label == "true" for label in outputs.labels]
+            return [label == "true" for label in groups.labels]
         case "float":
-            return [float(label) for label in outputs.labels]
+            return [float(label) for label in groups.labels]
         case "integer":
-            return [int(label) if abs(int(label)) <= MAX_SAFE_INTEGER else label for label in outputs.labels]
+            return [int(label) if abs(int(label)) <= MAX_SAFE_INTEGER else label for label in groups.labels]
 
 
 def _program_data(program: Program) -> dict[str, Any]:
     """What the runtime needs to read cells and to write predictions."""
-    outputs = program.outputs
+    numbers, classes, probabilities = groups_of(program.outputs)
     return {
         "missing": list(program.missing_values),
         "decimal": program.decimal,
         "cells": [_cell_data(column) for column in program.inputs],
-        "numbers": outputs.numbers,
-        "codes": outputs.codes,
-        "probabilities": outputs.probabilities,
+        "numbers": [(column.title, column.node, column.place) for column in numbers],
+        "codes": classes[0].node if classes else None,
+        "probabilities": probabilities[0].node if probabilities else None,
     }
 
 

@@ -41,7 +41,7 @@ from nncli.nn.program.inputs import (
     ProgramInput,
     TextInput,
 )
-from nncli.nn.program.program import Program
+from nncli.nn.program.program import Program, groups_of, targets_of
 
 
 def to_onnx(program: Program, info: ModelInfo) -> bytes:
@@ -118,10 +118,10 @@ def _outputs(program: Program, outputs: Sequence[Output]) -> dict[str, Any]:
         "precision": program.precision,
         "tensors": [{"name": output.name, "columns": output.columns} for output in outputs],
     }
-    result = program.outputs
-    if result.labels:
-        return described | {"target": result.names[0], "labels": result.labels, "label_type": result.label_type}
-    return described | {"targets": result.names}
+    targets, groups = targets_of(program.outputs), groups_of(program.outputs)
+    if groups.labels:
+        return described | {"target": targets[0], "labels": groups.labels, "label_type": groups.label_type}
+    return described | {"targets": targets}
 
 
 def declare_input(name: str, column: ProgramInput) -> ValueInfoProto:

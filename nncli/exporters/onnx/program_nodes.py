@@ -17,7 +17,7 @@ from nncli.base.text import quote
 from nncli.exporters.onnx.graph import ANY, BOOL, DOUBLE, FLOAT, INT64, PROBABILITIES, STRING, Graph, Tensor, free_name
 from nncli.exporters.onnx.grouping import Grouping, Members, are_constants, computed_operands
 from nncli.nn.program import nodes as op
-from nncli.nn.program.program import Outputs, Program
+from nncli.nn.program.program import OutputColumn, Program, groups_of
 
 
 def write_program(graph: Graph, program: Program, inputs: Sequence[Tensor]) -> dict[int, Tensor]:
@@ -25,7 +25,7 @@ def write_program(graph: Graph, program: Program, inputs: Sequence[Tensor]) -> d
     values: dict[Members, Operand] = {}
     for step in steps_of(program):
         values[step.members] = _write_step(graph, program, step, values, inputs)
-    return {i: values[(i,)].tensor for i in program.outputs.nodes}
+    return {i: values[(i,)].tensor for i in program.output_nodes}
 
 
 def _write_step(
@@ -146,7 +146,7 @@ def steps_of(program: Program) -> list[Step]:
 
 def _ordered(program: Program, grouping: Grouping | None) -> list[Step]:
     steps: dict[Members, Step] = {}
-    waiting: list[Members] = [(i,) for i in program.outputs.nodes]
+    waiting: list[Members] = [(i,) for i in program.output_nodes]
     graph: TopologicalSorter[Members] = TopologicalSorter()
     while waiting:
         members = waiting.pop()
@@ -188,7 +188,7 @@ class Output:
 
 def write_outputs(graph: Graph, program: Program, values: Mapping[int, Tensor], taken: Collection[str]) -> list[Output]:
     """The outputs, computed from the tensors of their nodes; their names differ from those `taken`."""
-    outputs = program.outputs
+    numbers, classes, shares = groups_of(program.outputs)
     names, written = list(taken), list[Output]()
 
     def write(title: str, tensor: str, kind: int, shape: Sequence[int | None], columns: tuple[str, ...]) -> None:
@@ -196,17 +196,17 @@ def write_outputs(graph: Graph, program: Program, values: Mapping[int, Tensor], 
         graph.name_output(tensor, names[-1])
         written.append(Output(names[-1], helper.make_tensor_value_info(names[-1], kind, shape), columns))
 
-    for title, node, place in outputs.numbers:
-        cells = _column_of(graph, graph.cast(values[node], DOUBLE), place, program.widths[node])
-        write(title, cells, DOUBLE, [ANY], (title,))
-    if outputs.codes is not None:
-        label, kind = _labels(graph, outputs, values[outputs.codes])
-        write("prediction", label, kind, [ANY], ("prediction",))
-    if outputs.probabilities is not None:
+    for column in numbers:
+        node = column.node
+        cells = _column_of(graph, graph.cast(values[node], DOUBLE), column.place, program.widths[node])
+        write(column.title, cells, DOUBLE, [ANY], (column.title,))
+    for column in classes:
+        label, kind = _labels(graph, column, values[column.node])
+        write(column.title, label, kind, [ANY], (column.title,))
+    if shares:
         kind = FLOAT if program.precision == "float32" else DOUBLE
-        probabilities = graph.cast(Tensor(graph.cast(values[outputs.probabilities], DOUBLE), DOUBLE), kind)
-        columns = tuple(column.title for column in outputs.columns)
-        write(PROBABILITIES, probabilities, kind, [ANY, len(columns)], columns)
+        probabilities = graph.cast(Tensor(graph.cast(values[shares[0].node], DOUBLE), DOUBLE), kind)
+        write(PROBABILITIES, probabilities, kind, [ANY, len(shares)], tuple(column.title for column in shares))
     return written
 
 
@@ -217,9 +217,9 @@ def _column_of(graph: Graph, values: str, place: int, width: int) -> str:
     return graph.add("Gather", values, graph.integers(place), axis=1)
 
 
-def _labels(graph: Graph, outputs: Outputs, codes: Tensor) -> tuple[str, int]:
+def _labels(graph: Graph, column: OutputColumn, codes: Tensor) -> tuple[str, int]:
     """The labels (rows,) of codes (rows, 1) from -1, as texts or numbers; UsageError if one has a NUL character."""
-    labels: Sequence[str] = outputs.labels
+    labels = column.labels
     for label in labels:
         if "\0" in label:
             raise UsageError(
@@ -230,9 +230,9 @@ def _labels(graph: Graph, outputs: Outputs, codes: Tensor) -> tuple[str, int]:
             )
     places = graph.add("Add", graph.cast(codes, INT64), graph.integers((1,)))
     places = graph.add("Squeeze", places, graph.integers((1,)))
-    if outputs.label_type == "integer" and all(NO_LABEL < int(label) < -NO_LABEL for label in labels):
+    if column.label_type == "integer" and all(NO_LABEL < int(label) < -NO_LABEL for label in labels):
         return graph.add("Gather", graph.integers([NO_LABEL, *map(int, labels)]), places, axis=0), INT64
-    if outputs.label_type == "float":
+    if column.label_type == "float":
         table = graph.constant(np.array([np.nan, *map(float, labels)]))
         return graph.add("Gather", table, places, axis=0), DOUBLE
     return graph.add("Gather", graph.strings(["", *labels]), places, axis=0), STRING

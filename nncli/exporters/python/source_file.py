@@ -17,7 +17,6 @@ from itertools import groupby
 from textwrap import wrap
 from types import ModuleType
 
-import nncli.base.text
 from nncli.data import number_and_date_forms
 from nncli.data.columns.datetimes import date_text
 from nncli.exporters.python.standalone import cells, classes, predictions, script
@@ -25,11 +24,12 @@ from nncli.exporters.targets import ModelInfo
 from nncli.nn.program import inputs, nodes, program
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
 from nncli.nn.program.nodes import Constant, Node
-from nncli.nn.program.program import Program
+from nncli.nn.program.program import Program, targets_of
 
-UNUSED = ("build", "without_unused_nodes", "select_class_outputs", "_needed")
-
-
+UNUSED = (
+    *("build", "without_unused_nodes", "select_outputs", "_needed"),
+    *("OutputGroups", "groups_of", "targets_of"),
+)
 IMPORTS = (ast.Import, ast.ImportFrom)
 
 
@@ -92,7 +92,6 @@ def _span(node: ast.stmt) -> slice:
 
 PARTS = (
     ModulePart(classes),
-    ModulePart(nncli.base.text, only=("percent_digits",)),
     *map(ModulePart, (number_and_date_forms, inputs, nodes)),
     ModulePart(program, without=UNUSED),
     *map(ModulePart, (cells, predictions, script)),
@@ -199,7 +198,7 @@ def _print_nodes(nodes: tuple[Node, ...]) -> tuple[bytes, list[str]]:
 def _describe(program: Program, info: ModelInfo) -> str:
     """The first comment of a file: the model, what it needs, and examples."""
     example = "{" + ", ".join(f"{column.name!r}: {_example(column)}" for column in program.inputs) + "}"
-    names = ", ".join(map(repr, program.outputs.names))
+    names = ", ".join(map(repr, targets_of(program.outputs)))
     title = f"Predicts {names}: the model {info.name!r}, exported by nncli {info.nncli_version}."
     return f"""{title}
 

@@ -44,7 +44,6 @@ from nncli.models.conformal.options import ConformityScore, UncertaintyOptions, 
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.predictions import Predictions
 from nncli.nn.losses import MEDIAN, MIN_PROBABILITY, Loss
-from nncli.nn.program.program import Bounds
 from nncli.nn.program.values import Value, exp, join, log, maximum, select, smallest_sum
 from nncli.targets.base import Truth
 from nncli.targets.metrics.conformal import (
@@ -58,6 +57,7 @@ from nncli.targets.metrics.conformal import (
 )
 from nncli.targets.metrics.sorted_scores import Floats, Integers, SortedScores
 from nncli.targets.metrics.survival_bounds import lower_time_bounds, observed_scores, time_bounds, times_at
+from nncli.targets.output_columns import Bounds
 from nncli.targets.target import Target
 
 LOG_POWER = 2.0
@@ -178,12 +178,8 @@ class Interval:
 
     def columns(self, target: Target) -> dict[str, pl.Series]:
         """lower_90 and upper_90, with _TARGET for several targets."""
-        columns = {}
-        for j, name in enumerate(target.names):
-            suffix = percent_digits(self.level) + ("" if len(target.names) == 1 else f"_{name}")
-            columns[f"lower_{suffix}"] = pl.Series(self.lower[:, j])
-            columns[f"upper_{suffix}"] = pl.Series(self.upper[:, j])
-        return columns
+        ends, columns = (self.lower, self.upper), Bounds(self.level, 0, 1).columns(target.names)
+        return {column.title: pl.Series(ends[column.node][:, column.place]) for column in columns}
 
 
 @dataclass(frozen=True)
@@ -386,7 +382,7 @@ class BoundCalibration:
         """The operations of `predict` for a partition of one part, from the values (rows, outputs) of each group."""
         curves = [target.lower_log_curve(group) for group in values]
         bound = lower_time_bounds(curves, target.time_edges, self.scores[0], self.level)
-        return Bounds(self.level, bound.position, None)
+        return Bounds(self.level, bound.position)
 
 
 def time_scores(predictions: Predictions, y: Truth) -> Floats:

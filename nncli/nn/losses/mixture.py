@@ -21,7 +21,7 @@ from nncli.nn.arrays import FIXED, RISING, Array, Floats, Sign
 from nncli.nn.losses.base import MEDIAN, BoundLoss, Levels, bind_elementwise
 from nncli.nn.losses.distributions import SMALLEST, DistributionLoss, Numbers, erf, output_of_scale, scale_of
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import Outputs, Program, build, run
+from nncli.nn.program.program import OutputColumn, Program, build, run
 from nncli.nn.program.values import Builder, Value, absolute, exp, floor, join, maximum, minimum, select, tanh
 from nncli.nn.program.values import sqrt as value_sqrt
 
@@ -104,7 +104,7 @@ class Mixture(DistributionLoss):
         program = _quantile_program(self, k)
         for start in range(0, len(Z), BLOCK_ROWS):
             rows = Z[start : start + BLOCK_ROWS].astype(np.float64)
-            Q[start : start + BLOCK_ROWS] = run(program, [*rows.T[:, :, None]])[program.outputs.nodes[0]]
+            Q[start : start + BLOCK_ROWS] = run(program, [*rows.T[:, :, None]])[program.output_nodes[0]]
         return Q.reshape(len(Z), k, len(self.levels))
 
     def lower_quantiles(self, z: Value) -> Value:
@@ -207,7 +207,7 @@ def _quantile_program(loss: Mixture, targets: int) -> Program:
     """The operations of the quantiles of some targets."""
     builder = Builder()
     z = [builder.input(NumberInput(f"z{j}")) for j in range(loss.outputs(targets))]
-    return build(builder, Outputs(("",), loss.lower_quantiles(join(z)).position), "float64")
+    return build(builder, [OutputColumn("", "value", loss.lower_quantiles(join(z)).position)], "float64")
 
 
 def _of_components(function: Callable[[Value, Value], Value], x: Value, components: int) -> Value:

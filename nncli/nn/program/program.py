@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -10,128 +10,37 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.base.text import percent_digits
 from nncli.nn.program.inputs import NumberInput, ProgramInput
 from nncli.nn.program.nodes import Constant, Floats, Input, Node, operands, renumbered
 from nncli.nn.program.values import Builder
 
 Precision: TypeAlias = Literal["float32", "float64"]
 LabelType: TypeAlias = Literal["text", "integer", "float", "boolean"]
+Role: TypeAlias = Literal["value", "class", "probability", "decided", "quantile", "sd", "curve", "lower", "upper"]
 
 
 @dataclass(frozen=True)
-class Bounds:
-    """The nodes of the bounds (rows, targets) of prediction intervals of a level; `upper` is None if unknown."""
+class OutputColumn:
+    """A column of what a program answers: its title as `nncli predict` prints it, its node, and its place there.
 
-    level: float
-    lower: int
-    upper: int | None
-
-
-class OutputColumn(NamedTuple):
-    """A column of numbers: its title as `nncli predict` prints it, its node, and its place there."""
-
-    title: str
-    node: int
-    place: int
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """What a program answers for a row: predicted numbers, or a class with its probabilities.
-
-    `values` is the node of the numbers (rows, targets) in their own units, or of the probabilities (rows, classes);
-    `quantiles` that of (rows, targets · levels), and `standard_deviations` that of (rows, targets). `labels` are the
-    classes, none for numbers; of `label_type` in predictions. `codes` is the node of the code of the predicted class
-    (rows, 1): its position in `labels`, or -1 if an input is infinite. Of a class, `values` or `codes` is None if only
-    the other is asked for. Of several labels, `names`, `values` are their probabilities, and `decided` the node of 1
-    for each that is predicted, 0 for others. Of a time to an event, `curve` is the node of the survival (rows, times),
-    in the columns `curve_names`.
+    `target` is the target or label that it is of, `level` that of a quantile or of the interval of a bound. The columns
+    of a target with classes have `labels`, of `label_type` in predictions: a class all of them, of which its numbers
+    are positions, or -1 if an input is infinite, and a probability its own. What is `decided` is 1 for yes, 0 for no.
     """
 
-    names: tuple[str, ...]
-    values: int | None
-    quantiles: int | None = None
-    levels: tuple[float, ...] = ()
-    bounds: tuple[Bounds, ...] = ()
+    title: str
+    role: Role
+    node: int
+    place: int = 0
+    target: str = ""
+    level: float | None = None
     labels: tuple[str, ...] = ()
     label_type: LabelType = "text"
-    codes: int | None = None
-    decided: int | None = None
-    curve: int | None = None
-    curve_names: tuple[str, ...] = ()
-    standard_deviations: int | None = None
 
     @property
-    def nodes(self) -> tuple[int, ...]:
-        """The nodes that are computed."""
-        of_bounds = [node for bounds in self.bounds for node in (bounds.lower, bounds.upper)]
-        of_values = self.values, self.quantiles, self.standard_deviations
-        return tuple(
-            node for node in (self.codes, *of_values, self.decided, self.curve, *of_bounds) if node is not None
-        )
-
-    @property
-    def probabilities(self) -> int | None:
-        """The node of the probabilities; None if there are none."""
-        return self.values if self.labels else None
-
-    @property
-    def numbers(self) -> list[OutputColumn]:
-        """The columns of predicted numbers, in order; none of classes."""
-        if self.labels or self.values is None:
-            return []
-        if self.decided is not None:
-            parts = (("proba", self.values), ("prediction", self.decided))
-            return [
-                OutputColumn(f"{part}_{name}", node, j) for part, node in parts for j, name in enumerate(self.names)
-            ]
-        suffixes = [""] if len(self.names) == 1 else [f"_{name}" for name in self.names]
-        columns = [OutputColumn(f"prediction{suffix}", self.values, j) for j, suffix in enumerate(suffixes)]
-        if self.quantiles is not None:
-            titles = [f"quantile_{percent_digits(level)}{suffix}" for suffix in suffixes for level in self.levels]
-            columns += [OutputColumn(title, self.quantiles, k) for k, title in enumerate(titles)]
-        if self.standard_deviations is not None:
-            columns += [OutputColumn(f"sd{suffix}", self.standard_deviations, j) for j, suffix in enumerate(suffixes)]
-        if self.curve is not None:
-            columns += [OutputColumn(title, self.curve, k) for k, title in enumerate(self.curve_names)]
-        for bounds in self.bounds:
-            digits = percent_digits(bounds.level)
-            for j, suffix in enumerate(suffixes):
-                columns.append(OutputColumn(f"lower_{digits}{suffix}", bounds.lower, j))
-                if bounds.upper is not None:
-                    columns.append(OutputColumn(f"upper_{digits}{suffix}", bounds.upper, j))
-        return columns
-
-    @property
-    def columns(self) -> list[OutputColumn]:
-        """The columns of predicted numbers or of probabilities, in order."""
-        if self.probabilities is None:
-            return self.numbers
-        return [OutputColumn(f"proba_{label}", self.probabilities, j) for j, label in enumerate(self.labels)]
-
-    @property
-    def titles(self) -> list[str]:
-        """The titles of all columns, that of the predicted class included."""
-        return [*["prediction"] * (self.codes is not None), *(column.title for column in self.columns)]
-
-    def renumbered(self, new: Mapping[int, int]) -> Outputs:
-        """The outputs with the new positions of their nodes."""
-
-        def moved(node: int | None) -> int | None:
-            return None if node is None else new[node]
-
-        bounds = tuple(Bounds(bound.level, new[bound.lower], moved(bound.upper)) for bound in self.bounds)
-        return replace(
-            self,
-            values=moved(self.values),
-            quantiles=moved(self.quantiles),
-            standard_deviations=moved(self.standard_deviations),
-            codes=moved(self.codes),
-            bounds=bounds,
-            decided=moved(self.decided),
-            curve=moved(self.curve),
-        )
+    def is_rounded(self) -> bool:
+        """Whether its numbers are rounded to the precision of the program."""
+        return self.role in ("probability", "decided")
 
 
 @dataclass(frozen=True)
@@ -145,7 +54,7 @@ class Program:
     inputs: tuple[ProgramInput, ...]
     nodes: tuple[Node, ...]
     widths: tuple[int, ...]
-    outputs: Outputs
+    outputs: tuple[OutputColumn, ...]
     precision: Precision
     missing_values: tuple[str, ...] = ()
     decimal: str = "."
@@ -172,10 +81,15 @@ class Program:
         return node.values
 
     @cached_property
+    def output_nodes(self) -> tuple[int, ...]:
+        """The node of each output."""
+        return tuple(column.node for column in self.outputs)
+
+    @cached_property
     def last_operands(self) -> tuple[tuple[int, ...], ...]:
         """The operands of each node that no later node needs, and no output."""
         last_use = {operand: i for i, node in enumerate(self.nodes) for operand in operands(node)}
-        wanted = {*self.outputs.nodes}
+        wanted = {*self.output_nodes}
         return tuple(
             tuple({operand for operand in operands(node) if last_use[operand] == i} - wanted)
             for i, node in enumerate(self.nodes)
@@ -196,12 +110,12 @@ def run(program: Program, inputs: Sequence[Floats]) -> dict[int, Floats]:
             values[i] = value.astype(np.float64, copy=False)
             for operand in last:
                 del values[operand]
-    return {position: values[position] for position in program.outputs.nodes}
+    return {position: values[position] for position in program.output_nodes}
 
 
 def build(
     builder: Builder,
-    outputs: Outputs,
+    outputs: Sequence[OutputColumn],
     precision: Precision,
     missing_values: tuple[str, ...] = (),
     decimal: str = ".",
@@ -212,7 +126,7 @@ def build(
         inputs=tuple(builder.inputs),
         nodes=tuple(builder.nodes),
         widths=tuple(builder.widths),
-        outputs=outputs,
+        outputs=tuple(outputs),
         precision=precision,
         missing_values=missing_values,
         decimal=decimal,
@@ -223,23 +137,53 @@ def build(
 
 def without_unused_nodes(program: Program) -> Program:
     """The program without the operations that no output needs. Its inputs are the same."""
-    kept = _needed(program.nodes, program.outputs.nodes)
+    kept = _needed(program.nodes, program.output_nodes)
     new = {old: position for position, old in enumerate(kept)}
     return replace(
         program,
         nodes=tuple(renumbered(program.nodes[old], new) for old in kept),
         widths=tuple(program.widths[old] for old in kept),
-        outputs=program.outputs.renumbered(new),
+        outputs=tuple(replace(column, node=new[column.node]) for column in program.outputs),
     )
 
 
-def select_class_outputs(program: Program, *, labels: bool, probabilities: bool) -> Program:
-    """The program of a classification with its labels, its probabilities, or both."""
-    outputs = program.outputs
-    selected = replace(
-        outputs, codes=outputs.codes if labels else None, values=outputs.values if probabilities else None
-    )
+def select_outputs(program: Program, role: Role) -> Program:
+    """The program with the outputs of a role alone."""
+    selected = tuple(column for column in program.outputs if column.role == role)
     return without_unused_nodes(replace(program, outputs=selected))
+
+
+class OutputGroups(NamedTuple):
+    """The columns of a program that media write each in its own way.
+
+    There is one class at most. The probabilities of classes are all columns of one node, in their order.
+    """
+
+    numbers: tuple[OutputColumn, ...]
+    classes: tuple[OutputColumn, ...]
+    probabilities: tuple[OutputColumn, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes; none of numbers."""
+        return tuple(dict.fromkeys(label for column in self.classes or self.probabilities for label in column.labels))
+
+    @property
+    def label_type(self) -> LabelType:
+        """The type of the classes in predictions."""
+        return (self.classes or self.probabilities)[0].label_type
+
+
+def groups_of(outputs: Sequence[OutputColumn]) -> OutputGroups:
+    """The columns apart."""
+    numbers = tuple(column for column in outputs if not column.labels)
+    classes = tuple(column for column in outputs if column.role == "class")
+    return OutputGroups(numbers, classes, tuple(c for c in outputs if c.labels and c.role == "probability"))
+
+
+def targets_of(outputs: Sequence[OutputColumn]) -> list[str]:
+    """The targets that columns are of."""
+    return list(dict.fromkeys(column.target for column in outputs))
 
 
 def _needed(nodes: Sequence[Node], outputs: Sequence[int]) -> list[int]:

@@ -25,10 +25,11 @@ from nncli.exporters.html.page import (
 )
 from nncli.exporters.javascript.module import as_literal, classes_of, input_data
 from nncli.models.conformal.options import UncertaintyOptions, set_column
-from nncli.nn.program.program import Bounds, Outputs
+from nncli.nn.program.program import groups_of
 from nncli.serving.models.effects import most_rows
 from nncli.serving.models.served_model import ServedModel, model_path
 from nncli.serving.options import ServerOptions
+from nncli.targets.output_columns import Bounds, OutputNodes, number_columns
 from nncli.version import __version__
 
 LEVEL = 0.9
@@ -125,11 +126,11 @@ def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> di
     query = [value for value, _ in _table_options(model, has_levels=has_levels)]
     levels = model.model.spec.loss.quantile_levels
     bounds = (Bounds(LEVEL, 3, 4),) if has_levels else ()
-    numbers = Outputs(target.names, 0, 2 if levels else None, levels, bounds)
-    outputs = target.program_outputs(numbers, codes=1) or numbers
-    output = output_data(outputs)
-    if outputs.labels:
-        model_data |= {"labels": list(target.labels), "classes": classes_of(outputs)}
+    nodes = OutputNodes(0, 1, 2 if levels else None, levels, bounds=bounds)
+    outputs = target.program_outputs(nodes) or number_columns(target.names, nodes)
+    output, groups = output_data(outputs), groups_of(outputs)
+    if groups.labels:
+        model_data |= {"labels": list(groups.labels), "classes": classes_of(groups)}
         output["sets"] = [["90 % set", set_column(LEVEL)]] if has_levels else []
     for of_target, effect in zip(output["targets"] if effects else (), effects, strict=True):
         of_target["effect"] = effect

@@ -17,9 +17,10 @@ from nncli.data.encoders.options import CategoricalOptions, EncodingOptions
 from nncli.data.table import Table
 from nncli.exporters.read_inputs import read_inputs
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import Outputs, build, run
+from nncli.nn.program.program import build, run
 from nncli.nn.program.values import Builder
 from tests.assertions import raises
+from tests.nn.program.support import number
 
 MIXED = CsvDialect(decimal=".", decimals=(("z", ","),))
 RNG = np.random.default_rng(7)
@@ -67,13 +68,13 @@ def lowered(encoder: Encoder, members: list[Encoder], rows: Table, precision: st
     builder, inputs = Builder(), program_inputs(members)
     features = lower_encoder(encoder, builder, inputs, precision)
     assert features.X is not None
-    program = build(builder, Outputs(("y",), features.X.position), "float64")
+    program = build(builder, number(features.X), "float64")
     values = run(program, read_inputs(program, rows))
     codes = [
         column.member_codes[read_inputs(program, rows)[builder.inputs.index(inputs[c.name])][:, 0].astype(int)]
         for c, column in zip(encoder.embedded, features.embedded, strict=True)
     ]
-    return values[program.outputs.nodes[0]], codes
+    return values[program.output_nodes[0]], codes
 
 
 @pytest.mark.slow
@@ -113,11 +114,11 @@ def test_an_infinite_number_or_date_becomes_nan(options: dict[str, Any], value: 
     builder = Builder()
     features = lower_encoder(encoder, builder, program_inputs([encoder]), "float32")
     assert features.X is not None
-    program = build(builder, Outputs(("y",), features.X.position), "float64")
+    program = build(builder, number(features.X), "float64")
     for name in ("x", "gaps", "constant", "day"):
         inputs = [column.copy() for column in read_inputs(program, rows)]
         inputs[encoder.names.index(name)][3] = value
-        X = run(program, inputs)[program.outputs.nodes[0]]
+        X = run(program, inputs)[program.output_nodes[0]]
         assert (~np.isfinite(X)).any(axis=1).tolist() == [i == 3 for i in range(N)]
 
 

@@ -9,8 +9,9 @@ from nncli.base.errors import UsageError
 from nncli.exporters.c.source_file import to_c
 from nncli.exporters.targets import ModelInfo
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.program import Outputs, Program, build
+from nncli.nn.program.program import Program, build
 from nncli.nn.program.values import Builder, join
+from tests.nn.program.support import number
 from tests.runtimes.hostile import category_input, program_of, texts
 
 INFO = ModelInfo("runs/sales", "0123abcd", "1.0")
@@ -50,7 +51,7 @@ def test_only_the_functions_that_a_model_needs_are_in_its_file() -> None:
 def test_a_text_column_that_the_network_does_not_read_has_no_vocabulary() -> None:
     builder = Builder()
     builder.input(TextInput("notes", ()))
-    program = build(builder, Outputs(("y",), builder.input(NumberInput("age")).position), "float64")
+    program = build(builder, number(builder.input(NumberInput("age"))), "float64")
     source = to_c(program, INFO)
     assert not any(word in source for word in ("struct vocabulary", "lower_case_texts", "cased"))
 
@@ -59,7 +60,7 @@ def test_weights_take_at_most_six_times_their_bytes() -> None:
     builder = Builder()
     x = join([builder.input(NumberInput(f"x{i}")) for i in range(20)])
     W = np.random.default_rng(0).normal(size=(20, 5000)).astype(np.float32)
-    program = build(builder, Outputs(("y",), (x @ W).sum().position), "float32")
+    program = build(builder, number((x @ W).sum()), "float32")
     assert len(to_c(program, INFO)) < 4 * W.nbytes + 50_000
 
 

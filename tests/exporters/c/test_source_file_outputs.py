@@ -1,36 +1,42 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
+from nncli.base.errors import UsageError
 from nncli.exporters.c.identifiers import Identifiers
 from nncli.exporters.c.source_file import cell, header_line, prediction_of
-from nncli.nn.program.program import Bounds, Outputs
+from nncli.nn.program.program import OutputColumn
+from nncli.targets.output_columns import Bounds, OutputNodes, number_columns
+from tests.nn.program.support import classes
 
-SEVERAL = Outputs(("y", "z"), 3, 4, (0.05, 0.5), (Bounds(0.9, 5, 6),))
+SEVERAL = number_columns(("y", "z"), OutputNodes(3, 3, 4, (0.05, 0.5), bounds=(Bounds(0.9, 5, 6),)))
+ONE = number_columns(("y",), OutputNodes(0, 0))
+CLASSES = classes("kind", ("a", "b"), 0, 1)
 
 
 @pytest.mark.parametrize(
     ("outputs", "prototype"),
     [
-        (Outputs(("y",), 0), "double predict(const struct row *row)"),
+        (ONE, "double predict(const struct row *row)"),
         (SEVERAL, "void predict(const struct row *row, struct prediction *all)"),
         (
-            Outputs(("y",), 0, bounds=(Bounds(0.9, 1, 2),)),
+            (*ONE, *Bounds(0.9, 1, 2).columns(["y"])),
             "double predict(const struct row *row, struct prediction *all)",
         ),
-        (
-            Outputs(("kind",), 1, labels=("a", "b"), codes=0),
-            "enum class_kind predict(const struct row *row, double probabilities[2])",
-        ),
-        (Outputs(("kind",), None, labels=("a", "b"), codes=0), "enum class_kind predict(const struct row *row)"),
-        (
-            Outputs(("kind",), 0, labels=("a", "b"), codes=None),
-            "void predict(const struct row *row, double probabilities[2])",
-        ),
+        (CLASSES, "enum class_kind predict(const struct row *row, double probabilities[2])"),
+        (CLASSES[:1], "enum class_kind predict(const struct row *row)"),
+        (CLASSES[1:], "void predict(const struct row *row, double probabilities[2])"),
     ],
 )
-def test_predict_returns_the_prediction_and_fills_the_rest(outputs: Outputs, prototype: str) -> None:
+def test_predict_returns_the_prediction_and_fills_the_rest(outputs: Sequence[OutputColumn], prototype: str) -> None:
     assert prediction_of(outputs, Identifiers()).prototype == prototype
+
+
+def test_a_number_beside_a_class_is_refused() -> None:
+    with pytest.raises(UsageError, match="together"):
+        prediction_of([*CLASSES, *ONE], Identifiers())
 
 
 def test_texts_are_cells_as_predict_writes_them() -> None:

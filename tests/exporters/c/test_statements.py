@@ -4,15 +4,16 @@ import numpy as np
 
 from nncli.exporters.c.statements import Statements, int_array
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import Outputs, Program, build
+from nncli.nn.program.program import Program, build
 from nncli.nn.program.values import Builder, exp, join
+from tests.nn.program.support import number
 
 
 def program_of_layer() -> Program:
     builder = Builder()
     x = builder.input(NumberInput("x"))
     hidden = exp(join([x, x * 2.0]) @ np.ones((2, 3), np.float32))
-    return build(builder, Outputs(("y",), hidden.sum().position), "float64")
+    return build(builder, number(hidden.sum()), "float64")
 
 
 def test_a_layer_is_a_product_and_small_loops() -> None:

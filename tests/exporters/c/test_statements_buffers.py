@@ -17,7 +17,7 @@ INPUTS: list[ProgramInput] = [
 def test_rows_that_are_used_at_the_same_time_do_not_overlap() -> None:
     program = program_of(INPUTS, targets=["y", "z"])
     places, size = allocate(program)
-    last = dict.fromkeys(range(len(program.nodes)), -1) | dict.fromkeys(program.outputs.nodes, len(program.nodes))
+    last = dict.fromkeys(range(len(program.nodes)), -1) | dict.fromkeys(program.output_nodes, len(program.nodes))
     for position, node in enumerate(program.nodes):
         for operand in operands(node):
             last[operand] = max(last[operand], position)

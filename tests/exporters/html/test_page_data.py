@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from nncli.exporters.html.page import data_script, unseen_category
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput
-from nncli.nn.program.program import Bounds, Program
+from nncli.nn.program.program import OutputColumn, Program
+from nncli.targets.output_columns import Bounds, OutputNodes, number_columns
 from tests.runtimes.hostile import category_input, key_of, program_of, words
 
 
@@ -22,9 +23,8 @@ def data_of(program: Program) -> Any:
 
 def test_intervals_and_pairs_of_quantiles_are_ranges_of_each_target() -> None:
     program = program_of([NumberInput("x")], (), ["a", "b"])
-    outputs = program.outputs
-    assert outputs.values is not None
-    outputs = replace(outputs, bounds=(Bounds(0.9, 1, 2),), quantiles=3, levels=(0.05, 0.25, 0.5, 0.75, 0.95))
+    nodes = OutputNodes(0, 0, 3, (0.05, 0.25, 0.5, 0.75, 0.95), bounds=(Bounds(0.9, 1, 2),))
+    outputs = number_columns(("a", "b"), nodes)
     first, second = data_of(replace(program, outputs=outputs))["output"]["targets"]
     assert first == {
         "column": "prediction_a",
@@ -40,10 +40,16 @@ def test_intervals_and_pairs_of_quantiles_are_ranges_of_each_target() -> None:
 
 def test_a_range_without_an_upper_bound_is_a_lower_bound() -> None:
     program = program_of([NumberInput("x")], (), ["a"])
-    outputs = replace(program.outputs, bounds=(Bounds(0.9, 1, None),))
-    assert [column.title for column in outputs.numbers] == ["prediction", "lower_90"]
+    outputs = number_columns(("a",), OutputNodes(0, 0, bounds=(Bounds(0.9, 1),)))
+    assert [column.title for column in outputs] == ["prediction", "lower_90"]
     (target,) = data_of(replace(program, outputs=outputs))["output"]["targets"]
     assert target["ranges"] == [["90 % lower bound", "lower_90", None]]
+
+
+def test_columns_with_titles_of_their_own_are_shown_by_them() -> None:
+    outputs = (OutputColumn("east", "value", 0, 0, "wind"), OutputColumn("north", "value", 0, 1, "wind"))
+    shown = data_of(replace(program_of([NumberInput("x")]), outputs=outputs))["output"]["targets"]
+    assert [(target["column"], target["shown"]) for target in shown] == [("east", "east"), ("north", "north")]
 
 
 def test_one_target_has_no_name_of_its_own() -> None:

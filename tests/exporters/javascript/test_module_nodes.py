@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from nncli.exporters.javascript.module import NUMBERS, as_runs, constant_data, node_data
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import Outputs, build
+from nncli.nn.program.program import build
 from nncli.nn.program.values import Builder
+from tests.nn.program.support import number
 
 
 def from_runs(runs: list[int]) -> list[int]:
@@ -28,7 +29,7 @@ def test_repeated_columns_are_few_runs() -> None:
     builder = Builder()
     x = builder.input(NumberInput("x"))
     value = x.columns([0] * 16).columns([*range(8), -1])
-    data = node_data(build(builder, Outputs(("y",), value.position), "float64"))
+    data = node_data(build(builder, number(value), "float64"))
     assert data[1:] == [[NUMBERS["columns"], 1, 0, 0, 16], [NUMBERS["columns"], 1, 0, 1, 8, -1, 0, 1]]
 
 
@@ -36,7 +37,7 @@ def test_constants_are_float32_where_that_is_exact() -> None:
     builder = Builder()
     x = builder.input(NumberInput("x"))
     value = x * 0.5 + 0.1
-    program = build(builder, Outputs(("y",), value.position), "float64")
+    program = build(builder, number(value), "float64")
     assert np.frombuffer(base64.b64decode(constant_data(program, np.float32)), "<f4").tolist() == [0.5]
     assert np.frombuffer(base64.b64decode(constant_data(program, np.float64)), "<f8").tolist() == [0.1]
 
@@ -45,7 +46,7 @@ def test_operands_are_distances() -> None:
     builder = Builder()
     x = builder.input(NumberInput("x"))
     value = x * 0.5 + x
-    assert node_data(build(builder, Outputs(("y",), value.position), "float64")) == [
+    assert node_data(build(builder, number(value), "float64")) == [
         [NUMBERS["input"], 0],
         [NUMBERS["float32"], 1],
         [NUMBERS["multiply"], 2, 1],

@@ -11,8 +11,9 @@ from onnx.reference import ReferenceEvaluator
 
 from nncli.exporters.onnx.model import to_onnx
 from nncli.exporters.targets import ModelInfo
-from nncli.nn.program.program import Outputs, Program, build
+from nncli.nn.program.program import Program, build
 from nncli.nn.program.values import Builder, Value, join
+from tests.nn.program.support import target_numbers
 
 INFO = ModelInfo("penguins", "ab" * 32, "1.2.3")
 
@@ -21,7 +22,7 @@ def number_program(builder: Builder, *values: Value) -> Program:
     """The program that predicts the columns of these values."""
     joined = join(values)
     names = tuple(f"y{j}" for j in range(joined.width))
-    return build(builder, Outputs(names, joined.position), "float64")
+    return build(builder, target_numbers(names, joined), "float64")
 
 
 def model_of(program: Program) -> Any:

@@ -22,9 +22,8 @@ def test_every_rank_is_that_of_the_interpreter(groups: int, *, is_scaled: bool) 
     scales = join([x * x + float(g) for g in range(groups)]) if is_scaled else None
     ranks = range(1, sum(map(len, scores)) + 1)
     program = number_program(builder, *(smallest_sum(shifts, scales, scores, rank) for rank in ranks))
-    assert program.outputs.values is not None
     result = np.stack(list(evaluate(program, x=X).values()), axis=1)
-    assert_allclose(result, run(program, [X[:, None]])[program.outputs.values], rtol=1e-14, atol=1e-14)
+    assert_allclose(result, run(program, [X[:, None]])[program.output_nodes[0]], rtol=1e-14, atol=1e-14)
 
 
 def test_scores_that_cannot_be_the_answer_are_not_in_the_file() -> None:

@@ -65,8 +65,7 @@ def test_an_operation_is_that_of_the_interpreter(name: str) -> None:
     builder = Builder()
     program = number_program(builder, CASES[name](builder.input(NumberInput("x")), builder.input(NumberInput("y"))))
     inputs = {"x": X, "y": Y}
-    assert program.outputs.values is not None
-    wanted = run(program, [inputs[column.name][:, None] for column in program.inputs])[program.outputs.values]
+    wanted = run(program, [inputs[column.name][:, None] for column in program.inputs])[program.output_nodes[0]]
     result = np.stack(list(evaluate(program, **{c.name: inputs[c.name] for c in program.inputs}).values()), axis=1)
     assert_allclose(result, wanted, rtol=1e-14, atol=1e-15)
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,16 +7,11 @@ import pytest
 
 from nncli.base.errors import UsageError
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import (
-    Bounds,
-    LabelType,
-    Outputs,
-    Program,
-    build,
-    select_class_outputs,
-)
+from nncli.nn.program.program import LabelType, Program, build, select_outputs
 from nncli.nn.program.values import Builder, join, select
+from nncli.targets.output_columns import Bounds, OutputNodes, number_columns
 from tests.exporters.onnx.support import evaluate
+from tests.nn.program.support import classes
 
 
 def classifier(labels: tuple[str, ...], label_type: LabelType, name: str = "x") -> Program:
@@ -25,8 +19,7 @@ def classifier(labels: tuple[str, ...], label_type: LabelType, name: str = "x") 
     x = builder.input(NumberInput(name))
     probabilities = join([x, 1.0 - x])
     codes = select(x > 1.0, -1.0, probabilities.argmax())
-    outputs = Outputs(("y",), probabilities.position, labels=labels, label_type=label_type, codes=codes.position)
-    return build(builder, outputs, "float32")
+    return build(builder, classes("y", labels, codes.position, probabilities.position, label_type), "float32")
 
 
 @pytest.mark.parametrize(
@@ -57,10 +50,8 @@ def test_an_output_does_not_have_the_name_of_a_column(name: str) -> None:
 
 def test_labels_or_probabilities_may_be_left_out() -> None:
     program = classifier(("a", "b"), "text")
-    assert program.outputs.labels
-    labels, shares = replace(program.outputs, values=None), replace(program.outputs, codes=None)
-    assert list(evaluate(replace(program, outputs=labels), x=[0.5])) == ["prediction"]
-    assert list(evaluate(replace(program, outputs=shares), x=[0.5])) == ["probabilities"]
+    assert list(evaluate(select_outputs(program, "class"), x=[0.5])) == ["prediction"]
+    assert list(evaluate(select_outputs(program, "probability"), x=[0.5])) == ["probabilities"]
 
 
 def test_numbers_have_the_names_and_the_order_of_predict() -> None:
@@ -69,7 +60,8 @@ def test_numbers_have_the_names_and_the_order_of_predict() -> None:
     values, quantiles = join([x, x + 1.0]), join([x - 2.0, x, x - 1.0, x + 1.0])
     lower, upper = values - 3.0, values + 3.0
     bounds = (Bounds(0.9, lower.position, upper.position),)
-    outputs = Outputs(("a", "b"), values.position, quantiles.position, (0.05, 0.5), bounds)
+    nodes = OutputNodes(values.position, values.position, quantiles.position, (0.05, 0.5), bounds=bounds)
+    outputs = number_columns(("a", "b"), nodes)
     result = evaluate(build(builder, outputs, "float64"), x=[10.0])
     assert [(name, *column) for name, column in result.items()] == [
         *(("prediction_a", 10.0), ("prediction_b", 11.0)),
@@ -82,5 +74,4 @@ def test_a_class_with_a_nul_is_refused_but_not_its_probability() -> None:
     program = classifier(("a\0", "a"), "text")
     with pytest.raises(UsageError, match="NUL"):
         evaluate(program, x=[0.5])
-    shares = select_class_outputs(program, labels=False, probabilities=True)
-    assert list(evaluate(shares, x=[0.5])) == ["probabilities"]
+    assert list(evaluate(select_outputs(program, "probability"), x=[0.5])) == ["probabilities"]

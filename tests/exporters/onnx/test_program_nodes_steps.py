@@ -25,9 +25,8 @@ def member(x: Value, seed: int, units: int = 4) -> Value:
 
 def check(program: Program) -> Counter[str]:
     """The number of nodes of each operator, after comparing the model with the interpreter."""
-    assert program.outputs.values is not None
     result = np.stack(list(evaluate(program, x=X).values()), axis=1)
-    assert_allclose(result, run(program, [X[:, None]])[program.outputs.values], rtol=1e-13)
+    assert_allclose(result, run(program, [X[:, None]])[program.output_nodes[0]], rtol=1e-13)
     return Counter(node.op_type for node in model_of(program).graph.node)
 
 

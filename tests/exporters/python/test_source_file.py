@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,19 +21,14 @@ from nncli.exporters.read_inputs import read_inputs
 from nncli.exporters.targets import ModelInfo
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
 from nncli.nn.program.nodes import Constant
-from nncli.nn.program.program import Outputs, Program, build, run
-from nncli.nn.program.values import Builder
+from nncli.nn.program.program import Program, build, run
+from nncli.nn.program.values import Builder, Value
 from tests.exporters.python.support import INFO, imported
+from tests.nn.program.support import answers_of, number
 from tests.runtimes.hostile import category_input, frames, program_of, programs, texts
 
 PER_FILE = 1000
 """Hostile texts in a file."""
-
-
-def answers_of(program: Program, table: pl.DataFrame) -> list[npt.NDArray[np.float64]]:
-    """The values of the outputs' nodes by the interpreter, from cells that Polars has read."""
-    values = run(program, read_inputs(program, Table(table, "t")))
-    return [values[node] for node in program.outputs.nodes]
 
 
 @pytest.mark.slow
@@ -59,11 +52,9 @@ def test_an_exported_file_has_the_same_program_and_answers_as_the_interpreter_do
         else:
             assert repr(copied) == repr(original)
 
-    wanted = answers_of(program, table)
+    wanted = answers_of(program, run(program, read_inputs(program, Table(table, "t"))))
     answers: dict[str, Any] = exported.predict({cells.name: cells.to_list() for cells in table})
-    if program.outputs.labels:
-        assert answers.pop("prediction").tolist() == [program.outputs.labels[int(code)] for code in wanted.pop(0)[:, 0]]
-    assert np.column_stack([*answers.values()]).tolist() == wanted[0].tolist()
+    assert {title: cells.tolist() for title, cells in answers.items()} == wanted
 
 
 @pytest.mark.slow
@@ -85,7 +76,7 @@ def check_hostile_texts(hostile: list[str]) -> None:
         exported = imported(program, ModelInfo(part[7], part[8], part[9]))
         copied = exported.PREDICTOR.program
         assert exported.PREDICTOR.names == tuple(part)
-        assert copied.outputs.labels == copied.inputs[1].categories == tuple(part)
+        assert copied.outputs[0].labels == copied.inputs[1].categories == tuple(part)
         assert (copied.missing_values, copied.decimal) == (program.missing_values, part[6])
         answer = exported.predict(dict.fromkeys(part, None) | {part[1]: part[10]})
         assert list(answer) == ["prediction", *(f"proba_{label}" for label in part)]
@@ -119,12 +110,12 @@ def test_weights_take_no_more_than_their_base64() -> None:
     builder = Builder()
     x = builder.input(NumberInput("x"))
     W = np.random.default_rng(1).normal(size=(1, 100_000)).astype(np.float32)
-    small, large = (program_with(builder, (x @ W[:, :width]).position) for width in (1, 100_000))
+    small, large = (program_with(builder, x @ W[:, :width]) for width in (1, 100_000))
     assert len(to_python(large, INFO)) - len(to_python(small, INFO)) < 1.36 * W.nbytes
 
 
-def program_with(builder: Builder, position: int) -> Program:
-    return build(builder, Outputs(("y",), position), "float32")
+def program_with(builder: Builder, value: Value) -> Program:
+    return build(builder, number(value), "float32")
 
 
 def test_the_beginning_of_a_file_says_what_it_is_and_how_it_is_used() -> None:

@@ -4,12 +4,13 @@ import numpy as np
 from numpy.testing import assert_array_equal
 
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import Outputs, Program, run
+from nncli.nn.program.program import Program, run
 from nncli.nn.program.values import Builder, Value, exp, join, maximum, minimum, select, smallest_sum
+from tests.nn.program.support import number
 
 
 def program_of(builder: Builder, value: Value) -> Program:
-    outputs = Outputs(("y",), value.position)
+    outputs = number(value)
     return Program(tuple(builder.inputs), tuple(builder.nodes), tuple(builder.widths), outputs, "float64")
 
 
@@ -72,5 +73,5 @@ def test_the_outputs_alone_have_the_same_values() -> None:
     x = builder.input(NumberInput("x"))
     program = program_of(builder, exp(x + 1.0) * x)
     (value,) = run(program, [np.array([[2.0], [3.0]])]).items()
-    assert value[0] == program.outputs.nodes[0]
+    assert value[0] == program.output_nodes[0]
     assert_array_equal(value[1], run(program, [np.array([[2.0], [3.0]])])[value[0]])

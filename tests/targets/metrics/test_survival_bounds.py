@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import Outputs, build, run
+from nncli.nn.program.program import build, run
 from nncli.nn.program.values import Builder
 from nncli.targets.metrics.conformal import rank
 from nncli.targets.metrics.sorted_scores import SortedScores
@@ -21,6 +21,7 @@ from nncli.targets.metrics.survival_bounds import (
     time_bounds,
     times_at,
 )
+from tests.nn.program.support import number
 
 EDGES = np.array([0.0, 1.0, 2.5, 4.0, 9.0])
 
@@ -69,7 +70,7 @@ def test_the_operations_are_those_of_the_bounds(seed: int, groups: int, level: f
     builder = Builder()
     values = [[builder.input(NumberInput(f"{g} {j}")) for j in range(5)] for g in range(groups)]
     bound = lower_time_bounds(values, EDGES, sorted_scores, level)
-    program = build(builder, Outputs(("t",), bound.position), "float64")
+    program = build(builder, number(bound), "float64")
     inputs = [curves[g, :, [j]].T for g in range(groups) for j in range(5)]
     (computed,) = run(program, inputs).values()
     assert computed[:, 0] == pytest.approx(time_bounds(curves, EDGES, sorted_scores, level), rel=1e-9, abs=1e-9)

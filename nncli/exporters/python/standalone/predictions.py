@@ -23,7 +23,7 @@ from nncli.exporters.python.standalone.cells import (
     text_of,
 )
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
-from nncli.nn.program.program import LabelType, Outputs, Precision, Program, run
+from nncli.nn.program.program import LabelType, OutputColumn, Precision, Program, run
 
 CellReader: TypeAlias = Callable[[object], "float | list[float]"]
 """Returns the numbers of a cell; raises a ValueError that says why it cannot be read, and what was expected."""
@@ -139,26 +139,26 @@ def _date_reader(column: DateInput, missing: frozenset[str]) -> CellReader:
 
 
 def output_columns(
-    outputs: Outputs, precision: Precision, values: Mapping[int, npt.NDArray[np.float64]]
+    outputs: Sequence[OutputColumn], precision: Precision, values: Mapping[int, npt.NDArray[np.float64]]
 ) -> dict[str, npt.NDArray[Any]]:
     """The columns of the outputs by name, from the values of their nodes.
 
     Predicted classes are text, whole numbers, numbers or truth values, as in the training table.
     """
     columns: dict[str, npt.NDArray[Any]] = {}
-    if outputs.codes is not None:
-        columns["prediction"] = _labels_of(values[outputs.codes][:, 0].astype(np.int64), outputs)
-    for title, node, place in outputs.columns:
-        columns[title] = values[node][:, place].astype(
-            precision if outputs.labels or outputs.decided is not None else np.float64
-        )
+    for column in outputs:
+        numbers = values[column.node][:, column.place]
+        if column.role == "class":
+            columns[column.title] = _labels_of(numbers.astype(np.int64), column)
+        else:
+            columns[column.title] = numbers.astype(precision if column.is_rounded else np.float64)
     return columns
 
 
-def _labels_of(codes: npt.NDArray[np.int64], outputs: Outputs) -> npt.NDArray[Any]:
+def _labels_of(codes: npt.NDArray[np.int64], column: OutputColumn) -> npt.NDArray[Any]:
     """The labels (rows,) of codes, None for -1. Text is in an array of objects, which keeps it as it is."""
-    labels: list[Any] = [_label(text, outputs.label_type) for text in outputs.labels]
-    if outputs.label_type == "text" or (codes < 0).any():
+    labels: list[Any] = [_label(text, column.label_type) for text in column.labels]
+    if column.label_type == "text" or (codes < 0).any():
         return np.array([*labels, None], object)[codes]
     return np.array(labels)[codes]
 
@@ -275,8 +275,9 @@ class Predictor:
 def _without_answer(program: Program, computed: Mapping[int, npt.NDArray[np.float64]]) -> npt.NDArray[np.bool_]:
     """Where an output of a row is NaN, or its code is -1 (rows,)."""
     is_nan: npt.NDArray[np.bool_] = np.any([np.isnan(value).any(axis=1) for value in computed.values()], axis=0)
-    if program.outputs.codes is not None:
-        is_nan |= computed[program.outputs.codes][:, 0] < 0.0
+    for column in program.outputs:
+        if column.role == "class":
+            is_nan |= computed[column.node][:, column.place] < 0.0
     return is_nan
 
 

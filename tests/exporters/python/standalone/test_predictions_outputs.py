@@ -8,9 +8,11 @@ import pytest
 
 from nncli.exporters.python.standalone.predictions import output_columns
 from nncli.models.predictions import Predictions
-from nncli.nn.program.program import Bounds, LabelType, Outputs
+from nncli.nn.program.program import LabelType
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.number import RegressionTarget
+from nncli.targets.output_columns import Bounds, OutputNodes
+from tests.nn.program.support import classes
 
 
 @pytest.mark.parametrize("names", [("y",), ("a", "b")])
@@ -20,7 +22,7 @@ def test_numbers_have_the_columns_of_predict(names: tuple[str, ...]) -> None:
     target = RegressionTarget(names=names, centers=(0.0,) * k, scales=(1.0,) * k)
     wanted = Predictions(target, quantiles, levels=(0.05, 0.5, 0.975)).frame()
     values = {3: quantiles[:, :, 1], 4: quantiles.reshape(2, 3 * k), 7: quantiles[:, :, 0], 8: quantiles[:, :, 2]}
-    outputs = Outputs(names, 3, 4, (0.05, 0.5, 0.975), (Bounds(0.9, 7, 8),))
+    outputs = target.program_outputs(OutputNodes(3, 3, 4, (0.05, 0.5, 0.975), bounds=(Bounds(0.9, 7, 8),)))
     columns = output_columns(outputs, "float64", values)
     ends = [f"{end}_90" + ("" if k == 1 else f"_{name}") for name in names for end in ("lower", "upper")]
     assert list(columns) == [*wanted.columns, *ends]
@@ -36,7 +38,7 @@ def test_classes_have_the_columns_and_types_of_predict(label_type: LabelType, la
     P = np.array([[0.25, 0.75], [0.9, 0.1]], np.float32).astype(np.float64)
     target = ClassificationTarget(name="y", labels=labels, label_type=label_type)
     wanted = Predictions(target, P, "float32").frame(proba=True)
-    outputs = Outputs(("y",), 1, labels=labels, label_type=label_type, codes=0)
+    outputs = target.program_outputs(OutputNodes(1, 0))
     columns = output_columns(outputs, "float32", {0: np.array([[1.0], [0.0]]), 1: P})
     result: dict[str, Any] = {title: values.tolist() for title, values in columns.items()}
     assert result == wanted.to_dict(as_series=False)
@@ -46,9 +48,7 @@ def test_classes_have_the_columns_and_types_of_predict(label_type: LabelType, la
 
 def test_labels_or_probabilities_may_be_left_out() -> None:
     values = {0: np.array([[1.0], [-1.0]]), 1: np.array([[0.2, 0.8], [np.nan, np.nan]])}
-    labels = output_columns(Outputs(("y",), None, labels=("a", "b"), codes=0), "float64", values)
+    label, *shares = classes("y", ("a", "b"), 0, 1)
+    labels = output_columns([label], "float64", values)
     assert {title: cells.tolist() for title, cells in labels.items()} == {"prediction": ["b", None]}
-    assert list(output_columns(Outputs(("y",), 1, labels=("a", "b"), codes=None), "float64", values)) == [
-        "proba_a",
-        "proba_b",
-    ]
+    assert list(output_columns(shares, "float64", values)) == ["proba_a", "proba_b"]
