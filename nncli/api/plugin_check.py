@@ -13,9 +13,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from nncli.api.evaluate import evaluate
+from nncli.api.explain import explain
 from nncli.api.export import export_with
 from nncli.api.load import load
 from nncli.api.options import ExportOptions, TrainOptions
+from nncli.api.report import report
 from nncli.api.train import train, train_events_with
 from nncli.base import plugins
 from nncli.base.errors import ConfigError, NncliError, UsageError
@@ -39,7 +42,7 @@ from nncli.nn.training.step import bind_gradient, bind_step
 from nncli.run_directory.filenames import WEIGHTS
 from nncli.targets.target import kind_of, kind_of_task
 
-ROWS, FEATURES, CLASSES = 240, 3, 2
+ROWS, FEATURES, CLASSES, EXPLAINED = 240, 3, 2, 5
 EVENT = "happened"
 """The column of the event in the table of a loss of the time to one."""
 TOLERANCE, FLOAT32_TOLERANCE = 1e-6, 1e-3
@@ -102,7 +105,13 @@ def _steps(about: plugins.Plugin) -> Iterator[CheckStep]:
     if about.kind == "metrics":
         yield from _metric_steps(part)
     elif about.kind == "targets":
-        yield CheckStep("training", None, "check a loss with its task")
+        loss = _loss_of(part)
+        if loss is None:
+            yield CheckStep("training", None, f"there is no loss with the task {about.name}")
+            return
+        keys = _keys("losses", loss)
+        with TemporaryDirectory() as folder:
+            yield from _training_steps(Path(folder), about.kind, loss, keys, _loss("losses", loss))
         return
     elif not isinstance(part, type):
         yield CheckStep("training", None, f"{about.kind} do not take part in a training")
@@ -124,6 +133,13 @@ def _steps(about: plugins.Plugin) -> Iterator[CheckStep]:
         return
     with TemporaryDirectory() as folder:
         yield from _training_steps(Path(folder), about.kind, part, keys, loss)
+
+
+def _loss_of(target: Any) -> Any:
+    """The first loss of plugins for a kind of target; None without."""
+    for entry in plugins.entries("losses"):
+        plugins.load_entry(entry)
+    return next((loss for loss in plugins.loaded("losses").values() if loss.task == target.task_name()), None)
 
 
 def _step(name: str, work: Callable[[], str]) -> CheckStep:
@@ -327,9 +343,25 @@ def _training_steps(folder: Path, kind: str, part: Any, keys: dict[str, Any], lo
             raise NotImplementedError from error
         return "" if comparison is None else "predicts the same"
 
+    def averaged() -> str:
+        several = train(config("several").model_copy(update={"members": 2}))
+        evaluate(several.run, frame)
+        return "trained and scored"
+
+    def explained() -> str:
+        for row in explain(whole, frame.head(EXPLAINED)).explained_rows:
+            parts = np.array([row.base, *(each.contribution for each in row.contributions)])
+            if not abs(parts.sum() - row.prediction) <= 0.01 * np.abs(parts).sum():
+                raise AssertionError("contributions of columns do not add up to the predictions")
+        return "contributions add up"
+
     yield _step("same bits after resume", resumed)
     yield _step("same bits in any batch", independent)
-    if kind in ("losses", "layers", "activations", "encoders"):
+    if kind == "targets":
+        yield _step("ensemble", averaged)
+        yield _step("explanation", explained)
+        yield _step("report", lambda: report(whole, output=folder / "report.html").html.name)
+    if kind in ("targets", "losses", "layers", "activations", "encoders"):
         yield _step("export", exported)
 
 

@@ -85,6 +85,10 @@ class Angle(TargetBase):
     def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
         return {"prediction": pl.Series(degrees_of(predictions.values))}
 
+    @classmethod
+    def example(cls, signal: Floats, rng: np.random.Generator) -> tuple[Floats, ...]:
+        return (np.degrees(signal) % 360.0,)
+
     def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
         return self
 

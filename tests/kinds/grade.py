@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from nncli.data.table import Table
 from nncli.nn.arrays import Floats
@@ -33,6 +34,10 @@ class Grade(OrderedClasses):
     @classmethod
     def class_order(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> tuple[str, ...]:
         return tuple(POINTS)
+
+    @classmethod
+    def example(cls, signal: Floats, rng: np.random.Generator) -> tuple[NDArray[np.str_], ...]:
+        return (np.array([*POINTS])[np.digitize(signal, [-1.5, -0.5, 0.5, 1.5])],)
 
     def points(self, probabilities: Floats) -> Floats:
         """The expected grade points (rows,) of probabilities (rows, grades)."""
