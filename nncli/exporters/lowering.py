@@ -20,6 +20,7 @@ from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, Progr
 from nncli.nn.program.program import Bounds, Outputs, Program, build
 from nncli.nn.program.values import Builder, Value, round_to
 from nncli.run_directory.monitoring.reference import Bins, CategoryBins, NumberBins, Reference, columns_of
+from nncli.targets.conformal import Lowered
 from nncli.targets.target import Target
 
 
@@ -96,10 +97,12 @@ def _lower_intervals(
         for group in conformal.groups.members
     ]
     of_levels = [weighted_mean(quantiles, group, weights) for group in conformal.groups.members] if quantiles else []
-    target = conformal.model.spec.target
-    exposure = members[0].exposure
-    bounds = (calibration.lower(target, by_group, of_levels, exposure) for calibration in conformal.calibrations)
-    return tuple(bound for bound in bounds if bound is not None)
+    of_groups = Lowered(by_group, of_levels, members[0].exposure)
+    bounds = [bound for each in conformal.calibrations if (bound := each.lower(of_groups)) is not None]
+    if len(bounds) < len(conformal.calibrations):
+        message = f"the intervals of {conformal.model.spec.target.title} cannot be exported: only nncli computes them"
+        raise UsageError(message, hint="Use `nncli predict` or `nncli serve`.")
+    return tuple(bounds)
 
 
 def weighted_mean(values: Sequence[Value], members: Sequence[int], weights: Sequence[float] | None) -> Value:

@@ -125,7 +125,7 @@ class HeldOutRows:
         """The rows that are scored, with their row numbers, None for 1, 2 and so on; `training_y` gives the signs."""
         baseline, n = scored.baseline, len(scored.y)
         target = scored.predictions.target
-        is_number = target.uncertainty == "interval" and not target.has_curve and not target.has_parts
+        are_numbers = target.number_columns(target.names) == target.names
         return cls(
             row_numbers=np.arange(1, n + 1) if numbers is None else numbers,
             y=scored.y,
@@ -138,7 +138,7 @@ class HeldOutRows:
             ),
             baseline_quantiles=None if baseline.quantiles is None else np.array(baseline.quantiles[0]),
             total=n,
-            signs=() if training_y is None or not is_number else signs_of([scored.y, training_y]),
+            signs=() if training_y is None or not are_numbers else signs_of([scored.y, training_y]),
             categories=tuple(categories),
         )
 
