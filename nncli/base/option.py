@@ -47,6 +47,8 @@ OUTPUT, DISPLAY = "Output", "Display"
 
 Needed: TypeAlias = Literal["probabilities", "classes", "curve", "prediction_set", "interval"]
 """What predictions of a kind of target may have, and an option needs."""
+ConformityScore: TypeAlias = Literal["lac", "aps"]
+"""The score of a class: 1 - its probability, or the total probability of the classes that are more probable."""
 
 
 @dataclass(frozen=True)

@@ -143,92 +143,36 @@ MAX_PARTS = 40
 """Largest number of groups or classes whose coverage is printed."""
 
 
+ORDER = {"sets": ("mean_size", "single", "empty")}
+"""The figures of scores of a name, where they are printed in another order than that of JSON."""
+REMARKS = {
+    "bounds": "The coverage is the share of the rows that were observed until the bound. Rows that were censored "
+    "before it may have their event after it, so more times may be covered, but at most those without an event before "
+    "it."
+}
+BY = {"by_class": "true class"}
+
+
 def uncertainty_text(scores: UncertaintyScores) -> str:
     """The coverage and the size of what each level gives, by parts of the rows, and the guarantee."""
-    blocks = [*_intervals(scores), *_bounds(scores), *_sets(scores)]
-    return "\n\n".join(blocks)
-
-
-def _intervals(scores: UncertaintyScores) -> Iterator[str]:
-    """The tables of prediction intervals, for each target and level."""
-    if not scores.intervals:
-        return
-    several = len({interval.target for interval in scores.intervals}) > 1
-    titles = ["coverage", "95% interval", "mean width", "median width", "interval score", "truth below", "truth above"]
-    lines = [["level", *titles]]
-    for interval in scores.intervals:
-        all_rows = interval.scores.coverage
-        values = (all_rows.size, interval.scores.median_width, interval.scores.score)
-        lines.append(
-            [
-                _name(interval.scores.level, interval.target if several else None),
-                *_shares(all_rows),
-                *map(format_number, values),
-                *map(format_percent, (interval.scores.below, interval.scores.above)),
-            ]
-        )
-    yield f"prediction intervals\n{table(lines)}"
-    for interval in scores.intervals:
-        name = _name(interval.scores.level, interval.target if several else None)
-        for title, parts in (("width", interval.scores.by_width), ("group", interval.scores.by_group)):
-            yield from _parts(f"{name} intervals by {title}", parts, "mean width")
-    for sentence in dict.fromkeys(interval.guarantee.sentence for interval in scores.intervals):
-        yield prose(escape_unprintable(sentence))
-
-
-def _bounds(scores: UncertaintyScores) -> Iterator[str]:
-    """The table of lower bounds, for each level."""
-    if not scores.bounds:
-        return
-    lines = [["level", "coverage", "95% interval", "mean bound", "median bound", "event before"]]
-    for bound in scores.bounds:
-        all_rows = bound.scores.coverage
-        lines.append(
-            [
-                _name(bound.scores.level),
-                *_shares(all_rows),
-                *map(format_number, (all_rows.size, bound.scores.median_bound)),
-                format_percent(bound.scores.events),
-            ]
-        )
-    yield f"lower bounds\n{table(lines)}"
-    for bound in scores.bounds:
-        yield from _parts(f"{_name(bound.scores.level)} bounds by group", bound.scores.by_group, "mean bound")
-    yield prose(
-        "The coverage is the share of the rows that were observed until the bound. Rows that were censored before it "
-        "may have their event after it, so more times may be covered, but at most those without an event before it."
-    )
-    for sentence in dict.fromkeys(bound.guarantee.sentence for bound in scores.bounds):
-        yield prose(escape_unprintable(sentence))
-
-
-def _sets(scores: UncertaintyScores) -> Iterator[str]:
-    """The tables of prediction sets, for each level."""
-    if not scores.sets:
-        return
-    lines = [["level", "coverage", "95% interval", "classes a row", "one class", "no class"]]
-    for set_scores in scores.sets:
-        all_rows = set_scores.scores.coverage
-        lines.append(
-            [
-                _name(set_scores.scores.level),
-                *_shares(all_rows),
-                format_number(all_rows.size),
-                *map(format_percent, (set_scores.scores.single, set_scores.scores.empty)),
-            ]
-        )
-    yield f"prediction sets\n{table(lines)}"
-    for set_scores in scores.sets:
-        level = _name(set_scores.scores.level)
-        by = (
-            ("size", set_scores.scores.by_size),
-            ("true class", set_scores.scores.by_class),
-            ("group", set_scores.scores.by_group),
-        )
-        for title, parts in by:
-            yield from _parts(f"{level} sets by {title}", parts, "classes a row")
-    for sentence in dict.fromkeys(set_scores.guarantee.sentence for set_scores in scores.sets):
-        yield prose(escape_unprintable(sentence))
+    evaluations, first = scores.evaluations, scores.evaluations[0].scores
+    several = len({evaluation.target for evaluation in evaluations}) > 1
+    names = ORDER.get(first.name, tuple(first.figures))
+    titles = [first.figures[name].title for name in names]
+    lines, blocks = [["level", "coverage", "95% interval", *titles]], list[str]()
+    for evaluation in evaluations:
+        of_level = evaluation.scores
+        level = _name(of_level.level, evaluation.target if several else None)
+        figures = [of_level.figures[name] for name in names]
+        shown = [(format_percent if figure.is_share else format_number)(figure.value) for figure in figures]
+        lines.append([level, *_shares(of_level.coverage), *shown])
+        for by, parts in of_level.parts.items():
+            title = f"{level} {of_level.name} by {BY.get(by, by.removeprefix('by_'))}"
+            blocks += _parts(title, parts, titles[0])
+    blocks += [prose(REMARKS[first.name])] if first.name in REMARKS else []
+    sentences = dict.fromkeys(evaluation.guarantee.sentence for evaluation in evaluations)
+    blocks += [prose(escape_unprintable(sentence)) for sentence in sentences]
+    return "\n\n".join([f"{first.title}\n{table(lines)}", *blocks])
 
 
 def _parts(title: str, parts: Sequence[Coverage], size: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ import numpy as np
 from nncli.base.errors import UsageError
 from nncli.data.encoders.encoder import Encoder, lower_encoder, program_inputs
 from nncli.data.encoders.numeric import OffsetColumn, PositiveColumn
+from nncli.data.encoders.row_context import LoweredContext
 from nncli.data.table import Table
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel, Ensemble
@@ -21,21 +22,9 @@ from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, Progr
 from nncli.nn.program.program import Program, build
 from nncli.nn.program.values import Builder, Value, round_to
 from nncli.run_directory.monitoring.reference import Bins, CategoryBins, NumberBins, Reference, columns_of
+from nncli.targets.conformal import Lowered
 from nncli.targets.output_columns import Bounds, OutputNodes
 from nncli.targets.target import Target
-
-
-@dataclass(frozen=True)
-class LoweredContext:
-    """What predictions of rows are relative to; see `nncli.data.encoders.row_context.RowContext`."""
-
-    exposure: Value | None
-    offset: Value | None
-
-    def absolute(self, relative: Value) -> Value:
-        """The operations of `RowContext.absolute`."""
-        values = relative if self.exposure is None else relative * self.exposure
-        return values if self.offset is None else values + self.offset
 
 
 def _lower_context(encoder: Encoder, builder: Builder, inputs: Mapping[str, ProgramInput]) -> LoweredContext | None:
@@ -127,13 +116,12 @@ def _lower_intervals(
         for group in conformal.groups.members
     ]
     of_levels = [weighted_mean(quantiles, group, weights) for group in conformal.groups.members] if quantiles else []
-    target = conformal.model.spec.target
-    context = members[0].context
-    bounds = (
-        calibration.lower(target, by_group, of_levels, None if context is None else context.exposure)
-        for calibration in conformal.calibrations
-    )
-    return tuple(bound for bound in bounds if bound is not None)
+    of_groups = Lowered(by_group, of_levels, members[0].context)
+    bounds = [bound for each in conformal.calibrations if (bound := each.lower(of_groups)) is not None]
+    if len(bounds) < len(conformal.calibrations):
+        message = f"the intervals of {conformal.model.spec.target.title} cannot be exported: only nncli computes them"
+        raise UsageError(message, hint="Use `nncli predict` or `nncli serve`.")
+    return tuple(bounds)
 
 
 def weighted_mean(values: Sequence[Value], members: Sequence[int], weights: Sequence[float] | None) -> Value:

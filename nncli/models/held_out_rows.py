@@ -133,7 +133,7 @@ class HeldOutRows:
         baseline, n = scored.baseline, len(scored.y)
         target = scored.predictions.target
         is_offset = baseline.context is not None and baseline.context.offset is not None
-        is_number = not is_offset and target.uncertainty == "interval" and not target.has_curve and not target.has_parts
+        are_numbers = not is_offset and target.number_columns(target.names) == target.names
         return cls(
             row_numbers=np.arange(1, n + 1) if numbers is None else numbers,
             y=scored.y,
@@ -146,7 +146,7 @@ class HeldOutRows:
                 None if baseline.quantiles is None else np.array(_relative(baseline, baseline.quantiles)[0])
             ),
             total=n,
-            signs=() if training_y is None or not is_number else signs_of([scored.y, training_y]),
+            signs=() if training_y is None or not are_numbers else signs_of([scored.y, training_y]),
             categories=tuple(categories),
         )
 

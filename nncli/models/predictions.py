@@ -70,6 +70,17 @@ class Predictions:
         return None if self.context is None else self.context.exposure
 
     @property
+    def relative_to(self) -> RowContext | None:
+        """The context, if the predictions are relative to it."""
+        return self.context if self.target.is_relative else None
+
+    def without_context(self) -> Predictions:
+        """The predictions relative to their context, if they are."""
+        if self.relative_to is None:
+            return self
+        return replace(self, points=self.relative_points, context=None, relative=None)
+
+    @property
     def relative_points(self) -> npt.NDArray[np.float64]:
         """The points relative to the context: those of rows with an exposure of 1 and no offset."""
         if self.relative is not None:

@@ -415,7 +415,8 @@ def infer_answer(
     unknown = [name for name in names if name not in columns.columns]
     if unknown:
         outputs_of_model = dict.fromkeys([*empty_predictions(model).columns, *columns.columns])
-        level = "proba" if (level := model.model.spec.target.uncertainty) == "none" else level
+        method = model.model.spec.head.uncertainty
+        level = "proba" if method is None else method.option
         raise bad_request(
             f"there is no output {join_quoted(unknown)}",
             f"The outputs are {join_quoted(outputs_of_model)}; the parameters {level} and effects add others.",

@@ -392,7 +392,7 @@ def value_text(value: float | str) -> str:
 def prediction_schema(model: ServedModel) -> Json:
     """The prediction of a row."""
     columns = empty_predictions(model)
-    prefix = model.model.spec.target.probability_prefix
+    prefix, method = model.model.spec.target.probability_prefix, model.model.spec.head.uncertainty
     required = [name for name in columns.columns if not name.startswith(prefix)]
     patterns: Json = {"interval": {"^(lower|upper)_[0-9]": NUMBER}, "prediction_set": {"^set_[0-9]": {"type": "array"}}}
     return {
@@ -413,7 +413,7 @@ def prediction_schema(model: ServedModel) -> Json:
                 "description": "With effects: the effect of each column on the prediction, the largest first.",
             },
         },
-        "patternProperties": patterns.get(model.model.spec.target.uncertainty, {}),
+        "patternProperties": {} if method is None else patterns[method.option],
     }
 
 

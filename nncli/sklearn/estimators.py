@@ -18,8 +18,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from nncli.api.load import Loaded
 from nncli.base.errors import DataError, RunError, UsageError
-from nncli.base.option import refuses_old_names
-from nncli.models.conformal.options import ConformityScore, UncertaintyOptions
+from nncli.base.option import ConformityScore, refuses_old_names
+from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictions
 from nncli.models.read_table import table_of
 from nncli.run_directory.manifest import HISTORY
@@ -38,6 +38,7 @@ from nncli.sklearn.validation import (
     weights,
 )
 from nncli.targets.classes import ClassificationTarget
+from nncli.targets.conformal import Interval, LowerBounds, PredictionSets
 from nncli.targets.labels import MultilabelTarget
 from nncli.targets.metrics.survival import comparable_pairs
 from nncli.targets.number import RegressionTarget
@@ -268,7 +269,7 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
         options = UncertaintyOptions(
             prediction_set=one_level(prediction_set), per_class=per_class, conformity_score=conformity_score
         )
-        included = self._calibrated(X, options).sets[0].included
+        included = self._calibrated(X, options).of_type(PredictionSets)[0].included
         mask = np.zeros((len(included), len(self.classes_)), np.bool_)
         mask[:, self._label_positions()] = included
         return mask
@@ -321,7 +322,7 @@ class NNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-le
         Raises:
             ValueError: there are no validation rows to calibrate with, too few for the level, or several levels.
         """
-        (bounds,) = self._calibrated(X, UncertaintyOptions(interval=one_level(interval))).intervals
+        (bounds,) = self._calibrated(X, UncertaintyOptions(interval=one_level(interval))).of_type(Interval)
         return (bounds.lower[:, 0], bounds.upper[:, 0]) if self._is_flat else (bounds.lower, bounds.upper)
 
     def predict_quantiles(self, X: Any) -> Array:
@@ -412,7 +413,7 @@ class NNSurvivalAnalysis(Estimator):
         Raises:
             ValueError: there are no validation rows to calibrate with, too few for the level, or several levels.
         """
-        (bounds,) = self._calibrated(X, UncertaintyOptions(interval=one_level(interval))).bounds
+        (bounds,) = self._calibrated(X, UncertaintyOptions(interval=one_level(interval))).of_type(LowerBounds)
         return np.asarray(bounds.lower)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

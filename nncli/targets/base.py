@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -45,12 +45,11 @@ from nncli.targets.views import Intervals, View, Views
 from nncli.targets.wording import Wording
 
 if TYPE_CHECKING:
+    from nncli.targets.conformal import ConformalMethod
     from nncli.targets.scoring import Scoring
 
 Truth: TypeAlias = NDArray[Any]
 """True targets: class codes (rows,), or numbers (rows, targets) in their own units."""
-
-Uncertainty: TypeAlias = Literal["interval", "prediction_set", "none"]
 
 
 class FitOptions(NamedTuple):
@@ -100,6 +99,9 @@ class Predicted(Protocol):
     @property
     def exposure(self) -> Floats | None: ...
     @property
+    def relative_to(self) -> RowContext | None: ...
+    def without_context(self) -> Predicted: ...
+    @property
     def standard_deviations(self) -> Floats | None: ...
 
 
@@ -130,8 +132,6 @@ class TargetBase(TrainingBase):
     """Whether the class of a row is the most probable one, if there is no decision."""
     usual_class: ClassVar[str] = "most probable class"
     """What is predicted for a row without a decision."""
-    has_upper_bound: ClassVar[bool] = True
-    """Whether its intervals have an upper bound; of a time of which some rows are censored, only the lower is known."""
     family: ClassVar[Task] = "regression"
     """The task whose metrics it shares."""
     default_metric: ClassVar[str] = "rmse"
@@ -237,6 +237,10 @@ class TargetBase(TrainingBase):
         """What is said of predictions."""
         return Wording(self)
 
+    def uncertainty(self) -> ConformalMethod | None:
+        """What makes predictions regions that cover a share of new rows; None where nothing does."""
+        return None
+
     @property
     def title(self) -> str:
         """What is predicted, and the task."""
@@ -248,15 +252,12 @@ class TargetBase(TrainingBase):
         return self.names
 
     @property
-    def uncertainty(self) -> Uncertainty:
-        """What conformal calibration gives: an interval of numbers or a set of classes; also the name of the option."""
-        return "interval"
-
-    @property
     def gives(self) -> frozenset[str]:
         """What predictions can have, which some options need: probabilities, classes, and an interval or a set."""
         has = {"probabilities": self.has_probabilities, "classes": self.has_labels, "curve": self.has_curve}
-        return frozenset({self.uncertainty, *(name for name, is_there in has.items() if is_there)}) - {"none"}
+        method = self.uncertainty()
+        regions = () if method is None else (method.option,)
+        return frozenset({*regions, *(name for name, is_there in has.items() if is_there)})
 
     def require(self, needed: Needed, option: UseOption, instead: Advice | None = None) -> None:
         """Refuse an option that needs what predictions do not have, perhaps with another hint.
@@ -431,10 +432,6 @@ class TargetBase(TrainingBase):
     def program_columns(self, predictions: Predicted) -> Mapping[str, pl.Series]:
         """The columns that an exported program prints, by name."""
         return self.columns(predictions, proba=True)
-
-    def complete_sets(self, included: Mask) -> Mask:
-        """The sets (rows, classes) that are given for those of conformal calibration."""
-        return included
 
     def label_column(self, codes: Codes, name: str) -> pl.Series:
         """The labels of codes (rows,), in the type of the training table."""

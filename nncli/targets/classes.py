@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ from nncli.nn.arrays import Codes, Floats, Mask
 from nncli.nn.losses import Loss
 from nncli.nn.program.program import LabelType, OutputColumn
 from nncli.nn.program.values import Value, is_nan, select
-from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, Uncertainty, missing_target_error
+from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.decision import Decision, LabelThresholds, constant_decision, lower_decision
 from nncli.targets.explained import Explained, ExplainedProbability, check_target
 from nncli.targets.feature_scores import ClassScores, FeatureScores
@@ -61,6 +61,9 @@ from nncli.targets.views import (
     Views,
 )
 from nncli.targets.wording import LabelWording, Wording
+
+if TYPE_CHECKING:
+    from nncli.targets.conformal import ConformalMethod
 
 INTEGER_TYPES = (pl.Int64, pl.UInt64, pl.Int128)
 
@@ -107,9 +110,10 @@ class Classes(Probabilities):
     def spellings(self) -> Mapping[str, Sequence[str]]:
         return {self.name: self.labels}
 
-    @property
-    def uncertainty(self) -> Uncertainty:
-        return "prediction_set"
+    def uncertainty(self) -> ConformalMethod | None:
+        from nncli.targets.conformal import SetMethod
+
+        return SetMethod()
 
     def other_labels(self, rare: Sequence[str]) -> dict[str, str]:
         """`rare class 1` and so on, negative numbers for numbers; true and false keep their names."""

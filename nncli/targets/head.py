@@ -18,6 +18,7 @@ from nncli.targets.wording import Wording
 
 if TYPE_CHECKING:
     from nncli.targets.base import TargetBase
+    from nncli.targets.conformal import ConformalMethod
     from nncli.targets.scoring import Scoring
 
 
@@ -32,3 +33,8 @@ class Head:
     monitoring: Monitoring
     wording: Wording
     views: Views
+
+    @property
+    def uncertainty(self) -> ConformalMethod | None:
+        """What `--interval` or `--prediction-set` asks for; None where neither is given. It is imported when asked."""
+        return self.target.uncertainty()

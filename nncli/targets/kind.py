@@ -79,6 +79,11 @@ class KindBase(Spec):
         return ()
 
     @classmethod
+    def compared_columns(cls, columns: Sequence[T]) -> Sequence[T]:
+        """Those of the categorical features between whose categories the coverage of intervals is compared."""
+        return ()
+
+    @classmethod
     def strata_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the columns whose cells have the same shares in all parts of a split."""
         return ()

@@ -25,7 +25,7 @@ from nncli.nn.losses import MIN_PROBABILITY, Loss
 from nncli.nn.losses.labels import logistic, lower_logistic
 from nncli.nn.program.program import OutputColumn
 from nncli.nn.program.values import Value, is_nan, log, maximum, select
-from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, Uncertainty, rows_with_target
+from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, rows_with_target
 from nncli.targets.decision import Decision, LabelThresholds, constant_thresholds
 from nncli.targets.explained import Explained, ExplainedProbability
 from nncli.targets.feature_scores import FeatureScores, NumberScores
@@ -240,10 +240,6 @@ class MultilabelTarget(JoinedColumns):
     @property
     def title(self) -> str:
         return f"{join_quoted(self.names)} ({self.task}, {len(self.labels):,} labels)"
-
-    @property
-    def uncertainty(self) -> Uncertainty:
-        return "none"
 
     def other_labels(self, rare: Sequence[str]) -> dict[str, str]:
         """`rare label 1` and so on; names of columns are no secret."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,7 @@ from nncli.nn.program.program import OutputColumn
 from nncli.nn.program.values import Value, maximum, minimum
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.decision import Decision
-from nncli.targets.kind import L
+from nncli.targets.kind import L, T
 from nncli.targets.metrics.amounts import DEVIANCE_NAMES, amount_metrics, deviance_name, deviances
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.metric import Metric, ScoreValues, plugin_metrics, resampled_scores
@@ -65,6 +65,9 @@ from nncli.targets.views import (
     View,
     Views,
 )
+
+if TYPE_CHECKING:
+    from nncli.targets.conformal import ConformalMethod
 
 PINBALL, CRPS, DEVIANCE = "pinball", "crps", "_deviance"
 NAMED_POWERS = {name: power for power, name in DEVIANCE_NAMES.items()}
@@ -149,6 +152,15 @@ class Numbers(TargetBase):
     @classmethod
     def number_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return names
+
+    @classmethod
+    def compared_columns(cls, columns: Sequence[T]) -> Sequence[T]:
+        return columns
+
+    def uncertainty(self) -> ConformalMethod | None:
+        from nncli.targets.conformal import IntervalMethod
+
+        return IntervalMethod()
 
     @classmethod
     def check_columns(cls, table: Table, names: tuple[str, ...], kinds: Mapping[str, Kind], loss: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 import polars as pl
@@ -14,7 +14,7 @@ from nncli.base.text import join_quoted, quote, yaml_quote
 from nncli.data.columns.parsing import read_text
 from nncli.data.columns.spellings import yes_of
 from nncli.data.table import Table
-from nncli.nn.arrays import Codes, Floats, Mask
+from nncli.nn.arrays import Codes, Floats
 from nncli.nn.losses import Loss
 from nncli.nn.program.values import Value, is_nan, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth
@@ -24,6 +24,9 @@ from nncli.targets.metrics.classification_resamples import ClassificationResampl
 from nncli.targets.metrics.metric import Metric
 from nncli.targets.metrics.ordinal import ORDINAL_METRICS
 from nncli.targets.orders import in_order, label_order
+
+if TYPE_CHECKING:
+    from nncli.targets.conformal import RankSetMethod
 
 MAX_WRITTEN = 12
 """Classes that a hint writes in full."""
@@ -130,11 +133,10 @@ class OrderedClasses(Classes):
             codes = codes + select(reached < 0.5, 1.0, 0.0)
         return select(is_nan(values.columns([0])), -1.0, codes)
 
-    def complete_sets(self, included: Mask) -> Mask:
-        """The ranges of ranks from the lowest to the highest class of each set, which are never missed more often."""
-        from_lowest = np.logical_or.accumulate(included, axis=1)
-        to_highest = np.logical_or.accumulate(included[:, ::-1], axis=1)[:, ::-1]
-        return np.asarray(from_lowest & to_highest)
+    def uncertainty(self) -> RankSetMethod:
+        from nncli.targets.conformal import RankSetMethod
+
+        return RankSetMethod()
 
     def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:
         """By how many ranks each row is off for metrics of ranks, else the log loss or the classification error."""

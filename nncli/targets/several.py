@@ -22,7 +22,7 @@ from nncli.nn.losses import MEDIAN, Loss, LossBase, SeveralLosses, fit_losses
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, rows_with_target
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.decision import Decision
-from nncli.targets.kind import L, Refusal, check_weighted
+from nncli.targets.kind import L, Refusal, T, check_weighted
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.classification import one_hot
 from nncli.targets.metrics.classification_resamples import log_loss_per_row
@@ -116,6 +116,11 @@ class SeveralTargets(TargetBase):
         ]
         each = [importance.get(name, 1.0) for name in self.names]
         return cast("L", fit_losses(cast("SeveralLosses", loss), targets, weights, each, scales))
+
+    @classmethod
+    def compared_columns(cls, columns: Sequence[T]) -> Sequence[T]:
+        """All: some of the targets may be numbers, whose runs have the rows of this one."""
+        return columns
 
     @classmethod
     def rows_with_target(cls, table: Table, names: tuple[str, ...], *, every: bool = True) -> RowIndices:

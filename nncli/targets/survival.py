@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ from nncli.nn.losses import MIN_PROBABILITY, Loss, target_keys
 from nncli.nn.losses.survival import survival_losses
 from nncli.nn.program.program import OutputColumn
 from nncli.nn.program.values import Value, log, maximum, minimum, select
-from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, Uncertainty, missing_target_error
+from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.decision import Decision
 from nncli.targets.explained import Explained, ExplainedProbability, Shorten
 from nncli.targets.joined import JoinedColumns
@@ -50,6 +50,9 @@ from nncli.targets.output_columns import OutputNodes
 from nncli.targets.scoring import Comparison, Measure, Scoring, SelectionLoss
 from nncli.targets.views import Intervals, SurvivalCurves, View, Views
 from nncli.targets.wording import Wording
+
+if TYPE_CHECKING:
+    from nncli.targets.conformal import LowerBoundMethod
 
 MOST_BINS, EVENTS_PER_BIN = 20, 8
 """Bins of time at most, and the events that each has at least, unless the loss says how many there are."""
@@ -88,7 +91,6 @@ class SurvivalTarget(JoinedColumns):
     has_probabilities: ClassVar[bool] = True
     has_curve: ClassVar[bool] = True
     probability_prefix: ClassVar[str] = PREFIX
-    has_upper_bound: ClassVar[bool] = False
     family: ClassVar[Task] = SURVIVAL
     default_loss: ClassVar[str] = "survival"
     estimator_hint: ClassVar[str] = "; use NNSurvivalAnalysis"
@@ -232,10 +234,11 @@ class SurvivalTarget(JoinedColumns):
     def output_names(self) -> tuple[str, ...]:
         return tuple(survival_name(time) for time in self.edges)
 
-    @property
-    def uncertainty(self) -> Uncertainty:
-        """A lower bound, unless rows enter late: those whose event was before they entered are not in the table."""
-        return "interval" if len(self.names) == 2 else "none"
+    def uncertainty(self) -> LowerBoundMethod | None:
+        """Lower bounds, unless rows enter late: those whose event was before they entered are not in the table."""
+        from nncli.targets.conformal import LowerBoundMethod
+
+        return LowerBoundMethod(self) if len(self.names) == 2 else None
 
     # Outputs of the network, and predictions
 
@@ -547,10 +550,6 @@ class SurvivalWording(Wording):
     @property
     def added_by_proba(self) -> tuple[str, ...]:
         return ("survival curve",)
-
-    @property
-    def region(self) -> str:
-        return "lower bound"
 
     def answer(self, quoted: Callable[[tuple[str, ...]], str]) -> str:
         return self.target.noun

@@ -26,11 +26,6 @@ class Wording:
         """What the option `proba` adds to predictions."""
         return ()
 
-    @property
-    def region(self) -> str:
-        """What conformal calibration gives."""
-        return self.target.uncertainty.replace("_", " ")
-
     def task(self, quoted: Callable[[str], str]) -> str:
         """What a model does."""
         first, *others = self.target.predicted_names

@@ -18,6 +18,7 @@ from nncli.data.table import Table
 from nncli.models.scores import headlines
 from nncli.run_directory.manifest import METRICS
 from nncli.sklearn import NNRegressor
+from nncli.targets.number import RegressionTarget
 from tests.assertions import raises
 from tests.end_to_end.test_exposure import client_of
 from tests.exporters.support import assert_equal_predictions
@@ -81,6 +82,7 @@ def test_the_scale_is_that_of_the_changes_and_not_of_the_offset(folder: Path, ru
     spread = float((frame["price"] - frame["last"]).to_numpy().std())
     model = load(folder / run).model
     for member in getattr(model, "members", (model,)):
+        assert isinstance(member.spec.target, RegressionTarget)
         assert member.spec.target.scales[0] < 1.5 * spread
     recorded = json.loads((folder / run / METRICS).read_text())["validation"]["metrics"]
     assert recorded["rmse"] == pytest.approx(dict(headlines(held_out.scores))["rmse"])

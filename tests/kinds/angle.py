@@ -57,10 +57,6 @@ class Angle(TargetBase):
     def output_names(self) -> tuple[str, ...]:
         return ("cos", "sin")
 
-    @property
-    def uncertainty(self) -> Literal["none"]:
-        return "none"
-
     @classmethod
     def fit(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> Self:
         return cls(names=names)

@@ -25,6 +25,7 @@ from nncli.nn.arrays import Precision
 from nncli.nn.inference.small_blocks import MAX_ROWS
 from nncli.nn.losses import Loss, Poisson
 from nncli.nn.losses.regression import RegressionLoss
+from nncli.targets.conformal import Interval
 from nncli.targets.number import Rates, RegressionTarget
 from tests.api.explained import COLOR, X1, X2, ensemble_of, model_of, table_of
 from tests.exporters.support import compute
@@ -99,7 +100,7 @@ def test_programs_and_intervals_are_proportional_to_the_exposure_to_one_ulp(
     predictor = ConformalPredictor.of(model, held_out_rows(model), UncertaintyOptions(interval=0.8))
     once, rows = (rows_of(e) for e in (1.0, exposure))
     of_program, scaled = (compute(model, table, predictor) for table in (once, rows))
-    intervals = [predictor.predict(table).intervals[0] for table in (once, rows)]
+    intervals = [predictor.predict(table).of_type(Interval)[0] for table in (once, rows)]
     assert is_proportional(scaled.values, of_program.values, exposure)
     for at_one, value in zip(of_program.bounds[0], scaled.bounds[0], strict=True):
         assert is_proportional(value, at_one, exposure)

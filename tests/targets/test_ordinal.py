@@ -128,7 +128,7 @@ def test_the_predicted_rank_has_the_lowest_expected_error(P: NDArray[np.float64]
 
 @given(included=arrays(np.bool_, st.tuples(st.integers(1, 5), st.integers(2, 6))))
 def test_sets_are_the_smallest_ranges_that_hold_what_is_included(included: NDArray[np.bool_]) -> None:
-    for row, complete in zip(included, RANKS.complete_sets(included), strict=True):
+    for row, complete in zip(included, RANKS.uncertainty().complete(included), strict=True):
         at = np.flatnonzero(row)
         wanted = np.zeros(len(row), bool)
         if len(at):

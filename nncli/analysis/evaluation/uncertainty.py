@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,91 +22,46 @@ from nncli.models.conformal.predictor import ConformalPredictions, ConformalPred
 from nncli.models.ensemble import AnyModel
 from nncli.run_directory.run import Run
 from nncli.targets.base import Truth
-from nncli.targets.metrics.bootstrap import ConfidenceInterval
-from nncli.targets.metrics.coverage import (
-    BoundScores,
-    Groups,
-    IntervalScores,
-    SetScores,
-    bound_scores,
-    interval_scores,
-    set_scores,
-)
+from nncli.targets.conformal import LabeledRows
+from nncli.targets.metrics.coverage import Coverage, CoverageScores, Groups
 
 
 @dataclass(frozen=True)
-class IntervalEvaluation:
-    """The scores of the prediction intervals of a level for a target, and the coverage that is guaranteed."""
+class CoverageEvaluation:
+    """The scores of the intervals, bounds or sets of a level for a `target`, and the coverage that is guaranteed."""
 
-    target: str
-    scores: IntervalScores
+    target: str | None
+    scores: CoverageScores
     guarantee: Guarantee
 
     def json(self) -> dict[str, Any]:
-        """{"target": …, "level": …, "coverage": …, "mean_width": …, "interval_score": …, "by_width": […], …}."""
-        sizes = {"mean_width": self.scores.coverage.size, "median_width": self.scores.median_width}
-        figures = {**sizes, "interval_score": self.scores.score}
-        sides = {"below": self.scores.below, "above": self.scores.above}
-        return {
-            "target": self.target,
-            **_coverage_json(self.scores, {**json_safe(figures), **sides}),
-            **_parts_json(self.scores, ("by_width", "by_group"), "mean_width"),
-            "guarantee": self.guarantee.json(),
+        """{"target": …, "level": …, "coverage": …, "mean_width": …, "by_width": […], …, "guarantee": …}."""
+        scores, figures = self.scores, {name: figure.value for name, figure in self.scores.figures.items()}
+        size = next(iter(figures))
+        parts = {
+            by: [{"name": part.name, "rows": part.rows, **_json(part), size: json_safe(part.size)} for part in of_parts]
+            for by, of_parts in scores.parts.items()
         }
+        named = {} if self.target is None else {"target": self.target}
+        document = {**named, "level": scores.level, **_json(scores.coverage), **json_safe(figures), **parts}
+        return {**document, "guarantee": self.guarantee.json()}
 
 
-@dataclass(frozen=True)
-class BoundEvaluation:
-    """The scores of the lower bounds of a level for a time to an event, and the coverage that is guaranteed."""
-
-    target: str
-    scores: BoundScores
-    guarantee: Guarantee
-
-    def json(self) -> dict[str, Any]:
-        """{"target": …, "level": …, "coverage": …, "mean_bound": …, "events_before": …, "by_group": […], …}."""
-        scores = self.scores
-        figures = {"mean_bound": scores.coverage.size, "median_bound": scores.median_bound}
-        return {
-            "target": self.target,
-            **_coverage_json(scores, {**json_safe(figures), "events_before": scores.events}),
-            **_parts_json(scores, ("by_group",), "mean_bound"),
-            "guarantee": self.guarantee.json(),
-        }
-
-
-@dataclass(frozen=True)
-class SetEvaluation:
-    """The scores of the prediction sets of a level, and the coverage that is guaranteed."""
-
-    scores: SetScores
-    guarantee: Guarantee
-
-    def json(self) -> dict[str, Any]:
-        """{"level": …, "coverage": …, "mean_size": …, "empty": …, "single": …, "by_size": […], …}."""
-        figures = {"mean_size": self.scores.coverage.size, "empty": self.scores.empty, "single": self.scores.single}
-        return {
-            **_coverage_json(self.scores, figures),
-            **_parts_json(self.scores, ("by_size", "by_class", "by_group"), "mean_size"),
-            "guarantee": self.guarantee.json(),
-        }
+def _json(coverage: Coverage) -> dict[str, Any]:
+    interval = coverage.interval
+    ends = None if interval is None else [interval.low, interval.high]
+    return {"coverage": coverage.share, "coverage_interval": ends}
 
 
 @dataclass(frozen=True)
 class UncertaintyScores:
     """The scores of the intervals, bounds or sets of each level, of several targets one after the other."""
 
-    intervals: tuple[IntervalEvaluation, ...] = ()
-    sets: tuple[SetEvaluation, ...] = ()
-    bounds: tuple[BoundEvaluation, ...] = ()
+    evaluations: tuple[CoverageEvaluation, ...]
 
     def json(self) -> dict[str, Any]:
         """{"intervals": […]}, {"bounds": […]} or {"sets": […]}."""
-        if self.bounds:
-            return {"bounds": [bound.json() for bound in self.bounds]}
-        if self.intervals:
-            return {"intervals": [interval.json() for interval in self.intervals]}
-        return {"sets": [set_scores.json() for set_scores in self.sets]}
+        return {self.evaluations[0].scores.name: [evaluation.json() for evaluation in self.evaluations]}
 
 
 @dataclass(frozen=True)
@@ -140,53 +94,17 @@ class Uncertainty:
         self, predicted: ConformalPredictions, table: Table, y: Truth, weights: Weights | None
     ) -> UncertaintyScores:
         """Compare the intervals or sets of the rows of a table with their targets `y`."""
-        target = self.predictor.model.spec.target
         cluster = group_numbers(table, None if self.config is None else self.config.data.group)
         groups = None if self.predictor.row_groups is None else _groups(table, self.predictor.row_groups)
-        if target.uncertainty == "prediction_set":
-            return UncertaintyScores(
-                sets=tuple(
-                    SetEvaluation(
-                        set_scores(
-                            y, predicted_set.included, predicted_set.level, target.labels, weights, cluster, groups
-                        ),
-                        self.guarantee(predicted_set.level),
-                    )
-                    for predicted_set in predicted.sets
-                )
+        target, rows = self.predictor.model.spec.target, LabeledRows(y, weights, cluster, groups)
+        each = [region.coverage(target, rows) for region in predicted.regions]
+        return UncertaintyScores(
+            tuple(
+                CoverageEvaluation(name, scores[name], self.guarantee(scores[name].level))
+                for name in each[0]
+                for scores in each
             )
-        if not target.has_upper_bound:
-            time, event = target.observed(y)
-            return UncertaintyScores(
-                bounds=tuple(
-                    BoundEvaluation(
-                        target.predicted_names[0],
-                        bound_scores(time, event, bound.lower, bound.level, weights, cluster, groups),
-                        self.guarantee(bound.level),
-                    )
-                    for bound in predicted.bounds
-                )
-            )
-        with np.errstate(over="ignore", invalid="ignore"):  # numbers beyond measure have infinite widths
-            return UncertaintyScores(
-                tuple(
-                    IntervalEvaluation(
-                        name,
-                        interval_scores(
-                            y[:, j],
-                            interval.lower[:, j],
-                            interval.upper[:, j],
-                            interval.level,
-                            weights,
-                            cluster,
-                            groups,
-                        ),
-                        self.guarantee(interval.level),
-                    )
-                    for j, name in enumerate(target.names)
-                    for interval in predicted.intervals
-                )
-            )
+        )
 
     def guarantee(self, level: float) -> Guarantee:
         """The coverage at a level that is guaranteed."""
@@ -213,29 +131,3 @@ def _groups(table: Table, row_groups: RowGroups) -> Groups:
     cells[codes != UNKNOWN] = titles[codes[codes != UNKNOWN]]
     names, numbers = np.unique(cells.astype(str), return_inverse=True)
     return Groups(numbers.astype(np.int64), tuple(map(str, names)))
-
-
-def _coverage_json(scores: IntervalScores | BoundScores | SetScores, figures: Mapping[str, float]) -> dict[str, Any]:
-    share, interval = scores.coverage.share, scores.coverage.interval
-    return {"level": scores.level, "coverage": share, "coverage_interval": _interval_json(interval), **figures}
-
-
-def _parts_json(scores: IntervalScores | BoundScores | SetScores, names: Sequence[str], size: str) -> dict[str, Any]:
-    """The coverage of parts of the rows, by what divides them."""
-    return {
-        by: [
-            {
-                "name": part.name,
-                "rows": part.rows,
-                "coverage": part.share,
-                "coverage_interval": _interval_json(part.interval),
-                size: json_safe(part.size),
-            }
-            for part in getattr(scores, by)
-        ]
-        for by in names
-    }
-
-
-def _interval_json(interval: ConfidenceInterval | None) -> list[float] | None:
-    return None if interval is None else [interval.low, interval.high]

@@ -20,7 +20,6 @@ from nncli.data.sources.open import open_reader
 from nncli.data.sources.table_source import TableLocation, as_source
 from nncli.data.table import Table
 from nncli.fitting.calibration import conformal_predictor, target_predictors
-from nncli.models.conformal.calibration import lists_of
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictions, ConformalPredictor
 from nncli.models.ensemble import AnyModel, average_members, predict_members
@@ -30,6 +29,7 @@ from nncli.models.read_table import read_to_predict
 from nncli.nn.arrays import RowIndices
 from nncli.run_directory.monitoring.profiler import Profile, Profiler
 from nncli.run_directory.run import Run
+from nncli.targets.conformal import lists_of
 from nncli.targets.decision import decision_note
 from nncli.targets.wording import Wording
 
@@ -100,12 +100,6 @@ class TargetModels:
     """The model of each of several targets, which read the same columns, with its calibration if it has one."""
 
     models: Mapping[str, tuple[AnyModel, ConformalPredictor | None]]
-
-    @property
-    def set_columns(self) -> list[str]:
-        """The columns of sets, whose cells are lists."""
-        calibrated = ((name, conformal) for name, (_, conformal) in self.models.items() if conformal is not None)
-        return [title_of(column, name) for name, conformal in calibrated for column in conformal.set_columns]
 
     @property
     def first(self) -> AnyModel:

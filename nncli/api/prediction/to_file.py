@@ -7,13 +7,13 @@ from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
 
+import polars as pl
+
 from nncli.api.options import ErrorsOptions, WriteOptions
 from nncli.api.prediction.tables import (
-    UNUSUAL,
     AnyPredictor,
     OnInvalid,
     PredictionSummary,
-    TargetModels,
     predict_source,
 )
 from nncli.base.atomic_files import check_overwrite
@@ -84,8 +84,8 @@ def write_predictions(
         )
         first = next(frames)  # an error in the first rows shows before a file is created
         sink = stack.enter_context(open_output(target, options, append=append))
-        calibrated = model if isinstance(model, TargetModels) else conformal
-        lists = [*([] if calibrated is None else calibrated.set_columns), *([UNUSUAL] if options.flag_unusual else [])]
+        predicted = first[:, len({*options.keep}) :]
+        lists = [name for name, dtype in predicted.schema.items() if isinstance(dtype, pl.List)]
         as_text = [] if has_lists(target, options.file_format) else lists
         for frame in chain([first], frames):
             sink.write(sets_as_text(frame, as_text))

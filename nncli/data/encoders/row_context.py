@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.nn.arrays import Floats
+from nncli.nn.program.values import Value
 
 Rows = slice | NDArray[np.int64 | np.bool_]
 
@@ -59,6 +60,19 @@ class RowContext:
     def _map(self, function: Callable[[Floats], Floats]) -> Self:
         exposure, offset = (None if values is None else function(values) for values in (self.exposure, self.offset))
         return type(self)(exposure, offset, self.in_link)
+
+
+@dataclass(frozen=True)
+class LoweredContext:
+    """The context as values of a program (rows, 1)."""
+
+    exposure: Value | None
+    offset: Value | None
+
+    def absolute(self, relative: Value) -> Value:
+        """The operations of `RowContext.absolute`."""
+        values = relative if self.exposure is None else relative * self.exposure
+        return values if self.offset is None else values + self.offset
 
 
 def _for_each(values: Floats, answers: Floats) -> Floats:

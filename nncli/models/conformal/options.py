@@ -7,14 +7,12 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
 from nncli.base.errors import Advice, UsageError
-from nncli.base.option import UNCERTAINTY, Option, Options
+from nncli.base.option import UNCERTAINTY, ConformityScore, Option, Options
 from nncli.base.text import percent_digits, quote
 
 if TYPE_CHECKING:
     from nncli.targets.target import Target
 
-ConformityScore: TypeAlias = Literal["lac", "aps"]
-"""The score of a class: 1 - its probability, or the total probability of the classes that are more probable."""
 Part: TypeAlias = Literal["class", "group"]
 """What coverage holds for, if it is not all rows together."""
 
@@ -75,6 +73,11 @@ class UncertaintyOptions(Options):
         for name in ("interval", "prediction_set"):
             object.__setattr__(self, name, _levels(getattr(self, name)))
 
+    @classmethod
+    def of_level(cls, option: Literal["interval", "prediction_set"], level: float) -> Self:
+        """The options that ask for a level of intervals or of sets."""
+        return cls(interval=level) if option == "interval" else cls(prediction_set=level)
+
     @property
     def uncertainty(self) -> UncertaintyOptions:
         """These options alone, which are what a model is calibrated for."""
@@ -97,29 +100,30 @@ class UncertaintyOptions(Options):
 
     def of_target(self, target: Target) -> Self:
         """The options for one of several targets: intervals of numbers, and sets of classes."""
-        others = {"interval": ()} if target.uncertainty != "interval" else {"prediction_set": (), "per_class": False}
+        others = {"prediction_set": (), "per_class": False} if "interval" in target.gives else {"interval": ()}
         alone = replace(self, **others)
         return alone if alone.levels else replace(alone, by=None, per_class=False, conformity_score="lac")
 
     def check_any(self, targets: Sequence[Target]) -> None:
         """Raise a UsageError if intervals or sets are asked for, and fit none of several targets."""
         for kind in ("interval", "prediction_set"):
-            if getattr(self, kind) and targets and all(target.uncertainty != kind for target in targets):
+            if getattr(self, kind) and targets and all(kind not in target.gives for target in targets):
                 self.check(targets[0])
 
     def check(self, target: Target) -> None:
         """Raise a UsageError if the options do not fit each other or the target."""
         use = UncertaintyOptions.use
-        for field, levels in (("interval", self.interval), ("prediction_set", self.prediction_set)):
+        for name, levels in (("interval", self.interval), ("prediction_set", self.prediction_set)):
             for level in _levels(levels):
                 if not 0.0 < level < 1.0:
                     valid = float(f"{level / 100:g}") if 1.0 < level < 100.0 else 0.9
                     raise UsageError(
-                        Advice(use(field, f"{level:g}"), " is not a level: it must lie between 0 and 1"),
-                        hint=Advice(f"For {100 * valid:g} % write ", use(field, valid), "."),
+                        Advice(use(name, f"{level:g}"), " is not a level: it must lie between 0 and 1"),
+                        hint=Advice(f"For {100 * valid:g} % write ", use(name, valid), "."),
                     )
-        field = target.uncertainty
-        instead = Advice("Use ", use(field, 0.9), ".") if field != "none" else None
+        method = target.uncertainty()
+        field = None if method is None else method.option
+        instead = None if field is None else Advice("Use ", use(field, 0.9), ".")
         if self.prediction_set:
             target.require("prediction_set", use("prediction_set"), instead)
         if self.interval:
@@ -141,13 +145,8 @@ class UncertaintyOptions(Options):
                 hint=Advice("Use ", use("per_class"), ".") if field == "prediction_set" else "Name another column.",
             )
         if not self.levels and self.by is not None:
-            advice = "Leave it out." if field == "none" else Advice("Add ", use(field, 0.9), ".")
+            advice = "Leave it out." if field is None else Advice("Add ", use(field, 0.9), ".")
             raise UsageError(Advice(use("by"), " is for prediction intervals and sets"), hint=advice)
-
-
-def set_column(level: float) -> str:
-    """The name of the column of the sets of a level."""
-    return f"set_{percent_digits(level)}"
 
 
 def _levels(levels: Any) -> tuple[float, ...]:

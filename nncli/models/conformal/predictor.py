@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -29,22 +29,14 @@ from nncli.base.errors import Advice, SetKey, UsageError
 from nncli.base.text import format_percent, join_quoted, quote
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.table import Table
-from nncli.models.conformal.calibration import (
-    Calibration,
-    Interval,
-    IntervalCalibration,
-    LowerBounds,
-    PredictionSets,
-    calibrate,
-    covered_rows,
-    lists_of,
-)
+from nncli.models.conformal.calibration import Calibration
 from nncli.models.conformal.groups import UNKNOWN, Method, OutOfFoldGroups, Partition, RowGroups, calibration_sample
-from nncli.models.conformal.options import Part, UncertaintyOptions, set_column
-from nncli.models.conformal.uneven import uneven_coverage
+from nncli.models.conformal.options import Part, UncertaintyOptions
+from nncli.models.conformal.uneven import uneven_rows
 from nncli.models.ensemble import AnyModel, average_members, predict_members
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.predictions import Predictions
+from nncli.targets.conformal import Region, lists_of
 from nncli.targets.metrics.conformal import min_rows
 from nncli.targets.metrics.sorted_scores import Integers
 from nncli.targets.target import TargetKind
@@ -57,8 +49,8 @@ if TYPE_CHECKING:
 class ConformalPredictor:
     """A model with its calibration for the levels that are asked for. Threads may share it.
 
-    `row_groups` are those of the option `by`. A level has a calibration of intervals, or of sets. `uneven` says which
-    rows the intervals cover less or more often than their level.
+    `row_groups` are those of the option `by`. `uneven` says which rows intervals cover less or more often than their
+    level.
     """
 
     model: AnyModel
@@ -96,30 +88,21 @@ class ConformalPredictor:
                 return Partition.of(rows.y, target.n_outputs, min_rows(level))
             return Partition.whole(len(rows))
 
-        calibrations = tuple(
-            calibrate(level, partition(level), rows, groups, options, loss) for level in options.levels
-        )
-        uneven = [
-            uneven_coverage(
-                item.level,
-                covered_rows(rows.predictions, rows.y, item.level, item.partition.rows, loss),
-                rows.predictions,
-                rows.categories,
-                rows.groups,
+        method, calibrations = model.spec.head.uncertainty, tuple[Calibration, ...]()
+        if method is not None:
+            method, by_class = method.scored_by(options.conformity_score), options.part == "class"
+            calibrations = tuple(
+                Calibration.of(level, method, partition(level), rows, groups, loss, by_class=by_class)
+                for level in options.levels
             )
-            for item in calibrations
-            if isinstance(item, IntervalCalibration)
+        labeled, groups_of = (rows.predictions, rows.y), (rows.categories, rows.groups)
+        uneven = [
+            uneven_rows(each.level, each.method, *labeled, each.partition.rows, *groups_of) for each in calibrations
         ]
         worst = max(filter(None, uneven), key=lambda group: abs(group.share - group.level), default=None)
         kind_of_rows = "validation" if groups.method == "split conformal" else "out-of-fold"
         note = None if worst is None else worst.note(rows.predictions, kind_of_rows, options.by)
         return cls(model, options, groups, calibrations, row_groups, note)
-
-    @property
-    def set_columns(self) -> list[str]:
-        """The names of the columns of sets, whose cells are lists."""
-        has_sets = self.model.spec.target.uncertainty == "prediction_set"
-        return [set_column(calibration.level) for calibration in self.calibrations if has_sets]
 
     def notes(self) -> list[str]:
         """A line on uneven coverage, and for each level on groups or classes of few rows, calibrated together."""
@@ -188,33 +171,23 @@ def _check_enough(level: float, n: int, held_out: int) -> None:
 
 
 SEPARATOR = "|"
+R = TypeVar("R", bound=Region)
 
 
 @dataclass(frozen=True)
 class ConformalPredictions:
-    """The predictions of a model, with intervals or sets for each level.
+    """The predictions of a model, with regions for each level.
 
     `unknown_groups` is the number of rows in groups that no calibration row is in.
     """
 
     predictions: Predictions
-    regions: tuple[Interval | LowerBounds | PredictionSets, ...] = ()
+    regions: tuple[Region, ...] = ()
     unknown_groups: int = 0
 
-    @property
-    def intervals(self) -> tuple[Interval, ...]:
-        """The intervals of each level, of numbers."""
-        return tuple(region for region in self.regions if isinstance(region, Interval))
-
-    @property
-    def bounds(self) -> tuple[LowerBounds, ...]:
-        """The lower bounds of each level, of times."""
-        return tuple(region for region in self.regions if isinstance(region, LowerBounds))
-
-    @property
-    def sets(self) -> tuple[PredictionSets, ...]:
-        """The sets of each level, of classes."""
-        return tuple(region for region in self.regions if isinstance(region, PredictionSets))
+    def of_type(self, kind: type[R]) -> tuple[R, ...]:
+        """The regions of each level that are intervals, lower bounds or sets."""
+        return tuple(region for region in self.regions if isinstance(region, kind))
 
     @property
     def anomalies(self) -> Anomalies:

@@ -7,7 +7,7 @@ for the number of groups that are compared (Bonferroni). Rows of a `data.group` 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, lgamma, log
 
@@ -18,8 +18,11 @@ from nncli.base.errors import Action, Advice, SetKey, UseOption
 from nncli.base.text import format_percent, quote
 from nncli.models.held_out_rows import MIN_CATEGORY_ROWS, RowCategories
 from nncli.models.predictions import Predictions
+from nncli.targets.base import Truth
+from nncli.targets.conformal import ConformalMethod
+from nncli.targets.metrics.conformal import rank
 from nncli.targets.metrics.coverage import Groups, thirds
-from nncli.targets.metrics.sorted_scores import Integers
+from nncli.targets.metrics.sorted_scores import Floats, Integers
 
 MIN_DIFFERENCE, SIGNIFICANCE = 0.05, 0.05
 THIRDS = ("lowest", "middle", "highest")
@@ -58,21 +61,44 @@ class UnevenCoverage:
         return Advice(f"level {self.level:g}: {covered} {group}{of_third}", *more)
 
 
+def uneven_rows(
+    level: float,
+    method: ConformalMethod,
+    predictions: Predictions,
+    y: Truth,
+    parts: Sequence[Integers],
+    categories: Sequence[RowCategories],
+    clusters: Integers | None,
+) -> UnevenCoverage | None:
+    """The group of calibration rows with the targets y whose coverage is furthest from the level; None without one.
+
+    Rows are covered by the quantile of the scores of each part, by a method that is fitted by them. So the share of
+    each part is the level, and other groups of rows can be compared with it. Where parts share rows, the first counts.
+    """
+    numbers = method.compared(predictions)
+    if not numbers:
+        return None
+    scores = method.scores(predictions, y)
+    covered = np.empty(scores.shape, np.bool_)
+    for part in reversed(parts):
+        covered[part] = scores[part] <= np.sort(scores[part], axis=0)[rank(level, len(part)) - 1]
+    return uneven_coverage(level, covered, numbers, categories, clusters)
+
+
 def uneven_coverage(
     level: float,
     covered: npt.NDArray[np.bool_],
-    predictions: Predictions,
+    numbers: Mapping[str, Floats],
     categories: Sequence[RowCategories],
     clusters: Integers | None,
 ) -> UnevenCoverage | None:
     """The group whose coverage is furthest from the level, of those where it is; None if there is none.
 
-    `covered` (n, targets) are the held-out rows whose interval has their target, `clusters` (n,) the numbers of their
-    `data.group`.
+    `covered` (n, targets) are the held-out rows whose interval has their target, `numbers` (n,) the predictions of each
+    target, and `clusters` (n,) the numbers of their `data.group`.
     """
     compared = list[tuple[UnevenCoverage, int]]()
-    for j, target in enumerate(predictions.target.names):
-        values = predictions.values[:, j]
+    for j, (target, values) in enumerate(numbers.items()):
         of_thirds = thirds(values) if np.isfinite(values).all() else None
         parts = [] if of_thirds is None else [(None, Groups(of_thirds.numbers, THIRDS))]
         named = [(of.column, Groups(of.codes.astype(np.int64), ("", *of.values))) for of in categories]

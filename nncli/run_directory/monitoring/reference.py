@@ -327,9 +327,8 @@ def columns_of(model: AnyModel) -> tuple[Column, ...]:
 
 def categories_of(table: ColumnStore, columns: Sequence[Column], target: Target) -> tuple[RowCategories, ...]:
     """The categories of rows, by which the coverage of intervals is compared; none for a target without them."""
-    names = [column.name for column in columns if isinstance(column, CategoricalColumn)]
-    has_intervals = target.uncertainty == "interval" and target.has_upper_bound
-    return RowCategories.of(table.columns(names)) if names and has_intervals else ()
+    names = target.compared_columns([column.name for column in columns if isinstance(column, CategoricalColumn)])
+    return RowCategories.of(table.columns(names)) if names else ()
 
 
 def fit_columns(store: ColumnStore, columns: Sequence[Column], seed: int) -> tuple[Bins, ...]:

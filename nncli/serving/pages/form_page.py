@@ -24,11 +24,12 @@ from nncli.exporters.html.page import (
     title_of,
 )
 from nncli.exporters.javascript.module import as_literal, classes_of, input_data
-from nncli.models.conformal.options import UncertaintyOptions, set_column
+from nncli.models.conformal.options import UncertaintyOptions
 from nncli.nn.program.program import groups_of
 from nncli.serving.models.effects import most_rows
 from nncli.serving.models.served_model import ServedModel, model_path
 from nncli.serving.options import ServerOptions
+from nncli.targets.conformal import ConformalMethod, set_column
 from nncli.targets.output_columns import Bounds, OutputNodes, number_columns
 from nncli.version import __version__
 
@@ -61,7 +62,7 @@ class Links:
 def model_page(model: ServedModel, options: ServerOptions, links: Links) -> str:
     """The page of a model."""
     form, target = model.schema, model.model.spec.target
-    has_levels = model.has_uncertainty(_levels(model))
+    method = _method(model)
     title = title_of(target.predicted_names)
     body = Template(_template("form.html")).substitute(
         models=_models(model, links),
@@ -70,9 +71,9 @@ def model_page(model: ServedModel, options: ServerOptions, links: Links) -> str:
         fields="\n".join(field(form, i) for i in range(len(form.inputs))),
         explanation=explanation(form.inputs, are_classes=target.has_labels),
         table=_about_tables(options),
-        options="\n".join(_option(*option) for option in _table_options(model, has_levels=has_levels)),
+        options="\n".join(_option(*option) for option in _table_options(model, method)),
         origin=_origin(model, options, links),
-        data=as_literal(_data(model, options, has_levels=has_levels)),
+        data=as_literal(_data(model, options, method)),
     )
     return document(title, _style(), body, script=_script())
 
@@ -112,26 +113,28 @@ def _template(name: str) -> str:
     return template(name, "nncli.serving.pages")
 
 
-def _levels(model: ServedModel) -> UncertaintyOptions:
-    """The intervals or sets of the page."""
-    uncertainty = model.model.spec.target.uncertainty
-    return UncertaintyOptions(interval=LEVEL) if uncertainty == "interval" else UncertaintyOptions(prediction_set=LEVEL)
+def _method(model: ServedModel) -> ConformalMethod | None:
+    """What makes the intervals or sets of the page; None without, or with too few rows to calibrate them."""
+    method = model.model.spec.head.uncertainty
+    if method is None or not model.has_uncertainty(UncertaintyOptions.of_level(method.option, LEVEL)):
+        return None
+    return method
 
 
-def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> dict[str, Any]:
+def _data(model: ServedModel, options: ServerOptions, method: ConformalMethod | None) -> dict[str, Any]:
     """The data of a model that the scripts read."""
     form, target = model.schema, model.model.spec.target
     effects = model.model.spec.head.explained.in_place
     model_data: dict[str, Any] = {"targets": list(effects or target.predicted_names)}
-    query = [value for value, _ in _table_options(model, has_levels=has_levels)]
+    query = [value for value, _ in _table_options(model, method)]
     levels = model.model.spec.loss.quantile_levels
-    bounds = (Bounds(LEVEL, 3, 4),) if has_levels else ()
+    bounds = () if method is None else (Bounds(LEVEL, 3, 4),)
     nodes = OutputNodes(0, 1, 2 if levels else None, levels, bounds=bounds)
     outputs = target.program_outputs(nodes) or number_columns(target.names, nodes)
     output, groups = output_data(outputs), groups_of(outputs)
     if groups.labels:
         model_data |= {"labels": list(groups.labels), "classes": classes_of(groups)}
-        output["sets"] = [["90 % set", set_column(LEVEL)]] if has_levels else []
+        output["sets"] = [] if method is None else [["90 % set", set_column(LEVEL)]]
     for of_target, effect in zip(output["targets"] if effects else (), effects, strict=True):
         of_target["effect"] = effect
     return {
@@ -147,12 +150,11 @@ def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> di
     }
 
 
-def _table_options(model: ServedModel, *, has_levels: bool) -> list[tuple[str, str]]:
+def _table_options(model: ServedModel, method: ConformalMethod | None) -> list[tuple[str, str]]:
     """The parameters that add columns to the predictions, and their names on the page."""
-    target, wording = model.model.spec.target, model.model.spec.head.wording
-    options = [("proba=true", columns) for columns in wording.added_by_proba]
-    if has_levels:
-        options.append((f"{target.uncertainty}={LEVEL}", f"90 % {wording.region}"))
+    options = [("proba=true", columns) for columns in model.model.spec.head.wording.added_by_proba]
+    if method is not None:
+        options.append((f"{method.option}={LEVEL}", f"90 % {method.noun}"))
     options.append(("flag_unusual=true", "columns with unusual cells"))
     if most_rows(len(model.schema.inputs)):
         options.append(("effects=true", "effect of each column"))

@@ -11,8 +11,10 @@ None.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,16 +49,46 @@ class Coverage:
     size: float
 
 
+class Figure(NamedTuple):
+    """A number that scores have: the title of its column, and whether it is a share of the rows."""
+
+    title: str
+    value: float
+    is_share: bool = False
+
+
 @dataclass(frozen=True)
-class IntervalScores:
+class CoverageScores(ABC):
+    """Intervals, bounds or sets of one level compared with the targets: their coverage of all rows."""
+
+    name: ClassVar[str]
+    """What they are called in JSON."""
+    title: ClassVar[str]
+
+    level: float
+    coverage: Coverage
+
+    @property
+    @abstractmethod
+    def figures(self) -> dict[str, Figure]:
+        """The figures besides the coverage by their names in JSON, the mean size first."""
+
+    @property
+    @abstractmethod
+    def parts(self) -> dict[str, tuple[Coverage, ...]]:
+        """The coverage of parts of the rows, by what divides them."""
+
+
+@dataclass(frozen=True)
+class IntervalScores(CoverageScores):
     """Prediction intervals of one level compared with the targets.
 
     `score` is the mean interval score; lower is better. `below` and `above` are the shares of the rows whose target
     lies below or above its interval. `by_width` is the coverage by thirds of the width, empty if all widths are equal.
     """
 
-    level: float
-    coverage: Coverage
+    name, title = "intervals", "prediction intervals"
+
     median_width: float
     score: float
     below: float
@@ -64,9 +96,23 @@ class IntervalScores:
     by_width: tuple[Coverage, ...]
     by_group: tuple[Coverage, ...] = ()
 
+    @property
+    def figures(self) -> dict[str, Figure]:
+        return {
+            "mean_width": Figure("mean width", self.coverage.size),
+            "median_width": Figure("median width", self.median_width),
+            "interval_score": Figure("interval score", self.score),
+            "below": Figure("truth below", self.below, is_share=True),
+            "above": Figure("truth above", self.above, is_share=True),
+        }
+
+    @property
+    def parts(self) -> dict[str, tuple[Coverage, ...]]:
+        return {"by_width": self.by_width, "by_group": self.by_group}
+
 
 @dataclass(frozen=True)
-class BoundScores:
+class BoundScores(CoverageScores):
     """Lower bounds of times of one level compared with the times for which rows were observed.
 
     `coverage` is the share that was observed until the bound, and its size the mean bound. `events` is the share of the
@@ -74,24 +120,48 @@ class BoundScores:
     the bound is from the coverage to 1 - events.
     """
 
-    level: float
-    coverage: Coverage
+    name, title = "bounds", "lower bounds"
+
     median_bound: float
     events: float
     by_group: tuple[Coverage, ...] = ()
 
+    @property
+    def figures(self) -> dict[str, Figure]:
+        return {
+            "mean_bound": Figure("mean bound", self.coverage.size),
+            "median_bound": Figure("median bound", self.median_bound),
+            "events_before": Figure("event before", self.events, is_share=True),
+        }
+
+    @property
+    def parts(self) -> dict[str, tuple[Coverage, ...]]:
+        return {"by_group": self.by_group}
+
 
 @dataclass(frozen=True)
-class SetScores:
+class SetScores(CoverageScores):
     """Prediction sets of one level compared with the classes; `empty` and `single` are shares of the sets."""
 
-    level: float
-    coverage: Coverage
+    name, title = "sets", "prediction sets"
+
     empty: float
     single: float
     by_size: tuple[Coverage, ...]
     by_class: tuple[Coverage, ...]
     by_group: tuple[Coverage, ...] = ()
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        return {
+            "mean_size": Figure("classes a row", self.coverage.size),
+            "empty": Figure("no class", self.empty, is_share=True),
+            "single": Figure("one class", self.single, is_share=True),
+        }
+
+    @property
+    def parts(self) -> dict[str, tuple[Coverage, ...]]:
+        return {"by_size": self.by_size, "by_class": self.by_class, "by_group": self.by_group}
 
 
 @dataclass(frozen=True)

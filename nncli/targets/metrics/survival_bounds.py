@@ -5,7 +5,7 @@ however the censoring depends on the rest, since T is at least as long: without 
 conformal predictions, with much of it conservative. Candès, Lei and Ren, "Conformalized survival analysis", 2023,
 section 2. The score of a row is the logarithm of the predicted survival at the time for which it was observed, and the
 bound of another row is the time at which its curve falls to a quantile of the scores. So the bounds of a level are
-nested, and those by folds are as of Gupta, Kuchibhotla and Ramdas, see `nncli.models.conformal.calibration`.
+nested, and those by folds are as of Gupta, Kuchibhotla and Ramdas, see `nncli.targets.conformal`.
 
 Curves are `log_S` (…, rows, bins + 1), the logarithms of the survival at the `edges` (bins + 1,) of the bins of time,
 from 0 on; within a bin they are straight. No bound is beyond the last edge, after which nothing is known of curves.

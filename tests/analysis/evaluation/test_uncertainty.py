@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from nncli import evaluate, load, train
-from nncli.analysis.evaluation.uncertainty import IntervalEvaluation, SetEvaluation
+from nncli.analysis.evaluation.uncertainty import CoverageEvaluation
 from nncli.api.evaluate import Evaluation
 from nncli.base.errors import DataError, RunError, UsageError
 from nncli.run_directory.manifest import CONFIG
@@ -46,34 +46,30 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(folder / "config.yaml", output=folder / "run").run
 
 
-def intervals(evaluation: Evaluation) -> tuple[IntervalEvaluation, ...]:
+def evaluations(evaluation: Evaluation) -> tuple[CoverageEvaluation, ...]:
     assert evaluation.uncertainty is not None
-    return evaluation.uncertainty.intervals
-
-
-def sets(evaluation: Evaluation) -> tuple[SetEvaluation, ...]:
-    assert evaluation.uncertainty is not None
-    return evaluation.uncertainty.sets
+    return evaluation.uncertainty.evaluations
 
 
 @pytest.mark.slow
 def test_new_rows_are_covered_as_often_as_the_level_says(honest: Path) -> None:
-    half, most = intervals(evaluate(honest, noisy_line(2_000, 1), interval=[0.5, 0.9]))
+    half, most = evaluations(evaluate(honest, noisy_line(2_000, 1), interval=[0.5, 0.9]))
     assert half.scores.coverage.share == pytest.approx(0.5, abs=0.06)
     assert most.scores.coverage.share == pytest.approx(0.9, abs=0.04)
     assert most.scores.coverage.size > 2 * half.scores.coverage.size
-    assert half.scores.below + half.scores.above + half.scores.coverage.share == pytest.approx(1.0)
+    outside = half.scores.figures["below"].value + half.scores.figures["above"].value
+    assert outside + half.scores.coverage.share == pytest.approx(1.0)
 
 
 @pytest.mark.slow
 def test_held_out_rows_that_chose_nothing_have_the_guarantee_of_cv_plus(honest: Path) -> None:
-    (result,) = intervals(evaluate(honest, noisy_line(50, 1), interval=[0.9]))
+    (result,) = evaluations(evaluate(honest, noisy_line(50, 1), interval=[0.9]))
     assert (result.guarantee.method, result.guarantee.rows, result.guarantee.folds) == ("CV+", ROWS, 4)
     assert result.guarantee.coverage == pytest.approx(1 - 0.2 - 1.8 * 3 / 404)
 
 
 def test_rows_that_chose_the_epoch_have_none(line: Path) -> None:
-    (result,) = intervals(evaluate(line, DATA / "linear.csv", interval=[0.9]))
+    (result,) = evaluations(evaluate(line, DATA / "linear.csv", interval=[0.9]))
     assert (result.guarantee.method, result.guarantee.coverage) == ("split conformal", None)
     assert "epoch" in str(result.guarantee.reason)
 
@@ -84,22 +80,22 @@ def test_a_changed_configuration_has_none(honest: Path, tmp_path: Path) -> None:
     shutil.copytree(honest, changed)
     config = changed / CONFIG
     config.write_text(config.read_text().replace("metric: loss", "metric: val_loss"))
-    (result,) = intervals(evaluate(changed, noisy_line(50, 1), interval=[0.9]))
+    (result,) = evaluations(evaluate(changed, noisy_line(50, 1), interval=[0.9]))
     assert result.guarantee.coverage is None
 
 
 def test_each_group_has_its_coverage(honest: Path) -> None:
     table = noisy_line(300, 2)
-    (result,) = intervals(evaluate(honest, table, interval=[0.9], by="shop"))
-    assert [(part.name, part.rows) for part in result.scores.by_group] == [
+    (result,) = evaluations(evaluate(honest, table, interval=[0.9], by="shop"))
+    assert [(part.name, part.rows) for part in result.scores.parts["by_group"]] == [
         (name, int((table["shop"] == name).sum())) for name in "abc"
     ]
 
 
 def test_rows_that_are_calibrated_together_are_evaluated_together(honest: Path) -> None:
     table = noisy_line(60, 2).with_columns(shop=pl.Series(["a", " a", "b ", "x", "x", None] * 10))
-    (result,) = intervals(evaluate(honest, table, interval=[0.9], by="shop"))
-    assert [(part.name, part.rows) for part in result.scores.by_group] == [
+    (result,) = evaluations(evaluate(honest, table, interval=[0.9], by="shop"))
+    assert [(part.name, part.rows) for part in result.scores.parts["by_group"]] == [
         ("(missing)", 10),
         ("a", 20),
         ("b", 10),
@@ -108,15 +104,15 @@ def test_rows_that_are_calibrated_together_are_evaluated_together(honest: Path) 
 
 
 def test_sets_have_their_coverage_by_size_and_class(penguins: Path) -> None:
-    (result,) = sets(evaluate(penguins, DATA / "penguins.csv", prediction_set=[0.9]))
+    (result,) = evaluations(evaluate(penguins, DATA / "penguins.csv", prediction_set=[0.9]))
     scores = result.scores
     assert 0.8 <= scores.coverage.share <= 1.0
-    assert sum(part.rows for part in scores.by_size) == 344
-    assert [part.name for part in scores.by_class] == ["Adelie", "Chinstrap", "Gentoo"]
+    assert sum(part.rows for part in scores.parts["by_size"]) == 344
+    assert [part.name for part in scores.parts["by_class"]] == ["Adelie", "Chinstrap", "Gentoo"]
 
 
 def test_several_targets_each_have_intervals(pair: Path) -> None:
-    result = intervals(evaluate(pair, DATA / "linear.csv", interval=[0.5, 0.9]))
+    result = evaluations(evaluate(pair, DATA / "linear.csv", interval=[0.5, 0.9]))
     assert [(item.target, item.scores.level) for item in result] == [("x2", 0.5), ("x2", 0.9), ("y", 0.5), ("y", 0.9)]
 
 

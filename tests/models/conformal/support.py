@@ -8,9 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.data.table import Table
+from nncli.models.conformal.calibration import cross_regions
 from nncli.models.ensemble import Ensemble
 from nncli.models.held_out_rows import HeldOutRows, MemberPredictions
 from nncli.models.predictions import Predictions
+from nncli.nn.arrays import Codes, Floats
+from nncli.nn.losses import Loss
+from nncli.targets.conformal import IntervalMethod
 from nncli.targets.number import RegressionTarget
 from tests.api.explained import ensemble_of, model_of
 
@@ -20,6 +24,13 @@ TARGET = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
 def numbers_of(values: npt.ArrayLike) -> Predictions:
     """Predictions (rows,) of one number."""
     return Predictions(TARGET, np.asarray(values, np.float64).reshape(-1, 1))
+
+
+def intervals_of(predictions: Predictions, y: Floats, folds: Codes, level: float, loss: Loss) -> tuple[Floats, Floats]:
+    """The ends (rows, targets) of the intervals of rows with the targets y, calibrated by the rows of other folds."""
+    intervals = cross_regions(IntervalMethod(), predictions, y, folds, level, loss).intervals
+    assert intervals is not None
+    return intervals.lower, intervals.upper
 
 
 def numbers(members: int) -> Ensemble:

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nncli.models.conformal.calibration import IntervalScore, cross_intervals
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.nn.losses import MSE, Gamma, Loss, NegativeBinomial, Poisson, Tweedie
+from nncli.targets.conformal import Interval, IntervalMethod
 from nncli.targets.number import RegressionTarget
 from tests.api.explained import ensemble_of, model_of, table_of
 from tests.exporters.support import compute
-from tests.models.conformal.support import numbers_of, predicted_rows
+from tests.models.conformal.support import intervals_of, numbers_of, predicted_rows
 
 AMOUNT = RegressionTarget(names=("y",), centers=(0.0,), scales=(3.0,))
 N, FOLDS = 120, 4
@@ -30,7 +30,7 @@ def test_a_program_has_the_intervals_of_the_predictor(loss: Loss) -> None:
     rows = replace(rows, y=rows.predictions.values * np.random.default_rng(0).gamma(2.0, 0.5, (N, 1)), signs=(1,))
     predictor = ConformalPredictor.of(model, rows, UncertaintyOptions(interval=(0.8, 0.9)))
     computed = compute(model, new, predictor)
-    for interval, (lower, upper) in zip(predictor.predict(new).intervals, computed.bounds, strict=True):
+    for interval, (lower, upper) in zip(predictor.predict(new).of_type(Interval), computed.bounds, strict=True):
         np.testing.assert_allclose(lower, interval.lower, rtol=1e-9)
         np.testing.assert_allclose(upper, interval.upper, rtol=1e-9)
         assert (interval.lower >= 0.0).all()
@@ -39,7 +39,7 @@ def test_a_program_has_the_intervals_of_the_predictor(loss: Loss) -> None:
 def test_bounds_of_amounts_are_a_factor_from_the_prediction() -> None:
     m = np.exp(np.linspace(0.0, 5.0, len(FOLD)))
     y = m * np.random.default_rng(0).gamma(4.0, 0.25, len(FOLD))
-    lower, upper = cross_intervals(numbers_of(m), y[:, None], FOLD, 0.9, Gamma())
+    lower, upper = intervals_of(numbers_of(m), y[:, None], FOLD, 0.9, Gamma())
     for bound in (lower, upper):
         factors = bound[:, 0] / m
         assert factors.max() / factors.min() < 1.2  # those of five folds
@@ -52,11 +52,11 @@ def test_the_dearest_fifth_is_covered_as_often_as_the_others(loss: Loss, even: b
     power = 2.0 if isinstance(loss, Gamma) else 1.5
     noise = np.random.default_rng(1).normal(0.0, 0.15, len(FOLD))
     y = np.maximum(m + noise * m ** (power / 2.0), 1e-3)
-    lower, upper = cross_intervals(numbers_of(m), y[:, None], FOLD, 0.9, loss)
+    lower, upper = intervals_of(numbers_of(m), y[:, None], FOLD, 0.9, loss)
     covered = ((lower[:, 0] <= y) & (y <= upper[:, 0]))[-len(FOLD) // 5 :].mean()
     assert (abs(covered - 0.9) < 0.05) == even
 
 
 def test_quantiles_keep_their_own_widths() -> None:
-    assert IntervalScore.of(numbers_of([1.0, 2.0]), 0.9, MSE()).power is None
-    assert IntervalScore.of(numbers_of([1.0, 2.0]), 0.9, Gamma()).is_log
+    assert IntervalMethod().fitted(0.9, numbers_of([1.0, 2.0]), MSE()).power is None
+    assert IntervalMethod().fitted(0.9, numbers_of([1.0, 2.0]), Gamma()).is_log

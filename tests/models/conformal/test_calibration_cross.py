@@ -8,28 +8,29 @@ from hypothesis import strategies as st
 
 from nncli.models.conformal.calibration import (
     calibration_folds,
-    cross_intervals,
     cross_quantiles,
-    cross_sets,
+    cross_regions,
     possible_levels,
 )
 from nncli.models.predictions import Predictions
-from nncli.nn.losses import MSE
-from tests.models.conformal.support import TARGET, numbers_of
+from nncli.nn.losses import MSE, CrossEntropy
+from nncli.targets.classes import ClassificationTarget
+from nncli.targets.conformal import PredictionSets, SetMethod
+from tests.models.conformal.support import TARGET, intervals_of, numbers_of
 
 
 def test_a_bound_is_the_quantile_of_the_other_folds() -> None:
     scores = np.array([1.0, 2.0, 3.0, 10.0, 20.0, 30.0, 40.0])
     folds = np.array([0, 0, 0, 1, 1, 1, 1])
     # ceil(0.5 * 5) = 3 of four, and ceil(0.5 * 4) = 2 of three
-    assert cross_quantiles(scores, folds, [0.5]).tolist() == [[30.0] * 3 + [2.0] * 4]
+    assert cross_quantiles(scores[:, None], folds, 0.5)[:, 0].tolist() == [30.0] * 3 + [2.0] * 4
 
 
 def test_a_row_has_no_influence_on_its_own_bound() -> None:
     scores, folds = np.arange(10.0), np.arange(10) % 5
     changed = scores.copy()
     changed[3] = 1e9
-    before, after = (cross_quantiles(values, folds, [0.7])[0] for values in (scores, changed))
+    before, after = (cross_quantiles(values[:, None], folds, 0.7)[:, 0] for values in (scores, changed))
     assert (before[folds == 3] == after[folds == 3]).all()
 
 
@@ -68,13 +69,13 @@ def test_rows_in_a_periodic_order_are_dealt_at_random() -> None:
 @given(st.integers(40, 200), st.integers(0, 99), st.sampled_from([0.5, 0.8, 0.9]))
 def test_rows_are_covered_about_as_often_as_the_level_says(n: int, seed: int, level: float) -> None:
     scores = np.random.default_rng(seed).exponential(size=n)
-    covered = scores <= cross_quantiles(scores, np.arange(n) % 5, [level])[0]
+    covered = scores <= cross_quantiles(scores[:, None], np.arange(n) % 5, level)[:, 0]
     assert abs(covered.mean() - level) <= 0.12 + 5 / n
 
 
 def test_intervals_of_the_held_out_rows_by_hand() -> None:
     y, folds = np.array([1.0, -2.0, 3.0, -4.0])[:, None], np.array([0, 0, 1, 1])
-    lower, upper = cross_intervals(numbers_of(np.zeros(4)), y, folds, 0.6, MSE())
+    lower, upper = intervals_of(numbers_of(np.zeros(4)), y, folds, 0.6, MSE())
     assert upper[:, 0].tolist() == [4.0, 4.0, 2.0, 2.0]  # ceil(0.6 * 3) = 2 of two
     assert lower.tolist() == (-upper).tolist()
 
@@ -82,25 +83,27 @@ def test_intervals_of_the_held_out_rows_by_hand() -> None:
 def test_quantiles_that_are_moved_past_each_other_become_a_point() -> None:
     quantiles = np.tile([-5.0, 0.0, 3.0], (20, 1, 1))
     predictions = Predictions(TARGET, quantiles, levels=(0.25, 0.5, 0.75))
-    lower, upper = cross_intervals(predictions, np.full((20, 1), -1.0), np.arange(20) % 2, 0.5, MSE())
+    lower, upper = intervals_of(predictions, np.full((20, 1), -1.0), np.arange(20) % 2, 0.5, MSE())
     assert (lower.tolist(), upper.tolist()) == ([[-1.0]] * 20, [[-1.0]] * 20)
 
 
 def test_a_row_without_probabilities_has_every_class() -> None:
     P = np.array([[0.9, 0.1]] * 9 + [[np.nan, np.nan]] + [[0.2, 0.8]] * 10)
-    (sets,) = cross_sets(P, np.zeros(20, np.int64), np.arange(20) % 2, [0.3])
-    assert sets[9].tolist() == [True, True]
-    assert sets[0].tolist() == [True, False]
+    predictions = Predictions(ClassificationTarget(name="y", labels=("a", "b")), P)
+    sets = cross_regions(SetMethod(), predictions, np.zeros(20, np.int64), np.arange(20) % 2, 0.3, CrossEntropy())
+    assert isinstance(sets, PredictionSets)
+    assert sets.included[9].tolist() == [True, True]
+    assert sets.included[0].tolist() == [True, False]
 
 
 def test_a_held_out_row_is_scaled_by_its_own_width() -> None:
     y, folds = np.array([[1.0], [2.0], [-4.0], [8.0]]), np.array([0, 0, 1, 1])
     quantiles = np.array([2.0, 4.0, 8.0, 4.0])[:, None, None] * np.array([-0.5, 0.0, 0.5])
     predictions = Predictions(TARGET, quantiles, levels=(0.05, 0.5, 0.95))
-    lower, upper = cross_intervals(predictions, y, folds, 0.6, MSE())
+    lower, upper = intervals_of(predictions, y, folds, 0.6, MSE())
     # the errors by the width are 0.5, 0.5, 0.5 and 2
     assert upper[:, 0].tolist() == [4.0, 8.0, 4.0, 2.0]
     assert lower.tolist() == (-upper).tolist()
     of_pair = Predictions(TARGET, quantiles, levels=(0.25, 0.5, 0.75))
     # the distances from the pair are 0 of fold 0, and 0 and 6 of fold 1
-    assert cross_intervals(of_pair, y, folds, 0.6, MSE())[1][:, 0].tolist() == [7.0, 8.0, 4.0, 2.0]
+    assert intervals_of(of_pair, y, folds, 0.6, MSE())[1][:, 0].tolist() == [7.0, 8.0, 4.0, 2.0]

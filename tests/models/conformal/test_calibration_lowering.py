@@ -14,6 +14,7 @@ from nncli.data.table import Table
 from nncli.fitting.calibration import conformal_predictor
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.run_directory.run import Run
+from nncli.targets.conformal import Interval
 from tests.exporters.support import compute
 
 CONFIG = """
@@ -55,12 +56,12 @@ def test_bounds_are_those_of_the_calibrated_model(tmp_path: Path, loss: str, bag
     assert conformal is not None
     table = Table(frame.select("x"), "t")
     if signs == "one":
-        for interval in conformal.predict(table).intervals:
+        for interval in conformal.predict(table).of_type(Interval):
             assert (interval.lower[:, 0] >= 0.0).all()
             assert (interval.upper[:, 1] <= 0.0).all()
-        assert (conformal.predict(table).intervals[0].lower[:, 0] == 0.0).any()
+        assert (conformal.predict(table).of_type(Interval)[0].lower[:, 0] == 0.0).any()
     for (lower, upper), wanted in zip(
-        compute(model, table, conformal).bounds, conformal.predict(table).intervals, strict=True
+        compute(model, table, conformal).bounds, conformal.predict(table).of_type(Interval), strict=True
     ):
         np.testing.assert_allclose(lower, wanted.lower, rtol=1e-10, atol=1e-12)
         np.testing.assert_allclose(upper, wanted.upper, rtol=1e-10, atol=1e-12)

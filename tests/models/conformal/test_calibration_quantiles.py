@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from nncli import train
 from nncli.data.sources.read_table import read_table
-from nncli.models.conformal.calibration import IntervalScore, quantile_pair
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import predict_members
@@ -20,6 +19,7 @@ from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.predictions import Predictions
 from nncli.nn.losses import Quantiles
 from nncli.run_directory.run import Run
+from nncli.targets.conformal import Interval, IntervalMethod, quantile_pair
 from nncli.targets.metrics.conformal import rank
 
 Floats = NDArray[np.float64]
@@ -81,7 +81,8 @@ def test_the_nearest_levels_beside_the_median_are_used_and_of_two_the_outer_one(
 def test_bounds_are_those_of_the_definition(folder: Path, name: str, level: float, is_scaled: bool) -> None:
     rows, model = held_out(folder, name), Run(folder / name).load_model()
     table = read_table(folder / "new.csv").take(np.arange(20))
-    interval = ConformalPredictor.of(model, rows, UncertaintyOptions(interval=(level,))).predict(table).intervals[0]
+    predictor = ConformalPredictor.of(model, rows, UncertaintyOptions(interval=(level,)))
+    (interval,) = predictor.predict(table).of_type(Interval)
     members = [predict_member.quantiles for predict_member in predict_members(model, table)]
     low, high = quantile_pair(LEVELS, level)
     predicted_quantiles = rows.predictions.quantiles
@@ -116,7 +117,7 @@ def test_bounds_are_those_of_the_definition(folder: Path, name: str, level: floa
 def test_levels_below_that_of_the_quantiles_are_covered_without_empty_intervals(folder: Path, level: float) -> None:
     model, table = Run(folder / "three").load_model(), read_table(folder / "new.csv")
     predictor = ConformalPredictor.of(model, held_out(folder, "three"), UncertaintyOptions(interval=(level,)))
-    interval = predictor.predict(table).intervals[0]
+    interval = predictor.predict(table).of_type(Interval)[0]
     x, y = (table.frame[name].cast(pl.Float64).to_numpy() for name in "xy")
     width = (interval.upper - interval.lower)[:, 0]
     assert (width > 0.0).all()
@@ -129,7 +130,7 @@ def test_levels_below_that_of_the_quantiles_are_covered_without_empty_intervals(
 def test_new_rows_are_covered_and_the_width_follows_the_spread(folder: Path, name: str) -> None:
     model, table = Run(folder / name).load_model(), read_table(folder / "new.csv")
     predictor = ConformalPredictor.of(model, held_out(folder, name), UncertaintyOptions(interval=(0.9,)))
-    interval = predictor.predict(table).intervals[0]
+    interval = predictor.predict(table).of_type(Interval)[0]
     x, y = table.frame["x"].cast(pl.Float64).to_numpy(), table.frame["y"].cast(pl.Float64).to_numpy()
     covered = (interval.lower[:, 0] <= y) & (y <= interval.upper[:, 0])
     assert 0.85 < covered.mean() < 0.95
@@ -143,7 +144,7 @@ def test_the_median_alone_has_the_intervals_of_absolute_errors(folder: Path) -> 
     rows = held_out(folder, "folds")
     assert rows.predictions.quantiles is not None
     median = Predictions(rows.predictions.target, rows.predictions.quantiles[:, :, 2:3], levels=(0.5,))
-    score = IntervalScore.of(median, 0.9, Quantiles())
+    score = IntervalMethod().fitted(0.9, median, Quantiles())
     np.testing.assert_array_equal(score.scores(median, rows.y), np.abs(rows.y - median.values))
     assert score.bounds(median.values, median.quantiles).scale is None
 
@@ -152,13 +153,13 @@ def test_equal_quantiles_have_a_least_width(folder: Path) -> None:
     target, levels = held_out(folder, "folds").predictions.target, (0.05, 0.5, 0.95)
     quantiles = np.array([[[0.0, 0.0, 0.0]], [[-100.0, 0.0, 100.0]]])
     predictions = Predictions(target, quantiles, levels=levels)
-    scores = IntervalScore.of(predictions, 0.5, Quantiles()).scores(predictions, np.array([[0.0], [100.0]]))
+    scores = IntervalMethod().fitted(0.5, predictions, Quantiles()).scores(predictions, np.array([[0.0], [100.0]]))
     assert scores.tolist() == [[0.0], [0.5]]
-    scale = IntervalScore.of(predictions, 0.5, Quantiles()).bounds(predictions.values, quantiles).scale
+    scale = IntervalMethod().fitted(0.5, predictions, Quantiles()).bounds(predictions.values, quantiles).scale
     assert scale is not None
     assert scale[:, 0].tolist() == pytest.approx([1.0, 200.0])
     flat = Predictions(target, quantiles[:1], levels=levels)
-    assert IntervalScore.of(flat, 0.5, Quantiles()).scores(flat, np.array([[3.0]])).tolist() == [[3.0]]
+    assert IntervalMethod().fitted(0.5, flat, Quantiles()).scores(flat, np.array([[3.0]])).tolist() == [[3.0]]
 
 
 def test_bounds_that_cross_become_their_mean(folder: Path) -> None:
@@ -167,7 +168,8 @@ def test_bounds_that_cross_become_their_mean(folder: Path) -> None:
     far = rows.predictions.quantiles + np.array([-99.0, -1, 0, 1, 99])
     wide = replace(rows, predictions=Predictions(rows.predictions.target, far, levels=LEVELS))
     table = read_table(folder / "new.csv").take(np.arange(9))
-    interval = ConformalPredictor.of(model, wide, UncertaintyOptions(interval=(0.9,))).predict(table).intervals[0]
+    predictor = ConformalPredictor.of(model, wide, UncertaintyOptions(interval=(0.9,)))
+    (interval,) = predictor.predict(table).of_type(Interval)
     np.testing.assert_array_equal(interval.lower, interval.upper)
     quantiles = model.predict(table).quantiles
     assert quantiles is not None

@@ -12,13 +12,14 @@ import pytest
 from nncli.base.errors import UsageError
 from nncli.data.sources.read_table import read_table
 from nncli.data.table import Table
-from nncli.models.conformal.calibration import IntervalCalibration
+from nncli.models.conformal.calibration import Calibration
 from nncli.models.conformal.groups import OutOfFoldGroups, Partition, RowGroups, calibration_sample
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.nn.losses import MSE
 from nncli.run_directory.run import Run
 from nncli.run_directory.saved_decision import calibration_rows
+from nncli.targets.conformal import Interval, IntervalMethod, PredictionSets
 from nncli.targets.metrics.conformal import aps_scores
 from tests.api.explained import CLASSES, NUMBER, ensemble_of, model_of, table_of
 from tests.cli.support import DATA
@@ -40,7 +41,7 @@ def predictor_of(options: UncertaintyOptions, by: str | None = None) -> Conforma
 
 def test_intervals_by_folds_are_those_of_their_definition() -> None:
     predictor = predictor_of(UncertaintyOptions(interval=0.9))
-    (interval,) = predictor.predict(NEW).intervals
+    (interval,) = predictor.predict(NEW).of_type(Interval)
     y = NUMBER.read(LABELED)[:, 0]
     values = np.stack([member.predict(LABELED).values[:, 0] for member in REGRESSION.members])
     new = np.stack([member.predict(NEW).values[:, 0] for member in REGRESSION.members])
@@ -55,7 +56,7 @@ def test_sets_by_folds_are_those_of_their_definition(score: str) -> None:
     predictor = predictor_of(
         UncertaintyOptions(prediction_set=0.8, conformity_score="aps" if score == "aps" else "lac")
     )
-    (result,) = predictor.predict(NEW).sets
+    (result,) = predictor.predict(NEW).of_type(PredictionSets)
 
     def scores(table: Table) -> np.ndarray:
         P = [member.predict(table).with_temperature(1.5).values for member in CLASSIFICATION.members]
@@ -69,7 +70,7 @@ def test_sets_by_folds_are_those_of_their_definition(score: str) -> None:
 
 def test_every_class_is_calibrated_by_its_own_rows() -> None:
     predictor = predictor_of(UncertaintyOptions(prediction_set=0.8, per_class=True))
-    (result,), y = predictor.predict(NEW).sets, CLASSES.read(LABELED)
+    (result,), y = predictor.predict(NEW).of_type(PredictionSets), CLASSES.read(LABELED)
     P = np.stack([member.predict(LABELED).with_temperature(1.5).values for member in CLASSIFICATION.members])
     new = np.stack([member.predict(NEW).with_temperature(1.5).values for member in CLASSIFICATION.members])
     for c in range(2):
@@ -80,14 +81,14 @@ def test_every_class_is_calibrated_by_its_own_rows() -> None:
 
 def test_a_group_is_calibrated_by_its_own_rows() -> None:
     options = UncertaintyOptions(interval=0.9, by="city")
-    (interval,) = predictor_of(options, by="city").predict(NEW).intervals
+    (interval,) = predictor_of(options, by="city").predict(NEW).of_type(Interval)
     rows = predicted_rows(REGRESSION, LABELED, MASK)
     for city in "abc":
         values, where = LABELED.frame["city"] == city, np.flatnonzero((NEW.frame["city"] == city).to_numpy())
         alone = ConformalPredictor.of(
             REGRESSION, rows.take(np.flatnonzero(values.to_numpy())), UncertaintyOptions(interval=0.9)
         ).predict(NEW.take(where))
-        assert interval.lower[where].tolist() == alone.intervals[0].lower.tolist()
+        assert interval.lower[where].tolist() == alone.of_type(Interval)[0].lower.tolist()
 
 
 def test_groups_that_are_small_or_unknown_are_counted_and_named() -> None:
@@ -108,8 +109,8 @@ def test_a_column_of_which_no_group_has_enough_rows_has_no_effect_and_a_note_say
     (note,) = predictor.notes()
     assert "calibrated together" in note
     new = replace(NEW, frame=NEW.frame.with_columns(pl.Series("id", ["r1", "x", None] * 10)))
-    whole = predictor_of(UncertaintyOptions(interval=0.9)).predict(NEW).intervals[0]
-    assert predictor.predict(new).intervals[0].lower.tolist() == whole.lower.tolist()
+    whole = predictor_of(UncertaintyOptions(interval=0.9)).predict(NEW).of_type(Interval)[0]
+    assert predictor.predict(new).of_type(Interval)[0].lower.tolist() == whole.lower.tolist()
 
 
 def test_a_row_has_the_same_bounds_and_set_in_any_chunk() -> None:
@@ -134,7 +135,8 @@ def test_one_network_is_calibrated_by_its_validation_rows(line: Path) -> None:
     assert predictor.groups.method == "split conformal"
     errors = np.sort(np.abs(rows.y - rows.predictions.values)[:, 0])
     mu, n = model.predict(table).values, len(rows)
-    for interval, k in zip(predictor.predict(table).intervals, (-(-9 * (n + 1) // 10), -(-(n + 1) // 2)), strict=True):
+    intervals = predictor.predict(table).of_type(Interval)
+    for interval, k in zip(intervals, (-(-9 * (n + 1) // 10), -(-(n + 1) // 2)), strict=True):
         assert interval.upper.tolist() == (mu + errors[k - 1]).tolist()
         assert interval.lower.tolist() == (mu - errors[k - 1]).tolist()
 
@@ -173,9 +175,11 @@ def test_bounds_that_cross_at_a_low_level_become_a_point() -> None:
     mask = np.eye(2, dtype=bool)[:, np.arange(20) % 2]
     rows = replace(held_out(mask), predictions=numbers_of(np.full(20, 0.5)))
     groups, far = OutOfFoldGroups.of(rows), [numbers_of([0.0]), numbers_of([10.0])]
-    calibration = IntervalCalibration.of(0.1, Partition.whole(20), rows, groups, MSE())
-    interval = calibration.predict(far, np.zeros(1, np.int64))
+    calibration = Calibration.of(0.1, IntervalMethod(), Partition.whole(20), rows, groups, MSE())
+    interval = calibration.predict(far, np.zeros(1, np.int64)).intervals
+    assert interval is not None
     assert interval.lower.item() == interval.upper.item() == 5.0  # instead of 9.5 and 0.5
-    wide = IntervalCalibration.of(0.9, Partition.whole(20), rows, groups, MSE())
-    result = wide.predict(far, np.zeros(1, np.int64))
+    wide = Calibration.of(0.9, IntervalMethod(), Partition.whole(20), rows, groups, MSE())
+    result = wide.predict(far, np.zeros(1, np.int64)).intervals
+    assert result is not None
     assert (result.lower.item(), result.upper.item()) == (-0.5, 10.5)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from nncli.models.conformal.calibration import Interval, PredictionSets
 from nncli.models.conformal.predictor import ConformalPredictions, sets_as_text
 from nncli.models.predictions import Predictions
 from nncli.targets.classes import ClassificationTarget
+from nncli.targets.conformal import Interval, PredictionSets
 from nncli.targets.number import RegressionTarget
 
 

@@ -32,26 +32,26 @@ def city_of(rows: slice) -> RowCategories:
     return RowCategories("city", ("Bern", "Zug"), codes)
 
 
-CONSTANT = numbers_of(np.zeros(N))
+CONSTANT, NUMBERS = numbers_of(np.zeros(N)), {"y": np.zeros(N)}
 
 
 def test_the_category_with_the_worst_coverage_is_named() -> None:
     rows = slice(500, 600)
-    group = uneven_coverage(0.9, covered_where((slice(500), 0.94), (rows, 0.7)), CONSTANT, (city_of(rows),), None)
+    group = uneven_coverage(0.9, covered_where((slice(500), 0.94), (rows, 0.7)), NUMBERS, (city_of(rows),), None)
     assert group == UnevenCoverage(0.9, "y", "city", "Zug", 100, 0.7)
 
 
 def test_the_third_of_the_predictions_with_the_worst_coverage_is_named() -> None:
     covered = covered_where((slice(200), 1.0), (slice(200, 400), 0.97), (slice(400, 600), 0.73))
-    group = uneven_coverage(0.9, covered, numbers_of(np.arange(N)), (), None)
+    group = uneven_coverage(0.9, covered, {"y": np.arange(N, dtype=np.float64)}, (), None)
     assert group == UnevenCoverage(0.9, "y", None, "highest", 200, 0.73)
 
 
 def test_rows_of_one_group_count_as_one() -> None:
     rows = slice(500, 600)
     covered, city = covered_where((slice(500), 0.94), (rows, 0.7)), (city_of(rows),)
-    assert uneven_coverage(0.9, covered, CONSTANT, city, np.arange(N)) is not None
-    assert uneven_coverage(0.9, covered, CONSTANT, city, np.arange(N) // 10) is None
+    assert uneven_coverage(0.9, covered, NUMBERS, city, np.arange(N)) is not None
+    assert uneven_coverage(0.9, covered, NUMBERS, city, np.arange(N) // 10) is None
 
 
 @pytest.mark.parametrize("share", [0.86, 0.94])
@@ -59,18 +59,17 @@ def test_a_difference_of_less_than_five_points_is_not_named(share: float) -> Non
     covered, n = np.ones((100 * N, 1), np.bool_), 100 * N
     covered[: round(n * (1.0 - share))] = False
     city = RowCategories("city", ("Zug",), np.ones(n, np.uint8))
-    assert uneven_coverage(0.9, covered, numbers_of(np.zeros(n)), (city,), None) is None
+    assert uneven_coverage(0.9, covered, {"y": np.zeros(n)}, (city,), None) is None
 
 
 def test_of_several_targets_the_worst_is_named() -> None:
     target = RegressionTarget(names=("a", "b"), centers=(0.0, 0.0), scales=(1.0, 1.0))
     covered = np.hstack([covered_where((slice(N), 0.8)), covered_where((slice(N), 0.6))])
     everywhere = RowCategories("city", ("Zug",), np.ones(N, np.uint8))
-    predictions = Predictions(target, np.zeros((N, 2)))
-    group = uneven_coverage(0.9, covered, predictions, (everywhere,), None)
+    group = uneven_coverage(0.9, covered, {"a": np.zeros(N), "b": np.zeros(N)}, (everywhere,), None)
     assert group is not None
     assert group.target == "b"
-    assert "'b'" in group.note(predictions, "out-of-fold")
+    assert "'b'" in group.note(Predictions(target, np.zeros((N, 2))), "out-of-fold")
 
 
 def test_chance_is_rarely_named() -> None:
@@ -80,7 +79,7 @@ def test_chance_is_rarely_named() -> None:
         codes = rng.integers(0, 4, (9, N)).astype(np.uint8)
         categories = tuple(RowCategories(f"c{i}", ("a", "b", "c"), of_column) for i, of_column in enumerate(codes))
         covered = rng.permutation(np.arange(N) < 0.9 * N)[:, None]
-        named += uneven_coverage(0.9, covered, numbers_of(rng.normal(size=N)), categories, None) is not None
+        named += uneven_coverage(0.9, covered, {"y": rng.normal(size=N)}, categories, None) is not None
     assert named <= 10  # of 200: 5 %
 
 

@@ -41,25 +41,16 @@ from nncli.data.columns.parsing import parse_numbers
 from nncli.data.splitting.holdout import group_numbers
 from nncli.models.conformal.calibration import (
     calibration_folds,
-    covered_rows,
-    cross_bounds,
-    cross_intervals,
-    cross_sets,
+    cross_regions,
     possible_levels,
 )
 from nncli.models.conformal.groups import OutOfFoldGroups
 from nncli.models.conformal.predictor import guarantee
-from nncli.models.conformal.uneven import uneven_coverage
+from nncli.models.conformal.uneven import uneven_rows
+from nncli.targets.conformal import ConformalMethod, Interval, LabeledRows, PredictionSets, Region
 from nncli.targets.metrics.amounts import lorenz_curve
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
-from nncli.targets.metrics.coverage import (
-    Coverage,
-    IntervalScores,
-    SetScores,
-    bound_scores,
-    interval_scores,
-    set_scores,
-)
+from nncli.targets.metrics.coverage import Coverage, CoverageScores
 from nncli.targets.metrics.sorted_scores import Floats, Integers
 from nncli.targets.views import (
     Amounts,
@@ -263,38 +254,111 @@ LARGEST_WIDTH = 1e300
 """Largest width that is drawn."""
 
 
+FIGURES = {
+    "intervals": ("mean_width", "interval_score"),
+    "bounds": ("mean_bound", "events_before"),
+    "sets": ("mean_size", "single", "empty"),
+}
+"""The figures that are shown of scores of a name; all of others."""
+ADDED = {
+    "intervals": "the bounds of prediction intervals",
+    "bounds": "lower bounds of the times",
+    "sets": "sets of classes",
+}
+"""What an option of `predict` adds."""
+REMARKS = {
+    "bounds": "Covered are the rows that were observed until their bound. Rows that were censored before it may have "
+    "their event after it: so the share of the times that is covered is at least the coverage, and at most the share "
+    "of the rows without an event before the bound."
+}
+
+
 def uncertainty(held_out: HeldOutPredictions, columns: Sequence[str]) -> Section | None:
     """Coverage against level, and intervals over the most important numeric one of the `columns`, or sizes of sets.
 
     None if no rows were held out, or too few.
     """
-    has_none = held_out.predictions.target.uncertainty == "none"
-    if held_out.split != "validation" or len(held_out) < MIN_ROWS or has_none:
+    method, cluster = held_out.head.uncertainty, group_numbers(held_out.table, held_out.config.data.group)
+    regions = _cross_regions(held_out, cluster, LEVELS)
+    if method is None or not regions:
         return None
-    cluster = group_numbers(held_out.table, held_out.config.data.group)
-    folds = calibration_folds(held_out.oof_mask, len(held_out), cluster)
-    levels = possible_levels(LEVELS, folds)
-    if LEVEL not in levels:
+    labeled = LabeledRows(held_out.y, held_out.weights, cluster)
+    of_levels = [region.coverage(held_out.predictions.target, labeled) for region in regions]
+    names, levels = [*of_levels[0]], [region.level for region in regions]
+    curves, tables, figures = list[tuple[str, list[float]]](), list[Table](), list[Figure]()
+    for name in names[:MAX_INTERVAL_TARGETS]:
+        scores = [of_level[name] for of_level in of_levels]
+        values = [figure.value for of_level in scores for figure in of_level.figures.values()]
+        if not np.isfinite(values).all() or max(of_level.coverage.size for of_level in scores) >= LARGEST_WIDTH:
+            continue
+        title = display(name, 30) if name is not None and len(names) > 1 else ""
+        curves.append((title, [score.coverage.share for score in scores]))
+        tables.append(_coverage_table(scores, title))
+        if name == names[0]:
+            at = levels.index(LEVEL)
+            figures += _beside(regions[at], scores[at], held_out, columns)
+    if not tables:
         return None
-    if held_out.predictions.target.uncertainty == "prediction_set":
-        return _sets(held_out, folds, levels, cluster)
-    if not held_out.predictions.target.has_upper_bound:
-        return _bounds(held_out, folds, levels, cluster)
-    return _intervals(held_out, folds, levels, cluster, columns)
+    (first, *others), kind = tables, next(iter(of_levels[0].values()))
+    parts: tuple[Part, ...] = (
+        *_uneven(held_out, method, cluster),
+        *([Paragraph(REMARKS[kind.name])] if kind.name in REMARKS else []),
+        Columns((_coverage_figure(levels, curves, first), *figures, *others)),
+        _method(held_out, method.option.replace("_", "-"), ADDED.get(kind.name, kind.title)),
+    )
+    return Section(kind.title.replace(" ", "-"), kind.title.capitalize(), parts, wide=True)
 
 
 def headline_intervals(held_out: HeldOutPredictions) -> Intervals | None:
     """The intervals at LEVEL of the scored rows, each calibrated by the other folds; None where there are none."""
-    cluster = group_numbers(held_out.table, held_out.config.data.group)
-    target = held_out.predictions.target
-    if held_out.split != "validation" or target.uncertainty != "interval" or not target.has_upper_bound:
-        return None
+    regions = _cross_regions(held_out, group_numbers(held_out.table, held_out.config.data.group), [LEVEL])
+    return regions[0].intervals if regions else None
+
+
+def _cross_regions(held_out: HeldOutPredictions, cluster: Integers | None, levels: Sequence[float]) -> list[Region]:
+    """The regions of the scored rows at those of the levels that are possible; none if LEVEL is not."""
+    method = held_out.head.uncertainty
+    if method is None or held_out.split != "validation" or len(held_out) < MIN_ROWS:
+        return []
     folds = calibration_folds(held_out.oof_mask, len(held_out), cluster)
-    if len(held_out) < MIN_ROWS or LEVEL not in possible_levels(LEVELS, folds):
-        return None
-    return Intervals(
-        *cross_intervals(held_out.predictions, held_out.y, folds, LEVEL, held_out.loss, held_out.signs), LEVEL
-    )
+    possible = possible_levels(levels, folds)
+    if LEVEL not in possible:
+        return []
+    rows = (held_out.predictions, held_out.y, folds)
+    return [cross_regions(method, *rows, level, held_out.loss, held_out.signs) for level in possible]
+
+
+@singledispatch
+def _beside(
+    region: Region, scores: CoverageScores, held_out: HeldOutPredictions, columns: Sequence[str]
+) -> tuple[Figure, ...]:
+    """What is drawn of the regions at LEVEL beside their coverage, of the first target, which has these scores."""
+    return ()
+
+
+@_beside.register
+def _(
+    region: Interval, scores: CoverageScores, held_out: HeldOutPredictions, columns: Sequence[str]
+) -> tuple[Figure, ...]:
+    first = display(held_out.predictions.target.names[0], 30)
+    figure = _over_feature(held_out, columns, (region.lower[:, 0], region.upper[:, 0]), first)
+    return () if figure is None else (figure,)
+
+
+@_beside.register
+def _(
+    region: PredictionSets, scores: CoverageScores, held_out: HeldOutPredictions, columns: Sequence[str]
+) -> tuple[Figure, ...]:
+    """The share of the rows by the number of classes in their sets."""
+    parts = scores.parts["by_size"]
+    rows = tuple((part.name, f"{part.rows:,}", *_shares(part)) for part in parts)
+    table = Table(f"Sets at {LEVEL:g} by size", ("size", "rows", "coverage", "95 % CI"), rows)
+    heights = np.array([part.rows / scores.coverage.rows for part in parts], np.float64)
+    edges = np.arange(len(heights) + 1, dtype=np.float64) - 0.5
+    ticks = tuple((float(i), part.name) for i, part in enumerate(parts))
+    axis = Axis("classes in the set", "share of the rows", ticks=ticks)
+    text = f"The share of the held-out rows by the number of classes that cannot be excluded at the level {LEVEL:g}."
+    return (bars("Sizes of prediction sets", text, axis, edges, heights, table),)
 
 
 def _method(held_out: HeldOutPredictions, option: str, what: str) -> Details:
@@ -315,99 +379,13 @@ def _method(held_out: HeldOutPredictions, option: str, what: str) -> Details:
     )
 
 
-def _intervals(
-    held_out: HeldOutPredictions,
-    folds: Integers,
-    levels: Sequence[float],
-    cluster: Integers | None,
-    names: Sequence[str],
-) -> Section | None:
-    target = held_out.predictions.target
-    curves, parts, over = list[tuple[str, list[float]]](), list[Part](), None
-    of_targets = [
-        cross_intervals(held_out.predictions, held_out.y, folds, level, held_out.loss, held_out.signs)
-        for level in levels
-    ]
-    for j, name in enumerate(target.names[:MAX_INTERVAL_TARGETS]):
-        bounds = [(lower[:, j], upper[:, j]) for lower, upper in of_targets]
-        with np.errstate(over="ignore", invalid="ignore"):
-            scores = [
-                interval_scores(held_out.y[:, j], lower, upper, level, held_out.weights, cluster)
-                for level, (lower, upper) in zip(levels, bounds, strict=True)
-            ]
-        if not all(np.isfinite(score.score) and score.coverage.size < LARGEST_WIDTH for score in scores):
-            continue
-        title = display(name, 30) if len(target.names) > 1 else ""
-        curves.append((title, [score.coverage.share for score in scores]))
-        parts.append(_coverage_table(scores, title))
-        if j == 0:
-            over = _over_feature(held_out, names, bounds[list(levels).index(LEVEL)], display(name, 30))
-    if not parts:
-        return None
-    first, *others = parts
-    assert isinstance(first, Table)
-    figures = (_coverage_figure(levels, curves, first), *([over] if over is not None else []))
-    how = _method(held_out, "interval", "the bounds of prediction intervals")
-    return Section(
-        "prediction-intervals",
-        "Prediction intervals",
-        (*_uneven(held_out, cluster), Columns((*figures, *others)), how),
-        wide=True,
-    )
-
-
-def _uneven(held_out: HeldOutPredictions, cluster: Integers | None) -> list[Notice]:
+def _uneven(held_out: HeldOutPredictions, method: ConformalMethod, cluster: Integers | None) -> list[Notice]:
     """The group of rows that the intervals cover less or more often than the level, as `nncli predict` says."""
     predictions, parts = held_out.predictions, [np.arange(len(held_out))]
-    covered = covered_rows(predictions, held_out.y, LEVEL, parts, held_out.loss)
-    group = uneven_coverage(LEVEL, covered, predictions, held_out.categories, cluster)
+    fitted = method.fitted(LEVEL, predictions, held_out.loss)
+    group = uneven_rows(LEVEL, fitted, predictions, held_out.y, parts, held_out.categories, cluster)
     kind = "out-of-fold" if held_out.is_out_of_fold else "validation"
     return [] if group is None else [Notice("warning", f"{group.note(predictions, kind)}.")]
-
-
-def _sets(held_out: HeldOutPredictions, folds: Integers, levels: Sequence[float], cluster: Integers | None) -> Section:
-    target = held_out.predictions.target
-    sets = cross_sets(held_out.predictions.values, held_out.y, folds, levels)
-    scores = [
-        set_scores(held_out.y, S, level, target.labels, held_out.weights, cluster)
-        for level, S in zip(levels, sets, strict=True)
-    ]
-    shares = [score.coverage.share for score in scores]
-    figure = _coverage_figure(levels, [("", shares)], _size_table(scores))
-    of_level = scores[list(levels).index(LEVEL)]
-    how, charts = _method(held_out, "prediction-set", "sets of classes"), Columns((figure, _sizes_figure(of_level)))
-    return Section("prediction-sets", "Prediction sets", (charts, how), wide=True)
-
-
-def _bounds(
-    held_out: HeldOutPredictions, folds: Integers, levels: Sequence[float], cluster: Integers | None
-) -> Section:
-    time, event = held_out.predictions.target.observed(held_out.y)
-    scores = [
-        bound_scores(
-            time, event, cross_bounds(held_out.predictions, held_out.y, folds, level), level, held_out.weights, cluster
-        )
-        for level in levels
-    ]
-    rows = tuple(
-        (
-            f"{score.level:g}",
-            *_shares(score.coverage),
-            format_number(score.coverage.size),
-            format_percent(score.events),
-        )
-        for score in scores
-    )
-    titles = ("level", "coverage", "95 % CI", "mean bound", "event before")
-    table = Table("Coverage of lower bounds", titles, rows)
-    figure = _coverage_figure(levels, [("", [score.coverage.share for score in scores])], table)
-    text = (
-        "Covered are the rows that were observed until their bound. Rows that were censored before it may have their "
-        "event after it: so the share of the times that is covered is at least the coverage, and at most the share of "
-        "the rows without an event before the bound."
-    )
-    how = _method(held_out, "interval", "lower bounds of the times")
-    return Section("lower-bounds", "Lower bounds", (Paragraph(text), Columns((figure,)), how), wide=True)
 
 
 def _coverage_figure(levels: Sequence[float], curves: Sequence[tuple[str, list[float]]], table: Table) -> Figure:
@@ -417,42 +395,16 @@ def _coverage_figure(levels: Sequence[float], curves: Sequence[tuple[str, list[f
     return lines("Coverage by level", text, axis, drawn, table, diagonal=True, dots=True)
 
 
-def _coverage_table(scores: Sequence[IntervalScores], name: str) -> Table:
-    titles = ("level", "coverage", "95 % CI", "mean width", "interval score")
-    rows = tuple(
-        (f"{score.level:g}", *_shares(score.coverage), format_number(score.coverage.size), format_number(score.score))
-        for score in scores
-    )
-    return Table(
-        f"{name}: coverage of prediction intervals" if name else "Coverage of prediction intervals", titles, rows
-    )
-
-
-def _size_table(scores: Sequence[SetScores]) -> Table:
-    titles = ("level", "coverage", "95 % CI", "classes a row", "one class", "no class")
-    rows = tuple(
-        (
-            f"{score.level:g}",
-            *_shares(score.coverage),
-            format_number(score.coverage.size),
-            *map(format_percent, (score.single, score.empty)),
-        )
-        for score in scores
-    )
-    return Table("Coverage of prediction sets", titles, rows)
-
-
-def _sizes_figure(scores: SetScores) -> Figure:
-    """The share of the rows by the number of classes in their sets."""
-    n = scores.coverage.rows
-    rows = tuple((part.name, f"{part.rows:,}", *_shares(part)) for part in scores.by_size)
-    table = Table(f"Sets at {LEVEL:g} by size", ("size", "rows", "coverage", "95 % CI"), rows)
-    heights = np.array([part.rows / n for part in scores.by_size], np.float64)
-    edges = np.arange(len(heights) + 1, dtype=np.float64) - 0.5
-    ticks = tuple((float(i), part.name) for i, part in enumerate(scores.by_size))
-    axis = Axis("classes in the set", "share of the rows", ticks=ticks)
-    text = f"The share of the held-out rows by the number of classes that cannot be excluded at the level {LEVEL:g}."
-    return bars("Sizes of prediction sets", text, axis, edges, heights, table)
+def _coverage_table(scores: Sequence[CoverageScores], name: str) -> Table:
+    shown = FIGURES.get(scores[0].name, tuple(scores[0].figures))
+    titles = ("level", "coverage", "95 % CI", *(scores[0].figures[figure].title for figure in shown))
+    rows = list[tuple[str, ...]]()
+    for score in scores:
+        figures = [score.figures[figure] for figure in shown]
+        cells = [(format_percent if figure.is_share else format_number)(figure.value) for figure in figures]
+        rows.append((f"{score.level:g}", *_shares(score.coverage), *cells))
+    what = f"coverage of {scores[0].title}"
+    return Table(f"{name}: {what}" if name else what.capitalize(), titles, tuple(rows))
 
 
 def _over_feature(
