@@ -112,14 +112,14 @@ def test_branches_on_the_kind_only_fall() -> None:
 
 def test_conditions_that_ask_for_a_kind_are_found() -> None:
     source = """
-if target.has_labels and x > 1: pass
+if loss.has_distribution and x > 1: pass
 y = [a for a in b if isinstance(a, Survival)]
 z = 1 if not loss.task == "regression" else 2
 w = type(target) is Numbers
-assert getattr(target, "has_curve")
+assert getattr(loss, "starts_at_mean")
 if x > 1: pass
 """
     asked = [question(test) for test in conditions(ast.parse(source))]
     assert [each for each in asked if each] == [
-        *("has_labels", "isinstance Survival", "task", "type(target)", "has_curve")
+        *("has_distribution", "isinstance Survival", "task", "type(target)", "starts_at_mean")
     ]

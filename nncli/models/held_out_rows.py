@@ -82,12 +82,6 @@ class RowCategories:
         return replace(self, codes=self.codes[rows])
 
 
-def signs_of(parts: Iterable[Truth]) -> tuple[int, ...]:
-    """For each target of the parts (rows, targets) 1 if no number is below 0, -1 if none is above, else 0."""
-    lowest, highest = (np.stack([end(part, axis=0) for part in parts if len(part)]) for end in (np.min, np.max))
-    return tuple(np.where((lowest >= 0).all(0), 1, np.where((highest <= 0).all(0), -1, 0)).tolist())
-
-
 @dataclass(frozen=True)
 class HeldOutRows:
     """Rows with targets and predictions; a single network counts as the only member of an ensemble.
@@ -97,8 +91,8 @@ class HeldOutRows:
     `predictions` are those that are scored. `baseline` (outputs,) is the prediction of the baseline for any row,
     or for an exposure of 1, and `baseline_quantiles` (targets, levels) are its quantiles where the loss has several.
     The rows are a random sample of `total` rows where there are too many.
-    `signs` (targets,) are those of all training and held-out rows, see `signs_of`, and `categories` those of the rows;
-    both are empty in runs of older versions, for classes, and for members.
+    `signs` (targets,) are those of all training and held-out rows, see `TargetBase.signs`, and `categories` those of
+    the rows; both are empty in runs of older versions, for classes, and for members.
     """
 
     row_numbers: RowIndices
@@ -124,8 +118,6 @@ class HeldOutRows:
     ) -> HeldOutRows:
         """The rows that are scored, with their row numbers, None for 1, 2 and so on; `training_y` gives the signs."""
         baseline, n = scored.baseline, len(scored.y)
-        target = scored.predictions.target
-        is_number = target.uncertainty == "interval" and not target.has_curve and not target.has_parts
         return cls(
             row_numbers=np.arange(1, n + 1) if numbers is None else numbers,
             y=scored.y,
@@ -138,7 +130,7 @@ class HeldOutRows:
             ),
             baseline_quantiles=None if baseline.quantiles is None else np.array(baseline.quantiles[0]),
             total=n,
-            signs=() if training_y is None or not is_number else signs_of([scored.y, training_y]),
+            signs=() if training_y is None else scored.predictions.target.signs([scored.y, training_y]),
             categories=tuple(categories),
         )
 

@@ -11,8 +11,8 @@ are predicted numbers or probabilities.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, Self, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 import numpy as np
 import polars as pl
@@ -44,6 +44,7 @@ from nncli.targets.wording import Wording
 
 if TYPE_CHECKING:
     from nncli.targets.scoring import Scoring
+    from nncli.targets.survival import SurvivalCurve
 
 Truth: TypeAlias = NDArray[Any]
 """True targets: class codes (rows,), or numbers (rows, targets) in their own units."""
@@ -71,6 +72,8 @@ class FitOptions(NamedTuple):
 
 
 UNSCALED = FitOptions()
+
+P = TypeVar("P")
 
 Scores: TypeAlias = ClassificationScores | tuple[ScoreValues, ...]
 """Scores of classes, or of each number."""
@@ -122,8 +125,6 @@ class TargetBase(TrainingBase):
     """Whether the classes are ordered, so that their codes are ranks."""
     has_temperature: ClassVar[bool] = False
     """Whether a temperature calibrates its probabilities."""
-    has_curve: ClassVar[bool] = False
-    """Whether predictions are curves over time, which have values at any time."""
     predicts_most_probable: ClassVar[bool] = True
     """Whether the class of a row is the most probable one, if there is no decision."""
     usual_class: ClassVar[str] = "most probable class"
@@ -246,6 +247,11 @@ class TargetBase(TrainingBase):
         return self.names
 
     @property
+    def curve(self) -> SurvivalCurve | None:
+        """The curve over time that its predicted values are of; None where they are of no curve."""
+        return None
+
+    @property
     def uncertainty(self) -> Uncertainty:
         """What conformal calibration gives: an interval of numbers or a set of classes; also the name of the option."""
         return "interval"
@@ -253,7 +259,7 @@ class TargetBase(TrainingBase):
     @property
     def gives(self) -> frozenset[str]:
         """What predictions can have, which some options need: probabilities, and an interval or a set."""
-        has = {"probabilities": self.has_probabilities, "curve": self.has_curve}
+        has = {"probabilities": self.has_probabilities, "curve": self.curve is not None}
         return frozenset({self.uncertainty, *(name for name, is_there in has.items() if is_there)}) - {"none"}
 
     def require(self, needed: Needed, option: UseOption, instead: Advice | None = None) -> None:
@@ -418,10 +424,6 @@ class TargetBase(TrainingBase):
     def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
         """The columns of predictions by name; with `proba` also of the probabilities, if there are any."""
 
-    def columns_at(self, values: Floats, times: Sequence[float]) -> Mapping[str, pl.Series]:
-        """The columns of a curve at some times; none without curves."""
-        return {}
-
     def program_columns(self, predictions: Predicted) -> Mapping[str, pl.Series]:
         """The columns that an exported program prints, by name."""
         return self.columns(predictions, proba=True)
@@ -434,37 +436,14 @@ class TargetBase(TrainingBase):
         """The labels of codes (rows,), in the type of the training table."""
         return pl.Series(name, list(self.labels), dtype=pl.String).gather(pl.Series(codes))
 
-    # Curves, of a kind that has them
-
-    @property
-    def time_edges(self) -> Floats:
-        """The times (bins + 1,), from 0 on, between which the logarithms of curves are straight."""
-        raise NotImplementedError(f"{self.title} has no curves")
-
-    def curve(self, values: Floats, times: Floats) -> Floats:
-        """The curves (rows, times) at some times, from predicted values."""
-        raise NotImplementedError(f"{self.title} has no curves")
-
-    def risk(self, values: Floats) -> Floats:
-        """A number (rows,) that is higher for rows whose event is expected earlier."""
-        raise NotImplementedError(f"{self.title} has no curves")
-
-    def log_curve(self, values: Floats) -> Floats:
-        """The logarithms (…, rows, bins + 1) of the curves at `time_edges`."""
-        raise NotImplementedError(f"{self.title} has no curves")
-
-    def lower_log_curve(self, values: Value) -> list[Value]:
-        """The operations of `log_curve`, a column (rows, 1) for each edge."""
-        raise NotImplementedError(f"{self.title} has no curves")
-
-    def observed(self, y: Truth) -> tuple[Floats, Mask]:
-        """The times (rows,) for which rows were observed, and whether each ended with the event."""
-        raise NotImplementedError(f"{self.title} has no curves")
-
     @property
     def shown_outputs(self) -> slice:
         """The outputs that partial dependence shows."""
         return slice(None)
+
+    def signs(self, truths: Iterable[Truth]) -> tuple[int, ...]:
+        """The signs (targets,) that bounds of numbers keep, by the targets y of all rows; none where they keep none."""
+        return ()
 
     # Members of an ensemble, folds and students
 
@@ -623,6 +602,12 @@ class TargetBase(TrainingBase):
         self, predictions: Predicted, y: Truth, row: int, error: float, form: Callable[[float], str] = format_number
     ) -> tuple[str, str, str]:
         """The actual and the predicted value of a row as text, and what `error_title` says of it."""
+
+
+def present(part: P | None) -> P:
+    """A part of a target that is there: an option that needs one is refused before by `TargetBase.require`."""
+    assert part is not None
+    return part
 
 
 def missing_target_error(table: Table, name: str, row: int) -> DataError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
@@ -328,6 +328,11 @@ class Numbers(TargetBase):
             spread = y.std(axis=0)
             relative = (error / np.where(spread > 0, spread, 1)).mean(axis=1)
             return np.asarray(relative), "mean absolute error in standard deviations"
+
+    def signs(self, truths: Iterable[Truth]) -> tuple[int, ...]:
+        """For each target 1 if no number is below 0, -1 if none is above, else 0."""
+        lowest, highest = (np.stack([end(y, axis=0) for y in truths if len(y)]) for end in (np.min, np.max))
+        return tuple(np.where((lowest >= 0).all(0), 1, np.where((highest <= 0).all(0), -1, 0)).tolist())
 
     @classmethod
     def loss_metric(cls, loss: Loss) -> str:

@@ -22,7 +22,7 @@ from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictions, ConformalPredictor, Guarantee, guarantee
 from nncli.models.ensemble import AnyModel
 from nncli.run_directory.run import Run
-from nncli.targets.base import Truth
+from nncli.targets.base import Truth, present
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.coverage import (
     BoundScores,
@@ -156,7 +156,7 @@ class Uncertainty:
                 )
             )
         if not target.has_upper_bound:
-            time, event = target.observed(y)
+            time, event = present(target.curve).observed(y)
             return UncertaintyScores(
                 bounds=tuple(
                     BoundEvaluation(

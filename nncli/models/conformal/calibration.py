@@ -46,7 +46,7 @@ from nncli.models.predictions import Predictions
 from nncli.nn.losses import MEDIAN, MIN_PROBABILITY, Loss
 from nncli.nn.program.program import Bounds
 from nncli.nn.program.values import Value, exp, join, log, maximum, select, smallest_sum
-from nncli.targets.base import Truth
+from nncli.targets.base import Truth, present
 from nncli.targets.metrics.conformal import (
     aps_scores,
     is_in_set,
@@ -372,27 +372,29 @@ class BoundCalibration:
 
     def predict(self, of_groups: Sequence[Predictions], codes: Integers) -> LowerBounds:
         """The bounds of rows, from the predictions of each group; `codes` (rows,) are those of the partition."""
-        target = of_groups[0].target
-        curves, parts = target.log_curve(np.stack([group.values for group in of_groups])), self.partition.parts(codes)
+        curve = present(of_groups[0].target.curve)
+        curves = curve.logarithms(np.stack([group.values for group in of_groups]))
+        parts = self.partition.parts(codes)
         lower = np.empty(len(parts))
         for p in np.unique(parts):
             rows = np.flatnonzero(parts == p)
-            lower[rows] = time_bounds(curves[:, rows], target.time_edges, self.scores[p], self.level)
+            lower[rows] = time_bounds(curves[:, rows], curve.times, self.scores[p], self.level)
         return LowerBounds(self.level, lower)
 
     def lower(
         self, target: Target, values: Sequence[Value], quantiles: Sequence[Value], exposure: Value | None = None
     ) -> Bounds:
         """The operations of `predict` for a partition of one part, from the values (rows, outputs) of each group."""
-        curves = [target.lower_log_curve(group) for group in values]
-        bound = lower_time_bounds(curves, target.time_edges, self.scores[0], self.level)
+        curve = present(target.curve)
+        curves = [curve.lower_logarithms(group) for group in values]
+        bound = lower_time_bounds(curves, curve.times, self.scores[0], self.level)
         return Bounds(self.level, bound.position, None)
 
 
 def time_scores(predictions: Predictions, y: Truth) -> Floats:
     """The scores (rows,) of rows for lower bounds of times."""
-    target = predictions.target
-    return observed_scores(target.log_curve(predictions.values), target.time_edges, target.observed(y)[0])
+    curve = present(predictions.target.curve)
+    return observed_scores(curve.logarithms(predictions.values), curve.times, curve.observed(y)[0])
 
 
 SCORES: dict[ConformityScore, Callable[[Floats], Floats]] = {"lac": lac_scores, "aps": aps_scores}
@@ -555,9 +557,9 @@ def cross_intervals(
 
 def cross_bounds(predictions: Predictions, y: Truth, folds: Integers, level: float) -> Floats:
     """The lower bounds (n,) of the times of rows with the targets y."""
-    target = predictions.target
+    curve = present(predictions.target.curve)
     (scores,) = cross_quantiles(time_scores(predictions, y), folds, [level])
-    return times_at(target.log_curve(predictions.values), target.time_edges, scores)
+    return times_at(curve.logarithms(predictions.values), curve.times, scores)
 
 
 def cross_sets(P: Floats, y: Integers, folds: Integers, levels: Sequence[float]) -> list[npt.NDArray[np.bool_]]:

@@ -50,6 +50,7 @@ from nncli.models.conformal.calibration import (
 from nncli.models.conformal.groups import OutOfFoldGroups
 from nncli.models.conformal.predictor import guarantee
 from nncli.models.conformal.uneven import uneven_coverage
+from nncli.targets.base import present
 from nncli.targets.metrics.amounts import lorenz_curve
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.coverage import (
@@ -382,7 +383,7 @@ def _sets(held_out: HeldOutPredictions, folds: Integers, levels: Sequence[float]
 def _bounds(
     held_out: HeldOutPredictions, folds: Integers, levels: Sequence[float], cluster: Integers | None
 ) -> Section:
-    time, event = held_out.predictions.target.observed(held_out.y)
+    time, event = present(held_out.predictions.target.curve).observed(held_out.y)
     scores = [
         bound_scores(
             time, event, cross_bounds(held_out.predictions, held_out.y, folds, level), level, held_out.weights, cluster
