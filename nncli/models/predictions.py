@@ -88,11 +88,12 @@ class Predictions:
 
     def part(self, j: int) -> Predictions:
         """The predictions of one of several targets."""
-        part, (values, levels) = self.target.parts[j], self.target.values_of_part(self.values, j)
-        if levels:
+        part = self.target.parts[j]
+        values = self.values[:, part.span]
+        if part.levels:
             loss = None if self.loss is None else self.loss.parts[j]
-            return Predictions(part, values[:, None, :], self.precision, levels=levels, loss=loss)
-        return Predictions(part, np.ascontiguousarray(values), self.precision)
+            return Predictions(part.target, values[:, None, :], self.precision, levels=part.levels, loss=loss)
+        return Predictions(part.target, np.ascontiguousarray(values), self.precision)
 
     def take(self, rows: npt.NDArray[np.int64 | np.bool_]) -> Predictions:
         """The rows at these positions, or of a mask."""

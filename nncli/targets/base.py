@@ -44,6 +44,7 @@ from nncli.targets.wording import Wording
 
 if TYPE_CHECKING:
     from nncli.targets.scoring import Scoring
+    from nncli.targets.several import TargetPart
     from nncli.targets.survival import SurvivalCurve
 
 Truth: TypeAlias = NDArray[Any]
@@ -140,9 +141,6 @@ class TargetBase(TrainingBase):
     error_title: ClassVar[str] = "error"
     """What the largest errors of rows are shown as."""
 
-    has_parts: ClassVar[bool] = False
-    """Whether it consists of several targets, its `parts`, each with a run of its own; a row may lack some of them."""
-
     if TYPE_CHECKING:  # fields or properties
 
         @property
@@ -154,8 +152,8 @@ class TargetBase(TrainingBase):
             """The names of the classes, or of the labels that a row may have; none for numbers."""
 
     @property
-    def parts(self) -> Sequence[Any]:
-        """The targets that it consists of; none for one target."""
+    def parts(self) -> tuple[TargetPart, ...]:
+        """The targets that it consists of, each with a run of its own; none for one target. A row may lack some."""
         return ()
 
     @property
@@ -165,14 +163,6 @@ class TargetBase(TrainingBase):
         Models of older versions add the logarithm of the exposure before the link instead.
         """
         return False
-
-    def of_part(self, y: Truth, j: int) -> tuple[Mask, Truth]:
-        """Which rows have target `j` of `parts`, and its values y there."""
-        raise NotImplementedError(f"{self.title} has no parts")
-
-    def values_of_part(self, values: Floats, j: int) -> tuple[Floats, tuple[float, ...]]:
-        """The predicted values (rows, values) of target `j` of `parts`, and their levels if they are quantiles."""
-        raise NotImplementedError(f"{self.title} has no parts")
 
     def other_labels(self, rare: Sequence[str]) -> dict[str, str]:
         """Other names for some labels, which tell nothing about the table."""
