@@ -116,7 +116,7 @@ class Predictions:
         """Temperature scaling of the probabilities, rounded to the precision: less confident for T above 1."""
         if T == 1.0:
             return self
-        points = self.target.at_temperature(self.points, T).astype(self.precision).astype(np.float64)
+        points = self.target.calibration.at(self.points, T).astype(self.precision).astype(np.float64)
         return replace(self, points=points)
 
     def frame(self, *, proba: bool = False) -> pl.DataFrame:

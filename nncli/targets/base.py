@@ -33,7 +33,6 @@ from nncli.targets.decision import Decision, decide
 from nncli.targets.explained import Explained
 from nncli.targets.head import Head
 from nncli.targets.metrics.bootstrap import ConfidenceInterval, Samples
-from nncli.targets.metrics.calibration import apply_temperature, lower_temperature
 from nncli.targets.metrics.classification import ClassificationScores
 from nncli.targets.metrics.metric import ScoreValues
 from nncli.targets.metrics.registry import BoundMetric, metric_names
@@ -124,8 +123,6 @@ class TargetBase(TrainingBase):
     """Whether predicted values are probabilities of the outputs: they are calibrated, decided by, and rounded."""
     has_order: ClassVar[bool] = False
     """Whether the classes are ordered, so that their codes are ranks."""
-    has_temperature: ClassVar[bool] = False
-    """Whether a temperature calibrates its probabilities."""
     predicts_most_probable: ClassVar[bool] = True
     """Whether the class of a row is the most probable one, if there is no decision."""
     usual_class: ClassVar[str] = "most probable class"
@@ -382,25 +379,9 @@ class TargetBase(TrainingBase):
         """The codes (rows,) of the predicted classes; of several labels 1 or 0 for each (rows, labels)."""
         return decide(values, self.labels, decision)
 
-    def at_temperature(self, values: Floats, T: float) -> Floats:
-        """Probabilities (rows, outputs) at a temperature other than 1."""
-        return apply_temperature(values, T)
-
-    def lower_temperature(self, values: Value, T: float) -> Value:
-        """The operations of `at_temperature`."""
-        return lower_temperature(values, T)
-
-    def as_classes(self, y: Truth, values: Floats, weights: Floats | None) -> tuple[Codes, Floats, Floats | None]:
-        """Codes (cells,), probabilities (cells, classes) and weights (cells,), by which a temperature is fitted."""
-        return y, values, weights
-
-    def distributions(self, values: Floats) -> tuple[Floats, ...]:
-        """Arrays (rows, outputs) of probabilities whose cells at the same places sum to 1, or those of each row."""
-        return (values,)
-
     def precision_of(self, precision: Precision) -> Precision:
         """The precision that predicted values are rounded to, by that of the network."""
-        return precision if self.has_probabilities else "float64"
+        return "float64"
 
     def shown(self, values: Floats) -> Floats:
         """The numbers that the columns of predictions show, from predicted ones or their quantiles."""
@@ -447,7 +428,7 @@ class TargetBase(TrainingBase):
 
     def accepts_loss(self, loss: LossBase, temperature: float = 1.0) -> bool:
         """Whether a model can have this loss, and probabilities of this temperature."""
-        return loss.task == self.task and (self.has_temperature or temperature == 1.0)
+        return loss.task == self.task and self.calibration.takes(temperature)
 
     def is_same(self, other: TargetBase) -> bool:
         """Whether two targets have the same columns and classes, so that predictions can be compared."""

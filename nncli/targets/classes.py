@@ -30,7 +30,7 @@ from nncli.targets.explained import Explained, ExplainedProbability, check_targe
 from nncli.targets.feature_scores import ClassScores, FeatureScores
 from nncli.targets.kind import Refusal, Setting, T
 from nncli.targets.metrics.bootstrap import ConfidenceInterval, Samples
-from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
+from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS, apply_temperature, lower_temperature
 from nncli.targets.metrics.classification import (
     POSITIVE_CLASS_METRICS,
     ClassificationScores,
@@ -48,6 +48,7 @@ from nncli.targets.monitoring import Binned, Monitoring, Tracked, TrackedClasses
 from nncli.targets.probabilities import Probabilities
 from nncli.targets.row_scores import Accuracy, RowScore
 from nncli.targets.scoring import Comparison, LinearFit, Measure, Scoring, SelectionLoss, fit_logistic, softmax
+from nncli.targets.training import ProbabilityCalibration
 from nncli.targets.views import (
     ClassProbabilities,
     Confusions,
@@ -64,6 +65,20 @@ from nncli.targets.wording import LabelWording, Wording
 INTEGER_TYPES = (pl.Int64, pl.UInt64, pl.Int128)
 
 
+@dataclass(frozen=True)
+class ClassCalibration(ProbabilityCalibration):
+    """The probabilities of all classes have one temperature."""
+
+    def takes(self, T: float) -> bool:
+        return True
+
+    def at(self, values: Floats, T: float) -> Floats:
+        return apply_temperature(values, T)
+
+    def lower(self, values: Value, T: float) -> Value:
+        return lower_temperature(values, T)
+
+
 class Classes(Probabilities):
     """A target of two or more classes, named as in the table. Of two classes the second is the positive one."""
 
@@ -72,7 +87,6 @@ class Classes(Probabilities):
     output_nouns: ClassVar[str] = "classes"
     has_labels: ClassVar[bool] = True
     has_probabilities: ClassVar[bool] = True
-    has_temperature: ClassVar[bool] = True
     calibrations: ClassVar[tuple[Calibration, ...]] = ("auto", "none", "temperature")
     epoch_metrics: ClassVar[tuple[str, ...]] = (CALIBRATED_LOG_LOSS.name,)
     cell_kind: ClassVar[Kind | None] = Kind.CATEGORICAL
@@ -169,6 +183,10 @@ class Classes(Probabilities):
     @classmethod
     def strata_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return names
+
+    @property
+    def calibration(self) -> ProbabilityCalibration:
+        return ClassCalibration()
 
     def no_temperature(self, *, is_monotone: bool, has_validation: bool) -> Refusal | None:
         if is_monotone and len(self.labels) > 2:

@@ -156,6 +156,13 @@ class KindBase(Spec):
     # Keys of the configuration
 
     @classmethod
+    def expected_calibration(cls, configured: Calibration) -> Calibration:
+        """Temperature or none, before the fit, by the configured calibration of a training with validation rows."""
+        if configured != "auto":
+            return configured
+        return "temperature" if "temperature" in cls.calibrations else "none"
+
+    @classmethod
     def refusal(cls, key: str, loss: str, names: tuple[str, ...]) -> Refusal | None:
         """Why one target of this kind does not take a key of the configuration, and a hint; None if it does."""
         match key:

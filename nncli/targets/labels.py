@@ -49,6 +49,7 @@ from nncli.targets.metrics.registry import METRICS, BoundMetric, metric_function
 from nncli.targets.metrics.sums import LabelSums, TrueSums
 from nncli.targets.monitoring import Monitoring
 from nncli.targets.scoring import Comparison, LinearFit, Measure, Scoring, SelectionLoss, fit_logistic
+from nncli.targets.training import ProbabilityCalibration
 from nncli.targets.views import ClassProbabilities, Intervals, LabelRates, OneClass, Reliability, View, Views
 from nncli.targets.wording import LabelWording, Wording
 
@@ -64,6 +65,27 @@ YES = frozenset(NO_YES.values())
 NO = frozenset(word for pair, yes in NO_YES.items() for word in pair if word != yes)
 
 
+@dataclass(frozen=True)
+class LabelCalibration(ProbabilityCalibration):
+    """The probabilities of all labels have one temperature, as of two classes each."""
+
+    def takes(self, T: float) -> bool:
+        return True
+
+    def at(self, values: Floats, T: float) -> Floats:
+        """σ(logit p / T) for each label."""
+        p, q = (np.log(np.maximum(x, MIN_PROBABILITY, dtype=np.float64)) for x in (values, 1.0 - values))
+        return logistic((p - q) / T)
+
+    def lower(self, values: Value, T: float) -> Value:
+        return lower_logistic((log(maximum(values, MIN_PROBABILITY)) - log(maximum(1.0 - values, MIN_PROBABILITY))) / T)
+
+    def as_classes(self, y: Truth, values: Floats, weights: Floats | None) -> tuple[Codes, Floats, Floats | None]:
+        """Every label of each row as a row of two classes."""
+        P, codes, cell_weights = as_two_classes(y, values, weights)
+        return codes, P, cell_weights
+
+
 class MultilabelTarget(JoinedColumns):
     """Two or more labels of which a row has any number, in the columns `names`: one for each, or one for all.
 
@@ -76,7 +98,6 @@ class MultilabelTarget(JoinedColumns):
     output_noun: ClassVar[str] = "label"
     output_nouns: ClassVar[str] = "labels"
     has_probabilities: ClassVar[bool] = True
-    has_temperature: ClassVar[bool] = True
     calibrations: ClassVar[tuple[Calibration, ...]] = ("auto", "none", "temperature")
     epoch_metrics: ClassVar[tuple[str, ...]] = (CALIBRATED_LOG_LOSS.name,)
     default_loss: ClassVar[str] = "binary_cross_entropy"
@@ -291,18 +312,9 @@ class MultilabelTarget(JoinedColumns):
     def program_outputs(self, outputs: Outputs, codes: int | None) -> Outputs:
         return replace(outputs, names=self.labels, decided=codes)
 
-    def at_temperature(self, values: Floats, T: float) -> Floats:
-        """σ(logit p / T) for each label."""
-        p, q = (np.log(np.maximum(x, MIN_PROBABILITY, dtype=np.float64)) for x in (values, 1.0 - values))
-        return logistic((p - q) / T)
-
-    def lower_temperature(self, values: Value, T: float) -> Value:
-        return lower_logistic((log(maximum(values, MIN_PROBABILITY)) - log(maximum(1.0 - values, MIN_PROBABILITY))) / T)
-
-    def as_classes(self, y: Truth, values: Floats, weights: Floats | None) -> tuple[Codes, Floats, Floats | None]:
-        """Every label of each row as a row of two classes."""
-        P, codes, cell_weights = as_two_classes(y, values, weights)
-        return codes, P, cell_weights
+    @property
+    def calibration(self) -> ProbabilityCalibration:
+        return LabelCalibration()
 
     def distributions(self, values: Floats) -> tuple[Floats, ...]:
         return values, 1.0 - values
@@ -443,7 +455,7 @@ class LabelViews(Views):
             w = None if weights is None else weights[present]
             return OneClass(y[present, k] == 1.0, predictions.values[present, k], w)
 
-        codes, P, w = self.target.as_classes(y, predictions.values, weights)
+        codes, P, w = self.target.calibration.as_classes(y, predictions.values, weights)
         reliability = Reliability("a label", P[:, 1], codes == 1, w, calibration_error(codes, P, w))
         return (ClassProbabilities(of_label, reliability),)
 

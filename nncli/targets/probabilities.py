@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from nncli.nn.arrays import Codes, Floats
+from nncli.nn.arrays import Codes, Floats, Precision
 from nncli.targets.base import TargetBase, Truth
 from nncli.targets.row_scores import RowScore
 from nncli.targets.training import Members, MemberSum, log_loss_factors
@@ -21,6 +21,13 @@ class Probabilities(TargetBase):
 
     def encoded_size(self, y: Truth) -> float:
         return 1.0
+
+    def precision_of(self, precision: Precision) -> Precision:
+        return precision
+
+    def distributions(self, values: Floats) -> tuple[Floats, ...]:
+        """Arrays (rows, outputs) of probabilities whose cells at the same places sum to 1, or those of each row."""
+        return (values,)
 
     def averaging_factors(
         self, members: Members, total: MemberSum, counts: Codes, scored: tuple[Floats, Truth, Floats | None]

@@ -155,7 +155,7 @@ def test_a_program_computes_temperatures_and_decisions_as_predictions_do(tempera
     builder = Builder()
     columns = [builder.input(NumberInput(name)) for name in ("x", "y")]
     p = join(columns)
-    value = p if temperature == 1.0 else target.lower_temperature(p, temperature)
+    value = p if temperature == 1.0 else target.calibration.lower(p, temperature)
     codes = target.lower_codes(value, THRESHOLDS)
     assert codes is not None
     outputs = target.program_outputs(Outputs(target.names, value.position), codes.position)
@@ -170,7 +170,7 @@ def test_a_program_computes_temperatures_and_decisions_as_predictions_do(tempera
 
 def test_a_temperature_scales_the_log_odds() -> None:
     target = MultilabelTarget(names=("a", "b"), labels=("a", "b"))
-    scaled = target.at_temperature(np.array([[0.8, 0.5]]), 2.0)
+    scaled = target.calibration.at(np.array([[0.8, 0.5]]), 2.0)
     assert scaled[0].tolist() == pytest.approx([2.0 / 3.0, 0.5])  # odds of 4 become 2
 
 
