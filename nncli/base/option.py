@@ -45,7 +45,7 @@ INPUT, SEARCH, TRAINING, GOAL, UNCERTAINTY = "Input", "Search", "Training", "Goa
 ADDRESS, LIMITS, ACCESS = "Address", "Limits", "Access"
 OUTPUT, DISPLAY = "Output", "Display"
 
-Needed: TypeAlias = Literal["probabilities", "curve", "prediction_set", "interval"]
+Needed: TypeAlias = Literal["probabilities", "curve", "prediction_set", "interval", "order"]
 """What predictions of a kind of target may have, and an option needs."""
 
 

@@ -92,12 +92,12 @@ def compare(
     # A file whose outputs have names may have them in another order.
     if sorted(exported.columns) != sorted(predicted.columns) or exported.height != predicted.height:
         raise ExportedFileError(_difference(predicted, exported))
-    is_class = predictions.target.has_labels
-    names = [name for name in predicted.columns if not (is_class and name == "prediction")]
+    classes = [column.name for column in predictions.target.monitoring().predicted_classes(predicted)]
+    names = [name for name in predicted.columns if name not in classes]
     numbers = [_compare_numbers(predicted[name], exported[name], max_ulp, row_name) for name in names]
     comparison = reduce(_beside, numbers, Comparison(max_ulp, predicted.height))
-    if is_class and "prediction" in predicted.columns:
-        return _compare_classes(comparison, predictions, exported["prediction"], row_name)
+    for name in classes:
+        comparison = _compare_classes(comparison, predictions, exported[name], row_name)
     return comparison
 
 
@@ -152,7 +152,7 @@ def _compare_classes(
     comparison: Comparison, predictions: Predictions, exported: pl.Series, row_name: RowName
 ) -> Comparison:
     target = predictions.target
-    labels = target.label_column(np.arange(len(target.labels)), "label")
+    labels = target.class_labels.every("label")
     codes = dict(zip(labels.to_list(), range(len(labels)), strict=True))
     theirs = np.array([codes.get(label, -1) for label in exported.cast(labels.dtype, strict=False).to_list()], np.int64)
     rows = np.flatnonzero(predictions.classes != theirs)
@@ -173,5 +173,7 @@ def _ties(predictions: Predictions, theirs: npt.NDArray[np.int64], max_ulp: int)
     for _ in range(max_ulp):
         P[row, ours] = np.nextafter(P[row, ours], np.float32(-np.inf))
         P[row, theirs] = np.nextafter(P[row, theirs], np.float32(np.inf))
-    nearer: Sequence[int] | npt.NDArray[np.int64] = target.decide(P.astype(np.float64), predictions.decision)
+    nearer: Sequence[int] | npt.NDArray[np.int64] = target.decision_rule.codes(
+        P.astype(np.float64), predictions.decision
+    )
     return (theirs >= 0) & (nearer == theirs)

@@ -57,7 +57,7 @@ class Predictions:
     @property
     def classes(self) -> npt.NDArray[np.int64]:
         """The codes of the predicted classes (rows,); of several labels 1 or 0 for each (rows, labels)."""
-        return self.target.decide(self.points, self.decision)
+        return self.target.decision_rule.codes(self.points, self.decision)
 
     @classmethod
     def of_rates(

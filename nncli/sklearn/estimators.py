@@ -219,6 +219,7 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
         """
         frame = features(self, X, reset=True)
         Y = labels(self, y)
+        self._are_labels = Y is not None
         if Y is not None:
             self.classes_ = np.arange(Y.shape[1])
             names = [free(f"y{j}", frame.columns) for j in range(Y.shape[1])]
@@ -236,11 +237,11 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
     def predict(self, X: Any) -> Array:
         """The class of each row of X, (rows,), or an indicator matrix of its labels, (rows, labels)."""
         P = self.predict_proba(X)
-        target = self._loaded.model.spec.target
-        if not target.has_labels:
-            return target.decide(P, None)
+        rule = self._loaded.model.spec.target.decision_rule
+        if self._are_labels:
+            return rule.codes(P, None)
         of_labels = np.array(self._label_positions())
-        return np.asarray(self.classes_[of_labels[target.decide(P[:, of_labels], None)]])
+        return np.asarray(self.classes_[of_labels[rule.codes(P[:, of_labels], None)]])
 
     def predict_proba(self, X: Any) -> Array:
         """The probability of each of `classes_`, (rows, classes); 0 for a class without weighted training rows.
@@ -248,7 +249,7 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
         Of labels, the probability of each, (rows, labels).
         """
         probabilities = self._predict(X, proba=True).drop("prediction").to_numpy().astype(np.float64)
-        if not self._loaded.model.spec.target.has_labels:
+        if self._are_labels:
             return np.asarray(probabilities)
         P = np.zeros((len(probabilities), len(self.classes_)))
         P[:, self._label_positions()] = probabilities

@@ -29,7 +29,8 @@ from nncli.nn.arrays import Codes, Floats, Mask, Precision, RowIndices
 from nncli.nn.losses import Loss, LossBase, TargetScaling
 from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value
-from nncli.targets.decision import Decision, decide
+from nncli.targets.class_labels import NO_CLASSES, ClassLabels
+from nncli.targets.decision import NO_DECISION, Decision, DecisionRule
 from nncli.targets.explained import Explained
 from nncli.targets.head import Head
 from nncli.targets.metrics.bootstrap import ConfidenceInterval, Samples
@@ -115,18 +116,6 @@ class TargetBase(TrainingBase):
     """What an output of the network stands for, in messages."""
     output_nouns: ClassVar[str] = "targets"
     """Several of them."""
-    probability_prefix: ClassVar[str] = "proba_"
-    """How the names of the columns begin that are added by `proba`."""
-    has_labels: ClassVar[bool] = False
-    """Whether a row belongs to one of some classes, whose names are `labels`; y holds their codes."""
-    has_probabilities: ClassVar[bool] = False
-    """Whether predicted values are probabilities of the outputs: they are calibrated, decided by, and rounded."""
-    has_order: ClassVar[bool] = False
-    """Whether the classes are ordered, so that their codes are ranks."""
-    predicts_most_probable: ClassVar[bool] = True
-    """Whether the class of a row is the most probable one, if there is no decision."""
-    usual_class: ClassVar[str] = "most probable class"
-    """What is predicted for a row without a decision."""
     has_upper_bound: ClassVar[bool] = True
     """Whether its intervals have an upper bound; of a time of which some rows are censored, only the lower is known."""
     family: ClassVar[Task] = "regression"
@@ -234,6 +223,16 @@ class TargetBase(TrainingBase):
         return self.names
 
     @property
+    def class_labels(self) -> ClassLabels:
+        """The classes of which a row has one; none where it has no class."""
+        return NO_CLASSES
+
+    @property
+    def decision_rule(self) -> DecisionRule:
+        """How predicted values become classes or labels."""
+        return NO_DECISION
+
+    @property
     def curve(self) -> SurvivalCurve | None:
         """The curve over time that its predicted values are of; None where they are of no curve."""
         return None
@@ -245,9 +244,8 @@ class TargetBase(TrainingBase):
 
     @property
     def gives(self) -> frozenset[str]:
-        """What predictions can have, which some options need: probabilities, and an interval or a set."""
-        has = {"probabilities": self.has_probabilities, "curve": self.curve is not None}
-        return frozenset({self.uncertainty, *(name for name, is_there in has.items() if is_there)}) - {"none"}
+        """What predictions can have, which some options need, as an interval or a set."""
+        return frozenset({self.uncertainty}) - {"none"}
 
     def require(self, needed: Needed, option: UseOption, instead: Advice | None = None) -> None:
         """Refuse an option that needs what predictions do not have, perhaps with another hint.
@@ -375,10 +373,6 @@ class TargetBase(TrainingBase):
         """
         return None
 
-    def decide(self, values: Floats, decision: Decision | None) -> Codes:
-        """The codes (rows,) of the predicted classes; of several labels 1 or 0 for each (rows, labels)."""
-        return decide(values, self.labels, decision)
-
     def precision_of(self, precision: Precision) -> Precision:
         """The precision that predicted values are rounded to, by that of the network."""
         return "float64"
@@ -395,6 +389,10 @@ class TargetBase(TrainingBase):
     def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
         """The columns of predictions by name; with `proba` also of the probabilities, if there are any."""
 
+    def is_probability(self, column: str) -> bool:
+        """Whether a column of predictions, by its name, is one that `proba` adds."""
+        return False
+
     def program_columns(self, predictions: Predicted) -> Mapping[str, pl.Series]:
         """The columns that an exported program prints, by name."""
         return self.columns(predictions, proba=True)
@@ -402,10 +400,6 @@ class TargetBase(TrainingBase):
     def complete_sets(self, included: Mask) -> Mask:
         """The sets (rows, classes) that are given for those of conformal calibration."""
         return included
-
-    def label_column(self, codes: Codes, name: str) -> pl.Series:
-        """The labels of codes (rows,), in the type of the training table."""
-        return pl.Series(name, list(self.labels), dtype=pl.String).gather(pl.Series(codes))
 
     @property
     def shown_outputs(self) -> slice:

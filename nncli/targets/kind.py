@@ -79,6 +79,11 @@ class KindBase(Spec):
         return ()
 
     @classmethod
+    def class_columns(cls, names: tuple[str, ...], *, ordered: bool = True) -> tuple[str, ...]:
+        """Those of the columns that are predicted as classes, also as `ordered` ones."""
+        return ()
+
+    @classmethod
     def strata_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the columns whose cells have the same shares in all parts of a split."""
         return ()

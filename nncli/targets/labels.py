@@ -26,7 +26,7 @@ from nncli.nn.losses.labels import logistic, lower_logistic
 from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value, is_nan, log, maximum, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, Uncertainty, rows_with_target
-from nncli.targets.decision import Decision, LabelThresholds, constant_thresholds
+from nncli.targets.decision import Decision, EachLabel
 from nncli.targets.explained import Explained, ExplainedProbability
 from nncli.targets.feature_scores import FeatureScores, NumberScores
 from nncli.targets.joined import JoinedColumns
@@ -97,7 +97,6 @@ class MultilabelTarget(JoinedColumns):
     noun: ClassVar[str] = "set of labels"
     output_noun: ClassVar[str] = "label"
     output_nouns: ClassVar[str] = "labels"
-    has_probabilities: ClassVar[bool] = True
     calibrations: ClassVar[tuple[Calibration, ...]] = ("auto", "none", "temperature")
     epoch_metrics: ClassVar[tuple[str, ...]] = (CALIBRATED_LOG_LOSS.name,)
     default_loss: ClassVar[str] = "binary_cross_entropy"
@@ -273,15 +272,12 @@ class MultilabelTarget(JoinedColumns):
     # Outputs of the network, and predictions
 
     @property
+    def decision_rule(self) -> EachLabel:
+        return EachLabel(self.labels)
+
+    @property
     def is_whole(self) -> bool:
         return self.separator is not None or self.names == self.labels
-
-    def decide(self, values: Floats, decision: Decision | None) -> Codes:
-        """1 for a predicted label and 0 for another one (rows, labels)."""
-        return self._thresholds(decision).classes(values, self.labels)
-
-    def _thresholds(self, decision: Decision | None) -> LabelThresholds:
-        return decision if isinstance(decision, LabelThresholds) else constant_thresholds(self.labels)
 
     def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
         """`prediction`, the labels of a row; with `proba` also `proba_LABEL` for each label."""
@@ -291,9 +287,7 @@ class MultilabelTarget(JoinedColumns):
         columns = {"prediction": pl.Series("prediction", words, dtype=pl.String).gather(which.ravel())}
         if proba:
             for j, label in enumerate(self.labels):
-                columns[self.probability_prefix + label] = pl.Series(
-                    predictions.values[:, j].astype(predictions.precision)
-                )
+                columns[self.prefix + label] = pl.Series(predictions.values[:, j].astype(predictions.precision))
         return columns
 
     def program_columns(self, predictions: Predicted) -> Mapping[str, pl.Series]:
@@ -307,7 +301,7 @@ class MultilabelTarget(JoinedColumns):
         }
 
     def lower_codes(self, values: Value, decision: Decision | None) -> Value | None:
-        return select(is_nan(values), values, self._thresholds(decision).lower(values, self.labels))
+        return select(is_nan(values), values, self.decision_rule.lower(values, decision))
 
     def program_outputs(self, outputs: Outputs, codes: int | None) -> Outputs:
         return replace(outputs, names=self.labels, decided=codes)
@@ -332,7 +326,7 @@ class MultilabelTarget(JoinedColumns):
         metric = metric_function(name, self.family)
         if decision is None or not METRICS[name].of_classes:
             return metric
-        return lambda y, P, weights: metric(y, self.decide(P, decision).astype(np.float64), weights)
+        return lambda y, P, weights: metric(y, self.decision_rule.codes(P, decision).astype(np.float64), weights)
 
     def scores(self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss) -> LabelScores:
         return label_scores(y, predictions.values, self.labels, weights, predictions.classes == 1)
@@ -406,7 +400,7 @@ class MultilabelTarget(JoinedColumns):
     def view(self, predictions: Predicted, y: Truth, weights: Floats | None, intervals: Intervals | None) -> LabelRates:
         """Precision, recall and F1 of each label, with its threshold."""
         scores = label_scores(y, predictions.values, self.labels, weights, predictions.classes == 1)
-        return LabelRates(scores.by_class, self._thresholds(predictions.decision).thresholds)
+        return LabelRates(scores.by_class, self.decision_rule.thresholds(predictions.decision).thresholds)
 
     def outcome(
         self, predictions: Predicted, y: Truth, row: int, error: float, form: Callable[[float], str] = format_number

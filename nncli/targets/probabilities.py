@@ -14,6 +14,15 @@ class Probabilities(TargetBase):
     """The interface of a target whose predicted values are probabilities."""
 
     peak_learning_rate: ClassVar[float] = 0.04
+    prefix: ClassVar[str] = "proba_"
+    """How the names of the columns of probabilities begin."""
+
+    @property
+    def gives(self) -> frozenset[str]:
+        return super().gives | {"probabilities"}
+
+    def is_probability(self, column: str) -> bool:
+        return column.startswith(self.prefix)
 
     @property
     def row_score(self) -> RowScore | None:

@@ -148,8 +148,7 @@ class SurvivalTarget(JoinedColumns):
     noun: ClassVar[str] = "time to an event"
     output_noun: ClassVar[str] = "time"
     output_nouns: ClassVar[str] = "times"
-    has_probabilities: ClassVar[bool] = True
-    probability_prefix: ClassVar[str] = PREFIX
+    prefix: ClassVar[str] = PREFIX
     has_upper_bound: ClassVar[bool] = False
     family: ClassVar[Task] = SURVIVAL
     default_loss: ClassVar[str] = "survival"
@@ -321,6 +320,10 @@ class SurvivalTarget(JoinedColumns):
         """The targets whose loss is the expected one of the predicted times."""
         before = np.concatenate([np.ones((len(values), 1)), values[:, :-1]], axis=1)
         return np.concatenate([values, before - values], axis=1).astype(precision)
+
+    @property
+    def gives(self) -> frozenset[str]:
+        return super().gives | {"curve"}
 
     @property
     def curve(self) -> SurvivalCurve:

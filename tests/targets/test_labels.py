@@ -141,8 +141,8 @@ THRESHOLDS = LabelThresholds(labels=("a", "b"), thresholds=(0.2, 0.9), goal=High
 def test_thresholds_decide_each_label_and_are_inclusive() -> None:
     target = MultilabelTarget(names=("a", "b"), labels=("a", "b"))
     P = np.array([[0.2, 0.9], [0.5, 0.5], [nan, 0.1]])
-    assert target.decide(P, None).tolist() == [[0, 1], [1, 1], [0, 0]]
-    assert target.decide(P, THRESHOLDS).tolist() == [[1, 1], [1, 0], [0, 0]]
+    assert target.decision_rule.codes(P, None).tolist() == [[0, 1], [1, 1], [0, 0]]
+    assert target.decision_rule.codes(P, THRESHOLDS).tolist() == [[1, 1], [1, 0], [0, 0]]
     assert THRESHOLDS.fits(("a", "b"))
     assert not THRESHOLDS.fits(("b", "a"))
     assert Predictions(target, P[:2], decision=THRESHOLDS).frame()["prediction"].to_list() == ["a|b", "a"]

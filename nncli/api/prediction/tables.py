@@ -179,7 +179,7 @@ def predict_whole_table(
             profile = profiled.predictions[1]
         elif conformal is not None:
             valid = predict_valid(model, table, options, conformal.predict)
-        elif proba or not model.spec.target.has_labels:
+        elif proba:
             valid = predict_valid(model, table, options, model.predict)
         else:
             valid = predict_valid(model, table, options, partial(predict_classes, model))

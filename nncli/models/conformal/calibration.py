@@ -409,7 +409,7 @@ class PredictionSets:
 
     def columns(self, target: Target) -> dict[str, pl.Series]:
         """set_90, whose cells are lists of classes."""
-        labels = target.label_column(np.arange(len(target.labels)), "set")
+        labels = target.class_labels.every("set")
         classes = pl.Series(np.nonzero(self.included)[1], dtype=pl.Int64)
         return {set_column(self.level): lists_of(labels.gather(classes), self.included.sum(axis=1))}
 
