@@ -306,7 +306,8 @@ class Classes(Probabilities):
         return columns
 
     def lower_codes(self, values: Value, decision: Decision | None) -> Value | None:
-        return select(is_nan(values.columns([0])), -1.0, self.decision_rule.lower(values, decision))
+        codes = self.decision_rule.lower(values, decision)
+        return select(is_nan(values.columns([0])), -1.0, codes)
 
     def program_outputs(self, outputs: Outputs, codes: int | None) -> Outputs:
         return replace(outputs, labels=self.labels, label_type=self.label_type, codes=codes)
