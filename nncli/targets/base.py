@@ -106,7 +106,13 @@ class Predicted(Protocol):
 
 
 class TargetBase(TrainingBase):
-    """A kind of target, fitted on the training rows; a saved model tells kinds apart by `task`."""
+    """A kind of target, fitted on the training rows; a saved model tells kinds apart by `task`.
+
+    A kind has `names` and `labels`, and must do what is abstract: what comes first. All else it may do: a part, or a
+    method, that it does not have is that of numbers, or gives nothing. Rooms above call the parts: those that depend on
+    the target alone are `parts`, `class_labels`, `decision_rule`, `calibration` and `curve`; those that depend on its
+    loss, too, are of its `head`.
+    """
 
     plugin_kind: ClassVar[str | None] = "targets"
 
@@ -137,6 +143,110 @@ class TargetBase(TrainingBase):
         def labels(self) -> tuple[str, ...]:
             """The names of the classes, or of the labels that a row may have; none for numbers."""
 
+    # What a kind must do: cells
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> Self:
+        """Fit the target to the training rows of a table.
+
+        Raises:
+            DataError: a cell cannot be an answer, or the rows do not suffice.
+        """
+
+    @abstractmethod
+    def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
+        """The target of a model whose members have these `targets`, of which this is the first.
+
+        `positive` is the second of two classes.
+        """
+
+    @abstractmethod
+    def read(self, table: Table) -> Truth:
+        """The targets y of a table.
+
+        Raises:
+            DataError: a cell is missing, or cannot be an answer; names its row.
+        """
+
+    @abstractmethod
+    def cell_errors(self, table: Table) -> list[tuple[str, list[CellErrors]]]:
+        """The cells of each target that cannot be read."""
+
+    @abstractmethod
+    def hash_cells(self, table: Table) -> list[Hashes]:
+        """A hash of each cell (rows,), for each target."""
+
+    # What a kind must do: predictions and their scores
+
+    @abstractmethod
+    def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
+        """The columns of predictions by name; with `proba` also of the probabilities, if there are any."""
+
+    @abstractmethod
+    def scoring(self, loss: Loss) -> Scoring:
+        """How predictions by a loss are compared."""
+
+    @abstractmethod
+    def metric(self, name: str, decision: Decision | None = None) -> BoundMetric:
+        """A metric as a function of (y, values, weights); the mean over several targets. NaN when undefined.
+
+        A `decision` makes classes of the probabilities.
+
+        Raises:
+            UsageError: there is no such metric for the target.
+        """
+
+    @abstractmethod
+    def scores(self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss) -> Scores:
+        """Every metric. `weights` (rows,) are sample weights, or None."""
+
+    @abstractmethod
+    def samples(self, predictions: Predicted, y: Truth, W: Samples, names: Sequence[str], loss: Loss) -> list[Samples]:
+        """(resamples, names) for each target: metrics for every row of weights in `W` (resamples, rows)."""
+
+    @abstractmethod
+    def baseline(self, y: Truth, weights: Floats | None) -> Floats:
+        """The values (outputs,) that the baseline predicts for any row, from the training rows."""
+
+    @abstractmethod
+    def row_errors(self, predictions: Predicted, y: Truth) -> tuple[Floats, str]:
+        """An error of each row (rows,) that everyone understands, and its name."""
+
+    # What a kind must do: comparisons of models
+
+    @classmethod
+    @abstractmethod
+    def loss_metric(cls, loss: Loss) -> str:
+        """The metric that goes with a loss."""
+
+    @abstractmethod
+    def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:
+        """A loss of each row (rows,) whose mean goes with the metric, for paired tests."""
+
+    @classmethod
+    @abstractmethod
+    def test_loss_name(cls, metric: str) -> str:
+        """The name of `test_losses`."""
+
+    @abstractmethod
+    def is_mean_of_rows(self, metric: str) -> bool:
+        """Whether the metric is the mean of `test_losses`, or the root of it."""
+
+    # What a kind must do: pictures and words
+
+    @abstractmethod
+    def view(self, predictions: Predicted, y: Truth, weights: Floats | None, intervals: Intervals | None) -> View:
+        """What the picture of the predictions of some rows is made of; `intervals` are those of numbers, if known."""
+
+    @abstractmethod
+    def outcome(
+        self, predictions: Predicted, y: Truth, row: int, error: float, form: Callable[[float], str] = format_number
+    ) -> tuple[str, str, str]:
+        """The actual and the predicted value of a row as text, and what `error_title` says of it."""
+
+    # What a kind may do: parts, of which each does nothing by itself, and what is said of it
+
     @property
     def parts(self) -> tuple[TargetPart, ...]:
         """The targets that it consists of, each with a run of its own; none for one target. A row may lack some."""
@@ -157,15 +267,6 @@ class TargetBase(TrainingBase):
     def without_cells(self) -> Self:
         """The target with rounded numbers where it holds cells of single rows, as a private run keeps it."""
         return self
-
-    @classmethod
-    @abstractmethod
-    def fit(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> Self:
-        """Fit the target to the training rows of a table.
-
-        Raises:
-            DataError: a cell cannot be an answer, or the rows do not suffice.
-        """
 
     @classmethod
     def class_order(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> tuple[str, ...]:
@@ -191,10 +292,6 @@ class TargetBase(TrainingBase):
         """The parts of this target with the loss that it is learned by."""
         parts = self.scoring(loss), self.explained(), self.monitoring(), self.wording(), self.views(loss)
         return Head(self, loss, *parts)
-
-    @abstractmethod
-    def scoring(self, loss: Loss) -> Scoring:
-        """How predictions by a loss are compared."""
 
     def explained(self) -> Explained:
         """Which output an explanation is of."""
@@ -273,22 +370,6 @@ class TargetBase(TrainingBase):
     def truth_columns(self) -> tuple[tuple[str, bool], ...]:
         """The columns of y of a kind that reads text and has no classes by name, and whether each is yes or no."""
         return tuple((name, True) for name in self.output_names)
-
-    @abstractmethod
-    def read(self, table: Table) -> Truth:
-        """The targets y of a table.
-
-        Raises:
-            DataError: a cell is missing, or cannot be an answer; names its row.
-        """
-
-    @abstractmethod
-    def cell_errors(self, table: Table) -> list[tuple[str, list[CellErrors]]]:
-        """The cells of each target that cannot be read."""
-
-    @abstractmethod
-    def hash_cells(self, table: Table) -> list[Hashes]:
-        """A hash of each cell (rows,), for each target."""
 
     def truth_texts(self, y: Truth) -> Truth:
         """The targets as people know them: the names of classes, or the numbers."""
@@ -385,10 +466,6 @@ class TargetBase(TrainingBase):
         """The operations of `shown`."""
         return values
 
-    @abstractmethod
-    def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
-        """The columns of predictions by name; with `proba` also of the probabilities, if there are any."""
-
     def is_probability(self, column: str) -> bool:
         """Whether a column of predictions, by its name, is one that `proba` adds."""
         return False
@@ -441,13 +518,6 @@ class TargetBase(TrainingBase):
         aligned[:, has_own] = values[:, positions[has_own]]
         return aligned
 
-    @abstractmethod
-    def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
-        """The target of a model whose members have these `targets`, of which this is the first.
-
-        `positive` is the second of two classes.
-        """
-
     # Arrays in files
 
     @property
@@ -467,24 +537,6 @@ class TargetBase(TrainingBase):
         """The metrics that a configuration may name."""
         return metric_names(cls.family, cls.task_name())
 
-    @abstractmethod
-    def metric(self, name: str, decision: Decision | None = None) -> BoundMetric:
-        """A metric as a function of (y, values, weights); the mean over several targets. NaN when undefined.
-
-        A `decision` makes classes of the probabilities.
-
-        Raises:
-            UsageError: there is no such metric for the target.
-        """
-
-    @abstractmethod
-    def scores(self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss) -> Scores:
-        """Every metric. `weights` (rows,) are sample weights, or None."""
-
-    @abstractmethod
-    def samples(self, predictions: Predicted, y: Truth, W: Samples, names: Sequence[str], loss: Loss) -> list[Samples]:
-        """(resamples, names) for each target: metrics for every row of weights in `W` (resamples, rows)."""
-
     def interval_rows(self, y: Truth) -> dict[str, int]:
         """The number of rows that a metric depends on, by its name, where it is not all."""
         return {}
@@ -495,20 +547,12 @@ class TargetBase(TrainingBase):
         """The intervals of the metrics, by name, that are shares of some rows, so that no resamples are needed."""
         return {}
 
-    @abstractmethod
-    def baseline(self, y: Truth, weights: Floats | None) -> Floats:
-        """The values (outputs,) that the baseline predicts for any row, from the training rows."""
-
     def row_losses(self, loss: Loss, predicted: Floats, y: Truth, scale: Floats | float) -> Floats:
         """The training loss of each row (rows,) from the points, in units that suit several targets.
 
         `scale` is that of the target the model was trained with.
         """
         return loss.per_row(predicted, self.loss_targets(y))
-
-    @abstractmethod
-    def row_errors(self, predictions: Predicted, y: Truth) -> tuple[Floats, str]:
-        """An error of each row (rows,) that everyone understands, and its name."""
 
     def surprises(self, predictions: Predicted, y: Truth) -> Floats:
         """The errors (rows,) by which rows with the largest ones are found."""
@@ -517,34 +561,17 @@ class TargetBase(TrainingBase):
     # Choosing among models
 
     @classmethod
-    @abstractmethod
-    def loss_metric(cls, loss: Loss) -> str:
-        """The metric that goes with a loss."""
-
-    @classmethod
     def verdict_metric(cls, loss: Loss) -> str:
         """The metric by which a model is better than the baseline or not."""
         has_metric = loss.deviance_power is not None or loss.has_distribution
         return cls.loss_metric(loss) if has_metric else "rmse"
 
-    @abstractmethod
-    def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:
-        """A loss of each row (rows,) whose mean goes with the metric, for paired tests."""
-
     @classmethod
-    @abstractmethod
-    def test_loss_name(cls, metric: str) -> str:
-        """The name of `test_losses`."""
-
-    @abstractmethod
-    def is_mean_of_rows(self, metric: str) -> bool:
-        """Whether the metric is the mean of `test_losses`, or the root of it."""
+    def difference(cls, metric: str, loss: Loss, other: Loss) -> str | None:
+        """Why the metric of a model with one loss is not that of one with the other; None if both are comparable."""
+        return None
 
     # Words and pictures for reports
-
-    @abstractmethod
-    def view(self, predictions: Predicted, y: Truth, weights: Floats | None, intervals: Intervals | None) -> View:
-        """What the picture of the predictions of some rows is made of; `intervals` are those of numbers, if known."""
 
     def format(self, value: float, form: Callable[[float], str] = format_number) -> str:
         """A predicted value, or an error, as text; numbers are written by `form`."""
@@ -561,12 +588,6 @@ class TargetBase(TrainingBase):
     def describe_output(self, output: str) -> str:
         """What the predicted value of an output is."""
         return f"prediction of {output}"
-
-    @abstractmethod
-    def outcome(
-        self, predictions: Predicted, y: Truth, row: int, error: float, form: Callable[[float], str] = format_number
-    ) -> tuple[str, str, str]:
-        """The actual and the predicted value of a row as text, and what `error_title` says of it."""
 
 
 def present(part: P | None) -> P:

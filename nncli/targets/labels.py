@@ -18,7 +18,7 @@ from nncli.base.spec import Calibration, DistinctTexts, StrictStr, Task
 from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.data.columns.hashing import Hashes, hash_numbers
 from nncli.data.columns.parsing import CellErrors, raise_first, read_text
-from nncli.data.columns.spellings import NO_YES, category_keys
+from nncli.data.columns.spellings import NO, YES, category_keys
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask, Precision, RowIndices
 from nncli.nn.losses import MIN_PROBABILITY, Loss
@@ -61,8 +61,6 @@ MAX_CELLS = 50_000_000
 """Rows times labels at most."""
 MAX_SHOWN = 4
 """Labels of a row that reports show."""
-YES = frozenset(NO_YES.values())
-NO = frozenset(word for pair, yes in NO_YES.items() for word in pair if word != yes)
 
 
 @dataclass(frozen=True)
@@ -473,11 +471,6 @@ class MultilabelWording(LabelWording):
             case "interval":
                 return "needs numbers; this model predicts labels, each with a probability", instead
         return super().refusal(needed)
-
-
-def are_yes_no(cells: pl.Series) -> bool:
-    """Whether all cells of text mean yes or no, or are missing."""
-    return bool(category_keys(cells.drop_nulls(), folds_case=True).is_in(list(YES | NO)).all())
 
 
 def _check_one_separator(table: Table, name: str, separator: str) -> None:

@@ -35,7 +35,7 @@ from nncli.targets.kind import L
 from nncli.targets.metrics.amounts import DEVIANCE_NAMES, amount_metrics, deviance_name, deviances
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.metric import Metric, ScoreValues, plugin_metrics, resampled_scores
-from nncli.targets.metrics.registry import BoundMetric, metric_function, metric_title
+from nncli.targets.metrics.registry import CRPS, PINBALL, BoundMetric, metric_function, metric_title
 from nncli.targets.metrics.regression import (
     REGRESSION_METRICS,
     RegressionResamples,
@@ -66,7 +66,7 @@ from nncli.targets.views import (
     Views,
 )
 
-PINBALL, CRPS, DEVIANCE = "pinball", "crps", "_deviance"
+DEVIANCE = "_deviance"
 NAMED_POWERS = {name: power for power, name in DEVIANCE_NAMES.items()}
 ABSOLUTE_ERRORS = ("mae", "median_absolute_error", "mape")
 MAX_SHOWN = 4
@@ -360,6 +360,14 @@ class Numbers(TargetBase):
                 return loss.per_row(predictions.points / units, y / unit)
             measure = MAE() if metric in ABSOLUTE_ERRORS else MSE()
             return measure.per_row(predictions.values / unit, y / unit)
+
+    @classmethod
+    def difference(cls, metric: str, loss: Loss, other: Loss) -> str | None:
+        if metric == PINBALL and loss.quantile_levels != other.quantile_levels:
+            return "other quantiles are predicted than trials are compared by"
+        if metric == CRPS and (loss.type, loss.quantile_levels) != (other.type, other.quantile_levels):
+            return "the CRPS is of another kind of distribution, or of other levels"
+        return None
 
     @classmethod
     def test_loss_name(cls, metric: str) -> str:

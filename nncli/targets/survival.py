@@ -18,8 +18,7 @@ from nncli.base.rounding import rounded_apart
 from nncli.base.spec import DistinctTexts, PositiveFloat, StrictStr, Task
 from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.data.columns.hashing import Hashes, hash_numbers
-from nncli.data.columns.parsing import CellErrors, numbers_and_errors, raise_first, read_text, unit_of
-from nncli.data.columns.spellings import NO_YES, category_keys
+from nncli.data.columns.parsing import CellErrors, numbers_and_errors, raise_first, unit_of
 from nncli.data.sample_weights import row_counts
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask, Precision
@@ -30,7 +29,7 @@ from nncli.nn.program.values import Value, log, maximum, minimum, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, Uncertainty, missing_target_error
 from nncli.targets.decision import Decision
 from nncli.targets.explained import Explained, ExplainedProbability, Shorten
-from nncli.targets.joined import JoinedColumns
+from nncli.targets.joined import JoinedColumns, events
 from nncli.targets.kind import Refusal
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.registry import BUILT_IN, BoundMetric, metric_function, metric_title
@@ -52,19 +51,6 @@ from nncli.targets.wording import Wording
 
 MOST_BINS, EVENTS_PER_BIN = 20, 8
 """Bins of time at most, and the events that each has at least, unless the loss says how many there are."""
-EVENT_WORDS = frozenset(NO_YES.values()) | {
-    "died",
-    "dead",
-    "death",
-    "deceased",
-    "event",
-    "failed",
-    "failure",
-    "churned",
-}
-CENSORED_WORDS = frozenset(word for pair, yes in NO_YES.items() for word in pair if word != yes) | {
-    *("alive", "living", "survived", "censored", "censor", "active", "none"),
-}
 PREFIX = "survival_"
 """How the names of the columns of the survival at a time begin."""
 GROUPS = 3
@@ -609,27 +595,6 @@ class SurvivalWording(Wording):
 def survival_name(time: float) -> str:
     """The column of the survival at a time."""
     return f"{PREFIX}{time:.12g}"
-
-
-def are_events(table: Table, name: str) -> bool:
-    """Whether the cells of a column tell which rows have an event, and some have it and others not."""
-    y, errors = events(table, name)
-    return not errors and {*np.unique(y)} == {0.0, 1.0}
-
-
-def events(table: Table, name: str) -> tuple[Floats, list[CellErrors]]:
-    """1 for an event, 0 for none and NaN for an empty cell (rows,), and the other cells, which are NaN too."""
-    cells = read_text(table, name)
-    words = category_keys(cells, folds_case=True)
-    is_event, is_censored = (
-        words.is_in(list(kind)).fill_null(False).to_numpy() for kind in (EVENT_WORDS, CENSORED_WORDS)
-    )
-    y = np.where(is_event, 1.0, np.where(is_censored, 0.0, np.nan))
-    others: Mask = np.isnan(y) & cells.is_not_null().to_numpy()
-    hint = "Write 1 for an event and 0 for a censored row, or yes and no."
-    if others.any() and set(words.drop_nulls().unique().to_list()) == {"1", "2"}:
-        hint = f"{hint} In the data sets of R, 1 is often a censored row and 2 an event."
-    return y, CellErrors.of(others, "does not tell whether the event happened", hint)
 
 
 @dataclass(frozen=True)
