@@ -16,7 +16,10 @@ from pathlib import Path
 from nncli.nn.losses import Loss
 from nncli.nn.losses.base import LossBase
 from nncli.targets.base import TargetBase
+from nncli.targets.head import Head
+from nncli.targets.kind import KindBase
 from nncli.targets.target import KINDS
+from nncli.targets.training import TrainingBase
 from tests.cli.support import ROOT
 from tests.test_architecture import TREES
 from tests.unions import members
@@ -35,6 +38,12 @@ FLAGS = {
     "is_classification",
 }
 """All flags of targets and losses, and what else is asked of a kind."""
+PARTS = {"curve"}
+"""The parts of targets that may be None, which `TargetBase.require` asks for and no room."""
+CHECKS = {"is_whole"}
+"""What is asked of a fitted target whatever its kind: whether a file has all of it."""
+LEFT = {"has_upper_bound", "has_rates"}
+"""The flags of kinds that are left."""
 RESULTS = {
     *("SurvivalCurves", "Threshold", "CostMatrix", "LabelThresholds", "RankCuts", "ClassificationScores"),
     *("PredictedClasses", "ClassificationLoss", "EventLoss", "DistributionLoss", "LocationScaleLoss", "AmountLoss"),
@@ -63,6 +72,11 @@ def question(test: ast.expr) -> str | None:
                 names = {str(getattr(part, "id", getattr(part, "attr", ""))) for part in ast.walk(classes)}
                 if names & CLASSES:
                     return f"isinstance {', '.join(sorted(names & CLASSES))}"
+            case ast.Compare(
+                left=ast.Attribute(value=ast.Name(id="target") | ast.Attribute(attr="target"), attr=attr),
+                comparators=[ast.Constant(value=None)],
+            ) if attr in PARTS:
+                return attr
             case ast.Compare(left=left, comparators=others):
                 if any(isinstance(each, ast.Attribute) and each.attr == "task" for each in (left, *others)):
                     return "task"
@@ -112,14 +126,25 @@ def test_branches_on_the_kind_only_fall() -> None:
 
 def test_conditions_that_ask_for_a_kind_are_found() -> None:
     source = """
-if target.has_labels and x > 1: pass
+if loss.has_distribution and x > 1: pass
 y = [a for a in b if isinstance(a, Survival)]
 z = 1 if not loss.task == "regression" else 2
 w = type(target) is Numbers
-assert getattr(target, "has_curve")
+assert getattr(loss, "starts_at_mean")
+assert target.curve is not None
 if x > 1: pass
 """
     asked = [question(test) for test in conditions(ast.parse(source))]
     assert [each for each in asked if each] == [
-        *("has_labels", "isinstance Survival", "task", "type(target)", "has_curve")
+        *("has_distribution", "isinstance Survival", "task", "type(target)", "starts_at_mean", "curve")
     ]
+
+
+def test_no_flag_of_a_head_or_a_target_names_a_family_of_kinds() -> None:
+    """A boolean that is true for some kinds is wrong for the next one; a part that does nothing is not."""
+    flags = set[str]()
+    for base in (Head, TargetBase, TrainingBase, KindBase):
+        flags |= {name for name, kind in base.__annotations__.items() if kind in ("bool", "ClassVar[bool]")}
+        properties = {name: each.fget for name, each in vars(base).items() if isinstance(each, property)}
+        flags |= {name for name, read in properties.items() if read and read.__annotations__["return"] == "bool"}
+    assert flags <= CHECKS | LEFT

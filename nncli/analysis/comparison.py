@@ -131,10 +131,8 @@ def _flat(resolved: ResolvedConfig) -> Iterator[tuple[str, str]]:
     if (loss := resolved.loss) is not None:
         has_validation = config.validation != 0.0 or (config.is_ensemble and config.bagging_mode != "seeds")
         document["metric"] = monitor_name(config, kind_of(loss), has_validation=has_validation)
-        calibrates = config.calibration == "temperature" or (
-            config.calibration == "auto" and kind_of(loss).has_temperature and has_validation
-        )
-        document["calibration"] = "temperature" if calibrates else "none"
+        expected = kind_of(loss).expected_calibration(config.calibration)
+        document["calibration"] = expected if has_validation or config.calibration != "auto" else "none"
     yield from _pairs(document)
 
 
@@ -590,6 +588,6 @@ def log_choices(path: Path, held_out: HeldOutPredictions) -> float:
         folders = whole.member_folders if whole.members > 1 else ()
         members = [read_manifest(path / folder) for folder in folders] or [whole]
         total += sum(log(max(manifest.epochs, 1)) for manifest in members)
-    if held_out.predictions.target.has_temperature and config.calibration != "none":
+    if held_out.predictions.target.expected_calibration(config.calibration) == "temperature":
         total += 0.5 * log(len(held_out))
     return total

@@ -178,16 +178,10 @@ def held_out_evidence(held_out: HeldOutPredictions) -> tuple[HeldOutScore | None
         return None, None
     target, metric = held_out.predictions.target, held_out.predictions.target.verdict_metric(held_out.loss)
     linear, missed = linear_benchmark(held_out), None
-    if target.has_labels:
-        codes, counts = held_out.predictions.classes, np.bincount(held_out.y, minlength=len(target.labels))
-        recalls = {
-            int(c): float((codes[held_out.y == c] == c).mean())
-            for c in np.flatnonzero((counts > 0) & (counts < len(held_out) / len(target.labels)))
-        }
-        if recalls:
-            worst = min(recalls, key=lambda c: recalls[c])
-            share = float(counts[worst]) / len(held_out)
-            missed = ClassRecall(target.labels[worst], int(counts[worst]), share, recalls[worst], len(target.labels))
+    if rare := held_out.head.scoring.rare_classes(held_out.predictions, held_out.y):
+        worst = min(rare, key=lambda each: each.recall)
+        share = worst.rows / len(held_out)
+        missed = ClassRecall(worst.label, worst.rows, share, worst.recall, len(target.labels))
     scores = held_out.scores_with_intervals()
     score = next((score for score in scores.scores if score.name == metric), None)
     if score is None or score.value is None or score.baseline is None:

@@ -15,7 +15,6 @@ from nncli.nn.arrays import Array, Codes, Floats
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import Residual
-from nncli.nn.losses import ClassificationLoss, LossBase
 from nncli.nn.network import Network
 from nncli.nn.optim.optimizers import Sgd
 from nncli.nn.optim.schedules import ConstantRate
@@ -59,7 +58,7 @@ def training_history(
     def snapshot(step: int) -> None:
         weights = {name: _rounded(state.parameters.by_name[name]) for name in _drawn(network)}
         value = _loss(arguments, state.parameters, rows)
-        fitted = None if grid is None else _rounded(_shown(arguments.loss, _outputs(network, state.parameters, grid)))
+        fitted = None if grid is None else _rounded(arguments.loss.drawn(_outputs(network, state.parameters, grid)))
         snapshots.append({"step": step, "loss": value, "weights": weights, "fit": fitted})
 
     summed = 0.0
@@ -139,14 +138,6 @@ def _outputs(network: Network, parameters: Parameters, X: Array, codes: Codes | 
 def _loss(arguments: TrainingArguments, parameters: Parameters, rows: Dataset) -> float:
     Z = _outputs(arguments.network, parameters, rows.X, rows.codes)
     return arguments.loss.bind(Z, rows.y, rows.weights).forward()
-
-
-def _shown(loss: LossBase, Z: Array) -> Floats:
-    """What is drawn of outputs: a number, the probability of the second of two classes, or the likeliest class."""
-    P = loss.inverse_link(Z)
-    if not isinstance(loss, ClassificationLoss):
-        return P[:, 0]
-    return P[:, 1] if P.shape[1] == 2 else P.argmax(1).astype(np.float64)
 
 
 def _grid(network: Network, rows: Dataset) -> Floats | None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 
 from nncli.analysis.evaluation.held_out import sample_weight_column
@@ -59,8 +58,7 @@ class Loaded:
     @property
     def classes(self) -> tuple[Any, ...] | None:
         """The class labels, of the training table's type, in the order of the probabilities; None for regression."""
-        target, classes = self.model.spec.target, self.model.spec.head.scoring.classes
-        return tuple(target.label_column(np.arange(len(classes)), "class")) or None
+        return tuple(self.model.spec.target.class_labels.every("class")) or None
 
     @operation(PredictOptions)
     def predict(self, data: TableLocation | Frame, options: PredictOptions) -> pl.DataFrame:

@@ -192,10 +192,9 @@ class RunDescription:
     def _target_text(self) -> str:
         if self.task is None:
             return ""
-        from nncli.targets.classes import ClassificationTarget
-        from nncli.targets.target import kind_of_task
+        from nncli.targets.target import KINDS, kind_of_task
 
-        kind = kind_of_task(self.task) or ClassificationTarget
+        kind = kind_of_task(self.task) or KINDS["classification"]
         classes = f", {len(self.classes):,} {kind.output_nouns}: {kind.listed(self.classes)}" if self.classes else ""
         return f"{join_quoted(self.target)} ({self.task}{classes})"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import singledispatch
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +33,8 @@ from nncli.run_directory.loader import check_not_removed
 from nncli.run_directory.manifest import HELD_OUT, Manifest
 from nncli.run_directory.run import Run
 from nncli.run_directory.saved_decision import read_decision, save_decision
-from nncli.targets.decision import CostMatrix, Decision
-from nncli.targets.threshold_goals import FixedThreshold
+from nncli.targets.decision import CostMatrix, Decision, DecisionRule, EachLabel
+from nncli.targets.threshold_goals import AnyGoal, FixedThreshold
 
 
 def threshold_with(run: str | Path, options: ThresholdOptions) -> ThresholdAnalysis:
@@ -69,26 +70,8 @@ def threshold_with(run: str | Path, options: ThresholdOptions) -> ThresholdAnaly
         raise UsageError("the run predicts no classes, so it needs no threshold", location=Location(source=str(run)))
     if options.kappa:
         analysis = analyze_ranks(opened.path, manifest, rows)
-    elif not target.has_labels:
-        if positive is not None or costs is not None:
-            option = use("costs" if positive is None else "positive")
-            what = "classes, of which a row has one" if positive is None else "two classes"
-            goals = [part for name in ("f1", "recall", "precision", "cost") for part in (use(name), ", ")]
-            hint = Advice("Leave it out: each label has a threshold, chosen by ", *goals[:-1], " or ", use("at"), ".")
-            raise UsageError(
-                Advice(option, f" is for {what}, and a row of this run has any number of labels"), hint=hint
-            )
-        analysis = analyze_labels(opened.path, manifest, rows, target, goal)
-    elif isinstance(goal, FixedThreshold) and costs is not None:
-        goal = with_costs(goal, read_costs(costs, target.labels), positive)
-        analysis = analyze_threshold(opened, manifest, rows, target, positive, goal)
-    elif costs is None:
-        analysis = analyze_threshold(opened, manifest, rows, target, positive, goal)
     else:
-        if positive is not None:
-            message = Advice(use("positive"), " is for a threshold, and costs are of every class")
-            raise UsageError(message, hint="Leave one out.")
-        analysis = analyze_costs(opened.path, manifest, rows, read_costs(costs, target.labels))
+        analysis = _analysis(target.decision_rule, opened, manifest, rows, options, goal)
     if options.save:
         cost = [figure.value for figure in analysis.achieved if figure.name == "cost"]
         save_decision(opened, analysis.decision, *cost)
@@ -96,6 +79,48 @@ def threshold_with(run: str | Path, options: ThresholdOptions) -> ThresholdAnaly
 
 
 threshold = operation(ThresholdOptions)(threshold_with)
+
+
+@singledispatch
+def _analysis(
+    rule: DecisionRule,
+    run: Run,
+    manifest: Manifest,
+    rows: HeldOutRows,
+    options: ThresholdOptions,
+    goal: AnyGoal | None,
+) -> ThresholdAnalysis:
+    """The analysis of classes, of which a row has one, by a goal or by costs."""
+    costs, positive, use, target = options.costs, options.positive, ThresholdOptions.use, rows.predictions.target
+    if isinstance(goal, FixedThreshold) and costs is not None:
+        goal = with_costs(goal, read_costs(costs, target.labels), positive)
+        return analyze_threshold(run, manifest, rows, target, positive, goal)
+    if costs is None:
+        return analyze_threshold(run, manifest, rows, target, positive, goal)
+    if positive is not None:
+        message = Advice(use("positive"), " is for a threshold, and costs are of every class")
+        raise UsageError(message, hint="Leave one out.")
+    return analyze_costs(run.path, manifest, rows, read_costs(costs, target.labels))
+
+
+@_analysis.register
+def _(
+    rule: EachLabel,
+    run: Run,
+    manifest: Manifest,
+    rows: HeldOutRows,
+    options: ThresholdOptions,
+    goal: AnyGoal | None,
+) -> ThresholdAnalysis:
+    """The analysis of labels, of which a row has any number."""
+    costs, positive, use = options.costs, options.positive, ThresholdOptions.use
+    if positive is not None or costs is not None:
+        option = use("costs" if positive is None else "positive")
+        what = "classes, of which a row has one" if positive is None else "two classes"
+        goals = [part for name in ("f1", "recall", "precision", "cost") for part in (use(name), ", ")]
+        hint = Advice("Leave it out: each label has a threshold, chosen by ", *goals[:-1], " or ", use("at"), ".")
+        raise UsageError(Advice(option, f" is for {what}, and a row of this run has any number of labels"), hint=hint)
+    return analyze_labels(run.path, manifest, rows, rows.predictions.target, goal)
 
 
 def clear_threshold(run: str | Path) -> Decision | None:

@@ -350,7 +350,7 @@ def _given_rows(
     else:
         with Scratch() as scratch:
             table = load_table(config, as_source(data), scratch, spec.dialect)
-            store = drop_missing_targets(table, config, every=not spec.target.has_parts)
+            store = drop_missing_targets(table, config)
             encoded = encode(config, store, spec.encoder, spec.target, spec.network, prepared.training, None)
         dataset, at_hand, n_rows = encoded.dataset, _numbers(encoded), len(table)
     position = {number: i for i, number in reversed([*enumerate(at_hand)])}

@@ -45,7 +45,7 @@ INPUT, SEARCH, TRAINING, GOAL, UNCERTAINTY = "Input", "Search", "Training", "Goa
 ADDRESS, LIMITS, ACCESS = "Address", "Limits", "Access"
 OUTPUT, DISPLAY = "Output", "Display"
 
-Needed: TypeAlias = Literal["probabilities", "classes", "curve", "prediction_set", "interval"]
+Needed: TypeAlias = Literal["probabilities", "classes", "curve", "prediction_set", "interval", "order"]
 """What predictions of a kind of target may have, and an option needs."""
 ConformityScore: TypeAlias = Literal["lac", "aps"]
 """The score of a class: 1 - its probability, or the total probability of the classes that are more probable."""

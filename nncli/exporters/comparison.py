@@ -158,7 +158,7 @@ def _compare_classes(
     comparison: Comparison, predictions: Predictions, exported: pl.Series, row_name: RowName
 ) -> Comparison:
     target = predictions.target
-    labels = target.label_column(np.arange(len(target.labels)), "label")
+    labels = target.class_labels.every("label")
     codes = dict(zip(labels.to_list(), range(len(labels)), strict=True))
     theirs = np.array([codes.get(label, -1) for label in exported.cast(labels.dtype, strict=False).to_list()], np.int64)
     rows = np.flatnonzero(predictions.classes != theirs)
@@ -179,5 +179,7 @@ def _ties(predictions: Predictions, theirs: npt.NDArray[np.int64], max_ulp: int)
     for _ in range(max_ulp):
         P[row, ours] = np.nextafter(P[row, ours], np.float32(-np.inf))
         P[row, theirs] = np.nextafter(P[row, theirs], np.float32(np.inf))
-    nearer: Sequence[int] | npt.NDArray[np.int64] = target.decide(P.astype(np.float64), predictions.decision)
+    nearer: Sequence[int] | npt.NDArray[np.int64] = target.decision_rule.codes(
+        P.astype(np.float64), predictions.decision
+    )
     return (theirs >= 0) & (nearer == theirs)

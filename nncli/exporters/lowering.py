@@ -158,7 +158,7 @@ def _lower_member(model: Model, builder: Builder, inputs: Mapping[str, ProgramIn
 
 def _at_temperature(target: Target, P: Value, T: float, precision: Precision) -> Value:
     """The operations of `Predictions.with_temperature`."""
-    return P if T == 1.0 else round_to(precision, target.lower_temperature(P, T))
+    return P if T == 1.0 else round_to(precision, target.calibration.lower(P, T))
 
 
 def _lower_mean(model: AnyModel, members: Sequence[LoweredPredictions], precision: Precision) -> LoweredPredictions:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -251,8 +252,8 @@ def _proposed_loss(config: Config, targets: Table, loss: Loss) -> tuple[str, str
 def _class_orders(config: Config, targets: Table, loss: Loss) -> list[Finding]:
     """The order of the classes of each target, or a warning that it is not understood."""
     findings = list[Finding]()
-    for name, of_target in zip(config.data.target, loss.parts or [loss] * len(config.data.target), strict=False):
-        rows, part = targets.take(rows_with_target(targets, (name,))), config.of_target(name, of_target)
+    for name, of_target in zip(config.data.target, loss.of_each(len(config.data.target)), strict=False):
+        rows, part = targets.take(rows_with_target(targets, (name,))), config.of_target(name, cast("Loss", of_target))
         options = FitOptions(positive=part.positive_class, order=part.data.order or ())
         try:
             labels = kind_of(of_target).class_order(rows, (name,), options)

@@ -141,7 +141,7 @@ class Ensemble:
 
     def part(self, j: int) -> Ensemble:
         """The ensemble of one of several targets."""
-        update = {"target": self.spec.target.parts[j], "loss": self.spec.loss.parts[j]}
+        update = {"target": self.spec.target.parts[j].target, "loss": self.spec.loss.parts[j]}
         return Ensemble(self.spec.model_copy(update=update), tuple(member.part(j) for member in self.members))
 
     def anomalies(self, table: Table) -> Anomalies:

@@ -89,12 +89,6 @@ def _relative(predictions: Predictions, values: npt.NDArray[np.float64]) -> npt.
     return values if predictions.context is None else predictions.context.relative(values)
 
 
-def signs_of(parts: Iterable[Truth]) -> tuple[int, ...]:
-    """For each target of the parts (rows, targets) 1 if no number is below 0, -1 if none is above, else 0."""
-    lowest, highest = (np.stack([end(part, axis=0) for part in parts if len(part)]) for end in (np.min, np.max))
-    return tuple(np.where((lowest >= 0).all(0), 1, np.where((highest <= 0).all(0), -1, 0)).tolist())
-
-
 @dataclass(frozen=True)
 class HeldOutRows:
     """Rows with targets and predictions; a single network counts as the only member of an ensemble.
@@ -104,8 +98,8 @@ class HeldOutRows:
     `predictions` are those that are scored. `baseline` (outputs,) is the prediction of the baseline for any row,
     or what is relative to its context, and `baseline_quantiles` (targets, levels) its quantiles of a loss of several.
     The rows are a random sample of `total` rows where there are too many.
-    `signs` (targets,) are those of all training and held-out rows, see `signs_of`, and `categories` those of the rows;
-    both are empty in runs of older versions, for classes, and for members.
+    `signs` (targets,) are those of all training and held-out rows, see `TargetBase.signs`, and `categories` those of
+    the rows; both are empty in runs of older versions, for classes, and for members.
     """
 
     row_numbers: RowIndices
@@ -131,9 +125,8 @@ class HeldOutRows:
     ) -> HeldOutRows:
         """The rows that are scored, with their row numbers, None for 1, 2 and so on; `training_y` gives the signs."""
         baseline, n = scored.baseline, len(scored.y)
-        target = scored.predictions.target
         is_offset = baseline.context is not None and baseline.context.offset is not None
-        are_numbers = not is_offset and target.number_columns(target.names) == target.names
+        target = scored.predictions.target
         return cls(
             row_numbers=np.arange(1, n + 1) if numbers is None else numbers,
             y=scored.y,
@@ -146,7 +139,7 @@ class HeldOutRows:
                 None if baseline.quantiles is None else np.array(_relative(baseline, baseline.quantiles)[0])
             ),
             total=n,
-            signs=() if training_y is None or not are_numbers else signs_of([scored.y, training_y]),
+            signs=() if training_y is None or is_offset else target.signs([scored.y, training_y]),
             categories=tuple(categories),
         )
 

@@ -19,8 +19,8 @@ from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel, Ensemble, shared_anomalies
 from nncli.models.model import Model
+from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Codes
-from nncli.targets.decision import CostMatrix, Decision, Threshold
 from nncli.targets.target import Target
 
 MIN_ROWS = 4_096
@@ -42,16 +42,16 @@ class PredictedClasses:
     """The codes of the predicted classes (rows,), and the anomalies among the rows."""
 
     target: Target
-    codes: Codes
+    classes: Codes
     anomalies: Anomalies = field(default_factory=Anomalies)
 
     def frame(self, *, proba: bool = False) -> pl.DataFrame:
         """The column `prediction`, as of `Predictions.frame`; there are no probabilities."""
-        return pl.DataFrame({"prediction": self.target.label_column(self.codes, "prediction")})
+        return pl.DataFrame({"prediction": self.target.class_labels.column(self.classes, "prediction")})
 
 
-def predict_classes(model: AnyModel, table: Table) -> PredictedClasses:
-    """Predict the class of every row of a table, as `predict` of a classification model does.
+def predict_classes(model: AnyModel, table: Table) -> PredictedClasses | Predictions:
+    """Predict the class of every row of a table, as `predict` does; all predictions where that takes no longer.
 
     Raises:
         DataError: a column is missing, or a cell of a numeric column is not a number.
@@ -60,29 +60,16 @@ def predict_classes(model: AnyModel, table: Table) -> PredictedClasses:
     members = model.members if isinstance(model, Ensemble) else (model,)
     decision = model.spec.decision
     is_worth_it = len(table) >= MIN_ROWS and all(m.spec.network.layout.n_decayed >= MIN_WEIGHTS for m in members)
-    is_one_probability = target.predicts_most_probable and not isinstance(decision, CostMatrix)
-    can_round = is_one_probability and all(member.predictor.can_round for member in members)
-    if not (is_worth_it and can_round):
-        predictions = model.predict(table)
-        return PredictedClasses(target, predictions.classes, predictions.anomalies)
+    margin = target.decision_rule.margin(decision)
+    if margin is None or not (is_worth_it and all(member.predictor.can_round for member in members)):
+        return model.predict(table)
     with limit_blas_threads(1), np.errstate(all="ignore"):
         values, error, anomalies = _approximate(model, members, table)
-    codes = target.decide(values, decision)
-    uncertain = np.flatnonzero(~_is_certain(values, error, target.labels, decision))
+    codes = target.decision_rule.codes(values, decision)
+    uncertain = np.flatnonzero(~(margin(values) > error + ROUNDING))
     if len(uncertain):
         codes[uncertain] = model.predict(table.take(uncertain)).classes
     return PredictedClasses(target, codes, anomalies)
-
-
-def _is_certain(
-    values: Floats, error: Floats, labels: Sequence[str], decision: Decision | None
-) -> npt.NDArray[np.bool_]:
-    """Whether the values (rows, classes) give the class beyond their error (rows,)."""
-    if isinstance(decision, Threshold):
-        distance = np.abs(values[:, labels.index(decision.positive)] - decision.threshold)
-        return np.asarray(distance > error + ROUNDING)
-    top = np.partition(values, -2, axis=1)[:, -2:]
-    return np.asarray(top[:, 1] - top[:, 0] > 2.0 * (error + ROUNDING))
 
 
 def _approximate(model: AnyModel, members: Sequence[Model], table: Table) -> tuple[Floats, Floats, Anomalies]:

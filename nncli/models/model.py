@@ -151,7 +151,7 @@ class Model:
         for name, view in parameters.by_name.items():
             whole = self.parameters.by_name[name]
             view[...] = whole if whole.shape == view.shape else whole[..., outputs]
-        update = {"target": spec.target.parts[j], "loss": loss, "network": network}
+        update = {"target": spec.target.parts[j].target, "loss": loss, "network": network}
         return Model(spec.model_copy(update=update), parameters)
 
     @cached_property

@@ -58,7 +58,7 @@ class Predictions:
     @property
     def classes(self) -> npt.NDArray[np.int64]:
         """The codes of the predicted classes (rows,); of several labels 1 or 0 for each (rows, labels)."""
-        return self.target.decide(self.points, self.decision)
+        return self.target.decision_rule.codes(self.points, self.decision)
 
     def in_context(self, context: RowContext) -> Predictions:
         """The predictions of rows with this context, where the points are relative to it."""
@@ -96,11 +96,12 @@ class Predictions:
 
     def part(self, j: int) -> Predictions:
         """The predictions of one of several targets."""
-        part, (values, levels) = self.target.parts[j], self.target.values_of_part(self.values, j)
-        if levels:
+        part = self.target.parts[j]
+        values = self.values[:, part.span]
+        if part.levels:
             loss = None if self.loss is None else self.loss.parts[j]
-            return Predictions(part, values[:, None, :], self.precision, levels=levels, loss=loss)
-        return Predictions(part, np.ascontiguousarray(values), self.precision)
+            return Predictions(part.target, values[:, None, :], self.precision, levels=part.levels, loss=loss)
+        return Predictions(part.target, np.ascontiguousarray(values), self.precision)
 
     def take(self, rows: npt.NDArray[np.int64 | np.bool_]) -> Predictions:
         """The rows at these positions, or of a mask."""
@@ -124,7 +125,7 @@ class Predictions:
         """Temperature scaling of the probabilities, rounded to the precision: less confident for T above 1."""
         if T == 1.0:
             return self
-        points = self.target.at_temperature(self.points, T).astype(self.precision).astype(np.float64)
+        points = self.target.calibration.at(self.points, T).astype(self.precision).astype(np.float64)
         return replace(self, points=points)
 
     def frame(self, *, proba: bool = False) -> pl.DataFrame:

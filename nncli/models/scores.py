@@ -21,8 +21,15 @@ from nncli.targets.metrics.bootstrap import BootstrapResampler, ConfidenceInterv
 from nncli.targets.metrics.classification import ClassificationScores
 from nncli.targets.metrics.intervals import WITHOUT_SKILL, difference_interval, score_interval
 from nncli.targets.metrics.metric import ScoreValues
-from nncli.targets.metrics.registry import METRICS, RELATIVE_LOSS, has_baseline, higher_is_better, is_better, with_class
-from nncli.targets.number import CRPS
+from nncli.targets.metrics.registry import (
+    CRPS,
+    METRICS,
+    RELATIVE_LOSS,
+    has_baseline,
+    higher_is_better,
+    is_better,
+    with_class,
+)
 from nncli.targets.target import Target
 
 S = TypeVar("S", bound=ScoreValues)

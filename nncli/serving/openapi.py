@@ -392,8 +392,8 @@ def value_text(value: float | str) -> str:
 def prediction_schema(model: ServedModel) -> Json:
     """The prediction of a row."""
     columns = empty_predictions(model)
-    prefix, method = model.model.spec.target.probability_prefix, model.model.spec.head.uncertainty
-    required = [name for name in columns.columns if not name.startswith(prefix)]
+    method = model.model.spec.head.uncertainty
+    required = [name for name in columns.columns if not model.model.spec.target.is_probability(name)]
     patterns: Json = {"interval": {"^(lower|upper)_[0-9]": NUMBER}, "prediction_set": {"^set_[0-9]": {"type": "array"}}}
     return {
         "type": "object",

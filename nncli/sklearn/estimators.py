@@ -37,13 +37,14 @@ from nncli.sklearn.validation import (
     survival,
     weights,
 )
+from nncli.targets.base import present
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.conformal import Interval, LowerBounds, PredictionSets
 from nncli.targets.labels import MultilabelTarget
 from nncli.targets.metrics.survival import comparable_pairs
 from nncli.targets.number import RegressionTarget
-from nncli.targets.survival import SurvivalTarget
-from nncli.targets.target import Target, TargetKind
+from nncli.targets.survival import SurvivalCurve, SurvivalTarget
+from nncli.targets.target import TargetKind
 
 NOT_KEYS = ("config", "n_jobs", "random_state")
 LARGEST_SEED = 2**31 - 1
@@ -219,6 +220,7 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
         """
         frame = features(self, X, reset=True)
         Y = labels(self, y)
+        self._are_labels = Y is not None
         if Y is not None:
             self.classes_ = np.arange(Y.shape[1])
             names = [free(f"y{j}", frame.columns) for j in range(Y.shape[1])]
@@ -236,11 +238,11 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
     def predict(self, X: Any) -> Array:
         """The class of each row of X, (rows,), or an indicator matrix of its labels, (rows, labels)."""
         P = self.predict_proba(X)
-        target = self._loaded.model.spec.target
-        if not target.has_labels:
-            return target.decide(P, None)
+        rule = self._loaded.model.spec.target.decision_rule
+        if self._are_labels:
+            return rule.codes(P, None)
         of_labels = np.array(self._label_positions())
-        return np.asarray(self.classes_[of_labels[target.decide(P[:, of_labels], None)]])
+        return np.asarray(self.classes_[of_labels[rule.codes(P[:, of_labels], None)]])
 
     def predict_proba(self, X: Any) -> Array:
         """The probability of each of `classes_`, (rows, classes); 0 for a class without weighted training rows.
@@ -248,7 +250,7 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
         Of labels, the probability of each, (rows, labels).
         """
         probabilities = self._predict(X, proba=True).drop("prediction").to_numpy().astype(np.float64)
-        if not self._loaded.model.spec.target.has_labels:
+        if self._are_labels:
             return np.asarray(probabilities)
         P = np.zeros((len(probabilities), len(self.classes_)))
         P[:, self._label_positions()] = probabilities
@@ -354,11 +356,11 @@ class SurvivalFunction:
 
     x: Array
     y: Array
-    target: Target
+    curve: SurvivalCurve
 
     def __call__(self, time: Any) -> Any:
         """The probability at a time, or at each of an array of times."""
-        S = self.target.curve(self.y[None], np.atleast_1d(np.asarray(time, np.float64)))[0]
+        S = self.curve.at(self.y[None], np.atleast_1d(np.asarray(time, np.float64)))[0]
         return S if np.ndim(time) else float(S[0])
 
 
@@ -384,21 +386,25 @@ class NNSurvivalAnalysis(Estimator):
         event, time = survival(self, y)
         names = [free(name, frame.columns) for name in ("time", "event")]
         self._train(frame, pl.DataFrame(dict(zip(names, (time, event), strict=True))), sample_weight)
-        self.unique_times_ = self._loaded.model.spec.target.time_edges[1:]
+        self.unique_times_ = self._curve.times[1:]
         return self
+
+    @property
+    def _curve(self) -> SurvivalCurve:
+        return present(self._loaded.model.spec.target.curve)
 
     def predict(self, X: Any) -> Array:
         """The risk (rows,) of each row, higher for earlier events: the sum of its cumulative hazards."""
         S = self.predict_survival_function(X, return_array=True)
-        return self._loaded.model.spec.target.risk(S)
+        return self._curve.risk(S)
 
     def predict_survival_function(self, X: Any, return_array: bool = False) -> Array:
         """The survival functions (rows,) of the rows; as an array, their values (rows, times) at `unique_times_`."""
         S = self._predict(X, proba=True).drop("prediction").to_numpy().astype(np.float64)
         if return_array:
             return np.asarray(S)
-        functions, target = np.empty(len(S), object), self._loaded.model.spec.target
-        functions[:] = [SurvivalFunction(self.unique_times_, row, target) for row in S]
+        functions, curve = np.empty(len(S), object), self._curve
+        functions[:] = [SurvivalFunction(self.unique_times_, row, curve) for row in S]
         return functions
 
     def predict_median(self, X: Any) -> Array:

@@ -11,8 +11,8 @@ are predicted numbers or probabilities.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 import numpy as np
 import polars as pl
@@ -26,15 +26,15 @@ from nncli.data.columns.hashing import Hashes
 from nncli.data.columns.parsing import CellErrors, readable
 from nncli.data.encoders.row_context import RowContext
 from nncli.data.table import Table
-from nncli.nn.arrays import Codes, Floats, Mask, Precision, RowIndices
+from nncli.nn.arrays import Codes, Floats, Precision, RowIndices
 from nncli.nn.losses import Loss, LossBase, TargetScaling
 from nncli.nn.program.program import OutputColumn
 from nncli.nn.program.values import Value
-from nncli.targets.decision import Decision, decide
+from nncli.targets.class_labels import NO_CLASSES, ClassLabels
+from nncli.targets.decision import NO_DECISION, Decision, DecisionRule
 from nncli.targets.explained import Explained
 from nncli.targets.head import Head
 from nncli.targets.metrics.bootstrap import ConfidenceInterval, Samples
-from nncli.targets.metrics.calibration import apply_temperature, lower_temperature
 from nncli.targets.metrics.classification import ClassificationScores
 from nncli.targets.metrics.metric import ScoreValues
 from nncli.targets.metrics.registry import BoundMetric, metric_names
@@ -47,6 +47,8 @@ from nncli.targets.wording import Wording
 if TYPE_CHECKING:
     from nncli.targets.conformal import ConformalMethod
     from nncli.targets.scoring import Scoring
+    from nncli.targets.several import TargetPart
+    from nncli.targets.survival import SurvivalCurve
 
 Truth: TypeAlias = NDArray[Any]
 """True targets: class codes (rows,), or numbers (rows, targets) in their own units."""
@@ -72,6 +74,8 @@ class FitOptions(NamedTuple):
 
 
 UNSCALED = FitOptions()
+
+P = TypeVar("P")
 
 Scores: TypeAlias = ClassificationScores | tuple[ScoreValues, ...]
 """Scores of classes, or of each number."""
@@ -106,7 +110,13 @@ class Predicted(Protocol):
 
 
 class TargetBase(TrainingBase):
-    """A kind of target, fitted on the training rows; a saved model tells kinds apart by `task`."""
+    """A kind of target, fitted on the training rows; a saved model tells kinds apart by `task`.
+
+    A kind has `names` and `labels`, and must do what is abstract: what comes first. All else it may do: a part, or a
+    method, that it does not have is that of numbers, or gives nothing. Rooms above call the parts: those that depend on
+    the target alone are `parts`, `class_labels`, `decision_rule`, `calibration` and `curve`; those that depend on its
+    loss, too, are of its `head`.
+    """
 
     plugin_kind: ClassVar[str | None] = "targets"
 
@@ -116,22 +126,6 @@ class TargetBase(TrainingBase):
     """What an output of the network stands for, in messages."""
     output_nouns: ClassVar[str] = "targets"
     """Several of them."""
-    probability_prefix: ClassVar[str] = "proba_"
-    """How the names of the columns begin that are added by `proba`."""
-    has_labels: ClassVar[bool] = False
-    """Whether a row belongs to one of some classes, whose names are `labels`; y holds their codes."""
-    has_probabilities: ClassVar[bool] = False
-    """Whether predicted values are probabilities of the outputs: they are calibrated, decided by, and rounded."""
-    has_order: ClassVar[bool] = False
-    """Whether the classes are ordered, so that their codes are ranks."""
-    has_temperature: ClassVar[bool] = False
-    """Whether a temperature calibrates its probabilities."""
-    has_curve: ClassVar[bool] = False
-    """Whether predictions are curves over time, which have values at any time."""
-    predicts_most_probable: ClassVar[bool] = True
-    """Whether the class of a row is the most probable one, if there is no decision."""
-    usual_class: ClassVar[str] = "most probable class"
-    """What is predicted for a row without a decision."""
     family: ClassVar[Task] = "regression"
     """The task whose metrics it shares."""
     default_metric: ClassVar[str] = "rmse"
@@ -140,9 +134,6 @@ class TargetBase(TrainingBase):
     """The linear model of this kind that a network is compared with."""
     error_title: ClassVar[str] = "error"
     """What the largest errors of rows are shown as."""
-
-    has_parts: ClassVar[bool] = False
-    """Whether it consists of several targets, its `parts`, each with a run of its own; a row may lack some of them."""
 
     if TYPE_CHECKING:  # fields or properties
 
@@ -154,9 +145,113 @@ class TargetBase(TrainingBase):
         def labels(self) -> tuple[str, ...]:
             """The names of the classes, or of the labels that a row may have; none for numbers."""
 
+    # What a kind must do: cells
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> Self:
+        """Fit the target to the training rows of a table.
+
+        Raises:
+            DataError: a cell cannot be an answer, or the rows do not suffice.
+        """
+
+    @abstractmethod
+    def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
+        """The target of a model whose members have these `targets`, of which this is the first.
+
+        `positive` is the second of two classes.
+        """
+
+    @abstractmethod
+    def read(self, table: Table) -> Truth:
+        """The targets y of a table.
+
+        Raises:
+            DataError: a cell is missing, or cannot be an answer; names its row.
+        """
+
+    @abstractmethod
+    def cell_errors(self, table: Table) -> list[tuple[str, list[CellErrors]]]:
+        """The cells of each target that cannot be read."""
+
+    @abstractmethod
+    def hash_cells(self, table: Table) -> list[Hashes]:
+        """A hash of each cell (rows,), for each target."""
+
+    # What a kind must do: predictions and their scores
+
+    @abstractmethod
+    def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
+        """The columns of predictions by name; with `proba` also of the probabilities, if there are any."""
+
+    @abstractmethod
+    def scoring(self, loss: Loss) -> Scoring:
+        """How predictions by a loss are compared."""
+
+    @abstractmethod
+    def metric(self, name: str, decision: Decision | None = None) -> BoundMetric:
+        """A metric as a function of (y, values, weights); the mean over several targets. NaN when undefined.
+
+        A `decision` makes classes of the probabilities.
+
+        Raises:
+            UsageError: there is no such metric for the target.
+        """
+
+    @abstractmethod
+    def scores(self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss) -> Scores:
+        """Every metric. `weights` (rows,) are sample weights, or None."""
+
+    @abstractmethod
+    def samples(self, predictions: Predicted, y: Truth, W: Samples, names: Sequence[str], loss: Loss) -> list[Samples]:
+        """(resamples, names) for each target: metrics for every row of weights in `W` (resamples, rows)."""
+
+    @abstractmethod
+    def baseline(self, y: Truth, weights: Floats | None) -> Floats:
+        """The values (outputs,) that the baseline predicts for any row, from the training rows."""
+
+    @abstractmethod
+    def row_errors(self, predictions: Predicted, y: Truth) -> tuple[Floats, str]:
+        """An error of each row (rows,) that everyone understands, and its name."""
+
+    # What a kind must do: comparisons of models
+
+    @classmethod
+    @abstractmethod
+    def loss_metric(cls, loss: Loss) -> str:
+        """The metric that goes with a loss."""
+
+    @abstractmethod
+    def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:
+        """A loss of each row (rows,) whose mean goes with the metric, for paired tests."""
+
+    @classmethod
+    @abstractmethod
+    def test_loss_name(cls, metric: str) -> str:
+        """The name of `test_losses`."""
+
+    @abstractmethod
+    def is_mean_of_rows(self, metric: str) -> bool:
+        """Whether the metric is the mean of `test_losses`, or the root of it."""
+
+    # What a kind must do: pictures and words
+
+    @abstractmethod
+    def view(self, predictions: Predicted, y: Truth, weights: Floats | None, intervals: Intervals | None) -> View:
+        """What the picture of the predictions of some rows is made of; `intervals` are those of numbers, if known."""
+
+    @abstractmethod
+    def outcome(
+        self, predictions: Predicted, y: Truth, row: int, error: float, form: Callable[[float], str] = format_number
+    ) -> tuple[str, str, str]:
+        """The actual and the predicted value of a row as text, and what `error_title` says of it."""
+
+    # What a kind may do: parts, of which each does nothing by itself, and what is said of it
+
     @property
-    def parts(self) -> Sequence[Any]:
-        """The targets that it consists of; none for one target."""
+    def parts(self) -> tuple[TargetPart, ...]:
+        """The targets that it consists of, each with a run of its own; none for one target. A row may lack some."""
         return ()
 
     @property
@@ -167,14 +262,6 @@ class TargetBase(TrainingBase):
         """
         return False
 
-    def of_part(self, y: Truth, j: int) -> tuple[Mask, Truth]:
-        """Which rows have target `j` of `parts`, and its values y there."""
-        raise NotImplementedError(f"{self.title} has no parts")
-
-    def values_of_part(self, values: Floats, j: int) -> tuple[Floats, tuple[float, ...]]:
-        """The predicted values (rows, values) of target `j` of `parts`, and their levels if they are quantiles."""
-        raise NotImplementedError(f"{self.title} has no parts")
-
     def other_labels(self, rare: Sequence[str]) -> dict[str, str]:
         """Other names for some labels, which tell nothing about the table."""
         return {}
@@ -182,15 +269,6 @@ class TargetBase(TrainingBase):
     def without_cells(self) -> Self:
         """The target with rounded numbers where it holds cells of single rows, as a private run keeps it."""
         return self
-
-    @classmethod
-    @abstractmethod
-    def fit(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> Self:
-        """Fit the target to the training rows of a table.
-
-        Raises:
-            DataError: a cell cannot be an answer, or the rows do not suffice.
-        """
 
     @classmethod
     def class_order(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> tuple[str, ...]:
@@ -216,10 +294,6 @@ class TargetBase(TrainingBase):
         """The parts of this target with the loss that it is learned by."""
         parts = self.scoring(loss), self.explained(), self.monitoring(), self.wording(), self.views(loss)
         return Head(self, loss, *parts)
-
-    @abstractmethod
-    def scoring(self, loss: Loss) -> Scoring:
-        """How predictions by a loss are compared."""
 
     def explained(self) -> Explained:
         """Which output an explanation is of."""
@@ -252,12 +326,25 @@ class TargetBase(TrainingBase):
         return self.names
 
     @property
+    def class_labels(self) -> ClassLabels:
+        """The classes of which a row has one; none where it has no class."""
+        return NO_CLASSES
+
+    @property
+    def decision_rule(self) -> DecisionRule:
+        """How predicted values become classes or labels."""
+        return NO_DECISION
+
+    @property
+    def curve(self) -> SurvivalCurve | None:
+        """The curve over time that its predicted values are of; None where they are of no curve."""
+        return None
+
+    @property
     def gives(self) -> frozenset[str]:
-        """What predictions can have, which some options need: probabilities, classes, and an interval or a set."""
-        has = {"probabilities": self.has_probabilities, "classes": self.has_labels, "curve": self.has_curve}
+        """What predictions can have, which some options need, as an interval or a set."""
         method = self.uncertainty()
-        regions = () if method is None else (method.option,)
-        return frozenset({*regions, *(name for name, is_there in has.items() if is_there)})
+        return frozenset() if method is None else frozenset({method.option})
 
     def require(self, needed: Needed, option: UseOption, instead: Advice | None = None) -> None:
         """Refuse an option that needs what predictions do not have, perhaps with another hint.
@@ -285,22 +372,6 @@ class TargetBase(TrainingBase):
     def truth_columns(self) -> tuple[tuple[str, bool], ...]:
         """The columns of y of a kind that reads text and has no classes by name, and whether each is yes or no."""
         return tuple((name, True) for name in self.output_names)
-
-    @abstractmethod
-    def read(self, table: Table) -> Truth:
-        """The targets y of a table.
-
-        Raises:
-            DataError: a cell is missing, or cannot be an answer; names its row.
-        """
-
-    @abstractmethod
-    def cell_errors(self, table: Table) -> list[tuple[str, list[CellErrors]]]:
-        """The cells of each target that cannot be read."""
-
-    @abstractmethod
-    def hash_cells(self, table: Table) -> list[Hashes]:
-        """A hash of each cell (rows,), for each target."""
 
     def truth_texts(self, y: Truth) -> Truth:
         """The targets as people know them: the names of classes, or the numbers."""
@@ -389,29 +460,9 @@ class TargetBase(TrainingBase):
         """
         return ()
 
-    def decide(self, values: Floats, decision: Decision | None) -> Codes:
-        """The codes (rows,) of the predicted classes; of several labels 1 or 0 for each (rows, labels)."""
-        return decide(values, self.labels, decision)
-
-    def at_temperature(self, values: Floats, T: float) -> Floats:
-        """Probabilities (rows, outputs) at a temperature other than 1."""
-        return apply_temperature(values, T)
-
-    def lower_temperature(self, values: Value, T: float) -> Value:
-        """The operations of `at_temperature`."""
-        return lower_temperature(values, T)
-
-    def as_classes(self, y: Truth, values: Floats, weights: Floats | None) -> tuple[Codes, Floats, Floats | None]:
-        """Codes (cells,), probabilities (cells, classes) and weights (cells,), by which a temperature is fitted."""
-        return y, values, weights
-
-    def distributions(self, values: Floats) -> tuple[Floats, ...]:
-        """Arrays (rows, outputs) of probabilities whose cells at the same places sum to 1, or those of each row."""
-        return (values,)
-
     def precision_of(self, precision: Precision) -> Precision:
         """The precision that predicted values are rounded to, by that of the network."""
-        return precision if self.has_probabilities else "float64"
+        return "float64"
 
     def shown(self, values: Floats) -> Floats:
         """The numbers that the columns of predictions show, from predicted ones or their quantiles."""
@@ -421,53 +472,22 @@ class TargetBase(TrainingBase):
         """The operations of `shown`."""
         return values
 
-    @abstractmethod
-    def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
-        """The columns of predictions by name; with `proba` also of the probabilities, if there are any."""
-
-    def columns_at(self, values: Floats, times: Sequence[float]) -> Mapping[str, pl.Series]:
-        """The columns of a curve at some times; none without curves."""
-        return {}
+    def is_probability(self, column: str) -> bool:
+        """Whether a column of predictions, by its name, is one that `proba` adds."""
+        return False
 
     def program_columns(self, predictions: Predicted) -> Mapping[str, pl.Series]:
         """The columns that an exported program prints, by name."""
         return self.columns(predictions, proba=True)
 
-    def label_column(self, codes: Codes, name: str) -> pl.Series:
-        """The labels of codes (rows,), in the type of the training table."""
-        return pl.Series(name, list(self.labels), dtype=pl.String).gather(pl.Series(codes))
-
-    # Curves, of a kind that has them
-
-    @property
-    def time_edges(self) -> Floats:
-        """The times (bins + 1,), from 0 on, between which the logarithms of curves are straight."""
-        raise NotImplementedError(f"{self.title} has no curves")
-
-    def curve(self, values: Floats, times: Floats) -> Floats:
-        """The curves (rows, times) at some times, from predicted values."""
-        raise NotImplementedError(f"{self.title} has no curves")
-
-    def risk(self, values: Floats) -> Floats:
-        """A number (rows,) that is higher for rows whose event is expected earlier."""
-        raise NotImplementedError(f"{self.title} has no curves")
-
-    def log_curve(self, values: Floats) -> Floats:
-        """The logarithms (…, rows, bins + 1) of the curves at `time_edges`."""
-        raise NotImplementedError(f"{self.title} has no curves")
-
-    def lower_log_curve(self, values: Value) -> list[Value]:
-        """The operations of `log_curve`, a column (rows, 1) for each edge."""
-        raise NotImplementedError(f"{self.title} has no curves")
-
-    def observed(self, y: Truth) -> tuple[Floats, Mask]:
-        """The times (rows,) for which rows were observed, and whether each ended with the event."""
-        raise NotImplementedError(f"{self.title} has no curves")
-
     @property
     def shown_outputs(self) -> slice:
         """The outputs that partial dependence shows."""
         return slice(None)
+
+    def signs(self, truths: Iterable[Truth]) -> tuple[int, ...]:
+        """The signs (targets,) that bounds of numbers keep, by the targets y of all rows; none where they keep none."""
+        return ()
 
     # Members of an ensemble, folds and students
 
@@ -481,7 +501,7 @@ class TargetBase(TrainingBase):
 
     def accepts_loss(self, loss: LossBase, temperature: float = 1.0) -> bool:
         """Whether a model can have this loss, and probabilities of this temperature."""
-        return loss.task == self.task and (self.has_temperature or temperature == 1.0)
+        return loss.task == self.task and self.calibration.takes(temperature)
 
     def is_same(self, other: TargetBase) -> bool:
         """Whether two targets have the same columns and classes, so that predictions can be compared."""
@@ -499,13 +519,6 @@ class TargetBase(TrainingBase):
         aligned, has_own = np.zeros((len(values), len(positions))), positions >= 0
         aligned[:, has_own] = values[:, positions[has_own]]
         return aligned
-
-    @abstractmethod
-    def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
-        """The target of a model whose members have these `targets`, of which this is the first.
-
-        `positive` is the second of two classes.
-        """
 
     # Arrays in files
 
@@ -532,24 +545,6 @@ class TargetBase(TrainingBase):
         extended = (kind.task_name() for kind in reversed(cls.__mro__) if issubclass(kind, TargetBase))
         return tuple(dict.fromkeys(task for task in (cls.family, *extended) if task))
 
-    @abstractmethod
-    def metric(self, name: str, decision: Decision | None = None) -> BoundMetric:
-        """A metric as a function of (y, values, weights); the mean over several targets. NaN when undefined.
-
-        A `decision` makes classes of the probabilities.
-
-        Raises:
-            UsageError: there is no such metric for the target.
-        """
-
-    @abstractmethod
-    def scores(self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss) -> Scores:
-        """Every metric. `weights` (rows,) are sample weights, or None."""
-
-    @abstractmethod
-    def samples(self, predictions: Predicted, y: Truth, W: Samples, names: Sequence[str], loss: Loss) -> list[Samples]:
-        """(resamples, names) for each target: metrics for every row of weights in `W` (resamples, rows)."""
-
     def interval_rows(self, y: Truth) -> dict[str, int]:
         """The number of rows that a metric depends on, by its name, where it is not all."""
         return {}
@@ -560,20 +555,12 @@ class TargetBase(TrainingBase):
         """The intervals of the metrics, by name, that are shares of some rows, so that no resamples are needed."""
         return {}
 
-    @abstractmethod
-    def baseline(self, y: Truth, weights: Floats | None) -> Floats:
-        """The values (outputs,) that the baseline predicts for any row, from the training rows."""
-
     def row_losses(self, loss: Loss, predicted: Floats, y: Truth, scale: Floats | float) -> Floats:
         """The training loss of each row (rows,) from the points, in units that suit several targets.
 
         `scale` is that of the target the model was trained with.
         """
         return loss.per_row(predicted, self.loss_targets(y))
-
-    @abstractmethod
-    def row_errors(self, predictions: Predicted, y: Truth) -> tuple[Floats, str]:
-        """An error of each row (rows,) that everyone understands, and its name."""
 
     def surprises(self, predictions: Predicted, y: Truth) -> Floats:
         """The errors (rows,) by which rows with the largest ones are found."""
@@ -582,34 +569,17 @@ class TargetBase(TrainingBase):
     # Choosing among models
 
     @classmethod
-    @abstractmethod
-    def loss_metric(cls, loss: Loss) -> str:
-        """The metric that goes with a loss."""
-
-    @classmethod
     def verdict_metric(cls, loss: Loss) -> str:
         """The metric by which a model is better than the baseline or not."""
         has_metric = loss.deviance_power is not None or loss.has_distribution
         return cls.loss_metric(loss) if has_metric else "rmse"
 
-    @abstractmethod
-    def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:
-        """A loss of each row (rows,) whose mean goes with the metric, for paired tests."""
-
     @classmethod
-    @abstractmethod
-    def test_loss_name(cls, metric: str) -> str:
-        """The name of `test_losses`."""
-
-    @abstractmethod
-    def is_mean_of_rows(self, metric: str) -> bool:
-        """Whether the metric is the mean of `test_losses`, or the root of it."""
+    def difference(cls, metric: str, loss: Loss, other: Loss) -> str | None:
+        """Why the metric of a model with one loss is not that of one with the other; None if both are comparable."""
+        return None
 
     # Words and pictures for reports
-
-    @abstractmethod
-    def view(self, predictions: Predicted, y: Truth, weights: Floats | None, intervals: Intervals | None) -> View:
-        """What the picture of the predictions of some rows is made of; `intervals` are those of numbers, if known."""
 
     def format(self, value: float, form: Callable[[float], str] = format_number) -> str:
         """A predicted value, or an error, as text; numbers are written by `form`."""
@@ -627,11 +597,11 @@ class TargetBase(TrainingBase):
         """What the predicted value of an output is."""
         return f"prediction of {output}"
 
-    @abstractmethod
-    def outcome(
-        self, predictions: Predicted, y: Truth, row: int, error: float, form: Callable[[float], str] = format_number
-    ) -> tuple[str, str, str]:
-        """The actual and the predicted value of a row as text, and what `error_title` says of it."""
+
+def present(part: P | None) -> P:
+    """A part of a target that is there: an option that needs one is refused before by `TargetBase.require`."""
+    assert part is not None
+    return part
 
 
 def missing_target_error(table: Table, name: str, row: int) -> DataError:

@@ -25,12 +25,13 @@ from nncli.nn.losses import Loss
 from nncli.nn.program.program import LabelType, OutputColumn
 from nncli.nn.program.values import Value, is_nan, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
-from nncli.targets.decision import Decision, LabelThresholds, constant_decision, lower_decision
+from nncli.targets.class_labels import ClassLabels
+from nncli.targets.decision import Decision, LabelThresholds, MostProbable, constant_decision
 from nncli.targets.explained import Explained, ExplainedProbability, check_target
 from nncli.targets.feature_scores import ClassScores, FeatureScores
 from nncli.targets.kind import Refusal, Setting, T
 from nncli.targets.metrics.bootstrap import ConfidenceInterval, Samples
-from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
+from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS, apply_temperature, lower_temperature
 from nncli.targets.metrics.classification import (
     POSITIVE_CLASS_METRICS,
     ClassificationScores,
@@ -48,7 +49,17 @@ from nncli.targets.monitoring import Binned, Monitoring, Tracked, TrackedClasses
 from nncli.targets.output_columns import OutputNodes
 from nncli.targets.probabilities import Probabilities
 from nncli.targets.row_scores import Accuracy, RowScore
-from nncli.targets.scoring import Comparison, LinearFit, Measure, Scoring, SelectionLoss, fit_logistic, softmax
+from nncli.targets.scoring import (
+    Comparison,
+    LinearFit,
+    Measure,
+    RareClass,
+    Scoring,
+    SelectionLoss,
+    fit_logistic,
+    softmax,
+)
+from nncli.targets.training import ProbabilityCalibration
 from nncli.targets.views import (
     ClassProbabilities,
     Confusions,
@@ -65,7 +76,19 @@ from nncli.targets.wording import LabelWording, Wording
 if TYPE_CHECKING:
     from nncli.targets.conformal import ConformalMethod
 
-INTEGER_TYPES = (pl.Int64, pl.UInt64, pl.Int128)
+
+@dataclass(frozen=True)
+class ClassCalibration(ProbabilityCalibration):
+    """The probabilities of all classes have one temperature."""
+
+    def takes(self, T: float) -> bool:
+        return True
+
+    def at(self, values: Floats, T: float) -> Floats:
+        return apply_temperature(values, T)
+
+    def lower(self, values: Value, T: float) -> Value:
+        return lower_temperature(values, T)
 
 
 class Classes(Probabilities):
@@ -74,9 +97,6 @@ class Classes(Probabilities):
     noun: ClassVar[str] = "class"
     output_noun: ClassVar[str] = "class"
     output_nouns: ClassVar[str] = "classes"
-    has_labels: ClassVar[bool] = True
-    has_probabilities: ClassVar[bool] = True
-    has_temperature: ClassVar[bool] = True
     calibrations: ClassVar[tuple[Calibration, ...]] = ("auto", "none", "temperature")
     epoch_metrics: ClassVar[tuple[str, ...]] = (CALIBRATED_LOG_LOSS.name,)
     cell_kind: ClassVar[Kind | None] = Kind.CATEGORICAL
@@ -105,6 +125,18 @@ class Classes(Probabilities):
     @property
     def row_score(self) -> RowScore | None:
         return Accuracy()
+
+    @property
+    def gives(self) -> frozenset[str]:
+        return super().gives | {"classes"}
+
+    @property
+    def class_labels(self) -> ClassLabels:
+        return ClassLabels(self.labels, self.label_type)
+
+    @property
+    def decision_rule(self) -> MostProbable:
+        return MostProbable(self.labels)
 
     @property
     def spellings(self) -> Mapping[str, Sequence[str]]:
@@ -172,8 +204,16 @@ class Classes(Probabilities):
         return names
 
     @classmethod
+    def class_columns(cls, names: tuple[str, ...], *, ordered: bool = True) -> tuple[str, ...]:
+        return names
+
+    @classmethod
     def strata_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return names
+
+    @property
+    def calibration(self) -> ProbabilityCalibration:
+        return ClassCalibration()
 
     def no_temperature(self, *, is_monotone: bool, has_validation: bool) -> Refusal | None:
         if is_monotone and len(self.labels) > 2:
@@ -254,18 +294,6 @@ class Classes(Probabilities):
         """A hash of each label (rows,), in a list as of numbers."""
         return [hash_texts(read_text(table, self.name))]
 
-    def label_column(self, codes: Codes, name: str) -> pl.Series:
-        """The labels of codes, in the type of the training table; integers in the first of INTEGER_TYPES that fits."""
-        labels = pl.Series(name, list(self.labels), dtype=pl.String)
-        if self.label_type == "integer":
-            fitting = (kind for kind in INTEGER_TYPES if not labels.cast(kind, strict=False).has_nulls())
-            labels = labels.cast(next(fitting, pl.String))
-        elif self.label_type == "float":
-            labels = labels.cast(pl.Float64)
-        elif self.label_type == "boolean":
-            labels = labels == "true"
-        return labels.gather(pl.Series(codes))
-
     def explained(self) -> Explained:
         return ExplainedClass(self)
 
@@ -280,20 +308,18 @@ class Classes(Probabilities):
 
     def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
         """`prediction`; with `proba` also `proba_CLASS` for each class."""
-        columns = {"prediction": self.label_column(predictions.classes, "prediction")}
+        columns = {"prediction": self.class_labels.column(predictions.classes, "prediction")}
         if proba:
             for j, label in enumerate(self.labels):
-                columns[self.probability_prefix + label] = pl.Series(
-                    predictions.values[:, j].astype(predictions.precision)
-                )
+                columns[self.prefix + label] = pl.Series(predictions.values[:, j].astype(predictions.precision))
         return columns
 
     def lower_codes(self, values: Value, decision: Decision | None) -> Value:
-        codes = lower_decision(values, self.labels, decision)
+        codes = self.decision_rule.lower(values, decision)
         return select(is_nan(values.columns([0])), -1.0, codes)
 
     def program_outputs(self, nodes: OutputNodes) -> tuple[OutputColumn, ...]:
-        name, of_type, prefix = self.name, self.label_type, self.probability_prefix
+        name, of_type, prefix = self.name, self.label_type, self.prefix
         return (
             OutputColumn("prediction", "class", nodes.codes, 0, name, None, self.labels, of_type),
             *(
@@ -336,9 +362,9 @@ class Classes(Probabilities):
         if name in {metric.name for metric in POSITIVE_CLASS_METRICS} and K != 2:
             message = f"{name} needs two classes, and {quote(self.name)} has {K:,}"
             raise UsageError(message, hint="Use macro_f1 or balanced_accuracy.")
-        if (decision is None and self.predicts_most_probable) or not METRICS[name].of_classes:
+        if self.decision_rule.takes_largest(decision) or not METRICS[name].of_classes:
             return metric
-        return lambda y, P, weights: metric(y, one_hot(self.decide(P, decision), K), weights)
+        return lambda y, P, weights: metric(y, one_hot(self.decision_rule.codes(P, decision), K), weights)
 
     def scores(self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss) -> ClassificationScores:
         costs = self._costs(predictions)
@@ -350,7 +376,7 @@ class Classes(Probabilities):
 
     def _decided(self, predictions: Predicted) -> Codes | None:
         """The codes of the predicted classes (rows,) where they may not be the most probable ones; else None."""
-        return None if predictions.decision is None and self.predicts_most_probable else predictions.classes
+        return None if self.decision_rule.takes_largest(predictions.decision) else predictions.classes
 
     def _costs(self, predictions: Predicted) -> Floats | None:
         """The costs (actual, predicted) by which classes are decided; None without."""
@@ -472,7 +498,11 @@ class ExplainedClass(ExplainedProbability):
         return class_label
 
     def of_rows(self, values: Floats, decision: Decision | None) -> Codes:
-        return self.target.decide(values, decision) if len(self.target.labels) > 2 else np.full(len(values), 1)
+        return (
+            self.target.decision_rule.codes(values, decision)
+            if len(self.target.labels) > 2
+            else np.full(len(values), 1)
+        )
 
     def selection(self, values: Floats, decision: Decision | None) -> Callable[[Floats], Floats]:
         places = self.of_rows(values, decision).clip(0)  # -1 has no probability, so that its effects are NaN
@@ -498,7 +528,7 @@ class ClassMonitoring(Monitoring):
 
     def class_names(self, most: int) -> tuple[str, ...]:
         codes = np.arange(min(len(self.target.labels), most))
-        return tuple(self.target.label_column(codes, "prediction").cast(pl.String))
+        return tuple(self.target.class_labels.column(codes, "prediction").cast(pl.String))
 
     def predicted_classes(self, frame: pl.DataFrame) -> tuple[pl.Series, ...]:
         return (frame.get_column("prediction"),) if "prediction" in frame.columns else ()
@@ -553,7 +583,7 @@ class ClassWording(LabelWording):
         return quoted(self.target.labels[int(baseline.classes[0])])
 
     def decided_baseline(self, baseline: Predicted) -> str:
-        usual = f"{self.target.usual_class} of the class shares"
+        usual = f"{self.target.decision_rule.usual} of the class shares"
         how = usual if baseline.decision is None else "class of the lowest cost for all"
         return f"Those of the baseline are the {how}."
 
@@ -624,12 +654,18 @@ class ClassScoring(Scoring):
 
         return fit
 
+    def rare_classes(self, predictions: Predicted, y: Truth) -> tuple[RareClass, ...]:
+        codes, labels = predictions.classes, self.target.labels
+        counts = np.bincount(y, minlength=len(labels))
+        rare = np.flatnonzero((counts > 0) & (counts < len(y) / len(labels))).tolist()
+        return tuple(RareClass(labels[c], int(counts[c]), float((codes[y == c] == c).mean())) for c in rare)
+
     def selection(self, points: Floats, y: Truth, metric: str | None) -> SelectionLoss:
         """By the log loss, or for the accuracy by the classification error."""
         if metric == "accuracy":
 
             def errors(p: Floats, rows: Mask) -> Floats:
-                return np.asarray(self.target.decide(p, None) != y[rows], np.float64)
+                return np.asarray(self.target.decision_rule.codes(p, None) != y[rows], np.float64)
 
             return SelectionLoss(points, errors, "classification error")
         of_truth = np.take_along_axis(points, y[None, :, None], axis=2)[:, :, 0]

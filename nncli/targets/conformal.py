@@ -43,6 +43,7 @@ from nncli.data.encoders.row_context import LoweredContext
 from nncli.nn.arrays import Codes, Floats, Mask
 from nncli.nn.losses import MEDIAN, MIN_PROBABILITY, Loss
 from nncli.nn.program.values import Value, exp, join, log, maximum, select, smallest_sum
+from nncli.targets.base import present
 from nncli.targets.metrics.conformal import aps_scores, is_in_set, lac_scores, lower_bounds, rank, upper_bounds
 from nncli.targets.metrics.coverage import CoverageScores, Groups, bound_scores, interval_scores, set_scores
 from nncli.targets.metrics.sorted_scores import SortedScores
@@ -52,6 +53,7 @@ from nncli.targets.views import Intervals
 
 if TYPE_CHECKING:
     from nncli.targets.base import Predicted, TargetBase, Truth
+    from nncli.targets.survival import SurvivalCurve
 
 LOG_POWER = 2.0
 """The power of the variance of amounts whose bounds are computed of logarithms."""
@@ -383,7 +385,7 @@ class LowerBounds(Region):
         return {f"lower_{percent_digits(self.level)}": pl.Series(self.lower)}
 
     def coverage(self, target: TargetBase, rows: LabeledRows) -> dict[str | None, CoverageScores]:
-        times, events = target.observed(rows.y)
+        times, events = present(target.curve).observed(rows.y)
         return {target.predicted_names[0]: bound_scores(times, events, self.lower, self.level, *rows[1:])}
 
 
@@ -399,24 +401,28 @@ class LowerBoundMethod(ConformalMethod):
 
     target: TargetBase
 
+    @property
+    def curve(self) -> SurvivalCurve:
+        return present(self.target.curve)
+
     def scores(self, predictions: Predicted, y: Truth) -> Floats:
-        curves, (times, _) = self.target.log_curve(predictions.values), self.target.observed(y)
-        return observed_scores(curves, self.target.time_edges, times)[:, None]
+        curves, (times, _) = self.curve.logarithms(predictions.values), self.curve.observed(y)
+        return observed_scores(curves, self.curve.times, times)[:, None]
 
     def region(self, level: float, of_groups: Sequence[Predicted], scores: Scores, parts: Codes) -> LowerBounds:
-        curves = self.target.log_curve(np.stack([group.values for group in of_groups]))
+        curves = self.curve.logarithms(np.stack([group.values for group in of_groups]))
         lower = np.empty(len(parts))
         for part, rows in rows_by_part(parts[:, 0]):
-            lower[rows] = time_bounds(curves[:, rows], self.target.time_edges, scores[part][0], level)
+            lower[rows] = time_bounds(curves[:, rows], self.curve.times, scores[part][0], level)
         return LowerBounds(level, lower)
 
     def region_within(self, level: float, predictions: Predicted, bounds: Floats) -> LowerBounds:
-        curves = self.target.log_curve(predictions.values)
-        return LowerBounds(level, times_at(curves, self.target.time_edges, bounds[:, 0]))
+        curves = self.curve.logarithms(predictions.values)
+        return LowerBounds(level, times_at(curves, self.curve.times, bounds[:, 0]))
 
     def lower(self, level: float, of_groups: Lowered, scores: Sequence[SortedScores]) -> Bounds:
-        curves = [self.target.lower_log_curve(group) for group in of_groups.values]
-        bound = lower_time_bounds(curves, self.target.time_edges, scores[0], level)
+        curves = [self.curve.lower_logarithms(group) for group in of_groups.values]
+        bound = lower_time_bounds(curves, self.curve.times, scores[0], level)
         return Bounds(level, bound.position, None)
 
 
@@ -433,7 +439,7 @@ class PredictionSets(Region):
 
     def columns(self, target: TargetBase) -> dict[str, pl.Series]:
         """set_90, whose cells are lists of classes."""
-        labels = target.label_column(np.arange(len(target.labels)), "set")
+        labels = target.class_labels.every("set")
         classes = pl.Series(np.nonzero(self.included)[1], dtype=pl.Int64)
         return {set_column(self.level): lists_of(labels.gather(classes), self.included.sum(axis=1))}
 

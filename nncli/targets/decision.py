@@ -6,9 +6,10 @@ a model's specification. It depends on the probabilities of the row alone, to th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from pydantic import Field
 from nncli.base.spec import DistinctTexts, FiniteFloat, NonNegativeFloat, Spec, StrictStr
 from nncli.base.text import quote
 from nncli.nn.program.values import Value, select
+from nncli.targets.metrics.thresholds import ErrorCosts
 from nncli.targets.threshold_goals import AnyGoal, FixedThreshold, Probability
 
 CHUNK_CELLS = 1 << 20
@@ -24,6 +26,10 @@ CHUNK_CELLS = 1 << 20
 
 Codes = NDArray[np.int64]
 Probabilities = NDArray[np.float64]
+
+
+Margin: TypeAlias = Callable[[Probabilities], Probabilities]
+"""How far (rows,) probabilities (rows, classes) may be off so that the classes stay."""
 
 
 class Threshold(Spec):
@@ -49,6 +55,16 @@ class Threshold(Spec):
         """A note on the scores of the held-out rows that chose the threshold; empty if none did."""
         return CHOSEN if self.is_chosen else ""
 
+    @property
+    def error_costs(self) -> ErrorCosts | None:
+        """The costs of the errors of two classes, if it has them."""
+        return self.goal.costs
+
+    @property
+    def of_lowest_cost(self) -> Threshold | None:
+        """The threshold itself if rows chose it by costs, so that their cost is optimistic; else None."""
+        return self if self.is_chosen and self.goal.costs is not None else None
+
     def fits(self, labels: Sequence[str]) -> bool:
         """Whether the decision is about these classes."""
         return len(labels) == 2 and self.positive in labels
@@ -71,6 +87,11 @@ class Threshold(Spec):
         C = np.zeros((2, 2))
         C[1 - j, j], C[j, 1 - j] = costs.false_positive, costs.false_negative
         return C
+
+    def margin(self, labels: Sequence[str]) -> Margin:
+        """The distance of the probability from the threshold."""
+        j = labels.index(self.positive)
+        return lambda P: np.abs(P[:, j] - self.threshold)
 
     def cut(self, labels: Sequence[str]) -> tuple[int, float]:
         """The code of the positive class, and the probability from which it is predicted."""
@@ -97,6 +118,17 @@ class CostMatrix(Spec):
     def chosen_note(self) -> str:
         """Empty: no row chose the costs."""
         return ""
+
+    @property
+    def error_costs(self) -> None:
+        """None: they are not of two errors."""
+
+    @property
+    def of_lowest_cost(self) -> None:
+        """None: it is no threshold of two classes."""
+
+    def margin(self, labels: Sequence[str]) -> None:
+        """None: rounding may change the lowest of several sums."""
 
     def fits(self, labels: Sequence[str]) -> bool:
         """Whether the decision is about these classes."""
@@ -155,6 +187,17 @@ class LabelThresholds(Spec):
         """A note on the scores of the held-out rows that chose the thresholds; empty if none did."""
         return "" if self.goal.type == "given" else CHOSEN_LABELS
 
+    @property
+    def error_costs(self) -> None:
+        """None: they are not of two errors."""
+
+    @property
+    def of_lowest_cost(self) -> None:
+        """None: it is no threshold of two classes."""
+
+    def margin(self, labels: Sequence[str]) -> None:
+        """None: each label has a threshold of its own."""
+
     def fits(self, labels: Sequence[str]) -> bool:
         """Whether the decision is about these labels."""
         return self.labels == tuple(labels) and len(self.thresholds) == len(labels)
@@ -206,6 +249,17 @@ class RankCuts(Spec):
         """Empty: the cuts follow from two moments of the rows, not from a search."""
         return ""
 
+    @property
+    def error_costs(self) -> None:
+        """None: they are not of two errors."""
+
+    @property
+    def of_lowest_cost(self) -> None:
+        """None: it is no threshold of two classes."""
+
+    def margin(self, labels: Sequence[str]) -> None:
+        """None: rounding may change the expected rank."""
+
     def fits(self, labels: Sequence[str]) -> bool:
         """Whether the decision is about these classes."""
         return len(labels) == len(self.cuts) + 1
@@ -249,9 +303,100 @@ def constant_thresholds(labels: Sequence[str], threshold: float = 0.5) -> LabelT
     return LabelThresholds(labels=tuple(labels), thresholds=(threshold,) * len(labels), goal=goal)
 
 
-def decide(P: Probabilities, labels: Sequence[str], decision: Decision | None) -> Codes:
-    """The codes (rows,) of the predicted classes; those of the largest probabilities (rows, classes) by default."""
-    return np.asarray(P.argmax(axis=1) if decision is None else decision.classes(P, labels))
+@dataclass(frozen=True)
+class DecisionRule:
+    """How predicted values become classes, with a saved decision or without: by itself no output is decided."""
+
+    labels: tuple[str, ...] = ()
+    usual: ClassVar[str] = "most probable class"
+    """What is predicted for a row without a decision."""
+
+    def codes(self, values: Probabilities, decision: Decision | None) -> Codes:
+        """The codes (rows,) of the predicted classes; 1 or 0 (rows, labels) for each label that a row may have."""
+        return np.zeros((len(values), 0), np.int64)
+
+    def takes_largest(self, decision: Decision | None) -> bool:
+        """Whether the class of each row is that of its largest probability."""
+        return False
+
+    def margin(self, decision: Decision | None) -> Margin | None:
+        """What says how certain classes are; None where they do not follow from one probability or two."""
+        return None
+
+
+NO_DECISION = DecisionRule()
+
+
+@dataclass(frozen=True)
+class MostProbable(DecisionRule):
+    """The class of a row is the most probable one, unless a decision tells another."""
+
+    def codes(self, values: Probabilities, decision: Decision | None) -> Codes:
+        return np.asarray(values.argmax(axis=1) if decision is None else decision.classes(values, self.labels))
+
+    def lower(self, values: Value, decision: Decision | None) -> Value:
+        """The operations of `codes` (rows, 1)."""
+        return values.argmax() if decision is None else decision.lower(values, self.labels)
+
+    def takes_largest(self, decision: Decision | None) -> bool:
+        return decision is None
+
+    def margin(self, decision: Decision | None) -> Margin | None:
+        return _half_of_lead if decision is None else decision.margin(self.labels)
+
+
+def _half_of_lead(P: Probabilities) -> Probabilities:
+    """Half of the difference of the two largest probabilities."""
+    top = np.partition(P, -2, axis=1)[:, -2:]
+    return np.asarray((top[:, 1] - top[:, 0]) / 2.0)
+
+
+@dataclass(frozen=True)
+class MedianRank(MostProbable):
+    """The class of a row is the first rank that is not exceeded with a probability of one half."""
+
+    usual: ClassVar[str] = "median rank"
+
+    def codes(self, values: Probabilities, decision: Decision | None) -> Codes:
+        if decision is not None:
+            return super().codes(values, decision)
+        codes, reached = np.zeros(len(values), np.int64), np.zeros(len(values))
+        for p in values.T[:-1]:
+            reached += p
+            codes += reached < 0.5
+        return codes
+
+    def lower(self, values: Value, decision: Decision | None) -> Value:
+        if decision is not None:
+            return super().lower(values, decision)
+        reached = values.columns([0])
+        codes = select(reached < 0.5, 1.0, 0.0)
+        for k in range(1, len(self.labels) - 1):
+            reached = reached + values.columns([k])
+            codes = codes + select(reached < 0.5, 1.0, 0.0)
+        return codes
+
+    def takes_largest(self, decision: Decision | None) -> bool:
+        return False
+
+    def margin(self, decision: Decision | None) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class EachLabel(DecisionRule):
+    """Each label is predicted from a probability of its own on, of 0.5 unless a decision tells others."""
+
+    def thresholds(self, decision: Decision | None) -> LabelThresholds:
+        """The probabilities from which on labels are predicted."""
+        return decision if isinstance(decision, LabelThresholds) else constant_thresholds(self.labels)
+
+    def codes(self, values: Probabilities, decision: Decision | None) -> Codes:
+        return self.thresholds(decision).classes(values, self.labels)
+
+    def lower(self, values: Value, decision: Decision | None) -> Value:
+        """The operations of `codes`."""
+        return self.thresholds(decision).lower(values, self.labels)
 
 
 def constant_decision(decision: Decision | None, labels: Sequence[str]) -> CostMatrix | None:
@@ -261,11 +406,6 @@ def constant_decision(decision: Decision | None, labels: Sequence[str]) -> CostM
     """
     costs = None if decision is None else decision.cost_of(labels)
     return None if costs is None else CostMatrix(labels=tuple(labels), costs=tuple(map(tuple, costs.tolist())))
-
-
-def lower_decision(P: Value, labels: Sequence[str], decision: Decision | None) -> Value:
-    """The operations of `decide`: the codes (rows, 1)."""
-    return P.argmax() if decision is None else decision.lower(P, labels)
 
 
 def decision_note(decision: Decision) -> str:

@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import polars as pl
 
+from nncli.data.columns.parsing import CellErrors, read_text
+from nncli.data.columns.spellings import NO, YES, category_keys
 from nncli.data.encoders.kinds import Kind
 from nncli.data.table import Table
-from nncli.nn.arrays import Floats, RowIndices
+from nncli.nn.arrays import Floats, Mask, RowIndices
 from nncli.targets.kind import Refusal
 from nncli.targets.probabilities import Probabilities
+
+EVENT_WORDS = YES | {
+    "died",
+    "dead",
+    "death",
+    "deceased",
+    "event",
+    "failed",
+    "failure",
+    "churned",
+}
+CENSORED_WORDS = NO | {
+    *("alive", "living", "survived", "censored", "censor", "active", "none"),
+}
 
 
 class JoinedColumns(Probabilities):
@@ -61,3 +78,24 @@ class JoinedColumns(Probabilities):
 def _yes_no(y: Floats) -> pl.Series:
     """yes for 1, no for 0, and null for NaN."""
     return pl.Series(y, nan_to_null=True).replace_strict({1.0: "yes", 0.0: "no"}, default=None, return_dtype=pl.String)
+
+
+def are_events(table: Table, name: str) -> bool:
+    """Whether the cells of a column tell which rows have an event, and some have it and others not."""
+    y, errors = events(table, name)
+    return not errors and {*np.unique(y)} == {0.0, 1.0}
+
+
+def events(table: Table, name: str) -> tuple[Floats, list[CellErrors]]:
+    """1 for an event, 0 for none and NaN for an empty cell (rows,), and the other cells, which are NaN too."""
+    cells = read_text(table, name)
+    words = category_keys(cells, folds_case=True)
+    is_event, is_censored = (
+        words.is_in(list(kind)).fill_null(False).to_numpy() for kind in (EVENT_WORDS, CENSORED_WORDS)
+    )
+    y = np.where(is_event, 1.0, np.where(is_censored, 0.0, np.nan))
+    others: Mask = np.isnan(y) & cells.is_not_null().to_numpy()
+    hint = "Write 1 for an event and 0 for a censored row, or yes and no."
+    if others.any() and set(words.drop_nulls().unique().to_list()) == {"1", "2"}:
+        hint = f"{hint} In the data sets of R, 1 is often a censored row and 2 an event."
+    return y, CellErrors.of(others, "does not tell whether the event happened", hint)

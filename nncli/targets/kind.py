@@ -84,6 +84,11 @@ class KindBase(Spec):
         return ()
 
     @classmethod
+    def class_columns(cls, names: tuple[str, ...], *, ordered: bool = True) -> tuple[str, ...]:
+        """Those of the columns that are predicted as classes, also as `ordered` ones."""
+        return ()
+
+    @classmethod
     def strata_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the columns whose cells have the same shares in all parts of a split."""
         return ()
@@ -159,6 +164,13 @@ class KindBase(Spec):
         return loss or cls.default_loss
 
     # Keys of the configuration
+
+    @classmethod
+    def expected_calibration(cls, configured: Calibration) -> Calibration:
+        """Temperature or none, before the fit, by the configured calibration of a training with validation rows."""
+        if configured != "auto":
+            return configured
+        return "temperature" if "temperature" in cls.calibrations else "none"
 
     @classmethod
     def refusal(cls, key: str, loss: str, names: tuple[str, ...]) -> Refusal | None:

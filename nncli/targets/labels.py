@@ -18,7 +18,7 @@ from nncli.base.spec import Calibration, DistinctTexts, StrictStr, Task
 from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.data.columns.hashing import Hashes, hash_numbers
 from nncli.data.columns.parsing import CellErrors, raise_first, read_text
-from nncli.data.columns.spellings import NO_YES, category_keys
+from nncli.data.columns.spellings import NO, YES, category_keys
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask, Precision, RowIndices
 from nncli.nn.losses import MIN_PROBABILITY, Loss
@@ -26,7 +26,7 @@ from nncli.nn.losses.labels import logistic, lower_logistic
 from nncli.nn.program.program import OutputColumn
 from nncli.nn.program.values import Value, is_nan, log, maximum, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, rows_with_target
-from nncli.targets.decision import Decision, LabelThresholds, constant_thresholds
+from nncli.targets.decision import Decision, EachLabel
 from nncli.targets.explained import Explained, ExplainedProbability
 from nncli.targets.feature_scores import FeatureScores, NumberScores
 from nncli.targets.joined import JoinedColumns
@@ -50,6 +50,7 @@ from nncli.targets.metrics.sums import LabelSums, TrueSums
 from nncli.targets.monitoring import Monitoring
 from nncli.targets.output_columns import OutputNodes
 from nncli.targets.scoring import Comparison, LinearFit, Measure, Scoring, SelectionLoss, fit_logistic
+from nncli.targets.training import ProbabilityCalibration
 from nncli.targets.views import ClassProbabilities, Intervals, LabelRates, OneClass, Reliability, View, Views
 from nncli.targets.wording import LabelWording, Wording
 
@@ -61,8 +62,27 @@ MAX_CELLS = 50_000_000
 """Rows times labels at most."""
 MAX_SHOWN = 4
 """Labels of a row that reports show."""
-YES = frozenset(NO_YES.values())
-NO = frozenset(word for pair, yes in NO_YES.items() for word in pair if word != yes)
+
+
+@dataclass(frozen=True)
+class LabelCalibration(ProbabilityCalibration):
+    """The probabilities of all labels have one temperature, as of two classes each."""
+
+    def takes(self, T: float) -> bool:
+        return True
+
+    def at(self, values: Floats, T: float) -> Floats:
+        """σ(logit p / T) for each label."""
+        p, q = (np.log(np.maximum(x, MIN_PROBABILITY, dtype=np.float64)) for x in (values, 1.0 - values))
+        return logistic((p - q) / T)
+
+    def lower(self, values: Value, T: float) -> Value:
+        return lower_logistic((log(maximum(values, MIN_PROBABILITY)) - log(maximum(1.0 - values, MIN_PROBABILITY))) / T)
+
+    def as_classes(self, y: Truth, values: Floats, weights: Floats | None) -> tuple[Codes, Floats, Floats | None]:
+        """Every label of each row as a row of two classes."""
+        P, codes, cell_weights = as_two_classes(y, values, weights)
+        return codes, P, cell_weights
 
 
 class MultilabelTarget(JoinedColumns):
@@ -76,8 +96,6 @@ class MultilabelTarget(JoinedColumns):
     noun: ClassVar[str] = "set of labels"
     output_noun: ClassVar[str] = "label"
     output_nouns: ClassVar[str] = "labels"
-    has_probabilities: ClassVar[bool] = True
-    has_temperature: ClassVar[bool] = True
     calibrations: ClassVar[tuple[Calibration, ...]] = ("auto", "none", "temperature")
     epoch_metrics: ClassVar[tuple[str, ...]] = (CALIBRATED_LOG_LOSS.name,)
     default_loss: ClassVar[str] = "binary_cross_entropy"
@@ -249,15 +267,12 @@ class MultilabelTarget(JoinedColumns):
     # Outputs of the network, and predictions
 
     @property
+    def decision_rule(self) -> EachLabel:
+        return EachLabel(self.labels)
+
+    @property
     def is_whole(self) -> bool:
         return self.separator is not None or self.names == self.labels
-
-    def decide(self, values: Floats, decision: Decision | None) -> Codes:
-        """1 for a predicted label and 0 for another one (rows, labels)."""
-        return self._thresholds(decision).classes(values, self.labels)
-
-    def _thresholds(self, decision: Decision | None) -> LabelThresholds:
-        return decision if isinstance(decision, LabelThresholds) else constant_thresholds(self.labels)
 
     def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
         """`prediction`, the labels of a row; with `proba` also `proba_LABEL` for each label."""
@@ -267,9 +282,7 @@ class MultilabelTarget(JoinedColumns):
         columns = {"prediction": pl.Series("prediction", words, dtype=pl.String).gather(which.ravel())}
         if proba:
             for j, label in enumerate(self.labels):
-                columns[self.probability_prefix + label] = pl.Series(
-                    predictions.values[:, j].astype(predictions.precision)
-                )
+                columns[self.prefix + label] = pl.Series(predictions.values[:, j].astype(predictions.precision))
         return columns
 
     def program_columns(self, predictions: Predicted) -> Mapping[str, pl.Series]:
@@ -283,7 +296,7 @@ class MultilabelTarget(JoinedColumns):
         }
 
     def lower_codes(self, values: Value, decision: Decision | None) -> Value:
-        return select(is_nan(values), values, self._thresholds(decision).lower(values, self.labels))
+        return select(is_nan(values), values, self.decision_rule.lower(values, decision))
 
     def program_outputs(self, nodes: OutputNodes) -> tuple[OutputColumn, ...]:
         each, values, codes = [*enumerate(self.labels)], nodes.values, nodes.codes
@@ -292,18 +305,9 @@ class MultilabelTarget(JoinedColumns):
             *(OutputColumn(f"prediction_{label}", "decided", codes, j, label) for j, label in each),
         )
 
-    def at_temperature(self, values: Floats, T: float) -> Floats:
-        """σ(logit p / T) for each label."""
-        p, q = (np.log(np.maximum(x, MIN_PROBABILITY, dtype=np.float64)) for x in (values, 1.0 - values))
-        return logistic((p - q) / T)
-
-    def lower_temperature(self, values: Value, T: float) -> Value:
-        return lower_logistic((log(maximum(values, MIN_PROBABILITY)) - log(maximum(1.0 - values, MIN_PROBABILITY))) / T)
-
-    def as_classes(self, y: Truth, values: Floats, weights: Floats | None) -> tuple[Codes, Floats, Floats | None]:
-        """Every label of each row as a row of two classes."""
-        P, codes, cell_weights = as_two_classes(y, values, weights)
-        return codes, P, cell_weights
+    @property
+    def calibration(self) -> ProbabilityCalibration:
+        return LabelCalibration()
 
     def distributions(self, values: Floats) -> tuple[Floats, ...]:
         return values, 1.0 - values
@@ -321,7 +325,7 @@ class MultilabelTarget(JoinedColumns):
         metric = metric_function(name, self.family)
         if decision is None or not METRICS[name].of_classes:
             return metric
-        return lambda y, P, weights: metric(y, self.decide(P, decision).astype(np.float64), weights)
+        return lambda y, P, weights: metric(y, self.decision_rule.codes(P, decision).astype(np.float64), weights)
 
     def scores(self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss) -> LabelScores:
         return label_scores(y, predictions.values, self.labels, weights, predictions.classes == 1)
@@ -395,7 +399,7 @@ class MultilabelTarget(JoinedColumns):
     def view(self, predictions: Predicted, y: Truth, weights: Floats | None, intervals: Intervals | None) -> LabelRates:
         """Precision, recall and F1 of each label, with its threshold."""
         scores = label_scores(y, predictions.values, self.labels, weights, predictions.classes == 1)
-        return LabelRates(scores.by_class, self._thresholds(predictions.decision).thresholds)
+        return LabelRates(scores.by_class, self.decision_rule.thresholds(predictions.decision).thresholds)
 
     def outcome(
         self, predictions: Predicted, y: Truth, row: int, error: float, form: Callable[[float], str] = format_number
@@ -444,7 +448,7 @@ class LabelViews(Views):
             w = None if weights is None else weights[present]
             return OneClass(y[present, k] == 1.0, predictions.values[present, k], w)
 
-        codes, P, w = self.target.as_classes(y, predictions.values, weights)
+        codes, P, w = self.target.calibration.as_classes(y, predictions.values, weights)
         reliability = Reliability("a label", P[:, 1], codes == 1, w, calibration_error(codes, P, w))
         return (ClassProbabilities(of_label, reliability),)
 
@@ -471,11 +475,6 @@ class MultilabelWording(LabelWording):
                 each = "Leave it out: the file has the probability of each label, and whether it is predicted."
                 return "is for classes, and this model predicts several labels", each
         return super().refusal(needed)
-
-
-def are_yes_no(cells: pl.Series) -> bool:
-    """Whether all cells of text mean yes or no, or are missing."""
-    return bool(category_keys(cells.drop_nulls(), folds_case=True).is_in(list(YES | NO)).all())
 
 
 def _check_one_separator(table: Table, name: str, separator: str) -> None:

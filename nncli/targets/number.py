@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -34,7 +34,7 @@ from nncli.targets.kind import L, T
 from nncli.targets.metrics.amounts import DEVIANCE_NAMES, amount_metrics, deviance_name, deviances
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.metric import Metric, ScoreValues, plugin_metrics, resampled_scores
-from nncli.targets.metrics.registry import BoundMetric, metric_function, metric_title
+from nncli.targets.metrics.registry import CRPS, PINBALL, BoundMetric, metric_function, metric_title
 from nncli.targets.metrics.regression import (
     REGRESSION_METRICS,
     RegressionResamples,
@@ -69,7 +69,7 @@ from nncli.targets.views import (
 if TYPE_CHECKING:
     from nncli.targets.conformal import ConformalMethod
 
-PINBALL, CRPS, DEVIANCE = "pinball", "crps", "_deviance"
+DEVIANCE = "_deviance"
 NAMED_POWERS = {name: power for power, name in DEVIANCE_NAMES.items()}
 ABSOLUTE_ERRORS = ("mae", "median_absolute_error", "mape")
 MAX_SHOWN = 4
@@ -344,6 +344,11 @@ class Numbers(TargetBase):
             relative = (error / np.where(spread > 0, spread, 1)).mean(axis=1)
             return np.asarray(relative), "mean absolute error in standard deviations"
 
+    def signs(self, truths: Iterable[Truth]) -> tuple[int, ...]:
+        """For each target 1 if no number is below 0, -1 if none is above, else 0."""
+        lowest, highest = (np.stack([end(y, axis=0) for y in truths if len(y)]) for end in (np.min, np.max))
+        return tuple(np.where((lowest >= 0).all(0), 1, np.where((highest <= 0).all(0), -1, 0)).tolist())
+
     @classmethod
     def loss_metric(cls, loss: Loss) -> str:
         if loss.has_distribution:
@@ -370,6 +375,14 @@ class Numbers(TargetBase):
                 return loss.per_row(predictions.points / units, y / unit)
             measure = MAE() if metric in ABSOLUTE_ERRORS else MSE()
             return measure.per_row(predictions.values / unit, y / unit)
+
+    @classmethod
+    def difference(cls, metric: str, loss: Loss, other: Loss) -> str | None:
+        if metric == PINBALL and loss.quantile_levels != other.quantile_levels:
+            return "other quantiles are predicted than trials are compared by"
+        if metric == CRPS and (loss.type, loss.quantile_levels) != (other.type, other.quantile_levels):
+            return "the CRPS is of another kind of distribution, or of other levels"
+        return None
 
     @classmethod
     def test_loss_name(cls, metric: str) -> str:

@@ -14,12 +14,11 @@ from nncli.base.text import join_quoted, quote, yaml_quote
 from nncli.data.columns.parsing import read_text
 from nncli.data.columns.spellings import yes_of
 from nncli.data.table import Table
-from nncli.nn.arrays import Codes, Floats
+from nncli.nn.arrays import Floats
 from nncli.nn.losses import Loss
-from nncli.nn.program.values import Value, is_nan, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth
 from nncli.targets.classes import Classes
-from nncli.targets.decision import Decision, decide
+from nncli.targets.decision import MedianRank, MostProbable
 from nncli.targets.metrics.classification_resamples import ClassificationResamples
 from nncli.targets.metrics.metric import Metric
 from nncli.targets.metrics.ordinal import ORDINAL_METRICS
@@ -43,9 +42,6 @@ class OrderedClasses(Classes):
     """The order that the configuration gives; without one that which the names of the classes tell."""
 
     default_metric: ClassVar[str] = "rank_mae"
-    has_order: ClassVar[bool] = True
-    predicts_most_probable: ClassVar[bool] = False
-    usual_class: ClassVar[str] = "median rank"
     takes_fractions: ClassVar[bool] = True
     further_metrics: ClassVar[tuple[Metric[ClassificationResamples], ...]] = ORDINAL_METRICS
 
@@ -94,8 +90,20 @@ class OrderedClasses(Classes):
         return tuple(order)
 
     @classmethod
+    def class_columns(cls, names: tuple[str, ...], *, ordered: bool = True) -> tuple[str, ...]:
+        return names if ordered else ()
+
+    @classmethod
     def listed(cls, labels: Sequence[str]) -> str:
         return in_order(labels)
+
+    @property
+    def decision_rule(self) -> MostProbable:
+        return MedianRank(self.labels)
+
+    @property
+    def gives(self) -> frozenset[str]:
+        return super().gives | {"order"}
 
     @property
     def class_orders(self) -> list[tuple[str, tuple[str, ...]]]:
@@ -113,25 +121,6 @@ class OrderedClasses(Classes):
         table = Table(pl.DataFrame({self.name: labels}), "")
         target = self.fit(table, self.names, FitOptions(positive=positive, order=self.order))
         return target.model_copy(update={"label_type": self.label_type})
-
-    def decide(self, values: Floats, decision: Decision | None) -> Codes:
-        if decision is not None:
-            return decide(values, self.labels, decision)
-        codes, reached = np.zeros(len(values), np.int64), np.zeros(len(values))
-        for p in values.T[:-1]:
-            reached += p
-            codes += reached < 0.5
-        return codes
-
-    def lower_codes(self, values: Value, decision: Decision | None) -> Value:
-        if decision is not None:
-            return super().lower_codes(values, decision)
-        reached = values.columns([0])
-        codes = select(reached < 0.5, 1.0, 0.0)
-        for k in range(1, len(self.labels) - 1):
-            reached = reached + values.columns([k])
-            codes = codes + select(reached < 0.5, 1.0, 0.0)
-        return select(is_nan(values.columns([0])), -1.0, codes)
 
     def uncertainty(self) -> RankSetMethod:
         from nncli.targets.conformal import RankSetMethod

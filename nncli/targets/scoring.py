@@ -60,6 +60,14 @@ class SelectionLoss(NamedTuple):
     measure: str
 
 
+class RareClass(NamedTuple):
+    """A class that fewer rows have than an equal share, and the share of these that are predicted to be of it."""
+
+    label: str
+    rows: int
+    recall: float
+
+
 class Scoring(ABC):
     """How predictions of a target by a loss are compared.
 
@@ -87,6 +95,10 @@ class Scoring(ABC):
         It is a proper score, which no model can lower by predicting other than what it expects.
         """
         return self.in_common
+
+    def rare_classes(self, predictions: Predicted, y: Truth) -> tuple[RareClass, ...]:
+        """The classes that fewer of the rows have than an equal share; none where rows have no class."""
+        return ()
 
     @abstractmethod
     def selection(self, points: Floats, y: Truth, metric: str | None) -> SelectionLoss:

@@ -20,7 +20,7 @@ from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask, Precision, RowIndices
 from nncli.nn.losses import MEDIAN, Loss, LossBase, SeveralLosses, fit_losses
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, rows_with_target
-from nncli.targets.classes import ClassificationTarget
+from nncli.targets.classes import Classes, ClassificationTarget
 from nncli.targets.decision import Decision
 from nncli.targets.kind import L, Refusal, T, check_weighted
 from nncli.targets.metrics.bootstrap import Samples
@@ -42,6 +42,21 @@ OneTarget = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class TargetPart:
+    """One of several targets, at position `j`, whose predicted values are those of a `span`, quantiles of `levels`."""
+
+    target: OneTarget
+    j: int
+    span: slice
+    levels: tuple[float, ...]
+
+    def truth(self, y: Truth) -> tuple[Mask, Truth]:
+        """Which of the rows of y (rows, targets) have the target, and its values there."""
+        has = ~np.isnan(y[:, self.j])
+        return has, y[has, self.j].astype(np.int64) if isinstance(self.target, Classes) else y[has, self.j, None]
+
+
 class SeveralTargets(TargetBase):
     """Several targets, each of its kind. y is (rows, targets): numbers, codes of classes, NaN where a row has no value.
 
@@ -51,7 +66,6 @@ class SeveralTargets(TargetBase):
     task: Literal["several"] = "several"
     noun: ClassVar[str] = "several targets"
     family: ClassVar[Task] = "several"
-    has_parts: ClassVar[bool] = True
     default_metric: ClassVar[str] = RELATIVE_LOSS.name
     peak_learning_rate: ClassVar[float] = 0.07  # between those of numbers and classes
 
@@ -59,13 +73,14 @@ class SeveralTargets(TargetBase):
     levels: tuple[tuple[FiniteFloat, ...], ...]
 
     @property
-    def parts(self) -> tuple[OneTarget, ...]:
-        return self.targets
+    def parts(self) -> tuple[TargetPart, ...]:
+        each = zip(self.targets, self.spans, self.levels, strict=True)
+        return tuple(TargetPart(target, j, span, levels) for j, (target, span, levels) in enumerate(each))
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the target columns."""
-        return tuple(part.names[0] for part in self.parts)
+        return tuple(part.names[0] for part in self.targets)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -75,17 +90,17 @@ class SeveralTargets(TargetBase):
     @property
     def spans(self) -> list[slice]:
         """The columns of the predicted values of each part."""
-        ends = np.cumsum([self._width(j) for j in range(len(self.parts))]).tolist()
+        ends = np.cumsum([self._width(j) for j in range(len(self.targets))]).tolist()
         return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
 
     def _width(self, j: int) -> int:
-        return len(self.levels[j]) or self.parts[j].n_outputs
+        return len(self.levels[j]) or self.targets[j].n_outputs
 
     @property
     def output_names(self) -> tuple[str, ...]:
         return tuple(
             name if name == part.names[0] else f"{part.names[0]} {name}"
-            for part, levels in zip(self.parts, self.levels, strict=True)
+            for part, levels in zip(self.targets, self.levels, strict=True)
             for name in (tuple(map(str, levels)) or part.output_names)
         )
 
@@ -112,7 +127,7 @@ class SeveralTargets(TargetBase):
         encoded, scales = np.asarray(self.encode(y), np.float64), np.ravel(self.scale).tolist()
         targets = [
             (of_part.outputs(part.n_outputs), self._width(j), encoded[:, j], y[:, j])
-            for j, (part, of_part) in enumerate(zip(self.parts, loss.parts, strict=True))
+            for j, (part, of_part) in enumerate(zip(self.targets, loss.parts, strict=True))
         ]
         each = [importance.get(name, 1.0) for name in self.names]
         return cast("L", fit_losses(cast("SeveralLosses", loss), targets, weights, each, scales))
@@ -126,53 +141,47 @@ class SeveralTargets(TargetBase):
     def rows_with_target(cls, table: Table, names: tuple[str, ...], *, every: bool = True) -> RowIndices:
         return rows_with_target(table, names, every=False)
 
-    def of_part(self, y: Truth, j: int) -> tuple[Mask, Truth]:
-        has = ~np.isnan(y[:, j])
-        return has, y[has, j].astype(np.int64) if self.parts[j].has_labels else y[has, j, None]
-
-    def values_of_part(self, values: Floats, j: int) -> tuple[Floats, tuple[float, ...]]:
-        return values[:, self.spans[j]], self.levels[j]
-
     def _pairs(self, other: SeveralTargets) -> Iterator[tuple[TargetBase, TargetBase]]:
-        return zip(self.parts, other.parts, strict=True)
+        return zip(self.targets, other.targets, strict=True)
 
     # Cells
 
     def read(self, table: Table) -> Truth:
-        y = np.full((len(table), len(self.parts)), np.nan)
-        for j, part in enumerate(self.parts):
+        y = np.full((len(table), len(self.targets)), np.nan)
+        for j, part in enumerate(self.targets):
             rows = rows_with_target(table, part.names)
             y[rows, j] = part.read(table.take(rows)).reshape(len(rows))
         return y
 
     def cell_errors(self, table: Table) -> list[tuple[str, list[CellErrors]]]:
-        return [errors for part in self.parts for errors in part.cell_errors(table)]
+        return [errors for part in self.targets for errors in part.cell_errors(table)]
 
     def hash_cells(self, table: Table) -> list[Hashes]:
         """A hash of each cell; a missing number is NaN."""
         y = self.read(table)
         return [
-            hash_texts(read_text(table, part.names[0])) if part.has_labels else hash_numbers(y[:, j])
-            for j, part in enumerate(self.parts)
+            hash_texts(read_text(table, part.names[0])) if isinstance(part, Classes) else hash_numbers(y[:, j])
+            for j, part in enumerate(self.targets)
         ]
 
     @property
     def removed_units(self) -> list[tuple[str, str | None]]:
-        return [unit for part in self.parts for unit in part.removed_units]
+        return [unit for part in self.targets for unit in part.removed_units]
 
     @property
     def class_orders(self) -> list[tuple[str, tuple[str, ...]]]:
-        return [order for part in self.parts for order in part.class_orders]
+        return [order for part in self.targets for order in part.class_orders]
 
     # Outputs of the network, and predictions
 
     @property
     def scale(self) -> Floats:
-        return np.array([float(np.squeeze(part.scale)) for part in self.parts])
+        return np.array([float(np.squeeze(part.scale)) for part in self.targets])
 
     def encode(self, y: Truth, precision: Precision = "float64") -> Truth:
         columns = [
-            y[:, j] if part.has_labels else part.encode(y[:, j, None])[:, 0] for j, part in enumerate(self.parts)
+            y[:, j] if isinstance(part, Classes) else part.encode(y[:, j, None])[:, 0]
+            for j, part in enumerate(self.targets)
         ]
         return np.column_stack(columns).astype(precision)
 
@@ -180,7 +189,7 @@ class SeveralTargets(TargetBase):
         return y
 
     def decode(self, values: Floats) -> Floats:
-        parts = zip(self.parts, self.spans, strict=True)
+        parts = zip(self.targets, self.spans, strict=True)
         return np.concatenate([part.decode(values[:, span]) for part, span in parts], axis=1)
 
     def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
@@ -229,19 +238,19 @@ class SeveralTargets(TargetBase):
         return np.concatenate([part.align(values[:, span], other) for (part, other), span in spans], axis=1)
 
     def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
-        of_parts = zip(*(target.parts for target in targets if isinstance(target, SeveralTargets)), strict=True)
-        parts = tuple(part.joint(others, positive) for part, others in zip(self.parts, of_parts, strict=True))
+        of_parts = zip(*(target.targets for target in targets if isinstance(target, SeveralTargets)), strict=True)
+        parts = tuple(part.joint(others, positive) for part, others in zip(self.targets, of_parts, strict=True))
         return self.model_copy(update={"targets": parts})
 
     @property
     def is_whole(self) -> bool:
-        return len(self.levels) == len(self.parts) and all(part.is_whole for part in self.parts)
+        return len(self.levels) == len(self.targets) and all(part.is_whole for part in self.targets)
 
     def check_truth(self, y: Truth, rows: int) -> None:
         super().check_truth(y, rows)
-        for j, part in enumerate(self.parts):
-            has, of_part = self.of_part(y, j)
-            part.check_truth(of_part, int(has.sum()))
+        for part in self.parts:
+            has, of_part = part.truth(y)
+            part.target.check_truth(of_part, int(has.sum()))
 
     # Scores
 
@@ -260,21 +269,21 @@ class SeveralTargets(TargetBase):
         That of a target is its squared error or log loss, divided by that of the best constant for the weighted rows; 1
         for a target that is the same in all of them.
         """
-        ratios = np.empty((len(self.parts), len(W)))
-        for j, (part, span) in enumerate(zip(self.parts, self.spans, strict=True)):
-            has, actual = self.of_part(y, j)
+        ratios = np.empty((len(self.targets), len(W)))
+        for j, part in enumerate(self.parts):
+            has, actual = part.truth(y)
             if not has.any():
                 ratios[j] = np.nan
                 continue
-            w, predicted = W[:, has], values[has, span]
+            w, predicted = W[:, has], values[has, part.span]
             with np.errstate(all="ignore"):
                 w = w / w.sum(axis=1, keepdims=True)
-                if part.has_labels:
-                    shares = w @ one_hot(actual, part.n_outputs)
+                if isinstance(part.target, Classes):
+                    shares = w @ one_hot(actual, part.target.n_outputs)
                     best = -(shares * np.log(np.where(shares > 0.0, shares, 1.0))).sum(axis=1)
                     loss = w @ log_loss_per_row(actual, predicted)
                 else:
-                    numbers = predicted[:, self.levels[j].index(MEDIAN) if self.levels[j] else 0]
+                    numbers = predicted[:, part.levels.index(MEDIAN) if part.levels else 0]
                     distance = actual[:, 0] - actual.mean()
                     best = w @ distance**2 - (w @ distance) ** 2
                     loss = w @ (actual[:, 0] - numbers) ** 2
@@ -290,10 +299,10 @@ class SeveralTargets(TargetBase):
 
     def baseline(self, y: Truth, weights: Floats | None) -> Floats:
         values = []
-        for j, part in enumerate(self.parts):
-            has, of_part = self.of_part(y, j)
+        for part in self.parts:
+            has, of_part = part.truth(y)
             w = None if weights is None else weights[has]
-            values.append(np.repeat(part.baseline(of_part, w), max(1, len(self.levels[j]))))
+            values.append(np.repeat(part.target.baseline(of_part, w), max(1, len(part.levels))))
         return np.concatenate(values)
 
     def row_losses(self, loss: Loss, predicted: Floats, y: Truth, scale: Floats | float) -> Floats:

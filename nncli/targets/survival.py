@@ -18,8 +18,7 @@ from nncli.base.rounding import rounded_apart
 from nncli.base.spec import DistinctTexts, PositiveFloat, StrictStr, Task
 from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.data.columns.hashing import Hashes, hash_numbers
-from nncli.data.columns.parsing import CellErrors, numbers_and_errors, raise_first, read_text, unit_of
-from nncli.data.columns.spellings import NO_YES, category_keys
+from nncli.data.columns.parsing import CellErrors, numbers_and_errors, raise_first, unit_of
 from nncli.data.sample_weights import row_counts
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask, Precision
@@ -30,7 +29,7 @@ from nncli.nn.program.values import Value, log, maximum, minimum, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.decision import Decision
 from nncli.targets.explained import Explained, ExplainedProbability, Shorten
-from nncli.targets.joined import JoinedColumns
+from nncli.targets.joined import JoinedColumns, events
 from nncli.targets.kind import Refusal
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.registry import BUILT_IN, BoundMetric, metric_function, metric_title
@@ -56,23 +55,74 @@ if TYPE_CHECKING:
 
 MOST_BINS, EVENTS_PER_BIN = 20, 8
 """Bins of time at most, and the events that each has at least, unless the loss says how many there are."""
-EVENT_WORDS = frozenset(NO_YES.values()) | {
-    "died",
-    "dead",
-    "death",
-    "deceased",
-    "event",
-    "failed",
-    "failure",
-    "churned",
-}
-CENSORED_WORDS = frozenset(word for pair, yes in NO_YES.items() for word in pair if word != yes) | {
-    *("alive", "living", "survived", "censored", "censor", "active", "none"),
-}
 PREFIX = "survival_"
 """How the names of the columns of the survival at a time begin."""
 GROUPS = 3
 """Groups of rows by predicted risk whose curves are shown."""
+
+
+@dataclass(frozen=True)
+class SurvivalCurve:
+    """The survival over time: the probability that an event is after a time, of which a target predicts some values.
+
+    The values (rows, edges) are those at the ends of the bins of time, `edges`. Within a bin the hazard is constant, so
+    that the logarithm of the survival is straight there, and beyond the last one the survival stays as it is.
+    """
+
+    edges: tuple[float, ...]
+
+    @property
+    def times(self) -> Floats:
+        """The times (bins + 1,), from 0 on, between which the logarithms are straight."""
+        return np.array([0.0, *self.edges])
+
+    def at(self, values: Floats, times: Floats) -> Floats:
+        """The survival (rows, times) at some times."""
+        edges, logs = self.times, self.logarithms(values)
+        time = np.clip(times, 0.0, edges[-1])
+        place = np.clip(np.searchsorted(edges, time, "left"), 1, len(edges) - 1)
+        share = (time - edges[place - 1]) / (edges[place] - edges[place - 1])
+        return np.asarray(np.exp(logs[:, place - 1] * (1.0 - share) + logs[:, place] * share))
+
+    def columns(self, values: Floats, times: Sequence[float]) -> Mapping[str, pl.Series]:
+        """The columns of predictions, by name, of the survival at some times."""
+        S = self.at(values, np.array(times, np.float64))
+        return {survival_name(time): pl.Series(column) for time, column in zip(times, S.T, strict=True)}
+
+    def logarithms(self, values: Floats) -> Floats:
+        """The logarithms (…, rows, bins + 1) of the survival at `times`."""
+        S = np.concatenate([np.ones((*values.shape[:-1], 1)), values], axis=-1)
+        return np.asarray(np.log(np.maximum(S, MIN_PROBABILITY)))
+
+    def lower_logarithms(self, values: Value) -> list[Value]:
+        """The operations of `logarithms`, a column (rows, 1) for each time."""
+        logs = [log(maximum(values.columns([k]), MIN_PROBABILITY)) for k in range(values.width)]
+        return [values.columns([0]) * 0.0, *logs]
+
+    def medians(self, values: Floats) -> Floats:
+        """The times (rows,) at which the survival is 1/2; infinite where that is after the last bin."""
+        S = np.maximum(np.concatenate([np.ones((len(values), 1)), values], axis=1), MIN_PROBABILITY)
+        above = np.log(S[:, :-1] * 2.0) / np.maximum(np.log(S[:, :-1]) - np.log(S[:, 1:]), MIN_PROBABILITY)
+        # A sum in order: a row's bits depend on the row alone.
+        median = np.cumsum(np.clip(above, 0.0, 1.0) * np.diff(self.edges, prepend=0.0), axis=1)[:, -1]
+        return np.where(values[:, -1] > 0.5, np.inf, median)
+
+    def lower_medians(self, values: Value) -> Value:
+        """The operations of `medians`."""
+        before, *logs = self.lower_logarithms(values)
+        half, median = float(np.log(2.0)), before
+        for width, after in zip(np.diff(self.edges, prepend=0.0).tolist(), logs, strict=True):
+            share = (before + half) / maximum(before - after, MIN_PROBABILITY)
+            median, before = median + minimum(maximum(share, 0.0), 1.0) * width, after
+        return select(values.columns([values.width - 1]) > 0.5, np.inf, median)
+
+    def risk(self, values: Floats) -> Floats:
+        """The sum (rows,) over the bins of the cumulative hazard, which is higher for earlier events."""
+        return np.asarray(-np.log(np.maximum(values, MIN_PROBABILITY)).sum(axis=1))
+
+    def observed(self, y: Truth) -> tuple[Floats, Mask]:
+        """The times (rows,) for which rows were observed, and whether each ended with the event."""
+        return y[:, 0], y[:, 1] == 1.0
 
 
 class SurvivalTarget(JoinedColumns):
@@ -88,9 +138,7 @@ class SurvivalTarget(JoinedColumns):
     noun: ClassVar[str] = "time to an event"
     output_noun: ClassVar[str] = "time"
     output_nouns: ClassVar[str] = "times"
-    has_probabilities: ClassVar[bool] = True
-    has_curve: ClassVar[bool] = True
-    probability_prefix: ClassVar[str] = PREFIX
+    prefix: ClassVar[str] = PREFIX
     family: ClassVar[Task] = SURVIVAL
     default_loss: ClassVar[str] = "survival"
     estimator_hint: ClassVar[str] = "; use NNSurvivalAnalysis"
@@ -263,45 +311,17 @@ class SurvivalTarget(JoinedColumns):
         before = np.concatenate([np.ones((len(values), 1)), values[:, :-1]], axis=1)
         return np.concatenate([values, before - values], axis=1).astype(precision)
 
-    def curve(self, values: Floats, times: Floats) -> Floats:
-        """The survival (rows, times) at some times, from that at the ends of the bins; the last one beyond them."""
-        edges, logs = self.time_edges, self.log_curve(values)
-        time = np.clip(times, 0.0, edges[-1])
-        place = np.clip(np.searchsorted(edges, time, "left"), 1, len(edges) - 1)
-        share = (time - edges[place - 1]) / (edges[place] - edges[place - 1])
-        return np.asarray(np.exp(logs[:, place - 1] * (1.0 - share) + logs[:, place] * share))
+    @property
+    def gives(self) -> frozenset[str]:
+        return super().gives | {"curve"}
 
     @property
-    def time_edges(self) -> Floats:
-        return np.array([0.0, *self.edges])
-
-    def log_curve(self, values: Floats) -> Floats:
-        S = np.concatenate([np.ones((*values.shape[:-1], 1)), values], axis=-1)
-        return np.asarray(np.log(np.maximum(S, MIN_PROBABILITY)))
-
-    def lower_log_curve(self, values: Value) -> list[Value]:
-        logs = [log(maximum(values.columns([k]), MIN_PROBABILITY)) for k in range(values.width)]
-        return [values.columns([0]) * 0.0, *logs]
-
-    def observed(self, y: Truth) -> tuple[Floats, Mask]:
-        return y[:, 0], y[:, 1] == 1.0
-
-    def medians(self, values: Floats) -> Floats:
-        """The times (rows,) at which curves reach 1/2; infinite where that is after the last bin."""
-        S = np.maximum(np.concatenate([np.ones((len(values), 1)), values], axis=1), MIN_PROBABILITY)
-        above = np.log(S[:, :-1] * 2.0) / np.maximum(np.log(S[:, :-1]) - np.log(S[:, 1:]), MIN_PROBABILITY)
-        # A sum in order: a row's bits depend on the row alone.
-        median = np.cumsum(np.clip(above, 0.0, 1.0) * np.diff(self.edges, prepend=0.0), axis=1)[:, -1]
-        return np.where(values[:, -1] > 0.5, np.inf, median)
+    def curve(self) -> SurvivalCurve:
+        return SurvivalCurve(self.edges)
 
     def lower_codes(self, values: Value, decision: Decision | None) -> Value:
-        """The operations of `medians`."""
-        before, *logs = self.lower_log_curve(values)
-        half, median = float(np.log(2.0)), before
-        for width, after in zip(np.diff(self.edges, prepend=0.0).tolist(), logs, strict=True):
-            share = (before + half) / maximum(before - after, MIN_PROBABILITY)
-            median, before = median + minimum(maximum(share, 0.0), 1.0) * width, after
-        return select(values.columns([values.width - 1]) > 0.5, np.inf, median)
+        """The operations of medians."""
+        return self.curve.lower_medians(values)
 
     def program_outputs(self, nodes: OutputNodes) -> tuple[OutputColumn, ...]:
         (name,) = names = self.predicted_names
@@ -311,13 +331,9 @@ class SurvivalTarget(JoinedColumns):
             *(bounds.columns(names)[0] for bounds in nodes.bounds),
         )
 
-    def risk(self, values: Floats) -> Floats:
-        """The sum (rows,) over the bins of the cumulative hazard, which is higher for earlier events."""
-        return np.asarray(-np.log(np.maximum(values, MIN_PROBABILITY)).sum(axis=1))
-
     def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
         """`prediction`, the median time, null after the last bin; with `proba` `survival_TIME` for each edge."""
-        median = self.medians(predictions.values)
+        median = self.curve.medians(predictions.values)
         columns = {"prediction": pl.Series(np.where(np.isinf(median), np.nan, median), nan_to_null=True)}
         if proba:
             for name, S in zip(self.output_names, predictions.values.T, strict=True):
@@ -328,12 +344,8 @@ class SurvivalTarget(JoinedColumns):
         """Those with the curve, and an infinite median after the last bin."""
         return {
             **self.columns(predictions, proba=True),
-            "prediction": pl.Series(self.medians(predictions.values)),
+            "prediction": pl.Series(self.curve.medians(predictions.values)),
         }
-
-    def columns_at(self, values: Floats, times: Sequence[float]) -> Mapping[str, pl.Series]:
-        S = self.curve(values, np.array(times, np.float64))
-        return {survival_name(time): pl.Series(column) for time, column in zip(times, S.T, strict=True)}
 
     def distributions(self, values: Floats) -> tuple[Floats, ...]:
         return values, 1.0 - values
@@ -365,7 +377,7 @@ class SurvivalTarget(JoinedColumns):
         """The curves at the edges of this target."""
         if not isinstance(source, SurvivalTarget) or source.edges == self.edges:
             return values
-        return source.curve(values, np.array(self.edges))
+        return source.curve.at(values, np.array(self.edges))
 
     def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
         """The target itself: all members have the bins of the whole table."""
@@ -377,7 +389,7 @@ class SurvivalTarget(JoinedColumns):
         event, start = y[:, 1] == 1.0, y[:, 2] if len(self.names) > 2 else None
         times = scored_times(y[:, 0], event) if len(y) else np.empty(0)
         w = np.ones(len(y)) if weights is None else weights
-        return SurvivalRows(y[:, 0], event, start, self.risk(values), times, self.curve(values, times), w)
+        return SurvivalRows(y[:, 0], event, start, self.curve.risk(values), times, self.curve.at(values, times), w)
 
     def _values(self, name: str, rows: SurvivalRows, losses: Callable[[], Floats], W: Samples) -> Samples:
         if name == SURVIVAL_LOSS.name:
@@ -494,13 +506,15 @@ class SurvivalTarget(JoinedColumns):
         w = np.ones(len(y)) if weights is None else weights
         times = np.concatenate([[0.0], np.linspace(0.0, self.edges[-1], 61)[1:]])
         groups = [
-            rows for rows in np.array_split(np.argsort(self.risk(S), kind="stable"), GROUPS) if w[rows].sum() > 0.0
+            rows
+            for rows in np.array_split(np.argsort(self.curve.risk(S), kind="stable"), GROUPS)
+            if w[rows].sum() > 0.0
         ]
         observed = [
             kaplan_meier(y[rows, 0], event[rows], w[rows], None if start is None else start[rows]).at(times)
             for rows in groups
         ]
-        predicted = [np.average(self.curve(S[rows], times), axis=0, weights=w[rows]) for rows in groups]
+        predicted = [np.average(self.curve.at(S[rows], times), axis=0, weights=w[rows]) for rows in groups]
         middle = self.shown_outputs.start
         calibration = calibration_at(y[:, 0], event, S[:, middle], self.edges[middle], w)
         return SurvivalCurves(
@@ -510,7 +524,7 @@ class SurvivalTarget(JoinedColumns):
     def outcome(
         self, predictions: Predicted, y: Truth, row: int, error: float, form: Callable[[float], str] = format_number
     ) -> tuple[str, str, str]:
-        (median,) = self.medians(predictions.values[[row]]).tolist()
+        (median,) = self.curve.medians(predictions.values[[row]]).tolist()
         last = f"after {form(self.edges[-1])}"
         actual = form(float(y[row, 0])) if y[row, 1] == 1.0 else f"after {form(float(y[row, 0]))}"
         return actual, last if np.isinf(median) else form(median), form(error)
@@ -587,27 +601,6 @@ class SurvivalWording(Wording):
 def survival_name(time: float) -> str:
     """The column of the survival at a time."""
     return f"{PREFIX}{time:.12g}"
-
-
-def are_events(table: Table, name: str) -> bool:
-    """Whether the cells of a column tell which rows have an event, and some have it and others not."""
-    y, errors = events(table, name)
-    return not errors and {*np.unique(y)} == {0.0, 1.0}
-
-
-def events(table: Table, name: str) -> tuple[Floats, list[CellErrors]]:
-    """1 for an event, 0 for none and NaN for an empty cell (rows,), and the other cells, which are NaN too."""
-    cells = read_text(table, name)
-    words = category_keys(cells, folds_case=True)
-    is_event, is_censored = (
-        words.is_in(list(kind)).fill_null(False).to_numpy() for kind in (EVENT_WORDS, CENSORED_WORDS)
-    )
-    y = np.where(is_event, 1.0, np.where(is_censored, 0.0, np.nan))
-    others: Mask = np.isnan(y) & cells.is_not_null().to_numpy()
-    hint = "Write 1 for an event and 0 for a censored row, or yes and no."
-    if others.any() and set(words.drop_nulls().unique().to_list()) == {"1", "2"}:
-        hint = f"{hint} In the data sets of R, 1 is often a censored row and 2 an event."
-    return y, CellErrors.of(others, "does not tell whether the event happened", hint)
 
 
 @dataclass(frozen=True)

@@ -33,15 +33,14 @@ KINDS: dict[str, TargetKind] = {kind.model_fields["task"].default: kind for kind
 
 def class_targets(names: Sequence[str], loss: LossBase, *, ordered: bool = True) -> tuple[str, ...]:
     """Those of the targets `names` that a loss takes for classes, or for classes without an order."""
-    kinds = [kind_of(part) for part in loss.parts or [loss] * len(names)]
-    return tuple(
-        name for name, kind in zip(names, kinds, strict=True) if kind.has_labels and (ordered or not kind.has_order)
-    )
+    kinds = [kind_of(part) for part in loss.of_each(len(names))]
+    pairs = zip(names, kinds, strict=True)
+    return tuple(column for name, kind in pairs for column in kind.class_columns((name,), ordered=ordered))
 
 
 def number_targets(names: Sequence[str], loss: LossBase) -> tuple[str, ...]:
     """Those of the targets `names` that a loss takes for numbers."""
-    kinds = [kind_of(part) for part in loss.parts or [loss] * len(names)]
+    kinds = [kind_of(part) for part in loss.of_each(len(names))]
     return tuple(column for name, kind in zip(names, kinds, strict=True) for column in kind.number_columns((name,)))
 
 

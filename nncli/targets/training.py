@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import sqrt
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from nncli.base.spec import Calibration
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats
 from nncli.nn.losses import MIN_PROBABILITY
+from nncli.nn.program.values import Value
 from nncli.targets.feature_scores import FeatureScores, NumberScores
 from nncli.targets.kind import KindBase, L, Refusal
 from nncli.targets.metrics.calibration import classification_factor, regression_factor
@@ -27,6 +29,30 @@ Members = Callable[[], list[Floats]]
 """Returns the predictions (rows, outputs) of each member for the rows that it held out."""
 MemberSum = Callable[[Sequence[Floats]], Floats]
 """The sum (rows, …) of arrays of members, each of the rows that it held out."""
+
+
+@dataclass(frozen=True)
+class ProbabilityCalibration:
+    """How a temperature calibrates predicted values. By itself nothing is calibrated, and values stay as they are."""
+
+    def takes(self, T: float) -> bool:
+        """Whether a model can have the temperature."""
+        return T == 1.0
+
+    def at(self, values: Floats, T: float) -> Floats:
+        """Probabilities (rows, outputs) at a temperature other than 1."""
+        return values
+
+    def lower(self, values: Value, T: float) -> Value:
+        """The operations of `at`."""
+        return values
+
+    def as_classes(self, y: Truth, values: Floats, weights: Floats | None) -> tuple[Codes, Floats, Floats | None]:
+        """Codes (cells,), probabilities (cells, classes) and weights (cells,), by which a temperature is fitted."""
+        return y, values, weights
+
+
+UNCALIBRATED = ProbabilityCalibration()
 
 
 class TrainingBase(KindBase):
@@ -50,6 +76,11 @@ class TrainingBase(KindBase):
     def encoded_size(self, y: Truth) -> float:
         """The size of encoded targets y: the root of their mean square, or 1 where probabilities are predicted."""
         return sqrt(float(np.square(y, dtype=np.float64).mean()))
+
+    @property
+    def calibration(self) -> ProbabilityCalibration:
+        """How a temperature calibrates its predicted values."""
+        return UNCALIBRATED
 
     def no_temperature(self, *, is_monotone: bool, has_validation: bool) -> Refusal | None:
         """Why no temperature calibrates it, perhaps with monotone columns, and a hint; None if one does."""

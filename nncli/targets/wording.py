@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from nncli.base.errors import Advice, SetKey
 from nncli.base.option import Needed
+from nncli.base.text import quote
 from nncli.targets.kind import Refusal
 
 if TYPE_CHECKING:
@@ -79,6 +81,9 @@ class LabelWording(Wording):
         return f"{len(labels):,} {self.target.output_nouns}, {quoted(labels)}"
 
     def refusal(self, needed: Needed) -> Refusal:
+        if needed == "order":
+            why = f"is for ordered classes, and those of {quote(self.target.names[0])} have no order"
+            return why, Advice("Train with ", SetKey("loss", "ordinal"), ".")
         why, instead = super().refusal(needed)
         each = f"Leave it out, and use the probability of each {self.target.output_noun}."
         return why, each if needed == "interval" else instead

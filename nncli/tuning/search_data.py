@@ -42,8 +42,7 @@ from nncli.run_directory.filenames import CROSS_VALIDATION, FOLDS
 from nncli.run_directory.run import Run
 from nncli.targets.metrics.amounts import TWEEDIE_DEVIANCE
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
-from nncli.targets.metrics.registry import higher_is_better
-from nncli.targets.number import CRPS, PINBALL
+from nncli.targets.metrics.registry import CRPS, PINBALL, higher_is_better
 from nncli.targets.target import Target, TargetKind, kind_of
 
 MAX_KEPT_POSITIONS = 10_000_000
@@ -225,10 +224,8 @@ class Objective:
         """
         if kind_of(loss) is not kind:
             message = f"with the loss {loss.type} the target is not the same: a {kind_of(loss).noun}"
-        elif self.metric == PINBALL and loss.quantile_levels != self.loss.quantile_levels:
-            message = f"with the loss {loss.type} other quantiles are predicted than trials are compared by"
-        elif self.metric == CRPS and (loss.type, loss.quantile_levels) != (self.loss.type, self.loss.quantile_levels):
-            message = f"with the loss {loss.type} the CRPS is of another kind of distribution, or of other levels"
+        elif (difference := kind.difference(self.metric, loss, self.loss)) is not None:
+            message = f"with the loss {loss.type} {difference}"
         else:
             return
         raise config_error("loss", message, "Remove it from the search space, or set tune.metric to another metric.")

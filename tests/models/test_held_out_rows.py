@@ -19,7 +19,7 @@ from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.base.errors import RunError
 from nncli.data.table import Table
 from nncli.models import held_out_rows
-from nncli.models.held_out_rows import HeldOutRows, MemberPredictions, RowCategories, signs_of
+from nncli.models.held_out_rows import HeldOutRows, MemberPredictions, RowCategories
 from nncli.models.predictions import Predictions
 from nncli.run_directory.manifest import HELD_OUT
 from nncli.run_directory.run import Run
@@ -224,4 +224,5 @@ def test_categories_of_many_rows_are_kept() -> None:
 
 @pytest.mark.parametrize(("parts", "signs"), [(([0.0, 2.0], [1.0]), 1), (([0.0, -2.0], []), -1), (([1.0], [-1.0]), 0)])
 def test_a_sign_is_that_of_all_rows(parts: tuple[list[float], ...], signs: int) -> None:
-    assert signs_of([np.array(part).reshape(-1, 1) for part in parts]) == (signs,)
+    target = RegressionTarget.fit(Table(pl.DataFrame({"y": [0.0, 1.0]}), "t"), ("y",))
+    assert target.signs([np.array(part).reshape(-1, 1) for part in parts]) == (signs,)

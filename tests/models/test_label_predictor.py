@@ -69,7 +69,7 @@ def test_every_row_gets_the_class_of_its_probabilities(
 
     monkeypatch.setattr(Predictor, "run_rounded", less_certain)
     result = predict_classes(model, TABLE)
-    assert result.codes.tolist() == exact.values.argmax(axis=1).tolist()
+    assert result.classes.tolist() == exact.values.argmax(axis=1).tolist()
     assert result.anomalies == exact.anomalies
     assert result.frame().equals(exact.frame())
 
@@ -98,7 +98,7 @@ def test_every_row_gets_the_class_of_the_threshold(
 
     monkeypatch.setattr(Predictor, "run_rounded", less_certain)
     result = predict_classes(model, TABLE)
-    assert result.codes.tolist() == np.where(p >= threshold, 0, 1).tolist()
+    assert result.classes.tolist() == np.where(p >= threshold, 0, 1).tolist()
     assert result.frame().equals(model.predict(TABLE).frame())
 
 
@@ -106,7 +106,7 @@ def test_expected_costs_are_computed_in_float64(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delattr(Predictor, "run_rounded")
     costs = CostMatrix(labels=THREE.labels, costs=((0.0, 1.0, 5.0), (1.0, 0.0, 1.0), (2.0, 1.0, 0.0)))
     model = decided(MODELS["three classes"], costs)
-    assert predict_classes(model, TABLE).codes.tolist() == model.predict(TABLE).classes.tolist()
+    assert predict_classes(model, TABLE).classes.tolist() == model.predict(TABLE).classes.tolist()
 
 
 def test_uncertain_rows_are_predicted_in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +126,7 @@ def test_uncertain_rows_are_predicted_in_float64(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(Model, "predict", watched)
     monkeypatch.setattr(Predictor, "run_rounded", off)
-    result = predict_classes(model, TABLE).codes
+    result = predict_classes(model, TABLE).classes
     assert rows == [40]
     assert result[:40].tolist() == probabilities[:40].argmax(axis=1).tolist()
     assert result[40:].tolist() == probabilities[40:].argmin(axis=1).tolist()
@@ -136,7 +136,7 @@ def test_few_rows_are_predicted_in_float64_at_once(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(classes_module, "MIN_ROWS", len(TABLE) + 1)
     monkeypatch.delattr(Predictor, "run_rounded")
     for model in MODELS.values():
-        assert predict_classes(model, TABLE).codes.tolist() == model.predict(TABLE).values.argmax(axis=1).tolist()
+        assert predict_classes(model, TABLE).classes.tolist() == model.predict(TABLE).values.argmax(axis=1).tolist()
 
 
 @pytest.mark.parametrize("name", ["two classes", "weighted members with temperatures of their own"])
@@ -146,4 +146,4 @@ def test_small_networks_are_computed_in_float64_at_once(name: str, monkeypatch: 
     smallest = min(member.spec.network.layout.n_decayed for member in members)
     monkeypatch.setattr(classes_module, "MIN_WEIGHTS", smallest + 1)
     monkeypatch.delattr(Predictor, "run_rounded")
-    assert predict_classes(model, TABLE).codes.tolist() == model.predict(TABLE).values.argmax(axis=1).tolist()
+    assert predict_classes(model, TABLE).classes.tolist() == model.predict(TABLE).values.argmax(axis=1).tolist()

@@ -21,7 +21,7 @@ LABELS = ClassificationTarget(name="label", labels=("a", "b"))
 
 def baseline_of(target: ClassificationTarget, y: np.ndarray) -> Predictions:
     rows = LabeledRows(y, None)
-    return baseline_predictions(target, rows, rows, CrossEntropy() if target.has_labels else MSE())
+    return baseline_predictions(target, rows, rows, CrossEntropy())
 
 
 def test_the_baseline_of_a_regression_is_the_weighted_mean() -> None:

@@ -29,7 +29,7 @@ def returned(cells: Sequence[Any] | pl.Series) -> tuple[ClassificationTarget, pl
     target = ClassificationTarget.fit(one(cells), ("y",))
     again = ClassificationTarget.model_validate_json(target.model_dump_json())
     assert again == target
-    return target, again.label_column(again.read(one(cells)), "prediction")
+    return target, again.class_labels.column(again.read(one(cells)), "prediction")
 
 
 @given(st.lists(LABELS, min_size=2, unique=True))
@@ -117,7 +117,7 @@ def test_a_target_of_dates_is_refused() -> None:
 
 
 def test_no_predictions_are_an_empty_column_of_the_type() -> None:
-    empty = ClassificationTarget.fit(one([1, 2]), ("y",)).label_column(np.empty(0, np.int64), "prediction")
+    empty = ClassificationTarget.fit(one([1, 2]), ("y",)).class_labels.column(np.empty(0, np.int64), "prediction")
     assert (empty.name, str(empty.dtype), len(empty)) == ("prediction", "Int64", 0)
 
 

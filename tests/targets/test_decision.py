@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from nncli.targets.decision import CostMatrix, Decision, LabelThresholds, RankCuts, Threshold, decide
+from nncli.targets.decision import CostMatrix, Decision, LabelThresholds, MostProbable, RankCuts, Threshold
 from nncli.targets.metrics.classification import one_hot
 from nncli.targets.metrics.ordinal import quadratic_kappa
 from nncli.targets.metrics.thresholds import ErrorCosts
@@ -32,25 +32,25 @@ def at(threshold: float, positive: str = "yes") -> Threshold:
 
 
 def test_without_a_decision_the_first_most_probable_class_is_predicted() -> None:
-    assert decide(P, LABELS, None).tolist() == [0, 0, 0, 1]
+    assert MostProbable(LABELS).codes(P, None).tolist() == [0, 0, 0, 1]
 
 
 def test_a_row_at_the_threshold_is_positive() -> None:
-    assert decide(P, LABELS, at(0.2)).tolist() == [0, 1, 1, 1]
-    assert decide(P, LABELS, at(0.8, "no")).tolist() == [0, 0, 1, 1]
-    assert decide(P, LABELS, at(0.0)).tolist() == [1, 1, 1, 1]
+    assert MostProbable(LABELS).codes(P, at(0.2)).tolist() == [0, 1, 1, 1]
+    assert MostProbable(LABELS).codes(P, at(0.8, "no")).tolist() == [0, 0, 1, 1]
+    assert MostProbable(LABELS).codes(P, at(0.0)).tolist() == [1, 1, 1, 1]
 
 
 def test_the_lowest_expected_cost_is_that_worked_by_hand() -> None:
     # a row of 0.6, 0.3, 0.1: predicting a costs 0.3 * 10 + 0.1 * 10, b 0.6 + 0.1 * 10, c 0.6 * 2 + 0.3 * 2
     costs = CostMatrix(labels=("a", "b", "c"), costs=((0.0, 1.0, 2.0), (10.0, 0.0, 2.0), (10.0, 10.0, 0.0)))
     rows = np.array([[0.6, 0.3, 0.1], [1.0, 0.0, 0.0], [0.85, 0.15, 0.0]])
-    assert decide(rows, costs.labels, costs).tolist() == [1, 0, 1]
+    assert MostProbable(costs.labels).codes(rows, costs).tolist() == [1, 0, 1]
 
 
 def test_equal_expected_costs_give_the_first_class() -> None:
     costs = CostMatrix(labels=LABELS, costs=((0.0, 1.0), (1.0, 0.0)))
-    assert decide(np.array([[0.5, 0.5]]), LABELS, costs).tolist() == [0]
+    assert MostProbable(LABELS).codes(np.array([[0.5, 0.5]]), costs).tolist() == [0]
 
 
 @given(st.integers(2, 6), st.integers(0, 2**32 - 1))
@@ -59,8 +59,8 @@ def test_a_row_is_decided_alike_whatever_the_other_rows_are(K: int, seed: int) -
     labels = tuple(map(str, range(K)))
     costs = CostMatrix(labels=labels, costs=tuple(map(tuple, rng.integers(0, 3, (K, K)).astype(float).tolist())))
     rows = rng.dirichlet(np.ones(K), 40)
-    together = decide(rows, labels, costs)
-    assert together.tolist() == [int(decide(rows[i : i + 1], labels, costs)[0]) for i in range(40)]
+    together = MostProbable(labels).codes(rows, costs)
+    assert together.tolist() == [int(MostProbable(labels).codes(rows[i : i + 1], costs)[0]) for i in range(40)]
 
 
 def test_the_costs_of_a_threshold_are_by_actual_and_predicted_class() -> None:

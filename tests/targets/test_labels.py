@@ -143,8 +143,8 @@ THRESHOLDS = LabelThresholds(labels=("a", "b"), thresholds=(0.2, 0.9), goal=High
 def test_thresholds_decide_each_label_and_are_inclusive() -> None:
     target = MultilabelTarget(names=("a", "b"), labels=("a", "b"))
     P = np.array([[0.2, 0.9], [0.5, 0.5], [nan, 0.1]])
-    assert target.decide(P, None).tolist() == [[0, 1], [1, 1], [0, 0]]
-    assert target.decide(P, THRESHOLDS).tolist() == [[1, 1], [1, 0], [0, 0]]
+    assert target.decision_rule.codes(P, None).tolist() == [[0, 1], [1, 1], [0, 0]]
+    assert target.decision_rule.codes(P, THRESHOLDS).tolist() == [[1, 1], [1, 0], [0, 0]]
     assert THRESHOLDS.fits(("a", "b"))
     assert not THRESHOLDS.fits(("b", "a"))
     assert Predictions(target, P[:2], decision=THRESHOLDS).frame()["prediction"].to_list() == ["a|b", "a"]
@@ -157,7 +157,7 @@ def test_a_program_computes_temperatures_and_decisions_as_predictions_do(tempera
     builder = Builder()
     columns = [builder.input(NumberInput(name)) for name in ("x", "y")]
     p = join(columns)
-    value = p if temperature == 1.0 else target.lower_temperature(p, temperature)
+    value = p if temperature == 1.0 else target.calibration.lower(p, temperature)
     codes = target.lower_codes(value, THRESHOLDS)
     outputs = target.program_outputs(OutputNodes(value.position, codes.position))
     program = build(builder, outputs, "float64")
@@ -171,7 +171,7 @@ def test_a_program_computes_temperatures_and_decisions_as_predictions_do(tempera
 
 def test_a_temperature_scales_the_log_odds() -> None:
     target = MultilabelTarget(names=("a", "b"), labels=("a", "b"))
-    scaled = target.at_temperature(np.array([[0.8, 0.5]]), 2.0)
+    scaled = target.calibration.at(np.array([[0.8, 0.5]]), 2.0)
     assert scaled[0].tolist() == pytest.approx([2.0 / 3.0, 0.5])  # odds of 4 become 2
 
 

@@ -122,7 +122,7 @@ def test_the_predicted_rank_has_the_lowest_expected_error(P: NDArray[np.float64]
     ranks = np.arange(P.shape[1])
     target = OrderedClasses(name="t", labels=tuple(map(str, ranks)))
     expected = P @ np.abs(ranks[:, None] - ranks)
-    chosen = expected[np.arange(len(P)), target.decide(P, None)]
+    chosen = expected[np.arange(len(P)), target.decision_rule.codes(P, None)]
     np.testing.assert_allclose(chosen, expected.min(axis=1), atol=1e-12)
 
 

@@ -93,27 +93,27 @@ def test_curves_fall_from_1_and_pass_through_the_edges(edges: tuple[float, ...],
     rng = np.random.default_rng(seed)
     target = SurvivalTarget(names=NAMES, edges=edges)
     values = np.cumprod(rng.choice([0.0, 1.0, 0.5], (4, len(edges))) if exact else rng.random((4, len(edges))), axis=1)
-    assert target.curve(values, np.array(edges)) == pytest.approx(np.maximum(values, 1e-38), rel=1e-9)
+    assert target.curve.at(values, np.array(edges)) == pytest.approx(np.maximum(values, 1e-38), rel=1e-9)
     times = np.sort(rng.uniform(0.0, 2.0 * edges[-1], 30))
-    S = target.curve(values, times)
+    S = target.curve.at(values, times)
     assert ((S >= 0.0) & (S <= 1.0)).all()
     assert (np.diff(S, axis=1) <= 1e-12).all()
-    assert target.curve(values, np.array([0.0])) == pytest.approx(1.0)
+    assert target.curve.at(values, np.array([0.0])) == pytest.approx(1.0)
     for one in range(4):  # a row's bits depend on the row alone
-        assert np.array_equal(target.curve(values[[one]], times)[0], S[one])
-        assert np.array_equal(target.medians(values[[one]]), target.medians(values)[[one]], equal_nan=True)
+        assert np.array_equal(target.curve.at(values[[one]], times)[0], S[one])
+        assert np.array_equal(target.curve.medians(values[[one]]), target.curve.medians(values)[[one]], equal_nan=True)
 
 
 @given(edges=EDGES, seed=st.integers(0, 2**16))
 def test_a_curve_is_one_half_at_its_median(edges: tuple[float, ...], seed: int) -> None:
     target = SurvivalTarget(names=NAMES, edges=edges)
     values = np.cumprod(np.random.default_rng(seed).uniform(0.2, 1.0, (4, len(edges))), axis=1)
-    medians = target.medians(values.astype(np.float64))
+    medians = target.curve.medians(values.astype(np.float64))
     for row, median in zip(values, medians, strict=True):
         if row[-1] > 0.5:
             assert np.isinf(median)
         else:
-            assert target.curve(row[None], np.array([median]))[0, 0] == pytest.approx(0.5, rel=1e-6)
+            assert target.curve.at(row[None], np.array([median]))[0, 0] == pytest.approx(0.5, rel=1e-6)
 
 
 def test_a_median_after_the_last_event_is_missing() -> None:
@@ -124,7 +124,7 @@ def test_a_median_after_the_last_event_is_missing() -> None:
         "survival_10": [0.9, 0.5],
         "survival_20": [0.6, 0.1],
     }
-    at = target.columns_at(np.array([[0.64, 0.16]]), (5.0, 15.0, 99.0))
+    at = target.curve.columns(np.array([[0.64, 0.16]]), (5.0, 15.0, 99.0))
     assert [column[0] for column in at.values()] == pytest.approx([0.8, 0.32, 0.16])
     assert list(at) == ["survival_5", "survival_15", "survival_99"]
 

@@ -13,7 +13,8 @@ from nncli.fitting.ensemble.out_of_fold import LabeledRows
 from nncli.models.predictions import Predictions
 from nncli.nn.losses import MAE, MSE, CrossEntropy, Huber, Loss, Mixture, Normal, Quantile, Quantiles
 from nncli.targets.classes import ClassificationTarget
-from nncli.targets.number import CRPS, PINBALL, RegressionTarget
+from nncli.targets.metrics.registry import CRPS, PINBALL
+from nncli.targets.number import RegressionTarget
 from nncli.targets.target import Target
 from nncli.tuning.search_data import Objective
 from tests.assertions import raises

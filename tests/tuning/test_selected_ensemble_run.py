@@ -88,7 +88,7 @@ def test_classes_of_many_rows_are_those_of_the_probabilities(
     monkeypatch.setattr(classes_module, "MIN_ROWS", 1)
     monkeypatch.setattr(classes_module, "MIN_WEIGHTS", 0)
     model, table = model_of(classes), table_of(classes)
-    assert predict_classes(model, table).codes.tolist() == model.predict(table).classes.tolist()
+    assert predict_classes(model, table).classes.tolist() == model.predict(table).classes.tolist()
 
 
 @pytest.mark.slow

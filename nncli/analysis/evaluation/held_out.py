@@ -120,11 +120,10 @@ class HeldOutPredictions:
         If these rows chose the saved threshold, the cost is that which is expected on new rows, as in `threshold`.
         """
         scores, saved = self.scored_rows.with_intervals(self.manifest.seed), self.predictions.decision
-        if self.split == "table" or not isinstance(saved, Threshold) or not saved.is_chosen:
+        chosen = None if saved is None else saved.of_lowest_cost
+        if self.split == "table" or chosen is None or len(np.unique(self.y)) < 2:
             return scores
-        if saved.goal.costs is None or len(np.unique(self.y)) < 2:
-            return scores
-        cost = self.rows_of(saved).achieved(saved.goal, saved.threshold)[-1]
+        cost = self.rows_of(chosen).achieved(chosen.goal, chosen.threshold)[-1]
         return replace(scores, scores=tuple(_with_cost(score, cost) for score in scores.scores))
 
     @property

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import singledispatch
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -303,14 +304,29 @@ def with_costs(goal: FixedThreshold, matrix: CostMatrix, positive: str | None) -
     return fixed_threshold(goal.threshold, (C[1 - j][j], C[j][1 - j]))
 
 
+@singledispatch
 def threshold_options(decision: Decision) -> tuple[UseOption, ...]:
     """The options that choose a decision; one by costs does not know the file that they came from."""
-    if isinstance(decision, RankCuts):
-        return (KAPPA,)
-    if isinstance(decision, CostMatrix):
-        return (COSTS,)
-    if isinstance(decision, LabelThresholds):
-        return _goal_options(decision.goal)
+    return ()
+
+
+@threshold_options.register
+def _(decision: RankCuts) -> tuple[UseOption, ...]:
+    return (KAPPA,)
+
+
+@threshold_options.register
+def _(decision: CostMatrix) -> tuple[UseOption, ...]:
+    return (COSTS,)
+
+
+@threshold_options.register
+def _(decision: LabelThresholds) -> tuple[UseOption, ...]:
+    return _goal_options(decision.goal)
+
+
+@threshold_options.register
+def _(decision: Threshold) -> tuple[UseOption, ...]:
     return (*_goal_options(decision.goal), UseOption("positive", "positive", decision.positive))
 
 
@@ -424,7 +440,7 @@ class ThresholdAnalysis:
     @property
     def calibrated_decision(self) -> Threshold | None:
         """The decision by the `calibrated` threshold, in six digits."""
-        costs = self.decision.goal.costs if isinstance(self.decision, Threshold) else None
+        costs = None if self.decision is None else self.decision.error_costs
         if costs is None or self.calibrated is None or self.positive is None:
             return None
         goal = fixed_threshold(float(f"{self.calibrated.threshold:.6g}"), (costs.false_positive, costs.false_negative))
@@ -614,11 +630,7 @@ def analyze_ranks(path: Path, manifest: Manifest, rows: HeldOutRows) -> Threshol
         DataError: all rows are of one class, or predicted alike.
     """
     target, P = rows.predictions.target, rows.predictions.values
-    if not target.has_order:
-        raise UsageError(
-            Advice(KAPPA, f" is for ordered classes, and those of {quote(target.names[0])} have no order"),
-            hint=Advice("Train with ", SetKey("loss", "ordinal"), "."),
-        )
+    target.require("order", KAPPA)
     decision = RankCuts.highest_kappa(P, rows.y, rows.weights)
     if decision is None:
         raise DataError(
@@ -654,14 +666,14 @@ def _of_decision(
     """The analysis of a decision about several classes by `figures` of predicted classes (rows,)."""
     target, P = rows.predictions.target, rows.predictions.values
     w = np.ones(len(rows)) if rows.weights is None else rows.weights
-    before, after = target.decide(P, None), target.decide(P, decision)
+    before, after = (target.decision_rule.codes(P, each) for each in (None, decision))
     counts = [np.bincount(codes, w, len(target.labels)).tolist() for codes in (rows.y, before, after)]
     return ThresholdAnalysis(
         **_about(path, manifest, rows, target.labels),
         most_probable=figures(before),
         decision=decision,
         achieved=figures(after),
-        usual=target.usual_class,
+        usual=target.decision_rule.usual,
         classes=tuple(
             ClassDecisions(label, *class_counts) for label, *class_counts in zip(target.labels, *counts, strict=True)
         ),
@@ -766,7 +778,8 @@ def analyze_labels(
     decision, unreached = chosen.choose(target.labels), chosen.unreached()
     y, P, w = rows.y, rows.predictions.values, rows.weights
     of_labels, at_half = (
-        label_scores(y, P, target.labels, w, target.decide(P, each) == 1).by_class for each in (decision, None)
+        label_scores(y, P, target.labels, w, target.decision_rule.codes(P, each) == 1).by_class
+        for each in (decision, None)
     )
     names = [label for label, misses in zip(target.labels, unreached, strict=True) if misses]
     note = f"no threshold of {join_quoted(names, max_words=5)} has a {decision.goal.text}: the nearest is chosen"

@@ -29,6 +29,7 @@ from nncli.models.read_table import read_to_predict
 from nncli.nn.arrays import RowIndices
 from nncli.run_directory.monitoring.profiler import Profile, Profiler
 from nncli.run_directory.run import Run
+from nncli.targets.base import present
 from nncli.targets.conformal import lists_of
 from nncli.targets.decision import decision_note
 from nncli.targets.wording import Wording
@@ -172,7 +173,7 @@ def predict_whole_table(
             profile = profiled.predictions[1]
         elif conformal is not None:
             valid = predict_valid(model, table, options, conformal.predict)
-        elif proba or not model.spec.target.has_labels:
+        elif proba:
             valid = predict_valid(model, table, options, model.predict)
         else:
             valid = predict_valid(model, table, options, partial(predict_classes, model))
@@ -181,7 +182,7 @@ def predict_whole_table(
         if options.times:
             curves = predictions.predictions if isinstance(predictions, ConformalPredictions) else predictions
             assert isinstance(curves, Predictions)
-            at = model.spec.target.columns_at(curves.values, options.times)
+            at = present(model.spec.target.curve).columns(curves.values, options.times)
             predicted = predicted.with_columns(**at)
         if options.flag_unusual:
             predicted = predicted.with_columns(_unusual(model, valid.table, predictions.anomalies))

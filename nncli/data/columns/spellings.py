@@ -67,6 +67,8 @@ NO_YES = {
     )
 }
 """The word for yes of two words that mean no and yes in some language, in lower case."""
+YES = frozenset(NO_YES.values())
+NO = frozenset(word for pair, yes in NO_YES.items() for word in pair if word != yes)
 WHOLE_NUMBER = r"^[+-]?(?:0|[1-9][0-9]*)\.0+$"
 
 
@@ -227,3 +229,8 @@ def may_be_thousands(cells: pl.Series, unit: str, dialect: CsvDialect) -> bool:
         rf"^[^0-9]*{AMBIGUOUS_THOUSANDS.format(mark=re.escape(dialect.decimal))}[^0-9]*$"
     )
     return not marked.is_empty() and bool(open_to_both.all())
+
+
+def are_yes_no(cells: pl.Series) -> bool:
+    """Whether all cells of text mean yes or no, or are missing."""
+    return bool(category_keys(cells.drop_nulls(), folds_case=True).is_in(list(YES | NO)).all())

@@ -20,7 +20,7 @@ from nncli.exporters.onnx.graph import INPUTS, OUTPUTS, READING
 from nncli.exporters.read_inputs import read_input
 from nncli.exporters.runtimes.process import ExportedFileError
 from nncli.nn.program.inputs import DateInput, NumberInput
-from nncli.targets.classes import ClassificationTarget
+from nncli.targets.class_labels import ClassLabels
 
 Tensors: TypeAlias = dict[str, npt.NDArray[Any]]
 BATCH = 64
@@ -131,8 +131,8 @@ def _frame(described: Mapping[str, Any], tensors: Tensors) -> pl.DataFrame:
 def _labels(described: Mapping[str, Any], predicted: Sequence[Any]) -> pl.Series:
     """Labels in the type that `nncli predict` gives them; null where a number of the row is infinite."""
     labels = described["labels"]
-    target = ClassificationTarget(name=described["target"], labels=tuple(labels), label_type=described["label_type"])
+    classes = ClassLabels(tuple(labels), described["label_type"])
     kind = type(predicted[0]) if predicted else str
     codes = {kind(label): code for code, label in enumerate(labels)}
-    decoded = target.label_column(np.array([codes.get(label, 0) for label in predicted], np.int64), "prediction")
+    decoded = classes.column(np.array([codes.get(label, 0) for label in predicted], np.int64), "prediction")
     return decoded.set(pl.Series([label not in codes for label in predicted], dtype=pl.Boolean), None)

@@ -12,13 +12,13 @@ from nncli.base.findings import Finding, FindingCode, note
 from nncli.base.text import join_quoted, name_key, quote
 from nncli.config.yaml.writer import dump_scalar
 from nncli.data.columns.parsing import TEXT_TYPES, read_text
+from nncli.data.columns.spellings import are_yes_no
 from nncli.data.encoders.kinds import Kind
 from nncli.data.store.column_store import ColumnStore
 from nncli.nn.arrays import Floats
 from nncli.nn.losses.base import LossBase
-from nncli.targets.labels import are_yes_no
+from nncli.targets.joined import are_events
 from nncli.targets.orders import evident_order, in_order
-from nncli.targets.survival import are_events
 from nncli.targets.target import class_targets, number_targets
 
 TIMES = frozenset(

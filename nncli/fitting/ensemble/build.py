@@ -302,8 +302,9 @@ class EpochChoice:
         rows = self.actual[0].rows
         if not self.calibrates:
             return chosen, temperature, uncalibrated, None
-        y, P, weights = calibrated.target.as_classes(rows.y, uncalibrated.values, rows.weights)
-        _, at_temperature, _ = calibrated.target.as_classes(rows.y, calibrated.values, rows.weights)
+        scaling = calibrated.target.calibration
+        y, P, weights = scaling.as_classes(rows.y, uncalibrated.values, rows.weights)
+        _, at_temperature, _ = scaling.as_classes(rows.y, calibrated.values, rows.weights)
         if log_loss(y, at_temperature, weights) >= log_loss(y, P, weights):
             temperature, calibrated, at_temperature = 1.0, uncalibrated, P
         calibration = Calibration.of(temperature, y, P, at_temperature, weights)
@@ -367,7 +368,7 @@ class EpochChoice:
         spec = predictions.ensemble.spec
         if self.monitor == f"val_{CALIBRATED_LOG_LOSS.name}":
             P = predictions.predicted(predictions.temperature(rows)).values[rows]
-            return smoothed_log_loss(*spec.target.as_classes(labeled.y, P, labeled.weights))
+            return smoothed_log_loss(*spec.target.calibration.as_classes(labeled.y, P, labeled.weights))
         predicted = predictions.predicted(1.0).take(rows)
         if self.monitor == "val_loss":
             labeled = self._weighted(labeled)

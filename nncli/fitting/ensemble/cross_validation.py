@@ -271,7 +271,7 @@ def score_targets(
         config = data[0].config.model_copy(update={"data": section})
         own = record.model_copy(update={"fingerprint": fingerprint(config, UNSET_EXECUTION)})
         write_record(of_target.path, config, own, of_target.path)
-        results[part.names[0]] = scores = score_folds(of_target, data, folds, own)
+        results[part.target.names[0]] = scores = score_folds(of_target, data, folds, own)
         of_target.save_metrics(scores.json())
     return results
 

@@ -363,12 +363,12 @@ class OutOfFoldPredictions:
             for start in range(0, len(self.positions), members)
         ]
         labeled, of_members = self.rows.take(np.flatnonzero(rows)), self.rows.take(where)
-        target = self.ensemble.spec.target
-        cells = [target.as_classes(of_members.y, values, of_members.weights) for values in P]
+        calibration = self.ensemble.spec.target.calibration
+        cells = [calibration.as_classes(of_members.y, values, of_members.weights) for values in P]
         (y, _, weights), parts = cells[0], [of_cycle for _, of_cycle, _ in cells]
         T = fit_temperature(parts[0], y, weights) if self.cycles == 1 else fit_mean_temperature(parts, y, weights)
         uncalibrated, calibrated = (
-            target.as_classes(labeled.y, self.predicted(each).values[rows], labeled.weights) for each in (1.0, T)
+            calibration.as_classes(labeled.y, self.predicted(each).values[rows], labeled.weights) for each in (1.0, T)
         )
         return T if smoothed_log_loss(*calibrated) < smoothed_log_loss(*uncalibrated) else 1.0
 

@@ -36,7 +36,7 @@ class TargetData(EnsembleData):
     def of_target(cls, whole: EnsembleData, j: int) -> TargetData:
         """The data of target `j`."""
         target, validation = whole.target, whole.validation_table
-        part = target.parts[j]
+        part = target.parts[j].target
         rows = rows_with_target(whole.table.columns(part.names), part.names)
         has_validation = whole.config.validation != 0.0 or whole.config.bagging_mode != "seeds"
         return cls(
@@ -79,7 +79,7 @@ class TargetData(EnsembleData):
 
 def out_of_fold_of_target(whole: OutOfFoldPredictions, j: int) -> OutOfFoldPredictions:
     """The out-of-fold predictions of target `j` for the rows that have it."""
-    has, y = whole.ensemble.spec.target.of_part(whole.rows.y, j)
+    has, y = whole.ensemble.spec.target.parts[j].truth(whole.rows.y)
     kept, position = np.flatnonzero(has), np.cumsum(has) - 1
     members = zip(whole.positions, whole.member_predictions, strict=True)
     return replace(
@@ -100,7 +100,7 @@ def choices_of_targets(whole: EpochChoice, data: EnsembleData) -> list[EpochChoi
 
 def _choice_of_target(whole: EpochChoice, data: TargetData, j: int) -> EpochChoice:
     """The choice among the epochs of the networks, and of a temperature, by the rows that have target `j`."""
-    has, _ = data.whole.target.of_part(whole.actual[0].rows.y, j)
+    has, _ = data.whole.target.parts[j].truth(whole.actual[0].rows.y)
     return replace(
         whole,
         monitor=monitor_name(data.config, type(data.target), has_validation=True),

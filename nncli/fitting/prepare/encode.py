@@ -183,7 +183,8 @@ def record_rows(tables: Sequence[ColumnStore | None], encoder: Encoder, target: 
 def record_targets(tables: Sequence[ColumnStore | None], encoder: Encoder, target: Target) -> tuple[TrainingRows, ...]:
     """The hashes of the rows that have each of several targets; none for one target."""
     return tuple(
-        record_rows([table and rows_of_target(table, part) for table in tables], encoder, part) for part in target.parts
+        record_rows([table and rows_of_target(table, part.target) for table in tables], encoder, part.target)
+        for part in target.parts
     )
 
 

@@ -538,8 +538,9 @@ def of_selection(candidates: Encoder, selected: Encoder) -> list[Finding]:
 def _scores(training: ColumnStore, encoder: Encoder, target: Target) -> Floats:
     """The score of each column of the encoder: the best of the features that it becomes."""
     if target.parts:
-        stores = (training.take(rows_with_target(training.columns(part.names), part.names)) for part in target.parts)
-        of_parts = [_scores(store, encoder, part) for store, part in zip(stores, target.parts, strict=True)]
+        targets = [part.target for part in target.parts]
+        stores = (training.take(rows_with_target(training.columns(each.names), each.names)) for each in targets)
+        of_parts = [_scores(store, encoder, each) for store, each in zip(stores, targets, strict=True)]
         best: Floats = np.max(of_parts, axis=0)
         return best
     scores = target.feature_scores(target.read(training.columns(target.names)), encoder.width)

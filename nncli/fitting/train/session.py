@@ -518,9 +518,9 @@ def cross_fit_predictions(
     if not prepared.spec.target.calibrates(prepared.config.calibration):
         return CrossFittedPredictions(uncalibrated, 1.0, None, optimistic)
     temperature = _temperature(at_best_epoch, rows.y, rows.weights)
-    calibrated, target = cross_fit_temperature(uncalibrated, rows), at_best_epoch.target
-    y, P, weights = target.as_classes(rows.y, uncalibrated.values, rows.weights)
-    _, at_temperature, _ = target.as_classes(rows.y, calibrated.values, rows.weights)
+    calibrated, scaling = cross_fit_temperature(uncalibrated, rows), at_best_epoch.target.calibration
+    y, P, weights = scaling.as_classes(rows.y, uncalibrated.values, rows.weights)
+    _, at_temperature, _ = scaling.as_classes(rows.y, calibrated.values, rows.weights)
     if log_loss(y, at_temperature, weights) >= log_loss(y, P, weights):
         temperature, calibrated, at_temperature = 1.0, uncalibrated, P
     calibration = Calibration.of(temperature, y, P, at_temperature, weights)
@@ -529,7 +529,7 @@ def cross_fit_predictions(
 
 def _temperature(predictions: Predictions, y: Truth, weights: Weights | None) -> float:
     """The temperature that fits the predictions of rows."""
-    codes, P, of_cells = predictions.target.as_classes(y, predictions.values, weights)
+    codes, P, of_cells = predictions.target.calibration.as_classes(y, predictions.values, weights)
     return fit_temperature(P, codes, of_cells)
 
 

@@ -24,7 +24,7 @@ from nncli.targets.target import Target
 def config_of_target(config: Config, target: Target, j: int, *, has_validation: bool) -> Config:
     """The resolved configuration of the run of one of several targets; a metric of all is none of one."""
     assert config.loss is not None
-    part, alone = target.parts[j], config.of_target(target.names[j], config.loss.parts[j])
+    part, alone = target.parts[j].target, config.of_target(target.names[j], config.loss.parts[j])
     try:
         check_metric(alone, part)
     except (ConfigError, UsageError):
@@ -113,7 +113,7 @@ class TargetSession(TrainingSession):
 
 def _rows_of_target(rows: PreparedRows, target: Target, j: int) -> tuple[PreparedRows, np.ndarray]:
     """The rows that have a target, still with the dataset of all rows, and which they are."""
-    has, y = target.of_part(rows.y, j)
+    has, y = target.parts[j].truth(rows.y)
     numbers = np.arange(1, len(rows) + 1) if rows.row_numbers is None and not has.all() else rows.row_numbers
     kept = replace(
         rows,

@@ -305,7 +305,7 @@ def _reason(config: Config | None, kind: TargetKind, method: Method) -> tuple[st
         return "another network predicted the calibration rows, taught by fewer members and on fewer rows", None
     if config.teacher is not None:
         return "the network learned from a run that may have chosen its epoch by the calibration rows", None
-    calibrates = kind.has_temperature and config.calibration != "none"
+    calibrates = kind.expected_calibration(config.calibration) == "temperature"
     if config.metric == "loss" and not calibrates:
         return None, None
     chosen = " and ".join(

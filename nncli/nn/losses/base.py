@@ -196,6 +196,10 @@ class LossBase(Spec):
         """The names of the targets to which it gives a loss each."""
         return ()
 
+    def of_each(self, count: int) -> Sequence[LossBase]:
+        """The loss of each of so many targets."""
+        return self.parts or [self] * count
+
     def of_target(self, name: str) -> LossBase | None:
         """The loss of a target; None if the rows are to say."""
         return self
@@ -256,6 +260,12 @@ class LossBase(Spec):
         None but for classes.
         """
         return None
+
+    def first_outputs(
+        self, y: Array, w: Floats | None = None, offset: Array | None = None, *, is_needed: bool
+    ) -> Array | None:
+        """The `initial_outputs` if they are needed, or the loss always starts there; else None."""
+        return self.initial_outputs(y, w, offset) if is_needed or self.starts_at_mean else None
 
     def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
         """The outputs (k,) from which a training starts: those of the best constant prediction, or close to them.
@@ -391,6 +401,10 @@ class LossBase(Spec):
     def lower_standard_deviations(self, quantiles: Value) -> Value:
         """The operations of `standard_deviations`, from quantiles (rows, targets · levels)."""
         raise NotImplementedError
+
+    def drawn(self, Z: Array) -> Floats:
+        """What is drawn (rows,) of outputs over the epochs: the first number or probability."""
+        return np.asarray(self.inverse_link(Z)[:, 0])
 
     def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The gradient with respect to Z (B, k), from that with respect to P = inverse_link(Z)."""

@@ -29,6 +29,11 @@ class ClassificationLoss(LossBase):
     scaling: ClassVar[Scaling] = NoScaling()
     per_row_name: ClassVar[str] = "log_loss"
 
+    def drawn(self, Z: Array) -> Floats:
+        """The probability of the second of two classes, or the likeliest class."""
+        P = self.inverse_link(Z)
+        return np.asarray(P[:, 1] if P.shape[1] == 2 else P.argmax(1).astype(np.float64))
+
     def of_student(self) -> LossBase:
         return CrossEntropy()
 

@@ -124,13 +124,12 @@ class TrainState:
             rows = _init_rows(network, len(dataset), streams.init)
             y = dataset.y[rows] if loss is None else loss.split_targets(dataset.y[rows])
             network.init_from_data(parameters, dataset.X[rows], dataset.codes[rows], streams.init, y)
-        if (
-            dataset is not None
-            and loss is not None
-            and (loss.starts_at_mean or network.starts_constant or network.offset is not None)
-        ):
+        if dataset is not None and loss is not None:
             offset = dataset.X[:, network.offset] if network.offset is not None else None
-            parameters.by_name["output.bias"][...] += loss.initial_outputs(dataset.y, dataset.row_counts, offset)
+            is_needed = network.starts_constant or offset is not None
+            first = loss.first_outputs(dataset.y, dataset.row_counts, offset, is_needed=is_needed)
+            if first is not None:
+                parameters.by_name["output.bias"][...] += first
         best = network.layout.empty(network.precision)
         best.copy_from(parameters)
         return cls(parameters, best, optimizer.init_state(parameters.theta), streams.in_parts(parts))

@@ -226,7 +226,7 @@ def model_path(name: str) -> str:
 
 def default_options(model: ServedModel) -> PredictionOptions:
     """The options of a V2 request without parameters: the probabilities of classes are predicted, too."""
-    return PredictionOptions(proba=model.model.spec.target.has_probabilities)
+    return PredictionOptions(proba="probabilities" in model.model.spec.target.gives)
 
 
 def empty_predictions(model: ServedModel) -> pl.DataFrame:

@@ -69,7 +69,7 @@ def model_page(model: ServedModel, options: ServerOptions, links: Links) -> str:
         title=html_text(title),
         summary=html_text(_summary(model)),
         fields="\n".join(field(form, i) for i in range(len(form.inputs))),
-        explanation=explanation(form.inputs, are_classes=target.has_labels),
+        explanation=explanation(form.inputs, are_classes=bool(target.class_labels.labels)),
         table=_about_tables(options),
         options="\n".join(_option(*option) for option in _table_options(model, method)),
         origin=_origin(model, options, links),

@@ -79,8 +79,7 @@ def _options(model: ServedModel, request: InferRequest) -> PredictionOptions:
     if "proba" in request.parameters:
         return options
     default = default_options(model).proba
-    prefix = model.model.spec.target.probability_prefix
-    has_proba = request.outputs is None or any(name.startswith(prefix) for name in request.outputs)
+    has_proba = request.outputs is None or any(map(model.model.spec.target.is_probability, request.outputs))
     return replace(options, proba=default and has_proba)
 
 

@@ -54,6 +54,8 @@ _ALL: tuple[Metric[Any], ...] = (
     RELATIVE_LOSS,
 )
 
+PINBALL, CRPS = "pinball", "crps"
+"""The metrics of losses of quantiles and of distributions."""
 BUILT_IN = {metric.name: metric for metric in reversed(_ALL)}
 """The metrics that are built in; of names that classes and labels have in common, such as log_loss, that of classes."""
 METRICS: Mapping[str, Metric[Any]] = ChainMap(BUILT_IN, plugins.loaded("metrics"))

@@ -91,7 +91,7 @@ def test_integers_that_float64_cannot_hold_are_refused_as_numbers_and_kept_as_ca
     assert target.labels == (str(LARGE), str(LARGE + 1))
     codes = target.read(large)
     assert codes.tolist() == [1, 0, 1, 0]
-    assert [int(label) for label in target.label_column(codes, "c")] == cells
+    assert [int(label) for label in target.class_labels.column(codes, "c")] == cells
 
 
 @given(st.lists(st.decimals(-(10**9), 10**9, places=4, allow_nan=False), min_size=1, max_size=20))
@@ -131,7 +131,7 @@ def test_the_predictions_of_a_boolean_target_are_booleans() -> None:
     cells = table([True, False, None, True], pl.Boolean)
     rows = cells.take(rows_with_target(cells, ("c",)))
     target = ClassificationTarget.fit(rows, ("c",))
-    assert target.label_column(target.read(rows), "c").to_list() == [True, False, True]
+    assert target.class_labels.column(target.read(rows), "c").to_list() == [True, False, True]
 
 
 @pytest.mark.parametrize(

@@ -256,11 +256,12 @@ def _(saved: RankCuts, held_out: HeldOutPredictions) -> tuple[Part, ...]:
 def _(saved: CostMatrix, held_out: HeldOutPredictions) -> tuple[Part, ...]:
     """The mean cost of the predictions, and that of the classes that are predicted without costs."""
     predictions, groups = held_out.predictions, held_out.scored_rows.groups
+    rule = predictions.target.decision_rule
     rows = tuple(
         (name, format_number(cost.value), format_interval(cost.interval))
         for name, classes in (
             ("the lowest expected cost", predictions.classes),
-            (f"the {predictions.target.usual_class}", predictions.target.decide(predictions.values, None)),
+            (f"the {rule.usual}", rule.codes(predictions.values, None)),
         )
         for cost in [expected_costs(saved, held_out.y, classes, held_out.weights, groups, held_out.manifest.seed)]
     )
