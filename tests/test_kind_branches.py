@@ -40,10 +40,8 @@ FLAGS = {
 """All flags of targets and losses, and what else is asked of a kind."""
 PARTS = {"curve"}
 """The parts of targets that may be None, which `TargetBase.require` asks for and no room."""
-CHECKS = {"is_whole"}
-"""What is asked of a fitted target whatever its kind: whether a file has all of it."""
-LEFT = {"has_upper_bound", "has_rates"}
-"""The flags of kinds that are left."""
+CHECKS = {"is_whole", "is_relative"}
+"""What is asked of a fitted target whatever its kind: whether a file has all of it, and whether a row has a context."""
 RESULTS = {
     *("SurvivalCurves", "Threshold", "CostMatrix", "LabelThresholds", "RankCuts", "ClassificationScores"),
     *("PredictedClasses", "ClassificationLoss", "EventLoss", "DistributionLoss", "LocationScaleLoss", "AmountLoss"),
@@ -147,4 +145,4 @@ def test_no_flag_of_a_head_or_a_target_names_a_family_of_kinds() -> None:
         flags |= {name for name, kind in base.__annotations__.items() if kind in ("bool", "ClassVar[bool]")}
         properties = {name: each.fget for name, each in vars(base).items() if isinstance(each, property)}
         flags |= {name for name, read in properties.items() if read and read.__annotations__["return"] == "bool"}
-    assert flags <= CHECKS | LEFT
+    assert flags <= CHECKS

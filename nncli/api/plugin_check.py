@@ -139,7 +139,7 @@ def _loss_of(target: Any) -> Any:
     """The first loss of plugins for a kind of target; None without."""
     for entry in plugins.entries("losses"):
         plugins.load_entry(entry)
-    return next((loss for loss in plugins.loaded("losses").values() if loss.task == target.task_name()), None)
+    return next((loss for loss in plugins.loaded("losses").values() if kind_of_task(loss.task) is target), None)
 
 
 def _step(name: str, work: Callable[[], str]) -> CheckStep:

@@ -280,11 +280,18 @@ def _date_target(table: Table, name: str) -> Finding:
     return Finding("warning", FindingCode.TARGET_OF_DATES, table.location(column=name), message, hint)
 
 
+EXPOSURE_COLUMNS: dict[str, type[ExposureColumn | MultiplierColumn]] = {
+    "link": ExposureColumn,
+    "targets": MultiplierColumn,
+}
+"""The column of an exposure by where it goes in a loss."""
+
+
 def context_columns(config: Config) -> Iterator[tuple[type[ExposureColumn | MultiplierColumn | OffsetColumn], str]]:
     """The columns that answers are relative to, with their kinds."""
     if config.data.exposure is not None:
-        has_log_link = config.loss is None or config.loss.has_log_link
-        yield ExposureColumn if has_log_link else MultiplierColumn, config.data.exposure
+        where = "link" if config.loss is None else config.loss.exposure_in
+        yield EXPOSURE_COLUMNS[where], config.data.exposure
     if config.data.offset is not None:
         yield OffsetColumn, config.data.offset
 

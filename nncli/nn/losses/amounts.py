@@ -51,7 +51,7 @@ class AmountLoss(LossBase):
     scaling: ClassVar[Scaling] = LogLinkScaling("none")
     has_link: ClassVar[bool] = True
     keys: ClassVar[frozenset[str]] = frozenset({"data.exposure"})
-    has_log_link: ClassVar[bool] = True
+    exposure_in: ClassVar[Literal["link", "targets"]] = "link"
 
     @property
     @abstractmethod

@@ -122,8 +122,8 @@ class LossBase(Spec):
     targets_hint: ClassVar[str] = "Use another loss, such as mse."
     has_link: ClassVar[bool] = False
     """True where the loss applies its own link to the raw output, so that no output activation can be set."""
-    has_log_link: ClassVar[bool] = False
-    """True where the logarithm of an exposure is added to the raw output; others learn targets divided by it."""
+    exposure_in: ClassVar[Literal["link", "targets"]] = "targets"
+    """Where an exposure goes: its logarithm is added to the raw output, or targets are divided by it."""
     robust: ClassVar[tuple[str, ...]] = ()
     """The assignments of a loss in which few rows have less weight, for one that predicts the mean."""
     per_row_name: ClassVar[str]
