@@ -82,10 +82,13 @@ def lower_model(model: AnyModel, conformal: ConformalPredictor | None = None) ->
     if context is not None:  # a member may be of an older version, whose values are not relative
         is_relative = model.spec.target.is_relative
         lowered = [member.relative_to(context) if is_relative else member.absolute() for member in lowered]
-    mean = _lower_mean(model, lowered, precision).absolute()
+    relative = _lower_mean(model, lowered, precision)
+    mean = relative.absolute()
     bounds = () if conformal is None else _lower_intervals(conformal, lowered, precision)
     target, loss = model.spec.target, model.spec.loss
-    deviations = None if mean.quantiles is None else target.lower_standard_deviations(loss, mean.quantiles)
+    deviations = None if relative.quantiles is None else target.lower_standard_deviations(loss, relative.quantiles)
+    if deviations is not None and relative.context is not None and relative.context.exposure is not None:
+        deviations = deviations * relative.context.exposure
     codes = target.lower_codes(mean.values, model.spec.decision)
     nodes = OutputNodes(
         target.lower_shown(mean.values).position,

@@ -92,7 +92,9 @@ class Predictions:
         """Those of the predicted distributions (rows, targets); None without distributions."""
         if not self.levels or self.loss is None or not self.loss.has_distribution:
             return None
-        return self.loss.standard_deviations(self.points)
+        deviations = self.loss.standard_deviations(self.without_context().points)
+        exposure = None if self.relative_to is None else self.relative_to.exposure
+        return deviations if exposure is None else deviations * exposure[:, None]
 
     def part(self, j: int) -> Predictions:
         """The predictions of one of several targets."""
