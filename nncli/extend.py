@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from nncli.base.errors import DataError, Location, NncliError, RunError, UsageError
 from nncli.base.plugins import Command, load_code
 from nncli.base.spec import (
+    DistinctTexts,
     FiniteFloat,
     Fraction,
     NonNegativeFloat,
@@ -24,11 +25,14 @@ from nncli.base.spec import (
     StrictBool,
     StrictStr,
 )
-from nncli.data.columns.parsing import read_numbers, read_text
+from nncli.base.text import format_number
+from nncli.data.columns.hashing import Hashes, hash_numbers, hash_texts
+from nncli.data.columns.parsing import CellErrors, numbers_and_errors, raise_first, read_numbers, read_text
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder, Grid
 from nncli.data.encoders.options import EncodingOptions
+from nncli.data.encoders.row_context import RowContext
 from nncli.data.formats.file_format import FileFormat, as_tables
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import FileOptions
@@ -43,19 +47,21 @@ from nncli.exporters.runtimes.process import ExportedFileError
 from nncli.exporters.targets import ModelInfo, Runner
 from nncli.exporters.targets import Target as ExportTarget
 from nncli.nn.activations import ActivationBase, output_buffer
-from nncli.nn.arrays import Array, BoundLayer, Codes, Floats, Mask, Matrix, scalar
+from nncli.nn.arrays import Array, BoundLayer, Codes, Floats, Mask, Matrix, Precision, scalar
 from nncli.nn.initializers import Constant, Glorot, He, InitializerBase, Lecun, Normal, Uniform, Zeros
 from nncli.nn.layers.base import LayerBase, TrainingContext
+from nncli.nn.losses import MSE, Loss
 from nncli.nn.losses.amounts import Poisson as PoissonLoss
 from nncli.nn.losses.base import BoundLoss, LossBase, bind_elementwise, bind_residual
 from nncli.nn.losses.classification import ClassificationLoss
+from nncli.nn.losses.classification import Ordinal as OrdinalLoss
 from nncli.nn.losses.survival import Cox as CoxLoss
 from nncli.nn.losses.survival import EventLoss
 from nncli.nn.optim.optimizers import DecoupledWeightDecay, OptimizerBase, Step
 from nncli.nn.optim.schedules import ScheduleBase, TrainingLength
 from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.program import Program
+from nncli.nn.program.program import OutputColumn, Program
 from nncli.nn.program.values import (
     Value,
     absolute,
@@ -74,9 +80,23 @@ from nncli.nn.program.values import (
     sqrt,
     tanh,
 )
+from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.classes import ClassificationTarget
-from nncli.targets.metrics.metric import Metric
-from nncli.targets.number import Numbers
+from nncli.targets.conformal import ConformalMethod, IntervalMethod, Region
+from nncli.targets.decision import Decision
+from nncli.targets.explained import Explained
+from nncli.targets.head import Head
+from nncli.targets.metrics.bootstrap import Samples
+from nncli.targets.metrics.metric import Metric, ScoreValues, resampled_scores
+from nncli.targets.metrics.registry import BoundMetric, metric_function
+from nncli.targets.metrics.regression import REGRESSION_METRICS, RegressionResamples, regression_scores
+from nncli.targets.monitoring import Monitoring
+from nncli.targets.number import Numbers, NumberScoring
+from nncli.targets.ordinal import OrderedClasses
+from nncli.targets.output_columns import OutputNodes, number_columns
+from nncli.targets.scoring import Comparison, Measure, Scoring, SelectionLoss
+from nncli.targets.views import ActualByPredicted, Intervals, View, Views
+from nncli.targets.wording import Wording
 from nncli.tracking.tracker import Ending, Point, TrackedRun, Tracker, TrackerKind
 from nncli.tuning.sampler import SamplerKind
 
@@ -85,20 +105,163 @@ if TYPE_CHECKING:
 
 # fmt: off
 __all__ = [
-    "ActivationBase", "Array", "BoundLayer", "BoundLoss", "CategoryInput", "Checksum", "ClassificationLoss",
-    "ClassificationTarget", "Codes", "ColumnAnomalies", "ColumnCheck", "ColumnEncoder", "Command", "Constant",
-    "CoxLoss", "DataError", "DateInput", "DecoupledWeightDecay", "EncodingOptions", "Ending", "EventLoss",
-    "ExportTarget", "ExportedFileError", "FileFormat", "FileOptions", "FiniteFloat", "Floats", "FormatKind",
-    "Fraction", "Glorot", "Grid", "He", "InitializerBase", "InputFile", "LayerBase", "Lecun", "Location", "LossBase",
-    "Mask", "Matrix", "Metric", "ModelInfo", "NncliError", "NonNegativeFloat", "NonNegativeInt", "Normal",
-    "NumberInput", "Numbers", "OptimizerBase", "ParamGroup", "ParamSpec", "ParamViews", "PathText", "Point",
-    "PoissonLoss", "PositiveFloat", "PositiveInt", "Program", "ProgramInput", "RawColumn", "ReadOptions", "RunError",
-    "Runner", "SamplerKind", "ScheduleBase", "Sink", "SourceKind", "Spec", "Step", "StrictBool", "StrictStr", "Table",
-    "TableReader", "TableSource", "TextInput", "TrackedRun", "Tracker", "TrackerKind", "TrainingContext",
-    "TrainingLength", "Uniform", "UsageError", "Value", "Writable", "Zeros", "absolute", "as_tables",
-    "bind_elementwise", "bind_residual", "check_plugin", "cos", "exp", "expm1", "floor", "is_nan", "join", "load_code",
-    "log", "log1p", "maximum", "minimum", "output_buffer", "read_numbers", "read_text", "scalar", "select", "sin",
-    "sqrt", "tanh",
+    "MSE",
+    "REGRESSION_METRICS",
+    "UNSCALED",
+    "ActivationBase",
+    "ActualByPredicted",
+    "Array",
+    "BoundLayer",
+    "BoundLoss",
+    "BoundMetric",
+    "CategoryInput",
+    "CellErrors",
+    "Checksum",
+    "ClassificationLoss",
+    "ClassificationTarget",
+    "Codes",
+    "ColumnAnomalies",
+    "ColumnCheck",
+    "ColumnEncoder",
+    "Command",
+    "Comparison",
+    "ConformalMethod",
+    "Constant",
+    "CoxLoss",
+    "DataError",
+    "DateInput",
+    "Decision",
+    "DecoupledWeightDecay",
+    "DistinctTexts",
+    "EncodingOptions",
+    "Ending",
+    "EventLoss",
+    "Explained",
+    "ExportTarget",
+    "ExportedFileError",
+    "FileFormat",
+    "FileOptions",
+    "FiniteFloat",
+    "FitOptions",
+    "Floats",
+    "FormatKind",
+    "Fraction",
+    "Glorot",
+    "Grid",
+    "Hashes",
+    "He",
+    "Head",
+    "InitializerBase",
+    "InputFile",
+    "IntervalMethod",
+    "Intervals",
+    "LayerBase",
+    "Lecun",
+    "Location",
+    "Loss",
+    "LossBase",
+    "Mask",
+    "Matrix",
+    "Measure",
+    "Metric",
+    "ModelInfo",
+    "Monitoring",
+    "NncliError",
+    "NonNegativeFloat",
+    "NonNegativeInt",
+    "Normal",
+    "NumberInput",
+    "NumberScoring",
+    "Numbers",
+    "OptimizerBase",
+    "OrderedClasses",
+    "OrdinalLoss",
+    "OutputColumn",
+    "OutputNodes",
+    "ParamGroup",
+    "ParamSpec",
+    "ParamViews",
+    "PathText",
+    "Point",
+    "PoissonLoss",
+    "PositiveFloat",
+    "PositiveInt",
+    "Precision",
+    "Predicted",
+    "Program",
+    "ProgramInput",
+    "RawColumn",
+    "ReadOptions",
+    "Region",
+    "RegressionResamples",
+    "RowContext",
+    "RunError",
+    "Runner",
+    "SamplerKind",
+    "Samples",
+    "ScheduleBase",
+    "ScoreValues",
+    "Scoring",
+    "SelectionLoss",
+    "Sink",
+    "SourceKind",
+    "Spec",
+    "Step",
+    "StrictBool",
+    "StrictStr",
+    "Table",
+    "TableReader",
+    "TableSource",
+    "TargetBase",
+    "TextInput",
+    "TrackedRun",
+    "Tracker",
+    "TrackerKind",
+    "TrainingContext",
+    "TrainingLength",
+    "Truth",
+    "Uniform",
+    "UsageError",
+    "Value",
+    "View",
+    "Views",
+    "Wording",
+    "Writable",
+    "Zeros",
+    "absolute",
+    "as_tables",
+    "bind_elementwise",
+    "bind_residual",
+    "check_plugin",
+    "cos",
+    "exp",
+    "expm1",
+    "floor",
+    "format_number",
+    "hash_numbers",
+    "hash_texts",
+    "is_nan",
+    "join",
+    "load_code",
+    "log",
+    "log1p",
+    "maximum",
+    "metric_function",
+    "minimum",
+    "missing_target_error",
+    "number_columns",
+    "numbers_and_errors",
+    "output_buffer",
+    "raise_first",
+    "read_numbers",
+    "read_text",
+    "regression_scores",
+    "resampled_scores",
+    "scalar",
+    "select",
+    "sin",
+    "sqrt",
+    "tanh",
 ]
 # fmt: on
 

@@ -1,5 +1,7 @@
 """The stable surface for plugins has not changed by accident.
 
+Of a kind of target it is what docs/extending.md names; of others, all that is public.
+
 What is added breaks nothing: it is promised once `python -m tests.test_extend` has written the file again. A name, a
 parameter or a field that goes away or changes needs a deprecation of one minor version, and a note in the changelog.
 """
@@ -8,14 +10,23 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from nncli import extend
+from nncli.targets.base import TargetBase
 
 FILE = Path(__file__).with_name("extend_surface.txt")
+PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
+
+
+def documented_names() -> set[str]:
+    """The code spans of the section on kinds of targets."""
+    _, _, section = PAGE.read_text("utf-8").partition("## A kind of target\n")
+    return set(re.findall(r"`(\w+)`", section.partition("\n## ")[0]))
 
 
 def surface() -> Iterator[str]:
@@ -30,9 +41,11 @@ def surface() -> Iterator[str]:
         if dataclasses.is_dataclass(value):
             fields = [field.name for field in dataclasses.fields(value)]
         yield from (f"{name}.{field}: field" for field in fields)
+        names = documented_names() if issubclass(value, TargetBase) else None
         for attribute, member in sorted(inspect.getmembers_static(value)):
             if (
                 attribute.startswith("_")
+                or (names is not None and attribute not in names)
                 or attribute in fields
                 or hasattr(BaseModel, attribute)
                 or hasattr(tuple, attribute)

@@ -456,7 +456,7 @@ class TargetBase(TrainingBase):
     def program_outputs(self, nodes: OutputNodes) -> tuple[OutputColumn, ...]:
         """The columns of a program, which exporters print.
 
-        None where a program cannot compute the columns of predictions, so that a model cannot be exported.
+        There are none where a program cannot compute the columns of predictions, so that a model cannot be exported.
         """
         return ()
 

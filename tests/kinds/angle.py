@@ -12,22 +12,43 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 import polars as pl
 
-from nncli.base.errors import UsageError
-from nncli.base.spec import DistinctTexts
-from nncli.base.text import format_number, join_quoted, quote
-from nncli.data.columns.hashing import Hashes, hash_numbers
-from nncli.data.columns.parsing import CellErrors, numbers_and_errors, raise_first
-from nncli.data.table import Table
-from nncli.nn.arrays import Floats, Precision
-from nncli.nn.losses import MSE, Loss
-from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
-from nncli.targets.decision import Decision
-from nncli.targets.metrics.bootstrap import Samples
-from nncli.targets.metrics.metric import ScoreValues, resampled_scores
-from nncli.targets.metrics.registry import BoundMetric, metric_function
-from nncli.targets.metrics.regression import REGRESSION_METRICS, RegressionResamples, regression_scores
-from nncli.targets.scoring import Comparison, Measure, Scoring, SelectionLoss
-from nncli.targets.views import ActualByPredicted, Intervals, View
+from nncli.extend import (
+    MSE,
+    REGRESSION_METRICS,
+    UNSCALED,
+    ActualByPredicted,
+    BoundMetric,
+    CellErrors,
+    Comparison,
+    Decision,
+    DistinctTexts,
+    FitOptions,
+    Floats,
+    Hashes,
+    Intervals,
+    Loss,
+    Measure,
+    Precision,
+    Predicted,
+    RegressionResamples,
+    Samples,
+    ScoreValues,
+    Scoring,
+    SelectionLoss,
+    Table,
+    TargetBase,
+    Truth,
+    UsageError,
+    View,
+    format_number,
+    hash_numbers,
+    metric_function,
+    missing_target_error,
+    numbers_and_errors,
+    raise_first,
+    regression_scores,
+    resampled_scores,
+)
 
 METRIC_NAMES = ("rmse", "mae", "median_absolute_error")
 METRICS = tuple(metric for metric in REGRESSION_METRICS if metric.name in METRIC_NAMES)
@@ -97,7 +118,7 @@ class Angle(TargetBase):
 
     def metric(self, name: str, decision: Decision | None = None) -> BoundMetric:
         if name not in self.metric_names():
-            raise UsageError(f"an angle has no metric {quote(name)}", hint=f"Use one of {join_quoted(METRIC_NAMES)}.")
+            raise UsageError(f"an angle has no metric {name!r}", hint=f"Use one of {', '.join(METRIC_NAMES)}.")
         metric = metric_function(name, self.family)
         return lambda y, values, weights: metric(y[:, 0], nearest(values, y), weights)
 

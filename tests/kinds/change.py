@@ -11,13 +11,19 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from nncli.nn.arrays import Floats
-from nncli.nn.losses import MSE, Loss
-from nncli.targets.base import Predicted, Truth
-from nncli.targets.decision import Decision
-from nncli.targets.head import Head
-from nncli.targets.number import Numbers, NumberScoring
-from nncli.targets.scoring import Comparison, Measure
+from nncli.extend import (
+    MSE,
+    Comparison,
+    Decision,
+    Floats,
+    Head,
+    Loss,
+    Measure,
+    Numbers,
+    NumberScoring,
+    Predicted,
+    Truth,
+)
 
 
 class ChangeLoss(MSE):

@@ -9,16 +9,20 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from nncli.data.table import Table
-from nncli.nn.arrays import Floats
-from nncli.nn.losses.classification import Ordinal
-from nncli.targets.base import UNSCALED, FitOptions, Predicted
-from nncli.targets.ordinal import OrderedClasses
+from nncli.extend import (
+    UNSCALED,
+    FitOptions,
+    Floats,
+    OrderedClasses,
+    OrdinalLoss,
+    Predicted,
+    Table,
+)
 
 POINTS = {"F": 0.0, "D": 1.0, "C": 2.0, "B": 3.0, "A": 4.0}
 
 
-class GradeLoss(Ordinal):
+class GradeLoss(OrdinalLoss):
     """The loss of ordered classes, for grades."""
 
     type: Literal["grade"] = "grade"  # type: ignore[assignment]  # a name of its own
