@@ -11,12 +11,17 @@ from numpy.typing import NDArray
 
 from nncli.extend import (
     UNSCALED,
+    Decision,
     FitOptions,
     Floats,
     OrderedClasses,
     OrdinalLoss,
+    OutputColumn,
+    OutputNodes,
     Predicted,
     Table,
+    Value,
+    join,
 )
 
 POINTS = {"F": 0.0, "D": 1.0, "C": 2.0, "B": 3.0, "A": 4.0}
@@ -46,6 +51,14 @@ class Grade(OrderedClasses):
     def points(self, probabilities: Floats) -> Floats:
         """The expected grade points (rows,) of probabilities (rows, grades)."""
         return np.asarray(probabilities @ np.array([POINTS[label] for label in self.labels]))
+
+    def lower_codes(self, values: Value, decision: Decision | None) -> Value:
+        """The operations of the codes, and of the points beside them."""
+        of_grades = values * np.array([POINTS[label] for label in self.labels])
+        return join([super().lower_codes(values, decision), of_grades.sum()])
+
+    def program_outputs(self, nodes: OutputNodes) -> tuple[OutputColumn, ...]:
+        return (*super().program_outputs(nodes), OutputColumn("points", "value", nodes.codes, 1, self.name))
 
     def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
         return {
