@@ -66,7 +66,7 @@ TARGETS = ("onnx", "js", "c", "python", "html")
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of answer with a table; `gives` are the options of predict that it takes, `exports` to what it is exported.
+    """A kind of answer with a table, the options of predict that it `gives`, and the targets of `nncli export`.
 
     C has no numbers beside a class.
     """
