@@ -123,7 +123,7 @@ class Numbers(TargetBase):
         if (context := options.context) is not None:
             relative = context.relative(Y) if len(Y) else Y
             ends = {"rates": Rates.of(relative[counts, 0]) if clip and len(Y) else Rates()}
-            Y = Y if context.in_link else relative
+            Y = context.learned(Y) if len(Y) else Y
         elif clip and len(Y):
             ends = {"lowest": tuple(Y[counts].min(0).tolist()), "highest": tuple(Y[counts].max(0).tolist())}
         if scaling == "none":

@@ -13,6 +13,7 @@ import pytest
 
 from nncli import cross_validate, distill, evaluate, explain, export, load, predict, report, train
 from nncli.analysis.evaluation.held_out import predict_held_out
+from nncli.analysis.evaluation.linear_model import linear_benchmark
 from nncli.base.errors import CellError, ConfigError, DataError
 from nncli.data.table import Table
 from nncli.models.scores import headlines
@@ -130,6 +131,15 @@ def test_contributions_add_up_to_the_prediction_with_that_of_the_offset(folder: 
             assert each["last"] == pytest.approx(last - mean, abs=60.0)
 
 
+@pytest.mark.parametrize("run", ["mse", "several"])
+def test_a_linear_model_learns_the_changes_too(folder: Path, run: str) -> None:
+    linear = linear_benchmark(predict_held_out(folder / run))
+    assert linear.scores is not None
+    rmse = next(score.baseline for score in linear.scores.scores if score.name == "rmse")
+    assert rmse is not None
+    assert rmse < 1.5  # the noise has the standard deviation 1
+
+
 def test_a_report_is_made(folder: Path, tmp_path: Path) -> None:
     report(folder / "quantiles", output=tmp_path / "r.html")
     assert "last" in (tmp_path / "r.html").read_text("utf-8")
@@ -161,10 +171,11 @@ def test_a_loss_with_a_link_takes_no_offset(folder: Path, tmp_path: Path, loss: 
 def test_folds_and_students_have_the_offset(folder: Path, tmp_path: Path) -> None:
     cross_validate(folder / "mse.yaml", folds=2, output=tmp_path / "folds")
     distill(folder / "several", output=tmp_path / "student", set=["epochs=2"])
-    rows = frame_of().head(3)
+    rows = frame_of()
     first, moved = (
         predict(tmp_path / "student", table)["prediction"] for table in (rows, rows.with_columns(pl.col("last") + 64.0))
     )
+    assert np.abs((first - rows["last"]).to_numpy()).max() < 20.0
     np.testing.assert_allclose(moved.to_numpy(), first.to_numpy() + 64.0, rtol=1e-12)
 
 

@@ -80,7 +80,7 @@ class Kind:
 
     @property
     def code(self) -> Path:
-        return FOLDER / f"{self.name.partition('_')[0]}.py"
+        return FOLDER / f"{self.name}.py"
 
     @property
     def training(self) -> list[str]:
@@ -114,7 +114,6 @@ OF_CHANGES = ("data.offset=last", "data.exposure=usual")
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("angle_alone", angles, exports=()),
         Kind("angle", angles, members=3, exports=()),
         Kind(
             "grade",
@@ -258,7 +257,7 @@ def test_a_kind_is_one_file_that_imports_what_is_promised(name: str) -> None:
 
 
 def test_an_angle_is_scored_by_the_nearest_turn(programs: Path, tmp_path: Path) -> None:
-    commands = Commands(KINDS["angle_alone"], tmp_path, programs)
+    commands = Commands(KINDS["angle"], tmp_path, programs)
     pl.DataFrame(angles()).write_csv(tmp_path / "t.csv")
     commands.run(*commands.kind.training, "-o", "run")
     scores = json.loads(commands.run("evaluate", "run", "t.csv", "--json").stdout)["metrics"]

@@ -20,6 +20,7 @@ from nncli.base.scratch import Scratch
 from nncli.base.threads import limit_blas_threads
 from nncli.config.schema import ValidationFile
 from nncli.data.encoders.encoder import Encoder
+from nncli.data.encoders.row_context import RowContext
 from nncli.data.sample_weights import read_weights
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
@@ -103,13 +104,17 @@ def fit_linear_model(held_out: HeldOutPredictions) -> LinearModel:
 
 @dataclass(frozen=True)
 class _Split:
-    """Encoded training rows with their targets, encoded rows to predict, and which of the scored rows those are."""
+    """Encoded training rows with their targets, encoded rows to predict, and which of the scored rows those are.
+
+    The targets are relative to their context, unless it is in the link of the loss; `context` is that of new rows.
+    """
 
     X: Floats
     y: Truth
     weights: Weights | None
     new: Floats
     scored: Mask
+    context: RowContext | None = None
 
 
 def _splits(held_out: HeldOutPredictions) -> Iterator[_Split]:
@@ -149,8 +154,14 @@ def _split(held_out: HeldOutPredictions, member: Model, training: Table, scored:
     n = int(np.clip(MULTIPLICATIONS / cost, MIN_ROWS, MAX_ROWS))
     training = _sample(training, held_out.config.seed, n)
     weight = held_out.config.data.sample_weight
-    X, new_X = _features(encoder, training, held_out.table.take(np.flatnonzero(scored)))
-    return _Split(X, target.read(training), read_weights(training, weight) if weight else None, new_X, scored)
+    new = held_out.table.take(np.flatnonzero(scored))
+    X, new_X = _features(encoder, training, new)
+    y: Truth = target.read(training)
+    context = encoder.context(training)
+    weights = read_weights(training, weight) if weight else None
+    if context is None or context.in_link:
+        return _Split(X, y, weights, new_X, scored)
+    return _Split(X, context.relative(y), weights, new_X, scored, encoder.context(new))
 
 
 def _sample(rows: Rows, seed: int, n: int) -> Rows:
@@ -182,4 +193,5 @@ def _predict(split: _Split, fit: LinearFit) -> Floats | None:
     if split.X.shape[1] > MAX_FEATURES:
         return None
     w = np.ones(len(split.X)) if split.weights is None else split.weights * (len(split.X) / split.weights.sum())
-    return fit(split.X, split.y, w, split.new)
+    predicted = fit(split.X, split.y, w, split.new)
+    return predicted if split.context is None else split.context.absolute(predicted)

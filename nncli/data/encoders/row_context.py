@@ -37,6 +37,10 @@ class RowContext:
         answers = answers if self.offset is None else answers - _for_each(self.offset, answers)
         return answers if self.exposure is None else answers / _for_each(self.exposure, answers)
 
+    def learned(self, answers: Floats) -> Floats:
+        """What the network learns of answers (rows, …): relative ones, unless the context is in the link."""
+        return answers if self.in_link else self.relative(answers)
+
     def take(self, rows: Rows) -> Self:
         """The context of some rows."""
         return self._map(lambda values: values[rows])

@@ -130,12 +130,14 @@ class LoadedTeacher:
         data = config.data.model_copy(update={"features": tuple(name for name in names if name in columns)})
         return config.model_copy(update={"data": data})
 
-    def predict(self, table: Table, target: Target) -> npt.NDArray[np.float64]:
-        """Its predictions of rows (rows, outputs), with the classes of `target`."""
+    def predict(self, table: Table, target: Target, *, in_link: bool) -> npt.NDArray[np.float64]:
+        """Its predictions of rows (rows, outputs), with the classes of `target`; see `learned_values`."""
         with np.errstate(all="ignore"):
-            return in_classes_of(self.model.predict(table), target)
+            return learned_values(self.model.predict(table), target, in_link=in_link)
 
-    def out_of_fold(self, numbers: RowIndices, target: Target) -> tuple[npt.NDArray[np.float64], RowIndices]:
+    def out_of_fold(
+        self, numbers: RowIndices, target: Target, *, in_link: bool
+    ) -> tuple[npt.NDArray[np.float64], RowIndices]:
         """Its out-of-fold predictions of those rows with these numbers that it has, and their positions.
 
         There are none if some members teach: the others, which may have seen the validation rows, made them.
@@ -146,7 +148,8 @@ class LoadedTeacher:
         order = np.argsort(kept.row_numbers)
         at = np.searchsorted(kept.row_numbers, numbers, sorter=order).clip(max=len(kept) - 1)
         is_kept = kept.row_numbers[order[at]] == numbers
-        return in_classes_of(kept.predictions.take(order[at[is_kept]]), target), np.flatnonzero(is_kept)
+        predictions = kept.predictions.take(order[at[is_kept]])
+        return learned_values(predictions, target, in_link=in_link), np.flatnonzero(is_kept)
 
 
 def left_out_fold(run: Run, manifest: Manifest) -> Fold | None:
@@ -184,11 +187,14 @@ def weights_checksum(manifest: Manifest) -> str:
     return hashlib.sha256("\n".join(files).encode()).hexdigest()
 
 
-def in_classes_of(predictions: Predictions, target: Target) -> npt.NDArray[np.float64]:
-    """Predictions (rows, outputs), of classes in the order of `target`, which may lack some; numbers as they are."""
+def learned_values(predictions: Predictions, target: Target, *, in_link: bool) -> npt.NDArray[np.float64]:
+    """Predictions (rows, outputs), of classes in the order of `target`, which may lack some.
+
+    Numbers are relative to the context of their rows, unless that is `in_link` of the loss.
+    """
     positions = target.positions_in(predictions.target)
     if positions is None:
-        return predictions.values
+        return predictions.values if in_link else predictions.without_context().values
     P = predictions.values[:, positions]
     return np.asarray(P / np.maximum(P.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny))
 
@@ -232,7 +238,7 @@ def distillation_rows(
 ) -> DistillationRows:
     """The rows that a student is trained on: those of `store`. They are in files if `training` is."""
     assert config.teacher is not None
-    n = len(store)
+    n, in_link = len(store), encoder.exposure is not None
     copies = count_copies(config.teacher, n)
     with log_duration("predictions of the teacher") as stage:
         files = training.dataset.storage.scratch if training.dataset.storage else None
@@ -246,7 +252,9 @@ def distillation_rows(
                 start += len(block)
                 for copy in range(1 + copies):
                     table = swap_cells(block, random) if copy else block
-                    of_blocks.append((teacher.predict(table, target), -1 - positions if copy else positions))
+                    of_blocks.append(
+                        (teacher.predict(table, target, in_link=in_link), -1 - positions if copy else positions)
+                    )
                     encoded = encoder.encode(table, network.precision)
                     yield encoded.X, encoded.codes
 
@@ -254,7 +262,7 @@ def distillation_rows(
         values, rows = (np.concatenate(arrays) for arrays in zip(*of_blocks, strict=True))
         stage.details.append(f"{n:,} training rows and {n * copies:,} rows with swapped cells")
     numbers = np.arange(1, n + 1) if training.row_numbers is None else training.row_numbers
-    out_of_fold, is_kept = teacher.out_of_fold(numbers, target)
+    out_of_fold, is_kept = teacher.out_of_fold(numbers, target, in_link=in_link)
     if len(is_kept):
         is_own = np.flatnonzero(rows >= 0)  # those with swapped cells are numbered from -1 down
         sorted_rows = is_own[np.argsort(rows[is_own])]

@@ -82,7 +82,7 @@ def encode(
     table = store.columns(target.names)
     y: Truth = target.read(table)
     context = encoder.context(store.columns([column.name for column in encoder.context_columns]))
-    learned = y if context is None or context.in_link else context.relative(y)
+    learned = y if context is None else context.learned(y)
     encoded_y, class_weight = _encode_target(table, target, learned, network), None
     if config.class_weight is not None:
         training_y, of_rows = (y, sample_weight) if training is None else (training.y, training.weights)

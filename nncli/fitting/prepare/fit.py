@@ -550,7 +550,9 @@ def _scores(training: ColumnStore, encoder: Encoder, target: Target) -> Floats:
         of_parts = [_scores(store, encoder, each) for store, each in zip(stores, targets, strict=True)]
         best: Floats = np.max(of_parts, axis=0)
         return best
-    scores = target.feature_scores(target.read(training.columns(target.names)), encoder.width)
+    y: Truth = target.read(training.columns(target.names))
+    context = encoder.context(training.columns([column.name for column in encoder.context_columns]))
+    scores = target.feature_scores(y if context is None else context.learned(y), encoder.width)
     stop = 0
     for block, dense in training.iter_dense(encoder.names, encoder.jointly_encoded):
         start, stop = stop, stop + max(len(block), dense.values.shape[1])

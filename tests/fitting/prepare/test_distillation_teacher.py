@@ -11,7 +11,7 @@ import pytest
 from nncli.base.errors import ConfigError, DataError, NncliError, RunError
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
-from nncli.fitting.prepare.distillation import LoadedTeacher, chose_epoch, in_classes_of
+from nncli.fitting.prepare.distillation import LoadedTeacher, chose_epoch, learned_values
 from nncli.models.predictions import Predictions
 from nncli.run_directory.config import read_config
 from nncli.targets.classes import ClassificationTarget
@@ -125,5 +125,5 @@ def test_only_the_features_of_the_teaching_members_are_used(tmp_path: Path, run:
 def test_a_class_that_the_student_does_not_know_is_left_out() -> None:
     of_member = ClassificationTarget(name="y", labels=("a", "b", "c"))
     P = np.array([[0.5, 0.25, 0.25], [1.0, 0.0, 0.0]])
-    values = in_classes_of(Predictions(of_member, P), ClassificationTarget(name="y", labels=("c", "b")))
+    values = learned_values(Predictions(of_member, P), ClassificationTarget(name="y", labels=("c", "b")), in_link=False)
     assert values.tolist() == [[0.5, 0.5], [0.0, 0.0]]
