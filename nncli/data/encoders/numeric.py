@@ -335,7 +335,7 @@ class NumericColumn(NumberColumn):
 
 
 NO_EXPOSURE = "is no exposure, which must be a number above 0"
-CONTEXT_HINT = "Fill in the cell, or remove the row."
+CONTEXT_HINT = "Fill in a number, or remove the row."
 EXTREME_EXPOSURE = f"is no exposure, which must be a number from {SMALLEST:g} to {LARGEST:g}"
 EXTREME_EXPOSURE_HINT = "Correct the cell, or write the column in another unit."
 
@@ -391,11 +391,13 @@ class ContextColumn(NumberColumn):
         is_read = np.ones(len(x), np.bool_)
         for error in errors:
             is_read[error.rows] = False
-        return [*errors, *self._errors_of(x, is_read)]
+        # Such a cell can neither be left empty nor be a category, as the hint for a feature says.
+        unreadable = [error._replace(hint=lambda cell: CONTEXT_HINT, model_hint=CONTEXT_HINT) for error in errors]
+        return [*unreadable, *self._errors_of(x, is_read)]
 
     def _errors_of(self, x: Floats, is_read: Mask) -> list[CellErrors]:
         """The errors of numbers x (rows,), of which some are not read."""
-        return CellErrors.of(is_read & np.isnan(x), "is missing, and predictions are relative to it", CONTEXT_HINT)
+        return CellErrors.of(is_read & np.isnan(x), "is no offset, which must be a number", CONTEXT_HINT)
 
     def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
         return ColumnAnomalies()
