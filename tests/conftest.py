@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--random-order", type=int, help="a seed: files, and tests within each file, run in random order")
 
 
+@cache
 def is_of_programs(path: Path) -> bool:
     """Whether a file of tests, or a folder, runs whole programs or needs peers."""
     return any(path.is_relative_to(Path(__file__).parent / name) for name in (*PROGRAMS, *PEERS))
@@ -71,8 +73,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Keep the tests of the suite, in a random order if that is asked for."""
     suite = config.getoption("suite")
     if suite != "all":
-        config.hook.pytest_deselected(items=[item for item in items if is_system(item) != (suite == "system")])
-        items[:] = [item for item in items if is_system(item) == (suite == "system")]
+        of_suite = {item for item in items if is_system(item) == (suite == "system")}
+        config.hook.pytest_deselected(items=[item for item in items if item not in of_suite])
+        items[:] = [item for item in items if item in of_suite]
     if (seed := config.getoption("random_order")) is not None:
         order = random.Random(seed)
         rank = {path: order.random() for path in dict.fromkeys(item.path for item in items)}

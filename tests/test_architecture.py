@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -15,11 +16,14 @@ import pytest
 from nncli.targets.target import KINDS
 from tests.cli.support import ROOT
 
-SOURCES = {path: path.read_text() for path in sorted((ROOT / "nncli").rglob("*.py"))}
-TREES = {path: ast.parse(text) for path, text in SOURCES.items()}
-
-
+SOURCES = {path: path.read_text("utf-8") for path in sorted((ROOT / "nncli").rglob("*.py"))}
 STARTS_PROCESSES = {"nncli/fitting/parallel/task_stream.py", "nncli/exporters/runtimes/process.py"}
+
+
+@cache
+def trees() -> dict[Path, ast.Module]:
+    """The syntax trees of all modules, which only the tests that read them wait for."""
+    return {path: ast.parse(text) for path, text in SOURCES.items()}
 
 
 def name_of(path: Path) -> str:
@@ -54,7 +58,7 @@ def test_no_files_import_each_other_in_a_circle() -> None:
     modules = {module_of(path) for path in SOURCES}
     graph = {
         module: {target for target in imports_of(module, tree, modules) if target in modules and target != module}
-        for module, tree in ((module_of(path), tree) for path, tree in TREES.items())
+        for module, tree in ((module_of(path), tree) for path, tree in trees().items())
     }
     assert sum(map(len, graph.values())) > len(graph)  # the imports were found
     try:
@@ -64,7 +68,7 @@ def test_no_files_import_each_other_in_a_circle() -> None:
 
 
 def test_every_module_has_a_docstring() -> None:
-    assert [name_of(path) for path, tree in TREES.items() if tree.body and not ast.get_docstring(tree)] == []
+    assert [name_of(path) for path, tree in trees().items() if tree.body and not ast.get_docstring(tree)] == []
 
 
 @pytest.mark.slow
@@ -80,7 +84,7 @@ def test_other_rooms_ask_a_target_for_what_it_can_do_and_never_for_its_class() -
     kinds = {kind.__name__ for kind in KINDS.values()}
     asked = {
         path.name
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         if "targets" not in path.parts
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "isinstance"
@@ -111,7 +115,7 @@ NOT_NAMES = {("nncli/data/encoders/text.py", "row"), ("nncli/data/formats/csv/nu
 
 def patterns(path: Path) -> Iterator[str]:
     """The calls in which a name of a column that is not written in the source may be read as a pattern."""
-    for node in ast.walk(TREES[path]):
+    for node in ast.walk(trees()[path]):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in BY_NAME):
             continue
         if isinstance(node.func.value, ast.Name) and node.func.value.id in NOT_POLARS:
@@ -133,7 +137,7 @@ def test_columns_are_selected_by_literal_names() -> None:
 def test_a_name_from_the_data_in_a_polars_expression_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     path = ROOT / "nncli/x.py"
     for text in ("frame.select(name)", "pl.col(names)", "frame.sort(['a', name])", "frame.drop(*names)"):
-        monkeypatch.setitem(TREES, path, ast.parse(text))
+        monkeypatch.setitem(trees(), path, ast.parse(text))
         assert len(list(patterns(path))) == 1
 
 
@@ -161,7 +165,7 @@ OWN_FLAGS = {
 def test_no_message_outside_of_the_command_line_names_its_options() -> None:
     found = {
         name_of(path).removeprefix("nncli/")
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         if not name_of(path).startswith("nncli/cli/") and any(map(FLAG.search, _texts(tree)))
     }
     assert found == set(OWN_FLAGS)

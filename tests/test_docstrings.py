@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import nncli
+from tests.test_architecture import trees
 
 PACKAGE = Path(nncli.__file__).parent
-TREES = {path: ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
 EXAMPLES = frozenset(("sales", "opt", "val_accuracy"))
 """Names of columns, beginnings of names, and metrics that docstrings have as examples."""
 OF_LIBRARIES = frozenset(("model_copy", "average_precision_score"))
@@ -55,10 +55,10 @@ def definitions(tree: ast.Module) -> Iterator[str]:
 
 @pytest.mark.slow
 def test_names_in_docstrings_of_functions_are_those_of_their_module_or_are_defined_elsewhere() -> None:
-    defined = {name for tree in TREES.values() for name in definitions(tree)} | EXAMPLES | OF_LIBRARIES
+    defined = {name for tree in trees().values() for name in definitions(tree)} | EXAMPLES | OF_LIBRARIES
     unknown = [
         f"{path.relative_to(PACKAGE)}:{constant.lineno} {name}"
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         for names in [names_of(tree) | defined]
         for node, constant in docstrings(tree)
         if isinstance(node, ast.FunctionDef)
@@ -70,18 +70,18 @@ def test_names_in_docstrings_of_functions_are_those_of_their_module_or_are_defin
 
 @pytest.mark.slow
 def test_names_of_examples_are_needed() -> None:
-    defined = {name for tree in TREES.values() for name in definitions(tree)}
-    text = "".join(str(constant.value) for tree in TREES.values() for _, constant in docstrings(tree))
+    defined = {name for tree in trees().values() for name in definitions(tree)}
+    text = "".join(str(constant.value) for tree in trees().values() for _, constant in docstrings(tree))
     assert [name for name in EXAMPLES | OF_LIBRARIES if name in defined or f"`{name}`" not in text] == []
 
 
 @pytest.mark.slow
 def test_files_that_docstrings_name_are_there() -> None:
-    files = [*TREES, *(PACKAGE.parent / folder for folder in ("tests", "benchmarks", "reliability", "docs"))]
-    files += [file for folder in files[len(TREES) :] for file in folder.rglob("*.py")]
+    files = [*trees(), *(PACKAGE.parent / folder for folder in ("tests", "benchmarks", "reliability", "docs"))]
+    files += [file for folder in files[len(trees()) :] for file in folder.rglob("*.py")]
     missing = [
         f"{path.relative_to(PACKAGE)}:{constant.lineno} {name}"
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         for _, constant in docstrings(tree)
         for name in re.findall(r"(?<![\w/.<-])((?:\w+/)+[a-z]\w*\.py)\b", str(constant.value))
         if not any(str(other).endswith(f"/{name}") for other in files)

@@ -21,7 +21,7 @@ from nncli.targets.kind import KindBase
 from nncli.targets.target import KINDS
 from nncli.targets.training import TrainingBase
 from tests.cli.support import ROOT
-from tests.test_architecture import TREES
+from tests.test_architecture import trees
 from tests.unions import members
 
 RECORDED = Path(__file__).parent / "kind_branches.json"
@@ -101,7 +101,7 @@ def conditions(node: ast.AST, *, is_inside: bool = False) -> Iterator[ast.expr]:
 
 def branches() -> Iterator[tuple[str, str]]:
     """The room of each condition, and where it is and what it asks."""
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         name = path.relative_to(ROOT / "nncli").as_posix()
         if name.startswith(BELOW):
             continue

@@ -11,7 +11,10 @@ import importlib
 import random
 import re
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeAlias
 
 import pytest
@@ -22,7 +25,7 @@ from nncli.data.sources.database.writer_types import ACCEPTED, FLOAT
 from nncli.data.sources.workbook.xml_files import _not_computed
 from nncli.exporters.python.standalone.cells import SPACE, NumberFormat
 from nncli.targets.orders import _PERIODS
-from tests.test_architecture import SOURCES, TREES, module_of
+from tests.test_architecture import SOURCES, module_of, trees
 from tests.thorough import IS_THOROUGH
 
 # The parse tree of a pattern is in no public module.
@@ -31,7 +34,8 @@ compiler: Any = importlib.import_module("re._compiler")
 
 Pattern: TypeAlias = "re.Pattern[Any]"
 
-WORDS = {path: {*re.findall(r"\w+", text)} for path, text in SOURCES.items()}
+MODULES = {module_of(path): path for path, text in SOURCES.items() if re.search(r"\bre\.[a-z]", text)}
+"""Those that may hold patterns."""
 METHODS = {"match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"}
 REPEATED = {"sub", "subn", "split", "findall", "finditer"}
 """They search again behind each match."""
@@ -245,44 +249,53 @@ def method_of(node: ast.AST) -> str | None:
     return None
 
 
-def methods_on(name: str, module: str) -> set[str]:
-    """The methods that are called on a name of a module, there or where it is imported; else on names of functions."""
-    called, others = set[str](), set[str]()
-    for path, tree in TREES.items():
-        if name not in WORDS[path]:
-            continue
-        nodes = [*ast.walk(tree)]
-        is_imported = any(
-            isinstance(node, ast.ImportFrom) and node.module == module and name in {alias.name for alias in node.names}
-            for node in nodes
-        )
-        if not is_imported and module_of(path) != module:
-            continue
-        for node in nodes:
-            if isinstance(node, ast.Attribute) and node.attr in METHODS:
+@dataclass
+class Uses:
+    """What a module does with names: where it has them from, and the methods of patterns that it calls on them."""
+
+    imported: set[tuple[str, str]] = field(default_factory=set)
+    called: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    others: set[str] = field(default_factory=set)
+
+
+@cache
+def uses() -> dict[str, Uses]:
+    """What each module does with names."""
+    result = {module_of(path): Uses() for path in SOURCES}
+    for path, tree in trees().items():
+        of_module = result[module_of(path)]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                of_module.imported |= {(node.module or "", alias.name) for alias in node.names}
+            elif isinstance(node, ast.Attribute) and node.attr in METHODS:
                 owner = node.value.value if isinstance(node.value, ast.Subscript) else node.value
                 on = getattr(owner, "attr", getattr(owner, "id", ""))
-                called |= {node.attr} if on == name else set()
-                others |= {node.attr} if not on.isupper() and on != "re" else set()
-            elif (method := method_of(node)) and isinstance(node, ast.Call) and ast.unparse(node.args[0]) == name:
-                called.add(method)
-    return called or others or METHODS
+                of_module.called[on].add(node.attr)
+                of_module.others |= {node.attr} if not on.isupper() and on != "re" else set()
+            elif (method := method_of(node)) and isinstance(node, ast.Call):
+                of_module.called[ast.unparse(node.args[0])].add(method)
+    return result
 
 
-def patterns_of_modules() -> Iterator[tuple[str, Pattern, set[str]]]:
-    """The patterns that modules hold: where they are, and the methods that are called."""
-    for path, tree in TREES.items():
-        if "re" in WORDS[path] and any(map(method_of, ast.walk(tree))):
-            module = importlib.import_module(module_of(path))
-            for name, value in vars(module).items():
-                if not (isinstance(value, type) and value.__module__ != module.__name__):
-                    for pattern in patterns_in(value):
-                        yield f"{module.__name__}:{name}", pattern, methods_on(name, module.__name__)
+def methods_on(name: str, module: str) -> set[str]:
+    """The methods that are called on a name of a module, there or where it is imported; else on names of functions."""
+    users = [used for user, used in uses().items() if user == module or (module, name) in used.imported]
+    return {method for used in users for method in used.called.get(name, ())} or (
+        {method for used in users for method in used.others} or METHODS
+    )
+
+
+def patterns_of_module(name: str) -> Iterator[tuple[str, Pattern]]:
+    """The patterns that a module holds, and their names."""
+    module = importlib.import_module(name)
+    for key, value in vars(module).items():
+        if not (isinstance(value, type) and value.__module__ != name):
+            yield from ((key, pattern) for pattern in patterns_in(value))
 
 
 def patterns_of_functions() -> Iterator[tuple[str, Pattern, set[str]]]:
     """The patterns of calls of functions such as re.sub, and those of BUILT."""
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         module = module_of(path)
         # These make what the module holds, perhaps in a comprehension.
         at_import = {
@@ -307,22 +320,24 @@ def patterns_of_functions() -> Iterator[tuple[str, Pattern, set[str]]]:
         yield from ((module, pattern, {method}) for pattern, method in patterns)
 
 
-PATTERNS = {(place, pattern): methods for place, pattern, methods in patterns_of_modules()}
-IN_MODULES = {pattern for _, pattern in PATTERNS}
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(("place", "pattern"), PATTERNS, ids=[place for place, _ in PATTERNS])
-def test_patterns_of_modules_are_linear(place: str, pattern: Pattern) -> None:
-    assert slow_text(pattern, PATTERNS[place, pattern]) is None
+@pytest.mark.parametrize("module", MODULES)
+def test_patterns_of_modules_are_linear(module: str) -> None:
+    slow = {
+        name: text
+        for name, pattern in patterns_of_module(module)
+        if (text := slow_text(pattern, methods_on(name, module))) is not None
+    }
+    assert slow == {}
 
 
 @pytest.mark.slow
 def test_patterns_within_functions_are_linear() -> None:
+    in_modules = {pattern for module in MODULES for _, pattern in patterns_of_module(module)}
     slow = {
         place: text
         for place, pattern, methods in patterns_of_functions()
-        if pattern not in IN_MODULES and (text := slow_text(pattern, methods)) is not None
+        if pattern not in in_modules and (text := slow_text(pattern, methods)) is not None
     }
     assert slow == {}
 
