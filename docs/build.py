@@ -23,6 +23,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from python_api import python_api
+from rooms import picture, tree
 
 from nncli.base.findings import FindingCode
 from nncli.cli.app import app
@@ -294,6 +295,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "diagnoses": diagnoses,
     "disclosures": disclosures,
     "extras": extras,
+    "rooms": tree,
 }
 """The text between `<!-- made: NAME -->` and `<!-- end -->` in a page."""
 
@@ -311,13 +313,14 @@ def with_tables(page: Path) -> str:
 MADE: dict[Path, Callable[[], str]] = {
     **{
         DOCS / name: partial(with_tables, DOCS / name)
-        for name in ("install.md", "howto/databases.md", "howto/diagnose.md", "run-directory.md")
+        for name in ("architecture.md", "install.md", "howto/databases.md", "howto/diagnose.md", "run-directory.md")
     },
     DOCS / "configuration.md": configuration,
     DOCS / "commands.md": commands,
     DOCS / "python-api.md": python_api,
     DOCS / "json.md": json_outputs,
     DOCS / "config.schema.json": json_schema,
+    DOCS / "assets" / "rooms.svg": picture,
     **{DOCS / "assets" / "tutorial" / f"{name}.svg": draw for name, draw in PICTURES.items()},
     SCHEMA: json_schema,
 }

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from tests.warm_commands import warm_commands
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text("utf-8")
+ARCHITECTURE = (DOCS / "architecture.md").read_text("utf-8")
 
 INSTALLATION = ("make train", "pip install")
 """Examples that create an environment or install into it; no test runs them."""
@@ -213,7 +215,7 @@ def test_every_command_of_a_page_runs_in_order_and_prints_what_is_shown(
 
 
 def test_the_tree_of_the_architecture_page_lists_the_folders_there_are() -> None:
-    tree = (DOCS / "architecture.md").read_text("utf-8").partition("```text\nnncli/\n")[2].partition("```")[0]
+    tree = ARCHITECTURE.partition("```text\nnncli/\n")[2].partition("```")[0]
     parents: list[str] = []
     listed = set()
     for indent, name in re.findall(r"^( +)(\w+)/", tree, re.MULTILINE):
@@ -221,6 +223,26 @@ def test_the_tree_of_the_architecture_page_lists_the_folders_there_are() -> None
         listed.add("/".join(parents))
     folders = (path for path in (ROOT / "nncli").rglob("*") if path.is_dir() and path.name != "__pycache__")
     assert listed == {path.relative_to(ROOT / "nncli").as_posix() for path in folders}
+
+
+WALK = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|$", ARCHITECTURE.partition("## The folders")[0], re.MULTILINE)
+
+
+def test_the_walk_of_a_cell_has_few_names_in_few_files_which_have_them() -> None:
+    walk = [(name, file) for name, files in WALK for file in re.findall(r"`([\w/]+\.py)`", files)]
+    assert 8 <= len(WALK) <= 10
+    assert 20 <= len({file for _, file in walk}) <= 24
+    for name, file in walk:
+        assert re.search(rf"\b{name}\b", (ROOT / "nncli" / file).read_text("utf-8")), (name, file)
+
+
+def test_the_picture_of_the_rooms_lists_them_in_the_order_of_the_contract() -> None:
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"][0]
+    rooms = [room for layer in contract["layers"] for room in layer.split(" | ")]
+    folders = {path.name for path in (ROOT / "nncli").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert {*rooms} == folders | {"extend", "version"}
+    words = re.findall(r">(\w+)</text>", (DOCS / "assets" / "rooms.svg").read_text("utf-8"))
+    assert words == [*rooms, *rooms]  # those of the columns, then those of the rows
 
 
 MATHEMATICS = (ROOT / "docs" / "mathematics.md").read_text("utf-8")
