@@ -295,6 +295,17 @@ def test_every_file_that_a_page_names_exists() -> None:
     assert {(page, name) for page, name in named if not (ROOT / name).exists()} == set()
 
 
+def test_the_page_for_contributors_says_of_twelve_things_where_they_are_and_are_tested() -> None:
+    table = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## Where")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (an? [^|]+) \| ([^|]+) \| ([^|]+) \|$", table, re.MULTILINE)
+    assert len(rows) == 12
+    for thing, files, tests in rows:
+        code, tested = (re.findall(rf"`({room}/[\w/.]+)`", cell) for room, cell in (("nncli", files), ("tests", tests)))
+        assert code, thing
+        assert tested, thing
+        assert [path for path in (*code, *tested) if not (ROOT / path).exists()] == []
+
+
 def test_every_link_of_the_pages_outside_the_site_leads_somewhere() -> None:
     names = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")
     for document in [*(ROOT / name for name in names), *(ROOT / "benchmarks").glob("*.md")]:
