@@ -271,6 +271,26 @@ OF_OTHER_PROGRAMS = re.compile(
 """Options of curl, Dask, TensorBoard and of the scripts of the benchmarks, and those that Typer adds."""
 
 
+REFERENCE = (
+    "accuracy",
+    "architecture",
+    "configuration",
+    "extending",
+    "json",
+    "mathematics",
+    "performance",
+    "reliability",
+)
+NARROW = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(DOCS / f"{name}.md" for name in REFERENCE)]
+NARROW += [DOCS / "run-directory.md", DOCS / "tutorials" / "neural-network.md"]
+
+
+@pytest.mark.parametrize("page", NARROW, ids=lambda page: page.stem)
+def test_no_line_of_a_page_is_longer_than_120_characters(page: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    assert [line for line in text.splitlines() if len(line) > 120 and not line.startswith("|")] == []
+
+
 def test_every_option_that_a_page_names_exists() -> None:
     import typer
 
