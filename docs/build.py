@@ -9,6 +9,7 @@ import json
 import re
 import sys
 import tempfile
+import textwrap
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from python_api import python_api
+from rooms import picture, tree
 
 from nncli.base.findings import FindingCode
 from nncli.cli.app import app
@@ -46,33 +48,34 @@ DOCS = Path(__file__).parent
 
 INTRODUCTION = """# Configuration
 
-Generated from the code by `python docs/build.py`; a test checks that it is current.
+To write a configuration for a table, and to see where each value of one comes from:
 
-A configuration is a YAML file. Only `data.path` and `data.target` are required. Any key can be overridden on the
-command line: `--set epochs=10`, `--set optimizer.type=adam`, `--set layers=64,64`. Where a key takes a list, items
-with commas between them become one, and `+=` adds to it: `--set data.drop+=region`, for which `--drop region` is short.
-An option without further settings can be given by its name alone: `optimizer: adam` is `optimizer: {type: adam}`.
+    nncli init data/penguins-train.csv --target species -o penguins.yaml
+    nncli config show penguins.yaml --set epochs=10
+
+A configuration is a YAML file. Only `data.path` and `data.target` are required. `--set` overrides any key on the
+command line: `--set epochs=10`, `--set optimizer.type=adam`, `--set layers=64,64`. `+=` adds to a list:
+`--set data.drop+=region`, for which `--drop region` is short. An option without further settings can be given by its
+name: `optimizer: adam` is `optimizer: {type: adam}`.
 
 Order of precedence, lowest first: defaults, preset, file, environment variables, `--set`. An environment variable is
 `NNCLI_` and the key in capitals, with two underscores before a key inside a section: `NNCLI_EPOCHS=10`,
-`NNCLI_OPTIMIZER__TYPE=adam`, `NNCLI_LAYERS='[64, 64]'`. An empty variable is ignored. A variable that starts with
-`NNCLI_` and matches no key is an error, so that a misspelled name cannot go unnoticed. The variables that Kubernetes
-sets for a service called nncli (`NNCLI_PORT`, `NNCLI_SERVICE_HOST`) are ignored with a note. Environment variables
-apply to a configuration that is trained for the first time; resuming, evaluating and predicting read only the
-`config.yaml` of the run. `nncli config show` prints the source of each value.
+`NNCLI_OPTIMIZER__TYPE=adam`, `NNCLI_LAYERS='[64, 64]'`. An empty variable is ignored, and so are the variables that
+Kubernetes sets for a service called nncli (`NNCLI_PORT`, `NNCLI_SERVICE_HOST`), with a note. Any other variable that
+starts with `NNCLI_` and matches no key is an error. Environment variables apply to the first training of a
+configuration; resuming, evaluating and predicting read the `config.yaml` of the run.
 
-[config.schema.json](config.schema.json) is the same as JSON Schema, for editors and other tools. It is installed with
-nncli: `nncli config schema` prints it. Rules that involve several keys are checked by nncli but are not part of the
-schema.
+`nncli config schema` prints the keys as [JSON Schema](config.schema.json), for editors and other tools. nncli also
+checks rules that involve several keys. This page is generated from the code by `python docs/build.py`.
 """
 
 SEARCH = """
 ## tune.search
 
 The keys of the search space are keys of the configuration: `learning_rate`, `layers`, `optimizer.weight_decay`, or
-`layers.0.units`, whose items are numbered from 0. With `*` in place of a number, as in `layers.*.rate`, every item that
-has the key gets the same value. What a key is chosen from is one of the following. A key inside another one that is
-searched too, such as `layers.1.rate` beside `layers`, is searched beside the choices that have it.
+`layers.0.units`, whose items are numbered from 0. `layers.*.rate` gives every item that has the key the same value. A
+key inside another one that is searched too, such as `layers.1.rate` beside `layers`, is searched for the choices that
+have it.
 
 ```
 tune:
@@ -83,9 +86,10 @@ tune:
     optimizer: {choices: [{type: sgd, momentum: {from: 0.5, to: 0.99}}, adam]}
 ```
 
-Rows, folds, the target with its bins of time and the seed cannot be searched, and neither can keys that have no effect
-on the scores, such as `workers`. On the command line: `--search learning_rate=1e-4..1e-1:log`,
-`--search layers.1.rate=0..0.5:0.1`, `--search batch_size=16,32,64` or `--search optimizer='[sgd, adam]'`.
+On the command line: `--search learning_rate=1e-4..1e-1:log`, `--search layers.1.rate=0..0.5:0.1`,
+`--search batch_size=16,32,64` or `--search optimizer='[sgd, adam]'`. Rows, folds, the target with its bins of time,
+the seed and keys without effect on the scores, such as `workers`, cannot be searched. A key has a range or choices,
+in one of these forms:
 """
 
 TUNE_FILE = """
@@ -102,13 +106,13 @@ UNIONS = {
     "Optimizers": (
         Optimizer,
         "For `optimizer`. `param_groups` sets multipliers for groups of parameters, as in `param_groups: {scale: "
-        "{learning_rate_multiplier: 6, weight_decay_multiplier: 36}, bias: {learning_rate_multiplier: 0.1}}`. The "
-        "learning rate of a group is multiplied by its `learning_rate_multiplier` (default 1). With a `weight_decay`, "
-        "each step shrinks the group by learning rate · `weight_decay_multiplier` · `weight_decay`, regardless of "
-        "`learning_rate_multiplier`. The default of `weight_decay_multiplier` is 1 for weight and embedding and 0 for "
-        "the other groups: numeric (embeddings of numeric columns), bias, scale (of normalization layers) and alpha "
-        "(of parametric activations). `decay_schedule: flat_cosine` keeps the weight decay constant for the first "
-        "half of the training steps and then lowers it to 0 along half a cosine.",
+        "{learning_rate_multiplier: 6, weight_decay_multiplier: 36}, bias: {learning_rate_multiplier: 0.1}}`. "
+        "`learning_rate_multiplier` (default 1) multiplies the learning rate of a group. Each step shrinks the group "
+        "by learning rate · `weight_decay_multiplier` · `weight_decay`, whatever its `learning_rate_multiplier` is. "
+        "`weight_decay_multiplier` is by default 1 for weight and embedding, and 0 for numeric (embeddings of numeric "
+        "columns), bias, scale (of normalization layers) and alpha (of parametric activations). `decay_schedule: "
+        "flat_cosine` keeps the weight decay constant for the first half of the steps, and lowers it to 0 along half a "
+        "cosine.",
     ),
     "Learning rates": (
         Schedule,
@@ -173,6 +177,11 @@ def one_line(model: type[BaseModel]) -> str:
     return " ".join((model.__doc__ or "").split()).replace("|", "\\|")
 
 
+def paragraph(text: str) -> str:
+    """The text in lines of up to 118 characters."""
+    return textwrap.fill(text, 118, break_long_words=False, break_on_hyphens=False)
+
+
 def configuration() -> str:
     """The text of docs/configuration.md."""
     parts = [INTRODUCTION]
@@ -182,19 +191,19 @@ def configuration() -> str:
     parts += section("encoding.categories", CategoricalOptions, "encoding.categories.")
     parts.append("\n## validation\n\nA fraction of the rows, 0 for none, or one of the following sections.\n")
     for model in members(schema.Validation):
-        parts.append(f"\n{one_line(model)}\n")
+        parts.append(f"\n{paragraph(one_line(model))}\n")
         parts += keys_of(model, "validation.")
     parts += section("early_stopping", schema.EarlyStopping, "early_stopping.")
     parts += section("checkpoint", schema.Checkpoint, "checkpoint.")
     parts += section("tune", TuneSection, "tune.")
     parts.append(SEARCH)
     for model in members(Domain):
-        parts.append(f"\n{one_line(model)}\n")
+        parts.append(f"\n{paragraph(one_line(model))}\n")
         parts += keys_of(model, "")
     parts.append(TUNE_FILE)
     parts += keys_of(TuneFile, "")
     for title, (union, intro) in UNIONS.items():
-        parts.append(f"\n## {title}\n\n{intro}\n\n| type | options | meaning |\n|---|---|---|\n")
+        parts.append(f"\n## {title}\n\n{paragraph(intro)}\n\n| type | options | meaning |\n|---|---|---|\n")
         for model in members(union):
             fields = [(name, field) for name, field in model.model_fields.items() if name != "type"]
             options = ", ".join(option(name, field) for name, field in fields)
@@ -294,6 +303,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "diagnoses": diagnoses,
     "disclosures": disclosures,
     "extras": extras,
+    "rooms": tree,
 }
 """The text between `<!-- made: NAME -->` and `<!-- end -->` in a page."""
 
@@ -311,13 +321,14 @@ def with_tables(page: Path) -> str:
 MADE: dict[Path, Callable[[], str]] = {
     **{
         DOCS / name: partial(with_tables, DOCS / name)
-        for name in ("install.md", "howto/databases.md", "howto/diagnose.md", "run-directory.md")
+        for name in ("architecture.md", "install.md", "howto/databases.md", "howto/diagnose.md", "run-directory.md")
     },
     DOCS / "configuration.md": configuration,
     DOCS / "commands.md": commands,
     DOCS / "python-api.md": python_api,
     DOCS / "json.md": json_outputs,
     DOCS / "config.schema.json": json_schema,
+    DOCS / "assets" / "rooms.svg": picture,
     **{DOCS / "assets" / "tutorial" / f"{name}.svg": draw for name, draw in PICTURES.items()},
     SCHEMA: json_schema,
 }

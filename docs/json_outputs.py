@@ -26,12 +26,6 @@ from nncli.tuning.selected_ensemble import SelectedEnsemble
 
 INTRODUCTION = """# JSON outputs and events
 
-Generated from outputs of the commands by `python docs/build.py`; a test checks that it is current.
-
-With `--json` a command prints one JSON object on standard output. `train`, `distill` and `tune` print one object per
-line while they work, each with an `event`. Messages stay on standard error. Numbers that are unknown, infinite or NaN
-are `null`.
-
 ```sh
 nncli train data/penguins-train.csv -t species --quality fast --set epochs=2 -o runs/penguins --json > events.jsonl
 nncli evaluate runs/penguins data/penguins-test.csv --json > scores.json
@@ -44,17 +38,21 @@ print(json.load(open("scores.json"))["metrics"]["accuracy"])
 END
 ```
 
+With `--json` a command prints one JSON object on standard output. `train`, `distill` and `tune` print one object per
+line while they work, each with an `event`. Messages stay on standard error. Numbers that are unknown, infinite or NaN
+are `null`.
+
 Below, a word stands for a value of that type, `…` for more items of the same kind, and `?` follows a key that is not
 always there. `null` alone is a value that the examples do not have. Later versions may add keys; a key is renamed or
-removed only with a note in the [changelog](changelog.md).
+removed only with a note in the [changelog](changelog.md). This page is generated from outputs of the commands by
+`python docs/build.py`.
 """
 
 EVENTS = """
 ## Events of a training
 
-`train` and `distill` print `started`, then `epoch` for each epoch of one network, with `health` before it at the
-epochs that are measured, or `members` about every half
-second for an ensemble, then `finished`.
+`train` and `distill` print `started`, `epoch` for each epoch of one network (before it `health` at the epochs that are
+measured), or `members` about every half second for an ensemble, and `finished`.
 """
 
 SEARCH = """
@@ -219,7 +217,7 @@ def _selected() -> Any:
 def _recurring(printed: Mapping[str, list[Any]]) -> Iterable[str]:
     """The objects that are parts of many others."""
     yield "\n## Findings and scores\n\nA *finding* has a [code](commands.md#codes-of-findings). *Scores* are by metric;"
-    yield " those of classes, of one number and of a time:\n"
+    yield "\nthose of classes, of one number and of a time:\n"
     findings: list[Any] = []
     scores: dict[str, Any] = {}
     _collect(list(printed.values()), findings, scores)
@@ -254,7 +252,7 @@ def _events(outputs: list[list[Any]], more: list[Any]) -> Iterable[str]:
             name = "started" if "search" in event else name
         kinds.setdefault(name, []).append(_shape(shape))
     for name, shapes in kinds.items():
-        when = f": {WHEN[name]}" if name in WHEN else ""
+        when = f":\n{WHEN[name]}" if name in WHEN else ""
         yield f"\n**{name}**{when}\n\n```text\n{rendered(merged(shapes))}\n```\n"
 
 

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from tests.warm_commands import warm_commands
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text("utf-8")
+ARCHITECTURE = (DOCS / "architecture.md").read_text("utf-8")
 
 INSTALLATION = ("make train", "pip install")
 """Examples that create an environment or install into it; no test runs them."""
@@ -213,7 +215,7 @@ def test_every_command_of_a_page_runs_in_order_and_prints_what_is_shown(
 
 
 def test_the_tree_of_the_architecture_page_lists_the_folders_there_are() -> None:
-    tree = (DOCS / "architecture.md").read_text("utf-8").partition("```text\nnncli/\n")[2].partition("```")[0]
+    tree = ARCHITECTURE.partition("```text\nnncli/\n")[2].partition("```")[0]
     parents: list[str] = []
     listed = set()
     for indent, name in re.findall(r"^( +)(\w+)/", tree, re.MULTILINE):
@@ -221,6 +223,26 @@ def test_the_tree_of_the_architecture_page_lists_the_folders_there_are() -> None
         listed.add("/".join(parents))
     folders = (path for path in (ROOT / "nncli").rglob("*") if path.is_dir() and path.name != "__pycache__")
     assert listed == {path.relative_to(ROOT / "nncli").as_posix() for path in folders}
+
+
+WALK = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|$", ARCHITECTURE.partition("## The folders")[0], re.MULTILINE)
+
+
+def test_the_walk_of_a_cell_has_few_names_in_few_files_which_have_them() -> None:
+    walk = [(name, file) for name, files in WALK for file in re.findall(r"`([\w/]+\.py)`", files)]
+    assert 8 <= len(WALK) <= 10
+    assert 20 <= len({file for _, file in walk}) <= 24
+    for name, file in walk:
+        assert re.search(rf"\b{name}\b", (ROOT / "nncli" / file).read_text("utf-8")), (name, file)
+
+
+def test_the_picture_of_the_rooms_lists_them_in_the_order_of_the_contract() -> None:
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"][0]
+    rooms = [room for layer in contract["layers"] for room in layer.split(" | ")]
+    folders = {path.name for path in (ROOT / "nncli").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert {*rooms} == folders | {"extend", "version"}
+    words = re.findall(r">(\w+)</text>", (DOCS / "assets" / "rooms.svg").read_text("utf-8"))
+    assert words == [*rooms, *rooms]  # those of the columns, then those of the rows
 
 
 MATHEMATICS = (ROOT / "docs" / "mathematics.md").read_text("utf-8")
@@ -249,6 +271,26 @@ OF_OTHER_PROGRAMS = re.compile(
 """Options of curl, Dask, TensorBoard and of the scripts of the benchmarks, and those that Typer adds."""
 
 
+REFERENCE = (
+    "accuracy",
+    "architecture",
+    "configuration",
+    "extending",
+    "json",
+    "mathematics",
+    "performance",
+    "reliability",
+)
+NARROW = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(DOCS / f"{name}.md" for name in REFERENCE)]
+NARROW += [DOCS / "run-directory.md", DOCS / "tutorials" / "neural-network.md"]
+
+
+@pytest.mark.parametrize("page", NARROW, ids=lambda page: page.stem)
+def test_no_line_of_a_page_is_longer_than_120_characters(page: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    assert [line for line in text.splitlines() if len(line) > 120 and not line.startswith("|")] == []
+
+
 def test_every_option_that_a_page_names_exists() -> None:
     import typer
 
@@ -271,6 +313,17 @@ def test_every_file_that_a_page_names_exists() -> None:
     named = {(page.name, name) for page in pages for name in FILE.findall(page.read_text("utf-8"))}
     assert len(named) > 50
     assert {(page, name) for page, name in named if not (ROOT / name).exists()} == set()
+
+
+def test_the_page_for_contributors_says_of_twelve_things_where_they_are_and_are_tested() -> None:
+    table = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## Where")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (an? [^|]+) \| ([^|]+) \| ([^|]+) \|$", table, re.MULTILINE)
+    assert len(rows) == 12
+    for thing, files, tests in rows:
+        code, tested = (re.findall(rf"`({room}/[\w/.]+)`", cell) for room, cell in (("nncli", files), ("tests", tests)))
+        assert code, thing
+        assert tested, thing
+        assert [path for path in (*code, *tested) if not (ROOT / path).exists()] == []
 
 
 def test_every_link_of_the_pages_outside_the_site_leads_somewhere() -> None:

@@ -150,7 +150,7 @@ def profile(table: ColumnStore, names: Sequence[str] | None = None) -> tuple[Col
 def _profile_part(table: ColumnStore, names: Sequence[str]) -> Iterator[ColumnProfile]:
     """Profile some columns: those of finite numbers and those of plain text at once, the others one at a time."""
     dense = table.dense(names) if len(names) > 1 and len(table) else NO_COLUMNS
-    numeric = {column.name: (column, x) for column, x in zip(profile_numbers(dense), dense.values, strict=True)}
+    numeric = {column.name: (column, x) for column, x in zip(profile_numbers(dense), dense.x, strict=True)}
     is_text = {name for name in names if table.types.get(name) == pl.String} if len(names) > 1 else set[str]()
     texts = table.columns([name for name in names if name in is_text])
     at_once = all(kind.profiles_at_once for kind in ENCODERS.values())
@@ -353,12 +353,12 @@ def profile_numbers(dense: DenseColumns) -> list[ColumnProfile]:
     """The kinds and statistics of columns of finite numbers, at least one row; without label and recommendation."""
     if not len(dense.names):
         return []
-    X = np.sort(dense.values, axis=1)
+    X = np.sort(dense.x, axis=1)
     rows = X.shape[1]
     is_first = np.ones(X.shape, np.bool_)
     np.not_equal(X[:, 1:], X[:, :-1], out=is_first[:, 1:])
     with np.errstate(over="ignore", invalid="ignore"):
-        means = dense.values.mean(axis=1)
+        means = dense.x.mean(axis=1)
         medians = (X[:, (rows - 1) // 2] + X[:, rows // 2]) / 2.0
     distinct = is_first.sum(axis=1).tolist()
     statistics: dict[str, list[Any]] = {

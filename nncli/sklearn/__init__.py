@@ -1,4 +1,4 @@
-"""Networks as estimators of scikit-learn: `from nncli.sklearn import NNClassifier, NNRegressor, NNSurvivalAnalysis`."""
+"""Networks as estimators of scikit-learn: NNClassifier, NNRegressor and NNSurvivalAnalysis."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Predictions of a trained model for tables: of a frame, chunk by chunk, into a file, and of many files."""
+"""Predictions for tables: of a frame, chunk by chunk, into a file, and of many files."""

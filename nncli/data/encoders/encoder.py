@@ -206,7 +206,7 @@ class Encoder(Spec):
         anomalies: list[tuple[str, ColumnAnomalies]] = []
         for _, run in groupby(columns_in_dense, lambda column: (column[1] - column[0], column[2].clip)):
             places, starts, columns = zip(*run, strict=True)
-            x = dense.values[places[0] : places[-1] + 1]
+            x = dense.x[places[0] : places[-1] + 1]
             counts = encode_many(columns, x, X[:, starts[0] : starts[-1] + 1])
             if counts is None:
                 return None

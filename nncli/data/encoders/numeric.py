@@ -485,10 +485,10 @@ def fit_dense(table: Table, dense: DenseColumns, scaling: NumericScaling, clip: 
     Raises:
         DataError: the spread of the values is not a finite number.
     """
-    statistics = Statistics.of(dense.values, scaling)
+    statistics = Statistics.of(dense.x, scaling)
     if np.isfinite([statistics.centers, statistics.scales, statistics.medians]).all():
-        return statistics.columns(dense.names, dense.values, scaling, clip)
-    columns_and_values = zip(dense.names, dense.values, strict=True)
+        return statistics.columns(dense.names, dense.x, scaling, clip)
+    columns_and_values = zip(dense.names, dense.x, strict=True)
     return [NumericColumn.fit_values(table, name, x, scaling, clip) for name, x in columns_and_values]
 
 

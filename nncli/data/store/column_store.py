@@ -233,10 +233,10 @@ class ColumnStore:
 
 
 class DenseColumns(NamedTuple):
-    """Numeric columns `names` of some rows without missing cells: `values` (columns, rows), all finite."""
+    """Numeric columns `names` of some rows without missing cells: x (columns, rows), all finite."""
 
     names: Sequence[str]
-    values: Floats
+    x: Floats
 
     @classmethod
     def of(cls, table: Table, names: Sequence[str]) -> DenseColumns:
@@ -250,15 +250,15 @@ class DenseColumns(NamedTuple):
         if not numbers:  # Polars takes an empty list for no rows
             return cls((), np.empty((0, len(table))))
         frame = table.frame[numbers]
-        values = frame.to_numpy(order="fortran").T  # a missing cell is NaN
+        x = frame.to_numpy(order="fortran").T  # a missing cell is NaN
         with np.errstate(all="ignore"):
-            is_finite = np.isfinite(values.sum(axis=1))  # the fastest test for NaN, missing and infinite values
+            is_finite = np.isfinite(x.sum(axis=1))  # the fastest test for NaN, missing and infinite values
         dense = [name for name, finite in zip(frame.columns, is_finite.tolist(), strict=True) if finite]
-        return cls(dense, values if len(dense) == frame.width else values[is_finite])
+        return cls(dense, x if len(dense) == frame.width else x[is_finite])
 
     def add_to(self, table: Table) -> Table:
         """The table with these columns added."""
-        columns = (pl.Series(name, x) for name, x in zip(self.names, self.values, strict=True))
+        columns = (pl.Series(name, x) for name, x in zip(self.names, self.x, strict=True))
         return replace(table, frame=table.frame.with_columns(columns))
 
 

@@ -116,11 +116,11 @@ class Column:
         of_validation = dense
         if split.validation_table is not split.table:
             of_validation = split.validation_table.dense(dense.names)
-        x_of, of_training = dict(zip(dense.names, dense.values, strict=True)), of_validation.names
+        x_of, of_training = dict(zip(dense.names, dense.x, strict=True)), of_validation.names
         training = np.array([x_of[name] for name in of_training]).reshape(len(of_training), len(split.table))[
             :, split.training
         ]
-        validation = of_validation.values[:, split.validation]
+        validation = of_validation.x[:, split.validation]
         return {
             name: cls(name, Kind.NUMERIC, pl.Series(x), pl.Series(x_validation))
             for name, x, x_validation in zip(of_training, training, validation, strict=True)

@@ -134,7 +134,7 @@ def _encode_in_memory(store: ColumnStore, encoder: Encoder, X: Matrix, codes: Co
     def encode_rows(half: ColumnStore, X: Matrix, codes: Codes) -> None:
         stop = 0
         for block, dense in half.iter_dense(encoder.names, encoder.jointly_encoded):
-            start, stop = stop, stop + max(len(block), dense.values.shape[1])
+            start, stop = stop, stop + max(len(block), dense.x.shape[1])
             encoder.encode_into(block, X[start:stop], codes[start:stop], dense)
 
     first, second = store.split_in_two()

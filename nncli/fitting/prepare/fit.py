@@ -555,7 +555,7 @@ def _scores(training: ColumnStore, encoder: Encoder, target: Target) -> Floats:
     scores = target.feature_scores(y if context is None else context.learned(y), encoder.width)
     stop = 0
     for block, dense in training.iter_dense(encoder.names, encoder.jointly_encoded):
-        start, stop = stop, stop + max(len(block), dense.values.shape[1])
+        start, stop = stop, stop + max(len(block), dense.x.shape[1])
         X, codes = encoder.empty(stop - start, "float32")
         encoder.encode_into(block, X, codes, dense)
         scores.add(X)

@@ -157,16 +157,16 @@ def test_plain_numbers_come_apart_from_the_rest_and_are_those_of_the_block(
         table = table if chosen is None else table.take(np.array(sorted(chosen)))
         whole = table.dense(["d", "b"])
         assert whole.names == ["b"]
-        assert whole.values.tolist() == [[1.0] * len(table)]
+        assert whole.x.tolist() == [[1.0] * len(table)]
         pairs = list(zip(table.blocks(names), table.iter_dense(names, {"a", "b", "d"}), strict=True))
         for block, (rest, plain) in pairs:
             assert {"b"} <= {*plain.names} <= {"a", "b"}
-            assert not np.isnan(plain.values).any()
+            assert not np.isnan(plain.x).any()
             assert plain.add_to(rest).frame.select(names).equals(block.frame)
             assert rest.first_row == block.first_row
             assert np.array_equal(rest.selected_rows, block.selected_rows)  # type: ignore[arg-type]
-        plains = [plain.values[0] for _, plain in table.iter_dense(["b"], {"b"})]  # nothing is left for the table
-        assert np.concatenate(plains).tolist() == whole.values[0].tolist()
+        plains = [plain.x[0] for _, plain in table.iter_dense(["b"], {"b"})]  # nothing is left for the table
+        assert np.concatenate(plains).tolist() == whole.x[0].tolist()
 
 
 def test_reading_one_column_does_not_list_the_names_of_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,14 +26,14 @@ FRAME = pl.DataFrame(
 def test_columns_of_finite_floats_are_taken_in_the_order_of_their_names() -> None:
     dense = DenseColumns.of(Table(FRAME, "t.csv"), ["no such column", "b", *FRAME.columns[:-1]])
     assert dense.names == ["b", "a"]
-    assert dense.values.tolist() == [[3.0, 4.0], [1.0, 2.0]]
+    assert dense.x.tolist() == [[3.0, 4.0], [1.0, 2.0]]
 
 
 def test_a_table_without_such_columns_gives_no_columns_of_its_rows() -> None:
     dense = DenseColumns.of(Table(FRAME, "t.csv"), ["text"])
-    assert (list(dense.names), dense.values.shape) == ([], (0, 2))
+    assert (list(dense.names), dense.x.shape) == ([], (0, 2))
     dense = DenseColumns.of(Table(FRAME, "t.csv"), ["nan"])
-    assert (list(dense.names), dense.values.shape) == ([], (0, 2))
+    assert (list(dense.names), dense.x.shape) == ([], (0, 2))
 
 
 def test_columns_are_added_to_a_table() -> None:

@@ -1,1 +1,1 @@
-"""Predict many files, each into a file of its own: their names, what is done already, and one file as a task."""
+"""Predict many files, each as a task: names of outputs, and the record of what is done."""

@@ -84,12 +84,12 @@ class DelimitedSink:
         # nncli reads an empty line as an empty cell, but many readers skip it.
         null = '""' if frame.width == 1 else ""
         with translate_write_errors(frame, self.columns.source):
-            rows = frame.write_csv(
+            text = frame.write_csv(
                 include_header=False, separator=self.separator, null_value=null, decimal_comma=self.decimal_comma
             )
         if first:
             self.file.write(header(names, self.separator))
-        self.file.write(rows.encode())
+        self.file.write(text.encode())
 
 
 def header(names: list[str], separator: str) -> bytes:

@@ -1,1 +1,1 @@
-"""Tables and queries of databases: PostgreSQL, MySQL, SQLite and DuckDB, one file each behind one interface."""
+"""Tables and queries of PostgreSQL, MySQL, SQLite and DuckDB, one file each behind one interface."""

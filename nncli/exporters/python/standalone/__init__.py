@@ -1,1 +1,1 @@
-"""What an exported Python file has besides the program: cells, tables and a command line, by NumPy alone."""
+"""What an exported Python file has besides the program: cells, tables and a command line."""
