@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shlex
-import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -36,6 +35,7 @@ from nncli.base.errors import (
     without_resuming,
 )
 from nncli.base.regular_files import read_regular
+from nncli.base.scratch import scratch_folder
 from nncli.base.text import join_quoted, json_safe
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.dialect import AUTO
@@ -84,10 +84,10 @@ from nncli.run_directory.run import Run
 from nncli.version import __version__
 
 PREFIX = "nncli-reproduce-"
+"""The beginning of the name of the temporary folder."""
 QUICK, QUICK_1 = UseOption("quick", "quick"), UseOption("quick", "quick", 1)
 DATA = UseOption("data", "data", placeholder="TABLE")
 VALIDATION = UseOption("validation", "validation", placeholder="TABLE")
-"""The beginning of the name of the temporary folder."""
 
 SELECTIONS = ("sheet", "range", "table", "query")
 """The keys that select a table in a workbook or a database."""
@@ -764,7 +764,7 @@ def reproduce_run(
     config = recorded.config(data, validation)
     for manifest in recorded.networks.values():
         recorded_execution(manifest).check_available(str(recorded.path))
-    with _temporary_folder() as folder, ExitStack() as stack:
+    with scratch_folder(PREFIX) as folder, ExitStack() as stack:
         with _moved_tables(DATA):
             stack.enter_context(table_copies(config, folder))
         again = folder / "run"
@@ -814,21 +814,6 @@ def _named_as(again: Path, recorded: Path) -> Iterator[None]:
         except NncliError as error:
             error.hint = without_resuming(error.hint)
             raise
-
-
-@contextmanager
-def _temporary_folder() -> Iterator[Path]:
-    """Yield a new folder, which is removed at the end, however the block ends."""
-    try:
-        folder = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
-    except OSError as error:
-        raise NncliError(
-            f"cannot create a temporary folder: {error.strerror or error}",
-            location=Location(source=tempfile.gettempdir()),
-            hint="Set TMPDIR to a folder that can be written to.",
-        ) from error
-    with folder as name:
-        yield Path(name)
 
 
 def _train(recorded: RunRecord, config: Config, again: Path, stop: Callable[[], bool]) -> Generator[Event, None, None]:
