@@ -16,9 +16,8 @@ from nncli.analysis.evaluation.threshold_analysis import (
     analyze_labels,
     analyze_ranks,
     analyze_threshold,
-    goal_of,
-    with_costs,
 )
+from nncli.analysis.evaluation.threshold_options import goal_of, with_costs
 from nncli.api.options import ThresholdOptions
 from nncli.base.errors import Advice, DataError, Location, RunError, UsageError
 from nncli.base.logs import log_duration

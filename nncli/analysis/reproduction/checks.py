@@ -8,12 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from nncli.analysis.reproduction.record import DATA, VALIDATION, RunRecord, file_of
-from nncli.base.errors import (
-    Advice,
-    DataError,
-    UseOption,
-    sentences,
-)
+from nncli.base.errors import Advice, DataError, UseOption, sentences
 from nncli.base.text import join_quoted
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.sources.table_source import TableSource
@@ -26,12 +21,7 @@ from nncli.fitting.train.provenance import (
     record_table,
 )
 from nncli.run_directory.config import read_config
-from nncli.run_directory.manifest import (
-    CONFIG,
-    DataRecord,
-    Machine,
-    Manifest,
-)
+from nncli.run_directory.manifest import CONFIG, DataRecord, Machine, Manifest
 from nncli.version import __version__
 
 OTHERS = "others"

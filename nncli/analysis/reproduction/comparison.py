@@ -21,14 +21,7 @@ from nncli.base.text import json_safe
 from nncli.nn.training.loop import EpochReport
 from nncli.run_directory.filenames import LARGEST_FILE
 from nncli.run_directory.history_and_metrics import parse_history
-from nncli.run_directory.manifest import (
-    HELD_OUT,
-    HISTORY,
-    METRICS,
-    MODEL,
-    REFERENCE,
-    WEIGHTS,
-)
+from nncli.run_directory.manifest import HELD_OUT, HISTORY, METRICS, MODEL, REFERENCE, WEIGHTS
 
 NUMBERS = ("loss", "penalty", "val_loss", "learning_rate")
 """The values of an epoch that are compared first, and then its metric, which may jump.

@@ -9,31 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from nncli.base.errors import (
-    Advice,
-    DataError,
-    Location,
-    ResumeRun,
-    RunError,
-    UsageError,
-    UseOption,
-)
+from nncli.base.errors import Advice, DataError, Location, ResumeRun, RunError, UsageError, UseOption
 from nncli.base.regular_files import read_regular
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.dialect import AUTO
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
-from nncli.fitting.train.provenance import (
-    with_recorded_features,
-)
+from nncli.fitting.train.provenance import with_recorded_features
 from nncli.run_directory.config import read_config
 from nncli.run_directory.cross_validation import check_is_run, fold_folder
 from nncli.run_directory.filenames import LARGEST_FILE
-from nncli.run_directory.manifest import (
-    MANIFEST,
-    MEMBERS,
-    Manifest,
-    check_not_selected,
-)
+from nncli.run_directory.manifest import MANIFEST, MEMBERS, Manifest, check_not_selected
 from nncli.run_directory.run import Run
 
 QUICK, QUICK_1 = UseOption("quick", "quick"), UseOption("quick", "quick", 1)

@@ -15,13 +15,7 @@ from nncli.analysis.reproduction.checks import Check, check_run, moved_tables
 from nncli.analysis.reproduction.comparison import Comparison, compare_runs
 from nncli.analysis.reproduction.record import DATA, RunRecord
 from nncli.base.atomic_files import relabel_errors
-from nncli.base.errors import (
-    ConfigError,
-    DataError,
-    NncliError,
-    sentences,
-    without_resuming,
-)
+from nncli.base.errors import ConfigError, DataError, NncliError, sentences, without_resuming
 from nncli.base.scratch import scratch_folder
 from nncli.base.text import json_safe
 from nncli.config.schema import Config
@@ -33,20 +27,12 @@ from nncli.fitting.parallel.task_stream import Workers
 from nncli.fitting.parallel.trainings import MORE_MEMORY, TrainingStream, TrainingTask, until_epoch
 from nncli.fitting.prepare.load import table_copies
 from nncli.fitting.train.events import Event, Finished, MembersProgress, MembersStarted, Started
-from nncli.fitting.train.provenance import (
-    recorded_execution,
-)
+from nncli.fitting.train.provenance import recorded_execution
 from nncli.fitting.train.single import resume_network, train_network
 from nncli.fitting.training_call import TrainingCall
 from nncli.nn.training.epoch import DivergedError
 from nncli.run_directory.filenames import CONTROL_FOLDER
-from nncli.run_directory.manifest import (
-    CONFIG,
-    HELD_OUT,
-    HISTORY,
-    MODEL,
-    WEIGHTS,
-)
+from nncli.run_directory.manifest import CONFIG, HELD_OUT, HISTORY, MODEL, WEIGHTS
 from nncli.run_directory.run import Run
 
 PREFIX = "nncli-reproduce-"
