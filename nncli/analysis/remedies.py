@@ -24,7 +24,7 @@ from nncli.base.scratch import scratch_folder
 from nncli.base.text import format_number
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
-from nncli.fitting.checks.diagnosis import TrainingProblem
+from nncli.fitting.checks.training_problem import TrainingProblem
 from nncli.fitting.ensemble.out_of_fold import recorded_folds
 from nncli.fitting.ensemble.train import RecordedMembers, train_ensemble
 from nncli.fitting.prepare.load import table_copies
