@@ -79,14 +79,17 @@ class Threshold(DecisionBase):
 
     @property
     def chosen_note(self) -> str:
+        """A note on the scores of the held-out rows that chose the threshold; empty if none did."""
         return CHOSEN if self.is_chosen else ""
 
     @property
     def error_costs(self) -> ErrorCosts | None:
+        """The costs of the errors of two classes, if it has them."""
         return self.goal.costs
 
     @property
     def of_lowest_cost(self) -> Threshold | None:
+        """The threshold itself if rows chose it by costs, so that their cost is optimistic; else None."""
         return self if self.is_chosen and self.goal.costs is not None else None
 
     def fits(self, labels: Sequence[str]) -> bool:
@@ -192,6 +195,7 @@ class LabelThresholds(DecisionBase):
 
     @property
     def chosen_note(self) -> str:
+        """A note on the scores of the held-out rows that chose the thresholds; empty if none did."""
         return "" if self.goal.type == "given" else CHOSEN_LABELS
 
     def fits(self, labels: Sequence[str]) -> bool:
