@@ -152,6 +152,7 @@ OWN_FLAGS = {
     "exporters/runtimes/chromium.py": "options of Chromium",
     "exporters/runtimes/node.py": "an option of Node",
     "fitting/checks/diagnosis.py": "remedies, which are commands",
+    "fitting/checks/training_problem.py": "remedies, which are commands",
     "run_directory/disclosure.py": "a command in a table of the documentation",
     "run_directory/remedies.py": "remedies, which are commands",
     "serving/bodies/body_hints.py": "options of curl",

@@ -83,9 +83,9 @@ def test_commands_import_only_what_they_need_and_disable_garbage_collection(tmp_
     """
     run = str(tmp_path / "run")
     commands: list[tuple[list[str], int, list[str]]] = [
-        (["train", str(ROOT / "configs" / "linear.yaml"), "-o", run], 267, [DISTANT]),
+        (["train", str(ROOT / "configs" / "linear.yaml"), "-o", run], 269, [DISTANT]),
         (["predict", run, str(ROOT / "data" / "linear.csv"), "-o", str(tmp_path / "p.csv")], 228, [TRAINING]),
-        (["show", run], 178, [TRAINING, DISTANT]),
+        (["show", run], 177, [TRAINING, DISTANT]),
     ]
     for words, most, unneeded in commands:
         program = f"""

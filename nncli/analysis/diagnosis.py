@@ -22,17 +22,9 @@ from nncli.base.findings import Finding
 from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch
 from nncli.base.text import json_safe
-from nncli.fitting.checks.diagnosis import (
-    MAX_FINDINGS,
-    OF_TABLE,
-    ClassRecall,
-    Evidence,
-    HeldOutScore,
-    RateTrial,
-    RowEvidence,
-    TrainingProblem,
-    training_problems,
-)
+from nncli.fitting.checks.diagnosis import MAX_FINDINGS, OF_TABLE, training_problems
+from nncli.fitting.checks.evidence import ClassRecall, Evidence, HeldOutScore, RateTrial, RowEvidence
+from nncli.fitting.checks.training_problem import TrainingProblem
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
 from nncli.fitting.train.provenance import check_tables_unchanged
 from nncli.models.model import Model

@@ -7,10 +7,8 @@ alike.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,10 +20,11 @@ from nncli.analysis.evaluation.threshold_analysis import analyze_threshold
 from nncli.base.errors import NncliError
 from nncli.base.findings import FindingCode
 from nncli.base.logs import format_duration, log_duration
+from nncli.base.scratch import scratch_folder
 from nncli.base.text import format_number
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
-from nncli.fitting.checks.diagnosis import TrainingProblem
+from nncli.fitting.checks.training_problem import TrainingProblem
 from nncli.fitting.ensemble.out_of_fold import recorded_folds
 from nncli.fitting.ensemble.train import RecordedMembers, train_ensemble
 from nncli.fitting.prepare.load import table_copies
@@ -61,7 +60,7 @@ def measure_remedies(path: Path, problems: Sequence[TrainingProblem]) -> Iterato
     run = Run.open(path)
     manifest = run.load_manifest()
     before, share = predict_held_out(path), min(1.0, SECONDS / max(manifest.seconds or 0.0, 1.0))
-    with _temporary_folder() as folder:
+    with scratch_folder(PREFIX) as folder:
         if share < 1.0 and any(problem.assignments for problem in problems):
             before = _trained(path, (), share, folder / "as-it-is") or before
         for i, problem in enumerate(problems):
@@ -153,10 +152,3 @@ def _shortened(config: Config, share: float) -> Config:
     if config.epochs != "auto":
         update["epochs"] = max(1, round(share * config.epochs))
     return config.model_copy(update=update)
-
-
-@contextmanager
-def _temporary_folder() -> Iterator[Path]:
-    """A folder for the trainings, which is removed at the end."""
-    with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder:
-        yield Path(folder)

@@ -31,7 +31,7 @@ from nncli.data.sources.table_source import TableLocation, as_source
 from nncli.data.store.column_store import write_store
 from nncli.data.table import Table, joined, replace_na_values
 from nncli.fitting.checks.notes import dates_as_categories, short_years, table_reading
-from nncli.fitting.draft import NO_TARGET, unreadable_column
+from nncli.fitting.table_summary import NO_TARGET, unreadable_column
 
 SAMPLE_ROWS = 10_000
 """Rows from which the kinds of columns follow."""

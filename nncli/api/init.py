@@ -25,7 +25,8 @@ from nncli.data.profile import ColumnProfile
 from nncli.data.sources.files.several_files import fixed_folder, names_several
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.fitting.checks.notes import constant_target
-from nncli.fitting.draft import TableSummary, draft_config, summarize_table, unreadable_column
+from nncli.fitting.draft import draft_config
+from nncli.fitting.table_summary import TableSummary, summarize_table, unreadable_column
 
 MIN_ROWS = 10
 """Rows below which a warning is given: the folds of an ensemble need some each."""

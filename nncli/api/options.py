@@ -16,8 +16,8 @@ from nncli.analysis.drift_limits import LIMIT
 from nncli.base.errors import Advice, Location, RunCommand, UsageError, UseOption, in_python, output_to
 from nncli.base.option import GOAL, INPUT, OUTPUT, SEARCH, TRAINING, CodeOptions, Option, Options, declared_options
 from nncli.base.text import quote
+from nncli.base.time_limit import TimeLimit
 from nncli.data.formats.registry import FileOptions
-from nncli.fitting.time_limit import TimeLimit
 from nncli.models.conformal.options import UncertaintyOptions
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 
-from nncli.analysis.reproduction import Reproduction, reproduce_run
+from nncli.analysis.reproduction.reproduction import Reproduction, reproduce_run
 from nncli.api.options import ReproduceOptions
 from nncli.base.option import operation
 from nncli.fitting.train.events import Event

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import singledispatch
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,9 +16,8 @@ from nncli.analysis.evaluation.threshold_analysis import (
     analyze_labels,
     analyze_ranks,
     analyze_threshold,
-    goal_of,
-    with_costs,
 )
+from nncli.analysis.evaluation.threshold_options import goal_of, with_costs
 from nncli.api.options import ThresholdOptions
 from nncli.base.errors import Advice, DataError, Location, RunError, UsageError
 from nncli.base.logs import log_duration
@@ -71,7 +71,7 @@ def threshold_with(run: str | Path, options: ThresholdOptions) -> ThresholdAnaly
     if options.kappa:
         analysis = analyze_ranks(opened.path, manifest, rows)
     else:
-        analysis = _analysis(target.decision_rule, opened, manifest, rows, options, goal)
+        analysis = _analysis(target.decision_rule, _Choice(opened, manifest, rows, options, goal))
     if options.save:
         cost = [figure.value for figure in analysis.achieved if figure.name == "cost"]
         save_decision(opened, analysis.decision, *cost)
@@ -81,38 +81,35 @@ def threshold_with(run: str | Path, options: ThresholdOptions) -> ThresholdAnaly
 threshold = operation(ThresholdOptions)(threshold_with)
 
 
+class _Choice(NamedTuple):
+    """What is chosen by the held-out rows of a run."""
+
+    run: Run
+    manifest: Manifest
+    rows: HeldOutRows
+    options: ThresholdOptions
+    goal: AnyGoal | None
+
+
 @singledispatch
-def _analysis(
-    rule: DecisionRule,
-    run: Run,
-    manifest: Manifest,
-    rows: HeldOutRows,
-    options: ThresholdOptions,
-    goal: AnyGoal | None,
-) -> ThresholdAnalysis:
+def _analysis(rule: DecisionRule, choice: _Choice) -> ThresholdAnalysis:
     """The analysis of classes, of which a row has one, by a goal or by costs."""
+    run, manifest, rows, options, goal = choice
     costs, positive, use, target = options.costs, options.positive, ThresholdOptions.use, rows.predictions.target
     if isinstance(goal, FixedThreshold) and costs is not None:
         goal = with_costs(goal, read_costs(costs, target.labels), positive)
-        return analyze_threshold(run, manifest, rows, target, positive, goal)
-    if costs is None:
-        return analyze_threshold(run, manifest, rows, target, positive, goal)
-    if positive is not None:
-        message = Advice(use("positive"), " is for a threshold, and costs are of every class")
-        raise UsageError(message, hint="Leave one out.")
-    return analyze_costs(run.path, manifest, rows, read_costs(costs, target.labels))
+    elif costs is not None:
+        if positive is not None:
+            message = Advice(use("positive"), " is for a threshold, and costs are of every class")
+            raise UsageError(message, hint="Leave one out.")
+        return analyze_costs(run.path, manifest, rows, read_costs(costs, target.labels))
+    return analyze_threshold(run, manifest, rows, target, positive, goal)
 
 
 @_analysis.register
-def _(
-    rule: EachLabel,
-    run: Run,
-    manifest: Manifest,
-    rows: HeldOutRows,
-    options: ThresholdOptions,
-    goal: AnyGoal | None,
-) -> ThresholdAnalysis:
+def _(rule: EachLabel, choice: _Choice) -> ThresholdAnalysis:
     """The analysis of labels, of which a row has any number."""
+    run, manifest, rows, options, goal = choice
     costs, positive, use = options.costs, options.positive, ThresholdOptions.use
     if positive is not None or costs is not None:
         option = use("costs" if positive is None else "positive")

@@ -111,7 +111,7 @@ def _train(given: TrainingInput, options: TrainOptions, call: TrainingCall) -> G
 
 
 def _resume(path: Path, options: TrainOptions, command: Sequence[str]) -> Generator[Event, None, None]:
-    from nncli.analysis.evaluation.threshold_analysis import threshold_options
+    from nncli.analysis.evaluation.threshold_options import threshold_options
     from nncli.run_directory.saved_decision import read_decision
 
     check_is_run(path, ", not a run", Advice("To resume: ", resuming(path)))

@@ -129,7 +129,7 @@ def _open_temporary(path: Path) -> tuple[BinaryIO, Path]:
 def temporary_folder(path: Path) -> Iterator[Path]:
     """Yield a new folder beside `path` that is locked by a file in it, and is removed at the end.
 
-    It may be renamed within the block.
+    Only this user may read it. It may be renamed within the block.
 
     Raises:
         OSError: it cannot be made.
@@ -137,7 +137,7 @@ def temporary_folder(path: Path) -> Iterator[Path]:
     clear_leftovers(path.parent)
     while True:
         temporary = temporary_name(path)
-        temporary.mkdir()
+        temporary.mkdir(0o700)
         try:
             lock = (temporary / FOLDER_LOCK).open("xb")
         except FileNotFoundError:  # another process took it for a leftover: try again

@@ -1,4 +1,4 @@
-"""Anonymous temporary files, which the system removes however the process ends."""
+"""Temporary files and folders: anonymous files, which the system removes however the process ends, and a folder."""
 
 from __future__ import annotations
 
@@ -59,6 +59,25 @@ class Scratch:
         """Open an unbuffered file."""
         with self.translate_os_errors():
             return self._stack.enter_context(tempfile.TemporaryFile(dir=self.folder, buffering=0))
+
+
+@contextmanager
+def scratch_folder(prefix: str) -> Iterator[Path]:
+    """Yield a new folder among the temporary files of the system, which is removed at the end, however the block ends.
+
+    Raises:
+        NncliError: it cannot be created.
+    """
+    try:
+        folder = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise NncliError(
+            f"cannot create a temporary folder: {error.strerror or error}",
+            location=Location(source=tempfile.gettempdir()),
+            hint="Set TMPDIR to a folder that can be written to.",
+        ) from error
+    with folder as name:
+        yield Path(name)
 
 
 def existing_parent(path: Path) -> Path:

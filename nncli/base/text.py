@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from itertools import chain, count
 from math import isfinite
 from pathlib import PurePath
 from typing import Any
@@ -116,6 +117,27 @@ def closest_file(name: str, candidates: Iterable[str]) -> str | None:
     """
     stem = PurePath(name).stem
     return closest_match(name, [file for file in candidates if closest_match(stem, [PurePath(file).stem])])
+
+
+def free_name(name: str, taken: Container[str], suffix: str = "_") -> str:
+    """The name, with as many suffixes behind it as make it different from the taken ones.
+
+    >>> free_name("y", ["x"]), free_name("y", ["y", "y_"])
+    ('y', 'y__')
+    """
+    while name in taken:
+        name += suffix
+    return name
+
+
+def numbered_name(name: str, taken: Container[str]) -> str:
+    """The name, with the first number from 2 on that makes it different from the taken ones, if it is one of them.
+
+    >>> numbered_name("y", ["x"]), numbered_name("y", ["y", "y_2"])
+    ('y', 'y_3')
+    """
+    numbered = (f"{name}_{n}" for n in count(2))
+    return next(text for text in chain([name], numbered) if text not in taken)
 
 
 def join_quoted(words: Iterable[str], *, max_words: int = 8, last: str = "and") -> str:

@@ -167,7 +167,7 @@ def _classes(analysis: ThresholdAnalysis) -> str:
 
 def _messages(analysis: ThresholdAnalysis, options: ThresholdOptions) -> Sequence[str]:
     """What was saved, what else the run has saved, and the next command."""
-    from nncli.analysis.evaluation.threshold_analysis import threshold_options
+    from nncli.analysis.evaluation.threshold_options import threshold_options
     from nncli.targets.decision import CostMatrix
 
     run = shlex.quote(str(analysis.run))

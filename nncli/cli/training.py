@@ -37,7 +37,9 @@ from nncli.cli.progress.status import Work
 from nncli.cli.tables import prose, table
 
 if TYPE_CHECKING:
-    from nncli.analysis.reproduction import Check, Comparison, Reproduction
+    from nncli.analysis.reproduction.checks import Check
+    from nncli.analysis.reproduction.comparison import Comparison
+    from nncli.analysis.reproduction.reproduction import Reproduction
     from nncli.fitting.ensemble.cross_validation import CrossValidation
 
 
@@ -302,7 +304,7 @@ def reproduce(
     # Imported deep within the call stack, Polars takes longer, see `train`.
     import polars  # noqa: F401
 
-    from nncli.analysis.reproduction import Reproduction
+    from nncli.analysis.reproduction.reproduction import Reproduction
     from nncli.api.reproduce import reproduction_events_with
     from nncli.cli.printer import Printer
     from nncli.cli.progress.status import Live, Plain

@@ -15,6 +15,7 @@ from nncli.base.errors import NncliError
 from nncli.base.findings import Finding, FindingCode, note
 from nncli.base.logs import format_duration
 from nncli.base.threads import available_cpus
+from nncli.base.time_limit import TimeLimit
 from nncli.config.schema import Config
 from nncli.data.splitting.folds import Sample
 from nncli.data.store.column_store import ColumnStore
@@ -31,7 +32,6 @@ from nncli.fitting.prepare.execution import choose_execution
 from nncli.fitting.prepare.fit import infer_loss
 from nncli.fitting.prepare.load import select_rows
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
-from nncli.fitting.time_limit import TimeLimit
 from nncli.models.scores import MAX_TRAINING_ROWS
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.predictor import Predictor

@@ -13,7 +13,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from uuid import uuid4
 
 import numpy as np
 import safetensors.numpy
@@ -25,6 +24,7 @@ from nncli.base.atomic_files import (
     clear_leftovers,
     relabel_errors,
     sync_folder,
+    temporary_name,
     write_bytes,
 )
 from nncli.base.errors import (
@@ -286,7 +286,7 @@ class Run:
             raise _cannot_make(requested, error) from error
         with ExitStack() as stack:
             while True:
-                run_directory = cls(requested.with_name(f".{requested.name}.{uuid4().hex[:12]}{TEMPORARY_SUFFIX}"))
+                run_directory = cls(temporary_name(requested))
                 try:
                     run_directory.path.mkdir()
                 except OSError as error:
@@ -339,7 +339,7 @@ class Run:
 
     def _remove(self) -> None:
         with self.locked():
-            leftover = self.path.with_name(f".{self.path.name}.{uuid4().hex[:12]}{TEMPORARY_SUFFIX}")
+            leftover = temporary_name(self.path)
             try:
                 self.path.rename(leftover)
             except OSError as error:

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from nncli.api.load import Loaded
 from nncli.base.errors import DataError, RunError, UsageError
 from nncli.base.option import ConformityScore, refuses_old_names
+from nncli.base.text import free_name
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictions
 from nncli.models.read_table import table_of
@@ -30,7 +31,6 @@ from nncli.sklearn.validation import (
     class_cells,
     classes,
     features,
-    free,
     labels,
     numbers,
     one_level,
@@ -152,7 +152,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         w = weights(sample_weight, frame)
         table, weight = pl.concat([frame, target], how="horizontal"), None
         if w is not None:
-            weight = free("weight", table.columns)
+            weight = free_name("weight", table.columns)
             table = table.with_columns(pl.Series(weight, w)).filter(pl.Series(w > 0.0))
         params = {key: value for key, value in self.get_params(deep=False).items() if key not in NOT_KEYS}
         parameters = {key: value for key, value in {**params, **overrides}.items() if value is not None}
@@ -223,7 +223,7 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
         self._are_labels = Y is not None
         if Y is not None:
             self.classes_ = np.arange(Y.shape[1])
-            names = [free(f"y{j}", frame.columns) for j in range(Y.shape[1])]
+            names = [free_name(f"y{j}", frame.columns) for j in range(Y.shape[1])]
             self._train(frame, pl.DataFrame(Y, schema=names, nan_to_null=True), sample_weight, MultilabelTarget)
             return self
         self.classes_, codes = classes(self, y)
@@ -231,7 +231,7 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
         if isinstance(weight, Mapping):
             text = dict(zip(self.classes_.tolist(), cells.cast(pl.String), strict=True))
             weight = {text.get(label, str(label)): amount for label, amount in weight.items()}
-        target = pl.DataFrame([cells.gather(pl.Series(codes)).alias(free("y", frame.columns))])
+        target = pl.DataFrame([cells.gather(pl.Series(codes)).alias(free_name("y", frame.columns))])
         self._train(frame, target, sample_weight, class_weight=weight)
         return self
 
@@ -304,7 +304,9 @@ class NNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-le
         y = numbers(self, y)
         self._is_flat, columns = y.ndim == 1, y.reshape(len(y), -1).T
         names = ["y"] if len(columns) == 1 else [f"y{j}" for j in range(len(columns))]
-        target = pl.DataFrame({free(name, frame.columns): column for name, column in zip(names, columns, strict=True)})
+        target = pl.DataFrame(
+            {free_name(name, frame.columns): column for name, column in zip(names, columns, strict=True)}
+        )
         self._train(frame, target, sample_weight)
         return self
 
@@ -384,7 +386,7 @@ class NNSurvivalAnalysis(Estimator):
         """
         frame = features(self, X, reset=True)
         event, time = survival(self, y)
-        names = [free(name, frame.columns) for name in ("time", "event")]
+        names = [free_name(name, frame.columns) for name in ("time", "event")]
         self._train(frame, pl.DataFrame(dict(zip(names, (time, event), strict=True))), sample_weight)
         self.unique_times_ = self._curve.times[1:]
         return self

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -161,10 +160,3 @@ def class_cells(labels: Array) -> pl.Series:
     if numbers.has_nulls() or (numbers.is_finite() & (numbers == numbers.floor())).all():
         return words
     return pl.Series(range(len(words)))
-
-
-def free(name: str, taken: Collection[str]) -> str:
-    """Append underscores to `name` until it is none of the `taken` names."""
-    while name in taken:
-        name += "_"
-    return name

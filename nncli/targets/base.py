@@ -156,12 +156,12 @@ class TargetBase(TrainingBase):
             DataError: a cell cannot be an answer, or the rows do not suffice.
         """
 
-    @abstractmethod
     def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
         """The target of a model whose members have these `targets`, of which this is the first.
 
-        `positive` is the second of two classes.
+        `positive` is the second of two classes. It is the target itself where all members have that of the whole table.
         """
+        return self
 
     @abstractmethod
     def read(self, table: Table) -> Truth:
@@ -590,8 +590,8 @@ class TargetBase(TrainingBase):
         return self.format(value, form)
 
     def format_change(self, value: float, form: Callable[[float], str] = format_number) -> str:
-        """The size of a change of a predicted value, as text; numbers are written by `form`."""
-        return self.format(abs(value), form)
+        """The size of a change of a predicted value, as text; of a percentage in percentage points."""
+        return self.format(abs(value), form).replace("%", "points")
 
     def describe_output(self, output: str) -> str:
         """What the predicted value of an output is."""

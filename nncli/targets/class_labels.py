@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import polars as pl
@@ -38,3 +40,9 @@ class ClassLabels:
 
 
 NO_CLASSES = ClassLabels()
+
+
+def free_labels(rare: Sequence[str], form: str, taken: Container[str]) -> dict[str, str]:
+    """A new name for each rare label: `form` with the first numbers that make no name that is taken."""
+    names = (name for n in count(1) if (name := form.format(n)) not in taken)
+    return dict(zip(rare, names, strict=False))

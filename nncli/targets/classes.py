@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -25,7 +24,7 @@ from nncli.nn.losses import Loss
 from nncli.nn.program.program import LabelType, OutputColumn
 from nncli.nn.program.values import Value, is_nan, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
-from nncli.targets.class_labels import ClassLabels
+from nncli.targets.class_labels import ClassLabels, free_labels
 from nncli.targets.decision import Decision, LabelThresholds, MostProbable, constant_decision
 from nncli.targets.explained import Explained, ExplainedProbability, check_target
 from nncli.targets.feature_scores import ClassScores, FeatureScores
@@ -152,8 +151,7 @@ class Classes(Probabilities):
         if self.label_type == "boolean":
             return {}
         name = "rare class {}" if self.label_type == "text" else "-{}"
-        free = (label for n in count(1) if (label := name.format(n)) not in self.labels)
-        return dict(zip(rare, free, strict=False))
+        return free_labels(rare, name, self.labels)
 
     @classmethod
     def fit(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> Self:
@@ -348,8 +346,12 @@ class Classes(Probabilities):
         labels = list(dict.fromkeys(label for target in targets for label in target.labels))
         if len(labels) == len(self.labels):
             return self
-        target = self.fit(Table(pl.DataFrame({self.name: labels}), ""), self.names, FitOptions(positive=positive))
+        target = self.fit(Table(pl.DataFrame({self.name: labels}), ""), self.names, self._refit_options(positive))
         return target.model_copy(update={"label_type": self.label_type})
+
+    def _refit_options(self, positive: str | None) -> FitOptions:
+        """The options by which the classes of all members are fitted again."""
+        return FitOptions(positive=positive)
 
     def check_truth(self, y: Truth, rows: int) -> None:
         if y.dtype != np.int64 or y.shape != (rows,):
@@ -443,10 +445,6 @@ class Classes(Probabilities):
 
     def format(self, value: float, form: Callable[[float], str] = format_number) -> str:
         return format_percent(value)
-
-    def format_change(self, value: float, form: Callable[[float], str] = format_number) -> str:
-        """In percentage points."""
-        return self.format(abs(value)).replace("%", "points")
 
     def describe_output(self, output: str) -> str:
         return f"probability that {self.names[0]} is {output}"

@@ -32,7 +32,34 @@ Margin: TypeAlias = Callable[[Probabilities], Probabilities]
 """How far (rows,) probabilities (rows, classes) may be off so that the classes stay."""
 
 
-class Threshold(Spec):
+class DecisionBase(Spec):
+    """A decision that no rows chose, which is no threshold of two classes, and has no costs."""
+
+    @property
+    def chosen_note(self) -> str:
+        """A note on the scores of the held-out rows that chose the decision; empty if none did."""
+        return ""
+
+    @property
+    def error_costs(self) -> ErrorCosts | None:
+        """The costs of the errors of two classes, if it has them."""
+        return None
+
+    @property
+    def of_lowest_cost(self) -> Threshold | None:
+        """The threshold of two classes if rows chose it by costs, so that their cost is optimistic; else None."""
+        return None
+
+    def margin(self, labels: Sequence[str]) -> Margin | None:
+        """How far each probability may be off; None if rounding may change what follows from several of them."""
+        return None
+
+    def cost_of(self, labels: Sequence[str]) -> NDArray[np.float64] | None:
+        """The cost (actual, predicted) of each prediction; None without costs."""
+        return None
+
+
+class Threshold(DecisionBase):
     """Of two classes, the `positive` one is predicted where its probability is at least the threshold."""
 
     type: Literal["threshold"] = "threshold"
@@ -98,7 +125,7 @@ class Threshold(Spec):
         return labels.index(self.positive), self.threshold
 
 
-class CostMatrix(Spec):
+class CostMatrix(DecisionBase):
     """The class of the lowest expected cost is predicted, the first of several.
 
     `costs` (actual, predicted) is the cost of predicting a class for a row of the actual class, in the order of
@@ -113,22 +140,6 @@ class CostMatrix(Spec):
     def text(self) -> str:
         """The rule in words."""
         return "the class of the lowest expected cost"
-
-    @property
-    def chosen_note(self) -> str:
-        """Empty: no row chose the costs."""
-        return ""
-
-    @property
-    def error_costs(self) -> None:
-        """None: they are not of two errors."""
-
-    @property
-    def of_lowest_cost(self) -> None:
-        """None: it is no threshold of two classes."""
-
-    def margin(self, labels: Sequence[str]) -> None:
-        """None: rounding may change the lowest of several sums."""
 
     def fits(self, labels: Sequence[str]) -> bool:
         """Whether the decision is about these classes."""
@@ -167,7 +178,7 @@ class CostMatrix(Spec):
         return 1, min(1.0, max(0.0, false_alarm / both)) if both > 0 else 0.5
 
 
-class LabelThresholds(Spec):
+class LabelThresholds(DecisionBase):
     """Of several `labels`, each is predicted where its probability is at least its threshold."""
 
     type: Literal["label_thresholds"] = "label_thresholds"
@@ -187,17 +198,6 @@ class LabelThresholds(Spec):
         """A note on the scores of the held-out rows that chose the thresholds; empty if none did."""
         return "" if self.goal.type == "given" else CHOSEN_LABELS
 
-    @property
-    def error_costs(self) -> None:
-        """None: they are not of two errors."""
-
-    @property
-    def of_lowest_cost(self) -> None:
-        """None: it is no threshold of two classes."""
-
-    def margin(self, labels: Sequence[str]) -> None:
-        """None: each label has a threshold of its own."""
-
     def fits(self, labels: Sequence[str]) -> bool:
         """Whether the decision is about these labels."""
         return self.labels == tuple(labels) and len(self.thresholds) == len(labels)
@@ -212,11 +212,8 @@ class LabelThresholds(Spec):
         probabilities, thresholds = P, np.array(self.thresholds)
         return select(probabilities >= thresholds, 1.0, 0.0)
 
-    def cost_of(self, labels: Sequence[str]) -> None:
-        """None: the labels have no costs."""
 
-
-class RankCuts(Spec):
+class RankCuts(DecisionBase):
     """Of ordered classes, the rank by how many of the `cuts` the expected rank reaches.
 
     Those of `highest_kappa` make the spread of the predicted ranks that of the actual ones. Quadratic weighted kappa is
@@ -244,22 +241,6 @@ class RankCuts(Spec):
         """The rule in words."""
         return f"the rank by the expected rank, with cuts at {', '.join(f'{cut:.4g}' for cut in self.cuts)}"
 
-    @property
-    def chosen_note(self) -> str:
-        """Empty: the cuts follow from two moments of the rows, not from a search."""
-        return ""
-
-    @property
-    def error_costs(self) -> None:
-        """None: they are not of two errors."""
-
-    @property
-    def of_lowest_cost(self) -> None:
-        """None: it is no threshold of two classes."""
-
-    def margin(self, labels: Sequence[str]) -> None:
-        """None: rounding may change the expected rank."""
-
     def fits(self, labels: Sequence[str]) -> bool:
         """Whether the decision is about these classes."""
         return len(labels) == len(self.cuts) + 1
@@ -277,9 +258,6 @@ class RankCuts(Spec):
         for cut in self.cuts[1:]:
             codes = codes + select(expected >= cut, 1.0, 0.0)
         return codes
-
-    def cost_of(self, labels: Sequence[str]) -> None:
-        """None: there are no costs."""
 
     def cut(self, labels: Sequence[str]) -> tuple[int, float]:
         """The code of the second of two classes, and the probability from which it is predicted."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
@@ -26,6 +25,7 @@ from nncli.nn.losses.labels import logistic, lower_logistic
 from nncli.nn.program.program import OutputColumn
 from nncli.nn.program.values import Value, is_nan, log, maximum, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, rows_with_target
+from nncli.targets.class_labels import free_labels
 from nncli.targets.decision import Decision, EachLabel
 from nncli.targets.explained import Explained, ExplainedProbability
 from nncli.targets.feature_scores import FeatureScores, NumberScores
@@ -261,8 +261,7 @@ class MultilabelTarget(JoinedColumns):
 
     def other_labels(self, rare: Sequence[str]) -> dict[str, str]:
         """`rare label 1` and so on; names of columns are no secret."""
-        free = (name for n in count(1) if (name := f"rare label {n}") not in self.labels)
-        return {} if self.separator is None else dict(zip(rare, free, strict=False))
+        return {} if self.separator is None else free_labels(rare, "rare label {}", self.labels)
 
     # Outputs of the network, and predictions
 
@@ -314,10 +313,6 @@ class MultilabelTarget(JoinedColumns):
 
     def accepts(self, member: TargetBase) -> bool:
         return super().accepts(member) and self.labels == member.labels
-
-    def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
-        """The target itself: all members know the labels of the whole table."""
-        return self
 
     # Scores
 
@@ -388,10 +383,6 @@ class MultilabelTarget(JoinedColumns):
 
     def format(self, value: float, form: Callable[[float], str] = format_number) -> str:
         return format_percent(value)
-
-    def format_change(self, value: float, form: Callable[[float], str] = format_number) -> str:
-        """In percentage points."""
-        return self.format(abs(value)).replace("%", "points")
 
     def describe_output(self, output: str) -> str:
         return f"probability of the label {output}"

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
-import polars as pl
 
 from nncli.base.errors import Advice, DataError, SetKey, config_error
 from nncli.base.spec import StrictStr
@@ -114,13 +113,8 @@ class OrderedClasses(Classes):
         as_told = {"order": ()}
         return isinstance(other, OrderedClasses) and self.model_copy(update=as_told) == other.model_copy(update=as_told)
 
-    def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
-        labels = list(dict.fromkeys(label for target in targets for label in target.labels))
-        if len(labels) == len(self.labels):
-            return self
-        table = Table(pl.DataFrame({self.name: labels}), "")
-        target = self.fit(table, self.names, FitOptions(positive=positive, order=self.order))
-        return target.model_copy(update={"label_type": self.label_type})
+    def _refit_options(self, positive: str | None) -> FitOptions:
+        return FitOptions(positive=positive, order=self.order)
 
     def uncertainty(self) -> RankSetMethod:
         from nncli.targets.conformal import RankSetMethod

@@ -379,10 +379,6 @@ class SurvivalTarget(JoinedColumns):
             return values
         return source.curve.at(values, np.array(self.edges))
 
-    def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
-        """The target itself: all members have the bins of the whole table."""
-        return self
-
     # Scores
 
     def _rows(self, y: Floats, values: Floats, weights: Floats | None) -> SurvivalRows:
@@ -490,10 +486,6 @@ class SurvivalTarget(JoinedColumns):
 
     def format_error(self, value: float, form: Callable[[float], str] = format_number) -> str:
         return form(value)
-
-    def format_change(self, value: float, form: Callable[[float], str] = format_number) -> str:
-        """In percentage points."""
-        return self.format(abs(value)).replace("%", "points")
 
     def describe_output(self, output: str) -> str:
         return f"probability that {quote(self.names[1])} is after {output.removeprefix(PREFIX)}"

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 from nncli.base.errors import Advice, Location, RunError
 from nncli.base.findings import Finding
 from nncli.base.spec import non_defaults
+from nncli.base.text import numbered_name
 from nncli.config.schema import Config
 from nncli.nn.training.health import Health
 from nncli.nn.training.loop import EpochReport
@@ -98,13 +99,8 @@ def tracker_names(names: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str
     result: dict[tuple[str, ...], str] = {}
     used: set[str] = set()
     for parts in dict.fromkeys(names):
-        first = name = tracker_name(*parts)
-        number = 1
-        while name in used:
-            number += 1
-            name = f"{first}_{number}"
-        used.add(name)
-        result[parts] = name
+        result[parts] = numbered_name(tracker_name(*parts), used)
+        used.add(result[parts])
     return result
 
 

@@ -24,6 +24,7 @@ from nncli.base.findings import Finding
 from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch
 from nncli.base.text import closest_match, join_quoted, quote
+from nncli.base.time_limit import TimeLimit
 from nncli.config.loading import LoadedConfig, located
 from nncli.config.schema import Config
 from nncli.config.schema.training import seconds_of
@@ -36,7 +37,6 @@ from nncli.fitting.parallel.control_dir import ControlDirectory
 from nncli.fitting.parallel.task_stream import Workers
 from nncli.fitting.parallel.trainings import FEWER_WORKERS, TrainingStream
 from nncli.fitting.prepare.fit import with_losses
-from nncli.fitting.time_limit import TimeLimit
 from nncli.models.scores import baseline_predictions
 from nncli.run_directory.filenames import CONTROL_FOLDER, METRICS
 from nncli.run_directory.run import Run

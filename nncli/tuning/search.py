@@ -19,9 +19,9 @@ import numpy as np
 from nncli.base.atomic_files import write_text
 from nncli.base.errors import Advice, ConfigError, DataError, NncliError, UseOption
 from nncli.base.findings import Finding
+from nncli.base.time_limit import TimeLimit
 from nncli.config.schema.tune import TuneSection
 from nncli.fitting.parallel.trainings import TrainingResult, TrainingStream
-from nncli.fitting.time_limit import TimeLimit
 from nncli.nn.arrays import Floats
 from nncli.nn.training.epoch import DivergedError
 from nncli.targets.metrics.significance import sign_flip_test

@@ -22,16 +22,9 @@ from nncli.analysis.remedies import measure_remedies
 from nncli.base.errors import NncliError, RunError
 from nncli.base.findings import FindingCode
 from nncli.config.loading import load_config
-from nncli.fitting.checks.diagnosis import (
-    MAY_HELP,
-    RULES,
-    Evidence,
-    HeldOutScore,
-    RowEvidence,
-    TrainingProblem,
-    training_problems,
-    underfitting,
-)
+from nncli.fitting.checks.diagnosis import RULES, training_problems, underfitting
+from nncli.fitting.checks.evidence import Evidence, HeldOutScore, RowEvidence
+from nncli.fitting.checks.training_problem import MAY_HELP, TrainingProblem
 from nncli.nn.training.epoch import DivergedError
 from nncli.nn.training.loop import EpochReport
 from nncli.run_directory.config import read_config

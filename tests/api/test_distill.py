@@ -14,7 +14,7 @@ from nncli import cross_validate, drift, evaluate, explain, load, predict, repro
 from nncli.analysis.evaluation.run_summary import summarize_run
 from nncli.analysis.report.run_page import provenance
 from nncli.analysis.report.sections.scores import overview_facts, scored_predictions
-from nncli.analysis.reproduction import Verdict
+from nncli.analysis.reproduction.reproduction import Verdict
 from nncli.api.distill import distill_events
 from nncli.base.errors import ConfigError, NncliError, RunError, UsageError
 from nncli.cli.printer import summary

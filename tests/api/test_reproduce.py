@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from nncli import reproduce, train
-from nncli.analysis.reproduction import PREFIX, Reproduction
+from nncli.analysis.reproduction.reproduction import PREFIX, Reproduction
 from nncli.api.reproduce import reproduction_events
 from nncli.base.errors import DataError, NncliError, RunError, UsageError
 from nncli.fitting.train.events import Started
 from nncli.nn.training.loop import EpochReport
-from tests.analysis.reproductions import copied
+from tests.analysis.reproduction.support import copied
 from tests.api.ensembles import written
 from tests.cli.support import DATA
 from tests.run_directory.support import change_manifest, changed, stop_at

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from nncli.fitting.checks.diagnosis import MAY_HELP
+from nncli.fitting.checks.training_problem import MAY_HELP
 from tests.cli.support import DATA, Cli
 
 

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from nncli import train
-from nncli.analysis.reproduction import PREFIX
-from tests.analysis.reproductions import copied, edited
+from nncli.analysis.reproduction.reproduction import PREFIX
+from tests.analysis.reproduction.support import copied, edited
 from tests.api.ensembles import written
 from tests.cli.support import SECONDS, Cli, start
 

@@ -30,7 +30,7 @@ from nncli.api.threshold import clear_threshold
 from nncli.api.train import train_events
 from nncli.base.errors import ConfigError, DataError, UsageError
 from nncli.base.findings import Finding, FindingCode
-from nncli.fitting.draft import summarize_table
+from nncli.fitting.table_summary import summarize_table
 from nncli.models.scores import headlines
 from nncli.run_directory.run import Run
 from nncli.sklearn import NNClassifier

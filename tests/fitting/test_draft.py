@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from nncli.config.yaml.parser import parse
-from nncli.fitting.draft import draft_config, summarize_table
+from nncli.fitting.draft import draft_config
+from nncli.fitting.table_summary import summarize_table
 
 CLASSES = """\
 # t.csv: 40 rows, 4 columns.

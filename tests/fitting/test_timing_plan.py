@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from nncli.base.findings import FindingCode
 from nncli.base.logs import format_duration
 from nncli.base.scratch import Scratch
+from nncli.base.time_limit import TimeLimit
 from nncli.config.schema import Config
 from nncli.data.splitting.folds import Sample
 from nncli.fitting.prepare.load import load_table
-from nncli.fitting.time_limit import TimeLimit
 from nncli.fitting.timing import Measurement, TrainingPlan, Workload, fit_workload, plan_within, seconds_of
 
 MEASURED = Measurement(

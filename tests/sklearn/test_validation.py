@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 
-from nncli.sklearn.validation import class_cells, free, weights
+from nncli.sklearn.validation import class_cells, weights
 
 FRAME = pl.DataFrame({"x": [1.0, 2.0]})
 
@@ -18,11 +18,6 @@ def test_integer_labels_stay_integers_and_text_stays_text() -> None:
 
 def test_labels_that_read_as_fractions_are_numbered() -> None:
     assert class_cells(np.array(["0.5", "1.5"])).to_list() == [0, 1]
-
-
-def test_a_free_name_is_none_of_the_taken_ones() -> None:
-    assert free("y", ["y", "y_"]) == "y__"
-    assert free("y", ["x"]) == "y"
 
 
 @pytest.mark.parametrize("wrong", [[1.0], [[1.0], [1.0]], [-1.0, 1.0], [0.0, 0.0], [np.nan, 1.0]])

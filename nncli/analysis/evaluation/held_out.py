@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.analysis.evaluation.threshold_analysis import Figure, TwoClassRows
+from nncli.analysis.evaluation.two_class_rows import Figure, TwoClassRows
 from nncli.base.errors import CellError, DataError, Location, NncliError
 from nncli.base.scratch import Scratch
 from nncli.base.text import closest_match, join_quoted, quote

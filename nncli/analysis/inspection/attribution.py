@@ -32,6 +32,7 @@ from nncli.analysis.inspection.encoded_rows import (
     column_slices,
     no_progress,
 )
+from nncli.base.text import free_name
 from nncli.base.threads import limit_blas_threads
 from nncli.data.columns.parsing import read_text
 from nncli.data.encoders.numeric import MultiplierColumn, OffsetColumn
@@ -364,18 +365,12 @@ class Attributions:
         """
         taken = set(self.columns)
         leading = [
-            pl.Series(_free("row", taken), numbers),
-            pl.Series(_free("output", taken), self.outputs),
-            pl.Series(_free("prediction", taken), self.predictions),
-            pl.Series(_free("base", taken), self.base),
+            pl.Series(free_name("row", taken), numbers),
+            pl.Series(free_name("output", taken), self.outputs),
+            pl.Series(free_name("prediction", taken), self.predictions),
+            pl.Series(free_name("base", taken), self.base),
         ]
         return pl.DataFrame([*leading, *(pl.Series(n, v) for n, v in zip(self.columns, self.values.T, strict=True))])
-
-
-def _free(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "_"
-    return name
 
 
 @np.errstate(all="ignore")  # infinities are kept in the result

@@ -12,7 +12,7 @@ from pydantic import model_validator
 
 from nncli.base.errors import Advice
 from nncli.base.spec import DistinctTexts, FiniteFloat, NonNegativeFloat, PositiveInt, StrictBool, StrictStr
-from nncli.base.text import quote
+from nncli.base.text import free_name, quote
 from nncli.data.columns.parsing import kind_is, read_text
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.columns.spellings import alternative_categories, category_keys, folds_case
@@ -184,9 +184,11 @@ class CategoricalColumn(ColumnEncoder):
         texts = sorted({text for column in columns for text in column.categories} & {*words})
         folding = [text for column in columns if folds_case(column.seen_texts) for text in column.seen_texts]
         keys, folded_keys = _distinct_keys(words, folds=False), _distinct_keys(folding, folds=True)
-        unseen = _unlike(UNSEEN_TEXT, words)
-        spellings = {key: _unlike(f" {key}", words) for key in keys}
-        variants = {key: f" {_unlike(variant, words)}" for key in folded_keys if (variant := _other_case(key, keys))}
+        unseen = free_name(UNSEEN_TEXT, words, " ")
+        spellings = {key: free_name(f" {key}", words, " ") for key in keys}
+        variants = {
+            key: f" {free_name(variant, words, ' ')}" for key in folded_keys if (variant := _other_case(key, keys))
+        }
         cells = [None, unseen, *texts, *spellings.values(), *variants.values()]
         codes_of_members = np.stack([column.codes_of(pl.Series("cells", cells, dtype=pl.String)) for column in columns])
         codes, representatives = _merge_equal(codes_of_members, cells)
@@ -305,13 +307,6 @@ UNSEEN_TEXT = "\0unseen"
 def _distinct_keys(texts: Sequence[str], *, folds: bool) -> list[str]:
     """The distinct keys of texts, in order."""
     return list(dict.fromkeys(category_keys(pl.Series("known", texts, dtype=pl.String), folds_case=folds)))
-
-
-def _unlike(cell: str, categories: Iterable[str]) -> str:
-    """The cell with as many spaces after it as make it different from all known texts."""
-    while cell in categories:
-        cell += " "
-    return cell
 
 
 def _other_case(key: str, keys: Iterable[str]) -> str | None:

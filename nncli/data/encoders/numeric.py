@@ -39,9 +39,11 @@ from nncli.data.encoders.scaling import (
     LOWERED_CLIPS,
     QUARTILES,
     lower_quantile_transform,
+    lower_scaled,
     quantile_transform,
     quantiles_of,
     robust_scale,
+    scaled,
     std,
 )
 from nncli.data.store.column_store import DenseColumns
@@ -212,15 +214,10 @@ class NumberColumn(ColumnEncoder):
         """The scaled values of x (rows,); infinite where they overflow and are not clipped."""
         if self.clip_range:
             x = x.clip(*self.range) + 0.0  # of 0.0 and -0.0 NumPy returns either, by the position in x
-        if self.quantiles is not None:
-            z = quantile_transform(x, np.array(self.quantiles))
-        elif self.scale == 0.0:
-            z = np.zeros(len(x))
-        else:
-            z = x - self.center
-            z /= self.scale
-        if self.clip != "none":
-            CLIPS[self.clip](z)
+        if self.quantiles is None and self.scale > 0.0:
+            return scaled(x, self.center, self.scale, self.clip)
+        z = np.zeros(len(x)) if self.quantiles is None else quantile_transform(x, np.array(self.quantiles))
+        CLIPS[self.clip](z)
         return z
 
     @classmethod
@@ -254,11 +251,10 @@ class NumberColumn(ColumnEncoder):
         if self.clip_range:
             low, high = self.range
             z = minimum(maximum(z, low), high)
-        if self.quantiles is not None:
-            z = lower_quantile_transform(z, np.array(self.quantiles))
+        if self.quantiles is None and self.scale > 0.0:
+            z = lower_scaled(z, self.center, self.scale, self.clip)
         else:
-            z = (z - self.center) / self.scale if self.scale else z * 0.0
-        if self.clip != "none":
+            z = z * 0.0 if self.quantiles is None else lower_quantile_transform(z, np.array(self.quantiles))
             z = LOWERED_CLIPS[self.clip](z)
         return z + (x - x)
 
@@ -572,25 +568,20 @@ def encode_many(columns: Sequence[NumericColumn], x: Floats, out: Matrix) -> lis
     """
     center = np.array([[column.center] for column in columns])
     scale = np.array([[column.scale] for column in columns])
-    cells = np.empty((len(columns), max(CACHED_CELLS // len(columns), 1)))
+    clip, cells = columns[0].clip, np.empty((len(columns), max(CACHED_CELLS // len(columns), 1)))
 
-    def scaled(x: Floats) -> Floats:
-        z = cells[:, : x.shape[1]]
-        np.subtract(x, center, out=z)
-        z /= scale
-        if columns[0].clip != "none":
-            CLIPS[columns[0].clip](z)
-        return z
+    def encoded(x: Floats) -> Floats:
+        return scaled(x, center, scale, clip, cells[:, : x.shape[1]])
 
     lowest, highest = x.min(axis=1), x.max(axis=1)
     with np.errstate(over="ignore"):
         # Scaling and rounding keep the order of values, so the extremes are finite only if all values are.
-        extremes = [scaled(values[:, None]).astype(out.dtype) for values in (lowest, highest)]
+        extremes = [encoded(values[:, None]).astype(out.dtype) for values in (lowest, highest)]
         if not np.isfinite([lowest, highest, *np.squeeze(extremes, 2)]).all():
             return None
         for start in range(0, x.shape[1], cells.shape[1]):
             rows = slice(start, start + cells.shape[1])
-            out[rows] = scaled(x[:, rows]).T
+            out[rows] = encoded(x[:, rows]).T
     ends_of = zip(columns, x, lowest.tolist(), highest.tolist(), strict=True)
     return [
         NO_ANOMALIES if column.covers(low, high) else column.count_anomalies(values, 0)
@@ -605,10 +596,9 @@ def lower_columns(columns: Sequence[NumericColumn], x: Value) -> tuple[Value, Va
     """
     missing = is_nan(x)
     filled = select(missing, [column.fill_value for column in columns], x)
-    z = (filled - [column.center for column in columns]) / [column.scale for column in columns]
-    if columns[0].clip != "none":
-        z = LOWERED_CLIPS[columns[0].clip](z) + (filled - filled)
-    return z, missing
+    centers, scales, clip = [column.center for column in columns], [column.scale for column in columns], columns[0].clip
+    z = lower_scaled(filled, centers, scales, clip)
+    return z if clip == "none" else z + (filled - filled), missing
 
 
 def has_plain_scaling(column: NumericColumn) -> bool:

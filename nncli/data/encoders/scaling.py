@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -94,8 +95,20 @@ def clip_in_order(z: Floats) -> None:
     np.copysign(1.0 / np.sqrt(1.0 / root + 1.0 / 9.0), z, out=z)
 
 
-CLIPS = {"smooth": clip_smoothly, "ordered": clip_in_order}
+def leave_unclipped(z: Floats) -> None:
+    """Do nothing: z has no bound."""
+
+
+CLIPS = {"none": leave_unclipped, "smooth": clip_smoothly, "ordered": clip_in_order}
 """What clips the scaled values of columns, by the name of their clip."""
+
+
+def scaled(x: Floats, center: Floats | float, scale: Floats | float, clip: str, out: Floats | None = None) -> Floats:
+    """(x - center) / scale, clipped; infinite where it overflows and is not clipped."""
+    z: Floats = np.subtract(x, center, out=out)
+    z /= scale
+    CLIPS[clip](z)
+    return z
 
 
 def quantiles_of(present: Floats) -> Floats:
@@ -194,8 +207,18 @@ def lower_ordered_clip(z: Value) -> Value:
     return select(z < 0.0, -1.0, 1.0) / sqrt(1.0 / maximum(z * z, SMALLEST_SQUARE) + 1.0 / 9.0)
 
 
-LOWERED_CLIPS = {"smooth": lower_smooth_clip, "ordered": lower_ordered_clip}
+def lower_unclipped(z: Value) -> Value:
+    """The operations of `leave_unclipped`: none."""
+    return z
+
+
+LOWERED_CLIPS = {"none": lower_unclipped, "smooth": lower_smooth_clip, "ordered": lower_ordered_clip}
 """The operations of CLIPS."""
+
+
+def lower_scaled(x: Value, center: Sequence[float] | float, scale: Sequence[float] | float, clip: str) -> Value:
+    """The operations of `scaled`."""
+    return LOWERED_CLIPS[clip]((x - center) / scale)
 
 
 def lower_quantile_transform(x: Value, quantiles: Floats) -> Value:

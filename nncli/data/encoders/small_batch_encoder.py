@@ -178,7 +178,9 @@ class SmallBatchNumbers:
         self._clipped_to_range = self._positions(lambda c: c.clip_range)
         self._ends = self._low[self._clipped_to_range], self._high[self._clipped_to_range]
         self._constant = self._positions(lambda c: c.scale == 0.0 and c.quantiles is None)
-        self._clipped = [(clip, self._positions(partial(_has_clip, name))) for name, clip in CLIPS.items()]
+        self._clipped = [
+            (clip, self._positions(partial(_has_clip, name))) for name, clip in CLIPS.items() if name != "none"
+        ]
         self._ranked = self._positions(lambda c: c.quantiles is not None)
         self._distributions = [quantile_cdf(np.array(c.quantiles)) for c in self._columns if c.quantiles is not None]
         self._places = np.array([at for at, _ in placed], np.intp)

@@ -5,24 +5,21 @@ A training reads its table for each member, in processes of their own: all read 
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nncli.base.atomic_files import LEFTOVER_SECONDS
+from nncli.base.atomic_files import temporary_folder
 from nncli.base.errors import Location, NncliError
 from nncli.base.logs import log_duration
 from nncli.data.sources.table_reader import TableReader
 from nncli.data.sources.table_source import TableSource
 
-PREFIX = ".nncli-copies-"
-"""The beginning of the names of folders for copies."""
-LOCK = "lock"
+NAME = "nncli-copies"
+"""What the names of folders for copies begin with, behind a dot."""
 
 
 @dataclass
@@ -112,47 +109,17 @@ def local_copies(
 
 
 def _new_copy(reader: TableReader, parent: Path) -> SharedCopy:
-    """Copy a table into a new folder in `parent`."""
+    """Copy a table into a new folder in `parent`, where those that killed processes left are removed first."""
     with ExitStack() as files:
-        target = files.enter_context(_locked_folder(parent)) / "table"
-        target.mkdir()
-        with log_duration(f"copying {reader.name}"):
-            return SharedCopy(reader.copy_to(target), files.pop_all())
-    raise AssertionError("the block returns or raises")
-
-
-@contextmanager
-def _locked_folder(parent: Path) -> Iterator[Path]:
-    """Yield a new folder in `parent` for a copy, which is removed at the end.
-
-    Folders that killed processes left are removed first.
-
-    Raises:
-        NncliError: it cannot be created.
-    """
-    from filelock import FileLock  # a slow import that local tables do not need
-
-    _clear_leftovers(parent)
-    with ExitStack() as stack:
         try:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent)))
-            stack.enter_context(FileLock(folder / LOCK, timeout=0))
+            target = files.enter_context(temporary_folder(parent / NAME)) / "table"
         except OSError as error:
             raise NncliError(
                 f"cannot create a folder for a copy of the table: {error.strerror or error}",
                 location=Location(source=str(parent)),
                 hint="Check that the folder can be written to, and that the disk is not full.",
             ) from error
-        yield folder
-
-
-def _clear_leftovers(parent: Path) -> None:
-    """Remove the folders of copies that no process holds the lock of. Young ones may not be locked yet."""
-    from filelock import FileLock, Timeout
-
-    for leftover in parent.glob(f"{PREFIX}*"):
-        with suppress(OSError, Timeout):
-            if time.time() - leftover.stat().st_mtime < LEFTOVER_SECONDS:
-                continue
-            with FileLock(leftover / LOCK, timeout=0):
-                shutil.rmtree(leftover, ignore_errors=True)
+        target.mkdir()
+        with log_duration(f"copying {reader.name}"):
+            return SharedCopy(reader.copy_to(target), files.pop_all())
+    raise AssertionError("the block returns or raises")

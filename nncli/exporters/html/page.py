@@ -10,7 +10,7 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from nncli.base.text import percent_digits
+from nncli.base.text import free_name, percent_digits
 from nncli.base.web_style import base_style
 from nncli.data.number_and_date_forms import PERCENT
 from nncli.exporters.html.fields import MAX_OPTIONS, FormInputs, field, html_text, readable_text, start_text
@@ -162,10 +162,7 @@ def unseen_category(form: FormInputs, column: CategoryInput) -> str:
     """A text that is no category of a column, in no spelling, and no missing value."""
     taken = {text.strip().lower() for pairs in (column.texts, column.keys, column.folded_keys) for text, _ in pairs}
     taken |= {text.strip().lower() for text in form.missing_values}
-    text = UNSEEN
-    while text in taken:
-        text += " x"
-    return text
+    return free_name(UNSEEN, taken, " x")
 
 
 def output_data(outputs: Sequence[OutputColumn]) -> dict[str, Any]:

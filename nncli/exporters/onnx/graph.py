@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from nncli.base.text import free_name
 from nncli.nn.program.inputs import ProgramInput
 
 OPSET, ML_OPSET, IR_VERSION = 17, 3, 8
@@ -122,10 +123,3 @@ def input_names(inputs: Sequence[ProgramInput]) -> list[str]:
     for column in inputs:
         names.append(free_name(column.name.replace("\0", r"\0") or "column", names))
     return names
-
-
-def free_name(name: str, taken: Collection[str]) -> str:
-    """The name, with as many underscores after it as make it different from the taken ones."""
-    while name in taken:
-        name += "_"
-    return name

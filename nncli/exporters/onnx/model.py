@@ -9,6 +9,7 @@ from typing import Any
 
 from onnx import ValueInfoProto, helper
 
+from nncli.base.text import free_name
 from nncli.data.encoders.text import WORD
 from nncli.exporters.onnx.graph import (
     ANY,
@@ -27,7 +28,6 @@ from nncli.exporters.onnx.graph import (
     STRING,
     Graph,
     Tensor,
-    free_name,
     input_names,
 )
 from nncli.exporters.onnx.program_nodes import Output, write_outputs, write_program

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from onnx import ValueInfoProto, helper
 
 from nncli.base.errors import Advice, UsageError, UseOption
-from nncli.base.text import quote
-from nncli.exporters.onnx.graph import ANY, BOOL, DOUBLE, FLOAT, INT64, PROBABILITIES, STRING, Graph, Tensor, free_name
+from nncli.base.text import free_name, quote
+from nncli.exporters.onnx.graph import ANY, BOOL, DOUBLE, FLOAT, INT64, PROBABILITIES, STRING, Graph, Tensor
 from nncli.exporters.onnx.grouping import Grouping, Members, are_constants, computed_operands
 from nncli.nn.program import nodes as op
 from nncli.nn.program.program import OutputColumn, Program, groups_of

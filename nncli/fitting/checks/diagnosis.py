@@ -7,223 +7,25 @@ configuration. RULES is the table of all; LIVE are those that are certain during
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from math import inf, isfinite, log10, sqrt
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from nncli.base.findings import Finding, FindingCode, warning
+from nncli.base.findings import FindingCode
 from nncli.base.median import median
 from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.config.schema import Config
+from nncli.fitting.checks.evidence import Evidence, RateTrial, dense, roughness_of
+from nncli.fitting.checks.training_problem import TrainingProblem, layers_with, learning_rate, without_present
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.sequential import Dropout
 from nncli.nn.losses import LossBase
 from nncli.nn.optim.optimizers import Sgd
-from nncli.nn.training.health import Health, LayerHealth
-from nncli.nn.training.loop import EpochReport
-from nncli.run_directory.filenames import CONFIG
-from nncli.run_directory.remedies import MeasuredRemedy, remedy_options
+from nncli.nn.training.health import Health
 
 MAX_FINDINGS = 5
-MAY_HELP = "May help (`nncli diagnose --try` measures it)"
-"""What precedes a command that was not measured."""
-
-
-@dataclass(frozen=True)
-class RateTrial:
-    """A short training at a constant learning `rate`, and its training loss at the end; infinite if it diverged."""
-
-    rate: float
-    loss: float
-
-
-@dataclass(frozen=True)
-class RowEvidence:
-    """What the training rows tell about a training.
-
-    `baseline` is the loss of the best constant output, `zero` that of equal probabilities of classes, 0 without.
-    `contradicting` is the fraction of rows with the features of another row and another target than most of these;
-    two such rows are an `example`. `heavy` is the fraction of the gradient at that constant that the steepest
-    hundredth of the rows has, such as `heavy_rows`. `widest` is the feature with the largest values as the network
-    gets it, of the root mean square `size`. `neighbors` and `network` are scores of the training rows, of the name
-    `score`: of the five nearest other rows, and of the network, with the weights of the loss. Of the classes of ten
-    rows, `missed` has the lowest `recall` of the network. Numbers of a target have the root mean square
-    `target_size`.
-    """
-
-    baseline: float
-    zero: float = 0.0
-    score: str = "R²"
-    target_size: float = 1.0
-    contradicting: float = 0.0
-    example: tuple[int, int] | None = None
-    heavy: float = 0.0
-    heavy_rows: tuple[int, ...] = ()
-    widest: str = ""
-    size: float = 1.0
-    neighbors: float | None = None
-    network: float | None = None
-    missed: str = ""
-    recall: float = 1.0
-
-
-@dataclass(frozen=True)
-class HeldOutScore:
-    """What predicts, by the rows that it was not trained on: the weights of the best epochs, averaged over networks.
-
-    The `metric` is that of the verdict of a report, such as the log loss; `error` and `baseline` are its values, lower
-    being better. `linear` is that of a linear model, None if there is none, and the run is clearly worse than it if
-    `is_below_linear`.
-    """
-
-    metric: str
-    error: float
-    baseline: float
-    linear: float | None = None
-    is_below_linear: bool = False
-
-    @property
-    def gain(self) -> float:
-        """The fraction of the baseline's error that the model avoids."""
-        return (self.baseline - self.error) / abs(self.baseline) if self.baseline else 0.0
-
-
-@dataclass(frozen=True)
-class ClassRecall:
-    """A class that the model misses on held-out rows: `rows` of them have it, and the `recall` of the model."""
-
-    label: str
-    rows: int
-    share: float
-    recall: float
-    n_classes: int
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What is known of a training; `rows` are None if its table is not there, `rates` empty without a sweep.
-
-    `recorded` are the findings that the run has about its table and scores. `held_out` are the scores of what
-    predicts, None without validation rows, and `missed` is a class that it misses. `diverged` if the training ended so.
-    The training, on so many `training_rows`, is one of so many `networks` that are averaged.
-    """
-
-    config: Config
-    health: Sequence[Health] = ()
-    reports: Sequence[EpochReport] = ()
-    rows: RowEvidence | None = None
-    rates: Sequence[RateTrial] = ()
-    recorded: Sequence[Finding] = ()
-    diverged: bool = False
-    held_out: HeldOutScore | None = None
-    missed: ClassRecall | None = None
-    networks: int = 1
-    training_rows: int = 0
-
-    @property
-    def predicts_well(self) -> bool:
-        """Whether what predicts is good by rows that it was not trained on, whatever its last epoch was like."""
-        score = self.held_out
-        return score is not None and not self.diverged and score.gain > 0.0 and not score.is_below_linear
-
-    @cached_property
-    def losses(self) -> npt.NDArray[np.float64]:
-        """The training loss of every epoch."""
-        return np.array([report.loss for report in self.reports])
-
-    @cached_property
-    def scale(self) -> float:
-        """The loss of a network that has learned nothing: the baseline's, or that before the first step."""
-        if self.rows is not None:
-            return abs(self.rows.baseline)
-        return abs(self.health[0].loss) if self.health and isfinite(self.health[0].loss) else inf
-
-    @cached_property
-    def learned(self) -> float:
-        """The fraction of the scale by which the best training loss is below it."""
-        if not self.reports or not isfinite(self.scale) or not self.scale:
-            return 0.0
-        start = self.rows.baseline if self.rows is not None else self.health[0].loss
-        return float((start - np.nanmin(self.losses)) / self.scale)
-
-    @cached_property
-    def update_ratio(self) -> float:
-        """The largest update relative to the weights, of the middle layer, over all moments."""
-        ratios = [
-            median(np.array([x for x in (p.update_ratio for p in dense(m)) if isfinite(x)] or [0.0]))
-            for m in self.health
-        ]
-        return max(ratios, default=0.0)
-
-    @cached_property
-    def roughness(self) -> float:
-        """How much the training loss goes up and down between epochs; see `_roughness`."""
-        return _roughness(self.losses, self.scale)
-
-    @cached_property
-    def peak(self) -> float:
-        """The highest learning rate."""
-        rates = [moment.learning_rate for moment in self.health] + [report.learning_rate for report in self.reports]
-        return max(rates, default=0.0)
-
-
-def _roughness(losses: npt.NDArray[np.float64], scale: float) -> float:
-    """Twice the mean rise of a loss between two epochs of the second half, relative to it; 0 if it only falls."""
-    late = losses[len(losses) // 2 :]
-    if len(late) < 3 or not isfinite(scale):
-        return 0.0
-    return float(2.0 * np.maximum(np.diff(late), 0.0).mean() / max(late.mean(), 0.05 * scale))
-
-
-@dataclass(frozen=True)
-class TrainingProblem:
-    """A problem of a training: its evidence in words, the keys to set, or other advice, and its cost from 0 to 1.
-
-    A `goal`, the options of `nncli threshold`, is a remedy without another training. One that `is_cause` follows from
-    no other problem.
-    """
-
-    code: FindingCode
-    message: str
-    cost: float
-    assignments: tuple[str, ...] = ()
-    advice: str = ""
-    goal: tuple[str, ...] = ()
-    is_cause: bool = False
-
-    @property
-    def remedy(self) -> tuple[FindingCode, tuple[str, ...], tuple[str, ...]]:
-        """What tells its remedy from those of other problems."""
-        return self.code, self.assignments, self.goal
-
-    def command(self, run: Path) -> str:
-        """The command of the remedy: a threshold, or a training with other settings; empty if neither is known."""
-        options = remedy_options(self.assignments, self.goal)
-        if self.goal:
-            return f"nncli threshold {shlex.quote(str(run))} {options} --save"
-        return f"nncli train {shlex.quote(str(run / CONFIG))} {options}" if options else ""
-
-    def finding(self, run: Path, measured: MeasuredRemedy | None = None) -> Finding:
-        """The finding about a run, with what may help, or what that does as it was `measured`."""
-        command = self.command(run)
-        words = [self.advice, f"{MAY_HELP}: {command}" if command else ""]
-        if measured is not None and command:
-            is_followed = measured.effect == "better" or self.code is FindingCode.TARGET_LEAKAGE
-            text = f"{measured.options} was tried" if not is_followed else "Measured"
-            words = [self.advice, f"{text}: {measured.sentence}", f"To follow it: {command}" if is_followed else ""]
-        return warning(self.code, self.message, hint=". ".join(filter(None, words)))
-
-
-def dense(moment: Health) -> tuple[LayerHealth, ...]:
-    """The layers of a moment without the input."""
-    return moment.layers[1:]
 
 
 def _count(n: int, noun: str) -> str:
@@ -233,69 +35,6 @@ def _count(n: int, noun: str) -> str:
 def _ratio(update: float) -> str:
     """An update relative to the weights, in percent, with what is usual."""
     return f"{100.0 * update:,.2g} % (0.1 % is usual)" if update < 1.0 else f"{100.0 * update:,.0f} % (0.1 % is usual)"
-
-
-def rounded(rate: float) -> str:
-    """A learning rate as 1 or 3 times a power of ten."""
-    halves = round(2.0 * log10(rate))
-    return f"{(3.0 if halves % 2 else 1.0) * 10.0 ** (halves // 2):g}"
-
-
-def learning_rate(rate: float) -> str:
-    """The assignment of a highest learning rate."""
-    return f"learning_rate.peak={rounded(rate)}"
-
-
-def layers_with(
-    config: Config, activation: str | None = None, dropout: float | None = None, most: int | None = None
-) -> tuple[str, ...]:
-    """The assignments of the layers of a run without their initializers, and with another activation or dropout.
-
-    Of a network that is deeper than `most` dense layers, so many are left.
-
-    The configuration of a run has activation and initializer written out in every layer. Nothing for a network of
-    other layers than these and dropout, or if nothing would change.
-    """
-    has_init = config.init is not None or any(getattr(layer, "init", None) is not None for layer in config.layers)
-    if not (has_init or activation or dropout) or not all(
-        isinstance(layer, Dense | Dropout) for layer in config.layers
-    ):
-        return ()
-
-    def short(layer: Dense | Dropout) -> Any:
-        if isinstance(layer, Dropout):
-            given = layer.model_dump(mode="json", exclude={"schedule"} if layer.schedule == "constant" else None)
-            return given if dropout is None else given | {"rate": min(layer.rate, dropout)}
-        other = {} if activation or layer.activation in (None, config.activation) else layer.activation.model_dump()
-        full = {"type": "dense", "units": layer.units, "bias": layer.bias} | ({"activation": other} if other else {})
-        return layer.units if layer.bias and not other else full
-
-    kept = [layer for layer in config.layers if isinstance(layer, Dense | Dropout)]
-    while most is not None and sum(isinstance(layer, Dense) for layer in kept) > most:
-        kept.pop()
-    layers = f"layers={json.dumps([short(layer) for layer in kept])}"
-    of_activation = () if activation is None else (f"activation={activation}",)
-    return (layers, *of_activation, *(() if config.init is None else ("init=null",)))
-
-
-def _without_present(config: Config, assignments: tuple[str, ...]) -> tuple[str, ...]:
-    """The assignments that would change a configuration. Layers are also given to change their activation."""
-
-    def is_present(assignment: str) -> bool:
-        key, _, text = assignment.partition("=")
-        value: Any = config.model_dump(mode="json")
-        for part in key.split("."):
-            value = value.get(part, ...) if isinstance(value, dict) else ...
-        try:
-            given = json.loads(text)
-        except ValueError:
-            given = text
-        return bool(value == given or (isinstance(value, dict) and value.get("type", ...) == given))
-
-    others = [x for x in assignments if not x.startswith("layers=") and not is_present(x)]
-    has_init = any(getattr(layer, "init", None) is not None for layer in config.layers)
-    unchanged = () if has_init or any(x.startswith("activation=") for x in others) else layers_with(config, dropout=1.0)
-    return tuple(x for x in assignments if x in others or (x.startswith("layers=") and x not in unchanged))
 
 
 def target_leakage(e: Evidence) -> TrainingProblem | None:
@@ -905,7 +644,7 @@ def batch_noise(
         return TrainingProblem(FindingCode.BATCH_NOISE, message, 0.8, ("batch_size=64",))
     if not late:
         return None
-    spread, jump = median(np.minimum(late, 1e9)), max(_roughness(values, e.scale), e.roughness)
+    spread, jump = median(np.minimum(late, 1e9)), max(roughness_of(values, e.scale), e.roughness)
     is_tiny = e.config.batch_size <= 4
     if e.config.batch_size > 16 or spread < (tiny if is_tiny else noise) or jump < (rough / 2.0 if is_tiny else rough):
         return None
@@ -1021,7 +760,7 @@ def training_problems(evidence: Evidence, rules: Iterable[Rule] = RULES) -> tupl
             others = tuple(x for x in problem.assignments if not x.startswith("learning_rate"))
             if others != problem.assignments and problem.code is not CODE.BATCH_NOISE:  # whose batches are larger
                 causes[i] = replace(problem, assignments=(*rate, *others))
-    causes = [replace(problem, assignments=_without_present(config, problem.assignments)) for problem in causes]
+    causes = [replace(problem, assignments=without_present(config, problem.assignments)) for problem in causes]
     merged: dict[tuple[str, ...], TrainingProblem] = {}
     for problem in sorted(causes, key=lambda problem: -problem.cost):
         same = merged.setdefault(problem.assignments or (problem.code,), problem)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from nncli.base.errors import NncliError
 from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch, existing_parent
+from nncli.base.time_limit import TimeLimit
 from nncli.config.schema import Config
 from nncli.fitting.checks.scores import of_targets
 from nncli.fitting.ensemble.build import (
@@ -41,7 +42,6 @@ from nncli.fitting.parallel.trainings import TrainingStream, TrainingTask, remov
 from nncli.fitting.prepare.auto_values import FIRST_DECISION, counted_rows, epochs_of_cycles, first_cycle, max_cycles
 from nncli.fitting.prepare.execution import Execution
 from nncli.fitting.prepare.load import load_table
-from nncli.fitting.time_limit import TimeLimit
 from nncli.fitting.timing import TrainingPlan, estimate, plan_within
 from nncli.fitting.train.events import Event, Finished, MembersProgress, MembersStarted
 from nncli.fitting.train.provenance import (

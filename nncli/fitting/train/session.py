@@ -18,7 +18,8 @@ from nncli.base.findings import Finding, FindingCode, warnings_json
 from nncli.base.logs import log_duration, log_info
 from nncli.config.schema import Checkpoint
 from nncli.data.sample_weights import Weights
-from nncli.fitting.checks.diagnosis import LIVE, Evidence, before_divergence, training_problems
+from nncli.fitting.checks.diagnosis import LIVE, before_divergence, training_problems
+from nncli.fitting.checks.evidence import Evidence
 from nncli.fitting.checks.scores import check_scores, of_targets
 from nncli.fitting.prepare.encode import PreparedRows
 from nncli.fitting.prepare.prepare import PreparedTraining

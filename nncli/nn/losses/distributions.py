@@ -249,9 +249,7 @@ class Normal(LocationScaleLoss):
     type: Literal["normal"] = "normal"
 
     def standard_quantile(self, level: float) -> float:
-        from statistics import NormalDist  # it takes some milliseconds
-
-        return NormalDist().inv_cdf(level)
+        return normal_quantile(level)
 
     @property
     def standard_deviation(self) -> float:
@@ -314,6 +312,13 @@ class StudentT(LocationScaleLoss):
 
 
 SERIES_END, SERIES_TERMS, FRACTION_TERMS = 2.5, 40, 40
+
+
+def normal_quantile(level: float) -> float:
+    """The quantile of the standard normal distribution."""
+    from statistics import NormalDist  # it takes some milliseconds
+
+    return NormalDist().inv_cdf(level)
 
 
 def erf(x: Floats) -> Floats:

@@ -19,7 +19,15 @@ from pydantic import Field
 
 from nncli.nn.arrays import FIXED, RISING, Array, Floats, Sign
 from nncli.nn.losses.base import MEDIAN, BoundLoss, Levels, bind_elementwise
-from nncli.nn.losses.distributions import SMALLEST, DistributionLoss, Numbers, erf, output_of_scale, scale_of
+from nncli.nn.losses.distributions import (
+    SMALLEST,
+    DistributionLoss,
+    Numbers,
+    erf,
+    normal_quantile,
+    output_of_scale,
+    scale_of,
+)
 from nncli.nn.program.inputs import NumberInput
 from nncli.nn.program.program import OutputColumn, Program, build, run
 from nncli.nn.program.values import Builder, Value, absolute, exp, floor, join, maximum, minimum, select, tanh
@@ -61,7 +69,7 @@ class Mixture(DistributionLoss):
     @property
     def _starts(self) -> Floats:
         """The locations at the raw output 0: the middles of equal shares of the standard normal distribution."""
-        return np.array([_normal_quantile((i + 0.5) / self.components) for i in range(self.components)])
+        return np.array([normal_quantile((i + 0.5) / self.components) for i in range(self.components)])
 
     def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
         """Equal weights, and scales with which the mixture has the variance 1, as standardized targets have."""
@@ -121,7 +129,7 @@ class Mixture(DistributionLoss):
         m, s = m + np.repeat(self._starts, k), scale_of(raw, tanh, exp)[1]
         e = exp(r - _of_components(maximum, r, K).columns(np.tile(range(k), K)))
         p = e / _of_components(add, e, K).columns(np.tile(range(k), K))
-        low = _of_components(minimum, m + s * _normal_quantile(self.levels[0]), K)
+        low = _of_components(minimum, m + s * normal_quantile(self.levels[0]), K)
         low = floor(low / CELL) * CELL
 
         def at(cells: Value, points: int) -> tuple[Value, Value]:
@@ -214,12 +222,6 @@ def _of_components(function: Callable[[Value, Value], Value], x: Value, componen
     """The sum, minimum or maximum over the components, which are groups of adjacent columns."""
     k = x.width // components
     return reduce(function, [x.columns(range(c * k, c * k + k)) for c in range(components)])
-
-
-def _normal_quantile(level: float) -> float:
-    from statistics import NormalDist  # it takes some milliseconds
-
-    return NormalDist().inv_cdf(level)
 
 
 def _normal_cdf(u: Value) -> Value:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from nncli.base.text import numbered_name
 from nncli.data.columns.parsing import DATE_TYPES, read_text
 from nncli.data.table import Table
 from nncli.exporters.lowering import exported_cells
@@ -52,11 +53,7 @@ def effect_columns(inputs: Sequence[ProgramInput], model: AnyModel) -> tuple[Eff
     columns, taken = list[EffectColumn](), set[str]()
     for target in model.spec.head.explained.in_each_row or (None,):
         for column in inputs:
-            title = base_title = f"effect_{column.name}" + ("" if target is None else f"_{target}")
-            n = 1
-            while title in taken:
-                n += 1
-                title = f"{base_title}_{n}"
+            title = numbered_name(f"effect_{column.name}" + ("" if target is None else f"_{target}"), taken)
             taken.add(title)
             columns.append(EffectColumn(title, column, target))
     return tuple(columns)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nncli.base.time_limit import TimeLimit
 from nncli.config.loading import load
 from nncli.config.schema.tune import TuneSection
-from nncli.fitting.time_limit import TimeLimit
 from nncli.tuning.search import RunningTrial, SearchProgress, SearchStarted, TrialFinished
 from nncli.tuning.space.build_space import build_space
 from nncli.tuning.trials import Trial

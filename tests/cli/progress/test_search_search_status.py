@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from nncli.base.time_limit import TimeLimit
 from nncli.cli.progress.search import MAX_LINE, SearchStatus
-from nncli.fitting.time_limit import TimeLimit
 from nncli.tuning.search import RunningTrial, TrialFinished
 from nncli.tuning.trials import Trial
 from tests.cli.progress.searches import BETTER, ENDED, FAILED, FIRST, PRUNED, progress, started

@@ -17,7 +17,7 @@ from nncli.base.errors import NncliError
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.streams import InputFile
 from nncli.data.sources.files.single_file import FileReader
-from nncli.data.sources.local_copies import PREFIX, copies_in_use, local_copies
+from nncli.data.sources.local_copies import copies_in_use, local_copies
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.table_reader import Checksum, TableReader
 from nncli.data.sources.table_source import TableSource
@@ -164,13 +164,6 @@ def test_the_copies_of_a_killed_process_are_removed_by_the_next_and_those_of_a_r
     running.communicate()
     assert running.returncode == 0
     assert not [*tmp_path.iterdir()]
-
-
-def test_a_young_folder_is_kept_as_it_may_not_be_locked_yet(tmp_path: Path) -> None:
-    (tmp_path / f"{PREFIX}young").mkdir()
-    with local_copies([SOURCE], lambda _: DistantTable(), tmp_path):
-        pass
-    assert [*tmp_path.iterdir()] == [tmp_path / f"{PREFIX}young"]
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from nncli import check, train
 from nncli.base.findings import Finding, FindingCode
 from nncli.config.schema import Config
-from nncli.fitting.draft import summarize_table
+from nncli.fitting.table_summary import summarize_table
 from nncli.targets.base import TargetBase
 from nncli.targets.labels import MultilabelTarget
 from nncli.targets.survival import SurvivalTarget

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
-from nncli.analysis.evaluation.threshold_analysis import Figure as AchievedFigure
-from nncli.analysis.evaluation.threshold_analysis import TwoClassRows, expected_costs
+from nncli.analysis.evaluation.two_class_rows import Figure as AchievedFigure
+from nncli.analysis.evaluation.two_class_rows import TwoClassRows, expected_costs
 from nncli.analysis.report import charts
 from nncli.analysis.report.charts import Axis, Bin, Color, Line, evenly_spaced, lines, numeric_table, points
 from nncli.analysis.report.page import (

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 
 from nncli import cross_validate, train
-from nncli.analysis.reproduction import Verdict
+from nncli.analysis.reproduction.reproduction import Verdict
 from nncli.base.errors import RunError, UsageError
 from nncli.run_directory.manifest import CONFIG
 from nncli.run_directory.run import Run
-from tests.analysis.reproductions import checksum_of, differing, edited, reproduced, trained
+from tests.analysis.reproduction.support import checksum_of, differing, edited, reproduced, trained
 from tests.api.ensembles import written
 from tests.cli.support import CONFIGS, DATA
 from tests.run_directory.support import change_manifest, changed, stop_at

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from nncli import reproduce, train
-from nncli.analysis.reproduction import Reproduction
+from nncli.analysis.reproduction.reproduction import Reproduction
 from nncli.config.loading import load_config
 from nncli.config.yaml.writer import dump
 from nncli.data.sources.table_source import TableLocation

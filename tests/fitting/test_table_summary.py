@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nncli.base.errors import ConfigError, DataError, UsageError
-from nncli.fitting.draft import summarize_table
+from nncli.fitting.table_summary import summarize_table
 from tests.assertions import raises
 
 ROWS = [f"{i},{i % 3},{i * 0.5},{'?' if i % 10 == 0 else i % 7},c" for i in range(40)]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from nncli.fitting.time_limit import TimeLimit
+from nncli.base.time_limit import TimeLimit
 
 
 def test_the_time_left_is_counted_from_the_start_by_the_clock() -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nncli.analysis.reproduction import TOLERANCE, Check, Comparison, Reproduction, Verdict
+from nncli.analysis.reproduction.checks import Check
+from nncli.analysis.reproduction.comparison import Comparison
+from nncli.analysis.reproduction.reproduction import TOLERANCE, Reproduction, Verdict
 
 NUMPY = Check("version", "numpy", "2.1.0", "2.2.0")
 WEIGHTS = Check("file", "model.safetensors", "a", "b")

@@ -10,7 +10,7 @@ import pytest
 from nncli import check, init
 from nncli.base.errors import UsageError, in_terminal
 from nncli.base.findings import FindingCode
-from nncli.fitting.draft import likely_target
+from nncli.fitting.table_summary import likely_target
 
 
 @pytest.mark.parametrize(

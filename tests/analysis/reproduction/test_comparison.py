@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load
 
-from nncli.analysis.reproduction import SAME, Difference, of_arrays, of_contents, of_numbers
+from nncli.analysis.reproduction.comparison import SAME, Difference, of_arrays, of_contents, of_numbers
 
 
 @pytest.mark.parametrize(

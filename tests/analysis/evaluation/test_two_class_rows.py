@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nncli.analysis.evaluation.threshold_analysis import TwoClassRows, expected_costs
+from nncli.analysis.evaluation.two_class_rows import TwoClassRows, expected_costs
 from nncli.targets.decision import CostMatrix
 from nncli.targets.metrics.thresholds import ErrorCosts
 from nncli.targets.threshold_goals import FixedThreshold, HighestF1, LowestCost, MinPrecision, MinRecall

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from nncli import train
-from nncli.analysis import reproduction
-from nncli.analysis.reproduction import OTHERS, RunRecord, Verdict, changed_keys
+from nncli.analysis.reproduction import reproduction
+from nncli.analysis.reproduction.checks import OTHERS, changed_keys
+from nncli.analysis.reproduction.record import RunRecord
+from nncli.analysis.reproduction.reproduction import Verdict
 from nncli.base.errors import Advice, DataError, Location, ResumeRun, in_python, in_terminal, sentences
 from nncli.config.schema import Config
 from nncli.run_directory.config import read_config
@@ -17,7 +19,7 @@ from nncli.run_directory.manifest import CONFIG, HISTORY, METRICS, MODEL, WEIGHT
 from nncli.run_directory.run import Run
 from nncli.run_directory.saved_decision import save_decision
 from nncli.targets.decision import CostMatrix
-from tests.analysis.reproductions import checksum_of, copied, differing, edited, reproduced
+from tests.analysis.reproduction.support import checksum_of, copied, differing, edited, reproduced
 from tests.api.ensembles import written
 from tests.cli.support import DATA, Cli
 from tests.run_directory.support import change_manifest, changed
