@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from nncli.base.findings import FindingCode
-from nncli.cli.app import EPILOG, app
+from nncli.cli.app import EPILOG, EVERYDAY, MORE, app
 from nncli.cli.completion import option_groups
 
 INTRODUCTION = """# The commands
@@ -47,8 +47,11 @@ def commands() -> str:
     """The text of docs/commands.md."""
     group: Any = typer.main.get_command(app)
     pages = list(_pages(group, "nncli"))
-    parts = [INTRODUCTION, "\n"]
-    parts += [f"- [{name}](#{name.replace(' ', '-')}): {_summary(command)}\n" for name, command in pages]
+    parts = [INTRODUCTION]
+    for title, names in (("Commands", EVERYDAY), ("More commands", MORE)):
+        of_group = [page for page in pages if page[0].split()[1].replace("-", "_") in names]
+        parts += [f"\n{title}:\n\n"]
+        parts += [f"- [{name}](#{name.replace(' ', '-')}): {_summary(command)}\n" for name, command in of_group]
     parts += ["\n## nncli\n", _body(group, "nncli", "[OPTIONS] COMMAND …")]
     for name, command in pages:
         parts += [f"\n## {name}\n", _body(command, name, _usage(command))]

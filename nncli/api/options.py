@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from nncli.analysis.drift_limits import LIMIT
 from nncli.base.errors import Advice, Location, RunCommand, UsageError, UseOption, in_python, output_to
-from nncli.base.option import GOAL, INPUT, OUTPUT, SEARCH, TRAINING, CodeOptions, Option, Options, declared_options
+from nncli.base.option import (
+    ADVANCED,
+    GOAL,
+    INPUT,
+    OUTPUT,
+    SEARCH,
+    TRAINING,
+    CodeOptions,
+    Option,
+    Options,
+    declared_options,
+)
 from nncli.base.text import quote
 from nncli.base.time_limit import TimeLimit
 from nncli.data.formats.registry import FileOptions
@@ -253,7 +264,7 @@ class PredictFilesOptions(WriteOptions):
     ] = "auto"
     scheduler: Annotated[
         str | None,
-        Option("Predict the files on a Dask cluster, for example tcp://host:8786.", OUTPUT, metavar="ADDRESS"),
+        Option("Predict the files on a Dask cluster, for example tcp://host:8786.", ADVANCED, metavar="ADDRESS"),
     ] = None
     on_progress: Annotated[
         Callable[[Any], object], Option("Called with a FilesProgress at the beginning and after each file.")
@@ -558,7 +569,7 @@ class ClusterOptions(StopOptions):
 
     scheduler: Annotated[
         str | None,
-        Option("Train on a Dask cluster, for example tcp://host:8786.", TRAINING, metavar="ADDRESS"),
+        Option("Train on a Dask cluster, for example tcp://host:8786.", ADVANCED, metavar="ADDRESS"),
     ] = None
 
 
@@ -623,7 +634,7 @@ class TrackOptions(Options):
         Sequence[str],
         Option(
             "Also write the metrics to tensorboard[=DIR] or mlflow[=URI]. Repeatable.",
-            OUTPUT,
+            ADVANCED,
             metavar="TRACKER",
             completion="tracker",
         ),

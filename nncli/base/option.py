@@ -42,6 +42,7 @@ from nncli.base.errors import Advice, RenamedError, UsageError, UseOption, in_py
 from nncli.base.plugins import named_exceptions
 
 INPUT, SEARCH, TRAINING, GOAL, UNCERTAINTY = "Input", "Search", "Training", "Goal", "Uncertainty"
+ADVANCED = "Advanced"
 ADDRESS, LIMITS, ACCESS = "Address", "Limits", "Access"
 OUTPUT, DISPLAY = "Output", "Display"
 
@@ -164,7 +165,9 @@ class CodeOptions(Options):
     code: Annotated[
         Sequence[str | PurePath | type],
         Option(
-            "Execute a Python file that has losses, metrics, layers or other parts. Repeatable.", INPUT, metavar="FILE"
+            "Execute a Python file that has losses, metrics, layers or other parts. Repeatable.",
+            ADVANCED,
+            metavar="FILE",
         ),
     ] = ()
 

@@ -27,35 +27,41 @@ from nncli.cli.console import SecondSignalError, StoppedError, prepare_standard_
 from nncli.cli.parameters import with_options
 from nncli.version import __version__
 
-COMMANDS = {
+EVERYDAY = {
     "head": "Show the columns of a table, their kinds and its first rows.",
     "init": "Write a commented configuration for a table.",
     "check": "Check a configuration, its table and its network.",
-    "trace": "Print one training step of a small network with all its numbers.",
     "train": "Train a network and print the path of its run directory.",
-    "cross_validate": "Estimate scores on new rows by k-fold cross-validation.",
     "tune": "Search for better hyperparameters.",
-    "distill": "Train one small network on the predictions of a run.",
     "predict": "Predict the rows of a table, or many files, with a run.",
     "evaluate": "Score a trained run on a labeled table.",
-    "threshold": "Choose from which probability on a class is predicted.",
-    "drift": "Compare new rows with the training rows of a run.",
-    "diagnose": "Say what went wrong in the training of a run, and what helps.",
     "explain": "Show feature importance and partial dependence of a run.",
     "report": "Write an HTML report and a model card of a run.",
+    "compare": "Compare runs: settings, scores and significance tests.",
     "export": "Write a run as one file for another program.",
     "serve": "Predict over HTTP.",
-    "share": "Write a copy of a run that gives away no rows, rare categories, paths and names.",
-    "track": "Write the metrics of finished runs to TensorBoard or MLflow.",
+}
+MORE = {
     "runs": "List runs with their status and validation score.",
     "show": "Show the data, network and scores of a run.",
-    "compare": "Compare runs: settings, scores and significance tests.",
+    "diagnose": "Say what went wrong in the training of a run, and what helps.",
+    "cross_validate": "Estimate scores on new rows by k-fold cross-validation.",
+    "threshold": "Choose from which probability on a class is predicted.",
+    "drift": "Compare new rows with the training rows of a run.",
+    "distill": "Train one small network on the predictions of a run.",
     "reproduce": "Train a run again, and say whether the result is the same.",
+    "share": "Write a copy of a run that gives away no rows, rare categories, paths and names.",
+    "track": "Write the metrics of finished runs to TensorBoard or MLflow.",
+    "trace": "Print one training step of a small network with all its numbers.",
     "generate_data": "Write a synthetic table.",
-    "plugins": "List, check and write parts that packages and files of code add.",
     "config": "Show configurations and their JSON Schema.",
+    "plugins": "List, check and write parts that packages and files of code add.",
 }
-"""The commands in the order of the help, with its first sentence; each is the object of its name in nncli.cli.NAME."""
+COMMANDS = EVERYDAY | MORE
+"""The commands in the two groups and the order of the help, with its first sentence.
+
+Each is the object of its name in nncli.cli.NAME.
+"""
 MODULES = {
     **dict.fromkeys(("head", "init", "generate_data"), "data"),
     **dict.fromkeys(("train", "cross_validate", "tune", "distill", "reproduce"), "training"),
@@ -129,8 +135,9 @@ class Commands(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """The first sentence of the help of each command, whole."""
-        with formatter.section("Commands"):
-            formatter.write_dl([*zip(self.list_commands(ctx), COMMANDS.values(), strict=True)])
+        for title, commands in (("Commands", EVERYDAY), ("More commands", MORE)):
+            with formatter.section(title):
+                formatter.write_dl([(name.replace("_", "-"), text) for name, text in commands.items()])
 
 
 def _plugin_command(name: str) -> Any:

@@ -17,6 +17,7 @@ from typer.core import TyperCommand
 from nncli.base.option import (
     ACCESS,
     ADDRESS,
+    ADVANCED,
     DISPLAY,
     GOAL,
     INPUT,
@@ -146,7 +147,7 @@ def _list_folder(folder: str, *, of_files: bool = False) -> list[str]:
     return [os.path.join(folder, name) for name in sorted(names)]  # noqa: PTH118 - keeps the path as typed
 
 
-PANELS = ("Arguments", INPUT, SEARCH, TRAINING, GOAL, UNCERTAINTY, ADDRESS, LIMITS, ACCESS, OUTPUT, DISPLAY)
+PANELS = ("Arguments", INPUT, SEARCH, TRAINING, GOAL, UNCERTAINTY, ADDRESS, LIMITS, ACCESS, OUTPUT, ADVANCED, DISPLAY)
 """Headings of a command's help, in their order."""
 
 
