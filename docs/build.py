@@ -285,7 +285,8 @@ def diagnoses() -> str:
         limits = {name: parameter.default for name, parameter in inspect.signature(rule).parameters.items()}
         test, _, helps = (inspect.getdoc(rule) or "").partition("\n\nHelps: ")
         text = re.sub(r"(\d)%", r"\1 %", " ".join(test.split()).format(**limits))
-        rows.append(f"| `{FindingCode[rule.__name__.upper()]}` | {text.rstrip('.')} | {' '.join(helps.split()).rstrip('.')} |\n")
+        cells = (text.rstrip("."), " ".join(helps.split()).rstrip("."))
+        rows.append(f"| `{FindingCode[rule.__name__.upper()]}` | {' | '.join(cells)} |\n")
     return "| finding | test | what helps |\n|---|---|---|\n" + "".join(rows)
 
 
