@@ -9,6 +9,7 @@ import json
 import re
 import sys
 import tempfile
+import textwrap
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -263,7 +264,7 @@ def database_commands() -> str:
         for name in group.list_commands(context)
         if any("--query" in parameter.opts for parameter in group.get_command(context, name).params)
     ]
-    return f"Commands with these options: {', '.join(f'`{name}`' for name in names)}.\n"
+    return textwrap.fill(f"Commands with these options: {', '.join(f'`{name}`' for name in names)}.", 118) + "\n"
 
 
 def disclosures() -> str:
