@@ -272,7 +272,7 @@ def database_commands() -> str:
         for name in group.list_commands(context)
         if any("--query" in parameter.opts for parameter in group.get_command(context, name).params)
     ]
-    return f"Commands with these options: {', '.join(f'`{name}`' for name in names)}.\n"
+    return textwrap.fill(f"Commands with these options: {', '.join(f'`{name}`' for name in names)}.", 118) + "\n"
 
 
 def disclosures() -> str:
@@ -294,7 +294,8 @@ def diagnoses() -> str:
         limits = {name: parameter.default for name, parameter in inspect.signature(rule).parameters.items()}
         test, _, helps = (inspect.getdoc(rule) or "").partition("\n\nHelps: ")
         text = re.sub(r"(\d)%", r"\1 %", " ".join(test.split()).format(**limits))
-        rows.append(f"| `{FindingCode[rule.__name__.upper()]}` | {text.rstrip('.')} | {helps.rstrip('.')} |\n")
+        cells = (text.rstrip("."), " ".join(helps.split()).rstrip("."))
+        rows.append(f"| `{FindingCode[rule.__name__.upper()]}` | {' | '.join(cells)} |\n")
     return "| finding | test | what helps |\n|---|---|---|\n" + "".join(rows)
 
 
