@@ -39,7 +39,7 @@ from nncli.nn.layers.sequential import Dropout
 from nncli.nn.optim.schedules import CoslogRate
 from nncli.run_directory.config import read_config
 from nncli.run_directory.run import Run
-from nncli.targets.base import Scores
+from nncli.targets.target_base import Scores
 from results import Goal, Report, show
 
 GAIN, SPEED = 0.95, 20.0

@@ -25,7 +25,7 @@ import numpy as np
 import polars as pl
 
 from nncli import explain, train
-from nncli.analysis.drift import compare
+from nncli.analysis.drift_report import compare
 from nncli.data.table import Table
 from nncli.models.ensemble import average_members, predict_members
 from nncli.models.predictions import Predictions

@@ -44,7 +44,7 @@ def set_up_nncli(size: Size, X: Rows, y: Rows, threads: int, **settings: Any) ->
     from nncli.nn.activations import Relu
     from nncli.nn.batches.dataset import Dataset
     from nncli.nn.layers.dense import Dense
-    from nncli.nn.losses import MSE, CrossEntropy
+    from nncli.nn.losses import CrossEntropyLoss, MSELoss
     from nncli.nn.network import Network
     from nncli.nn.optim.optimizers import Adam
     from nncli.nn.optim.schedules import ConstantRate
@@ -61,7 +61,7 @@ def set_up_nncli(size: Size, X: Rows, y: Rows, threads: int, **settings: Any) ->
     parts = min(threads, choose_threads("auto", network, size.batch).n_shards)
     plan = TrainingArguments(
         network=network,
-        loss=MSE() if size.is_regression else CrossEntropy(),
+        loss=MSELoss() if size.is_regression else CrossEntropyLoss(),
         optimizer=Adam(),
         schedule=ConstantRate(peak=RATE),
         batch_size=size.batch,

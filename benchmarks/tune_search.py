@@ -13,7 +13,7 @@ from nncli.config.schema.tune import SamplerName
 from nncli.nn.arrays import Floats
 from nncli.tuning.sampler import Sampler
 from nncli.tuning.search import is_worse
-from nncli.tuning.space.space import ChoiceDomain, Parameter, SearchSpace, Value, Values
+from nncli.tuning.space.space import ChoiceDomain, Parameter, ParameterValue, SearchSpace, Values
 
 if TYPE_CHECKING:
     from optuna.trial import Trial as OptunaTrial
@@ -117,7 +117,7 @@ def plain_optuna(objective: Objective, seed: int, n: int) -> list[Ended]:
     ended: list[Ended] = []
 
     def run(trial: OptunaTrial) -> float:
-        values: dict[str, Value] = {}
+        values: dict[str, ParameterValue] = {}
         for parameter in objective.space.parameters:
             if parameter.is_active(values):
                 values[parameter.name] = _suggest(trial, parameter)
@@ -135,7 +135,7 @@ def plain_optuna(objective: Objective, seed: int, n: int) -> list[Ended]:
     return ended
 
 
-def _suggest(trial: OptunaTrial, parameter: Parameter) -> Value:
+def _suggest(trial: OptunaTrial, parameter: Parameter) -> ParameterValue:
     domain = parameter.domain
     if isinstance(domain, ChoiceDomain):
         return int(trial.suggest_categorical(parameter.name, list(domain.values)))

@@ -33,8 +33,8 @@ from nncli.config.json_schema import json_schema
 from nncli.config.schema.tune import ConfigFile, Domain, TuneFile, TuneSection
 from nncli.config.schema_file import SCHEMA
 from nncli.config.yaml.writer import dump
-from nncli.data.encoders.options import CategoricalOptions
-from nncli.fitting.checks.diagnosis import RULES
+from nncli.data.encoders.encoding_options import CategoricalOptions
+from nncli.fitting.checks.training_rules import RULES
 from nncli.nn.activations import Activation
 from nncli.nn.initializers import Initializer
 from nncli.nn.layers.residual import Layer

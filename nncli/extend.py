@@ -30,32 +30,31 @@ from nncli.data.columns.hashing import Hashes, hash_numbers, hash_texts
 from nncli.data.columns.parsing import CellErrors, numbers_and_errors, raise_first, read_numbers, read_text
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.encoders.anomalies import ColumnAnomalies
-from nncli.data.encoders.base import ColumnEncoder, Grid
-from nncli.data.encoders.options import EncodingOptions
+from nncli.data.encoders.column_encoder import ColumnEncoder, DependenceGrid
+from nncli.data.encoders.encoding_options import EncodingOptions
 from nncli.data.encoders.row_context import RowContext
 from nncli.data.formats.file_format import FileFormat, as_tables
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import FileOptions
-from nncli.data.formats.registry import FormatEntry as FormatKind
+from nncli.data.formats.registry import FormatKind as FormatKind
 from nncli.data.formats.streams import InputFile
 from nncli.data.formats.writers import ColumnCheck, Sink, Writable
 from nncli.data.sources.open import SourceKind
 from nncli.data.sources.table_reader import Checksum, TableReader
 from nncli.data.sources.table_source import TableSource
 from nncli.data.table import Table
+from nncli.exporters.formats import ExportFormat, ModelInfo, Runner
 from nncli.exporters.runtimes.process import ExportedFileError
-from nncli.exporters.targets import ModelInfo, Runner
-from nncli.exporters.targets import Target as ExportTarget
 from nncli.nn.activations import ActivationBase, output_buffer
 from nncli.nn.arrays import Array, BoundLayer, Codes, Floats, Mask, Matrix, Precision, scalar
 from nncli.nn.initializers import Constant, Glorot, He, InitializerBase, Lecun, Normal, Uniform, Zeros
-from nncli.nn.layers.base import LayerBase, TrainingContext
-from nncli.nn.losses import MSE, Loss
-from nncli.nn.losses.amounts import Poisson as PoissonLoss
-from nncli.nn.losses.base import BoundLoss, LossBase, bind_elementwise, bind_residual
+from nncli.nn.layers.layer import LayerBase, TrainingContext
+from nncli.nn.losses import Loss, MSELoss
+from nncli.nn.losses.amounts import PoissonLoss as PoissonLoss
 from nncli.nn.losses.classification import ClassificationLoss
-from nncli.nn.losses.classification import Ordinal as OrdinalLoss
-from nncli.nn.losses.survival import Cox as CoxLoss
+from nncli.nn.losses.classification import OrdinalLoss as OrdinalLoss
+from nncli.nn.losses.loss import BoundLoss, LossBase, bind_elementwise, bind_residual
+from nncli.nn.losses.survival import CoxLoss as CoxLoss
 from nncli.nn.losses.survival import EventLoss
 from nncli.nn.optim.optimizers import DecoupledWeightDecay, OptimizerBase, Step
 from nncli.nn.optim.schedules import ScheduleBase, TrainingLength
@@ -80,7 +79,6 @@ from nncli.nn.program.values import (
     sqrt,
     tanh,
 )
-from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.conformal import ConformalMethod, IntervalMethod, Region
 from nncli.targets.decision import Decision
@@ -91,10 +89,11 @@ from nncli.targets.metrics.metric import Metric, ScoreValues, resampled_scores
 from nncli.targets.metrics.registry import BoundMetric, metric_function
 from nncli.targets.metrics.regression import REGRESSION_METRICS, RegressionResamples, regression_scores
 from nncli.targets.monitoring import Monitoring
-from nncli.targets.number import Numbers, NumberScoring
-from nncli.targets.ordinal import OrderedClasses
+from nncli.targets.number import NumberScoring, NumericTarget
+from nncli.targets.ordinal import OrdinalTarget
 from nncli.targets.output_columns import OutputNodes, number_columns
 from nncli.targets.scoring import Comparison, Measure, Scoring, SelectionLoss
+from nncli.targets.target_base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.views import ActualByPredicted, Intervals, View, Views
 from nncli.targets.wording import Wording
 from nncli.tracking.tracker import Ending, Point, TrackedRun, Tracker, TrackerKind
@@ -105,7 +104,6 @@ if TYPE_CHECKING:
 
 # fmt: off
 __all__ = [
-    "MSE",
     "REGRESSION_METRICS",
     "UNSCALED",
     "ActivationBase",
@@ -132,12 +130,13 @@ __all__ = [
     "DateInput",
     "Decision",
     "DecoupledWeightDecay",
+    "DependenceGrid",
     "DistinctTexts",
     "EncodingOptions",
     "Ending",
     "EventLoss",
     "Explained",
-    "ExportTarget",
+    "ExportFormat",
     "ExportedFileError",
     "FileFormat",
     "FileOptions",
@@ -147,7 +146,6 @@ __all__ = [
     "FormatKind",
     "Fraction",
     "Glorot",
-    "Grid",
     "Hashes",
     "He",
     "Head",
@@ -160,6 +158,7 @@ __all__ = [
     "Location",
     "Loss",
     "LossBase",
+    "MSELoss",
     "Mask",
     "Matrix",
     "Measure",
@@ -172,10 +171,10 @@ __all__ = [
     "Normal",
     "NumberInput",
     "NumberScoring",
-    "Numbers",
+    "NumericTarget",
     "OptimizerBase",
-    "OrderedClasses",
     "OrdinalLoss",
+    "OrdinalTarget",
     "OutputColumn",
     "OutputNodes",
     "ParamGroup",

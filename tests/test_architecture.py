@@ -151,7 +151,7 @@ OWN_FLAGS = {
     "exporters/python/standalone/script.py": "the help of an exported file, which is a program",
     "exporters/runtimes/chromium.py": "options of Chromium",
     "exporters/runtimes/node.py": "an option of Node",
-    "fitting/checks/diagnosis.py": "remedies, which are commands",
+    "fitting/checks/training_rules.py": "remedies, which are commands",
     "fitting/checks/training_problem.py": "remedies, which are commands",
     "run_directory/disclosure.py": "a command in a table of the documentation",
     "run_directory/remedies.py": "remedies, which are commands",

@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from nncli import extend
-from nncli.targets.base import TargetBase
+from nncli.targets.target_base import TargetBase
 
 FILE = Path(__file__).with_name("extend_surface.txt")
 PAGE = Path(__file__).parents[1] / "docs" / "extending.md"

@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nncli.nn.losses import Loss
-from nncli.nn.losses.base import LossBase
-from nncli.targets.base import TargetBase
+from nncli.nn.losses.loss import LossBase
 from nncli.targets.head import Head
 from nncli.targets.kind import KindBase
 from nncli.targets.target import KINDS
+from nncli.targets.target_base import TargetBase
 from nncli.targets.training import TrainingBase
 from tests.cli.support import ROOT
 from tests.test_architecture import trees
@@ -125,16 +125,16 @@ def test_branches_on_the_kind_only_fall() -> None:
 def test_conditions_that_ask_for_a_kind_are_found() -> None:
     source = """
 if loss.has_distribution and x > 1: pass
-y = [a for a in b if isinstance(a, Survival)]
+y = [a for a in b if isinstance(a, SurvivalLoss)]
 z = 1 if not loss.task == "regression" else 2
-w = type(target) is Numbers
+w = type(target) is NumericTarget
 assert getattr(loss, "starts_at_mean")
 assert target.curve is not None
 if x > 1: pass
 """
     asked = [question(test) for test in conditions(ast.parse(source))]
     assert [each for each in asked if each] == [
-        *("has_distribution", "isinstance Survival", "task", "type(target)", "starts_at_mean", "curve")
+        *("has_distribution", "isinstance SurvivalLoss", "task", "type(target)", "starts_at_mean", "curve")
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from nncli.nn.losses import Loss, SeveralLosses
+from nncli.nn.losses import Loss, MultiTargetLoss
 
 
 def members(union: Any) -> tuple[type[Any], ...]:
@@ -19,4 +19,4 @@ def tag(cls: type[Any]) -> str:
 
 def plain_losses() -> list[Any]:
     """Every loss that needs no losses of several targets."""
-    return [loss for loss in members(Loss) if loss is not SeveralLosses]
+    return [loss for loss in members(Loss) if loss is not MultiTargetLoss]

@@ -22,9 +22,9 @@ from nncli.base.findings import Finding
 from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch
 from nncli.base.text import json_safe
-from nncli.fitting.checks.diagnosis import MAX_FINDINGS, OF_TABLE, training_problems
 from nncli.fitting.checks.evidence import ClassRecall, Evidence, HeldOutScore, RateTrial, RowEvidence
 from nncli.fitting.checks.training_problem import TrainingProblem
+from nncli.fitting.checks.training_rules import MAX_FINDINGS, OF_TABLE, training_problems
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
 from nncli.fitting.train.provenance import check_tables_unchanged
 from nncli.models.model import Model
@@ -60,7 +60,7 @@ FACTORS = (1.0, 0.3, 3.0, 0.1, 10.0, 0.03, 30.0, 0.01, 100.0, 1e-3, 1e3)
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class TrainingDiagnosis:
     """What is wrong with the training of a run, the costliest first; nothing if `findings` is empty.
 
     `health` are the measurements of each network, `rates` the short trainings of a sweep, in the order of their rates.
@@ -84,7 +84,7 @@ class Diagnosis:
         return {key: json_safe(value) for key, value in document.items()} | {"notes": list(self.notes)}
 
 
-def diagnose_run(path: Path, *, rates: bool = False, tries: bool = False) -> Diagnosis:
+def diagnose_run(path: Path, *, rates: bool = False, tries: bool = False) -> TrainingDiagnosis:
     """Say what is wrong with the training of a run.
 
     With `rates`, short trainings from the first weights compare learning rates. If it `tries`, each remedy is trained
@@ -134,7 +134,7 @@ def diagnose_run(path: Path, *, rates: bool = False, tries: bool = False) -> Dia
         except NncliError as error:
             notes.append(f"the remedies were not measured, or not kept: {error.message}")
     measured = {(remedy.code, remedy.assignments, remedy.goal): remedy for remedy in remedies}
-    return Diagnosis(
+    return TrainingDiagnosis(
         run=path,
         findings=tuple(problem.finding(path, measured.get(problem.remedy)) for problem in chosen),
         health=tuple(tuple(network.health) for network in networks),
@@ -144,7 +144,7 @@ def diagnose_run(path: Path, *, rates: bool = False, tries: bool = False) -> Dia
     )
 
 
-def recorded_diagnosis(path: Path) -> Diagnosis:
+def recorded_diagnosis(path: Path) -> TrainingDiagnosis:
     """What a run has recorded: the health of its networks, and the remedies that were measured.
 
     Raises:
@@ -152,7 +152,7 @@ def recorded_diagnosis(path: Path) -> Diagnosis:
     """
     manifest = Run.open(path).load_manifest()
     health = tuple(read_health(folder, read_manifest(folder)) for folder in _trainings(path, manifest))
-    return Diagnosis(path, (), health, remedies=read_remedies(path, manifest))
+    return TrainingDiagnosis(path, (), health, remedies=read_remedies(path, manifest))
 
 
 def _trainings(path: Path, manifest: Manifest) -> list[Path]:

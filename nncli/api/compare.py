@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nncli.analysis.comparison import Comparison, compare_runs
+from nncli.analysis.run_comparison import RunComparison, compare_runs
 from nncli.base.errors import UsageError
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nncli.data.formats.dataframes import Frame
 
 
-def compare(runs: str | Path | Sequence[str | Path], data: TableLocation | Frame | None = None) -> Comparison:
+def compare(runs: str | Path | Sequence[str | Path], data: TableLocation | Frame | None = None) -> RunComparison:
     """Compare runs: those named, or all in a folder.
 
     Each is scored on its held-out rows, or on the labeled rows of `data`, a file or a Polars or pandas frame. Two runs

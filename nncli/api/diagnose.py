@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nncli.analysis.diagnosis import Diagnosis, diagnose_run
+from nncli.analysis.diagnosis import TrainingDiagnosis, diagnose_run
 from nncli.analysis.evaluation.held_out import run_copies
 from nncli.api.options import DiagnoseOptions
 from nncli.base.option import operation
 
 
-def diagnose_with(run: str | Path, options: DiagnoseOptions) -> Diagnosis:
+def diagnose_with(run: str | Path, options: DiagnoseOptions) -> TrainingDiagnosis:
     """Say what went wrong in the training of a run, the costliest first, with the settings that help.
 
     A run is scored by the averaged predictions of its best epochs, on rows that the networks were not trained on.

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nncli.analysis.drift import Batch, Drift, compare
+from nncli.analysis.drift_report import Drift, DriftWindow, compare
 from nncli.api.options import DriftOptions
 from nncli.api.prediction.profile_file import is_profile_file, profiler_of, read_profile, reference_of_run
 from nncli.api.prediction.profiles import WHOLE, BatchKey, TableProfile, profile_table, profile_tables
@@ -66,7 +66,9 @@ def drift_with(run: str | Path, data: TableLocation | Frame, options: DriftOptio
         time = _time_column(opened, reference)
         without = {name for name in (by, time) if name is not None}
         batches = [
-            Batch(_name(key, every, by, profiled.last_row), compare(reference, profile, options.limit, without=without))
+            DriftWindow(
+                _name(key, every, by, profiled.last_row), compare(reference, profile, options.limit, without=without)
+            )
             for key, profile in sorted(profiled.batches.items(), key=lambda item: item[0])
             if profile.rows
         ]

@@ -24,16 +24,16 @@ from nncli.models.read_table import read_data
 from nncli.models.scores import baseline_predictions, headlines, no_better_note, score, to_json
 from nncli.run_directory.run import Run
 from nncli.run_directory.training_rows import RowMatches, TrainingRows
-from nncli.targets.base import Scores
 from nncli.targets.decision import Decision, constant_decision
 from nncli.targets.metrics.registry import COST
+from nncli.targets.target_base import Scores
 
 if TYPE_CHECKING:
     from nncli.data.formats.dataframes import Frame
 
 
 @dataclass(frozen=True)
-class ConstantPrediction:
+class BestConstant:
     """The class that costs least if it is predicted for all rows, and its mean cost."""
 
     label: str
@@ -64,7 +64,7 @@ class Evaluation:
     invalid_rows: int = 0
     uncertainty: UncertaintyScores | None = None
     decision: Decision | None = None
-    constant: ConstantPrediction | None = None
+    constant: BestConstant | None = None
     targets: Mapping[str, Evaluation] = field(default_factory=dict)
 
     @classmethod
@@ -173,7 +173,7 @@ def evaluate_data(
         if (best := constant_decision(decision, target.labels)) is not None:
             baseline = replace(baseline, decision=best)
             cost = dict(headlines(score(baseline, y, weights, model.spec.loss)))[COST.name]
-            constant = ConstantPrediction(target.labels[baseline.classes[0]], float(cost or 0.0))
+            constant = BestConstant(target.labels[baseline.classes[0]], float(cost or 0.0))
         coverage = None if uncertainty is None else uncertainty.scores(conformal, labeled, y, weights)
     matches = None if training_rows is None else training_rows.match(model.hash_rows(labeled))
     return Evaluation(

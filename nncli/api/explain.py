@@ -20,7 +20,6 @@ from nncli.analysis.evaluation.explanation import (
 )
 from nncli.analysis.evaluation.held_out import predict_held_out, run_copies, scored_model, weights_of
 from nncli.analysis.inspection.attribution import Attributions, ExplainedRow, attribute
-from nncli.analysis.inspection.encoded_rows import Rows
 from nncli.analysis.inspection.permutation_importance import Importance, PartialDependence
 from nncli.api.options import ExplainOptions
 from nncli.api.prediction.tables import ON_ERROR_HINT, without_invalid_cells
@@ -35,6 +34,7 @@ from nncli.data.table import Table
 from nncli.fitting.train.provenance import check_config_unchanged
 from nncli.models.ensemble import AnyModel
 from nncli.models.read_table import read_data
+from nncli.nn.arrays import RowIndices
 from nncli.run_directory.run import Run
 from nncli.run_directory.training_rows import RowMatches
 from nncli.targets.decision import decision_note
@@ -78,7 +78,7 @@ class Explanation:
     importances: tuple[Importance, ...] | None
     partial_dependence: tuple[PartialDependence, ...]
     attributions: Attributions | None
-    attributed: Rows
+    attributed: RowIndices
     notes: tuple[str, ...]
     training_rows: RowMatches | None = None
     prediction_of: PredictionOf = "model"

@@ -18,18 +18,18 @@ from nncli.base.option import operation
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.sources.table_source import TableLocation
 from nncli.data.table import Table
-from nncli.exporters.check import Check, reason_of, training_sample, with_unusual_rows
-from nncli.exporters.comparison import Comparison
+from nncli.exporters.formats import TARGETS, ExportFormat, ModelInfo
 from nncli.exporters.lowering import lower_model, with_typical_values
+from nncli.exporters.parity import ParityReport
+from nncli.exporters.parity_check import ParityCheck, reason_of, training_sample, with_unusual_rows
 from nncli.exporters.runtimes.process import ExportedFileError
-from nncli.exporters.targets import TARGETS, ModelInfo, Target
-from nncli.fitting.calibration import conformal_predictor
-from nncli.models.conformal.options import UncertaintyOptions
+from nncli.fitting.conformal import conformal_predictor
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.models.read_table import read_to_predict
 from nncli.nn.program.program import Program, select_outputs
 from nncli.run_directory import filenames
 from nncli.run_directory.run import Run
-from nncli.targets.base import TargetBase
+from nncli.targets.target_base import TargetBase
 from nncli.version import __version__
 
 NOT_WRITTEN = Advice(
@@ -49,7 +49,7 @@ class Export:
     runtime: str
     bytes: int
     constant_bytes: int
-    comparison: Comparison | None = None
+    comparison: ParityReport | None = None
     unchecked: str | None = None
 
     def json(self) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def prepare_export(run: str | Path, output: str | Path | None = None, *, options
         exported = replace(exported, unchecked=f"{target.runtime} cannot be used: {missing}")
     else:
         rows = None if isinstance(check, bool) else check
-        exported = _checked(exported, content, Check(model, conformal, program, target), opened, rows)
+        exported = _checked(exported, content, ParityCheck(model, conformal, program, target), opened, rows)
     return PreparedExport(exported, content)
 
 
@@ -147,7 +147,7 @@ def write_exports(prepared: Iterable[PreparedExport]) -> None:
             stack.enter_context(atomic_writer(item.export.path)).write(item.content)
 
 
-def _checked(exported: Export, content: bytes, check: Check, run: Run, rows: TableLocation | None) -> Export:
+def _checked(exported: Export, content: bytes, check: ParityCheck, run: Run, rows: TableLocation | None) -> Export:
     """The export with the comparison of its content, for the rows of a table or some of the training table."""
     tables: Iterable[Table]
     if rows is None:
@@ -173,7 +173,7 @@ def _checked(exported: Export, content: bytes, check: Check, run: Run, rows: Tab
     return exported
 
 
-def _target_and_path(run: Path, to: str | None, output: Path | None) -> tuple[Target, Path]:
+def _target_and_path(run: Path, to: str | None, output: Path | None) -> tuple[ExportFormat, Path]:
     """The target, by its name or by the suffix of the file, and the file to write.
 
     Raises:

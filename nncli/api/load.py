@@ -17,9 +17,9 @@ from nncli.api.predict import predict_data
 from nncli.api.prediction.tables import TargetModels
 from nncli.base.option import CodeOptions, operation
 from nncli.data.sources.table_source import TableLocation
-from nncli.fitting.calibration import conformal_predictor
-from nncli.models.conformal.options import UncertaintyOptions
+from nncli.fitting.conformal import conformal_predictor
 from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.models.ensemble import AnyModel
 from nncli.run_directory.run import Run
 from nncli.run_directory.training_rows import TrainingRows

@@ -29,7 +29,7 @@ from nncli.base.option import (
 from nncli.base.text import quote
 from nncli.base.time_limit import TimeLimit
 from nncli.data.formats.registry import FileOptions
-from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 
 if TYPE_CHECKING:
     from nncli.base.findings import Finding

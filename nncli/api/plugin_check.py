@@ -32,9 +32,9 @@ from nncli.nn.arrays import Floats, Precision
 from nncli.nn.batches.batches import Batches
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.gradcheck import gradcheck
-from nncli.nn.layers.base import TrainingContext
 from nncli.nn.layers.dense import Dense
-from nncli.nn.losses import MSE, LossBase
+from nncli.nn.layers.layer import TrainingContext
+from nncli.nn.losses import LossBase, MSELoss
 from nncli.nn.network import Network
 from nncli.nn.optim.optimizers import Adam
 from nncli.nn.training.loop import EpochReport
@@ -192,7 +192,7 @@ def _config(keys: dict[str, Any], path: str = "table.csv", **more: Any) -> Confi
 
 def _loss(kind: str, part: Any) -> LossBase:
     """The loss of the check: the part itself, or the squared error."""
-    return (_config(_keys("losses", part)).loss if kind == "losses" else None) or MSE()
+    return (_config(_keys("losses", part)).loss if kind == "losses" else None) or MSELoss()
 
 
 def _round_trip(keys: dict[str, Any]) -> str:

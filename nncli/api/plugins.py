@@ -19,7 +19,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 HOMES = (
     *("config.schema", "targets.target", "targets.metrics.metric"),
-    *("data.sources.open", "exporters.targets", "tracking.tracker", "tuning.sampler"),
+    *("data.sources.open", "exporters.formats", "tracking.tracker", "tuning.sampler"),
 )
 """The modules that import the classes of all parts."""
 
@@ -126,7 +126,7 @@ def _base_of(kind: str) -> Any:
     """The class that parts of a kind are derived from."""
     for module in HOMES:
         import_module(f"nncli.{module}")
-    waiting: list[Any] = [Spec, registry.Part]
+    waiting: list[Any] = [Spec, registry.NamedPart]
     while vars(cls := waiting.pop()).get("plugin_kind") != kind:
         waiting += cls.__subclasses__()
     return cls

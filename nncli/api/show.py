@@ -17,7 +17,7 @@ from nncli.nn.arrays import Direction
 from nncli.nn.network import LayerSize, layer_sizes
 from nncli.run_directory.cross_validation import is_cross_validation
 from nncli.run_directory.history_and_metrics import RecordedCycle, RecordedMetrics, read_metrics, verify_records
-from nncli.run_directory.listing import Kind, RunStatus, info_of
+from nncli.run_directory.listing import RunKind, RunStatus, info_of
 from nncli.run_directory.loader import read_manifest, read_spec
 from nncli.run_directory.manifest import MANIFEST, METRICS, MODEL, Manifest
 from nncli.run_directory.run import Run, is_search
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from nncli.analysis.evaluation.run_summary import CrossValidationSummary
     from nncli.models.model import ModelSpec
     from nncli.models.scores import Averaging
-    from nncli.nn.losses.base import LossBase
+    from nncli.nn.losses.loss import LossBase
     from nncli.tuning.summary import SearchSummary
 
 
@@ -68,7 +68,7 @@ class RunDescription:
     """
 
     path: Path
-    kind: Kind
+    kind: RunKind
     status: RunStatus
     started: str
     finished: str | None

@@ -80,7 +80,7 @@ A = TypeVar("A")
 R = TypeVar("R")
 
 
-class Part:
+class NamedPart:
     """Base of parts that are a value with a `name`, and no specification."""
 
     plugin_kind: ClassVar[str]
@@ -92,7 +92,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Command(Part):
+class Command(NamedPart):
     """A command: a function with annotations as Typer reads them. The first line of its docstring is its help."""
 
     plugin_kind: ClassVar[str] = "commands"

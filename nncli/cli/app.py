@@ -22,7 +22,7 @@ from nncli.base.credentials import argument_without_credentials, redacted
 from nncli.base.errors import NncliError, in_terminal, is_out_of_memory
 from nncli.base.logs import hide_numeric_warnings
 from nncli.base.text import closest_match
-from nncli.cli.completion import Command, join_words
+from nncli.cli.completion import GroupedHelpCommand, join_words
 from nncli.cli.console import SecondSignalError, StoppedError, prepare_standard_streams
 from nncli.cli.parameters import with_options
 from nncli.version import __version__
@@ -120,7 +120,7 @@ class Commands(TyperGroup):
             else:
                 text = "\n\n".join(filter(None, (COMMANDS[name], getdoc(command))))
                 app = typer.Typer(rich_markup_mode=None, add_completion=False)
-                app.command(cmd_name, cls=Command, help=text)(with_options(command))
+                app.command(cmd_name, cls=GroupedHelpCommand, help=text)(with_options(command))
                 command = app
             self.commands[cmd_name] = typer.main.get_command(command)
         return self.commands[cmd_name]
@@ -148,7 +148,7 @@ def _plugin_command(name: str) -> Any:
     if part is None:
         return None
     command = typer.Typer(rich_markup_mode=None, add_completion=False)
-    command.command(name, cls=Command)(part.function)
+    command.command(name, cls=GroupedHelpCommand)(part.function)
     return typer.main.get_command(command)
 
 

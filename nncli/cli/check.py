@@ -17,7 +17,7 @@ from nncli.base.logs import format_duration
 from nncli.base.memory import format_bytes
 from nncli.base.text import escape_unprintable
 from nncli.cli.console import format_number, interrupt_at_once, rows
-from nncli.cli.options import RequiredConfigOrTable, ResultOptions, announce_config
+from nncli.cli.shared_arguments import RequiredConfigOrTable, ResultOptions, announce_config
 from nncli.cli.tables import prose, table
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from nncli.api.options import SourceOptions
 from nncli.base.option import INPUT, Option
 from nncli.base.text import MAX_QUOTE_LENGTH, escape_unprintable
 from nncli.cli.console import echo_err, format_number, interrupt_at_once, interval_text
-from nncli.cli.options import PageOptions, ResultOptions, each_target, requires_extra
+from nncli.cli.shared_arguments import PageOptions, ResultOptions, each_target, requires_extra
 from nncli.cli.tables import on_one_line, prose, table
 
 if TYPE_CHECKING:
-    from nncli.analysis.comparison import Comparison
+    from nncli.analysis.run_comparison import RunComparison
     from nncli.models.scores import ScoreWithInterval
 
 MAX_WIDE_RUNS, NARROW_WIDTH = 3, 24
@@ -101,13 +101,13 @@ def compare(
         display.next(f"nncli compare {shlex.join(words)} --html comparison.html")
 
 
-def _text(comparison: Comparison) -> str:
+def _text(comparison: RunComparison) -> str:
     if comparison.apart is not None:
         return comparison.apart
     return "\n\n".join(_parts(comparison))
 
 
-def _parts(comparison: Comparison) -> list[str]:
+def _parts(comparison: RunComparison) -> list[str]:
     """The sections of the output: settings, scores and tests."""
     names, parts = [on_one_line(side.name) for side in comparison.runs], []
     max_length = MAX_QUOTE_LENGTH if len(names) <= MAX_WIDE_RUNS else NARROW_WIDTH

@@ -151,7 +151,7 @@ PANELS = ("Arguments", INPUT, SEARCH, TRAINING, GOAL, UNCERTAINTY, ADDRESS, LIMI
 """Headings of a command's help, in their order."""
 
 
-class Command(TyperCommand):
+class GroupedHelpCommand(TyperCommand):
     """A command whose help groups its options by their `rich_help_panel`, in plain text."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

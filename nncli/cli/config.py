@@ -8,15 +8,15 @@ from typing import Annotated
 import typer
 
 from nncli.api.options import ConfigShowOptions
-from nncli.cli.completion import Command, complete_config
+from nncli.cli.completion import GroupedHelpCommand, complete_config
 from nncli.cli.console import interrupt_at_once
-from nncli.cli.options import ColorOptions, DisplayOptions, announce_config
 from nncli.cli.parameters import with_options
+from nncli.cli.shared_arguments import ColorOptions, DisplayOptions, announce_config
 
 config = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False)
 
 
-@config.command("schema", cls=Command)
+@config.command("schema", cls=GroupedHelpCommand)
 @with_options
 def schema(color: ColorOptions) -> None:
     """Print the JSON Schema of a configuration.
@@ -39,7 +39,7 @@ def schema(color: ColorOptions) -> None:
         typer.echo(SCHEMA.read_bytes(), nl=False)
 
 
-@config.command("show", cls=Command)
+@config.command("show", cls=GroupedHelpCommand)
 @with_options
 def show(
     *,

@@ -15,7 +15,7 @@ from nncli.base.option import INPUT, Option, Options
 from nncli.base.text import escape_unprintable
 from nncli.cli.console import interrupt_at_once, print_json, rows
 from nncli.cli.findings import FindingPrinter
-from nncli.cli.options import ColorOptions, ResultOptions, input_table
+from nncli.cli.shared_arguments import ColorOptions, ResultOptions, input_table
 from nncli.cli.tables import hanging, one_line_table, shortened
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _next_of_table(table_head: TableHead, source: TableSource, given: HeadOption
 
 
 @dataclass(frozen=True, kw_only=True)
-class TargetOptions(Options):
+class TargetArguments(Options):
     """The target."""
 
     target: Annotated[
@@ -154,7 +154,7 @@ def init(
         str,
         typer.Argument(help="A table: a file, a folder, a pattern in quotes, a database or a URL.", metavar="TABLE"),
     ],
-    targets: TargetOptions,
+    targets: TargetArguments,
     place: SourceOptions,
     options: InitOptions,
     display: ResultOptions,

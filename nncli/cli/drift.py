@@ -13,11 +13,18 @@ from nncli.api.options import DriftOptions, SourceOptions
 from nncli.base.option import OUTPUT, Option, Options
 from nncli.base.text import escape_unprintable, format_percent
 from nncli.cli.console import format_number, interrupt_at_once, rows
-from nncli.cli.options import PageOptions, ResultOptions, RunDirectory, input_table, requires_extra, show_targets
+from nncli.cli.shared_arguments import (
+    PageOptions,
+    ResultOptions,
+    RunDirectory,
+    input_table,
+    requires_extra,
+    show_targets,
+)
 from nncli.cli.tables import one_line_table, table
 
 if TYPE_CHECKING:
-    from nncli.analysis.drift import Batch, ColumnDrift, Drift
+    from nncli.analysis.drift_report import ColumnDrift, Drift, DriftWindow
     from nncli.targets.metrics.sums import ClassSums, TrueSums
 
 MAX_COLUMNS = 30
@@ -109,7 +116,7 @@ def _lines(result: Drift) -> Iterator[str]:
     yield f"{n:,} of {len(result.batches):,} batches have drifted"
 
 
-def _batch_line(batch: Batch, *, estimated: bool) -> list[str]:
+def _batch_line(batch: DriftWindow, *, estimated: bool) -> list[str]:
 
     comparison = batch.comparison
     names = [escape_unprintable(column.title) for column in comparison.drifted]
@@ -121,7 +128,7 @@ def _batch_line(batch: Batch, *, estimated: bool) -> list[str]:
     return line
 
 
-def _one_batch(result: Drift, batch: Batch) -> Iterator[str]:
+def _one_batch(result: Drift, batch: DriftWindow) -> Iterator[str]:
 
     comparison = batch.comparison
     name = "" if batch.name == "all" else f"{batch.name}: "

@@ -12,7 +12,7 @@ import typer
 from nncli.api.options import EvaluateOptions, SourceOptions
 from nncli.base.text import escape_unprintable, format_percent
 from nncli.cli.console import format_number, interrupt_at_once, rows
-from nncli.cli.options import ForceOptions, ResultOptions, RunDirectory, input_table, show_targets
+from nncli.cli.shared_arguments import ForceOptions, ResultOptions, RunDirectory, input_table, show_targets
 from nncli.cli.tables import fits, one_line_table, prose, table
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from nncli.base.atomic_files import check_overwrite
 from nncli.base.option import OUTPUT, Option
 from nncli.base.text import MAX_QUOTE_LENGTH, join_quoted
 from nncli.cli.console import format_number, interrupt_at_once, rows
-from nncli.cli.options import ForceOptions, ResultOptions, RunDirectory, input_table, show_targets
-from nncli.cli.progress.status import Plain, Steps
+from nncli.cli.progress.status import Plain, StageProgress
+from nncli.cli.shared_arguments import ForceOptions, ResultOptions, RunDirectory, input_table, show_targets
 from nncli.cli.tables import BAR_CELLS, bar, on_one_line, one_line_table, prose, signed_bar, table
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def explain(
     if data is not None:
         input_table(place, data)
     options = replace(options, attributions=file.attributions is not None)
-    lines = Plain(Steps())
+    lines = Plain(StageProgress())
     if not display.quiet:
         options = replace(options, on_progress=lambda *step: lines.update(step))
     explanation = explain_with(run, source, options=options)

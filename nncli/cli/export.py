@@ -13,11 +13,11 @@ from nncli.base.errors import Advice, NncliError, UsageError, sentences
 from nncli.base.option import INPUT, OUTPUT, Option, Options
 from nncli.base.text import quote
 from nncli.cli.console import echo_err, interrupt_at_once, print_path, rows
-from nncli.cli.options import ResultOptions, RunDirectory, each_target, output_of_target
+from nncli.cli.shared_arguments import ResultOptions, RunDirectory, each_target, output_of_target
 
 if TYPE_CHECKING:
     from nncli.api.export import Export, PreparedExport
-    from nncli.exporters.comparison import Comparison
+    from nncli.exporters.parity import ParityReport
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +120,7 @@ def _check_lines(exported: Export) -> list[str]:
     return lines
 
 
-def _verdict(comparison: Comparison) -> str:
+def _verdict(comparison: ParityReport) -> str:
     """Whether the predictions are those of nncli predict."""
     if not comparison.is_match:
         return "the predictions differ from those of predict"

@@ -11,10 +11,10 @@ import typer
 from nncli.base.option import OUTPUT, Option, Options
 from nncli.base.plugins import Command as CommandPart
 from nncli.cli.app import COMMANDS
-from nncli.cli.completion import Command
+from nncli.cli.completion import GroupedHelpCommand
 from nncli.cli.console import interrupt_at_once, print_path
-from nncli.cli.options import ColorOptions, ResultOptions
 from nncli.cli.parameters import with_options
+from nncli.cli.shared_arguments import ColorOptions, ResultOptions
 from nncli.cli.tables import table
 
 CommandPart.built_in = frozenset(COMMANDS) | {name.replace("_", "-") for name in COMMANDS}
@@ -48,7 +48,7 @@ def listed(context: typer.Context, display: ResultOptions) -> None:
     )
 
 
-@plugins.command("check", cls=Command)
+@plugins.command("check", cls=GroupedHelpCommand)
 @with_options
 def check(
     *,
@@ -89,7 +89,7 @@ class NewOptions(Options):
     ] = None
 
 
-@plugins.command("new", cls=Command)
+@plugins.command("new", cls=GroupedHelpCommand)
 @with_options
 def new(
     *,

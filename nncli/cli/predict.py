@@ -12,8 +12,8 @@ from nncli.api.options import PredictToFileOptions, SourceOptions
 from nncli.base.errors import in_terminal
 from nncli.base.option import OUTPUT, Option, Options
 from nncli.cli.console import check_standard_output, echo_err, interrupt_at_once, rows
-from nncli.cli.options import DisplayOptions, RunDirectory, input_table
 from nncli.cli.progress.status import Live, Plain, Speed, Status, Work, left, progress_of
+from nncli.cli.shared_arguments import DisplayOptions, RunDirectory, input_table
 
 if TYPE_CHECKING:
     from nncli.api.prediction.many_files.record import FilesPrediction, FilesProgress

@@ -26,9 +26,9 @@ from nncli.cli.console import (
     print_path,
 )
 from nncli.cli.findings import FindingPrinter
-from nncli.cli.options import DisplayOptions
 from nncli.cli.progress.status import Live, Plain, Work, progress_of
 from nncli.cli.progress.training import TrainingProgress, TrainingsProgress
+from nncli.cli.shared_arguments import DisplayOptions
 from nncli.cli.tables import table
 from nncli.fitting.train.events import (
     Finished,

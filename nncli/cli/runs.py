@@ -16,11 +16,18 @@ from nncli.base.option import OUTPUT, Option, Options
 from nncli.base.text import escape_unprintable
 from nncli.cli.completion import complete_run
 from nncli.cli.console import format_number, interrupt_at_once, print_json, print_path
-from nncli.cli.options import ForceOptions, ResultOptions, RunDirectory, each_target, output_of_target, requires_extra
+from nncli.cli.shared_arguments import (
+    ForceOptions,
+    ResultOptions,
+    RunDirectory,
+    each_target,
+    output_of_target,
+    requires_extra,
+)
 from nncli.cli.tables import hanging, one_line_table, table
 
 if TYPE_CHECKING:
-    from nncli.analysis.diagnosis import Diagnosis
+    from nncli.analysis.diagnosis import TrainingDiagnosis
     from nncli.analysis.evaluation.run_summary import CrossValidationSummary
     from nncli.api.show import RunDescription
     from nncli.run_directory.listing import RunInfo
@@ -221,7 +228,7 @@ def diagnose(*, run: RunDirectory, options: DiagnoseOptions, display: ResultOpti
     display.show(diagnosis.json, lambda: escape_unprintable("\n".join(_diagnosis(diagnosis))))
 
 
-def _diagnosis(diagnosis: Diagnosis) -> Iterator[str]:
+def _diagnosis(diagnosis: TrainingDiagnosis) -> Iterator[str]:
     """The findings by number, and the losses at the rates of a sweep."""
     for i, finding in enumerate(diagnosis.findings, start=1):
         yield hanging(f"{i}. ", finding.message)

@@ -15,8 +15,8 @@ from nncli.base.errors import UsageError
 from nncli.base.text import quote
 from nncli.cli.completion import complete_run
 from nncli.cli.console import echo_err, end_first_process_at_once
-from nncli.cli.options import DisplayOptions, requires_extra
-from nncli.serving.options import ServerOptions
+from nncli.cli.shared_arguments import DisplayOptions, requires_extra
+from nncli.serving.server_options import ServerOptions
 
 Runs: TypeAlias = Annotated[
     list[str],

@@ -12,7 +12,7 @@ from nncli.base.errors import UsageError, in_terminal
 from nncli.base.option import OUTPUT, Option, Options
 from nncli.base.text import escape_unprintable, format_percent
 from nncli.cli.console import format_number, interrupt_at_once, interval_text, rows
-from nncli.cli.options import ResultOptions, RunDirectory
+from nncli.cli.shared_arguments import ResultOptions, RunDirectory
 from nncli.cli.tables import BAR_CELLS, bar, one_line_table, prose, table
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import typer
 from nncli.api.options import TraceOptions
 from nncli.cli.completion import complete_config
 from nncli.cli.console import interrupt_at_once, rows
-from nncli.cli.options import ResultOptions, announce_config
+from nncli.cli.shared_arguments import ResultOptions, announce_config
 from nncli.cli.tables import on_one_line, prose, table
 
 if TYPE_CHECKING:

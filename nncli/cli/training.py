@@ -25,7 +25,8 @@ from nncli.cli.console import (
     interrupt_at_once,
 )
 from nncli.cli.findings import FindingPrinter
-from nncli.cli.options import (
+from nncli.cli.progress.status import Work
+from nncli.cli.shared_arguments import (
     ConfigOrTable,
     EventOptions,
     ResultOptions,
@@ -33,12 +34,11 @@ from nncli.cli.options import (
     announce_config,
     requires_extra,
 )
-from nncli.cli.progress.status import Work
 from nncli.cli.tables import prose, table
 
 if TYPE_CHECKING:
-    from nncli.analysis.reproduction.checks import Check
-    from nncli.analysis.reproduction.comparison import Comparison
+    from nncli.analysis.reproduction.checks import ProvenanceCheck
+    from nncli.analysis.reproduction.comparison import FileDifference
     from nncli.analysis.reproduction.reproduction import Reproduction
     from nncli.fitting.ensemble.cross_validation import CrossValidation
 
@@ -340,12 +340,12 @@ def _text(result: Reproduction) -> str:
     return escape_unprintable("\n\n".join(blocks))
 
 
-def _shown(checks: tuple[Check, ...]) -> list[Check]:
+def _shown(checks: tuple[ProvenanceCheck, ...]) -> list[ProvenanceCheck]:
     """The checks without the files that are as they were."""
     return [check for check in checks if check.kind != "file" or check.differs]
 
 
-def _check(check: Check) -> list[str]:
+def _check(check: ProvenanceCheck) -> list[str]:
     """A line of the table of checks; checksums are shortened."""
     is_digest = check.kind in ("table", "configuration", "file")
     recorded, now = (
@@ -356,9 +356,9 @@ def _check(check: Check) -> list[str]:
     return [check.name, recorded, now if check.differs else "the same"]
 
 
-def _comparisons(comparisons: Sequence[Comparison]) -> list[list[str]]:
+def _comparisons(comparisons: Sequence[FileDifference]) -> list[list[str]]:
     """The lines of the table of comparisons; a file that is the same for all members has one line."""
-    by_name: dict[tuple[str, bool], list[Comparison]] = {}
+    by_name: dict[tuple[str, bool], list[FileDifference]] = {}
     for comparison in comparisons:
         path = Path(comparison.file)
         by_name.setdefault((path.name, len(path.parts) > 1), []).append(comparison)
@@ -371,7 +371,7 @@ def _comparisons(comparisons: Sequence[Comparison]) -> list[list[str]]:
     return lines
 
 
-def _comparison(comparison: Comparison) -> list[str]:
+def _comparison(comparison: FileDifference) -> list[str]:
     """A line of the table of comparisons."""
     from nncli.fitting.checks.column import count
 

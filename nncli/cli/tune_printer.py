@@ -17,11 +17,11 @@ from nncli.api.tune import TuneEnded, TuneEvent
 from nncli.base.logs import format_duration
 from nncli.base.text import escape_unprintable
 from nncli.cli.console import format_number, print_path
-from nncli.cli.options import DisplayOptions
 from nncli.cli.printer import Printer
 from nncli.cli.progress.json_events import JsonLines, SearchJsonLines, write_ensemble
 from nncli.cli.progress.search import SearchStatus
 from nncli.cli.progress.status import Live, Plain, Work
+from nncli.cli.shared_arguments import DisplayOptions
 from nncli.cli.tables import table
 from nncli.run_directory.filenames import CONFIG
 from nncli.tuning.search import SearchStarted

@@ -15,7 +15,7 @@ from pydantic_core import CoreSchema
 
 from nncli.base.spec import non_defaults
 from nncli.config.schema.tune import SEARCHABLE_DATA, UNSEARCHABLE, ConfigFile
-from nncli.config.schema_file import Node, resolve
+from nncli.config.schema_file import JsonNode, resolve
 
 
 class _SchemaGenerator(GenerateJsonSchema):
@@ -39,14 +39,14 @@ class _SchemaGenerator(GenerateJsonSchema):
         return {**header, **{key: value for key, value in whole.items() if key not in header}}
 
 
-def _add_searchable_keys(whole: Node) -> None:
+def _add_searchable_keys(whole: JsonNode) -> None:
     """Describe the keys of `tune.search`: those of the configuration, and those inside its sections.
 
     Choices have the schema of the key, so that editors complete them; as a key inside a choice may have a search space
     of its own, anything else is allowed too.
     """
     search = whole["$defs"]["TuneSection"]["properties"]["search"]
-    keys: dict[str, Node] = {}
+    keys: dict[str, JsonNode] = {}
     for key, schema in whole["properties"].items():
         if key not in UNSEARCHABLE:
             keys[key] = _domain(f"#/properties/{key}", schema)
@@ -58,7 +58,7 @@ def _add_searchable_keys(whole: Node) -> None:
     search["properties"] = keys
 
 
-def _keys_inside(whole: Node, schema: Node, reference: str = "") -> Iterator[tuple[str, str]]:
+def _keys_inside(whole: JsonNode, schema: JsonNode, reference: str = "") -> Iterator[tuple[str, str]]:
     """The keys inside a section, or an item of a list, in any of its forms, with references to their schemas."""
     if "$ref" in schema:
         yield from _keys_inside(whole, resolve(whole, schema["$ref"]), schema["$ref"])
@@ -68,7 +68,7 @@ def _keys_inside(whole: Node, schema: Node, reference: str = "") -> Iterator[tup
         yield from ((name, f"{reference}/properties/{name}") for name in schema.get("properties", {}) if name != "type")
 
 
-def _domain(reference: str, schema: Node) -> Node:
+def _domain(reference: str, schema: JsonNode) -> JsonNode:
     """The schema of what a key is chosen from."""
     choices = {"type": "array", "minItems": 1, "items": {"anyOf": [{"$ref": reference}, {}]}}
     among = {"type": "object", "properties": {"choices": choices}, "required": ["choices"]}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
-Node: TypeAlias = dict[str, Any]
+JsonNode: TypeAlias = dict[str, Any]
 """A part of a JSON Schema."""
 
 SCHEMA = Path(__file__).with_name("config.schema.json")
@@ -19,7 +19,7 @@ def editor_line() -> str:
     return f"# yaml-language-server: $schema={SCHEMA.as_uri()}"
 
 
-def resolve(schema: Node, reference: str) -> Node:
+def resolve(schema: JsonNode, reference: str) -> JsonNode:
     """The part of a JSON Schema that a reference such as `#/$defs/Adam` is about."""
     node = schema
     for step in reference.removeprefix("#/").split("/"):
@@ -32,7 +32,7 @@ def complete_assignment(text: str) -> list[str]:
 
     If only one key fits, its values and the keys inside it are included.
     """
-    schema: Node = json.loads(SCHEMA.read_bytes())
+    schema: JsonNode = json.loads(SCHEMA.read_bytes())
     address, equals, _ = text.partition("=")
     parent, _, start = address.rpartition(".")
     if equals:
@@ -50,7 +50,7 @@ def complete_assignment(text: str) -> list[str]:
     return list(dict.fromkeys(completions))
 
 
-def _expanded(schema: Node, nodes: list[Node]) -> Iterator[Node]:
+def _expanded(schema: JsonNode, nodes: list[JsonNode]) -> Iterator[JsonNode]:
     """The nodes with those that they refer to and their alternatives."""
     for node in nodes:
         yield node
@@ -59,7 +59,7 @@ def _expanded(schema: Node, nodes: list[Node]) -> Iterator[Node]:
         yield from _expanded(schema, [*node.get("anyOf", ()), *node.get("oneOf", ())])
 
 
-def _inside(schema: Node, nodes: list[Node], step: str) -> list[Node]:
+def _inside(schema: JsonNode, nodes: list[JsonNode], step: str) -> list[JsonNode]:
     """The nodes of a key or an item of any of the nodes."""
     inside = []
     for node in _expanded(schema, nodes):
@@ -72,14 +72,14 @@ def _inside(schema: Node, nodes: list[Node], step: str) -> list[Node]:
     return inside
 
 
-def _at(schema: Node, address: list[str]) -> list[Node]:
+def _at(schema: JsonNode, address: list[str]) -> list[JsonNode]:
     nodes = [schema]
     for step in address:
         nodes = _inside(schema, nodes, step)
     return nodes
 
 
-def _keys(schema: Node, nodes: list[Node]) -> list[str]:
+def _keys(schema: JsonNode, nodes: list[JsonNode]) -> list[str]:
     keys = (
         key
         for node in _expanded(schema, nodes)
@@ -88,12 +88,12 @@ def _keys(schema: Node, nodes: list[Node]) -> list[str]:
     return list(dict.fromkeys(keys))
 
 
-def _has_inline_value(schema: Node, nodes: list[Node]) -> bool:
+def _has_inline_value(schema: JsonNode, nodes: list[JsonNode]) -> bool:
     """Whether a value other than a section is valid."""
     return any("type" in node and node["type"] != "object" for node in _expanded(schema, nodes))
 
 
-def _values(schema: Node, nodes: list[Node]) -> list[str]:
+def _values(schema: JsonNode, nodes: list[JsonNode]) -> list[str]:
     """The valid words, and the default if it is a word or a number."""
     values: list[object] = []
     for node in _expanded(schema, nodes):

@@ -18,7 +18,7 @@ from nncli.data.columns.datetimes import infer_date_formats, parse_any_date
 from nncli.data.columns.parsing import MISSING_WORDS, CellErrors, exact_numbers
 from nncli.data.columns.raw_column import DIGIT, MIN_CODES, RawColumn, are_categories, are_codes, looks_like_a_number
 from nncli.data.encoders.anomalies import InvalidCells, InvalidCounts
-from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.column_types import ColumnType
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.nn.arrays import Mask
@@ -36,7 +36,7 @@ SAMPLE_ROWS, MIN_SHARE = 256, 0.25
 
 def remove_invalid_cells(
     store: ColumnStore,
-    kinds: Mapping[str, Kind],
+    kinds: Mapping[str, ColumnType],
     names: Collection[str],
     policy: OnInvalidCell,
     *,
@@ -77,7 +77,7 @@ def remove_invalid_cells(
 
 
 def invalid_cells_of(
-    table: Table, name: str, kind: Kind | None, policy: OnInvalidCell, *, is_target: bool = False
+    table: Table, name: str, kind: ColumnType | None, policy: OnInvalidCell, *, is_target: bool = False
 ) -> Mask | None:
     """The invalid cells (rows,) of a column of the configured kind; None if they are to be refused, or are none."""
     column = RawColumn(table, name)
@@ -85,7 +85,7 @@ def invalid_cells_of(
     if cells.dtype.is_float():
         mask = cells.is_infinite().fill_null(False)
         return _as_allowed(mask, cells.count(), policy)
-    if kind is Kind.DATE or (kind is None and policy != "auto" and _are_mostly_dates(column)):
+    if kind is ColumnType.DATE or (kind is None and policy != "auto" and _are_mostly_dates(column)):
         formats = infer_date_formats(cells, table.dialect.date_format).formats
         odd = parse_any_date(cells, formats).is_null() & cells.is_not_null() if formats else None
         return None if odd is None or policy == "auto" else _as_allowed(odd, cells.count(), policy)

@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from nncli.base.errors import DataError
@@ -35,13 +34,13 @@ from nncli.data.columns.raw_column import (
 )
 from nncli.data.columns.spellings import AS_IN_ACCOUNTING, BOOLEAN_PAIRS, NUMBER_WITH_SIGN, NUMBER_WITH_WORD, infer_unit
 from nncli.data.dialect import AUTO, CsvDialect
-from nncli.data.encoders.kinds import ENCODERS, Kind, infer_kind
+from nncli.data.encoders.column_types import ENCODERS, ColumnType, infer_kind
 from nncli.data.encoders.numeric import columns_at_once
 from nncli.data.encoders.text import are_phrases
 from nncli.data.number_and_date_forms import DATE_FORMATS, ISO, SPACES_BETWEEN, separator_pattern
 from nncli.data.store.column_store import NO_COLUMNS, ColumnStore, DenseColumns
 from nncli.data.table import Table, any_in_column, stacked
-from nncli.nn.arrays import Floats, Mask
+from nncli.nn.arrays import Counts, Floats, Mask
 
 MAX_TOP_VALUES = 5
 """Largest number of most frequent values in a profile."""
@@ -70,8 +69,8 @@ class ColumnProfile:
     """
 
     name: str
-    kind: Kind
-    label: Kind | Label
+    kind: ColumnType
+    label: ColumnType | Label
     rows: int
     missing: int
     distinct: int = 0
@@ -181,9 +180,9 @@ def profile_column(table: Table, name: str) -> ColumnProfile:
         kind = infer_kind(table, name)
         read_error = _read_error(table, name, kind)
     except DataError as error:  # ambiguous; the user can declare the column as categorical
-        kind, kind_error = Kind.CATEGORICAL, error
+        kind, kind_error = ColumnType.CATEGORICAL, error
     cells = cells.fill_nan(None) if cells.dtype.is_float() else cells
-    label: Kind | Label = Label.EMPTY if kind is Kind.EMPTY else kind
+    label: ColumnType | Label = Label.EMPTY if kind is ColumnType.EMPTY else kind
     unit = unit_of(table, name) if kind.is_numeric else None
     if kind.is_numeric and cells.dtype == pl.String:
         cells = cells.set(parse_numbers(cells, table.dialect_of(name), unit).is_nan().fill_null(False), None)
@@ -193,22 +192,22 @@ def profile_column(table: Table, name: str) -> ColumnProfile:
         return replace(column, recommended=False, reason="no value in any row")
     present = cells.drop_nulls()
     if read_error is not None:
-        label = Kind.DATE if present.dtype.is_temporal() else label
+        label = ColumnType.DATE if present.dtype.is_temporal() else label
         column = replace(column, label=label, recommended=False, reason=read_error.message)
     if present.dtype.is_nested() or present.dtype in (pl.Binary, pl.Object, pl.Duration):
         return column
-    if kind in (Kind.CATEGORICAL, Kind.TEXT) and present.dtype == pl.String and kind_error is None:
+    if kind in (ColumnType.CATEGORICAL, ColumnType.TEXT) and present.dtype == pl.String and kind_error is None:
         column = replace(column, date_doubt=date_doubt(present, table.dialect.date_format))
-    if kind is Kind.DATE and present.dtype == pl.String:
+    if kind is ColumnType.DATE and present.dtype == pl.String:
         column = replace(column, short_dates=short_year_format(date_formats_of(table, name).formats))
     column = _with_statistics(column, present, table)
     return column if read_error else _with_recommendation(column, present, table)
 
 
-def _read_error(table: Table, name: str, kind: Kind) -> DataError | None:
+def _read_error(table: Table, name: str, kind: ColumnType) -> DataError | None:
     """The error of reading the cells as this kind, such as an infinite number; None if there is none."""
     try:
-        if kind is not Kind.EMPTY:
+        if kind is not ColumnType.EMPTY:
             kind.encoder.read_cells(table, name)
     except DataError as error:
         return error
@@ -259,7 +258,7 @@ def _with_recommendation(
                 return replace(column, na_spellings=spellings)
             column = replace(column, thousands=_infer_thousands(column.name, present, table))
         if column.is_unique and column.rows >= MIN_ROWS_FOR_KEY:
-            return replace(column, label=Kind.TEXT, recommended=False, reason="text that differs in every row")
+            return replace(column, label=ColumnType.TEXT, recommended=False, reason="text that differs in every row")
     if column.distinct == 2 and frozenset(value.strip().lower() for value, _ in column.top_values) in BOOLEAN_PAIRS:
         return replace(column, label=Label.BOOLEAN)
     return column
@@ -314,7 +313,7 @@ def _is_key(column: ColumnProfile, present: pl.Series, table: Table) -> bool:
             is_row_number = is_near and x.is_sorted()
         return named or (is_row_number and not TIME_WORDS & set(words_of_name(column.name)))
     if present.dtype == pl.String:
-        return column.label is not Kind.DATE and not present.str.contains(SEVERAL_WORDS).any()
+        return column.label is not ColumnType.DATE and not present.str.contains(SEVERAL_WORDS).any()
     return present.dtype.is_integer()  # too long for float64
 
 
@@ -371,7 +370,9 @@ def profile_numbers(dense: DenseColumns) -> list[ColumnProfile]:
         "histogram": _histograms(X),
     }
     return [
-        ColumnProfile(name, Kind.NUMERIC, Kind.NUMERIC, rows, 0, **dict(zip(statistics, values, strict=True)))
+        ColumnProfile(
+            name, ColumnType.NUMERIC, ColumnType.NUMERIC, rows, 0, **dict(zip(statistics, values, strict=True))
+        )
         for name, *values in zip(dense.names, *statistics.values(), strict=True)
     ]
 
@@ -423,7 +424,6 @@ def histogram_of(x: Floats) -> tuple[int, ...]:
 # Profiles of many columns of text at once, where the cells are words, or dates of one format. For a table of thousands
 # of columns and few rows, thirty calls of Polars for each would take most of the time.
 
-Counts: TypeAlias = npt.NDArray[np.int64]
 
 SEPARATED_DIGITS = rf"\d(?:[,.']|{SPACES_BETWEEN})\d"
 DIGIT_AND_LETTER = r"[0-9].*[A-DF-Za-df-z]|[A-DF-Za-df-z].*[0-9]"
@@ -449,9 +449,9 @@ def profile_texts(columns: Sequence[pl.Series], dialect: CsvDialect) -> dict[str
     distinct, top_values = _values([columns[j] for j in chosen.tolist()])
     profiles = {}
     for j, count, top in zip(chosen.tolist(), distinct, top_values, strict=True):
-        kind = Kind.DATE if are_dates[j] else Kind.CATEGORICAL
+        kind = ColumnType.DATE if are_dates[j] else ColumnType.CATEGORICAL
         if are_words[j] and are_phrases(columns[j], count):
-            kind = Kind.TEXT
+            kind = ColumnType.TEXT
         name, missing = columns[j].name, rows - int(present[j])
         profiles[name] = ColumnProfile(name, kind, kind, rows, missing, distinct=count, top_values=top)
     return profiles

@@ -23,7 +23,7 @@ from nncli.nn.program.program import Program, build
 from nncli.nn.program.values import Builder, Value, round_to
 from nncli.run_directory.monitoring.reference import Bins, CategoryBins, NumberBins, Reference, columns_of
 from nncli.targets.conformal import Lowered
-from nncli.targets.output_columns import Bounds, OutputNodes
+from nncli.targets.output_columns import IntervalNodes, OutputNodes
 from nncli.targets.target import Target
 
 
@@ -109,7 +109,7 @@ def lower_model(model: AnyModel, conformal: ConformalPredictor | None = None) ->
 
 def _lower_intervals(
     conformal: ConformalPredictor, members: Sequence[LoweredPredictions], precision: Precision
-) -> tuple[Bounds, ...]:
+) -> tuple[IntervalNodes, ...]:
     """The bounds of each level; the calibration must not depend on groups of rows."""
     weights = conformal.model.spec.weights if isinstance(conformal.model, Ensemble) else None
     quantiles = [member.quantiles for member in members if member.quantiles is not None]

@@ -10,12 +10,12 @@ from nncli.base.spec import non_defaults
 from nncli.base.text import escape_unprintable, format_number, join_quoted
 from nncli.config.loading import TABULAR, TEXTBOOK
 from nncli.config.yaml.writer import dump, dump_scalar
-from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.column_types import ColumnType
 from nncli.data.number_and_date_forms import PARENTHESES
 from nncli.data.profile import MAX_TOP_VALUES, ColumnProfile, Label
 from nncli.fitting.checks.column import percentage
 from nncli.fitting.table_summary import TableSummary
-from nncli.targets.kind import Setting
+from nncli.targets.kind import SettingRule
 from nncli.targets.orders import label_order
 from nncli.targets.target import TargetKind
 
@@ -25,7 +25,7 @@ MAX_WORD_LENGTH, MAX_VALUES_LENGTH, MAX_COMMENT_LENGTH = 32, 64, 240
 MAX_ALIGNED_WIDTH = 36
 """A key, its value and its comment."""
 
-TEXTBOOK_SETTINGS: tuple[Setting, ...] = (
+TEXTBOOK_SETTINGS: tuple[SettingRule, ...] = (
     ("layers", [64, 32], "units of each hidden layer; [] is a linear model"),
     ("activation", "relu", "activation of the hidden layers: relu, tanh, sigmoid, gelu …"),
     ("optimizer", "adam", "optimizer: adam, sgd, adamw, rmsprop …"),
@@ -162,7 +162,7 @@ def _feature_lines(summary: TableSummary) -> list[str]:
         text.append(f"  … and {len(kept) - MAX_COLUMN_LINES:,} more")
     example_column = next((column for column in kept if column.name not in requested), None)
     if example_column is not None:
-        kind = Kind.CATEGORICAL if example_column.kind.is_numeric else Kind.EMPTY
+        kind = ColumnType.CATEGORICAL if example_column.kind.is_numeric else ColumnType.EMPTY
         example = f"{dump_scalar(example_column.name)}: {kind}"
         has_section = requested or summary.ambiguous
         where = f"add under `columns`:  {example}" if has_section else f"add:  columns: {{{example}}}"
@@ -198,11 +198,11 @@ def _training_keys(
     summary: TableSummary, name: str, preset: str | None, quality: str | None, extra: Mapping[str, object]
 ) -> list[str]:
     """The lines of the most common keys of a training, and of alternatives as comments."""
-    active: list[Setting] = [
+    active: list[SettingRule] = [
         ("seed", 0, "random seed"),
         ("output", f"runs/{name}", "run directory; -2, -3 … is appended if it exists"),
     ]
-    inactive: list[Setting] = []
+    inactive: list[SettingRule] = []
     if preset == TEXTBOOK:
         validation = [("validation", 0.2, "share of validation rows")]
         active = [("preset", TEXTBOOK, "a plain network"), *TEXTBOOK_SETTINGS, *validation, *active]
@@ -239,7 +239,7 @@ def _training_keys(
     ]
 
 
-def _settings(settings: Iterable[Setting], indent: str = "") -> list[str]:
+def _settings(settings: Iterable[SettingRule], indent: str = "") -> list[str]:
     """Lines of `key: value  # comment`."""
     lines: list[tuple[str, str]] = []
     for key, value, comment in settings:

@@ -16,11 +16,11 @@ from nncli.base.text import json_safe
 from nncli.fitting.prepare.prepare import PreparedTraining
 from nncli.fitting.timing import time_steps
 from nncli.nn.batches.dataset import Dataset
-from nncli.nn.layers.base import TrainingContext
+from nncli.nn.inference.predictor import InferenceSession, block_rows_for
+from nncli.nn.layers.layer import TrainingContext
 from nncli.nn.network import LayerSize, layer_sizes
 from nncli.nn.optim.schedules import ConstantRate, PlateauState, TrainingLength
 from nncli.nn.parameters import Parameters, ParamGroup
-from nncli.nn.predictor import Predictor, block_rows_for
 from nncli.nn.training.arguments import TrainingArguments
 from nncli.nn.training.divergence import CLIP, LOWER_RATE
 from nncli.nn.training.epoch import DivergedError
@@ -177,7 +177,7 @@ def _validation_seconds(prepared: PreparedTraining) -> float:
         return 0.0
     X, codes = validation.dataset.X, validation.dataset.codes
     parameters, rows = network.initialize(np.random.default_rng(0)), block_rows_for(len(X))
-    predictor = Predictor(network, parameters, network.precision, block_rows=rows)
+    predictor = InferenceSession(network, parameters, network.precision, block_rows=rows)
     n = min(MAX_ROWS, len(X))
     predictor.run(X[:1], codes[:1])
     start = time.perf_counter()

@@ -12,7 +12,7 @@ from nncli.base.findings import Finding, of_error, ordered
 from nncli.base.scratch import Scratch
 from nncli.config.schema import Config
 from nncli.data.profile import ColumnProfile
-from nncli.fitting.checks.column import Column, SplitTable
+from nncli.fitting.checks.column import SplitColumn, SplitTable
 from nncli.fitting.checks.notes import table_reading
 from nncli.fitting.checks.rows import (
     check_features,
@@ -63,7 +63,7 @@ def check_table(config: Config, on_stage: Callable[[str], None] = lambda line: N
         except (ConfigError, DataError) as error:
             return TableReport(of_error(error))
         config = resolve_members(config, len(table))
-        split, targets = SplitTable(table, np.arange(len(table)), table, np.empty(0, np.int64)), list[Column]()
+        split, targets = SplitTable(table, np.arange(len(table)), table, np.empty(0, np.int64)), list[SplitColumn]()
         try:
             loss = infer_loss(config, table.columns(config.data.target))[0]
             config, kind = with_losses(config, loss), kind_of(loss)

@@ -23,23 +23,23 @@ from nncli.config.yaml.document import Document
 from nncli.data.columns.parsing import read_numbers, read_text, unit_of
 from nncli.data.columns.spellings import yes_of
 from nncli.data.dialect import CsvDialect
-from nncli.data.encoders.kinds import Kind, infer_kind
+from nncli.data.encoders.column_types import ColumnType, infer_kind
 from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key, profile
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_chunks
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.data.table import Table
 from nncli.fitting.checks.column_values import group_like
-from nncli.fitting.checks.kinds import MAX_LEVELS, are_labels, kinds_not_supported, ordered_levels
 from nncli.fitting.checks.notes import class_orders, dates_as_categories, removed_units, short_years, table_reading
 from nncli.fitting.checks.rows import groups_in_time, random_split, time_feature
 from nncli.fitting.checks.target import positive_class, positive_class_note
+from nncli.fitting.checks.unsupported_kinds import MAX_LEVELS, are_labels, kinds_not_supported, ordered_levels
 from nncli.fitting.prepare.fit import MIN_ROWS_PER_CLASS, are_class_ids, infer_loss
 from nncli.fitting.prepare.load import drop_missing_targets, load_table, table_copies
-from nncli.nn.losses import MSE, BinaryCrossEntropy, Loss
-from nncli.targets.base import FitOptions, rows_with_target
+from nncli.nn.losses import BinaryCrossEntropyLoss, Loss, MSELoss
 from nncli.targets.orders import in_order
 from nncli.targets.target import TargetKind, kind_of
+from nncli.targets.target_base import FitOptions, rows_with_target
 
 USUAL_TARGETS = ("target", "label", "labels", "class", "y", "outcome", "response")
 TARGET_WORD = re.compile(
@@ -108,7 +108,7 @@ class TableSummary:
         return tuple(
             replace(column, kind=kinds[column.name]) if column.name in kinds else column
             for column in self.columns
-            if kinds.get(column.name) is not Kind.EMPTY and (column.recommended or self._is_requested(column))
+            if kinds.get(column.name) is not ColumnType.EMPTY and (column.recommended or self._is_requested(column))
         )
 
     @cached_property
@@ -176,9 +176,9 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
     names = data.features or [name for name in table.header.names if name not in data.excluded]
     targets = profile(table, data.target)
     if any(target.na_spellings or target.thousands for target in targets):  # the table is read again
-        return TableSummary(data, kind_of(MSE()), False, targets, (), 0, len(table), 0, ())
+        return TableSummary(data, kind_of(MSELoss()), False, targets, (), 0, len(table), 0, ())
     if config.loss is None and config.output_activation is None and are_labels(table, data.target):
-        config = config.model_copy(update={"loss": BinaryCrossEntropy()})
+        config = config.model_copy(update={"loss": BinaryCrossEntropyLoss()})
     rows = drop_missing_targets(table, config, every=False)
     seen = rows.columns(data.target)
     loss, of_targets = infer_loss(config, seen)
@@ -228,7 +228,7 @@ def _proposed_loss(config: Config, targets: Table, loss: Loss) -> tuple[str, str
     name = config.data.target[0]
     if config.loss is not None or len(config.data.target) > 1:
         return None
-    is_number = infer_kind(targets, name) is Kind.NUMERIC
+    is_number = infer_kind(targets, name) is ColumnType.NUMERIC
     y = read_numbers(targets, name, unit_of(targets, name)) if is_number else np.empty(0)
     if (proposed := loss.alternative(y)) is not None:
         return proposed
@@ -280,14 +280,16 @@ def _groups(data: DataSection, columns: Sequence[ColumnProfile]) -> list[Finding
 def _note_time(config: Config, columns: Sequence[ColumnProfile]) -> list[Finding]:
     """Notes on the split in time, or on a random split of rows with dates."""
     features = [column for column in columns if column.recommended]
-    dates = [column.name for column in features if column.kind is Kind.DATE]
+    dates = [column.name for column in features if column.kind is ColumnType.DATE]
     names = [column.name for column in features]
     notes = (time_feature(config, names, dates), groups_in_time(config), random_split(config, dates))
     return [finding for finding in notes if finding]
 
 
 def _are_integer_classes(table: Table, name: str) -> bool:
-    return infer_kind(table, name) is Kind.NUMERIC and are_class_ids(read_numbers(table, name, unit_of(table, name)))
+    return infer_kind(table, name) is ColumnType.NUMERIC and are_class_ids(
+        read_numbers(table, name, unit_of(table, name))
+    )
 
 
 def _with_features(summary: TableSummary) -> TableSummary:
@@ -299,7 +301,7 @@ def _with_features(summary: TableSummary) -> TableSummary:
     if summary.kept:
         return summary
     columns = tuple(
-        replace(column, label=Kind.NUMERIC, recommended=True, reason="") if _is_row_number(column) else column
+        replace(column, label=ColumnType.NUMERIC, recommended=True, reason="") if _is_row_number(column) else column
         for column in summary.columns
     )
     if any(column.recommended for column in columns):
@@ -314,7 +316,7 @@ def _with_features(summary: TableSummary) -> TableSummary:
 
 def _is_row_number(column: ColumnProfile) -> bool:
     """Whether a column holds different numbers in all rows without being named like a key."""
-    return column.label is Label.ID and column.kind is Kind.NUMERIC and not is_named_like_a_key(column.name)
+    return column.label is Label.ID and column.kind is ColumnType.NUMERIC and not is_named_like_a_key(column.name)
 
 
 def _no_target_error(source: TableSource, dialect: CsvDialect) -> UsageError:

@@ -34,7 +34,7 @@ from nncli.fitting.prepare.load import select_rows
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
 from nncli.models.scores import MAX_TRAINING_ROWS
 from nncli.nn.batches.dataset import Dataset
-from nncli.nn.predictor import Predictor
+from nncli.nn.inference.predictor import InferenceSession
 from nncli.nn.training.arguments import TrainingArguments
 from nncli.nn.training.epoch import DivergedError, LoopSignal
 from nncli.nn.training.loop import fit
@@ -108,7 +108,7 @@ def full_batches(arguments: TrainingArguments, dataset: Dataset) -> Dataset:
 def seconds_per_prediction(arguments: TrainingArguments, dataset: Dataset) -> float:
     """The seconds in which the network predicts a row."""
     network = arguments.network
-    predictor = Predictor(network, network.initialize(np.random.default_rng(0)), network.precision)
+    predictor = InferenceSession(network, network.initialize(np.random.default_rng(0)), network.precision)
     span = slice(0, min(MAX_ROWS, len(dataset)))
     X, codes = np.array(dataset.X[span]), np.array(dataset.codes[span])
     with np.errstate(all="ignore"):
@@ -287,7 +287,7 @@ MIN_FOLDS = 4
 MEASURED_SHARE = 0.02
 """The share of the time limit for which steps are timed, so that other work of the machine counts."""
 
-Measure = Callable[[Config, ColumnStore, int, float, float], Measurement]
+StepMeasure = Callable[[Config, ColumnStore, int, float, float], Measurement]
 
 
 @dataclass(frozen=True)
@@ -354,7 +354,7 @@ def with_most_epochs(work: Workload, config: Config, outputs: int) -> Workload:
 
 
 def plan_within(
-    limit: TimeLimit, config: Config, table: ColumnStore, reading: float, measure: Measure = measure
+    limit: TimeLimit, config: Config, table: ColumnStore, reading: float, measure: StepMeasure = measure
 ) -> TrainingPlan:
     """The plan of a training on the loaded `table` that fits into the time limit, `reading` seconds for each reading.
 

@@ -22,10 +22,10 @@ from nncli.data.table import Table
 from nncli.models.model import FORMAT, Model, ModelSpec, Version, hash_rows
 from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Mask
+from nncli.nn.inference.predictor import MemberInput
 from nncli.nn.inference.small_blocks import MAX_ROWS
+from nncli.nn.inference.stacked_predictor import MemberPredictor
 from nncli.nn.losses import Loss
-from nncli.nn.member_predictor import MemberPredictor
-from nncli.nn.predictor import Input
 from nncli.targets.decision import Decision
 from nncli.targets.head import Head
 from nncli.targets.target import Target, TargetKind, kind_of
@@ -129,7 +129,10 @@ class Ensemble:
         encoded = [each[i] for i in self.encoded_as]
         with limit_blas_threads(1):
             outputs = self._member_predictor.run(
-                [Input(member.inputs(rows.X), rows.codes) for member, rows in zip(self.members, encoded, strict=True)]
+                [
+                    MemberInput(member.inputs(rows.X), rows.codes)
+                    for member, rows in zip(self.members, encoded, strict=True)
+                ]
             )
         decoded = [
             member.decode(Z, rows.context) for member, Z, rows in zip(self.members, outputs, encoded, strict=True)

@@ -26,9 +26,9 @@ from nncli.models.predictions import Predictions
 from nncli.models.scores import ScoredRows
 from nncli.nn.arrays import Precision, RowIndices
 from nncli.nn.losses import Loss
-from nncli.targets.base import Truth
 from nncli.targets.decision import Decision
 from nncli.targets.target import Target
+from nncli.targets.target_base import Truth
 
 MAX_ROWS = 1_000_000
 """Of more rows a random sample is kept."""

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from nncli.base.threads import limit_blas_threads
@@ -20,7 +19,7 @@ from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel, Ensemble, shared_anomalies
 from nncli.models.model import Model
 from nncli.models.predictions import Predictions
-from nncli.nn.arrays import Codes
+from nncli.nn.arrays import Codes, Floats
 from nncli.targets.target import Target
 
 MIN_ROWS = 4_096
@@ -33,8 +32,6 @@ ROUNDING = 1e-6
 """A limit of the errors of probabilities in float64, rounded to float32."""
 MIN_PROBABILITY = 1e-30
 """Below it, rounding to float32 may change a probability so much that a temperature makes it matter."""
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

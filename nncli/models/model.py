@@ -27,11 +27,11 @@ from nncli.data.table import Table
 from nncli.models.predictions import Predictions
 from nncli.nn.arrays import DIRECTIONS, Array, Codes, Direction, Mask, Matrix
 from nncli.nn.batches.dataset import Dataset
+from nncli.nn.inference.predictor import BLOCK_ROWS, InferenceSession
 from nncli.nn.inference.small_blocks import MAX_ROWS
 from nncli.nn.losses import Loss
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
-from nncli.nn.predictor import BLOCK_ROWS, Predictor
 from nncli.targets.decision import Decision
 from nncli.targets.head import Head
 from nncli.targets.target import Target
@@ -116,10 +116,10 @@ class Model:
         return hash_rows(self.spec.encoder, self.spec.target, table)
 
     @cached_property
-    def predictor(self) -> Predictor:
+    def predictor(self) -> InferenceSession:
         """The network in prediction mode, for `inputs`."""
         network = self.spec.network.model_copy(update={"offset": None}) if self._omits_offset else self.spec.network
-        return Predictor(network, self.parameters, final=True)
+        return InferenceSession(network, self.parameters, final=True)
 
     @property
     def _omits_offset(self) -> bool:
@@ -162,7 +162,7 @@ class Model:
         """Predict every row of a table, in order. The target column is not needed; other columns are ignored.
 
         Threads may predict at the same time. A row's prediction has the same bits whatever the other rows are; see
-        nncli/nn/predictor.py.
+        nncli/nn/inference/predictor.py.
 
         Raises:
             DataError: a column is missing, or a cell of a numeric column is not a number.

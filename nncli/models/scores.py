@@ -14,7 +14,6 @@ from nncli.data.encoders.row_context import RowContext
 from nncli.models.predictions import Predictions
 from nncli.nn.arrays import RowIndices
 from nncli.nn.losses import Loss
-from nncli.targets.base import Scores, Truth
 from nncli.targets.decision import Decision, constant_decision
 from nncli.targets.metrics.amounts import GINI
 from nncli.targets.metrics.bootstrap import BootstrapResampler, ConfidenceInterval, Samples
@@ -31,6 +30,7 @@ from nncli.targets.metrics.registry import (
     with_class,
 )
 from nncli.targets.target import Target
+from nncli.targets.target_base import Scores, Truth
 
 S = TypeVar("S", bound=ScoreValues)
 
@@ -117,7 +117,7 @@ def to_json(scores: Scores) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Averaging:
-    """The expected gain from the out-of-fold predictions to the mean of all members; see metrics/calibration.py.
+    """The expected gain from the out-of-fold predictions to the mean of all members: metrics/temperature_scaling.py.
 
     `factors` are those of the mean squared error of each target, or the one of the log loss, which is also used for
     error rates. `rows` were held out by several members.

@@ -15,12 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[np.floating[Any]]
+AnyArray: TypeAlias = npt.NDArray[Any]
 Floats: TypeAlias = npt.NDArray[np.float64]
 """Values of a column (rows,), or several columns of them."""
 Matrix: TypeAlias = npt.NDArray[np.floating[Any]]
 """Encoded features (rows, width), float32 or float64."""
 Codes: TypeAlias = npt.NDArray[np.int64]
 """Categories, classes, groups or folds as whole numbers (rows,)."""
+Counts: TypeAlias = npt.NDArray[np.int64]
+"""How many there are of each."""
 RowIndices: TypeAlias = npt.NDArray[np.int64]
 """Positions of rows, from 0."""
 BytePositions: TypeAlias = npt.NDArray[np.int64]

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.nn.arrays import Array, Codes
-from nncli.nn.layers.base import TrainingContext
+from nncli.nn.layers.layer import TrainingContext
 from nncli.nn.losses import LossBase
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters

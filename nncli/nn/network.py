@@ -17,12 +17,12 @@ from nncli.nn.activations import Activation, Identity
 from nncli.nn.arrays import Array, BoundLayer, Codes, Precision, Sign
 from nncli.nn.embeddings import Embedding, bind_categorical, bind_numeric, bind_numeric_forward
 from nncli.nn.initializers import Initializer
-from nncli.nn.layers.base import TrainingContext, Units, watch_output
 from nncli.nn.layers.dense import Dense, Parametrization
+from nncli.nn.layers.layer import TrainingContext, Units, watch_output
 from nncli.nn.layers.residual import Layer
 from nncli.nn.layers.sequential import Sequential
 from nncli.nn.numeric_embeddings import NumericEmbedding
-from nncli.nn.parameters import Bounds, Parameters, ParamGroup, ParamLayout, ParamSpec, ParamViews, with_prefix
+from nncli.nn.parameters import ParameterBounds, Parameters, ParamGroup, ParamLayout, ParamSpec, ParamViews, with_prefix
 from nncli.nn.program.values import Value, floor, join
 from nncli.nn.split_points import split_points
 
@@ -152,7 +152,7 @@ class Network(Spec):
         low, high = self.layout.empty(self.precision), self.layout.empty(self.precision)
         low.theta.fill(-np.inf)
         high.theta.fill(np.inf)
-        bounds, embedded, width = Bounds(low.by_name, high.by_name), self.embedded_numeric, 1
+        bounds, embedded, width = ParameterBounds(low.by_name, high.by_name), self.embedded_numeric, 1
         if self.numeric_embedding and embedded:
             width = self.numeric_embedding.out_features
             try:

@@ -18,7 +18,7 @@ from pydantic import Field
 from nncli.base.spec import NameShorthand, NonNegativeInt, PositiveInt, PositiveSetting, Spec
 from nncli.nn.arrays import Array, BoundLayer, Mask
 from nncli.nn.initializers import InitializerBase, Normal, Uniform, Zeros
-from nncli.nn.parameters import Bounds, ParamGroup, ParamSpec, ParamViews
+from nncli.nn.parameters import ParameterBounds, ParamGroup, ParamSpec, ParamViews
 from nncli.nn.program.values import Value, cos, join, maximum, minimum
 from nncli.nn.split_points import SplitPoint
 
@@ -62,7 +62,7 @@ class NumericEmbeddingBase(Spec):
     def init_from_data(self, p: ParamViews, X: Array, splits: Sequence[SplitPoint] = ()) -> None:
         """Initialize the data-dependent part of the parameters p from X (rows, columns) and splits of its columns."""
 
-    def bound(self, bounds: Bounds, monotone: Mask) -> None:
+    def bound(self, bounds: ParameterBounds, monotone: Mask) -> None:
         """Narrow the bounds of the parameters so that the units of the `monotone` columns (columns,) never fall.
 
         Raises:
@@ -242,7 +242,7 @@ class PiecewiseLinear(NumericEmbeddingBase):
             ParamSpec("edges", (columns, self.bins + 1), ParamGroup.STATISTIC, _Even()),
         )
 
-    def bound(self, bounds: Bounds, monotone: Mask) -> None:
+    def bound(self, bounds: ParameterBounds, monotone: Mask) -> None:
         bounds.low["slope"][monotone] = 0.0
         bounds.low["weight"][monotone] = 0.0
 

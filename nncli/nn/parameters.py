@@ -20,15 +20,15 @@ ParamViews = Mapping[str, Array]
 
 
 @dataclass(frozen=True)
-class Bounds:
+class ParameterBounds:
     """The lowest and the highest value of each parameter, by its name: infinite where it is free."""
 
     low: ParamViews
     high: ParamViews
 
-    def within(self, prefix: str) -> Bounds:
+    def within(self, prefix: str) -> ParameterBounds:
         """The bounds of the parameters whose names begin with `prefix.`, by the rest of their names."""
-        return Bounds(with_prefix(self.low, prefix), with_prefix(self.high, prefix))
+        return ParameterBounds(with_prefix(self.low, prefix), with_prefix(self.high, prefix))
 
 
 class ParamGroup(IntEnum):

@@ -31,7 +31,7 @@ from nncli.run_directory.filenames import (
 )
 
 RunStatus = Literal["done", "stopped", "failed", "running", "killed", "damaged", "pruned"]
-Kind = Literal["network", "ensemble", "cross-validation", "search"]
+RunKind = Literal["network", "ensemble", "cross-validation", "search"]
 Json: TypeAlias = dict[str, Any]
 T = TypeVar("T")
 
@@ -69,7 +69,7 @@ class RunInfo:
     """
 
     path: Path
-    kind: Kind
+    kind: RunKind
     status: RunStatus
     metric: str | None = None
     value: float | None = None
@@ -140,7 +140,7 @@ def _find_runs(folder: Path, depth: int) -> Iterator[Path]:
 
 def info_of(path: Path) -> RunInfo:
     """The information on the run, cross-validation or search at `path`."""
-    kind: Kind = "network"
+    kind: RunKind = "network"
     try:
         if (path / SEARCH).is_file():
             kind = "search"

@@ -77,8 +77,8 @@ __all__ = [
     "SNAPSHOTS",
     "TRAINING_ROWS",
     "WEIGHTS",
+    "DataFile",
     "DataRecord",
-    "FileRecord",
     "Lengthening",
     "Machine",
     "Manifest",
@@ -109,7 +109,7 @@ def snapshot_file(epoch: int) -> str:
     return f"{SNAPSHOTS}/{epoch:06d}.safetensors"
 
 
-class FileRecord(Spec):
+class DataFile(Spec):
     """One of several files of a table: its path and the SHA-256 of its bytes."""
 
     path: str
@@ -124,7 +124,7 @@ class DataRecord(TableSource):
 
     sha256: str | None
     rows: int
-    files: tuple[FileRecord, ...] = ()
+    files: tuple[DataFile, ...] = ()
 
 
 class TeacherRecord(Spec):

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp
 from nncli.base.credentials import redacted
 from nncli.serving.batching import predicted_of
 from nncli.serving.connections import Connections, HttpLimits, RequestResponse
-from nncli.serving.metrics.registry import OTHER
+from nncli.serving.metrics.prometheus import OTHER
 from nncli.serving.middleware import (
     AccessControl,
     ModelVersionHeader,

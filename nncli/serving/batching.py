@@ -58,7 +58,7 @@ class PredictionRequest(Protocol):
 
 
 @dataclass(frozen=True)
-class Predicted:
+class PredictedBatch:
     """The model that a request asked, the version that answered, and the number of rows if they could be read."""
 
     model: str
@@ -66,14 +66,14 @@ class Predicted:
     rows: int | None
 
 
-def predicted_of(scope: Scope) -> Predicted | None:
+def predicted_of(scope: Scope) -> PredictedBatch | None:
     """What was predicted for a request; None if nothing was."""
     predicted = scope.get("state", {}).get(PREDICTED)
-    assert predicted is None or isinstance(predicted, Predicted)
+    assert predicted is None or isinstance(predicted, PredictedBatch)
     return predicted
 
 
-def set_predicted(scope: Scope, predicted: Predicted) -> None:
+def set_predicted(scope: Scope, predicted: PredictedBatch) -> None:
     """Note what was predicted for a request, for its headers and the access log."""
     scope.setdefault("state", {})[PREDICTED] = predicted
 
@@ -468,7 +468,7 @@ class Batcher:
             raise
         finally:
             if scope is not None:
-                set_predicted(scope, Predicted(slot.name, job.model_version, job.rows))
+                set_predicted(scope, PredictedBatch(slot.name, job.model_version, job.rows))
 
     def close(self) -> None:
         """Refuse further requests, answer what waits, and end the threads."""

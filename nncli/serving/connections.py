@@ -26,9 +26,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from nncli.serving.options import ServerOptions
 from nncli.serving.problems import REASON, Problem, ProblemError, busy, problem_response
 from nncli.serving.process.listeners import limit_of_open_files
+from nncli.serving.server_options import ServerOptions
 
 STOP_GRACE = 1.0
 """How long, in seconds, a connection without a request stays open once the server stops: one may be on its way."""
@@ -207,13 +207,13 @@ class Connections:
         self.app: ASGIApp = cast("Any", self.config.loaded_app)
         self.state = ServerState()
         self.bodies, self.answers = MemoryBudget(limits.memory), MemoryBudget(limits.memory)
-        self.idle: dict[Connection, None] = {}
+        self.idle: dict[HttpConnection, None] = {}
         self.is_draining = False
 
     @property
-    def open(self) -> set[Connection]:
+    def open(self) -> set[HttpConnection]:
         """All connections."""
-        return cast("set[Connection]", self.state.connections)
+        return cast("set[HttpConnection]", self.state.connections)
 
     def set_date(self) -> None:
         """Let answers from now on have the present time in their header Date."""
@@ -255,7 +255,7 @@ class Phase(Enum):
     LINGERING = auto()
 
 
-class Connection(H11Protocol):
+class HttpConnection(H11Protocol):
     """The protocol of one connection."""
 
     def __init__(self, connections: Connections) -> None:
@@ -590,7 +590,7 @@ class Body:
 class _Ending:
     """The transport of a connection, as uvicorn has it: what it closes ends in order."""
 
-    def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
+    def __init__(self, transport: asyncio.Transport, connection: HttpConnection) -> None:
         self.transport, self._connection = transport, connection
 
     def __getattr__(self, name: str) -> Any:

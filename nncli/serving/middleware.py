@@ -15,8 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from nncli.serving.answers import NOTES_HEADER
 from nncli.serving.batching import TOO_MANY, Batcher, predicted_of
 from nncli.serving.models.reload import ModelSlots
-from nncli.serving.options import ServerOptions, Token
 from nncli.serving.problems import Problem, ProblemError, problem_response
+from nncli.serving.server_options import BearerToken, ServerOptions
 
 WITHOUT_TOKEN = re.compile(r"/(health(/live|/ready)?|ping|v2/health/(live|ready)|docs|(models/[^/]+/)?)")
 """Paths that need no token: probes, which say nothing about the models, and pages, which ask for it themselves."""
@@ -113,14 +113,14 @@ def allows(allowed: bytes, origin: bytes) -> bool:
     return allowed in (b"*", origin.lower())
 
 
-def has_token(headers: Headers, token: Token) -> bool:
+def has_token(headers: Headers, token: BearerToken) -> bool:
     """Whether the headers of a request have `Authorization: Bearer TOKEN`, once."""
     values = [value for name, value in headers if name == b"authorization"]
     scheme, _, credentials = values[0].partition(b" ") if len(values) == 1 else (b"", b"", b"")
     return token.matches(credentials.strip(b" ")) and scheme.lower() == b"bearer"
 
 
-def _token_problem(headers: Headers, token: Token) -> Problem | None:
+def _token_problem(headers: Headers, token: BearerToken) -> Problem | None:
     if has_token(headers, token):
         return None
     is_missing = all(name != b"authorization" for name, _ in headers)

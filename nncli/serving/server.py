@@ -13,9 +13,8 @@ from nncli.base.errors import Advice, NncliError, UseOption
 from nncli.base.native_stderr import native_text_to
 from nncli.base.threads import limit_blas_threads
 from nncli.serving.app import connections_of
-from nncli.serving.connections import STOP_GRACE, Connection
+from nncli.serving.connections import STOP_GRACE, HttpConnection
 from nncli.serving.models.reload import ModelSlot, ModelSlots, Reloader, warn_of_unfinished
-from nncli.serving.options import ServerOptions
 from nncli.serving.process.listeners import (
     BACKLOG,
     bind_listeners,
@@ -27,6 +26,7 @@ from nncli.serving.process.listeners import (
 )
 from nncli.serving.process.log import ALWAYS, LOG, dropped_line, log_native_text, log_to_stderr, writing_on_a_thread
 from nncli.serving.process.signals import notify, short_pauses, signals_while_loading, signals_while_serving
+from nncli.serving.server_options import ServerOptions
 from nncli.serving.state import ServerState
 
 SECONDS_BETWEEN_DATES = 1.0
@@ -89,7 +89,7 @@ class PredictionServer:
         self._connections.set_date()
         loop = asyncio.get_running_loop()
         servers = [
-            await loop.create_server(lambda: Connection(self._connections), sock=sock, backlog=BACKLOG)
+            await loop.create_server(lambda: HttpConnection(self._connections), sock=sock, backlog=BACKLOG)
             for sock in sockets
         ]
         self._reloader.start()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from nncli.serving.batching import Batcher
-from nncli.serving.metrics.registry import Metrics
+from nncli.serving.metrics.prometheus import Metrics
 from nncli.serving.models.reload import ModelSlots
-from nncli.serving.options import ServerOptions
+from nncli.serving.server_options import ServerOptions
 
 
 @dataclass

@@ -20,24 +20,14 @@ from nncli.api.load import Loaded
 from nncli.base.errors import DataError, RunError, UsageError
 from nncli.base.option import ConformityScore, refuses_old_names
 from nncli.base.text import free_name
-from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictions
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.models.read_table import table_of
+from nncli.nn.arrays import AnyArray
 from nncli.run_directory.manifest import HISTORY
 from nncli.run_directory.run import from_bytes
-from nncli.sklearn.training import Columns, Request, calibrate_packed, fit, load_packed
-from nncli.sklearn.validation import (
-    Array,
-    class_cells,
-    classes,
-    features,
-    labels,
-    numbers,
-    one_level,
-    survival,
-    weights,
-)
-from nncli.targets.base import present
+from nncli.sklearn.training import Request, TargetColumns, calibrate_packed, fit, load_packed
+from nncli.sklearn.validation import class_cells, classes, features, labels, numbers, one_level, survival, weights
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.conformal import Interval, LowerBounds, PredictionSets
 from nncli.targets.labels import MultilabelTarget
@@ -45,6 +35,7 @@ from nncli.targets.metrics.survival import comparable_pairs
 from nncli.targets.number import RegressionTarget
 from nncli.targets.survival import SurvivalCurve, SurvivalTarget
 from nncli.targets.target import TargetKind
+from nncli.targets.target_base import present
 
 NOT_KEYS = ("config", "n_jobs", "random_state")
 LARGEST_SEED = 2**31 - 1
@@ -159,7 +150,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         parameters["workers"] = "auto" if self.n_jobs == -1 else self.n_jobs or 1
         seed, fixed = self.random_state, isinstance(self.random_state, int | np.integer)
         parameters["seed"] = seed if fixed else check_random_state(seed).randint(LARGEST_SEED)
-        fitted = fit(Request(self.config, parameters, kind or self._kind), table, Columns(target, weight))
+        fitted = fit(Request(self.config, parameters, kind or self._kind), table, TargetColumns(target, weight))
         self.run_files_, self.n_iter_, self.notes_ = fitted.files, fitted.epochs, fitted.notes
         self._loaded = fitted.model
 
@@ -235,7 +226,7 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
         self._train(frame, target, sample_weight, class_weight=weight)
         return self
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: Any) -> AnyArray:
         """The class of each row of X, (rows,), or an indicator matrix of its labels, (rows, labels)."""
         P = self.predict_proba(X)
         rule = self._loaded.model.spec.target.decision_rule
@@ -244,7 +235,7 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
         of_labels = np.array(self._label_positions())
         return np.asarray(self.classes_[of_labels[rule.codes(P[:, of_labels], None)]])
 
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: Any) -> AnyArray:
         """The probability of each of `classes_`, (rows, classes); 0 for a class without weighted training rows.
 
         Of labels, the probability of each, (rows, labels).
@@ -259,7 +250,7 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
     @refuses_old_names
     def predict_set(
         self, X: Any, prediction_set: float = 0.9, *, conformity_score: ConformityScore = "lac", per_class: bool = False
-    ) -> Array:
+    ) -> AnyArray:
         """The classes that cannot be excluded: a mask (rows, classes) in the order of `classes_`.
 
         A set is expected to hold the true class of a share `prediction_set` of new rows, or, with `per_class`, of each
@@ -310,14 +301,14 @@ class NNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-le
         self._train(frame, target, sample_weight)
         return self
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: Any) -> AnyArray:
         """The predictions for X, in the shape of y: (rows,) or (rows, targets)."""
         frame = self._predict(X)
         Y = frame[[name for name in frame.columns if name.startswith("prediction")]].to_numpy()
         return np.asarray(Y[:, 0] if self._is_flat else Y)
 
     @refuses_old_names
-    def predict_interval(self, X: Any, interval: float = 0.9) -> tuple[Array, Array]:
+    def predict_interval(self, X: Any, interval: float = 0.9) -> tuple[AnyArray, AnyArray]:
         """The lower and upper bounds of prediction intervals, each in the shape of y.
 
         An interval is expected to hold the true number of a share `interval` of new rows, for each target; see
@@ -329,7 +320,7 @@ class NNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-le
         (bounds,) = self._calibrated(X, UncertaintyOptions(interval=one_level(interval))).of_type(Interval)
         return (bounds.lower[:, 0], bounds.upper[:, 0]) if self._is_flat else (bounds.lower, bounds.upper)
 
-    def predict_quantiles(self, X: Any) -> Array:
+    def predict_quantiles(self, X: Any) -> AnyArray:
         """The quantiles of the loss `quantiles` for X, (rows, levels) or (rows, targets, levels), in ascending order.
 
         Raises:
@@ -356,8 +347,8 @@ class SurvivalFunction:
     `y` (times,) are the probabilities at the times `x` (times,). Between these the hazard is constant.
     """
 
-    x: Array
-    y: Array
+    x: AnyArray
+    y: AnyArray
     curve: SurvivalCurve
 
     def __call__(self, time: Any) -> Any:
@@ -395,12 +386,12 @@ class NNSurvivalAnalysis(Estimator):
     def _curve(self) -> SurvivalCurve:
         return present(self._loaded.model.spec.target.curve)
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: Any) -> AnyArray:
         """The risk (rows,) of each row, higher for earlier events: the sum of its cumulative hazards."""
         S = self.predict_survival_function(X, return_array=True)
         return self._curve.risk(S)
 
-    def predict_survival_function(self, X: Any, return_array: bool = False) -> Array:
+    def predict_survival_function(self, X: Any, return_array: bool = False) -> AnyArray:
         """The survival functions (rows,) of the rows; as an array, their values (rows, times) at `unique_times_`."""
         S = self._predict(X, proba=True).drop("prediction").to_numpy().astype(np.float64)
         if return_array:
@@ -409,11 +400,11 @@ class NNSurvivalAnalysis(Estimator):
         functions[:] = [SurvivalFunction(self.unique_times_, row, curve) for row in S]
         return functions
 
-    def predict_median(self, X: Any) -> Array:
+    def predict_median(self, X: Any) -> AnyArray:
         """The times (rows,) until which half of such rows have the event; infinite after the last event of the fit."""
         return np.asarray(self._predict(X)["prediction"].fill_null(np.inf).to_numpy())
 
-    def predict_lower_bound(self, X: Any, interval: float = 0.9) -> Array:
+    def predict_lower_bound(self, X: Any, interval: float = 0.9) -> AnyArray:
         """The lower bounds (rows,) of the times: a share `interval` of new rows is expected to have a later event.
 
         See docs/howto/survival.md.

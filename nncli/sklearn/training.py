@@ -26,8 +26,8 @@ from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import read
 from nncli.data.dialect import DEFAULT_MISSING_VALUES
 from nncli.fitting.train.events import Finished, MembersStarted, Started
-from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.models.ensemble import AnyModel
 from nncli.nn.training.epoch import DivergedError
 from nncli.run_directory.run import Run, from_bytes, to_bytes
@@ -36,7 +36,7 @@ from nncli.targets.target import TargetKind, kind_of
 
 
 @dataclass(frozen=True)
-class Columns:
+class TargetColumns:
     """The target columns of a training table, and the name of its sample weight column."""
 
     target: pl.DataFrame
@@ -66,7 +66,7 @@ class Request:
     parameters: Mapping[str, object]
     kind: TargetKind
 
-    def config_of(self, table: str, columns: Columns) -> Config:
+    def config_of(self, table: str, columns: TargetColumns) -> Config:
         """The configuration of a training on `table`, with the default loss of the task.
 
         The default quality of the preset tabular is `fast`: an ensemble of 4.
@@ -123,7 +123,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-def fit(request: Request, frame: pl.DataFrame, columns: Columns) -> Fitted:
+def fit(request: Request, frame: pl.DataFrame, columns: TargetColumns) -> Fitted:
     """Train on a frame that holds features, target and sample weights.
 
     Raises:

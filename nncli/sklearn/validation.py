@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
@@ -13,8 +12,8 @@ from sklearn.utils.validation import validate_data
 
 from nncli.base.errors import DataError
 from nncli.data.formats.dataframes import as_polars, from_array, is_pandas
+from nncli.nn.arrays import AnyArray
 
-Array: TypeAlias = npt.NDArray[Any]
 MIN_ROWS = 2
 
 
@@ -52,7 +51,7 @@ def names_of(estimator: Any) -> list[str]:
     return [f"x{j}" for j in range(estimator.n_features_in_)]
 
 
-def numbers(estimator: Any, y: Any) -> Array:
+def numbers(estimator: Any, y: Any) -> AnyArray:
     """Validate a regression target: (rows,) or (rows, targets).
 
     Raises:
@@ -62,7 +61,7 @@ def numbers(estimator: Any, y: Any) -> Array:
     return np.asarray(check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=estimator))
 
 
-def classes(estimator: Any, y: Any) -> tuple[Array, Array]:
+def classes(estimator: Any, y: Any) -> tuple[AnyArray, AnyArray]:
     """Validate class labels: the sorted classes, and each row's index among them (rows,).
 
     Raises:
@@ -76,7 +75,7 @@ def classes(estimator: Any, y: Any) -> tuple[Array, Array]:
     return unique_labels, codes
 
 
-def labels(estimator: Any, y: Any) -> Array | None:
+def labels(estimator: Any, y: Any) -> AnyArray | None:
     """Validate an indicator matrix (rows, labels) of 0 and 1, NaN for a missing label; None if y is of one column.
 
     Raises:
@@ -91,7 +90,7 @@ def labels(estimator: Any, y: Any) -> Array | None:
     return np.asarray(Y)
 
 
-def survival(estimator: Any, y: Any) -> tuple[Array, Array]:
+def survival(estimator: Any, y: Any) -> tuple[AnyArray, AnyArray]:
     """Validate a structured array of times to an event: whether each row (rows,) has the event, and its time.
 
     Raises:
@@ -118,7 +117,7 @@ def _require(estimator: Any, y: Any) -> None:
         raise ValueError(f"This {name} estimator requires y to be passed, but the target y is None.")
 
 
-def weights(sample_weight: Any, rows: pl.DataFrame | Array) -> Array | None:
+def weights(sample_weight: Any, rows: pl.DataFrame | AnyArray) -> AnyArray | None:
     """Validate sample weights (rows,), or None.
 
     Raises:
@@ -148,7 +147,7 @@ def one_level(level: Any) -> float:
     return level  # type: ignore[no-any-return]  # what is no level is refused with the options
 
 
-def class_cells(labels: Array) -> pl.Series:
+def class_cells(labels: AnyArray) -> pl.Series:
     """The classes as cells of a table: integers, or text.
 
     Labels that would be read as numbers but not as class ids, such as 0.5 or nan, become the integers 0, 1 ….

@@ -17,20 +17,18 @@ from nncli.base.text import format_number, format_percent, join_quoted, quote
 from nncli.data.columns.hashing import Hashes, hash_texts
 from nncli.data.columns.parsing import CellErrors, parse_numbers, read_text
 from nncli.data.columns.spellings import alternative_categories
-from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.column_types import ColumnType
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask
 from nncli.nn.losses import Loss
 from nncli.nn.program.program import LabelType, OutputColumn
 from nncli.nn.program.values import Value, is_nan, select
-from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.class_labels import ClassLabels, free_labels
 from nncli.targets.decision import Decision, LabelThresholds, MostProbable, constant_decision
 from nncli.targets.explained import Explained, ExplainedProbability, check_target
 from nncli.targets.feature_scores import ClassScores, FeatureScores
-from nncli.targets.kind import Refusal, Setting, T
+from nncli.targets.kind import Refusal, SettingRule, T
 from nncli.targets.metrics.bootstrap import ConfidenceInterval, Samples
-from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS, apply_temperature, lower_temperature
 from nncli.targets.metrics.classification import (
     POSITIVE_CLASS_METRICS,
     ClassificationScores,
@@ -44,6 +42,7 @@ from nncli.targets.metrics.intervals import MEANS_OF_CLASSES, max_error_rate, po
 from nncli.targets.metrics.metric import Metric, plugin_metrics, resampled_scores
 from nncli.targets.metrics.registry import COST, METRICS, BoundMetric, metric_function
 from nncli.targets.metrics.sums import UNKNOWN, ClassRows
+from nncli.targets.metrics.temperature_scaling import CALIBRATED_LOG_LOSS, apply_temperature, lower_temperature
 from nncli.targets.monitoring import Binned, Monitoring, Tracked, TrackedClasses, TrackedNumbers
 from nncli.targets.output_columns import OutputNodes
 from nncli.targets.probabilities import Probabilities
@@ -58,6 +57,7 @@ from nncli.targets.scoring import (
     fit_logistic,
     softmax,
 )
+from nncli.targets.target_base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.training import ProbabilityCalibration
 from nncli.targets.views import (
     ClassProbabilities,
@@ -90,7 +90,7 @@ class ClassCalibration(ProbabilityCalibration):
         return lower_temperature(values, T)
 
 
-class Classes(Probabilities):
+class ClassTarget(Probabilities):
     """A target of two or more classes, named as in the table. Of two classes the second is the positive one."""
 
     noun: ClassVar[str] = "class"
@@ -98,8 +98,8 @@ class Classes(Probabilities):
     output_nouns: ClassVar[str] = "classes"
     calibrations: ClassVar[tuple[Calibration, ...]] = ("auto", "none", "temperature")
     epoch_metrics: ClassVar[tuple[str, ...]] = (CALIBRATED_LOG_LOSS.name,)
-    cell_kind: ClassVar[Kind | None] = Kind.CATEGORICAL
-    draft_options: ClassVar[tuple[Setting, ...]] = (
+    cell_kind: ClassVar[ColumnType | None] = ColumnType.CATEGORICAL
+    draft_options: ClassVar[tuple[SettingRule, ...]] = (
         ("class_weight", "balanced", "all classes have the same total weight"),
     )
     family: ClassVar[Task] = "classification"
@@ -474,7 +474,7 @@ class Classes(Probabilities):
 class ExplainedClass(ExplainedProbability):
     """Explained is the probability of the second of two classes, or of the predicted one of more."""
 
-    target: Classes
+    target: ClassTarget
     option: ClassVar[Literal["class_label", "target"]] = "class_label"
 
     @property
@@ -516,7 +516,7 @@ class ExplainedClass(ExplainedProbability):
 class ClassMonitoring(Monitoring):
     """Tracked are the most probable class, and the probability of the second of two classes or the largest of more."""
 
-    target: Classes
+    target: ClassTarget
 
     def tracked(self, predictions: Predicted) -> tuple[Tracked, ...]:
         values, labels = predictions.values, self.target.labels
@@ -549,7 +549,7 @@ class ClassMonitoring(Monitoring):
 class ClassViews(Views):
     """The probabilities of each class, and of two classes the rows by that of the second."""
 
-    target: Classes
+    target: ClassTarget
 
     def of_rows(
         self, predictions: Predicted, y: Truth, weights: Floats | None, baseline: Predicted
@@ -572,7 +572,7 @@ class ClassViews(Views):
 class ClassWording(LabelWording):
     """The words of classes, of which a row has one."""
 
-    target: Classes
+    target: ClassTarget
 
     def task(self, quoted: Callable[[str], str]) -> str:
         return f"classifies {quoted(self.target.name)} into {len(self.target.labels):,} classes"
@@ -592,7 +592,7 @@ class ClassWording(LabelWording):
         return f"No row is misclassified. With {len(y):,} rows the error rate may still be {bound}."
 
 
-class ClassificationTarget(Classes):
+class ClassificationTarget(ClassTarget):
     """Classes that a loss of a classification is for."""
 
     task: Literal["classification"] = "classification"
@@ -628,7 +628,7 @@ class ClassScoring(Scoring):
     beside only, or the cost of a row if the classes of all are decided by the same costs.
     """
 
-    target: Classes
+    target: ClassTarget
 
     @property
     def classes(self) -> tuple[str, ...]:

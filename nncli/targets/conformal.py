@@ -43,17 +43,17 @@ from nncli.data.encoders.row_context import LoweredContext
 from nncli.nn.arrays import Codes, Floats, Mask
 from nncli.nn.losses import MEDIAN, MIN_PROBABILITY, Loss
 from nncli.nn.program.values import Value, exp, join, log, maximum, select, smallest_sum
-from nncli.targets.base import present
 from nncli.targets.metrics.conformal import aps_scores, is_in_set, lac_scores, lower_bounds, rank, upper_bounds
 from nncli.targets.metrics.coverage import CoverageScores, Groups, bound_scores, interval_scores, set_scores
 from nncli.targets.metrics.sorted_scores import SortedScores
 from nncli.targets.metrics.survival_bounds import lower_time_bounds, observed_scores, time_bounds, times_at
-from nncli.targets.output_columns import Bounds
+from nncli.targets.output_columns import IntervalNodes
+from nncli.targets.target_base import present
 from nncli.targets.views import Intervals
 
 if TYPE_CHECKING:
-    from nncli.targets.base import Predicted, TargetBase, Truth
     from nncli.targets.survival import SurvivalCurve
+    from nncli.targets.target_base import Predicted, TargetBase, Truth
 
 LOG_POWER = 2.0
 """The power of the variance of amounts whose bounds are computed of logarithms."""
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     """The sorted scores of calibration rows for each part and target."""
 
 
-class LabeledRows(NamedTuple):
+class CalibrationRows(NamedTuple):
     """The targets y of rows, with their weights and the numbers of their clusters (rows,), and a partition of them."""
 
     y: Truth
@@ -100,7 +100,7 @@ class Region(ABC):
         """The columns that predictions have of it, by name."""
 
     @abstractmethod
-    def coverage(self, target: TargetBase, rows: LabeledRows) -> Mapping[str | None, CoverageScores]:
+    def coverage(self, target: TargetBase, rows: CalibrationRows) -> Mapping[str | None, CoverageScores]:
         """The scores of labeled rows for each target by name, None for one that need not be named."""
 
     @property
@@ -142,7 +142,7 @@ class ConformalMethod(ABC):
     def region_within(self, level: float, predictions: Predicted, bounds: Floats) -> Region:
         """The regions of rows that cover the scores up to `bounds` (rows, targets), which each row has of its own."""
 
-    def lower(self, level: float, of_groups: Lowered, scores: Sequence[SortedScores]) -> Bounds | None:
+    def lower(self, level: float, of_groups: Lowered, scores: Sequence[SortedScores]) -> IntervalNodes | None:
         """The operations of `region` for rows of one part; None where programs have no such regions."""
         return None
 
@@ -196,10 +196,10 @@ class Interval(Region):
 
     def columns(self, target: TargetBase) -> dict[str, pl.Series]:
         """lower_90 and upper_90, with _TARGET for several targets."""
-        ends, columns = (self.lower, self.upper), Bounds(self.level, 0, 1).columns(target.names)
+        ends, columns = (self.lower, self.upper), IntervalNodes(self.level, 0, 1).columns(target.names)
         return {column.title: pl.Series(ends[column.node][:, column.place]) for column in columns}
 
-    def coverage(self, target: TargetBase, rows: LabeledRows) -> dict[str | None, CoverageScores]:
+    def coverage(self, target: TargetBase, rows: CalibrationRows) -> dict[str | None, CoverageScores]:
         with np.errstate(over="ignore", invalid="ignore"):  # numbers beyond measure have infinite widths
             return {
                 name: interval_scores(rows.y[:, j], self.lower[:, j], self.upper[:, j], self.level, *rows[1:])
@@ -317,7 +317,7 @@ class IntervalMethod(ConformalMethod):
             lower, upper = context.absolute(lower), context.absolute(upper)
         return Interval(level, lower, upper)
 
-    def lower(self, level: float, of_groups: Lowered, scores: Sequence[SortedScores]) -> Bounds:
+    def lower(self, level: float, of_groups: Lowered, scores: Sequence[SortedScores]) -> IntervalNodes:
         values, quantiles, context = of_groups
         levels = quantiles[0].width // len(scores) if quantiles else 0
         lower, upper = [], []
@@ -332,7 +332,7 @@ class IntervalMethod(ConformalMethod):
             low, high = exp(low), exp(high)
         middle, crossed = (low + high) / 2.0, low > high
         ends = [self._lower_signs(select(crossed, middle, end)) for end in (low, high)]
-        return Bounds(level, *((end if context is None else context.absolute(end)).position for end in ends))
+        return IntervalNodes(level, *((end if context is None else context.absolute(end)).position for end in ends))
 
     def _lower_bounds(
         self, values: Sequence[Value], quantiles: Sequence[Value], j: int
@@ -384,7 +384,7 @@ class LowerBounds(Region):
         """lower_90."""
         return {f"lower_{percent_digits(self.level)}": pl.Series(self.lower)}
 
-    def coverage(self, target: TargetBase, rows: LabeledRows) -> dict[str | None, CoverageScores]:
+    def coverage(self, target: TargetBase, rows: CalibrationRows) -> dict[str | None, CoverageScores]:
         times, events = present(target.curve).observed(rows.y)
         return {target.predicted_names[0]: bound_scores(times, events, self.lower, self.level, *rows[1:])}
 
@@ -420,10 +420,10 @@ class LowerBoundMethod(ConformalMethod):
         curves = self.curve.logarithms(predictions.values)
         return LowerBounds(level, times_at(curves, self.curve.times, bounds[:, 0]))
 
-    def lower(self, level: float, of_groups: Lowered, scores: Sequence[SortedScores]) -> Bounds:
+    def lower(self, level: float, of_groups: Lowered, scores: Sequence[SortedScores]) -> IntervalNodes:
         curves = [self.curve.lower_logarithms(group) for group in of_groups.values]
         bound = lower_time_bounds(curves, self.curve.times, scores[0], level)
-        return Bounds(level, bound.position, None)
+        return IntervalNodes(level, bound.position, None)
 
 
 # Sets of classes
@@ -443,7 +443,7 @@ class PredictionSets(Region):
         classes = pl.Series(np.nonzero(self.included)[1], dtype=pl.Int64)
         return {set_column(self.level): lists_of(labels.gather(classes), self.included.sum(axis=1))}
 
-    def coverage(self, target: TargetBase, rows: LabeledRows) -> dict[str | None, CoverageScores]:
+    def coverage(self, target: TargetBase, rows: CalibrationRows) -> dict[str | None, CoverageScores]:
         return {None: set_scores(rows.y, self.included, self.level, target.labels, *rows[1:])}
 
 

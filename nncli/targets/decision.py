@@ -17,6 +17,7 @@ from pydantic import Field
 
 from nncli.base.spec import DistinctTexts, FiniteFloat, NonNegativeFloat, Spec, StrictStr
 from nncli.base.text import quote
+from nncli.nn.arrays import Codes
 from nncli.nn.program.values import Value, select
 from nncli.targets.metrics.thresholds import ErrorCosts
 from nncli.targets.threshold_goals import AnyGoal, FixedThreshold, Probability
@@ -24,11 +25,10 @@ from nncli.targets.threshold_goals import AnyGoal, FixedThreshold, Probability
 CHUNK_CELLS = 1 << 20
 """Expected costs that are in memory at a time."""
 
-Codes = NDArray[np.int64]
-Probabilities = NDArray[np.float64]
+ProbabilityValues = NDArray[np.float64]
 
 
-Margin: TypeAlias = Callable[[Probabilities], Probabilities]
+Margin: TypeAlias = Callable[[ProbabilityValues], ProbabilityValues]
 """How far (rows,) probabilities (rows, classes) may be off so that the classes stay."""
 
 
@@ -96,7 +96,7 @@ class Threshold(DecisionBase):
         """Whether the decision is about these classes."""
         return len(labels) == 2 and self.positive in labels
 
-    def classes(self, P: Probabilities, labels: Sequence[str]) -> Codes:
+    def classes(self, P: ProbabilityValues, labels: Sequence[str]) -> Codes:
         """The codes (rows,) of the predicted classes, from probabilities (rows, classes)."""
         j = labels.index(self.positive)
         return np.where(P[:, j] >= self.threshold, j, 1 - j)
@@ -150,7 +150,7 @@ class CostMatrix(DecisionBase):
     def _matrix(self) -> NDArray[np.float64]:
         return np.array(self.costs, np.float64)
 
-    def classes(self, P: Probabilities, labels: Sequence[str]) -> Codes:
+    def classes(self, P: ProbabilityValues, labels: Sequence[str]) -> Codes:
         """The codes (rows,) of the predicted classes, from probabilities (rows, classes)."""
         codes = np.empty(len(P), np.int64)
         step = max(1, CHUNK_CELLS // len(labels))
@@ -202,7 +202,7 @@ class LabelThresholds(DecisionBase):
         """Whether the decision is about these labels."""
         return self.labels == tuple(labels) and len(self.thresholds) == len(labels)
 
-    def classes(self, P: Probabilities, labels: Sequence[str]) -> Codes:
+    def classes(self, P: ProbabilityValues, labels: Sequence[str]) -> Codes:
         """1 for a predicted label and 0 for another one (rows, labels), from probabilities (rows, labels)."""
         thresholds = np.array(self.thresholds)
         return np.asarray(thresholds <= P, np.int64)
@@ -225,7 +225,7 @@ class RankCuts(DecisionBase):
     cuts: Annotated[tuple[FiniteFloat, ...], Field(min_length=1)]
 
     @classmethod
-    def highest_kappa(cls, P: Probabilities, y: Codes, weights: NDArray[np.float64] | None) -> RankCuts | None:
+    def highest_kappa(cls, P: ProbabilityValues, y: Codes, weights: NDArray[np.float64] | None) -> RankCuts | None:
         """The cuts for rows with probabilities (rows, ranks) and ranks y (rows,); None if all are predicted alike."""
         expected = _expected_rank(P)
         center, middle = np.average(expected, weights=weights), np.average(y, weights=weights)
@@ -245,7 +245,7 @@ class RankCuts(DecisionBase):
         """Whether the decision is about these classes."""
         return len(labels) == len(self.cuts) + 1
 
-    def classes(self, P: Probabilities, labels: Sequence[str]) -> Codes:
+    def classes(self, P: ProbabilityValues, labels: Sequence[str]) -> Codes:
         """The codes (rows,) of the predicted classes, from probabilities (rows, classes)."""
         return np.asarray((_expected_rank(P)[:, None] >= np.array(self.cuts)).sum(axis=1))
 
@@ -264,7 +264,7 @@ class RankCuts(DecisionBase):
         return 1, min(1.0, max(0.0, self.cuts[0]))
 
 
-def _expected_rank(P: Probabilities) -> NDArray[np.float64]:
+def _expected_rank(P: ProbabilityValues) -> NDArray[np.float64]:
     """Σ k P(k) (rows,), column by column, so that the bits of a row depend on it alone."""
     expected = np.zeros(len(P))
     for k, p in enumerate(P.T):
@@ -289,7 +289,7 @@ class DecisionRule:
     usual: ClassVar[str] = "most probable class"
     """What is predicted for a row without a decision."""
 
-    def codes(self, values: Probabilities, decision: Decision | None) -> Codes:
+    def codes(self, values: ProbabilityValues, decision: Decision | None) -> Codes:
         """The codes (rows,) of the predicted classes; 1 or 0 (rows, labels) for each label that a row may have."""
         return np.zeros((len(values), 0), np.int64)
 
@@ -309,7 +309,7 @@ NO_DECISION = DecisionRule()
 class MostProbable(DecisionRule):
     """The class of a row is the most probable one, unless a decision tells another."""
 
-    def codes(self, values: Probabilities, decision: Decision | None) -> Codes:
+    def codes(self, values: ProbabilityValues, decision: Decision | None) -> Codes:
         return np.asarray(values.argmax(axis=1) if decision is None else decision.classes(values, self.labels))
 
     def lower(self, values: Value, decision: Decision | None) -> Value:
@@ -323,7 +323,7 @@ class MostProbable(DecisionRule):
         return _half_of_lead if decision is None else decision.margin(self.labels)
 
 
-def _half_of_lead(P: Probabilities) -> Probabilities:
+def _half_of_lead(P: ProbabilityValues) -> ProbabilityValues:
     """Half of the difference of the two largest probabilities."""
     top = np.partition(P, -2, axis=1)[:, -2:]
     return np.asarray((top[:, 1] - top[:, 0]) / 2.0)
@@ -335,7 +335,7 @@ class MedianRank(MostProbable):
 
     usual: ClassVar[str] = "median rank"
 
-    def codes(self, values: Probabilities, decision: Decision | None) -> Codes:
+    def codes(self, values: ProbabilityValues, decision: Decision | None) -> Codes:
         if decision is not None:
             return super().codes(values, decision)
         codes, reached = np.zeros(len(values), np.int64), np.zeros(len(values))
@@ -369,7 +369,7 @@ class EachLabel(DecisionRule):
         """The probabilities from which on labels are predicted."""
         return decision if isinstance(decision, LabelThresholds) else constant_thresholds(self.labels)
 
-    def codes(self, values: Probabilities, decision: Decision | None) -> Codes:
+    def codes(self, values: ProbabilityValues, decision: Decision | None) -> Codes:
         return self.thresholds(decision).classes(values, self.labels)
 
     def lower(self, values: Value, decision: Decision | None) -> Value:

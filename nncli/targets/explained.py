@@ -15,7 +15,7 @@ from nncli.nn.arrays import Codes, Floats
 from nncli.targets.decision import Decision
 
 if TYPE_CHECKING:
-    from nncli.targets.base import TargetBase
+    from nncli.targets.target_base import TargetBase
 
 Shorten = Callable[..., str]
 """Makes a name fit for a page, by default cut after some hundred characters, or after so many as are given."""

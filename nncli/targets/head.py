@@ -17,9 +17,9 @@ from nncli.targets.views import Views
 from nncli.targets.wording import Wording
 
 if TYPE_CHECKING:
-    from nncli.targets.base import TargetBase
     from nncli.targets.conformal import ConformalMethod
     from nncli.targets.scoring import Scoring
+    from nncli.targets.target_base import TargetBase
 
 
 @dataclass(frozen=True)

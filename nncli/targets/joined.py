@@ -9,7 +9,7 @@ import polars as pl
 
 from nncli.data.columns.parsing import CellErrors, read_text
 from nncli.data.columns.spellings import NO, YES, category_keys
-from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.column_types import ColumnType
 from nncli.data.table import Table
 from nncli.nn.arrays import Floats, Mask, RowIndices
 from nncli.targets.kind import Refusal
@@ -48,14 +48,14 @@ class JoinedColumns(Probabilities):
     @classmethod
     def joined_cells(
         cls, read: Callable[[], Sequence[Table]], names: tuple[str, ...]
-    ) -> Mapping[str, tuple[Kind, Sequence[pl.Series]]]:
+    ) -> Mapping[str, tuple[ColumnType, Sequence[pl.Series]]]:
         tables = read()
         target = cls.fit(tables[0], names)
         ys = [target.read(table) for table in tables]
         return {
-            name: (Kind.CATEGORICAL, [_yes_no(y[:, j]) for y in ys])
+            name: (ColumnType.CATEGORICAL, [_yes_no(y[:, j]) for y in ys])
             if is_yes_no
-            else (Kind.NUMERIC, [pl.Series(y[:, j]) for y in ys])
+            else (ColumnType.NUMERIC, [pl.Series(y[:, j]) for y in ys])
             for j, (name, is_yes_no) in enumerate(target.truth_columns)
         }
 

@@ -15,19 +15,19 @@ import polars as pl
 from nncli.base.errors import Advice, DataError, SetKey
 from nncli.base.spec import Calibration, Spec
 from nncli.base.text import quote
-from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.column_types import ColumnType
 from nncli.data.sample_weights import Weights
 from nncli.data.table import Table
 from nncli.nn.arrays import Floats
 from nncli.nn.losses import LossBase
 
 if TYPE_CHECKING:
-    from nncli.targets.base import TargetBase
+    from nncli.targets.target_base import TargetBase
 
 L = TypeVar("L", bound=LossBase)
 T = TypeVar("T")
 
-Setting = tuple[str, object, str]
+SettingRule = tuple[str, object, str]
 Refusal = tuple[str, str]
 """Why a key of the configuration is not taken, and a hint."""
 
@@ -43,15 +43,15 @@ class KindBase(Spec):
     """The values of the key calibration that it takes; of several targets those that one of them takes."""
     epoch_metrics: ClassVar[tuple[str, ...]] = ()
     """The metrics, besides those of its predictions, that choose the best epoch unless classes have weights."""
-    cell_kind: ClassVar[Kind | None] = None
+    cell_kind: ClassVar[ColumnType | None] = None
     """The kind of column that each of its columns is checked as by itself."""
     default_loss: ClassVar[str] = "mse"
     """The loss of an estimator without one."""
     estimator_hint: ClassVar[str] = ""
     """What estimator suits it, where another one is used."""
-    draft_settings: ClassVar[tuple[Setting, ...]] = ()
+    draft_settings: ClassVar[tuple[SettingRule, ...]] = ()
     """The keys with values, and what they mean, that a drafted configuration has to set."""
-    draft_options: ClassVar[tuple[Setting, ...]] = ()
+    draft_options: ClassVar[tuple[SettingRule, ...]] = ()
     """The keys with values, and what they mean, that a drafted configuration shows as comments."""
     peak_learning_rate: ClassVar[float] = 0.12
     """The peak of a schedule: 0.12 was better for numbers than 0.2 of RealMLP (benchmarks/ablations.md)."""
@@ -106,7 +106,7 @@ class KindBase(Spec):
     @classmethod
     def joined_cells(
         cls, read: Callable[[], Sequence[Table]], names: tuple[str, ...]
-    ) -> Mapping[str, tuple[Kind, Sequence[pl.Series]]]:
+    ) -> Mapping[str, tuple[ColumnType, Sequence[pl.Series]]]:
         """By name the targets y of tables, of columns that are one target: their kind, and the cells of each table.
 
         Yes or no stands for 1 or 0. There are none for columns that are a target each.
@@ -119,7 +119,7 @@ class KindBase(Spec):
         return ()
 
     @classmethod
-    def check_columns(cls, table: Table, names: tuple[str, ...], kinds: Mapping[str, Kind], loss: str) -> None:
+    def check_columns(cls, table: Table, names: tuple[str, ...], kinds: Mapping[str, ColumnType], loss: str) -> None:
         """Raise a DataError if a column, perhaps of a configured kind, is not one that the `loss` is for."""
 
     @classmethod

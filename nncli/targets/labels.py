@@ -24,15 +24,13 @@ from nncli.nn.losses import MIN_PROBABILITY, Loss
 from nncli.nn.losses.labels import logistic, lower_logistic
 from nncli.nn.program.program import OutputColumn
 from nncli.nn.program.values import Value, is_nan, log, maximum, select
-from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, rows_with_target
 from nncli.targets.class_labels import free_labels
 from nncli.targets.decision import Decision, EachLabel
 from nncli.targets.explained import Explained, ExplainedProbability
 from nncli.targets.feature_scores import FeatureScores, NumberScores
 from nncli.targets.joined import JoinedColumns
-from nncli.targets.kind import Refusal, Setting, T
+from nncli.targets.kind import Refusal, SettingRule, T
 from nncli.targets.metrics.bootstrap import Samples
-from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
 from nncli.targets.metrics.classification import calibration_error
 from nncli.targets.metrics.labels import (
     LABEL_METRICS,
@@ -47,9 +45,11 @@ from nncli.targets.metrics.labels import (
 from nncli.targets.metrics.metric import plugin_metrics, resampled_scores
 from nncli.targets.metrics.registry import METRICS, BoundMetric, metric_function
 from nncli.targets.metrics.sums import LabelSums, TrueSums
+from nncli.targets.metrics.temperature_scaling import CALIBRATED_LOG_LOSS
 from nncli.targets.monitoring import Monitoring
 from nncli.targets.output_columns import OutputNodes
 from nncli.targets.scoring import Comparison, LinearFit, Measure, Scoring, SelectionLoss, fit_logistic
+from nncli.targets.target_base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, rows_with_target
 from nncli.targets.training import ProbabilityCalibration
 from nncli.targets.views import ClassProbabilities, Intervals, LabelRates, OneClass, Reliability, View, Views
 from nncli.targets.wording import LabelWording, Wording
@@ -99,7 +99,7 @@ class MultilabelTarget(JoinedColumns):
     calibrations: ClassVar[tuple[Calibration, ...]] = ("auto", "none", "temperature")
     epoch_metrics: ClassVar[tuple[str, ...]] = (CALIBRATED_LOG_LOSS.name,)
     default_loss: ClassVar[str] = "binary_cross_entropy"
-    draft_settings: ClassVar[tuple[Setting, ...]] = (("loss", default_loss, "a row has any number of the labels"),)
+    draft_settings: ClassVar[tuple[SettingRule, ...]] = (("loss", default_loss, "a row has any number of the labels"),)
     family: ClassVar[Task] = MULTILABEL
     default_metric: ClassVar[str] = "micro_f1"
     linear_model: ClassVar[str] = "logistic regression"

@@ -13,7 +13,7 @@ from nncli.nn.arrays import Codes, Floats
 from nncli.targets.metrics.sums import ClassRows, TrueSums
 
 if TYPE_CHECKING:
-    from nncli.targets.base import Predicted, TargetBase, Truth
+    from nncli.targets.target_base import Predicted, TargetBase, Truth
 
 
 class TrackedNumbers(NamedTuple):

@@ -22,13 +22,12 @@ from nncli.data.columns.parsing import (
     safe_scale,
     unit_of,
 )
-from nncli.data.encoders.kinds import Kind, infer_kind
+from nncli.data.encoders.column_types import ColumnType, infer_kind
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Precision
-from nncli.nn.losses import MAE, MSE, Loss
+from nncli.nn.losses import Loss, MAELoss, MSELoss
 from nncli.nn.program.program import OutputColumn
 from nncli.nn.program.values import Value, maximum, minimum
-from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.decision import Decision
 from nncli.targets.kind import L, T
 from nncli.targets.metrics.amounts import DEVIANCE_NAMES, amount_metrics, deviance_name, deviances
@@ -54,6 +53,7 @@ from nncli.targets.scoring import (
     number_measure,
     ridge_regression,
 )
+from nncli.targets.target_base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.views import (
     ActualByPredicted,
     Amounts,
@@ -88,7 +88,7 @@ class Rates(Spec):
         return cls(lowest=float(relative.min()), highest=float(relative.max()))
 
 
-class Numbers(TargetBase):
+class NumericTarget(TargetBase):
     """One or several numeric targets. The network learns (y - center) / scale; predictions are in the units of y.
 
     With `lowest` and `highest`, the training range, predictions are clipped to it. Of a target with a context the
@@ -138,7 +138,7 @@ class Numbers(TargetBase):
             scales.append((abs(center) or 1.0) if scaling == "mean" else safe_scale(center, scale))
         return cls(names=names, centers=tuple(centers), scales=tuple(scales), units=units, **ends)
 
-    cell_kind: ClassVar[Kind | None] = Kind.NUMERIC
+    cell_kind: ClassVar[ColumnType | None] = ColumnType.NUMERIC
 
     @classmethod
     def example(cls, signal: Floats, rng: np.random.Generator) -> tuple[npt.NDArray[Any], ...]:
@@ -163,7 +163,7 @@ class Numbers(TargetBase):
         return IntervalMethod()
 
     @classmethod
-    def check_columns(cls, table: Table, names: tuple[str, ...], kinds: Mapping[str, Kind], loss: str) -> None:
+    def check_columns(cls, table: Table, names: tuple[str, ...], kinds: Mapping[str, ColumnType], loss: str) -> None:
         if any((kinds.get(name) or infer_kind(table, name)).needs_text for name in names):
             cell = table.column(names[0]).drop_nulls()[0]
             message = f"the loss {loss} needs numbers, and the target holds {quote(cell)}"
@@ -357,7 +357,7 @@ class Numbers(TargetBase):
             return PINBALL
         if loss.deviance_power is not None:
             return deviance_name(loss.deviance_power)
-        return "mae" if isinstance(loss, MAE) else "rmse"
+        return "mae" if isinstance(loss, MAELoss) else "rmse"
 
     def scoring(self, loss: Loss) -> Scoring:
         return NumberScoring(loss)
@@ -373,7 +373,7 @@ class Numbers(TargetBase):
             if metric in (PINBALL, CRPS):
                 units = unit if predictions.quantiles is None else unit[:, None]
                 return loss.per_row(predictions.points / units, y / unit)
-            measure = MAE() if metric in ABSOLUTE_ERRORS else MSE()
+            measure = MAELoss() if metric in ABSOLUTE_ERRORS else MSELoss()
             return measure.per_row(predictions.values / unit, y / unit)
 
     @classmethod
@@ -428,8 +428,8 @@ class NumberScoring(Scoring):
         return ridge_regression
 
     def comparison(self, decision: Decision | None) -> Comparison:
-        if isinstance(self.loss, MSE):
-            return Comparison((number_measure(self.loss),), beside=number_measure(MAE()))
+        if isinstance(self.loss, MSELoss):
+            return Comparison((number_measure(self.loss),), beside=number_measure(MAELoss()))
         return Comparison((number_measure(self.loss),)) if self.loss.is_comparison_measure else self.in_common
 
     def selection(self, points: Floats, y: Truth, metric: str | None) -> SelectionLoss:
@@ -452,7 +452,7 @@ class NumberScoring(Scoring):
 class NumberMonitoring(Monitoring):
     """Of numbers the errors are summed, in the units of their target."""
 
-    target: Numbers
+    target: NumericTarget
 
     def truth(self, table: Table) -> Truth | None:
         if not {*self.target.names} <= {*table.names}:
@@ -492,7 +492,7 @@ class NumberViews(Views):
         return (Residuals(names, y, values, tuple(of_all), of_target),)
 
 
-class RegressionTarget(Numbers):
+class RegressionTarget(NumericTarget):
     """Numbers that a loss of a regression is for."""
 
     task: Literal["regression"] = "regression"

@@ -15,13 +15,13 @@ from nncli.data.columns.spellings import yes_of
 from nncli.data.table import Table
 from nncli.nn.arrays import Floats
 from nncli.nn.losses import Loss
-from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth
-from nncli.targets.classes import Classes
+from nncli.targets.classes import ClassTarget
 from nncli.targets.decision import MedianRank, MostProbable
 from nncli.targets.metrics.classification_resamples import ClassificationResamples
 from nncli.targets.metrics.metric import Metric
 from nncli.targets.metrics.ordinal import ORDINAL_METRICS
 from nncli.targets.orders import in_order, label_order
+from nncli.targets.target_base import UNSCALED, FitOptions, Predicted, TargetBase, Truth
 
 if TYPE_CHECKING:
     from nncli.targets.conformal import RankSetMethod
@@ -30,7 +30,7 @@ MAX_WRITTEN = 12
 """Classes that a hint writes in full."""
 
 
-class OrderedClasses(Classes):
+class OrdinalTarget(ClassTarget):
     """Classes whose codes are ranks, from the lowest on. The median rank is predicted, of two the lower one.
 
     It is the first rank that is not exceeded with a probability of one half, so its expected error in ranks is lowest.
@@ -111,7 +111,7 @@ class OrderedClasses(Classes):
     def is_same(self, other: TargetBase) -> bool:
         """Whether the classes and their order are the same, whoever told it."""
         as_told = {"order": ()}
-        return isinstance(other, OrderedClasses) and self.model_copy(update=as_told) == other.model_copy(update=as_told)
+        return isinstance(other, OrdinalTarget) and self.model_copy(update=as_told) == other.model_copy(update=as_told)
 
     def _refit_options(self, positive: str | None) -> FitOptions:
         return FitOptions(positive=positive, order=self.order)

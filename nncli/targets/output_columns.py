@@ -12,7 +12,7 @@ BOUNDS: tuple[Role, Role] = ("lower", "upper")
 
 
 @dataclass(frozen=True)
-class Bounds:
+class IntervalNodes:
     """The nodes of the bounds (rows, targets) of prediction intervals of a level; `upper` is None if unknown."""
 
     level: float
@@ -43,7 +43,7 @@ class OutputNodes:
     quantiles: int | None = None
     levels: tuple[float, ...] = ()
     standard_deviations: int | None = None
-    bounds: tuple[Bounds, ...] = ()
+    bounds: tuple[IntervalNodes, ...] = ()
 
 
 def number_columns(targets: Sequence[str], nodes: OutputNodes) -> tuple[OutputColumn, ...]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from nncli.nn.arrays import Codes, Floats, Precision
-from nncli.targets.base import TargetBase, Truth
 from nncli.targets.row_scores import RowScore
-from nncli.targets.training import Members, MemberSum, log_loss_factors
+from nncli.targets.target_base import TargetBase, Truth
+from nncli.targets.training import MemberSum, MemberValues, log_loss_factors
 
 
 class Probabilities(TargetBase):
@@ -39,7 +39,7 @@ class Probabilities(TargetBase):
         return (values,)
 
     def averaging_factors(
-        self, members: Members, total: MemberSum, counts: Codes, scored: tuple[Floats, Truth, Floats | None]
+        self, members: MemberValues, total: MemberSum, counts: Codes, scored: tuple[Floats, Truth, Floats | None]
     ) -> tuple[float, ...]:
         """The factor of the log loss."""
         return log_loss_factors([self.distributions(P) for P in members()], total, counts)

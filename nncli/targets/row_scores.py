@@ -7,15 +7,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from math import isfinite
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from nncli.nn.arrays import Codes, Floats
-
-Values = npt.NDArray[Any]
-"""Targets, predictions or weights (rows,)."""
+from nncli.nn.arrays import AnyArray, Codes, Floats
 
 
 class RowScore(ABC):
@@ -24,30 +20,30 @@ class RowScore(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def values(self, y: Values) -> Values:
+    def values(self, y: AnyArray) -> AnyArray:
         """The targets (rows,) that are scored, from encoded ones."""
 
     @abstractmethod
-    def of_outputs(self, outputs: Floats) -> Values | None:
+    def of_outputs(self, outputs: Floats) -> AnyArray | None:
         """The prediction of each row (rows,) from predicted values (rows, outputs); None if they do not tell it."""
 
     @abstractmethod
-    def of_neighbors(self, values: Values) -> Values:
+    def of_neighbors(self, values: AnyArray) -> AnyArray:
         """The prediction of each row (rows,) from the targets (rows, neighbors) of other rows."""
 
     @abstractmethod
-    def score(self, predicted: Values, values: Values, weights: Values | None) -> float:
+    def score(self, predicted: AnyArray, values: AnyArray, weights: AnyArray | None) -> float:
         """The score of predictions (rows,)."""
 
     @abstractmethod
-    def typical(self, values: Values) -> float:
+    def typical(self, values: AnyArray) -> float:
         """The mode or the median of the targets of rows with the same features."""
 
     @abstractmethod
-    def tolerance(self, values: Values) -> float:
+    def tolerance(self, values: AnyArray) -> float:
         """How far such a target may be from the typical one, by the targets of all rows."""
 
-    def recalls(self, predicted: Values | None, values: Values, least: int) -> dict[int, float]:
+    def recalls(self, predicted: AnyArray | None, values: AnyArray, least: int) -> dict[int, float]:
         """The recall of each class of at least so many rows, by its code; none of numbers."""
         return {}
 
@@ -61,24 +57,24 @@ class RSquared(RowScore):
 
     name: ClassVar[str] = "R²"
 
-    def values(self, y: Values) -> Values:
+    def values(self, y: AnyArray) -> AnyArray:
         return np.asarray(y[:, 0])
 
-    def of_outputs(self, outputs: Floats) -> Values | None:
+    def of_outputs(self, outputs: Floats) -> AnyArray | None:
         return outputs[:, 0].copy()
 
-    def of_neighbors(self, values: Values) -> Values:
+    def of_neighbors(self, values: AnyArray) -> AnyArray:
         return np.asarray(values.mean(axis=1))
 
-    def score(self, predicted: Values, values: Values, weights: Values | None) -> float:
+    def score(self, predicted: AnyArray, values: AnyArray, weights: AnyArray | None) -> float:
         with np.errstate(all="ignore"):
             correlation = float(np.corrcoef(predicted.astype(np.float64), values.astype(np.float64))[0, 1])
         return correlation**2 if isfinite(correlation) else 0.0
 
-    def typical(self, values: Values) -> float:
+    def typical(self, values: AnyArray) -> float:
         return float(np.sort(values)[len(values) // 2])
 
-    def tolerance(self, values: Values) -> float:
+    def tolerance(self, values: AnyArray) -> float:
         return 0.5 * float(np.std(values))
 
 
@@ -87,16 +83,16 @@ class Accuracy(RowScore):
 
     name: ClassVar[str] = "accuracy"
 
-    def values(self, y: Values) -> Values:
+    def values(self, y: AnyArray) -> AnyArray:
         return y
 
-    def of_outputs(self, outputs: Floats) -> Values | None:
+    def of_outputs(self, outputs: Floats) -> AnyArray | None:
         return outputs.argmax(axis=1) if outputs.shape[1] > 1 else None
 
-    def of_neighbors(self, values: Codes) -> Values:
+    def of_neighbors(self, values: Codes) -> AnyArray:
         return np.array([np.bincount(row).argmax() for row in values])
 
-    def score(self, predicted: Values, values: Values, weights: Values | None) -> float:
+    def score(self, predicted: AnyArray, values: AnyArray, weights: AnyArray | None) -> float:
         return float(np.average(predicted == values, weights=weights))
 
     def typical(self, values: Codes) -> float:
@@ -105,7 +101,7 @@ class Accuracy(RowScore):
     def tolerance(self, values: Codes) -> float:
         return 0.0
 
-    def recalls(self, predicted: Values | None, values: Codes, least: int) -> dict[int, float]:
+    def recalls(self, predicted: AnyArray | None, values: Codes, least: int) -> dict[int, float]:
         if predicted is None:
             return {}
         is_right, classes = predicted == values, np.flatnonzero(np.bincount(values) >= least)

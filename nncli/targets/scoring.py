@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.nn.arrays import Floats, Mask
-from nncli.nn.losses import MAE, MSE, LossBase
-from nncli.targets.base import Predicted, Truth
+from nncli.nn.losses import LossBase, MAELoss, MSELoss
 from nncli.targets.decision import Decision
+from nncli.targets.target_base import Predicted, Truth
 
 LinearFit: TypeAlias = Callable[[Floats, Truth, Floats, Floats], Floats]
 """Fits a linear model to features X (rows, features) with targets y and weights (rows,), and predicts new features."""
@@ -122,10 +122,10 @@ def number_measure(loss: LossBase) -> Measure:
             return loss.per_row(prepared / (unit[:, None] if prepared.ndim == 3 else unit), truth / unit)
 
     name = loss.per_row_name.replace("_", " ")
-    return Measure(name, prepare, losses, key=loss, is_square=isinstance(loss, MSE))
+    return Measure(name, prepare, losses, key=loss, is_square=isinstance(loss, MSELoss))
 
 
-NUMBERS = Comparison((number_measure(MSE()), number_measure(MAE())))
+NUMBERS = Comparison((number_measure(MSELoss()), number_measure(MAELoss())))
 """What numbers that are predicted by different losses have in common."""
 
 # Linear models, of which the first feature is constant and has no penalty

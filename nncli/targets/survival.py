@@ -26,7 +26,6 @@ from nncli.nn.losses import MIN_PROBABILITY, Loss, target_keys
 from nncli.nn.losses.survival import survival_losses
 from nncli.nn.program.program import OutputColumn
 from nncli.nn.program.values import Value, log, maximum, minimum, select
-from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.decision import Decision
 from nncli.targets.explained import Explained, ExplainedProbability, Shorten
 from nncli.targets.joined import JoinedColumns, events
@@ -47,6 +46,7 @@ from nncli.targets.metrics.survival import (
 )
 from nncli.targets.output_columns import OutputNodes
 from nncli.targets.scoring import Comparison, Measure, Scoring, SelectionLoss
+from nncli.targets.target_base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.views import Intervals, SurvivalCurves, View, Views
 from nncli.targets.wording import Wording
 

@@ -14,13 +14,13 @@ from nncli.base.text import quote
 from nncli.nn.losses import LossBase
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.labels import MultilabelTarget
+from nncli.targets.multitarget import MultiTarget
 from nncli.targets.number import RegressionTarget
-from nncli.targets.ordinal import OrderedClasses
-from nncli.targets.several import SeveralTargets
+from nncli.targets.ordinal import OrdinalTarget
 from nncli.targets.survival import SurvivalTarget
 
 AnyTarget: TypeAlias = (
-    RegressionTarget | ClassificationTarget | MultilabelTarget | OrderedClasses | SurvivalTarget | SeveralTargets
+    RegressionTarget | ClassificationTarget | MultilabelTarget | OrdinalTarget | SurvivalTarget | MultiTarget
 )
 Target = Annotated[AnyTarget, Field(discriminator="task"), Shorthand(unchanged, discriminator="task")]
 

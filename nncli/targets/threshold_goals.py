@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from nncli.base.spec import PositiveSetting, Spec
-from nncli.targets.metrics.thresholds import ErrorCosts, Positions, ThresholdCounts
+from nncli.nn.arrays import RowIndices
+from nncli.targets.metrics.thresholds import ErrorCosts, ThresholdCounts
 
 ROUNDING = 1e-12
 """What a ratio may fall short of a goal by, from rounding."""
@@ -45,7 +46,7 @@ class Criterion(Goal):
     """A goal by which labeled rows choose a threshold."""
 
     @abstractmethod
-    def choose(self, counts: ThresholdCounts) -> Positions:
+    def choose(self, counts: ThresholdCounts) -> RowIndices:
         """The position of the best threshold for each weighting, or of the nearest to one."""
 
 
@@ -69,7 +70,7 @@ class LowestCost(Criterion):
         """The best threshold of probabilities that are calibrated, which no row chooses (Elkan, 2001)."""
         return self.false_positive / (self.false_positive + self.false_negative)
 
-    def choose(self, counts: ThresholdCounts) -> Positions:
+    def choose(self, counts: ThresholdCounts) -> RowIndices:
         return np.asarray(counts.cost(self.costs).argmin(axis=1))
 
 
@@ -82,7 +83,7 @@ class HighestF1(Criterion):
     def text(self) -> str:
         return "highest f1"
 
-    def choose(self, counts: ThresholdCounts) -> Positions:
+    def choose(self, counts: ThresholdCounts) -> RowIndices:
         return np.asarray(counts.f1.argmax(axis=1))
 
 
@@ -96,7 +97,7 @@ class MinRecall(Criterion):
     def text(self) -> str:
         return f"recall of at least {self.value:g}"
 
-    def choose(self, counts: ThresholdCounts) -> Positions:
+    def choose(self, counts: ThresholdCounts) -> RowIndices:
         return np.asarray((counts.recall >= self.value - ROUNDING).argmax(axis=1))
 
 
@@ -110,7 +111,7 @@ class MinPrecision(Criterion):
     def text(self) -> str:
         return f"precision of at least {self.value:g}"
 
-    def choose(self, counts: ThresholdCounts) -> Positions:
+    def choose(self, counts: ThresholdCounts) -> RowIndices:
         precision = counts.precision
         reached = (precision >= self.value - ROUNDING) & (counts.hits > 0)
         return np.where(reached.any(axis=1), _last(reached), precision.argmax(axis=1))
@@ -129,7 +130,7 @@ class MaxPositiveRate(Criterion):
     def text(self) -> str:
         return f"at most {100 * self.value:g} % of the rows predicted as positive"
 
-    def choose(self, counts: ThresholdCounts) -> Positions:
+    def choose(self, counts: ThresholdCounts) -> RowIndices:
         some = counts.predicted > 0
         reached = (counts.positive_rate <= self.value + ROUNDING) & some
         return np.where(reached.any(axis=1), _last(reached), some.argmax(axis=1))
@@ -169,6 +170,6 @@ AnyGoal: TypeAlias = Annotated[
 ]
 
 
-def _last(mask: NDArray[np.bool_]) -> Positions:
+def _last(mask: NDArray[np.bool_]) -> RowIndices:
     """The position of the last True of each row, or the last position."""
     return np.asarray(mask.shape[1] - 1 - mask[:, ::-1].argmax(axis=1))

@@ -17,15 +17,15 @@ from nncli.nn.losses import MIN_PROBABILITY
 from nncli.nn.program.values import Value
 from nncli.targets.feature_scores import FeatureScores, NumberScores
 from nncli.targets.kind import KindBase, L, Refusal
-from nncli.targets.metrics.calibration import classification_factor, regression_factor
+from nncli.targets.metrics.temperature_scaling import classification_factor, regression_factor
 from nncli.targets.row_scores import RowScore, RSquared
 
 if TYPE_CHECKING:
-    from nncli.targets.base import Truth
+    from nncli.targets.target_base import Truth
 
 HOLD_OUT = SetKey("validation", "0.2")
 """What gives a training validation rows."""
-Members = Callable[[], list[Floats]]
+MemberValues = Callable[[], list[Floats]]
 """Returns the predictions (rows, outputs) of each member for the rows that it held out."""
 MemberSum = Callable[[Sequence[Floats]], Floats]
 """The sum (rows, …) of arrays of members, each of the rows that it held out."""
@@ -108,7 +108,7 @@ class TrainingBase(KindBase):
         return resolved == "temperature"
 
     def averaging_factors(
-        self, members: Members, total: MemberSum, counts: Codes, scored: tuple[Floats, Truth, Floats | None]
+        self, members: MemberValues, total: MemberSum, counts: Codes, scored: tuple[Floats, Truth, Floats | None]
     ) -> tuple[float, ...]:
         """The factors of the errors from held-out rows to the mean of all members: of the mean squared errors.
 

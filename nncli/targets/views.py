@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from nncli.nn.arrays import Floats
 from nncli.targets.metrics.classification import ClassScore
-from nncli.targets.metrics.survival import Calibration
+from nncli.targets.metrics.survival import SurvivalCalibration
 
 if TYPE_CHECKING:
-    from nncli.targets.base import Predicted, TargetBase, Truth
+    from nncli.targets.target_base import Predicted, TargetBase, Truth
 
 
 class Intervals(NamedTuple):
@@ -77,7 +77,7 @@ class SurvivalCurves:
     observed: Floats
     predicted: Floats
     horizon: float
-    calibration: Calibration
+    calibration: SurvivalCalibration
 
 
 @dataclass(frozen=True)

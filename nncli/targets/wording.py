@@ -14,7 +14,7 @@ from nncli.base.text import quote
 from nncli.targets.kind import Refusal
 
 if TYPE_CHECKING:
-    from nncli.targets.base import Predicted, TargetBase, Truth
+    from nncli.targets.target_base import Predicted, TargetBase, Truth
 
 
 @dataclass(frozen=True)

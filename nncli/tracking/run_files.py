@@ -32,7 +32,7 @@ from nncli.run_directory.loader import read_json
 from nncli.run_directory.manifest import Manifest
 from nncli.run_directory.run import Run
 from nncli.targets.metrics.registry import is_better
-from nncli.tracking.tracker import Ending, Outcome, Point, TrackedRun, Tracker, TrackerChoice, Value, run_key
+from nncli.tracking.tracker import Ending, LoggedValue, Outcome, Point, TrackedRun, Tracker, TrackerChoice, run_key
 from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, CloseTimeouts, TrackerThreads
 
 ALWAYS = ("layers", "loss", "optimizer", "learning_rate", "batch_size", "epochs", "members", "seed")
@@ -47,7 +47,7 @@ MAX_NAME = 240
 """Characters of a name, which MLflow limits to 250."""
 
 
-def parameters(config: Config) -> tuple[tuple[str, Value], ...]:
+def parameters(config: Config) -> tuple[tuple[str, LoggedValue], ...]:
     """The keys of a configuration that differ from their defaults, and those of `ALWAYS`, in the order of the schema.
 
     Keys of a section follow its name and a dot. Lists and deeper sections are JSON.
@@ -63,7 +63,7 @@ def parameters(config: Config) -> tuple[tuple[str, Value], ...]:
     return tuple((names[key,], value) for key, value in pairs)
 
 
-def _flat(key: str, value: object) -> Iterator[tuple[str, Value]]:
+def _flat(key: str, value: object) -> Iterator[tuple[str, LoggedValue]]:
     if isinstance(value, dict) and value:
         for inner, item in value.items():
             yield f"{key}.{inner}", parameter_value(item)
@@ -71,7 +71,7 @@ def _flat(key: str, value: object) -> Iterator[tuple[str, Value]]:
         yield key, parameter_value(value)
 
 
-def parameter_value(value: object) -> Value:
+def parameter_value(value: object) -> LoggedValue:
     """A value of a configuration as that of a parameter: lists and sections are JSON, and long texts are cut."""
     if isinstance(value, int | float):
         return value
@@ -327,7 +327,7 @@ class TrackedTrial:
     """
 
     number: int
-    values: tuple[tuple[str, Value], ...]
+    values: tuple[tuple[str, LoggedValue], ...]
     state: TrialState
     score: float | None
     started: float

@@ -20,7 +20,7 @@ from typing import Any
 from nncli.base.errors import UsageError
 from nncli.base.text import quote
 from nncli.nn.training.health import LEVELS
-from nncli.tracking.tracker import Ending, Outcome, Point, TrackedRun, TrackerKind, Value
+from nncli.tracking.tracker import Ending, LoggedValue, Outcome, Point, TrackedRun, TrackerKind
 
 OWNER = ".nncli-run"
 """The file in the folder of a run that holds its key: runs of one name in different places must not be mixed."""
@@ -159,7 +159,7 @@ def _owner(folder: Path) -> str | None:
         return ""
 
 
-def _markdown(pairs: Sequence[tuple[str, Value]]) -> str:
+def _markdown(pairs: Sequence[tuple[str, LoggedValue]]) -> str:
     """A table of keys and values in Markdown."""
     lines = [f"| {key} | {str(value).replace('|', '&#124;')} |" for key, value in pairs]
     return "\n".join(["| key | value |", "|---|---|", *lines])

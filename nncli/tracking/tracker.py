@@ -15,11 +15,11 @@ from typing import ClassVar, Literal, Protocol, TypeAlias
 from nncli.base import plugins
 from nncli.base.credentials import without_credentials
 from nncli.base.errors import Advice, InstallExtra, UsageError
-from nncli.base.plugins import Part
+from nncli.base.plugins import NamedPart
 from nncli.base.text import closest_match, quote
 
 KEY_DIGITS = 32
-Value: TypeAlias = str | int | float | bool
+LoggedValue: TypeAlias = str | int | float | bool
 """The value of a parameter."""
 Outcome: TypeAlias = Literal["done", "stopped", "failed"]
 """How a run ended."""
@@ -37,7 +37,7 @@ class TrackedRun:
     key: str
     name: str
     started: float
-    parameters: tuple[tuple[str, Value], ...] = ()
+    parameters: tuple[tuple[str, LoggedValue], ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
     parent: TrackedRun | None = None
 
@@ -98,7 +98,7 @@ class Tracker(Protocol):
 
 
 @dataclass(frozen=True)
-class TrackerKind(Part):
+class TrackerKind(NamedPart):
     """A kind of tracker, as `--track NAME` or `--track NAME=TARGET` names it.
 
     `title` is the name that people know, `example` a target. `requires` is a package that is imported when a tracker is

@@ -39,11 +39,10 @@ from nncli.config.schema import Config
 from nncli.fitting.ensemble.out_of_fold import LabeledRows
 from nncli.models.held_out_rows import LARGEST_FILE, HeldOutRows
 from nncli.models.predictions import Predictions
-from nncli.nn.arrays import Floats
+from nncli.nn.arrays import Floats, Mask
 from nncli.run_directory.cross_validation import read_record
 from nncli.run_directory.loader import read_file
 from nncli.run_directory.manifest import HELD_OUT
-from nncli.targets.base import Truth
 from nncli.targets.metrics.bootstrap import CONFIDENCE, MAX_ROWS, BootstrapResampler, ConfidenceInterval, Samples
 from nncli.targets.metrics.intervals import MIN_ROWS
 from nncli.targets.metrics.selection import (
@@ -54,12 +53,11 @@ from nncli.targets.metrics.selection import (
     resampling_units,
 )
 from nncli.targets.target import Target
+from nncli.targets.target_base import Truth
 from nncli.tuning.sampler import distribution_of, without_logs
 from nncli.tuning.search_data import HeldOut, Objective, SearchData, TrialTraining
 from nncli.tuning.space.space import SearchSpace
 from nncli.tuning.trials import Trial, folder_of
-
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

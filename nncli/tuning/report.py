@@ -21,8 +21,8 @@ from nncli.analysis.report.charts import (
     SECOND,
     SOFT,
     THIN,
+    ErrorBar,
     PlainLogLocator,
-    Range,
     draw,
     evenly_spaced,
     finish_axes,
@@ -33,7 +33,7 @@ from nncli.analysis.report.charts import (
 from nncli.analysis.report.charts import Axis as Labels
 from nncli.analysis.report.page import (
     Facts,
-    Figure,
+    FigureBlock,
     Gallery,
     Listing,
     Notice,
@@ -42,7 +42,7 @@ from nncli.analysis.report.page import (
     Part,
     Row,
     Section,
-    Table,
+    TableBlock,
     Tile,
     Verdict,
     capitalized,
@@ -186,7 +186,7 @@ def _gain(summary: SearchSummary) -> list[Section]:
     note = f"A positive gain is a better {metric}. The p-value compares the {gain.loss} of each row{gain.notes}."
     if gain.reason is not None:
         note += f" The corrected gain is not known: {gain.reason}."
-    table = Table(f"Gain in {metric} of trial {gain.trial} over trial 0", ("measure", "value"), rows, note=note)
+    table = TableBlock(f"Gain in {metric} of trial {gain.trial} over trial 0", ("measure", "value"), rows, note=note)
     return [Section("gain", "Gain", (table, method(METHOD)))]
 
 
@@ -203,7 +203,7 @@ def _scored(summary: SearchSummary) -> list[ScoredTrial]:
     return scored
 
 
-def _history(summary: SearchSummary, trials: list[ScoredTrial]) -> Figure | None:
+def _history(summary: SearchSummary, trials: list[ScoredTrial]) -> FigureBlock | None:
     if not trials:
         return None
     best_so_far, best = [], float("nan")
@@ -223,9 +223,9 @@ def _importance(summary: SearchSummary) -> list[Section]:
         return [Section(name, title, (Notice("note", text),))]
     if not importance:
         return []
-    drawn = [Range(display(one.parameter), one.importance) for one in importance[:MAX_SLICES]]
+    drawn = [ErrorBar(display(one.parameter), one.importance) for one in importance[:MAX_SLICES]]
     rows = tuple((display(one.parameter), format_percent(one.importance)) for one in importance)
-    table = Table("Importance by parameter", ("parameter", "importance"), rows)
+    table = TableBlock("Importance by parameter", ("parameter", "importance"), rows)
     figure = ranges(
         "Parameter importance", "The share of each parameter.", "importance", drawn, table, 0.0, from_level=True
     )
@@ -288,7 +288,7 @@ def _trials(summary: SearchSummary) -> list[Section]:
         note += f" The first {len(shown):,} of {len(summary.trials):,} trials; trials.csv has all."
     columns = ("trial", "state", _metric(summary), "folds", *map(display, names))
     prose = (1, *range(4, len(columns)))
-    return [Section("trials", "Trials", (Table("Trials", columns, rows, prose, note=note),), wide=True)]
+    return [Section("trials", "Trials", (TableBlock("Trials", columns, rows, prose, note=note),), wide=True)]
 
 
 def _best(summary: SearchSummary) -> list[Section]:
@@ -325,7 +325,7 @@ class ScoredTrial:
     labels: dict[str, str]
 
 
-def history(metric: str, trials: Sequence[ScoredTrial], best_so_far: Sequence[float]) -> Figure:
+def history(metric: str, trials: Sequence[ScoredTrial], best_so_far: Sequence[float]) -> FigureBlock:
     """The scores in the order of the trials, and the best complete one so far."""
     numbers = [trial.number for trial in trials]
 
@@ -339,15 +339,15 @@ def history(metric: str, trials: Sequence[ScoredTrial], best_so_far: Sequence[fl
         for i in evenly_spaced(len(trials), MAX_ROWS)
     )
     note = f"{len(rows)} of {len(trials):,} trials, evenly spaced." if len(rows) < len(trials) else ""
-    table = Table("Scores by trial", ("trial", "state", metric, "best so far"), rows, prose=(1,), note=note)
+    table = TableBlock("Scores by trial", ("trial", "state", metric, "best so far"), rows, prose=(1,), note=note)
     description = (
         f"The {metric} of each trial in the order in which they were chosen, with the best one so far. Crosses are "
         "pruned trials, whose scores are estimates."
     )
-    return Figure(draw(paint, PICTURE_WIDTH, PICTURE_HEIGHT), "Scores by trial", description, table)
+    return FigureBlock(draw(paint, PICTURE_WIDTH, PICTURE_HEIGHT), "Scores by trial", description, table)
 
 
-def slice_chart(metric: str, parameter: Parameter, trials: Sequence[ScoredTrial], best: int) -> Figure | None:
+def slice_chart(metric: str, parameter: Parameter, trials: Sequence[ScoredTrial], best: int) -> FigureBlock | None:
     """The scores by the values of a parameter, over the trials that have one; None without any."""
     name, domain = parameter.name, parameter.domain
     with_value = [trial for trial in trials if name in trial.values]
@@ -377,12 +377,12 @@ def slice_chart(metric: str, parameter: Parameter, trials: Sequence[ScoredTrial]
     table = _choices_table(metric, parameter, with_value) if choices else _values_table(metric, parameter, with_value)
     of_all = "" if len(with_value) == len(trials) else f" It is set in {len(with_value):,} of {len(trials):,} trials."
     description = f"The {metric} of trials by {title}.{' The axis is logarithmic.' * is_log}{of_all}"
-    return Figure(draw(paint), f"{capitalized(metric)} by {title}", description, table)
+    return FigureBlock(draw(paint), f"{capitalized(metric)} by {title}", description, table)
 
 
 def parallel_coordinates(
     metric: str, parameters: Sequence[Parameter], trials: Sequence[ScoredTrial], best: Sequence[int]
-) -> Figure:
+) -> FigureBlock:
     """One line for each trial through its values and its score. `best` are the best trials, the best one first."""
     scores = np.array([trial.score for trial in trials])
     logarithmic = needs_log_scale(scores)
@@ -426,12 +426,12 @@ def parallel_coordinates(
         for number in best
     )
     names = tuple(display(name) for name, _ in columns)
-    table = Table("The best trials", ("trial", metric, *names), rows, prose=tuple(range(2, len(names) + 2)))
+    table = TableBlock("The best trials", ("trial", metric, *names), rows, prose=tuple(range(2, len(names) + 2)))
     description = (
         "Each line is a trial, through its values and its score, on logarithmic axes where the range is. The best "
         "trials are drawn in color. A line is interrupted where a parameter is not set."
     )
-    return Figure(draw(paint, WIDE, TALL), "Parallel coordinates", description, table, wide=True)
+    return FigureBlock(draw(paint, WIDE, TALL), "Parallel coordinates", description, table, wide=True)
 
 
 def number_of_best(trials: int) -> int:
@@ -454,7 +454,7 @@ def _state(trial: ScoredTrial) -> str:
     return "pruned" if trial.is_pruned else "complete"
 
 
-def _values_table(metric: str, parameter: Parameter, trials: Sequence[ScoredTrial]) -> Table:
+def _values_table(metric: str, parameter: Parameter, trials: Sequence[ScoredTrial]) -> TableBlock:
     ordered = sorted(trials, key=lambda trial: trial.values[parameter.name])
     shown = [ordered[i] for i in evenly_spaced(len(ordered), MAX_ROWS)]
     rows = tuple(
@@ -462,10 +462,10 @@ def _values_table(metric: str, parameter: Parameter, trials: Sequence[ScoredTria
     )
     note = f"{len(rows)} of {len(trials):,} trials, evenly spaced." if len(rows) < len(trials) else ""
     name = display(parameter.name)
-    return Table(f"{metric} by {name}", (name, "trial", "state", metric), rows, prose=(2,), note=note)
+    return TableBlock(f"{metric} by {name}", (name, "trial", "state", metric), rows, prose=(2,), note=note)
 
 
-def _choices_table(metric: str, parameter: Parameter, trials: Sequence[ScoredTrial]) -> Table:
+def _choices_table(metric: str, parameter: Parameter, trials: Sequence[ScoredTrial]) -> TableBlock:
     assert isinstance(parameter.domain, ChoiceDomain)
     rows = []
     for i, label in enumerate(parameter.domain.labels):
@@ -473,7 +473,7 @@ def _choices_table(metric: str, parameter: Parameter, trials: Sequence[ScoredTri
         ends = (scores[0], float(np.median(scores)), scores[-1]) if scores else (None, None, None)
         rows.append((display(label), f"{len(scores):,}", *map(format_number, ends)))
     name = display(parameter.name)
-    return Table(f"{metric} by {name}", (name, "trials", "lowest", "median", "highest"), tuple(rows))
+    return TableBlock(f"{metric} by {name}", (name, "trials", "lowest", "median", "highest"), tuple(rows))
 
 
 def _position(domain: Domain, value: float | None) -> float:

@@ -20,9 +20,9 @@ import numpy as np
 
 from nncli.base import plugins
 from nncli.base.errors import RunError, UsageError, extra_required
-from nncli.base.plugins import Part
+from nncli.base.plugins import NamedPart
 from nncli.config.schema.tune import SamplerName
-from nncli.tuning.space.space import Domain, NumberDomain, SearchSpace, Value, Values
+from nncli.tuning.space.space import Domain, NumberDomain, ParameterValue, SearchSpace, Values
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -38,11 +38,11 @@ _REQUIRED: Mapping[SamplerName, tuple[tuple[str, ...], str]] = {
     "cmaes": (("cmaes",), "cmaes"),
 }
 """The modules that samplers of Optuna import, and the packages that hold them."""
-ValuesKey: TypeAlias = tuple[tuple[str, Value], ...]
+ValuesKey: TypeAlias = tuple[tuple[str, ParameterValue], ...]
 
 
 @dataclass(frozen=True)
-class SamplerKind(Part):
+class SamplerKind(NamedPart):
     """A sampler of Optuna for `sampler`: `make` gives it from a seed."""
 
     plugin_kind: ClassVar[str] = "samplers"
@@ -151,7 +151,7 @@ class Sampler:
             self._study.tell(trial, state=TrialState.FAIL)
 
     def _suggest(self, trial: Trial) -> Values:
-        values: dict[str, Value] = {}
+        values: dict[str, ParameterValue] = {}
         for parameter in self._space.parameters:
             if parameter.is_active(values):
                 name = parameter.name
@@ -171,7 +171,7 @@ class Sampler:
         return int(np.random.SeedSequence([self._seed, t, attempt]).generate_state(1)[0])
 
 
-def _suggested(trial: Trial, name: str, domain: Domain) -> Value:
+def _suggested(trial: Trial, name: str, domain: Domain) -> ParameterValue:
     """The value that Optuna proposes for a parameter."""
     if not isinstance(domain, NumberDomain):
         return int(trial.suggest_categorical(name, domain.values))

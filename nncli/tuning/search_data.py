@@ -41,8 +41,8 @@ from nncli.run_directory.cross_validation import CrossValidationRecord
 from nncli.run_directory.filenames import CROSS_VALIDATION, FOLDS
 from nncli.run_directory.run import Run
 from nncli.targets.metrics.amounts import TWEEDIE_DEVIANCE
-from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
 from nncli.targets.metrics.registry import CRPS, PINBALL, higher_is_better
+from nncli.targets.metrics.temperature_scaling import CALIBRATED_LOG_LOSS
 from nncli.targets.target import Target, TargetKind, kind_of
 
 MAX_KEPT_POSITIONS = 10_000_000

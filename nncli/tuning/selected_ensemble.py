@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, sqrt
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +30,7 @@ from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.model import Model, ModelSpec
 from nncli.models.predictions import Predictions
 from nncli.models.scores import validation_card
-from nncli.nn.arrays import Floats
+from nncli.nn.arrays import Floats, Mask
 from nncli.nn.training.early_stopping import part_numbers
 from nncli.run_directory.config import read_config
 from nncli.run_directory.cross_validation import FoldsManifest, joint_spec, networks_of, read_record
@@ -175,9 +174,6 @@ def _existing(output: Path, record: SelectionRecord) -> Path | None:
     if not (output / METRICS).is_file():
         return None
     return output if read_manifest(output).selection == record else None
-
-
-Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
 ROUNDING = 1e-12

@@ -17,14 +17,14 @@ import numpy.typing as npt
 import pytest
 
 from nncli import diagnose, train
-from nncli.analysis.diagnosis import Diagnosis
+from nncli.analysis.diagnosis import TrainingDiagnosis
 from nncli.analysis.remedies import measure_remedies
 from nncli.base.errors import NncliError, RunError
 from nncli.base.findings import FindingCode
 from nncli.config.loading import load_config
-from nncli.fitting.checks.diagnosis import RULES, training_problems, underfitting
 from nncli.fitting.checks.evidence import Evidence, HeldOutScore, RowEvidence
 from nncli.fitting.checks.training_problem import MAY_HELP, TrainingProblem
+from nncli.fitting.checks.training_rules import RULES, training_problems, underfitting
 from nncli.nn.training.epoch import DivergedError
 from nncli.nn.training.loop import EpochReport
 from nncli.run_directory.config import read_config
@@ -181,7 +181,7 @@ def trained(table: Path, run: Path, sets: list[str], **options: Any) -> Path:
     return run
 
 
-def codes(diagnosis: Diagnosis) -> list[FindingCode]:
+def codes(diagnosis: TrainingDiagnosis) -> list[FindingCode]:
     return [finding.code for finding in diagnosis.findings]
 
 

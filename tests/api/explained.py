@@ -8,18 +8,18 @@ import numpy as np
 import polars as pl
 
 from nncli.data.encoders.categorical import CategoricalColumn
+from nncli.data.encoders.column_types import Column
 from nncli.data.encoders.date import DateColumn
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.kinds import Column
+from nncli.data.encoders.encoding_options import EncodingOptions
 from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.encoders.options import EncodingOptions
 from nncli.data.encoders.text import TextColumn
 from nncli.data.table import Table
 from nncli.models.ensemble import Ensemble, EnsembleSpec
 from nncli.models.model import Model, ModelSpec
 from nncli.nn.arrays import Precision
 from nncli.nn.embeddings import Embedding
-from nncli.nn.losses import MSE, CrossEntropy, Loss, Ordinal
+from nncli.nn.losses import CrossEntropyLoss, Loss, MSELoss, OrdinalLoss
 from nncli.nn.network import Network
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.number import RegressionTarget
@@ -66,7 +66,7 @@ def model_of(
     precision: Precision = "float64",
 ) -> Model:
     """A model with weights of its own for every seed."""
-    usual: dict[str, Loss] = {"regression": MSE(), "classification": CrossEntropy(), "ordinal": Ordinal()}
+    usual: dict[str, Loss] = {"regression": MSELoss(), "classification": CrossEntropyLoss(), "ordinal": OrdinalLoss()}
     encoder, loss = Encoder(columns=tuple(columns)), loss or usual[target.task]
     labels = target.n_outputs
     network = Network.model_validate(

@@ -14,7 +14,7 @@ from nncli import cross_validate, drift, evaluate, explain, load, predict, repro
 from nncli.analysis.evaluation.run_summary import summarize_run
 from nncli.analysis.report.run_page import provenance
 from nncli.analysis.report.sections.scores import overview_facts, scored_predictions
-from nncli.analysis.reproduction.reproduction import Verdict
+from nncli.analysis.reproduction.reproduction import ReproductionVerdict
 from nncli.api.distill import distill_events
 from nncli.base.errors import ConfigError, NncliError, RunError, UsageError
 from nncli.cli.printer import summary
@@ -109,7 +109,7 @@ def test_a_threshold_is_chosen_by_the_held_out_rows(tmp_path: Path) -> None:
 def test_it_is_reproduced_to_the_bit(taught: Path) -> None:
     result = reproduce(taught)
     assert result is not None
-    assert result.verdict is Verdict.IDENTICAL
+    assert result.verdict is ReproductionVerdict.IDENTICAL
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.config.yaml.parser import parse
 from nncli.fitting.prepare.prepare import prepare
-from nncli.nn.losses import MSE
+from nncli.nn.losses import MSELoss
 from tests.assertions import lines
 from tests.cli.support import DATA
 
@@ -187,7 +187,7 @@ def test_money_and_percent_are_numbers_and_it_is_said(here: Path) -> None:
     prepared = prepare(loaded(here, begun.text))
     assert dict(prepared.config.data.columns) == {"price": "numeric", "share": "numeric"}
     assert set(begun.findings[:3]) <= set(prepared.findings)
-    assert isinstance(prepared.arguments.loss, MSE)
+    assert isinstance(prepared.arguments.loss, MSELoss)
 
 
 def test_a_column_in_doubt_whose_cells_all_differ_is_left_out_with_the_way_to_mend_it(here: Path) -> None:

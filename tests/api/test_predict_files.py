@@ -12,7 +12,7 @@ from nncli import predict, predict_files
 from nncli.api.prediction.many_files import file_task as tasks
 from nncli.api.prediction.many_files.record import FilesProgress
 from nncli.base.errors import DataError, NncliError, RunError, UsageError
-from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from tests.assertions import raises
 from tests.cli.support import DATA, Cli
 

@@ -19,8 +19,8 @@ from nncli.api.options import PredictOptions
 from nncli.api.prediction.many_files.job import RECORD
 from nncli.api.prediction.tables import predict_chunks
 from nncli.base.errors import DataError, NncliError, RunError, UsageError
-from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.models.read_table import table_of
 from nncli.run_directory.manifest import HELD_OUT
 from nncli.run_directory.run import Run

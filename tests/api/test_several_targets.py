@@ -16,11 +16,11 @@ from nncli.base.errors import ConfigError, DataError, UsageError
 from nncli.config.loading import load_config
 from nncli.models.ensemble import Ensemble
 from nncli.models.model import Model
-from nncli.nn.losses import MSE, CrossEntropy, Gamma, SeveralLosses
+from nncli.nn.losses import CrossEntropyLoss, GammaLoss, MSELoss, MultiTargetLoss
 from nncli.run_directory.manifest import CONFIG
 from nncli.run_directory.run import Run
+from nncli.targets.multitarget import MultiTarget
 from nncli.targets.number import RegressionTarget
-from nncli.targets.several import SeveralTargets
 from tests.assertions import raises
 from tests.run_directory.support import stop_at
 
@@ -65,8 +65,8 @@ def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_each_target_has_the_kind_and_the_loss_that_it_has_alone(network: Path) -> None:
-    assert load_config(network / CONFIG).loss == SeveralLosses(
-        losses={"price": MSE(), "sold": CrossEntropy(), "color": CrossEntropy()}
+    assert load_config(network / CONFIG).loss == MultiTargetLoss(
+        losses={"price": MSELoss(), "sold": CrossEntropyLoss(), "color": CrossEntropyLoss()}
     )
     models = [run.load_model() for run in Run.open(network).targets.values()]
     assert [model.spec.target.labels for model in models] == [(), ("0", "1"), ("blue", "green", "red")]
@@ -91,7 +91,7 @@ def test_the_model_of_a_target_has_its_outputs_of_the_network_of_all(
             for weight, values in part.parameters.by_name.items():
                 assert values.shape == model.parameters.by_name[weight].shape or weight.startswith("output.")
         assert alone.names == whole.names
-    assert isinstance(whole.spec.target, SeveralTargets)
+    assert isinstance(whole.spec.target, MultiTarget)
 
 
 @pytest.mark.slow
@@ -196,7 +196,7 @@ def test_several_columns_of_0_and_1_are_classes_unless_a_loss_says_otherwise(tmp
 def test_a_mapping_gives_some_targets_a_loss(tmp_path: Path) -> None:
     frame = table_of().with_columns(price=pl.col("price").abs() + 1.0)
     run = train_on(tmp_path, "loss={price: gamma}", frame=frame)
-    assert isinstance(Run.open(run).targets["price"].load_model().spec.loss, Gamma)
+    assert isinstance(Run.open(run).targets["price"].load_model().spec.loss, GammaLoss)
     with raises(DataError):
         train_on(tmp_path, "loss={color: mse}", name="wrong")
 

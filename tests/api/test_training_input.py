@@ -14,7 +14,7 @@ from nncli.api.options import TrainingInputOptions
 from nncli.api.training_input import Drafted, config_for, resolve_input
 from nncli.base.errors import UsageError
 from nncli.config.schema import Config
-from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.column_types import ColumnType
 from tests.cli.support import Cli
 
 
@@ -52,7 +52,7 @@ def test_what_is_set_is_merged_with_what_the_table_shows(here: Path, monkeypatch
     assert config.epochs == 7
     assert config.data.drop == ("other", "rowid")
     assert config.data.missing_values == ("", "NA", "k.A.", "?")
-    assert config.data.columns == {"x": Kind.CATEGORICAL, "doubtful": Kind.CATEGORICAL}
+    assert config.data.columns == {"x": ColumnType.CATEGORICAL, "doubtful": ColumnType.CATEGORICAL}
     assert "dropped 'rowid'" in " ".join(finding.message for finding in drafted.decisions)
 
 

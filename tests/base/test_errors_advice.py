@@ -25,7 +25,7 @@ from nncli.base.errors import (
     sentences,
     worded,
 )
-from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 
 
 @pytest.mark.parametrize(

@@ -25,17 +25,17 @@ from nncli.config.schema import Config
 from nncli.nn.activations import Tanh
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.sequential import Dropout
-from nncli.nn.losses import MAE
+from nncli.nn.losses import MAELoss
 from nncli.nn.optim.optimizers import Adam
 
 LOSS = '''
 from typing import Literal
 
 from nncli.base.spec import PositiveFloat
-from nncli.nn.losses.regression import MSE
+from nncli.nn.losses.regression import MSELoss
 
 
-class Scaled(MSE):
+class Scaled(MSELoss):
     """The squared error."""
 
     type: Literal["{name}"] = "{name}"
@@ -93,7 +93,7 @@ def test_packages_are_not_searched_for_names_that_are_built_in(monkeypatch: pyte
 
     monkeypatch.setattr(plugins, "_entries", search)
 
-    config(loss=MAE(), layers=(Dense(units=2), Dropout(rate=0.1)), optimizer=Adam(), activation=Tanh())
+    config(loss=MAELoss(), layers=(Dense(units=2), Dropout(rate=0.1)), optimizer=Adam(), activation=Tanh())
     config(loss={"type": "huber", "delta": 2.0})
     config(loss="mae", layers=[8], optimizer="adam", activation="tanh", learning_rate=0.1)
 

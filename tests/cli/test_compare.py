@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 
 from nncli import train
-from nncli.analysis.comparison import APART
 from nncli.analysis.evaluation.held_out import predict_held_out
+from nncli.analysis.run_comparison import APART
 from nncli.base.errors import NncliError
-from nncli.cli.options import requires_extra
+from nncli.cli.shared_arguments import requires_extra
 from nncli.run_directory.manifest import MANIFEST
 from tests.cli.support import DATA, Cli
 
@@ -53,7 +53,7 @@ def test_settings_scores_and_the_test_are_on_stdout(nncli: Cli, folder: Path) ->
 
 def test_rows_that_chose_the_epoch_are_named(nncli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "nncli.analysis.comparison.predict_held_out", lambda path: replace(predict_held_out(path), optimistic=True)
+        "nncli.analysis.run_comparison.predict_held_out", lambda path: replace(predict_held_out(path), optimistic=True)
     )
     shown = nncli("compare", "runs/a", "runs/b").check()
     _, scores, finding = shown.out.split("\n\n")

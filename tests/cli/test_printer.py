@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from nncli.base.findings import FindingCode, note
-from nncli.cli.options import DisplayOptions
 from nncli.cli.printer import Printer
+from nncli.cli.shared_arguments import DisplayOptions
 from nncli.fitting.train.events import Finished, MembersProgress, MembersStarted, Progress
 
 KNOWN, NEW = note(FindingCode.TABLE_READING, "known"), note(FindingCode.TABLE_READING, "new")

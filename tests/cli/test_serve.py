@@ -9,7 +9,7 @@ import pytest
 
 from nncli.base.errors import UsageError
 from nncli.cli.serve import run_and_name
-from nncli.serving.options import ServerOptions
+from nncli.serving.server_options import ServerOptions
 from tests.cli.support import Cli
 
 

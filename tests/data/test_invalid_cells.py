@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from nncli.base.scratch import Scratch
-from nncli.data.encoders.kinds import Kind, infer_kind
+from nncli.data.encoders.column_types import ColumnType, infer_kind
 from nncli.data.invalid_cells import OnInvalidCell, remove_invalid_cells
 from nncli.data.profile import profile
 from nncli.data.store.column_store import ColumnStore, write_store
@@ -30,7 +30,7 @@ def scratch() -> Iterator[None]:
 def cleaned(
     cells: Sequence[object],
     on_error: OnInvalidCell = "auto",
-    kind: Kind | None = None,
+    kind: ColumnType | None = None,
     *,
     blocks: int = 1,
     targets: Sequence[str] = (),
@@ -58,7 +58,7 @@ def test_a_few_words_among_numbers_are_missing_cells(word: str, blocks: int) -> 
     store = cleaned(with_cells(word, "k.A."), blocks=blocks)
     assert removed(store) == [(1, word), (2, "k.A.")]
     table = store.columns(["x"])
-    assert infer_kind(table, "x") is Kind.NUMERIC
+    assert infer_kind(table, "x") is ColumnType.NUMERIC
     assert table.column("x").dtype == pl.Float64
     assert table.column("x").to_list() == [None, None, *(float(cell) for cell in NUMBERS[2:])]
     assert store.columns(["other"]).column("other").to_list() == list(range(N))
@@ -68,7 +68,7 @@ def test_a_few_words_among_numbers_are_missing_cells(word: str, blocks: int) -> 
 def test_one_or_two_words_that_repeat_among_numbers_are_missing_cells(words: list[str]) -> None:
     store = cleaned(with_cells(*words))
     assert removed(store) == list(enumerate(words, start=1))
-    assert infer_kind(store.columns(["x"]), "x") is Kind.NUMERIC
+    assert infer_kind(store.columns(["x"]), "x") is ColumnType.NUMERIC
 
 
 @pytest.mark.parametrize("values", [2, 5, 10, 15])
@@ -77,7 +77,7 @@ def test_a_word_that_repeats_among_numbers_of_few_values_is_a_missing_cell(value
     cells = [word] * count + [str(1 + i % values) for i in range(N - count)]
     store = cleaned(cells)
     assert removed(store) == [(row, word) for row in range(1, count + 1)]
-    assert infer_kind(store.columns(["x"]), "x") is Kind.NUMERIC
+    assert infer_kind(store.columns(["x"]), "x") is ColumnType.NUMERIC
     if count > 9:
         assert removed(cleaned(cells, targets=["x"])) == []  # a class
 
@@ -114,8 +114,8 @@ def test_cells_that_may_mean_something_are_kept(cells: list[str]) -> None:
     assert store.columns(["x"]).column("x").to_list() == cells
 
 
-@pytest.mark.parametrize("kind", [None, Kind.NUMERIC])
-def test_all_invalid_cells_are_missing_or_their_rows_left_out_if_asked_for(kind: Kind | None) -> None:
+@pytest.mark.parametrize("kind", [None, ColumnType.NUMERIC])
+def test_all_invalid_cells_are_missing_or_their_rows_left_out_if_asked_for(kind: ColumnType | None) -> None:
     cells = with_cells(*["k.A."] * 200, "1,234")
     assert len(removed(cleaned(cells, "missing", kind))) == 201
     store = cleaned(cells, "skip", kind)
@@ -128,7 +128,7 @@ def test_dates_are_missing_too_if_asked_for() -> None:
     cells = [f"2024-01-{1 + i % 28:02}" for i in range(99)] + ["k.A."]
     store = cleaned(cells, "missing")
     assert removed(store) == [(100, "k.A.")]
-    assert infer_kind(store.columns(["x"]), "x") is Kind.DATE
+    assert infer_kind(store.columns(["x"]), "x") is ColumnType.DATE
 
 
 def test_a_column_with_a_unit_keeps_it() -> None:
@@ -147,4 +147,4 @@ def test_infinite_numbers_of_typed_columns_are_missing(dtype: pl.DataType) -> No
 
 def test_marks_of_missing_cells_are_in_the_profile() -> None:
     (of_x, _) = profile(cleaned(with_cells("-", "k.A.", "n/a")))
-    assert (of_x.na_spellings, of_x.missing, of_x.kind) == (("-", "n/a"), 3, Kind.NUMERIC)
+    assert (of_x.na_spellings, of_x.missing, of_x.kind) == (("-", "n/a"), 3, ColumnType.NUMERIC)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nncli.base.errors import DataError
 from nncli.base.scratch import Scratch
 from nncli.data.dialect import CsvDialect
-from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.column_types import ColumnType
 from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key, profile, profile_column
 from nncli.data.store.column_store import write_store
 from nncli.data.table import Table
@@ -31,7 +31,7 @@ def words(count: int) -> list[str]:
 
 def test_numbers_come_with_their_range_and_their_mean() -> None:
     result = of(["3", "1.5", None, "3"])
-    assert (result.kind, result.label, result.recommended) == (Kind.NUMERIC, Kind.NUMERIC, True)
+    assert (result.kind, result.label, result.recommended) == (ColumnType.NUMERIC, ColumnType.NUMERIC, True)
     assert (result.rows, result.present, result.missing, result.distinct) == (4, 3, 1, 2)
     assert result.top_values == (("3", 2), ("1.5", 1))
     assert (result.lowest, result.highest, result.mean, result.median) == (1.5, 3.0, 2.5, 3.0)
@@ -49,7 +49,7 @@ def test_ambiguous_numbers_beside_a_decimal_comma_have_no_thousands_separator() 
 
 def test_nan_among_numbers_is_missing() -> None:
     found = of(["1.5", "nan", "NaN", "NAN", None, "3"])
-    assert (found.kind, found.missing, found.distinct) == (Kind.NUMERIC, 4, 2)
+    assert (found.kind, found.missing, found.distinct) == (ColumnType.NUMERIC, 4, 2)
 
 
 @pytest.mark.parametrize("cells", [["yes", "no"], ["Y", "n"], ["0", "1"], [True, False], ["True", "FALSE", None]])
@@ -192,25 +192,25 @@ def test_a_column_with_its_own_decimal_mark_asks_for_no_other_separator_than_tha
 
 def test_a_category_beside_few_numbers_is_no_missing_value() -> None:
     result = of(["2", "3", "none"] * N)
-    assert (result.na_spellings, result.error, result.kind) == ((), None, Kind.CATEGORICAL)
+    assert (result.na_spellings, result.error, result.kind) == ((), None, ColumnType.CATEGORICAL)
 
 
 def test_doubtful_columns_say_why_and_go_as_categories() -> None:
     result = of(["12%", "$13"] * N)
     assert isinstance(result.error, DataError)
-    assert (result.kind, result.recommended, result.na_spellings) == (Kind.CATEGORICAL, True, ())
+    assert (result.kind, result.recommended, result.na_spellings) == (ColumnType.CATEGORICAL, True, ())
 
 
 @pytest.mark.parametrize("cells", [[1.0, float("inf"), 2.0], ["1", "inf", "2"]])
 def test_a_column_with_an_infinite_cell_is_left_out(cells: list[object]) -> None:
     result = of(cells)
-    assert (result.kind, result.recommended, result.highest) == (Kind.NUMERIC, False, 2.0)
+    assert (result.kind, result.recommended, result.highest) == (ColumnType.NUMERIC, False, 2.0)
     assert "not a finite number" in result.reason
 
 
 def test_ids_too_long_for_numbers_go_as_categories_where_they_repeat() -> None:
     result = of([10**17 + 1, 10**17 + 1, 10**17 + 3] * N)
-    assert (result.kind, result.recommended) == (Kind.CATEGORICAL, True)
+    assert (result.kind, result.recommended) == (ColumnType.CATEGORICAL, True)
     assert result.error
 
 
@@ -222,7 +222,7 @@ def test_what_cannot_be_read_is_left_out(cells: list[object]) -> None:
 
 
 def test_typed_dates_are_called_dates() -> None:
-    assert of([dt.date(2024, 1, day) for day in (1, 2)]).label is Kind.DATE
+    assert of([dt.date(2024, 1, day) for day in (1, 2)]).label is ColumnType.DATE
 
 
 def test_a_stored_table_is_described_column_by_column() -> None:
@@ -231,8 +231,8 @@ def test_a_stored_table_is_described_column_by_column() -> None:
         read = (Table(frame[row : row + 1], "t.csv", row + 1) for row in range(3))
         table = write_store(lambda: read, lambda table: table.names, scratch, text_columns=())
         assert [(result.name, result.kind, result.rows) for result in profile(table)] == [
-            ("b", Kind.NUMERIC, 3),
-            ("a", Kind.CATEGORICAL, 3),
+            ("b", ColumnType.NUMERIC, 3),
+            ("a", ColumnType.CATEGORICAL, 3),
         ]
         assert [result.name for result in profile(table, ["a"])] == ["a"]
         with pytest.raises(DataError, match="there is no column 'c'"):

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from nncli.serving.app import ROUTES
-from nncli.serving.options import ServerOptions
+from nncli.serving.server_options import ServerOptions
 from tests.deploy.support import DEPLOY, check_options
 
 MANIFEST = DEPLOY / "kubernetes.yaml"

@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from nncli.serving.options import ServerOptions
+from nncli.serving.server_options import ServerOptions
 from tests.cli.support import DATA
 from tests.deploy.support import DEPLOY, SECONDS, program, started
 

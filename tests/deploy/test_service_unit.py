@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from nncli.serving.options import ServerOptions
+from nncli.serving.server_options import ServerOptions
 from tests.cli.support import DATA
 from tests.deploy.support import DEPLOY, check_options, program, run, started, unshare
 

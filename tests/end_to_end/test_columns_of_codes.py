@@ -12,7 +12,7 @@ from nncli.api.init import InitResult, draft
 from nncli.api.training_input import config_for
 from nncli.base.errors import DataError
 from nncli.config.loading import load_config
-from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.column_types import ColumnType
 from nncli.run_directory.manifest import CONFIG
 from tests.assertions import raises
 from tests.data.columns.code_columns import CODES, DOUBTED, cells_of
@@ -39,13 +39,13 @@ def test_every_command_reads_codes_as_categories(tmp_path: Path, missing: float)
     drafted = draft(table, "y")
     assert (warnings_of(drafted), drafted.summary.na_spellings, drafted.summary.has_thousands) == ([], (), False)
     kept = {column.name: column.kind for column in drafted.summary.kept}
-    assert set(kept.values()) == {Kind.CATEGORICAL}
+    assert set(kept.values()) == {ColumnType.CATEGORICAL}
     report = check(tmp_path / "c.yaml")
     assert not [f for f in report.findings if f.level == "error" or f.code == "ambiguous-numbers"]
 
     run = train(tmp_path / "c.yaml", output=tmp_path / "run", set=["epochs=1"]).run
     kinds = load_config(run / CONFIG).data.columns
-    assert kinds == dict.fromkeys(CODES, Kind.CATEGORICAL)
+    assert kinds == dict.fromkeys(CODES, ColumnType.CATEGORICAL)
     config, _ = config_for(table, "y", ["preset=textbook"])
     assert dict(kinds) | {name: config.data.columns.get(name, kinds[name]) for name in kept} == kinds
     assert len(predict(run, table)) == N

@@ -14,7 +14,7 @@ from nncli import evaluate, predict, train
 from nncli.api.init import draft
 from nncli.base.errors import CellError, DataError
 from nncli.config.loading import load_config
-from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.column_types import ColumnType
 from nncli.fitting.prepare.prepare import prepare
 from nncli.models.model import Model
 from nncli.run_directory.manifest import CONFIG, WEIGHTS
@@ -77,7 +77,7 @@ def test_the_trained_model_does_not_depend_on_the_file_format(
     assert not np.isnan(scores["r2"])
     assert scores["r2"] > 0.8
     columns = load_config(runs[0] / CONFIG).data.columns
-    assert columns == {"when": Kind.DATE, "day": Kind.DATE, "said": Kind.TEXT}
+    assert columns == {"when": ColumnType.DATE, "day": ColumnType.DATE, "said": ColumnType.TEXT}
 
 
 def test_a_resumed_training_and_one_from_disk_end_in_the_same_bits(config: Callable[..., Path], tmp_path: Path) -> None:
@@ -117,11 +117,11 @@ def test_ambiguous_dates_are_noted_until_date_format_is_set(config: Callable[...
     pl.DataFrame({"when": days, "y": range(40)}).write_csv(home / "twice.csv")
     path = config("", "twice.csv", "epochs: 1\nvalidation: 0")
     prepared = prepare(load_config(path))
-    assert prepared.config.data.columns == {"when": Kind.CATEGORICAL}
+    assert prepared.config.data.columns == {"when": ColumnType.CATEGORICAL}
     assert any(note.startswith("'when'") for note in lines(prepared.findings))
     for form in ("%d/%m/%Y", "%m/%d/%Y"):
         prepared = prepare(load_config(path, [f"data.date_format='{form}'"]))
-        assert prepared.config.data.columns == {"when": Kind.DATE}
+        assert prepared.config.data.columns == {"when": ColumnType.DATE}
         (column,) = prepared.spec.encoder.columns
         assert column.type == "date"
         assert (column.date_format, lines(prepared.findings)) == (form, ())
@@ -134,7 +134,7 @@ def test_ambiguous_dates_are_noted_until_date_format_is_set(config: Callable[...
 def test_integers_are_dates_only_when_configured(config: Callable[..., Path], home: Path) -> None:
     pl.DataFrame({"when": [20240101 + i for i in range(28)], "y": range(28)}).write_csv(home / "numbers.csv")
     path = config("", "numbers.csv", "epochs: 1\nvalidation: 0")
-    assert prepare(load_config(path)).config.data.columns == {"when": Kind.NUMERIC}
+    assert prepare(load_config(path)).config.data.columns == {"when": ColumnType.NUMERIC}
     predictions = prepare(load_config(path, ["data.columns={when: date}", "data.date_format='%Y%m%d'"]))
     assert predictions.spec.encoder.features == ("when: days", "when: weekday, sine", "when: weekday, cosine")
 

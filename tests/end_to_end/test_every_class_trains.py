@@ -17,19 +17,19 @@ from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import Layer, ParametricActivation, Residual
 from nncli.nn.layers.sequential import ActivationLayer
 from nncli.nn.losses import (
-    Cox,
-    CrossEntropy,
-    Gamma,
-    Hinge,
-    LogNormal,
-    NegativeBinomial,
-    Ordinal,
-    Poisson,
-    Survival,
-    Tweedie,
-    ZeroInflatedPoisson,
+    CoxLoss,
+    CrossEntropyLoss,
+    GammaLoss,
+    HingeLoss,
+    LogNormalLoss,
+    NegativeBinomialLoss,
+    OrdinalLoss,
+    PoissonLoss,
+    SurvivalLoss,
+    TweedieLoss,
+    ZeroInflatedPoissonLoss,
 )
-from nncli.nn.losses.labels import BinaryCrossEntropy
+from nncli.nn.losses.labels import BinaryCrossEntropyLoss
 from nncli.nn.optim.optimizers import Optimizer
 from nncli.nn.optim.schedules import Schedule
 from nncli.run_directory.manifest import CONFIG
@@ -108,16 +108,16 @@ def test_every_initializer_trains(table: Path, tmp_path: Path, name: str) -> Non
 @pytest.mark.parametrize("cls", plain_losses(), ids=tag)
 def test_every_loss_trains(table: Path, tmp_path: Path, cls: type[Any]) -> None:
     targets: dict[type[Any], str] = {
-        CrossEntropy: CLASS,
-        Hinge: CLASS,
-        Ordinal: f"{CLASS}, order: [died, alive]",
-        Gamma: AMOUNT,
-        LogNormal: AMOUNT,
-        Survival: AMOUNT,
-        Cox: AMOUNT,
+        CrossEntropyLoss: CLASS,
+        HingeLoss: CLASS,
+        OrdinalLoss: f"{CLASS}, order: [died, alive]",
+        GammaLoss: AMOUNT,
+        LogNormalLoss: AMOUNT,
+        SurvivalLoss: AMOUNT,
+        CoxLoss: AMOUNT,
     }
-    targets[BinaryCrossEntropy] = LABELS
-    targets |= dict.fromkeys((Poisson, Tweedie, NegativeBinomial, ZeroInflatedPoisson), COUNT)
+    targets[BinaryCrossEntropyLoss] = LABELS
+    targets |= dict.fromkeys((PoissonLoss, TweedieLoss, NegativeBinomialLoss, ZeroInflatedPoissonLoss), COUNT)
     loss = f"{{type: {tag(cls)}, event: {CLASS}}}" if cls.target_keys else tag(cls)
     trains(table, tmp_path, targets.get(cls, NUMBER), f"layers: [8]\nloss: {loss}")
 

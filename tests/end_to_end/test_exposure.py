@@ -25,7 +25,7 @@ from nncli.serving.app import build_app
 from nncli.serving.columns.input_schema import InputSchema
 from nncli.serving.models.reload import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.options import ServerOptions
+from nncli.serving.server_options import ServerOptions
 from nncli.serving.state import ServerState
 from nncli.sklearn import NNRegressor
 from tests.assertions import raises

@@ -28,7 +28,7 @@ from nncli import (
     train,
 )
 from nncli.base.errors import ConfigError, DataError, UsageError
-from nncli.exporters.check import Check
+from nncli.exporters.parity_check import ParityCheck
 from nncli.run_directory.run import Run
 from nncli.targets.decision import LabelThresholds
 
@@ -136,7 +136,7 @@ def test_a_program_has_the_predictions_of_the_run(name: str, folder: Path, reque
     assert exported.comparison is not None
     assert exported.comparison.is_match
     assert exported.comparison.numbers == 8 * ROWS
-    assert isinstance(Check, type)
+    assert isinstance(ParityCheck, type)
 
 
 def test_thresholds_are_chosen_saved_followed_and_removed(folder: Path) -> None:

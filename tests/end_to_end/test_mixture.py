@@ -12,8 +12,8 @@ from nncli import cross_validate, evaluate, explain, export, load, predict, repo
 from nncli.analysis.inspection.attribution import attribute
 from nncli.analysis.inspection.encoded_rows import EncodedRows
 from nncli.data.sources.read_table import read_table
-from nncli.exporters.targets import TARGETS, Target
-from nncli.nn.losses import Mixture
+from nncli.exporters.formats import TARGETS, ExportFormat
+from nncli.nn.losses import MixtureLoss
 from nncli.sklearn import NNRegressor
 
 CONFIG = """\
@@ -26,7 +26,7 @@ members: 2
 bagging: folds
 workers: 1
 """
-LEVELS = Mixture().levels
+LEVELS = MixtureLoss().levels
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_the_score_is_that_of_the_told_distribution_and_lower_than_that_of_a_nor
     rows = pl.read_csv(folder / "table.csv")
     quantiles = quantiles_of(predict(folder / "run", rows))
     score = evaluate(folder / "run", rows).json()["metrics"]["crps"]
-    expected = Mixture().per_row(quantiles[:, None], rows["y"].to_numpy()[:, None]).mean()
+    expected = MixtureLoss().per_row(quantiles[:, None], rows["y"].to_numpy()[:, None]).mean()
     assert score == pytest.approx(expected, rel=1e-9)
     normal = train(folder / "config.yaml", output=tmp_path / "normal", set=["loss=normal"]).run
     assert score < 0.95 * evaluate(normal, rows).json()["metrics"]["crps"]
@@ -107,7 +107,7 @@ def test_what_explains_a_run_takes_the_median(folder: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
-def test_exports_give_the_quantiles_and_intervals(folder: Path, tmp_path: Path, target: Target) -> None:
+def test_exports_give_the_quantiles_and_intervals(folder: Path, tmp_path: Path, target: ExportFormat) -> None:
     if (missing := target.load_runner().missing()) is not None:
         pytest.skip(missing)
     export(folder / "run", tmp_path / f"model{target.suffix}", to=target.name, interval=(0.9,))

@@ -13,7 +13,7 @@ import pytest
 
 from nncli import cross_validate, distill, explain, export, load, predict, report, show, train
 from nncli.base.errors import ConfigError, DataError, Location
-from nncli.exporters.targets import TARGETS, Target
+from nncli.exporters.formats import TARGETS, ExportFormat
 from nncli.run_directory.run import Run
 from tests.thorough import in_turn, partly
 
@@ -130,7 +130,7 @@ def test_each_of_several_targets_is_monotone(table: Path, tmp_path: Path) -> Non
         assert show(part).monotone == {"up": "increasing", "down": "decreasing"}
 
 
-def target_of(name: str) -> Target:
+def target_of(name: str) -> ExportFormat:
     return next(target for target in TARGETS if target.name == name)
 
 

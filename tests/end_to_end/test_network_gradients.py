@@ -15,12 +15,21 @@ from numpy.typing import NDArray
 from nncli.nn.activations import Activation, ElementwiseActivation, Mish, Tanh
 from nncli.nn.embeddings import Embedding
 from nncli.nn.gradcheck import GradientCheck, gradcheck
-from nncli.nn.layers.base import LayerBase, TrainingContext
 from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.layer import LayerBase, TrainingContext
 from nncli.nn.layers.normalization import BatchNorm, LayerNorm
 from nncli.nn.layers.residual import Layer, ParametricActivation, Residual, Scale
 from nncli.nn.layers.sequential import ActivationLayer, Dropout
-from nncli.nn.losses import MAE, MSE, CrossEntropy, Hinge, Huber, LossBase, Poisson, Quantile
+from nncli.nn.losses import (
+    CrossEntropyLoss,
+    HingeLoss,
+    HuberLoss,
+    LossBase,
+    MAELoss,
+    MSELoss,
+    PoissonLoss,
+    QuantileLoss,
+)
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import NumericEmbedding, Periodic, PiecewiseLinear
 from tests.nn.networks import network_of
@@ -145,7 +154,7 @@ def test_gradient_of_a_network_without_layers(loss: LossBase, outputs: int) -> N
 @pytest.mark.parametrize("layer", members(Layer), ids=tag)
 def test_gradient_of_a_layer_that_comes_first(layer: type[Any]) -> None:
     network = network_of(*layers_of(layer, 2, Tanh()))
-    assert check(network, CrossEntropy()).error <= TOLERANCE
+    assert check(network, CrossEntropyLoss()).error <= TOLERANCE
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -153,7 +162,7 @@ def test_gradient_of_a_layer_that_comes_first(layer: type[Any]) -> None:
 def test_gradient_of_the_ntk_parametrization(bias: bool, first: bool) -> None:
     dense = Dense(units=3, activation=Tanh(), bias=bias, parametrization="ntk")
     layers = (dense, Scale(), dense) if first else (Scale(), dense, Dense(units=2), dense)
-    assert check(network_of(*layers, features=5, output_parametrization="ntk"), MSE()).error <= TOLERANCE
+    assert check(network_of(*layers, features=5, output_parametrization="ntk"), MSELoss()).error <= TOLERANCE
 
 
 EMBEDDINGS = [
@@ -178,7 +187,7 @@ def test_gradient_through_embedded_numbers(
         numeric_embedding=embedding,
         embeddings=(Embedding(name="a", n_embeddings=3, width=2),) if categories else (),
     )
-    assert check(network, CrossEntropy(), rows=5).error <= TOLERANCE
+    assert check(network, CrossEntropyLoss(), rows=5).error <= TOLERANCE
 
 
 def test_every_embedding_of_numbers_has_its_gradient_checked() -> None:
@@ -196,24 +205,24 @@ def test_gradient_of_realmlp() -> None:
         numeric_embedding=Periodic(),
         output_parametrization="ntk",
     )
-    assert check(network, CrossEntropy(label_smoothing=0.1), rows=6).error <= TOLERANCE
+    assert check(network, CrossEntropyLoss(label_smoothing=0.1), rows=6).error <= TOLERANCE
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 0.95])
 def test_gradient_through_dropout_of_any_rate(rate: float) -> None:
     network = network_of(Dense(units=6, activation=Tanh()), Dropout(rate=rate), Dense(units=3), Dropout(rate=rate))
-    assert check(network, MSE()).error <= TOLERANCE
+    assert check(network, MSELoss()).error <= TOLERANCE
 
 
 @pytest.mark.parametrize(
     "loss",
     [
-        CrossEntropy(label_smoothing=0.1),
-        CrossEntropy(label_smoothing=0.9),
-        Huber(delta=0.1),
-        Huber(delta=10.0),
-        Quantile(q=0.05),
-        Quantile(q=0.95),
+        CrossEntropyLoss(label_smoothing=0.1),
+        CrossEntropyLoss(label_smoothing=0.9),
+        HuberLoss(delta=0.1),
+        HuberLoss(delta=10.0),
+        QuantileLoss(q=0.05),
+        QuantileLoss(q=0.95),
     ],
 )
 @pytest.mark.parametrize("outputs", [1, 3])
@@ -223,7 +232,7 @@ def test_gradient_of_a_loss_with_its_own_settings(loss: LossBase, outputs: int) 
 
 def test_gradient_of_a_repeated_category_is_summed() -> None:
     network = network_of(features=0, embeddings=(Embedding(name="a", n_embeddings=2, width=3),))
-    assert check(network, MSE(), rows=8).error <= TOLERANCE
+    assert check(network, MSELoss(), rows=8).error <= TOLERANCE
 
 
 @pytest.mark.parametrize("layer", members(Layer), ids=tag)
@@ -296,13 +305,13 @@ def cases(draw: st.DrawFn) -> Case:
     embedded = len(numeric) * (embedding.out_features - 1) if embedding else 0
     layers, _ = draw(random_layers(features + embedded + sum(widths), 2, 4))
     losses: list[LossBase] = [
-        MSE(),
-        MAE(),
-        Huber(delta=draw(st.floats(0.1, 3.0))),
-        Quantile(q=draw(st.floats(0.05, 0.95))),
-        Poisson(),
-        CrossEntropy(label_smoothing=draw(st.floats(0.0, 0.9))),
-        Hinge(),
+        MSELoss(),
+        MAELoss(),
+        HuberLoss(delta=draw(st.floats(0.1, 3.0))),
+        QuantileLoss(q=draw(st.floats(0.05, 0.95))),
+        PoissonLoss(),
+        CrossEntropyLoss(label_smoothing=draw(st.floats(0.0, 0.9))),
+        HingeLoss(),
     ]
     network = network_of(
         *layers,
@@ -333,7 +342,7 @@ def test_gradient_of_linear_regression_is_the_textbook_formula() -> None:
     parameters, X, y = network.initialize(rng), rng.normal(size=(7, 3)), rng.normal(size=(7, 2))
     bound = network.bind(parameters, 7, training=TrainingContext(rng))
     bound.X[...] = X
-    loss = MSE().bind(bound.Z, y, None)
+    loss = MSELoss().bind(bound.Z, y, None)
     bound.forward()
     loss.forward()
     bound.backward(loss.backward())
@@ -350,7 +359,7 @@ def test_gradient_of_logistic_regression_is_the_textbook_formula() -> None:
     parameters, X, y = network.initialize(rng), rng.normal(size=(7, 3)), rng.integers(0, 2, 7)
     bound = network.bind(parameters, 7, training=TrainingContext(rng))
     bound.X[...] = X
-    loss = CrossEntropy().bind(bound.Z, y, None)
+    loss = CrossEntropyLoss().bind(bound.Z, y, None)
     bound.forward()
     loss.forward()
     bound.backward(loss.backward())
@@ -361,5 +370,5 @@ def test_gradient_of_logistic_regression_is_the_textbook_formula() -> None:
 
 def test_parameters_of_ten_layers_are_separate() -> None:
     network = network_of(*(Dense(units=2, activation=Tanh()) for _ in range(12)))
-    assert check(network, MSE(), rows=2).error <= TOLERANCE
+    assert check(network, MSELoss(), rows=2).error <= TOLERANCE
     assert len(network.layout.specs) == 2 * 13

@@ -15,15 +15,15 @@ from nncli.base.errors import NncliError
 from nncli.base.findings import Finding, FindingCode
 from nncli.base.scratch import Scratch
 from nncli.config.loading import load as load_config
+from nncli.data.encoders.column_types import ColumnType
 from nncli.data.encoders.date import DateColumn
-from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.fitting.prepare.load import load_table
 from nncli.models.model import Model
 from nncli.serving.app import build_app
 from nncli.serving.models.reload import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.options import ServerOptions
+from nncli.serving.server_options import ServerOptions
 from nncli.serving.state import ServerState
 from tests.cli.support import Cli
 from tests.polluted_columns import PollutedColumn, polluted_table
@@ -79,7 +79,7 @@ def test_every_command_reads_a_polluted_table_alike(tmp_path: Path, seed: int) -
             == named(seen.findings, profile.name) - {FindingCode.DROPPED_COLUMN}
             or not profile.recommended
         )
-        if columns[profile.name].what == "dates" and profile.kind is Kind.CATEGORICAL:
+        if columns[profile.name].what == "dates" and profile.kind is ColumnType.CATEGORICAL:
             assert named(drafted.findings, profile.name), (profile.name, columns[profile.name].cells[:5])
 
     checked = check(path, target="y", set=SETTINGS)

@@ -35,7 +35,7 @@ from nncli.models.scores import headlines
 from nncli.run_directory.run import Run
 from nncli.sklearn import NNClassifier
 from nncli.targets.decision import RankCuts
-from nncli.targets.ordinal import OrderedClasses
+from nncli.targets.ordinal import OrdinalTarget
 
 LABELS = ["tiny", "mid", "vast"]
 QUICK = ["layers=[8]", "epochs=20", "learning_rate=0.02"]
@@ -92,7 +92,7 @@ def test_a_grade_of_words_needs_no_order(table: Path, tmp_path: Path) -> None:
         table, target="grade", set=[*QUICK, "loss=ordinal", "metric=quadratic_kappa"], output=tmp_path / "r"
     )
     target = Run.open(finished.run).load_model().spec.target
-    assert isinstance(target, OrderedClasses)
+    assert isinstance(target, OrdinalTarget)
     assert target.labels == ("low", "medium", "high")
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from nncli.nn.activations import Activation, ElementwiseActivation
 from nncli.nn.layers.residual import Layer, ParametricActivation
-from nncli.nn.losses import DistributionLoss, Ordinal, TargetLoss
+from nncli.nn.losses import DistributionLoss, OrdinalLoss, TargetLoss
 from nncli.nn.losses.amounts import AmountLoss
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optim.optimizers import Optimizer
@@ -33,7 +33,7 @@ def test_training_gives_the_numbers_of_pytorch(reference: Reference) -> None:
 @pytest.mark.parametrize(("union", "place"), [(Layer, "network"), (TargetLoss, "loss"), (Optimizer, "optimizer")])
 def test_every_class_of_a_union_has_a_reference(union: Any, place: str) -> None:
     covered = {t for r in REFERENCES for t in _types(getattr(r.case, place).model_dump(mode="json"))}
-    elsewhere = {tag(cls) for cls in plain_losses() if issubclass(cls, AmountLoss | DistributionLoss | Ordinal)}
+    elsewhere = {tag(cls) for cls in plain_losses() if issubclass(cls, AmountLoss | DistributionLoss | OrdinalLoss)}
     assert elsewhere  # against other sources: tests/nn/losses/test_{amounts,distributions,ordinal}.py
     assert set(_tags(union)) <= covered | elsewhere
 

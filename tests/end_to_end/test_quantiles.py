@@ -19,7 +19,7 @@ from nncli.api.report import report
 from nncli.base.errors import ConfigError
 from nncli.data.sources.read_table import read_table
 from nncli.models.predictions import Predictions, stack_predictions
-from nncli.nn.losses import Quantiles
+from nncli.nn.losses import QuantilesLoss
 from nncli.run_directory.run import Run
 from nncli.sklearn import NNRegressor
 from nncli.targets.number import RegressionTarget
@@ -132,7 +132,7 @@ def test_runs_are_compared_by_all_quantiles(held_out: HeldOutPredictions) -> Non
     assert (pair.measure, pair.favored) == ("pinball loss", 0)
     assert pair.is_significant
     unit = held_out.y.std(axis=0)
-    loss = Quantiles(levels=LEVELS)
+    loss = QuantilesLoss(levels=LEVELS)
     expected = loss.per_row(wide / unit[:, None], held_out.y / unit) - loss.per_row(
         run.predictions.points / unit[:, None], held_out.y / unit
     )
@@ -177,7 +177,7 @@ def test_a_column_that_moves_the_spread_alone_is_important(tmp_path: Path) -> No
     assert explained.importances[0].column == "x"
     assert explained.importances[0].low > 0.0
     assert kept is not None
-    loss = Quantiles().per_row(kept.members[0].predictions.points, kept.y).mean()
+    loss = QuantilesLoss().per_row(kept.members[0].predictions.points, kept.y).mean()
     assert explained.loss == pytest.approx(loss)
 
 

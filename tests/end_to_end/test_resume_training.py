@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.embeddings import Embedding
-from nncli.nn.losses import CrossEntropy
+from nncli.nn.losses import CrossEntropyLoss
 from nncli.nn.network import Network
 from nncli.nn.optim.optimizers import Adagrad, Adam, AdamW, Lion, OptimizerBase, RmsProp, Sgd
 from nncli.nn.optim.schedules import (
@@ -91,7 +91,7 @@ def arguments_of(
     )
     return TrainingArguments(
         network=network,
-        loss=CrossEntropy(),
+        loss=CrossEntropyLoss(),
         optimizer=optimizer,
         schedule=schedule,
         batch_size=BATCH,

@@ -33,9 +33,9 @@ from nncli.models.scores import headlines
 from nncli.run_directory.run import Run
 from nncli.serving.answers import json_rows
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.options import ServerOptions
 from nncli.serving.pages.form_page import Links, model_page
 from nncli.serving.parameters import check_options, parse_parameters
+from nncli.serving.server_options import ServerOptions
 from nncli.sklearn import NNRegressor
 from nncli.targets.metrics.survival import SurvivalRows, kaplan_meier
 

@@ -12,14 +12,14 @@ import pytest
 
 from nncli.api import export as api_export
 from nncli.data.table import Table
-from nncli.exporters import targets
+from nncli.exporters import formats
+from nncli.exporters.formats import ExportFormat, ModelInfo
 from nncli.exporters.read_inputs import read_inputs
-from nncli.exporters.targets import ModelInfo, Target
 from nncli.nn.program.program import Program
 from nncli.nn.program.program import run as interpret
 from tests.nn.program.support import answers_of
 
-TARGET = Target("referee", (".ref",), "the interpreter", 2, f"{__name__}.print_program", __name__)
+TARGET = ExportFormat("referee", (".ref",), "the interpreter", 2, f"{__name__}.print_program", __name__)
 
 printed: dict[str, Program] = {}
 """The programs by the names of their runs."""
@@ -30,10 +30,10 @@ state: dict[str, str | None] = {"missing": None, "fault": None}
 @contextmanager
 def referee(
     monkeypatch: pytest.MonkeyPatch, *, missing: str | None = None, fault: str | None = None
-) -> Iterator[Target]:
+) -> Iterator[ExportFormat]:
     """The list of targets with this one alone."""
     with monkeypatch.context() as patch:
-        patch.setattr(targets, "TARGETS", (TARGET,))
+        patch.setattr(formats, "TARGETS", (TARGET,))
         patch.setattr(api_export, "TARGETS", (TARGET,))
         patch.setitem(state, "missing", missing)
         patch.setitem(state, "fault", fault)

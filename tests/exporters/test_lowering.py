@@ -7,29 +7,29 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nncli.data.encoders.kinds import Column
+from nncli.data.encoders.column_types import Column
 from nncli.exporters.lowering import lower_model
 from nncli.exporters.read_inputs import read_inputs
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.nn.layers.dense import Dense
 from nncli.nn.losses import (
-    Gamma,
-    Hinge,
-    LogNormal,
-    Mixture,
-    NegativeBinomial,
-    Normal,
-    Poisson,
-    Quantiles,
-    StudentT,
-    Tweedie,
-    ZeroInflatedPoisson,
+    GammaLoss,
+    HingeLoss,
+    LogNormalLoss,
+    MixtureLoss,
+    NegativeBinomialLoss,
+    NormalLoss,
+    PoissonLoss,
+    QuantilesLoss,
+    StudentTLoss,
+    TweedieLoss,
+    ZeroInflatedPoissonLoss,
 )
 from nncli.nn.program.program import run
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.decision import CostMatrix, Decision, RankCuts, Threshold
 from nncli.targets.number import RegressionTarget
-from nncli.targets.ordinal import OrderedClasses
+from nncli.targets.ordinal import OrdinalTarget
 from nncli.targets.target import Target
 from nncli.targets.threshold_goals import HighestF1
 from tests.api.explained import CITY, CLASSES, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
@@ -38,8 +38,8 @@ from tests.exporters.support import assert_equal_predictions, compute
 TABLE = table_of(300)
 HIDDEN = Dense(units=6, activation="tanh")
 THREE = ClassificationTarget(name="t", labels=("low", "mid", "up"))
-RANKS = OrderedClasses(name="t", labels=("low", "mid", "up", "top"))
-TWO_RANKS = OrderedClasses(name="t", labels=("low", "top"))
+RANKS = OrdinalTarget(name="t", labels=("low", "mid", "up", "top"))
+TWO_RANKS = OrdinalTarget(name="t", labels=("low", "top"))
 TWO_OF_THREE = ClassificationTarget(name="t", labels=("up", "low"))
 CLIPPED = RegressionTarget(
     names=("y", "z"), centers=(10.0, -2.0), scales=(4.0, 0.5), lowest=(8.0, -3.0), highest=(15.0, -1.5)
@@ -66,11 +66,11 @@ def test_targets_and_temperatures_give_the_predictions_of_a_model(target: Target
 
 @pytest.mark.slow
 def test_links_and_quantiles_give_the_predictions_of_a_model() -> None:
-    assert_equal_predictions(model_of(HIDDEN, target=NUMBER, loss=Poisson()), TABLE)
-    for loss in (Gamma(), LogNormal(), Tweedie(), NegativeBinomial(), ZeroInflatedPoisson()):
+    assert_equal_predictions(model_of(HIDDEN, target=NUMBER, loss=PoissonLoss()), TABLE)
+    for loss in (GammaLoss(), LogNormalLoss(), TweedieLoss(), NegativeBinomialLoss(), ZeroInflatedPoissonLoss()):
         assert_equal_predictions(model_of(HIDDEN, target=NUMBER, loss=loss), TABLE)
-    assert_equal_predictions(model_of(HIDDEN, target=THREE, loss=Hinge()), TABLE)
-    for quantiles in (Quantiles(), Normal(), StudentT(), Mixture()):
+    assert_equal_predictions(model_of(HIDDEN, target=THREE, loss=HingeLoss()), TABLE)
+    for quantiles in (QuantilesLoss(), NormalLoss(), StudentTLoss(), MixtureLoss()):
         assert_equal_predictions(model_of(HIDDEN, target=CLIPPED, loss=quantiles), TABLE)
 
 
@@ -96,12 +96,12 @@ def test_members_are_averaged_with_their_weights(target: Target) -> None:
 
 
 def test_quantiles_of_members_are_averaged_with_their_weights() -> None:
-    members = [model_of(HIDDEN, target=CLIPPED, loss=Quantiles(), seed=seed) for seed in range(2)]
+    members = [model_of(HIDDEN, target=CLIPPED, loss=QuantilesLoss(), seed=seed) for seed in range(2)]
     assert_equal_predictions(ensemble_of(*members, weights=(1.0, 4.0)), TABLE)
 
 
 def test_quantiles_of_members_are_averaged() -> None:
-    members = [model_of(HIDDEN, target=CLIPPED, loss=Quantiles(), seed=seed) for seed in range(2)]
+    members = [model_of(HIDDEN, target=CLIPPED, loss=QuantilesLoss(), seed=seed) for seed in range(2)]
     assert_equal_predictions(ensemble_of(*members), TABLE)
 
 

@@ -10,7 +10,7 @@ import pytest
 from nncli.config.loading import load_config
 from nncli.fitting.dry_run import BUFFERS_PER_UNIT, NetworkSize
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
-from nncli.nn.layers.base import TrainingContext
+from nncli.nn.layers.layer import TrainingContext
 from nncli.nn.training.state import TrainState
 from tests.cli.support import DATA
 

@@ -12,7 +12,7 @@ from nncli.config.schema.training import ValidationFile
 from nncli.data.splitting.folds import Bootstrap, Fold
 from nncli.fitting.student_config import embedding_of, student_config
 from nncli.nn.layers.dense import Dense
-from nncli.nn.losses import CrossEntropy, Poisson
+from nncli.nn.losses import CrossEntropyLoss, PoissonLoss
 from nncli.nn.numeric_embeddings import PiecewiseLinear
 from tests.api.ensembles import written
 from tests.cli.support import DATA
@@ -84,11 +84,13 @@ def test_the_units_are_those_asked_for_and_assignments_win(folds: Path) -> None:
 @pytest.mark.slow
 def test_the_loss_of_classes_is_the_cross_entropy_and_a_link_is_kept(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
-    assert student_config(teacher(tmp_path, "loss=hinge", "metric=accuracy"), 8, tmp_path / "s").loss == CrossEntropy()
+    assert (
+        student_config(teacher(tmp_path, "loss=hinge", "metric=accuracy"), 8, tmp_path / "s").loss == CrossEntropyLoss()
+    )
     counts = tmp_path / "counts.csv"
     counts.write_text("x,y\n" + "".join(f"{i % 7},{i % 5}\n" for i in range(60)))
     run = number_teacher(tmp_path / "a", "loss=poisson", f"data.path={counts}")
-    assert student_config(run, 8, tmp_path / "s").loss == Poisson()
+    assert student_config(run, 8, tmp_path / "s").loss == PoissonLoss()
 
 
 @pytest.mark.parametrize(("columns", "width"), [(0, 16), (5, 12), (8, 8), (32, 4), (33, None)])

@@ -13,7 +13,6 @@ import numpy as np
 import polars as pl
 
 from nncli.extend import (
-    MSE,
     REGRESSION_METRICS,
     UNSCALED,
     ActualByPredicted,
@@ -28,6 +27,7 @@ from nncli.extend import (
     Intervals,
     Loss,
     Measure,
+    MSELoss,
     Precision,
     Predicted,
     RegressionResamples,
@@ -55,7 +55,7 @@ METRICS = tuple(metric for metric in REGRESSION_METRICS if metric.name in METRIC
 """Those of the difference of two angles alone; the R² and the relative error of angles depend on where 0 is."""
 
 
-class AngleLoss(MSE):
+class AngleLoss(MSELoss):
     """The squared distance of a point from that of the angle on the unit circle."""
 
     type: Literal["angle"] = "angle"  # type: ignore[assignment]  # a name of its own

@@ -12,21 +12,21 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from nncli.extend import (
-    MSE,
     Comparison,
     Decision,
     Floats,
     Head,
     Loss,
     Measure,
-    Numbers,
+    MSELoss,
     NumberScoring,
+    NumericTarget,
     Predicted,
     Truth,
 )
 
 
-class ChangeLoss(MSE):
+class ChangeLoss(MSELoss):
     """The squared error of the change, in usual changes."""
 
     type: Literal["change"] = "change"  # type: ignore[assignment]  # a name of its own
@@ -34,7 +34,7 @@ class ChangeLoss(MSE):
     keys: ClassVar[frozenset[str]] = frozenset({"data.offset", "data.exposure"})
 
 
-class Change(Numbers):
+class Change(NumericTarget):
     """A number that is predicted relative to another one."""
 
     task: Literal["change"] = "change"

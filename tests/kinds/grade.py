@@ -14,8 +14,8 @@ from nncli.extend import (
     Decision,
     FitOptions,
     Floats,
-    OrderedClasses,
     OrdinalLoss,
+    OrdinalTarget,
     OutputColumn,
     OutputNodes,
     Predicted,
@@ -34,7 +34,7 @@ class GradeLoss(OrdinalLoss):
     task: ClassVar[str] = "grade"
 
 
-class Grade(OrderedClasses):
+class Grade(OrdinalTarget):
     """A grade. `points` are the expected grade points of a row."""
 
     task: Literal["grade"] = "grade"  # type: ignore[assignment]  # a name of its own

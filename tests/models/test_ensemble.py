@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from nncli.analysis.inspection.encoded_rows import EncodedRows
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
-from nncli.data.encoders.kinds import Column
+from nncli.data.encoders.column_types import Column
 from nncli.data.sources.read_table import read_table
 from nncli.data.table import Table
 from nncli.models.ensemble import Ensemble, EnsembleSpec, predict_members, spec_json
@@ -22,7 +22,7 @@ from nncli.models.label_predictor import predict_classes
 from nncli.models.model import Model
 from nncli.models.predictions import Predictions
 from nncli.nn.inference.small_blocks import MAX_ROWS
-from nncli.nn.losses import MAE, Quantile, Quantiles
+from nncli.nn.losses import MAELoss, QuantileLoss, QuantilesLoss
 from nncli.nn.parameters import Parameters
 from nncli.run_directory.loader import read_model
 from nncli.targets.classes import ClassificationTarget
@@ -67,7 +67,7 @@ def test_labels_are_those_of_all_members(model: Model, table: Table) -> None:
 def test_the_quantiles_of_members_are_averaged_level_by_level(line: Path) -> None:
     member = read_model(line)
     target = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
-    spec = EnsembleSpec(members=2, target=target, loss=Quantiles(), missing_values=())
+    spec = EnsembleSpec(members=2, target=target, loss=QuantilesLoss(), missing_values=())
     of_members = [
         Predictions(target, np.array([[quantiles]]), levels=(0.05, 0.5, 0.95))
         for quantiles in ([1.0, 2.0, 6.0], [2.0, 4.0, 5.0])
@@ -209,7 +209,7 @@ def test_the_mean_has_the_weights_of_the_members_to_the_bit_in_tables_and_few_ro
 
 
 def test_the_quantiles_of_members_are_averaged_with_their_weights() -> None:
-    members = [model_of(16, loss=Quantiles(), seed=seed) for seed in range(2)]
+    members = [model_of(16, loss=QuantilesLoss(), seed=seed) for seed in range(2)]
     first, second = (member.predict(table_of(20)).quantiles for member in members)
     mean = ensemble_of(*members, weights=(3.0, 1.0)).predict(table_of(20)).quantiles
     assert first is not None
@@ -239,9 +239,9 @@ def test_every_member_has_a_weight_and_files_without_weights_keep_their_bytes() 
 
 def test_a_member_may_have_another_loss_that_predicts_the_same() -> None:
     spec = ensemble_of(*[model_of(8, seed=seed) for seed in range(2)]).spec
-    assert spec.accepts(model_of(8, loss=MAE()).spec)
-    assert not spec.accepts(model_of(8, loss=Quantile(q=0.9)).spec)
-    assert not spec.accepts(model_of(8, loss=Quantiles()).spec)
+    assert spec.accepts(model_of(8, loss=MAELoss()).spec)
+    assert not spec.accepts(model_of(8, loss=QuantileLoss(q=0.9)).spec)
+    assert not spec.accepts(model_of(8, loss=QuantilesLoss()).spec)
 
 
 def copy_of(model: Model) -> Parameters:

@@ -14,7 +14,7 @@ from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.label_predictor import predict_classes
 from nncli.models.model import Model
 from nncli.nn.arrays import Array, Codes
-from nncli.nn.predictor import Predictor
+from nncli.nn.inference.predictor import InferenceSession
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.decision import CostMatrix, Decision, Threshold
 from nncli.targets.threshold_goals import FixedThreshold
@@ -61,13 +61,13 @@ def _few_rows_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_row_gets_the_class_of_its_probabilities(
     model: AnyModel, factor: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    exact, run_rounded = model.predict(TABLE), Predictor.run_rounded
+    exact, run_rounded = model.predict(TABLE), InferenceSession.run_rounded
 
-    def less_certain(predictor: Predictor, X: Array, codes: Codes) -> tuple[Array, Array]:
+    def less_certain(predictor: InferenceSession, X: Array, codes: Codes) -> tuple[Array, Array]:
         Z, bound = run_rounded(predictor, X, codes)
         return Z, np.maximum(bound * factor, bound)
 
-    monkeypatch.setattr(Predictor, "run_rounded", less_certain)
+    monkeypatch.setattr(InferenceSession, "run_rounded", less_certain)
     result = predict_classes(model, TABLE)
     assert result.classes.tolist() == exact.values.argmax(axis=1).tolist()
     assert result.anomalies == exact.anomalies
@@ -87,23 +87,23 @@ def decided(model: AnyModel, decision: Decision) -> AnyModel:
 def test_every_row_gets_the_class_of_the_threshold(
     name: str, quantile: float, factor: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    p, run_rounded = MODELS[name].predict(TABLE).values[:, 0], Predictor.run_rounded
+    p, run_rounded = MODELS[name].predict(TABLE).values[:, 0], InferenceSession.run_rounded
     threshold = float(np.quantile(p, quantile, method="nearest"))  # the probability of a row, which is positive
     goal = FixedThreshold(threshold=threshold)
     model = decided(MODELS[name], Threshold(positive=CLASSES.labels[0], threshold=threshold, goal=goal))
 
-    def less_certain(predictor: Predictor, X: Array, codes: Codes) -> tuple[Array, Array]:
+    def less_certain(predictor: InferenceSession, X: Array, codes: Codes) -> tuple[Array, Array]:
         Z, bound = run_rounded(predictor, X, codes)
         return Z, np.maximum(bound * factor, bound)
 
-    monkeypatch.setattr(Predictor, "run_rounded", less_certain)
+    monkeypatch.setattr(InferenceSession, "run_rounded", less_certain)
     result = predict_classes(model, TABLE)
     assert result.classes.tolist() == np.where(p >= threshold, 0, 1).tolist()
     assert result.frame().equals(model.predict(TABLE).frame())
 
 
 def test_expected_costs_are_computed_in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(Predictor, "run_rounded")
+    monkeypatch.delattr(InferenceSession, "run_rounded")
     costs = CostMatrix(labels=THREE.labels, costs=((0.0, 1.0, 5.0), (1.0, 0.0, 1.0), (2.0, 1.0, 0.0)))
     model = decided(MODELS["three classes"], costs)
     assert predict_classes(model, TABLE).classes.tolist() == model.predict(TABLE).classes.tolist()
@@ -121,11 +121,13 @@ def test_uncertain_rows_are_predicted_in_float64(monkeypatch: pytest.MonkeyPatch
 
     probabilities = model.predict(TABLE).values
 
-    def off(predictor: Predictor, X: Array, codes: Codes) -> tuple[Array, Array]:  # the wrong class, but it says so
+    def off(
+        predictor: InferenceSession, X: Array, codes: Codes
+    ) -> tuple[Array, Array]:  # the wrong class, but it says so
         return -predictor.run(X, codes), np.where(np.arange(len(X)) < 40, np.inf, 0.0)
 
     monkeypatch.setattr(Model, "predict", watched)
-    monkeypatch.setattr(Predictor, "run_rounded", off)
+    monkeypatch.setattr(InferenceSession, "run_rounded", off)
     result = predict_classes(model, TABLE).classes
     assert rows == [40]
     assert result[:40].tolist() == probabilities[:40].argmax(axis=1).tolist()
@@ -134,7 +136,7 @@ def test_uncertain_rows_are_predicted_in_float64(monkeypatch: pytest.MonkeyPatch
 
 def test_few_rows_are_predicted_in_float64_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(classes_module, "MIN_ROWS", len(TABLE) + 1)
-    monkeypatch.delattr(Predictor, "run_rounded")
+    monkeypatch.delattr(InferenceSession, "run_rounded")
     for model in MODELS.values():
         assert predict_classes(model, TABLE).classes.tolist() == model.predict(TABLE).values.argmax(axis=1).tolist()
 
@@ -145,5 +147,5 @@ def test_small_networks_are_computed_in_float64_at_once(name: str, monkeypatch: 
     members = model.members if isinstance(model, Ensemble) else (model,)
     smallest = min(member.spec.network.layout.n_decayed for member in members)
     monkeypatch.setattr(classes_module, "MIN_WEIGHTS", smallest + 1)
-    monkeypatch.delattr(Predictor, "run_rounded")
+    monkeypatch.delattr(InferenceSession, "run_rounded")
     assert predict_classes(model, TABLE).classes.tolist() == model.predict(TABLE).values.argmax(axis=1).tolist()

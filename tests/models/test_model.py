@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from nncli.base.errors import DataError
+from nncli.data.encoders.column_types import ColumnType
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.kinds import Kind
 from nncli.data.sources.read_table import read_table
 from nncli.data.store.column_store import DenseColumns
 from nncli.data.table import Table
@@ -25,7 +25,7 @@ from nncli.models.model import Model, hash_rows
 from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Array, Codes
 from nncli.nn.batches.dataset import Dataset
-from nncli.nn.predictor import Predictor
+from nncli.nn.inference.predictor import InferenceSession
 from nncli.run_directory.loader import read_model
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.number import RegressionTarget
@@ -75,13 +75,13 @@ def test_a_second_thread_predicts_half_of_the_rows_only_while_no_other_call_pred
     model: Model, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names: list[str] = []
-    run = Predictor.run
+    run = InferenceSession.run
 
-    def watched(inference: Predictor, X: Array, codes: Codes, out: Array | None = None) -> Array:
+    def watched(inference: InferenceSession, X: Array, codes: Codes, out: Array | None = None) -> Array:
         names.append(current_thread().name)
         return run(inference, X, codes, out)
 
-    monkeypatch.setattr(Predictor, "run", watched)
+    monkeypatch.setattr(InferenceSession, "run", watched)
     monkeypatch.setattr("nncli.models.model.WORTH_A_SECOND_THREAD", 0)
     rows = table.take(np.arange(1200) % 344)
     alone = model.predict(rows).values
@@ -99,13 +99,13 @@ def test_the_blas_has_one_thread_during_prediction_only(
     def threads() -> set[int]:
         return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
 
-    numbers, run = [], Predictor.run
+    numbers, run = [], InferenceSession.run
 
-    def watched(inference: Predictor, X: Array, codes: Codes) -> Array:
+    def watched(inference: InferenceSession, X: Array, codes: Codes) -> Array:
         numbers.append(threads())
         return run(inference, X, codes)
 
-    monkeypatch.setattr(Predictor, "run", watched)
+    monkeypatch.setattr(InferenceSession, "run", watched)
     for before in (2, 1):
         with threadpool_limits(before, user_api="blas"):
             model.predict(table)
@@ -164,7 +164,9 @@ def test_rows_have_the_same_hashes_whether_their_numbers_are_apart_typed_or_text
     x = np.array([[1.5, 2.25, -0.0], [3.0, 4.0, 5.0]])
     words = pl.DataFrame({"word": ["a", "b", None], "y": ["1", "0", "1"]})
     table = Table(words.with_columns(a=pl.Series(x[0]), b=pl.Series(x[1])), "t.csv")
-    encoder = Encoder.fit(table, [("a", Kind.NUMERIC), ("word", Kind.CATEGORICAL), ("b", Kind.NUMERIC)])
+    encoder = Encoder.fit(
+        table, [("a", ColumnType.NUMERIC), ("word", ColumnType.CATEGORICAL), ("b", ColumnType.NUMERIC)]
+    )
     target = ClassificationTarget.fit(table, ("y",))
     expected = hash_rows(encoder, target, table).tolist()
     assert len(set(expected)) == 3

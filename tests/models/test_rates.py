@@ -16,14 +16,14 @@ from nncli.analysis.inspection.attribution import attribute
 from nncli.analysis.inspection.encoded_rows import EncodedRows
 from nncli.data.encoders.numeric import ExposureColumn
 from nncli.data.table import Table
-from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.held_out_rows import HeldOutRows, MemberPredictions
 from nncli.models.model import Model
 from nncli.nn.arrays import Precision
 from nncli.nn.inference.small_blocks import MAX_ROWS
-from nncli.nn.losses import Loss, Poisson
+from nncli.nn.losses import Loss, PoissonLoss
 from nncli.nn.losses.regression import RegressionLoss
 from nncli.targets.conformal import Interval
 from nncli.targets.number import Rates, RegressionTarget
@@ -141,7 +141,7 @@ def test_rates_without_bounds_are_those_of_an_offset_before_the_link(loss: Loss)
 
 
 def test_a_member_of_an_older_version_is_averaged_with_those_that_have_rates() -> None:
-    members = [member_of(Poisson(), rates, i) for i, rates in enumerate((None, RATES))]
+    members = [member_of(PoissonLoss(), rates, i) for i, rates in enumerate((None, RATES))]
     table = rows_of(np.geomspace(0.1, 9.0, N))
     expected = np.mean([member.predict(table).values for member in members], axis=0)
     for rates in (None, Rates()):  # the ensemble itself may be of either
@@ -151,7 +151,7 @@ def test_a_member_of_an_older_version_is_averaged_with_those_that_have_rates() -
 
 
 def test_contributions_add_up_where_rates_are_clipped() -> None:
-    model, table = member_of(Poisson(), RATES), rows_of(np.geomspace(0.1, 9.0, N))
+    model, table = member_of(PoissonLoss(), RATES), rows_of(np.geomspace(0.1, 9.0, N))
     rows = EncodedRows.of(model, table)
     attributions = attribute(rows, rows)
     predicted = model.predict(table).values[:, 0]
@@ -161,7 +161,7 @@ def test_contributions_add_up_where_rates_are_clipped() -> None:
 
 @pytest.mark.parametrize("members", [1, 3])
 def test_replacing_the_exposure_of_encoded_rows_predicts_as_rows_that_have_it(members: int) -> None:
-    model = model_with(members, Poisson(), RATES, "float32")
+    model = model_with(members, PoissonLoss(), RATES, "float32")
     rows = EncodedRows.of(model, rows_of(np.geomspace(0.1, 9.0, N)))
     seven = EncodedRows.of(model, rows_of(7.0, 1)).cells("years", np.array([0]))
     (replaced,) = rows.predict_each("years", [seven])

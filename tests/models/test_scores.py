@@ -8,7 +8,16 @@ import pytest
 from nncli.fitting.ensemble.out_of_fold import LabeledRows
 from nncli.models.predictions import Predictions
 from nncli.models.scores import Averaging, ScoredRows, baseline_predictions, headlines, score, scores_json
-from nncli.nn.losses import MAE, MSE, CrossEntropy, Loss, Normal, Quantile, Quantiles, StudentT
+from nncli.nn.losses import (
+    CrossEntropyLoss,
+    Loss,
+    MAELoss,
+    MSELoss,
+    NormalLoss,
+    QuantileLoss,
+    QuantilesLoss,
+    StudentTLoss,
+)
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.decision import Threshold
 from nncli.targets.number import RegressionTarget
@@ -21,17 +30,23 @@ LABELS = ClassificationTarget(name="label", labels=("a", "b"))
 
 def baseline_of(target: ClassificationTarget, y: np.ndarray) -> Predictions:
     rows = LabeledRows(y, None)
-    return baseline_predictions(target, rows, rows, CrossEntropy())
+    return baseline_predictions(target, rows, rows, CrossEntropyLoss())
 
 
 def test_the_baseline_of_a_regression_is_the_weighted_mean() -> None:
     rows = LabeledRows(np.array([[0.0], [3.0]]), np.array([2.0, 1.0]))
-    assert baseline_predictions(NUMBER, rows, rows, MSE()).values.tolist() == [[1.0], [1.0]]
+    assert baseline_predictions(NUMBER, rows, rows, MSELoss()).values.tolist() == [[1.0], [1.0]]
 
 
 @pytest.mark.parametrize(
     ("loss", "metric"),
-    [(MAE(), "mae"), (Quantile(q=0.9), "pinball"), (Quantiles(), "mae"), (Normal(), "crps"), (StudentT(), "crps")],
+    [
+        (MAELoss(), "mae"),
+        (QuantileLoss(q=0.9), "pinball"),
+        (QuantilesLoss(), "mae"),
+        (NormalLoss(), "crps"),
+        (StudentTLoss(), "crps"),
+    ],
 )
 def test_no_other_constant_is_better_than_the_baseline_by_the_loss(loss: Loss, metric: str) -> None:
     y = np.random.default_rng(1).lognormal(0.0, 1.5, (200, 1))
@@ -47,12 +62,12 @@ def test_no_other_constant_is_better_than_the_baseline_by_the_loss(loss: Loss, m
 
 def test_the_baseline_of_a_classification_is_the_weighted_class_shares() -> None:
     rows = LabeledRows(np.array([0, 0, 1]), np.array([1.0, 1.0, 2.0]))
-    assert baseline_predictions(LABELS, rows, rows, CrossEntropy()).values.tolist() == [[0.5, 0.5]] * 3
+    assert baseline_predictions(LABELS, rows, rows, CrossEntropyLoss()).values.tolist() == [[0.5, 0.5]] * 3
 
 
 def test_metrics_of_several_targets_are_named_after_them() -> None:
     y = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 5.0]])
-    names = [name for name, _ in headlines(score(Predictions(TWO, y), y, None, MSE()))]
+    names = [name for name, _ in headlines(score(Predictions(TWO, y), y, None, MSELoss()))]
     assert {"rmse_y", "rmse_z"} <= {*names}
 
 
@@ -64,7 +79,7 @@ def test_a_metric_of_several_targets_is_their_mean() -> None:
 def test_a_card_has_the_scores_of_the_model_and_of_the_baseline() -> None:
     y = np.array([0, 1, 1, 1])
     perfect = Predictions(LABELS, np.eye(2)[y])
-    card = ScoredRows(perfect, baseline_of(LABELS, y), y, None, CrossEntropy()).card()
+    card = ScoredRows(perfect, baseline_of(LABELS, y), y, None, CrossEntropyLoss()).card()
     document = scores_json(card)
     assert document is not None
     assert document["rows"] == 4
@@ -75,7 +90,7 @@ def test_a_card_has_the_scores_of_the_model_and_of_the_baseline() -> None:
 
 def test_infinity_is_null_in_json() -> None:
     y = np.array([[0.0], [1.0]])
-    card = ScoredRows(Predictions(NUMBER, np.full((2, 1), 1e308)), Predictions(NUMBER, y), y, None, MSE()).card()
+    card = ScoredRows(Predictions(NUMBER, np.full((2, 1), 1e308)), Predictions(NUMBER, y), y, None, MSELoss()).card()
     document = scores_json(card)
     assert document is not None
     assert isinstance(document["metrics"], dict)
@@ -91,7 +106,7 @@ def test_predicted_classes_follow_the_decision_and_probabilities_do_not() -> Non
     decided = replace(plain, decision=decision)
     baseline = baseline_of(target, y)
     of_classes = {"accuracy": 4 / 6, "recall": 2 / 3, "precision": 2 / 3}
-    rows, usual = (ScoredRows(item, baseline, y, None, CrossEntropy()) for item in (decided, plain))
+    rows, usual = (ScoredRows(item, baseline, y, None, CrossEntropyLoss()) for item in (decided, plain))
     scores, others = dict(headlines(rows.scores)), dict(headlines(usual.scores))
     for name, value in of_classes.items():
         assert scores[name] == pytest.approx(value)
@@ -110,7 +125,7 @@ def test_the_rates_of_a_frequent_positive_class_do_not_count_the_rows_of_the_oth
     y = np.repeat([0, 1], [100, 1900])
     predicted = np.concatenate([np.repeat([0, 1], [30, 70]), np.repeat([0, 1], [20, 1880])])
     predictions = Predictions(target, np.eye(2)[predicted])
-    rows = ScoredRows(predictions, baseline_of(target, y), y, None, CrossEntropy())
+    rows = ScoredRows(predictions, baseline_of(target, y), y, None, CrossEntropyLoss())
     intervals = {score.name: score.interval for score in rows.with_intervals(0).scores}
     for name, n, hits in (("precision", 1950, 1880), ("recall", 1900, 1880)):
         interval, half = intervals[name], 1.96 * (hits / n * (1 - hits / n) / n) ** 0.5
@@ -127,7 +142,7 @@ def test_the_line_on_averaging_has_a_score_without_it() -> None:
         baseline_of(LABELS, y),
         y,
         None,
-        CrossEntropy(),
+        CrossEntropyLoss(),
         None,
         Averaging((0.5,), 4),
     )
@@ -139,7 +154,7 @@ def test_the_line_on_averaging_has_a_score_without_it() -> None:
 def test_scores_of_classes_by_a_decision_have_no_gain_of_averaging() -> None:
     y, P = np.array([0, 1, 0, 1]), np.array([[0.8, 0.2], [0.3, 0.7], [0.4, 0.6], [0.1, 0.9]])
     goal = LowestCost(false_positive=1.0, false_negative=3.0)
-    plain = ScoredRows(Predictions(LABELS, P), baseline_of(LABELS, y), y, None, CrossEntropy())
+    plain = ScoredRows(Predictions(LABELS, P), baseline_of(LABELS, y), y, None, CrossEntropyLoss())
     decided = plain.decided(Threshold(positive="b", threshold=0.25, goal=goal))
     gained = replace(decided, averaging=Averaging((0.5,), 4))
     before, after = dict(headlines(decided.scores)), dict(headlines(gained.scores))

@@ -8,7 +8,7 @@ import pytest
 from nncli.fitting.ensemble.out_of_fold import LabeledRows
 from nncli.models.predictions import Predictions
 from nncli.models.scores import Averaging, ScoredRows, ScoreWithInterval, baseline_predictions
-from nncli.nn.losses import MSE, CrossEntropy
+from nncli.nn.losses import CrossEntropyLoss, MSELoss
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.metrics.intervals import positive_class_interval
 from nncli.targets.number import RegressionTarget
@@ -26,9 +26,9 @@ def scored(
 ) -> dict[str, ScoreWithInterval]:
     """The scores of predicted classes, whose probabilities order the rows as they do."""
     labeled = LabeledRows(y, weights)
-    baseline = baseline_predictions(TARGET, labeled, labeled, CrossEntropy())
+    baseline = baseline_predictions(TARGET, labeled, labeled, CrossEntropyLoss())
     predictions = Predictions(TARGET, np.array([[0.9, 0.1], [0.1, 0.9]])[predicted])
-    rows = ScoredRows(predictions, baseline, y, weights, CrossEntropy(), groups, averaging)
+    rows = ScoredRows(predictions, baseline, y, weights, CrossEntropyLoss(), groups, averaging)
     return {score.name: score for score in rows.with_intervals(0).scores}
 
 
@@ -137,6 +137,6 @@ def test_numbers_whose_squares_overflow_have_intervals_without_a_warning() -> No
     y = np.concatenate([np.ones((59, 1)), [[3e153]]])
     number = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
     labeled = LabeledRows(y, None)
-    baseline = baseline_predictions(number, labeled, labeled, MSE())
-    rows = ScoredRows(Predictions(number, np.ones_like(y)), baseline, y, None, MSE())
+    baseline = baseline_predictions(number, labeled, labeled, MSELoss())
+    rows = ScoredRows(Predictions(number, np.ones_like(y)), baseline, y, None, MSELoss())
     assert rows.with_intervals(0).find("rmse").value == pytest.approx(3e153 / 60**0.5)

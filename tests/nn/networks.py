@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nncli.nn.layers.base import LayerBase
+from nncli.nn.layers.layer import LayerBase
 from nncli.nn.network import Network
 
 

@@ -10,7 +10,7 @@ import pytest
 from nncli.nn.activations import Relu, Sigmoid, Tanh
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.sequential import Dropout
-from nncli.nn.losses import MSE, CrossEntropy
+from nncli.nn.losses import CrossEntropyLoss, MSELoss
 from nncli.nn.optim.optimizers import Adam, AdamW, Sgd
 
 PAGE = (Path(__file__).parents[2] / "docs" / "mathematics.md").read_text("utf-8")
@@ -41,8 +41,8 @@ FORMULAS = [
     *(formula for value, formula in DENSE.items() if value != "Y"),
     "Y = f(Z)",
     *Dropout().formulas.values(),
-    *MSE().formulas(2),
-    *(piece for outputs in (1, 3) for formula in CrossEntropy().formulas(outputs) for piece in formula.split(", ")),
+    *MSELoss().formulas(2),
+    *(piece for outputs in (1, 3) for formula in CrossEntropyLoss().formulas(outputs) for piece in formula.split(", ")),
     "f(z) = 1 / (1 + e⁻ᶻ)",
     "f' = y (1 - y)",
     "f' = 1 - y²",

@@ -14,7 +14,7 @@ from nncli.nn.gradcheck import GradientCheck, gradcheck
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.normalization import BatchNorm, LayerNorm
 from nncli.nn.layers.sequential import Dropout
-from nncli.nn.losses import MAE, MSE, BoundLoss, LossBase
+from nncli.nn.losses import BoundLoss, LossBase, MAELoss, MSELoss
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 from nncli.nn.program.values import Value, tanh
@@ -64,11 +64,11 @@ class HalfMse(LossBase):
     type: Literal["half_mse"] = "half_mse"
 
     def bind(self, Z: Array, y: Any, w: Array | None, *, batch: int | None = None) -> BoundLoss:
-        whole = MSE().bind(Z, y, w, batch=batch)
+        whole = MSELoss().bind(Z, y, w, batch=batch)
         return BoundLoss(lambda: whole.forward() / 2.0, whole.backward)
 
     def per_row(self, predictions: Any, y: Any, *, scale: Any = 1.0) -> Any:
-        return MSE().per_row(predictions, y) / 2.0
+        return MSELoss().per_row(predictions, y) / 2.0
 
 
 def network_of(*layers: Any, **options: Any) -> Network:
@@ -97,7 +97,7 @@ def dense_with(activation: Any) -> Dense:
 
 
 def test_a_right_gradient_passes_with_every_coordinate_compared() -> None:
-    result = check(network_of(Dense(units=4, activation=Tanh())), MSE())
+    result = check(network_of(Dense(units=4, activation=Tanh())), MSELoss())
     assert result.error <= RIGHT
     assert result.compared == 3 * 4 + 4 + 4 * 2 + 2 + 5 * 3  # two dense layers and the numbers of the input
     assert result.n_nonsmooth == 0
@@ -105,15 +105,15 @@ def test_a_right_gradient_passes_with_every_coordinate_compared() -> None:
 
 @pytest.mark.parametrize("missing", [1.0, 0.1, 0.01])
 def test_a_wrong_derivative_of_an_activation_is_found(missing: float) -> None:
-    assert check(network_of(dense_with(WrongTanh(missing=missing))), MSE()).error > 1e-4
+    assert check(network_of(dense_with(WrongTanh(missing=missing))), MSELoss()).error > 1e-4
 
 
 def test_the_wrong_activation_passes_where_it_is_right() -> None:
-    assert check(network_of(dense_with(WrongTanh(missing=0.0))), MSE()).error <= RIGHT
+    assert check(network_of(dense_with(WrongTanh(missing=0.0))), MSELoss()).error <= RIGHT
 
 
 def test_weights_wrong_by_a_hundredth_are_found() -> None:
-    assert check(network_of(WrongWeights(units=4), Dense(units=4)), MSE()).error > WRONG
+    assert check(network_of(WrongWeights(units=4), Dense(units=4)), MSELoss()).error > WRONG
 
 
 def test_a_loss_that_is_not_what_its_gradient_minimizes_is_found() -> None:
@@ -126,7 +126,7 @@ def test_a_kink_is_counted_and_not_held_against_the_gradient() -> None:
     X = np.random.default_rng(0).normal(size=(4, 3))
     y = X @ parameters.by_name["output.weight"] + parameters.by_name["output.bias"] + 0.5
     y[0, 0] -= 0.5 - 1e-5  # one residual within a step of the kink of |d|
-    result = gradcheck(network, MAE(), parameters, X, y)
+    result = gradcheck(network, MAELoss(), parameters, X, y)
     # on the way of this residual lie 3 weights and 1 bias of the first output and 3 numbers of the first row
     assert result.n_nonsmooth == 7
     assert result.compared == parameters.theta.size + X.size - 7
@@ -141,7 +141,7 @@ def test_parameters_input_and_statistics_are_left_as_they_were() -> None:
     X, y, w = rng.normal(size=(6, 3)), rng.normal(size=(6, 2)), rng.uniform(0.5, 1.5, 6)
     held = (parameters.theta, parameters.statistics, X, y, w)
     before = [a.copy() for a in held]
-    gradcheck(network, MSE(), parameters, X, y, weights=w)
+    gradcheck(network, MSELoss(), parameters, X, y, weights=w)
     for a, b in zip(held, before, strict=True):
         assert a.tobytes() == b.tobytes()
 
@@ -150,14 +150,14 @@ def test_the_gradient_found_is_left_in_the_parameters() -> None:
     network = network_of()
     parameters = parameters_of(network)
     X, y = np.ones((1, 3)), np.zeros((1, 2))
-    gradcheck(network, MSE(), parameters, X, y)
+    gradcheck(network, MSELoss(), parameters, X, y)
     z = np.ones(3) @ parameters.by_name["output.weight"] + parameters.by_name["output.bias"]
     np.testing.assert_allclose(parameters.gradients["output.bias"], z)  # mean of z² over two outputs
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 def test_the_same_dropout_mask_is_drawn_for_every_difference(rate: float) -> None:
-    result = check(network_of(Dense(units=8, activation=Tanh()), Dropout(rate=rate)), MSE(), seed=4)
+    result = check(network_of(Dense(units=8, activation=Tanh()), Dropout(rate=rate)), MSELoss(), seed=4)
     assert result.error <= RIGHT
     assert result.n_nonsmooth == 0
 
@@ -168,7 +168,7 @@ def test_the_seed_chooses_the_mask() -> None:
     X, y = np.ones((3, 3)), np.zeros((3, 2))
     gradients = []
     for seed in (0, 0, 1):
-        gradcheck(network, MSE(), parameters, X, y, seed=seed)
+        gradcheck(network, MSELoss(), parameters, X, y, seed=seed)
         gradients.append(parameters.grad.tobytes())
     assert gradients[0] == gradients[1] != gradients[2]
 
@@ -184,7 +184,7 @@ def test_codes_and_weights_reach_the_network_and_the_loss() -> None:
     parameters = parameters_of(network)
     X, y = np.ones((3, 3)), np.zeros((3, 2))
     codes, w = np.array([[2], [2], [3]]), np.array([1.0, 2.0, 0.0])
-    result = gradcheck(network, MSE(), parameters, X, y, codes=codes, weights=w)
+    result = gradcheck(network, MSELoss(), parameters, X, y, codes=codes, weights=w)
     assert result.error <= RIGHT
     used = np.abs(parameters.gradients["embeddings.a"]).sum(axis=1) > 0
     assert used.tolist() == [False, False, True, False]  # the row of code 3 weighs nothing

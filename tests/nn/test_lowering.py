@@ -10,11 +10,11 @@ from numpy.testing import assert_allclose
 
 from nncli.nn.activations import Activation, ActivationBase, ElementwiseActivation, Tanh
 from nncli.nn.layers import Layer
-from nncli.nn.layers.base import LayerBase
 from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.layer import LayerBase
 from nncli.nn.layers.residual import ParametricActivation, Residual
 from nncli.nn.layers.sequential import ActivationLayer
-from nncli.nn.losses import LossBase, Quantiles
+from nncli.nn.losses import LossBase, QuantilesLoss
 from nncli.nn.numeric_embeddings import NumericEmbedding, NumericEmbeddingBase
 from nncli.nn.parameters import ParamLayout
 from nncli.nn.program.values import Value
@@ -115,7 +115,7 @@ def test_the_link_of_a_loss_is_lowered(cls: type[LossBase], outputs: int) -> Non
 
 
 def test_quantiles_are_sorted_for_each_target() -> None:
-    loss, raw = Quantiles(), RNG.normal(size=(20, 6))
+    loss, raw = QuantilesLoss(), RNG.normal(size=(20, 6))
     wanted = loss.quantiles(raw).reshape(20, 6)
     assert compute(loss.lower_quantiles, raw).tolist() == wanted.tolist()
 

@@ -13,12 +13,12 @@ from nncli.nn.activations import Relu, Softmax, Tanh
 from nncli.nn.embeddings import Embedding
 from nncli.nn.gradcheck import gradcheck
 from nncli.nn.initializers import Glorot, Normal, Zeros
-from nncli.nn.layers.base import TrainingContext
 from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.layer import TrainingContext
 from nncli.nn.layers.normalization import BatchNorm
 from nncli.nn.layers.residual import Residual
 from nncli.nn.layers.sequential import ActivationLayer, Dropout
-from nncli.nn.losses import Poisson
+from nncli.nn.losses import PoissonLoss
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import NumericEmbedding, PiecewiseLinear
 from nncli.nn.parameters import Parameters
@@ -257,7 +257,7 @@ def test_an_offset_is_added_to_the_first_output_and_no_layer_sees_it(embedding: 
         Z.append(bound.Z.copy())
     np.testing.assert_allclose(Z[1] - Z[0], [[1.5, 0.0]] * 6, atol=1e-12)
     y = rng.poisson(2.0, (6, 2)).astype(np.float64)
-    assert gradcheck(network, Poisson(), parameters, X, y).error < 1e-7
+    assert gradcheck(network, PoissonLoss(), parameters, X, y).error < 1e-7
 
 
 def test_an_offset_is_a_feature_that_is_not_embedded() -> None:

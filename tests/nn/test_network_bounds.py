@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from nncli.nn.activations import Elu, LeakyRelu, Relu, Selu, Sigmoid, Tanh
 from nncli.nn.arrays import Array, Precision
-from nncli.nn.layers.base import LayerBase, Units
+from nncli.nn.inference.predictor import InferenceSession
 from nncli.nn.layers.dense import Dense, unit_signs
+from nncli.nn.layers.layer import LayerBase, Units
 from nncli.nn.layers.residual import ParametricActivation, Residual, Scale
 from nncli.nn.layers.sequential import ActivationLayer, Dropout
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import Periodic, PiecewiseLinear
-from nncli.nn.parameters import Bounds, Parameters
-from nncli.nn.predictor import Predictor
+from nncli.nn.parameters import ParameterBounds, Parameters
 from tests.nn.networks import network_of
 
 ROWS = 64
@@ -68,7 +68,7 @@ def test_outputs_follow_their_signs_for_every_pair_of_rows(network: Network, see
     steps = signs * rng.exponential(size, X.shape).astype(X.dtype)
     earlier = X - steps if size else np.nextafter(X, X - signs)  # X has the edges of bins
     for final in (True, False):
-        predictor = Predictor(network, parameters, final=final)
+        predictor = InferenceSession(network, parameters, final=final)
         rise = predictor.run(X, codes) - predictor.run(earlier, codes)
         for sign, column in zip(network.output_signs, rise.T, strict=True):
             assert (column == 0.0).all() if sign == 0 else (sign * column >= 0.0).all()
@@ -104,7 +104,7 @@ def test_outputs_are_sums_of_functions_of_each_set(activation: Any, embeds: bool
         interactions=((0, 1), (1, 2), (3,)),
     )
     parameters, X = drawn(network, rng)
-    predictor, codes = Predictor(network, parameters), np.empty((ROWS, 0), np.int64)
+    predictor, codes = InferenceSession(network, parameters), np.empty((ROWS, 0), np.int64)
     other = X[::-1]
     for together, apart in (((0,), (2,)), ((0, 1, 2), (3,)), ((2, 1), (3,)), ((0,), (3,))):
         corners = []
@@ -126,7 +126,7 @@ def test_a_residual_on_the_inputs_keeps_the_sets_of_a_shared_column(inner: tuple
     np.clip(rng.normal(size=parameters.theta.shape), *network.bounds, out=parameters.theta)
     first, third, both = X.copy(), X.copy(), X.copy()
     first[:, 0], third[:, 2], both[:, 0], both[:, 2] = X[::-1, 0], X[::-1, 2], X[::-1, 0], X[::-1, 2]
-    run = partial(Predictor(network, parameters).run, codes=np.empty((ROWS, 0), np.int64))
+    run = partial(InferenceSession(network, parameters).run, codes=np.empty((ROWS, 0), np.int64))
     assert np.abs(run(first) - run(X)).max() > 1e-3
     np.testing.assert_allclose(run(X) + run(both), run(first) + run(third), rtol=0, atol=1e-9)
 
@@ -152,7 +152,7 @@ def test_a_layer_that_may_mix_units_is_refused_under_interactions() -> None:
 
     units = Units(np.zeros(2, np.int8), np.eye(2, dtype=np.bool_))
     with pytest.raises(ValueError, match="mix units"):
-        LayerBase.bound(Mixer(activation="relu"), Bounds({}, {}), units, None)
+        LayerBase.bound(Mixer(activation="relu"), ParameterBounds({}, {}), units, None)
 
 
 @pytest.mark.parametrize(
@@ -206,6 +206,6 @@ def test_an_embedding_does_not_step_down_between_its_segments(precision: Precisi
     for seed in range(50):
         parameters, edges = drawn(network, np.random.default_rng(seed))
         below = np.nextafter(edges, edges - np.array(network.monotone, edges.dtype))
-        predictor = Predictor(network, parameters, final=True)
+        predictor = InferenceSession(network, parameters, final=True)
         rise = predictor.run(edges, codes) - predictor.run(below, codes)
         assert (rise * network.output_signs >= 0.0).all()

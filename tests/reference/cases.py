@@ -13,7 +13,18 @@ from nncli.nn.layers.dense import Dense, Parametrization
 from nncli.nn.layers.normalization import BatchNorm, LayerNorm
 from nncli.nn.layers.residual import Layer, ParametricActivation, Residual, Scale
 from nncli.nn.layers.sequential import ActivationLayer, Dropout
-from nncli.nn.losses import MAE, MSE, ClassificationLoss, CrossEntropy, Hinge, Huber, Loss, Poisson, Quantile, Quantiles
+from nncli.nn.losses import (
+    ClassificationLoss,
+    CrossEntropyLoss,
+    HingeLoss,
+    HuberLoss,
+    Loss,
+    MAELoss,
+    MSELoss,
+    PoissonLoss,
+    QuantileLoss,
+    QuantilesLoss,
+)
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import NumericEmbedding, Periodic, PiecewiseLinear
 from nncli.nn.optim.optimizers import Adagrad, Adam, AdamW, Lion, Optimizer, RmsProp, Sgd
@@ -56,7 +67,7 @@ def make_case(
         numeric_embedding=numeric_embedding,
         output_parametrization=output_parametrization,
     )
-    loss = loss or MSE()
+    loss = loss or MSELoss()
     X = np.round(rng.normal(size=(ROWS, FEATURES)), 3)
     initial = network.initialize(rng).by_name
     for spec in network.layout.specs:  # biases, scales and statistics off their usual 0 and 1, to be told apart
@@ -82,7 +93,7 @@ def make_case(
 def _targets(loss: Loss, outputs: int, rng: np.random.Generator) -> list[list[float]] | list[int]:
     if isinstance(loss, ClassificationLoss):
         return [int(code) for code in rng.integers(max(2, outputs), size=ROWS)]
-    if isinstance(loss, Poisson):
+    if isinstance(loss, PoissonLoss):
         return [[float(count) for count in row] for row in rng.poisson(2.0, (ROWS, outputs))]
     targets = outputs // loss.outputs(1)
     return [[float(number) for number in row] for row in np.round(rng.normal(size=(ROWS, targets)), 3)]
@@ -139,18 +150,18 @@ def activation_cases() -> Iterator[Case]:
 def loss_cases() -> Iterator[Case]:
     """Each loss, with rows that count the same and rows that do not."""
     losses: dict[str, tuple[Loss, int]] = {
-        "mse": (MSE(), 2),
-        "mae": (MAE(), 2),
-        "huber": (Huber(delta=0.6), 2),
-        "quantile": (Quantile(q=0.8), 2),
-        "poisson": (Poisson(), 2),
-        "softmax": (CrossEntropy(), 3),
-        "softmax, smoothed": (CrossEntropy(label_smoothing=0.15), 3),
-        "logistic": (CrossEntropy(), 1),
-        "logistic, smoothed": (CrossEntropy(label_smoothing=0.15), 1),
-        "hinge": (Hinge(), 3),
-        "hinge, two classes": (Hinge(), 1),
-        "quantiles": (Quantiles(levels=(0.1, 0.5, 0.8)), 6),
+        "mse": (MSELoss(), 2),
+        "mae": (MAELoss(), 2),
+        "huber": (HuberLoss(delta=0.6), 2),
+        "quantile": (QuantileLoss(q=0.8), 2),
+        "poisson": (PoissonLoss(), 2),
+        "softmax": (CrossEntropyLoss(), 3),
+        "softmax, smoothed": (CrossEntropyLoss(label_smoothing=0.15), 3),
+        "logistic": (CrossEntropyLoss(), 1),
+        "logistic, smoothed": (CrossEntropyLoss(label_smoothing=0.15), 1),
+        "hinge": (HingeLoss(), 3),
+        "hinge, two classes": (HingeLoss(), 1),
+        "quantiles": (QuantilesLoss(levels=(0.1, 0.5, 0.8)), 6),
     }
     for seed, (name, (loss, outputs)) in enumerate(losses.items(), start=300):
         for weighted in (False, True):
@@ -198,12 +209,12 @@ def random_cases() -> Iterator[Case]:
         (AdamW(weight_decay=0.05), 0.01),
     ]
     losses: list[tuple[Loss, int]] = [
-        (MSE(), 1),
-        (Huber(), 2),
-        (Poisson(), 1),
-        (CrossEntropy(), 1),
-        (CrossEntropy(label_smoothing=0.1), 4),
-        (Hinge(), 3),
+        (MSELoss(), 1),
+        (HuberLoss(), 2),
+        (PoissonLoss(), 1),
+        (CrossEntropyLoss(), 1),
+        (CrossEntropyLoss(label_smoothing=0.1), 4),
+        (HingeLoss(), 3),
     ]
     activations = hidden_activations()
     for seed in range(500, 512):
@@ -227,10 +238,10 @@ def random_cases() -> Iterator[Case]:
             loss=loss,
             outputs=outputs,
             optimizer=optimizer,
-            rate=rate / 4.0 if isinstance(loss, Poisson) else rate,  # exp takes off at the others' rate
+            rate=rate / 4.0 if isinstance(loss, PoissonLoss) else rate,  # exp takes off at the others' rate
             weighted=bool(rng.integers(2)),
             l2=0.01 * float(rng.integers(2)),
-            clip_norm=1.0 if isinstance(loss, Poisson) or rng.integers(2) else None,
+            clip_norm=1.0 if isinstance(loss, PoissonLoss) or rng.integers(2) else None,
         )
 
 
@@ -266,9 +277,9 @@ def realmlp_cases() -> Iterator[Case]:
             embeddings=table,
         )
     wholes: list[tuple[Activation, Loss, int]] = [
-        (selu, CrossEntropy(label_smoothing=0.1), 3),
-        (mish, CrossEntropy(label_smoothing=0.1), 2),
-        (mish, MSE(), 1),
+        (selu, CrossEntropyLoss(label_smoothing=0.1), 3),
+        (mish, CrossEntropyLoss(label_smoothing=0.1), 2),
+        (mish, MSELoss(), 1),
     ]
     for seed, (f, loss, outputs) in enumerate(wholes, start=670):
         block: list[Layer] = [

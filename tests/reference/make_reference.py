@@ -42,7 +42,18 @@ from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.normalization import BatchNorm, LayerNorm
 from nncli.nn.layers.residual import Layer, ParametricActivation, Residual, Scale
 from nncli.nn.layers.sequential import ActivationLayer, Dropout
-from nncli.nn.losses import MAE, MSE, ClassificationLoss, CrossEntropy, Hinge, Huber, Loss, Poisson, Quantile, Quantiles
+from nncli.nn.losses import (
+    ClassificationLoss,
+    CrossEntropyLoss,
+    HingeLoss,
+    HuberLoss,
+    Loss,
+    MAELoss,
+    MSELoss,
+    PoissonLoss,
+    QuantileLoss,
+    QuantilesLoss,
+)
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import NumericEmbedding, Periodic, PiecewiseLinear
 from nncli.nn.optim.optimizers import Adagrad, Adam, AdamW, Lion, Optimizer, RmsProp, Sgd
@@ -172,34 +183,34 @@ def apply_network(network: Network, p: Tensors, X: Tensor, codes: Tensor, *, tra
 def row_losses(loss: Loss, z: Tensor, y: Tensor) -> Tensor:
     """The loss of every row, averaged over the outputs where there are several numbers."""
     match loss:
-        case MSE():
+        case MSELoss():
             return F.mse_loss(z, y, reduction="none").mean(1)
-        case MAE():
+        case MAELoss():
             return F.l1_loss(z, y, reduction="none").mean(1)
-        case Huber(delta=delta):
+        case HuberLoss(delta=delta):
             return F.huber_loss(z, y, reduction="none", delta=delta).mean(1)
-        case Quantile(q=q):  # Koenker and Bassett, 1978
+        case QuantileLoss(q=q):  # Koenker and Bassett, 1978
             return torch.maximum(q * (y - z), (q - 1.0) * (y - z)).mean(1)
-        case Quantiles(levels=levels):
+        case QuantilesLoss(levels=levels):
             d, q = y[:, :, None] - z.reshape(len(z), -1, len(levels)), torch.tensor(levels, dtype=z.dtype)
             return torch.maximum(q * d, (q - 1.0) * d).mean((1, 2))
-        case Poisson():
+        case PoissonLoss():
             return F.poisson_nll_loss(z, y, log_input=True, full=False, reduction="none").mean(1)
-        case CrossEntropy(label_smoothing=s) if z.shape[1] > 1:
+        case CrossEntropyLoss(label_smoothing=s) if z.shape[1] > 1:
             return F.cross_entropy(z, y, reduction="none", label_smoothing=s)
-        case CrossEntropy(label_smoothing=s):
+        case CrossEntropyLoss(label_smoothing=s):
             t = y.to(z.dtype) * (1.0 - s) + s / 2.0
             return F.binary_cross_entropy_with_logits(z[:, 0], t, reduction="none")
-        case Hinge():
+        case HingeLoss():
             t = F.one_hot(y, z.shape[1]) if z.shape[1] > 1 else y[:, None]
             return F.relu(1.0 - (2.0 * t - 1.0) * z).mean(1)
 
 
 def predict(loss: Loss, z: Tensor) -> Tensor:
     """What the raw output means."""
-    if isinstance(loss, Poisson):
+    if isinstance(loss, PoissonLoss):
         return torch.exp(z)
-    if isinstance(loss, Quantiles):
+    if isinstance(loss, QuantilesLoss):
         quantiles = z.reshape(len(z), -1, len(loss.levels)).sort(dim=2).values
         return quantiles[:, :, loss.levels.index(0.5)]
     if isinstance(loss, ClassificationLoss):

@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.nn.batches.dataset import Dataset
-from nncli.nn.losses import MSE, CrossEntropy, Loss
+from nncli.nn.inference.predictor import InferenceSession
+from nncli.nn.losses import CrossEntropyLoss, Loss, MSELoss
 from nncli.nn.network import Network
 from nncli.nn.optim.optimizers import AdamW
 from nncli.nn.optim.schedules import CoslogRate
-from nncli.nn.predictor import Predictor
 from nncli.nn.training.arguments import TrainingArguments
 from nncli.nn.training.loop import fit
 from nncli.nn.training.state import RandomStreams, TrainState
@@ -92,7 +92,7 @@ def run_nncli(task: Task, seed: int) -> float:
     none = np.empty((ROWS, 0), np.int64)
     y = rows.y.astype(np.int64) if task == "classification" else rows.y[:, None].astype(np.float32)
     dataset = Dataset(rows.X, none, y)
-    loss: Loss = CrossEntropy(label_smoothing=SMOOTHING) if task == "classification" else MSE()
+    loss: Loss = CrossEntropyLoss(label_smoothing=SMOOTHING) if task == "classification" else MSELoss()
     groups = {
         name: {"learning_rate_multiplier": f, "weight_decay_multiplier": 0.0 if name == "bias" else f * f}
         for name, f in FACTORS.items()
@@ -104,7 +104,7 @@ def run_nncli(task: Task, seed: int) -> float:
     state = TrainState.create(arguments.network, optimizer, RandomStreams.of(seed), dataset=dataset)
     for _ in fit(arguments, state, dataset, None):
         pass
-    return score(task, Predictor(arguments.network, state.parameters).run(rows.X_test, none), rows.y_test)
+    return score(task, InferenceSession(arguments.network, state.parameters).run(rows.X_test, none), rows.y_test)
 
 
 class Distribution(NamedTuple):

@@ -18,12 +18,12 @@ import numpy.typing as npt
 from nncli.base.spec import Spec
 from nncli.nn.batches.batches import Batches
 from nncli.nn.batches.dataset import Dataset
-from nncli.nn.layers.base import TrainingContext
+from nncli.nn.inference.predictor import InferenceSession
+from nncli.nn.layers.layer import TrainingContext
 from nncli.nn.losses import Loss
 from nncli.nn.network import Network
 from nncli.nn.optim.optimizers import Optimizer
 from nncli.nn.parameters import Parameters
-from nncli.nn.predictor import Predictor
 from nncli.nn.training.step import L1L2Penalty, bind_gradient, bind_step
 
 FOLDER = Path(__file__).resolve().parent
@@ -131,7 +131,7 @@ def _examples(case: Case) -> Dataset:
 
 
 def _outcome(case: Case, losses: Mapping[int, float], parameters: Parameters, dataset: Dataset) -> Outcome:
-    Z = Predictor(case.network, parameters).run(dataset.X, dataset.codes)
+    Z = InferenceSession(case.network, parameters).run(dataset.X, dataset.codes)
     return Outcome(
         losses={t: losses[t] for t in SHOWN},
         parameters={name: value.tolist() for name, value in parameters.by_name.items()},

@@ -20,7 +20,7 @@ from nncli.base.errors import RunError
 from nncli.config.loading import load_config
 from nncli.fitting.prepare.prepare import prepare
 from nncli.nn.batches.dataset import Dataset
-from nncli.nn.losses import MSE
+from nncli.nn.losses import MSELoss
 from nncli.nn.network import Network
 from nncli.nn.optim.optimizers import Adam
 from nncli.nn.optim.schedules import ConstantRate
@@ -44,7 +44,7 @@ DAMAGED = (OSError, ValueError, KeyError, TypeError, RecursionError, safetensors
 REPORT = EpochReport(1, 0.5, 0.0, None, None, 0.01, True, 0.1)
 
 
-PLAN = TrainingArguments(NETWORK, MSE(), Adam(), ConstantRate(peak=0.01), batch_size=4, epochs=6)
+PLAN = TrainingArguments(NETWORK, MSELoss(), Adam(), ConstantRate(peak=0.01), batch_size=4, epochs=6)
 
 
 def fresh() -> TrainState:

@@ -23,7 +23,7 @@ from nncli.run_directory.run import Run
 from nncli.serving.app import build_app
 from nncli.serving.models.reload import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.options import ServerOptions
+from nncli.serving.server_options import ServerOptions
 from nncli.serving.state import ServerState
 from tests.run_directory.support import marked_table
 from tests.serving.asgi_client import AsgiClient

@@ -12,12 +12,12 @@ import polars as pl
 from playwright.sync_api import Browser, Page
 
 from nncli.data.table import Table
+from nncli.exporters.formats import ModelInfo
 from nncli.exporters.html.page import to_html
 from nncli.exporters.read_inputs import read_inputs
-from nncli.exporters.targets import ModelInfo
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
 from nncli.nn.program.program import Program, run
-from nncli.targets.output_columns import Bounds
+from nncli.targets.output_columns import IntervalNodes
 from tests.nn.program.support import answers_of
 from tests.runtimes.hostile import category_input, program_of
 from tests.web_page import Scheme, visit
@@ -44,7 +44,7 @@ CLASSES = program_of(COLUMNS, ["Adelie", "Chinstrap", "Gentoo"], ["species"])
 def with_interval(program: Program) -> Program:
     """The program with its own predictions as bounds, and a second target as a wider one."""
     (column,) = program.outputs
-    bounds = Bounds(0.9, column.node, column.node).columns([column.target])
+    bounds = IntervalNodes(0.9, column.node, column.node).columns([column.target])
     return replace(program, outputs=(column, *bounds))
 
 

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from nncli.data.dialect import CsvDialect
 from nncli.data.table import Table
 from nncli.exporters.c.source_file import to_c
+from nncli.exporters.formats import ModelInfo
 from nncli.exporters.read_inputs import read_inputs
 from nncli.exporters.runtimes import c_compiler
-from nncli.exporters.targets import ModelInfo
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
 from nncli.nn.program.program import Program, build, run
 from nncli.nn.program.values import Builder

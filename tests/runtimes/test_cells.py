@@ -17,10 +17,10 @@ from nncli.base.errors import CellError
 from nncli.data.dialect import CsvDialect
 from nncli.data.number_and_date_forms import MONTH_FORMATS_OF_NEW_ROWS
 from nncli.data.table import Table
+from nncli.exporters.formats import TARGETS, ExportFormat, ModelInfo
 from nncli.exporters.read_inputs import read_inputs
 from nncli.exporters.runtimes import c_compiler
 from nncli.exporters.runtimes.process import ExportedFileError
-from nncli.exporters.targets import TARGETS, ModelInfo, Target
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput
 from nncli.nn.program.program import Program, build, run
 from nncli.nn.program.values import Builder, is_nan, select
@@ -135,7 +135,7 @@ def by_predict(program: Program, cell: str | None) -> float | None:
     return float(run(program, inputs)[program.output_nodes[0]][0, 0])
 
 
-def runner_of(target: Target, file: Path) -> Callable[[pl.DataFrame], pl.DataFrame]:
+def runner_of(target: ExportFormat, file: Path) -> Callable[[pl.DataFrame], pl.DataFrame]:
     """The function that runs a file; of C it is compiled once."""
     if target.name == "c":
         program = c_compiler.compile_program(file, file.parent)
@@ -158,7 +158,7 @@ def by_target(run_rows: Callable[[pl.DataFrame], pl.DataFrame], cells: Sequence[
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 @pytest.mark.parametrize(("decimal", "thousands"), [(",", "."), (".", ",")])
 def test_thousands_are_read_without_the_unit_as_by_predict(
-    tmp_path: Path, target: Target, decimal: str, thousands: str
+    tmp_path: Path, target: ExportFormat, decimal: str, thousands: str
 ) -> None:
     program = replace(program_of_input(NumberInput("x", "km")), decimal=decimal, thousands=thousands)
     file = tmp_path / f"model{target.suffix}"
@@ -222,7 +222,7 @@ def test_thousands_are_read_without_the_unit_as_by_predict(
     ],
 )
 def test_a_cell_is_read_as_by_predict(
-    tmp_path: Path, target: Target, column: ProgramInput, cells: Sequence[str]
+    tmp_path: Path, target: ExportFormat, column: ProgramInput, cells: Sequence[str]
 ) -> None:
     program = program_of_input(column)
     file = tmp_path / f"model{target.suffix}"

@@ -11,18 +11,18 @@ import pytest
 
 from nncli import export, threshold, train
 from nncli.data.table import Table
-from nncli.exporters.check import Check, table_of_features
-from nncli.exporters.comparison import Comparison
+from nncli.exporters.formats import TARGETS, ExportFormat, ModelInfo
 from nncli.exporters.lowering import exported_cells, lower_model
-from nncli.exporters.targets import TARGETS, ModelInfo, Target
-from nncli.models.conformal.options import UncertaintyOptions
+from nncli.exporters.parity import ParityReport
+from nncli.exporters.parity_check import ParityCheck, table_of_features
 from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.models.ensemble import AnyModel
 from nncli.nn.activations import ElementwiseActivation
 from nncli.nn.layers import Layer
-from nncli.nn.layers.base import LayerBase
 from nncli.nn.layers.dense import Dense
-from nncli.nn.losses import Loss, Quantiles
+from nncli.nn.layers.layer import LayerBase
+from nncli.nn.losses import Loss, QuantilesLoss
 from nncli.nn.losses.classification import ClassLoss
 from nncli.nn.losses.regression import RegressionLoss
 from nncli.targets.classes import ClassificationTarget
@@ -51,7 +51,7 @@ MODELS: dict[str, Callable[[], AnyModel]] = {
     "activations": lambda: model_of(*(Dense(units=5, activation=cls()) for cls in members(ElementwiseActivation))),
     "layers": lambda: model_of(*(layer for cls in members(Layer) for layer in (Dense(units=4), layer_of(cls)))),
     "temperature": lambda: model_of(HIDDEN, target=THREE, temperature=1.7),
-    "quantiles": lambda: model_of(HIDDEN, target=CLIPPED, loss=Quantiles()),
+    "quantiles": lambda: model_of(HIDDEN, target=CLIPPED, loss=QuantilesLoss()),
     "members": lambda: ensemble_of(
         model_of(HIDDEN, target=THREE), model_of(target=TWO_OF_THREE, columns=[X2, CITY], seed=2), target=THREE
     ),
@@ -64,24 +64,24 @@ LOSSES: list[tuple[type[Any], Any]] = [
 
 
 @pytest.fixture(params=TARGETS, ids=lambda target: target.name)
-def target(request: pytest.FixtureRequest) -> Target:
+def target(request: pytest.FixtureRequest) -> ExportFormat:
     """A target whose runtime is there."""
-    result: Target = request.param
+    result: ExportFormat = request.param
     missing = result.load_runner().missing()
     if missing is not None:
         pytest.skip(f"{result.runtime}: {missing}")
     return result
 
 
-def compared(model: AnyModel, target: Target, folder: Path, table: Table = TABLE) -> Comparison:
+def compared(model: AnyModel, target: ExportFormat, folder: Path, table: Table = TABLE) -> ParityReport:
     """The comparison of a model's file with its predictions."""
     program, file = lower_model(model), folder / f"model{target.suffix}"
     file.write_bytes(target.content(program, ModelInfo("a model", "0" * 64, "1")))
-    return Check(model, None, program, target).run(file, [table])
+    return ParityCheck(model, None, program, target).run(file, [table])
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_model_has_its_predictions_in_the_runtime(name: str, target: Target, tmp_path: Path) -> None:
+def test_a_model_has_its_predictions_in_the_runtime(name: str, target: ExportFormat, tmp_path: Path) -> None:
     result = compared(MODELS[name](), target, tmp_path)
     assert result.is_match, result
     assert result.rows == len(TABLE)
@@ -89,7 +89,7 @@ def test_a_model_has_its_predictions_in_the_runtime(name: str, target: Target, t
 
 @pytest.mark.parametrize(("loss", "predicted"), LOSSES, ids=lambda value: tag(value) if isinstance(value, type) else "")
 def test_the_link_of_a_loss_is_computed_in_the_runtime(
-    loss: type[Any], predicted: Any, target: Target, tmp_path: Path
+    loss: type[Any], predicted: Any, target: ExportFormat, tmp_path: Path
 ) -> None:
     result = compared(model_of(HIDDEN, target=predicted, loss=loss()), target, tmp_path)
     assert result.is_match, result
@@ -100,14 +100,14 @@ def test_the_link_of_a_loss_is_computed_in_the_runtime(
     ("loss", "members"), in_turn(LOG_LINKS, (1, 2)), ids=lambda value: getattr(value, "type", None)
 )
 def test_numbers_and_bounds_are_rates_times_the_exposure_in_the_runtime(
-    loss: Loss, members: int, target: Target, tmp_path: Path
+    loss: Loss, members: int, target: ExportFormat, tmp_path: Path
 ) -> None:
     model = model_with(members, loss, RATES, "float64")
     conformal = ConformalPredictor.of(model, held_out_rows(model), UncertaintyOptions(interval=0.8))
     program, file = lower_model(model, conformal), tmp_path / f"model{target.suffix}"
     file.write_bytes(target.content(program, ModelInfo("a model", "0" * 64, "1")))
     tables = [rows_of(exposure) for exposure in (1.0, 0.3, 10.0, 100.0)]
-    assert Check(model, conformal, program, target).run(file, tables).is_match
+    assert ParityCheck(model, conformal, program, target).run(file, tables).is_match
     at_one, *others = (
         target.load_runner().run(file, exported_cells(model, table_of_features(model, table)).frame) for table in tables
     )
@@ -121,7 +121,7 @@ def test_numbers_and_bounds_are_rates_times_the_exposure_in_the_runtime(
     [("integer", ("-1", "0", "12")), ("float", ("0.5", "1.0", "2.0")), ("boolean", ("false", "true"))],
 )
 def test_labels_have_the_type_of_the_training_table(
-    label_type: Any, labels: tuple[str, ...], target: Target, tmp_path: Path
+    label_type: Any, labels: tuple[str, ...], target: ExportFormat, tmp_path: Path
 ) -> None:
     classes = ClassificationTarget(name="t", labels=labels, label_type=label_type)
     result = compared(model_of(HIDDEN, target=classes), target, tmp_path)
@@ -152,7 +152,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("name", ["classes", "numbers", "periodic"])
 def test_a_run_is_exported_and_checked_in_the_runtime(
-    name: str, target: Target, runs: dict[str, Path], tmp_path: Path
+    name: str, target: ExportFormat, runs: dict[str, Path], tmp_path: Path
 ) -> None:
     levels = [0.9, 0.5] if name == "numbers" else []
     done = export(runs[name], tmp_path / f"model{target.suffix}", interval=levels)
@@ -162,7 +162,7 @@ def test_a_run_is_exported_and_checked_in_the_runtime(
     assert done.comparison.numbers == done.comparison.rows * {"classes": 3, "numbers": 5, "periodic": 2}[name]
 
 
-def test_chosen_outputs_are_all_that_the_file_has(target: Target, runs: dict[str, Path], tmp_path: Path) -> None:
+def test_chosen_outputs_are_all_that_the_file_has(target: ExportFormat, runs: dict[str, Path], tmp_path: Path) -> None:
     labels = export(runs["classes"], tmp_path / f"labels{target.suffix}", labels=True)
     proba = export(runs["classes"], tmp_path / f"proba{target.suffix}", proba=True)
     assert labels.comparison is not None

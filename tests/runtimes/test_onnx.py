@@ -14,11 +14,11 @@ from numpy.testing import assert_allclose
 from nncli.base.errors import DataError
 from nncli.data.dialect import CsvDialect
 from nncli.data.table import Table
+from nncli.exporters.formats import ModelInfo
 from nncli.exporters.onnx.model import to_onnx
 from nncli.exporters.read_inputs import read_inputs
 from nncli.exporters.runtimes import onnxruntime as runner
 from nncli.exporters.runtimes.process import ExportedFileError
-from nncli.exporters.targets import ModelInfo
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
 from nncli.nn.program.program import Program, run
 from tests.nn.program.support import answers_of

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from filelock import FileLock
 
-from nncli.data.encoders.kinds import Column
+from nncli.data.encoders.column_types import Column
 from nncli.data.table import Table
 from nncli.exporters.lowering import lower_model
 from nncli.exporters.onnx.model import to_onnx

@@ -10,7 +10,7 @@ import pytest
 from nncli.serving.app import build_app
 from nncli.serving.models.reload import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.options import ServerOptions
+from nncli.serving.server_options import ServerOptions
 from nncli.serving.state import ServerState
 from tests.serving.asgi_client import AsgiClient
 from tests.serving.trained import CONFIGS, train_run

@@ -13,7 +13,7 @@ import polars as pl
 from nncli.base.errors import CellError, DataError
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.table import Table
-from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.serving.models.reload import ModelSlot
 from nncli.serving.models.served_model import PredictedRows, PredictionOptions, ServedModel
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from threading import Event, Thread
 from typing import Any
 
-from nncli.serving.connections import Connection, Connections, HttpLimits
+from nncli.serving.connections import Connections, HttpConnection, HttpLimits
 from nncli.serving.problems import problem_response
 
 SECONDS = 10.0
@@ -184,7 +184,7 @@ def serving(limits: HttpLimits) -> Iterator[Server]:
         connections = Connections(
             app, limits, on_answer=lambda served, _: logged.append((served.scope["path"], served.status))
         )
-        listener = await loop.create_server(lambda: Connection(connections), "127.0.0.1", 0)
+        listener = await loop.create_server(lambda: HttpConnection(connections), "127.0.0.1", 0)
         result.append(Server(listener.sockets[0].getsockname()[1], app, connections, loop, logged))
         started.set()
         await stop.wait()

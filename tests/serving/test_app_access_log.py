@@ -11,7 +11,7 @@ from http import HTTPStatus
 import pytest
 
 from nncli.serving.app import access_record, log_access
-from nncli.serving.batching import Predicted, set_predicted
+from nncli.serving.batching import PredictedBatch, set_predicted
 from nncli.serving.connections import HttpLimits, RequestResponse
 from nncli.serving.models.reload import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
@@ -48,7 +48,7 @@ def test_a_record_has_what_is_known(slots: ModelSlots) -> None:
         "reason": None,
     }
     assert access_record(served, 0.0123456, 0.0, slots) == {**expected, "model": None, "rows": None}
-    set_predicted(served.scope, Predicted("reg", "1", 7))
+    set_predicted(served.scope, PredictedBatch("reg", "1", 7))
     assert access_record(served, 0.0123456, 0.0, slots) == {**expected, "model": "reg", "rows": 7}
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from nncli.serving.app import connections_of
-from nncli.serving.connections import Connection
+from nncli.serving.connections import HttpConnection
 from nncli.serving.models.reload import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.options import ServerOptions, Token
+from nncli.serving.server_options import BearerToken, ServerOptions
 from nncli.serving.state import ServerState
 
 SECRET = "0123456789abcdef"
@@ -45,7 +45,7 @@ def talk(state: ServerState, options: ServerOptions, *requests: bytes) -> Talk:
     state.options = options
 
     async def run() -> Talk:
-        make, done = partial(Connection, connections_of(state)), Talk()
+        make, done = partial(HttpConnection, connections_of(state)), Talk()
         async with asyncio.timeout(20), await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0) as server:
             for request in requests:
                 reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
@@ -71,7 +71,7 @@ def test_each_request_is_a_line_without_its_secrets(
     state: ServerState, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "token").write_text(SECRET)
-    options = ServerOptions(access_log=True, token=Token(tmp_path / "token"), max_body=1000)
+    options = ServerOptions(access_log=True, token=BearerToken(tmp_path / "token"), max_body=1000)
     head = b"POST /predict?interval=0.9 HTTP/1.1\r\n" + HOST + b"X-Secret: secret\r\n"
     authorization = b"Authorization: Bearer " + SECRET.encode() + b"\r\n"
     body = b"Content-Type: text/csv\r\nContent-Length: %d\r\n\r\n%s" % (len(ROWS), ROWS)

@@ -10,8 +10,8 @@ from functools import partial
 import pytest
 
 from nncli.serving.app import ROUTES, connections_of
-from nncli.serving.connections import Connection
-from nncli.serving.options import ServerOptions
+from nncli.serving.connections import HttpConnection
+from nncli.serving.server_options import ServerOptions
 from nncli.serving.state import ServerState
 from tests.serving.test_app_connections import HOST, ROWS, state, talk
 
@@ -102,7 +102,7 @@ def test_a_client_that_leaves_is_counted_as_499(state: ServerState, monkeypatch:
 
     async def leave() -> None:
         connections = connections_of(state)
-        make = partial(Connection, connections)
+        make = partial(HttpConnection, connections)
         async with asyncio.timeout(20), await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0) as server:
             client = socket.create_connection(server.sockets[0].getsockname())
             client.sendall(POST % (b"/predict", len(ROWS), ROWS))

@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 
 from nncli.base.errors import DataError, Location, RunError
-from nncli.serving.batching import Job, Predicted, as_problem, deliver, predicted_of, set_predicted
+from nncli.serving.batching import Job, PredictedBatch, as_problem, deliver, predicted_of, set_predicted
 from nncli.serving.problems import ProblemError, busy
 from tests.serving.fake_models import FakeRequest
 
@@ -48,8 +48,8 @@ def test_the_first_answer_stays() -> None:
 def test_what_was_predicted_is_in_the_scope() -> None:
     scope: dict[str, object] = {}
     assert predicted_of(scope) is None
-    set_predicted(scope, Predicted("model", "version", 3))
-    assert predicted_of(scope) == Predicted("model", "version", 3)
+    set_predicted(scope, PredictedBatch("model", "version", 3))
+    assert predicted_of(scope) == PredictedBatch("model", "version", 3)
 
 
 @pytest.mark.parametrize(

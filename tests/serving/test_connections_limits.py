@@ -6,7 +6,7 @@ import pytest
 
 from nncli.serving import connections
 from nncli.serving.connections import HttpLimits, MemoryBudget
-from nncli.serving.options import ServerOptions
+from nncli.serving.server_options import ServerOptions
 
 
 @pytest.mark.parametrize(("files", "most"), [(None, 1000), (8192, 1000), (1024, 480), (64, 8)])

@@ -11,8 +11,8 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from nncli.serving import connections as connection_module
-from nncli.serving.connections import Connection as ServerConnection
 from nncli.serving.connections import Connections, HttpLimits
+from nncli.serving.connections import HttpConnection as ServerConnection
 
 REQUEST = b"POST /%s HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"
 

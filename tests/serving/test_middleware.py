@@ -10,7 +10,7 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from nncli.serving.middleware import AccessControl, cors_of, refusal
-from nncli.serving.options import ServerOptions, Token
+from nncli.serving.server_options import BearerToken, ServerOptions
 from tests.serving.asgi_client import Answer, AsgiClient, Call
 
 SECRET = "0123456789abcdef"
@@ -23,9 +23,9 @@ async def ok(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @pytest.fixture
-def token(tmp_path: Path) -> Token:
+def token(tmp_path: Path) -> BearerToken:
     (tmp_path / "token").write_text(SECRET)
-    return Token(tmp_path / "token")
+    return BearerToken(tmp_path / "token")
 
 
 def asked(options: ServerOptions, target: str, method: str = "GET", **headers: str) -> Answer:
@@ -37,7 +37,7 @@ def asked(options: ServerOptions, target: str, method: str = "GET", **headers: s
 
 
 @pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER   "])
-def test_the_token_opens_every_address(token: Token, scheme: str) -> None:
+def test_the_token_opens_every_address(token: BearerToken, scheme: str) -> None:
     options = ServerOptions(token=token)
     for method, target in (("POST", "/predict"), ("GET", "/metrics"), ("GET", "/nothing")):
         assert asked(options, target, method, authorization=scheme + SECRET).status == 200
@@ -61,14 +61,16 @@ def test_the_token_opens_every_address(token: Token, scheme: str) -> None:
 @pytest.mark.parametrize(
     "target", ["/predict", "/metrics", "/models", "/openapi.json", "/v2", "/health/", "//health/live", "/models/a"]
 )
-def test_without_the_token_no_address_tells_anything(token: Token, headers: Mapping[str, str], target: str) -> None:
+def test_without_the_token_no_address_tells_anything(
+    token: BearerToken, headers: Mapping[str, str], target: str
+) -> None:
     answer = asked(ServerOptions(token=token), target, **headers)
     assert answer.headers["www-authenticate"].startswith("Bearer")
     assert SECRET not in str(answer.problem(401))
 
 
 @pytest.mark.parametrize("target", ["/health/live", "/health/ready", "/health", "/ping", "/v2/health/live", "/"])
-def test_probes_and_the_page_need_no_token(token: Token, target: str) -> None:
+def test_probes_and_the_page_need_no_token(token: BearerToken, target: str) -> None:
     assert asked(ServerOptions(token=token), target).status == 200
     assert asked(ServerOptions(token=token), target, "POST").status == 401
 
@@ -88,7 +90,7 @@ def test_probes_and_the_page_need_no_token(token: Token, target: str) -> None:
         ("localhost:8000, evil.example", 421),
     ],
 )
-def test_on_loopback_a_name_that_leads_here_is_not_enough(host: str, status: int, token: Token) -> None:
+def test_on_loopback_a_name_that_leads_here_is_not_enough(host: str, status: int, token: BearerToken) -> None:
     assert asked(ServerOptions(), "/predict", "POST", host=host).status == status
     assert asked(ServerOptions(host="0.0.0.0"), "/predict", "POST", host=host).status == 200
     opened = asked(ServerOptions(token=token), "/", host=host, authorization=f"Bearer {SECRET}")
@@ -151,7 +153,7 @@ def test_a_browser_without_fetch_metadata_may_use_the_own_page(
 @pytest.mark.parametrize("options", [ServerOptions(), ServerOptions(host="0.0.0.0")])
 @pytest.mark.parametrize("origin", FOREIGN)
 def test_a_browser_without_fetch_metadata_may_not_compute_for_pages_of_others(
-    origin: str, options: ServerOptions, token: Token
+    origin: str, options: ServerOptions, token: BearerToken
 ) -> None:
     for method in ("POST", "DELETE", "PUT"):
         for more in ({}, {"sec_fetch_site": "none"}):
@@ -180,7 +182,7 @@ def test_a_program_needs_no_origin() -> None:
 
 
 @pytest.mark.parametrize(("cors", "named"), [(PAGE, PAGE), ("*", "*")])
-def test_the_origin_may_read_answers_and_errors(token: Token, cors: str, named: str) -> None:
+def test_the_origin_may_read_answers_and_errors(token: BearerToken, cors: str, named: str) -> None:
     options = ServerOptions(cors=cors, token=token)
     for answer in (
         asked(options, "/predict", "POST", origin=PAGE),
@@ -205,7 +207,7 @@ def test_without_cors_no_answer_has_its_headers() -> None:
     assert [name for name in answer.headers if name.startswith("access-control")] == []
 
 
-def test_a_preflight_needs_no_token(token: Token) -> None:
+def test_a_preflight_needs_no_token(token: BearerToken) -> None:
     options = ServerOptions(cors=PAGE, token=token)
     asks = {"access_control_request_method": "POST", "access_control_request_headers": "authorization,content-type"}
     answer = asked(options, "/predict", "OPTIONS", origin=PAGE, **asks)

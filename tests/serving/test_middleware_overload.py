@@ -10,7 +10,7 @@ import pytest
 from nncli.serving.app import build_app
 from nncli.serving.models.reload import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.options import ServerOptions, Token
+from nncli.serving.server_options import BearerToken, ServerOptions
 from nncli.serving.state import ServerState
 from tests.serving.asgi_client import AsgiClient
 
@@ -46,6 +46,6 @@ def test_other_requests_are_answered(full: AsgiClient) -> None:
 
 def test_the_token_is_asked_for_before(state: ServerState, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("a" * 32)
-    options = ServerOptions(queue=0, token=Token(tmp_path / "token"))
+    options = ServerOptions(queue=0, token=BearerToken(tmp_path / "token"))
     client = AsgiClient(build_app(ServerState(state.slots, options)))
     assert client.post_json("/predict", {}).status == 401

@@ -6,7 +6,7 @@ import pytest
 
 from nncli.api.prediction.tables import ON_ERROR_HINT
 from nncli.base.errors import Advice, DataError, Location, NncliError, RunError, UsageError
-from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.serving.problems import CellProblem, Problem, bad_request, busy, invalid_row, problem_of, too_large
 
 INTERVAL = UncertaintyOptions.use("interval", 0.9)

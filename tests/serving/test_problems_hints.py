@@ -12,7 +12,7 @@ from nncli.data.columns.parsing import EMPTY_CELL_HINT, plain_number_hint, unit_
 from nncli.data.dialect import PLAIN_NUMBERS
 from nncli.data.encoders.date import DATE_MODEL_HINT
 from nncli.data.formats.streams import NOT_TEXT, UTF8_HINT
-from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.serving.problems import problem_of
 
 AS_TEXT = "If it is text, send it as text/csv, text/tab-separated-values or application/jsonl."

@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 
 from nncli.nn.training.epoch import DivergedError
-from nncli.sklearn.training import Columns, Request, fit, load_packed, plain
+from nncli.sklearn.training import Request, TargetColumns, fit, load_packed, plain
 from nncli.targets.number import RegressionTarget
 
 TABLE = pl.DataFrame({"x": np.linspace(-1.0, 1.0, 40), "y": np.linspace(0.0, 3.0, 40)})
-COLUMNS = Columns(TABLE.select("y"), None)
+COLUMNS = TargetColumns(TABLE.select("y"), None)
 
 
 def request(**parameters: object) -> Request:

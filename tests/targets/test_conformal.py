@@ -13,16 +13,16 @@ import pytest
 from nncli.analysis.evaluation.uncertainty import CoverageEvaluation, UncertaintyScores
 from nncli.base.errors import UsageError
 from nncli.cli.evaluate import uncertainty_text
-from nncli.models.conformal.calibration import Calibration, cross_regions
+from nncli.models.conformal.calibration import ConformalCalibration, cross_regions
 from nncli.models.conformal.groups import OutOfFoldGroups, Partition
-from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import guarantee
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Codes, Floats
-from nncli.targets.base import Predicted, TargetBase, Truth
-from nncli.targets.conformal import ConformalMethod, LabeledRows, Region
-from nncli.targets.metrics.coverage import Coverage, CoverageScores, Figure
+from nncli.targets.conformal import CalibrationRows, ConformalMethod, Region
+from nncli.targets.metrics.coverage import Coverage, CoverageFigure, CoverageScores
 from nncli.targets.metrics.sorted_scores import SortedScores
+from nncli.targets.target_base import Predicted, TargetBase, Truth
 from tests.kinds.angle import Angle, AngleLoss, degrees_of, nearest
 from tests.models.conformal.support import held_out
 
@@ -34,8 +34,8 @@ class ArcScores(CoverageScores):
     name, title = "arcs", "prediction arcs"
 
     @property
-    def figures(self) -> dict[str, Figure]:
-        return {"mean_arc": Figure("mean arc", self.coverage.size)}
+    def figures(self) -> dict[str, CoverageFigure]:
+        return {"mean_arc": CoverageFigure("mean arc", self.coverage.size)}
 
     @property
     def parts(self) -> dict[str, tuple[Coverage, ...]]:
@@ -52,7 +52,7 @@ class Arcs(Region):
     def columns(self, target: TargetBase) -> Mapping[str, pl.Series]:
         return {"arc": pl.Series(self.degrees)}
 
-    def coverage(self, target: TargetBase, rows: LabeledRows) -> dict[str | None, CoverageScores]:
+    def coverage(self, target: TargetBase, rows: CalibrationRows) -> dict[str | None, CoverageScores]:
         covered = np.abs(nearest(self.points, rows.y) - rows.y[:, 0]) <= self.degrees
         share = Coverage("all", len(covered), float(covered.mean()), None, float(self.degrees.mean()))
         return {target.names[0]: ArcScores(self.level, share)}
@@ -91,7 +91,7 @@ def wind(seed: int) -> tuple[Predictions, Floats]:
 
 
 def scores_of(region: Region, y: Floats) -> CoverageScores:
-    return region.coverage(Wind(names=("wind",)), LabeledRows(y, None, None))["wind"]
+    return region.coverage(Wind(names=("wind",)), CalibrationRows(y, None, None))["wind"]
 
 
 def test_it_is_calibrated_by_held_out_rows() -> None:
@@ -99,7 +99,7 @@ def test_it_is_calibrated_by_held_out_rows() -> None:
     rows = replace(held_out(np.ones((1, N), bool)), predictions=predictions, y=y)
     groups, method = OutOfFoldGroups.of(rows), new.target.uncertainty()
     assert method is not None
-    calibration = Calibration.of(0.9, method, Partition.whole(N), rows, groups, AngleLoss())
+    calibration = ConformalCalibration.of(0.9, method, Partition.whole(N), rows, groups, AngleLoss())
     region = calibration.predict([new], np.zeros(N, np.int64))
     assert region.columns(new.target).keys() == {"arc"}
     assert region.intervals is None

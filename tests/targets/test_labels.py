@@ -12,7 +12,7 @@ import pytest
 from nncli.base.errors import DataError
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
-from nncli.nn.losses import BinaryCrossEntropy
+from nncli.nn.losses import BinaryCrossEntropyLoss
 from nncli.nn.program.inputs import NumberInput
 from nncli.nn.program.program import build, run
 from nncli.nn.program.values import Builder, join
@@ -180,7 +180,7 @@ def test_the_baseline_is_the_share_of_the_rows_that_have_a_label_or_not() -> Non
     y = np.array([[1.0, nan], [0.0, 1.0], [nan, 1.0]])
     assert target.baseline(y, None).tolist() == [0.5, 1.0]
     assert target.baseline(y, np.array([3.0, 1.0, 1.0])).tolist() == [0.75, 1.0]
-    losses = target.row_losses(BinaryCrossEntropy(), np.full((3, 2), 0.5), y, 1.0)
+    losses = target.row_losses(BinaryCrossEntropyLoss(), np.full((3, 2), 0.5), y, 1.0)
     np.testing.assert_allclose(losses, np.log(2.0))
 
 

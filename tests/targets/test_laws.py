@@ -15,17 +15,17 @@ from nncli.data.encoders.row_context import RowContext
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Floats
-from nncli.nn.losses import MSE, BinaryCrossEntropy, CrossEntropy, Loss, Ordinal, Survival
+from nncli.nn.losses import BinaryCrossEntropyLoss, CrossEntropyLoss, Loss, MSELoss, OrdinalLoss, SurvivalLoss
 from nncli.nn.program.inputs import NumberInput
 from nncli.nn.program.program import OutputColumn, build, run
 from nncli.nn.program.values import Builder, Value, join
-from nncli.targets.base import FitOptions, TargetBase
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.labels import MultilabelTarget
 from nncli.targets.number import RegressionTarget
-from nncli.targets.ordinal import OrderedClasses
+from nncli.targets.ordinal import OrdinalTarget
 from nncli.targets.output_columns import OutputNodes
 from nncli.targets.survival import SurvivalTarget
+from nncli.targets.target_base import FitOptions, TargetBase
 from tests.kinds.angle import Angle, AngleLoss
 from tests.kinds.change import Change, ChangeLoss
 from tests.kinds.grade import Grade, GradeLoss
@@ -53,14 +53,14 @@ TABLE = Table(
 CONTEXT = RowContext(rng.uniform(0.5, 4.0, N), rng.normal(0.0, 9.0, N))
 CLIPPED = FitOptions("standard", clip=True)
 TARGETS: dict[str, tuple[Any, Loss]] = {
-    "number": (RegressionTarget.fit(TABLE, ("y",), FitOptions("standard")), MSE()),
-    "clipped numbers": (RegressionTarget.fit(TABLE, ("y", "z"), CLIPPED), MSE()),
-    "relative number": (RegressionTarget.fit(TABLE, ("y",), CLIPPED._replace(context=CONTEXT)), MSE()),
-    "two classes": (ClassificationTarget.fit(TABLE, ("two",)), CrossEntropy()),
-    "classes": (ClassificationTarget.fit(TABLE, ("three",)), CrossEntropy()),
-    "ordered classes": (OrderedClasses.fit(TABLE, ("level",)), Ordinal()),
-    "labels": (MultilabelTarget.fit(TABLE, ("first", "second")), BinaryCrossEntropy()),
-    "time to an event": (SurvivalTarget.fit(TABLE, ("days", "died")), Survival(event="died")),
+    "number": (RegressionTarget.fit(TABLE, ("y",), FitOptions("standard")), MSELoss()),
+    "clipped numbers": (RegressionTarget.fit(TABLE, ("y", "z"), CLIPPED), MSELoss()),
+    "relative number": (RegressionTarget.fit(TABLE, ("y",), CLIPPED._replace(context=CONTEXT)), MSELoss()),
+    "two classes": (ClassificationTarget.fit(TABLE, ("two",)), CrossEntropyLoss()),
+    "classes": (ClassificationTarget.fit(TABLE, ("three",)), CrossEntropyLoss()),
+    "ordered classes": (OrdinalTarget.fit(TABLE, ("level",)), OrdinalLoss()),
+    "labels": (MultilabelTarget.fit(TABLE, ("first", "second")), BinaryCrossEntropyLoss()),
+    "time to an event": (SurvivalTarget.fit(TABLE, ("days", "died")), SurvivalLoss(event="died")),
     "angle": (Angle.fit(TABLE, ("angle",)), AngleLoss()),
     "grade": (Grade.fit(TABLE, ("grade",)), GradeLoss()),
     "change": (Change.fit(TABLE, ("y",), CLIPPED._replace(context=CONTEXT)), ChangeLoss()),

@@ -15,9 +15,9 @@ from nncli.base.errors import DataError
 from nncli.data.encoders.row_context import RowContext
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
-from nncli.nn.losses import Normal, TargetScaling
-from nncli.targets.base import FitOptions
+from nncli.nn.losses import NormalLoss, TargetScaling
 from nncli.targets.number import Rates, RegressionTarget
+from nncli.targets.target_base import FitOptions
 
 
 def one(cells: Sequence[Any] | pl.Series, name: str = "y") -> Table:
@@ -107,7 +107,7 @@ def test_columns_of_several_targets_and_quantiles_are_named_after_both(n: int) -
 def test_a_distribution_is_scored_and_compared_by_its_crps_in_the_units_of_each_target() -> None:
     target, loss, rng = (
         RegressionTarget.fit(Table(pl.DataFrame({"a": [1.0, 3.0], "b": [5.0, 6.0]}), ""), ("a", "b")),
-        Normal(),
+        NormalLoss(),
         np.random.default_rng(0),
     )
     y = rng.normal(size=(6, 2)) * [1.0, 100.0]

@@ -16,12 +16,12 @@ from nncli.base.errors import ConfigError, DataError
 from nncli.base.text import yaml_quote
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
-from nncli.nn.losses import Ordinal
-from nncli.targets.base import FitOptions
+from nncli.nn.losses import OrdinalLoss
 from nncli.targets.classes import ClassificationTarget
-from nncli.targets.ordinal import OrderedClasses
+from nncli.targets.ordinal import OrdinalTarget
+from nncli.targets.target_base import FitOptions
 
-RANKS = OrderedClasses(name="risk", labels=("low", "medium", "high"))
+RANKS = OrdinalTarget(name="risk", labels=("low", "medium", "high"))
 
 
 def table(*cells: object) -> Table:
@@ -29,7 +29,7 @@ def table(*cells: object) -> Table:
 
 
 def fitted(*cells: object, order: tuple[str, ...] = ()) -> tuple[str, ...]:
-    return OrderedClasses.fit(table(*cells), ("risk",), FitOptions(order=order)).labels
+    return OrdinalTarget.fit(table(*cells), ("risk",), FitOptions(order=order)).labels
 
 
 @pytest.mark.parametrize(
@@ -84,10 +84,10 @@ def test_the_order_is_what_the_names_tell_together(cells: tuple[str, ...], label
 def test_the_classes_of_every_row_tell_the_order_of_those_that_training_rows_have() -> None:
     every = table("500-999", "1.000-4.999", "5.000+")
     some = FitOptions(every=every)
-    target = OrderedClasses.fit(table("1.000-4.999", "500-999"), ("risk",), some)
+    target = OrdinalTarget.fit(table("1.000-4.999", "500-999"), ("risk",), some)
     assert target.labels == ("500-999", "1.000-4.999")
     assert target.order == ()
-    assert OrderedClasses.class_order(table("5.000+", "500-999"), ("risk",), some) == (*target.labels, "5.000+")
+    assert OrdinalTarget.class_order(table("5.000+", "500-999"), ("risk",), some) == (*target.labels, "5.000+")
 
 
 def test_an_order_that_lacks_a_class_is_refused_at_its_key() -> None:
@@ -99,10 +99,10 @@ def test_an_order_that_lacks_a_class_is_refused_at_its_key() -> None:
 
 
 def test_members_that_lack_a_rank_have_the_ranks_of_all_in_order() -> None:
-    parts = [OrderedClasses.fit(table(*cells), ("risk",)) for cells in (("low", "high"), ("medium", "low"))]
+    parts = [OrdinalTarget.fit(table(*cells), ("risk",)) for cells in (("low", "high"), ("medium", "low"))]
     assert parts[0].joint(parts, None).labels == RANKS.labels
     given_order = [
-        OrderedClasses.fit(table(*cells), ("risk",), FitOptions(order=("x", "a", "k"))) for cells in ("xk", "ak")
+        OrdinalTarget.fit(table(*cells), ("risk",), FitOptions(order=("x", "a", "k"))) for cells in ("xk", "ak")
     ]
     assert given_order[0].joint(given_order, None).labels == ("x", "a", "k")
     assert RANKS.accepts(parts[0])
@@ -120,7 +120,7 @@ def test_a_written_order_is_the_same_target_as_one_that_the_names_tell() -> None
 def test_the_predicted_rank_has_the_lowest_expected_error(P: NDArray[np.float64]) -> None:
     P /= P.sum(axis=1, keepdims=True)
     ranks = np.arange(P.shape[1])
-    target = OrderedClasses(name="t", labels=tuple(map(str, ranks)))
+    target = OrdinalTarget(name="t", labels=tuple(map(str, ranks)))
     expected = P @ np.abs(ranks[:, None] - ranks)
     chosen = expected[np.arange(len(P)), target.decision_rule.codes(P, None)]
     np.testing.assert_allclose(chosen, expected.min(axis=1), atol=1e-12)
@@ -150,7 +150,7 @@ def case() -> Case:
 
 def test_all_scores_of_classes_are_those_of_the_median_rank(case: Case) -> None:
     assert case.predictions.classes.tolist() == [1, 2, 0]
-    scores = RANKS.scores(case.predictions, case.y, None, Ordinal())
+    scores = RANKS.scores(case.predictions, case.y, None, OrdinalLoss())
     assert [name for name, _ in scores.values[:2]] == ["rank_mae", "quadratic_kappa"]
     assert scores["rank_mae"] == pytest.approx(4 / 3)
     assert scores["accuracy"] == 0.0
@@ -160,7 +160,9 @@ def test_all_scores_of_classes_are_those_of_the_median_rank(case: Case) -> None:
 
 
 def test_the_losses_of_paired_tests_are_those_of_the_metric(case: Case) -> None:
-    of_metric = {name: RANKS.test_losses(name, Ordinal(), case.predictions, case.y) for name in RANKS.metric_names()}
+    of_metric = {
+        name: RANKS.test_losses(name, OrdinalLoss(), case.predictions, case.y) for name in RANKS.metric_names()
+    }
     assert of_metric["rank_mae"].tolist() == of_metric["quadratic_kappa"].tolist() == [1.0, 2.0, 1.0]
     assert of_metric["accuracy"].tolist() == [1.0, 1.0, 1.0]
     assert of_metric["log_loss"][0] == pytest.approx(-np.log(0.4))

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from nncli.nn.program.program import OutputColumn, groups_of, targets_of
 from nncli.targets.classes import ClassificationTarget
-from nncli.targets.output_columns import Bounds, OutputNodes, number_columns
+from nncli.targets.output_columns import IntervalNodes, OutputNodes, number_columns
 
-QUANTILES = OutputNodes(3, 3, 4, (0.05, 0.5), bounds=(Bounds(0.9, 5, 6),))
+QUANTILES = OutputNodes(3, 3, 4, (0.05, 0.5), bounds=(IntervalNodes(0.9, 5, 6),))
 CLASSES = ClassificationTarget(name="y", labels=("a", "b"))
 
 
@@ -33,7 +33,9 @@ def test_columns_of_several_targets_are_those_of_predict() -> None:
 
 
 def test_columns_of_one_target_do_not_name_it() -> None:
-    assert places(number_columns(("y",), OutputNodes(0, 0, standard_deviations=3, bounds=(Bounds(0.975, 1, 2),)))) == [
+    assert places(
+        number_columns(("y",), OutputNodes(0, 0, standard_deviations=3, bounds=(IntervalNodes(0.975, 1, 2),)))
+    ) == [
         ("prediction", 0, 0),
         ("sd", 3, 0),
         ("lower_97.5", 1, 0),

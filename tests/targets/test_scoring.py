@@ -7,8 +7,16 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from nncli.models.predictions import Predictions
-from nncli.nn.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, Loss, Quantiles, Survival
-from nncli.targets.base import TargetBase
+from nncli.nn.losses import (
+    BinaryCrossEntropyLoss,
+    CrossEntropyLoss,
+    HuberLoss,
+    Loss,
+    MAELoss,
+    MSELoss,
+    QuantilesLoss,
+    SurvivalLoss,
+)
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.decision import CostMatrix
 from nncli.targets.labels import MultilabelTarget
@@ -16,6 +24,7 @@ from nncli.targets.metrics.classification import accuracy
 from nncli.targets.number import RegressionTarget
 from nncli.targets.scoring import fit_logistic, fit_ridge, softmax
 from nncli.targets.survival import SurvivalTarget
+from nncli.targets.target_base import TargetBase
 
 CLASSES = ClassificationTarget(name="t", labels=("no", "yes"))
 NUMBER = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
@@ -27,13 +36,13 @@ COSTS = CostMatrix(labels=("no", "yes"), costs=((0.0, 1.0), (5.0, 0.0)))
 @pytest.mark.parametrize(
     ("target", "loss", "tested", "beside"),
     [
-        (CLASSES, CrossEntropy(), ("log loss",), "error rate"),
-        (NUMBER, MSE(), ("squared error",), "absolute error"),
-        (NUMBER, MAE(), ("absolute error",), None),
-        (NUMBER, Huber(), ("squared error", "absolute error"), None),
-        (NUMBER, Quantiles(), ("pinball loss",), None),
-        (LABELS, BinaryCrossEntropy(), ("log loss",), None),
-        (CURVE, Survival(event="died"), ("integrated Brier score",), None),
+        (CLASSES, CrossEntropyLoss(), ("log loss",), "error rate"),
+        (NUMBER, MSELoss(), ("squared error",), "absolute error"),
+        (NUMBER, MAELoss(), ("absolute error",), None),
+        (NUMBER, HuberLoss(), ("squared error", "absolute error"), None),
+        (NUMBER, QuantilesLoss(), ("pinball loss",), None),
+        (LABELS, BinaryCrossEntropyLoss(), ("log loss",), None),
+        (CURVE, SurvivalLoss(event="died"), ("integrated Brier score",), None),
     ],
 )
 def test_runs_of_a_loss_are_compared_by_a_proper_score(
@@ -48,27 +57,27 @@ def test_comparisons_are_equal_for_the_same_loss_alone() -> None:
     def of(loss: Loss) -> object:
         return NUMBER.head(loss).scoring.comparison(None)
 
-    assert of(Quantiles()) == of(Quantiles())
-    assert of(Quantiles()) != of(Quantiles(levels=(0.1, 0.5, 0.9)))
-    assert of(MSE()) != of(MAE())
+    assert of(QuantilesLoss()) == of(QuantilesLoss())
+    assert of(QuantilesLoss()) != of(QuantilesLoss(levels=(0.1, 0.5, 0.9)))
+    assert of(MSELoss()) != of(MAELoss())
 
 
 def test_costs_that_decide_classes_are_compared_beside_the_log_loss() -> None:
     P, y = np.array([[0.7, 0.3], [0.9, 0.1]]), np.array([1, 1])
-    measure = CLASSES.head(CrossEntropy()).scoring.comparison(COSTS).beside
+    measure = CLASSES.head(CrossEntropyLoss()).scoring.comparison(COSTS).beside
     assert measure is not None
     assert measure.prepare(Predictions(CLASSES, P, decision=COSTS), y).tolist() == [0.0, 5.0]
     assert measure.gain(0.25, COSTS) == 1.0  # what costs decide is not lowered by averaging
 
 
 def test_averaging_lowers_squares_and_log_losses_by_the_factor_and_others_by_its_root() -> None:
-    squared, absolute = NUMBER.head(Huber()).scoring.in_common.tested
-    (log_loss,) = CLASSES.head(CrossEntropy()).scoring.comparison(None).tested
+    squared, absolute = NUMBER.head(HuberLoss()).scoring.in_common.tested
+    (log_loss,) = CLASSES.head(CrossEntropyLoss()).scoring.comparison(None).tested
     assert [measure.gain(0.25, None) for measure in (squared, absolute, log_loss)] == [0.25, 0.5, 0.25]
 
 
 def test_a_time_to_an_event_has_no_linear_model() -> None:
-    assert CURVE.head(Survival(event="died")).scoring.linear is None
+    assert CURVE.head(SurvivalLoss(event="died")).scoring.linear is None
 
 
 def features(n: int, p: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from nncli.base import plugins
 from nncli.base.errors import DataError, UsageError
 from nncli.data.table import Table
-from nncli.targets.base import FitOptions
 from nncli.targets.metrics.metric import Metric
 from nncli.targets.metrics.registry import metric_title
 from nncli.targets.survival import SurvivalTarget
+from nncli.targets.target_base import FitOptions
 
 NAMES = ("months", "died")
 

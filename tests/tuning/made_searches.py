@@ -10,7 +10,7 @@ import numpy as np
 from nncli.base.atomic_files import write_text
 from nncli.config.loading import load
 from nncli.config.schema.tune import TuneSection
-from nncli.nn.losses import MSE
+from nncli.nn.losses import MSELoss
 from nncli.run_directory.filenames import METRICS
 from nncli.tuning.gain import Gain, compute_importance
 from nncli.tuning.search_data import Objective
@@ -30,7 +30,7 @@ from tests.tuning.finished_searches import NUMBERS
 
 RATE = "layers[1].1.rate"
 """The parameter that the second choice of layers has."""
-RMSE = Objective("rmse", MSE())
+RMSE = Objective("rmse", MSELoss())
 GAIN = Gain(
     trial=2, apparent=0.5, trials=19, rows=200, loss="squared error", estimate=0.4, low=0.1, high=0.7, p=0.00001
 )

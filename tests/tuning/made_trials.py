@@ -9,7 +9,7 @@ import numpy as np
 from nncli.fitting.ensemble.out_of_fold import LabeledRows
 from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Floats
-from nncli.nn.losses import MSE, CrossEntropy
+from nncli.nn.losses import CrossEntropyLoss, MSELoss
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.number import RegressionTarget
 from nncli.tuning.gain import Gain, SearchRows, TrialComparison, TrialPredictions, compute_gain
@@ -20,7 +20,7 @@ N, FOLDS = 300, 3
 NUMBER = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
 NUMBERS = RegressionTarget(names=("y", "z"), centers=(0.0, 0.0), scales=(1.0, 1.0))
 CLASSES = ClassificationTarget(name="y", labels=("no", "yes"))
-RMSE, ACCURACY = Objective("rmse", MSE()), Objective("accuracy", CrossEntropy())
+RMSE, ACCURACY = Objective("rmse", MSELoss()), Objective("accuracy", CrossEntropyLoss())
 
 
 class Made:

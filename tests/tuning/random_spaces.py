@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from nncli.tuning.space.space import NumberDomain, SearchSpace, Value
+from nncli.tuning.space.space import NumberDomain, ParameterValue, SearchSpace
 
 FRACTIONS = {"from": 0.1, "to": 0.9}
 STEPS = {"from": 0.0, "to": 0.8, "step": 0.2}
@@ -92,9 +92,9 @@ SPACES = st.builds(
 """Search spaces as they are written."""
 
 
-def random_values(space: SearchSpace, data: st.DataObject) -> dict[str, Value]:
+def random_values(space: SearchSpace, data: st.DataObject) -> dict[str, ParameterValue]:
     """Values of all active parameters."""
-    values: dict[str, Value] = {}
+    values: dict[str, ParameterValue] = {}
     for parameter in space.parameters:
         if not parameter.is_active(values):
             continue

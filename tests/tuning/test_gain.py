@@ -9,7 +9,7 @@ import pytest
 
 from nncli.fitting.ensemble.out_of_fold import LabeledRows
 from nncli.nn.arrays import Floats
-from nncli.nn.losses import CrossEntropy
+from nncli.nn.losses import CrossEntropyLoss
 from nncli.tuning.gain import SearchRows, gain_text
 from nncli.tuning.search_data import Objective
 from nncli.tuning.trials import Trial
@@ -79,7 +79,7 @@ def test_a_metric_that_is_no_mean_over_rows_is_computed_for_every_resample(metri
         p = 1 / (1 + np.exp(-(signal * (2 * y - 1) + rng.standard_normal(N))))
         return np.column_stack([1 - p, p])
 
-    objective = Objective(metric, CrossEntropy())
+    objective = Objective(metric, CrossEntropyLoss())
     rows = SearchRows(LabeledRows(y, None), np.arange(N) % FOLDS, CLASSES)
     search = Made(rows, objective, [probabilities(0.3), probabilities(1.5), probabilities(0.3)], {})
     gain = search.gain(1)

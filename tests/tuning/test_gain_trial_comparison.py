@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nncli.nn.losses import MSE
+from nncli.nn.losses import MSELoss
 from nncli.tuning.search_data import Objective
 from tests.tuning.made_trials import RMSE, Made, N, numbers, with_luck
 
-MEDIAN = Objective("median_absolute_error", MSE())
+MEDIAN = Objective("median_absolute_error", MSELoss())
 
 
 def test_gains_are_in_units_of_the_mean_loss_of_trial_0() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.analysis.report.page import Page, Table
+from nncli.analysis.report.page import Page, TableBlock
 from nncli.api.report import report
 from nncli.tuning.gain import Gain
 from nncli.tuning.report import search_page
@@ -106,7 +106,7 @@ def test_the_best_trials_are_listed_first_and_of_many_only_some(
     path = made_search(tmp_path, [*made_trials(), Trial(number=20, values={})])
     (section,) = (section for section in page_of(path).sections if section.name == "trials")
     (table,) = section.parts
-    assert isinstance(table, Table)
+    assert isinstance(table, TableBlock)
     best = read_search(path).best
     assert best is not None
     assert table.cells[0][0].text == str(best.number)

@@ -13,7 +13,7 @@ from nncli.base.errors import RunError, UsageError
 from nncli.config.schema.tune import SamplerName
 from nncli.tuning.sampler import Sampler
 from nncli.tuning.space.build_space import build_space
-from nncli.tuning.space.space import SearchSpace, Value, Values
+from nncli.tuning.space.space import ParameterValue, SearchSpace, Values
 from tests.assertions import raises
 from tests.tuning.searches import NUMBERS, loaded
 
@@ -63,7 +63,7 @@ def proposals(space: SearchSpace, name: SamplerName, n: int, seed: int = 0, lag:
     return all_values
 
 
-def plain(values: Sequence[Values]) -> list[dict[str, Value]]:
+def plain(values: Sequence[Values]) -> list[dict[str, ParameterValue]]:
     return [dict(value) for value in values]
 
 

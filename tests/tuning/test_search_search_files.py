@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.nn.losses import MSE
+from nncli.nn.losses import MSELoss
 from nncli.tuning import search as module
 from nncli.tuning.search import SearchFiles
 from nncli.tuning.search_data import Objective
@@ -27,7 +27,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def files(tmp_path: Path) -> SearchFiles:
     config = loaded(tmp_path)
     assert config.tune is not None
-    return SearchFiles(tmp_path, build_space(config, config.tune), Objective("rmse", MSE()))
+    return SearchFiles(tmp_path, build_space(config, config.tune), Objective("rmse", MSELoss()))
 
 
 TRIALS = [Trial(number=number, values={}, state="complete", score=1.0) for number in range(9)]

@@ -17,7 +17,7 @@ from nncli.data.sources.read_table import read_table
 from nncli.data.splitting.folds import Fold
 from nncli.data.table import Table
 from nncli.models import label_predictor as classes_module
-from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.models.ensemble import Ensemble
 from nncli.models.label_predictor import predict_classes
 from nncli.models.read_table import table_of as as_table

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nncli.nn.losses import MSE, Loss, Quantile, Quantiles
+from nncli.nn.losses import Loss, MSELoss, QuantileLoss, QuantilesLoss
 from nncli.targets.classes import ClassificationTarget, ClassScoring
 from nncli.targets.metrics.classification import log_loss
 from nncli.targets.number import NumberScoring
@@ -28,7 +28,7 @@ def candidates_of(points: Floats, y: Floats, weights: Floats | None, loss: Loss)
 
 def numbers(*predictions: list[float], y: list[float], weights: list[float] | None = None) -> CandidatePredictions:
     values = np.array(predictions)[:, :, None]
-    return candidates_of(values, np.array(y)[:, None], None if weights is None else np.array(weights), MSE())
+    return candidates_of(values, np.array(y)[:, None], None if weights is None else np.array(weights), MSELoss())
 
 
 def every(candidates: CandidatePredictions) -> npt.NDArray[np.bool_]:
@@ -76,10 +76,12 @@ def test_classes_are_selected_by_the_log_loss_of_the_mean_probabilities() -> Non
 
 def test_quantiles_are_selected_by_the_pinball_loss() -> None:
     y, rng = np.arange(6.0)[:, None], np.random.default_rng(0)
-    single = candidates_of(y[None] + rng.normal(size=(3, 6, 1)), y, None, Quantile(q=0.9))
+    single = candidates_of(y[None] + rng.normal(size=(3, 6, 1)), y, None, QuantileLoss(q=0.9))
     assert single.loss.measure == "pinball loss"
-    assert single.pick(1, every(single)).loss == min(Quantile(q=0.9).per_row(z, y).mean() for z in single.loss.values)
-    loss = Quantiles(levels=(0.1, 0.5, 0.9))
+    assert single.pick(1, every(single)).loss == min(
+        QuantileLoss(q=0.9).per_row(z, y).mean() for z in single.loss.values
+    )
+    loss = QuantilesLoss(levels=(0.1, 0.5, 0.9))
     several = candidates_of(np.sort(rng.normal(size=(3, 6, 1, 3))), y, None, loss)
     assert several.pick(1, every(several)).loss == min(loss.per_row(z, y).mean() for z in several.loss.values)
 
@@ -87,7 +89,7 @@ def test_quantiles_are_selected_by_the_pinball_loss() -> None:
 def test_several_targets_count_in_units_of_their_spread() -> None:
     y = np.array([[0.0, 0.0], [2.0, 2000.0]])
     first, second = y + np.array([1.0, 0.0]), y + np.array([0.0, 10.0])
-    candidates = candidates_of(np.stack([first, second]), y, None, MSE())
+    candidates = candidates_of(np.stack([first, second]), y, None, MSELoss())
     selection = candidates.pick(1, every(candidates))
     assert selection.picks == (1,)
     assert selection.loss == pytest.approx((10.0 / 1000.0) ** 2 / 2)
@@ -124,7 +126,7 @@ def first_lowest(losses: list[float]) -> int:
 def test_the_second_implementation_picks_the_same(seed: int, n: int, rounds: int) -> None:
     rng = np.random.default_rng(seed)
     predictions, y, weights = rng.normal(size=(n, 12)), rng.normal(size=12), rng.uniform(0.1, 3.0, 12)
-    candidates = candidates_of(predictions[:, :, None], y[:, None], weights, MSE())
+    candidates = candidates_of(predictions[:, :, None], y[:, None], weights, MSELoss())
     selection = candidates.pick(rounds, every(candidates))
     picks, losses = picked_by_brute_force(predictions, y, weights, rounds)
     assert list(selection.picks) == picks
@@ -134,7 +136,7 @@ def test_the_second_implementation_picks_the_same(seed: int, n: int, rounds: int
 def test_the_rows_of_a_part_are_predicted_by_what_the_other_parts_select() -> None:
     rng = np.random.default_rng(3)
     predictions, y, part = rng.normal(size=(5, 30)), rng.normal(size=30), np.arange(30) % 3
-    candidates = candidates_of(predictions[:, :, None], y[:, None], None, MSE())
+    candidates = candidates_of(predictions[:, :, None], y[:, None], None, MSELoss())
     result, errors = candidates.cross_fit(4, part), []
     for k in range(3):
         others, in_part = part != k, part == k
@@ -147,7 +149,7 @@ def test_the_rows_of_a_part_are_predicted_by_what_the_other_parts_select() -> No
 def test_the_selection_of_noise_looks_better_than_it_is_and_the_cross_fitted_loss_does_not() -> None:
     rng = np.random.default_rng(0)
     y, part = rng.normal(size=60), np.arange(60) % 5
-    candidates = candidates_of(rng.normal(size=(40, 60, 1)), y[:, None], None, MSE())
+    candidates = candidates_of(rng.normal(size=(40, 60, 1)), y[:, None], None, MSELoss())
     constant = float(np.mean(np.square(y)))  # of the prediction 0, the best one
     assert candidates.pick(20, every(candidates)).loss < 0.8 * constant
     assert candidates.cross_fit(20, part).loss > 0.95 * constant

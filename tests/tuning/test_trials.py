@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nncli.base.errors import RunError
-from nncli.nn.losses import MSE
+from nncli.nn.losses import MSELoss
 from nncli.run_directory.run import Run
 from nncli.tuning.search_data import Objective
 from nncli.tuning.space.build_space import build_space
@@ -73,7 +73,7 @@ def test_the_table_has_finished_trials_with_values_of_few_digits(tmp_path: Path)
     space = build_space(config, config.tune) if config.tune else None
     assert space is not None
     pruned = Trial(number=1, values={"learning_rate": 0.12345678, "batch_size": 32}, state="pruned", folds=(1.0,))
-    write_trials_table(tmp_path, [DONE, pruned, Trial(number=2, values={})], space, Objective("rmse", MSE()))
+    write_trials_table(tmp_path, [DONE, pruned, Trial(number=2, values={})], space, Objective("rmse", MSELoss()))
     rows = list(csv.reader((tmp_path / TRIALS_TABLE).read_text().splitlines()))
     assert rows == [
         ["trial", "state", "rmse", "folds", "learning_rate", "batch_size"],

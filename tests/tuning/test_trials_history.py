@@ -6,11 +6,11 @@ import random
 
 import pytest
 
-from nncli.nn.losses import MSE
+from nncli.nn.losses import MSELoss
 from nncli.tuning.search_data import Objective
 from nncli.tuning.trials import Trial, TrialHistory
 
-RMSE, R2 = Objective("rmse", MSE()), Objective("r2", MSE())
+RMSE, R2 = Objective("rmse", MSELoss()), Objective("r2", MSELoss())
 
 
 def running(number: int) -> Trial:

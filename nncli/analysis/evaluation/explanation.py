@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
-from nncli.analysis.inspection.encoded_rows import EncodedRows, OofMask, ProgressCallback, Rows, no_progress
+from nncli.analysis.inspection.encoded_rows import EncodedRows, OofMask, ProgressCallback, no_progress
 from nncli.analysis.inspection.permutation_importance import (
     Importance,
     PartialDependence,
@@ -26,6 +26,7 @@ from nncli.data.table import Table
 from nncli.fitting.prepare.load import load_labeled_rows
 from nncli.fitting.train.provenance import check_tables_unchanged
 from nncli.models.ensemble import AnyModel, Ensemble
+from nncli.nn.arrays import RowIndices
 from nncli.run_directory.manifest import Manifest
 from nncli.targets.target import Target
 
@@ -58,7 +59,7 @@ class RowsToExplain:
     def __len__(self) -> int:
         return len(self.table)
 
-    def take(self, rows: Rows) -> RowsToExplain:
+    def take(self, rows: RowIndices) -> RowsToExplain:
         """The rows at these positions."""
         weights = None if self.weights is None else self.weights[rows]
         oof_mask = None if self.oof_mask is None else self.oof_mask[:, rows]
@@ -75,7 +76,7 @@ class ModelExplanation:
 
     table: Table
     encoded: EncodedRows
-    labeled: Rows
+    labeled: RowIndices
     loss_name: str
     metric: str
     permutations: int
@@ -142,7 +143,7 @@ def affordable_rows(model: AnyModel, oof_mask: OofMask | None) -> int:
     return min(MAX_ROWS, int(MULTIPLICATIONS / (parameters * share * (len(model.names) * PERMUTATIONS + 1))))
 
 
-def sample_positions(n: int, size: int, rng: np.random.Generator) -> Rows:
+def sample_positions(n: int, size: int, rng: np.random.Generator) -> RowIndices:
     """Sorted positions of at most `size` of n rows."""
     return np.arange(n) if n <= size else np.sort(rng.choice(n, size, replace=False))
 
@@ -170,7 +171,7 @@ def _metric(config: Config, target: Target) -> str:
     return config.metric if config.metric in target.metric_names() else target.default_metric
 
 
-def _labeled(table: Table, target: Target) -> Rows:
+def _labeled(table: Table, target: Target) -> RowIndices:
     """Positions of the rows that have a target; none where the table has no such column."""
     has_target = set(target.names) <= set(table.names)
     return target.rows_with_target(table, target.names) if has_target else np.empty(0, np.int64)

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.analysis.evaluation.two_class_rows import Figure, TwoClassRows
+from nncli.analysis.evaluation.two_class_rows import ExpectedScore, TwoClassRows
 from nncli.base.errors import CellError, DataError, Location, NncliError
 from nncli.base.scratch import Scratch
 from nncli.base.text import closest_match, join_quoted, quote
@@ -38,12 +38,12 @@ from nncli.run_directory.loader import check_not_removed
 from nncli.run_directory.manifest import METRICS, SCORED, Manifest
 from nncli.run_directory.run import Run
 from nncli.run_directory.training_rows import RowMatches
-from nncli.targets.base import Scores, Truth
 from nncli.targets.decision import Threshold, constant_decision
 from nncli.targets.head import Head
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.registry import COST
 from nncli.targets.target import Target
+from nncli.targets.target_base import Scores, Truth
 
 ScoredSplit: TypeAlias = Literal["validation", "training", "table"]
 """Which rows are scored; `table` are those of another table, see `nncli.analysis.evaluation.held_out`."""
@@ -132,7 +132,7 @@ class HeldOutPredictions:
         return self.scored_rows.scores
 
 
-def _with_cost(score: ScoreWithInterval, cost: Figure) -> ScoreWithInterval:
+def _with_cost(score: ScoreWithInterval, cost: ExpectedScore) -> ScoreWithInterval:
     """The score; if it is the cost, as it is expected on new rows."""
     if score.name != COST.name or score.value is None:
         return score

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.base.errors import DataError
@@ -30,13 +29,11 @@ from nncli.models.ensemble import Ensemble
 from nncli.models.model import Model
 from nncli.models.predictions import Predictions
 from nncli.models.scores import ScoresWithIntervals, ScoreWithInterval
-from nncli.nn.arrays import Weights
+from nncli.nn.arrays import Floats, Mask, Weights
 from nncli.nn.training.state import RandomStreams
-from nncli.targets.base import Truth
 from nncli.targets.scoring import ITERATIONS, LinearFit
+from nncli.targets.target_base import Truth
 
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 Rows = TypeVar("Rows", Table, ColumnStore)
 
 MULTIPLICATIONS = 1e10

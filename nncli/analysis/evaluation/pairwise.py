@@ -22,14 +22,13 @@ from nncli.data.splitting.folds import Fold
 from nncli.data.splitting.strata import relabel_by_appearance
 from nncli.models.predictions import Predictions
 from nncli.models.scores import Averaging
+from nncli.nn.arrays import Floats
 from nncli.nn.losses import Loss
-from nncli.targets.base import Truth
 from nncli.targets.decision import constant_decision
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.significance import LEVEL, PairedTest, paired_test
 from nncli.targets.scoring import Comparison, Measure, Scoring
-
-Floats = NDArray[np.float64]
+from nncli.targets.target_base import Truth
 
 MIN_EXCESS = log(2.0)
 """Log ratio of the numbers of models that two runs chose among, from which the larger one is named."""

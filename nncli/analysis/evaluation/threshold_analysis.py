@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.analysis.evaluation.threshold_options import COSTS, KAPPA, fixed_threshold, threshold_options
-from nncli.analysis.evaluation.two_class_rows import CurvePoint, Figure, TwoClassRows, expected_costs
+from nncli.analysis.evaluation.two_class_rows import CurvePoint, ExpectedScore, TwoClassRows, expected_costs
 from nncli.base.errors import Advice, DataError, RunError, SetKey, UsageError, UseOption
 from nncli.base.text import closest_match, format_number, format_percent, join_quoted, json_safe, quote
 from nncli.models.held_out_rows import HeldOutRows
+from nncli.nn.arrays import RowIndices
 from nncli.run_directory.config import read_config
 from nncli.run_directory.manifest import Manifest
 from nncli.run_directory.run import Run
@@ -33,7 +34,7 @@ from nncli.targets.metrics.intervals import loss_interval, rate_interval, score_
 from nncli.targets.metrics.labels import COUNTED, counted_scores, label_scores
 from nncli.targets.metrics.metric import resampled_scores
 from nncli.targets.metrics.ordinal import ORDINAL_METRICS
-from nncli.targets.metrics.thresholds import ErrorCosts, Positions, ThresholdCounts, Thresholds
+from nncli.targets.metrics.thresholds import ErrorCosts, ThresholdCounts, Thresholds
 from nncli.targets.target import Target
 from nncli.targets.threshold_goals import AnyGoal, FixedThreshold, LowestCost, MaxPositiveRate
 
@@ -101,10 +102,10 @@ class ThresholdAnalysis:
     held_out_kind: str
     weighted: bool
     groups: int | None
-    most_probable: tuple[Figure, ...]
+    most_probable: tuple[ExpectedScore, ...]
     positive: str | None = None
     decision: Decision | None = None
-    achieved: tuple[Figure, ...] = ()
+    achieved: tuple[ExpectedScore, ...] = ()
     chosen: CurvePoint | None = None
     calibrated: CurvePoint | None = None
     curve: tuple[CurvePoint, ...] = ()
@@ -298,7 +299,7 @@ def _unreachable(goal: AnyGoal, nearest: CurvePoint, positive: str) -> UsageErro
 def analyze_costs(path: Path, manifest: Manifest, rows: HeldOutRows, decision: CostMatrix) -> ThresholdAnalysis:
     """The analysis of a decision by expected costs; nothing is chosen by the rows."""
 
-    def figures(codes: NDArray[np.int64]) -> tuple[Figure, ...]:
+    def figures(codes: NDArray[np.int64]) -> tuple[ExpectedScore, ...]:
         return (expected_costs(decision, rows.y, codes, rows.weights, rows.groups, manifest.seed),)
 
     analysis = _of_decision(path, manifest, rows, decision, figures)
@@ -325,7 +326,7 @@ def analyze_ranks(path: Path, manifest: Manifest, rows: HeldOutRows) -> Threshol
     resampling = BootstrapResampler.of(len(rows), manifest.seed, rows.groups)
     drawn, w = resampling.rows, 1.0 if rows.weights is None else rows.weights[resampling.rows]
 
-    def figures(codes: NDArray[np.int64]) -> tuple[Figure, ...]:
+    def figures(codes: NDArray[np.int64]) -> tuple[ExpectedScore, ...]:
         one = one_hot(codes, P.shape[1])
 
         def samples(counts: Samples) -> Samples:
@@ -335,7 +336,7 @@ def analyze_ranks(path: Path, manifest: Manifest, rows: HeldOutRows) -> Threshol
         of_resamples = resampling.samples(samples)
         values = [metric.function(rows.y, one, rows.weights) or 0.0 for metric in ORDINAL_METRICS]
         return tuple(
-            Figure(metric.name, value, score_interval(metric, value, of_resamples[:, j], resampling), value)
+            ExpectedScore(metric.name, value, score_interval(metric, value, of_resamples[:, j], resampling), value)
             for j, (metric, value) in enumerate(zip(ORDINAL_METRICS, values, strict=True))
         )
 
@@ -347,7 +348,7 @@ def _of_decision(
     manifest: Manifest,
     rows: HeldOutRows,
     decision: Decision,
-    figures: Callable[[NDArray[np.int64]], tuple[Figure, ...]],
+    figures: Callable[[NDArray[np.int64]], tuple[ExpectedScore, ...]],
 ) -> ThresholdAnalysis:
     """The analysis of a decision about several classes by `figures` of predicted classes (rows,)."""
     target, P = rows.predictions.target, rows.predictions.values
@@ -384,7 +385,7 @@ class _LabelCounts:
         weighted = counts * self._weights
         return [th.counts(weighted[:, rows]) for th, rows in zip(self._thresholds, self._present, strict=True)]
 
-    def positions(self, of_labels: Sequence[ThresholdCounts]) -> list[Positions]:
+    def positions(self, of_labels: Sequence[ThresholdCounts]) -> list[RowIndices]:
         """The position (weightings,) of the threshold of each label; that of 0.5 without rows of both kinds."""
         chosen = []
         for thresholds, counts in zip(self._thresholds, of_labels, strict=True):
@@ -410,7 +411,7 @@ class _LabelCounts:
         at = [counts.at(each) for counts, each in zip(self._all, self.positions(self._all), strict=True)]
         return [not self._goal.is_reached(counts) for counts in at]
 
-    def figures(self, counts: Sequence[ThresholdCounts], chosen: Sequence[Positions]) -> Samples:
+    def figures(self, counts: Sequence[ThresholdCounts], chosen: Sequence[RowIndices]) -> Samples:
         """COUNTED (weightings, figures) at the `chosen` thresholds of each label, and the cost of a row with costs.
 
         That is the sum of the mean costs of the labels.
@@ -421,7 +422,7 @@ class _LabelCounts:
         costs = [] if self._costs is None else [np.sum([c.cost(self._costs)[:, 0] for c in at], axis=0)]
         return np.stack([*counted_scores(hits, actual, predicted), *costs], axis=1)
 
-    def achieved(self, resampling: BootstrapResampler, drawn: _LabelCounts) -> tuple[Figure, ...]:
+    def achieved(self, resampling: BootstrapResampler, drawn: _LabelCounts) -> tuple[ExpectedScore, ...]:
         """The figures that are expected on new rows, by the `drawn` rows; see `TwoClassRows.achieved`."""
         apparent = self.figures(self._all, self.positions(self._all))[0]
 
@@ -442,7 +443,9 @@ class _LabelCounts:
             self._names, values.tolist(), samples.T, means, apparent, strict=True
         ):
             interval_of, value = (loss_interval, value) if name == "cost" else (rate_interval, min(value, 1.0))
-            figures.append(Figure(name, value, interval_of(value, value + column - mean, resampling), float(seen)))
+            figures.append(
+                ExpectedScore(name, value, interval_of(value, value + column - mean, resampling), float(seen))
+            )
         return tuple(figures)
 
 

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nncli.nn.arrays import Floats
 from nncli.targets.decision import CostMatrix
 from nncli.targets.metrics.bootstrap import BootstrapResampler, ConfidenceInterval, Samples
 from nncli.targets.metrics.intervals import counted_rows, effective_rows, f1_interval, loss_interval, rate_interval
 from nncli.targets.metrics.thresholds import FIGURES, ErrorCosts, ThresholdCounts, Thresholds
 from nncli.targets.threshold_goals import AnyGoal, FixedThreshold
 
-Floats = NDArray[np.float64]
 RECALLS = (1.0, 0.99, 0.975, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05)
 """Recalls of which the thresholds are listed."""
 
 
 @dataclass(frozen=True)
-class Figure:
+class ExpectedScore:
     """A figure that is expected on new rows, with its 95 % interval; `apparent` is its value on the rows themselves."""
 
     name: str
@@ -77,15 +77,17 @@ class TwoClassRows:
         position = goal.choose(counts)
         return thresholds.value(int(position[0])), counts.at(position)
 
-    def achieved(self, goal: AnyGoal, threshold: float) -> tuple[Figure, ...]:
+    def achieved(self, goal: AnyGoal, threshold: float) -> tuple[ExpectedScore, ...]:
         """The figures that are expected of the threshold, which was chosen for the goal, on new rows."""
         return self._achieved(goal, goal.costs, self.p, threshold)
 
-    def of_most_probable(self, costs: ErrorCosts | None) -> tuple[Figure, ...]:
+    def of_most_probable(self, costs: ErrorCosts | None) -> tuple[ExpectedScore, ...]:
         """The figures of the most probable class on new rows."""
         return self._achieved(FixedThreshold(threshold=0.5), costs, self.most_probable.astype(np.float64), 0.5)
 
-    def _achieved(self, goal: AnyGoal, costs: ErrorCosts | None, p: Floats, threshold: float) -> tuple[Figure, ...]:
+    def _achieved(
+        self, goal: AnyGoal, costs: ErrorCosts | None, p: Floats, threshold: float
+    ) -> tuple[ExpectedScore, ...]:
         resampling = BootstrapResampler.of(len(p), self.seed, self.groups)
         rows = resampling.rows
         w = np.ones(len(rows)) if self.weights is None else self.weights[rows]
@@ -116,7 +118,7 @@ class TwoClassRows:
             else:
                 value = min(max(value, 0.0), 1.0)
                 interval = self._rate_interval(name, value, value + spread, resampling, p >= threshold)
-            figures.append(Figure(name, value, interval, float(apparent[j])))
+            figures.append(ExpectedScore(name, value, interval, float(apparent[j])))
         return tuple(figures)
 
     def _rate_interval(
@@ -183,7 +185,7 @@ def expected_costs(
     weights: Floats | None,
     groups: NDArray[np.int64] | None,
     seed: int,
-) -> Figure:
+) -> ExpectedScore:
     """The mean cost of the predicted `classes` (rows,), which the rows did not choose, with its interval."""
     cost = np.array(decision.costs)[y, classes]
     w = np.ones(len(y)) if weights is None else weights
@@ -191,4 +193,4 @@ def expected_costs(
     drawn, drawn_w = cost[resampling.rows], w[resampling.rows]
     value = float(np.average(cost, weights=w))
     samples = resampling.samples(lambda counts: (counts * drawn_w) @ drawn / ((counts * drawn_w).sum(axis=1)))
-    return Figure("cost", value, loss_interval(value, samples, resampling), value)
+    return ExpectedScore("cost", value, loss_interval(value, samples, resampling), value)

@@ -14,16 +14,16 @@ from nncli.data.columns.parsing import read_text
 from nncli.data.sample_weights import Weights
 from nncli.data.splitting.holdout import group_numbers
 from nncli.data.table import Table
-from nncli.fitting.calibration import conformal_predictor
+from nncli.fitting.conformal import conformal_predictor
 from nncli.fitting.train.provenance import check_config_unchanged
 from nncli.models.conformal.groups import MISSING, UNKNOWN, RowGroups
-from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictions, ConformalPredictor, Guarantee, guarantee
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.models.ensemble import AnyModel
 from nncli.run_directory.run import Run
-from nncli.targets.base import Truth
-from nncli.targets.conformal import LabeledRows
+from nncli.targets.conformal import CalibrationRows
 from nncli.targets.metrics.coverage import Coverage, CoverageScores, Groups
+from nncli.targets.target_base import Truth
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Uncertainty:
         """Compare the intervals or sets of the rows of a table with their targets `y`."""
         cluster = group_numbers(table, None if self.config is None else self.config.data.group)
         groups = None if self.predictor.row_groups is None else _groups(table, self.predictor.row_groups)
-        target, rows = self.predictor.model.spec.target, LabeledRows(y, weights, cluster, groups)
+        target, rows = self.predictor.model.spec.target, CalibrationRows(y, weights, cluster, groups)
         each = [region.coverage(target, rows) for region in predicted.regions]
         return UncertaintyScores(
             tuple(

@@ -28,7 +28,6 @@ from nncli.analysis.inspection.encoded_rows import (
     EncodedPart,
     EncodedRows,
     ProgressCallback,
-    Rows,
     column_slices,
     no_progress,
 )
@@ -42,26 +41,24 @@ from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.model import ModelSpec
 from nncli.nn.activations import Identity
-from nncli.nn.arrays import Array, Codes
+from nncli.nn.arrays import Array, Codes, Floats, RowIndices
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 
-
-class Evaluation(NamedTuple):
+class PathPoints(NamedTuple):
     """f (n,) at some points, the inner inputs E (n, width) there, and the gradient G (n, width) of f by them."""
 
     f: Floats
     E: Floats
     G: Floats
 
-    def concatenate(self, other: Evaluation) -> Evaluation:
+    def concatenate(self, other: PathPoints) -> PathPoints:
         """The points of both."""
-        return Evaluation(*(np.concatenate(arrays) for arrays in zip(self, other, strict=True)))
+        return PathPoints(*(np.concatenate(arrays) for arrays in zip(self, other, strict=True)))
 
 
-Evaluate: TypeAlias = Callable[[Floats, Rows], Evaluation]
+Evaluate: TypeAlias = Callable[[Floats, RowIndices], PathPoints]
 """Evaluate f at the points (n, inputs), each on the line to one of the rows (n,)."""
 ByInput: TypeAlias = Callable[[Floats], Floats]
 """Sum values of the inner inputs (n, width) over those that belong to the same input, (n, inputs)."""
@@ -99,10 +96,10 @@ class _Segments:
     `attributions` (n, inputs) and `residual` (n,), what they miss of the difference of f, follow from the points.
     """
 
-    row: Rows
+    row: RowIndices
     a: Floats
     b: Floats
-    points: Rows
+    points: RowIndices
     attributions: Floats
     residual: Floats
 
@@ -183,10 +180,10 @@ class _PathIntegral:
         threshold = total / (2.0 * np.maximum(count, 1))
         return np.asarray(unfinished[segments.row] & (np.abs(residual) > threshold[segments.row]))
 
-    def _evaluate(self, row: Rows, t: Floats) -> Evaluation:
+    def _evaluate(self, row: RowIndices, t: Floats) -> PathPoints:
         return self.evaluate(self.base + t[:, None] * (self.U[row] - self.base), row + self.first)
 
-    def _segments(self, values: Evaluation, row: Rows, a: Floats, b: Floats, points: Rows) -> _Segments:
+    def _segments(self, values: PathPoints, row: RowIndices, a: Floats, b: Floats, points: RowIndices) -> _Segments:
         """Segments between points, integrated."""
         (Ea, Em, Eb), (Ga, Gm, Gb) = (array[points.T] for array in (values.E, values.G))
         halves = (Ga + Gm) * (Em - Ea) + (Gm + Gb) * (Eb - Em)
@@ -337,7 +334,7 @@ class Attributions:
         """Number of rows whose completeness error exceeds the tolerance."""
         return int(np.count_nonzero(~(self.error <= self.tolerance)))
 
-    def explained_rows(self, table: Table, numbers: Rows) -> tuple[ExplainedRow, ...]:
+    def explained_rows(self, table: Table, numbers: RowIndices) -> tuple[ExplainedRow, ...]:
         """The rows of a `table`, which have these `numbers`, each with its contributions, the largest first."""
         has_type = {name: table.column(name).dtype.is_temporal() for name in self.columns}
         cells = [
@@ -358,7 +355,7 @@ class Attributions:
             for i, number in enumerate(numbers)
         )
 
-    def frame(self, numbers: Rows) -> pl.DataFrame:
+    def frame(self, numbers: RowIndices) -> pl.DataFrame:
         """A frame with `row` (its number), `output`, `prediction`, `base`, and the attribution to each column.
 
         A leading name that is also a column of the table gets a trailing underscore.
@@ -378,7 +375,7 @@ class Attributions:
 def attribute(
     rows: EncodedRows,
     background: EncodedRows,
-    output: str | Rows | None = None,
+    output: str | RowIndices | None = None,
     on_progress: ProgressCallback = no_progress,
 ) -> Attributions:
     """Attribute the predictions of `rows` to their columns, relative to the mean of the `background`.
@@ -443,7 +440,9 @@ class _Task(NamedTuple):
     rows: slice
 
 
-def _of_part(rows: EncodedRows, background: EncodedRows, task: _Task, chosen: Rows, tolerance: float) -> Integrated:
+def _of_part(
+    rows: EncodedRows, background: EncodedRows, task: _Task, chosen: RowIndices, tolerance: float
+) -> Integrated:
     """Integrated gradients of one network's prediction, relative to its average row."""
     part, usual, model = rows.parts[task.part], background.parts[task.part], rows.model
     spec, chosen = part.model.spec, chosen[task.rows]
@@ -463,7 +462,7 @@ def _of_part(rows: EncodedRows, background: EncodedRows, task: _Task, chosen: Ro
         width = values.shape[1] - (part.context is not None and offset is None) * 2
         return np.hstack([network.by_input(values[:, :width]), values[:, width:]])
 
-    def evaluate(points: Floats, rows: Rows) -> Evaluation:
+    def evaluate(points: Floats, rows: RowIndices) -> PathPoints:
         points, factors = points[:, :n_inputs], points[:, n_inputs:]
         f = np.empty(len(points))
         exposure = None if column is None or offset is None else column.center * np.exp(points[:, offset])
@@ -480,7 +479,7 @@ def _of_part(rows: EncodedRows, background: EncodedRows, task: _Task, chosen: Ro
             multiplier, added = factors.T
             E, G = np.hstack([E, factors]), np.hstack([G * multiplier[:, None], f[:, None], np.ones((len(f), 1))])
             f = f * multiplier + added
-        return Evaluation(f, E, G)
+        return PathPoints(f, E, G)
 
     with np.errstate(all="ignore"):  # not inherited by threads
         return integrate(evaluate, by_input, background.mean(inputs(usual)), inputs(part)[task.rows], tolerance)
@@ -501,9 +500,9 @@ class OutputFunction:
 
     spec: ModelSpec
     temperature: float
-    chosen: Rows
+    chosen: RowIndices
 
-    def value(self, Z: Floats, rows: Rows, exposure: Floats | None = None) -> Floats:
+    def value(self, Z: Floats, rows: RowIndices, exposure: Floats | None = None) -> Floats:
         """The probability, or the number in its own units, (n,)."""
         P, k = self.spec.loss.inverse_link(Z / self.temperature), self.chosen[rows]
         P, target = self.spec.target.decode(P), self.spec.target
@@ -513,7 +512,7 @@ class OutputFunction:
             P = target.clip_relative(P / exposure[:, None]) * exposure[:, None]
         return np.where(k < 0, 0.0, P[np.arange(len(P)), k])
 
-    def slope(self, Z: Floats, rows: Rows, exposure: Floats | None = None) -> Floats:
+    def slope(self, Z: Floats, rows: RowIndices, exposure: Floats | None = None) -> Floats:
         """dZ (n, outputs)."""
         loss, T, k, target = self.spec.loss, self.temperature, self.chosen[rows], self.spec.target
         P = loss.inverse_link(Z / T)

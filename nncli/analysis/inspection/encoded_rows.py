@@ -19,12 +19,9 @@ from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel, Ensemble, shared_anomalies
 from nncli.models.model import Model
 from nncli.models.predictions import Predictions
-from nncli.nn.arrays import Codes, Direction, Matrix
+from nncli.nn.arrays import Codes, Direction, Floats, Mask, Matrix, RowIndices
 from nncli.nn.batches.dataset import Dataset
 
-Floats: TypeAlias = npt.NDArray[np.float64]
-Rows: TypeAlias = npt.NDArray[np.int64]
-Mask: TypeAlias = npt.NDArray[np.bool_]
 OofMask: TypeAlias = npt.NDArray[np.bool_]
 """(members, rows): which members were not trained on a row, and so predict it."""
 ProgressCallback: TypeAlias = Callable[[str, int, int], object]
@@ -80,12 +77,12 @@ class EncodedPart:
     codes: Codes
     context: RowContext | None = None
 
-    def take(self, rows: Rows) -> EncodedPart:
+    def take(self, rows: RowIndices) -> EncodedPart:
         """The rows at these positions."""
         context = None if self.context is None else self.context.take(rows)
         return EncodedPart(self.model, self.X[rows], self.codes[rows], context)
 
-    def cells(self, column: str, rows: Rows) -> ColumnValues | None:
+    def cells(self, column: str, rows: RowIndices) -> ColumnValues | None:
         """The cells of a column in the rows at these positions; None if the network does not use the column."""
         encoder = self.model.spec.encoder
         at = column_slices(encoder).get(column)
@@ -163,7 +160,7 @@ class EncodedRows:
         first, *others = (part.model.spec.interactions for part in self.parts)
         return first if all(sets == first for sets in others) else ()
 
-    def take(self, rows: Rows) -> EncodedRows:
+    def take(self, rows: RowIndices) -> EncodedRows:
         """The rows at these positions."""
         parts = tuple(part.take(rows) for part in self.parts)
         predictions = None if self.oof_mask is None else self.oof_mask[:, rows]
@@ -175,7 +172,7 @@ class EncodedRows:
         w = self.weights
         return np.asarray(values.mean(axis=0) if w is None else np.average(values, axis=0, weights=w))
 
-    def cells(self, column: str, rows: Rows) -> list[ColumnValues | None]:
+    def cells(self, column: str, rows: RowIndices) -> list[ColumnValues | None]:
         """The cells of a column in the rows at these positions, for every network."""
         return [part.cells(column, rows) for part in self.parts]
 

@@ -22,7 +22,6 @@ from dataclasses import dataclass, replace
 from math import isfinite, nan, sqrt
 
 import numpy as np
-import numpy.typing as npt
 
 from nncli.analysis.inspection.encoded_rows import EncodedRows, ProgressCallback, no_progress
 from nncli.base.threads import limit_blas_threads
@@ -30,12 +29,10 @@ from nncli.data.sample_weights import Weights
 from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.predictions import Predictions
-from nncli.nn.arrays import Codes, Direction
-from nncli.targets.base import Truth
+from nncli.nn.arrays import Codes, Direction, Floats
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.registry import higher_is_better
-
-Floats = npt.NDArray[np.float64]
+from nncli.targets.target_base import Truth
 
 NORMAL_95 = 1.959963984540054
 

@@ -24,7 +24,7 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import Formatter, Locator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from nncli.analysis.report.page import Figure, Table, display
+from nncli.analysis.report.page import FigureBlock, TableBlock, display
 from nncli.base.text import LETTERS, format_number, format_percent
 
 NAMES = ("ink", "soft", "rule", "first", "second", "third", "thin", "shade", "miss")
@@ -229,7 +229,7 @@ def _stripped(text: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-Numbers: TypeAlias = Sequence[float] | NDArray[np.float64]
+NumberSequence: TypeAlias = Sequence[float] | NDArray[np.float64]
 Color = Literal["first", "second", "third", "thin"]
 COLORS = {"first": FIRST, "second": SECOND, "third": THIRD, "thin": THIN}
 
@@ -254,8 +254,8 @@ class Line:
     """A line through (x, y) with gaps at NaN; a line without a name is not in the legend."""
 
     name: str
-    x: Numbers
-    y: Numbers
+    x: NumberSequence
+    y: NumberSequence
     color: Color = "first"
     dashed: bool = False
 
@@ -264,8 +264,8 @@ class Line:
 class Distribution:
     """The numbers of rows between the `edges` (bins + 1,) of x, or at its places, drawn small along the x axis."""
 
-    edges: Numbers
-    counts: Numbers
+    edges: NumberSequence
+    counts: NumberSequence
 
 
 @dataclass(frozen=True)
@@ -283,7 +283,7 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Range:
+class ErrorBar:
     """A value with its interval, None where it is not known; `share` is the fraction of the rows that it is of."""
 
     name: str
@@ -298,13 +298,13 @@ def lines(
     description: str,
     axis: Axis,
     curves: Sequence[Line],
-    table: Table,
+    table: TableBlock,
     *,
     mark: tuple[float, float, str] | None = None,
     diagonal: bool = False,
     dots: bool = False,
     distribution: Distribution | None = None,
-) -> Figure:
+) -> FigureBlock:
     """A line chart; `mark` is a named point, `diagonal` draws x = y, `dots` marks every point of the lines."""
 
     def paint(drawing: Drawing, axes: Axes) -> None:
@@ -329,12 +329,19 @@ def lines(
             axes.plot(*mark[:2], "o", color=INK, markersize=6, zorder=3, label=mark[2])
         finish_axes(drawing, axes, axis)
 
-    return Figure(draw(paint, height=_height(axis)), title, description, table)
+    return FigureBlock(draw(paint, height=_height(axis)), title, description, table)
 
 
 def scatter(
-    title: str, description: str, axis: Axis, x: Numbers, y: Numbers, table: Table, *, level: float | None = None
-) -> Figure:
+    title: str,
+    description: str,
+    axis: Axis,
+    x: NumberSequence,
+    y: NumberSequence,
+    table: TableBlock,
+    *,
+    level: float | None = None,
+) -> FigureBlock:
     """A scatter chart with the line x = y, or y = `level`."""
     indices = evenly_spaced(len(x), MAX_POINTS)
 
@@ -347,7 +354,7 @@ def scatter(
         axes.plot(np.asarray(x)[indices], np.asarray(y)[indices], "o", color=FIRST, markersize=size, alpha=alpha, mew=0)
         finish_axes(drawing, axes, axis)
 
-    return Figure(draw(paint, height=_height(axis)), title, description, table)
+    return FigureBlock(draw(paint, height=_height(axis)), title, description, table)
 
 
 @dataclass(frozen=True)
@@ -361,7 +368,9 @@ class Bin:
     high: float
 
 
-def points(title: str, description: str, axis: Axis, bins: Sequence[Bin], sizes: Numbers, table: Table) -> Figure:
+def points(
+    title: str, description: str, axis: Axis, bins: Sequence[Bin], sizes: NumberSequence, table: TableBlock
+) -> FigureBlock:
     """A calibration chart: observed frequency by mean prediction, dots scaled by `sizes`, and the line x = y."""
 
     def paint(drawing: Drawing, axes: Axes) -> None:
@@ -371,10 +380,12 @@ def points(title: str, description: str, axis: Axis, bins: Sequence[Bin], sizes:
             axes.plot([group.mean_predicted], [group.observed], "o", color=FIRST, markersize=3 + 12 * size, mew=0)
         finish_axes(drawing, axes, axis)
 
-    return Figure(draw(paint, height=_height(axis)), title, description, table)
+    return FigureBlock(draw(paint, height=_height(axis)), title, description, table)
 
 
-def bars(title: str, description: str, axis: Axis, edges: Numbers, heights: Numbers, table: Table) -> Figure:
+def bars(
+    title: str, description: str, axis: Axis, edges: NumberSequence, heights: NumberSequence, table: TableBlock
+) -> FigureBlock:
     """A histogram with the given `edges` and `heights`."""
 
     def paint(drawing: Drawing, axes: Axes) -> None:
@@ -382,12 +393,17 @@ def bars(title: str, description: str, axis: Axis, edges: Numbers, heights: Numb
         axes.bar(edges[:-1] + gap * width, heights, (1 - 2 * gap) * width, align="edge", color=FIRST, alpha=0.8, lw=0)
         finish_axes(drawing, axes, axis)
 
-    return Figure(draw(paint, height=_height(axis)), title, description, table)
+    return FigureBlock(draw(paint, height=_height(axis)), title, description, table)
 
 
 def paired_bars(
-    title: str, description: str, axis: Axis, first: tuple[str, Numbers], second: tuple[str, Numbers], table: Table
-) -> Figure:
+    title: str,
+    description: str,
+    axis: Axis,
+    first: tuple[str, NumberSequence],
+    second: tuple[str, NumberSequence],
+    table: TableBlock,
+) -> FigureBlock:
     """Two bars at each of the axis's ticks; `first` and `second` are their names and heights."""
 
     def paint(drawing: Drawing, axes: Axes) -> None:
@@ -396,7 +412,7 @@ def paired_bars(
         axes.grid(visible=False, axis="x")
         finish_axes(drawing, axes, axis)
 
-    return Figure(draw(paint, height=_height(axis)), title, description, table)
+    return FigureBlock(draw(paint, height=_height(axis)), title, description, table)
 
 
 DEPTH = 0.16
@@ -416,15 +432,15 @@ def ranges(
     title: str,
     description: str,
     label: str,
-    values: Sequence[Range],
-    table: Table,
+    values: Sequence[ErrorBar],
+    table: TableBlock,
     level: float,
     limits: tuple[float, float] | None = None,
     *,
     from_level: bool = False,
     mark: tuple[float, str] | None = None,
     width: float = WIDTH,
-) -> Figure:
+) -> FigureBlock:
     """Values with their intervals below each other, and a vertical line at `level`; `limits` are those of the axis.
 
     A `mark` is a second line with a name.
@@ -462,7 +478,7 @@ def ranges(
         plain_numbers(axes, y=False)
         axes.set_xlabel(label)
 
-    return Figure(draw(paint, width, 70 + 22 * len(values)), title, description, table)
+    return FigureBlock(draw(paint, width, 70 + 22 * len(values)), title, description, table)
 
 
 def _height(axis: Axis) -> float:
@@ -512,16 +528,16 @@ def evenly_spaced(n: int, max_points: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, n - 1, min(n, max_points)).round().astype(np.int64))
 
 
-def numeric_table(caption: str, columns: Sequence[str], values: Sequence[Numbers]) -> Table:
+def numeric_table(caption: str, columns: Sequence[str], values: Sequence[NumberSequence]) -> TableBlock:
     """Columns of numbers as a table of at most MAX_ROWS evenly spaced rows."""
     n = len(values[0])
     indices = evenly_spaced(n, MAX_ROWS)
     rows = tuple(tuple(format_number(float(column[i])) for column in values) for i in indices)
     note = f"{len(indices)} of {n:,} rows, evenly spaced." if len(indices) < n else ""
-    return Table(caption, tuple(columns), rows, prose=(), note=note)
+    return TableBlock(caption, tuple(columns), rows, prose=(), note=note)
 
 
-def needs_log_scale(values: Numbers) -> bool:
+def needs_log_scale(values: NumberSequence) -> bool:
     """Whether the values are positive and their range calls for a logarithmic scale."""
     finite = [float(value) for value in values if isfinite(value)]
     return bool(finite) and min(finite) > 0 and max(finite) / min(finite) > LOG_SCALE_RATIO

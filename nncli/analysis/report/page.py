@@ -23,7 +23,7 @@ from nncli.base.text import INVISIBLE_LETTERS, MAX_QUOTE_LENGTH, escape_unprinta
 from nncli.base.web_style import base_style
 from nncli.version import __version__
 
-Level = Literal["note", "warning", "error"]
+NoticeLevel = Literal["note", "warning", "error"]
 ISOLATED = "\u2068\u2069"
 """Unicode isolates: between them, right-to-left text does not reorder its surroundings."""
 
@@ -69,17 +69,17 @@ Row: TypeAlias = tuple[str | Cell, ...]
 """The cells of a row of a table; a text is a cell."""
 
 
-class Kind:
+class Block:
     """A part of a section, whose `kind` the template and JSON name."""
 
     @property
     def kind(self) -> str:
-        """The name of the class in lower case."""
-        return type(self).__name__.lower()
+        """The name of the class in lower case, without `Block`."""
+        return type(self).__name__.removesuffix("Block").lower()
 
 
 @dataclass(frozen=True)
-class Table(Kind):
+class TableBlock(Block):
     """A table whose first column is the header of each row; the columns `prose` are text, the rest numbers.
 
     If it `folds`, narrow screens show the cells of a row below each other.
@@ -99,47 +99,47 @@ class Table(Kind):
 
 
 @dataclass(frozen=True)
-class Figure(Kind):
+class FigureBlock(Block):
     """A chart as SVG, with a description and a table of its numbers; a `wide` one takes the whole width."""
 
     svg: str
     title: str
     description: str
-    table: Table
+    table: TableBlock
     wide: bool = False
 
 
 @dataclass(frozen=True)
-class Gallery(Kind):
+class Gallery(Block):
     """Figures side by side."""
 
-    figures: tuple[Figure, ...]
+    figures: tuple[FigureBlock, ...]
 
 
 @dataclass(frozen=True)
-class Paragraph(Kind):
+class Paragraph(Block):
     """A paragraph of text."""
 
     text: str
 
 
 @dataclass(frozen=True)
-class Notice(Kind):
+class Notice(Block):
     """A highlighted note, warning or error."""
 
-    level: Level
+    level: NoticeLevel
     text: str
 
 
 @dataclass(frozen=True)
-class Facts(Kind):
+class Facts(Block):
     """Pairs of a name and a value."""
 
     pairs: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
-class Listing(Kind):
+class Listing(Block):
     """Preformatted text, such as a file or a command; collapsed if it is `long`."""
 
     title: str
@@ -148,28 +148,28 @@ class Listing(Kind):
 
 
 @dataclass(frozen=True)
-class Points(Kind):
+class Points(Block):
     """A bulleted list."""
 
     items: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Heading(Kind):
+class Heading(Block):
     """A heading within a section."""
 
     text: str
 
 
 @dataclass(frozen=True)
-class Columns(Kind):
+class ColumnsBlock(Block):
     """Parts that stand side by side where there is room."""
 
     parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True)
-class Details(Kind):
+class Details(Block):
     """Parts that are folded until the reader opens them, under a title; printed, they are open."""
 
     title: str
@@ -184,7 +184,19 @@ def method(*texts: str) -> Details:
     return Details(METHOD, tuple(map(Paragraph, texts)))
 
 
-Part: TypeAlias = Table | Figure | Gallery | Paragraph | Notice | Facts | Points | Listing | Heading | Columns | Details
+Part: TypeAlias = (
+    TableBlock
+    | FigureBlock
+    | Gallery
+    | Paragraph
+    | Notice
+    | Facts
+    | Points
+    | Listing
+    | Heading
+    | ColumnsBlock
+    | Details
+)
 
 
 @dataclass(frozen=True)
@@ -251,7 +263,7 @@ class Page:
     sections: tuple[Section, ...]
     verdicts: tuple[Verdict, ...] = ()
     tiles: tuple[Tile, ...] = ()
-    picture: Figure | None = None
+    picture: FigureBlock | None = None
     lead: str = ""
 
     @property

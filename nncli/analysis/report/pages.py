@@ -6,17 +6,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from nncli.analysis.comparison import Comparison, ScoreRow
-from nncli.analysis.drift import Batch, ColumnDrift, Drift
 from nncli.analysis.drift_limits import VALIDITY
+from nncli.analysis.drift_report import ColumnDrift, Drift, DriftWindow
 from nncli.analysis.evaluation.pairwise import PairwiseResult
 from nncli.analysis.evaluation.run_summary import CrossValidationSummary
-from nncli.analysis.report.charts import PICTURE_WIDTH, Axis, Range, paired_bars, ranges
+from nncli.analysis.report.charts import PICTURE_WIDTH, Axis, ErrorBar, paired_bars, ranges
 from nncli.analysis.report.page import (
     Cell,
     Details,
     Facts,
-    Figure,
+    FigureBlock,
     Gallery,
     Notice,
     Page,
@@ -24,7 +23,7 @@ from nncli.analysis.report.page import (
     Part,
     Row,
     Section,
-    Table,
+    TableBlock,
     Tile,
     Verdict,
     capitalized,
@@ -35,11 +34,13 @@ from nncli.analysis.report.page import (
 )
 from nncli.analysis.report.sections.learning_curves import compared_curves
 from nncli.analysis.report.sections.scores import format_interval, interval_cell, metric_cell
+from nncli.analysis.run_comparison import RunComparison, ScoreRow
 from nncli.base.logs import format_duration
 from nncli.base.text import MAX_QUOTE_LENGTH, format_number, format_percent, short_number
 from nncli.data.columns.datetimes import date_text
 from nncli.models.scores import ScoreWithInterval
-from nncli.run_directory.monitoring.reference import CategoryBins, Counts, NumberBins
+from nncli.nn.arrays import Counts
+from nncli.run_directory.monitoring.reference import CategoryBins, NumberBins
 from nncli.targets.metrics.registry import METRICS, higher_is_better, metric_title
 
 MAX_TEXT, MAX_PATH = 1000, 400
@@ -58,7 +59,7 @@ SMALLEST_P = 0.001
 NO_PAIRS = "No two runs can be compared on the same rows: that takes the same table, the same target and shared rows."
 
 
-def comparison_page(comparison: Comparison) -> Page:
+def comparison_page(comparison: RunComparison) -> Page:
     """The page of a comparison."""
     sections = [
         _pairs(comparison),
@@ -83,7 +84,7 @@ def comparison_page(comparison: Comparison) -> Page:
     )
 
 
-def _verdicts(comparison: Comparison) -> Iterator[str]:
+def _verdicts(comparison: RunComparison) -> Iterator[str]:
     """For each table and target, the best run, and the runs that it is significantly better than."""
     ranked = [pair for pair in comparison.pairs if pair.rules is None]
     for best in dict.fromkeys(pair.a for pair in ranked):
@@ -106,13 +107,13 @@ def _verdicts(comparison: Comparison) -> Iterator[str]:
     yield from (display(comparison.sentence(pair), MAX_TEXT) for pair in comparison.pairs if pair not in ranked)
 
 
-def _main_row(comparison: Comparison) -> ScoreRow | None:
+def _main_row(comparison: RunComparison) -> ScoreRow | None:
     """The scores that stand first, if every run has one."""
     rows = [row for row in comparison.scores if row.name in MAIN and None not in row.values]
     return rows[0] if rows else None
 
 
-def _tiles(comparison: Comparison) -> tuple[Tile, ...]:
+def _tiles(comparison: RunComparison) -> tuple[Tile, ...]:
     """The main score of each of a few runs, with its interval."""
     row = _main_row(comparison)
     if row is None or len(comparison.runs) > MAX_TILES:
@@ -125,16 +126,16 @@ def _tiles(comparison: Comparison) -> tuple[Tile, ...]:
     return tuple(tiles)
 
 
-def _picture(comparison: Comparison) -> Figure | None:
+def _picture(comparison: RunComparison) -> FigureBlock | None:
     """The main score of every run with its interval."""
     row = _main_row(comparison)
     if row is None:
         return None
-    drawn, lines = list[Range](), list[tuple[str, str, str]]()
+    drawn, lines = list[ErrorBar](), list[tuple[str, str, str]]()
     for run, score in zip(comparison.runs[:MAX_DRAWN], row.values, strict=False):
         if score is not None and score.value is not None:
             ends = (None, None) if score.interval is None else (score.interval.low, score.interval.high)
-            drawn.append(Range(run.name, score.value, *ends))
+            drawn.append(ErrorBar(run.name, score.value, *ends))
             lines.append((display(run.name), format_number(score.value), format_interval(score.interval)))
     if not drawn:
         return None
@@ -142,16 +143,16 @@ def _picture(comparison: Comparison) -> Figure | None:
     better = "Higher" if higher_is_better(row.name) else "Lower"
     text = f"{title} of each run with its 95 % confidence interval. {better} is better."
     best = max(drawn, key=lambda one: one.value) if better == "Higher" else min(drawn, key=lambda one: one.value)
-    table = Table(f"{title} by run", ("run", title, "95 % CI"), tuple(lines))
+    table = TableBlock(f"{title} by run", ("run", title, "95 % CI"), tuple(lines))
     return ranges(f"{title} by run", text, title, drawn, table, best.value, width=PICTURE_WIDTH)
 
 
-def _names(comparison: Comparison, pairs: list[PairwiseResult]) -> str:
+def _names(comparison: RunComparison, pairs: list[PairwiseResult]) -> str:
     names = [display(comparison.runs[pair.b].name) for pair in pairs]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _pairs(comparison: Comparison) -> Section:
+def _pairs(comparison: RunComparison) -> Section:
     """Every pair as a sentence and as numbers."""
     name, title = "pairwise", "Pairwise comparison"
     if not comparison.pairs:
@@ -171,11 +172,11 @@ def _pairs(comparison: Comparison) -> Section:
     )
     columns = ("run", "other run", "measure", "shared rows", "improvement", "95 % CI", "p-value", "adjusted p-value")
     sentences = tuple(Paragraph(display(comparison.sentence(pair), MAX_TEXT)) for pair in comparison.pairs)
-    table = Table("Paired tests on shared rows", columns, rows, (0, 1, 2))
+    table = TableBlock("Paired tests on shared rows", columns, rows, (0, 1, 2))
     return Section(name, title, (table, Details("The results in words", sentences), method(TESTING)), wide=True)
 
 
-def _scores(comparison: Comparison) -> Section | None:
+def _scores(comparison: RunComparison) -> Section | None:
     if not comparison.scores:
         return None
     facts = [("rows", *(f"{run.rows_scored:,}" if run.scored_on else "–" for run in comparison.runs))]
@@ -196,7 +197,7 @@ def _scores(comparison: Comparison) -> Section | None:
     note = "The 95 % confidence interval is below each score. * marks the best of several runs scored on the same rows."
     if is_optimistic:
         note += " Scores on rows that a run was trained on, or that chose its epoch, are optimistic."
-    table = Table(
+    table = TableBlock(
         f"Scores on {display(comparison.scored_rows, MAX_PATH)}", ("metric", *names), (*facts, *rows), note=note
     )
     return Section("scores", "Scores", (table,), wide=True)
@@ -219,7 +220,7 @@ def _cell(score: ScoreWithInterval | None, best: bool) -> Cell:
     return shortened(*texts)
 
 
-def _settings(comparison: Comparison) -> Section:
+def _settings(comparison: RunComparison) -> Section:
     name, title = "settings", "Configuration differences"
     if not comparison.settings:
         return Section(name, title, (Paragraph("No differences between the configurations are known."),))
@@ -232,11 +233,11 @@ def _settings(comparison: Comparison) -> Section:
         for setting in comparison.settings
     )
     names = tuple(display(run.name) for run in comparison.runs)
-    table = Table("Settings that differ", ("key", *names), rows, tuple(range(len(names) + 1)))
+    table = TableBlock("Settings that differ", ("key", *names), rows, tuple(range(len(names) + 1)))
     return Section(name, title, (table,), wide=True)
 
 
-def _runs(comparison: Comparison) -> Section:
+def _runs(comparison: RunComparison) -> Section:
     """Directory, status and size of each run."""
     columns = ("run", "directory", "status", "networks", "rows", "epochs", "best epoch", "started (UTC)", "duration")
     rows = []
@@ -248,7 +249,7 @@ def _runs(comparison: Comparison) -> Section:
         duration = "–" if info.seconds is None else format_duration(info.seconds)
         started = display((info.started or "–")[:19].replace("T", " "))
         rows.append((display(run.name), display(run.path, MAX_PATH), info.status, *counts, started, duration))
-    return Section("runs", "Runs", (Table("Runs", columns, tuple(rows), (0, 1, 2)),), wide=True)
+    return Section("runs", "Runs", (TableBlock("Runs", columns, tuple(rows), (0, 1, 2)),), wide=True)
 
 
 MAX_BATCHES, MAX_CHARTS = 100, 30
@@ -292,7 +293,7 @@ def drift_page(drift: Drift) -> Page:
     )
 
 
-def _largest_drift(drift: Drift, shown: Sequence[Batch]) -> Figure | None:
+def _largest_drift(drift: Drift, shown: Sequence[DriftWindow]) -> FigureBlock | None:
     """How far each column has drifted, or, of several batches, the column that has drifted most in each."""
     if len(shown) == 1:
         one = shown[0].comparison
@@ -302,22 +303,22 @@ def _largest_drift(drift: Drift, shown: Sequence[Batch]) -> Figure | None:
         what, label = "batch", "largest PSI beyond the expected"
         each = ((batch.name, (*batch.comparison.columns, *batch.comparison.predictions)) for batch in shown)
         values = [(name, max((column.psi for column in columns), default=0.0)) for name, columns in each]
-    drawn = [Range(name, max(0.0, psi)) for name, psi in values[:MAX_DRAWN] if np.isfinite(psi)]
+    drawn = [ErrorBar(name, max(0.0, psi)) for name, psi in values[:MAX_DRAWN] if np.isfinite(psi)]
     if not drawn:
         return None
     rows = tuple((display(name), format_number(psi)) for name, psi in values)
     text = (
         f"The population stability index beyond what is expected by chance, by {what}: drift if it exceeds the limit."
     )
-    table = Table(f"Population stability index by {what}", (what, label), rows)
+    table = TableBlock(f"Population stability index by {what}", (what, label), rows)
     mark = (drift.limit, f"limit {drift.limit:g}")
     return ranges(f"Drift by {what}", text, label, drawn, table, 0.0, from_level=True, mark=mark, width=PICTURE_WIDTH)
 
 
-def _section(i: int, batch: Batch) -> Section:
+def _section(i: int, batch: DriftWindow) -> Section:
     comparison = batch.comparison
     every = (*comparison.columns, *comparison.predictions)
-    table = Table(
+    table = TableBlock(
         "Columns and predictions",
         ("column", "drift", "PSI", "expected PSI", "distance", "adjusted p", "missing", "in training", "unseen"),
         tuple(row for column in every for row in _rows(column)),
@@ -331,14 +332,14 @@ def _section(i: int, batch: Batch) -> Section:
             (capitalized(metric_title(name)), *(number_cell(getattr(one, name)) for one in (estimated, actual)))
             for name in names
         ]
-        parts.append(Table("Scores", ("score", "estimated", "true"), tuple(scores)))
+        parts.append(TableBlock("Scores", ("score", "estimated", "true"), tuple(scores)))
     if comparison.errors is not None and comparison.errors.actual:
         errors = [
             (metric_cell(name, target if len(comparison.errors.names) > 1 else None), number_cell(value))
             for target, of_target in comparison.errors.actual.items()
             for name, value in of_target.items()
         ]
-        parts.append(Table("Scores of the rows with a label", ("score", "true"), tuple(errors)))
+        parts.append(TableBlock("Scores of the rows with a label", ("score", "true"), tuple(errors)))
     if charts := tuple(_drift_figure(column) for column in comparison.drifted[:MAX_CHARTS]):
         parts.append(Gallery(charts))
     else:
@@ -368,7 +369,7 @@ def _rows(column: ColumnDrift) -> list[Row]:
     ] or [(name, "none", *["–"] * 4, *percents)]
 
 
-def _drift_figure(column: ColumnDrift) -> Figure:
+def _drift_figure(column: ColumnDrift) -> FigureBlock:
     """The shares of the reference and of the new rows: in groups of numbers, of categories, and of missing cells."""
     names, reference, new = _groups(column)
     p, q = reference / max(1, int(reference.sum())), new / max(1, int(new.sum()))
@@ -383,7 +384,7 @@ def _drift_figure(column: ColumnDrift) -> Figure:
         Axis(display(column.title), "share of rows", ticks=ticks),
         ("training rows", p),
         ("new rows", q),
-        Table(display(column.title), ("group", "training rows", "new rows"), rows),
+        TableBlock(display(column.title), ("group", "training rows", "new rows"), rows),
     )
 
 
@@ -470,7 +471,7 @@ def main_metric(summary: CrossValidationSummary) -> str:
     return next((name for name in names if name.startswith(MAIN)), names[0] if names else "")
 
 
-def _fold_table(summary: CrossValidationSummary, names: tuple[str, ...]) -> Table:
+def _fold_table(summary: CrossValidationSummary, names: tuple[str, ...]) -> TableBlock:
     lines = [
         (_title(summary, fold.repeat, fold.fold), f"{fold.rows:,}", fold.metrics) for fold in summary.scored[:MAX_FOLDS]
     ]
@@ -483,7 +484,7 @@ def _fold_table(summary: CrossValidationSummary, names: tuple[str, ...]) -> Tabl
         (title, count, *(number_cell(scores.get(name)) for name in names)) for title, count, scores in lines
     ]
     note = f"The first {MAX_FOLDS} of {len(summary.scored):,} folds." if len(summary.scored) > MAX_FOLDS else ""
-    return Table(
+    return TableBlock(
         "Scores by fold", ("fold", "rows", *(capitalized(main_title(name)) for name in names)), tuple(rows), note=note
     )
 
@@ -494,18 +495,20 @@ def main_title(name: str) -> str:
     return metric_title(metric) + (f" of {display(name.removeprefix(f'{metric}_'))}" if metric != name else "")
 
 
-def _fold_figure(summary: CrossValidationSummary, name: str) -> Figure | None:
+def _fold_figure(summary: CrossValidationSummary, name: str) -> FigureBlock | None:
     """The main metric by fold, beside that of all out-of-fold rows."""
     values = [(fold, fold.metrics.get(name)) for fold in summary.scored[:MAX_FOLDS]]
     drawn = [
-        Range(f"fold {_title(summary, fold.repeat, fold.fold)}", value) for fold, value in values if value is not None
+        ErrorBar(f"fold {_title(summary, fold.repeat, fold.fold)}", value)
+        for fold, value in values
+        if value is not None
     ]
     level = summary.out_of_fold.get(name)
     if not drawn or level is None:
         return None
     rows = tuple((one.name, format_number(one.value)) for one in drawn)
     title = main_title(name)
-    table = Table(f"{title} by fold", ("fold", title), rows)
+    table = TableBlock(f"{title} by fold", ("fold", title), rows)
     description = f"The {title} of each fold. Dotted line: all out-of-fold rows."
     return ranges(f"{capitalized(title)} by fold", description, title, drawn, table, level, width=PICTURE_WIDTH)
 

@@ -24,8 +24,8 @@ from nncli.analysis.report.charts import (
     SOFT,
     Axis,
     Color,
+    ErrorBar,
     Line,
-    Range,
     add_legend,
     draw,
     evenly_spaced,
@@ -34,7 +34,7 @@ from nncli.analysis.report.charts import (
     plain_numbers,
     ranges,
 )
-from nncli.analysis.report.page import Figure, Table, display
+from nncli.analysis.report.page import FigureBlock, TableBlock, display
 from nncli.base.text import format_number, format_percent
 from nncli.nn.arrays import Floats
 from nncli.targets.views import ActualByPredicted, Confusions, LabelRates, Separation, SurvivalCurves, View
@@ -54,13 +54,13 @@ MAX_PAIRS = 20
 
 
 @singledispatch
-def picture(view: View) -> Figure | None:
+def picture(view: View) -> FigureBlock | None:
     """The picture of a view; None if nothing of it can be drawn."""
     raise NotImplementedError(type(view).__name__)
 
 
 @picture.register
-def _(view: ActualByPredicted) -> Figure | None:
+def _(view: ActualByPredicted) -> FigureBlock | None:
     """Dots of the actual by the predicted numbers, the line where both are equal, and the band of the intervals."""
     actual, predicted, intervals = view.actual, view.predicted, view.intervals
     with np.errstate(over="ignore", invalid="ignore"):
@@ -109,8 +109,8 @@ def _(view: ActualByPredicted) -> Figure | None:
         f"{len(order)} of {len(actual):,} rows, evenly spaced by the actual value." if len(order) < len(actual) else ""
     )
     name = display(view.name, 30)
-    table = Table(f"{name}: rows by actual value", tuple(titles), rows, (), note)
-    return Figure(draw(paint, PICTURE_WIDTH, PICTURE_HEIGHT), f"Actual by predicted {name}", text, table)
+    table = TableBlock(f"{name}: rows by actual value", tuple(titles), rows, (), note)
+    return FigureBlock(draw(paint, PICTURE_WIDTH, PICTURE_HEIGHT), f"Actual by predicted {name}", text, table)
 
 
 def _bands(
@@ -129,7 +129,7 @@ def _bands(
 
 
 @picture.register
-def _(view: Separation) -> Figure | None:
+def _(view: Separation) -> FigureBlock | None:
     """The distributions of the probability of one class, of its rows and of the others, and the threshold."""
     if not len(view.probability) or not view.weights.sum() > 0:
         return None
@@ -170,12 +170,12 @@ def _(view: Separation) -> Figure | None:
         for i, (low, high) in enumerate(pairwise(edges))
     )
     titles = ("probability", *(f"rows of {name}" for name in names))
-    table = Table(f"Rows by the probability of {names[1]}", titles, rows, ())
-    return Figure(draw(paint, PICTURE_WIDTH, PICTURE_HEIGHT), f"Predicted probability of {names[1]}", text, table)
+    table = TableBlock(f"Rows by the probability of {names[1]}", titles, rows, ())
+    return FigureBlock(draw(paint, PICTURE_WIDTH, PICTURE_HEIGHT), f"Predicted probability of {names[1]}", text, table)
 
 
 @picture.register
-def confusion_matrix(view: Confusions, width: float = PICTURE_WIDTH) -> Figure | None:
+def confusion_matrix(view: Confusions, width: float = PICTURE_WIDTH) -> FigureBlock | None:
     """The matrix as a heat map, or, of many classes, the pairs that are confused most often."""
     counts, K = view.counts, len(view.labels)
     names = [display(label, MAX_TICK_LENGTH) for label in view.labels]
@@ -216,13 +216,13 @@ def confusion_matrix(view: Confusions, width: float = PICTURE_WIDTH) -> Figure |
     )
     titles = ("actual class", *(f"predicted {name}" for name in names))
     text = "Rows by actual and predicted class, and their share of the actual class. Blue is right, orange is wrong."
-    table = Table("Rows by actual class and predicted class", titles, rows)
+    table = TableBlock("Rows by actual class and predicted class", titles, rows)
     height = width * (PICTURE_HEIGHT / PICTURE_WIDTH if K <= 6 else 0.9)
-    return Figure(draw(paint, width, height), "Confusion matrix", text, table)
+    return FigureBlock(draw(paint, width, height), "Confusion matrix", text, table)
 
 
 @picture.register
-def _(view: LabelRates) -> Figure | None:
+def _(view: LabelRates) -> FigureBlock | None:
     """The F1 of each label; of many, of those with the lowest."""
     scores = sorted(zip(view.scores, view.thresholds, strict=True), key=lambda pair: -pair[0].f1)
     drawn = scores[-MAX_COLORED:]
@@ -236,8 +236,8 @@ def _(view: LabelRates) -> Figure | None:
         for score, threshold in scores
     )
     titles = ("label", "rows", "predicted", "threshold", "precision", "recall", "F1")
-    table = Table("Scores of each label", titles, rows)
-    bars = [Range(display(score.label, MAX_TICK_LENGTH), score.f1) for score, _ in drawn]
+    table = TableBlock("Scores of each label", titles, rows)
+    bars = [ErrorBar(display(score.label, MAX_TICK_LENGTH), score.f1) for score, _ in drawn]
     text = "F1 of each label, the harmonic mean of its precision and its recall."
     if len(drawn) < len(scores):
         text += f" The {len(drawn)} labels with the lowest are drawn, of {len(scores):,}."
@@ -245,15 +245,15 @@ def _(view: LabelRates) -> Figure | None:
     return ranges("F1 by label", text, "F1", bars, table, 0.0, ends, from_level=True, width=PICTURE_WIDTH)
 
 
-def _confused_pairs(counts: np.ndarray, shares: np.ndarray, names: list[str]) -> Figure | None:
+def _confused_pairs(counts: np.ndarray, shares: np.ndarray, names: list[str]) -> FigureBlock | None:
     wrong = counts * (1 - np.eye(len(counts)))
     order = np.argsort(-wrong, axis=None, kind="stable")[:MAX_PAIRS]
     pairs = [(i, j) for i, j in zip(*np.unravel_index(order, wrong.shape), strict=True) if wrong[i, j] > 0]
     if not pairs:
         return None
-    drawn = [Range(f"{names[i][:12]} as {names[j][:12]}", float(wrong[i, j])) for i, j in pairs]
+    drawn = [ErrorBar(f"{names[i][:12]} as {names[j][:12]}", float(wrong[i, j])) for i, j in pairs]
     rows = tuple((names[i], names[j], row_count(wrong[i, j]), format_percent(shares[i, j])) for i, j in pairs)
-    table = Table(
+    table = TableBlock(
         "Most confused classes", ("actual class", "predicted class", "rows", "of the actual class"), rows, (0, 1)
     )
     text = (
@@ -271,7 +271,7 @@ RISKS: tuple[tuple[str, Color], ...] = (("lowest", "first"), ("middle", "second"
 
 
 @picture.register
-def _(view: SurvivalCurves) -> Figure | None:
+def _(view: SurvivalCurves) -> FigureBlock | None:
     """The Kaplan-Meier curves of thirds of the rows by predicted risk, and the mean predicted curves."""
     time, event = (display(name, 30) for name in view.names)
     drawn, columns = list[Line](), list[Floats]()
@@ -289,6 +289,6 @@ def _(view: SurvivalCurves) -> Figure | None:
         "predicted curves. The further apart the thirds, the more the model tells; the closer each pair, the better it "
         "is calibrated."
     )
-    table = Table(f"Share of rows without {event} by predicted risk", titles[: len(columns) + 1], rows, ())
+    table = TableBlock(f"Share of rows without {event} by predicted risk", titles[: len(columns) + 1], rows, ())
     axis = Axis(time, f"share without {event}", (0.0, float(view.times[-1])), (0.0, 1.02))
     return lines(f"{event} by predicted risk", text, axis, drawn, table)

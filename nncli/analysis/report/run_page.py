@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from functools import singledispatch
 from typing import Any
 
-from nncli.analysis.diagnosis import Diagnosis
+from nncli.analysis.diagnosis import TrainingDiagnosis
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.analysis.evaluation.linear_model import LinearModel
 from nncli.analysis.evaluation.run_summary import RunSummary
@@ -16,13 +16,13 @@ from nncli.analysis.report.page import (
     Cell,
     Details,
     Facts,
-    Figure,
+    FigureBlock,
     Listing,
     Page,
     Paragraph,
     Part,
     Section,
-    Table,
+    TableBlock,
     Tile,
     Verdict,
     display,
@@ -91,7 +91,7 @@ def _findings(report: TableReport) -> list[Part]:
     if len(findings) > MAX_FINDINGS:
         note = f"The first {MAX_FINDINGS} of {len(findings):,} findings. Run nncli check to see all of them."
     titles = ("level", "location", "finding", "hint")
-    return [Table("Findings of the data check", titles, rows, (0, 1, 2, 3), note, folds=True)]
+    return [TableBlock("Findings of the data check", titles, rows, (0, 1, 2, 3), note, folds=True)]
 
 
 def _finding(finding: Finding) -> tuple[str, ...]:
@@ -115,7 +115,7 @@ def _column_parts(held_out: HeldOutPredictions, profiles: tuple[ColumnProfile, .
     note = f"The first {MAX_COLUMNS} of {len(profiles):,} columns." if len(profiles) > MAX_COLUMNS else ""
     note = f"{HISTOGRAMS} {note}".strip()
     titles = ("column", "role", "kind", "missing", "distinct values", "distribution", "range or most frequent values")
-    return [Table("Columns of the table", titles, rows, (0, 1, 2, 5, 6), note, folds=True)]
+    return [TableBlock("Columns of the table", titles, rows, (0, 1, 2, 5, 6), note, folds=True)]
 
 
 def _column(profile: ColumnProfile, used: set[str], targets: tuple[str, ...]) -> tuple[str | Cell, ...]:
@@ -147,7 +147,7 @@ def page_of(
     scores: ScoresWithIntervals | None,
     importance: FeatureImportance | None,
     linear: LinearModel | None = None,
-    diagnosis: Diagnosis | None = None,
+    diagnosis: TrainingDiagnosis | None = None,
 ) -> Page:
     """The page of the report."""
     held_out, metrics, manifest = summary.held_out, summary.metrics, summary.manifest
@@ -179,7 +179,7 @@ def page_of(
     )
 
 
-def _picture(held_out: HeldOutPredictions) -> Figure | None:
+def _picture(held_out: HeldOutPredictions) -> FigureBlock | None:
     """The picture of the predictions."""
     predictions, intervals = held_out.predictions, headline_intervals(held_out)
     shown = picture(predictions.target.view(predictions, held_out.y, held_out.weights, intervals))
@@ -277,7 +277,7 @@ def provenance(summary: RunSummary) -> Section:
     if manifest.validation_data is not None:
         pairs.insert(8, ("validation table", display(manifest.validation_data.title, 400)))
     sums = tuple((display(name), digest) for name, digest in sorted(manifest.files.items()))
-    checksums = Table("Checksums of the run's files", ("file", "SHA-256"), sums, prose=(0, 1))
+    checksums = TableBlock("Checksums of the run's files", ("file", "SHA-256"), sums, prose=(0, 1))
     configuration = "config.yaml includes all defaults: training with it reproduces the model."
     if manifest.selection is not None:
         configuration = "config.yaml is that of the trial of the largest weight: training with it gives another model."
@@ -355,7 +355,7 @@ def _ends(interval: ConfidenceInterval | None) -> dict[str, float | None]:
 
 def _part(part: Part) -> dict[str, Any]:
     """A part of a section; a chart is represented by its table."""
-    if isinstance(part, Table):
+    if isinstance(part, TableBlock):
         return {
             "kind": part.kind,
             "caption": part.caption,

@@ -31,7 +31,7 @@ CheckKind = Literal["table", "version", "machine", "configuration", "file"]
 
 
 @dataclass(frozen=True)
-class Check:
+class ProvenanceCheck:
     """Something on which a training depends: what the run records, and what it is now.
 
     `recorded` is None if the run does not record it, `now` if it is gone. `detail` says more about a difference.
@@ -68,7 +68,7 @@ class Check:
         return {name: getattr(self, name) for name in ("kind", "name", "recorded", "now", "differs", "detail")}
 
 
-def check_run(recorded: RunRecord, config: Config) -> tuple[Check, ...]:
+def check_run(recorded: RunRecord, config: Config) -> tuple[ProvenanceCheck, ...]:
     """All checks of a run; `config` says where the tables are now.
 
     Raises:
@@ -83,12 +83,12 @@ def check_run(recorded: RunRecord, config: Config) -> tuple[Check, ...]:
     return (
         *_tables(recorded.manifest, config),
         _configuration(recorded),
-        *(Check("file", name, sha256, recorded.checksum(name)) for name, sha256 in files.items()),
+        *(ProvenanceCheck("file", name, sha256, recorded.checksum(name)) for name, sha256 in files.items()),
         *_environment([*recorded.networks.values()]),
     )
 
 
-def _tables(manifest: Manifest, config: Config) -> Iterator[Check]:
+def _tables(manifest: Manifest, config: Config) -> Iterator[ProvenanceCheck]:
     tables: list[tuple[str, UseOption, DataRecord, TableSource]] = [("table", DATA, manifest.data, config.data)]
     if manifest.validation_data is not None and isinstance(config.validation, ValidationFile):
         tables.append(("validation file", VALIDATION, manifest.validation_data, config.validation))
@@ -96,7 +96,7 @@ def _tables(manifest: Manifest, config: Config) -> Iterator[Check]:
         with moved_tables(option):
             now = record_table(source, record.rows)
         changed = changed_files(record, now) if record.sha256 != now.sha256 else []
-        yield Check("table", name, record.sha256, now.sha256, join_quoted(changed))
+        yield ProvenanceCheck("table", name, record.sha256, now.sha256, join_quoted(changed))
 
 
 @contextmanager
@@ -109,7 +109,7 @@ def moved_tables(option: UseOption) -> Iterator[None]:
         raise
 
 
-def _configuration(recorded: RunRecord) -> Check:
+def _configuration(recorded: RunRecord) -> ProvenanceCheck:
     """Whether config.yaml says what it said when the training began; that of a member follows from the ensemble's.
 
     The recorded digest leaves out `epochs`, so these are the same only if the file is.
@@ -117,10 +117,10 @@ def _configuration(recorded: RunRecord) -> Check:
     manifest, config = recorded.manifest, read_config(recorded.path)
     if not is_config_recorded(config, manifest):
         keys = ", ".join(changed_keys(recorded, config))
-        return Check("configuration", "configuration", manifest.fingerprint, "changed", keys)
+        return ProvenanceCheck("configuration", "configuration", manifest.fingerprint, "changed", keys)
     is_file_recorded = manifest.files.get(CONFIG) == recorded.checksum(CONFIG)
     name = "configuration" if is_file_recorded else "configuration without epochs"
-    return Check("configuration", name, manifest.fingerprint, manifest.fingerprint)
+    return ProvenanceCheck("configuration", name, manifest.fingerprint, manifest.fingerprint)
 
 
 def changed_keys(recorded: RunRecord, config: Config) -> tuple[str, ...]:
@@ -150,7 +150,7 @@ def _earlier_values(recorded: RunRecord) -> Iterator[dict[str, Any]]:
                 yield {key: getattr(member, key)}
 
 
-def _environment(manifests: Sequence[Manifest]) -> Iterator[Check]:
+def _environment(manifests: Sequence[Manifest]) -> Iterator[ProvenanceCheck]:
     """Versions and machine; members may have been trained on several machines."""
     backends = sorted({manifest.backend for manifest in manifests})
     machine, machines = present_machine(), [manifest.machine for manifest in manifests]
@@ -167,7 +167,7 @@ def _environment(manifests: Sequence[Manifest]) -> Iterator[Check]:
     ]
     for kind, name, recorded, now in rows:
         values = sorted({value for value in recorded if value is not None})
-        yield Check(kind, name, ", ".join(values) or None, now)
+        yield ProvenanceCheck(kind, name, ", ".join(values) or None, now)
 
 
 def _processor(machine: Machine) -> str:

@@ -35,7 +35,7 @@ Findings name the table where it is; a decision threshold was chosen after the t
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FileDifference:
     """A file of a run beside that of the same training again: the largest relative difference.
 
     It is 0 for the same bits, and infinite if the files cannot be compared. `is_changed` says that the file was changed
@@ -78,7 +78,7 @@ class Comparison:
         }
 
 
-def compare_runs(recorded: RunRecord, again: Path, quick: int | None = None) -> tuple[Comparison, ...]:
+def compare_runs(recorded: RunRecord, again: Path, quick: int | None = None) -> tuple[FileDifference, ...]:
     """Compare all that a training leads to with the run directory `again`; with `quick` the first epochs alone.
 
     A file that a run of an older version does not have is not compared.
@@ -99,34 +99,34 @@ def compare_runs(recorded: RunRecord, again: Path, quick: int | None = None) -> 
     )
 
 
-def _compare_file(run: Path, again: Path, file: str, expected: str) -> Comparison:
+def _compare_file(run: Path, again: Path, file: str, expected: str) -> FileDifference:
     """Compare a file whose SHA-256 was the `expected` one when it was written."""
     content, new = content_of(run / file), content_of(again / file)
     # The checksum tells whether the training led to the same bits, also if the file was changed since.
     is_reproduced = new is not None and hashlib.sha256(new).hexdigest() == expected
     if content is None or new is None:
-        return Comparison(file, inf, "the file is missing", is_changed=is_reproduced)
+        return FileDifference(file, inf, "the file is missing", is_changed=is_reproduced)
     load = json.loads if file.endswith(".json") else safetensors.numpy.load
     difference = of_contents(content, new, load, IGNORED)
-    return Comparison(file, difference.size, difference.where, is_changed=is_reproduced and content != new)
+    return FileDifference(file, difference.size, difference.where, is_changed=is_reproduced and content != new)
 
 
-def _compare_history(run: RunRecord, again: Path, file: str, quick: int | None) -> Comparison:
+def _compare_history(run: RunRecord, again: Path, file: str, quick: int | None) -> FileDifference:
     """Compare a history.csv, epoch by epoch."""
     try:
         contents = [read_regular(path / file, LARGEST_FILE) for path in (run.path, again)]
         before, after = (parse_history(content).reports[:quick] for content in contents)
     except (OSError, ValueError):
-        return Comparison(file, inf, "the file cannot be read", 0)
+        return FileDifference(file, inf, "the file cannot be read", 0)
     differences = [_of_epoch(*reports) for reports in zip(before, after, strict=False)]
     first = next((i for i, difference in enumerate(differences) if difference.size), None)
     if first is not None:
         where = differences[first].where
         then, now = getattr(before[first], where), getattr(after[first], where)
-        return Comparison(file, max(differences).size, where, len(before), first + 1, then, now)
+        return FileDifference(file, max(differences).size, where, len(before), first + 1, then, now)
     if len(before) != len(after):
-        return Comparison(file, inf, "number of epochs", len(before), len(differences) + 1)
-    return Comparison(file, 0.0, epochs=len(before))
+        return FileDifference(file, inf, "number of epochs", len(before), len(differences) + 1)
+    return FileDifference(file, 0.0, epochs=len(before))
 
 
 class Difference(NamedTuple):

@@ -11,8 +11,8 @@ from math import floor, log10
 from pathlib import Path
 from typing import Any
 
-from nncli.analysis.reproduction.checks import Check, check_run, moved_tables
-from nncli.analysis.reproduction.comparison import Comparison, compare_runs
+from nncli.analysis.reproduction.checks import ProvenanceCheck, check_run, moved_tables
+from nncli.analysis.reproduction.comparison import FileDifference, compare_runs
 from nncli.analysis.reproduction.record import DATA, RunRecord
 from nncli.base.atomic_files import relabel_errors
 from nncli.base.errors import ConfigError, DataError, NncliError, sentences, without_resuming
@@ -45,7 +45,7 @@ TOLERANCE = 1e-3
 Another BLAS kernel leads to 1e-7 to 1e-5, unless the training amplifies its rounding."""
 
 
-class Verdict(StrEnum):
+class ReproductionVerdict(StrEnum):
     """Whether a training leads to the same result again."""
 
     IDENTICAL = "identical"
@@ -53,7 +53,7 @@ class Verdict(StrEnum):
     DIFFERENT = "different"
 
 
-EXIT_CODES = {Verdict.IDENTICAL: 0, Verdict.CLOSE: 6, Verdict.DIFFERENT: 1}
+EXIT_CODES = {ReproductionVerdict.IDENTICAL: 0, ReproductionVerdict.CLOSE: 6, ReproductionVerdict.DIFFERENT: 1}
 
 
 @dataclass(frozen=True)
@@ -65,23 +65,23 @@ class Reproduction:
     """
 
     run: Path
-    checks: tuple[Check, ...]
-    comparisons: tuple[Comparison, ...]
+    checks: tuple[ProvenanceCheck, ...]
+    comparisons: tuple[FileDifference, ...]
     seconds: float
     quick: int | None = None
     divergence: str | None = None
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> ReproductionVerdict:
         """Identical to the bit, the same within a tolerance, or different.
 
         A run whose files were changed after the training is different, whatever the training leads to.
         """
         if self.changed_files or self.divergence is not None:
-            return Verdict.DIFFERENT
+            return ReproductionVerdict.DIFFERENT
         if all(comparison.is_identical for comparison in self.comparisons):
-            return Verdict.IDENTICAL
-        return Verdict.CLOSE if self.difference <= TOLERANCE else Verdict.DIFFERENT
+            return ReproductionVerdict.IDENTICAL
+        return ReproductionVerdict.CLOSE if self.difference <= TOLERANCE else ReproductionVerdict.DIFFERENT
 
     @property
     def exit_code(self) -> int:
@@ -105,7 +105,7 @@ class Reproduction:
         return max((size for _, size in differing), default=0.0)
 
     @property
-    def changed_files(self) -> tuple[Check, ...]:
+    def changed_files(self) -> tuple[ProvenanceCheck, ...]:
         """The files of the run that were changed or removed after the training, and the changed configuration."""
         return tuple(check for check in self.checks if check.differs and check.kind in ("file", "configuration"))
 
@@ -115,7 +115,7 @@ class Reproduction:
         return _in_words(self.checks)
 
     @property
-    def first_difference(self) -> Comparison | None:
+    def first_difference(self) -> FileDifference | None:
         """The history with the earliest epoch that differs."""
         histories = [comparison for comparison in self.comparisons if comparison.first_epoch is not None]
         return min(histories, key=lambda history: history.first_epoch or 0, default=None)
@@ -135,7 +135,7 @@ class Reproduction:
         if is_reproduced:
             text = f"{compared} identical to the bit".lstrip()
             return f"{text}, although {joined(self.causes)}" if self.causes else text
-        if self.verdict is Verdict.CLOSE:
+        if self.verdict is ReproductionVerdict.CLOSE:
             text = f"{compared} the same within 1e-{floor(-log10(self.difference))}".lstrip()
         else:
             text = self._difference_in_words
@@ -176,7 +176,7 @@ class Reproduction:
         }
 
 
-def _in_words(checks: Sequence[Check]) -> tuple[str, ...]:
+def _in_words(checks: Sequence[ProvenanceCheck]) -> tuple[str, ...]:
     differing = [check for check in checks if check.differs]
     is_config_changed = any(check.kind == "configuration" for check in differing)
     return tuple(check.cause for check in differing if not (is_config_changed and check.name == CONFIG))
@@ -246,7 +246,7 @@ def reproduce_run(
 
 
 @contextmanager
-def _explained(checks: Sequence[Check]) -> Iterator[None]:
+def _explained(checks: Sequence[ProvenanceCheck]) -> Iterator[None]:
     """Add to the hints of errors within the block what is not as it was when the run was trained."""
     causes = [check.cause for check in checks if check.differs]
     more = f"The run was trained otherwise: {joined(causes)}." if causes else None

@@ -19,9 +19,9 @@ from nncli.data.formats.prefetch import prefetch_map
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.table_source import TableLocation, as_source
 from nncli.data.table import Table
-from nncli.fitting.calibration import conformal_predictor, target_predictors
-from nncli.models.conformal.options import UncertaintyOptions
+from nncli.fitting.conformal import conformal_predictor, target_predictors
 from nncli.models.conformal.predictor import ConformalPredictions, ConformalPredictor
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.models.ensemble import AnyModel, average_members, predict_members
 from nncli.models.label_predictor import PredictedClasses, predict_classes
 from nncli.models.predictions import Predictions
@@ -29,9 +29,9 @@ from nncli.models.read_table import read_to_predict
 from nncli.nn.arrays import RowIndices
 from nncli.run_directory.monitoring.profiler import Profile, Profiler
 from nncli.run_directory.run import Run
-from nncli.targets.base import present
 from nncli.targets.conformal import lists_of
 from nncli.targets.decision import decision_note
+from nncli.targets.target_base import present
 from nncli.targets.wording import Wording
 
 OnInvalid: TypeAlias = Callable[[pl.DataFrame], object]

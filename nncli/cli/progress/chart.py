@@ -16,8 +16,8 @@ LABEL_WIDTH = 9
 DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 """The bit of a dot in a braille character, by column and row from the top (Unicode 15, 21.1)."""
 
-Role: TypeAlias = Literal["loss", "monitored", "best", "axis"]
-Span: TypeAlias = tuple[str, Role]
+LineRole: TypeAlias = Literal["loss", "monitored", "best", "axis"]
+Span: TypeAlias = tuple[str, LineRole]
 """A part of a line, and what it shows."""
 
 
@@ -70,7 +70,7 @@ def _mean_of_finite(a: float, b: float) -> float:
 
 
 @dataclass(frozen=True)
-class Scale:
+class AxisScale:
     """A linear or logarithmic map from values to heights between 0 and 1."""
 
     low: float
@@ -78,7 +78,7 @@ class Scale:
     logarithmic: bool
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Scale | None:
+    def of(cls, values: Sequence[float]) -> AxisScale | None:
         """The scale of the range of the finite values; None if there are none."""
         low, high = min(filter(isfinite, values), default=inf), max(filter(isfinite, values), default=-inf)
         return None if low > high else cls(low, high, low > 0.0 and high / low > LOG_SCALE_RATIO)
@@ -101,9 +101,9 @@ class _Canvas:
         self.across, self.down = (2, 4) if braille else (1, 1)
         self._braille = braille
         self._marks: list[list[int]] = [[0] * width for _ in range(height)]
-        self._roles: list[list[Role]] = [["axis"] * width for _ in range(height)]
+        self._roles: list[list[LineRole]] = [["axis"] * width for _ in range(height)]
 
-    def plot(self, points: Sequence[float], scale: Scale, role: Role) -> None:
+    def plot(self, points: Sequence[float], scale: AxisScale, role: LineRole) -> None:
         """Draw a line through the points across the full width; that of `loss` is dotted."""
         right, bottom = len(self._marks[0]) * self.across - 1, len(self._marks) * self.down - 1
         previous: tuple[int, int] | None = None
@@ -120,7 +120,7 @@ class _Canvas:
                     self._set(at, dot, role)
             previous = x, y
 
-    def _set(self, x: int, y: int, role: Role) -> None:
+    def _set(self, x: int, y: int, role: LineRole) -> None:
         row, column = y // self.down, x // self.across
         bit = DOTS[x % 2][y % 4] if self._braille else ord("." if role == "loss" else "*")
         self._marks[row][column] = self._marks[row][column] | bit if self._braille else bit
@@ -165,8 +165,8 @@ def chart(
     if it is logarithmic. There are no lines if the size is too small or no value is finite.
     """
     columns, rows = width - LABEL_WIDTH - 2, height - 1
-    curves: list[tuple[Role, list[float]]] = [("loss", loss.points), ("monitored", monitored.points)]
-    scale = Scale.of([value for _, points in curves for value in points])
+    curves: list[tuple[LineRole, list[float]]] = [("loss", loss.points), ("monitored", monitored.points)]
+    scale = AxisScale.of([value for _, points in curves for value in points])
     if columns < 2 or rows < 2 or scale is None:
         return []
     canvas = _Canvas(columns, rows, braille=braille)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nncli.base.logs import format_duration
 from nncli.cli.console import format_number
-from nncli.cli.progress.chart import Curve, Role
+from nncli.cli.progress.chart import Curve, LineRole
 from nncli.cli.progress.status import Curves, Speed, Status, Work, left
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class SearchStatus(Work):
             "trials", self.done, self.started.trials, self.time_left, self._values(), (), self._details(), curves=curves
         )
 
-    def _values(self) -> tuple[tuple[str, Role | None], ...]:
+    def _values(self) -> tuple[tuple[str, LineRole | None], ...]:
         """The best trial so far, its score beside that of trial 0, and its values that differ."""
         best, first = self.best, self.first
         if best is None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from nncli.base.logs import format_duration
 from nncli.cli.console import echo_err, terminal
-from nncli.cli.progress.chart import Curve, Role, chart
+from nncli.cli.progress.chart import Curve, LineRole, chart
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -32,9 +32,9 @@ MIN_CHART_HEIGHT = 4
 """Height below which there is no chart."""
 MAX_RUNNING = 8
 """Tasks that run which are shown."""
-STYLES: dict[Role, str] = {"loss": "cyan", "monitored": "yellow", "best": "bold green", "axis": "dim"}
+STYLES: dict[LineRole, str] = {"loss": "cyan", "monitored": "yellow", "best": "bold green", "axis": "dim"}
 """Without colors the curves still differ: one is dotted."""
-LEGEND: dict[bool, dict[Role, str]] = {
+LEGEND: dict[bool, dict[LineRole, str]] = {
     True: {"loss": "⠄⠄", "monitored": "⠤⠤"},
     False: {"loss": "..", "monitored": "**"},
 }
@@ -114,7 +114,7 @@ class Status:
     done: int
     total: int
     left: str = ""
-    values: tuple[tuple[str, Role | None], ...] = ()
+    values: tuple[tuple[str, LineRole | None], ...] = ()
     settings: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
     running: tuple[str, ...] = ()
@@ -234,7 +234,7 @@ class Live:
         )
         return [first, *(Text.assemble(*((text, STYLES[role]) for text, role in line)) for line in drawn), *figures]
 
-    def _figure(self, text: str, role: Role | None) -> Text:
+    def _figure(self, text: str, role: LineRole | None) -> Text:
         """A figure, behind the line style of its curve if it has one."""
         from rich.text import Text
 
@@ -251,7 +251,7 @@ def progress_of(work: Work, stack: ExitStack) -> Plain | Live:
     return progress
 
 
-class Steps(Work):
+class StageProgress(Work):
     """Steps of a name, of which so many parts of a total are done: events are these three."""
 
     begins_at_once = ends_with_line = stays = False

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from nncli.base.memory import format_bytes, peak_rss_bytes, rss_bytes
 from nncli.cli.console import format_number
-from nncli.cli.progress.chart import Curve, Role
+from nncli.cli.progress.chart import Curve, LineRole
 from nncli.cli.progress.status import Curves, Speed, Status, Work, left
 from nncli.fitting.train.events import MembersProgress, Progress, Started
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
-from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
+from nncli.targets.metrics.temperature_scaling import CALIBRATED_LOG_LOSS
 
 LOSSES = ("loss", "val_loss", f"val_{CALIBRATED_LOG_LOSS.name}")
 """Monitored values that are on the scale of the training loss."""
@@ -84,12 +84,12 @@ class TrainingProgress(Work):
             curves=Curves(self.loss if draws_loss else Curve(), self.monitored, self.epoch, best),
         )
 
-    def _values(self, *, draws_loss: bool) -> tuple[tuple[str, Role | None], ...]:
+    def _values(self, *, draws_loss: bool) -> tuple[tuple[str, LineRole | None], ...]:
         """The metrics of the latest epoch; none before the first."""
         report, monitor = self.latest, self.started.monitor
         if report is None:
             return ()
-        roles: dict[str, Role] = {shown_name(self._second): "monitored", "best": "best"}
+        roles: dict[str, LineRole] = {shown_name(self._second): "monitored", "best": "best"}
         if draws_loss:
             roles["loss"] = "loss"
         values = [("loss", format_number(report.loss))]

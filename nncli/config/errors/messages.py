@@ -411,7 +411,7 @@ def _literals(annotation: object) -> Iterator[object]:
 
 
 M = TypeVar("M", bound=BaseModel)
-Group = Sequence[LocatedError]
+ErrorGroup = Sequence[LocatedError]
 
 MAX_ISSUES = 20  # shown in full
 MAX_ERRORS = 5_000  # located and grouped to issues
@@ -448,7 +448,7 @@ def _issues(
     return issues
 
 
-def _by_location(errors: Sequence[LocatedError]) -> Mapping[tuple[Path, bool], Group]:
+def _by_location(errors: Sequence[LocatedError]) -> Mapping[tuple[Path, bool], ErrorGroup]:
     """The errors of each path, of its key or its value, without those that follow from others."""
     nested = {error.path[:n] for error in errors for n in range(len(error.path))}
     groups: dict[tuple[Path, bool], list[LocatedError]] = {}

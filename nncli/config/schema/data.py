@@ -24,8 +24,8 @@ from nncli.data.dialect import (
     Separator,
     Thousands,
 )
-from nncli.data.encoders.kinds import Kind
-from nncli.data.encoders.options import EncodingOptions
+from nncli.data.encoders.column_types import ColumnType
+from nncli.data.encoders.encoding_options import EncodingOptions
 from nncli.data.invalid_cells import OnInvalidCell
 from nncli.data.sources.table_source import TableSource
 from nncli.data.splitting.folds import Fold, RowSample
@@ -75,9 +75,10 @@ class DataSection(TableSource):
         None, description="Columns to predict from. Default: all other columns."
     )
     drop: tuple[StrictStr, ...] = Field((), description="Columns that are not used.")
-    columns: dict[str, Kind] = Field(
+    columns: dict[str, ColumnType] = Field(
         {},
-        description=f"Kinds of columns, instead of the inferred ones: {', '.join([*Kind][:-1])} or {[*Kind][-1]}.",
+        description="Kinds of columns, instead of the inferred ones: "
+        f"{', '.join([*ColumnType][:-1])} or {[*ColumnType][-1]}.",
     )
     sample_weight: StrictStr | None = Field(None, description="Column with the weight of each row.")
     exposure: StrictStr | None = Field(

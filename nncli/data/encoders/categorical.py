@@ -17,8 +17,8 @@ from nncli.data.columns.parsing import kind_is, read_text
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.columns.spellings import alternative_categories, category_keys, folds_case
 from nncli.data.encoders.anomalies import ColumnAnomalies
-from nncli.data.encoders.base import ColumnEncoder
-from nncli.data.encoders.options import DEFAULT_OPTIONS, Clip, EncodingOptions
+from nncli.data.encoders.column_encoder import ColumnEncoder
+from nncli.data.encoders.encoding_options import DEFAULT_OPTIONS, Clip, EncodingOptions
 from nncli.data.encoders.scaling import QUARTILES, clip_smoothly, robust_scale
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Mask, Matrix

@@ -19,9 +19,9 @@ from nncli.data.columns.parsing import DATE_TYPES, EMPTY_CELL_HINT, CellErrors, 
 from nncli.data.columns.raw_column import RawColumn, ambiguous_date, are_dates, date_formats_of
 from nncli.data.dialect import AUTO, validate_date_format
 from nncli.data.encoders.anomalies import ColumnAnomalies
-from nncli.data.encoders.base import ColumnEncoder, Grid, check_read_alike
+from nncli.data.encoders.column_encoder import ColumnEncoder, DependenceGrid, check_read_alike
+from nncli.data.encoders.encoding_options import DEFAULT_OPTIONS, EncodingOptions
 from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
 from nncli.data.number_and_date_forms import (
     FIRST_DAY,
     ISO,
@@ -216,10 +216,10 @@ class DateColumn(ColumnEncoder):
         """A hash of each date and time (rows,)."""
         return hash_exact_numbers(read_days(table, self.name, self.formats))
 
-    def grid(self, table: Table) -> Grid:
+    def grid(self, table: Table) -> DependenceGrid:
         """Quantiles of the dates, in days since 1970, with the text of each."""
         days = read_days(table, self.name, self.formats)
-        return Grid.of_quantiles(days, table.column(self.name).cast(pl.String))
+        return DependenceGrid.of_quantiles(days, table.column(self.name).cast(pl.String))
 
     @property
     def width(self) -> int:

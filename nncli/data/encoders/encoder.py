@@ -24,10 +24,11 @@ from nncli.base.text import quote
 from nncli.data.columns.parsing import kind_is
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
-from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.categorical import CategoricalColumn
+from nncli.data.encoders.column_encoder import ColumnEncoder
+from nncli.data.encoders.column_types import ENCODERS, Column, ColumnType
 from nncli.data.encoders.date import DateColumn
-from nncli.data.encoders.kinds import ENCODERS, Column, Kind
+from nncli.data.encoders.encoding_options import DEFAULT_OPTIONS, EncodingOptions, FittedClip
 from nncli.data.encoders.numeric import (
     ContextColumn,
     ExposureColumn,
@@ -38,7 +39,6 @@ from nncli.data.encoders.numeric import (
     has_plain_scaling,
     lower_columns,
 )
-from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions, FittedClip
 from nncli.data.encoders.row_context import RowContext
 from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
@@ -71,10 +71,10 @@ class Encoder(Spec):
 
     @classmethod
     def fit(
-        cls, table: Table, kinds: Sequence[tuple[str, Kind]], options: EncodingOptions = DEFAULT_OPTIONS
+        cls, table: Table, kinds: Sequence[tuple[str, ColumnType]], options: EncodingOptions = DEFAULT_OPTIONS
     ) -> Encoder:
         """Fit every column on `table`, which holds the training rows alone."""
-        columns = (kind.encoder.fit(table, name, options) for name, kind in kinds if kind is not Kind.EMPTY)
+        columns = (kind.encoder.fit(table, name, options) for name, kind in kinds if kind is not ColumnType.EMPTY)
         return cls(columns=tuple(columns))
 
     @property

@@ -32,8 +32,8 @@ from nncli.data.columns.parsing import (
 )
 from nncli.data.columns.raw_column import RawColumn, check_ambiguous_decimal, check_large_integers
 from nncli.data.encoders.anomalies import ColumnAnomalies
-from nncli.data.encoders.base import ColumnEncoder, Grid, check_read_alike
-from nncli.data.encoders.options import DEFAULT_OPTIONS, Clip, EncodingOptions, FittedClip, NumericScaling
+from nncli.data.encoders.column_encoder import ColumnEncoder, DependenceGrid, check_read_alike
+from nncli.data.encoders.encoding_options import DEFAULT_OPTIONS, Clip, EncodingOptions, FittedClip, NumericScaling
 from nncli.data.encoders.scaling import (
     CLIPS,
     LOWERED_CLIPS,
@@ -183,9 +183,9 @@ class NumberColumn(ColumnEncoder):
             z = self.scale_values(np.where(np.isnan(x), self.fill_value, x)).astype(dtype)
         return [*errors, *_overflow_errors(z)]
 
-    def grid(self, table: Table) -> Grid:
+    def grid(self, table: Table) -> DependenceGrid:
         """Quantiles of the column."""
-        return Grid.of_quantiles(self._read(table))
+        return DependenceGrid.of_quantiles(self._read(table))
 
     @property
     def removed_unit(self) -> str | None:

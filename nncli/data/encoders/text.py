@@ -15,8 +15,8 @@ from nncli.base.text import quote
 from nncli.data.columns.parsing import read_text
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.encoders.anomalies import ColumnAnomalies
-from nncli.data.encoders.base import ColumnEncoder
-from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
+from nncli.data.encoders.column_encoder import ColumnEncoder
+from nncli.data.encoders.encoding_options import DEFAULT_OPTIONS, EncodingOptions
 from nncli.data.table import Table
 from nncli.nn.arrays import Floats, Mask, Matrix
 from nncli.nn.program.inputs import ProgramInput, TextInput

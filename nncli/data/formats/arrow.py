@@ -17,8 +17,8 @@ from nncli.data.formats.arrow_messages import (
     END_OF_STREAM,
     FILE_MAGIC,
     ArrowError,
-    Kind,
     Message,
+    MessageType,
     read_batch_heights,
     read_messages,
 )
@@ -155,17 +155,17 @@ def _groups(messages: Iterator[Message], size: int | None) -> Iterator[list[byte
     All batches are in one group if `size` is None and no dictionary changes. Without a batch there is one empty group.
     """
     schema = next(messages, None)
-    if schema is None or schema.kind != Kind.SCHEMA:
+    if schema is None or schema.kind != MessageType.SCHEMA:
         raise ArrowError("the first message is no schema")
     dictionaries: dict[int, list[bytes]] = {}
     group, n_bytes, is_empty = list[bytes](), 0, True
     for message in messages:
-        if message.kind == Kind.BATCH:
+        if message.kind == MessageType.BATCH:
             group.append(message.data)
             n_bytes += len(message.data)
-        elif message.kind != Kind.DICTIONARY:
+        elif message.kind != MessageType.DICTIONARY:
             raise ArrowError("a message is neither a dictionary nor a batch of rows")
-        is_new = message.kind == Kind.DICTIONARY and dictionaries.get(message.dictionary) != [message.data]
+        is_new = message.kind == MessageType.DICTIONARY and dictionaries.get(message.dictionary) != [message.data]
         if group and (is_new or (size is not None and n_bytes >= size)):
             yield [schema.data, *chain(*dictionaries.values()), *group]
             group, n_bytes, is_empty = [], 0, False

@@ -25,7 +25,7 @@ BLOCK, BUFFER = "<qi4xq", "<qq"
 """Structures: position, size of the metadata and of the body of a batch in a file; position and size of a buffer."""
 
 
-class Kind(IntEnum):
+class MessageType(IntEnum):
     """The kinds of messages that a table has."""
 
     SCHEMA = 1
@@ -176,9 +176,9 @@ def _kind_and_body(metadata: bytes) -> tuple[int, int]:
 def _message(kind: int, data: bytes, metadata: bytes, body: bytes) -> Message:
     """The message, if its batch of rows does not grow absurdly."""
     header = _root(metadata).table(2)
-    if header is None or kind not in (Kind.DICTIONARY, Kind.BATCH):
+    if header is None or kind not in (MessageType.DICTIONARY, MessageType.BATCH):
         return Message(kind, data)
-    if kind == Kind.BATCH:
+    if kind == MessageType.BATCH:
         _check_growth(header, len(body), lambda place: body[place : place + 8])
         return Message(kind, data)
     if (batch := header.table(1)) is not None:

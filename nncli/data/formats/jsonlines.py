@@ -28,7 +28,7 @@ from nncli.base.native_stderr import without_panics
 from nncli.base.text import quote
 from nncli.data.dialect import AUTO
 from nncli.data.formats.csv.decoding import UTF8, DecodedStream
-from nncli.data.formats.csv.records import NEWLINE, NO_POSITIONS, QUOTE, Block, blocks, check_utf8, positions_of
+from nncli.data.formats.csv.records import NEWLINE, NO_POSITIONS, QUOTE, RecordBlock, blocks, check_utf8, positions_of
 from nncli.data.formats.file_format import FileFormat, as_tables
 from nncli.data.formats.read_options import BLOCK_BYTES, ReadOptions
 from nncli.data.formats.registry import FileOptions
@@ -101,7 +101,7 @@ def read_json_lines(
     row, keys, nested = 1, dict[str, None](), dict[str, polars.DataType | None]()
     text = DecodedStream(file, source, encoding, UTF8 if fallback == AUTO else fallback)
     if size is None:
-        pieces = iter([Block(b"".join(iter(partial(text.read, BLOCK_BYTES), b"")), NO_POSITIONS, 1)])
+        pieces = iter([RecordBlock(b"".join(iter(partial(text.read, BLOCK_BYTES), b"")), NO_POSITIONS, 1)])
     else:
         pieces = blocks(text, source, size=size, quoting=False)
     for block in pieces:
@@ -143,7 +143,7 @@ def _alike(frame: polars.DataFrame, nested: dict[str, polars.DataType | None], p
     return frame.with_columns(changed)
 
 
-def parse_block(block: Block, source: str) -> polars.DataFrame:
+def parse_block(block: RecordBlock, source: str) -> polars.DataFrame:
     """Parse a block of lines; raise a DataError if a line is not valid."""
     check_depth(block, source)
     check_surrogates(block, source)
@@ -158,7 +158,7 @@ def parse_block(block: Block, source: str) -> polars.DataFrame:
     return frame
 
 
-def raise_line_error(block: Block, source: str, reason: BaseException) -> NoReturn:
+def raise_line_error(block: RecordBlock, source: str, reason: BaseException) -> NoReturn:
     """Raise a DataError for the first invalid line of the block; `reason` is the error of Polars."""
     types: dict[str, str] = {}
     for number, line in enumerate(block.data.split(b"\n"), start=block.line):
@@ -219,7 +219,7 @@ def reject_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is not a JSON value; write null")
 
 
-def check_depth(block: Block, source: str) -> None:
+def check_depth(block: RecordBlock, source: str) -> None:
     """Raise a DataError if lists and objects are nested more than MAX_DEPTH deep."""
     text = block.bytes()
     newlines = positions_of(block.data, NEWLINE)
@@ -234,7 +234,7 @@ def check_depth(block: Block, source: str) -> None:
             )
 
 
-def check_surrogates(block: Block, source: str) -> None:
+def check_surrogates(block: RecordBlock, source: str) -> None:
     """Raise a DataError for an unpaired surrogate, which Polars reads as NUL."""
     if b"\\" not in block.data:
         return
@@ -248,7 +248,7 @@ def check_surrogates(block: Block, source: str) -> None:
             )
 
 
-def check_repeated_keys(block: Block, frame: polars.DataFrame, source: str) -> None:
+def check_repeated_keys(block: RecordBlock, frame: polars.DataFrame, source: str) -> None:
     """Raise a DataError if an object repeats a key: Polars keeps the first value, other readers the last.
 
     Lines with more `":` than the row has values are suspects, and parsed again: a key may be repeated, or there is a

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from nncli.base import plugins
 from nncli.base.errors import Location, UsageError, UseOption
 from nncli.base.option import OUTPUT, Option, Options
-from nncli.base.plugins import Part
+from nncli.base.plugins import NamedPart
 from nncli.base.text import closest_match
 from nncli.data.formats.compression import SUFFIXES as COMPRESSION_SUFFIXES
 from nncli.data.formats.compression import compression_of
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class FormatEntry(Part):
+class FormatKind(NamedPart):
     """A format: the suffixes of its files, and its class, which is imported only when a table is read or written.
 
     One of a plugin has a `name`.
@@ -84,20 +84,20 @@ class Format(StrEnum):
         return file_format
 
 
-BUILT_IN: dict[str, FormatEntry] = {
-    Format.CSV: FormatEntry((".csv", ".tsv", ".txt"), "nncli.data.formats.csv.csv_format:CsvFormat"),
-    Format.PARQUET: FormatEntry(
+BUILT_IN: dict[str, FormatKind] = {
+    Format.CSV: FormatKind((".csv", ".tsv", ".txt"), "nncli.data.formats.csv.csv_format:CsvFormat"),
+    Format.PARQUET: FormatKind(
         (".parquet", ".pq"), "nncli.data.formats.parquet:ParquetFormat", is_columnar=True, is_compressed=True
     ),
-    Format.JSONL: FormatEntry((".jsonl", ".ndjson"), "nncli.data.formats.jsonlines:JsonLinesFormat"),
-    Format.ARROW: FormatEntry(
+    Format.JSONL: FormatKind((".jsonl", ".ndjson"), "nncli.data.formats.jsonlines:JsonLinesFormat"),
+    Format.ARROW: FormatKind(
         (".arrow", ".arrows", ".ipc", ".feather"), "nncli.data.formats.arrow:ArrowFormat", is_columnar=True
     ),
-    Format.AVRO: FormatEntry(
+    Format.AVRO: FormatKind(
         (".avro",), "nncli.data.formats.avro:AvroFormat", is_columnar=True, is_compressed=True, is_written=False
     ),
 }
-FORMATS: Mapping[str, FormatEntry] = ChainMap(BUILT_IN, plugins.loaded("formats"))
+FORMATS: Mapping[str, FormatKind] = ChainMap(BUILT_IN, plugins.loaded("formats"))
 """Every format by its name, with those of plugins that are loaded."""
 
 

@@ -12,7 +12,7 @@ from typing import ClassVar, cast
 
 from nncli.base import plugins
 from nncli.base.errors import Location, UsageError
-from nncli.base.plugins import Part
+from nncli.base.plugins import NamedPart
 from nncli.base.text import closest_match
 from nncli.data.formats.registry import Format
 from nncli.data.formats.streams import InputFile
@@ -25,7 +25,7 @@ from nncli.data.sources.table_source import TableSource
 
 
 @dataclass(frozen=True)
-class SourceKind(Part):
+class SourceKind(NamedPart):
     """A kind of source: the scheme of its addresses, such as mail for mail://inbox, and what opens one."""
 
     plugin_kind: ClassVar[str] = "sources"

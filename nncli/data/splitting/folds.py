@@ -21,7 +21,7 @@ MIN_MEMBERS_OF_A_SHARED_FOLD = 6
 def number_of_folds(members: int) -> int:
     """The number of folds of an ensemble: from six members on one fewer, so that two members hold out the first fold.
 
-    Their predictions of it show how much the members differ on new rows; see nncli/targets/metrics/calibration.py.
+    Their predictions of it show how much the members differ on new rows: nncli/targets/metrics/temperature_scaling.py.
     """
     return members - 1 if members >= MIN_MEMBERS_OF_A_SHARED_FOLD else members
 

@@ -44,7 +44,7 @@ def longest_folded_key(inputs: Sequence[ProgramInput]) -> int:
     return max((len(key.encode()) for key in keys), default=0)
 
 
-def reader(program: Program, column: Column, position: int) -> str:
+def reader(program: Program, column: StructMember, position: int) -> str:
     """The function that reads a cell of a column, after its tables."""
     match column.input:
         case NumberInput():
@@ -57,7 +57,7 @@ def reader(program: Program, column: Column, position: int) -> str:
             return READ_TEXT.format(prototype=column.prototype)
 
 
-def _number_reader(program: Program, column: Column, number: NumberInput, position: int) -> str:
+def _number_reader(program: Program, column: StructMember, number: NumberInput, position: int) -> str:
     mark, separator = program.marks_of(number)
     decimal, unit, thousands = f"'{mark}'", string(number.unit or ""), string(separator or "")
     marks = f"{int(number.unit in PERCENT)}, {int(number.reads_booleans)}"
@@ -76,7 +76,7 @@ def _missing_words(column: ProgramInput, position: int) -> tuple[str, str]:
     return f"{table}\n", f"cell != NULL && find(m{position}, {len(words)}, span_of(cell)) >= 0 ? NULL : cell"
 
 
-def _category_reader(column: Column, category: CategoryInput, position: int) -> str:
+def _category_reader(column: StructMember, category: CategoryInput, position: int) -> str:
     tables, arguments = [], []
     for letter, pairs in (("t", category.texts), ("k", category.keys), ("l", category.folded_keys)):
         if pairs:
@@ -88,7 +88,7 @@ def _category_reader(column: Column, category: CategoryInput, position: int) -> 
     )
 
 
-def _date_reader(column: Column, date: DateInput, position: int) -> str:
+def _date_reader(column: StructMember, date: DateInput, position: int) -> str:
     forms, pairs = date_plan(date.formats)
     texts = ", ".join(string("" if form == ISO else form) for form in forms)
     twos = ", ".join(f"{{{string(first)}, {string(last)}}}" for first, last in pairs)
@@ -109,7 +109,7 @@ def date_plan(formats: Sequence[str]) -> tuple[tuple[str, ...], tuple[tuple[str,
 
 
 @dataclass(frozen=True)
-class Column:
+class StructMember:
     """An input, its member of `struct row`, the function that reads its cells, and for categories their enumerators."""
 
     input: ProgramInput
@@ -182,7 +182,7 @@ def enumeration(tag: str, lines: Sequence[str]) -> str:
     return f"enum {tag} {{\n" + "\n".join(lines) + "\n};\n"
 
 
-def name_columns(inputs: Sequence[ProgramInput], ordinary: Identifiers) -> tuple[Column, ...]:
+def name_columns(inputs: Sequence[ProgramInput], ordinary: Identifiers) -> tuple[StructMember, ...]:
     """The columns with identifiers that differ; those of functions and enumerators are taken from `ordinary`."""
     fields = Identifiers(("row", "prediction"))
     columns = []
@@ -193,7 +193,7 @@ def name_columns(inputs: Sequence[ProgramInput], ordinary: Identifiers) -> tuple
         if isinstance(column, CategoryInput):
             texts = ["missing", "other", *(text or "" for text in column.representatives[2:])]
             enumerators = tuple(ordinary.of(text, prefix=f"{name}_", fallback="value") for text in texts)
-        columns.append(Column(column, name, reader, enumerators))
+        columns.append(StructMember(column, name, reader, enumerators))
     return tuple(columns)
 
 

@@ -21,7 +21,7 @@ from nncli.base.errors import UsageError
 from nncli.base.text import quote
 from nncli.data.formats.csv.csv_format import header
 from nncli.exporters.c.columns import (
-    Column,
+    StructMember,
     character_tables,
     enumeration,
     longest_folded_key,
@@ -32,7 +32,7 @@ from nncli.exporters.c.columns import (
 )
 from nncli.exporters.c.identifiers import LONGEST_FIELD, Identifiers, comment, string, words_of
 from nncli.exporters.c.statements import Statements, is_array
-from nncli.exporters.targets import ModelInfo
+from nncli.exporters.formats import ModelInfo
 from nncli.nn.program.inputs import CategoryInput, TextInput
 from nncli.nn.program.program import OutputColumn, OutputGroups, Program, groups_of, targets_of
 
@@ -127,7 +127,7 @@ def _check_texts(program: Program) -> None:
             )
 
 
-def _declarations(columns: Sequence[Column], prediction: NumberPrediction | ClassPrediction) -> str:
+def _declarations(columns: Sequence[StructMember], prediction: NumberPrediction | ClassPrediction) -> str:
     """The types, and the functions that other files may call."""
     enumerations = [column.enumeration for column in columns if isinstance(column.input, CategoryInput)]
     members = [column.member for column in columns] or ["    char unused;"]
@@ -178,7 +178,7 @@ def _predict(prediction: NumberPrediction | ClassPrediction, statements: Stateme
     return f"{prediction.prototype}\n{{\n{body}\n}}\n"
 
 
-def _main(program: Program, columns: Sequence[Column], prediction: NumberPrediction | ClassPrediction) -> str:
+def _main(program: Program, columns: Sequence[StructMember], prediction: NumberPrediction | ClassPrediction) -> str:
     """What is compiled with -DMAIN alone."""
     titles = header_line([column.title for column in program.outputs])
     rows = [f"    {{{string(column.input.name)}, {string(column.expected)}}}," for column in columns]
@@ -350,7 +350,7 @@ DEFINED = re.compile(
 
 
 @dataclass(frozen=True)
-class Part:
+class Declaration:
     """One function, structure or group of macros; or the title of a file, which defines nothing.
 
     `words` are the identifiers in it, `check_words` also those in what is compiled with -DCHECK alone.
@@ -369,7 +369,7 @@ def template(name: str) -> str:
 
 
 @cache
-def parts() -> tuple[Part, ...]:
+def parts() -> tuple[Declaration, ...]:
     """The parts of all files, which blank lines separate."""
     all_parts = []
     for name in FILES:
@@ -378,7 +378,7 @@ def parts() -> tuple[Part, ...]:
             defined = {word for groups in DEFINED.findall(code) for word in groups if word}
             always = re.sub(r"#ifdef CHECK.*?(?:#endif|\Z)", "", code, flags=re.DOTALL)
             words = frozenset(words_of(always)), frozenset(words_of(code))
-            all_parts.append(Part(text, name, frozenset(defined), *words))
+            all_parts.append(Declaration(text, name, frozenset(defined), *words))
     return tuple(all_parts)
 
 
@@ -389,18 +389,20 @@ def reserved_words() -> frozenset[str]:
     return frozenset().union(*(part.check_words for part in parts()), *programs)
 
 
-def used_parts(source: str) -> list[Part]:
+def used_parts(source: str) -> list[Declaration]:
     """The parts that C source uses, in order, with all that these use."""
     return _used(source, (), lambda part: part.words)
 
 
-def check_parts(source: str, *, without: Sequence[Part] = ()) -> list[Part]:
+def check_parts(source: str, *, without: Sequence[Declaration] = ()) -> list[Declaration]:
     """The parts as `used_parts` returns them, and those that are used with -DCHECK alone; no part of `without`."""
     return _used(source, without, lambda part: part.check_words)
 
 
-def _used(source: str, without: Sequence[Part], words_in: Callable[[Part], frozenset[str]]) -> list[Part]:
-    words, used = words_of(source), set[Part]()
+def _used(
+    source: str, without: Sequence[Declaration], words_in: Callable[[Declaration], frozenset[str]]
+) -> list[Declaration]:
+    words, used = words_of(source), set[Declaration]()
     defined = set(without)
     while needed := [part for part in parts() if part not in used and part.defined & words]:
         used.update(needed)
@@ -408,7 +410,7 @@ def _used(source: str, without: Sequence[Part], words_in: Callable[[Part], froze
     return [part for part in parts() if part in used and part not in defined]
 
 
-def source_of(used: Sequence[Part], of_check: Sequence[Part] = ()) -> str:
+def source_of(used: Sequence[Declaration], of_check: Sequence[Declaration] = ()) -> str:
     """The text of parts, with the titles of their files; those of `of_check` are compiled with -DCHECK alone."""
     titles = {part.file: part for part in parts() if not part.defined}
     texts, last = [], ""

@@ -97,7 +97,7 @@ class Statements:
     def element(self, position: int) -> str:
         """The number j of a value, as an expression."""
         node = self.program.nodes[position]
-        if isinstance(node, op.Constant):
+        if isinstance(node, op.ConstantNode):
             return f"w{position}[j]" if position in self.arrays else _signed(number(float(node.values.reshape(-1)[0])))
         return f"v{position}[j]" if self.program.widths[position] > 1 else self.scalar(position)
 
@@ -105,7 +105,7 @@ class Statements:
         """The only number of a value, as an expression."""
         if is_array(self.program, position):
             return f"v{position}[0]"
-        return self.element(position) if isinstance(self.program.nodes[position], op.Constant) else f"v{position}"
+        return self.element(position) if isinstance(self.program.nodes[position], op.ConstantNode) else f"v{position}"
 
     def pointer(self, position: int) -> str:
         """The address of the first number of a value."""
@@ -113,12 +113,12 @@ class Statements:
 
     def _print(self, position: int) -> None:
         node = self.program.nodes[position]
-        if isinstance(node, op.Constant):
+        if isinstance(node, op.ConstantNode):
             return
         if is_array(self.program, position):
             self.lines.append(f"double *const v{position} = memory + {self.places[position]};")
         match node:
-            case op.Input():
+            case op.InputNode():
                 self._input(position, node)
             case op.Unary():
                 self._each(position, UNARY[node.function].format(x=self.element(node.x)))
@@ -130,7 +130,7 @@ class Statements:
                 self._each(position, f"{condition} != 0.0 ? {x} : {y}")
             case op.Join():
                 self._join(position, node)
-            case op.Columns():
+            case op.Gather():
                 self._columns(position, node)
             case op.MatMul():
                 x, w, y = self.pointer(node.x), f"w{node.weights}", self._declared(position)
@@ -172,7 +172,7 @@ class Statements:
             self.lines.append(f"double v{position};")
         return self.pointer(position)
 
-    def _input(self, position: int, node: op.Input) -> None:
+    def _input(self, position: int, node: op.InputNode) -> None:
         column, name = self.program.inputs[node.position], f"row->{self.fields[node.position]}"
         match column:
             case TextInput():
@@ -193,7 +193,7 @@ class Statements:
                 self.lines.append(f"{to}] = {self.scalar(part)};")
             start += width
 
-    def _columns(self, position: int, node: op.Columns) -> None:
+    def _columns(self, position: int, node: op.Gather) -> None:
         x, columns = node.x, node.positions
         if len(columns) == 1 and not is_array(self.program, position):
             value = "0.0" if columns[0] < 0 else f"{self.pointer(x)}[{columns[0]}]".replace(f"&v{x}[0]", f"v{x}")
@@ -254,8 +254,8 @@ def _signed(literal: str) -> str:
 def is_array(program: Program, position: int) -> bool:
     """Whether a value is a row of numbers in memory."""
     node = program.nodes[position]
-    is_text = isinstance(node, op.Input) and isinstance(program.inputs[node.position], TextInput)
-    return not isinstance(node, op.Constant) and (is_text or program.widths[position] > 1)
+    is_text = isinstance(node, op.InputNode) and isinstance(program.inputs[node.position], TextInput)
+    return not isinstance(node, op.ConstantNode) and (is_text or program.widths[position] > 1)
 
 
 def allocate(program: Program) -> tuple[dict[int, int], int]:

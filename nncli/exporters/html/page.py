@@ -13,9 +13,9 @@ from typing import Any
 from nncli.base.text import free_name, percent_digits
 from nncli.base.web_style import base_style
 from nncli.data.number_and_date_forms import PERCENT
+from nncli.exporters.formats import ModelInfo
 from nncli.exporters.html.fields import MAX_OPTIONS, FormInputs, field, html_text, readable_text, start_text
 from nncli.exporters.javascript.module import as_literal, to_javascript
-from nncli.exporters.targets import ModelInfo
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
 from nncli.nn.program.program import OutputColumn, Program, groups_of, targets_of
 

@@ -23,7 +23,7 @@ from nncli.data.number_and_date_forms import (
     separator_pattern,
     training_form,
 )
-from nncli.exporters.targets import ModelInfo
+from nncli.exporters.formats import ModelInfo
 from nncli.nn.program import nodes as op
 from nncli.nn.program.inputs import OTHER_CODE, CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
 from nncli.nn.program.program import OutputGroups, Program, groups_of, targets_of
@@ -215,9 +215,9 @@ def node_data(program: Program) -> list[list[int]]:
 def _numbers_of(at: int, node: op.Node, program: Program) -> list[int]:
     rest: Sequence[int] = ()
     match node:
-        case op.Input():
+        case op.InputNode():
             name, rest = "input", (node.position,)
-        case op.Constant():
+        case op.ConstantNode():
             name, rest = node.values.dtype.name, (node.values.size,)
         case op.Unary() | op.Binary() | op.RowReduction():
             name = node.function
@@ -225,7 +225,7 @@ def _numbers_of(at: int, node: op.Node, program: Program) -> list[int]:
             name = "select"
         case op.Join():
             name = "join"
-        case op.Columns():
+        case op.Gather():
             name, rest = "columns", as_runs(node.positions)
         case op.MatMul():
             name = "product"

@@ -13,16 +13,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import TypeAlias
 
-from nncli.nn.program.nodes import Binary, Constant, Input, Join, LookUp, Node, SmallestSum, operands
+from nncli.nn.program.nodes import Binary, ConstantNode, InputNode, Join, LookUp, Node, SmallestSum, operands
 from nncli.nn.program.program import Program
 
-Members: TypeAlias = tuple[int, ...]
+GroupMembers: TypeAlias = tuple[int, ...]
 """Positions of nodes: one, or those of the members."""
 NODES_OF_PARTS, NODES_OF_STACK = 2, 4
 """Nodes that separate the values of a group, and nodes that put values beside each other."""
 MAX_MEMBERS = 256
 """Parts up to which sums are followed."""
-NOT_GROUPED = (Input, Constant, SmallestSum)
+NOT_GROUPED = (InputNode, ConstantNode, SmallestSum)
 OPERANDS = frozenset(("x", "y", "condition", "parts", "weights", "table", "edges"))
 
 
@@ -31,28 +31,28 @@ class Grouping:
 
     def __init__(self, program: Program) -> None:
         self.nodes, self.widths = program.nodes, program.widths
-        self.group_of: dict[int, Members] = {}
-        self.whole: dict[int, Members] = {}
+        self.group_of: dict[int, GroupMembers] = {}
+        self.whole: dict[int, GroupMembers] = {}
         for root, parts in sorted(
             _sums_and_joins(program), key=lambda root_and_parts: (-len(root_and_parts[1]), -root_and_parts[0])
         ):
             if root not in self.whole and (self.group_of.get(parts[0]) == parts or self._group(parts)):
                 self.whole[root] = parts
 
-    def operands(self, members: Members) -> tuple[Members, ...]:
+    def operands(self, members: GroupMembers) -> tuple[GroupMembers, ...]:
         """The operands of a node, or of a group: one that all share, or those of the members."""
         columns = tuple(zip(*(computed_operands(self.nodes[i]) for i in members), strict=True))
         return tuple(column[:1] if len(set(column)) == 1 else column for column in columns)
 
-    def parts(self, members: Members) -> tuple[Members, ...]:
+    def parts(self, members: GroupMembers) -> tuple[GroupMembers, ...]:
         """The groups and single nodes that the members consist of."""
-        groups = dict[Members, None]()
+        groups = dict[GroupMembers, None]()
         for i in members:
             group = self.group_of.get(i, (i,))
             groups[group if set(group) <= set(members) else (i,)] = None
         return tuple(groups)
 
-    def _group(self, members: Members) -> int:
+    def _group(self, members: GroupMembers) -> int:
         """The number of nodes that are saved by making the members and their operands groups; 0 if they stay single."""
         if not self._are_alike(members):
             return 0
@@ -71,7 +71,7 @@ class Grouping:
             self.group_of = before
         return max(saved, 0)
 
-    def _are_alike(self, members: Members) -> bool:
+    def _are_alike(self, members: GroupMembers) -> bool:
         """Whether the nodes are different ones, in no group, of the same operation on values of the same shapes."""
         if len(members) < 2 or len(set(members)) < len(members) or not all(map(self._is_single, members)):
             return False
@@ -80,7 +80,7 @@ class Grouping:
             return False
         return any(len(operand) > 1 for operand in self.operands(members))
 
-    def _alike_parts(self, members: Members) -> list[Members]:
+    def _alike_parts(self, members: GroupMembers) -> list[GroupMembers]:
         """The single nodes by their signatures."""
         alike = defaultdict[object, list[int]](list)
         for i in filter(self._is_single, dict.fromkeys(members)):
@@ -100,7 +100,7 @@ class Grouping:
     def _shape(self, i: int) -> tuple[int, ...]:
         """The shape of a constant, or the width of a value after -1."""
         node = self.nodes[i]
-        return node.values.shape if isinstance(node, Constant) else (-1, self.widths[i])
+        return node.values.shape if isinstance(node, ConstantNode) else (-1, self.widths[i])
 
 
 def computed_operands(node: Node) -> tuple[int, ...]:
@@ -108,12 +108,12 @@ def computed_operands(node: Node) -> tuple[int, ...]:
     return tuple(i for i in operands(node) if not isinstance(node, SmallestSum) or i != node.scores)
 
 
-def are_constants(nodes: Sequence[Node], members: Members) -> bool:
+def are_constants(nodes: Sequence[Node], members: GroupMembers) -> bool:
     """Whether all members are constants."""
-    return all(isinstance(nodes[i], Constant) for i in members)
+    return all(isinstance(nodes[i], ConstantNode) for i in members)
 
 
-def _sums_and_joins(program: Program) -> Iterator[tuple[int, Members]]:
+def _sums_and_joins(program: Program) -> Iterator[tuple[int, GroupMembers]]:
     """The joins and the sums of a program with their parts; the first part of a sum may be a sum itself."""
     for i, node in enumerate(program.nodes):
         if isinstance(node, Join):

@@ -11,6 +11,7 @@ from onnx import ValueInfoProto, helper
 
 from nncli.base.text import free_name
 from nncli.data.encoders.text import WORD
+from nncli.exporters.formats import ModelInfo
 from nncli.exporters.onnx.graph import (
     ANY,
     CHECKSUM,
@@ -31,7 +32,6 @@ from nncli.exporters.onnx.graph import (
     input_names,
 )
 from nncli.exporters.onnx.program_nodes import Output, write_outputs, write_program
-from nncli.exporters.targets import ModelInfo
 from nncli.nn.program.inputs import (
     MISSING_CODE,
     OTHER_CODE,

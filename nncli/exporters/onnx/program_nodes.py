@@ -15,27 +15,27 @@ from onnx import ValueInfoProto, helper
 from nncli.base.errors import Advice, UsageError, UseOption
 from nncli.base.text import free_name, quote
 from nncli.exporters.onnx.graph import ANY, BOOL, DOUBLE, FLOAT, INT64, PROBABILITIES, STRING, Graph, Tensor
-from nncli.exporters.onnx.grouping import Grouping, Members, are_constants, computed_operands
+from nncli.exporters.onnx.grouping import Grouping, GroupMembers, are_constants, computed_operands
 from nncli.nn.program import nodes as op
 from nncli.nn.program.program import OutputColumn, Program, groups_of
 
 
 def write_program(graph: Graph, program: Program, inputs: Sequence[Tensor]) -> dict[int, Tensor]:
     """The tensors (rows, width) of the outputs, by the positions of their nodes."""
-    values: dict[Members, Operand] = {}
+    values: dict[GroupMembers, Operand] = {}
     for step in steps_of(program):
         values[step.members] = _write_step(graph, program, step, values, inputs)
     return {i: values[(i,)].tensor for i in program.output_nodes}
 
 
 def _write_step(
-    graph: Graph, program: Program, step: Step, values: Mapping[Members, Operand], inputs: Sequence[Tensor]
+    graph: Graph, program: Program, step: NodeStep, values: Mapping[GroupMembers, Operand], inputs: Sequence[Tensor]
 ) -> Operand:
     node, members = program.nodes[step.members[0]], step.members
     operands = [values[operand] for operand in step.operands]
     if are_constants(program.nodes, members):
         return _constant(graph, program, members)
-    if isinstance(node, op.Input) and len(members) == 1:
+    if isinstance(node, op.InputNode) and len(members) == 1:
         return Operand(inputs[node.position])
     if len(members) == 1 and any(len(operand) > 1 for operand in step.operands):
         return _of_group(graph, node, step, operands[0], program.widths[members[0]])
@@ -48,7 +48,7 @@ def _write_step(
     return write_node(graph, node, size, operands)
 
 
-def _constant(graph: Graph, program: Program, members: Members) -> Operand:
+def _constant(graph: Graph, program: Program, members: GroupMembers) -> Operand:
     """The constant, or the constants of the members along a first axis, before that of the rows."""
     values = [program.constant(i) for i in members]
     if len(values) == 1:
@@ -57,7 +57,7 @@ def _constant(graph: Graph, program: Program, members: Members) -> Operand:
     return Operand(Tensor(graph.constant(stacked), DOUBLE), len(members), stacked.shape)
 
 
-def _of_group(graph: Graph, node: op.Node, step: Step, group: Operand, width: int) -> Operand:
+def _of_group(graph: Graph, node: op.Node, step: NodeStep, group: Operand, width: int) -> Operand:
     """The sum or the join of all values of a group, or the value of one member."""
     name, kind = group.tensor
     if not step.is_whole:
@@ -70,7 +70,7 @@ def _of_group(graph: Graph, node: op.Node, step: Step, group: Operand, width: in
     return Operand(Tensor(total, DOUBLE))
 
 
-def _stack(graph: Graph, step: Step, operands: Sequence[Operand], width: int) -> Operand:
+def _stack(graph: Graph, step: NodeStep, operands: Sequence[Operand], width: int) -> Operand:
     """The values (members, rows, width) of groups, and of members that are computed one by one."""
     singles = [i for i, operand in enumerate(operands) if not operand.members]
     parts = [graph.cast(operand.tensor, DOUBLE) for operand in operands if operand.members]
@@ -124,19 +124,19 @@ def write_smallest_sum(
 
 
 @dataclass(frozen=True)
-class Step:
+class NodeStep:
     """Operations that are computed together, as one node.
 
     With `is_whole`, it is the sum or the join of all values of a group; with `is_stack`, values beside each other.
     """
 
-    members: Members
-    operands: tuple[Members, ...]
+    members: GroupMembers
+    operands: tuple[GroupMembers, ...]
     is_whole: bool = False
     is_stack: bool = False
 
 
-def steps_of(program: Program) -> list[Step]:
+def steps_of(program: Program) -> list[NodeStep]:
     """The operations that the outputs need, in an order in which each follows its operands."""
     try:
         return _ordered(program, Grouping(program))
@@ -144,10 +144,10 @@ def steps_of(program: Program) -> list[Step]:
         return _ordered(program, None)
 
 
-def _ordered(program: Program, grouping: Grouping | None) -> list[Step]:
-    steps: dict[Members, Step] = {}
-    waiting: list[Members] = [(i,) for i in program.output_nodes]
-    graph: TopologicalSorter[Members] = TopologicalSorter()
+def _ordered(program: Program, grouping: Grouping | None) -> list[NodeStep]:
+    steps: dict[GroupMembers, NodeStep] = {}
+    waiting: list[GroupMembers] = [(i,) for i in program.output_nodes]
+    graph: TopologicalSorter[GroupMembers] = TopologicalSorter()
     while waiting:
         members = waiting.pop()
         if members in steps:
@@ -158,19 +158,19 @@ def _ordered(program: Program, grouping: Grouping | None) -> list[Step]:
     return [steps[members] for members in graph.static_order()]
 
 
-def _step(nodes: Sequence[op.Node], grouping: Grouping | None, members: Members) -> Step:
+def _step(nodes: Sequence[op.Node], grouping: Grouping | None, members: GroupMembers) -> NodeStep:
     """The step of members: an operation, or their values beside each other where they are in no group."""
     if grouping is None:
-        return Step(members, tuple((i,) for i in computed_operands(nodes[members[0]])))
+        return NodeStep(members, tuple((i,) for i in computed_operands(nodes[members[0]])))
     group = grouping.group_of.get(members[0])
     if len(members) == 1 and members[0] in grouping.whole:
-        return Step(members, (grouping.whole[members[0]],), is_whole=True)
+        return NodeStep(members, (grouping.whole[members[0]],), is_whole=True)
     if len(members) == 1 and group is not None:
-        return Step(members, (group,))
+        return NodeStep(members, (group,))
     if len(members) > 1 and group != members:
         is_stack = not are_constants(nodes, members)
-        return Step(members, grouping.parts(members) if is_stack else (), is_stack=is_stack)
-    return Step(members, grouping.operands(members))
+        return NodeStep(members, grouping.parts(members) if is_stack else (), is_stack=is_stack)
+    return NodeStep(members, grouping.operands(members))
 
 
 NO_LABEL = -(2**63)
@@ -283,7 +283,7 @@ def write_node(graph: Graph, node: op.Node, size: Size, operands: Sequence[Opera
             name = graph.add("Where", condition, *names[1:])
         case op.Join():
             name, kind = _join(graph, operands, size)
-        case op.Columns():
+        case op.Gather():
             name, kind = _columns(graph, node.positions, operands[0])
         case op.MatMul():
             name = graph.add("MatMul", *names)

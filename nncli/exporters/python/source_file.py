@@ -19,11 +19,11 @@ from types import ModuleType
 
 from nncli.data import number_and_date_forms
 from nncli.data.columns.datetimes import date_text
+from nncli.exporters.formats import ModelInfo
 from nncli.exporters.python.standalone import cells, classes, predictions, script
-from nncli.exporters.targets import ModelInfo
 from nncli.nn.program import inputs, nodes, program
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
-from nncli.nn.program.nodes import Constant, Node
+from nncli.nn.program.nodes import ConstantNode, Node
 from nncli.nn.program.program import Program, targets_of
 
 UNUSED = (
@@ -119,7 +119,7 @@ WEIGHTS = base64.b64decode("""
 def _constant(dtype, start, *shape):
     """The constant of this type and shape at a position of the weights."""
     count = int(np.prod(shape))
-    return Constant(np.frombuffer(WEIGHTS, dtype, count, start).astype(np.float64).reshape(shape))
+    return ConstantNode(np.frombuffer(WEIGHTS, dtype, count, start).astype(np.float64).reshape(shape))
 
 
 PREDICTOR = Predictor(
@@ -183,10 +183,10 @@ def _print_nodes(nodes: tuple[Node, ...]) -> tuple[bytes, list[str]]:
     """The bytes of the large constants, and the expression of each node."""
     weights, lines = bytearray(), []
     for node in nodes:
-        if not isinstance(node, Constant):
+        if not isinstance(node, ConstantNode):
             lines.append(ascii(node))
         elif node.values.size <= MAX_LITERAL:
-            lines.append(f"Constant(np.array({node.values.tolist()!r}, np.float64))")
+            lines.append(f"ConstantNode(np.array({node.values.tolist()!r}, np.float64))")
         else:
             values = node.values.astype(node.values.dtype.newbyteorder("<"))
             shape = ", ".join(map(str, values.shape))

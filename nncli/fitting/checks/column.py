@@ -6,16 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from nncli.base.errors import Advice, Location
 from nncli.base.findings import Finding, FindingCode, Level
 from nncli.data.columns.parsing import leave_out
-from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.column_types import ColumnType
 from nncli.data.store.column_store import ColumnStore
+from nncli.nn.arrays import RowIndices
 
-Positions = npt.NDArray[np.int64]
 MAX_NAMES = 8
 """Columns or classes that a message lists."""
 
@@ -28,9 +27,9 @@ class SplitTable:
     """
 
     table: ColumnStore
-    training: Positions
+    training: RowIndices
     validation_table: ColumnStore
-    validation: Positions
+    validation: RowIndices
 
     @property
     def training_store(self) -> ColumnStore:
@@ -74,12 +73,12 @@ class SplitTable:
         return Location(source=self.table.header.source)
 
 
-def _taken(table: ColumnStore, positions: Positions) -> ColumnStore:
+def _taken(table: ColumnStore, positions: RowIndices) -> ColumnStore:
     """The rows at the positions; the table itself if these are all rows."""
     return table if np.array_equal(positions, np.arange(len(table))) else table.take(positions)
 
 
-def draw(positions: Positions, n: int, rng: np.random.Generator) -> Positions:
+def draw(positions: RowIndices, n: int, rng: np.random.Generator) -> RowIndices:
     """At most `n` of the positions, in their order."""
     return positions if len(positions) <= n else np.sort(rng.choice(positions, n, replace=False))
 
@@ -89,16 +88,16 @@ def _row_number(table: ColumnStore, position: int) -> int:
 
 
 @dataclass(frozen=True)
-class Column:
+class SplitColumn:
     """The cells of a column: Float64 if its kind is numeric, else text; null where a cell is missing."""
 
     name: str
-    kind: Kind
+    kind: ColumnType
     training: pl.Series
     validation: pl.Series
 
     @classmethod
-    def read(cls, split: SplitTable, name: str, kind: Kind) -> Column:
+    def read(cls, split: SplitTable, name: str, kind: ColumnType) -> SplitColumn:
         """Read the column called `name` as `kind`.
 
         Raises:
@@ -110,7 +109,7 @@ class Column:
         return cls(name, kind, cells.gather(split.training), validation.gather(split.validation))
 
     @classmethod
-    def read_dense(cls, split: SplitTable, names: Sequence[str]) -> dict[str, Column]:
+    def read_dense(cls, split: SplitTable, names: Sequence[str]) -> dict[str, SplitColumn]:
         """Those of the columns `names` of numbers that have a finite one in every row, read at once."""
         dense = split.table.dense(names)
         of_validation = dense
@@ -122,7 +121,7 @@ class Column:
         ]
         validation = of_validation.x[:, split.validation]
         return {
-            name: cls(name, Kind.NUMERIC, pl.Series(x), pl.Series(x_validation))
+            name: cls(name, ColumnType.NUMERIC, pl.Series(x), pl.Series(x_validation))
             for name, x, x_validation in zip(of_training, training, validation, strict=True)
         }
 
@@ -132,7 +131,7 @@ class Column:
         return self.kind.is_numeric
 
 
-def _cells(table: ColumnStore, name: str, kind: Kind) -> pl.Series:
+def _cells(table: ColumnStore, name: str, kind: ColumnType) -> pl.Series:
     return kind.encoder.read_cells(table.columns([name]), name)
 
 

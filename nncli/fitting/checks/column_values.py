@@ -25,8 +25,7 @@ from nncli.data.encoders.categorical import MIN_COUNT
 from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key
 from nncli.fitting.checks.column import (
     MAX_NAMES,
-    Column,
-    Positions,
+    SplitColumn,
     SplitTable,
     column_finding,
     count,
@@ -35,6 +34,7 @@ from nncli.fitting.checks.column import (
     percentage,
 )
 from nncli.fitting.checks.notes import uninformative_column
+from nncli.nn.arrays import Floats, RowIndices
 
 NEARLY_EMPTY = 0.95
 """Fraction of missing cells from which a column is nearly empty."""
@@ -87,7 +87,7 @@ def uninformative(profiles: Sequence[ColumnProfile], location: Location) -> list
     return findings
 
 
-def id_like(profile: ColumnProfile, column: Column, location: Location) -> Finding | None:
+def id_like(profile: ColumnProfile, column: SplitColumn, location: Location) -> Finding | None:
     """A column whose values identify rows."""
     name = quote(profile.name)
     needs_repeats = column.kind.encoder.needs_repeats
@@ -106,7 +106,7 @@ def id_like(profile: ColumnProfile, column: Column, location: Location) -> Findi
     return column_finding("warning", FindingCode.ID_LIKE_COLUMN, location, [profile.name], message, hint)
 
 
-def _has_frequent_value(column: Column) -> bool:
+def _has_frequent_value(column: SplitColumn) -> bool:
     counts = column.training.drop_nulls().value_counts(name="rows")["rows"]
     return counts.is_empty() or bool((counts >= MIN_COUNT).any())
 
@@ -134,7 +134,7 @@ class IdenticalColumns:
     def __init__(self) -> None:
         self._names: dict[int, list[str]] = defaultdict(list)
 
-    def add(self, column: Column, digests: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> None:
+    def add(self, column: SplitColumn, digests: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> None:
         """Add a column with the digests (rows,) of its cells."""
         with np.errstate(over="ignore"):
             weights = np.arange(1, len(digests) + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
@@ -233,7 +233,7 @@ def sentinel_values(x: npt.NDArray[np.float64]) -> tuple[float, int] | None:
     return None
 
 
-def check_outliers(column: Column, split: SplitTable, *, clipped: bool, target: bool = False) -> Finding | None:
+def check_outliers(column: SplitColumn, split: SplitTable, *, clipped: bool, target: bool = False) -> Finding | None:
     """A finding of sentinel values, or else of outliers; only a note for features that are `clipped`."""
     if not column.numeric:
         return None
@@ -291,8 +291,6 @@ NEAREST = 3
 MIN_RANK_CORRELATION, MIN_R2 = 0.999, 0.995
 """Rank correlation and R² from which a column leaks a numeric target."""
 
-Floats = npt.NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class LeakageSample:
@@ -301,8 +299,8 @@ class LeakageSample:
     Validation rows are scored, or training rows apart from the fitted ones if there are too few (`within_training`).
     """
 
-    fitted: Positions
-    scored: Positions
+    fitted: RowIndices
+    scored: RowIndices
     within_training: bool
 
     @classmethod
@@ -324,13 +322,15 @@ class LeakageSample:
             within_training=True,
         )
 
-    def of_column(self, column: Column) -> tuple[pl.Series, pl.Series]:
+    def of_column(self, column: SplitColumn) -> tuple[pl.Series, pl.Series]:
         """The fitted and the scored cells of a column."""
         scored = column.training if self.within_training else column.validation
         return column.training.gather(self.fitted), scored.gather(self.scored)
 
 
-def target_leakage(column: Column, target: Column, sample: LeakageSample, location: Location) -> Finding | None:
+def target_leakage(
+    column: SplitColumn, target: SplitColumn, sample: LeakageSample, location: Location
+) -> Finding | None:
     """A finding if the `column` leaks the `target`."""
     x, x_scored = sample.of_column(column)
     y, y_scored = sample.of_column(target)
@@ -360,7 +360,7 @@ def _class_leak(x: pl.Series, y: pl.Series, x_scored: pl.Series, y_scored: pl.Se
     if baseline_errors < MIN_BASELINE_ERRORS:
         return None
 
-    def most_frequent(groups: Positions, count: int) -> Positions:
+    def most_frequent(groups: RowIndices, count: int) -> RowIndices:
         pairs, rows = np.unique(groups * classes + fitted, return_counts=True)
         votes = np.full(count, majority)
         order = np.argsort(rows, kind="stable")  # the most frequent is written last
@@ -404,7 +404,7 @@ def _number_leak(x: pl.Series, y: Floats, x_scored: pl.Series, truth: Floats) ->
     return f"R² {r2:.5f} on held-out rows" if r2 >= MIN_R2 else None
 
 
-def _groups(x: pl.Series, x_scored: pl.Series) -> tuple[Positions, Positions, int]:
+def _groups(x: pl.Series, x_scored: pl.Series) -> tuple[RowIndices, RowIndices, int]:
     """The category index of each fitted and scored row, 0 for missing, and the number of categories.
 
     All present numbers are one category, since they are predicted from their nearest neighbors.
@@ -415,7 +415,7 @@ def _groups(x: pl.Series, x_scored: pl.Series) -> tuple[Positions, Positions, in
     return groups[: len(x)], groups[len(x) :], int(groups.max()) + 1
 
 
-def _nearest(x: pl.Series, x_scored: pl.Series) -> tuple[npt.NDArray[np.bool_], Positions]:
+def _nearest(x: pl.Series, x_scored: pl.Series) -> tuple[npt.NDArray[np.bool_], RowIndices]:
     """Which scored rows have a number, and for each of them the positions of its NEAREST fitted rows.
 
     The positions are empty for categories, and if there are too few fitted numbers.

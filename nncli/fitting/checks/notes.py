@@ -17,7 +17,7 @@ from nncli.config.schema import Config
 from nncli.data.columns.datetimes import DateDoubt, readings_hint
 from nncli.data.columns.parsing import kind_is, leave_out
 from nncli.data.dialect import AUTO
-from nncli.data.encoders.base import ColumnEncoder
+from nncli.data.encoders.column_encoder import ColumnEncoder
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.number_and_date_forms import PARENTHESES, PERCENT
 from nncli.data.table import Table

@@ -16,10 +16,10 @@ from nncli.base.text import join_quoted, quote
 from nncli.config.schema import Config, ValidationFile
 from nncli.config.yaml.writer import dump_scalar
 from nncli.data.columns.parsing import leave_out
-from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.column_types import ColumnType
 from nncli.data.encoders.numeric import columns_at_once
 from nncli.data.profile import ColumnProfile, Label, profile
-from nncli.fitting.checks.column import Column, SplitTable, count, percentage
+from nncli.fitting.checks.column import SplitColumn, SplitTable, count, percentage
 from nncli.fitting.checks.column_values import (
     IdenticalColumns,
     LeakageSample,
@@ -49,14 +49,14 @@ MAX_FEATURES = 200
 
 
 @dataclass(frozen=True)
-class Part:
+class CheckScope:
     """What is checked of a table: whether only a part of its `rows`, and at most how many features."""
 
     rows: bool = False
     max_features: int = sys.maxsize
 
 
-WHOLE = Part()
+WHOLE = CheckScope()
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,13 @@ def training_warnings(config: Config, split: SplitTable, kind: TargetKind) -> tu
     findings = [*check_targets(config, split, targets, kind), *check_sizes(config, split)]
     sample = split.sample(MAX_TRAINING, MAX_VALIDATION)
     sampled_targets = targets if sample is split else read_targets(config, sample, kind)
-    part = Part(rows=sample is not split, max_features=MAX_FEATURES)
+    part = CheckScope(rows=sample is not split, max_features=MAX_FEATURES)
     findings += check_features(config, sample, sampled_targets, part).findings
     notes = (FindingCode.GROUP_LIKE_COLUMN, FindingCode.POSITIVE_CLASS)
     return ordered(finding for finding in findings if finding.level == "warning" or finding.code in notes)
 
 
-def read_targets(config: Config, split: SplitTable, kind: TargetKind) -> list[Column]:
+def read_targets(config: Config, split: SplitTable, kind: TargetKind) -> list[SplitColumn]:
     """The target columns: classes as text, or numbers; of several labels a column of yes and no for each, and
     of a time to an event a number and a column of yes and no.
 
@@ -102,11 +102,12 @@ def read_targets(config: Config, split: SplitTable, kind: TargetKind) -> list[Co
     joined = kind.joined_cells(lambda: [split.table.columns(names), split.validation_table.columns(names)], names)
     if joined:
         return [
-            Column(name, of_column, training[split.training], validation[split.validation])
+            SplitColumn(name, of_column, training[split.training], validation[split.validation])
             for name, (of_column, (training, validation)) in joined.items()
         ]
     return [
-        Column.read(split, name, of_target.cell_kind or Kind.NUMERIC) for name, of_target in target_kinds(config, kind)
+        SplitColumn.read(split, name, of_target.cell_kind or ColumnType.NUMERIC)
+        for name, of_target in target_kinds(config, kind)
     ]
 
 
@@ -116,7 +117,7 @@ def target_kinds(config: Config, kind: TargetKind) -> list[tuple[str, TargetKind
     return list(zip(config.data.target, kinds or [kind] * len(config.data.target), strict=True))
 
 
-def check_targets(config: Config, split: SplitTable, targets: list[Column], kind: TargetKind) -> list[Finding]:
+def check_targets(config: Config, split: SplitTable, targets: list[SplitColumn], kind: TargetKind) -> list[Finding]:
     """Constant targets, outliers, and rare or imbalanced classes; a single class is an error of the target's fit.
 
     Raises:
@@ -126,22 +127,24 @@ def check_targets(config: Config, split: SplitTable, targets: list[Column], kind
     kinds = {name: of_target.cell_kind for name, of_target in target_kinds(config, kind)}
     for name, of_cells in kinds.items():
         match of_cells:
-            case Kind.CATEGORICAL:
+            case ColumnType.CATEGORICAL:
                 check_rows_of_classes(split.table, name)
-            case Kind.NUMERIC:
+            case ColumnType.NUMERIC:
                 findings.append(check_constant(split.table, name, of_cells))
     findings += [check_outliers(target, split, clipped=False, target=True) for target in targets]
     findings += check_labels(kind.label_columns(targets), split.location)
     for target in targets:
         match kinds.get(target.name):
-            case Kind.CATEGORICAL:
+            case ColumnType.CATEGORICAL:
                 findings += check_classes(config, target, split.location)
-            case Kind.NUMERIC:
+            case ColumnType.NUMERIC:
                 findings.append(amount_like(config, target, split.location))
     return [*filter(None, findings)]
 
 
-def check_features(config: Config, split: SplitTable, targets: list[Column], part: Part = WHOLE) -> FeatureReport:
+def check_features(
+    config: Config, split: SplitTable, targets: list[SplitColumn], part: CheckScope = WHOLE
+) -> FeatureReport:
     """Check the features, one at a time; without `targets` neither duplicates nor leakage are looked for.
 
     Of a `part` of the rows ids are not looked for, and of a part of the columns no duplicates of rows.
@@ -152,7 +155,7 @@ def check_features(config: Config, split: SplitTable, targets: list[Column], par
 class _FeatureChecker:
     """Collects the findings of the features of one table."""
 
-    def __init__(self, config: Config, split: SplitTable, targets: list[Column], part: Part) -> None:
+    def __init__(self, config: Config, split: SplitTable, targets: list[SplitColumn], part: CheckScope) -> None:
         self._config, self._split, self._targets, self._part = config, split, targets, part
         self._sample = LeakageSample.of(split)
         self._findings: list[Finding] = []
@@ -172,7 +175,7 @@ class _FeatureChecker:
                 self._check_feature(of_column, column, only_feature=len(names) == 1)
         if self._targets and len(names) == len(all_names):
             if (exposure := self._config.data.exposure) is not None:
-                duplicate_rows.add(Column.read(split, exposure, Kind.NUMERIC))
+                duplicate_rows.add(SplitColumn.read(split, exposure, ColumnType.NUMERIC))
             self._findings += duplicate_rows.findings(self._targets)
         ignored = [p.name for p in profiles if p.label in (Label.EMPTY, Label.CONSTANT)]
         self._findings += identical_columns.findings(split.location, ignored)
@@ -187,10 +190,10 @@ class _FeatureChecker:
             return None
         if config.data.group is None:
             return np.arange(len(split.training) + len(split.validation))
-        column = Column.read(split, config.data.group, Kind.CATEGORICAL)
+        column = SplitColumn.read(split, config.data.group, ColumnType.CATEGORICAL)
         return np.unique(pl.concat([column.training, column.validation]).fill_null(""), return_inverse=True)[1]
 
-    def _read_all(self, profiles: Sequence[ColumnProfile]) -> Iterator[tuple[ColumnProfile, Column | None]]:
+    def _read_all(self, profiles: Sequence[ColumnProfile]) -> Iterator[tuple[ColumnProfile, SplitColumn | None]]:
         """The columns of profiles but for the empty ones, those of numbers without missing cells many at a time."""
         rows, columns = len(self._split.table), self._config.data.columns
         at_once = columns_at_once(rows)
@@ -198,25 +201,25 @@ class _FeatureChecker:
             part = profiles[start : start + at_once]
             kinds = {summary.name: columns.get(summary.name, summary.kind) for summary in part}
             readable = {summary.name for summary in part if summary.error is None or summary.name in columns}
-            numeric = [name for name, kind in kinds.items() if kind is Kind.NUMERIC and name in readable]
-            dense = Column.read_dense(self._split, numeric) if rows and len(numeric) > 1 else {}
+            numeric = [name for name, kind in kinds.items() if kind is ColumnType.NUMERIC and name in readable]
+            dense = SplitColumn.read_dense(self._split, numeric) if rows and len(numeric) > 1 else {}
             for summary in part:
-                if kinds[summary.name] is not Kind.EMPTY:
+                if kinds[summary.name] is not ColumnType.EMPTY:
                     yield summary, dense.get(summary.name) or self._read(summary)
 
-    def _read(self, profile: ColumnProfile) -> Column | None:
+    def _read(self, profile: ColumnProfile) -> SplitColumn | None:
         """The column of a profile; None, and findings, if it cannot be read."""
         columns = self._config.data.columns
         try:
             if profile.error is not None and profile.name not in columns:
                 raise profile.error
-            return Column.read(self._split, profile.name, columns.get(profile.name, profile.kind))
+            return SplitColumn.read(self._split, profile.name, columns.get(profile.name, profile.kind))
         except DataError as error:
             code = FindingCode.AMBIGUOUS_NUMBERS
             self._findings += [replace(f, code=code) if f.location.row else f for f in of_error(error)]
             return None
 
-    def _check_feature(self, profile: ColumnProfile, column: Column, *, only_feature: bool) -> None:
+    def _check_feature(self, profile: ColumnProfile, column: SplitColumn, *, only_feature: bool) -> None:
         """Check one feature for leakage and ambiguous dates, and for the first of: id-like, group-like, outliers."""
         config, split = self._config, self._split
         if not only_feature:
@@ -353,14 +356,14 @@ class DuplicateRows:
         self._training = np.zeros(len(split.training), np.uint64)
         self._validation = np.zeros(len(split.validation), np.uint64)
 
-    def add(self, column: Column) -> Digests:
+    def add(self, column: SplitColumn) -> Digests:
         """Add a feature and return the digests of its training cells (rows,)."""
         both, n = _digests(pl.concat([column.training, column.validation])), len(column.training)
         self._training = _mixed(self._training, both[:n])
         self._validation = _mixed(self._validation, both[n:])
         return both[:n]
 
-    def findings(self, targets: list[Column]) -> list[Finding]:
+    def findings(self, targets: list[SplitColumn]) -> list[Finding]:
         """The findings, once all features are added."""
         training, validation = self._training, self._validation
         for target in targets:

@@ -15,10 +15,10 @@ from nncli.config.schema import Config
 from nncli.config.yaml.writer import dump_scalar
 from nncli.data.columns.parsing import kind_is, parse_numbers
 from nncli.data.columns.spellings import yes_of
-from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.column_types import ColumnType
 from nncli.data.splitting.folds import Fold, number_of_folds
 from nncli.data.store.column_store import ColumnStore
-from nncli.fitting.checks.column import MAX_NAMES, Column, count, percentage
+from nncli.fitting.checks.column import MAX_NAMES, SplitColumn, count, percentage
 from nncli.fitting.checks.notes import constant_target
 from nncli.nn.losses.proposals import proposed_loss
 from nncli.targets.metrics.classification import has_rare_class
@@ -43,7 +43,7 @@ def folds_of(config: Config) -> int:
     return config.validation.folds if isinstance(config.validation, Fold) else 0
 
 
-def check_classes(config: Config, target: Column, location: Location) -> list[Finding]:
+def check_classes(config: Config, target: SplitColumn, location: Location) -> list[Finding]:
     """Rare and imbalanced classes, and which of two is the positive one."""
     counts = _counts(target.training)
     if len(counts) < 2:
@@ -94,7 +94,7 @@ def check_rows_of_classes(table: ColumnStore, name: str) -> None:
     )
 
 
-def check_labels(labels: Sequence[Column], location: Location) -> list[Finding]:
+def check_labels(labels: Sequence[SplitColumn], location: Location) -> list[Finding]:
     """Warnings of labels, given as columns of yes and no, that all training rows have or none, and of rare ones."""
     rows = {label.name: _counts(label.training.drop_nulls()) for label in labels}
     constant = [name for name, counts in rows.items() if len(counts) < 2]
@@ -112,7 +112,7 @@ def check_labels(labels: Sequence[Column], location: Location) -> list[Finding]:
     return findings
 
 
-def _rare_classes(config: Config, target: Column, counts: dict[str, int], location: Location) -> list[Finding]:
+def _rare_classes(config: Config, target: SplitColumn, counts: dict[str, int], location: Location) -> list[Finding]:
     """Classes with few training rows, and classes with fewer rows than there are folds."""
     findings, folds = [], folds_of(config)
     totals = _counts(pl.concat([target.training, target.validation]))
@@ -180,7 +180,7 @@ def _counted(classes: dict[str, int]) -> str:
     return f"{count(len(classes), 'class has', 'classes have')} few training rows: {', '.join([*shown, *more])}"
 
 
-def amount_like(config: Config, target: Column, location: Location) -> Finding | None:
+def amount_like(config: Config, target: SplitColumn, location: Location) -> Finding | None:
     """A note on the loss of a numeric target that looks like counts or amounts, unless a loss is configured."""
     if config.loss is not None or config.output_activation is not None or not target.numeric:
         return None
@@ -196,7 +196,7 @@ def amount_like(config: Config, target: Column, location: Location) -> Finding |
     return note(FindingCode.AMOUNT_LIKE_TARGET, message, column=target.name, hint=hint)
 
 
-def check_constant(table: ColumnStore, name: str, kind: Kind | None) -> Finding | None:
+def check_constant(table: ColumnStore, name: str, kind: ColumnType | None) -> Finding | None:
     """A target, a column of this kind, with the same value in all rows.
 
     Raises:
@@ -206,6 +206,6 @@ def check_constant(table: ColumnStore, name: str, kind: Kind | None) -> Finding 
     if len(values) != 1 or len(table) == 1:
         return None
     finding = constant_target(name, str(values[0]), Location(source=table.header.source))
-    if kind is Kind.CATEGORICAL:
+    if kind is ColumnType.CATEGORICAL:
         raise DataError(finding.message, location=finding.location, hint=finding.hint)
     return finding

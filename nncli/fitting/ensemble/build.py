@@ -53,9 +53,9 @@ from nncli.run_directory.manifest import (
     snapshot_file,
 )
 from nncli.run_directory.run import Run
-from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS, Calibration, smoothed_log_loss
 from nncli.targets.metrics.classification import log_loss
 from nncli.targets.metrics.registry import higher_is_better
+from nncli.targets.metrics.temperature_scaling import CALIBRATED_LOG_LOSS, TemperatureFit, smoothed_log_loss
 from nncli.targets.target import Target
 
 
@@ -92,7 +92,7 @@ class BuiltEnsemble:
     validation_scores: ScoreCard | None = None
     held_out: HeldOutRows | None = None
     member_scores: tuple[ScoreCard, ...] = ()
-    calibration: Calibration | None = None
+    calibration: TemperatureFit | None = None
     out_of_fold: bool = True
     choice: EpochChoice | None = None
     optimistic: bool = False
@@ -292,7 +292,7 @@ class EpochChoice:
         chosen_by_members = first.epoch == 0 and first.recorded is None and self.monitor != "loss"
         return chosen_by_members or len(np.unique(self.parts)) < 2
 
-    def result(self) -> tuple[tuple[int, ...], float, Predictions, Calibration | None]:
+    def result(self) -> tuple[tuple[int, ...], float, Predictions, TemperatureFit | None]:
         """The candidates, the temperature, the predictions for scoring, and the calibration.
 
         The temperature is 1 unless the temperatures that fit the other parts lower the log loss.
@@ -307,7 +307,7 @@ class EpochChoice:
         _, at_temperature, _ = scaling.as_classes(rows.y, calibrated.values, rows.weights)
         if log_loss(y, at_temperature, weights) >= log_loss(y, P, weights):
             temperature, calibrated, at_temperature = 1.0, uncalibrated, P
-        calibration = Calibration.of(temperature, y, P, at_temperature, weights)
+        calibration = TemperatureFit.of(temperature, y, P, at_temperature, weights)
         return chosen, temperature, calibrated, calibration
 
     def choose(
@@ -391,7 +391,7 @@ def training_scores(data: EnsembleData, ensemble: Ensemble, positions: npt.NDArr
     return data.scored_rows(rows, rows, predict_table(ensemble, used, data.target)).card()
 
 
-def _averaged(calibration: Calibration, averaging: Averaging | None) -> Calibration:
+def _averaged(calibration: TemperatureFit, averaging: Averaging | None) -> TemperatureFit:
     """The log losses with the expected gain of averaging, as in the scores."""
     if averaging is None:
         return calibration

@@ -41,7 +41,7 @@ from nncli.run_directory.filenames import CROSS_VALIDATION, target_folders
 from nncli.run_directory.loader import read_file
 from nncli.run_directory.manifest import CONFIG, HELD_OUT
 from nncli.run_directory.run import Run
-from nncli.targets.base import Scores
+from nncli.targets.target_base import Scores
 
 Folds: TypeAlias = tuple[MemberPredictions, ...]
 """The rows of each fold, by their positions in the table, and the predictions of the model that left them out."""

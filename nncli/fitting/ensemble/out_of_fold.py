@@ -48,9 +48,9 @@ from nncli.run_directory.config import read_config
 from nncli.run_directory.manifest import CONFIG, member_folder
 from nncli.run_directory.monitoring.reference import Reference, categories_of, columns_of, fit_columns, reference_of
 from nncli.run_directory.training_rows import TrainingRows
-from nncli.targets.base import Truth
-from nncli.targets.metrics.calibration import fit_mean_temperature, fit_temperature, smoothed_log_loss
+from nncli.targets.metrics.temperature_scaling import fit_mean_temperature, fit_temperature, smoothed_log_loss
 from nncli.targets.target import Target
+from nncli.targets.target_base import Truth
 
 
 @dataclass(frozen=True)

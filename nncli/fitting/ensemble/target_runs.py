@@ -22,7 +22,7 @@ from nncli.run_directory.config import read_config
 from nncli.run_directory.history_and_metrics import read_history
 from nncli.run_directory.manifest import Manifest, member_folder
 from nncli.run_directory.run import Run
-from nncli.targets.base import rows_with_target
+from nncli.targets.target_base import rows_with_target
 
 
 @dataclass(frozen=True)

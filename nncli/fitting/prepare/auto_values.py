@@ -10,7 +10,7 @@ from nncli.nn.losses import Loss
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optim.optimizers import Optimizer
 from nncli.nn.optim.schedules import CoslogRate, Schedule, ScheduleBase
-from nncli.targets.metrics.calibration import MANY_CLASSES
+from nncli.targets.metrics.temperature_scaling import MANY_CLASSES
 from nncli.targets.target import kind_of
 
 BATCHES = ((2_000, 64), (6_000, 128), (20_000, 256), (80_000, 512))

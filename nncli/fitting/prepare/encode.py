@@ -29,8 +29,8 @@ from nncli.nn.batches.dataset import Dataset, DiskStorage
 from nncli.nn.batches.memmap import MatrixFile
 from nncli.nn.network import Network
 from nncli.run_directory.training_rows import TrainingRows
-from nncli.targets.base import Truth, rows_with_target
 from nncli.targets.target import Target
+from nncli.targets.target_base import Truth, rows_with_target
 
 
 @dataclass(frozen=True)

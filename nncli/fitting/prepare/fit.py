@@ -24,8 +24,8 @@ from nncli.data.columns.parsing import MAX_INTEGER_CLASSES, read_numbers, unit_o
 from nncli.data.columns.raw_column import RawColumn, date_formats_of
 from nncli.data.columns.spellings import is_word
 from nncli.data.encoders.categorical import CategoricalColumn
+from nncli.data.encoders.column_types import Column, ColumnType, infer_kind
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.kinds import Column, Kind, infer_kind
 from nncli.data.encoders.numeric import (
     ContextColumn,
     ExposureColumn,
@@ -41,12 +41,21 @@ from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.fitting.prepare.auto_values import max_features_of
 from nncli.nn.arrays import Floats
-from nncli.nn.losses import MSE, CrossEntropy, Loss, LossBase, Ordinal, SeveralLosses, TargetLoss, TargetScaling
+from nncli.nn.losses import (
+    CrossEntropyLoss,
+    Loss,
+    LossBase,
+    MSELoss,
+    MultiTargetLoss,
+    OrdinalLoss,
+    TargetLoss,
+    TargetScaling,
+)
 from nncli.nn.losses.proposals import default_amount_loss
 from nncli.nn.losses.regression import AMOUNT_LOSSES
-from nncli.targets.base import FitOptions, TargetBase, Truth, rows_with_target
 from nncli.targets.kind import check_weighted
 from nncli.targets.target import Target, kind_of
+from nncli.targets.target_base import FitOptions, TargetBase, Truth, rows_with_target
 
 MAX_LABELS = 8
 """Classes that a message lists."""
@@ -95,7 +104,7 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...]]
     if len(kind.split_names(names)) > 1:
         return infer_losses(config, table)
     if config.data.order is not None and config.loss is None:
-        config = config.model_copy(update={"loss": Ordinal()})
+        config = config.model_copy(update={"loss": OrdinalLoss()})
     weights = _row_weights(config, table)
     loss, finding = (config.loss, None) if config.loss is not None else _usual_loss(config, table)
     _check_loss(config, table, loss)
@@ -114,9 +123,9 @@ def _usual_loss(config: Config, table: Table) -> tuple[Loss, Finding | None]:
     is_open = name not in config.data.columns
     kind = config.data.columns.get(name) or infer_kind(table, name)
     if kind.needs_text:
-        return CrossEntropy(), _date_target(table, name) if is_open and kind is Kind.DATE else None
+        return CrossEntropyLoss(), _date_target(table, name) if is_open and kind is ColumnType.DATE else None
     if config.output_activation is not None or config.data.offset is not None or not is_open:
-        return MSE(), None
+        return MSELoss(), None
     unit = unit_of(table, name)
     if config.data.exposure is not None:
         loss = default_amount_loss(read_numbers(table, name, unit))
@@ -124,10 +133,10 @@ def _usual_loss(config: Config, table: Table) -> tuple[Loss, Finding | None]:
     if unit is None or is_word(unit):
         y = read_numbers(table, name, unit)
         if are_class_ids(y):
-            return CrossEntropy(), _class_note((name,), y.min(), y.max())
+            return CrossEntropyLoss(), _class_note((name,), y.min(), y.max())
         if may_be_classes(y):
             finding = _number_note(name, y.min(), y.max())
-    return MSE(), finding
+    return MSELoss(), finding
 
 
 def _class_note(names: Sequence[str], low: float, high: float, *, several: bool = False) -> Finding:
@@ -186,7 +195,7 @@ def infer_losses(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...
         loss = config.loss_of_target(name)
         if loss is None and config.data.order is not None:
             classes = table.column(name).drop_nulls().cast(pl.String).unique().to_list()
-            loss = Ordinal() if {*classes} <= {*config.data.order} else None
+            loss = OrdinalLoss() if {*classes} <= {*config.data.order} else None
         of_target = config.of_target(name, loss)
         rows = rows_with_target(table, (name,))
         if not len(rows):
@@ -225,7 +234,7 @@ def infer_losses(config: Config, table: Table) -> tuple[Loss, tuple[Finding, ...
         )
     if config.teacher is not None:
         raise config_error("teacher", "a student learns one target, and there are several", "Name one target.")
-    return SeveralLosses(losses=dict(losses)), tuple(findings)
+    return MultiTargetLoss(losses=dict(losses)), tuple(findings)
 
 
 def with_losses(config: Config, loss: Loss) -> Config:
@@ -308,7 +317,7 @@ class FittedFeatures:
     Most cells of those with `date_doubts` look like dates, and they are categories.
     """
 
-    kinds: tuple[tuple[str, Kind], ...]
+    kinds: tuple[tuple[str, ColumnType], ...]
     encoder: Encoder
     ignored: tuple[str, ...]
     date_doubts: tuple[tuple[str, DateDoubt], ...] = ()
@@ -335,8 +344,10 @@ def fit_features(config: Config, training: ColumnStore, table: ColumnStore) -> F
         ]
     finally:
         pool.shutdown(cancel_futures=True)
-    empty = tuple(column.name for column in fitted if column.kind is Kind.EMPTY and column.name not in data.columns)
-    kinds = tuple((column.name, column.kind) for column in fitted if column.kind is not Kind.EMPTY)
+    empty = tuple(
+        column.name for column in fitted if column.kind is ColumnType.EMPTY and column.name not in data.columns
+    )
+    kinds = tuple((column.name, column.kind) for column in fitted if column.kind is not ColumnType.EMPTY)
     if not kinds:
         raise DataError(
             "there is no feature column",
@@ -356,7 +367,7 @@ class _FittedColumn:
     """The kind of a column and its encoder; None if it is empty."""
 
     name: str
-    kind: Kind
+    kind: ColumnType
     encoder: Column | None
     date_doubt: DateDoubt | None = None
 
@@ -368,34 +379,38 @@ def _fit_columns(
     encoding, columns = config.encoding, config.data.columns
     numbers: dict[str, NumericColumn] = {}
     if len(training):
-        dense = training.dense([name for name in names if columns.get(name) in (None, Kind.NUMERIC)])
+        dense = training.dense([name for name in names if columns.get(name) in (None, ColumnType.NUMERIC)])
         fitted = fit_dense(training.row_ids, dense, encoding.numeric, encoding.clip)
         numbers = {column.name: column for column in fitted}
 
     def fit(name: str) -> _FittedColumn:
         if name in numbers:
-            return _FittedColumn(name, Kind.NUMERIC, _configured(config, numbers[name]))
+            return _FittedColumn(name, ColumnType.NUMERIC, _configured(config, numbers[name]))
         table, every = training.columns([name]), whole.columns([name]).with_cache()
         kind = columns.get(name) or _inferred_kind(table, every, name)
         table = _read_as(every, table, name, kind)
-        column = None if kind is Kind.EMPTY else kind.encoder.fit(table, name, encoding)
+        column = None if kind is ColumnType.EMPTY else kind.encoder.fit(table, name, encoding)
         doubt = None
-        if name not in columns and kind in (Kind.CATEGORICAL, Kind.TEXT) and table.column(name).dtype == pl.String:
+        if (
+            name not in columns
+            and kind in (ColumnType.CATEGORICAL, ColumnType.TEXT)
+            and table.column(name).dtype == pl.String
+        ):
             doubt = date_doubt(every.column(name), every.dialect.date_format)
         return _FittedColumn(name, kind, column and _configured(config, column), doubt)
 
     return [fit(name) for name in names]
 
 
-def _inferred_kind(training: Table, whole: Table, name: str) -> Kind:
+def _inferred_kind(training: Table, whole: Table, name: str) -> ColumnType:
     """The kind of a column by the whole table, as `head` and `init` see it; EMPTY if no training row has a value.
 
     Words that are frequent enough for categories in the table may be a little too rare in the rows of a member.
     """
-    return Kind.EMPTY if RawColumn(training, name).is_empty else infer_kind(whole, name)
+    return ColumnType.EMPTY if RawColumn(training, name).is_empty else infer_kind(whole, name)
 
 
-def _read_as(whole: Table, training: Table, name: str, kind: Kind) -> Table:
+def _read_as(whole: Table, training: Table, name: str, kind: ColumnType) -> Table:
     """The training rows of a column of text, which is read with the unit, or the date formats, of the whole table.
 
     The one cell that tells day and month apart may be a validation row, or in the rows of another member.

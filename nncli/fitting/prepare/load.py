@@ -22,8 +22,8 @@ from nncli.data.sources.table_source import TableSource
 from nncli.data.store.column_store import ColumnStore, write_store
 from nncli.data.table import Table
 from nncli.nn.arrays import RowIndices
-from nncli.targets.base import TargetBase
 from nncli.targets.target import kind_of
+from nncli.targets.target_base import TargetBase
 
 COLUMNAR_ROWS = 1 << 17
 """Rows of a table of typed columns that are read at a time."""

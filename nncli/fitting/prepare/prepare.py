@@ -19,11 +19,10 @@ from nncli.base.scratch import Scratch
 from nncli.base.text import join_quoted
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.encoders.categorical import CategoricalColumn
+from nncli.data.encoders.column_types import ColumnType
 from nncli.data.encoders.date import DateColumn
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.kinds import Kind
 from nncli.data.store.column_store import ColumnStore
-from nncli.fitting.checks.kinds import kinds_not_supported
 from nncli.fitting.checks.notes import (
     check_similar_categories,
     check_uninformative,
@@ -39,6 +38,7 @@ from nncli.fitting.checks.notes import (
     unused_date_format,
 )
 from nncli.fitting.checks.rows import groups_in_time, random_split, time_feature, training_warnings
+from nncli.fitting.checks.unsupported_kinds import kinds_not_supported
 from nncli.fitting.prepare.auto_values import (
     batch_rows,
     clip_norm_of,
@@ -247,7 +247,7 @@ class _Fitted:
     """What is fitted on the training rows, and the network for it; `config` has its layers and embedding resolved."""
 
     config: Config
-    kinds: tuple[tuple[str, Kind], ...]
+    kinds: tuple[tuple[str, ColumnType], ...]
     encoder: Encoder
     target: Target
     loss: Loss

@@ -12,7 +12,7 @@ from nncli.base.errors import Advice, Location, SetKey, UsageError, config_error
 from nncli.base.scratch import Scratch
 from nncli.base.spec import Calibration
 from nncli.config.schema import Config, ValidationFile
-from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.column_types import ColumnType
 from nncli.data.splitting.folds import Bootstrap, Fold
 from nncli.data.splitting.holdout import Split, holdout_split, read_groups, read_times
 from nncli.data.splitting.strata import Strata
@@ -23,8 +23,8 @@ from nncli.fitting.prepare.encode import PreparedRows
 from nncli.fitting.prepare.load import load_labeled_rows
 from nncli.models.model import ModelSpec, decode
 from nncli.nn.training.arguments import ValidationSet
-from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS, MANY_CLASSES
 from nncli.targets.metrics.registry import BoundMetric, higher_is_better
+from nncli.targets.metrics.temperature_scaling import CALIBRATED_LOG_LOSS, MANY_CLASSES
 from nncli.targets.target import Target, TargetKind
 from nncli.targets.training import HOLD_OUT
 
@@ -157,7 +157,7 @@ def load_validation_file(
         return None
     dialect, data = table.header.dialect, config.data
     read = {*(data.features or table.types.keys() - data.excluded), *data.target}.difference(data.row_columns)
-    columns = {name: Kind.NUMERIC for name, dtype in table.types.items() if dtype.is_float() and name in read}
+    columns = {name: ColumnType.NUMERIC for name, dtype in table.types.items() if dtype.is_float() and name in read}
     columns |= data.columns
     config = config.model_copy(update={"data": data.model_copy(update={"columns": columns})})
     return load_labeled_rows(config, file, scratch, dialect, all_columns=all_columns)

@@ -31,8 +31,8 @@ from nncli.nn.arrays import Backend
 from nncli.run_directory.config import read_config
 from nncli.run_directory.manifest import (
     CONFIG,
+    DataFile,
     DataRecord,
-    FileRecord,
     Lengthening,
     Machine,
     Manifest,
@@ -180,7 +180,7 @@ def record_table(source: TableSource, rows: int) -> DataRecord:
         DataError: the table cannot be read.
     """
     checksum = open_reader(source.source).checksum()
-    files = tuple(FileRecord(path=file.name, sha256=file.sha256) for file in checksum.files)
+    files = tuple(DataFile(path=file.name, sha256=file.sha256) for file in checksum.files)
     return DataRecord(**dict(source.source), sha256=checksum.sha256, rows=rows, files=files)
 
 

@@ -18,9 +18,9 @@ from nncli.base.findings import Finding, FindingCode, warnings_json
 from nncli.base.logs import log_duration, log_info
 from nncli.config.schema import Checkpoint
 from nncli.data.sample_weights import Weights
-from nncli.fitting.checks.diagnosis import LIVE, before_divergence, training_problems
 from nncli.fitting.checks.evidence import Evidence
 from nncli.fitting.checks.scores import check_scores, of_targets
+from nncli.fitting.checks.training_rules import LIVE, before_divergence, training_problems
 from nncli.fitting.prepare.encode import PreparedRows
 from nncli.fitting.prepare.prepare import PreparedTraining
 from nncli.fitting.train.events import Event, Finished, HealthWarning, ScoredTraining, Started
@@ -47,9 +47,9 @@ from nncli.run_directory.checkpoints import save_checkpoint
 from nncli.run_directory.manifest import MEMBERS, SCORED, Manifest, Status
 from nncli.run_directory.monitoring.reference import reference_of
 from nncli.run_directory.run import Run
-from nncli.targets.base import Truth
-from nncli.targets.metrics.calibration import Calibration, fit_temperature
 from nncli.targets.metrics.classification import log_loss
+from nncli.targets.metrics.temperature_scaling import TemperatureFit, fit_temperature
+from nncli.targets.target_base import Truth
 
 START, MAX_SHRUNK_ROWS = 0, 500
 """The epoch of the weights at the start of a training, and the most training rows of which these are kept.
@@ -196,7 +196,7 @@ class TrainingSession:
         self._save_scores(scores, None if cross_fitted is None else cross_fitted.calibration)
         return scores
 
-    def _save_scores(self, scores: TrainingScores, calibration: Calibration | None = None) -> None:
+    def _save_scores(self, scores: TrainingScores, calibration: TemperatureFit | None = None) -> None:
         """Write metrics.json."""
         warnings = scores.warnings if self._end_status() == "done" else ()
         metrics = {
@@ -499,7 +499,7 @@ class CrossFittedPredictions:
 
     predictions: Predictions
     temperature: float
-    calibration: Calibration | None
+    calibration: TemperatureFit | None
     optimistic: bool
 
 
@@ -524,7 +524,7 @@ def cross_fit_predictions(
     _, at_temperature, _ = scaling.as_classes(rows.y, calibrated.values, rows.weights)
     if log_loss(y, at_temperature, weights) >= log_loss(y, P, weights):
         temperature, calibrated, at_temperature = 1.0, uncalibrated, P
-    calibration = Calibration.of(temperature, y, P, at_temperature, weights)
+    calibration = TemperatureFit.of(temperature, y, P, at_temperature, weights)
     return CrossFittedPredictions(calibrated, temperature, calibration, optimistic or len(rows) == 1)
 
 

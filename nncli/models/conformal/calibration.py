@@ -14,16 +14,17 @@ import numpy.typing as npt
 from nncli.models.conformal.groups import OutOfFoldGroups, Partition
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.predictions import Predictions
+from nncli.nn.arrays import Floats
 from nncli.nn.losses import Loss
-from nncli.targets.base import Truth
 from nncli.targets.conformal import ConformalMethod, Lowered, Region
 from nncli.targets.metrics.conformal import min_rows, rank
-from nncli.targets.metrics.sorted_scores import Floats, Integers, SortedScores
-from nncli.targets.output_columns import Bounds
+from nncli.targets.metrics.sorted_scores import Integers, SortedScores
+from nncli.targets.output_columns import IntervalNodes
+from nncli.targets.target_base import Truth
 
 
 @dataclass(frozen=True)
-class Calibration:
+class ConformalCalibration:
     """The scores of the calibration rows, sorted for each part and target, for regions of a level.
 
     The `method` is fitted by these rows. The parts are those of rows, or, if `by_class`, those of classes.
@@ -46,7 +47,7 @@ class Calibration:
         loss: Loss,
         *,
         by_class: bool = False,
-    ) -> Calibration:
+    ) -> ConformalCalibration:
         """Calibrate by the scored predictions of calibration rows.
 
         The members' final predictions are not used: the rows took part in choosing their epoch, so their errors are too
@@ -68,7 +69,7 @@ class Calibration:
         parts = self.partition.part[None, :] if self.by_class else self.partition.parts(codes)[:, None]
         return self.method.region(self.level, of_groups, self.scores, parts)
 
-    def lower(self, of_groups: Lowered) -> Bounds | None:
+    def lower(self, of_groups: Lowered) -> IntervalNodes | None:
         """The operations of `predict` for a partition of one part; None where programs have no such regions."""
         return self.method.lower(self.level, of_groups, self.scores[0])
 

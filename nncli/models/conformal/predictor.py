@@ -29,9 +29,9 @@ from nncli.base.errors import Advice, SetKey, UsageError
 from nncli.base.text import format_percent, join_quoted, quote
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.table import Table
-from nncli.models.conformal.calibration import Calibration
+from nncli.models.conformal.calibration import ConformalCalibration
 from nncli.models.conformal.groups import UNKNOWN, Method, OutOfFoldGroups, Partition, RowGroups, calibration_sample
-from nncli.models.conformal.options import Part, UncertaintyOptions
+from nncli.models.conformal.uncertainty_options import Taxonomy, UncertaintyOptions
 from nncli.models.conformal.uneven import uneven_rows
 from nncli.models.ensemble import AnyModel, average_members, predict_members
 from nncli.models.held_out_rows import HeldOutRows
@@ -56,7 +56,7 @@ class ConformalPredictor:
     model: AnyModel
     options: UncertaintyOptions
     groups: OutOfFoldGroups
-    calibrations: tuple[Calibration, ...]
+    calibrations: tuple[ConformalCalibration, ...]
     row_groups: RowGroups | None = None
     uneven: str | None = None
 
@@ -88,11 +88,11 @@ class ConformalPredictor:
                 return Partition.of(rows.y, target.n_outputs, min_rows(level))
             return Partition.whole(len(rows))
 
-        method, calibrations = model.spec.head.uncertainty, tuple[Calibration, ...]()
+        method, calibrations = model.spec.head.uncertainty, tuple[ConformalCalibration, ...]()
         if method is not None:
             method, by_class = method.scored_by(options.conformity_score), options.part == "class"
             calibrations = tuple(
-                Calibration.of(level, method, partition(level), rows, groups, loss, by_class=by_class)
+                ConformalCalibration.of(level, method, partition(level), rows, groups, loss, by_class=by_class)
                 for level in options.levels
             )
         labeled, groups_of = (rows.predictions, rows.y), (rows.categories, rows.groups)
@@ -230,7 +230,7 @@ class Guarantee:
     method: Method
     rows: int
     folds: int
-    part: Part | None
+    part: Taxonomy | None
     coverage: float | None
     reason: str | None = None
     advice: str | None = None
@@ -266,7 +266,7 @@ def guarantee(
     level: float,
     rows: int,
     folds: int,
-    part: Part | None = None,
+    part: Taxonomy | None = None,
 ) -> Guarantee:
     """The guarantee for a run with this configuration; None: it cannot be read."""
     reason, advice = _reason(config, kind, method)

@@ -18,11 +18,12 @@ from nncli.base.errors import Action, Advice, SetKey, UseOption
 from nncli.base.text import format_percent, quote
 from nncli.models.held_out_rows import MIN_CATEGORY_ROWS, RowCategories
 from nncli.models.predictions import Predictions
-from nncli.targets.base import Truth
+from nncli.nn.arrays import Floats
 from nncli.targets.conformal import ConformalMethod
 from nncli.targets.metrics.conformal import rank
 from nncli.targets.metrics.coverage import Groups, thirds
-from nncli.targets.metrics.sorted_scores import Floats, Integers
+from nncli.targets.metrics.sorted_scores import Integers
+from nncli.targets.target_base import Truth
 
 MIN_DIFFERENCE, SIGNIFICANCE = 0.05, 0.05
 THIRDS = ("lowest", "middle", "highest")

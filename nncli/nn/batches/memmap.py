@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from nncli.base.scratch import Scratch
-
-Array = npt.NDArray[Any]
+from nncli.nn.arrays import AnyArray
 
 
 @dataclass
@@ -26,27 +24,27 @@ class MatrixFile:
         self._file: IO[bytes] = self.scratch.file()
 
     @classmethod
-    def like(cls, rows: Array, scratch: Scratch) -> MatrixFile:
+    def like(cls, rows: AnyArray, scratch: Scratch) -> MatrixFile:
         """An empty file for rows of the same width and type."""
         return cls(scratch, rows.shape[1], rows.dtype)
 
-    def append(self, rows: Array) -> None:
+    def append(self, rows: AnyArray) -> None:
         """Append rows (n, width). Raises NncliError when the disk is full."""
         self._write(np.ascontiguousarray(rows))
 
-    def write(self, at: int, rows: Array) -> None:
+    def write(self, at: int, rows: AnyArray) -> None:
         """Write contiguous rows (n, width) from row `at` on. Raises NncliError when the disk is full."""
         with self.scratch.translate_os_errors():
             self._file.seek(at * self.width * self.dtype.itemsize)
         self._write(rows)
 
-    def _write(self, rows: Array) -> None:
+    def _write(self, rows: AnyArray) -> None:
         content = rows.reshape(-1).view(np.uint8).data
         with self.scratch.translate_os_errors():
             while content:
                 content = content[self._file.write(content) :]
 
-    def read(self, at: int, out: Array) -> None:
+    def read(self, at: int, out: AnyArray) -> None:
         """Fill `out` (n, width), contiguous, with the rows from row `at` on."""
         content = out.reshape(-1).view(np.uint8).data
         with self.scratch.translate_os_errors():
@@ -70,7 +68,7 @@ class MatrixFile:
 class MemmapMatrix:
     """A memory-mapped array."""
 
-    values: Array
+    values: AnyArray
     pages: mmap.mmap | None = None
 
     def drop_pages(self) -> None:

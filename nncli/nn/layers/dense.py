@@ -12,8 +12,8 @@ from nncli.base.spec import PositiveInt, StrictBool
 from nncli.nn.activations import ElementwiseActivation, Identity
 from nncli.nn.arrays import Array, BoundLayer, Signs, scalar
 from nncli.nn.initializers import DataDependent, Initializer, InitializerBase, Normal, Zeros, init_dense_from_data
-from nncli.nn.layers.base import LayerBase, TrainingContext, Units, watch_input
-from nncli.nn.parameters import Bounds, ParamGroup, ParamSpec, ParamViews
+from nncli.nn.layers.layer import LayerBase, TrainingContext, Units, watch_input
+from nncli.nn.parameters import ParameterBounds, ParamGroup, ParamSpec, ParamViews
 from nncli.nn.program.values import Value
 
 Parametrization: TypeAlias = Literal["standard", "ntk"]
@@ -115,7 +115,7 @@ class Dense(LayerBase):
             init_dense_from_data(p["weight"], p.get("bias"), X, self.factor(X.shape[1]), rng)
         return super().init_from_data(p, X, rng)
 
-    def bound(self, bounds: Bounds, units: Units, out: Units | None) -> Units:
+    def bound(self, bounds: ParameterBounds, units: Units, out: Units | None) -> Units:
         """A weight from a unit of sign s to one of sign t has the sign s t, and is 0 if t is 0 and s is not.
 
         It is also 0 to a unit with a set that the other is not in: more columns would act together there.

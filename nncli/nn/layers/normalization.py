@@ -10,7 +10,7 @@ from pydantic import Field
 from nncli.base.spec import PositiveSetting
 from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.initializers import Constant, Zeros
-from nncli.nn.layers.base import LayerBase, TrainingContext
+from nncli.nn.layers.layer import LayerBase, TrainingContext
 from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
 from nncli.nn.program.values import Value, sqrt
 

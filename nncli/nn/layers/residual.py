@@ -12,11 +12,11 @@ from nncli.base.spec import PositiveInt, Shorthand, expand_name
 from nncli.nn.activations import ElementwiseActivation
 from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.initializers import Constant
-from nncli.nn.layers.base import LayerBase, TrainingContext, Units
 from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.layer import LayerBase, TrainingContext, Units
 from nncli.nn.layers.normalization import Normalization
 from nncli.nn.layers.sequential import ActivationLayer, Dropout, Sequential
-from nncli.nn.parameters import Bounds, ParamGroup, ParamSpec, ParamViews
+from nncli.nn.parameters import ParameterBounds, ParamGroup, ParamSpec, ParamViews
 from nncli.nn.program.values import Value
 
 
@@ -57,7 +57,7 @@ class Residual(LayerBase):
     def parameters(self, in_features: int) -> tuple[ParamSpec, ...]:
         return tuple(Sequential.of(self.layers).parameters(in_features))
 
-    def bound(self, bounds: Bounds, units: Units, out: Units | None) -> Units:
+    def bound(self, bounds: ParameterBounds, units: Units, out: Units | None) -> Units:
         Sequential.of(self.layers).bound(bounds, units, units)
         return units
 
@@ -114,7 +114,7 @@ class Scale(LayerBase):
     def parameters(self, in_features: int) -> tuple[ParamSpec, ...]:
         return (ParamSpec("scale", (in_features,), ParamGroup.SCALE, ONE),)
 
-    def bound(self, bounds: Bounds, units: Units, out: Units | None) -> Units:
+    def bound(self, bounds: ParameterBounds, units: Units, out: Units | None) -> Units:
         bounds.low["scale"][units.signs != 0] = 0.0
         return units
 

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from nncli.base.spec import Fraction
 from nncli.nn.activations import ElementwiseActivation
 from nncli.nn.arrays import Array, BoundLayer, scalar
-from nncli.nn.layers.base import Annealing, LayerBase, TrainingContext, Units, annealing_factor, watch_output
 from nncli.nn.layers.dense import Dense, check_monotone
-from nncli.nn.parameters import Bounds, ParamSpec, ParamViews, by_prefix
+from nncli.nn.layers.layer import Annealing, LayerBase, TrainingContext, Units, annealing_factor, watch_output
+from nncli.nn.parameters import ParameterBounds, ParamSpec, ParamViews, by_prefix
 from nncli.nn.program.values import Value
 
 
@@ -57,7 +57,7 @@ class Sequential:
         for name, layer, d in self.infer_widths(in_features):
             yield from (spec.with_prefix(name) for spec in layer.parameters(d))
 
-    def bound(self, bounds: Bounds, units: Units, out: Units) -> None:
+    def bound(self, bounds: ParameterBounds, units: Units, out: Units) -> None:
         """Narrow the bounds of all layers so that the units of the last one are `out`.
 
         Raises:
@@ -130,7 +130,7 @@ class ActivationLayer(LayerBase):
     def formulas(self) -> Mapping[str, str]:
         return {"Y": f"Y = f(X), {self.activation.formula()}", "dX": "dX = dY ⊙ f'(X)"}
 
-    def bound(self, bounds: Bounds, units: Units, out: Units | None) -> Units:
+    def bound(self, bounds: ParameterBounds, units: Units, out: Units | None) -> Units:
         if units.signs.any():
             check_monotone(self.activation)
         return units
@@ -161,7 +161,7 @@ class Dropout(LayerBase):
         """Those of docs/mathematics.md, with the mask M."""
         return {"Y": "Y = X ⊙ M", "dX": "dX = dY ⊙ M"}
 
-    def bound(self, bounds: Bounds, units: Units, out: Units | None) -> Units:
+    def bound(self, bounds: ParameterBounds, units: Units, out: Units | None) -> Units:
         return units
 
     def bind(

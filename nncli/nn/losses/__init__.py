@@ -9,68 +9,75 @@ from pydantic import Field
 
 from nncli.base import plugins
 from nncli.base.spec import Shorthand, expand_name
-from nncli.nn.losses.amounts import Gamma, LogNormal, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
-from nncli.nn.losses.base import MEDIAN, MIN_PROBABILITY, BoundLoss, LossBase
-from nncli.nn.losses.classification import ClassificationLoss, ClassLoss, CrossEntropy, Hinge, Ordinal
-from nncli.nn.losses.distributions import DistributionLoss, LocationScaleLoss, Normal, StudentT
-from nncli.nn.losses.labels import BinaryCrossEntropy
-from nncli.nn.losses.mixture import Mixture
+from nncli.nn.losses.amounts import (
+    GammaLoss,
+    LogNormalLoss,
+    NegativeBinomialLoss,
+    PoissonLoss,
+    TweedieLoss,
+    ZeroInflatedPoissonLoss,
+)
+from nncli.nn.losses.classification import ClassificationLoss, ClassLoss, CrossEntropyLoss, HingeLoss, OrdinalLoss
+from nncli.nn.losses.distributions import DistributionLoss, LocationScaleLoss, NormalLoss, StudentTLoss
+from nncli.nn.losses.labels import BinaryCrossEntropyLoss
+from nncli.nn.losses.loss import MEDIAN, MIN_PROBABILITY, BoundLoss, LossBase
+from nncli.nn.losses.mixture import MixtureLoss
+from nncli.nn.losses.multitarget import MultiTargetLoss, TargetLoss, fit_losses
 from nncli.nn.losses.regression import (
     AMOUNT_LOSSES,
-    MAE,
-    MSE,
-    Huber,
-    Quantile,
-    Quantiles,
+    HuberLoss,
+    MAELoss,
+    MSELoss,
+    QuantileLoss,
+    QuantilesLoss,
     RegressionLoss,
 )
 from nncli.nn.losses.scaling import TargetScaling
-from nncli.nn.losses.several import SeveralLosses, TargetLoss, fit_losses
-from nncli.nn.losses.survival import Cox, Survival
+from nncli.nn.losses.survival import CoxLoss, SurvivalLoss
 
 __all__ = [
     "AMOUNT_LOSSES",
-    "MAE",
     "MEDIAN",
     "MIN_PROBABILITY",
-    "MSE",
-    "BinaryCrossEntropy",
+    "BinaryCrossEntropyLoss",
     "BoundLoss",
     "ClassificationLoss",
-    "Cox",
-    "CrossEntropy",
+    "CoxLoss",
+    "CrossEntropyLoss",
     "DistributionLoss",
-    "Gamma",
-    "Hinge",
-    "Huber",
+    "GammaLoss",
+    "HingeLoss",
+    "HuberLoss",
     "LocationScaleLoss",
-    "LogNormal",
+    "LogNormalLoss",
     "Loss",
     "LossBase",
-    "Mixture",
-    "NegativeBinomial",
-    "Normal",
-    "Ordinal",
-    "Poisson",
-    "Quantile",
-    "Quantiles",
-    "SeveralLosses",
-    "StudentT",
-    "Survival",
+    "MAELoss",
+    "MSELoss",
+    "MixtureLoss",
+    "MultiTargetLoss",
+    "NegativeBinomialLoss",
+    "NormalLoss",
+    "OrdinalLoss",
+    "PoissonLoss",
+    "QuantileLoss",
+    "QuantilesLoss",
+    "StudentTLoss",
+    "SurvivalLoss",
     "TargetLoss",
     "TargetScaling",
-    "Tweedie",
-    "ZeroInflatedPoisson",
+    "TweedieLoss",
+    "ZeroInflatedPoissonLoss",
     "fit_losses",
     "target_keys",
 ]
 
 
-_TYPED = (*get_args(RegressionLoss), *get_args(ClassLoss), BinaryCrossEntropy)
+_TYPED = (*get_args(RegressionLoss), *get_args(ClassLoss), BinaryCrossEntropyLoss)
 _TYPES = frozenset(("auto", *(loss.model_fields["type"].default for loss in _TYPED)))
 SETTINGS = frozenset(name for loss in _TYPED for name in loss.model_fields)
 """The keys of losses; no target in a mapping has such a name beside one that is named type."""
-_BuiltIn: TypeAlias = RegressionLoss | ClassLoss | BinaryCrossEntropy | Survival | Cox | SeveralLosses
+_BuiltIn: TypeAlias = RegressionLoss | ClassLoss | BinaryCrossEntropyLoss | SurvivalLoss | CoxLoss | MultiTargetLoss
 _OF_COLUMNS: Mapping[object, type[LossBase]] = {
     loss.model_fields["type"].default: loss for loss in get_args(_BuiltIn) if loss.target_keys
 }

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from nncli.nn.arrays import FIXED, RISING, Array, Floats, Mask, Sign
-from nncli.nn.losses.base import (
+from nncli.nn.losses.loss import (
     MIN_PROBABILITY,
     BoundLoss,
     LossBase,
@@ -34,7 +34,7 @@ USUAL_POWER, MIN_POWER, MAX_POWER = 1.5, 1.1, 1.9
 MIN_MEAN = 1e-3
 """The least mean that a training starts from."""
 SMALLEST_VARIANCE, MAX_START = 1e-9, 0.9
-"""The least variance of logarithms, and the end of t in `LogNormal`, that a training starts from: beyond it is flat."""
+"""The least variance of logarithms, and the end of t in `LogNormalLoss`, that a training starts from."""
 MIN_DISPERSION, MAX_DISPERSION = 0.01, 100.0
 """The bounds of the dispersion of a negative binomial distribution that a training starts from."""
 EM_STEPS, MIN_SHARE = 50, 0.01
@@ -93,7 +93,7 @@ class AmountLoss(LossBase):
         return dZ
 
 
-class Poisson(AmountLoss):
+class PoissonLoss(AmountLoss):
     """Counts y ~ Poisson(eᶻ): eᶻ - y z, the negative log-likelihood without log y!. The link is exp."""
 
     type: Literal["poisson"] = "poisson"
@@ -148,7 +148,7 @@ class PositiveAmountLoss(AmountLoss):
         return np.asarray((y / m + np.log(m)).mean(axis=1))
 
 
-class Gamma(PositiveAmountLoss):
+class GammaLoss(PositiveAmountLoss):
     """Amounts above 0 whose spread grows with the mean eᶻ: y e⁻ᶻ + z, half the gamma deviance but for a constant.
 
     The derivative is 1 - y e⁻ᶻ. The link is exp.
@@ -172,7 +172,7 @@ class Gamma(PositiveAmountLoss):
         return bind_elementwise(Z, w, batch, loss, grad)
 
 
-class Tweedie(AmountLoss):
+class TweedieLoss(AmountLoss):
     """Amounts of which some are 0: e⁽²⁻ᵖ⁾ᶻ / (2 - p) - y e⁽¹⁻ᵖ⁾ᶻ / (1 - p), for a `power` p between 1 and 2.
 
     That is half the Tweedie deviance but for a constant. The variance is proportional to the mean to the power p, from
@@ -252,7 +252,7 @@ class TwoParameterLoss(AmountLoss):
         return bind_pairs(Z, y, w, batch, self.terms)
 
 
-class LogNormal(PositiveAmountLoss, TwoParameterLoss):
+class LogNormalLoss(PositiveAmountLoss, TwoParameterLoss):
     """Amounts above 0 whose logarithm is normal: log σ + (log y - z)² / (2 σ²), log σ = 2 t - 1, t = tanh((s + 1) / 2).
 
     s is a second output, so that log σ is between -3 and 1. The prediction is the mean of y itself, e to the power
@@ -311,10 +311,10 @@ class CountLoss(TwoParameterLoss):
         return np.asarray((y >= 0.0) & (y == np.floor(y)))
 
     def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
-        return Poisson().per_row(predictions, y)
+        return PoissonLoss().per_row(predictions, y)
 
 
-class NegativeBinomial(CountLoss):
+class NegativeBinomialLoss(CountLoss):
     """Counts of mean m = eᶻ and variance m + a m², for a second output s with the dispersion a = eˢ.
 
     With r = 1 / a the negative log-likelihood, without log y!, is
@@ -342,7 +342,7 @@ class NegativeBinomial(CountLoss):
         return value, r * (m - y) / (r + m), np.where(np.abs(s) < 10.0, -r * dr, 0.0)
 
 
-class ZeroInflatedPoisson(CountLoss):
+class ZeroInflatedPoissonLoss(CountLoss):
     """Counts that are 0 with probability q = σ(s), else Poisson of mean m = eᶻ, for a second output s.
 
     The prediction is (1 - q) m. The negative log-likelihood, without log y!, is -log(q + (1 - q) e⁻ᵐ) for y = 0 and

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from nncli.base.spec import Fraction, Task
 from nncli.nn.activations import Sigmoid, Softmax, Softplus
 from nncli.nn.arrays import RISING, Array, Floats, Sign, scalar
-from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, Kernel, LossBase, bind_elementwise, column_sums
+from nncli.nn.losses.loss import MIN_PROBABILITY, BoundLoss, Kernel, LossBase, bind_elementwise, column_sums
 from nncli.nn.losses.scaling import NoScaling, Scaling
 from nncli.nn.program.values import Value, exp, join
 
@@ -35,10 +35,10 @@ class ClassificationLoss(LossBase):
         return np.asarray(P[:, 1] if P.shape[1] == 2 else P.argmax(1).astype(np.float64))
 
     def of_student(self) -> LossBase:
-        return CrossEntropy()
+        return CrossEntropyLoss()
 
     def of_distributions(self, distributions: Array) -> LossBase:
-        return SoftCrossEntropy.of(distributions)
+        return SoftCrossEntropyLoss.of(distributions)
 
     def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Floats:
         """The outputs of the shares of the classes, each with one row more."""
@@ -92,7 +92,7 @@ class ClassificationLoss(LossBase):
         return dS[:, 1:] if Z.shape[1] == 1 else dS
 
 
-class CrossEntropy(ClassificationLoss):
+class CrossEntropyLoss(ClassificationLoss):
     """-Σ_k t_k log p_k with p = softmax(z), or, for two classes, p = sigmoid(z).
 
     With `label_smoothing` s, t is (1 - s) · one-hot + s / K (Szegedy et al., 2016). The derivative is p - t.
@@ -180,7 +180,7 @@ class CrossEntropy(ClassificationLoss):
         return BoundLoss(forward, backward)
 
 
-class Hinge(ClassificationLoss):
+class HingeLoss(ClassificationLoss):
     """max(0, 1 - t z) with t = +1 for the class and -1 for the others, averaged over the outputs.
 
     Its margins are not probabilities; the softmax of the margins is used as such.
@@ -208,7 +208,7 @@ class Hinge(ClassificationLoss):
         return bind_elementwise(Z, w, batch, loss, grad)
 
 
-class Ordinal(ClassificationLoss):
+class OrdinalLoss(ClassificationLoss):
     """Ordered classes: -log P(y), P(y > k | y ≥ k) = σ(zₖ), so P(y > k) = σ(z₀) … σ(zₖ) falls in k whatever z is.
 
     -log P(y) = Σ_{k<y} -log σ(zₖ) - log(1 - σ(z_y)): output k is learned from the rows with y ≥ k alone, whether they
@@ -235,7 +235,7 @@ class Ordinal(ClassificationLoss):
         return self
 
     def of_distributions(self, distributions: Array) -> LossBase:
-        return SoftOrdinal.of(distributions)
+        return SoftOrdinalLoss.of(distributions)
 
     def targets(self, classes: int, dtype: npt.DTypeLike) -> Array:
         """T (classes, classes): the probabilities of the ranks for each target, one-hot here."""
@@ -295,7 +295,7 @@ class Ordinal(ClassificationLoss):
         return np.asarray((1.0 - S) * later - S * A[:, :-1])
 
 
-class SoftCrossEntropy(CrossEntropy):
+class SoftCrossEntropyLoss(CrossEntropyLoss):
     """-Σ_k t_k log p_k for rows with target distributions t. Hinton, Vinyals and Dean, 2015.
 
     The table of targets has a row for each class, one-hot, and then one for each distribution. So the target of a row
@@ -309,7 +309,7 @@ class SoftCrossEntropy(CrossEntropy):
         """The loss for distributions (rows, classes)."""
         loss, classes = cls(), distributions.shape[1]
         soft = distributions[:, 1:] if classes == 2 else distributions  # two classes share an output
-        loss._table = np.concatenate([CrossEntropy().targets(loss.outputs(classes), soft.dtype), soft])
+        loss._table = np.concatenate([CrossEntropyLoss().targets(loss.outputs(classes), soft.dtype), soft])
         return loss
 
     def targets(self, k: int, dtype: np.dtype[Any]) -> Array:
@@ -321,8 +321,8 @@ class SoftCrossEntropy(CrossEntropy):
         return self.outputs_of_shares(1.0 + (np.append(rows - n, n) if len(n) == 1 else n))
 
 
-class SoftOrdinal(Ordinal):
-    """The expected loss of ordered classes for rows with target distributions; see `SoftCrossEntropy`."""
+class SoftOrdinalLoss(OrdinalLoss):
+    """The expected loss of ordered classes for rows with target distributions; see `SoftCrossEntropyLoss`."""
 
     _table: Array
 
@@ -340,5 +340,5 @@ class SoftOrdinal(Ordinal):
         return self.outputs_of_shares(1.0 + column_sums(self._table[y], w))
 
 
-ClassLoss: TypeAlias = CrossEntropy | Hinge | Ordinal
+ClassLoss: TypeAlias = CrossEntropyLoss | HingeLoss | OrdinalLoss
 """The registry of losses of classes."""

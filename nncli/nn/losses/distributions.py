@@ -20,7 +20,7 @@ from pydantic import Field
 
 from nncli.base.median import weighted_quantiles
 from nncli.nn.arrays import FIXED, RISING, Array, Floats, Sign
-from nncli.nn.losses.base import MEDIAN, BoundLoss, Levels, LossBase, bind_pairs
+from nncli.nn.losses.loss import MEDIAN, BoundLoss, Levels, LossBase, bind_pairs
 from nncli.nn.losses.scaling import DistributionScaling, Scaling
 from nncli.nn.program.values import Value, exp, tanh
 
@@ -222,12 +222,12 @@ def _grouped(y: Floats, w: Floats | None) -> tuple[Floats, Floats]:
     return np.add.reduceat((p * y)[order], starts) / shares, shares
 
 
-Numbers = TypeVar("Numbers", Floats, Value)
+FloatsOrValue = TypeVar("FloatsOrValue", Floats, Value)
 
 
 def scale_of(
-    z: Numbers, tanh: Callable[[Numbers], Numbers], exp: Callable[[Numbers], Numbers]
-) -> tuple[Numbers, Numbers]:
+    z: FloatsOrValue, tanh: Callable[[FloatsOrValue], FloatsOrValue], exp: Callable[[FloatsOrValue], FloatsOrValue]
+) -> tuple[FloatsOrValue, FloatsOrValue]:
     """t and the scale s of the outputs z; see `LocationScaleLoss`."""
     t = tanh(z * 0.5 + 1.0)
     return t, exp(t * 4.0 - 3.0)
@@ -243,7 +243,7 @@ def output_of_scale(s: Floats) -> Floats:
     return np.asarray(2.0 * (np.arctanh(t.clip(-MAX_START, MAX_START)) - 1.0))
 
 
-class Normal(LocationScaleLoss):
+class NormalLoss(LocationScaleLoss):
     """A normal distribution. r(u) = 2 φ(u) - 1 / √π for its density φ."""
 
     type: Literal["normal"] = "normal"
@@ -265,7 +265,7 @@ class Normal(LocationScaleLoss):
         return np.asarray(sqrt(2.0 / pi) * np.exp(-u * u / 2.0) - 1.0 / sqrt(pi))
 
 
-class StudentT(LocationScaleLoss):
+class StudentTLoss(LocationScaleLoss):
     """Student's t distribution, for targets of which some are far away, with ν = `degrees_of_freedom`.
 
     r(u) = 2 f(u) (ν + u²) / (ν - 1) - 2 √ν B(1/2, ν - 1/2) / ((ν - 1) B(1/2, ν/2)²) for its density f; Jordan, Krüger

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from nncli.base.spec import Fraction, Task
 from nncli.nn.activations import Sigmoid, Softplus
 from nncli.nn.arrays import Array, Floats, scalar
-from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, column_sums
+from nncli.nn.losses.loss import MIN_PROBABILITY, BoundLoss, LossBase, column_sums
 from nncli.nn.losses.scaling import NoScaling, Scaling
 from nncli.nn.program.values import Value, exp
 
@@ -18,7 +18,7 @@ MIN_SHARE = 1e-4
 """The least share of rows with a label, and without it, that a training starts from."""
 
 
-class BinaryCrossEntropy(LossBase):
+class BinaryCrossEntropyLoss(LossBase):
     """-t log p - (1 - t) log (1 - p) with p = sigmoid(z) for each of several labels, the mean of those that a row has.
 
     With `label_smoothing` s, t is (1 - s) · y + s / 2. A missing label has no loss and no gradient, so a row counts as

@@ -18,16 +18,16 @@ import numpy.typing as npt
 from pydantic import Field
 
 from nncli.nn.arrays import FIXED, RISING, Array, Floats, Sign
-from nncli.nn.losses.base import MEDIAN, BoundLoss, Levels, bind_elementwise
 from nncli.nn.losses.distributions import (
     SMALLEST,
     DistributionLoss,
-    Numbers,
+    FloatsOrValue,
     erf,
     normal_quantile,
     output_of_scale,
     scale_of,
 )
+from nncli.nn.losses.loss import MEDIAN, BoundLoss, Levels, bind_elementwise
 from nncli.nn.program.inputs import NumberInput
 from nncli.nn.program.program import OutputColumn, Program, build, run
 from nncli.nn.program.values import Builder, Value, absolute, exp, floor, join, maximum, minimum, select, tanh
@@ -43,7 +43,7 @@ BLOCK_ROWS = 128
 """Rows whose quantiles are computed together."""
 
 
-class Mixture(DistributionLoss):
+class MixtureLoss(DistributionLoss):
     """A mixture of normal distributions, for targets with several modes or a skew. The prediction is the median.
 
     With `components` of weight wᵢ, location mᵢ and scale sᵢ, the CRPS is Σᵢ wᵢ A(y - mᵢ, sᵢ) - ½ Σᵢⱼ wᵢ wⱼ
@@ -191,7 +191,9 @@ class Mixture(DistributionLoss):
         by_level = [quantiles.columns(range(place, quantiles.width, n)) for place in range(n)]
         return self._standard_deviation(by_level, value_sqrt)
 
-    def _standard_deviation(self, quantiles: Sequence[Numbers], sqrt: Callable[[Numbers], Numbers]) -> Numbers:
+    def _standard_deviation(
+        self, quantiles: Sequence[FloatsOrValue], sqrt: Callable[[FloatsOrValue], FloatsOrValue]
+    ) -> FloatsOrValue:
         """That of the distribution with quantiles (rows, targets) of each level."""
         first, last = self.levels[0], 1.0 - self.levels[-1]
         mean, shares = quantiles[0] * first + quantiles[-1] * last, [b - a for a, b in pairwise(self.levels)]
@@ -211,7 +213,7 @@ class Mixture(DistributionLoss):
 
 
 @lru_cache(maxsize=32)
-def _quantile_program(loss: Mixture, targets: int) -> Program:
+def _quantile_program(loss: MixtureLoss, targets: int) -> Program:
     """The operations of the quantiles of some targets."""
     builder = Builder()
     z = [builder.input(NumberInput(f"z{j}")) for j in range(loss.outputs(targets))]

@@ -7,9 +7,9 @@ from typing import TypeAlias
 import numpy as np
 
 from nncli.nn.arrays import Floats
-from nncli.nn.losses.amounts import Gamma, NegativeBinomial, Poisson, Tweedie
+from nncli.nn.losses.amounts import GammaLoss, NegativeBinomialLoss, PoissonLoss, TweedieLoss
 
-Proposal: TypeAlias = Gamma | NegativeBinomial | Poisson | Tweedie
+Proposal: TypeAlias = GammaLoss | NegativeBinomialLoss | PoissonLoss | TweedieLoss
 
 MIN_AMOUNTS = 50
 """Rows from which the distribution of a target says that it may be a count or an amount."""
@@ -21,8 +21,8 @@ LARGEST_MEAN_COUNT = 30.0
 def default_amount_loss(y: Floats) -> Proposal:
     """The loss of counts or amounts y (rows,), by whether they are whole, or some are 0."""
     if (y == np.floor(y)).all():
-        return Poisson()
-    return Gamma() if (y > 0.0).all() else Tweedie()
+        return PoissonLoss()
+    return GammaLoss() if (y > 0.0).all() else TweedieLoss()
 
 
 def proposed_loss(y: Floats) -> tuple[Proposal, str] | None:
@@ -36,10 +36,10 @@ def proposed_loss(y: Floats) -> tuple[Proposal, str] | None:
     if not (((y - mean) / spread) ** 3).mean() > 1.0:
         return None
     if (y == np.floor(y)).all() and y.min() <= 1.0 and mean <= LARGEST_MEAN_COUNT:
-        loss: Proposal = NegativeBinomial() if spread**2 > 1.5 * mean else Poisson()
+        loss: Proposal = NegativeBinomialLoss() if spread**2 > 1.5 * mean else PoissonLoss()
         return loss, f"counts of mean {mean:.3g} and variance {spread**2:.3g}"
     if zeros >= MANY_ZEROS:
-        return Tweedie(), f"amounts of which {zeros:.0%} are 0"
+        return TweedieLoss(), f"amounts of which {zeros:.0%} are 0"
     if zeros == 0.0 and y.max() > 10.0 * np.median(y):
-        return Gamma(), f"amounts above 0, of which the largest is {y.max() / np.median(y):,.0f} times the median"
+        return GammaLoss(), f"amounts above 0, of which the largest is {y.max() / np.median(y):,.0f} times the median"
     return None

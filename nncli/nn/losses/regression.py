@@ -10,24 +10,31 @@ import numpy.typing as npt
 from nncli.base.median import weighted_quantiles
 from nncli.base.spec import PositiveSetting
 from nncli.nn.arrays import Array, Floats
-from nncli.nn.losses.amounts import Gamma, LogNormal, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
-from nncli.nn.losses.base import (
+from nncli.nn.losses.amounts import (
+    GammaLoss,
+    LogNormalLoss,
+    NegativeBinomialLoss,
+    PoissonLoss,
+    TweedieLoss,
+    ZeroInflatedPoissonLoss,
+)
+from nncli.nn.losses.distributions import NormalLoss, StudentTLoss
+from nncli.nn.losses.loss import (
     MEDIAN,
     BoundLoss,
     Kernel,
-    Level,
     Levels,
     LossBase,
+    QuantileLevel,
     bind_residual,
     column_means,
 )
-from nncli.nn.losses.distributions import Normal, StudentT
-from nncli.nn.losses.mixture import Mixture
+from nncli.nn.losses.mixture import MixtureLoss
 from nncli.nn.losses.proposals import proposed_loss
 from nncli.nn.program.values import Value
 
 
-class MSE(LossBase):
+class MSELoss(LossBase):
     """Mean squared error, (z - y)². The best constant prediction is the mean."""
 
     type: Literal["mse"] = "mse"
@@ -64,7 +71,7 @@ class MSE(LossBase):
         return np.asarray((D * D).mean(axis=1))
 
 
-class MAE(LossBase):
+class MAELoss(LossBase):
     """Mean absolute error, |z - y|. The best constant prediction is the median."""
 
     type: Literal["mae"] = "mae"
@@ -94,7 +101,7 @@ START_STEPS = 20
 """Steps to the constant that a training with the Huber loss starts from."""
 
 
-class Huber(LossBase):
+class HuberLoss(LossBase):
     """d²/2 within `delta`, delta (|d| - delta/2) beyond: squared near 0, linear far away. Huber, 1964.
 
     With c = d clipped to ±delta both are c (d - c/2), and the derivative is c. `delta` is in standard deviations of
@@ -150,7 +157,7 @@ def _bind_pinball(Z: Array, y: Array, w: Array | None, batch: int | None, q: flo
     return bind_residual(Z, y, w, batch, loss, grad)
 
 
-class Quantile(LossBase):
+class QuantileLoss(LossBase):
     """The pinball loss: q (y - z) if z < y, else (1 - q) (z - y). The best constant prediction is the q-quantile.
 
     Koenker and Bassett, 1978. With d = z - y it is d ([d > 0] - q).
@@ -159,7 +166,7 @@ class Quantile(LossBase):
     type: Literal["quantile"] = "quantile"
     per_row_name: ClassVar[str] = "pinball_loss"
     is_comparison_measure: ClassVar[bool] = True
-    q: Level = 0.5
+    q: QuantileLevel = 0.5
 
     def initial_outputs(self, y: Array, w: Floats | None = None, offset: Array | None = None) -> Array:
         return self.best_constant(y.astype(np.float64), w)
@@ -182,7 +189,7 @@ class Quantile(LossBase):
         return np.asarray((D * ((D > 0.0) - self.q)).mean(axis=1))
 
 
-class Quantiles(LossBase):
+class QuantilesLoss(LossBase):
     """Several quantiles of each target: the pinball loss, averaged over the `levels`. The prediction is the median.
 
     The output of target j and level l is z_jl, with the derivative [z_jl > y_j] - q_l. The network may order the
@@ -257,8 +264,12 @@ class Quantiles(LossBase):
         return self.levels.index(MEDIAN)
 
 
-Amount: TypeAlias = Poisson | Gamma | LogNormal | Tweedie | NegativeBinomial | ZeroInflatedPoisson
-RegressionLoss: TypeAlias = MSE | MAE | Huber | Quantile | Quantiles | Normal | StudentT | Mixture | Amount
+Amount: TypeAlias = (
+    PoissonLoss | GammaLoss | LogNormalLoss | TweedieLoss | NegativeBinomialLoss | ZeroInflatedPoissonLoss
+)
+RegressionLoss: TypeAlias = (
+    MSELoss | MAELoss | HuberLoss | QuantileLoss | QuantilesLoss | NormalLoss | StudentTLoss | MixtureLoss | Amount
+)
 """The registry of losses of numbers."""
 
 AMOUNT_LOSSES = tuple(

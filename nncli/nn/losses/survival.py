@@ -18,7 +18,7 @@ from nncli.base.errors import Advice, SetKey
 from nncli.base.spec import StrictStr, Task
 from nncli.nn.activations import Sigmoid, Softplus
 from nncli.nn.arrays import FALLING, FIXED, Array, Floats, Sign
-from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise, column_sums
+from nncli.nn.losses.loss import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise, column_sums
 from nncli.nn.losses.scaling import NoScaling, Scaling
 from nncli.nn.program.values import Value, exp, join
 
@@ -98,7 +98,7 @@ class EventLoss(LossBase):
         return survival_losses(predictions, y)
 
 
-class Survival(EventLoss):
+class SurvivalLoss(EventLoss):
     """Time to an event in bins, hazard hₖ = σ(xₖ): -Σₖ (rₖ log(1 - hₖ) + eₖ log hₖ), eₖ = 1 in the bin of the event.
 
     rₖ is the share of bin k in which the row is at risk, before that bin 1: a row that is censored within a bin, or
@@ -169,7 +169,7 @@ class Survival(EventLoss):
         return _log_odds(dX)
 
 
-class Cox(EventLoss):
+class CoxLoss(EventLoss):
     """Proportional hazards in bins of time: the cumulative hazard of a row in bin k is Hₖ = exp(0.1 z + bₖ).
 
     The first output is z, the risk of the row, and the others are the baseline b, which is the same for all rows. With
@@ -256,7 +256,7 @@ class Cox(EventLoss):
 
 
 def _hazards(Z: Array) -> Floats:
-    """The cumulative hazard (B, bins) in each bin, from the outputs of `Cox`."""
+    """The cumulative hazard (B, bins) in each bin, from the outputs of `CoxLoss`."""
     z = Z.astype(np.float64)
     return np.asarray(np.exp(np.minimum(z[:, :1] * RISK_FACTOR + z[:, 1:], MAX_LOG)))
 

@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from nncli.base.spec import Fraction, NameShorthand, NonNegativeSetting, PositiveSetting, Spec, StrictBool
 from nncli.nn.arrays import Array, scalar, zeros_aligned
-from nncli.nn.layers.base import Annealing, annealing_factor
+from nncli.nn.layers.layer import Annealing, annealing_factor
 from nncli.nn.parameters import DECAYED, ParamGroup
 
 BLOCK = 65_536

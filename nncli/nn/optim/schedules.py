@@ -24,7 +24,7 @@ from nncli.base.spec import (
     Spec,
     expand_name,
 )
-from nncli.nn.layers.base import annealing_factor
+from nncli.nn.layers.layer import annealing_factor
 
 DecayFactor = Annotated[float, Field(strict=True, gt=0, lt=1)]
 Divisor = Annotated[float, Field(strict=True, ge=1, le=LARGEST, allow_inf_nan=False)]

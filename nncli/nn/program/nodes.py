@@ -59,7 +59,7 @@ class Operation:
 
 
 @dataclass(frozen=True)
-class Input(Operation):
+class InputNode(Operation):
     """The values of the input `position`: see inputs.py."""
 
     places: ClassVar = ()
@@ -67,7 +67,7 @@ class Input(Operation):
 
 
 @dataclass(frozen=True, eq=False)
-class Constant(Operation):
+class ConstantNode(Operation):
     """Numbers that are known beforehand, in float32 where that is exact, else in float64."""
 
     places: ClassVar = ()
@@ -77,7 +77,7 @@ class Constant(Operation):
         return self.values
 
     @classmethod
-    def of(cls, values: npt.ArrayLike) -> Constant:
+    def of(cls, values: npt.ArrayLike) -> ConstantNode:
         """The constant of an array."""
         exact = np.array(values, np.float64, ndmin=1)
         with np.errstate(over="ignore"):
@@ -90,7 +90,7 @@ class Constant(Operation):
         return self.values.dtype.str, self.values.shape, self.values.tobytes()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Constant) and self._key == other._key
+        return isinstance(other, ConstantNode) and self._key == other._key
 
     def __hash__(self) -> int:
         return hash(self._key)
@@ -145,7 +145,7 @@ class Join(Operation):
 
 
 @dataclass(frozen=True)
-class Columns(Operation):
+class Gather(Operation):
     """The columns of x at `positions`, which may repeat; at -1 a column of zeros."""
 
     x: int
@@ -286,13 +286,13 @@ def renumbered(node: Node, new: Mapping[int, int]) -> Node:
 
 
 Node: TypeAlias = (
-    Input
-    | Constant
+    InputNode
+    | ConstantNode
     | Unary
     | Binary
     | Select
     | Join
-    | Columns
+    | Gather
     | MatMul
     | GroupedMatMul
     | LookUp

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.nn.program.inputs import NumberInput, ProgramInput
-from nncli.nn.program.nodes import Constant, Floats, Input, Node, operands, renumbered
+from nncli.nn.program.nodes import ConstantNode, Floats, InputNode, Node, operands, renumbered
 from nncli.nn.program.values import Builder
 
 Precision: TypeAlias = Literal["float32", "float64"]
@@ -70,14 +70,14 @@ class Program:
         return (*self.missing_values, *column.missing_words)
 
     @property
-    def constants(self) -> tuple[tuple[int, Constant], ...]:
+    def constants(self) -> tuple[tuple[int, ConstantNode], ...]:
         """The constants with their positions."""
-        return tuple((i, node) for i, node in enumerate(self.nodes) if isinstance(node, Constant))
+        return tuple((i, node) for i, node in enumerate(self.nodes) if isinstance(node, ConstantNode))
 
     def constant(self, position: int) -> npt.NDArray[np.floating[Any]]:
         """The numbers of the constant at a position."""
         node = self.nodes[position]
-        assert isinstance(node, Constant)
+        assert isinstance(node, ConstantNode)
         return node.values
 
     @cached_property
@@ -106,7 +106,7 @@ def run(program: Program, inputs: Sequence[Floats]) -> dict[int, Floats]:
     values: dict[int, Floats] = {}
     with np.errstate(all="ignore"):
         for i, (node, last) in enumerate(zip(program.nodes, program.last_operands, strict=True)):
-            value = inputs[node.position] if isinstance(node, Input) else node.value(values)
+            value = inputs[node.position] if isinstance(node, InputNode) else node.value(values)
             values[i] = value.astype(np.float64, copy=False)
             for operand in last:
                 del values[operand]

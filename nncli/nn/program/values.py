@@ -42,11 +42,11 @@ class Builder:
         if position is None:
             position = self._input_positions[column] = len(self.inputs)
             self.inputs.append(column)
-        return self.add(ops.Input(position), column.width)
+        return self.add(ops.InputNode(position), column.width)
 
     def constant(self, values: npt.ArrayLike) -> Value:
         """Numbers that are known beforehand; the last axis is the columns."""
-        node = ops.Constant.of(values)
+        node = ops.ConstantNode.of(values)
         return self.add(node, node.values.shape[-1])
 
     def operand(self, x: Operand) -> Value:
@@ -110,7 +110,7 @@ class Value:
         places = tuple(int(i) for i in positions)
         if places == tuple(range(self.width)):
             return self
-        return self.builder.add(ops.Columns(self.position, places), len(places))
+        return self.builder.add(ops.Gather(self.position, places), len(places))
 
     def grouped_matmul(self, W: npt.ArrayLike) -> Value:
         """X_g W_g for each group of adjacent columns, for weights (groups, inputs, outputs)."""

@@ -63,7 +63,7 @@ class TrainingArguments:
         return i + 1 if self.rows is None else int(self.rows[i])
 
 
-class RowScore(Protocol):
+class OutputScore(Protocol):
     """A metric of raw outputs Z, of all validation rows or of those at the positions `rows`."""
 
     def __call__(self, Z: Array, rows: npt.NDArray[np.int64] | None = None) -> float: ...
@@ -79,4 +79,4 @@ class ValidationSet:
     dataset: Dataset
     metric: str
     higher_is_better: bool
-    score: RowScore
+    score: OutputScore

@@ -35,7 +35,7 @@ SLOWER = Advice("lower learning_rate, or use ", CLIP, " or ", SetKey("on_diverge
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class DivergenceCause:
     """The name of the first layer that is not finite (`layers.0`, `output`), and a likely `cause` with its hint."""
 
     layer: str
@@ -64,14 +64,14 @@ def diagnose(
     rate: float,
     *,
     gradient: bool = False,
-) -> Diagnosis:
+) -> DivergenceCause:
     """Find out why the loss, or the gradient, of `rows` is not finite; `rate` is the learning rate of the step.
 
     For a loss it names the first layer with a parameter that is not finite or, if all are, with such an output; for a
     gradient the first layer, from the output backwards, whose gradient is not finite.
     """
     layer = _last_gradient(parameters) if gradient else _first_output(arguments, parameters, dataset, rows)
-    return Diagnosis(layer, _cause(arguments, dataset, rate))
+    return DivergenceCause(layer, _cause(arguments, dataset, rate))
 
 
 def _layer_of(parameter: str) -> str:

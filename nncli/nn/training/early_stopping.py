@@ -21,22 +21,22 @@ from nncli.nn.arrays import Array
 
 
 @dataclass(frozen=True)
-class EarlyStopping:
+class BestEpoch:
     """The best monitored value (lower is better), its epoch (0: none yet), and the epochs since then."""
 
     best: float = inf
     best_epoch: int = 0
     epochs_without_improvement: int = 0
 
-    def observe(self, epoch: int, value: float, *, min_delta: float = 0.0, last_on_tie: bool = False) -> EarlyStopping:
+    def observe(self, epoch: int, value: float, *, min_delta: float = 0.0, last_on_tie: bool = False) -> BestEpoch:
         """The state after epoch `epoch` (from 1). NaN is never better.
 
         With `last_on_tie` an epoch that equals the best one replaces it, but does not count as an improvement.
         """
         if value < self.best - min_delta:
-            return EarlyStopping(value, epoch, 0)
+            return BestEpoch(value, epoch, 0)
         if last_on_tie and value == self.best and self.best_epoch:
-            return EarlyStopping(value, epoch, self.epochs_without_improvement + 1)
+            return BestEpoch(value, epoch, self.epochs_without_improvement + 1)
         return replace(self, epochs_without_improvement=self.epochs_without_improvement + 1)
 
     def should_stop(self, patience: int | None) -> bool:
@@ -54,13 +54,13 @@ class CrossFit:
     """The kept outputs `Z` (rows, outputs) of all validation rows, and the choice of the epoch for each part."""
 
     Z: Array
-    choices: list[EarlyStopping] = field(default_factory=list)
+    choices: list[BestEpoch] = field(default_factory=list)
 
     @classmethod
     def of(cls, Z: Array) -> CrossFit | None:
         """The state before the first epoch; None for a single row, which has no others."""
         parts = number_of_parts(len(Z))
-        return cls(np.zeros_like(Z), [EarlyStopping()] * parts) if parts > 1 else None
+        return cls(np.zeros_like(Z), [BestEpoch()] * parts) if parts > 1 else None
 
     @property
     def epochs(self) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from nncli.base.errors import NncliError
 from nncli.nn.batches.batches import Batches
-from nncli.nn.layers.base import TrainingContext
+from nncli.nn.layers.layer import TrainingContext
 from nncli.nn.optim.optimizers import Step
 from nncli.nn.optim.schedules import TrainingLength
 from nncli.nn.parameters import Parameters

@@ -16,8 +16,8 @@ import numpy as np
 from nncli.nn.activations import ActivationBase
 from nncli.nn.arrays import Array, zeros_aligned
 from nncli.nn.batches.dataset import Dataset
-from nncli.nn.layers.base import TrainingContext
 from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.layer import TrainingContext
 from nncli.nn.optim.schedules import TrainingLength
 from nncli.nn.parameters import ParamGroup
 from nncli.nn.training.arguments import TrainingArguments

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from nncli.base.threads import available_cpus
 from nncli.nn.batches.batches import Batches
 from nncli.nn.batches.dataset import Dataset
+from nncli.nn.inference.predictor import InferenceSession, block_rows_for
 from nncli.nn.optim.schedules import TrainingLength
-from nncli.nn.predictor import Predictor, block_rows_for
 from nncli.nn.training.arguments import TrainingArguments, ValidationSet
 from nncli.nn.training.early_stopping import CrossFit
 from nncli.nn.training.epoch import DivergedError, LoopSignal, bind_epoch, learning_rate_at
@@ -61,7 +61,9 @@ class _Evaluator:
     def __init__(self, arguments: TrainingArguments, state: TrainState, validation_set: ValidationSet) -> None:
         self._validation_set = validation_set
         network, rows = arguments.network, len(validation_set.dataset)
-        self._predictor = Predictor(network, state.parameters, network.precision, block_rows=block_rows_for(rows))
+        self._predictor = InferenceSession(
+            network, state.parameters, network.precision, block_rows=block_rows_for(rows)
+        )
         self._Z = np.empty((rows, network.n_outputs), network.precision)
         self._loss = arguments.loss.bind(self._Z, validation_set.dataset.y, validation_set.dataset.weights)
 

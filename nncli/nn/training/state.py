@@ -15,7 +15,7 @@ from nncli.nn.network import Network
 from nncli.nn.optim.optimizers import OptimizerBase
 from nncli.nn.optim.schedules import PlateauState
 from nncli.nn.parameters import Parameters
-from nncli.nn.training.early_stopping import CrossFit, EarlyStopping
+from nncli.nn.training.early_stopping import BestEpoch, CrossFit
 
 StreamState: TypeAlias = dict[str, Any]
 """The state of a NumPy bit generator, as plain values."""
@@ -97,7 +97,7 @@ class TrainState:
     first_loss: float = 0.0
     epoch_loss: float = 0.0
     learning_rate_factor: float = 1.0
-    early_stopping: EarlyStopping = field(default_factory=EarlyStopping)
+    early_stopping: BestEpoch = field(default_factory=BestEpoch)
     plateau: PlateauState = field(default_factory=PlateauState)
     progress: Array = field(default_factory=lambda: np.zeros(()))
     order: StreamState = field(default_factory=dict)
@@ -172,7 +172,7 @@ class TrainState:
         metadata = snapshot.metadata
         for name in NUMBERS:
             setattr(self, name, type(getattr(self, name))(metadata[name]))
-        self.early_stopping = EarlyStopping(**metadata["early_stopping"])
+        self.early_stopping = BestEpoch(**metadata["early_stopping"])
         self.plateau = PlateauState(**metadata["plateau"])
         self.order = metadata["epoch_order"]
         self.streams.shuffle.bit_generator.state = metadata["shuffle"]
@@ -181,5 +181,5 @@ class TrainState:
             stream.bit_generator.state = saved
         self.cross_fit = None  # absent before the first epoch, and in checkpoints of older versions
         if CROSS_FIT in snapshot.arrays:
-            choices = [EarlyStopping(**choice) for choice in metadata["cross_fit"]]
+            choices = [BestEpoch(**choice) for choice in metadata["cross_fit"]]
             self.cross_fit = CrossFit(snapshot.arrays[CROSS_FIT].copy(), choices)

@@ -10,7 +10,7 @@ import numpy as np
 
 from nncli.nn.arrays import Array
 from nncli.nn.batches.batches import Batch, Batches
-from nncli.nn.layers.base import TrainingContext
+from nncli.nn.layers.layer import TrainingContext
 from nncli.nn.losses import LossBase
 from nncli.nn.network import Network
 from nncli.nn.optim.optimizers import Step

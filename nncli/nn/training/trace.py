@@ -12,7 +12,7 @@ from nncli.base.errors import NncliError
 from nncli.nn.arrays import Array, Floats
 from nncli.nn.batches.batches import Batch, Batches
 from nncli.nn.gradcheck import difference
-from nncli.nn.layers.base import LayerBase, TrainingContext
+from nncli.nn.layers.layer import LayerBase, TrainingContext
 from nncli.nn.network import Network
 from nncli.nn.optim.schedules import TrainingLength
 from nncli.nn.parameters import ParamGroup

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from nncli.data.encoders.kinds import Column
+from nncli.data.encoders.column_types import Column
 from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel, Ensemble, average_members, predict_members
 from nncli.models.predictions import Predictions
-from nncli.nn.arrays import Codes
-from nncli.run_directory.monitoring.reference import Bins, CategoryBins, Counts, Reference, columns_of, tracked_codes
+from nncli.nn.arrays import Codes, Counts
+from nncli.run_directory.monitoring.reference import Bins, CategoryBins, Reference, columns_of, tracked_codes
 from nncli.targets.metrics.sums import ClassRows, ClassSums, LabelSums, NumberSums, TrueSums
 from nncli.targets.monitoring import Binned
 

@@ -26,19 +26,18 @@ import safetensors.numpy
 from nncli.base.logs import log_duration
 from nncli.data.columns.spellings import alternative_categories
 from nncli.data.encoders.categorical import CategoricalColumn
+from nncli.data.encoders.column_types import Column
 from nncli.data.encoders.date import DateColumn
-from nncli.data.encoders.kinds import Column
 from nncli.data.encoders.text import TextColumn
 from nncli.data.store.column_store import ColumnStore
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.held_out_rows import RowCategories
 from nncli.models.predictions import Predictions
-from nncli.nn.arrays import Codes, Floats
+from nncli.nn.arrays import Codes, Counts, Floats
 from nncli.targets.monitoring import Tracked, TrackedClasses
 from nncli.targets.target import Target
 
-Counts: TypeAlias = npt.NDArray[np.int64]
-Measure: TypeAlias = Literal["number", "date", "length", "prediction", "probability"]
+MeasureName: TypeAlias = Literal["number", "date", "length", "prediction", "probability"]
 """What the numbers of bins are: numbers, days since 1970, characters of a text, or predictions."""
 
 PSI_BINS = 10
@@ -57,12 +56,12 @@ class NumberBins:
     """
 
     name: str
-    measure: Measure
+    measure: MeasureName
     edges: Floats
     counts: Counts
 
     @classmethod
-    def fit(cls, name: str, measure: Measure, x: Floats, n_quantiles: int) -> NumberBins:
+    def fit(cls, name: str, measure: MeasureName, x: Floats, n_quantiles: int) -> NumberBins:
         """The bins between quantiles of x (rows,), NaN for missing; a value that is several quantiles is one edge.
 
         The first interval is below the smallest number, so that no row of the reference is in it.
@@ -351,7 +350,7 @@ def _fit(store: ColumnStore, column: Column, quantiles: int, categories: int) ->
     return NumberBins.fit(column.name, measure_of(column), cells, quantiles)
 
 
-def measure_of(column: Column) -> Measure:
+def measure_of(column: Column) -> MeasureName:
     """What the numbers of a column are."""
     if isinstance(column, DateColumn):
         return "date"

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
+from nncli.data.encoders.column_types import Column
 from nncli.data.encoders.encoder import program_inputs
-from nncli.data.encoders.kinds import Column
 from nncli.exporters.html.fields import day_text
 from nncli.exporters.lowering import typical_inputs
 from nncli.models.ensemble import AnyModel, Ensemble

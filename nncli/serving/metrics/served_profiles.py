@@ -20,8 +20,9 @@ import polars as pl
 
 from nncli.base.errors import NncliError
 from nncli.data.table import Table
+from nncli.nn.arrays import Counts
 from nncli.run_directory.monitoring.profiler import BinCodes, Profile, Profiler
-from nncli.run_directory.monitoring.reference import Counts, NumberBins, Reference
+from nncli.run_directory.monitoring.reference import NumberBins, Reference
 from nncli.serving.models.served_model import ServedModel
 
 MAX_ROWS = 4_096

@@ -21,8 +21,8 @@ from nncli.base.errors import DataError, Location, NncliError, RunError, UsageEr
 from nncli.base.option import DeclaredOption, Option, declared_options
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.table import Table
-from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.models.ensemble import AnyModel
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.nn.inference.small_blocks import SIZES

@@ -14,7 +14,7 @@ from typing import Any
 from nncli.base.text import escape_unprintable
 from nncli.exporters.html.fields import html_text, readable_text
 from nncli.exporters.html.page import document, page_style, template
-from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.serving.bodies.media_types import BODIES, MediaType
 from nncli.serving.columns.input_schema import Feature
 from nncli.serving.models.effects import most_rows

@@ -24,13 +24,13 @@ from nncli.exporters.html.page import (
     title_of,
 )
 from nncli.exporters.javascript.module import as_literal, classes_of, input_data
-from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.nn.program.program import groups_of
 from nncli.serving.models.effects import most_rows
 from nncli.serving.models.served_model import ServedModel, model_path
-from nncli.serving.options import ServerOptions
+from nncli.serving.server_options import ServerOptions
 from nncli.targets.conformal import ConformalMethod, set_column
-from nncli.targets.output_columns import Bounds, OutputNodes, number_columns
+from nncli.targets.output_columns import IntervalNodes, OutputNodes, number_columns
 from nncli.version import __version__
 
 LEVEL = 0.9
@@ -128,7 +128,7 @@ def _data(model: ServedModel, options: ServerOptions, method: ConformalMethod | 
     model_data: dict[str, Any] = {"targets": list(effects or target.predicted_names)}
     query = [value for value, _ in _table_options(model, method)]
     levels = model.model.spec.loss.quantile_levels
-    bounds = () if method is None else (Bounds(LEVEL, 3, 4),)
+    bounds = () if method is None else (IntervalNodes(LEVEL, 3, 4),)
     nodes = OutputNodes(0, 1, 2 if levels else None, levels, bounds=bounds)
     outputs = target.program_outputs(nodes) or number_columns(target.names, nodes)
     output, groups = output_data(outputs), groups_of(outputs)

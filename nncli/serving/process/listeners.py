@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from nncli.base.errors import Advice, UsageError, UseOption
 from nncli.base.text import quote
-from nncli.serving.options import ServerOptions
+from nncli.serving.server_options import ServerOptions
 
 SocketAddress: TypeAlias = tuple[Any, ...]
 

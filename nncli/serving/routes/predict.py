@@ -31,9 +31,9 @@ from nncli.serving.columns.row_reader import MAX_NAME
 from nncli.serving.models.effects import json_effects
 from nncli.serving.models.reload import ModelSlot
 from nncli.serving.models.served_model import PredictionOptions, ServedModel
-from nncli.serving.options import ServerOptions
 from nncli.serving.parameters import check_effects, check_options, parse_parameters
 from nncli.serving.problems import Problem, ProblemError, bad_request
+from nncli.serving.server_options import ServerOptions
 from nncli.serving.state import ServerState
 
 

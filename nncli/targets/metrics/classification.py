@@ -77,7 +77,7 @@ class ClassScore:
     predicted: float
 
 
-Counts = NDArray[np.int64] | NDArray[np.float64]
+CellCounts = NDArray[np.int64] | NDArray[np.float64]
 
 MAX_MATRIX_CLASSES = 100
 """Classes up to which scores hold the whole confusion matrix; of more, the most frequent confusions only."""
@@ -88,9 +88,9 @@ MAX_CONFUSIONS = 100
 class ClassCounts:
     """Rows of each class (K,): predicted right, of the class, and predicted as the class; sums of weights with them."""
 
-    hits: Counts
-    support: Counts
-    predicted: Counts
+    hits: CellCounts
+    support: CellCounts
+    predicted: CellCounts
 
     @classmethod
     def of(cls, y: Codes, predicted: Codes, K: int, weight: Array | None) -> ClassCounts:
@@ -122,7 +122,7 @@ def most_frequent_confusions(
     return tuple(Confusion(i, j, count, count / float(support[i])) for i, j, count in pairs)
 
 
-def matrix_of(y: Codes, predicted: Codes, K: int, weight: Array | None = None) -> Counts:
+def matrix_of(y: Codes, predicted: Codes, K: int, weight: Array | None = None) -> CellCounts:
     """(K, K): row i, column j holds how many rows of class i were predicted as j.
 
     Integer counts without weights, float64 sums of weights with them.
@@ -130,7 +130,7 @@ def matrix_of(y: Codes, predicted: Codes, K: int, weight: Array | None = None) -
     return _count(y.astype(np.int64) * K + predicted, K * K, weight).reshape(K, K)
 
 
-def _count(codes: Codes, n: int, weight: Array | None) -> Counts:
+def _count(codes: Codes, n: int, weight: Array | None) -> CellCounts:
     if weight is None:
         return np.bincount(codes, minlength=n).astype(np.int64)
     return np.bincount(codes, weights=weight, minlength=n)
@@ -265,13 +265,13 @@ def classification_metrics(classes: int) -> tuple[Metric[ClassificationResamples
     return CLASSIFICATION_METRICS if classes == 2 else CLASSIFICATION_METRICS[: -len(POSITIVE_CLASS_METRICS)]
 
 
-def has_rare_class(support: Counts) -> bool:
+def has_rare_class(support: CellCounts) -> bool:
     """Whether the rarest class has less than 5 % of the rows (K,), and the most frequent one ten times its rows."""
     rarest, most = float(support.min()), float(support.max())
     return rarest < MAX_RARE_SHARE * float(support.sum()) and most >= MIN_RATIO * rarest
 
 
-def shown_metrics(support: Counts) -> tuple[Metric[ClassificationResamples], ...]:
+def shown_metrics(support: CellCounts) -> tuple[Metric[ClassificationResamples], ...]:
     """The metrics in the order in which they are shown, by the rows of each class (K,).
 
     If a class is rare, those that a model without any hit cannot do well by come first.
@@ -476,5 +476,5 @@ def _precision_recall_f1(
     return _ratio(hit, predicted), _ratio(hit, support), _ratio(2 * hit, support + predicted)
 
 
-def _ratio(part: Counts, whole: Counts) -> NDArray[np.float64]:
+def _ratio(part: CellCounts, whole: CellCounts) -> NDArray[np.float64]:
     return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)

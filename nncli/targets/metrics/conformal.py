@@ -15,7 +15,8 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.targets.metrics.sorted_scores import Floats, SortedScores
+from nncli.nn.arrays import Floats
+from nncli.targets.metrics.sorted_scores import SortedScores
 
 
 def rank(level: float, n: int) -> int:

@@ -17,15 +17,11 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nncli.base.median import weighted_median, weighted_quantiles
+from nncli.nn.arrays import Codes, Floats, Mask
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.intervals import share_interval
-
-Mask = NDArray[np.bool_]
-Numbers = NDArray[np.float64]
-Codes = NDArray[np.int64]
 
 EQUAL_WIDTHS = 1e-6
 """Widths that differ by less, relative to the widest, are equal: they are sums of the same two quantiles."""
@@ -49,7 +45,7 @@ class Coverage:
     size: float
 
 
-class Figure(NamedTuple):
+class CoverageFigure(NamedTuple):
     """A number that scores have: the title of its column, and whether it is a share of the rows."""
 
     title: str
@@ -70,7 +66,7 @@ class CoverageScores(ABC):
 
     @property
     @abstractmethod
-    def figures(self) -> dict[str, Figure]:
+    def figures(self) -> dict[str, CoverageFigure]:
         """The figures besides the coverage by their names in JSON, the mean size first."""
 
     @property
@@ -97,13 +93,13 @@ class IntervalScores(CoverageScores):
     by_group: tuple[Coverage, ...] = ()
 
     @property
-    def figures(self) -> dict[str, Figure]:
+    def figures(self) -> dict[str, CoverageFigure]:
         return {
-            "mean_width": Figure("mean width", self.coverage.size),
-            "median_width": Figure("median width", self.median_width),
-            "interval_score": Figure("interval score", self.score),
-            "below": Figure("truth below", self.below, is_share=True),
-            "above": Figure("truth above", self.above, is_share=True),
+            "mean_width": CoverageFigure("mean width", self.coverage.size),
+            "median_width": CoverageFigure("median width", self.median_width),
+            "interval_score": CoverageFigure("interval score", self.score),
+            "below": CoverageFigure("truth below", self.below, is_share=True),
+            "above": CoverageFigure("truth above", self.above, is_share=True),
         }
 
     @property
@@ -127,11 +123,11 @@ class BoundScores(CoverageScores):
     by_group: tuple[Coverage, ...] = ()
 
     @property
-    def figures(self) -> dict[str, Figure]:
+    def figures(self) -> dict[str, CoverageFigure]:
         return {
-            "mean_bound": Figure("mean bound", self.coverage.size),
-            "median_bound": Figure("median bound", self.median_bound),
-            "events_before": Figure("event before", self.events, is_share=True),
+            "mean_bound": CoverageFigure("mean bound", self.coverage.size),
+            "median_bound": CoverageFigure("median bound", self.median_bound),
+            "events_before": CoverageFigure("event before", self.events, is_share=True),
         }
 
     @property
@@ -152,11 +148,11 @@ class SetScores(CoverageScores):
     by_group: tuple[Coverage, ...] = ()
 
     @property
-    def figures(self) -> dict[str, Figure]:
+    def figures(self) -> dict[str, CoverageFigure]:
         return {
-            "mean_size": Figure("classes a row", self.coverage.size),
-            "empty": Figure("no class", self.empty, is_share=True),
-            "single": Figure("one class", self.single, is_share=True),
+            "mean_size": CoverageFigure("classes a row", self.coverage.size),
+            "empty": CoverageFigure("no class", self.empty, is_share=True),
+            "single": CoverageFigure("one class", self.single, is_share=True),
         }
 
     @property
@@ -172,7 +168,7 @@ class Groups:
     names: tuple[str, ...]
 
 
-def interval_score(y: Numbers, lower: Numbers, upper: Numbers, level: float) -> Numbers:
+def interval_score(y: Floats, lower: Floats, upper: Floats, level: float) -> Floats:
     """The interval score of each row (rows,): the width, and 2 / (1 - level) times the distance of y from the interval.
 
     Its expectation is lowest for the quantiles (1 - level) / 2 and (1 + level) / 2. Winkler, "A decision-theoretic
@@ -183,11 +179,11 @@ def interval_score(y: Numbers, lower: Numbers, upper: Numbers, level: float) -> 
 
 
 def interval_scores(
-    y: Numbers,
-    lower: Numbers,
-    upper: Numbers,
+    y: Floats,
+    lower: Floats,
+    upper: Floats,
     level: float,
-    weight: Numbers | None = None,
+    weight: Floats | None = None,
     cluster: Codes | None = None,
     groups: Groups | None = None,
 ) -> IntervalScores:
@@ -208,11 +204,11 @@ def interval_scores(
 
 
 def bound_scores(
-    time: Numbers,
+    time: Floats,
     event: Mask,
-    lower: Numbers,
+    lower: Floats,
     level: float,
-    weight: Numbers | None = None,
+    weight: Floats | None = None,
     cluster: Codes | None = None,
     groups: Groups | None = None,
 ) -> BoundScores:
@@ -236,7 +232,7 @@ def set_scores(
     S: Mask,
     level: float,
     labels: Sequence[str],
-    weight: Numbers | None = None,
+    weight: Floats | None = None,
     cluster: Codes | None = None,
     groups: Groups | None = None,
 ) -> SetScores:
@@ -254,7 +250,7 @@ def set_scores(
     )
 
 
-def thirds(width: Numbers, weight: Numbers | None = None) -> Groups | None:
+def thirds(width: Floats, weight: Floats | None = None) -> Groups | None:
     """The rows with the narrowest, the middle and the widest intervals, each a third of the weight.
 
     None if all are equally wide.
@@ -275,11 +271,11 @@ def sizes(size: Codes) -> Groups:
 @dataclass(frozen=True)
 class _Rows:
     covered: Mask
-    size: Numbers
-    weight: Numbers | None
+    size: Floats
+    weight: Floats | None
     cluster: Codes | None
 
-    def mean(self, values: Numbers | Mask) -> float:
+    def mean(self, values: Floats | Mask) -> float:
         return float(np.average(values, weights=self.weight))
 
     def by(self, groups: Groups | None) -> tuple[Coverage, ...]:

@@ -23,11 +23,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.nn.arrays import Array
+from nncli.nn.arrays import Array, Mask
 from nncli.targets.metrics.bootstrap import BootstrapResampler, ConfidenceInterval, Samples
 from nncli.targets.metrics.metric import Metric
-
-Mask = NDArray[np.bool_]
 
 Z = 1.959963984540054
 """The 97.5 % quantile of the normal distribution."""

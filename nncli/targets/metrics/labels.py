@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.base.errors import UseOption
-from nncli.nn.arrays import Array, Codes
+from nncli.nn.arrays import Array, Codes, Floats
 from nncli.targets.metrics.bootstrap import Samples
-from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS, calibrated_log_loss
 from nncli.targets.metrics.classification import (
     MAX_CONFUSIONS,
     ClassCounts,
@@ -31,8 +30,7 @@ from nncli.targets.metrics.classification import (
 from nncli.targets.metrics.classification_resamples import LOG_LOSS_EPS
 from nncli.targets.metrics.metric import Metric, plugin_metrics
 from nncli.targets.metrics.precision_recall import bootstrap_roc_auc, roc_auc
-
-Floats = NDArray[np.float64]
+from nncli.targets.metrics.temperature_scaling import CALIBRATED_LOG_LOSS, calibrated_log_loss
 
 MULTILABEL = "multilabel"
 THRESHOLD = 0.5

@@ -21,7 +21,7 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True)
-class Metric(plugins.Part, Generic[R]):
+class Metric(plugins.NamedPart, Generic[R]):
     """A metric with its name, its function, and how it is shown.
 
     `title` is how people write it within a sentence.

@@ -15,13 +15,13 @@ from nncli.base.errors import UsageError
 from nncli.base.spec import Task
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.targets.metrics.amounts import deviance_metric, gini_metric
-from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
 from nncli.targets.metrics.classification import CLASSIFICATION_METRICS, POSITIVE_CLASS_METRICS, cost_metric
 from nncli.targets.metrics.labels import CALIBRATED_LABEL_LOG_LOSS, LABEL_METRICS
 from nncli.targets.metrics.metric import Metric, plugin_metrics
 from nncli.targets.metrics.ordinal import ORDINAL_METRICS
 from nncli.targets.metrics.regression import REGRESSION_METRICS, crps_metric, pinball_metric
 from nncli.targets.metrics.survival import SURVIVAL_METRICS
+from nncli.targets.metrics.temperature_scaling import CALIBRATED_LOG_LOSS
 
 BoundMetric = Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None], float]
 """(y, predictions, weight) -> one number, NaN where it is undefined."""

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.base.median import weighted_median
-from nncli.nn.arrays import Array
+from nncli.nn.arrays import Array, Floats
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.metric import Metric, MetricFunction, ScoreValues
 
@@ -214,9 +214,6 @@ def _error(y: Array, prediction: Array) -> NDArray[np.float64]:
 def _is_constant(y: Array) -> bool:
     # a variance of 0 is no test for it: the mean of equal numbers may be off by a rounding
     return bool(y.min() == y.max())
-
-
-Floats = NDArray[np.float64]
 
 
 def pinball_losses(y: Floats, quantiles: Floats, levels: Sequence[float]) -> Floats:

@@ -14,7 +14,8 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from nncli.nn.arrays import Floats
+
 Integers = NDArray[np.int64]
 
 BLOCK_VALUES = 1 << 18

@@ -14,16 +14,15 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from math import sqrt
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from nncli.nn.arrays import Codes, Floats
+from nncli.nn.arrays import Codes, Counts, Floats
 from nncli.nn.losses import MIN_PROBABILITY
 from nncli.targets.metrics.labels import counted_scores, label_log_losses
 
-Counts: TypeAlias = npt.NDArray[np.int64]
 UNKNOWN = -2
 """The code of a class that did not occur in the training rows."""
 UNIT = 1 << 30

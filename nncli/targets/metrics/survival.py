@@ -28,7 +28,7 @@ MAX_TIMES, LEFT = 100, 0.05
 """Times at which a curve is scored at most, and the share of the rows that are seen longer than each."""
 
 
-class Steps(NamedTuple):
+class StepFunction(NamedTuple):
     """A step function that falls: `values` (steps,) from each of the `times` (steps,) on, and 1 before."""
 
     times: Floats
@@ -45,7 +45,7 @@ class Steps(NamedTuple):
 
 def kaplan_meier(
     time: Floats, event: Mask, weight: Floats | None = None, start: Floats | None = None, *, of_censoring: bool = False
-) -> Steps:
+) -> StepFunction:
     """The Kaplan-Meier estimate of the share of rows whose event is after each time.
 
     That `of_censoring` is the share that is not censored until then; a row with its event is at risk no more.
@@ -59,7 +59,7 @@ def kaplan_meier(
         at_risk = at_risk - (w.sum() - entered.cumsum())
     numbers, deaths = (at_risk - events, censored) if of_censoring else (at_risk, events)
     hazard = np.divide(deaths, numbers, out=np.zeros(len(times)), where=numbers > 0.0)
-    return Steps(times, np.cumprod(np.maximum(1.0 - hazard, 0.0)))
+    return StepFunction(times, np.cumprod(np.maximum(1.0 - hazard, 0.0)))
 
 
 def scored_times(time: Floats, event: Mask) -> Floats:
@@ -172,7 +172,7 @@ class SurvivalRows:
     weight: Floats
 
     @cached_property
-    def censoring(self) -> Steps:
+    def censoring(self) -> StepFunction:
         """The share of the rows that is not censored."""
         return kaplan_meier(self.time, self.event, self.weight, of_censoring=True)
 
@@ -243,7 +243,7 @@ def _inverse(probability: Floats) -> Floats:
     return np.divide(1.0, probability, out=np.zeros(len(probability)), where=probability > 0.0)
 
 
-class Calibration(NamedTuple):
+class SurvivalCalibration(NamedTuple):
     """For groups of rows of rising predicted survival at a time: its mean, the Kaplan-Meier estimate, and the rows."""
 
     predicted: Floats
@@ -253,13 +253,13 @@ class Calibration(NamedTuple):
 
 def calibration_at(
     time: Floats, event: Mask, S: Floats, horizon: float, weight: Floats | None = None, groups: int = 5
-) -> Calibration:
+) -> SurvivalCalibration:
     """How the survival S (rows,) that is predicted for a time agrees with that which is observed."""
     w = np.ones(len(time)) if weight is None else weight
     parts = [rows for rows in np.array_split(np.argsort(S, kind="stable"), groups) if w[rows].sum() > 0.0]
     observed = [kaplan_meier(time[rows], event[rows], w[rows]).at(np.array([horizon]))[0] for rows in parts]
     predicted = [np.average(S[rows], weights=w[rows]) for rows in parts]
-    return Calibration(np.array(predicted), np.array(observed), np.array([float(len(rows)) for rows in parts]))
+    return SurvivalCalibration(np.array(predicted), np.array(observed), np.array([float(len(rows)) for rows in parts]))
 
 
 @dataclass(frozen=True)

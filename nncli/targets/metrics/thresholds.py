@@ -12,10 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nncli.nn.arrays import Mask, RowIndices
 from nncli.targets.metrics.bootstrap import Samples
-
-Mask = NDArray[np.bool_]
-Positions = NDArray[np.int64]
 
 FIGURES = ("positive_rate", "precision", "recall", "f1", "specificity", "cost")
 """The figures at a threshold, in the order of `ThresholdCounts.figures`; the cost is a mean over rows."""
@@ -76,7 +74,7 @@ class ThresholdCounts:
         total = costs.false_positive * (self.predicted - self.hits) + costs.false_negative * missed
         return _ratio(total, self.total[:, None])
 
-    def at(self, position: Positions) -> ThresholdCounts:
+    def at(self, position: RowIndices) -> ThresholdCounts:
         """The sums at one threshold of each weighting: (weightings, 1)."""
         rows = np.arange(len(self.total))
         predicted, hits = self.predicted[rows, position][:, None], self.hits[rows, position][:, None]
@@ -100,8 +98,8 @@ class Thresholds:
     """
 
     levels: NDArray[np.float64]
-    order: Positions
-    starts: Positions
+    order: RowIndices
+    starts: RowIndices
     positive: Mask
 
     @classmethod
@@ -149,7 +147,7 @@ def decimal_between(low: float, high: float) -> float:
     return high
 
 
-def _cumulative(weights: Samples, starts: Positions) -> Samples:
+def _cumulative(weights: Samples, starts: RowIndices) -> Samples:
     """(weightings, levels + 1): the sums of the weights of the first levels, beginning with none."""
     sums = np.zeros((len(weights), len(starts) + 1))
     np.cumsum(np.add.reduceat(weights, starts, axis=1), axis=1, out=sums[:, 1:])

@@ -22,8 +22,8 @@ from nncli.tuning.space.space import (
     Key,
     NumberDomain,
     Parameter,
+    ParameterValue,
     SearchSpace,
-    Value,
     expand,
     is_inside,
     is_same,
@@ -283,15 +283,15 @@ class _SpaceBuilder:
     def _has_key(self, parameter: Parameter, parent: Parameter, choice: int) -> bool:
         return bool(expand(parameter.key, self._config(self._context(Condition(parent.name, frozenset([choice]))))))
 
-    def _context(self, condition: Condition | None) -> dict[str, Value]:
+    def _context(self, condition: Condition | None) -> dict[str, ParameterValue]:
         """Values with which a parameter of that condition is active."""
-        values: dict[str, Value] = {}
+        values: dict[str, ParameterValue] = {}
         while condition is not None:
             values[condition.parent] = min(condition.choices)
             condition = self.by_name[condition.parent].condition
         return values
 
-    def _config(self, values: Mapping[str, Value]) -> Config:
+    def _config(self, values: Mapping[str, ParameterValue]) -> Config:
         """The configuration with these values, and with one for each search space inside a choice that is made.
 
         Raises:
@@ -330,7 +330,7 @@ class _SpaceBuilder:
         fractions = replace(parameter, domain=fractions_of(written))
         return parameter if self._value_issues(fractions, inside) else fractions
 
-    def _value_issues(self, parameter: Parameter, values: Sequence[Value]) -> list[ConfigIssue]:
+    def _value_issues(self, parameter: Parameter, values: Sequence[ParameterValue]) -> list[ConfigIssue]:
         """The issues of each of the values, beside each choice in which the parameter is active."""
         self.by_name[parameter.name] = parameter
         condition = parameter.condition

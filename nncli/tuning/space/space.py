@@ -114,7 +114,7 @@ def _is_layer(key: Key) -> bool:
     return len(key) > 0 and all(name == "layers" and (item == WILDCARD or item.isdecimal()) for name, item in pairs)
 
 
-Value: TypeAlias = int | float
+ParameterValue: TypeAlias = int | float
 """The value of a parameter in a trial: a number, or the index of a choice."""
 
 SIGNIFICANT_DIGITS = 4
@@ -135,7 +135,7 @@ class NumberDomain:
     is_log: bool
     is_int: bool
 
-    def rounded(self, value: Value) -> Value:
+    def rounded(self, value: ParameterValue) -> ParameterValue:
         """The number of the domain with few digits that is closest to `value`."""
         if self.is_int:
             return int(value)
@@ -153,7 +153,7 @@ class NumberDomain:
         digits = floor(log10(abs(value))) - floor(log10(unit)) + 1 if unit else MAX_DIGITS
         return min(MAX_DIGITS, max(SIGNIFICANT_DIGITS, digits))
 
-    def contains(self, value: Value) -> bool:
+    def contains(self, value: ParameterValue) -> bool:
         """Whether the number is one of the domain."""
         if not self.low <= value <= self.high:
             return False
@@ -168,7 +168,7 @@ class NumberDomain:
         return None if distance is None else floor((self.high - self.low) / distance + 1e-8) + 1
 
     @property
-    def values(self) -> tuple[Value, ...] | None:
+    def values(self) -> tuple[ParameterValue, ...] | None:
         """All numbers, or None if there are too many to list."""
         count, distance = self.count, self._distance
         if count is None or distance is None or count > MAX_VALUES:
@@ -187,11 +187,11 @@ class ChoiceDomain:
     choices: tuple[object, ...]
     labels: tuple[str, ...]
 
-    def rounded(self, value: Value) -> Value:
+    def rounded(self, value: ParameterValue) -> ParameterValue:
         """The index itself."""
         return int(value)
 
-    def contains(self, value: Value) -> bool:
+    def contains(self, value: ParameterValue) -> bool:
         """Whether there is a choice of that index."""
         return value in range(self.count)
 
@@ -201,7 +201,7 @@ class ChoiceDomain:
         return len(self.choices)
 
     @property
-    def values(self) -> tuple[Value, ...]:
+    def values(self) -> tuple[ParameterValue, ...]:
         """The indices of the choices."""
         return tuple(range(self.count))
 
@@ -209,7 +209,7 @@ class ChoiceDomain:
 Domain: TypeAlias = NumberDomain | ChoiceDomain
 
 
-Values: TypeAlias = Mapping[str, Value]
+Values: TypeAlias = Mapping[str, ParameterValue]
 """The value of each active parameter by its name."""
 
 MAX_COMBINATIONS = 1_000_000
@@ -244,7 +244,7 @@ class Parameter:
         condition = self.condition
         return condition is None or values.get(condition.parent, -1) in condition.choices
 
-    def assignment(self, value: Value) -> Assignment:
+    def assignment(self, value: ParameterValue) -> Assignment:
         """The assignment of a value to the key."""
         if isinstance(self.domain, ChoiceDomain):
             index = int(value)
@@ -252,7 +252,7 @@ class Parameter:
             return Assignment(self.key, spans[()], self.domain.choices[index], inner_spans=spans)
         return Assignment(self.key, self.span, value)
 
-    def label(self, value: Value) -> str:
+    def label(self, value: ParameterValue) -> str:
         """The value as text."""
         return self.domain.labels[int(value)] if isinstance(self.domain, ChoiceDomain) else repr(value)
 
@@ -332,7 +332,7 @@ class SearchSpace:
             except ConfigError:
                 return False
 
-        values: dict[str, Value] = {}
+        values: dict[str, ParameterValue] = {}
         for parameter in self.parameters:
             if not parameter.is_active(values):
                 continue
@@ -382,9 +382,9 @@ class SearchSpace:
 
     def combinations(self) -> Iterator[Values]:
         """All combinations of the values of active parameters, the last one changing fastest; `size` is finite."""
-        seen: set[tuple[tuple[str, Value], ...]] = set()
+        seen: set[tuple[tuple[str, ParameterValue], ...]] = set()
         for combination in itertools.product(*(parameter.domain.values or () for parameter in self.parameters)):
-            values: dict[str, Value] = {}
+            values: dict[str, ParameterValue] = {}
             for parameter, value in zip(self.parameters, combination, strict=True):
                 if parameter.is_active(values):
                     values[parameter.name] = value
@@ -399,7 +399,7 @@ def with_one_network(config: Config) -> Config:
     return config.model_copy(update={"members": 1, "bagging": "auto", "time_limit": None})
 
 
-def _candidates(parameter: Parameter, config: Config) -> tuple[Value, ...]:
+def _candidates(parameter: Parameter, config: Config) -> tuple[ParameterValue, ...]:
     """The values of a parameter that a configuration may have."""
     if isinstance(parameter.domain, ChoiceDomain):
         return parameter.domain.values

@@ -16,11 +16,11 @@ from nncli.analysis.evaluation.pairwise import ComparableRun, PairwiseResult, co
 from nncli.base import plugins
 from nncli.models.predictions import Predictions
 from nncli.models.scores import Averaging
-from nncli.nn.losses import MAE, MSE, CrossEntropy, Gamma, Loss, Quantile
+from nncli.nn.losses import CrossEntropyLoss, GammaLoss, Loss, MAELoss, MSELoss, QuantileLoss
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.significance import PairedTest
-from nncli.targets.number import Numbers, RegressionTarget
+from nncli.targets.number import NumericTarget, RegressionTarget
 from tests.thorough import every, partly
 
 CLASSES = ClassificationTarget(name="t", labels=("no", "yes"))
@@ -36,7 +36,7 @@ def classes(p_yes: list[float], truth: list[str], numbers: list[int], **more: ob
         truth=np.array(truth),
         predictions=Predictions(CLASSES, np.column_stack([1 - p, p])),
         y=np.array([CLASSES.labels.index(label) for label in truth], np.int64),
-        loss=CrossEntropy(),
+        loss=CrossEntropyLoss(),
         weights=None,
         groups=None,
         seed=0,
@@ -154,17 +154,17 @@ def test_why_two_runs_cannot_be_compared(other: ComparableRun, reason: str | Non
 def test_other_tables_targets_and_tasks_are_never_compared() -> None:
     single = classes([0.9], ["yes"], [1])
     assert not compare_pairwise([single, replace(single, table="other"), replace(single, target=("u",)), None])
-    assert not compare_pairwise([single, numbers([1], [1], MSE())])
+    assert not compare_pairwise([single, numbers([1], [1], MSELoss())])
 
 
 @pytest.mark.parametrize(
     ("losses", "measures", "means"),
     [
-        ((MSE(), MAE()), ("squared error", "absolute error"), ((4 - 1) / 2, 0.5)),
-        ((MAE(), MAE()), ("absolute error",), (0.5,)),
-        ((MSE(), MSE()), ("squared error",), (1.5,)),
-        ((Quantile(q=0.9), Quantile(q=0.9)), ("pinball loss",), (0.45,)),
-        ((Quantile(q=0.9), Quantile(q=0.1)), ("squared error", "absolute error"), (1.5, 0.5)),
+        ((MSELoss(), MAELoss()), ("squared error", "absolute error"), ((4 - 1) / 2, 0.5)),
+        ((MAELoss(), MAELoss()), ("absolute error",), (0.5,)),
+        ((MSELoss(), MSELoss()), ("squared error",), (1.5,)),
+        ((QuantileLoss(q=0.9), QuantileLoss(q=0.9)), ("pinball loss",), (0.45,)),
+        ((QuantileLoss(q=0.9), QuantileLoss(q=0.1)), ("squared error", "absolute error"), (1.5, 0.5)),
     ],
 )
 def test_regressions_are_compared_by_their_common_loss(
@@ -177,7 +177,7 @@ def test_regressions_are_compared_by_their_common_loss(
 
 def test_losses_of_several_targets_are_standardized() -> None:
     truth = [[0, 0], [2, 200]]
-    good, bad = numbers(truth, truth, MSE()), numbers([[1, 0], [2, 300]], truth, MSE())
+    good, bad = numbers(truth, truth, MSELoss()), numbers([[1, 0], [2, 300]], truth, MSELoss())
     (squared,) = compare_pairwise([good, bad])
     assert squared.test
     assert squared.test.mean == pytest.approx((1 / 1 / 2 + 100**2 / 100**2 / 2) / 2)
@@ -188,14 +188,14 @@ def test_losses_of_several_targets_are_standardized() -> None:
 
 def test_infinite_losses_are_not_tested() -> None:
     with np.errstate(over="ignore"):
-        result = compare_pairwise([numbers([1, 1], [1, 2], MSE()), numbers([1e200, 1], [1, 2], MAE())])
+        result = compare_pairwise([numbers([1, 1], [1, 2], MSELoss()), numbers([1e200, 1], [1, 2], MAELoss())])
     assert [pair.reason for pair in result] == ["a loss is not finite", ""]
 
 
 def test_p_values_are_adjusted_for_all_possible_pairs() -> None:
     rng = np.random.default_rng(0)
     truth = rng.normal(size=40)
-    runs = [numbers(truth + rng.normal(0, spread, 40), truth, MAE()) for spread in (0.1, 0.5, 0.5)]
+    runs = [numbers(truth + rng.normal(0, spread, 40), truth, MAELoss()) for spread in (0.1, 0.5, 0.5)]
     found = compare_pairwise(runs)
     assert [pair.adjusted_p for pair in found] == pytest.approx([3 * pair.test.p for pair in found if pair.test])
     assert all(pair.is_significant for pair in found)
@@ -206,7 +206,7 @@ def test_p_values_are_adjusted_for_all_possible_pairs() -> None:
 def test_a_difference_is_significant_where_its_interval_excludes_0(seed: int, shift: float, choices: float) -> None:
     rng = np.random.default_rng(seed)
     truth = rng.normal(size=40)
-    runs = [numbers(truth + rng.normal(0, 0.5 + shift * k, 40), truth, MAE()) for k in range(3)]
+    runs = [numbers(truth + rng.normal(0, 0.5 + shift * k, 40), truth, MAELoss()) for k in range(3)]
     for pair in compare_pairwise([runs[0], replace(runs[1], log_choices=choices), runs[2]]):
         assert pair.test
         interval = pair.test.interval
@@ -259,7 +259,9 @@ def test_the_sentence_of_a_result(mean: float, interval: ConfidenceInterval, adj
 
 
 def test_infinite_mean_losses_cannot_be_compared() -> None:
-    pair = compare_pairwise([numbers([np.inf, 1.0], [1.0, 2.0], MSE()), numbers([1.0, 1.0], [1.0, 2.0], MSE())])[0]
+    pair = compare_pairwise(
+        [numbers([np.inf, 1.0], [1.0, 2.0], MSELoss()), numbers([1.0, 1.0], [1.0, 2.0], MSELoss())]
+    )[0]
     assert pair.test is None
     assert not pair.is_significant
     assert pair.sentence("a", "b") == "a and b cannot be compared: a loss is not finite."
@@ -313,7 +315,9 @@ def test_of_two_equally_good_runs_few_are_called_better(of_a: int, of_b: int, sm
     for _ in range(draws):
         hard = rng.exponential(size=60)
         a, b = (epochs(rng, hard, count, smoothness) for count in (of_a, of_b))
-        a_run, b_run = (replace(numbers(y, np.zeros(60), MAE()), log_choices=log(n)) for y, n in ((a, of_a), (b, of_b)))
+        a_run, b_run = (
+            replace(numbers(y, np.zeros(60), MAELoss()), log_choices=log(n)) for y, n in ((a, of_a), (b, of_b))
+        )
         result += compare_pairwise([a_run, b_run])[0].is_significant
     assert result / draws <= 0.07
 
@@ -321,8 +325,8 @@ def test_of_two_equally_good_runs_few_are_called_better(of_a: int, of_b: int, sm
 def test_a_result_in_favor_of_the_run_with_more_choices_is_corrected_and_named() -> None:
     rng = np.random.default_rng(0)
     truth = rng.normal(size=60)
-    a = numbers(truth + rng.normal(0, 0.5, 60), truth, MAE())
-    b = numbers(truth + rng.normal(0, 0.35, 60), truth, MAE())
+    a = numbers(truth + rng.normal(0, 0.5, 60), truth, MAELoss())
+    b = numbers(truth + rng.normal(0, 0.35, 60), truth, MAELoss())
     (plain,) = compare_pairwise([a, b])
     (corrected,) = compare_pairwise([a, replace(b, log_choices=log(100))])
     (other,) = compare_pairwise([replace(a, log_choices=log(100)), b])
@@ -364,7 +368,7 @@ def test_losses_of_an_ensemble_are_those_expected_of_the_mean_of_its_members() -
     loss_of_a = -(log(0.9) + log(0.6) + log(0.8)) / 3
     sign = 1 if plain.a == gained.a else -1
     assert sign * gained.test.mean - plain.test.mean == pytest.approx((0.5 if plain.a == 0 else -0.5) * loss_of_a)
-    wrong = numbers([1.0, 4.0], [2.0, 2.0], MAE())
+    wrong = numbers([1.0, 4.0], [2.0, 2.0], MAELoss())
     (result,) = compare_pairwise([replace(wrong, averaging=Averaging((0.25,), 2)), wrong])
     assert result.test
     assert result.a == 0
@@ -372,10 +376,10 @@ def test_losses_of_an_ensemble_are_those_expected_of_the_mean_of_its_members() -
 
 
 def test_runs_of_a_kind_of_target_that_a_plugin_has_are_compared_by_its_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    class CountTarget(Numbers):
+    class CountTarget(NumericTarget):
         task: Literal["count"] = "count"
 
-    class Counts(Gamma):
+    class Counts(GammaLoss):
         task: ClassVar[str] = "count"
 
     monkeypatch.setattr(

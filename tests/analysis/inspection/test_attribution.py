@@ -14,7 +14,7 @@ from nncli.analysis.inspection.attribution import Attributions, attribute
 from nncli.analysis.inspection.encoded_rows import EncodedRows
 from nncli.base.errors import UsageError
 from nncli.models.ensemble import AnyModel
-from nncli.nn.losses import Hinge, Poisson
+from nncli.nn.losses import HingeLoss, PoissonLoss
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.number import RegressionTarget
 from tests.api.explained import CITY, CLASSES, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
@@ -53,11 +53,11 @@ def test_attributions_of_a_linear_model_are_weight_times_distance_from_the_mean(
 MODELS: dict[str, AnyModel] = {
     "numbers": model_of(8, 4),
     "within a range": model_of(8, target=NUMBER.model_copy(update={"lowest": (9.0,), "highest": (11.0,)})),
-    "counts": model_of(8, target=COUNTS, loss=Poisson()),
+    "counts": model_of(8, target=COUNTS, loss=PoissonLoss()),
     "several numbers": model_of(8, target=TWO),
     "two classes": model_of(8, target=CLASSES, temperature=2.5),
     "three classes": model_of(8, target=THREE, temperature=0.4),
-    "margins": model_of(8, target=THREE, loss=Hinge()),
+    "margins": model_of(8, target=THREE, loss=HingeLoss()),
     "dates and texts": model_of(8, columns=(DATE, X2, WORDS)),
     "members": ensemble_of(model_of(8, seed=1), model_of(4, seed=2, columns=(CITY, X1))),
     "members that know other classes": ensemble_of(
@@ -155,7 +155,7 @@ def test_attributions_ignore_the_out_of_fold_mask() -> None:
 
 
 def test_infinite_predictions_count_as_missed() -> None:
-    model = model_of(target=COUNTS, loss=Poisson())
+    model = model_of(target=COUNTS, loss=PoissonLoss())
     model.parameters.by_name["output.bias"][...] = 800.0
     result = attributed(model)
     assert result.missed == 12

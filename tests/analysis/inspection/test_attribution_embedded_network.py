@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from nncli.analysis.inspection.attribution import BLOCK_ROWS, EmbeddedNetwork
+from nncli.nn.inference.predictor import InferenceSession
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
-from nncli.nn.predictor import Predictor
+from tests.nn.inference.test_predictor import NETWORKS
 from tests.nn.networks import network_of
-from tests.nn.test_predictor import NETWORKS
 
 every = pytest.mark.parametrize("network", [pytest.param(n, id=name) for name, n in NETWORKS.items()])
 EMBEDDED = network_of(embeddings=({"name": "a", "n_embeddings": 3, "width": 2},), layers=(), features=1, outputs=1)
@@ -42,7 +42,9 @@ def test_outputs_are_those_of_the_network(network: Network, rows: int) -> None:
     opened = EmbeddedNetwork(network, parameters)
     U = opened.embed(X, codes)
     assert U.shape == (rows, opened.inputs)
-    np.testing.assert_allclose(opened.run(U), Predictor(network, parameters).run(X, codes), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(
+        opened.run(U), InferenceSession(network, parameters).run(X, codes), rtol=1e-10, atol=1e-12
+    )
 
 
 @every

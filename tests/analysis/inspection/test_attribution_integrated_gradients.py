@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.analysis.inspection.attribution import MAX_SEGMENTS, EmbeddedNetwork, Evaluation, Integrated, integrate
+from nncli.analysis.inspection.attribution import MAX_SEGMENTS, EmbeddedNetwork, Integrated, PathPoints, integrate
 from nncli.nn.layers.residual import Layer
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import NumericEmbedding
@@ -21,7 +21,7 @@ U = np.random.default_rng(0).normal(size=(5, 3))
 
 def plain(value: Any, slope: Any, base: Any, rows: Any, tolerance: float) -> Integrated:
     """Integrate a function of the inputs themselves."""
-    return integrate(lambda u, r: Evaluation(value(u, r), u, slope(u, r)), lambda values: values, base, rows, tolerance)
+    return integrate(lambda u, r: PathPoints(value(u, r), u, slope(u, r)), lambda values: values, base, rows, tolerance)
 
 
 def of(value: Any, slope: Any, rows: Any = U, tolerance: float = 1e-6) -> Integrated:
@@ -65,10 +65,10 @@ def test_a_function_of_inner_inputs_is_integrated_by_them() -> None:
     # f = a b with a = |x| and b = y: x goes from -1 to 3, y from 0 to 4; x adds the integral of 16 t sign(4t - 1)
     rows, base = np.array([[3.0, 4.0]]), np.array([-1.0, 0.0])
 
-    def evaluate(u: Any, _: Any) -> Evaluation:
+    def evaluate(u: Any, _: Any) -> PathPoints:
         E = np.stack([np.maximum(u[:, 0], 0.0), np.maximum(-u[:, 0], 0.0), u[:, 1]], axis=1)
         G = np.stack([E[:, 2], E[:, 2], E[:, 0] + E[:, 1]], axis=1)
-        return Evaluation((E[:, 0] + E[:, 1]) * E[:, 2], E, G)
+        return PathPoints((E[:, 0] + E[:, 1]) * E[:, 2], E, G)
 
     def by_input(values: Any) -> Any:
         return np.stack([values[:, 0] + values[:, 1], values[:, 2]], axis=1)
@@ -177,7 +177,7 @@ def test_attributions_are_complete_for_any_network(
     base = opened.embed(rng.normal(size=(20, 3)), rng.integers(0, 4, (20, embeddings))).mean(axis=0)
     dZ = np.array([1.0, 0.0])
     result = integrate(
-        lambda u, _: Evaluation(
+        lambda u, _: PathPoints(
             opened.run(u)[:, 0], *opened.gradients(u, lambda Z, some: np.broadcast_to(dZ, Z.shape))
         ),
         opened.by_input,

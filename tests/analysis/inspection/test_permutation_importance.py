@@ -21,7 +21,7 @@ from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel
 from nncli.models.model import Model
 from nncli.models.predictions import Predictions
-from nncli.nn.losses import MAE, MSE, CrossEntropy, Huber, Loss, Poisson, Quantile
+from nncli.nn.losses import CrossEntropyLoss, HuberLoss, Loss, MAELoss, MSELoss, PoissonLoss, QuantileLoss
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.number import RegressionTarget
 from tests.api.explained import CLASSES, X2, ensemble_of, model_of, table_of
@@ -163,13 +163,13 @@ def test_worsening_is_lower_accuracy_or_higher_loss() -> None:
 @pytest.mark.parametrize(
     ("loss", "name", "y", "predicted", "expected"),
     [
-        (MSE(), "squared_error", 1.0, 3.0, 4.0),
-        (MAE(), "absolute_error", 1.0, 3.0, 2.0),
-        (Huber(delta=1.0), "huber", 1.0, 8.0, 4.0 * (7.0 - 2.0)),  # the 1 is of standard deviations, which are 4
-        (Huber(delta=1.0), "huber", 1.0, 3.0, 2.0),
-        (Quantile(q=0.9), "pinball_loss", 1.0, 3.0, 0.2),
-        (Quantile(q=0.9), "pinball_loss", 3.0, 1.0, 1.8),
-        (Poisson(), "poisson", 2.0, 3.0, 3.0 - 2.0 * np.log(3.0)),
+        (MSELoss(), "squared_error", 1.0, 3.0, 4.0),
+        (MAELoss(), "absolute_error", 1.0, 3.0, 2.0),
+        (HuberLoss(delta=1.0), "huber", 1.0, 8.0, 4.0 * (7.0 - 2.0)),  # the 1 is of standard deviations, which are 4
+        (HuberLoss(delta=1.0), "huber", 1.0, 3.0, 2.0),
+        (QuantileLoss(q=0.9), "pinball_loss", 1.0, 3.0, 0.2),
+        (QuantileLoss(q=0.9), "pinball_loss", 3.0, 1.0, 1.8),
+        (PoissonLoss(), "poisson", 2.0, 3.0, 3.0 - 2.0 * np.log(3.0)),
     ],
 )
 def test_losses_are_in_the_targets_units(loss: Loss, name: str, y: float, predicted: float, expected: float) -> None:
@@ -179,7 +179,7 @@ def test_losses_are_in_the_targets_units(loss: Loss, name: str, y: float, predic
     assert judge.losses(Predictions(target, np.array([[predicted]]))) == pytest.approx([expected])
 
 
-class FourthPower(MSE):
+class FourthPower(MSELoss):
     """A loss that only this test knows."""
 
     type: Literal["fourth_power"] = "fourth_power"  # type: ignore[assignment]
@@ -198,7 +198,9 @@ def test_a_new_loss_is_explained_by_its_own_values() -> None:
 
 
 def test_the_loss_of_classes_is_the_log_loss() -> None:
-    judge = Scorer(model_of(target=CLASSES, loss=CrossEntropy(label_smoothing=0.1)), np.array([0, 1, 1]), "accuracy")
+    judge = Scorer(
+        model_of(target=CLASSES, loss=CrossEntropyLoss(label_smoothing=0.1)), np.array([0, 1, 1]), "accuracy"
+    )
     assert judge.loss_name == "log_loss"
     losses = judge.losses(Predictions(CLASSES, np.array([[0.5, 0.5], [0.75, 0.25], [1.0, 0.0]])))
     assert losses[:2] == pytest.approx(-np.log([0.5, 0.25]))

@@ -8,8 +8,8 @@ import pytest
 
 from nncli.analysis.inspection.encoded_rows import EncodedRows
 from nncli.analysis.inspection.permutation_importance import PartialDependence, partial_dependence
-from nncli.data.encoders.base import MAX_LABELS, QUANTILES
 from nncli.data.encoders.categorical import CategoricalColumn
+from nncli.data.encoders.column_encoder import MAX_LABELS, QUANTILES
 from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel
 from nncli.targets.classes import ClassificationTarget

@@ -11,7 +11,7 @@ import polars as pl
 
 from nncli import train
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
-from nncli.analysis.report.page import Columns, Details, Part, Section, Table
+from nncli.analysis.report.page import ColumnsBlock, Details, Part, Section, TableBlock
 from nncli.analysis.report.run_page import view_sections
 from nncli.api.report import ReportFiles, report
 
@@ -98,11 +98,11 @@ def flat(parts: Iterable[Part]) -> list[Part]:
     """The parts, with those inside columns and folds in their place."""
     result: list[Part] = []
     for part in parts:
-        result += flat(part.parts) if isinstance(part, Columns | Details) else [part]
+        result += flat(part.parts) if isinstance(part, ColumnsBlock | Details) else [part]
     return result
 
 
-def full_rows(table: Table) -> list[list[str]]:
+def full_rows(table: TableBlock) -> list[list[str]]:
     """The rows of a table, with all digits of shortened numbers."""
     return [[cell.full for cell in row] for row in table.cells]
 

@@ -12,8 +12,8 @@ import pytest
 from nncli.analysis.report.charts import (
     Axis,
     Bin,
+    ErrorBar,
     Line,
-    Range,
     bars,
     evenly_spaced,
     lines,
@@ -23,13 +23,13 @@ from nncli.analysis.report.charts import (
     ranges,
     scatter,
 )
-from nncli.analysis.report.page import Figure, Table
+from nncli.analysis.report.page import FigureBlock, TableBlock
 from tests.analysis.report.support import HOSTILE
 
-NOTHING = Table("t", ("a",), ())
+NOTHING = TableBlock("t", ("a",), ())
 
 
-def a_line(name: str = "a", y: tuple[float, ...] = (1.0, 2.0, 4.0)) -> Figure:
+def a_line(name: str = "a", y: tuple[float, ...] = (1.0, 2.0, 4.0)) -> FigureBlock:
     drawn = [Line(name, (1.0, 2.0, 3.0), y), Line("b", (1.0, 2.0, 3.0), y, "second", dashed=True)]
     return lines("t", "d", Axis("epoch", "loss"), drawn, NOTHING, mark=(2.0, 2.0, "best"))
 
@@ -66,7 +66,7 @@ def test_short_numbers_leave_text_alone() -> None:
 def test_any_name_can_be_drawn(name: str) -> None:
     for figure in (
         a_line(name),
-        ranges("t", "d", name, [Range(name, 1.0, 0.5, 2.0), Range("other", 0.0, None, None)], NOTHING, 0.0),
+        ranges("t", "d", name, [ErrorBar(name, 1.0, 0.5, 2.0), ErrorBar("other", 0.0, None, None)], NOTHING, 0.0),
         lines(
             "t", "d", Axis(name, name, ticks=((0.0, name), (1.0, "b"))), [Line(name, (0.0, 1.0), (1.0, 2.0))], NOTHING
         ),

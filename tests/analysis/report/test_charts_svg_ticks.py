@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli.analysis.report.charts import MAX_LOG_TICKS, Axis, Line, lines, log_ticks, needs_log_scale, tick_labels
-from nncli.analysis.report.page import Table
+from nncli.analysis.report.page import TableBlock
 
-NOTHING = Table("t", ("a",), ())
+NOTHING = TableBlock("t", ("a",), ())
 positive = st.floats(1e-300, 1e300)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.analysis.report.page import Cell, Table, display
+from nncli.analysis.report.page import Cell, TableBlock, display
 
 
 @given(st.text())
@@ -27,4 +27,4 @@ def test_a_long_name_is_cut() -> None:
 
 
 def test_text_in_a_table_is_a_cell() -> None:
-    assert Table("t", ("a", "b"), (("x", Cell("1", "1.2")),)).cells == ((Cell("x"), Cell("1", "1.2")),)
+    assert TableBlock("t", ("a", "b"), (("x", Cell("1", "1.2")),)).cells == ((Cell("x"), Cell("1", "1.2")),)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nncli import compare, train
-from nncli.analysis.report.page import Table, write_page
+from nncli.analysis.report.page import TableBlock, write_page
 from nncli.analysis.report.pages import NO_PAIRS, comparison_page
 from nncli.base.errors import UsageError
 from tests.analysis.report.support import hostile_run
@@ -35,15 +35,15 @@ def test_the_page_has_the_results_of_the_comparison(runs: list[Path]) -> None:
     assert [section.name for section in page.sections] == ["pairwise", "scores", "settings", "learning-curves", "runs"]
     assert "two is significantly better than one and several" in page.summary
     pairwise, scores, settings, _, _ = page.sections
-    (table,) = (part for part in pairwise.parts if isinstance(part, Table))
+    (table,) = (part for part in pairwise.parts if isinstance(part, TableBlock))
     assert len(table.rows) == len(result.pairs) == 2
-    (table,) = (part for part in scores.parts if isinstance(part, Table))
+    (table,) = (part for part in scores.parts if isinstance(part, TableBlock))
     assert table.columns == ("metric", "one", "two", "several", "run")
     assert [row[0].text for row in table.cells[:3]] == ["rows", "predictions", "Accuracy"]
     assert table.rows[1][1:4] == ("validation", "validation", "out-of-fold")
     assert any(" *\n" in cell.text for cell in table.cells[2])
     assert not any(" *" in row[3].text for row in table.cells)  # no other run has the rows of the ensemble
-    (table,) = (part for part in settings.parts if isinstance(part, Table))
+    (table,) = (part for part in settings.parts if isinstance(part, TableBlock))
     assert {"epochs", "members", "learning_rate.peak"} <= {row[0] for row in table.rows}
 
 

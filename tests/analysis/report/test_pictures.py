@@ -8,12 +8,12 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from nncli.analysis.report.page import Figure
+from nncli.analysis.report.page import FigureBlock
 from nncli.analysis.report.pictures import MAX_COLORED, picture
 from nncli.targets.views import ActualByPredicted, Confusions, Intervals, Separation, View
 
 
-def drawn(view: View) -> Figure:
+def drawn(view: View) -> FigureBlock:
     found = picture(view)
     assert found is not None
     ET.fromstring(found.svg)

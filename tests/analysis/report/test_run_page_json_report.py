@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from nncli.analysis.evaluation.run_summary import summarize_run
-from nncli.analysis.report.page import Columns, Details, Figure, Gallery, Page, Paragraph, Section, Table, Verdict
+from nncli.analysis.report.page import (
+    ColumnsBlock,
+    Details,
+    FigureBlock,
+    Gallery,
+    Page,
+    Paragraph,
+    Section,
+    TableBlock,
+    Verdict,
+)
 from nncli.analysis.report.run_page import report_json
 from nncli.api.report import ReportFiles
 
@@ -32,7 +42,7 @@ def test_importances_are_numbers(penguins_report: ReportFiles) -> None:
 
 
 def test_a_chart_is_its_table(penguins: Path) -> None:
-    figure = Figure("<svg/>", "t", "d", Table("c", ("a",), (("1",),)))
+    figure = FigureBlock("<svg/>", "t", "d", TableBlock("c", ("a",), (("1",),)))
     page = Page("title", "summary", (), (Section("s", "S", (Gallery((figure,)),)),))
     content = report_json(summarize_run(penguins), None, None, page)
     (gallery,) = content["sections"][0]["parts"]
@@ -41,7 +51,7 @@ def test_a_chart_is_its_table(penguins: Path) -> None:
 
 
 def test_folded_parts_keep_their_title_and_their_parts(penguins: Path) -> None:
-    part = Details("more", (Columns((Paragraph("a"), Paragraph("b"))),))
+    part = Details("more", (ColumnsBlock((Paragraph("a"), Paragraph("b"))),))
     page = Page("title", "summary", (), (Section("s", "S", (part,)),), (Verdict("better", True),))
     content = report_json(summarize_run(penguins), None, None, page)
     (folded,) = content["sections"][0]["parts"]

@@ -11,7 +11,7 @@ from nncli import train
 from nncli.analysis.reproduction import reproduction
 from nncli.analysis.reproduction.checks import OTHERS, changed_keys
 from nncli.analysis.reproduction.record import RunRecord
-from nncli.analysis.reproduction.reproduction import Verdict
+from nncli.analysis.reproduction.reproduction import ReproductionVerdict
 from nncli.base.errors import Advice, DataError, Location, ResumeRun, in_python, in_terminal, sentences
 from nncli.config.schema import Config
 from nncli.run_directory.config import read_config
@@ -48,7 +48,7 @@ def test_a_flipped_byte_of_the_table_is_named_and_the_weights_differ(penguins: P
     result = reproduced(penguins, data=table_with(tmp_path, b",39.1,", b",38.1,"))
     assert differing(result) == {"table"}
     assert result.causes == ("the table differs",)
-    assert result.verdict is not Verdict.IDENTICAL
+    assert result.verdict is not ReproductionVerdict.IDENTICAL
     assert not next(comparison for comparison in result.comparisons if comparison.file == WEIGHTS).is_identical
 
 
@@ -57,7 +57,7 @@ def test_a_byte_of_a_column_that_is_not_used_is_named_and_the_result_is_the_same
 ) -> None:
     result = reproduced(penguins, data=table_with(tmp_path, b",2007", b",2006"))
     assert differing(result) == {"table"}
-    assert (result.verdict, result.exit_code) == (Verdict.IDENTICAL, 0)
+    assert (result.verdict, result.exit_code) == (ReproductionVerdict.IDENTICAL, 0)
     assert result.sentence == "identical to the bit, although the table differs"
 
 
@@ -75,7 +75,7 @@ def test_a_changed_version_is_named_and_alone_changes_nothing(penguins: Path, tm
     change_manifest(run, changed(nncli_version="0.0.1", versions__numpy="1.0.0"))
     result = reproduced(run)
     assert differing(result) == {"nncli", "numpy"}
-    assert result.verdict is Verdict.IDENTICAL
+    assert result.verdict is ReproductionVerdict.IDENTICAL
 
 
 @pytest.mark.slow
@@ -87,7 +87,7 @@ def test_another_machine_is_the_cause_of_weights_that_differ_little(penguins: Pa
     files = Run(run).load_manifest().files | {WEIGHTS: checksum_of(run / WEIGHTS)}
     change_manifest(run, changed(files=files, machine__blas="openblas 0.3.1 Nehalem"))
     result = reproduced(run)
-    assert (result.verdict, result.exit_code) == (Verdict.CLOSE, 6)
+    assert (result.verdict, result.exit_code) == (ReproductionVerdict.CLOSE, 6)
     assert 0.0 < result.difference < 1e-6
     assert differing(result) == {"BLAS kernel"}
 
@@ -98,7 +98,7 @@ def test_an_edited_configuration_is_named_and_the_first_epoch_that_differs(pengu
     edited(run, "learning_rate=0.04")
     result = reproduced(run)
     assert differing(result) == {"configuration", CONFIG}
-    assert (result.verdict, result.exit_code) == (Verdict.DIFFERENT, 1)
+    assert (result.verdict, result.exit_code) == (ReproductionVerdict.DIFFERENT, 1)
     assert result.first_difference is not None
     assert result.first_difference.first_epoch == 1
     assert reproduced(run, quick=1).exit_code == 1
@@ -146,7 +146,7 @@ def test_a_training_that_diverges_now_is_different(tmp_path: Path, members: int)
     edited(run, "learning_rate=1e30")
     for quick in (None, 2) if members == 1 else (None,):  # members have their own configurations, which are as before
         result = reproduced(run, quick=quick)
-        assert (result.verdict, result.exit_code) == (Verdict.DIFFERENT, 1), quick
+        assert (result.verdict, result.exit_code) == (ReproductionVerdict.DIFFERENT, 1), quick
         assert "configuration" in differing(result)
         assert result.divergence is not None
         assert "diverges" in result.sentence
@@ -172,7 +172,7 @@ def test_a_changed_file_is_named_though_the_training_leads_to_the_recorded_one(
     flipped(run / name, 300 if name == MODEL else -4)
     result = reproduced(run)
     assert differing(result) == {name}
-    assert (result.verdict, result.exit_code) == (Verdict.DIFFERENT, 1)
+    assert (result.verdict, result.exit_code) == (ReproductionVerdict.DIFFERENT, 1)
     assert all(comparison.is_reproduced for comparison in result.comparisons)  # with the checksum of what was written
     assert [comparison.file for comparison in result.comparisons if not comparison.is_identical] == [name]
     (said,) = (item for item in result.json()["comparisons"] if item["changed"])
@@ -254,7 +254,7 @@ def test_a_decision_that_was_saved_after_the_training_is_no_difference(penguins:
     labels, costs = ("Adelie", "Chinstrap", "Gentoo"), ((0.0, 1.0, 1.0), (5.0, 0.0, 1.0), (1.0, 1.0, 0.0))
     save_decision(Run(run), CostMatrix(labels=labels, costs=costs))
     result = reproduced(run)
-    assert result.verdict is Verdict.IDENTICAL
+    assert result.verdict is ReproductionVerdict.IDENTICAL
     assert differing(result) == set()
 
 

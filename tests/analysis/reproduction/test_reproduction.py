@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from nncli import cross_validate, train
-from nncli.analysis.reproduction.reproduction import Verdict
+from nncli.analysis.reproduction.reproduction import ReproductionVerdict
 from nncli.base.errors import RunError, UsageError
 from nncli.run_directory.manifest import CONFIG
 from nncli.run_directory.run import Run
@@ -31,13 +31,13 @@ SHORT = {
 
 def assert_identical(run: Path) -> None:
     result = reproduced(run)
-    assert result.verdict is Verdict.IDENTICAL, result.sentence
+    assert result.verdict is ReproductionVerdict.IDENTICAL, result.sentence
     assert differing(result) == set()
 
 
 def assert_quickly_identical(run: Path) -> None:
     quick = reproduced(run, quick=2)
-    assert quick.verdict is Verdict.IDENTICAL, quick.sentence
+    assert quick.verdict is ReproductionVerdict.IDENTICAL, quick.sentence
     assert {comparison.epochs for comparison in quick.comparisons} == {2}
 
 
@@ -137,7 +137,7 @@ def test_a_training_that_was_lengthened_before_its_end_is_refused_but_for_its_fi
     train(resume=run, set=["epochs=4"])
     with pytest.raises(RunError):
         reproduced(run)
-    assert reproduced(run, quick=1).verdict is Verdict.IDENTICAL
+    assert reproduced(run, quick=1).verdict is ReproductionVerdict.IDENTICAL
 
 
 @pytest.mark.slow

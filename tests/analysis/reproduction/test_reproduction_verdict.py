@@ -7,17 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from nncli.analysis.reproduction.checks import Check
-from nncli.analysis.reproduction.comparison import Comparison
-from nncli.analysis.reproduction.reproduction import TOLERANCE, Reproduction, Verdict
+from nncli.analysis.reproduction.checks import ProvenanceCheck
+from nncli.analysis.reproduction.comparison import FileDifference
+from nncli.analysis.reproduction.reproduction import TOLERANCE, Reproduction, ReproductionVerdict
 
-NUMPY = Check("version", "numpy", "2.1.0", "2.2.0")
-WEIGHTS = Check("file", "model.safetensors", "a", "b")
-HISTORY = Comparison("history.csv", 1e-2, "loss", 9, 4, 0.5, 0.6)
-SAME = (Comparison("history.csv", 0.0, epochs=9), Comparison("model.safetensors", 0.0))
+NUMPY = ProvenanceCheck("version", "numpy", "2.1.0", "2.2.0")
+WEIGHTS = ProvenanceCheck("file", "model.safetensors", "a", "b")
+HISTORY = FileDifference("history.csv", 1e-2, "loss", 9, 4, 0.5, 0.6)
+SAME = (FileDifference("history.csv", 0.0, epochs=9), FileDifference("model.safetensors", 0.0))
 
 
-def result(*comparisons: Comparison, checks: tuple[Check, ...] = (), quick: int | None = None) -> Reproduction:
+def result(
+    *comparisons: FileDifference, checks: tuple[ProvenanceCheck, ...] = (), quick: int | None = None
+) -> Reproduction:
     return Reproduction(Path("run"), checks, comparisons, 1.0, quick)
 
 
@@ -34,25 +36,25 @@ def result(*comparisons: Comparison, checks: tuple[Check, ...] = (), quick: int 
         (result(SAME[0], quick=1), "identical", 0, "in the first epoch identical to the bit"),
         (result(SAME[0], quick=3), "identical", 0, "in the first 3 epochs identical to the bit"),
         (
-            result(HISTORY, Comparison("model.safetensors", 3e-6, "W"), checks=(NUMPY,)),
+            result(HISTORY, FileDifference("model.safetensors", 3e-6, "W"), checks=(NUMPY,)),
             "close",
             6,
             "the same within 1e-5, because numpy differs (2.1.0 then, 2.2.0 now)",
         ),
         (
-            result(SAME[0], Comparison("model.safetensors", 3e-6, "W")),
+            result(SAME[0], FileDifference("model.safetensors", 3e-6, "W")),
             "close",
             6,
             "the same within 1e-5, and nothing that the run records differs",
         ),
         (
-            result(HISTORY, Comparison("model.safetensors", 0.5, "W"), checks=(NUMPY,)),
+            result(HISTORY, FileDifference("model.safetensors", 0.5, "W"), checks=(NUMPY,)),
             "different",
             1,
             "differs from epoch 4 on (loss 0.5 then, 0.6 now), because numpy differs (2.1.0 then, 2.2.0 now)",
         ),
         (
-            result(SAME[0], Comparison("model.safetensors", inf, "W"), checks=(NUMPY,)),
+            result(SAME[0], FileDifference("model.safetensors", inf, "W"), checks=(NUMPY,)),
             "different",
             1,
             "differs after the last epoch, in model.safetensors, because numpy differs (2.1.0 then, 2.2.0 now)",
@@ -83,8 +85,8 @@ def test_a_verdict_has_an_exit_code_and_a_sentence(
 
 def test_the_first_epoch_that_differs_is_that_of_the_member_that_differs_first() -> None:
     late, early = (
-        Comparison("members/1/history.csv", 1.0, "loss", 9, 7, 1.0, 2.0),
-        Comparison("members/2/history.csv", 1.0, "number of epochs", 9, 3),
+        FileDifference("members/1/history.csv", 1.0, "loss", 9, 7, 1.0, 2.0),
+        FileDifference("members/2/history.csv", 1.0, "number of epochs", 9, 3),
     )
     single = result(late, early)
     assert single.first_difference is early
@@ -93,29 +95,33 @@ def test_the_first_epoch_that_differs_is_that_of_the_member_that_differs_first()
 
 
 def test_losses_and_metrics_do_not_decide_where_weights_differ_little() -> None:
-    weights = Comparison("members/1/model.safetensors", TOLERANCE, "W")
-    assert result(HISTORY, weights, Comparison("metrics.json", inf)).verdict is Verdict.CLOSE
-    assert result(HISTORY).verdict is Verdict.DIFFERENT
-    assert result(*SAME, Comparison("metrics.json", inf)).verdict is Verdict.DIFFERENT
+    weights = FileDifference("members/1/model.safetensors", TOLERANCE, "W")
+    assert result(HISTORY, weights, FileDifference("metrics.json", inf)).verdict is ReproductionVerdict.CLOSE
+    assert result(HISTORY).verdict is ReproductionVerdict.DIFFERENT
+    assert result(*SAME, FileDifference("metrics.json", inf)).verdict is ReproductionVerdict.DIFFERENT
 
 
 @pytest.mark.parametrize(
-    ("difference", "verdict"), [(3e-6, Verdict.CLOSE), (0.5, Verdict.DIFFERENT), (inf, Verdict.DIFFERENT)]
+    ("difference", "verdict"),
+    [(3e-6, ReproductionVerdict.CLOSE), (0.5, ReproductionVerdict.DIFFERENT), (inf, ReproductionVerdict.DIFFERENT)],
 )
 @pytest.mark.parametrize("file", ["reference.safetensors", "metrics.json", "another.file"])
-def test_a_file_that_alone_differs_decides(file: str, difference: float, verdict: Verdict) -> None:
-    single = result(*SAME, Comparison(file, difference))
+def test_a_file_that_alone_differs_decides(file: str, difference: float, verdict: ReproductionVerdict) -> None:
+    single = result(*SAME, FileDifference(file, difference))
     assert (single.verdict, single.difference) == (verdict, difference)
     assert single.json()["sentence"] == single.sentence
 
 
 def test_numbers_that_agree_in_many_digits_are_told_apart() -> None:
-    single = result(Comparison("history.csv", 1.0, "loss", 2, 1, 0.14075103, 0.14075111))
+    single = result(FileDifference("history.csv", 1.0, "loss", 2, 1, 0.14075103, 0.14075111))
     assert "(loss 0.140751 then, 0.1407511 now)" in single.sentence
 
 
 def test_a_configuration_that_was_changed_is_named_once() -> None:
-    checks = (Check("configuration", "configuration", "a", "changed"), Check("file", "config.yaml", "a", "b"))
+    checks = (
+        ProvenanceCheck("configuration", "configuration", "a", "changed"),
+        ProvenanceCheck("file", "config.yaml", "a", "b"),
+    )
     assert result(HISTORY, checks=checks).causes == ("the configuration was changed after the training",)
     assert result(*SAME, checks=checks[1:]).causes == ("config.yaml was changed after the training",)
 
@@ -123,16 +129,19 @@ def test_a_configuration_that_was_changed_is_named_once() -> None:
 @pytest.mark.parametrize(
     ("check", "cause"),
     [
-        (Check("table", "table", "a", "b"), "the table differs"),
-        (Check("table", "table", "a", "b", "'x.csv'"), "the table differs: 'x.csv'"),
-        (Check("file", "model.json", "a", None), "model.json is missing"),
-        (Check("machine", "BLAS kernel", "Haswell", None), "the BLAS kernel differs (Haswell then, none now)"),
+        (ProvenanceCheck("table", "table", "a", "b"), "the table differs"),
+        (ProvenanceCheck("table", "table", "a", "b", "'x.csv'"), "the table differs: 'x.csv'"),
+        (ProvenanceCheck("file", "model.json", "a", None), "model.json is missing"),
+        (
+            ProvenanceCheck("machine", "BLAS kernel", "Haswell", None),
+            "the BLAS kernel differs (Haswell then, none now)",
+        ),
     ],
 )
-def test_each_kind_of_difference_has_its_words(check: Check, cause: str) -> None:
+def test_each_kind_of_difference_has_its_words(check: ProvenanceCheck, cause: str) -> None:
     assert check.differs
     assert check.cause == cause
 
 
 def test_what_a_run_does_not_record_is_no_difference() -> None:
-    assert not Check("machine", "BLAS kernel", None, "Haswell").differs
+    assert not ProvenanceCheck("machine", "BLAS kernel", None, "Haswell").differs

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.cli.progress.chart import MAX_POINTS, Curve, Scale, Span, chart
+from nncli.cli.progress.chart import MAX_POINTS, AxisScale, Curve, Span, chart
 
 
 def curve(*values: float | None) -> Curve:
@@ -128,9 +128,9 @@ def test_gaps_are_no_numbers_and_means_are_of_what_is_finite() -> None:
 
 
 def test_a_scale_knows_the_widest_span_and_the_narrowest() -> None:
-    widest = Scale.of([-1.7e308, 0.0, 1.7e308])
+    widest = AxisScale.of([-1.7e308, 0.0, 1.7e308])
     assert widest is not None
     assert widest.heights([-1.7e308, 0.0, 1.7e308]) == [0.0, 0.5, 1.0]
-    constant = Scale.of([3.0, nan])
+    constant = AxisScale.of([3.0, nan])
     assert constant is not None
     assert constant.heights([3.0]) == [0.5]

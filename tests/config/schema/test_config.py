@@ -14,12 +14,12 @@ from nncli.config.overrides import apply_overrides
 from nncli.config.schema import Config
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.writer import dump
-from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.column_types import ColumnType
 from nncli.nn.activations import Relu, Tanh
 from nncli.nn.initializers import DataDependent, He
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import Residual
-from nncli.nn.losses import Quantile
+from nncli.nn.losses import QuantileLoss
 from nncli.nn.numeric_embeddings import Periodic
 from nncli.nn.optim.optimizers import Sgd
 from nncli.nn.optim.schedules import ConstantRate, CosineRate
@@ -89,7 +89,7 @@ output: runs/penguins
 """)
     assert config.optimizer == Sgd(momentum=0.9, nesterov=True)
     assert config.schedule == CosineRate(peak=0.05, warmup_steps=100)
-    assert config.data.columns["year"] is Kind.EMPTY
+    assert config.data.columns["year"] is ColumnType.EMPTY
     assert config.class_weight == {"yes": 3.0, "no": 1.0, "0": 2.0}
     assert config.l2 == 0.0001
     first, second, *_, last = config.hidden_layers
@@ -107,7 +107,7 @@ def test_a_number_is_a_constant_learning_rate_and_the_default_depends_on_the_opt
 
 
 def test_a_type_without_options_has_its_defaults() -> None:
-    assert read(REQUIRED + "loss: quantile").loss == Quantile(q=0.5)
+    assert read(REQUIRED + "loss: quantile").loss == QuantileLoss(q=0.5)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ CONFIGS = st.fixed_dictionaries(
             optional={
                 "features": st.lists(TEXT.map("f".__add__), min_size=1, max_size=3, unique=True),
                 "drop": st.lists(TEXT.map("d".__add__), max_size=3, unique=True),
-                "columns": st.dictionaries(TEXT, st.sampled_from([k.value for k in Kind]), max_size=3),
+                "columns": st.dictionaries(TEXT, st.sampled_from([k.value for k in ColumnType]), max_size=3),
                 "missing_values": st.lists(TEXT, max_size=3),
                 "group": TEXT.map("g".__add__),
                 "time": TEXT.map("t".__add__),

@@ -11,7 +11,7 @@ from nncli.api.init import draft
 from nncli.data.columns.decimal_marks import column_decimals
 from nncli.data.columns.parsing import parse_numbers, read_numbers
 from nncli.data.dialect import CsvDialect
-from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.column_types import ColumnType
 from nncli.data.sources.read_table import read_table
 from nncli.data.table import Table
 from tests.polluted_columns import polluted_table
@@ -72,8 +72,8 @@ def test_the_hint_for_ambiguous_money_works_beside_a_column_of_points(tmp_path: 
     assert refused.error is not None
     assert "--set data.thousands=." in str(refused.error.hint)
     size, price = (column.profile for column in head(path, set=["data.thousands=."]).columns)
-    assert (size.kind, size.lowest) == (Kind.NUMERIC, 1.2)
-    assert (price.kind, price.lowest) == (Kind.NUMERIC, 101_000.0)
+    assert (size.kind, size.lowest) == (ColumnType.NUMERIC, 1.2)
+    assert (price.kind, price.lowest) == (ColumnType.NUMERIC, 101_000.0)
 
 
 def test_a_configured_mark_is_kept() -> None:
@@ -124,9 +124,9 @@ def test_head_and_init_see_the_same_column_of_two_marks(tmp_path: Path, on_error
     options = [f"data.on_error={on_error}"]
     seen = {column.name: column.profile for column in head(tmp_path / "t.csv", set=options).columns}
     drafted = {column.name: column for column in draft(tmp_path / "t.csv", "y", set=options).summary.columns}
-    kind = Kind.NUMERIC if on_error == "missing" else Kind.CATEGORICAL
+    kind = ColumnType.NUMERIC if on_error == "missing" else ColumnType.CATEGORICAL
     for profiles in (seen, drafted):
-        assert (profiles["a"].kind, profiles["b"].kind) == (kind, Kind.NUMERIC)
+        assert (profiles["a"].kind, profiles["b"].kind) == (kind, ColumnType.NUMERIC)
         assert profiles["a"].missing == (20 if on_error == "missing" else 0)
 
 

@@ -19,7 +19,7 @@ from nncli.base.text import yaml_quote
 from nncli.data.columns import parsing
 from nncli.data.columns.parsing import exact_numbers, may_be_class_ids, parse_numbers, read_numbers, read_text
 from nncli.data.dialect import PLAIN_NUMBERS
-from nncli.data.encoders.kinds import Kind, infer_kind
+from nncli.data.encoders.column_types import ColumnType, infer_kind
 from nncli.data.table import Table
 from tests.config.test_overrides import values
 
@@ -101,7 +101,7 @@ def pasted(hint: str | None) -> Any:
 @pytest.mark.parametrize("cell", NUMBERS)
 def test_a_cell_that_people_read_as_a_number_is_one(cell: str) -> None:
     table = texts("1", cell, None)
-    assert infer_kind(table, "x") is Kind.NUMERIC
+    assert infer_kind(table, "x") is ColumnType.NUMERIC
     x = read_numbers(table, "x")
     assert (x[1], math.copysign(1.0, x[1])) == (NUMBERS[cell], math.copysign(1.0, NUMBERS[cell]))
     assert np.isnan(x[2])
@@ -119,13 +119,13 @@ def test_a_cell_that_is_no_number_among_numbers_is_refused(cell: str) -> None:
 
 @pytest.mark.parametrize("cell", NOT_NUMBERS)
 def test_words_make_categories_even_with_some_numbers_among_them(cell: str) -> None:
-    assert infer_kind(texts("red", None, "1", "green", cell, "blue"), "x") is Kind.CATEGORICAL
+    assert infer_kind(texts("red", None, "1", "green", cell, "blue"), "x") is ColumnType.CATEGORICAL
 
 
 @pytest.mark.parametrize("cell", INFINITE)
 def test_an_infinite_cell_is_refused_and_does_not_turn_numbers_into_categories(cell: str) -> None:
     table = texts("1", None, cell)
-    assert infer_kind(table, "x") is Kind.NUMERIC
+    assert infer_kind(table, "x") is ColumnType.NUMERIC
     what = "too large to be a number" if any(map(str.isdigit, cell)) else "not a finite number"
     with pytest.raises(DataError, match=f"is {what}") as caught:
         read_numbers(table, "x")
@@ -135,20 +135,20 @@ def test_an_infinite_cell_is_refused_and_does_not_turn_numbers_into_categories(c
 @pytest.mark.parametrize("cell", ["nan", "NaN", "-nan", " NAN "])
 def test_nan_is_a_missing_number(cell: str) -> None:
     table = texts("1", cell)
-    assert infer_kind(table, "x") is Kind.NUMERIC
+    assert infer_kind(table, "x") is ColumnType.NUMERIC
     assert np.isnan(read_numbers(table, "x")).tolist() == [False, True]
-    assert infer_kind(texts(cell, None), "x") is Kind.EMPTY
+    assert infer_kind(texts(cell, None), "x") is ColumnType.EMPTY
 
 
 @pytest.mark.parametrize("cell", WITH_LEADING_ZERO)
 def test_a_leading_zero_makes_an_id(cell: str) -> None:
-    assert infer_kind(texts("1", cell), "x") is Kind.CATEGORICAL
+    assert infer_kind(texts("1", cell), "x") is ColumnType.CATEGORICAL
     assert read_text(texts("1", cell), "x").to_list() == ["1", cell]
 
 
 @pytest.mark.parametrize("cell", ["0", "0.5", "-0.5", "+0", " 0", "0e1", "10"])
 def test_a_zero_before_the_point_makes_no_id(cell: str) -> None:
-    assert infer_kind(texts("1", cell), "x") is Kind.NUMERIC
+    assert infer_kind(texts("1", cell), "x") is ColumnType.NUMERIC
 
 
 def test_one_word_after_thousands_of_numbers_is_refused_by_its_row() -> None:
@@ -182,32 +182,34 @@ def test_the_kind_and_the_reader_agree_on_any_text(cells: list[str | None]) -> N
         x = read_numbers(table, "x")
     except DataError as error:
         infinite = "finite" in error.message or "too large" in error.message
-        assert kind is Kind.CATEGORICAL or (infinite and kind is Kind.NUMERIC)
+        assert kind is ColumnType.CATEGORICAL or (infinite and kind is ColumnType.NUMERIC)
         return
     zeros = any(re.match(r"\s*[+-]?0[0-9]", cell) for cell in cells if cell is not None)
     empty = bool(np.isnan(x).all())
-    assert kind is (Kind.CATEGORICAL if zeros else Kind.EMPTY if empty else Kind.NUMERIC)
+    assert kind is (ColumnType.CATEGORICAL if zeros else ColumnType.EMPTY if empty else ColumnType.NUMERIC)
 
 
 @pytest.mark.parametrize(
     ("cells", "kind", "expected"),
     [
-        (pl.Series("x", [1, None, 2**53]), Kind.NUMERIC, [1.0, None, 2.0**53]),
-        (pl.Series("x", [2**63], dtype=pl.UInt64), Kind.NUMERIC, [2.0**63]),
-        (pl.Series("x", [2**100, None], dtype=pl.Int128), Kind.NUMERIC, [2.0**100, None]),
-        (pl.Series("x", [Decimal("1.10"), None]), Kind.NUMERIC, [1.1, None]),
-        (pl.Series("x", [1.5, math.nan, None]), Kind.NUMERIC, [1.5, None, None]),
-        (pl.Series("x", [0.5, math.nan], dtype=pl.Float32), Kind.NUMERIC, [0.5, None]),
-        (pl.Series("x", [math.nan, None], dtype=pl.Float64), Kind.EMPTY, [None, None]),
-        (pl.Series("x", [None, None]), Kind.EMPTY, [None, None]),
-        (pl.Series("x", [], dtype=pl.String), Kind.EMPTY, []),
-        (pl.Series("x", [True, None, False]), Kind.CATEGORICAL, [1.0, None, 0.0]),
-        (pl.Series("x", ["1", " 2", None], dtype=pl.Categorical), Kind.CATEGORICAL, [1.0, 2.0, None]),
-        (pl.Series("x", ["1", None], dtype=pl.Enum(["1", "2"])), Kind.CATEGORICAL, [1.0, None]),
+        (pl.Series("x", [1, None, 2**53]), ColumnType.NUMERIC, [1.0, None, 2.0**53]),
+        (pl.Series("x", [2**63], dtype=pl.UInt64), ColumnType.NUMERIC, [2.0**63]),
+        (pl.Series("x", [2**100, None], dtype=pl.Int128), ColumnType.NUMERIC, [2.0**100, None]),
+        (pl.Series("x", [Decimal("1.10"), None]), ColumnType.NUMERIC, [1.1, None]),
+        (pl.Series("x", [1.5, math.nan, None]), ColumnType.NUMERIC, [1.5, None, None]),
+        (pl.Series("x", [0.5, math.nan], dtype=pl.Float32), ColumnType.NUMERIC, [0.5, None]),
+        (pl.Series("x", [math.nan, None], dtype=pl.Float64), ColumnType.EMPTY, [None, None]),
+        (pl.Series("x", [None, None]), ColumnType.EMPTY, [None, None]),
+        (pl.Series("x", [], dtype=pl.String), ColumnType.EMPTY, []),
+        (pl.Series("x", [True, None, False]), ColumnType.CATEGORICAL, [1.0, None, 0.0]),
+        (pl.Series("x", ["1", " 2", None], dtype=pl.Categorical), ColumnType.CATEGORICAL, [1.0, 2.0, None]),
+        (pl.Series("x", ["1", None], dtype=pl.Enum(["1", "2"])), ColumnType.CATEGORICAL, [1.0, None]),
     ],
     ids=lambda value: str(value.dtype) if isinstance(value, pl.Series) else "",
 )
-def test_typed_columns_are_told_apart_and_read(cells: pl.Series, kind: Kind, expected: list[float | None]) -> None:
+def test_typed_columns_are_told_apart_and_read(
+    cells: pl.Series, kind: ColumnType, expected: list[float | None]
+) -> None:
     assert infer_kind(table_of(cells), "x") is kind
     x = read_numbers(table_of(cells), "x")
     assert [None if np.isnan(value) else value for value in x] == expected
@@ -228,7 +230,7 @@ def test_a_cell_in_a_typed_column_of_categories_is_refused_as_text_is() -> None:
 @pytest.mark.parametrize("cells", TYPED, ids=lambda cells: str(cells.dtype))
 def test_what_is_neither_number_nor_category_is_refused_with_a_way_out(cells: pl.Series) -> None:
     is_date = cells.dtype in (pl.Date, pl.Datetime)
-    assert infer_kind(table_of(cells), "when") is (Kind.DATE if is_date else Kind.CATEGORICAL)
+    assert infer_kind(table_of(cells), "when") is (ColumnType.DATE if is_date else ColumnType.CATEGORICAL)
     for read in (read_numbers, read_text):
         with pytest.raises(DataError, match="dates or times" if cells.dtype.is_temporal() else "neither") as caught:
             read(table_of(cells), "when")
@@ -238,7 +240,7 @@ def test_what_is_neither_number_nor_category_is_refused_with_a_way_out(cells: pl
 
 def test_dates_in_text_are_dates_that_can_be_read_as_text_too() -> None:
     table = texts("2020-01-01", "2020-01-02", None)
-    assert infer_kind(table, "x") is Kind.DATE
+    assert infer_kind(table, "x") is ColumnType.DATE
     assert read_text(table, "x").to_list() == ["2020-01-01", "2020-01-02", None]
 
 

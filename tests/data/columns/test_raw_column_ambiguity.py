@@ -11,7 +11,7 @@ from nncli.base.errors import DataError
 from nncli.base.scratch import Scratch
 from nncli.data.columns.parsing import read_numbers
 from nncli.data.dialect import CsvDialect
-from nncli.data.encoders.kinds import Kind, infer_kind
+from nncli.data.encoders.column_types import ColumnType, infer_kind
 from nncli.data.profile import profile
 from nncli.data.store.column_store import write_store
 from nncli.data.table import Table
@@ -70,7 +70,7 @@ def test_durations_of_many_values_are_refused_with_what_to_do(form: str) -> None
     assert "--drop x" in str(error.hint)
     assert "data.columns.x=categorical" in str(error.hint)
     few = [form.format(h=i % 8, m=0) for i in range(100)]
-    assert infer_kind(texts(*few), "x") is Kind.CATEGORICAL
+    assert infer_kind(texts(*few), "x") is ColumnType.CATEGORICAL
     frame = pl.DataFrame({"x": cells, "few": few, "word": ["a", "b"] * 50})
     with Scratch() as scratch:
         store = write_store(lambda: iter([Table(frame, "t")]), lambda table: table.names, scratch, text_columns=())
@@ -123,13 +123,13 @@ def test_the_words_among_numbers_are_named_with_their_counts() -> None:
     ],
 )
 def test_what_is_not_mostly_numbers_is_categories(cells: list[str]) -> None:
-    assert infer_kind(texts(*cells), "x") is Kind.CATEGORICAL
+    assert infer_kind(texts(*cells), "x") is ColumnType.CATEGORICAL
 
 
 def test_few_cells_of_which_the_odd_are_as_common_as_the_numbers_are_categories() -> None:
     doors = ["2", "3", "4", "5more"]
-    assert infer_kind(texts(*doors * 10), "x") is Kind.CATEGORICAL
-    assert infer_kind(texts(*doors * 2), "x") is Kind.CATEGORICAL
+    assert infer_kind(texts(*doors * 10), "x") is ColumnType.CATEGORICAL
+    assert infer_kind(texts(*doors * 2), "x") is ColumnType.CATEGORICAL
     refused(texts(*doors))  # no cell repeats
     refused(texts(*doors * 2, *["2", "3", "4"] * 40))  # the odd one is a rare slip
     refused(texts(*["2", "3", "12%"] * 20))  # it looks like a number
@@ -151,7 +151,7 @@ def test_numbers_are_read_as_the_dialect_says(
     cells: list[str], settings: dict[str, str], numbers: list[float | None]
 ) -> None:
     table = texts(*cells, **settings)
-    assert infer_kind(table, "x") is Kind.NUMERIC
+    assert infer_kind(table, "x") is ColumnType.NUMERIC
     assert [None if x != x else x for x in read_numbers(table, "x")] == numbers
 
 
@@ -197,7 +197,7 @@ def test_whole_numbers_that_would_lose_digits_are_ids(cells: pl.Series) -> None:
 
 @pytest.mark.parametrize("cell", ["9007199254740992", "1e300", "9007199254740993.0", "1" + "0" * 22])
 def test_large_numbers_that_lose_nothing_are_numbers(cell: str) -> None:
-    assert infer_kind(texts("1", cell), "x") is Kind.NUMERIC
+    assert infer_kind(texts("1", cell), "x") is ColumnType.NUMERIC
 
 
 def test_grouped_whole_numbers_that_would_lose_digits_are_ids() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from nncli.base.errors import DataError
 from nncli.data.columns.raw_column import are_addresses_or_phone_numbers, are_categories, are_codes, looks_like_a_number
-from nncli.data.encoders.kinds import Kind, infer_kind
+from nncli.data.encoders.column_types import ColumnType, infer_kind
 from nncli.data.profile import profile_column
 from nncli.data.table import Table
 from tests.data.columns.code_columns import CODES, DOUBTED, cells_of
@@ -24,7 +24,7 @@ def table_of(cells: list[str | None]) -> Table:
 def test_a_column_of_codes_is_categorical_without_doubt(name: str, n: int, missing: float) -> None:
     for seed in range(3):
         table = table_of(cells_of(CODES[name], n, missing, seed))
-        assert infer_kind(table, "x") is Kind.CATEGORICAL
+        assert infer_kind(table, "x") is ColumnType.CATEGORICAL
         profile = profile_column(table, "x")
         assert (profile.error, profile.thousands, profile.na_spellings) == (None, "", ())
 
@@ -41,7 +41,7 @@ def test_a_column_of_numbers_with_few_misfits_or_another_spelling_is_doubted(nam
 @given(st.lists(st.from_regex(r"[A-Za-z]{1,2}[0-9]{1,3}", fullmatch=True), min_size=1, max_size=30))
 def test_letters_before_digits_are_never_numbers(cells: list[str]) -> None:
     assert not looks_like_a_number(pl.Series(cells)).any()
-    assert infer_kind(table_of([*cells]), "x") is Kind.CATEGORICAL
+    assert infer_kind(table_of([*cells]), "x") is ColumnType.CATEGORICAL
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,15 @@ from nncli.base.errors import DataError
 from nncli.config.schema import Config
 from nncli.data.columns.parsing import read_numbers, unit_of
 from nncli.data.dialect import CsvDialect
-from nncli.data.encoders.kinds import Kind, infer_kind
+from nncli.data.encoders.column_types import ColumnType, infer_kind
+from nncli.data.encoders.encoding_options import EncodingOptions
 from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.encoders.options import EncodingOptions
 from nncli.data.formats.csv.reader import read_delimited
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.table import Table
 from nncli.fitting.prepare.fit import infer_loss
-from nncli.targets.base import FitOptions
 from nncli.targets.number import RegressionTarget
+from nncli.targets.target_base import FitOptions
 from tests.data.columns.test_raw_column_ambiguity import refused, texts
 
 
@@ -60,14 +60,14 @@ def test_one_and_the_same_sign_is_taken_off_of_numbers(
     cells: list[str | None], unit: str, numbers: list[float]
 ) -> None:
     table = texts(*cells)
-    assert infer_kind(table, "x") is Kind.NUMERIC
+    assert infer_kind(table, "x") is ColumnType.NUMERIC
     assert unit_of(table, "x") == unit
     np.testing.assert_array_equal(read_numbers(table, "x", unit), numbers)
 
 
 def test_whole_amounts_of_money_have_thousands_and_a_minus_behind() -> None:
     swiss = texts("75'606.-", "4'715.-", "950.-", thousands="'")
-    assert infer_kind(swiss, "x") is Kind.NUMERIC
+    assert infer_kind(swiss, "x") is ColumnType.NUMERIC
     np.testing.assert_array_equal(read_numbers(swiss, "x", unit_of(swiss, "x")), [75606.0, 4715.0, 950.0])
     booked = texts("6.486,00", "1.155,00-", "7,50-", thousands=".")
     np.testing.assert_array_equal(read_numbers(booked, "x", unit_of(booked, "x")), [6486.0, -1155.0, -7.5])
@@ -106,12 +106,12 @@ def test_a_cell_with_two_signs_is_no_number(cells: list[str]) -> None:
 
 @pytest.mark.parametrize("cells", [["$red", "$blue"], ["A5", "A6"], ["5 kg", "6 lb"], ["EUR", "USD"], ["$", "%"]])
 def test_words_with_a_sign_are_categories(cells: list[str]) -> None:
-    assert infer_kind(texts(*cells), "x") is Kind.CATEGORICAL
+    assert infer_kind(texts(*cells), "x") is ColumnType.CATEGORICAL
 
 
 def test_thousands_and_a_decimal_comma_are_read_beneath_the_sign() -> None:
     american = texts("$97,465", "$5.50", "($1,000)", thousands=",")
-    assert infer_kind(american, "x") is Kind.NUMERIC
+    assert infer_kind(american, "x") is ColumnType.NUMERIC
     np.testing.assert_array_equal(read_numbers(american, "x", "$"), [97465.0, 5.5, -1000.0])
     german = texts("1.234,50 €", "7 €", thousands=".")
     np.testing.assert_array_equal(read_numbers(german, "x", "€"), [1234.5, 7.0])
@@ -128,7 +128,7 @@ def test_money_with_three_digits_behind_the_mark_can_be_read_in_two_ways() -> No
     assert error.location is not None
     assert error.location.row == 2
     for clear in (("€950", "€1.20"), ("€0.200", "€0.5"), ("12.345%", "1.200 %")):
-        assert infer_kind(texts(*clear), "x") is Kind.NUMERIC
+        assert infer_kind(texts(*clear), "x") is ColumnType.NUMERIC
 
 
 def test_a_fitted_column_keeps_its_sign_and_refuses_another() -> None:
@@ -175,7 +175,7 @@ def test_a_semicolon_file_of_euros_tells_its_decimal_mark() -> None:
     [["007 kg", "012 kg"], ["A5", "A6"], ["kg 5", "kg 6"], ["12a", "12b", "13c"], ["1st", "2nd"], ["5kg2x", "6kg2x"]],
 )
 def test_codes_and_ordinals_have_no_unit(cells: list[str]) -> None:
-    assert infer_kind(texts(*cells), "x") is Kind.CATEGORICAL
+    assert infer_kind(texts(*cells), "x") is ColumnType.CATEGORICAL
 
 
 def test_an_exponent_is_no_unit() -> None:
@@ -189,7 +189,7 @@ def test_several_units_of_measures_are_refused_by_name() -> None:
     assert "kg in 30, g in 10 of 40 cells" in error.message
     assert error.location is not None
     assert error.location.column == "x"
-    assert infer_kind(texts(*(f"{i}{'ab'[i % 2]}" for i in range(1, 40))), "x") is Kind.CATEGORICAL
+    assert infer_kind(texts(*(f"{i}{'ab'[i % 2]}" for i in range(1, 40))), "x") is ColumnType.CATEGORICAL
 
 
 @pytest.mark.parametrize("odd", ["500", "500 lbm", "light"])
@@ -202,7 +202,7 @@ def test_a_few_cells_without_the_unit_of_the_others_are_refused_by_name(odd: str
 
 def test_three_digits_behind_the_mark_of_a_measure_are_a_fraction() -> None:
     table = texts("1.250 kg", "12.500 kg")
-    assert infer_kind(table, "x") is Kind.NUMERIC
+    assert infer_kind(table, "x") is ColumnType.NUMERIC
     assert read_numbers(table, "x", "kg").tolist() == [1.25, 12.5]
 
 

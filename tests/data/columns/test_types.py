@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from nncli.base.errors import DataError
 from nncli.data.columns.parsing import read_numbers, read_text
 from nncli.data.encoders.categorical import CategoricalColumn
+from nncli.data.encoders.column_types import ColumnType, infer_kind
 from nncli.data.encoders.date import DateColumn
-from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.splitting.holdout import group_numbers, read_groups, read_times
 from nncli.data.table import Table
-from nncli.targets.base import rows_with_target
 from nncli.targets.classes import ClassificationTarget
+from nncli.targets.target_base import rows_with_target
 
 LARGE = 2**53
 
@@ -45,22 +45,22 @@ REFUSED: dict[str, tuple[list[Any], Any]] = {
 @pytest.mark.parametrize(
     ("cells", "dtype", "kind"),
     [
-        ([1, 2], pl.Int8, Kind.NUMERIC),
-        ([1, 2], pl.UInt64, Kind.NUMERIC),
-        ([LARGE - 1, 1 - LARGE], pl.Int128, Kind.NUMERIC),
-        ([0.5, None], pl.Float32, Kind.NUMERIC),
-        ([Decimal("0.5"), None], pl.Decimal(20, 2), Kind.NUMERIC),
-        ([True, False], pl.Boolean, Kind.CATEGORICAL),
-        (["1", "2"], pl.Categorical, Kind.CATEGORICAL),
-        (["1", "2"], pl.Enum(["1", "2"]), Kind.CATEGORICAL),
-        ([DAY, None], pl.Date, Kind.DATE),
-        ([NOON, None], pl.Datetime("ns"), Kind.DATE),
-        ([NOON, None], pl.Datetime("ms", "Europe/Berlin"), Kind.DATE),
-        ([None, None], pl.Null, Kind.EMPTY),
-        ([float("nan"), None], pl.Float64, Kind.EMPTY),
+        ([1, 2], pl.Int8, ColumnType.NUMERIC),
+        ([1, 2], pl.UInt64, ColumnType.NUMERIC),
+        ([LARGE - 1, 1 - LARGE], pl.Int128, ColumnType.NUMERIC),
+        ([0.5, None], pl.Float32, ColumnType.NUMERIC),
+        ([Decimal("0.5"), None], pl.Decimal(20, 2), ColumnType.NUMERIC),
+        ([True, False], pl.Boolean, ColumnType.CATEGORICAL),
+        (["1", "2"], pl.Categorical, ColumnType.CATEGORICAL),
+        (["1", "2"], pl.Enum(["1", "2"]), ColumnType.CATEGORICAL),
+        ([DAY, None], pl.Date, ColumnType.DATE),
+        ([NOON, None], pl.Datetime("ns"), ColumnType.DATE),
+        ([NOON, None], pl.Datetime("ms", "Europe/Berlin"), ColumnType.DATE),
+        ([None, None], pl.Null, ColumnType.EMPTY),
+        ([float("nan"), None], pl.Float64, ColumnType.EMPTY),
     ],
 )
-def test_the_kind_follows_from_the_type(cells: list[Any], dtype: Any, kind: Kind) -> None:
+def test_the_kind_follows_from_the_type(cells: list[Any], dtype: Any, kind: ColumnType) -> None:
     assert infer_kind(table(cells, dtype), "c") is kind
 
 

@@ -9,9 +9,9 @@ import polars as pl
 from hypothesis import strategies as st
 
 from nncli.data.encoders.categorical import CategoricalColumn
+from nncli.data.encoders.column_types import ColumnType
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.kinds import Kind
-from nncli.data.encoders.options import CategoricalOptions, Clip, EncodingOptions, NumericScaling
+from nncli.data.encoders.encoding_options import CategoricalOptions, Clip, EncodingOptions, NumericScaling
 from nncli.data.table import Table
 
 SCALINGS: tuple[NumericScaling, ...] = get_args(NumericScaling)
@@ -40,7 +40,7 @@ def tables(draw: st.DrawFn, rows: int = 12) -> Table:
     return Table(frame, "t.csv")
 
 
-KINDS = (("number", Kind.NUMERIC), ("text", Kind.NUMERIC), ("word", Kind.CATEGORICAL))
+KINDS = (("number", ColumnType.NUMERIC), ("text", ColumnType.NUMERIC), ("word", ColumnType.CATEGORICAL))
 
 
 def one(cells: Sequence[Any] | pl.Series, name: str = "x") -> Table:
@@ -48,7 +48,7 @@ def one(cells: Sequence[Any] | pl.Series, name: str = "x") -> Table:
 
 
 def numeric(cells: Sequence[Any] | pl.Series, scaling: NumericScaling = "standard", clip: Clip = "none") -> Encoder:
-    return Encoder.fit(one(cells), [("x", Kind.NUMERIC)], EncodingOptions(numeric=scaling, clip=clip))
+    return Encoder.fit(one(cells), [("x", ColumnType.NUMERIC)], EncodingOptions(numeric=scaling, clip=clip))
 
 
 def categorical(
@@ -57,7 +57,9 @@ def categorical(
     choices: CategoricalOptions = ONE_HOT,
     clip: Clip = "none",
 ) -> Encoder:
-    return Encoder.fit(one(cells, name), [(name, Kind.CATEGORICAL)], EncodingOptions(clip=clip, categories=choices))
+    return Encoder.fit(
+        one(cells, name), [(name, ColumnType.CATEGORICAL)], EncodingOptions(clip=clip, categories=choices)
+    )
 
 
 def first(encoder: Encoder) -> CategoricalColumn:

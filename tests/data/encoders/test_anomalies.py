@@ -18,15 +18,15 @@ from nncli.data.encoders import categorical
 from nncli.data.encoders import encoder as encoding
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.encoders.categorical import CategoricalColumn
+from nncli.data.encoders.column_types import ColumnType
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.kinds import Kind
-from nncli.data.encoders.options import Clip, EncodingOptions, NumericScaling
+from nncli.data.encoders.encoding_options import Clip, EncodingOptions, NumericScaling
 from nncli.data.table import Table
 from tests.data.encoders.support import CLIPS, RECIPE, SCALINGS
 
 NUMBERS = st.none() | st.sampled_from([-3.0, -0.0, 0.0, 1.0, 2.5, 131.0])
 WORDS = st.none() | st.sampled_from(["a", "b", "c", "d", ""])
-KINDS = [("x", Kind.NUMERIC), ("w", Kind.CATEGORICAL)]
+KINDS = [("x", ColumnType.NUMERIC), ("w", ColumnType.CATEGORICAL)]
 
 
 @st.composite
@@ -40,7 +40,7 @@ def one(cells: Sequence[Any], name: str = "x") -> Table:
     return Table(pl.DataFrame({name: cells}, strict=False), "t.csv")
 
 
-def met(seen: Sequence[Any], cells: Sequence[Any], kind: Kind = Kind.NUMERIC) -> ColumnAnomalies:
+def met(seen: Sequence[Any], cells: Sequence[Any], kind: ColumnType = ColumnType.NUMERIC) -> ColumnAnomalies:
     """What is strange of `cells` to whom has `seen` others."""
     encoder = Encoder.fit(one(seen), [("x", kind)])
     again = Encoder.model_validate_json(encoder.model_dump_json())
@@ -132,15 +132,15 @@ def test_the_ends_of_the_range_belong_to_it() -> None:
 
 
 def test_a_category_that_was_rare_in_training_was_seen() -> None:
-    assert met(["a", "a", "rare"], ["rare", "a", "new", "new"], Kind.CATEGORICAL) == ColumnAnomalies(unseen=2)
+    assert met(["a", "a", "rare"], ["rare", "a", "new", "new"], ColumnType.CATEGORICAL) == ColumnAnomalies(unseen=2)
 
 
 @pytest.mark.parametrize("c", [2, 40])
 def test_rare_categories_too_many_to_remember_are_not_called_unseen(monkeypatch: pytest.MonkeyPatch, c: int) -> None:
     monkeypatch.setattr(categorical, "MAX_RARE_TEXT", 9)
     seen = [f"{n}" for n in range(c)] * 2
-    assert met([*seen, "rare", "r"], ["r", "new"], Kind.CATEGORICAL) == ColumnAnomalies(unseen=1)
-    assert met([*seen, "rare", "rare 2"], ["rare", "new", "0"], Kind.CATEGORICAL) == ColumnAnomalies(rare=2)
+    assert met([*seen, "rare", "r"], ["r", "new"], ColumnType.CATEGORICAL) == ColumnAnomalies(unseen=1)
+    assert met([*seen, "rare", "rare 2"], ["rare", "new", "0"], ColumnType.CATEGORICAL) == ColumnAnomalies(rare=2)
 
 
 def test_the_encoder_does_not_grow_with_a_column_of_ids() -> None:
@@ -148,8 +148,8 @@ def test_the_encoder_does_not_grow_with_a_column_of_ids() -> None:
     assert (column.rare_categories, column.has_other) == (None, True)
 
 
-@pytest.mark.parametrize("kind", list(Kind)[:2])
-def test_missing_cells_are_strange_only_where_training_had_none(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", list(ColumnType)[:2])
+def test_missing_cells_are_strange_only_where_training_had_none(kind: ColumnType) -> None:
     assert met(["1", "1", "2"], [None, "1", None], kind) == ColumnAnomalies(missing=2)
     assert met(["1", "1", None], [None, "1", None], kind) == ColumnAnomalies()
 

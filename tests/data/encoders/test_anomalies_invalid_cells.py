@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from nncli.base.errors import CellError
 from nncli.data.encoders.anomalies import SCHEMA, InvalidCells, InvalidCounts
+from nncli.data.encoders.column_types import ColumnType
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.kinds import Kind
 from nncli.data.table import Table
 
-KINDS = [("x", Kind.NUMERIC), ("when", Kind.DATE), ("color", Kind.CATEGORICAL)]
+KINDS = [("x", ColumnType.NUMERIC), ("when", ColumnType.DATE), ("color", ColumnType.CATEGORICAL)]
 TRAINING = Table(
     pl.DataFrame({"x": ["1", "2", "4"], "when": ["2024-01-01", "2024-02-01", None], "color": ["a", "b", "a"]}), "t.csv"
 )
@@ -77,7 +77,7 @@ def test_whatever_the_cells_are_the_table_without_the_invalid_ones_can_be_encode
 
 def test_a_column_with_the_name_of_a_pattern_is_one_column() -> None:
     frame = pl.DataFrame({"*": ["1", "2"], "^x.*$": ["3", "4"], "x": ["5", "6"]})
-    encoder = Encoder.fit(Table(frame, "t"), [(name, Kind.NUMERIC) for name in frame.columns])
+    encoder = Encoder.fit(Table(frame, "t"), [(name, ColumnType.NUMERIC) for name in frame.columns])
     table = Table(pl.DataFrame({"*": ["a", "2"], "^x.*$": ["3", "b"], "x": ["5", "6"]}), "t")
     result = InvalidCells.of(table, ((c.name, c.cell_errors(table, "float32")) for c in encoder.columns))
     assert result.frame.select("row", "column").rows() == [(1, "*"), (2, "^x.*$")]

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from nncli.data.encoders.categorical import FIRST_CATEGORY, CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.options import CategoricalOptions, Clip
+from nncli.data.encoders.encoding_options import CategoricalOptions, Clip
 from nncli.data.table import Table
 from nncli.nn.program.inputs import MISSING_CODE, OTHER_CODE
 from tests.data.encoders.support import CLIPS, RECIPE, categorical, encoded, first, numeric, one

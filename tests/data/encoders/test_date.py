@@ -15,10 +15,10 @@ from pydantic import ValidationError
 
 from nncli.base.errors import CellError, DataError
 from nncli.data.dialect import CsvDialect
+from nncli.data.encoders.column_types import ColumnType
 from nncli.data.encoders.date import DateColumn, read_days
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.kinds import Kind
-from nncli.data.encoders.options import EncodingOptions
+from nncli.data.encoders.encoding_options import EncodingOptions
 from nncli.data.number_and_date_forms import ISO, LAST_DAY, MONTH_FORMATS
 from nncli.data.table import Table
 from tests.assertions import raises
@@ -70,7 +70,7 @@ def test_what_training_rows_do_not_differ_in_has_no_part() -> None:
 
 def test_days_and_years_are_numbers_that_may_be_embedded_and_nothing_else_is() -> None:
     frame = pl.DataFrame({"when": ["2023-05-01", "2024-06-01", None], "x": [1.0, 2.0, 3.0]})
-    encoder = Encoder.fit(Table(frame, "t"), [("when", Kind.DATE), ("x", Kind.NUMERIC)])
+    encoder = Encoder.fit(Table(frame, "t"), [("when", ColumnType.DATE), ("x", ColumnType.NUMERIC)])
     assert [encoder.features[j] for j in encoder.embeddable_positions] == ["when: days", "when: year", "x"]
     assert len(encoder.features) == encoder.width == sum(column.width for column in encoder.columns)
 
@@ -90,7 +90,7 @@ def test_a_column_without_a_date_is_zeros() -> None:
 
 
 def test_dates_outside_the_training_range_and_missing_ones_are_counted() -> None:
-    encoder = Encoder.fit(table(["2024-01-01", "2024-12-31"]), [("when", Kind.DATE)])
+    encoder = Encoder.fit(table(["2024-01-01", "2024-12-31"]), [("when", ColumnType.DATE)])
     X, _, anomalies = encoder.encode(table(["2023-12-31", "2024-06-01", "2025-02-28", None]), "float32")
     assert np.isfinite(X).all()
     assert anomalies.note == (
@@ -100,7 +100,7 @@ def test_dates_outside_the_training_range_and_missing_ones_are_counted() -> None
 
 
 def test_dates_outside_the_training_range_are_told_from_one_end_too() -> None:
-    encoder = Encoder.fit(table(["2024-01-01", "2024-12-31"]), [("when", Kind.DATE)])
+    encoder = Encoder.fit(table(["2024-01-01", "2024-12-31"]), [("when", ColumnType.DATE)])
     for cell, said in (("9999-12-31", "new maximum 9999-12-31"), ("0001-01-01 10:00", "new minimum 0001-01-01")):
         anomalies = encoder.encode(table([cell]), "float32").anomalies
         assert anomalies.note == f"1 value lies outside the training range ('when': 1 ({said}))"

@@ -18,8 +18,8 @@ from nncli.data.encoders.date import (
     lower_cycle,
     lower_shift_into_range,
 )
+from nncli.data.encoders.encoding_options import EncodingOptions
 from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.encoders.options import EncodingOptions
 from nncli.data.number_and_date_forms import FIRST_DAY, LAST_DAY, MICROSECONDS_PER_DAY
 from nncli.data.table import Table
 from tests.nn.program.support import compute

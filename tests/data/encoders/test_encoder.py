@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from nncli.base.errors import DataError
 from nncli.data.encoders import encoder as encoding
 from nncli.data.encoders import numeric as numeric_blocks
+from nncli.data.encoders.column_types import ColumnType, infer_kind
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.kinds import Kind, infer_kind
-from nncli.data.encoders.options import CategoricalOptions, Clip, EncodingOptions, NumericScaling
+from nncli.data.encoders.encoding_options import CategoricalOptions, Clip, EncodingOptions, NumericScaling
 from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from tests.data.encoders.support import CLIPS, KINDS, RECIPE, SCALINGS, bits, numeric, one, tables
@@ -59,7 +59,7 @@ def test_blocks_give_the_same_bits_as_the_whole(monkeypatch: pytest.MonkeyPatch,
     rng = np.random.default_rng(0)
     frame = pl.DataFrame({"x": rng.normal(size=1000), "w": rng.integers(0, 50, 1000), "v": rng.integers(0, 5, 1000)})
     table = Table(frame, "t.csv")
-    kinds = [("x", Kind.NUMERIC), ("w", Kind.CATEGORICAL), ("v", Kind.CATEGORICAL)]
+    kinds = [("x", ColumnType.NUMERIC), ("w", ColumnType.CATEGORICAL), ("v", ColumnType.CATEGORICAL)]
     encoder = Encoder.fit(table, kinds, EncodingOptions(numeric=scaling, clip="smooth", categories=RECIPE))
     whole = bits(encoder, table)
     for size in (1, 7, 999, 1000):
@@ -110,7 +110,7 @@ def test_fitting_never_looks_at_validation_rows(
 
 
 def test_ignored_columns_are_left_out() -> None:
-    encoder = Encoder.fit(one(["a"]), [("x", Kind.EMPTY)])
+    encoder = Encoder.fit(one(["a"]), [("x", ColumnType.EMPTY)])
     X, codes, _ = encoder.encode(one(["b", "c"]), "float32")
     assert (encoder.names, X.shape, codes.shape) == ([], (2, 0), (2, 0))
 
@@ -135,7 +135,7 @@ def test_the_numeric_positions_are_those_of_values_alone() -> None:
             "y": [1, 2, 3, 4, 5, 6],
         }
     )
-    kinds = [(n, Kind.NUMERIC if n in "xy" else Kind.CATEGORICAL) for n in frame.columns]
+    kinds = [(n, ColumnType.NUMERIC if n in "xy" else ColumnType.CATEGORICAL) for n in frame.columns]
     choices = CategoricalOptions(max_one_hot=2)
     encoder = Encoder.fit(Table(frame, "t.csv"), kinds, EncodingOptions(categories=choices))
     assert [encoder.features[j] for j in encoder.embeddable_positions] == ["x", "y"]
@@ -166,7 +166,11 @@ def test_plain_columns_together_give_the_same_bits_strangers_and_refusals_as_one
     training = np.where(np.abs(x) < 1e30, x, 0.0)[:, :6]
     columns: dict[str, Any] = dict(zip(names, training, strict=True))
     fitted = Table(pl.DataFrame({**columns, "word": list("abcabc"), "hole": [1.0, None, 2.0, 3.0, 4.0, 5.0]}), "t.csv")
-    kinds = [*((name, Kind.NUMERIC) for name in names), ("word", Kind.CATEGORICAL), ("hole", Kind.NUMERIC)]
+    kinds = [
+        *((name, ColumnType.NUMERIC) for name in names),
+        ("word", ColumnType.CATEGORICAL),
+        ("hole", ColumnType.NUMERIC),
+    ]
     kinds.insert(1, kinds.pop())
     encoder = Encoder.fit(fitted, kinds, EncodingOptions(numeric=scaling, clip=clip))
     rest = Table(pl.DataFrame({"word": list("aabbccdef"), "hole": [1.0, None, 7.0] * 3}), "t.csv")
@@ -190,7 +194,7 @@ def test_plain_columns_together_give_the_same_bits_strangers_and_refusals_as_one
 
 def test_a_refused_number_is_named_wherever_its_column_comes_from() -> None:
     table = Table(pl.DataFrame({"a": [1.0, 2.0, 3.0], "b": [1.0, 2.0, 3.0]}), "t.csv")
-    encoder = Encoder.fit(table, [("a", Kind.NUMERIC), ("b", Kind.NUMERIC)])
+    encoder = Encoder.fit(table, [("a", ColumnType.NUMERIC), ("b", ColumnType.NUMERIC)])
     x = np.array([[1.0, 1.0], [2.0, 1e300]])
     for source, dense in (
         (pl.DataFrame({"a": x[0], "b": x[1]}), NO_COLUMNS),

@@ -11,9 +11,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from nncli.base.errors import UsageError
 from nncli.data.dialect import CsvDialect
+from nncli.data.encoders.column_types import ENCODERS, ColumnType, infer_kind
 from nncli.data.encoders.encoder import Encoder, lower_encoder, program_inputs
-from nncli.data.encoders.kinds import ENCODERS, Kind, infer_kind
-from nncli.data.encoders.options import CategoricalOptions, EncodingOptions
+from nncli.data.encoders.encoding_options import CategoricalOptions, EncodingOptions
 from nncli.data.table import Table
 from nncli.exporters.read_inputs import read_inputs
 from nncli.nn.program.inputs import NumberInput
@@ -93,7 +93,7 @@ def test_the_operations_make_the_matrix_of_the_encoder(options: dict[str, Any], 
 def test_a_text_column_without_a_common_word_moves_no_other_column() -> None:
     texts = [None if i % 9 == 0 else f"w{i} v{i} u{i}" for i in range(60)]
     rows = Table(pl.DataFrame({"x": np.arange(60.0), "words": texts}), "t")
-    encoder = Encoder.fit(rows, [("x", Kind.NUMERIC), ("words", Kind.TEXT)])
+    encoder = Encoder.fit(rows, [("x", ColumnType.NUMERIC), ("words", ColumnType.TEXT)])
     values, _ = lowered(encoder, [encoder], rows, "float32")
     assert_array_equal(values, encoder.encode(rows, "float32").X)
 
@@ -125,17 +125,17 @@ def test_an_infinite_number_or_date_becomes_nan(options: dict[str, Any], value: 
 def test_a_column_of_another_kind_or_unit_in_a_member_is_refused() -> None:
     rows = table()
     as_text = Table(rows.frame.with_columns(pl.col("x").cast(pl.String) + "a"), "t")
-    other = Encoder.fit(as_text, [("x", Kind.CATEGORICAL)])
+    other = Encoder.fit(as_text, [("x", ColumnType.CATEGORICAL)])
     with raises(UsageError):
-        program_inputs([Encoder.fit(rows, [("x", Kind.NUMERIC)]), other])
+        program_inputs([Encoder.fit(rows, [("x", ColumnType.NUMERIC)]), other])
     without_unit = Table(rows.frame.with_columns(money=pl.lit("7")), "t")
     with raises(UsageError):
-        program_inputs([Encoder.fit(t, [("money", Kind.NUMERIC)]) for t in (rows, without_unit)])
+        program_inputs([Encoder.fit(t, [("money", ColumnType.NUMERIC)]) for t in (rows, without_unit)])
 
 
 def test_true_and_false_are_read_only_if_all_members_read_them() -> None:
     with_two = Table(pl.DataFrame({"x": [0.0, 1.0, 2.0]}), "t")
-    members = [Encoder.fit(t, [("x", Kind.NUMERIC)]) for t in (with_two, with_two.part(0, 2))]
+    members = [Encoder.fit(t, [("x", ColumnType.NUMERIC)]) for t in (with_two, with_two.part(0, 2))]
     for encoders, is_read in ((members, False), (members[1:], True)):
         column = program_inputs(encoders)["x"]
         assert isinstance(column, NumberInput)
@@ -144,7 +144,7 @@ def test_true_and_false_are_read_only_if_all_members_read_them() -> None:
 
 def test_an_input_has_the_decimal_mark_of_its_column() -> None:
     rows = Table(pl.DataFrame({"x": ["1.5", "2.5"], "z": ["1,5", "2,5"]}), "t", dialect=MIXED)
-    encoder = Encoder.fit(rows, [("x", Kind.NUMERIC), ("z", Kind.NUMERIC)])
+    encoder = Encoder.fit(rows, [("x", ColumnType.NUMERIC), ("z", ColumnType.NUMERIC)])
     inputs = program_inputs([encoder], MIXED)
     assert [inputs[name] for name in "xz"] == [
         NumberInput("x", None, False, 1.5, 2.5, 2.0, is_binary=True),
@@ -156,6 +156,6 @@ def test_an_input_is_binary_if_all_members_have_the_same_two_values() -> None:
     tables = [Table(pl.DataFrame({"x": cells}), "t") for cells in ([0, 1, 0], [1, 0, None], [0, 2, 2], [0, 1, 2])]
     same, other, more = ([tables[0], table] for table in tables[1:])
     for members, is_binary in ((same, True), (other, False), (more, False)):
-        column = program_inputs([Encoder.fit(table, [("x", Kind.NUMERIC)]) for table in members])["x"]
+        column = program_inputs([Encoder.fit(table, [("x", ColumnType.NUMERIC)]) for table in members])["x"]
         assert isinstance(column, NumberInput)
         assert column.is_binary is is_binary

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from nncli.base.errors import DataError
 from nncli.data.encoders import encoder as encoding
+from nncli.data.encoders.column_types import ColumnType
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.encoding_options import Clip, EncodingOptions, NumericScaling
 from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.encoders.options import Clip, EncodingOptions, NumericScaling
 from nncli.data.table import Table
 from tests.data.encoders.support import CLIPS, SCALINGS, bits, encoded, numeric, one
 
@@ -87,7 +87,7 @@ def test_only_a_cell_that_is_missing_calls_for_an_indicator(rows: int) -> None:
 def test_values_too_large_to_be_scaled_are_refused_with_their_row(cells: list[float], scaling: NumericScaling) -> None:
     table = Table(pl.DataFrame({"x": [None, *cells]}), "t.csv", first_row=100)
     with pytest.raises(DataError, match="too large") as caught:
-        Encoder.fit(table, [("x", Kind.NUMERIC)], EncodingOptions(numeric=scaling))
+        Encoder.fit(table, [("x", ColumnType.NUMERIC)], EncodingOptions(numeric=scaling))
     assert caught.value.location == table.location(row=1 + int(np.argmax(np.abs(cells))), column="x")
     assert caught.value.hint == "Correct the cell, or write the column in a larger unit."
 

@@ -16,16 +16,16 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from nncli.base.errors import DataError
 from nncli.base.median import MIN_SAMPLED_SIZE
 from nncli.data.encoders import numeric as numeric_blocks
+from nncli.data.encoders.column_types import Column
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.kinds import Column
+from nncli.data.encoders.encoding_options import Clip, NumericScaling
 from nncli.data.encoders.numeric import NumericColumn, columns_at_once, fit_dense
-from nncli.data.encoders.options import Clip, NumericScaling
 from nncli.data.store.column_store import DenseColumns
 from nncli.data.table import Table
 from nncli.models.model import hash_rows
 from nncli.nn.arrays import Floats
-from nncli.targets.base import FitOptions
 from nncli.targets.number import RegressionTarget
+from nncli.targets.target_base import FitOptions
 from tests.data.encoders.support import CLIPS, SCALINGS
 
 VALUES = st.floats(-1e30, 1e30) | st.sampled_from([0.0, -0.0, 1.0, 2.0, 1e-300, 1.5e308, -1.5e308])

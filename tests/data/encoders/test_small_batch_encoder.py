@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from nncli.base.errors import NncliError
 from nncli.data.dialect import CsvDialect
+from nncli.data.encoders.column_types import ColumnType
 from nncli.data.encoders.encoder import Encoded, Encoder
-from nncli.data.encoders.kinds import Kind
-from nncli.data.encoders.options import CategoricalOptions, EncodingOptions
+from nncli.data.encoders.encoding_options import CategoricalOptions, EncodingOptions
 from nncli.data.encoders.small_batch_encoder import SmallBatchEncoder
 from nncli.data.encoders.text import TextColumn
 from nncli.data.table import Table
@@ -47,10 +47,13 @@ TRAINING = pl.DataFrame(
     }
 )
 KINDS = [
-    *((name, Kind.NUMERIC) for name in ("whole", "gaps", "constant", "flag", "price", "percent", "late", "empty")),
-    *((name, Kind.CATEGORICAL) for name in ("city", "answer", "code")),
-    *((name, Kind.DATE) for name in ("day", "moment")),
-    *((name, Kind.TEXT) for name in ("words", "full_text")),
+    *(
+        (name, ColumnType.NUMERIC)
+        for name in ("whole", "gaps", "constant", "flag", "price", "percent", "late", "empty")
+    ),
+    *((name, ColumnType.CATEGORICAL) for name in ("city", "answer", "code")),
+    *((name, ColumnType.DATE) for name in ("day", "moment")),
+    *((name, ColumnType.TEXT) for name in ("words", "full_text")),
 ]
 GERMAN = CsvDialect(decimal=",", thousands=".")
 NUMBERS = st.none() | st.just(float("nan")) | st.sampled_from([0.0, -0.0, 1.0, 1e300, 1e39]) | st.floats(-50.0, 200.0)
@@ -138,7 +141,7 @@ def test_rows_of_training_have_the_bits_of_the_encoder(encoder: Encoder, rows: i
 )
 @pytest.mark.parametrize("cells", [[0, 1, 1], [1, None, 0]])
 def test_numbers_of_any_type_are_read(cells: list[int | None], dtype: Any) -> None:
-    numbers = [name for name, kind in KINDS if kind is Kind.NUMERIC and name not in ("price", "percent")]
+    numbers = [name for name, kind in KINDS if kind is ColumnType.NUMERIC and name not in ("price", "percent")]
     if dtype == pl.Null:
         cells = [None] * 3
     column = pl.Series(cells).cast(dtype)

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from nncli.data.encoders.encoding_options import EncodingOptions
 from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.encoders.options import EncodingOptions
 from nncli.data.encoders.small_batch_encoder import SmallBatchNumbers, numbers_of_columns
 from nncli.data.table import Table
 from tests.data.encoders.support import CLIPS, SCALINGS

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from nncli.data.encoders import text as words
+from nncli.data.encoders.column_types import ColumnType, infer_kind
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.kinds import Kind, infer_kind
-from nncli.data.encoders.options import EncodingOptions
+from nncli.data.encoders.encoding_options import EncodingOptions
 from nncli.data.encoders.text import MIN_ROWS, TextColumn, pieces, unigrams
 from nncli.data.table import Table
 
@@ -85,7 +85,7 @@ def test_a_missing_cell_is_zeros_and_told() -> None:
 
 
 def test_missing_cells_are_counted_where_training_had_none() -> None:
-    encoder = Encoder.fit(table(*["a", "."] * MIN_ROWS), [("said", Kind.TEXT)])
+    encoder = Encoder.fit(table(*["a", "."] * MIN_ROWS), [("said", ColumnType.TEXT)])
     assert encoder.encode(table("a", None, None), "float32").anomalies.note == (
         "2 cells are missing where training had every cell ('said': 2)"
     )
@@ -138,9 +138,9 @@ def test_a_column_of_other_terms_is_damaged(terms: tuple[str, ...]) -> None:
 
 def test_many_words_that_hardly_come_twice_are_text() -> None:
     sentences = [f"number {i} of them" for i in range(100)]
-    assert infer_kind(table(*sentences), "said") is Kind.TEXT
-    assert infer_kind(table(*sentences, *[None] * 200), "said") is Kind.TEXT
-    assert infer_kind(table(*sentences, *["one and the same"] * 98), "said") is Kind.TEXT
+    assert infer_kind(table(*sentences), "said") is ColumnType.TEXT
+    assert infer_kind(table(*sentences, *[None] * 200), "said") is ColumnType.TEXT
+    assert infer_kind(table(*sentences, *["one and the same"] * 98), "said") is ColumnType.TEXT
 
 
 @pytest.mark.parametrize(
@@ -154,4 +154,4 @@ def test_many_words_that_hardly_come_twice_are_text() -> None:
     ids=["two words", "ids", "few", "often"],
 )
 def test_other_words_are_categories(cells: list[str]) -> None:
-    assert infer_kind(table(*cells), "said") is Kind.CATEGORICAL
+    assert infer_kind(table(*cells), "said") is ColumnType.CATEGORICAL

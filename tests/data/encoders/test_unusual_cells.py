@@ -9,23 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.data.encoders.base import ColumnEncoder
+from nncli.data.encoders.column_encoder import ColumnEncoder
+from nncli.data.encoders.column_types import ColumnType
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.kinds import Kind
 from nncli.data.table import Table
 
-CELLS: dict[Kind, list[Any]] = {
-    Kind.NUMERIC: [-3.0, 0.0, 1.0, 2.5, 131.0],
-    Kind.CATEGORICAL: ["a", "b", "c", "A", "1", "01"],
-    Kind.DATE: ["2020-01-01", "2021-05-06", "1999-12-31", "2031-02-03"],
-    Kind.TEXT: ["a word", "two words", "none of these"],
+CELLS: dict[ColumnType, list[Any]] = {
+    ColumnType.NUMERIC: [-3.0, 0.0, 1.0, 2.5, 131.0],
+    ColumnType.CATEGORICAL: ["a", "b", "c", "A", "1", "01"],
+    ColumnType.DATE: ["2020-01-01", "2021-05-06", "1999-12-31", "2031-02-03"],
+    ColumnType.TEXT: ["a word", "two words", "none of these"],
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", CELLS)
 @given(st.data())
-def test_a_cell_is_unusual_if_its_row_alone_has_an_anomaly(kind: Kind, data: st.DataObject) -> None:
+def test_a_cell_is_unusual_if_its_row_alone_has_an_anomaly(kind: ColumnType, data: st.DataObject) -> None:
     cells = st.lists(st.none() | st.sampled_from(CELLS[kind]), min_size=1, max_size=12)
     seen = [*data.draw(cells), CELLS[kind][0], CELLS[kind][1]]
     tables = [Table(pl.DataFrame({"x": column}, strict=False), "t.csv") for column in (seen, data.draw(cells))]

@@ -7,7 +7,7 @@ import io
 import polars as pl
 import pytest
 
-from nncli.data.formats.arrow_messages import ArrowError, Kind, read_batch_heights, read_messages
+from nncli.data.formats.arrow_messages import ArrowError, MessageType, read_batch_heights, read_messages
 
 FRAME = pl.DataFrame({"x": [0.5, 1.5, 2.5], "lists": [[[1, 2], [3]], [], [[4, 5]]]})
 
@@ -27,7 +27,7 @@ def file_of(frame: pl.DataFrame) -> bytes:
 def test_a_stream_has_a_schema_dictionaries_and_batches() -> None:
     categories = pl.DataFrame({"c": pl.Series(["a", "b", "a"], dtype=pl.Categorical)})
     kinds = [message.kind for message in read_messages(io.BytesIO(stream_of(categories)))]
-    assert kinds == [Kind.SCHEMA, Kind.DICTIONARY, Kind.BATCH]
+    assert kinds == [MessageType.SCHEMA, MessageType.DICTIONARY, MessageType.BATCH]
 
 
 def test_a_file_has_the_rows_of_its_batches_in_its_index() -> None:

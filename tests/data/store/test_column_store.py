@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nncli.base.errors import DataError
 from nncli.base.scratch import Scratch
 from nncli.data.columns.parsing import read_numbers, read_text
-from nncli.data.encoders.kinds import Kind, infer_kind
+from nncli.data.encoders.column_types import ColumnType, infer_kind
 from nncli.data.table import Table
 from tests.data.store.support import stored
 
@@ -27,10 +27,10 @@ def outcome(table: Table, name: str) -> tuple[object, ...]:
     """All that a training makes of a column: its kind and its values, or the refusal."""
     try:
         kind = infer_kind(table, name)
-        values = read_numbers(table, name).tobytes() if kind is Kind.NUMERIC else tuple(read_text(table, name))
+        values = read_numbers(table, name).tobytes() if kind is ColumnType.NUMERIC else tuple(read_text(table, name))
     except DataError as error:
         return (str(error),)
-    return kind, values if kind is not Kind.EMPTY else None
+    return kind, values if kind is not ColumnType.EMPTY else None
 
 
 @pytest.mark.slow

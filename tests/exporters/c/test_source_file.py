@@ -7,7 +7,7 @@ import pytest
 
 from nncli.base.errors import UsageError
 from nncli.exporters.c.source_file import to_c
-from nncli.exporters.targets import ModelInfo
+from nncli.exporters.formats import ModelInfo
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
 from nncli.nn.program.program import Program, build
 from nncli.nn.program.values import Builder, join

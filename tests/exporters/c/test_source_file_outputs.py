@@ -8,10 +8,10 @@ from nncli.base.errors import UsageError
 from nncli.exporters.c.identifiers import Identifiers
 from nncli.exporters.c.source_file import cell, header_line, prediction_of
 from nncli.nn.program.program import OutputColumn
-from nncli.targets.output_columns import Bounds, OutputNodes, number_columns
+from nncli.targets.output_columns import IntervalNodes, OutputNodes, number_columns
 from tests.nn.program.support import classes
 
-SEVERAL = number_columns(("y", "z"), OutputNodes(3, 3, 4, (0.05, 0.5), bounds=(Bounds(0.9, 5, 6),)))
+SEVERAL = number_columns(("y", "z"), OutputNodes(3, 3, 4, (0.05, 0.5), bounds=(IntervalNodes(0.9, 5, 6),)))
 ONE = number_columns(("y",), OutputNodes(0, 0))
 CLASSES = classes("kind", ("a", "b"), 0, 1)
 
@@ -22,7 +22,7 @@ CLASSES = classes("kind", ("a", "b"), 0, 1)
         (ONE, "double predict(const struct row *row)"),
         (SEVERAL, "void predict(const struct row *row, struct prediction *all)"),
         (
-            (*ONE, *Bounds(0.9, 1, 2).columns(["y"])),
+            (*ONE, *IntervalNodes(0.9, 1, 2).columns(["y"])),
             "double predict(const struct row *row, struct prediction *all)",
         ),
         (CLASSES, "enum class_kind predict(const struct row *row, double probabilities[2])"),

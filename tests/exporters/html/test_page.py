@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from nncli.exporters.formats import ModelInfo
 from nncli.exporters.html.page import page_of, to_html
-from nncli.exporters.targets import ModelInfo
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
 from nncli.nn.program.program import Program
 from tests.exporters.html.test_fields import Elements

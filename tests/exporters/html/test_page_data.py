@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nncli.exporters.html.page import data_script, unseen_category
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput
 from nncli.nn.program.program import OutputColumn, Program
-from nncli.targets.output_columns import Bounds, OutputNodes, number_columns
+from nncli.targets.output_columns import IntervalNodes, OutputNodes, number_columns
 from tests.runtimes.hostile import category_input, key_of, program_of, words
 
 
@@ -23,7 +23,7 @@ def data_of(program: Program) -> Any:
 
 def test_intervals_and_pairs_of_quantiles_are_ranges_of_each_target() -> None:
     program = program_of([NumberInput("x")], (), ["a", "b"])
-    nodes = OutputNodes(0, 0, 3, (0.05, 0.25, 0.5, 0.75, 0.95), bounds=(Bounds(0.9, 1, 2),))
+    nodes = OutputNodes(0, 0, 3, (0.05, 0.25, 0.5, 0.75, 0.95), bounds=(IntervalNodes(0.9, 1, 2),))
     outputs = number_columns(("a", "b"), nodes)
     first, second = data_of(replace(program, outputs=outputs))["output"]["targets"]
     assert first == {
@@ -40,7 +40,7 @@ def test_intervals_and_pairs_of_quantiles_are_ranges_of_each_target() -> None:
 
 def test_a_range_without_an_upper_bound_is_a_lower_bound() -> None:
     program = program_of([NumberInput("x")], (), ["a"])
-    outputs = number_columns(("a",), OutputNodes(0, 0, bounds=(Bounds(0.9, 1),)))
+    outputs = number_columns(("a",), OutputNodes(0, 0, bounds=(IntervalNodes(0.9, 1),)))
     assert [column.title for column in outputs] == ["prediction", "lower_90"]
     (target,) = data_of(replace(program, outputs=outputs))["output"]["targets"]
     assert target["ranges"] == [["90 % lower bound", "lower_90", None]]

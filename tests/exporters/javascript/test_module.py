@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
+from nncli.exporters.formats import ModelInfo
 from nncli.exporters.javascript.module import as_literal, to_javascript
-from nncli.exporters.targets import ModelInfo
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, TextInput
 from nncli.nn.program.program import LabelType
 from tests.runtimes import hostile

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import onnx
 from onnx.reference import ReferenceEvaluator
 
+from nncli.exporters.formats import ModelInfo
 from nncli.exporters.onnx.model import to_onnx
-from nncli.exporters.targets import ModelInfo
 from nncli.nn.program.program import Program, build
 from nncli.nn.program.values import Builder, Value, join
 from tests.nn.program.support import target_numbers

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.nodes import NODE_TYPES, Constant, Input, SmallestSum
+from nncli.nn.program.nodes import NODE_TYPES, ConstantNode, InputNode, SmallestSum
 from nncli.nn.program.program import run
 from nncli.nn.program.values import (
     Builder,
@@ -46,8 +46,8 @@ CASES: dict[str, Callable[[Value, Value], Value]] = {
     "Binary": lambda x, y: join([x + y, x - y, 3.0 * y, x / y, y > x, y >= y, minimum(y, x), maximum(y, 0.25)]),
     "Select": lambda x, y: join([select(y > 0.0, y, 7.0), select(y, 1.0, x)]),
     "Join": lambda x, y: join([y > 0.0, x >= 1.0, y]),
-    "Columns": lambda x, y: join([y, x, x + y]).columns([1, 2]) + join([y, x]).columns([1, 0]),
-    "Columns with zeros": lambda x, y: join([y, y > 1.0]).columns([-1, 1, 1, 0, -1]),
+    "Gather": lambda x, y: join([y, x, x + y]).columns([1, 2]) + join([y, x]).columns([1, 0]),
+    "Gather with zeros": lambda x, y: join([y, y > 1.0]).columns([-1, 1, 1, 0, -1]),
     "MatMul": lambda x, y: join([y, y + 1.0]) @ W,
     "GroupedMatMul": lambda x, y: join([y, y + 1.0, 2.0 - y, y]).grouped_matmul(G),
     "LookUp": lambda x, y: y.count_up_to([-1.0, 0.0, 2.0]).look_up(W.reshape(-1, 2)),
@@ -72,7 +72,11 @@ def test_an_operation_is_that_of_the_interpreter(name: str) -> None:
 
 def test_all_operations_on_columns_are_tried() -> None:
     tried = {name.split()[0] for name in CASES}
-    assert {kind.__name__ for kind in NODE_TYPES} - tried == {Input.__name__, Constant.__name__, SmallestSum.__name__}
+    assert {kind.__name__ for kind in NODE_TYPES} - tried == {
+        InputNode.__name__,
+        ConstantNode.__name__,
+        SmallestSum.__name__,
+    }
 
 
 def test_casts_that_round_are_not_adjacent() -> None:

@@ -9,7 +9,7 @@ from nncli.base.errors import UsageError
 from nncli.nn.program.inputs import NumberInput
 from nncli.nn.program.program import LabelType, Program, build, select_outputs
 from nncli.nn.program.values import Builder, join, select
-from nncli.targets.output_columns import Bounds, OutputNodes, number_columns
+from nncli.targets.output_columns import IntervalNodes, OutputNodes, number_columns
 from tests.exporters.onnx.support import evaluate
 from tests.nn.program.support import classes
 
@@ -59,7 +59,7 @@ def test_numbers_have_the_names_and_the_order_of_predict() -> None:
     x = builder.input(NumberInput("x"))
     values, quantiles = join([x, x + 1.0]), join([x - 2.0, x, x - 1.0, x + 1.0])
     lower, upper = values - 3.0, values + 3.0
-    bounds = (Bounds(0.9, lower.position, upper.position),)
+    bounds = (IntervalNodes(0.9, lower.position, upper.position),)
     nodes = OutputNodes(values.position, values.position, quantiles.position, (0.05, 0.5), bounds=bounds)
     outputs = number_columns(("a", "b"), nodes)
     result = evaluate(build(builder, outputs, "float64"), x=[10.0])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.util import module_from_spec, spec_from_loader
 from typing import Any
 
+from nncli.exporters.formats import ModelInfo
 from nncli.exporters.python.source_file import to_python
-from nncli.exporters.targets import ModelInfo
 from nncli.nn.program.program import Program
 
 INFO = ModelInfo("penguins", "0123abcd", "1.0")

@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli.data.table import Table
+from nncli.exporters.formats import ModelInfo
 from nncli.exporters.python.source_file import to_python
 from nncli.exporters.read_inputs import read_inputs
-from nncli.exporters.targets import ModelInfo
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.nodes import Constant
+from nncli.nn.program.nodes import ConstantNode
 from nncli.nn.program.program import Program, build, run
 from nncli.nn.program.values import Builder, Value
 from tests.exporters.python.support import INFO, imported
@@ -47,7 +47,7 @@ def test_an_exported_file_has_the_same_program_and_answers_as_the_interpreter_do
         *(program.missing_values, program.decimal, program.thousands),
     )
     for copied, original in zip(copy.nodes, program.nodes, strict=True):
-        if isinstance(original, Constant):
+        if isinstance(original, ConstantNode):
             np.testing.assert_array_equal(copied.values, original.values.astype(np.float64), strict=True)
         else:
             assert repr(copied) == repr(original)

@@ -15,8 +15,8 @@ from polars.testing import assert_series_equal
 from nncli.base.errors import CellError, Location
 from nncli.base.findings import FindingCode
 from nncli.base.scratch import Scratch
-from nncli.data.encoders.kinds import Kind
-from nncli.fitting.checks.column import MAX_NAMES, Column, SplitTable, column_finding, count, dropping, percentage
+from nncli.data.encoders.column_types import ColumnType
+from nncli.fitting.checks.column import MAX_NAMES, SplitColumn, SplitTable, column_finding, count, dropping, percentage
 from tests.assertions import raises
 from tests.data.store.support import stored
 
@@ -36,14 +36,14 @@ def test_rows_are_numbered_as_in_the_file(split: SplitTable) -> None:
 
 
 def test_a_column_is_split_into_training_and_validation_cells(split: SplitTable) -> None:
-    column = Column.read(split, "y", Kind.CATEGORICAL)
+    column = SplitColumn.read(split, "y", ColumnType.CATEGORICAL)
     assert not column.numeric
     assert (column.training.to_list(), column.validation.to_list()) == (["a", "a", "a"], ["b"])
 
 
 def test_a_cell_that_is_not_a_number_is_located(split: SplitTable) -> None:
     with raises(CellError, file="t.csv", row=4, column="x"):
-        Column.read(split, "x", Kind.NUMERIC)
+        SplitColumn.read(split, "x", ColumnType.NUMERIC)
 
 
 @pytest.mark.slow
@@ -56,11 +56,11 @@ def test_columns_read_at_once_are_those_read_by_themselves(columns: list[list[fl
     with Scratch() as scratch:
         store, other = stored(frame, scratch), stored(frame.reverse(), scratch)
         split = SplitTable(store, np.array([0, 2, 5]), store if is_split else other, np.array([1, 3]))
-        read = Column.read_dense(split, frame.columns)
+        read = SplitColumn.read_dense(split, frame.columns)
         finite = [name for name in frame.columns if not frame[name].has_nulls() and frame[name].is_finite().all()]
         assert [*read] == finite
         for name, column in read.items():
-            single = Column.read(split, name, Kind.NUMERIC)
+            single = SplitColumn.read(split, name, ColumnType.NUMERIC)
             assert (column.name, column.kind) == (single.name, single.kind)
             assert_series_equal(column.training, single.training)
             assert_series_equal(column.validation, single.validation)

@@ -6,8 +6,8 @@ import pytest
 
 from nncli.base.errors import Location
 from nncli.config.schema import Config
+from nncli.data.encoders.column_types import ColumnType
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.kinds import Kind
 from nncli.data.table import Table
 from nncli.fitting.checks.notes import (
     check_similar_categories,
@@ -49,7 +49,7 @@ def test_targets_outside_the_range_of_the_output_are_noted(y: list[float], noted
 
 def test_spellings_of_a_class_are_warned_of_as_those_of_a_category_are_noted() -> None:
     table = Table(pl.DataFrame({"x": ["a", "A"] * 3}), "t.csv")
-    encoder = Encoder.fit(table, [("x", Kind.CATEGORICAL)])
+    encoder = Encoder.fit(table, [("x", ColumnType.CATEGORICAL)])
     target = ClassificationTarget(name="y", labels=(" nein", "JA", "ja", "nein"))
     found = check_similar_categories(encoder, target)
     assert [(finding.level, finding.location.column) for finding in found] == [("note", "x"), ("warning", "y")]
@@ -59,7 +59,7 @@ def test_spellings_of_a_class_are_warned_of_as_those_of_a_category_are_noted() -
 
 
 def test_spellings_of_a_label_are_warned_of() -> None:
-    encoder = Encoder.fit(Table(pl.DataFrame({"x": ["a"]}), "t.csv"), [("x", Kind.CATEGORICAL)])
+    encoder = Encoder.fit(Table(pl.DataFrame({"x": ["a"]}), "t.csv"), [("x", ColumnType.CATEGORICAL)])
     target = MultilabelTarget(names=("tags",), labels=("Drama", "crime", "drama"), separator="|")
     (finding,) = check_similar_categories(encoder, target)
     assert (finding.level, finding.code, finding.location.column) == ("warning", "similar-categories", "tags")

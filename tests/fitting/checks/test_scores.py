@@ -11,13 +11,13 @@ from nncli.fitting.checks.scores import check_scores
 from nncli.fitting.ensemble.out_of_fold import LabeledRows
 from nncli.models.predictions import Predictions
 from nncli.models.scores import ScoreCard, ScoredRows, baseline_predictions, no_better_note, validation_card
-from nncli.nn.losses import CrossEntropy
-from nncli.targets.base import Scores
+from nncli.nn.losses import CrossEntropyLoss
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.classification import classification_scores
 from nncli.targets.metrics.regression import regression_scores
 from nncli.targets.metrics.survival import SurvivalScores
+from nncli.targets.target_base import Scores
 from tests.assertions import lines
 
 N = 200
@@ -26,7 +26,7 @@ RARE = np.array([1] * 5 + [0] * (N - 5))
 
 def baseline_of(target: ClassificationTarget, y: np.ndarray) -> Predictions:
     rows = LabeledRows(y, None)
-    return baseline_predictions(target, rows, rows, CrossEntropy())
+    return baseline_predictions(target, rows, rows, CrossEntropyLoss())
 
 
 def classes_card(y: np.ndarray, P: np.ndarray) -> ScoreCard:
@@ -96,7 +96,7 @@ def test_an_accuracy_that_is_clearly_worse_is_found_unless_another_score_is_clea
     y = (np.arange(N) % 20 >= 13).astype(np.int64)
     P = two(np.where(np.arange(N) % 20 >= 8, 0.52, 0.2))
     target = ClassificationTarget(name="t", labels=("no", "yes"))
-    rows = ScoredRows(Predictions(target, P), baseline_of(target, y), y, None, CrossEntropy())
+    rows = ScoredRows(Predictions(target, P), baseline_of(target, y), y, None, CrossEntropyLoss())
     card = validation_card(rows, 0, optimistic=False)
     assert card.intervals is not None
     intervals = card.intervals

@@ -18,7 +18,7 @@ from nncli.data.table import Table
 from nncli.fitting.prepare.fit import infer_loss
 from nncli.fitting.prepare.prepare import prepare
 from nncli.fitting.table_report import check_table
-from nncli.nn.losses import SeveralLosses
+from nncli.nn.losses import MultiTargetLoss
 from tests.fitting.checks.support import ROWS, codes, found, sound
 
 rng = np.random.default_rng(3)
@@ -91,7 +91,7 @@ def test_what_is_said_of_classes_of_several_targets_can_be_followed_in_their_run
     assert losses == {"p": "mse", "q": "mse"}
     followed = Config.model_validate({"data": {"path": "t.csv", "target": ["z", "p", "q"]}, "loss": losses})
     loss, notes = infer_loss(followed, targets)
-    assert isinstance(loss, SeveralLosses)
+    assert isinstance(loss, MultiTargetLoss)
     assert not notes
 
 

@@ -28,7 +28,7 @@ from nncli.fitting.ensemble.build import (
 )
 from nncli.fitting.ensemble.out_of_fold import EnsembleData, LabeledRows
 from nncli.models.scores import headlines
-from nncli.nn.losses import Survival
+from nncli.nn.losses import SurvivalLoss
 from nncli.run_directory.history_and_metrics import read_history, read_metrics
 from nncli.run_directory.manifest import CONFIG, HELD_OUT
 from nncli.run_directory.run import Run
@@ -164,7 +164,7 @@ def test_the_loss_of_a_curve_is_that_of_the_bins_of_its_event(names: tuple[str, 
     target, S = SurvivalTarget(names=names, edges=(2.0, 4.0)), np.array([[0.8, 0.4], [0.5, 0.3]])
     rows = LabeledRows(np.array([[3.0, 1.0, 0.0], [5.0, 0.0, 1.0]])[:, : len(names)], None)
     members = [SimpleNamespace(spec=SimpleNamespace(target=target))]
-    ensemble = SimpleNamespace(members=members, spec=SimpleNamespace(loss=Survival(event="died")))
+    ensemble = SimpleNamespace(members=members, spec=SimpleNamespace(loss=SurvivalLoss(event="died")))
     losses = _row_losses(cast("Any", SimpleNamespace(ensemble=ensemble)), rows, cast("Any", SimpleNamespace(points=S)))
     before_entry = 0.5**0.5 if len(names) > 2 else 1.0
     assert losses == pytest.approx([-np.log(0.8 - 0.4), -np.log(0.3 / before_entry)])

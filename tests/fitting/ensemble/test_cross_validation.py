@@ -12,11 +12,11 @@ from nncli.config.schema import Config
 from nncli.fitting.ensemble.cross_validation import CrossValidation, FoldScores, open_record, start_record
 from nncli.models.predictions import Predictions
 from nncli.models.scores import score
-from nncli.nn.losses import MSE
+from nncli.nn.losses import MSELoss
 from nncli.run_directory.filenames import CROSS_VALIDATION
 from nncli.run_directory.manifest import CONFIG
-from nncli.targets.base import Scores
 from nncli.targets.number import RegressionTarget
+from nncli.targets.target_base import Scores
 from tests.assertions import raises
 
 
@@ -57,7 +57,7 @@ def test_a_changed_configuration_or_table_is_refused_where_it_was_changed(config
 
 def scores_of(error: float) -> Scores:
     target, y = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,)), np.arange(4.0)[:, None]
-    return score(Predictions(target, y + error), y, None, MSE())
+    return score(Predictions(target, y + error), y, None, MSELoss())
 
 
 def test_the_json_has_mean_and_standard_deviation_over_the_folds_and_the_out_of_fold_scores() -> None:

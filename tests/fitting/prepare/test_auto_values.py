@@ -38,11 +38,11 @@ from nncli.fitting.prepare.auto_values import (
 )
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import Residual
-from nncli.nn.losses import MSE, CrossEntropy, Hinge
+from nncli.nn.losses import CrossEntropyLoss, HingeLoss, MSELoss
 from nncli.nn.numeric_embeddings import Periodic, PiecewiseLinear
 from nncli.nn.optim.optimizers import AdamW, Sgd
 from nncli.nn.optim.schedules import ConstantRate, CoslogRate
-from nncli.targets.metrics.calibration import MANY_CLASSES
+from nncli.targets.metrics.temperature_scaling import MANY_CLASSES
 
 
 def config(**keys: Any) -> Config:
@@ -67,7 +67,7 @@ def test_explicit_values_are_kept() -> None:
     explicit = config(batch_size=7, epochs=3, learning_rate=0.5)
     assert batch_rows(explicit, 10**6) == 7
     assert epochs_of(explicit, 10**6) == 3
-    assert schedule_of(explicit, MSE(), 100) == ConstantRate(peak=0.5)
+    assert schedule_of(explicit, MSELoss(), 100) == ConstantRate(peak=0.5)
     assert batch_rows(config(batch_size="full"), 12_345) == 12_345
 
 
@@ -103,7 +103,7 @@ def test_a_training_with_a_first_cycle_is_likely_to_have_further_ones() -> None:
     assert likely_epochs(ConstantRate(peak=0.1), 12) == 12
 
 
-@pytest.mark.parametrize(("loss", "peak"), [(MSE(), 0.12), (CrossEntropy(), 0.04), (Hinge(), 0.04)])
+@pytest.mark.parametrize(("loss", "peak"), [(MSELoss(), 0.12), (CrossEntropyLoss(), 0.04), (HingeLoss(), 0.04)])
 def test_the_automatic_learning_rate_depends_on_the_task(loss: Any, peak: float) -> None:
     open_peak = config(learning_rate={"type": "coslog"})
     assert schedule_of(open_peak, loss, 100) == CoslogRate(peak=peak)
@@ -118,7 +118,7 @@ def test_the_first_cycle_depends_on_the_rows_or_divides_the_configured_epochs(
     epochs: Any, rows: int, length: float
 ) -> None:
     learning_rate = {"type": "coslog", "peak": 0.1, "first_cycle": "auto", "cycles": 6}
-    schedule = schedule_of(config(learning_rate=learning_rate, epochs=epochs), MSE(), rows)
+    schedule = schedule_of(config(learning_rate=learning_rate, epochs=epochs), MSELoss(), rows)
     assert schedule == CoslogRate(peak=0.1, first_cycle=length, cycles=6)
 
 

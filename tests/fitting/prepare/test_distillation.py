@@ -16,8 +16,8 @@ from nncli.fitting.prepare.auto_values import MAX_SWAPPED_ROWS, swapped_rows
 from nncli.fitting.prepare.distillation import count_copies
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
 from nncli.fitting.student_config import student_config
-from nncli.nn.losses import MSE, Poisson
-from nncli.nn.losses.classification import SoftCrossEntropy
+from nncli.nn.losses import MSELoss, PoissonLoss
+from nncli.nn.losses.classification import SoftCrossEntropyLoss
 from nncli.run_directory.config import read_config
 from nncli.run_directory.run import Run
 from tests.fitting.support import QUICK, number_teacher, teacher
@@ -57,7 +57,7 @@ def learned(training: PreparedTraining) -> npt.NDArray[Any]:
     y, loss, target = training.fitted.y[: len(training.training)], training.distilled.loss, training.spec.target
     if target.task == "regression":
         return target.decode(y)
-    assert isinstance(loss, SoftCrossEntropy)
+    assert isinstance(loss, SoftCrossEntropyLoss)
     return np.asarray(loss.targets(len(target.labels), np.dtype(np.float32))[y])
 
 
@@ -117,12 +117,12 @@ def test_the_rows_are_the_same_every_time_and_in_files(classes: Path, tmp_path: 
 def test_numbers_are_learned_in_least_squares_unless_the_loss_has_a_link(tmp_path: Path, numbers: Path) -> None:
     plain = prepared(numbers)
     assert plain.distilled is not None
-    assert plain.distilled.loss == MSE()
+    assert plain.distilled.loss == MSELoss()
     counts = tmp_path / "counts.csv"
     counts.write_text("x,y\n" + "".join(f"{i % 7},{i % 5}\n" for i in range(60)))
     of_counts = prepared(number_teacher(tmp_path, "loss=poisson", f"data.path={counts}"))
     assert of_counts.distilled is not None
-    assert of_counts.distilled.loss == Poisson()
+    assert of_counts.distilled.loss == PoissonLoss()
 
 
 @pytest.mark.parametrize(("rows", "copies"), [(1, MAX_SWAPPED_ROWS), (10_000, 5), (10_000_000, 1)])

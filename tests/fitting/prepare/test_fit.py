@@ -17,8 +17,8 @@ from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.data.columns.datetimes import DateDoubt
 from nncli.data.encoders.categorical import CategoricalColumn
+from nncli.data.encoders.column_types import ColumnType, infer_kind
 from nncli.data.encoders.date import DateColumn
-from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.table import Table
 from nncli.fitting.prepare.fit import are_class_ids, fit_features, infer_loss, may_be_classes
@@ -143,11 +143,11 @@ def test_a_column_that_the_rows_of_a_member_leave_open_has_its_kind_in_the_whole
     with Scratch() as scratch:
         table = load_table(load_config(tmp_path / "c.yaml"), load_config(tmp_path / "c.yaml").data, scratch)
         config, rows = load_config(tmp_path / "c.yaml"), np.flatnonzero(np.arange(300) % 80 != 20)
-        assert infer_kind(table.columns(["q"]), "q") is Kind.CATEGORICAL
+        assert infer_kind(table.columns(["q"]), "q") is ColumnType.CATEGORICAL
         with pytest.raises(DataError):
             infer_kind(table.take(rows).columns(["q"]), "q")
         features = fit_features(config, table.take(rows), table)
-    assert features.kinds == (("q", Kind.CATEGORICAL),)
+    assert features.kinds == (("q", ColumnType.CATEGORICAL),)
 
 
 @pytest.mark.parametrize("form", ["%d/%m/%Y", "%d/%m/%y"])
@@ -165,8 +165,8 @@ def test_one_cell_in_the_rows_of_another_member_tells_day_and_month_apart(tmp_pa
         undecided = fit_features(config, table.take(rows), table.take(rows))
     (column,) = features.encoder.columns
     assert isinstance(column, DateColumn)
-    assert (features.kinds, column.date_format, features.date_doubts) == ((("when", Kind.DATE),), form, ())
-    assert undecided.kinds == (("when", Kind.CATEGORICAL),)
+    assert (features.kinds, column.date_format, features.date_doubts) == ((("when", ColumnType.DATE),), form, ())
+    assert undecided.kinds == (("when", ColumnType.CATEGORICAL),)
     assert undecided.date_doubts == (("when", DateDoubt((form, form.replace("%d/%m", "%m/%d")))),)
 
 

@@ -11,7 +11,7 @@ import pytest
 from nncli import predict, train
 from nncli.base.findings import FindingCode
 from nncli.config.loading import load_config
-from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.column_types import ColumnType
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
 from nncli.run_directory.run import Run
 
@@ -43,7 +43,7 @@ def test_the_columns_that_tell_most_are_kept_in_their_order(tmp_path: Path, targ
     prepared = prepare(load_config(write_table(tmp_path, target)))
     assert names(prepared) == ["signal", "word"]
     assert prepared.config.data.features == ("signal", "word")
-    assert dict(prepared.config.data.columns) == {"signal": Kind.NUMERIC, "word": Kind.CATEGORICAL}
+    assert dict(prepared.config.data.columns) == {"signal": ColumnType.NUMERIC, "word": ColumnType.CATEGORICAL}
     assert prepared.spec.network.n_features == prepared.training.dataset.X.shape[1] == prepared.spec.encoder.width
     finding, *others = [f for f in prepared.findings if f.code is FindingCode.SELECTED_FEATURES]
     assert not others

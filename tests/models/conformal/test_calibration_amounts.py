@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
-from nncli.nn.losses import MSE, Gamma, Loss, NegativeBinomial, Poisson, Tweedie
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
+from nncli.nn.losses import GammaLoss, Loss, MSELoss, NegativeBinomialLoss, PoissonLoss, TweedieLoss
 from nncli.targets.conformal import Interval, IntervalMethod
 from nncli.targets.number import RegressionTarget
 from tests.api.explained import ensemble_of, model_of, table_of
@@ -22,7 +22,7 @@ MASK = np.arange(FOLDS)[:, None] == np.arange(N) % FOLDS
 FOLD = np.arange(2_000) % 5
 
 
-@pytest.mark.parametrize("loss", [Gamma(), Tweedie(), NegativeBinomial()])
+@pytest.mark.parametrize("loss", [GammaLoss(), TweedieLoss(), NegativeBinomialLoss()])
 def test_a_program_has_the_intervals_of_the_predictor(loss: Loss) -> None:
     model = ensemble_of(*(model_of(target=AMOUNT, loss=loss, seed=i) for i in range(FOLDS)))
     table, new = table_of(N), table_of(30, seed=2)
@@ -39,17 +39,19 @@ def test_a_program_has_the_intervals_of_the_predictor(loss: Loss) -> None:
 def test_bounds_of_amounts_are_a_factor_from_the_prediction() -> None:
     m = np.exp(np.linspace(0.0, 5.0, len(FOLD)))
     y = m * np.random.default_rng(0).gamma(4.0, 0.25, len(FOLD))
-    lower, upper = intervals_of(numbers_of(m), y[:, None], FOLD, 0.9, Gamma())
+    lower, upper = intervals_of(numbers_of(m), y[:, None], FOLD, 0.9, GammaLoss())
     for bound in (lower, upper):
         factors = bound[:, 0] / m
         assert factors.max() / factors.min() < 1.2  # those of five folds
     np.testing.assert_allclose(m / lower[:, 0], upper[:, 0] / m)
 
 
-@pytest.mark.parametrize(("loss", "even"), [(Gamma(), True), (Tweedie(), True), (MSE(), False), (Poisson(), False)])
+@pytest.mark.parametrize(
+    ("loss", "even"), [(GammaLoss(), True), (TweedieLoss(), True), (MSELoss(), False), (PoissonLoss(), False)]
+)
 def test_the_dearest_fifth_is_covered_as_often_as_the_others(loss: Loss, even: bool) -> None:
     m = np.exp(np.linspace(0.0, 5.0, len(FOLD)))
-    power = 2.0 if isinstance(loss, Gamma) else 1.5
+    power = 2.0 if isinstance(loss, GammaLoss) else 1.5
     noise = np.random.default_rng(1).normal(0.0, 0.15, len(FOLD))
     y = np.maximum(m + noise * m ** (power / 2.0), 1e-3)
     lower, upper = intervals_of(numbers_of(m), y[:, None], FOLD, 0.9, loss)
@@ -58,5 +60,5 @@ def test_the_dearest_fifth_is_covered_as_often_as_the_others(loss: Loss, even: b
 
 
 def test_quantiles_keep_their_own_widths() -> None:
-    assert IntervalMethod().fitted(0.9, numbers_of([1.0, 2.0]), MSE()).power is None
-    assert IntervalMethod().fitted(0.9, numbers_of([1.0, 2.0]), Gamma()).is_log
+    assert IntervalMethod().fitted(0.9, numbers_of([1.0, 2.0]), MSELoss()).power is None
+    assert IntervalMethod().fitted(0.9, numbers_of([1.0, 2.0]), GammaLoss()).is_log

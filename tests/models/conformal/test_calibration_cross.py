@@ -13,7 +13,7 @@ from nncli.models.conformal.calibration import (
     possible_levels,
 )
 from nncli.models.predictions import Predictions
-from nncli.nn.losses import MSE, CrossEntropy
+from nncli.nn.losses import CrossEntropyLoss, MSELoss
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.conformal import PredictionSets, SetMethod
 from tests.models.conformal.support import TARGET, intervals_of, numbers_of
@@ -75,7 +75,7 @@ def test_rows_are_covered_about_as_often_as_the_level_says(n: int, seed: int, le
 
 def test_intervals_of_the_held_out_rows_by_hand() -> None:
     y, folds = np.array([1.0, -2.0, 3.0, -4.0])[:, None], np.array([0, 0, 1, 1])
-    lower, upper = intervals_of(numbers_of(np.zeros(4)), y, folds, 0.6, MSE())
+    lower, upper = intervals_of(numbers_of(np.zeros(4)), y, folds, 0.6, MSELoss())
     assert upper[:, 0].tolist() == [4.0, 4.0, 2.0, 2.0]  # ceil(0.6 * 3) = 2 of two
     assert lower.tolist() == (-upper).tolist()
 
@@ -83,14 +83,14 @@ def test_intervals_of_the_held_out_rows_by_hand() -> None:
 def test_quantiles_that_are_moved_past_each_other_become_a_point() -> None:
     quantiles = np.tile([-5.0, 0.0, 3.0], (20, 1, 1))
     predictions = Predictions(TARGET, quantiles, levels=(0.25, 0.5, 0.75))
-    lower, upper = intervals_of(predictions, np.full((20, 1), -1.0), np.arange(20) % 2, 0.5, MSE())
+    lower, upper = intervals_of(predictions, np.full((20, 1), -1.0), np.arange(20) % 2, 0.5, MSELoss())
     assert (lower.tolist(), upper.tolist()) == ([[-1.0]] * 20, [[-1.0]] * 20)
 
 
 def test_a_row_without_probabilities_has_every_class() -> None:
     P = np.array([[0.9, 0.1]] * 9 + [[np.nan, np.nan]] + [[0.2, 0.8]] * 10)
     predictions = Predictions(ClassificationTarget(name="y", labels=("a", "b")), P)
-    sets = cross_regions(SetMethod(), predictions, np.zeros(20, np.int64), np.arange(20) % 2, 0.3, CrossEntropy())
+    sets = cross_regions(SetMethod(), predictions, np.zeros(20, np.int64), np.arange(20) % 2, 0.3, CrossEntropyLoss())
     assert isinstance(sets, PredictionSets)
     assert sets.included[9].tolist() == [True, True]
     assert sets.included[0].tolist() == [True, False]
@@ -100,10 +100,10 @@ def test_a_held_out_row_is_scaled_by_its_own_width() -> None:
     y, folds = np.array([[1.0], [2.0], [-4.0], [8.0]]), np.array([0, 0, 1, 1])
     quantiles = np.array([2.0, 4.0, 8.0, 4.0])[:, None, None] * np.array([-0.5, 0.0, 0.5])
     predictions = Predictions(TARGET, quantiles, levels=(0.05, 0.5, 0.95))
-    lower, upper = intervals_of(predictions, y, folds, 0.6, MSE())
+    lower, upper = intervals_of(predictions, y, folds, 0.6, MSELoss())
     # the errors by the width are 0.5, 0.5, 0.5 and 2
     assert upper[:, 0].tolist() == [4.0, 8.0, 4.0, 2.0]
     assert lower.tolist() == (-upper).tolist()
     of_pair = Predictions(TARGET, quantiles, levels=(0.25, 0.5, 0.75))
     # the distances from the pair are 0 of fold 0, and 0 and 6 of fold 1
-    assert intervals_of(of_pair, y, folds, 0.6, MSE())[1][:, 0].tolist() == [7.0, 8.0, 4.0, 2.0]
+    assert intervals_of(of_pair, y, folds, 0.6, MSELoss())[1][:, 0].tolist() == [7.0, 8.0, 4.0, 2.0]

@@ -11,8 +11,8 @@ import pytest
 
 from nncli import train
 from nncli.data.table import Table
-from nncli.fitting.calibration import conformal_predictor
-from nncli.models.conformal.options import UncertaintyOptions
+from nncli.fitting.conformal import conformal_predictor
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.run_directory.run import Run
 from nncli.targets.conformal import Interval
 from tests.exporters.support import compute

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from nncli import train
 from nncli.data.sources.read_table import read_table
-from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.models.ensemble import predict_members
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.predictions import Predictions
-from nncli.nn.losses import Quantiles
+from nncli.nn.losses import QuantilesLoss
 from nncli.run_directory.run import Run
 from nncli.targets.conformal import Interval, IntervalMethod, quantile_pair
 from nncli.targets.metrics.conformal import rank
@@ -144,7 +144,7 @@ def test_the_median_alone_has_the_intervals_of_absolute_errors(folder: Path) -> 
     rows = held_out(folder, "folds")
     assert rows.predictions.quantiles is not None
     median = Predictions(rows.predictions.target, rows.predictions.quantiles[:, :, 2:3], levels=(0.5,))
-    score = IntervalMethod().fitted(0.9, median, Quantiles())
+    score = IntervalMethod().fitted(0.9, median, QuantilesLoss())
     np.testing.assert_array_equal(score.scores(median, rows.y), np.abs(rows.y - median.values))
     assert score.bounds(median.values, median.quantiles).scale is None
 
@@ -153,13 +153,13 @@ def test_equal_quantiles_have_a_least_width(folder: Path) -> None:
     target, levels = held_out(folder, "folds").predictions.target, (0.05, 0.5, 0.95)
     quantiles = np.array([[[0.0, 0.0, 0.0]], [[-100.0, 0.0, 100.0]]])
     predictions = Predictions(target, quantiles, levels=levels)
-    scores = IntervalMethod().fitted(0.5, predictions, Quantiles()).scores(predictions, np.array([[0.0], [100.0]]))
+    scores = IntervalMethod().fitted(0.5, predictions, QuantilesLoss()).scores(predictions, np.array([[0.0], [100.0]]))
     assert scores.tolist() == [[0.0], [0.5]]
-    scale = IntervalMethod().fitted(0.5, predictions, Quantiles()).bounds(predictions.values, quantiles).scale
+    scale = IntervalMethod().fitted(0.5, predictions, QuantilesLoss()).bounds(predictions.values, quantiles).scale
     assert scale is not None
     assert scale[:, 0].tolist() == pytest.approx([1.0, 200.0])
     flat = Predictions(target, quantiles[:1], levels=levels)
-    assert IntervalMethod().fitted(0.5, flat, Quantiles()).scores(flat, np.array([[3.0]])).tolist() == [[3.0]]
+    assert IntervalMethod().fitted(0.5, flat, QuantilesLoss()).scores(flat, np.array([[3.0]])).tolist() == [[3.0]]
 
 
 def test_bounds_that_cross_become_their_mean(folder: Path) -> None:

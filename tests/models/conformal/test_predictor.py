@@ -12,11 +12,11 @@ import pytest
 from nncli.base.errors import UsageError
 from nncli.data.sources.read_table import read_table
 from nncli.data.table import Table
-from nncli.models.conformal.calibration import Calibration
+from nncli.models.conformal.calibration import ConformalCalibration
 from nncli.models.conformal.groups import OutOfFoldGroups, Partition, RowGroups, calibration_sample
-from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
-from nncli.nn.losses import MSE
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
+from nncli.nn.losses import MSELoss
 from nncli.run_directory.run import Run
 from nncli.run_directory.saved_decision import calibration_rows
 from nncli.targets.conformal import Interval, IntervalMethod, PredictionSets
@@ -175,11 +175,11 @@ def test_bounds_that_cross_at_a_low_level_become_a_point() -> None:
     mask = np.eye(2, dtype=bool)[:, np.arange(20) % 2]
     rows = replace(held_out(mask), predictions=numbers_of(np.full(20, 0.5)))
     groups, far = OutOfFoldGroups.of(rows), [numbers_of([0.0]), numbers_of([10.0])]
-    calibration = Calibration.of(0.1, IntervalMethod(), Partition.whole(20), rows, groups, MSE())
+    calibration = ConformalCalibration.of(0.1, IntervalMethod(), Partition.whole(20), rows, groups, MSELoss())
     interval = calibration.predict(far, np.zeros(1, np.int64)).intervals
     assert interval is not None
     assert interval.lower.item() == interval.upper.item() == 5.0  # instead of 9.5 and 0.5
-    wide = Calibration.of(0.9, IntervalMethod(), Partition.whole(20), rows, groups, MSE())
+    wide = ConformalCalibration.of(0.9, IntervalMethod(), Partition.whole(20), rows, groups, MSELoss())
     result = wide.predict(far, np.zeros(1, np.int64)).intervals
     assert result is not None
     assert (result.lower.item(), result.upper.item()) == (-0.5, 10.5)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nncli.base.errors import UsageError, in_terminal
-from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.number import RegressionTarget
 

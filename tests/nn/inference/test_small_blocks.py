@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.nn import predictor as predictor_module
+from nncli.nn.inference import predictor as predictor_module
 from nncli.nn.inference import small_blocks
 from nncli.nn.inference.folding import FoldedNetwork, stages_of
 from nncli.nn.inference.forward_pass import ForwardPass
+from nncli.nn.inference.predictor import BLOCK_ROWS, InferenceSession
 from nncli.nn.inference.small_blocks import MAX_ROWS, SIZES, VerifiedSizes, has_equal_bits, plan_blocks
 from nncli.nn.network import Network
-from nncli.nn.predictor import BLOCK_ROWS, Predictor
 
 NETWORK = Network.model_validate(
     {
@@ -71,7 +71,7 @@ def test_few_rows_are_computed_in_small_blocks_only_if_all_sizes_are_allowed(
 ) -> None:
     monkeypatch.setattr(small_blocks, "has_equal_bits", lambda *args: args[3] not in refused)
     monkeypatch.setattr(predictor_module, "_VERIFIED", VerifiedSizes())
-    predictor = Predictor(NETWORK, NETWORK.initialize(np.random.default_rng(0)), final=True)
+    predictor = InferenceSession(NETWORK, NETWORK.initialize(np.random.default_rng(0)), final=True)
     assert predictor.small_blocks(5) == ([(8, 1)] if SIZES[0] not in refused else None)
     assert predictor.small_blocks(16) == ([(16, 1)] if 16 not in refused else None)
     assert predictor.small_blocks(70) == ([(64, 1), (8, 1)] if not refused else None)
@@ -88,7 +88,7 @@ def test_a_size_is_compared_once_for_all_equal_networks(monkeypatch: pytest.Monk
     monkeypatch.setattr(small_blocks, "has_equal_bits", compare)
     monkeypatch.setattr(predictor_module, "_VERIFIED", VerifiedSizes())
     for seed in range(3):
-        predictor = Predictor(NETWORK, NETWORK.initialize(np.random.default_rng(seed)), final=True)
+        predictor = InferenceSession(NETWORK, NETWORK.initialize(np.random.default_rng(seed)), final=True)
         for rows in (1, 3, 8):
             predictor.run(np.zeros((rows, 7), np.float32), np.zeros((rows, 1), np.int64))
     assert compared == [SIZES[0]]
@@ -96,17 +96,17 @@ def test_a_size_is_compared_once_for_all_equal_networks(monkeypatch: pytest.Monk
 
 def test_blocks_of_another_size_and_networks_that_are_not_folded_have_no_small_blocks() -> None:
     parameters = NETWORK.initialize(np.random.default_rng(0))
-    assert Predictor(NETWORK, parameters, final=True, block_rows=64).small_blocks(5) is None
-    assert Predictor(NETWORK, parameters).small_blocks(5) is None
+    assert InferenceSession(NETWORK, parameters, final=True, block_rows=64).small_blocks(5) is None
+    assert InferenceSession(NETWORK, parameters).small_blocks(5) is None
 
 
 PROMISE = """
 import sys
 import numpy as np
-from nncli.nn.member_predictor import MemberPredictor
-from nncli.nn.predictor import Input
+from nncli.nn.inference.stacked_predictor import MemberPredictor
+from nncli.nn.inference.predictor import Input
 from nncli.nn.network import Network
-from nncli.nn.predictor import Predictor
+from nncli.nn.inference.predictor import Predictor
 from nncli.base.threads import limit_blas_threads
 
 rng = np.random.default_rng(int(sys.argv[1]))

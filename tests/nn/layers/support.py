@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nncli.nn.arrays import BoundLayer
-from nncli.nn.layers.base import LayerBase, TrainingContext
+from nncli.nn.layers.layer import LayerBase, TrainingContext
 from nncli.nn.parameters import Parameters, ParamLayout
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from nncli.nn.layers.base import LayerBase, TrainingContext
+from nncli.nn.layers.layer import LayerBase, TrainingContext
 from nncli.nn.layers.normalization import BatchNorm, LayerNorm
 from nncli.nn.parameters import ParamLayout
 from tests.nn.layers.support import bind

@@ -10,8 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from nncli.nn.activations import Relu, Tanh
 from nncli.nn.initializers import Constant, He
-from nncli.nn.layers.base import LayerBase
 from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.layer import LayerBase
 from nncli.nn.layers.normalization import BatchNorm, LayerNorm
 from nncli.nn.layers.residual import Layer, Residual
 from nncli.nn.layers.sequential import ActivationLayer, Dropout

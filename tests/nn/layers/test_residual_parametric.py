@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from nncli.nn.activations import ElementwiseActivation, Relu
-from nncli.nn.layers.base import LayerBase
+from nncli.nn.layers.layer import LayerBase
 from nncli.nn.layers.residual import ParametricActivation, Scale
 from nncli.nn.parameters import ParamGroup
 from tests.nn.layers.support import bind

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.nn.layers.base import TrainingContext
+from nncli.nn.layers.layer import TrainingContext
 from nncli.nn.layers.sequential import Dropout, bind_mask
 from tests.nn.layers.support import bind
 

@@ -12,11 +12,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.nn.losses import Gamma, LogNormal, LossBase, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
+from nncli.nn.losses import (
+    GammaLoss,
+    LogNormalLoss,
+    LossBase,
+    NegativeBinomialLoss,
+    PoissonLoss,
+    TweedieLoss,
+    ZeroInflatedPoissonLoss,
+)
 from nncli.nn.losses.amounts import _log_gamma
 
 REFERENCE: dict[str, Any] = json.loads(Path(__file__).with_name("amounts.json").read_text("utf-8"))
-LOSSES = (Poisson(), Gamma(), LogNormal(), Tweedie(power=1.2), Tweedie(), NegativeBinomial(), ZeroInflatedPoisson())
+LOSSES = (
+    PoissonLoss(),
+    GammaLoss(),
+    LogNormalLoss(),
+    TweedieLoss(power=1.2),
+    TweedieLoss(),
+    NegativeBinomialLoss(),
+    ZeroInflatedPoissonLoss(),
+)
 
 
 def column(name: str) -> Any:
@@ -32,11 +48,11 @@ def values(loss: LossBase, Z: Any, y: Any) -> Any:
     return np.array([loss.bind(Z[i : i + 1], y[i : i + 1], None).forward() for i in range(len(Z))])
 
 
-@pytest.mark.parametrize("loss", [NegativeBinomial(), ZeroInflatedPoisson()])
+@pytest.mark.parametrize("loss", [NegativeBinomialLoss(), ZeroInflatedPoissonLoss()])
 def test_counts_have_the_likelihood_of_a_second_implementation(loss: LossBase) -> None:
     y = column("counts")
     constant = np.array([math.lgamma(count + 1.0) for count in y[:, 0]])
-    if isinstance(loss, ZeroInflatedPoisson):
+    if isinstance(loss, ZeroInflatedPoissonLoss):
         constant *= y[:, 0] > 0.0
     np.testing.assert_allclose(
         values(loss, outputs(loss), y) + constant, REFERENCE[loss.model_dump()["type"]], rtol=1e-8
@@ -44,16 +60,16 @@ def test_counts_have_the_likelihood_of_a_second_implementation(loss: LossBase) -
 
 
 def test_a_zero_inflated_prediction_is_the_mean_with_the_zeros() -> None:
-    loss = ZeroInflatedPoisson()
+    loss = ZeroInflatedPoissonLoss()
     np.testing.assert_allclose(loss.inverse_link(outputs(loss))[:, 0], REFERENCE["zero_inflated_mean"], rtol=1e-12)
 
 
 @pytest.mark.parametrize(
     ("loss", "targets", "deviance"),
     [
-        (Poisson(), "counts", REFERENCE["poisson_deviance"]),
-        (Gamma(), "amounts", REFERENCE["gamma_deviance"]),
-        *((Tweedie(power=float(p)), "some", d) for p, d in REFERENCE["tweedie_deviance"].items()),
+        (PoissonLoss(), "counts", REFERENCE["poisson_deviance"]),
+        (GammaLoss(), "amounts", REFERENCE["gamma_deviance"]),
+        *((TweedieLoss(power=float(p)), "some", d) for p, d in REFERENCE["tweedie_deviance"].items()),
     ],
 )
 def test_amounts_have_half_the_deviance_of_a_second_implementation(
@@ -70,7 +86,7 @@ def test_amounts_have_half_the_deviance_of_a_second_implementation(
 def test_the_gradient_is_that_of_differences(loss: LossBase, weighted: bool) -> None:
     rng = np.random.default_rng(1)
     Z, y = rng.normal(size=(30, loss.outputs(2))), rng.poisson(1.5, (30, 2)).astype(np.float64)
-    y += isinstance(loss, Gamma | LogNormal)
+    y += isinstance(loss, GammaLoss | LogNormalLoss)
     bound = loss.bind(Z, y, rng.uniform(0.5, 2.0, 30) if weighted else None)
     bound.forward()
     dZ, numeric = bound.backward().copy(), np.zeros_like(Z)
@@ -96,7 +112,7 @@ def test_the_gradient_of_predictions_is_that_of_differences(loss: LossBase) -> N
     np.testing.assert_allclose(loss.inverse_link_vjp(Z, dP), numeric, atol=1e-7)
 
 
-@pytest.mark.parametrize("loss", [Gamma(), Tweedie(power=1.3), Tweedie(power=1.8)])
+@pytest.mark.parametrize("loss", [GammaLoss(), TweedieLoss(power=1.3), TweedieLoss(power=1.8)])
 def test_the_best_constant_prediction_is_the_mean(loss: LossBase) -> None:
     y = np.array([[0.5], [1.0], [2.0], [4.0], [9.0]])
     grid = np.log(np.arange(0.5, 9.0, 0.001))
@@ -112,7 +128,7 @@ def test_a_row_in_reports_is_least_at_its_target(loss: LossBase) -> None:
     assert grid[int(np.argmin(rows))] == pytest.approx(2.0, abs=0.011)
 
 
-@pytest.mark.parametrize("loss", [NegativeBinomial(), ZeroInflatedPoisson()])
+@pytest.mark.parametrize("loss", [NegativeBinomialLoss(), ZeroInflatedPoissonLoss()])
 def test_shards_add_up_to_the_batch(loss: LossBase) -> None:
     Z, y = outputs(loss), column("counts")
     whole = loss.bind(Z, y, None)
@@ -124,12 +140,12 @@ def test_shards_add_up_to_the_batch(loss: LossBase) -> None:
 @pytest.mark.parametrize(
     ("loss", "valid"),
     [
-        (Poisson(), [False, True, True, True]),
-        (Tweedie(), [False, True, True, True]),
-        (Gamma(), [False, False, True, True]),
-        (LogNormal(), [False, False, True, True]),
-        (NegativeBinomial(), [False, True, False, True]),
-        (ZeroInflatedPoisson(), [False, True, False, True]),
+        (PoissonLoss(), [False, True, True, True]),
+        (TweedieLoss(), [False, True, True, True]),
+        (GammaLoss(), [False, False, True, True]),
+        (LogNormalLoss(), [False, False, True, True]),
+        (NegativeBinomialLoss(), [False, True, False, True]),
+        (ZeroInflatedPoissonLoss(), [False, True, False, True]),
     ],
 )
 def test_targets_out_of_the_domain_are_invalid(loss: LossBase, valid: list[bool]) -> None:
@@ -137,7 +153,7 @@ def test_targets_out_of_the_domain_are_invalid(loss: LossBase, valid: list[bool]
 
 
 def test_a_log_normal_prediction_is_the_mean_of_the_target_itself() -> None:
-    loss, rng = LogNormal(), np.random.default_rng(0)
+    loss, rng = LogNormalLoss(), np.random.default_rng(0)
     y = np.exp(rng.normal(1.0, 0.8, (200_000, 1)))
     s = np.full_like(y, 2.0 * math.atanh((math.log(0.8) + 1.0) / 2.0) - 1.0)
     Z = np.hstack([np.full_like(y, 1.0), s])
@@ -155,9 +171,9 @@ def test_log_gamma_has_the_digits_of_the_standard_library(x: float) -> None:
 
 def test_counts_start_at_their_mean() -> None:
     y = np.array([[1.0, 20.0], [3.0, 40.0]])
-    start = NegativeBinomial().initial_outputs(y)
-    np.testing.assert_allclose(NegativeBinomial().inverse_link(start[None]), [[2.0, 30.0]])
-    np.testing.assert_allclose(Poisson().inverse_link(Poisson().initial_outputs(y)[None]), [[2.0, 30.0]])
+    start = NegativeBinomialLoss().initial_outputs(y)
+    np.testing.assert_allclose(NegativeBinomialLoss().inverse_link(start[None]), [[2.0, 30.0]])
+    np.testing.assert_allclose(PoissonLoss().inverse_link(PoissonLoss().initial_outputs(y)[None]), [[2.0, 30.0]])
 
 
 @pytest.mark.parametrize("power", [1.2, 1.5, 1.8])
@@ -166,19 +182,19 @@ def test_the_power_is_that_of_sums_of_gamma_amounts(power: float) -> None:
     counts = rng.poisson(m ** (2.0 - power) / (spread * (2.0 - power)), 200_000)
     shape, unit = (2.0 - power) / (power - 1.0), spread * (power - 1.0) * m ** (power - 1.0)
     y = np.where(counts > 0, rng.gamma(np.maximum(counts, 1) * shape, unit), 0.0)[:, None]
-    assert Tweedie().with_auto_values(lambda: y).power == pytest.approx(power, abs=0.03)
-    assert Tweedie(power=1.3).with_auto_values(lambda: y).power == 1.3
+    assert TweedieLoss().with_auto_values(lambda: y).power == pytest.approx(power, abs=0.03)
+    assert TweedieLoss(power=1.3).with_auto_values(lambda: y).power == 1.3
 
 
 @pytest.mark.parametrize(
     ("y", "power"), [([0.0, 0.0], 1.5), ([], "auto"), ([1.0, 2.0, 4.0], 1.9), ([0.0, 3.0, 3.0, 3.0, 3.0], 1.1)]
 )
 def test_the_power_of_targets_that_say_little_is_within_bounds(y: list[float], power: float | str) -> None:
-    assert Tweedie().with_auto_values(lambda: np.array(y)[:, None]).power == power
+    assert TweedieLoss().with_auto_values(lambda: np.array(y)[:, None]).power == power
 
 
 def test_of_a_negative_amount_no_other_loss_of_amounts_is_named() -> None:
-    zero, negative = (Gamma().invalid_target(lambda y=y: np.array([[1.0], [y]])) for y in (0.0, -0.2))  # type: ignore[misc]
+    zero, negative = (GammaLoss().invalid_target(lambda y=y: np.array([[1.0], [y]])) for y in (0.0, -0.2))  # type: ignore[misc]
     assert zero is not None
     assert negative is not None
     assert (zero.row, negative.row) == (1, 1)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.nn.losses import LocationScaleLoss, Normal, StudentT
+from nncli.nn.losses import LocationScaleLoss, NormalLoss, StudentTLoss
 from tests.nn.losses.support import numeric_gradient
 
-LOSSES = (Normal(), StudentT(degrees_of_freedom=3), StudentT(), StudentT(degrees_of_freedom=9))
+LOSSES = (NormalLoss(), StudentTLoss(degrees_of_freedom=3), StudentTLoss(), StudentTLoss(degrees_of_freedom=9))
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -26,11 +26,11 @@ def test_the_gradient_is_that_of_differences(loss: LocationScaleLoss, weighted: 
 @pytest.mark.parametrize(
     ("loss", "quantile"),
     [
-        (Normal(), 1.6448536),
-        (StudentT(degrees_of_freedom=3), 2.3533634),
-        (StudentT(degrees_of_freedom=4), 2.1318468),
-        (StudentT(degrees_of_freedom=5), 2.0150484),
-        (StudentT(degrees_of_freedom=30), 1.6972609),
+        (NormalLoss(), 1.6448536),
+        (StudentTLoss(degrees_of_freedom=3), 2.3533634),
+        (StudentTLoss(degrees_of_freedom=4), 2.1318468),
+        (StudentTLoss(degrees_of_freedom=5), 2.0150484),
+        (StudentTLoss(degrees_of_freedom=30), 1.6972609),
     ],
 )
 def test_the_quantile_of_level_95_is_that_of_the_tables(loss: LocationScaleLoss, quantile: float) -> None:
@@ -62,7 +62,8 @@ def test_location_scale_and_shares_follow_from_the_quantiles(loss: LocationScale
 
 
 @pytest.mark.parametrize(
-    ("loss", "factor"), [(Normal(), 1.0), (StudentT(degrees_of_freedom=3), 3.0**0.5), (StudentT(), 2.0**0.5)]
+    ("loss", "factor"),
+    [(NormalLoss(), 1.0), (StudentTLoss(degrees_of_freedom=3), 3.0**0.5), (StudentTLoss(), 2.0**0.5)],
 )
 def test_the_standard_deviation_is_that_of_the_scale(loss: LocationScaleLoss, factor: float) -> None:
     Z = np.random.default_rng(3).normal(size=(20, 4))
@@ -72,9 +73,9 @@ def test_the_standard_deviation_is_that_of_the_scale(loss: LocationScaleLoss, fa
 
 def test_the_crps_of_a_number_is_its_absolute_error() -> None:
     predicted, y = np.array([[1.0], [5.0]]), np.array([[3.0], [4.5]])
-    np.testing.assert_array_equal(Normal().per_row(predicted, y), [2.0, 0.5])
+    np.testing.assert_array_equal(NormalLoss().per_row(predicted, y), [2.0, 0.5])
     narrow = np.repeat(predicted[:, :, None], 5, axis=2)
-    np.testing.assert_allclose(Normal().per_row(narrow, y), [2.0, 0.5])
+    np.testing.assert_allclose(NormalLoss().per_row(narrow, y), [2.0, 0.5])
 
 
 @pytest.mark.slow
@@ -89,7 +90,7 @@ def test_quantiles_never_cross(loss: LocationScaleLoss, z: float, s: float, leve
 @pytest.mark.slow
 @given(
     st.lists(st.floats(-1e6, 1e6, allow_subnormal=False), min_size=1, max_size=30),
-    st.sampled_from([Normal(), StudentT(), StudentT(degrees_of_freedom=3)]),
+    st.sampled_from([NormalLoss(), StudentTLoss(), StudentTLoss(degrees_of_freedom=3)]),
     st.tuples(st.floats(-1.0, 1.0), st.floats(-3.0, 3.0)),
 )
 def test_no_constant_distribution_of_the_family_has_a_lower_crps_than_the_best(
@@ -111,7 +112,7 @@ def test_no_constant_distribution_of_the_family_has_a_lower_crps_than_the_best(
 def test_a_weight_counts_as_so_many_rows_in_the_best_distribution(rows: list[tuple[float, int]]) -> None:
     y, w = np.array([value for value, _ in rows])[:, None], np.array([1.0, *(weight for _, weight in rows[1:])])
     repeated = np.repeat(y, w.astype(int), axis=0)
-    for loss in (Normal(), StudentT()):
+    for loss in (NormalLoss(), StudentTLoss()):
         of_weights, of_rows = (
             loss.per_row(np.broadcast_to(quantiles, (len(repeated), 1, 5)), repeated).mean()
             for quantiles in (loss.best_quantiles(y, w), loss.best_quantiles(repeated))
@@ -120,7 +121,7 @@ def test_a_weight_counts_as_so_many_rows_in_the_best_distribution(rows: list[tup
 
 
 def test_the_best_distribution_of_many_rows_is_found_from_means_of_neighbors() -> None:
-    y, loss = np.random.default_rng(0).lognormal(0.0, 1.5, (20_000, 1)), Normal()
+    y, loss = np.random.default_rng(0).lognormal(0.0, 1.5, (20_000, 1)), NormalLoss()
     best = loss.best_quantiles(y)
     step = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]) * 1e-2
     (m, s) = (part[0, 0] for part in loss._location_scale(best[None]))

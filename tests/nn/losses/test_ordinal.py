@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from nncli.nn.losses import Ordinal
-from nncli.nn.losses.classification import SoftOrdinal
+from nncli.nn.losses import OrdinalLoss
+from nncli.nn.losses.classification import SoftOrdinalLoss
 
 Floats = NDArray[np.float64]
 
 
-def difference(loss: Ordinal, Z: Floats, y: NDArray[Any], w: Floats | None) -> Floats:
+def difference(loss: OrdinalLoss, Z: Floats, y: NDArray[Any], w: Floats | None) -> Floats:
     """The gradient by central differences."""
     slopes, h = np.empty_like(Z), 1e-6
     for i in np.ndindex(*Z.shape):
@@ -35,9 +35,9 @@ def difference(loss: Ordinal, Z: Floats, y: NDArray[Any], w: Floats | None) -> F
 def test_the_gradient_is_that_of_differences(soft: bool, weighted: bool) -> None:
     rng = np.random.default_rng(0)
     Z, y = 2.0 * rng.normal(size=(7, 4)), rng.integers(0, 5, 7)
-    loss: Ordinal = Ordinal()
+    loss: OrdinalLoss = OrdinalLoss()
     if soft:
-        loss, y = SoftOrdinal.of(rng.dirichlet(np.ones(5), 7)), np.arange(5, 12)
+        loss, y = SoftOrdinalLoss.of(rng.dirichlet(np.ones(5), 7)), np.arange(5, 12)
     w = rng.uniform(0.2, 3.0, 7) if weighted else None
     bound = loss.bind(Z, y, w)
     bound.forward()
@@ -47,7 +47,7 @@ def test_the_gradient_is_that_of_differences(soft: bool, weighted: bool) -> None
 def test_a_distribution_of_one_rank_has_the_loss_of_that_rank() -> None:
     rng = np.random.default_rng(1)
     Z, y = rng.normal(size=(6, 3)), rng.integers(0, 4, 6)
-    hard, soft = Ordinal().bind(Z, y, None), SoftOrdinal.of(np.eye(4)[y]).bind(Z, np.arange(4, 10), None)
+    hard, soft = OrdinalLoss().bind(Z, y, None), SoftOrdinalLoss.of(np.eye(4)[y]).bind(Z, np.arange(4, 10), None)
     assert soft.forward() == pytest.approx(hard.forward(), rel=1e-14)
     np.testing.assert_allclose(soft.backward(), hard.backward(), rtol=1e-14)
 
@@ -55,7 +55,7 @@ def test_a_distribution_of_one_rank_has_the_loss_of_that_rank() -> None:
 @given(rows=st.lists(st.lists(st.floats(-40.0, 40.0), min_size=3, max_size=3), min_size=1, max_size=5))
 def test_the_probability_of_more_than_a_rank_falls_with_the_rank(rows: list[list[float]]) -> None:
     Z = np.array(rows)
-    P = Ordinal().inverse_link(Z)
+    P = OrdinalLoss().inverse_link(Z)
     np.testing.assert_allclose(P.sum(axis=1), 1.0, rtol=1e-14)
     above = P[:, ::-1].cumsum(axis=1)[:, -2::-1]
     np.testing.assert_allclose(above, np.cumprod(1.0 / (1.0 + np.exp(-Z)), axis=1), rtol=1e-12)
@@ -64,13 +64,13 @@ def test_the_probability_of_more_than_a_rank_falls_with_the_rank(rows: list[list
 
 
 def test_extreme_outputs_are_certain_and_finite() -> None:
-    P = Ordinal().inverse_link(np.array([[-1e4, 0.0], [1e4, -1e4], [1e4, 1e4]]))
+    P = OrdinalLoss().inverse_link(np.array([[-1e4, 0.0], [1e4, -1e4], [1e4, 1e4]]))
     np.testing.assert_array_equal(P, np.eye(3))
 
 
 def test_a_training_starts_from_the_shares_of_the_classes() -> None:
     y = np.repeat([0, 1, 2, 3], [49, 299, 9, 639])
-    for loss, codes in ((Ordinal(), y), (SoftOrdinal.of(np.eye(4)), y + 4)):
+    for loss, codes in ((OrdinalLoss(), y), (SoftOrdinalLoss.of(np.eye(4)), y + 4)):
         P = loss.inverse_link(loss.initial_outputs(codes)[None])
         np.testing.assert_allclose(P[0], [0.05, 0.3, 0.01, 0.64], rtol=1e-12)
 
@@ -82,7 +82,7 @@ def test_without_hidden_layers_it_is_a_logistic_regression_for_each_rank_on_the_
     y = np.searchsorted([-1.0, 0.0, 1.0], X @ [1.0, -0.5, 0.2] + rng.logistic(size=400))
     X1, W = np.c_[X, np.ones(400)], np.zeros((4, K - 1))
     Z = np.empty((400, K - 1))
-    bound = Ordinal().bind(Z, y, None)
+    bound = OrdinalLoss().bind(Z, y, None)
     for _ in range(4000):
         np.matmul(X1, W, out=Z)
         bound.forward()

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.nn.arrays import Codes, Floats, Mask
-from nncli.nn.losses import Cox, Survival
+from nncli.nn.losses import CoxLoss, SurvivalLoss
 from nncli.nn.losses.survival import RISK_FACTOR, EventLoss, survival_losses
 
 RNG = np.random.default_rng(0)
-LOSSES = pytest.mark.parametrize("loss", [Survival(), Cox()], ids=lambda loss: loss.type)
+LOSSES = pytest.mark.parametrize("loss", [SurvivalLoss(), CoxLoss()], ids=lambda loss: loss.type)
 
 
 def test_the_loss_of_a_row_is_the_probability_of_what_was_seen() -> None:
@@ -86,7 +86,7 @@ def test_a_training_starts_from_the_hazards_of_all_rows(loss: EventLoss) -> None
 def test_events_and_risks_beyond_float32_are_finite() -> None:
     y = np.array([[1.0, 0.0, 0.0, 1.0], [1.0, 0.5, 0.0, 0.0]], np.float32)
     for z in (-5000.0, 5000.0):
-        bound = Cox().bind(np.array([[z, 0.0, 0.0]] * 2, np.float32), y, np.array([1e4, 1.0], np.float32))
+        bound = CoxLoss().bind(np.array([[z, 0.0, 0.0]] * 2, np.float32), y, np.array([1e4, 1.0], np.float32))
         assert np.isfinite(bound.forward())
         assert np.isfinite(bound.backward()).all()
 
@@ -110,9 +110,9 @@ def test_the_coefficients_of_a_linear_risk_are_those_of_coxs_regression() -> Non
 def _maximum_likelihood(X: Floats, y: Floats) -> Floats:
     """The coefficients at the minimum of the loss, by Newton's method with differences of the gradient."""
     d = X.shape[1]
-    theta = np.concatenate([np.zeros(d), Cox().initial_outputs(y)[1:]])
+    theta = np.concatenate([np.zeros(d), CoxLoss().initial_outputs(y)[1:]])
     Z = np.empty((len(X), 1 + len(theta) - d))
-    bound = Cox().bind(Z, y, None)
+    bound = CoxLoss().bind(Z, y, None)
 
     def gradient(theta: Floats) -> Floats:
         Z[:, 0], Z[:, 1:] = X @ theta[:d] / RISK_FACTOR, theta[d:]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from nncli.nn.layers.base import annealing_factor
+from nncli.nn.layers.layer import annealing_factor
 from nncli.nn.optim.schedules import (
     ConstantRate,
     CosineRate,

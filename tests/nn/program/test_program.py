@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.nodes import Constant, operands
+from nncli.nn.program.nodes import ConstantNode, operands
 from nncli.nn.program.program import OutputColumn, Program, Role, build, run, select_outputs, without_unused_nodes
 from nncli.nn.program.values import Builder, exp, join
-from nncli.targets.output_columns import Bounds, OutputNodes, number_columns
+from nncli.targets.output_columns import IntervalNodes, OutputNodes, number_columns
 from tests.nn.program.support import answers_of, classes, number
 
 
@@ -43,10 +43,10 @@ def test_constants_are_stored_once_and_in_float32_where_that_is_exact() -> None:
 
 
 def test_constants_are_equal_only_with_the_same_bits() -> None:
-    assert Constant.of([1.0, np.nan]) == Constant.of([1.0, np.nan])
-    assert Constant.of([0.0]) != Constant.of([-0.0])
-    assert Constant.of([1e300]).values.dtype == np.float64
-    assert Constant.of([np.inf]).values.dtype == np.float32
+    assert ConstantNode.of([1.0, np.nan]) == ConstantNode.of([1.0, np.nan])
+    assert ConstantNode.of([0.0]) != ConstantNode.of([-0.0])
+    assert ConstantNode.of([1e300]).values.dtype == np.float64
+    assert ConstantNode.of([np.inf]).values.dtype == np.float32
 
 
 def classifier() -> Program:
@@ -78,7 +78,7 @@ def test_bounds_and_quantiles_keep_their_values() -> None:
     exp(x)
     values = [x * 2.0, join([x - 1.0, x * 2.0]), x - 3.0, x + 3.0]
     node, _, *bounds = (value.position for value in values)
-    nodes = OutputNodes(node, node, values[1].position, (0.1, 0.5), bounds=(Bounds(0.9, *bounds),))
+    nodes = OutputNodes(node, node, values[1].position, (0.1, 0.5), bounds=(IntervalNodes(0.9, *bounds),))
     numbers = number_columns(("y",), nodes)
     program = Program(tuple(builder.inputs), tuple(builder.nodes), tuple(builder.widths), numbers, "float64")
     smaller = without_unused_nodes(program)

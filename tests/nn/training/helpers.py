@@ -13,11 +13,11 @@ from nncli.nn.activations import Tanh
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.embeddings import Embedding
 from nncli.nn.layers.dense import Dense
-from nncli.nn.losses import MSE, CrossEntropy
+from nncli.nn.losses import CrossEntropyLoss, MSELoss
 from nncli.nn.network import Network
 from nncli.nn.optim.optimizers import Adam
 from nncli.nn.optim.schedules import ConstantRate
-from nncli.nn.training.arguments import RowScore, TrainingArguments, ValidationSet
+from nncli.nn.training.arguments import OutputScore, TrainingArguments, ValidationSet
 from nncli.nn.training.epoch import LoopSignal
 from nncli.nn.training.loop import EpochReport, fit
 from nncli.nn.training.state import RandomStreams, TrainState
@@ -32,7 +32,7 @@ def network_of(*layers: Any, **options: Any) -> Network:
 def arguments_of(*layers: Any, network: Network | None = None, **options: Any) -> TrainingArguments:
     return TrainingArguments(
         network=network or network_of(*(layers or (Dense(units=5, activation=Tanh()),))),
-        loss=options.pop("loss", MSE()),
+        loss=options.pop("loss", MSELoss()),
         optimizer=options.pop("optimizer", Adam()),
         schedule=options.pop("schedule", ConstantRate(peak=0.01)),
         batch_size=options.pop("batch_size", 8),
@@ -67,7 +67,7 @@ def rows_of(arguments: TrainingArguments, n: int = 29, *, seed: int = 0, weighte
 
 
 def validation_set_of(
-    arguments: TrainingArguments, score: RowScore = lambda Z, rows=None: float(Z.mean()), **options: Any
+    arguments: TrainingArguments, score: OutputScore = lambda Z, rows=None: float(Z.mean()), **options: Any
 ) -> ValidationSet:
     return ValidationSet(rows_of(arguments, 17, seed=9), "mean", options.get("higher_is_better", False), score)
 
@@ -114,7 +114,7 @@ def timeless(reports: list[EpochReport]) -> list[EpochReport]:
     return [replace(report, seconds=0.0) for report in reports]
 
 
-def scripted(values: list[float]) -> RowScore:
+def scripted(values: list[float]) -> OutputScore:
     """A score that follows a script, epoch by epoch, whatever the network says; that of some rows is the same."""
     script, current = iter(values), [0.0]
 
@@ -138,5 +138,5 @@ FULL = network_of(
 
 def full_arguments(**options: Any) -> TrainingArguments:
     return arguments_of(
-        network=FULL, loss=CrossEntropy(label_smoothing=0.1), **{"l2": 1e-3, "clip_norm": 1.0, **options}
+        network=FULL, loss=CrossEntropyLoss(label_smoothing=0.1), **{"l2": 1e-3, "clip_norm": 1.0, **options}
     )

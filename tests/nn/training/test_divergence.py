@@ -15,13 +15,13 @@ from nncli.base.errors import DataError
 from nncli.config.loading import load_config
 from nncli.fitting.prepare.prepare import prepare
 from nncli.nn.batches.dataset import Dataset
-from nncli.nn.losses import MAE, MSE, CrossEntropy
+from nncli.nn.losses import CrossEntropyLoss, MAELoss, MSELoss
 from nncli.nn.network import Network
 from nncli.nn.optim.optimizers import Sgd
 from nncli.nn.optim.schedules import ConstantRate
 from nncli.nn.parameters import Parameters
 from nncli.nn.training.arguments import TrainingArguments
-from nncli.nn.training.divergence import Diagnosis, diagnose
+from nncli.nn.training.divergence import DivergenceCause, diagnose
 from nncli.nn.training.epoch import DivergedError
 from nncli.nn.training.loop import fit
 from nncli.nn.training.state import RandomStreams, TrainState
@@ -40,7 +40,7 @@ NAMES = ("age", "in\x1bcome")
 
 def arguments_of(network: Network = NETWORK, **rest: Any) -> TrainingArguments:
     plain = {
-        "loss": CrossEntropy(),
+        "loss": CrossEntropyLoss(),
         "optimizer": Sgd(),
         "schedule": ConstantRate(peak=0.1),
         "batch_size": 4,
@@ -51,7 +51,7 @@ def arguments_of(network: Network = NETWORK, **rest: Any) -> TrainingArguments:
 
 def diagnosed(
     parameters: Parameters, X: Any = X, codes: Any = CODES, rate: float = 0.1, gradient: bool = False
-) -> Diagnosis:
+) -> DivergenceCause:
     dataset = Dataset(X, codes, np.zeros(len(X), np.int64))
     arguments = arguments_of(NETWORK.model_copy(update={"n_features": X.shape[1]}))
     return diagnose(arguments, parameters, dataset, np.arange(len(X)), rate, gradient=gradient)
@@ -264,7 +264,7 @@ def test_counts_that_poisson_takes_as_they_are_get_a_mend_it_allows(tmp_path: Pa
 def in_arrays(X: Any, y: Any, weights: Any = None, **rest: Any) -> DivergedError:
     network = Network.model_validate({"n_features": X.shape[1], "layers": [4], "n_outputs": 1})
     arguments = arguments_of(
-        network, **{"loss": MSE(), "targets": ("y",), "weight": "w", "features": ("a", "b"), **rest}
+        network, **{"loss": MSELoss(), "targets": ("y",), "weight": "w", "features": ("a", "b"), **rest}
     )
     dataset = Dataset(X, np.zeros((len(X), 0), np.int64), y, weights)
     state = TrainState.create(network, arguments.optimizer, RandomStreams.of(0))
@@ -287,7 +287,7 @@ def test_a_gradient_that_is_not_finite_is_told_from_a_loss() -> None:
     """The absolute error of numbers near the end of float32 is one still, and the sum of its slopes is none."""
     X = np.full((20, 2), 3e38, np.float32) * np.array([[1.0, 0.0]], np.float32)
     network = Network.model_validate({"n_features": 2, "layers": [], "n_outputs": 1})
-    arguments = arguments_of(network, loss=MAE(), features=("a", "b"))
+    arguments = arguments_of(network, loss=MAELoss(), features=("a", "b"))
     state = TrainState.create(network, arguments.optimizer, RandomStreams.of(0))
     state.parameters.theta[...] = 0.0
     theta = state.parameters.theta.copy()

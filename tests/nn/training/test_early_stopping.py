@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.nn.training.early_stopping import EarlyStopping
+from nncli.nn.training.early_stopping import BestEpoch
 
 
-def watched(values: list[float], *, min_delta: float = 0.0, last_on_tie: bool = False) -> EarlyStopping:
-    watch = EarlyStopping()
+def watched(values: list[float], *, min_delta: float = 0.0, last_on_tie: bool = False) -> BestEpoch:
+    watch = BestEpoch()
     for epoch, value in enumerate(values, start=1):
         watch = watch.observe(epoch, value, min_delta=min_delta, last_on_tie=last_on_tie)
     return watch
@@ -21,24 +21,24 @@ def watched(values: list[float], *, min_delta: float = 0.0, last_on_tie: bool = 
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ([], EarlyStopping(inf, 0, 0)),
-        ([3.0], EarlyStopping(3.0, 1, 0)),
-        ([3.0, 2.0], EarlyStopping(2.0, 2, 0)),
-        ([3.0, 2.0, 2.0, 5.0], EarlyStopping(2.0, 2, 2)),  # the first of equals is the best
-        ([3.0, 4.0, 1.0, 2.0], EarlyStopping(1.0, 3, 1)),
-        ([-1.0, -2.0], EarlyStopping(-2.0, 2, 0)),
-        ([nan, 2.0, nan], EarlyStopping(2.0, 2, 1)),
-        ([nan, nan], EarlyStopping(inf, 0, 2)),
-        ([inf], EarlyStopping(inf, 0, 1)),
+        ([], BestEpoch(inf, 0, 0)),
+        ([3.0], BestEpoch(3.0, 1, 0)),
+        ([3.0, 2.0], BestEpoch(2.0, 2, 0)),
+        ([3.0, 2.0, 2.0, 5.0], BestEpoch(2.0, 2, 2)),  # the first of equals is the best
+        ([3.0, 4.0, 1.0, 2.0], BestEpoch(1.0, 3, 1)),
+        ([-1.0, -2.0], BestEpoch(-2.0, 2, 0)),
+        ([nan, 2.0, nan], BestEpoch(2.0, 2, 1)),
+        ([nan, nan], BestEpoch(inf, 0, 2)),
+        ([inf], BestEpoch(inf, 0, 1)),
     ],
 )
-def test_the_watch_by_hand(values: list[float], expected: EarlyStopping) -> None:
+def test_the_watch_by_hand(values: list[float], expected: BestEpoch) -> None:
     assert watched(values) == expected
 
 
 def test_a_gain_of_min_delta_or_less_is_none() -> None:
-    assert watched([1.0, 0.75, 0.5], min_delta=0.25) == EarlyStopping(0.5, 3, 0)  # 0.75 is no gain, 0.5 is one on 1
-    assert watched([1.0, 0.9, 0.8], min_delta=0.25) == EarlyStopping(1.0, 1, 2)
+    assert watched([1.0, 0.75, 0.5], min_delta=0.25) == BestEpoch(0.5, 3, 0)  # 0.75 is no gain, 0.5 is one on 1
+    assert watched([1.0, 0.9, 0.8], min_delta=0.25) == BestEpoch(1.0, 1, 2)
 
 
 def test_small_gains_add_up_against_the_best() -> None:
@@ -48,25 +48,25 @@ def test_small_gains_add_up_against_the_best() -> None:
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ([3.0, 2.0, 2.0, 5.0], EarlyStopping(2.0, 3, 2)),  # a tie is the best, but nothing better
-        ([2.0, 2.0, 2.0], EarlyStopping(2.0, 3, 2)),
-        ([2.0, 3.0, 1.0], EarlyStopping(1.0, 3, 0)),
-        ([inf, inf], EarlyStopping(inf, 0, 2)),
-        ([nan, nan], EarlyStopping(inf, 0, 2)),
+        ([3.0, 2.0, 2.0, 5.0], BestEpoch(2.0, 3, 2)),  # a tie is the best, but nothing better
+        ([2.0, 2.0, 2.0], BestEpoch(2.0, 3, 2)),
+        ([2.0, 3.0, 1.0], BestEpoch(1.0, 3, 0)),
+        ([inf, inf], BestEpoch(inf, 0, 2)),
+        ([nan, nan], BestEpoch(inf, 0, 2)),
     ],
 )
-def test_the_last_of_equals_is_kept_on_demand(values: list[float], expected: EarlyStopping) -> None:
+def test_the_last_of_equals_is_kept_on_demand(values: list[float], expected: BestEpoch) -> None:
     assert watched(values, last_on_tie=True) == expected
 
 
 def test_a_gain_too_small_to_count_is_no_tie() -> None:
-    assert watched([1.0, 0.9, 1.0], min_delta=0.25, last_on_tie=True) == EarlyStopping(1.0, 3, 2)
+    assert watched([1.0, 0.9, 1.0], min_delta=0.25, last_on_tie=True) == BestEpoch(1.0, 3, 2)
 
 
 def test_observing_changes_nothing_that_was_there() -> None:
-    before = EarlyStopping(1.0, 1, 0)
+    before = BestEpoch(1.0, 1, 0)
     before.observe(2, 0.5)
-    assert before == EarlyStopping(1.0, 1, 0)
+    assert before == BestEpoch(1.0, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -74,11 +74,11 @@ def test_observing_changes_nothing_that_was_there() -> None:
     [(0, 1, False), (1, 1, True), (4, 5, False), (5, 5, True), (9, 5, True)],
 )
 def test_patience_runs_out_after_exactly_so_many_epochs(waited: int, patience: int, out: bool) -> None:
-    assert EarlyStopping(1.0, 1, waited).should_stop(patience) is out
+    assert BestEpoch(1.0, 1, waited).should_stop(patience) is out
 
 
 def test_without_patience_it_never_runs_out() -> None:
-    assert not EarlyStopping(1.0, 1, 10**9).should_stop(None)
+    assert not BestEpoch(1.0, 1, 10**9).should_stop(None)
 
 
 @given(values=st.lists(st.floats(-10.0, 10.0, width=16), min_size=1, max_size=30))

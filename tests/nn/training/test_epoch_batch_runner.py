@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nncli.nn.batches.batches import Batches
-from nncli.nn.losses import MSE
+from nncli.nn.losses import MSELoss
 from nncli.nn.network import Network
 from nncli.nn.optim.optimizers import Sgd
 from nncli.nn.optim.schedules import ConstantRate, CosineRate, TrainingLength
@@ -30,7 +30,7 @@ def bound(backend: Any, parts: int = 1, **options: Any) -> tuple[TrainingArgumen
         pytest.importorskip("scipy")
     settings = {"schedule": CosineRate(peak=0.01, warmup_steps=5), "batch_size": 1, "epochs": 3} | options
     network = Network.model_validate({"n_features": 3, "layers": [4], "n_outputs": 1})
-    arguments = TrainingArguments(network, MSE(), Sgd(), backend=backend, n_shards=parts, **settings)  # type: ignore[arg-type]
+    arguments = TrainingArguments(network, MSELoss(), Sgd(), backend=backend, n_shards=parts, **settings)  # type: ignore[arg-type]
     state = TrainState.create(network, arguments.optimizer, RandomStreams.of(0), parts)
     batches = Batches(example_rows(network, arguments.loss, ROWS), arguments.batch_size, state.streams.shuffle)
     batches.shuffle()

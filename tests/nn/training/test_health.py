@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from nncli.nn.activations import Relu, Sigmoid, Tanh
-from nncli.nn.layers.base import TrainingContext
 from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.layer import TrainingContext
 from nncli.nn.optim.optimizers import Sgd
 from nncli.nn.optim.schedules import ConstantRate
 from nncli.nn.training.health import LEVELS, Health, HealthMonitor, LayerHealth

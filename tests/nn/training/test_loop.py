@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli.nn.activations import Tanh
+from nncli.nn.inference.predictor import InferenceSession
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.normalization import BatchNorm
 from nncli.nn.layers.sequential import Dropout
 from nncli.nn.optim.optimizers import Adam, Sgd
 from nncli.nn.optim.schedules import ConstantRate, CosineRate, ReduceOnPlateau, StepRate
-from nncli.nn.predictor import Predictor
 from nncli.nn.training.arguments import ValidationSet
 from nncli.nn.training.epoch import LoopSignal
 from nncli.nn.training.loop import CheckpointDue, EpochReport, fit
@@ -82,7 +82,7 @@ def test_the_validation_loss_is_that_of_the_present_weights_with_dropout_off() -
     state = fresh(arguments)
     for report in reports_of(arguments, state, rows_of(arguments), validation_set):
         dataset = validation_set.dataset
-        Z = Predictor(arguments.network, state.parameters).run(dataset.X, dataset.codes)
+        Z = InferenceSession(arguments.network, state.parameters).run(dataset.X, dataset.codes)
         assert report.val_loss == pytest.approx(float(((Z - dataset.y) ** 2).mean()), rel=1e-12)
         assert report.metric == pytest.approx(float(Z.sum()), rel=1e-12)
 
@@ -95,7 +95,7 @@ def test_the_validation_loss_is_weighted_as_its_rows_are() -> None:
     state, (report,) = train(arguments, validation_set=validation_set)
     dataset = validation_set.dataset
     assert dataset.weights is not None
-    Z = Predictor(arguments.network, state.parameters).run(dataset.X, dataset.codes)
+    Z = InferenceSession(arguments.network, state.parameters).run(dataset.X, dataset.codes)
     assert report.val_loss == pytest.approx(float((dataset.weights[:, None] * (Z - dataset.y) ** 2).mean()), rel=1e-12)
 
 

@@ -20,8 +20,8 @@ from nncli.nn.arrays import Array
 from nncli.nn.batches.batches import Batches
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.embeddings import Embedding
-from nncli.nn.layers.base import TrainingContext
-from nncli.nn.losses import MSE, CrossEntropy, LossBase
+from nncli.nn.layers.layer import TrainingContext
+from nncli.nn.losses import CrossEntropyLoss, LossBase, MSELoss
 from nncli.nn.network import Network
 from nncli.nn.optim.optimizers import Adam, AdamW, Lion, Optimizer, OptimizerBase, Sgd
 from nncli.nn.optim.schedules import ConstantRate
@@ -66,7 +66,9 @@ def network_of(name: str, *, precision: str = "float64", outputs: int = 3, embed
 
 def arguments_of(network: Network, loss: LossBase | None = None, **options: Any) -> TrainingArguments:
     settings: dict[str, Any] = {"batch_size": 16, "epochs": 3, "optimizer": Adam()} | options
-    return TrainingArguments(network=network, loss=loss or CrossEntropy(), schedule=ConstantRate(peak=0.01), **settings)
+    return TrainingArguments(
+        network=network, loss=loss or CrossEntropyLoss(), schedule=ConstantRate(peak=0.01), **settings
+    )
 
 
 def fresh(arguments: TrainingArguments) -> TrainState:
@@ -119,9 +121,9 @@ def learned(network: Network, loss: LossBase, dataset: Dataset, parts: int, thre
 @pytest.mark.parametrize("parts", [2, 3])
 def test_the_parts_add_up_to_the_batch(name: str, embedded: bool, weighted: bool, parts: int) -> None:
     network = network_of(name, embedded=embedded)
-    dataset = example_rows(network, CrossEntropy(), ROWS, weighted=weighted)
-    value, grad = learned(network, CrossEntropy(), dataset, 1, 1)
-    result, in_parts = learned(network, CrossEntropy(), dataset, parts, 2)
+    dataset = example_rows(network, CrossEntropyLoss(), ROWS, weighted=weighted)
+    value, grad = learned(network, CrossEntropyLoss(), dataset, 1, 1)
+    result, in_parts = learned(network, CrossEntropyLoss(), dataset, parts, 2)
     assert result == pytest.approx(value, rel=1e-12)
     np.testing.assert_allclose(in_parts, grad, rtol=1e-10, atol=1e-14)
 
@@ -212,7 +214,7 @@ def test_what_changes_with_progress_does_so_in_every_part(optimizer: OptimizerBa
 
 @pytest.mark.parametrize(("rows", "batch"), [(1, 1), (2, 2), (17, 16), (9, 2), (5, 64)])
 def test_a_batch_of_fewer_rows_than_parts_is_worked_in_fewer(rows: int, batch: int) -> None:
-    arguments = arguments_of(network_of("dense"), MSE(), optimizer=Sgd(momentum=0.9), batch_size=batch)
+    arguments = arguments_of(network_of("dense"), MSELoss(), optimizer=Sgd(momentum=0.9), batch_size=batch)
     whole, reports = trained(arguments, rows=rows)
     state, result = trained(replace(arguments, n_shards=3), rows=rows)
     np.testing.assert_allclose(state.parameters.theta, whole.parameters.theta, rtol=1e-9, atol=1e-12)
@@ -271,7 +273,7 @@ def test_the_streams_of_the_parts_follow_from_the_seed_and_leave_the_first_part_
 def test_the_parts_of_a_batch_of_equal_rows_are_silenced_differently() -> None:
     network = network_of("dropout", outputs=1)
     same = Dataset(np.ones((ROWS, 4)), np.empty((ROWS, 0), np.int64), np.ones((ROWS, 1)), None)
-    seen = {learned(network, MSE(), same, parts, 1)[0] for parts in (1, 2, 3)}
+    seen = {learned(network, MSELoss(), same, parts, 1)[0] for parts in (1, 2, 3)}
     assert len(seen) == 3
 
 
@@ -312,7 +314,8 @@ def test_a_state_of_another_number_of_parts_is_refused() -> None:
 def test_a_training_that_goes_back_gives_each_part_its_stream_as_it_was() -> None:
     network = network_of("dropout", precision="float32", outputs=1)
     arguments = replace(
-        arguments_of(network, MSE(), optimizer=Sgd(), n_shards=2, epochs=4, rollback_on_divergence=True), clip_norm=None
+        arguments_of(network, MSELoss(), optimizer=Sgd(), n_shards=2, epochs=4, rollback_on_divergence=True),
+        clip_norm=None,
     )
     wild = replace(arguments, schedule=ConstantRate(peak=1e4))
     again = [trained(wild)[0] for _ in range(2)]
@@ -327,7 +330,7 @@ def test_a_training_that_goes_back_gives_each_part_its_stream_as_it_was() -> Non
 def test_a_nan_in_any_part_stops_at_its_step_with_the_words_of_one_part(row: int) -> None:
     said = set()
     for parts in (1, 2, 3):
-        arguments = arguments_of(network_of("dense", precision="float32"), MSE(), n_shards=parts)
+        arguments = arguments_of(network_of("dense", precision="float32"), MSELoss(), n_shards=parts)
         dataset = example_rows(arguments.network, arguments.loss, ROWS)
         dataset.X[row, 1] = np.nan
         with pytest.raises(DivergedError) as caught:
@@ -337,7 +340,7 @@ def test_a_nan_in_any_part_stops_at_its_step_with_the_words_of_one_part(row: int
 
 
 def test_numbers_that_overflow_in_a_part_are_met_without_a_warning() -> None:
-    arguments = arguments_of(network_of("dense", precision="float32"), MSE(), n_shards=2)
+    arguments = arguments_of(network_of("dense", precision="float32"), MSELoss(), n_shards=2)
     dataset = example_rows(arguments.network, arguments.loss, ROWS)
     dataset.y[...] = 1e30
     with pytest.raises(DivergedError, match="the loss became"):

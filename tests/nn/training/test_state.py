@@ -13,7 +13,14 @@ from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.normalization import BatchNorm
 from nncli.nn.layers.sequential import Dropout
 from nncli.nn.losses import LossBase
-from nncli.nn.losses.amounts import Gamma, LogNormal, NegativeBinomial, Poisson, Tweedie, ZeroInflatedPoisson
+from nncli.nn.losses.amounts import (
+    GammaLoss,
+    LogNormalLoss,
+    NegativeBinomialLoss,
+    PoissonLoss,
+    TweedieLoss,
+    ZeroInflatedPoissonLoss,
+)
 from nncli.nn.losses.classification import ClassificationLoss, ClassLoss
 from nncli.nn.losses.regression import RegressionLoss
 from nncli.nn.network import Network
@@ -21,7 +28,7 @@ from nncli.nn.numeric_embeddings import Periodic
 from nncli.nn.optim.optimizers import Adam, Optimizer, OptimizerBase
 from nncli.nn.optim.schedules import PlateauState
 from nncli.nn.training import state
-from nncli.nn.training.early_stopping import EarlyStopping
+from nncli.nn.training.early_stopping import BestEpoch
 from nncli.nn.training.state import RandomStreams, TrainState
 from tests.unions import members, tag
 
@@ -63,7 +70,7 @@ def test_streams_are_uncorrelated() -> None:
 def test_a_fresh_state_has_taken_no_step(optimizer: OptimizerBase) -> None:
     fresh = TrainState.create(NETWORK, optimizer, RandomStreams.of(0))
     assert (fresh.step, fresh.epoch) == (0, 0)
-    assert fresh.early_stopping == EarlyStopping()
+    assert fresh.early_stopping == BestEpoch()
     assert fresh.plateau == PlateauState()
     assert set(fresh.moments) == set(optimizer.state)
     assert all((m == 0).all() and m.shape == fresh.parameters.theta.shape for m in fresh.moments.values())
@@ -164,12 +171,12 @@ def test_an_offset_is_part_of_the_constant_from_which_a_training_starts() -> Non
     e = rng.uniform(0.1, 10.0, 20_000)
     o = np.log(e).astype(np.float32)
     for loss, y in (
-        (Poisson(), rng.poisson(2.0 * e)),
-        (Gamma(), 2.0 * e * rng.gamma(2.0, 0.5, len(e))),
-        (LogNormal(), 2.0 * e * np.exp(0.5 * rng.normal(size=len(e)) - 0.125)),
-        (NegativeBinomial(), rng.poisson(2.0 * e * rng.gamma(2.0, 0.5, len(e)))),
-        (ZeroInflatedPoisson(), rng.poisson(2.0 * e / 0.7) * (rng.uniform(size=len(e)) > 0.3)),
-        (Tweedie(power=1.5), rng.poisson(2.0 * e)),
+        (PoissonLoss(), rng.poisson(2.0 * e)),
+        (GammaLoss(), 2.0 * e * rng.gamma(2.0, 0.5, len(e))),
+        (LogNormalLoss(), 2.0 * e * np.exp(0.5 * rng.normal(size=len(e)) - 0.125)),
+        (NegativeBinomialLoss(), rng.poisson(2.0 * e * rng.gamma(2.0, 0.5, len(e)))),
+        (ZeroInflatedPoissonLoss(), rng.poisson(2.0 * e / 0.7) * (rng.uniform(size=len(e)) > 0.3)),
+        (TweedieLoss(power=1.5), rng.poisson(2.0 * e)),
     ):
         start = loss.initial_outputs(y[:, None].astype(np.float32), None, o)
         assert float(loss.inverse_link(start[None])[0, 0]) == pytest.approx(2.0, rel=0.05), loss.type

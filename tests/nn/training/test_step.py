@@ -17,12 +17,12 @@ from nncli.nn.arrays import Array
 from nncli.nn.batches.batches import Batches
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.embeddings import Embedding
-from nncli.nn.layers.base import TrainingContext
 from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.layer import TrainingContext
 from nncli.nn.layers.normalization import BatchNorm, LayerNorm
 from nncli.nn.layers.residual import ParametricActivation, Residual
 from nncli.nn.layers.sequential import ActivationLayer, Dropout
-from nncli.nn.losses import MSE, CrossEntropy, LossBase
+from nncli.nn.losses import CrossEntropyLoss, LossBase, MSELoss
 from nncli.nn.losses.amounts import CountLoss, TwoParameterLoss
 from nncli.nn.losses.distributions import DistributionLoss
 from nncli.nn.network import Network
@@ -160,13 +160,13 @@ OPTIMIZERS.append(pytest.param(AdamW.model_validate(IN_GROUPS), id="adamw-in-gro
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("network", [pytest.param(n, id=name) for name, n in NETWORKS.items()])
 def test_a_step_allocates_nothing(network: Network, optimizer: OptimizerBase) -> None:
-    assert peak_of(bound_step(network, CrossEntropy(), optimizer)) < LARGEST
+    assert peak_of(bound_step(network, CrossEntropyLoss(), optimizer)) < LARGEST
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_step_with_weights_penalty_and_clipping_allocates_nothing(optimizer: OptimizerBase) -> None:
     step = bound_step(
-        NETWORKS["embeddings"], CrossEntropy(), optimizer, weighted=True, l1=1e-4, l2=1e-3, clip_norm=0.01
+        NETWORKS["embeddings"], CrossEntropyLoss(), optimizer, weighted=True, l1=1e-4, l2=1e-3, clip_norm=0.01
     )
     assert peak_of(step) < LARGEST
 
@@ -180,12 +180,12 @@ def test_a_step_through_any_activation_allocates_nothing(activation: Any) -> Non
             ParametricActivation(activation=activation),
         )
     )
-    assert peak_of(bound_step(network, CrossEntropy(), Sgd())) < LARGEST
+    assert peak_of(bound_step(network, CrossEntropyLoss(), Sgd())) < LARGEST
 
 
 @pytest.mark.parametrize("activation", [pytest.param(cls(), id=tag(cls)) for cls in members(Activation)])
 def test_a_step_through_any_output_activation_allocates_nothing(activation: Any) -> None:
-    assert peak_of(bound_step(build((8,), output_activation=activation), MSE(), Sgd())) < LARGEST
+    assert peak_of(bound_step(build((8,), output_activation=activation), MSELoss(), Sgd())) < LARGEST
 
 
 IN_DOUBLE = [cls for cls in plain_losses() if issubclass(cls, TwoParameterLoss | CountLoss | DistributionLoss)]
@@ -217,7 +217,7 @@ def line(*, outputs: int = 1) -> tuple[Network, Parameters, Dataset]:
     network = Network(n_features=2, layers=(), n_outputs=outputs, precision="float64")
     parameters = network.initialize(np.random.default_rng(5))
     parameters.by_name["output.bias"][...] = 0.3
-    return network, parameters, example_rows(network, MSE(), 4, weighted=True, seed=6)
+    return network, parameters, example_rows(network, MSELoss(), 4, weighted=True, seed=6)
 
 
 def take_step(
@@ -232,7 +232,7 @@ def take_step(
     l1, l2 = options.get("l1", 0.0), options.get("l2", 0.0)
     n = len(dataset)
     gradient = bind_gradient(
-        network, parameters, MSE(), batches, slice(0, n), n, training=TrainingContext(np.random.default_rng(8))
+        network, parameters, MSELoss(), batches, slice(0, n), n, training=TrainingContext(np.random.default_rng(8))
     )
     penalty = L1L2Penalty(parameters, l1=l1, l2=l2) if l1 or l2 else None
     step = bind_step(gradient, parameters.grad, optimize, penalty=penalty, clip_norm=options.get("clip_norm"))
@@ -347,7 +347,7 @@ def repeated_value(layers: tuple[Any, ...]) -> tuple[Callable[[], float], Parame
     parameters = network.initialize(np.random.default_rng(0))
     bound = network.bind(parameters, 8, training=TrainingContext(np.random.default_rng(1)))
     bound.X[...] = np.random.default_rng(2).normal(size=(8, 3))
-    loss = CrossEntropy().bind(bound.Z, np.arange(8) % 2, None)
+    loss = CrossEntropyLoss().bind(bound.Z, np.arange(8) % 2, None)
 
     def value() -> float:
         bound.forward()
@@ -381,6 +381,6 @@ def test_dropout_draws_anew_every_step() -> None:
 
 @pytest.mark.parametrize("optimizer", [Adam(), AdamW(weight_decay=0.1)])
 def test_a_hundred_steps_lower_the_loss(optimizer: OptimizerBase) -> None:
-    step = bound_step(build((UNITS,)), MSE(), optimizer)
+    step = bound_step(build((UNITS,)), MSELoss(), optimizer)
     values = [step(t % 2, 0.01, t) for t in range(1, 101)]
     assert values[-1] < 0.8 * values[0]

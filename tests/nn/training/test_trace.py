@@ -20,7 +20,7 @@ from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.normalization import BatchNorm, LayerNorm
 from nncli.nn.layers.residual import ParametricActivation, Residual, Scale
 from nncli.nn.layers.sequential import ActivationLayer, Dropout
-from nncli.nn.losses import MSE, CrossEntropy
+from nncli.nn.losses import CrossEntropyLoss, MSELoss
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import Periodic
 from nncli.nn.optim.optimizers import Adam, AdamW, Sgd
@@ -41,7 +41,7 @@ def network_of(*layers: Any, **options: Any) -> Network:
 
 def arguments_of(network: Network, **options: Any) -> TrainingArguments:
     defaults = {
-        "loss": MSE(), "optimizer": Adam(), "schedule": ConstantRate(peak=0.05), "batch_size": 6, "epochs": 3
+        "loss": MSELoss(), "optimizer": Adam(), "schedule": ConstantRate(peak=0.05), "batch_size": 6, "epochs": 3
     }  # fmt: skip
     return TrainingArguments(network=network, **{**defaults, **options})
 
@@ -50,7 +50,7 @@ def dataset_of(arguments: TrainingArguments) -> Dataset:
     rng, network = np.random.default_rng(7), arguments.network
     X = rng.normal(size=(ROWS, FEATURES)).astype(network.precision)
     codes = rng.integers(0, 3, size=(ROWS, len(network.embeddings)))
-    if isinstance(arguments.loss, MSE):
+    if isinstance(arguments.loss, MSELoss):
         return Dataset(X, codes, rng.normal(size=(ROWS, network.n_outputs)).astype(network.precision))
     weights = rng.uniform(0.5, 1.5, ROWS).astype(network.precision)
     return Dataset(X, codes, rng.integers(0, network.n_outputs, ROWS), weights)
@@ -85,8 +85,10 @@ CASES = {
     "momentum, penalties and clipping": arguments_of(
         network_of(TANH), optimizer=Sgd(momentum=0.9, nesterov=True), l1=0.01, l2=0.1, clip_norm=0.1
     ),
-    "classes": arguments_of(network_of(Dense(units=4, activation=Sigmoid())), loss=CrossEntropy(label_smoothing=0.1)),
-    "two classes": arguments_of(network_of(TANH, n_outputs=1), loss=CrossEntropy(), optimizer=AdamW()),
+    "classes": arguments_of(
+        network_of(Dense(units=4, activation=Sigmoid())), loss=CrossEntropyLoss(label_smoothing=0.1)
+    ),
+    "two classes": arguments_of(network_of(TANH, n_outputs=1), loss=CrossEntropyLoss(), optimizer=AdamW()),
     "output activation": arguments_of(network_of(TANH, output_activation={"type": "sigmoid"})),
     "ntk": arguments_of(network_of(Scale(), Dense(units=4, activation=Tanh(), parametrization="ntk"))),
     "norms": arguments_of(network_of(TANH, BatchNorm(), LayerNorm(), ActivationLayer(activation=Tanh()))),
@@ -192,7 +194,7 @@ def test_the_numbers_of_a_step_are_those_of_pytorch(case: dict[str, Any]) -> Non
     classes = case["loss"] == "cross_entropy"
     arguments = arguments_of(
         network,
-        loss=CrossEntropy() if classes else MSE(),
+        loss=CrossEntropyLoss() if classes else MSELoss(),
         optimizer=Adam() if case["optimizer"] == "adam" else Sgd(momentum=0.9),
         batch_size=len(case["X"]),
         l2=case["l2"],

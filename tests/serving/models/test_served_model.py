@@ -13,10 +13,9 @@ import pytest
 import nncli
 from nncli.base.errors import NncliError, RunError, UsageError
 from nncli.data.table import Table
-from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.models.read_table import table_of as as_table
-from nncli.nn import predictor
-from nncli.nn.inference import small_blocks
+from nncli.nn.inference import predictor, small_blocks
 from nncli.run_directory.manifest import HELD_OUT
 from nncli.run_directory.run import Run
 from nncli.serving.app import build_app

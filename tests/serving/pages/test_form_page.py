@@ -11,8 +11,8 @@ import pytest
 
 from nncli.exporters.html.page import source_hash
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.options import ServerOptions, Token
 from nncli.serving.pages.form_page import Links, content_security_policy, login_page, model_page
+from nncli.serving.server_options import BearerToken, ServerOptions
 from tests.analysis.report.support import hostile_run
 from tests.exporters.html.test_fields import Elements
 from tests.exporters.html.test_page import Skeleton, inner
@@ -137,7 +137,7 @@ def test_a_server_with_a_token_has_no_link_that_would_need_it(
     models: Mapping[str, ServedModel], tmp_path: Path
 ) -> None:
     (tmp_path / "token").write_text("t" * 32)
-    page = page_of(models["number"], options=replace(OPTIONS, token=Token(tmp_path / "token")))
+    page = page_of(models["number"], options=replace(OPTIONS, token=BearerToken(tmp_path / "token")))
     assert [attributes["href"] for attributes in Elements(page).attributes("a") if "href" in attributes] == [
         "#answer",
         "#answer",

@@ -13,8 +13,8 @@ from contextlib import closing, contextmanager
 import pytest
 
 from nncli.base.errors import UsageError
-from nncli.serving.options import ServerOptions
 from nncli.serving.process.listeners import bind_listeners, cannot_listen, close_all, listen, stop_listening, url_of
+from nncli.serving.server_options import ServerOptions
 
 ANY = ServerOptions(port=0)
 needs_reuse_port = pytest.mark.skipif(not hasattr(socket, "SO_REUSEPORT"), reason="ports cannot be shared here")

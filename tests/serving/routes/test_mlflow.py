@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from nncli.serving.bodies.media_types import MediaType
-from nncli.serving.options import ServerOptions
 from nncli.serving.routes.mlflow import InvocationRequest
 from nncli.serving.routes.predict import RequestBody
+from nncli.serving.server_options import ServerOptions
 from nncli.version import __version__
 from tests.serving.asgi_client import AsgiClient
 from tests.serving.trained import TARGETS, table_of

@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.serving.options import ServerOptions
 from nncli.serving.routes.open_inference import HEADER_LENGTH, TensorsRequest
 from nncli.serving.routes.predict import RequestBody
+from nncli.serving.server_options import ServerOptions
 from tests.serving.asgi_client import AsgiClient
 from tests.serving.trained import CONFIGS, TARGETS, table_of
 

@@ -10,8 +10,8 @@ import pytest
 from nncli.serving.app import build_app
 from nncli.serving.models.reload import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.options import ServerOptions, Token
 from nncli.serving.pages.form_page import Links, content_security_policy, model_page
+from nncli.serving.server_options import BearerToken, ServerOptions
 from nncli.serving.state import ServerState
 from tests.serving.asgi_client import AsgiClient, Call
 
@@ -81,7 +81,7 @@ def test_without_the_token_of_the_server_nothing_of_the_model_is_told(
     models: Mapping[str, ServedModel], tmp_path: Path
 ) -> None:
     (tmp_path / "token").write_text(TOKEN)
-    with serving(models, ServerOptions(token=Token(tmp_path / "token"))) as (client, _):
+    with serving(models, ServerOptions(token=BearerToken(tmp_path / "token"))) as (client, _):
         for headers in ({}, {"authorization": "Bearer other"}, {"authorization": f"Basic {TOKEN}"}):
             for address in ("/", "/models/number/", "/models/none/"):
                 answer = client.get(address, headers)
@@ -99,7 +99,7 @@ def test_the_description_asks_for_the_token_and_then_shows_itself(
     models: Mapping[str, ServedModel], tmp_path: Path
 ) -> None:
     (tmp_path / "token").write_text(TOKEN)
-    with serving(models, ServerOptions(token=Token(tmp_path / "token"))) as (client, _):
+    with serving(models, ServerOptions(token=BearerToken(tmp_path / "token"))) as (client, _):
         answer = client.get("/docs")
         assert (answer.status, answer.headers["www-authenticate"]) == (401, "Bearer")
         assert 'id="login"' in answer.body.decode()

@@ -6,7 +6,7 @@ import pytest
 from nncli.serving.app import build_app
 from nncli.serving.models.reload import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.options import ServerOptions, Token
+from nncli.serving.server_options import BearerToken, ServerOptions
 from nncli.serving.state import ServerState
 from tests.serving.asgi_client import AsgiClient
 
@@ -16,7 +16,7 @@ TOKEN = "0123456789abcdef"
 @pytest.fixture
 def guarded(models: Mapping[str, ServedModel], tmp_path: Path) -> Iterator[AsgiClient]:
     (tmp_path / "token").write_text(TOKEN)
-    options = ServerOptions(token=Token(tmp_path / "token"))
+    options = ServerOptions(token=BearerToken(tmp_path / "token"))
     slots = ModelSlots([ModelSlot(tmp_path, models["two"])])
     state = ServerState(slots, options)
     yield AsgiClient(build_app(state))

@@ -4,9 +4,9 @@ import gzip
 
 import pytest
 
-from nncli.serving.options import ServerOptions
 from nncli.serving.problems import ProblemError
 from nncli.serving.routes.predict import RequestBody
+from nncli.serving.server_options import ServerOptions
 from tests.serving.asgi_client import AsgiClient
 
 LIMITS = ServerOptions(max_body=100, max_rows=3)

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from nncli.targets.metrics.calibration import calibrated_log_loss
 from nncli.targets.metrics.labels import (
     CALIBRATED_LABEL_LOG_LOSS,
     LABEL_METRICS,
@@ -20,6 +19,7 @@ from nncli.targets.metrics.labels import (
     label_scores,
 )
 from nncli.targets.metrics.metric import resampled_scores
+from nncli.targets.metrics.temperature_scaling import calibrated_log_loss
 
 BY_NAME = {metric.name: metric for metric in LABEL_METRICS}
 Y = np.array([[1, 0, 1, 0], [0, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [1, 0, 0, 1], [0, 1, 1, 0.0]])

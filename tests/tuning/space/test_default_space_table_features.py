@@ -10,7 +10,7 @@ from nncli.base.scratch import Scratch
 from nncli.config.loading import load
 from nncli.fitting.prepare.auto_values import resolve_optimizer, schedule_of
 from nncli.fitting.prepare.load import load_table
-from nncli.nn.losses import MSE
+from nncli.nn.losses import MSELoss
 from nncli.targets.number import RegressionTarget
 from nncli.tuning.space.default_space import TableFeatures
 from nncli.tuning.space.space import key_of
@@ -58,5 +58,5 @@ def test_auto_is_what_a_training_makes_of_it(tmp_path: Path) -> None:
     resolved = features.resolved(config)
     assert resolved.optimizer == resolve_optimizer(config.optimizer, 30, features.width)
     assert resolved.schedule == config.schedule.with_auto_peak(0.12)
-    assert schedule_of(resolved, MSE(), 30) == schedule_of(config, MSE(), 30)
+    assert schedule_of(resolved, MSELoss(), 30) == schedule_of(config, MSELoss(), 30)
     assert features.resolved(resolved) == resolved

@@ -14,7 +14,7 @@ from nncli.config.schema import Config, ValidationFile
 from nncli.config.yaml.writer import dump
 from nncli.nn.layers.sequential import Dropout
 from nncli.tuning.space.build_space import build_space
-from nncli.tuning.space.space import SearchSpace, Value
+from nncli.tuning.space.space import ParameterValue, SearchSpace
 from tests.tuning.random_spaces import SPACES, random_values
 from tests.tuning.spaces import space_of
 
@@ -55,7 +55,9 @@ def test_no_values_are_the_configuration_itself() -> None:
         ("batch_size: {from: 8, to: 64}\nl2: {from: 0, to: 1}", {"batch_size": 32, "l2": 0.0}),
     ],
 )
-def test_the_values_of_the_configuration_itself_are_found(search: str, values: dict[str, Value] | None) -> None:
+def test_the_values_of_the_configuration_itself_are_found(
+    search: str, values: dict[str, ParameterValue] | None
+) -> None:
     space = space_of(search)
     result = space.base_values()
     assert result == values
@@ -75,7 +77,11 @@ def test_combinations_leave_out_values_of_choices_that_are_not_made() -> None:
 
 
 def test_labels_are_as_they_are_written() -> None:
-    values: dict[str, Value] = {"learning_rate": 0.012344, "optimizer": 1, "layers.1.rate": 0.30000000000000004}
+    values: dict[str, ParameterValue] = {
+        "learning_rate": 0.012344,
+        "optimizer": 1,
+        "layers.1.rate": 0.30000000000000004,
+    }
     space = space_of(SPACE)
     assert space.labels(space.rounded(values)) == {
         "learning_rate": "0.01234",
@@ -110,7 +116,11 @@ def test_the_preset_stays_beneath_the_values() -> None:
     loss: {choices: [null, {type: cross_entropy, label_smoothing: {from: 0.005, to: 0.1}}]}
     """
     space = space_of(search, "data: {path: t.csv, target: y}\n")
-    values: dict[str, Value] = {"numeric_embedding": 1, "numeric_embedding.periodic.sigma": 0.1, "layers.*.rate": 0.25}
+    values: dict[str, ParameterValue] = {
+        "numeric_embedding": 1,
+        "numeric_embedding.periodic.sigma": 0.1,
+        "layers.*.rate": 0.25,
+    }
     values |= {"learning_rate.peak": 0.05, "optimizer.weight_decay": 0.002, "encoding.categories.max_one_hot": 9}
     config = space.config(values)
     rates = [layer.rate for layer in config.layers if isinstance(layer, Dropout)]

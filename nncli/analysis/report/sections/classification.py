@@ -10,19 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
-from nncli.analysis.evaluation.two_class_rows import Figure as AchievedFigure
+from nncli.analysis.evaluation.two_class_rows import ExpectedScore as AchievedFigure
 from nncli.analysis.evaluation.two_class_rows import TwoClassRows, expected_costs
 from nncli.analysis.report import charts
 from nncli.analysis.report.charts import Axis, Bin, Color, Line, evenly_spaced, lines, numeric_table, points
 from nncli.analysis.report.page import (
-    Columns,
-    Figure,
+    ColumnsBlock,
+    FigureBlock,
     Gallery,
     Paragraph,
     Part,
     Row,
     Section,
-    Table,
+    TableBlock,
     display,
     method,
     number_cell,
@@ -31,14 +31,13 @@ from nncli.analysis.report.pictures import MAX_PAIRS, confusion_matrix, row_coun
 from nncli.analysis.report.sections.scores import format_interval, scored_rows
 from nncli.base.text import format_number, format_percent, short_number
 from nncli.models.scores import class_scores, headlines
+from nncli.nn.arrays import Floats
 from nncli.targets.decision import CostMatrix, Decision, LabelThresholds, RankCuts, Threshold
 from nncli.targets.metrics.bootstrap import RESAMPLES
 from nncli.targets.metrics.classification import ClassificationScores
 from nncli.targets.metrics.intervals import Z, wilson_interval
 from nncli.targets.metrics.labels import LabelScores
 from nncli.targets.views import ClassProbabilities, Confusions, OneClass, PositiveClass, Reliability
-
-Floats = NDArray[np.float64]
 
 BINS = 10
 MAX_LISTED = 60
@@ -92,18 +91,18 @@ def _most_frequent(scores: ClassificationScores, curves: Collection[int]) -> lis
 
 
 @singledispatch
-def _confusions(scores: ClassificationScores, by_class: Table) -> tuple[str, Part]:
+def _confusions(scores: ClassificationScores, by_class: TableBlock) -> tuple[str, Part]:
     """The scores by class beside the matrix of two classes; of more classes it is the picture of the report."""
     if len(scores.labels) != 2 or scores.confusion_matrix is None:
         return "Scores by class", by_class
     counts = np.array(scores.confusion_matrix, np.float64)
     matrix = confusion_matrix(Confusions(scores.labels, counts), charts.WIDTH)
     assert matrix is not None
-    return "Confusion matrix and scores by class", Columns((matrix, by_class))
+    return "Confusion matrix and scores by class", ColumnsBlock((matrix, by_class))
 
 
 @_confusions.register
-def _(scores: LabelScores, by_class: Table) -> tuple[str, Part]:
+def _(scores: LabelScores, by_class: TableBlock) -> tuple[str, Part]:
     """The scores by label beside the pairs of labels that are confused most often."""
     labels, title = [display(label, 40) for label in scores.labels], "Scores by label"
     if not scores.confusions:
@@ -113,7 +112,7 @@ def _(scores: LabelScores, by_class: Table) -> tuple[str, Part]:
         for pair in scores.confusions[:MAX_PAIRS]
     )
     titles = ("label that is missed", "label that is predicted instead", "rows", "of those with the label")
-    return title, Columns((by_class, Table("Labels that are confused most often", titles, rows, (0, 1))))
+    return title, ColumnsBlock((by_class, TableBlock("Labels that are confused most often", titles, rows, (0, 1))))
 
 
 def _gain(held_out: HeldOutPredictions) -> tuple[Paragraph, ...]:
@@ -133,7 +132,7 @@ def _gain(held_out: HeldOutPredictions) -> tuple[Paragraph, ...]:
     )
 
 
-def _by_class(scores: ClassificationScores, labels: list[str], curves: dict[int, ClassCurves], noun: str) -> Table:
+def _by_class(scores: ClassificationScores, labels: list[str], curves: dict[int, ClassCurves], noun: str) -> TableBlock:
     order = sorted(range(len(labels)), key=lambda k: scores.by_class[k].f1)
     listed = order[:MAX_LISTED] if len(labels) > MAX_LISTED else range(len(labels))
     rows = list[Row]()
@@ -144,7 +143,7 @@ def _by_class(scores: ClassificationScores, labels: list[str], curves: dict[int,
         rows.append((labels[k], row_count(score.support), *numbers))
     note = f"The {MAX_LISTED} with the lowest F1, of {len(labels):,}." if len(labels) > MAX_LISTED else ""
     titles = (noun, "rows", "precision", "recall", "F1", "ROC AUC", "average precision")
-    return Table(f"Each {noun} against the rest", titles, tuple(rows), note=note)
+    return TableBlock(f"Each {noun} against the rest", titles, tuple(rows), note=note)
 
 
 def _shown_classes(scores: ClassificationScores) -> list[int]:
@@ -157,7 +156,7 @@ def _shown_classes(scores: ClassificationScores) -> list[int]:
     return sorted({*lowest, *frequent} & {*present})
 
 
-def _roc_and_precision_recall(chosen: list[tuple[str, ClassCurves]], n_classes: int) -> list[Figure]:
+def _roc_and_precision_recall(chosen: list[tuple[str, ClassCurves]], n_classes: int) -> list[FigureBlock]:
     """The ROC and the precision-recall curves of subset classes."""
     subset = f" The {len(chosen)} most frequent of {n_classes} classes." if 1 < len(chosen) < n_classes else ""
     roc, precision_recall = [], []
@@ -190,7 +189,7 @@ def _roc_and_precision_recall(chosen: list[tuple[str, ClassCurves]], n_classes: 
     return [roc_figure, precision_recall_figure]
 
 
-def _calibration(view: Reliability) -> Figure:
+def _calibration(view: Reliability) -> FigureBlock:
     """Observed frequency by probability: of the second of two classes, of labels, or of the predicted class."""
     subject = f"of {display(view.of, 40)}"
     bins = calibration_bins(view.probability, view.is_observed, view.weights)
@@ -208,7 +207,7 @@ def _calibration(view: Reliability) -> Figure:
         )
         for group in bins
     )
-    table = Table("Calibration curve", ("predicted", "observed", "95 % CI", "rows"), rows, ())
+    table = TableBlock("Calibration curve", ("predicted", "observed", "95 % CI", "rows"), rows, ())
     sizes: NDArray[np.float64] = np.sqrt([group.rows / len(view.probability) for group in bins])
     axis = Axis(f"probability {display(subject, 30)}", "observed", (0.0, 1.0), (-0.02, 1.02), square=True)
     return points("Calibration curve", text, axis, bins, sizes, table)
@@ -244,7 +243,7 @@ def _of_decision(saved: Decision, held_out: HeldOutPredictions) -> tuple[Part, .
 def _(saved: LabelThresholds, held_out: HeldOutPredictions) -> tuple[Part, ...]:
     titles = ("label", "threshold")
     rows = tuple((display(label, 40), repr(at)) for label, at in zip(saved.labels, saved.thresholds, strict=True))
-    return (Table("The probability from which a label is predicted", titles, rows),)
+    return (TableBlock("The probability from which a label is predicted", titles, rows),)
 
 
 @_of_decision.register
@@ -265,7 +264,7 @@ def _(saved: CostMatrix, held_out: HeldOutPredictions) -> tuple[Part, ...]:
         )
         for cost in [expected_costs(saved, held_out.y, classes, held_out.weights, groups, held_out.manifest.seed)]
     )
-    return (Table("Mean cost of a row", ("predicting", "cost per row", "95 % CI"), rows),)
+    return (TableBlock("Mean cost of a row", ("predicting", "cost per row", "95 % CI"), rows),)
 
 
 @_of_decision.register
@@ -276,11 +275,13 @@ def _(saved: Threshold, held_out: HeldOutPredictions) -> tuple[Part, ...]:
     achieved, others = rows.achieved(saved.goal, saved.threshold), rows.of_most_probable(saved.goal.costs)
     note = "" if held_out.averaging is None else "Without the expected gain of averaging all networks."
     table = _achieved(achieved, others, display(saved.positive, 30), note)
-    shown: Part = table if saved.goal.costs is None else Columns((table, _cost_curve(rows, saved)))
+    shown: Part = table if saved.goal.costs is None else ColumnsBlock((table, _cost_curve(rows, saved)))
     return (shown, method(CORRECTED)) if saved.is_chosen else (shown,)
 
 
-def _achieved(achieved: tuple[AchievedFigure, ...], others: tuple[AchievedFigure, ...], label: str, note: str) -> Table:
+def _achieved(
+    achieved: tuple[AchievedFigure, ...], others: tuple[AchievedFigure, ...], label: str, note: str
+) -> TableBlock:
     """The figures beside those of the most probable class."""
     rows = tuple(
         (
@@ -293,10 +294,10 @@ def _achieved(achieved: tuple[AchievedFigure, ...], others: tuple[AchievedFigure
         for figure, other in zip(achieved, others, strict=True)
     )
     titles = ("figure", "decision", "95 % CI", "most probable class", "95 % CI")
-    return Table(f"Figures of {label} on new rows", titles, rows, note=note)
+    return TableBlock(f"Figures of {label} on new rows", titles, rows, note=note)
 
 
-def _cost_curve(rows: TwoClassRows, saved: Threshold) -> Figure:
+def _cost_curve(rows: TwoClassRows, saved: Threshold) -> FigureBlock:
     """The mean cost of a row by threshold, on the rows themselves."""
     costs = saved.goal.costs
     points = rows.evenly_spaced(MAX_POINTS, costs)
@@ -332,7 +333,7 @@ def thresholds(view: PositiveClass, held_out: HeldOutPredictions) -> Section | N
         "by costs, recall, precision or the number of alarms."
     )
     figures = (_by_threshold(ranking, label), _lift(ranking, label))
-    parts = (Columns((*figures, _table(ranking, label))), method(text))
+    parts = (ColumnsBlock((*figures, _table(ranking, label))), method(text))
     return Section("thresholds", "Decision threshold and lift", parts, wide=True)
 
 
@@ -343,7 +344,7 @@ def _usual(held_out: HeldOutPredictions) -> str:
     return "; nncli predict follows the saved decision"
 
 
-def _by_threshold(ranking: Ranking, label: str) -> Figure:
+def _by_threshold(ranking: Ranking, label: str) -> FigureBlock:
     at = evenly_spaced(len(ranking.threshold), MAX_POINTS)
     x = ranking.threshold[at]
     table = numeric_table(
@@ -360,7 +361,7 @@ def _by_threshold(ranking: Ranking, label: str) -> Figure:
     )
 
 
-def _lift(ranking: Ranking, label: str) -> Figure:
+def _lift(ranking: Ranking, label: str) -> FigureBlock:
     x = np.linspace(0.0, 1.0, MAX_POINTS + 1)[1:]
     x = x[x >= ranking.fraction[0]] if ranking.fraction[0] < 1 else x[-1:]
     lift = ranking.lift(x)
@@ -374,11 +375,11 @@ def _lift(ranking: Ranking, label: str) -> Figure:
         "Dashed: rows in any order.",
         Axis("fraction of the rows", "lift", (0.0, 1.0), (0.0, 1.05 * max(1.0, float(lift.max())))),
         [Line("", x, lift), Line("", (0.0, 1.0), (1.0, 1.0), "thin", dashed=True)],
-        Table(f"Lift of {label}", titles, rows, ()),
+        TableBlock(f"Lift of {label}", titles, rows, ()),
     )
 
 
-def _table(ranking: Ranking, label: str) -> Table:
+def _table(ranking: Ranking, label: str) -> TableBlock:
     rows = list[Row]()
     for threshold in THRESHOLDS:
         at = ranking.at(threshold)
@@ -390,7 +391,7 @@ def _table(ranking: Ranking, label: str) -> Table:
         cells = map(format_percent, (float(ranking.fraction[at]), precision, recall))
         rows.append((f"{threshold:g}", *cells, number_cell(f1)))
     titles = ("threshold", f"rows predicted as {label}", "precision", "recall", "F1")
-    return Table("Decisions by threshold", titles, tuple(rows), ())
+    return TableBlock("Decisions by threshold", titles, tuple(rows), ())
 
 
 @dataclass(frozen=True)

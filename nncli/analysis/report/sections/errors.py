@@ -16,14 +16,14 @@ from nncli.analysis.evaluation.explanation import background_rows
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.analysis.inspection.attribution import ExplainedRow, attribute
 from nncli.analysis.inspection.encoded_rows import EncodedRows
-from nncli.analysis.report.charts import Range, ranges
+from nncli.analysis.report.charts import ErrorBar, ranges
 from nncli.analysis.report.page import (
     Cell,
     Effect,
     Paragraph,
     Part,
     Section,
-    Table,
+    TableBlock,
     display,
     method,
     number_cell,
@@ -34,14 +34,14 @@ from nncli.analysis.report.sections.scores import format_interval, scored_predic
 from nncli.base.errors import DataError
 from nncli.base.text import format_number, short_number
 from nncli.data.columns.parsing import parse_numbers, read_text, unit_of
-from nncli.data.encoders.kinds import infer_kind
+from nncli.data.encoders.column_types import infer_kind
 from nncli.data.sample_weights import Weights
 from nncli.models.scores import ScoresWithIntervals
+from nncli.nn.arrays import Floats
 from nncli.targets.metrics.bootstrap import BootstrapResampler, ConfidenceInterval, bootstrap_means
 from nncli.targets.metrics.significance import max_t_test
 from nncli.targets.target import Target
 
-Floats = NDArray[np.float64]
 MAX_ROWS = 10
 MAX_COLUMNS = 8
 MAX_TARGETS = 4
@@ -78,7 +78,7 @@ def largest_errors(held_out: HeldOutPredictions, importance: FeatureImportance) 
     )
     note = f"{len(shown_columns)} of {len(columns):,} columns." if len(shown_columns) < len(columns) else ""
     prose = (0, *range(5, len(titles)), *((1, 2) if target.labels else ())) if explained else (0, len(titles) - 1)
-    table = Table("Rows with the largest errors", titles, tuple(lines), prose, note, folds=True)
+    table = TableBlock("Rows with the largest errors", titles, tuple(lines), prose, note, folds=True)
     return Section(
         "largest-errors",
         "Largest errors",
@@ -231,10 +231,10 @@ def _listed(ranked: Sequence[Slice], error_name: str, overall: float, target: Ta
         for part in ranked[:MAX_LISTED]
     )
     titles = ("column", "value", "rows", error_name, "95 % CI", "adjusted p-value")
-    table = Table("Error by data slice", titles, rows, (0, 1), note)
+    table = TableBlock("Error by data slice", titles, rows, (0, 1), note)
     unit, label = target.wording().error_axis(error_name)
     drawn = [
-        Range(f"{display(part.column, 14)}: {part.value}", unit * part.error, *_ends(part.interval, unit))
+        ErrorBar(f"{display(part.column, 14)}: {part.value}", unit * part.error, *_ends(part.interval, unit))
         for part in ranked[:MAX_DRAWN]
     ]
     description = f"The {error_name} by slice, with 95 % confidence intervals. Dotted line: all rows."

@@ -17,8 +17,8 @@ from nncli.analysis.evaluation.explanation import (
 )
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.analysis.inspection.permutation_importance import Importance, PartialDependence, in_units
-from nncli.analysis.report.charts import DEPTH, Axis, Color, Distribution, Line, Range, evenly_spaced, lines, ranges
-from nncli.analysis.report.page import Figure, Gallery, Notice, Section, Table, display, method
+from nncli.analysis.report.charts import DEPTH, Axis, Color, Distribution, ErrorBar, Line, evenly_spaced, lines, ranges
+from nncli.analysis.report.page import FigureBlock, Gallery, Notice, Section, TableBlock, display, method
 from nncli.analysis.report.sections.scores import format_interval, quoted_names
 from nncli.base.text import format_number, quote
 from nncli.targets.metrics.registry import higher_is_better, metric_title
@@ -102,7 +102,7 @@ def feature_importance(importance: FeatureImportance) -> Section:
     return Section(name, title, (Gallery(tuple(figures)), method(*texts)), wide=True)
 
 
-def _importance_figure(explanation: ModelExplanation) -> Figure:
+def _importance_figure(explanation: ModelExplanation) -> FigureBlock:
     """The most important columns with their intervals, above a table of all."""
     loss_name, importances = in_units(explanation.loss_name, explanation.loss or 0.0, explanation.importances or ())
     metric = f"{metric_title(explanation.metric)} {'decrease' if higher_is_better(explanation.metric) else 'increase'}"
@@ -120,9 +120,9 @@ def _importance_figure(explanation: ModelExplanation) -> Figure:
     note = f"The first {MAX_LISTED} of {len(importances):,} columns." if cut else ""
     label = f"{metric_title(loss_name)} increase"
     titles = ("column", label, "95 % CI", *(() if same else (metric,)))
-    table = Table("Importance by column", titles, rows, note=note)
+    table = TableBlock("Importance by column", titles, rows, note=note)
     drawn = [
-        Range(item.column, item.loss_increase, *((item.low, item.high) if np.isfinite(item.low) else (None, None)))
+        ErrorBar(item.column, item.loss_increase, *((item.low, item.high) if np.isfinite(item.low) else (None, None)))
         for item in importances[:MAX_DRAWN]
         if np.isfinite(item.loss_increase)
     ]
@@ -152,7 +152,7 @@ def _limits(curves: Sequence[PartialDependence], colors: Mapping[int, Color]) ->
 
 def _dependence_figure(
     curve: PartialDependence, colors: Mapping[int, Color], limits: tuple[float, float] | None
-) -> Figure | None:
+) -> FigureBlock | None:
     """Lines for numbers and dates, points for categories; of many outputs those with a color."""
     finite: NDArray[np.bool_] = np.all(np.isfinite(curve.means), axis=0)
     outputs = [j for j in colors if finite[j]]
@@ -166,7 +166,7 @@ def _dependence_figure(
     if curve.values is None and len(outputs) == 1:
         y = curve.means[:, outputs[0]]
         shares = [None] * len(y) if curve.counts is None else (curve.counts / curve.counts.sum()).tolist()
-        drawn = [Range(*one[:2], share=one[2]) for one in zip(labels, y.tolist(), shares, strict=True)]
+        drawn = [ErrorBar(*one[:2], share=one[2]) for one in zip(labels, y.tolist(), shares, strict=True)]
         return ranges(title, f"{table.caption}. Dotted line: their mean.", axis, drawn, table, float(y.mean()), limits)
     x = np.arange(len(labels), dtype=np.float64) if curve.values is None else curve.values
     plotted = [
@@ -187,11 +187,11 @@ def _dependence_figure(
     return lines(title, f"{table.caption}.{note}", axes, plotted, table, distribution=distribution)
 
 
-def _dependence_table(curve: PartialDependence, labels: Sequence[str]) -> Table:
+def _dependence_table(curve: PartialDependence, labels: Sequence[str]) -> TableBlock:
     column, meaning = display(curve.column), display(curve.meaning, 120)
     titles = (column, *(display(output, 30) for output in curve.outputs[:MAX_TABLE_OUTPUTS]))
     rows = tuple(
         (label, *map(format_number, means[:MAX_TABLE_OUTPUTS]))
         for label, means in zip(labels, curve.means.tolist(), strict=True)
     )
-    return Table(f"M{meaning.removeprefix('m')}, by {column}", titles, rows)
+    return TableBlock(f"M{meaning.removeprefix('m')}, by {column}", titles, rows)

@@ -8,7 +8,6 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.analysis.comparison import ComparedRun, Comparison
 from nncli.analysis.report.charts import (
     MAX_ROWS,
     Axis,
@@ -19,7 +18,8 @@ from nncli.analysis.report.charts import (
     needs_log_scale,
     numeric_table,
 )
-from nncli.analysis.report.page import Figure, Gallery, Paragraph, Section, Table, capitalized, display
+from nncli.analysis.report.page import FigureBlock, Gallery, Paragraph, Section, TableBlock, capitalized, display
+from nncli.analysis.run_comparison import ComparedRun, RunComparison
 from nncli.base.text import format_number
 from nncli.nn.training.loop import EpochReport
 from nncli.run_directory.history_and_metrics import History
@@ -58,7 +58,7 @@ def learning_curves(histories: Histories, monitor: str | None = None) -> Section
     return _section(_text(histories), figures)
 
 
-def _section(text: str, figures: Sequence[Figure]) -> Section:
+def _section(text: str, figures: Sequence[FigureBlock]) -> Section:
     return Section("learning-curves", "Learning curves", (Paragraph(text), Gallery(tuple(figures))), wide=True)
 
 
@@ -82,7 +82,7 @@ def _span(values: list[int]) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def _losses(histories: Histories, monitor: str | None) -> Figure:
+def _losses(histories: Histories, monitor: str | None) -> FigureBlock:
     kinds: tuple[tuple[str, Color, str], ...] = (("training", "second", "loss"), ("validation", "first", "val_loss"))
     curves: list[Line] = []
     for name, color, value in kinds:
@@ -97,7 +97,7 @@ def _losses(histories: Histories, monitor: str | None) -> Figure:
     return lines("Loss", text, Axis("epoch", "loss", log=log), curves, _table(histories, "Loss"), mark=mark)
 
 
-def _single(histories: Histories, title: str, text: str, value: str, *, marked: bool = False) -> Figure:
+def _single(histories: Histories, title: str, text: str, value: str, *, marked: bool = False) -> FigureBlock:
     mark = _mark(histories, value) if marked else None
     curves = _with_members(histories, value, "", "first")
     return lines(title, text, Axis("epoch", title), curves, _table(histories, title), mark=mark)
@@ -138,7 +138,7 @@ def _epochs(histories: Histories) -> int:
     return min(len(history.reports) for _, history in histories)
 
 
-def _table(histories: Histories, caption: str) -> Table:
+def _table(histories: Histories, caption: str) -> TableBlock:
     """The epochs of a network, or the best epoch of each of several."""
     metric = histories[0][1].metric or "metric"
     titles = ("loss", "val_loss", f"val_{metric}", "learning rate")
@@ -147,21 +147,21 @@ def _table(histories: Histories, caption: str) -> Table:
         rows = tuple(
             (str(member), f"{epochs:,}", f"{report.epoch:,}", *_cells(report)) for member, epochs, report in best
         )
-        return Table(
+        return TableBlock(
             f"{caption} of each network at its best epoch", ("network", "epochs", "best epoch", *titles), rows, ()
         )
     reports = histories[0][1].reports
     listed = evenly_spaced(len(reports), MAX_LISTED)
     note = f"{len(listed)} of {len(reports):,} epochs, evenly spaced." if len(listed) < len(reports) else ""
     lines_of_epochs = tuple((f"{reports[i].epoch:,}", *_cells(reports[i])) for i in listed)
-    return Table(f"{caption} by epoch", ("epoch", *titles), lines_of_epochs, (), note)
+    return TableBlock(f"{caption} by epoch", ("epoch", *titles), lines_of_epochs, (), note)
 
 
 def _cells(report: EpochReport) -> tuple[str, ...]:
     return tuple(map(format_number, (report.loss, report.val_loss, report.metric, report.learning_rate)))
 
 
-def compared_curves(comparison: Comparison) -> Section | None:
+def compared_curves(comparison: RunComparison) -> Section | None:
     """A chart each of validation loss, metric and training loss, for each loss or metric and each target."""
     with_history = [i for i, run in enumerate(comparison.runs) if run.histories]
     if not with_history:
@@ -181,8 +181,8 @@ def compared_curves(comparison: Comparison) -> Section | None:
 
 
 def _compared(
-    comparison: Comparison, with_history: Sequence[int], title: str, names: Sequence[str | None], value: str
-) -> Iterator[Figure]:
+    comparison: RunComparison, with_history: Sequence[int], title: str, names: Sequence[str | None], value: str
+) -> Iterator[FigureBlock]:
     """A chart for each combination of table, target and name of the loss or metric."""
     style = {i: STYLES[k] for k, i in enumerate(with_history[: len(STYLES)])}
     groups: dict[tuple[int | None, str], list[int]] = {}
@@ -204,7 +204,7 @@ def _compared(
 
 def _compared_figure(
     title: str, runs: Sequence[ComparedRun], styles: Sequence[tuple[Color, bool] | None], value: str
-) -> Figure:
+) -> FigureBlock:
     curves = []
     for run, style in zip(runs, styles, strict=True):
         color, dashed = style or ("thin", False)

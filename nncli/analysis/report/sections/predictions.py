@@ -22,16 +22,16 @@ from nncli.analysis.report.charts import (
     scatter,
 )
 from nncli.analysis.report.page import (
-    Columns,
+    ColumnsBlock,
     Details,
-    Figure,
+    FigureBlock,
     Gallery,
     Heading,
     Notice,
     Paragraph,
     Part,
     Section,
-    Table,
+    TableBlock,
     display,
     method,
 )
@@ -47,11 +47,12 @@ from nncli.models.conformal.calibration import (
 from nncli.models.conformal.groups import OutOfFoldGroups
 from nncli.models.conformal.predictor import guarantee
 from nncli.models.conformal.uneven import uneven_rows
-from nncli.targets.conformal import ConformalMethod, Interval, LabeledRows, PredictionSets, Region
+from nncli.nn.arrays import Floats
+from nncli.targets.conformal import CalibrationRows, ConformalMethod, Interval, PredictionSets, Region
 from nncli.targets.metrics.amounts import lorenz_curve
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.coverage import Coverage, CoverageScores
-from nncli.targets.metrics.sorted_scores import Floats, Integers
+from nncli.targets.metrics.sorted_scores import Integers
 from nncli.targets.views import (
     Amounts,
     IntegralTransform,
@@ -97,7 +98,7 @@ def survival(view: SurvivalCurves) -> Section:
         (format_percent(p), format_percent(o), f"{n:,.0f}")
         for p, o, n in zip(predicted.tolist(), observed.tolist(), rows.tolist(), strict=True)
     )
-    table = Table(f"Calibration at {horizon}", ("predicted", "observed", "rows"), cells, ())
+    table = TableBlock(f"Calibration at {horizon}", ("predicted", "observed", "rows"), cells, ())
     bins = [Bin(int(n), p, o, o, o) for p, o, n in zip(predicted, observed, rows, strict=True)]
     axis = Axis(f"predicted share without {event}", "observed", (0.0, 1.0), (-0.02, 1.02), square=True)
     sizes = np.sqrt(rows / rows.sum())
@@ -125,7 +126,7 @@ def _(view: QuantileShares) -> tuple[Part, ...]:
     )
     names = view.names[:MAX_TARGETS]
     titles = ("below",) if len(view.names) == 1 else tuple(f"below, {display(name, 30)}" for name in names)
-    return (Table("Share of the actual values that is below each predicted quantile", ("level", *titles), rows),)
+    return (TableBlock("Share of the actual values that is below each predicted quantile", ("level", *titles), rows),)
 
 
 @_parts.register
@@ -140,7 +141,7 @@ def _(view: IntegralTransform) -> tuple[Part, ...]:
         "hill that they are too wide."
     )
     rows = tuple((f"{low:.1f} to {low + 0.1:.1f}", f"{count:,}") for low, count in zip(edges, heights, strict=False))
-    table = Table(f"{name}: rows by probability integral transform", ("share below", "rows"), rows)
+    table = TableBlock(f"{name}: rows by probability integral transform", ("share below", "rows"), rows)
     axis = Axis("share of the predicted distribution below the actual value", "rows", (0.0, 1.0))
     return (Gallery((bars("Calibration of the distributions", text, axis, edges, heights.astype(np.float64), table),)),)
 
@@ -211,14 +212,14 @@ def _sampling_note(n: int) -> str:
     return f" {MAX_POINTS:,} of {n:,} rows, evenly spaced in the table." if n > MAX_POINTS else ""
 
 
-def _actual_by_predicted(y: Floats, predicted: Floats, name: str) -> Figure:
+def _actual_by_predicted(y: Floats, predicted: Floats, name: str) -> FigureBlock:
     text = f"Each dot is a row; on the dotted line the prediction is exact.{_sampling_note(len(y))}"
     order = np.argsort(y, kind="stable")[evenly_spaced(len(y), MAX_POINTS)]
     table = numeric_table(f"{name}: rows by actual value", ("actual", "predicted"), (y[order], predicted[order]))
     return scatter("Actual by predicted", text, Axis("predicted", "actual"), predicted, y, table)
 
 
-def _residuals(predicted: Floats, residual: Floats, name: str) -> Figure:
+def _residuals(predicted: Floats, residual: Floats, name: str) -> FigureBlock:
     text = f"Actual minus predicted. A visible pattern is a sign of underfitting.{_sampling_note(len(predicted))}"
     order = np.argsort(predicted, kind="stable")[evenly_spaced(len(predicted), MAX_POINTS)]
     table = numeric_table(
@@ -227,7 +228,7 @@ def _residuals(predicted: Floats, residual: Floats, name: str) -> Figure:
     return scatter("Residuals", text, Axis("predicted", "residual"), predicted, residual, table, level=0.0)
 
 
-def _histogram(residual: Floats, name: str) -> Figure:
+def _histogram(residual: Floats, name: str) -> FigureBlock:
     """The histogram of the 1st to the 99th percentile, whose outermost bars include all rows beyond."""
     low, high = np.quantile(residual, [0.01, 0.99]) if len(residual) > 100 else (residual.min(), residual.max())
     if not high > low:
@@ -236,7 +237,7 @@ def _histogram(residual: Floats, name: str) -> Figure:
     heights, _ = np.histogram(residual.clip(low, high), edges)
     values = np.quantile(residual, QUANTILES)
     rows = tuple((f"{q:.0%}", format_number(float(value))) for q, value in zip(QUANTILES, values, strict=True))
-    table = Table(f"{name}: quantiles of the residuals", ("quantile", "residual"), rows)
+    table = TableBlock(f"{name}: quantiles of the residuals", ("quantile", "residual"), rows)
     text = "Number of rows by residual; the outermost bars include all rows beyond."
     axis = Axis("residual", "rows")
     return bars("Residual histogram", text, axis, edges, heights.astype(np.float64), table)
@@ -282,10 +283,10 @@ def uncertainty(held_out: HeldOutPredictions, columns: Sequence[str]) -> Section
     regions = _cross_regions(held_out, cluster, LEVELS)
     if method is None or not regions:
         return None
-    labeled = LabeledRows(held_out.y, held_out.weights, cluster)
+    labeled = CalibrationRows(held_out.y, held_out.weights, cluster)
     of_levels = [region.coverage(held_out.predictions.target, labeled) for region in regions]
     names, levels = [*of_levels[0]], [region.level for region in regions]
-    curves, tables, figures = list[tuple[str, list[float]]](), list[Table](), list[Figure]()
+    curves, tables, figures = list[tuple[str, list[float]]](), list[TableBlock](), list[FigureBlock]()
     for name in names[:MAX_INTERVAL_TARGETS]:
         scores = [of_level[name] for of_level in of_levels]
         values = [figure.value for of_level in scores for figure in of_level.figures.values()]
@@ -303,7 +304,7 @@ def uncertainty(held_out: HeldOutPredictions, columns: Sequence[str]) -> Section
     parts: tuple[Part, ...] = (
         *_uneven(held_out, method, cluster),
         *([Paragraph(REMARKS[kind.name])] if kind.name in REMARKS else []),
-        Columns((_coverage_figure(levels, curves, first), *figures, *others)),
+        ColumnsBlock((_coverage_figure(levels, curves, first), *figures, *others)),
         _method(held_out, method.option.replace("_", "-"), ADDED.get(kind.name, kind.title)),
     )
     return Section(kind.title.replace(" ", "-"), kind.title.capitalize(), parts, wide=True)
@@ -331,7 +332,7 @@ def _cross_regions(held_out: HeldOutPredictions, cluster: Integers | None, level
 @singledispatch
 def _beside(
     region: Region, scores: CoverageScores, held_out: HeldOutPredictions, columns: Sequence[str]
-) -> tuple[Figure, ...]:
+) -> tuple[FigureBlock, ...]:
     """What is drawn of the regions at LEVEL beside their coverage, of the first target, which has these scores."""
     return ()
 
@@ -339,7 +340,7 @@ def _beside(
 @_beside.register
 def _(
     region: Interval, scores: CoverageScores, held_out: HeldOutPredictions, columns: Sequence[str]
-) -> tuple[Figure, ...]:
+) -> tuple[FigureBlock, ...]:
     first = display(held_out.predictions.target.names[0], 30)
     figure = _over_feature(held_out, columns, (region.lower[:, 0], region.upper[:, 0]), first)
     return () if figure is None else (figure,)
@@ -348,11 +349,11 @@ def _(
 @_beside.register
 def _(
     region: PredictionSets, scores: CoverageScores, held_out: HeldOutPredictions, columns: Sequence[str]
-) -> tuple[Figure, ...]:
+) -> tuple[FigureBlock, ...]:
     """The share of the rows by the number of classes in their sets."""
     parts = scores.parts["by_size"]
     rows = tuple((part.name, f"{part.rows:,}", *_shares(part)) for part in parts)
-    table = Table(f"Sets at {LEVEL:g} by size", ("size", "rows", "coverage", "95 % CI"), rows)
+    table = TableBlock(f"Sets at {LEVEL:g} by size", ("size", "rows", "coverage", "95 % CI"), rows)
     heights = np.array([part.rows / scores.coverage.rows for part in parts], np.float64)
     edges = np.arange(len(heights) + 1, dtype=np.float64) - 0.5
     ticks = tuple((float(i), part.name) for i, part in enumerate(parts))
@@ -388,14 +389,16 @@ def _uneven(held_out: HeldOutPredictions, method: ConformalMethod, cluster: Inte
     return [] if group is None else [Notice("warning", f"{group.note(predictions, kind)}.")]
 
 
-def _coverage_figure(levels: Sequence[float], curves: Sequence[tuple[str, list[float]]], table: Table) -> Figure:
+def _coverage_figure(
+    levels: Sequence[float], curves: Sequence[tuple[str, list[float]]], table: TableBlock
+) -> FigureBlock:
     drawn = [Line(name, levels, shares, color) for (name, shares), color in zip(curves, COLORS, strict=False)]
     text = "The share of the held-out rows that are covered, by the level. On the dotted line both are the same."
     axis = Axis("level", "coverage", (0.0, 1.0), (0.0, 1.02), square=True)
     return lines("Coverage by level", text, axis, drawn, table, diagonal=True, dots=True)
 
 
-def _coverage_table(scores: Sequence[CoverageScores], name: str) -> Table:
+def _coverage_table(scores: Sequence[CoverageScores], name: str) -> TableBlock:
     shown = FIGURES.get(scores[0].name, tuple(scores[0].figures))
     titles = ("level", "coverage", "95 % CI", *(scores[0].figures[figure].title for figure in shown))
     rows = list[tuple[str, ...]]()
@@ -404,12 +407,12 @@ def _coverage_table(scores: Sequence[CoverageScores], name: str) -> Table:
         cells = [(format_percent if figure.is_share else format_number)(figure.value) for figure in figures]
         rows.append((f"{score.level:g}", *_shares(score.coverage), *cells))
     what = f"coverage of {scores[0].title}"
-    return Table(f"{name}: {what}" if name else what.capitalize(), titles, tuple(rows))
+    return TableBlock(f"{name}: {what}" if name else what.capitalize(), titles, tuple(rows))
 
 
 def _over_feature(
     held_out: HeldOutPredictions, names: Sequence[str], bounds: tuple[Floats, Floats], target: str
-) -> Figure | None:
+) -> FigureBlock | None:
     """The mean prediction and the mean interval over the first numeric column of `names`, in bins."""
     for name in names:
         if name not in held_out.model.plain_number_columns or name not in held_out.table.names:
@@ -440,7 +443,7 @@ def _bins_figure(
     bins: Sequence[Integers],
     bounds: tuple[Floats, Floats],
     target: str,
-) -> Figure:
+) -> FigureBlock:
     (lower, upper), y, center = bounds, held_out.y[:, 0], held_out.predictions.values[:, 0]
     means = np.array([[values[rows].mean() for values in (x, center, lower, upper)] for rows in bins]).T
     inside = [float(((lower[rows] <= y[rows]) & (y[rows] <= upper[rows])).mean()) for rows in bins]
@@ -455,7 +458,7 @@ def _bins_figure(
         Line("", means[0], means[3], "second", dashed=True),
     ]
     text = f"The mean prediction and the mean interval of rows with similar {name}, the most important numeric column."
-    table = Table(f"{target}: intervals by {name}", titles, cells)
+    table = TableBlock(f"{target}: intervals by {name}", titles, cells)
     return lines(f"Intervals over {name}", text, Axis(name, target), drawn, table)
 
 

@@ -20,7 +20,7 @@ from nncli.analysis.report.page import (
     Part,
     Points,
     Section,
-    Table,
+    TableBlock,
     Tile,
     Verdict,
     capitalized,
@@ -35,7 +35,7 @@ from nncli.base.logs import format_duration
 from nncli.base.text import format_number, format_percent, format_range, short_number
 from nncli.config.schema.training import Teacher
 from nncli.data import table as tables
-from nncli.data.encoders.kinds import Kind, infer_kind
+from nncli.data.encoders.column_types import ColumnType, infer_kind
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.model import Model
 from nncli.models.scores import ScoresWithIntervals, ScoreWithInterval
@@ -325,7 +325,7 @@ def _has_dates(held_out: HeldOutPredictions) -> bool:
 def _holds_dates(table: tables.Table, name: str) -> bool:
     """Whether a column that the model does not read holds dates; it may be unreadable."""
     try:
-        return infer_kind(table, name) is Kind.DATE
+        return infer_kind(table, name) is ColumnType.DATE
     except DataError:
         return False
 
@@ -381,7 +381,7 @@ def held_out_scores(
     if linear is not None:
         methods.append(_linear(held_out, linear))
         columns = (*columns, "linear model", "improvement over it (95 % CI)")
-    parts.append(Table(f"Scores on {scored_rows(held_out)}", columns, rows, folds=True))
+    parts.append(TableBlock(f"Scores on {scored_rows(held_out)}", columns, rows, folds=True))
     names = dict.fromkeys(score.name for score in scores.scores)
     metrics_of = [metric_of(name, held_out.predictions.target.family) for name in names]
     meanings = Facts(tuple((f"{metric.title} ({metric.name})", metric.description) for metric in metrics_of))
@@ -471,9 +471,9 @@ def recorded_rows(scores: RecordedScores) -> tuple[tuple[Cell, ...], ...]:
     )
 
 
-def _recorded(title: str, scores: RecordedScores, note: str = "") -> Table:
+def _recorded(title: str, scores: RecordedScores, note: str = "") -> TableBlock:
     titles = ("metric", "model", "baseline")
-    return Table(f"Scores on {scores.rows:,} {title}", titles, recorded_rows(scores), note=note)
+    return TableBlock(f"Scores on {scores.rows:,} {title}", titles, recorded_rows(scores), note=note)
 
 
 MAX_VERDICTS = 3

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.analysis.diagnosis import Diagnosis
+from nncli.analysis.diagnosis import TrainingDiagnosis
 from nncli.analysis.report.charts import Axis, Color, Line, lines, needs_log_scale, numeric_table
-from nncli.analysis.report.page import Details, Figure, Gallery, Paragraph, Part, Section, Table, display
+from nncli.analysis.report.page import Details, FigureBlock, Gallery, Paragraph, Part, Section, TableBlock, display
 from nncli.nn.training.health import Health, LayerHealth
 
 COLORS: tuple[Color, ...] = ("first", "second", "third")
@@ -17,7 +17,7 @@ COLORS: tuple[Color, ...] = ("first", "second", "third")
 MAX_TEXT = 400
 
 
-def training_health(diagnosis: Diagnosis) -> Section | None:
+def training_health(diagnosis: TrainingDiagnosis) -> Section | None:
     """The remedies that were measured, and a chart each of gradients, updates and, if there are any, useless units.
 
     The charts are folded where none was measured. Of an ensemble the lines are medians over its networks at the epochs
@@ -54,7 +54,7 @@ def training_health(diagnosis: Diagnosis) -> Section | None:
     return Section("training-health", "Health of the training", (_remedies(diagnosis), *shown), wide=True)
 
 
-def _remedies(diagnosis: Diagnosis) -> Part:
+def _remedies(diagnosis: TrainingDiagnosis) -> Part:
     if not diagnosis.remedies:
         return Paragraph(
             "What may be wrong with the training is printed by nncli diagnose RUN; with --try it trains each remedy on "
@@ -64,7 +64,7 @@ def _remedies(diagnosis: Diagnosis) -> Part:
         (remedy.code.description, display(remedy.options, MAX_TEXT), display(remedy.sentence, MAX_TEXT))
         for remedy in diagnosis.remedies
     )
-    return Table("Remedies that were measured", ("finding", "remedy", "what it does"), rows, (0, 1, 2), folds=True)
+    return TableBlock("Remedies that were measured", ("finding", "remedy", "what it does"), rows, (0, 1, 2), folds=True)
 
 
 def _chart(
@@ -73,7 +73,7 @@ def _chart(
     networks: Sequence[Sequence[Health]],
     names: Sequence[str],
     value: Callable[[LayerHealth], float | None],
-) -> Figure | None:
+) -> FigureBlock | None:
     """A line for each layer at the moments that were measured, evenly spaced; None if no layer has a value above 0."""
     epochs = [moment.epoch for moment in networks[0]]
     values = {name: _medians(networks, name, value) for name in names}

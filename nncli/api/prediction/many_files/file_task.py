@@ -23,8 +23,8 @@ from nncli.data.sources.remote.stored_object import ObjectVersion, StoredObject
 from nncli.data.sources.remote.stores import ObjectUrl
 from nncli.data.sources.table_source import TableSource
 from nncli.fitting.parallel.task_stream import shutdown_requested, task_lock
-from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.run_directory.run import Run
 
 

@@ -22,7 +22,7 @@ from nncli.base.spec import Spec
 from nncli.base.text import join_quoted
 from nncli.data.dialect import AUTO
 from nncli.data.sources.table_source import TableSource
-from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 
 FORCE = Advice("Pass ", WriteOptions.use("force", True), " to predict them all again, or name another folder with -o.")
 
@@ -30,7 +30,7 @@ LARGEST_RECORD = 1 << 30
 """Bytes of a record at most: some 100 for each file."""
 
 
-class FileRecord(Spec):
+class FileResult(Spec):
     """One answer: the path of its input relative to the output folder, or its URL, and the input's state.
 
     `replaces` is the state of an older file of the answer's name, which may be replaced.
@@ -51,7 +51,7 @@ class AnswersRecord(Spec):
     format: Literal[1] = 1
     run: str
     options: dict[str, Any]
-    files: dict[str, FileRecord]
+    files: dict[str, FileResult]
 
     @classmethod
     def read(cls, path: Path, *, force: bool = False) -> AnswersRecord | None:
@@ -129,7 +129,7 @@ def new_record(
     for file in files:
         path, before = output / file.answer, entries.get(file.answer)
         place = os.path.relpath(file.name, output) if file.state.tag is None else file.name
-        entry = FileRecord(input=place, state=file.state)
+        entry = FileResult(input=place, state=file.state)
         if not os.path.lexists(path):
             entries[file.answer] = entry
             continue

@@ -43,7 +43,7 @@ from nncli.data.formats.csv.header import (
 from nncli.data.formats.csv.records import (
     DOUBLE_HINT,
     NO_POSITIONS,
-    Block,
+    RecordBlock,
     Records,
     check_strict_csv,
     check_utf8,
@@ -96,7 +96,7 @@ class _Sample:
             try:
                 cells.append(split_record(record, separator))
             except UnicodeDecodeError:
-                check_utf8(Block(record, NO_POSITIONS, records.line(i)), source)
+                check_utf8(RecordBlock(record, NO_POSITIONS, records.line(i)), source)
                 raise
             except csv.Error as error:
                 if not cells:
@@ -132,7 +132,7 @@ def find_layout(text: DecodedStream, source: str, dialect: CsvDialect, trained: 
     header = text.sample[records.position(number) : start]
     if len(sample.cells[at]) > 1 or dialect.quote == "none":  # else a lone \r is an error
         header = records.data[records.starts[number] : records.ends[number] + 1]
-    check_strict_csv(Block.of(header, sample.line(at)), source, dialect.separator)
+    check_strict_csv(RecordBlock.of(header, sample.line(at)), source, dialect.separator)
     cells, body = sample.cells[at], sample.cells[at + 1 :]
     if text.old_mac:
         cells = [cell.replace("\n", "\r") for cell in cells]
@@ -322,7 +322,7 @@ def _check_quotes_above(records: Records, line: int, source: str, separator: str
     unclear = int(np.searchsorted(records.starts, records.unclear[0])) if records.unclear else len(records)
     if unclear < len(records) and (number := records.line(unclear)) < line:
         text = records.text[records.position(unclear) :]
-        check_strict_csv(Block.of(text, number), source, separator)
+        check_strict_csv(RecordBlock.of(text, number), source, separator)
         raise DataError("the quotes are unclear", location=Location(source=source, line=number), hint=DOUBLE_HINT)
 
 
@@ -339,7 +339,7 @@ def _check_lines_above(
     """Raise a DataError if a cell of the first records, the header and titles, has lines that look like rows."""
     if dialect.quote == AUTO:
         end = int(records.starts[number]) if number < len(records) else len(records.data)
-        block = Block.of(records.data[:end], 1)
+        block = RecordBlock.of(records.data[:end], 1)
         check_swallowed_rows(block, width, dialect.separator, source, first_rows=first_rows, for_model=for_model)
 
 
@@ -441,7 +441,7 @@ class Footer:
     notes: list[str] = field(default_factory=list)
     _held: bytes = b""
 
-    def remove_from(self, blocks: Iterator[Block]) -> Iterator[Block]:
+    def remove_from(self, blocks: Iterator[RecordBlock]) -> Iterator[RecordBlock]:
         """Yield the blocks without the records below the table."""
         if self.layout.width < 2 or self.rows == 0:
             yield from blocks
@@ -451,7 +451,7 @@ class Footer:
             block = following
             if self._held:
                 data = self._held + following.data
-                block = Block.of(data, line)
+                block = RecordBlock.of(data, line)
             start = self._start(block)
             self._held = block.data[start:]
             if self._held:
@@ -460,7 +460,7 @@ class Footer:
                 last = block.data[_start_of_record(block, start) : start]
                 yield block if start == len(block.data) else _before(block, start)
         if self._held:
-            block = Block.of(self._held, line)
+            block = RecordBlock.of(self._held, line)
             start = 0 if self.rows != AUTO else self._start_of_notes(block)
             if not start and not last:
                 start = len(block.data)  # there are no rows above
@@ -471,7 +471,7 @@ class Footer:
         if self.rows == AUTO:
             self.notes += note_of_total(self._cells(last.rstrip(b"\r\n")), for_model=self.for_model)
 
-    def _start(self, block: Block) -> int:
+    def _start(self, block: RecordBlock) -> int:
         """The position of the first record of those at the end that may be below the table."""
         position, number = len(block.data), 0
         limit = self.rows if isinstance(self.rows, int) else MAX_NOTES
@@ -506,13 +506,13 @@ class Footer:
         except (csv.Error, UnicodeDecodeError):
             return NO_NOTE
 
-    def _start_of_notes(self, block: Block) -> int:
+    def _start_of_notes(self, block: RecordBlock) -> int:
         """The position of the first record that is a note by evidence, or of the blank lines above; else the end."""
         records = Records.of(block.data, block.quotes, self.separator)
         first = first_note([self._cells(records.bytes(i)) for i in range(len(records))], self.layout.shape)
         return len(block.data) if first is None else int(records.starts[first])
 
-    def _describe(self, block: Block) -> None:
+    def _describe(self, block: RecordBlock) -> None:
         """Note the records that are left out."""
         check_strict_csv(block, self.source, self.separator)  # a record that does not end may be several rows
         if self.quote == AUTO:
@@ -541,7 +541,7 @@ def note_of_total(cells: Sequence[str], *, for_model: bool) -> list[str]:
     return [Advice(f"the last row begins with {quote(present[0])}; to leave out a sum of the others, ", action)]
 
 
-def _start_of_record(block: Block, end: int) -> int:
+def _start_of_record(block: RecordBlock, end: int) -> int:
     """The position of the record that ends at `end`."""
     position = block.data.rfind(b"\n", 0, max(end - 1, 0))
     while position >= 0 and np.searchsorted(block.quotes, position) % 2:
@@ -549,5 +549,5 @@ def _start_of_record(block: Block, end: int) -> int:
     return position + 1
 
 
-def _before(block: Block, end: int) -> Block:
-    return Block(block.data[:end], block.quotes[: np.searchsorted(block.quotes, end)], block.line)
+def _before(block: RecordBlock, end: int) -> RecordBlock:
+    return RecordBlock(block.data[:end], block.quotes[: np.searchsorted(block.quotes, end)], block.line)

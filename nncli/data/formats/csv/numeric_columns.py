@@ -19,7 +19,7 @@ import polars
 
 from nncli.base.errors import reraise_out_of_memory
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER
-from nncli.data.formats.csv.records import NEWLINE, NO_POSITIONS, PIECE, QUOTE, Block, count_of, outside_quotes
+from nncli.data.formats.csv.records import NEWLINE, NO_POSITIONS, PIECE, QUOTE, RecordBlock, count_of, outside_quotes
 from nncli.data.formats.streams import POLARS_ERRORS, UTF8_BOM
 from nncli.data.table import MANY_COLUMNS, stacked
 from nncli.nn.arrays import ByteArray, BytePositions, Mask
@@ -61,7 +61,7 @@ class NumericParser:
         """Whether further blocks should be attempted."""
         return self._attempts_left > 0
 
-    def cells(self, block: Block) -> polars.DataFrame | None:
+    def cells(self, block: RecordBlock) -> polars.DataFrame | None:
         """The cells of a block; None if it must be parsed as text. Thread-safe."""
         if not self.is_active or block.data.startswith(SKIPPED):
             return None
@@ -81,7 +81,7 @@ class NumericParser:
         """Record whether the next block, in order, was parsed."""
         self._attempts_left = MAX_FAILED_BLOCKS if succeeded else self._attempts_left - 1
 
-    def _matches_text(self, cells: polars.DataFrame, block: Block) -> bool:
+    def _matches_text(self, cells: polars.DataFrame, block: RecordBlock) -> bool:
         """Whether parsing the rectangular block as text would give the same values as these cells."""
         numbers = [column for column in cells if column.dtype == polars.Float64]
         many = len(numbers) >= MANY_COLUMNS and cells.height
@@ -110,7 +110,7 @@ class NumericParser:
         return self._exact_only and isnan(column.sum())  # the fastest test for NaN
 
 
-def is_rectangular(block: Block, cells: polars.DataFrame, separator: str) -> bool:
+def is_rectangular(block: RecordBlock, cells: polars.DataFrame, separator: str) -> bool:
     """Whether every record has as many cells as the header.
 
     Polars rejects rows that are too long, but fills short rows with nulls, its value of empty cells too; so separators
@@ -125,7 +125,7 @@ def is_rectangular(block: Block, cells: polars.DataFrame, separator: str) -> boo
     return count == cells.height * (cells.width - 1)
 
 
-def ambiguous_starts(block: Block, separator: str, *, zeros: bool) -> BytePositions:
+def ambiguous_starts(block: RecordBlock, separator: str, *, zeros: bool) -> BytePositions:
     """Positions of cells that begin with a space or, with `zeros`, a leading zero; quoted cells may add others."""
     text, before = block.bytes(), [ord(separator), NEWLINE, *[QUOTE] * bool(block.quotes.size)]
     starts = [NO_POSITIONS]

@@ -24,7 +24,7 @@ from nncli.data.formats.csv.decoding import UTF8, DecodedStream
 from nncli.data.formats.csv.layout import Footer, Layout, find_layout
 from nncli.data.formats.csv.numeric_columns import NumericParser, is_rectangular
 from nncli.data.formats.csv.records import (
-    Block,
+    RecordBlock,
     Records,
     blocks,
     check_strict_csv,
@@ -119,8 +119,14 @@ class Repairs:
 
 
 def repair(
-    block: Block, header: CsvHeader, row: int, ragged: Ragged, repairs: Repairs, *, reason: BaseException | None = None
-) -> Block:
+    block: RecordBlock,
+    header: CsvHeader,
+    row: int,
+    ragged: Ragged,
+    repairs: Repairs,
+    *,
+    reason: BaseException | None = None,
+) -> RecordBlock:
     """Remove blank lines and surplus cells from a block that Polars could not parse; pad or skip rows if configured.
 
     `row` is the number of the first row of the block.
@@ -150,7 +156,7 @@ def repair(
     repairs.count_blank(blank)
     changes |= dict.fromkeys(np.flatnonzero(blank).tolist(), b"")
     data = b"".join(_changed(records, changes))
-    return Block.of(data, block.line)
+    return RecordBlock.of(data, block.line)
 
 
 def _changed(records: Records, changes: dict[int, bytes | None]) -> Iterator[bytes]:
@@ -163,7 +169,7 @@ def _changed(records: Records, changes: dict[int, bytes | None]) -> Iterator[byt
     yield records.data[start:]
 
 
-def _without_surplus(records: Records, i: int, block: Block, header: CsvHeader) -> bytes | None:
+def _without_surplus(records: Records, i: int, block: RecordBlock, header: CsvHeader) -> bytes | None:
     """A record that has all columns, with as many empty cells behind them as it should have; None if it is another."""
     count, record = int(records.counts[i]), records.bytes(i)
     if count < len(header.names):
@@ -177,7 +183,7 @@ def _without_surplus(records: Records, i: int, block: Block, header: CsvHeader) 
     return None if record[end:].strip(separator + b" \t") else record[:end] + b"\n"
 
 
-def _ragged_error(records: Records, i: int, number: int, block: Block, header: CsvHeader, row: int) -> DataError:
+def _ragged_error(records: Records, i: int, number: int, block: RecordBlock, header: CsvHeader, row: int) -> DataError:
     count, others = int(records.counts[i]), number - 1
     more = f"; {others:,} of the rows below {'differs' if others == 1 else 'differ'} too" if others else ""
     return DataError(
@@ -293,12 +299,12 @@ class _BlockParser:
         names = [*header.names, *[None] * (header.width - len(header.names))]
         return NumericParser(names, numbers, header.missing_values, header.separator, exact_only=exact_only)
 
-    def attempt(self, block: Block) -> ParseAttempt:
+    def attempt(self, block: RecordBlock) -> ParseAttempt:
         """Parse the numeric columns of a block, if they are known. Thread-safe."""
         parser = self._parser
         return ParseAttempt(parser, parser.cells(block) if parser and block.data else None)
 
-    def cells(self, block: Block, attempt: ParseAttempt) -> polars.DataFrame:
+    def cells(self, block: RecordBlock, attempt: ParseAttempt) -> polars.DataFrame:
         """The cells of the next block. The attempt is repeated if earlier blocks have changed the parser since.
 
         Raises:
@@ -324,7 +330,7 @@ class _BlockParser:
         self.row += cells.height
         return cells
 
-    def _check_swallowed_rows(self, block: Block) -> None:
+    def _check_swallowed_rows(self, block: RecordBlock) -> None:
         header, for_model = self.header, self._options.training_dialect is not None
         rows = self._first_rows
         check_swallowed_rows(block, header.width, header.separator, self._source, first_rows=rows, for_model=for_model)
@@ -354,7 +360,7 @@ class _BlockParser:
             self._parser = self._numeric_parser(numbers, exact_only=True)
         return cells.with_columns(numbers.values())
 
-    def _finalize(self, attempt: ParseAttempt, block: Block) -> polars.DataFrame:
+    def _finalize(self, attempt: ParseAttempt, block: RecordBlock) -> polars.DataFrame:
         """The cells of a block from a successful attempt, or else as text."""
         header = self.header
         if attempt.parser is None or not attempt.parser.is_active or not block.data:
@@ -363,7 +369,7 @@ class _BlockParser:
         attempt.parser.record_outcome(succeeded=succeeded)
         return header.named(attempt.cells) if succeeded and attempt.cells is not None else self._parse(block)
 
-    def _parse(self, block: Block, *, is_repaired: bool = False) -> polars.DataFrame:
+    def _parse(self, block: RecordBlock, *, is_repaired: bool = False) -> polars.DataFrame:
         """Parse a block as text."""
         header = self.header
         if not block.data:
@@ -389,12 +395,12 @@ class _BlockParser:
             return header.finalize(cells)
         return self._parse(self._repaired(block, None, is_repaired=is_repaired), is_repaired=True)
 
-    def _repaired(self, block: Block, reason: BaseException | None, *, is_repaired: bool) -> Block:
+    def _repaired(self, block: RecordBlock, reason: BaseException | None, *, is_repaired: bool) -> RecordBlock:
         """The block with as many cells in every record; it is repaired once, so that nothing is counted twice."""
         if self._dialect.quote == AUTO and block.quotes.size:
             records = Records.of(block.data, block.quotes, self.header.separator)
             for i in np.flatnonzero(records.counts != self.header.width).tolist():
                 if b"\n" in (text := records.bytes(i)):
-                    self._check_swallowed_rows(Block.of(text, block.line_at(int(records.starts[i]))))
+                    self._check_swallowed_rows(RecordBlock.of(text, block.line_at(int(records.starts[i]))))
         ragged = "refuse" if is_repaired else self._ragged
         return repair(block, self.header, self.row, ragged, self.repairs, reason=reason)

@@ -35,7 +35,7 @@ NO_POSITIONS: BytePositions = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
-class Block:
+class RecordBlock:
     """Whole records: `data` begins on line `line` of the file (from 1); `quotes` are the positions of its quotes."""
 
     data: bytes
@@ -43,7 +43,7 @@ class Block:
     line: int
 
     @classmethod
-    def of(cls, data: bytes, line: int) -> Block:
+    def of(cls, data: bytes, line: int) -> RecordBlock:
         """The block of a text that begins with a record."""
         return cls(data, positions_of(data, QUOTE), line)
 
@@ -59,10 +59,10 @@ class Block:
         """The number of newlines."""
         return count_of(self.bytes(), NEWLINE)
 
-    def after(self, position: int) -> Block:
+    def after(self, position: int) -> RecordBlock:
         """The records from `position` on."""
         first = int(np.searchsorted(self.quotes, position))
-        return Block(self.data[position:], self.quotes[first:] - position, self.line_at(position))
+        return RecordBlock(self.data[position:], self.quotes[first:] - position, self.line_at(position))
 
 
 def positions_of(data: bytes, byte: int) -> BytePositions:
@@ -104,7 +104,7 @@ def blocks(
     quoting: bool = True,
     line: int = 1,
     quote_repair: QuoteRepair | LiteralQuotes | None = None,
-) -> Iterator[Block]:
+) -> Iterator[RecordBlock]:
     """Yield the text of `file` in blocks of about `size` bytes (the first: about `first`), each of whole records.
 
     The text begins on line `line` of the file. `quote_repair` rewrites quotes as RFC 4180 has them. The last block may
@@ -124,23 +124,23 @@ def blocks(
             rest = whole[consumed:]
             rest_quotes = positions_of(rest, QUOTE)
             if records:
-                yield Block.of(records, line)
+                yield RecordBlock.of(records, line)
             line += whole.count(b"\n", 0, consumed)
         elif cut:
             records = data if cut == len(data) and not rest else b"".join((rest, memoryview(data)[:cut]))
-            block = Block(records, *split(quotes, len(rest) + cut)[:1], line)
+            block = RecordBlock(records, *split(quotes, len(rest) + cut)[:1], line)
             yield block
             line += block.newlines
             rest, rest_quotes = data[cut:], split(quotes, len(rest) + cut)[1]
         else:
             rest, rest_quotes = rest + data, quotes
         if len(rest) > MAX_RECORD_BYTES:
-            raise_endless_record(Block(rest, rest_quotes, line), source)
+            raise_endless_record(RecordBlock(rest, rest_quotes, line), source)
     if rest and quote_repair is not None and quote_repair.is_needed(rest, rest_quotes):
         rest = quote_repair.repair(rest, is_end=True).data
         rest_quotes = positions_of(rest, QUOTE)
     if rest:
-        yield Block(rest, rest_quotes, line)
+        yield RecordBlock(rest, rest_quotes, line)
 
 
 def split(quotes: BytePositions, cut: int) -> tuple[BytePositions, BytePositions]:
@@ -149,7 +149,7 @@ def split(quotes: BytePositions, cut: int) -> tuple[BytePositions, BytePositions
     return quotes[:first], quotes[first:] - cut
 
 
-def raise_endless_record(block: Block, source: str) -> None:
+def raise_endless_record(block: RecordBlock, source: str) -> None:
     """Raise the DataError for a record that does not end within MAX_RECORD_BYTES."""
     raise DataError(
         f"the record that begins here is longer than {MAX_RECORD_BYTES >> 20} MiB",
@@ -160,7 +160,7 @@ def raise_endless_record(block: Block, source: str) -> None:
     )
 
 
-def check_utf8(block: Block, source: str) -> None:
+def check_utf8(block: RecordBlock, source: str) -> None:
     """Raise a DataError with the line and the byte if the block is not UTF-8."""
     try:
         block.data.decode()
@@ -461,7 +461,7 @@ CLOSE_HINT = (
 )
 
 
-def unify_line_ends(block: Block) -> Block:
+def unify_line_ends(block: RecordBlock) -> RecordBlock:
     """The block with \\n for every \\r outside quotes that does not belong to a \\r\\n.
 
     In a table of several columns such a \\r can only end a record: within a cell it makes the number of cells differ.
@@ -471,16 +471,16 @@ def unify_line_ends(block: Block) -> Block:
     data = bytearray(block.data)
     for position in lone.tolist():
         data[position] = NEWLINE
-    return Block(bytes(data), block.quotes, block.line)
+    return RecordBlock(bytes(data), block.quotes, block.line)
 
 
-def lone_returns(block: Block) -> BytePositions:
+def lone_returns(block: RecordBlock) -> BytePositions:
     """The positions of carriage returns that are neither inside quotes nor followed by a newline."""
     returns, text = positions_of(block.data, RETURN), block.bytes()
     return outside_quotes(returns[text[np.minimum(returns + 1, text.size - 1)] != NEWLINE], block.quotes)
 
 
-def check_strict_csv(block: Block, source: str, separator: str) -> None:
+def check_strict_csv(block: RecordBlock, source: str, separator: str) -> None:
     """Raise a DataError if the block has a NUL byte, a lone carriage return or a misplaced quote."""
     data = block.data
     if b"\0" in data:
@@ -497,7 +497,7 @@ def check_strict_csv(block: Block, source: str, separator: str) -> None:
         _check_quotes(block, source, separator)
 
 
-def _check_quotes(block: Block, source: str, separator: str) -> None:
+def _check_quotes(block: RecordBlock, source: str, separator: str) -> None:
     """Raise a DataError at the first quote that is misplaced."""
     inside, after = misplaced_quotes(block.data, block.quotes, separator)
     start, message, hint = len(block.data), "", DOUBLE_HINT

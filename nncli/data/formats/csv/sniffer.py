@@ -22,9 +22,9 @@ from nncli.data.formats.csv.decoding import UTF8, DecodedStream
 from nncli.data.formats.csv.header import MAX_TITLES, find_header, has_gaps
 from nncli.data.formats.csv.records import (
     MAX_RECORD_BYTES,
-    Block,
     LiteralQuotes,
     QuoteRepair,
+    RecordBlock,
     Records,
     end_of_records,
     quotes_of,
@@ -128,7 +128,7 @@ def complete_records(text: DecodedStream, quote: Quote) -> bytes:
             break
         text.extend_sample()
     sample = text.sample[:end] if end else text.sample
-    return unify_line_ends(Block(sample, quotes_of(sample, quote), 1)).data
+    return unify_line_ends(RecordBlock(sample, quotes_of(sample, quote), 1)).data
 
 
 def sniff_separator(

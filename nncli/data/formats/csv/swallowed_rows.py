@@ -24,7 +24,7 @@ import polars
 
 from nncli.base.errors import Advice, DataError, Location, SetKey, UseOption, sentences
 from nncli.data.columns.parsing import MISSING_WORDS
-from nncli.data.formats.csv.records import NEWLINE, RETURN, Block, positions_of
+from nncli.data.formats.csv.records import NEWLINE, RETURN, RecordBlock, positions_of
 from nncli.nn.arrays import BytePositions, Mask
 
 ROWS, LINES = 3, 4
@@ -51,14 +51,14 @@ class _Lines:
     inside such cells.
     """
 
-    block: Block
+    block: RecordBlock
     ends: BytePositions
     records: BytePositions
     marks: BytePositions
     within: Mask
 
     @classmethod
-    def of(cls, block: Block, separator: str) -> _Lines | None:
+    def of(cls, block: RecordBlock, separator: str) -> _Lines | None:
         """The lines of a block; None if no cell has several."""
         quotes, newlines = block.quotes, positions_of(block.data, NEWLINE)
         before = np.searchsorted(quotes, newlines)
@@ -94,7 +94,7 @@ def have_separators(cells: polars.Series, separator: str, number: int) -> bool:
 
 
 def check_swallowed_rows(
-    block: Block, width: int, separator: str, source: str, *, first_rows: FirstRows, for_model: bool
+    block: RecordBlock, width: int, separator: str, source: str, *, first_rows: FirstRows, for_model: bool
 ) -> None:
     """Raise a DataError if a cell of several lines can as well be rows of `width` cells, or of as many as the header.
 
@@ -224,7 +224,7 @@ def is_like_number(cell: str) -> bool:
 
 
 def _error(
-    block: Block, source: str, width: int, first: int, last: int, rows: int, filled: int, for_model: bool
+    block: RecordBlock, source: str, width: int, first: int, last: int, rows: int, filled: int, for_model: bool
 ) -> DataError:
     each = "each" if rows == filled else f"{rows:,} of them"
     number = last - first + 1

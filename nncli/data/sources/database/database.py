@@ -53,7 +53,7 @@ class DatabaseTable:
     columns: tuple[DatabaseColumn, ...]
 
 
-class Connection(ABC):
+class ReadTransaction(ABC):
     """A read-only transaction: everything that is read belongs to one snapshot."""
 
     @abstractmethod
@@ -92,7 +92,7 @@ class Database(ABC):
     """The type of moments with a time zone."""
 
     @abstractmethod
-    def connect(self) -> AbstractContextManager[Connection]:
+    def connect(self) -> AbstractContextManager[ReadTransaction]:
         """Yield a connection, which is closed at the end of the block.
 
         Raises:

@@ -16,11 +16,11 @@ from nncli.data.sources.database.address import EXTERNAL_ACCESS, DatabaseAddress
 from nncli.data.sources.database.column_types import ArrowStreamError, frames_of
 from nncli.data.sources.database.database import (
     TEXT_TYPES,
-    Connection,
     Database,
     DatabaseColumn,
     DatabaseConnectionError,
     DatabaseTable,
+    ReadTransaction,
     check_column_names,
     driver_required,
     quoted_name,
@@ -77,7 +77,7 @@ class DuckdbDatabase(Database):
     zoned = "TIMESTAMP WITH TIME ZONE"
 
     @contextmanager
-    def connect(self) -> Iterator[Connection]:
+    def connect(self) -> Iterator[ReadTransaction]:
         """Yield a connection in a transaction that sees one snapshot."""
         check_database_file(self.address)
         with driver_required("DuckDB"):
@@ -121,7 +121,7 @@ class _ArrowStream:
 
 
 @dataclass(frozen=True)
-class DuckdbConnection(Connection):
+class DuckdbConnection(ReadTransaction):
     """A connection in a read-only transaction."""
 
     url: str

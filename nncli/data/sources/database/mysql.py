@@ -22,11 +22,11 @@ from nncli.data.sources.database.address import DatabaseAddress
 from nncli.data.sources.database.column_types import plain_columns
 from nncli.data.sources.database.database import (
     TEXT_TYPES,
-    Connection,
     Database,
     DatabaseColumn,
     DatabaseConnectionError,
     DatabaseTable,
+    ReadTransaction,
     check_column_names,
     driver_required,
 )
@@ -78,7 +78,7 @@ class MysqlDatabase(Database):
     zoned = "TIMESTAMP(6) NULL"
 
     @contextmanager
-    def connect(self) -> Iterator[Connection]:
+    def connect(self) -> Iterator[ReadTransaction]:
         """Yield a connection in a read-only transaction that sees one snapshot."""
         with self.open(conv={}) as connection:  # without converters, cells are text or bytes
             mysql = MysqlConnection(self.address, connection)
@@ -222,7 +222,7 @@ def _check_engine(table: DatabaseWriter, connection: PymysqlConnection[Any]) -> 
 
 
 @dataclass(frozen=True)
-class MysqlConnection(Connection):
+class MysqlConnection(ReadTransaction):
     """A connection in a read-only transaction."""
 
     address: DatabaseAddress

@@ -22,11 +22,11 @@ from nncli.data.sources.database.column_types import ArrowStreamError, frames_of
 from nncli.data.sources.database.database import (
     TEXT_TYPES,
     WIDE_INTEGERS,
-    Connection,
     Database,
     DatabaseColumn,
     DatabaseConnectionError,
     DatabaseTable,
+    ReadTransaction,
     check_column_names,
     driver_required,
     quoted_name,
@@ -96,7 +96,7 @@ class PostgresqlDatabase(Database):
     zoned = "timestamp with time zone"
 
     @contextmanager
-    def connect(self) -> Iterator[Connection]:
+    def connect(self) -> Iterator[ReadTransaction]:
         """Yield a connection in a read-only transaction that sees one snapshot."""
         with self.open(SETTINGS) as connection:
             yield connection
@@ -201,7 +201,7 @@ def _value(name: str, dtype: pl.DataType, existing: Sequence[DatabaseColumn]) ->
     return f"{quoted}::numeric" if isinstance(dtype, WIDE_INTEGERS) else quoted
 
 
-class PostgresqlConnection(Connection):
+class PostgresqlConnection(ReadTransaction):
     """A connection in a read-only transaction."""
 
     def __init__(self, address: DatabaseAddress, adbc: AdbcConnection) -> None:

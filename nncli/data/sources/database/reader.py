@@ -21,7 +21,14 @@ from nncli.data.formats.file_format import as_tables
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.streams import InputFile, translate_os_errors
 from nncli.data.sources.database.column_types import BLOCK_ROWS, blocks_of
-from nncli.data.sources.database.database import Connection, Database, database_of, find_table, tables_of, with_retries
+from nncli.data.sources.database.database import (
+    Database,
+    ReadTransaction,
+    database_of,
+    find_table,
+    tables_of,
+    with_retries,
+)
 from nncli.data.sources.database.sql import check_query
 from nncli.data.sources.table_reader import Checksum, TableChoice, TableReader
 from nncli.data.sources.table_source import TableSource
@@ -108,7 +115,7 @@ class DatabaseReader(TableReader):
                     if left <= 0:
                         return
 
-    def _of(self, connection: Connection, limit: int | None) -> Generator[pl.DataFrame]:
+    def _of(self, connection: ReadTransaction, limit: int | None) -> Generator[pl.DataFrame]:
         if self.source.query is None:
             statement = connection.select_all(find_table(connection.tables(), self.source))
             yield from connection.frames(statement if limit is None else f"{statement} LIMIT {limit}")

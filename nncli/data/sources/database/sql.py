@@ -36,7 +36,7 @@ class TokenKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Token:
+class SqlToken:
     """A part of a statement as it is spelled."""
 
     kind: TokenKind
@@ -173,7 +173,7 @@ def check_query(query: str, dialect: DatabaseKind, source: str) -> str:
     return "".join(token.text for token in tokens)
 
 
-def tokens_of(query: str, dialect: DatabaseKind) -> Iterator[Token]:
+def tokens_of(query: str, dialect: DatabaseKind) -> Iterator[SqlToken]:
     """The parts of a statement, up to the first that cannot be read. A comment is a space."""
     position = 0
     while position < len(query):
@@ -183,9 +183,9 @@ def tokens_of(query: str, dialect: DatabaseKind) -> Iterator[Token]:
             return
         position, text = match.end(), match.group()
         if kind is TokenKind.COMMENT:
-            yield Token(TokenKind.SPACE, " ", len(text))
+            yield SqlToken(TokenKind.SPACE, " ", len(text))
         else:
-            yield Token(kind, text, len(text))
+            yield SqlToken(kind, text, len(text))
 
 
 def mentions(query: str, name: str, dialect: DatabaseKind) -> bool:
@@ -194,7 +194,7 @@ def mentions(query: str, name: str, dialect: DatabaseKind) -> bool:
     return name.casefold() in {word.strip('"`').replace('""', '"').replace("``", "`").casefold() for word in words}
 
 
-def forbidden_words(words: Sequence[Token]) -> str | None:
+def forbidden_words(words: Sequence[SqlToken]) -> str | None:
     """The first words that belong to a statement that changes or locks rows; not those after a point."""
     for i, token in enumerate(words):
         if i and words[i - 1].text == ".":
@@ -208,7 +208,7 @@ def forbidden_words(words: Sequence[Token]) -> str | None:
     return None
 
 
-def forbidden_function(words: Sequence[Token], dialect: DatabaseKind) -> str | None:
+def forbidden_function(words: Sequence[SqlToken], dialect: DatabaseKind) -> str | None:
     """The name of the first function that is called, quoted or not, and may not be."""
     if dialect not in FUNCTIONS:
         return None

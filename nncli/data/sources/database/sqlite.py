@@ -22,11 +22,11 @@ from nncli.data.sources.database.address import DatabaseAddress
 from nncli.data.sources.database.database import (
     TEXT_TYPES,
     WIDE_INTEGERS,
-    Connection,
     Database,
     DatabaseColumn,
     DatabaseConnectionError,
     DatabaseTable,
+    ReadTransaction,
     check_column_names,
     quoted_name,
 )
@@ -64,7 +64,7 @@ class SqliteDatabase(Database):
     zoned = "TEXT"
 
     @contextmanager
-    def connect(self) -> Iterator[Connection]:
+    def connect(self) -> Iterator[ReadTransaction]:
         """Yield a connection in a transaction that sees one snapshot."""
         check_database_file(self.address)
         uri = f"file:{quote_url(str(self.address.file.absolute()))}?mode=ro"
@@ -107,7 +107,7 @@ class SqliteDatabase(Database):
 
 
 @dataclass(frozen=True)
-class SqliteConnection(Connection):
+class SqliteConnection(ReadTransaction):
     """A connection in a read-only transaction."""
 
     url: str

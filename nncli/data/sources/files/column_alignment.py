@@ -17,7 +17,7 @@ from nncli.base.text import join_quoted, quote
 from nncli.data.dialect import CsvDialect
 from nncli.data.formats.read_options import FirstFile, ReadOptions
 from nncli.data.formats.registry import Format
-from nncli.data.sources.files.partition import Part, key_types
+from nncli.data.sources.files.partition import PartitionFile, key_types
 from nncli.data.table import RowOrigins, Table
 
 EXACT = 2**53
@@ -31,18 +31,20 @@ class FileColumns:
 
     keys: Mapping[str, polars.DataType]
     missing_values: tuple[str, ...] = ()
-    first: Part | None = None
+    first: PartitionFile | None = None
     names: list[str] = field(default_factory=list)
     types: dict[str, polars.DataType] = field(default_factory=dict)
-    givers: dict[str, Part] = field(default_factory=dict)
+    givers: dict[str, PartitionFile] = field(default_factory=dict)
     """The file that each type is of, for messages."""
 
     @classmethod
-    def of(cls, parts: Sequence[Part], missing_values: tuple[str, ...]) -> FileColumns:
+    def of(cls, parts: Sequence[PartitionFile], missing_values: tuple[str, ...]) -> FileColumns:
         """No columns but those of the folders."""
         return cls(key_types(parts), missing_values)
 
-    def add_file(self, part: Part, schema: FileSchema, *, are_types: bool = True, may_lack: bool = False) -> None:
+    def add_file(
+        self, part: PartitionFile, schema: FileSchema, *, are_types: bool = True, may_lack: bool = False
+    ) -> None:
         """Take the columns of a file into account, and their types, unless they are those of text that is parsed later.
 
         A file that `may_lack` columns has none of a column that all of its rows lack.
@@ -57,7 +59,7 @@ class FileColumns:
             if name in schema:
                 self._add_type(part, name, schema[name])
 
-    def _check_names(self, part: Part, schema: FileSchema, *, may_lack: bool) -> None:
+    def _check_names(self, part: PartitionFile, schema: FileSchema, *, may_lack: bool) -> None:
         assert self.first is not None
         missing = [] if may_lack else [name for name in self.names if name not in schema]
         names = {*self.names, *part.keys}
@@ -72,7 +74,7 @@ class FileColumns:
             hint="Give all files the same columns, or name only the files that have them, by a pattern.",
         )
 
-    def _add_type(self, part: Part, name: str, dtype: polars.DataType) -> None:
+    def _add_type(self, part: PartitionFile, name: str, dtype: polars.DataType) -> None:
         before = self.types.get(name)
         if before == dtype:
             return
@@ -87,7 +89,7 @@ class FileColumns:
         if common != before:
             self.types[name], self.givers[name] = common, part
 
-    def aligned(self, part: Part, frame: polars.DataFrame, first_row: int) -> polars.DataFrame:
+    def aligned(self, part: PartitionFile, frame: polars.DataFrame, first_row: int) -> polars.DataFrame:
         """The rows of a file with all columns, in the order and with the types of the table.
 
         Raises:
@@ -120,7 +122,7 @@ class FileColumns:
         types = {name: self._type(name) for name in self.names}
         return polars.DataFrame(schema={**types, **self.keys})
 
-    def _cast(self, part: Part, cells: polars.Series, dtype: polars.DataType, first_row: int) -> polars.Series:
+    def _cast(self, part: PartitionFile, cells: polars.Series, dtype: polars.DataType, first_row: int) -> polars.Series:
         if cells.dtype.is_integer() and dtype.is_float():
             inexact = (cells > EXACT) | (cells < -EXACT)
             if inexact.any():
@@ -133,7 +135,7 @@ class FileColumns:
         return cells.cast(dtype)
 
 
-def _check_key(part: Part, cells: polars.Series, value: str | None, first_row: int) -> None:
+def _check_key(part: PartitionFile, cells: polars.Series, value: str | None, first_row: int) -> None:
     """Raise a DataError if a column of a file has another value than the folder that stands for it."""
     texts = cells.cast(polars.String)
     same = texts.is_null() if value is None else (texts == value) | (texts == value.lstrip("0"))
@@ -219,7 +221,7 @@ class FilesPass:
         first_file = FirstFile(self.dialect, self.numeric_names or frozenset())
         return replace(self.options, first_file=first_file, first_bytes=None)
 
-    def tables_of(self, part: Part, tables: Iterator[Table]) -> Iterator[Table]:
+    def tables_of(self, part: PartitionFile, tables: Iterator[Table]) -> Iterator[Table]:
         """Yield the tables of a file as tables of all files; those without rows only if they have notes.
 
         Raises:
@@ -260,7 +262,7 @@ class FilesPass:
             frame, self.source, first_row, dialect=self.dialect, notes=notes, details=self.details, origins=origins
         )
 
-    def _new_notes(self, part: Part, table: Table) -> tuple[str, ...]:
+    def _new_notes(self, part: PartitionFile, table: Table) -> tuple[str, ...]:
         """The notes that no file had before; the others are counted."""
         texts = [note.removeprefix(f"{part.file.name}: ") for note in table.notes]
         new = tuple(note for note, text in zip(table.notes, texts, strict=True) if not self.notes[text])
@@ -275,7 +277,7 @@ class FilesPass:
             )
             self.numeric_names = numeric if self.numeric_names is None else self.numeric_names & numeric
 
-    def _check_dialect(self, part: Part, table: Table) -> None:
+    def _check_dialect(self, part: PartitionFile, table: Table) -> None:
         """Raise a DataError if the marks of a file are others than those of the first one."""
         assert self.dialect is not None
         for setting in NAMES:

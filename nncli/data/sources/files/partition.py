@@ -18,7 +18,7 @@ MISSING = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True)
-class Part:
+class PartitionFile:
     """One of the files of a table. `label` is its path below the folder of the table, with / between the names.
 
     `keys` are the columns that its folders stand for, each with the value that it has in all rows of the file.
@@ -29,7 +29,7 @@ class Part:
     keys: Mapping[str, str | None] = field(default_factory=dict)
 
 
-def parts_of(files: Iterable[InputFile], folder: PurePosixPath) -> tuple[Part, ...]:
+def parts_of(files: Iterable[InputFile], folder: PurePosixPath) -> tuple[PartitionFile, ...]:
     """The files of a table in a folder, with the keys of the folders that they are directly in.
 
     Raises:
@@ -39,7 +39,7 @@ def parts_of(files: Iterable[InputFile], folder: PurePosixPath) -> tuple[Part, .
     for file in files:
         path = PurePosixPath(file.name.replace("\\", "/"))
         label = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.as_posix()
-        parts.append(Part(file, label, keys_of(path)))
+        parts.append(PartitionFile(file, label, keys_of(path)))
     first = parts[0]
     for part in parts:
         if part.keys.keys() != first.keys.keys():
@@ -51,7 +51,7 @@ def parts_of(files: Iterable[InputFile], folder: PurePosixPath) -> tuple[Part, .
     return tuple(parts)
 
 
-def _columns(part: Part) -> str:
+def _columns(part: PartitionFile) -> str:
     return f"the column{'s' * (len(part.keys) > 1)} {join_quoted(part.keys)}" if part.keys else "no column"
 
 
@@ -66,7 +66,7 @@ def keys_of(file: PurePath) -> dict[str, str | None]:
     return dict(reversed(keys.items()))
 
 
-def key_types(parts: Sequence[Part]) -> dict[str, polars.DataType]:
+def key_types(parts: Sequence[PartitionFile]) -> dict[str, polars.DataType]:
     """The types of the keys: integers if all values are, else text."""
     types: dict[str, polars.DataType] = {}
     for key in parts[0].keys:

@@ -25,7 +25,7 @@ from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import Format
 from nncli.data.formats.streams import InputFile, missing_file_hint
 from nncli.data.sources.files.column_alignment import FileColumns, FilesPass
-from nncli.data.sources.files.partition import Part, parts_of
+from nncli.data.sources.files.partition import PartitionFile, parts_of
 from nncli.data.sources.files.single_file import FileReader, ZipReader, open_file
 from nncli.data.sources.table_reader import Checksum, FileChecksum, TableChoice, TableReader
 from nncli.data.table import Table
@@ -42,7 +42,7 @@ class FilesReader(TableReader):
     """
 
     path: str
-    parts: tuple[Part, ...]
+    parts: tuple[PartitionFile, ...]
     given: Format | None = None
     sheet: str | int | None = None
     cells: str | None = None
@@ -86,7 +86,7 @@ class FilesReader(TableReader):
 
     def check_formats(self) -> None:
         """Raise a UsageError if a file is no table, or the files are of several formats."""
-        kinds: dict[str, Part] = {}
+        kinds: dict[str, PartitionFile] = {}
         for part in self.parts:
             kinds.setdefault(_kind(self._open(part)), part)
         if len(kinds) > 1:
@@ -123,7 +123,7 @@ class FilesReader(TableReader):
                 yield from reading.tables_of(part, chain(begun, tables))
         yield from reading.rest()
 
-    def _add_schemas(self, columns: FileColumns, parts: Sequence[Part]) -> bool:
+    def _add_schemas(self, columns: FileColumns, parts: Sequence[PartitionFile]) -> bool:
         """Whether all files store the types of their columns, which are then those of the table."""
         for part in parts:
             schema = self._open(part).schema()
@@ -132,18 +132,20 @@ class FilesReader(TableReader):
             columns.add_file(part, schema)
         return True
 
-    def _open_each(self, reading: FilesPass, parts: Sequence[Part]) -> Iterator[tuple[Part, BegunTables]]:
+    def _open_each(
+        self, reading: FilesPass, parts: Sequence[PartitionFile]
+    ) -> Iterator[tuple[PartitionFile, BegunTables]]:
         """Yield each file with its tables. The first is opened alone: how the others are read depends on it."""
         first, *others = parts
         yield first, ((), self._open(first).read(reading.options))
         yield from prefetch_map(iter(others), partial(self._begin, reading), 1)
 
-    def _begin(self, reading: FilesPass, part: Part) -> BegunTables:
+    def _begin(self, reading: FilesPass, part: PartitionFile) -> BegunTables:
         """The tables of a file, of which the first one is read already."""
         tables = self._open(part).read(reading.options_of_next())
         return (next(tables),), tables
 
-    def _open(self, part: Part) -> TableReader:
+    def _open(self, part: PartitionFile) -> TableReader:
         return open_file(part.file, self.given, self.sheet, self.cells)
 
     def checksum(self) -> Checksum:

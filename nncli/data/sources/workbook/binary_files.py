@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from nncli.base.errors import DataError, Location
 from nncli.data.sources.workbook.files import ERROR_CODES, WorkbookFile, ZipFile, check_size, damaged, encrypted
-from nncli.data.sources.workbook.grid import CellIssue, CellIssues, CellRange, Kind
+from nncli.data.sources.workbook.grid import CellIssue, CellIssues, CellRange, CellType
 
 STREAMS = ("Workbook", "Book")
 ENCRYPTED_STREAM = "EncryptedPackage"
@@ -172,7 +172,7 @@ class XlsFile(WorkbookFile):
 def error_cell(record: memoryview, code: int) -> CellIssue:
     """The cell of a record of .xls, with the error of a code."""
     row, column = struct.unpack_from("<HH", record)
-    return CellIssue(row, column, Kind.ERROR, ERROR_CODES.get(code, "an error"))
+    return CellIssue(row, column, CellType.ERROR, ERROR_CODES.get(code, "an error"))
 
 
 WORKBOOK_BINARY = "xl/workbook.bin"
@@ -202,7 +202,7 @@ class XlsbFile(WorkbookFile):
                 columns = max(columns, column + 1)
                 if kind in ERROR_CELLS:
                     text = ERROR_CODES.get(data[start + 8], "an error")
-                    cells.append(CellIssue(row, column, Kind.ERROR, text))
+                    cells.append(CellIssue(row, column, CellType.ERROR, text))
             elif kind == XLSB_MERGED and size >= 16:
                 top, bottom, left, right = struct.unpack_from("<4I", data, start)
                 merged.append(CellRange(top, left, bottom, right))

@@ -22,11 +22,11 @@ from nncli.data.columns.parsing import MAX_EXACT_INTEGER
 from nncli.data.dialect import CsvDialect
 from nncli.data.sources.workbook.grid import (
     DAY,
-    Column,
-    Grid,
-    Kind,
+    CellColumn,
+    CellType,
     Kinds,
     Microseconds,
+    SheetGrid,
     concat,
 )
 from nncli.nn.arrays import RowIndices
@@ -34,14 +34,14 @@ from nncli.nn.arrays import RowIndices
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet
 
-DATES = {Kind.DATE, Kind.DATETIME}
+DATES = {CellType.DATE, CellType.DATETIME}
 NAMES = {
-    Kind.NUMBER: "a number",
-    Kind.BOOLEAN: "true or false",
-    Kind.DATE: "a date",
-    Kind.DATETIME: "a date and time",
-    Kind.TIME: "a time of day",
-    Kind.DURATION: "a duration",
+    CellType.NUMBER: "a number",
+    CellType.BOOLEAN: "true or false",
+    CellType.DATE: "a date",
+    CellType.DATETIME: "a date and time",
+    CellType.TIME: "a time of day",
+    CellType.DURATION: "a duration",
 }
 BEFORE_LEAP_DAY = -25_509 * DAY
 """28 February 1900, to which calamine maps also the 29th, a day that Excel has and the calendar has not."""
@@ -55,7 +55,7 @@ class SeriesBuilder:
     `finds_decimals`, numbers among texts with a decimal comma have one too.
     """
 
-    grid: Grid
+    grid: SheetGrid
     rows: RowIndices
     source: str
     missing: Collection[str]
@@ -72,26 +72,26 @@ class SeriesBuilder:
         kinds = column.kinds[self.rows]
         texts = None if column.texts is None else column.texts.gather(self.rows)
         if texts is not None and self.missing:
-            is_missing = texts.is_in(list(self.missing)).fill_null(False).to_numpy() & (kinds == Kind.TEXT)
-            kinds = np.where(is_missing, np.uint8(Kind.EMPTY), kinds)
-        present = {Kind(kind) for kind in np.unique(kinds)} - {Kind.EMPTY}
+            is_missing = texts.is_in(list(self.missing)).fill_null(False).to_numpy() & (kinds == CellType.TEXT)
+            kinds = np.where(is_missing, np.uint8(CellType.EMPTY), kinds)
+        present = {CellType(kind) for kind in np.unique(kinds)} - {CellType.EMPTY}
         self._check_dates(j, kinds, name)
-        if present <= {Kind.TEXT}:
+        if present <= {CellType.TEXT}:
             cells = texts if texts is not None else polars.Series([None] * len(kinds), dtype=polars.String)
             return _with_nulls(cells, kinds).alias(name)
-        if present == {Kind.NUMBER}:
+        if present == {CellType.NUMBER}:
             return self._numbers(column, kinds).alias(name)
-        if present == {Kind.BOOLEAN}:
+        if present == {CellType.BOOLEAN}:
             assert column.numbers is not None
             return _with_nulls(polars.Series(column.numbers[self.rows] == 1.0), kinds).alias(name)
-        if present <= DATES or present in ({Kind.TIME}, {Kind.DURATION}):
+        if present <= DATES or present in ({CellType.TIME}, {CellType.DURATION}):
             assert column.times is not None
             return _with_nulls(_temporal(column.times[self.rows], present), kinds).alias(name)
-        if Kind.TEXT in present or present == {Kind.NUMBER, Kind.BOOLEAN}:
+        if CellType.TEXT in present or present == {CellType.NUMBER, CellType.BOOLEAN}:
             return self._texts(j, kinds, self._decimal(name, texts)).alias(name)
         raise self._mixture(j, kinds, present, name)
 
-    def _numbers(self, column: Column, kinds: Kinds) -> polars.Series:
+    def _numbers(self, column: CellColumn, kinds: Kinds) -> polars.Series:
         """Numbers, as integers if all of them are whole and exact."""
         assert column.numbers is not None
         numbers = _with_nulls(polars.Series(column.numbers[self.rows]), kinds)
@@ -112,7 +112,7 @@ class SeriesBuilder:
     def _texts(self, j: int, kinds: Kinds, decimal: str) -> polars.Series:
         """All cells as text."""
         cells = zip(self.rows.tolist(), kinds.tolist(), strict=True)
-        words = [None if kind == Kind.EMPTY else self.grid.text(row, j, decimal) for row, kind in cells]
+        words = [None if kind == CellType.EMPTY else self.grid.text(row, j, decimal) for row, kind in cells]
         texts = polars.Series(words, dtype=polars.String)
         return texts.set(texts.is_in(list(self.missing)).fill_null(False), None) if self.missing else texts
 
@@ -120,7 +120,7 @@ class SeriesBuilder:
         times = self.grid.columns[j].times
         if times is None:
             return
-        is_doubtful = ((kinds == Kind.DATE) | (kinds == Kind.DATETIME)) & (
+        is_doubtful = ((kinds == CellType.DATE) | (kinds == CellType.DATETIME)) & (
             times[self.rows] // DAY * DAY == BEFORE_LEAP_DAY
         )
         if is_doubtful.any():
@@ -131,7 +131,7 @@ class SeriesBuilder:
                 hint="Correct the cell, or write it as text.",
             )
 
-    def _mixture(self, j: int, kinds: Kinds, present: set[Kind], name: str) -> DataError:
+    def _mixture(self, j: int, kinds: Kinds, present: set[CellType], name: str) -> DataError:
         """The error of a column of dates or times and something else; the rarest kind is most likely the mistake."""
         counts = {kind: int(np.count_nonzero(kinds == kind)) for kind in present}
         odd = min(counts, key=lambda kind: (counts[kind], kind))
@@ -155,16 +155,16 @@ class SeriesBuilder:
 
 
 def _with_nulls(cells: polars.Series, kinds: Kinds) -> polars.Series:
-    is_empty = kinds == Kind.EMPTY
+    is_empty = kinds == CellType.EMPTY
     return cells.set(polars.Series(is_empty), None) if is_empty.any() else cells
 
 
-def _temporal(times: Microseconds, present: set[Kind]) -> polars.Series:
-    if present == {Kind.DATE}:
+def _temporal(times: Microseconds, present: set[CellType]) -> polars.Series:
+    if present == {CellType.DATE}:
         return polars.Series((times // DAY).astype(np.int32)).cast(polars.Date)
     if present <= DATES:
         return polars.Series(times).cast(polars.Datetime("us"))
-    if present == {Kind.TIME}:
+    if present == {CellType.TIME}:
         return polars.Series(times * 1000).cast(polars.Time)
     return polars.Series(times).cast(polars.Duration("us"))
 
@@ -181,42 +181,42 @@ BATCH_ROWS = 4096
 EPOCH = datetime.date(1970, 1, 1).toordinal()
 MICROSECOND = datetime.timedelta(microseconds=1)
 ISO_DURATION = r"^(-?)PT([0-9]+)H([0-9]+)M([0-9]+(?:[.,][0-9]+)?)S$"
-KINDS: dict[type, Kind] = {
-    float: Kind.NUMBER,
-    int: Kind.NUMBER,
-    str: Kind.TEXT,
-    bool: Kind.BOOLEAN,
-    datetime.date: Kind.DATE,
-    datetime.datetime: Kind.DATETIME,
-    datetime.time: Kind.TIME,
-    datetime.timedelta: Kind.DURATION,
+KINDS: dict[type, CellType] = {
+    float: CellType.NUMBER,
+    int: CellType.NUMBER,
+    str: CellType.TEXT,
+    bool: CellType.BOOLEAN,
+    datetime.date: CellType.DATE,
+    datetime.datetime: CellType.DATETIME,
+    datetime.time: CellType.TIME,
+    datetime.timedelta: CellType.DURATION,
 }
 TEMPORAL = (datetime.date, datetime.datetime, datetime.time, datetime.timedelta)
 
 
-def grid_of(sheet: CalamineSheet) -> Grid:
+def grid_of(sheet: CalamineSheet) -> SheetGrid:
     """The cells of a sheet that calamine has read."""
     if sheet.start is None:
-        return Grid()
+        return SheetGrid()
     top, left = sheet.start
-    columns: list[list[Column]] = [[] for _ in range(sheet.width)]
+    columns: list[list[CellColumn]] = [[] for _ in range(sheet.width)]
     rows = islice(sheet.iter_rows(), top, None)  # calamine yields the empty rows above, too
     while batch := list(islice(rows, BATCH_ROWS)):
         for parts, cells in zip(columns, zip(*batch, strict=True), strict=True):
             parts.append(column_of(cells))
-    return Grid(tuple(_without_blanks(concat(parts)) for parts in columns), top, left)
+    return SheetGrid(tuple(_without_blanks(concat(parts)) for parts in columns), top, left)
 
 
-def _without_blanks(column: Column) -> Column:
+def _without_blanks(column: CellColumn) -> CellColumn:
     """The column, in which empty text and white space are empty cells."""
     if column.texts is None:
         return column
     is_blank = (column.texts.str.strip_chars() == "").fill_null(False).to_numpy()
-    kinds = np.where(is_blank, np.uint8(Kind.EMPTY), column.kinds)
-    return replace(column, kinds=kinds, texts=column.texts if (kinds == Kind.TEXT).any() else None)
+    kinds = np.where(is_blank, np.uint8(CellType.EMPTY), column.kinds)
+    return replace(column, kinds=kinds, texts=column.texts if (kinds == CellType.TEXT).any() else None)
 
 
-def with_durations(grid: Grid) -> Grid:
+def with_durations(grid: SheetGrid) -> SheetGrid:
     """The grid of an .ods sheet, in which a time is a duration, with both alike in every column.
 
     calamine reads a duration of less than a day as a time, and leaves longer ones as text.
@@ -231,26 +231,26 @@ def with_durations(grid: Grid) -> Grid:
         sign, hours, minutes, seconds = groups.get_columns()
         total = (hours.cast(polars.Int64) * 60 + minutes.cast(polars.Int64)) * 60 + seconds.cast(polars.Float64)
         lasts = (total * 1e6 * polars.Series(np.where(sign == "-", -1.0, 1.0))).round(0).cast(polars.Int64)
-        is_long = (hours.is_not_null().to_numpy()) & (column.kinds == Kind.TEXT)
-        kinds = np.where(is_long | (column.kinds == Kind.TIME), np.uint8(Kind.DURATION), column.kinds)
+        is_long = (hours.is_not_null().to_numpy()) & (column.kinds == CellType.TEXT)
+        kinds = np.where(is_long | (column.kinds == CellType.TIME), np.uint8(CellType.DURATION), column.kinds)
         times = column.times if column.times is not None else np.zeros(len(kinds), np.int64)
         columns.append(replace(column, kinds=kinds, times=np.where(is_long, lasts.fill_null(0).to_numpy(), times)))
     return replace(grid, columns=tuple(columns))
 
 
-def column_of(cells: Sequence[object]) -> Column:
+def column_of(cells: Sequence[object]) -> CellColumn:
     """The column of some cells as calamine represents them; an empty cell is the text ""."""
     types = set(map(type, cells))
     if types == {float}:
-        return Column(np.full(len(cells), Kind.NUMBER, np.uint8), np.array(cells, np.float64))
+        return CellColumn(np.full(len(cells), CellType.NUMBER, np.uint8), np.array(cells, np.float64))
     if types == {str}:
-        kinds = np.full(len(cells), Kind.TEXT, np.uint8)
-        return Column(kinds, texts=polars.Series(values=cells, dtype=polars.String))
+        kinds = np.full(len(cells), CellType.TEXT, np.uint8)
+        return CellColumn(kinds, texts=polars.Series(values=cells, dtype=polars.String))
     if types in ({datetime.date}, {datetime.datetime}):
-        kind = Kind.DATE if types == {datetime.date} else Kind.DATETIME
+        kind = CellType.DATE if types == {datetime.date} else CellType.DATETIME
         times = polars.Series(values=cells).cast(polars.Datetime("us")).to_physical().to_numpy()
-        return Column(np.full(len(cells), kind, np.uint8), times=times)
-    column = Column(np.fromiter(map(KINDS.__getitem__, map(type, cells)), np.uint8, len(cells)))
+        return CellColumn(np.full(len(cells), kind, np.uint8), times=times)
+    column = CellColumn(np.fromiter(map(KINDS.__getitem__, map(type, cells)), np.uint8, len(cells)))
     if str in types:
         texts = [cell if type(cell) is str else None for cell in cells]
         column.texts = polars.Series(values=texts, dtype=polars.String)

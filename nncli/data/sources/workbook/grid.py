@@ -27,7 +27,7 @@ Kinds: TypeAlias = npt.NDArray[np.uint8]
 Microseconds: TypeAlias = npt.NDArray[np.int64]
 
 
-class Kind(IntEnum):
+class CellType(IntEnum):
     """What a cell holds. ERROR and the kinds after it have no value that can be used."""
 
     EMPTY = 0
@@ -43,7 +43,7 @@ class Kind(IntEnum):
 
 
 @dataclass
-class Column:
+class CellColumn:
     """The cells of a column (rows,): numbers and booleans, texts, and dates, times and durations in microseconds.
 
     An array is None if no cell needs it. Dates count from 1970, times from midnight.
@@ -54,24 +54,24 @@ class Column:
     texts: polars.Series | None = None
     times: Microseconds | None = None
 
-    def part(self, top: int, bottom: int) -> Column:
+    def part(self, top: int, bottom: int) -> CellColumn:
         """The cells from position `top` up to `bottom`."""
         return self.take(np.arange(*slice(top, bottom).indices(len(self.kinds))))
 
-    def take(self, rows: RowIndices) -> Column:
+    def take(self, rows: RowIndices) -> CellColumn:
         """The cells at these positions."""
-        return Column(
+        return CellColumn(
             self.kinds[rows],
             None if self.numbers is None else self.numbers[rows],
             None if self.texts is None else self.texts.gather(rows),
             None if self.times is None else self.times[rows],
         )
 
-    def padded(self, above: int, below: int) -> Column:
+    def padded(self, above: int, below: int) -> CellColumn:
         """The column with empty cells above and below."""
         return concat([empty_column(above), self, empty_column(below)]) if above or below else self
 
-    def with_marks(self, rows: Sequence[int], kinds: Sequence[Kind], texts: Sequence[str]) -> Column:
+    def with_marks(self, rows: Sequence[int], kinds: Sequence[CellType], texts: Sequence[str]) -> CellColumn:
         """The column with cells of kinds without a value; the texts say what these show."""
         marked = self.kinds.copy()
         marked[list(rows)] = kinds
@@ -80,15 +80,15 @@ class Column:
         return replace(self, kinds=marked, texts=shown.scatter(list(rows), list(texts)))
 
 
-def empty_column(rows: int) -> Column:
+def empty_column(rows: int) -> CellColumn:
     """A column of empty cells."""
-    return Column(np.zeros(rows, np.uint8))
+    return CellColumn(np.zeros(rows, np.uint8))
 
 
-def concat(parts: Sequence[Column]) -> Column:
+def concat(parts: Sequence[CellColumn]) -> CellColumn:
     """The parts of a column, one below the other."""
     kinds = np.concatenate([part.kinds for part in parts])
-    column = Column(kinds)
+    column = CellColumn(kinds)
     if any(part.numbers is not None for part in parts):
         column.numbers = np.concatenate(
             [np.full(len(p.kinds), np.nan) if p.numbers is None else p.numbers for p in parts]
@@ -111,7 +111,7 @@ class CellIssue(NamedTuple):
 
     row: int
     column: int
-    kind: Kind
+    kind: CellType
     text: str
 
 
@@ -212,13 +212,13 @@ class CellIssues:
 
 
 @dataclass(frozen=True)
-class Grid:
+class SheetGrid:
     """The cells of a sheet, of which the first is at row `top` and column `left` (from 0).
 
     `merged` are the merged cells; only the first cell of each has a value.
     """
 
-    columns: tuple[Column, ...] = ()
+    columns: tuple[CellColumn, ...] = ()
     top: int = 0
     left: int = 0
     merged: tuple[CellRange, ...] = ()
@@ -231,14 +231,14 @@ class Grid:
         """The address in the sheet of the cell at a position of the grid."""
         return address(self.top + row, self.left + column)
 
-    def part(self, cells: CellRange) -> Grid:
+    def part(self, cells: CellRange) -> SheetGrid:
         """The cells within a range of the sheet; cells of the range that the sheet does not have are left out."""
         top, left = max(cells.top - self.top, 0), max(cells.left - self.left, 0)
         bottom, right = max(cells.bottom + 1 - self.top, 0), max(cells.right + 1 - self.left, 0)
         columns = tuple(column.part(top, bottom) for column in self.columns[left:right])
         return replace(self, columns=columns, top=self.top + top, left=self.left + left)
 
-    def extended(self, cells: CellRange) -> Grid:
+    def extended(self, cells: CellRange) -> SheetGrid:
         """The grid with empty cells around it, so that it contains a range."""
         if not self.columns:
             column = empty_column(cells.rows)
@@ -252,7 +252,7 @@ class Grid:
         columns = (*[beside] * left, *(column.padded(above, below) for column in self.columns), *[beside] * right)
         return replace(self, columns=columns, top=self.top - above, left=self.left - left)
 
-    def with_cell_issues(self, issues: CellIssues) -> Grid:
+    def with_cell_issues(self, issues: CellIssues) -> SheetGrid:
         """The grid with the cells and merged ranges of its sheet that calamine does not tell."""
         unusable = [cell for cell in issues.cells if cell.text != NOT_AVAILABLE]
         if not unusable:
@@ -272,20 +272,20 @@ class Grid:
         """The positions of the rows that are not empty."""
         present = np.zeros(self.rows, np.bool_)
         for column in self.columns:
-            present |= column.kinds != Kind.EMPTY
+            present |= column.kinds != CellType.EMPTY
         return np.flatnonzero(present)
 
     def text(self, row: int, column: int, decimal: str = ".") -> str:
         """What a cell holds as text, "" if it is empty."""
         cells = self.columns[column]
-        kind = Kind(cells.kinds[row])
-        if kind == Kind.EMPTY:
+        kind = CellType(cells.kinds[row])
+        if kind == CellType.EMPTY:
             return ""
-        if kind in (Kind.NUMBER, Kind.BOOLEAN):
+        if kind in (CellType.NUMBER, CellType.BOOLEAN):
             assert cells.numbers is not None
             number = float(cells.numbers[row])
-            return number_text(number, decimal) if kind == Kind.NUMBER else "true" if number else "false"
-        if kind in (Kind.TEXT, Kind.ERROR, Kind.NOT_COMPUTED):
+            return number_text(number, decimal) if kind == CellType.NUMBER else "true" if number else "false"
+        if kind in (CellType.TEXT, CellType.ERROR, CellType.NOT_COMPUTED):
             assert cells.texts is not None
             return str(cells.texts[row])
         assert cells.times is not None
@@ -303,13 +303,13 @@ def number_text(number: float, decimal: str) -> str:
     return repr(number).replace(".", decimal)
 
 
-def time_text(kind: Kind, microseconds: int) -> str:
+def time_text(kind: CellType, microseconds: int) -> str:
     """A date, time or duration in the form of ISO 8601; a duration as hours, minutes and seconds."""
-    if kind == Kind.DURATION:
+    if kind == CellType.DURATION:
         sign, (seconds, fraction) = "-" * (microseconds < 0), divmod(abs(microseconds), 1_000_000)
         rest = f".{fraction:06}".rstrip("0") if fraction else ""
         return f"{sign}{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{rest}"
     moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(microseconds=microseconds)
-    if kind == Kind.TIME:
+    if kind == CellType.TIME:
         return moment.time().isoformat()
-    return moment.date().isoformat() if kind == Kind.DATE else moment.isoformat(" ")
+    return moment.date().isoformat() if kind == CellType.DATE else moment.isoformat(" ")

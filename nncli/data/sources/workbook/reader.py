@@ -22,7 +22,7 @@ from nncli.data.sources.table_reader import Checksum, TableChoice, TableReader
 from nncli.data.sources.workbook.binary_files import WORKBOOK_BINARY, OleFile, XlsbFile, XlsFile
 from nncli.data.sources.workbook.columns import grid_of, with_durations
 from nncli.data.sources.workbook.files import WorkbookFile, ZipFile, encrypted
-from nncli.data.sources.workbook.grid import CellRange, Column, Grid, parse_range
+from nncli.data.sources.workbook.grid import CellColumn, CellRange, SheetGrid, parse_range
 from nncli.data.sources.workbook.sheet_table import SheetTable
 from nncli.data.sources.workbook.xml_files import CONTENT, WORKBOOK, OdsFile, XlsxFile
 from nncli.data.table import Table
@@ -127,11 +127,11 @@ class _Workbook:
         with _translated(self.name):
             return sheet_names(self.calamine)
 
-    def grids(self) -> dict[str, Grid]:
+    def grids(self) -> dict[str, SheetGrid]:
         """The cells of each visible sheet, by its name."""
         return {name: self.grid(name) for name in self._names[0]}
 
-    def chosen(self, sheet: str | int | None) -> tuple[Grid, str]:
+    def chosen(self, sheet: str | int | None) -> tuple[SheetGrid, str]:
         """The cells of the sheet that is named, or of the only one with a table, and its name."""
         if sheet is not None:
             name = named_sheet(sheet, *self._names, self.name)
@@ -142,7 +142,7 @@ class _Workbook:
             raise ambiguous_sheet(with_table, grids, self.name)
         return grids[with_table[0]], with_table[0]
 
-    def grid(self, name: str) -> Grid:
+    def grid(self, name: str) -> SheetGrid:
         """The cells of a sheet."""
         with _translated(f"{self.name}, sheet {name}"):
             # First, as this checks that the sheet fits into memory.
@@ -204,7 +204,7 @@ def named_sheet(wanted: str | int, visible: Sequence[str], hidden: Sequence[str]
     )
 
 
-def sheets_with_table(grids: Mapping[str, Grid], source: str) -> list[str]:
+def sheets_with_table(grids: Mapping[str, SheetGrid], source: str) -> list[str]:
     """The names of the sheets that have a table.
 
     A sheet with one row or one column is a table only if there is no larger one.
@@ -218,7 +218,7 @@ def sheets_with_table(grids: Mapping[str, Grid], source: str) -> list[str]:
     return [name for name in filled if grids[name].rows > 1 and len(grids[name].columns) > 1] or filled
 
 
-def ambiguous_sheet(names: Sequence[str], grids: Mapping[str, Grid], source: str) -> UsageError:
+def ambiguous_sheet(names: Sequence[str], grids: Mapping[str, SheetGrid], source: str) -> UsageError:
     """The error that lists the sheets with a table, of which none is named."""
     listed = ", ".join(f"{quote(name)} ({grids[name].rows:,} rows)" for name in names[:MAX_LISTED])
     more = f" and {len(names) - MAX_LISTED:,} more" if len(names) > MAX_LISTED else ""
@@ -303,7 +303,7 @@ class WorkbookCopy(TableReader):
         return self.original
 
 
-def write_grid(grid: Grid, path: Path) -> None:
+def write_grid(grid: SheetGrid, path: Path) -> None:
     """Write the columns of a grid: several arrays for each, called by its position and what they hold."""
     arrays = dict[str, polars.Series]()
     for j, column in enumerate(grid.columns):
@@ -312,17 +312,17 @@ def write_grid(grid: Grid, path: Path) -> None:
     polars.DataFrame(arrays).write_ipc(path)
 
 
-def read_columns(path: Path) -> tuple[Column, ...]:
+def read_columns(path: Path) -> tuple[CellColumn, ...]:
     """The columns of a grid that was written by `write_grid`."""
     frame = polars.read_ipc(path)
-    columns = list[Column]()
+    columns = list[CellColumn]()
     while (kinds := f"kinds_{len(columns)}") in frame.columns:
         j = len(columns)
         numbers, texts, times = (
             frame[name] if (name := f"{part}_{j}") in frame.columns else None for part in ("numbers", "texts", "times")
         )
         columns.append(
-            Column(
+            CellColumn(
                 frame[kinds].to_numpy(),
                 None if numbers is None else numbers.to_numpy(),
                 texts,

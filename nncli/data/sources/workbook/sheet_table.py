@@ -42,7 +42,7 @@ from nncli.data.formats.csv.layout import (
 )
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.sources.workbook.columns import SeriesBuilder
-from nncli.data.sources.workbook.grid import CellRange, Column, Grid, Kind
+from nncli.data.sources.workbook.grid import CellColumn, CellRange, CellType, SheetGrid
 from nncli.data.table import Table
 from nncli.nn.arrays import RowIndices
 
@@ -74,7 +74,7 @@ class LayoutFinder:
     named the rows of the table, so that the first one is the header, and there are no notes below it.
     """
 
-    grid: Grid
+    grid: SheetGrid
     source: str
     dialect: CsvDialect
     trained: CsvDialect | None
@@ -168,7 +168,7 @@ class LayoutFinder:
         return tuple(
             j
             for j, column in enumerate(self.grid.columns)
-            if (header and header[j]) or (column.kinds[body] != Kind.EMPTY).any()
+            if (header and header[j]) or (column.kinds[body] != CellType.EMPTY).any()
         )
 
     def _names(self, columns: Sequence[int], cells: Sequence[str]) -> ColumnNames:
@@ -241,7 +241,7 @@ class SheetTable:
     `suffix` is that of the format of the workbook.
     """
 
-    grid: Grid
+    grid: SheetGrid
     file: str
     sheet: str
     cells: CellRange | None
@@ -279,12 +279,12 @@ class SheetTable:
         table = Table(frame, self.source, dialect=dialect, notes=tuple(notes), details=tuple(details))
         return next(iter(with_column_decimals([table], options.dialect, options.known_dialect)))
 
-    def _check_values(self, grid: Grid, layout: TableLayout) -> None:
+    def _check_values(self, grid: SheetGrid, layout: TableLayout) -> None:
         """Raise a DataError for the first cell of the table with an error or a formula that was never computed."""
         issues = [
             (int(i), j, name)
             for j, name in zip(layout.columns, layout.names, strict=True)
-            for i in np.flatnonzero(grid.columns[j].kinds[layout.rows] >= Kind.ERROR)
+            for i in np.flatnonzero(grid.columns[j].kinds[layout.rows] >= CellType.ERROR)
         ]
         if not issues:
             return
@@ -299,7 +299,7 @@ class SheetTable:
             ends = (layout.header, layout.columns[0]), (int(layout.rows[i - 1]), layout.columns[-1])
             cells = ":".join(grid.address(*end) for end in ends)
             totals = Advice("To read the rows above it alone: ", UseOption("range", "range", cells), ".")
-        if grid.columns[j].kinds[row] == Kind.ERROR:
+        if grid.columns[j].kinds[row] == CellType.ERROR:
             raise DataError(
                 f"cell {grid.address(row, j)} has the error {grid.text(row, j)}{others}",
                 location=place,
@@ -332,7 +332,7 @@ def _notes_on_digits(frame: polars.DataFrame, source: str) -> list[str]:
     ]
 
 
-def fill_merged(grid: Grid) -> Grid:
+def fill_merged(grid: SheetGrid) -> SheetGrid:
     """The grid with the value of each cell that is merged over several rows of one column in all of these rows."""
     columns = list(grid.columns)
     for cells in grid.merged:
@@ -342,14 +342,14 @@ def fill_merged(grid: Grid) -> Grid:
     return replace(grid, columns=tuple(columns)) if grid.merged else grid
 
 
-def _filled(column: Column, top: int, bottom: int) -> Column:
+def _filled(column: CellColumn, top: int, bottom: int) -> CellColumn:
     """The column with the cell at `top` in all rows down to `bottom`."""
     rows = np.arange(len(column.kinds))
     rows[top : bottom + 1] = top
     return column.take(rows)
 
 
-def check_merged(grid: Grid, layout: TableLayout, source: str) -> list[str]:
+def check_merged(grid: SheetGrid, layout: TableLayout, source: str) -> list[str]:
     """Raise a DataError for merged cells that are no names or values of single columns; notes about the others.
 
     Merged cells above the header are titles.

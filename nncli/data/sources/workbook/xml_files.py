@@ -17,7 +17,7 @@ from typing import ClassVar
 from nncli.base.errors import UsageError
 from nncli.data.formats.prefetch import prefetch
 from nncli.data.sources.workbook.files import WorkbookFile, ZipFile, check_size, damaged
-from nncli.data.sources.workbook.grid import CellIssue, CellIssues, CellRange, Kind, column_position, parse_range
+from nncli.data.sources.workbook.grid import CellIssue, CellIssues, CellRange, CellType, column_position, parse_range
 
 WORKBOOK = "xl/workbook.xml"
 RELATIONSHIPS = "xl/_rels/workbook.xml.rels"
@@ -142,7 +142,7 @@ class _Search:
             return
         shown = VALUE.search(text, position, text.find(b"</" + self._prefix + b"c>", position))
         error = shown.group(1).decode(errors="replace") if shown else "an error"
-        self.cells.append(CellIssue(cell[1], cell[2], Kind.ERROR, error))
+        self.cells.append(CellIssue(cell[1], cell[2], CellType.ERROR, error))
 
     def _add_formula(self, text: bytes, position: int, mark: bytes) -> None:
         cell = self._cell(text, position)
@@ -150,7 +150,7 @@ class _Search:
             return
         is_empty_text = b'"str"' in cell[0] and b"<" + self._prefix + b"v" in mark
         if not is_empty_text and not ERROR_TYPE.search(cell[0]):
-            self.cells.append(CellIssue(cell[1], cell[2], Kind.NOT_COMPUTED, ""))
+            self.cells.append(CellIssue(cell[1], cell[2], CellType.NOT_COMPUTED, ""))
 
 
 def _not_computed(prefix: bytes, computes_on_load: bool) -> tuple[re.Pattern[bytes], ...]:
@@ -274,7 +274,7 @@ class _Sheet:
             tag, rows, columns = self._place(match.start())
             if b'"error"' in tag or b"table:formula=" in tag:
                 text = match.group(1).decode()
-                yield from (CellIssue(row, column, Kind.ERROR, text) for row in rows for column in columns)
+                yield from (CellIssue(row, column, CellType.ERROR, text) for row in rows for column in columns)
 
     def formulas_without_value(self) -> Iterator[CellIssue]:
         """The cells with a formula that was never computed."""
@@ -282,7 +282,7 @@ class _Sheet:
             end = self.text.find(b">", match.end())
             if VALUE_TYPE not in self.text[self.text.rfind(b"<", 0, match.start()) : end]:
                 _, rows, columns = self._place(end)
-                yield from (CellIssue(row, column, Kind.NOT_COMPUTED, "") for row in rows for column in columns)
+                yield from (CellIssue(row, column, CellType.NOT_COMPUTED, "") for row in rows for column in columns)
 
     def merged_cells(self) -> Iterator[CellRange]:
         """The merged cells."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nncli.nn.training.compiled.cache import Floats, compiled, inlined
+from nncli.nn.training.compiled.cache import Float32s, compiled, inlined
 
 IDENTITY, RELU, LEAKY_RELU, SIGMOID, TANH, ELU, SELU, GELU, SILU, MISH = range(10)
 """Numbers of the activations, in the order of COMPILED_ACTIVATIONS in blocks.py. SELU is computed as ELU."""
@@ -48,7 +48,7 @@ def tanh(x: Any) -> Any:
 
 
 @compiled
-def add_bias(Z: Floats, b: Floats, factor: float) -> None:
+def add_bias(Z: Float32s, b: Float32s, factor: float) -> None:
     """Z (B, u) becomes factor · Z + b; without a bias b is empty."""
     B, u = Z.shape
     f = np.float32(factor)
@@ -63,7 +63,7 @@ def add_bias(Z: Floats, b: Floats, factor: float) -> None:
 
 
 @compiled
-def activate(Z: Floats, kind: int, slope: float) -> None:
+def activate(Z: Float32s, kind: int, slope: float) -> None:
     """Z (B, u) becomes f(Z)."""
     B, u = Z.shape
     zero, one, leak = np.float32(0.0), np.float32(1.0), np.float32(slope)
@@ -86,7 +86,7 @@ def activate(Z: Floats, kind: int, slope: float) -> None:
 
 
 @compiled
-def activation_grad(dY: Floats, Y: Floats, kind: int, slope: float) -> None:
+def activation_grad(dY: Float32s, Y: Float32s, kind: int, slope: float) -> None:
     """dY (B, u) becomes dZ = dY · f'(Z), computed from Y = f(Z)."""
     B, u = Y.shape
     zero, one, leak = np.float32(0.0), np.float32(1.0), np.float32(slope)
@@ -109,7 +109,7 @@ def activation_grad(dY: Floats, Y: Floats, kind: int, slope: float) -> None:
 
 
 @compiled
-def differentiate(Z: Floats, D: Floats, S: Floats, kind: int, h0: float, h1: float) -> None:
+def differentiate(Z: Float32s, D: Float32s, S: Float32s, kind: int, h0: float, h1: float) -> None:
     """D = f(z) - z and S = f'(z) for a row of numbers Z; h0 and h1 are the hyper-parameters of f."""
     u = len(Z)
     zero, one, two, half = np.float32(0.0), np.float32(1.0), np.float32(2.0), np.float32(0.5)
@@ -159,16 +159,16 @@ def differentiate(Z: Floats, D: Floats, S: Floats, kind: int, h0: float, h1: flo
 
 @compiled
 def activate_and_store(
-    Z: Floats,
-    b: Floats,
+    Z: Float32s,
+    b: Float32s,
     factor: float,
     kind: int,
-    h: Floats,
-    alpha: Floats,
+    h: Float32s,
+    alpha: Float32s,
     key: Any,
     dropped: int,
-    D: Floats,
-    S: Floats,
+    D: Float32s,
+    S: Float32s,
 ) -> None:
     """Z (B, u) becomes Y = m · (z + alpha · (f(z) - z)) with z = factor · Z + b; S = dY/dz and D = dY/dalpha.
 
@@ -193,7 +193,7 @@ def activate_and_store(
 
 
 @compiled
-def stored_grad(dY: Floats, D: Floats, S: Floats, dalpha: Floats) -> None:
+def stored_grad(dY: Float32s, D: Float32s, S: Float32s, dalpha: Float32s) -> None:
     """dY (B, u) becomes dZ = dY · S; dalpha = Σ dY · D over the rows, or empty."""
     B, u = dY.shape
     if len(dalpha):
@@ -209,7 +209,7 @@ def stored_grad(dY: Floats, D: Floats, S: Floats, dalpha: Floats) -> None:
 
 
 @compiled
-def bias_grad(dZ: Floats, db: Floats, factor: float) -> None:
+def bias_grad(dZ: Float32s, db: Float32s, factor: float) -> None:
     """db = Σ dZ over the rows, or empty; then dZ becomes factor · dZ."""
     B, u = dZ.shape
     f = np.float32(factor)

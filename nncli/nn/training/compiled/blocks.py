@@ -32,8 +32,8 @@ from nncli.nn.activations import (
     Tanh,
 )
 from nncli.nn.arrays import zeros_aligned
-from nncli.nn.layers.base import LayerBase
 from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.layer import LayerBase
 from nncli.nn.layers.residual import ParametricActivation, Scale
 from nncli.nn.layers.sequential import ActivationLayer, Dropout
 from nncli.nn.network import Network
@@ -50,7 +50,7 @@ class UnsupportedError(Exception):
 
 
 @dataclass(frozen=True)
-class Block:
+class DenseBlock:
     """A dense layer of `inputs` units; `scale`, `bias` and `alpha` are names of parameters, None if absent."""
 
     inputs: int
@@ -69,13 +69,13 @@ class Block:
         return isinstance(self.activation, FROM_OUTPUT) and self.alpha is None and self.dropout is None
 
 
-def blocks_of(network: Network) -> list[Block]:
+def blocks_of(network: Network) -> list[DenseBlock]:
     """The blocks of a network.
 
     Raises:
         UnsupportedError: the network is no sequence of blocks.
     """
-    blocks: list[Block] = []
+    blocks: list[DenseBlock] = []
     scale: str | None = None
     for name, layer, d in network.sequential.infer_widths(network.input_width):
         match layer:
@@ -93,14 +93,14 @@ def blocks_of(network: Network) -> list[Block]:
     return blocks
 
 
-def _dense(name: str, layer: Dense, d: int, scale: str | None) -> Block:
+def _dense(name: str, layer: Dense, d: int, scale: str | None) -> DenseBlock:
     activation = _compiled_activation(layer.activation or Identity())
     factor = 1.0 / sqrt(max(1, d)) if layer.parametrization == "ntk" else 1.0
     bias = f"{name}.bias" if layer.bias else None
-    return Block(d, layer.out_features(d), f"{name}.weight", bias, factor, activation, scale)
+    return DenseBlock(d, layer.out_features(d), f"{name}.weight", bias, factor, activation, scale)
 
 
-def _extend(block: Block, name: str, layer: ActivationLayer | ParametricActivation | Dropout) -> Block:
+def _extend(block: DenseBlock, name: str, layer: ActivationLayer | ParametricActivation | Dropout) -> DenseBlock:
     """The block with the layer that follows it."""
     if isinstance(layer, Dropout):
         if block.dropout is not None:
@@ -124,7 +124,7 @@ def _misplaced(layer: LayerBase) -> UnsupportedError:
 
 
 Integers: TypeAlias = npt.NDArray[np.int64]
-Numbers: TypeAlias = npt.NDArray[np.float32]
+Float32s: TypeAlias = npt.NDArray[np.float32]
 
 
 def hyperparameters(f: ElementwiseActivation) -> tuple[float, float]:
@@ -155,7 +155,7 @@ class NetworkArguments:
 
     network: Network
     blocks: Integers
-    numbers: Numbers
+    numbers: Float32s
     stored: int
     scaled: int
 
@@ -283,11 +283,11 @@ class Bins:
     """
 
     columns: Integers
-    edges: Numbers
-    width: Numbers
-    filled: Numbers
+    edges: Float32s
+    width: Float32s
+    filled: Float32s
     bins: npt.NDArray[np.uint8]
-    fractions: Numbers
+    fractions: Float32s
 
     @classmethod
     def of(cls, network: Network, parameters: Parameters, rows: int) -> Bins:

@@ -12,11 +12,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.nn.arrays import Array
+from nncli.nn.arrays import Array, Floats
 from nncli.nn.batches.batches import Batches
-from nncli.nn.layers.base import annealing_factor
+from nncli.nn.layers.layer import annealing_factor
 from nncli.nn.losses import LossBase
-from nncli.nn.losses.base import Kernel
+from nncli.nn.losses.loss import Kernel
 from nncli.nn.optim.optimizers import DecoupledWeightDecay, OptimizerBase, Sgd, Step, merge_groups
 from nncli.nn.optim.schedules import TrainingLength
 from nncli.nn.parameters import Parameters, ParamGroup
@@ -27,8 +27,7 @@ from nncli.nn.training.compiled.cache import warm_up
 from nncli.nn.training.state import TrainState
 from nncli.nn.training.step import GradientFn
 
-Doubles: TypeAlias = npt.NDArray[np.float64]
-RunSteps: TypeAlias = Callable[[int, Doubles, int], tuple[Doubles, bool]]
+RunSteps: TypeAlias = Callable[[int, Floats, int], tuple[Floats, bool]]
 """run(position, rates, t) trains on one batch for each learning rate, starting at `position` of the epoch.
 
 It returns the loss of each batch that was run, and whether the last one's gradient was finite, if its loss was.
@@ -123,7 +122,7 @@ def bind_gradient(
 
 ONE = np.ones(1)
 NO_BOUNDS = (np.empty(0, np.float32), np.empty(0, np.float32))
-Loop: TypeAlias = Callable[[npt.NDArray[np.int64], Doubles, Doubles, int, int], tuple[int, bool]]
+Loop: TypeAlias = Callable[[npt.NDArray[np.int64], Floats, Floats, int, int], tuple[int, bool]]
 """loop(order, rates, annealing, t, shard_of): see nncli.nn.training.compiled.kernels.train_batches."""
 
 
@@ -134,13 +133,11 @@ def _bind_loop(
     extras: tuple[float, float, float, int, Array, Array],
     order: npt.NDArray[np.int64],
     batch: int,
-    losses: Doubles,
+    losses: Floats,
 ) -> Loop:
     """The loop with its buffers, compiled."""
 
-    def loop(
-        order: npt.NDArray[np.int64], rates: Doubles, annealing: Doubles, t: int, shard_of: int
-    ) -> tuple[int, bool]:
+    def loop(order: npt.NDArray[np.int64], rates: Floats, annealing: Floats, t: int, shard_of: int) -> tuple[int, bool]:
         return kernels.train_batches(
             data, *network, optimizer, extras, order, batch, rates, annealing, t, losses, shard_of
         )
@@ -208,7 +205,7 @@ def bind_run(arguments: TrainingArguments, state: TrainState, batches: Batches) 
     anneals = kernel.network.anneals or _anneals(arguments.optimizer)
     schedule, length = arguments.schedule, TrainingLength(arguments.epochs, batches.steps)
 
-    def run(position: int, rates: Doubles, t: int) -> tuple[Doubles, bool]:
+    def run(position: int, rates: Floats, t: int) -> tuple[Floats, bool]:
         annealing = rates  # read by nothing that does not fall to 0
         if anneals:
             progress = [schedule.progress(t - 1 + i, length) for i in range(len(rates))]

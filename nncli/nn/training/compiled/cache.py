@@ -94,8 +94,7 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
 
 
 F = TypeVar("F")
-Floats = npt.NDArray[np.float32]
-Doubles = npt.NDArray[np.float64]
+Float32s = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from nncli.nn.training.compiled.cache import Floats, Ints, compiled, inlined, internal
+from nncli.nn.training.compiled.cache import Float32s, Ints, compiled, inlined, internal
 
 AT, WIDTH, COUNT, PLACE, ROW = range(5)
 """The columns of the table of categorical columns: the offset of the vectors in theta, their width, their number, the
@@ -29,7 +29,7 @@ N_LEARNED, N_DIRECT, PROJECTS, EMBEDS = range(4)
 
 
 @inlined
-def locate(edges: Floats, width: Floats, c: Any, x: Any) -> Any:
+def locate(edges: Float32s, width: Float32s, c: Any, x: Any) -> Any:
     """The bin of x in column c, which is the number of inner edges that are at most x, and the fraction of it.
 
     By bisection without a branch.
@@ -44,7 +44,7 @@ def locate(edges: Floats, width: Floats, c: Any, x: Any) -> Any:
 
 
 @compiled
-def locate_all(X: Floats, columns: Ints, edges: Floats, width: Floats, bins: Any, fractions: Floats) -> None:
+def locate_all(X: Float32s, columns: Ints, edges: Float32s, width: Float32s, bins: Any, fractions: Float32s) -> None:
     """Fill bins and fractions (rows, columns) for all rows of X, which do not change in a training."""
     for i in range(len(bins)):
         for c in range(len(columns)):
@@ -52,7 +52,7 @@ def locate_all(X: Floats, columns: Ints, edges: Floats, width: Floats, bins: Any
 
 
 @internal
-def tabulate(theta: Floats, inputs: Any) -> None:
+def tabulate(theta: Float32s, inputs: Any) -> None:
     """Fill the table OS (columns, 2 · bins, units), O above S, from the parameters."""
     _, _, units, at, edges, width, filled, _, _, OS, _, _, _, _, _, _ = inputs
     C, K = width.shape
@@ -71,7 +71,7 @@ def tabulate(theta: Floats, inputs: Any) -> None:
 
 
 @internal
-def load_rows(X: Floats, rows: Ints, Y: Floats) -> None:
+def load_rows(X: Float32s, rows: Ints, Y: Float32s) -> None:
     """Fill Y (B, features) with rows of X."""
     for i in range(len(rows)):
         for j in range(Y.shape[1]):
@@ -79,7 +79,7 @@ def load_rows(X: Floats, rows: Ints, Y: Floats) -> None:
 
 
 @internal
-def load_embedded(X: Floats, codes: Ints, rows: Ints, theta: Floats, inputs: Any, Y: Floats) -> None:
+def load_embedded(X: Float32s, codes: Ints, rows: Ints, theta: Float32s, inputs: Any, Y: Float32s) -> None:
     """Fill Y (B, directly written inputs) with rows of X and codes; find the bin and the fraction of each number."""
     (
         columns,
@@ -128,7 +128,7 @@ def load_embedded(X: Floats, codes: Ints, rows: Ints, theta: Floats, inputs: Any
 
 
 @internal
-def bins_grad(inputs: Any, grad: Floats) -> None:
+def bins_grad(inputs: Any, grad: Float32s) -> None:
     """The derivatives of the embedded numbers' parameters from GH (columns, 2 · bins, units), G above H."""
     _, _, units, at, edges, width, filled, _, _, _, _, _, GH, _, _, _ = inputs
     C, K = width.shape
@@ -147,7 +147,7 @@ def bins_grad(inputs: Any, grad: Floats) -> None:
 
 
 @internal
-def direct_grad(dY: Floats, codes: Ints, rows: Ints, grad: Floats, inputs: Any) -> None:
+def direct_grad(dY: Float32s, codes: Ints, rows: Ints, grad: Float32s, inputs: Any) -> None:
     """Sum dY (B, embedded inputs) over the rows of each bin into GH, and of each category into its gradient."""
     _, _, units, _, _, width, _, categories, sizes, _, bins, fractions, GH, _, _, _ = inputs
     C, K = width.shape

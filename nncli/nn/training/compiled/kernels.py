@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from nncli.nn.arrays import Floats
 from nncli.nn.training.compiled.activations import (
     RESOLUTION,
     activate,
@@ -30,7 +31,7 @@ from nncli.nn.training.compiled.activations import (
     mask_keys,
     stored_grad,
 )
-from nncli.nn.training.compiled.cache import Doubles, Floats, Ints, borrow, compiled, compiled_sum, inlined, internal
+from nncli.nn.training.compiled.cache import Float32s, Ints, borrow, compiled, compiled_sum, inlined, internal
 from nncli.nn.training.compiled.inputs import (
     AT,
     COUNT,
@@ -55,7 +56,7 @@ FACTOR, H0, H1, DROPOUT, ANNEALED = range(5)
 
 
 @compiled
-def scale_weights(W: Floats, s: Floats, factor: float, order: Ints, W_s: Floats) -> None:
+def scale_weights(W: Float32s, s: Float32s, factor: float, order: Ints, W_s: Float32s) -> None:
     """W_s = factor · s · W, a scale for each row of W, with the rows of W in the given order."""
     f = np.float32(factor)
     for i in range(len(W)):
@@ -66,7 +67,9 @@ def scale_weights(W: Floats, s: Floats, factor: float, order: Ints, W_s: Floats)
 
 
 @compiled_sum
-def scale_grad(dW_s: Floats, W: Floats, s: Floats, factor: float, order: Ints, dW: Floats, ds: Floats) -> None:
+def scale_grad(
+    dW_s: Float32s, W: Float32s, s: Float32s, factor: float, order: Ints, dW: Float32s, ds: Float32s
+) -> None:
     """From dW_s, the derivative by factor · s · W in the given order, those by W and by s; ds may be empty."""
     f = np.float32(factor)
     for i in range(len(W)):
@@ -80,20 +83,20 @@ def scale_grad(dW_s: Floats, W: Floats, s: Floats, factor: float, order: Ints, d
 
 
 @inlined
-def matrix(vector: Floats, at: int, d: int, u: int) -> Floats:
+def matrix(vector: Float32s, at: int, d: int, u: int) -> Float32s:
     """The matrix (d, u) that begins at an offset of a vector."""
     return vector[at : at + d * u].reshape(d, u)
 
 
 @inlined
-def part(vector: Floats, at: int, size: int) -> Floats:
+def part(vector: Float32s, at: int, size: int) -> Float32s:
     """The part of a vector that begins at an offset, or nothing if the offset is -1."""
     return vector[at : at + size] if at >= 0 else vector[:0]
 
 
 @internal
 def activate_block(
-    Z: Floats, block: Ints, numbers: Floats, theta: Floats, derivatives: Floats, ones: Floats, mask: Any
+    Z: Float32s, block: Ints, numbers: Float32s, theta: Float32s, derivatives: Float32s, ones: Float32s, mask: Any
 ) -> None:
     """Z (B, u), a product with the block's matrix, becomes its output; `mask`: the keys and the rate of dropout."""
     B, u = Z.shape
@@ -112,7 +115,7 @@ def activate_block(
 
 @internal
 def activation_block_grad(
-    dY: Floats, Y: Floats, block: Ints, numbers: Floats, grad: Floats, derivatives: Floats
+    dY: Float32s, Y: Float32s, block: Ints, numbers: Float32s, grad: Float32s, derivatives: Float32s
 ) -> None:
     """dY (B, u) becomes the derivative by the product with the block's matrix; those by bias and alpha are stored."""
     B, u = dY.shape
@@ -126,7 +129,7 @@ def activation_block_grad(
 
 
 @internal
-def multiply(X: Floats, W: Floats, Z: Floats) -> None:
+def multiply(X: Float32s, W: Float32s, Z: Float32s) -> None:
     """Z = X W, or 0 where X has no columns."""
     if X.shape[1]:
         np.dot(X, W, Z)
@@ -237,10 +240,10 @@ def train_batches(
     extras: Any,
     order: Ints,
     batch: int,
-    rates: Doubles,
-    annealing: Doubles,
+    rates: Floats,
+    annealing: Floats,
     t: int,
-    losses: Doubles,
+    losses: Floats,
     shard_of: int,
 ) -> tuple[int, bool]:
     """Train on the batches of `order`, one for each of `rates`, of which the first is step `t`, counted from 1.
@@ -276,7 +279,7 @@ def train_batches(
 
 
 @internal
-def project(Z: Floats, W: Floats, codes: Ints, rows: Ints, theta: Floats, inputs: Any) -> None:
+def project(Z: Float32s, W: Float32s, codes: Ints, rows: Ints, theta: Float32s, inputs: Any) -> None:
     """Add the projected columns to Z (B, u)."""
     columns, _, units, _, _, width, _, categories, sizes, OS, bins, fractions, _, T, _, _ = inputs
     B, u = Z.shape
@@ -302,7 +305,7 @@ def project(Z: Floats, W: Floats, codes: Ints, rows: Ints, theta: Floats, inputs
 
 @internal
 def project_grad(
-    dZ: Floats, W: Floats, dW: Floats, codes: Ints, rows: Ints, theta: Floats, grad: Floats, inputs: Any
+    dZ: Float32s, W: Float32s, dW: Float32s, codes: Ints, rows: Ints, theta: Float32s, grad: Float32s, inputs: Any
 ) -> None:
     """The derivatives by the projected columns' rows of W, by O and S, and by the vectors of categories."""
     columns, _, units, _, _, width, _, categories, sizes, OS, bins, fractions, GH, T, _, _ = inputs
@@ -339,7 +342,7 @@ NEGLIGIBLE = 2.0**-40
 
 
 @compiled
-def mse(Z: Floats, y: Floats, w: Floats, dZ: Floats, batch: int) -> float:
+def mse(Z: Float32s, y: Float32s, w: Float32s, dZ: Float32s, batch: int) -> float:
     """Mean squared error of Z (B, k), a shard of `batch` rows; dZ becomes its derivative."""
     B, k = Z.shape
     total: Any = 0.0
@@ -355,7 +358,7 @@ def mse(Z: Floats, y: Floats, w: Floats, dZ: Floats, batch: int) -> float:
 
 
 @compiled
-def pinball(Z: Floats, y: Floats, T: Floats, w: Floats, dZ: Floats, batch: int) -> float:
+def pinball(Z: Float32s, y: Float32s, T: Float32s, w: Float32s, dZ: Float32s, batch: int) -> float:
     """The pinball loss of Z (B, targets · levels) for the levels T (1, levels); dZ becomes its derivative."""
     B, k = Z.shape
     total: Any = 0.0
@@ -384,7 +387,7 @@ def flush_to_zero(slope: Any) -> Any:
 
 
 @compiled
-def logistic(Z: Floats, y: Ints, T: Floats, w: Floats, dZ: Floats, batch: int) -> float:
+def logistic(Z: Float32s, y: Ints, T: Float32s, w: Float32s, dZ: Float32s, batch: int) -> float:
     """softplus(z) - t z, the cross-entropy of two classes that share one output; its derivative is sigmoid(z) - t."""
     total: Any = 0.0
     share, one = np.float32(1.0 / batch), np.float32(1.0)
@@ -400,7 +403,7 @@ def logistic(Z: Floats, y: Ints, T: Floats, w: Floats, dZ: Floats, batch: int) -
 
 
 @compiled
-def softmax(Z: Floats, y: Ints, T: Floats, w: Floats, dZ: Floats, batch: int) -> float:
+def softmax(Z: Float32s, y: Ints, T: Float32s, w: Float32s, dZ: Float32s, batch: int) -> float:
     """-Σ t log softmax(z), row by row; the derivative is softmax(z) - t."""
     B, k = Z.shape
     total: Any = 0.0
@@ -427,7 +430,7 @@ SGD, ADAM = range(2)
 
 
 @compiled
-def penalize(theta: Floats, grad: Floats, l1: float, l2: float) -> None:
+def penalize(theta: Float32s, grad: Float32s, l1: float, l2: float) -> None:
     """dw += l1 · sign(w) + l2 · w."""
     a, b = np.float32(l1), np.float32(l2)
     for i in range(len(theta)):
@@ -435,13 +438,13 @@ def penalize(theta: Floats, grad: Floats, l1: float, l2: float) -> None:
 
 
 @compiled
-def finite(grad: Floats) -> bool:
+def finite(grad: Float32s) -> bool:
     """Whether all of a vector is finite: one pass of BLAS if its squares can be summed."""
     return bool(np.isfinite(np.dot(grad, grad))) or bool(np.isfinite(grad).all())
 
 
 @compiled
-def clip(grad: Floats, max_norm: float) -> None:
+def clip(grad: Float32s, max_norm: float) -> None:
     """Scale `grad` down to the Euclidean norm `max_norm` if it is longer."""
     total = 0.0
     for i in range(len(grad)):
@@ -453,7 +456,7 @@ def clip(grad: Floats, max_norm: float) -> None:
 
 
 @compiled
-def sgd(theta: Floats, grad: Floats, v: Floats, momentum: float, nesterov: float, rate: float) -> None:
+def sgd(theta: Float32s, grad: Float32s, v: Float32s, momentum: float, nesterov: float, rate: float) -> None:
     """v ← momentum v + g; theta ← theta - rate · v, or, with nesterov, - rate · (g + momentum v)."""
     mu, eta = np.float32(momentum), np.float32(rate)
     if momentum == 0.0:
@@ -466,7 +469,9 @@ def sgd(theta: Floats, grad: Floats, v: Floats, momentum: float, nesterov: float
 
 
 @compiled
-def adam(theta: Floats, grad: Floats, M: Floats, V: Floats, h: Doubles, rate: float, t: int, shrinkage: float) -> None:
+def adam(
+    theta: Float32s, grad: Float32s, M: Float32s, V: Float32s, h: Floats, rate: float, t: int, shrinkage: float
+) -> None:
     """Adam with the moments as nncli/nn/optim/optimizers.py keeps them, after theta ← shrinkage · theta.
 
     h is beta1, beta2, epsilon.
@@ -482,14 +487,14 @@ def adam(theta: Floats, grad: Floats, M: Floats, V: Floats, h: Doubles, rate: fl
 
 
 @compiled
-def project_on_bounds(theta: Floats, low: Floats, high: Floats) -> None:
+def project_on_bounds(theta: Float32s, low: Float32s, high: Float32s) -> None:
     """Cut theta off at its bounds, if there are any."""
     for i in range(len(low)):
         theta[i] = min(max(theta[i], low[i]), high[i])
 
 
 @compiled
-def optimizer_step(theta: Floats, grad: Floats, optimizer: Any, rate: float, annealing: float, t: int) -> None:
+def optimizer_step(theta: Float32s, grad: Float32s, optimizer: Any, rate: float, annealing: float, t: int) -> None:
     """One step of the `optimizer`.
 
     It is a tuple of two state vectors (the same one twice for SGD), its number, its hyper-parameters h, and the groups:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
-from nncli.analysis.report.page import Figure, Gallery
+from nncli.analysis.report.page import FigureBlock, Gallery
 from nncli.analysis.report.run_page import view_sections
 from nncli.models.predictions import Predictions
 from nncli.targets.classes import ClassificationTarget
@@ -36,7 +36,7 @@ def test_the_matrix_of_two_classes_counts_rows_by_actual_and_predicted_class(pen
     matrix, curves, *_ = view_sections(held_out)
     assert (matrix.name, curves.name) == ("classes", "calibration")
     chart = flat(matrix.parts)[0]
-    assert isinstance(chart, Figure)
+    assert isinstance(chart, FigureBlock)
     assert chart.table.columns == ("actual class", "predicted c0", "predicted c1")
     n = int((held_out.y == 0).sum())
     assert chart.table.rows[0] == ("c0", "0 (0 %)", f"{n} (100 %)")

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
-from nncli.analysis.report.page import Figure, Table
+from nncli.analysis.report.page import FigureBlock, TableBlock
 from nncli.analysis.report.sections.classification import decision
 from nncli.analysis.report.sections.scores import overview_facts
 from nncli.models.predictions import Predictions
@@ -45,10 +45,10 @@ def test_a_threshold_shows_what_it_achieves_and_the_curve_of_its_costs(two_class
     section = decision(held_out)
     assert section is not None
     parts = [*flat(section.parts)]
-    (figures,) = (part for part in parts if isinstance(part, Table))
+    (figures,) = (part for part in parts if isinstance(part, TableBlock))
     assert [row[0] for row in figures.rows][-1] == "cost per row"
     assert {str(row[0]): row[3] for row in figures.rows}["recall"] == "0.75"  # of the most probable class
-    (curve,) = (part for part in parts if isinstance(part, Figure))
+    (curve,) = (part for part in parts if isinstance(part, FigureBlock))
     assert curve.title == "Cost by threshold"
     assert (held_out.predictions.classes == (held_out.predictions.values[:, 1] >= 0.4)).all()
     assert held_out.predictions.target.row_errors(held_out.predictions, held_out.y)[0].sum() == 1.0
@@ -62,7 +62,7 @@ def test_a_given_threshold_is_not_corrected(two_classes: HeldOutPredictions) -> 
     )
     assert section is not None
     assert "chosen again" not in str(section.parts)
-    (figures,) = (part for part in flat(section.parts) if isinstance(part, Table))
+    (figures,) = (part for part in flat(section.parts) if isinstance(part, TableBlock))
     assert {str(row[0]): row[1] for row in figures.rows}["recall"] == "0.6667"
 
 
@@ -70,7 +70,7 @@ def test_costs_of_classes_show_the_mean_cost(two_classes: HeldOutPredictions) ->
     saved = CostMatrix(labels=("no", "yes"), costs=((0.0, 1.0), (2.0, 0.0)))
     section = decision(decided(two_classes, saved))
     assert section is not None
-    (table,) = (part for part in flat(section.parts) if isinstance(part, Table))
+    (table,) = (part for part in flat(section.parts) if isinstance(part, TableBlock))
     assert [row[1] for row in table.rows] == ["0.1", "0.3"]
 
 

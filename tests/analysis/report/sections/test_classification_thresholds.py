@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
-from nncli.analysis.report.page import Figure, Table
+from nncli.analysis.report.page import FigureBlock, TableBlock
 from nncli.analysis.report.run_page import view_sections
 from nncli.models.predictions import Predictions
 from tests.analysis.report.support import flat, full_rows, section_of, trained_on
@@ -30,7 +30,7 @@ def two_classes(tmp_path_factory: pytest.TempPathFactory) -> HeldOutPredictions:
 @pytest.mark.slow
 def test_precision_and_recall_at_each_threshold(two_classes: HeldOutPredictions) -> None:
     section = section_of(two_classes, "thresholds")
-    (table,) = (part for part in flat(section.parts) if isinstance(part, Table))
+    (table,) = (part for part in flat(section.parts) if isinstance(part, TableBlock))
     rows = {row[0]: row[1:] for row in full_rows(table)}
     assert rows["0.5"] == ["40.0 %", "75.0 %", "75.0 %", "0.75"]
     assert rows["0.9"] == ["20.0 %", "100 %", "50.0 %", "0.6667"]
@@ -40,7 +40,7 @@ def test_precision_and_recall_at_each_threshold(two_classes: HeldOutPredictions)
 @pytest.mark.slow
 def test_lift_is_the_share_of_the_class_among_the_first_rows(two_classes: HeldOutPredictions) -> None:
     section = section_of(two_classes, "thresholds")
-    _, lift = (part for part in flat(section.parts) if isinstance(part, Figure))
+    _, lift = (part for part in flat(section.parts) if isinstance(part, FigureBlock))
     rows = {row[0]: row[1:] for row in lift.table.rows}
     assert rows["20.0 %"] == ("50.0 %", "2.5")
     assert rows["30.0 %"] == ("62.5 %", "2.083")  # one of two rows of equal probability
@@ -51,7 +51,7 @@ def test_no_row_above_a_threshold_has_no_precision(two_classes: HeldOutPredictio
     flat_p = np.full((10, 2), 0.5)
     held_out = replace(two_classes, predictions=Predictions(two_classes.predictions.target, flat_p))
     section = section_of(held_out, "thresholds")
-    (table,) = (part for part in flat(section.parts) if isinstance(part, Table))
+    (table,) = (part for part in flat(section.parts) if isinstance(part, TableBlock))
     assert table.rows[-1] == ("0.95", "0 %", "–", "0 %", "–")
 
 

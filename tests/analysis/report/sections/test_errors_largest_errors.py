@@ -9,7 +9,7 @@ import pytest
 
 from nncli import predict, train
 from nncli.analysis.evaluation.held_out import predict_held_out
-from nncli.analysis.report.page import Table
+from nncli.analysis.report.page import TableBlock
 from nncli.analysis.report.sections.errors import MAX_ROWS, largest_errors
 from nncli.analysis.report.sections.feature_importance import compute_importance
 from tests.analysis.report.support import full_rows
@@ -52,9 +52,9 @@ def test_contributions_add_up_to_the_prediction_of_nncli_predict(ensemble: Path)
     assert number(full_rows(table)[0][3]) / 100 == pytest.approx(shown, abs=6e-4)
 
 
-def table_of(run: Path) -> Table:
+def table_of(run: Path) -> TableBlock:
     held_out = predict_held_out(run)
-    (table,) = (p for p in largest_errors(held_out, compute_importance(held_out)).parts if isinstance(p, Table))
+    (table,) = (p for p in largest_errors(held_out, compute_importance(held_out)).parts if isinstance(p, TableBlock))
     return table
 
 

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
-from nncli.analysis.report.page import Figure, Paragraph
+from nncli.analysis.report.page import FigureBlock, Paragraph
 from nncli.analysis.report.sections import errors as module
 from nncli.analysis.report.sections.errors import slices, slices_of
 from nncli.data.table import Table
@@ -61,7 +61,7 @@ def test_the_slice_with_the_largest_error_comes_first_and_small_ones_are_left_ou
     rare = ["rare" if i < 9 else "common" for i in range(n)]
     held_out = with_columns(held_out, side=["bad" if item else "good" for item in bad], rare=rare)
     section = slices(held_out, held_out.scores_with_intervals())
-    (table,) = [part.table for part in section.parts if isinstance(part, Figure)]
+    (table,) = [part.table for part in section.parts if isinstance(part, FigureBlock)]
     assert full_rows(table)[0][:4] == ["side", "bad", str(bad.sum()), "100 %"]
     assert ("rare", "rare") not in [row[:2] for row in table.rows]
 
@@ -77,7 +77,7 @@ def test_only_the_most_important_columns_are_examined(penguins: Path, monkeypatc
     monkeypatch.setattr(module, "MAX_EXAMINED", 1)
     section = slices(held_out, held_out.scores_with_intervals(), ["side"])
     assert Paragraph("Only the 1 most important of 3 columns were examined.") in section.parts
-    (table,) = [part.table for part in section.parts if isinstance(part, Figure)]
+    (table,) = [part.table for part in section.parts if isinstance(part, FigureBlock)]
     assert {row[0] for row in table.rows} == {"side"}
     unranked = slices(held_out, held_out.scores_with_intervals())
     assert "1 first of 3" in str(unranked.parts)
@@ -87,7 +87,7 @@ def test_without_errors_none_stands_out(penguins: Path) -> None:
     held_out = predict_held_out(penguins)
     right = Predictions(held_out.predictions.target, np.eye(held_out.predictions.values.shape[1])[held_out.y])
     section = slices(replace(held_out, predictions=right), held_out.scores_with_intervals())
-    assert not any(isinstance(part, Figure) for part in section.parts)
+    assert not any(isinstance(part, FigureBlock) for part in section.parts)
     assert isinstance(section.parts[0], Paragraph)
     assert section.parts[0].text.startswith("None of ")
 
@@ -99,7 +99,7 @@ def test_slices_of_noise_seldom_stand_out(penguins: Path) -> None:
     for _ in range(20):
         noise = {f"c{j}": rng.integers(0, 3, n).tolist() for j in range(8)}
         section = slices(with_columns(held_out, **noise), scores)
-        result += any(isinstance(part, Figure) for part in section.parts)
+        result += any(isinstance(part, FigureBlock) for part in section.parts)
     assert result <= 3
 
 
@@ -112,6 +112,6 @@ def test_groups_are_shuffled_as_a_whole(penguins: Path) -> None:
     held_out = replace(held_out, predictions=Predictions(held_out.predictions.target, np.eye(K)[predicted]))
     held_out = with_columns(held_out, side=["bad" if item == 0 else "good" for item in group])
     scores = held_out.scores_with_intervals()
-    assert any(isinstance(part, Figure) for part in slices(held_out, scores).parts)
+    assert any(isinstance(part, FigureBlock) for part in slices(held_out, scores).parts)
     grouped = replace(scores, resampling=BootstrapResampler.of(n, 0, group))
-    assert not any(isinstance(part, Figure) for part in slices(held_out, grouped).parts)
+    assert not any(isinstance(part, FigureBlock) for part in slices(held_out, grouped).parts)

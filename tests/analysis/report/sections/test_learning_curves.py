@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nncli.analysis.report.page import Figure, Gallery
+from nncli.analysis.report.page import FigureBlock, Gallery
 from nncli.analysis.report.sections.learning_curves import learning_curves
 from nncli.nn.training.loop import EpochReport
 from nncli.run_directory.history_and_metrics import History
@@ -28,7 +28,7 @@ def history(*losses: float, metric: str | None = None) -> History:
     return History(metric, reports)
 
 
-def figures(*histories: History, monitor: str | None = None) -> tuple[Figure, ...]:
+def figures(*histories: History, monitor: str | None = None) -> tuple[FigureBlock, ...]:
     section = learning_curves(tuple(enumerate(histories, start=1)), monitor)
     assert section is not None
     assert section.name == "learning-curves"

@@ -13,7 +13,7 @@ from nncli.analysis.report.page import Gallery, Part
 from nncli.analysis.report.run_page import view_sections
 from nncli.analysis.report.sections import predictions as module
 from nncli.models.predictions import Predictions
-from nncli.nn.losses import Normal, Quantile
+from nncli.nn.losses import NormalLoss, QuantileLoss
 from tests.analysis.report.support import section_of
 
 
@@ -51,7 +51,7 @@ def test_a_quantile_is_compared_with_the_fraction_below_it(line: Path) -> None:
     held_out = predict_held_out(line)
     values = held_out.y.astype(np.float64) - 1.0
     values[: len(values) // 4] += 2.0
-    text = str(parts_of(replace(with_predictions(held_out, values), loss=Quantile(q=0.25)))[0])
+    text = str(parts_of(replace(with_predictions(held_out, values), loss=QuantileLoss(q=0.25)))[0])
     share = (len(values) // 4) / len(values)
     assert f"0.25 quantile: {100 * share:.1f} %" in text
 
@@ -61,7 +61,7 @@ def test_a_quantile_is_compared_with_the_fraction_below_it(line: Path) -> None:
 def test_the_histogram_of_the_integral_transform_is_a_u_for_narrow_distributions(
     line: Path, spread: float, *, is_u: bool
 ) -> None:
-    held_out, loss = predict_held_out(line), Normal()
+    held_out, loss = predict_held_out(line), NormalLoss()
     target, n = held_out.predictions.target, len(held_out.y)
     centers = held_out.y + np.random.default_rng(0).normal(size=(n, 1))
     quantiles = centers[:, :, None] + spread * np.array([loss.standard_quantile(q) for q in loss.levels])

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
-from nncli.analysis.report.page import Figure, Notice, Paragraph, Section, Table
+from nncli.analysis.report.page import FigureBlock, Notice, Paragraph, Section, TableBlock
 from nncli.analysis.report.sections.predictions import uncertainty
 from nncli.models.predictions import Predictions
 from tests.analysis.report.support import flat, trained_on
@@ -41,11 +41,11 @@ def section_of(held_out: HeldOutPredictions, *columns: str) -> Section:
     return section
 
 
-def tables(section: Section) -> list[Table]:
+def tables(section: Section) -> list[TableBlock]:
     return [
-        part.table if isinstance(part, Figure) else part
+        part.table if isinstance(part, FigureBlock) else part
         for part in flat(section.parts)
-        if isinstance(part, Figure | Table)
+        if isinstance(part, FigureBlock | TableBlock)
     ]
 
 

@@ -12,7 +12,7 @@ import pytest
 from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.analysis.evaluation.linear_model import LinearModel, linear_benchmark
 from nncli.analysis.evaluation.run_summary import summarize_run
-from nncli.analysis.report.page import Cell, Notice, Paragraph, Section, Table
+from nncli.analysis.report.page import Cell, Notice, Paragraph, Section, TableBlock
 from nncli.analysis.report.sections.scores import format_interval, held_out_scores, metric_cell, recorded_scores
 from nncli.base.text import format_number
 from nncli.models.predictions import Predictions
@@ -25,8 +25,8 @@ def section_of(run: Path) -> Section:
     return held_out_scores(held_out, held_out.scores_with_intervals(), summarize_run(run).metrics)
 
 
-def tables(section: Section) -> list[Table]:
-    return [part for part in flat(section.parts) if isinstance(part, Table)]
+def tables(section: Section) -> list[TableBlock]:
+    return [part for part in flat(section.parts) if isinstance(part, TableBlock)]
 
 
 def test_scores_have_intervals_and_training_scores_are_beside_them(penguins: Path) -> None:

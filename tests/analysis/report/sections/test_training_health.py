@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nncli.analysis.diagnosis import Diagnosis
-from nncli.analysis.report.page import Details, Gallery, Paragraph, Table
+from nncli.analysis.diagnosis import TrainingDiagnosis
+from nncli.analysis.report.page import Details, Gallery, Paragraph, TableBlock
 from nncli.analysis.report.sections.training_health import training_health
 from nncli.base.findings import FindingCode, warning
 from nncli.nn.training.health import Health, LayerHealth
@@ -27,10 +27,10 @@ def test_the_section_has_the_measured_remedies_and_a_chart_for_gradients_and_upd
     remedy = MeasuredRemedy(FindingCode.DEAD_UNITS, ("epochs=9",), (), "log loss", 9, 0.5, 0.4, -0.2, -0.1)
     finding = warning(FindingCode.OVERFITTING, "it overfits", hint="May help: this")
     health = (network(1.0, 2.0, 3.0),)
-    section = training_health(Diagnosis(Path("run"), (finding,), health, remedies=(remedy,)))
+    section = training_health(TrainingDiagnosis(Path("run"), (finding,), health, remedies=(remedy,)))
     assert section is not None
     findings, _, gallery = section.parts
-    assert isinstance(findings, Table)
+    assert isinstance(findings, TableBlock)
     assert isinstance(gallery, Gallery)
     shown = [[cell.full for cell in row] for row in findings.cells]
     assert shown == [[FindingCode.DEAD_UNITS.description, "--set epochs=9", remedy.sentence]]
@@ -41,7 +41,7 @@ def test_the_section_has_the_measured_remedies_and_a_chart_for_gradients_and_upd
 
 def test_of_several_networks_the_lines_are_medians_at_common_epochs_folded_if_no_remedy_was_measured() -> None:
     health = (network(1.0, 2.0), network(5.0, 6.0, 7.0, dead=0.5), network(2.0, 9.0, 9.0, dead=0.5))
-    section = training_health(Diagnosis(Path("run"), (), health))
+    section = training_health(TrainingDiagnosis(Path("run"), (), health))
     assert section is not None
     nothing, folded = section.parts
     assert isinstance(nothing, Paragraph)
@@ -53,4 +53,4 @@ def test_of_several_networks_the_lines_are_medians_at_common_epochs_folded_if_no
 
 
 def test_a_run_without_measurements_has_no_section() -> None:
-    assert training_health(Diagnosis(Path("run"), (), ((),))) is None
+    assert training_health(TrainingDiagnosis(Path("run"), (), ((),))) is None

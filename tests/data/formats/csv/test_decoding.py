@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nncli.base.errors import DataError
 from nncli.data.formats.csv import decoding
 from nncli.data.formats.csv.decoding import DecodedStream, is_ascii_compatible
-from nncli.data.formats.csv.records import NO_POSITIONS, Block, check_utf8
+from nncli.data.formats.csv.records import NO_POSITIONS, RecordBlock, check_utf8
 from tests.assertions import raises
 
 ENCODINGS = [
@@ -180,7 +180,7 @@ def test_mixed_and_cut_text_is_refused_with_its_line(data: bytes, line: int, sam
     with raises(DataError, file="x.csv", line=line):
         text = DecodedStream(io.BytesIO(data), "x.csv")
         whole = b"".join(pieces(text, 7))
-        check_utf8(Block(whole, NO_POSITIONS, 1), "x.csv")
+        check_utf8(RecordBlock(whole, NO_POSITIONS, 1), "x.csv")
 
 
 @pytest.mark.parametrize(("last", "line"), [(b"K\x81\n", 3001), (b"K\xf6ln\n" + b"b\n" * 9 + b"\x81\n", 3011)])

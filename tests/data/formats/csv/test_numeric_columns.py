@@ -16,7 +16,7 @@ from nncli.data.dialect import CsvDialect
 from nncli.data.formats.csv import numeric_columns as direct
 from nncli.data.formats.csv.numeric_columns import MAX_FAILED_BLOCKS, ambiguous_starts
 from nncli.data.formats.csv.reader import read_delimited
-from nncli.data.formats.csv.records import QUOTE, Block, positions_of
+from nncli.data.formats.csv.records import QUOTE, RecordBlock, positions_of
 from nncli.data.formats.read_options import NumericColumns, ReadOptions
 from nncli.data.table import MANY_COLUMNS, Table
 
@@ -224,7 +224,7 @@ def test_odd_beginnings_are_found_wherever_the_text_is_cut(
     expected = [result.end() for result in re.finditer(before + odd, text)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(direct, "PIECE", piece)
-        assert sorted(ambiguous_starts(Block(text, quotes, 1), separator, zeros=zeros)) == expected
+        assert sorted(ambiguous_starts(RecordBlock(text, quotes, 1), separator, zeros=zeros)) == expected
 
 
 @pytest.mark.parametrize("start", ["\n", "\r\n", "\ufeff"])

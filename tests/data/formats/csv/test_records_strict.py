@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from nncli.base.errors import DataError
-from nncli.data.formats.csv.records import QUOTE, Block, check_strict_csv, positions_of
+from nncli.data.formats.csv.records import QUOTE, RecordBlock, check_strict_csv, positions_of
 
 
 def check(text: bytes) -> None:
-    check_strict_csv(Block(text, positions_of(text, QUOTE), 1), "t.csv", ",")
+    check_strict_csv(RecordBlock(text, positions_of(text, QUOTE), 1), "t.csv", ",")
 
 
 @pytest.mark.parametrize("text", [b"a,b\r\n1,2\n", b'"a","b ""c"""\n', b'a,"x\ny"\n', b"a,b"])

@@ -6,9 +6,9 @@ import pytest
 from nncli.base.errors import DataError, Location
 from nncli.data.formats.streams import InputFile
 from nncli.data.sources.files.column_alignment import FileColumns, common_type
-from nncli.data.sources.files.partition import Part
+from nncli.data.sources.files.partition import PartitionFile
 
-A, B = (Part(InputFile(None, f"data/{name}.parquet"), f"{name}.parquet") for name in "ab")
+A, B = (PartitionFile(InputFile(None, f"data/{name}.parquet"), f"{name}.parquet") for name in "ab")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_an_integer_that_no_float_holds_is_refused_with_its_row() -> None:
 
 @pytest.mark.parametrize("cells", [[1, 1], ["1", "01"]])
 def test_a_column_that_agrees_with_its_folder_is_that_of_the_folder(cells: list[object]) -> None:
-    part = Part(A.file, A.label, {"month": "01"})
+    part = PartitionFile(A.file, A.label, {"month": "01"})
     result = FileColumns({"month": pl.Int64()})
     frame = pl.DataFrame({"x": [1, 2], "month": cells})
     result.add_file(part, frame.schema)
@@ -92,7 +92,7 @@ def test_a_column_that_agrees_with_its_folder_is_that_of_the_folder(cells: list[
 
 
 def test_a_column_that_contradicts_its_folder_is_refused_with_its_row() -> None:
-    part = Part(A.file, A.label, {"month": "01"})
+    part = PartitionFile(A.file, A.label, {"month": "01"})
     result = FileColumns({"month": pl.Int64()})
     frame = pl.DataFrame({"x": [1, 2], "month": [1, 2]})
     result.add_file(part, frame.schema)

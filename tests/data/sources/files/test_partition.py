@@ -7,10 +7,10 @@ import pytest
 
 from nncli.base.errors import DataError
 from nncli.data.formats.streams import InputFile
-from nncli.data.sources.files.partition import Part, key_types, parts_of
+from nncli.data.sources.files.partition import PartitionFile, key_types, parts_of
 
 
-def parts(*names: str, folder: str = "data") -> tuple[Part, ...]:
+def parts(*names: str, folder: str = "data") -> tuple[PartitionFile, ...]:
     return parts_of([InputFile(None, name) for name in names], PurePosixPath(folder))
 
 

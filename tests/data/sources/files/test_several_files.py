@@ -19,7 +19,7 @@ from nncli.data.formats.read_options import NumericColumns, ReadOptions
 from nncli.data.formats.registry import Format
 from nncli.data.formats.streams import InputFile
 from nncli.data.sources.files.column_alignment import FilesPass
-from nncli.data.sources.files.partition import Part
+from nncli.data.sources.files.partition import PartitionFile
 from nncli.data.sources.files.several_files import FilesReader
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_chunks, read_table
@@ -237,7 +237,7 @@ def test_rows_are_counted_if_all_files_store_their_number(tmp_path: Path) -> Non
 def test_copies_with_other_names_are_read_and_the_reader_can_be_sent(tmp_path: Path) -> None:
     write(tmp_path, FRAME[:2], FRAME[2:])
     parts = tuple(
-        Part(InputFile(tmp_path / f"{i}.parquet", f"s3://b/{i}.parquet"), f"{i}.parquet", {"k": str(i)})
+        PartitionFile(InputFile(tmp_path / f"{i}.parquet", f"s3://b/{i}.parquet"), f"{i}.parquet", {"k": str(i)})
         for i in range(2)
     )
     reader = pickle.loads(pickle.dumps(FilesReader("s3://b/*.parquet", parts)))

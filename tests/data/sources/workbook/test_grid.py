@@ -3,15 +3,15 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from nncli.data.sources.workbook.grid import Column, Kind
+from nncli.data.sources.workbook.grid import CellColumn, CellType
 
 
 def test_marks_leave_the_original_column_as_it_is() -> None:
-    column = Column(np.full(3, Kind.TEXT, np.uint8), texts=pl.Series(["a", "b", "c"]))
-    marked = column.with_marks([1], [Kind.ERROR], ["#REF!"])
+    column = CellColumn(np.full(3, CellType.TEXT, np.uint8), texts=pl.Series(["a", "b", "c"]))
+    marked = column.with_marks([1], [CellType.ERROR], ["#REF!"])
     assert marked.texts is not None
     assert marked.texts.to_list() == ["a", "#REF!", "c"]
-    assert marked.kinds.tolist() == [Kind.TEXT, Kind.ERROR, Kind.TEXT]
+    assert marked.kinds.tolist() == [CellType.TEXT, CellType.ERROR, CellType.TEXT]
     assert column.texts is not None
     assert column.texts.to_list() == ["a", "b", "c"]
-    assert column.kinds.tolist() == [Kind.TEXT] * 3
+    assert column.kinds.tolist() == [CellType.TEXT] * 3

@@ -11,7 +11,7 @@ from nncli.models.predictions import Predictions
 from nncli.nn.program.program import LabelType
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.number import RegressionTarget
-from nncli.targets.output_columns import Bounds, OutputNodes
+from nncli.targets.output_columns import IntervalNodes, OutputNodes
 from tests.nn.program.support import classes
 
 
@@ -22,7 +22,7 @@ def test_numbers_have_the_columns_of_predict(names: tuple[str, ...]) -> None:
     target = RegressionTarget(names=names, centers=(0.0,) * k, scales=(1.0,) * k)
     wanted = Predictions(target, quantiles, levels=(0.05, 0.5, 0.975)).frame()
     values = {3: quantiles[:, :, 1], 4: quantiles.reshape(2, 3 * k), 7: quantiles[:, :, 0], 8: quantiles[:, :, 2]}
-    outputs = target.program_outputs(OutputNodes(3, 3, 4, (0.05, 0.5, 0.975), bounds=(Bounds(0.9, 7, 8),)))
+    outputs = target.program_outputs(OutputNodes(3, 3, 4, (0.05, 0.5, 0.975), bounds=(IntervalNodes(0.9, 7, 8),)))
     columns = output_columns(outputs, "float64", values)
     ends = [f"{end}_90" + ("" if k == 1 else f"_{name}") for name in names for end in ("lower", "upper")]
     assert list(columns) == [*wanted.columns, *ends]

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from nncli.base.scratch import Scratch
 from nncli.nn.batches.batches import Batches
 from nncli.nn.batches.dataset import Dataset
-from nncli.nn.layers.base import TrainingContext
-from nncli.nn.losses import MSE, CrossEntropy, LossBase, Quantile, Quantiles
+from nncli.nn.layers.layer import TrainingContext
+from nncli.nn.losses import CrossEntropyLoss, LossBase, MSELoss, QuantileLoss, QuantilesLoss
 from nncli.nn.network import Network
 from nncli.nn.optim.optimizers import Adam, AdamW, Sgd
 from nncli.nn.optim.schedules import ConstantRate, CosineRate, CoslogRate, ReduceOnPlateau
@@ -124,7 +124,7 @@ def arguments_of(network: Network, loss: LossBase | None = None, **options: Any)
         "schedule": ConstantRate(peak=0.01),
         "backend": "numba",
     }
-    arguments = TrainingArguments(network=network, loss=loss or MSE(), **settings | options)
+    arguments = TrainingArguments(network=network, loss=loss or MSELoss(), **settings | options)
     assert unsupported_reason(arguments.network, arguments.loss, arguments.optimizer) is None
     return arguments
 
@@ -175,13 +175,13 @@ def test_a_network_learns_what_it_learns_with_numpy(network: Network, weighted: 
 @pytest.mark.parametrize(
     ("loss", "outputs"),
     [
-        (MSE(), 4),
-        (Quantile(q=0.75), 2),
-        (Quantiles(), 6),
-        (CrossEntropy(), 1),
-        (CrossEntropy(label_smoothing=0.1), 1),
-        (CrossEntropy(), 3),
-        (CrossEntropy(), 20),
+        (MSELoss(), 4),
+        (QuantileLoss(q=0.75), 2),
+        (QuantilesLoss(), 6),
+        (CrossEntropyLoss(), 1),
+        (CrossEntropyLoss(label_smoothing=0.1), 1),
+        (CrossEntropyLoss(), 3),
+        (CrossEntropyLoss(), 20),
     ],
     ids=str,
 )
@@ -218,13 +218,15 @@ def test_a_loss_leads_where_it_leads_with_numpy(loss: LossBase, outputs: int, we
 )
 def test_an_option_does_what_it_does_with_numpy(options: dict[str, Any], parts: int) -> None:
     network = network_of(dense(8, "tanh"))
-    assert_alike(arguments_of(network, n_shards=parts, **options), example_rows(network, MSE(), ROWS))
+    assert_alike(arguments_of(network, n_shards=parts, **options), example_rows(network, MSELoss(), ROWS))
 
 
 @pytest.mark.slow
 @PARTS
 @pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
-@pytest.mark.parametrize(("loss", "outputs"), [(MSE(), 2), (CrossEntropy(label_smoothing=0.1), 1), (CrossEntropy(), 4)])
+@pytest.mark.parametrize(
+    ("loss", "outputs"), [(MSELoss(), 2), (CrossEntropyLoss(label_smoothing=0.1), 1), (CrossEntropyLoss(), 4)]
+)
 def test_the_preset_learns_what_it_learns_with_numpy(loss: LossBase, outputs: int, weighted: bool, parts: int) -> None:
     network = preset_network(outputs=outputs)
     arguments = arguments_of(network, loss, n_shards=parts, optimizer=AdamW.model_validate(GROUPS), l2=1e-4)
@@ -232,7 +234,9 @@ def test_the_preset_learns_what_it_learns_with_numpy(loss: LossBase, outputs: in
 
 
 @pytest.mark.parametrize("parts", [1, 2])
-@pytest.mark.parametrize(("loss", "outputs"), [(MSE(), 2), (CrossEntropy(label_smoothing=0.1), 1), (CrossEntropy(), 4)])
+@pytest.mark.parametrize(
+    ("loss", "outputs"), [(MSELoss(), 2), (CrossEntropyLoss(label_smoothing=0.1), 1), (CrossEntropyLoss(), 4)]
+)
 def test_projected_columns_learn_what_they_learn_with_numpy(loss: LossBase, outputs: int, parts: int) -> None:
     network = projected_network(outputs=outputs)
     optimizer = AdamW.model_validate(GROUPS)
@@ -260,7 +264,7 @@ def test_bins_that_are_found_in_each_step_give_the_same_bits(monkeypatch: pytest
 )
 def test_scales_and_activations_learn_what_they_learn_with_numpy(layers: list[Any]) -> None:
     network = network_of(*layers)
-    assert_alike(arguments_of(network), example_rows(network, MSE(), ROWS))
+    assert_alike(arguments_of(network), example_rows(network, MSELoss(), ROWS))
 
 
 @pytest.mark.parametrize("options", [{"n_features": 0, "numeric_features": []}, {"embeddings": []}, {"bins": 1}])
@@ -269,12 +273,12 @@ def test_inputs_of_one_kind_learn_what_they_learn_with_numpy(options: dict[str, 
     if "bins" in options:
         document["numeric_embedding"]["bins"] = options.pop("bins")
     network = Network.model_validate(document | options)
-    assert_alike(arguments_of(network), example_rows(network, MSE(), ROWS))
+    assert_alike(arguments_of(network), example_rows(network, MSELoss(), ROWS))
 
 
 @pytest.mark.parametrize("value", [1e6, -1e6, 0.0])
 def test_numbers_beyond_all_bins_and_columns_of_few_values_learn_what_they_learn_with_numpy(value: float) -> None:
-    dataset = example_rows(PRESET, MSE(), ROWS)
+    dataset = example_rows(PRESET, MSELoss(), ROWS)
     dataset.X[:, 2] = dataset.X[:, 2] > 0.5  # two values
     dataset.X[:, 3] = 7.0
     outside = dataset.X.copy()
@@ -304,14 +308,14 @@ def test_any_plain_network_learns_what_it_learns_with_numpy(
 ) -> None:
     layers = [dense(u, kind, bias=b) for u, kind, b in zip(widths, kinds, bias, strict=False)]
     network = network_of(*layers, features=features, outputs=outputs)
-    loss = CrossEntropy() if classes else MSE()
+    loss = CrossEntropyLoss() if classes else MSELoss()
     arguments = arguments_of(network, loss, batch_size=batch, epochs=2, optimizer=Sgd(momentum=0.5))
     assert_alike(arguments, example_rows(network, loss, 20))
 
 
 def test_one_compilation_does_for_every_training() -> None:
     for network in (NETWORKS["linear"], network_of(4, outputs=3), PRESET, preset_network(outputs=3)):
-        for loss in (MSE(), CrossEntropy()):
+        for loss in (MSELoss(), CrossEntropyLoss()):
             for parts in (1, 2):
                 dataset = example_rows(network, loss, ROWS, weighted=parts == 1)
                 trained(arguments_of(network, loss, epochs=1, n_shards=parts, optimizer=Sgd()), dataset)
@@ -331,7 +335,9 @@ def compiled_gradient(arguments: TrainingArguments, parameters: Parameters, batc
 
 @pytest.mark.slow
 @pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
-@pytest.mark.parametrize(("loss", "outputs"), [(MSE(), 2), (CrossEntropy(label_smoothing=0.1), 1), (CrossEntropy(), 4)])
+@pytest.mark.parametrize(
+    ("loss", "outputs"), [(MSELoss(), 2), (CrossEntropyLoss(label_smoothing=0.1), 1), (CrossEntropyLoss(), 4)]
+)
 @pytest.mark.parametrize("name", ["linear", "smooth", "relu", "preset", "projected"])
 def test_the_gradient_is_the_derivative_of_the_loss_in_float64(
     name: str, loss: LossBase, outputs: int, weighted: bool
@@ -373,13 +379,13 @@ def test_the_gradient_is_the_derivative_of_the_loss_in_float64(
 
 # --- the same bits however it is cut
 
-CUT = arguments_of(network_of(*SMOOTH, outputs=3), CrossEntropy(), optimizer=AdamW(), l2=1e-3, clip_norm=1.0)
+CUT = arguments_of(network_of(*SMOOTH, outputs=3), CrossEntropyLoss(), optimizer=AdamW(), l2=1e-3, clip_norm=1.0)
 EXAMPLES = example_rows(CUT.network, CUT.loss, ROWS, weighted=True)
 DROPPING = arguments_of(
-    preset_network(dropout=0.3, outputs=3), CrossEntropy(), optimizer=AdamW.model_validate(GROUPS), epochs=4
+    preset_network(dropout=0.3, outputs=3), CrossEntropyLoss(), optimizer=AdamW.model_validate(GROUPS), epochs=4
 )
 PROJECTING = arguments_of(
-    projected_network(dropout=0.3), MSE(), optimizer=AdamW.model_validate(GROUPS), epochs=4, batch_size=40
+    projected_network(dropout=0.3), MSELoss(), optimizer=AdamW.model_validate(GROUPS), epochs=4, batch_size=40
 )
 BOTH = pytest.mark.parametrize("cut", [CUT, DROPPING], ids=["plain", "preset"])
 
@@ -466,7 +472,7 @@ def test_a_pause_is_met_at_its_very_step(interval: int) -> None:
 
 def test_dropout_draws_anew_in_every_step_layer_and_shard_and_ends_with_its_schedule() -> None:
     network = preset_network(dropout=0.5)
-    dataset = example_rows(network, MSE(), 8)
+    dataset = example_rows(network, MSELoss(), 8)
     state = fresh(arguments_of(network, n_shards=2), dataset)
     batches = Batches(dataset, 8, np.random.default_rng(0))
     arguments = arguments_of(network, n_shards=2)
@@ -529,7 +535,7 @@ def test_a_loss_that_is_not_finite_stops_at_its_step_with_the_words_of_numpy(
 def test_a_gradient_that_is_not_finite_stops_at_its_step_with_the_words_of_numpy(
     parts: int, clip_norm: float | None
 ) -> None:
-    arguments = arguments_of(network_of(), CrossEntropy(), n_shards=parts, clip_norm=clip_norm, epochs=3)
+    arguments = arguments_of(network_of(), CrossEntropyLoss(), n_shards=parts, clip_norm=clip_norm, epochs=3)
     dataset = example_rows(arguments.network, arguments.loss, ROWS)
     dataset.X[...] = np.abs(dataset.X) * 1e-3
     dataset.X[13] = [3e38, 0.0, 0.0]

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.nn.losses import MSE, CrossEntropy, Quantile, Quantiles
+from nncli.nn.losses import CrossEntropyLoss, MSELoss, QuantileLoss, QuantilesLoss
 from tests.nn.training.compiled.support import BEYOND, NONE, Vector, array, close, compiling, numbers
 
 pytest.importorskip("numba")
@@ -33,13 +33,13 @@ def quiet() -> Any:
 PARTS = pytest.mark.parametrize("part", [False, True], ids=["whole", "part"])
 WEIGHTED = pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
 LOSSES = [
-    pytest.param(MSE(), 1, id="mse-1"),
-    pytest.param(MSE(), 3, id="mse-3"),
-    pytest.param(Quantile(q=0.75), 3, id="quantile-3"),
-    pytest.param(Quantiles(levels=(0.125, 0.5, 0.75)), 3, id="quantiles-3"),
-    pytest.param(Quantiles(levels=(0.5, 0.75)), 4, id="quantiles-4"),
+    pytest.param(MSELoss(), 1, id="mse-1"),
+    pytest.param(MSELoss(), 3, id="mse-3"),
+    pytest.param(QuantileLoss(q=0.75), 3, id="quantile-3"),
+    pytest.param(QuantilesLoss(levels=(0.125, 0.5, 0.75)), 3, id="quantiles-3"),
+    pytest.param(QuantilesLoss(levels=(0.5, 0.75)), 4, id="quantiles-4"),
     *(
-        pytest.param(CrossEntropy(label_smoothing=s), k, id=f"{name}-{s}")
+        pytest.param(CrossEntropyLoss(label_smoothing=s), k, id=f"{name}-{s}")
         for name, k in (("logistic", 1), ("softmax-2", 2), ("softmax-9", 9))
         for s in (0.0, 0.1)
     ),
@@ -49,10 +49,10 @@ LOSSES = [
 def both(loss: Any, Z: Vector, y: npt.NDArray[Any], w: Vector, batch: int) -> tuple[float, Vector, float, Vector]:
     """The value and the gradient that the kernel finds, and those of NumPy."""
     k, dZ, w = Z.shape[1], np.full_like(Z, 7.0), w.astype(np.float32)
-    if isinstance(loss, MSE):
+    if isinstance(loss, MSELoss):
         value = losses.mse(Z, y, w, dZ, batch)
-    elif isinstance(loss, Quantile | Quantiles):
-        levels = (loss.q,) if isinstance(loss, Quantile) else loss.levels
+    elif isinstance(loss, QuantileLoss | QuantilesLoss):
+        levels = (loss.q,) if isinstance(loss, QuantileLoss) else loss.levels
         value = losses.pinball(Z, y, np.array([levels], np.float32), w, dZ, batch)
     else:
         T = loss.targets(k, np.dtype(np.float32))
@@ -81,7 +81,7 @@ def test_a_loss_and_its_gradient_are_those_of_numpy(
     batch = 100 if part else rows
     value, dZ, expected, expected_dZ = both(loss, Z, targets_of(loss, rows, k, rng), w, batch)
     assert value == pytest.approx(expected, rel=1e-5, abs=1e-6)
-    if isinstance(loss, MSE):
+    if isinstance(loss, MSELoss):
         close(dZ, expected_dZ)
     else:  # p - t: to a few units of a p near 1
         np.testing.assert_allclose(dZ, expected_dZ, rtol=1e-6, atol=2e-6 / batch)
@@ -93,7 +93,7 @@ def test_rows_that_are_learned_well_have_slopes_that_are_never_subnormal(k: int,
     Z = np.full((4, k), -away, np.float32)
     Z[:, 1:] = Z[:, :-1] - 1.0
     Z[:, 0] += away * (k > 1)
-    _, dZ, _, expected = both(CrossEntropy(), Z, np.zeros(4, np.int64), NONE, 4)
+    _, dZ, _, expected = both(CrossEntropyLoss(), Z, np.zeros(4, np.int64), NONE, 4)
     assert ((dZ == 0.0) | (np.abs(dZ) > 1e-20)).all()
     np.testing.assert_allclose(dZ, expected, rtol=0.0, atol=1e-8)
 
@@ -130,7 +130,9 @@ def test_a_number_that_is_not_finite_reaches_the_loss(loss: Any, k: int, bad: fl
         assert math.isnan(value) == math.isnan(expected)
         if math.isnan(bad):
             assert math.isnan(value)
-            assert isinstance(loss, Quantile | Quantiles) or np.isnan(dZ[at, column])  # its slopes are constants
+            assert isinstance(loss, QuantileLoss | QuantilesLoss) or np.isnan(
+                dZ[at, column]
+            )  # its slopes are constants
 
 
 @pytest.mark.parametrize(("loss", "k"), LOSSES)
@@ -146,5 +148,5 @@ def test_a_weight_or_a_target_that_is_not_finite_reaches_the_loss(loss: Any, k: 
 
 
 def test_squares_that_overflow_are_infinite() -> None:
-    value, _, expected, _ = both(MSE(), array([1e30, 0.0], 2, 1), array([0.0, 0.0], 2, 1), NONE, 2)
+    value, _, expected, _ = both(MSELoss(), array([1e30, 0.0], 2, 1), array([0.0, 0.0], 2, 1), NONE, 2)
     assert value == expected == math.inf

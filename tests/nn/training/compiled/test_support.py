@@ -11,7 +11,7 @@ import pytest
 from nncli.nn.activations import ElementwiseActivation, Relu
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import Layer
-from nncli.nn.losses import MSE, CrossEntropy, LossBase
+from nncli.nn.losses import CrossEntropyLoss, LossBase, MSELoss
 from nncli.nn.network import Network
 from nncli.nn.optim.optimizers import Adam, AdamW, Optimizer, OptimizerBase, Sgd
 from nncli.nn.training.compiled import support as backend
@@ -36,7 +36,7 @@ def network_of(*layers: Any, **options: Any) -> Network:
 
 
 def found(network: Network, loss: LossBase | None = None, optimizer: OptimizerBase | None = None) -> str | None:
-    return unsupported_reason(network, loss or MSE(), optimizer or Adam())
+    return unsupported_reason(network, loss or MSELoss(), optimizer or Adam())
 
 
 @pytest.mark.parametrize("cls", members(ElementwiseActivation), ids=tag)
@@ -61,7 +61,7 @@ def test_a_loss_is_known_or_named(cls: Any) -> None:
 
 @pytest.mark.parametrize("cls", members(Optimizer), ids=tag)
 def test_an_optimizer_is_known_or_named(cls: Any) -> None:
-    assert found(network_of(), CrossEntropy(), cls()) == (None if tag(cls) in KNOWN_OPTIMIZERS else tag(cls))
+    assert found(network_of(), CrossEntropyLoss(), cls()) == (None if tag(cls) in KNOWN_OPTIMIZERS else tag(cls))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_an_optimizer_is_known_or_named(cls: Any) -> None:
     ],
 )
 def test_an_unsupported_option_of_an_optimizer_is_named(optimizer: OptimizerBase, expected: str | None) -> None:
-    assert found(network_of(), CrossEntropy(), optimizer) == expected
+    assert found(network_of(), CrossEntropyLoss(), optimizer) == expected
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_an_installed_numba_is_no_problem() -> None:
     assert loaded("") == "None"
 
 
-class OtherError(MSE):
+class OtherError(MSELoss):
     type: Literal["other_error"] = "other_error"  # type: ignore[assignment]
 
 
@@ -186,7 +186,7 @@ class OtherRelu(Relu):
 
 def test_a_part_of_a_plugin_runs_by_itself_whatever_it_inherits() -> None:
     assert found(network_of(), OtherError()) == "other_error, which is of a plugin"
-    assert found(network_of(), CrossEntropy(), OtherSgd()) == "other_sgd, which is of a plugin"
+    assert found(network_of(), CrossEntropyLoss(), OtherSgd()) == "other_sgd, which is of a plugin"
     for layer, name in (
         (OtherDense(units=3), "other_dense"),
         (Dense.model_construct(units=3, activation=OtherRelu()), "other_relu"),
