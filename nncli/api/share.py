@@ -166,8 +166,8 @@ def _rare_names(run: Run, manifest: Manifest, specs: Sequence[ModelSpec | Ensemb
     if reference is None:
         check_not_removed(run.path, manifest, REFERENCE)
         raise RunError(
-            f"the run has no {REFERENCE}, which tells how many rows have a category: it is a member of an ensemble, or "
-            "was trained by an older version",
+            f"the run has no {REFERENCE}, which tells how many rows have a category: it is a network of an ensemble, "
+            "or was trained by an older version",
             location=Location(source=str(run.path)),
             hint="Share the run of the whole ensemble, or train again.",
         )

@@ -195,7 +195,7 @@ def _prepared(
             raise UsageError("a run is traced with its own configuration", hint=hint)
         run = Run.open(Path(config))
         if (members := (manifest := run.load_manifest()).members) > 1:
-            notes.append(f"the first of {members:,} members of the ensemble is traced")
+            notes.append(f"the first of {members:,} networks of the ensemble is traced")
             run = Run.open(run.path / manifest.member_folders[0])
             manifest = run.load_manifest()
         manifest.check_not_private(run.path, "its training table")
@@ -219,7 +219,7 @@ def _prepared(
             store = load_table(settings, settings.data, scratch)
             if settings.is_ensemble:
                 settings = resolve_members(settings, len(select_rows(settings, store)))
-                notes.append(f"the first of {settings.n_members:,} members of the ensemble is traced")
+                notes.append(f"the first of {settings.n_members:,} networks of the ensemble is traced")
                 settings = member_config(settings, 0, Path(), 1)
             prepared = prepare(settings, scratch, table=store)
             execution, _ = choose_execution(prepared)

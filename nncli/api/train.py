@@ -91,7 +91,7 @@ def _train(given: TrainingInput, options: TrainOptions, call: TrainingCall) -> G
     limit = begun(config.time_limit if options.time_limit is None else options.time_limit)
     config = config.model_copy(update={"time_limit": None, "private": config.private or options.private})
     if limit is not None and config.teacher is not None:
-        message = "a time limit chooses rows and members, and those of a teacher are given"
+        message = "a time limit chooses rows and networks, and those of a teacher are given"
         raise UsageError(message, hint=Advice("Use fewer epochs: ", SetKey("epochs", "15")))
     if not config.is_ensemble:
         _refuse_scheduler(options)

@@ -120,7 +120,7 @@ def _estimate(estimate: Estimate, trial: DryRun) -> str:
     """The estimated duration and memory of a training, and the loss before and after the dry run."""
     from nncli.fitting.checks.column import count
 
-    members = f", {estimate.members:,} members, {estimate.workers:,} in parallel" if estimate.members > 1 else ""
+    members = f", {estimate.members:,} networks, {estimate.workers:,} in parallel" if estimate.members > 1 else ""
     bound = "; less with early stopping" if estimate.may_stop_early else ""
     after = format_number(trial.loss_after) if isfinite(trial.loss_after) else "not finite"
     lines = (

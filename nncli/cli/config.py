@@ -54,7 +54,7 @@ def show(
 
     A comment behind each value names its source: default, preset, file and line, environment (NNCLI_EPOCHS,
     NNCLI_DATA__TARGET, …) or --set; later sources override earlier ones. With --resolved, an ensemble is shown as its
-    first member. The files of the key `code` are executed.
+    first network. The files of the key `code` are executed.
 
     \b
     nncli config show config.yaml

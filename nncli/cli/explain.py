@@ -32,7 +32,7 @@ MAX_COLUMNS = 30
 DROPPABLE = (4, 5, 3)
 """Columns of that table that are left out on a narrow terminal, the first one first."""
 PREDICTIONS = {
-    "out-of-fold": "out-of-fold: by the members that were not trained on the row",
+    "out-of-fold": "out-of-fold: by the networks that were not trained on the row",
     "model": "those of nncli predict",
 }
 """Whose predictions are explained."""

@@ -40,7 +40,7 @@ def export(
     options: ExportOptions,
     display: ResultOptions,
 ) -> None:
-    """The file has the preprocessing, all members and the decision. onnx is for ONNX Runtime, js a module for Node and
+    """The file has the preprocessing, all networks and the decision. onnx is for ONNX Runtime, js a module for Node and
     browsers, html a page with a form, c a C99 source file, and python a module that needs only NumPy. First the file is
     run, and its predictions are compared with those of `nncli predict`; if they differ, it is not written, and the exit
     code is 1. See docs/howto/export.md.

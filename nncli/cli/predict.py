@@ -51,11 +51,11 @@ def predict(
     display: DisplayOptions,
 ) -> None:
     """One row is written for each row of TABLE, in order, with the prediction of the whole model: of an ensemble, the
-    mean of all members. TABLE needs the feature columns of the training table, in any order; other columns are ignored
+    mean of its networks. TABLE needs the feature columns of the training table, in any order; other columns are ignored
     and the target is not needed. A note at the end counts unseen categories, values out of range and missing cells.
 
     --interval and --prediction-set add what is expected to hold the true value of that share of new rows. They are
-    calibrated by the rows that the model, or some of its members, did not train on.
+    calibrated by the rows that the model, or some of its networks, did not train on.
     A cell that cannot be read ends the command with exit code 4. With --on-error missing or skip it ends with 0, and
     a note counts these cells.
     If the output is a folder, each file of TABLE is predicted into a file of its own there. Files that are done are

@@ -174,7 +174,7 @@ class TrainingPrinter(Printer):
             print_path(finished.run)
         if finished.status == "stopped" and self.stop_request is not None and self.stop_request.number is not None:
             if isinstance(self.started, MembersStarted):
-                raise self.stopped("stopped; all members are saved", finished.run)
+                raise self.stopped("stopped; all networks are saved", finished.run)
             predict = f"nncli predict {shlex.quote(str(finished.run))} TABLE"
             raise self.stopped(
                 f"stopped after epoch {finished.epochs}; the run is saved",
@@ -270,7 +270,7 @@ def _meaning(finished: Finished) -> Iterator[str]:
     elif card.optimistic:
         yield f"optimistic: the validation rows chose the epoch{' of the teacher' if finished.taught else ''}"
     elif finished.taught == "refit":
-        yield "validation: of a network trained without these rows, by members that did not train on them either"
+        yield "validation: of a network trained without these rows, by networks that did not train on them either"
     elif finished.taught == "once":
         yield "validation: rows that neither the network nor its teacher was trained on"
     elif card.averaging is not None:

@@ -333,7 +333,7 @@ def track(
     display: ResultOptions,
 ) -> None:
     """The result is that of `nncli train --track`: the metrics of every epoch, parameters and final scores, with a
-    child for every member of an ensemble, fold of a cross-validation and trial of a search. Nothing is written twice.
+    child for every network of an ensemble, fold of a cross-validation and trial of a search. Nothing is written twice.
 
     Without DIR, TensorBoard's files go to the folder tensorboard beside the run. Without URI, the server is that of
     MLFLOW_TRACKING_URI; the experiment is that of MLFLOW_EXPERIMENT_NAME, or nncli.

@@ -44,7 +44,7 @@ def trace(
     """The forward pass, the loss with the part of each row, the backward pass, and the update of the weights, with the
     formulas of docs/mathematics.md. dA is short for ∂L/∂A. Beside each gradient stands its finite difference, computed
     in float64. The step is that of `nncli train`, to the bit. No run is written. Of a run it is the step after its
-    last checkpoint, or any step before. Of an ensemble the first member is shown. Of a matrix of more than 40 weights
+    last checkpoint, or any step before. Of an ensemble the first network is shown. Of a matrix of more than 40 weights
     the norm is printed, unless with --all.
 
     \b

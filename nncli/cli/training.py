@@ -208,7 +208,7 @@ class AfterSearchOptions(Options):
     train: Annotated[
         bool,
         Option(
-            "Also train the best configuration, with all its members: into runs/NAME, with -o DIR into DIR-best.",
+            "Also train the best configuration, with all its networks: into runs/NAME, with -o DIR into DIR-best.",
             OUTPUT,
         ),
     ] = False
@@ -366,7 +366,7 @@ def _comparisons(comparisons: Sequence[FileDifference]) -> list[list[str]]:
     for (name, _), group in by_name.items():
         same = [comparison for comparison in group if comparison.is_identical]
         if len(same) > 1:
-            lines.append([f"{name} of {len(same):,} members", "none"])
+            lines.append([f"{name} of {len(same):,} networks", "none"])
         lines += [_comparison(comparison) for comparison in group if comparison not in same or len(same) == 1]
     return lines
 

@@ -64,7 +64,7 @@ def apply_preset(document: Document, assignments: Sequence[Assignment]) -> Merge
         hint = "Remove the key, or write members: 20 instead of it for the same networks."
         issues.append(
             document.issue(
-                "there is no quality best anymore: 20 members predict no better than 8", ("quality",), hint=hint
+                "there is no quality best anymore: 20 networks predict no better than 8", ("quality",), hint=hint
             )
         )
         quality = "balanced"

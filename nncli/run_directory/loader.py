@@ -238,7 +238,7 @@ def read_ensemble_spec(folder: Path, manifest: Manifest) -> EnsembleSpec:
     if not _decision_fits(spec):
         raise damaged(folder, MODEL, "the file is damaged: its decision is about other classes")
     if spec.members != manifest.members:
-        raise damaged(folder, MODEL, f"does not belong to {MANIFEST}, which states another number of members")
+        raise damaged(folder, MODEL, f"does not belong to {MANIFEST}, which states another number of networks")
     return spec
 
 
@@ -262,13 +262,13 @@ def _read_member(folder: Path, i: int, spec: EnsembleSpec, manifest: Manifest) -
         raise damaged(
             folder,
             member_folder(i),
-            "this is not the member that was trained for the ensemble, or it was trained further by itself",
+            "this is not the network that was trained for the ensemble, or it was trained further by itself",
             Advice("Restore it from a copy, or build the ensemble again: ", ResumeRun(folder))
             if manifest.selection is None
-            else "Restore it from a copy, or select the members again with nncli tune.",
+            else "Restore it from a copy, or select the networks again with nncli tune.",
         )
     if not spec.accepts(model.spec):
-        raise damaged(folder, member_folder(i), "the member predicts something else than the ensemble does")
+        raise damaged(folder, member_folder(i), "the network predicts something else than the ensemble does")
     return model
 
 

@@ -224,7 +224,7 @@ def check_not_selected(path: Path, selection: SelectionRecord | None, action: st
     if selection is None:
         return
     raise RunError(
-        f"nncli tune selected the members of this run from {selection.candidates:,} trials, so it cannot be {action}",
+        f"nncli tune selected the networks of this run from {selection.candidates:,} trials, so it cannot be {action}",
         location=Location(source=str(path)),
         hint=f"Select again with nncli tune, or train the trial of the largest weight: {train_command(path)}",
     )

@@ -45,7 +45,7 @@ def save_decision(run: Run, decision: Decision | None, cost: float | None = None
     ensemble = path.parent.parent
     if path.parent.name == MEMBERS and (ensemble / MANIFEST).exists():
         raise RunError(
-            "this is a member of an ensemble, which decides by the mean of all members",
+            "this is a network of an ensemble, which decides by the mean of all networks",
             location=Location(source=str(run.path)),
             hint=f"Name the ensemble: {ensemble}",
         )

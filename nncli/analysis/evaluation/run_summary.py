@@ -89,7 +89,7 @@ def summarize_run(path: Path, predict: Callable[[Path], HeldOutPredictions] = pr
         folder = path / member
         if not (folder / HISTORY).exists() and not (single and HISTORY in manifest.files):
             continue  # not written yet
-        what = "The training history" if single else f"The training history of member {i + 1}"
+        what = "The training history" if single else f"The training history of network {i + 1}"
         history = reader.of(what, partial(_history, folder))
         if history is not None and history.reports:
             histories.append((i + 1, history))

@@ -58,7 +58,7 @@ class RunRecord:
         parent = path.absolute().parent
         if parent.name == MEMBERS and os.path.lexists(parent.parent / MANIFEST):
             raise RunError(
-                "this is a member of an ensemble, which chose the epoch of the member",
+                "this is a network of an ensemble, which chose its epoch",
                 location=Location(source=str(path)),
                 hint=f"Reproduce the ensemble: nncli reproduce {shlex.quote(str(path.parent.parent))}",
             )

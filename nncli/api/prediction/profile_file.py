@@ -35,7 +35,7 @@ def reference_of_run(run: Run) -> Reference:
         run.load_model()  # a run that is not trained says so
         check_not_removed(run.path, run.load_manifest(), REFERENCE)
         raise RunError(
-            f"the run has no {REFERENCE}, with which new rows are compared: it is a member of an ensemble or a fold, "
+            f"the run has no {REFERENCE}, with which new rows are compared: it is a network of an ensemble or a fold, "
             "or was trained by an older version",
             location=Location(source=str(run.path)),
             hint=f"Name the run of the whole ensemble, or train again: {train_command(run.path)}",

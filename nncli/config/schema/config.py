@@ -225,19 +225,19 @@ class Config(Spec):
     )
     bagging: Literal["auto"] | Bagging = Field(
         "auto",
-        description="How the members of an ensemble differ. folds: each leaves out a fold (from six members on, two "
+        description="How the networks of an ensemble differ. folds: each leaves out a fold (from six networks on, two "
         "leave out the same one); seeds: each has its own seed and validation rows; bootstrap: each draws its rows "
         "with replacement. auto: seeds with a validation file, data.time or without validation rows, else folds.",
     )
     workers: Literal["auto"] | PositiveInt = Field(
-        "auto", description="Processes that train members in parallel. auto: one per core."
+        "auto", description="Processes that train networks in parallel. auto: one per core."
     )
     teacher: Teacher | None = Field(
         None, description="Run whose predictions the network learns instead of the targets, for `nncli distill`."
     )
     time_limit: Duration | None = Field(
         None,
-        description="Time for `train`, such as 60s, 5m or 1h, or a number of seconds: fewer epochs, members and rows "
+        description="Time for `train`, such as 60s, 5m or 1h, or a number of seconds: fewer epochs, networks and rows "
         "are used as needed. The configuration of the run has these numbers, and no limit. null: none.",
         json_schema_extra={"examples": ["60s", "5m", 30]},
     )

@@ -160,7 +160,8 @@ class Teacher(Spec):
         "teacher.",
     )
     members: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] | None = Field(
-        None, description="Numbers of the members that teach, from 1; no other may have trained on the validation rows."
+        None,
+        description="Numbers of the networks that teach, from 1; no other may have trained on the validation rows.",
     )
     swapped_rows: NonNegativeInt | Literal["auto"] = Field(
         "auto",
@@ -169,6 +170,6 @@ class Teacher(Spec):
     )
     refit: StrictBool = Field(
         False,
-        description="Whether the model is another network, taught by all members and all rows. The network that is "
+        description="Whether the model is another network, taught by all networks and all rows. The network that is "
         "taught by `members`, without the validation rows, is then trained for the scores alone.",
     )

@@ -249,6 +249,6 @@ def check_read_alike(columns: Sequence[ColumnEncoder], *fields: str) -> None:
         if len(values) > 1:
             listed = join_quoted(sorted(str(value) for value in values))
             raise UsageError(
-                f"the members read {quote(columns[0].name)} differently: {field} is {listed}",
+                f"the networks read {quote(columns[0].name)} differently: {field} is {listed}",
                 hint="Train again, and set the kind or the format of the column.",
             )

@@ -279,7 +279,7 @@ def _input_of(name: str, columns: Sequence[Column], *, lenient: bool) -> Program
     kinds = sorted({column.type for column in columns})
     if len(kinds) > 1 and not lenient:
         raise UsageError(
-            f"to some members {quote(name)} is {kinds[0]}, to others {kinds[1]}",
+            f"to some networks {quote(name)} is {kinds[0]}, to others {kinds[1]}",
             hint=Advice("Train again, and set the kind of the column, such as ", kind_is(name, kinds[0]), "."),
         )
     order = (*ENCODERS.values(), *plugins.loaded("encoders").values(), ContextColumn)

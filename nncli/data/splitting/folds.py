@@ -106,7 +106,7 @@ def _draw_groups(strata: Strata, of_rows: Codes, rng: np.random.Generator) -> Co
 
 
 FEWER_FOLDS = Advice(
-    "Add rows, or use fewer folds: an ensemble has one per member, or one fewer. For example ",
+    "Add rows, or use fewer folds: an ensemble has one per network, or one fewer. For example ",
     SetKey("members", "3"),
     ".",
 )

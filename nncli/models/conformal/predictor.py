@@ -161,7 +161,7 @@ def _check_enough(level: float, n: int, held_out: int) -> None:
     lower = [f"use a level of at most {largest:g}"] if largest else []
     has, more = f"the run has {n:,}", "train on more rows"
     if n < held_out:
-        has = f"{n:,} of the {held_out:,} of the run are used, since its members draw rows in very many ways"
+        has = f"{n:,} of the {held_out:,} of the run are used, since its networks draw rows in very many ways"
         more = "train with bagging by folds, where all are used"
     hint = ", or ".join([*lower, more])
     raise UsageError(
@@ -300,9 +300,9 @@ def _reason(config: Config | None, kind: TargetKind, method: Method) -> tuple[st
     if config.data.group is not None:
         return f"rows of a group in {quote(config.data.group)} are alike, and new groups may differ from all", None
     if method == "jackknife+-after-bootstrap":
-        return "members that each hold out other rows have no guarantee", "A run with bagging by folds can have one."
+        return "networks that each hold out other rows have no guarantee", "A run with bagging by folds can have one."
     if config.teacher is not None and config.teacher.refit:
-        return "another network predicted the calibration rows, taught by fewer members and on fewer rows", None
+        return "another network predicted the calibration rows, taught by fewer networks and on fewer rows", None
     if config.teacher is not None:
         return "the network learned from a run that may have chosen its epoch by the calibration rows", None
     calibrates = kind.expected_calibration(config.calibration) == "temperature"

@@ -550,7 +550,7 @@ def test_a_signal_to_the_parent_saves_all_members(tmp_path: Path, expected_membe
         out, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 128 + signal.SIGTERM
     assert out == b"run\n"
-    assert b"all members are saved" in err
+    assert b"all networks are saved" in err
     assert b"nncli train --resume run" in err
     assert b"Traceback" not in err
     assert Run.open(tmp_path / "run").load_manifest().status == "stopped"

@@ -47,7 +47,7 @@ def test_for_folds_of_one_size_it_is_theorem_4_of_barber_et_al() -> None:
         ({"calibration": "auto"}, ClassificationTarget, "CV+", "epoch and the temperature"),
         ({"metric": "loss", "data": {"group": "who"}}, RegressionTarget, "CV+", "'who'"),
         ({"metric": "loss", "data": {"time": "when"}}, RegressionTarget, "split conformal", "'when'"),
-        ({"metric": "loss"}, RegressionTarget, "jackknife+-after-bootstrap", "members"),
+        ({"metric": "loss"}, RegressionTarget, "jackknife+-after-bootstrap", "networks"),
         (
             {"metric": "loss", "teacher": {"path": "r", "refit": True}},
             RegressionTarget,

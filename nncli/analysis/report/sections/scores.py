@@ -91,7 +91,7 @@ def _scored_network(teacher: Teacher) -> str:
     """Which network predicted the validation rows of a distillation."""
     if teacher.refit:
         return (
-            "another network of the same kind, trained without these rows and taught by members that were not trained "
+            "another network of the same kind, trained without these rows and taught by networks that were not trained "
             "on them"
         )
     return "the network, which was trained without these rows, as its teacher was"
