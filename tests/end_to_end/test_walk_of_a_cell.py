@@ -21,6 +21,7 @@ PACKAGE = Path(__file__).parents[2] / "nncli"
 PAGE = (PACKAGE.parent / "docs" / "architecture.md").read_text("utf-8")
 WALK = {*re.findall(r"`([\w/]+\.py)`", PAGE.partition("| name |")[2].partition("\n\n")[0])}
 ONLY_LOOK = {
+    "data/encoders/scaling.py": "the arithmetic of numeric.py, which gets the result back",
     "data/formats/csv/sniffer.py": "which separator the text has",
     "data/formats/prefetch.py": "runs the stages on threads",
     "data/formats/writers.py": "whether the columns are those of the first chunk",

@@ -161,7 +161,7 @@ def test_threads_that_share_one_get_the_bits_of_one_alone(network: Network, fina
 PROMISE = """
 import numpy as np
 from threadpoolctl import threadpool_limits
-from nncli.nn.inference.predictor import BLOCK_ROWS, Predictor
+from nncli.nn.inference.predictor import BLOCK_ROWS, InferenceSession
 from nncli.nn.network import Network
 
 rng = np.random.default_rng(0)
@@ -180,7 +180,7 @@ for threads in (1, 2):
                 parameters = network.initialize(rng)
                 parameters.theta[...] += rng.normal(0.0, 0.1, parameters.theta.shape)
                 for final in (False, True):
-                    inference = Predictor(network, parameters, final=final)
+                    inference = InferenceSession(network, parameters, final=final)
                     X = np.repeat(rng.normal(size=(1, features)), BLOCK_ROWS + 9, axis=0)
                     Z = inference.run(X, np.empty((len(X), 0), np.int64))
                     assert (Z == Z[0]).all(), (threads, features, units, embedding, final)

@@ -104,9 +104,9 @@ PROMISE = """
 import sys
 import numpy as np
 from nncli.nn.inference.stacked_predictor import MemberPredictor
-from nncli.nn.inference.predictor import Input
+from nncli.nn.inference.predictor import MemberInput
 from nncli.nn.network import Network
-from nncli.nn.inference.predictor import Predictor
+from nncli.nn.inference.predictor import InferenceSession
 from nncli.base.threads import limit_blas_threads
 
 rng = np.random.default_rng(int(sys.argv[1]))
@@ -134,7 +134,7 @@ with limit_blas_threads(1):
             for name, edges in parameters.by_name.items():
                 if name == "numeric.edges":
                     edges.sort(axis=1)
-            members.append(Predictor(network, parameters, final=True))
+            members.append(InferenceSession(network, parameters, final=True))
         predictor, together = members[0], MemberPredictor(members)
         X = rng.normal(0.0, 2.0, size=(400, features)).astype(network.precision)
         codes = rng.integers(0, 5, (400, 1))
@@ -146,7 +146,7 @@ with limit_blas_threads(1):
         for start in range(64):  # each place in a block of 8
             rows = slice(start, start + 8)
             assert (predictor.run(X[rows], codes[rows]) == whole[rows]).all(), (network, start)
-            found = together.run([Input(X[rows], codes[rows])] * 3)
+            found = together.run([MemberInput(X[rows], codes[rows])] * 3)
             assert all((Z == expected[rows]).all() for Z, expected in zip(found, every)), (network, start)
 """
 KERNELS = ("Prescott", "Nehalem", "Sandybridge", "Haswell", "Zen", "SkylakeX", "Cooperlake", "Sapphirerapids")
