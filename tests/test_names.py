@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 
+from nncli.config.json_schema import json_schema
 from nncli.nn import arrays
 from tests.test_architecture import name_of, trees
 
@@ -24,6 +25,10 @@ def test_no_two_public_classes_have_one_name() -> None:
     )
     assert sum(names.values()) > 500  # the classes were found
     assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_the_definitions_of_the_json_schema_have_names_without_their_module() -> None:
+    assert [name for name in json_schema()["$defs"] if "__" in name] == []
 
 
 def test_types_of_arrays_are_defined_in_one_module() -> None:

@@ -85,7 +85,7 @@ WORDING = {
     ),
     "folds": (
         "found 3 rows, too few for 4 folds",
-        "  Add rows, or use fewer folds: an ensemble has one per member, or one fewer. For example set='members=3'.",
+        "  Add rows, or use fewer folds: an ensemble has one per network, or one fewer. For example set='members=3'.",
     ),
     "validation": (
         "found 3 rows, each of a different class, too few for a validation fraction of 0.2",
