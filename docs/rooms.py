@@ -41,13 +41,15 @@ def picture() -> str:
     rooms = [room for group in groups for room in group]
     right, parts, first = LEFT + CELL * len(rooms), list[str](), 0
     for number, group in enumerate(groups):
-        y, height = TOP + CELL * first, CELL * len(group)
+        top, height = TOP + CELL * first, CELL * len(group)
         opacity = 0.08 if number % 2 else 0.18
-        parts.append(f'<rect x="0" y="{y}" width="{right}" height="{height}" fill="{GRAY}" fill-opacity="{opacity}"/>')
+        parts.append(
+            f'<rect x="0" y="{top}" width="{right}" height="{height}" fill="{GRAY}" fill-opacity="{opacity}"/>'
+        )
         first += len(group)
     for j, room in enumerate(rooms):
-        x, y = LEFT + CELL * j + CELL / 2, TOP - 8
-        parts.append(f'<text x="{x}" y="{y}" fill="{GRAY}" transform="rotate(-60 {x} {y})">{room}</text>')
+        x, end = LEFT + CELL * j + CELL / 2, TOP - 8
+        parts.append(f'<text x="{x}" y="{end}" fill="{GRAY}" transform="rotate(-60 {x} {end})">{room}</text>')
     for i, room in enumerate(rooms):
         y = TOP + CELL * i + CELL / 2
         parts.append(text(8, y + 4, room, "start"))

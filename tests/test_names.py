@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections import Counter
 
 from nncli.config.json_schema import json_schema
@@ -28,7 +29,7 @@ def test_no_two_public_classes_have_one_name() -> None:
 
 
 def test_the_definitions_of_the_json_schema_have_names_without_their_module() -> None:
-    assert [name for name in json_schema()["$defs"] if "__" in name] == []
+    assert [name for name in json.loads(json_schema())["$defs"] if "__" in name] == []
 
 
 def test_types_of_arrays_are_defined_in_one_module() -> None:

@@ -35,7 +35,8 @@ CASES: dict[str, tuple[str, str]] = {
         "members=100",
         (
             "FOLDER/t.csv: found 40 rows, too few for 99 folds\n"
-            "  Add rows, or use fewer folds: an ensemble has one per network, or one fewer. For example set='members=3'."
+            "  Add rows, or use fewer folds: an ensemble has one per network, or one fewer. "
+            "For example set='members=3'."
         ),
     ),
     "a metric without validation rows": (
