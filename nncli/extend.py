@@ -35,8 +35,7 @@ from nncli.data.encoders.encoding_options import EncodingOptions
 from nncli.data.encoders.row_context import RowContext
 from nncli.data.formats.file_format import FileFormat, as_tables
 from nncli.data.formats.read_options import ReadOptions
-from nncli.data.formats.registry import FileOptions
-from nncli.data.formats.registry import FormatKind as FormatKind
+from nncli.data.formats.registry import FileOptions, FormatKind
 from nncli.data.formats.streams import InputFile
 from nncli.data.formats.writers import ColumnCheck, Sink, Writable
 from nncli.data.sources.open import SourceKind
@@ -50,12 +49,10 @@ from nncli.nn.arrays import Array, BoundLayer, Codes, Floats, Mask, Matrix, Prec
 from nncli.nn.initializers import Constant, Glorot, He, InitializerBase, Lecun, Normal, Uniform, Zeros
 from nncli.nn.layers.layer import LayerBase, TrainingContext
 from nncli.nn.losses import Loss, MSELoss
-from nncli.nn.losses.amounts import PoissonLoss as PoissonLoss
-from nncli.nn.losses.classification import ClassificationLoss
-from nncli.nn.losses.classification import OrdinalLoss as OrdinalLoss
+from nncli.nn.losses.amounts import PoissonLoss
+from nncli.nn.losses.classification import ClassificationLoss, OrdinalLoss
 from nncli.nn.losses.loss import BoundLoss, LossBase, bind_elementwise, bind_residual
-from nncli.nn.losses.survival import CoxLoss as CoxLoss
-from nncli.nn.losses.survival import EventLoss
+from nncli.nn.losses.survival import CoxLoss, EventLoss
 from nncli.nn.optim.optimizers import DecoupledWeightDecay, OptimizerBase, Step
 from nncli.nn.optim.schedules import ScheduleBase, TrainingLength
 from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews

@@ -54,7 +54,7 @@ def apply(kind: str, file: Path, anchor: str, code: str) -> None:
 def test_the_table_lists_every_extension_point_with_its_number_of_files() -> None:
     parts = (
         *("layer", "activation", "loss", "optimizer", "schedule", "metric"),
-        *("column kind", "kind of target", "file format", "table source", "export target", "command"),
+        *("column kind", "kind of target", "file format", "table source", "export format", "command"),
     )
     sections = {title.partition(" ")[2]: text for title, text in SECTIONS.items() if title != "A plugin"}
     assert [*sections] == list(parts)

@@ -24,20 +24,12 @@ from nncli.models.read_table import read_data
 from nncli.models.scores import baseline_predictions, headlines, no_better_note, score, to_json
 from nncli.run_directory.run import Run
 from nncli.run_directory.training_rows import RowMatches, TrainingRows
-from nncli.targets.decision import Decision, constant_decision
+from nncli.targets.decision import BestConstant, Decision, constant_decision
 from nncli.targets.metrics.registry import COST
 from nncli.targets.target_base import Scores
 
 if TYPE_CHECKING:
     from nncli.data.formats.dataframes import Frame
-
-
-@dataclass(frozen=True)
-class BestConstant:
-    """The class that costs least if it is predicted for all rows, and its mean cost."""
-
-    label: str
-    cost_per_row: float
 
 
 @dataclass(frozen=True)
@@ -172,8 +164,11 @@ def evaluate_data(
         no_better = no_better_note(scores, score(baseline, y, weights, model.spec.loss), len(y))
         if (best := constant_decision(decision, target.labels)) is not None:
             baseline = replace(baseline, decision=best)
-            cost = dict(headlines(score(baseline, y, weights, model.spec.loss)))[COST.name]
-            constant = BestConstant(target.labels[baseline.classes[0]], float(cost or 0.0))
+            of_constant, decided = (
+                float(dict(headlines(each))[COST.name] or 0.0)
+                for each in (score(baseline, y, weights, model.spec.loss), scores)
+            )
+            constant = BestConstant.of(target.labels[baseline.classes[0]], of_constant, decided)
         coverage = None if uncertainty is None else uncertainty.scores(conformal, labeled, y, weights)
     matches = None if training_rows is None else training_rows.match(model.hash_rows(labeled))
     return Evaluation(

@@ -50,7 +50,7 @@ KINDS = MappingProxyType(
         "targets": "kind of target",
         "sources": "table source",
         "formats": "file format",
-        "exports": "export target",
+        "exports": "export format",
         "trackers": "tracker",
         "samplers": "sampler",
         "commands": "command",

@@ -89,7 +89,7 @@ def _text(evaluation: Evaluation) -> Iterator[str]:
 
     shown = [(title_of(name, evaluation.scores), value) for name, value in headlines(evaluation.scores)]
     if (constant := evaluation.constant) is not None:
-        shown.insert(1, (f"cost_per_row of always {constant.label}", constant.cost_per_row))
+        shown.insert(1, (f"cost_per_row of always {constant.label}", constant.cost))
     figures = [[escape_unprintable(name), format_number(value)] for name, value in shown]
     decided = "" if evaluation.decision is None else escape_unprintable(f", {decision_note(evaluation.decision)}")
     yield f"{rows(evaluation.rows)}{decided}\n{table([['metric', 'value'], *figures])}"

@@ -386,6 +386,23 @@ def constant_decision(decision: Decision | None, labels: Sequence[str]) -> CostM
     return None if costs is None else CostMatrix(labels=tuple(labels), costs=tuple(map(tuple, costs.tolist())))
 
 
+@dataclass(frozen=True)
+class BestConstant:
+    """The same class for every row, that with the lowest cost: the mean cost of a row by it.
+
+    `saving` is the fraction of that cost that the decision saves, negative if it costs more; None if it is 0.
+    """
+
+    label: str
+    cost: float
+    saving: float | None
+
+    @classmethod
+    def of(cls, label: str, cost: float, decided: float) -> BestConstant:
+        """That of a label and its mean cost, beside the mean cost of a row as it is `decided`."""
+        return cls(label, cost, 1.0 - decided / cost if cost else None)
+
+
 def decision_note(decision: Decision) -> str:
     """A note that says how classes are decided."""
     outputs = "" if isinstance(decision, LabelThresholds) else "classes "

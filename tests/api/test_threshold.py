@@ -215,7 +215,9 @@ def test_every_command_scores_the_held_out_rows_by_the_saved_costs(copy: Path, t
     evaluation = evaluate(copy, tables / "t.csv")
     assert next(iter(headlines(evaluation.scores))) == ("cost_per_row", evaluation.cost_per_row)
     assert evaluation.constant is not None
-    assert evaluation.json()["constant"]["cost_per_row"] == evaluation.constant.cost_per_row
+    assert evaluation.json()["constant"]["cost"] == evaluation.constant.cost
+    assert evaluation.cost_per_row is not None
+    assert evaluation.constant.saving == pytest.approx(1.0 - evaluation.cost_per_row / evaluation.constant.cost)
 
 
 def test_recorded_scores_follow_the_decision_without_the_table(copy: Path) -> None:

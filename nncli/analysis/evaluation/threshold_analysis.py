@@ -26,7 +26,7 @@ from nncli.nn.arrays import RowIndices
 from nncli.run_directory.config import read_config
 from nncli.run_directory.manifest import Manifest
 from nncli.run_directory.run import Run
-from nncli.targets.decision import CostMatrix, Decision, LabelThresholds, RankCuts, Threshold
+from nncli.targets.decision import BestConstant, CostMatrix, Decision, LabelThresholds, RankCuts, Threshold
 from nncli.targets.metrics.bootstrap import BootstrapResampler, Samples
 from nncli.targets.metrics.classification import one_hot
 from nncli.targets.metrics.classification_resamples import ClassificationResamples
@@ -70,18 +70,6 @@ class LabelDecision:
 
 
 @dataclass(frozen=True)
-class ConstantPrediction:
-    """The same class for every row, that with the lowest cost: the mean cost of a row by it.
-
-    `saving` is the fraction of that cost that the decision saves on new rows, negative if it costs more.
-    """
-
-    label: str
-    cost: float
-    saving: float | None
-
-
-@dataclass(frozen=True)
 class ThresholdAnalysis:
     """What thresholds achieve on the held-out rows of a run.
 
@@ -111,7 +99,7 @@ class ThresholdAnalysis:
     curve: tuple[CurvePoint, ...] = ()
     classes: tuple[ClassDecisions, ...] = ()
     saved: Decision | None = None
-    constant: ConstantPrediction | None = None
+    constant: BestConstant | None = None
     by_label: tuple[LabelDecision, ...] = ()
     notes: tuple[str, ...] = ()
     usual: str = "most probable class"
@@ -186,16 +174,14 @@ def analyze_threshold(
     )
 
 
-def _best_constant(
-    decision: Decision, rows: HeldOutRows, labels: Sequence[str], cost: float
-) -> ConstantPrediction | None:
+def _best_constant(decision: Decision, rows: HeldOutRows, labels: Sequence[str], cost: float) -> BestConstant | None:
     """The best constant prediction by the costs of a decision, which itself has the mean `cost`; None without costs."""
     C = decision.cost_of(labels)
     if C is None:
         return None
     costs = np.average(C[rows.y], axis=0, weights=rows.weights)
     best = int(costs.argmin())
-    return ConstantPrediction(labels[best], float(costs[best]), 1.0 - cost / costs[best] if costs[best] else None)
+    return BestConstant.of(labels[best], float(costs[best]), cost)
 
 
 def _frequent_positive(run: Run, rows: TwoClassRows, labels: Sequence[str]) -> tuple[str, ...]:

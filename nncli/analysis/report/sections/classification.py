@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
-from nncli.analysis.evaluation.two_class_rows import ExpectedScore as AchievedFigure
-from nncli.analysis.evaluation.two_class_rows import TwoClassRows, expected_costs
+from nncli.analysis.evaluation.two_class_rows import ExpectedScore, TwoClassRows, expected_costs
 from nncli.analysis.report import charts
 from nncli.analysis.report.charts import Axis, Bin, Color, Line, evenly_spaced, lines, numeric_table, points
 from nncli.analysis.report.page import (
@@ -280,7 +279,7 @@ def _(saved: Threshold, held_out: HeldOutPredictions) -> tuple[Part, ...]:
 
 
 def _achieved(
-    achieved: tuple[AchievedFigure, ...], others: tuple[AchievedFigure, ...], label: str, note: str
+    achieved: tuple[ExpectedScore, ...], others: tuple[ExpectedScore, ...], label: str, note: str
 ) -> TableBlock:
     """The figures beside those of the most probable class."""
     rows = tuple(
