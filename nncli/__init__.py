@@ -46,13 +46,6 @@ _HOMES = {
     "select_ensemble": "api.tune",
 }
 """The modules of names that are not in the module of their name in nncli.api."""
-_RENAMED = {
-    "export_run": "export(RUN)",
-    "list_runs": "runs(FOLDER)",
-    "resume": "train(resume=RUN)",
-    "resume_cross_validation": "cross_validate(resume=DIR)",
-    "resume_tune": "tune(resume=DIR)",
-}
 
 __all__ = [
     "NncliError",
@@ -93,8 +86,6 @@ def __getattr__(name: str) -> object:
         from importlib import import_module
 
         return getattr(import_module(f"nncli.{_HOMES.get(name, f'api.{name}')}"), name)
-    if name in _RENAMED:
-        raise AttributeError(f"nncli.{name}(…) is now nncli.{_RENAMED[name]}")
     raise AttributeError(f"module 'nncli' has no attribute {name!r}")
 
 

@@ -37,12 +37,6 @@ def test_a_function_stays_one_whatever_is_imported() -> None:
         assert callable(getattr(nncli, name)), name
 
 
-@pytest.mark.parametrize("name", ["export_run", "list_runs", "resume"])
-def test_an_old_name_says_what_it_is_now(name: str) -> None:
-    with pytest.raises(AttributeError, match=r"is now nncli\.\w+\("):
-        getattr(nncli, name)
-
-
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="fit"):
         nncli.fit  # noqa: B018 - asked for its error

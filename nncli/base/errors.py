@@ -277,10 +277,6 @@ class UsageError(NncliError):
     exit_code = 2
 
 
-class RenamedError(UsageError, TypeError):
-    """A function is called with a keyword that has another name now."""
-
-
 @dataclass(frozen=True)
 class ConfigFix:
     """A change of a configuration that corrects a ConfigIssue: remove one key, then set another to a value."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from enum import Enum
 from functools import cached_property, wraps
@@ -38,7 +38,7 @@ from typing import (
     overload,
 )
 
-from nncli.base.errors import Advice, RenamedError, UsageError, UseOption, in_python, in_terminal
+from nncli.base.errors import Advice, UsageError, UseOption, in_python, in_terminal
 from nncli.base.plugins import named_exceptions
 
 INPUT, SEARCH, TRAINING, GOAL, UNCERTAINTY = "Input", "Search", "Training", "Goal", "Uncertainty"
@@ -201,31 +201,6 @@ def _declared(options: type[Options]) -> tuple[DeclaredOption, ...]:
     return tuple(declared)
 
 
-RENAMED = (
-    ("assignments", "set"),
-    ("explain", "effects"),
-    ("input_table", "table"),
-    ("intervals", "interval"),
-    ("level", "interval"),
-    ("level", "prediction_set"),
-    ("o", "attributions"),
-    ("output", "attributions"),
-    ("rate", "positive_rate"),
-    ("repeats", "permutations"),
-    ("score", "conformity_score"),
-    ("set", "prediction_set"),
-    ("sets", "prediction_set"),
-    ("table", "output_table"),
-    ("time", "time_limit"),
-)
-"""Old names of options, each with one of today. An old name is refused with the new one, on every surface."""
-
-
-def renamed(name: str, names: Container[str]) -> str | None:
-    """Which of the `names` of today's options was called `name`; None if none was."""
-    return next((new for old, new in RENAMED if old == name and new in names), None)
-
-
 A = TypeVar("A", contravariant=True)
 B = TypeVar("B", contravariant=True)
 C = TypeVar("C", contravariant=True)
@@ -233,20 +208,6 @@ R = TypeVar("R", covariant=True)
 O = TypeVar("O", contravariant=True)  # noqa: E741
 P = ParamSpec("P")
 F = TypeVar("F")
-
-
-def refuses_old_names(function: Callable[P, F]) -> Callable[P, F]:
-    """The function, which raises a RenamedError for a keyword that has another name now."""
-    names = inspect.signature(function).parameters
-
-    @wraps(function)
-    def call(*args: P.args, **given: P.kwargs) -> F:
-        for name in given:
-            if name not in names and (new := renamed(name, names)) is not None:
-                raise RenamedError(f"{call.__name__} has no option {name}", hint=f"Use {new}.")
-        return function(*args, **given)
-
-    return call
 
 
 class Function(Protocol[A, O, R]):
@@ -322,7 +283,7 @@ class operation(Generic[P, O]):  # noqa: N801 - a decorator
         lines = "\n".join(f"    {option.field}: {option.option.help}" for option in declared.values())
         lines = re.sub("--[a-z-]+", lambda match: f"`{words.get(match[0], match[0])}`", lines)
         call.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\nOptions:\n{lines}\n"
-        return refuses_old_names(call)
+        return call
 
 
 def _worded_for_python(result: Any) -> Any:

@@ -330,21 +330,16 @@ def _fail(error: BaseException, message: str, code: int) -> NoReturn:
 
 
 def key_hint(error: Any, arguments: Sequence[str]) -> str | None:
-    """The name of today for an unknown option of the `arguments`, or the key that is named like it for --set.
+    """What is meant by an unknown option of the `arguments`, or the key that is named like it for --set.
 
     `error` is Typer's usage error. None if it is about something else, or if the command has no such option.
     """
     import shlex
 
-    from nncli.base.option import renamed
-
     name = getattr(error, "option_name", None)
     if type(error).__name__ != "NoSuchOption" or name is None or error.ctx is None:
         return None
     options = {word: option for option in error.ctx.command.params for word in option.opts}
-    new = renamed(name.lstrip("-").replace("-", "_"), [word.lstrip("-").replace("-", "_") for word in options])
-    if new is not None:
-        return f"Use --{new.replace('_', '-')}."
     word, value = name.lstrip("-").replace("-", "_"), _value(name, arguments)
     if word in NO_GPU:
         return "nncli computes on the CPU; there is nothing to choose."

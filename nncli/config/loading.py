@@ -60,14 +60,6 @@ def apply_preset(document: Document, assignments: Sequence[Assignment]) -> Merge
     if preset == TEXTBOOK and written.get("quality") is not None:
         hint = "Remove the key, or leave out `layers`."
         issues.append(document.issue("only the preset tabular has qualities", ("quality",), hint=hint))
-    if quality == "best":
-        hint = "Remove the key, or write members: 20 instead of it for the same networks."
-        issues.append(
-            document.issue(
-                "there is no quality best anymore: 20 networks predict no better than 8", ("quality",), hint=hint
-            )
-        )
-        quality = "balanced"
     without_preset = {key: value for key, value in written.items() if key not in ("preset", "quality")}
     if preset == TABULAR and isinstance(quality, str) and quality in QUALITIES:
         above = [*QUALITIES[quality], *([MONOTONE] if written.get(MONOTONE) else [])]

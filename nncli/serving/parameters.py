@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from nncli.base.errors import UsageError
-from nncli.base.option import DeclaredOption, renamed
+from nncli.base.option import DeclaredOption
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.serving.models.effects import check_rows
 from nncli.serving.models.served_model import PARAMETERS, PredictionOptions, ServedModel
@@ -28,9 +28,8 @@ def parse_parameters(pairs: Iterable[tuple[str, str]]) -> PredictionOptions:
     texts: dict[str, list[str]] = {}
     for name, value in pairs:
         if name not in PARAMETERS:
-            new, close = renamed(name, PARAMETERS), closest_match(name[:100], PARAMETERS)
+            close = closest_match(name[:100], PARAMETERS)
             hint = f"Did you mean {quote(close)}?" if close else f"The parameters are {join_quoted(PARAMETERS)}."
-            hint = f"Use {new}." if new else hint
             raise bad_request(f"there is no parameter {quote(name)}", hint)
         texts.setdefault(name, []).append(value)
     if not texts:

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from nncli.api.load import Loaded
 from nncli.base.errors import DataError, RunError, UsageError
-from nncli.base.option import ConformityScore, refuses_old_names
+from nncli.base.option import ConformityScore
 from nncli.base.text import free_name
 from nncli.models.conformal.predictor import ConformalPredictions
 from nncli.models.conformal.uncertainty_options import UncertaintyOptions
@@ -247,7 +247,6 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
         P[:, self._label_positions()] = probabilities
         return np.asarray(P / P.sum(axis=1, keepdims=True))  # of what was rounded to the network's precision
 
-    @refuses_old_names
     def predict_set(
         self, X: Any, prediction_set: float = 0.9, *, conformity_score: ConformityScore = "lac", per_class: bool = False
     ) -> AnyArray:
@@ -307,7 +306,6 @@ class NNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-le
         Y = frame[[name for name in frame.columns if name.startswith("prediction")]].to_numpy()
         return np.asarray(Y[:, 0] if self._is_flat else Y)
 
-    @refuses_old_names
     def predict_interval(self, X: Any, interval: float = 0.9) -> tuple[AnyArray, AnyArray]:
         """The lower and upper bounds of prediction intervals, each in the shape of y.
 

@@ -93,14 +93,3 @@ def test_there_is_a_configuration_or_something_to_resume(function: Callable[...,
     with pytest.raises(UsageError, match="keeps the settings") as caught:
         function(resume="runs/c", quality="fast")
     assert caught.value.hint == "Remove --quality."
-
-
-def test_an_earlier_name_says_what_it_is_called_now() -> None:
-    import nncli as package
-
-    for name in ("resume", "resume_tune", "resume_cross_validation"):
-        with pytest.raises(AttributeError, match=r"is now nncli\.\w+\(resume="):
-            getattr(package, name)
-    assert {"train", "load", "NncliError"} <= {*dir(package)}
-    for name in dir(package):
-        assert getattr(package, name) is not None

@@ -103,25 +103,3 @@ def test_options_and_arguments_of_other_tools_are_answered(
     monkeypatch.setattr(sys, "argv", ["nncli", *words.split()])
     line = nncli(*words.split()).check(2).err.splitlines()[1]
     assert line.startswith(f"  {hint} See `nncli " if hint else "  See `nncli ")
-
-
-RENAMED = [
-    ("predict runs/x t.csv --set 0.9", "--prediction-set"),
-    ("evaluate runs/x t.csv --score aps", "--conformity-score"),
-    ("predict runs/x sqlite:///t.db --input-table t", "--table"),
-    ("threshold runs/x --rate 0.05", "--positive-rate"),
-    ("tune c.yaml --time 30m", "--time-limit"),
-    ("explain runs/x -o why.csv", "--attributions"),
-    ("explain runs/x --output why.csv", "--attributions"),
-    ("explain runs/x --repeats 3", "--permutations"),
-]
-
-
-@pytest.mark.parametrize(("words", "new"), RENAMED)
-def test_an_old_option_is_refused_with_the_new_one(
-    nncli: Cli, monkeypatch: pytest.MonkeyPatch, words: str, new: str
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["nncli", *words.split()])
-    err = nncli(*words.split()).check(2).err
-    assert err.splitlines()[1].startswith(f"  Use {new}. See ")
-    assert "Did you mean" not in err

@@ -52,16 +52,6 @@ def test_qualities_differ_in_the_number_of_members(tmp_path: Path) -> None:
     assert [load(tmp_path, f"quality: {quality}\n").members for quality in QUALITIES] == [4, "auto"]
 
 
-def test_the_quality_of_twenty_members_is_answered_by_the_key_for_them(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError) as caught:
-        load(tmp_path, "quality: best\n")
-    (issue,) = caught.value.issues
-    assert issue.location.key == "quality"
-    assert issue.location.line is not None
-    assert "members: 20" in str(issue.hint)
-    assert load(tmp_path, "members: 20\n").members == 20
-
-
 def test_written_keys_override_the_preset(tmp_path: Path) -> None:
     config = load(tmp_path, "members: 3\nencoding: {numeric: standard}\nlearning_rate: 0.5\n")
     assert config.members == 3

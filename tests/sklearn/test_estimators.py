@@ -283,8 +283,6 @@ def test_without_scikit_learn_it_says_what_to_install() -> None:
 
 def test_a_classifier_predicts_sets_of_its_classes(fitted: NNClassifier) -> None:
     mask = fitted.predict_set(X, prediction_set=0.9)
-    with pytest.raises(TypeError, match="Use prediction_set"):
-        fitted.predict_set(X, level=0.9)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="one level at a time"):
         fitted.predict_set(X, [0.5, 0.9])  # type: ignore[arg-type]
     assert mask.shape == (len(X), 3)
@@ -298,8 +296,6 @@ def test_a_regressor_predicts_intervals_in_the_shape_of_y() -> None:
     X, y = LINE.select("x1", "x2").to_numpy(), LINE["y"].to_numpy()
     flat = quick_regressor().fit(X, y)
     lower, upper = flat.predict_interval(X, interval=0.9)
-    with pytest.raises(TypeError, match="Use interval"):
-        flat.predict_interval(X, level=0.9)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="one level at a time"):
         flat.predict_interval(X, [0.5, 0.9])  # type: ignore[arg-type]
     assert lower.shape == upper.shape == y.shape

@@ -16,7 +16,7 @@ from nncli.api.prediction.many_files.file_task import FileState, FileToPredict
 from nncli.api.prediction.tables import PredictionSummary
 from nncli.base.atomic_files import write_text
 from nncli.base.errors import Advice, Location, NncliError, UsageError
-from nncli.base.option import declared_options, renamed
+from nncli.base.option import declared_options
 from nncli.base.regular_files import read_regular
 from nncli.base.spec import Spec
 from nncli.base.text import join_quoted
@@ -28,6 +28,8 @@ FORCE = Advice("Pass ", WriteOptions.use("force", True), " to predict them all a
 
 LARGEST_RECORD = 1 << 30
 """Bytes of a record at most: some 100 for each file."""
+EARLIER_NAMES = {"intervals": "interval", "sets": "prediction_set", "score": "conformity_score"}
+"""Names of options of uncertainty in the records of nncli 0.2.0."""
 
 
 class FileResult(Spec):
@@ -72,9 +74,9 @@ class AnswersRecord(Spec):
                 location=Location(source=str(path)),
                 hint=FORCE,
             ) from error
-        asked, names = found.options.get("uncertainty"), {one.name for one in fields(UncertaintyOptions)}
-        if isinstance(asked, dict):  # also as older versions name its options
-            found.options["uncertainty"] = {renamed(name, names) or name: value for name, value in asked.items()}
+        asked = found.options.get("uncertainty")
+        if isinstance(asked, dict):
+            found.options["uncertainty"] = {EARLIER_NAMES.get(name, name): value for name, value in asked.items()}
         return found
 
     def write(self, path: Path) -> None:
