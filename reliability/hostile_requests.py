@@ -15,7 +15,6 @@ from naughty_strings import naughty_strings
 SHARES = {"raw": 10, "mutated": 25, "json": 22, "strings": 20, "framing": 8, "tables": 15}
 POSTS = (
     *("/predict", "/predict", "/models/reg/predict", "/models/cls/predict", "/invocations", "/models/cls/invocations"),
-    *("/v2/models/reg/infer", "/v2/models/cls/infer", "/v2/models/reg/versions/1/infer"),
 )
 GETS = (
     *(
@@ -32,10 +31,6 @@ GETS = (
     ),
     *(
         "/openapi.json",
-        "/v2",
-        "/v2/health/ready",
-        "/v2/models/reg",
-        "/v2/models/cls/ready",
         "/models/reg/profile",
         "/nothing",
     ),
@@ -215,7 +210,7 @@ def _with_strings(rng: Random, row: Row) -> bytes:
     escaped = quote(raw[:2500], safe="")
     match rng.randrange(7):
         case 0:
-            return request(rng, b"", path="/" + rng.choice(("", "models/", "v2/models/")) + escaped, method="GET")
+            return request(rng, b"", path="/" + rng.choice(("", "models/")) + escaped, method="GET")
         case 1:
             query = f"{rng.choice(QUERIES)}={escaped}&{escaped}={rng.choice(('1', 'true', '0.9'))}"
             return request(rng, b"{}", "application/json", path=f"{rng.choice(POSTS)}?{query}")

@@ -34,10 +34,10 @@ from nncli.serving.models.reload import ModelSlots
 from nncli.serving.models.served_model import PARAMETERS
 from nncli.serving.problems import REASON, Problem, ProblemError, problem_response
 from nncli.serving.process.log import utc_time, write_line
-from nncli.serving.routes import mlflow, open_inference, pages, predict, status
+from nncli.serving.routes import mlflow, pages, predict, status
 from nncli.serving.state import ServerState
 
-ROUTES = [*predict.ROUTES, *status.ROUTES, *mlflow.ROUTES, *open_inference.ROUTES, *pages.ROUTES]
+ROUTES = [*predict.ROUTES, *status.ROUTES, *mlflow.ROUTES, *pages.ROUTES]
 PREDICTIONS = [route for route in ROUTES if route.methods is not None and "POST" in route.methods]
 """All POST routes: each predicts, and is refused while the queue is full. Another one must be left out here."""
 
@@ -121,7 +121,7 @@ class PathPatterns:
 
 MAX_PATH = 500
 """Characters of a path that are written."""
-MODEL_PATH = re.compile(r"(?:/v2)?/models/([^/]+)(?:/.*)?|/(?:predict|invocations)/?")
+MODEL_PATH = re.compile(r"/models/([^/]+)(?:/.*)?|/(?:predict|invocations)/?")
 """Paths of models; those of the first have no name."""
 
 

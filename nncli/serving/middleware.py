@@ -18,7 +18,7 @@ from nncli.serving.models.reload import ModelSlots
 from nncli.serving.problems import Problem, ProblemError, problem_response
 from nncli.serving.server_options import BearerToken, ServerOptions
 
-WITHOUT_TOKEN = re.compile(r"/(health(/live|/ready)?|ping|v2/health/(live|ready)|docs|(models/[^/]+/)?)")
+WITHOUT_TOKEN = re.compile(r"/(health(/live|/ready)?|ping|docs|(models/[^/]+/)?)")
 """Paths that need no token: probes, which say nothing about the models, and pages, which ask for it themselves."""
 LOCAL_HOST = re.compile(rb"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]*)?", re.IGNORECASE)
 ORIGIN = re.compile(rb"(https?)://([^/]+)", re.IGNORECASE)

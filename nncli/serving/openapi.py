@@ -25,7 +25,6 @@ from nncli.nn.program.inputs import DateInput
 from nncli.serving.answers import NOTES_HEADER
 from nncli.serving.columns.input_schema import Feature
 from nncli.serving.models.served_model import PARAMETERS, ServedModel, empty_predictions, model_path
-from nncli.serving.open_inference import input_datatype
 from nncli.version import __version__
 
 Json: TypeAlias = dict[str, Any]
@@ -60,13 +59,10 @@ SERVER_OPERATIONS: tuple[tuple[str, str, str, str, str | None], ...] = (
     ("/models", "models", "server", "The models with their versions", "application/json"),
     ("/metrics", "metrics", "server", "Metrics for Prometheus", "text/plain"),
     ("/version", "version", "server", "The version of nncli", None),
-    ("/v2", "v2", "server", "The name and the extensions of the server", "application/json"),
     ("/openapi.json", "openapi", "server", "The addresses in OpenAPI 3.1, for programs", "application/json"),
     ("/docs", "docs", "server", "A page about the addresses and the columns", "text/html"),
     ("/health/live", "live", "health", "Whether the process answers", None),
     ("/health/ready", "ready", "health", "Whether requests should be sent here", None),
-    ("/v2/health/live", "v2_live", "health", "Whether the process answers", None),
-    ("/v2/health/ready", "v2_ready", "health", "Whether requests should be sent here", None),
     ("/ping", "ping", "health", "Whether requests should be sent here", None),
     ("/health", "health", "health", "Whether requests should be sent here", None),
 )
@@ -108,7 +104,6 @@ def component_keys(names: Sequence[str]) -> list[str]:
 def _components(models: Sequence[ServedModel], keys: Sequence[str]) -> Json:
     components: Json = json.loads(files("nncli.serving").joinpath("openapi.json").read_text("utf-8"))
     schemas = components["schemas"]
-    schemas["InferRequest"]["properties"]["parameters"]["properties"] = parameter_schemas()
     for model, key in zip(models, keys, strict=True):
         schemas[f"{key}.row"] = row_schema(model)
         schemas[f"{key}.prediction"] = prediction_schema(model)
@@ -151,7 +146,6 @@ def _operations(models: Sequence[ServedModel], keys: Sequence[str]) -> Iterator[
             ("delete", "take_profile", "The same profile, which then begins anew"),
         ):
             yield f"{base}/profile", method, _operation(f"{name}_{key}", "server", summary, _json(OBJECT), model=model)
-        yield from _open_inference(model, key)
     for path, name, tag, summary, media_type in SERVER_OPERATIONS:
         described = _operation(name, tag, summary, _json({}) if media_type is None else _content(media_type))
         # The page of all addresses asks for the token itself.
@@ -258,31 +252,6 @@ def _invocations(model: ServedModel, key: str, operation_id: str) -> Json:
     )
 
 
-def _open_inference(model: ServedModel, key: str) -> Iterator[tuple[str, str, Json]]:
-    """The addresses of a model, with a version and without; binary tensors follow the JSON."""
-    base, tag = f"/v2{model_path(model.name)}", "Open Inference Protocol"
-    version_of_path, length = _component("parameters", "version"), _component("parameters", "length")
-    binary: Json = {"application/octet-stream": {}}
-    body = _json(_schema("InferRequest"), example_tensors(model)) | binary
-    for path, end, version in ((base, key, []), (f"{base}/versions/{{version}}", f"{key}_version", [version_of_path])):
-        for address, name, summary in (
-            (path, "v2_model", "The inputs and outputs of the model"),
-            (f"{path}/ready", "v2_model_ready", "Whether the model predicts"),
-        ):
-            described = _operation(f"{name}_{end}", tag, summary, _json(OBJECT), model=model, parameters=version)
-            yield address, "get", described
-        described = _operation(
-            f"infer_{end}",
-            tag,
-            "Predict the rows of tensors",
-            _json(_schema("InferAnswer")) | binary,
-            model=model,
-            parameters=[*version, length],
-            body=body,
-        )
-        yield f"{path}/infer", "post", described
-
-
 def example_row(model: ServedModel) -> dict[str, Any]:
     """A row of typical values; null where none is known."""
     return {feature.name: feature.example for feature in model.schema.features}
@@ -320,22 +289,8 @@ def example_invocation(model: ServedModel) -> dict[str, Any]:
     return {"dataframe_split": {"columns": list(row), "data": [list(row.values())]}}
 
 
-def example_tensors(model: ServedModel) -> dict[str, Any]:
-    """A request of the Open Inference Protocol."""
-    return {
-        "inputs": [
-            {"name": feature.name, "datatype": input_datatype(feature), "shape": [1], "data": [_element(feature)]}
-            for feature in model.schema.features
-        ]
-    }
-
-
 def _text(feature: Feature) -> str | None:
     return None if feature.example is None else str(feature.example)
-
-
-def _element(feature: Feature) -> float | str | None:
-    return feature.example if feature.input.kind == "number" else _text(feature)
 
 
 def row_schema(model: ServedModel) -> Json:

@@ -138,7 +138,6 @@ def problem_of(error: NncliError) -> Problem:
 
 
 MLFLOW_PATHS = re.compile(r"(/models/[^/]+)?/(invocations|ping|version)|/health")
-OPEN_INFERENCE_PATHS = re.compile(r"/v2(/.*)?")
 MLFLOW_CODES = {
     HTTPStatus.BAD_REQUEST: "BAD_REQUEST",
     HTTPStatus.UNAUTHORIZED: "UNAUTHENTICATED",
@@ -150,12 +149,10 @@ MLFLOW_CODES = {
 
 
 def error_members(path: str, problem: Problem) -> dict[str, str]:
-    """`error_code` and `message` for MLflow's addresses, `error` for those of the Open Inference Protocol."""
+    """`error_code` and `message` for MLflow's addresses."""
     if MLFLOW_PATHS.fullmatch(path):
         other = "INTERNAL_ERROR" if problem.status >= 500 else "BAD_REQUEST"
         return {"error_code": MLFLOW_CODES.get(problem.status, other), "message": message_of(problem)}
-    if OPEN_INFERENCE_PATHS.fullmatch(path):
-        return {"error": message_of(problem)}
     return {}
 
 

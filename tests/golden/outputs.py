@@ -101,7 +101,6 @@ COMMANDS = (
 REQUESTS = (
     "GET /openapi.json",
     "GET /",
-    "GET /v2/models/m",
     "GET /models",
     "POST /predict",
     "POST /predict?proba=true",

@@ -59,20 +59,9 @@ def test_an_answer_without_odd_cells_has_no_notes(client: AsgiClient) -> None:
     assert "notes" not in client.post_json("/predict", {"rows": [PLAIN] * 30}).json
 
 
-def test_other_protocols_have_the_same_notes(client: AsgiClient, models: Mapping[str, ServedModel]) -> None:
+def test_mlflows_protocol_has_the_same_notes(client: AsgiClient, models: Mapping[str, ServedModel]) -> None:
     notes = expected(models["number"], [UNSEEN])
     assert client.post_json("/invocations", {"inputs": UNSEEN}).json["notes"] == notes
-    tensors = [
-        {"name": name, "shape": [1], "datatype": "FP64" if type(value) in (int, float) else "BYTES", "data": [value]}
-        for name, value in UNSEEN.items()
-        if name not in ("flag", "size")
-    ]
-    tensors += [
-        {"name": "flag", "shape": [1], "datatype": "BOOL", "data": [UNSEEN["flag"]]},
-        {"name": "size", "shape": [1], "datatype": "INT64", "data": [UNSEEN["size"]]},
-    ]
-    answer = client.post_json("/v2/models/number/infer", {"inputs": tensors})
-    assert answer.json["parameters"] == {"notes": notes[0]}
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ def test_a_log_that_cannot_be_written_is_no_reason_to_stop(monkeypatch: pytest.M
         ("/predict", "number"),
         ("/invocations", "number"),
         ("/models/two/predict", "two"),
-        ("/v2/models/two/infer", "two"),
+        ("/models/two/invocations", "two"),
         ("/models/secret/predict", None),
         ("/metrics", None),
     ],

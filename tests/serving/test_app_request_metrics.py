@@ -53,10 +53,10 @@ def test_labels_are_patterns_of_addresses(state: ServerState, line: bytes, label
 
 
 def test_every_address_of_the_server_is_counted_as_its_own(state: ServerState) -> None:
-    """Also if it shares its endpoint, as `/health/ready` and `/v2/health/ready` do."""
+    """Also if it shares its endpoint, as `/health/ready` and `/ping` do."""
     paths = [route.path for route in ROUTES]
-    assert {"/health", "/health/live", "/health/ready", "/ping", "/v2/health/live", "/v2/health/ready"} <= set(paths)
-    named = [path.replace("{model}", "number").replace("{version}", "1").encode() for path in paths]
+    assert {"/health", "/health/live", "/health/ready", "/ping"} <= set(paths)
+    named = [path.replace("{model}", "number").encode() for path in paths]
     text = talk(state, ServerOptions(), *(b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n" for path in named)).metrics
     assert {address for address, _, _ in counted(text)} == set(paths)
 
@@ -84,7 +84,7 @@ def test_a_fault_of_the_server_is_counted_as_500(state: ServerState, monkeypatch
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", ["/predict", "/models/number/predict", "/invocations", "/v2/models/number/infer"])
+@pytest.mark.parametrize("path", ["/predict", "/models/number/predict", "/invocations"])
 def test_a_refusal_of_a_full_queue_is_counted_at_its_address(state: ServerState, path: str) -> None:
     full = ServerState(state.slots, ServerOptions(queue=0))
     done = talk(full, full.options, POST % (path.encode(), len(ROWS), ROWS))

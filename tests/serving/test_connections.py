@@ -274,9 +274,8 @@ def test_a_server_that_stops_answers_what_it_has_begun() -> None:
         assert eventually(lambda: not server.connections.open)
 
 
-@pytest.mark.parametrize(("path", "members"), [(b"/v2/models/a/infer", {"error"}), (b"/invocations", {"message"})])
-def test_a_refusal_has_the_members_of_its_protocol(server: Server, path: bytes, members: set[str]) -> None:
+def test_a_refusal_has_the_members_of_its_protocol(server: Server) -> None:
     with server.client() as client:
-        answer = client.send(b"POST " + path + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 999999\r\n\r\n").answer()
+        answer = client.send(b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 999999\r\n\r\n").answer()
     assert answer.status == 413
-    assert members <= answer.json.keys()
+    assert {"error_code", "message"} <= answer.json.keys()

@@ -129,7 +129,6 @@ def test_keys_are_unique_and_of_allowed_characters() -> None:
         ("/predict", {"rows": [{"x": "?"}]}, 422),
         ("/predict?interval=2", {}, 400),
         ("/invocations", {"instances": 3}, 400),
-        ("/v2/models/number/infer", {"inputs": []}, 400),
     ],
 )
 def test_problems_are_described_with_all_of_their_members(
@@ -143,5 +142,5 @@ def test_problems_are_described_with_all_of_their_members(
 def test_all_refusals_of_a_prediction_are_described(models: Mapping[str, ServedModel], has_token: bool) -> None:
     document = openapi_document(list(models.values()), has_token=has_token)
     expected = {"200", "400", "403", "406", "408", "413", "415", "421", "422", "503", "default"}
-    for path in ("/predict", "/invocations", "/v2/models/number/infer"):
+    for path in ("/predict", "/invocations"):
         assert {*document["paths"][path]["post"]["responses"]} == expected | ({"401"} if has_token else set())

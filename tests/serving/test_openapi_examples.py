@@ -9,7 +9,6 @@ from nncli.serving.openapi import (
     example_json_line,
     example_lines,
     example_row,
-    example_tensors,
 )
 
 
@@ -24,5 +23,3 @@ def test_all_forms_hold_the_same_row(models: Mapping[str, ServedModel]) -> None:
         assert {name: cell or "" for name, cell in table.row(0, named=True).items()} == texts
     split = example_invocation(model)["dataframe_split"]
     assert [dict(zip(split["columns"], cells, strict=True)) for cells in split["data"]] == [row]
-    tensors = {example_tensor["name"]: example_tensor["data"][0] for example_tensor in example_tensors(model)["inputs"]}
-    assert {name: str(cell) for name, cell in tensors.items()} == {name: str(cell) for name, cell in row.items()}

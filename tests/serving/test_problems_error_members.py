@@ -21,12 +21,7 @@ def test_errors_of_mlflow_have_its_code(path: str, status: HTTPStatus, code: str
     assert error_members(path, Problem(status, "it is wrong")) == {"error_code": code, "message": "it is wrong"}
 
 
-@pytest.mark.parametrize("path", ["/v2", "/v2/models/a/infer", "/v2/nothing"])
-def test_errors_of_the_open_inference_protocol_have_its_member(path: str) -> None:
-    assert error_members(path, Problem(HTTPStatus.NOT_FOUND, "it is not here")) == {"error": "it is not here"}
-
-
-@pytest.mark.parametrize("path", ["/predict", "/models/a/predict", "/health/live", "/v22", "/"])
+@pytest.mark.parametrize("path", ["/predict", "/models/a/predict", "/health/live", "/"])
 def test_other_errors_have_no_more_members(path: str) -> None:
     assert error_members(path, Problem(HTTPStatus.NOT_FOUND, "it is not here")) == {}
 
@@ -38,5 +33,4 @@ def test_a_message_says_the_place_and_how_to_fix_it() -> None:
 
 def test_an_address_that_is_not_there_answers_in_the_form_of_its_protocol(client: AsgiClient) -> None:
     assert client.get("/invocations").problem(405)["message"]
-    assert client.get("/v2/nothing").problem(404)["error"]
-    assert "error" not in client.get("/nothing").problem(404)
+    assert "message" not in client.get("/nothing").problem(404)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from http import HTTPStatus
 
@@ -18,7 +18,7 @@ from nncli.data.formats.csv.header import MAX_TITLES
 from nncli.data.formats.read_options import NumericColumns, ReadOptions
 from nncli.data.formats.registry import Format
 from nncli.data.formats.streams import HEAD_BYTES, POLARS_ERRORS, InputFile
-from nncli.data.table import Table, replace_na_values
+from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel
 from nncli.serving.bodies.body_hints import ONE_LINE, is_one_line, type_of_json
 from nncli.serving.bodies.body_size import check_rows, too_many_rows
@@ -60,22 +60,6 @@ def _read_table(body: bytes, content_type: ContentType, model: ServedModel, max_
     check_rows(len(table), max_rows)
     AbsentColumns(model.name, model.schema).check_table(table.names)
     return table
-
-
-def table_of_columns(
-    columns: Mapping[str, pl.Series], names: Sequence[str], rows: int, model: ServedModel, max_rows: int
-) -> Table:
-    """Columns of `rows` cells as a table; `names` are those of all columns, also of others.
-
-    Raises:
-        ProblemError: there are no rows, or too many, or a column is missing.
-    """
-    check_rows(rows, max_rows)
-    # Without any column the frame would have no rows.
-    frame = pl.DataFrame(dict(columns)) if columns else pl.DataFrame({"": [None] * rows})
-    spec = model.model.spec
-    table = Table(replace_na_values(frame, spec.missing_values), SOURCE, dialect=spec.dialect)
-    return _with_optional_columns(table, model, names)
 
 
 def _as_bad_request(error: NncliError, content_type: ContentType) -> ProblemError:

@@ -220,16 +220,12 @@ PARAMETERS: dict[str, DeclaredOption] = {
 
 
 def model_path(name: str) -> str:
-    """The path below which the endpoints of a model are: `/models/NAME`; after `/v2` also those of V2."""
+    """The path below which the endpoints of a model are: `/models/NAME`."""
     return f"/models/{quote(name, safe='')}"
 
 
-def default_options(model: ServedModel) -> PredictionOptions:
-    """The options of a V2 request without parameters: the probabilities of classes are predicted, too."""
-    return PredictionOptions(proba="probabilities" in model.model.spec.target.gives)
-
-
 def empty_predictions(model: ServedModel) -> pl.DataFrame:
-    """The predictions of a table without rows, with `default_options`: their names and data types."""
+    """The predictions of a table without rows, with the probabilities of classes: their names and data types."""
     frame = pl.DataFrame({name: pl.Series([], dtype=pl.String) for name in model.model.names})
-    return model.predict(Table(frame, SOURCE), default_options(model)).frame
+    options = PredictionOptions(proba="probabilities" in model.model.spec.target.gives)
+    return model.predict(Table(frame, SOURCE), options).frame

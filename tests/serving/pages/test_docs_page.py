@@ -42,8 +42,8 @@ def test_the_page_lists_endpoints_models_and_columns(models: Mapping[str, Served
     page = _Reader(docs_page(list(models.values()), has_token=False))
     for model in models.values():
         assert {model.name, model.version} <= set(page.texts)
-    assert {"/predict", "/models/MODEL/predict", "/v2/models/MODEL/infer"} <= set(page.texts)
-    assert {"/metrics", "/v2/health/ready", "/openapi.json", "/invocations"} <= set(page.texts)
+    assert {"/predict", "/models/MODEL/predict"} <= set(page.texts)
+    assert {"/metrics", "/openapi.json", "/invocations"} <= set(page.texts)
     assert {feature.name for feature in models["number"].schema.features} <= set(page.texts)
     assert {"red", "Blue, dark", 'say "hi"'} <= set(page.texts)
 

@@ -1,4 +1,4 @@
-"""Documents of other protocols, changed at random: none is answered by a fault of the server."""
+"""Documents of MLflow's protocol, changed at random: none is answered by a fault of the server."""
 
 import copy
 import json
@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.openapi import example_invocation, example_row, example_tensors
+from nncli.serving.openapi import example_invocation, example_row
 from tests.serving.asgi_client import AsgiClient
 
 VALUES: tuple[Any, ...] = (
     *(None, True, 0, -1, 2**31, 2**64, 10**400, float("nan"), float("inf"), "", "a", "\0", "x" * 1000),
-    *([], {}, [[]], [None], [1], {"a": 1}, "FP64", "BYTES", "BOOL", [2], [1, 1], [0], "prediction", 0.9),
-    *({"binary_data_size": 8}, {"binary_data_size": -1}, {"binary_data": True}),
+    *([], {}, [[]], [None], [1], {"a": 1}, [2], [1, 1], [0], "prediction", 0.9),
 )
-MEMBERS = ("id", "parameters", "outputs", "params", "name", "shape", "datatype", "data", "columns", "x")
+MEMBERS = ("params", "name", "data", "columns", "index", "inputs", "instances", "x")
 
 
 def _changed(document: Any, rng: random.Random) -> Any:
@@ -48,20 +47,16 @@ def _keys(value: Any) -> list[Any]:
 @pytest.mark.parametrize("seed", range(4))
 def test_no_document_is_answered_by_a_fault(client: AsgiClient, models: Mapping[str, ServedModel], seed: int) -> None:
     rng, model = random.Random(seed), models["number"]
-    whole = {**example_tensors(model), "parameters": {"binary_data_output": True}, "outputs": [{"name": "prediction"}]}
     requests = [
         ("/invocations", example_invocation(model)),
         ("/invocations", {"inputs": [example_row(model)], "params": {"interval": 0.9}}),
-        ("/v2/models/number/infer", whole),
     ]
     for _ in range(60):
         path, document = copy.deepcopy(rng.choice(requests))
         for _ in range(rng.randint(1, 3)):
             document = _changed(document, rng)
         body = json.dumps(document).encode()
-        length = rng.choice([len(body), 0, -1, len(body) + 5])
-        headers = {"Inference-Header-Content-Length": str(length)} if rng.random() < 0.2 else {}
-        answer = client.post(path, body + rng.randbytes(rng.choice([0, 0, 8])), "application/json", headers)
+        answer = client.post(path, body + rng.randbytes(rng.choice([0, 0, 8])), "application/json")
         assert answer.status < 500, body
         if answer.status >= 400:
-            assert {"error", "error_code"} & answer.problem(answer.status).keys()
+            assert "error_code" in answer.problem(answer.status)

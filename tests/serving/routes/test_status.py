@@ -34,4 +34,3 @@ def test_a_server_that_stops_says_so_in_the_form_of_each_protocol(state: ServerS
     client = AsgiClient(build_app(state))
     state.is_ready = False
     assert client.get("/ping").problem(503)["error_code"] == "TEMPORARILY_UNAVAILABLE"
-    assert client.get("/v2/health/ready").problem(503)["error"]
