@@ -10,6 +10,7 @@ import bz2
 import gzip
 import io
 import lzma
+import sys
 import zlib
 from abc import abstractmethod
 from collections.abc import Callable
@@ -31,8 +32,6 @@ MAX_WINDOW = 256 << 20
 """Most memory for decompressing, which a file asks for in its header: the largest that `zstd --long=28` and xz need."""
 PIECE = 64 << 10
 """Compressed bytes that are read at a time."""
-ZSTD_PIECE = 2 << 10
-"""Of .zst, each of which may become 32 kB: the library has no limit to what it returns."""
 
 Writable: TypeAlias = "IO[bytes] | gzip.GzipFile"
 
@@ -103,49 +102,30 @@ class _ZlibDecoder:
         return piece
 
 
-class _ZstdDecoder:
-    """A decoder of one frame of a .zst, which gives its decoder little at a time, as that has no limit of its own."""
+NO_ZSTANDARD = ".zst needs the package backports.zstd, which is not installed"
 
-    def __init__(self) -> None:
+
+def _zstd() -> Any:
+    """The module for Zstandard, which Python has from 3.14 on."""
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
         with extra_required("zstd", NO_ZSTANDARD):
-            from zstandard import ZstdDecompressor
-        self._frame = ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj()
-        self._input, self._output = memoryview(b""), memoryview(b"")
-
-    @property
-    def eof(self) -> bool:
-        return bool(self._frame.eof) and not self._output
-
-    @property
-    def needs_input(self) -> bool:
-        return not self._output and not self._input
-
-    @property
-    def unused_data(self) -> bytes:
-        return bytes(self._frame.unused_data) + bytes(self._input)
-
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        if data:
-            self._input = memoryview(data)
-        if not self._output:
-            pieces, size = [], 0
-            while size < PIECE and self._input and not self._frame.eof:
-                piece, self._input = self._input[:ZSTD_PIECE], self._input[ZSTD_PIECE:]
-                pieces.append(self._frame.decompress(piece))
-                size += len(pieces[-1])
-            self._output = memoryview(b"".join(pieces))
-        cut = len(self._output) if max_length < 0 else max_length
-        piece, self._output = self._output[:cut], self._output[cut:]
-        return bytes(piece)
+            from backports import zstd
+    return zstd
 
 
-NO_ZSTANDARD = ".zst needs the package zstandard, which is not installed"
+def _zstd_decoder() -> Decoder:
+    zstd = _zstd()
+    window_log = MAX_WINDOW.bit_length() - 1
+    decoder: Decoder = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: window_log})
+    return decoder
 
 
 def _zstd_writer(file: IO[bytes]) -> Any:
-    with extra_required("zstd", NO_ZSTANDARD):
-        from zstandard import ZstdCompressor
-    return ZstdCompressor(level=3, write_checksum=True).stream_writer(file, closefd=False)
+    zstd = _zstd()
+    parameter = zstd.CompressionParameter
+    return zstd.ZstdFile(file, "wb", options={parameter.compression_level: 3, parameter.checksum_flag: 1})
 
 
 GZIP = Compression(
@@ -162,8 +142,8 @@ ZSTANDARD = Compression(
     ".zst",
     # Those of a frame, and of frames to be skipped.
     (b"\x28\xb5\x2f\xfd", *(bytes([k]) + b"\x2a\x4d\x18" for k in range(0x50, 0x60))),
-    (Exception,),  # zstandard.ZstdError, once the package is known to be there
-    _ZstdDecoder,
+    (Exception,),  # ZstdError, once the package is known to be there
+    _zstd_decoder,
     _zstd_writer,
 )
 BZIP2 = Compression(

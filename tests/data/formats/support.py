@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import polars
 from hypothesis import strategies as st
+
+if sys.version_info >= (3, 14):
+    from compression import zstd as zstd
+else:
+    from backports import zstd as zstd
 
 TEXT_NAMES = ["a.csv", "a.tsv", "a.txt", "a.csv.gz", "a.csv.zst", "a.tsv.BZ2", "a.txt.xz"]
 TYPED_NAMES = ["a.parquet", "a.jsonl", "a.jsonl.gz", "a.arrow", "a.feather", "a.arrow.zst"]

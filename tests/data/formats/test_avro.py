@@ -10,12 +10,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-import zstandard
 
 from nncli.base.errors import DataError, UsageError
 from nncli.data.formats.avro import AvroFormat, AvroHeader, read_blocks, read_header
 from nncli.data.formats.writers import write_table
 from nncli.data.sources.read_table import read_chunks, read_table
+from tests.data.formats.support import zstd
 
 FRAME = pl.DataFrame({"n": [1, None, 3], "x": [0.5, None, -1.0], "s": ["a", "", None]})
 SYNC = bytes(range(16))
@@ -23,7 +23,7 @@ CODECS: dict[str, Callable[[bytes], bytes]] = {
     "deflate": lambda data: zlib.compress(data)[2:],
     "bzip2": bz2.compress,
     "xz": lzma.compress,
-    "zstandard": zstandard.compress,
+    "zstandard": zstd.compress,
 }
 
 

@@ -6,10 +6,10 @@ import lzma
 from collections.abc import Callable
 
 import pytest
-import zstandard
 
 from nncli.serving.bodies.table_body import FIRST_LINES, check_not_compressed, check_shape
 from nncli.serving.problems import ProblemError
+from tests.data.formats.support import zstd
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_too_many_lines_or_columns_are_refused(body: bytes, status: int) -> None
     assert caught.value.problem.status == status
 
 
-@pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("compress", [gzip.compress, zstd.compress, bz2.compress, lzma.compress])
 def test_a_compressed_file_is_no_text_wherever_it_is_cut(compress: Callable[[bytes], bytes]) -> None:
     whole = compress(b"a,b\n1,2\n")
     for size in range(1, len(whole) + 1):
